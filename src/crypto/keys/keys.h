@@ -1,0 +1,73 @@
+/*
+ * crypto/keys: the key types and their text forms. Each kind is a type of its own, so that the compiler sees a
+ * disco key where a node key belongs. Secrets have no formatter but the one for the state file, are wiped by
+ * keys_wipe, and are compared with ct_equal only.
+ *
+ * Text: "<prefix>:" + 64 lower-case hex digits; parsing takes hex of either case. Prefixes: mkey, nodekey, discokey,
+ * chalpub, privkey (machine and node). Source: Tailscale types/key; vectors/keys.json.
+ */
+#ifndef WARREN_CRYPTO_KEYS_H
+#define WARREN_CRYPTO_KEYS_H
+
+#include "base/bytes/bytes.h"
+#include "base/rng/rng.h"
+
+enum { KEY_LEN = 32 };
+
+struct machine_pub {
+	uint8_t b[KEY_LEN];
+};
+struct node_pub {
+	uint8_t b[KEY_LEN];
+};
+struct disco_pub {
+	uint8_t b[KEY_LEN];
+};
+struct challenge_pub {
+	uint8_t b[KEY_LEN];
+};
+
+struct secret_machine {
+	uint8_t b[KEY_LEN];
+};
+struct secret_node {
+	uint8_t b[KEY_LEN];
+};
+struct secret_disco {
+	uint8_t b[KEY_LEN];
+};
+struct secret_challenge {
+	uint8_t b[KEY_LEN];
+};
+
+/* One enum for table-driven codecs: which text form a 32-byte key field has. */
+enum key_kind {
+	KEY_MACHINE, /* mkey: */
+	KEY_NODE, /* nodekey: */
+	KEY_DISCO, /* discokey: */
+	KEY_CHALLENGE, /* chalpub: */
+	KEY_PRIVATE, /* privkey: */
+	KEY_NL, /* nlpub: */
+};
+
+#define KEY_TEXT_MAX 80 /* longest prefix, 64 digits, NUL */
+
+const char *key_prefix(enum key_kind kind); /* with the colon */
+/* out has KEY_TEXT_MAX; returns out. */
+char *key_format(enum key_kind kind, const uint8_t key[static KEY_LEN], char *out);
+/* Prefix is case-sensitive, hex is not; the zero key is accepted. -ERR_BAD_FORMAT. */
+MUST_USE int key_parse(enum key_kind kind, const char *s, size_t len, uint8_t ret[static KEY_LEN]);
+/* The short form people see in logs: "[" + first five characters of base64 + "]"; zero key: "". out has 8 bytes. */
+char *key_short(const uint8_t key[static KEY_LEN], char *out);
+bool key_is_zero(const uint8_t key[static KEY_LEN]);
+
+/* 32 random bytes clamped for X25519. */
+void key_generate(struct rng *r, uint8_t ret[static KEY_LEN]);
+/* X25519 base-point multiplication. -ERR_CRYPTO. */
+MUST_USE int key_public(const uint8_t priv[static KEY_LEN], uint8_t ret[static KEY_LEN]);
+/* X25519; an all-zero result (low order) is -ERR_BAD_KEY. */
+MUST_USE int key_dh(const uint8_t priv[static KEY_LEN], const uint8_t pub[static KEY_LEN],
+	uint8_t ret[static KEY_LEN]);
+void key_wipe(void *p, size_t n);
+
+#endif
