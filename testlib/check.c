@@ -1,6 +1,7 @@
 #include "testlib/check.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 static char row[256];
 
