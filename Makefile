@@ -1,0 +1,75 @@
+# Thin targets: each installs from Debian what it needs when it is missing, says so, and does one job.
+BUILD ?= build
+PREFIX ?= /usr/local
+export BUILD PREFIX
+
+.PHONY: all build up down test lab interop bench fuzz sanitize check format install uninstall clean help
+
+all: build
+
+help:
+	@sed -n 's/^## //p' Makefile
+
+## make up        build, start a hub with relay on this machine, join it as the first device (DEMO=1: two NATed nodes too)
+up: build
+	@scripts/up
+
+## make down      undo make up (PURGE=1 also forgets the network)
+down:
+	@scripts/down
+
+build:
+	@scripts/install-deps build
+	@scripts/build $(BUILD)
+
+## make test      unit, vector, property, simulation and process tests
+test:
+	@scripts/install-deps test
+	@scripts/build $(BUILD)
+	@scripts/run-tests $(BUILD)
+
+## make sanitize  the same tests under address and undefined behaviour sanitizers
+sanitize:
+	@scripts/install-deps test
+	@scripts/build build-asan -Db_sanitize=address,undefined -Doptimization=1
+	@scripts/run-tests build-asan
+
+## make lab       two nodes behind real NATs of every kind, in network namespaces (root)
+lab:
+	@scripts/install-deps lab
+	@scripts/build $(BUILD)
+	@tests/lab/run
+
+## make interop   official clients, relays and hubs, wireguard-go (root, Go)
+interop:
+	@scripts/install-deps interop
+	@scripts/build $(BUILD)
+	@tests/interop/run
+
+## make bench     ours and a peer's in turn, with the ratio (root, Go)
+bench:
+	@scripts/install-deps bench
+	@scripts/build $(BUILD)
+	@bench/run
+
+## make fuzz      every fuzz target for SECONDS_EACH (60) under sanitizers
+fuzz:
+	@scripts/install-deps fuzz
+	@scripts/fuzz
+
+## make check     what a glance at the tree can tell: floors, clocks, shells
+check:
+	@scripts/check-floors
+
+## make format    clang-format over the tree
+format:
+	@scripts/install-deps format
+	@git ls-files '*.c' '*.h' | xargs clang-format -i
+
+## make install   programs, man pages, units and completions below PREFIX
+install: build
+	@meson install -C $(BUILD) --no-rebuild --quiet
+	@echo "Installed below $(PREFIX)."
+
+clean:
+	@rm -rf build build-asan build-fuzz
