@@ -33,7 +33,7 @@ class Host:
 
     def __init__(self, net, name):
         self.net, self.name = net, name
-        self.ns = f"w{os.getpid()}-{name}"
+        self.ns = f"{net.prefix}-{name}"
         run("ip", "netns", "add", self.ns)
         for key, value in SYSCTL.items():
             path = "/proc/sys/" + key.replace(".", "/")
@@ -70,9 +70,14 @@ class Host:
 
 
 class Net:
-    def __init__(self):
+    """keep=True leaves everything in place when the program ends; a later Net of that prefix can adopt and close it."""
+
+    def __init__(self, prefix=None, keep=False):
+        self.prefix = prefix or f"w{os.getpid()}"
         self.hosts, self.ports = [], itertools.count()
         self.closed = False
+        if keep:
+            return
         atexit.register(self.close)
         for s in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(s, lambda *_: sys.exit(130))
