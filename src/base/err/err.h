@@ -26,7 +26,7 @@
 	X(DENIED, "not allowed")                                                                   \
 	X(QUEUE_FULL, "queue is full")                                                             \
 	X(CLOSED, "connection is closed")                                                          \
-	X(STATE, "not possible in this state")                                                     \
+	X(BAD_STATE, "not possible in this state")                                                     \
 	X(CRYPTO, "the crypto library refused the operation")                                      \
 	X(STORE, "the database refused the operation")                                             \
 	X(CONFLICT, "somebody else changed this first")                                            \

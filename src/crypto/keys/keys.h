@@ -48,7 +48,10 @@ enum key_kind {
 	KEY_CHALLENGE, /* chalpub: */
 	KEY_PRIVATE, /* privkey: */
 	KEY_NL, /* nlpub: */
+	KEY_NL_CLI, /* tlpub:, the same key as people see it */
 };
+
+enum { KEY_NL_PRIVATE_LEN = 64, KEY_NL_SIGNATURE_LEN = 64 }; /* Ed25519: seed and public key; RFC 8032 */
 
 #define KEY_TEXT_MAX 80 /* longest prefix, 64 digits, NUL */
 
@@ -57,8 +60,14 @@ const char *key_prefix(enum key_kind kind); /* with the colon */
 char *key_format(enum key_kind kind, const uint8_t key[static KEY_LEN], char *out);
 /* Prefix is case-sensitive, hex is not; the zero key is accepted. -ERR_BAD_FORMAT. */
 MUST_USE int key_parse(enum key_kind kind, const char *s, size_t len, uint8_t ret[static KEY_LEN]);
+/* Hex digits without a prefix: old state files, mesh keys. */
+MUST_USE int key_parse_untyped(const char *s, size_t len, uint8_t ret[static KEY_LEN]);
+/* "nlpriv:" and 128 digits. */
+MUST_USE int key_nl_private_parse(const char *s, size_t len, uint8_t ret[static KEY_NL_PRIVATE_LEN]);
 /* The short form people see in logs: "[" + first five characters of base64 + "]"; zero key: "". out has 8 bytes. */
 char *key_short(const uint8_t key[static KEY_LEN], char *out);
+/* "d:" and the first 16 digits; out has 20 bytes. */
+char *key_disco_short(const uint8_t key[static KEY_LEN], char *out);
 bool key_is_zero(const uint8_t key[static KEY_LEN]);
 
 /* 32 random bytes clamped for X25519. */
@@ -68,6 +77,16 @@ MUST_USE int key_public(const uint8_t priv[static KEY_LEN], uint8_t ret[static K
 /* X25519; an all-zero result (low order) is -ERR_BAD_KEY. */
 MUST_USE int key_dh(const uint8_t priv[static KEY_LEN], const uint8_t pub[static KEY_LEN],
 	uint8_t ret[static KEY_LEN]);
+void key_clamp(uint8_t key[static KEY_LEN]);
+
+/* Ed25519 keys of tailnet lock. Verification: 0 or -ERR_BAD_TAG. */
+void key_nl_from_seed(const uint8_t seed[static KEY_LEN], uint8_t pub[static KEY_LEN],
+	uint8_t priv[static KEY_NL_PRIVATE_LEN]);
+void key_nl_sign(const uint8_t priv[static KEY_NL_PRIVATE_LEN], const void *msg, size_t len,
+	uint8_t ret[static KEY_NL_SIGNATURE_LEN]);
+MUST_USE int key_nl_verify(const uint8_t pub[static KEY_LEN], const void *msg, size_t len,
+	const uint8_t sig[static KEY_NL_SIGNATURE_LEN]);
+
 void key_wipe(void *p, size_t n);
 
 #endif
