@@ -1,0 +1,132 @@
+/* core/wg/device: what the files of this directory share. Not for others: they have wg.h. */
+#ifndef WARREN_CORE_WG_DEVICE_H
+#define WARREN_CORE_WG_DEVICE_H
+
+#include "base/heap/heap.h"
+#include "base/list/list.h"
+#include "base/map/map.h"
+#include "core/wg/allowedips.h"
+#include "core/wg/cookie.h"
+#include "core/wg/handshake.h"
+#include "core/wg/replay.h"
+#include "core/wg/wg.h"
+#include "crypto/chapoly/chapoly.h"
+
+/* The constants of the paper, section 6.1. */
+#define REKEY_AFTER_TIME SEC(120)
+#define REJECT_AFTER_TIME SEC(180)
+#define REKEY_ATTEMPT_TIME SEC(90)
+#define REKEY_TIMEOUT SEC(5)
+#define KEEPALIVE_TIMEOUT SEC(10)
+#define REKEY_AFTER_MESSAGES ((uint64_t)1 << 60)
+#define REJECT_AFTER_MESSAGES (UINT64_MAX - ((uint64_t)1 << 13))
+/* Between two initiations of one peer that we take (wireguard-go's flood limit). */
+#define INITIATION_GAP MSEC(20)
+
+enum timer {
+	TIMER_RETRANSMIT, /* the initiation was not answered */
+	TIMER_KEEPALIVE, /* we received data and sent nothing since */
+	TIMER_NEW_HANDSHAKE, /* we sent data and received nothing since */
+	TIMER_ZERO_KEYS, /* no session was made for long: forget all keys */
+	TIMER_PERSISTENT, /* the keepalive that the owner asked for */
+	N_TIMERS,
+};
+
+/* One direction each of a completed handshake. */
+struct keypair {
+	bool valid, initiator;
+	struct chapoly send, receive;
+	uint64_t send_counter;
+	struct replay replay;
+	mono_ns born;
+	struct index_entry *index;
+	uint32_t remote_index;
+};
+
+/* Which peer and which handshake or session a local index belongs to. */
+struct index_entry {
+	struct map_node node;
+	uint32_t index;
+	struct wg_peer *peer;
+};
+
+enum { KP_CURRENT, KP_PREVIOUS, KP_NEXT, N_KEYPAIRS };
+
+struct staged {
+	struct list link;
+	size_t len;
+	uint8_t mem[]; /* WG_HEADROOM, packet, WG_TAILROOM */
+};
+
+struct wg_peer {
+	struct map_node node;
+	struct wg_device *dev;
+	struct node_pub key;
+	void *owner;
+	struct wg_source source;
+	struct handshake_peer hs_peer;
+	struct cookie_sender cookies;
+	struct handshake hs;
+	struct index_entry *hs_index;
+	struct keypair kp[N_KEYPAIRS];
+	struct list staged;
+	size_t n_staged;
+	uint8_t last_timestamp[WGMSG_TAI64N_LEN];
+	mono_ns last_initiation_seen, last_initiation_sent, attempt_started;
+	mono_ns timer[N_TIMERS];
+	struct heap_node wake; /* at the earliest of timer[], or before it */
+	unsigned keepalive_s;
+	bool sent_data_since_handshake, keepalive_again;
+	struct wg_peer_stats stats;
+};
+
+struct wg_device {
+	struct handshake_self self;
+	struct node_pub public;
+	struct wg_cfg cfg;
+	struct map peers, indices;
+	struct heap wakes;
+	struct allowedips allowed;
+	struct cookie_checker checker;
+	struct wg_counters counters;
+	unsigned load_limit, load_count;
+	mono_ns load_second;
+	uint8_t last_timestamp[WGMSG_TAI64N_LEN];
+};
+
+/* index table (device.c) */
+struct index_entry *index_new(struct wg_device *d, struct wg_peer *p);
+struct index_entry *index_find(struct wg_device *d, uint32_t index);
+void index_free(struct wg_device *d, struct index_entry *e);
+
+/* sessions (session.c) */
+void session_begin(struct wg_peer *p, const struct handshake_keys *k, struct index_entry *index,
+	uint32_t remote_index, bool initiator, mono_ns now);
+void session_confirm(struct wg_peer *p); /* the responder's next session was used: it becomes current */
+void session_clear(struct wg_device *d, struct keypair *k);
+void sessions_clear(struct wg_device *d, struct wg_peer *p);
+struct keypair *session_to_send(struct wg_peer *p, mono_ns now); /* NULL: a handshake is needed */
+struct keypair *session_by_index(struct wg_peer *p, uint32_t local_index);
+/* Time or count say that a new handshake should start. */
+bool session_wants_rekey_on_send(const struct keypair *k, mono_ns now);
+bool session_wants_rekey_on_receive(const struct keypair *k, mono_ns now);
+
+/* sending (send.c) */
+void send_initiation(struct wg_device *d, struct wg_peer *p, struct now now, bool retry);
+void send_response(struct wg_device *d, struct wg_peer *p, struct now now);
+void send_keepalive(struct wg_device *d, struct wg_peer *p, struct now now);
+void send_staged(struct wg_device *d, struct wg_peer *p, struct now now);
+void staged_clear(struct wg_peer *p);
+
+/* timers (timers.c): callers report what happened; only that file knows which timer moves */
+void timers_data_sent(struct wg_peer *p, mono_ns now);
+void timers_data_received(struct wg_peer *p, mono_ns now);
+void timers_any_sent(struct wg_peer *p, mono_ns now);
+void timers_any_received(struct wg_peer *p);
+void timers_initiation_sent(struct wg_peer *p, mono_ns now);
+void timers_handshake_complete(struct wg_peer *p);
+void timers_session_derived(struct wg_peer *p, mono_ns now);
+void timers_keepalive_set(struct wg_peer *p, mono_ns now);
+void timers_stop(struct wg_peer *p);
+
+#endif

@@ -1,0 +1,256 @@
+#include "core/wg/device.h"
+#include "base/err/err.h"
+#include "crypto/ct/ct.h"
+
+static void roam(struct wg_device *d, struct wg_peer *p, const struct wg_source *source)
+{
+	if (p->source.len == source->len && memcmp(p->source.b, source->b, source->len) == 0)
+		return;
+	p->source = *source;
+	d->cfg.sink->event(d->cfg.sink, p, WG_EV_ROAMED);
+}
+
+static bool under_load(struct wg_device *d, mono_ns now)
+{
+	if (now - d->load_second >= SEC(1)) {
+		d->load_second = now;
+		d->load_count = 0;
+	}
+	return ++d->load_count > d->load_limit;
+}
+
+/* Macs first: nothing costly happens for a stranger. */
+static bool admitted(struct wg_device *d, const struct wg_datagram *dg, mono_ns now)
+{
+	struct view source = view_of(dg->source.b, dg->source.len);
+	struct wgmsg_cookie_reply reply;
+
+	switch (cookie_check(&d->checker, dg->p, dg->len, source, now)) {
+	case COOKIE_BAD:
+		d->counters.bad_mac++;
+		return false;
+	case COOKIE_GOOD:
+		return true;
+	case COOKIE_MAC1_ONLY:
+		break;
+	}
+	if (!under_load(d, now))
+		return true;
+	cookie_reply(&d->checker, d->cfg.rng, dg->p, dg->len, source, now, &reply);
+	d->counters.cookie_sent++;
+	d->cfg.sink->to_source(d->cfg.sink, &dg->source, (const uint8_t *)&reply, sizeof(reply));
+	return false;
+}
+
+static void receive_initiation(struct wg_device *d, const struct wg_datagram *dg, struct now now)
+{
+	const struct wgmsg_initiation *m = (const void *)dg->p;
+	uint8_t timestamp[WGMSG_TAI64N_LEN];
+	struct handshake_opened o;
+	struct node_pub key;
+	struct wg_peer *p;
+
+	if (!admitted(d, dg, now.mono))
+		return;
+	if (handshake_open_initiation(&o, &d->self, m) < 0) {
+		d->counters.bad_handshake++;
+		goto out;
+	}
+	memcpy(key.b, o.peer_public, KEY_LEN);
+	p = wg_peer_find(d, &key);
+	if (!p)
+		p = d->cfg.sink->unknown(d->cfg.sink, &key);
+	if (!p) {
+		d->counters.no_peer++;
+		goto out;
+	}
+	if (handshake_consume_initiation(&o, &p->hs_peer, m, timestamp) < 0) {
+		d->counters.bad_handshake++;
+		goto out;
+	}
+	if (memcmp(timestamp, p->last_timestamp, sizeof(timestamp)) <= 0) {
+		d->counters.replay++;
+		goto out;
+	}
+	if (p->last_initiation_seen && now.mono - p->last_initiation_seen < INITIATION_GAP) {
+		d->counters.flood++;
+		goto out;
+	}
+	memcpy(p->last_timestamp, timestamp, sizeof(timestamp));
+	p->last_initiation_seen = now.mono;
+	p->stats.rx_bytes += dg->len;
+	handshake_clear(&p->hs);
+	p->hs = o.h;
+	roam(d, p, &dg->source);
+	timers_any_received(p);
+	send_response(d, p, now);
+out:
+	ct_wipe(&o, sizeof(o));
+}
+
+static void receive_response(struct wg_device *d, const struct wg_datagram *dg, struct now now)
+{
+	const struct wgmsg_response *m = (const void *)dg->p;
+	struct handshake_keys keys;
+	struct index_entry *e;
+	struct wg_peer *p;
+
+	if (!admitted(d, dg, now.mono))
+		return;
+	e = index_find(d, load_le32(m->receiver));
+	p = e ? e->peer : NULL;
+	if (!p || p->hs_index != e || p->hs.state != HANDSHAKE_INITIATION_SENT ||
+		handshake_consume_response(&p->hs, &d->self, &p->hs_peer, m, &keys) < 0) {
+		d->counters.bad_handshake++;
+		return;
+	}
+	session_begin(p, &keys, e, p->hs.remote_index, true, now.mono);
+	p->hs_index = NULL; /* the session has it now */
+	handshake_clear(&p->hs);
+	ct_wipe(&keys, sizeof(keys));
+	p->stats.rx_bytes += dg->len;
+	p->stats.last_handshake = now.wall;
+	roam(d, p, &dg->source);
+	timers_any_received(p);
+	timers_handshake_complete(p);
+	timers_session_derived(p, now.mono);
+	d->cfg.sink->event(d->cfg.sink, p, WG_EV_SESSION);
+	send_keepalive(d, p, now); /* staged data or an empty packet: it confirms the session */
+}
+
+static void receive_cookie_reply(struct wg_device *d, const struct wg_datagram *dg, mono_ns now)
+{
+	const struct wgmsg_cookie_reply *m = (const void *)dg->p;
+	struct index_entry *e = index_find(d, load_le32(m->receiver));
+
+	if (!e || cookie_consume(&e->peer->cookies, m, now) < 0)
+		d->counters.bad_handshake++;
+}
+
+/* The length that the inner header claims; 0 if that is no IP packet that fits. */
+static size_t inner_length(const uint8_t *p, size_t len)
+{
+	size_t n = 0;
+
+	if (len >= 20 && p[0] >> 4 == 4)
+		n = load_be16(p + 2);
+	else if (len >= 40 && p[0] >> 4 == 6)
+		n = (size_t)load_be16(p + 4) + 40;
+	else
+		return 0;
+	return n >= (p[0] >> 4 == 4 ? 20u : 40u) && n <= len ? n : 0;
+}
+
+/* Behind the AEAD: replay, confirmation, cryptokey routing. True if ret is an inner packet to deliver. */
+static bool accept_opened(struct wg_device *d, struct wg_peer *p, struct keypair *k, const struct wg_datagram *dg,
+	const struct chapoly_job *j, struct now now, struct wg_packet *ret)
+{
+	size_t len = j->len - CHAPOLY_TAG_LEN, n;
+
+	if (!j->ok) {
+		d->counters.bad_tag++;
+		return false;
+	}
+	if (!replay_accept(&k->replay, j->counter, REJECT_AFTER_MESSAGES)) {
+		d->counters.replay++;
+		return false;
+	}
+	roam(d, p, &dg->source);
+	p->stats.rx_bytes += dg->len;
+	p->stats.last_received = now.mono;
+	if (len == 0) /* a keepalive */
+		return false;
+	n = inner_length(j->out, len);
+	if (!n) {
+		d->counters.bad_inner++;
+		return false;
+	}
+	if (allowedips_find_src(&d->allowed, j->out, n) != p) {
+		d->counters.bad_source++;
+		return false;
+	}
+	*ret = (struct wg_packet){ .p = j->out, .len = n };
+	return true;
+}
+
+/* A run of transport messages with one receiver index. */
+static void receive_run(struct wg_device *d, struct wg_datagram *dg, size_t n, struct now now)
+{
+	uint32_t index = load_le32(dg[0].p + 4);
+	struct index_entry *e = index_find(d, index);
+	struct wg_peer *p = e ? e->peer : NULL;
+	struct keypair *k = p ? session_by_index(p, index) : NULL;
+	struct chapoly_job jobs[WG_BATCH_MAX];
+	struct wg_packet out[WG_BATCH_MAX];
+	size_t n_out = 0;
+	bool authentic = false;
+
+	if (!k || now.mono - k->born >= REJECT_AFTER_TIME) {
+		d->counters.no_session += n;
+		return;
+	}
+	for (size_t i = 0; i < n; i++)
+		jobs[i] = (struct chapoly_job){ .counter = load_le64(dg[i].p + 8), .in = dg[i].p + WG_HEADROOM,
+			.len = dg[i].len - WG_HEADROOM, .out = dg[i].p + WG_HEADROOM };
+	chapoly_open_batch(&k->receive, jobs, n);
+	for (size_t i = 0; i < n; i++) {
+		authentic = authentic || jobs[i].ok;
+		n_out += accept_opened(d, p, k, &dg[i], &jobs[i], now, &out[n_out]);
+	}
+	d->counters.received_datagrams += n;
+	if (!authentic)
+		return;
+	timers_any_received(p);
+	if (k == &p->kp[KP_NEXT]) {
+		session_confirm(p);
+		k = &p->kp[KP_CURRENT];
+		p->stats.last_handshake = now.wall;
+		timers_handshake_complete(p);
+		d->cfg.sink->event(d->cfg.sink, p, WG_EV_SESSION);
+		send_staged(d, p, now);
+	}
+	if (n_out) {
+		timers_data_received(p, now.mono);
+		d->cfg.sink->packets(d->cfg.sink, p, out, n_out);
+	}
+	if (session_wants_rekey_on_receive(k, now.mono) && p->timer[TIMER_RETRANSMIT] == MONO_NEVER)
+		send_initiation(d, p, now, false);
+}
+
+static size_t run_length(const struct wg_datagram *dg, size_t n)
+{
+	size_t i = 1;
+
+	while (i < n && wgmsg_type(dg[i].p, dg[i].len) == WGMSG_TRANSPORT &&
+		memcmp(dg[i].p + 4, dg[0].p + 4, 4) == 0)
+		i++;
+	return i;
+}
+
+void wg_receive(struct wg_device *d, struct wg_datagram *dg, size_t n, struct now now)
+{
+	CHECK(n <= WG_BATCH_MAX);
+	for (size_t i = 0; i < n;) {
+		size_t run = 1;
+
+		switch (wgmsg_type(dg[i].p, dg[i].len)) {
+		case WGMSG_TRANSPORT:
+			run = run_length(&dg[i], n - i);
+			receive_run(d, &dg[i], run, now);
+			break;
+		case WGMSG_INITIATION:
+			receive_initiation(d, &dg[i], now);
+			break;
+		case WGMSG_RESPONSE:
+			receive_response(d, &dg[i], now);
+			break;
+		case WGMSG_COOKIE_REPLY:
+			receive_cookie_reply(d, &dg[i], now.mono);
+			break;
+		case WGMSG_INVALID:
+			d->counters.bad_message++;
+			break;
+		}
+		i += run;
+	}
+}

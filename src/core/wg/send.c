@@ -1,0 +1,203 @@
+#include "core/wg/device.h"
+#include "crypto/ct/ct.h"
+
+/*
+ * TAI64N of the wall clock, cut to 2^24 ns so that it tells nothing about our load (paper, section 5.1; wireguard-go).
+ * Never goes back, even if the wall clock does: the other side refuses a timestamp that is not newer.
+ */
+static void timestamp_now(struct wg_device *d, unix_ms wall, uint8_t out[static WGMSG_TAI64N_LEN])
+{
+	uint64_t ns = (uint64_t)(wall % 1000) * 1000000;
+
+	store_be64(out, 0x400000000000000a + (uint64_t)(wall / 1000));
+	store_be32(out + 8, (uint32_t)(ns & ~(uint64_t)0xffffff));
+	if (memcmp(out, d->last_timestamp, WGMSG_TAI64N_LEN) <= 0) {
+		memcpy(out, d->last_timestamp, WGMSG_TAI64N_LEN);
+		for (int i = 8; i >= 0 && ++out[i] == 0; i--) /* one step of 2^24 ns */
+			;
+	}
+	memcpy(d->last_timestamp, out, WGMSG_TAI64N_LEN);
+}
+
+static void to_peer(struct wg_device *d, struct wg_peer *p, void *msg, size_t len, mono_ns now)
+{
+	struct wg_packet dg = { .p = msg, .len = len };
+
+	p->stats.tx_bytes += len;
+	d->counters.sent_datagrams++;
+	timers_any_sent(p, now);
+	d->cfg.sink->to_peer(d->cfg.sink, p, &dg, 1);
+}
+
+void send_initiation(struct wg_device *d, struct wg_peer *p, struct now now, bool retry)
+{
+	struct wgmsg_initiation m;
+	uint8_t ts[WGMSG_TAI64N_LEN];
+
+	/* One in 5 s, however much data waits. */
+	if (p->last_initiation_sent && now.mono - p->last_initiation_sent < REKEY_TIMEOUT)
+		return;
+	if (!retry || !p->attempt_started)
+		p->attempt_started = now.mono;
+	p->last_initiation_sent = now.mono;
+	index_free(d, p->hs_index);
+	handshake_clear(&p->hs);
+	p->hs_index = index_new(d, p);
+	timers_initiation_sent(p, now.mono);
+	timestamp_now(d, now.wall, ts);
+	if (!p->hs_index || handshake_create_initiation(&p->hs, &d->self, &p->hs_peer, d->cfg.rng,
+				    p->hs_index->index, ts, &m) < 0)
+		return; /* the timer tries again */
+	cookie_add_macs(&p->cookies, (uint8_t *)&m, sizeof(m), now.mono);
+	to_peer(d, p, &m, sizeof(m), now.mono);
+}
+
+void send_response(struct wg_device *d, struct wg_peer *p, struct now now)
+{
+	struct handshake_keys keys;
+	struct wgmsg_response m;
+	struct index_entry *index;
+
+	index_free(d, p->hs_index); /* an initiation of ours that crossed theirs is void */
+	p->hs_index = NULL;
+	index = index_new(d, p);
+	if (!index)
+		return;
+	if (handshake_create_response(&p->hs, &p->hs_peer, d->cfg.rng, index->index, &m, &keys) < 0) {
+		index_free(d, index);
+		handshake_clear(&p->hs);
+		return;
+	}
+	session_begin(p, &keys, index, p->hs.remote_index, false, now.mono);
+	ct_wipe(&keys, sizeof(keys));
+	handshake_clear(&p->hs);
+	timers_session_derived(p, now.mono);
+	cookie_add_macs(&p->cookies, (uint8_t *)&m, sizeof(m), now.mono);
+	to_peer(d, p, &m, sizeof(m), now.mono);
+}
+
+/* A multiple of 16, but not beyond the MTU: the packet would not fit any more. */
+static size_t padding(const struct wg_device *d, size_t len)
+{
+	size_t padded = (len + 15) & ~(size_t)15;
+
+	if (d->cfg.mtu && padded > d->cfg.mtu)
+		padded = MAX_OF(len, d->cfg.mtu);
+	return MIN_OF(padded - len, (size_t)15);
+}
+
+/* Seals in place and turns each packet into its datagram. */
+static void seal_batch(struct wg_device *d, struct wg_peer *p, struct keypair *k, struct wg_packet *pkt, size_t n,
+	mono_ns now)
+{
+	struct chapoly_job jobs[WG_BATCH_MAX];
+	bool data = false;
+
+	for (size_t i = 0; i < n; i++) {
+		size_t pad = padding(d, pkt[i].len);
+		struct wgmsg_transport *h = (struct wgmsg_transport *)(void *)(pkt[i].p - WG_HEADROOM);
+
+		data = data || pkt[i].len;
+		memset(pkt[i].p + pkt[i].len, 0, pad);
+		wgmsg_set_type(h->type, WGMSG_TRANSPORT);
+		store_le32(h->receiver, k->remote_index);
+		store_le64(h->counter, k->send_counter);
+		jobs[i] = (struct chapoly_job){ .counter = k->send_counter++, .in = pkt[i].p,
+			.len = pkt[i].len + pad, .out = pkt[i].p };
+		pkt[i].p -= WG_HEADROOM;
+		pkt[i].len += pad + WGMSG_TRANSPORT_OVERHEAD;
+		p->stats.tx_bytes += pkt[i].len;
+	}
+	chapoly_seal_batch(&k->send, jobs, n);
+	d->counters.sent_datagrams += n;
+	p->stats.last_sent = now;
+	timers_any_sent(p, now);
+	if (data)
+		timers_data_sent(p, now);
+	d->cfg.sink->to_peer(d->cfg.sink, p, pkt, n);
+}
+
+static void stage(struct wg_device *d, struct wg_peer *p, const struct wg_packet *pkt)
+{
+	struct staged *s = malloc(sizeof(*s) + WG_HEADROOM + pkt->len + WG_TAILROOM);
+
+	if (!s)
+		return;
+	if (p->n_staged == WG_STAGED_MAX) { /* the oldest is the least useful */
+		free(container_of(list_pop_head(&p->staged), struct staged, link));
+		p->n_staged--;
+		d->counters.staged_dropped++;
+	}
+	s->len = pkt->len;
+	memcpy(s->mem + WG_HEADROOM, pkt->p, pkt->len);
+	list_push_tail(&p->staged, &s->link);
+	p->n_staged++;
+}
+
+void staged_clear(struct wg_peer *p)
+{
+	struct list *l;
+
+	while ((l = list_pop_head(&p->staged)))
+		free(container_of(l, struct staged, link));
+	p->n_staged = 0;
+}
+
+void send_staged(struct wg_device *d, struct wg_peer *p, struct now now)
+{
+	struct keypair *k = session_to_send(p, now.mono);
+	struct list *l;
+
+	while (k && (l = list_pop_head(&p->staged))) {
+		struct staged *s = container_of(l, struct staged, link);
+		struct wg_packet pkt = { .p = s->mem + WG_HEADROOM, .len = s->len };
+
+		p->n_staged--;
+		seal_batch(d, p, k, &pkt, 1, now.mono);
+		free(s);
+	}
+}
+
+void send_keepalive(struct wg_device *d, struct wg_peer *p, struct now now)
+{
+	uint8_t mem[WG_HEADROOM + WG_TAILROOM];
+	struct wg_packet pkt = { .p = mem + WG_HEADROOM, .len = 0 };
+	struct keypair *k = session_to_send(p, now.mono);
+
+	if (p->n_staged) { /* they say as much */
+		send_staged(d, p, now);
+		return;
+	}
+	if (k)
+		seal_batch(d, p, k, &pkt, 1, now.mono);
+	else
+		send_initiation(d, p, now, false);
+}
+
+void wg_send(struct wg_device *d, struct wg_peer *p, struct wg_packet *pkt, size_t n, struct now now)
+{
+	struct keypair *k = session_to_send(p, now.mono);
+
+	CHECK(n <= WG_BATCH_MAX);
+	if (!k) {
+		for (size_t i = 0; i < n; i++)
+			stage(d, p, &pkt[i]);
+		if (p->timer[TIMER_RETRANSMIT] == MONO_NEVER)
+			send_initiation(d, p, now, false);
+		return;
+	}
+	seal_batch(d, p, k, pkt, n, now.mono);
+	if (session_wants_rekey_on_send(k, now.mono) && p->timer[TIMER_RETRANSMIT] == MONO_NEVER)
+		send_initiation(d, p, now, false);
+}
+
+void wg_poke(struct wg_device *d, struct wg_peer *p, struct now now)
+{
+	if (!session_to_send(p, now.mono) && p->timer[TIMER_RETRANSMIT] == MONO_NEVER)
+		send_initiation(d, p, now, false);
+}
+
+void wg_keepalive(struct wg_device *d, struct wg_peer *p, struct now now)
+{
+	send_keepalive(d, p, now);
+}

@@ -1,0 +1,143 @@
+/*
+ * core/wg: the WireGuard data plane of one device: all peers, their handshakes, sessions and timers. No sockets, no
+ * clock: datagrams and packets go in with the time, what comes out goes to the sink, and wg_deadline says when to tick.
+ *
+ * Batch first: wg_send takes many inner packets and seals them where they lie, so that packets that lie side by side
+ * leave as datagrams that lie side by side (one sendmsg with segmentation offload). wg_receive takes many datagrams and
+ * opens them in place, run by run under one key.
+ *
+ * Where a peer is, is the owner's business: a datagram comes with an opaque source, and leaves with its peer. The engine
+ * keeps the source of the last authentic datagram of each peer (roaming), for owners that want it.
+ *
+ * Source: the WireGuard paper (Donenfeld, 2017 and later revisions); behaviour at the edges as wireguard-go, see
+ * tests/vectors/README.md.
+ */
+#ifndef WARREN_CORE_WG_WG_H
+#define WARREN_CORE_WG_WG_H
+
+#include "base/netip/netip.h"
+#include "base/rng/rng.h"
+#include "base/time/time.h"
+#include "crypto/keys/keys.h"
+#include "proto/wgmsg/wgmsg.h"
+
+enum {
+	WG_HEADROOM = sizeof(struct wgmsg_transport), /* before an inner packet to send */
+	WG_TAILROOM = 15 + WGMSG_TAG_LEN, /* behind it: padding and tag */
+	WG_STAGED_MAX = 128, /* packets a peer holds until its session is up; the oldest is dropped */
+	WG_SOURCE_MAX = 32,
+	WG_BATCH_MAX = 128, /* packets a call */
+};
+
+struct wg_device;
+struct wg_peer;
+
+/* An opaque source: the owner's encoding of where a datagram came from. Compared and hashed as bytes. */
+struct wg_source {
+	uint8_t len;
+	uint8_t b[WG_SOURCE_MAX];
+};
+
+/* An inner packet. To send: WG_HEADROOM before p and WG_TAILROOM behind p + len belong to the engine, too. */
+struct wg_packet {
+	uint8_t *p;
+	size_t len;
+};
+
+struct wg_datagram {
+	uint8_t *p; /* is opened in place */
+	size_t len;
+	struct wg_source source;
+};
+
+enum wg_event {
+	WG_EV_SESSION, /* a handshake completed: packets can flow */
+	WG_EV_ROAMED, /* wg_peer_source changed */
+	WG_EV_UNREACHABLE, /* no answer to handshakes for 90 s; staged packets were dropped */
+};
+
+/* What comes out. Called while wg_* runs; must not call back into the device. Memory is valid during the call. */
+struct wg_sink {
+	/* Datagrams for a peer, in order. */
+	void (*to_peer)(struct wg_sink *s, struct wg_peer *p, const struct wg_packet *d, size_t n);
+	/* A cookie reply to somebody not yet authenticated. */
+	void (*to_source)(struct wg_sink *s, const struct wg_source *to, const uint8_t *d, size_t len);
+	/* Inner packets of a peer whose source address belongs to it. */
+	void (*packets)(struct wg_sink *s, struct wg_peer *p, struct wg_packet *pkt, size_t n);
+	void (*event)(struct wg_sink *s, struct wg_peer *p, enum wg_event ev);
+	/* An initiation came from a key that is no peer yet: the owner may add it and return it, or NULL. */
+	struct wg_peer *(*unknown)(struct wg_sink *s, const struct node_pub *key);
+};
+
+/* What was dropped, by reason. Packets that fail to parse are normal weather. */
+struct wg_counters {
+	uint64_t bad_message, bad_mac, no_peer, bad_handshake, flood, cookie_sent, no_session, replay, bad_tag, bad_source,
+		bad_inner, staged_dropped, sent_datagrams, received_datagrams;
+};
+
+struct wg_cfg {
+	struct secret_node private;
+	size_t mtu; /* inner; padding stops here. 0: no limit */
+	size_t max_peers;
+	struct rng *rng; /* borrowed */
+	struct wg_sink *sink; /* borrowed */
+};
+
+/* -ENOMEM, -ERR_CRYPTO. */
+MUST_USE int wg_new(struct wg_device **ret, const struct wg_cfg *cfg);
+struct wg_device *wg_free(struct wg_device *d);
+/* Another identity: all sessions end. */
+MUST_USE int wg_set_private(struct wg_device *d, const struct secret_node *private, mono_ns now);
+const struct node_pub *wg_public(const struct wg_device *d);
+const struct wg_counters *wg_counters(const struct wg_device *d);
+/* Handshake messages a second above which cookies are asked for. Default 200; 0: always. */
+void wg_set_load_limit(struct wg_device *d, unsigned per_second);
+
+/* -ERR_BAD_KEY (low order, or our own), -ERR_TOO_MANY, -EEXIST, -ENOMEM. */
+MUST_USE int wg_peer_add(struct wg_device *d, const struct node_pub *key, struct wg_peer **ret);
+void wg_peer_remove(struct wg_device *d, struct wg_peer *p);
+struct wg_peer *wg_peer_find(struct wg_device *d, const struct node_pub *key);
+struct wg_peer *wg_peer_next(struct wg_device *d, const struct wg_peer *p); /* NULL starts and ends */
+
+MUST_USE int wg_peer_allow(struct wg_device *d, struct wg_peer *p, struct ipprefix prefix);
+void wg_peer_disallow(struct wg_device *d, struct wg_peer *p, struct ipprefix prefix);
+void wg_peer_disallow_all(struct wg_device *d, struct wg_peer *p);
+void wg_allowed_each(const struct wg_device *d, void (*fn)(void *ctx, struct ipprefix p, void *peer), void *ctx);
+void wg_peer_set_psk(struct wg_peer *p, const uint8_t psk[static 32]);
+const uint8_t *wg_peer_psk(const struct wg_peer *p);
+/* Seconds; 0 is off. Takes effect at once when a session is there. */
+void wg_peer_set_keepalive(struct wg_device *d, struct wg_peer *p, unsigned seconds, mono_ns now);
+unsigned wg_peer_keepalive(const struct wg_peer *p);
+
+/* The owner's own pointer in each peer. */
+void wg_peer_set_owner(struct wg_peer *p, void *owner);
+void *wg_peer_owner(const struct wg_peer *p);
+
+const struct node_pub *wg_peer_key(const struct wg_peer *p);
+const struct wg_source *wg_peer_source(const struct wg_peer *p);
+void wg_peer_set_source(struct wg_peer *p, const struct wg_source *s);
+
+struct wg_peer_stats {
+	uint64_t rx_bytes, tx_bytes;
+	unix_ms last_handshake; /* 0: never */
+	mono_ns last_received, last_sent; /* data or keepalives; 0: never */
+	bool has_session;
+};
+void wg_peer_stats(const struct wg_peer *p, struct wg_peer_stats *ret);
+
+/* Whose address is this? NULL: nobody's. */
+struct wg_peer *wg_route(const struct wg_device *d, const uint8_t *pkt, size_t len);
+
+/* Inner packets of one batch to one peer, n <= WG_BATCH_MAX. Without a session they are copied and staged. */
+void wg_send(struct wg_device *d, struct wg_peer *p, struct wg_packet *pkt, size_t n, struct now now);
+/* n <= WG_BATCH_MAX. */
+void wg_receive(struct wg_device *d, struct wg_datagram *dg, size_t n, struct now now);
+/* Start a handshake if there is no fresh session: before data, to be ready when it comes. */
+void wg_poke(struct wg_device *d, struct wg_peer *p, struct now now);
+/* Send a keepalive now (wgtun when a peer gets an endpoint, path changes). */
+void wg_keepalive(struct wg_device *d, struct wg_peer *p, struct now now);
+
+void wg_tick(struct wg_device *d, struct now now);
+mono_ns wg_deadline(const struct wg_device *d);
+
+#endif
