@@ -1,0 +1,580 @@
+#include "proto/json/json.h"
+#include "base/text/text.h"
+
+#include <errno.h>
+
+struct in {
+	const uint8_t *start, *p, *end;
+	struct arena *arena;
+	unsigned depth;
+	const char *field; /* the innermost known one, for messages */
+};
+
+static int value(struct in *in, const struct json_type *t, size_t max, void *out);
+
+static void blanks(struct in *in)
+{
+	while (in->p < in->end && (*in->p == ' ' || *in->p == '\t' || *in->p == '\n' || *in->p == '\r'))
+		in->p++;
+}
+
+/* The next character that is no blank, or 0 at the end. */
+static int peek(struct in *in)
+{
+	blanks(in);
+	return in->p < in->end ? *in->p : 0;
+}
+
+static bool eat(struct in *in, char c)
+{
+	if (peek(in) != c)
+		return false;
+	in->p++;
+	return true;
+}
+
+static bool word(struct in *in, const char *w)
+{
+	size_t n = strlen(w);
+
+	blanks(in);
+	if ((size_t)(in->end - in->p) < n || memcmp(in->p, w, n) != 0)
+		return false;
+	in->p += n;
+	return true;
+}
+
+/* Finds the end of a text: ret covers what is between the quotes, escapes undecoded. */
+static int text_raw(struct in *in, struct view *ret, bool *ret_escapes)
+{
+	const uint8_t *from;
+
+	*ret_escapes = false;
+	if (!eat(in, '"'))
+		return -ERR_BAD_FORMAT;
+	for (from = in->p; in->p < in->end; in->p++) {
+		if (*in->p == '"') {
+			*ret = view_of(from, (size_t)(in->p - from));
+			in->p++;
+			return 0;
+		}
+		if (*in->p < 0x20)
+			return -ERR_BAD_FORMAT;
+		if (*in->p == '\\') {
+			*ret_escapes = true;
+			if (++in->p == in->end)
+				break;
+		}
+	}
+	return -ERR_BAD_FORMAT;
+}
+
+static int hex4(const uint8_t *p, const uint8_t *end, uint32_t *ret)
+{
+	uint8_t b[2];
+
+	if (end - p < 4 || hex_decode((const char *)p, 4, b) < 0)
+		return -ERR_BAD_FORMAT;
+	*ret = load_be16(b);
+	return 0;
+}
+
+static size_t put_utf8(uint8_t *o, uint32_t c)
+{
+	if (c < 0x80) {
+		o[0] = (uint8_t)c;
+		return 1;
+	}
+	if (c < 0x800) {
+		o[0] = (uint8_t)(0xc0 | c >> 6);
+		o[1] = (uint8_t)(0x80 | (c & 63));
+		return 2;
+	}
+	if (c < 0x10000) {
+		o[0] = (uint8_t)(0xe0 | c >> 12);
+		o[1] = (uint8_t)(0x80 | (c >> 6 & 63));
+		o[2] = (uint8_t)(0x80 | (c & 63));
+		return 3;
+	}
+	o[0] = (uint8_t)(0xf0 | c >> 18);
+	o[1] = (uint8_t)(0x80 | (c >> 12 & 63));
+	o[2] = (uint8_t)(0x80 | (c >> 6 & 63));
+	o[3] = (uint8_t)(0x80 | (c & 63));
+	return 4;
+}
+
+/* \uXXXX, with its second half where there is one; lone halves become U+FFFD as in Go. p is behind the u. */
+static int unicode_escape(const uint8_t **p, const uint8_t *end, uint32_t *ret)
+{
+	uint32_t c, low;
+
+	if (hex4(*p, end, &c) < 0)
+		return -ERR_BAD_FORMAT;
+	*p += 4;
+	if (c >= 0xd800 && c < 0xdc00 && end - *p >= 6 && (*p)[0] == '\\' && (*p)[1] == 'u' &&
+		hex4(*p + 2, end, &low) == 0 && low >= 0xdc00 && low < 0xe000) {
+		*p += 6;
+		c = 0x10000 + ((c - 0xd800) << 10) + (low - 0xdc00);
+	}
+	*ret = c >= 0xd800 && c < 0xe000 ? 0xfffd : c;
+	return 0;
+}
+
+/* out has room for raw.len: an escape is never shorter than what it stands for. */
+static int unescape(struct view raw, uint8_t *out, size_t *ret_len)
+{
+	static const char from[] = "\"\\/bfnrt", to[] = "\"\\/\b\f\n\r\t";
+	const uint8_t *p = raw.p, *end = raw.p + raw.len;
+	uint8_t *o = out;
+
+	while (p < end) {
+		const char *e;
+		uint32_t c;
+
+		if (*p != '\\') {
+			*o++ = *p++;
+			continue;
+		}
+		p++;
+		if (*p == 'u') {
+			p++;
+			if (unicode_escape(&p, end, &c) < 0)
+				return -ERR_BAD_FORMAT;
+			o += put_utf8(o, c);
+			continue;
+		}
+		e = *p ? strchr(from, *p) : NULL;
+		if (!e)
+			return -ERR_BAD_FORMAT;
+		*o++ = (uint8_t)to[e - from];
+		p++;
+	}
+	*ret_len = (size_t)(o - out);
+	return 0;
+}
+
+static int text(struct in *in, size_t max, char **ret, size_t *ret_len)
+{
+	struct view raw;
+	bool escapes;
+	size_t len;
+	char *s;
+	int rc = text_raw(in, &raw, &escapes);
+
+	if (rc < 0)
+		return rc;
+	if (raw.len / (escapes ? 6 : 1) > max)
+		return -ERR_TOO_BIG;
+	s = arena_alloc(in->arena, raw.len + 1);
+	if (!s)
+		return -ENOMEM;
+	len = raw.len;
+	if (escapes)
+		rc = unescape(raw, (uint8_t *)s, &len);
+	else if (len)
+		memcpy(s, raw.p, len);
+	if (rc < 0)
+		return rc;
+	s[len] = 0;
+	if (len > max)
+		return -ERR_TOO_BIG;
+	if (memchr(s, 0, len) || !text_is_utf8(s, len))
+		return -ERR_BAD_VALUE;
+	*ret = s;
+	*ret_len = len;
+	return 0;
+}
+
+/* The characters of a number, checked against the grammar. */
+static int number(struct in *in, struct view *ret, bool *ret_integer)
+{
+	const uint8_t *from;
+	bool integer = true;
+
+	blanks(in);
+	from = in->p;
+#define DIGITS()                                                                                   \
+	do {                                                                                       \
+		const uint8_t *d = in->p;                                                          \
+		while (in->p < in->end && *in->p >= '0' && *in->p <= '9')                          \
+			in->p++;                                                                   \
+		if (in->p == d)                                                                    \
+			return -ERR_BAD_FORMAT;                                                    \
+	} while (0)
+	if (in->p < in->end && *in->p == '-')
+		in->p++;
+	if (in->p < in->end && *in->p == '0')
+		in->p++;
+	else
+		DIGITS();
+	if (in->p < in->end && *in->p == '.') {
+		integer = false;
+		in->p++;
+		DIGITS();
+	}
+	if (in->p < in->end && (*in->p | 32) == 'e') {
+		integer = false;
+		in->p++;
+		if (in->p < in->end && (*in->p == '+' || *in->p == '-'))
+			in->p++;
+		DIGITS();
+	}
+#undef DIGITS
+	*ret = view_of(from, (size_t)(in->p - from));
+	*ret_integer = integer;
+	return 0;
+}
+
+static int integer(struct in *in, bool is_signed, void *out)
+{
+	struct view v;
+	bool whole, minus;
+	uint64_t n;
+	int rc = number(in, &v, &whole);
+
+	if (rc < 0)
+		return rc;
+	minus = v.len && v.p[0] == '-';
+	if (!whole || (minus && !is_signed))
+		return -ERR_BAD_VALUE;
+	rc = text_u64((const char *)v.p + minus, v.len - minus,
+		is_signed ? (uint64_t)INT64_MAX + minus : UINT64_MAX, &n);
+	if (rc < 0)
+		return -ERR_BAD_VALUE;
+	n = minus ? 0 - n : n;
+	memcpy(out, &n, sizeof(n));
+	return 0;
+}
+
+static int real(struct in *in, double *out)
+{
+	char mem[64];
+	struct view v;
+	bool whole;
+	int rc = number(in, &v, &whole);
+
+	if (rc < 0)
+		return rc;
+	if (v.len >= sizeof(mem))
+		return -ERR_BAD_VALUE;
+	memcpy(mem, v.p, v.len);
+	mem[v.len] = 0;
+	*out = strtod(mem, NULL);
+	return 0;
+}
+
+static int skip(struct in *in);
+
+static int skip_members(struct in *in, char close, bool keyed)
+{
+	if (eat(in, close))
+		return 0;
+	do {
+		struct view v;
+		bool esc;
+		int rc = keyed ? text_raw(in, &v, &esc) : 0;
+
+		if (rc == 0 && keyed && !eat(in, ':'))
+			rc = -ERR_BAD_FORMAT;
+		if (rc == 0)
+			rc = skip(in);
+		if (rc < 0)
+			return rc;
+	} while (eat(in, ','));
+	return eat(in, close) ? 0 : -ERR_BAD_FORMAT;
+}
+
+static int skip(struct in *in)
+{
+	struct view v;
+	bool flag;
+	int rc;
+
+	switch (peek(in)) {
+	case '{':
+	case '[':
+		if (++in->depth > JSON_DEPTH_MAX)
+			return -ERR_TOO_DEEP;
+		flag = *in->p == '{';
+		in->p++;
+		rc = skip_members(in, flag ? '}' : ']', flag);
+		in->depth--;
+		return rc;
+	case '"':
+		return text_raw(in, &v, &flag);
+	case 't':
+		return word(in, "true") ? 0 : -ERR_BAD_FORMAT;
+	case 'f':
+		return word(in, "false") ? 0 : -ERR_BAD_FORMAT;
+	case 'n':
+		return word(in, "null") ? 0 : -ERR_BAD_FORMAT;
+	default:
+		return number(in, &v, &flag);
+	}
+}
+
+static const struct json_field *field_find(const struct json_field *f, const char *name, size_t len)
+{
+	for (; f->name; f++)
+		if (text_ieq(f->name, strlen(f->name), name, len))
+			return f;
+	return NULL;
+}
+
+static int object(struct in *in, const struct json_type *t, void *out)
+{
+	const char *outer = in->field;
+
+	if (!eat(in, '{'))
+		return -ERR_BAD_VALUE;
+	if (eat(in, '}'))
+		return 0;
+	do {
+		const struct json_field *f;
+		struct view name;
+		bool escapes;
+		int rc = text_raw(in, &name, &escapes); /* our names need no escapes: an escaped one is unknown */
+
+		if (rc == 0 && !eat(in, ':'))
+			rc = -ERR_BAD_FORMAT;
+		if (rc < 0)
+			return rc;
+		f = field_find(t->fields, (const char *)name.p, name.len);
+		if (f)
+			in->field = f->name;
+		rc = f ? value(in, f->type, f->max ? f->max : JSON_DEFAULT_MAX, (char *)out + f->offset) : skip(in);
+		if (rc < 0)
+			return rc;
+		in->field = outer;
+	} while (eat(in, ','));
+	return eat(in, '}') ? 0 : -ERR_BAD_FORMAT;
+}
+
+/* Grows by doubling inside the arena: at most twice the memory of the result. */
+static int grow(struct in *in, void **v, size_t n, size_t *cap, size_t size)
+{
+	size_t more = *cap ? *cap * 2 : 4;
+	void *mem;
+
+	if (n < *cap)
+		return 0;
+	mem = arena_array(in->arena, more, size);
+	if (!mem)
+		return -ENOMEM;
+	if (n)
+		memcpy(mem, *v, n * size);
+	*v = mem;
+	*cap = more;
+	return 0;
+}
+
+static int list(struct in *in, const struct json_type *t, size_t max, struct json_list *out)
+{
+	size_t cap = 0;
+
+	if (!eat(in, '['))
+		return -ERR_BAD_VALUE;
+	*out = (struct json_list){ .present = true };
+	if (eat(in, ']'))
+		return 0;
+	do {
+		int rc = out->n < max ? grow(in, &out->v, out->n, &cap, t->elem->size) : -ERR_TOO_MANY;
+
+		if (rc == 0)
+			rc = value(in, t->elem, JSON_DEFAULT_MAX, (char *)out->v + out->n * t->elem->size);
+		if (rc < 0)
+			return rc;
+		out->n++;
+	} while (eat(in, ','));
+	return eat(in, ']') ? 0 : -ERR_BAD_FORMAT;
+}
+
+static int map(struct in *in, const struct json_type *t, size_t max, struct json_map *out)
+{
+	size_t cap = 0, len;
+	void *v = NULL;
+
+	if (!eat(in, '{'))
+		return -ERR_BAD_VALUE;
+	*out = (struct json_map){ .present = true };
+	if (eat(in, '}'))
+		return 0;
+	do {
+		struct json_pair pair = { 0 };
+		char *key;
+		int rc = out->n < max ? grow(in, &v, out->n, &cap, sizeof(pair)) : -ERR_TOO_MANY;
+
+		if (rc == 0)
+			rc = text(in, JSON_DEFAULT_MAX, &key, &len);
+		if (rc == 0 && !eat(in, ':'))
+			rc = -ERR_BAD_FORMAT;
+		if (rc < 0)
+			return rc;
+		pair.key = key;
+		pair.value = arena_alloc(in->arena, t->elem->size);
+		rc = pair.value ? value(in, t->elem, JSON_DEFAULT_MAX, pair.value) : -ENOMEM;
+		if (rc < 0)
+			return rc;
+		out->v = v;
+		out->v[out->n++] = pair;
+	} while (eat(in, ','));
+	return eat(in, '}') ? 0 : -ERR_BAD_FORMAT;
+}
+
+/* Values that are written as texts. An empty text is the zero value where Go's types say so. */
+static int from_text(struct in *in, const struct json_type *t, size_t max, void *out)
+{
+	struct view *bytes = out;
+	size_t len;
+	char *s;
+	int rc = text(in, max, &s, &len);
+
+	if (rc < 0)
+		return rc;
+	switch (t->kind) {
+	case JSON_STR:
+		*(const char **)out = s;
+		return 0;
+	case JSON_BYTES:
+		rc = base64_decode(s, len, (uint8_t *)s, &len);
+		*bytes = view_of(s, rc == 0 ? len : 0);
+		break;
+	case JSON_KEY:
+		rc = len ? key_parse(t->key, s, len, out) : 0;
+		break;
+	case JSON_TIME:
+		rc = time_parse_rfc3339(s, len, out);
+		break;
+	case JSON_IP:
+		rc = len ? ipaddr_parse(s, len, out) : 0;
+		break;
+	case JSON_IPPORT:
+		rc = len ? ipport_parse(s, len, out) : 0;
+		break;
+	case JSON_PREFIX:
+		rc = len ? ipprefix_parse(s, len, out) : 0;
+		break;
+	case JSON_BOOL:
+	case JSON_OPT_BOOL:
+	case JSON_INT:
+	case JSON_U64:
+	case JSON_F64:
+	case JSON_RAW:
+	case JSON_OBJECT:
+	case JSON_POINTER:
+	case JSON_LIST:
+	case JSON_MAP:
+		CHECK(false);
+	}
+	return rc < 0 ? -ERR_BAD_VALUE : 0;
+}
+
+static int boolean(struct in *in, const struct json_type *t, void *out)
+{
+	bool yes = word(in, "true");
+
+	if (!yes && !word(in, "false"))
+		return -ERR_BAD_VALUE;
+	if (t->kind == JSON_BOOL)
+		*(bool *)out = yes;
+	else
+		*(uint8_t *)out = yes ? JSON_TRUE : JSON_FALSE;
+	return 0;
+}
+
+static int raw(struct in *in, struct view *out)
+{
+	const uint8_t *from;
+	int rc;
+
+	blanks(in);
+	from = in->p;
+	rc = skip(in);
+	if (rc == 0)
+		*out = view_of(from, (size_t)(in->p - from));
+	return rc;
+}
+
+static int nested(struct in *in, const struct json_type *t, size_t max, void *out)
+{
+	void *p;
+
+	if (t->kind == JSON_OBJECT)
+		return object(in, t, out);
+	if (t->kind == JSON_LIST)
+		return list(in, t, max, out);
+	if (t->kind == JSON_MAP)
+		return map(in, t, max, out);
+	p = arena_alloc(in->arena, t->elem->size);
+	if (!p)
+		return -ENOMEM;
+	*(void **)out = p;
+	return value(in, t->elem, max, p);
+}
+
+static int value(struct in *in, const struct json_type *t, size_t max, void *out)
+{
+	int rc;
+
+	if (t->kind == JSON_RAW)
+		return raw(in, out);
+	if (peek(in) == 'n')
+		return word(in, "null") ? 0 : -ERR_BAD_FORMAT;
+	switch (t->kind) {
+	case JSON_BOOL:
+	case JSON_OPT_BOOL:
+		return boolean(in, t, out);
+	case JSON_INT:
+	case JSON_U64:
+		return integer(in, t->kind == JSON_INT, out);
+	case JSON_F64:
+		return real(in, out);
+	case JSON_STR:
+	case JSON_BYTES:
+	case JSON_KEY:
+	case JSON_TIME:
+	case JSON_IP:
+	case JSON_IPPORT:
+	case JSON_PREFIX:
+		return peek(in) == '"' ? from_text(in, t, max, out) : -ERR_BAD_VALUE;
+	case JSON_RAW:
+	case JSON_OBJECT:
+	case JSON_POINTER:
+	case JSON_LIST:
+	case JSON_MAP:
+		break;
+	}
+	if (++in->depth > JSON_DEPTH_MAX)
+		return -ERR_TOO_DEEP;
+	rc = nested(in, t, max, out);
+	in->depth--;
+	return rc;
+}
+
+static void locate(const struct in *in, struct err_at *at, int rc)
+{
+	unsigned line = 1, column = 1;
+
+	for (const uint8_t *p = in->start; p < in->p && p < in->end; p++) {
+		column++;
+		if (*p == '\n')
+			line++, column = 1;
+	}
+	err_at_set(at, line, column, "%s%s%s", in->field ? in->field : "", in->field ? ": " : "", err_text(rc));
+}
+
+int json_decode(const struct json_type *t, const void *p, size_t len, void *ret, struct arena *a, struct err_at *at)
+{
+	struct in in = { .start = p, .p = p, .end = (const uint8_t *)p + len, .arena = a };
+	int rc;
+
+	memset(ret, 0, t->size);
+	rc = value(&in, t, JSON_DEFAULT_MAX, ret);
+	if (rc == 0 && peek(&in))
+		rc = -ERR_TRAILING;
+	if (rc == 0 && in.p != in.end)
+		rc = -ERR_TRAILING; /* a NUL behind the value */
+	if (rc < 0 && at)
+		locate(&in, at, rc);
+	return rc;
+}

@@ -1,0 +1,214 @@
+#include "proto/json/json.h"
+#include "base/text/text.h"
+
+int json_encode_str(struct buf *out, const char *s, size_t len)
+{
+	size_t plain = 0;
+	int rc = buf_append(out, "\"", 1);
+
+	for (size_t i = 0; i <= len && rc == 0; i++) {
+		uint8_t c = i < len ? (uint8_t)s[i] : '"';
+
+		/* U+2028 and U+2029 are escaped, too: e2 80 a8, e2 80 a9 */
+		bool separator = c == 0xe2 && i + 2 < len && (uint8_t)s[i + 1] == 0x80 && ((uint8_t)s[i + 2] & 0xfe) == 0xa8;
+		if (i < len && c >= 0x20 && c != '"' && c != '\\' && c != '<' && c != '>' && c != '&' && !separator)
+			continue;
+		rc = buf_append(out, s + plain, i - plain);
+		plain = i + 1;
+		if (rc < 0 || i == len)
+			break;
+		if (separator) {
+			rc = buf_printf(out, "\\u202%x", (uint8_t)s[i + 2] & 0xf);
+			i += 2;
+			plain = i + 1;
+		} else if (c == '"' || c == '\\') {
+			rc = buf_printf(out, "\\%c", c);
+		} else if (c == '\n' || c == '\r' || c == '\t' || c == '\b' || c == '\f') {
+			rc = buf_printf(out, "\\%c", c == '\n' ? 'n' : c == '\r' ? 'r' : c == '\t' ? 't' : c == '\b' ? 'b' : 'f');
+		} else {
+			rc = buf_printf(out, "\\u%04x", c);
+		}
+	}
+	return rc < 0 ? rc : buf_append(out, "\"", 1);
+}
+
+static int encode_text(struct buf *out, const char *s)
+{
+	return json_encode_str(out, s ? s : "", s ? strlen(s) : 0);
+}
+
+static int encode_bytes(struct buf *out, const struct view *v)
+{
+	uint8_t *to;
+	int rc = buf_append(out, "\"", 1);
+
+	if (rc == 0)
+		rc = buf_reserve(out, BASE64_LEN(v->len) + 1, &to);
+	if (rc < 0)
+		return rc;
+	base64_encode(v->p, v->len, (char *)to);
+	buf_commit(out, BASE64_LEN(v->len));
+	return buf_append(out, "\"", 1);
+}
+
+static bool is_zero(const struct json_type *t, const void *p)
+{
+	static const uint8_t zero[64];
+
+	switch (t->kind) {
+	case JSON_STR:
+		return !*(const char *const *)p || !**(const char *const *)p;
+	case JSON_LIST:
+		return ((const struct json_list *)p)->n == 0;
+	case JSON_MAP:
+		return ((const struct json_map *)p)->n == 0;
+	case JSON_RAW:
+	case JSON_BYTES:
+		return ((const struct view *)p)->len == 0;
+	case JSON_OBJECT:
+		for (const struct json_field *f = t->fields; f->name; f++)
+			if (!is_zero(f->type, (const char *)p + f->offset))
+				return false;
+		return true;
+	case JSON_IP:
+	case JSON_IPPORT:
+	case JSON_PREFIX:
+		return ((const struct ipaddr *)p)->family == 0;
+	case JSON_BOOL:
+	case JSON_OPT_BOOL:
+	case JSON_INT:
+	case JSON_U64:
+	case JSON_F64:
+	case JSON_KEY:
+	case JSON_TIME:
+	case JSON_POINTER:
+		break;
+	}
+	return memcmp(p, zero, t->size) == 0;
+}
+
+static int encode_fields(const struct json_type *t, const void *p, struct buf *out)
+{
+	bool first = true;
+	int rc = buf_append(out, "{", 1);
+
+	for (const struct json_field *f = t->fields; f->name && rc == 0; f++) {
+		const void *v = (const char *)p + f->offset;
+		if ((f->flags & JSON_OMIT) && is_zero(f->type, v))
+			continue;
+		if (!first)
+			rc = buf_append(out, ",", 1);
+		first = false;
+		if (rc == 0)
+			rc = encode_text(out, f->name);
+		if (rc == 0)
+			rc = buf_append(out, ":", 1);
+		if (rc == 0)
+			rc = json_encode(f->type, v, out);
+	}
+	return rc < 0 ? rc : buf_append(out, "}", 1);
+}
+
+static int encode_list(const struct json_type *t, const struct json_list *l, struct buf *out)
+{
+	int rc;
+
+	if (!l->present && l->n == 0)
+		return buf_append(out, "null", 4);
+	rc = buf_append(out, "[", 1);
+	for (size_t i = 0; i < l->n && rc == 0; i++) {
+		if (i)
+			rc = buf_append(out, ",", 1);
+		if (rc == 0)
+			rc = json_encode(t->elem, (const char *)l->v + i * t->elem->size, out);
+	}
+	return rc < 0 ? rc : buf_append(out, "]", 1);
+}
+
+static int encode_map(const struct json_type *t, const struct json_map *m, struct buf *out)
+{
+	int rc;
+
+	if (!m->present && m->n == 0)
+		return buf_append(out, "null", 4);
+	rc = buf_append(out, "{", 1);
+	for (size_t i = 0; i < m->n && rc == 0; i++) {
+		if (i)
+			rc = buf_append(out, ",", 1);
+		if (rc == 0)
+			rc = encode_text(out, m->v[i].key);
+		if (rc == 0)
+			rc = buf_append(out, ":", 1);
+		if (rc == 0)
+			rc = json_encode(t->elem, m->v[i].value, out);
+	}
+	return rc < 0 ? rc : buf_append(out, "}", 1);
+}
+
+static int encode_time(struct buf *out, unix_ms t)
+{
+	char text[TIME_RFC3339_MAX];
+
+	if (!t)
+		return buf_append_str(out, "\"0001-01-01T00:00:00Z\"");
+	time_format_rfc3339(t, text);
+	return buf_printf(out, "\"%s\"", text);
+}
+
+int json_encode(const struct json_type *t, const void *p, struct buf *out)
+{
+	char text[KEY_TEXT_MAX];
+	const struct view *v = p;
+
+	switch (t->kind) {
+	case JSON_BOOL:
+		return buf_append_str(out, *(const bool *)p ? "true" : "false");
+	case JSON_OPT_BOOL:
+		return buf_append_str(out, *(const uint8_t *)p == JSON_TRUE ? "true" :
+						   *(const uint8_t *)p == JSON_FALSE ? "false" : "null");
+	case JSON_INT:
+		return buf_printf(out, "%lld", (long long)*(const int64_t *)p);
+	case JSON_U64:
+		return buf_printf(out, "%llu", (unsigned long long)*(const uint64_t *)p);
+	case JSON_F64:
+		return buf_printf(out, "%.17g", *(const double *)p);
+	case JSON_STR:
+		return encode_text(out, *(const char *const *)p);
+	case JSON_RAW:
+		return v->len ? buf_append(out, v->p, v->len) : buf_append(out, "null", 4);
+	case JSON_BYTES:
+		return v->p ? encode_bytes(out, v) : buf_append(out, "null", 4);
+	case JSON_KEY:
+		return encode_text(out, key_format(t->key, p, text));
+	case JSON_TIME:
+		return encode_time(out, *(const unix_ms *)p);
+	case JSON_IP:
+		return encode_text(out, ipaddr_format(*(const struct ipaddr *)p, text));
+	case JSON_IPPORT:
+		return encode_text(out, ((const struct ipport *)p)->ip.family ? ipport_format(*(const struct ipport *)p, text) : "");
+	case JSON_PREFIX:
+		return encode_text(out, ((const struct ipprefix *)p)->ip.family ? ipprefix_format(*(const struct ipprefix *)p, text) : "");
+	case JSON_OBJECT:
+		return encode_fields(t, p, out);
+	case JSON_POINTER:
+		return *(void *const *)p ? json_encode(t->elem, *(void *const *)p, out) : buf_append(out, "null", 4);
+	case JSON_LIST:
+		return encode_list(t, p, out);
+	case JSON_MAP:
+		return encode_map(t, p, out);
+	}
+	CHECK(false);
+}
+
+bool json_equal(const struct json_type *t, const void *a, const void *b)
+{
+	struct buf x, y;
+	bool same;
+
+	buf_init(&x, (size_t)1 << 26);
+	buf_init(&y, (size_t)1 << 26);
+	same = json_encode(t, a, &x) == 0 && json_encode(t, b, &y) == 0 && view_eq(buf_view(&x), buf_view(&y));
+	buf_fini(&x);
+	buf_fini(&y);
+	return same;
+}

@@ -1,0 +1,135 @@
+/*
+ * proto/json: JSON as the documents of this system use it. Each struct has one table of fields; decoder, encoder and
+ * comparison read that table. Decoding goes from bytes straight into an arena, without a tree between.
+ *
+ * Behaviour follows Go's encoding/json where a peer could tell: the last of duplicate keys wins, unknown keys are skipped,
+ * null leaves a field at its zero value, key names match without regard to case, <, > and & are escaped on output.
+ * Differences: input must be valid UTF-8, and a text may not contain NUL.
+ *
+ * Storage by type:
+ *   bool -> bool             opt_bool -> uint8_t (JSON_ABSENT, JSON_FALSE, JSON_TRUE)
+ *   int -> int64_t           u64 -> uint64_t            f64 -> double
+ *   str -> const char *      (NULL: absent; in the arena)
+ *   raw -> struct view       (the bytes of any value, in the input; absent: len 0)
+ *   bytes -> struct view     (base64 on the wire)
+ *   key -> uint8_t[32]       time -> unix_ms            ip, ipport, prefix -> base/netip
+ *   object -> the struct     pointer -> struct *, NULL when absent or null
+ *   list -> struct json_list map -> struct json_map
+ */
+#ifndef WARREN_PROTO_JSON_H
+#define WARREN_PROTO_JSON_H
+
+#include "base/arena/arena.h"
+#include "base/buf/buf.h"
+#include "base/netip/netip.h"
+#include "base/time/time.h"
+#include "base/err/err.h"
+#include "crypto/keys/keys.h"
+
+enum { JSON_DEPTH_MAX = 32 }; /* the deepest document has 9 levels */
+
+enum { JSON_ABSENT = 0, JSON_FALSE = 1, JSON_TRUE = 2 };
+
+enum json_kind {
+	JSON_BOOL,
+	JSON_OPT_BOOL,
+	JSON_INT,
+	JSON_U64,
+	JSON_F64,
+	JSON_STR,
+	JSON_RAW,
+	JSON_BYTES,
+	JSON_KEY,
+	JSON_TIME,
+	JSON_IP,
+	JSON_IPPORT,
+	JSON_PREFIX,
+	JSON_OBJECT,
+	JSON_POINTER,
+	JSON_LIST,
+	JSON_MAP,
+};
+
+struct json_field;
+
+struct json_type {
+	enum json_kind kind;
+	size_t size; /* of the stored value */
+	const struct json_field *fields; /* object */
+	const struct json_type *elem; /* pointer, list, map */
+	enum key_kind key;
+};
+
+enum {
+	JSON_OMIT = 1, /* left out when zero (Go: omitempty, omitzero) */
+	JSON_NULLABLE = 2, /* an absent list or pointer is written as null (Go: without omitempty) */
+};
+
+struct json_field {
+	const char *name; /* NULL ends the table */
+	const struct json_type *type;
+	size_t offset;
+	size_t max; /* bytes of a text, items of a list or map; 0: JSON_DEFAULT_MAX */
+	unsigned flags;
+};
+
+enum { JSON_DEFAULT_MAX = 65536 };
+
+struct json_list {
+	void *v; /* elem->size each */
+	size_t n;
+	bool present; /* [] is present, null and absent are not */
+};
+
+struct json_pair {
+	const char *key;
+	void *value;
+};
+
+struct json_map {
+	struct json_pair *v; /* in the order of the input */
+	size_t n;
+	bool present;
+};
+
+#define JSON_AT(list, type, i) (&((type *)(list).v)[i])
+
+extern const struct json_type json_bool, json_opt_bool, json_int, json_u64, json_f64, json_str, json_raw, json_bytes,
+	json_time, json_ip, json_ipport, json_prefix, json_key_machine, json_key_node, json_key_disco, json_key_nl,
+	json_key_challenge, json_key_private, json_str_list, json_prefix_list, json_ip_list, json_ipport_list, json_int_list,
+	json_raw_list, json_str_map, json_raw_list_map, json_f64_map;
+
+#define JSON_OBJECT_TYPE(name, struct_type, table)                                                 \
+	const struct json_type name = { .kind = JSON_OBJECT, .size = sizeof(struct_type), .fields = (table) }
+#define JSON_POINTER_TYPE(name, elem_type)                                                         \
+	const struct json_type name = { .kind = JSON_POINTER, .size = sizeof(void *), .elem = &(elem_type) }
+#define JSON_LIST_TYPE(name, elem_type)                                                            \
+	const struct json_type name = { .kind = JSON_LIST, .size = sizeof(struct json_list), .elem = &(elem_type) }
+#define JSON_MAP_TYPE(name, elem_type)                                                             \
+	const struct json_type name = { .kind = JSON_MAP, .size = sizeof(struct json_map), .elem = &(elem_type) }
+
+#define JSON_F(s, member, key, json_t, fl) { .name = (key), .type = &(json_t), .offset = offsetof(s, member), .flags = (fl) }
+#define JSON_F_MAX(s, member, key, json_t, fl, m)                                                  \
+	{ .name = (key), .type = &(json_t), .offset = offsetof(s, member), .flags = (fl), .max = (m) }
+#define JSON_END { .name = NULL }
+
+/*
+ * Decodes one value of the type into *ret (zeroed first). Texts and lists are in the arena; raw views point into the
+ * input. -ERR_BAD_FORMAT, -ERR_BAD_VALUE, -ERR_TOO_BIG, -ERR_TOO_MANY, -ERR_TOO_DEEP, -ERR_TRAILING, -ENOMEM.
+ * at (may be NULL) gets line, column and the field.
+ */
+MUST_USE int json_decode(const struct json_type *t, const void *in, size_t len, void *ret, struct arena *a,
+	struct err_at *at);
+/* Appends. -ERR_TOO_BIG, -ENOMEM. */
+MUST_USE int json_encode(const struct json_type *t, const void *value, struct buf *out);
+/* A text with quotes and escapes. */
+MUST_USE int json_encode_str(struct buf *out, const char *s, size_t len);
+/* Two values of a type: the same document? */
+bool json_equal(const struct json_type *t, const void *a, const void *b);
+
+static inline struct json_list json_list_of(void *v, size_t n)
+{
+	return (struct json_list){ .v = v, .n = n, .present = true };
+}
+
+#endif

@@ -1,0 +1,166 @@
+#include "proto/json/json.h"
+#include "testlib/check.h"
+
+struct inner {
+	int64_t n;
+	const char *s;
+};
+
+struct doc {
+	bool yes;
+	uint8_t maybe;
+	uint64_t big;
+	double real;
+	const char *text;
+	struct view raw, bytes;
+	uint8_t key[KEY_LEN];
+	unix_ms when;
+	struct ipprefix prefix;
+	struct inner in;
+	struct inner *ptr;
+	struct json_list list;
+	struct json_map map;
+};
+
+static const struct json_field inner_fields[] = {
+	JSON_F(struct inner, n, "N", json_int, JSON_OMIT),
+	JSON_F_MAX(struct inner, s, "S", json_str, JSON_OMIT, 5),
+	JSON_END,
+};
+static JSON_OBJECT_TYPE(inner_type, struct inner, inner_fields);
+static JSON_POINTER_TYPE(inner_ptr, inner_type);
+static JSON_LIST_TYPE(inner_list, inner_type);
+static JSON_MAP_TYPE(inner_map, inner_type);
+
+static const struct json_field doc_fields[] = {
+	JSON_F(struct doc, yes, "Yes", json_bool, JSON_OMIT),
+	JSON_F(struct doc, maybe, "Maybe", json_opt_bool, JSON_OMIT),
+	JSON_F(struct doc, big, "Big", json_u64, JSON_OMIT),
+	JSON_F(struct doc, real, "Real", json_f64, JSON_OMIT),
+	JSON_F(struct doc, text, "Text", json_str, JSON_OMIT),
+	JSON_F(struct doc, raw, "Raw", json_raw, JSON_OMIT),
+	JSON_F(struct doc, bytes, "Bytes", json_bytes, JSON_OMIT),
+	JSON_F(struct doc, key, "Key", json_key_node, JSON_OMIT),
+	JSON_F(struct doc, when, "When", json_time, JSON_OMIT),
+	JSON_F(struct doc, prefix, "Prefix", json_prefix, JSON_OMIT),
+	JSON_F(struct doc, in, "In", inner_type, JSON_OMIT),
+	JSON_F(struct doc, ptr, "Ptr", inner_ptr, JSON_OMIT),
+	JSON_F_MAX(struct doc, list, "List", inner_list, JSON_OMIT, 3),
+	JSON_F(struct doc, map, "Map", inner_map, JSON_OMIT),
+	JSON_END,
+};
+static JSON_OBJECT_TYPE(doc_type, struct doc, doc_fields);
+
+static struct arena arena;
+
+static int decode(const char *s, struct doc *d, struct err_at *at)
+{
+	arena_reset(&arena);
+	return json_decode(&doc_type, s, strlen(s), d, &arena, at);
+}
+
+static void round_trip(const char *in, const char *want)
+{
+	struct doc d;
+	struct buf b;
+
+	CHECK_ROW("%s", in);
+	CHECK_INT(decode(in, &d, NULL), ==, 0);
+	buf_init(&b, 10000);
+	CHECK_INT(json_encode(&doc_type, &d, &b), ==, 0);
+	CHECK_STR(buf_cstr(&b), want);
+	buf_fini(&b);
+}
+
+static void documents_come_back_as_go_would_write_them(void **state)
+{
+	round_trip("{}", "{}");
+	round_trip(" { \"Yes\" : true , \"Maybe\":false,\"Big\":18446744073709551615 } ",
+		"{\"Yes\":true,\"Maybe\":false,\"Big\":18446744073709551615}");
+	round_trip("{\"yes\":true,\"YES\":false}", "{}");
+	round_trip("{\"Unknown\":{\"a\":[1,2,{\"b\":null}]},\"Text\":\"x\"}", "{\"Text\":\"x\"}");
+	round_trip("{\"Text\":\"\\u003c\\u00e9\\ud83d\\ude00\\n\\\"\\\\\"}", "{\"Text\":\"\\u003cé😀\\n\\\"\\\\\"}");
+	round_trip("{\"Text\":\"\\ud800x\"}", "{\"Text\":\"\xef\xbf\xbdx\"}");
+	round_trip("{\"Raw\": {\"a\": [1, 2]} }", "{\"Raw\":{\"a\": [1, 2]}}");
+	round_trip("{\"Bytes\":\"AQID\"}", "{\"Bytes\":\"AQID\"}");
+	round_trip("{\"When\":\"2026-08-22T12:11:12.5+02:00\"}", "{\"When\":\"2026-08-22T10:11:12.5Z\"}");
+	round_trip("{\"Prefix\":\"100.64.0.1/10\"}", "{\"Prefix\":\"100.64.0.1/10\"}");
+	round_trip("{\"In\":{\"N\":-5},\"Ptr\":{\"S\":\"abcde\"},\"List\":[{},{\"N\":1}],\"Map\":{\"k\":{\"N\":2}}}",
+		"{\"In\":{\"N\":-5},\"Ptr\":{\"S\":\"abcde\"},\"List\":[{},{\"N\":1}],\"Map\":{\"k\":{\"N\":2}}}");
+	round_trip("{\"In\":null,\"Ptr\":null,\"List\":null,\"Map\":null,\"Text\":null,\"Yes\":null}", "{}");
+	round_trip("{\"Real\":0.25}", "{\"Real\":0.25}");
+	round_trip("null", "{}");
+}
+
+static void absent_and_empty_are_two_things(void **state)
+{
+	struct doc d;
+
+	CHECK_INT(decode("{\"List\":[]}", &d, NULL), ==, 0);
+	CHECK_TRUE(d.list.present && d.list.n == 0);
+	CHECK_INT(decode("{\"List\":null}", &d, NULL), ==, 0);
+	CHECK_TRUE(!d.list.present);
+}
+
+static void hostile_input_is_refused(void **state)
+{
+	static const struct {
+		const char *in;
+		int rc;
+	} rows[] = { { "", -ERR_BAD_VALUE }, { "{", -ERR_BAD_FORMAT }, { "{\"Yes\":tru}", -ERR_BAD_VALUE },
+		{ "{\"Yes\":1}", -ERR_BAD_VALUE }, { "{}x", -ERR_TRAILING }, { "{\"Big\":-1}", -ERR_BAD_VALUE },
+		{ "{\"Big\":1.5}", -ERR_BAD_VALUE }, { "{\"Big\":18446744073709551616}", -ERR_BAD_VALUE },
+		{ "{\"Text\":\"\\u0000\"}", -ERR_BAD_VALUE }, { "{\"Text\":\"\xff\"}", -ERR_BAD_VALUE },
+		{ "{\"Text\":\"\\x\"}", -ERR_BAD_FORMAT }, { "{\"Text\":\"a\nb\"}", -ERR_BAD_FORMAT },
+		{ "{\"Text\":\"\\", -ERR_BAD_FORMAT }, { "{\"Text\":\"\\u12", -ERR_BAD_FORMAT },
+		{ "{\"In\":{\"S\":\"abcdef\"}}", -ERR_TOO_BIG }, { "{\"List\":[{},{},{},{}]}", -ERR_TOO_MANY },
+		{ "{\"Key\":\"nodekey:12\"}", -ERR_BAD_VALUE }, { "{\"Big\":01}", -ERR_BAD_FORMAT },
+		{ "{\"a\":[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[1]", -ERR_TOO_DEEP }, { "{\"Yes\":true,}", -ERR_BAD_FORMAT },
+		{ "[1]", -ERR_BAD_VALUE }, { "{\"Bytes\":\"@\"}", -ERR_BAD_VALUE } };
+	struct doc d;
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		CHECK_ROW("%s", rows[i].in);
+		CHECK_INT(decode(rows[i].in, &d, NULL), ==, rows[i].rc);
+	}
+}
+
+static void errors_name_line_column_and_field(void **state)
+{
+	struct err_at at;
+	struct doc d;
+
+	CHECK_INT(decode("{\n  \"Text\": 7\n}", &d, &at), <, 0);
+	CHECK_INT(at.line, ==, 2);
+	CHECK_INT(at.column, ==, 11);
+	CHECK_TRUE(strstr(at.text, "Text: ") == at.text);
+}
+
+static void memory_is_bounded_by_the_arena(void **state)
+{
+	struct arena small;
+	struct doc d;
+
+	arena_init(&small, 64);
+	CHECK_INT(json_decode(&doc_type, "{\"List\":[{},{},{}],\"Text\":\"0123456789012345678901234567890123456789\"}", 67,
+			  &d, &small, NULL), <, 0);
+	arena_fini(&small);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(documents_come_back_as_go_would_write_them),
+		cmocka_unit_test(absent_and_empty_are_two_things),
+		cmocka_unit_test(hostile_input_is_refused),
+		cmocka_unit_test(errors_name_line_column_and_field),
+		cmocka_unit_test(memory_is_bounded_by_the_arena),
+	};
+	int rc;
+
+	arena_init(&arena, 1 << 20);
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	rc = cmocka_run_group_tests(tests, NULL, NULL);
+	arena_fini(&arena);
+	return rc;
+}

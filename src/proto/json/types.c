@@ -1,0 +1,35 @@
+#include "proto/json/json.h"
+
+#define SCALAR(name, k, c_type) const struct json_type name = { .kind = (k), .size = sizeof(c_type) }
+
+SCALAR(json_bool, JSON_BOOL, bool);
+SCALAR(json_opt_bool, JSON_OPT_BOOL, uint8_t);
+SCALAR(json_int, JSON_INT, int64_t);
+SCALAR(json_u64, JSON_U64, uint64_t);
+SCALAR(json_f64, JSON_F64, double);
+SCALAR(json_str, JSON_STR, const char *);
+SCALAR(json_raw, JSON_RAW, struct view);
+SCALAR(json_bytes, JSON_BYTES, struct view);
+SCALAR(json_time, JSON_TIME, unix_ms);
+SCALAR(json_ip, JSON_IP, struct ipaddr);
+SCALAR(json_ipport, JSON_IPPORT, struct ipport);
+SCALAR(json_prefix, JSON_PREFIX, struct ipprefix);
+
+#define KEY(name, k) const struct json_type name = { .kind = JSON_KEY, .size = KEY_LEN, .key = (k) }
+
+KEY(json_key_machine, KEY_MACHINE);
+KEY(json_key_node, KEY_NODE);
+KEY(json_key_disco, KEY_DISCO);
+KEY(json_key_nl, KEY_NL);
+KEY(json_key_challenge, KEY_CHALLENGE);
+KEY(json_key_private, KEY_PRIVATE);
+
+JSON_LIST_TYPE(json_str_list, json_str);
+JSON_LIST_TYPE(json_prefix_list, json_prefix);
+JSON_LIST_TYPE(json_ip_list, json_ip);
+JSON_LIST_TYPE(json_ipport_list, json_ipport);
+JSON_LIST_TYPE(json_int_list, json_int);
+JSON_LIST_TYPE(json_raw_list, json_raw);
+JSON_MAP_TYPE(json_str_map, json_str);
+JSON_MAP_TYPE(json_raw_list_map, json_raw_list);
+JSON_MAP_TYPE(json_f64_map, json_f64);
