@@ -432,38 +432,38 @@ static int from_text(struct in *in, const struct json_type *t, size_t max, void 
 	if (rc < 0)
 		return rc;
 	switch (t->kind) {
-	case JSON_STR:
+	case JK_STR:
 		*(const char **)out = s;
 		return 0;
-	case JSON_BYTES:
+	case JK_BYTES:
 		rc = base64_decode(s, len, (uint8_t *)s, &len);
 		*bytes = view_of(s, rc == 0 ? len : 0);
 		break;
-	case JSON_KEY:
+	case JK_KEY:
 		rc = len ? key_parse(t->key, s, len, out) : 0;
 		break;
-	case JSON_TIME:
+	case JK_TIME:
 		rc = time_parse_rfc3339(s, len, out);
 		break;
-	case JSON_IP:
+	case JK_IP:
 		rc = len ? ipaddr_parse(s, len, out) : 0;
 		break;
-	case JSON_IPPORT:
+	case JK_IPPORT:
 		rc = len ? ipport_parse(s, len, out) : 0;
 		break;
-	case JSON_PREFIX:
+	case JK_PREFIX:
 		rc = len ? ipprefix_parse(s, len, out) : 0;
 		break;
-	case JSON_BOOL:
-	case JSON_OPT_BOOL:
-	case JSON_INT:
-	case JSON_U64:
-	case JSON_F64:
-	case JSON_RAW:
-	case JSON_OBJECT:
-	case JSON_POINTER:
-	case JSON_LIST:
-	case JSON_MAP:
+	case JK_BOOL:
+	case JK_OPT_BOOL:
+	case JK_INT:
+	case JK_U64:
+	case JK_F64:
+	case JK_RAW:
+	case JK_OBJECT:
+	case JK_POINTER:
+	case JK_LIST:
+	case JK_MAP:
 		CHECK(false);
 	}
 	return rc < 0 ? -ERR_BAD_VALUE : 0;
@@ -475,10 +475,10 @@ static int boolean(struct in *in, const struct json_type *t, void *out)
 
 	if (!yes && !word(in, "false"))
 		return -ERR_BAD_VALUE;
-	if (t->kind == JSON_BOOL)
+	if (t->kind == JK_BOOL)
 		*(bool *)out = yes;
 	else
-		*(uint8_t *)out = yes ? JSON_TRUE : JSON_FALSE;
+		*(uint8_t *)out = yes ? JSON_YES : JSON_NO;
 	return 0;
 }
 
@@ -499,11 +499,11 @@ static int nested(struct in *in, const struct json_type *t, size_t max, void *ou
 {
 	void *p;
 
-	if (t->kind == JSON_OBJECT)
+	if (t->kind == JK_OBJECT)
 		return object(in, t, out);
-	if (t->kind == JSON_LIST)
+	if (t->kind == JK_LIST)
 		return list(in, t, max, out);
-	if (t->kind == JSON_MAP)
+	if (t->kind == JK_MAP)
 		return map(in, t, max, out);
 	p = arena_alloc(in->arena, t->elem->size);
 	if (!p)
@@ -516,32 +516,32 @@ static int value(struct in *in, const struct json_type *t, size_t max, void *out
 {
 	int rc;
 
-	if (t->kind == JSON_RAW)
+	if (t->kind == JK_RAW)
 		return raw(in, out);
 	if (peek(in) == 'n')
 		return word(in, "null") ? 0 : -ERR_BAD_FORMAT;
 	switch (t->kind) {
-	case JSON_BOOL:
-	case JSON_OPT_BOOL:
+	case JK_BOOL:
+	case JK_OPT_BOOL:
 		return boolean(in, t, out);
-	case JSON_INT:
-	case JSON_U64:
-		return integer(in, t->kind == JSON_INT, out);
-	case JSON_F64:
+	case JK_INT:
+	case JK_U64:
+		return integer(in, t->kind == JK_INT, out);
+	case JK_F64:
 		return real(in, out);
-	case JSON_STR:
-	case JSON_BYTES:
-	case JSON_KEY:
-	case JSON_TIME:
-	case JSON_IP:
-	case JSON_IPPORT:
-	case JSON_PREFIX:
+	case JK_STR:
+	case JK_BYTES:
+	case JK_KEY:
+	case JK_TIME:
+	case JK_IP:
+	case JK_IPPORT:
+	case JK_PREFIX:
 		return peek(in) == '"' ? from_text(in, t, max, out) : -ERR_BAD_VALUE;
-	case JSON_RAW:
-	case JSON_OBJECT:
-	case JSON_POINTER:
-	case JSON_LIST:
-	case JSON_MAP:
+	case JK_RAW:
+	case JK_OBJECT:
+	case JK_POINTER:
+	case JK_LIST:
+	case JK_MAP:
 		break;
 	}
 	if (++in->depth > JSON_DEPTH_MAX)

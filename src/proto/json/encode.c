@@ -56,32 +56,32 @@ static bool is_zero(const struct json_type *t, const void *p)
 	static const uint8_t zero[64];
 
 	switch (t->kind) {
-	case JSON_STR:
+	case JK_STR:
 		return !*(const char *const *)p || !**(const char *const *)p;
-	case JSON_LIST:
+	case JK_LIST:
 		return ((const struct json_list *)p)->n == 0;
-	case JSON_MAP:
+	case JK_MAP:
 		return ((const struct json_map *)p)->n == 0;
-	case JSON_RAW:
-	case JSON_BYTES:
+	case JK_RAW:
+	case JK_BYTES:
 		return ((const struct view *)p)->len == 0;
-	case JSON_OBJECT:
+	case JK_OBJECT:
 		for (const struct json_field *f = t->fields; f->name; f++)
 			if (!is_zero(f->type, (const char *)p + f->offset))
 				return false;
 		return true;
-	case JSON_IP:
-	case JSON_IPPORT:
-	case JSON_PREFIX:
+	case JK_IP:
+	case JK_IPPORT:
+	case JK_PREFIX:
 		return ((const struct ipaddr *)p)->family == 0;
-	case JSON_BOOL:
-	case JSON_OPT_BOOL:
-	case JSON_INT:
-	case JSON_U64:
-	case JSON_F64:
-	case JSON_KEY:
-	case JSON_TIME:
-	case JSON_POINTER:
+	case JK_BOOL:
+	case JK_OPT_BOOL:
+	case JK_INT:
+	case JK_U64:
+	case JK_F64:
+	case JK_KEY:
+	case JK_TIME:
+	case JK_POINTER:
 		break;
 	}
 	return memcmp(p, zero, t->size) == 0;
@@ -161,46 +161,46 @@ int json_encode(const struct json_type *t, const void *p, struct buf *out)
 	const struct view *v = p;
 
 	switch (t->kind) {
-	case JSON_BOOL:
+	case JK_BOOL:
 		return buf_append_str(out, *(const bool *)p ? "true" : "false");
-	case JSON_OPT_BOOL:
-		return buf_append_str(out, *(const uint8_t *)p == JSON_TRUE ? "true" :
-						   *(const uint8_t *)p == JSON_FALSE ? "false" : "null");
-	case JSON_INT:
+	case JK_OPT_BOOL:
+		return buf_append_str(out, *(const uint8_t *)p == JSON_YES ? "true" :
+						   *(const uint8_t *)p == JSON_NO ? "false" : "null");
+	case JK_INT:
 		return buf_printf(out, "%lld", (long long)*(const int64_t *)p);
-	case JSON_U64:
+	case JK_U64:
 		return buf_printf(out, "%llu", (unsigned long long)*(const uint64_t *)p);
-	case JSON_F64:
+	case JK_F64:
 		return buf_printf(out, "%.17g", *(const double *)p);
-	case JSON_STR:
+	case JK_STR:
 		return encode_text(out, *(const char *const *)p);
-	case JSON_RAW:
+	case JK_RAW:
 		return v->len ? buf_append(out, v->p, v->len) : buf_append(out, "null", 4);
-	case JSON_BYTES:
+	case JK_BYTES:
 		return v->p ? encode_bytes(out, v) : buf_append(out, "null", 4);
-	case JSON_KEY:
+	case JK_KEY:
 		return encode_text(out, key_format(t->key, p, text));
-	case JSON_TIME:
+	case JK_TIME:
 		return encode_time(out, *(const unix_ms *)p);
-	case JSON_IP:
+	case JK_IP:
 		return encode_text(out, ipaddr_format(*(const struct ipaddr *)p, text));
-	case JSON_IPPORT:
+	case JK_IPPORT:
 		return encode_text(out, ((const struct ipport *)p)->ip.family ? ipport_format(*(const struct ipport *)p, text) : "");
-	case JSON_PREFIX:
+	case JK_PREFIX:
 		return encode_text(out, ((const struct ipprefix *)p)->ip.family ? ipprefix_format(*(const struct ipprefix *)p, text) : "");
-	case JSON_OBJECT:
+	case JK_OBJECT:
 		return encode_fields(t, p, out);
-	case JSON_POINTER:
+	case JK_POINTER:
 		return *(void *const *)p ? json_encode(t->elem, *(void *const *)p, out) : buf_append(out, "null", 4);
-	case JSON_LIST:
+	case JK_LIST:
 		return encode_list(t, p, out);
-	case JSON_MAP:
+	case JK_MAP:
 		return encode_map(t, p, out);
 	}
 	CHECK(false);
 }
 
-bool json_equal(const struct json_type *t, const void *a, const void *b)
+bool json_same(const struct json_type *t, const void *a, const void *b)
 {
 	struct buf x, y;
 	bool same;

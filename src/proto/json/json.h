@@ -7,7 +7,7 @@
  * Differences: input must be valid UTF-8, and a text may not contain NUL.
  *
  * Storage by type:
- *   bool -> bool             opt_bool -> uint8_t (JSON_ABSENT, JSON_FALSE, JSON_TRUE)
+ *   bool -> bool             opt_bool -> uint8_t (JSON_ABSENT, JSON_NO, JSON_YES)
  *   int -> int64_t           u64 -> uint64_t            f64 -> double
  *   str -> const char *      (NULL: absent; in the arena)
  *   raw -> struct view       (the bytes of any value, in the input; absent: len 0)
@@ -28,26 +28,26 @@
 
 enum { JSON_DEPTH_MAX = 32 }; /* the deepest document has 9 levels */
 
-enum { JSON_ABSENT = 0, JSON_FALSE = 1, JSON_TRUE = 2 };
+enum { JSON_ABSENT = 0, JSON_NO = 1, JSON_YES = 2 };
 
 enum json_kind {
-	JSON_BOOL,
-	JSON_OPT_BOOL,
-	JSON_INT,
-	JSON_U64,
-	JSON_F64,
-	JSON_STR,
-	JSON_RAW,
-	JSON_BYTES,
-	JSON_KEY,
-	JSON_TIME,
-	JSON_IP,
-	JSON_IPPORT,
-	JSON_PREFIX,
-	JSON_OBJECT,
-	JSON_POINTER,
-	JSON_LIST,
-	JSON_MAP,
+	JK_BOOL,
+	JK_OPT_BOOL,
+	JK_INT,
+	JK_U64,
+	JK_F64,
+	JK_STR,
+	JK_RAW,
+	JK_BYTES,
+	JK_KEY,
+	JK_TIME,
+	JK_IP,
+	JK_IPPORT,
+	JK_PREFIX,
+	JK_OBJECT,
+	JK_POINTER,
+	JK_LIST,
+	JK_MAP,
 };
 
 struct json_field;
@@ -100,13 +100,13 @@ extern const struct json_type json_bool, json_opt_bool, json_int, json_u64, json
 	json_raw_list, json_str_map, json_raw_list_map, json_f64_map;
 
 #define JSON_OBJECT_TYPE(name, struct_type, table)                                                 \
-	const struct json_type name = { .kind = JSON_OBJECT, .size = sizeof(struct_type), .fields = (table) }
+	const struct json_type name = { .kind = JK_OBJECT, .size = sizeof(struct_type), .fields = (table) }
 #define JSON_POINTER_TYPE(name, elem_type)                                                         \
-	const struct json_type name = { .kind = JSON_POINTER, .size = sizeof(void *), .elem = &(elem_type) }
+	const struct json_type name = { .kind = JK_POINTER, .size = sizeof(void *), .elem = &(elem_type) }
 #define JSON_LIST_TYPE(name, elem_type)                                                            \
-	const struct json_type name = { .kind = JSON_LIST, .size = sizeof(struct json_list), .elem = &(elem_type) }
+	const struct json_type name = { .kind = JK_LIST, .size = sizeof(struct json_list), .elem = &(elem_type) }
 #define JSON_MAP_TYPE(name, elem_type)                                                             \
-	const struct json_type name = { .kind = JSON_MAP, .size = sizeof(struct json_map), .elem = &(elem_type) }
+	const struct json_type name = { .kind = JK_MAP, .size = sizeof(struct json_map), .elem = &(elem_type) }
 
 #define JSON_F(s, member, key, json_t, fl) { .name = (key), .type = &(json_t), .offset = offsetof(s, member), .flags = (fl) }
 #define JSON_F_MAX(s, member, key, json_t, fl, m)                                                  \
@@ -125,7 +125,7 @@ MUST_USE int json_encode(const struct json_type *t, const void *value, struct bu
 /* A text with quotes and escapes. */
 MUST_USE int json_encode_str(struct buf *out, const char *s, size_t len);
 /* Two values of a type: the same document? */
-bool json_equal(const struct json_type *t, const void *a, const void *b);
+bool json_same(const struct json_type *t, const void *a, const void *b);
 
 static inline struct json_list json_list_of(void *v, size_t n)
 {

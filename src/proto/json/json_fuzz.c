@@ -17,7 +17,7 @@ struct doc {
 };
 
 static const struct json_field fields[];
-static const struct json_type doc_type = { .kind = JSON_OBJECT, .size = sizeof(struct doc), .fields = fields };
+static const struct json_type doc_type = { .kind = JK_OBJECT, .size = sizeof(struct doc), .fields = fields };
 static JSON_POINTER_TYPE(doc_ptr, doc_type);
 static const struct json_field fields[] = {
 	JSON_F(struct doc, yes, "b", json_bool, JSON_OMIT),
@@ -49,7 +49,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	buf_init(&b, 1 << 22);
 	if (json_decode(&doc_type, data, len, &d, &a, &at) == 0 && json_encode(&doc_type, &d, &b) == 0 &&
 		json_decode(&doc_type, buf_data(&b), buf_len(&b), &again, &a, NULL) == 0)
-		CHECK(json_equal(&doc_type, &d, &again));
+		CHECK(json_same(&doc_type, &d, &again));
 	buf_fini(&b);
 	arena_fini(&a);
 	return 0;

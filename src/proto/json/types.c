@@ -2,20 +2,20 @@
 
 #define SCALAR(name, k, c_type) const struct json_type name = { .kind = (k), .size = sizeof(c_type) }
 
-SCALAR(json_bool, JSON_BOOL, bool);
-SCALAR(json_opt_bool, JSON_OPT_BOOL, uint8_t);
-SCALAR(json_int, JSON_INT, int64_t);
-SCALAR(json_u64, JSON_U64, uint64_t);
-SCALAR(json_f64, JSON_F64, double);
-SCALAR(json_str, JSON_STR, const char *);
-SCALAR(json_raw, JSON_RAW, struct view);
-SCALAR(json_bytes, JSON_BYTES, struct view);
-SCALAR(json_time, JSON_TIME, unix_ms);
-SCALAR(json_ip, JSON_IP, struct ipaddr);
-SCALAR(json_ipport, JSON_IPPORT, struct ipport);
-SCALAR(json_prefix, JSON_PREFIX, struct ipprefix);
+SCALAR(json_bool, JK_BOOL, bool);
+SCALAR(json_opt_bool, JK_OPT_BOOL, uint8_t);
+SCALAR(json_int, JK_INT, int64_t);
+SCALAR(json_u64, JK_U64, uint64_t);
+SCALAR(json_f64, JK_F64, double);
+SCALAR(json_str, JK_STR, const char *);
+SCALAR(json_raw, JK_RAW, struct view);
+SCALAR(json_bytes, JK_BYTES, struct view);
+SCALAR(json_time, JK_TIME, unix_ms);
+SCALAR(json_ip, JK_IP, struct ipaddr);
+SCALAR(json_ipport, JK_IPPORT, struct ipport);
+SCALAR(json_prefix, JK_PREFIX, struct ipprefix);
 
-#define KEY(name, k) const struct json_type name = { .kind = JSON_KEY, .size = KEY_LEN, .key = (k) }
+#define KEY(name, k) const struct json_type name = { .kind = JK_KEY, .size = KEY_LEN, .key = (k) }
 
 KEY(json_key_machine, KEY_MACHINE);
 KEY(json_key_node, KEY_NODE);
