@@ -125,6 +125,8 @@ static void receive_cookie_reply(struct wg_device *d, const struct wg_datagram *
 
 	if (!e || cookie_consume(&e->peer->cookies, m, now) < 0)
 		d->counters.bad_handshake++;
+	else
+		d->counters.cookie_received++;
 }
 
 /* The length that the inner header claims; 0 if that is no IP packet that fits. */

@@ -86,6 +86,11 @@ static size_t padding(const struct wg_device *d, size_t len)
 	return MIN_OF(padded - len, (size_t)15);
 }
 
+size_t wg_sealed_len(const struct wg_device *d, size_t len)
+{
+	return len + padding(d, len) + WGMSG_TRANSPORT_OVERHEAD;
+}
+
 /* Seals in place and turns each packet into its datagram. */
 static void seal_batch(struct wg_device *d, struct wg_peer *p, struct keypair *k, struct wg_packet *pkt, size_t n,
 	mono_ns now)

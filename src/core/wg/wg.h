@@ -71,7 +71,8 @@ struct wg_sink {
 
 /* What was dropped, by reason. Packets that fail to parse are normal weather. */
 struct wg_counters {
-	uint64_t bad_message, bad_mac, no_peer, bad_handshake, flood, cookie_sent, no_session, replay, bad_tag, bad_source,
+	uint64_t bad_message, bad_mac, no_peer, bad_handshake, flood, cookie_sent, cookie_received,
+		no_session, replay, bad_tag, bad_source,
 		bad_inner, staged_dropped, sent_datagrams, received_datagrams;
 };
 
@@ -124,6 +125,9 @@ struct wg_peer_stats {
 	bool has_session;
 };
 void wg_peer_stats(const struct wg_peer *p, struct wg_peer_stats *ret);
+
+/* The length of the datagram that a packet of len bytes becomes: where the next packet's headroom may begin. */
+size_t wg_sealed_len(const struct wg_device *d, size_t len);
 
 /* Whose address is this? NULL: nobody's. */
 struct wg_peer *wg_route(const struct wg_device *d, const uint8_t *pkt, size_t len);

@@ -1,0 +1,35 @@
+/*
+ * tests/tools/wgtun/uapi: the cross-platform userspace configuration protocol of WireGuard (wireguard.com/xplatform):
+ * lines key=value, a blank line ends an operation. Listens at /var/run/wireguard/<interface>.sock.
+ */
+#ifndef WARREN_WGTUN_UAPI_H
+#define WARREN_WGTUN_UAPI_H
+
+#include "base/buf/buf.h"
+#include "wgtun.h"
+
+enum { UAPI_CLIENTS = 8, UAPI_MAX = 64 << 20 };
+
+struct uapi_client {
+	int fd; /* -1: free */
+	struct buf in, out;
+};
+
+struct uapi {
+	int fd;
+	char path[108];
+	struct wgtun *w;
+	struct uapi_client client[UAPI_CLIENTS];
+};
+
+MUST_USE int uapi_open(struct uapi *u, struct wgtun *w);
+void uapi_close(struct uapi *u);
+/* The listener is readable. The new client, NULL: none or too many. */
+struct uapi_client *uapi_accept(struct uapi *u);
+/* A client can be read or written. False: it is closed now. */
+bool uapi_on_ready(struct uapi *u, struct uapi_client *c);
+
+/* One operation, without its blank line, and the whole answer with it (uapi_op.c). */
+MUST_USE int uapi_run(struct wgtun *w, const char *op, size_t len, struct buf *out);
+
+#endif
