@@ -1,0 +1,86 @@
+#include "proto/http1/http1.h"
+#include "base/err/err.h"
+#include "testlib/check.h"
+
+static int parse(const char *s, bool response, struct http1_head *h)
+{
+	size_t used;
+
+	return http1_parse((const uint8_t *)s, strlen(s), response, h, &used);
+}
+
+static void upgrade_request_is_read(void **state)
+{
+	static const char in[] = "POST /ts2021?a=1&b=x%20y HTTP/1.1\r\nHost: h:1\r\nconnection: keep-alive, Upgrade\r\n"
+				 "Upgrade:  tailscale-control-protocol \r\nContent-Length: 0\r\n\r\nrest";
+	struct http1_head h;
+	size_t used;
+
+	for (size_t n = 0; n < sizeof(in) - 5; n++)
+		CHECK_INT(http1_parse((const uint8_t *)in, n, false, &h, &used), ==, HTTP1_MORE);
+	CHECK_INT(http1_parse((const uint8_t *)in, sizeof(in) - 1, false, &h, &used), ==, 0);
+	CHECK_INT(used, ==, sizeof(in) - 5);
+	CHECK_TRUE(http1_method_is(&h, "POST") && view_eq(http1_path(&h), VIEW_LIT("/ts2021")));
+	CHECK_TRUE(view_eq(http1_query(&h, "b"), VIEW_LIT("x%20y")) && !http1_query(&h, "c").len);
+	CHECK_TRUE(http1_has_token(&h, "Connection", "upgrade") && !http1_has_token(&h, "Connection", "close"));
+	CHECK_TRUE(view_eq(http1_find(&h, "upgrade"), VIEW_LIT("tailscale-control-protocol")));
+	CHECK_TRUE(h.keep_alive && h.has_content_length && !h.content_length);
+}
+
+static void response_is_read(void **state)
+{
+	struct http1_head h;
+
+	CHECK_INT(parse("HTTP/1.1 101 Switching Protocols\r\nUpgrade: DERP\r\n\r\n", true, &h), ==, 0);
+	CHECK_INT(h.status, ==, 101);
+	CHECK_INT(parse("HTTP/1.0 204 \r\n\r\n", true, &h), ==, 0);
+	CHECK_TRUE(h.status == 204 && !h.keep_alive);
+}
+
+static void ambiguous_heads_are_refused(void **state)
+{
+	static const char *const bad[] = { "GET\r\n\r\n", "GET / HTTP/2.0\r\n\r\n", "GET  / HTTP/1.1\r\n\r\n",
+		"GET / HTTP/1.1\r\nA b: c\r\n\r\n", "GET / HTTP/1.1\r\nA : c\r\n\r\n", "GET / HTTP/1.1\r\n folded\r\n\r\n",
+		"GET / HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 1\r\n\r\n",
+		"GET / HTTP/1.1\r\nContent-Length: -1\r\n\r\n", "GET / HTTP/1.1\r\nContent-Length: 0x1\r\n\r\n",
+		"GET / HTTP/1.1\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n",
+		"GET / HTTP/1.1\r\nTransfer-Encoding: gzip\r\n\r\n", "GET / HTTP/1.1\r\nA: b\rc\r\n\r\n", "GET / HTTP/1.1\r\nA\r\n\r\n",
+		"\x16\x03\x01 / HTTP/1.1\r\n\r\n" };
+	static char big[HTTP1_HEAD_MAX + 1];
+	struct http1_head h;
+	size_t used;
+
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+		CHECK_ROW("%zu", i);
+		CHECK_INT(parse(bad[i], false, &h), ==, -ERR_BAD_FORMAT);
+	}
+	memset(big, 'a', sizeof(big));
+	CHECK_INT(http1_parse((const uint8_t *)big, sizeof(big), false, &h, &used), ==, -ERR_TOO_BIG);
+}
+
+static void number_of_headers_is_bounded(void **state)
+{
+	struct http1_head h;
+	struct buf b;
+
+	buf_init(&b, 10000);
+	CHECK_INT(buf_append_str(&b, "GET / HTTP/1.1\r\n"), ==, 0);
+	for (int i = 0; i <= HTTP1_HEADERS_MAX; i++)
+		CHECK_INT(buf_printf(&b, "a%d: b\r\n", i), ==, 0);
+	CHECK_INT(buf_append_str(&b, "\r\n"), ==, 0);
+	CHECK_INT(parse(buf_cstr(&b), false, &h), ==, -ERR_TOO_MANY);
+	buf_fini(&b);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(upgrade_request_is_read),
+		cmocka_unit_test(response_is_read),
+		cmocka_unit_test(ambiguous_heads_are_refused),
+		cmocka_unit_test(number_of_headers_is_bounded),
+	};
+
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
