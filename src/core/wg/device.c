@@ -29,6 +29,7 @@ int wg_new(struct wg_device **ret, const struct wg_cfg *cfg)
 	d->cfg = *cfg;
 	d->load_limit = LOAD_LIMIT_DEFAULT;
 	rng_fill(cfg->rng, seed, sizeof(seed));
+	memcpy(d->ratelimit.seed, seed, sizeof(seed));
 	map_init(&d->peers, seed);
 	map_init(&d->indices, seed);
 	rc = set_identity(d, &cfg->private);
@@ -45,12 +46,12 @@ struct wg_device *wg_free(struct wg_device *d)
 {
 	if (!d)
 		return NULL;
+	allowedips_fini(&d->allowed); /* first: else each peer would look for its prefixes in it */
 	map_for_each(n, &d->peers)
 		wg_peer_remove(d, container_of(n, struct wg_peer, node));
 	map_fini(&d->peers);
 	map_fini(&d->indices);
 	heap_fini(&d->wakes);
-	allowedips_fini(&d->allowed);
 	ct_wipe(d, sizeof(*d));
 	free(d);
 	return NULL;
@@ -63,6 +64,7 @@ static void peer_forget_keys(struct wg_device *d, struct wg_peer *p)
 	index_free(d, p->hs_index);
 	p->hs_index = NULL;
 	handshake_clear(&p->hs);
+	p->last_initiation_sent = p->attempt_started = 0; /* the next one need not wait */
 }
 
 int wg_set_private(struct wg_device *d, const struct secret_node *private, mono_ns now)

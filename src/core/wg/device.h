@@ -8,6 +8,7 @@
 #include "core/wg/allowedips.h"
 #include "core/wg/cookie.h"
 #include "core/wg/handshake.h"
+#include "core/wg/ratelimit.h"
 #include "core/wg/replay.h"
 #include "core/wg/wg.h"
 #include "crypto/chapoly/chapoly.h"
@@ -66,7 +67,7 @@ struct wg_peer {
 	struct wg_source source;
 	struct handshake_peer hs_peer;
 	struct cookie_sender cookies;
-	struct handshake hs;
+	struct handshake hs; /* our own initiation; theirs is answered at once and needs no state */
 	struct index_entry *hs_index;
 	struct keypair kp[N_KEYPAIRS];
 	struct list staged;
@@ -88,6 +89,7 @@ struct wg_device {
 	struct heap wakes;
 	struct allowedips allowed;
 	struct cookie_checker checker;
+	struct ratelimit ratelimit;
 	struct wg_counters counters;
 	unsigned load_limit, load_count;
 	mono_ns load_second;
@@ -113,7 +115,8 @@ bool session_wants_rekey_on_receive(const struct keypair *k, mono_ns now);
 
 /* sending (send.c) */
 void send_initiation(struct wg_device *d, struct wg_peer *p, struct now now, bool retry);
-void send_response(struct wg_device *d, struct wg_peer *p, struct now now);
+/* Consumes the handshake: it is wiped. */
+void send_response(struct wg_device *d, struct wg_peer *p, struct handshake *h, struct now now);
 void send_keepalive(struct wg_device *d, struct wg_peer *p, struct now now);
 void send_staged(struct wg_device *d, struct wg_peer *p, struct now now);
 void staged_clear(struct wg_peer *p);

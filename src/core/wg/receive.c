@@ -19,6 +19,11 @@ static bool under_load(struct wg_device *d, mono_ns now)
 	return ++d->load_count > d->load_limit;
 }
 
+static struct view host_of(const struct wg_source *s)
+{
+	return view_of(s->b, s->host_len && s->host_len < s->len ? s->host_len : s->len);
+}
+
 /* Macs first: nothing costly happens for a stranger. */
 static bool admitted(struct wg_device *d, const struct wg_datagram *dg, mono_ns now)
 {
@@ -30,12 +35,15 @@ static bool admitted(struct wg_device *d, const struct wg_datagram *dg, mono_ns 
 		d->counters.bad_mac++;
 		return false;
 	case COOKIE_GOOD:
-		return true;
+		if (!under_load(d, now) || ratelimit_allow(&d->ratelimit, host_of(&dg->source), now))
+			return true;
+		d->counters.rate_limited++;
+		return false;
 	case COOKIE_MAC1_ONLY:
+		if (!under_load(d, now))
+			return true;
 		break;
 	}
-	if (!under_load(d, now))
-		return true;
 	cookie_reply(&d->checker, d->cfg.rng, dg->p, dg->len, source, now, &reply);
 	d->counters.cookie_sent++;
 	d->cfg.sink->to_source(d->cfg.sink, &dg->source, (const uint8_t *)&reply, sizeof(reply));
@@ -79,11 +87,9 @@ static void receive_initiation(struct wg_device *d, const struct wg_datagram *dg
 	memcpy(p->last_timestamp, timestamp, sizeof(timestamp));
 	p->last_initiation_seen = now.mono;
 	p->stats.rx_bytes += dg->len;
-	handshake_clear(&p->hs);
-	p->hs = o.h;
 	roam(d, p, &dg->source);
 	timers_any_received(p);
-	send_response(d, p, now);
+	send_response(d, p, &o.h, now);
 out:
 	ct_wipe(&o, sizeof(o));
 }
@@ -143,36 +149,41 @@ static size_t inner_length(const uint8_t *p, size_t len)
 	return n >= (p[0] >> 4 == 4 ? 20u : 40u) && n <= len ? n : 0;
 }
 
-/* Behind the AEAD: replay, confirmation, cryptokey routing. True if ret is an inner packet to deliver. */
-static bool accept_opened(struct wg_device *d, struct wg_peer *p, struct keypair *k, const struct wg_datagram *dg,
+enum opened { OPENED_NOT, OPENED_NOTHING, OPENED_PACKET };
+
+/*
+ * Behind the AEAD: replay, cryptokey routing. OPENED_NOT: nothing new from the peer; OPENED_NOTHING: a sign of life;
+ * OPENED_PACKET: ret is an inner packet to deliver.
+ */
+static enum opened accept_opened(struct wg_device *d, struct wg_peer *p, struct keypair *k, const struct wg_datagram *dg,
 	const struct chapoly_job *j, struct now now, struct wg_packet *ret)
 {
 	size_t len = j->len - CHAPOLY_TAG_LEN, n;
 
 	if (!j->ok) {
 		d->counters.bad_tag++;
-		return false;
+		return OPENED_NOT;
 	}
 	if (!replay_accept(&k->replay, j->counter, REJECT_AFTER_MESSAGES)) {
 		d->counters.replay++;
-		return false;
+		return OPENED_NOT;
 	}
 	roam(d, p, &dg->source);
 	p->stats.rx_bytes += dg->len;
 	p->stats.last_received = now.mono;
 	if (len == 0) /* a keepalive */
-		return false;
+		return OPENED_NOTHING;
 	n = inner_length(j->out, len);
 	if (!n) {
 		d->counters.bad_inner++;
-		return false;
+		return OPENED_NOTHING;
 	}
 	if (allowedips_find_src(&d->allowed, j->out, n) != p) {
 		d->counters.bad_source++;
-		return false;
+		return OPENED_NOTHING;
 	}
 	*ret = (struct wg_packet){ .p = j->out, .len = n };
-	return true;
+	return OPENED_PACKET;
 }
 
 /* A run of transport messages with one receiver index. */
@@ -196,8 +207,10 @@ static void receive_run(struct wg_device *d, struct wg_datagram *dg, size_t n, s
 			.len = dg[i].len - WG_HEADROOM, .out = dg[i].p + WG_HEADROOM };
 	chapoly_open_batch(&k->receive, jobs, n);
 	for (size_t i = 0; i < n; i++) {
-		authentic = authentic || jobs[i].ok;
-		n_out += accept_opened(d, p, k, &dg[i], &jobs[i], now, &out[n_out]);
+		enum opened o = accept_opened(d, p, k, &dg[i], &jobs[i], now, &out[n_out]);
+
+		authentic = authentic || o != OPENED_NOT;
+		n_out += o == OPENED_PACKET;
 	}
 	d->counters.received_datagrams += n;
 	if (!authentic)
@@ -206,6 +219,9 @@ static void receive_run(struct wg_device *d, struct wg_datagram *dg, size_t n, s
 	if (k == &p->kp[KP_NEXT]) {
 		session_confirm(p);
 		k = &p->kp[KP_CURRENT];
+		index_free(d, p->hs_index); /* an initiation of ours has served its purpose */
+		p->hs_index = NULL;
+		handshake_clear(&p->hs);
 		p->stats.last_handshake = now.wall;
 		timers_handshake_complete(p);
 		d->cfg.sink->event(d->cfg.sink, p, WG_EV_SESSION);

@@ -52,25 +52,24 @@ void send_initiation(struct wg_device *d, struct wg_peer *p, struct now now, boo
 	to_peer(d, p, &m, sizeof(m), now.mono);
 }
 
-void send_response(struct wg_device *d, struct wg_peer *p, struct now now)
+/*
+ * An initiation of ours that crosses theirs stays valid: when both sides start at once, both handshakes complete, where a
+ * peer with one handshake state for both roles would have to wait 5 s for the next attempt.
+ */
+void send_response(struct wg_device *d, struct wg_peer *p, struct handshake *h, struct now now)
 {
+	struct index_entry *index = index_new(d, p);
 	struct handshake_keys keys;
 	struct wgmsg_response m;
-	struct index_entry *index;
 
-	index_free(d, p->hs_index); /* an initiation of ours that crossed theirs is void */
-	p->hs_index = NULL;
-	index = index_new(d, p);
-	if (!index)
-		return;
-	if (handshake_create_response(&p->hs, &p->hs_peer, d->cfg.rng, index->index, &m, &keys) < 0) {
+	if (!index || handshake_create_response(h, &p->hs_peer, d->cfg.rng, index->index, &m, &keys) < 0) {
 		index_free(d, index);
-		handshake_clear(&p->hs);
+		handshake_clear(h);
 		return;
 	}
-	session_begin(p, &keys, index, p->hs.remote_index, false, now.mono);
+	session_begin(p, &keys, index, h->remote_index, false, now.mono);
 	ct_wipe(&keys, sizeof(keys));
-	handshake_clear(&p->hs);
+	handshake_clear(h);
 	timers_session_derived(p, now.mono);
 	cookie_add_macs(&p->cookies, (uint8_t *)&m, sizeof(m), now.mono);
 	to_peer(d, p, &m, sizeof(m), now.mono);

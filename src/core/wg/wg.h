@@ -32,9 +32,13 @@ enum {
 struct wg_device;
 struct wg_peer;
 
-/* An opaque source: the owner's encoding of where a datagram came from. Compared and hashed as bytes. */
+/*
+ * An opaque source: the owner's encoding of where a datagram came from. Compared and hashed as bytes. The first host_len
+ * of them are whom a flood is charged to: an IPv4 address, 8 bytes of an IPv6 address (one site can have all of the
+ * rest), a relay and its client. 0: all of them.
+ */
 struct wg_source {
-	uint8_t len;
+	uint8_t len, host_len;
 	uint8_t b[WG_SOURCE_MAX];
 };
 
@@ -71,7 +75,7 @@ struct wg_sink {
 
 /* What was dropped, by reason. Packets that fail to parse are normal weather. */
 struct wg_counters {
-	uint64_t bad_message, bad_mac, no_peer, bad_handshake, flood, cookie_sent, cookie_received,
+	uint64_t bad_message, bad_mac, no_peer, bad_handshake, flood, rate_limited, cookie_sent, cookie_received,
 		no_session, replay, bad_tag, bad_source,
 		bad_inner, staged_dropped, sent_datagrams, received_datagrams;
 };

@@ -342,6 +342,33 @@ static void cookies_are_asked_for_under_load_and_honoured(void **state)
 	json_decref(file);
 }
 
+/* The side a writes the recorded initiation: "first" or "second". */
+static void expect_initiation(const json_t *c, const char *which, struct now now)
+{
+	char initiation[32], ephemeral[40], timestamp[32];
+	uint8_t *msg;
+	size_t n;
+
+	snprintf(initiation, sizeof(initiation), "%s_initiation", which);
+	snprintf(ephemeral, sizeof(ephemeral), "%s_ephemeral_private", which);
+	snprintf(timestamp, sizeof(timestamp), "%s_timestamp", which);
+	msg = vec_hex(c, initiation, &n);
+	a.rng.at = a.rng.len = 0;
+	script_add(&a.rng, msg + 4, 4); /* the index */
+	a.rng.len += 8; /* jitter */
+	script_hex(&a, c, ephemeral, 32);
+	set_timestamp(&a, c, timestamp, &now);
+	a.keep.n_dg = 0;
+	if (strcmp(which, "first") == 0)
+		wg_poke(a.dev, a.peer, now);
+	else
+		wg_tick(a.dev, now);
+	CHECK_INT(a.keep.n_dg, ==, 1);
+	CHECK_INT(a.keep.dg_len[0], ==, n);
+	CHECK_MEM(a.keep.dg[0], msg, n);
+	free(msg);
+}
+
 static void recorded_cookie_session_is_replayed(void **state)
 {
 	json_t *file = vectors_load("wg.json"), *c = json_array_get(vectors_section(file, "cookie_session"), 0);
@@ -351,6 +378,13 @@ static void recorded_cookie_session_is_replayed(void **state)
 	struct wg_datagram d;
 
 	open_pair(&a, &b, c);
+	expect_initiation(c, "first", now);
+	msg = vec_hex(c, "cookie_reply", &n);
+	feed(&a, msg, n, now);
+	free(msg);
+	CHECK_INT(wg_counters(a.dev)->cookie_received, ==, 1);
+	now.mono += SEC(6); /* not before the first attempt has timed out */
+	expect_initiation(c, "second", now);
 	wg_set_load_limit(b.dev, 0);
 	msg = vec_hex(c, "cookie_reply", &n);
 	script_hex(&b, c, "b_cookie_secret", 32);
@@ -582,6 +616,86 @@ static void staged_packets_are_bounded(void **state)
 	live_close(&l);
 }
 
+/* Both have a packet for the other at the same moment. */
+static void initiations_that_cross_both_complete_at_once(void **state)
+{
+	uint8_t pkt[2][20] = { { 0x45, 0, 0, 20, [8] = 64, [12] = 10, 0, 0, 1, 10, 0, 0, 2 },
+		{ 0x45, 0, 0, 20, [8] = 64, [12] = 10, 0, 0, 2, 10, 0, 0, 1 } };
+	struct live l;
+
+	live_open(&l);
+	for (int i = 0; i < 2; i++)
+		send_plain(&l.s[i], pkt[i], sizeof(pkt[i]), l.now);
+	CHECK_INT(l.s[0].keep.n_dg, ==, 1);
+	CHECK_INT(l.s[1].keep.n_dg, ==, 1);
+	live_exchange(&l, true);
+	for (int i = 0; i < 2; i++) {
+		CHECK_INT(l.s[i].keep.n_pkt, ==, 1);
+		CHECK_MEM(l.s[i].keep.pkt[0], pkt[1 - i], 20);
+	}
+	live_ping(&l, 0);
+	live_ping(&l, 1);
+	CHECK_INT(l.s[0].keep.n_pkt, ==, 2);
+	CHECK_INT(l.s[1].keep.n_pkt, ==, 2);
+	live_close(&l);
+}
+
+static void replayed_packet_is_no_sign_of_life(void **state)
+{
+	struct live l;
+	uint8_t copy[2048];
+	size_t n;
+	mono_ns before;
+
+	live_open(&l);
+	live_ping(&l, 0);
+	l.s[0].keep.n_dg = 0;
+	send_plain(&l.s[0], (uint8_t[20]){ 0x45, 0, 0, 20, [12] = 10, 0, 0, 1, 10, 0, 0, 2 }, 20, l.now);
+	n = l.s[0].keep.dg_len[0];
+	memcpy(copy, l.s[0].keep.dg[0], n);
+	live_exchange(&l, true);
+	live_ping(&l, 1); /* the other side now waits for an answer */
+	before = l.s[1].peer->timer[TIMER_NEW_HANDSHAKE];
+	CHECK_TRUE(before != MONO_NEVER);
+	feed(&l.s[1], copy, n, l.now);
+	CHECK_INT(l.s[1].peer->timer[TIMER_NEW_HANDSHAKE], ==, before);
+	CHECK_INT(wg_counters(l.s[1].dev)->replay, ==, 1);
+	live_close(&l);
+}
+
+static void host_gets_a_burst_and_then_twenty_a_second(void **state)
+{
+	struct ratelimit r = { .seed = { 1 } };
+	struct view one = VIEW_LIT("a"), other = VIEW_LIT("b");
+	mono_ns now = SEC(5);
+	int passed = 0;
+
+	for (int i = 0; i < 100; i++)
+		passed += ratelimit_allow(&r, one, now);
+	CHECK_INT(passed, ==, RATELIMIT_BURST);
+	CHECK_TRUE(ratelimit_allow(&r, other, now));
+	CHECK_TRUE(!ratelimit_allow(&r, one, now + MSEC(49)));
+	CHECK_TRUE(ratelimit_allow(&r, one, now + MSEC(51)));
+	for (int i = 0; i < 1000; i++)
+		passed += ratelimit_allow(&r, one, now + SEC(1) + MSEC(i));
+	CHECK_INT(passed, >=, RATELIMIT_BURST + 19 + RATELIMIT_BURST);
+	CHECK_INT(passed, <=, RATELIMIT_BURST + 21 + RATELIMIT_BURST);
+}
+
+static void new_identity_shakes_hands_at_once(void **state)
+{
+	struct secret_node other = { { 24, [31] = 64 } };
+	struct live l;
+
+	live_open(&l);
+	live_ping(&l, 0);
+	l.now.mono += SEC(1);
+	CHECK_INT(wg_set_private(l.s[0].dev, &other, l.now.mono), ==, 0);
+	wg_poke(l.s[0].dev, l.s[0].peer, l.now);
+	CHECK_INT(l.s[0].keep.n_dg, ==, 1);
+	live_close(&l);
+}
+
 /* The trie against a list that is searched from end to end. */
 static void longest_prefix_agrees_with_a_naive_search(void **state)
 {
@@ -645,6 +759,10 @@ int main(void)
 		cmocka_unit_test(persistent_keepalive_keeps_its_interval),
 		cmocka_unit_test(keys_are_forgotten_after_nine_minutes),
 		cmocka_unit_test(staged_packets_are_bounded),
+		cmocka_unit_test(initiations_that_cross_both_complete_at_once),
+		cmocka_unit_test(replayed_packet_is_no_sign_of_life),
+		cmocka_unit_test(host_gets_a_burst_and_then_twenty_a_second),
+		cmocka_unit_test(new_identity_shakes_hands_at_once),
 		cmocka_unit_test(longest_prefix_agrees_with_a_naive_search),
 	};
 

@@ -100,7 +100,7 @@ int udp_set_mark(struct udp *u, uint32_t mark)
 
 struct wg_source udp_source(struct ipport a)
 {
-	struct wg_source s = { .len = a.ip.family == 4 ? 6 : 18 };
+	struct wg_source s = { .len = a.ip.family == 4 ? 6 : 18, .host_len = a.ip.family == 4 ? 4 : 8 };
 	size_t n = s.len - 2u;
 
 	memcpy(s.b, a.ip.b, n);
