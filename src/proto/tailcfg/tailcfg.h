@@ -1,0 +1,209 @@
+/*
+ * proto/tailcfg: the documents of the control protocol, as structs and their field tables (proto/json). Field names and
+ * what is left out follow Tailscale's tailcfg package; the fact sheet "control" has the meaning of each. Texts and lists
+ * live in the arena that they were decoded into.
+ */
+#ifndef WARREN_PROTO_TAILCFG_H
+#define WARREN_PROTO_TAILCFG_H
+
+#include "proto/json/json.h"
+
+/* Bounds on what one document may hold: the largest known tailnets, with room. */
+enum {
+	TC_PEERS_MAX = 200000,
+	TC_ENDPOINTS_MAX = 64,
+	TC_ADDRESSES_MAX = 64,
+	TC_ROUTES_MAX = 4096,
+	TC_RULES_MAX = 100000,
+};
+
+struct tc_service {
+	const char *proto, *description;
+	int64_t port;
+};
+
+struct tc_netinfo {
+	uint8_t mapping_varies, hairpin, working_ipv6, os_has_ipv6, working_udp, working_icmpv4, upnp, pmp, pcp;
+	bool have_portmap;
+	int64_t preferred_derp;
+	const char *link_type, *firewall_mode;
+	struct json_map derp_latency; /* "<region>-v4" -> double seconds */
+};
+
+struct tc_hostinfo {
+	const char *ipn_version, *frontend_log_id, *backend_log_id, *os, *os_version, *env, *distro, *distro_version,
+		*distro_codename, *app, *package, *device_model, *push_device_token, *hostname, *machine, *go_arch,
+		*go_arch_var, *go_version, *cloud, *services_hash, *exit_node_id;
+	uint8_t container, desktop, userspace, userspace_router, app_connector, state_encrypted;
+	bool shields_up, sharee_node, no_logs, remote_config, wire_ingress, ingress_enabled, allows_update, peer_relay;
+	struct json_list routable_ips; /* struct ipprefix */
+	struct json_list request_tags, wol_macs, ssh_host_keys; /* const char * */
+	struct json_list services; /* struct tc_service */
+	struct tc_netinfo *netinfo;
+	struct view location, tpm;
+};
+
+/* User, Login and UserProfile differ in little: one struct, three tables. */
+struct tc_user {
+	int64_t id;
+	const char *provider, *login_name, *display_name, *picture;
+	unix_ms created; /* User only */
+};
+
+struct tc_auth {
+	const char *auth_key;
+};
+
+struct tc_register_request {
+	int64_t version;
+	struct node_pub node_key, old_node_key;
+	uint8_t nl_key[KEY_LEN];
+	struct tc_auth *auth;
+	unix_ms expiry;
+	const char *followup, *tailnet;
+	struct tc_hostinfo *hostinfo;
+	bool ephemeral;
+	struct view node_key_signature;
+};
+
+struct tc_register_response {
+	struct tc_user user, login;
+	bool node_key_expired, machine_authorized;
+	const char *auth_url, *error;
+	struct view node_key_signature;
+};
+
+struct tc_map_request {
+	int64_t version;
+	const char *compress, *tka_head;
+	bool keep_alive, stream, omit_peers, read_only;
+	struct node_pub node_key;
+	struct disco_pub disco_key;
+	struct tc_hostinfo *hostinfo;
+	struct json_list endpoints; /* struct ipport */
+	struct json_list endpoint_types; /* int64_t */
+	struct json_list debug_flags;
+};
+
+struct tc_node {
+	int64_t id, user, sharer, home_derp, cap;
+	const char *stable_id, *name, *derp;
+	struct node_pub key;
+	unix_ms key_expiry, created, last_seen;
+	struct view key_signature;
+	struct machine_pub machine;
+	struct disco_pub disco_key;
+	struct json_list addresses, allowed_ips, primary_routes; /* struct ipprefix */
+	struct json_list endpoints; /* struct ipport */
+	struct tc_hostinfo *hostinfo;
+	struct json_list tags, capabilities;
+	uint8_t online;
+	bool machine_authorized, expired, unsigned_peerapi_only, wireguard_only, jailed;
+	struct json_map cap_map; /* name -> list of raw */
+	struct ipaddr masq4, masq6;
+};
+
+struct tc_peer_change {
+	int64_t node_id, derp_region, cap;
+	struct json_map *cap_map;
+	struct json_list endpoints;
+	struct node_pub *key;
+	struct disco_pub *disco_key;
+	uint8_t online;
+	unix_ms last_seen, key_expiry;
+};
+
+struct tc_derp_node {
+	const char *name, *hostname, *cert_name, *ipv4, *ipv6, *stun_test_ip;
+	int64_t region_id, stun_port, derp_port;
+	bool stun_only, insecure_for_tests, can_port80;
+};
+
+struct tc_derp_region {
+	int64_t id;
+	const char *code, *name;
+	bool avoid, no_measure_no_home;
+	struct json_list nodes; /* struct tc_derp_node */
+};
+
+struct tc_derp_map {
+	struct json_map regions; /* id as text -> struct tc_derp_region */
+	bool omit_default_regions;
+};
+
+struct tc_resolver {
+	const char *addr;
+	struct json_list bootstrap; /* struct ipaddr */
+	bool use_with_exit_node;
+};
+
+struct tc_dns_record {
+	const char *name, *type, *value;
+};
+
+struct tc_dns_config {
+	struct json_list resolvers, fallback_resolvers; /* struct tc_resolver */
+	struct json_map routes; /* suffix -> list of resolvers */
+	struct json_list domains, cert_domains, exit_node_filtered; /* const char * */
+	struct json_list extra_records; /* struct tc_dns_record */
+	bool proxied;
+};
+
+struct tc_port_range {
+	int64_t first, last;
+};
+
+struct tc_net_port_range {
+	const char *ip;
+	struct tc_port_range ports;
+};
+
+struct tc_cap_grant {
+	struct json_list dsts; /* struct ipprefix */
+	struct json_list caps; /* const char * */
+	struct json_map cap_map;
+};
+
+struct tc_filter_rule {
+	struct json_list src_ips; /* const char * */
+	struct json_list dst_ports; /* struct tc_net_port_range */
+	struct json_list ip_proto; /* int64_t */
+	struct json_list cap_grant; /* struct tc_cap_grant */
+};
+
+struct tc_debug {
+	double sleep_seconds;
+	bool disable_log_tail;
+};
+
+struct tc_map_response {
+	bool keep_alive;
+	struct tc_node *node;
+	struct tc_derp_map *derp_map;
+	struct json_list peers, peers_changed; /* struct tc_node */
+	struct json_list peers_removed; /* int64_t */
+	struct json_list peers_changed_patch; /* struct tc_peer_change */
+	struct json_map peer_seen_change, online_change; /* id -> bool */
+	struct tc_dns_config *dns_config;
+	const char *domain;
+	uint8_t collect_services;
+	struct json_list packet_filter; /* struct tc_filter_rule */
+	struct json_map packet_filters; /* name -> list of rules; absent list: delete */
+	struct json_list user_profiles; /* struct tc_user */
+	struct json_list health;
+	unix_ms control_time;
+	struct tc_debug *debug;
+	struct view ping_request, ssh_policy, tka_info, client_version, dial_plan, display_messages;
+	const char *pop_browser_url;
+};
+
+struct tc_server_keys {
+	struct machine_pub legacy_public_key, public_key;
+};
+
+extern const struct json_type tc_service_type, tc_netinfo_type, tc_hostinfo_type, tc_user_type, tc_login_type,
+	tc_user_profile_type, tc_register_request_type, tc_register_response_type, tc_map_request_type, tc_node_type,
+	tc_peer_change_type, tc_derp_node_type, tc_derp_region_type, tc_derp_map_type, tc_dns_config_type,
+	tc_filter_rule_type, tc_map_response_type, tc_server_keys_type;
+
+#endif
