@@ -4,7 +4,8 @@
 
 struct allowedips_node {
 	struct allowedips_node *kid[2];
-	void *peer; /* NULL: only a fork */
+	struct allowedips_owner *owner; /* NULL: only a fork */
+	struct list of_owner;
 	uint8_t bits, addr_len; /* prefix length; 4 or 16 */
 	uint8_t addr[16];
 };
@@ -26,17 +27,39 @@ static unsigned common_bits(const uint8_t *a, const uint8_t *b, unsigned max)
 	return n;
 }
 
-static struct allowedips_node *node_new(const struct ipprefix *p, unsigned bits, void *peer)
+static struct allowedips_node *node_new(const struct ipprefix *p, unsigned bits)
 {
 	struct allowedips_node *n = calloc(1, sizeof(*n));
 
 	if (!n)
 		return NULL;
 	n->bits = (uint8_t)bits;
-	n->peer = peer;
+	list_init(&n->of_owner);
 	n->addr_len = p->ip.family == 4 ? 4 : 16;
 	memcpy(n->addr, ipaddr_mask(p->ip, bits).b, n->addr_len);
 	return n;
+}
+
+static void set_owner(struct allowedips_node *n, struct allowedips_owner *o)
+{
+	list_remove(&n->of_owner);
+	n->owner = o;
+	if (o)
+		list_push_tail(&o->nodes, &n->of_owner);
+}
+
+void allowedips_owner_init(struct allowedips_owner *o)
+{
+	list_init(&o->nodes);
+}
+
+static struct ipprefix prefix_of(const struct allowedips_node *n)
+{
+	struct ipprefix p = { .bits = n->bits };
+
+	p.ip.family = n->addr_len == 4 ? 4 : 6;
+	memcpy(p.ip.b, n->addr, n->addr_len);
+	return p;
 }
 
 static struct allowedips_node **root_of(struct allowedips *t, const struct ipprefix *p)
@@ -57,24 +80,25 @@ static bool node_is(const struct allowedips_node *n, const struct ipprefix *p)
 	return n && n->bits == p->bits && common_bits(n->addr, p->ip.b, p->bits) == p->bits;
 }
 
-int allowedips_set(struct allowedips *t, struct ipprefix p, void *peer)
+int allowedips_set(struct allowedips *t, struct ipprefix p, struct allowedips_owner *o)
 {
 	struct allowedips_node **at, *old, *leaf, *fork;
 	unsigned common;
 
-	if (!p.ip.family || !peer)
+	if (!p.ip.family || !o)
 		return -EINVAL;
 	at = descend(root_of(t, &p), &p);
 	old = *at;
 	if (node_is(old, &p)) {
-		t->n += !old->peer;
-		old->peer = peer;
+		t->n += !old->owner;
+		set_owner(old, o);
 		return 0;
 	}
-	leaf = node_new(&p, p.bits, peer);
+	leaf = node_new(&p, p.bits);
 	if (!leaf)
 		return -ENOMEM;
 	if (!old) {
+		set_owner(leaf, o);
 		*at = leaf;
 		t->n++;
 		return 0;
@@ -84,7 +108,7 @@ int allowedips_set(struct allowedips *t, struct ipprefix p, void *peer)
 		leaf->kid[bit_at(old->addr, p.bits)] = old;
 		*at = leaf;
 	} else {
-		fork = node_new(&p, common, NULL);
+		fork = node_new(&p, common);
 		if (!fork) {
 			free(leaf);
 			return -ENOMEM;
@@ -93,6 +117,7 @@ int allowedips_set(struct allowedips *t, struct ipprefix p, void *peer)
 		fork->kid[bit_at(old->addr, common)] = old;
 		*at = fork;
 	}
+	set_owner(leaf, o);
 	t->n++;
 	return 0;
 }
@@ -102,13 +127,13 @@ static void prune(struct allowedips_node **at)
 {
 	struct allowedips_node *n = *at;
 
-	if (n && !n->peer && !(n->kid[0] && n->kid[1])) {
+	if (n && !n->owner && !(n->kid[0] && n->kid[1])) {
 		*at = n->kid[0] ? n->kid[0] : n->kid[1];
 		free(n);
 	}
 }
 
-void allowedips_remove(struct allowedips *t, struct ipprefix p, const void *peer)
+void allowedips_remove(struct allowedips *t, struct ipprefix p, const struct allowedips_owner *o)
 {
 	struct allowedips_node **path[130], **at = root_of(t, &p);
 	size_t depth = 0;
@@ -117,41 +142,28 @@ void allowedips_remove(struct allowedips *t, struct ipprefix p, const void *peer
 		path[depth++] = at;
 		at = &(*at)->kid[bit_at(p.ip.b, (*at)->bits)];
 	}
-	if (!node_is(*at, &p) || (*at)->peer != peer)
+	if (!node_is(*at, &p) || (*at)->owner != o)
 		return;
-	(*at)->peer = NULL;
+	set_owner(*at, NULL);
 	t->n--;
 	prune(at);
 	if (depth)
 		prune(path[depth - 1]);
 }
 
-static void remove_below(struct allowedips *t, struct allowedips_node **at, const void *peer)
+void allowedips_remove_all(struct allowedips *t, struct allowedips_owner *o)
 {
-	if (!*at)
-		return;
-	remove_below(t, &(*at)->kid[0], peer);
-	remove_below(t, &(*at)->kid[1], peer);
-	if ((*at)->peer == peer) {
-		(*at)->peer = NULL;
-		t->n--;
-	}
-	prune(at);
+	while (!list_empty(&o->nodes))
+		allowedips_remove(t, prefix_of(container_of(o->nodes.next, struct allowedips_node, of_owner)), o);
 }
 
-void allowedips_remove_peer(struct allowedips *t, const void *peer)
+static struct allowedips_owner *find(const struct allowedips_node *n, const uint8_t *addr, unsigned bits)
 {
-	remove_below(t, &t->root4, peer);
-	remove_below(t, &t->root6, peer);
-}
-
-static void *find(const struct allowedips_node *n, const uint8_t *addr, unsigned bits)
-{
-	void *best = NULL;
+	struct allowedips_owner *best = NULL;
 
 	while (n && common_bits(n->addr, addr, n->bits) == n->bits) {
-		if (n->peer)
-			best = n->peer;
+		if (n->owner)
+			best = n->owner;
 		if (n->bits == bits)
 			break;
 		n = n->kid[bit_at(addr, n->bits)];
@@ -159,17 +171,17 @@ static void *find(const struct allowedips_node *n, const uint8_t *addr, unsigned
 	return best;
 }
 
-void *allowedips_find4(const struct allowedips *t, const uint8_t addr[static 4])
+struct allowedips_owner *allowedips_find4(const struct allowedips *t, const uint8_t addr[static 4])
 {
 	return find(t->root4, addr, 32);
 }
 
-void *allowedips_find6(const struct allowedips *t, const uint8_t addr[static 16])
+struct allowedips_owner *allowedips_find6(const struct allowedips *t, const uint8_t addr[static 16])
 {
 	return find(t->root6, addr, 128);
 }
 
-static void *find_in(const struct allowedips *t, const uint8_t *pkt, size_t len, size_t off4, size_t off6)
+static struct allowedips_owner *find_in(const struct allowedips *t, const uint8_t *pkt, size_t len, size_t off4, size_t off6)
 {
 	if (len >= 20 && pkt[0] >> 4 == 4)
 		return allowedips_find4(t, pkt + off4);
@@ -178,32 +190,29 @@ static void *find_in(const struct allowedips *t, const uint8_t *pkt, size_t len,
 	return NULL;
 }
 
-void *allowedips_find_src(const struct allowedips *t, const uint8_t *pkt, size_t len)
+struct allowedips_owner *allowedips_find_src(const struct allowedips *t, const uint8_t *pkt, size_t len)
 {
 	return find_in(t, pkt, len, 12, 8);
 }
 
-void *allowedips_find_dst(const struct allowedips *t, const uint8_t *pkt, size_t len)
+struct allowedips_owner *allowedips_find_dst(const struct allowedips *t, const uint8_t *pkt, size_t len)
 {
 	return find_in(t, pkt, len, 16, 24);
 }
 
-static void each(const struct allowedips_node *n, void (*fn)(void *ctx, struct ipprefix p, void *peer), void *ctx)
+static void each(const struct allowedips_node *n, void (*fn)(void *ctx, struct ipprefix p, struct allowedips_owner *o),
+	void *ctx)
 {
 	if (!n)
 		return;
-	if (n->peer) {
-		struct ipprefix p = { .bits = n->bits };
-
-		p.ip.family = n->addr_len == 4 ? 4 : 6;
-		memcpy(p.ip.b, n->addr, n->addr_len);
-		fn(ctx, p, n->peer);
-	}
+	if (n->owner)
+		fn(ctx, prefix_of(n), n->owner);
 	each(n->kid[0], fn, ctx);
 	each(n->kid[1], fn, ctx);
 }
 
-void allowedips_each(const struct allowedips *t, void (*fn)(void *ctx, struct ipprefix p, void *peer), void *ctx)
+void allowedips_each(const struct allowedips *t,
+	void (*fn)(void *ctx, struct ipprefix p, struct allowedips_owner *o), void *ctx)
 {
 	each(t->root4, fn, ctx);
 	each(t->root6, fn, ctx);
@@ -215,6 +224,7 @@ static void free_below(struct allowedips_node *n)
 		return;
 	free_below(n->kid[0]);
 	free_below(n->kid[1]);
+	list_remove(&n->of_owner);
 	free(n);
 }
 

@@ -46,12 +46,12 @@ struct wg_device *wg_free(struct wg_device *d)
 {
 	if (!d)
 		return NULL;
-	allowedips_fini(&d->allowed); /* first: else each peer would look for its prefixes in it */
 	map_for_each(n, &d->peers)
 		wg_peer_remove(d, container_of(n, struct wg_peer, node));
 	map_fini(&d->peers);
 	map_fini(&d->indices);
 	heap_fini(&d->wakes);
+	allowedips_fini(&d->allowed);
 	ct_wipe(d, sizeof(*d));
 	free(d);
 	return NULL;
@@ -75,12 +75,10 @@ int wg_set_private(struct wg_device *d, const struct secret_node *private, mono_
 		return rc;
 	map_for_each(n, &d->peers) {
 		struct wg_peer *p = container_of(n, struct wg_peer, node);
-		uint8_t psk[HANDSHAKE_PSK_LEN];
 
-		memcpy(psk, p->hs_peer.psk, sizeof(psk));
 		peer_forget_keys(d, p);
-		if (ct_equal(p->key.b, d->public.b, KEY_LEN) ||
-			handshake_peer_init(&p->hs_peer, &d->self, p->key.b, psk) < 0)
+		handshake_peer_forget(&p->hs_peer);
+		if (ct_equal(p->key.b, d->public.b, KEY_LEN))
 			wg_peer_remove(d, p);
 		else if (p->keepalive_s)
 			timers_keepalive_set(p, now);
@@ -105,7 +103,6 @@ void wg_set_load_limit(struct wg_device *d, unsigned per_second)
 
 int wg_peer_add(struct wg_device *d, const struct node_pub *key, struct wg_peer **ret)
 {
-	static const uint8_t no_psk[HANDSHAKE_PSK_LEN];
 	struct wg_peer *p;
 	int rc;
 
@@ -119,14 +116,13 @@ int wg_peer_add(struct wg_device *d, const struct node_pub *key, struct wg_peer 
 	p->dev = d;
 	p->key = *key;
 	list_init(&p->staged);
+	allowedips_owner_init(&p->allowed);
 	for (int i = 0; i < N_TIMERS; i++)
 		p->timer[i] = MONO_NEVER;
 	cookie_sender_init(&p->cookies, key->b);
-	rc = handshake_peer_init(&p->hs_peer, &d->self, key->b, no_psk);
-	if (rc == 0)
-		rc = map_insert(&d->peers, &p->node, p->key.b, KEY_LEN);
+	handshake_peer_init(&p->hs_peer, key->b);
+	rc = map_insert(&d->peers, &p->node, p->key.b, KEY_LEN);
 	if (rc != 0) {
-		ct_wipe(&p->hs_peer, sizeof(p->hs_peer));
 		free(p);
 		return rc == 1 ? -EEXIST : rc;
 	}
@@ -136,7 +132,7 @@ int wg_peer_add(struct wg_device *d, const struct node_pub *key, struct wg_peer 
 
 void wg_peer_remove(struct wg_device *d, struct wg_peer *p)
 {
-	allowedips_remove_peer(&d->allowed, p);
+	allowedips_remove_all(&d->allowed, &p->allowed);
 	peer_forget_keys(d, p);
 	staged_clear(p);
 	map_remove(&d->peers, &p->node);
@@ -160,22 +156,36 @@ struct wg_peer *wg_peer_next(struct wg_device *d, const struct wg_peer *p)
 
 int wg_peer_allow(struct wg_device *d, struct wg_peer *p, struct ipprefix prefix)
 {
-	return allowedips_set(&d->allowed, prefix, p);
+	return allowedips_set(&d->allowed, prefix, &p->allowed);
 }
 
 void wg_peer_disallow(struct wg_device *d, struct wg_peer *p, struct ipprefix prefix)
 {
-	allowedips_remove(&d->allowed, prefix, p);
+	allowedips_remove(&d->allowed, prefix, &p->allowed);
 }
 
 void wg_peer_disallow_all(struct wg_device *d, struct wg_peer *p)
 {
-	allowedips_remove_peer(&d->allowed, p);
+	allowedips_remove_all(&d->allowed, &p->allowed);
+}
+
+struct each_call {
+	void (*fn)(void *ctx, struct ipprefix p, void *peer);
+	void *ctx;
+};
+
+static void each_peer(void *ctx, struct ipprefix p, struct allowedips_owner *o)
+{
+	struct each_call *c = ctx;
+
+	c->fn(c->ctx, p, container_of(o, struct wg_peer, allowed));
 }
 
 void wg_allowed_each(const struct wg_device *d, void (*fn)(void *ctx, struct ipprefix p, void *peer), void *ctx)
 {
-	allowedips_each(&d->allowed, fn, ctx);
+	struct each_call c = { fn, ctx };
+
+	allowedips_each(&d->allowed, each_peer, &c);
 }
 
 void wg_peer_set_psk(struct wg_peer *p, const uint8_t psk[static 32])
@@ -227,12 +237,14 @@ void wg_peer_set_source(struct wg_peer *p, const struct wg_source *s)
 void wg_peer_stats(const struct wg_peer *p, struct wg_peer_stats *ret)
 {
 	*ret = p->stats;
-	ret->has_session = p->kp[KP_CURRENT].valid;
+	ret->has_session = p->kp[KP_CURRENT] != NULL;
 }
 
 struct wg_peer *wg_route(const struct wg_device *d, const uint8_t *pkt, size_t len)
 {
-	return allowedips_find_dst(&d->allowed, pkt, len);
+	struct allowedips_owner *o = allowedips_find_dst(&d->allowed, pkt, len);
+
+	return o ? container_of(o, struct wg_peer, allowed) : NULL;
 }
 
 struct index_entry *index_new(struct wg_device *d, struct wg_peer *p)

@@ -35,7 +35,7 @@ enum timer {
 
 /* One direction each of a completed handshake. */
 struct keypair {
-	bool valid, initiator;
+	bool initiator;
 	struct chapoly send, receive;
 	uint64_t send_counter;
 	struct replay replay;
@@ -61,6 +61,7 @@ struct staged {
 
 struct wg_peer {
 	struct map_node node;
+	struct allowedips_owner allowed;
 	struct wg_device *dev;
 	struct node_pub key;
 	void *owner;
@@ -69,7 +70,7 @@ struct wg_peer {
 	struct cookie_sender cookies;
 	struct handshake hs; /* our own initiation; theirs is answered at once and needs no state */
 	struct index_entry *hs_index;
-	struct keypair kp[N_KEYPAIRS];
+	struct keypair *kp[N_KEYPAIRS]; /* NULL: none */
 	struct list staged;
 	size_t n_staged;
 	uint8_t last_timestamp[WGMSG_TAI64N_LEN];
@@ -102,10 +103,10 @@ struct index_entry *index_find(struct wg_device *d, uint32_t index);
 void index_free(struct wg_device *d, struct index_entry *e);
 
 /* sessions (session.c) */
-void session_begin(struct wg_peer *p, const struct handshake_keys *k, struct index_entry *index,
+/* Takes the index. -ENOMEM, -ERR_CRYPTO: the sessions are as before. */
+MUST_USE int session_begin_take(struct wg_peer *p, const struct handshake_keys *k, struct index_entry *index,
 	uint32_t remote_index, bool initiator, mono_ns now);
 void session_confirm(struct wg_peer *p); /* the responder's next session was used: it becomes current */
-void session_clear(struct wg_device *d, struct keypair *k);
 void sessions_clear(struct wg_device *d, struct wg_peer *p);
 struct keypair *session_to_send(struct wg_peer *p, mono_ns now); /* NULL: a handshake is needed */
 struct keypair *session_by_index(struct wg_peer *p, uint32_t local_index);

@@ -59,12 +59,24 @@ static void start(struct handshake *h, const uint8_t *responder_public)
 	mix_hash(h, responder_public, KEY_LEN);
 }
 
-int handshake_peer_init(struct handshake_peer *p, const struct handshake_self *self,
-	const uint8_t peer_public[static KEY_LEN], const uint8_t psk[static HANDSHAKE_PSK_LEN])
+void handshake_peer_init(struct handshake_peer *p, const uint8_t peer_public[static KEY_LEN])
 {
+	*p = (struct handshake_peer){ 0 };
 	memcpy(p->public, peer_public, KEY_LEN);
-	memcpy(p->psk, psk, HANDSHAKE_PSK_LEN);
-	return key_dh(self->private, peer_public, p->static_shared);
+}
+
+void handshake_peer_forget(struct handshake_peer *p)
+{
+	ct_wipe(p->static_shared, sizeof(p->static_shared));
+	p->has_shared = false;
+}
+
+static int need_shared(struct handshake_peer *p, const struct handshake_self *self)
+{
+	int rc = p->has_shared ? 0 : key_dh(self->private, p->public, p->static_shared);
+
+	p->has_shared = rc == 0;
+	return rc;
 }
 
 void handshake_clear(struct handshake *h)
@@ -74,12 +86,14 @@ void handshake_clear(struct handshake *h)
 }
 
 int handshake_create_initiation(struct handshake *h, const struct handshake_self *self,
-	const struct handshake_peer *peer, struct rng *rng, uint32_t local_index,
+	struct handshake_peer *peer, struct rng *rng, uint32_t local_index,
 	const uint8_t timestamp[static WGMSG_TAI64N_LEN], struct wgmsg_initiation *ret)
 {
 	uint8_t key[32];
-	int rc;
+	int rc = need_shared(peer, self);
 
+	if (rc < 0)
+		return rc;
 	start(h, peer->public);
 	key_generate(rng, h->ephemeral);
 	rc = key_public(h->ephemeral, ret->ephemeral);
@@ -118,11 +132,13 @@ int handshake_open_initiation(struct handshake_opened *o, const struct handshake
 	return rc;
 }
 
-int handshake_consume_initiation(struct handshake_opened *o, const struct handshake_peer *peer,
-	const struct wgmsg_initiation *m, uint8_t ret_timestamp[static WGMSG_TAI64N_LEN])
+int handshake_consume_initiation(struct handshake_opened *o, const struct handshake_self *self,
+	struct handshake_peer *peer, const struct wgmsg_initiation *m, uint8_t ret_timestamp[static WGMSG_TAI64N_LEN])
 {
-	int rc;
+	int rc = need_shared(peer, self);
 
+	if (rc < 0)
+		return rc;
 	mix_key_out(&o->h, peer->static_shared, KEY_LEN, o->key);
 	rc = open_sealed(&o->h, o->key, m->sealed_timestamp, sizeof(m->sealed_timestamp), ret_timestamp);
 	ct_wipe(o->key, sizeof(o->key));

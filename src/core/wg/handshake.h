@@ -19,7 +19,8 @@ struct handshake_self {
 /* What is known of a peer before any message. A secret: wipe. */
 struct handshake_peer {
 	uint8_t public[KEY_LEN];
-	uint8_t static_shared[KEY_LEN]; /* DH of both static keys */
+	uint8_t static_shared[KEY_LEN]; /* DH of both static keys; made at the first handshake */
+	bool has_shared;
 	uint8_t psk[HANDSHAKE_PSK_LEN]; /* zero: none */
 };
 
@@ -47,20 +48,20 @@ struct handshake_opened {
 	uint8_t key[32]; /* for the timestamp step; a secret */
 };
 
-/* static_shared of the pair. -ERR_BAD_KEY: the peer's key is of low order; no handshake with it will work. */
-MUST_USE int handshake_peer_init(struct handshake_peer *p, const struct handshake_self *self,
-	const uint8_t peer_public[static KEY_LEN], const uint8_t psk[static HANDSHAKE_PSK_LEN]);
+void handshake_peer_init(struct handshake_peer *p, const uint8_t peer_public[static KEY_LEN]);
+/* Our own key changed. */
+void handshake_peer_forget(struct handshake_peer *p);
 
-/* Macs are the caller's (cookie_add_macs). */
+/* Macs are the caller's (cookie_add_macs). -ERR_BAD_KEY: the peer's key is of low order. */
 MUST_USE int handshake_create_initiation(struct handshake *h, const struct handshake_self *self,
-	const struct handshake_peer *peer, struct rng *rng, uint32_t local_index,
+	struct handshake_peer *peer, struct rng *rng, uint32_t local_index,
 	const uint8_t timestamp[static WGMSG_TAI64N_LEN], struct wgmsg_initiation *ret);
 
 /* First half: who is it? Then the owner finds the peer and calls the second half. -ERR_BAD_TAG, -ERR_BAD_KEY. */
 MUST_USE int handshake_open_initiation(struct handshake_opened *o, const struct handshake_self *self,
 	const struct wgmsg_initiation *m);
-MUST_USE int handshake_consume_initiation(struct handshake_opened *o, const struct handshake_peer *peer,
-	const struct wgmsg_initiation *m, uint8_t ret_timestamp[static WGMSG_TAI64N_LEN]);
+MUST_USE int handshake_consume_initiation(struct handshake_opened *o, const struct handshake_self *self,
+	struct handshake_peer *peer, const struct wgmsg_initiation *m, uint8_t ret_timestamp[static WGMSG_TAI64N_LEN]);
 
 /* Ends the handshake on both sides: h goes back to idle, the keys are out. */
 MUST_USE int handshake_create_response(struct handshake *h, const struct handshake_peer *peer, struct rng *rng,

@@ -72,7 +72,7 @@ static void receive_initiation(struct wg_device *d, const struct wg_datagram *dg
 		d->counters.no_peer++;
 		goto out;
 	}
-	if (handshake_consume_initiation(&o, &p->hs_peer, m, timestamp) < 0) {
+	if (handshake_consume_initiation(&o, &d->self, &p->hs_peer, m, timestamp) < 0) {
 		d->counters.bad_handshake++;
 		goto out;
 	}
@@ -100,6 +100,7 @@ static void receive_response(struct wg_device *d, const struct wg_datagram *dg, 
 	struct handshake_keys keys;
 	struct index_entry *e;
 	struct wg_peer *p;
+	int rc;
 
 	if (!admitted(d, dg, now.mono))
 		return;
@@ -110,10 +111,12 @@ static void receive_response(struct wg_device *d, const struct wg_datagram *dg, 
 		d->counters.bad_handshake++;
 		return;
 	}
-	session_begin(p, &keys, e, p->hs.remote_index, true, now.mono);
-	p->hs_index = NULL; /* the session has it now */
+	rc = session_begin_take(p, &keys, e, p->hs.remote_index, true, now.mono);
+	p->hs_index = NULL;
 	handshake_clear(&p->hs);
 	ct_wipe(&keys, sizeof(keys));
+	if (rc < 0)
+		return; /* the timer starts another handshake */
 	p->stats.rx_bytes += dg->len;
 	p->stats.last_handshake = now.wall;
 	roam(d, p, &dg->source);
@@ -178,7 +181,7 @@ static enum opened accept_opened(struct wg_device *d, struct wg_peer *p, struct 
 		d->counters.bad_inner++;
 		return OPENED_NOTHING;
 	}
-	if (allowedips_find_src(&d->allowed, j->out, n) != p) {
+	if (allowedips_find_src(&d->allowed, j->out, n) != &p->allowed) {
 		d->counters.bad_source++;
 		return OPENED_NOTHING;
 	}
@@ -216,9 +219,8 @@ static void receive_run(struct wg_device *d, struct wg_datagram *dg, size_t n, s
 	if (!authentic)
 		return;
 	timers_any_received(p);
-	if (k == &p->kp[KP_NEXT]) {
-		session_confirm(p);
-		k = &p->kp[KP_CURRENT];
+	if (k == p->kp[KP_NEXT]) {
+		session_confirm(p); /* k is the current one now */
 		index_free(d, p->hs_index); /* an initiation of ours has served its purpose */
 		p->hs_index = NULL;
 		handshake_clear(&p->hs);

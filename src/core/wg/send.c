@@ -61,15 +61,18 @@ void send_response(struct wg_device *d, struct wg_peer *p, struct handshake *h, 
 	struct index_entry *index = index_new(d, p);
 	struct handshake_keys keys;
 	struct wgmsg_response m;
+	int rc;
 
 	if (!index || handshake_create_response(h, &p->hs_peer, d->cfg.rng, index->index, &m, &keys) < 0) {
 		index_free(d, index);
 		handshake_clear(h);
 		return;
 	}
-	session_begin(p, &keys, index, h->remote_index, false, now.mono);
+	rc = session_begin_take(p, &keys, index, h->remote_index, false, now.mono);
 	ct_wipe(&keys, sizeof(keys));
 	handshake_clear(h);
+	if (rc < 0)
+		return;
 	timers_session_derived(p, now.mono);
 	cookie_add_macs(&p->cookies, (uint8_t *)&m, sizeof(m), now.mono);
 	to_peer(d, p, &m, sizeof(m), now.mono);

@@ -9,64 +9,76 @@
 #include "core/wg/device.h"
 #include "crypto/ct/ct.h"
 
-void session_clear(struct wg_device *d, struct keypair *k)
+#include <errno.h>
+
+/* Returns NULL, to be put where the pointer was. */
+static struct keypair *keypair_free(struct wg_device *d, struct keypair *k)
 {
+	if (!k)
+		return NULL;
 	index_free(d, k->index);
 	chapoly_fini(&k->send);
 	chapoly_fini(&k->receive);
 	ct_wipe(k, sizeof(*k));
+	free(k);
+	return NULL;
 }
 
 void sessions_clear(struct wg_device *d, struct wg_peer *p)
 {
 	for (int i = 0; i < N_KEYPAIRS; i++)
-		session_clear(d, &p->kp[i]);
+		p->kp[i] = keypair_free(d, p->kp[i]);
 }
 
-static void move(struct wg_device *d, struct keypair *to, struct keypair *from)
+static void move(struct wg_peer *p, int to, int from)
 {
-	session_clear(d, to);
-	*to = *from;
-	ct_wipe(from, sizeof(*from));
+	keypair_free(p->dev, p->kp[to]);
+	p->kp[to] = p->kp[from];
+	p->kp[from] = NULL;
 }
 
-void session_begin(struct wg_peer *p, const struct handshake_keys *k, struct index_entry *index,
+int session_begin_take(struct wg_peer *p, const struct handshake_keys *k, struct index_entry *index,
 	uint32_t remote_index, bool initiator, mono_ns now)
 {
-	struct wg_device *d = p->dev;
-	struct keypair n = { .valid = true, .initiator = initiator, .born = now, .index = index,
-		.remote_index = remote_index };
+	struct keypair *n = calloc(1, sizeof(*n));
+	int rc = -ENOMEM;
 
-	if (chapoly_init(&n.send, k->send) < 0 || chapoly_init(&n.receive, k->receive) < 0) {
-		session_clear(d, &n);
-		return;
+	if (!n) {
+		index_free(p->dev, index);
+		return rc;
+	}
+	*n = (struct keypair){ .initiator = initiator, .born = now, .index = index, .remote_index = remote_index };
+	rc = chapoly_init(&n->send, k->send);
+	if (rc == 0)
+		rc = chapoly_init(&n->receive, k->receive);
+	if (rc < 0) {
+		keypair_free(p->dev, n);
+		return rc;
 	}
 	if (initiator) {
 		/* A next session that was never used is newer than current for late packets. */
-		if (p->kp[KP_NEXT].valid)
-			move(d, &p->kp[KP_PREVIOUS], &p->kp[KP_NEXT]);
-		else
-			move(d, &p->kp[KP_PREVIOUS], &p->kp[KP_CURRENT]);
-		session_clear(d, &p->kp[KP_CURRENT]);
+		move(p, KP_PREVIOUS, p->kp[KP_NEXT] ? KP_NEXT : KP_CURRENT);
+		keypair_free(p->dev, p->kp[KP_CURRENT]);
 		p->kp[KP_CURRENT] = n;
 	} else {
-		session_clear(d, &p->kp[KP_PREVIOUS]);
-		session_clear(d, &p->kp[KP_NEXT]);
+		p->kp[KP_PREVIOUS] = keypair_free(p->dev, p->kp[KP_PREVIOUS]);
+		keypair_free(p->dev, p->kp[KP_NEXT]);
 		p->kp[KP_NEXT] = n;
 	}
+	return 0;
 }
 
 void session_confirm(struct wg_peer *p)
 {
-	move(p->dev, &p->kp[KP_PREVIOUS], &p->kp[KP_CURRENT]);
-	move(p->dev, &p->kp[KP_CURRENT], &p->kp[KP_NEXT]);
+	move(p, KP_PREVIOUS, KP_CURRENT);
+	move(p, KP_CURRENT, KP_NEXT);
 }
 
 struct keypair *session_to_send(struct wg_peer *p, mono_ns now)
 {
-	struct keypair *k = &p->kp[KP_CURRENT];
+	struct keypair *k = p->kp[KP_CURRENT];
 
-	if (!k->valid || now - k->born >= REJECT_AFTER_TIME || k->send_counter >= REJECT_AFTER_MESSAGES)
+	if (!k || now - k->born >= REJECT_AFTER_TIME || k->send_counter >= REJECT_AFTER_MESSAGES)
 		return NULL;
 	return k;
 }
@@ -74,8 +86,8 @@ struct keypair *session_to_send(struct wg_peer *p, mono_ns now)
 struct keypair *session_by_index(struct wg_peer *p, uint32_t local_index)
 {
 	for (int i = 0; i < N_KEYPAIRS; i++)
-		if (p->kp[i].valid && p->kp[i].index && p->kp[i].index->index == local_index)
-			return &p->kp[i];
+		if (p->kp[i] && p->kp[i]->index->index == local_index)
+			return p->kp[i];
 	return NULL;
 }
 

@@ -98,7 +98,10 @@ const struct wg_counters *wg_counters(const struct wg_device *d);
 /* Handshake messages a second above which cookies are asked for. Default 200; 0: always. */
 void wg_set_load_limit(struct wg_device *d, unsigned per_second);
 
-/* -ERR_BAD_KEY (low order, or our own), -ERR_TOO_MANY, -EEXIST, -ENOMEM. */
+/*
+ * -ERR_BAD_KEY (our own), -ERR_TOO_MANY, -EEXIST, -ENOMEM. Cheap: nothing is computed before the first handshake. A key
+ * of low order is a peer that never answers.
+ */
 MUST_USE int wg_peer_add(struct wg_device *d, const struct node_pub *key, struct wg_peer **ret);
 void wg_peer_remove(struct wg_device *d, struct wg_peer *p);
 struct wg_peer *wg_peer_find(struct wg_device *d, const struct node_pub *key);

@@ -598,7 +598,7 @@ static void keys_are_forgotten_after_nine_minutes(void **state)
 	live_open(&l);
 	live_ping(&l, 0);
 	live_run(&l, l.now.mono + SEC(541), true);
-	CHECK_TRUE(!l.s[0].peer->kp[KP_CURRENT].valid && !l.s[1].peer->kp[KP_CURRENT].valid);
+	CHECK_TRUE(!l.s[0].peer->kp[KP_CURRENT] && !l.s[1].peer->kp[KP_CURRENT]);
 	CHECK_INT(l.s[0].dev->indices.n_items, ==, 0);
 	live_close(&l);
 }
@@ -702,12 +702,14 @@ static void longest_prefix_agrees_with_a_naive_search(void **state)
 	enum { N = 300 };
 	struct ipprefix list[N];
 	int owner[N];
-	static char peers[8];
+	static struct allowedips_owner peers[8];
 	struct allowedips t = { 0 };
 	struct rng_seeded r;
 	size_t n = 0;
 
 	rng_seeded_init(&r, 8);
+	for (int i = 0; i < 8; i++)
+		allowedips_owner_init(&peers[i]);
 	for (int step = 0; step < 20000; step++) {
 		struct ipprefix p = { .ip = { .family = rng_below(&r.rng, 2) ? 4 : 6 } };
 		size_t k, best = N;
@@ -739,7 +741,7 @@ static void longest_prefix_agrees_with_a_naive_search(void **state)
 		CHECK_TRUE(got == (best == N ? NULL : &peers[owner[best]]));
 	}
 	for (int i = 0; i < 8; i++)
-		allowedips_remove_peer(&t, &peers[i]);
+		allowedips_remove_all(&t, &peers[i]);
 	CHECK_INT(t.n, ==, 0);
 	CHECK_TRUE(!t.root4 && !t.root6);
 	allowedips_fini(&t);
