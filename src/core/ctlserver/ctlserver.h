@@ -1,0 +1,155 @@
+/*
+ * core/ctlserver: the coordination server's mind: who is in the tailnet, what each of them has been told, and what they must
+ * be told next. No sockets and no database: requests come from the owner with the time, durable documents go to a
+ * `struct ctl_store_ops`, bodies of long polls are pulled.
+ *
+ * Rules that keep it fast: a change costs work in proportion to the nodes that it concerns; a peer's JSON and its compressed
+ * form are made once per revision and shared by all readers (zstd frames one after another are one message); readers keep a
+ * cursor into the order of changes, not a queue each. A change is durable before it is answered: answers of a turn wait for
+ * the commit of that turn.
+ */
+#ifndef WARREN_CORE_CTLSERVER_CTLSERVER_H
+#define WARREN_CORE_CTLSERVER_CTLSERVER_H
+
+#include "base/heap/heap.h"
+#include "base/rng/rng.h"
+#include "proto/tailcfg/tailcfg.h"
+
+enum {
+	CTL_NODES_MAX = 200000,
+	CTL_PENDING_MAX = 1024, /* logins that wait for approval; the oldest goes */
+	CTL_SECRET_TEXT_MAX = 96,
+	CTL_CAP_MIN = 87, /* the oldest client release that is served: 1.60 */
+};
+#define CTL_PENDING_LIFE SEC(15 * 60)
+#define CTL_EPHEMERAL_GRACE SEC(120)
+#define CTL_KEEP_ALIVE SEC(55)
+#define CTL_COALESCE MSEC(20) /* changes that come together are told together */
+
+enum ctl_kind { CTL_USER, CTL_NODE, CTL_KEY, CTL_META, CTL_N_KINDS };
+
+/* The durable form: JSON documents by kind and number. Writes become durable with commit. 0 or negative. */
+struct ctl_store {
+	const struct ctl_store_ops *ops;
+};
+struct ctl_store_ops {
+	int (*put)(struct ctl_store *s, enum ctl_kind kind, int64_t id, struct view doc);
+	int (*del)(struct ctl_store *s, enum ctl_kind kind, int64_t id);
+	int (*load)(struct ctl_store *s, enum ctl_kind kind, int (*fn)(void *ctx, int64_t id, struct view doc), void *ctx);
+	int (*commit)(struct ctl_store *s);
+};
+
+/* Documents as they are stored, and as the administration lists them. */
+struct ctl_user {
+	int64_t id;
+	const char *name, *display_name;
+	unix_ms created;
+};
+
+struct ctl_node_doc {
+	int64_t id, user, cap, home_derp;
+	struct machine_pub machine;
+	struct node_pub key;
+	struct disco_pub disco;
+	const char *name, *hostname;
+	struct ipaddr ip4, ip6;
+	struct json_list tags; /* const char * */
+	struct json_list endpoints; /* struct ipport */
+	struct tc_hostinfo *hostinfo;
+	unix_ms created, key_expiry, last_seen;
+	bool ephemeral;
+	uint8_t online; /* only in listings */
+};
+
+struct ctl_key {
+	int64_t id, user;
+	const char *hash; /* hex of SHA-256 of the secret; the secret itself is nowhere */
+	const char *hint; /* its first characters, for people */
+	bool reusable, ephemeral, preapproved, revoked;
+	int64_t used;
+	struct json_list tags;
+	unix_ms created, expires;
+};
+
+extern const struct json_type ctl_user_type, ctl_node_doc_type, ctl_key_type;
+
+struct ctl_cfg {
+	const char *url; /* without a slash at the end; borrowed */
+	const char *base_domain; /* of names: NAME.base_domain */
+	const struct tc_derp_map *derp_map; /* borrowed, may be NULL */
+	struct ctl_store *store;
+	struct rng *rng;
+	void (*hash)(const void *p, size_t n, uint8_t out[static 32]); /* SHA-256 */
+	/* A long poll has something to say, or an answer is ready: pull or take it. */
+	void (*on_poll_ready)(void *poll_owner);
+	void (*on_poll_end)(void *poll_owner); /* superseded or its node is gone: finish the body */
+	void (*on_answer)(void *request_owner, int status, const char *content_type, struct view body);
+};
+
+struct ctl;
+struct ctl_poll;
+
+/* Loads the world. at says which document was bad. */
+MUST_USE int ctl_new(struct ctl **ret, const struct ctl_cfg *cfg, struct now now, struct err_at *at);
+struct ctl *ctl_free(struct ctl *c);
+
+/* POST /machine/register. Answered through on_answer, sooner or later; owner is opaque. */
+void ctl_register(struct ctl *c, const struct machine_pub *machine, struct view body, void *owner, struct now now);
+/* The request's stream is gone: no answer any more. */
+void ctl_register_cancel(struct ctl *c, void *owner);
+/*
+ * POST /machine/map. 0 and *ret: a long poll began, its body is pulled with ctl_poll_fill; 1: answered through on_answer.
+ */
+MUST_USE int ctl_map(struct ctl *c, const struct machine_pub *machine, struct view body, void *owner, struct now now,
+	struct ctl_poll **ret);
+/* Appends some body bytes, if there are any now. */
+void ctl_poll_fill(struct ctl_poll *p, struct buf *out);
+void ctl_poll_close(struct ctl_poll *p, struct now now);
+
+void ctl_tick(struct ctl *c, struct now now);
+mono_ns ctl_deadline(const struct ctl *c);
+/* The end of a turn: commits, then gives the answers that waited. Negative: the store failed; answers were errors. */
+MUST_USE int ctl_turn_end(struct ctl *c, struct now now);
+
+/* Administration. Texts are copied. Errors: -ENOENT, -EEXIST, -ERR_BAD_VALUE, ... */
+MUST_USE int ctl_user_create(struct ctl *c, const char *name, struct now now, const struct ctl_user **ret);
+const struct ctl_user *ctl_user_find(const struct ctl *c, const char *name);
+const struct ctl_user *ctl_user_next(const struct ctl *c, const struct ctl_user *u);
+MUST_USE int ctl_user_delete(struct ctl *c, int64_t id); /* -ERR_CONFLICT while devices belong to it */
+struct ctl_key_spec {
+	int64_t user;
+	bool reusable, ephemeral, preapproved;
+	const char *const *tags;
+	size_t n_tags;
+	unix_ms expires;
+};
+/* The secret is in text, once. */
+MUST_USE int ctl_key_create(struct ctl *c, const struct ctl_key_spec *spec, struct now now,
+	char text[static CTL_SECRET_TEXT_MAX], const struct ctl_key **ret);
+const struct ctl_key *ctl_key_next(const struct ctl *c, const struct ctl_key *k);
+MUST_USE int ctl_key_revoke(struct ctl *c, int64_t id);
+/* Listing: the document with its online state. NULL ends. */
+const struct ctl_node_doc *ctl_node_next(const struct ctl *c, const struct ctl_node_doc *n);
+const struct ctl_node_doc *ctl_node_find(const struct ctl *c, int64_t id);
+MUST_USE int ctl_node_delete(struct ctl *c, int64_t id, struct now now);
+MUST_USE int ctl_node_rename(struct ctl *c, int64_t id, const char *name, struct now now);
+MUST_USE int ctl_node_expire(struct ctl *c, int64_t id, struct now now);
+MUST_USE int ctl_node_tag(struct ctl *c, int64_t id, const char *const *tags, size_t n_tags, struct now now);
+
+/* A login that waits: who asks? */
+struct ctl_pending_view {
+	const char *code, *hostname, *os;
+	struct ipport from;
+	unix_ms created;
+};
+bool ctl_pending_find(const struct ctl *c, const char *code, struct ctl_pending_view *ret);
+bool ctl_pending_next(const struct ctl *c, const char *after, struct ctl_pending_view *ret);
+MUST_USE int ctl_pending_approve(struct ctl *c, const char *code, int64_t user, struct now now);
+
+struct ctl_stats {
+	size_t nodes, online, users, keys, pending, polls;
+	uint64_t registrations, refused, maps, lite_updates, messages, commits, bytes_out;
+};
+void ctl_stats(const struct ctl *c, struct ctl_stats *ret);
+
+#endif

@@ -1,0 +1,54 @@
+/* The stored documents. */
+#include "core/ctlserver/ctlserver.h"
+
+static const struct json_field user_fields[] = {
+	JSON_F(struct ctl_user, id, "id", json_int, 0),
+	JSON_F(struct ctl_user, name, "name", json_str, 0),
+	JSON_F(struct ctl_user, display_name, "displayName", json_str, JSON_OMIT),
+	JSON_F(struct ctl_user, created, "created", json_time, 0),
+	JSON_END,
+};
+JSON_OBJECT_TYPE(ctl_user_type, struct ctl_user, user_fields);
+
+static JSON_POINTER_TYPE(hostinfo_ptr, tc_hostinfo_type);
+
+static const struct json_field node_fields[] = {
+	JSON_F(struct ctl_node_doc, id, "id", json_int, 0),
+	JSON_F(struct ctl_node_doc, user, "user", json_int, JSON_OMIT),
+	JSON_F(struct ctl_node_doc, name, "name", json_str, 0),
+	JSON_F(struct ctl_node_doc, hostname, "hostname", json_str, JSON_OMIT),
+	JSON_F(struct ctl_node_doc, ip4, "ipv4", json_ip, 0),
+	JSON_F(struct ctl_node_doc, ip6, "ipv6", json_ip, 0),
+	JSON_F(struct ctl_node_doc, machine, "machineKey", json_key_machine, 0),
+	JSON_F(struct ctl_node_doc, key, "nodeKey", json_key_node, 0),
+	JSON_F(struct ctl_node_doc, disco, "discoKey", json_key_disco, JSON_OMIT),
+	JSON_F(struct ctl_node_doc, cap, "capVersion", json_int, JSON_OMIT),
+	JSON_F(struct ctl_node_doc, home_derp, "homeDERP", json_int, JSON_OMIT),
+	JSON_F(struct ctl_node_doc, tags, "tags", json_str_list, JSON_OMIT),
+	JSON_F(struct ctl_node_doc, endpoints, "endpoints", json_ipport_list, JSON_OMIT),
+	JSON_F(struct ctl_node_doc, created, "created", json_time, 0),
+	JSON_F(struct ctl_node_doc, key_expiry, "keyExpiry", json_time, JSON_OMIT),
+	JSON_F(struct ctl_node_doc, last_seen, "lastSeen", json_time, JSON_OMIT),
+	JSON_F(struct ctl_node_doc, ephemeral, "ephemeral", json_bool, JSON_OMIT),
+	JSON_F(struct ctl_node_doc, online, "online", json_opt_bool, JSON_OMIT),
+	JSON_F(struct ctl_node_doc, hostinfo, "hostinfo", hostinfo_ptr, JSON_OMIT),
+	JSON_END,
+};
+JSON_OBJECT_TYPE(ctl_node_doc_type, struct ctl_node_doc, node_fields);
+
+static const struct json_field key_fields[] = {
+	JSON_F(struct ctl_key, id, "id", json_int, 0),
+	JSON_F(struct ctl_key, user, "user", json_int, JSON_OMIT),
+	JSON_F(struct ctl_key, hint, "hint", json_str, 0),
+	JSON_F(struct ctl_key, hash, "hash", json_str, 0),
+	JSON_F(struct ctl_key, reusable, "reusable", json_bool, 0),
+	JSON_F(struct ctl_key, ephemeral, "ephemeral", json_bool, 0),
+	JSON_F(struct ctl_key, preapproved, "preapproved", json_bool, 0),
+	JSON_F(struct ctl_key, revoked, "revoked", json_bool, 0),
+	JSON_F(struct ctl_key, used, "used", json_int, 0),
+	JSON_F(struct ctl_key, tags, "tags", json_str_list, JSON_OMIT),
+	JSON_F(struct ctl_key, created, "created", json_time, 0),
+	JSON_F(struct ctl_key, expires, "expires", json_time, JSON_OMIT),
+	JSON_END,
+};
+JSON_OBJECT_TYPE(ctl_key_type, struct ctl_key, key_fields);

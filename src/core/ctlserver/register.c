@@ -1,0 +1,334 @@
+/*
+ * POST /machine/register, in the order in which the questions are asked:
+ *   logout? -> known key? -> waiting login (Followup)? -> auth key? -> a new login that somebody has to approve
+ */
+#include "core/ctlserver/world.h"
+#include "base/text/text.h"
+
+#include <errno.h>
+
+enum { REQUEST_MEM_MAX = 4 << 20, ANSWER_MAX = 1 << 20, CODE_LEN = 24 };
+
+void answer_later(struct ctl *c, void *owner, int status, const struct json_type *t, const void *doc)
+{
+	struct answer *a = calloc(1, sizeof(*a));
+
+	if (!a)
+		return; /* the client asks again */
+	a->owner = owner;
+	a->status = status;
+	buf_init(&a->body, ANSWER_MAX);
+	if (json_encode(t, doc, &a->body) < 0)
+		a->status = 500;
+	list_push_tail(&c->answers, &a->link);
+}
+
+static void answer_text(struct ctl *c, void *owner, int status, const char *text)
+{
+	struct answer *a = calloc(1, sizeof(*a));
+
+	if (!a)
+		return;
+	a->owner = owner;
+	a->status = status;
+	buf_init(&a->body, ANSWER_MAX);
+	if (buf_append_str(&a->body, text) < 0)
+		a->status = 500;
+	list_push_tail(&c->answers, &a->link);
+}
+
+static void answer_error(struct ctl *c, void *owner, const char *text)
+{
+	struct tc_register_response r = { .error = text };
+
+	c->stats.refused++;
+	answer_later(c, owner, 200, &tc_register_response_type, &r);
+}
+
+static void answer_success(struct ctl *c, void *owner, const struct node *n)
+{
+	struct tc_user u = profile_of(c, n->doc.tags.n ? 0 : n->doc.user);
+	struct tc_register_response r = { .user = u, .login = u, .machine_authorized = true };
+
+	c->stats.registrations++;
+	answer_later(c, owner, 200, &tc_register_response_type, &r);
+}
+
+void pending_free(struct ctl *c, struct pending *p)
+{
+	map_remove(&c->pending_by_code, &p->node);
+	list_remove(&p->link);
+	c->stats.pending--;
+	arena_fini(&p->mem);
+	free(p);
+}
+
+static struct pending *pending_by_code(const struct ctl *c, const char *code)
+{
+	struct map_node *n = map_find(&c->pending_by_code, code, strlen(code));
+
+	return n ? container_of(n, struct pending, node) : NULL;
+}
+
+static void answer_auth_url(struct ctl *c, void *owner, const struct pending *p)
+{
+	char url[1024];
+	struct tc_register_response r = { .auth_url = url };
+
+	snprintf(url, sizeof(url), "%s/register/%s", c->cfg.url, p->code);
+	answer_later(c, owner, 200, &tc_register_response_type, &r);
+}
+
+/* Keeps the request until somebody approves it; the oldest gives way. mem becomes the entry's. */
+static struct pending *pending_new(struct ctl *c, const struct machine_pub *m, const struct tc_register_request *req,
+	struct arena mem, struct now now)
+{
+	uint8_t code[CODE_LEN / 2];
+	struct pending *p = calloc(1, sizeof(*p));
+
+	if (!p) {
+		arena_fini(&mem);
+		return NULL;
+	}
+	if (c->stats.pending >= CTL_PENDING_MAX)
+		pending_free(c, container_of(c->pendings.next, struct pending, link));
+	rng_fill(c->cfg.rng, code, sizeof(code));
+	hex_encode(code, sizeof(code), p->code);
+	p->machine = *m;
+	p->mem = mem;
+	p->req = *req;
+	p->created = now.wall;
+	p->expires = now.mono + CTL_PENDING_LIFE;
+	if (map_insert(&c->pending_by_code, &p->node, p->code, CODE_LEN) != 0) {
+		arena_fini(&mem);
+		free(p);
+		return NULL;
+	}
+	list_push_tail(&c->pendings, &p->link);
+	c->stats.pending++;
+	return p;
+}
+
+/* A device with this identity: the same record if it was here before, else a new one. */
+static int admit(struct ctl *c, const struct machine_pub *m, const struct tc_register_request *req, int64_t user,
+	const struct json_list *tags, bool ephemeral, struct now now, struct node **ret)
+{
+	struct node *n = node_of_machine(c, m, user, tags && tags->n), *other = node_by_key(c, &req->node_key);
+	struct ctl_node_doc doc = { .machine = *m };
+	const char *hostname = req->hostinfo && req->hostinfo->hostname ? req->hostinfo->hostname : "";
+
+	if (other && other != n)
+		return -ERR_CONFLICT; /* one node key, two devices */
+	if (n)
+		doc = n->doc;
+	doc.key = req->node_key;
+	doc.key_expiry = 0;
+	doc.cap = req->version;
+	doc.user = tags && tags->n ? 0 : user;
+	if (tags && tags->n)
+		doc.tags = *tags;
+	doc.ephemeral = ephemeral;
+	doc.hostname = hostname;
+	if (req->hostinfo) {
+		struct tc_netinfo *keep = doc.hostinfo ? doc.hostinfo->netinfo : NULL;
+
+		doc.hostinfo = req->hostinfo;
+		if (!doc.hostinfo->netinfo)
+			doc.hostinfo->netinfo = keep;
+	}
+	if (n) {
+		*ret = n;
+		return node_update(c, n, &doc, true, true, now);
+	}
+	return node_create(c, &doc, hostname, now, ret);
+}
+
+static const char *key_fault(const struct authkey *k, unix_ms wall)
+{
+	if (!k)
+		return "invalid auth key";
+	if (k->doc.revoked)
+		return "this auth key was revoked";
+	if (k->doc.expires && k->doc.expires <= wall)
+		return "this auth key has expired";
+	if (!k->doc.reusable && k->doc.used)
+		return "this auth key was used already; it works once";
+	return NULL;
+}
+
+static void with_auth_key(struct ctl *c, const struct machine_pub *m, const struct tc_register_request *req, void *owner,
+	struct now now)
+{
+	struct authkey *k = authkey_by_text(c, req->auth->auth_key);
+	const char *fault = key_fault(k, now.wall);
+	struct node *n;
+	int rc;
+
+	if (fault) {
+		answer_error(c, owner, fault);
+		return;
+	}
+	rc = admit(c, m, req, k->doc.user, &k->doc.tags, k->doc.ephemeral, now, &n);
+	if (rc == 0)
+		rc = authkey_use(c, k);
+	if (rc < 0)
+		answer_error(c, owner, rc == -ERR_CONFLICT ? "this node key belongs to another device" : err_text(rc));
+	else
+		answer_success(c, owner, n);
+}
+
+static void log_out(struct ctl *c, struct node *n, void *owner, struct now now)
+{
+	struct tc_register_response r = { .node_key_expired = true };
+	struct ctl_node_doc doc = n->doc;
+
+	if (doc.ephemeral) {
+		node_remove(c, n, now);
+	} else {
+		doc.key_expiry = now.wall;
+		if (node_update(c, n, &doc, true, true, now) < 0) {
+			answer_text(c, owner, 500, "out of memory\n");
+			return;
+		}
+	}
+	answer_later(c, owner, 200, &tc_register_response_type, &r);
+}
+
+/* The key is known: nothing changes, unless it has expired. True if that was the answer. */
+static bool known_key(struct ctl *c, const struct machine_pub *m, const struct tc_register_request *req, struct node *n,
+	void *owner, struct now now)
+{
+	struct tc_register_response expired = { .node_key_expired = true };
+
+	if (memcmp(n->doc.machine.b, m->b, KEY_LEN) != 0) {
+		answer_error(c, owner, "this node key belongs to another device");
+		return true;
+	}
+	if (!node_is_expired(n, now.wall)) {
+		answer_success(c, owner, n);
+		return true;
+	}
+	if (req->auth && req->auth->auth_key && *req->auth->auth_key)
+		return false; /* the auth key decides */
+	answer_later(c, owner, 200, &tc_register_response_type, &expired);
+	return true;
+}
+
+static bool follow_up(struct ctl *c, const struct machine_pub *m, const struct tc_register_request *req, void *owner)
+{
+	const char *code = req->followup ? strrchr(req->followup, '/') : NULL;
+	struct pending *p = code ? pending_by_code(c, code + 1) : NULL;
+
+	if (!p || memcmp(p->machine.b, m->b, KEY_LEN) != 0 || memcmp(p->req.node_key.b, req->node_key.b, KEY_LEN) != 0)
+		return false; /* it is over: a fresh URL */
+	p->waiter = owner;
+	return true;
+}
+
+void ctl_register(struct ctl *c, const struct machine_pub *machine, struct view body, void *owner, struct now now)
+{
+	struct tc_register_request req;
+	struct arena mem;
+	struct err_at at;
+	struct pending *p;
+	struct node *n;
+	char *text;
+
+	arena_init(&mem, REQUEST_MEM_MAX);
+	text = arena_strndup(&mem, body.p, body.len);
+	if (!text || json_decode(&tc_register_request_type, text, body.len, &req, &mem, &at) < 0) {
+		arena_fini(&mem);
+		answer_text(c, owner, 400, "malformed register request\n");
+		return;
+	}
+	if (req.version < CTL_CAP_MIN) {
+		arena_fini(&mem);
+		answer_text(c, owner, 400, "this client is too old for this server; please update it\n");
+		return;
+	}
+	if (key_is_zero(req.node_key.b)) {
+		arena_fini(&mem);
+		answer_error(c, owner, "the node key is missing");
+		return;
+	}
+	n = node_by_key(c, &req.node_key);
+	if (n && req.expiry && req.expiry <= now.wall && memcmp(n->doc.machine.b, machine->b, KEY_LEN) == 0)
+		log_out(c, n, owner, now);
+	else if (n && known_key(c, machine, &req, n, owner, now))
+		;
+	else if (req.followup && *req.followup && follow_up(c, machine, &req, owner))
+		;
+	else if (req.auth && req.auth->auth_key && *req.auth->auth_key)
+		with_auth_key(c, machine, &req, owner, now);
+	else if ((p = pending_new(c, machine, &req, mem, now))) {
+		answer_auth_url(c, owner, p);
+		return; /* the memory is the entry's */
+	}
+	arena_fini(&mem);
+}
+
+void ctl_register_cancel(struct ctl *c, void *owner)
+{
+	list_for_each(l, &c->pendings) {
+		struct pending *p = container_of(l, struct pending, link);
+
+		if (p->waiter == owner)
+			p->waiter = NULL;
+	}
+	list_for_each_safe(l, &c->answers) {
+		struct answer *a = container_of(l, struct answer, link);
+
+		if (a->owner != owner)
+			continue;
+		list_remove(&a->link);
+		buf_fini(&a->body);
+		free(a);
+	}
+}
+
+static void pending_view(const struct pending *p, struct ctl_pending_view *ret)
+{
+	const struct tc_hostinfo *h = p->req.hostinfo;
+
+	*ret = (struct ctl_pending_view){ .code = p->code, .hostname = h && h->hostname ? h->hostname : "",
+		.os = h && h->os ? h->os : "", .created = p->created };
+}
+
+bool ctl_pending_find(const struct ctl *c, const char *code, struct ctl_pending_view *ret)
+{
+	struct pending *p = pending_by_code(c, code);
+
+	if (p)
+		pending_view(p, ret);
+	return p != NULL;
+}
+
+bool ctl_pending_next(const struct ctl *c, const char *after, struct ctl_pending_view *ret)
+{
+	struct pending *p = after ? pending_by_code(c, after) : NULL;
+	struct list *l = after ? (p ? p->link.next : (struct list *)(uintptr_t)&c->pendings) : c->pendings.next;
+
+	if (l == &c->pendings)
+		return false;
+	pending_view(container_of(l, struct pending, link), ret);
+	return true;
+}
+
+int ctl_pending_approve(struct ctl *c, const char *code, int64_t user, struct now now)
+{
+	struct pending *p = pending_by_code(c, code);
+	struct node *n;
+	int rc;
+
+	if (!p)
+		return -ENOENT;
+	if (!user_by_id(c, user))
+		return -ERR_BAD_VALUE;
+	rc = admit(c, &p->machine, &p->req, user, NULL, p->req.ephemeral, now, &n);
+	if (rc < 0)
+		return rc;
+	if (p->waiter)
+		answer_success(c, p->waiter, n);
+	pending_free(c, p);
+	return 0;
+}

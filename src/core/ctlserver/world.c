@@ -1,0 +1,738 @@
+/* Users, devices and keys in memory; the store is their durable form. */
+#include "core/ctlserver/world.h"
+#include "base/text/text.h"
+
+#include <errno.h>
+
+enum { DOC_MAX = 1 << 20, REMOVED_MAX = 4096, NAME_MAX_LEN = 63 };
+
+int store_doc(struct ctl *c, enum ctl_kind kind, int64_t id, const struct json_type *t, const void *doc)
+{
+	struct buf b;
+	int rc;
+
+	buf_init(&b, DOC_MAX);
+	rc = json_encode(t, doc, &b);
+	if (rc == 0)
+		rc = c->cfg.store->ops->put(c->cfg.store, kind, id, buf_view(&b));
+	c->store_dirty = true;
+	buf_fini(&b);
+	return rc;
+}
+
+/* A deep copy of a document into its own memory, by way of its text. */
+static int doc_copy(const struct json_type *t, const void *from, void *to, struct arena *mem)
+{
+	struct buf b;
+	int rc;
+
+	buf_init(&b, DOC_MAX);
+	arena_init(mem, 4 * DOC_MAX);
+	rc = json_encode(t, from, &b);
+	if (rc == 0) {
+		const char *text = arena_strndup(mem, buf_data(&b), buf_len(&b)); /* raw fields point into it */
+
+		rc = text ? json_decode(t, text, buf_len(&b), to, mem, NULL) : -ENOMEM;
+	}
+	buf_fini(&b);
+	if (rc < 0)
+		arena_fini(mem);
+	return rc;
+}
+
+/* devices */
+
+struct node *node_by_key(struct ctl *c, const struct node_pub *key)
+{
+	struct map_node *n = map_find(&c->nodes_by_key, key->b, KEY_LEN);
+
+	return n ? container_of(n, struct node, by_key) : NULL;
+}
+
+struct node *node_by_id(const struct ctl *c, int64_t id)
+{
+	struct map_node *n = map_find(&c->nodes_by_id, &id, sizeof(id));
+
+	return n ? container_of(n, struct node, by_id) : NULL;
+}
+
+struct node *node_of_machine(struct ctl *c, const struct machine_pub *m, int64_t user, bool tagged)
+{
+	struct map_node *found = map_find(&c->machines, m->b, KEY_LEN);
+
+	if (!found)
+		return NULL;
+	list_for_each(l, &container_of(found, struct machine, node)->nodes) {
+		struct node *n = container_of(l, struct node, in_machine);
+
+		if (tagged ? n->doc.tags.n > 0 : n->doc.tags.n == 0 && n->doc.user == user)
+			return n;
+	}
+	return NULL;
+}
+
+bool node_is_expired(const struct node *n, unix_ms wall)
+{
+	return n->doc.key_expiry && n->doc.key_expiry <= wall;
+}
+
+static struct machine *machine_get(struct ctl *c, const struct machine_pub *key)
+{
+	struct map_node *found = map_find(&c->machines, key->b, KEY_LEN);
+	struct machine *m;
+
+	if (found)
+		return container_of(found, struct machine, node);
+	m = calloc(1, sizeof(*m));
+	if (!m)
+		return NULL;
+	m->key = *key;
+	list_init(&m->nodes);
+	if (map_insert(&c->machines, &m->node, m->key.b, KEY_LEN) != 0) {
+		free(m);
+		return NULL;
+	}
+	return m;
+}
+
+/* Lower-case letters, digits and single dashes; at most 63. Never empty. */
+static void clean_name(const char *wanted, char out[static NAME_MAX_LEN + 1])
+{
+	size_t n = 0;
+
+	for (; wanted && *wanted && n < NAME_MAX_LEN && *wanted != '.'; wanted++) {
+		char ch = ascii_lower(*wanted);
+
+		if ((ch >= 'a' && ch <= 'z') || (ch >= '0' && ch <= '9'))
+			out[n++] = ch;
+		else if (n && out[n - 1] != '-')
+			out[n++] = '-';
+	}
+	while (n && out[n - 1] == '-')
+		n--;
+	out[n] = 0;
+	if (!n)
+		strcpy(out, "device");
+}
+
+static bool name_taken(const struct ctl *c, const char *name)
+{
+	return map_find(&c->nodes_by_name, name, strlen(name)) != NULL;
+}
+
+static bool numbered_taken(const struct ctl *c, const char *base, unsigned n, char out[static NAME_MAX_LEN + 1])
+{
+	snprintf(out, NAME_MAX_LEN + 1, "%.*s-%u", NAME_MAX_LEN - 11, base, n);
+	return name_taken(c, out);
+}
+
+/*
+ * NAME, NAME-1, NAME-2, ... The search doubles its step and then halves it, so that a thousand devices of one name cost
+ * a thousand times ten look-ups and not a thousand squared; a gap may be missed, which does no harm.
+ */
+static void free_name(const struct ctl *c, const char *wanted, char out[static NAME_MAX_LEN + 1])
+{
+	char base[NAME_MAX_LEN + 1];
+	unsigned low = 0, high = 1; /* low is taken, high is not yet tried */
+
+	clean_name(wanted, base);
+	strcpy(out, base);
+	if (!name_taken(c, out))
+		return;
+	while (numbered_taken(c, base, high, out)) {
+		low = high;
+		high *= 2;
+	}
+	while (high - low > 1) {
+		unsigned mid = low + (high - low) / 2;
+
+		if (numbered_taken(c, base, mid, out))
+			low = mid;
+		else
+			high = mid;
+	}
+	(void)numbered_taken(c, base, high, out);
+}
+
+int node_set_name(struct ctl *c, struct node *n, const char *wanted, struct now now)
+{
+	char name[NAME_MAX_LEN + 1], *copy;
+	struct ctl_node_doc doc = n->doc;
+	int rc;
+
+	if (n->name_in_map) {
+		map_remove(&c->nodes_by_name, &n->by_name);
+		free(n->name_in_map);
+		n->name_in_map = NULL;
+	}
+	free_name(c, wanted, name);
+	copy = strdup(name);
+	if (!copy)
+		return -ENOMEM;
+	rc = map_insert(&c->nodes_by_name, &n->by_name, copy, strlen(copy));
+	if (rc != 0) {
+		free(copy);
+		return -ENOMEM;
+	}
+	n->name_in_map = copy;
+	doc.name = copy;
+	return node_update(c, n, &doc, true, true, now);
+}
+
+void node_touch(struct ctl *c, struct node *n, bool whole, struct now now)
+{
+	n->changed = ++c->seq;
+	if (whole)
+		n->changed_whole = n->changed;
+	list_remove(&n->link);
+	list_push_tail(&c->nodes, &n->link);
+	if (c->flush_at == MONO_NEVER)
+		c->flush_at = now.mono + CTL_COALESCE;
+}
+
+int node_update(struct ctl *c, struct node *n, const struct ctl_node_doc *doc, bool whole, bool durable, struct now now)
+{
+	struct ctl_node_doc copy;
+	struct arena mem;
+	int rc = doc_copy(&ctl_node_doc_type, doc, &copy, &mem);
+
+	if (rc < 0)
+		return rc;
+	if (memcmp(copy.key.b, n->key_in_map.b, KEY_LEN) != 0) {
+		map_remove(&c->nodes_by_key, &n->by_key);
+		n->key_in_map = copy.key;
+		rc = map_insert(&c->nodes_by_key, &n->by_key, n->key_in_map.b, KEY_LEN);
+		CHECK(rc == 0); /* the register logic has looked for the key before */
+	}
+	arena_fini(&n->mem);
+	n->mem = mem;
+	n->doc = copy;
+	node_touch(c, n, whole, now);
+	return durable ? store_doc(c, CTL_NODE, doc->id, &ctl_node_doc_type, &n->doc) : 0;
+}
+
+/* Puts a device into all tables. doc's memory becomes the node's. */
+static int node_insert(struct ctl *c, const struct ctl_node_doc *doc, struct arena mem, struct node **ret)
+{
+	struct node *n = calloc(1, sizeof(*n));
+
+	if (!n)
+		return -ENOMEM;
+	n->ctl = c;
+	n->mem = mem;
+	n->doc = *doc;
+	n->key_in_map = doc->key;
+	n->id_in_map = doc->id;
+	n->name_in_map = strdup(doc->name);
+	list_init(&n->link);
+	list_init(&n->in_machine);
+	list_init(&n->polls);
+	n->machine = machine_get(c, &doc->machine);
+	if (!n->machine || !n->name_in_map ||
+		map_insert(&c->nodes_by_key, &n->by_key, n->key_in_map.b, KEY_LEN) != 0 ||
+		map_insert(&c->nodes_by_id, &n->by_id, &n->id_in_map, sizeof(n->id_in_map)) != 0 ||
+		map_insert(&c->nodes_by_name, &n->by_name, n->name_in_map, strlen(n->name_in_map)) != 0)
+		return -ENOMEM; /* at start only: the owner gives up */
+	list_push_tail(&n->machine->nodes, &n->in_machine);
+	list_push_tail(&c->nodes, &n->link);
+	c->stats.nodes++;
+	*ret = n;
+	return 0;
+}
+
+/* The n-th address of each pool. IPv4 leaves out 100.100.0.0/16 (the service address) and 100.115.92.0/23 (ChromeOS). */
+static void addresses_of(int64_t host, struct ipaddr *ret4, struct ipaddr *ret6)
+{
+	uint32_t v4 = 0x64400000 + (uint32_t)host;
+	uint8_t b[16] = { 0xfd, 0x7a, 0x11, 0x5c, 0xa1, 0xe0 };
+
+	store_be32(b + 12, (uint32_t)host);
+	*ret6 = ipaddr_from16(b);
+	store_be32(b, v4);
+	*ret4 = ipaddr_from4(b);
+}
+
+static bool host_is_reserved(int64_t host)
+{
+	uint32_t v4 = 0x64400000 + (uint32_t)host;
+
+	return (v4 & 0xff) == 0 || (v4 & 0xff) == 255 || v4 >> 16 == 0x6464 || (v4 & 0xfffffe00) == 0x64735c00;
+}
+
+int node_create(struct ctl *c, const struct ctl_node_doc *doc, const char *wanted_name, struct now now, struct node **ret)
+{
+	char name[NAME_MAX_LEN + 1];
+	struct ctl_node_doc d = *doc, copy;
+	struct arena mem;
+	struct node *n;
+	int rc;
+
+	if (c->stats.nodes >= CTL_NODES_MAX)
+		return -ERR_TOO_MANY;
+	do {
+		if (++c->next_host >= 1 << 22)
+			return -ERR_TOO_MANY;
+	} while (host_is_reserved(c->next_host));
+	addresses_of(c->next_host, &d.ip4, &d.ip6);
+	free_name(c, wanted_name, name);
+	d.name = name;
+	d.id = ++c->next_id;
+	d.created = now.wall;
+	rc = doc_copy(&ctl_node_doc_type, &d, &copy, &mem);
+	if (rc == 0)
+		rc = node_insert(c, &copy, mem, &n);
+	if (rc < 0)
+		return rc;
+	node_touch(c, n, true, now);
+	*ret = n;
+	return store_doc(c, CTL_NODE, copy.id, &ctl_node_doc_type, &n->doc);
+}
+
+/* Readers that have not come further than the floor are given a whole map. */
+static void note_removed(struct ctl *c, int64_t id)
+{
+	if (c->n_removed == c->cap_removed) {
+		size_t cap = c->cap_removed ? c->cap_removed * 2 : 64;
+		struct removed *v = cap <= REMOVED_MAX ? realloc(c->removed, cap * sizeof(*v)) : NULL;
+
+		if (v) {
+			c->removed = v;
+			c->cap_removed = cap;
+		} else {
+			size_t half = c->n_removed / 2;
+
+			c->removed_floor = half ? c->removed[half - 1].seq : c->seq;
+			memmove(c->removed, c->removed + half, (c->n_removed - half) * sizeof(*c->removed));
+			c->n_removed -= half;
+			if (!c->cap_removed)
+				return;
+		}
+	}
+	c->removed[c->n_removed++] = (struct removed){ .seq = ++c->seq, .id = id };
+}
+
+static void node_free(struct ctl *c, struct node *n)
+{
+	list_for_each_safe(l, &n->polls)
+		poll_end(container_of(l, struct ctl_poll, in_node));
+	map_remove(&c->nodes_by_key, &n->by_key);
+	map_remove(&c->nodes_by_id, &n->by_id);
+	if (n->name_in_map)
+		map_remove(&c->nodes_by_name, &n->by_name);
+	free(n->name_in_map);
+	list_remove(&n->link);
+	list_remove(&n->in_machine);
+	if (list_empty(&n->machine->nodes)) {
+		map_remove(&c->machines, &n->machine->node);
+		free(n->machine);
+	}
+	heap_remove(&c->ephemerals, &n->ephemeral);
+	piece_put(n->whole);
+	piece_put(n->patch);
+	arena_fini(&n->mem);
+	free(n);
+	c->stats.nodes--;
+}
+
+void node_remove(struct ctl *c, struct node *n, struct now now)
+{
+	int64_t id = n->doc.id;
+
+	node_free(c, n);
+	note_removed(c, id);
+	if (c->cfg.store->ops->del(c->cfg.store, CTL_NODE, id) < 0)
+		c->store_dirty = true; /* the commit tells */
+	c->store_dirty = true;
+	if (c->flush_at == MONO_NEVER)
+		c->flush_at = now.mono + CTL_COALESCE;
+}
+
+/* users */
+
+struct user *user_by_id(const struct ctl *c, int64_t id)
+{
+	list_for_each(l, &c->users) {
+		struct user *u = container_of(l, struct user, link);
+
+		if (u->doc.id == id)
+			return u;
+	}
+	return NULL;
+}
+
+const struct ctl_user *ctl_user_find(const struct ctl *c, const char *name)
+{
+	list_for_each(l, &c->users) {
+		const struct user *u = container_of(l, struct user, link);
+
+		if (!strcmp(u->doc.name, name))
+			return &u->doc;
+	}
+	return NULL;
+}
+
+const struct ctl_user *ctl_user_next(const struct ctl *c, const struct ctl_user *u)
+{
+	const struct list *l = u ? container_of(u, struct user, doc)->link.next : c->users.next;
+
+	return l == &c->users ? NULL : &container_of(l, struct user, link)->doc;
+}
+
+static int user_insert(struct ctl *c, const struct ctl_user *doc, struct user **ret)
+{
+	struct user *u = calloc(1, sizeof(*u));
+	int rc = u ? doc_copy(&ctl_user_type, doc, &u->doc, &u->mem) : -ENOMEM;
+
+	if (rc < 0) {
+		free(u);
+		return rc;
+	}
+	list_push_tail(&c->users, &u->link);
+	c->stats.users++;
+	*ret = u;
+	return 0;
+}
+
+int ctl_user_create(struct ctl *c, const char *name, struct now now, const struct ctl_user **ret)
+{
+	struct ctl_user doc = { .name = name, .created = now.wall };
+	struct user *u;
+	int rc;
+
+	if (!*name || strlen(name) > 255 || !text_is_utf8(name, strlen(name)))
+		return -ERR_BAD_VALUE;
+	if (ctl_user_find(c, name))
+		return -EEXIST;
+	doc.id = ++c->next_id;
+	rc = user_insert(c, &doc, &u);
+	if (rc < 0)
+		return rc;
+	*ret = &u->doc;
+	return store_doc(c, CTL_USER, doc.id, &ctl_user_type, &u->doc);
+}
+
+static void user_free(struct ctl *c, struct user *u)
+{
+	list_remove(&u->link);
+	arena_fini(&u->mem);
+	free(u);
+	c->stats.users--;
+}
+
+int ctl_user_delete(struct ctl *c, int64_t id)
+{
+	struct user *u = user_by_id(c, id);
+
+	if (!u)
+		return -ENOENT;
+	list_for_each(l, &c->nodes)
+		if (container_of(l, struct node, link)->doc.user == id)
+			return -ERR_CONFLICT;
+	user_free(c, u);
+	c->store_dirty = true;
+	return c->cfg.store->ops->del(c->cfg.store, CTL_USER, id);
+}
+
+/* keys */
+
+enum { KEY_SECRET_LEN = 24 };
+static const char key_prefix_text[] = "wkey-auth-";
+
+static void hash_text(struct ctl *c, const char *text, char out[static 65])
+{
+	uint8_t h[32];
+
+	c->cfg.hash(text, strlen(text), h);
+	hex_encode(h, sizeof(h), out);
+}
+
+static int authkey_insert(struct ctl *c, const struct ctl_key *doc, struct authkey **ret)
+{
+	struct authkey *k = calloc(1, sizeof(*k));
+	int rc = k ? doc_copy(&ctl_key_type, doc, &k->doc, &k->mem) : -ENOMEM;
+
+	if (rc == 0 && map_insert(&c->keys_by_hash, &k->node, k->doc.hash, strlen(k->doc.hash)) != 0) {
+		arena_fini(&k->mem);
+		rc = -EEXIST;
+	}
+	if (rc < 0) {
+		free(k);
+		return rc;
+	}
+	list_push_tail(&c->keys, &k->link);
+	c->stats.keys++;
+	*ret = k;
+	return 0;
+}
+
+struct authkey *authkey_by_text(struct ctl *c, const char *text)
+{
+	char hex[65];
+	struct map_node *n;
+
+	hash_text(c, text, hex);
+	n = map_find(&c->keys_by_hash, hex, 64);
+	return n ? container_of(n, struct authkey, node) : NULL;
+}
+
+int authkey_use(struct ctl *c, struct authkey *k)
+{
+	k->doc.used++;
+	return store_doc(c, CTL_KEY, k->doc.id, &ctl_key_type, &k->doc);
+}
+
+int ctl_key_create(struct ctl *c, const struct ctl_key_spec *spec, struct now now, char text[static CTL_SECRET_TEXT_MAX],
+	const struct ctl_key **ret)
+{
+	uint8_t secret[KEY_SECRET_LEN];
+	char hex[2 * KEY_SECRET_LEN + 1], hash[65], hint[24];
+	struct ctl_key doc = { .user = spec->user, .reusable = spec->reusable, .ephemeral = spec->ephemeral,
+		.preapproved = spec->preapproved, .created = now.wall, .expires = spec->expires };
+	struct authkey *k;
+	int rc;
+
+	if (spec->user && !user_by_id(c, spec->user))
+		return -ENOENT;
+	rng_fill(c->cfg.rng, secret, sizeof(secret));
+	hex_encode(secret, sizeof(secret), hex);
+	snprintf(text, CTL_SECRET_TEXT_MAX, "%s%s", key_prefix_text, hex);
+	snprintf(hint, sizeof(hint), "%.*s...", (int)sizeof(key_prefix_text) + 3, text);
+	hash_text(c, text, hash);
+	doc.id = ++c->next_id;
+	doc.hash = hash;
+	doc.hint = hint;
+	doc.tags = json_list_of((void *)(uintptr_t)spec->tags, spec->n_tags);
+	rc = authkey_insert(c, &doc, &k);
+	if (rc < 0)
+		return rc;
+	*ret = &k->doc;
+	return store_doc(c, CTL_KEY, doc.id, &ctl_key_type, &k->doc);
+}
+
+const struct ctl_key *ctl_key_next(const struct ctl *c, const struct ctl_key *k)
+{
+	const struct list *l = k ? container_of(k, struct authkey, doc)->link.next : c->keys.next;
+
+	return l == &c->keys ? NULL : &container_of(l, struct authkey, link)->doc;
+}
+
+int ctl_key_revoke(struct ctl *c, int64_t id)
+{
+	list_for_each(l, &c->keys) {
+		struct authkey *k = container_of(l, struct authkey, link);
+
+		if (k->doc.id != id)
+			continue;
+		k->doc.revoked = true;
+		return store_doc(c, CTL_KEY, id, &ctl_key_type, &k->doc);
+	}
+	return -ENOENT;
+}
+
+/* administration of devices */
+
+const struct ctl_node_doc *ctl_node_next(const struct ctl *c, const struct ctl_node_doc *d)
+{
+	const struct list *l = d ? container_of(d, struct node, doc)->link.next : c->nodes.next;
+
+	return l == &c->nodes ? NULL : &container_of(l, struct node, link)->doc;
+}
+
+const struct ctl_node_doc *ctl_node_find(const struct ctl *c, int64_t id)
+{
+	struct node *n = node_by_id(c, id);
+
+	return n ? &n->doc : NULL;
+}
+
+int ctl_node_delete(struct ctl *c, int64_t id, struct now now)
+{
+	struct node *n = node_by_id(c, id);
+
+	if (!n)
+		return -ENOENT;
+	node_remove(c, n, now);
+	return 0;
+}
+
+int ctl_node_rename(struct ctl *c, int64_t id, const char *name, struct now now)
+{
+	struct node *n = node_by_id(c, id);
+	char clean[NAME_MAX_LEN + 1];
+
+	if (!n)
+		return -ENOENT;
+	clean_name(name, clean);
+	if (strcmp(clean, name) != 0)
+		return -ERR_BAD_VALUE;
+	if (strcmp(clean, n->doc.name) != 0 && name_taken(c, clean))
+		return -EEXIST;
+	return node_set_name(c, n, clean, now);
+}
+
+int ctl_node_expire(struct ctl *c, int64_t id, struct now now)
+{
+	struct node *n = node_by_id(c, id);
+	struct ctl_node_doc doc;
+
+	if (!n)
+		return -ENOENT;
+	doc = n->doc;
+	doc.key_expiry = now.wall;
+	return node_update(c, n, &doc, true, true, now);
+}
+
+int ctl_node_tag(struct ctl *c, int64_t id, const char *const *tags, size_t n_tags, struct now now)
+{
+	struct node *n = node_by_id(c, id);
+	struct ctl_node_doc doc;
+
+	if (!n)
+		return -ENOENT;
+	for (size_t i = 0; i < n_tags; i++)
+		if (strncmp(tags[i], "tag:", 4) != 0 || strlen(tags[i]) < 5 || strlen(tags[i]) > 64)
+			return -ERR_BAD_VALUE;
+	doc = n->doc;
+	doc.tags = json_list_of((void *)(uintptr_t)tags, n_tags);
+	if (n_tags) {
+		doc.user = 0;
+		doc.key_expiry = 0;
+	}
+	return node_update(c, n, &doc, true, true, now);
+}
+
+/* start and end */
+
+struct load {
+	struct ctl *c;
+	enum ctl_kind kind;
+};
+
+static int load_one(void *ctx, int64_t id, struct view doc)
+{
+	struct load *l = ctx;
+	struct ctl *c = l->c;
+	union {
+		struct ctl_user user;
+		struct ctl_node_doc node;
+		struct ctl_key key;
+	} u;
+	const struct json_type *const types[] = { &ctl_user_type, &ctl_node_doc_type, &ctl_key_type };
+	struct arena mem;
+	struct node *n;
+	struct user *user;
+	struct authkey *key;
+	char *text;
+	int rc;
+
+	arena_init(&mem, 4 * DOC_MAX);
+	text = arena_strndup(&mem, doc.p, doc.len);
+	rc = text ? json_decode(types[l->kind], text, doc.len, &u, &mem, NULL) : -ENOMEM;
+	if (rc < 0) {
+		arena_fini(&mem);
+		return rc;
+	}
+	c->next_id = MAX_OF(c->next_id, id);
+	if (l->kind == CTL_NODE) {
+		c->next_host = MAX_OF(c->next_host, (int64_t)load_be32(u.node.ip4.b) - 0x64400000);
+		u.node.online = JSON_NO;
+		rc = node_insert(c, &u.node, mem, &n);
+		if (rc == 0)
+			n->changed = n->changed_whole = ++c->seq;
+		return rc;
+	}
+	rc = l->kind == CTL_USER ? user_insert(c, &u.user, &user) : authkey_insert(c, &u.key, &key);
+	arena_fini(&mem);
+	return rc;
+}
+
+int ctl_new(struct ctl **ret, const struct ctl_cfg *cfg, struct now now, struct err_at *at)
+{
+	struct ctl *c = calloc(1, sizeof(*c));
+	uint8_t seed[16];
+	int rc = 0;
+
+	if (!c)
+		return -ENOMEM;
+	c->cfg = *cfg;
+	c->flush_at = MONO_NEVER;
+	list_init(&c->users);
+	list_init(&c->keys);
+	list_init(&c->nodes);
+	list_init(&c->pendings);
+	list_init(&c->polls);
+	list_init(&c->answers);
+	rng_fill(cfg->rng, seed, sizeof(seed));
+	map_init(&c->keys_by_hash, seed);
+	map_init(&c->nodes_by_key, seed);
+	map_init(&c->nodes_by_id, seed);
+	map_init(&c->nodes_by_name, seed);
+	map_init(&c->machines, seed);
+	map_init(&c->pending_by_code, seed);
+	c->comma = piece_of(",", 1);
+	if (!c->comma)
+		rc = -ENOMEM;
+	for (int kind = CTL_USER; kind < CTL_META && rc == 0; kind++) {
+		struct load l = { .c = c, .kind = (enum ctl_kind)kind };
+
+		rc = cfg->store->ops->load(cfg->store, l.kind, load_one, &l);
+		if (rc < 0)
+			err_at_set(at, 0, 0, "a stored document of kind %d: %s", kind, err_text(rc));
+	}
+	/* Ephemeral devices had no chance to say that they are still there. */
+	list_for_each(l, &c->nodes) {
+		struct node *n = container_of(l, struct node, link);
+
+		if (rc == 0 && n->doc.ephemeral)
+			rc = heap_set(&c->ephemerals, &n->ephemeral, now.mono + CTL_EPHEMERAL_GRACE);
+	}
+	if (rc < 0) {
+		ctl_free(c);
+		return rc;
+	}
+	*ret = c;
+	return 0;
+}
+
+struct ctl *ctl_free(struct ctl *c)
+{
+	if (!c)
+		return NULL;
+	list_for_each_safe(l, &c->pendings)
+		pending_free(c, container_of(l, struct pending, link));
+	list_for_each_safe(l, &c->polls)
+		ctl_poll_close(container_of(l, struct ctl_poll, all), (struct now){ 0 });
+	list_for_each_safe(l, &c->nodes)
+		node_free(c, container_of(l, struct node, link));
+	list_for_each_safe(l, &c->users)
+		user_free(c, container_of(l, struct user, link));
+	list_for_each_safe(l, &c->keys) {
+		struct authkey *k = container_of(l, struct authkey, link);
+
+		arena_fini(&k->mem);
+		free(k);
+	}
+	list_for_each_safe(l, &c->answers) {
+		struct answer *a = container_of(l, struct answer, link);
+
+		buf_fini(&a->body);
+		free(a);
+	}
+	map_fini(&c->keys_by_hash);
+	map_fini(&c->nodes_by_key);
+	map_fini(&c->nodes_by_id);
+	map_fini(&c->nodes_by_name);
+	map_fini(&c->machines);
+	map_fini(&c->pending_by_code);
+	heap_fini(&c->ephemerals);
+	heap_fini(&c->keep_alives);
+	free(c->removed);
+	piece_put(c->comma);
+	free(c);
+	return NULL;
+}
+
+void ctl_stats(const struct ctl *c, struct ctl_stats *ret)
+{
+	*ret = c->stats;
+}

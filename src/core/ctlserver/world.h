@@ -1,0 +1,143 @@
+/* core/ctlserver/world: what the files of this directory share. */
+#ifndef WARREN_CORE_CTLSERVER_WORLD_H
+#define WARREN_CORE_CTLSERVER_WORLD_H
+
+#include "base/list/list.h"
+#include "base/map/map.h"
+#include "core/ctlserver/ctlserver.h"
+
+/* Immutable bytes that many messages share: a part of a map, compressed. */
+struct piece {
+	size_t refs, len;
+	uint8_t b[];
+};
+
+struct user {
+	struct list link;
+	struct arena mem;
+	struct ctl_user doc;
+};
+
+struct authkey {
+	struct map_node node; /* by hash */
+	struct list link;
+	struct arena mem;
+	struct ctl_key doc;
+};
+
+struct node {
+	struct map_node by_key, by_id, by_name;
+	struct list link; /* in order of the last change, oldest first */
+	struct list in_machine; /* nodes of one machine key */
+	struct machine *machine;
+	struct arena mem; /* holds what doc points to */
+	struct ctl_node_doc doc;
+	struct ctl *ctl;
+	struct node_pub key_in_map; /* the map's copy: doc.key may move ahead of it */
+	int64_t id_in_map;
+	char *name_in_map;
+	uint64_t changed, changed_whole; /* world sequence of the last change, and of the last one that no patch can tell */
+	struct piece *whole, *patch;
+	uint64_t whole_at, patch_at;
+	struct list polls;
+	struct heap_node ephemeral;
+	bool dirty; /* to be put into the store */
+};
+
+struct machine {
+	struct map_node node;
+	struct machine_pub key;
+	struct list nodes;
+};
+
+struct removed {
+	uint64_t seq;
+	int64_t id;
+};
+
+struct ctl_poll {
+	struct list in_node, all;
+	struct ctl *ctl;
+	struct node *node;
+	void *owner;
+	bool started, ended;
+	uint64_t cursor; /* everything up to here was told */
+	struct piece **v; /* the message in progress */
+	size_t n, at, cap, off; /* off: of v[at] */
+	struct heap_node keep_alive;
+};
+
+struct pending {
+	struct map_node node; /* by code */
+	struct list link; /* oldest first */
+	char code[28];
+	struct machine_pub machine;
+	struct arena mem;
+	struct tc_register_request req;
+	void *waiter; /* a Followup, or NULL */
+	unix_ms created;
+	mono_ns expires;
+};
+
+/* An answer that waits for the commit. */
+struct answer {
+	struct list link;
+	void *owner;
+	int status;
+	struct buf body;
+};
+
+struct ctl {
+	struct ctl_cfg cfg;
+	struct list users, keys, nodes, pendings, polls, answers;
+	struct map keys_by_hash, nodes_by_key, nodes_by_id, nodes_by_name, machines, pending_by_code;
+	struct heap ephemerals, keep_alives;
+	struct removed *removed; /* a ring of what was deleted, newest last */
+	size_t n_removed, cap_removed;
+	uint64_t seq, removed_floor; /* readers behind the floor get a whole map */
+	int64_t next_id, next_host;
+	mono_ns flush_at;
+	bool store_dirty;
+	struct piece *comma;
+	struct ctl_stats stats;
+};
+
+/* world.c */
+struct node *node_by_key(struct ctl *c, const struct node_pub *key);
+struct node *node_by_id(const struct ctl *c, int64_t id);
+struct node *node_of_machine(struct ctl *c, const struct machine_pub *m, int64_t user, bool tagged);
+MUST_USE int node_create(struct ctl *c, const struct ctl_node_doc *doc, const char *wanted_name, struct now now,
+	struct node **ret);
+void node_remove(struct ctl *c, struct node *n, struct now now);
+/* Replaces the document: doc may point into anything, all is copied. whole: a patch cannot tell it. */
+MUST_USE int node_update(struct ctl *c, struct node *n, const struct ctl_node_doc *doc, bool whole, bool durable,
+	struct now now);
+void node_touch(struct ctl *c, struct node *n, bool whole, struct now now);
+MUST_USE int node_set_name(struct ctl *c, struct node *n, const char *wanted, struct now now);
+bool node_is_expired(const struct node *n, unix_ms wall);
+struct user *user_by_id(const struct ctl *c, int64_t id);
+struct authkey *authkey_by_text(struct ctl *c, const char *text);
+MUST_USE int authkey_use(struct ctl *c, struct authkey *k);
+MUST_USE int store_doc(struct ctl *c, enum ctl_kind kind, int64_t id, const struct json_type *t, const void *doc);
+
+/* pieces.c */
+struct piece *piece_of(const void *p, size_t n); /* compresses; one reference */
+struct piece *piece_get(struct piece *p);
+struct piece *piece_put(struct piece *p);
+struct piece *node_whole(struct ctl *c, struct node *n); /* borrowed */
+struct piece *node_patch(struct ctl *c, struct node *n);
+struct piece *first_head(struct ctl *c, struct node *self, struct now now);
+MUST_USE int node_to_tc(struct ctl *c, struct node *n, bool self, struct arena *a, struct tc_node *ret);
+struct tc_user profile_of(struct ctl *c, int64_t user);
+
+/* register.c */
+void answer_later(struct ctl *c, void *owner, int status, const struct json_type *t, const void *doc);
+void pending_free(struct ctl *c, struct pending *p);
+
+/* polls.c */
+void polls_flush(struct ctl *c, struct now now);
+void poll_end(struct ctl_poll *p);
+
+enum { TAGGED_USER = 2147455555 }; /* owner of tagged devices, as headscale has it */
+
+#endif

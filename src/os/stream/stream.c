@@ -1,0 +1,517 @@
+/*
+ *  CONNECTING --tcp--> (TLS) --handshake--> OPEN --finish--> DRAINING --output empty--> CLOSED
+ *  any state --error, end, stream_close--> CLOSED: on_closed from the loop, then freed
+ */
+#include "os/stream/stream.h"
+#include "os/stream/tls_internal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <openssl/err.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+#include <uv.h>
+
+enum state { CONNECTING, HANDSHAKE, OPEN, DRAINING, CLOSED };
+enum { READ_CHUNK = 64 * 1024, READS_PER_TURN = 8, BACKLOG = 4096, ACCEPTS_PER_TURN = 64 };
+
+struct stream {
+	enum state state;
+	struct loop *loop;
+	int fd;
+	struct loop_watch *watch;
+	struct loop_timer *closer;
+	SSL *ssl;
+	struct tls_ctx *tls;
+	const struct stream_ops *ops;
+	void *owner;
+	int rc;
+	bool want_write;
+	struct ipport peer;
+};
+
+struct listener {
+	struct loop *loop;
+	int fd;
+	struct loop_watch *watch;
+	struct tls_ctx *tls;
+	stream_accept_fn fn;
+	void *ctx;
+	struct ipport addr;
+	char *path;
+};
+
+static socklen_t to_sockaddr(struct ipport a, struct sockaddr_storage *ss)
+{
+	struct sockaddr_in *in4 = (struct sockaddr_in *)ss;
+	struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)ss;
+
+	memset(ss, 0, sizeof(*ss));
+	if (a.ip.family == 4) {
+		in4->sin_family = AF_INET;
+		in4->sin_port = htons(a.port);
+		memcpy(&in4->sin_addr, a.ip.b, 4);
+		return sizeof(*in4);
+	}
+	in6->sin6_family = AF_INET6;
+	in6->sin6_port = htons(a.port);
+	memcpy(&in6->sin6_addr, a.ip.b, 16);
+	return sizeof(*in6);
+}
+
+static struct ipport from_sockaddr(const struct sockaddr_storage *ss)
+{
+	const struct sockaddr_in *in4 = (const struct sockaddr_in *)ss;
+	const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)ss;
+	struct ipport a = { 0 };
+
+	if (ss->ss_family == AF_INET) {
+		a.ip = ipaddr_from4((const uint8_t *)&in4->sin_addr);
+		a.port = ntohs(in4->sin_port);
+	} else if (ss->ss_family == AF_INET6) {
+		a.ip = ipaddr_from16((const uint8_t *)&in6->sin6_addr);
+		a.port = ntohs(in6->sin6_port);
+	}
+	return a;
+}
+
+static void on_closer(void *ctx)
+{
+	struct stream *s = ctx;
+
+	if (s->ops)
+		s->ops->on_closed(s->owner, s->rc);
+	s->closer = loop_timer_free(s->closer);
+	SSL_free(s->ssl);
+	close(s->fd);
+	free(s);
+}
+
+static void end(struct stream *s, int rc)
+{
+	if (s->state == CLOSED)
+		return;
+	s->state = CLOSED;
+	s->rc = rc;
+	s->watch = loop_watch_free(s->watch);
+	loop_timer_set(s->closer, loop_now(s->loop).mono);
+}
+
+/* One step of what OpenSSL or the kernel said. 1: try again when ready; negative: over. */
+static int tls_result(struct stream *s, int n)
+{
+	int e = SSL_get_error(s->ssl, n);
+
+	ERR_clear_error();
+	switch (e) {
+	case SSL_ERROR_WANT_READ:
+		return 1;
+	case SSL_ERROR_WANT_WRITE:
+		s->want_write = true;
+		return 1;
+	case SSL_ERROR_ZERO_RETURN:
+		return -ERR_CLOSED;
+	default:
+		return -ERR_TLS;
+	}
+}
+
+static int do_write(struct stream *s, struct view v, size_t *ret)
+{
+	ssize_t n;
+
+	if (s->ssl) {
+		int w = SSL_write(s->ssl, v.p, (int)MIN_OF(v.len, (size_t)1 << 20));
+
+		if (w <= 0)
+			return tls_result(s, w);
+		*ret = (size_t)w;
+		return 0;
+	}
+	n = send(s->fd, v.p, v.len, MSG_NOSIGNAL);
+	if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
+		s->want_write = true;
+		return 1;
+	}
+	if (n < 0)
+		return -errno;
+	*ret = (size_t)n;
+	return 0;
+}
+
+static void update_watch(struct stream *s)
+{
+	int events = s->state == DRAINING ? 0 : LOOP_READ;
+
+	if (s->state == CLOSED || !s->watch)
+		return;
+	if (s->state == CONNECTING)
+		events = LOOP_WRITE;
+	else if (s->want_write)
+		events |= LOOP_WRITE;
+	loop_watch_set(s->watch, events ? events : LOOP_READ);
+}
+
+static void flush(struct stream *s)
+{
+	s->want_write = false;
+	while (s->state == OPEN || s->state == DRAINING) {
+		struct view v = s->ops->output(s->owner);
+		size_t n = 0;
+		int rc;
+
+		if (!v.len) {
+			if (s->state == DRAINING)
+				end(s, 0);
+			break;
+		}
+		rc = do_write(s, v, &n);
+		if (rc < 0)
+			end(s, rc);
+		if (rc != 0)
+			break;
+		s->ops->written(s->owner, n);
+	}
+	update_watch(s);
+}
+
+static int do_read(struct stream *s, uint8_t *mem, size_t *ret)
+{
+	ssize_t n;
+
+	if (s->ssl) {
+		int r = SSL_read(s->ssl, mem, READ_CHUNK);
+
+		if (r <= 0)
+			return tls_result(s, r);
+		*ret = (size_t)r;
+		return 0;
+	}
+	n = recv(s->fd, mem, READ_CHUNK, 0);
+	if (n < 0)
+		return errno == EAGAIN || errno == EINTR ? 1 : -errno;
+	if (n == 0)
+		return -ERR_CLOSED;
+	*ret = (size_t)n;
+	return 0;
+}
+
+static void fill(struct stream *s)
+{
+	uint8_t *mem = loop_scratch(s->loop);
+
+	for (int i = 0; i < READS_PER_TURN && s->state == OPEN; i++) {
+		size_t n = 0;
+		int rc = do_read(s, mem, &n);
+
+		if (rc == -ERR_CLOSED)
+			end(s, 0);
+		else if (rc < 0)
+			end(s, rc);
+		if (rc != 0)
+			return;
+		rc = s->ops->on_data(s->owner, mem, n);
+		if (rc < 0 && s->state == OPEN)
+			end(s, rc);
+		if (!s->ssl && n < READ_CHUNK)
+			return;
+	}
+}
+
+static void handshake(struct stream *s)
+{
+	int n = SSL_do_handshake(s->ssl), rc;
+
+	if (n != 1) {
+		s->want_write = false;
+		rc = tls_result(s, n);
+		if (rc < 0)
+			end(s, rc);
+		update_watch(s);
+		return;
+	}
+	if (!tls_pin_holds(s->tls, s->ssl)) {
+		end(s, -ERR_TLS);
+		return;
+	}
+	s->state = OPEN;
+	if (s->ops && s->ops->on_connected)
+		s->ops->on_connected(s->owner);
+}
+
+static void on_ready(void *ctx, int events)
+{
+	struct stream *s = ctx;
+
+	if (s->state == CONNECTING) {
+		int e = 0;
+		socklen_t len = sizeof(e);
+
+		getsockopt(s->fd, SOL_SOCKET, SO_ERROR, &e, &len);
+		if (e) {
+			end(s, -e);
+			return;
+		}
+		s->state = s->ssl ? HANDSHAKE : OPEN;
+		if (s->state == OPEN && s->ops->on_connected)
+			s->ops->on_connected(s->owner);
+	}
+	if (s->state == HANDSHAKE)
+		handshake(s);
+	if (s->state == OPEN)
+		fill(s);
+	if (s->state == OPEN || s->state == DRAINING)
+		flush(s);
+}
+
+static struct stream *stream_new(struct loop *l, int fd, struct tls_ctx *tls, const char *host)
+{
+	struct stream *s = calloc(1, sizeof(*s));
+	int one = 1;
+
+	if (!s)
+		return NULL;
+	s->loop = l;
+	s->fd = fd;
+	s->tls = tls;
+	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+	setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &one, sizeof(one));
+	if (tls)
+		s->ssl = tls_open(tls, fd, host);
+	if ((tls && !s->ssl) || loop_timer_new(l, on_closer, s, &s->closer) < 0 ||
+		loop_watch_new(l, fd, on_ready, s, &s->watch) < 0) {
+		SSL_free(s->ssl);
+		loop_timer_free(s->closer);
+		free(s);
+		return NULL;
+	}
+	return s;
+}
+
+static void on_acceptable(void *ctx, int events)
+{
+	struct listener *l = ctx;
+
+	for (int i = 0; i < ACCEPTS_PER_TURN; i++) {
+		struct sockaddr_storage ss;
+		socklen_t len = sizeof(ss);
+		int fd = accept4(l->fd, (struct sockaddr *)&ss, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+		struct stream *s;
+
+		if (fd < 0)
+			return;
+		s = stream_new(l->loop, fd, l->tls, NULL);
+		if (!s) {
+			close(fd);
+			return;
+		}
+		s->peer = from_sockaddr(&ss);
+		s->state = s->ssl ? HANDSHAKE : OPEN;
+		l->fn(l->ctx, s);
+		if (!s->ops)
+			end(s, 0);
+		update_watch(s);
+	}
+}
+
+static int listener_new(struct loop *l, int fd, stream_accept_fn fn, void *ctx, struct listener **ret)
+{
+	struct listener *n = calloc(1, sizeof(*n));
+	int rc;
+
+	if (!n)
+		return -ENOMEM;
+	*n = (struct listener){ .loop = l, .fd = fd, .fn = fn, .ctx = ctx };
+	rc = loop_watch_new(l, fd, on_acceptable, n, &n->watch);
+	if (rc < 0) {
+		free(n);
+		return rc;
+	}
+	loop_watch_set(n->watch, LOOP_READ);
+	*ret = n;
+	return 0;
+}
+
+int stream_listen(struct loop *l, struct ipport addr, struct tls_ctx *tls, stream_accept_fn fn, void *ctx,
+	struct listener **ret)
+{
+	struct sockaddr_storage ss;
+	socklen_t len = to_sockaddr(addr, &ss);
+	int one = 1, zero = 0, rc, fd = socket(ss.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+	if (fd < 0)
+		return -errno;
+	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
+	if (addr.ip.family == 6) /* [::] takes IPv4, too */
+		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &zero, sizeof(zero));
+	rc = bind(fd, (struct sockaddr *)&ss, len) != 0 || listen(fd, BACKLOG) != 0 ? -errno : 0;
+	if (rc == 0)
+		rc = listener_new(l, fd, fn, ctx, ret);
+	if (rc < 0) {
+		close(fd);
+		return rc;
+	}
+	(*ret)->tls = tls;
+	len = sizeof(ss);
+	if (getsockname(fd, (struct sockaddr *)&ss, &len) == 0)
+		(*ret)->addr = from_sockaddr(&ss);
+	return 0;
+}
+
+static bool somebody_answers(const struct sockaddr_un *un)
+{
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	bool yes = fd >= 0 && connect(fd, (const struct sockaddr *)un, sizeof(*un)) == 0;
+
+	if (fd >= 0)
+		close(fd);
+	return yes;
+}
+
+int stream_listen_unix(struct loop *l, const char *path, mode_t mode, stream_accept_fn fn, void *ctx, struct listener **ret)
+{
+	struct sockaddr_un un = { .sun_family = AF_UNIX };
+	int rc, fd;
+
+	if (strlen(path) >= sizeof(un.sun_path))
+		return -ENAMETOOLONG;
+	strcpy(un.sun_path, path);
+	if (somebody_answers(&un))
+		return -EADDRINUSE;
+	unlink(path);
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return -errno;
+	fchmod(fd, mode); /* so that the file is never more open than asked */
+	rc = bind(fd, (struct sockaddr *)&un, sizeof(un)) != 0 || chmod(path, mode) != 0 || listen(fd, BACKLOG) != 0 ? -errno : 0;
+	if (rc == 0)
+		rc = listener_new(l, fd, fn, ctx, ret);
+	if (rc < 0) {
+		close(fd);
+		return rc;
+	}
+	(*ret)->path = strdup(path);
+	return 0;
+}
+
+struct listener *listener_close(struct listener *l)
+{
+	if (!l)
+		return NULL;
+	loop_watch_free(l->watch);
+	close(l->fd);
+	if (l->path)
+		unlink(l->path);
+	free(l->path);
+	free(l);
+	return NULL;
+}
+
+struct ipport listener_addr(const struct listener *l)
+{
+	return l->addr;
+}
+
+int stream_connect(struct loop *l, struct ipport addr, struct tls_ctx *tls, const char *host, unsigned mark,
+	const struct stream_ops *ops, void *owner, struct stream **ret)
+{
+	struct sockaddr_storage ss;
+	socklen_t len = to_sockaddr(addr, &ss);
+	int fd = socket(ss.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	struct stream *s;
+
+	if (fd < 0)
+		return -errno;
+	if (mark && setsockopt(fd, SOL_SOCKET, SO_MARK, &mark, sizeof(mark)) != 0) {
+		close(fd);
+		return -errno;
+	}
+	if (connect(fd, (struct sockaddr *)&ss, len) != 0 && errno != EINPROGRESS) {
+		close(fd);
+		return -errno;
+	}
+	s = stream_new(l, fd, tls, host);
+	if (!s) {
+		close(fd);
+		return -ENOMEM;
+	}
+	s->peer = addr;
+	s->ops = ops;
+	s->owner = owner;
+	update_watch(s);
+	*ret = s;
+	return 0;
+}
+
+void stream_set_owner(struct stream *s, const struct stream_ops *ops, void *owner)
+{
+	s->ops = ops;
+	s->owner = owner;
+}
+
+void *stream_owner(const struct stream *s)
+{
+	return s->owner;
+}
+
+struct ipport stream_peer(const struct stream *s)
+{
+	return s->peer;
+}
+
+struct ipport stream_local(const struct stream *s)
+{
+	struct sockaddr_storage ss;
+	socklen_t len = sizeof(ss);
+
+	if (getsockname(s->fd, (struct sockaddr *)&ss, &len) != 0)
+		return (struct ipport){ 0 };
+	return from_sockaddr(&ss);
+}
+
+bool stream_peer_uid(const struct stream *s, uid_t *ret)
+{
+	struct ucred cred;
+	socklen_t len = sizeof(cred);
+
+	if (getsockopt(s->fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) != 0)
+		return false;
+	*ret = cred.uid;
+	return true;
+}
+
+bool stream_is_tls(const struct stream *s)
+{
+	return s->ssl != NULL;
+}
+
+void stream_wake(struct stream *s)
+{
+	if (s->state != OPEN && s->state != DRAINING)
+		return;
+	/* From the loop: the caller may be in the middle of an engine. */
+	s->want_write = true;
+	update_watch(s);
+}
+
+void stream_finish(struct stream *s)
+{
+	if (s->state == CLOSED)
+		return;
+	if (s->state != OPEN) {
+		end(s, 0);
+		return;
+	}
+	s->state = DRAINING;
+	s->want_write = true;
+	update_watch(s);
+}
+
+void stream_close(struct stream *s)
+{
+	end(s, 0);
+}

@@ -1,0 +1,57 @@
+/*
+ * os/stream: byte streams over TCP or a unix socket, with or without TLS. Output is pulled: the stream asks its owner for
+ * bytes when the socket takes them, so that nothing is copied into a second queue and a slow reader is felt at once.
+ */
+#ifndef WARREN_OS_STREAM_STREAM_H
+#define WARREN_OS_STREAM_STREAM_H
+
+#include "base/netip/netip.h"
+#include "os/loop/loop.h"
+
+#include <sys/types.h>
+
+struct stream;
+struct listener;
+struct tls_ctx;
+
+struct stream_ops {
+	/* Client: connected, with TLS done. Server streams are so from the start. May be NULL. */
+	void (*on_connected)(void *owner);
+	/* Negative: close. */
+	int (*on_data)(void *owner, const uint8_t *p, size_t len);
+	/* What to write next; empty: nothing now (stream_wake later). */
+	struct view (*output)(void *owner);
+	void (*written)(void *owner, size_t n);
+	/* The last call: the stream frees itself afterwards. rc 0: the other side ended it. */
+	void (*on_closed)(void *owner, int rc);
+};
+
+/* A new connection: give it an owner with stream_set_owner, or stream_close it. */
+typedef void (*stream_accept_fn)(void *ctx, struct stream *s);
+
+MUST_USE int stream_listen(struct loop *l, struct ipport addr, struct tls_ctx *tls, stream_accept_fn fn, void *ctx,
+	struct listener **ret);
+/* mode: of the socket file. An old socket file that nobody answers is replaced; -EADDRINUSE otherwise. */
+MUST_USE int stream_listen_unix(struct loop *l, const char *path, mode_t mode, stream_accept_fn fn, void *ctx,
+	struct listener **ret);
+struct listener *listener_close(struct listener *l);
+struct ipport listener_addr(const struct listener *l);
+
+/* host: for SNI and the certificate check when tls is given. mark: SO_MARK, 0 for none. */
+MUST_USE int stream_connect(struct loop *l, struct ipport addr, struct tls_ctx *tls, const char *host, unsigned mark,
+	const struct stream_ops *ops, void *owner, struct stream **ret);
+
+void stream_set_owner(struct stream *s, const struct stream_ops *ops, void *owner);
+void *stream_owner(const struct stream *s);
+struct ipport stream_peer(const struct stream *s); /* unset for unix sockets */
+struct ipport stream_local(const struct stream *s);
+bool stream_peer_uid(const struct stream *s, uid_t *ret);
+bool stream_is_tls(const struct stream *s);
+/* There is output. Written at the end of this call at the earliest, from the loop at the latest. */
+void stream_wake(struct stream *s);
+/* Ends it when the output is drained; nothing more is read. */
+void stream_finish(struct stream *s);
+/* Ends it now. on_closed is called from the loop, not from here. */
+void stream_close(struct stream *s);
+
+#endif

@@ -1,0 +1,205 @@
+#include "os/stream/tls_internal.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <openssl/err.h>
+#include <openssl/pem.h>
+#include <openssl/x509v3.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+struct tls_ctx {
+	SSL_CTX *ctx;
+	bool server, pinned;
+	uint8_t pin[32];
+};
+
+static int fail(struct err_at *at, const char *what)
+{
+	char text[120];
+
+	ERR_error_string_n(ERR_peek_last_error(), text, sizeof(text));
+	ERR_clear_error();
+	err_at_set(at, 0, 0, "%s: %s", what, text);
+	return -ERR_TLS;
+}
+
+static struct tls_ctx *ctx_new(bool server)
+{
+	struct tls_ctx *t = calloc(1, sizeof(*t));
+
+	if (!t)
+		return NULL;
+	t->server = server;
+	t->ctx = SSL_CTX_new(server ? TLS_server_method() : TLS_client_method());
+	if (!t->ctx)
+		return tls_free(t);
+	SSL_CTX_set_min_proto_version(t->ctx, TLS1_2_VERSION);
+	/* Idle connections give their buffers back: a hub has thousands of them. */
+	SSL_CTX_set_mode(t->ctx, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+	SSL_CTX_set_options(t->ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_IGNORE_UNEXPECTED_EOF);
+	if (server) {
+		SSL_CTX_set_session_cache_mode(t->ctx, SSL_SESS_CACHE_OFF);
+		SSL_CTX_set_num_tickets(t->ctx, 0);
+	}
+	return t;
+}
+
+struct tls_ctx *tls_free(struct tls_ctx *t)
+{
+	if (!t)
+		return NULL;
+	SSL_CTX_free(t->ctx);
+	free(t);
+	return NULL;
+}
+
+int tls_server_new(struct tls_ctx **ret, const char *cert_file, const char *key_file, struct err_at *at)
+{
+	struct tls_ctx *t = ctx_new(true);
+	int rc = 0;
+
+	if (!t)
+		return -ENOMEM;
+	if (SSL_CTX_use_certificate_chain_file(t->ctx, cert_file) != 1)
+		rc = fail(at, cert_file);
+	else if (SSL_CTX_use_PrivateKey_file(t->ctx, key_file, SSL_FILETYPE_PEM) != 1)
+		rc = fail(at, key_file);
+	else if (SSL_CTX_check_private_key(t->ctx) != 1)
+		rc = fail(at, "certificate and key do not belong together");
+	if (rc < 0) {
+		tls_free(t);
+		return rc;
+	}
+	*ret = t;
+	return 0;
+}
+
+/* A P-256 key and a certificate for ten years: what counts is its hash, which the hub tells its devices. */
+static X509 *self_sign(EVP_PKEY *key, const char *name)
+{
+	X509 *c = X509_new();
+	X509_NAME *n = c ? X509_get_subject_name(c) : NULL;
+
+	if (!c || X509_set_version(c, 2) != 1 || ASN1_INTEGER_set(X509_get_serialNumber(c), 1) != 1 ||
+		!X509_gmtime_adj(X509_getm_notBefore(c), -3600) || !X509_gmtime_adj(X509_getm_notAfter(c), 3650L * 86400) ||
+		X509_NAME_add_entry_by_txt(n, "CN", MBSTRING_UTF8, (const uint8_t *)name, -1, -1, 0) != 1 ||
+		X509_set_issuer_name(c, n) != 1 || X509_set_pubkey(c, key) != 1 || X509_sign(c, key, EVP_sha256()) == 0) {
+		X509_free(c);
+		return NULL;
+	}
+	return c;
+}
+
+static int write_self_made(const char *file, const char *name)
+{
+	char tmp[4096];
+	EVP_PKEY *key = EVP_EC_gen("P-256");
+	X509 *cert = key ? self_sign(key, name) : NULL;
+	int fd, rc = -ERR_TLS;
+	FILE *f;
+
+	if (snprintf(tmp, sizeof(tmp), "%s.tmp", file) >= (int)sizeof(tmp) || !cert)
+		goto out;
+	fd = open(tmp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	f = fd < 0 ? NULL : fdopen(fd, "w");
+	if (!f) {
+		rc = -errno;
+		goto out;
+	}
+	rc = PEM_write_PrivateKey(f, key, NULL, NULL, 0, NULL, NULL) == 1 && PEM_write_X509(f, cert) == 1 ? 0 : -ERR_TLS;
+	if (rc == 0 && (fflush(f) != 0 || fsync(fd) != 0))
+		rc = -errno;
+	fclose(f);
+	if (rc == 0 && rename(tmp, file) != 0)
+		rc = -errno;
+out:
+	X509_free(cert);
+	EVP_PKEY_free(key);
+	return rc;
+}
+
+int tls_server_self_made(struct tls_ctx **ret, const char *file, const char *common_name, struct err_at *at)
+{
+	int rc;
+
+	if (access(file, R_OK) != 0) {
+		rc = write_self_made(file, common_name);
+		if (rc < 0) {
+			err_at_set(at, 0, 0, "%s: %s", file, err_text(rc));
+			return rc;
+		}
+	}
+	return tls_server_new(ret, file, file, at);
+}
+
+int tls_cert_hash(const struct tls_ctx *t, uint8_t ret[static 32])
+{
+	X509 *c = SSL_CTX_get0_certificate(t->ctx);
+	unsigned n = 32;
+
+	return c && X509_digest(c, EVP_sha256(), ret, &n) == 1 ? 0 : -ERR_TLS;
+}
+
+int tls_client_new(struct tls_ctx **ret, const uint8_t *pin)
+{
+	struct tls_ctx *t = ctx_new(false);
+
+	if (!t)
+		return -ENOMEM;
+	if (pin) {
+		t->pinned = true;
+		memcpy(t->pin, pin, sizeof(t->pin));
+		SSL_CTX_set_verify(t->ctx, SSL_VERIFY_NONE, NULL); /* tls_pin_holds decides */
+	} else {
+		SSL_CTX_set_default_verify_paths(t->ctx);
+		SSL_CTX_set_verify(t->ctx, SSL_VERIFY_PEER, NULL);
+	}
+	*ret = t;
+	return 0;
+}
+
+static bool is_address(const char *host)
+{
+	uint8_t b[16];
+
+	return inet_pton(AF_INET, host, b) == 1 || inet_pton(AF_INET6, host, b) == 1;
+}
+
+SSL *tls_open(struct tls_ctx *t, int fd, const char *host)
+{
+	SSL *ssl = SSL_new(t->ctx);
+
+	if (!ssl || SSL_set_fd(ssl, fd) != 1) {
+		SSL_free(ssl);
+		return NULL;
+	}
+	if (t->server) {
+		SSL_set_accept_state(ssl);
+		return ssl;
+	}
+	SSL_set_connect_state(ssl);
+	if (host && is_address(host)) {
+		X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), host);
+	} else if (host) {
+		SSL_set_tlsext_host_name(ssl, host);
+		SSL_set1_host(ssl, host);
+	}
+	return ssl;
+}
+
+bool tls_pin_holds(const struct tls_ctx *t, SSL *ssl)
+{
+	uint8_t hash[32];
+	unsigned n = sizeof(hash);
+	X509 *c;
+	bool ok;
+
+	if (!t->pinned)
+		return true;
+	c = SSL_get1_peer_certificate(ssl);
+	ok = c && X509_digest(c, EVP_sha256(), hash, &n) == 1 && CRYPTO_memcmp(hash, t->pin, sizeof(hash)) == 0;
+	X509_free(c);
+	return ok;
+}

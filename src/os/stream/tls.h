@@ -1,0 +1,23 @@
+/* os/stream/tls: what a TLS side is configured with. OpenSSL behind it. */
+#ifndef WARREN_OS_STREAM_TLS_H
+#define WARREN_OS_STREAM_TLS_H
+
+#include "base/bytes/bytes.h"
+#include "base/err/err.h"
+
+struct tls_ctx;
+
+/* Files in PEM. at->text says what is wrong. */
+MUST_USE int tls_server_new(struct tls_ctx **ret, const char *cert_file, const char *key_file, struct err_at *at);
+/*
+ * A key and a self-signed certificate for the names, made on first use and kept in dir/NAME.pem (0600): for hubs without a
+ * domain, pinned by hash in the relay map.
+ */
+MUST_USE int tls_server_self_made(struct tls_ctx **ret, const char *file, const char *common_name, struct err_at *at);
+/* SHA-256 of our certificate's DER, as "sha256-raw:<hex>" names it. */
+MUST_USE int tls_cert_hash(const struct tls_ctx *t, uint8_t ret[static 32]);
+/* System roots (SSL_CERT_FILE is honoured); with pin (32 bytes) that certificate and nothing else. */
+MUST_USE int tls_client_new(struct tls_ctx **ret, const uint8_t *pin);
+struct tls_ctx *tls_free(struct tls_ctx *t);
+
+#endif

@@ -1,0 +1,14 @@
+/* os/stream/tls_internal: between tls.c and stream.c. */
+#ifndef WARREN_OS_STREAM_TLS_INTERNAL_H
+#define WARREN_OS_STREAM_TLS_INTERNAL_H
+
+#include "os/stream/tls.h"
+
+#include <openssl/ssl.h>
+
+/* A new connection's state. host: client only. NULL without memory. */
+SSL *tls_open(struct tls_ctx *t, int fd, const char *host);
+/* After the handshake, client only: is the certificate the pinned one? True without a pin. */
+bool tls_pin_holds(const struct tls_ctx *t, SSL *ssl);
+
+#endif

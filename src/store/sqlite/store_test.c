@@ -1,0 +1,95 @@
+/* One contract, two stores. */
+#include "store/mem/mem.h"
+#include "store/sqlite/sqlite.h"
+#include "testlib/check.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+static char path[] = "/tmp/warren-store-XXXXXX";
+
+struct seen {
+	char text[256];
+};
+
+static int collect(void *ctx, int64_t id, struct view doc)
+{
+	struct seen *s = ctx;
+	size_t n = strlen(s->text);
+
+	snprintf(s->text + n, sizeof(s->text) - n, "%lld=%.*s ", (long long)id, (int)doc.len, (const char *)doc.p);
+	return 0;
+}
+
+static void check_content(struct ctl_store *s, enum ctl_kind kind, const char *want)
+{
+	struct seen seen = { "" };
+
+	CHECK_INT(s->ops->load(s, kind, collect, &seen), ==, 0);
+	CHECK_STR(seen.text, want);
+}
+
+static void contract(struct ctl_store *s)
+{
+	CHECK_INT(s->ops->commit(s), ==, 0); /* nothing to do is fine */
+	CHECK_INT(s->ops->put(s, CTL_NODE, 1, VIEW_LIT("a")), ==, 0);
+	CHECK_INT(s->ops->put(s, CTL_NODE, 2, VIEW_LIT("b")), ==, 0);
+	CHECK_INT(s->ops->put(s, CTL_USER, 1, VIEW_LIT("u")), ==, 0);
+	CHECK_INT(s->ops->commit(s), ==, 0);
+	check_content(s, CTL_NODE, "1=a 2=b ");
+	check_content(s, CTL_USER, "1=u ");
+	check_content(s, CTL_KEY, "");
+	CHECK_INT(s->ops->put(s, CTL_NODE, 2, VIEW_LIT("B")), ==, 0);
+	CHECK_INT(s->ops->del(s, CTL_NODE, 1), ==, 0);
+	CHECK_INT(s->ops->del(s, CTL_NODE, 7), ==, 0);
+	CHECK_INT(s->ops->commit(s), ==, 0);
+	check_content(s, CTL_NODE, "2=B ");
+}
+
+static void memory_store_keeps_the_contract(void **state)
+{
+	struct store_mem *m;
+
+	CHECK_INT(store_mem_new(&m), ==, 0);
+	contract(store_mem_store(m));
+	store_mem_free(m);
+}
+
+static void sqlite_store_keeps_the_contract_and_its_content(void **state)
+{
+	struct store_sqlite *s;
+	struct err_at at;
+	int fd = mkstemp(path);
+
+	CHECK_INT(fd, >=, 0);
+	close(fd);
+	CHECK_INT(store_sqlite_open(&s, path, &at), ==, 0);
+	contract(store_sqlite_store(s));
+	CHECK_INT(store_sqlite_store(s)->ops->put(store_sqlite_store(s), CTL_NODE, 9, VIEW_LIT("not committed")), ==, 0);
+	store_sqlite_close(s);
+	CHECK_INT(store_sqlite_open(&s, path, &at), ==, 0);
+	check_content(store_sqlite_store(s), CTL_NODE, "2=B ");
+	store_sqlite_close(s);
+	unlink(path);
+}
+
+static void unusable_path_is_named(void **state)
+{
+	struct store_sqlite *s;
+	struct err_at at = { 0 };
+
+	CHECK_INT(store_sqlite_open(&s, "/nonexistent/x.db", &at), <, 0);
+	CHECK_TRUE(strstr(at.text, "/nonexistent/x.db"));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(memory_store_keeps_the_contract),
+		cmocka_unit_test(sqlite_store_keeps_the_contract_and_its_content),
+		cmocka_unit_test(unusable_path_is_named),
+	};
+
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
