@@ -2,7 +2,7 @@
 #include "core/netmap/netmap.h"
 
 #include "base/rng/rng.h"
-#include "testlib/check.h"
+#include "testlib/vectors.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -344,6 +344,42 @@ static void any_sequence_of_deltas_ends_in_the_plain_result(void **state)
 	netmap_free(nm);
 }
 
+/* What real hubs sent, one after the other; nothing is lost by a save in between. */
+static void recorded_responses_apply_and_survive_a_restart(void **state)
+{
+	struct netmap *nm = fresh(), *again;
+	struct buf one, two;
+	json_t *all, *c;
+	size_t i;
+	(void)state;
+
+	setenv("VECTORS_DIR", FIXTURES_DIR, 1);
+	all = vectors_load_lines("control/map_response.jsonl");
+	buf_init(&one, 1 << 24);
+	buf_init(&two, 1 << 24);
+	json_array_foreach(all, i, c) {
+		char *text = json_dumps(json_object_get(c, "doc"), JSON_COMPACT);
+
+		CHECK_ROW("response %zu", i);
+		apply(nm, text);
+		CHECK_INT(netmap_new(&again, &ops, &seen, &rng.rng), ==, 0);
+		CHECK_INT(netmap_save(nm, &one), ==, 0);
+		CHECK_INT(netmap_load(again, buf_data(&one), buf_len(&one), (struct now){ .wall = 7 }), ==, 0);
+		CHECK_INT(netmap_save(again, &two), ==, 0);
+		CHECK_TRUE(view_eq(buf_view(&one), buf_view(&two)));
+		netmap_free(again);
+		buf_clear(&one);
+		buf_clear(&two);
+		free(text);
+	}
+	CHECK_TRUE(netmap_self(nm) && netmap_derp_map(nm) && netmap_n_filters(nm));
+	vectors_count("control/map_response.jsonl", "responses", i);
+	json_decref(all);
+	buf_fini(&one);
+	buf_fini(&two);
+	netmap_free(nm);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -354,6 +390,7 @@ int main(void)
 		cmocka_unit_test(the_filter_is_its_pieces_by_name),
 		cmocka_unit_test(other_parts_stay_until_they_are_sent_again),
 		cmocka_unit_test(any_sequence_of_deltas_ends_in_the_plain_result),
+		cmocka_unit_test(recorded_responses_apply_and_survive_a_restart),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
