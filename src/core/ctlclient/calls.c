@@ -1,0 +1,259 @@
+/* The requests of a session and what their answers mean. */
+#include "core/ctlclient/internal.h"
+
+#include <stdlib.h>
+
+#define LOGOUT_EXPIRY 123000 /* 1970-01-01T00:02:03Z: the past that Go clients send, and hubs know it */
+#define REFUSED_WAIT SEC(30)
+
+static const struct node_pub *registering(const struct ctlclient *c)
+{
+	return key_is_zero(c->trial.b) ? &c->node : &c->trial;
+}
+
+static int submit(struct ctlclient *c, enum call_kind kind, const char *path, const struct json_type *type, const void *doc)
+{
+	struct call *call = &c->call[kind];
+	struct buf body;
+	int rc;
+
+	buf_init(&body, CTLCLIENT_REPLY_MAX);
+	rc = json_encode(type, doc, &body);
+	if (rc == 0) {
+		call->status = 0;
+		buf_clear(&call->body);
+		rc = ts2021_request(c->conn[c->won].t, "POST", path, buf_view(&body), call, &call->s);
+	}
+	buf_fini(&body);
+	return rc;
+}
+
+static int send_register(struct ctlclient *c)
+{
+	struct tc_map_request self = { 0 };
+	struct tc_auth auth = { .auth_key = c->auth_key };
+	struct tc_register_request r = {
+		.version = CTLCLIENT_VERSION,
+		.node_key = *registering(c),
+		.old_node_key = c->old_node,
+		.auth = c->auth_key && !c->followup ? &auth : NULL,
+		.expiry = c->logout ? LOGOUT_EXPIRY : 0,
+		.followup = c->followup,
+		.ephemeral = c->ephemeral,
+	};
+
+	c->ops->describe(c->owner, &self);
+	r.hostinfo = self.hostinfo;
+	return submit(c, CALL_REGISTER, "/machine/register", &tc_register_request_type, &r);
+}
+
+static int send_map(struct ctlclient *c, enum call_kind kind)
+{
+	struct tc_map_request m = { 0 };
+
+	c->ops->describe(c->owner, &m);
+	m.version = CTLCLIENT_VERSION;
+	m.compress = "zstd";
+	m.keep_alive = true;
+	m.node_key = c->node;
+	m.stream = kind == CALL_MAP;
+	m.omit_peers = kind == CALL_LITE;
+	return submit(c, kind, "/machine/map", &tc_map_request_type, &m);
+}
+
+bool ctlclient_may_poll(const struct ctlclient *c)
+{
+	return c->registered && !c->logout && !key_is_zero(c->node.b);
+}
+
+void ctlclient_calls_send(struct ctlclient *c)
+{
+	int rc = 0;
+
+	if (c->won == CTL_CONNS || c->lost)
+		return;
+	if (!c->call[CALL_REGISTER].s && (!c->checked || c->login_wanted || c->logout)) {
+		if (key_is_zero(registering(c)->b))
+			c->ops->new_node_key(c->owner, &c->trial);
+		rc = send_register(c);
+	}
+	if (rc == 0 && ctlclient_may_poll(c) && !c->call[CALL_MAP].s) {
+		rc = send_map(c, CALL_MAP);
+		c->silent_at = mono_add(c->now.mono, CTLCLIENT_SILENCE);
+		/* What the poll's request says is advisory: some hubs take state from lite updates only. */
+		c->dirty = true;
+	}
+	if (rc == 0 && ctlclient_may_poll(c) && c->dirty && !c->call[CALL_LITE].s) {
+		c->dirty = false;
+		rc = send_map(c, CALL_LITE);
+	}
+	if (rc < 0)
+		c->lost = true;
+}
+
+void ctlclient_calls_reset(struct ctlclient *c)
+{
+	for (int i = 0; i < CALLS; i++) {
+		c->call[i].s = NULL;
+		buf_fini(&c->call[i].body);
+	}
+	mapstream_reset(&c->maps);
+	c->silent_at = MONO_NEVER;
+}
+
+void ctlclient_on_response(void *owner, struct ts_stream *s, int status)
+{
+	struct call *call = ts_stream_owner(s);
+
+	(void)owner;
+	if (call && call->s == s)
+		call->status = status;
+}
+
+static int take_maps(struct ctlclient *c, struct view data)
+{
+	struct view json;
+	int rc = mapstream_feed(&c->maps, data);
+
+	if (rc < 0)
+		return rc;
+	c->silent_at = mono_add(c->now.mono, CTLCLIENT_SILENCE);
+	while ((rc = mapstream_next(&c->maps, &json)) > 0) {
+		struct tc_map_response m;
+
+		rc = json_decode(&tc_map_response_type, json.p, json.len, &m, &c->arena, NULL);
+		if (rc < 0)
+			return rc;
+		c->failures = 0;
+		if (!m.keep_alive && c->state != CTL_NEEDS_LOGIN)
+			ctlclient_set_state(c, CTL_RUNNING, NULL);
+		c->ops->on_map(c->owner, &m);
+		arena_reset(&c->arena);
+	}
+	return rc;
+}
+
+void ctlclient_on_data(void *owner, struct ts_stream *s, struct view data)
+{
+	struct ctlclient *c = owner;
+	struct call *call = ts_stream_owner(s);
+	int rc = 0;
+
+	if (!call || call->s != s || c->lost)
+		return;
+	if (call->kind == CALL_MAP && call->status == 200)
+		rc = take_maps(c, data);
+	else if (call->kind != CALL_LITE)
+		rc = buf_append(&call->body, data.p, data.len);
+	if (rc < 0)
+		c->lost = true;
+}
+
+static void registered(struct ctlclient *c, const struct tc_register_response *r)
+{
+	bool changed = !key_is_zero(c->trial.b);
+
+	free(c->followup);
+	c->followup = NULL;
+	if (changed) {
+		c->old_node = c->node;
+		c->node = c->trial;
+		c->trial = (struct node_pub){ 0 };
+		if (c->call[CALL_MAP].s) { /* the old key's poll ends here */
+			struct ts_stream *old = c->call[CALL_MAP].s;
+
+			c->call[CALL_MAP].s = NULL;
+			ts_stream_set_owner(old, NULL);
+			ts_stream_reset(old);
+			mapstream_reset(&c->maps);
+		}
+	}
+	c->registered = c->checked = true;
+	c->login_wanted = c->fresh_key = false;
+	c->ops->on_registered(c->owner, &c->node, r);
+	if (c->state != CTL_RUNNING || changed)
+		ctlclient_set_state(c, CTL_CONNECTING, NULL);
+}
+
+/* The hub wants another key than the one offered. */
+static void renew_key(struct ctlclient *c)
+{
+	if (c->fresh_key) {
+		ctlclient_set_state(c, CTL_NEEDS_LOGIN, "the hub calls a fresh key expired");
+		ctlclient_fail(c, NULL, REFUSED_WAIT);
+		return;
+	}
+	c->fresh_key = true;
+	c->registered = false;
+	c->checked = false;
+	c->old_node = *registering(c);
+	c->ops->new_node_key(c->owner, &c->trial);
+	free(c->followup);
+	c->followup = NULL;
+}
+
+static void take_register(struct ctlclient *c, struct call *call, int rc)
+{
+	struct tc_register_response r;
+
+	if (rc == 0 && call->status == 429) {
+		ctlclient_fail(c, NULL, SEC(5) + (mono_ns)rng_below(c->rng, (uint64_t)SEC(5)));
+		return;
+	}
+	if (rc < 0 || call->status != 200 ||
+		json_decode(&tc_register_response_type, buf_data(&call->body), buf_len(&call->body), &r, &c->arena, NULL) < 0) {
+		ctlclient_fail(c, "the hub did not answer a registration", 0);
+	} else if (c->logout) {
+		c->logout = c->registered = c->checked = false;
+		ctlclient_set_state(c, CTL_LOGGED_OUT, NULL);
+		c->lost = true;
+	} else if (r.error && *r.error) {
+		ctlclient_set_state(c, CTL_NEEDS_LOGIN, r.error);
+		ctlclient_fail(c, NULL, REFUSED_WAIT);
+	} else if (r.node_key_expired || r.node_key_signature.len) {
+		renew_key(c);
+	} else if (r.auth_url && *r.auth_url) {
+		bool same = c->followup && !strcmp(c->followup, r.auth_url);
+
+		free(c->followup);
+		c->followup = strdup(r.auth_url);
+		c->checked = false;
+		ctlclient_set_state(c, CTL_NEEDS_LOGIN, r.auth_url);
+		if (same || !c->followup)
+			ctlclient_fail(c, NULL, 0); /* a hub that does not hold the follow-up: do not spin */
+	} else {
+		registered(c, &r);
+	}
+	arena_reset(&c->arena);
+}
+
+void ctlclient_on_end(void *owner, struct ts_stream *s, int rc)
+{
+	struct ctlclient *c = owner;
+	struct call *call = ts_stream_owner(s);
+
+	if (!call || call->s != s)
+		return;
+	call->s = NULL;
+	if (c->lost)
+		return;
+	switch (call->kind) {
+	case CALL_REGISTER:
+		take_register(c, call, rc);
+		break;
+	case CALL_MAP:
+		/* A refused poll may mean that the hub forgot us: ask it again who we are. */
+		if (call->status && call->status != 200)
+			c->checked = false;
+		/* A first registration under way decides; its answer starts the poll again. */
+		if (!c->call[CALL_REGISTER].s || call->status == 200)
+			ctlclient_fail(c, NULL, 0);
+		else
+			c->registered = false;
+		mapstream_reset(&c->maps);
+		break;
+	case CALL_LITE: /* answered or not, the next one says all again */
+	case CALLS:
+		break;
+	}
+}

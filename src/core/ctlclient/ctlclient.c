@@ -1,0 +1,418 @@
+/* Connections: the hub's key, the race of plaintext and TLS, backoff. */
+#include "base/text/text.h"
+#include "core/ctlclient/internal.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define TLS_DELAY MSEC(500)
+#define DIAL_BUDGET SEC(10)
+#define KEY_ANSWER_MAX 65536
+#define BACKOFF_MAX SEC(30)
+
+static void hangup(struct ctlclient *c, enum ctlclient_conn id)
+{
+	struct conn *n = &c->conn[id];
+
+	if (!n->open)
+		return;
+	n->open = n->up = false;
+	n->t = ts2021_free(n->t);
+	buf_fini(&n->in);
+	buf_fini(&n->out);
+	c->ops->hangup(c->owner, id);
+}
+
+static void drop_all(struct ctlclient *c)
+{
+	c->lost = true; /* silences the ends that freeing brings */
+	for (int i = 0; i < CTL_CONNS; i++)
+		hangup(c, (enum ctlclient_conn)i);
+	c->lost = false;
+	c->won = CTL_CONNS;
+	c->tls_at = c->dial_until = MONO_NEVER;
+	ctlclient_calls_reset(c);
+}
+
+void ctlclient_set_state(struct ctlclient *c, enum ctlclient_state s, const char *text)
+{
+	if (c->state == s && !text)
+		return;
+	c->state = s;
+	c->ops->on_state(c->owner, s, text);
+}
+
+/* The first loss is retried at once, spread over 100 ms so that a hub's whole network does not come in one packet train. */
+void ctlclient_fail(struct ctlclient *c, const char *why, mono_ns wait)
+{
+	if (c->state == CTL_STOPPED || c->state == CTL_LOGGED_OUT)
+		return;
+	if (!wait) {
+		mono_ns base = mono_min(MSEC(100) + MSEC(100) * (c->failures * c->failures), BACKOFF_MAX);
+
+		wait = c->failures ? base / 2 + (mono_ns)rng_below(c->rng, (uint64_t)base) :
+				     (mono_ns)rng_below(c->rng, (uint64_t)base);
+		if (c->failures < 100)
+			c->failures++;
+	}
+	c->retry_at = mono_add(c->now.mono, wait);
+	c->lost = true;
+	if (c->state != CTL_NEEDS_LOGIN)
+		ctlclient_set_state(c, CTL_CONNECTING, why);
+}
+
+static void dial(struct ctlclient *c, enum ctlclient_conn id, uint16_t port, enum ctlclient_tls tls)
+{
+	c->conn[id].open = true;
+	c->ops->dial(c->owner, id, c->host, port, tls);
+}
+
+static void dial_tls(struct ctlclient *c)
+{
+	c->tls_at = MONO_NEVER;
+	if (c->tls_port && !c->conn[CTL_CONN_TLS].open && c->won == CTL_CONNS)
+		dial(c, CTL_CONN_TLS, c->tls_port, CTL_TLS_ANY_CERT);
+}
+
+static void open_session(struct ctlclient *c)
+{
+	c->retry_at = MONO_NEVER;
+	c->dial_until = mono_add(c->now.mono, DIAL_BUDGET);
+	if (key_is_zero(c->hub.b)) {
+		dial(c, CTL_CONN_KEY, c->https ? c->tls_port : c->plain_port, c->https ? CTL_TLS_VERIFIED : CTL_TLS_NONE);
+		return;
+	}
+	c->tls_at = c->tls_port ? mono_add(c->now.mono, TLS_DELAY) : MONO_NEVER;
+	dial(c, CTL_CONN_PLAIN, c->plain_port, CTL_TLS_NONE);
+}
+
+/* The end of every call: what callbacks decided is done here, outside of the protocol engines' own frames. */
+static void settle(struct ctlclient *c)
+{
+	if (c->lost)
+		drop_all(c);
+	if (c->state == CTL_STOPPED || c->state == CTL_LOGGED_OUT)
+		return;
+	if (c->won != CTL_CONNS)
+		ctlclient_calls_send(c);
+	if (c->lost) {
+		ctlclient_fail(c, NULL, 0);
+		drop_all(c);
+	}
+	if (c->won == CTL_CONNS && c->retry_at == MONO_NEVER && c->dial_until == MONO_NEVER) {
+		ctlclient_fail(c, NULL, 0);
+		c->lost = false;
+	}
+	if (c->now.mono >= c->retry_at)
+		open_session(c);
+}
+
+static void on_ready(void *owner)
+{
+	((struct ctlclient *)owner)->noise_done = true; /* ctlclient_feed knows on which connection */
+}
+
+static void on_output(void *owner)
+{
+	(void)owner; /* the owner looks after each call */
+}
+
+static const struct ts2021_ops session_ops = {
+	.on_response = ctlclient_on_response,
+	.on_data = ctlclient_on_data,
+	.on_end = ctlclient_on_end,
+	.on_output = on_output,
+	.on_ready = on_ready,
+};
+
+static int take_key(struct ctlclient *c, struct conn *n)
+{
+	struct http1_head h;
+	struct tc_server_keys keys;
+	size_t used;
+	int rc = http1_parse(buf_data(&n->in), buf_len(&n->in), true, &h, &used);
+
+	if (rc != 0)
+		return rc;
+	if (h.status != 200 || h.chunked || !h.has_content_length || h.content_length > KEY_ANSWER_MAX / 2)
+		return -ERR_PEER;
+	if (buf_len(&n->in) - used < h.content_length)
+		return HTTP1_MORE;
+	rc = json_decode(&tc_server_keys_type, buf_data(&n->in) + used, (size_t)h.content_length, &keys, &c->arena, NULL);
+	arena_reset(&c->arena);
+	if (rc < 0)
+		return rc;
+	if (key_is_zero(keys.public_key.b))
+		return -ERR_PEER;
+	c->hub = keys.public_key;
+	c->ops->on_hub_key(c->owner, &c->hub);
+	return 0;
+}
+
+void ctlclient_connected(struct ctlclient *c, enum ctlclient_conn id, struct now now)
+{
+	struct conn *n = &c->conn[id];
+	int rc;
+
+	c->now = now;
+	if (!n->open || n->up)
+		return;
+	n->up = true;
+	if (id == CTL_CONN_KEY) {
+		buf_init(&n->in, KEY_ANSWER_MAX);
+		buf_init(&n->out, 1024);
+		rc = buf_printf(&n->out, "GET /key?v=%d HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n\r\n", CTLCLIENT_VERSION,
+			c->authority);
+	} else {
+		rc = ts2021_connect(&n->t, c->authority, &c->machine, &c->hub, CTLCLIENT_VERSION, c->rng, &session_ops, c);
+	}
+	if (rc < 0)
+		ctlclient_fail(c, err_text(rc), 0);
+	settle(c);
+}
+
+/* A connection is gone: the session with it, or one of the two that raced. */
+static void leg_lost(struct ctlclient *c, enum ctlclient_conn id, int rc)
+{
+	enum ctlclient_conn other = id == CTL_CONN_PLAIN ? CTL_CONN_TLS : CTL_CONN_PLAIN;
+	bool session = c->won == id;
+
+	if (session)
+		c->lost = true; /* one failure, not one for each stream */
+	hangup(c, id);
+	if (!session && id == CTL_CONN_PLAIN && c->won == CTL_CONNS)
+		dial_tls(c);
+	if (session || id == CTL_CONN_KEY || (c->won == CTL_CONNS && !c->conn[other].open))
+		ctlclient_fail(c, err_text(rc), 0);
+}
+
+static void feed_session(struct ctlclient *c, enum ctlclient_conn id, struct view data)
+{
+	int rc;
+
+	c->noise_done = false;
+	rc = ts2021_feed(c->conn[id].t, data.p, data.len);
+	if (rc < 0) {
+		leg_lost(c, id, rc);
+	} else if (c->won == CTL_CONNS && c->noise_done) {
+		c->won = id;
+		c->tls_at = c->dial_until = MONO_NEVER;
+		hangup(c, id == CTL_CONN_TLS ? CTL_CONN_PLAIN : CTL_CONN_TLS);
+	}
+}
+
+void ctlclient_feed(struct ctlclient *c, enum ctlclient_conn id, struct view data, struct now now)
+{
+	struct conn *n = &c->conn[id];
+
+	c->now = now;
+	if (!n->up)
+		return;
+	if (id == CTL_CONN_KEY) {
+		int rc = buf_append(&n->in, data.p, data.len);
+
+		if (rc == 0)
+			rc = take_key(c, n);
+		if (rc < 0)
+			ctlclient_fail(c, "the hub's key could not be had", 0);
+		if (rc == 0) {
+			hangup(c, id);
+			c->dial_until = MONO_NEVER;
+			open_session(c);
+		}
+	} else {
+		feed_session(c, id, data);
+	}
+	settle(c);
+}
+
+void ctlclient_closed(struct ctlclient *c, enum ctlclient_conn id, int rc, struct now now)
+{
+	c->now = now;
+	if (!c->conn[id].open)
+		return;
+	leg_lost(c, id, rc ? rc : -ERR_CLOSED);
+	settle(c);
+}
+
+struct view ctlclient_output(struct ctlclient *c, enum ctlclient_conn id)
+{
+	struct conn *n = &c->conn[id];
+
+	if (!n->up)
+		return view_of("", 0);
+	return n->t ? ts2021_output(n->t) : buf_view(&n->out);
+}
+
+void ctlclient_written(struct ctlclient *c, enum ctlclient_conn id, size_t len)
+{
+	struct conn *n = &c->conn[id];
+
+	if (n->t)
+		ts2021_written(n->t, len);
+	else if (n->up)
+		buf_consume(&n->out, len);
+}
+
+mono_ns ctlclient_deadline(const struct ctlclient *c)
+{
+	return mono_min(mono_min(c->retry_at, c->tls_at), mono_min(c->dial_until, c->silent_at));
+}
+
+void ctlclient_tick(struct ctlclient *c, struct now now)
+{
+	c->now = now;
+	if (now.mono >= c->tls_at)
+		dial_tls(c);
+	if (now.mono >= c->dial_until)
+		ctlclient_fail(c, "the hub did not answer", 0);
+	else if (now.mono >= c->silent_at)
+		ctlclient_fail(c, "the hub fell silent", 0);
+	settle(c);
+}
+
+void ctlclient_start(struct ctlclient *c, struct now now)
+{
+	c->now = now;
+	if (c->state != CTL_STOPPED && c->state != CTL_LOGGED_OUT)
+		return;
+	ctlclient_set_state(c, CTL_CONNECTING, NULL);
+	c->retry_at = now.mono;
+	settle(c);
+}
+
+void ctlclient_stop(struct ctlclient *c)
+{
+	drop_all(c);
+	c->retry_at = MONO_NEVER;
+	ctlclient_set_state(c, CTL_STOPPED, NULL);
+}
+
+void ctlclient_login(struct ctlclient *c, const char *auth_key, struct now now)
+{
+	c->now = now;
+	free(c->auth_key);
+	c->auth_key = auth_key ? strdup(auth_key) : NULL;
+	free(c->followup);
+	c->followup = NULL;
+	c->login_wanted = true;
+	c->logout = false;
+	c->ops->new_node_key(c->owner, &c->trial);
+	if (c->call[CALL_REGISTER].s) { /* what was asked before no longer counts */
+		struct ts_stream *old = c->call[CALL_REGISTER].s;
+
+		c->call[CALL_REGISTER].s = NULL;
+		ts_stream_set_owner(old, NULL);
+		ts_stream_reset(old);
+	}
+	if (c->state == CTL_LOGGED_OUT || c->state == CTL_STOPPED)
+		ctlclient_start(c, now);
+	else if (c->won == CTL_CONNS && c->dial_until == MONO_NEVER)
+		c->retry_at = now.mono; /* somebody is waiting: no backoff */
+	settle(c);
+}
+
+void ctlclient_logout(struct ctlclient *c, struct now now)
+{
+	c->now = now;
+	if (c->state == CTL_LOGGED_OUT || key_is_zero(c->node.b))
+		return;
+	c->logout = true;
+	c->trial = (struct node_pub){ 0 };
+	settle(c);
+}
+
+void ctlclient_update(struct ctlclient *c, struct now now)
+{
+	c->now = now;
+	c->dirty = true;
+	settle(c);
+}
+
+int ctlclient_post(struct ctlclient *c, const char *path, struct view body)
+{
+	struct ts_stream *s;
+
+	if (c->won == CTL_CONNS || c->lost)
+		return -ERR_BAD_STATE;
+	return ts2021_request(c->conn[c->won].t, "POST", path, body, NULL, &s);
+}
+
+/* Ports by the scheme, as Go clients choose them (sheet "control" 5.3). */
+static int take_url(struct ctlclient *c, const char *url)
+{
+	const char *host, *colon;
+	uint64_t port = 0;
+	size_t len;
+
+	c->https = !strncmp(url, "https://", 8);
+	if (!c->https && strncmp(url, "http://", 7) != 0)
+		return -ERR_BAD_VALUE;
+	host = url + (c->https ? 8 : 7);
+	len = strcspn(host, "/");
+	if (!len || len >= sizeof(c->host))
+		return -ERR_BAD_VALUE;
+	snprintf(c->authority, sizeof(c->authority), "%.*s", (int)len, host);
+	colon = strrchr(c->authority, ':');
+	if (colon && !strchr(colon, ']')) {
+		if (text_u64(colon + 1, strlen(colon + 1), 65535, &port) < 0 || !port)
+			return -ERR_BAD_VALUE;
+		len = (size_t)(colon - c->authority);
+	}
+	if (host[0] == '[' && len >= 2 && host[len - 1] == ']') {
+		host++;
+		len -= 2;
+	}
+	snprintf(c->host, sizeof(c->host), "%.*s", (int)len, host);
+	c->plain_port = port && !c->https ? (uint16_t)port : 80;
+	c->tls_port = port && c->https ? (uint16_t)port : 443;
+	/* A hub at home with a port of its own has nothing on 443 that is meant for us. */
+	if (!c->https && port)
+		c->tls_port = 0;
+	return 0;
+}
+
+int ctlclient_new(struct ctlclient **ret, const struct ctlclient_config *cfg, struct rng *rng, const struct ctlclient_ops *ops,
+	void *owner)
+{
+	struct ctlclient *c = calloc(1, sizeof(*c));
+	int rc;
+
+	if (!c)
+		return -ENOMEM;
+	*c = (struct ctlclient){ .ops = ops, .owner = owner, .rng = rng, .machine = cfg->machine, .hub = cfg->hub,
+		.won = CTL_CONNS, .retry_at = MONO_NEVER, .tls_at = MONO_NEVER, .dial_until = MONO_NEVER,
+		.silent_at = MONO_NEVER, .node = cfg->node, .old_node = cfg->old_node, .registered = cfg->registered,
+		.ephemeral = cfg->ephemeral };
+	arena_init(&c->arena, CTLCLIENT_MAP_MAX);
+	for (int i = 0; i < CALLS; i++) {
+		c->call[i] = (struct call){ .c = c, .kind = (enum call_kind)i };
+		buf_init(&c->call[i].body, CTLCLIENT_REPLY_MAX);
+	}
+	rc = take_url(c, cfg->url);
+	if (rc == 0)
+		rc = mapstream_init(&c->maps, CTLCLIENT_FRAME_MAX, CTLCLIENT_MAP_MAX);
+	if (rc == 0 && cfg->auth_key && !(c->auth_key = strdup(cfg->auth_key)))
+		rc = -ENOMEM;
+	if (rc < 0) {
+		ctlclient_free(c);
+		return rc;
+	}
+	*ret = c;
+	return 0;
+}
+
+struct ctlclient *ctlclient_free(struct ctlclient *c)
+{
+	if (!c)
+		return NULL;
+	drop_all(c);
+	mapstream_fini(&c->maps);
+	arena_fini(&c->arena);
+	free(c->auth_key);
+	free(c->followup);
+	key_wipe(c->machine.b, sizeof(c->machine.b));
+	free(c);
+	return NULL;
+}

@@ -1,0 +1,99 @@
+/*
+ * core/ctlclient: a node's side of the control protocol, without I/O: the hub's key, the dial race, registration and
+ * login, the map poll, and lite updates. Byte streams are the owner's: the engine asks for them (dial, hangup) and is
+ * told what became of them. After any call the owner writes out ctlclient_output of every connection it holds and arms a
+ * timer for ctlclient_deadline.
+ *
+ * A node that was registered before sends its registration and its poll together in the first flight after Noise, so that
+ * with a cached hub key the first map costs two round trips and TCP's own.
+ *
+ * Source: Tailscale control/controlclient, control/controlhttp; shared fact sheet "control", sections 2, 5, 9 to 11.
+ */
+#ifndef WARREN_CORE_CTLCLIENT_H
+#define WARREN_CORE_CTLCLIENT_H
+
+#include "core/ts2021/ts2021.h"
+#include "proto/tailcfg/tailcfg.h"
+
+enum {
+	CTLCLIENT_VERSION = 113, /* capability version: the last that asks nothing of a node that this one does not do */
+	CTLCLIENT_FRAME_MAX = 64 << 20, /* a compressed map message */
+	CTLCLIENT_MAP_MAX = 256 << 20, /* one decoded: 10,000 peers are some 15 MB */
+	CTLCLIENT_REPLY_MAX = 1 << 20,
+	CTLCLIENT_URL_MAX = 256,
+};
+
+#define CTLCLIENT_SILENCE SEC(120) /* a poll without even a keep-alive is dead; hubs send one a minute */
+
+enum ctlclient_conn {
+	CTL_CONN_KEY, /* GET /key */
+	CTL_CONN_PLAIN, /* the two of the race for /ts2021 */
+	CTL_CONN_TLS,
+	CTL_CONNS,
+};
+
+enum ctlclient_tls {
+	CTL_TLS_NONE,
+	CTL_TLS_VERIFIED,
+	CTL_TLS_ANY_CERT, /* Noise inside authenticates the hub */
+};
+
+enum ctlclient_state {
+	CTL_STOPPED,
+	CTL_CONNECTING,
+	CTL_NEEDS_LOGIN, /* text: the URL to visit, or why the hub refuses */
+	CTL_RUNNING, /* maps come */
+	CTL_LOGGED_OUT,
+};
+
+struct ctlclient_ops {
+	/* Open a stream; answer with ctlclient_connected or ctlclient_closed, also later. */
+	void (*dial)(void *owner, enum ctlclient_conn id, const char *host, uint16_t port, enum ctlclient_tls tls);
+	/* Close it; no ctlclient_closed is due. */
+	void (*hangup)(void *owner, enum ctlclient_conn id);
+	/* Fill in what the node says of itself: disco key, endpoints and their types, hostinfo, debug flags. */
+	void (*describe)(void *owner, struct tc_map_request *m);
+	/* Make the next node key; it counts once on_registered names it. */
+	void (*new_node_key)(void *owner, struct node_pub *ret);
+	void (*on_hub_key)(void *owner, const struct machine_pub *key); /* worth caching */
+	void (*on_registered)(void *owner, const struct node_pub *key, const struct tc_register_response *r);
+	void (*on_map)(void *owner, const struct tc_map_response *m); /* valid during the call */
+	void (*on_state)(void *owner, enum ctlclient_state s, const char *text);
+};
+
+struct ctlclient_config {
+	const char *url; /* http://host[:port] or https:// */
+	const char *auth_key; /* or NULL: log in at a URL */
+	struct secret_machine machine;
+	struct machine_pub hub; /* cached, or zero: fetched */
+	struct node_pub node, old_node; /* zero: none yet */
+	bool registered; /* this node key was accepted in an earlier life */
+	bool ephemeral;
+};
+
+struct ctlclient;
+
+/* -ERR_BAD_VALUE: the URL. */
+MUST_USE int ctlclient_new(struct ctlclient **ret, const struct ctlclient_config *cfg, struct rng *rng,
+	const struct ctlclient_ops *ops, void *owner);
+struct ctlclient *ctlclient_free(struct ctlclient *c);
+
+void ctlclient_start(struct ctlclient *c, struct now now);
+void ctlclient_stop(struct ctlclient *c);
+/* Log in anew with a fresh node key, or with a key; the old node key's poll goes on until it is replaced. */
+void ctlclient_login(struct ctlclient *c, const char *auth_key, struct now now);
+void ctlclient_logout(struct ctlclient *c, struct now now);
+/* What describe tells has changed. */
+void ctlclient_update(struct ctlclient *c, struct now now);
+/* A request of the owner's own (answers to pings); its answer is discarded. -ERR_BAD_STATE without a connection. */
+MUST_USE int ctlclient_post(struct ctlclient *c, const char *path, struct view body);
+
+void ctlclient_connected(struct ctlclient *c, enum ctlclient_conn id, struct now now);
+void ctlclient_feed(struct ctlclient *c, enum ctlclient_conn id, struct view data, struct now now);
+void ctlclient_closed(struct ctlclient *c, enum ctlclient_conn id, int rc, struct now now);
+struct view ctlclient_output(struct ctlclient *c, enum ctlclient_conn id);
+void ctlclient_written(struct ctlclient *c, enum ctlclient_conn id, size_t n);
+mono_ns ctlclient_deadline(const struct ctlclient *c);
+void ctlclient_tick(struct ctlclient *c, struct now now);
+
+#endif

@@ -1,0 +1,445 @@
+/* The engine against a hub made of core/ts2021's server side, in one process. */
+#include "core/ctlclient/ctlclient.h"
+#include "core/ctlclient/mapstream.h"
+#include "testlib/check.h"
+
+struct world {
+	struct ctlclient *c;
+	struct rng_seeded rng, hub_rng;
+	struct secret_machine hub_secret;
+	struct machine_pub hub_pub;
+	struct ts2021 *hub;
+	struct now now;
+	bool dialled[CTL_CONNS];
+	unsigned dials, keys_made, registers, maps, lites, got_maps;
+	const char *register_answer[4]; /* in turn; the last again */
+	struct ts_stream *held; /* the follow-up, unanswered */
+	struct ts_stream *poll;
+	bool poll_sent;
+	int map_status;
+	char last_register[4096], text[200];
+	enum ctlclient_state state;
+};
+
+static size_t map_message(uint8_t *out, size_t max)
+{
+	size_t a = ZSTD_compress(out + 4, max - 4, "{\"Node\":{\"ID\":1,\"StableID\":\"n1\",\"Name\":\"a.\"},", 45, 1);
+	size_t b = ZSTD_compress(out + 4 + a, max - 4 - a, "\"Domain\":\"example.com\"}", 23, 1);
+
+	store_le32(out, (uint32_t)(a + b));
+	return 4 + a + b;
+}
+
+static void hub_request(void *owner, struct ts_stream *s, const char *method, const char *path, struct view body)
+{
+	struct world *w = owner;
+	char text[4096];
+
+	snprintf(text, sizeof(text), "%.*s", (int)body.len, (const char *)body.p);
+	if (!strcmp(path, "/machine/register")) {
+		const char *answer = w->register_answer[MIN_OF(w->registers, 3)];
+
+		memcpy(w->last_register, text, sizeof(text));
+		w->registers++;
+		if (!answer) {
+			w->held = s;
+			return;
+		}
+		CHECK_INT(ts_stream_respond(s, 200, NULL, view_of(answer, strlen(answer))), ==, 0);
+	} else if (strstr(text, "\"Stream\":true")) {
+		w->maps++;
+		if (w->map_status != 200) {
+			CHECK_INT(ts_stream_respond(s, w->map_status, NULL, VIEW_LIT("no")), ==, 0);
+			return;
+		}
+		w->poll = s;
+		w->poll_sent = false;
+		CHECK_INT(ts_stream_begin(s, 200, NULL), ==, 0);
+	} else {
+		w->lites++;
+		CHECK_INT(ts_stream_respond(s, 200, NULL, VIEW_LIT("")), ==, 0);
+	}
+	(void)method;
+}
+
+static void hub_end(void *owner, struct ts_stream *s, int rc)
+{
+	struct world *w = owner;
+
+	if (w->poll == s)
+		w->poll = NULL;
+	if (w->held == s)
+		w->held = NULL;
+	(void)rc;
+}
+
+static void hub_fill(void *owner, struct ts_stream *s, struct buf *out)
+{
+	struct world *w = owner;
+	uint8_t m[512];
+
+	if (s != w->poll || w->poll_sent)
+		return;
+	w->poll_sent = true;
+	CHECK_INT(buf_append(out, m, map_message(m, sizeof(m))), ==, 0);
+}
+
+static void hub_output(void *owner)
+{
+	(void)owner;
+}
+
+static const struct ts2021_ops hub_ops = { .on_request = hub_request, .on_end = hub_end, .fill = hub_fill,
+	.on_output = hub_output, .on_ready = hub_output };
+
+static void dial(void *owner, enum ctlclient_conn id, const char *host, uint16_t port, enum ctlclient_tls tls)
+{
+	struct world *w = owner;
+
+	CHECK_STR(host, "hub.example");
+	CHECK_INT(port, ==, id == CTL_CONN_TLS ? 443 : 80);
+	CHECK_INT(tls, ==, id == CTL_CONN_TLS ? CTL_TLS_ANY_CERT : CTL_TLS_NONE);
+	w->dialled[id] = true;
+	w->dials++;
+}
+
+static void hangup(void *owner, enum ctlclient_conn id)
+{
+	struct world *w = owner;
+
+	w->dialled[id] = false;
+	if (id != CTL_CONN_KEY && !w->dialled[CTL_CONN_PLAIN])
+		w->hub = ts2021_free(w->hub);
+}
+
+static void describe(void *owner, struct tc_map_request *m)
+{
+	static struct tc_hostinfo h = { .hostname = "box", .os = "linux" };
+
+	m->hostinfo = &h;
+	(void)owner;
+}
+
+static void new_node_key(void *owner, struct node_pub *ret)
+{
+	struct world *w = owner;
+
+	memset(ret->b, (int)++w->keys_made, KEY_LEN);
+}
+
+static void on_hub_key(void *owner, const struct machine_pub *key)
+{
+	CHECK_INT(memcmp(key, &((struct world *)owner)->hub_pub, sizeof(*key)), ==, 0);
+}
+
+static void on_registered(void *owner, const struct node_pub *key, const struct tc_register_response *r)
+{
+	CHECK_INT(key->b[0], ==, ((struct world *)owner)->keys_made ? ((struct world *)owner)->keys_made : 9);
+	(void)r;
+}
+
+static void on_map(void *owner, const struct tc_map_response *m)
+{
+	((struct world *)owner)->got_maps++;
+	CHECK_TRUE(m->node && m->node->id == 1);
+	CHECK_STR(m->domain, "example.com");
+}
+
+static void on_state(void *owner, enum ctlclient_state s, const char *text)
+{
+	struct world *w = owner;
+
+	w->state = s;
+	snprintf(w->text, sizeof(w->text), "%s", text ? text : "");
+}
+
+static const struct ctlclient_ops ops = { dial, hangup, describe, new_node_key, on_hub_key, on_registered, on_map, on_state };
+
+static void answer_key(struct world *w)
+{
+	char key[KEY_TEXT_MAX], text[512];
+	size_t body = strlen(key_format(KEY_MACHINE, w->hub_pub.b, key)) + 16;
+
+	CHECK_TRUE(ctlclient_output(w->c, CTL_CONN_KEY).len > 20);
+	snprintf(text, sizeof(text), "HTTP/1.1 200 OK\r\nContent-Length: %zu\r\n\r\n{\"publicKey\":\"%s\"}", body, key);
+	ctlclient_feed(w->c, CTL_CONN_KEY, view_of(text, strlen(text)), w->now);
+}
+
+/* Moves bytes until both sides are silent. */
+static void pump(struct world *w)
+{
+	for (bool moved = true; moved;) {
+		struct view v;
+
+		moved = false;
+		ctlclient_connected(w->c, CTL_CONN_KEY, w->now);
+		if (w->dialled[CTL_CONN_KEY])
+			answer_key(w);
+		ctlclient_connected(w->c, CTL_CONN_PLAIN, w->now);
+		v = ctlclient_output(w->c, CTL_CONN_PLAIN);
+		if (v.len && !w->hub) {
+			struct http1_head h;
+			size_t used;
+
+			CHECK_INT(http1_parse(v.p, v.len, false, &h, &used), ==, 0);
+			CHECK_INT(ts2021_accept(&w->hub, &h, &w->hub_secret, &w->hub_rng.rng, &hub_ops, w), ==, 0);
+			ctlclient_written(w->c, CTL_CONN_PLAIN, used);
+			moved = true;
+		} else if (v.len) {
+			CHECK_INT(ts2021_feed(w->hub, v.p, v.len), ==, 0);
+			ctlclient_written(w->c, CTL_CONN_PLAIN, v.len);
+			moved = true;
+		}
+		v = w->hub ? ts2021_output(w->hub) : view_of("", 0);
+		if (v.len) {
+			uint8_t copy[65536];
+			size_t n = MIN_OF(v.len, sizeof(copy));
+
+			memcpy(copy, v.p, n);
+			ts2021_written(w->hub, n);
+			ctlclient_feed(w->c, CTL_CONN_PLAIN, view_of(copy, n), w->now);
+			moved = true;
+		}
+	}
+}
+
+static const char joined[] = "{\"MachineAuthorized\":true}";
+
+static void world_open(struct world *w, bool known, const char *auth_key)
+{
+	struct ctlclient_config cfg = { .url = "http://hub.example", .auth_key = auth_key, .registered = known };
+
+	*w = (struct world){ .map_status = 200, .now = { .mono = SEC(1), .wall = 1 } };
+	for (size_t i = 0; i < ARRAY_LEN(w->register_answer); i++)
+		w->register_answer[i] = joined;
+	rng_seeded_init(&w->rng, 1);
+	rng_seeded_init(&w->hub_rng, 2);
+	key_generate(&w->hub_rng.rng, w->hub_secret.b);
+	CHECK_INT(key_public(w->hub_secret.b, w->hub_pub.b), ==, 0);
+	key_generate(&w->rng.rng, cfg.machine.b);
+	if (known) {
+		cfg.hub = w->hub_pub;
+		memset(cfg.node.b, 9, KEY_LEN);
+	}
+	CHECK_INT(ctlclient_new(&w->c, &cfg, &w->rng.rng, &ops, w), ==, 0);
+}
+
+static void world_close(struct world *w)
+{
+	w->c = ctlclient_free(w->c);
+	w->hub = ts2021_free(w->hub);
+}
+
+static void node_joins_with_an_auth_key_and_gets_its_map(void **state)
+{
+	struct world w;
+
+	world_open(&w, false, "hskey-auth-1");
+	ctlclient_start(w.c, w.now);
+	pump(&w);
+	CHECK_TRUE(strstr(w.last_register, "\"AuthKey\":\"hskey-auth-1\"") != NULL);
+	CHECK_INT(w.registers, ==, 1);
+	CHECK_INT(w.keys_made, ==, 1);
+	CHECK_INT(w.got_maps, ==, 1);
+	CHECK_INT(w.lites, ==, 1);
+	CHECK_INT(w.state, ==, CTL_RUNNING);
+	ctlclient_update(w.c, w.now);
+	pump(&w);
+	CHECK_INT(w.lites, ==, 2);
+	CHECK_INT(w.maps, ==, 1);
+	world_close(&w);
+	(void)state;
+}
+
+static void lost_connection_is_dialled_again_within_100_ms_without_registering(void **state)
+{
+	struct world w;
+
+	world_open(&w, true, NULL);
+	ctlclient_start(w.c, w.now);
+	pump(&w);
+	CHECK_INT(w.dials, ==, 1); /* the hub's key was handed in */
+	CHECK_INT(w.got_maps, ==, 1);
+	ctlclient_closed(w.c, CTL_CONN_PLAIN, 0, w.now);
+	CHECK_INT(ctlclient_deadline(w.c), <=, w.now.mono + MSEC(100));
+	w.now.mono += MSEC(100);
+	ctlclient_tick(w.c, w.now);
+	pump(&w);
+	CHECK_INT(w.registers, ==, 1);
+	CHECK_INT(w.got_maps, ==, 2);
+	CHECK_INT(w.state, ==, CTL_RUNNING);
+	world_close(&w);
+	(void)state;
+}
+
+static void login_url_is_shown_and_followed_until_the_hub_answers(void **state)
+{
+	struct world w;
+
+	world_open(&w, false, NULL);
+	w.register_answer[0] = "{\"AuthURL\":\"http://hub.example/register/1\"}";
+	w.register_answer[1] = NULL;
+	ctlclient_start(w.c, w.now);
+	pump(&w);
+	CHECK_INT(w.state, ==, CTL_NEEDS_LOGIN);
+	CHECK_STR(w.text, "http://hub.example/register/1");
+	CHECK_TRUE(w.held && strstr(w.last_register, "\"Followup\":\"http://hub.example/register/1\""));
+	CHECK_INT(ts_stream_respond(w.held, 200, NULL, view_of(joined, strlen(joined))), ==, 0);
+	pump(&w);
+	CHECK_INT(w.state, ==, CTL_RUNNING);
+	CHECK_INT(w.registers, ==, 2);
+	world_close(&w);
+	(void)state;
+}
+
+static void expired_key_is_replaced_by_a_new_one_that_names_the_old(void **state)
+{
+	struct world w;
+
+	world_open(&w, true, "k");
+	w.register_answer[0] = "{\"NodeKeyExpired\":true}";
+	ctlclient_start(w.c, w.now);
+	pump(&w);
+	CHECK_INT(w.keys_made, ==, 1);
+	CHECK_TRUE(strstr(w.last_register, "\"OldNodeKey\":\"nodekey:0909") != NULL);
+	CHECK_INT(w.state, ==, CTL_RUNNING);
+	world_close(&w);
+	(void)state;
+}
+
+static void refused_poll_makes_the_node_register_again(void **state)
+{
+	struct world w;
+
+	world_open(&w, true, NULL);
+	w.map_status = 404;
+	ctlclient_start(w.c, w.now);
+	pump(&w);
+	CHECK_INT(w.got_maps, ==, 0);
+	w.map_status = 200;
+	for (int i = 0; i < 5; i++) {
+		w.now.mono = MIN_OF(ctlclient_deadline(w.c), w.now.mono + SEC(30));
+		ctlclient_tick(w.c, w.now);
+		pump(&w);
+	}
+	CHECK_INT(w.registers, >=, 2);
+	CHECK_INT(w.got_maps, ==, 1);
+	world_close(&w);
+	(void)state;
+}
+
+static void silent_poll_is_given_up_after_two_minutes(void **state)
+{
+	struct world w;
+
+	world_open(&w, true, NULL);
+	ctlclient_start(w.c, w.now);
+	pump(&w);
+	CHECK_INT(ctlclient_deadline(w.c), ==, w.now.mono + CTLCLIENT_SILENCE);
+	w.now.mono += CTLCLIENT_SILENCE;
+	ctlclient_tick(w.c, w.now);
+	CHECK_INT(w.state, ==, CTL_CONNECTING);
+	CHECK_TRUE(!w.dialled[CTL_CONN_PLAIN]);
+	world_close(&w);
+	(void)state;
+}
+
+static void tls_is_dialled_when_plaintext_is_slow_or_fails(void **state)
+{
+	for (int slow = 0; slow < 2; slow++) {
+		struct world w;
+
+		world_open(&w, true, NULL);
+		ctlclient_start(w.c, w.now);
+		CHECK_TRUE(!w.dialled[CTL_CONN_TLS]);
+		if (slow) {
+			w.now.mono += MSEC(500);
+			ctlclient_tick(w.c, w.now);
+			CHECK_TRUE(w.dialled[CTL_CONN_PLAIN]);
+		} else {
+			ctlclient_closed(w.c, CTL_CONN_PLAIN, -ERR_CLOSED, w.now);
+		}
+		CHECK_TRUE(w.dialled[CTL_CONN_TLS]);
+		world_close(&w);
+	}
+	(void)state;
+}
+
+static void logout_is_told_to_the_hub_and_ends_the_session(void **state)
+{
+	struct world w;
+
+	world_open(&w, true, NULL);
+	ctlclient_start(w.c, w.now);
+	pump(&w);
+	ctlclient_logout(w.c, w.now);
+	pump(&w);
+	CHECK_TRUE(strstr(w.last_register, "\"Expiry\":\"1970-01-01T00:02:03Z\"") != NULL);
+	CHECK_INT(w.state, ==, CTL_LOGGED_OUT);
+	CHECK_TRUE(!w.dialled[CTL_CONN_PLAIN]);
+	CHECK_INT(ctlclient_deadline(w.c), ==, MONO_NEVER);
+	world_close(&w);
+	(void)state;
+}
+
+static void message_of_several_zstd_frames_decodes_however_it_is_cut(void **state)
+{
+	uint8_t m[512];
+	size_t len = map_message(m, sizeof(m));
+
+	for (size_t cut = 1; cut < len; cut++) {
+		struct mapstream s;
+		struct view json;
+
+		CHECK_ROW("cut %zu", cut);
+		CHECK_INT(mapstream_init(&s, 4096, 1 << 20), ==, 0);
+		CHECK_INT(mapstream_feed(&s, view_of(m, cut)), ==, 0);
+		CHECK_INT(mapstream_next(&s, &json), ==, 0);
+		CHECK_INT(mapstream_feed(&s, view_of(m + cut, len - cut)), ==, 0);
+		CHECK_INT(mapstream_next(&s, &json), ==, 1);
+		CHECK_INT(json.len, ==, 68);
+		CHECK_INT(mapstream_next(&s, &json), ==, 0);
+		mapstream_fini(&s);
+	}
+	(void)state;
+}
+
+static void truncated_oversized_and_false_frames_are_refused(void **state)
+{
+	uint8_t m[512];
+	size_t len = map_message(m, sizeof(m));
+	struct mapstream s;
+	struct view json;
+
+	CHECK_INT(mapstream_init(&s, 4096, 1 << 20), ==, 0);
+	CHECK_INT(mapstream_feed(&s, view_of("\xff\xff\xff\x7f", 4)), ==, 0);
+	CHECK_INT(mapstream_next(&s, &json), ==, -ERR_TOO_BIG);
+	mapstream_reset(&s);
+	CHECK_INT(mapstream_feed(&s, view_of("\4\0\0\0abcd", 8)), ==, 0);
+	CHECK_INT(mapstream_next(&s, &json), ==, -ERR_BAD_FORMAT);
+	mapstream_reset(&s);
+	store_le32(m, (uint32_t)len - 6);
+	CHECK_INT(mapstream_feed(&s, view_of(m, len - 2)), ==, 0);
+	CHECK_INT(mapstream_next(&s, &json), ==, -ERR_TRUNCATED);
+	mapstream_fini(&s);
+	(void)state;
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(node_joins_with_an_auth_key_and_gets_its_map),
+		cmocka_unit_test(lost_connection_is_dialled_again_within_100_ms_without_registering),
+		cmocka_unit_test(login_url_is_shown_and_followed_until_the_hub_answers),
+		cmocka_unit_test(expired_key_is_replaced_by_a_new_one_that_names_the_old),
+		cmocka_unit_test(refused_poll_makes_the_node_register_again),
+		cmocka_unit_test(silent_poll_is_given_up_after_two_minutes),
+		cmocka_unit_test(tls_is_dialled_when_plaintext_is_slow_or_fails),
+		cmocka_unit_test(logout_is_told_to_the_hub_and_ends_the_session),
+		cmocka_unit_test(message_of_several_zstd_frames_decodes_however_it_is_cut),
+		cmocka_unit_test(truncated_oversized_and_false_frames_are_refused),
+	};
+
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

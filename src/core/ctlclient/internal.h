@@ -1,0 +1,65 @@
+/* Shared by the files of core/ctlclient. */
+#ifndef WARREN_CORE_CTLCLIENT_INTERNAL_H
+#define WARREN_CORE_CTLCLIENT_INTERNAL_H
+
+#include "core/ctlclient/ctlclient.h"
+#include "core/ctlclient/mapstream.h"
+
+struct conn {
+	bool open; /* dialled and not hung up */
+	bool up; /* the owner said connected */
+	struct ts2021 *t; /* not for CTL_CONN_KEY */
+	struct buf in, out; /* CTL_CONN_KEY */
+};
+
+enum call_kind { CALL_REGISTER, CALL_MAP, CALL_LITE, CALLS };
+
+struct call {
+	struct ctlclient *c;
+	enum call_kind kind;
+	struct ts_stream *s; /* NULL: not under way */
+	int status;
+	struct buf body;
+};
+
+struct ctlclient {
+	const struct ctlclient_ops *ops;
+	void *owner;
+	struct rng *rng;
+	struct secret_machine machine;
+	struct machine_pub hub;
+	char host[CTLCLIENT_URL_MAX], authority[CTLCLIENT_URL_MAX + 8];
+	uint16_t plain_port, tls_port; /* 0: not tried */
+	bool https;
+
+	enum ctlclient_state state;
+	struct now now; /* of the call that we are in */
+	struct conn conn[CTL_CONNS];
+	enum ctlclient_conn won; /* CTL_CONNS: no connection carries the session yet */
+	bool noise_done; /* in the feed that we are in */
+	bool lost; /* the session broke inside a callback of its own; torn down when the call returns */
+	mono_ns tls_at, retry_at, dial_until, silent_at;
+	unsigned failures;
+
+	struct node_pub node, old_node, trial; /* trial: what is being registered, zero: node itself */
+	bool registered, checked; /* by the hub ever; in this process */
+	bool fresh_key; /* the trial key was made because the hub asked: asking again is an error */
+	bool login_wanted, logout, ephemeral, dirty;
+	char *auth_key, *followup;
+
+	struct call call[CALLS];
+	struct mapstream maps;
+	struct arena arena;
+};
+
+void ctlclient_fail(struct ctlclient *c, const char *why, mono_ns wait); /* drop everything, try again later */
+void ctlclient_set_state(struct ctlclient *c, enum ctlclient_state s, const char *text);
+void ctlclient_calls_reset(struct ctlclient *c);
+void ctlclient_calls_send(struct ctlclient *c); /* whatever is due on a ready session */
+bool ctlclient_may_poll(const struct ctlclient *c);
+
+void ctlclient_on_response(void *owner, struct ts_stream *s, int status);
+void ctlclient_on_data(void *owner, struct ts_stream *s, struct view data);
+void ctlclient_on_end(void *owner, struct ts_stream *s, int rc);
+
+#endif
