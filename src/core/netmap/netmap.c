@@ -244,7 +244,9 @@ static void patch_node(struct tc_node *node, const struct tc_peer_change *p)
 	if (p->last_seen)
 		node->last_seen = p->last_seen;
 	if (p->key_expiry)
-		node->key_expiry = p->key_expiry;
+		node->key_expiry = *p->key_expiry;
+	if (p->key_signature.len)
+		node->key_signature = p->key_signature;
 }
 
 static int apply_patches(struct netmap *nm, const struct json_list *l)

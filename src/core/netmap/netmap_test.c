@@ -117,6 +117,12 @@ static void a_patch_changes_only_what_it_names(void **state)
 	CHECK_INT(p->endpoints.n, ==, 0);
 	CHECK_INT(p->cap_map.n, ==, 0);
 	CHECK_STR(p->name, "a");
+	apply(nm, "{\"PeersChangedPatch\":[{\"NodeID\":1,\"KeyExpiry\":\"2026-01-01T00:00:00Z\",\"KeySignature\":\"AQI=\"}]}");
+	apply(nm, "{\"PeersChangedPatch\":[{\"NodeID\":1,\"Cap\":6}]}");
+	CHECK_INT(netmap_peer(nm, 1)->key_expiry, ==, 1767225600000);
+	CHECK_INT(netmap_peer(nm, 1)->key_signature.len, ==, 2);
+	apply(nm, "{\"PeersChangedPatch\":[{\"NodeID\":1,\"KeyExpiry\":\"0001-01-01T00:00:00Z\"}]}");
+	CHECK_INT(netmap_peer(nm, 1)->key_expiry, ==, 0);
 	netmap_free(nm);
 }
 

@@ -107,6 +107,8 @@ JSON_OBJECT_TYPE(tc_node_type, struct tc_node, node_fields);
 static JSON_POINTER_TYPE(node_ptr, tc_node_type);
 static JSON_LIST_TYPE(node_list, tc_node_type);
 
+static JSON_POINTER_TYPE(time_ptr, json_time);
+
 #define F(member, key, type) JSON_F(struct tc_peer_change, member, key, type, JSON_OMIT)
 static const struct json_field peer_change_fields[] = {
 	JSON_F(struct tc_peer_change, node_id, "NodeID", json_int, 0),
@@ -118,7 +120,8 @@ static const struct json_field peer_change_fields[] = {
 	F(disco_key, "DiscoKey", ptr_disco_key),
 	F(online, "Online", json_opt_bool),
 	F(last_seen, "LastSeen", json_time),
-	F(key_expiry, "KeyExpiry", json_time),
+	F(key_expiry, "KeyExpiry", time_ptr),
+	F(key_signature, "KeySignature", json_bytes),
 	JSON_END,
 };
 #undef F

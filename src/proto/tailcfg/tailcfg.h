@@ -110,7 +110,9 @@ struct tc_peer_change {
 	struct node_pub *key;
 	struct disco_pub *disco_key;
 	uint8_t online;
-	unix_ms last_seen, key_expiry;
+	unix_ms last_seen;
+	unix_ms *key_expiry; /* 0: the key does not expire any more */
+	struct view key_signature;
 };
 
 struct tc_derp_node {
