@@ -1,0 +1,22 @@
+/* os/file: small files, read whole within a bound and replaced atomically: after a crash it is the old or the new one. */
+#ifndef WARREN_OS_FILE_H
+#define WARREN_OS_FILE_H
+
+#include "base/buf/buf.h"
+#include "base/err/err.h"
+
+#include <sys/types.h>
+
+/* Appends the content. -errno, -ERR_TOO_BIG (the buffer's maximum). */
+MUST_USE int file_read(const char *path, struct buf *out);
+/* Durable when it returns 0: written beside, synchronised, renamed over, directory synchronised. */
+MUST_USE int file_write(const char *path, struct view content, mode_t mode);
+/* A directory with this mode, parents made as needed (0755). */
+MUST_USE int file_make_dir(const char *path, mode_t mode);
+/*
+ * A 32-byte private key in its text form ("privkey:..."), made with the kernel's randomness on first use (0600).
+ * -ERR_BAD_FORMAT if the file holds something else.
+ */
+MUST_USE int file_private_key(const char *path, uint8_t ret[static 32]);
+
+#endif

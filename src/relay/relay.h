@@ -1,0 +1,41 @@
+/*
+ * relay: the DERP server and STUN over real sockets. Embedded in the hub, which hands over upgraded connections, or on its
+ * own in warren-relay.
+ */
+#ifndef WARREN_RELAY_RELAY_H
+#define WARREN_RELAY_RELAY_H
+
+#include "core/derprelay/derprelay.h"
+#include "os/stream/stream.h"
+#include "proto/http1/http1.h"
+
+struct relay;
+
+struct relay_cfg {
+	struct loop *loop;
+	struct secret_node private;
+	size_t max_conns;
+};
+
+struct relay_counters {
+	uint64_t stun_requests, stun_answers, stun_bad;
+};
+
+MUST_USE int relay_new(struct relay **ret, const struct relay_cfg *cfg);
+struct relay *relay_free(struct relay *r);
+const struct derprelay *relay_derp(const struct relay *r);
+const struct relay_counters *relay_counters(const struct relay *r);
+
+/* Answers STUN on this UDP address. May be called for several. */
+MUST_USE int relay_stun_listen(struct relay *r, struct ipport addr);
+/*
+ * Takes over a stream whose request head asked for DERP. rest: bytes behind the head. On error the stream is still the
+ * caller's. The 101 answer is written here.
+ */
+MUST_USE int relay_take(struct relay *r, struct stream *s, const struct http1_head *head, struct view rest);
+/* Does this head ask for /derp with the right upgrade? */
+bool relay_wants(const struct http1_head *head);
+/* The relay's plain HTTP paths: probe, latency check, 204. True if one was answered into out. */
+bool relay_http(const struct http1_head *head, struct buf *out);
+
+#endif
