@@ -1,0 +1,177 @@
+/* warren-relay: a DERP and STUN server on its own. */
+#include "base/text/text.h"
+#include "os/file/file.h"
+#include "os/stream/tls.h"
+#include "relay/front.h"
+
+#include <getopt.h>
+#include <grp.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+static const char help[] =
+	"Usage: warren-relay [options]\n"
+	"Relays encrypted packets between devices that cannot reach each other (DERP), and tells them their address (STUN).\n\n"
+	"  --listen ADDR      address and port of HTTPS; default [::]:443\n"
+	"  --stun ADDR        address and port of STUN (UDP); default [::]:3478; \"off\" for none\n"
+	"  --state-dir DIR    where the key is kept; default /var/lib/warren-relay\n"
+	"  --cert FILE        certificate chain in PEM; with --key\n"
+	"  --key FILE         its private key\n"
+	"  --hostname NAME    name in the certificate that is made when none is given; its pin is printed\n"
+	"  --plain            HTTP without TLS: for labs, and behind a proxy that ends TLS\n"
+	"  --http ADDR        one more listener without TLS, for captive portal checks; for example [::]:80\n"
+	"  --user NAME        become this user once the ports are bound\n"
+	"  --help             this text\n";
+
+struct options {
+	const char *listen, *stun, *state_dir, *cert, *key, *hostname, *http, *user;
+	bool plain;
+};
+
+static int complain(const char *what, int rc)
+{
+	fprintf(stderr, "warren-relay: %s: %s\n", what, err_text(rc));
+	return 1;
+}
+
+static int parse(int argc, char **argv, struct options *o)
+{
+	static const struct option longs[] = { { "listen", 1, NULL, 'l' }, { "stun", 1, NULL, 's' },
+		{ "state-dir", 1, NULL, 'd' }, { "cert", 1, NULL, 'c' }, { "key", 1, NULL, 'k' },
+		{ "hostname", 1, NULL, 'n' }, { "plain", 0, NULL, 'p' }, { "http", 1, NULL, 'h' },
+		{ "user", 1, NULL, 'u' }, { "help", 0, NULL, 'H' }, { 0 } };
+	int opt;
+
+	while ((opt = getopt_long(argc, argv, "", longs, NULL)) != -1) {
+		const char **text = opt == 'l' ? &o->listen : opt == 's' ? &o->stun : opt == 'd' ? &o->state_dir
+			: opt == 'c' ? &o->cert : opt == 'k' ? &o->key : opt == 'n' ? &o->hostname
+			: opt == 'h' ? &o->http : opt == 'u' ? &o->user : NULL;
+
+		if (text) {
+			*text = optarg;
+		} else if (opt == 'p') {
+			o->plain = true;
+		} else if (opt == 'H') {
+			fputs(help, stdout);
+			exit(0);
+		} else {
+			return 2;
+		}
+	}
+	if (optind < argc || !o->cert != !o->key || (o->plain && o->cert)) {
+		fputs("warren-relay: --cert and --key belong together, not with --plain; no other arguments\n", stderr);
+		return 2;
+	}
+	return 0;
+}
+
+static int open_tls(const struct options *o, struct tls_ctx **ret)
+{
+	char path[4096], hex[65];
+	struct err_at at = { 0 };
+	uint8_t hash[32];
+	int rc;
+
+	if (o->plain)
+		return 0;
+	if (o->cert) {
+		rc = tls_server_new(ret, o->cert, o->key, &at);
+		return rc < 0 ? complain(at.text, rc) : 0;
+	}
+	snprintf(path, sizeof(path), "%s/relay.pem", o->state_dir);
+	rc = tls_server_self_made(ret, path, o->hostname, &at);
+	if (rc == 0)
+		rc = tls_cert_hash(*ret, hash);
+	if (rc < 0)
+		return complain(at.text[0] ? at.text : path, rc);
+	hex_encode(hash, sizeof(hash), hex);
+	printf("CertName: sha256-raw:%s\n", hex);
+	return 0;
+}
+
+static int listen_on(struct front *f, const char *text, struct tls_ctx *tls)
+{
+	struct ipport addr;
+	int rc = ipport_parse(text, strlen(text), &addr);
+
+	if (rc == 0)
+		rc = front_listen(f, addr, tls);
+	return rc < 0 ? complain(text, rc) : 0;
+}
+
+static int drop_privileges(const char *user)
+{
+	const struct passwd *pw = getpwnam(user);
+
+	if (!pw || setgroups(0, NULL) < 0 || setgid(pw->pw_gid) < 0 || setuid(pw->pw_uid) < 0) {
+		fprintf(stderr, "warren-relay: cannot become %s\n", user);
+		return 1;
+	}
+	return 0;
+}
+
+static int open_all(const struct options *o, struct loop *loop, struct relay **relay, struct front **front,
+	struct tls_ctx **tls)
+{
+	struct relay_cfg cfg = { .loop = loop };
+	struct ipport stun;
+	char path[4096];
+	int rc = file_make_dir(o->state_dir, 0700);
+
+	snprintf(path, sizeof(path), "%s/relay.key", o->state_dir);
+	if (rc == 0)
+		rc = file_private_key(path, cfg.private.b);
+	if (rc == 0)
+		rc = relay_new(relay, &cfg);
+	key_wipe(&cfg.private, sizeof(cfg.private));
+	if (rc == 0)
+		rc = front_new(front, loop, *relay);
+	if (rc < 0)
+		return complain(path, rc);
+	rc = open_tls(o, tls);
+	if (rc == 0)
+		rc = listen_on(*front, o->listen, *tls);
+	if (rc == 0 && o->http)
+		rc = listen_on(*front, o->http, NULL);
+	if (rc != 0)
+		return rc;
+	if (strcmp(o->stun, "off") != 0) {
+		rc = ipport_parse(o->stun, strlen(o->stun), &stun);
+		if (rc == 0)
+			rc = relay_stun_listen(*relay, stun);
+		if (rc < 0)
+			return complain(o->stun, rc);
+	}
+	return o->user ? drop_privileges(o->user) : 0;
+}
+
+int main(int argc, char **argv)
+{
+	struct options o = { .listen = "[::]:443", .stun = "[::]:3478", .state_dir = "/var/lib/warren-relay",
+		.hostname = "localhost" };
+	struct relay *relay = NULL;
+	struct front *front = NULL;
+	struct tls_ctx *tls = NULL;
+	struct loop *loop;
+	int rc = parse(argc, argv, &o);
+
+	if (rc != 0)
+		return rc;
+	if (loop_new(&loop) < 0)
+		return complain("event loop", -ERR_BAD_STATE);
+	rc = loop_stop_on_signals(loop) < 0;
+	if (rc == 0)
+		rc = open_all(&o, loop, &relay, &front, &tls);
+	if (rc == 0) {
+		printf("warren-relay: ready\n");
+		fflush(stdout);
+		loop_run(loop);
+	}
+	front_free(front);
+	relay_free(relay);
+	loop_free(loop);
+	tls_free(tls);
+	return rc;
+}
