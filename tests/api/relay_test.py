@@ -6,6 +6,8 @@ import os, random, signal, socket, stat, subprocess, sys, tempfile
 
 STUN_REQUEST = bytes.fromhex("000100142112a4420102030405060708090a0b0c802200087461696c6e6f646580280004b32c370f")
 UPGRADE = b"GET /derp HTTP/1.1\r\nHost: x\r\nUpgrade: DERP\r\nConnection: Upgrade\r\n\r\n"
+UPGRADE_ANSWER = (b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: DERP\r\nConnection: Upgrade\r\nDerp-Version: 2\r\n"
+                  b"Derp-Public-Key: ")
 results = []
 
 
@@ -54,9 +56,9 @@ def status(port, request):
 
 
 def server_key(port):
-    head = exchange(port, UPGRADE, 150)
-    at = head.find(b"DERP\xf0\x9f\x94\x91")
-    return head[at + 8:at + 40]
+    # The key comes behind the head, perhaps in a segment of its own.
+    head_len = len(UPGRADE_ANSWER) + 64 + 4
+    return exchange(port, UPGRADE, head_len + 45)[head_len + 13:]
 
 
 def hostile(rng):
