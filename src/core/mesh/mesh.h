@@ -1,0 +1,250 @@
+/*
+ * core/mesh: how this node reaches the others. It owns the WireGuard device, one core/path for each peer, the relay clients
+ * (one for each DERP region in use) and core/netcheck, and knows our own addresses as others see them. No sockets: the
+ * owner brings what arrives on the UDP sockets, the TUN device and the relay streams, and does what struct mesh_ops asks.
+ *
+ * A packet out: mesh_send -> wg_route -> seal -> the peer's best path: a UDP address that answered lately, the relay, or
+ * both while trust in the address has lapsed. A datagram in: STUN -> netcheck, disco -> path, all else -> WireGuard.
+ *
+ * After every call ask mesh_deadline again. Callbacks run inside the calls and must not call back into the mesh, except
+ * for the read-only functions at the end and mesh_relay_output.
+ *
+ * Source: Tailscale wgengine/magicsock; docs/nat-traversal.md.
+ */
+#ifndef WARREN_CORE_MESH_MESH_H
+#define WARREN_CORE_MESH_MESH_H
+
+#include "core/wg/wg.h"
+#include "proto/tailcfg/tailcfg.h"
+
+enum {
+	MESH_ENDPOINTS_MAX = 32, /* of our own, told to the hub and to peers */
+	MESH_LOCAL_ADDRS_MAX = 64, /* of our interfaces, that are looked at */
+	MESH_ROUTES_MAX = TC_ROUTES_MAX, /* prefixes of one peer */
+	MESH_PINGS_MAX = 64, /* of mesh_ping, outstanding */
+	MESH_HEADROOM = WG_HEADROOM, /* before and behind a packet given to mesh_send */
+	MESH_TAILROOM = WG_TAILROOM,
+};
+
+struct mesh;
+
+enum mesh_peer_event {
+	MESH_SESSION, /* a WireGuard handshake completed */
+	MESH_PATH, /* the best path is another one, or none */
+	MESH_UNREACHABLE, /* no answer to handshakes for 90 s */
+};
+
+enum { /* bits of self_changed */
+	MESH_SELF_ENDPOINTS = 1,
+	MESH_SELF_HOME = 2,
+	MESH_SELF_NETINFO = 4, /* something besides the latencies */
+};
+
+struct mesh_ops {
+	/* Datagrams to one address, in order; those that lie side by side may leave in one call. Memory: during the call. */
+	void (*udp_send)(void *owner, struct ipport to, const struct wg_packet *d, size_t n);
+	/* Authentic packets whose source address belongs to the peer: to be filtered, and written to the TUN device. */
+	void (*packets_in)(void *owner, int64_t peer, struct wg_packet *pkt, size_t n);
+
+	/* Open a stream to a relay, then mesh_relay_connected; or mesh_relay_closed. node: during the call. */
+	void (*relay_dial)(void *owner, int region, const struct tc_derp_node *node);
+	/* Close it (or stop opening it), then mesh_relay_closed, from inside or later. */
+	void (*relay_hangup)(void *owner, int region);
+	/* mesh_relay_output has something. */
+	void (*relay_wake)(void *owner, int region);
+
+	/* Look up a STUN server's name, then mesh_resolved. NULL: servers without an address are not asked. */
+	void (*resolve)(void *owner, const char *host);
+	/*
+	 * UDP is blocked: time one request to the relay over a fresh connection, then mesh_measured. NULL: regions then have no
+	 * latency, and home is chosen without.
+	 */
+	void (*measure)(void *owner, int region, const struct tc_derp_node *node);
+
+	/* Our endpoints, home region or netinfo changed: tell the hub. */
+	void (*self_changed)(void *owner, unsigned what);
+	void (*peer_event)(void *owner, int64_t peer, enum mesh_peer_event ev);
+};
+
+struct mesh_cfg {
+	struct secret_node node; /* all zero: logged out, until mesh_set_node_key */
+	struct secret_disco disco; /* kept on disk by us, so that a restarted node's peers understand it at once */
+	size_t mtu; /* inner; 0: no limit to padding */
+	size_t max_peers; /* 0: TC_PEERS_MAX */
+	struct rng *rng; /* borrowed */
+	const struct mesh_ops *ops; /* borrowed */
+	void *owner;
+};
+
+/* -ENOMEM, -ERR_CRYPTO. */
+MUST_USE int mesh_new(struct mesh **ret, const struct mesh_cfg *cfg, struct now now);
+struct mesh *mesh_free(struct mesh *m); /* streams and sockets are the owner's to close */
+
+/*
+ * Another identity, or NULL: logged out or stopped; then nothing is sent and all input is dropped. All sessions and relay
+ * connections end. Peers and DERP map stay: remove what does not belong to the new identity.
+ */
+MUST_USE int mesh_set_node_key(struct mesh *m, const struct secret_node *key, struct now now);
+const struct disco_pub *mesh_disco_key(const struct mesh *m);
+/* Our own tailnet addresses (unset if none) and peerAPI ports (0: none), for pings inside the tunnel. */
+void mesh_set_self(struct mesh *m, struct ipaddr addr4, struct ipaddr addr6, uint16_t peerapi4, uint16_t peerapi6);
+
+/* Copied. NULL: none. Starts a netcheck if it differs from the last. -ENOMEM, -ERR_TOO_MANY. */
+MUST_USE int mesh_set_derp_map(struct mesh *m, const struct tc_derp_map *map, struct now now);
+
+/*
+ * Adds a peer or changes it. Copied. routes: what may come from it and goes to it, the owner's choice among its
+ * addresses and allowed IPs; a prefix belongs to the peer that got it last. Without a change nothing happens.
+ * -ERR_TOO_MANY, -ERR_BAD_KEY (ours), -EEXIST (the key of another peer), -ENOMEM.
+ */
+MUST_USE int mesh_set_peer(struct mesh *m, const struct tc_node *node, const struct ipprefix *routes, size_t n_routes,
+	struct now now);
+void mesh_remove_peer(struct mesh *m, int64_t id, struct now now);
+/* The handshake that has to be there before the first packet: start it, and look for a path. */
+void mesh_poke(struct mesh *m, int64_t id, struct now now);
+
+/*
+ * The addresses of our interfaces that are up, with their prefix lengths, loopback included; what is not worth telling is
+ * left out here. Ports: of our UDP sockets, 0: no such socket. link_changed: the default interface or its address is
+ * another one: trust in all paths ends, NAT mappings are asked for again, peers are called.
+ */
+void mesh_set_local(struct mesh *m, const struct ipprefix *addrs, size_t n, uint16_t port4, uint16_t port6,
+	bool link_changed, struct now now);
+/* Endpoints from the configuration, told to the hub as they are. At most MESH_ENDPOINTS_MAX / 2 count. */
+void mesh_set_static_endpoints(struct mesh *m, const struct ipport *eps, size_t n, struct now now);
+/* No UDP at all: relays only (node attribute only-tcp-443). */
+void mesh_set_no_udp(struct mesh *m, bool no_udp, struct now now);
+
+/* ---- Packets ---- */
+
+/*
+ * Inner packets to send, already filtered, n <= WG_BATCH_MAX, each with MESH_HEADROOM and MESH_TAILROOM around it.
+ * Those that nobody has the address of are dropped and counted. Sealed in place.
+ */
+void mesh_send(struct mesh *m, struct wg_packet *pkt, size_t n, struct now now);
+/* The peer that a packet goes to by its destination, 0: nobody. */
+int64_t mesh_route(const struct mesh *m, const uint8_t *pkt, size_t len);
+
+struct mesh_datagram {
+	uint8_t *p; /* is opened in place */
+	size_t len;
+	struct ipport from;
+};
+/* What arrived on the UDP sockets; any n. */
+void mesh_udp_in(struct mesh *m, struct mesh_datagram *dg, size_t n, struct now now);
+/* A send to this address failed for good (no route to host): other paths are tried. */
+void mesh_udp_failed(struct mesh *m, struct ipport to, struct now now);
+
+/* ---- Relay streams, by region ---- */
+
+/*
+ * The stream is up (TLS done, if the node asks for it). fast_key: the relay's key from its certificate, or NULL.
+ * Negative: close the stream and call mesh_relay_closed.
+ */
+MUST_USE int mesh_relay_connected(struct mesh *m, int region, const struct node_pub *fast_key, struct now now);
+MUST_USE int mesh_relay_feed(struct mesh *m, int region, uint8_t *p, size_t len, struct now now); /* likewise */
+void mesh_relay_closed(struct mesh *m, int region, int rc, struct now now);
+struct view mesh_relay_output(struct mesh *m, int region); /* empty when there is nothing, or no such region */
+void mesh_relay_written(struct mesh *m, int region, size_t n);
+
+/* ---- Netcheck ---- */
+
+void mesh_resolved(struct mesh *m, const char *host, const struct ipaddr *addrs, size_t n, struct now now);
+void mesh_measured(struct mesh *m, int region, mono_ns latency, struct now now); /* negative latency: failed */
+/* A full round now; self_changed tells of what it changed; poll mesh_netcheck_running for its end. */
+void mesh_netcheck_start(struct mesh *m, struct now now);
+bool mesh_netcheck_running(const struct mesh *m);
+
+/* ---- Time ---- */
+
+void mesh_tick(struct mesh *m, struct now now);
+mono_ns mesh_deadline(const struct mesh *m);
+
+/* ---- Pings that people ask for ---- */
+
+enum mesh_ping_kind { MESH_PING_DISCO, MESH_PING_TSMP, MESH_PING_ICMP };
+
+struct mesh_pong {
+	int64_t peer;
+	int rc; /* 0; -ETIMEDOUT after 5 s; -ERR_NO_PEER when it was removed meanwhile */
+	mono_ns latency;
+	struct ipport endpoint; /* disco: unset if it came by relay */
+	int relay_region; /* disco: 0 if it came directly */
+	uint16_t peerapi_port; /* TSMP */
+};
+
+/*
+ * fn is called once, later, unless this fails: -ERR_NO_PEER, -ERR_EXPIRED, -ERR_TOO_MANY, -ERR_TOO_BIG, -ERR_NO_ROUTE (no
+ * address of ours for kinds inside the tunnel), -ERR_BAD_STATE (logged out). size: of the disco packet; 0: the usual.
+ */
+MUST_USE int mesh_ping(struct mesh *m, int64_t id, enum mesh_ping_kind kind, size_t size,
+	void (*fn)(void *ctx, const struct mesh_pong *r), void *ctx, struct now now);
+
+/* ---- What is ---- */
+
+struct mesh_peer_status {
+	struct node_pub key;
+	struct disco_pub disco;
+	struct ipport addr; /* the trusted direct address; unset: none now */
+	int home_region; /* the peer's, 0: none */
+	mono_ns latency; /* of addr, or 0 */
+	uint64_t rx_bytes, tx_bytes;
+	unix_ms last_handshake, last_write; /* 0: never */
+	bool active; /* we sent to it within 45 s */
+	bool has_session, expired;
+	size_t n_candidates;
+};
+MUST_USE int mesh_peer_status(const struct mesh *m, int64_t id, struct now now, struct mesh_peer_status *ret);
+
+enum mesh_endpoint_type { /* numbers of the control protocol */
+	MESH_ENDPOINT_LOCAL = 1,
+	MESH_ENDPOINT_STUN = 2,
+	MESH_ENDPOINT_PORTMAP = 3,
+	MESH_ENDPOINT_STUN_LOCAL_PORT = 4,
+	MESH_ENDPOINT_EXPLICIT = 5,
+};
+struct mesh_endpoint {
+	struct ipport addr;
+	enum mesh_endpoint_type type;
+};
+/* Into room for MESH_ENDPOINTS_MAX; returns how many. */
+size_t mesh_endpoints(const struct mesh *m, struct mesh_endpoint *ret);
+
+int mesh_home(const struct mesh *m); /* region; 0: not chosen yet */
+bool mesh_relay_is_ready(const struct mesh *m, int region);
+/* For Hostinfo. Lists are in the arena. -ENOMEM. */
+MUST_USE int mesh_netinfo(const struct mesh *m, struct arena *a, struct tc_netinfo *ret);
+
+struct mesh_region_latency {
+	int region;
+	mono_ns latency, latency4, latency6; /* 0: no answer */
+};
+struct mesh_netcheck {
+	bool done; /* a round has ended */
+	bool udp, ipv4, ipv6, os_has_ipv6;
+	uint8_t mapping_varies; /* JSON_ABSENT, JSON_NO, JSON_YES */
+	struct ipport global4, global6; /* unset: not seen */
+	int home;
+	struct mesh_region_latency *regions; /* in the arena, by region number; those of the map */
+	size_t n_regions;
+	unix_ms at;
+};
+/* The last finished round, or what is known so far. -ENOMEM. */
+MUST_USE int mesh_netcheck_report(const struct mesh *m, struct arena *a, struct mesh_netcheck *ret);
+
+struct mesh_counters {
+	uint64_t udp_in, stun_in, disco_in, wg_in; /* datagrams by kind */
+	uint64_t relay_in, relay_out, relay_no_peer; /* packets through relays; from keys we do not know */
+	uint64_t stun_unknown; /* answers to nothing we asked */
+	uint64_t disco_unknown, disco_limited, disco_bad, disco_ignored; /* senders, rate, box or message, not for us */
+	uint64_t no_route, no_path, expired; /* packets not sent, by reason */
+	uint64_t no_session_pokes; /* handshakes started because an old session was used */
+	uint64_t pings_out, pongs_out, calls_out, pings_in, pongs_in, calls_in;
+	uint64_t ping_limited; /* pings not sent, because a peer's share was used up */
+	uint64_t path_direct, path_lost; /* times a direct path was found, and given up */
+	uint64_t relay_idle_closed;
+};
+const struct mesh_counters *mesh_counters(const struct mesh *m);
+const struct wg_counters *mesh_wg_counters(const struct mesh *m);
+
+#endif
