@@ -14,7 +14,8 @@ static int value(struct in *in, const struct json_type *t, size_t max, void *out
 
 static void blanks(struct in *in)
 {
-	while (in->p < in->end && (*in->p == ' ' || *in->p == '\t' || *in->p == '\n' || *in->p == '\r'))
+	while (in->p < in->end &&
+		(*in->p == ' ' || *in->p == '\t' || *in->p == '\n' || *in->p == '\r'))
 		in->p++;
 }
 
@@ -103,7 +104,8 @@ static size_t put_utf8(uint8_t *o, uint32_t c)
 	return 4;
 }
 
-/* \uXXXX, with its second half where there is one; lone halves become U+FFFD as in Go. p is behind the u. */
+/* \uXXXX, with its second half where there is one; lone halves become U+FFFD as in Go. p is behind
+ * the u. */
 static int unicode_escape(const uint8_t **p, const uint8_t *end, uint32_t *ret)
 {
 	uint32_t c, low;
@@ -193,13 +195,13 @@ static int number(struct in *in, struct view *ret, bool *ret_integer)
 
 	blanks(in);
 	from = in->p;
-#define DIGITS()                                                                                   \
-	do {                                                                                       \
-		const uint8_t *d = in->p;                                                          \
-		while (in->p < in->end && *in->p >= '0' && *in->p <= '9')                          \
-			in->p++;                                                                   \
-		if (in->p == d)                                                                    \
-			return -ERR_BAD_FORMAT;                                                    \
+#define DIGITS() \
+	do { \
+		const uint8_t *d = in->p; \
+		while (in->p < in->end && *in->p >= '0' && *in->p <= '9') \
+			in->p++; \
+		if (in->p == d) \
+			return -ERR_BAD_FORMAT; \
 	} while (0)
 	if (in->p < in->end && *in->p == '-')
 		in->p++;
@@ -333,7 +335,8 @@ static int object(struct in *in, const struct json_type *t, void *out)
 		const struct json_field *f;
 		struct view name;
 		bool escapes;
-		int rc = text_raw(in, &name, &escapes); /* our names need no escapes: an escaped one is unknown */
+		int rc = text_raw(in, &name,
+			&escapes); /* our names need no escapes: an escaped one is unknown */
 
 		if (rc == 0 && !eat(in, ':'))
 			rc = -ERR_BAD_FORMAT;
@@ -342,7 +345,9 @@ static int object(struct in *in, const struct json_type *t, void *out)
 		f = field_find(t->fields, (const char *)name.p, name.len);
 		if (f)
 			in->field = f->name;
-		rc = f ? value(in, f->type, f->max ? f->max : JSON_DEFAULT_MAX, (char *)out + f->offset) : skip(in);
+		rc = f ? value(in, f->type, f->max ? f->max : JSON_DEFAULT_MAX,
+				 (char *)out + f->offset)
+		       : skip(in);
 		if (rc < 0)
 			return rc;
 		in->field = outer;
@@ -378,10 +383,12 @@ static int list(struct in *in, const struct json_type *t, size_t max, struct jso
 	if (eat(in, ']'))
 		return 0;
 	do {
-		int rc = out->n < max ? grow(in, &out->v, out->n, &cap, t->elem->size) : -ERR_TOO_MANY;
+		int rc = out->n < max ? grow(in, &out->v, out->n, &cap, t->elem->size)
+				      : -ERR_TOO_MANY;
 
 		if (rc == 0)
-			rc = value(in, t->elem, JSON_DEFAULT_MAX, (char *)out->v + out->n * t->elem->size);
+			rc = value(in, t->elem, JSON_DEFAULT_MAX,
+				(char *)out->v + out->n * t->elem->size);
 		if (rc < 0)
 			return rc;
 		out->n++;
@@ -441,6 +448,9 @@ static int from_text(struct in *in, const struct json_type *t, size_t max, void 
 		break;
 	case JK_KEY:
 		rc = len ? key_parse(t->key, s, len, out) : 0;
+		break;
+	case JK_KEY_NL_PRIVATE:
+		rc = len ? key_nl_private_parse(s, len, out) : 0;
 		break;
 	case JK_TIME:
 		rc = time_parse_rfc3339(s, len, out);
@@ -532,6 +542,7 @@ static int value(struct in *in, const struct json_type *t, size_t max, void *out
 	case JK_STR:
 	case JK_BYTES:
 	case JK_KEY:
+	case JK_KEY_NL_PRIVATE:
 	case JK_TIME:
 	case JK_IP:
 	case JK_IPPORT:
@@ -560,21 +571,38 @@ static void locate(const struct in *in, struct err_at *at, int rc)
 		if (*p == '\n')
 			line++, column = 1;
 	}
-	err_at_set(at, line, column, "%s%s%s", in->field ? in->field : "", in->field ? ": " : "", err_text(rc));
+	err_at_set(at, line, column, "%s%s%s", in->field ? in->field : "", in->field ? ": " : "",
+		err_text(rc));
 }
 
-int json_decode(const struct json_type *t, const void *p, size_t len, void *ret, struct arena *a, struct err_at *at)
+static int decode(
+	const struct json_type *t, struct in *in, void *ret, bool whole, struct err_at *at)
 {
-	struct in in = { .start = p, .p = p, .end = (const uint8_t *)p + len, .arena = a };
 	int rc;
 
 	memset(ret, 0, t->size);
-	rc = value(&in, t, JSON_DEFAULT_MAX, ret);
-	if (rc == 0 && peek(&in))
+	rc = value(in, t, JSON_DEFAULT_MAX, ret);
+	if (rc == 0 && whole && peek(in))
 		rc = -ERR_TRAILING;
-	if (rc == 0 && in.p != in.end)
+	if (rc == 0 && whole && in->p != in->end)
 		rc = -ERR_TRAILING; /* a NUL behind the value */
 	if (rc < 0 && at)
-		locate(&in, at, rc);
+		locate(in, at, rc);
 	return rc;
+}
+
+int json_decode(const struct json_type *t, const void *p, size_t len, void *ret, struct arena *a,
+	struct err_at *at)
+{
+	struct in in = { .start = p, .p = p, .end = (const uint8_t *)p + len, .arena = a };
+
+	return decode(t, &in, ret, true, at);
+}
+
+int json_decode_first(const struct json_type *t, const void *p, size_t len, void *ret,
+	struct arena *a, struct err_at *at)
+{
+	struct in in = { .start = p, .p = p, .end = (const uint8_t *)p + len, .arena = a };
+
+	return decode(t, &in, ret, false, at);
 }

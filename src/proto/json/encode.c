@@ -10,8 +10,10 @@ int json_encode_str(struct buf *out, const char *s, size_t len)
 		uint8_t c = i < len ? (uint8_t)s[i] : '"';
 
 		/* U+2028 and U+2029 are escaped, too: e2 80 a8, e2 80 a9 */
-		bool separator = c == 0xe2 && i + 2 < len && (uint8_t)s[i + 1] == 0x80 && ((uint8_t)s[i + 2] & 0xfe) == 0xa8;
-		if (i < len && c >= 0x20 && c != '"' && c != '\\' && c != '<' && c != '>' && c != '&' && !separator)
+		bool separator = c == 0xe2 && i + 2 < len && (uint8_t)s[i + 1] == 0x80 &&
+				 ((uint8_t)s[i + 2] & 0xfe) == 0xa8;
+		if (i < len && c >= 0x20 && c != '"' && c != '\\' && c != '<' && c != '>' &&
+			c != '&' && !separator)
 			continue;
 		rc = buf_append(out, s + plain, i - plain);
 		plain = i + 1;
@@ -24,7 +26,12 @@ int json_encode_str(struct buf *out, const char *s, size_t len)
 		} else if (c == '"' || c == '\\') {
 			rc = buf_printf(out, "\\%c", c);
 		} else if (c == '\n' || c == '\r' || c == '\t' || c == '\b' || c == '\f') {
-			rc = buf_printf(out, "\\%c", c == '\n' ? 'n' : c == '\r' ? 'r' : c == '\t' ? 't' : c == '\b' ? 'b' : 'f');
+			rc = buf_printf(out, "\\%c",
+				c == '\n'   ? 'n'
+				: c == '\r' ? 'r'
+				: c == '\t' ? 't'
+				: c == '\b' ? 'b'
+					    : 'f');
 		} else {
 			rc = buf_printf(out, "\\u%04x", c);
 		}
@@ -80,6 +87,7 @@ static bool is_zero(const struct json_type *t, const void *p)
 	case JK_U64:
 	case JK_F64:
 	case JK_KEY:
+	case JK_KEY_NL_PRIVATE:
 	case JK_TIME:
 	case JK_POINTER:
 		break;
@@ -103,7 +111,10 @@ static int encode_fields(const struct json_type *t, const void *p, struct buf *o
 			rc = encode_text(out, f->name);
 		if (rc == 0)
 			rc = buf_append(out, ":", 1);
-		if (rc == 0)
+		if (rc == 0 && (f->flags & JSON_NULLABLE) && f->type->kind == JK_STR &&
+			!*(const char *const *)v)
+			rc = buf_append(out, "null", 4);
+		else if (rc == 0)
 			rc = json_encode(f->type, v, out);
 	}
 	return rc < 0 ? rc : buf_append(out, "}", 1);
@@ -155,6 +166,39 @@ static int encode_time(struct buf *out, unix_ms t)
 	return buf_printf(out, "\"%s\"", text);
 }
 
+/*
+ * The shortest digits that give the same number back, as Go writes them: plain between 1e-6 and
+ * 1e21, else with an exponent of no leading zeros.
+ */
+static int encode_f64(struct buf *out, double v)
+{
+	char digits[32], *e;
+	int exp, n = 0;
+
+	do
+		snprintf(digits, sizeof(digits), "%.*e", n, v);
+	while (strtod(digits, NULL) != v && ++n < 17);
+	e = strchr(digits, 'e');
+	if (!e)
+		return -ERR_BAD_VALUE; /* infinite or no number: JSON has no word for it */
+	exp = atoi(e + 1);
+	if (exp >= -6 && exp < 21)
+		return buf_printf(out, "%.*f", exp >= n ? 0 : n - exp, v);
+	return buf_printf(
+		out, "%.*se%c%02d", (int)(e - digits), digits, exp < 0 ? '-' : '+', abs(exp));
+}
+
+static int encode_nl_private(struct buf *out, const uint8_t *key)
+{
+	char hex[2 * KEY_NL_PRIVATE_LEN + 1];
+	int rc;
+
+	hex_encode(key, KEY_NL_PRIVATE_LEN, hex);
+	rc = buf_printf(out, "\"nlpriv:%s\"", hex);
+	key_wipe(hex, sizeof(hex));
+	return rc;
+}
+
 int json_encode(const struct json_type *t, const void *p, struct buf *out)
 {
 	char text[KEY_TEXT_MAX];
@@ -164,14 +208,15 @@ int json_encode(const struct json_type *t, const void *p, struct buf *out)
 	case JK_BOOL:
 		return buf_append_str(out, *(const bool *)p ? "true" : "false");
 	case JK_OPT_BOOL:
-		return buf_append_str(out, *(const uint8_t *)p == JSON_YES ? "true" :
-						   *(const uint8_t *)p == JSON_NO ? "false" : "null");
+		return buf_append_str(out, *(const uint8_t *)p == JSON_YES  ? "true"
+					   : *(const uint8_t *)p == JSON_NO ? "false"
+									    : "null");
 	case JK_INT:
 		return buf_printf(out, "%lld", (long long)*(const int64_t *)p);
 	case JK_U64:
 		return buf_printf(out, "%llu", (unsigned long long)*(const uint64_t *)p);
 	case JK_F64:
-		return buf_printf(out, "%.17g", *(const double *)p);
+		return encode_f64(out, *(const double *)p);
 	case JK_STR:
 		return encode_text(out, *(const char *const *)p);
 	case JK_RAW:
@@ -180,18 +225,25 @@ int json_encode(const struct json_type *t, const void *p, struct buf *out)
 		return v->p ? encode_bytes(out, v) : buf_append(out, "null", 4);
 	case JK_KEY:
 		return encode_text(out, key_format(t->key, p, text));
+	case JK_KEY_NL_PRIVATE:
+		return encode_nl_private(out, p);
 	case JK_TIME:
 		return encode_time(out, *(const unix_ms *)p);
 	case JK_IP:
 		return encode_text(out, ipaddr_format(*(const struct ipaddr *)p, text));
 	case JK_IPPORT:
-		return encode_text(out, ((const struct ipport *)p)->ip.family ? ipport_format(*(const struct ipport *)p, text) : "");
+		return encode_text(out, ((const struct ipport *)p)->ip.family
+						? ipport_format(*(const struct ipport *)p, text)
+						: "");
 	case JK_PREFIX:
-		return encode_text(out, ((const struct ipprefix *)p)->ip.family ? ipprefix_format(*(const struct ipprefix *)p, text) : "");
+		return encode_text(out, ((const struct ipprefix *)p)->ip.family
+						? ipprefix_format(*(const struct ipprefix *)p, text)
+						: "");
 	case JK_OBJECT:
 		return encode_fields(t, p, out);
 	case JK_POINTER:
-		return *(void *const *)p ? json_encode(t->elem, *(void *const *)p, out) : buf_append(out, "null", 4);
+		return *(void *const *)p ? json_encode(t->elem, *(void *const *)p, out)
+					 : buf_append(out, "null", 4);
 	case JK_LIST:
 		return encode_list(t, p, out);
 	case JK_MAP:
@@ -207,7 +259,8 @@ bool json_same(const struct json_type *t, const void *a, const void *b)
 
 	buf_init(&x, (size_t)1 << 26);
 	buf_init(&y, (size_t)1 << 26);
-	same = json_encode(t, a, &x) == 0 && json_encode(t, b, &y) == 0 && view_eq(buf_view(&x), buf_view(&y));
+	same = json_encode(t, a, &x) == 0 && json_encode(t, b, &y) == 0 &&
+	       view_eq(buf_view(&x), buf_view(&y));
 	buf_fini(&x);
 	buf_fini(&y);
 	return same;

@@ -1,10 +1,12 @@
 /*
- * proto/json: JSON as the documents of this system use it. Each struct has one table of fields; decoder, encoder and
- * comparison read that table. Decoding goes from bytes straight into an arena, without a tree between.
+ * proto/json: JSON as the documents of this system use it. Each struct has one table of fields;
+ * decoder, encoder and comparison read that table. Decoding goes from bytes straight into an arena,
+ * without a tree between.
  *
- * Behaviour follows Go's encoding/json where a peer could tell: the last of duplicate keys wins, unknown keys are skipped,
- * null leaves a field at its zero value, key names match without regard to case, <, > and & are escaped on output.
- * Differences: input must be valid UTF-8, and a text may not contain NUL.
+ * Behaviour follows Go's encoding/json where a peer could tell: the last of duplicate keys wins,
+ * unknown keys are skipped, null leaves a field at its zero value, key names match without regard
+ * to case, <, > and & are escaped on output. Differences: input must be valid UTF-8, and a text may
+ * not contain NUL.
  *
  * Storage by type:
  *   bool -> bool             opt_bool -> uint8_t (JSON_ABSENT, JSON_NO, JSON_YES)
@@ -12,7 +14,7 @@
  *   str -> const char *      (NULL: absent; in the arena)
  *   raw -> struct view       (the bytes of any value, in the input; absent: len 0)
  *   bytes -> struct view     (base64 on the wire)
- *   key -> uint8_t[32]       time -> unix_ms            ip, ipport, prefix -> base/netip
+ *   key -> uint8_t[32], nlpriv: [64]  time -> unix_ms            ip, ipport, prefix -> base/netip
  *   object -> the struct     pointer -> struct *, NULL when absent or null
  *   list -> struct json_list map -> struct json_map
  */
@@ -40,6 +42,7 @@ enum json_kind {
 	JK_RAW,
 	JK_BYTES,
 	JK_KEY,
+	JK_KEY_NL_PRIVATE,
 	JK_TIME,
 	JK_IP,
 	JK_IPPORT,
@@ -54,15 +57,16 @@ struct json_field;
 
 struct json_type {
 	enum json_kind kind;
-	size_t size; /* of the stored value */
+	size_t size;                     /* of the stored value */
 	const struct json_field *fields; /* object */
-	const struct json_type *elem; /* pointer, list, map */
+	const struct json_type *elem;    /* pointer, list, map */
 	enum key_kind key;
 };
 
 enum {
-	JSON_OMIT = 1, /* left out when zero (Go: omitempty, omitzero) */
-	JSON_NULLABLE = 2, /* an absent list or pointer is written as null (Go: without omitempty) */
+	JSON_OMIT = 1,     /* left out when zero (Go: omitempty, omitzero) */
+	JSON_NULLABLE = 2, /* an absent text is written as null (Go: a pointer); lists, maps and
+			      pointers are so anyway */
 };
 
 struct json_field {
@@ -94,38 +98,71 @@ struct json_map {
 
 #define JSON_AT(list, type, i) (&((type *)(list).v)[i])
 
-extern const struct json_type json_bool, json_opt_bool, json_int, json_u64, json_f64, json_str, json_raw, json_bytes,
-	json_time, json_ip, json_ipport, json_prefix, json_key_machine, json_key_node, json_key_disco, json_key_nl,
-	json_key_challenge, json_key_private, json_str_list, json_prefix_list, json_ip_list, json_ipport_list, json_int_list,
-	json_raw_list, json_str_map, json_raw_list_map, json_f64_map;
+extern const struct json_type json_bool, json_opt_bool, json_int, json_u64, json_f64, json_str,
+	json_raw, json_bytes, json_time, json_ip, json_ipport, json_prefix, json_key_machine,
+	json_key_node, json_key_disco, json_key_nl, json_key_challenge, json_key_private,
+	json_key_nl_private, json_str_list, json_prefix_list, json_ip_list, json_ipport_list,
+	json_int_list, json_raw_list, json_str_map, json_raw_list_map, json_f64_map;
 
-#define JSON_OBJECT_TYPE(name, struct_type, table)                                                 \
-	const struct json_type name = { .kind = JK_OBJECT, .size = sizeof(struct_type), .fields = (table) }
-#define JSON_POINTER_TYPE(name, elem_type)                                                         \
-	const struct json_type name = { .kind = JK_POINTER, .size = sizeof(void *), .elem = &(elem_type) }
-#define JSON_LIST_TYPE(name, elem_type)                                                            \
-	const struct json_type name = { .kind = JK_LIST, .size = sizeof(struct json_list), .elem = &(elem_type) }
-#define JSON_MAP_TYPE(name, elem_type)                                                             \
-	const struct json_type name = { .kind = JK_MAP, .size = sizeof(struct json_map), .elem = &(elem_type) }
+#define JSON_OBJECT_TYPE(name, struct_type, table) \
+	const struct json_type name = { \
+		.kind = JK_OBJECT, .size = sizeof(struct_type), .fields = (table) \
+	}
+#define JSON_POINTER_TYPE(name, elem_type) \
+	const struct json_type name = { \
+		.kind = JK_POINTER, .size = sizeof(void *), .elem = &(elem_type) \
+	}
+#define JSON_LIST_TYPE(name, elem_type) \
+	const struct json_type name = { \
+		.kind = JK_LIST, .size = sizeof(struct json_list), .elem = &(elem_type) \
+	}
+#define JSON_MAP_TYPE(name, elem_type) \
+	const struct json_type name = { \
+		.kind = JK_MAP, .size = sizeof(struct json_map), .elem = &(elem_type) \
+	}
 
-#define JSON_F(s, member, key, json_t, fl) { .name = (key), .type = &(json_t), .offset = offsetof(s, member), .flags = (fl) }
-#define JSON_F_MAX(s, member, key, json_t, fl, m)                                                  \
-	{ .name = (key), .type = &(json_t), .offset = offsetof(s, member), .flags = (fl), .max = (m) }
-#define JSON_END { .name = NULL }
+#define JSON_F(s, member, key, json_t, fl) \
+	{ \
+		.name = (key), .type = &(json_t), .offset = offsetof(s, member), .flags = (fl) \
+	}
+#define JSON_F_MAX(s, member, key, json_t, fl, m) \
+	{ \
+		.name = (key), .type = &(json_t), .offset = offsetof(s, member), .flags = (fl), \
+		.max = (m) \
+	}
+#define JSON_END \
+	{ \
+		.name = NULL \
+	}
 
 /*
- * Decodes one value of the type into *ret (zeroed first). Texts and lists are in the arena; raw views point into the
- * input. -ERR_BAD_FORMAT, -ERR_BAD_VALUE, -ERR_TOO_BIG, -ERR_TOO_MANY, -ERR_TOO_DEEP, -ERR_TRAILING, -ENOMEM.
- * at (may be NULL) gets line, column and the field.
+ * Decodes one value of the type into *ret (zeroed first). Texts and lists are in the arena; raw
+ * views point into the input. -ERR_BAD_FORMAT, -ERR_BAD_VALUE, -ERR_TOO_BIG, -ERR_TOO_MANY,
+ * -ERR_TOO_DEEP, -ERR_TRAILING, -ENOMEM. at (may be NULL) gets line, column and the field.
  */
-MUST_USE int json_decode(const struct json_type *t, const void *in, size_t len, void *ret, struct arena *a,
-	struct err_at *at);
+MUST_USE int json_decode(const struct json_type *t, const void *in, size_t len, void *ret,
+	struct arena *a, struct err_at *at);
+/* The same for the first value of an input that may go on behind it, as Go's json.Decoder reads. */
+MUST_USE int json_decode_first(const struct json_type *t, const void *in, size_t len, void *ret,
+	struct arena *a, struct err_at *at);
 /* Appends. -ERR_TOO_BIG, -ENOMEM. */
 MUST_USE int json_encode(const struct json_type *t, const void *value, struct buf *out);
 /* A text with quotes and escapes. */
 MUST_USE int json_encode_str(struct buf *out, const char *s, size_t len);
 /* Two values of a type: the same document? */
 bool json_same(const struct json_type *t, const void *a, const void *b);
+/* A deep copy, all of it in the arena. -ERR_TOO_BIG, -ENOMEM. */
+MUST_USE int json_clone(const struct json_type *t, const void *value, void *ret, struct arena *a);
+/* A whole JSON text again, each level indented by one more `indent`, after every line break but the
+ * first: `prefix`. */
+MUST_USE int json_indent(struct view json, const char *prefix, const char *indent, struct buf *out);
+
+/* Appends to a map that is being built in the arena; key and value are borrowed. -ENOMEM. */
+MUST_USE int json_map_add(struct json_map *m, struct arena *a, const char *key, void *value);
+void *json_map_find(const struct json_map *m, const char *key); /* NULL if absent */
+void json_map_sort(struct json_map *m); /* bytewise by key, the order in which Go writes maps */
+/* Appends room for one zeroed item. NULL without memory. */
+void *json_list_add(struct json_list *l, struct arena *a, size_t item_size);
 
 static inline struct json_list json_list_of(void *v, size_t n)
 {

@@ -1,4 +1,5 @@
-/* A document with every kind of field: what was decoded encodes to something that decodes to the same. */
+/* A document with every kind of field: what was decoded encodes to something that decodes to the
+ * same. */
 #include "proto/json/json.h"
 
 struct doc {
@@ -17,7 +18,9 @@ struct doc {
 };
 
 static const struct json_field fields[];
-static const struct json_type doc_type = { .kind = JK_OBJECT, .size = sizeof(struct doc), .fields = fields };
+static const struct json_type doc_type = {
+	.kind = JK_OBJECT, .size = sizeof(struct doc), .fields = fields
+};
 static JSON_POINTER_TYPE(doc_ptr, doc_type);
 static const struct json_field fields[] = {
 	JSON_F(struct doc, yes, "b", json_bool, JSON_OMIT),
@@ -47,7 +50,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 
 	arena_init(&a, 1 << 20);
 	buf_init(&b, 1 << 22);
-	if (json_decode(&doc_type, data, len, &d, &a, &at) == 0 && json_encode(&doc_type, &d, &b) == 0 &&
+	if (json_decode(&doc_type, data, len, &d, &a, &at) == 0 &&
+		json_encode(&doc_type, &d, &b) == 0 &&
 		json_decode(&doc_type, buf_data(&b), buf_len(&b), &again, &a, NULL) == 0)
 		CHECK(json_same(&doc_type, &d, &again));
 	buf_fini(&b);

@@ -79,17 +79,97 @@ static void documents_come_back_as_go_would_write_them(void **state)
 		"{\"Yes\":true,\"Maybe\":false,\"Big\":18446744073709551615}");
 	round_trip("{\"yes\":true,\"YES\":false}", "{}");
 	round_trip("{\"Unknown\":{\"a\":[1,2,{\"b\":null}]},\"Text\":\"x\"}", "{\"Text\":\"x\"}");
-	round_trip("{\"Text\":\"\\u003c\\u00e9\\ud83d\\ude00\\n\\\"\\\\\"}", "{\"Text\":\"\\u003cé😀\\n\\\"\\\\\"}");
+	round_trip("{\"Text\":\"\\u003c\\u00e9\\ud83d\\ude00\\n\\\"\\\\\"}",
+		"{\"Text\":\"\\u003cé😀\\n\\\"\\\\\"}");
 	round_trip("{\"Text\":\"\\ud800x\"}", "{\"Text\":\"\xef\xbf\xbdx\"}");
 	round_trip("{\"Raw\": {\"a\": [1, 2]} }", "{\"Raw\":{\"a\": [1, 2]}}");
 	round_trip("{\"Bytes\":\"AQID\"}", "{\"Bytes\":\"AQID\"}");
-	round_trip("{\"When\":\"2026-08-22T12:11:12.5+02:00\"}", "{\"When\":\"2026-08-22T10:11:12.5Z\"}");
+	round_trip("{\"When\":\"2026-08-22T12:11:12.5+02:00\"}",
+		"{\"When\":\"2026-08-22T10:11:12.5Z\"}");
 	round_trip("{\"Prefix\":\"100.64.0.1/10\"}", "{\"Prefix\":\"100.64.0.1/10\"}");
-	round_trip("{\"In\":{\"N\":-5},\"Ptr\":{\"S\":\"abcde\"},\"List\":[{},{\"N\":1}],\"Map\":{\"k\":{\"N\":2}}}",
+	round_trip(
+		"{\"In\":{\"N\":-5},\"Ptr\":{\"S\":\"abcde\"},\"List\":[{},{\"N\":1}],\"Map\":{\"k\":{\"N\":2}}}",
 		"{\"In\":{\"N\":-5},\"Ptr\":{\"S\":\"abcde\"},\"List\":[{},{\"N\":1}],\"Map\":{\"k\":{\"N\":2}}}");
-	round_trip("{\"In\":null,\"Ptr\":null,\"List\":null,\"Map\":null,\"Text\":null,\"Yes\":null}", "{}");
+	round_trip(
+		"{\"In\":null,\"Ptr\":null,\"List\":null,\"Map\":null,\"Text\":null,\"Yes\":null}",
+		"{}");
 	round_trip("{\"Real\":0.25}", "{\"Real\":0.25}");
+	round_trip("{\"Real\":0.001087464}", "{\"Real\":0.001087464}");
+	round_trip("{\"Real\":1e-7}", "{\"Real\":1e-07}");
+	round_trip("{\"Real\":-0.000001}", "{\"Real\":-0.000001}");
+	round_trip("{\"Real\":120000}", "{\"Real\":120000}");
+	round_trip("{\"Real\":1.5e300}", "{\"Real\":1.5e+300}");
 	round_trip("null", "{}");
+}
+
+static void the_first_value_may_be_all_that_is_read(void **state)
+{
+	struct doc d;
+
+	arena_reset(&arena);
+	CHECK_INT(json_decode_first(&doc_type, "{\"Text\":\"x\"}{", 13, &d, &arena, NULL), ==, 0);
+	CHECK_STR(d.text, "x");
+	CHECK_INT(json_decode_first(&doc_type, "{\"Text\":", 8, &d, &arena, NULL), <, 0);
+}
+
+static void indented(const char *in, const char *want)
+{
+	struct buf b;
+
+	buf_init(&b, 1000);
+	CHECK_ROW("%s", in);
+	CHECK_INT(json_indent(view_of(in, strlen(in)), "", "  ", &b), ==, 0);
+	CHECK_STR(buf_cstr(&b), want);
+	buf_fini(&b);
+}
+
+static void a_text_is_laid_out_as_go_indents(void **state)
+{
+	indented("{\"a\":[1,2,{}],\"b\":{},\"c\":\"x{,:\\\"\",\"d\":[]}",
+		"{\n  \"a\": [\n    1,\n    2,\n    {}\n  ],\n  \"b\": {},\n  \"c\": \"x{,:\\\"\",\n  \"d\": []\n}");
+	indented("null", "null");
+	indented(" [ ] ", "[]");
+	indented("[\"a", "[\n  \"a"); /* not JSON: laid out as far as it goes */
+}
+
+static void maps_and_lists_are_built_in_an_arena(void **state)
+{
+	struct json_list l = { 0 };
+	struct json_map m = { 0 };
+	static int64_t v[100];
+	char key[8];
+
+	arena_reset(&arena);
+	for (int i = 99; i >= 0; i--) {
+		int64_t *item = json_list_add(&l, &arena, sizeof(*item));
+		snprintf(key, sizeof(key), "%02d", i);
+		*item = v[i] = i;
+		CHECK_INT(json_map_add(&m, &arena, arena_strdup(&arena, key), &v[i]), ==, 0);
+	}
+	json_map_sort(&m);
+	for (size_t i = 0; i < 100; i++) {
+		CHECK_INT(*(int64_t *)m.v[i].value, ==, i);
+		CHECK_INT(*JSON_AT(l, int64_t, i), ==, 99 - i);
+	}
+	CHECK_TRUE(json_map_find(&m, "42") == &v[42]);
+	CHECK_TRUE(!json_map_find(&m, "x"));
+}
+
+static void a_clone_owes_nothing_to_the_original(void **state)
+{
+	char text[] = "{\"Text\":\"abc\",\"Raw\":[1],\"List\":[{\"S\":\"x\"}]}";
+	struct arena other;
+	struct doc d, copy;
+
+	arena_init(&other, 10000);
+	CHECK_INT(decode(text, &d, NULL), ==, 0);
+	CHECK_INT(json_clone(&doc_type, &d, &copy, &other), ==, 0);
+	memset(text, 0, sizeof(text));
+	arena_reset(&arena);
+	CHECK_STR(copy.text, "abc");
+	CHECK_TRUE(view_eq(copy.raw, VIEW_LIT("[1]")));
+	CHECK_STR(JSON_AT(copy.list, struct inner, 0)->s, "x");
+	arena_fini(&other);
 }
 
 static void absent_and_empty_are_two_things(void **state)
@@ -107,16 +187,22 @@ static void hostile_input_is_refused(void **state)
 	static const struct {
 		const char *in;
 		int rc;
-	} rows[] = { { "", -ERR_BAD_VALUE }, { "{", -ERR_BAD_FORMAT }, { "{\"Yes\":tru}", -ERR_BAD_VALUE },
-		{ "{\"Yes\":1}", -ERR_BAD_VALUE }, { "{}x", -ERR_TRAILING }, { "{\"Big\":-1}", -ERR_BAD_VALUE },
-		{ "{\"Big\":1.5}", -ERR_BAD_VALUE }, { "{\"Big\":18446744073709551616}", -ERR_BAD_VALUE },
-		{ "{\"Text\":\"\\u0000\"}", -ERR_BAD_VALUE }, { "{\"Text\":\"\xff\"}", -ERR_BAD_VALUE },
-		{ "{\"Text\":\"\\x\"}", -ERR_BAD_FORMAT }, { "{\"Text\":\"a\nb\"}", -ERR_BAD_FORMAT },
-		{ "{\"Text\":\"\\", -ERR_BAD_FORMAT }, { "{\"Text\":\"\\u12", -ERR_BAD_FORMAT },
-		{ "{\"In\":{\"S\":\"abcdef\"}}", -ERR_TOO_BIG }, { "{\"List\":[{},{},{},{}]}", -ERR_TOO_MANY },
+	} rows[] = { { "", -ERR_BAD_VALUE }, { "{", -ERR_BAD_FORMAT },
+		{ "{\"Yes\":tru}", -ERR_BAD_VALUE }, { "{\"Yes\":1}", -ERR_BAD_VALUE },
+		{ "{}x", -ERR_TRAILING }, { "{\"Big\":-1}", -ERR_BAD_VALUE },
+		{ "{\"Big\":1.5}", -ERR_BAD_VALUE },
+		{ "{\"Big\":18446744073709551616}", -ERR_BAD_VALUE },
+		{ "{\"Text\":\"\\u0000\"}", -ERR_BAD_VALUE },
+		{ "{\"Text\":\"\xff\"}", -ERR_BAD_VALUE },
+		{ "{\"Text\":\"\\x\"}", -ERR_BAD_FORMAT },
+		{ "{\"Text\":\"a\nb\"}", -ERR_BAD_FORMAT }, { "{\"Text\":\"\\", -ERR_BAD_FORMAT },
+		{ "{\"Text\":\"\\u12", -ERR_BAD_FORMAT },
+		{ "{\"In\":{\"S\":\"abcdef\"}}", -ERR_TOO_BIG },
+		{ "{\"List\":[{},{},{},{}]}", -ERR_TOO_MANY },
 		{ "{\"Key\":\"nodekey:12\"}", -ERR_BAD_VALUE }, { "{\"Big\":01}", -ERR_BAD_FORMAT },
-		{ "{\"a\":[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[1]", -ERR_TOO_DEEP }, { "{\"Yes\":true,}", -ERR_BAD_FORMAT },
-		{ "[1]", -ERR_BAD_VALUE }, { "{\"Bytes\":\"@\"}", -ERR_BAD_VALUE } };
+		{ "{\"a\":[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[1]", -ERR_TOO_DEEP },
+		{ "{\"Yes\":true,}", -ERR_BAD_FORMAT }, { "[1]", -ERR_BAD_VALUE },
+		{ "{\"Bytes\":\"@\"}", -ERR_BAD_VALUE } };
 	struct doc d;
 
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
@@ -142,8 +228,11 @@ static void memory_is_bounded_by_the_arena(void **state)
 	struct doc d;
 
 	arena_init(&small, 64);
-	CHECK_INT(json_decode(&doc_type, "{\"List\":[{},{},{}],\"Text\":\"0123456789012345678901234567890123456789\"}", 67,
-			  &d, &small, NULL), <, 0);
+	CHECK_INT(
+		json_decode(&doc_type,
+			"{\"List\":[{},{},{}],\"Text\":\"0123456789012345678901234567890123456789\"}",
+			67, &d, &small, NULL),
+		<, 0);
 	arena_fini(&small);
 }
 
@@ -151,6 +240,10 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(documents_come_back_as_go_would_write_them),
+		cmocka_unit_test(the_first_value_may_be_all_that_is_read),
+		cmocka_unit_test(a_text_is_laid_out_as_go_indents),
+		cmocka_unit_test(maps_and_lists_are_built_in_an_arena),
+		cmocka_unit_test(a_clone_owes_nothing_to_the_original),
 		cmocka_unit_test(absent_and_empty_are_two_things),
 		cmocka_unit_test(hostile_input_is_refused),
 		cmocka_unit_test(errors_name_line_column_and_field),

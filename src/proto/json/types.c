@@ -1,6 +1,7 @@
 #include "proto/json/json.h"
 
-#define SCALAR(name, k, c_type) const struct json_type name = { .kind = (k), .size = sizeof(c_type) }
+#define SCALAR(name, k, c_type) \
+	const struct json_type name = { .kind = (k), .size = sizeof(c_type) }
 
 SCALAR(json_bool, JK_BOOL, bool);
 SCALAR(json_opt_bool, JK_OPT_BOOL, uint8_t);
@@ -23,6 +24,9 @@ KEY(json_key_disco, KEY_DISCO);
 KEY(json_key_nl, KEY_NL);
 KEY(json_key_challenge, KEY_CHALLENGE);
 KEY(json_key_private, KEY_PRIVATE);
+
+const struct json_type json_key_nl_private = { .kind = JK_KEY_NL_PRIVATE,
+	.size = KEY_NL_PRIVATE_LEN };
 
 JSON_LIST_TYPE(json_str_list, json_str);
 JSON_LIST_TYPE(json_prefix_list, json_prefix);

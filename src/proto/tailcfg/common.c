@@ -167,8 +167,8 @@ static const struct json_field dns_record_fields[] = {
 	JSON_F(struct tc_dns_record, value, "Value", json_str, 0),
 	JSON_END,
 };
-static JSON_OBJECT_TYPE(dns_record_type, struct tc_dns_record, dns_record_fields);
-static JSON_LIST_TYPE(dns_record_list, dns_record_type);
+JSON_OBJECT_TYPE(tc_dns_record_type, struct tc_dns_record, dns_record_fields);
+static JSON_LIST_TYPE(dns_record_list, tc_dns_record_type);
 
 #define F(member, key, type) JSON_F(struct tc_dns_config, member, key, type, JSON_OMIT)
 static const struct json_field dns_config_fields[] = {

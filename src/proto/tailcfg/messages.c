@@ -94,6 +94,8 @@ static const struct json_field node_fields[] = {
 	F(capabilities, "Capabilities", json_str_list),
 	F(cap_map, "CapMap", json_raw_list_map),
 	F(unsigned_peerapi_only, "UnsignedPeerAPIOnly", json_bool),
+	F(computed_name, "ComputedName", json_str),
+	F(computed_name_with_host, "ComputedNameWithHost", json_str),
 	F(expired, "Expired", json_bool),
 	F(masq4, "SelfNodeV4MasqAddrForThisPeer", json_ip),
 	F(masq6, "SelfNodeV6MasqAddrForThisPeer", json_ip),

@@ -88,6 +88,7 @@ struct tc_map_request {
 struct tc_node {
 	int64_t id, user, sharer, home_derp, cap;
 	const char *stable_id, *name, *derp;
+	const char *computed_name, *computed_name_with_host; /* made by the node itself, for its readers */
 	struct node_pub key;
 	unix_ms key_expiry, created, last_seen;
 	struct view key_signature;
@@ -205,7 +206,7 @@ struct tc_server_keys {
 
 extern const struct json_type tc_service_type, tc_netinfo_type, tc_hostinfo_type, tc_user_type, tc_login_type,
 	tc_user_profile_type, tc_register_request_type, tc_register_response_type, tc_map_request_type, tc_node_type,
-	tc_peer_change_type, tc_derp_node_type, tc_derp_region_type, tc_derp_map_type, tc_dns_config_type,
+	tc_peer_change_type, tc_derp_node_type, tc_derp_region_type, tc_derp_map_type, tc_dns_record_type, tc_dns_config_type,
 	tc_filter_rule_type, tc_map_response_type, tc_server_keys_type;
 
 #endif
