@@ -1,4 +1,4 @@
-#include "core/offload/ipcsum.h"
+#include "core/offload/vnet.h"
 
 enum { N_BUCKETS = 64 };
 
@@ -37,7 +37,7 @@ static bool parse(const uint8_t *p, size_t len, struct seg *s)
 	if (ip_is_v4(p)) {
 		/* No options, no fragment, the length is all of it, and the header is sound. */
 		if (p[0] != 0x45 || (load_be16(p + 6) & 0x3fff) || load_be16(p + 2) != len ||
-			offload_csum_fold(offload_csum(p, 20)) != 0xffff)
+			ip_csum_fold(ip_csum(p, 20)) != 0xffff)
 			return false;
 		s->ihl = 20;
 		s->proto = p[9];
@@ -47,17 +47,17 @@ static bool parse(const uint8_t *p, size_t len, struct seg *s)
 		s->ihl = 40;
 		s->proto = p[6];
 	}
-	if (s->proto != IP_TCP && s->proto != IP_UDP)
+	if (s->proto != IP_PROTO_TCP && s->proto != IP_PROTO_UDP)
 		return false;
-	min = s->ihl + (s->proto == IP_TCP ? 20u : 8u);
+	min = s->ihl + (s->proto == IP_PROTO_TCP ? 20u : 8u);
 	if (len < min)
 		return false;
 	s->t = p + s->ihl;
-	s->hdr_len = s->proto == IP_TCP ? s->ihl + (size_t)(s->t[12] >> 4) * 4 : min;
+	s->hdr_len = s->proto == IP_PROTO_TCP ? s->ihl + (size_t)(s->t[12] >> 4) * 4 : min;
 	if (s->hdr_len < min || s->hdr_len > len)
 		return false;
 	s->payload = len - s->hdr_len;
-	return s->proto == IP_TCP || load_be16(s->t + 4) == len - s->ihl;
+	return s->proto == IP_PROTO_TCP || load_be16(s->t + 4) == len - s->ihl;
 }
 
 static bool same_flow(const struct seg *a, const struct seg *b)
@@ -80,9 +80,9 @@ static bool csum_right(const struct seg *s)
 {
 	size_t len = s->hdr_len - s->ihl + s->payload;
 
-	if (s->proto == IP_UDP && load_be16(s->t + UDP_CSUM) == 0)
+	if (s->proto == IP_PROTO_UDP && load_be16(s->t + UDP_CSUM) == 0)
 		return false; /* none sent: nothing to vouch for */
-	return offload_csum_fold(csum_pseudo(s->ip, s->proto, len) + offload_csum(s->t, len)) == 0xffff;
+	return ip_csum_fold(ip_csum_pseudo(s->ip, s->proto, len) + ip_csum(s->t, len)) == 0xffff;
 }
 
 /* Header fields that a merged packet has once for all. */
@@ -96,7 +96,7 @@ static bool same_headers(const struct seg *a, const struct seg *b)
 	} else if (memcmp(a->ip, b->ip, 4) != 0 || a->ip[7] != b->ip[7]) {
 		return false;
 	}
-	if (a->proto == IP_UDP)
+	if (a->proto == IP_PROTO_UDP)
 		return true;
 	/* Acknowledgement number and options (timestamps) alike. */
 	return memcmp(a->t + 8, b->t + 8, 4) == 0 && memcmp(a->t + 20, b->t + 20, a->hdr_len - a->ihl - 20) == 0;
@@ -107,7 +107,7 @@ static bool mergeable(const struct seg *s, bool udp)
 {
 	if (!s->payload)
 		return false;
-	return s->proto == IP_UDP ? udp : (s->t[13] & ~TCP_PSH) == TCP_ACK;
+	return s->proto == IP_PROTO_UDP ? udp : (s->t[13] & ~TCP_PSH) == TCP_ACK;
 }
 
 static bool follows(const struct merge *m, const struct flow *f, const struct seg *s)
@@ -116,7 +116,7 @@ static bool follows(const struct merge *m, const struct flow *f, const struct se
 
 	if (f->closed || !same_headers(&f->head, s) || s->payload > gso || f->total + s->payload > OFFLOAD_PACKET_MAX)
 		return false;
-	if (s->proto == IP_UDP)
+	if (s->proto == IP_PROTO_UDP)
 		return n < 64; /* the kernel's limit for a UDP super-packet */
 	return load_be32(s->t + 4) == (uint32_t)(load_be32(f->head.t + 4) + gso * n);
 }
@@ -128,7 +128,7 @@ static void append(struct merge *m, struct flow *f, uint16_t i, const struct seg
 	m->groups[f->group].n++;
 	f->total += s->payload;
 	/* A short packet or a push ends the super-packet. */
-	f->closed = s->payload < f->head.payload || (s->proto == IP_TCP && (s->t[13] & TCP_PSH));
+	f->closed = s->payload < f->head.payload || (s->proto == IP_PROTO_TCP && (s->t[13] & TCP_PSH));
 }
 
 static uint16_t group_new(struct merge *m, uint16_t i, size_t hdr_len)
@@ -179,7 +179,7 @@ static void add(struct merge *m, uint16_t i, bool udp)
 	f->head = s;
 	f->total = pkt->len;
 	f->head_checked = false;
-	f->closed = !mergeable(&s, udp) || (s.proto == IP_TCP && (s.t[13] & TCP_PSH));
+	f->closed = !mergeable(&s, udp) || (s.proto == IP_PROTO_TCP && (s.t[13] & TCP_PSH));
 }
 
 static void host16_store(uint8_t *p, size_t v)
@@ -195,7 +195,7 @@ static void finish(struct merge *m, struct offload_group *g)
 	uint8_t *ip = m->pkt[g->first].p, *t;
 	size_t total = m->pkt[g->first].len, gso = total - g->hdr_len;
 	size_t ihl = ip_is_v4(ip) ? 20 : 40;
-	bool tcp = (ip_is_v4(ip) ? ip[9] : ip[6]) == IP_TCP;
+	bool tcp = (ip_is_v4(ip) ? ip[9] : ip[6]) == IP_PROTO_TCP;
 	uint16_t i = m->pkt[g->first].next;
 
 	t = ip + ihl;
@@ -207,8 +207,8 @@ static void finish(struct merge *m, struct offload_group *g)
 	ip_set_length(ip, ihl, total);
 	if (!tcp)
 		store_be16(t + 4, (uint16_t)(total - ihl));
-	csum_store(t + (tcp ? TCP_CSUM : UDP_CSUM),
-		offload_csum_fold(csum_pseudo(ip, tcp ? IP_TCP : IP_UDP, total - ihl)));
+	ip_csum_store(t + (tcp ? TCP_CSUM : UDP_CSUM),
+		ip_csum_fold(ip_csum_pseudo(ip, tcp ? IP_PROTO_TCP : IP_PROTO_UDP, total - ihl)));
 	g->hdr[VNET_FLAGS] = VNET_F_NEEDS_CSUM;
 	g->hdr[VNET_GSO_TYPE] = !tcp ? VNET_GSO_UDP_L4 : ihl == 20 ? VNET_GSO_TCPV4 : VNET_GSO_TCPV6;
 	host16_store(g->hdr + VNET_HDR_LEN, g->hdr_len);

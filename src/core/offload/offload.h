@@ -62,9 +62,4 @@ struct offload_group {
  */
 size_t offload_merge(struct offload_pkt *pkt, size_t n, bool udp, struct offload_group *groups);
 
-/* The Internet checksum: 16-bit ones' complement sum, not folded; sums of even-sized parts may be added. */
-uint64_t offload_csum(const uint8_t *p, size_t n);
-/* Folded to 16 bits, not inverted. */
-uint16_t offload_csum_fold(uint64_t sum);
-
 #endif

@@ -1,4 +1,4 @@
-#include "core/offload/ipcsum.h"
+#include "core/offload/vnet.h"
 #include "base/err/err.h"
 #include "base/rng/rng.h"
 #include "testlib/check.h"
@@ -29,7 +29,7 @@ static void fast_checksum_agrees_with_the_plain_one(void **state)
 		rng_fill(&rng.rng, frame, n);
 		if (n % 3 == 0)
 			memset(frame, 0xff, n);
-		csum_store(be, offload_csum_fold(offload_csum(frame, n)));
+		ip_csum_store(be, ip_csum_fold(ip_csum(frame, n)));
 		CHECK_INT(load_be16(be), ==, naive_csum(frame, n));
 	}
 }
@@ -47,11 +47,11 @@ static size_t make_frame(bool v4, bool tcp, size_t options, size_t payload, size
 	if (v4) {
 		ip[6] = 0x40;
 		ip[8] = 64;
-		ip[9] = tcp ? IP_TCP : IP_UDP;
+		ip[9] = tcp ? IP_PROTO_TCP : IP_PROTO_UDP;
 		store_be32(ip + 12, 0x0a000001);
 		store_be32(ip + 16, 0x0a000002);
 	} else {
-		ip[6] = tcp ? IP_TCP : IP_UDP;
+		ip[6] = tcp ? IP_PROTO_TCP : IP_PROTO_UDP;
 		ip[7] = 64;
 		ip[8] = ip[24] = 0xfd;
 		ip[23] = 1;
@@ -69,8 +69,8 @@ static size_t make_frame(bool v4, bool tcp, size_t options, size_t payload, size
 		store_be16(t + 4, (uint16_t)(len - ihl));
 	}
 	ip_set_length(ip, ihl, len);
-	csum_store(t + (tcp ? TCP_CSUM : UDP_CSUM),
-		offload_csum_fold(csum_pseudo(ip, tcp ? IP_TCP : IP_UDP, len - ihl)));
+	ip_csum_store(t + (tcp ? TCP_CSUM : UDP_CSUM),
+		ip_csum_fold(ip_csum_pseudo(ip, tcp ? IP_PROTO_TCP : IP_PROTO_UDP, len - ihl)));
 	frame[VNET_FLAGS] = VNET_F_NEEDS_CSUM;
 	frame[VNET_GSO_TYPE] = !gso ? 0 : !tcp ? VNET_GSO_UDP_L4 : v4 ? VNET_GSO_TCPV4 : VNET_GSO_TCPV6;
 	w = (uint16_t)hdr;
@@ -107,7 +107,7 @@ static void check_sound(const struct offload_pkt *p)
 
 	if (ihl == 20)
 		CHECK_INT(naive_csum(p->p, 20), ==, 0xffff);
-	CHECK_INT(offload_csum_fold(csum_pseudo(p->p, proto, p->len - ihl) + offload_csum(p->p + ihl, p->len - ihl)), ==,
+	CHECK_INT(ip_csum_fold(ip_csum_pseudo(p->p, proto, p->len - ihl) + ip_csum(p->p + ihl, p->len - ihl)), ==,
 		0xffff);
 }
 
@@ -227,7 +227,7 @@ static void packet_without_data_keeps_its_place_in_the_flow(void **state)
 	pkt[1].len = 52;
 	ip_set_length(cut[1], 20, 52);
 	memset(t + TCP_CSUM, 0, 2);
-	csum_store(t + TCP_CSUM, (uint16_t)~offload_csum_fold(csum_pseudo(cut[1], IP_TCP, 32) + offload_csum(t, 32)));
+	ip_csum_store(t + TCP_CSUM, (uint16_t)~ip_csum_fold(ip_csum_pseudo(cut[1], IP_PROTO_TCP, 32) + ip_csum(t, 32)));
 	CHECK_INT(offload_merge(pkt, n, true, g), ==, 3);
 	CHECK_INT(g[0].first, ==, 0);
 	CHECK_INT(g[0].n, ==, 1);
@@ -253,8 +253,8 @@ static void flows_side_by_side_are_merged_each_for_itself(void **state)
 			mix[2 * i + flow] = (struct offload_pkt){ .p = p, .len = pkt[i].len };
 			store_be16(p + 22, (uint16_t)(load_be16(p + 22) + flow)); /* another port, and its checksum */
 			memset(p + 36, 0, 2);
-			csum_store(p + 36, (uint16_t)~offload_csum_fold(csum_pseudo(p, IP_TCP, pkt[i].len - 20) +
-				offload_csum(p + 20, pkt[i].len - 20)));
+			ip_csum_store(p + 36, (uint16_t)~ip_csum_fold(ip_csum_pseudo(p, IP_PROTO_TCP, pkt[i].len - 20) +
+				ip_csum(p + 20, pkt[i].len - 20)));
 		}
 	}
 	CHECK_INT(offload_merge(mix, 10, true, g), ==, 2);

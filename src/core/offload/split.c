@@ -1,4 +1,4 @@
-#include "core/offload/ipcsum.h"
+#include "core/offload/vnet.h"
 #include "base/err/err.h"
 
 static uint16_t host16(const uint8_t *p)
@@ -89,10 +89,10 @@ static size_t whole(struct offload_split *s, uint8_t *out)
 	memcpy(out, s->p, s->payload_len);
 	s->done = true;
 	if (s->needs_csum) {
-		sum = (uint16_t)~offload_csum_fold(offload_csum(out + s->csum_start, s->payload_len - s->csum_start));
+		sum = (uint16_t)~ip_csum_fold(ip_csum(out + s->csum_start, s->payload_len - s->csum_start));
 		if (!sum && s->csum_offset == UDP_CSUM) /* zero means "no checksum" in UDP */
 			sum = 0xffff;
-		csum_store(out + s->csum_start + s->csum_offset, sum);
+		ip_csum_store(out + s->csum_start + s->csum_offset, sum);
 	}
 	return s->payload_len;
 }
@@ -128,9 +128,9 @@ size_t offload_split_next(struct offload_split *s, uint8_t *out)
 		store_be16(t + 4, (uint16_t)(len - s->csum_start));
 	}
 	memset(t + s->csum_offset, 0, 2);
-	sum = (uint16_t)~offload_csum_fold(csum_pseudo(out, s->tcp ? IP_TCP : IP_UDP, len - s->csum_start) +
-		offload_csum(t, len - s->csum_start));
-	csum_store(t + s->csum_offset, sum || s->tcp ? sum : 0xffff);
+	sum = (uint16_t)~ip_csum_fold(ip_csum_pseudo(out, s->tcp ? IP_PROTO_TCP : IP_PROTO_UDP, len - s->csum_start) +
+		ip_csum(t, len - s->csum_start));
+	ip_csum_store(t + s->csum_offset, sum || s->tcp ? sum : 0xffff);
 	s->at += n;
 	s->done = last;
 	return len;

@@ -1,10 +1,10 @@
-#include "core/offload/offload.h"
+#include "proto/ip/csum.h"
 
 /*
  * Sums 32-bit words in host order: the ones' complement sum does not care for byte order as long as all words and the
  * result are read the same way (RFC 1071, section 2 B). Four sums side by side keep the adders busy.
  */
-uint64_t offload_csum(const uint8_t *p, size_t n)
+uint64_t ip_csum(const uint8_t *p, size_t n)
 {
 	uint64_t s0 = 0, s1 = 0, s2 = 0, s3 = 0;
 	uint16_t w;
@@ -30,7 +30,7 @@ uint64_t offload_csum(const uint8_t *p, size_t n)
 	return s0 + s1 + s2 + s3;
 }
 
-uint16_t offload_csum_fold(uint64_t sum)
+uint16_t ip_csum_fold(uint64_t sum)
 {
 	sum = (sum & UINT32_MAX) + (sum >> 32);
 	sum = (sum & UINT32_MAX) + (sum >> 32);
