@@ -1,0 +1,212 @@
+/*
+ * core/agent: one device's membership of a tailnet, without I/O: the control client, the network map, the packet filter, the
+ * mesh of peers, the preferences, and the state machine over them. The daemon binds it to sockets, a TUN device and files;
+ * the simulator binds the same code to a virtual network.
+ *
+ *	TUN, sockets, streams --> agent_*_in, agent_stream_* --> [ filter, mesh, control client ] --> agent_ops --> TUN, ...
+ *	a person (LocalAPI)   --> agent_edit_prefs, agent_login ... --> state --> on_event --> bus, state file, routes
+ *
+ * Callbacks run inside the calls, and must not call back except for functions that take a const struct agent. After every
+ * call ask agent_deadline again. One agent is one profile: switching to another means a new agent.
+ *
+ * Source: Tailscale ipn/ipnlocal, wgengine; shared fact sheet "local", section 6.
+ */
+#ifndef WARREN_CORE_AGENT_AGENT_H
+#define WARREN_CORE_AGENT_AGENT_H
+
+#include "core/filter/filter.h"
+#include "core/mesh/mesh.h"
+#include "core/netmap/netmap.h"
+#include "proto/ipn/ipn.h"
+
+enum {
+	AGENT_MTU = 1280, /* inner; survives a tunnel inside the tunnel */
+	AGENT_TEXT_MAX = 1024, /* a login URL, the hub's reason to refuse */
+	AGENT_V4_ROUTES_MAX = 10000, /* more peers than these become one route, 100.64.0.0/10 */
+
+	/* Numbers of streams. */
+	AGENT_STREAM_CONTROL = 0, /* and two more: key, plain, TLS (enum ctlclient_conn) */
+	AGENT_STREAM_PROBE = 3, /* answers the hub's question whether we live */
+	AGENT_STREAM_RELAY = 16, /* and the number of the region */
+};
+
+struct agent;
+
+enum agent_tls {
+	AGENT_TLS_NONE,
+	AGENT_TLS_VERIFIED, /* by the system's roots, for `name` */
+	AGENT_TLS_ANY_CERT, /* what is inside authenticates the other side */
+	AGENT_TLS_PINNED, /* this certificate and no other */
+};
+
+struct agent_dial {
+	const char *host; /* a name, or an address as text */
+	struct ipaddr hint[2]; /* known addresses of the host, to be tried without a lookup; unset: none */
+	uint16_t port;
+	enum agent_tls tls;
+	const char *name; /* for SNI and the certificate */
+	uint8_t pin[32]; /* SHA-256 of its DER */
+};
+
+enum agent_event {
+	AGENT_STATE, /* agent_state */
+	AGENT_PREFS, /* agent_prefs changed, also: save them */
+	AGENT_KEYS, /* agent_identity changed: save it */
+	AGENT_LOGIN_URL, /* agent_login_url: to be shown to a person */
+	AGENT_LOGIN_FINISHED,
+	AGENT_LOGIN_FAILED, /* agent_login_error */
+	AGENT_NET_CONFIG, /* agent_net_config changed */
+	AGENT_SELF, /* own node in the map */
+	AGENT_PEER_ADDED, /* id: the node; these three also name what changed in the map */
+	AGENT_PEER_CHANGED,
+	AGENT_PEER_REMOVED,
+	AGENT_USER, /* id: the user */
+	AGENT_NETMAP, /* another part of the map changed (filter, DERP map, DNS, domain, health) */
+	AGENT_SAVE_NETMAP, /* what netmap_save would write is different: save it some time */
+	AGENT_ENGINE, /* a peer's session or path changed; id: the node */
+	AGENT_SELF_ENDPOINTS, /* own endpoints, home or net info changed */
+	AGENT_NETCHECK_DONE, /* of agent_netcheck */
+};
+
+struct agent_ops {
+	/* Datagrams to one address, in order. Memory: during the call. */
+	void (*udp_send)(void *owner, struct ipport to, const struct wg_packet *d, size_t n);
+	/* Packets for the operating system. Memory: during the call; may be changed (offload headers). */
+	void (*tun_write)(void *owner, struct wg_packet *p, size_t n);
+
+	/* Open a stream; answer with agent_stream_connected or agent_stream_closed, not from inside. d: during the call. */
+	void (*dial)(void *owner, unsigned stream, const struct agent_dial *d);
+	/* Close it, or stop opening it; agent_stream_closed is due for streams to relays only. */
+	void (*hangup)(void *owner, unsigned stream);
+	/* agent_stream_output has something. */
+	void (*stream_wake)(void *owner, unsigned stream);
+
+	/* Look up a name, then agent_resolved. NULL: names of STUN servers are not looked up. */
+	void (*resolve)(void *owner, const char *host);
+	/* Time a request to a relay, then agent_measured. NULL: not done. */
+	void (*measure)(void *owner, int region, const struct tc_derp_node *node);
+
+	void (*on_event)(void *owner, enum agent_event ev, int64_t id);
+};
+
+/* What is to be kept between two lives of a device. */
+struct agent_identity {
+	struct secret_machine machine;
+	struct secret_node node, old_node; /* zero: none yet */
+	struct secret_disco disco; /* kept, so that peers understand a restarted device at once */
+	struct machine_pub hub; /* of prefs->control_url; zero: is asked for */
+};
+
+struct agent_cfg {
+	struct agent_identity identity; /* machine and disco are set */
+	const struct ipn_prefs *prefs; /* copied; of persist, the user and node ID are */
+	struct view netmap; /* as netmap_save wrote it in an earlier life; empty: none. A damaged one is ignored */
+	const char *default_control_url; /* used while prefs name none; borrowed */
+	const struct tc_hostinfo *host; /* of the machine and the program: copied, completed with what the agent knows */
+	bool ephemeral; /* registers as such */
+	size_t mtu; /* 0: AGENT_MTU */
+	struct rng *rng; /* borrowed */
+	const struct agent_ops *ops; /* borrowed */
+	void *owner;
+};
+
+/* With a cached map, peers are in the mesh when this returns. -ENOMEM, -ERR_CRYPTO. */
+MUST_USE int agent_new(struct agent **ret, const struct agent_cfg *cfg, struct now now);
+struct agent *agent_free(struct agent *a); /* hangs up its streams */
+
+/* ---- What a person or a program asks for ---- */
+
+/*
+ * Begins or begins anew: with the preferences as they are, and a key for the next registration (or NULL). A device that was
+ * logged in goes on; one that was not waits for agent_login, unless there is a key. At boot, too.
+ */
+void agent_start(struct agent *a, const char *auth_key, struct now now);
+/* Ends in AGENT_LOGIN_FINISHED, AGENT_LOGIN_URL or AGENT_LOGIN_FAILED. With a login already, a new node key is made. */
+void agent_login(struct agent *a, struct now now);
+/* The hub is told, then keys and map are forgotten: AGENT_KEYS, AGENT_PREFS. Without a login, nothing happens. */
+void agent_logout(struct agent *a, struct now now);
+/* Nothing has changed when it fails: -ERR_BAD_VALUE with at->text for a person; -ENOMEM. */
+MUST_USE int agent_edit_prefs(struct agent *a, const struct ipn_masked_prefs *edit, struct now now, struct err_at *at);
+/* The whole set, for "start"; the login stays. The control URL counts with the next agent_start. */
+MUST_USE int agent_set_prefs(struct agent *a, const struct ipn_prefs *prefs, struct now now, struct err_at *at);
+/* What would be wrong with them? */
+MUST_USE int agent_check_prefs(const struct agent *a, const struct ipn_prefs *prefs, struct err_at *at);
+
+/* ---- What the machine tells ---- */
+
+/* The addresses of its interfaces that are up; see mesh_set_local. Our own tailnet addresses are left out here. */
+void agent_set_local(struct agent *a, const struct ipprefix *addrs, size_t n, uint16_t port4, uint16_t port6,
+	bool link_changed, struct now now);
+void agent_udp_in(struct agent *a, struct mesh_datagram *dg, size_t n, struct now now);
+void agent_udp_failed(struct agent *a, struct ipport to, struct now now);
+/* Packets from the TUN device, n <= WG_BATCH_MAX, each with MESH_HEADROOM and MESH_TAILROOM around it. */
+void agent_tun_in(struct agent *a, struct wg_packet *pkt, size_t n, struct now now);
+
+/* fast_key: a relay's key from its certificate, or NULL. */
+void agent_stream_connected(struct agent *a, unsigned stream, const struct node_pub *fast_key, struct now now);
+/* Negative: close the stream and call agent_stream_closed. Relays' bytes are opened in place. */
+MUST_USE int agent_stream_feed(struct agent *a, unsigned stream, uint8_t *p, size_t len, struct now now);
+void agent_stream_closed(struct agent *a, unsigned stream, int rc, struct now now);
+struct view agent_stream_output(struct agent *a, unsigned stream);
+void agent_stream_written(struct agent *a, unsigned stream, size_t n);
+
+void agent_resolved(struct agent *a, const char *host, const struct ipaddr *addrs, size_t n, struct now now);
+void agent_measured(struct agent *a, int region, mono_ns latency, struct now now);
+
+void agent_tick(struct agent *a, struct now now);
+mono_ns agent_deadline(const struct agent *a);
+
+/* ---- What is ---- */
+
+enum ipn_state agent_state(const struct agent *a);
+const struct ipn_prefs *agent_prefs(const struct agent *a); /* until they change; persist: user and node ID, no keys */
+const struct agent_identity *agent_identity(const struct agent *a);
+const char *agent_login_url(const struct agent *a); /* "": none is pending */
+const char *agent_login_error(const struct agent *a); /* "": the last login did not fail */
+const char *agent_control_url(const struct agent *a);
+bool agent_is_polling(const struct agent *a); /* maps come */
+const struct netmap *agent_netmap(const struct agent *a); /* NULL before the first map and after a logout */
+bool agent_netmap_is_cached(const struct agent *a); /* of an earlier life; the hub has not been heard since */
+const struct mesh *agent_mesh(const struct agent *a);
+const struct filter *agent_filter(const struct agent *a);
+
+struct agent_counters {
+	uint64_t tun_in, tun_out, bytes_in, bytes_out; /* packets and bytes that passed */
+	uint64_t tsmp_from_host; /* dropped: the system must not send these */
+	uint64_t filter_out_dropped, filter_in_dropped;
+	uint64_t bad_netmaps, probes, probes_refused;
+};
+const struct agent_counters *agent_counters(const struct agent *a);
+
+/* What the machine's network has to look like. Lists are the agent's, good until the next AGENT_NET_CONFIG. */
+struct agent_net_config {
+	bool up; /* false: no addresses, no routes */
+	size_t mtu;
+	const struct ipprefix *addrs, *routes; /* of the TUN device; into it */
+	size_t n_addrs, n_routes;
+	const struct ipprefix *advertised; /* to be forwarded for others */
+	size_t n_advertised;
+	bool exit_lan; /* an exit node is in use, and the local network stays reachable */
+	bool snat; /* forwarded packets take our address */
+	int netfilter_mode; /* IPN_NETFILTER_ */
+};
+const struct agent_net_config *agent_net_config(const struct agent *a);
+
+/* Documents of the LocalAPI; what they point to is in the arena or the agent's until its next call. -ENOMEM. */
+MUST_USE int agent_status(const struct agent *a, bool peers, struct now now, struct arena *mem, struct ipn_status *ret);
+MUST_USE int agent_health(const struct agent *a, struct now now, struct arena *mem, struct ipn_health *ret);
+MUST_USE int agent_engine(const struct agent *a, struct now now, struct arena *mem, struct ipn_engine_status *ret);
+MUST_USE int agent_netcheck_report(const struct agent *a, struct arena *mem, struct ipn_netcheck *ret);
+
+/* The node that an address belongs to, the own one included; NULL: nobody's. */
+const struct tc_node *agent_whois(const struct agent *a, struct ipaddr ip);
+
+/* fn is called once, maybe from inside; the result is good during that call. */
+typedef void (*agent_ping_fn)(void *ctx, const struct ipn_ping_result *r);
+void agent_ping(struct agent *a, struct ipaddr ip, enum ipn_ping_type type, size_t size, agent_ping_fn fn, void *ctx,
+	struct now now);
+void agent_ping_cancel(struct agent *a, void *ctx); /* fn is not called for this ctx any more */
+/* A fresh round: AGENT_NETCHECK_DONE when it has ended. */
+void agent_netcheck(struct agent *a, struct now now);
+
+#endif
