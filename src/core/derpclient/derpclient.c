@@ -407,7 +407,7 @@ int derpclient_send(struct derpclient *c, const struct node_pub *to, const void 
 
 	if (len > DERP_PACKET_MAX)
 		return -ERR_TOO_BIG;
-	if (c->state != LOGGED_IN)
+	if (!c->wanted)
 		return -ERR_CLOSED;
 	c->last_sent = now;
 	if (!rate_allows(c, frame_len, now)) {
@@ -434,7 +434,8 @@ int derpclient_send(struct derpclient *c, const struct node_pub *to, const void 
 		memcpy(s->mem + DERP_HEADER_LEN + KEY_LEN, pkt, len);
 	s->len = frame_len;
 	c->n_waiting++;
-	c->cfg.on_output(c->cfg.owner);
+	if (c->state == LOGGED_IN)
+		c->cfg.on_output(c->cfg.owner);
 	return 0;
 }
 
@@ -461,7 +462,7 @@ struct view derpclient_output(struct derpclient *c)
 			return view_of(NULL, 0);
 		buf_clear(&c->control);
 	}
-	while (c->n_waiting && buf_len(&c->out) < DERPCLIENT_WRITE_MAX) {
+	while (c->state == LOGGED_IN && c->n_waiting && buf_len(&c->out) < DERPCLIENT_WRITE_MAX) {
 		struct slot *s = &c->ring[c->head];
 
 		if (buf_append(&c->out, s->mem, s->len) < 0)

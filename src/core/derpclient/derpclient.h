@@ -82,7 +82,10 @@ void derpclient_written(struct derpclient *c, size_t n);
 void derpclient_start(struct derpclient *c, mono_ns now);
 void derpclient_stop(struct derpclient *c, mono_ns now);
 
-/* Copies the packet. -ERR_TOO_BIG, -ERR_CLOSED before the relay's key is known, -ENOMEM. A full queue is no error. */
+/*
+ * Copies the packet; while the connection is being opened it waits. A full queue is no error. -ERR_TOO_BIG, -ERR_CLOSED when
+ * not started, -ENOMEM.
+ */
 MUST_USE int derpclient_send(struct derpclient *c, const struct node_pub *to, const void *pkt, size_t len, mono_ns now);
 MUST_USE int derpclient_ping(struct derpclient *c, const uint8_t data[static DERP_PING_MIN]);
 /* Is this region our home? Told to the relay now and after each login. */

@@ -225,11 +225,14 @@ static void packet_comes_back_through_our_relay_to_its_own_key(void **state)
 	CHECK_INT(derprelay_accept(r, (struct ipport){ 0 }, false, NULL, SEC(1), &n.conn), ==, 0);
 	CHECK_INT(derpclient_connected(n.c, "derp.example.com", "900a", NULL, SEC(1)), ==, 0);
 	drain(&n); /* the request is the owner's part of the relay */
-	CHECK_INT(derpclient_send(n.c, &self, "x", 1, SEC(1)), ==, -ERR_CLOSED);
+	CHECK_INT(derpclient_send(n.c, &self, "early", 5, SEC(1)), ==, 0); /* waits for the login */
+	CHECK_INT(derpclient_output(n.c).len, ==, 0);
 	CHECK_INT(derpclient_feed(n.c, (const uint8_t *)answer, sizeof(answer) - 1, SEC(1)), ==, 0);
 	exchange(&n, r);
 	CHECK_TRUE(derpclient_is_ready(n.c));
 	CHECK_MEM(derpclient_server(n.c)->b, derprelay_public(r)->b, KEY_LEN);
+	CHECK_INT(n.last.type, ==, DERPCLIENT_PACKET);
+	CHECK_MEM(n.last.data.p, "early", 5);
 	CHECK_INT(derpclient_send(n.c, &self, "hello", 5, SEC(1)), ==, 0);
 	exchange(&n, r);
 	CHECK_INT(n.last.type, ==, DERPCLIENT_PACKET);
@@ -266,6 +269,7 @@ static void lost_connection_is_dialed_again_after_a_growing_time(void **state)
 	derpclient_stop(n.c, now);
 	CHECK_INT(n.n_hang_ups, ==, 1);
 	derpclient_closed(n.c, 0, now);
+	CHECK_INT(derpclient_send(n.c, &(struct node_pub){ { 1 } }, "x", 1, now), ==, -ERR_CLOSED);
 	CHECK_TRUE(derpclient_deadline(n.c) == MONO_NEVER);
 	derpclient_free(n.c);
 }

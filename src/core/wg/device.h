@@ -23,6 +23,8 @@
 #define REJECT_AFTER_MESSAGES (UINT64_MAX - ((uint64_t)1 << 13))
 /* Between two initiations of one peer that we take (wireguard-go's flood limit). */
 #define INITIATION_GAP MSEC(20)
+/* Between two initiations that the owner asks for. */
+#define POKE_GAP MSEC(100)
 
 enum timer {
 	TIMER_RETRANSMIT, /* the initiation was not answered */

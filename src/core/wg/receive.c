@@ -203,6 +203,8 @@ static void receive_run(struct wg_device *d, struct wg_datagram *dg, size_t n, s
 
 	if (!k || now.mono - k->born >= REJECT_AFTER_TIME) {
 		d->counters.no_session += n;
+		if (d->cfg.sink->no_session)
+			d->cfg.sink->no_session(d->cfg.sink, &dg[0].source);
 		return;
 	}
 	for (size_t i = 0; i < n; i++)

@@ -204,6 +204,15 @@ void wg_poke(struct wg_device *d, struct wg_peer *p, struct now now)
 		send_initiation(d, p, now, false);
 }
 
+void wg_poke_again(struct wg_device *d, struct wg_peer *p, struct now now)
+{
+	if (session_to_send(p, now.mono) ||
+		(p->last_initiation_sent && now.mono - p->last_initiation_sent < POKE_GAP))
+		return;
+	p->last_initiation_sent = 0;
+	send_initiation(d, p, now, true);
+}
+
 void wg_keepalive(struct wg_device *d, struct wg_peer *p, struct now now)
 {
 	send_keepalive(d, p, now);

@@ -71,6 +71,8 @@ struct wg_sink {
 	void (*event)(struct wg_sink *s, struct wg_peer *p, enum wg_event ev);
 	/* An initiation came from a key that is no peer yet: the owner may add it and return it, or NULL. */
 	struct wg_peer *(*unknown)(struct wg_sink *s, const struct node_pub *key);
+	/* Data for a session we do not have: its sender holds one from before our restart. May be NULL. */
+	void (*no_session)(struct wg_sink *s, const struct wg_source *from);
 };
 
 /* What was dropped, by reason. Packets that fail to parse are normal weather. */
@@ -145,6 +147,11 @@ void wg_send(struct wg_device *d, struct wg_peer *p, struct wg_packet *pkt, size
 void wg_receive(struct wg_device *d, struct wg_datagram *dg, size_t n, struct now now);
 /* Start a handshake if there is no fresh session: before data, to be ready when it comes. */
 void wg_poke(struct wg_device *d, struct wg_peer *p, struct now now);
+/*
+ * As wg_poke, but without waiting 5 s for the answer to an initiation before: for owners that know it had no path, or that
+ * the peer is there now. At most one in 100 ms.
+ */
+void wg_poke_again(struct wg_device *d, struct wg_peer *p, struct now now);
 /* Send a keepalive now (wgtun when a peer gets an endpoint, path changes). */
 void wg_keepalive(struct wg_device *d, struct wg_peer *p, struct now now);
 

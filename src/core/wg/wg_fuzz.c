@@ -26,7 +26,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
-	struct wg_sink sink = { to_peer, to_source, packets, event, unknown };
+	struct wg_sink sink = { to_peer, to_source, packets, event, unknown, NULL };
 	struct rng_seeded rng;
 	struct wg_cfg cfg = { .private = { { 8, [31] = 64 } }, .mtu = 1420, .rng = &rng.rng, .sink = &sink };
 	struct node_pub key = { { 9 } };

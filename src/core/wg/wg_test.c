@@ -34,7 +34,7 @@ struct keep {
 	size_t pkt_len[64], n_pkt;
 	uint8_t reply[256];
 	size_t reply_len;
-	unsigned sessions, unreachable;
+	unsigned sessions, unreachable, no_session;
 };
 
 static void keep_to_peer(struct wg_sink *s, struct wg_peer *p, const struct wg_packet *d, size_t n)
@@ -78,6 +78,17 @@ static struct wg_peer *keep_unknown(struct wg_sink *s, const struct node_pub *ke
 	return NULL;
 }
 
+static void keep_no_session(struct wg_sink *s, const struct wg_source *from)
+{
+	struct keep *k = container_of(s, struct keep, sink);
+
+	k->no_session++;
+	CHECK_INT(from->len, >, 0);
+}
+
+static const struct wg_sink keep_sink = { keep_to_peer, keep_to_source, keep_packets, keep_event, keep_unknown,
+	keep_no_session };
+
 struct side {
 	struct rng_script rng;
 	struct rng_seeded seeded;
@@ -92,7 +103,7 @@ static void side_open(struct side *s, const json_t *c, const char *private)
 
 	memset(s, 0, sizeof(*s));
 	s->rng.rng.fill = script_fill;
-	s->keep.sink = (struct wg_sink){ keep_to_peer, keep_to_source, keep_packets, keep_event, keep_unknown };
+	s->keep.sink = keep_sink;
 	vec_hex_exact(c, private, cfg.private.b, KEY_LEN);
 	CHECK_INT(wg_new(&s->dev, &cfg), ==, 0);
 }
@@ -460,7 +471,7 @@ static void live_open(struct live *l)
 		struct wg_cfg cfg = { .mtu = 1420, .rng = &s->seeded.rng, .sink = &s->keep.sink };
 
 		rng_seeded_init(&s->seeded, (uint64_t)i + 1);
-		s->keep.sink = (struct wg_sink){ keep_to_peer, keep_to_source, keep_packets, keep_event, keep_unknown };
+		s->keep.sink = keep_sink;
 		memcpy(cfg.private.b, priv[i], KEY_LEN);
 		CHECK_INT(wg_new(&s->dev, &cfg), ==, 0);
 	}
@@ -696,6 +707,45 @@ static void new_identity_shakes_hands_at_once(void **state)
 	live_close(&l);
 }
 
+static void lost_initiation_is_repeated_at_once_when_the_owner_asks(void **state)
+{
+	struct live l;
+
+	live_open(&l);
+	wg_poke(l.s[0].dev, l.s[0].peer, l.now);
+	live_exchange(&l, false);
+	l.now.mono += MSEC(99);
+	wg_poke_again(l.s[0].dev, l.s[0].peer, l.now);
+	CHECK_INT(l.s[0].keep.n_dg, ==, 0);
+	l.now.mono += MSEC(1);
+	wg_poke(l.s[0].dev, l.s[0].peer, l.now); /* waits for 5 s */
+	CHECK_INT(l.s[0].keep.n_dg, ==, 0);
+	wg_poke_again(l.s[0].dev, l.s[0].peer, l.now);
+	CHECK_INT(l.s[0].keep.n_dg, ==, 1);
+	live_exchange(&l, true);
+	CHECK_INT(l.s[0].keep.sessions, ==, 1);
+	l.now.mono += SEC(1);
+	wg_poke_again(l.s[0].dev, l.s[0].peer, l.now); /* there is a session */
+	CHECK_INT(l.s[0].keep.n_dg, ==, 0);
+	live_close(&l);
+}
+
+static void data_of_a_session_from_before_a_restart_is_told(void **state)
+{
+	struct live l, after;
+
+	live_open(&l);
+	live_open(&after);
+	live_ping(&l, 0);
+	l.s[0].keep.n_dg = 0;
+	send_plain(&l.s[0], (uint8_t[20]){ 0x45, 0, 0, 20, [12] = 10, 0, 0, 1, 10, 0, 0, 2 }, 20, l.now);
+	CHECK_INT(l.s[0].keep.n_dg, ==, 1);
+	feed(&after.s[1], l.s[0].keep.dg[0], l.s[0].keep.dg_len[0], l.now);
+	CHECK_INT(after.s[1].keep.no_session, ==, 1);
+	live_close(&after);
+	live_close(&l);
+}
+
 /* The trie against a list that is searched from end to end. */
 static void longest_prefix_agrees_with_a_naive_search(void **state)
 {
@@ -765,6 +815,8 @@ int main(void)
 		cmocka_unit_test(replayed_packet_is_no_sign_of_life),
 		cmocka_unit_test(host_gets_a_burst_and_then_twenty_a_second),
 		cmocka_unit_test(new_identity_shakes_hands_at_once),
+		cmocka_unit_test(lost_initiation_is_repeated_at_once_when_the_owner_asks),
+		cmocka_unit_test(data_of_a_session_from_before_a_restart_is_told),
 		cmocka_unit_test(longest_prefix_agrees_with_a_naive_search),
 	};
 

@@ -243,7 +243,7 @@ static int open_all(const char *name, int mtu)
 	w.rng.fill = kernel_random;
 	w.tun.fd = uapi.fd = -1;
 	w.udp.fd[0] = w.udp.fd[1] = -1;
-	w.sink = (struct wg_sink){ sink_to_peer, sink_to_source, sink_packets, sink_event, sink_unknown };
+	w.sink = (struct wg_sink){ sink_to_peer, sink_to_source, sink_packets, sink_event, sink_unknown, NULL };
 	frame = malloc(FRAME_CAP);
 	outbox.mem = malloc(OUT_CAP);
 	if (!frame || !outbox.mem)
