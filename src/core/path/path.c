@@ -1,0 +1,442 @@
+/*
+ * The states of a path, by what a packet does now:
+ *
+ *            path_on_pong                    a pong is late, or path_on_link_changed
+ *   RELAY ------------------> DIRECT  ----------------------------------------------> BOTH
+ *     ^    (best is set,      (best only)  <---------------------------------------- (best and relay)
+ *     |     trusted)                            path_on_pong                            |
+ *     +---------------------------------------------------------------------------------+
+ *              ping_timed_out, path_on_udp_failed: best is cleared
+ *
+ * A search runs while there is no trusted direct path and something gave hope that there may be one: the first packet, a
+ * call, new addresses on either side. Its steps lie ever further apart; what it does not find, the heartbeat's rounds go on
+ * looking for, as long as there is traffic.
+ */
+#include "core/path/internal.h"
+
+#include <stdlib.h>
+
+/* From the beginning of a search. */
+static const mono_ns steps[] = { 0, MSEC(100), MSEC(250), MSEC(500), MSEC(1000), MSEC(2000) };
+static const mono_ns search_gap = MSEC(50), /* between two pings of a search to one candidate */
+	call_gap = MSEC(80), /* between two calls, for whatever reasons */
+	call_search_gap = SEC(1), /* between two searches that the peer's calls begin */
+	ping_back_gap = MSEC(100), doubt_after = MSEC(500);
+
+void path_init(struct path *p, const struct path_ops *ops, void *owner, struct rng *rng, mono_ns now)
+{
+	*p = (struct path){ .ops = ops, .owner = owner, .rng = rng, .heartbeat_at = MONO_NEVER, .search_at = MONO_NEVER,
+		.tokens = PATH_PING_BURST * INT64_C(1000), .tokens_at = now };
+}
+
+void path_fini(struct path *p)
+{
+	free(p->cand);
+	free(p->pings);
+	*p = (struct path){ 0 };
+}
+
+bool path_is_active(const struct path *p, mono_ns now)
+{
+	return p->last_send && now - p->last_send <= PATH_ACTIVE;
+}
+
+bool path_is_trusted(const struct path *p, mono_ns now)
+{
+	return ipaddr_is_set(p->best.ip) && now <= p->trust_until;
+}
+
+static bool is_direct(const struct path *p, mono_ns now)
+{
+	return path_is_trusted(p, now) && !p->doubted;
+}
+
+void best_clear(struct path *p)
+{
+	p->best = (struct ipport){ 0 };
+	p->best_latency = p->trust_until = p->unanswered_since = 0;
+	p->doubted = false;
+	p->ops->changed(p->owner);
+}
+
+/* ---- Pings ---- */
+
+static bool take_token(struct path *p, mono_ns now)
+{
+	int64_t full = PATH_PING_BURST * INT64_C(1000);
+
+	/* Thousandths of a ping: PATH_PINGS_PER_SECOND of them each millisecond. */
+	p->tokens = MIN_OF(full, p->tokens + mono_min(now - p->tokens_at, SEC(60)) / MSEC(1) * PATH_PINGS_PER_SECOND);
+	if (now - p->tokens_at >= MSEC(1))
+		p->tokens_at = now;
+	if (p->tokens < 1000) {
+		p->n_limited++;
+		return false;
+	}
+	p->tokens -= 1000;
+	return true;
+}
+
+static struct path_ping *ping_at(const struct path *p, size_t i)
+{
+	return &p->pings[(p->ping_head + i) % p->cap_pings];
+}
+
+static bool pings_grow(struct path *p)
+{
+	size_t cap = p->cap_pings ? p->cap_pings * 2 : 8;
+	struct path_ping *v = malloc(cap * sizeof(*v));
+
+	if (!v)
+		return false;
+	for (size_t i = 0; i < p->n_pings; i++)
+		v[i] = *ping_at(p, i);
+	free(p->pings);
+	p->pings = v;
+	p->cap_pings = cap;
+	p->ping_head = 0;
+	return true;
+}
+
+/* A place at the end of the ring. NULL: no memory. */
+static struct path_ping *ping_new(struct path *p, struct ipport to, uint32_t cookie, mono_ns now)
+{
+	struct path_ping *n;
+
+	if (p->n_pings == p->cap_pings && p->cap_pings < PATH_PINGS_MAX && !pings_grow(p))
+		return NULL;
+	if (p->n_pings == p->cap_pings) {
+		p->ping_head = (p->ping_head + 1) % p->cap_pings;
+		p->n_pings--;
+	}
+	n = ping_at(p, p->n_pings++);
+	*n = (struct path_ping){ .to = to, .at = now, .cookie = cookie };
+	rng_fill(p->rng, n->txid, sizeof(n->txid));
+	return n;
+}
+
+static bool ping_candidate(struct path *p, struct path_candidate *c, uint32_t cookie, size_t size, mono_ns now)
+{
+	struct path_ping *n;
+
+	if (!p->can_ping || !take_token(p, now))
+		return false;
+	n = ping_new(p, c->addr, cookie, now);
+	if (!n)
+		return false;
+	c->last_ping = now;
+	if (ipport_eq(c->addr, p->best) && !p->unanswered_since)
+		p->unanswered_since = now;
+	p->ops->ping(p->owner, c->addr, n->txid, size);
+	return true;
+}
+
+static void ping_best(struct path *p, mono_ns now)
+{
+	struct path_candidate *c = candidate_find(p, p->best);
+
+	if (c)
+		ping_candidate(p, c, 0, 0, now);
+}
+
+static void call(struct path *p, mono_ns now)
+{
+	if (!p->can_ping || (p->last_call && now - p->last_call < call_gap))
+		return;
+	p->last_call = now;
+	p->ops->call_me_maybe(p->owner);
+}
+
+/* Every candidate that was not pinged within the gap; then, if wanted, the call that asks the peer to do the same. */
+static void ping_all(struct path *p, mono_ns gap, bool and_call, mono_ns now)
+{
+	size_t sent = 0;
+
+	candidates_prune(p, now);
+	for (size_t i = 0; i < p->n_cand; i++) {
+		struct path_candidate *c = &p->cand[i];
+
+		if (!c->last_ping || now - c->last_ping >= gap)
+			sent += ping_candidate(p, c, 0, 0, now);
+	}
+	p->last_round = now;
+	/* A peer of whom no address is known can still ping us. */
+	if (and_call && (sent || !p->n_cand))
+		call(p, now);
+}
+
+/* ---- Search ---- */
+
+static void search_step(struct path *p, mono_ns now)
+{
+	if (p->search_step && is_direct(p, now)) {
+		p->search_at = MONO_NEVER;
+		return;
+	}
+	p->search_step++;
+	p->search_at = p->search_step < ARRAY_LEN(steps) ? p->search_started + steps[p->search_step] : MONO_NEVER;
+	ping_all(p, search_gap, p->search_calls, now);
+}
+
+static void search_begin(struct path *p, bool calls, mono_ns now)
+{
+	bool running = p->search_at != MONO_NEVER;
+
+	if (!p->can_ping)
+		return;
+	p->search_calls = calls || (running && p->search_calls);
+	p->search_started = now;
+	p->search_step = 0;
+	search_step(p, now);
+}
+
+/* ---- What the owner knows ---- */
+
+void path_set_can_ping(struct path *p, bool can_ping)
+{
+	p->can_ping = can_ping;
+	if (!can_ping)
+		p->search_at = MONO_NEVER;
+}
+
+void path_set_endpoints(struct path *p, const struct ipport *eps, size_t n, mono_ns now)
+{
+	bool any_new = candidates_replace(p, eps, n, PATH_BY_NETMAP, now);
+
+	if (any_new && !is_direct(p, now) && path_is_active(p, now))
+		search_begin(p, true, now);
+}
+
+void path_on_self_changed(struct path *p, mono_ns now)
+{
+	if (!path_is_active(p, now))
+		return;
+	if (is_direct(p, now))
+		ping_best(p, now); /* does it still work? */
+	else
+		search_begin(p, true, now);
+}
+
+void path_on_link_changed(struct path *p, mono_ns now)
+{
+	for (size_t i = 0; i < p->n_cand; i++)
+		p->cand[i].latency = p->cand[i].last_ping = 0;
+	/* The address stays: it may work from the new link as well, and so long packets go there and through the relay. */
+	p->trust_until = p->unanswered_since = 0;
+	p->heard = (struct ipport){ 0 };
+	if (path_is_active(p, now))
+		search_begin(p, true, now);
+}
+
+/* ---- What happens ---- */
+
+struct path_route path_route(const struct path *p, mono_ns now)
+{
+	struct path_route r = { .udp = p->best, .relay = !is_direct(p, now) };
+
+	if (!ipaddr_is_set(r.udp.ip) && ipaddr_is_set(p->heard.ip) && now - p->heard_at <= PATH_HEARD)
+		r.udp = p->heard;
+	return r;
+}
+
+void path_on_send(struct path *p, mono_ns now)
+{
+	bool was_active = path_is_active(p, now);
+
+	p->last_send = now;
+	if (p->heartbeat_at == MONO_NEVER)
+		p->heartbeat_at = mono_add(now, PATH_HEARTBEAT);
+	if (is_direct(p, now))
+		return;
+	/* The first packet in a while, or the first since trust ran out. (Doubt has begun its own search.) */
+	if (!was_active || !p->search_started || (!p->doubted && p->trust_until > p->search_started))
+		search_begin(p, true, now);
+}
+
+void path_on_heard(struct path *p, struct ipport from, mono_ns now)
+{
+	if (ipport_eq(from, p->best))
+		p->best_heard_at = now;
+	p->heard = from;
+	p->heard_at = now;
+}
+
+void path_on_udp_failed(struct path *p, struct ipport to, mono_ns now)
+{
+	struct path_candidate *c = candidate_find(p, to);
+
+	if (c)
+		c->latency = 0;
+	if (!ipport_eq(to, p->best))
+		return;
+	best_clear(p);
+	if (path_is_active(p, now))
+		search_begin(p, true, now);
+}
+
+void path_on_ping(struct path *p, struct ipport from, mono_ns now)
+{
+	bool is_new, looking = p->search_at != MONO_NEVER || path_is_active(p, now);
+	struct path_candidate *c = candidate_get(p, from, now, &is_new);
+
+	if (!c)
+		return;
+	c->last_got_ping = now;
+	/*
+	 * What came from there can very likely be answered there, and we know the address of a hard NAT from this only. No
+	 * loop: the other side does the same only while it has no path, and our ping gives it one by its pong to us.
+	 */
+	if (looking && !is_direct(p, now) && (!c->last_ping || now - c->last_ping >= ping_back_gap))
+		ping_candidate(p, c, 0, 0, now);
+}
+
+static void best_answered(struct path *p, struct ipport a, mono_ns latency, mono_ns now)
+{
+	bool was_direct = is_direct(p, now), other = !ipport_eq(a, p->best);
+
+	p->best = a;
+	p->best_latency = latency;
+	p->trust_until = mono_add(now, PATH_TRUST);
+	p->unanswered_since = 0;
+	p->doubted = false;
+	if (p->heartbeat_at == MONO_NEVER && path_is_active(p, now))
+		p->heartbeat_at = mono_add(now, PATH_HEARTBEAT);
+	if (other || !was_direct)
+		p->ops->changed(p->owner);
+}
+
+static struct path_ping *ping_find(const struct path *p, const uint8_t txid[static PATH_TXID_LEN])
+{
+	for (size_t i = p->n_pings; i-- > 0;) {
+		struct path_ping *n = ping_at(p, i);
+
+		if (!n->done && memcmp(n->txid, txid, PATH_TXID_LEN) == 0)
+			return n;
+	}
+	return NULL;
+}
+
+bool path_on_pong(struct path *p, const uint8_t txid[static PATH_TXID_LEN], mono_ns now, struct ipport *ret_to)
+{
+	struct path_ping *n = ping_find(p, txid);
+	struct path_candidate *c;
+	mono_ns latency;
+
+	if (!n)
+		return false;
+	n->done = true;
+	latency = now - n->at;
+	*ret_to = n->to;
+	if (n->cookie)
+		p->ops->answered(p->owner, n->cookie, n->to, latency);
+	c = ipaddr_is_set(n->to.ip) ? candidate_find(p, n->to) : NULL;
+	if (!c)
+		return true;
+	c->latency = latency;
+	if (ipport_eq(n->to, p->best) || !is_direct(p, now) || path_better(n->to, latency, p->best, p->best_latency))
+		best_answered(p, n->to, latency, now);
+	return true;
+}
+
+void path_on_call(struct path *p, const struct ipport *eps, size_t n, mono_ns now)
+{
+	bool any_new = candidates_replace(p, eps, n, PATH_BY_CALL, now);
+	bool running = p->search_at != MONO_NEVER;
+
+	/* The peer has just opened its NAT for us: now is the moment, whatever we tried before. */
+	for (size_t i = 0; i < p->n_cand; i++)
+		p->cand[i].last_ping = 0;
+	if (!is_direct(p, now) && (any_new || !running) && now - p->search_started >= call_search_gap)
+		search_begin(p, false, now);
+	else
+		ping_all(p, 0, false, now);
+}
+
+void path_ping(struct path *p, uint32_t cookie, size_t size, mono_ns now)
+{
+	bool only_best = is_direct(p, now);
+	struct path_ping *n = only_best ? NULL : ping_new(p, (struct ipport){ 0 }, cookie, now);
+
+	if (n)
+		p->ops->ping_relay(p->owner, n->txid, size);
+	for (size_t i = 0; i < p->n_cand; i++)
+		if (!only_best || ipport_eq(p->cand[i].addr, p->best))
+			ping_candidate(p, &p->cand[i], cookie, size, now);
+	path_on_send(p, now);
+}
+
+/* ---- Time ---- */
+
+static void ping_timed_out(struct path *p, const struct path_ping *n, mono_ns now)
+{
+	if (!n->done && ipport_eq(n->to, p->best) && now > p->trust_until)
+		best_clear(p);
+}
+
+static void expire_pings(struct path *p, mono_ns now)
+{
+	while (p->n_pings) {
+		struct path_ping n = *ping_at(p, 0);
+
+		if (!n.done && now - n.at < PATH_PING_TIMEOUT)
+			return;
+		p->ping_head = (p->ping_head + 1) % p->cap_pings;
+		p->n_pings--;
+		ping_timed_out(p, &n, now);
+	}
+}
+
+/* A loaded path answers late, but then its own packets arrive and prove it. */
+static mono_ns doubt_at(const struct path *p)
+{
+	mono_ns from = MAX_OF(p->unanswered_since, p->best_heard_at);
+
+	if (!p->unanswered_since || p->doubted)
+		return MONO_NEVER;
+	return mono_add(from, MAX_OF(doubt_after, 4 * p->best_latency));
+}
+
+static void doubt(struct path *p, mono_ns now)
+{
+	p->doubted = true;
+	p->ops->changed(p->owner);
+	if (path_is_active(p, now))
+		search_begin(p, true, now);
+}
+
+static bool wants_round(const struct path *p, mono_ns now)
+{
+	return !is_direct(p, now) || !p->last_round ||
+		(p->best_latency > PATH_GOOD_ENOUGH && now - p->last_round >= PATH_UPGRADE);
+}
+
+static void heartbeat(struct path *p, mono_ns now)
+{
+	if (!path_is_active(p, now)) {
+		p->heartbeat_at = MONO_NEVER;
+		return;
+	}
+	p->heartbeat_at = mono_add(now, PATH_HEARTBEAT);
+	if (ipaddr_is_set(p->best.ip))
+		ping_best(p, now);
+	if (wants_round(p, now))
+		ping_all(p, PATH_PING_GAP, true, now);
+}
+
+void path_tick(struct path *p, mono_ns now)
+{
+	expire_pings(p, now);
+	if (now >= doubt_at(p))
+		doubt(p, now);
+	if (now >= p->search_at)
+		search_step(p, now);
+	if (now >= p->heartbeat_at)
+		heartbeat(p, now);
+}
+
+mono_ns path_deadline(const struct path *p)
+{
+	mono_ns at = mono_min(p->heartbeat_at, mono_min(p->search_at, doubt_at(p)));
+
+	return p->n_pings ? mono_min(at, mono_add(ping_at(p, 0)->at, PATH_PING_TIMEOUT)) : at;
+}

@@ -1,0 +1,135 @@
+/*
+ * core/path: which way leads to one peer. It keeps the addresses at which the peer may be (candidates), pings them while we
+ * have something to send, trusts for a while what answers, and says for each packet: this address, the relay, or both.
+ *
+ * No I/O: the owner calls path_on_* for what happens, path_tick at path_deadline, and does what struct path_ops asks.
+ *
+ * Source: Tailscale wgengine/magicsock/endpoint.go. Beyond it, each compatible with peers that do not do it: searches in
+ * quick steps instead of one round in five seconds; a ping back at a new address while we search; doubt about a path as
+ * soon as one of its pongs is late.
+ */
+#ifndef WARREN_CORE_PATH_PATH_H
+#define WARREN_CORE_PATH_PATH_H
+
+#include "base/netip/netip.h"
+#include "base/rng/rng.h"
+#include "base/time/time.h"
+
+enum {
+	PATH_CANDIDATES_MAX = 100, /* of one peer; the originals prune above this */
+	PATH_PINGS_MAX = 256, /* outstanding; the oldest is forgotten */
+	PATH_PING_BURST = 200, /* pings to one peer's candidates at once, and a second: */
+	PATH_PINGS_PER_SECOND = 40,
+	PATH_TXID_LEN = 12,
+};
+
+#define PATH_ACTIVE SEC(45) /* after the last packet sent */
+#define PATH_HEARTBEAT SEC(3)
+#define PATH_TRUST MSEC(6500) /* after a pong */
+#define PATH_PING_GAP SEC(5) /* between pings to one candidate, outside of a search */
+#define PATH_PING_TIMEOUT SEC(5)
+#define PATH_UPGRADE SEC(60) /* look for something better than a path that is not good enough */
+#define PATH_GOOD_ENOUGH MSEC(5)
+#define PATH_LEARNED SEC(45) /* how long a ping's source is a candidate */
+#define PATH_HEARD SEC(10) /* how long an authentic packet's source may stand in for a path */
+
+struct path_ops {
+	/* size: of the whole disco packet; 0: as small as it is */
+	void (*ping)(void *owner, struct ipport to, const uint8_t txid[static PATH_TXID_LEN], size_t size);
+	void (*ping_relay)(void *owner, const uint8_t txid[static PATH_TXID_LEN], size_t size);
+	void (*call_me_maybe)(void *owner);
+	void (*changed)(void *owner); /* the best address is another one, or none, or trusted again */
+	/* A ping of path_ping was answered. to: unset if through the relay. */
+	void (*answered)(void *owner, uint32_t cookie, struct ipport to, mono_ns latency);
+};
+
+enum { PATH_BY_NETMAP = 1, PATH_BY_CALL = 2 };
+
+struct path_candidate {
+	struct ipport addr;
+	uint8_t named_by; /* PATH_BY_*; 0: only a ping's source */
+	mono_ns last_ping, last_got_ping; /* 0: never */
+	mono_ns latency; /* of its last pong; 0: none */
+};
+
+struct path_ping {
+	uint8_t txid[PATH_TXID_LEN];
+	struct ipport to; /* unset: the relay */
+	mono_ns at;
+	uint32_t cookie; /* 0: none */
+	bool done;
+};
+
+struct path {
+	const struct path_ops *ops;
+	void *owner;
+	struct rng *rng;
+	bool can_ping; /* the peer has a disco key */
+	struct path_candidate *cand;
+	size_t n_cand, cap_cand;
+	struct path_ping *pings; /* a ring, by time */
+	size_t ping_head, n_pings, cap_pings;
+	struct ipport best, heard;
+	mono_ns best_latency, trust_until, heard_at, best_heard_at;
+	mono_ns unanswered_since; /* best was pinged then and has not answered; 0: nothing is open */
+	bool doubted;
+	mono_ns last_send, heartbeat_at, last_round, last_call;
+	mono_ns search_started, search_at; /* search_at: of the next step; MONO_NEVER: no search */
+	unsigned search_step;
+	bool search_calls;
+	int64_t tokens; /* thousandths of a ping */
+	mono_ns tokens_at;
+	uint64_t n_limited;
+};
+
+void path_init(struct path *p, const struct path_ops *ops, void *owner, struct rng *rng, mono_ns now);
+void path_fini(struct path *p);
+
+/* ---- What the owner knows ---- */
+
+void path_set_can_ping(struct path *p, bool can_ping);
+/* The addresses that the network map has for the peer. */
+void path_set_endpoints(struct path *p, const struct ipport *eps, size_t n, mono_ns now);
+/* Our own endpoints are others now, or our NAT mapping is: tell an active peer. */
+void path_on_self_changed(struct path *p, mono_ns now);
+/* Our link is another one: nothing that was measured holds. */
+void path_on_link_changed(struct path *p, mono_ns now);
+
+/* ---- What happens ---- */
+
+struct path_route {
+	struct ipport udp; /* unset: none */
+	bool relay;
+};
+/* Where a packet goes now. */
+struct path_route path_route(const struct path *p, mono_ns now);
+/* A packet of ours is on its way (data, handshakes and keepalives; not disco). */
+void path_on_send(struct path *p, mono_ns now);
+/* An authentic WireGuard packet came from this UDP address. */
+void path_on_heard(struct path *p, struct ipport from, mono_ns now);
+/* The system refuses to send there. */
+void path_on_udp_failed(struct path *p, struct ipport to, mono_ns now);
+
+/* Authentic disco messages of the peer. A ping by UDP; answering it is the owner's. */
+void path_on_ping(struct path *p, struct ipport from, mono_ns now);
+/* False: an answer to nothing. ret_to: where the ping went, unset: the relay. */
+bool path_on_pong(struct path *p, const uint8_t txid[static PATH_TXID_LEN], mono_ns now, struct ipport *ret_to);
+void path_on_call(struct path *p, const struct ipport *eps, size_t n, mono_ns now);
+
+/* A ping that somebody asked for: to the trusted address, or to all and the relay. cookie: not 0. */
+void path_ping(struct path *p, uint32_t cookie, size_t size, mono_ns now);
+
+void path_tick(struct path *p, mono_ns now);
+mono_ns path_deadline(const struct path *p); /* MONO_NEVER when idle */
+
+/* ---- What is ---- */
+
+bool path_is_active(const struct path *p, mono_ns now);
+/* The best address has answered lately. */
+bool path_is_trusted(const struct path *p, mono_ns now);
+bool path_has_candidate(const struct path *p, struct ipport a);
+bool path_usable_address(struct ipport a); /* may be a candidate at all */
+/* Is a, with its latency, better than b with its? Points for local networks, IPv6 and speed. */
+bool path_better(struct ipport a, mono_ns a_latency, struct ipport b, mono_ns b_latency);
+
+#endif

@@ -1,0 +1,684 @@
+#include "core/path/path.h"
+#include "testlib/check.h"
+
+enum { SENT_MAX = 512 };
+
+/* One path and what it asked for. */
+struct rig {
+	struct path p;
+	struct rng_seeded rng;
+	struct ipport to[SENT_MAX]; /* unset: the relay */
+	uint8_t txid[SENT_MAX][PATH_TXID_LEN];
+	size_t size[SENT_MAX], n_pings, n_relay_pings;
+	unsigned calls, changes, answers;
+	struct ipport answered_to;
+	mono_ns answered_latency, now;
+};
+
+static void keep_ping(void *owner, struct ipport to, const uint8_t txid[static PATH_TXID_LEN], size_t size)
+{
+	struct rig *r = owner;
+
+	CHECK_INT(r->n_pings, <, SENT_MAX);
+	memcpy(r->txid[r->n_pings], txid, PATH_TXID_LEN);
+	r->size[r->n_pings] = size;
+	r->to[r->n_pings++] = to;
+}
+
+static void keep_ping_relay(void *owner, const uint8_t txid[static PATH_TXID_LEN], size_t size)
+{
+	struct rig *r = owner;
+
+	r->n_relay_pings++;
+	keep_ping(owner, (struct ipport){ 0 }, txid, size);
+}
+
+static void keep_call(void *owner)
+{
+	((struct rig *)owner)->calls++;
+}
+
+static void keep_changed(void *owner)
+{
+	((struct rig *)owner)->changes++;
+}
+
+static void keep_answered(void *owner, uint32_t cookie, struct ipport to, mono_ns latency)
+{
+	struct rig *r = owner;
+
+	CHECK_INT(cookie, ==, 7);
+	r->answers++;
+	r->answered_to = to;
+	r->answered_latency = latency;
+}
+
+static const struct path_ops ops = { keep_ping, keep_ping_relay, keep_call, keep_changed, keep_answered };
+
+static struct ipport addr(const char *s)
+{
+	struct ipport a;
+
+	CHECK_INT(ipport_parse(s, strlen(s), &a), ==, 0);
+	return a;
+}
+
+static void rig_open(struct rig *r)
+{
+	*r = (struct rig){ .now = SEC(1000) };
+	rng_seeded_init(&r->rng, 1);
+	path_init(&r->p, &ops, r, &r->rng.rng, r->now);
+	path_set_can_ping(&r->p, true);
+}
+
+/* Runs the path's own deadlines up to then. */
+static void run_to(struct rig *r, mono_ns then)
+{
+	while (path_deadline(&r->p) <= then) {
+		r->now = MAX_OF(r->now, path_deadline(&r->p));
+		path_tick(&r->p, r->now);
+	}
+	r->now = then;
+}
+
+static void run(struct rig *r, mono_ns d)
+{
+	run_to(r, r->now + d);
+}
+
+static void forget(struct rig *r)
+{
+	r->n_pings = r->n_relay_pings = r->calls = r->changes = 0;
+}
+
+static size_t pings_to(const struct rig *r, struct ipport a)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < r->n_pings; i++)
+		n += ipport_eq(r->to[i], a);
+	return n;
+}
+
+/* The last ping to this address is answered now. */
+static void answer(struct rig *r, struct ipport a)
+{
+	struct ipport to;
+
+	for (size_t i = r->n_pings; i-- > 0;)
+		if (ipport_eq(r->to[i], a)) {
+			CHECK_TRUE(path_on_pong(&r->p, r->txid[i], r->now, &to));
+			CHECK_TRUE(ipport_eq(to, a));
+			return;
+		}
+	check_fail(__FILE__, __LINE__, "no ping to answer");
+}
+
+static void set_endpoints(struct rig *r, struct ipport a, struct ipport b)
+{
+	struct ipport eps[2] = { a, b };
+
+	path_set_endpoints(&r->p, eps, ipaddr_is_set(b.ip) ? 2 : 1, r->now);
+}
+
+static const struct ipport none;
+
+/* A path with one candidate that answers in 20 ms. */
+static struct ipport direct(struct rig *r)
+{
+	struct ipport a = addr("203.0.113.7:41641");
+
+	rig_open(r);
+	set_endpoints(r, a, none);
+	path_on_send(&r->p, r->now);
+	run(r, MSEC(20));
+	answer(r, a);
+	CHECK_TRUE(path_is_trusted(&r->p, r->now));
+	forget(r);
+	return a;
+}
+
+static void check_route(struct rig *r, struct ipport udp, bool relay)
+{
+	struct path_route route = path_route(&r->p, r->now);
+
+	CHECK_TRUE(ipport_eq(route.udp, udp));
+	CHECK_INT(route.relay, ==, relay);
+}
+
+static void better_address_is_the_one_of_the_table(void **state)
+{
+	static const struct {
+		const char *a;
+		int a_ms;
+		const char *b;
+		int b_ms;
+		bool better;
+	} rows[] = {
+		{ "1.2.3.4:5", 5, "1.2.3.5:5", 10, true },
+		{ "1.2.3.4:5", 100, "1.2.3.5:5", 101, false },
+		{ "1.2.3.4:5", 100, "1.2.3.5:5", 103, true },
+		{ "1.2.3.4:5", 0, "1.2.3.5:5", 0, false },
+		{ "10.0.0.2:123", 100, "1.2.3.4:5", 91, true },
+		{ "10.0.0.2:123", 100, "1.2.3.4:5", 30, false },
+		{ "[2001::5]:123", 100, "1.2.3.4:5", 91, true },
+		{ "[2001::5]:123", 100, "1.2.3.4:5", 30, false },
+		{ "192.168.0.1:1", 100, "[2001::5]:123", 101, true },
+		{ "[fe80::1]:1", 101, "[fd89::1]:1", 100, true },
+		{ "[fe80::1]:1", 101, "[::1]:1", 100, false },
+		{ "1.2.3.4:5", 1, "1.2.3.4:5", 100, false }, /* the same */
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		CHECK_ROW("%s %d, %s %d", rows[i].a, rows[i].a_ms, rows[i].b, rows[i].b_ms);
+		CHECK_INT(path_better(addr(rows[i].a), MSEC(rows[i].a_ms), addr(rows[i].b), MSEC(rows[i].b_ms)), ==,
+			rows[i].better);
+	}
+	CHECK_TRUE(path_better(addr("1.2.3.4:5"), SEC(9), none, 0));
+	CHECK_TRUE(!path_better(none, 0, addr("1.2.3.4:5"), SEC(9)));
+}
+
+static void idle_path_does_nothing(void **state)
+{
+	struct rig r;
+
+	rig_open(&r);
+	set_endpoints(&r, addr("203.0.113.7:41641"), none);
+	CHECK_TRUE(path_deadline(&r.p) == MONO_NEVER);
+	CHECK_INT(r.n_pings, ==, 0);
+	check_route(&r, none, true);
+	path_fini(&r.p);
+}
+
+static void first_packet_begins_a_search_in_quick_steps(void **state)
+{
+	static const mono_ns at[] = { 0, MSEC(100), MSEC(250), MSEC(500), MSEC(1000), MSEC(2000) };
+	struct ipport a = addr("203.0.113.7:41641"), b = addr("192.168.1.2:41641");
+	mono_ns t0;
+	struct rig r;
+
+	rig_open(&r);
+	set_endpoints(&r, a, b);
+	t0 = r.now;
+	path_on_send(&r.p, r.now);
+	for (size_t i = 0; i < ARRAY_LEN(at); i++) {
+		CHECK_ROW("step %zu", i);
+		run_to(&r, t0 + at[i]);
+		CHECK_INT(r.n_pings, ==, 2 * (i + 1));
+		CHECK_INT(pings_to(&r, a), ==, i + 1);
+		CHECK_INT(r.calls, ==, i + 1);
+		for (int j = 0; j < 5; j++) /* more traffic does not speed it up */
+			path_on_send(&r.p, r.now);
+	}
+	/* Afterwards the heartbeat's rounds, each candidate once in 5 s at most. */
+	forget(&r);
+	for (int i = 0; i < 30; i++) {
+		run(&r, SEC(1));
+		path_on_send(&r.p, r.now);
+	}
+	CHECK_INT(pings_to(&r, a), >=, 4);
+	CHECK_INT(pings_to(&r, a), <=, 6);
+	CHECK_INT(r.calls, ==, pings_to(&r, a));
+	path_fini(&r.p);
+}
+
+static void peer_without_a_disco_key_is_not_pinged(void **state)
+{
+	struct rig r;
+
+	rig_open(&r);
+	path_set_can_ping(&r.p, false);
+	set_endpoints(&r, addr("203.0.113.7:41641"), none);
+	path_on_send(&r.p, r.now);
+	run(&r, SEC(10));
+	CHECK_INT(r.n_pings + r.calls, ==, 0);
+	check_route(&r, none, true);
+	path_fini(&r.p);
+}
+
+static void peer_without_addresses_is_called(void **state)
+{
+	struct rig r;
+
+	rig_open(&r);
+	path_on_send(&r.p, r.now);
+	CHECK_INT(r.n_pings, ==, 0);
+	CHECK_INT(r.calls, ==, 1);
+	path_fini(&r.p);
+}
+
+static void pong_makes_the_path_direct(void **state)
+{
+	struct ipport a = addr("203.0.113.7:41641");
+	struct rig r;
+
+	rig_open(&r);
+	set_endpoints(&r, a, none);
+	path_on_send(&r.p, r.now);
+	check_route(&r, none, true);
+	run(&r, MSEC(20));
+	answer(&r, a);
+	check_route(&r, a, false);
+	CHECK_INT(r.p.best_latency, ==, MSEC(20));
+	CHECK_INT(r.changes, ==, 1);
+	/* And the search is over. */
+	forget(&r);
+	run(&r, SEC(2));
+	CHECK_INT(r.n_pings + r.calls, ==, 0);
+	path_fini(&r.p);
+}
+
+static void pong_counts_once_and_for_the_address_that_was_pinged(void **state)
+{
+	struct ipport a = addr("203.0.113.7:41641"), to;
+	struct rig r;
+
+	rig_open(&r);
+	set_endpoints(&r, a, none);
+	path_on_send(&r.p, r.now);
+	CHECK_TRUE(!path_on_pong(&r.p, (const uint8_t[PATH_TXID_LEN]){ 1 }, r.now, &to));
+	CHECK_TRUE(path_on_pong(&r.p, r.txid[0], r.now, &to));
+	CHECK_TRUE(ipport_eq(to, a));
+	CHECK_TRUE(!path_on_pong(&r.p, r.txid[0], r.now, &to));
+	path_fini(&r.p);
+}
+
+static void faster_address_replaces_a_slower_one(void **state)
+{
+	struct ipport a = addr("203.0.113.7:41641"), b = addr("203.0.113.8:41641");
+	struct rig r;
+
+	rig_open(&r);
+	set_endpoints(&r, a, b);
+	path_on_send(&r.p, r.now);
+	run(&r, MSEC(30));
+	answer(&r, a);
+	run(&r, MSEC(10));
+	answer(&r, b); /* slower */
+	check_route(&r, a, false);
+	path_on_send(&r.p, r.now);
+	/* 30 ms is not good enough: after a minute all are tried again. */
+	for (int i = 0; i < 22; i++) {
+		run_to(&r, r.p.heartbeat_at);
+		path_on_send(&r.p, r.now);
+		run(&r, MSEC(10));
+		if (pings_to(&r, b) == 2)
+			break;
+		run(&r, MSEC(20));
+		answer(&r, a);
+	}
+	answer(&r, b); /* now it is faster */
+	check_route(&r, b, false);
+	path_fini(&r.p);
+}
+
+static void heartbeat_keeps_trust_while_we_send_and_ends_with_our_traffic(void **state)
+{
+	struct rig r;
+	struct ipport a = direct(&r);
+
+	for (int i = 0; i < 10; i++) {
+		path_on_send(&r.p, r.now);
+		run(&r, SEC(3));
+		answer(&r, a);
+		check_route(&r, a, false);
+	}
+	CHECK_INT(r.n_pings, ==, 10);
+	forget(&r);
+	for (int i = 0; i < 30 && path_deadline(&r.p) != MONO_NEVER; i++) { /* their pings do not keep it going */
+		run(&r, SEC(3));
+		if (r.n_pings)
+			answer(&r, a);
+		forget(&r);
+		path_on_ping(&r.p, a, r.now);
+	}
+	CHECK_TRUE(path_deadline(&r.p) == MONO_NEVER);
+	CHECK_TRUE(!path_is_active(&r.p, r.now));
+	path_fini(&r.p);
+}
+
+static void trust_ends_six_and_a_half_seconds_after_the_last_pong(void **state)
+{
+	struct rig r;
+	struct ipport a = direct(&r);
+
+	/* Idle, so that no heartbeat raises doubt before. */
+	r.p.heartbeat_at = MONO_NEVER;
+	r.now += PATH_TRUST;
+	check_route(&r, a, false);
+	r.now += 1;
+	check_route(&r, a, true); /* both */
+	path_on_send(&r.p, r.now);
+	CHECK_INT(pings_to(&r, a), ==, 1); /* and it is asked at once */
+	answer(&r, a);
+	check_route(&r, a, false);
+	path_fini(&r.p);
+}
+
+static void late_pong_raises_doubt_and_packets_take_both_ways(void **state)
+{
+	struct rig r;
+	struct ipport a = direct(&r);
+
+	path_on_send(&r.p, r.now);
+	run(&r, SEC(3)); /* the heartbeat's ping is not answered */
+	CHECK_INT(pings_to(&r, a), ==, 1);
+	check_route(&r, a, false);
+	run(&r, MSEC(500));
+	check_route(&r, a, true);
+	CHECK_INT(pings_to(&r, a), >=, 2);
+	CHECK_INT(r.calls, ==, 1);
+	for (int i = 0; i < 5; i++) /* each packet is no reason for another search */
+		path_on_send(&r.p, r.now);
+	CHECK_INT(r.calls, ==, 1);
+	answer(&r, a);
+	check_route(&r, a, false);
+	path_fini(&r.p);
+}
+
+static void data_from_the_address_dispels_doubt(void **state)
+{
+	struct rig r;
+	struct ipport a = direct(&r);
+
+	path_on_send(&r.p, r.now);
+	run(&r, SEC(3));
+	for (int i = 0; i < 10; i++) {
+		path_on_heard(&r.p, a, r.now);
+		run(&r, MSEC(300));
+		check_route(&r, a, false);
+	}
+	path_fini(&r.p);
+}
+
+static void dead_path_is_given_up(void **state)
+{
+	struct rig r;
+	struct ipport a = direct(&r);
+
+	for (int i = 0; i < 13; i++) {
+		path_on_send(&r.p, r.now);
+		run(&r, SEC(1));
+	}
+	check_route(&r, none, true);
+	CHECK_TRUE(path_has_candidate(&r.p, a));
+	CHECK_INT(r.calls, >, 2);
+	path_fini(&r.p);
+}
+
+static void authentic_source_stands_in_where_nothing_is_known(void **state)
+{
+	struct ipport a = addr("203.0.113.9:7");
+	struct rig r;
+
+	rig_open(&r);
+	path_on_heard(&r.p, a, r.now);
+	check_route(&r, a, true);
+	r.now += PATH_HEARD + 1;
+	check_route(&r, none, true);
+	path_fini(&r.p);
+	a = direct(&r);
+	path_on_heard(&r.p, addr("203.0.113.9:7"), r.now);
+	check_route(&r, a, false); /* never instead of a path */
+	path_fini(&r.p);
+}
+
+static void ping_teaches_an_address_for_45_seconds(void **state)
+{
+	struct ipport a = addr("203.0.113.9:7");
+	struct rig r;
+
+	rig_open(&r);
+	path_on_ping(&r.p, a, r.now);
+	CHECK_TRUE(path_has_candidate(&r.p, a));
+	CHECK_INT(r.n_pings, ==, 0); /* we have nothing to send */
+	r.now += SEC(40);
+	path_on_ping(&r.p, a, r.now);
+	r.now += SEC(44);
+	path_on_send(&r.p, r.now);
+	CHECK_INT(pings_to(&r, a), ==, 1);
+	r.now += SEC(2);
+	path_on_call(&r.p, NULL, 0, r.now);
+	CHECK_TRUE(!path_has_candidate(&r.p, a));
+	path_fini(&r.p);
+}
+
+static void ping_during_a_search_is_pinged_back_at_once(void **state)
+{
+	struct ipport a = addr("203.0.113.9:7");
+	struct rig r;
+
+	rig_open(&r);
+	path_on_send(&r.p, r.now);
+	for (int i = 0; i < 5; i++)
+		path_on_ping(&r.p, a, r.now);
+	CHECK_INT(pings_to(&r, a), ==, 1);
+	answer(&r, a);
+	forget(&r);
+	r.now += SEC(1);
+	for (int i = 0; i < 5; i++)
+		path_on_ping(&r.p, a, r.now); /* there is a path: no loop of pings */
+	CHECK_INT(r.n_pings, ==, 0);
+	path_fini(&r.p);
+}
+
+static void call_is_answered_by_pings_and_not_by_a_call(void **state)
+{
+	struct ipport a = addr("203.0.113.9:7"), eps[2] = { a, addr("[fe80::1]:7") };
+	struct rig r;
+
+	rig_open(&r);
+	path_on_call(&r.p, eps, 2, r.now);
+	CHECK_INT(r.n_pings, ==, 1); /* link-local IPv6 is no candidate */
+	CHECK_INT(pings_to(&r, a), ==, 1);
+	run(&r, MSEC(110));
+	CHECK_INT(pings_to(&r, a), ==, 2); /* our pings may have been early */
+	path_on_call(&r.p, eps, 2, r.now);
+	CHECK_INT(pings_to(&r, a), ==, 3); /* however recently it was pinged */
+	CHECK_INT(r.calls, ==, 0);
+	run(&r, SEC(10));
+	CHECK_TRUE(path_deadline(&r.p) == MONO_NEVER);
+	path_fini(&r.p);
+}
+
+static void later_call_replaces_an_earlier_one(void **state)
+{
+	struct ipport a = addr("203.0.113.9:7"), b = addr("203.0.113.9:8"), in_map = addr("203.0.113.9:9");
+	struct rig r;
+
+	rig_open(&r);
+	set_endpoints(&r, in_map, none);
+	path_on_call(&r.p, &a, 1, r.now);
+	r.now += SEC(3600); /* age does not remove it */
+	path_on_ping(&r.p, b, r.now);
+	CHECK_TRUE(path_has_candidate(&r.p, a));
+	path_on_call(&r.p, &b, 1, r.now);
+	CHECK_TRUE(!path_has_candidate(&r.p, a));
+	path_on_call(&r.p, NULL, 0, r.now + SEC(46));
+	CHECK_TRUE(!path_has_candidate(&r.p, b));
+	CHECK_TRUE(path_has_candidate(&r.p, in_map));
+	set_endpoints(&r, b, none);
+	CHECK_TRUE(!path_has_candidate(&r.p, in_map));
+	path_fini(&r.p);
+}
+
+static void new_addresses_of_an_active_peer_are_tried_at_once(void **state)
+{
+	struct ipport a = addr("203.0.113.9:7"), b = addr("203.0.113.9:8");
+	struct rig r;
+
+	rig_open(&r);
+	set_endpoints(&r, a, none);
+	path_on_send(&r.p, r.now);
+	run(&r, SEC(2) + MSEC(500));
+	forget(&r);
+	set_endpoints(&r, a, b);
+	CHECK_INT(pings_to(&r, b), ==, 1);
+	CHECK_INT(r.calls, ==, 1);
+	set_endpoints(&r, a, b);
+	CHECK_INT(pings_to(&r, b), ==, 1);
+	path_fini(&r.p);
+}
+
+static void address_that_leaves_the_map_is_kept_while_it_answers(void **state)
+{
+	struct rig r;
+	struct ipport a = direct(&r), b = addr("203.0.113.9:8");
+
+	set_endpoints(&r, b, none);
+	check_route(&r, a, false);
+	r.now += PATH_TRUST + 1;
+	set_endpoints(&r, b, none);
+	check_route(&r, none, true);
+	path_fini(&r.p);
+}
+
+static void own_change_calls_an_active_peer(void **state)
+{
+	struct rig r;
+	struct ipport a;
+
+	rig_open(&r);
+	path_on_self_changed(&r.p, r.now);
+	CHECK_INT(r.calls, ==, 0); /* idle */
+	path_on_send(&r.p, r.now);
+	run(&r, MSEC(1200));
+	forget(&r);
+	path_on_self_changed(&r.p, r.now);
+	path_on_self_changed(&r.p, r.now);
+	run(&r, MSEC(99));
+	CHECK_INT(r.calls, ==, 1);
+	path_fini(&r.p);
+	a = direct(&r);
+	path_on_self_changed(&r.p, r.now);
+	CHECK_INT(r.calls, ==, 0);
+	CHECK_INT(pings_to(&r, a), ==, 1); /* it is only checked */
+	path_fini(&r.p);
+}
+
+static void changed_link_ends_all_trust_but_keeps_the_address(void **state)
+{
+	struct rig r;
+	struct ipport a = direct(&r);
+
+	run(&r, SEC(1));
+	path_on_link_changed(&r.p, r.now);
+	check_route(&r, a, true);
+	CHECK_INT(pings_to(&r, a), ==, 1);
+	CHECK_INT(r.calls, ==, 1);
+	answer(&r, a);
+	check_route(&r, a, false);
+	path_fini(&r.p);
+}
+
+static void refused_address_is_dropped_at_once(void **state)
+{
+	struct rig r;
+	struct ipport a = direct(&r);
+
+	path_on_udp_failed(&r.p, addr("203.0.113.9:8"), r.now);
+	check_route(&r, a, false);
+	path_on_udp_failed(&r.p, a, r.now);
+	check_route(&r, none, true);
+	CHECK_INT(r.changes, ==, 1);
+	path_fini(&r.p);
+}
+
+static void asked_for_ping_takes_the_trusted_address_or_all(void **state)
+{
+	struct ipport a = addr("203.0.113.7:41641"), b = addr("192.168.1.2:41641");
+	struct rig r;
+
+	rig_open(&r);
+	set_endpoints(&r, a, b);
+	path_ping(&r.p, 7, 200, r.now);
+	CHECK_INT(r.n_relay_pings, ==, 1);
+	CHECK_INT(pings_to(&r, a), >=, 1);
+	CHECK_INT(pings_to(&r, b), >=, 1);
+	CHECK_INT(r.size[0], ==, 200);
+	r.now += MSEC(5);
+	CHECK_TRUE(path_on_pong(&r.p, r.txid[0], r.now, &(struct ipport){ 0 }));
+	CHECK_INT(r.answers, ==, 1);
+	CHECK_TRUE(!ipaddr_is_set(r.answered_to.ip));
+	CHECK_INT(r.answered_latency, ==, MSEC(5));
+	check_route(&r, none, true); /* a pong through the relay is no path */
+	path_fini(&r.p);
+
+	a = direct(&r);
+	path_ping(&r.p, 7, 0, r.now);
+	CHECK_INT(r.n_pings, ==, 1);
+	answer(&r, a);
+	CHECK_TRUE(ipport_eq(r.answered_to, a));
+	path_fini(&r.p);
+}
+
+static void hostile_calls_and_pings_are_bounded(void **state)
+{
+	struct ipport eps[64];
+	struct rig r;
+
+	rig_open(&r);
+	for (int round = 0; round < 50; round++) {
+		for (int i = 0; i < 64; i++)
+			eps[i] = (struct ipport){ ipaddr_v4(198, 18, (uint8_t)round, (uint8_t)i), 1 };
+		for (int i = 0; i < 64; i++)
+			path_on_ping(&r.p, (struct ipport){ ipaddr_v4(198, 19, (uint8_t)round, (uint8_t)i), 1 }, r.now);
+		path_on_call(&r.p, eps, 64, r.now);
+		CHECK_INT(r.p.n_cand, <=, PATH_CANDIDATES_MAX);
+	}
+	CHECK_INT(r.n_pings, <=, PATH_PING_BURST);
+	CHECK_INT(r.p.n_limited, >, 0);
+	CHECK_INT(r.p.cap_pings, <=, PATH_PINGS_MAX);
+	run(&r, SEC(1));
+	CHECK_INT(r.n_pings, <=, PATH_PING_BURST + PATH_PINGS_PER_SECOND + 1);
+	path_fini(&r.p);
+}
+
+static void useless_addresses_are_no_candidates(void **state)
+{
+	static const char *const bad[] = { "0.0.0.0:1", "224.0.0.1:1", "255.255.255.255:1", "1.2.3.4:0", "[::]:1",
+		"[ff02::1]:1", "[fe80::1]:1" };
+	struct rig r;
+
+	rig_open(&r);
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+		CHECK_ROW("%s", bad[i]);
+		path_on_ping(&r.p, addr(bad[i]), r.now);
+		CHECK_INT(r.p.n_cand, ==, 0);
+	}
+	path_fini(&r.p);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(better_address_is_the_one_of_the_table),
+		cmocka_unit_test(idle_path_does_nothing),
+		cmocka_unit_test(first_packet_begins_a_search_in_quick_steps),
+		cmocka_unit_test(peer_without_a_disco_key_is_not_pinged),
+		cmocka_unit_test(peer_without_addresses_is_called),
+		cmocka_unit_test(pong_makes_the_path_direct),
+		cmocka_unit_test(pong_counts_once_and_for_the_address_that_was_pinged),
+		cmocka_unit_test(faster_address_replaces_a_slower_one),
+		cmocka_unit_test(heartbeat_keeps_trust_while_we_send_and_ends_with_our_traffic),
+		cmocka_unit_test(trust_ends_six_and_a_half_seconds_after_the_last_pong),
+		cmocka_unit_test(late_pong_raises_doubt_and_packets_take_both_ways),
+		cmocka_unit_test(data_from_the_address_dispels_doubt),
+		cmocka_unit_test(dead_path_is_given_up),
+		cmocka_unit_test(authentic_source_stands_in_where_nothing_is_known),
+		cmocka_unit_test(ping_teaches_an_address_for_45_seconds),
+		cmocka_unit_test(ping_during_a_search_is_pinged_back_at_once),
+		cmocka_unit_test(call_is_answered_by_pings_and_not_by_a_call),
+		cmocka_unit_test(later_call_replaces_an_earlier_one),
+		cmocka_unit_test(new_addresses_of_an_active_peer_are_tried_at_once),
+		cmocka_unit_test(address_that_leaves_the_map_is_kept_while_it_answers),
+		cmocka_unit_test(own_change_calls_an_active_peer),
+		cmocka_unit_test(changed_link_ends_all_trust_but_keeps_the_address),
+		cmocka_unit_test(refused_address_is_dropped_at_once),
+		cmocka_unit_test(asked_for_ping_takes_the_trusted_address_or_all),
+		cmocka_unit_test(hostile_calls_and_pings_are_bounded),
+		cmocka_unit_test(useless_addresses_are_no_candidates),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
