@@ -266,10 +266,11 @@ static void on_stun(void *ctx, int events)
 	}
 }
 
-int relay_stun_listen(struct relay *r, struct ipport addr)
+int relay_stun_listen(struct relay *r, struct ipport addr, struct ipport *ret_bound)
 {
 	struct stun_socket *s = &r->stun[r->n_stun];
 	struct sockaddr_in6 in6 = { .sin6_family = AF_INET6, .sin6_port = htons(addr.port) };
+	socklen_t len = sizeof(in6);
 	int zero = 0, rc;
 
 	if (r->n_stun == STUN_SOCKETS_MAX)
@@ -282,7 +283,8 @@ int relay_stun_listen(struct relay *r, struct ipport addr)
 	if (s->fd < 0)
 		return -errno;
 	setsockopt(s->fd, IPPROTO_IPV6, IPV6_V6ONLY, &zero, sizeof(zero));
-	rc = bind(s->fd, (struct sockaddr *)&in6, sizeof(in6)) == 0 ? 0 : -errno;
+	rc = bind(s->fd, (struct sockaddr *)&in6, sizeof(in6)) == 0 &&
+		getsockname(s->fd, (struct sockaddr *)&in6, &len) == 0 ? 0 : -errno;
 	if (rc == 0)
 		rc = loop_watch_new(r->cfg.loop, s->fd, on_stun, s, &s->watch);
 	if (rc < 0) {
@@ -290,6 +292,7 @@ int relay_stun_listen(struct relay *r, struct ipport addr)
 		return rc;
 	}
 	loop_watch_set(s->watch, LOOP_READ);
+	*ret_bound = from_sockaddr(&in6);
 	r->n_stun++;
 	return 0;
 }

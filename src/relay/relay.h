@@ -26,8 +26,8 @@ struct relay *relay_free(struct relay *r);
 const struct derprelay *relay_derp(const struct relay *r);
 const struct relay_counters *relay_counters(const struct relay *r);
 
-/* Answers STUN on this UDP address. May be called for several. */
-MUST_USE int relay_stun_listen(struct relay *r, struct ipport addr);
+/* Answers STUN on this UDP address (port 0: any). May be called for several. */
+MUST_USE int relay_stun_listen(struct relay *r, struct ipport addr, struct ipport *ret_bound);
 /*
  * Takes over a stream whose request head asked for DERP. rest: bytes behind the head. On error the stream is still the
  * caller's. The 101 answer is written here.

@@ -91,13 +91,13 @@ static int open_tls(const struct options *o, struct tls_ctx **ret)
 	return 0;
 }
 
-static int listen_on(struct front *f, const char *text, struct tls_ctx *tls)
+static int listen_on(struct httpd *f, const char *text, struct tls_ctx *tls)
 {
-	struct ipport addr;
+	struct ipport addr, bound;
 	int rc = ipport_parse(text, strlen(text), &addr);
 
 	if (rc == 0)
-		rc = front_listen(f, addr, tls);
+		rc = httpd_listen(f, addr, tls, &bound);
 	return rc < 0 ? complain(text, rc) : 0;
 }
 
@@ -112,7 +112,7 @@ static int drop_privileges(const char *user)
 	return 0;
 }
 
-static int open_all(const struct options *o, struct loop *loop, struct relay **relay, struct front **front,
+static int open_all(const struct options *o, struct loop *loop, struct relay **relay, struct httpd **front,
 	struct tls_ctx **tls)
 {
 	struct relay_cfg cfg = { .loop = loop };
@@ -140,7 +140,7 @@ static int open_all(const struct options *o, struct loop *loop, struct relay **r
 	if (strcmp(o->stun, "off") != 0) {
 		rc = ipport_parse(o->stun, strlen(o->stun), &stun);
 		if (rc == 0)
-			rc = relay_stun_listen(*relay, stun);
+			rc = relay_stun_listen(*relay, stun, &stun);
 		if (rc < 0)
 			return complain(o->stun, rc);
 	}
@@ -152,7 +152,7 @@ int main(int argc, char **argv)
 	struct options o = { .listen = "[::]:443", .stun = "[::]:3478", .state_dir = "/var/lib/warren-relay",
 		.hostname = "localhost" };
 	struct relay *relay = NULL;
-	struct front *front = NULL;
+	struct httpd *front = NULL;
 	struct tls_ctx *tls = NULL;
 	struct loop *loop;
 	int rc = parse(argc, argv, &o);
@@ -169,7 +169,7 @@ int main(int argc, char **argv)
 		fflush(stdout);
 		loop_run(loop);
 	}
-	front_free(front);
+	httpd_free(front);
 	relay_free(relay);
 	loop_free(loop);
 	tls_free(tls);

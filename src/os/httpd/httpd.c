@@ -1,0 +1,274 @@
+#include "os/httpd/httpd.h"
+#include "base/list/list.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+struct httpd {
+	struct httpd_cfg cfg;
+	struct loop_timer *timer;
+	struct listener *listeners[HTTPD_LISTEN_MAX];
+	size_t n_listeners, n_conns;
+	struct list conns; /* the longest waiting first */
+	struct httpd_counters n;
+};
+
+struct httpd_conn {
+	struct list link;
+	struct httpd *httpd;
+	struct stream *stream;
+	mono_ns since; /* accepted, or the last request */
+	bool closing, is_head, keep_alive;
+	struct buf in, out;
+};
+
+static void rearm(struct httpd *h)
+{
+	mono_ns at = MONO_NEVER;
+
+	if (!list_empty(&h->conns))
+		at = mono_add(container_of(h->conns.next, struct httpd_conn, link)->since, SEC(HTTPD_TIMEOUT_S));
+	loop_timer_set(h->timer, at);
+}
+
+static void conn_free(struct httpd_conn *c)
+{
+	struct httpd *h = c->httpd;
+
+	list_remove(&c->link);
+	h->n_conns--;
+	buf_fini(&c->in);
+	buf_fini(&c->out);
+	free(c);
+	rearm(h);
+}
+
+/* Its time begins anew: it goes to the end of those that wait. */
+static void conn_touch(struct httpd_conn *c)
+{
+	c->since = loop_now(c->httpd->cfg.loop).mono;
+	list_remove(&c->link);
+	list_push_tail(&c->httpd->conns, &c->link);
+	rearm(c->httpd);
+}
+
+static void on_tick(void *ctx)
+{
+	struct httpd *h = ctx;
+	mono_ns now = loop_now(h->cfg.loop).mono;
+
+	list_for_each_safe(l, &h->conns) {
+		struct httpd_conn *c = container_of(l, struct httpd_conn, link);
+
+		if (c->since + SEC(HTTPD_TIMEOUT_S) > now)
+			break;
+		conn_touch(c); /* on_closed comes from the loop: not once more until then */
+		h->n.timed_out++;
+		stream_close(c->stream);
+	}
+	rearm(h);
+}
+
+static void on_closed(void *owner, int rc)
+{
+	struct httpd_conn *c = owner;
+
+	c->httpd->n.tls_failed += rc == -ERR_TLS;
+	conn_free(c);
+}
+
+static struct view output(void *owner)
+{
+	return buf_view(&((struct httpd_conn *)owner)->out);
+}
+
+static void written(void *owner, size_t n)
+{
+	buf_consume(&((struct httpd_conn *)owner)->out, n);
+}
+
+int httpd_answer(struct httpd_conn *c, int status, const char *content_type, const char *extra, struct view body)
+{
+	size_t had = buf_len(&c->out);
+	int rc = http1_respond(&c->out, status, content_type, extra, body, c->is_head, c->keep_alive);
+
+	if (rc < 0)
+		buf_truncate(&c->out, had); /* there may be room for a shorter answer */
+	return rc;
+}
+
+int httpd_refuse(struct httpd_conn *c, int status, const char *text)
+{
+	c->httpd->n.bad_requests++;
+	return httpd_answer(c, status, "text/plain; charset=utf-8", "X-Content-Type-Options: nosniff\r\n",
+		view_of(text, strlen(text)));
+}
+
+/* Where the next request begins is not known: the connection ends. */
+static int give_up(struct httpd_conn *c, int status, const char *text)
+{
+	c->is_head = c->keep_alive = false;
+	c->closing = true;
+	stream_finish(c->stream);
+	return httpd_refuse(c, status, text);
+}
+
+struct buf *httpd_out(struct httpd_conn *c)
+{
+	return &c->out;
+}
+
+struct stream *httpd_stream(struct httpd_conn *c)
+{
+	return c->stream;
+}
+
+/* The request at the front of c->in. 0: done; HTTP1_MORE; negative: close. c may be gone: *ret_taken. */
+static int next_request(struct httpd_conn *c, bool *ret_taken)
+{
+	static struct http1_head head;
+	struct httpd_request r = { .head = &head };
+	size_t used, whole;
+	int rc = http1_parse(buf_data(&c->in), buf_len(&c->in), false, &head, &used);
+
+	if (rc == HTTP1_MORE)
+		return rc;
+	if (rc < 0)
+		return give_up(c, 400, "malformed request\n");
+	if (head.chunked || head.content_length > HTTPD_BODY_MAX)
+		return give_up(c, 413, "request body is not expected here, or too large\n");
+	whole = used + (size_t)head.content_length;
+	if (buf_len(&c->in) < whole)
+		return HTTP1_MORE;
+	c->httpd->n.requests++;
+	c->is_head = http1_method_is(&head, "HEAD");
+	c->keep_alive = head.keep_alive;
+	r.body = view_of(buf_data(&c->in) + used, whole - used);
+	r.rest = view_of(buf_data(&c->in) + whole, buf_len(&c->in) - whole);
+	rc = c->httpd->cfg.on_request(c->httpd->cfg.ctx, c, &r);
+	if (rc == HTTPD_TAKEN) {
+		*ret_taken = true;
+		conn_free(c);
+	}
+	if (rc != 0)
+		return rc;
+	c->closing = !c->keep_alive;
+	if (c->closing)
+		stream_finish(c->stream);
+	buf_consume(&c->in, whole);
+	conn_touch(c);
+	stream_wake(c->stream);
+	return 0;
+}
+
+static int on_data(void *owner, const uint8_t *p, size_t len)
+{
+	struct httpd_conn *c = owner;
+	bool taken = false;
+	int rc = c->closing ? 0 : buf_append(&c->in, p, len);
+
+	if (rc < 0)
+		return give_up(c, 413, "request is too large\n");
+	while (rc == 0 && !c->closing && buf_len(&c->in)) {
+		rc = next_request(c, &taken);
+		if (taken)
+			return 0;
+	}
+	if (!buf_len(&c->in))
+		buf_fini(&c->in); /* an idle connection holds no buffer */
+	return rc < 0 ? rc : 0;
+}
+
+static const struct stream_ops conn_ops = { .on_data = on_data, .output = output, .written = written,
+	.on_closed = on_closed };
+
+static void on_accept(void *ctx, struct stream *s)
+{
+	struct httpd *h = ctx;
+	struct httpd_conn *c = h->n_conns < h->cfg.conns_max ? calloc(1, sizeof(*c)) : NULL;
+
+	if (!c) {
+		h->n.refused++;
+		stream_close(s);
+		return;
+	}
+	h->n.accepted++;
+	h->n_conns++;
+	c->httpd = h;
+	c->stream = s;
+	buf_init(&c->in, HTTP1_HEAD_MAX + HTTPD_BODY_MAX + HTTPD_REST_MAX);
+	buf_init(&c->out, h->cfg.answer_max);
+	list_init(&c->link);
+	stream_set_owner(s, &conn_ops, c);
+	conn_touch(c);
+}
+
+int httpd_new(struct httpd **ret, const struct httpd_cfg *cfg)
+{
+	struct httpd *h = calloc(1, sizeof(*h));
+	int rc;
+
+	if (!h)
+		return -ENOMEM;
+	h->cfg = *cfg;
+	list_init(&h->conns);
+	rc = loop_timer_new(cfg->loop, on_tick, h, &h->timer);
+	if (rc < 0) {
+		free(h);
+		return rc;
+	}
+	*ret = h;
+	return 0;
+}
+
+struct httpd *httpd_free(struct httpd *h)
+{
+	if (!h)
+		return NULL;
+	for (size_t i = 0; i < h->n_listeners; i++)
+		listener_close(h->listeners[i]);
+	list_for_each_safe(l, &h->conns) {
+		struct httpd_conn *c = container_of(l, struct httpd_conn, link);
+
+		stream_set_owner(c->stream, NULL, NULL);
+		stream_close(c->stream);
+		conn_free(c);
+	}
+	loop_timer_free(h->timer);
+	free(h);
+	return NULL;
+}
+
+int httpd_listen(struct httpd *h, struct ipport addr, struct tls_ctx *tls, struct ipport *ret_bound)
+{
+	int rc;
+
+	if (h->n_listeners == HTTPD_LISTEN_MAX)
+		return -ERR_TOO_MANY;
+	rc = stream_listen(h->cfg.loop, addr, tls, on_accept, h, &h->listeners[h->n_listeners]);
+	if (rc < 0)
+		return rc;
+	*ret_bound = listener_addr(h->listeners[h->n_listeners++]);
+	return 0;
+}
+
+int httpd_listen_unix(struct httpd *h, const char *path, mode_t mode)
+{
+	int rc;
+
+	if (h->n_listeners == HTTPD_LISTEN_MAX)
+		return -ERR_TOO_MANY;
+	rc = stream_listen_unix(h->cfg.loop, path, mode, on_accept, h, &h->listeners[h->n_listeners]);
+	h->n_listeners += rc == 0;
+	return rc;
+}
+
+const struct httpd_counters *httpd_counters(const struct httpd *h)
+{
+	return &h->n;
+}
+
+size_t httpd_conns(const struct httpd *h)
+{
+	return h->n_conns;
+}

@@ -1,0 +1,61 @@
+/*
+ * os/httpd: a bounded HTTP/1.1 server over TCP, TLS and unix sockets, for short answers and upgrades. A request is handed over
+ * when it is complete; it is answered at once, or its stream is taken by another owner.
+ *
+ * Bounded: connections, bytes of a request and of an answer, and the time until a request is complete. A request with
+ * Transfer-Encoding is refused: no client of ours or of Tailscale's sends one here.
+ */
+#ifndef WARREN_OS_HTTPD_H
+#define WARREN_OS_HTTPD_H
+
+#include "os/stream/stream.h"
+#include "proto/http1/http1.h"
+
+struct httpd;
+struct httpd_conn;
+
+enum {
+	HTTPD_LISTEN_MAX = 8,
+	HTTPD_BODY_MAX = 64 * 1024, /* forms and administration requests need a few hundred bytes */
+	HTTPD_REST_MAX = 256 * 1024, /* bytes behind an upgrade that came in the same read */
+	HTTPD_TIMEOUT_S = 30,
+};
+
+struct httpd_request {
+	const struct http1_head *head;
+	struct view body;
+	struct view rest; /* what came behind the request: for an upgrade */
+};
+
+enum { HTTPD_TAKEN = 1 };
+
+struct httpd_cfg {
+	struct loop *loop;
+	size_t conns_max; /* at a time; one that was taken does not count */
+	size_t answer_max; /* bytes of answers that wait on a connection */
+	/* 0: answered with httpd_answer or into httpd_out; HTTPD_TAKEN: the stream has another owner now; negative: close. */
+	int (*on_request)(void *ctx, struct httpd_conn *c, const struct httpd_request *r);
+	void *ctx;
+};
+
+struct httpd_counters {
+	uint64_t accepted, refused, requests, bad_requests, timed_out, tls_failed;
+};
+
+MUST_USE int httpd_new(struct httpd **ret, const struct httpd_cfg *cfg);
+struct httpd *httpd_free(struct httpd *h);
+/* tls NULL: plain HTTP. */
+MUST_USE int httpd_listen(struct httpd *h, struct ipport addr, struct tls_ctx *tls, struct ipport *ret_bound);
+MUST_USE int httpd_listen_unix(struct httpd *h, const char *path, mode_t mode);
+const struct httpd_counters *httpd_counters(const struct httpd *h);
+size_t httpd_conns(const struct httpd *h);
+
+/* extra: header lines, each with CRLF. The body is left out for HEAD. Negative: close the connection. */
+MUST_USE int httpd_answer(struct httpd_conn *c, int status, const char *content_type, const char *extra, struct view body);
+/* As httpd_answer, and counted as the client's fault. */
+MUST_USE int httpd_refuse(struct httpd_conn *c, int status, const char *text);
+/* For those who write a whole answer themselves. */
+struct buf *httpd_out(struct httpd_conn *c);
+struct stream *httpd_stream(struct httpd_conn *c);
+
+#endif
