@@ -148,7 +148,7 @@ MUST_USE int ctl_pending_approve(struct ctl *c, const char *code, int64_t user, 
 
 struct ctl_stats {
 	size_t nodes, online, users, keys, pending, polls;
-	uint64_t registrations, refused, maps, lite_updates, messages, commits, bytes_out;
+	uint64_t registrations, refused, bad_requests, maps, lite_updates, messages, commits, bytes_out;
 };
 void ctl_stats(const struct ctl *c, struct ctl_stats *ret);
 

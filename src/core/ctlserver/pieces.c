@@ -64,6 +64,22 @@ static bool is_online(const struct node *n)
 	return !list_empty((struct list *)(uintptr_t)&n->polls);
 }
 
+/* What a device may do by itself: offer SSH, send files; and it does not update itself unasked. */
+static int own_caps(struct arena *a, struct json_map *ret)
+{
+	static const struct view no = { .p = (const uint8_t *)"false", .len = 5 };
+	static struct json_list none = { .present = true }, no_list = { .v = (void *)(uintptr_t)&no, .n = 1, .present = true };
+	struct json_pair *v = arena_array(a, 3, sizeof(*v));
+
+	if (!v)
+		return -ENOMEM;
+	v[0] = (struct json_pair){ .key = "https://tailscale.com/cap/file-sharing", .value = &none };
+	v[1] = (struct json_pair){ .key = "https://tailscale.com/cap/ssh", .value = &none };
+	v[2] = (struct json_pair){ .key = "default-auto-update", .value = &no_list };
+	*ret = (struct json_map){ .v = v, .n = 3, .present = true };
+	return 0;
+}
+
 /* What others may know of a device: enough for names, file drop and ssh; not its distribution or log id. */
 static struct tc_hostinfo *hostinfo_for_peers(const struct node *n, struct arena *a)
 {
@@ -96,6 +112,8 @@ int node_to_tc(struct ctl *c, struct node *n, bool self, struct arena *a, struct
 		.derp = arena_printf(a, "127.3.3.40:%lld", (long long)d->home_derp), .home_derp = d->home_derp,
 		.created = d->created, .cap = d->cap, .tags = d->tags, .machine_authorized = true,
 		.online = self || is_online(n) ? JSON_YES : JSON_NO };
+	if (self && own_caps(a, &ret->cap_map) < 0)
+		return -ENOMEM;
 	ret->hostinfo = self && d->hostinfo ? d->hostinfo : hostinfo_for_peers(n, a);
 	if (!self && ret->online == JSON_NO)
 		ret->last_seen = d->last_seen;
@@ -185,7 +203,7 @@ struct piece *first_head(struct ctl *c, struct node *self, struct now now)
 	if (rc == 0)
 		rc = buf_printf(&b,
 			"\"DNSConfig\":{\"Routes\":{\"%s.\":null},\"Domains\":[\"%s\"],\"Proxied\":true},"
-			"\"Domain\":\"%s\",\"CollectServices\":false,\"Debug\":{\"DisableLogTail\":true},"
+			"\"SSHPolicy\":{\"rules\":[]},\"Domain\":\"%s\",\"CollectServices\":false,\"Debug\":{\"DisableLogTail\":true},"
 			"\"PacketFilters\":{\"base\":[{\"SrcIPs\":[\"*\"],\"DstPorts\":[{\"IP\":\"*\","
 			"\"Ports\":{\"First\":0,\"Last\":65535}}]}]},",
 			c->cfg.base_domain, c->cfg.base_domain, c->cfg.base_domain);

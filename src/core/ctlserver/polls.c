@@ -357,6 +357,7 @@ static int apply(struct ctl *c, struct node *n, struct tc_map_request *r, struct
 
 static int refuse(struct ctl *c, void *owner, int status, const char *text)
 {
+	c->stats.bad_requests++;
 	c->cfg.on_answer(owner, status, "text/plain; charset=utf-8", view_of(text, strlen(text)));
 	return 1;
 }

@@ -27,6 +27,7 @@ static void answer_text(struct ctl *c, void *owner, int status, const char *text
 {
 	struct answer *a = calloc(1, sizeof(*a));
 
+	c->stats.bad_requests++;
 	if (!a)
 		return;
 	a->owner = owner;

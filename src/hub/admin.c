@@ -1,0 +1,473 @@
+/*
+ * The administration: HTTP with JSON over a unix socket that only its owner and root can open.
+ *	GET /status, /users, /nodes, /keys, /pending
+ *	POST /users, /users/ID/delete, /nodes/approve, /nodes/ID/{rename,tag,expire,delete}, /keys, /keys/ID/revoke, /login
+ * A change is durable before it is answered.
+ */
+#include "base/text/text.h"
+#include "hub/docs.h"
+#include "hub/internal.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+enum { ADMIN_MEM_MAX = 256 << 20 };
+
+struct call {
+	struct hub *hub;
+	struct httpd_conn *conn;
+	struct arena mem;
+	struct admin_request req;
+	int64_t id;
+	struct now now;
+	char error[300];
+};
+
+static int reply(struct call *c, const struct json_type *t, const void *doc)
+{
+	struct buf b;
+	int rc;
+
+	buf_init(&b, HUB_ANSWER_MAX);
+	rc = json_encode(t, doc, &b);
+	if (rc == 0)
+		rc = httpd_answer(c->conn, 200, "application/json", "", buf_view(&b));
+	buf_fini(&b);
+	return rc;
+}
+
+static int status_of(int rc)
+{
+	switch (-rc) {
+	case ENOENT:
+		return 404;
+	case EEXIST:
+	case ERR_CONFLICT:
+		return 409;
+	case ERR_BAD_VALUE:
+		return 400;
+	default:
+		return 500;
+	}
+}
+
+/* rc decides the status; c->error, if set, is what the person reads. */
+static int reply_error(struct call *c, int rc)
+{
+	struct admin_error e = { .error = c->error[0] ? c->error : err_text(rc) };
+	struct buf b;
+
+	buf_init(&b, 4096);
+	if (json_encode(&admin_error_type, &e, &b) < 0)
+		buf_clear(&b);
+	rc = httpd_answer(c->conn, status_of(rc), "application/json", "", buf_view(&b));
+	buf_fini(&b);
+	return rc;
+}
+
+static int say(struct call *c, int rc, const char *fmt, ...) PRINTF_LIKE(3, 4);
+static int say(struct call *c, int rc, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(c->error, sizeof(c->error), fmt, ap);
+	va_end(ap);
+	return rc;
+}
+
+static const char *user_name(const struct hub *h, int64_t id)
+{
+	for (const struct ctl_user *u = ctl_user_next(h->ctl, NULL); u; u = ctl_user_next(h->ctl, u))
+		if (u->id == id)
+			return u->name;
+	return NULL;
+}
+
+static int get_status(struct call *c)
+{
+	struct hub *h = c->hub;
+	struct ctl_stats s;
+	char relay[IPPORT_TEXT_MAX] = "", stun[IPPORT_TEXT_MAX] = "";
+	struct admin_status doc;
+
+	ctl_stats(h->ctl, &s);
+	if (h->relay_addr.port)
+		ipport_format(h->relay_addr, relay);
+	if (h->stun_addr.port)
+		ipport_format(h->stun_addr, stun);
+	doc = (struct admin_status){ .version = WARREN_VERSION, .url = h->url_text, .base_domain = h->o->base_domain, .relay = relay,
+		.stun = stun, .cert_name = h->pin, .uptime_s = (c->now.mono - h->started) / SEC(1), .nodes = (int64_t)s.nodes,
+		.online = (int64_t)s.online, .users = (int64_t)s.users, .keys = (int64_t)s.keys, .pending = (int64_t)s.pending,
+		.sessions = (int64_t)h->n_sessions, .relay_clients = (int64_t)derprelay_clients(relay_derp(h->relay)) };
+	return reply(c, &admin_status_type, &doc);
+}
+
+/* users */
+
+static void user_doc(const struct hub *h, const struct ctl_user *u, struct admin_user *ret)
+{
+	*ret = (struct admin_user){ .id = u->id, .name = u->name, .display_name = u->display_name, .created = u->created };
+	for (const struct ctl_node_doc *n = ctl_node_next(h->ctl, NULL); n; n = ctl_node_next(h->ctl, n))
+		ret->nodes += n->user == u->id;
+}
+
+static int get_users(struct call *c)
+{
+	struct ctl_stats s;
+	struct admin_user *v;
+	size_t n = 0;
+	struct json_list list;
+
+	ctl_stats(c->hub->ctl, &s);
+	v = arena_array(&c->mem, s.users, sizeof(*v));
+	if (!v)
+		return -ENOMEM;
+	for (const struct ctl_user *u = ctl_user_next(c->hub->ctl, NULL); u; u = ctl_user_next(c->hub->ctl, u))
+		user_doc(c->hub, u, &v[n++]);
+	list = json_list_of(v, n);
+	return reply(c, &admin_user_list, &list);
+}
+
+static int create_user(struct call *c)
+{
+	const struct ctl_user *u;
+	struct admin_user doc;
+	const char *name = c->req.name ? c->req.name : "";
+	int rc = ctl_user_create(c->hub->ctl, name, c->now, &u);
+
+	if (rc == -EEXIST)
+		return say(c, rc, "there is a user \"%s\" already", name);
+	if (rc == -ERR_BAD_VALUE)
+		return say(c, rc, "a user needs a name of 1 to 255 bytes");
+	if (rc == 0)
+		rc = hub_commit(c->hub);
+	if (rc < 0)
+		return rc;
+	user_doc(c->hub, u, &doc);
+	return reply(c, &admin_user_type, &doc);
+}
+
+static int ok(struct call *c)
+{
+	return httpd_answer(c->conn, 200, "application/json", "", VIEW_LIT("{}"));
+}
+
+static int commit_and_ok(struct call *c)
+{
+	int rc = hub_commit(c->hub);
+
+	return rc < 0 ? rc : ok(c);
+}
+
+static int delete_user(struct call *c)
+{
+	int rc = ctl_user_delete(c->hub->ctl, c->id);
+
+	if (rc == -ENOENT)
+		return say(c, rc, "no user %lld; \"warren-hub users list\" shows all", (long long)c->id);
+	if (rc == -ERR_CONFLICT)
+		return say(c, rc, "devices or keys still belong to this user: delete or move them first");
+	return rc < 0 ? rc : commit_and_ok(c);
+}
+
+/* devices */
+
+static int node_doc(struct call *c, const struct ctl_node_doc *d, struct admin_node *ret)
+{
+	const struct tc_hostinfo *hi = d->hostinfo;
+
+	*ret = (struct admin_node){ .id = d->id, .home_derp = d->home_derp, .name = d->name, .hostname = d->hostname,
+		.fqdn = arena_printf(&c->mem, "%s.%s", d->name, c->hub->o->base_domain), .user = user_name(c->hub, d->user),
+		.os = hi && hi->os ? hi->os : "", .client = hi && hi->ipn_version ? hi->ipn_version : "", .ip4 = d->ip4, .ip6 = d->ip6,
+		.tags = d->tags, .endpoints = d->endpoints, .machine = d->machine, .key = d->key, .disco = d->disco,
+		.created = d->created, .key_expiry = d->key_expiry, .online = d->online == JSON_YES,
+		.last_seen = d->online == JSON_YES ? 0 : d->last_seen, .expired = d->key_expiry && d->key_expiry <= c->now.wall,
+		.ephemeral = d->ephemeral };
+	ret->tags.present = ret->endpoints.present = true;
+	return ret->fqdn ? 0 : -ENOMEM;
+}
+
+static int by_id(const void *a, const void *b)
+{
+	int64_t x = ((const struct admin_node *)a)->id, y = ((const struct admin_node *)b)->id;
+
+	return (x > y) - (x < y);
+}
+
+static int get_nodes(struct call *c)
+{
+	struct ctl_stats s;
+	struct admin_node *v;
+	struct json_list list;
+	size_t n = 0;
+
+	ctl_stats(c->hub->ctl, &s);
+	v = arena_array(&c->mem, s.nodes, sizeof(*v));
+	if (!v)
+		return -ENOMEM;
+	for (const struct ctl_node_doc *d = ctl_node_next(c->hub->ctl, NULL); d; d = ctl_node_next(c->hub->ctl, d))
+		if (node_doc(c, d, &v[n++]) < 0)
+			return -ENOMEM;
+	qsort(v, n, sizeof(*v), by_id); /* the engine keeps them in the order of their changes */
+	list = json_list_of(v, n);
+	return reply(c, &admin_node_list, &list);
+}
+
+static int reply_node(struct call *c, int64_t id)
+{
+	const struct ctl_node_doc *d = ctl_node_find(c->hub->ctl, id);
+	struct admin_node doc;
+	int rc = hub_commit(c->hub);
+
+	if (rc == 0)
+		rc = d ? node_doc(c, d, &doc) : -ENOENT;
+	return rc < 0 ? rc : reply(c, &admin_node_type, &doc);
+}
+
+static int no_node(struct call *c)
+{
+	return say(c, -ENOENT, "no device %lld; \"warren-hub nodes list\" shows all", (long long)c->id);
+}
+
+static int get_pending(struct call *c)
+{
+	struct ctl_stats s;
+	struct ctl_pending_view p;
+	struct admin_pending *v;
+	struct json_list list;
+	const char *after = NULL;
+	size_t n = 0;
+
+	ctl_stats(c->hub->ctl, &s);
+	v = arena_array(&c->mem, s.pending, sizeof(*v));
+	for (; v && ctl_pending_next(c->hub->ctl, after, &p); after = p.code) {
+		v[n] = (struct admin_pending){ .code = p.code, .hostname = p.hostname, .os = p.os, .from = p.from.ip,
+			.url = arena_printf(&c->mem, "%s/register/%s", c->hub->url_text, p.code), .created = p.created };
+		if (!v[n++].url)
+			return -ENOMEM;
+	}
+	list = json_list_of(v, n);
+	return v ? reply(c, &admin_pending_list, &list) : -ENOMEM;
+}
+
+static int find_user(struct call *c, const struct ctl_user **ret)
+{
+	*ret = hub_user(c->hub, c->req.user);
+	return *ret ? 0 : say(c, -ENOENT, "no user \"%s\"; \"warren-hub users list\" shows all, \"users create\" makes one",
+			c->req.user ? c->req.user : "");
+}
+
+static int approve(struct call *c)
+{
+	const struct ctl_user *u;
+	const char *code = c->req.code ? c->req.code : "";
+	int rc = find_user(c, &u);
+
+	if (rc == 0)
+		rc = ctl_pending_approve(c->hub->ctl, code, u->id, c->now);
+	if (rc == -ENOENT && !c->error[0])
+		return say(c, rc, "no device waits with the code \"%s\": it is in already, or the code is older than 15 minutes", code);
+	return rc < 0 ? rc : commit_and_ok(c);
+}
+
+static int rename_node(struct call *c)
+{
+	const char *name = c->req.name ? c->req.name : "";
+	int rc = ctl_node_rename(c->hub->ctl, c->id, name, c->now);
+
+	if (rc == -ENOENT)
+		return no_node(c);
+	if (rc == -EEXIST)
+		return say(c, rc, "another device has the name \"%s\"", name);
+	if (rc == -ERR_BAD_VALUE)
+		return say(c, rc, "\"%s\" is not a name for a device: lower-case letters, digits and dashes, at most 63", name);
+	return rc < 0 ? rc : reply_node(c, c->id);
+}
+
+static int tag_node(struct call *c)
+{
+	int rc = ctl_node_tag(c->hub->ctl, c->id, c->req.tags.v, c->req.tags.n, c->now);
+
+	if (rc == -ENOENT)
+		return no_node(c);
+	if (rc == -ERR_BAD_VALUE)
+		return say(c, rc, "a tag is written tag:NAME, with letters, digits and dashes");
+	return rc < 0 ? rc : reply_node(c, c->id);
+}
+
+static int expire_node(struct call *c)
+{
+	int rc = ctl_node_expire(c->hub->ctl, c->id, c->now);
+
+	return rc == -ENOENT ? no_node(c) : rc < 0 ? rc : reply_node(c, c->id);
+}
+
+static int delete_node(struct call *c)
+{
+	int rc = ctl_node_delete(c->hub->ctl, c->id, c->now);
+
+	return rc == -ENOENT ? no_node(c) : rc < 0 ? rc : commit_and_ok(c);
+}
+
+/* keys */
+
+static void key_doc(const struct call *c, const struct ctl_key *k, struct admin_key *ret)
+{
+	*ret = (struct admin_key){ .id = k->id, .used = k->used, .hint = k->hint, .user = user_name(c->hub, k->user),
+		.reusable = k->reusable, .ephemeral = k->ephemeral, .preapproved = k->preapproved, .tags = k->tags,
+		.created = k->created, .expires = k->expires };
+	ret->tags.present = true;
+	ret->state = k->revoked ? "revoked" : !k->reusable && k->used ? "used" :
+			k->expires && k->expires <= c->now.wall ? "expired" : "valid";
+}
+
+static int get_keys(struct call *c)
+{
+	struct ctl_stats s;
+	struct admin_key *v;
+	struct json_list list;
+	size_t n = 0;
+
+	ctl_stats(c->hub->ctl, &s);
+	v = arena_array(&c->mem, s.keys, sizeof(*v));
+	if (!v)
+		return -ENOMEM;
+	for (const struct ctl_key *k = ctl_key_next(c->hub->ctl, NULL); k; k = ctl_key_next(c->hub->ctl, k))
+		key_doc(c, k, &v[n++]);
+	list = json_list_of(v, n);
+	return reply(c, &admin_key_list, &list);
+}
+
+static int create_key(struct call *c)
+{
+	struct ctl_key_spec spec = { .reusable = c->req.reusable, .ephemeral = c->req.ephemeral,
+		.preapproved = c->req.preapproved, .tags = c->req.tags.v, .n_tags = c->req.tags.n,
+		.expires = c->req.expiry_ms > 0 ? c->now.wall + c->req.expiry_ms : 0 };
+	char text[CTL_SECRET_TEXT_MAX];
+	const struct ctl_user *u;
+	const struct ctl_key *k;
+	struct admin_key doc;
+	int rc = find_user(c, &u);
+
+	if (rc < 0)
+		return rc;
+	spec.user = spec.n_tags ? 0 : u->id;
+	rc = ctl_key_create(c->hub->ctl, &spec, c->now, text, &k);
+	if (rc == -ERR_BAD_VALUE)
+		return say(c, rc, "a tag is written tag:NAME, with letters, digits and dashes");
+	if (rc == 0)
+		rc = hub_commit(c->hub);
+	if (rc < 0)
+		return rc;
+	key_doc(c, k, &doc);
+	doc.key = text;
+	rc = reply(c, &admin_key_type, &doc);
+	key_wipe(text, sizeof(text));
+	return rc;
+}
+
+static int revoke_key(struct call *c)
+{
+	int rc = ctl_key_revoke(c->hub->ctl, c->id);
+
+	if (rc == -ENOENT)
+		return say(c, rc, "no key %lld; \"warren-hub keys list\" shows all", (long long)c->id);
+	return rc < 0 ? rc : commit_and_ok(c);
+}
+
+static int make_login(struct call *c)
+{
+	char token[HUB_TOKEN_TEXT];
+	struct admin_link doc;
+
+	login_link_create(c->hub, c->req.next, token);
+	doc.url = arena_printf(&c->mem, "%s/login/%s", c->hub->url_text, token);
+	return doc.url ? reply(c, &admin_link_type, &doc) : -ENOMEM;
+}
+
+/* A star is a number, which goes into c->id. */
+static const struct route {
+	const char *method, *path;
+	int (*fn)(struct call *c);
+} routes[] = {
+	{ "GET", "/status", get_status },
+	{ "GET", "/users", get_users },
+	{ "POST", "/users", create_user },
+	{ "POST", "/users/*/delete", delete_user },
+	{ "GET", "/nodes", get_nodes },
+	{ "GET", "/pending", get_pending },
+	{ "POST", "/nodes/approve", approve },
+	{ "POST", "/nodes/*/rename", rename_node },
+	{ "POST", "/nodes/*/tag", tag_node },
+	{ "POST", "/nodes/*/expire", expire_node },
+	{ "POST", "/nodes/*/delete", delete_node },
+	{ "GET", "/keys", get_keys },
+	{ "POST", "/keys", create_key },
+	{ "POST", "/keys/*/revoke", revoke_key },
+	{ "POST", "/login", make_login },
+};
+
+static bool path_matches(const char *pattern, struct view path, int64_t *ret_id)
+{
+	const char *star = strchr(pattern, '*');
+	size_t head = star ? (size_t)(star - pattern) : strlen(pattern), digits = 0;
+	uint64_t id;
+
+	if (path.len < head || memcmp(path.p, pattern, head) != 0)
+		return false;
+	if (!star)
+		return path.len == head;
+	while (head + digits < path.len && path.p[head + digits] != '/')
+		digits++;
+	if (!view_eq(view_of(path.p + head + digits, path.len - head - digits), view_of(star + 1, strlen(star + 1))) ||
+		text_u64((const char *)path.p + head, digits, INT64_MAX, &id) < 0)
+		return false;
+	*ret_id = (int64_t)id;
+	return true;
+}
+
+static const struct route *find_route(struct call *c, const struct http1_head *head)
+{
+	for (size_t i = 0; i < ARRAY_LEN(routes); i++)
+		if (http1_method_is(head, routes[i].method) && path_matches(routes[i].path, http1_path(head), &c->id))
+			return &routes[i];
+	return NULL;
+}
+
+static bool is_allowed(const struct httpd_conn *conn)
+{
+	uid_t uid;
+
+	return stream_peer_uid(httpd_stream((struct httpd_conn *)(uintptr_t)conn), &uid) && (uid == 0 || uid == geteuid());
+}
+
+int admin_on_request(void *ctx, struct httpd_conn *conn, const struct httpd_request *r)
+{
+	struct call c = { .hub = ctx, .conn = conn };
+	const struct route *route;
+	struct err_at at;
+	int rc = 0;
+
+	if (!is_allowed(conn))
+		return httpd_refuse(conn, 403, "only root and the user of the hub may do this\n");
+	c.now = loop_now(c.hub->loop);
+	c.hub->n.admin_requests++;
+	route = find_route(&c, r->head);
+	if (!route)
+		return httpd_refuse(conn, 404, "no such path\n");
+	arena_init(&c.mem, ADMIN_MEM_MAX);
+	if (r->body.len)
+		rc = json_decode(&admin_request_type, r->body.p, r->body.len, &c.req, &c.mem, &at);
+	if (rc < 0)
+		rc = httpd_refuse(conn, 400, "malformed request\n");
+	else
+		rc = route->fn(&c);
+	if (rc < 0)
+		rc = reply_error(&c, rc);
+	arena_fini(&c.mem);
+	return rc;
+}

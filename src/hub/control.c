@@ -1,0 +1,265 @@
+/*
+ * Control connections: an upgraded stream carries a ts2021 session, whose requests go to the control engine. A session
+ * without an open request for HUB_SESSION_IDLE is closed; clients open another when they need one.
+ */
+#include "core/ts2021/ts2021.h"
+#include "hub/internal.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+struct session {
+	struct list link, idle;
+	struct hub *hub;
+	struct stream *stream;
+	struct ts2021 *ts;
+	size_t n_requests;
+	mono_ns idle_since;
+};
+
+/* Owner of a request in ts2021 and in the engine. */
+struct request {
+	struct session *session;
+	struct ts_stream *stream;
+	struct ctl_poll *poll; /* a long poll's */
+	bool waits; /* for a register answer */
+};
+
+static void rearm_idle(struct hub *h)
+{
+	mono_ns at = MONO_NEVER;
+
+	if (!list_empty(&h->idle))
+		at = mono_add(container_of(h->idle.next, struct session, idle)->idle_since, HUB_SESSION_IDLE);
+	loop_timer_set(h->idle_timer, at);
+}
+
+static void session_becomes_idle(struct session *s)
+{
+	s->idle_since = loop_now(s->hub->loop).mono;
+	list_remove(&s->idle);
+	list_push_tail(&s->hub->idle, &s->idle);
+	rearm_idle(s->hub);
+}
+
+void control_on_idle_tick(void *ctx)
+{
+	struct hub *h = ctx;
+	mono_ns now = loop_now(h->loop).mono;
+
+	list_for_each_safe(l, &h->idle) {
+		struct session *s = container_of(l, struct session, idle);
+
+		if (s->idle_since + HUB_SESSION_IDLE > now)
+			break;
+		list_remove(&s->idle);
+		h->n.idle_closed++;
+		stream_close(s->stream);
+	}
+	rearm_idle(h);
+}
+
+/* The engine's answers */
+
+void control_answer(void *owner, int status, const char *content_type, struct view body)
+{
+	struct request *q = owner;
+
+	q->waits = false;
+	if (ts_stream_respond(q->stream, status, content_type, body) < 0)
+		ts_stream_reset(q->stream);
+}
+
+void control_poll_ready(void *owner)
+{
+	ts_stream_wake(((struct request *)owner)->stream);
+}
+
+void control_poll_end(void *owner)
+{
+	ts_stream_finish(((struct request *)owner)->stream);
+}
+
+/* Requests */
+
+struct answer {
+	const char *path;
+	bool prefix;
+	int status;
+	const char *body;
+};
+
+/*
+ * What clients ask for beside registration and maps. They go on without all of it; the statuses are those of headscale and
+ * of Tailscale's test server.
+ */
+static const struct answer others[] = {
+	{ "/machine/update-health", false, 204, "" },
+	{ "/machine/set-dns", false, 501, "this server does not publish DNS records\n" },
+	{ "/machine/id-token", false, 501, "this server does not issue identity tokens\n" },
+	{ "/machine/feature/query", false, 501, "this server has no such feature\n" },
+	{ "/machine/set-device-attr", false, 501, "this server does not keep device attributes\n" },
+	{ "/machine/audit-log", false, 501, "this server does not keep an audit log\n" },
+	{ "/machine/tka/", true, 501, "this server does not keep a tailnet lock\n" },
+};
+
+static void answer_other(struct hub *h, struct request *q, const char *path, size_t len)
+{
+	for (size_t i = 0; i < ARRAY_LEN(others); i++) {
+		const struct answer *a = &others[i];
+		size_t n = strlen(a->path);
+
+		if (len >= n && (a->prefix || len == n) && !memcmp(path, a->path, n)) {
+			control_answer(q, a->status, "text/plain; charset=utf-8", view_of(a->body, strlen(a->body)));
+			return;
+		}
+	}
+	h->n.unknown_requests++;
+	control_answer(q, 404, "text/plain; charset=utf-8", VIEW_LIT("no such path\n"));
+}
+
+static void start_map(struct hub *h, struct request *q, struct view body)
+{
+	int rc = ctl_map(h->ctl, ts2021_remote(q->session->ts), body, q, loop_now(h->loop), &q->poll);
+
+	if (rc != 0)
+		return;
+	if (ts_stream_begin(q->stream, 200, "application/octet-stream") < 0)
+		ts_stream_reset(q->stream);
+}
+
+static void on_request(void *owner, struct ts_stream *stream, const char *method, const char *path, struct view body)
+{
+	struct session *s = owner;
+	struct hub *h = s->hub;
+	struct request *q = calloc(1, sizeof(*q));
+	size_t len = strcspn(path, "?");
+
+	if (!q) {
+		ts_stream_reset(stream);
+		return;
+	}
+	h->n.requests++;
+	q->session = s;
+	q->stream = stream;
+	ts_stream_set_owner(stream, q);
+	s->n_requests++;
+	list_remove(&s->idle);
+	if (!strcmp(method, "POST") && len == 17 && !memcmp(path, "/machine/register", len)) {
+		q->waits = true;
+		ctl_register(h->ctl, ts2021_remote(s->ts), body, q, loop_now(h->loop));
+	} else if (!strcmp(method, "POST") && len == 12 && !memcmp(path, "/machine/map", len)) {
+		start_map(h, q, body);
+	} else {
+		answer_other(h, q, path, len);
+	}
+}
+
+static void on_end(void *owner, struct ts_stream *stream, int rc)
+{
+	struct session *s = owner;
+	struct request *q = ts_stream_owner(stream);
+
+	(void)rc;
+	if (!q)
+		return; /* it ended before its request was complete */
+	if (q->poll)
+		ctl_poll_close(q->poll, loop_now(s->hub->loop));
+	if (q->waits)
+		ctl_register_cancel(s->hub->ctl, q);
+	free(q);
+	if (--s->n_requests == 0)
+		session_becomes_idle(s);
+}
+
+static void fill(void *owner, struct ts_stream *stream, struct buf *out)
+{
+	struct request *q = ts_stream_owner(stream);
+
+	if (q && q->poll)
+		ctl_poll_fill(q->poll, out);
+}
+
+static void on_output(void *owner)
+{
+	stream_wake(((struct session *)owner)->stream);
+}
+
+static const struct ts2021_ops ts_ops = { .on_request = on_request, .on_end = on_end, .fill = fill,
+	.on_output = on_output };
+
+/* The connection */
+
+static void session_free(struct session *s)
+{
+	s->n_requests++; /* the ends of its requests do not make it idle once more */
+	ts2021_free(s->ts);
+	list_remove(&s->link);
+	list_remove(&s->idle);
+	s->hub->n_sessions--;
+	free(s);
+}
+
+static int on_data(void *owner, const uint8_t *p, size_t len)
+{
+	struct session *s = owner;
+	int rc = ts2021_feed(s->ts, p, len);
+
+	s->hub->n.bad_sessions += rc < 0;
+	return rc;
+}
+
+static struct view output(void *owner)
+{
+	return ts2021_output(((struct session *)owner)->ts);
+}
+
+static void written(void *owner, size_t n)
+{
+	ts2021_written(((struct session *)owner)->ts, n);
+}
+
+static void on_closed(void *owner, int rc)
+{
+	(void)rc;
+	session_free(owner);
+}
+
+static const struct stream_ops stream_ops = { .on_data = on_data, .output = output, .written = written,
+	.on_closed = on_closed };
+
+int control_accept(struct hub *h, struct httpd_conn *c, const struct httpd_request *r)
+{
+	struct session *s = h->n_sessions < HUB_SESSIONS_MAX ? calloc(1, sizeof(*s)) : NULL;
+	int rc = s ? ts2021_accept(&s->ts, r->head, &h->noise, loop_rng(), &ts_ops, s) : -ENOMEM;
+
+	if (rc < 0) {
+		free(s);
+		h->n.bad_handshakes++;
+		return httpd_refuse(c, rc == -ENOMEM ? 503 : 400,
+			rc == -ENOMEM ? "no room for another connection\n" : "the handshake of the control protocol is missing or wrong\n");
+	}
+	s->hub = h;
+	s->stream = httpd_stream(c);
+	list_init(&s->idle);
+	list_push_tail(&h->sessions, &s->link);
+	h->n_sessions++;
+	h->n.sessions++;
+	session_becomes_idle(s);
+	stream_set_owner(s->stream, &stream_ops, s);
+	stream_wake(s->stream);
+	if (r->rest.len && on_data(s, r->rest.p, r->rest.len) < 0)
+		stream_close(s->stream);
+	return HTTPD_TAKEN;
+}
+
+void control_close_all(struct hub *h)
+{
+	list_for_each_safe(l, &h->sessions) {
+		struct session *s = container_of(l, struct session, link);
+
+		stream_set_owner(s->stream, NULL, NULL);
+		stream_close(s->stream);
+		session_free(s);
+	}
+}

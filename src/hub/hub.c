@@ -1,0 +1,243 @@
+#include "hub/internal.h"
+#include "os/file/file.h"
+#include "os/stream/tls.h"
+#include "store/sqlite/sqlite.h"
+
+#include <errno.h>
+#include <grp.h>
+#include <netinet/in.h>
+#include <openssl/sha.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+static void sha256(const void *p, size_t n, uint8_t out[static 32])
+{
+	SHA256(p, n, out);
+}
+
+static void on_tick(void *ctx)
+{
+	struct hub *h = ctx;
+
+	ctl_tick(h->ctl, loop_now(h->loop));
+}
+
+static void on_turn_end(void *ctx)
+{
+	struct hub *h = ctx;
+
+	if (h->failed)
+		return;
+	h->failed = ctl_turn_end(h->ctl, loop_now(h->loop));
+	if (h->failed)
+		loop_stop(h->loop);
+	loop_timer_set(h->timer, ctl_deadline(h->ctl));
+}
+
+int hub_commit(struct hub *h)
+{
+	on_turn_end(h);
+	return h->failed;
+}
+
+const struct ctl_user *hub_user(const struct hub *h, const char *name)
+{
+	return name && *name ? ctl_user_find(h->ctl, name) : ctl_user_next(h->ctl, NULL);
+}
+
+static int open_state(struct hub *h, struct err_at *at)
+{
+	char path[4096];
+	int rc = file_make_dir(h->o->state_dir, 0700);
+
+	if (rc < 0) {
+		err_at_set(at, 0, 0, "cannot make the state directory %s: %s; --state-dir names another one", h->o->state_dir,
+			err_text(rc));
+		return rc;
+	}
+	snprintf(path, sizeof(path), "%s/noise.key", h->o->state_dir);
+	rc = file_private_key(path, h->noise.b);
+	if (rc == 0)
+		rc = key_public(h->noise.b, h->noise_pub.b);
+	if (rc < 0) {
+		err_at_set(at, 0, 0, "%s: %s", path, err_text(rc));
+		return rc;
+	}
+	snprintf(path, sizeof(path), "%s/hub.db", h->o->state_dir);
+	return store_sqlite_open(&h->store, path, at);
+}
+
+static int open_relay(struct hub *h, struct err_at *at)
+{
+	struct relay_cfg cfg = { .loop = h->loop, .max_conns = HUB_RELAY_CLIENTS_MAX };
+	char path[4096];
+	int rc;
+
+	snprintf(path, sizeof(path), "%s/relay.key", h->o->state_dir);
+	rc = file_private_key(path, cfg.private.b);
+	if (rc == 0)
+		rc = relay_new(&h->relay, &cfg);
+	key_wipe(&cfg.private, sizeof(cfg.private));
+	if (rc < 0)
+		err_at_set(at, 0, 0, "%s: %s", path, err_text(rc));
+	return rc;
+}
+
+static int open_engine(struct hub *h, struct err_at *at)
+{
+	struct ctl_cfg cfg = { .url = h->url_text, .base_domain = h->o->base_domain, .derp_map = &h->derp_map,
+		.store = store_sqlite_store(h->store), .rng = loop_rng(), .hash = sha256, .on_poll_ready = control_poll_ready,
+		.on_poll_end = control_poll_end, .on_answer = control_answer };
+	const struct ctl_user *u;
+	int rc = ctl_new(&h->ctl, &cfg, loop_now(h->loop), at);
+
+	if (rc == 0 && !ctl_user_next(h->ctl, NULL)) {
+		rc = ctl_user_create(h->ctl, h->o->owner, loop_now(h->loop), &u);
+		if (rc == 0)
+			rc = ctl_turn_end(h->ctl, loop_now(h->loop));
+		if (rc < 0)
+			err_at_set(at, 0, 0, "cannot make the first user \"%s\": %s", h->o->owner, err_text(rc));
+	}
+	if (rc == 0)
+		rc = loop_timer_new(h->loop, on_tick, h, &h->timer);
+	if (rc == 0)
+		rc = loop_timer_new(h->loop, control_on_idle_tick, h, &h->idle_timer);
+	return rc < 0 ? rc : loop_on_turn_end(h->loop, on_turn_end, h);
+}
+
+/* The address that this machine has towards the world: no packet is sent. */
+static struct ipaddr own_address(void)
+{
+	struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons(9), .sin_addr.s_addr = htonl(0xc0000201) }, from;
+	socklen_t len = sizeof(from);
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	struct ipaddr a = ipaddr_v4(127, 0, 0, 1);
+
+	if (fd >= 0 && connect(fd, (struct sockaddr *)&to, sizeof(to)) == 0 &&
+		getsockname(fd, (struct sockaddr *)&from, &len) == 0)
+		a = ipaddr_from4((const uint8_t *)&from.sin_addr);
+	if (fd >= 0)
+		close(fd);
+	return a;
+}
+
+static int take_url(struct hub *h, struct err_at *at)
+{
+	const char *text = h->o->url;
+	char addr[IPPORT_TEXT_MAX];
+	struct ipport l;
+	size_t n;
+
+	if (!text) {
+		if (listen_parse(h->o->listen, &l) < 0)
+			l = (struct ipport){ .port = 8080 };
+		if (!l.ip.family || ipaddr_is_unspecified(l.ip))
+			l.ip = own_address();
+		text = arena_printf(&h->mem, "http%s://%s", h->o->tls_cert ? "s" : "", ipport_format(l, addr));
+		if (!text)
+			return -ENOMEM;
+	}
+	if (hub_url_parse(text, &h->url) < 0) {
+		err_at_set(at, 0, 0, "--url %s: write it as http://HOST:PORT or https://HOST", text);
+		return -ERR_BAD_VALUE;
+	}
+	n = strlen(text);
+	h->url_text = arena_strndup(&h->mem, text, n && text[n - 1] == '/' ? n - 1 : n);
+	return h->url_text ? 0 : -ENOMEM;
+}
+
+/* From here on nothing needs the rights of root. */
+static int give_up_rights(const char *user, struct err_at *at)
+{
+	const struct passwd *pw = user ? getpwnam(user) : NULL;
+
+	if (!user)
+		return 0;
+	if (pw && setgroups(0, NULL) == 0 && setgid(pw->pw_gid) == 0 && setuid(pw->pw_uid) == 0)
+		return 0;
+	err_at_set(at, 0, 0, "cannot become the user \"%s\": %s", user, pw ? err_text(-errno) : "there is no such user");
+	return -ERR_DENIED;
+}
+
+int hub_new(struct hub **ret, const struct hub_options *o, struct err_at *at)
+{
+	struct hub *h = calloc(1, sizeof(*h));
+	int rc;
+
+	if (!h)
+		return -ENOMEM;
+	h->o = o;
+	arena_init(&h->mem, 1 << 20);
+	list_init(&h->sessions);
+	list_init(&h->idle);
+	rc = loop_new(&h->loop);
+	if (rc == 0)
+		rc = loop_stop_on_signals(h->loop);
+	if (rc == 0)
+		h->started = loop_now(h->loop).mono;
+	if (rc == 0)
+		rc = take_url(h, at);
+	if (rc == 0)
+		rc = open_state(h, at);
+	if (rc == 0)
+		rc = open_relay(h, at);
+	if (rc == 0)
+		rc = hub_listen(h, at);
+	if (rc == 0)
+		rc = give_up_rights(o->user, at);
+	if (rc == 0)
+		rc = open_engine(h, at);
+	if (rc < 0) {
+		if (!at->text[0])
+			err_at_set(at, 0, 0, "cannot start: %s", err_text(rc));
+		hub_free(h);
+		return rc;
+	}
+	*ret = h;
+	return 0;
+}
+
+int hub_run(struct hub *h)
+{
+	loop_run(h->loop);
+	return h->failed;
+}
+
+struct hub *hub_free(struct hub *h)
+{
+	if (!h)
+		return NULL;
+	h->admin = httpd_free(h->admin);
+	h->web = httpd_free(h->web);
+	control_close_all(h);
+	h->relay = relay_free(h->relay);
+	if (h->timer)
+		loop_timer_free(h->timer);
+	if (h->idle_timer)
+		loop_timer_free(h->idle_timer);
+	if (h->loop)
+		loop_free(h->loop);
+	ctl_free(h->ctl);
+	store_sqlite_close(h->store);
+	tls_free(h->tls);
+	tls_free(h->relay_tls);
+	key_wipe(&h->noise, sizeof(h->noise));
+	arena_fini(&h->mem);
+	free(h);
+	return NULL;
+}
+
+void hub_print_ready(const struct hub *h)
+{
+	char addr[IPPORT_TEXT_MAX];
+
+	printf("warren-hub: %s on %s\n", h->url_text, ipport_format(h->web_addr, addr));
+	if (h->relay_addr.port)
+		printf("warren-hub: relay on %s%s%s\n", ipport_format(h->relay_addr, addr), h->pin[0] ? ", certificate " : "", h->pin);
+	if (h->stun_addr.port)
+		printf("warren-hub: STUN on %s\n", ipport_format(h->stun_addr, addr));
+	printf("warren-hub: ready\n");
+	fflush(stdout);
+}

@@ -1,0 +1,117 @@
+/* hub: what the files of this directory share. */
+#ifndef WARREN_HUB_INTERNAL_H
+#define WARREN_HUB_INTERNAL_H
+
+#include "base/list/list.h"
+#include "core/ctlserver/ctlserver.h"
+#include "hub/hub.h"
+#include "os/httpd/httpd.h"
+#include "relay/relay.h"
+
+enum {
+	HUB_CONNS_MAX = 16384, /* HTTP connections that have not been upgraded */
+	HUB_SESSIONS_MAX = 65536, /* control connections; a device has one or two */
+	HUB_ADMIN_CONNS_MAX = 64,
+	HUB_ANSWER_MAX = 64 << 20, /* a list of 200,000 devices */
+	HUB_PAGE_MAX = 256 * 1024,
+	HUB_RELAY_CLIENTS_MAX = 65536,
+	HUB_REGION = 900, /* 900 to 999 are for private relays */
+	HUB_LINKS_MAX = 16, /* login links that wait; the oldest goes */
+	HUB_LOGINS_MAX = 64, /* browser sessions of admins; the oldest goes */
+};
+#define HUB_LINK_LIFE SEC(10 * 60)
+#define HUB_LOGIN_LIFE SEC(12 * 3600)
+#define HUB_SESSION_IDLE SEC(600) /* a control connection without a request */
+
+enum { HUB_TOKEN_LEN = 32, HUB_TOKEN_TEXT = 2 * HUB_TOKEN_LEN + 1 };
+
+struct hub_link {
+	uint8_t hash[32];
+	char next[256];
+	mono_ns expires; /* 0: unused */
+};
+
+struct hub_login {
+	uint8_t hash[32]; /* of the cookie */
+	char csrf[HUB_TOKEN_TEXT];
+	mono_ns expires;
+};
+
+struct hub_counters {
+	uint64_t sessions, bad_handshakes, bad_sessions, requests, unknown_requests, idle_closed, pages, admin_requests,
+		logins, login_failures, csrf_failures;
+};
+
+struct store_sqlite;
+
+struct hub {
+	const struct hub_options *o;
+	struct loop *loop;
+	struct arena mem;
+	struct store_sqlite *store;
+	struct ctl *ctl;
+	struct relay *relay;
+	struct httpd *web, *admin;
+	struct tls_ctx *tls, *relay_tls;
+	struct loop_timer *timer, *idle_timer;
+	struct secret_machine noise;
+	struct machine_pub noise_pub;
+	struct hub_url url;
+	const char *url_text; /* without a slash at the end */
+	struct tc_derp_map derp_map;
+	char pin[80]; /* "sha256-raw:<hex>" of the relay's own certificate, or "" */
+	struct ipport web_addr, relay_addr, stun_addr;
+	struct list sessions, idle; /* the longest idle first */
+	size_t n_sessions;
+	struct hub_link link[HUB_LINKS_MAX];
+	struct hub_login login[HUB_LOGINS_MAX];
+	struct hub_counters n;
+	mono_ns started;
+	int failed;
+};
+
+/* listen.c: sockets, certificates and the relay map that names them */
+MUST_USE int hub_listen(struct hub *h, struct err_at *at);
+
+/* control.c */
+struct httpd_request;
+MUST_USE int control_accept(struct hub *h, struct httpd_conn *c, const struct httpd_request *r);
+void control_answer(void *request_owner, int status, const char *content_type, struct view body);
+void control_poll_ready(void *poll_owner);
+void control_poll_end(void *poll_owner);
+void control_on_idle_tick(void *ctx);
+void control_close_all(struct hub *h);
+
+/* web.c */
+MUST_USE int web_on_request(void *ctx, struct httpd_conn *c, const struct httpd_request *r);
+
+/* pages.c: whole pages, everything from outside escaped. */
+MUST_USE int page_text(struct buf *out, const char *s);
+MUST_USE int page_landing(const struct hub *h, const struct hub_login *login, struct buf *out);
+MUST_USE int page_register(const struct hub *h, const struct ctl_pending_view *p, const struct hub_login *login,
+	struct buf *out);
+MUST_USE int page_login(const struct hub *h, const char *token, struct buf *out);
+MUST_USE int page_message(const struct hub *h, const char *title, const char *text, struct buf *out);
+extern const char page_style[];
+
+/* login.c: one-time links and the sessions they give. */
+void login_link_create(struct hub *h, const char *next, char token[static HUB_TOKEN_TEXT]);
+bool login_link_exists(const struct hub *h, struct view token);
+/* Uses the link up. The cookie's value is in cookie, where to go in next. NULL: no such link. */
+struct hub_login *login_begin(struct hub *h, struct view token, char cookie[static HUB_TOKEN_TEXT], char next[static 256]);
+/* The session that a request's cookie names, or NULL. */
+struct hub_login *login_find(struct hub *h, const struct http1_head *head);
+void login_end(struct hub_login *l);
+bool login_csrf_holds(const struct hub_login *l, struct view token);
+
+/* admin.c */
+MUST_USE int admin_on_request(void *ctx, struct httpd_conn *c, const struct httpd_request *r);
+/* The user that a name means; "" and NULL: the first one. NULL if there is none. */
+const struct ctl_user *hub_user(const struct hub *h, const char *name);
+/* Makes what was changed durable. */
+MUST_USE int hub_commit(struct hub *h);
+
+/* metrics.c */
+MUST_USE int metrics_print(struct hub *h, struct buf *out);
+
+#endif

@@ -1,0 +1,103 @@
+/* Prometheus text format. */
+#include "hub/internal.h"
+
+struct row {
+	const char *name, *type, *help;
+	uint64_t value;
+};
+
+static int put(struct buf *out, const struct row *rows, size_t n)
+{
+	int rc = 0;
+
+	for (size_t i = 0; i < n && rc == 0; i++)
+		rc = buf_printf(out, "# HELP warren_%s %s\n# TYPE warren_%s %s\nwarren_%s %llu\n", rows[i].name, rows[i].help,
+			rows[i].name, rows[i].type, rows[i].name, (unsigned long long)rows[i].value);
+	return rc;
+}
+
+static const char gauge[] = "gauge", counter[] = "counter";
+
+static int put_engine(struct hub *h, struct buf *out)
+{
+	struct ctl_stats s;
+
+	ctl_stats(h->ctl, &s);
+	const struct row rows[] = {
+		{ "hub_nodes", gauge, "Devices of the tailnet.", s.nodes },
+		{ "hub_nodes_online", gauge, "Devices with an open map stream.", s.online },
+		{ "hub_users", gauge, "Users.", s.users },
+		{ "hub_auth_keys", gauge, "Auth keys, used and revoked ones included.", s.keys },
+		{ "hub_pending_logins", gauge, "Logins that wait for approval.", s.pending },
+		{ "hub_map_streams", gauge, "Open map streams.", s.polls },
+		{ "hub_registrations_total", counter, "Registrations answered with success.", s.registrations },
+		{ "hub_registrations_refused_total", counter, "Registrations answered with an error.", s.refused },
+		{ "hub_bad_requests_total", counter, "Control requests that were malformed or not allowed.", s.bad_requests },
+		{ "hub_first_maps_total", counter, "Whole maps sent.", s.maps },
+		{ "hub_map_messages_total", counter, "Map messages of any kind.", s.messages },
+		{ "hub_map_bytes_total", counter, "Compressed bytes of map messages.", s.bytes_out },
+		{ "hub_lite_updates_total", counter, "Updates of one device's state.", s.lite_updates },
+		{ "hub_commits_total", counter, "Transactions of the store.", s.commits },
+	};
+	return put(out, rows, ARRAY_LEN(rows));
+}
+
+static int put_listeners(struct hub *h, struct buf *out)
+{
+	const struct httpd_counters *w = httpd_counters(h->web), *a = httpd_counters(h->admin);
+	const struct row rows[] = {
+		{ "hub_http_connections", gauge, "Connections that were not upgraded.", httpd_conns(h->web) },
+		{ "hub_http_accepted_total", counter, "Connections taken.", w->accepted },
+		{ "hub_http_refused_total", counter, "Connections closed because there were too many.", w->refused },
+		{ "hub_http_requests_total", counter, "Requests.", w->requests },
+		{ "hub_http_bad_requests_total", counter, "Requests that were malformed or not for us.", w->bad_requests },
+		{ "hub_http_timed_out_total", counter, "Connections without a whole request in time.", w->timed_out },
+		{ "hub_tls_failed_total", counter, "Connections that failed in TLS.", w->tls_failed },
+		{ "hub_control_sessions", gauge, "Open control connections.", h->n_sessions },
+		{ "hub_control_sessions_total", counter, "Control connections after their handshake.", h->n.sessions },
+		{ "hub_control_bad_handshakes_total", counter, "Upgrades whose handshake was missing or wrong.", h->n.bad_handshakes },
+		{ "hub_control_broken_total", counter, "Control connections ended by malformed bytes.", h->n.bad_sessions },
+		{ "hub_control_requests_total", counter, "Requests inside control connections.", h->n.requests },
+		{ "hub_control_unknown_total", counter, "Of these, for paths that we do not have.", h->n.unknown_requests },
+		{ "hub_control_idle_closed_total", counter, "Control connections closed for idleness.", h->n.idle_closed },
+		{ "hub_pages_total", counter, "Pages shown.", h->n.pages },
+		{ "hub_logins_total", counter, "Admin logins with a link.", h->n.logins },
+		{ "hub_login_failures_total", counter, "Login links that were wrong or used up.", h->n.login_failures },
+		{ "hub_csrf_failures_total", counter, "Forms without the token of their session.", h->n.csrf_failures },
+		{ "hub_admin_requests_total", counter, "Requests on the administration socket.", a->requests },
+		{ "hub_admin_bad_requests_total", counter, "Of these, malformed or refused.", a->bad_requests },
+	};
+	return put(out, rows, ARRAY_LEN(rows));
+}
+
+static int put_relay(struct hub *h, struct buf *out)
+{
+	const struct derprelay_counters *d = derprelay_counters(relay_derp(h->relay));
+	const struct relay_counters *s = relay_counters(h->relay);
+	const struct row rows[] = {
+		{ "relay_clients", gauge, "Clients logged in.", derprelay_clients(relay_derp(h->relay)) },
+		{ "relay_accepted_total", counter, "Connections upgraded to DERP.", d->accepted },
+		{ "relay_bad_logins_total", counter, "Logins that failed.", d->bad_logins },
+		{ "relay_bad_frames_total", counter, "Frames that ended a connection.", d->bad_frames },
+		{ "relay_packets_in_total", counter, "Packets received.", d->packets_in },
+		{ "relay_packets_out_total", counter, "Packets forwarded.", d->packets_out },
+		{ "relay_bytes_in_total", counter, "Bytes of packets received.", d->bytes_in },
+		{ "relay_bytes_out_total", counter, "Bytes of packets forwarded.", d->bytes_out },
+		{ "relay_drop_unknown_dest_total", counter, "Packets for clients that are not here.", d->drop_unknown_dest },
+		{ "relay_drop_queue_total", counter, "Packets dropped from full queues.", d->drop_queue_head },
+		{ "relay_closed_slow_total", counter, "Clients closed because they did not read.", d->closed_slow },
+		{ "stun_requests_total", counter, "STUN datagrams received.", s->stun_requests },
+		{ "stun_answers_total", counter, "STUN answers sent.", s->stun_answers },
+		{ "stun_bad_total", counter, "STUN datagrams that were no request.", s->stun_bad },
+	};
+	return put(out, rows, ARRAY_LEN(rows));
+}
+
+int metrics_print(struct hub *h, struct buf *out)
+{
+	int rc = put_engine(h, out);
+
+	if (rc == 0)
+		rc = put_listeners(h, out);
+	return rc < 0 ? rc : put_relay(h, out);
+}

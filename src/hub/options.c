@@ -1,0 +1,341 @@
+#include "hub/options.h"
+#include "base/text/text.h"
+#include "os/file/file.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { FILE_MAX = 64 * 1024, NAME_LEN_MAX = 48 };
+enum { SERVE = 1, COMMAND = 2 };
+
+struct option {
+	const char *name, *value, *text; /* value NULL: a switch */
+	size_t at;
+	int of;
+};
+
+#define TEXT(name, member, value, of, help) { name, value, help, offsetof(struct hub_options, member), of }
+#define SWITCH(name, member, of, help) { name, NULL, help, offsetof(struct hub_options, member), of }
+
+static const struct option options[] = {
+	TEXT("state-dir", state_dir, "DIR", SERVE, "where the database and keys are kept; default /var/lib/warren-hub"),
+	TEXT("listen", listen, "ADDR:PORT", SERVE, "of HTTP, or of HTTPS with a certificate; default :8080, with a certificate :443"),
+	TEXT("url", url, "URL", SERVE, "how devices reach this hub, for example https://hub.example.org"),
+	TEXT("tls-cert", tls_cert, "FILE", SERVE, "certificate chain in PEM; with --tls-key"),
+	TEXT("tls-key", tls_key, "FILE", SERVE, "its private key"),
+	TEXT("relay-listen", relay_listen, "ADDR:PORT", SERVE,
+		"TLS port of the relay for a hub without a certificate; default :443, else :8443; \"off\" for none"),
+	TEXT("stun-listen", stun_listen, "ADDR:PORT", SERVE, "of STUN, UDP; default :3478; \"off\" for none"),
+	TEXT("base-domain", base_domain, "NAME", SERVE, "devices are NAME.this; default warren.internal"),
+	TEXT("owner", owner, "NAME", SERVE, "first user, made on the first start; default admin"),
+	TEXT("user", user, "NAME", SERVE | COMMAND, "serve: become this user once the ports are bound; else: whose key or device"),
+	TEXT("config", config, "FILE", SERVE, "lines NAME=VALUE with the names of these options"),
+	TEXT("socket", socket, "FILE", SERVE | COMMAND, "of the administration; default /run/warren/hub.sock"),
+	SWITCH("json", json, COMMAND, "machine-readable output"),
+	SWITCH("reusable", reusable, COMMAND, "keys create: for several devices"),
+	SWITCH("ephemeral", ephemeral, COMMAND, "keys create: devices vanish when they go offline"),
+	SWITCH("preapproved", preapproved, COMMAND, "keys create: devices need no approval"),
+	TEXT("tags", tags, "TAG,...", COMMAND, "keys create: devices belong to no person but have these tags"),
+	TEXT("expiry", expiry, "TIME", COMMAND, "keys create: 30m, 24h, 90d or never; default 90d"),
+	SWITCH("qr", qr, COMMAND, "keys create, login: also as a picture"),
+	TEXT("next", next, "PATH", COMMAND, "login: page to go to"),
+	SWITCH("help", help, SERVE | COMMAND, "this text"),
+	SWITCH("version", version, SERVE | COMMAND, "the version"),
+};
+
+static void *place(struct hub_options *o, const struct option *opt)
+{
+	return (char *)o + opt->at;
+}
+
+static const struct option *find(const char *name, size_t len)
+{
+	for (size_t i = 0; i < ARRAY_LEN(options); i++)
+		if (strlen(options[i].name) == len && !memcmp(options[i].name, name, len))
+			return &options[i];
+	return NULL;
+}
+
+/* Only if nothing that goes before has set it. */
+static int set(struct hub_options *o, const struct option *opt, const char *value, struct err_at *at)
+{
+	if (opt->value) {
+		const char **text = place(o, opt);
+
+		if (!*text)
+			*text = value;
+		return 0;
+	}
+	if (!value || !strcmp(value, "true") || !strcmp(value, "1")) {
+		*(bool *)place(o, opt) = true;
+		return 0;
+	}
+	if (!strcmp(value, "false") || !strcmp(value, "0"))
+		return 0;
+	err_at_set(at, 0, 0, "--%s is true or false, not \"%s\"", opt->name, value);
+	return -ERR_BAD_VALUE;
+}
+
+static int parse_flag(struct hub_options *o, int argc, char *const argv[], int *i, struct err_at *at)
+{
+	const char *name = argv[*i] + 1 + (argv[*i][1] == '-'), *eq = strchr(name, '=');
+	const struct option *opt = find(name, eq ? (size_t)(eq - name) : strlen(name));
+	const char *value = eq ? eq + 1 : NULL;
+
+	if (!opt) {
+		err_at_set(at, 0, 0, "unknown option %s; warren-hub --help lists all", argv[*i]);
+		return -ERR_BAD_VALUE;
+	}
+	if (opt->value && !value) {
+		if (++*i == argc) {
+			err_at_set(at, 0, 0, "--%s needs a value", opt->name);
+			return -ERR_BAD_VALUE;
+		}
+		value = argv[*i];
+	}
+	if (opt->value)
+		*(const char **)place(o, opt) = NULL; /* the last of several counts */
+	return set(o, opt, value, at);
+}
+
+static int parse_argv(struct hub_options *o, int argc, char *const argv[], struct err_at *at)
+{
+	int rc = 0;
+
+	for (int i = 1; i < argc && rc == 0; i++) {
+		if (argv[i][0] == '-' && argv[i][1]) {
+			rc = parse_flag(o, argc, argv, &i, at);
+		} else if (o->n_words == HUB_WORDS_MAX) {
+			err_at_set(at, 0, 0, "too many words after %s", o->word[0]);
+			rc = -ERR_TOO_MANY;
+		} else {
+			o->word[o->n_words++] = argv[i];
+		}
+	}
+	return rc;
+}
+
+static int from_environment(struct hub_options *o, struct err_at *at)
+{
+	int rc = 0;
+
+	for (size_t i = 0; i < ARRAY_LEN(options) && rc == 0; i++) {
+		char name[NAME_LEN_MAX];
+		const char *value;
+
+		snprintf(name, sizeof(name), "WARREN_HUB_%s", options[i].name);
+		for (char *p = name; *p; p++)
+			*p = *p == '-' ? '_' : *p >= 'a' && *p <= 'z' ? (char)(*p - 32) : *p;
+		value = getenv(name);
+		if (value && *value)
+			rc = set(o, &options[i], value, at);
+	}
+	return rc;
+}
+
+static char *trim(char *s)
+{
+	size_t n;
+
+	while (*s == ' ' || *s == '\t')
+		s++;
+	n = strlen(s);
+	while (n && (s[n - 1] == ' ' || s[n - 1] == '\t' || s[n - 1] == '\r'))
+		s[--n] = 0;
+	return s;
+}
+
+static int parse_line(struct hub_options *o, char *line, unsigned number, struct err_at *at)
+{
+	char *name = trim(line), *value = strchr(name, '=');
+	const struct option *opt;
+
+	if (!*name || *name == '#')
+		return 0;
+	if (value) {
+		*value++ = 0;
+		name = trim(name);
+		value = trim(value);
+	}
+	opt = find(name, strlen(name));
+	if (!opt || !(opt->of & SERVE) || !value) {
+		err_at_set(at, number, 1, "%s, line %u: \"%s\" is not NAME=VALUE with the name of an option of serve", o->config,
+			number, name);
+		return -ERR_BAD_VALUE;
+	}
+	return set(o, opt, value, at);
+}
+
+static int from_file(struct hub_options *o, struct err_at *at)
+{
+	struct buf b;
+	unsigned number = 0;
+	int rc;
+
+	buf_init(&b, FILE_MAX);
+	rc = file_read(o->config, &b);
+	if (rc < 0)
+		err_at_set(at, 0, 0, "%s: %s", o->config, err_text(rc));
+	if (rc == 0) {
+		char *text = arena_strndup(&o->mem, buf_data(&b), buf_len(&b)), *rest = text, *line;
+
+		rc = text ? 0 : -ENOMEM;
+		while (rc == 0 && (line = strsep(&rest, "\n")))
+			rc = parse_line(o, line, ++number, at);
+	}
+	buf_fini(&b);
+	return rc;
+}
+
+static void defaults(struct hub_options *o)
+{
+#define DEFAULT(member, value) (o->member = o->member ? o->member : (value))
+	DEFAULT(state_dir, "/var/lib/warren-hub");
+	DEFAULT(listen, o->tls_cert ? ":443" : ":8080");
+	DEFAULT(base_domain, "warren.internal");
+	DEFAULT(owner, "admin");
+	DEFAULT(socket, "/run/warren/hub.sock");
+#undef DEFAULT
+}
+
+int hub_options_parse(struct hub_options *o, int argc, char *const argv[], struct err_at *at)
+{
+	int rc;
+
+	memset(o, 0, sizeof(*o));
+	arena_init(&o->mem, (size_t)4 * FILE_MAX);
+	rc = parse_argv(o, argc, argv, at);
+	if (rc == 0)
+		rc = from_environment(o, at);
+	if (rc == 0 && o->config)
+		rc = from_file(o, at);
+	defaults(o);
+	return rc;
+}
+
+void hub_options_fini(struct hub_options *o)
+{
+	arena_fini(&o->mem);
+}
+
+void hub_options_help(bool serve)
+{
+	for (size_t i = 0; i < ARRAY_LEN(options); i++) {
+		char left[48];
+
+		if (!(options[i].of & (serve ? SERVE : COMMAND)))
+			continue;
+		snprintf(left, sizeof(left), "--%s %s", options[i].name, options[i].value ? options[i].value : "");
+		printf("  %-25s %s\n", left, options[i].text);
+	}
+}
+
+static unix_ms unit_ms(char c)
+{
+	switch (c) {
+	case 's':
+		return 1000;
+	case 'm':
+		return 60 * 1000;
+	case 'h':
+		return 3600 * 1000;
+	case 'd':
+		return 24 * 3600 * 1000;
+	default:
+		return 0;
+	}
+}
+
+int duration_parse(const char *s, unix_ms *ret)
+{
+	unix_ms sum = 0;
+
+	if (!strcmp(s, "0") || !strcmp(s, "never")) {
+		*ret = 0;
+		return 0;
+	}
+	if (!*s)
+		return -ERR_BAD_VALUE;
+	while (*s) {
+		size_t n = strspn(s, "0123456789");
+		unix_ms unit = unit_ms(s[n]);
+		uint64_t v;
+
+		if (!unit || text_u64(s, n, 100000, &v) < 0)
+			return -ERR_BAD_VALUE;
+		sum += (unix_ms)v * unit;
+		s += n + 1;
+	}
+	if (!sum)
+		return -ERR_BAD_VALUE;
+	*ret = sum;
+	return 0;
+}
+
+int listen_parse(const char *s, struct ipport *ret)
+{
+	uint64_t port;
+
+	if (*s == ':') {
+		if (text_u64(s + 1, strlen(s + 1), 65535, &port) < 0)
+			return -ERR_BAD_VALUE;
+		*ret = (struct ipport){ .port = (uint16_t)port };
+		return 0;
+	}
+	return ipport_parse(s, strlen(s), ret) < 0 ? -ERR_BAD_VALUE : 0;
+}
+
+static bool is_host(const char *s)
+{
+	for (; *s; s++)
+		if (!((*s >= 'a' && *s <= 'z') || (*s >= 'A' && *s <= 'Z') || (*s >= '0' && *s <= '9') || strchr("-._", *s)))
+			return false;
+	return true;
+}
+
+/* host, host:port, [ipv6] or [ipv6]:port. *ret_port is where a port would begin. */
+static int take_host(const char *at, size_t len, struct hub_url *u, const char **ret_rest)
+{
+	const char *end = at[0] == '[' ? memchr(at, ']', len) : memchr(at, ':', len);
+	size_t n = end ? (size_t)(end - at) : len;
+
+	if (at[0] == '[') {
+		if (!end || ipaddr_parse(at + 1, n - 1, &u->ip) < 0 || u->ip.family != 6)
+			return -ERR_BAD_VALUE;
+		ipaddr_format(u->ip, u->host);
+		*ret_rest = end + 1;
+		return 0;
+	}
+	if (!n || n >= sizeof(u->host))
+		return -ERR_BAD_VALUE;
+	memcpy(u->host, at, n);
+	u->host[n] = 0;
+	*ret_rest = at + n;
+	if (ipaddr_parse(u->host, n, &u->ip) < 0)
+		u->ip = (struct ipaddr){ 0 };
+	return is_host(u->host) ? 0 : -ERR_BAD_VALUE;
+}
+
+int hub_url_parse(const char *s, struct hub_url *ret)
+{
+	struct hub_url u = { .https = !strncmp(s, "https://", 8) };
+	const char *at = s + (u.https ? 8 : 7), *slash, *rest;
+	size_t len;
+	uint64_t port;
+
+	if (!u.https && strncmp(s, "http://", 7) != 0)
+		return -ERR_BAD_VALUE;
+	slash = strchr(at, '/');
+	len = slash ? (size_t)(slash - at) : strlen(at);
+	if ((slash && slash[1]) || !len || take_host(at, len, &u, &rest) < 0)
+		return -ERR_BAD_VALUE;
+	u.port = u.https ? 443 : 80;
+	if (rest < at + len) {
+		if (*rest != ':' || text_u64(rest + 1, (size_t)(at + len - rest - 1), 65535, &port) < 0 || !port)
+			return -ERR_BAD_VALUE;
+		u.port = (uint16_t)port;
+	}
+	*ret = u;
+	return 0;
+}

@@ -1,0 +1,49 @@
+/*
+ * hub/options: what the hub and its commands are told. One table: each option is a flag (before or after the words of the
+ * command), an environment variable (--state-dir is WARREN_HUB_STATE_DIR) and, for serve, a line NAME=VALUE of the
+ * file that --config names. Flags go before the environment, the environment before the file.
+ */
+#ifndef WARREN_HUB_OPTIONS_H
+#define WARREN_HUB_OPTIONS_H
+
+#include "base/arena/arena.h"
+#include "base/err/err.h"
+#include "base/netip/netip.h"
+#include "base/time/time.h"
+
+enum { HUB_WORDS_MAX = 16 };
+
+struct hub_options {
+	struct arena mem; /* holds what came from a file */
+	const char *word[HUB_WORDS_MAX]; /* the command and its arguments */
+	size_t n_words;
+	/* serve */
+	const char *config, *state_dir, *listen, *url, *tls_cert, *tls_key, *relay_listen, *stun_listen, *base_domain, *owner;
+	/* serve: become this user; commands: whose */
+	const char *user;
+	/* commands */
+	const char *socket, *tags, *expiry, *next;
+	bool json, reusable, ephemeral, preapproved, qr, help, version;
+};
+
+/* at->text says what is wrong. -ERR_BAD_VALUE for usage. */
+MUST_USE int hub_options_parse(struct hub_options *o, int argc, char *const argv[], struct err_at *at);
+void hub_options_fini(struct hub_options *o);
+/* The options of serve (true) or of the other commands, one a line, for the help. */
+void hub_options_help(bool serve);
+
+/* "30m", "24h", "90d", "1h30m"; "0" and "never" give 0. -ERR_BAD_VALUE. */
+MUST_USE int duration_parse(const char *s, unix_ms *ret);
+/* "1.2.3.4:80", "[::]:80", ":80" (any address, family 0). -ERR_BAD_VALUE. */
+MUST_USE int listen_parse(const char *s, struct ipport *ret);
+
+struct hub_url {
+	bool https;
+	char host[256]; /* without brackets */
+	struct ipaddr ip; /* set if the host is an address */
+	uint16_t port;
+};
+/* "http://host[:port]" or https, no path but "/". -ERR_BAD_VALUE. */
+MUST_USE int hub_url_parse(const char *s, struct hub_url *ret);
+
+#endif

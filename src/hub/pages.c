@@ -1,0 +1,146 @@
+/* The hub's few pages. No scripts, one stylesheet of our own, everything that a device or a browser said is escaped. */
+#include "hub/internal.h"
+
+const char page_style[] =
+	":root{color-scheme:light dark}body{font:16px/1.5 system-ui,sans-serif;max-width:40rem;margin:8vh auto;padding:0 1rem}"
+	"h1{font-size:1.4rem}code,pre{font:0.9em ui-monospace,monospace;background:#8882;border-radius:.3em;padding:.1em .3em;"
+	"overflow-wrap:anywhere;white-space:pre-wrap}pre{padding:.6em .8em}table{border-collapse:collapse;margin:1rem 0}"
+	"th,td{text-align:left;padding:.25rem 1.5rem .25rem 0;vertical-align:top;overflow-wrap:anywhere}"
+	"button{font:inherit;padding:.5em 1.2em;border-radius:.4em;border:1px solid #8888;background:#1a6dff;color:#fff;"
+	"cursor:pointer}select{font:inherit;padding:.4em}form{margin:1rem 0}footer{margin-top:3rem;color:#888;font-size:.85rem}";
+
+int page_text(struct buf *out, const char *s)
+{
+	int rc = 0;
+
+	for (; *s && rc == 0; s++) {
+		const char *as = *s == '&' ? "&amp;" : *s == '<' ? "&lt;" : *s == '>' ? "&gt;" : *s == '"' ? "&quot;" :
+			*s == '\'' ? "&#39;" : NULL;
+
+		rc = as ? buf_append_str(out, as) : buf_append(out, s, 1);
+	}
+	return rc;
+}
+
+/* Pieces of markup with texts between them: markup, text, markup, text, ..., NULL. */
+static int put(struct buf *out, const char *const *parts)
+{
+	int rc = 0;
+
+	for (size_t i = 0; parts[i] && rc == 0; i++)
+		rc = i % 2 ? page_text(out, parts[i]) : buf_append_str(out, parts[i]);
+	return rc;
+}
+
+#define PUT(out, ...) put(out, (const char *const[]){ __VA_ARGS__, NULL })
+
+static int begin(struct buf *out, const char *title)
+{
+	return PUT(out,
+		"<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" "
+		"content=\"width=device-width, initial-scale=1\"><meta name=\"robots\" content=\"noindex\">"
+		"<link rel=\"stylesheet\" href=\"/style.css\"><title>", title, "</title></head><body><h1>", title, "</h1>");
+}
+
+static int end(struct buf *out)
+{
+	return buf_append_str(out, "<footer>Warren " WARREN_VERSION "</footer></body></html>\n");
+}
+
+int page_message(const struct hub *h, const char *title, const char *text, struct buf *out)
+{
+	int rc = begin(out, title);
+
+	(void)h;
+	if (rc == 0)
+		rc = PUT(out, "<p>", text, "</p>");
+	return rc < 0 ? rc : end(out);
+}
+
+static int put_user_choice(const struct hub *h, struct buf *out)
+{
+	int rc = buf_append_str(out, "<p><label>Owner: <select name=\"user\">");
+
+	for (const struct ctl_user *u = ctl_user_next(h->ctl, NULL); u && rc == 0; u = ctl_user_next(h->ctl, u))
+		rc = PUT(out, "<option>", u->name, "</option>");
+	return rc < 0 ? rc : buf_append_str(out, "</select></label></p>");
+}
+
+static int put_waiting(const struct hub *h, struct buf *out)
+{
+	struct ctl_pending_view p;
+	const char *after = NULL;
+	int rc = buf_append_str(out, "<h2>Devices that wait</h2><table>");
+
+	for (; rc == 0 && ctl_pending_next(h->ctl, after, &p); after = p.code)
+		rc = PUT(out, "<tr><td><a href=\"/register/", p.code, "\">", *p.hostname ? p.hostname : "(no name)", "</a></td><td>",
+			p.os, "</td></tr>");
+	if (rc == 0 && !after)
+		rc = buf_append_str(out, "<tr><td>None.</td></tr>");
+	return rc < 0 ? rc : buf_append_str(out, "</table>");
+}
+
+static int put_logout(const struct hub_login *login, struct buf *out)
+{
+	return PUT(out, "<form method=\"post\" action=\"/logout\"><input type=\"hidden\" name=\"csrf\" value=\"", login->csrf,
+		"\"><button>Log out</button></form>");
+}
+
+int page_landing(const struct hub *h, const struct hub_login *login, struct buf *out)
+{
+	int rc = begin(out, "A private network");
+
+	if (rc == 0)
+		rc = PUT(out,
+			"<p>This is the hub of a private network. A device joins with</p><pre>warren up --login-server=", h->url_text,
+			"</pre><p>or, with the official client,</p><pre>tailscale up --login-server=", h->url_text,
+			"</pre><p>On a phone, install the Tailscale app and enter this page's address as the alternate server.</p>");
+	if (rc == 0 && login)
+		rc = put_waiting(h, out);
+	if (rc == 0 && login)
+		rc = put_logout(login, out);
+	return rc < 0 ? rc : end(out);
+}
+
+static int put_device(const struct ctl_pending_view *p, struct buf *out)
+{
+	char from[IPADDR_TEXT_MAX], created[TIME_RFC3339_MAX];
+
+	time_format_rfc3339(p->created, created);
+	return PUT(out, "<table><tr><th>Name</th><td>", *p->hostname ? p->hostname : "(none given)", "</td></tr><tr><th>System</th><td>",
+		*p->os ? p->os : "(unknown)", "</td></tr><tr><th>From</th><td>",
+		p->from.ip.family ? ipaddr_format(p->from.ip, from) : "(unknown)", "</td></tr><tr><th>Since</th><td>", created,
+		"</td></tr></table>");
+}
+
+int page_register(const struct hub *h, const struct ctl_pending_view *p, const struct hub_login *login, struct buf *out)
+{
+	int rc = begin(out, "A device asks to join");
+
+	if (rc == 0)
+		rc = put_device(p, out);
+	if (rc == 0 && login) {
+		rc = PUT(out, "<form method=\"post\" action=\"/register/", p->code, "\"><input type=\"hidden\" name=\"csrf\" value=\"",
+			login->csrf, "\">");
+		if (rc == 0)
+			rc = put_user_choice(h, out);
+		if (rc == 0)
+			rc = buf_append_str(out, "<button>Let it in</button></form>");
+	} else if (rc == 0) {
+		rc = PUT(out, "<p>If this is your device, an admin lets it in. On the hub:</p><pre>warren-hub nodes approve ", p->code,
+			"</pre><p>or, to do it in this browser, open the link that this prints:</p><pre>warren-hub login --next /register/",
+			p->code, "</pre>");
+	}
+	return rc < 0 ? rc : end(out);
+}
+
+int page_login(const struct hub *h, const char *token, struct buf *out)
+{
+	int rc = begin(out, "Log in");
+
+	(void)h;
+	if (rc == 0)
+		rc = PUT(out, "<p>This link works once and makes this browser an admin of the hub for 12 hours.</p>"
+			      "<form method=\"post\" action=\"/login/", token, "\"><button>Log in</button></form>");
+	return rc < 0 ? rc : end(out);
+}

@@ -1,0 +1,269 @@
+/* The public listeners: control protocol, relay and pages on one port. */
+#include "hub/internal.h"
+#include "relay/front.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+static const char html[] = "text/html; charset=utf-8", plain[] = "text/plain; charset=utf-8", json[] = "application/json";
+static const char page_headers[] =
+	"Content-Security-Policy: default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'; "
+	"frame-ancestors 'none'\r\nX-Content-Type-Options: nosniff\r\nReferrer-Policy: no-referrer\r\nCache-Control: no-store\r\n";
+static const char nosniff[] = "X-Content-Type-Options: nosniff\r\n";
+
+struct call {
+	struct hub *hub;
+	struct httpd_conn *conn;
+	const struct httpd_request *r;
+	struct view rest; /* of the path, behind what the route names */
+	bool post;
+};
+
+static int reply(const struct call *c, int status, struct buf *page, int rc)
+{
+	c->hub->n.pages++;
+	if (rc == 0)
+		rc = httpd_answer(c->conn, status, html, page_headers, buf_view(page));
+	buf_fini(page);
+	return rc;
+}
+
+static int message(const struct call *c, int status, const char *title, const char *text)
+{
+	struct buf page;
+
+	buf_init(&page, HUB_PAGE_MAX);
+	return reply(c, status, &page, page_message(c->hub, title, text, &page));
+}
+
+static int redirect(const struct call *c, const char *to, const char *cookie)
+{
+	char extra[1024];
+
+	snprintf(extra, sizeof(extra), "%sLocation: %s\r\n%s", page_headers, to, cookie);
+	return httpd_answer(c->conn, 303, plain, extra, view_of("", 0));
+}
+
+/* Forms: a=b&c=d. Names are ours; values are tokens and user names. */
+
+static int hex_digit(uint8_t c)
+{
+	return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+}
+
+static bool form_value(struct view form, const char *name, char *out, size_t max)
+{
+	size_t n = strlen(name), len = 0;
+
+	while (form.len) {
+		const uint8_t *end = memchr(form.p, '&', form.len);
+		size_t pair = end ? (size_t)(end - form.p) : form.len;
+
+		if (pair > n && !memcmp(form.p, name, n) && form.p[n] == '=') {
+			for (size_t i = n + 1; i < pair && len + 1 < max; i++) {
+				int a = form.p[i] == '%' && i + 2 < pair ? hex_digit(form.p[i + 1]) : -1;
+				int b = a >= 0 ? hex_digit(form.p[i + 2]) : -1;
+
+				out[len++] = b >= 0 ? (char)(a << 4 | b) : form.p[i] == '+' ? ' ' : (char)form.p[i];
+				i += b >= 0 ? 2 : 0;
+			}
+			out[len] = 0;
+			return strlen(out) == len;
+		}
+		form = view_of(form.p + pair + (end ? 1 : 0), form.len - pair - (end ? 1 : 0));
+	}
+	return false;
+}
+
+/* The session of an admin who meant this: cookie, and the token of a page that we gave to this session. */
+static struct hub_login *admin_of(const struct call *c)
+{
+	struct hub_login *l = login_find(c->hub, c->r->head);
+	char csrf[HUB_TOKEN_TEXT + 1];
+
+	if (!l)
+		return NULL;
+	if (form_value(c->r->body, "csrf", csrf, sizeof(csrf)) && login_csrf_holds(l, view_of(csrf, strlen(csrf))))
+		return l;
+	c->hub->n.csrf_failures++;
+	return NULL;
+}
+
+static int on_landing(const struct call *c)
+{
+	struct buf page;
+
+	buf_init(&page, HUB_PAGE_MAX);
+	return reply(c, 200, &page, page_landing(c->hub, login_find(c->hub, c->r->head), &page));
+}
+
+static int approve(const struct call *c, const char *code)
+{
+	char name[256];
+	const struct ctl_user *u;
+	int rc;
+
+	if (!admin_of(c))
+		return message(c, 403, "Not logged in", "Log in with the link that \"warren-hub login\" prints on the hub, and try again.");
+	u = hub_user(c->hub, form_value(c->r->body, "user", name, sizeof(name)) ? name : NULL);
+	rc = u ? ctl_pending_approve(c->hub->ctl, code, u->id, loop_now(c->hub->loop)) : -ENOENT;
+	if (rc == 0)
+		rc = hub_commit(c->hub);
+	if (rc < 0)
+		return message(c, rc == -ENOENT ? 404 : 500, "Not approved", err_text(rc));
+	return message(c, 200, "The device is in", "It goes on by itself within a second. You can close this page.");
+}
+
+static int on_register(const struct call *c)
+{
+	struct ctl_pending_view p;
+	struct buf page;
+	char code[64];
+
+	snprintf(code, sizeof(code), "%.*s", (int)MIN_OF(c->rest.len, sizeof(code) - 1), (const char *)c->rest.p);
+	if (!ctl_pending_find(c->hub->ctl, code, &p))
+		return message(c, 404, "No such request",
+			"No device waits with this code. It may be in already, or the code is older than 15 minutes: let the device "
+			"log in again.");
+	if (c->post)
+		return approve(c, code);
+	buf_init(&page, HUB_PAGE_MAX);
+	return reply(c, 200, &page, page_register(c->hub, &p, login_find(c->hub, c->r->head), &page));
+}
+
+static int on_login(const struct call *c)
+{
+	char cookie[HUB_TOKEN_TEXT], next[256], line[256], token[HUB_TOKEN_TEXT];
+	struct buf page;
+
+	if (!login_link_exists(c->hub, c->rest)) {
+		c->hub->n.login_failures++;
+		return message(c, 404, "This link is used up",
+			"Links work once and for ten minutes. \"warren-hub login\" on the hub prints another one.");
+	}
+	snprintf(token, sizeof(token), "%.*s", (int)c->rest.len, (const char *)c->rest.p);
+	if (!c->post) { /* a link that a chat program looks at must still work afterwards */
+		buf_init(&page, HUB_PAGE_MAX);
+		return reply(c, 200, &page, page_login(c->hub, token, &page));
+	}
+	if (!login_begin(c->hub, c->rest, cookie, next))
+		return -ERR_BAD_STATE;
+	snprintf(line, sizeof(line), "Set-Cookie: warren_admin=%s; Path=/; Max-Age=43200; HttpOnly; SameSite=Strict%s\r\n", cookie,
+		c->hub->url.https ? "; Secure" : "");
+	return redirect(c, next, line);
+}
+
+static int on_logout(const struct call *c)
+{
+	struct hub_login *l = admin_of(c);
+
+	if (l)
+		login_end(l);
+	return redirect(c, "/", "Set-Cookie: warren_admin=; Path=/; Max-Age=0; HttpOnly; SameSite=Strict\r\n");
+}
+
+static int on_style(const struct call *c)
+{
+	return httpd_answer(c->conn, 200, "text/css; charset=utf-8", nosniff, view_of(page_style, strlen(page_style)));
+}
+
+static int on_key(const struct call *c)
+{
+	char text[KEY_TEXT_MAX], zero[KEY_TEXT_MAX], body[256];
+	static const uint8_t none[KEY_LEN];
+
+	snprintf(body, sizeof(body), "{\"legacyPublicKey\":\"%s\",\"publicKey\":\"%s\"}\n", key_format(KEY_MACHINE, none, zero),
+		key_format(KEY_MACHINE, c->hub->noise_pub.b, text));
+	return httpd_answer(c->conn, 200, json, nosniff, view_of(body, strlen(body)));
+}
+
+static int on_health(const struct call *c)
+{
+	bool ok = !c->hub->failed;
+
+	return httpd_answer(c->conn, ok ? 200 : 503, json, nosniff,
+		ok ? VIEW_LIT("{\"status\":\"pass\"}\n") : VIEW_LIT("{\"status\":\"fail\"}\n"));
+}
+
+static int on_metrics(const struct call *c)
+{
+	struct buf b;
+	int rc;
+
+	buf_init(&b, HUB_PAGE_MAX / 2);
+	rc = metrics_print(c->hub, &b);
+	if (rc == 0)
+		rc = httpd_answer(c->conn, 200, "text/plain; version=0.0.4; charset=utf-8", nosniff, buf_view(&b));
+	buf_fini(&b);
+	return rc;
+}
+
+static int on_bootstrap_dns(const struct call *c)
+{
+	return httpd_answer(c->conn, 200, json, nosniff, VIEW_LIT("{}\n"));
+}
+
+static int on_robots(const struct call *c)
+{
+	return httpd_answer(c->conn, 200, plain, nosniff, VIEW_LIT("User-agent: *\nDisallow: /\n"));
+}
+
+static int on_version(const struct call *c)
+{
+	return httpd_answer(c->conn, 200, json, nosniff, VIEW_LIT("{\"version\":\"" WARREN_VERSION "\"}\n"));
+}
+
+enum { GET = 1, POST = 2, PREFIX = 4 };
+
+static const struct route {
+	const char *path;
+	int flags;
+	int (*fn)(const struct call *c);
+} routes[] = {
+	{ "/", GET, on_landing },
+	{ "/key", GET, on_key },
+	{ "/health", GET, on_health },
+	{ "/metrics", GET, on_metrics },
+	{ "/version", GET, on_version },
+	{ "/style.css", GET, on_style },
+	{ "/robots.txt", GET, on_robots },
+	{ "/bootstrap-dns", GET, on_bootstrap_dns },
+	{ "/register/", GET | POST | PREFIX, on_register },
+	{ "/login/", GET | POST | PREFIX, on_login },
+	{ "/logout", POST, on_logout },
+};
+
+static int dispatch(struct call *c)
+{
+	struct view path = http1_path(c->r->head);
+	const struct http1_head *head = c->r->head;
+	bool get = http1_method_is(head, "GET") || http1_method_is(head, "HEAD");
+
+	c->post = http1_method_is(head, "POST");
+	for (size_t i = 0; i < ARRAY_LEN(routes); i++) {
+		const struct route *r = &routes[i];
+		size_t n = strlen(r->path);
+
+		if (path.len < n || memcmp(path.p, r->path, n) != 0 || (!(r->flags & PREFIX) && path.len != n))
+			continue;
+		if (!(get && r->flags & GET) && !(c->post && r->flags & POST))
+			return httpd_refuse(c->conn, 405, "this method is not for this path\n");
+		c->rest = view_of(path.p + n, path.len - n);
+		return r->fn(c);
+	}
+	return httpd_refuse(c->conn, 404, "no such page\n");
+}
+
+int web_on_request(void *ctx, struct httpd_conn *conn, const struct httpd_request *r)
+{
+	struct hub *h = ctx;
+	struct call c = { .hub = h, .conn = conn, .r = r };
+
+	if (view_eq(http1_path(r->head), VIEW_LIT("/ts2021")))
+		return control_accept(h, conn, r);
+	if (relay_wants(r->head))
+		return front_derp(h->relay, conn, r);
+	if (relay_http(r->head, httpd_out(conn)))
+		return 0;
+	return dispatch(&c);
+}
