@@ -70,6 +70,11 @@ void control_answer(void *owner, int status, const char *content_type, struct vi
 		ts_stream_reset(q->stream);
 }
 
+struct ipport control_from(void *owner)
+{
+	return stream_peer(((struct request *)owner)->session->stream);
+}
+
 void control_poll_ready(void *owner)
 {
 	ts_stream_wake(((struct request *)owner)->stream);

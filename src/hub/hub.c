@@ -88,6 +88,7 @@ static int open_relay(struct hub *h, struct err_at *at)
 static int open_engine(struct hub *h, struct err_at *at)
 {
 	struct ctl_cfg cfg = { .url = h->url_text, .base_domain = h->o->base_domain, .derp_map = &h->derp_map,
+		.derp_map_unpinned = h->pin[0] ? &h->derp_map_unpinned : NULL, .from = control_from,
 		.store = store_sqlite_store(h->store), .rng = loop_rng(), .hash = sha256, .on_poll_ready = control_poll_ready,
 		.on_poll_end = control_poll_end, .on_answer = control_answer };
 	const struct ctl_user *u;

@@ -58,7 +58,7 @@ struct hub {
 	struct machine_pub noise_pub;
 	struct hub_url url;
 	const char *url_text; /* without a slash at the end */
-	struct tc_derp_map derp_map;
+	struct tc_derp_map derp_map, derp_map_unpinned;
 	char pin[80]; /* "sha256-raw:<hex>" of the relay's own certificate, or "" */
 	struct ipport web_addr, relay_addr, stun_addr;
 	struct list sessions, idle; /* the longest idle first */
@@ -77,6 +77,7 @@ MUST_USE int hub_listen(struct hub *h, struct err_at *at);
 struct httpd_request;
 MUST_USE int control_accept(struct hub *h, struct httpd_conn *c, const struct httpd_request *r);
 void control_answer(void *request_owner, int status, const char *content_type, struct view body);
+struct ipport control_from(void *request_owner);
 void control_poll_ready(void *poll_owner);
 void control_poll_end(void *poll_owner);
 void control_on_idle_tick(void *ctx);

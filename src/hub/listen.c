@@ -52,6 +52,8 @@ static int listen_web(struct hub *h, struct err_at *at)
 	}
 	if (rc == 0 && h->o->tls_cert)
 		rc = tls_server_new(&h->tls, h->o->tls_cert, h->o->tls_key, at);
+	if (rc == 0 && h->tls)
+		rc = relay_add_key(h->relay, h->tls);
 	if (rc < 0)
 		return rc;
 	rc = httpd_new(&h->web, &web);
@@ -70,6 +72,19 @@ static int listen_web(struct hub *h, struct err_at *at)
 	return rc;
 }
 
+/*
+ * The relay's name in the map. Official clients build a URL from it without brackets, which fails for an IPv6 address: then
+ * it is a name that nobody looks up, because the address stands beside it.
+ */
+static const char *relay_name(struct hub *h)
+{
+	const char *name = h->url.host;
+
+	if (h->url.ip.family == 6)
+		name = arena_printf(&h->mem, "relay.%s", h->o->base_domain);
+	return name ? name : "relay";
+}
+
 /* The relay of a hub without a certificate: TLS with one of its own, which the map pins. */
 static int listen_relay(struct hub *h, struct err_at *at)
 {
@@ -80,9 +95,11 @@ static int listen_relay(struct hub *h, struct err_at *at)
 	int rc;
 
 	snprintf(path, sizeof(path), "%s/relay.pem", h->o->state_dir);
-	rc = tls_server_self_made(&h->relay_tls, path, h->url.host, at);
+	rc = tls_server_self_made(&h->relay_tls, path, relay_name(h), at);
 	if (rc == 0)
 		rc = tls_cert_hash(h->relay_tls, hash);
+	if (rc == 0)
+		rc = relay_add_key(h->relay, h->relay_tls);
 	if (rc < 0)
 		return rc;
 	hex_encode(hash, sizeof(hash), hex);
@@ -131,14 +148,14 @@ static bool is_off(const char *text)
 /* One region with one node: this hub's relay. Empty without one. */
 static int make_map(struct hub *h)
 {
-	struct tc_derp_region *region = arena_new(&h->mem, struct tc_derp_region);
-	struct tc_derp_node *node = arena_new(&h->mem, struct tc_derp_node);
-	struct json_pair *pair = arena_new(&h->mem, struct json_pair);
+	struct tc_derp_region *region = arena_array(&h->mem, 2, sizeof(*region));
+	struct tc_derp_node *node = arena_array(&h->mem, 2, sizeof(*node)), *old = node + 1;
+	struct json_pair *pair = arena_array(&h->mem, 2, sizeof(*pair));
 	int64_t port = h->tls ? h->url.port : h->relay_addr.port; /* behind a TLS hub's URL may be a forwarded port */
 
 	if (!region || !node || !pair)
 		return -ENOMEM;
-	*node = (struct tc_derp_node){ .name = "900a", .region_id = HUB_REGION, .hostname = h->url.host,
+	*node = (struct tc_derp_node){ .name = "900a", .region_id = HUB_REGION, .hostname = relay_name(h),
 		.derp_port = port == 443 ? 0 : port, .stun_port = !h->stun_addr.port ? -1 : h->stun_addr.port == 3478 ? 0 : h->stun_addr.port,
 		.can_port80 = !h->tls && h->web_addr.port == 80 && h->url.ip.family != 6 };
 	if (h->pin[0])
@@ -149,12 +166,18 @@ static int make_map(struct hub *h)
 	} else if (h->url.ip.family == 6) {
 		node->ipv4 = "none";
 		node->ipv6 = h->url.host;
-		node->derp_port = port; /* so that official clients put the address into brackets */
+		node->cert_name = h->pin[0] ? h->pin : h->url.host; /* the certificate is for the address */
 	}
-	*region = (struct tc_derp_region){ .id = HUB_REGION, .code = "hub", .name = "Hub", .nodes = json_list_of(node, 1) };
-	*pair = (struct json_pair){ .key = "900", .value = region };
-	h->derp_map = (struct tc_derp_map){ .regions = { .v = pair, .n = port ? 1 : 0, .present = true },
-		.omit_default_regions = true };
+	*old = *node;
+	old->cert_name = NULL;
+	old->insecure_for_tests = true; /* what the relay carries is sealed between the devices anyway */
+	for (int i = 0; i < 2; i++) {
+		region[i] = (struct tc_derp_region){ .id = HUB_REGION, .code = "hub", .name = "Hub",
+			.nodes = json_list_of(&node[i], 1) };
+		pair[i] = (struct json_pair){ .key = "900", .value = &region[i] };
+		*(i ? &h->derp_map_unpinned : &h->derp_map) = (struct tc_derp_map){
+			.regions = { .v = &pair[i], .n = port ? 1 : 0, .present = true }, .omit_default_regions = true };
+	}
 	return 0;
 }
 

@@ -128,6 +128,11 @@ const struct relay_counters *relay_counters(const struct relay *r)
 	return &r->n;
 }
 
+int relay_add_key(const struct relay *r, struct tls_ctx *tls)
+{
+	return tls_server_add_relay_key(tls, derprelay_public(r->derp)->b, DERP_VERSION);
+}
+
 /* DERP over a stream */
 
 static int on_data(void *owner, const uint8_t *p, size_t len)

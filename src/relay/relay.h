@@ -6,6 +6,7 @@
 #define WARREN_RELAY_RELAY_H
 
 #include "core/derprelay/derprelay.h"
+#include "os/stream/tls.h"
 #include "os/stream/stream.h"
 #include "proto/http1/http1.h"
 
@@ -26,6 +27,8 @@ struct relay *relay_free(struct relay *r);
 const struct derprelay *relay_derp(const struct relay *r);
 const struct relay_counters *relay_counters(const struct relay *r);
 
+/* Lets the TLS listeners of this relay name its key, so that clients start without waiting for an answer. */
+MUST_USE int relay_add_key(const struct relay *r, struct tls_ctx *tls);
 /* Answers STUN on this UDP address (port 0: any). May be called for several. */
 MUST_USE int relay_stun_listen(struct relay *r, struct ipport addr, struct ipport *ret_bound);
 /*

@@ -67,7 +67,7 @@ static int parse(int argc, char **argv, struct options *o)
 	return 0;
 }
 
-static int open_tls(const struct options *o, struct tls_ctx **ret)
+static int open_tls(const struct options *o, const struct relay *relay, struct tls_ctx **ret)
 {
 	char path[4096], hex[65];
 	struct err_at at = { 0 };
@@ -78,12 +78,16 @@ static int open_tls(const struct options *o, struct tls_ctx **ret)
 		return 0;
 	if (o->cert) {
 		rc = tls_server_new(ret, o->cert, o->key, &at);
-		return rc < 0 ? complain(at.text, rc) : 0;
+		if (rc == 0)
+			rc = relay_add_key(relay, *ret);
+		return rc < 0 ? complain(at.text[0] ? at.text : o->cert, rc) : 0;
 	}
 	snprintf(path, sizeof(path), "%s/relay.pem", o->state_dir);
 	rc = tls_server_self_made(ret, path, o->hostname, &at);
 	if (rc == 0)
 		rc = tls_cert_hash(*ret, hash);
+	if (rc == 0)
+		rc = relay_add_key(relay, *ret);
 	if (rc < 0)
 		return complain(at.text[0] ? at.text : path, rc);
 	hex_encode(hash, sizeof(hash), hex);
@@ -130,7 +134,7 @@ static int open_all(const struct options *o, struct loop *loop, struct relay **r
 		rc = front_new(front, loop, *relay);
 	if (rc < 0)
 		return complain(path, rc);
-	rc = open_tls(o, tls);
+	rc = open_tls(o, *relay, tls);
 	if (rc == 0)
 		rc = listen_on(*front, o->listen, *tls);
 	if (rc == 0 && o->http)

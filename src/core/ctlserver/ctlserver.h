@@ -20,6 +20,7 @@ enum {
 	CTL_PENDING_MAX = 1024, /* logins that wait for approval; the oldest goes */
 	CTL_SECRET_TEXT_MAX = 96,
 	CTL_CAP_MIN = 87, /* the oldest client release that is served: 1.60 */
+	CTL_CAP_CERT_PIN = 116, /* 1.84 pins a relay's certificate by its hash; 1.80 fails at such a name */
 };
 #define CTL_PENDING_LIFE SEC(15 * 60)
 #define CTL_EPHEMERAL_GRACE SEC(120)
@@ -77,9 +78,12 @@ struct ctl_cfg {
 	const char *url; /* without a slash at the end; borrowed */
 	const char *base_domain; /* of names: NAME.base_domain */
 	const struct tc_derp_map *derp_map; /* borrowed, may be NULL */
+	const struct tc_derp_map *derp_map_unpinned; /* for clients that cannot pin a certificate; NULL: the same */
 	struct ctl_store *store;
 	struct rng *rng;
 	void (*hash)(const void *p, size_t n, uint8_t out[static 32]); /* SHA-256 */
+	/* Where a request comes from, for the page that asks for approval. May be NULL. */
+	struct ipport (*from)(void *request_owner);
 	/* A long poll has something to say, or an answer is ready: pull or take it. */
 	void (*on_poll_ready)(void *poll_owner);
 	void (*on_poll_end)(void *poll_owner); /* superseded or its node is gone: finish the body */

@@ -182,6 +182,11 @@ static int put_profiles(struct ctl *c, struct buf *b, struct now now)
 	return rc < 0 ? rc : buf_printf(b, "],\"ControlTime\":\"%s\",", time);
 }
 
+static const struct tc_derp_map *derp_map_for(const struct ctl *c, const struct node *n)
+{
+	return n->doc.cap < CTL_CAP_CERT_PIN && c->cfg.derp_map_unpinned ? c->cfg.derp_map_unpinned : c->cfg.derp_map;
+}
+
 /* Everything of a first map but the peers; ends inside the list of peers. */
 struct piece *first_head(struct ctl *c, struct node *self, struct now now)
 {
@@ -199,7 +204,7 @@ struct piece *first_head(struct ctl *c, struct node *self, struct now now)
 	if (rc == 0)
 		rc = put_field(&b, "Node", &tc_node_type, &node);
 	if (rc == 0 && c->cfg.derp_map)
-		rc = put_field(&b, "DERPMap", &tc_derp_map_type, c->cfg.derp_map);
+		rc = put_field(&b, "DERPMap", &tc_derp_map_type, derp_map_for(c, self));
 	if (rc == 0)
 		rc = buf_printf(&b,
 			"\"DNSConfig\":{\"Routes\":{\"%s.\":null},\"Domains\":[\"%s\"],\"Proxied\":true},"

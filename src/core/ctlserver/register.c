@@ -262,6 +262,8 @@ void ctl_register(struct ctl *c, const struct machine_pub *machine, struct view 
 	else if (req.auth && req.auth->auth_key && *req.auth->auth_key)
 		with_auth_key(c, machine, &req, owner, now);
 	else if ((p = pending_new(c, machine, &req, mem, now))) {
+		if (c->cfg.from)
+			p->from = c->cfg.from(owner);
 		answer_auth_url(c, owner, p);
 		return; /* the memory is the entry's */
 	}
@@ -292,7 +294,7 @@ static void pending_view(const struct pending *p, struct ctl_pending_view *ret)
 	const struct tc_hostinfo *h = p->req.hostinfo;
 
 	*ret = (struct ctl_pending_view){ .code = p->code, .hostname = h && h->hostname ? h->hostname : "",
-		.os = h && h->os ? h->os : "", .created = p->created };
+		.os = h && h->os ? h->os : "", .from = p->from, .created = p->created };
 }
 
 bool ctl_pending_find(const struct ctl *c, const char *code, struct ctl_pending_view *ret)

@@ -75,6 +75,7 @@ struct pending {
 	struct arena mem;
 	struct tc_register_request req;
 	void *waiter; /* a Followup, or NULL */
+	struct ipport from;
 	unix_ms created;
 	mono_ns expires;
 };

@@ -1,13 +1,10 @@
+#include "os/stream/selfcert.h"
 #include "os/stream/tls_internal.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <openssl/err.h>
-#include <openssl/pem.h>
 #include <openssl/x509v3.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 struct tls_ctx {
 	SSL_CTX *ctx;
@@ -76,62 +73,25 @@ int tls_server_new(struct tls_ctx **ret, const char *cert_file, const char *key_
 	return 0;
 }
 
-/* A P-256 key and a certificate for ten years: what counts is its hash, which the hub tells its devices. */
-static X509 *self_sign(EVP_PKEY *key, const char *name)
+int tls_server_self_made(struct tls_ctx **ret, const char *file, const char *name, struct err_at *at)
 {
-	X509 *c = X509_new();
-	X509_NAME *n = c ? X509_get_subject_name(c) : NULL;
+	int rc = selfcert_holds(file, name) ? 0 : selfcert_write(file, name);
 
-	if (!c || X509_set_version(c, 2) != 1 || ASN1_INTEGER_set(X509_get_serialNumber(c), 1) != 1 ||
-		!X509_gmtime_adj(X509_getm_notBefore(c), -3600) || !X509_gmtime_adj(X509_getm_notAfter(c), 3650L * 86400) ||
-		X509_NAME_add_entry_by_txt(n, "CN", MBSTRING_UTF8, (const uint8_t *)name, -1, -1, 0) != 1 ||
-		X509_set_issuer_name(c, n) != 1 || X509_set_pubkey(c, key) != 1 || X509_sign(c, key, EVP_sha256()) == 0) {
-		X509_free(c);
-		return NULL;
-	}
-	return c;
-}
-
-static int write_self_made(const char *file, const char *name)
-{
-	char tmp[4096];
-	EVP_PKEY *key = EVP_EC_gen("P-256");
-	X509 *cert = key ? self_sign(key, name) : NULL;
-	int fd, rc = -ERR_TLS;
-	FILE *f;
-
-	if (snprintf(tmp, sizeof(tmp), "%s.tmp", file) >= (int)sizeof(tmp) || !cert)
-		goto out;
-	fd = open(tmp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-	f = fd < 0 ? NULL : fdopen(fd, "w");
-	if (!f) {
-		rc = -errno;
-		goto out;
-	}
-	rc = PEM_write_PrivateKey(f, key, NULL, NULL, 0, NULL, NULL) == 1 && PEM_write_X509(f, cert) == 1 ? 0 : -ERR_TLS;
-	if (rc == 0 && (fflush(f) != 0 || fsync(fd) != 0))
-		rc = -errno;
-	fclose(f);
-	if (rc == 0 && rename(tmp, file) != 0)
-		rc = -errno;
-out:
-	X509_free(cert);
-	EVP_PKEY_free(key);
-	return rc;
-}
-
-int tls_server_self_made(struct tls_ctx **ret, const char *file, const char *common_name, struct err_at *at)
-{
-	int rc;
-
-	if (access(file, R_OK) != 0) {
-		rc = write_self_made(file, common_name);
-		if (rc < 0) {
-			err_at_set(at, 0, 0, "%s: %s", file, err_text(rc));
-			return rc;
-		}
+	if (rc < 0) {
+		err_at_set(at, 0, 0, "%s: %s", file, err_text(rc));
+		return rc;
 	}
 	return tls_server_new(ret, file, file, at);
+}
+
+int tls_server_add_relay_key(struct tls_ctx *t, const uint8_t relay[static 32], uint8_t version)
+{
+	X509 *c = selfcert_relay_key(relay, version);
+	bool ok = c && SSL_CTX_add0_chain_cert(t->ctx, c) == 1;
+
+	if (!ok)
+		X509_free(c);
+	return ok ? 0 : -ERR_TLS;
 }
 
 int tls_cert_hash(const struct tls_ctx *t, uint8_t ret[static 32])
