@@ -5,10 +5,11 @@
 enum { TTL = 64, PACKET_MAX = 65535 };
 
 /*
- * Writes an IP header without options for a body that follows; its length, or -ERR_BAD_VALUE, -ERR_TOO_BIG. The checksum
- * of IPv4 is right when it returns.
+ * Writes an IP header without options for a body that follows; its length, or -ERR_BAD_VALUE,
+ * -ERR_TOO_BIG. The checksum of IPv4 is right when it returns.
  */
-static int put_header(struct ipaddr src, struct ipaddr dst, uint8_t proto, size_t body_len, uint8_t *out, size_t max)
+static int put_header(struct ipaddr src, struct ipaddr dst, uint8_t proto, size_t body_len,
+	uint8_t *out, size_t max)
 {
 	size_t ihl = src.family == 4 ? IP4_LEN : IP6_LEN;
 
@@ -34,7 +35,8 @@ static int put_header(struct ipaddr src, struct ipaddr dst, uint8_t proto, size_
 	return (int)ihl;
 }
 
-int ip_echo_encode(struct ipaddr src, struct ipaddr dst, const struct ip_echo *e, uint8_t *out, size_t max)
+int ip_echo_encode(
+	struct ipaddr src, struct ipaddr dst, const struct ip_echo *e, uint8_t *out, size_t max)
 {
 	bool v4 = src.family == 4;
 	size_t len = ICMP_ECHO_LEN + e->payload.len;
@@ -84,7 +86,8 @@ static size_t put_tsmp(const struct tsmp *m, uint8_t *out, size_t max)
 	return wcur_len(&w);
 }
 
-int tsmp_encode(struct ipaddr src, struct ipaddr dst, const struct tsmp *m, uint8_t out[static TSMP_PACKET_MAX])
+int tsmp_encode(struct ipaddr src, struct ipaddr dst, const struct tsmp *m,
+	uint8_t out[static TSMP_PACKET_MAX])
 {
 	uint8_t body[TSMP_PACKET_MAX - IP6_LEN];
 	size_t len = put_tsmp(m, body, sizeof(body));
@@ -96,7 +99,8 @@ int tsmp_encode(struct ipaddr src, struct ipaddr dst, const struct tsmp *m, uint
 	return ihl + (int)len;
 }
 
-int tsmp_pong_encode(const uint8_t *ping, size_t len, uint16_t peerapi_port, uint8_t out[static TSMP_PACKET_MAX])
+int tsmp_pong_encode(
+	const uint8_t *ping, size_t len, uint16_t peerapi_port, uint8_t out[static TSMP_PACKET_MAX])
 {
 	struct ip_pkt p;
 	struct tsmp m;

@@ -1,8 +1,9 @@
 #include "proto/ip/csum.h"
 
 /*
- * Sums 32-bit words in host order: the ones' complement sum does not care for byte order as long as all words and the
- * result are read the same way (RFC 1071, section 2 B). Four sums side by side keep the adders busy.
+ * Sums 32-bit words in host order: the ones' complement sum does not care for byte order as long as
+ * all words and the result are read the same way (RFC 1071, section 2 B). Four sums side by side
+ * keep the adders busy.
  */
 uint64_t ip_csum(const uint8_t *p, size_t n)
 {

@@ -1,4 +1,5 @@
-/* proto/ip/csum: the Internet checksum (RFC 1071), and the header fields whose change asks for a new one. */
+/* proto/ip/csum: the Internet checksum (RFC 1071), and the header fields whose change asks for a
+ * new one. */
 #ifndef WARREN_PROTO_IP_CSUM_H
 #define WARREN_PROTO_IP_CSUM_H
 
@@ -30,7 +31,8 @@ static inline uint64_t ip_csum_pseudo(const uint8_t *ip, uint8_t proto, size_t t
 	return (ip_is_v4(ip) ? ip_csum(ip + 12, 8) : ip_csum(ip + 8, 32)) + ip_csum(tail, 8);
 }
 
-/* Sets the length of the whole packet in the IP header, and the header checksum of IPv4. ihl: without extensions. */
+/* Sets the length of the whole packet in the IP header, and the header checksum of IPv4. ihl:
+ * without extensions. */
 static inline void ip_set_length(uint8_t *ip, size_t ihl, size_t len)
 {
 	if (ip_is_v4(ip)) {

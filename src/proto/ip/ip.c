@@ -2,8 +2,8 @@
 #include "base/err/err.h"
 
 /*
- * The longest IPv4 header and the plain TCP header, in units of 8 bytes: a later fragment that begins before could
- * replace what was judged in the first one (RFC 1858).
+ * The longest IPv4 header and the plain TCP header, in units of 8 bytes: a later fragment that
+ * begins before could replace what was judged in the first one (RFC 1858).
  */
 enum { FRAGMENT_MIN_BLOCK = (60 + TCP_LEN) / 8, FRAGMENT_HEADER_LEN = 8 };
 
@@ -44,7 +44,8 @@ static void decode_transport(struct cur c, uint8_t proto, struct frag f, struct 
 		if (f.block < FRAGMENT_MIN_BLOCK)
 			return;
 		proto = IP_PROTO_FRAGMENT;
-	} else if (proto == IP_PROTO_FRAGMENT || len < transport_min(proto) || (proto == IP_PROTO_TSMP && f.more)) {
+	} else if (proto == IP_PROTO_FRAGMENT || len < transport_min(proto) ||
+		   (proto == IP_PROTO_TSMP && f.more)) {
 		return;
 	}
 	p->proto = proto;
@@ -75,7 +76,8 @@ static void decode4(const uint8_t *b, size_t len, struct ip_pkt *p)
 	if (len < total || ihl < IP4_LEN || ihl > total)
 		return;
 	cur_skip(&c, ihl - IP4_LEN);
-	decode_transport(c, b[9], (struct frag){ .block = frag & 0x1fff, .more = frag & 0x2000 }, p);
+	decode_transport(
+		c, b[9], (struct frag){ .block = frag & 0x1fff, .more = frag & 0x2000 }, p);
 }
 
 static void decode6(const uint8_t *b, size_t len, struct ip_pkt *p)
@@ -132,13 +134,15 @@ struct ipaddr ip_dst(const struct ip_pkt *p)
 
 static bool is_icmp(const struct ip_pkt *p, size_t min)
 {
-	return p->proto == (p->version == 4 ? IP_PROTO_ICMP : IP_PROTO_ICMPV6) && p->body_len >= min;
+	return p->proto == (p->version == 4 ? IP_PROTO_ICMP : IP_PROTO_ICMPV6) &&
+	       p->body_len >= min;
 }
 
 /* Types and code of echo: RFC 792, 4443 section 4. */
 static bool is_echo(const struct ip_pkt *p, uint8_t type4, uint8_t type6)
 {
-	return is_icmp(p, ICMP_ECHO_LEN) && p->body[0] == (p->version == 4 ? type4 : type6) && p->body[1] == 0;
+	return is_icmp(p, ICMP_ECHO_LEN) && p->body[0] == (p->version == 4 ? type4 : type6) &&
+	       p->body[1] == 0;
 }
 
 bool ip_is_echo_request(const struct ip_pkt *p)
@@ -156,8 +160,8 @@ bool ip_is_icmp_error(const struct ip_pkt *p)
 	if (!is_icmp(p, ICMP_ECHO_LEN))
 		return false;
 	/* 18 is no error; the original has it here, and a peer may count on it. */
-	return p->version == 4 ? p->body[0] == 3 || p->body[0] == 11 || p->body[0] == 18 :
-		p->body[0] >= 1 && p->body[0] <= 4;
+	return p->version == 4 ? p->body[0] == 3 || p->body[0] == 11 || p->body[0] == 18
+			       : p->body[0] >= 1 && p->body[0] <= 4;
 }
 
 int ip_echo_decode(const struct ip_pkt *p, struct ip_echo *ret)
@@ -166,7 +170,9 @@ int ip_echo_decode(const struct ip_pkt *p, struct ip_echo *ret)
 
 	if (!reply && !ip_is_echo_request(p))
 		return -ERR_BAD_TYPE;
-	*ret = (struct ip_echo){ .reply = reply, .id = load_be16(p->body + 4), .seq = load_be16(p->body + 6),
+	*ret = (struct ip_echo){ .reply = reply,
+		.id = load_be16(p->body + 4),
+		.seq = load_be16(p->body + 6),
 		.payload = view_of(p->body + ICMP_ECHO_LEN, p->body_len - ICMP_ECHO_LEN) };
 	return 0;
 }

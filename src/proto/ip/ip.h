@@ -1,13 +1,15 @@
 /*
- * proto/ip: the headers of a packet inside the tunnel, IPv4 or IPv6 with TCP, UDP, SCTP, ICMP or TSMP on top: what a
- * packet filter and the node's own answers need to know of them.
+ * proto/ip: the headers of a packet inside the tunnel, IPv4 or IPv6 with TCP, UDP, SCTP, ICMP or
+ * TSMP on top: what a packet filter and the node's own answers need to know of them.
  *
- * What is refused and what is let through follows the original, because both ends of a tailnet rely on the same reading:
- * IPv4 options are skipped; of IPv6 extension headers only a fragment header directly behind the fixed one is known, any
- * other counts as the protocol; a first fragment must hold the whole transport header; later fragments have no ports, and
- * one that reaches into the first 80 bytes (where it could replace a header that was judged already) is refused.
+ * What is refused and what is let through follows the original, because both ends of a tailnet rely
+ * on the same reading: IPv4 options are skipped; of IPv6 extension headers only a fragment header
+ * directly behind the fixed one is known, any other counts as the protocol; a first fragment must
+ * hold the whole transport header; later fragments have no ports, and one that reaches into the
+ * first 80 bytes (where it could replace a header that was judged already) is refused.
  *
- * Source: RFC 791, 8200, 9293, 768, 792, 4443, 9260; Tailscale net/packet; tests/vectors/filter.jsonl.
+ * Source: RFC 791, 8200, 9293, 768, 792, 4443, 9260; Tailscale net/packet;
+ * tests/vectors/filter.jsonl.
  */
 #ifndef WARREN_PROTO_IP_H
 #define WARREN_PROTO_IP_H
@@ -27,7 +29,15 @@ enum {
 	IP_PROTO_FRAGMENT = 255, /* ours, never on the wire: a later fragment */
 };
 
-enum { IP4_LEN = 20, IP6_LEN = 40, TCP_LEN = 20, UDP_LEN = 8, SCTP_LEN = 12, ICMP_LEN = 4, ICMP_ECHO_LEN = 8 };
+enum {
+	IP4_LEN = 20,
+	IP6_LEN = 40,
+	TCP_LEN = 20,
+	UDP_LEN = 8,
+	SCTP_LEN = 12,
+	ICMP_LEN = 4,
+	ICMP_ECHO_LEN = 8
+};
 
 enum {
 	TCP_FIN = 0x01,
@@ -45,9 +55,10 @@ struct ip_pkt {
 	uint8_t version; /* 4, 6; 0: neither, or too short to tell; then nothing else is set */
 	uint8_t proto;
 	uint8_t tcp_flags;
-	uint16_t sport, dport; /* TCP, UDP, SCTP; else 0 */
+	uint16_t sport, dport;    /* TCP, UDP, SCTP; else 0 */
 	const uint8_t *src, *dst; /* 4 or 16 bytes; not NULL when version is set */
-	const uint8_t *body; /* behind the IP header and fragment header; NULL when proto is unknown */
+	const uint8_t
+		*body; /* behind the IP header and fragment header; NULL when proto is unknown */
 	size_t body_len;
 };
 
@@ -76,12 +87,14 @@ struct ip_echo {
 };
 /* -ERR_BAD_TYPE: not an echo request or reply. */
 MUST_USE int ip_echo_decode(const struct ip_pkt *p, struct ip_echo *ret);
-/* A whole packet. Both addresses of one family. Returns its length, -ERR_TOO_BIG or -ERR_BAD_VALUE. */
-MUST_USE int ip_echo_encode(struct ipaddr src, struct ipaddr dst, const struct ip_echo *e, uint8_t *out, size_t max);
+/* A whole packet. Both addresses of one family. Returns its length, -ERR_TOO_BIG or -ERR_BAD_VALUE.
+ */
+MUST_USE int ip_echo_encode(
+	struct ipaddr src, struct ipaddr dst, const struct ip_echo *e, uint8_t *out, size_t max);
 
 /*
- * TSMP, the messages that nodes exchange inside the tunnel as IP protocol 99. They never come from nor go to the
- * operating system.
+ * TSMP, the messages that nodes exchange inside the tunnel as IP protocol 99. They never come from
+ * nor go to the operating system.
  */
 enum tsmp_type {
 	TSMP_REJECT = '!',
@@ -105,15 +118,18 @@ struct tsmp {
 	uint8_t reason; /* enum tsmp_reason, or a later version's */
 	uint16_t sport, dport;
 	bool maybe_broken;
-	uint8_t data[8]; /* ping, pong */
+	uint8_t data[8];       /* ping, pong */
 	uint16_t peerapi_port; /* pong; 0: unknown */
 	uint8_t disco_key[32]; /* disco key */
 };
 /* -ERR_BAD_TYPE: not TSMP or of a kind unknown here, -ERR_TRUNCATED. */
 MUST_USE int tsmp_decode(const struct ip_pkt *p, struct tsmp *ret);
-/* A whole packet, at most TSMP_PACKET_MAX. Both addresses of one family. Returns its length or -ERR_BAD_VALUE. */
-MUST_USE int tsmp_encode(struct ipaddr src, struct ipaddr dst, const struct tsmp *m, uint8_t out[static TSMP_PACKET_MAX]);
-/* The answer to a ping packet: its addresses turned round, and the header marks that the original sets. */
+/* A whole packet, at most TSMP_PACKET_MAX. Both addresses of one family. Returns its length or
+ * -ERR_BAD_VALUE. */
+MUST_USE int tsmp_encode(struct ipaddr src, struct ipaddr dst, const struct tsmp *m,
+	uint8_t out[static TSMP_PACKET_MAX]);
+/* The answer to a ping packet: its addresses turned round, and the header marks that the original
+ * sets. */
 MUST_USE int tsmp_pong_encode(const uint8_t *ping, size_t len, uint16_t peerapi_port,
 	uint8_t out[static TSMP_PACKET_MAX]);
 

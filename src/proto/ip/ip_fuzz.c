@@ -3,7 +3,8 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
-/* What an echo or a TSMP message holds survives being built and read again, and checksums are right. */
+/* What an echo or a TSMP message holds survives being built and read again, and checksums are
+ * right. */
 static void rebuild(const struct ip_pkt *p)
 {
 	static uint8_t out[65535];
@@ -13,13 +14,18 @@ static void rebuild(const struct ip_pkt *p)
 	struct ip_pkt again;
 	int n;
 
-	if (ip_echo_decode(p, &e) == 0 && src.family == dst.family && (src.family == 4) == (p->version == 4) &&
+	if (ip_echo_decode(p, &e) == 0 && src.family == dst.family &&
+		(src.family == 4) == (p->version == 4) &&
 		(n = ip_echo_encode(src, dst, &e, out, sizeof(out))) > 0) {
 		ip_decode(out, (size_t)n, &again);
-		CHECK(ip_echo_decode(&again, &e2) == 0 && e.reply == e2.reply && e.id == e2.id && e.seq == e2.seq);
-		CHECK(view_eq(e.payload, e2.payload) && ipaddr_eq(ip_src(&again), src) && ipaddr_eq(ip_dst(&again), dst));
+		CHECK(ip_echo_decode(&again, &e2) == 0 && e.reply == e2.reply && e.id == e2.id &&
+			e.seq == e2.seq);
+		CHECK(view_eq(e.payload, e2.payload) && ipaddr_eq(ip_src(&again), src) &&
+			ipaddr_eq(ip_dst(&again), dst));
 		CHECK(ip_csum_fold(ip_csum(again.body, again.body_len) +
-			(p->version == 4 ? 0 : ip_csum_pseudo(out, IP_PROTO_ICMPV6, again.body_len))) == 0xffff);
+				   (p->version == 4 ? 0
+						    : ip_csum_pseudo(out, IP_PROTO_ICMPV6,
+							      again.body_len))) == 0xffff);
 	}
 	if (tsmp_decode(p, &m) == 0 && (n = tsmp_encode(src, dst, &m, out)) > 0) {
 		ip_decode(out, (size_t)n, &again);
@@ -36,7 +42,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 
 	ip_decode(data, len, &p);
 	if (p.body)
-		CHECK(p.version && p.body >= data && p.body_len <= len && p.body + p.body_len == data + len);
+		CHECK(p.version && p.body >= data && p.body_len <= len &&
+			p.body + p.body_len == data + len);
 	else
 		CHECK(p.proto == IP_PROTO_UNKNOWN);
 	if (p.version)

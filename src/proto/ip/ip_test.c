@@ -12,7 +12,8 @@ static struct ipaddr addr(const char *s)
 }
 
 /* The addresses of a packet as the file writes them: a mapped one stays IPv6. */
-static void check_addr(const json_t *parsed, const char *key, const struct ip_pkt *p, const uint8_t *at)
+static void check_addr(
+	const json_t *parsed, const char *key, const struct ip_pkt *p, const uint8_t *at)
 {
 	const json_t *text = json_object_get(parsed, key);
 	struct ipaddr a;
@@ -95,7 +96,8 @@ static void a_header_shorter_than_itself_is_unreadable(void **state)
 
 static void echo_goes_there_and_back(void **state)
 {
-	static const char *const pair[][2] = { { "100.64.0.1", "100.64.0.2" }, { "fd7a::1", "fd7a::2" } };
+	static const char *const pair[][2] = { { "100.64.0.1", "100.64.0.2" },
+		{ "fd7a::1", "fd7a::2" } };
 	uint8_t out[100], one[100];
 
 	for (size_t i = 0; i < ARRAY_LEN(pair); i++) {
@@ -106,13 +108,16 @@ static void echo_goes_there_and_back(void **state)
 		CHECK_ROW("%s", pair[i][0]);
 		CHECK_INT(n, ==, (i ? IP6_LEN : IP4_LEN) + 8 + 11);
 		ip_decode(out, (size_t)n, &p);
-		CHECK_TRUE(ip_is_echo_request(&p) && !ip_is_echo_reply(&p) && !ip_is_icmp_error(&p));
+		CHECK_TRUE(
+			ip_is_echo_request(&p) && !ip_is_echo_reply(&p) && !ip_is_icmp_error(&p));
 		CHECK_INT(ip_echo_decode(&p, &got), ==, 0);
-		CHECK_TRUE(got.id == 7 && got.seq == 9 && !got.reply && view_eq(got.payload, e.payload));
+		CHECK_TRUE(got.id == 7 && got.seq == 9 && !got.reply &&
+			   view_eq(got.payload, e.payload));
 		if (!i)
 			CHECK_INT(ip_csum_fold(ip_csum(out, IP4_LEN)), ==, 0xffff);
-		CHECK_INT(ip_csum_fold(ip_csum(p.body, p.body_len) + (i ? ip_csum_pseudo(out, 58, p.body_len) : 0)), ==,
-			0xffff);
+		CHECK_INT(ip_csum_fold(ip_csum(p.body, p.body_len) +
+				       (i ? ip_csum_pseudo(out, 58, p.body_len) : 0)),
+			==, 0xffff);
 
 		got.reply = true;
 		n = ip_echo_encode(ip_dst(&p), ip_src(&p), &got, one, sizeof(one));
@@ -127,8 +132,10 @@ static void echo_refuses_what_does_not_fit(void **state)
 	struct ip_echo e = { .payload = VIEW_LIT("payload") };
 	uint8_t out[IP4_LEN + 8 + 6];
 
-	CHECK_INT(ip_echo_encode(addr("1.2.3.4"), addr("fd7a::1"), &e, out, sizeof(out)), ==, -ERR_BAD_VALUE);
-	CHECK_INT(ip_echo_encode(addr("1.2.3.4"), addr("1.2.3.5"), &e, out, sizeof(out)), ==, -ERR_TOO_BIG);
+	CHECK_INT(ip_echo_encode(addr("1.2.3.4"), addr("fd7a::1"), &e, out, sizeof(out)), ==,
+		-ERR_BAD_VALUE);
+	CHECK_INT(ip_echo_encode(addr("1.2.3.4"), addr("1.2.3.5"), &e, out, sizeof(out)), ==,
+		-ERR_TOO_BIG);
 }
 
 /* One TSMP packet in both directions. */
@@ -154,18 +161,25 @@ static void tsmp_agrees_with_known_packets(void **state)
 {
 	struct tsmp ad = { .type = TSMP_DISCO_KEY };
 	struct tsmp ping = { .type = TSMP_PING, .data = { 1, 2, 3, 4, 5, 6, 7, 8 } };
-	struct tsmp reject = { .type = TSMP_REJECT, .proto = IP_PROTO_TCP, .reason = TSMP_REASON_ACL, .sport = 40000,
+	struct tsmp reject = { .type = TSMP_REJECT,
+		.proto = IP_PROTO_TCP,
+		.reason = TSMP_REASON_ACL,
+		.sport = 40000,
 		.dport = 22 };
 
 	memset(ad.disco_key, 0x61, sizeof(ad.disco_key));
-	check_tsmp("45000035000000004063705d0102030404030201616161616161616161616161616161616161616161616161616161616161"
-		   "616161",
+	check_tsmp(
+		"45000035000000004063705d0102030404030201616161616161616161616161616161616161616161616161616161616161"
+		"616161",
 		"1.2.3.4", "4.3.2.1", &ad);
-	check_tsmp("600000000021634020010db800000000000000000000000120010db80000000000000000000000026161616161616161616161"
-		   "61616161616161616161616161616161616161616161",
+	check_tsmp(
+		"600000000021634020010db800000000000000000000000120010db80000000000000000000000026161616161616161616161"
+		"61616161616161616161616161616161616161616161",
 		"2001:db8::1", "2001:db8::2", &ad);
-	check_tsmp("4500001d000000004063b1fb6440000164400002700102030405060708", "100.64.0.1", "100.64.0.2", &ping);
-	check_tsmp("4500001b000000004063b1fd64400002644000012106419c400016", "100.64.0.2", "100.64.0.1", &reject);
+	check_tsmp("4500001d000000004063b1fb6440000164400002700102030405060708", "100.64.0.1",
+		"100.64.0.2", &ping);
+	check_tsmp("4500001b000000004063b1fd64400002644000012106419c400016", "100.64.0.2",
+		"100.64.0.1", &reject);
 }
 
 static void tsmp_pong_answers_a_ping(void **state)
@@ -174,7 +188,8 @@ static void tsmp_pong_answers_a_ping(void **state)
 	uint8_t out[TSMP_PACKET_MAX], ping[TSMP_PACKET_MAX];
 	size_t len, want_len;
 	uint8_t *in = hex_bytes("4500001d000000004063b1fb6440000164400002700102030405060708", &len),
-		*want = hex_bytes("4500001fffff00004063b1f964400002644000016f0102030405060708e444", &want_len);
+		*want = hex_bytes("4500001fffff00004063b1f964400002644000016f0102030405060708e444",
+			&want_len);
 	struct ip_pkt p;
 	struct tsmp got;
 	int n;
@@ -198,7 +213,13 @@ static void tsmp_pong_answers_a_ping(void **state)
 
 static void tsmp_flags_may_be_missing_and_old_pongs_are_short(void **state)
 {
-	struct tsmp m = { .type = TSMP_REJECT, .proto = 6, .reason = 'S', .sport = 1, .dport = 2, .maybe_broken = true }, got;
+	struct tsmp m = { .type = TSMP_REJECT,
+		.proto = 6,
+		.reason = 'S',
+		.sport = 1,
+		.dport = 2,
+		.maybe_broken = true },
+		    got;
 	uint8_t out[TSMP_PACKET_MAX];
 	struct ip_pkt p;
 

@@ -194,6 +194,7 @@ static JSON_OBJECT_TYPE(port_range_type, struct tc_port_range, port_range_fields
 
 static const struct json_field net_port_range_fields[] = {
 	JSON_F(struct tc_net_port_range, ip, "IP", json_str, 0),
+	JSON_F(struct tc_net_port_range, bits, "Bits", json_raw, JSON_OMIT),
 	JSON_F(struct tc_net_port_range, ports, "Ports", port_range_type, 0),
 	JSON_END,
 };
@@ -211,6 +212,7 @@ static JSON_LIST_TYPE(cap_grant_list, cap_grant_type);
 
 static const struct json_field filter_rule_fields[] = {
 	JSON_F_MAX(struct tc_filter_rule, src_ips, "SrcIPs", json_str_list, 0, TC_RULES_MAX),
+	JSON_F(struct tc_filter_rule, src_bits, "SrcBits", json_raw, JSON_OMIT),
 	JSON_F_MAX(struct tc_filter_rule, dst_ports, "DstPorts", net_port_range_list, JSON_OMIT, TC_RULES_MAX),
 	JSON_F(struct tc_filter_rule, ip_proto, "IPProto", json_int_list, JSON_OMIT),
 	JSON_F_MAX(struct tc_filter_rule, cap_grant, "CapGrant", cap_grant_list, JSON_OMIT, TC_RULES_MAX),

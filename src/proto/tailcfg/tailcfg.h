@@ -158,6 +158,7 @@ struct tc_port_range {
 
 struct tc_net_port_range {
 	const char *ip;
+	struct view bits; /* as src_bits */
 	struct tc_port_range ports;
 };
 
@@ -169,6 +170,7 @@ struct tc_cap_grant {
 
 struct tc_filter_rule {
 	struct json_list src_ips; /* const char * */
+	struct view src_bits; /* of an old form; its presence makes the whole filter invalid */
 	struct json_list dst_ports; /* struct tc_net_port_range */
 	struct json_list ip_proto; /* int64_t */
 	struct json_list cap_grant; /* struct tc_cap_grant */
