@@ -112,6 +112,8 @@ int tsmp_pong_encode(
 		return n;
 	if (m.type != TSMP_PING)
 		return -ERR_BAD_TYPE;
+	if (ip_src(&p).family != p.version) /* IPv4-mapped: no address of a tailnet */
+		return -ERR_BAD_VALUE;
 	m.type = TSMP_PONG;
 	m.peerapi_port = peerapi_port;
 	n = tsmp_encode(ip_dst(&p), ip_src(&p), &m, out);

@@ -207,6 +207,11 @@ static void tsmp_pong_answers_a_ping(void **state)
 	ip_decode(out, (size_t)n, &p);
 	CHECK_INT(tsmp_decode(&p, &got), ==, 0);
 	CHECK_TRUE(got.type == TSMP_PONG && memcmp(got.data, m.data, 8) == 0);
+
+	memset(ping + 8, 0, 10);
+	memset(ping + 18, 0xff, 2);
+	memcpy(ping + 24, ping + 8, 16);
+	CHECK_INT(tsmp_pong_encode(ping, IP6_LEN + 9, 0, out), ==, -ERR_BAD_VALUE);
 	free(in);
 	free(want);
 }
