@@ -58,6 +58,12 @@ struct lapi_backend_ops {
 		void *backend, const char *id, struct err_at *at); /* 0 also when there is none */
 
 	/*
+	 * What the packet filter grants a peer towards this node: name -> list of raw JSON. -ENOMEM. The operation may be
+	 * NULL: nothing is granted.
+	 */
+	int (*peer_caps)(void *backend, struct ipaddr peer, struct arena *a, struct json_map *ret);
+
+	/*
 	 * One ping; exactly one lapi_ping_done, which may come before this returns, unless lapi
 	 * cancels before. size: of a disco ping with its padding, 0 for none.
 	 */

@@ -177,18 +177,98 @@ struct view http1_path(const struct http1_head *h)
 	return cut(&v, '?');
 }
 
+bool http1_form(struct view form, const char *name, struct view *ret)
+{
+	while (form.len) {
+		struct view pair = cut(&form, '&'), key = cut(&pair, '=');
+
+		if (!view_eq(key, view_of(name, strlen(name))))
+			continue;
+		*ret = pair;
+		return true;
+	}
+	return false;
+}
+
 struct view http1_query(const struct http1_head *h, const char *name)
 {
-	struct view v = h->target;
+	struct view v = h->target, value = view_of("", 0);
 
 	cut(&v, '?');
-	while (v.len) {
-		struct view pair = cut(&v, '&'), key = cut(&pair, '=');
+	(void)http1_form(v, name, &value);
+	return value;
+}
 
-		if (view_eq(key, view_of(name, strlen(name))))
-			return pair;
+int http1_unescape(struct view v, char *out, size_t size)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < v.len; i++, n++) {
+		uint8_t c = v.p[i];
+
+		if (n + 1 >= size)
+			return -ERR_TOO_BIG;
+		if (c == '%') {
+			if (v.len - i < 3 || hex_decode((const char *)v.p + i + 1, 2, &c) < 0)
+				return -ERR_BAD_FORMAT;
+			i += 2;
+		} else if (c == '+') {
+			c = ' ';
+		}
+		if (!c)
+			return -ERR_BAD_FORMAT;
+		out[n] = (char)c;
 	}
-	return view_of("", 0);
+	if (!size)
+		return -ERR_TOO_BIG;
+	out[n] = 0;
+	return 0;
+}
+
+enum { CHUNK_SIZE, CHUNK_DATA, CHUNK_DATA_END, CHUNK_TRAILER };
+
+static int chunk_size(struct http1_chunks *c, struct view line)
+{
+	struct view digits = trim(cut(&line, ';'));
+	char padded[17] = "0000000000000000";
+	uint8_t raw[8];
+
+	if (!digits.len || digits.len > 15)
+		return -ERR_BAD_FORMAT;
+	memcpy(padded + 16 - digits.len, digits.p, digits.len);
+	if (hex_decode(padded, 16, raw) < 0)
+		return -ERR_BAD_FORMAT;
+	c->left = load_be64(raw);
+	c->state = c->left ? CHUNK_DATA : CHUNK_TRAILER;
+	return 0;
+}
+
+int http1_chunks_next(struct http1_chunks *c, const uint8_t *p, size_t len, struct view *ret_data, size_t *ret_used)
+{
+	struct cur in = cur_over(p, len);
+	struct view line;
+
+	*ret_data = view_of("", 0);
+	*ret_used = 0;
+	if (c->state == CHUNK_DATA) {
+		*ret_used = (size_t)MIN_OF((uint64_t)len, c->left);
+		*ret_data = view_of(p, *ret_used);
+		c->left -= *ret_used;
+		if (!c->left)
+			c->state = CHUNK_DATA_END;
+		return *ret_used ? 0 : HTTP1_MORE;
+	}
+	if (!next_line(&in, &line))
+		return len > HTTP1_CHUNK_LINE_MAX ? -ERR_BAD_FORMAT : HTTP1_MORE;
+	if (line.len > HTTP1_CHUNK_LINE_MAX)
+		return -ERR_BAD_FORMAT;
+	*ret_used = (size_t)(in.p - p);
+	if (c->state == CHUNK_SIZE)
+		return chunk_size(c, line);
+	if (c->state == CHUNK_TRAILER)
+		return line.len ? 0 : HTTP1_END;
+	c->state = CHUNK_SIZE;
+	return line.len ? -ERR_BAD_FORMAT : 0;
 }
 
 bool http1_method_is(const struct http1_head *h, const char *method)

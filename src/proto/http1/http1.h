@@ -43,6 +43,26 @@ struct view http1_path(const struct http1_head *h);
 struct view http1_query(const struct http1_head *h, const char *name);
 bool http1_method_is(const struct http1_head *h, const char *method);
 
+/* A chunked body, as it comes (RFC 9112, 7.1). Start from zero. Extensions and trailers are skipped. */
+struct http1_chunks {
+	uint64_t left; /* of the current chunk */
+	uint8_t state;
+};
+enum {
+	HTTP1_END = 2,
+	HTTP1_CHUNK_LINE_MAX = 256,
+};
+/*
+ * One step at the front of what is there: *ret_used bytes are done with, *ret_data of them are content. 0: go on;
+ * HTTP1_MORE: nothing was used, more has to come; HTTP1_END: that was the last; -ERR_BAD_FORMAT.
+ */
+MUST_USE int http1_chunks_next(struct http1_chunks *c, const uint8_t *p, size_t len, struct view *ret_data,
+	size_t *ret_used);
+/* A query parameter or form field, decoded (%41, +). -ERR_BAD_FORMAT; -ERR_TOO_BIG when out (with NUL) is too small. */
+MUST_USE int http1_unescape(struct view v, char *out, size_t size);
+/* The value of a field in "a=b&c=d", still encoded; false if absent. */
+bool http1_form(struct view form, const char *name, struct view *ret);
+
 /* A whole response with a body and Content-Length. extra: further header lines, each with CRLF, or "". */
 MUST_USE int http1_respond(struct buf *out, int status, const char *content_type, const char *extra, struct view body,
 	bool head_only, bool keep_alive);

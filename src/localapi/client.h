@@ -1,0 +1,57 @@
+/*
+ * localapi/client: the other end of the local API, for the command line. Blocking: one call, one answer. Errors are told
+ * in the words that Go programs use (tailscale.com/client/local), as scripts look for them.
+ */
+#ifndef WARREN_LOCALAPI_CLIENT_H
+#define WARREN_LOCALAPI_CLIENT_H
+
+#include "base/buf/buf.h"
+#include "base/err/err.h"
+#include "proto/ipn/ipn.h"
+
+enum {
+	LCLIENT_PATIENCE_MS = 2000, /* a daemon that is just starting is waited for, counted from the first call */
+	LCLIENT_ANSWER_MAX = 256 << 20,
+};
+
+struct lclient {
+	const char *socket; /* path; borrowed */
+	long long born_ms; /* when the first call was made; 0 before */
+	char server_version[128]; /* from the last answer */
+};
+
+struct lclient_err {
+	int status; /* of HTTP; 0 when there was no answer */
+	char text[1024];
+};
+
+struct lclient_request {
+	const char *method, *path; /* of the API: "status?peers=false" */
+	struct view body;
+	const char *headers; /* further lines, each with CRLF; NULL for none */
+	int want; /* the status that is success; 0: 200 */
+};
+
+/*
+ * 0 and the body appended. -ENOENT, -ECONNREFUSED, ...: nobody answers at the socket. -ERR_DENIED: 403. -ERR_PEER: another
+ * status. -ERR_BAD_FORMAT, -ERR_CLOSED, -ERR_TOO_BIG.
+ */
+MUST_USE int lclient_call(struct lclient *c, const struct lclient_request *q, struct buf *body, struct lclient_err *err);
+/* GET, decoded into the arena. */
+MUST_USE int lclient_get(struct lclient *c, const char *path, const struct json_type *t, void *ret, struct arena *a,
+	struct lclient_err *err);
+
+/* An answer that does not end: the bus. */
+struct lstream;
+enum { LSTREAM_TIMEOUT = 1 };
+/* Returns once the head of the answer is there. */
+MUST_USE int lstream_open(struct lclient *c, const struct lclient_request *q, struct lstream **ret, struct lclient_err *err);
+/* The next line without its end, good until the next call. timeout_ms < 0: for ever. -ERR_CLOSED at the end. */
+MUST_USE int lstream_next(struct lstream *s, int timeout_ms, struct view *ret);
+struct lstream *lstream_close(struct lstream *s);
+
+/* The value of one header of the last answer of lclient_call is not kept; this call asks only for headers. */
+MUST_USE int lclient_headers(struct lclient *c, const struct lclient_request *q, const char *name, char *ret, size_t size,
+	struct lclient_err *err);
+
+#endif

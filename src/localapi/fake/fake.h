@@ -1,0 +1,20 @@
+/*
+ * localapi/fake: a made-up daemon behind the local API, for tests: a network of three devices that exists in memory only.
+ * Pings and netchecks are answered at once, or never for the address that nobody has.
+ */
+#ifndef WARREN_LOCALAPI_FAKE_H
+#define WARREN_LOCALAPI_FAKE_H
+
+#include "localapi/lapi.h"
+
+struct fake;
+
+MUST_USE int fake_new(struct fake **ret);
+struct fake *fake_free(struct fake *f);
+extern const struct lapi_backend_ops fake_ops; /* over a struct fake * */
+void fake_set_lapi(struct fake *f, struct lapi *l); /* whom it tells of changes */
+/* Calls that wait (pings of 100.64.0.99), and how many were cancelled. */
+size_t fake_n_waiting(const struct fake *f);
+size_t fake_n_cancelled(const struct fake *f);
+
+#endif

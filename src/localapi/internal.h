@@ -1,0 +1,119 @@
+/* localapi/internal: between the files of the server. */
+#ifndef WARREN_LOCALAPI_INTERNAL_H
+#define WARREN_LOCALAPI_INTERNAL_H
+
+#include "base/list/list.h"
+#include "localapi/lapi.h"
+#include "os/loop/loop.h"
+#include "os/stream/stream.h"
+#include "proto/http1/http1.h"
+
+struct lconn;
+struct watcher;
+
+struct lapi {
+	struct loop *loop;
+	struct lapi_cfg cfg;
+	struct listener *listener;
+	struct list conns;
+	struct loop_timer *engine_timer;
+	char *header_lines; /* in every answer of the API */
+	struct lapi_counters n;
+};
+
+enum lcall_kind { CALL_NONE, CALL_PING, CALL_NETCHECK };
+
+/* At most one per connection: requests on one are answered in turn. */
+struct lapi_call {
+	struct lconn *conn;
+	enum lcall_kind kind;
+};
+
+/*
+ *  READING --request whole--> (answered at once) READING
+ *          --ping, netcheck--> WAITING --done--> READING
+ *          --watch-ipn-bus--> WATCHING
+ *  any --last answer, fault, watcher behind--> CLOSING: what is in `out` is written, then the stream ends
+ */
+enum lconn_state { CONN_READING, CONN_WAITING, CONN_WATCHING, CONN_CLOSING };
+
+struct lconn {
+	struct list link;
+	struct lapi *lapi;
+	struct stream *stream;
+	bool has_uid;
+	uid_t uid;
+	enum lconn_state state;
+	struct buf in, head_text, body, out;
+	struct http1_head head; /* views into head_text */
+	bool have_head, body_whole, answered;
+	struct http1_chunks chunks;
+	struct lapi_call call;
+	struct watcher *watcher;
+};
+
+/* One request while it is answered. */
+struct lreq {
+	struct lapi *lapi;
+	struct lconn *conn;
+	const struct http1_head *head;
+	struct view body;
+	struct arena *arena;
+	const char *route, *rest; /* "profiles/" and "f4b1" */
+};
+
+/* ---- server.c: answers. Each request gets exactly one, at once or (calls, the bus) later. ---- */
+
+enum llayout {
+	JSON_LINE, /* compact, with a newline */
+	JSON_COMPACT,
+	JSON_TABS, /* indented, with a newline */
+	JSON_TABS_BARE, /* indented, without */
+};
+
+void lreq_json(struct lreq *r, int status, const struct json_type *t, const void *value, enum llayout layout);
+/* Plain text with a newline; text/plain; charset=utf-8. */
+void lreq_text(struct lreq *r, int status, const char *fmt, ...) PRINTF_LIKE(3, 4);
+/* {"<key>":"<text>"} */
+void lreq_json_error(struct lreq *r, int status, const char *key, const char *text);
+void lreq_body(struct lreq *r, int status, const char *content_type, const char *extra, struct view body);
+void lreq_empty(struct lreq *r, int status);
+/* A fault of ours: 500 with the words of a result. */
+void lreq_fault(struct lreq *r, int rc);
+/* Ends the connection after what is in its output. */
+void lconn_finish(struct lconn *c);
+void lconn_abort(struct lconn *c);
+
+/* ---- routes.c ---- */
+
+void lreq_dispatch(struct lreq *r);
+bool lreq_may_write(const struct lreq *r);
+bool lreq_is(const struct lreq *r, const char *method);
+/* A parameter of the query or of a form in the body, decoded, in the arena; "" when absent or malformed. */
+const char *lreq_param(const struct lreq *r, const char *name);
+
+typedef void (*lroute_fn)(struct lreq *r);
+
+struct lroute {
+	const char *name; /* with a slash at the end: whatever follows */
+	lroute_fn fn;
+	const char *denied; /* who may not write gets 403 with this text; NULL: everybody may call */
+};
+extern const struct lroute lroutes_state[], lroutes_net[], lroutes_debug[]; /* ended by a NULL name */
+
+/* Prefs without secrets, the persist part in *persist. */
+struct ipn_prefs lapi_public_prefs(const struct ipn_prefs *p, struct ipn_persist *persist);
+/* The network map as the bus and "debug" show it. -ENOMEM. */
+MUST_USE int lapi_netmap(struct lapi *a, const struct netmap *nm, struct arena *arena, struct ipn_netmap *ret);
+/* A node as the local API shows it: with its names for people. */
+struct tc_node lapi_node(const struct netmap *nm, const struct tc_node *n, struct arena *a);
+
+/* ---- bus.c ---- */
+
+/* Turns the request's connection into a watcher. */
+void bus_watch(struct lreq *r);
+void bus_written(struct watcher *w, size_t n);
+struct watcher *bus_free(struct watcher *w);
+void bus_on_engine_tick(void *ctx);
+
+#endif
