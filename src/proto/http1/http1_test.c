@@ -72,6 +72,72 @@ static void number_of_headers_is_bounded(void **state)
 	buf_fini(&b);
 }
 
+/* Decodes a chunked body given in pieces of n bytes. The result of the last step; the content in out. */
+static int chunks(const char *in, size_t piece, char *out)
+{
+	struct http1_chunks c = { 0 };
+	size_t len = strlen(in), at = 0, have = 0, used;
+	struct view data;
+	int rc = HTTP1_MORE;
+
+	*out = 0;
+	while (rc == HTTP1_MORE && have < len) {
+		have = MIN_OF(have + piece, len);
+		do {
+			rc = http1_chunks_next(&c, (const uint8_t *)in + at, have - at, &data, &used);
+			if (rc >= 0) {
+				strncat(out, (const char *)data.p, data.len);
+				at += used;
+			}
+		} while (rc == 0);
+	}
+	return rc;
+}
+
+static void chunked_bodies_are_read_however_they_are_cut(void **state)
+{
+	char out[64];
+
+	for (size_t piece = 1; piece < 60; piece++) {
+		CHECK_ROW("%zu", piece);
+		CHECK_INT(chunks("5\r\nhello\r\n1;ext=\"x\"\r\n \r\n00B\r\nwide world!\r\n0\r\nTrailer: y\r\n\r\n", piece, out), ==, HTTP1_END);
+		CHECK_STR(out, "hello wide world!");
+	}
+}
+
+static void bad_chunks_are_refused(void **state)
+{
+	static const char *const bad[] = { "\r\n", "x\r\n", "-1\r\n", "0x5\r\nhello\r\n", "5\r\nhelloX\r\n",
+		"ffffffffffffffff\r\n", "5 5\r\nhello\r\n" };
+	static char longer[400];
+	char out[64];
+
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+		CHECK_ROW("%s", bad[i]);
+		CHECK_INT(chunks(bad[i], 1000, out), ==, -ERR_BAD_FORMAT);
+	}
+	CHECK_INT(chunks("5\r\nhel", 1000, out), ==, HTTP1_MORE);
+	memset(longer, '0', sizeof(longer) - 1);
+	CHECK_INT(chunks(longer, 1000, out), ==, -ERR_BAD_FORMAT);
+}
+
+static void form_fields_are_found_and_decoded(void **state)
+{
+	struct view form = VIEW_LIT("a=1&ab=x%20y+z&empty=&a=2&b=%4"), v;
+	char out[16];
+
+	CHECK_TRUE(http1_form(form, "ab", &v));
+	CHECK_INT(http1_unescape(v, out, sizeof(out)), ==, 0);
+	CHECK_STR(out, "x y z");
+	CHECK_TRUE(http1_form(form, "a", &v) && view_eq(v, VIEW_LIT("1")));
+	CHECK_TRUE(http1_form(form, "empty", &v) && v.len == 0);
+	CHECK_TRUE(!http1_form(form, "c", &v));
+	CHECK_TRUE(http1_form(form, "b", &v));
+	CHECK_INT(http1_unescape(v, out, sizeof(out)), ==, -ERR_BAD_FORMAT);
+	CHECK_INT(http1_unescape(VIEW_LIT("%00"), out, sizeof(out)), ==, -ERR_BAD_FORMAT);
+	CHECK_INT(http1_unescape(VIEW_LIT("0123456789abcdef"), out, sizeof(out)), ==, -ERR_TOO_BIG);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -79,6 +145,9 @@ int main(void)
 		cmocka_unit_test(response_is_read),
 		cmocka_unit_test(ambiguous_heads_are_refused),
 		cmocka_unit_test(number_of_headers_is_bounded),
+		cmocka_unit_test(chunked_bodies_are_read_however_they_are_cut),
+		cmocka_unit_test(bad_chunks_are_refused),
+		cmocka_unit_test(form_fields_are_found_and_decoded),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
