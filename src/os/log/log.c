@@ -1,0 +1,165 @@
+#include "os/log/log.h"
+#include "base/time/time.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdarg.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+static struct {
+	int verbose;
+	bool looked, journal, dated;
+} self;
+
+void log_set_verbose(int verbose)
+{
+	self.verbose = verbose;
+}
+
+int log_verbose(void)
+{
+	return self.verbose;
+}
+
+/* JOURNAL_STREAM is device:inode of the journal's socket; it counts only if that is still what stderr is. */
+static bool stderr_is_journal(void)
+{
+	const char *e = getenv("JOURNAL_STREAM");
+	unsigned long long dev, ino;
+	struct stat st;
+
+	return e && sscanf(e, "%llu:%llu", &dev, &ino) == 2 && fstat(STDERR_FILENO, &st) == 0 && st.st_dev == dev &&
+	       st.st_ino == ino;
+}
+
+static void look(void)
+{
+	if (self.looked)
+		return;
+	self.looked = true;
+	self.journal = stderr_is_journal();
+	self.dated = !self.journal && !isatty(STDERR_FILENO);
+}
+
+/* A cut line is better than none. */
+static void add_v(char *line, size_t *at, const char *fmt, va_list ap)
+{
+	int n = vsnprintf(line + *at, LOG_LINE_MAX - *at, fmt, ap);
+
+	if (n > 0)
+		*at = MIN_OF(*at + (size_t)n, (size_t)LOG_LINE_MAX - 1);
+}
+
+static void PRINTF_LIKE(3, 4) add(char *line, size_t *at, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	add_v(line, at, fmt, ap);
+	va_end(ap);
+}
+
+static void add_date(char *line, size_t *at)
+{
+	struct timespec ts;
+	struct tm tm;
+
+	clock_gettime(CLOCK_REALTIME, &ts);
+	localtime_r(&ts.tv_sec, &tm);
+	*at += strftime(line + *at, LOG_LINE_MAX - *at, "%Y/%m/%d %H:%M:%S ", &tm);
+}
+
+/* Blanks the letters and digits behind a mark that only secrets have. */
+static void blank(char *line, const char *mark)
+{
+	for (char *p = line; (p = strstr(p, mark));)
+		for (p += strlen(mark); isalnum((unsigned char)*p) || *p == '-' || *p == '_'; p++)
+			*p = '.';
+}
+
+/* What others sent must not look like another line or speak to the terminal. */
+static void clean(char *line)
+{
+	for (char *p = line; *p; p++)
+		if ((unsigned char)*p < 0x20 || *p == 0x7f)
+			*p = '?';
+	blank(line, "privkey:");
+	blank(line, "tskey-");
+	blank(line, "hskey-");
+}
+
+static void PRINTF_LIKE(5, 0) write_line(enum log_level level, const char *where, const char *what, uint64_t dropped,
+	const char *fmt, va_list ap)
+{
+	char line[LOG_LINE_MAX + 1];
+	size_t at = 0, text;
+
+	look();
+	if (self.journal)
+		add(line, &at, "<%d>", MIN_OF((int)level, 7));
+	if (self.dated)
+		add_date(line, &at);
+	text = at;
+	add(line, &at, "%s: %s", where, what);
+	if (fmt) {
+		add(line, &at, " ");
+		add_v(line, &at, fmt, ap);
+	}
+	if (dropped)
+		add(line, &at, " (%llu more like this were left out)", (unsigned long long)dropped);
+	clean(line + text);
+	line[at++] = '\n';
+	while (write(STDERR_FILENO, line, at) < 0 && errno == EINTR)
+		; /* nobody to tell if the log is gone */
+}
+
+static bool is_wanted(enum log_level level)
+{
+	return (int)level <= LOG_LEVEL_INFO + self.verbose;
+}
+
+void log_write(enum log_level level, const char *where, const char *what, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (!is_wanted(level))
+		return;
+	va_start(ap, fmt);
+	write_line(level, where, what, 0, fmt, ap);
+	va_end(ap);
+}
+
+/* A bucket of LOG_LIMIT_BURST lines that fills by one each LOG_LIMIT_SECONDS. */
+static bool may_write(struct log_limit *l)
+{
+	const mono_ns each = SEC(LOG_LIMIT_SECONDS);
+	struct timespec ts;
+	mono_ns now;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	now = SEC(ts.tv_sec) + ts.tv_nsec;
+	if (l->full_at < now)
+		l->full_at = now;
+	if (l->full_at + each > now + LOG_LIMIT_BURST * each) {
+		l->dropped++;
+		return false;
+	}
+	l->full_at += each;
+	return true;
+}
+
+void log_write_limited(struct log_limit *limit, enum log_level level, const char *where, const char *what, const char *fmt,
+	...)
+{
+	va_list ap;
+
+	if (!is_wanted(level) || !may_write(limit))
+		return;
+	va_start(ap, fmt);
+	write_line(level, where, what, limit->dropped, fmt, ap);
+	va_end(ap);
+	limit->dropped = 0;
+}
