@@ -57,13 +57,14 @@ struct now loop_now(struct loop *l)
 	return l->now;
 }
 
-/* Before the loop sleeps: the turn is over. */
+/* Before the loop sleeps: the turn is over. What wakes it runs before on_check, and must not see the time of before. */
 static void on_prepare(uv_prepare_t *p)
 {
 	struct loop *l = p->data;
 
 	for (size_t i = 0; i < l->n_hooks; i++)
 		l->hooks[i].fn(l->hooks[i].ctx);
+	l->sampled = false;
 }
 
 /* After it woke: a new turn, new time. */
