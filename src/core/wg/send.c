@@ -79,18 +79,18 @@ void send_response(struct wg_device *d, struct wg_peer *p, struct handshake *h, 
 }
 
 /* A multiple of 16, but not beyond the MTU: the packet would not fit any more. */
-static size_t padding(const struct wg_device *d, size_t len)
+static size_t padding(size_t mtu, size_t len)
 {
 	size_t padded = (len + 15) & ~(size_t)15;
 
-	if (d->cfg.mtu && padded > d->cfg.mtu)
-		padded = MAX_OF(len, d->cfg.mtu);
+	if (mtu && padded > mtu)
+		padded = MAX_OF(len, mtu);
 	return MIN_OF(padded - len, (size_t)15);
 }
 
-size_t wg_sealed_len(const struct wg_device *d, size_t len)
+size_t wg_sealed_len(size_t mtu, size_t len)
 {
-	return len + padding(d, len) + WGMSG_TRANSPORT_OVERHEAD;
+	return len + padding(mtu, len) + WGMSG_TRANSPORT_OVERHEAD;
 }
 
 /* Seals in place and turns each packet into its datagram. */
@@ -101,7 +101,7 @@ static void seal_batch(struct wg_device *d, struct wg_peer *p, struct keypair *k
 	bool data = false;
 
 	for (size_t i = 0; i < n; i++) {
-		size_t pad = padding(d, pkt[i].len);
+		size_t pad = padding(d->cfg.mtu, pkt[i].len);
 		struct wgmsg_transport *h = (struct wgmsg_transport *)(void *)(pkt[i].p - WG_HEADROOM);
 
 		data = data || pkt[i].len;

@@ -135,8 +135,11 @@ struct wg_peer_stats {
 };
 void wg_peer_stats(const struct wg_peer *p, struct wg_peer_stats *ret);
 
-/* The length of the datagram that a packet of len bytes becomes: where the next packet's headroom may begin. */
-size_t wg_sealed_len(const struct wg_device *d, size_t len);
+/*
+ * The length of the datagram that a packet of len bytes becomes in a device with this mtu (of struct wg_cfg): where the next
+ * packet's headroom may begin.
+ */
+size_t wg_sealed_len(size_t mtu, size_t len);
 
 /* Whose address is this? NULL: nobody's. */
 struct wg_peer *wg_route(const struct wg_device *d, const uint8_t *pkt, size_t len);

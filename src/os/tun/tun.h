@@ -16,7 +16,7 @@ enum { TUN_NAME_MAX = 15, TUN_MTU_MIN = 576, TUN_MTU_MAX = 65495 };
 
 struct tun_cfg {
 	const char *name; /* is made if it does not exist; "" or with %d: the kernel chooses */
-	int mtu;
+	int mtu; /* the same as the WireGuard device's: it says where sealed packets end */
 	bool no_offload; /* one packet a call, for comparison */
 	/* n <= WG_BATCH_MAX, each with WG_HEADROOM and WG_TAILROOM around it. Memory is good during the call. */
 	void (*on_packets)(void *ctx, struct wg_packet *pkt, size_t n);

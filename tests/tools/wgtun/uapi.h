@@ -10,12 +10,17 @@
 
 enum { UAPI_CLIENTS = 8, UAPI_MAX = 64 << 20 };
 
+struct uapi;
+
 struct uapi_client {
+	struct uapi *uapi;
+	struct loop_watch *watch;
 	int fd; /* -1: free */
 	struct buf in, out;
 };
 
 struct uapi {
+	struct loop_watch *watch;
 	int fd;
 	char path[108];
 	struct wgtun *w;
@@ -24,10 +29,6 @@ struct uapi {
 
 MUST_USE int uapi_open(struct uapi *u, struct wgtun *w);
 void uapi_close(struct uapi *u);
-/* The listener is readable. The new client, NULL: none or too many. */
-struct uapi_client *uapi_accept(struct uapi *u);
-/* A client can be read or written. False: it is closed now. */
-bool uapi_on_ready(struct uapi *u, struct uapi_client *c);
 
 /* One operation, without its blank line, and the whole answer with it (uapi_op.c). */
 MUST_USE int uapi_run(struct wgtun *w, const char *op, size_t len, struct buf *out);

@@ -65,10 +65,10 @@ static int set_private(struct wgtun *w, const struct line *l)
 		return rc;
 	w->has_private = !ct_is_zero(key, sizeof(key));
 	if (!w->has_private)
-		key_generate(&w->rng, key); /* no identity: one that nobody knows */
+		key_generate(loop_rng(), key); /* no identity: one that nobody knows */
 	memcpy(k.b, key, sizeof(key));
 	w->private = k;
-	rc = wg_set_private(w->dev, &k, w->now.mono);
+	rc = wg_set_private(w->dev, &k, loop_now(w->loop).mono);
 	ct_wipe(key, sizeof(key));
 	ct_wipe(&k, sizeof(k));
 	return rc < 0 ? -EINVAL : 0;
@@ -76,18 +76,20 @@ static int set_private(struct wgtun *w, const struct line *l)
 
 static int set_port(struct wgtun *w, uint16_t port)
 {
-	struct udp old = w->udp;
 	int rc;
 
-	if (port == old.port)
+	if (port == udp_port(w->udp, 4))
 		return 0;
-	rc = udp_open(&w->udp, port, w->offload);
-	if (rc < 0) {
-		w->udp = old;
-		return rc;
-	}
-	udp_close(&old);
-	return 0;
+	rc = udp_rebind(w->udp, port);
+	if (rc == 0 && port && udp_port(w->udp, 4) != port)
+		return -EADDRINUSE; /* it has its old one */
+	return rc;
+}
+
+static int set_mark(struct wgtun *w, uint32_t mark)
+{
+	w->mark = mark;
+	return udp_set_mark(w->udp, mark);
 }
 
 static int set_device(struct set *s, const struct line *l)
@@ -104,7 +106,7 @@ static int set_device(struct set *s, const struct line *l)
 	}
 	if (is(l, "fwmark")) {
 		rc = value_number(l, UINT32_MAX, &v);
-		return rc < 0 ? rc : udp_set_mark(&w->udp, (uint32_t)v);
+		return rc < 0 ? rc : set_mark(w, (uint32_t)v);
 	}
 	if (is(l, "replace_peers") && is_true(l)) {
 		for (struct wg_peer *p = wg_peer_next(w->dev, NULL), *next; p; p = next) {
@@ -141,7 +143,7 @@ static int set_endpoint(struct set *s, const struct line *l)
 
 	if (ipport_parse(l->value, l->value_len, &a) < 0)
 		return -EINVAL;
-	src = udp_source(a);
+	src = source_of(a);
 	wg_peer_set_source(s->peer, &src);
 	return 0;
 }
@@ -191,7 +193,7 @@ static int set_peer(struct set *s, const struct line *l)
 	if (is(l, "persistent_keepalive_interval")) {
 		rc = value_number(l, UINT16_MAX, &v);
 		if (rc == 0)
-			wg_peer_set_keepalive(s->w->dev, s->peer, (unsigned)v, s->w->now.mono);
+			wg_peer_set_keepalive(s->w->dev, s->peer, (unsigned)v, loop_now(s->w->loop).mono);
 		return rc;
 	}
 	if (is(l, "replace_allowed_ips") && is_true(l)) {
@@ -284,7 +286,7 @@ static int put_allowed(struct buf *out, const struct owned_list *o, const struct
 
 static int put_peer(struct buf *out, const struct owned_list *o, const struct wg_peer *p)
 {
-	struct ipport a = udp_address(wg_peer_source(p));
+	struct ipport a = source_address(wg_peer_source(p));
 	struct wg_peer_stats st;
 	char text[IPPORT_TEXT_MAX];
 	int rc = put_key(out, "public_key", wg_peer_key(p)->b);
@@ -320,9 +322,9 @@ static int op_get(struct wgtun *w, struct buf *out)
 	if (w->has_private)
 		rc = put_key(out, "private_key", w->private.b);
 	if (rc == 0)
-		rc = buf_printf(out, "listen_port=%u\n", w->udp.port);
-	if (rc == 0 && w->udp.mark)
-		rc = buf_printf(out, "fwmark=%u\n", w->udp.mark);
+		rc = buf_printf(out, "listen_port=%u\n", udp_port(w->udp, 4));
+	if (rc == 0 && w->mark)
+		rc = buf_printf(out, "fwmark=%u\n", w->mark);
 	for (struct wg_peer *p = wg_peer_next(w->dev, NULL); rc == 0 && p; p = wg_peer_next(w->dev, p))
 		rc = put_peer(out, &o, p);
 	free(o.v);
@@ -337,7 +339,6 @@ int uapi_run(struct wgtun *w, const char *op, size_t len, struct buf *out)
 	struct line l;
 	int rc = -EINVAL;
 
-	now_sample(&w->now);
 	if (next_line(&c, &l, &bad) && l.value_len == 1 && l.value[0] == '1') {
 		if (is(&l, "get"))
 			rc = op_get(w, out);

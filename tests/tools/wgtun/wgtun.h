@@ -5,22 +5,24 @@
 #ifndef WARREN_WGTUN_H
 #define WARREN_WGTUN_H
 
-#include "tun.h"
-#include "udp.h"
+#include "os/loop/loop.h"
+#include "os/tun/tun.h"
+#include "os/udp/udp.h"
 
 struct wgtun {
+	struct loop *loop;
 	struct wg_device *dev;
 	struct wg_sink sink;
-	struct rng rng;
-	struct tun tun;
-	struct udp udp;
-	struct now now; /* of this wake-up */
+	struct tun *tun;
+	struct udp *udp;
+	struct loop_timer *timer;
 	struct secret_node private;
-	bool has_private, offload;
-	size_t n_in;
-	struct offload_pkt in[OFFLOAD_MERGE_MAX]; /* opened, waiting to be merged and written */
+	bool has_private;
+	uint32_t mark;
 };
 
-void now_sample(struct now *now);
+/* A source is address and port as bytes, which is what wireguard-go puts into cookies, too. */
+struct wg_source source_of(struct ipport a);
+struct ipport source_address(const struct wg_source *s); /* family 0: not set */
 
 #endif
