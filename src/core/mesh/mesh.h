@@ -106,10 +106,17 @@ void mesh_poke(struct mesh *m, int64_t id, struct now now);
 /*
  * The addresses of our interfaces that are up, with their prefix lengths, loopback included; what is not worth telling is
  * left out here. Ports: of our UDP sockets, 0: no such socket. link_changed: the default interface or its address is
- * another one: trust in all paths ends, NAT mappings are asked for again, peers are called.
+ * another one: trust in all paths ends, NAT mappings are asked for again, peers are called. Report streams whose local
+ * address is gone as closed before this; the others have a second to prove that they live.
  */
 void mesh_set_local(struct mesh *m, const struct ipprefix *addrs, size_t n, uint16_t port4, uint16_t port6,
 	bool link_changed, struct now now);
+/*
+ * Is the hub there? While it is not, home stays where it is: nobody would learn of another one. hint: home before a restart,
+ * from the saved map, as the peers still have it; 0: none.
+ */
+void mesh_set_hub_up(struct mesh *m, bool up);
+void mesh_hint_home(struct mesh *m, int region, struct now now);
 /* Endpoints from the configuration, told to the hub as they are. At most MESH_ENDPOINTS_MAX / 2 count. */
 void mesh_set_static_endpoints(struct mesh *m, const struct ipport *eps, size_t n, struct now now);
 /* No UDP at all: relays only (node attribute only-tcp-443). */
@@ -142,7 +149,7 @@ void mesh_udp_failed(struct mesh *m, struct ipport to, struct now now);
  * Negative: close the stream and call mesh_relay_closed.
  */
 MUST_USE int mesh_relay_connected(struct mesh *m, int region, const struct node_pub *fast_key, struct now now);
-MUST_USE int mesh_relay_feed(struct mesh *m, int region, uint8_t *p, size_t len, struct now now); /* likewise */
+MUST_USE int mesh_relay_feed(struct mesh *m, int region, const uint8_t *p, size_t len, struct now now); /* likewise */
 void mesh_relay_closed(struct mesh *m, int region, int rc, struct now now);
 struct view mesh_relay_output(struct mesh *m, int region); /* empty when there is nothing, or no such region */
 void mesh_relay_written(struct mesh *m, int region, size_t n);
@@ -236,8 +243,8 @@ struct mesh_counters {
 	uint64_t udp_in, stun_in, disco_in, wg_in; /* datagrams by kind */
 	uint64_t relay_in, relay_out, relay_no_peer; /* packets through relays; from keys we do not know */
 	uint64_t stun_unknown; /* answers to nothing we asked */
-	uint64_t disco_unknown, disco_limited, disco_bad, disco_ignored; /* senders, rate, box or message, not for us */
-	uint64_t no_route, no_path, expired; /* packets not sent, by reason */
+	uint64_t disco_unknown, disco_bad, disco_ignored; /* sender; box or message; nothing we asked for or use */
+	uint64_t no_route, no_path; /* packets not sent, by reason */
 	uint64_t no_session_pokes; /* handshakes started because an old session was used */
 	uint64_t pings_out, pongs_out, calls_out, pings_in, pongs_in, calls_in;
 	uint64_t ping_limited; /* pings not sent, because a peer's share was used up */

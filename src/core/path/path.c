@@ -316,13 +316,14 @@ static struct path_ping *ping_find(const struct path *p, const uint8_t txid[stat
 	return NULL;
 }
 
-bool path_on_pong(struct path *p, const uint8_t txid[static PATH_TXID_LEN], mono_ns now, struct ipport *ret_to)
+bool path_on_pong(struct path *p, const uint8_t txid[static PATH_TXID_LEN], bool by_relay, mono_ns now,
+	struct ipport *ret_to)
 {
 	struct path_ping *n = ping_find(p, txid);
 	struct path_candidate *c;
 	mono_ns latency;
 
-	if (!n)
+	if (!n || by_relay == ipaddr_is_set(n->to.ip))
 		return false;
 	n->done = true;
 	latency = now - n->at;

@@ -112,8 +112,9 @@ void path_on_udp_failed(struct path *p, struct ipport to, mono_ns now);
 
 /* Authentic disco messages of the peer. A ping by UDP; answering it is the owner's. */
 void path_on_ping(struct path *p, struct ipport from, mono_ns now);
-/* False: an answer to nothing. ret_to: where the ping went, unset: the relay. */
-bool path_on_pong(struct path *p, const uint8_t txid[static PATH_TXID_LEN], mono_ns now, struct ipport *ret_to);
+/* False: an answer to nothing, or not the way that it was asked. ret_to: where the ping went, unset: the relay. */
+bool path_on_pong(struct path *p, const uint8_t txid[static PATH_TXID_LEN], bool by_relay, mono_ns now,
+	struct ipport *ret_to);
 void path_on_call(struct path *p, const struct ipport *eps, size_t n, mono_ns now);
 
 /* A ping that somebody asked for: to the trusted address, or to all and the relay. cookie: not 0. */

@@ -107,7 +107,7 @@ static void answer(struct rig *r, struct ipport a)
 
 	for (size_t i = r->n_pings; i-- > 0;)
 		if (ipport_eq(r->to[i], a)) {
-			CHECK_TRUE(path_on_pong(&r->p, r->txid[i], r->now, &to));
+			CHECK_TRUE(path_on_pong(&r->p, r->txid[i], !ipaddr_is_set(a.ip), r->now, &to));
 			CHECK_TRUE(ipport_eq(to, a));
 			return;
 		}
@@ -276,10 +276,11 @@ static void pong_counts_once_and_for_the_address_that_was_pinged(void **state)
 	rig_open(&r);
 	set_endpoints(&r, a, none);
 	path_on_send(&r.p, r.now);
-	CHECK_TRUE(!path_on_pong(&r.p, (const uint8_t[PATH_TXID_LEN]){ 1 }, r.now, &to));
-	CHECK_TRUE(path_on_pong(&r.p, r.txid[0], r.now, &to));
+	CHECK_TRUE(!path_on_pong(&r.p, (const uint8_t[PATH_TXID_LEN]){ 1 }, false, r.now, &to));
+	CHECK_TRUE(!path_on_pong(&r.p, r.txid[0], true, r.now, &to)); /* it was not sent through the relay */
+	CHECK_TRUE(path_on_pong(&r.p, r.txid[0], false, r.now, &to));
 	CHECK_TRUE(ipport_eq(to, a));
-	CHECK_TRUE(!path_on_pong(&r.p, r.txid[0], r.now, &to));
+	CHECK_TRUE(!path_on_pong(&r.p, r.txid[0], false, r.now, &to));
 	path_fini(&r.p);
 }
 
@@ -597,7 +598,7 @@ static void asked_for_ping_takes_the_trusted_address_or_all(void **state)
 	CHECK_INT(pings_to(&r, b), >=, 1);
 	CHECK_INT(r.size[0], ==, 200);
 	r.now += MSEC(5);
-	CHECK_TRUE(path_on_pong(&r.p, r.txid[0], r.now, &(struct ipport){ 0 }));
+	CHECK_TRUE(path_on_pong(&r.p, r.txid[0], true, r.now, &(struct ipport){ 0 }));
 	CHECK_INT(r.answers, ==, 1);
 	CHECK_TRUE(!ipaddr_is_set(r.answered_to.ip));
 	CHECK_INT(r.answered_latency, ==, MSEC(5));

@@ -1,0 +1,208 @@
+/* core/mesh/internal: what the files of this directory share. */
+#ifndef WARREN_CORE_MESH_INTERNAL_H
+#define WARREN_CORE_MESH_INTERNAL_H
+
+#include "base/heap/heap.h"
+#include "base/list/list.h"
+#include "base/map/map.h"
+#include "core/derpclient/derpclient.h"
+#include "core/mesh/mesh.h"
+#include "core/netcheck/netcheck.h"
+#include "core/path/path.h"
+#include "proto/disco/disco.h"
+#include "proto/ip/ip.h"
+#include "proto/stun/stun.h"
+
+#include <errno.h>
+
+enum {
+	SPRAY_MAX = 8, /* candidates that get an initiation while no path is proven */
+	LATER_MAX = 32, /* peers with something to do after the engine returned */
+	REPLIES_MAX = 16, /* TSMP answers that wait for it */
+	CACHED_MAX = 16, /* own endpoints that were seen lately */
+	CACHED_PER_IP = 6,
+};
+
+/* One disco key; several nodes may have it (a shared machine, two accounts of one device). */
+struct disco_key {
+	struct map_node node;
+	struct disco_pub pub;
+	struct box_shared shared;
+	enum { SHARED_UNKNOWN, SHARED_GOOD, SHARED_BAD } state; /* computed at first use, once */
+	struct list peers; /* struct mesh_peer.disco_link */
+};
+
+struct mesh_peer {
+	struct mesh *m;
+	struct map_node by_id;
+	int64_t id;
+	struct node_pub key;
+	struct disco_key *disco; /* NULL: it has none */
+	struct disco_pub map_disco; /* as the hub said; disco may be a newer one, told by the peer itself */
+	struct list disco_link;
+	struct wg_peer *wg; /* NULL while expired */
+	struct path path;
+	struct heap_node wake;
+	struct ipprefix *routes;
+	size_t n_routes;
+	struct ipaddr addr4, addr6;
+	int home, heard; /* regions; 0: none */
+	bool expired, wireguard_only;
+	struct ipport seen_as; /* us, by its pongs over the direct path */
+	mono_ns initiated_at; /* 0: no handshake of ours is open */
+	mono_ns retry_at; /* of an initiation that may have been lost */
+	unsigned retries;
+	unix_ms last_write;
+	unsigned later; /* LATER_*; in m->later */
+	uint64_t limited_told;
+};
+
+enum { LATER_POKE = 1, LATER_ADVERTISE = 2 };
+
+struct relay {
+	struct mesh *m;
+	int region;
+	struct derpclient *c;
+	bool open; /* dialed, and not yet reported closed */
+	bool doomed; /* to be freed when it is closed */
+	bool was_ready; /* since the last dial */
+	size_t node; /* of the region, to dial */
+	mono_ns last_used, check_by; /* check_by: a sign of life is due; MONO_NEVER */
+};
+
+struct reply {
+	int64_t peer;
+	size_t len;
+	uint8_t mem[WG_HEADROOM + TSMP_PACKET_MAX + WG_TAILROOM];
+};
+
+/* Of mesh_ping. */
+struct person_ping {
+	bool used;
+	enum mesh_ping_kind kind;
+	int64_t peer;
+	uint32_t cookie; /* disco; also ICMP's sequence number */
+	uint8_t data[8]; /* TSMP */
+	int region;
+	mono_ns at;
+	void (*fn)(void *ctx, const struct mesh_pong *r);
+	void *ctx;
+};
+
+struct cached_endpoint {
+	struct mesh_endpoint e;
+	mono_ns until;
+};
+
+struct mesh {
+	struct mesh_cfg cfg;
+	const struct mesh_ops *ops;
+	void *owner;
+	struct rng *rng;
+	struct now now; /* of the call that runs */
+	bool on; /* there is a node key */
+	struct wg_sink sink;
+	struct wg_device *wg;
+	struct node_pub self;
+	struct disco_pub disco_pub;
+	struct ipaddr self4, self6;
+	uint16_t peerapi4, peerapi6;
+
+	struct map peers, disco; /* by id; by disco key */
+	struct heap wakes;
+	size_t n_later, n_replies;
+	int64_t later[LATER_MAX];
+	struct reply replies[REPLIES_MAX];
+	const struct node_pub *relay_from; /* while a datagram of a relay is with the engine */
+	int relay_from_region;
+	mono_ns pokes_at; /* searches for the peer behind a stray datagram: limited */
+	int64_t poke_tokens;
+
+	struct arena derp_mem; /* the DERP map */
+	struct tc_derp_map *derp;
+	struct relay **relays;
+	size_t n_relays;
+	bool hanging_up;
+	mono_ns idle_at;
+
+	struct netcheck *nc;
+	mono_ns netcheck_at, netcheck_done_at, last_traffic; /* at: of the next; MONO_NEVER while idle */
+	bool netcheck_again, netcheck_full; /* when the running one has ended; as a full one */
+	unix_ms netcheck_wall;
+
+	struct ipaddr local[MESH_LOCAL_ADDRS_MAX];
+	size_t n_local;
+	uint16_t port4, port6;
+	bool no_udp;
+	struct ipport fixed[MESH_ENDPOINTS_MAX / 2];
+	size_t n_fixed;
+	struct cached_endpoint cached[CACHED_MAX];
+	size_t n_cached;
+	struct mesh_endpoint told[MESH_ENDPOINTS_MAX]; /* as the owner knows them */
+	size_t n_told;
+	struct tc_netinfo told_netinfo;
+
+	struct person_ping pings[MESH_PINGS_MAX];
+	uint32_t next_cookie;
+	uint16_t icmp_id;
+	uint8_t scratch[DERP_PACKET_MAX];
+	struct mesh_counters n;
+};
+
+/* ---- mesh.c ---- */
+void peer_wake_set(struct mesh_peer *p); /* after anything that may have moved its deadline */
+void mesh_settle(struct mesh *m); /* what could not be done while the engine ran */
+void do_later(struct mesh_peer *p, unsigned what);
+struct wg_source source_relay(int region, const struct node_pub *key);
+void wg_in(struct mesh *m, struct wg_datagram *dg, size_t n);
+
+/* ---- peers.c ---- */
+struct mesh_peer *peer_find(const struct mesh *m, int64_t id);
+struct mesh_peer *peer_next(const struct mesh *m, const struct mesh_peer *p); /* NULL starts and ends */
+struct mesh_peer *peer_by_key(const struct mesh *m, const struct node_pub *key);
+MUST_USE int peer_set_disco(struct mesh_peer *p, const struct disco_pub *pub);
+void peers_free(struct mesh *m);
+/* The identity changed: a peer with our own key goes. */
+void peers_drop_own_key(struct mesh *m, const struct node_pub *self);
+
+/* ---- disco.c ---- */
+extern const struct path_ops mesh_path_ops;
+struct disco_key *disco_key_get(struct mesh *m, const struct disco_pub *pub); /* NULL: no memory */
+void disco_key_put(struct mesh *m, struct disco_key *k); /* freed when nobody has it */
+/* from: unset if it came by relay; then region and key say whose it is. */
+void disco_in(struct mesh *m, const uint8_t *p, size_t len, struct ipport from, int region, const struct node_pub *key);
+void disco_nudge(struct mesh_peer *p); /* it is there: if a handshake is pending, now is the time */
+
+/* ---- relays.c ---- */
+const struct tc_derp_region *derp_region(const struct mesh *m, int region);
+void relay_keep_home(struct mesh *m);
+void relays_restart(struct mesh *m); /* another identity */
+void relays_drop_changed(struct mesh *m, const struct tc_derp_map *next); /* regions that the next map has otherwise */
+void relays_check(struct mesh *m); /* another link: are they still there? */
+void relays_tick(struct mesh *m);
+mono_ns relays_deadline(const struct mesh *m);
+void relays_free(struct mesh *m);
+/* To a peer through the best region for it. False: there is none. */
+bool relay_send(struct mesh_peer *p, const void *pkt, size_t len);
+bool relay_send_to(struct mesh *m, int region, const struct node_pub *key, const void *pkt, size_t len);
+int relay_region_for(const struct mesh_peer *p);
+
+/* ---- self.c ---- */
+void self_netcheck(struct mesh *m, bool full); /* now, or when the running one ends */
+void self_update(struct mesh *m); /* endpoints as they are now; tells if they differ from what was told */
+void self_tick(struct mesh *m);
+mono_ns self_deadline(const struct mesh *m);
+MUST_USE int self_new(struct mesh *m);
+bool can_send_to(const struct mesh *m, struct ipaddr a);
+
+/* ---- pings.c ---- */
+/* An authentic packet of the peer. True: it was for us, not for the owner. */
+bool pings_take(struct mesh_peer *p, const struct wg_packet *pkt);
+void pings_disco_answered(struct mesh_peer *p, uint32_t cookie, struct ipport to, mono_ns latency);
+void pings_peer_gone(struct mesh *m, int64_t id);
+void pings_tick(struct mesh *m);
+mono_ns pings_deadline(const struct mesh *m);
+/* Our disco key, through the tunnel: for peers that have an old map. */
+void pings_advertise(struct mesh_peer *p);
+
+#endif

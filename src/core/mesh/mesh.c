@@ -1,0 +1,555 @@
+/*
+ * The data path: which way the datagrams of the WireGuard engine leave, and what becomes of those that arrive. The engine
+ * must not be called from its own callbacks: what they start (mesh_settle) is done when it has returned.
+ */
+#include "core/mesh/internal.h"
+#include "base/err/err.h"
+#include "crypto/ct/ct.h"
+
+#include <stdlib.h>
+
+/* The first byte of a wg_source, before the address. */
+enum { SOURCE_UDP = 1, SOURCE_RELAY = 2, SOURCE_UDP_LEN = 20 };
+
+/*
+ * After an initiation that may have had no path, or a peer that was not there yet. Steps of the engine's own 5 s; the other
+ * side takes one each 20 ms.
+ */
+static const mono_ns retry_after[] = { MSEC(300), MSEC(600), MSEC(1200), MSEC(2400) };
+static const mono_ns retry_gap = MSEC(200); /* when the peer shows up */
+enum { STRAYS_PER_SECOND = 10 }; /* searches among all peers for the sender of a stray datagram */
+
+/* ---- Sources ---- */
+
+static struct wg_source source_udp(struct ipport a)
+{
+	struct wg_source s = { .len = SOURCE_UDP_LEN, .host_len = a.ip.family == 4 ? 2 + 4 : 2 + 8,
+		.b = { SOURCE_UDP, a.ip.family } };
+
+	/* The address before the port, which a flood may change as it likes. */
+	memcpy(s.b + 2, a.ip.b, 16);
+	store_be16(s.b + 18, a.port);
+	return s;
+}
+
+/* A region and what fits of the client's key; the whole key is in relay_from. */
+struct wg_source source_relay(int region, const struct node_pub *key)
+{
+	struct wg_source s = { .len = WG_SOURCE_MAX, .b = { SOURCE_RELAY } };
+
+	store_be16(s.b + 1, (uint16_t)region);
+	memcpy(s.b + 3, key->b, WG_SOURCE_MAX - 3);
+	return s;
+}
+
+/* Unset: it came by relay. */
+static struct ipport source_address(const struct wg_source *s)
+{
+	struct ipport a = { 0 };
+
+	if (s->len != SOURCE_UDP_LEN || s->b[0] != SOURCE_UDP)
+		return a;
+	a.ip.family = s->b[1];
+	memcpy(a.ip.b, s->b + 2, 16);
+	a.port = load_be16(s->b + 18);
+	return a;
+}
+
+/* ---- Out ---- */
+
+void peer_wake_set(struct mesh_peer *p)
+{
+	mono_ns at = mono_min(path_deadline(&p->path), p->retry_at);
+
+	if (at == (p->wake.pos ? p->wake.at : MONO_NEVER))
+		return;
+	if (heap_set(&p->m->wakes, &p->wake, at) < 0)
+		p->retry_at = MONO_NEVER; /* without memory the next event arms it */
+}
+
+static bool to_udp(struct mesh *m, struct ipport to, const struct wg_packet *d, size_t n)
+{
+	if (!ipaddr_is_set(to.ip) || !can_send_to(m, to.ip))
+		return false;
+	m->ops->udp_send(m->owner, to, d, n);
+	return true;
+}
+
+static bool has_session(const struct mesh_peer *p)
+{
+	struct wg_peer_stats s;
+
+	wg_peer_stats(p->wg, &s);
+	return s.has_session;
+}
+
+/* While no path is proven, a handshake goes to all places where the peer may be: it works before disco, without a relay. */
+static bool spray(struct mesh_peer *p, const struct wg_packet *d, struct ipport but)
+{
+	bool any = false;
+	size_t n = 0;
+
+	for (size_t i = 0; i < p->path.n_cand && n < SPRAY_MAX; i++) {
+		struct ipport a = p->path.cand[i].addr;
+
+		if (ipport_eq(a, but) || !to_udp(p->m, a, d, 1))
+			continue;
+		n++;
+		any = true;
+	}
+	return any;
+}
+
+/* An answer goes back where the question came from, besides the way that we know. */
+static bool answer_source(struct mesh_peer *p, const struct wg_packet *d, struct ipport but)
+{
+	struct ipport a = source_address(wg_peer_source(p->wg));
+
+	return !ipport_eq(a, but) && to_udp(p->m, a, d, 1);
+}
+
+static void arm_retry(struct mesh_peer *p)
+{
+	p->initiated_at = p->m->now.mono;
+	if (has_session(p) || p->retries >= ARRAY_LEN(retry_after))
+		return;
+	p->retry_at = mono_add(p->m->now.mono, retry_after[p->retries++]);
+}
+
+static struct ipport only_address(const struct mesh_peer *p)
+{
+	if (ipaddr_is_set(p->path.heard.ip) || !p->path.n_cand)
+		return p->path.heard;
+	return p->path.cand[0].addr;
+}
+
+static void sink_to_peer(struct wg_sink *s, struct wg_peer *wp, const struct wg_packet *d, size_t n)
+{
+	struct mesh *m = container_of(s, struct mesh, sink);
+	struct mesh_peer *p = wg_peer_owner(wp);
+	struct path_route r = path_route(&p->path, m->now.mono);
+	enum wgmsg_type type = n == 1 ? wgmsg_type(d->p, d->len) : WGMSG_TRANSPORT;
+	bool sent;
+
+	if (p->wireguard_only)
+		r = (struct path_route){ .udp = only_address(p) };
+	sent = to_udp(m, r.udp, d, n);
+	if (r.relay)
+		for (size_t i = 0; i < n; i++)
+			sent |= relay_send(p, d[i].p, d[i].len);
+	if (type == WGMSG_INITIATION && (r.relay || p->wireguard_only)) {
+		sent |= spray(p, d, r.udp);
+		arm_retry(p);
+	}
+	if (type == WGMSG_RESPONSE && r.relay)
+		sent |= answer_source(p, d, r.udp);
+	if (!sent)
+		m->n.no_path += n;
+	p->last_write = m->now.wall;
+	path_on_send(&p->path, m->now.mono);
+	peer_wake_set(p);
+}
+
+static void sink_to_source(struct wg_sink *s, const struct wg_source *to, const uint8_t *d, size_t len)
+{
+	struct mesh *m = container_of(s, struct mesh, sink);
+	/* Memory of the engine's that nobody writes to: wg_packet is for both directions. */
+	struct wg_packet pkt = { .p = (uint8_t *)(uintptr_t)d, .len = len };
+
+	if (m->relay_from)
+		relay_send_to(m, m->relay_from_region, m->relay_from, d, len);
+	else
+		to_udp(m, source_address(to), &pkt, 1);
+}
+
+/* ---- In ---- */
+
+static void heard(struct mesh_peer *p)
+{
+	struct ipport a = source_address(wg_peer_source(p->wg));
+
+	if (ipaddr_is_set(a.ip))
+		path_on_heard(&p->path, a, p->m->now.mono);
+}
+
+static void sink_packets(struct wg_sink *s, struct wg_peer *wp, struct wg_packet *pkt, size_t n)
+{
+	struct mesh *m = container_of(s, struct mesh, sink);
+	struct mesh_peer *p = wg_peer_owner(wp);
+	size_t kept = 0;
+
+	heard(p);
+	for (size_t i = 0; i < n; i++)
+		if (!pings_take(p, &pkt[i]))
+			pkt[kept++] = pkt[i];
+	if (kept)
+		m->ops->packets_in(m->owner, p->id, pkt, kept);
+}
+
+static void sink_event(struct wg_sink *s, struct wg_peer *wp, enum wg_event ev)
+{
+	struct mesh *m = container_of(s, struct mesh, sink);
+	struct mesh_peer *p = wg_peer_owner(wp);
+
+	switch (ev) {
+	case WG_EV_SESSION:
+		p->retry_at = MONO_NEVER;
+		p->initiated_at = 0;
+		p->retries = 0;
+		heard(p);
+		do_later(p, LATER_ADVERTISE);
+		m->ops->peer_event(m->owner, p->id, MESH_SESSION);
+		break;
+	case WG_EV_ROAMED:
+		heard(p);
+		break;
+	case WG_EV_UNREACHABLE:
+		p->initiated_at = 0;
+		p->retries = 0;
+		m->ops->peer_event(m->owner, p->id, MESH_UNREACHABLE);
+		break;
+	}
+	peer_wake_set(p);
+}
+
+static struct wg_peer *sink_unknown(struct wg_sink *s, const struct node_pub *key)
+{
+	return NULL; /* all that the hub named are there already */
+}
+
+static bool stray_allowed(struct mesh *m)
+{
+	mono_ns gone = mono_min(m->now.mono - m->pokes_at, SEC(1));
+
+	m->poke_tokens = MIN_OF((int64_t)STRAYS_PER_SECOND * 1000, m->poke_tokens + gone / MSEC(1) * STRAYS_PER_SECOND);
+	if (gone >= MSEC(1))
+		m->pokes_at = m->now.mono;
+	if (m->poke_tokens < 1000)
+		return false;
+	m->poke_tokens -= 1000;
+	return true;
+}
+
+/*
+ * Somebody holds a session with us that we do not know: we were restarted. Rather than wait 15 s for it to notice, begin a
+ * handshake with whoever it may be: the key that the relay vouches for, or a peer with this address.
+ */
+static void sink_no_session(struct wg_sink *s, const struct wg_source *from)
+{
+	struct mesh *m = container_of(s, struct mesh, sink);
+	struct ipport a = source_address(from);
+
+	if (m->relay_from) {
+		struct mesh_peer *p = peer_by_key(m, m->relay_from);
+
+		if (p)
+			do_later(p, LATER_POKE);
+		return;
+	}
+	if (!ipaddr_is_set(a.ip) || !stray_allowed(m))
+		return;
+	for (struct mesh_peer *p = peer_next(m, NULL); p; p = peer_next(m, p))
+		if (p->wg && !has_session(p) && path_has_candidate(&p->path, a))
+			do_later(p, LATER_POKE);
+}
+
+void do_later(struct mesh_peer *p, unsigned what)
+{
+	struct mesh *m = p->m;
+
+	if (!p->later) {
+		if (m->n_later == LATER_MAX)
+			return;
+		m->later[m->n_later++] = p->id;
+	}
+	p->later |= what;
+}
+
+static void send_reply(struct mesh *m, struct reply *r)
+{
+	struct mesh_peer *p = peer_find(m, r->peer);
+	struct wg_packet pkt = { .p = r->mem + WG_HEADROOM, .len = r->len };
+
+	if (p && p->wg)
+		wg_send(m->wg, p->wg, &pkt, 1, m->now);
+}
+
+void mesh_settle(struct mesh *m)
+{
+	while (m->n_later) {
+		struct mesh_peer *p = peer_find(m, m->later[--m->n_later]);
+		unsigned what = p ? p->later : 0;
+
+		if (!p)
+			continue;
+		p->later = 0;
+		if ((what & LATER_POKE) && p->wg) {
+			m->n.no_session_pokes++;
+			wg_poke(m->wg, p->wg, m->now);
+		}
+		if ((what & LATER_ADVERTISE) && p->wg)
+			pings_advertise(p);
+	}
+	for (size_t i = 0; i < m->n_replies; i++)
+		send_reply(m, &m->replies[i]);
+	m->n_replies = 0;
+}
+
+void wg_in(struct mesh *m, struct wg_datagram *dg, size_t n)
+{
+	m->n.wg_in += n;
+	wg_receive(m->wg, dg, n, m->now);
+	mesh_settle(m);
+}
+
+/* Everything but WireGuard is taken here. */
+static bool is_for_engine(struct mesh *m, const struct mesh_datagram *d)
+{
+	if (stun_is(d->p, d->len) && d->p[1] == 1) {
+		m->n.stun_in++;
+		if (!netcheck_on_stun(m->nc, d->p, d->len, m->now.mono))
+			m->n.stun_unknown++;
+		return false;
+	}
+	if (disco_looks_like(d->p, d->len)) {
+		m->n.disco_in++;
+		disco_in(m, d->p, d->len, d->from, 0, NULL);
+		return false;
+	}
+	return true;
+}
+
+void mesh_udp_in(struct mesh *m, struct mesh_datagram *dg, size_t n, struct now now)
+{
+	struct wg_datagram batch[WG_BATCH_MAX];
+	size_t n_batch = 0;
+
+	m->now = now;
+	m->n.udp_in += n;
+	if (!m->on || m->no_udp)
+		return;
+	for (size_t i = 0; i < n; i++) {
+		if (!is_for_engine(m, &dg[i]))
+			continue;
+		batch[n_batch++] = (struct wg_datagram){ .p = dg[i].p, .len = dg[i].len, .source = source_udp(dg[i].from) };
+		if (n_batch == WG_BATCH_MAX) {
+			wg_in(m, batch, n_batch);
+			n_batch = 0;
+		}
+	}
+	if (n_batch)
+		wg_in(m, batch, n_batch);
+}
+
+void mesh_udp_failed(struct mesh *m, struct ipport to, struct now now)
+{
+	m->now = now;
+	for (struct mesh_peer *p = peer_next(m, NULL); p; p = peer_next(m, p)) {
+		path_on_udp_failed(&p->path, to, now.mono);
+		peer_wake_set(p);
+	}
+}
+
+/* ---- From the TUN device ---- */
+
+static void note_traffic(struct mesh *m)
+{
+	m->last_traffic = m->now.mono;
+	if (m->netcheck_at == MONO_NEVER) /* after a pause: the NAT may have forgotten us */
+		m->netcheck_at = MAX_OF(m->now.mono, mono_add(m->netcheck_done_at, SEC(20)));
+}
+
+void mesh_send(struct mesh *m, struct wg_packet *pkt, size_t n, struct now now)
+{
+	m->now = now;
+	if (!m->on)
+		return;
+	note_traffic(m);
+	for (size_t i = 0; i < n;) {
+		struct wg_peer *wp = wg_route(m->wg, pkt[i].p, pkt[i].len);
+		size_t run = 1;
+
+		while (i + run < n && wg_route(m->wg, pkt[i + run].p, pkt[i + run].len) == wp)
+			run++;
+		if (wp)
+			wg_send(m->wg, wp, pkt + i, run, now);
+		else
+			m->n.no_route += run;
+		i += run;
+	}
+	mesh_settle(m);
+}
+
+int64_t mesh_route(const struct mesh *m, const uint8_t *pkt, size_t len)
+{
+	struct wg_peer *wp = wg_route(m->wg, pkt, len);
+
+	return wp ? ((struct mesh_peer *)wg_peer_owner(wp))->id : 0;
+}
+
+void mesh_poke(struct mesh *m, int64_t id, struct now now)
+{
+	struct mesh_peer *p = peer_find(m, id);
+
+	m->now = now;
+	if (m->on && p && p->wg)
+		wg_poke(m->wg, p->wg, now);
+}
+
+void disco_nudge(struct mesh_peer *p)
+{
+	struct mesh *m = p->m;
+
+	if (!p->wg || !p->initiated_at || m->now.mono - p->initiated_at < retry_gap || has_session(p))
+		return;
+	wg_poke_again(m->wg, p->wg, m->now);
+	peer_wake_set(p);
+}
+
+/* ---- Time ---- */
+
+static void peer_tick(struct mesh_peer *p)
+{
+	struct mesh *m = p->m;
+
+	path_tick(&p->path, m->now.mono);
+	if (m->now.mono >= p->retry_at) {
+		p->retry_at = MONO_NEVER;
+		if (p->wg)
+			wg_poke_again(m->wg, p->wg, m->now);
+	}
+	m->n.ping_limited += p->path.n_limited - p->limited_told;
+	p->limited_told = p->path.n_limited;
+	peer_wake_set(p);
+}
+
+void mesh_tick(struct mesh *m, struct now now)
+{
+	struct heap_node *n;
+
+	m->now = now;
+	if (!m->on)
+		return;
+	wg_tick(m->wg, now);
+	while ((n = heap_pop_due(&m->wakes, now.mono)))
+		peer_tick(container_of(n, struct mesh_peer, wake));
+	relays_tick(m);
+	self_tick(m);
+	pings_tick(m);
+	mesh_settle(m);
+}
+
+mono_ns mesh_deadline(const struct mesh *m)
+{
+	mono_ns at;
+
+	if (!m->on)
+		return MONO_NEVER;
+	at = mono_min(wg_deadline(m->wg), heap_deadline(&m->wakes));
+	at = mono_min(at, mono_min(relays_deadline(m), self_deadline(m)));
+	return mono_min(at, pings_deadline(m));
+}
+
+/* ---- Life ---- */
+
+static int open_engine(struct mesh *m)
+{
+	struct wg_cfg cfg = { .private = m->cfg.node, .mtu = m->cfg.mtu, .max_peers = m->cfg.max_peers, .rng = m->rng,
+		.sink = &m->sink };
+	int rc = wg_new(&m->wg, &cfg);
+
+	ct_wipe(&cfg.private, sizeof(cfg.private));
+	if (rc == 0)
+		m->self = *wg_public(m->wg);
+	return rc;
+}
+
+int mesh_new(struct mesh **ret, const struct mesh_cfg *cfg, struct now now)
+{
+	struct mesh *m = calloc(1, sizeof(*m));
+	uint8_t seed[16];
+	int rc;
+
+	if (!m)
+		return -ENOMEM;
+	m->cfg = *cfg;
+	m->cfg.max_peers = cfg->max_peers ? cfg->max_peers : TC_PEERS_MAX;
+	m->ops = cfg->ops;
+	m->owner = cfg->owner;
+	m->rng = cfg->rng;
+	m->now = now;
+	m->on = !ct_is_zero(cfg->node.b, KEY_LEN);
+	m->sink = (struct wg_sink){ sink_to_peer, sink_to_source, sink_packets, sink_event, sink_unknown, sink_no_session };
+	m->idle_at = m->netcheck_at = MONO_NEVER;
+	m->pokes_at = now.mono;
+	rng_fill(m->rng, seed, sizeof(seed));
+	map_init(&m->peers, seed);
+	map_init(&m->disco, seed);
+	rng_fill(m->rng, &m->icmp_id, sizeof(m->icmp_id));
+	arena_init(&m->derp_mem, 16 << 20);
+	rc = key_public(cfg->disco.b, m->disco_pub.b);
+	rc = rc < 0 ? rc : open_engine(m);
+	rc = rc < 0 ? rc : self_new(m);
+	if (rc < 0) {
+		mesh_free(m);
+		return rc;
+	}
+	*ret = m;
+	return 0;
+}
+
+struct mesh *mesh_free(struct mesh *m)
+{
+	if (!m)
+		return NULL;
+	peers_free(m);
+	relays_free(m);
+	netcheck_free(m->nc);
+	wg_free(m->wg);
+	map_fini(&m->peers);
+	map_fini(&m->disco);
+	heap_fini(&m->wakes);
+	arena_fini(&m->derp_mem);
+	ct_wipe(m, sizeof(*m));
+	free(m);
+	return NULL;
+}
+
+int mesh_set_node_key(struct mesh *m, const struct secret_node *key, struct now now)
+{
+	struct secret_node none = { 0 };
+	struct node_pub self;
+	int rc = key_public(key ? key->b : none.b, self.b);
+
+	m->now = now;
+	if (rc < 0)
+		return rc;
+	peers_drop_own_key(m, &self);
+	rc = wg_set_private(m->wg, key ? key : &none, now.mono);
+	if (rc < 0)
+		return rc;
+	m->cfg.node = key ? *key : none;
+	m->on = key && !ct_is_zero(key->b, KEY_LEN);
+	m->self = self;
+	relays_restart(m);
+	if (m->on)
+		self_netcheck(m, true);
+	else
+		netcheck_reset(m->nc);
+	return 0;
+}
+
+const struct disco_pub *mesh_disco_key(const struct mesh *m)
+{
+	return &m->disco_pub;
+}
+
+const struct mesh_counters *mesh_counters(const struct mesh *m)
+{
+	return &m->n;
+}
+
+const struct wg_counters *mesh_wg_counters(const struct mesh *m)
+{
+	return wg_counters(m->wg);
+}

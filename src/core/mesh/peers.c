@@ -1,0 +1,331 @@
+/* The table of peers: what the hub says of them, put into the WireGuard engine, the paths and the disco keys. */
+#include "core/mesh/internal.h"
+#include "base/err/err.h"
+#include "crypto/ct/ct.h"
+#include "proto/tsaddr/tsaddr.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/*
+ * A peer with a new disco key was restarted and has lost its sessions. One that is younger than this was most likely made
+ * with the new process.
+ */
+static const unix_ms young_session = 10000;
+
+struct mesh_peer *peer_find(const struct mesh *m, int64_t id)
+{
+	struct map_node *n = map_find(&m->peers, &id, sizeof(id));
+
+	return n ? container_of(n, struct mesh_peer, by_id) : NULL;
+}
+
+struct mesh_peer *peer_next(const struct mesh *m, const struct mesh_peer *p)
+{
+	struct map_node *n = p ? map_next(&m->peers, &p->by_id) : map_first(&m->peers);
+
+	return n ? container_of(n, struct mesh_peer, by_id) : NULL;
+}
+
+struct mesh_peer *peer_by_key(const struct mesh *m, const struct node_pub *key)
+{
+	struct wg_peer *wp = wg_peer_find(m->wg, key);
+
+	return wp ? wg_peer_owner(wp) : NULL;
+}
+
+/* ---- Parts of a peer ---- */
+
+static void leave_engine(struct mesh_peer *p)
+{
+	if (p->wg)
+		wg_peer_remove(p->m->wg, p->wg);
+	p->wg = NULL;
+	p->initiated_at = 0;
+	p->retry_at = MONO_NEVER;
+	p->retries = 0;
+}
+
+static int allow_routes(struct mesh_peer *p)
+{
+	int rc = 0;
+
+	for (size_t i = 0; p->wg && i < p->n_routes && rc == 0; i++)
+		rc = wg_peer_allow(p->m->wg, p->wg, p->routes[i]);
+	return rc;
+}
+
+static int enter_engine(struct mesh_peer *p)
+{
+	int rc = wg_peer_add(p->m->wg, &p->key, &p->wg);
+
+	if (rc < 0) {
+		p->wg = NULL;
+		return rc;
+	}
+	wg_peer_set_owner(p->wg, p);
+	return allow_routes(p);
+}
+
+static bool same_routes(const struct mesh_peer *p, const struct ipprefix *r, size_t n)
+{
+	if (n != p->n_routes)
+		return false;
+	for (size_t i = 0; i < n; i++)
+		if (!ipprefix_eq(r[i], p->routes[i]))
+			return false;
+	return true;
+}
+
+static int set_routes(struct mesh_peer *p, const struct ipprefix *r, size_t n)
+{
+	struct ipprefix *copy;
+
+	if (n > MESH_ROUTES_MAX)
+		return -ERR_TOO_MANY;
+	if (same_routes(p, r, n))
+		return 0;
+	copy = calloc(n + 1, sizeof(*copy));
+	if (!copy)
+		return -ENOMEM;
+	if (n)
+		memcpy(copy, r, n * sizeof(*copy));
+	if (p->wg)
+		wg_peer_disallow_all(p->m->wg, p->wg);
+	free(p->routes);
+	p->routes = copy;
+	p->n_routes = n;
+	return allow_routes(p);
+}
+
+int peer_set_disco(struct mesh_peer *p, const struct disco_pub *pub)
+{
+	struct disco_key *k = NULL;
+
+	if (p->disco && memcmp(p->disco->pub.b, pub->b, KEY_LEN) == 0)
+		return 0;
+	if (!key_is_zero(pub->b)) {
+		k = disco_key_get(p->m, pub);
+		if (!k)
+			return -ENOMEM;
+	}
+	if (p->disco) {
+		list_remove(&p->disco_link);
+		disco_key_put(p->m, p->disco);
+	}
+	p->disco = k;
+	if (k)
+		list_push_tail(&k->peers, &p->disco_link);
+	path_set_can_ping(&p->path, k != NULL);
+	return 0;
+}
+
+static bool session_is_older(const struct mesh_peer *p)
+{
+	struct wg_peer_stats s;
+
+	wg_peer_stats(p->wg, &s);
+	return s.has_session && p->m->now.wall - s.last_handshake > young_session;
+}
+
+/* As the hub says. The first key, or no key, tells nothing of a restart. */
+static int update_disco(struct mesh_peer *p, const struct disco_pub *pub)
+{
+	bool restarted = !key_is_zero(p->map_disco.b) && !key_is_zero(pub->b);
+	int rc;
+
+	/* What the peer told by itself is newer than a map that has not changed. */
+	if (memcmp(p->map_disco.b, pub->b, KEY_LEN) == 0)
+		return 0;
+	p->map_disco = *pub;
+	if (p->disco && memcmp(p->disco->pub.b, pub->b, KEY_LEN) == 0)
+		return 0;
+	rc = peer_set_disco(p, pub);
+	if (rc < 0 || !restarted || !p->wg || !session_is_older(p))
+		return rc;
+	leave_engine(p);
+	return enter_engine(p);
+}
+
+static int update_expired(struct mesh_peer *p, bool expired)
+{
+	if (p->expired == expired)
+		return 0;
+	p->expired = expired;
+	if (!expired)
+		return enter_engine(p);
+	leave_engine(p);
+	return 0;
+}
+
+static void update_addresses(struct mesh_peer *p, const struct tc_node *n)
+{
+	p->addr4 = p->addr6 = (struct ipaddr){ 0 };
+	for (size_t i = n->addresses.n; i-- > 0;) { /* the first of each family */
+		struct ipaddr a = JSON_AT(n->addresses, struct ipprefix, i)->ip;
+
+		if (a.family == 4)
+			p->addr4 = a;
+		else
+			p->addr6 = a;
+	}
+}
+
+/* The region, or what old hubs say instead: "127.3.3.40:<region>". */
+static int home_of(const struct tc_node *n)
+{
+	struct ipport a;
+
+	if (n->home_derp > 0 && n->home_derp <= UINT16_MAX)
+		return (int)n->home_derp;
+	if (n->derp && ipport_parse(n->derp, strlen(n->derp), &a) == 0 &&
+		ipaddr_eq(a.ip, tsaddr_derp_magic))
+		return a.port;
+	return 0;
+}
+
+/* ---- Adding, changing, removing ---- */
+
+static void peer_free(struct mesh_peer *p)
+{
+	struct mesh *m = p->m;
+
+	leave_engine(p);
+	if (p->disco) {
+		list_remove(&p->disco_link);
+		disco_key_put(m, p->disco);
+	}
+	heap_remove(&m->wakes, &p->wake);
+	path_fini(&p->path);
+	free(p->routes);
+	free(p);
+}
+
+static int peer_add(struct mesh *m, const struct tc_node *n, struct mesh_peer **ret)
+{
+	struct mesh_peer *p;
+	int rc;
+
+	if (m->peers.n_items >= m->cfg.max_peers)
+		return -ERR_TOO_MANY;
+	p = calloc(1, sizeof(*p));
+	if (!p)
+		return -ENOMEM;
+	p->m = m;
+	p->id = n->id;
+	p->key = n->key;
+	p->retry_at = MONO_NEVER;
+	list_init(&p->disco_link);
+	path_init(&p->path, &mesh_path_ops, p, m->rng, m->now.mono);
+	rc = n->expired ? 0 : enter_engine(p);
+	p->expired = n->expired;
+	rc = rc < 0 ? rc : map_insert(&m->peers, &p->by_id, &p->id, sizeof(p->id));
+	if (rc < 0) {
+		peer_free(p);
+		return rc;
+	}
+	*ret = p;
+	return 0;
+}
+
+static void peer_remove(struct mesh_peer *p)
+{
+	struct mesh *m = p->m;
+	int64_t id = p->id;
+
+	map_remove(&m->peers, &p->by_id);
+	peer_free(p);
+	pings_peer_gone(m, id);
+}
+
+static int update(struct mesh_peer *p, const struct tc_node *n, const struct ipprefix *routes, size_t n_routes)
+{
+	struct mesh *m = p->m;
+	int rc = update_expired(p, n->expired);
+
+	p->wireguard_only = n->wireguard_only;
+	p->home = home_of(n);
+	update_addresses(p, n);
+	rc = rc < 0 ? rc : set_routes(p, routes, n_routes);
+	rc = rc < 0 ? rc : update_disco(p, n->wireguard_only ? &(struct disco_pub){ 0 } : &n->disco_key);
+	if (rc < 0)
+		return rc;
+	path_set_endpoints(&p->path, n->endpoints.v, n->endpoints.n, m->now.mono);
+	peer_wake_set(p);
+	return 0;
+}
+
+int mesh_set_peer(struct mesh *m, const struct tc_node *n, const struct ipprefix *routes, size_t n_routes,
+	struct now now)
+{
+	struct mesh_peer *p = peer_find(m, n->id);
+	bool first = !m->peers.n_items;
+	int rc;
+
+	m->now = now;
+	if (m->on && ct_equal(n->key.b, m->self.b, KEY_LEN))
+		return -ERR_BAD_KEY;
+	if (p && memcmp(p->key.b, n->key.b, KEY_LEN) != 0) { /* a new identity: nothing of the old one holds */
+		peer_remove(p);
+		p = NULL;
+	}
+	rc = p ? 0 : peer_add(m, n, &p);
+	rc = rc < 0 ? rc : update(p, n, routes, n_routes);
+	if (rc == 0 && first)
+		self_netcheck(m, false);
+	mesh_settle(m);
+	return rc;
+}
+
+void mesh_remove_peer(struct mesh *m, int64_t id, struct now now)
+{
+	struct mesh_peer *p = peer_find(m, id);
+
+	m->now = now;
+	if (p)
+		peer_remove(p);
+}
+
+void peers_drop_own_key(struct mesh *m, const struct node_pub *self)
+{
+	map_for_each(n, &m->peers) {
+		struct mesh_peer *p = container_of(n, struct mesh_peer, by_id);
+
+		if (ct_equal(p->key.b, self->b, KEY_LEN))
+			peer_remove(p);
+		else
+			p->initiated_at = 0; /* handshakes begin anew */
+	}
+}
+
+void peers_free(struct mesh *m)
+{
+	map_for_each(n, &m->peers) {
+		struct mesh_peer *p = container_of(n, struct mesh_peer, by_id);
+
+		map_remove(&m->peers, &p->by_id);
+		peer_free(p);
+	}
+}
+
+int mesh_peer_status(const struct mesh *m, int64_t id, struct now now, struct mesh_peer_status *ret)
+{
+	const struct mesh_peer *p = peer_find(m, id);
+	static const struct ipport nowhere;
+	struct wg_peer_stats s = { 0 };
+	bool trusted;
+
+	if (!p)
+		return -ERR_NO_PEER;
+	if (p->wg)
+		wg_peer_stats(p->wg, &s);
+	trusted = path_is_trusted(&p->path, now.mono);
+	*ret = (struct mesh_peer_status){ .key = p->key, .home_region = p->home,
+		.addr = trusted ? p->path.best : nowhere, .latency = trusted ? p->path.best_latency : 0,
+		.rx_bytes = s.rx_bytes, .tx_bytes = s.tx_bytes, .last_handshake = s.last_handshake,
+		.last_write = p->last_write, .active = path_is_active(&p->path, now.mono), .has_session = s.has_session,
+		.expired = p->expired, .n_candidates = p->path.n_cand };
+	if (p->disco)
+		ret->disco = p->disco->pub;
+	return 0;
+}
