@@ -59,16 +59,16 @@ bool netns_enter(void)
 const char *netns_run(const char *fmt, ...)
 {
 	static char out[65536];
-	char cmd[512];
+	char cmd[512], all[sizeof(cmd) + 16];
 	va_list ap;
 	size_t n;
 	FILE *f;
 
 	va_start(ap, fmt);
-	n = (size_t)vsnprintf(cmd, sizeof(cmd) - 8, fmt, ap);
+	vsnprintf(cmd, sizeof(cmd), fmt, ap);
 	va_end(ap);
-	snprintf(cmd + n, sizeof(cmd) - n, " 2>&1");
-	f = popen(cmd, "r");
+	snprintf(all, sizeof(all), "{ %s; } 2>&1", cmd);
+	f = popen(all, "r");
 	if (!f)
 		return "(cannot run it)";
 	n = fread(out, 1, sizeof(out) - 1, f);

@@ -1,0 +1,49 @@
+/* os/route/internal: what of the system's configuration is ours, read and changed through netlink (kernel.c). */
+#ifndef WARREN_OS_ROUTE_INTERNAL_H
+#define WARREN_OS_ROUTE_INTERNAL_H
+
+#include "os/netlink/netlink.h"
+#include "os/route/route.h"
+
+enum item_kind { ITEM_ADDR, ITEM_ROUTE, ITEM_LOCAL }; /* also the order in which they can be added */
+
+struct item {
+	uint8_t kind;
+	struct ipprefix p;
+};
+
+/* Sorted and without doubles after items_sort. */
+struct items {
+	struct item *v;
+	size_t n, cap;
+	bool failed; /* no memory */
+};
+
+void items_add(struct items *s, enum item_kind kind, struct ipprefix p);
+void items_sort(struct items *s);
+int items_cmp(const void *a, const void *b); /* of struct item */
+void items_fini(struct items *s);
+
+enum { N_RULES = 4 };
+
+struct kernel_link {
+	int index; /* 0: there is none */
+	int mtu;
+	bool up, has_ipv6;
+};
+
+MUST_USE int kernel_link(struct netlink *nl, const char *ifname, struct kernel_link *ret);
+void kernel_set_link(struct netlink *nl, int index, bool up, int mtu); /* queued; mtu 0: stays */
+
+/* Addresses of the interface (link-local ones are the kernel's), routes of our table into it, exceptions in our table. */
+MUST_USE int kernel_items(struct netlink *nl, int index, struct items *ret);
+void kernel_change(struct netlink *nl, int index, const struct item *i, bool add); /* queued */
+
+/* Bits of rule numbers that are there. family: AF_INET, AF_INET6. */
+MUST_USE int kernel_rules(struct netlink *nl, int family, unsigned *ret);
+void kernel_change_rule(struct netlink *nl, int family, unsigned no, bool add); /* queued */
+
+/* Word that something of ours was removed, or may have been? */
+bool kernel_is_loss(const struct nlmsghdr *h, int index);
+
+#endif

@@ -1,0 +1,289 @@
+#include "os/route/internal.h"
+
+#include <errno.h>
+#include <net/if.h>
+#include <stdlib.h>
+
+enum { REPAIR_AFTER_MS = 250 };
+
+static const int families[2] = { AF_INET, AF_INET6 };
+
+struct route {
+	char ifname[IFNAMSIZ];
+	struct netlink *nl;
+	struct netlink_monitor *monitor;
+	struct loop *loop;
+	struct loop_timer *repair;
+	struct kernel_link link; /* at the last apply */
+	struct items want; /* sorted; without regard to what the host can do */
+	bool up;
+	int mtu;
+	struct route_counters counters;
+};
+
+int items_cmp(const void *a, const void *b)
+{
+	const struct item *x = a, *y = b;
+
+	if (x->kind != y->kind)
+		return x->kind < y->kind ? -1 : 1;
+	if (x->p.bits != y->p.bits)
+		return x->p.bits < y->p.bits ? -1 : 1;
+	return ipaddr_cmp(x->p.ip, y->p.ip);
+}
+
+void items_add(struct items *s, enum item_kind kind, struct ipprefix p)
+{
+	if (s->n == s->cap) {
+		size_t cap = s->cap ? s->cap * 2 : 32;
+		void *v = realloc(s->v, cap * sizeof(*s->v));
+
+		s->failed = s->failed || !v;
+		if (!v)
+			return;
+		s->v = v;
+		s->cap = cap;
+	}
+	s->v[s->n++] = (struct item){ (uint8_t)kind, p };
+}
+
+void items_sort(struct items *s)
+{
+	size_t n = 0;
+
+	if (s->n)
+		qsort(s->v, s->n, sizeof(*s->v), items_cmp);
+	for (size_t i = 0; i < s->n; i++)
+		if (!n || items_cmp(&s->v[n - 1], &s->v[i]) != 0)
+			s->v[n++] = s->v[i];
+	s->n = n;
+}
+
+void items_fini(struct items *s)
+{
+	free(s->v);
+	*s = (struct items){ 0 };
+}
+
+/* Adds or removes what is in `a` and not in `b`. Both sorted. */
+static uint64_t change_difference(struct route *r, const struct items *a, const struct items *b, bool add)
+{
+	uint64_t n = 0;
+
+	for (size_t i = 0, k = 0; i < a->n; i++) {
+		while (k < b->n && items_cmp(&b->v[k], &a->v[i]) < 0)
+			k++;
+		if (k < b->n && items_cmp(&b->v[k], &a->v[i]) == 0)
+			continue;
+		if (add && a->v[i].p.ip.family == 6 && !r->link.has_ipv6)
+			continue;
+		kernel_change(r->nl, r->link.index, &a->v[i], add);
+		n++;
+	}
+	return n;
+}
+
+static int change_rules(struct route *r, int family, bool want)
+{
+	unsigned have;
+	int rc = kernel_rules(r->nl, family, &have);
+
+	if (rc < 0)
+		return rc;
+	for (unsigned no = 0; no < N_RULES; no++) {
+		if (!!(have >> no & 1) == want)
+			continue;
+		kernel_change_rule(r->nl, family, no, want);
+		*(want ? &r->counters.added : &r->counters.removed) += 1;
+	}
+	return 0;
+}
+
+static int first_of(int a, int b)
+{
+	return a < 0 ? a : b;
+}
+
+static int set_link(struct route *r, bool up)
+{
+	int rc = kernel_link(r->nl, r->ifname, &r->link);
+	int mtu = up && r->mtu && r->mtu != r->link.mtu ? r->mtu : 0;
+
+	if (rc < 0 || !r->link.index || (r->link.up == up && !mtu))
+		return rc;
+	kernel_set_link(r->nl, r->link.index, up, mtu);
+	rc = netlink_flush(r->nl);
+	/* Whether it has IPv6 depends on its MTU. */
+	return first_of(rc, kernel_link(r->nl, r->ifname, &r->link));
+}
+
+/* Addresses and routes: away with what is too much, then what is missing. */
+static int set_items(struct route *r, const struct items *want)
+{
+	struct items have = { 0 };
+	int rc = kernel_items(r->nl, r->link.index, &have);
+
+	if (rc == 0) {
+		r->counters.removed += change_difference(r, &have, want, false);
+		r->counters.added += change_difference(r, want, &have, true);
+		rc = netlink_flush(r->nl);
+	}
+	items_fini(&have);
+	return rc;
+}
+
+static int set_rules(struct route *r, bool up)
+{
+	int rc = 0;
+
+	for (size_t i = 0; i < ARRAY_LEN(families); i++)
+		rc = first_of(rc, change_rules(r, families[i], up && (families[i] == AF_INET || r->link.has_ipv6)));
+	return first_of(rc, netlink_flush(r->nl));
+}
+
+/* Makes the system as r->want, r->up and r->mtu say. The rules are there only while the routes are. */
+static int enforce(struct route *r)
+{
+	static const struct items nothing;
+	int rc;
+
+	if (!r->up) {
+		rc = set_rules(r, false);
+		rc = first_of(rc, kernel_link(r->nl, r->ifname, &r->link));
+		rc = first_of(rc, set_items(r, &nothing));
+		return first_of(rc, set_link(r, false));
+	}
+	rc = set_link(r, true);
+	if (!r->link.index)
+		return rc < 0 ? rc : -ENODEV;
+	rc = first_of(rc, set_items(r, &r->want));
+	return first_of(rc, set_rules(r, true));
+}
+
+static void on_repair(void *ctx)
+{
+	struct route *r = ctx;
+	uint64_t before = r->counters.added;
+
+	if (enforce(r) == 0 && r->counters.added > before)
+		r->counters.repaired++;
+}
+
+static void on_word(void *ctx, const struct nlmsghdr *h)
+{
+	struct route *r = ctx;
+
+	if (r->up && (!h || kernel_is_loss(h, r->link.index)))
+		loop_timer_set(r->repair, loop_now(r->loop).mono + MSEC(REPAIR_AFTER_MS));
+}
+
+static void free_route(struct route *r)
+{
+	netlink_monitor_close(r->monitor);
+	loop_timer_free(r->repair);
+	netlink_close(r->nl);
+	items_fini(&r->want);
+	free(r);
+}
+
+static int new_route(struct route **ret, const char *ifname)
+{
+	struct route *r;
+	int rc;
+
+	if (!*ifname || strlen(ifname) >= IFNAMSIZ)
+		return -EINVAL;
+	r = calloc(1, sizeof(*r));
+	if (!r)
+		return -ENOMEM;
+	strcpy(r->ifname, ifname);
+	rc = netlink_open(&r->nl);
+	if (rc < 0) {
+		free_route(r);
+		return rc;
+	}
+	*ret = r;
+	return 0;
+}
+
+int route_open(struct route **ret, struct loop *l, const char *ifname)
+{
+	static const int groups[] = { RTNLGRP_LINK, RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR, RTNLGRP_IPV4_ROUTE,
+		RTNLGRP_IPV6_ROUTE, RTNLGRP_IPV4_RULE, RTNLGRP_IPV6_RULE };
+	struct route *r;
+	int rc = new_route(&r, ifname);
+
+	if (rc < 0)
+		return rc;
+	r->loop = l;
+	rc = kernel_link(r->nl, ifname, &r->link);
+	if (rc == 0 && !r->link.index)
+		rc = -ENODEV;
+	if (rc == 0)
+		rc = loop_timer_new(l, on_repair, r, &r->repair);
+	if (rc == 0)
+		rc = netlink_monitor_open(&r->monitor, l, groups, ARRAY_LEN(groups), on_word, r);
+	if (rc < 0) {
+		free_route(r);
+		return rc;
+	}
+	*ret = r;
+	return 0;
+}
+
+int route_apply(struct route *r, const struct route_config *want)
+{
+	struct items next = { 0 };
+
+	if (want->n_addrs > ROUTE_ADDRS_MAX || want->n_routes > ROUTE_ROUTES_MAX || want->n_local > ROUTE_ROUTES_MAX)
+		return -ERR_TOO_MANY;
+	for (size_t i = 0; i < want->n_addrs; i++)
+		items_add(&next, ITEM_ADDR, want->addrs[i]);
+	for (size_t i = 0; i < want->n_routes; i++)
+		items_add(&next, ITEM_ROUTE, ipprefix_masked(want->routes[i]));
+	for (size_t i = 0; i < want->n_local; i++)
+		items_add(&next, ITEM_LOCAL, ipprefix_masked(want->local[i]));
+	if (next.failed) {
+		items_fini(&next);
+		return -ENOMEM;
+	}
+	items_sort(&next);
+	items_fini(&r->want);
+	r->want = next;
+	r->up = want->up;
+	r->mtu = want->mtu;
+	r->counters.applied++;
+	return enforce(r);
+}
+
+struct route *route_close(struct route *r)
+{
+	if (!r)
+		return NULL;
+	r->up = false;
+	(void)enforce(r); /* nothing more can be done; route_cleanup may be tried later */
+	free_route(r);
+	return NULL;
+}
+
+int route_cleanup(const char *ifname)
+{
+	struct route *r;
+	int rc = new_route(&r, ifname);
+
+	if (rc < 0)
+		return rc;
+	rc = enforce(r);
+	free_route(r);
+	return rc;
+}
+
+bool route_has_ipv6(const struct route *r)
+{
+	return r->link.has_ipv6;
+}
+
+const struct route_counters *route_counters(const struct route *r)
+{
+	return &r->counters;
+}
