@@ -227,6 +227,7 @@ class TailscaleNode(Node):
         super().__init__(host, f"tailscaled-{hostname}", [],
                          {"TS_NO_LOGS_NO_SUPPORT": "true", **({"SSL_CERT_FILE": ca.cert} if ca else {}),
                           **(env or {})})
+        self.env["TS_LOGS_DIR"] = self.dir  # else it makes /var/lib/tailscale
         self.hostname, self.bindir = hostname, bindir
         self.socket = os.path.join(self.dir, "d.sock")
         self.argv = [os.path.join(bindir, "tailscaled"), "--statedir", self.dir, "--socket", self.socket,

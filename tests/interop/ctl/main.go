@@ -1,24 +1,110 @@
-// Command foreignhub runs Tailscale's own test control server, so that our control client meets an implementation that
-// is not ours. It prints its URL and exits when its input ends.
+// Command foreignhub runs Tailscale's own test control server, so that our programs meet an implementation that is not
+// ours. It prints its URL, then obeys lines of its input and answers each with "ok" or "error: ...":
+//
+//	rename HOSTNAME NAME    the device gets this name; all hear of it in a whole map
+//	remove HOSTNAME         the device is gone for all others, who hear of it in a delta
+//
+// It exits when its input ends.
 package main
 
 import (
+	"bufio"
+	"encoding/json"
+	"flag"
 	"fmt"
-	"io"
+	"log"
+	"net"
 	"net/http/httptest"
 	"os"
+	"strings"
 
 	"tailscale.com/tailcfg"
 	"tailscale.com/tstest/integration/testcontrol"
 )
 
+var (
+	listen  = flag.String("listen", "127.0.0.1:0", "address and port")
+	derpMap = flag.String("derp-map", "", "file with a DERP map in JSON; none: a map without regions")
+)
+
+func readDERPMap() (*tailcfg.DERPMap, error) {
+	m := &tailcfg.DERPMap{Regions: map[int]*tailcfg.DERPRegion{}}
+	if *derpMap == "" {
+		return m, nil
+	}
+	text, err := os.ReadFile(*derpMap)
+	if err != nil {
+		return nil, err
+	}
+	return m, json.Unmarshal(text, m)
+}
+
+func nodeByHostname(c *testcontrol.Server, hostname string) *tailcfg.Node {
+	for _, n := range c.AllNodes() {
+		if n.Hostinfo.Valid() && n.Hostinfo.Hostname() == hostname {
+			return n
+		}
+	}
+	return nil
+}
+
+func remove(c *testcontrol.Server, gone *tailcfg.Node) error {
+	for _, n := range c.AllNodes() {
+		if n.ID == gone.ID {
+			continue
+		}
+		if !c.AddRawMapResponse(n.Key, &tailcfg.MapResponse{PeersRemoved: []tailcfg.NodeID{gone.ID}}) {
+			return fmt.Errorf("%s does not listen", n.Hostinfo.Hostname())
+		}
+	}
+	return nil
+}
+
+func obey(c *testcontrol.Server, line string) error {
+	word := strings.Fields(line)
+	if len(word) < 2 {
+		return fmt.Errorf("not a command: %q", line)
+	}
+	n := nodeByHostname(c, word[1])
+	switch {
+	case n == nil:
+		return fmt.Errorf("no device %q", word[1])
+	case word[0] == "rename" && len(word) == 3:
+		n.Name = word[2] + "."
+		n.ComputedName, n.ComputedNameWithHost = "", ""
+		c.UpdateNode(n)
+		return nil
+	case word[0] == "remove":
+		return remove(c, n)
+	}
+	return fmt.Errorf("not a command: %q", line)
+}
+
 func main() {
+	flag.Parse()
+	dm, err := readDERPMap()
+	if err != nil {
+		log.Fatal(err)
+	}
+	l, err := net.Listen("tcp", *listen)
+	if err != nil {
+		log.Fatal(err)
+	}
 	control := &testcontrol.Server{
-		DERPMap: &tailcfg.DERPMap{Regions: map[int]*tailcfg.DERPRegion{}},
-		Logf:    func(format string, args ...any) { fmt.Fprintf(os.Stderr, format+"\n", args...) },
+		DERPMap:   dm,
+		AllOnline: true,
+		Logf:      func(format string, args ...any) { fmt.Fprintf(os.Stderr, format+"\n", args...) },
 	}
 	control.HTTPTestServer = httptest.NewUnstartedServer(control)
+	control.HTTPTestServer.Listener.Close()
+	control.HTTPTestServer.Listener = l
 	control.HTTPTestServer.Start()
 	fmt.Println(control.HTTPTestServer.URL)
-	io.Copy(io.Discard, os.Stdin)
+	for in := bufio.NewScanner(os.Stdin); in.Scan(); {
+		if err := obey(control, in.Text()); err != nil {
+			fmt.Printf("error: %v\n", err)
+		} else {
+			fmt.Println("ok")
+		}
+	}
 }
