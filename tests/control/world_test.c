@@ -193,7 +193,7 @@ static void turn(struct world *w)
 
 static void settle(struct world *w)
 {
-	for (int i = 0; i < 4; i++)
+	for (int i = 0; i < 4 || ctl_deadline(w->ctl) <= w->now.mono + CTL_COALESCE; i++)
 		turn(w);
 }
 

@@ -159,6 +159,8 @@ bool text_is_utf8(const void *s, size_t len)
 {
 	struct cur c = cur_over(s, len);
 
+	while (cur_left(&c) >= 8 && !(load_le64(c.p) & 0x8080808080808080)) /* most texts are ASCII */
+		cur_skip(&c, 8);
 	while (cur_left(&c)) {
 		uint8_t b = cur_u8(&c);
 		uint32_t v, min;

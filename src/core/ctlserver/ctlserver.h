@@ -24,6 +24,7 @@ enum {
 };
 #define CTL_PENDING_LIFE SEC(15 * 60)
 #define CTL_EPHEMERAL_GRACE SEC(120)
+#define CTL_OFFLINE_GRACE SEC(5) /* a device that is back within it was never away: restarts and roaming tell nobody */
 #define CTL_KEEP_ALIVE SEC(55)
 #define CTL_COALESCE MSEC(20) /* changes that come together are told together */
 

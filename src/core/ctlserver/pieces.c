@@ -4,16 +4,28 @@
 #include <errno.h>
 #include <zstd.h>
 
-enum { PIECE_MAX = 1 << 22 };
+enum { PIECE_MAX = 1 << 22, ZSTD_LEVEL = 1 };
 
-struct piece *piece_of(const void *p, size_t n)
+struct piece *piece_raw(const void *p, size_t n)
+{
+	struct piece *q = malloc(sizeof(*q) + n);
+
+	if (!q)
+		return NULL;
+	q->refs = 1;
+	q->len = n;
+	memcpy(q->b, p, n);
+	return q;
+}
+
+struct piece *piece_of(struct ctl *c, const void *p, size_t n)
 {
 	size_t bound = ZSTD_compressBound(n), len;
 	struct piece *q = malloc(sizeof(*q) + bound), *small;
 
 	if (!q)
 		return NULL;
-	len = ZSTD_compress(q->b, bound, p, n, 1);
+	len = ZSTD_compressCCtx(c->zstd, q->b, bound, p, n, ZSTD_LEVEL);
 	if (ZSTD_isError(len)) {
 		free(q);
 		return NULL;
@@ -37,18 +49,6 @@ struct piece *piece_put(struct piece *p)
 	return NULL;
 }
 
-static struct piece *piece_json(const struct json_type *t, const void *doc)
-{
-	struct piece *p = NULL;
-	struct buf b;
-
-	buf_init(&b, PIECE_MAX);
-	if (json_encode(t, doc, &b) == 0)
-		p = piece_of(buf_data(&b), buf_len(&b));
-	buf_fini(&b);
-	return p;
-}
-
 struct tc_user profile_of(struct ctl *c, int64_t user)
 {
 	struct user *u = user_by_id(c, user);
@@ -61,7 +61,7 @@ struct tc_user profile_of(struct ctl *c, int64_t user)
 
 static bool is_online(const struct node *n)
 {
-	return !list_empty((struct list *)(uintptr_t)&n->polls);
+	return n->doc.online == JSON_YES;
 }
 
 /* What a device may do by itself: offer SSH, send files; and it does not update itself unasked. */
@@ -96,7 +96,7 @@ static struct tc_hostinfo *hostinfo_for_peers(const struct node *n, struct arena
 	return h;
 }
 
-int node_to_tc(struct ctl *c, struct node *n, bool self, struct arena *a, struct tc_node *ret)
+static int node_to_tc(struct ctl *c, struct node *n, bool self, struct arena *a, struct tc_node *ret)
 {
 	const struct ctl_node_doc *d = &n->doc;
 	struct ipprefix *addr = arena_array(a, 2, sizeof(*addr));
@@ -107,50 +107,63 @@ int node_to_tc(struct ctl *c, struct node *n, bool self, struct arena *a, struct
 	addr[1] = ipprefix_single(d->ip6);
 	*ret = (struct tc_node){ .id = d->id, .stable_id = arena_printf(a, "n%lld", (long long)d->id),
 		.name = arena_printf(a, "%s.%s.", d->name, c->cfg.base_domain), .user = d->tags.n ? TAGGED_USER : d->user,
-		.key = d->key, .key_expiry = d->key_expiry, .machine = d->machine, .disco_key = d->disco,
+		.key = d->key, .key_expiry = d->key_expiry, .disco_key = d->disco,
 		.addresses = json_list_of(addr, 2), .allowed_ips = json_list_of(addr, 2), .endpoints = d->endpoints,
-		.derp = arena_printf(a, "127.3.3.40:%lld", (long long)d->home_derp), .home_derp = d->home_derp,
-		.created = d->created, .cap = d->cap, .tags = d->tags, .machine_authorized = true,
+		.home_derp = d->home_derp, .created = d->created, .cap = d->cap, .tags = d->tags,
 		.online = self || is_online(n) ? JSON_YES : JSON_NO };
-	if (self && own_caps(a, &ret->cap_map) < 0)
-		return -ENOMEM;
+	if (d->home_derp) { /* clients before 1.80 know only the text */
+		ret->derp = arena_printf(a, "127.3.3.40:%lld", (long long)d->home_derp);
+		if (!ret->derp)
+			return -ENOMEM;
+	}
+	if (self) { /* others have no use for it */
+		ret->machine = d->machine;
+		ret->machine_authorized = true;
+		if (own_caps(a, &ret->cap_map) < 0)
+			return -ENOMEM;
+	}
 	ret->hostinfo = self && d->hostinfo ? d->hostinfo : hostinfo_for_peers(n, a);
 	if (!self && ret->online == JSON_NO)
 		ret->last_seen = d->last_seen;
-	return ret->stable_id && ret->name && ret->derp && ret->hostinfo ? 0 : -ENOMEM;
+	return ret->stable_id && ret->name && ret->hostinfo ? 0 : -ENOMEM;
+}
+
+int put_node(struct ctl *c, struct node *n, bool self, struct arena *a, struct buf *out)
+{
+	struct tc_node doc;
+	int rc = node_to_tc(c, n, self, a, &doc);
+
+	return rc < 0 ? rc : json_encode(&tc_node_type, &doc, out);
+}
+
+/* Everything that a patch can tell, as it is now: a reader that missed several changes needs only the last patch. */
+int put_patch(const struct node *n, struct buf *out)
+{
+	const struct ctl_node_doc *d = &n->doc;
+	struct tc_peer_change p = { .node_id = d->id, .derp_region = d->home_derp, .cap = d->cap, .endpoints = d->endpoints,
+		.online = is_online(n) ? JSON_YES : JSON_NO };
+
+	if (p.online == JSON_NO)
+		p.last_seen = d->last_seen;
+	return json_encode(&tc_peer_change_type, &p, out);
 }
 
 struct piece *node_whole(struct ctl *c, struct node *n)
 {
-	struct tc_node doc;
 	struct arena a;
+	struct buf b;
 
 	if (n->whole && n->whole_at == n->changed)
 		return n->whole;
 	arena_init(&a, PIECE_MAX);
+	buf_init(&b, PIECE_MAX);
 	n->whole = piece_put(n->whole);
-	if (node_to_tc(c, n, false, &a, &doc) == 0)
-		n->whole = piece_json(&tc_node_type, &doc);
+	if (put_node(c, n, false, &a, &b) == 0)
+		n->whole = piece_of(c, buf_data(&b), buf_len(&b));
 	n->whole_at = n->changed;
+	buf_fini(&b);
 	arena_fini(&a);
 	return n->whole;
-}
-
-/* Everything that a patch can tell, as it is now: a reader that missed several changes needs only the last patch. */
-struct piece *node_patch(struct ctl *c, struct node *n)
-{
-	struct ctl_node_doc *d = &n->doc;
-	struct tc_peer_change p = { .node_id = d->id, .derp_region = d->home_derp, .cap = d->cap, .endpoints = d->endpoints,
-		.online = is_online(n) ? JSON_YES : JSON_NO };
-
-	if (n->patch && n->patch_at == n->changed)
-		return n->patch;
-	if (p.online == JSON_NO)
-		p.last_seen = d->last_seen;
-	n->patch = piece_put(n->patch);
-	n->patch = piece_json(&tc_peer_change_type, &p);
-	n->patch_at = n->changed;
-	return n->patch;
 }
 
 static int put_field(struct buf *b, const char *name, const struct json_type *t, const void *v)
@@ -162,9 +175,9 @@ static int put_field(struct buf *b, const char *name, const struct json_type *t,
 	return rc < 0 ? rc : buf_append_str(b, ",");
 }
 
-static int put_profiles(struct ctl *c, struct buf *b, struct now now)
+/* All of them: there are few, and a device that joins may belong to one that the reader has not heard of. */
+int put_profiles(struct ctl *c, struct buf *b)
 {
-	char time[TIME_RFC3339_MAX];
 	struct tc_user tagged = profile_of(c, 0);
 	int rc = buf_append_str(b, "\"UserProfiles\":[");
 
@@ -178,8 +191,72 @@ static int put_profiles(struct ctl *c, struct buf *b, struct now now)
 		if (rc == 0)
 			rc = json_encode(&tc_user_profile_type, &u, b);
 	}
-	time_format_rfc3339(now.wall, time);
-	return rc < 0 ? rc : buf_printf(b, "],\"ControlTime\":\"%s\",", time);
+	return rc < 0 ? rc : buf_append_str(b, "]");
+}
+
+/* Blocks */
+
+int block_join(struct ctl *c, struct node *n)
+{
+	struct block *b = list_empty(&c->blocks) ? NULL : container_of(c->blocks.next, struct block, link);
+
+	if (!b || b->n == BLOCK_NODES) {
+		b = calloc(1, sizeof(*b));
+		if (!b)
+			return -ENOMEM;
+		list_init(&b->nodes);
+		list_push_head(&c->blocks, &b->link);
+	}
+	n->block = b;
+	list_push_tail(&b->nodes, &n->in_block);
+	b->all = piece_put(b->all);
+	if (++b->n == BLOCK_NODES) {
+		list_remove(&b->link);
+		list_push_tail(&c->blocks, &b->link);
+	}
+	return 0;
+}
+
+void block_leave(struct ctl *c, struct node *n)
+{
+	struct block *b = n->block;
+
+	if (!b)
+		return;
+	list_remove(&n->in_block);
+	list_remove(&b->link);
+	b->all = piece_put(b->all);
+	if (--b->n == 0)
+		free(b);
+	else
+		list_push_head(&c->blocks, &b->link);
+}
+
+/* The devices of a block, with commas between: one frame. */
+struct piece *block_whole(struct ctl *c, struct block *b)
+{
+	struct arena a;
+	struct buf out;
+	int rc = 0;
+
+	if (b->all && b->at == b->changed)
+		return b->all;
+	b->all = piece_put(b->all);
+	buf_init(&out, PIECE_MAX * (size_t)BLOCK_NODES);
+	arena_init(&a, PIECE_MAX);
+	list_for_each(l, &b->nodes) {
+		if (rc == 0 && buf_len(&out))
+			rc = buf_append_str(&out, ",");
+		if (rc == 0)
+			rc = put_node(c, container_of(l, struct node, in_block), false, &a, &out);
+		arena_reset(&a);
+	}
+	if (rc == 0)
+		b->all = piece_of(c, buf_data(&out), buf_len(&out));
+	b->at = b->changed;
+	arena_fini(&a);
+	buf_fini(&out);
+	return b->all;
 }
 
 static const struct tc_derp_map *derp_map_for(const struct ctl *c, const struct node *n)
@@ -190,19 +267,19 @@ static const struct tc_derp_map *derp_map_for(const struct ctl *c, const struct 
 /* Everything of a first map but the peers; ends inside the list of peers. */
 struct piece *first_head(struct ctl *c, struct node *self, struct now now)
 {
+	char time[TIME_RFC3339_MAX];
 	struct piece *p = NULL;
-	struct tc_node node;
 	struct arena a;
 	struct buf b;
 	int rc;
 
 	arena_init(&a, PIECE_MAX);
 	buf_init(&b, PIECE_MAX);
-	rc = node_to_tc(c, self, true, &a, &node);
+	rc = buf_append_str(&b, "{\"Node\":");
 	if (rc == 0)
-		rc = buf_append_str(&b, "{");
+		rc = put_node(c, self, true, &a, &b);
 	if (rc == 0)
-		rc = put_field(&b, "Node", &tc_node_type, &node);
+		rc = buf_append_str(&b, ",");
 	if (rc == 0 && c->cfg.derp_map)
 		rc = put_field(&b, "DERPMap", &tc_derp_map_type, derp_map_for(c, self));
 	if (rc == 0)
@@ -213,11 +290,12 @@ struct piece *first_head(struct ctl *c, struct node *self, struct now now)
 			"\"Ports\":{\"First\":0,\"Last\":65535}}]}]},",
 			c->cfg.base_domain, c->cfg.base_domain, c->cfg.base_domain);
 	if (rc == 0)
-		rc = put_profiles(c, &b, now);
+		rc = put_profiles(c, &b);
+	time_format_rfc3339(now.wall, time);
 	if (rc == 0)
-		rc = buf_append_str(&b, "\"Peers\":[");
+		rc = buf_printf(&b, ",\"ControlTime\":\"%s\",\"Peers\":[", time);
 	if (rc == 0)
-		p = piece_of(buf_data(&b), buf_len(&b));
+		p = piece_of(c, buf_data(&b), buf_len(&b));
 	buf_fini(&b);
 	arena_fini(&a);
 	return p;

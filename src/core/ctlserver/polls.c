@@ -6,7 +6,7 @@
 
 #include <errno.h>
 
-enum { FILL_MAX = 24 * 1024, REQUEST_MEM_MAX = 4 << 20 };
+enum { FILL_MAX = 24 * 1024, REQUEST_MEM_MAX = 4 << 20, DELTA_MAX = 1 << 28 };
 
 static void message_clear(struct ctl_poll *p)
 {
@@ -44,28 +44,46 @@ static int add_shared(struct ctl_poll *p, struct piece *q)
 
 static int add_text(struct ctl_poll *p, const char *text)
 {
-	return message_add(p, piece_of(text, strlen(text)));
+	return message_add(p, piece_of(p->ctl, text, strlen(text)));
 }
 
 /* The length of all pieces, as a piece in front that is not compressed. */
 static int add_length(struct ctl_poll *p)
 {
-	struct piece *head = malloc(sizeof(*head) + 4);
+	struct piece *head;
+	uint8_t b[4];
 	size_t total = 0;
 	int rc;
 
-	if (!head)
-		return -ENOMEM;
 	for (size_t i = 0; i < p->n; i++)
 		total += p->v[i]->len;
-	head->refs = 1;
-	head->len = 4;
-	store_le32(head->b, (uint32_t)total);
+	store_le32(b, (uint32_t)total);
+	head = piece_raw(b, sizeof(b));
 	rc = message_add(p, head);
 	if (rc == 0) {
 		memmove(p->v + 1, p->v, (p->n - 1) * sizeof(*p->v));
 		p->v[0] = head;
 		p->ctl->stats.messages++;
+	}
+	return rc;
+}
+
+/* The reader's own block, device by device without himself. */
+static int add_own_block(struct ctl_poll *p, struct block *b, bool *first)
+{
+	struct ctl *c = p->ctl;
+	int rc = 0;
+
+	list_for_each(l, &b->nodes) {
+		struct node *n = container_of(l, struct node, in_block);
+
+		if (n == p->node || rc < 0)
+			continue;
+		if (!*first)
+			rc = add_shared(p, c->comma);
+		*first = false;
+		if (rc == 0)
+			rc = add_shared(p, node_whole(c, n));
 	}
 	return rc;
 }
@@ -76,16 +94,18 @@ static int make_first(struct ctl_poll *p, struct now now)
 	bool first = true;
 	int rc = message_add(p, first_head(c, p->node, now));
 
-	list_for_each(l, &c->nodes) {
-		struct node *n = container_of(l, struct node, link);
+	list_for_each(l, &c->blocks) {
+		struct block *b = container_of(l, struct block, link);
 
-		if (n == p->node || rc < 0 || node_is_expired(n, now.wall))
+		if (rc == 0 && b == p->node->block) {
+			rc = add_own_block(p, b, &first);
 			continue;
-		if (!first)
+		}
+		if (rc == 0 && !first)
 			rc = add_shared(p, c->comma);
 		first = false;
 		if (rc == 0)
-			rc = add_shared(p, node_whole(c, n));
+			rc = add_shared(p, block_whole(c, b));
 	}
 	if (rc == 0)
 		rc = add_text(p, "]}");
@@ -95,116 +115,166 @@ static int make_first(struct ctl_poll *p, struct now now)
 	return rc < 0 ? rc : add_length(p);
 }
 
-static int add_removed(struct ctl_poll *p, struct buf *tail)
+/* What a delta is made of: the text before, the lists of what changed since `from`, and the text after. */
+struct making {
+	uint64_t from;
+	const struct node *reader; /* who is left out; NULL for a shared message */
+	struct buf *out;
+	size_t n_whole, n_patch, n_removed;
+};
+
+static int put_removed(struct ctl *c, struct making *m)
 {
-	struct ctl *c = p->ctl;
-	bool any = false;
 	int rc = 0;
 
 	for (size_t i = 0; i < c->n_removed && rc == 0; i++) {
-		if (c->removed[i].seq <= p->cursor)
+		if (c->removed[i].seq <= m->from)
 			continue;
-		rc = buf_printf(tail, "%s%lld", any ? "," : ",\"PeersRemoved\":[", (long long)c->removed[i].id);
-		any = true;
+		rc = buf_printf(m->out, "%s%lld", m->n_removed ? "," : ",\"PeersRemoved\":[", (long long)c->removed[i].id);
+		m->n_removed++;
 	}
-	return rc == 0 && any ? buf_append_str(tail, "]") : rc;
+	return rc == 0 && m->n_removed ? buf_append_str(m->out, "]") : rc;
 }
 
-/* Walks back from the latest change to the cursor. whole: which of the two lists is being made. */
-static int add_changed(struct ctl_poll *p, bool whole, size_t *ret_n, struct now now)
+/* Walks back from the latest change. whole: which of the two lists is being made. */
+static int put_changed(struct ctl *c, struct making *m, bool whole)
 {
-	struct ctl *c = p->ctl;
+	size_t *n_put = whole ? &m->n_whole : &m->n_patch;
+	struct arena a;
 	int rc = 0;
 
+	arena_init(&a, REQUEST_MEM_MAX);
 	for (struct list *l = c->nodes.prev; l != &c->nodes && rc == 0; l = l->prev) {
 		struct node *n = container_of(l, struct node, link);
 
-		if (n->changed <= p->cursor)
+		if (n->changed <= m->from)
 			break;
-		if (n == p->node || (n->changed_whole > p->cursor) != whole)
+		if (n == m->reader || (n->changed_whole > m->from) != whole)
 			continue;
-		if (*ret_n)
-			rc = add_shared(p, c->comma);
+		if ((*n_put)++)
+			rc = buf_append_str(m->out, ",");
 		if (rc == 0)
-			rc = add_shared(p, whole ? node_whole(c, n) : node_patch(c, n));
-		++*ret_n;
+			rc = whole ? put_node(c, n, false, &a, m->out) : put_patch(n, m->out);
+		arena_reset(&a);
 	}
-	return rc;
-}
-
-static int add_self(struct ctl_poll *p, struct buf *tail)
-{
-	struct tc_node node;
-	struct arena a;
-	int rc;
-
-	if (p->node->changed_whole <= p->cursor)
-		return 0;
-	arena_init(&a, REQUEST_MEM_MAX);
-	rc = node_to_tc(p->ctl, p->node, true, &a, &node);
-	if (rc == 0)
-		rc = buf_append_str(tail, ",\"Node\":");
-	if (rc == 0)
-		rc = json_encode(&tc_node_type, &node, tail);
 	arena_fini(&a);
 	return rc;
 }
 
-/* A user that a changed device belongs to may be new to this reader: all profiles go along, there are few. */
-static int add_profiles(struct ctl_poll *p, struct buf *tail)
+static int put_delta(struct ctl *c, struct making *m, struct now now)
+{
+	char time[TIME_RFC3339_MAX];
+	int rc;
+
+	time_format_rfc3339(now.wall, time);
+	rc = buf_printf(m->out, "{\"ControlTime\":\"%s\",\"PeersChanged\":[", time);
+	if (rc == 0)
+		rc = put_changed(c, m, true);
+	if (rc == 0)
+		rc = buf_append_str(m->out, "],\"PeersChangedPatch\":[");
+	if (rc == 0)
+		rc = put_changed(c, m, false);
+	if (rc == 0)
+		rc = buf_append_str(m->out, "]");
+	if (rc == 0)
+		rc = put_removed(c, m);
+	if (rc == 0 && m->n_whole)
+		rc = buf_append_str(m->out, ",");
+	if (rc == 0 && m->n_whole)
+		rc = put_profiles(c, m->out);
+	return rc;
+}
+
+/* A whole message, its length in front. */
+static struct piece *framed(struct ctl *c, struct buf *text)
+{
+	struct piece *body = piece_of(c, buf_data(text), buf_len(text)), *all;
+
+	if (!body)
+		return NULL;
+	all = realloc(body, sizeof(*body) + body->len + 4);
+	if (!all)
+		return piece_put(body);
+	memmove(all->b + 4, all->b, all->len);
+	store_le32(all->b, (uint32_t)all->len);
+	all->len += 4;
+	return all;
+}
+
+/* For everybody who stands at `from` and did not change himself: made once. */
+static struct delta *shared_delta(struct ctl *c, uint64_t from, struct now now)
+{
+	struct delta *d = &c->delta[c->next_delta];
+	struct making m = { .from = from };
+	struct buf text;
+	int rc;
+
+	for (size_t i = 0; i < DELTAS_KEPT; i++)
+		if (c->delta[i].to == c->seq && c->delta[i].from == from)
+			return &c->delta[i];
+	buf_init(&text, DELTA_MAX);
+	m.out = &text;
+	rc = put_delta(c, &m, now);
+	if (rc == 0)
+		rc = buf_append_str(&text, "}");
+	d->message = piece_put(d->message);
+	d->to = 0;
+	if (rc == 0 && m.n_whole + m.n_patch + m.n_removed) {
+		d->message = framed(c, &text);
+		rc = d->message ? 0 : -ENOMEM;
+	}
+	buf_fini(&text);
+	if (rc < 0)
+		return NULL;
+	d->from = from;
+	d->to = c->seq;
+	c->next_delta = (c->next_delta + 1) % DELTAS_KEPT;
+	return d;
+}
+
+/* For a reader whose own device changed: without him, and with his own document if a patch cannot tell it. */
+static int own_delta(struct ctl_poll *p, struct now now)
 {
 	struct ctl *c = p->ctl;
-	struct tc_user tagged = profile_of(c, 0);
-	int rc = buf_append_str(tail, ",\"UserProfiles\":[");
+	struct making m = { .from = p->cursor, .reader = p->node };
+	bool self = p->node->changed_whole > p->cursor;
+	struct arena a;
+	struct buf text;
+	int rc;
 
+	buf_init(&text, DELTA_MAX);
+	arena_init(&a, REQUEST_MEM_MAX);
+	m.out = &text;
+	rc = put_delta(c, &m, now);
+	if (rc == 0 && self)
+		rc = buf_append_str(&text, ",\"Node\":");
+	if (rc == 0 && self)
+		rc = put_node(c, p->node, true, &a, &text);
 	if (rc == 0)
-		rc = json_encode(&tc_user_profile_type, &tagged, tail);
-	list_for_each(l, &c->users) {
-		struct tc_user u = profile_of(c, container_of(l, struct user, link)->doc.id);
-
-		if (rc == 0)
-			rc = buf_append_str(tail, ",");
-		if (rc == 0)
-			rc = json_encode(&tc_user_profile_type, &u, tail);
+		rc = buf_append_str(&text, "}");
+	if (rc == 0 && (self || m.n_whole + m.n_patch + m.n_removed)) {
+		c->stats.messages++;
+		rc = message_add(p, framed(c, &text));
 	}
-	return rc < 0 ? rc : buf_append_str(tail, "]");
+	arena_fini(&a);
+	buf_fini(&text);
+	return rc;
 }
 
 static int make_delta(struct ctl_poll *p, struct now now)
 {
-	char time[TIME_RFC3339_MAX], text[128];
-	size_t n_whole = 0, n_patch = 0;
-	struct buf tail;
+	struct ctl *c = p->ctl;
+	struct delta *d;
 	int rc;
 
-	buf_init(&tail, 1 << 22);
-	time_format_rfc3339(now.wall, time);
-	snprintf(text, sizeof(text), "{\"ControlTime\":\"%s\",\"PeersChanged\":[", time);
-	rc = add_text(p, text);
-	if (rc == 0)
-		rc = add_changed(p, true, &n_whole, now);
-	if (rc == 0)
-		rc = add_text(p, "],\"PeersChangedPatch\":[");
-	if (rc == 0)
-		rc = add_changed(p, false, &n_patch, now);
-	if (rc == 0)
-		rc = buf_append_str(&tail, "]");
-	if (rc == 0)
-		rc = add_removed(p, &tail);
-	if (rc == 0)
-		rc = add_self(p, &tail);
-	if (rc == 0 && n_whole)
-		rc = add_profiles(p, &tail);
-	if (rc == 0)
-		rc = buf_append_str(&tail, "}");
-	if (rc == 0 && !n_whole && !n_patch && buf_len(&tail) == 2)
-		message_clear(p); /* nothing that concerns this reader */
-	else if (rc == 0)
-		rc = message_add(p, piece_of(buf_data(&tail), buf_len(&tail)));
-	if (rc == 0 && p->n)
-		rc = add_length(p);
-	p->cursor = p->ctl->seq;
-	buf_fini(&tail);
+	if (p->node->changed > p->cursor) {
+		rc = own_delta(p, now);
+	} else {
+		d = shared_delta(c, p->cursor, now);
+		rc = !d ? -ENOMEM : d->message ? message_add(p, piece_get(d->message)) : 0;
+		c->stats.messages += d && d->message;
+	}
+	p->cursor = c->seq;
 	return rc;
 }
 
@@ -231,12 +301,45 @@ void poll_end(struct ctl_poll *p)
 	p->ctl->cfg.on_poll_end(p->owner);
 }
 
+void poll_farewell(struct ctl_poll *p, struct now now)
+{
+	struct ctl *c = p->ctl;
+	unix_ms expiry = p->node->doc.key_expiry;
+	char time[TIME_RFC3339_MAX];
+	struct arena a;
+	struct buf text;
+	int rc;
+
+	buf_init(&text, REQUEST_MEM_MAX);
+	arena_init(&a, REQUEST_MEM_MAX);
+	p->node->doc.key_expiry = now.wall - 1;
+	time_format_rfc3339(now.wall, time);
+	rc = buf_printf(&text, "{\"ControlTime\":\"%s\",\"Node\":", time);
+	if (rc == 0)
+		rc = put_node(c, p->node, true, &a, &text);
+	p->node->doc.key_expiry = expiry;
+	if (rc == 0)
+		rc = buf_append_str(&text, "}");
+	if (rc == 0)
+		rc = message_add(p, framed(c, &text));
+	arena_fini(&a);
+	buf_fini(&text);
+	list_remove(&p->in_node);
+	heap_remove(&c->keep_alives, &p->keep_alive);
+	p->node = NULL;
+	p->last = true;
+	if (rc < 0)
+		poll_end(p);
+	else
+		c->cfg.on_poll_ready(p->owner);
+}
+
 /* Whatever is next for this reader, if it has nothing in progress. */
 static void poll_advance(struct ctl_poll *p, struct now now)
 {
 	int rc = 0;
 
-	if (p->ended || p->n)
+	if (p->ended || p->last || p->n)
 		return;
 	if (!p->started || p->cursor < p->ctl->removed_floor)
 		rc = make_first(p, now);
@@ -276,26 +379,54 @@ void ctl_poll_fill(struct ctl_poll *p, struct buf *out)
 	}
 	if (p->n && p->at == p->n) {
 		message_clear(p);
-		if (!p->ended && p->cursor < p->ctl->seq && p->ctl->flush_at == MONO_NEVER)
+		if (p->last)
+			poll_end(p);
+		else if (!p->ended && p->cursor < p->ctl->seq && p->ctl->flush_at == MONO_NEVER)
 			p->ctl->flush_at = 0; /* it fell behind while writing: at the next tick */
 	}
 }
 
-/* Went offline, or came: tell everybody. */
-static void presence_changed(struct ctl *c, struct node *n, struct now now)
+static void set_online(struct ctl *c, struct node *n, bool online, struct now now)
 {
-	bool online = !list_empty(&n->polls);
-
 	n->doc.online = online ? JSON_YES : JSON_NO;
 	c->stats.online += online ? 1 : (size_t)-1;
-	if (!online)
-		n->doc.last_seen = now.wall;
 	node_touch(c, n, false, now);
-	if (!n->doc.ephemeral)
-		return;
-	/* Without memory for the timer it stays until the next start. */
-	if (heap_set(&c->ephemerals, &n->ephemeral, online ? MONO_NEVER : now.mono + CTL_EPHEMERAL_GRACE) < 0)
+}
+
+/* Its last stream ended: it may be back at once. Without memory for a timer it counts as gone. */
+static void begin_absence(struct ctl *c, struct node *n, struct now now)
+{
+	n->doc.last_seen = now.wall;
+	if (n->doc.ephemeral && heap_set(&c->ephemerals, &n->ephemeral, now.mono + CTL_EPHEMERAL_GRACE) < 0)
 		heap_remove(&c->ephemerals, &n->ephemeral);
+	if (heap_set(&c->offline, &n->offline, now.mono + CTL_OFFLINE_GRACE) < 0)
+		set_online(c, n, false, now);
+}
+
+/* It registered and is about to listen: online from here on, so that others hear of it once and not twice. */
+void node_arrives(struct ctl *c, struct node *n, struct now now)
+{
+	if (!list_empty(&n->polls))
+		return;
+	if (n->doc.online != JSON_YES)
+		set_online(c, n, true, now);
+	begin_absence(c, n, now);
+}
+
+static void end_absence(struct ctl *c, struct node *n, struct now now)
+{
+	heap_remove(&c->ephemerals, &n->ephemeral);
+	heap_remove(&c->offline, &n->offline);
+	if (n->doc.online != JSON_YES)
+		set_online(c, n, true, now);
+}
+
+/* When it was last here is worth keeping, but not worth an error. */
+static void went_offline(struct ctl *c, struct node *n, struct now now)
+{
+	set_online(c, n, false, now);
+	if (store_doc(c, CTL_NODE, n->doc.id, &ctl_node_doc_type, &n->doc) < 0)
+		c->store_dirty = true;
 }
 
 void ctl_poll_close(struct ctl_poll *p, struct now now)
@@ -310,7 +441,7 @@ void ctl_poll_close(struct ctl_poll *p, struct now now)
 	c->stats.polls--;
 	free(p);
 	if (n && list_empty(&n->polls) && now.mono)
-		presence_changed(c, n, now);
+		begin_absence(c, n, now);
 }
 
 static bool endpoint_is_sane(struct ipport e)
@@ -365,7 +496,6 @@ static int refuse(struct ctl *c, void *owner, int status, const char *text)
 static int poll_begin(struct ctl *c, struct node *n, void *owner, struct now now, struct ctl_poll **ret)
 {
 	struct ctl_poll *p = calloc(1, sizeof(*p));
-	bool was_offline = list_empty(&n->polls);
 
 	if (!p)
 		return -ENOMEM;
@@ -378,8 +508,7 @@ static int poll_begin(struct ctl *c, struct node *n, void *owner, struct now now
 	list_push_tail(&n->polls, &p->in_node);
 	list_push_tail(&c->polls, &p->all);
 	c->stats.polls++;
-	if (was_offline)
-		presence_changed(c, n, now);
+	end_absence(c, n, now);
 	*ret = p;
 	return 0;
 }
@@ -437,6 +566,8 @@ void ctl_tick(struct ctl *c, struct now now)
 	expire_pendings(c, now);
 	while ((h = heap_pop_due(&c->ephemerals, now.mono)))
 		node_remove(c, container_of(h, struct node, ephemeral), now);
+	while ((h = heap_pop_due(&c->offline, now.mono)))
+		went_offline(c, container_of(h, struct node, offline), now);
 	while ((h = heap_pop_due(&c->keep_alives, now.mono))) {
 		struct ctl_poll *p = container_of(h, struct ctl_poll, keep_alive);
 
@@ -453,6 +584,8 @@ void ctl_tick(struct ctl *c, struct now now)
 mono_ns ctl_deadline(const struct ctl *c)
 {
 	mono_ns t = mono_min(c->flush_at, mono_min(heap_deadline(&c->ephemerals), heap_deadline(&c->keep_alives)));
+
+	t = mono_min(t, heap_deadline(&c->offline));
 
 	if (!list_empty(&c->pendings))
 		t = mono_min(t, container_of(c->pendings.next, struct pending, link)->expires);

@@ -117,6 +117,7 @@ static int admit(struct ctl *c, const struct machine_pub *m, const struct tc_reg
 	struct node *n = node_of_machine(c, m, user, tags && tags->n), *other = node_by_key(c, &req->node_key);
 	struct ctl_node_doc doc = { .machine = *m };
 	const char *hostname = req->hostinfo && req->hostinfo->hostname ? req->hostinfo->hostname : "";
+	int rc;
 
 	if (other && other != n)
 		return -ERR_CONFLICT; /* one node key, two devices */
@@ -137,11 +138,15 @@ static int admit(struct ctl *c, const struct machine_pub *m, const struct tc_reg
 		if (!doc.hostinfo->netinfo)
 			doc.hostinfo->netinfo = keep;
 	}
-	if (n) {
-		*ret = n;
-		return node_update(c, n, &doc, true, true, now);
-	}
-	return node_create(c, &doc, hostname, now, ret);
+	if (n)
+		rc = node_update(c, n, &doc, true, true, now);
+	else
+		rc = node_create(c, &doc, hostname, now, &n);
+	if (rc < 0)
+		return rc;
+	node_arrives(c, n, now);
+	*ret = n;
+	return 0;
 }
 
 static const char *key_fault(const struct authkey *k, unix_ms wall)

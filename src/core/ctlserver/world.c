@@ -3,6 +3,7 @@
 #include "base/text/text.h"
 
 #include <errno.h>
+#include <zstd.h>
 
 enum { DOC_MAX = 1 << 20, REMOVED_MAX = 4096, NAME_MAX_LEN = 63 };
 
@@ -184,6 +185,7 @@ void node_touch(struct ctl *c, struct node *n, bool whole, struct now now)
 	n->changed = ++c->seq;
 	if (whole)
 		n->changed_whole = n->changed;
+	n->block->changed = n->changed;
 	list_remove(&n->link);
 	list_push_tail(&c->nodes, &n->link);
 	if (c->flush_at == MONO_NEVER)
@@ -227,11 +229,12 @@ static int node_insert(struct ctl *c, const struct ctl_node_doc *doc, struct are
 	list_init(&n->link);
 	list_init(&n->in_machine);
 	list_init(&n->polls);
+	list_init(&n->in_block);
 	n->machine = machine_get(c, &doc->machine);
 	if (!n->machine || !n->name_in_map ||
 		map_insert(&c->nodes_by_key, &n->by_key, n->key_in_map.b, KEY_LEN) != 0 ||
 		map_insert(&c->nodes_by_id, &n->by_id, &n->id_in_map, sizeof(n->id_in_map)) != 0 ||
-		map_insert(&c->nodes_by_name, &n->by_name, n->name_in_map, strlen(n->name_in_map)) != 0)
+		map_insert(&c->nodes_by_name, &n->by_name, n->name_in_map, strlen(n->name_in_map)) != 0 || block_join(c, n) < 0)
 		return -ENOMEM; /* at start only: the owner gives up */
 	list_push_tail(&n->machine->nodes, &n->in_machine);
 	list_push_tail(&c->nodes, &n->link);
@@ -327,8 +330,10 @@ static void node_free(struct ctl *c, struct node *n)
 		free(n->machine);
 	}
 	heap_remove(&c->ephemerals, &n->ephemeral);
+	heap_remove(&c->offline, &n->offline);
+	c->stats.online -= n->doc.online == JSON_YES;
+	block_leave(c, n);
 	piece_put(n->whole);
-	piece_put(n->patch);
 	arena_fini(&n->mem);
 	free(n);
 	c->stats.nodes--;
@@ -338,6 +343,8 @@ void node_remove(struct ctl *c, struct node *n, struct now now)
 {
 	int64_t id = n->doc.id;
 
+	list_for_each_safe(l, &n->polls)
+		poll_farewell(container_of(l, struct ctl_poll, in_node), now);
 	node_free(c, n);
 	note_removed(c, id);
 	if (c->cfg.store->ops->del(c->cfg.store, CTL_NODE, id) < 0)
@@ -638,7 +645,7 @@ static int load_one(void *ctx, int64_t id, struct view doc)
 		u.node.online = JSON_NO;
 		rc = node_insert(c, &u.node, mem, &n);
 		if (rc == 0)
-			n->changed = n->changed_whole = ++c->seq;
+			n->changed = n->changed_whole = n->block->changed = ++c->seq;
 		return rc;
 	}
 	rc = l->kind == CTL_USER ? user_insert(c, &u.user, &user) : authkey_insert(c, &u.key, &key);
@@ -659,6 +666,7 @@ int ctl_new(struct ctl **ret, const struct ctl_cfg *cfg, struct now now, struct 
 	list_init(&c->users);
 	list_init(&c->keys);
 	list_init(&c->nodes);
+	list_init(&c->blocks);
 	list_init(&c->pendings);
 	list_init(&c->polls);
 	list_init(&c->answers);
@@ -669,7 +677,8 @@ int ctl_new(struct ctl **ret, const struct ctl_cfg *cfg, struct now now, struct 
 	map_init(&c->nodes_by_name, seed);
 	map_init(&c->machines, seed);
 	map_init(&c->pending_by_code, seed);
-	c->comma = piece_of(",", 1);
+	c->zstd = ZSTD_createCCtx();
+	c->comma = c->zstd ? piece_of(c, ",", 1) : NULL;
 	if (!c->comma)
 		rc = -ENOMEM;
 	for (int kind = CTL_USER; kind < CTL_META && rc == 0; kind++) {
@@ -725,9 +734,13 @@ struct ctl *ctl_free(struct ctl *c)
 	map_fini(&c->machines);
 	map_fini(&c->pending_by_code);
 	heap_fini(&c->ephemerals);
+	heap_fini(&c->offline);
 	heap_fini(&c->keep_alives);
 	free(c->removed);
 	piece_put(c->comma);
+	for (size_t i = 0; i < DELTAS_KEPT; i++)
+		piece_put(c->delta[i].message);
+	ZSTD_freeCCtx(c->zstd);
 	free(c);
 	return NULL;
 }

@@ -25,8 +25,20 @@ struct authkey {
 	struct ctl_key doc;
 };
 
+/* Up to BLOCK_NODES devices whose documents are compressed together: a first map is made of blocks. */
+enum { BLOCK_NODES = 64 };
+struct block {
+	struct list link; /* ones with room first */
+	struct list nodes;
+	size_t n;
+	uint64_t changed, at; /* the latest change of its devices; the one that all tells */
+	struct piece *all; /* NULL: to be made */
+};
+
 struct node {
 	struct map_node by_key, by_id, by_name;
+	struct block *block;
+	struct list in_block;
 	struct list link; /* in order of the last change, oldest first */
 	struct list in_machine; /* nodes of one machine key */
 	struct machine *machine;
@@ -37,11 +49,10 @@ struct node {
 	int64_t id_in_map;
 	char *name_in_map;
 	uint64_t changed, changed_whole; /* world sequence of the last change, and of the last one that no patch can tell */
-	struct piece *whole, *patch;
-	uint64_t whole_at, patch_at;
+	struct piece *whole;
+	uint64_t whole_at;
 	struct list polls;
-	struct heap_node ephemeral;
-	bool dirty; /* to be put into the store */
+	struct heap_node ephemeral, offline; /* when it is deleted; when it counts as offline */
 };
 
 struct machine {
@@ -61,6 +72,7 @@ struct ctl_poll {
 	struct node *node;
 	void *owner;
 	bool started, ended;
+	bool last; /* the message in progress is a farewell: its device is gone */
 	uint64_t cursor; /* everything up to here was told */
 	struct piece **v; /* the message in progress */
 	size_t n, at, cap, off; /* off: of v[at] */
@@ -88,11 +100,21 @@ struct answer {
 	struct buf body;
 };
 
+/* A message that every reader gets who stands at `from` and is not in it himself. */
+enum { DELTAS_KEPT = 4 };
+struct delta {
+	uint64_t from, to; /* to 0: unused */
+	struct piece *message; /* NULL: there is nothing to tell */
+};
+
 struct ctl {
 	struct ctl_cfg cfg;
-	struct list users, keys, nodes, pendings, polls, answers;
+	struct list users, keys, nodes, blocks, pendings, polls, answers;
 	struct map keys_by_hash, nodes_by_key, nodes_by_id, nodes_by_name, machines, pending_by_code;
-	struct heap ephemerals, keep_alives;
+	struct heap ephemerals, offline, keep_alives;
+	struct delta delta[DELTAS_KEPT];
+	size_t next_delta;
+	struct ZSTD_CCtx_s *zstd;
 	struct removed *removed; /* a ring of what was deleted, newest last */
 	size_t n_removed, cap_removed;
 	uint64_t seq, removed_floor; /* readers behind the floor get a whole map */
@@ -122,22 +144,30 @@ MUST_USE int authkey_use(struct ctl *c, struct authkey *k);
 MUST_USE int store_doc(struct ctl *c, enum ctl_kind kind, int64_t id, const struct json_type *t, const void *doc);
 
 /* pieces.c */
-struct piece *piece_of(const void *p, size_t n); /* compresses; one reference */
+struct piece *piece_of(struct ctl *c, const void *p, size_t n); /* compresses; one reference */
+struct piece *piece_raw(const void *p, size_t n); /* as it is */
 struct piece *piece_get(struct piece *p);
 struct piece *piece_put(struct piece *p);
 struct piece *node_whole(struct ctl *c, struct node *n); /* borrowed */
-struct piece *node_patch(struct ctl *c, struct node *n);
 struct piece *first_head(struct ctl *c, struct node *self, struct now now);
-MUST_USE int node_to_tc(struct ctl *c, struct node *n, bool self, struct arena *a, struct tc_node *ret);
+MUST_USE int put_node(struct ctl *c, struct node *n, bool self, struct arena *a, struct buf *out);
+MUST_USE int put_patch(const struct node *n, struct buf *out);
 struct tc_user profile_of(struct ctl *c, int64_t user);
+struct piece *block_whole(struct ctl *c, struct block *b); /* borrowed */
+MUST_USE int put_profiles(struct ctl *c, struct buf *b);
+MUST_USE int block_join(struct ctl *c, struct node *n);
+void block_leave(struct ctl *c, struct node *n);
 
 /* register.c */
 void answer_later(struct ctl *c, void *owner, int status, const struct json_type *t, const void *doc);
 void pending_free(struct ctl *c, struct pending *p);
 
 /* polls.c */
+void node_arrives(struct ctl *c, struct node *n, struct now now);
 void polls_flush(struct ctl *c, struct now now);
 void poll_end(struct ctl_poll *p);
+/* Tells the reader that its own device is gone, so that it asks for a login and not for a map for ever. */
+void poll_farewell(struct ctl_poll *p, struct now now);
 
 enum { TAGGED_USER = 2147455555 }; /* owner of tagged devices, as headscale has it */
 

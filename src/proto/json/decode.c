@@ -315,16 +315,29 @@ static int skip(struct in *in)
 	}
 }
 
-static const struct json_field *field_find(const struct json_field *f, const char *name, size_t len)
+static bool field_is(const struct json_field *f, const char *name, size_t len)
 {
-	for (; f->name; f++)
-		if (text_ieq(f->name, strlen(f->name), name, len))
+	return ascii_lower(f->name[0]) == ascii_lower(name[0]) && text_ieq(f->name, strlen(f->name), name, len);
+}
+
+/* From `guess` on, then from the start: documents keep to the order of their table, with fields left out. */
+static const struct json_field *field_find(const struct json_field *fields, const struct json_field *guess, const char *name,
+	size_t len)
+{
+	if (!len)
+		return NULL;
+	for (const struct json_field *f = guess; f->name; f++)
+		if (field_is(f, name, len))
+			return f;
+	for (const struct json_field *f = fields; f != guess; f++)
+		if (field_is(f, name, len))
 			return f;
 	return NULL;
 }
 
 static int object(struct in *in, const struct json_type *t, void *out)
 {
+	const struct json_field *guess = t->fields;
 	const char *outer = in->field;
 
 	if (!eat(in, '{'))
@@ -342,9 +355,11 @@ static int object(struct in *in, const struct json_type *t, void *out)
 			rc = -ERR_BAD_FORMAT;
 		if (rc < 0)
 			return rc;
-		f = field_find(t->fields, (const char *)name.p, name.len);
-		if (f)
+		f = field_find(t->fields, guess, (const char *)name.p, name.len);
+		if (f) {
 			in->field = f->name;
+			guess = f + 1;
+		}
 		rc = f ? value(in, f->type, f->max ? f->max : JSON_DEFAULT_MAX,
 				 (char *)out + f->offset)
 		       : skip(in);
