@@ -55,6 +55,7 @@ enum agent_event {
 	AGENT_LOGIN_URL, /* agent_login_url: to be shown to a person */
 	AGENT_LOGIN_FINISHED,
 	AGENT_LOGIN_FAILED, /* agent_login_error */
+	AGENT_CONTROL, /* agent_is_polling or agent_control_error changed */
 	AGENT_NET_CONFIG, /* agent_net_config changed */
 	AGENT_SELF, /* own node in the map */
 	AGENT_PEER_ADDED, /* id: the node; these three also name what changed in the map */
@@ -76,7 +77,7 @@ struct agent_ops {
 
 	/* Open a stream; answer with agent_stream_connected or agent_stream_closed, not from inside. d: during the call. */
 	void (*dial)(void *owner, unsigned stream, const struct agent_dial *d);
-	/* Close it, or stop opening it; agent_stream_closed is due for streams to relays only. */
+	/* Close it, or stop opening it; nothing more is to come of it, no agent_stream_closed either. */
 	void (*hangup)(void *owner, unsigned stream);
 	/* agent_stream_output has something. */
 	void (*stream_wake)(void *owner, unsigned stream);
@@ -165,6 +166,7 @@ const char *agent_login_url(const struct agent *a); /* "": none is pending */
 const char *agent_login_error(const struct agent *a); /* "": the last login did not fail */
 const char *agent_control_url(const struct agent *a);
 bool agent_is_polling(const struct agent *a); /* maps come */
+const char *agent_control_error(const struct agent *a); /* why the hub was lost or is not reached; "" */
 const struct netmap *agent_netmap(const struct agent *a); /* NULL before the first map and after a logout */
 bool agent_netmap_is_cached(const struct agent *a); /* of an earlier life; the hub has not been heard since */
 const struct mesh *agent_mesh(const struct agent *a);
@@ -174,7 +176,7 @@ struct agent_counters {
 	uint64_t tun_in, tun_out, bytes_in, bytes_out; /* packets and bytes that passed */
 	uint64_t tsmp_from_host; /* dropped: the system must not send these */
 	uint64_t filter_out_dropped, filter_in_dropped;
-	uint64_t bad_netmaps, probes, probes_refused;
+	uint64_t bad_netmaps, bad_peers, probes, probes_refused;
 };
 const struct agent_counters *agent_counters(const struct agent *a);
 

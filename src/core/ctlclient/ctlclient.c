@@ -176,13 +176,15 @@ void ctlclient_connected(struct ctlclient *c, enum ctlclient_conn id, struct now
 static void leg_lost(struct ctlclient *c, enum ctlclient_conn id, int rc)
 {
 	enum ctlclient_conn other = id == CTL_CONN_PLAIN ? CTL_CONN_TLS : CTL_CONN_PLAIN;
-	bool session = c->won == id;
+	bool session = c->won == id, refused = id != CTL_CONN_KEY && !session && c->conn[id].up;
 
 	if (session)
 		c->lost = true; /* one failure, not one for each stream */
 	hangup(c, id);
 	if (!session && id == CTL_CONN_PLAIN && c->won == CTL_CONNS)
 		dial_tls(c);
+	if (refused && c->won == CTL_CONNS && !c->conn[other].open)
+		c->hub = (struct machine_pub){ 0 }; /* it may have another key by now: ask */
 	if (session || id == CTL_CONN_KEY || (c->won == CTL_CONNS && !c->conn[other].open))
 		ctlclient_fail(c, err_text(rc), 0);
 }
@@ -330,13 +332,13 @@ void ctlclient_update(struct ctlclient *c, struct now now)
 	settle(c);
 }
 
-int ctlclient_post(struct ctlclient *c, const char *path, struct view body)
+int ctlclient_request(struct ctlclient *c, const char *method, const char *path, struct view body)
 {
 	struct ts_stream *s;
 
 	if (c->won == CTL_CONNS || c->lost)
 		return -ERR_BAD_STATE;
-	return ts2021_request(c->conn[c->won].t, "POST", path, body, NULL, &s);
+	return ts2021_request(c->conn[c->won].t, method, path, body, NULL, &s);
 }
 
 /* Ports by the scheme, as Go clients choose them (sheet "control" 5.3). */

@@ -86,7 +86,7 @@ void ctlclient_logout(struct ctlclient *c, struct now now);
 /* What describe tells has changed. */
 void ctlclient_update(struct ctlclient *c, struct now now);
 /* A request of the owner's own (answers to pings); its answer is discarded. -ERR_BAD_STATE without a connection. */
-MUST_USE int ctlclient_post(struct ctlclient *c, const char *path, struct view body);
+MUST_USE int ctlclient_request(struct ctlclient *c, const char *method, const char *path, struct view body);
 
 void ctlclient_connected(struct ctlclient *c, enum ctlclient_conn id, struct now now);
 void ctlclient_feed(struct ctlclient *c, enum ctlclient_conn id, struct view data, struct now now);

@@ -76,19 +76,29 @@ static void filters_clear(struct netmap *nm)
 	nm->n_filters = 0;
 }
 
+void netmap_clear(struct netmap *nm)
+{
+	struct held **part[] = { &nm->self, &nm->derp, &nm->dns, &nm->ssh, &nm->domain, &nm->health };
+	uint8_t seed[16];
+
+	memcpy(seed, nm->peers.seed, sizeof(seed));
+	items_free(&nm->peers);
+	items_free(&nm->users);
+	map_init(&nm->peers, seed);
+	map_init(&nm->users, seed);
+	for (size_t i = 0; i < ARRAY_LEN(part); i++) {
+		held_free(*part[i]);
+		*part[i] = NULL;
+	}
+	filters_clear(nm);
+	nm->skew_ms = 0;
+}
+
 void netmap_free(struct netmap *nm)
 {
 	if (!nm)
 		return;
-	items_free(&nm->peers);
-	items_free(&nm->users);
-	held_free(nm->self);
-	held_free(nm->derp);
-	held_free(nm->dns);
-	held_free(nm->ssh);
-	held_free(nm->domain);
-	held_free(nm->health);
-	filters_clear(nm);
+	netmap_clear(nm);
 	free(nm->filters);
 	free(nm);
 }

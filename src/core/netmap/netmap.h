@@ -40,6 +40,7 @@ struct netmap_ops {
 
 MUST_USE int netmap_new(struct netmap **ret, const struct netmap_ops *ops, void *ctx, struct rng *rng);
 void netmap_free(struct netmap *nm);
+void netmap_clear(struct netmap *nm); /* empty as at first; on_change is not called */
 
 /*
  * Applies one response. -ERR_TOO_MANY, -ERR_TOO_BIG, -ENOMEM: the map is then a mix of old and new, each part whole;

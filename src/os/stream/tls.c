@@ -120,6 +120,17 @@ int tls_client_new(struct tls_ctx **ret, const uint8_t *pin)
 	return 0;
 }
 
+int tls_client_any(struct tls_ctx **ret)
+{
+	struct tls_ctx *t = ctx_new(false);
+
+	if (!t)
+		return -ENOMEM;
+	SSL_CTX_set_verify(t->ctx, SSL_VERIFY_NONE, NULL);
+	*ret = t;
+	return 0;
+}
+
 static bool is_address(const char *host)
 {
 	uint8_t b[16];

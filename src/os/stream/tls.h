@@ -20,6 +20,8 @@ MUST_USE int tls_server_add_relay_key(struct tls_ctx *t, const uint8_t relay[sta
 MUST_USE int tls_cert_hash(const struct tls_ctx *t, uint8_t ret[static 32]);
 /* System roots (SSL_CERT_FILE is honoured); with pin (32 bytes) that certificate and nothing else. */
 MUST_USE int tls_client_new(struct tls_ctx **ret, const uint8_t *pin);
+/* Whatever certificate there is: for streams whose content authenticates the other side. */
+MUST_USE int tls_client_any(struct tls_ctx **ret);
 struct tls_ctx *tls_free(struct tls_ctx *t);
 
 #endif

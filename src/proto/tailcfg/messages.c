@@ -178,3 +178,34 @@ static const struct json_field map_response_fields[] = {
 #undef F
 #undef L
 JSON_OBJECT_TYPE(tc_map_response_type, struct tc_map_response, map_response_fields);
+
+#define F(member, key, type) JSON_F(struct tc_ping_request, member, key, type, JSON_OMIT)
+static const struct json_field ping_request_fields[] = {
+	F(url, "URL", json_str),
+	F(url_is_noise, "URLIsNoise", json_bool),
+	F(log, "Log", json_bool),
+	F(types, "Types", json_str),
+	F(ip, "IP", json_ip),
+	F(payload, "Payload", json_bytes),
+	JSON_END,
+};
+#undef F
+JSON_OBJECT_TYPE(tc_ping_request_type, struct tc_ping_request, ping_request_fields);
+
+#define F(member, key, type) JSON_F(struct tc_ping_response, member, key, type, JSON_OMIT)
+static const struct json_field ping_response_fields[] = {
+	JSON_F(struct tc_ping_response, type, "Type", json_str, 0),
+	F(ip, "IP", json_str),
+	F(node_ip, "NodeIP", json_str),
+	F(node_name, "NodeName", json_str),
+	F(err, "Err", json_str),
+	F(latency_seconds, "LatencySeconds", json_f64),
+	F(endpoint, "Endpoint", json_str),
+	F(derp_region_id, "DERPRegionID", json_int),
+	F(derp_region_code, "DERPRegionCode", json_str),
+	F(peerapi_port, "PeerAPIPort", json_int),
+	F(is_local_ip, "IsLocalIP", json_bool),
+	JSON_END,
+};
+#undef F
+JSON_OBJECT_TYPE(tc_ping_response_type, struct tc_ping_response, ping_response_fields);

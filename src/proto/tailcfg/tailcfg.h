@@ -202,6 +202,24 @@ struct tc_map_response {
 	const char *pop_browser_url;
 };
 
+/* A question of the hub in a map response, and the answer that is posted to its URL. */
+struct tc_ping_request {
+	const char *url, *types; /* types: "", "c2n", or a list of kinds of pings */
+	bool url_is_noise, log;
+	struct ipaddr ip;
+	struct view payload; /* c2n: an HTTP request */
+};
+
+struct tc_ping_response {
+	const char *type, *ip, *node_ip, *node_name, *err;
+	double latency_seconds;
+	const char *endpoint;
+	int64_t derp_region_id;
+	const char *derp_region_code;
+	int64_t peerapi_port;
+	bool is_local_ip;
+};
+
 struct tc_server_keys {
 	struct machine_pub legacy_public_key, public_key;
 };
@@ -209,6 +227,6 @@ struct tc_server_keys {
 extern const struct json_type tc_service_type, tc_netinfo_type, tc_hostinfo_type, tc_user_type, tc_login_type,
 	tc_user_profile_type, tc_register_request_type, tc_register_response_type, tc_map_request_type, tc_node_type,
 	tc_peer_change_type, tc_derp_node_type, tc_derp_region_type, tc_derp_map_type, tc_dns_record_type, tc_dns_config_type,
-	tc_filter_rule_type, tc_map_response_type, tc_server_keys_type;
+	tc_filter_rule_type, tc_map_response_type, tc_ping_request_type, tc_ping_response_type, tc_server_keys_type;
 
 #endif

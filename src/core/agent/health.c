@@ -1,0 +1,170 @@
+/*
+ * What is wrong, in words for people (sheet "local", section 9). A warning is on as long as its condition holds, from the
+ * moment it has held for a while; while a warning is on that another depends on, the other says nothing.
+ */
+#include "core/agent/internal.h"
+
+#define POLL_PATIENCE SEC(10) /* the hub may restart without anybody being told */
+#define RELAY_PATIENCE SEC(10)
+#define LINK_PATIENCE SEC(5)
+
+enum warning { STOPPED, WARMING_UP, LOGIN, NO_LINK, NO_POLL, NO_HOME, NO_RELAY, BAD_FILTER, N_WARNINGS };
+
+struct warnable {
+	const char *code, *severity, *title;
+	unsigned depends; /* bits of enum warning */
+	bool connectivity;
+};
+
+static const struct warnable warnables[N_WARNINGS] = {
+	[STOPPED] = { "wantrunning-false", "low", "Stopped", 0, false },
+	[WARMING_UP] = { "warming-up", "low", "Starting", 0, false },
+	[LOGIN] = { "login-state", "medium", "Logged out", 1 << STOPPED, false },
+	[NO_LINK] = { "network-status", "medium", "Network down", 0, true },
+	[NO_POLL] = { "not-in-map-poll", "medium", "Out of sync", 1 << STOPPED | 1 << LOGIN | 1 << NO_LINK, false },
+	[NO_HOME] = { "no-derp-home", "medium", "No home relay", 1 << STOPPED | 1 << LOGIN | 1 << NO_LINK, true },
+	[NO_RELAY] = { "no-derp-connection", "medium", "Relay unavailable", 1 << STOPPED | 1 << LOGIN | 1 << NO_LINK | 1 << NO_HOME,
+		true },
+	[BAD_FILTER] = { "invalid-packet-filter", "high", "Invalid packet filter", 1 << STOPPED | 1 << LOGIN, false },
+};
+
+struct held_warning {
+	mono_ns since; /* MONO_NEVER: the condition does not hold */
+	mono_ns patience;
+	const char *text;
+};
+
+static mono_ns held_since(bool holds, mono_ns since)
+{
+	return holds ? since : MONO_NEVER;
+}
+
+static const char *login_text(const struct agent *a, struct arena *mem)
+{
+	if (!a->login_error[0])
+		return "You are logged out.";
+	return arena_printf(mem, "You are logged out. The last login error was: %s", a->login_error);
+}
+
+static void look(const struct agent *a, struct arena *mem, struct held_warning w[N_WARNINGS])
+{
+	bool want = prefs_of(a)->want_running, up = a->mesh_up;
+	int home = mesh_home(a->mesh);
+	mono_ns from = want ? a->wanted_since : 0;
+	const struct tc_derp_map *map = netmap_derp_map(a->nm);
+	bool relays = map && map->regions.n;
+
+	for (size_t i = 0; i < N_WARNINGS; i++)
+		w[i] = (struct held_warning){ .since = MONO_NEVER };
+	w[STOPPED] = (struct held_warning){ held_since(!want, 0), 0, "Warren is stopped." };
+	w[WARMING_UP] = (struct held_warning){ held_since(want && a->state != IPN_RUNNING && a->state != IPN_NEEDS_LOGIN &&
+						       a->now.mono < mono_add(from, AGENT_WARM_UP), from), 0,
+		"Warren is starting. Please wait." };
+	w[LOGIN] = (struct held_warning){ held_since(a->state == IPN_NEEDS_LOGIN || a->login_error[0], from), 0,
+		login_text(a, mem) };
+	w[NO_LINK] = (struct held_warning){ held_since(want && !a->has_link, a->link_since), LINK_PATIENCE,
+		"No network interface with an address is up." };
+	w[NO_POLL] = (struct held_warning){ held_since(want && !agent_is_polling(a), a->poll_lost_at), POLL_PATIENCE,
+		arena_printf(mem, "The hub %s is not reached%s%s. What is known of the tailnet may be out of date.",
+			agent_control_url(a), a->control_error[0] ? ": " : "", a->control_error) };
+	w[NO_HOME] = (struct held_warning){ held_since(up && relays && !home, from), RELAY_PATIENCE,
+		"No relay can be reached. Peers that cannot be reached directly cannot be reached at all." };
+	w[NO_RELAY] = (struct held_warning){ held_since(up && home && !mesh_relay_is_ready(a->mesh, home), a->relay_lost_at),
+		RELAY_PATIENCE,
+		arena_printf(mem, "The relay '%s' is not connected.", agent_region_code(a, home)) };
+	w[BAD_FILTER] = (struct held_warning){ held_since(filter_current(a->filter) &&
+						       filter_rules_info(filter_current(a->filter)).refused, from), 0,
+		"The hub sent a packet filter that contradicts itself. No connection is let in." };
+}
+
+/* Which are on and not overshadowed: bits. */
+static unsigned visible(const struct held_warning w[N_WARNINGS], mono_ns now)
+{
+	unsigned held = 0, shown = 0;
+
+	for (unsigned i = 0; i < N_WARNINGS; i++)
+		if (w[i].since != MONO_NEVER && now >= mono_add(w[i].since, w[i].patience))
+			held |= 1u << i;
+	for (unsigned i = 0; i < N_WARNINGS; i++)
+		if (held & 1u << i && !(held & warnables[i].depends))
+			shown |= 1u << i;
+	/* While it starts, nothing else is worth a word. */
+	return shown & 1u << WARMING_UP ? 1u << WARMING_UP : shown;
+}
+
+static int depends_list(const struct warnable *of, struct arena *mem, struct json_list *ret)
+{
+	const char **v = arena_array(mem, N_WARNINGS, sizeof(*v));
+	size_t n = 0;
+
+	if (!v)
+		return -ENOMEM;
+	if (of != &warnables[WARMING_UP])
+		v[n++] = warnables[WARMING_UP].code;
+	for (unsigned i = 0; i < N_WARNINGS; i++)
+		if (of->depends & 1u << i)
+			v[n++] = warnables[i].code;
+	*ret = n ? json_list_of(v, n) : (struct json_list){ 0 };
+	return 0;
+}
+
+static int pair_cmp(const void *x, const void *y)
+{
+	return strcmp(((const struct json_pair *)x)->key, ((const struct json_pair *)y)->key);
+}
+
+int agent_health(const struct agent *a, struct now now, struct arena *mem, struct ipn_health *ret)
+{
+	struct json_pair *v = arena_array(mem, N_WARNINGS, sizeof(*v));
+	struct held_warning w[N_WARNINGS];
+	unsigned shown;
+	size_t n = 0;
+
+	if (!v)
+		return -ENOMEM;
+	look(a, mem, w);
+	shown = visible(w, now.mono);
+	for (unsigned i = 0; i < N_WARNINGS; i++) {
+		struct ipn_health_warning *out;
+		int rc;
+
+		if (!(shown & 1u << i))
+			continue;
+		out = arena_new(mem, struct ipn_health_warning);
+		if (!out || !w[i].text)
+			return -ENOMEM;
+		*out = (struct ipn_health_warning){ .code = warnables[i].code, .severity = warnables[i].severity,
+			.title = warnables[i].title, .text = w[i].text,
+			.broken_since = w[i].since > 0 ? now.wall - (now.mono - w[i].since) / MSEC(1) : 0,
+			.impacts_connectivity = warnables[i].connectivity };
+		rc = depends_list(&warnables[i], mem, &out->depends_on);
+		if (rc < 0)
+			return rc;
+		v[n++] = (struct json_pair){ .key = out->code, .value = out };
+	}
+	qsort(v, n, sizeof(*v), pair_cmp);
+	ret->warnings = (struct json_map){ .v = v, .n = n, .present = n > 0 };
+	return 0;
+}
+
+/* Texts of the warnings, and what the hub has to say. */
+int agent_health_texts(const struct agent *a, struct now now, struct arena *mem, struct json_list *ret)
+{
+	const struct json_list *hub = netmap_health(a->nm);
+	struct ipn_health h;
+	const char **v;
+	size_t n = 0;
+	int rc = agent_health(a, now, mem, &h);
+
+	if (rc < 0)
+		return rc;
+	v = arena_array(mem, h.warnings.n + (hub ? hub->n : 0), sizeof(*v));
+	if (!v)
+		return -ENOMEM;
+	for (size_t i = 0; i < h.warnings.n; i++)
+		v[n++] = ((const struct ipn_health_warning *)h.warnings.v[i].value)->text;
+	for (size_t i = 0; hub && i < hub->n; i++)
+		v[n++] = *JSON_AT(*hub, const char *, i);
+	*ret = json_list_of(v, n);
+	return 0;
+}

@@ -1,0 +1,206 @@
+/* Shared by the files of core/agent. */
+#ifndef WARREN_CORE_AGENT_INTERNAL_H
+#define WARREN_CORE_AGENT_INTERNAL_H
+
+#include "base/list/list.h"
+#include "base/map/map.h"
+#include "core/agent/agent.h"
+#include "core/ctlclient/ctlclient.h"
+#include "core/netmap/held.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+enum {
+	AGENT_REJECTS_MAX = 8, /* answers to refused connections a call; more are refused in silence */
+	AGENT_PROBES_MAX = 4, /* the hub's questions that wait */
+	AGENT_PROBE_MAX = 64 * 1024, /* bytes of one, and of its answer */
+	AGENT_DESCRIBE_MAX = 4 << 20,
+	AGENT_SCRATCH_MAX = 64 << 20,
+};
+
+#define AGENT_LOGOUT_WAIT SEC(5) /* for the hub's word; then keys are forgotten without */
+#define AGENT_WARM_UP SEC(5)
+
+/* What the packet path and the timers have to know of a peer. */
+struct agent_peer {
+	struct map_node node;
+	int64_t id;
+	uint64_t shape; /* hash of its addresses and routes: when it changes, so does the network configuration */
+	bool jailed;
+};
+
+struct agent_reject {
+	int64_t peer;
+	size_t len;
+	uint8_t mem[MESH_HEADROOM + TSMP_PACKET_MAX + MESH_TAILROOM];
+};
+
+/* A ping of a person, or one that the hub asks for. */
+struct agent_ping_call {
+	struct list link;
+	struct agent *a;
+	agent_ping_fn fn; /* NULL: cancelled */
+	void *ctx;
+	struct ipaddr ip;
+};
+
+/* One question of the hub (sheet "control", section 22). */
+struct agent_probe {
+	struct agent *a;
+	bool used, busy;
+	bool noise;
+	char *url, *types;
+	struct ipaddr ip;
+	struct view payload; /* memory of our own */
+	unsigned pings; /* under way */
+};
+
+struct agent {
+	const struct agent_ops *ops;
+	void *owner;
+	struct rng *rng;
+	struct now now; /* of the call that we are in */
+	const char *default_control_url;
+	bool ephemeral;
+	size_t mtu;
+
+	struct agent_identity id;
+	struct secret_node trial; /* made, and not yet accepted by the hub */
+	struct held *prefs; /* struct ipn_prefs without secrets */
+	struct held *host; /* struct tc_hostinfo */
+
+	/* Login. */
+	struct ctlclient *ctl; /* NULL: no goal */
+	enum ctlclient_state ctl_state;
+	char *auth_key;
+	char login_url[AGENT_TEXT_MAX], login_error[AGENT_TEXT_MAX], control_error[200];
+	char ctl_url[CTLCLIENT_URL_MAX]; /* whom ctl speaks with, and whose map nm is; empty: nobody's */
+	bool blocked; /* a login is needed before the engine runs again */
+	bool ctl_restart; /* the map could not be taken: begin anew */
+	bool ctl_dirty; /* tell the hub about us */
+	bool forget; /* logged out: forget who we were */
+	mono_ns forget_at;
+	mono_ns wanted_since; /* when want_running came true; MONO_NEVER: it is not */
+	mono_ns poll_lost_at; /* since when no map comes, while not polling */
+	mono_ns relay_lost_at; /* when the home relay was last seen ready, or the engine came up */
+	bool has_link; /* an interface besides loopback has an address */
+	mono_ns link_since; /* of the last change of has_link */
+
+	/* The map, and what follows from it. */
+	struct netmap *nm;
+	bool cached;
+	struct map peers; /* struct agent_peer */
+	size_t n_jailed;
+	bool self_dirty, filter_dirty, derp_dirty, peers_dirty, net_dirty, other_dirty, map_changed, uses_caps;
+	bool session_seen; /* with anybody, since the engine came up */
+	mono_ns expiry_at; /* the next key to expire, own or a peer's */
+	struct agent_net_config net;
+	struct ipprefix *net_mem; /* behind the lists of net */
+
+	struct mesh *mesh;
+	struct mesh_ops mesh_ops;
+	bool mesh_up; /* has our node key */
+	struct filter *filter;
+	enum ipn_state state;
+
+	struct agent_reject rejects[AGENT_REJECTS_MAX];
+	size_t n_rejects;
+	struct list pings; /* struct agent_ping_call */
+	bool netcheck_asked;
+
+	struct agent_probe probes[AGENT_PROBES_MAX];
+	struct agent_probe *head; /* the probe whose request is on AGENT_STREAM_PROBE */
+	struct buf head_out;
+	bool head_up;
+	char *last_probe_url;
+
+	struct arena describe_mem; /* of the description being sent */
+	struct arena scratch; /* inside one function */
+	struct agent_counters counters;
+};
+
+static inline const struct ipn_prefs *prefs_of(const struct agent *a)
+{
+	return a->prefs->doc;
+}
+
+static inline void event(struct agent *a, enum agent_event ev, int64_t id)
+{
+	a->ops->on_event(a->owner, ev, id);
+}
+
+static inline bool has_node_key(const struct agent *a)
+{
+	return !key_is_zero(a->id.node.b);
+}
+
+static inline const struct tc_node *self_of(const struct agent *a)
+{
+	return a->nm ? netmap_self(a->nm) : NULL;
+}
+
+/* The end of every call: what callbacks marked is done here. */
+void agent_settle(struct agent *a);
+void agent_settle_packets(struct agent *a);
+
+struct ipaddr agent_address_hint(const char *text); /* unset: not an address */
+
+/* login.c */
+void agent_control_begin(struct agent *a);
+void agent_control_settle(struct agent *a);
+void agent_control_pause(struct agent *a); /* or go on, as the preferences say */
+void agent_forget(struct agent *a);
+void agent_auth_key_set(struct agent *a, const char *key); /* or NULL; the old one is wiped */
+
+/* state.c */
+void agent_evaluate(struct agent *a);
+void agent_engine_down(struct agent *a);
+
+/* map.c */
+MUST_USE int agent_map_new(struct agent *a);
+void agent_map_load(struct agent *a, struct view saved);
+void agent_map_drop(struct agent *a); /* the map, and all that came from it */
+MUST_USE int agent_map_apply(struct agent *a, const struct tc_map_response *m);
+void agent_map_settle(struct agent *a);
+void agent_map_expire(struct agent *a); /* keys whose time has come */
+bool agent_peer_is_jailed(const struct agent *a, int64_t id);
+
+/* netconf.c */
+/* The prefixes that a peer has by our preferences, into the arena. -ENOMEM. */
+MUST_USE int agent_peer_routes(const struct agent *a, const struct tc_node *n, struct arena *mem, struct ipprefix **ret,
+	size_t *ret_n);
+bool agent_has_address(const struct tc_node *n, struct ipprefix p);
+bool agent_is_exit_node(const struct agent *a, const struct tc_node *n);
+void agent_net_build(struct agent *a);
+
+/* prefs.c */
+MUST_USE int agent_prefs_store(struct agent *a, const struct ipn_prefs *p); /* 1: they differ from what was there */
+void agent_prefs_resolve_exit(struct agent *a);
+
+/* describe.c */
+void agent_describe(void *owner, struct tc_map_request *m);
+
+/* packets.c */
+void agent_packets_in(void *owner, int64_t peer, struct wg_packet *pkt, size_t n);
+void agent_rejects_flush(struct agent *a);
+
+/* probe.c */
+void agent_probe_take(struct agent *a, struct view json);
+void agent_probe_settle(struct agent *a);
+void agent_probe_connected(struct agent *a);
+void agent_probe_closed(struct agent *a);
+void agent_probes_drop(struct agent *a);
+
+/* health.c */
+MUST_USE int agent_health_texts(const struct agent *a, struct now now, struct arena *mem, struct json_list *ret);
+
+/* ping.c */
+void agent_ping_begin(struct agent *a, struct ipaddr ip, enum ipn_ping_type type, size_t size, agent_ping_fn fn, void *ctx);
+void agent_pings_drop(struct agent *a);
+const char *agent_region_code(const struct agent *a, int64_t region); /* "": unknown */
+
+/* When a wall time of the control server's clock comes; now if it is over. */
+mono_ns agent_mono_of(const struct agent *a, unix_ms wall);
+
+#endif

@@ -1,0 +1,341 @@
+/* Who we are to the hub: the control client, its logins, and the end of one. */
+#include "core/agent/internal.h"
+
+/* ---- What the control client asks for ---- */
+
+static const struct tc_derp_node *relay_named(const struct agent *a, const char *host)
+{
+	const struct tc_derp_map *map = netmap_derp_map(a->nm);
+
+	for (size_t i = 0; map && i < map->regions.n; i++) {
+		const struct tc_derp_region *r = map->regions.v[i].value;
+
+		for (size_t k = 0; k < r->nodes.n; k++) {
+			const struct tc_derp_node *n = JSON_AT(r->nodes, struct tc_derp_node, k);
+
+			if (n->hostname && !strcmp(n->hostname, host))
+				return n;
+		}
+	}
+	return NULL;
+}
+
+static void dial(void *owner, enum ctlclient_conn id, const char *host, uint16_t port, enum ctlclient_tls tls)
+{
+	static const enum agent_tls as[] = { [CTL_TLS_NONE] = AGENT_TLS_NONE,
+		[CTL_TLS_VERIFIED] = AGENT_TLS_VERIFIED,
+		[CTL_TLS_ANY_CERT] = AGENT_TLS_ANY_CERT };
+	struct agent *a = owner;
+	struct agent_dial d = { .host = host, .port = port, .tls = as[tls], .name = host };
+	const struct tc_derp_node *relay = relay_named(a, host);
+
+	/* A hub with its relay on board: its addresses are in the relay map, whatever the resolver does today. */
+	if (relay) {
+		d.hint[0] = agent_address_hint(relay->ipv4);
+		d.hint[1] = agent_address_hint(relay->ipv6);
+	}
+	a->ops->dial(a->owner, AGENT_STREAM_CONTROL + (unsigned)id, &d);
+}
+
+static void hangup(void *owner, enum ctlclient_conn id)
+{
+	struct agent *a = owner;
+
+	a->ops->hangup(a->owner, AGENT_STREAM_CONTROL + (unsigned)id);
+}
+
+static void new_node_key(void *owner, struct node_pub *ret)
+{
+	struct agent *a = owner;
+
+	key_generate(a->rng, a->trial.b);
+	if (key_public(a->trial.b, ret->b) < 0)
+		*ret = (struct node_pub){ 0 }; /* the hub refuses it */
+}
+
+static void on_hub_key(void *owner, const struct machine_pub *key)
+{
+	struct agent *a = owner;
+
+	if (!memcmp(&a->id.hub, key, sizeof(*key)))
+		return;
+	a->id.hub = *key;
+	event(a, AGENT_KEYS, 0);
+}
+
+/* The trial key is ours now. */
+static bool take_trial(struct agent *a, const struct node_pub *key)
+{
+	struct node_pub pub;
+
+	if (key_is_zero(a->trial.b) || key_public(a->trial.b, pub.b) < 0 || memcmp(&pub, key, sizeof(pub)) != 0)
+		return false;
+	if (has_node_key(a))
+		a->id.old_node = a->id.node;
+	a->id.node = a->trial;
+	key_wipe(&a->trial, sizeof(a->trial));
+	agent_engine_down(a); /* the sessions of the old key end */
+	return true;
+}
+
+static void on_registered(void *owner, const struct node_pub *key, const struct tc_register_response *r)
+{
+	struct agent *a = owner;
+	bool fresh = take_trial(a, key);
+	struct ipn_prefs p = *prefs_of(a);
+	struct ipn_persist persist = p.persist ? *p.persist : (struct ipn_persist){ 0 };
+
+	a->blocked = false;
+	a->login_url[0] = a->login_error[0] = 0;
+	if (!fresh && !p.logged_out)
+		return;
+	agent_auth_key_set(a, NULL);
+	persist.user = (struct tc_user){ .id = r->user.id, .login_name = r->login.login_name, .display_name = r->user.display_name,
+		.picture = r->user.picture };
+	p.persist = &persist;
+	p.want_running = true;
+	p.logged_out = false;
+	if (agent_prefs_store(a, &p) > 0)
+		event(a, AGENT_PREFS, 0);
+	event(a, AGENT_KEYS, 0);
+	event(a, AGENT_LOGIN_FINISHED, 0);
+}
+
+static void on_map(void *owner, const struct tc_map_response *m)
+{
+	struct agent *a = owner;
+
+	if (agent_map_apply(a, m) < 0) {
+		a->counters.bad_netmaps++;
+		a->ctl_restart = true;
+	}
+	if (m->ping_request.len)
+		agent_probe_take(a, m->ping_request);
+}
+
+/* A page of the hub's, or of whom it trusts. Plain HTTP only where the hub itself is spoken to so. */
+static bool may_show(const struct agent *a, const char *url)
+{
+	return !strncmp(url, "https://", 8) || (!strncmp(url, "http://", 7) && !strncmp(a->ctl_url, "http://", 7));
+}
+
+static void needs_login(struct agent *a, const char *text)
+{
+	a->login_url[0] = a->login_error[0] = 0;
+	if (text && (!strncmp(text, "https://", 8) || !strncmp(text, "http://", 7))) {
+		if (!may_show(a, text))
+			return;
+		snprintf(a->login_url, sizeof(a->login_url), "%s", text);
+		event(a, AGENT_LOGIN_URL, 0);
+	} else {
+		snprintf(a->login_error, sizeof(a->login_error), "%s", text ? text : "the hub wants a login");
+		event(a, AGENT_LOGIN_FAILED, 0);
+	}
+}
+
+static void on_state(void *owner, enum ctlclient_state s, const char *text)
+{
+	struct agent *a = owner;
+
+	if (a->ctl_state == CTL_RUNNING || a->ctl_state == CTL_STOPPED)
+		a->poll_lost_at = a->now.mono;
+	a->ctl_state = s;
+	a->control_error[0] = 0;
+	switch (s) {
+	case CTL_NEEDS_LOGIN:
+		needs_login(a, text);
+		break;
+	case CTL_CONNECTING:
+		if (text)
+			snprintf(a->control_error, sizeof(a->control_error), "%s", text);
+		break;
+	case CTL_RUNNING:
+		a->login_url[0] = a->login_error[0] = 0;
+		break;
+	case CTL_LOGGED_OUT:
+		a->forget = true;
+		break;
+	case CTL_STOPPED:
+		break;
+	}
+	event(a, AGENT_CONTROL, 0);
+}
+
+static const struct ctlclient_ops control_ops = {
+	.dial = dial,
+	.hangup = hangup,
+	.describe = agent_describe,
+	.new_node_key = new_node_key,
+	.on_hub_key = on_hub_key,
+	.on_registered = on_registered,
+	.on_map = on_map,
+	.on_state = on_state,
+};
+
+/* ---- Beginning and ending ---- */
+
+void agent_auth_key_set(struct agent *a, const char *key)
+{
+	if (a->auth_key) {
+		key_wipe(a->auth_key, strlen(a->auth_key));
+		free(a->auth_key);
+	}
+	a->auth_key = key && *key ? strdup(key) : NULL;
+}
+
+const char *agent_control_url(const struct agent *a)
+{
+	const char *url = prefs_of(a)->control_url;
+
+	return url && *url ? url : a->default_control_url;
+}
+
+static void control_end(struct agent *a)
+{
+	a->ctl = ctlclient_free(a->ctl);
+	a->ctl_state = CTL_STOPPED;
+}
+
+/* With the key of an earlier hub's making, nothing of that hub's is worth anything. */
+static void leave_hub(struct agent *a)
+{
+	a->id.hub = (struct machine_pub){ 0 };
+	agent_map_drop(a);
+}
+
+void agent_control_begin(struct agent *a)
+{
+	const char *url = agent_control_url(a);
+	struct ctlclient_config cfg = { .url = url, .auth_key = a->auth_key, .machine = a->id.machine,
+		.ephemeral = a->ephemeral };
+	int rc = 0;
+
+	control_end(a);
+	if (a->ctl_url[0] && strcmp(a->ctl_url, url) != 0)
+		leave_hub(a);
+	else
+		cfg.registered = has_node_key(a);
+	snprintf(a->ctl_url, sizeof(a->ctl_url), "%s", url);
+	cfg.hub = a->id.hub;
+	if (has_node_key(a))
+		rc = key_public(a->id.node.b, cfg.node.b);
+	if (rc == 0 && !key_is_zero(a->id.old_node.b))
+		rc = key_public(a->id.old_node.b, cfg.old_node.b);
+	if (rc == 0)
+		rc = ctlclient_new(&a->ctl, &cfg, a->rng, &control_ops, a);
+	key_wipe(&cfg.machine, sizeof(cfg.machine));
+	if (rc < 0) {
+		snprintf(a->login_error, sizeof(a->login_error), "control server %.256s: %s", url, err_text(rc));
+		event(a, AGENT_LOGIN_FAILED, 0);
+		return;
+	}
+	ctlclient_start(a->ctl, a->now);
+}
+
+void agent_start(struct agent *a, const char *auth_key, struct now now)
+{
+	const struct ipn_prefs *p = prefs_of(a);
+
+	a->now = now;
+	agent_auth_key_set(a, auth_key);
+	a->blocked = false;
+	a->login_url[0] = a->login_error[0] = 0;
+	a->forget_at = MONO_NEVER;
+	control_end(a);
+	a->state = IPN_NO_STATE; /* whoever waits for a state hears of it again */
+	a->wanted_since = p->want_running ? now.mono : MONO_NEVER;
+	if (p->want_running && !p->logged_out && (has_node_key(a) || a->auth_key))
+		agent_control_begin(a);
+	agent_settle(a);
+}
+
+void agent_login(struct agent *a, struct now now)
+{
+	a->now = now;
+	if (!a->ctl) {
+		agent_control_begin(a);
+		if (a->ctl && has_node_key(a))
+			ctlclient_login(a->ctl, a->auth_key, now);
+	} else if (a->ctl_state == CTL_NEEDS_LOGIN && a->login_url[0]) {
+		event(a, AGENT_LOGIN_URL, 0); /* the one that waits serves whoever asks */
+	} else if (has_node_key(a) || a->ctl_state != CTL_CONNECTING) {
+		a->login_error[0] = 0;
+		ctlclient_login(a->ctl, a->auth_key, now);
+	}
+	agent_settle(a);
+}
+
+void agent_logout(struct agent *a, struct now now)
+{
+	struct ipn_prefs p = *prefs_of(a);
+
+	a->now = now;
+	if (!has_node_key(a))
+		return;
+	p.want_running = false;
+	p.logged_out = true;
+	a->wanted_since = MONO_NEVER;
+	if (agent_prefs_store(a, &p) > 0)
+		event(a, AGENT_PREFS, 0);
+	if (!a->ctl)
+		agent_control_begin(a);
+	a->forget_at = mono_add(now.mono, AGENT_LOGOUT_WAIT);
+	if (a->ctl) {
+		ctlclient_start(a->ctl, now);
+		ctlclient_logout(a->ctl, now);
+	}
+	agent_settle(a);
+}
+
+void agent_forget(struct agent *a)
+{
+	struct ipn_prefs p;
+
+	a->forget = false;
+	a->forget_at = MONO_NEVER;
+	control_end(a);
+	agent_engine_down(a);
+	agent_map_drop(a);
+	key_wipe(&a->id.node, sizeof(a->id.node));
+	key_wipe(&a->id.old_node, sizeof(a->id.old_node));
+	key_wipe(&a->trial, sizeof(a->trial));
+	a->id.hub = (struct machine_pub){ 0 };
+	a->ctl_url[0] = a->login_url[0] = a->login_error[0] = 0;
+	agent_auth_key_set(a, NULL);
+	ipn_prefs_init(&p);
+	if (agent_prefs_store(a, &p) > 0)
+		event(a, AGENT_PREFS, 0);
+	event(a, AGENT_KEYS, 0);
+	event(a, AGENT_SELF, 0);
+}
+
+void agent_control_pause(struct agent *a)
+{
+	bool want = prefs_of(a)->want_running;
+
+	a->wanted_since = want ? a->now.mono : MONO_NEVER;
+	if (!want && a->ctl && a->forget_at == MONO_NEVER)
+		ctlclient_stop(a->ctl);
+	else if (want && a->ctl)
+		ctlclient_start(a->ctl, a->now);
+	else if (want && has_node_key(a))
+		agent_control_begin(a);
+}
+
+void agent_control_settle(struct agent *a)
+{
+	if (!a->ctl)
+		return;
+	if (a->ctl_restart) {
+		a->ctl_restart = false;
+		ctlclient_stop(a->ctl);
+		ctlclient_start(a->ctl, a->now);
+	}
+	if (a->ctl_dirty) {
+		a->ctl_dirty = false;
+		ctlclient_update(a->ctl, a->now);
+	}
+	for (unsigned i = 0; i < CTL_CONNS; i++)
+		if (ctlclient_output(a->ctl, (enum ctlclient_conn)i).len)
+			a->ops->stream_wake(a->owner, AGENT_STREAM_CONTROL + i);
+}

@@ -1,0 +1,276 @@
+/* The network map: what of it goes where. */
+#include "core/agent/internal.h"
+
+#include "proto/tsaddr/tsaddr.h"
+
+static struct agent_peer *peer_find(const struct agent *a, int64_t id)
+{
+	struct map_node *n = map_find(&a->peers, &id, sizeof(id));
+
+	return n ? container_of(n, struct agent_peer, node) : NULL;
+}
+
+static struct agent_peer *peer_make(struct agent *a, int64_t id)
+{
+	struct agent_peer *p = peer_find(a, id);
+
+	if (p || !(p = calloc(1, sizeof(*p))))
+		return p;
+	p->id = id;
+	if (map_insert(&a->peers, &p->node, &p->id, sizeof(p->id)) != 0) {
+		free(p);
+		return NULL;
+	}
+	return p;
+}
+
+static void peer_drop(struct agent *a, struct agent_peer *p)
+{
+	a->n_jailed -= p->jailed;
+	map_remove(&a->peers, &p->node);
+	free(p);
+}
+
+bool agent_peer_is_jailed(const struct agent *a, int64_t id)
+{
+	const struct agent_peer *p = a->n_jailed ? peer_find(a, id) : NULL;
+
+	return p && p->jailed;
+}
+
+/* Has its key expired? If it will, be there then. */
+static bool watch_expiry(struct agent *a, const struct tc_node *n)
+{
+	mono_ns at;
+
+	if (n->expired || !n->key_expiry)
+		return n->expired;
+	at = agent_mono_of(a, n->key_expiry);
+	if (at <= a->now.mono)
+		return true;
+	a->expiry_at = mono_min(a->expiry_at, at);
+	return false;
+}
+
+static void peer_update(struct agent *a, int64_t id)
+{
+	const struct tc_node *n = netmap_peer(a->nm, id);
+	struct agent_peer *p = n ? peer_make(a, id) : NULL;
+	struct ipprefix *routes;
+	struct tc_node as_is;
+	size_t n_routes;
+	uint64_t shape;
+
+	arena_reset(&a->scratch);
+	if (!p || agent_peer_routes(a, n, &a->scratch, &routes, &n_routes) < 0) {
+		a->counters.bad_peers++;
+		return;
+	}
+	as_is = *n;
+	as_is.expired = watch_expiry(a, n);
+	if (mesh_set_peer(a->mesh, &as_is, routes, n_routes, a->now) < 0)
+		a->counters.bad_peers++; /* others are not to suffer from one that cannot be */
+	shape = siphash24(a->peers.seed, routes, n_routes * sizeof(*routes));
+	if (shape != p->shape)
+		a->net_dirty = true;
+	p->shape = shape;
+	a->n_jailed += (size_t)n->jailed - (size_t)p->jailed;
+	p->jailed = n->jailed;
+	if (a->uses_caps || n->unsigned_peerapi_only)
+		a->filter_dirty = true;
+}
+
+static void peer_remove(struct agent *a, int64_t id)
+{
+	struct agent_peer *p = peer_find(a, id);
+
+	mesh_remove_peer(a->mesh, id, a->now);
+	if (p)
+		peer_drop(a, p);
+	a->net_dirty = true;
+	a->filter_dirty |= a->uses_caps;
+}
+
+static void on_change(void *ctx, enum netmap_change what, int64_t id)
+{
+	struct agent *a = ctx;
+
+	a->map_changed = true;
+	switch (what) {
+	case NETMAP_PEER_ADDED:
+		peer_update(a, id);
+		event(a, AGENT_PEER_ADDED, id);
+		break;
+	case NETMAP_PEER_CHANGED:
+		peer_update(a, id);
+		event(a, AGENT_PEER_CHANGED, id);
+		break;
+	case NETMAP_PEER_REMOVED:
+		peer_remove(a, id);
+		event(a, AGENT_PEER_REMOVED, id);
+		break;
+	case NETMAP_SELF:
+		a->self_dirty = a->filter_dirty = a->net_dirty = true;
+		break;
+	case NETMAP_FILTER:
+		a->filter_dirty = true;
+		break;
+	case NETMAP_DERP:
+		a->derp_dirty = true;
+		break;
+	case NETMAP_USER:
+		event(a, AGENT_USER, id);
+		break;
+	case NETMAP_DNS:
+	case NETMAP_SSH:
+	case NETMAP_DOMAIN:
+	case NETMAP_HEALTH:
+		a->other_dirty = true;
+		break;
+	}
+}
+
+static const struct netmap_ops map_ops = { .on_change = on_change };
+
+int agent_map_new(struct agent *a)
+{
+	uint8_t seed[16];
+
+	rng_fill(a->rng, seed, sizeof(seed));
+	map_init(&a->peers, seed);
+	return netmap_new(&a->nm, &map_ops, a, a->rng);
+}
+
+int agent_map_apply(struct agent *a, const struct tc_map_response *m)
+{
+	int rc = netmap_apply(a->nm, m, a->now);
+
+	if (m->node)
+		a->cached = false;
+	return rc;
+}
+
+void agent_map_load(struct agent *a, struct view saved)
+{
+	struct node_pub key;
+	const struct tc_node *self;
+	int rc = netmap_load(a->nm, saved.p, saved.len, a->now);
+
+	self = netmap_self(a->nm);
+	if (rc < 0 || !self || key_public(a->id.node.b, key.b) < 0 || memcmp(&self->key, &key, sizeof(key)) != 0) {
+		a->counters.bad_netmaps++;
+		agent_map_drop(a);
+		return;
+	}
+	a->cached = true;
+	a->map_changed = false; /* it is on disk already */
+}
+
+void agent_map_drop(struct agent *a)
+{
+	map_for_each(n, &a->peers) {
+		struct agent_peer *p = container_of(n, struct agent_peer, node);
+
+		mesh_remove_peer(a->mesh, p->id, a->now);
+		event(a, AGENT_PEER_REMOVED, p->id);
+		peer_drop(a, p);
+	}
+	if (a->nm)
+		netmap_clear(a->nm);
+	a->cached = a->self_dirty = a->derp_dirty = a->filter_dirty = a->map_changed = false;
+	a->net_dirty = true;
+	a->expiry_at = MONO_NEVER;
+}
+
+/* ---- After a response: what its parts add up to ---- */
+
+static void self_settle(struct agent *a)
+{
+	const struct tc_node *self = self_of(a);
+	struct ipn_prefs p = *prefs_of(a);
+	struct ipn_persist persist = p.persist ? *p.persist : (struct ipn_persist){ 0 };
+	const struct tc_user *user;
+	struct ipaddr at[2] = { 0 };
+
+	if (!self)
+		return;
+	for (size_t i = 0; i < self->addresses.n; i++) {
+		struct ipaddr ip = JSON_AT(self->addresses, struct ipprefix, i)->ip;
+
+		if (!ipaddr_is_set(at[ip.family == 6]))
+			at[ip.family == 6] = ip;
+	}
+	mesh_set_self(a->mesh, at[0], at[1], 0, 0);
+	(void)watch_expiry(a, self);
+	user = netmap_user(a->nm, self->user);
+	if (user)
+		persist.user = *user;
+	persist.node_id = self->stable_id;
+	p.persist = &persist;
+	if (agent_prefs_store(a, &p) > 0)
+		event(a, AGENT_PREFS, 0);
+	event(a, AGENT_SELF, 0);
+}
+
+static void filter_settle(struct agent *a)
+{
+	const struct ipn_prefs *p = prefs_of(a);
+	struct filter_rules *rules;
+
+	if (!self_of(a) || filter_rules_from_netmap(&rules, a->nm, p->advertise_routes.v, p->advertise_routes.n, p->shields_up) < 0)
+		return; /* without memory the old rules stay */
+	a->uses_caps = filter_rules_info(rules).uses_caps;
+	filter_rules_free(filter_swap(a->filter, rules));
+}
+
+static void peers_settle(struct agent *a)
+{
+	a->expiry_at = MONO_NEVER;
+	if (self_of(a))
+		(void)watch_expiry(a, self_of(a));
+	map_for_each(n, &a->peers)
+		peer_update(a, container_of(n, struct agent_peer, node)->id);
+}
+
+void agent_map_settle(struct agent *a)
+{
+	if (a->derp_dirty) {
+		a->derp_dirty = false;
+		if (mesh_set_derp_map(a->mesh, netmap_derp_map(a->nm), a->now) < 0)
+			a->counters.bad_netmaps++;
+		a->other_dirty = true;
+	}
+	if (a->self_dirty) {
+		a->self_dirty = false;
+		self_settle(a);
+	}
+	if (ipaddr_is_set(prefs_of(a)->exit_node_ip))
+		agent_prefs_resolve_exit(a);
+	if (a->peers_dirty) {
+		a->peers_dirty = false;
+		peers_settle(a);
+	}
+	if (a->filter_dirty) {
+		a->filter_dirty = false;
+		filter_settle(a);
+		a->other_dirty = true;
+	}
+	if (a->net_dirty) {
+		a->net_dirty = false;
+		agent_net_build(a);
+	}
+	if (a->other_dirty) {
+		a->other_dirty = false;
+		event(a, AGENT_NETMAP, 0);
+	}
+	if (a->map_changed) {
+		a->map_changed = false;
+		event(a, AGENT_SAVE_NETMAP, 0);
+	}
+}
+
+void agent_map_expire(struct agent *a)
+{
+	a->expiry_at = MONO_NEVER;
+	a->peers_dirty = true;
+}

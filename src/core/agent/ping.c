@@ -1,0 +1,148 @@
+/* Whose address is it, and does that node answer? */
+#include "core/agent/internal.h"
+
+/* The head of a packet to an address: the mesh routes packets. */
+static int64_t route_to(const struct agent *a, struct ipaddr ip)
+{
+	uint8_t head[IP6_LEN] = { ip.family == 4 ? 0x45 : 0x60 };
+
+	if (ip.family == 4)
+		memcpy(head + 16, ip.b, 4);
+	else
+		memcpy(head + 24, ip.b, 16);
+	return mesh_route(a->mesh, head, sizeof(head));
+}
+
+const struct tc_node *agent_whois(const struct agent *a, struct ipaddr ip)
+{
+	const struct tc_node *self = self_of(a), *n;
+
+	if (!ipaddr_is_set(ip) || !self)
+		return NULL;
+	if (agent_has_address(self, ipprefix_single(ip)))
+		return self;
+	n = netmap_peer(a->nm, route_to(a, ip));
+	return n && agent_has_address(n, ipprefix_single(ip)) ? n : NULL;
+}
+
+const char *agent_region_code(const struct agent *a, int64_t region)
+{
+	const struct tc_derp_map *map = netmap_derp_map(a->nm);
+
+	for (size_t i = 0; map && i < map->regions.n; i++) {
+		const struct tc_derp_region *r = map->regions.v[i].value;
+
+		if (r->id == region && r->code)
+			return r->code;
+	}
+	return "";
+}
+
+static struct ipaddr first_address(const struct tc_node *n)
+{
+	return n && n->addresses.n ? JSON_AT(n->addresses, struct ipprefix, 0)->ip : (struct ipaddr){ 0 };
+}
+
+static void answer(struct agent *a, struct ipaddr ip, const struct tc_node *n, const struct mesh_pong *pong, const char *err,
+	agent_ping_fn fn, void *ctx)
+{
+	char ip_text[IPADDR_TEXT_MAX], node_ip[IPADDR_TEXT_MAX], endpoint[IPPORT_TEXT_MAX] = "";
+	struct ipn_ping_result r = {
+		.ip = ipaddr_format(ip, ip_text),
+		.node_ip = ipaddr_format(first_address(n), node_ip),
+		.node_name = n && n->name ? n->name : "",
+		.err = err,
+		.is_local_ip = n && n == self_of(a),
+	};
+
+	if (pong && pong->rc == 0) {
+		r.latency_seconds = (double)pong->latency / 1e9;
+		if (ipaddr_is_set(pong->endpoint.ip))
+			r.endpoint = ipport_format(pong->endpoint, endpoint);
+		r.derp_region_id = pong->relay_region;
+		r.derp_region_code = pong->relay_region ? agent_region_code(a, pong->relay_region) : "";
+		r.peerapi_port = pong->peerapi_port;
+	}
+	fn(ctx, &r);
+}
+
+static void on_pong(void *ctx, const struct mesh_pong *r)
+{
+	struct agent_ping_call *c = ctx;
+	const char *err = r->rc == 0 ? NULL : r->rc == -ETIMEDOUT ? "timed out" : err_text(r->rc);
+
+	list_remove(&c->link);
+	if (c->fn)
+		answer(c->a, c->ip, netmap_peer(c->a->nm, r->peer), r, err, c->fn, c->ctx);
+	free(c);
+}
+
+static enum mesh_ping_kind kind_of(enum ipn_ping_type t)
+{
+	return t == IPN_PING_TSMP ? MESH_PING_TSMP : t == IPN_PING_ICMP ? MESH_PING_ICMP : MESH_PING_DISCO;
+}
+
+static const char *refusal(const struct agent *a, const struct tc_node *n, enum ipn_ping_type type)
+{
+	if (!a->mesh_up)
+		return "not connected to a tailnet";
+	if (!n)
+		return "no matching peer";
+	return type == IPN_PING_PEERAPI ? "this build cannot ping by PeerAPI" : NULL;
+}
+
+void agent_ping_begin(struct agent *a, struct ipaddr ip, enum ipn_ping_type type, size_t size, agent_ping_fn fn, void *ctx)
+{
+	const struct tc_node *self = self_of(a), *n = netmap_peer(a->nm, route_to(a, ip));
+	const char *err = refusal(a, n, type);
+	struct agent_ping_call *c;
+	int rc;
+
+	if (agent_has_address(self, ipprefix_single(ip))) {
+		char text[IPADDR_TEXT_MAX], local[IPADDR_TEXT_MAX + 32];
+
+		snprintf(local, sizeof(local), "%s is local Tailscale IP", ipaddr_format(ip, text));
+		answer(a, ip, self, NULL, local, fn, ctx);
+		return;
+	}
+	if (err) {
+		answer(a, ip, n, NULL, err, fn, ctx);
+		return;
+	}
+	c = calloc(1, sizeof(*c));
+	if (c)
+		*c = (struct agent_ping_call){ .a = a, .fn = fn, .ctx = ctx, .ip = ip };
+	rc = c ? mesh_ping(a->mesh, n->id, kind_of(type), size, on_pong, c, a->now) : -ENOMEM;
+	if (rc < 0) {
+		free(c);
+		answer(a, ip, n, NULL, err_text(rc), fn, ctx);
+	} else {
+		list_push_tail(&a->pings, &c->link);
+	}
+}
+
+void agent_ping(struct agent *a, struct ipaddr ip, enum ipn_ping_type type, size_t size, agent_ping_fn fn, void *ctx,
+	struct now now)
+{
+	a->now = now;
+	agent_ping_begin(a, ip, type, size, fn, ctx);
+	agent_settle(a);
+}
+
+void agent_ping_cancel(struct agent *a, void *ctx)
+{
+	list_for_each(l, &a->pings) {
+		struct agent_ping_call *c = container_of(l, struct agent_ping_call, link);
+
+		if (c->ctx == ctx)
+			c->fn = NULL;
+	}
+}
+
+void agent_pings_drop(struct agent *a)
+{
+	struct list *l;
+
+	while ((l = list_pop_head(&a->pings)))
+		free(container_of(l, struct agent_ping_call, link));
+}

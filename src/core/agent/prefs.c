@@ -1,0 +1,137 @@
+/* The preferences: what may be set, and what follows when it is. */
+#include "core/agent/internal.h"
+
+#include "proto/tsaddr/tsaddr.h"
+
+static const char unresolved_exit[] = "auto:any"; /* an exit node is to be chosen, and none is yet: nothing goes out */
+
+static bool is_set(const char *s)
+{
+	return s && *s;
+}
+
+static bool is_default_route(struct ipprefix p)
+{
+	return p.bits == 0;
+}
+
+int agent_check_prefs(const struct agent *a, const struct ipn_prefs *p, struct err_at *at)
+{
+	bool uses_exit = is_set(p->exit_node_id) || ipaddr_is_set(p->exit_node_ip) || is_set(p->auto_exit_node);
+
+	(void)a;
+	for (size_t i = 0; i < p->advertise_routes.n; i++) {
+		struct ipprefix r = *JSON_AT(p->advertise_routes, struct ipprefix, i), m = ipprefix_masked(r);
+		char is[IPPREFIX_TEXT_MAX], ought[IPPREFIX_TEXT_MAX];
+
+		if (!ipprefix_eq(r, m)) {
+			err_at_set(at, 0, 0, "route %s has non-address bits set; expected %s", ipprefix_format(r, is),
+				ipprefix_format(m, ought));
+			return -ERR_BAD_VALUE;
+		}
+		if (is_default_route(r) && uses_exit) {
+			err_at_set(at, 0, 0, "Cannot advertise an exit node and use an exit node at the same time.");
+			return -ERR_BAD_VALUE;
+		}
+	}
+	if (p->run_ssh) {
+		err_at_set(at, 0, 0, "Unable to enable the SSH server; this build has none.");
+		return -ERR_BAD_VALUE;
+	}
+	if (p->auto_update.apply == JSON_YES) {
+		err_at_set(at, 0, 0, "Auto-updates are not supported on this platform.");
+		return -ERR_BAD_VALUE;
+	}
+	return 0;
+}
+
+int agent_prefs_store(struct agent *a, const struct ipn_prefs *p)
+{
+	struct ipn_persist persist = { 0 };
+	struct ipn_prefs copy = *p;
+
+	/* Keys have one place, agent_identity: not in a text that lies about in memory. */
+	if (p->persist) {
+		persist.user = p->persist->user;
+		persist.node_id = p->persist->node_id;
+	}
+	copy.persist = &persist;
+	return held_set(&a->prefs, &ipn_prefs_type, &copy);
+}
+
+void agent_prefs_resolve_exit(struct agent *a)
+{
+	struct ipn_prefs p = *prefs_of(a);
+	const struct tc_node *n;
+
+	if (!ipaddr_is_set(p.exit_node_ip) || !(n = agent_whois(a, p.exit_node_ip)) || n == self_of(a))
+		return;
+	p.exit_node_id = n->stable_id;
+	p.exit_node_ip = (struct ipaddr){ 0 };
+	if (agent_prefs_store(a, &p) > 0) {
+		a->peers_dirty = a->net_dirty = true;
+		event(a, AGENT_PREFS, 0);
+	}
+}
+
+/* What an edit of one preference means for others. */
+static void adjust(struct ipn_prefs *p, const struct ipn_masked_prefs *e)
+{
+	if (e->set[IPN_PREF_EXIT_NODE_ID] && !is_set(p->exit_node_id))
+		p->exit_node_prior = "";
+	if (e->set[IPN_PREF_AUTO_EXIT_NODE] && !is_set(p->auto_exit_node) && p->exit_node_id &&
+		!strcmp(p->exit_node_id, unresolved_exit))
+		p->exit_node_id = "";
+	if ((e->set[IPN_PREF_EXIT_NODE_ID] || e->set[IPN_PREF_EXIT_NODE_IP]) && !e->set[IPN_PREF_AUTO_EXIT_NODE])
+		p->auto_exit_node = NULL;
+	if (e->set[IPN_PREF_EXIT_NODE_IP] && !e->set[IPN_PREF_EXIT_NODE_ID])
+		p->exit_node_id = "";
+}
+
+static void settle_prefs(struct agent *a, bool was_wanted)
+{
+	if (prefs_of(a)->want_running != was_wanted)
+		agent_control_pause(a);
+	a->peers_dirty = a->net_dirty = a->filter_dirty = a->ctl_dirty = true;
+	agent_prefs_resolve_exit(a);
+	event(a, AGENT_PREFS, 0);
+	agent_settle(a);
+}
+
+static int replace(struct agent *a, struct ipn_prefs *p, struct now now, struct err_at *at)
+{
+	bool was_wanted = prefs_of(a)->want_running;
+	int rc;
+
+	a->now = now;
+	if (is_set(p->auto_exit_node) && !is_set(p->exit_node_id))
+		p->exit_node_id = unresolved_exit;
+	rc = agent_check_prefs(a, p, at);
+	if (rc < 0)
+		return rc;
+	p->persist = prefs_of(a)->persist;
+	rc = agent_prefs_store(a, p);
+	if (rc > 0)
+		settle_prefs(a, was_wanted);
+	return rc < 0 ? rc : 0;
+}
+
+int agent_edit_prefs(struct agent *a, const struct ipn_masked_prefs *edit, struct now now, struct err_at *at)
+{
+	struct ipn_prefs p = *prefs_of(a);
+
+	if (edit->set[IPN_PREF_EXIT_NODE_PRIOR]) {
+		err_at_set(at, 0, 0, "can't set Internal fields");
+		return -ERR_BAD_VALUE;
+	}
+	ipn_prefs_merge(&p, edit);
+	adjust(&p, edit);
+	return replace(a, &p, now, at);
+}
+
+int agent_set_prefs(struct agent *a, const struct ipn_prefs *prefs, struct now now, struct err_at *at)
+{
+	struct ipn_prefs p = *prefs;
+
+	return replace(a, &p, now, at);
+}

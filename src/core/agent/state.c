@@ -1,0 +1,105 @@
+/*
+ * The state of the backend, from everything that bears on it (sheet "local", section 6):
+ *
+ *	NoState --no key, or the hub wants a login--> NeedsLogin --login, first map--> Starting --a relay or peer lives--> Running
+ *	any --down--> Stopped --up--> Starting        any --key expired, logout--> NeedsLogin
+ *	any --machine not authorised--> NeedsMachineAuth --authorised--> Starting
+ *
+ * Rules are looked at from the top; the first that holds says the next state.
+ */
+#include "core/agent/internal.h"
+
+/* Is the control client of no help without a person? */
+static bool login_waits(const struct agent *a)
+{
+	return !a->ctl || a->ctl_state == CTL_NEEDS_LOGIN || a->ctl_state == CTL_LOGGED_OUT || a->ctl_state == CTL_STOPPED;
+}
+
+/* Can anybody be reached? Without any relay in the map there is none to wait for. */
+static bool is_live(const struct agent *a)
+{
+	const struct tc_derp_map *map = netmap_derp_map(a->nm);
+	int home = mesh_home(a->mesh);
+
+	return a->session_seen || (home && mesh_relay_is_ready(a->mesh, home)) || !map || !map->regions.n;
+}
+
+static bool key_expired(const struct agent *a, const struct tc_node *self)
+{
+	return self->expired || (self->key_expiry && agent_mono_of(a, self->key_expiry) <= a->now.mono);
+}
+
+static enum ipn_state next_state(const struct agent *a)
+{
+	const struct ipn_prefs *p = prefs_of(a);
+	const struct tc_node *self = self_of(a);
+
+	if (!p->want_running && !p->logged_out && !a->blocked && has_node_key(a))
+		return IPN_STOPPED;
+	if (!self && (login_waits(a) || p->logged_out))
+		return IPN_NEEDS_LOGIN;
+	if (!self)
+		return a->state == IPN_STOPPED ? IPN_STARTING : a->state;
+	if (!p->want_running)
+		return IPN_STOPPED;
+	if (key_expired(a, self))
+		return IPN_NEEDS_LOGIN;
+	if (!self->machine_authorized)
+		return IPN_NEEDS_MACHINE_AUTH;
+	if (a->state == IPN_STARTING && is_live(a))
+		return IPN_RUNNING;
+	return a->state == IPN_RUNNING ? IPN_RUNNING : IPN_STARTING;
+}
+
+void agent_engine_down(struct agent *a)
+{
+	if (a->mesh_up && mesh_set_node_key(a->mesh, NULL, a->now) == 0)
+		a->mesh_up = false;
+	a->net_dirty = true;
+}
+
+static void engine_up(struct agent *a)
+{
+	if (mesh_set_node_key(a->mesh, &a->id.node, a->now) < 0)
+		return; /* tried again at the next call */
+	a->mesh_up = true;
+	a->session_seen = false;
+	a->relay_lost_at = a->now.mono;
+	a->net_dirty = true;
+}
+
+static void enter(struct agent *a, enum ipn_state s)
+{
+	a->state = s;
+	if (s == IPN_NEEDS_LOGIN)
+		a->blocked = true;
+	if (s == IPN_RUNNING)
+		a->login_url[0] = 0;
+	event(a, AGENT_STATE, 0);
+}
+
+void agent_evaluate(struct agent *a)
+{
+	enum ipn_state s;
+	bool up;
+
+	while ((s = next_state(a)) != a->state)
+		enter(a, s);
+	up = (a->state == IPN_STARTING || a->state == IPN_RUNNING) && self_of(a) && has_node_key(a);
+	if (up && !a->mesh_up)
+		engine_up(a);
+	else if (!up && a->mesh_up)
+		agent_engine_down(a);
+	/* With the engine up the relays may be there already. */
+	while ((s = next_state(a)) != a->state)
+		enter(a, s);
+}
+
+mono_ns agent_mono_of(const struct agent *a, unix_ms wall)
+{
+	unix_ms left = wall - netmap_control_skew_ms(a->nm) - a->now.wall;
+
+	if (left > MONO_NEVER / MSEC(1) / 2)
+		return MONO_NEVER;
+	return left <= 0 ? a->now.mono : mono_add(a->now.mono, MSEC(left));
+}
