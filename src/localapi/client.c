@@ -99,7 +99,7 @@ static int write_all(int fd, struct view v)
 	return 0;
 }
 
-/* Reads what there is. 0; LSTREAM_TIMEOUT; -ERR_CLOSED. */
+/* Reads what there is. 0; LCLIENT_TIMEOUT; -ERR_CLOSED. */
 static int read_some(struct link *l, int timeout_ms)
 {
 	struct pollfd p = { .fd = l->fd, .events = POLLIN };
@@ -108,7 +108,7 @@ static int read_some(struct link *l, int timeout_ms)
 	int rc = poll(&p, 1, timeout_ms);
 
 	if (rc <= 0)
-		return rc == 0 || errno == EINTR ? LSTREAM_TIMEOUT : -errno;
+		return rc == 0 || errno == EINTR ? LCLIENT_TIMEOUT : -errno;
 	rc = buf_reserve(&l->in, READ_CHUNK, &to);
 	if (rc < 0)
 		return rc;
@@ -121,8 +121,10 @@ static int read_some(struct link *l, int timeout_ms)
 	return 0;
 }
 
-static int read_head(struct link *l)
+/* How many bytes the head has; -LCLIENT_TIMEOUT when it does not come in time. */
+static int read_head(struct link *l, int timeout_ms)
 {
+	long long until = now_ms() + timeout_ms;
 	size_t used = 0;
 	int rc;
 
@@ -133,9 +135,11 @@ static int read_head(struct link *l)
 		if (rc == 0)
 			buf_consume(&l->in, used);
 		if (rc == HTTP1_MORE)
-			rc = read_some(l, -1);
+			rc = read_some(l, timeout_ms ? (int)MAX_OF(until - now_ms(), 0) : -1);
 		if (rc < 0)
 			return rc;
+		if (timeout_ms && now_ms() >= until)
+			return -LCLIENT_TIMEOUT;
 	}
 }
 
@@ -270,7 +274,7 @@ static int ask(struct lclient *c, const struct lclient_request *q, struct link *
 	l->fd = rc;
 	rc = send_request(l, q);
 	if (rc == 0)
-		rc = read_head(l);
+		rc = read_head(l, q->timeout_ms);
 	if (rc < 0)
 		return fail(err, rc, "%s %s: %s", q->method, q->path, err_text(rc));
 	note_head(c, l);
@@ -289,6 +293,8 @@ int lclient_call(struct lclient *c, const struct lclient_request *q, struct buf 
 		if (rc < 0)
 			(void)fail(err, rc, "%s %s: %s", q->method, q->path, err_text(rc));
 	}
+	if (rc == -LCLIENT_TIMEOUT)
+		rc = LCLIENT_TIMEOUT;
 	if (rc == 0) {
 		err->status = l.head.status;
 		if (l.head.status != want) {
@@ -321,7 +327,7 @@ int lclient_get(struct lclient *c, const char *path, const struct json_type *t, 
 	return rc;
 }
 
-int lclient_headers(struct lclient *c, const struct lclient_request *q, const char *name, char *ret, size_t size,
+int lclient_header(struct lclient *c, const struct lclient_request *q, const char *name, char *ret, size_t size,
 	struct lclient_err *err)
 {
 	struct link l;
@@ -366,7 +372,7 @@ int lstream_open(struct lclient *c, const struct lclient_request *q, struct lstr
 	}
 	if (rc < 0) {
 		lstream_close(s);
-		return rc;
+		return rc == -LCLIENT_TIMEOUT ? LCLIENT_TIMEOUT : rc;
 	}
 	*ret = s;
 	return 0;

@@ -30,10 +30,13 @@ struct lclient_request {
 	struct view body;
 	const char *headers; /* further lines, each with CRLF; NULL for none */
 	int want; /* the status that is success; 0: 200 */
+	int timeout_ms; /* until the answer begins; 0: for ever */
 };
 
+enum { LCLIENT_TIMEOUT = 1 };
+
 /*
- * 0 and the body appended. -ENOENT, -ECONNREFUSED, ...: nobody answers at the socket. -ERR_DENIED: 403. -ERR_PEER: another
+ * 0 and the body appended. LCLIENT_TIMEOUT. -ENOENT, -ECONNREFUSED, ...: nobody answers at the socket. -ERR_DENIED: 403. -ERR_PEER: another
  * status. -ERR_BAD_FORMAT, -ERR_CLOSED, -ERR_TOO_BIG.
  */
 MUST_USE int lclient_call(struct lclient *c, const struct lclient_request *q, struct buf *body, struct lclient_err *err);
@@ -43,15 +46,14 @@ MUST_USE int lclient_get(struct lclient *c, const char *path, const struct json_
 
 /* An answer that does not end: the bus. */
 struct lstream;
-enum { LSTREAM_TIMEOUT = 1 };
-/* Returns once the head of the answer is there. */
+/* Returns once the head of the answer is there. LCLIENT_TIMEOUT. */
 MUST_USE int lstream_open(struct lclient *c, const struct lclient_request *q, struct lstream **ret, struct lclient_err *err);
-/* The next line without its end, good until the next call. timeout_ms < 0: for ever. -ERR_CLOSED at the end. */
+/* The next line without its end, good until the next call. timeout_ms < 0: for ever. LCLIENT_TIMEOUT. -ERR_CLOSED. */
 MUST_USE int lstream_next(struct lstream *s, int timeout_ms, struct view *ret);
 struct lstream *lstream_close(struct lstream *s);
 
-/* The value of one header of the last answer of lclient_call is not kept; this call asks only for headers. */
-MUST_USE int lclient_headers(struct lclient *c, const struct lclient_request *q, const char *name, char *ret, size_t size,
+/* Asks for one header of the answer only; a text of size bytes. */
+MUST_USE int lclient_header(struct lclient *c, const struct lclient_request *q, const char *name, char *ret, size_t size,
 	struct lclient_err *err);
 
 #endif

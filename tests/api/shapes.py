@@ -6,7 +6,8 @@ DATA_KEYS = {"Peer", "User", "Regions", "CapMap", "UserProfiles", "Warnings", "L
 # Documents that come from the hub and are handed on: what is in them is not ours to say, only how it is written.
 HANDED_ON = {"Node", "SelfNode", "SelfChange", "Peers", "PeersChanged", "DNS", "PacketFilterRules"}
 # Left out when empty; every recording happened to have them.
-MAY_BE_ABSENT = {"sshHostKeys", "BrokenSince", "Capabilities", "ETag", "CapMap", "AllowedIPs"}
+MAY_BE_ABSENT = {"sshHostKeys", "BrokenSince", "Capabilities", "ETag", "CapMap", "AllowedIPs",
+                 "ExitNodeStatus", "ProfileName"}
 
 
 def shape(v, key=None):

@@ -43,7 +43,7 @@ struct fake {
 	struct lapi *lapi;
 	struct lapi_call *waiting[WAITING_MAX];
 	size_t n_waiting, n_cancelled;
-	bool logged_in, profile_gone;
+	bool logged_in, profile_gone, login_asked;
 };
 
 static void nothing(void *ctx, enum netmap_change what, int64_t id)
@@ -202,7 +202,7 @@ static int fake_status(void *b, bool peers, struct arena *a, struct ipn_status *
 	ret->self = arena_new(a, struct ipn_peer_status);
 	if (!t || !ret->self)
 		return -ENOMEM;
-	if (f->state == IPN_NEEDS_LOGIN)
+	if (f->state == IPN_NEEDS_LOGIN && f->login_asked)
 		ret->auth_url = "https://hub.test/login/abc";
 	if (!f->logged_in)
 		return 0;
@@ -311,6 +311,7 @@ static int fake_login(void *b, struct err_at *at)
 {
 	struct fake *f = b;
 
+	f->login_asked = !f->logged_in;
 	if (!f->logged_in)
 		lapi_notify(f->lapi, &(struct ipn_notify){ .browse_to_url = "https://hub.test/login/abc" });
 	return 0;
@@ -320,7 +321,7 @@ static int fake_logout(void *b, struct err_at *at)
 {
 	struct fake *f = b;
 
-	f->logged_in = false;
+	f->logged_in = f->login_asked = false;
 	ipn_prefs_init(&f->prefs);
 	move_to(f, IPN_NEEDS_LOGIN);
 	return 0;

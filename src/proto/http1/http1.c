@@ -287,7 +287,7 @@ const char *http1_reason(int status)
 		{ 404, "Not Found" }, { 405, "Method Not Allowed" }, { 409, "Conflict" }, { 410, "Gone" },
 		{ 412, "Precondition Failed" }, { 413, "Request Entity Too Large" }, { 426, "Upgrade Required" },
 		{ 429, "Too Many Requests" }, { 500, "Internal Server Error" }, { 501, "Not Implemented" },
-		{ 503, "Service Unavailable" } };
+		{ 502, "Bad Gateway" }, { 503, "Service Unavailable" } };
 
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
 		if (rows[i].status == status)

@@ -1,0 +1,7 @@
+/* warren: the command line of a device. */
+#include "cli/cli.h"
+
+int main(int argc, char **argv)
+{
+	return cli_main(argc, argv);
+}

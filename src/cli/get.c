@@ -1,0 +1,86 @@
+#include "cli/prefflags.h"
+
+static struct flag get_flags[] = {
+	{ .name = "json", .kind = FLAG_BOOL, .help = "as a JSON object" },
+	{ .name = "set-flags", .kind = FLAG_BOOL, .help = "as flags for \"warren set\"" },
+	{ .name = NULL },
+};
+
+static const struct flag *find_pref(const struct flag *f, const char *name)
+{
+	for (; f->name; f++)
+		if (prefflag_is_pref(f->name) && strcmp(f->name, name) == 0)
+			return f;
+	return NULL;
+}
+
+static void print_flag(const struct flag *f, const char *value, bool first)
+{
+	if (f->kind == FLAG_BOOL && strcmp(value, "true") == 0)
+		printf("%s--%s", first ? "" : " ", f->name);
+	else
+		printf("%s--%s=%s", first ? "" : " ", f->name, value);
+}
+
+static void print_member(const struct flag *f, const char *value, bool first)
+{
+	struct buf text;
+
+	buf_init(&text, 65536);
+	if (f->kind == FLAG_BOOL ? buf_append_str(&text, value) == 0 : json_encode_str(&text, value, strlen(value)) == 0)
+		printf("%s\n  \"%s\": %s", first ? "" : ",", f->name, buf_cstr(&text));
+	buf_fini(&text);
+}
+
+static int run(struct cli *c, struct flag *flags, int argc, char **argv)
+{
+	const struct flag *all = prefflags_of(PREF_SET);
+	const char *only = argc == 1 && strcmp(argv[0], "all") != 0 ? argv[0] : NULL;
+	bool json = flag_on(flags, "json"), as_flags = flag_on(flags, "set-flags"), first = true;
+	struct ipn_prefs p;
+	struct ipn_status s;
+	struct table t;
+
+	if (argc > 1 && !cli_no_args(c, argc - 1, argv + 1))
+		return 1;
+	if (json && as_flags)
+		return cli_fail(c, "--json and --set-flags are mutually exclusive");
+	if (only && !find_pref(all, only))
+		return cli_fail(c, "unknown setting \"%s\"; see \"warren set --help\" for valid settings", only);
+	if (!cli_get_doc(c, "prefs", &ipn_prefs_type, &p) || !cli_get_status(c, true, &s))
+		return 1;
+	table_init(&t, &c->arena, 2, 0, 2, false);
+	table_row(&t, "NAME", "VALUE");
+	if (json)
+		putchar('{');
+	for (const struct flag *f = all; f->name; f++) {
+		const char *value = prefflag_value(c, f->name, &p, &s);
+
+		if (!prefflag_is_pref(f->name) || (only && strcmp(only, f->name) != 0))
+			continue;
+		if (json)
+			print_member(f, value, first);
+		else if (as_flags)
+			print_flag(f, value, first);
+		else
+			table_row(&t, f->name, value);
+		first = false;
+	}
+	if (json)
+		printf("\n}\n");
+	else if (as_flags)
+		putchar('\n');
+	else if (only)
+		printf("%s\n", prefflag_value(c, only, &p, &s));
+	else
+		table_print(&t, stdout, c->width);
+	return 0;
+}
+
+const struct cli_cmd cli_get = {
+	.name = "get",
+	.run = run,
+	.usage = "get [flags] [setting]",
+	.help = "Show settings",
+	.flags = get_flags,
+};

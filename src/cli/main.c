@@ -1,0 +1,209 @@
+/* Dispatch: which command, its flags, its help. */
+#include "base/err/err.h"
+#include "cli/cli.h"
+
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#define OUR_SOCKET "/var/run/warren/warrend.sock"
+#define THEIR_SOCKET "/var/run/tailscale/tailscaled.sock"
+enum { MEMORY_MAX = 1 << 30 };
+
+static struct flag global_flags[] = {
+	{ .name = "socket", .kind = FLAG_TEXT, .help = "path to the socket of warrend or tailscaled" },
+	{ .name = NULL },
+};
+
+static const struct cli_cmd *const commands[] = { &cli_up, &cli_down, &cli_set, &cli_get, &cli_login, &cli_logout, &cli_switch,
+	&cli_netcheck, &cli_ip, &cli_dns, &cli_status, &cli_metrics, &cli_ping, &cli_nc, &cli_version, &cli_bugreport,
+	&cli_exit_node, &cli_whois, &cli_whoami, &cli_debug, &cli_wait };
+
+static void print_subcommands(const struct cli_cmd *cmd, FILE *out)
+{
+	size_t width = 0;
+
+	for (const struct cli_cmd *s = cmd->sub; s->name; s++)
+		width = MAX_OF(width, s->hidden ? 0 : strlen(s->name));
+	fputs("\nSUBCOMMANDS\n", out);
+	for (const struct cli_cmd *s = cmd->sub; s->name; s++)
+		if (!s->hidden)
+			fprintf(out, "  %-*s  %s\n", (int)width, s->name, s->help);
+}
+
+static void print_flags(const struct flag *f, FILE *out)
+{
+	bool any = false;
+
+	for (; f->name; f++) {
+		if (f->hidden)
+			continue;
+		if (!any)
+			fputs("\nFLAGS\n", out);
+		any = true;
+		if (f->kind == FLAG_BOOL)
+			fprintf(out, "  --%s, --%s=false\n    \t%s", f->name, f->name, f->help);
+		else
+			fprintf(out, "  --%s %s\n    \t%s", f->name, cli_text_or(f->arg, "value"), f->help);
+		if (f->def && *f->def)
+			fprintf(out, " (default %s)", f->def);
+		fputc('\n', out);
+	}
+}
+
+void cli_usage(const struct cli_cmd *cmd, const char *path, FILE *out)
+{
+	fprintf(out, "%s\n\nUSAGE\n  %s\n", cmd->help, path);
+	if (cmd->more)
+		fprintf(out, "\n%s\n", cmd->more);
+	if (cmd->sub)
+		print_subcommands(cmd, out);
+	if (cmd->flags)
+		print_flags(cmd->flags, out);
+}
+
+static struct flag no_flags[] = { { .name = NULL } };
+
+static const struct cli_cmd *find_sub(const struct cli_cmd *cmd, const char *name)
+{
+	for (const struct cli_cmd *s = cmd->sub; s && s->name; s++)
+		if (strcmp(s->name, name) == 0)
+			return s;
+	return NULL;
+}
+
+/* "warren dns: missing subcommand: status, query" */
+static int missing_sub(const struct cli *c, const struct cli_cmd *cmd, const char *path)
+{
+	fprintf(stderr, "%s: missing subcommand:", path);
+	for (const struct cli_cmd *s = cmd->sub; s->name; s++)
+		if (!s->hidden)
+			fprintf(stderr, "%s %s", s == cmd->sub ? "" : ",", s->name);
+	fputc('\n', stderr);
+	return 1;
+}
+
+/* path: "warren dns". argv: behind the name. */
+static int run(struct cli *c, const struct cli_cmd *cmd, const char *path, int argc, char **argv)
+{
+	struct flag *flags = cmd->make_flags ? cmd->make_flags() : cmd->flags ? cmd->flags : no_flags;
+	struct cli_cmd shown = *cmd;
+	char err[600], *usage = arena_printf(&c->arena, "warren %s", cmd->usage);
+	const struct cli_cmd *sub;
+	int used, rc;
+
+	shown.flags = flags;
+	rc = flags_parse(flags, argc, argv, &used, err, sizeof(err));
+	if (rc == FLAGS_HELP) {
+		cli_usage(&shown, usage, stderr);
+		return 0;
+	}
+	if (rc < 0) {
+		fprintf(stderr, "%s\n", err);
+		cli_usage(&shown, usage, stderr);
+		return 2;
+	}
+	argc -= used;
+	argv += used;
+	sub = cmd->sub && argc ? find_sub(cmd, argv[0]) : NULL;
+	if (sub)
+		return run(c, sub, arena_printf(&c->arena, "%s %s", path, sub->name), argc - 1, argv + 1);
+	if (cmd->sub && argc && !cmd->takes_args) {
+		fprintf(stderr, "%s: unknown subcommand: %s\n", path, argv[0]);
+		return 1;
+	}
+	if (!cmd->run)
+		return missing_sub(c, cmd, path);
+	return cmd->run(c, flags, argc, argv);
+}
+
+/* ---- old names of flags ---- */
+
+static char *renamed(struct arena *a, char *arg, const char *from, const char *to)
+{
+	size_t dashes = strspn(arg, "-"), n = strlen(from);
+
+	if (dashes < 1 || dashes > 2 || strncmp(arg + dashes, from, n) != 0 || (arg[dashes + n] && arg[dashes + n] != '='))
+		return arg;
+	return arena_printf(a, "--%s%s", to, arg + dashes + n);
+}
+
+static char **rewrite(struct arena *a, int argc, char **argv)
+{
+	char **out = arena_array(a, (size_t)argc + 1, sizeof(*out));
+	bool ours = true;
+
+	if (!out)
+		return argv;
+	for (int i = 0; i < argc; i++) {
+		ours = ours && strcmp(argv[i], "--") != 0;
+		out[i] = argv[i];
+		if (ours)
+			out[i] = renamed(a, renamed(a, argv[i], "authkey", "auth-key"), "posture-checking", "report-posture");
+	}
+	return out;
+}
+
+/* ---- the program ---- */
+
+static const char *default_socket(void)
+{
+	const char *env = getenv("WARREN_SOCKET");
+
+	if (env && *env)
+		return env;
+	/* A machine that runs Tailscale's daemon and not ours is served, too. */
+	return access(OUR_SOCKET, F_OK) != 0 && access(THEIR_SOCKET, F_OK) == 0 ? THEIR_SOCKET : OUR_SOCKET;
+}
+
+static size_t terminal_width(void)
+{
+	struct winsize w;
+
+	return isatty(STDOUT_FILENO) && ioctl(STDOUT_FILENO, TIOCGWINSZ, &w) == 0 ? w.ws_col : 0;
+}
+
+static int dispatch(struct cli *c, int argc, char **argv)
+{
+	static struct cli_cmd all[ARRAY_LEN(commands) + 1];
+	struct cli_cmd root = { .name = "warren", .usage = "[flags] <subcommand> [command flags]",
+		.help = "Makes your devices one private network.", .flags = global_flags, .sub = all,
+		.more = "For help on a subcommand, add --help after it: \"warren status --help\"." };
+	char err[600];
+	int used, rc;
+
+	for (size_t i = 0; i < ARRAY_LEN(commands); i++)
+		all[i] = *commands[i];
+	rc = flags_parse(global_flags, argc, argv, &used, err, sizeof(err));
+	c->api.socket = flag_is_set(global_flags, "socket") ? flag_text(global_flags, "socket") : default_socket();
+	if (rc < 0)
+		fprintf(stderr, "%s\n", err);
+	if (rc != 0 || used == argc) {
+		cli_usage(&root, "warren [flags] <subcommand> [command flags]", stderr);
+		return rc < 0 ? 2 : 0;
+	}
+	if (!find_sub(&root, argv[used])) {
+		fprintf(stderr, "warren: unknown subcommand: %s\n", argv[used]);
+		return 1;
+	}
+	root.flags = NULL;
+	return run(c, &root, "warren", argc - used, argv + used);
+}
+
+int cli_main(int argc, char **argv)
+{
+	static char *version[] = { "version" }, *help[] = { "--help" };
+	struct cli c = { .argc = argc, .argv = argv, .width = terminal_width() };
+	char **args = argv + 1;
+	int rc, n = argc - 1;
+
+	arena_init(&c.arena, MEMORY_MAX);
+	if (n == 1 && (strcmp(args[0], "-V") == 0 || strcmp(args[0], "--version") == 0))
+		args = version;
+	else if (n == 1 && strcmp(args[0], "help") == 0)
+		args = help;
+	rc = dispatch(&c, n, rewrite(&c.arena, n, args));
+	if (fflush(stdout) != 0 && rc == 0)
+		rc = 1; /* nobody got the answer */
+	arena_fini(&c.arena);
+	return rc;
+}

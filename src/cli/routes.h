@@ -1,0 +1,14 @@
+/* cli/routes: lists of routes and tags as people write them, checked as the daemon and the hub want them. */
+#ifndef WARREN_CLI_ROUTES_H
+#define WARREN_CLI_ROUTES_H
+
+#include "cli/cli.h"
+
+/* "10.0.0.0/8,192.168.1.7": sorted by length and address, no doubles. False after an error was printed. */
+bool routes_parse(struct cli *c, const char *text, bool exit_node, struct json_list *ret);
+const char *routes_format(struct cli *c, const struct json_list *routes); /* without the exit node's */
+bool tags_parse(struct cli *c, const char *text, struct json_list *ret);
+/* "ip:port,ip:port" */
+bool endpoints_parse(struct cli *c, const char *text, struct json_list *ret);
+
+#endif
