@@ -61,9 +61,7 @@ static void peer_forget_keys(struct wg_device *d, struct wg_peer *p)
 {
 	timers_stop(p);
 	sessions_clear(d, p);
-	index_free(d, p->hs_index);
-	p->hs_index = NULL;
-	handshake_clear(&p->hs);
+	initiation_end(d, p, false);
 	p->last_initiation_sent = p->attempt_started = 0; /* the next one need not wait */
 }
 

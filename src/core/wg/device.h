@@ -25,6 +25,8 @@
 #define INITIATION_GAP MSEC(20)
 /* Between two initiations that the owner asks for. */
 #define POKE_GAP MSEC(100)
+/* So long the answer may be under way: until then the owner's poke repeats the message instead of making another. */
+#define INITIATION_REPEATS MSEC(500)
 
 enum timer {
 	TIMER_RETRANSMIT, /* the initiation was not answered */
@@ -72,6 +74,8 @@ struct wg_peer {
 	struct cookie_sender cookies;
 	struct handshake hs; /* our own initiation; theirs is answered at once and needs no state */
 	struct index_entry *hs_index;
+	struct wgmsg_initiation *initiation; /* the one that hs is about, as it was sent; NULL: none, or no memory */
+	mono_ns initiation_made;
 	struct keypair *kp[N_KEYPAIRS]; /* NULL: none */
 	struct list staged;
 	size_t n_staged;
@@ -118,6 +122,8 @@ bool session_wants_rekey_on_receive(const struct keypair *k, mono_ns now);
 
 /* sending (send.c) */
 void send_initiation(struct wg_device *d, struct wg_peer *p, struct now now, bool retry);
+/* Our initiation was answered, or is of no use any more. The index stays if a session has it. */
+void initiation_end(struct wg_device *d, struct wg_peer *p, bool keep_index);
 /* Consumes the handshake: it is wiped. */
 void send_response(struct wg_device *d, struct wg_peer *p, struct handshake *h, struct now now);
 void send_keepalive(struct wg_device *d, struct wg_peer *p, struct now now);

@@ -112,8 +112,7 @@ static void receive_response(struct wg_device *d, const struct wg_datagram *dg, 
 		return;
 	}
 	rc = session_begin_take(p, &keys, e, p->hs.remote_index, true, now.mono);
-	p->hs_index = NULL;
-	handshake_clear(&p->hs);
+	initiation_end(d, p, true);
 	ct_wipe(&keys, sizeof(keys));
 	if (rc < 0)
 		return; /* the timer starts another handshake */
@@ -223,9 +222,7 @@ static void receive_run(struct wg_device *d, struct wg_datagram *dg, size_t n, s
 	timers_any_received(p);
 	if (k == p->kp[KP_NEXT]) {
 		session_confirm(p); /* k is the current one now */
-		index_free(d, p->hs_index); /* an initiation of ours has served its purpose */
-		p->hs_index = NULL;
-		handshake_clear(&p->hs);
+		initiation_end(d, p, false); /* ours has served its purpose */
 		p->stats.last_handshake = now.wall;
 		timers_handshake_complete(p);
 		d->cfg.sink->event(d->cfg.sink, p, WG_EV_SESSION);

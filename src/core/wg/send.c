@@ -1,6 +1,8 @@
 #include "core/wg/device.h"
 #include "crypto/ct/ct.h"
 
+#include <stdlib.h>
+
 /*
  * TAI64N of the wall clock, cut to 2^24 ns so that it tells nothing about our load (paper, section 5.1; wireguard-go).
  * Never goes back, even if the wall clock does: the other side refuses a timestamp that is not newer.
@@ -40,8 +42,7 @@ void send_initiation(struct wg_device *d, struct wg_peer *p, struct now now, boo
 	if (!retry || !p->attempt_started)
 		p->attempt_started = now.mono;
 	p->last_initiation_sent = now.mono;
-	index_free(d, p->hs_index);
-	handshake_clear(&p->hs);
+	initiation_end(d, p, false);
 	p->hs_index = index_new(d, p);
 	timers_initiation_sent(p, now.mono);
 	timestamp_now(d, now.wall, ts);
@@ -49,7 +50,21 @@ void send_initiation(struct wg_device *d, struct wg_peer *p, struct now now, boo
 				    p->hs_index->index, ts, &m) < 0)
 		return; /* the timer tries again */
 	cookie_add_macs(&p->cookies, (uint8_t *)&m, sizeof(m), now.mono);
+	p->initiation_made = now.mono;
+	p->initiation = malloc(sizeof(m));
+	if (p->initiation)
+		*p->initiation = m;
 	to_peer(d, p, &m, sizeof(m), now.mono);
+}
+
+void initiation_end(struct wg_device *d, struct wg_peer *p, bool keep_index)
+{
+	if (!keep_index)
+		index_free(d, p->hs_index);
+	p->hs_index = NULL;
+	handshake_clear(&p->hs);
+	free(p->initiation);
+	p->initiation = NULL;
 }
 
 /*
@@ -209,6 +224,18 @@ void wg_poke_again(struct wg_device *d, struct wg_peer *p, struct now now)
 	if (session_to_send(p, now.mono) ||
 		(p->last_initiation_sent && now.mono - p->last_initiation_sent < POKE_GAP))
 		return;
+	if (p->initiation && now.mono - p->initiation_made < INITIATION_REPEATS) {
+		struct wgmsg_initiation m = *p->initiation;
+
+		/*
+		 * A new one would make the answer to this one worthless, and on a line of half a second none would ever
+		 * count. The peer ignores what it has had already.
+		 */
+		cookie_add_macs(&p->cookies, (uint8_t *)&m, sizeof(m), now.mono);
+		p->last_initiation_sent = now.mono;
+		to_peer(d, p, &m, sizeof(m), now.mono);
+		return;
+	}
 	p->last_initiation_sent = 0;
 	send_initiation(d, p, now, true);
 }

@@ -121,9 +121,7 @@ static void fire(struct wg_device *d, struct wg_peer *p, enum timer t, struct no
 		break;
 	case TIMER_ZERO_KEYS:
 		sessions_clear(d, p);
-		index_free(d, p->hs_index);
-		p->hs_index = NULL;
-		handshake_clear(&p->hs);
+		initiation_end(d, p, false);
 		break;
 	case TIMER_PERSISTENT:
 		arm(p, TIMER_PERSISTENT, now.mono + SEC(p->keepalive_s));

@@ -730,6 +730,39 @@ static void lost_initiation_is_repeated_at_once_when_the_owner_asks(void **state
 	live_close(&l);
 }
 
+/* The line is longer than the owner's patience: the answer to the first still counts. */
+static void initiation_that_the_owner_repeats_is_the_same_while_its_answer_may_come(void **state)
+{
+	struct live l;
+	uint8_t first[148];
+
+	live_open(&l);
+	wg_poke(l.s[0].dev, l.s[0].peer, l.now);
+	CHECK_INT(l.s[0].keep.dg_len[0], ==, sizeof(first));
+	memcpy(first, l.s[0].keep.dg[0], sizeof(first));
+	l.s[0].keep.n_dg = 0;
+	l.now.mono += MSEC(200);
+	wg_poke_again(l.s[0].dev, l.s[0].peer, l.now);
+	CHECK_INT(l.s[0].keep.n_dg, ==, 1);
+	CHECK_MEM(l.s[0].keep.dg[0], first, sizeof(first));
+	l.s[0].keep.n_dg = 0;
+	feed(&l.s[1], first, sizeof(first), l.now); /* it arrives only now */
+	live_exchange(&l, true);
+	CHECK_INT(l.s[0].keep.sessions, ==, 1);
+	live_close(&l);
+
+	live_open(&l);
+	wg_poke(l.s[0].dev, l.s[0].peer, l.now);
+	l.s[0].keep.n_dg = 0;
+	l.now.mono += MSEC(500);
+	wg_poke_again(l.s[0].dev, l.s[0].peer, l.now);
+	CHECK_INT(l.s[0].keep.n_dg, ==, 1);
+	CHECK_TRUE(memcmp(l.s[0].keep.dg[0], first, sizeof(first)) != 0);
+	live_exchange(&l, true);
+	CHECK_INT(l.s[0].keep.sessions, ==, 1);
+	live_close(&l);
+}
+
 static void data_of_a_session_from_before_a_restart_is_told(void **state)
 {
 	struct live l, after;
@@ -816,6 +849,7 @@ int main(void)
 		cmocka_unit_test(host_gets_a_burst_and_then_twenty_a_second),
 		cmocka_unit_test(new_identity_shakes_hands_at_once),
 		cmocka_unit_test(lost_initiation_is_repeated_at_once_when_the_owner_asks),
+		cmocka_unit_test(initiation_that_the_owner_repeats_is_the_same_while_its_answer_may_come),
 		cmocka_unit_test(data_of_a_session_from_before_a_restart_is_told),
 		cmocka_unit_test(longest_prefix_agrees_with_a_naive_search),
 	};
