@@ -21,7 +21,9 @@ static const mono_ns steps[] = { 0, MSEC(100), MSEC(250), MSEC(500), MSEC(1000),
 static const mono_ns search_gap = MSEC(50), /* between two pings of a search to one candidate */
 	call_gap = MSEC(80), /* between two calls, for whatever reasons */
 	call_search_gap = SEC(1), /* between two searches that the peer's calls begin */
-	ping_back_gap = MSEC(100), doubt_after = MSEC(500);
+	ping_back_gap = MSEC(100), doubt_after = MSEC(500),
+	doubt_heard_after = SEC(2), /* ... while packets still come from there: it may be dead one way only */
+	suspect_after = SEC(1); /* we send, and nothing comes back: is it still there? */
 
 void path_init(struct path *p, const struct path_ops *ops, void *owner, struct rng *rng, mono_ns now)
 {
@@ -239,6 +241,18 @@ struct path_route path_route(const struct path *p, mono_ns now)
 	return r;
 }
 
+/* A dead path shows here long before the next heartbeat. A flow that needs no answers costs a ping a second. */
+static void suspect(struct path *p, mono_ns now)
+{
+	const struct path_candidate *c;
+
+	if (now - p->best_heard_at < suspect_after)
+		return;
+	c = candidate_find(p, p->best);
+	if (c && now - c->last_ping >= suspect_after)
+		ping_best(p, now);
+}
+
 void path_on_send(struct path *p, mono_ns now)
 {
 	bool was_active = path_is_active(p, now);
@@ -246,8 +260,10 @@ void path_on_send(struct path *p, mono_ns now)
 	p->last_send = now;
 	if (p->heartbeat_at == MONO_NEVER)
 		p->heartbeat_at = mono_add(now, PATH_HEARTBEAT);
-	if (is_direct(p, now))
+	if (is_direct(p, now)) {
+		suspect(p, now);
 		return;
+	}
 	/* The first packet in a while, or the first since trust ran out. (Doubt has begun its own search.) */
 	if (!was_active || !p->search_started || (!p->doubted && p->trust_until > p->search_started))
 		search_begin(p, true, now);
@@ -298,6 +314,7 @@ static void best_answered(struct path *p, struct ipport a, mono_ns latency, mono
 	p->best_latency = latency;
 	p->trust_until = mono_add(now, PATH_TRUST);
 	p->unanswered_since = 0;
+	p->best_heard_at = now;
 	p->doubted = false;
 	if (p->heartbeat_at == MONO_NEVER && path_is_active(p, now))
 		p->heartbeat_at = mono_add(now, PATH_HEARTBEAT);
@@ -344,6 +361,8 @@ void path_on_call(struct path *p, const struct ipport *eps, size_t n, mono_ns no
 	bool any_new = candidates_replace(p, eps, n, PATH_BY_CALL, now);
 	bool running = p->search_at != MONO_NEVER;
 
+	/* A peer with a good path hardly calls: what we hear may be all that still passes. */
+	p->best_heard_at = 0;
 	/* The peer has just opened its NAT for us: now is the moment, whatever we tried before. */
 	for (size_t i = 0; i < p->n_cand; i++)
 		p->cand[i].last_ping = 0;
@@ -387,14 +406,15 @@ static void expire_pings(struct path *p, mono_ns now)
 	}
 }
 
-/* A loaded path answers late, but then its own packets arrive and prove it. */
+/* A loaded path answers late, but then its own packets arrive and speak for it, for a while. */
 static mono_ns doubt_at(const struct path *p)
 {
 	mono_ns from = MAX_OF(p->unanswered_since, p->best_heard_at);
 
 	if (!p->unanswered_since || p->doubted)
 		return MONO_NEVER;
-	return mono_add(from, MAX_OF(doubt_after, 4 * p->best_latency));
+	return mono_min(mono_add(from, MAX_OF(doubt_after, 4 * p->best_latency)),
+		mono_add(p->unanswered_since, MAX_OF(doubt_heard_after, 8 * p->best_latency)));
 }
 
 static void doubt(struct path *p, mono_ns now)

@@ -384,11 +384,78 @@ static void data_from_the_address_dispels_doubt(void **state)
 
 	path_on_send(&r.p, r.now);
 	run(&r, SEC(3));
-	for (int i = 0; i < 10; i++) {
+	for (int i = 0; i < 6; i++) {
 		path_on_heard(&r.p, a, r.now);
 		run(&r, MSEC(300));
 		check_route(&r, a, false);
 	}
+	path_fini(&r.p);
+}
+
+/* What we hear proves one direction only. */
+static void data_does_not_speak_for_an_address_that_does_not_answer_for_long(void **state)
+{
+	struct rig r;
+	struct ipport a = direct(&r);
+
+	path_on_send(&r.p, r.now);
+	run(&r, SEC(3));
+	for (int i = 0; i < 7; i++) {
+		path_on_heard(&r.p, a, r.now);
+		run(&r, MSEC(300));
+	}
+	check_route(&r, a, true);
+	path_fini(&r.p);
+}
+
+static void call_of_a_peer_without_a_path_ends_the_benefit_of_what_we_hear(void **state)
+{
+	struct rig r;
+	struct ipport a = direct(&r);
+
+	path_on_send(&r.p, r.now);
+	path_on_heard(&r.p, a, r.now);
+	path_on_call(&r.p, &a, 1, r.now);
+	CHECK_INT(pings_to(&r, a), ==, 1);
+	path_on_heard(&r.p, a, r.now); /* the last that was under way */
+	run(&r, MSEC(499));
+	check_route(&r, a, false);
+	run(&r, MSEC(1));
+	check_route(&r, a, true);
+	path_fini(&r.p);
+}
+
+static void silence_while_we_send_is_asked_about_within_a_second(void **state)
+{
+	struct rig r;
+	struct ipport a = direct(&r);
+
+	for (int i = 0; i < 9; i++) {
+		path_on_send(&r.p, r.now);
+		run(&r, MSEC(100));
+	}
+	CHECK_INT(pings_to(&r, a), ==, 0);
+	run(&r, MSEC(100));
+	path_on_send(&r.p, r.now);
+	CHECK_INT(pings_to(&r, a), ==, 1);
+	path_on_send(&r.p, r.now);
+	CHECK_INT(pings_to(&r, a), ==, 1); /* not for each packet */
+	run(&r, MSEC(500));
+	check_route(&r, a, true);
+	path_fini(&r.p);
+}
+
+static void flow_with_answers_needs_no_pings_besides_the_heartbeat(void **state)
+{
+	struct rig r;
+	struct ipport a = direct(&r);
+
+	for (int i = 0; i < 29; i++) {
+		path_on_send(&r.p, r.now);
+		path_on_heard(&r.p, a, r.now);
+		run(&r, MSEC(100));
+	}
+	CHECK_INT(pings_to(&r, a), ==, 0);
 	path_fini(&r.p);
 }
 
@@ -665,6 +732,10 @@ int main(void)
 		cmocka_unit_test(trust_ends_six_and_a_half_seconds_after_the_last_pong),
 		cmocka_unit_test(late_pong_raises_doubt_and_packets_take_both_ways),
 		cmocka_unit_test(data_from_the_address_dispels_doubt),
+		cmocka_unit_test(data_does_not_speak_for_an_address_that_does_not_answer_for_long),
+		cmocka_unit_test(call_of_a_peer_without_a_path_ends_the_benefit_of_what_we_hear),
+		cmocka_unit_test(silence_while_we_send_is_asked_about_within_a_second),
+		cmocka_unit_test(flow_with_answers_needs_no_pings_besides_the_heartbeat),
 		cmocka_unit_test(dead_path_is_given_up),
 		cmocka_unit_test(authentic_source_stands_in_where_nothing_is_known),
 		cmocka_unit_test(ping_teaches_an_address_for_45_seconds),
