@@ -15,7 +15,7 @@
 #include "proto/derpframe/derpframe.h"
 
 enum {
-	DERPCLIENT_QUEUE_MAX = 32, /* packets that wait; the oldest goes when one more comes */
+	DERPCLIENT_QUEUE_MAX = 192, /* packets that wait; the oldest goes when one more comes. What a session staged, or a TUN batch */
 	DERPCLIENT_CONTROL_MAX = 16 * 1024, /* bytes of other frames that wait: pongs to a relay that does not read */
 	DERPCLIENT_WRITE_MAX = 16 * 1024, /* bytes shown at once, unless one packet is larger */
 };

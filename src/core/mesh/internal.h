@@ -51,7 +51,7 @@ struct mesh_peer {
 	struct ipport seen_as; /* us, by its pongs over the direct path */
 	mono_ns initiated_at; /* 0: no handshake of ours is open */
 	mono_ns retry_at; /* of an initiation that may have been lost */
-	unsigned retries;
+	unsigned retries, nudges;
 	unix_ms last_write;
 	unsigned later; /* LATER_*; in m->later */
 	uint64_t limited_told;

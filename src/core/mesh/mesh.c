@@ -16,7 +16,8 @@ enum { SOURCE_UDP = 1, SOURCE_RELAY = 2, SOURCE_UDP_LEN = 20 };
  * side takes one each 20 ms.
  */
 static const mono_ns retry_after[] = { MSEC(300), MSEC(600), MSEC(1200), MSEC(2400) };
-static const mono_ns retry_gap = MSEC(200); /* when the peer shows up */
+static const mono_ns retry_gap = MSEC(200); /* when the peer shows up; twice as long each time, for long lines */
+enum { NUDGES_MAX = 5 };
 enum { STRAYS_PER_SECOND = 10 }; /* searches among all peers for the sender of a stray datagram */
 
 /* ---- Sources ---- */
@@ -195,7 +196,7 @@ static void sink_event(struct wg_sink *s, struct wg_peer *wp, enum wg_event ev)
 	case WG_EV_SESSION:
 		p->retry_at = MONO_NEVER;
 		p->initiated_at = 0;
-		p->retries = 0;
+		p->retries = p->nudges = 0;
 		heard(p);
 		do_later(p, LATER_ADVERTISE);
 		m->ops->peer_event(m->owner, p->id, MESH_SESSION);
@@ -205,7 +206,7 @@ static void sink_event(struct wg_sink *s, struct wg_peer *wp, enum wg_event ev)
 		break;
 	case WG_EV_UNREACHABLE:
 		p->initiated_at = 0;
-		p->retries = 0;
+		p->retries = p->nudges = 0;
 		m->ops->peer_event(m->owner, p->id, MESH_UNREACHABLE);
 		break;
 	}
@@ -400,8 +401,10 @@ void disco_nudge(struct mesh_peer *p)
 {
 	struct mesh *m = p->m;
 
-	if (!p->wg || !p->initiated_at || m->now.mono - p->initiated_at < retry_gap || has_session(p))
+	/* Each initiation makes the answer to the one before worthless: faster than the round trip would be never. */
+	if (!p->wg || !p->initiated_at || m->now.mono - p->initiated_at < retry_gap << p->nudges || has_session(p))
 		return;
+	p->nudges += p->nudges < NUDGES_MAX;
 	wg_poke_again(m->wg, p->wg, m->now);
 	peer_wake_set(p);
 }

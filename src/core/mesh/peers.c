@@ -43,7 +43,7 @@ static void leave_engine(struct mesh_peer *p)
 	p->wg = NULL;
 	p->initiated_at = 0;
 	p->retry_at = MONO_NEVER;
-	p->retries = 0;
+	p->retries = p->nudges = 0;
 }
 
 static int allow_routes(struct mesh_peer *p)
