@@ -1,7 +1,7 @@
 /*
  * The administration: HTTP with JSON over a unix socket that only its owner and root can open.
  *	GET /status, /users, /nodes, /keys, /pending
- *	POST /users, /users/ID/delete, /nodes/approve, /nodes/ID/{rename,tag,expire,delete}, /keys, /keys/ID/revoke, /login
+ *	POST /users, /users/ID/delete, /nodes/approve, /nodes/ID/{approve,rename,tag,expire,delete}, /keys, /keys/ID/revoke, /login
  * A change is durable before it is answered.
  */
 #include "base/text/text.h"
@@ -186,7 +186,7 @@ static int node_doc(struct call *c, const struct ctl_node_doc *d, struct admin_n
 		.tags = d->tags, .endpoints = d->endpoints, .machine = d->machine, .key = d->key, .disco = d->disco,
 		.created = d->created, .key_expiry = d->key_expiry, .online = d->online == JSON_YES,
 		.last_seen = d->online == JSON_YES ? 0 : d->last_seen, .expired = d->key_expiry && d->key_expiry <= c->now.wall,
-		.ephemeral = d->ephemeral };
+		.ephemeral = d->ephemeral, .approved = !d->unapproved };
 	ret->tags.present = ret->endpoints.present = true;
 	return ret->fqdn ? 0 : -ENOMEM;
 }
@@ -245,7 +245,7 @@ static int get_pending(struct call *c)
 	ctl_stats(c->hub->ctl, &s);
 	v = arena_array(&c->mem, s.pending, sizeof(*v));
 	for (; v && ctl_pending_next(c->hub->ctl, after, &p); after = p.code) {
-		v[n] = (struct admin_pending){ .code = p.code, .hostname = p.hostname, .os = p.os, .from = p.from.ip,
+		v[n] = (struct admin_pending){ .code = p.code, .hostname = p.hostname, .os = p.os, .from = p.from.ip, .tags = json_list_of(p.tags.v, p.tags.n),
 			.url = arena_printf(&c->mem, "%s/register/%s", c->hub->url_text, p.code), .created = p.created };
 		if (!v[n++].url)
 			return -ENOMEM;
@@ -259,6 +259,13 @@ static int find_user(struct call *c, const struct ctl_user **ret)
 	*ret = hub_user(c->hub, c->req.user);
 	return *ret ? 0 : say(c, -ENOENT, "no user \"%s\"; \"warren-hub users list\" shows all, \"users create\" makes one",
 			c->req.user ? c->req.user : "");
+}
+
+static int approve_node(struct call *c)
+{
+	int rc = ctl_node_approve(c->hub->ctl, c->id, c->now);
+
+	return rc == -ENOENT ? no_node(c) : rc < 0 ? rc : reply_node(c, c->id);
 }
 
 static int approve(struct call *c)
@@ -401,6 +408,7 @@ static const struct route {
 	{ "GET", "/nodes", get_nodes },
 	{ "GET", "/pending", get_pending },
 	{ "POST", "/nodes/approve", approve },
+	{ "POST", "/nodes/*/approve", approve_node },
 	{ "POST", "/nodes/*/rename", rename_node },
 	{ "POST", "/nodes/*/tag", tag_node },
 	{ "POST", "/nodes/*/expire", expire_node },

@@ -15,7 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { ANSWER_MEM_MAX = 512 << 20, REQUEST_MAX = 64 * 1024, TEXT_MAX_LEN = 512 };
+enum { ANSWER_MEM_MAX = 512 << 20, REQUEST_MAX = 64 * 1024, TEXT_MAX_LEN = 512, CODE_LEN = 24 };
 
 struct cmd {
 	const struct hub_options *o;
@@ -233,7 +233,7 @@ static int do_nodes_list(struct cmd *c)
 		char ip[IPADDR_TEXT_MAX];
 
 		rc = ROW(&t, number(c, n->id), n->name, arena_strdup(&c->mem, ipaddr_format(n->ip4, ip)),
-			n->tags.n ? join(c, &n->tags) : n->user, n->expired ? "expired" : n->online ? "online" : "offline",
+			n->tags.n ? join(c, &n->tags) : n->user, !n->approved ? "waits" : n->expired ? "expired" : n->online ? "online" : "offline",
 			n->online ? "now" : time_text(c, n->last_seen), n->os, n->client);
 	}
 	return print(&t, rc);
@@ -250,12 +250,12 @@ static int do_nodes_pending(struct cmd *c)
 		rc = answer(c, &admin_pending_list, &l, &done);
 	if (rc || done)
 		return rc;
-	HEAD(&t, c, "CODE", "NAME", "SYSTEM", "FROM", "SINCE");
+	HEAD(&t, c, "CODE", "NAME", "SYSTEM", "TAGS", "FROM", "SINCE");
 	for (size_t i = 0; i < l.n && rc == 0; i++) {
 		const struct admin_pending *p = JSON_AT(l, struct admin_pending, i);
 		char ip[IPADDR_TEXT_MAX];
 
-		rc = ROW(&t, p->code, p->hostname, p->os, arena_strdup(&c->mem, ipaddr_format(p->from, ip)), time_text(c, p->created));
+		rc = ROW(&t, p->code, p->hostname, p->os, join(c, &p->tags), arena_strdup(&c->mem, ipaddr_format(p->from, ip)), time_text(c, p->created));
 	}
 	return print(&t, rc);
 }
@@ -422,13 +422,6 @@ static int do_users_delete(struct cmd *c)
 	return rc ? rc : change(c, NULL, path, "Deleted.");
 }
 
-static int do_approve(struct cmd *c)
-{
-	struct admin_request req = { .code = c->o->word[2], .user = c->o->user };
-
-	return change(c, &req, "/nodes/approve", "The device is in.");
-}
-
 static int change_node(struct cmd *c, const char *verb, const struct admin_request *req, const char *said)
 {
 	char path[TEXT_MAX_LEN];
@@ -437,6 +430,15 @@ static int change_node(struct cmd *c, const char *verb, const struct admin_reque
 
 	snprintf(path, sizeof(path), "/nodes/%lld/%s", (long long)id, verb);
 	return rc ? rc : change(c, req, path, said);
+}
+
+static int do_approve(struct cmd *c)
+{
+	struct admin_request req = { .code = c->o->word[2], .user = c->o->user };
+
+	if (strlen(c->o->word[2]) != CODE_LEN) /* a device that is in but waits */
+		return change_node(c, "approve", NULL, "The device is in.");
+	return change(c, &req, "/nodes/approve", "The device is in.");
 }
 
 static int do_rename(struct cmd *c)
@@ -491,7 +493,7 @@ static const struct command {
 	{ "users", "delete", "NAME|ID", 1, 1, do_users_delete, "one without devices" },
 	{ "nodes", "list", "", 0, 0, do_nodes_list, "devices" },
 	{ "nodes", "pending", "", 0, 0, do_nodes_pending, "devices that wait for approval" },
-	{ "nodes", "approve", "CODE [--user NAME]", 1, 1, do_approve, "let in the device whose page shows CODE" },
+	{ "nodes", "approve", "CODE|ID|NAME [--user NAME]", 1, 1, do_approve, "let in the device whose page shows CODE, or that waits" },
 	{ "nodes", "rename", "ID|NAME NEW-NAME", 2, 2, do_rename, "" },
 	{ "nodes", "tag", "ID|NAME [TAG...]", 1, 12, do_tag, "replaces its tags; tagged devices belong to no person" },
 	{ "nodes", "expire", "ID|NAME", 1, 1, do_expire, "it has to log in again" },

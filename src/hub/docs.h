@@ -28,11 +28,12 @@ struct admin_node {
 	struct node_pub key;
 	struct disco_pub disco;
 	unix_ms created, key_expiry, last_seen;
-	bool online, expired, ephemeral;
+	bool online, expired, ephemeral, approved;
 };
 
 struct admin_pending {
 	const char *code, *hostname, *os, *url;
+	struct json_list tags;
 	struct ipaddr from;
 	unix_ms created;
 };

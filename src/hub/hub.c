@@ -1,13 +1,13 @@
 #include "hub/internal.h"
 #include "os/file/file.h"
+#include "os/log/log.h"
+#include "os/priv/priv.h"
 #include "os/stream/tls.h"
 #include "store/sqlite/sqlite.h"
 
 #include <errno.h>
-#include <grp.h>
 #include <netinet/in.h>
 #include <openssl/sha.h>
-#include <pwd.h>
 #include <stdio.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -31,8 +31,11 @@ static void on_turn_end(void *ctx)
 	if (h->failed)
 		return;
 	h->failed = ctl_turn_end(h->ctl, loop_now(h->loop));
-	if (h->failed)
+	if (h->failed) {
+		log_error("hub", "the database refused a commit; ending, so that memory and disk agree", "dir=%s err=%s",
+			h->o->state_dir, err_text(h->failed));
 		loop_stop(h->loop);
+	}
 	loop_timer_set(h->timer, ctl_deadline(h->ctl));
 }
 
@@ -88,11 +91,17 @@ static int open_relay(struct hub *h, struct err_at *at)
 static int open_engine(struct hub *h, struct err_at *at)
 {
 	struct ctl_cfg cfg = { .url = h->url_text, .base_domain = h->o->base_domain, .derp_map = &h->derp_map,
-		.derp_map_unpinned = h->pin[0] ? &h->derp_map_unpinned : NULL, .from = control_from,
+		.derp_map_unpinned = h->pin[0] ? &h->derp_map_unpinned : NULL, .from = control_from, .approve_devices = h->o->approve_devices,
 		.store = store_sqlite_store(h->store), .rng = loop_rng(), .hash = sha256, .on_poll_ready = control_poll_ready,
 		.on_poll_end = control_poll_end, .on_answer = control_answer };
 	const struct ctl_user *u;
-	int rc = ctl_new(&h->ctl, &cfg, loop_now(h->loop), at);
+	int rc = duration_parse(h->o->key_expiry, &cfg.key_life_ms);
+
+	if (rc < 0) {
+		err_at_set(at, 0, 0, "--key-expiry %s: write it as 12h, 180d or never", h->o->key_expiry);
+		return rc;
+	}
+	rc = ctl_new(&h->ctl, &cfg, loop_now(h->loop), at);
 
 	if (rc == 0 && !ctl_user_next(h->ctl, NULL)) {
 		rc = ctl_user_create(h->ctl, h->o->owner, loop_now(h->loop), &u);
@@ -150,16 +159,16 @@ static int take_url(struct hub *h, struct err_at *at)
 }
 
 /* From here on nothing needs the rights of root. */
-static int give_up_rights(const char *user, struct err_at *at)
+static int give_up_rights(const struct hub_options *o, struct err_at *at)
 {
-	const struct passwd *pw = user ? getpwnam(user) : NULL;
+	int rc = o->user ? priv_give_dir(o->state_dir, o->user) : 0;
 
-	if (!user)
-		return 0;
-	if (pw && setgroups(0, NULL) == 0 && setgid(pw->pw_gid) == 0 && setuid(pw->pw_uid) == 0)
-		return 0;
-	err_at_set(at, 0, 0, "cannot become the user \"%s\": %s", user, pw ? err_text(-errno) : "there is no such user");
-	return -ERR_DENIED;
+	if (rc == 0)
+		rc = priv_drop_all(o->user);
+	if (rc < 0)
+		err_at_set(at, 0, 0, "cannot become the user \"%s\": %s", o->user ? o->user : "", rc == -ENOENT ? "there is no such user" :
+			err_text(rc));
+	return rc;
 }
 
 int hub_new(struct hub **ret, const struct hub_options *o, struct err_at *at)
@@ -173,7 +182,9 @@ int hub_new(struct hub **ret, const struct hub_options *o, struct err_at *at)
 	arena_init(&h->mem, 1 << 20);
 	list_init(&h->sessions);
 	list_init(&h->idle);
-	rc = loop_new(&h->loop);
+	rc = priv_harden();
+	if (rc == 0)
+		rc = loop_new(&h->loop);
 	if (rc == 0)
 		rc = loop_stop_on_signals(h->loop);
 	if (rc == 0)
@@ -187,7 +198,7 @@ int hub_new(struct hub **ret, const struct hub_options *o, struct err_at *at)
 	if (rc == 0)
 		rc = hub_listen(h, at);
 	if (rc == 0)
-		rc = give_up_rights(o->user, at);
+		rc = give_up_rights(o, at);
 	if (rc == 0)
 		rc = open_engine(h, at);
 	if (rc < 0) {

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <sys/stat.h>
 
 static struct ipport unspecified(struct ipport a)
 {
@@ -37,6 +38,23 @@ static int parse(const char *flag, const char *text, struct ipport *ret, struct 
 	return rc;
 }
 
+/* Where the socket goes: others have theirs there, too, so they may pass. */
+static int make_socket_dir(const char *socket)
+{
+	char dir[4096];
+	char *slash;
+
+	if (snprintf(dir, sizeof(dir), "%s", socket) >= (int)sizeof(dir))
+		return -ENAMETOOLONG;
+	slash = strrchr(dir, '/');
+	if (!slash || slash == dir)
+		return 0;
+	*slash = 0;
+	if (mkdir(dir, 0755) == 0)
+		return chmod(dir, 0755) == 0 ? 0 : -errno;
+	return errno == EEXIST ? 0 : -errno;
+}
+
 static int listen_web(struct hub *h, struct err_at *at)
 {
 	struct httpd_cfg web = { .loop = h->loop, .conns_max = HUB_CONNS_MAX, .answer_max = HUB_PAGE_MAX,
@@ -65,7 +83,9 @@ static int listen_web(struct hub *h, struct err_at *at)
 		err_at_set(at, 0, 0, "cannot listen on %s: %s; --listen names another address", h->o->listen, err_text(rc));
 		return rc;
 	}
-	rc = httpd_listen_unix(h->admin, h->o->socket, 0600);
+	rc = make_socket_dir(h->o->socket);
+	if (rc == 0)
+		rc = httpd_listen_unix(h->admin, h->o->socket, 0600);
 	if (rc < 0)
 		err_at_set(at, 0, 0, "cannot listen on %s: %s; %s", h->o->socket, err_text(rc),
 			rc == -EADDRINUSE ? "is a hub running already?" : "--socket names another file");

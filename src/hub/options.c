@@ -28,6 +28,9 @@ static const struct option options[] = {
 		"TLS port of the relay for a hub without a certificate; default :443, else :8443; \"off\" for none"),
 	TEXT("stun-listen", stun_listen, "ADDR:PORT", SERVE, "of STUN, UDP; default :3478; \"off\" for none"),
 	TEXT("base-domain", base_domain, "NAME", SERVE, "devices are NAME.this; default warren.internal"),
+	SWITCH("approve-devices", approve_devices, SERVE,
+		"devices that join with a key wait for \"nodes approve\", unless the key is pre-approved"),
+	TEXT("key-expiry", key_expiry, "TIME", SERVE, "people's devices log in again after this; default never"),
 	TEXT("owner", owner, "NAME", SERVE, "first user, made on the first start; default admin"),
 	TEXT("user", user, "NAME", SERVE | COMMAND, "serve: become this user once the ports are bound; else: whose key or device"),
 	TEXT("config", config, "FILE", SERVE, "lines NAME=VALUE with the names of these options"),
@@ -195,6 +198,7 @@ static void defaults(struct hub_options *o)
 	DEFAULT(listen, o->tls_cert ? ":443" : ":8080");
 	DEFAULT(base_domain, "warren.internal");
 	DEFAULT(owner, "admin");
+	DEFAULT(key_expiry, "never");
 	DEFAULT(socket, "/run/warren/hub.sock");
 #undef DEFAULT
 }

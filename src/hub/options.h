@@ -18,12 +18,13 @@ struct hub_options {
 	const char *word[HUB_WORDS_MAX]; /* the command and its arguments */
 	size_t n_words;
 	/* serve */
-	const char *config, *state_dir, *listen, *url, *tls_cert, *tls_key, *relay_listen, *stun_listen, *base_domain, *owner;
+	const char *config, *state_dir, *listen, *url, *tls_cert, *tls_key, *relay_listen, *stun_listen, *base_domain, *owner,
+		*key_expiry;
 	/* serve: become this user; commands: whose */
 	const char *user;
 	/* commands */
 	const char *socket, *tags, *expiry, *next;
-	bool json, reusable, ephemeral, preapproved, qr, help, version;
+	bool approve_devices, json, reusable, ephemeral, preapproved, qr, help, version;
 };
 
 /* at->text says what is wrong. -ERR_BAD_VALUE for usage. */

@@ -102,6 +102,15 @@ int page_landing(const struct hub *h, const struct hub_login *login, struct buf 
 	return rc < 0 ? rc : end(out);
 }
 
+static int put_tags(const struct json_list *tags, struct buf *out)
+{
+	int rc = tags->n ? buf_append_str(out, "<p>It asks for these tags, and gets them when it is let in: ") : 0;
+
+	for (size_t i = 0; i < tags->n && rc == 0; i++)
+		rc = PUT(out, "<code>", *JSON_AT(*tags, const char *, i), "</code> ");
+	return rc == 0 && tags->n ? buf_append_str(out, "</p>") : rc;
+}
+
 static int put_device(const struct ctl_pending_view *p, struct buf *out)
 {
 	char from[IPADDR_TEXT_MAX], created[TIME_RFC3339_MAX];
@@ -119,6 +128,8 @@ int page_register(const struct hub *h, const struct ctl_pending_view *p, const s
 
 	if (rc == 0)
 		rc = put_device(p, out);
+	if (rc == 0)
+		rc = put_tags(&p->tags, out);
 	if (rc == 0 && login) {
 		rc = PUT(out, "<form method=\"post\" action=\"/register/", p->code, "\"><input type=\"hidden\" name=\"csrf\" value=\"",
 			login->csrf, "\">");

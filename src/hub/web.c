@@ -1,6 +1,7 @@
 /* The public listeners: control protocol, relay and pages on one port. */
 #include "hub/internal.h"
 #include "relay/front.h"
+#include "store/sqlite/sqlite.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -44,35 +45,11 @@ static int redirect(const struct call *c, const char *to, const char *cookie)
 	return httpd_answer(c->conn, 303, plain, extra, view_of("", 0));
 }
 
-/* Forms: a=b&c=d. Names are ours; values are tokens and user names. */
-
-static int hex_digit(uint8_t c)
+static bool form_value(const struct call *c, const char *name, char *out, size_t size)
 {
-	return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
+	struct view v;
 
-static bool form_value(struct view form, const char *name, char *out, size_t max)
-{
-	size_t n = strlen(name), len = 0;
-
-	while (form.len) {
-		const uint8_t *end = memchr(form.p, '&', form.len);
-		size_t pair = end ? (size_t)(end - form.p) : form.len;
-
-		if (pair > n && !memcmp(form.p, name, n) && form.p[n] == '=') {
-			for (size_t i = n + 1; i < pair && len + 1 < max; i++) {
-				int a = form.p[i] == '%' && i + 2 < pair ? hex_digit(form.p[i + 1]) : -1;
-				int b = a >= 0 ? hex_digit(form.p[i + 2]) : -1;
-
-				out[len++] = b >= 0 ? (char)(a << 4 | b) : form.p[i] == '+' ? ' ' : (char)form.p[i];
-				i += b >= 0 ? 2 : 0;
-			}
-			out[len] = 0;
-			return strlen(out) == len;
-		}
-		form = view_of(form.p + pair + (end ? 1 : 0), form.len - pair - (end ? 1 : 0));
-	}
-	return false;
+	return http1_form(c->r->body, name, &v) && http1_unescape(v, out, size) == 0;
 }
 
 /* The session of an admin who meant this: cookie, and the token of a page that we gave to this session. */
@@ -83,7 +60,7 @@ static struct hub_login *admin_of(const struct call *c)
 
 	if (!l)
 		return NULL;
-	if (form_value(c->r->body, "csrf", csrf, sizeof(csrf)) && login_csrf_holds(l, view_of(csrf, strlen(csrf))))
+	if (form_value(c, "csrf", csrf, sizeof(csrf)) && login_csrf_holds(l, view_of(csrf, strlen(csrf))))
 		return l;
 	c->hub->n.csrf_failures++;
 	return NULL;
@@ -105,7 +82,7 @@ static int approve(const struct call *c, const char *code)
 
 	if (!admin_of(c))
 		return message(c, 403, "Not logged in", "Log in with the link that \"warren-hub login\" prints on the hub, and try again.");
-	u = hub_user(c->hub, form_value(c->r->body, "user", name, sizeof(name)) ? name : NULL);
+	u = hub_user(c->hub, form_value(c, "user", name, sizeof(name)) ? name : NULL);
 	rc = u ? ctl_pending_approve(c->hub->ctl, code, u->id, loop_now(c->hub->loop)) : -ENOENT;
 	if (rc == 0)
 		rc = hub_commit(c->hub);
@@ -179,7 +156,7 @@ static int on_key(const struct call *c)
 
 static int on_health(const struct call *c)
 {
-	bool ok = !c->hub->failed;
+	bool ok = !c->hub->failed && store_sqlite_check(c->hub->store) == 0;
 
 	return httpd_answer(c->conn, ok ? 200 : 503, json, nosniff,
 		ok ? VIEW_LIT("{\"status\":\"pass\"}\n") : VIEW_LIT("{\"status\":\"fail\"}\n"));

@@ -1,5 +1,6 @@
 /* warren-hub: the coordination server, and the commands of its administration. */
 #include "hub/hub.h"
+#include "os/notify/notify.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -19,16 +20,19 @@ static int serve(const struct hub_options *o)
 {
 	struct err_at at = { 0 };
 	struct hub *h;
-	int rc = hub_new(&h, o, &at);
+	int rc;
+
+	notify_init();
+	rc = hub_new(&h, o, &at);
 
 	if (rc < 0) {
 		fprintf(stderr, "warren-hub: %s\n", at.text);
 		return 1;
 	}
 	hub_print_ready(h);
+	notify_ready();
 	rc = hub_run(h);
-	if (rc < 0)
-		fprintf(stderr, "warren-hub: %s: %s; ending, so that memory and disk agree\n", o->state_dir, err_text(rc));
+	notify_stopping();
 	hub_free(h);
 	return rc < 0;
 }

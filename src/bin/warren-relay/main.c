@@ -1,12 +1,11 @@
 /* warren-relay: a DERP and STUN server on its own. */
 #include "base/text/text.h"
 #include "os/file/file.h"
+#include "os/priv/priv.h"
 #include "os/stream/tls.h"
 #include "relay/front.h"
 
 #include <getopt.h>
-#include <grp.h>
-#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -105,15 +104,14 @@ static int listen_on(struct httpd *f, const char *text, struct tls_ctx *tls)
 	return rc < 0 ? complain(text, rc) : 0;
 }
 
-static int drop_privileges(const char *user)
+/* From here on nothing needs the rights of root. */
+static int give_up_rights(const struct options *o)
 {
-	const struct passwd *pw = getpwnam(user);
+	int rc = o->user ? priv_give_dir(o->state_dir, o->user) : 0;
 
-	if (!pw || setgroups(0, NULL) < 0 || setgid(pw->pw_gid) < 0 || setuid(pw->pw_uid) < 0) {
-		fprintf(stderr, "warren-relay: cannot become %s\n", user);
-		return 1;
-	}
-	return 0;
+	if (rc == 0)
+		rc = priv_drop_all(o->user);
+	return rc < 0 ? complain(o->user ? o->user : "capabilities", rc) : 0;
 }
 
 static int open_all(const struct options *o, struct loop *loop, struct relay **relay, struct httpd **front,
@@ -148,7 +146,7 @@ static int open_all(const struct options *o, struct loop *loop, struct relay **r
 		if (rc < 0)
 			return complain(o->stun, rc);
 	}
-	return o->user ? drop_privileges(o->user) : 0;
+	return give_up_rights(o);
 }
 
 int main(int argc, char **argv)
@@ -163,7 +161,7 @@ int main(int argc, char **argv)
 
 	if (rc != 0)
 		return rc;
-	if (loop_new(&loop) < 0)
+	if (priv_harden() < 0 || loop_new(&loop) < 0)
 		return complain("event loop", -ERR_BAD_STATE);
 	rc = loop_stop_on_signals(loop) < 0;
 	if (rc == 0)

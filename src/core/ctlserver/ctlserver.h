@@ -60,6 +60,7 @@ struct ctl_node_doc {
 	struct tc_hostinfo *hostinfo;
 	unix_ms created, key_expiry, last_seen;
 	bool ephemeral;
+	bool unapproved; /* waits for an admin: nobody sees it, and it sees nobody */
 	uint8_t online; /* only in listings */
 };
 
@@ -82,6 +83,8 @@ struct ctl_cfg {
 	const struct tc_derp_map *derp_map_unpinned; /* for clients that cannot pin a certificate; NULL: the same */
 	struct ctl_store *store;
 	struct rng *rng;
+	bool approve_devices; /* who joins with a key that is not pre-approved has to wait for an admin */
+	int64_t key_life_ms; /* of a person's devices, from their login; 0: for ever */
 	void (*hash)(const void *p, size_t n, uint8_t out[static 32]); /* SHA-256 */
 	/* Where a request comes from, for the page that asks for approval. May be NULL. */
 	struct ipport (*from)(void *request_owner);
@@ -139,11 +142,13 @@ const struct ctl_node_doc *ctl_node_find(const struct ctl *c, int64_t id);
 MUST_USE int ctl_node_delete(struct ctl *c, int64_t id, struct now now);
 MUST_USE int ctl_node_rename(struct ctl *c, int64_t id, const char *name, struct now now);
 MUST_USE int ctl_node_expire(struct ctl *c, int64_t id, struct now now);
+MUST_USE int ctl_node_approve(struct ctl *c, int64_t id, struct now now);
 MUST_USE int ctl_node_tag(struct ctl *c, int64_t id, const char *const *tags, size_t n_tags, struct now now);
 
 /* A login that waits: who asks? */
 struct ctl_pending_view {
 	const char *code, *hostname, *os;
+	struct json_list tags; /* const char *: what it wants to be; approval grants it */
 	struct ipport from;
 	unix_ms created;
 };

@@ -1,5 +1,5 @@
 /* The stored documents. */
-#include "core/ctlserver/ctlserver.h"
+#include "core/ctlserver/world.h"
 
 static const struct json_field user_fields[] = {
 	JSON_F(struct ctl_user, id, "id", json_int, 0),
@@ -29,6 +29,7 @@ static const struct json_field node_fields[] = {
 	JSON_F(struct ctl_node_doc, created, "created", json_time, 0),
 	JSON_F(struct ctl_node_doc, key_expiry, "keyExpiry", json_time, JSON_OMIT),
 	JSON_F(struct ctl_node_doc, last_seen, "lastSeen", json_time, JSON_OMIT),
+	JSON_F(struct ctl_node_doc, unapproved, "unapproved", json_bool, JSON_OMIT),
 	JSON_F(struct ctl_node_doc, ephemeral, "ephemeral", json_bool, JSON_OMIT),
 	JSON_F(struct ctl_node_doc, online, "online", json_opt_bool, JSON_OMIT),
 	JSON_F(struct ctl_node_doc, hostinfo, "hostinfo", hostinfo_ptr, JSON_OMIT),
@@ -52,3 +53,10 @@ static const struct json_field key_fields[] = {
 	JSON_END,
 };
 JSON_OBJECT_TYPE(ctl_key_type, struct ctl_key, key_fields);
+
+static const struct json_field meta_fields[] = {
+	JSON_F(struct ctl_meta, next_id, "nextID", json_int, 0),
+	JSON_F(struct ctl_meta, next_host, "nextHost", json_int, 0),
+	JSON_END,
+};
+JSON_OBJECT_TYPE(ctl_meta_type, struct ctl_meta, meta_fields);

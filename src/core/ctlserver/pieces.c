@@ -118,7 +118,7 @@ static int node_to_tc(struct ctl *c, struct node *n, bool self, struct arena *a,
 	}
 	if (self) { /* others have no use for it */
 		ret->machine = d->machine;
-		ret->machine_authorized = true;
+		ret->machine_authorized = !d->unapproved;
 		if (own_caps(a, &ret->cap_map) < 0)
 			return -ENOMEM;
 	}
@@ -242,13 +242,19 @@ struct piece *block_whole(struct ctl *c, struct block *b)
 	if (b->all && b->at == b->changed)
 		return b->all;
 	b->all = piece_put(b->all);
+	b->n_shown = 0;
 	buf_init(&out, PIECE_MAX * (size_t)BLOCK_NODES);
 	arena_init(&a, PIECE_MAX);
 	list_for_each(l, &b->nodes) {
+		struct node *n = container_of(l, struct node, in_block);
+
+		if (n->doc.unapproved)
+			continue;
 		if (rc == 0 && buf_len(&out))
 			rc = buf_append_str(&out, ",");
 		if (rc == 0)
-			rc = put_node(c, container_of(l, struct node, in_block), false, &a, &out);
+			rc = put_node(c, n, false, &a, &out);
+		b->n_shown++;
 		arena_reset(&a);
 	}
 	if (rc == 0)

@@ -77,7 +77,7 @@ static int add_own_block(struct ctl_poll *p, struct block *b, bool *first)
 	list_for_each(l, &b->nodes) {
 		struct node *n = container_of(l, struct node, in_block);
 
-		if (n == p->node || rc < 0)
+		if (n == p->node || n->doc.unapproved || rc < 0)
 			continue;
 		if (!*first)
 			rc = add_shared(p, c->comma);
@@ -96,16 +96,22 @@ static int make_first(struct ctl_poll *p, struct now now)
 
 	list_for_each(l, &c->blocks) {
 		struct block *b = container_of(l, struct block, link);
+		struct piece *all;
 
-		if (rc == 0 && b == p->node->block) {
+		if (rc < 0 || p->node->doc.unapproved)
+			break;
+		if (b == p->node->block) {
 			rc = add_own_block(p, b, &first);
 			continue;
 		}
-		if (rc == 0 && !first)
+		all = block_whole(c, b);
+		if (!b->n_shown)
+			continue;
+		if (!first)
 			rc = add_shared(p, c->comma);
 		first = false;
 		if (rc == 0)
-			rc = add_shared(p, block_whole(c, b));
+			rc = add_shared(p, all);
 	}
 	if (rc == 0)
 		rc = add_text(p, "]}");
@@ -149,7 +155,7 @@ static int put_changed(struct ctl *c, struct making *m, bool whole)
 
 		if (n->changed <= m->from)
 			break;
-		if (n == m->reader || (n->changed_whole > m->from) != whole)
+		if (n == m->reader || n->doc.unapproved || (n->changed_whole > m->from) != whole)
 			continue;
 		if ((*n_put)++)
 			rc = buf_append_str(m->out, ",");
@@ -167,6 +173,8 @@ static int put_delta(struct ctl *c, struct making *m, struct now now)
 	int rc;
 
 	time_format_rfc3339(now.wall, time);
+	if (m->reader && m->reader->doc.unapproved)
+		return buf_printf(m->out, "{\"ControlTime\":\"%s\"", time); /* it is told of nobody */
 	rc = buf_printf(m->out, "{\"ControlTime\":\"%s\",\"PeersChanged\":[", time);
 	if (rc == 0)
 		rc = put_changed(c, m, true);
@@ -267,7 +275,7 @@ static int make_delta(struct ctl_poll *p, struct now now)
 	struct delta *d;
 	int rc;
 
-	if (p->node->changed > p->cursor) {
+	if (p->node->changed > p->cursor || p->node->doc.unapproved) {
 		rc = own_delta(p, now);
 	} else {
 		d = shared_delta(c, p->cursor, now);
@@ -421,12 +429,11 @@ static void end_absence(struct ctl *c, struct node *n, struct now now)
 		set_online(c, n, true, now);
 }
 
-/* When it was last here is worth keeping, but not worth an error. */
 static void went_offline(struct ctl *c, struct node *n, struct now now)
 {
 	set_online(c, n, false, now);
 	if (store_doc(c, CTL_NODE, n->doc.id, &ctl_node_doc_type, &n->doc) < 0)
-		c->store_dirty = true;
+		c->store_failed = true;
 }
 
 void ctl_poll_close(struct ctl_poll *p, struct now now)
@@ -555,7 +562,7 @@ static void expire_pendings(struct ctl *c, struct now now)
 
 		if (p->expires > now.mono)
 			break;
-		pending_free(c, p);
+		pending_expire(c, p);
 	}
 }
 
@@ -598,7 +605,7 @@ int ctl_turn_end(struct ctl *c, struct now now)
 	int rc = 0;
 
 	if (c->store_dirty) {
-		rc = c->cfg.store->ops->commit(c->cfg.store);
+		rc = c->store_failed ? -ERR_STORE : c->cfg.store->ops->commit(c->cfg.store);
 		c->store_dirty = false;
 		c->stats.commits++;
 	}

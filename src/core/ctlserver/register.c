@@ -64,6 +64,14 @@ void pending_free(struct ctl *c, struct pending *p)
 	free(p);
 }
 
+/* Nobody approved it in time, or too many wait. Who asked is told, and may ask again. */
+void pending_expire(struct ctl *c, struct pending *p)
+{
+	if (p->waiter)
+		answer_error(c, p->waiter, "nobody approved this device in time; log in again");
+	pending_free(c, p);
+}
+
 static struct pending *pending_by_code(const struct ctl *c, const char *code)
 {
 	struct map_node *n = map_find(&c->pending_by_code, code, strlen(code));
@@ -92,7 +100,7 @@ static struct pending *pending_new(struct ctl *c, const struct machine_pub *m, c
 		return NULL;
 	}
 	if (c->stats.pending >= CTL_PENDING_MAX)
-		pending_free(c, container_of(c->pendings.next, struct pending, link));
+		pending_expire(c, container_of(c->pendings.next, struct pending, link));
 	rng_fill(c->cfg.rng, code, sizeof(code));
 	hex_encode(code, sizeof(code), p->code);
 	p->machine = *m;
@@ -111,10 +119,17 @@ static struct pending *pending_new(struct ctl *c, const struct machine_pub *m, c
 }
 
 /* A device with this identity: the same record if it was here before, else a new one. */
-static int admit(struct ctl *c, const struct machine_pub *m, const struct tc_register_request *req, int64_t user,
-	const struct json_list *tags, bool ephemeral, struct now now, struct node **ret)
+struct admission {
+	int64_t user;
+	const struct json_list *tags; /* NULL or empty: a person's device */
+	bool ephemeral, approved;
+};
+
+static int admit(struct ctl *c, const struct machine_pub *m, const struct tc_register_request *req,
+	const struct admission *how, struct now now, struct node **ret)
 {
-	struct node *n = node_of_machine(c, m, user, tags && tags->n), *other = node_by_key(c, &req->node_key);
+	bool tagged = how->tags && how->tags->n;
+	struct node *n = node_of_machine(c, m, how->user, tagged), *other = node_by_key(c, &req->node_key);
 	struct ctl_node_doc doc = { .machine = *m };
 	const char *hostname = req->hostinfo && req->hostinfo->hostname ? req->hostinfo->hostname : "";
 	int rc;
@@ -124,12 +139,13 @@ static int admit(struct ctl *c, const struct machine_pub *m, const struct tc_reg
 	if (n)
 		doc = n->doc;
 	doc.key = req->node_key;
-	doc.key_expiry = 0;
+	doc.key_expiry = tagged ? 0 : c->cfg.key_life_ms ? now.wall + c->cfg.key_life_ms : 0;
 	doc.cap = req->version;
-	doc.user = tags && tags->n ? 0 : user;
-	if (tags && tags->n)
-		doc.tags = *tags;
-	doc.ephemeral = ephemeral;
+	doc.user = tagged ? 0 : how->user;
+	if (tagged)
+		doc.tags = *how->tags;
+	doc.ephemeral = how->ephemeral;
+	doc.unapproved = c->cfg.approve_devices && !how->approved && (!n || doc.unapproved);
 	doc.hostname = hostname;
 	if (req->hostinfo) {
 		struct tc_netinfo *keep = doc.hostinfo ? doc.hostinfo->netinfo : NULL;
@@ -147,6 +163,26 @@ static int admit(struct ctl *c, const struct machine_pub *m, const struct tc_reg
 	node_arrives(c, n, now);
 	*ret = n;
 	return 0;
+}
+
+static const struct json_list *wanted_tags(const struct tc_register_request *req)
+{
+	static const struct json_list none;
+
+	return req->hostinfo ? &req->hostinfo->request_tags : &none;
+}
+
+static bool has_all(const struct json_list *have, const struct json_list *want)
+{
+	for (size_t i = 0; i < want->n; i++) {
+		size_t k = 0;
+
+		while (k < have->n && strcmp(*JSON_AT(*have, const char *, k), *JSON_AT(*want, const char *, i)) != 0)
+			k++;
+		if (k == have->n)
+			return false;
+	}
+	return true;
 }
 
 static const char *key_fault(const struct authkey *k, unix_ms wall)
@@ -167,14 +203,19 @@ static void with_auth_key(struct ctl *c, const struct machine_pub *m, const stru
 {
 	struct authkey *k = authkey_by_text(c, req->auth->auth_key);
 	const char *fault = key_fault(k, now.wall);
+	struct admission how;
 	struct node *n;
 	int rc;
 
+	if (!fault && !has_all(&k->doc.tags, wanted_tags(req)))
+		fault = "the device asks for tags that this auth key does not give";
 	if (fault) {
 		answer_error(c, owner, fault);
 		return;
 	}
-	rc = admit(c, m, req, k->doc.user, &k->doc.tags, k->doc.ephemeral, now, &n);
+	how = (struct admission){ .user = k->doc.user, .tags = &k->doc.tags, .ephemeral = k->doc.ephemeral,
+		.approved = k->doc.preapproved };
+	rc = admit(c, m, req, &how, now, &n);
 	if (rc == 0)
 		rc = authkey_use(c, k);
 	if (rc < 0)
@@ -200,6 +241,17 @@ static void log_out(struct ctl *c, struct node *n, void *owner, struct now now)
 	answer_later(c, owner, 200, &tc_register_response_type, &r);
 }
 
+/* A device may want its key to expire sooner than it would, never later. False: no memory. */
+static bool sooner_expiry(struct ctl *c, struct node *n, unix_ms expiry, struct now now)
+{
+	struct ctl_node_doc doc = n->doc;
+
+	if (!expiry || (doc.key_expiry && doc.key_expiry <= expiry))
+		return true;
+	doc.key_expiry = expiry;
+	return node_update(c, n, &doc, true, true, now) == 0;
+}
+
 /* The key is known: nothing changes, unless it has expired. True if that was the answer. */
 static bool known_key(struct ctl *c, const struct machine_pub *m, const struct tc_register_request *req, struct node *n,
 	void *owner, struct now now)
@@ -211,7 +263,10 @@ static bool known_key(struct ctl *c, const struct machine_pub *m, const struct t
 		return true;
 	}
 	if (!node_is_expired(n, now.wall)) {
-		answer_success(c, owner, n);
+		if (!sooner_expiry(c, n, req->expiry, now))
+			answer_error(c, owner, "out of memory");
+		else
+			answer_success(c, owner, n);
 		return true;
 	}
 	if (req->auth && req->auth->auth_key && *req->auth->auth_key)
@@ -257,6 +312,11 @@ void ctl_register(struct ctl *c, const struct machine_pub *machine, struct view 
 		answer_error(c, owner, "the node key is missing");
 		return;
 	}
+	if (!tags_are_sane(wanted_tags(&req))) {
+		arena_fini(&mem);
+		answer_error(c, owner, "a tag is written tag:NAME, with letters, digits and dashes");
+		return;
+	}
 	n = node_by_key(c, &req.node_key);
 	if (n && req.expiry && req.expiry <= now.wall && memcmp(n->doc.machine.b, machine->b, KEY_LEN) == 0)
 		log_out(c, n, owner, now);
@@ -299,7 +359,8 @@ static void pending_view(const struct pending *p, struct ctl_pending_view *ret)
 	const struct tc_hostinfo *h = p->req.hostinfo;
 
 	*ret = (struct ctl_pending_view){ .code = p->code, .hostname = h && h->hostname ? h->hostname : "",
-		.os = h && h->os ? h->os : "", .from = p->from, .created = p->created };
+		.os = h && h->os ? h->os : "", .from = p->from,
+		.tags = *wanted_tags(&p->req), .created = p->created };
 }
 
 bool ctl_pending_find(const struct ctl *c, const char *code, struct ctl_pending_view *ret)
@@ -325,14 +386,17 @@ bool ctl_pending_next(const struct ctl *c, const char *after, struct ctl_pending
 int ctl_pending_approve(struct ctl *c, const char *code, int64_t user, struct now now)
 {
 	struct pending *p = pending_by_code(c, code);
+	struct admission how = { .user = user, .approved = true };
 	struct node *n;
 	int rc;
 
 	if (!p)
 		return -ENOENT;
+	how.tags = wanted_tags(&p->req);
+	how.ephemeral = p->req.ephemeral;
 	if (!user_by_id(c, user))
 		return -ERR_BAD_VALUE;
-	rc = admit(c, &p->machine, &p->req, user, NULL, p->req.ephemeral, now, &n);
+	rc = admit(c, &p->machine, &p->req, &how, now, &n);
 	if (rc < 0)
 		return rc;
 	if (p->waiter)

@@ -1,11 +1,11 @@
-/* Users, devices and keys in memory; the store is their durable form. */
+/* Devices in memory, and the start and end of it all; the store is the durable form. */
 #include "core/ctlserver/world.h"
 #include "base/text/text.h"
 
 #include <errno.h>
 #include <zstd.h>
 
-enum { DOC_MAX = 1 << 20, REMOVED_MAX = 4096, NAME_MAX_LEN = 63 };
+enum { DOC_MAX = 1 << 20, REMOVED_MAX = 4096, NAME_MAX_LEN = 63, TAG_LEN_MAX = 64, TAGS_MAX = 64 };
 
 int store_doc(struct ctl *c, enum ctl_kind kind, int64_t id, const struct json_type *t, const void *doc)
 {
@@ -21,8 +21,19 @@ int store_doc(struct ctl *c, enum ctl_kind kind, int64_t id, const struct json_t
 	return rc;
 }
 
+/* Numbers are not used again, so the highest is kept when what had it goes. A failure shows at the commit. */
+void store_delete(struct ctl *c, enum ctl_kind kind, int64_t id)
+{
+	int rc = c->cfg.store->ops->del(c->cfg.store, kind, id);
+
+	if (rc == 0)
+		rc = store_doc(c, CTL_META, 1, &ctl_meta_type, &c->meta);
+	c->store_failed = c->store_failed || rc < 0;
+	c->store_dirty = true;
+}
+
 /* A deep copy of a document into its own memory, by way of its text. */
-static int doc_copy(const struct json_type *t, const void *from, void *to, struct arena *mem)
+int doc_copy(const struct json_type *t, const void *from, void *to, struct arena *mem)
 {
 	struct buf b;
 	int rc;
@@ -213,6 +224,42 @@ int node_update(struct ctl *c, struct node *n, const struct ctl_node_doc *doc, b
 	return durable ? store_doc(c, CTL_NODE, doc->id, &ctl_node_doc_type, &n->doc) : 0;
 }
 
+/* The n-th address of each pool. IPv4 leaves out 100.100.0.0/16 (the service address) and 100.115.92.0/23 (ChromeOS). */
+static void addresses_of(int64_t host, struct ipaddr *ret4, struct ipaddr *ret6)
+{
+	uint32_t v4 = 0x64400000 + (uint32_t)host;
+	uint8_t b[16] = { 0xfd, 0x7a, 0x11, 0x5c, 0xa1, 0xe0 };
+
+	store_be32(b + 12, (uint32_t)host);
+	*ret6 = ipaddr_from16(b);
+	store_be32(b, v4);
+	*ret4 = ipaddr_from4(b);
+}
+
+static bool host_is_reserved(int64_t host)
+{
+	uint32_t v4 = 0x64400000 + (uint32_t)host;
+
+	return (v4 & 0xff) == 0 || (v4 & 0xff) == 255 || v4 >> 16 == 0x6464 || (v4 & 0xfffffe00) == 0x64735c00;
+}
+
+static int64_t host_of(const struct ctl_node_doc *d)
+{
+	return ((int64_t)load_be32(d->ip4.b) - 0x64400000) % HOSTS_MAX;
+}
+
+static bool host_is_taken(const struct ctl *c, int64_t host)
+{
+	return c->hosts[host / 8] & 1 << host % 8;
+}
+
+static void host_set(struct ctl *c, int64_t host, bool taken)
+{
+	uint8_t bit = (uint8_t)(1 << host % 8);
+
+	c->hosts[host / 8] = (uint8_t)(taken ? c->hosts[host / 8] | bit : c->hosts[host / 8] & ~bit);
+}
+
 /* Puts a device into all tables. doc's memory becomes the node's. */
 static int node_insert(struct ctl *c, const struct ctl_node_doc *doc, struct arena mem, struct node **ret)
 {
@@ -238,28 +285,10 @@ static int node_insert(struct ctl *c, const struct ctl_node_doc *doc, struct are
 		return -ENOMEM; /* at start only: the owner gives up */
 	list_push_tail(&n->machine->nodes, &n->in_machine);
 	list_push_tail(&c->nodes, &n->link);
+	host_set(c, host_of(doc), true);
 	c->stats.nodes++;
 	*ret = n;
 	return 0;
-}
-
-/* The n-th address of each pool. IPv4 leaves out 100.100.0.0/16 (the service address) and 100.115.92.0/23 (ChromeOS). */
-static void addresses_of(int64_t host, struct ipaddr *ret4, struct ipaddr *ret6)
-{
-	uint32_t v4 = 0x64400000 + (uint32_t)host;
-	uint8_t b[16] = { 0xfd, 0x7a, 0x11, 0x5c, 0xa1, 0xe0 };
-
-	store_be32(b + 12, (uint32_t)host);
-	*ret6 = ipaddr_from16(b);
-	store_be32(b, v4);
-	*ret4 = ipaddr_from4(b);
-}
-
-static bool host_is_reserved(int64_t host)
-{
-	uint32_t v4 = 0x64400000 + (uint32_t)host;
-
-	return (v4 & 0xff) == 0 || (v4 & 0xff) == 255 || v4 >> 16 == 0x6464 || (v4 & 0xfffffe00) == 0x64735c00;
 }
 
 int node_create(struct ctl *c, const struct ctl_node_doc *doc, const char *wanted_name, struct now now, struct node **ret)
@@ -272,14 +301,13 @@ int node_create(struct ctl *c, const struct ctl_node_doc *doc, const char *wante
 
 	if (c->stats.nodes >= CTL_NODES_MAX)
 		return -ERR_TOO_MANY;
-	do {
-		if (++c->next_host >= 1 << 22)
-			return -ERR_TOO_MANY;
-	} while (host_is_reserved(c->next_host));
-	addresses_of(c->next_host, &d.ip4, &d.ip6);
+	do
+		c->meta.next_host = (c->meta.next_host + 1) % HOSTS_MAX;
+	while (host_is_reserved(c->meta.next_host) || host_is_taken(c, c->meta.next_host));
+	addresses_of(c->meta.next_host, &d.ip4, &d.ip6);
 	free_name(c, wanted_name, name);
 	d.name = name;
-	d.id = ++c->next_id;
+	d.id = ++c->meta.next_id;
 	d.created = now.wall;
 	rc = doc_copy(&ctl_node_doc_type, &d, &copy, &mem);
 	if (rc == 0)
@@ -331,6 +359,7 @@ static void node_free(struct ctl *c, struct node *n)
 	}
 	heap_remove(&c->ephemerals, &n->ephemeral);
 	heap_remove(&c->offline, &n->offline);
+	host_set(c, host_of(&n->doc), false);
 	c->stats.online -= n->doc.online == JSON_YES;
 	block_leave(c, n);
 	piece_put(n->whole);
@@ -347,193 +376,9 @@ void node_remove(struct ctl *c, struct node *n, struct now now)
 		poll_farewell(container_of(l, struct ctl_poll, in_node), now);
 	node_free(c, n);
 	note_removed(c, id);
-	if (c->cfg.store->ops->del(c->cfg.store, CTL_NODE, id) < 0)
-		c->store_dirty = true; /* the commit tells */
-	c->store_dirty = true;
+	store_delete(c, CTL_NODE, id);
 	if (c->flush_at == MONO_NEVER)
 		c->flush_at = now.mono + CTL_COALESCE;
-}
-
-/* users */
-
-struct user *user_by_id(const struct ctl *c, int64_t id)
-{
-	list_for_each(l, &c->users) {
-		struct user *u = container_of(l, struct user, link);
-
-		if (u->doc.id == id)
-			return u;
-	}
-	return NULL;
-}
-
-const struct ctl_user *ctl_user_find(const struct ctl *c, const char *name)
-{
-	list_for_each(l, &c->users) {
-		const struct user *u = container_of(l, struct user, link);
-
-		if (!strcmp(u->doc.name, name))
-			return &u->doc;
-	}
-	return NULL;
-}
-
-const struct ctl_user *ctl_user_next(const struct ctl *c, const struct ctl_user *u)
-{
-	const struct list *l = u ? container_of(u, struct user, doc)->link.next : c->users.next;
-
-	return l == &c->users ? NULL : &container_of(l, struct user, link)->doc;
-}
-
-static int user_insert(struct ctl *c, const struct ctl_user *doc, struct user **ret)
-{
-	struct user *u = calloc(1, sizeof(*u));
-	int rc = u ? doc_copy(&ctl_user_type, doc, &u->doc, &u->mem) : -ENOMEM;
-
-	if (rc < 0) {
-		free(u);
-		return rc;
-	}
-	list_push_tail(&c->users, &u->link);
-	c->stats.users++;
-	*ret = u;
-	return 0;
-}
-
-int ctl_user_create(struct ctl *c, const char *name, struct now now, const struct ctl_user **ret)
-{
-	struct ctl_user doc = { .name = name, .created = now.wall };
-	struct user *u;
-	int rc;
-
-	if (!*name || strlen(name) > 255 || !text_is_utf8(name, strlen(name)))
-		return -ERR_BAD_VALUE;
-	if (ctl_user_find(c, name))
-		return -EEXIST;
-	doc.id = ++c->next_id;
-	rc = user_insert(c, &doc, &u);
-	if (rc < 0)
-		return rc;
-	*ret = &u->doc;
-	return store_doc(c, CTL_USER, doc.id, &ctl_user_type, &u->doc);
-}
-
-static void user_free(struct ctl *c, struct user *u)
-{
-	list_remove(&u->link);
-	arena_fini(&u->mem);
-	free(u);
-	c->stats.users--;
-}
-
-int ctl_user_delete(struct ctl *c, int64_t id)
-{
-	struct user *u = user_by_id(c, id);
-
-	if (!u)
-		return -ENOENT;
-	list_for_each(l, &c->nodes)
-		if (container_of(l, struct node, link)->doc.user == id)
-			return -ERR_CONFLICT;
-	user_free(c, u);
-	c->store_dirty = true;
-	return c->cfg.store->ops->del(c->cfg.store, CTL_USER, id);
-}
-
-/* keys */
-
-enum { KEY_SECRET_LEN = 24 };
-static const char key_prefix_text[] = "wkey-auth-";
-
-static void hash_text(struct ctl *c, const char *text, char out[static 65])
-{
-	uint8_t h[32];
-
-	c->cfg.hash(text, strlen(text), h);
-	hex_encode(h, sizeof(h), out);
-}
-
-static int authkey_insert(struct ctl *c, const struct ctl_key *doc, struct authkey **ret)
-{
-	struct authkey *k = calloc(1, sizeof(*k));
-	int rc = k ? doc_copy(&ctl_key_type, doc, &k->doc, &k->mem) : -ENOMEM;
-
-	if (rc == 0 && map_insert(&c->keys_by_hash, &k->node, k->doc.hash, strlen(k->doc.hash)) != 0) {
-		arena_fini(&k->mem);
-		rc = -EEXIST;
-	}
-	if (rc < 0) {
-		free(k);
-		return rc;
-	}
-	list_push_tail(&c->keys, &k->link);
-	c->stats.keys++;
-	*ret = k;
-	return 0;
-}
-
-struct authkey *authkey_by_text(struct ctl *c, const char *text)
-{
-	char hex[65];
-	struct map_node *n;
-
-	hash_text(c, text, hex);
-	n = map_find(&c->keys_by_hash, hex, 64);
-	return n ? container_of(n, struct authkey, node) : NULL;
-}
-
-int authkey_use(struct ctl *c, struct authkey *k)
-{
-	k->doc.used++;
-	return store_doc(c, CTL_KEY, k->doc.id, &ctl_key_type, &k->doc);
-}
-
-int ctl_key_create(struct ctl *c, const struct ctl_key_spec *spec, struct now now, char text[static CTL_SECRET_TEXT_MAX],
-	const struct ctl_key **ret)
-{
-	uint8_t secret[KEY_SECRET_LEN];
-	char hex[2 * KEY_SECRET_LEN + 1], hash[65], hint[24];
-	struct ctl_key doc = { .user = spec->user, .reusable = spec->reusable, .ephemeral = spec->ephemeral,
-		.preapproved = spec->preapproved, .created = now.wall, .expires = spec->expires };
-	struct authkey *k;
-	int rc;
-
-	if (spec->user && !user_by_id(c, spec->user))
-		return -ENOENT;
-	rng_fill(c->cfg.rng, secret, sizeof(secret));
-	hex_encode(secret, sizeof(secret), hex);
-	snprintf(text, CTL_SECRET_TEXT_MAX, "%s%s", key_prefix_text, hex);
-	snprintf(hint, sizeof(hint), "%.*s...", (int)sizeof(key_prefix_text) + 3, text);
-	hash_text(c, text, hash);
-	doc.id = ++c->next_id;
-	doc.hash = hash;
-	doc.hint = hint;
-	doc.tags = json_list_of((void *)(uintptr_t)spec->tags, spec->n_tags);
-	rc = authkey_insert(c, &doc, &k);
-	if (rc < 0)
-		return rc;
-	*ret = &k->doc;
-	return store_doc(c, CTL_KEY, doc.id, &ctl_key_type, &k->doc);
-}
-
-const struct ctl_key *ctl_key_next(const struct ctl *c, const struct ctl_key *k)
-{
-	const struct list *l = k ? container_of(k, struct authkey, doc)->link.next : c->keys.next;
-
-	return l == &c->keys ? NULL : &container_of(l, struct authkey, link)->doc;
-}
-
-int ctl_key_revoke(struct ctl *c, int64_t id)
-{
-	list_for_each(l, &c->keys) {
-		struct authkey *k = container_of(l, struct authkey, link);
-
-		if (k->doc.id != id)
-			continue;
-		k->doc.revoked = true;
-		return store_doc(c, CTL_KEY, id, &ctl_key_type, &k->doc);
-	}
-	return -ENOENT;
 }
 
 /* administration of devices */
@@ -589,6 +434,39 @@ int ctl_node_expire(struct ctl *c, int64_t id, struct now now)
 	return node_update(c, n, &doc, true, true, now);
 }
 
+/* Its streams begin anew, now that there are others to be told of. */
+int ctl_node_approve(struct ctl *c, int64_t id, struct now now)
+{
+	struct node *n = node_by_id(c, id);
+	struct ctl_node_doc doc;
+
+	if (!n)
+		return -ENOENT;
+	if (!n->doc.unapproved)
+		return 0;
+	doc = n->doc;
+	doc.unapproved = false;
+	list_for_each(l, &n->polls)
+		container_of(l, struct ctl_poll, in_node)->started = false;
+	return node_update(c, n, &doc, true, true, now);
+}
+
+/* "tag:" and a letter, then letters, digits and dashes. */
+bool tags_are_sane(const struct json_list *tags)
+{
+	for (size_t i = 0; i < tags->n; i++) {
+		const char *t = *JSON_AT(*tags, const char *, i);
+		size_t len = strlen(t);
+
+		if (len < 5 || len > TAG_LEN_MAX || strncmp(t, "tag:", 4) != 0 || ascii_lower(t[4]) < 'a' || ascii_lower(t[4]) > 'z')
+			return false;
+		for (const char *p = t + 4; *p; p++)
+			if (!(ascii_lower(*p) >= 'a' && ascii_lower(*p) <= 'z') && !(*p >= '0' && *p <= '9') && *p != '-')
+				return false;
+	}
+	return tags->n <= TAGS_MAX;
+}
+
 int ctl_node_tag(struct ctl *c, int64_t id, const char *const *tags, size_t n_tags, struct now now)
 {
 	struct node *n = node_by_id(c, id);
@@ -596,11 +474,10 @@ int ctl_node_tag(struct ctl *c, int64_t id, const char *const *tags, size_t n_ta
 
 	if (!n)
 		return -ENOENT;
-	for (size_t i = 0; i < n_tags; i++)
-		if (strncmp(tags[i], "tag:", 4) != 0 || strlen(tags[i]) < 5 || strlen(tags[i]) > 64)
-			return -ERR_BAD_VALUE;
 	doc = n->doc;
 	doc.tags = json_list_of((void *)(uintptr_t)tags, n_tags);
+	if (!tags_are_sane(&doc.tags))
+		return -ERR_BAD_VALUE;
 	if (n_tags) {
 		doc.user = 0;
 		doc.key_expiry = 0;
@@ -623,8 +500,9 @@ static int load_one(void *ctx, int64_t id, struct view doc)
 		struct ctl_user user;
 		struct ctl_node_doc node;
 		struct ctl_key key;
+		struct ctl_meta meta;
 	} u;
-	const struct json_type *const types[] = { &ctl_user_type, &ctl_node_doc_type, &ctl_key_type };
+	const struct json_type *const types[] = { &ctl_user_type, &ctl_node_doc_type, &ctl_key_type, &ctl_meta_type };
 	struct arena mem;
 	struct node *n;
 	struct user *user;
@@ -639,9 +517,15 @@ static int load_one(void *ctx, int64_t id, struct view doc)
 		arena_fini(&mem);
 		return rc;
 	}
-	c->next_id = MAX_OF(c->next_id, id);
+	if (l->kind == CTL_META) {
+		c->meta.next_id = MAX_OF(c->meta.next_id, u.meta.next_id);
+		c->meta.next_host = u.meta.next_host;
+		arena_fini(&mem);
+		return 0;
+	}
+	c->meta.next_id = MAX_OF(c->meta.next_id, id);
 	if (l->kind == CTL_NODE) {
-		c->next_host = MAX_OF(c->next_host, (int64_t)load_be32(u.node.ip4.b) - 0x64400000);
+		c->meta.next_host = MAX_OF(c->meta.next_host, host_of(&u.node));
 		u.node.online = JSON_NO;
 		rc = node_insert(c, &u.node, mem, &n);
 		if (rc == 0)
@@ -679,9 +563,10 @@ int ctl_new(struct ctl **ret, const struct ctl_cfg *cfg, struct now now, struct 
 	map_init(&c->pending_by_code, seed);
 	c->zstd = ZSTD_createCCtx();
 	c->comma = c->zstd ? piece_of(c, ",", 1) : NULL;
-	if (!c->comma)
+	c->hosts = calloc(1, HOSTS_MAX / 8);
+	if (!c->comma || !c->hosts)
 		rc = -ENOMEM;
-	for (int kind = CTL_USER; kind < CTL_META && rc == 0; kind++) {
+	for (int kind = CTL_USER; kind < CTL_N_KINDS && rc == 0; kind++) {
 		struct load l = { .c = c, .kind = (enum ctl_kind)kind };
 
 		rc = cfg->store->ops->load(cfg->store, l.kind, load_one, &l);
@@ -737,6 +622,7 @@ struct ctl *ctl_free(struct ctl *c)
 	heap_fini(&c->offline);
 	heap_fini(&c->keep_alives);
 	free(c->removed);
+	free(c->hosts);
 	piece_put(c->comma);
 	for (size_t i = 0; i < DELTAS_KEPT; i++)
 		piece_put(c->delta[i].message);

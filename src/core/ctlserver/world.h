@@ -6,6 +6,14 @@
 #include "base/map/map.h"
 #include "core/ctlserver/ctlserver.h"
 
+/* What must not be used again, even if what used it is gone. */
+struct ctl_meta {
+	int64_t next_id, next_host;
+};
+extern const struct json_type ctl_meta_type;
+
+enum { HOSTS_MAX = 1 << 22 }; /* addresses in 100.64.0.0/10 */
+
 /* Immutable bytes that many messages share: a part of a map, compressed. */
 struct piece {
 	size_t refs, len;
@@ -30,7 +38,7 @@ enum { BLOCK_NODES = 64 };
 struct block {
 	struct list link; /* ones with room first */
 	struct list nodes;
-	size_t n;
+	size_t n, n_shown; /* devices; those of them that all tells */
 	uint64_t changed, at; /* the latest change of its devices; the one that all tells */
 	struct piece *all; /* NULL: to be made */
 };
@@ -118,9 +126,10 @@ struct ctl {
 	struct removed *removed; /* a ring of what was deleted, newest last */
 	size_t n_removed, cap_removed;
 	uint64_t seq, removed_floor; /* readers behind the floor get a whole map */
-	int64_t next_id, next_host;
+	struct ctl_meta meta; /* numbers used last */
+	uint8_t *hosts; /* a bit for each address that is taken */
 	mono_ns flush_at;
-	bool store_dirty;
+	bool store_dirty, store_failed;
 	struct piece *comma;
 	struct ctl_stats stats;
 };
@@ -137,11 +146,19 @@ MUST_USE int node_update(struct ctl *c, struct node *n, const struct ctl_node_do
 	struct now now);
 void node_touch(struct ctl *c, struct node *n, bool whole, struct now now);
 MUST_USE int node_set_name(struct ctl *c, struct node *n, const char *wanted, struct now now);
+bool tags_are_sane(const struct json_list *tags);
 bool node_is_expired(const struct node *n, unix_ms wall);
+MUST_USE int store_doc(struct ctl *c, enum ctl_kind kind, int64_t id, const struct json_type *t, const void *doc);
+MUST_USE int doc_copy(const struct json_type *t, const void *from, void *to, struct arena *mem);
+void store_delete(struct ctl *c, enum ctl_kind kind, int64_t id);
+
+/* accounts.c */
+MUST_USE int user_insert(struct ctl *c, const struct ctl_user *doc, struct user **ret);
+void user_free(struct ctl *c, struct user *u);
+MUST_USE int authkey_insert(struct ctl *c, const struct ctl_key *doc, struct authkey **ret);
 struct user *user_by_id(const struct ctl *c, int64_t id);
 struct authkey *authkey_by_text(struct ctl *c, const char *text);
 MUST_USE int authkey_use(struct ctl *c, struct authkey *k);
-MUST_USE int store_doc(struct ctl *c, enum ctl_kind kind, int64_t id, const struct json_type *t, const void *doc);
 
 /* pieces.c */
 struct piece *piece_of(struct ctl *c, const void *p, size_t n); /* compresses; one reference */
@@ -161,6 +178,7 @@ void block_leave(struct ctl *c, struct node *n);
 /* register.c */
 void answer_later(struct ctl *c, void *owner, int status, const struct json_type *t, const void *doc);
 void pending_free(struct ctl *c, struct pending *p);
+void pending_expire(struct ctl *c, struct pending *p);
 
 /* polls.c */
 void node_arrives(struct ctl *c, struct node *n, struct now now);

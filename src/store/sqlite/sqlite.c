@@ -168,6 +168,11 @@ int store_sqlite_open(struct store_sqlite **ret, const char *path, struct err_at
 	return 0;
 }
 
+int store_sqlite_check(struct store_sqlite *s)
+{
+	return user_version(s->db) == SCHEMA_VERSION ? 0 : -ERR_STORE;
+}
+
 struct store_sqlite *store_sqlite_close(struct store_sqlite *s)
 {
 	if (!s)

@@ -11,6 +11,8 @@ struct store_sqlite;
 
 /* Creates the file (0600) and its schema, or brings an older schema up to date. */
 MUST_USE int store_sqlite_open(struct store_sqlite **ret, const char *path, struct err_at *at);
+/* Does the database answer? */
+MUST_USE int store_sqlite_check(struct store_sqlite *s);
 struct store_sqlite *store_sqlite_close(struct store_sqlite *s);
 struct ctl_store *store_sqlite_store(struct store_sqlite *s);
 
