@@ -3,19 +3,21 @@
  * all have heard of one node more, and until all are back with a whole map after every connection was dropped; the hub's
  * memory from /proc.
  *
- *	hubload http://127.0.0.1:8080 AUTHKEY [clients [hub-pid]]
+ *	hubload http://127.0.0.1:8080 AUTHKEY [clients [hub-pid [file]]]
  *
- * "-" for no key. Prints one JSON object. It exits 1 if a phase does not complete within a minute. Every client counts
+ * "-" for no key. file: gets the node key of each registration that was answered, one a line. Prints one JSON object. It exits 1 if a phase does not complete within a minute. Every client counts
  * the peers of what it was sent, so that a hub that forgets somebody is noticed.
  */
 #include "core/ctlclient/ctlclient.h"
 #include "os/stream/stream.h"
 
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
+#include <unistd.h>
 
 enum { CLIENTS_MAX = 20000, NODE_ID_MAX = 1 << 17 };
 #define PHASE_MAX SEC(60)
@@ -169,11 +171,20 @@ static void on_hub_key(void *owner, const struct machine_pub *key)
 	(void)key;
 }
 
+static int registered_fd = -1;
+
 static void on_registered(void *owner, const struct node_pub *key, const struct tc_register_response *r)
 {
+	char line[KEY_TEXT_MAX + 1];
+
 	(void)owner;
-	(void)key;
 	(void)r;
+	if (registered_fd < 0)
+		return;
+	key_format(KEY_NODE, key->b, line);
+	strcat(line, "\n");
+	if (write(registered_fd, line, strlen(line)) < 0)
+		abort();
 }
 
 static int by_time(const void *a, const void *b)
@@ -358,7 +369,7 @@ int main(int argc, char **argv)
 	const char *at;
 
 	if (argc < 3 || strncmp(argv[1], "http://", 7) != 0) {
-		fprintf(stderr, "usage: hubload http://ADDRESS:PORT AUTHKEY|- [CLIENTS [HUB-PID]]\n");
+		fprintf(stderr, "usage: hubload http://ADDRESS:PORT AUTHKEY|- [CLIENTS [HUB-PID [FILE]]]\n");
 		return 2;
 	}
 	/* A thousand maps come and go: the generator's own page faults are not what is measured. */
@@ -372,6 +383,8 @@ int main(int argc, char **argv)
 		fprintf(stderr, "hubload: needs an address with a port, and 2 to %d clients\n", CLIENTS_MAX);
 		return 2;
 	}
+	if (argc > 5 && (registered_fd = open(argv[5], O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600)) < 0)
+		return 2;
 	l.n = l.active + 1; /* the last one is the change */
 	l.client = calloc(l.n, sizeof(*l.client));
 	if (!l.client || loop_timer_new(l.loop, too_late, &l, &l.timer) < 0)
