@@ -134,8 +134,6 @@ static void op_changed(void *owner)
 
 	m->n.path_direct += direct;
 	m->n.path_lost += !direct;
-	if (!direct)
-		p->seen_as = (struct ipport){ 0 };
 	m->ops->peer_event(m->owner, p->id, MESH_PATH);
 }
 

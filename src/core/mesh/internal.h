@@ -133,7 +133,8 @@ struct mesh {
 	struct ipaddr local[MESH_LOCAL_ADDRS_MAX];
 	size_t n_local;
 	uint16_t port4, port6;
-	bool no_udp;
+	unsigned families; /* bits: IPv4, IPv6 */
+	bool local_known, no_udp;
 	struct ipport fixed[MESH_ENDPOINTS_MAX / 2];
 	size_t n_fixed;
 	struct cached_endpoint cached[CACHED_MAX];

@@ -135,6 +135,7 @@ static void sink_to_peer(struct wg_sink *s, struct wg_peer *wp, const struct wg_
 	if (p->wireguard_only)
 		r = (struct path_route){ .udp = only_address(p) };
 	sent = to_udp(m, r.udp, d, n);
+	sent |= to_udp(m, r.also, d, n);
 	if (r.relay)
 		for (size_t i = 0; i < n; i++)
 			sent |= relay_send(p, d[i].p, d[i].len);
@@ -485,6 +486,7 @@ int mesh_new(struct mesh **ret, const struct mesh_cfg *cfg, struct now now)
 	m->sink = (struct wg_sink){ sink_to_peer, sink_to_source, sink_packets, sink_event, sink_unknown, sink_no_session };
 	m->idle_at = m->netcheck_at = MONO_NEVER;
 	m->pokes_at = now.mono;
+	m->poke_tokens = STRAYS_PER_SECOND * 1000;
 	rng_fill(m->rng, seed, sizeof(seed));
 	map_init(&m->peers, seed);
 	map_init(&m->disco, seed);

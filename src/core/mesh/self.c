@@ -201,15 +201,23 @@ static bool is_in(const struct ipaddr *v, size_t n, struct ipaddr a)
 	return false;
 }
 
+/* A round that runs over families that were others is begun anew. */
 static void set_families(struct mesh *m)
 {
 	bool have4 = false, have6 = false;
+	unsigned families;
 
 	for (size_t i = 0; i < m->n_local; i++) {
 		have4 = have4 || m->local[i].family == 4;
 		have6 = have6 || m->local[i].family == 6;
 	}
-	netcheck_set_families(m->nc, have4 && m->port4 && !m->no_udp, have6 && m->port6 && !m->no_udp);
+	have4 = have4 && m->port4 && !m->no_udp;
+	have6 = have6 && m->port6 && !m->no_udp;
+	families = (have4 ? 1u : 0) | (have6 ? 2u : 0);
+	if (families != m->families && netcheck_running(m->nc))
+		netcheck_reset(m->nc);
+	m->families = families;
+	netcheck_set_families(m->nc, have4, have6);
 }
 
 static void link_changed(struct mesh *m)
@@ -235,10 +243,11 @@ void mesh_set_local(struct mesh *m, const struct ipprefix *addrs, size_t n, uint
 		changed = changed || !is_in(local, n_local, m->local[i]); /* paths from it are dead */
 	for (size_t i = 0; i < n_local; i++)
 		same = same && is_in(m->local, m->n_local, local[i]);
-	if (same && !changed)
+	if (same && !changed && m->local_known)
 		return;
 	memcpy(m->local, local, n_local * sizeof(local[0]));
 	m->n_local = n_local;
+	m->local_known = true;
 	m->port4 = port4;
 	m->port6 = port6;
 	set_families(m);
@@ -266,7 +275,7 @@ void mesh_set_no_udp(struct mesh *m, bool no_udp, struct now now)
 
 void self_netcheck(struct mesh *m, bool full)
 {
-	if (!m->on || !m->derp)
+	if (!m->on || !m->derp || !m->local_known)
 		return;
 	if (netcheck_running(m->nc)) {
 		m->netcheck_again = true;

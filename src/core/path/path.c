@@ -23,7 +23,8 @@ static const mono_ns search_gap = MSEC(50), /* between two pings of a search to 
 	call_search_gap = SEC(1), /* between two searches that the peer's calls begin */
 	ping_back_gap = MSEC(100), doubt_after = MSEC(500),
 	doubt_heard_after = SEC(2), /* ... while packets still come from there: it may be dead one way only */
-	suspect_after = SEC(1); /* we send, and nothing comes back: is it still there? */
+	suspect_after = SEC(1), /* we send, and nothing comes back: is it still there? */
+	moved_gap = SEC(1); /* between two doubts because the peer seems to have moved */
 
 void path_init(struct path *p, const struct path_ops *ops, void *owner, struct rng *rng, mono_ns now)
 {
@@ -192,6 +193,14 @@ static void search_begin(struct path *p, bool calls, mono_ns now)
 	search_step(p, now);
 }
 
+static void doubt(struct path *p, mono_ns now)
+{
+	p->doubted = true;
+	p->ops->changed(p->owner);
+	if (path_is_active(p, now))
+		search_begin(p, true, now);
+}
+
 /* ---- What the owner knows ---- */
 
 void path_set_can_ping(struct path *p, bool can_ping)
@@ -235,9 +244,12 @@ void path_on_link_changed(struct path *p, mono_ns now)
 struct path_route path_route(const struct path *p, mono_ns now)
 {
 	struct path_route r = { .udp = p->best, .relay = !is_direct(p, now) };
+	bool may_be_there = r.relay && ipaddr_is_set(p->heard.ip) && now - p->heard_at <= PATH_HEARD;
 
-	if (!ipaddr_is_set(r.udp.ip) && ipaddr_is_set(p->heard.ip) && now - p->heard_at <= PATH_HEARD)
+	if (may_be_there && !ipaddr_is_set(r.udp.ip))
 		r.udp = p->heard;
+	else if (may_be_there && !ipport_eq(r.udp, p->heard))
+		r.also = p->heard;
 	return r;
 }
 
@@ -269,12 +281,22 @@ void path_on_send(struct path *p, mono_ns now)
 		search_begin(p, true, now);
 }
 
+/*
+ * An authentic packet does not move the path, since it could be an old one that somebody sends from elsewhere. But when its
+ * source is another one than before, the peer may have moved, and the path is asked at once whether it still holds.
+ */
 void path_on_heard(struct path *p, struct ipport from, mono_ns now)
 {
-	if (ipport_eq(from, p->best))
-		p->best_heard_at = now;
+	bool same = ipport_eq(from, p->heard);
+
 	p->heard = from;
 	p->heard_at = now;
+	if (ipport_eq(from, p->best))
+		p->best_heard_at = now;
+	else if (!same && is_direct(p, now) && (!p->moved_at || now - p->moved_at >= moved_gap)) {
+		p->moved_at = now;
+		doubt(p, now);
+	}
 }
 
 void path_on_udp_failed(struct path *p, struct ipport to, mono_ns now)
@@ -415,14 +437,6 @@ static mono_ns doubt_at(const struct path *p)
 		return MONO_NEVER;
 	return mono_min(mono_add(from, MAX_OF(doubt_after, 4 * p->best_latency)),
 		mono_add(p->unanswered_since, MAX_OF(doubt_heard_after, 8 * p->best_latency)));
-}
-
-static void doubt(struct path *p, mono_ns now)
-{
-	p->doubted = true;
-	p->ops->changed(p->owner);
-	if (path_is_active(p, now))
-		search_begin(p, true, now);
 }
 
 static bool wants_round(const struct path *p, mono_ns now)

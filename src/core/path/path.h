@@ -70,7 +70,7 @@ struct path {
 	struct path_ping *pings; /* a ring, by time */
 	size_t ping_head, n_pings, cap_pings;
 	struct ipport best, heard;
-	mono_ns best_latency, trust_until, heard_at, best_heard_at;
+	mono_ns best_latency, trust_until, heard_at, best_heard_at, moved_at;
 	mono_ns unanswered_since; /* best was pinged then and has not answered; 0: nothing is open */
 	bool doubted;
 	mono_ns last_send, heartbeat_at, last_round, last_call;
@@ -99,6 +99,7 @@ void path_on_link_changed(struct path *p, mono_ns now);
 
 struct path_route {
 	struct ipport udp; /* unset: none */
+	struct ipport also; /* likewise: where the peer may have moved to */
 	bool relay;
 };
 /* Where a packet goes now. */

@@ -485,9 +485,24 @@ static void authentic_source_stands_in_where_nothing_is_known(void **state)
 	r.now += PATH_HEARD + 1;
 	check_route(&r, none, true);
 	path_fini(&r.p);
-	a = direct(&r);
-	path_on_heard(&r.p, addr("203.0.113.9:7"), r.now);
-	check_route(&r, a, false); /* never instead of a path */
+}
+
+static void peer_that_seems_to_have_moved_is_sent_to_everywhere_until_the_path_is_proven(void **state)
+{
+	struct rig r;
+	struct ipport a = direct(&r), b = addr("203.0.113.9:7");
+
+	run(&r, SEC(1));
+	path_on_heard(&r.p, b, r.now);
+	check_route(&r, a, true);
+	CHECK_TRUE(ipport_eq(path_route(&r.p, r.now).also, b));
+	run(&r, MSEC(20));
+	answer(&r, a);
+	check_route(&r, a, false); /* it is still there */
+	path_on_heard(&r.p, b, r.now);
+	path_on_heard(&r.p, a, r.now);
+	path_on_heard(&r.p, b, r.now); /* it sends from two addresses: no reason for doubt each time */
+	check_route(&r, a, false);
 	path_fini(&r.p);
 }
 
@@ -738,6 +753,7 @@ int main(void)
 		cmocka_unit_test(flow_with_answers_needs_no_pings_besides_the_heartbeat),
 		cmocka_unit_test(dead_path_is_given_up),
 		cmocka_unit_test(authentic_source_stands_in_where_nothing_is_known),
+		cmocka_unit_test(peer_that_seems_to_have_moved_is_sent_to_everywhere_until_the_path_is_proven),
 		cmocka_unit_test(ping_teaches_an_address_for_45_seconds),
 		cmocka_unit_test(ping_during_a_search_is_pinged_back_at_once),
 		cmocka_unit_test(call_is_answered_by_pings_and_not_by_a_call),
