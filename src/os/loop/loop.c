@@ -104,6 +104,8 @@ struct loop *loop_free(struct loop *l)
 {
 	if (!l)
 		return NULL;
+	l->n_hooks = 0; /* their owners are gone */
+	uv_run(&l->uv, UV_RUN_NOWAIT); /* what was closed last frees itself in the turn after */
 	uv_walk(&l->uv, close_handle, NULL);
 	uv_run(&l->uv, UV_RUN_DEFAULT);
 	uv_loop_close(&l->uv);
