@@ -124,6 +124,8 @@ static void keep_operator(struct up *u)
 static bool make_prefs(struct up *u)
 {
 	u->next = u->now;
+	if (is_simple(u)) /* as it is */
+		return true;
 	if (!prefflags_read(u->c, u->flags, true, &u->before, &u->next, NULL) || !check_exit_node_flags(u) || !check_hostname(u))
 		return false;
 	u->next.want_running = true;
@@ -132,7 +134,7 @@ static bool make_prefs(struct up *u)
 	prefflags_warn(u->c, u->flags, &u->next);
 	if (!on(u, "reset")) {
 		keep_operator(u);
-		if (!is_simple(u) && !restate_check(u->c, u->flags, &u->now, &u->next, &u->before))
+		if (!restate_check(u->c, u->flags, &u->now, &u->next, &u->before))
 			return false;
 	}
 	if (state_is(u, "Running") && !on(u, "force-reauth") && !same_control_url(u->now.control_url, u->next.control_url))
@@ -392,8 +394,8 @@ static int run_either(struct cli *c, struct flag *flags, int argc, char **argv, 
 		return 1;
 	if (!make_prefs(u) || !accepts_risk(u))
 		return 1;
-	if (is_just_an_edit(u) && !is_simple(u)) {
-		if (!edit_only(u))
+	if (is_just_an_edit(u)) {
+		if (is_simple(u) ? !want_running(u) : !edit_only(u))
 			return 1;
 		tell_health(u);
 		return 0;

@@ -254,6 +254,8 @@ def test_up():
         check("up with a key from a file connects without a word",
               run(d.socket, "up", "--login-server=https://hub.test", f"--auth-key=file:{key}") == (0, "", ""))
         check("and up again has nothing to do", run(d.socket, "up", "--login-server=https://hub.test") == (0, "", ""))
+        # The original refuses: "can't change --login-server", though nobody asked it to.
+        check("nor has up without flags", run(d.socket, "up") == (0, "", ""))
     with Daemon("needslogin") as d:
         check("the old name of the flag and the environment are known, too",
               run(d.socket, "up", "--authkey=k", "--login-server=https://hub.test") == (0, "", "") and

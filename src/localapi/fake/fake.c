@@ -300,6 +300,7 @@ static int fake_start(void *b, const struct ipn_options *o, struct err_at *at)
 		rc = take_prefs(f, o->update_prefs);
 	if (rc == 0 && o->auth_key && *o->auth_key)
 		f->logged_in = true;
+	f->prefs.persist = f->logged_in ? &f->persist : NULL;
 	if (rc == 0)
 		move_to(f, f->logged_in ? IPN_STARTING : IPN_NEEDS_LOGIN);
 	if (rc == 0 && f->logged_in)
