@@ -49,7 +49,7 @@ static bool form_value(const struct call *c, const char *name, char *out, size_t
 {
 	struct view v;
 
-	return http1_form(c->r->body, name, &v) && http1_unescape(v, out, size) == 0;
+	return http1_form(c->r->body, name, &v) && http1_unescape(v, true, out, size) == 0;
 }
 
 /* The session of an admin who meant this: cookie, and the token of a page that we gave to this session. */

@@ -39,7 +39,7 @@ const char *lreq_param(const struct lreq *r, const char *name)
 	if (text_ieq((const char *)type.p, MIN_OF(type.len, sizeof(form) - 1), form, sizeof(form) - 1))
 		(void)http1_form(r->body, name, &v);
 	out = arena_alloc(r->arena, v.len + 1);
-	return out && http1_unescape(v, out, v.len + 1) == 0 ? out : "";
+	return out && http1_unescape(v, true, out, v.len + 1) == 0 ? out : "";
 }
 
 static const struct lroute *find_in(const struct lroute *list, const char *path, size_t len)
@@ -114,7 +114,7 @@ void lreq_dispatch(struct lreq *r)
 		lreq_fault(r, -ERR_TOO_BIG);
 	} else if (lreq_is(r, "CONNECT")) {
 		lreq_text(r, 405, "bad method for platform");
-	} else if (http1_unescape(raw, path, raw.len + 1) < 0) {
+	} else if (http1_unescape(raw, false, path, raw.len + 1) < 0) {
 		lreq_text(r, 400, "malformed path");
 	} else if (!reason_is_readable(r)) {
 		lreq_text(r, 400, "invalid reason header");

@@ -199,7 +199,7 @@ struct view http1_query(const struct http1_head *h, const char *name)
 	return value;
 }
 
-int http1_unescape(struct view v, char *out, size_t size)
+int http1_unescape(struct view v, bool form, char *out, size_t size)
 {
 	size_t n = 0;
 
@@ -212,7 +212,7 @@ int http1_unescape(struct view v, char *out, size_t size)
 			if (v.len - i < 3 || hex_decode((const char *)v.p + i + 1, 2, &c) < 0)
 				return -ERR_BAD_FORMAT;
 			i += 2;
-		} else if (c == '+') {
+		} else if (c == '+' && form) {
 			c = ' ';
 		}
 		if (!c)

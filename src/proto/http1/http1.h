@@ -58,8 +58,11 @@ enum {
  */
 MUST_USE int http1_chunks_next(struct http1_chunks *c, const uint8_t *p, size_t len, struct view *ret_data,
 	size_t *ret_used);
-/* A query parameter or form field, decoded (%41, +). -ERR_BAD_FORMAT; -ERR_TOO_BIG when out (with NUL) is too small. */
-MUST_USE int http1_unescape(struct view v, char *out, size_t size);
+/*
+ * A path, or with form a query parameter or form field, where "+" is a blank: %41 decoded. No NUL. -ERR_BAD_FORMAT;
+ * -ERR_TOO_BIG when out (with NUL) is too small.
+ */
+MUST_USE int http1_unescape(struct view v, bool form, char *out, size_t size);
 /* The value of a field in "a=b&c=d", still encoded; false if absent. */
 bool http1_form(struct view form, const char *name, struct view *ret);
 

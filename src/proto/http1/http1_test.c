@@ -127,15 +127,17 @@ static void form_fields_are_found_and_decoded(void **state)
 	char out[16];
 
 	CHECK_TRUE(http1_form(form, "ab", &v));
-	CHECK_INT(http1_unescape(v, out, sizeof(out)), ==, 0);
+	CHECK_INT(http1_unescape(v, true, out, sizeof(out)), ==, 0);
 	CHECK_STR(out, "x y z");
+	CHECK_INT(http1_unescape(v, false, out, sizeof(out)), ==, 0);
+	CHECK_STR(out, "x y+z");
 	CHECK_TRUE(http1_form(form, "a", &v) && view_eq(v, VIEW_LIT("1")));
 	CHECK_TRUE(http1_form(form, "empty", &v) && v.len == 0);
 	CHECK_TRUE(!http1_form(form, "c", &v));
 	CHECK_TRUE(http1_form(form, "b", &v));
-	CHECK_INT(http1_unescape(v, out, sizeof(out)), ==, -ERR_BAD_FORMAT);
-	CHECK_INT(http1_unescape(VIEW_LIT("%00"), out, sizeof(out)), ==, -ERR_BAD_FORMAT);
-	CHECK_INT(http1_unescape(VIEW_LIT("0123456789abcdef"), out, sizeof(out)), ==, -ERR_TOO_BIG);
+	CHECK_INT(http1_unescape(v, true, out, sizeof(out)), ==, -ERR_BAD_FORMAT);
+	CHECK_INT(http1_unescape(VIEW_LIT("%00"), true, out, sizeof(out)), ==, -ERR_BAD_FORMAT);
+	CHECK_INT(http1_unescape(VIEW_LIT("0123456789abcdef"), true, out, sizeof(out)), ==, -ERR_TOO_BIG);
 }
 
 int main(void)
