@@ -3,7 +3,7 @@ BUILD ?= build
 PREFIX ?= /usr/local
 export BUILD PREFIX
 
-.PHONY: all build up down test lab restart interop bench fuzz sanitize check format install uninstall clean help
+.PHONY: all build up down test lab interop bench fuzz sanitize check format install uninstall clean help
 
 all: build
 
@@ -40,12 +40,6 @@ lab:
 	@scripts/build $(BUILD)
 	@tests/lab/run
 
-## make restart   how long a device takes to come back, with its hub and without (root)
-restart:
-	@scripts/install-deps lab
-	@scripts/build $(BUILD)
-	@tests/lab/restart
-
 ## make interop   official clients, relays and hubs, wireguard-go (root, Go)
 interop:
 	@scripts/install-deps interop
@@ -72,10 +66,16 @@ format:
 	@scripts/install-deps format
 	@git ls-files '*.c' '*.h' | xargs clang-format -i
 
-## make install   programs, man pages, units and completions below PREFIX
+## make install   programs, man pages, units and completions below PREFIX (DESTDIR for packages)
 install: build
+	@meson configure $(BUILD) -Dprefix=$(PREFIX)
+	@scripts/build $(BUILD)
 	@meson install -C $(BUILD) --no-rebuild --quiet
-	@echo "Installed below $(PREFIX)."
+	@echo "Installed below $(DESTDIR)$(PREFIX)."
+
+## make uninstall what make install put there, but for the files in /etc/default
+uninstall:
+	@ninja -C $(BUILD) uninstall
 
 clean:
 	@rm -rf build build-asan build-fuzz
