@@ -658,6 +658,43 @@ static void stun_address_is_told_and_reported(void **state)
 	world_close(&w);
 }
 
+static void netcheck_is_repeated_while_there_is_traffic(void **state)
+{
+	struct world w;
+	struct node *a, *b;
+	size_t sent;
+
+	direct_pair(&w, none, none, &a, &b);
+	sent = a->stun_sent;
+	node_series(a, b, MSEC(500), SEC(120));
+	/* Every 20 to 26 s a round, of one request. */
+	CHECK_INT(a->stun_sent - sent, >=, 4);
+	CHECK_INT(a->stun_sent - sent, <=, 6);
+	world_run(&w, SEC(60));
+	sent = a->stun_sent;
+	world_run(&w, SEC(120));
+	CHECK_INT(a->stun_sent, ==, sent);
+	world_close(&w);
+}
+
+static void device_that_registered_anew_takes_its_key_along(void **state)
+{
+	struct ipport eps[MESH_ENDPOINTS_MAX];
+	struct ipprefix route;
+	struct tc_node t;
+	struct world w;
+	struct node *a, *b;
+
+	direct_pair(&w, none, none, &a, &b);
+	t = node_as_peer(b, eps, &route);
+	t.id = 77;
+	CHECK_INT(mesh_set_peer(a->mesh, &t, &route, 1, world_now(&w)), ==, 0);
+	mesh_remove_peer(a->mesh, b->n, world_now(&w)); /* the old number goes later */
+	node_after(a);
+	CHECK_INT(mesh_route(a->mesh, (uint8_t[20]){ 0x45, 0, 0, 20, [12] = 100, 64, 0, 1, 100, 64, 0, 2 }, 20), ==, 77);
+	world_close(&w);
+}
+
 static void mapping_that_changes_is_noticed_and_told(void **state)
 {
 	struct mesh_endpoint eps[MESH_ENDPOINTS_MAX], later[MESH_ENDPOINTS_MAX];
@@ -748,6 +785,8 @@ int main(void)
 		cmocka_unit_test(ping_from_anywhere_is_answered_there),
 		cmocka_unit_test(endpoints_are_what_others_can_use),
 		cmocka_unit_test(stun_address_is_told_and_reported),
+		cmocka_unit_test(netcheck_is_repeated_while_there_is_traffic),
+		cmocka_unit_test(device_that_registered_anew_takes_its_key_along),
 		cmocka_unit_test(mapping_that_changes_is_noticed_and_told),
 		cmocka_unit_test(peer_without_disco_is_reached_at_its_address),
 		cmocka_unit_test(idle_pair_is_silent),

@@ -208,6 +208,7 @@ static void op_udp_send(void *owner, struct ipport to, const struct wg_packet *d
 
 	for (size_t i = 0; i < n; i++) {
 		nd->udp_sent++;
+		nd->stun_sent += stun_is(d[i].p, d[i].len);
 		nd->wg_udp_sent += wgmsg_type(d[i].p, d[i].len) != WGMSG_INVALID;
 		if (d[i].len > 62 && d[i].p[0] == 'T' && d[i].len <= sizeof(nd->last_disco)) {
 			memcpy(nd->last_disco, d[i].p, d[i].len);

@@ -72,7 +72,7 @@ struct node {
 	unsigned sessions, paths;
 	struct mesh_pong pong;
 	unsigned n_pongs;
-	size_t udp_sent, wg_udp_sent;
+	size_t udp_sent, wg_udp_sent, stun_sent;
 	uint8_t last_disco[1500]; /* sent by UDP */
 	size_t last_disco_len;
 };

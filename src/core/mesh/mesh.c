@@ -357,27 +357,30 @@ void mesh_udp_failed(struct mesh *m, struct ipport to, struct now now)
 static void note_traffic(struct mesh *m)
 {
 	m->last_traffic = m->now.mono;
-	if (m->netcheck_at == MONO_NEVER) /* after a pause: the NAT may have forgotten us */
+	if (m->netcheck_at == MONO_NEVER && !netcheck_running(m->nc)) /* after a pause: the NAT may have forgotten us */
 		m->netcheck_at = MAX_OF(m->now.mono, mono_add(m->netcheck_done_at, SEC(20)));
 }
 
 void mesh_send(struct mesh *m, struct wg_packet *pkt, size_t n, struct now now)
 {
+	struct wg_peer *wp, *next;
+
 	m->now = now;
-	if (!m->on)
+	if (!m->on || !n)
 		return;
 	note_traffic(m);
-	for (size_t i = 0; i < n;) {
-		struct wg_peer *wp = wg_route(m->wg, pkt[i].p, pkt[i].len);
-		size_t run = 1;
-
-		while (i + run < n && wg_route(m->wg, pkt[i + run].p, pkt[i + run].len) == wp)
-			run++;
+	wp = wg_route(m->wg, pkt[0].p, pkt[0].len);
+	for (size_t i = 0, run; i < n; i += run, wp = next) {
+		next = wp;
+		for (run = 1; i + run < n; run++) {
+			next = wg_route(m->wg, pkt[i + run].p, pkt[i + run].len);
+			if (next != wp)
+				break;
+		}
 		if (wp)
 			wg_send(m->wg, wp, pkt + i, run, now);
 		else
 			m->n.no_route += run;
-		i += run;
 	}
 	mesh_settle(m);
 }

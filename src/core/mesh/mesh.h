@@ -94,8 +94,8 @@ MUST_USE int mesh_set_derp_map(struct mesh *m, const struct tc_derp_map *map, st
 
 /*
  * Adds a peer or changes it. Copied. routes: what may come from it and goes to it, the owner's choice among its
- * addresses and allowed IPs; a prefix belongs to the peer that got it last. Without a change nothing happens.
- * -ERR_TOO_MANY, -ERR_BAD_KEY (ours), -EEXIST (the key of another peer), -ENOMEM.
+ * addresses and allowed IPs. A prefix or a key belongs to the peer that got it last. Without a change nothing happens.
+ * -ERR_TOO_MANY, -ERR_BAD_KEY (ours), -ENOMEM.
  */
 MUST_USE int mesh_set_peer(struct mesh *m, const struct tc_node *node, const struct ipprefix *routes, size_t n_routes,
 	struct now now);

@@ -258,7 +258,7 @@ static int update(struct mesh_peer *p, const struct tc_node *n, const struct ipp
 int mesh_set_peer(struct mesh *m, const struct tc_node *n, const struct ipprefix *routes, size_t n_routes,
 	struct now now)
 {
-	struct mesh_peer *p = peer_find(m, n->id);
+	struct mesh_peer *p = peer_find(m, n->id), *other;
 	bool first = !m->peers.n_items;
 	int rc;
 
@@ -269,6 +269,9 @@ int mesh_set_peer(struct mesh *m, const struct tc_node *n, const struct ipprefix
 		peer_remove(p);
 		p = NULL;
 	}
+	other = peer_by_key(m, &n->key);
+	if (other && other->id != n->id) /* registered anew under another number; that one's removal is still to come */
+		peer_remove(other);
 	rc = p ? 0 : peer_add(m, n, &p);
 	rc = rc < 0 ? rc : update(p, n, routes, n_routes);
 	if (rc == 0 && first)

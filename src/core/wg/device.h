@@ -79,7 +79,7 @@ struct wg_peer {
 	struct keypair *kp[N_KEYPAIRS]; /* NULL: none */
 	struct list staged;
 	size_t n_staged;
-	uint8_t last_timestamp[WGMSG_TAI64N_LEN];
+	uint8_t last_timestamp[WGMSG_TAI64N_LEN], sent_timestamp[WGMSG_TAI64N_LEN]; /* theirs, ours */
 	mono_ns last_initiation_seen, last_initiation_sent, attempt_started;
 	mono_ns timer[N_TIMERS];
 	struct heap_node wake; /* at the earliest of timer[], or before it */
@@ -100,7 +100,6 @@ struct wg_device {
 	struct wg_counters counters;
 	unsigned load_limit, load_count;
 	mono_ns load_second;
-	uint8_t last_timestamp[WGMSG_TAI64N_LEN];
 };
 
 /* index table (device.c) */

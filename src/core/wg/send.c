@@ -5,20 +5,21 @@
 
 /*
  * TAI64N of the wall clock, cut to 2^24 ns so that it tells nothing about our load (paper, section 5.1; wireguard-go).
- * Never goes back, even if the wall clock does: the other side refuses a timestamp that is not newer.
+ * Never goes back, even if the wall clock does: the other side refuses a timestamp that is not newer. By peer: a thousand
+ * handshakes at once would lead one for all far into the future, and a restarted device would be refused until then.
  */
-static void timestamp_now(struct wg_device *d, unix_ms wall, uint8_t out[static WGMSG_TAI64N_LEN])
+static void timestamp_now(struct wg_peer *p, unix_ms wall, uint8_t out[static WGMSG_TAI64N_LEN])
 {
 	uint64_t ns = (uint64_t)(wall % 1000) * 1000000;
 
 	store_be64(out, 0x400000000000000a + (uint64_t)(wall / 1000));
 	store_be32(out + 8, (uint32_t)(ns & ~(uint64_t)0xffffff));
-	if (memcmp(out, d->last_timestamp, WGMSG_TAI64N_LEN) <= 0) {
-		memcpy(out, d->last_timestamp, WGMSG_TAI64N_LEN);
+	if (memcmp(out, p->sent_timestamp, WGMSG_TAI64N_LEN) <= 0) {
+		memcpy(out, p->sent_timestamp, WGMSG_TAI64N_LEN);
 		for (int i = 8; i >= 0 && ++out[i] == 0; i--) /* one step of 2^24 ns */
 			;
 	}
-	memcpy(d->last_timestamp, out, WGMSG_TAI64N_LEN);
+	memcpy(p->sent_timestamp, out, WGMSG_TAI64N_LEN);
 }
 
 static void to_peer(struct wg_device *d, struct wg_peer *p, void *msg, size_t len, mono_ns now)
@@ -45,7 +46,7 @@ void send_initiation(struct wg_device *d, struct wg_peer *p, struct now now, boo
 	initiation_end(d, p, false);
 	p->hs_index = index_new(d, p);
 	timers_initiation_sent(p, now.mono);
-	timestamp_now(d, now.wall, ts);
+	timestamp_now(p, now.wall, ts);
 	if (!p->hs_index || handshake_create_initiation(&p->hs, &d->self, &p->hs_peer, d->cfg.rng,
 				    p->hs_index->index, ts, &m) < 0)
 		return; /* the timer tries again */

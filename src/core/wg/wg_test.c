@@ -165,7 +165,7 @@ static void set_timestamp(struct side *s, const json_t *c, const char *key, stru
 	vec_hex_exact(c, key, ts, sizeof(ts));
 	now->wall = (unix_ms)((load_be64(ts) - 0x400000000000000a) * 1000);
 	store_be32(ts + 8, load_be32(ts + 8) - ((uint32_t)1 << 24));
-	memcpy(s->dev->last_timestamp, ts, sizeof(ts));
+	memcpy(s->peer->sent_timestamp, ts, sizeof(ts));
 }
 
 static struct side a, b;
