@@ -3,7 +3,7 @@ BUILD ?= build
 PREFIX ?= /usr/local
 export BUILD PREFIX
 
-.PHONY: all build up down test lab interop bench fuzz sanitize check format install uninstall clean help
+.PHONY: all build up down test lab interop bench conformance fuzz sanitize check format install uninstall clean help
 
 all: build
 
@@ -33,6 +33,13 @@ sanitize:
 	@scripts/install-deps test
 	@scripts/build build-asan -Db_sanitize=address,undefined -Doptimization=1
 	@scripts/run-tests build-asan
+
+## make conformance  recorded answers of Tailscale's service against our policy engine (CASES=DIR: those of another directory)
+CASES ?= tests/conformance
+conformance:
+	@scripts/install-deps test
+	@scripts/build $(BUILD)
+	@$(BUILD)/tests/conformance/conformance $(CASES)
 
 ## make lab       two nodes behind real NATs of every kind, in network namespaces (root)
 lab:

@@ -98,10 +98,13 @@ bool policy_node_exists(const struct policy_world *w, int64_t id);
 size_t policy_n_nodes(const struct policy_world *w);
 
 /*
- * Compiles d against w as it is now. Takes d, also on failure. Faults that only the world shows (two users of one name, a
- * foreign domain) are in *at. The plan is good until the world changes; an installed one follows.
+ * Compiles d against w as it is now. Takes d, also on failure. The plan is good until the world changes; an installed one
+ * follows. Faults that only the world shows (two users of one name, a foreign domain, nobody of this name in nodeAttrs) refuse a
+ * new document with *at; for a stored one, which was good when it was written, they are no fault: the selector is empty.
  */
-MUST_USE int policy_plan_new(struct policy_plan **ret, struct policy_world *w, struct policy_doc *d, struct err_at *at);
+enum policy_origin { POLICY_NEW, POLICY_STORED };
+MUST_USE int policy_plan_new(struct policy_plan **ret, struct policy_world *w, struct policy_doc *d, enum policy_origin origin,
+	struct err_at *at);
 struct policy_plan *policy_plan_free(struct policy_plan *p); /* not of the installed one */
 /* Takes p; the one before is freed. Everything may have changed for everybody: ask policy_preview before, if you want to know. */
 void policy_install(struct policy_world *w, struct policy_plan *p);
@@ -109,16 +112,17 @@ struct policy_plan *policy_installed(const struct policy_world *w); /* NULL befo
 const struct policy_doc *policy_plan_doc(const struct policy_plan *p);
 
 /*
- * What changes of the world did to the installed plan's answers since the last drain. One event per node and kind at the most;
- * a node that is new or gone is not told about itself.
+ * What changes of the world did to the installed plan's answers since the last drain. The same may be told twice; nothing that
+ * changed is left out. After policy_install everybody is told POLICY_TOUCHED_ALL.
  */
 enum policy_touched {
 	POLICY_TOUCHED_FILTER = 1,
 	POLICY_TOUCHED_SSH = 2,
-	POLICY_TOUCHED_PEERS = 4, /* it may see `peer` now, or not any more, or differently: ask policy_visible */
-	POLICY_TOUCHED_ALL = 8, /* all its peers may be others: its own class changed */
+	POLICY_TOUCHED_PEER = 4, /* it may see `peer` now, or not any more, or other routes of it: ask policy_visible */
+	POLICY_TOUCHED_SELF = 8, /* what it is told of itself */
+	POLICY_TOUCHED_ALL = 16, /* anything, each of its peers too */
 };
-/* fn is called for each; `peer` is 0 unless POLICY_TOUCHED_PEERS. fn must not change the world. -ENOMEM. */
+/* fn is called for each; `peer` is 0 unless POLICY_TOUCHED_PEER. fn must not change the world. -ENOMEM. */
 MUST_USE int policy_drain(struct policy_world *w, void (*fn)(void *ctx, int64_t node, unsigned what, int64_t peer), void *ctx);
 
 /*
@@ -210,7 +214,7 @@ struct policy_failure {
 };
 MUST_USE int policy_test(struct policy_plan *p, void (*fn)(void *ctx, const struct policy_failure *f), void *ctx);
 
-/* What installing `next` in place of `now` would change, node by node. what: POLICY_TOUCHED_FILTER, _SSH, _PEERS. -ENOMEM. */
+/* What installing `next` in place of `now` would change, node by node. what: POLICY_TOUCHED_FILTER, _SSH, _PEER. -ENOMEM. */
 struct policy_change {
 	int64_t node;
 	unsigned what;
