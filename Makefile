@@ -3,7 +3,7 @@ BUILD ?= build
 PREFIX ?= /usr/local
 export BUILD PREFIX
 
-.PHONY: all build up down test lab interop bench conformance fuzz sanitize check format install uninstall clean help
+.PHONY: all build up down test lab restart interop bench conformance fuzz sanitize check format install uninstall clean help
 
 all: build
 
@@ -46,6 +46,12 @@ lab:
 	@scripts/install-deps lab
 	@scripts/build $(BUILD)
 	@tests/lab/run
+
+## make restart   how long a device takes to come back, with its hub and without (root)
+restart:
+	@scripts/install-deps lab
+	@scripts/build $(BUILD)
+	@tests/lab/restart
 
 ## make interop   official clients, relays and hubs, wireguard-go (root, Go)
 interop:

@@ -205,6 +205,7 @@ void agent_settle(struct agent *a)
 	agent_probe_settle(a);
 	agent_rejects_flush(a);
 	agent_control_settle(a);
+	mesh_set_hub_up(a->mesh, agent_is_polling(a));
 	if (a->netcheck_asked && !mesh_netcheck_running(a->mesh)) {
 		a->netcheck_asked = false;
 		event(a, AGENT_NETCHECK_DONE, 0);

@@ -102,6 +102,7 @@ struct agent {
 	struct mesh_ops mesh_ops;
 	bool mesh_up; /* has our node key */
 	struct filter *filter;
+	bool started; /* agent_start was called: before, nothing happens by itself */
 	enum ipn_state state;
 
 	struct agent_reject rejects[AGENT_REJECTS_MAX];

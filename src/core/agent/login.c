@@ -237,6 +237,7 @@ void agent_start(struct agent *a, const char *auth_key, struct now now)
 	const struct ipn_prefs *p = prefs_of(a);
 
 	a->now = now;
+	a->started = true;
 	agent_auth_key_set(a, auth_key);
 	a->blocked = false;
 	a->login_url[0] = a->login_error[0] = 0;

@@ -163,6 +163,7 @@ void agent_map_load(struct agent *a, struct view saved)
 		return;
 	}
 	a->cached = true;
+	mesh_hint_home(a->mesh, (int)self->home_derp, a->now);
 	a->map_changed = false; /* it is on disk already */
 }
 
@@ -184,6 +185,14 @@ void agent_map_drop(struct agent *a)
 
 /* ---- After a response: what its parts add up to ---- */
 
+static bool has_cap(const struct tc_node *n, const char *name)
+{
+	for (size_t i = 0; i < n->cap_map.n; i++)
+		if (!strcmp(n->cap_map.v[i].key, name))
+			return true;
+	return false;
+}
+
 static void self_settle(struct agent *a)
 {
 	const struct tc_node *self = self_of(a);
@@ -201,6 +210,7 @@ static void self_settle(struct agent *a)
 			at[ip.family == 6] = ip;
 	}
 	mesh_set_self(a->mesh, at[0], at[1], 0, 0);
+	mesh_set_no_udp(a->mesh, has_cap(self, "only-tcp-443"), a->now);
 	(void)watch_expiry(a, self);
 	user = netmap_user(a->nm, self->user);
 	if (user)

@@ -83,6 +83,8 @@ void agent_evaluate(struct agent *a)
 	enum ipn_state s;
 	bool up;
 
+	if (!a->started)
+		return;
 	while ((s = next_state(a)) != a->state)
 		enter(a, s);
 	up = (a->state == IPN_STARTING || a->state == IPN_RUNNING) && self_of(a) && has_node_key(a);

@@ -36,7 +36,7 @@ static int send_register(struct ctlclient *c)
 		.version = CTLCLIENT_VERSION,
 		.node_key = *registering(c),
 		.old_node_key = c->old_node,
-		.auth = c->auth_key && !c->followup ? &auth : NULL,
+		.auth = c->auth_key && !c->followup && !c->logout ? &auth : NULL,
 		.expiry = c->logout ? LOGOUT_EXPIRY : 0,
 		.followup = c->followup,
 		.ephemeral = c->ephemeral,
@@ -168,6 +168,8 @@ static void registered(struct ctlclient *c, const struct tc_register_response *r
 			mapstream_reset(&c->maps);
 		}
 	}
+	/* It admits once: an expired key is not to be renewed behind the owner's back. */
+	ctlclient_auth_key_set(c, NULL);
 	c->registered = c->checked = true;
 	c->login_wanted = c->fresh_key = false;
 	c->ops->on_registered(c->owner, &c->node, r);
@@ -242,6 +244,8 @@ void ctlclient_on_end(void *owner, struct ts_stream *s, int rc)
 		take_register(c, call, rc);
 		break;
 	case CALL_MAP:
+		if (c->logout)
+			break; /* the hub ends it before it answers */
 		/* A refused poll may mean that the hub forgot us: ask it again who we are. */
 		if (call->status && call->status != 200)
 			c->checked = false;

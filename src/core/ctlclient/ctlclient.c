@@ -274,6 +274,14 @@ void ctlclient_tick(struct ctlclient *c, struct now now)
 	settle(c);
 }
 
+void ctlclient_auth_key_set(struct ctlclient *c, const char *key)
+{
+	if (c->auth_key)
+		key_wipe(c->auth_key, strlen(c->auth_key));
+	free(c->auth_key);
+	c->auth_key = key ? strdup(key) : NULL;
+}
+
 void ctlclient_start(struct ctlclient *c, struct now now)
 {
 	c->now = now;
@@ -294,8 +302,7 @@ void ctlclient_stop(struct ctlclient *c)
 void ctlclient_login(struct ctlclient *c, const char *auth_key, struct now now)
 {
 	c->now = now;
-	free(c->auth_key);
-	c->auth_key = auth_key ? strdup(auth_key) : NULL;
+	ctlclient_auth_key_set(c, auth_key);
 	free(c->followup);
 	c->followup = NULL;
 	c->login_wanted = true;
@@ -412,7 +419,7 @@ struct ctlclient *ctlclient_free(struct ctlclient *c)
 	drop_all(c);
 	mapstream_fini(&c->maps);
 	arena_fini(&c->arena);
-	free(c->auth_key);
+	ctlclient_auth_key_set(c, NULL);
 	free(c->followup);
 	key_wipe(c->machine.b, sizeof(c->machine.b));
 	free(c);

@@ -54,6 +54,7 @@ struct ctlclient {
 
 void ctlclient_fail(struct ctlclient *c, const char *why, mono_ns wait); /* drop everything, try again later */
 void ctlclient_set_state(struct ctlclient *c, enum ctlclient_state s, const char *text);
+void ctlclient_auth_key_set(struct ctlclient *c, const char *key); /* or NULL; the old one is wiped */
 void ctlclient_calls_reset(struct ctlclient *c);
 void ctlclient_calls_send(struct ctlclient *c); /* whatever is due on a ready session */
 bool ctlclient_may_poll(const struct ctlclient *c);

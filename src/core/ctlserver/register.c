@@ -213,7 +213,7 @@ static void with_auth_key(struct ctl *c, const struct machine_pub *m, const stru
 		answer_error(c, owner, fault);
 		return;
 	}
-	how = (struct admission){ .user = k->doc.user, .tags = &k->doc.tags, .ephemeral = k->doc.ephemeral,
+	how = (struct admission){ .user = k->doc.user, .tags = &k->doc.tags, .ephemeral = k->doc.ephemeral || req->ephemeral,
 		.approved = k->doc.preapproved };
 	rc = admit(c, m, req, &how, now, &n);
 	if (rc == 0)
@@ -318,7 +318,9 @@ void ctl_register(struct ctl *c, const struct machine_pub *machine, struct view 
 		return;
 	}
 	n = node_by_key(c, &req.node_key);
-	if (n && req.expiry && req.expiry <= now.wall && memcmp(n->doc.machine.b, machine->b, KEY_LEN) == 0)
+	if (!n && req.expiry && req.expiry <= now.wall) /* a logout told twice: whatever else it holds, nobody joins by it */
+		answer_later(c, owner, 200, &tc_register_response_type, &(struct tc_register_response){ .node_key_expired = true });
+	else if (n && req.expiry && req.expiry <= now.wall && memcmp(n->doc.machine.b, machine->b, KEY_LEN) == 0)
 		log_out(c, n, owner, now);
 	else if (n && known_key(c, machine, &req, n, owner, now))
 		;

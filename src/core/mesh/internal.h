@@ -135,8 +135,6 @@ struct mesh {
 	uint16_t port4, port6;
 	unsigned families; /* bits: IPv4, IPv6 */
 	bool local_known, no_udp;
-	struct ipport fixed[MESH_ENDPOINTS_MAX / 2];
-	size_t n_fixed;
 	struct cached_endpoint cached[CACHED_MAX];
 	size_t n_cached;
 	struct mesh_endpoint told[MESH_ENDPOINTS_MAX]; /* as the owner knows them */

@@ -392,15 +392,6 @@ int64_t mesh_route(const struct mesh *m, const uint8_t *pkt, size_t len)
 	return wp ? ((struct mesh_peer *)wg_peer_owner(wp))->id : 0;
 }
 
-void mesh_poke(struct mesh *m, int64_t id, struct now now)
-{
-	struct mesh_peer *p = peer_find(m, id);
-
-	m->now = now;
-	if (m->on && p && p->wg)
-		wg_poke(m->wg, p->wg, now);
-}
-
 void disco_nudge(struct mesh_peer *p)
 {
 	struct mesh *m = p->m;

@@ -100,8 +100,6 @@ MUST_USE int mesh_set_derp_map(struct mesh *m, const struct tc_derp_map *map, st
 MUST_USE int mesh_set_peer(struct mesh *m, const struct tc_node *node, const struct ipprefix *routes, size_t n_routes,
 	struct now now);
 void mesh_remove_peer(struct mesh *m, int64_t id, struct now now);
-/* The handshake that has to be there before the first packet: start it, and look for a path. */
-void mesh_poke(struct mesh *m, int64_t id, struct now now);
 
 /*
  * The addresses of our interfaces that are up, with their prefix lengths, loopback included; what is not worth telling is
@@ -117,8 +115,6 @@ void mesh_set_local(struct mesh *m, const struct ipprefix *addrs, size_t n, uint
  */
 void mesh_set_hub_up(struct mesh *m, bool up);
 void mesh_hint_home(struct mesh *m, int region, struct now now);
-/* Endpoints from the configuration, told to the hub as they are. At most MESH_ENDPOINTS_MAX / 2 count. */
-void mesh_set_static_endpoints(struct mesh *m, const struct ipport *eps, size_t n, struct now now);
 /* No UDP at all: relays only (node attribute only-tcp-443). */
 void mesh_set_no_udp(struct mesh *m, bool no_udp, struct now now);
 

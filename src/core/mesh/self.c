@@ -95,8 +95,6 @@ static size_t list_endpoints(struct mesh *m, struct mesh_endpoint *ret)
 		else
 			list_add(ret, &n, m->cached[i].e.addr, m->cached[i].e.type);
 	}
-	for (size_t i = 0; i < m->n_fixed; i++)
-		list_add(ret, &n, m->fixed[i], MESH_ENDPOINT_EXPLICIT);
 	for (size_t i = 0; i < m->n_local; i++)
 		list_add(ret, &n, (struct ipport){ m->local[i], m->local[i].family == 4 ? m->port4 : m->port6 },
 			MESH_ENDPOINT_LOCAL);
@@ -133,15 +131,6 @@ size_t mesh_endpoints(const struct mesh *m, struct mesh_endpoint *ret)
 {
 	memcpy(ret, m->told, m->n_told * sizeof(ret[0]));
 	return m->n_told;
-}
-
-void mesh_set_static_endpoints(struct mesh *m, const struct ipport *eps, size_t n, struct now now)
-{
-	m->now = now;
-	m->n_fixed = MIN_OF(n, ARRAY_LEN(m->fixed));
-	if (m->n_fixed)
-		memcpy(m->fixed, eps, m->n_fixed * sizeof(m->fixed[0]));
-	self_update(m);
 }
 
 /* ---- Local addresses ---- */

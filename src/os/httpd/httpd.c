@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 
 struct httpd {
 	struct httpd_cfg cfg;
@@ -203,6 +204,17 @@ static void on_accept(void *ctx, struct stream *s)
 	conn_touch(c);
 }
 
+/* A descriptor a connection: as many as the system lets us have. If it does not, the listeners refuse what is too much. */
+static void raise_files(void)
+{
+	struct rlimit r;
+
+	if (getrlimit(RLIMIT_NOFILE, &r) != 0 || r.rlim_cur == r.rlim_max)
+		return;
+	r.rlim_cur = r.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &r);
+}
+
 int httpd_new(struct httpd **ret, const struct httpd_cfg *cfg)
 {
 	struct httpd *h = calloc(1, sizeof(*h));
@@ -210,6 +222,7 @@ int httpd_new(struct httpd **ret, const struct httpd_cfg *cfg)
 
 	if (!h)
 		return -ENOMEM;
+	raise_files();
 	h->cfg = *cfg;
 	list_init(&h->conns);
 	rc = loop_timer_new(cfg->loop, on_tick, h, &h->timer);

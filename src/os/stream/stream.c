@@ -43,6 +43,7 @@ struct listener {
 	void *ctx;
 	struct ipport addr;
 	char *path;
+	int spare; /* a descriptor in reserve, to turn somebody away with when there is no other */
 };
 
 static socklen_t to_sockaddr(struct ipport a, struct sockaddr_storage *ss)
@@ -292,6 +293,24 @@ static struct stream *stream_new(struct loop *l, int fd, struct tls_ctx *tls, co
 	return s;
 }
 
+/*
+ * Out of descriptors: whoever waits is turned away, because a queue that is not emptied would wake us for ever. True if
+ * there may be more to do.
+ */
+static bool turn_away(struct listener *l)
+{
+	int fd;
+
+	if ((errno != EMFILE && errno != ENFILE) || l->spare < 0)
+		return false;
+	close(l->spare);
+	fd = accept(l->fd, NULL, NULL);
+	if (fd >= 0)
+		close(fd);
+	l->spare = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	return fd >= 0;
+}
+
 static void on_acceptable(void *ctx, int events)
 {
 	struct listener *l = ctx;
@@ -302,6 +321,8 @@ static void on_acceptable(void *ctx, int events)
 		int fd = accept4(l->fd, (struct sockaddr *)&ss, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
 		struct stream *s;
 
+		if (fd < 0 && turn_away(l))
+			continue;
 		if (fd < 0)
 			return;
 		s = stream_new(l->loop, fd, l->tls, NULL);
@@ -325,9 +346,11 @@ static int listener_new(struct loop *l, int fd, stream_accept_fn fn, void *ctx, 
 
 	if (!n)
 		return -ENOMEM;
-	*n = (struct listener){ .loop = l, .fd = fd, .fn = fn, .ctx = ctx };
+	*n = (struct listener){ .loop = l, .fd = fd, .fn = fn, .ctx = ctx, .spare = open("/dev/null", O_RDONLY | O_CLOEXEC) };
 	rc = loop_watch_new(l, fd, on_acceptable, n, &n->watch);
 	if (rc < 0) {
+		if (n->spare >= 0)
+			close(n->spare);
 		free(n);
 		return rc;
 	}
@@ -404,6 +427,8 @@ struct listener *listener_close(struct listener *l)
 		return NULL;
 	loop_watch_free(l->watch);
 	close(l->fd);
+	if (l->spare >= 0)
+		close(l->spare);
 	if (l->path)
 		unlink(l->path);
 	free(l->path);

@@ -1,0 +1,140 @@
+/* Shared by the files of node. */
+#ifndef WARREN_NODE_INTERNAL_H
+#define WARREN_NODE_INTERNAL_H
+
+#include "base/list/list.h"
+#include "localapi/lapi.h"
+#include "node/node.h"
+#include "node/profiles.h"
+#include "os/httpd/httpd.h"
+#include "os/loop/loop.h"
+#include "os/netmon/netmon.h"
+#include "os/route/route.h"
+#include "os/stream/stream.h"
+#include "os/stream/tls.h"
+#include "os/tun/tun.h"
+#include "os/udp/udp.h"
+
+enum {
+	NODE_PINS_MAX = 64, /* certificates that relays are pinned to, whose TLS contexts are kept */
+	NODE_LOOKUPS_MAX = 16, /* names being looked up at a time */
+	NODE_UNREACHABLE_MAX = 8, /* addresses that could not be sent to, a turn */
+	NODE_CHANGED_MAX = 1024, /* peers whose change the bus tells one by one, a turn */
+	NODE_WAITERS_MAX = 32, /* programs that wait for a netcheck */
+};
+
+#define NODE_LOGOUT_PATIENCE SEC(5)
+#define NODE_MAP_DELAY MSEC(200) /* changes come in bunches */
+#define NODE_MAP_PERIOD SEC(2)
+
+struct pinned {
+	uint8_t pin[32];
+	struct tls_ctx *tls;
+};
+
+struct node {
+	const struct node_options *o;
+	struct loop *loop;
+	struct rng *rng;
+	struct state *state;
+	char profile_id[PROFILE_ID_MAX];
+	uint8_t nl_key[KEY_NL_PRIVATE_LEN];
+
+	struct agent *agent;
+	struct loop_timer *timer; /* agent_deadline */
+
+	struct tun *tun;
+	struct route *route;
+	struct udp *udp;
+	struct netmon *netmon;
+	bool tun_gone;
+	uint64_t direct_in[2], direct_in_bytes[2], direct_out[2], direct_out_bytes[2]; /* WireGuard by family: IPv4, IPv6 */
+	struct ipport unreachable[NODE_UNREACHABLE_MAX];
+	size_t n_unreachable;
+
+	struct list links; /* struct link, one a stream of the agent's */
+	size_t n_lookups;
+	uint64_t lookups, lookups_refused;
+	struct tls_ctx *tls_verified, *tls_any;
+	struct pinned pins[NODE_PINS_MAX];
+	size_t n_pins;
+
+	struct lapi *lapi;
+	struct httpd *debug;
+	struct lapi_call *waiters[NODE_WAITERS_MAX]; /* for a netcheck */
+	size_t n_waiters;
+	struct list pings; /* struct node_ping */
+
+	/* What a turn leaves to its end. */
+	bool save, net_config, self_changed, netcheck_done;
+	bool was_logged_in; /* this profile has a node key */
+	bool ending; /* logging out before the end */
+	bool changed_all; /* more peers changed than are told one by one */
+	int64_t changed[NODE_CHANGED_MAX], removed[NODE_CHANGED_MAX];
+	size_t n_changed, n_removed;
+	mono_ns map_written;
+	size_t map_size;
+	struct loop_timer *map_timer;
+	bool map_dirty;
+	struct loop_timer *health_timer;
+	bool health_watched;
+	char *health_text; /* as last told */
+	uint64_t saves_failed;
+};
+
+/* ---- node.c ---- */
+
+/* Another profile, taken. */
+MUST_USE int node_become(struct node *n, struct profile *take);
+/* Keys and preferences into the state file, if they are worth it and differ. */
+void node_save(struct node *n);
+
+/* ---- link.c: the agent's streams and name lookups ---- */
+
+void link_dial(void *owner, unsigned stream, const struct agent_dial *d);
+void link_hangup(void *owner, unsigned stream);
+void link_wake(void *owner, unsigned stream);
+void link_resolve(void *owner, const char *host);
+void link_close_all(struct node *n);
+void link_fini(struct node *n); /* after the loop has ended */
+
+/* ---- net.c: packets, routes, the network's changes ---- */
+
+MUST_USE int net_open_tun(struct node *n);
+MUST_USE int net_open_sockets(struct node *n);
+void net_apply(struct node *n); /* what the agent wants of routes */
+void net_close(struct node *n);
+void net_udp_send(void *owner, struct ipport to, const struct wg_packet *d, size_t n);
+void net_tun_write(void *owner, struct wg_packet *p, size_t n);
+void net_tell_local(struct node *n, bool link_changed);
+void net_turn_end(struct node *n);
+
+/* ---- mapcache.c: the last network map on disk ---- */
+
+/* Into out, empty if there is none. */
+void mapcache_read(struct node *n, struct buf *out);
+void mapcache_changed(struct node *n);
+void mapcache_flush(struct node *n);
+void mapcache_remove(struct node *n, const char *profile_id);
+void mapcache_on_timer(void *ctx);
+
+/* ---- bus.c: what programs hear ---- */
+
+void bus_event(struct node *n, enum agent_event ev, int64_t id);
+void bus_turn_end(struct node *n);
+void bus_on_health_timer(void *ctx);
+
+/* ---- backend.c, metrics.c ---- */
+
+extern const struct lapi_backend_ops node_backend;
+void backend_netcheck_done(struct node *n);
+void backend_drop_calls(struct node *n); /* they are answered */
+MUST_USE int node_user_metrics(void *backend, struct buf *out);
+MUST_USE int node_metrics(void *backend, struct buf *out);
+MUST_USE int node_debug_listen(struct node *n, const char *addr); /* failure was logged */
+
+/* ---- hostinfo.c ---- */
+
+MUST_USE int node_hostinfo(struct arena *a, const struct secret_machine *machine, struct tc_hostinfo *ret);
+
+#endif

@@ -1,0 +1,365 @@
+/*
+ * The agent's streams: from "open this" to bytes.
+ *
+ *	address, hints --> CONNECTING --next address after a failure or LINK_PATIENCE--> ... --> UP --> closed
+ *	a name --> LOOKUP --addresses--> CONNECTING        none left --> the agent is told from the loop, never from inside
+ *
+ * A link that the agent hung up is an orphan: it ends in silence.
+ */
+#include "node/internal.h"
+
+#include <errno.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <uv.h>
+
+enum { LINK_ADDRS_MAX = 8, HOST_MAX = 256 };
+
+#define LINK_PATIENCE SEC(2) /* for one address, while there is another */
+#define LINK_LOOKUP_PATIENCE SEC(10)
+
+struct link {
+	struct list link;
+	struct node *n; /* NULL: orphan */
+	unsigned id;
+	struct stream *s; /* NULL: none now */
+	struct loop_timer *timer; /* patience, and the word of a failure */
+	struct lookup *lookup;
+	bool up, looked_up;
+	int rc; /* of the last attempt */
+	char host[HOST_MAX], name[HOST_MAX];
+	uint16_t port;
+	struct tls_ctx *tls; /* NULL: plain */
+	struct ipaddr addr[LINK_ADDRS_MAX];
+	size_t n_addrs, at;
+};
+
+/* One run of the system's resolver, which may take its time in a thread of libuv's. */
+struct lookup {
+	uv_getaddrinfo_t req;
+	struct node *n;
+	struct link *of; /* NULL: nobody waits any more, or a STUN server's name */
+	char host[HOST_MAX];
+	bool stun;
+};
+
+static void try_next(struct link *k);
+
+/* ---- Names ---- */
+
+static size_t take_addresses(const struct addrinfo *ai, struct ipaddr out[static LINK_ADDRS_MAX])
+{
+	size_t n = 0;
+
+	for (; ai && n < LINK_ADDRS_MAX; ai = ai->ai_next) {
+		if (ai->ai_family == AF_INET)
+			out[n++] = ipaddr_from4((const uint8_t *)&((const struct sockaddr_in *)(const void *)ai->ai_addr)->sin_addr);
+		else if (ai->ai_family == AF_INET6)
+			out[n++] = ipaddr_from16(
+				(const uint8_t *)&((const struct sockaddr_in6 *)(const void *)ai->ai_addr)->sin6_addr);
+	}
+	return n;
+}
+
+static void on_looked_up(uv_getaddrinfo_t *req, int status, struct addrinfo *ai)
+{
+	struct lookup *l = container_of(req, struct lookup, req);
+	struct ipaddr addr[LINK_ADDRS_MAX];
+	size_t n = status == 0 ? take_addresses(ai, addr) : 0;
+	struct node *nd = l->n;
+	struct link *k = l->of;
+
+	uv_freeaddrinfo(ai);
+	nd->n_lookups--;
+	if (l->stun && nd->agent) {
+		agent_resolved(nd->agent, l->host, addr, n, loop_now(nd->loop));
+	} else if (k) {
+		k->lookup = NULL;
+		k->rc = n ? 0 : -EHOSTUNREACH;
+		memcpy(k->addr, addr, n * sizeof(*addr));
+		k->n_addrs = n;
+		k->at = 0;
+		try_next(k);
+	}
+	free(l);
+}
+
+static struct lookup *lookup_begin(struct node *n, const char *host, struct link *of)
+{
+	static const struct addrinfo hints = { .ai_socktype = SOCK_STREAM, .ai_flags = AI_ADDRCONFIG };
+	struct lookup *l;
+
+	n->lookups++;
+	if (n->n_lookups == NODE_LOOKUPS_MAX || strlen(host) >= HOST_MAX || !(l = calloc(1, sizeof(*l)))) {
+		n->lookups_refused++;
+		return NULL;
+	}
+	*l = (struct lookup){ .n = n, .of = of, .stun = !of };
+	snprintf(l->host, sizeof(l->host), "%s", host);
+	if (uv_getaddrinfo(loop_uv(n->loop), &l->req, on_looked_up, host, NULL, &hints) != 0) {
+		n->lookups_refused++;
+		free(l);
+		return NULL;
+	}
+	n->n_lookups++;
+	return l;
+}
+
+void link_resolve(void *owner, const char *host)
+{
+	/* Without a free place there is no answer: netcheck goes on with the servers that it has. */
+	(void)lookup_begin(owner, host, NULL);
+}
+
+/* ---- Life ---- */
+
+static void link_free(struct link *k)
+{
+	list_remove(&k->link);
+	if (k->lookup)
+		k->lookup->of = NULL;
+	k->timer = loop_timer_free(k->timer);
+	free(k);
+}
+
+/* Nothing is left to try. Called from the loop. */
+static void fail(struct link *k)
+{
+	struct node *n = k->n;
+	unsigned id = k->id;
+	int rc = k->rc ? k->rc : -ERR_CLOSED;
+
+	link_free(k);
+	if (n)
+		agent_stream_closed(n->agent, id, rc, loop_now(n->loop));
+}
+
+static void on_timer(void *ctx)
+{
+	struct link *k = ctx;
+
+	if (k->lookup) {
+		k->rc = -ETIMEDOUT;
+		fail(k); /* the resolver's thread comes back to nobody */
+	} else if (k->s) {
+		k->rc = -ETIMEDOUT;
+		stream_close(k->s); /* on_closed goes on */
+	} else {
+		fail(k);
+	}
+}
+
+/* ---- Streams ---- */
+
+static void on_connected(void *owner)
+{
+	struct link *k = owner;
+
+	if (!k->n)
+		return;
+	k->up = true;
+	loop_timer_set(k->timer, MONO_NEVER);
+	agent_stream_connected(k->n->agent, k->id, NULL, loop_now(k->n->loop));
+}
+
+static int on_data(void *owner, const uint8_t *p, size_t len)
+{
+	struct link *k = owner;
+
+	/* The bytes are in the loop's scratch memory: ours to change until the next callback. */
+	return k->n ? agent_stream_feed(k->n->agent, k->id, (uint8_t *)(uintptr_t)p, len, loop_now(k->n->loop)) : -ERR_CLOSED;
+}
+
+static struct view output(void *owner)
+{
+	struct link *k = owner;
+
+	return k->n ? agent_stream_output(k->n->agent, k->id) : view_of("", 0);
+}
+
+static void written(void *owner, size_t n)
+{
+	struct link *k = owner;
+
+	if (k->n)
+		agent_stream_written(k->n->agent, k->id, n);
+}
+
+static void on_closed(void *owner, int rc)
+{
+	struct link *k = owner;
+
+	k->s = NULL;
+	if (!k->n) {
+		link_free(k);
+		return;
+	}
+	k->rc = rc ? rc : k->rc;
+	if (k->up)
+		fail(k);
+	else
+		try_next(k);
+}
+
+static const struct stream_ops stream_ops = { on_connected, on_data, output, written, on_closed };
+
+static int connect_to(struct link *k, struct ipaddr ip)
+{
+	struct ipport to = { .ip = ip, .port = k->port };
+
+	return stream_connect(k->n->loop, to, k->tls, k->name, ROUTE_MARK, &stream_ops, k, &k->s);
+}
+
+/* The next address; when they are used up and there is a name, what the resolver says of it. */
+static void try_next(struct link *k)
+{
+	mono_ns now = loop_now(k->n->loop).mono;
+
+	while (k->at < k->n_addrs) {
+		k->rc = connect_to(k, k->addr[k->at++]);
+		if (k->rc == 0) {
+			loop_timer_set(k->timer, k->at < k->n_addrs || !k->looked_up ? mono_add(now, LINK_PATIENCE) : MONO_NEVER);
+			return;
+		}
+	}
+	if (!k->looked_up) {
+		k->looked_up = true;
+		k->lookup = lookup_begin(k->n, k->host, k);
+		if (k->lookup) {
+			loop_timer_set(k->timer, mono_add(now, LINK_LOOKUP_PATIENCE));
+			return;
+		}
+		k->rc = -EAGAIN;
+	}
+	loop_timer_set(k->timer, now); /* from the loop: we may be inside the agent */
+}
+
+/* ---- TLS ---- */
+
+static struct tls_ctx *tls_pinned(struct node *n, const uint8_t pin[static 32])
+{
+	for (size_t i = 0; i < n->n_pins; i++)
+		if (!memcmp(n->pins[i].pin, pin, 32))
+			return n->pins[i].tls;
+	if (n->n_pins == NODE_PINS_MAX || tls_client_new(&n->pins[n->n_pins].tls, pin) < 0)
+		return NULL;
+	memcpy(n->pins[n->n_pins].pin, pin, 32);
+	return n->pins[n->n_pins++].tls;
+}
+
+/* Made when first needed: the system's root certificates alone take more memory than the rest of us. */
+static bool tls_for(struct node *n, const struct agent_dial *d, struct tls_ctx **ret)
+{
+	*ret = NULL;
+	switch (d->tls) {
+	case AGENT_TLS_NONE:
+		return true;
+	case AGENT_TLS_VERIFIED:
+		if (!n->tls_verified && tls_client_new(&n->tls_verified, NULL) < 0)
+			return false;
+		*ret = n->tls_verified;
+		return true;
+	case AGENT_TLS_ANY_CERT:
+		if (!n->tls_any && tls_client_any(&n->tls_any) < 0)
+			return false;
+		*ret = n->tls_any;
+		return true;
+	case AGENT_TLS_PINNED:
+		*ret = tls_pinned(n, d->pin);
+		return *ret != NULL;
+	}
+	return false;
+}
+
+/* ---- What the agent asks for ---- */
+
+static struct link *find(struct node *n, unsigned stream)
+{
+	list_for_each(l, &n->links) {
+		struct link *k = container_of(l, struct link, link);
+
+		if (k->n && k->id == stream)
+			return k;
+	}
+	return NULL;
+}
+
+static struct link *link_new(struct node *n, unsigned stream, const struct agent_dial *d)
+{
+	struct link *k = calloc(1, sizeof(*k));
+
+	if (!k)
+		return NULL;
+	*k = (struct link){ .n = n, .id = stream, .port = d->port };
+	snprintf(k->host, sizeof(k->host), "%s", d->host);
+	snprintf(k->name, sizeof(k->name), "%s", d->name ? d->name : d->host);
+	if (loop_timer_new(n->loop, on_timer, k, &k->timer) < 0) {
+		free(k);
+		return NULL;
+	}
+	list_push_tail(&n->links, &k->link);
+	return k;
+}
+
+void link_dial(void *owner, unsigned stream, const struct agent_dial *d)
+{
+	struct node *n = owner;
+	struct link *k = link_new(n, stream, d);
+	struct ipaddr ip;
+
+	if (!k)
+		return; /* without memory: the agent's own patience ends it */
+	if (!tls_for(n, d, &k->tls)) {
+		k->rc = -ERR_TLS;
+		loop_timer_set(k->timer, loop_now(n->loop).mono);
+		return;
+	}
+	if (ipaddr_parse(d->host, strlen(d->host), &ip) == 0) {
+		k->looked_up = true; /* nothing to ask anybody */
+		k->addr[k->n_addrs++] = ip;
+	}
+	for (size_t i = 0; i < ARRAY_LEN(d->hint); i++)
+		if (ipaddr_is_set(d->hint[i]) && !(k->n_addrs && ipaddr_eq(k->addr[0], d->hint[i])))
+			k->addr[k->n_addrs++] = d->hint[i];
+	try_next(k);
+}
+
+static void orphan(struct link *k)
+{
+	k->n = NULL;
+	if (k->s)
+		stream_close(k->s); /* on_closed frees it */
+	else
+		link_free(k);
+}
+
+void link_hangup(void *owner, unsigned stream)
+{
+	struct link *k = find(owner, stream);
+
+	if (k)
+		orphan(k);
+}
+
+void link_wake(void *owner, unsigned stream)
+{
+	struct link *k = find(owner, stream);
+
+	if (k && k->s)
+		stream_wake(k->s);
+}
+
+void link_close_all(struct node *n)
+{
+	list_for_each_safe(l, &n->links)
+		orphan(container_of(l, struct link, link));
+}
+
+void link_fini(struct node *n)
+{
+	tls_free(n->tls_verified);
+	tls_free(n->tls_any);
+	for (size_t i = 0; i < n->n_pins; i++)
+		tls_free(n->pins[i].tls);
+}

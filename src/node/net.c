@@ -1,0 +1,187 @@
+/* Packets between the agent and this machine, and what the machine's network looks like. */
+#include "node/internal.h"
+#include "os/log/log.h"
+
+#include <errno.h>
+
+/* ---- UDP ---- */
+
+static bool is_data(const uint8_t *p, size_t len)
+{
+	return len >= sizeof(struct wgmsg_transport) && load_le32(p) == WGMSG_TRANSPORT;
+}
+
+static void on_datagrams(void *ctx, struct mesh_datagram *d, size_t count)
+{
+	struct node *n = ctx;
+
+	for (size_t i = 0; i < count; i++)
+		if (is_data(d[i].p, d[i].len)) {
+			n->direct_in[d[i].from.ip.family == 6]++;
+			n->direct_in_bytes[d[i].from.ip.family == 6] += d[i].len;
+		}
+	agent_udp_in(n->agent, d, count, loop_now(n->loop));
+}
+
+void net_udp_send(void *owner, struct ipport to, const struct wg_packet *d, size_t count)
+{
+	struct node *n = owner;
+	int rc = n->udp ? udp_send(n->udp, to, d, count) : -ENETDOWN;
+
+	for (size_t i = 0; i < count; i++)
+		if (is_data(d[i].p, d[i].len)) {
+			n->direct_out[to.ip.family == 6]++;
+			n->direct_out_bytes[to.ip.family == 6] += d[i].len;
+		}
+	/* Told at the end of the turn: we are inside the agent. */
+	if (rc < 0 && n->n_unreachable < NODE_UNREACHABLE_MAX)
+		n->unreachable[n->n_unreachable++] = to;
+}
+
+/* ---- TUN ---- */
+
+static void on_packets(void *ctx, struct wg_packet *pkt, size_t count)
+{
+	struct node *n = ctx;
+
+	agent_tun_in(n->agent, pkt, count, loop_now(n->loop));
+}
+
+void net_tun_write(void *owner, struct wg_packet *p, size_t count)
+{
+	struct node *n = owner;
+
+	if (n->tun)
+		tun_write(n->tun, p, count);
+}
+
+static void on_tun_gone(void *ctx, int rc)
+{
+	struct node *n = ctx;
+
+	log_error("tun", "interface is gone; ending, so that the service manager starts us anew", "err=%s", err_text(rc));
+	n->tun_gone = true;
+	loop_stop(n->loop);
+}
+
+static int open_one_tun(struct node *n, const char *name)
+{
+	struct tun_cfg cfg = { .name = name, .mtu = n->o->mtu ? (int)n->o->mtu : AGENT_MTU, .on_packets = on_packets,
+		.on_gone = on_tun_gone, .ctx = n };
+	int rc;
+
+	if (!strcmp(name, "userspace-networking") || !strncmp(name, "tap:", 4)) {
+		log_error("tun", "this kind of interface is not part of this build: a TUN interface is needed", "tun=%s", name);
+		return -ERR_UNSUPPORTED;
+	}
+	rc = tun_open(&n->tun, n->loop, &cfg);
+	if (rc < 0)
+		log_error("tun", "cannot open the interface", "tun=%s err=%s%s", name, err_text(rc),
+			rc == -EPERM || rc == -EACCES ? " (root or CAP_NET_ADMIN is needed)" :
+			rc == -ENOENT || rc == -ENODEV ? " (is there a /dev/net/tun?)" :
+							 "");
+	return rc;
+}
+
+int net_open_tun(struct node *n)
+{
+	char list[256], *rest = list, *name;
+	int rc = -EINVAL;
+
+	snprintf(list, sizeof(list), "%s", n->o->tun);
+	while ((name = strsep(&rest, ",")))
+		if ((rc = open_one_tun(n, name)) == 0)
+			break;
+	if (rc == 0)
+		rc = route_open(&n->route, n->loop, tun_name(n->tun));
+	return rc;
+}
+
+/* ---- What changes around us ---- */
+
+void net_tell_local(struct node *n, bool link_changed)
+{
+	const struct netmon_state *s = netmon_state(n->netmon);
+
+	agent_set_local(n->agent, s->addrs, s->n_addrs, udp_port(n->udp, 4), udp_port(n->udp, 6), link_changed, loop_now(n->loop));
+}
+
+static void on_network_change(void *ctx, bool link_changed)
+{
+	struct node *n = ctx;
+	const struct netmon_state *s = netmon_state(n->netmon);
+
+	log_info("net", "the network changed", "link=%s addrs=%zu interface=%s", link_changed ? "changed" : "same", s->n_addrs,
+		s->default_if);
+	if (link_changed)
+		n->net_config = true; /* exceptions for the local network */
+	net_tell_local(n, link_changed);
+}
+
+int net_open_sockets(struct node *n)
+{
+	struct udp_cfg cfg = { .port = (uint16_t)n->o->port, .mark = ROUTE_MARK, .on_datagrams = on_datagrams, .ctx = n };
+	int rc = udp_open(&n->udp, n->loop, &cfg);
+
+	if (rc < 0) {
+		log_error("udp", "cannot open a socket", "port=%u err=%s", (unsigned)n->o->port, err_text(rc));
+		return rc;
+	}
+	rc = netmon_open(&n->netmon, n->loop, tun_name(n->tun), on_network_change, n);
+	if (rc < 0)
+		log_error("net", "cannot watch the network", "err=%s", err_text(rc));
+	return rc;
+}
+
+/* ---- Routes ---- */
+
+/* Networks that we are on, as exceptions from an exit node. */
+static size_t local_networks(const struct node *n, struct ipprefix out[static NETMON_ADDRS_MAX])
+{
+	const struct netmon_state *s = netmon_state(n->netmon);
+	size_t k = 0;
+
+	for (size_t i = 0; i < s->n_addrs; i++)
+		if (!ipaddr_is_loopback(s->addrs[i].ip))
+			out[k++] = ipprefix_masked(s->addrs[i]);
+	return k;
+}
+
+void net_apply(struct node *n)
+{
+	const struct agent_net_config *c = agent_net_config(n->agent);
+	struct ipprefix local[NETMON_ADDRS_MAX];
+	struct route_config want = { .up = c->up, .mtu = (int)c->mtu, .addrs = c->addrs, .n_addrs = c->n_addrs, .routes = c->routes,
+		.n_routes = c->n_routes };
+	int rc;
+
+	n->net_config = false;
+	if (c->exit_lan) {
+		want.n_local = local_networks(n, local);
+		want.local = local;
+	}
+	rc = route_apply(n->route, &want);
+	if (rc < 0)
+		log_warn("route", "the system's routes are not as they should be", "err=%s", err_text(rc));
+}
+
+void net_turn_end(struct node *n)
+{
+	struct ipport failed[NODE_UNREACHABLE_MAX];
+	size_t count = n->n_unreachable;
+
+	memcpy(failed, n->unreachable, count * sizeof(*failed));
+	n->n_unreachable = 0;
+	for (size_t i = 0; i < count; i++)
+		agent_udp_failed(n->agent, failed[i], loop_now(n->loop));
+	if (n->net_config)
+		net_apply(n);
+}
+
+void net_close(struct node *n)
+{
+	n->netmon = n->netmon ? netmon_close(n->netmon) : NULL;
+	n->udp = n->udp ? udp_close(n->udp) : NULL;
+	n->route = n->route ? route_close(n->route) : NULL;
+	n->tun = n->tun ? tun_close(n->tun) : NULL;
+}

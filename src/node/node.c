@@ -1,0 +1,378 @@
+/*
+ * The life of the daemon. At start everything that is known from the last life is put to use before anything is waited for:
+ *
+ *	state, map --> TUN, addresses, routes --> sockets --> peers answer        all within one turn of the loop
+ *	                                                 \--> relay and hub are dialled side by side, the hub by its cached key
+ */
+#include "node/internal.h"
+#include "os/file/file.h"
+#include "os/log/log.h"
+#include "os/notify/notify.h"
+#include "os/priv/priv.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* ---- What the agent tells ---- */
+
+static void on_event(void *owner, enum agent_event ev, int64_t id)
+{
+	struct node *n = owner;
+
+	switch (ev) {
+	case AGENT_KEYS:
+	case AGENT_PREFS:
+	case AGENT_SELF:
+	case AGENT_NETMAP:
+		n->save = true;
+		break;
+	case AGENT_NET_CONFIG:
+		n->net_config = true;
+		break;
+	case AGENT_SAVE_NETMAP:
+		mapcache_changed(n);
+		break;
+	case AGENT_NETCHECK_DONE:
+		n->netcheck_done = true;
+		break;
+	case AGENT_STATE:
+	case AGENT_LOGIN_URL:
+	case AGENT_LOGIN_FINISHED:
+	case AGENT_LOGIN_FAILED:
+	case AGENT_CONTROL:
+	case AGENT_PEER_ADDED:
+	case AGENT_PEER_CHANGED:
+	case AGENT_PEER_REMOVED:
+	case AGENT_USER:
+	case AGENT_ENGINE:
+	case AGENT_SELF_ENDPOINTS:
+		break;
+	}
+	if (n->agent)
+		bus_event(n, ev, id);
+}
+
+static const struct agent_ops agent_ops = {
+	.udp_send = net_udp_send,
+	.tun_write = net_tun_write,
+	.dial = link_dial,
+	.hangup = link_hangup,
+	.stream_wake = link_wake,
+	.resolve = link_resolve,
+	.on_event = on_event,
+};
+
+/* ---- Saving ---- */
+
+static void save_failed(struct node *n, int rc)
+{
+	n->saves_failed++;
+	log_error("state", "cannot be kept: after a restart this device will not know what happened since",
+		"path=%s err=%s", n->o->state_path, err_text(rc));
+}
+
+/* Logged out: the hub knows no such device any more, so neither do we. */
+static int save_end(struct node *n)
+{
+	int rc = *n->profile_id ? profile_remove(n->state, n->profile_id) : 0;
+
+	mapcache_remove(n, n->profile_id);
+	n->profile_id[0] = 0;
+	n->was_logged_in = false;
+	return rc;
+}
+
+static int save_profile(struct node *n)
+{
+	const struct netmap *nm = agent_netmap(n->agent);
+	const char *name = nm && netmap_self(nm)->name ? netmap_self(nm)->name : "", *dot = strchr(name, '.');
+	char suffix[256];
+	struct profile_facts f = { .prefs = agent_prefs(n->agent), .identity = agent_identity(n->agent), .nl_key = n->nl_key,
+		.domain = nm ? netmap_domain(nm) : "", .suffix = suffix, .now = loop_now(n->loop).wall };
+
+	snprintf(suffix, sizeof(suffix), "%s", dot ? dot + 1 : "");
+	if (*suffix && suffix[strlen(suffix) - 1] == '.')
+		suffix[strlen(suffix) - 1] = 0;
+	return profile_save(n->state, n->rng, n->profile_id, &f);
+}
+
+void node_save(struct node *n)
+{
+	bool logged_in = !key_is_zero(agent_identity(n->agent)->node.b);
+	int rc;
+
+	n->save = false;
+	if (n->was_logged_in && !logged_in)
+		rc = save_end(n);
+	else
+		rc = save_profile(n);
+	n->was_logged_in |= logged_in;
+	if (rc == 0)
+		rc = state_flush(n->state);
+	if (rc < 0)
+		save_failed(n, rc);
+}
+
+/* ---- Becoming somebody ---- */
+
+static int agent_make(struct node *n, const struct profile *p, struct agent **ret)
+{
+	struct agent_cfg cfg = { .identity = p->identity, .prefs = &p->prefs, .default_control_url = "",
+		.ephemeral = !state_is_durable(n->state), .mtu = n->o->mtu, .rng = n->rng, .ops = &agent_ops, .owner = n };
+	struct tc_hostinfo host;
+	struct arena a;
+	struct buf map;
+	int rc;
+
+	arena_init(&a, 1 << 20);
+	buf_init(&map, NETMAP_TEXT_MAX);
+	mapcache_read(n, &map);
+	cfg.netmap = buf_view(&map);
+	cfg.host = &host;
+	rc = node_hostinfo(&a, &p->identity.machine, &host);
+	if (rc == 0)
+		rc = agent_new(ret, &cfg, loop_now(n->loop));
+	key_wipe(&cfg.identity, sizeof(cfg.identity));
+	buf_fini(&map);
+	arena_fini(&a);
+	return rc;
+}
+
+int node_become(struct node *n, struct profile *take)
+{
+	struct agent *fresh;
+	int rc;
+
+	if (n->agent) {
+		mapcache_flush(n);
+		backend_drop_calls(n);
+		link_close_all(n);
+	}
+	memcpy(n->profile_id, take->id, sizeof(n->profile_id));
+	memcpy(n->nl_key, take->nl_key, sizeof(n->nl_key));
+	n->was_logged_in = !key_is_zero(take->identity.node.b);
+	n->map_dirty = false;
+	n->agent = agent_free(n->agent);
+	rc = agent_make(n, take, &fresh);
+	profile_fini(take);
+	if (rc < 0) {
+		log_error("node", "cannot begin", "err=%s", err_text(rc));
+		loop_stop(n->loop); /* nothing can be asked of us without an agent */
+		return rc;
+	}
+	n->agent = fresh;
+	if (n->netmon)
+		net_tell_local(n, false);
+	agent_start(n->agent, NULL, loop_now(n->loop));
+	n->save = n->net_config = true;
+	return 0;
+}
+
+/* ---- The loop ---- */
+
+static void on_deadline(void *ctx)
+{
+	struct node *n = ctx;
+
+	agent_tick(n->agent, loop_now(n->loop));
+}
+
+static void on_turn_end(void *ctx)
+{
+	struct node *n = ctx;
+
+	if (!n->agent)
+		return;
+	net_turn_end(n);
+	if (n->netcheck_done) {
+		n->netcheck_done = false;
+		backend_netcheck_done(n);
+	}
+	if (n->save)
+		node_save(n);
+	bus_turn_end(n);
+	if (n->ending && agent_state(n->agent) == IPN_NEEDS_LOGIN)
+		loop_stop(n->loop);
+	loop_timer_set(n->timer, agent_deadline(n->agent));
+}
+
+static void on_patience(void *ctx)
+{
+	loop_stop(((struct node *)ctx)->loop);
+}
+
+/* A device without memory is not to stay in the list of those that are expected back. */
+static void log_out_if_ephemeral(struct node *n)
+{
+	struct loop_timer *patience;
+
+	if (state_is_durable(n->state) || key_is_zero(agent_identity(n->agent)->node.b) || n->tun_gone)
+		return;
+	if (loop_timer_new(n->loop, on_patience, n, &patience) < 0)
+		return;
+	log_info("node", "logging out, as nothing of this device is kept", NULL);
+	n->ending = true;
+	loop_timer_set(patience, mono_add(loop_now(n->loop).mono, NODE_LOGOUT_PATIENCE));
+	agent_logout(n->agent, loop_now(n->loop));
+	loop_run(n->loop);
+	loop_timer_free(patience);
+}
+
+/* ---- Start and end ---- */
+
+static int open_state(struct node *n)
+{
+	char dir[PATH_MAX];
+	int rc = 0;
+
+	if (n->o->var_root[0])
+		rc = file_make_dir(n->o->var_root, 0700);
+	if (rc == 0 && n->o->state_path[0]) {
+		snprintf(dir, sizeof(dir), "%s", n->o->state_path);
+		if (strrchr(dir, '/') && strrchr(dir, '/') != dir) {
+			*strrchr(dir, '/') = 0;
+			rc = file_make_dir(dir, 0700);
+		}
+	}
+	if (rc == 0)
+		rc = state_open(&n->state, n->o->state_path);
+	if (rc < 0)
+		log_error("state", "cannot be read; it is left as it is", "path=%s err=%s", n->o->state_path, err_text(rc));
+	return rc;
+}
+
+static int open_lapi(struct node *n)
+{
+	struct lapi_cfg cfg = { .ops = &node_backend, .backend = n, .version = WARREN_VERSION, .state_dir = n->o->var_root };
+	int rc = lapi_new(n->loop, &cfg, &n->lapi);
+
+	if (rc == 0)
+		rc = lapi_listen(n->lapi, n->o->socket);
+	if (rc < 0)
+		log_error("localapi", rc == -EADDRINUSE ? "somebody answers there already" : "cannot listen", "socket=%s err=%s",
+			n->o->socket, err_text(rc));
+	return rc;
+}
+
+static int open_loop(struct node *n)
+{
+	int rc = loop_new(&n->loop);
+
+	if (rc == 0)
+		rc = loop_stop_on_signals(n->loop);
+	if (rc == 0)
+		rc = loop_timer_new(n->loop, on_deadline, n, &n->timer);
+	if (rc == 0)
+		rc = loop_timer_new(n->loop, mapcache_on_timer, n, &n->map_timer);
+	if (rc == 0)
+		rc = loop_timer_new(n->loop, bus_on_health_timer, n, &n->health_timer);
+	if (rc == 0)
+		rc = loop_on_turn_end(n->loop, on_turn_end, n);
+	if (rc < 0)
+		log_error("node", "no event loop", "err=%s", err_text(rc));
+	n->rng = loop_rng();
+	return rc;
+}
+
+static int become_current(struct node *n)
+{
+	struct profile p;
+	int rc = profile_load_current(n->state, n->rng, &p);
+
+	if (rc < 0) {
+		log_error("state", "the profile in it cannot be read; it is left as it is", "path=%s err=%s", n->o->state_path,
+			err_text(rc));
+		return rc;
+	}
+	return node_become(n, &p);
+}
+
+static int node_open(struct node *n)
+{
+	int rc = open_loop(n);
+
+	if (rc == 0)
+		rc = open_state(n);
+	if (rc == 0)
+		rc = open_lapi(n); /* before anything is touched that another daemon may be using; nobody is answered yet */
+	if (rc == 0 && (rc = route_cleanup(n->o->tun)) < 0)
+		rc = 0; /* no rights: opening the interface says so in better words */
+	if (rc == 0)
+		rc = net_open_tun(n);
+	if (rc == 0)
+		rc = net_open_sockets(n);
+	if (rc == 0)
+		rc = become_current(n);
+	if (rc == 0)
+		net_turn_end(n); /* addresses and routes now, not after the first turn */
+	if (rc == 0 && *n->o->debug)
+		rc = node_debug_listen(n, n->o->debug);
+	return rc;
+}
+
+static void node_close(struct node *n)
+{
+	if (n->agent)
+		mapcache_flush(n);
+	n->lapi = lapi_free(n->lapi);
+	n->debug = httpd_free(n->debug);
+	link_close_all(n);
+	n->agent = agent_free(n->agent);
+	net_close(n);
+	n->timer = loop_timer_free(n->timer);
+	n->map_timer = loop_timer_free(n->map_timer);
+	n->health_timer = loop_timer_free(n->health_timer);
+	if (n->loop)
+		loop_free(n->loop);
+	link_fini(n);
+	n->state = state_close(n->state);
+	free(n->health_text);
+	key_wipe(n->nl_key, sizeof(n->nl_key));
+}
+
+int node_run(const struct node_options *o)
+{
+	struct node n = { .o = o };
+	int rc = priv_harden();
+
+	list_init(&n.links);
+	list_init(&n.pings);
+	log_set_verbose((int)o->verbose);
+	notify_init();
+	setenv("UV_THREADPOOL_SIZE", "2", 0); /* names are looked up there, rarely; each thread costs memory */
+	if (rc == 0)
+		rc = node_open(&n);
+	/* What needed privileges is open: what is left is changing the network. */
+	if (rc == 0 && (rc = priv_keep_network()) < 0)
+		log_error("node", "cannot give up privileges", "err=%s", err_text(rc));
+	if (rc == 0) {
+		log_info("node", "running", "version=%s tun=%s port=%u socket=%s state=%s", WARREN_VERSION, tun_name(n.tun),
+			(unsigned)udp_port(n.udp, 4), o->socket, *o->state_path ? o->state_path : "mem:");
+		notify_ready();
+		loop_run(n.loop);
+		notify_stopping();
+		log_info("node", "shutting down", NULL);
+		if (n.agent)
+			log_out_if_ephemeral(&n);
+	}
+	if (n.tun_gone || !n.agent)
+		rc = -EIO;
+	node_close(&n);
+	return rc < 0 ? 1 : 0;
+}
+
+int node_cleanup(const struct node_options *o)
+{
+	char list[256], *rest = list, *name;
+
+	snprintf(list, sizeof(list), "%s", o->tun);
+	while ((name = strsep(&rest, ","))) {
+		int rc = strcmp(name, "userspace-networking") != 0 ? route_cleanup(name) : 0;
+
+		if (rc < 0)
+			log_warn("cleanup", "not everything could be undone", "tun=%s err=%s", name, err_text(rc));
+	}
+	return 0;
+}
