@@ -79,16 +79,10 @@ format:
 	@scripts/install-deps format
 	@git ls-files '*.c' '*.h' | xargs clang-format -i
 
-## make install   programs, man pages, units and completions below PREFIX (DESTDIR for packages)
+## make install   programs, man pages, units and completions below PREFIX
 install: build
-	@meson configure $(BUILD) -Dprefix=$(PREFIX)
-	@scripts/build $(BUILD)
 	@meson install -C $(BUILD) --no-rebuild --quiet
-	@echo "Installed below $(DESTDIR)$(PREFIX)."
-
-## make uninstall what make install put there, but for the files in /etc/default
-uninstall:
-	@ninja -C $(BUILD) uninstall
+	@echo "Installed below $(PREFIX)."
 
 clean:
 	@rm -rf build build-asan build-fuzz
