@@ -79,10 +79,16 @@ format:
 	@scripts/install-deps format
 	@git ls-files '*.c' '*.h' | xargs clang-format -i
 
-## make install   programs, man pages, units and completions below PREFIX
+## make install   programs, man pages, units and completions below PREFIX (DESTDIR for packages)
 install: build
+	@meson configure $(BUILD) -Dprefix=$(PREFIX)
+	@scripts/build $(BUILD)
 	@meson install -C $(BUILD) --no-rebuild --quiet
-	@echo "Installed below $(PREFIX)."
+	@echo "Installed below $(DESTDIR)$(PREFIX)."
+
+## make uninstall what make install put there, but for the files in /etc/default
+uninstall:
+	@ninja -C $(BUILD) uninstall
 
 clean:
 	@rm -rf build build-asan build-fuzz

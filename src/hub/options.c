@@ -34,7 +34,7 @@ static const struct option options[] = {
 	TEXT("owner", owner, "NAME", SERVE, "first user, made on the first start; default admin"),
 	TEXT("user", user, "NAME", SERVE | COMMAND, "serve: become this user once the ports are bound; else: whose key or device"),
 	TEXT("config", config, "FILE", SERVE, "lines NAME=VALUE with the names of these options"),
-	TEXT("socket", socket, "FILE", SERVE | COMMAND, "of the administration; default /run/warren/hub.sock"),
+	TEXT("socket", socket, "FILE", SERVE | COMMAND, "of the administration; default /run/warren-hub/hub.sock"),
 	SWITCH("json", json, COMMAND, "machine-readable output"),
 	SWITCH("reusable", reusable, COMMAND, "keys create: for several devices"),
 	SWITCH("ephemeral", ephemeral, COMMAND, "keys create: devices vanish when they go offline"),
@@ -199,7 +199,7 @@ static void defaults(struct hub_options *o)
 	DEFAULT(base_domain, "warren.internal");
 	DEFAULT(owner, "admin");
 	DEFAULT(key_expiry, "never");
-	DEFAULT(socket, "/run/warren/hub.sock");
+	DEFAULT(socket, "/run/warren-hub/hub.sock");
 #undef DEFAULT
 }
 
