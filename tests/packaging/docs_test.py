@@ -112,10 +112,10 @@ def main():
     flags = set().union(*(f for f, _ in pages.values()))
     check("the help was understood", len(flags) >= 5, flags)
     with open(MANUAL, encoding="utf-8") as f:
-        manual = f.read().replace("\\-", "-")
-    missing = [x for x in flags if not re.search(r"^\.B " + re.escape(x) + r"(?![-A-Za-z0-9])", manual, re.M)]
-    check("every flag has its entry in the manual", not missing, missing)
-    missing = [" ".join(p) for p in pages if p and not re.search(r"^\.(?:B|SS) (?:" + NAME + " )?" + " ".join(p) + r"\b", manual, re.M)]
+        manual = re.sub(r"\\f[BRI]|\\&", "", f.read().replace("\\-", "-"))
+    missing = [x for x in flags if not re.search(r"(?<![-\w])" + re.escape(x) + r"(?![-\w])", manual)]
+    check("every flag is in the manual", not missing, missing)
+    missing = [" ".join(p) for p in pages if p and not re.search(r"\b" + " ".join(p) + r"\b", manual)]
     check("every subcommand is in the manual", not missing, missing)
     for shell, complete in (("bash", bash), ("zsh", zsh), ("fish", fish)):
         if shell not in COMPLETIONS:
