@@ -260,6 +260,8 @@ void agent_set_local(struct agent *a, const struct ipprefix *addrs, size_t n, ui
 		a->link_since = now.mono;
 	a->has_link = link;
 	mesh_set_local(a->mesh, keep, n_keep, port4, port6, link_changed, now);
+	if (link_changed && a->ctl)
+		ctlclient_reconnect(a->ctl, now);
 	agent_settle(a);
 }
 

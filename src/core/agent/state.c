@@ -29,6 +29,12 @@ static bool key_expired(const struct agent *a, const struct tc_node *self)
 	return self->expired || (self->key_expiry && agent_mono_of(a, self->key_expiry) <= a->now.mono);
 }
 
+/* It does not know our key any more: a device that was removed. While a new key is made the old one serves on. */
+static bool hub_refuses(const struct agent *a)
+{
+	return a->ctl && a->ctl_state == CTL_NEEDS_LOGIN && key_is_zero(a->trial.b);
+}
+
 static enum ipn_state next_state(const struct agent *a)
 {
 	const struct ipn_prefs *p = prefs_of(a);
@@ -42,7 +48,7 @@ static enum ipn_state next_state(const struct agent *a)
 		return a->state == IPN_STOPPED ? IPN_STARTING : a->state;
 	if (!p->want_running)
 		return IPN_STOPPED;
-	if (key_expired(a, self))
+	if (key_expired(a, self) || hub_refuses(a))
 		return IPN_NEEDS_LOGIN;
 	if (!self->machine_authorized)
 		return IPN_NEEDS_MACHINE_AUTH;

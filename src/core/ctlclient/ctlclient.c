@@ -299,6 +299,17 @@ void ctlclient_stop(struct ctlclient *c)
 	ctlclient_set_state(c, CTL_STOPPED, NULL);
 }
 
+void ctlclient_reconnect(struct ctlclient *c, struct now now)
+{
+	c->now = now;
+	if (c->state == CTL_STOPPED || c->state == CTL_LOGGED_OUT)
+		return;
+	drop_all(c);
+	c->failures = 0;
+	c->retry_at = now.mono;
+	settle(c);
+}
+
 void ctlclient_login(struct ctlclient *c, const char *auth_key, struct now now)
 {
 	c->now = now;

@@ -63,7 +63,7 @@ struct ctlclient_ops {
 
 struct ctlclient_config {
 	const char *url; /* http://host[:port] or https:// */
-	const char *auth_key; /* or NULL: log in at a URL */
+	const char *auth_key; /* or NULL: log in at a URL. Forgotten when the hub has taken it */
 	struct secret_machine machine;
 	struct machine_pub hub; /* cached, or zero: fetched */
 	struct node_pub node, old_node; /* zero: none yet */
@@ -80,6 +80,8 @@ struct ctlclient *ctlclient_free(struct ctlclient *c);
 
 void ctlclient_start(struct ctlclient *c, struct now now);
 void ctlclient_stop(struct ctlclient *c);
+/* The machine's network is another one: what is open leads nowhere. Without a back-off. */
+void ctlclient_reconnect(struct ctlclient *c, struct now now);
 /* Log in anew with a fresh node key, or with a key; the old node key's poll goes on until it is replaced. */
 void ctlclient_login(struct ctlclient *c, const char *auth_key, struct now now);
 void ctlclient_logout(struct ctlclient *c, struct now now);

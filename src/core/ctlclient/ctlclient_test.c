@@ -272,6 +272,48 @@ static void lost_connection_is_dialled_again_within_100_ms_without_registering(v
 	(void)state;
 }
 
+/* A hub that removed a device would have it back at once. */
+static void auth_key_is_offered_only_until_the_hub_has_taken_it(void **state)
+{
+	struct world w;
+
+	world_open(&w, false, "hskey-auth-1");
+	ctlclient_start(w.c, w.now);
+	pump(&w);
+	CHECK_INT(w.state, ==, CTL_RUNNING);
+	w.register_answer[1] = "{\"AuthURL\":\"http://hub.example/register/1\"}";
+	w.map_status = 404; /* removed */
+	ctlclient_closed(w.c, CTL_CONN_PLAIN, 0, w.now);
+	for (int i = 0; i < 5 && w.state != CTL_NEEDS_LOGIN; i++) {
+		w.now.mono = MIN_OF(ctlclient_deadline(w.c), w.now.mono + SEC(30));
+		ctlclient_tick(w.c, w.now);
+		pump(&w);
+	}
+	CHECK_INT(w.state, ==, CTL_NEEDS_LOGIN);
+	CHECK_TRUE(strstr(w.last_register, "hskey-auth-1") == NULL);
+	world_close(&w);
+	(void)state;
+}
+
+static void changed_link_is_followed_by_a_new_connection_at_once(void **state)
+{
+	struct world w;
+
+	world_open(&w, true, NULL);
+	ctlclient_start(w.c, w.now);
+	pump(&w);
+	CHECK_INT(w.dials, ==, 1);
+	ctlclient_reconnect(w.c, w.now);
+	CHECK_INT(w.dials, ==, 2);
+	pump(&w);
+	CHECK_INT(w.got_maps, ==, 2);
+	ctlclient_stop(w.c);
+	ctlclient_reconnect(w.c, w.now);
+	CHECK_INT(w.dials, ==, 2);
+	world_close(&w);
+	(void)state;
+}
+
 static void login_url_is_shown_and_followed_until_the_hub_answers(void **state)
 {
 	struct world w;
@@ -430,6 +472,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(node_joins_with_an_auth_key_and_gets_its_map),
 		cmocka_unit_test(lost_connection_is_dialled_again_within_100_ms_without_registering),
+		cmocka_unit_test(auth_key_is_offered_only_until_the_hub_has_taken_it),
+		cmocka_unit_test(changed_link_is_followed_by_a_new_connection_at_once),
 		cmocka_unit_test(login_url_is_shown_and_followed_until_the_hub_answers),
 		cmocka_unit_test(expired_key_is_replaced_by_a_new_one_that_names_the_old),
 		cmocka_unit_test(refused_poll_makes_the_node_register_again),
