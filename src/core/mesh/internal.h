@@ -66,6 +66,7 @@ struct relay {
 	bool open; /* dialed, and not yet reported closed */
 	bool doomed; /* to be freed when it is closed */
 	bool was_ready; /* since the last dial */
+	bool was_cut; /* the connection before this one was dead for a while */
 	size_t node; /* of the region, to dial */
 	mono_ns last_used, check_by; /* check_by: a sign of life is due; MONO_NEVER */
 };
@@ -177,7 +178,7 @@ const struct tc_derp_region *derp_region(const struct mesh *m, int region);
 void relay_keep_home(struct mesh *m);
 void relays_restart(struct mesh *m); /* another identity */
 void relays_drop_changed(struct mesh *m, const struct tc_derp_map *next); /* regions that the next map has otherwise */
-void relays_check(struct mesh *m); /* another link: are they still there? */
+void relays_check(struct mesh *m, bool cut); /* another link: are they still there? cut: they cannot be */
 void relays_tick(struct mesh *m);
 mono_ns relays_deadline(const struct mesh *m);
 void relays_free(struct mesh *m);

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const mono_ns idle_after = SEC(60), idle_check = SEC(15), life_sign = SEC(1);
+static const mono_ns idle_after = SEC(60), idle_check = SEC(15), life_sign = MSEC(300);
 
 static const struct tc_derp_region *region_in(const struct tc_derp_map *map, int region)
 {
@@ -126,6 +126,17 @@ static void got_peer_gone(struct relay *r, const struct node_pub *key)
 		p->heard = 0;
 }
 
+/* What was sent through it lately is lost, calls among it: those who look for a path look again. */
+static void relay_is_back(struct relay *r)
+{
+	struct mesh *m = r->m;
+
+	for (struct mesh_peer *p = peer_next(m, NULL); p; p = peer_next(m, p)) {
+		path_on_self_changed(&p->path, m->now.mono);
+		peer_wake_set(p);
+	}
+}
+
 static void on_event(void *owner, const struct derpclient_event *e)
 {
 	struct relay *r = owner;
@@ -137,6 +148,9 @@ static void on_event(void *owner, const struct derpclient_event *e)
 	switch (e->type) {
 	case DERPCLIENT_READY:
 		r->was_ready = true;
+		if (r->was_cut)
+			relay_is_back(r);
+		r->was_cut = false;
 		break;
 	case DERPCLIENT_PACKET:
 		got_packet(r, &e->peer, e->data);
@@ -253,15 +267,19 @@ void relays_drop_changed(struct mesh *m, const struct tc_derp_map *next)
 	}
 }
 
-void relays_check(struct mesh *m)
+void relays_check(struct mesh *m, bool cut)
 {
 	uint8_t data[DERP_PING_MIN];
 
 	for (size_t i = 0; i < m->n_relays; i++) {
 		struct relay *r = m->relays[i];
 
+		if (!r->open || r->doomed)
+			continue;
 		rng_fill(m->rng, data, sizeof(data));
-		if (r->open && !r->doomed && derpclient_ping(r->c, data) == 0)
+		/* What is just being opened begins anew: there is nothing to lose. */
+		r->check_by = m->now.mono;
+		if (!cut && derpclient_is_ready(r->c) && derpclient_ping(r->c, data) == 0)
 			r->check_by = mono_add(m->now.mono, life_sign);
 	}
 }
@@ -412,6 +430,7 @@ void relays_tick(struct mesh *m)
 			continue;
 		if (m->now.mono >= r->check_by) {
 			r->check_by = MONO_NEVER;
+			r->was_cut = true;
 			on_hang_up(r); /* the client opens the next one */
 		}
 		derpclient_tick(r->c, m->now.mono);

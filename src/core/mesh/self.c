@@ -209,7 +209,7 @@ static void set_families(struct mesh *m)
 	netcheck_set_families(m->nc, have4, have6);
 }
 
-static void link_changed(struct mesh *m)
+static void link_changed(struct mesh *m, bool cut)
 {
 	m->n_cached = 0;
 	netcheck_reset(m->nc);
@@ -217,7 +217,7 @@ static void link_changed(struct mesh *m)
 		path_on_link_changed(&p->path, m->now.mono);
 		peer_wake_set(p);
 	}
-	relays_check(m);
+	relays_check(m, cut);
 }
 
 void mesh_set_local(struct mesh *m, const struct ipprefix *addrs, size_t n, uint16_t port4, uint16_t port6,
@@ -225,11 +225,12 @@ void mesh_set_local(struct mesh *m, const struct ipprefix *addrs, size_t n, uint
 {
 	struct ipaddr local[MESH_LOCAL_ADDRS_MAX];
 	size_t n_local = choose_local(addrs, n, local);
-	bool same = n_local == m->n_local && port4 == m->port4 && port6 == m->port6;
+	bool same = n_local == m->n_local && port4 == m->port4 && port6 == m->port6, cut = false;
 
 	m->now = now;
 	for (size_t i = 0; i < m->n_local; i++)
-		changed = changed || !is_in(local, n_local, m->local[i]); /* paths from it are dead */
+		cut = cut || !is_in(local, n_local, m->local[i]); /* paths from it are dead, and streams */
+	changed = changed || cut;
 	for (size_t i = 0; i < n_local; i++)
 		same = same && is_in(m->local, m->n_local, local[i]);
 	if (same && !changed && m->local_known)
@@ -241,7 +242,7 @@ void mesh_set_local(struct mesh *m, const struct ipprefix *addrs, size_t n, uint
 	m->port6 = port6;
 	set_families(m);
 	if (changed && m->on)
-		link_changed(m);
+		link_changed(m, cut);
 	self_update(m);
 	self_netcheck(m, changed);
 	mesh_settle(m);
@@ -255,7 +256,7 @@ void mesh_set_no_udp(struct mesh *m, bool no_udp, struct now now)
 	m->no_udp = no_udp;
 	set_families(m);
 	if (m->on)
-		link_changed(m);
+		link_changed(m, false);
 	self_update(m);
 	self_netcheck(m, true);
 }
