@@ -248,6 +248,12 @@ void vnet_if_up(struct vnet_if *i, bool up)
 	i->down = !up;
 }
 
+void vnet_up(struct vnet_dev *d, bool up)
+{
+	for (size_t i = 0; i < d->n_ifs; i++)
+		vnet_if_up(d->ifs[i], up);
+}
+
 void vnet_replug(struct vnet_if *i, struct vnet_seg *s)
 {
 	list_remove(&i->link);

@@ -80,6 +80,7 @@ void vnet_addr_add(struct vnet_if *i, const char *addr); /* "198.51.100.21" */
 void vnet_addr_clear(struct vnet_if *i);
 struct ipaddr vnet_addr(const struct vnet_dev *d, uint8_t family); /* the first; unset if none */
 void vnet_if_up(struct vnet_if *i, bool up);
+void vnet_up(struct vnet_dev *d, bool up); /* all of its interfaces */
 void vnet_replug(struct vnet_if *i, struct vnet_seg *s); /* without its addresses */
 void vnet_route(struct vnet_seg *s, const char *prefix, struct vnet_if *via); /* via is plugged into s */
 /* What an address is on the wire: for owners that announce it. In order; returns how many. */

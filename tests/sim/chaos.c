@@ -1,0 +1,243 @@
+/*
+ * Anything at any time: processes and machines die and return, routers forget, cables are pulled, devices move, keys end.
+ * While it lasts, no packet reaches a device that does not know the sender as a valid peer, and no invariant breaks. When it
+ * is over, everybody reaches everybody within a bounded time.
+ */
+#include "tests/sim/crowd.h"
+
+enum { DEVICES = 7, STEPS = 60 };
+#define HEALED SEC(120) /* back-offs of half a minute have to run out, one after the other */
+
+static uint64_t draw(struct world *w, uint64_t n)
+{
+	return rng_below(&w->rng.rng, n);
+}
+
+/* What the receiver itself knows: the sender is in its map, and its key has not ended. */
+static bool known(const struct world *w, const struct node *from, const struct node *to)
+{
+	struct now now = node_now(to);
+	bool any = false;
+
+	(void)w;
+	for (size_t i = 0; i < NODE_ADDRS_MAX && !any; i++) {
+		struct ipaddr a = node_addr_at(from, i);
+		const struct tc_node *p = ipaddr_is_set(a) ? agent_whois(node_agent(to), a) : NULL;
+
+		any = p && !p->expired && (!p->key_expiry || p->key_expiry > now.wall);
+	}
+	return any;
+}
+
+static struct server *random_server(struct world *w)
+{
+	return w->servers[draw(w, w->n_servers)];
+}
+
+static void on_server(struct world *w)
+{
+	struct server *s = random_server(w);
+
+	if (!server_is_up(s))
+		server_start(s);
+	else if (draw(w, 2))
+		server_kill(s);
+	else
+		server_crash(s);
+}
+
+static void on_process(struct world *w, struct node *n)
+{
+	if (!node_is_up(n)) {
+		node_start(n);
+		return;
+	}
+	node_kill(n);
+	if (draw(w, 8) == 0)
+		node_forget_disk(n);
+}
+
+static void on_place(struct world *w, struct node *n)
+{
+	static const struct weather *const weathers[] = { &weather_lab, &weather_far, &weather_bad };
+	struct place *p = place_of(w, n), to;
+
+	switch (draw(w, 5)) {
+	case 0:
+		to = random_place(w);
+		node_move(w, n, &to);
+		break;
+	case 1:
+		place_set_weather(w, p, weathers[draw(w, ARRAY_LEN(weathers))]);
+		break;
+	case 2:
+		vnet_if_up(p->dev_if, draw(w, 2));
+		break;
+	case 3:
+		if (p->router)
+			node_readdress(w, n);
+		break;
+	default:
+		if (p->router)
+			vnet_router_rules(p->router, draw(w, 2), draw(w, 4) ? 0 : 443);
+	}
+}
+
+static void on_hub(struct world *w, struct node *n)
+{
+	struct ctl *ctl = server_ctl(w->hub);
+
+	if (!ctl || !ctl_node_find(ctl, node_id(n)))
+		return;
+	if (draw(w, 2))
+		CHECK(ctl_node_expire(ctl, node_id(n), node_now(n)) == 0);
+	else
+		CHECK(ctl_node_delete(ctl, node_id(n), node_now(n)) == 0);
+	server_turn(w->hub);
+}
+
+static void step(struct world *w)
+{
+	struct node *n = w->nodes[draw(w, w->n_nodes)];
+
+	switch (draw(w, 10)) {
+	case 0:
+		on_server(w);
+		break;
+	case 1:
+	case 2:
+		on_process(w, n);
+		break;
+	case 3:
+	case 4:
+	case 5:
+	case 6:
+		on_place(w, n);
+		break;
+	case 7:
+		if (place_of(w, n)->router)
+			vnet_router_reboot(place_of(w, n)->router);
+		break;
+	case 8:
+		if (draw(w, 2))
+			node_down(n);
+		else
+			node_up(n);
+		break;
+	default:
+		if (draw(w, 3) == 0)
+			on_hub(w, n);
+	}
+}
+
+static void heal(struct world *w)
+{
+	for (size_t i = 0; i < w->n_servers; i++)
+		if (!server_is_up(w->servers[i]))
+			server_start(w->servers[i]);
+	for (size_t i = 0; i < w->n_nodes; i++) {
+		struct node *n = w->nodes[i];
+		struct place *p = place_of(w, n);
+
+		vnet_if_up(p->dev_if, true);
+		place_set_weather(w, p, &weather_lab);
+		if (p->router)
+			vnet_router_rules(p->router, false, 0);
+		if (!node_is_up(n))
+			node_start(n);
+		node_up(n);
+	}
+}
+
+/* With the hub: one that comes up with its old map may have been removed meanwhile. */
+static bool is_well(const struct node *n)
+{
+	return node_is_running(n) && agent_is_polling(node_agent(n));
+}
+
+static size_t n_well(const struct world *w)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < w->n_nodes; i++)
+		n += is_well(w->nodes[i]);
+	return n;
+}
+
+static bool all_well(struct world *w, void *unused)
+{
+	(void)unused;
+	return n_well(w) == w->n_nodes;
+}
+
+/* Those whose key ended or who were removed log in again, as their owners would. */
+static void log_in(struct world *w)
+{
+	for (size_t i = 0; i < w->n_nodes; i++)
+		if (!is_well(w->nodes[i]))
+			node_login(w->nodes[i]);
+}
+
+/* What the two ends of a pair that does not work think. */
+static void tell_end(struct world *w, const struct node *n, const struct node *other)
+{
+	const struct agent *a = node_agent(n);
+	const struct tc_node *p = agent_whois(a, node_addr(other));
+	struct mesh_peer_status st = { 0 };
+	char at[IPPORT_TEXT_MAX];
+	int rc = p ? mesh_peer_status(agent_mesh(a), p->id, node_now(n), &st) : -1;
+
+	printf("# %s: state %d, polls %d, peers %zu, home %d; %s: known %d, expired %d, home %d, status %d, session %d, at %s, "
+	       "%s\n",
+		node_name(n), agent_state(a), agent_is_polling(a), netmap_n_peers(agent_netmap(a)), mesh_home(agent_mesh(a)),
+		node_name(other), p != NULL, p ? p->expired : 0, p ? (int)p->home_derp : 0, rc, st.has_session,
+		ipport_format(st.addr, at), server_ctl(w->hub) ? "hub is up" : "no hub");
+}
+
+static void tell_pair(struct world *w, const struct pair *p)
+{
+	for (size_t i = 0; i < w->n_nodes; i++)
+		printf("# %s: id %lld, hub knows it: %d\n", node_name(w->nodes[i]), (long long)node_id(w->nodes[i]),
+			ctl_node_find(server_ctl(w->hub), node_id(w->nodes[i])) != NULL);
+	tell_end(w, p->a, p->b);
+	tell_end(w, p->b, p->a);
+}
+
+static void chaos(struct world *w, uint64_t seed)
+{
+	mono_ns t0;
+
+	world_init(w, seed, &(struct world_cfg){ .n_relays = 2, .hub_has_no_relay = true });
+	w->allows = known;
+	for (size_t i = 0; i < DEVICES; i++) {
+		struct place p = random_place(w);
+
+		node_start(node_at(w, &p));
+	}
+	SIM_CHECK(w, world_until(w, world_all_running, NULL, SEC(10)), "not all run");
+	for (size_t i = 0; i < DEVICES; i++)
+		for (size_t k = 0; k < DEVICES; k++)
+			if (i != k)
+				pinger_start(w, w->nodes[i], w->nodes[k], MSEC(400));
+	for (int i = 0; i < STEPS; i++) {
+		step(w);
+		world_run(w, (mono_ns)draw(w, SEC(4)));
+	}
+	heal(w);
+	t0 = world_now(w);
+	(void)world_until(w, all_well, NULL, SEC(60));
+	log_in(w);
+	SIM_CHECK(w, world_until(w, all_well, NULL, SEC(60)), "only %zu of %zu are well", n_well(w), w->n_nodes);
+	stat_add("chaos", "all are well s", (double)(world_now(w) - t0) / 1e9);
+	for (size_t i = 0; i < w->n_pingers; i++)
+		pinger_reset(w->pingers[i]);
+	if (!world_until(w, all_answered, NULL, HEALED)) {
+		struct pair p = pinger_pair(first_silent(w));
+
+		tell_pair(w, &p);
+		SIM_CHECK(w, false, "%s does not reach %s", node_name(p.a), node_name(p.b));
+	}
+	stat_add("chaos", "all reach all s", (double)(world_now(w) - t0) / 1e9);
+}
+
+const struct scenario scenario_chaos = { "chaos", "anything at any time, and all is well after", chaos, 12 };

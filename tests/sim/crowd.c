@@ -1,0 +1,83 @@
+/* Many devices at once. */
+#include "tests/sim/crowd.h"
+
+struct place random_place(struct world *w)
+{
+	static const struct vnat_kind *const kinds[] = { &vnat_easy, &vnat_easy, &vnat_hard, &vnat_full_cone,
+		&vnat_restricted, &vnat_linux_open };
+	struct place_cfg cfg = { 0 };
+	uint64_t kind = rng_below(&w->rng.rng, ARRAY_LEN(kinds) + 2);
+
+	if (kind >= ARRAY_LEN(kinds))
+		return place_public(w);
+	cfg.kind4 = kinds[kind];
+	cfg.block_udp = rng_below(&w->rng.rng, 10) == 0;
+	return place_behind(w, &cfg);
+}
+
+static bool all_know_all(struct world *w, void *unused)
+{
+	(void)unused;
+	for (size_t i = 0; i < w->n_nodes; i++) {
+		const struct netmap *nm = node_is_running(w->nodes[i]) ? agent_netmap(node_agent(w->nodes[i])) : NULL;
+
+		if (!nm || netmap_n_peers(nm) != w->n_nodes - 1)
+			return false;
+	}
+	return true;
+}
+
+bool all_answered(struct world *w, void *unused)
+{
+	(void)unused;
+	for (size_t i = 0; i < w->n_pingers; i++)
+		if (!pinger_answered(w, w->pingers[i]))
+			return false;
+	return true;
+}
+
+const struct pinger *first_silent(struct world *w)
+{
+	for (size_t i = 0; i < w->n_pingers; i++)
+		if (!pinger_answered(w, w->pingers[i]))
+			return w->pingers[i];
+	return NULL;
+}
+
+static void crowd(struct world *w, uint64_t seed)
+{
+	size_t n;
+	mono_ns t0;
+
+	world_init(w, seed, &(struct world_cfg){ .weather = seed % 2 ? &weather_lab : &weather_far, .n_relays = 2 });
+	n = 20 + rng_below(&w->rng.rng, 31);
+	for (size_t i = 0; i < n; i++) {
+		struct place p = random_place(w);
+
+		node_at(w, &p);
+	}
+	t0 = world_now(w);
+	for (size_t i = 0; i < n; i++) {
+		node_start(w->nodes[i]);
+		world_run(w, (mono_ns)rng_below(&w->rng.rng, MSEC(20)));
+	}
+	SIM_CHECK(w, world_until(w, world_all_running, NULL, SEC(10)), "not all of %zu run", n);
+	SIM_CHECK(w, world_until(w, all_know_all, NULL, SEC(5)), "not all of %zu know all", n);
+	stat_add("crowd", "all mapped ms", (double)(world_now(w) - t0) / 1e6);
+	t0 = world_now(w);
+	for (size_t i = 0; i < n; i++)
+		for (size_t k = 1; k <= 3; k++)
+			pinger_start(w, w->nodes[i], w->nodes[(i + k) % n], MSEC(100));
+	SIM_CHECK(w, world_until(w, all_answered, NULL, SEC(2)), "pinger %u of %zu nodes is silent",
+		pinger_index(first_silent(w)), n);
+	stat_add("crowd", "all answered ms", (double)(world_now(w) - t0) / 1e6);
+	world_run(w, SEC(5));
+	for (size_t i = 0; i < w->n_pingers; i++) {
+		struct ping_result r;
+
+		pinger_result(w->pingers[i], &r);
+		SIM_CHECK(w, r.lost == 0, "pinger %zu: %zu of %zu lost", i, r.lost, r.sent);
+	}
+}
+
+const struct scenario scenario_crowd = { "crowd", "20 to 50 devices join within a second", crowd, 3 };

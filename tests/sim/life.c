@@ -1,0 +1,304 @@
+/* What happens to a pair of devices in its life: paths die, addresses change, things restart, keys end. */
+#include "tests/sim/matrix.h"
+
+/* A pair, up, with pings in both directions, and on the path that its topology allows. */
+struct couple {
+	struct world *w;
+	struct pair pair;
+	struct pinger *there, *back;
+};
+
+static void couple_up(struct couple *c, struct world *w, uint64_t seed, const char *topology, struct world_cfg cfg)
+{
+	const struct topology *t = topology_find(topology);
+
+	CHECK(t);
+	topology_build(w, seed, t, cfg);
+	topology_up(w);
+	*c = (struct couple){ .w = w, .pair = { w->nodes[0], w->nodes[1] } };
+	c->there = pinger_start(w, c->pair.a, c->pair.b, MSEC(50));
+	c->back = pinger_start(w, c->pair.b, c->pair.a, MSEC(50));
+	SIM_CHECK(w, world_until(w, pinger_answered, c->there, SEC(2)), "no first answer");
+	if (t->direct)
+		SIM_CHECK(w, world_until(w, pair_is_direct, &c->pair, SEC(10)), "no direct path");
+	world_run(w, SEC(5));
+}
+
+static void count_anew(struct couple *c)
+{
+	pinger_reset(c->there);
+	pinger_reset(c->back);
+}
+
+/* The longest silence of either direction up to now; an answer is awaited that ends it. */
+static mono_ns silence(struct couple *c, const char *row, const char *column)
+{
+	struct ping_result a, b;
+	mono_ns gap;
+
+	pinger_result(c->there, &a);
+	pinger_result(c->back, &b);
+	gap = MAX_OF(a.longest_gap, b.longest_gap);
+	stat_add(row, column, (double)gap / 1e6);
+	return gap;
+}
+
+static void check_flows(struct couple *c, mono_ns within, const char *what)
+{
+	mono_ns t0 = world_now(c->w);
+
+	pinger_reset(c->there);
+	SIM_CHECK(c->w, world_until(c->w, pinger_answered, c->there, within), "nothing flows %.1f s after: %s",
+		(double)within / 1e9, what);
+	pinger_reset(c->back);
+	SIM_CHECK(c->w, world_until(c->w, pinger_answered, c->back, t0 + within - world_now(c->w)), "nothing flows back after: %s",
+		what);
+}
+
+static size_t lost(const struct couple *c)
+{
+	struct ping_result a, b;
+
+	pinger_result(c->there, &a);
+	pinger_result(c->back, &b);
+	return a.lost + b.lost;
+}
+
+/* A firewall on the way begins to drop UDP: back to the relay; it ends: direct again. */
+static void path_death(struct world *w, uint64_t seed)
+{
+	struct couple c;
+	mono_ns t0;
+
+	couple_up(&c, w, seed, seed % 2 ? "easy-easy" : "none-hard", (struct world_cfg){ 0 });
+	count_anew(&c);
+	vnet_router_rules(place_of(w, c.pair.b)->router, true, 0);
+	world_run(w, SEC(15));
+	silence(&c, "path-death", "silence ms");
+	check_flows(&c, SEC(1), "UDP is blocked");
+	SIM_CHECK(w, pair_is_relayed(w, &c.pair), "a direct path where UDP is blocked");
+	vnet_router_rules(place_of(w, c.pair.b)->router, false, 0);
+	t0 = world_now(w);
+	SIM_CHECK(w, world_until(w, pair_is_direct, &c.pair, SEC(60)), "no direct path again");
+	stat_add("path-death", "direct again ms", (double)(world_now(w) - t0) / 1e6);
+}
+
+/* From one NATed network into another, then to another address in it. */
+static void roaming(struct world *w, uint64_t seed)
+{
+	struct place_cfg easy = { .kind4 = &vnat_easy };
+	struct place other;
+	struct couple c;
+	mono_ns t0;
+
+	couple_up(&c, w, seed, seed % 2 ? "easy-easy" : "no-nat", (struct world_cfg){ 0 });
+	other = place_behind(w, &easy);
+	count_anew(&c);
+	t0 = world_now(w);
+	node_move(w, c.pair.a, &other);
+	SIM_CHECK(w, world_until(w, pair_is_direct, &c.pair, SEC(20)), "no direct path after a move");
+	stat_add("roaming", "direct again ms", (double)(world_now(w) - t0) / 1e6);
+	check_flows(&c, SEC(5), "a move");
+	world_run(w, SEC(5));
+	count_anew(&c);
+	node_readdress(w, c.pair.a);
+	world_run(w, SEC(10));
+	check_flows(&c, SEC(1), "a new address");
+	SIM_CHECK(w, pair_is_direct(w, &c.pair), "no direct path after a new address");
+}
+
+/* The silence that a move brings, by itself: relayed packets have to find the way within a second. */
+static void roaming_silence(struct world *w, uint64_t seed)
+{
+	struct place_cfg easy = { .kind4 = &vnat_easy };
+	struct place other;
+	struct couple c;
+
+	couple_up(&c, w, seed, "easy-easy", (struct world_cfg){ 0 });
+	other = place_behind(w, &easy);
+	count_anew(&c);
+	node_move(w, c.pair.a, &other);
+	world_run(w, SEC(10));
+	SIM_CHECK(w, silence(&c, "roaming", "silence ms") < SEC(2), "too long");
+}
+
+/* The router forgets its mappings; its ports then are the same (easy) or others (hard). */
+static void nat_reboot(struct world *w, uint64_t seed)
+{
+	struct couple c;
+	bool hard = seed % 2;
+	const char *row = hard ? "nat-reboot hard" : "nat-reboot easy";
+
+	couple_up(&c, w, seed, hard ? "none-hard" : "easy-easy", (struct world_cfg){ 0 });
+	count_anew(&c);
+	vnet_router_reboot(place_of(w, c.pair.b)->router);
+	world_run(w, SEC(15));
+	silence(&c, row, "silence ms");
+	check_flows(&c, SEC(1), "the router forgot everything");
+	SIM_CHECK(w, world_until(w, pair_is_direct, &c.pair, SEC(20)), "no direct path again");
+}
+
+static bool hub_sees_all(struct world *w, void *unused)
+{
+	struct ctl_stats st;
+
+	(void)unused;
+	if (!server_ctl(w->hub))
+		return false;
+	ctl_stats(server_ctl(w->hub), &st);
+	return st.online == w->n_nodes;
+}
+
+/* The hub is gone for a while. What flows goes on, and all are back without being asked. */
+static void hub_restart(struct world *w, uint64_t seed)
+{
+	struct couple c;
+	mono_ns t0;
+
+	couple_up(&c, w, seed, seed % 2 ? "easy-easy" : "hard-hard",
+		(struct world_cfg){ .n_relays = 1, .hub_has_no_relay = true });
+	SIM_CHECK(w, world_until(w, hub_sees_all, NULL, SEC(5)), "the hub does not see both");
+	count_anew(&c);
+	if (seed % 4 < 2)
+		server_kill(w->hub);
+	else
+		server_crash(w->hub);
+	world_run(w, SEC(1) + (mono_ns)rng_below(&w->rng.rng, SEC(60)));
+	server_start(w->hub);
+	t0 = world_now(w);
+	SIM_CHECK(w, world_until(w, hub_sees_all, NULL, SEC(150)), "not all are back");
+	stat_add(seed % 4 < 2 ? "hub-restart kill" : "hub-restart crash", "all back ms", (double)(world_now(w) - t0) / 1e6);
+	SIM_CHECK(w, lost(&c) == 0, "%zu pings lost while the hub was away", lost(&c));
+}
+
+/* The only relay of a pair that needs it restarts, or is gone while there is another. */
+static void relay_restart(struct world *w, uint64_t seed)
+{
+	struct couple c;
+	mono_ns t0;
+	bool other = seed % 2;
+	const char *row = other ? "relay-gone (two)" : "relay-restart";
+
+	couple_up(&c, w, seed, "hard-hard", (struct world_cfg){ .n_relays = other ? 2 : 1, .hub_has_no_relay = true });
+	if (other) { /* whichever is home */
+		server_crash(w->servers[mesh_home(agent_mesh(node_agent(c.pair.b))) - 1]);
+		t0 = world_now(w);
+		world_run(w, SEC(1));
+	} else {
+		server_kill(w->servers[1]);
+		world_run(w, SEC(3));
+		server_start(w->servers[1]);
+		t0 = world_now(w);
+	}
+	check_flows(&c, SEC(150), "the relay's end");
+	stat_add(row, "flows again ms", (double)(world_now(w) - t0) / 1e6);
+}
+
+/* A device starts with what it has on its disk: with the hub, and without. */
+static void node_restart(struct world *w, uint64_t seed)
+{
+	struct couple c;
+	bool without = seed % 2;
+	const char *row = without ? "restart, no hub" : "restart";
+	mono_ns t0;
+
+	couple_up(&c, w, seed, seed % 4 < 2 ? "easy-easy" : "no-nat",
+		(struct world_cfg){ .n_relays = 1, .hub_has_no_relay = true });
+	node_kill(c.pair.a);
+	world_run(w, SEC(1) + (mono_ns)rng_below(&w->rng.rng, SEC(30)));
+	if (without)
+		server_kill(w->hub);
+	world_run(w, SEC(1));
+	pinger_reset(c.there);
+	t0 = world_now(w);
+	node_start(c.pair.a);
+	SIM_CHECK(w, world_until(w, pinger_answered, c.there, without ? SEC(1) : MSEC(200)), "no answer");
+	stat_add(row, "first answer ms", (double)(world_now(w) - t0) / 1e6);
+	SIM_CHECK(w, world_until(w, pair_is_direct, &c.pair, SEC(10)), "no direct path");
+	stat_add(row, "direct ms", (double)(world_now(w) - t0) / 1e6);
+}
+
+static bool nobody(const struct world *w, const struct node *from, const struct node *to)
+{
+	(void)w;
+	(void)from;
+	(void)to;
+	return false;
+}
+
+static struct now hub_now(const struct world *w)
+{
+	return node_now(w->nodes[0]);
+}
+
+/* An administrator ends a key: nothing flows any more, until the device logs in again. */
+static void expiry(struct world *w, uint64_t seed)
+{
+	struct couple c;
+	struct pair *p = &c.pair;
+
+	couple_up(&c, w, seed, seed % 2 ? "easy-easy" : "hard-hard", (struct world_cfg){ 0 });
+	CHECK(ctl_node_expire(server_ctl(w->hub), node_id(p->b), hub_now(w)) == 0);
+	server_turn(w->hub);
+	world_run(w, SEC(1));
+	w->allows = nobody;
+	world_run(w, SEC(20));
+	SIM_CHECK(w, !node_is_running(p->b), "a device with an expired key runs");
+	w->allows = NULL;
+	node_login(p->b);
+	SIM_CHECK(w, world_until(w, world_all_running, NULL, SEC(20)), "no new login: %s", node_login_error(p->b));
+	check_flows(&c, SEC(10), "a new login");
+}
+
+static void removal(struct world *w, uint64_t seed)
+{
+	struct couple c;
+	struct pair *p = &c.pair;
+
+	couple_up(&c, w, seed, seed % 2 ? "easy-easy" : "hard-hard", (struct world_cfg){ 0 });
+	CHECK(ctl_node_delete(server_ctl(w->hub), node_id(p->b), hub_now(w)) == 0);
+	server_turn(w->hub);
+	world_run(w, SEC(1));
+	w->allows = nobody;
+	world_run(w, SEC(20));
+	SIM_CHECK(w, netmap_n_peers(agent_netmap(node_agent(p->a))) == 0, "a removed device is still a peer");
+	SIM_CHECK(w, agent_state(node_agent(p->b)) == IPN_NEEDS_LOGIN, "a removed device is in state %d",
+		agent_state(node_agent(p->b)));
+	w->allows = NULL;
+	node_login(p->b);
+	SIM_CHECK(w, world_until(w, world_all_running, NULL, SEC(20)), "no new login: %s", node_login_error(p->b));
+	check_flows(&c, SEC(10), "a new login");
+}
+
+/* A day of a pair that talks now and then: nothing grows, keys are renewed, the path is there when it is needed. */
+static void idle_day(struct world *w, uint64_t seed)
+{
+	struct couple c;
+	struct ping_result r;
+
+	couple_up(&c, w, seed, seed % 2 ? "easy-easy" : "hard-hard", (struct world_cfg){ 0 });
+	for (int i = 0; i < 24; i++) {
+		pinger_stop(c.there);
+		pinger_stop(c.back);
+		world_run(w, SEC(3600));
+		c.there = pinger_start(w, c.pair.a, c.pair.b, MSEC(100));
+		SIM_CHECK(w, world_until(w, pinger_answered, c.there, SEC(1)), "no answer after an idle hour");
+		pinger_result(c.there, &r);
+		stat_add(seed % 2 ? "idle easy-easy" : "idle hard-hard", "first answer ms",
+			(double)(r.first_answer - r.first_sent) / 1e6);
+		world_run(w, SEC(10));
+		pinger_result(c.there, &r);
+		SIM_CHECK(w, r.lost == 0, "%zu pings lost after an idle hour", r.lost);
+	}
+}
+
+const struct scenario scenario_path_death = { "path-death", "UDP is dropped on the way, and passes again", path_death, 8 };
+const struct scenario scenario_roaming = { "roaming", "a device moves into another network", roaming, 8 };
+const struct scenario scenario_roaming_silence = { "roaming-silence", "how long nothing flows then", roaming_silence, 8 };
+const struct scenario scenario_nat_reboot = { "nat-reboot", "a router forgets its mappings", nat_reboot, 8 };
+const struct scenario scenario_hub_restart = { "hub-restart", "the hub is away for up to a minute", hub_restart, 8 };
+const struct scenario scenario_relay_restart = { "relay-restart", "a relay restarts, or is gone", relay_restart, 8 };
+const struct scenario scenario_node_restart = { "node-restart", "a device starts from its disk", node_restart, 16 };
+const struct scenario scenario_expiry = { "expiry", "a key ends, and the device logs in again", expiry, 4 };
+const struct scenario scenario_removal = { "removal", "a device is removed", removal, 4 };
+const struct scenario scenario_idle_day = { "idle-day", "a pair that talks once an hour", idle_day, 2 };
