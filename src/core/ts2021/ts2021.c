@@ -36,7 +36,7 @@ struct ts2021 {
 	struct noise_keys keys;
 	struct buf in, out;
 	struct list streams;
-	size_t n_streams;
+	size_t n_streams, body_bytes; /* server: of requests that are not complete */
 	nghttp2_session *h2;
 	char *host;
 	/* client: before HTTP/2 begins there may be an early payload */
@@ -68,11 +68,17 @@ static struct ts_stream *stream_new(struct ts2021 *t, int32_t id)
 	return s;
 }
 
+static void body_drop(struct ts_stream *s)
+{
+	s->conn->body_bytes -= buf_len(&s->body);
+	buf_fini(&s->body);
+}
+
 static void stream_free(struct ts_stream *s)
 {
 	list_remove(&s->link);
 	s->conn->n_streams--;
-	buf_fini(&s->body);
+	body_drop(s);
 	buf_fini(&s->out);
 	free(s->method);
 	free(s->path);
@@ -147,8 +153,10 @@ static int on_data_chunk(nghttp2_session *h2, uint8_t flags, int32_t id, const u
 		return 0;
 	if (t->client)
 		t->ops->on_data(t->owner, s, view_of(p, n));
-	else if (buf_append(&s->body, p, n) < 0)
+	else if (n > TS2021_BODY_MAX - t->body_bytes || buf_append(&s->body, p, n) < 0)
 		nghttp2_submit_rst_stream(h2, NGHTTP2_FLAG_NONE, id, NGHTTP2_ENHANCE_YOUR_CALM);
+	else
+		t->body_bytes += n;
 	return 0;
 }
 
@@ -164,8 +172,10 @@ static int on_frame_recv(nghttp2_session *h2, const nghttp2_frame *frame, void *
 		return 0;
 	if (t->client && frame->hd.type == NGHTTP2_HEADERS)
 		t->ops->on_response(t->owner, s, s->status);
-	if (!t->client && (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) && s->method && s->path)
+	if (!t->client && (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) && s->method && s->path) {
 		t->ops->on_request(t->owner, s, s->method, s->path, buf_view(&s->body));
+		body_drop(s);
+	}
 	return 0;
 }
 

@@ -15,7 +15,7 @@
 #include "proto/http1/http1.h"
 
 enum {
-	TS2021_BODY_MAX = 1 << 20, /* a request's body at the server; hostinfo with services is some 20 kB */
+	TS2021_BODY_MAX = 1 << 20, /* bodies of requests at the server, all of a connection's; hostinfo with services is some 20 kB */
 	TS2021_OUT_MAX = 32 * 1024, /* ciphertext made ahead of the socket */
 	TS2021_STREAMS_MAX = 100, /* concurrent, as announced in SETTINGS */
 };
@@ -24,7 +24,7 @@ struct ts2021;
 struct ts_stream;
 
 struct ts2021_ops {
-	/* Server: a request is complete. Method and path are valid until the stream ends. */
+	/* Server: a request is complete. Method and path are valid until the stream ends, the body during the call. */
 	void (*on_request)(void *owner, struct ts_stream *s, const char *method, const char *path, struct view body);
 	/* Client: the answer's status; then its bytes; */
 	void (*on_response)(void *owner, struct ts_stream *s, int status);

@@ -1,0 +1,163 @@
+#include "hub/options.h"
+#include "hub/table.h"
+#include "testlib/check.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+static int parse(struct hub_options *o, struct err_at *at, const char *const *argv)
+{
+	int argc = 0;
+
+	while (argv[argc])
+		argc++;
+	memset(at, 0, sizeof(*at));
+	return hub_options_parse(o, argc, (char *const *)(uintptr_t)argv, at);
+}
+
+#define PARSE(o, at, ...) parse((o), (at), (const char *const[]){ "warren-hub", __VA_ARGS__, NULL })
+
+static void flags_stand_before_or_after_the_words_of_a_command(void **state)
+{
+	struct hub_options o;
+	struct err_at at;
+
+	CHECK_INT(PARSE(&o, &at, "--socket", "/a", "nodes", "--json", "rename", "7", "--user=ann", "x"), ==, 0);
+	CHECK_INT(o.n_words, ==, 4);
+	CHECK_STR(o.word[3], "x");
+	CHECK_STR(o.socket, "/a");
+	CHECK_STR(o.user, "ann");
+	CHECK_TRUE(o.json && !o.qr);
+	hub_options_fini(&o);
+	CHECK_INT(PARSE(&o, &at, "serve", "--tls-cert", "c", "--listen", ":1", "--listen", ":2"), ==, 0);
+	CHECK_STR(o.listen, ":2"); /* the last counts */
+	CHECK_STR(o.state_dir, "/var/lib/warren-hub");
+	hub_options_fini(&o);
+}
+
+static void mistakes_in_flags_are_named(void **state)
+{
+	struct hub_options o;
+	struct err_at at;
+
+	CHECK_INT(PARSE(&o, &at, "serve", "--no-such"), <, 0);
+	CHECK_TRUE(strstr(at.text, "--no-such"));
+	hub_options_fini(&o);
+	CHECK_INT(PARSE(&o, &at, "serve", "--url"), <, 0);
+	CHECK_TRUE(strstr(at.text, "--url"));
+	hub_options_fini(&o);
+	CHECK_INT(PARSE(&o, &at, "status", "--json=perhaps"), <, 0);
+	CHECK_TRUE(strstr(at.text, "perhaps"));
+	hub_options_fini(&o);
+}
+
+static void flag_goes_before_environment_and_environment_before_file(void **state)
+{
+	char path[64];
+	struct hub_options o;
+	struct err_at at;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/tmp/hub-options-%d", (int)getpid());
+	f = fopen(path, "w");
+	CHECK_TRUE(f != NULL);
+	fputs("# a comment\n\nurl = http://file\nlisten=:1\nbase-domain = file.test\r\napprove-devices = true\n", f);
+	fclose(f);
+	setenv("WARREN_HUB_URL", "http://environment", 1);
+	setenv("WARREN_HUB_LISTEN", ":2", 1);
+	CHECK_INT(PARSE(&o, &at, "serve", "--config", path, "--url", "http://flag"), ==, 0);
+	CHECK_STR(o.url, "http://flag");
+	CHECK_STR(o.listen, ":2");
+	CHECK_STR(o.base_domain, "file.test");
+	CHECK_TRUE(o.approve_devices);
+	hub_options_fini(&o);
+	f = fopen(path, "a");
+	fputs("colour=red\n", f);
+	fclose(f);
+	CHECK_INT(PARSE(&o, &at, "serve", "--config", path), <, 0);
+	CHECK_TRUE(strstr(at.text, "line 7") && strstr(at.text, "colour"));
+	hub_options_fini(&o);
+	unsetenv("WARREN_HUB_URL");
+	unsetenv("WARREN_HUB_LISTEN");
+	unlink(path);
+}
+
+static void durations_have_units(void **state)
+{
+	static const struct {
+		const char *text;
+		unix_ms ms; /* -1: refused */
+	} rows[] = { { "30m", 1800000 }, { "24h", 86400000 }, { "90d", 7776000000 }, { "1h30m", 5400000 }, { "5s", 5000 },
+		{ "never", 0 }, { "0", 0 }, { "", -1 }, { "10", -1 }, { "h", -1 }, { "1w", -1 }, { "-1h", -1 }, { "0h", -1 },
+		{ "999999999999d", -1 } };
+	unix_ms ms;
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		CHECK_ROW("%s", rows[i].text);
+		CHECK_INT(duration_parse(rows[i].text, &ms) == 0 ? ms : -1, ==, rows[i].ms);
+	}
+}
+
+static void urls_name_scheme_host_and_port(void **state)
+{
+	static const struct {
+		const char *text, *host;
+		int port; /* 0: refused */
+		bool https;
+		int family;
+	} rows[] = { { "http://hub", "hub", 80, false, 0 }, { "https://hub.example.org/", "hub.example.org", 443, true, 0 },
+		{ "http://192.0.2.1:8080", "192.0.2.1", 8080, false, 4 }, { "http://[2001:db8::1]", "2001:db8::1", 80, false, 6 },
+		{ "https://[2001:db8::1]:444/", "2001:db8::1", 444, true, 6 }, { "ftp://hub", NULL, 0, false, 0 },
+		{ "http://", NULL, 0, false, 0 }, { "http://hub/path", NULL, 0, false, 0 }, { "http://hub:0", NULL, 0, false, 0 },
+		{ "http://hub:x", NULL, 0, false, 0 }, { "http://[::1", NULL, 0, false, 0 }, { "http://a\"b", NULL, 0, false, 0 },
+		{ "http://2001:db8::1", NULL, 0, false, 0 }, { "hub", NULL, 0, false, 0 } };
+	struct hub_url u;
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		CHECK_ROW("%s", rows[i].text);
+		CHECK_INT(hub_url_parse(rows[i].text, &u) == 0, ==, rows[i].port != 0);
+		if (!rows[i].port)
+			continue;
+		CHECK_STR(u.host, rows[i].host);
+		CHECK_INT(u.port, ==, rows[i].port);
+		CHECK_INT(u.https, ==, rows[i].https);
+		CHECK_INT(u.ip.family, ==, rows[i].family);
+	}
+}
+
+static void tables_fit_the_terminal_and_show_no_control_characters(void **state)
+{
+	char *text = NULL;
+	size_t len = 0;
+	struct arena mem;
+	struct table t;
+	FILE *f = open_memstream(&text, &len);
+
+	arena_init(&mem, 1 << 20);
+	table_init(&t, &mem, (const char *const[]){ "ID", "NAME", NULL });
+	CHECK_INT(table_add(&t, (const char *const[]){ "1", "short" }), ==, 0);
+	CHECK_INT(table_add(&t, (const char *const[]){ "22", "a name that is long\033[2J" }), ==, 0);
+	table_print(&t, 16, f);
+	table_print(&t, 0, f);
+	fclose(f);
+	CHECK_STR(text, "ID  NAME\n1   short\n22  a name that\xe2\x80\xa6\n"
+			"ID  NAME\n1   short\n22  a name that is long?[2J\n");
+	free(text);
+	arena_fini(&mem);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(flags_stand_before_or_after_the_words_of_a_command),
+		cmocka_unit_test(mistakes_in_flags_are_named),
+		cmocka_unit_test(flag_goes_before_environment_and_environment_before_file),
+		cmocka_unit_test(durations_have_units),
+		cmocka_unit_test(urls_name_scheme_host_and_port),
+		cmocka_unit_test(tables_fit_the_terminal_and_show_no_control_characters),
+	};
+
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
