@@ -1,5 +1,6 @@
 /* Whose address is it, and does that node answer? */
 #include "core/agent/internal.h"
+#include "proto/names/names.h"
 
 /* The head of a packet to an address: the mesh routes packets. */
 static int64_t route_to(const struct agent *a, struct ipaddr ip)
@@ -43,16 +44,27 @@ static struct ipaddr first_address(const struct tc_node *n)
 	return n && n->addresses.n ? JSON_AT(n->addresses, struct ipprefix, 0)->ip : (struct ipaddr){ 0 };
 }
 
+/* As a person calls it: without the domain. */
+static const char *short_name(const struct tc_node *n, char out[static NAME_LABEL_MAX + 1])
+{
+	const char *name = n && n->name ? n->name : "";
+	struct view label = name_first_label(view_of(name, strlen(name)));
+
+	snprintf(out, NAME_LABEL_MAX + 1, "%.*s", (int)label.len, (const char *)label.p);
+	return out;
+}
+
 static void answer(struct agent *a, struct ipaddr ip, const struct tc_node *n, const struct mesh_pong *pong, const char *err,
 	agent_ping_fn fn, void *ctx)
 {
-	char ip_text[IPADDR_TEXT_MAX], node_ip[IPADDR_TEXT_MAX], endpoint[IPPORT_TEXT_MAX] = "";
+	char ip_text[IPADDR_TEXT_MAX], node_ip[IPADDR_TEXT_MAX], endpoint[IPPORT_TEXT_MAX] = "", name[NAME_LABEL_MAX + 1];
+	bool local = n && n == self_of(a);
 	struct ipn_ping_result r = {
 		.ip = ipaddr_format(ip, ip_text),
-		.node_ip = ipaddr_format(first_address(n), node_ip),
-		.node_name = n && n->name ? n->name : "",
+		.node_ip = ipaddr_format(local ? (struct ipaddr){ 0 } : first_address(n), node_ip),
+		.node_name = local ? "" : short_name(n, name),
 		.err = err,
-		.is_local_ip = n && n == self_of(a),
+		.is_local_ip = local,
 	};
 
 	if (pong && pong->rc == 0) {
