@@ -88,10 +88,19 @@ static int open_relay(struct hub *h, struct err_at *at)
 	return rc;
 }
 
+static void on_event(const char *what, const struct ctl_node_doc *n)
+{
+	char ip[IPADDR_TEXT_MAX];
+
+	log_info("hub", what, "id=%lld name=%s ip=%s approved=%s", (long long)n->id, n->name, ipaddr_format(n->ip4, ip),
+		n->unapproved ? "no" : "yes");
+}
+
 static int open_engine(struct hub *h, struct err_at *at)
 {
 	struct ctl_cfg cfg = { .url = h->url_text, .base_domain = h->o->base_domain, .derp_map = &h->derp_map,
 		.derp_map_unpinned = h->pin[0] ? &h->derp_map_unpinned : NULL, .from = control_from, .approve_devices = h->o->approve_devices,
+		.on_event = on_event,
 		.store = store_sqlite_store(h->store), .rng = loop_rng(), .hash = sha256, .on_poll_ready = control_poll_ready,
 		.on_poll_end = control_poll_end, .on_answer = control_answer };
 	const struct ctl_user *u;

@@ -60,7 +60,7 @@ struct hub {
 	const char *url_text; /* without a slash at the end */
 	struct tc_derp_map derp_map, derp_map_unpinned;
 	char pin[80]; /* "sha256-raw:<hex>" of the relay's own certificate, or "" */
-	struct ipport web_addr, relay_addr, stun_addr;
+	struct ipport web_addr, http_addr, relay_addr, stun_addr;
 	struct list sessions, idle; /* the longest idle first */
 	size_t n_sessions;
 	struct hub_link link[HUB_LINKS_MAX];

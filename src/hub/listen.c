@@ -83,6 +83,16 @@ static int listen_web(struct hub *h, struct err_at *at)
 		err_at_set(at, 0, 0, "cannot listen on %s: %s; --listen names another address", h->o->listen, err_text(rc));
 		return rc;
 	}
+	if (h->o->http_listen) {
+		rc = parse("http-listen", h->o->http_listen, &addr, at);
+		if (rc == 0)
+			rc = listen_tcp(h, addr, NULL, &h->http_addr);
+		if (rc < 0) {
+			if (!at->text[0])
+				err_at_set(at, 0, 0, "cannot listen on %s: %s", h->o->http_listen, err_text(rc));
+			return rc;
+		}
+	}
 	rc = make_socket_dir(h->o->socket);
 	if (rc == 0)
 		rc = httpd_listen_unix(h->admin, h->o->socket, 0600);
@@ -177,7 +187,7 @@ static int make_map(struct hub *h)
 		return -ENOMEM;
 	*node = (struct tc_derp_node){ .name = "900a", .region_id = HUB_REGION, .hostname = relay_name(h),
 		.derp_port = port == 443 ? 0 : port, .stun_port = !h->stun_addr.port ? -1 : h->stun_addr.port == 3478 ? 0 : h->stun_addr.port,
-		.can_port80 = !h->tls && h->web_addr.port == 80 && h->url.ip.family != 6 };
+		.can_port80 = ((!h->tls && h->web_addr.port == 80) || h->http_addr.port == 80) && h->url.ip.family != 6 };
 	if (h->pin[0])
 		node->cert_name = h->pin;
 	if (h->url.ip.family == 4) {

@@ -19,7 +19,7 @@ struct hub_options {
 	size_t n_words;
 	/* serve */
 	const char *config, *state_dir, *listen, *url, *tls_cert, *tls_key, *relay_listen, *stun_listen, *base_domain, *owner,
-		*key_expiry;
+		*key_expiry, *http_listen;
 	/* serve: become this user; commands: whose */
 	const char *user;
 	/* commands */

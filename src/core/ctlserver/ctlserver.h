@@ -88,6 +88,8 @@ struct ctl_cfg {
 	void (*hash)(const void *p, size_t n, uint8_t out[static 32]); /* SHA-256 */
 	/* Where a request comes from, for the page that asks for approval. May be NULL. */
 	struct ipport (*from)(void *request_owner);
+	/* For the log: "device joined", "device is back", "device left". May be NULL. */
+	void (*on_event)(const char *what, const struct ctl_node_doc *n);
 	/* A long poll has something to say, or an answer is ready: pull or take it. */
 	void (*on_poll_ready)(void *poll_owner);
 	void (*on_poll_end)(void *poll_owner); /* superseded or its node is gone: finish the body */

@@ -88,6 +88,26 @@ static void answer_auth_url(struct ctl *c, void *owner, const struct pending *p)
 	answer_later(c, owner, 200, &tc_register_response_type, &r);
 }
 
+/* One machine with one key asks once, however often it repeats itself. */
+static struct pending *pending_again(struct ctl *c, const struct machine_pub *m, const struct tc_register_request *req,
+	struct arena mem, struct now now)
+{
+	list_for_each(l, &c->pendings) {
+		struct pending *p = container_of(l, struct pending, link);
+
+		if (memcmp(p->machine.b, m->b, KEY_LEN) != 0 || memcmp(p->req.node_key.b, req->node_key.b, KEY_LEN) != 0)
+			continue;
+		arena_fini(&p->mem);
+		p->mem = mem;
+		p->req = *req;
+		p->expires = now.mono + CTL_PENDING_LIFE;
+		list_remove(&p->link);
+		list_push_tail(&c->pendings, &p->link);
+		return p;
+	}
+	return NULL;
+}
+
 /* Keeps the request until somebody approves it; the oldest gives way. mem becomes the entry's. */
 static struct pending *pending_new(struct ctl *c, const struct machine_pub *m, const struct tc_register_request *req,
 	struct arena mem, struct now now)
@@ -132,6 +152,7 @@ static int admit(struct ctl *c, const struct machine_pub *m, const struct tc_reg
 	struct node *n = node_of_machine(c, m, how->user, tagged), *other = node_by_key(c, &req->node_key);
 	struct ctl_node_doc doc = { .machine = *m };
 	const char *hostname = req->hostinfo && req->hostinfo->hostname ? req->hostinfo->hostname : "";
+	bool is_new;
 	int rc;
 
 	if (other && other != n)
@@ -154,12 +175,14 @@ static int admit(struct ctl *c, const struct machine_pub *m, const struct tc_reg
 		if (!doc.hostinfo->netinfo)
 			doc.hostinfo->netinfo = keep;
 	}
+	is_new = !n;
 	if (n)
 		rc = node_update(c, n, &doc, true, true, now);
 	else
 		rc = node_create(c, &doc, hostname, now, &n);
 	if (rc < 0)
 		return rc;
+	tell(c, is_new ? "device joined" : "device is back", n);
 	node_arrives(c, n, now);
 	*ret = n;
 	return 0;
@@ -328,7 +351,7 @@ void ctl_register(struct ctl *c, const struct machine_pub *machine, struct view 
 		;
 	else if (req.auth && req.auth->auth_key && *req.auth->auth_key)
 		with_auth_key(c, machine, &req, owner, now);
-	else if ((p = pending_new(c, machine, &req, mem, now))) {
+	else if ((p = pending_again(c, machine, &req, mem, now)) || (p = pending_new(c, machine, &req, mem, now))) {
 		if (c->cfg.from)
 			p->from = c->cfg.from(owner);
 		answer_auth_url(c, owner, p);

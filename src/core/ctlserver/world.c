@@ -372,6 +372,7 @@ void node_remove(struct ctl *c, struct node *n, struct now now)
 {
 	int64_t id = n->doc.id;
 
+	tell(c, "device left", n);
 	list_for_each_safe(l, &n->polls)
 		poll_farewell(container_of(l, struct ctl_poll, in_node), now);
 	node_free(c, n);

@@ -176,6 +176,11 @@ MUST_USE int block_join(struct ctl *c, struct node *n);
 void block_leave(struct ctl *c, struct node *n);
 
 /* register.c */
+static inline void tell(const struct ctl *c, const char *what, const struct node *n)
+{
+	if (c->cfg.on_event)
+		c->cfg.on_event(what, &n->doc);
+}
 void answer_later(struct ctl *c, void *owner, int status, const struct json_type *t, const void *doc);
 void pending_free(struct ctl *c, struct pending *p);
 void pending_expire(struct ctl *c, struct pending *p);
