@@ -247,15 +247,34 @@ static struct ipport from_sockaddr(const struct sockaddr_in6 *in6)
 	return (struct ipport){ .ip = ipaddr_from16((const uint8_t *)&in6->sin6_addr), .port = ntohs(in6->sin6_port) };
 }
 
+/* What was received with a request goes out with the answer; the route decides on the interface. */
+static void answer_from_there(struct msghdr *m)
+{
+	struct cmsghdr *c = CMSG_FIRSTHDR(m);
+	struct in6_pktinfo info;
+
+	if (!c || c->cmsg_level != IPPROTO_IPV6 || c->cmsg_type != IPV6_PKTINFO) {
+		m->msg_controllen = 0;
+		return;
+	}
+	memcpy(&info, CMSG_DATA(c), sizeof(info));
+	if (!IN6_IS_ADDR_LINKLOCAL(&info.ipi6_addr))
+		info.ipi6_ifindex = 0;
+	memcpy(CMSG_DATA(c), &info, sizeof(info));
+}
+
 static void on_stun(void *ctx, int events)
 {
 	struct stun_socket *s = ctx;
 
 	for (int i = 0; i < STUN_PER_TURN; i++) {
-		struct sockaddr_in6 from;
-		socklen_t from_len = sizeof(from);
 		uint8_t in[1500], out[STUN_RESPONSE_MAX], txid[STUN_TXID_LEN];
-		ssize_t n = recvfrom(s->fd, in, sizeof(in), MSG_DONTWAIT, (struct sockaddr *)&from, &from_len);
+		_Alignas(struct cmsghdr) uint8_t control[CMSG_SPACE(sizeof(struct in6_pktinfo))];
+		struct sockaddr_in6 from;
+		struct iovec iov = { .iov_base = in, .iov_len = sizeof(in) };
+		struct msghdr m = { .msg_name = &from, .msg_namelen = sizeof(from), .msg_iov = &iov, .msg_iovlen = 1,
+			.msg_control = control, .msg_controllen = sizeof(control) };
+		ssize_t n = recvmsg(s->fd, &m, MSG_DONTWAIT);
 		size_t len;
 
 		if (n < 0)
@@ -266,7 +285,10 @@ static void on_stun(void *ctx, int events)
 			continue;
 		}
 		len = stun_response_encode(txid, from_sockaddr(&from), out);
-		if (sendto(s->fd, out, len, MSG_DONTWAIT, (struct sockaddr *)&from, from_len) == (ssize_t)len)
+		/* From the address that was asked: a NAT lets no other answer through. */
+		answer_from_there(&m);
+		iov = (struct iovec){ .iov_base = out, .iov_len = len };
+		if (sendmsg(s->fd, &m, MSG_DONTWAIT) == (ssize_t)len)
 			s->relay->n.stun_answers++;
 	}
 }
@@ -276,7 +298,7 @@ int relay_stun_listen(struct relay *r, struct ipport addr, struct ipport *ret_bo
 	struct stun_socket *s = &r->stun[r->n_stun];
 	struct sockaddr_in6 in6 = { .sin6_family = AF_INET6, .sin6_port = htons(addr.port) };
 	socklen_t len = sizeof(in6);
-	int zero = 0, rc;
+	int zero = 0, one = 1, rc;
 
 	if (r->n_stun == STUN_SOCKETS_MAX)
 		return -ERR_TOO_MANY;
@@ -288,6 +310,7 @@ int relay_stun_listen(struct relay *r, struct ipport addr, struct ipport *ret_bo
 	if (s->fd < 0)
 		return -errno;
 	setsockopt(s->fd, IPPROTO_IPV6, IPV6_V6ONLY, &zero, sizeof(zero));
+	setsockopt(s->fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, &one, sizeof(one));
 	rc = bind(s->fd, (struct sockaddr *)&in6, sizeof(in6)) == 0 &&
 		getsockname(s->fd, (struct sockaddr *)&in6, &len) == 0 ? 0 : -errno;
 	if (rc == 0)

@@ -31,6 +31,8 @@ def run(*argv, stdin=None, check=True):
 class Host:
     """One network namespace."""
 
+    port_prefix = "p"  # of its interfaces that others are plugged into
+
     def __init__(self, net, name):
         self.net, self.name = net, name
         self.ns = f"{net.prefix}-{name}"
@@ -55,7 +57,7 @@ class Host:
 
     def plug(self, switch, dev, *addrs, gw=()):
         """A cable to a switch, with addresses on our end and default routes through gw."""
-        far = f"p{next(self.net.ports)}"
+        far = f"{switch.port_prefix}{next(self.net.ports)}"
         run("ip", "link", "add", dev, "netns", self.ns, "type", "veth", "peer", "name", far,
             "netns", switch.ns)
         switch.run("ip", "link", "set", far, "master", "br0", "up")
