@@ -172,9 +172,9 @@ struct agent *agent_free(struct agent *a)
 	a->ctl = ctlclient_free(a->ctl);
 	agent_probes_drop(a);
 	agent_engine_down(a);
-	agent_pings_drop(a);
-	agent_map_drop(a);
+	agent_map_drop(a); /* pings of the peers that are removed are answered */
 	a->mesh = mesh_free(a->mesh);
+	agent_pings_drop(a);
 	filter_free(a->filter);
 	netmap_free(a->nm);
 	map_fini(&a->peers);

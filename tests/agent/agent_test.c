@@ -1,0 +1,459 @@
+/* A device's membership of a tailnet, against the real control server and relay in memory. */
+#include "tests/agent/world.h"
+
+#include <stdlib.h>
+
+static struct world world; /* too large for a stack */
+
+static struct dev *join_two(struct world *w)
+{
+	world_new(w);
+	world_join(w, &w->dev[0], "anna");
+	world_join(w, &w->dev[1], "bert");
+	world_run(w, SEC(1));
+	return w->dev;
+}
+
+/* The peer as a device's map has it; NULL: not at all. */
+static const struct tc_node *known(const struct dev *at, const struct ctl_node_doc *n)
+{
+	return netmap_peer(agent_netmap(at->a), n->id);
+}
+
+static void joined_devices_know_and_reach_each_other(void **state)
+{
+	struct dev *d = join_two(&world);
+
+	(void)state;
+	CHECK_TRUE(known(&d[0], world_node(&world, &d[1])) && known(&d[1], world_node(&world, &d[0])));
+	CHECK_TRUE(world_ping(&world, &d[0], &d[1]));
+	CHECK_TRUE(world_ping(&world, &d[1], &d[0]));
+	CHECK_INT(d[0].events[AGENT_LOGIN_FINISHED], ==, 1);
+	CHECK_INT(agent_counters(d[0].a)->bad_netmaps + agent_counters(d[0].a)->bad_peers, ==, 0);
+	world_free(&world);
+}
+
+static void states_are_entered_in_order(void **state)
+{
+	static const enum ipn_state want[] = { IPN_NEEDS_LOGIN, IPN_STARTING, IPN_RUNNING };
+
+	(void)state;
+	world_new(&world);
+	world_join(&world, &world.dev[0], "anna");
+	CHECK_INT(world.dev[0].n_states, ==, ARRAY_LEN(want));
+	CHECK_MEM(world.dev[0].states, want, sizeof(want));
+	world_free(&world);
+}
+
+static void peers_on_one_segment_find_the_direct_path(void **state)
+{
+	struct dev *d = join_two(&world);
+	struct mesh_peer_status s;
+
+	(void)state;
+	CHECK_TRUE(world_ping(&world, &d[0], &d[1]));
+	world_run(&world, SEC(3));
+	CHECK_INT(mesh_peer_status(agent_mesh(d[0].a), world_node(&world, &d[1])->id, world.now, &s), ==, 0);
+	CHECK_TRUE(ipport_eq(s.addr, d[1].at));
+	world_free(&world);
+}
+
+static void a_rename_is_seen_by_the_others(void **state)
+{
+	struct dev *d = join_two(&world);
+	const struct ctl_node_doc *n = world_node(&world, &d[1]);
+
+	(void)state;
+	CHECK_STR(known(&d[0], n)->name, "bert.test.");
+	CHECK_INT(ctl_node_rename(world.ctl, n->id, "carl", world.now), ==, 0);
+	world_run(&world, SEC(1));
+	CHECK_STR(known(&d[0], n)->name, "carl.test.");
+	world_free(&world);
+}
+
+static void a_removed_device_is_gone_for_the_others(void **state)
+{
+	struct dev *d = join_two(&world);
+	int64_t id = world_node(&world, &d[1])->id;
+	uint64_t dropped;
+
+	(void)state;
+	CHECK_TRUE(world_ping(&world, &d[0], &d[1]));
+	CHECK_INT(ctl_node_delete(world.ctl, id, world.now), ==, 0);
+	world_run(&world, SEC(1));
+	CHECK_TRUE(!netmap_peer(agent_netmap(d[0].a), id));
+	CHECK_INT(d[0].events[AGENT_PEER_REMOVED], ==, 1);
+	dropped = mesh_counters(agent_mesh(d[0].a))->no_route;
+	CHECK_TRUE(!world_ping(&world, &d[0], &d[1]));
+	CHECK_INT(mesh_counters(agent_mesh(d[0].a))->no_route, >, dropped);
+	world_free(&world);
+}
+
+static void an_expired_key_ends_its_traffic_on_both_sides(void **state)
+{
+	struct dev *d = join_two(&world);
+
+	(void)state;
+	CHECK_TRUE(world_ping(&world, &d[0], &d[1]));
+	CHECK_INT(ctl_node_expire(world.ctl, world_node(&world, &d[1])->id, world.now), ==, 0);
+	world_run(&world, SEC(1));
+	CHECK_INT(agent_state(d[1].a), ==, IPN_NEEDS_LOGIN);
+	CHECK_TRUE(!agent_net_config(d[1].a)->up);
+	CHECK_TRUE(!world_ping(&world, &d[0], &d[1]));
+	world_free(&world);
+}
+
+/* A login with a fresh node key makes the expired device run again, as the same device. */
+static void an_expired_device_comes_back_by_a_login(void **state)
+{
+	struct dev *d = join_two(&world);
+	int64_t id = world_node(&world, &d[1])->id;
+
+	(void)state;
+	CHECK_INT(ctl_node_expire(world.ctl, id, world.now), ==, 0);
+	world_run(&world, SEC(1));
+	agent_start(d[1].a, world.auth_key, world.now);
+	agent_login(d[1].a, world.now);
+	world_run(&world, SEC(40));
+	CHECK_INT(agent_state(d[1].a), ==, IPN_RUNNING);
+	CHECK_INT(world_node(&world, &d[1])->id, ==, id);
+	CHECK_TRUE(world_ping(&world, &d[0], &d[1]));
+	world_free(&world);
+}
+
+static void shields_up_lets_nobody_begin_but_answers_come_in(void **state)
+{
+	struct dev *d = join_two(&world);
+	const struct ctl_node_doc *n = world_node(&world, &d[1]);
+
+	(void)state;
+	dev_edit(&d[1], IPN_PREF_SHIELDS_UP, &(struct ipn_prefs){ .shields_up = true });
+	world_run(&world, SEC(1));
+	CHECK_TRUE(!world_ping(&world, &d[0], &d[1]));
+	CHECK_INT(agent_counters(d[1].a)->filter_in_dropped, >, 0);
+	CHECK_TRUE(world_ping(&world, &d[1], &d[0]));
+	CHECK_TRUE(n->hostinfo && n->hostinfo->shields_up); /* and the hub knows */
+	world_free(&world);
+}
+
+static void down_ends_the_network_and_up_brings_it_back(void **state)
+{
+	struct dev *d = join_two(&world);
+
+	(void)state;
+	CHECK_TRUE(agent_net_config(d[1].a)->up);
+	CHECK_INT(agent_net_config(d[1].a)->n_addrs, ==, 2);
+	dev_edit(&d[1], IPN_PREF_WANT_RUNNING, &(struct ipn_prefs){ .want_running = false });
+	CHECK_INT(agent_state(d[1].a), ==, IPN_STOPPED);
+	CHECK_TRUE(!agent_net_config(d[1].a)->up);
+	CHECK_TRUE(!world_ping(&world, &d[0], &d[1]));
+	dev_edit(&d[1], IPN_PREF_WANT_RUNNING, &(struct ipn_prefs){ .want_running = true });
+	world_run(&world, SEC(2));
+	CHECK_INT(agent_state(d[1].a), ==, IPN_RUNNING);
+	CHECK_TRUE(world_ping(&world, &d[0], &d[1]));
+	world_free(&world);
+}
+
+static void a_logout_forgets_keys_and_map(void **state)
+{
+	struct dev *d = join_two(&world);
+
+	(void)state;
+	agent_logout(d[1].a, world.now);
+	world_run(&world, SEC(1));
+	CHECK_INT(agent_state(d[1].a), ==, IPN_NEEDS_LOGIN);
+	CHECK_TRUE(key_is_zero(d[1].id.node.b) && !key_is_zero(d[1].id.machine.b));
+	CHECK_TRUE(!agent_netmap(d[1].a));
+	CHECK_TRUE(agent_prefs(d[1].a)->logged_out && !agent_prefs(d[1].a)->want_running);
+	CHECK_INT(world_node(&world, &d[1])->key_expiry, <=, world.now.wall);
+	CHECK_TRUE(world_node(&world, &d[1])->key_expiry != 0);
+	world_free(&world);
+}
+
+static void a_logout_without_a_hub_ends_anyway(void **state)
+{
+	struct dev *d = join_two(&world);
+
+	(void)state;
+	world.hub_gone = true;
+	agent_logout(d[1].a, world.now);
+	world_run(&world, SEC(6));
+	CHECK_INT(agent_state(d[1].a), ==, IPN_NEEDS_LOGIN);
+	CHECK_TRUE(key_is_zero(d[1].id.node.b));
+	world_free(&world);
+}
+
+static void a_refused_auth_key_is_told(void **state)
+{
+	struct dev *d = &world.dev[0];
+	struct ipn_prefs p;
+
+	(void)state;
+	world_new(&world);
+	ipn_prefs_init(&p);
+	world_boot(&world, d, &p, view_of("", 0));
+	agent_start(d->a, NULL, world.now);
+	p.control_url = "http://192.0.2.1:8080";
+	p.want_running = true;
+	p.logged_out = false;
+	CHECK_INT(agent_set_prefs(d->a, &p, world.now, NULL), ==, 0);
+	agent_start(d->a, "wkey-auth-wrong", world.now);
+	world_run(&world, SEC(1));
+	CHECK_INT(d->events[AGENT_LOGIN_FAILED], ==, 1);
+	CHECK_TRUE(*agent_login_error(d->a));
+	CHECK_INT(agent_state(d->a), ==, IPN_NEEDS_LOGIN);
+	world_free(&world);
+}
+
+static void an_interactive_login_shows_its_page_and_goes_on_when_approved(void **state)
+{
+	struct dev *d = &world.dev[0];
+	struct ipn_prefs p;
+	struct ctl_pending_view who;
+
+	(void)state;
+	world_new(&world);
+	ipn_prefs_init(&p);
+	p.control_url = "http://192.0.2.1:8080";
+	world_boot(&world, d, &p, view_of("", 0));
+	agent_start(d->a, NULL, world.now);
+	agent_login(d->a, world.now);
+	world_run(&world, SEC(1));
+	CHECK_INT(d->events[AGENT_LOGIN_URL], ==, 1);
+	CHECK_TRUE(!strncmp(agent_login_url(d->a), "http://192.0.2.1:8080/", 22));
+	CHECK_INT(agent_state(d->a), ==, IPN_NEEDS_LOGIN);
+	agent_login(d->a, world.now); /* somebody else asks */
+	CHECK_INT(d->events[AGENT_LOGIN_URL], ==, 2);
+	CHECK_TRUE(ctl_pending_next(world.ctl, NULL, &who));
+	CHECK_INT(ctl_pending_approve(world.ctl, who.code, world.user, world.now), ==, 0);
+	world_run(&world, SEC(20));
+	CHECK_INT(agent_state(d->a), ==, IPN_RUNNING);
+	CHECK_TRUE(agent_prefs(d->a)->want_running && !*agent_login_url(d->a));
+	world_free(&world);
+}
+
+/* The daemon starts again: what it kept is all it has, and nobody is there but its peer. */
+static void a_restart_without_the_hub_reaches_the_peers_of_the_map(void **state)
+{
+	struct dev *d = join_two(&world);
+	struct ipn_prefs p;
+	struct buf map, prefs_text;
+	struct arena a;
+
+	(void)state;
+	CHECK_TRUE(world_ping(&world, &d[0], &d[1]));
+	world_run(&world, SEC(3));
+	buf_init(&map, 1 << 20);
+	buf_init(&prefs_text, 1 << 16);
+	arena_init(&a, 1 << 20);
+	CHECK_INT(netmap_save(agent_netmap(d[0].a), &map), ==, 0);
+	CHECK_INT(json_encode(&ipn_prefs_type, agent_prefs(d[0].a), &prefs_text), ==, 0);
+	CHECK_INT(json_decode(&ipn_prefs_type, buf_data(&prefs_text), buf_len(&prefs_text), &p, &a, NULL), ==, 0);
+	world_halt(&world, &d[0]);
+	world.hub_gone = true;
+	world_run(&world, SEC(1));
+
+	world_boot(&world, &d[0], &p, buf_view(&map));
+	agent_start(d[0].a, NULL, world.now);
+	CHECK_TRUE(agent_netmap_is_cached(d[0].a) && agent_net_config(d[0].a)->up);
+	CHECK_INT(agent_state(d[0].a), ==, IPN_STARTING);
+	CHECK_TRUE(world_ping(&world, &d[0], &d[1]));
+	CHECK_TRUE(world_ping(&world, &d[1], &d[0]));
+	CHECK_INT(agent_state(d[0].a), ==, IPN_RUNNING);
+
+	world.hub_gone = false;
+	world_run(&world, SEC(60));
+	CHECK_TRUE(agent_is_polling(d[0].a) && !agent_netmap_is_cached(d[0].a));
+	buf_fini(&map);
+	buf_fini(&prefs_text);
+	arena_fini(&a);
+	world_free(&world);
+}
+
+static void the_map_of_another_device_is_not_taken(void **state)
+{
+	struct dev *d = join_two(&world);
+	struct ipn_prefs p;
+	struct buf map;
+
+	(void)state;
+	buf_init(&map, 1 << 20);
+	CHECK_INT(netmap_save(agent_netmap(d[1].a), &map), ==, 0);
+	world_halt(&world, &d[0]);
+	ipn_prefs_init(&p);
+	world_boot(&world, &d[0], &p, buf_view(&map));
+	CHECK_TRUE(!agent_netmap(d[0].a));
+	CHECK_INT(agent_counters(d[0].a)->bad_netmaps, ==, 1);
+	buf_fini(&map);
+	world_free(&world);
+}
+
+struct ping_note {
+	unsigned called;
+	char err[128];
+	bool local;
+	double latency;
+};
+
+static void note_ping(void *ctx, const struct ipn_ping_result *r)
+{
+	struct ping_note *n = ctx;
+
+	n->called++;
+	n->local = r->is_local_ip;
+	n->latency = r->latency_seconds;
+	snprintf(n->err, sizeof(n->err), "%s", r->err ? r->err : "");
+}
+
+static void pings_of_every_kind_are_answered(void **state)
+{
+	static const enum ipn_ping_type types[] = { IPN_PING_DISCO, IPN_PING_TSMP, IPN_PING_ICMP };
+	struct dev *d = join_two(&world);
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(types); i++) {
+		struct ping_note n = { 0 };
+
+		CHECK_ROW("%s", ipn_ping_type_name(types[i]));
+		agent_ping(d[0].a, dev_ip(&d[1]), types[i], 0, note_ping, &n, world.now);
+		/* An echo request is answered by the other machine's system, which is not here. */
+		if (types[i] == IPN_PING_ICMP)
+			agent_ping_cancel(d[0].a, &n);
+		world_run(&world, SEC(1));
+		CHECK_INT(n.called, ==, types[i] != IPN_PING_ICMP);
+		CHECK_STR(n.err, "");
+	}
+	world_free(&world);
+}
+
+static void pings_that_cannot_be_are_answered_in_words(void **state)
+{
+	struct dev *d = join_two(&world);
+	struct ping_note self = { 0 }, nobody = { 0 };
+
+	(void)state;
+	agent_ping(d[0].a, dev_ip(&d[0]), IPN_PING_DISCO, 0, note_ping, &self, world.now);
+	agent_ping(d[0].a, ipaddr_v4(100, 99, 99, 99), IPN_PING_DISCO, 0, note_ping, &nobody, world.now);
+	CHECK_INT(self.called, ==, 1);
+	CHECK_TRUE(self.local && strstr(self.err, "is local Tailscale IP"));
+	CHECK_INT(nobody.called, ==, 1);
+	CHECK_STR(nobody.err, "no matching peer");
+	world_free(&world);
+}
+
+static void whois_tells_whose_an_address_is(void **state)
+{
+	struct dev *d = join_two(&world);
+
+	(void)state;
+	CHECK_STR(agent_whois(d[0].a, dev_ip(&d[1]))->name, "bert.test.");
+	CHECK_STR(agent_whois(d[0].a, dev_ip(&d[0]))->name, "anna.test.");
+	CHECK_TRUE(!agent_whois(d[0].a, ipaddr_v4(100, 99, 99, 99)));
+	world_free(&world);
+}
+
+static void preferences_that_cannot_be_are_refused_in_words(void **state)
+{
+	struct dev *d = join_two(&world);
+	struct ipprefix crooked = { ipaddr_v4(10, 1, 2, 3), 8 };
+	struct ipn_masked_prefs m = { .p.advertise_routes = json_list_of(&crooked, 1) };
+	struct err_at at = { 0 };
+
+	(void)state;
+	m.set[IPN_PREF_ADVERTISE_ROUTES] = true;
+	CHECK_INT(agent_edit_prefs(d[0].a, &m, world.now, &at), ==, -ERR_BAD_VALUE);
+	CHECK_STR(at.text, "route 10.1.2.3/8 has non-address bits set; expected 10.0.0.0/8");
+	CHECK_INT(agent_prefs(d[0].a)->advertise_routes.n, ==, 0);
+	world_free(&world);
+}
+
+static void an_exit_node_that_is_not_there_blocks_rather_than_leaks(void **state)
+{
+	struct dev *d = join_two(&world);
+	const struct agent_net_config *c = agent_net_config(d[0].a);
+	size_t before = c->n_routes, defaults = 0;
+
+	(void)state;
+	dev_edit(&d[0], IPN_PREF_EXIT_NODE_ID, &(struct ipn_prefs){ .exit_node_id = "n999" });
+	for (size_t i = 0; i < c->n_routes; i++)
+		defaults += c->routes[i].bits == 0;
+	CHECK_INT(defaults, ==, 2);
+	CHECK_INT(c->n_routes, ==, before + 2);
+	dev_edit(&d[0], IPN_PREF_EXIT_NODE_ID, &(struct ipn_prefs){ .exit_node_id = "" });
+	CHECK_INT(c->n_routes, ==, before);
+	world_free(&world);
+}
+
+static void the_hubs_keys_and_ours_are_kept_before_they_are_used(void **state)
+{
+	struct dev *d = join_two(&world);
+	struct node_pub pub;
+
+	(void)state;
+	CHECK_INT(key_public(d[0].id.node.b, pub.b), ==, 0);
+	CHECK_MEM(&world_node(&world, &d[0])->key, &pub, sizeof(pub));
+	CHECK_INT(key_public(world.hub.b, pub.b), ==, 0);
+	CHECK_MEM(&d[0].id.hub, &pub, sizeof(pub));
+	world_free(&world);
+}
+
+static void status_says_what_is(void **state)
+{
+	struct dev *d = join_two(&world);
+	struct ipn_status s;
+	struct arena a;
+	struct buf out;
+
+	(void)state;
+	CHECK_TRUE(world_ping(&world, &d[0], &d[1]));
+	world_run(&world, SEC(3));
+	arena_init(&a, 1 << 20);
+	buf_init(&out, 1 << 20);
+	CHECK_INT(agent_status(d[0].a, true, world.now, &a, &s), ==, 0);
+	CHECK_STR(s.backend_state, "Running");
+	CHECK_STR(s.self->host_name, "anna");
+	CHECK_STR(s.self->relay, "here");
+	CHECK_INT(s.health.n, ==, 0);
+	CHECK_INT(s.peer.n, ==, 1);
+	CHECK_STR(((const struct ipn_peer_status *)s.peer.v[0].value)->cur_addr, "10.0.0.2:41641");
+	CHECK_STR(s.magic_dns_suffix, "test");
+	CHECK_INT(json_encode(&ipn_status_type, &s, &out), ==, 0);
+	world.hub_gone = true;
+	world_run(&world, SEC(20));
+	CHECK_INT(agent_status(d[0].a, false, world.now, &a, &s), ==, 0);
+	CHECK_TRUE(s.health.n > 0 && strstr(*JSON_AT(s.health, const char *, 0), "relay"));
+	arena_fini(&a);
+	buf_fini(&out);
+	world_free(&world);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(joined_devices_know_and_reach_each_other),
+		cmocka_unit_test(states_are_entered_in_order),
+		cmocka_unit_test(peers_on_one_segment_find_the_direct_path),
+		cmocka_unit_test(a_rename_is_seen_by_the_others),
+		cmocka_unit_test(a_removed_device_is_gone_for_the_others),
+		cmocka_unit_test(an_expired_key_ends_its_traffic_on_both_sides),
+		cmocka_unit_test(an_expired_device_comes_back_by_a_login),
+		cmocka_unit_test(shields_up_lets_nobody_begin_but_answers_come_in),
+		cmocka_unit_test(down_ends_the_network_and_up_brings_it_back),
+		cmocka_unit_test(a_logout_forgets_keys_and_map),
+		cmocka_unit_test(a_logout_without_a_hub_ends_anyway),
+		cmocka_unit_test(a_refused_auth_key_is_told),
+		cmocka_unit_test(an_interactive_login_shows_its_page_and_goes_on_when_approved),
+		cmocka_unit_test(a_restart_without_the_hub_reaches_the_peers_of_the_map),
+		cmocka_unit_test(the_map_of_another_device_is_not_taken),
+		cmocka_unit_test(pings_of_every_kind_are_answered),
+		cmocka_unit_test(pings_that_cannot_be_are_answered_in_words),
+		cmocka_unit_test(whois_tells_whose_an_address_is),
+		cmocka_unit_test(preferences_that_cannot_be_are_refused_in_words),
+		cmocka_unit_test(an_exit_node_that_is_not_there_blocks_rather_than_leaks),
+		cmocka_unit_test(the_hubs_keys_and_ours_are_kept_before_they_are_used),
+		cmocka_unit_test(status_says_what_is),
+	};
+
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
