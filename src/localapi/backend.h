@@ -43,6 +43,7 @@ struct lapi_backend_ops {
 	/* Ask the control server for a login; its URL comes over the bus (browse_to_url) and in the
 	 * status. */
 	int (*login_interactive)(void *backend, struct err_at *at);
+	/* Answered when the state is told to be NeedsLogin, or after a while. */
 	int (*logout)(void *backend, struct err_at *at);
 	int (*reset_auth)(void *backend, struct err_at *at); /* drops all profiles and keys */
 	int (*set_expiry_sooner)(void *backend, unix_ms expiry, struct err_at *at);

@@ -223,6 +223,8 @@ void lapi_notify(struct lapi *l, const struct ipn_notify *in)
 	struct ipn_prefs prefs;
 	struct arena a;
 
+	if (n.state && (*n.state == IPN_NEEDS_LOGIN || *n.state == IPN_NO_STATE))
+		lapi_logouts_done(l);
 	if (!l->n.n_watchers)
 		return;
 	arena_init(&a, LAPI_ANSWER_MAX);

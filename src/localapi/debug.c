@@ -105,6 +105,11 @@ static int add_rules(const struct netmap *nm, struct arena *a, struct json_list 
 	return 0;
 }
 
+static int by_text(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
 static int add_self(struct lapi *l, const struct netmap *nm, struct arena *a, struct ipn_netmap *ret)
 {
 	const struct tc_node *self = netmap_self(nm);
@@ -125,6 +130,8 @@ static int add_self(struct lapi *l, const struct netmap *nm, struct arena *a, st
 			return -ERR_TOO_BIG;
 		*cap = self->cap_map.v[i].key;
 	}
+	if (ret->all_caps.n)
+		qsort(ret->all_caps.v, ret->all_caps.n, sizeof(char *), by_text);
 	return add_user(nm, self->user, &ret->user_profiles, a);
 }
 

@@ -16,12 +16,13 @@ struct lapi {
 	struct lapi_cfg cfg;
 	struct listener *listener;
 	struct list conns;
-	struct loop_timer *engine_timer;
+	struct loop_timer *engine_timer, *logout_timer;
+	size_t n_logouts; /* requests that wait for the end of a logout */
 	char *header_lines; /* in every answer of the API */
 	struct lapi_counters n;
 };
 
-enum lcall_kind { CALL_NONE, CALL_PING, CALL_NETCHECK };
+enum lcall_kind { CALL_NONE, CALL_PING, CALL_NETCHECK, CALL_LOGOUT };
 
 /* At most one per connection: requests on one are answered in turn. */
 struct lapi_call {
@@ -107,6 +108,10 @@ struct ipn_prefs lapi_public_prefs(const struct ipn_prefs *p, struct ipn_persist
 MUST_USE int lapi_netmap(struct lapi *a, const struct netmap *nm, struct arena *arena, struct ipn_netmap *ret);
 /* A node as the local API shows it: with its names for people. */
 struct tc_node lapi_node(const struct netmap *nm, const struct tc_node *n, struct arena *a);
+
+/* Makes the request wait until the node is logged out, but not for ever. */
+void lreq_wait_for_logout(struct lreq *r);
+void lapi_logouts_done(struct lapi *a);
 
 /* ---- bus.c ---- */
 

@@ -49,6 +49,8 @@ struct lapi *lapi_free(struct lapi *a); /* ends every connection; pending calls 
  * Nothing in n is kept. Prefs may hold secrets: they are left out.
  */
 void lapi_notify(struct lapi *a, const struct ipn_notify *n);
+/* Does anybody wait for what lapi_notify would tell? Before work is put into a message. */
+bool lapi_is_heard(const struct lapi *a);
 const struct lapi_counters *lapi_counters(const struct lapi *a);
 
 #endif

@@ -10,6 +10,7 @@
 enum {
 	CONNS_OF_A_USER_MAX = 64, /* of the connections, so that one user cannot shut out root */
 	IN_MAX = 256 * 1024, /* read ahead of what is being answered */
+	LOGOUT_PATIENCE_S = 5, /* for the hub to hear of it; the node is logged out here in any case */
 };
 
 static const char security_lines[] =
@@ -279,8 +280,9 @@ static void written(void *owner, size_t n)
 
 static void conn_free(struct lconn *c)
 {
-	if (c->call.kind != CALL_NONE)
+	if (c->call.kind == CALL_PING || c->call.kind == CALL_NETCHECK)
 		c->lapi->cfg.ops->cancel(c->lapi->cfg.backend, &c->call);
+	c->lapi->n_logouts -= c->call.kind == CALL_LOGOUT;
 	c->watcher = bus_free(c->watcher);
 	list_remove(&c->link);
 	c->lapi->n.n_connections--;
@@ -336,6 +338,43 @@ static void on_accept(void *ctx, struct stream *s)
 	stream_set_owner(s, &conn_ops, c);
 }
 
+/* ---- Logouts ---- */
+
+void lreq_wait_for_logout(struct lreq *r)
+{
+	struct lapi *a = r->lapi;
+
+	r->conn->state = CONN_WAITING;
+	r->conn->call.kind = CALL_LOGOUT;
+	a->n_logouts++;
+	loop_timer_set(a->logout_timer, loop_now(a->loop).mono + SEC(LOGOUT_PATIENCE_S));
+}
+
+void lapi_logouts_done(struct lapi *a)
+{
+	list_for_each_safe(l, &a->conns) {
+		struct lconn *c = container_of(l, struct lconn, link);
+		struct lreq r = { .lapi = a, .conn = c, .head = &c->head };
+		struct arena arena;
+
+		if (c->call.kind != CALL_LOGOUT)
+			continue;
+		c->call.kind = CALL_NONE;
+		a->n_logouts--;
+		arena_init(&arena, HTTP1_HEAD_MAX);
+		r.arena = &arena;
+		lreq_empty(&r, 204);
+		arena_fini(&arena);
+		if (c->state == CONN_READING)
+			c->have_head = false;
+	}
+}
+
+static void on_logout_timer(void *ctx)
+{
+	lapi_logouts_done(ctx);
+}
+
 /* ---- The server ---- */
 
 int lapi_new(struct loop *l, const struct lapi_cfg *cfg, struct lapi **ret)
@@ -352,6 +391,8 @@ int lapi_new(struct loop *l, const struct lapi_cfg *cfg, struct lapi **ret)
 		    security_lines) < 0)
 		a->header_lines = NULL;
 	rc = a->header_lines ? loop_timer_new(l, bus_on_engine_tick, a, &a->engine_timer) : -ENOMEM;
+	if (rc == 0)
+		rc = loop_timer_new(l, on_logout_timer, a, &a->logout_timer);
 	if (rc < 0) {
 		lapi_free(a);
 		return rc;
@@ -394,9 +435,15 @@ struct lapi *lapi_free(struct lapi *a)
 		conn_free(c);
 	}
 	loop_timer_free(a->engine_timer);
+	loop_timer_free(a->logout_timer);
 	free(a->header_lines);
 	free(a);
 	return NULL;
+}
+
+bool lapi_is_heard(const struct lapi *a)
+{
+	return a->n.n_watchers || a->n_logouts;
 }
 
 const struct lapi_counters *lapi_counters(const struct lapi *a)

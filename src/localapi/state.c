@@ -146,8 +146,16 @@ static void logout(struct lreq *r)
 {
 	struct err_at at = { 0 };
 
-	if (want_post(r))
-		done(r, OPS(r)->logout(BACKEND(r), &at), &at);
+	int rc;
+
+	if (!want_post(r))
+		return;
+	rc = OPS(r)->logout(BACKEND(r), &at);
+	/* Whoever asked may ask for the status next: answered when it is so. */
+	if (rc == 0 && OPS(r)->state(BACKEND(r)) != IPN_NEEDS_LOGIN && OPS(r)->state(BACKEND(r)) != IPN_NO_STATE)
+		lreq_wait_for_logout(r);
+	else
+		done(r, rc, &at);
 }
 
 static void reset_auth(struct lreq *r)

@@ -10,7 +10,7 @@
 
 static bool heard(const struct node *n)
 {
-	return n->lapi && lapi_counters(n->lapi)->n_watchers > 0;
+	return n->lapi && lapi_is_heard(n->lapi);
 }
 
 static void tell(struct node *n, const struct ipn_notify *m)

@@ -362,7 +362,7 @@ int agent_netcheck_report(const struct agent *a, struct arena *mem, struct ipn_n
 
 	if (rc < 0)
 		return rc;
-	*ret = (struct ipn_netcheck){ .now = n.at, .udp = n.udp, .ipv4 = n.ipv4, .ipv6 = n.ipv6, .ipv4_can_send = n.ipv4,
+	*ret = (struct ipn_netcheck){ .now = n.at ? n.at : a->now.wall, .udp = n.udp, .ipv4 = n.ipv4, .ipv6 = n.ipv6, .ipv4_can_send = n.ipv4,
 		.ipv6_can_send = n.ipv6, .os_has_ipv6 = n.os_has_ipv6, .mapping_varies = n.mapping_varies,
 		.preferred_derp = n.home, .global_v4 = n.global4, .global_v6 = n.global6 };
 	rc = latency_map(&n, offsetof(struct mesh_region_latency, latency), mem, &ret->region_latency);

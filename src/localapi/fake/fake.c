@@ -43,7 +43,7 @@ struct fake {
 	struct lapi *lapi;
 	struct lapi_call *waiting[WAITING_MAX];
 	size_t n_waiting, n_cancelled;
-	bool logged_in, profile_gone, login_asked;
+	bool logged_in, profile_gone, login_asked, logging_out;
 };
 
 static void nothing(void *ctx, enum netmap_change what, int64_t id)
@@ -276,6 +276,13 @@ static int take_prefs(struct fake *f, const struct ipn_prefs *p)
 	return rc;
 }
 
+static void logged_out(struct fake *f)
+{
+	f->logged_in = f->login_asked = f->logging_out = false;
+	ipn_prefs_init(&f->prefs);
+	move_to(f, IPN_NEEDS_LOGIN);
+}
+
 static int fake_edit_prefs(void *b, const struct ipn_masked_prefs *edit, struct err_at *at)
 {
 	struct fake *f = b;
@@ -286,7 +293,9 @@ static int fake_edit_prefs(void *b, const struct ipn_masked_prefs *edit, struct 
 	rc = fake_check_prefs(b, &p, at);
 	if (rc == 0 && !ipn_prefs_same(&p, &f->prefs))
 		rc = take_prefs(f, &p);
-	if (rc == 0 && f->logged_in)
+	if (f->logging_out)
+		logged_out(f);
+	else if (rc == 0 && f->logged_in)
 		move_to(f, f->prefs.want_running ? IPN_RUNNING : IPN_STOPPED);
 	return rc;
 }
@@ -322,9 +331,11 @@ static int fake_logout(void *b, struct err_at *at)
 {
 	struct fake *f = b;
 
-	f->logged_in = f->login_asked = false;
-	ipn_prefs_init(&f->prefs);
-	move_to(f, IPN_NEEDS_LOGIN);
+	f->logging_out = f->prefs.hostname && strcmp(f->prefs.hostname, "slow") == 0;
+	if (f->logging_out)
+		move_to(f, IPN_STOPPED);
+	else
+		logged_out(f);
 	return 0;
 }
 
