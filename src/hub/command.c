@@ -193,6 +193,8 @@ static int do_status(struct cmd *c)
 	printf("Users     %lld; auth keys %lld\n", (long long)s.users, (long long)s.keys);
 	printf("Relay     %s, %lld clients; STUN %s\n", s.relay ? s.relay : "off", (long long)s.relay_clients,
 		s.stun ? s.stun : "off");
+	if (c->o->qr)
+		return qr_print(s.url, stdout) < 0 ? fail("the URL does not fit into a picture") : 0;
 	return 0;
 }
 

@@ -42,7 +42,7 @@ static const struct option options[] = {
 	SWITCH("preapproved", preapproved, COMMAND, "keys create: devices need no approval"),
 	TEXT("tags", tags, "TAG,...", COMMAND, "keys create: devices belong to no person but have these tags"),
 	TEXT("expiry", expiry, "TIME", COMMAND, "keys create: 30m, 24h, 90d or never; default 90d"),
-	SWITCH("qr", qr, COMMAND, "keys create, login: also as a picture"),
+	SWITCH("qr", qr, COMMAND, "status, keys create, login: URL or key also as a picture"),
 	TEXT("next", next, "PATH", COMMAND, "login: page to go to"),
 	SWITCH("help", help, SERVE | COMMAND, "this text"),
 	SWITCH("version", version, SERVE | COMMAND, "the version"),
