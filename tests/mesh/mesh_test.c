@@ -91,6 +91,35 @@ static void both_wait_for_the_relay_and_no_packet_is_lost(void **state)
 	world_close(&w);
 }
 
+static void device_that_is_told_late_begins_by_itself(void **state)
+{
+	struct world w;
+	struct node *a, *b;
+	mono_ns t0;
+
+	world_open(&w, 3, 1);
+	a = node_add(&w, &vnat_easy, NULL);
+	b = node_add(&w, &vnat_easy, NULL);
+	node_start(a);
+	world_run(&w, SEC(5));
+	node_start(b);
+	mesh_remove_peer(a->mesh, b->n, world_now(&w)); /* the hub has told b of a, and not yet a of b */
+	vnet_at(w.v, &b->tell, MONO_NEVER);
+	w.hub_down = true;
+	world_run(&w, MSEC(200));
+	node_ping(b, a);
+	world_run(&w, MSEC(120));
+	CHECK_INT(mesh_counters(a->mesh)->relay_no_peer, >, 0);
+	w.hub_down = false;
+	t0 = vnet_now(w.v);
+	node_tell_now(b);
+	world_run(&w, MSEC(150));
+	CHECK_INT(node_first_answer(b, 0) - t0, <=, MSEC(140)); /* three and a half trips through the relay */
+	CHECK_TRUE(node_is_direct(a, b));
+	CHECK_TRUE(node_is_direct(b, a));
+	world_close(&w);
+}
+
 static void dead_path_is_left_for_the_relay(void **state)
 {
 	struct world w;
@@ -761,6 +790,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(first_answer_comes_at_once_and_the_direct_path_soon),
 		cmocka_unit_test(both_wait_for_the_relay_and_no_packet_is_lost),
+		cmocka_unit_test(device_that_is_told_late_begins_by_itself),
 		cmocka_unit_test(dead_path_is_left_for_the_relay),
 		cmocka_unit_test(router_that_forgets_its_mappings_does_not_end_the_direct_path),
 		cmocka_unit_test(node_that_moves_is_reachable_at_once),

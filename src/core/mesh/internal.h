@@ -21,6 +21,7 @@ enum {
 	REPLIES_MAX = 16, /* TSMP answers that wait for it */
 	CACHED_MAX = 16, /* own endpoints that were seen lately */
 	CACHED_PER_IP = 6,
+	STRANGERS_MAX = 16, /* who asked for us lately and is no peer */
 };
 
 /* One disco key; several nodes may have it (a shared machine, two accounts of one device). */
@@ -90,6 +91,12 @@ struct person_ping {
 	void *ctx;
 };
 
+struct stranger {
+	struct node_pub key;
+	int region; /* 0: by UDP */
+	mono_ns at; /* 0: an empty place */
+};
+
 struct cached_endpoint {
 	struct mesh_endpoint e;
 	mono_ns until;
@@ -142,6 +149,8 @@ struct mesh {
 	size_t n_told;
 	struct tc_netinfo told_netinfo;
 
+	struct stranger strangers[STRANGERS_MAX];
+	size_t next_stranger;
 	struct person_ping pings[MESH_PINGS_MAX];
 	uint32_t next_cookie;
 	uint16_t icmp_id;
@@ -157,6 +166,8 @@ struct wg_source source_relay(int region, const struct node_pub *key);
 void wg_in(struct mesh *m, struct wg_datagram *dg, size_t n);
 
 /* ---- peers.c ---- */
+/* Somebody wants to talk to us whom we do not know: the hub may be about to tell. */
+void stranger_note(struct mesh *m, const struct node_pub *key, int region);
 struct mesh_peer *peer_find(const struct mesh *m, int64_t id);
 struct mesh_peer *peer_next(const struct mesh *m, const struct mesh_peer *p); /* NULL starts and ends */
 struct mesh_peer *peer_by_key(const struct mesh *m, const struct node_pub *key);

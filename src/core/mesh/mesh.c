@@ -216,7 +216,8 @@ static void sink_event(struct wg_sink *s, struct wg_peer *wp, enum wg_event ev)
 
 static struct wg_peer *sink_unknown(struct wg_sink *s, const struct node_pub *key)
 {
-	return NULL; /* all that the hub named are there already */
+	stranger_note(container_of(s, struct mesh, sink), key, 0); /* all that the hub named are there already */
+	return NULL;
 }
 
 static bool stray_allowed(struct mesh *m)

@@ -12,6 +12,7 @@
  * with the new process.
  */
 static const unix_ms young_session = 10000;
+static const mono_ns stranger_lately = SEC(10);
 
 struct mesh_peer *peer_find(const struct mesh *m, int64_t id)
 {
@@ -116,7 +117,7 @@ int peer_set_disco(struct mesh_peer *p, const struct disco_pub *pub)
 	p->disco = k;
 	if (k)
 		list_push_tail(&k->peers, &p->disco_link);
-	path_set_can_ping(&p->path, k != NULL);
+	path_set_can_ping(&p->path, k != NULL, p->m->now.mono);
 	return 0;
 }
 
@@ -182,6 +183,41 @@ static int home_of(const struct tc_node *n)
 		ipaddr_eq(a.ip, tsaddr_derp_magic))
 		return a.port;
 	return 0;
+}
+
+/* ---- Strangers ---- */
+
+/*
+ * Two devices learn of each other from the hub, but not at the same moment. The first packet of the one that knows may come
+ * before the other one has its name; when it has, it begins at once, and nobody waits for the first one's next try.
+ */
+void stranger_note(struct mesh *m, const struct node_pub *key, int region)
+{
+	struct stranger *s = NULL;
+
+	for (size_t i = 0; i < STRANGERS_MAX && !s; i++)
+		if (m->strangers[i].at && memcmp(m->strangers[i].key.b, key->b, KEY_LEN) == 0)
+			s = &m->strangers[i];
+	if (!s)
+		s = &m->strangers[m->next_stranger++ % STRANGERS_MAX];
+	*s = (struct stranger){ .key = *key, .region = region, .at = m->now.mono };
+}
+
+static void welcome(struct mesh_peer *p)
+{
+	struct mesh *m = p->m;
+
+	for (size_t i = 0; i < STRANGERS_MAX; i++) {
+		struct stranger *s = &m->strangers[i];
+
+		if (!s->at || memcmp(s->key.b, p->key.b, KEY_LEN) != 0)
+			continue;
+		if (m->now.mono - s->at <= stranger_lately) {
+			p->heard = s->region;
+			do_later(p, LATER_POKE);
+		}
+		s->at = 0;
+	}
 }
 
 /* ---- Adding, changing, removing ---- */
@@ -259,7 +295,7 @@ int mesh_set_peer(struct mesh *m, const struct tc_node *n, const struct ipprefix
 	struct now now)
 {
 	struct mesh_peer *p = peer_find(m, n->id), *other;
-	bool first = !m->peers.n_items;
+	bool first = !m->peers.n_items, is_new;
 	int rc;
 
 	m->now = now;
@@ -272,8 +308,11 @@ int mesh_set_peer(struct mesh *m, const struct tc_node *n, const struct ipprefix
 	other = peer_by_key(m, &n->key);
 	if (other && other->id != n->id) /* registered anew under another number; that one's removal is still to come */
 		peer_remove(other);
+	is_new = !p;
 	rc = p ? 0 : peer_add(m, n, &p);
 	rc = rc < 0 ? rc : update(p, n, routes, n_routes);
+	if (rc == 0 && is_new)
+		welcome(p);
 	if (rc == 0 && first)
 		self_netcheck(m, false);
 	mesh_settle(m);

@@ -102,6 +102,8 @@ static void got_packet(struct relay *r, const struct node_pub *from, struct view
 	m->n.relay_in++;
 	if (!p || data.len > sizeof(m->scratch)) {
 		m->n.relay_no_peer++;
+		if (!p && (disco_looks_like(data.p, data.len) || wgmsg_type(data.p, data.len) == WGMSG_INITIATION))
+			stranger_note(m, from, r->region);
 		return;
 	}
 	r->last_used = m->now.mono;

@@ -203,11 +203,15 @@ static void doubt(struct path *p, mono_ns now)
 
 /* ---- What the owner knows ---- */
 
-void path_set_can_ping(struct path *p, bool can_ping)
+void path_set_can_ping(struct path *p, bool can_ping, mono_ns now)
 {
+	bool could = p->can_ping;
+
 	p->can_ping = can_ping;
 	if (!can_ping)
 		p->search_at = MONO_NEVER;
+	else if (!could && !is_direct(p, now) && path_is_active(p, now))
+		search_begin(p, true, now);
 }
 
 void path_set_endpoints(struct path *p, const struct ipport *eps, size_t n, mono_ns now)
@@ -324,8 +328,10 @@ void path_on_ping(struct path *p, struct ipport from, mono_ns now)
 	 * What came from there can very likely be answered there, and we know the address of a hard NAT from this only. No
 	 * loop: the other side does the same only while it has no path, and our ping gives it one by its pong to us.
 	 */
-	if (looking && !is_direct(p, now) && (!c->last_ping || now - c->last_ping >= ping_back_gap))
-		ping_candidate(p, c, 0, 0, now);
+	if (!looking || is_direct(p, now) || (c->last_ping_back && now - c->last_ping_back < ping_back_gap))
+		return;
+	c->last_ping_back = now; /* also if we have just pinged it: that was before the other side had opened its NAT */
+	ping_candidate(p, c, 0, 0, now);
 }
 
 static void best_answered(struct path *p, struct ipport a, mono_ns latency, mono_ns now)

@@ -48,7 +48,7 @@ enum { PATH_BY_NETMAP = 1, PATH_BY_CALL = 2 };
 struct path_candidate {
 	struct ipport addr;
 	uint8_t named_by; /* PATH_BY_*; 0: only a ping's source */
-	mono_ns last_ping, last_got_ping; /* 0: never */
+	mono_ns last_ping, last_got_ping, last_ping_back; /* 0: never */
 	mono_ns latency; /* of its last pong; 0: none */
 };
 
@@ -87,7 +87,7 @@ void path_fini(struct path *p);
 
 /* ---- What the owner knows ---- */
 
-void path_set_can_ping(struct path *p, bool can_ping);
+void path_set_can_ping(struct path *p, bool can_ping, mono_ns now);
 /* The addresses that the network map has for the peer. */
 void path_set_endpoints(struct path *p, const struct ipport *eps, size_t n, mono_ns now);
 /* Our own endpoints are others now, or our NAT mapping is: tell an active peer. */

@@ -68,7 +68,7 @@ static void rig_open(struct rig *r)
 	*r = (struct rig){ .now = SEC(1000) };
 	rng_seeded_init(&r->rng, 1);
 	path_init(&r->p, &ops, r, &r->rng.rng, r->now);
-	path_set_can_ping(&r->p, true);
+	path_set_can_ping(&r->p, true, r->now);
 }
 
 /* Runs the path's own deadlines up to then. */
@@ -227,12 +227,14 @@ static void peer_without_a_disco_key_is_not_pinged(void **state)
 	struct rig r;
 
 	rig_open(&r);
-	path_set_can_ping(&r.p, false);
+	path_set_can_ping(&r.p, false, r.now);
 	set_endpoints(&r, addr("203.0.113.7:41641"), none);
 	path_on_send(&r.p, r.now);
 	run(&r, SEC(10));
 	CHECK_INT(r.n_pings + r.calls, ==, 0);
 	check_route(&r, none, true);
+	path_set_can_ping(&r.p, true, r.now); /* now it has one */
+	CHECK_INT(r.n_pings, ==, 1);
 	path_fini(&r.p);
 }
 
@@ -545,6 +547,20 @@ static void ping_during_a_search_is_pinged_back_at_once(void **state)
 	path_fini(&r.p);
 }
 
+static void ping_back_does_not_wait_for_a_ping_that_came_too_early(void **state)
+{
+	struct ipport a = addr("203.0.113.9:7");
+	struct rig r;
+
+	rig_open(&r);
+	set_endpoints(&r, a, none);
+	path_on_send(&r.p, r.now);
+	r.now += MSEC(1);
+	path_on_ping(&r.p, a, r.now);
+	CHECK_INT(pings_to(&r, a), ==, 2);
+	path_fini(&r.p);
+}
+
 static void call_is_answered_by_pings_and_not_by_a_call(void **state)
 {
 	struct ipport a = addr("203.0.113.9:7"), eps[2] = { a, addr("[fe80::1]:7") };
@@ -756,6 +772,7 @@ int main(void)
 		cmocka_unit_test(peer_that_seems_to_have_moved_is_sent_to_everywhere_until_the_path_is_proven),
 		cmocka_unit_test(ping_teaches_an_address_for_45_seconds),
 		cmocka_unit_test(ping_during_a_search_is_pinged_back_at_once),
+		cmocka_unit_test(ping_back_does_not_wait_for_a_ping_that_came_too_early),
 		cmocka_unit_test(call_is_answered_by_pings_and_not_by_a_call),
 		cmocka_unit_test(later_call_replaces_an_earlier_one),
 		cmocka_unit_test(new_addresses_of_an_active_peer_are_tried_at_once),
