@@ -41,7 +41,9 @@ struct vnet_stream {
 	bool fin; /* follows what is in out */
 	size_t window;
 	unsigned tries, repeats;
-	struct vnet_event timer;
+	struct vnet_event timer, keep; /* keep: of one's own connect */
+	unsigned asked; /* keep-alives without an answer */
+	mono_ns heard_at, waits_since; /* waits_since: the oldest that is not acknowledged */
 	mono_ns srtt, rttvar, rto, timed_at, closing_since;
 	uint64_t timed; /* the sequence number whose acknowledgement is measured; 0: none */
 
@@ -59,6 +61,7 @@ struct vnet_listener {
 };
 
 static void on_timer(struct vnet_event *e);
+static void on_keep(struct vnet_event *e);
 static void push(struct vnet_stream *s);
 
 static mono_ns now_of(const struct vnet_stream *s)
@@ -77,6 +80,7 @@ static void stream_free(struct vnet_stream *s)
 	while (!list_empty(&s->late))
 		late_free(container_of(s->late.next, struct late, link));
 	heap_remove(&s->dev->v->events, &s->timer.at);
+	heap_remove(&s->dev->v->events, &s->keep.at);
 	list_remove(&s->link);
 	buf_fini(&s->out);
 	free(s);
@@ -122,6 +126,7 @@ static struct vnet_stream *stream_new(struct vnet_dev *d, struct ipport local, s
 	s->remote = remote;
 	s->state = state;
 	s->timer.fire = on_timer;
+	s->keep.fire = on_keep;
 	s->isn = (uint64_t)rng_u32(&d->v->rng.rng) << 24 | 1;
 	s->una = s->nxt = s->recover = s->isn + 1;
 	s->window = INITIAL_WINDOW;
@@ -191,6 +196,8 @@ static void push(struct vnet_stream *s)
 {
 	bool idle = s->una == s->nxt;
 
+	if (idle)
+		s->waits_since = now_of(s);
 	while (s->nxt < end_of_all(s) && s->nxt - s->una < s->window) {
 		if (!s->timed) {
 			s->timed = s->nxt + 1;
@@ -212,15 +219,17 @@ static void again(struct vnet_stream *s)
 static void on_timer(struct vnet_event *e)
 {
 	struct vnet_stream *s = container_of(e, struct vnet_stream, timer);
-	unsigned limit = s->state == SYN_SENT || s->state == SYN_RCVD ? VNET_SYN_TRIES : VNET_DATA_TRIES;
+	bool opening = s->state == SYN_SENT || s->state == SYN_RCVD;
 
 	if (s->state == CLOSING && now_of(s) >= s->closing_since + CLOSING_LIFE) {
 		end(s);
 	} else if (s->state == SYN_SENT && !ipaddr_is_set(s->local.ip)) {
 		end_telling(s, -ENETUNREACH);
-	} else if (++s->tries >= limit) {
+	} else if (++s->tries >= VNET_SYN_TRIES && opening) {
 		end_telling(s, -ETIMEDOUT);
-	} else if (s->state == SYN_SENT || s->state == SYN_RCVD) {
+	} else if (!opening && now_of(s) >= s->waits_since + VNET_USER_TIMEOUT) {
+		end_telling(s, -ETIMEDOUT);
+	} else if (opening) {
 		send_syn(s);
 	} else {
 		s->window = 2 * VNET_STREAM_SEGMENT;
@@ -229,6 +238,25 @@ static void on_timer(struct vnet_event *e)
 		s->nxt = s->una + MIN_OF((uint64_t)VNET_STREAM_SEGMENT, end_of_all(s) - s->una);
 		arm(s);
 	}
+}
+
+static void on_keep(struct vnet_event *e)
+{
+	struct vnet_stream *s = container_of(e, struct vnet_stream, keep);
+	mono_ns due = s->heard_at + VNET_KEEP_IDLE + (mono_ns)s->asked * VNET_KEEP_INTERVAL;
+
+	if (s->state != OPEN)
+		return;
+	if (now_of(s) >= due && s->asked == VNET_KEEP_TRIES) {
+		end_telling(s, -ETIMEDOUT);
+		return;
+	}
+	if (now_of(s) >= due) {
+		s->asked++;
+		due = now_of(s) + VNET_KEEP_INTERVAL;
+		send_flags(s, SEG_ACK, s->nxt - 1); /* of before: it has to be answered */
+	}
+	vnet_at(s->dev->v, &s->keep, due);
 }
 
 /* RFC 6298 */
@@ -267,6 +295,7 @@ static void on_ack(struct vnet_stream *s, uint64_t ack, bool bare)
 	s->fin = s->fin && ack < end_of_all(s);
 	buf_consume(&s->out, MIN_OF(n, buf_len(&s->out)));
 	s->una = ack;
+	s->waits_since = now_of(s);
 	s->nxt = MAX_OF(s->nxt, ack);
 	s->tries = s->repeats = 0;
 	s->window = MIN_OF(s->window + (size_t)n, (size_t)VNET_STREAM_BUF_MAX);
@@ -330,6 +359,8 @@ static void on_payload(struct vnet_stream *s, const struct pkt *p)
 {
 	bool fin = p->flags & SEG_FIN;
 
+	if (p->len + fin == 0 && p->seq + 1 == s->rcv)
+		send_flags(s, SEG_ACK, s->nxt); /* a keep-alive */
 	if (p->len + fin == 0)
 		return;
 	if (p->seq > s->rcv && p->seq + p->len <= s->rcv + VNET_STREAM_BUF_MAX)
@@ -394,6 +425,7 @@ static void on_syn_sent(struct vnet_stream *s, const struct pkt *p)
 	s->remote_isn = p->seq;
 	s->rcv = p->seq + 1;
 	arm(s);
+	vnet_at(s->dev->v, &s->keep, now_of(s) + VNET_KEEP_IDLE);
 	send_flags(s, SEG_ACK, s->nxt);
 	s->ops->on_connected(s->ctx);
 }
@@ -489,6 +521,8 @@ void stream_on_segment(struct vnet_dev *d, const struct pkt *p)
 		on_stranger(d, p);
 		return;
 	}
+	s->heard_at = now_of(s);
+	s->asked = 0;
 	call_begin(s);
 	if (p->flags & SEG_RST)
 		on_reset(s, p);

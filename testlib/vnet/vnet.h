@@ -26,7 +26,10 @@ enum {
 };
 #define VNET_RTO_MIN MSEC(200) /* retransmission, as Linux */
 #define VNET_SYN_TRIES 7 /* 1 s, 2 s, ... as Linux: 127 s in all */
-#define VNET_DATA_TRIES 12 /* doubling up to two minutes */
+#define VNET_USER_TIMEOUT SEC(20) /* what is not acknowledged by then ends the stream; as os/stream sets it */
+#define VNET_KEEP_IDLE SEC(25) /* who dialled asks after such a silence, VNET_KEEP_TRIES times */
+#define VNET_KEEP_INTERVAL SEC(5)
+#define VNET_KEEP_TRIES 3
 
 struct vnet;
 struct vnet_seg;

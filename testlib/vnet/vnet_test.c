@@ -371,6 +371,26 @@ static void a_host_that_is_gone_is_silent_and_one_that_forgot_resets(void **stat
 	stop(&n);
 }
 
+static void who_dialled_asks_after_a_silence(void **state)
+{
+	struct net n;
+	mono_ns t0;
+
+	(void)state;
+	start(&n, 1, (struct vnet_link){ .delay = MSEC(10) });
+	dial(&n, 443);
+	vnet_run(n.v, now_of(n.v) + SEC(3600));
+	CHECK_TRUE(!n.client.closed && !n.server.closed);
+	vnet_up(n.b, false);
+	t0 = now_of(n.v);
+	while (!n.client.closed && now_of(n.v) < t0 + SEC(100))
+		vnet_run(n.v, now_of(n.v) + SEC(1));
+	CHECK_INT(n.client.rc, ==, -ETIMEDOUT);
+	CHECK_INT(now_of(n.v) - t0, <=, VNET_KEEP_IDLE + VNET_KEEP_TRIES * VNET_KEEP_INTERVAL + SEC(1));
+	CHECK_TRUE(!n.server.closed); /* it had nothing to say */
+	stop(&n);
+}
+
 static void silence_ends_a_stream_at_last(void **state)
 {
 	struct net n;
@@ -381,7 +401,7 @@ static void silence_ends_a_stream_at_last(void **state)
 	vnet_run(n.v, now_of(n.v) + MSEC(100));
 	vnet_up(n.b, false);
 	CHECK_INT(vnet_write(n.client.s, "x", 1), ==, 1);
-	vnet_run(n.v, now_of(n.v) + SEC(1200));
+	vnet_run(n.v, now_of(n.v) + SEC(30));
 	CHECK_INT(n.client.rc, ==, -ETIMEDOUT);
 	stop(&n);
 }
@@ -563,6 +583,7 @@ int main(void)
 		cmocka_unit_test(nobody_listens_and_the_dialer_is_told),
 		cmocka_unit_test(a_host_that_is_gone_is_silent_and_one_that_forgot_resets),
 		cmocka_unit_test(silence_ends_a_stream_at_last),
+		cmocka_unit_test(who_dialled_asks_after_a_silence),
 		cmocka_unit_test(packets_cross_two_routers_and_find_back),
 		cmocka_unit_test(a_rebooted_router_resets_streams_of_a_hard_nat),
 		cmocka_unit_test(rules_let_only_what_they_name_out),

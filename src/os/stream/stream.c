@@ -269,18 +269,34 @@ static void on_ready(void *ctx, int events)
 		flush(s);
 }
 
-static struct stream *stream_new(struct loop *l, int fd, struct tls_ctx *tls, const char *host)
+/*
+ * A machine or a router that dies says nothing. What we send has to be acknowledged in time, and who dialled asks after a
+ * while of silence; the other end need not ask as well.
+ */
+static void set_tcp(int fd, bool dialled)
+{
+	static const int one = 1, user_timeout_ms = 20000, idle_s = 25, interval_s = 5, count = 3;
+
+	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+	setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &user_timeout_ms, sizeof(user_timeout_ms));
+	if (!dialled)
+		return;
+	setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle_s, sizeof(idle_s));
+	setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &interval_s, sizeof(interval_s));
+	setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &count, sizeof(count));
+	setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &one, sizeof(one));
+}
+
+static struct stream *stream_new(struct loop *l, int fd, struct tls_ctx *tls, const char *host, bool dialled)
 {
 	struct stream *s = calloc(1, sizeof(*s));
-	int one = 1;
 
 	if (!s)
 		return NULL;
 	s->loop = l;
 	s->fd = fd;
 	s->tls = tls;
-	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
-	setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &one, sizeof(one));
+	set_tcp(fd, dialled);
 	if (tls)
 		s->ssl = tls_open(tls, fd, host);
 	if ((tls && !s->ssl) || loop_timer_new(l, on_closer, s, &s->closer) < 0 ||
@@ -325,7 +341,7 @@ static void on_acceptable(void *ctx, int events)
 			continue;
 		if (fd < 0)
 			return;
-		s = stream_new(l->loop, fd, l->tls, NULL);
+		s = stream_new(l->loop, fd, l->tls, NULL, false);
 		if (!s) {
 			close(fd);
 			return;
@@ -459,7 +475,7 @@ int stream_connect(struct loop *l, struct ipport addr, struct tls_ctx *tls, cons
 		close(fd);
 		return -errno;
 	}
-	s = stream_new(l, fd, tls, host);
+	s = stream_new(l, fd, tls, host, true);
 	if (!s) {
 		close(fd);
 		return -ENOMEM;
