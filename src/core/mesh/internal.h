@@ -70,6 +70,7 @@ struct relay {
 	bool was_cut; /* the connection before this one was dead for a while */
 	size_t node; /* of the region, to dial */
 	mono_ns last_used, check_by; /* check_by: a sign of life is due; MONO_NEVER */
+	mono_ns waits_since; /* the first packet sent since something was heard */
 };
 
 struct reply {

@@ -8,7 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const mono_ns idle_after = SEC(60), idle_check = SEC(15), life_sign = MSEC(300);
+static const mono_ns idle_after = SEC(60), idle_check = SEC(15), life_sign = MSEC(300),
+	silent_after = SEC(2), /* we send, and nothing comes back: a ping, and its answer */
+	silence_limit = SEC(3);
 
 static const struct tc_derp_region *region_in(const struct tc_derp_map *map, int region)
 {
@@ -286,6 +288,22 @@ void relays_check(struct mesh *m, bool cut)
 	}
 }
 
+/* A relay that died tells nobody. */
+static void suspect(struct relay *r)
+{
+	struct mesh *m = r->m;
+	uint8_t data[DERP_PING_MIN];
+
+	if (r->waits_since <= derpclient_last_heard(r->c))
+		r->waits_since = m->now.mono;
+	if (r->check_by != MONO_NEVER || !derpclient_is_ready(r->c) || m->now.mono - r->waits_since < silent_after)
+		return;
+	rng_fill(m->rng, data, sizeof(data));
+	if (derpclient_ping(r->c, data) < 0)
+		return;
+	r->check_by = mono_add(m->now.mono, silence_limit);
+}
+
 void relays_free(struct mesh *m)
 {
 	while (m->n_relays)
@@ -325,6 +343,7 @@ bool relay_send_to(struct mesh *m, int region, const struct node_pub *key, const
 		return false;
 	r->last_used = m->now.mono;
 	m->n.relay_out++;
+	suspect(r);
 	return true;
 }
 
@@ -434,6 +453,8 @@ void relays_tick(struct mesh *m)
 			r->check_by = MONO_NEVER;
 			r->was_cut = true;
 			on_hang_up(r); /* the client opens the next one */
+			if (r->region == netcheck_home(m->nc))
+				self_netcheck(m, false); /* or we are at home elsewhere */
 		}
 		derpclient_tick(r->c, m->now.mono);
 	}
