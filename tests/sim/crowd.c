@@ -80,4 +80,4 @@ static void crowd(struct world *w, uint64_t seed)
 	}
 }
 
-const struct scenario scenario_crowd = { "crowd", "20 to 50 devices join within a second", crowd, 3 };
+const struct scenario scenario_crowd = { "crowd", "20 to 50 devices join within a second", crowd, 4 };

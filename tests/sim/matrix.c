@@ -134,15 +134,15 @@ static void matrix(struct world *w, uint64_t seed)
 
 static void matrix_far(struct world *w, uint64_t seed)
 {
-	run_matrix(w, seed, &(struct bounds){ &weather_far, MSEC(1500), SEC(4), SEC(5), true });
+	run_matrix(w, seed, &(struct bounds){ &weather_far, MSEC(1200), MSEC(2500), SEC(5), true });
 }
 
 static void matrix_bad(struct world *w, uint64_t seed)
 {
-	run_matrix(w, seed, &(struct bounds){ &weather_bad, SEC(8), SEC(10), SEC(5), false });
+	run_matrix(w, seed, &(struct bounds){ &weather_bad, SEC(4), SEC(5), SEC(5), false });
 }
 
-const struct scenario scenario_matrix = { "matrix", "the lab's topologies over lossless lines of 1 ms", matrix, 14 * 4 };
-const struct scenario scenario_matrix_far = { "matrix-far", "... over lines of 25 to 75 ms with jitter", matrix_far, 14 * 4 };
+const struct scenario scenario_matrix = { "matrix", "the lab's topologies over lossless lines of 1 ms", matrix, 14 * 8 };
+const struct scenario scenario_matrix_far = { "matrix-far", "... over lines of 25 to 75 ms with jitter", matrix_far, 14 * 8 };
 const struct scenario scenario_matrix_bad = { "matrix-bad", "... that lose 5 % of packets, reorder and repeat", matrix_bad,
-	14 * 4 };
+	14 * 8 };

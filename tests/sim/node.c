@@ -626,18 +626,19 @@ void node_up(struct node *n)
 	want_running(n, true);
 }
 
+void node_shields(struct node *n, bool up)
+{
+	struct ipn_masked_prefs m = { .p.shields_up = up };
+
+	m.set[IPN_PREF_SHIELDS_UP] = true;
+	CHECK(agent_edit_prefs(n->agent, &m, node_now(n), NULL) == 0);
+	settle(n);
+}
+
 void node_login(struct node *n)
 {
 	agent_start(n->agent, n->cfg.auth_key, node_now(n));
 	agent_login(n->agent, node_now(n));
-	settle(n);
-}
-
-void node_logout(struct node *n)
-{
-	if (!n->agent)
-		return;
-	agent_logout(n->agent, node_now(n));
 	settle(n);
 }
 

@@ -40,7 +40,7 @@ void node_link_changed(struct node *n);
 void node_send(struct node *n, const uint8_t *pkt, size_t len); /* an inner packet of the operating system's */
 void node_down(struct node *n); /* as `warren down` and `warren up` */
 void node_up(struct node *n);
-void node_logout(struct node *n);
+void node_shields(struct node *n, bool up);
 
 const char *node_name(const struct node *n);
 int node_number(const struct node *n);
