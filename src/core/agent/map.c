@@ -222,14 +222,21 @@ static void self_settle(struct agent *a)
 	event(a, AGENT_SELF, 0);
 }
 
+/* Rules that cannot be compiled let nobody in; the old ones might let in who was shut out. */
 static void filter_settle(struct agent *a)
 {
 	const struct ipn_prefs *p = prefs_of(a);
-	struct filter_rules *rules;
+	const struct json_list *routes = &p->advertise_routes;
+	struct filter_rules *rules = NULL;
 
-	if (!self_of(a) || filter_rules_from_netmap(&rules, a->nm, p->advertise_routes.v, p->advertise_routes.n, p->shields_up) < 0)
-		return; /* without memory the old rules stay */
-	a->uses_caps = filter_rules_info(rules).uses_caps;
+	if (!self_of(a))
+		return;
+	if (filter_rules_from_netmap(&rules, a->nm, routes->v, routes->n, p->shields_up) < 0) {
+		a->counters.bad_netmaps++;
+		if (filter_rules_from_netmap(&rules, a->nm, routes->v, routes->n, true) < 0)
+			rules = NULL; /* not even that: nothing passes */
+	}
+	a->uses_caps = rules && filter_rules_info(rules).uses_caps;
 	filter_rules_free(filter_swap(a->filter, rules));
 }
 
