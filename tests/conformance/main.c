@@ -379,7 +379,9 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	only = argc > 2 ? argv[2] : NULL;
-	load_excuses(argv[1]);
+	load_excuses(EXCUSES_DIR);
+	if (strcmp(argv[1], EXCUSES_DIR) != 0)
+		load_excuses(argv[1]);
 	n = scandir(argv[1], &files, is_case_file, alphasort);
 	for (int i = 0; i < n; i++) {
 		if (run_file(argv[1], files[i]->d_name) < 0)
