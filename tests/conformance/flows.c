@@ -118,7 +118,7 @@ static bool dst_has(json_t *rule, struct ipaddr a, int port)
 	return false;
 }
 
-static bool allows(json_t *filter, struct ipaddr src, struct ipaddr dst, int proto, int port)
+bool filter_allows(json_t *filter, struct ipaddr src, struct ipaddr dst, int proto, int port)
 {
 	json_t *rule;
 	size_t i;
@@ -229,9 +229,9 @@ static bool compare_point(struct trial *t, const char *node, struct axes *a, jso
 
 	for (size_t i = 0; i < a->n_protos; i++)
 		for (size_t k = 0; k < a->n_ports; k++) {
-			bool w = allows(want, src, dst, a->protos[i], a->ports[k]);
+			bool w = filter_allows(want, src, dst, a->protos[i], a->ports[k]);
 
-			if (w == allows(got, src, dst, a->protos[i], a->ports[k]))
+			if (w == filter_allows(got, src, dst, a->protos[i], a->ports[k]))
 				continue;
 			tell_flow(t, node, w, src, dst, a->protos[i], a->ports[k]);
 			return false;

@@ -29,6 +29,8 @@ bool build_world(struct trial *t);
 
 /* flows.c: two lists of filter rules: the same flows, the same capabilities? */
 void compare_filters(struct trial *t, const char *node, json_t *want, json_t *got);
+/* Does a filter, as JSON, let the packet in? */
+bool filter_allows(json_t *filter, struct ipaddr src, struct ipaddr dst, int proto, int port);
 /* Capabilities that a filter gives to src at dst, as an object. New reference. */
 json_t *filter_caps(json_t *filter, struct ipaddr src, struct ipaddr dst);
 

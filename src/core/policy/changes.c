@@ -54,7 +54,12 @@ static int touch_ep(struct policy_plan *p, uint32_t ep, unsigned what)
 	if (e->all)
 		return log_touch(p, (struct touch){ .class_id = NONE, .what = what });
 	rc = touch_list(p, &p->sels[e->sel]->own, what);
-	return rc < 0 ? rc : touch_list(p, &e->extra, what);
+	if (rc == 0)
+		rc = touch_list(p, &e->extra, what);
+	for (uint32_t i = 0; p->sels[e->sel]->meets_internet && i < p->router_classes.n && rc == 0; i++)
+		if (p->classes[p->router_classes.v[i]]->exit)
+			rc = touch_class(p, p->classes[p->router_classes.v[i]], what);
+	return rc;
 }
 
 /* Routers that carry out a rule with via of this source. */

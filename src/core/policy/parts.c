@@ -251,6 +251,10 @@ static int candidates(const struct policy_plan *p, const struct class *c, struct
 			if (p->rules[e->rules.v[k]].dst_ep == c->eps.v[i])
 				rc = u32s_push(out, e->rules.v[k]);
 	}
+	/* An exit node lets out what lies in the internet, though a small piece of it makes nobody its peer. */
+	for (uint32_t i = 0; c->exit && i < p->exit_eps.n && rc == 0; i++)
+		for (uint32_t k = 0; k < p->eps[p->exit_eps.v[i]]->rules.n && rc == 0; k++)
+			rc = u32s_push(out, p->eps[p->exit_eps.v[i]]->rules.v[k]);
 	for (uint32_t i = 0; !c->tagged && i < p->self_rules.n && rc == 0; i++)
 		rc = u32s_push(out, p->self_rules.v[i]);
 	for (uint32_t i = 0; i < c->vias.n && rc == 0; i++)
