@@ -48,26 +48,26 @@ static bool word(struct in *in, const char *w)
 /* Finds the end of a text: ret covers what is between the quotes, escapes undecoded. */
 static int text_raw(struct in *in, struct view *ret, bool *ret_escapes)
 {
-	const uint8_t *from;
+	const uint8_t *from, *p, *end = in->end;
 
 	*ret_escapes = false;
 	if (!eat(in, '"'))
 		return -ERR_BAD_FORMAT;
-	for (from = in->p; in->p < in->end; in->p++) {
-		if (*in->p == '"') {
-			*ret = view_of(from, (size_t)(in->p - from));
-			in->p++;
-			return 0;
-		}
-		if (*in->p < 0x20)
-			return -ERR_BAD_FORMAT;
-		if (*in->p == '\\') {
+	for (p = from = in->p; p < end && *p != '"'; p++) {
+		if (*p < 0x20)
+			break;
+		if (*p == '\\') {
 			*ret_escapes = true;
-			if (++in->p == in->end)
+			if (++p == end)
 				break;
 		}
 	}
-	return -ERR_BAD_FORMAT;
+	in->p = p;
+	if (p == end || *p != '"')
+		return -ERR_BAD_FORMAT;
+	*ret = view_of(from, (size_t)(p - from));
+	in->p++;
+	return 0;
 }
 
 static int hex4(const uint8_t *p, const uint8_t *end, uint32_t *ret)
@@ -155,16 +155,13 @@ static int unescape(struct view raw, uint8_t *out, size_t *ret_len)
 	return 0;
 }
 
-static int text(struct in *in, size_t max, char **ret, size_t *ret_len)
+/* The text between quotes, in the arena. */
+static int text_copy(struct in *in, struct view raw, bool escapes, size_t max, char **ret, size_t *ret_len)
 {
-	struct view raw;
-	bool escapes;
 	size_t len;
 	char *s;
-	int rc = text_raw(in, &raw, &escapes);
+	int rc = 0;
 
-	if (rc < 0)
-		return rc;
 	if (raw.len / (escapes ? 6 : 1) > max)
 		return -ERR_TOO_BIG;
 	s = arena_alloc(in->arena, raw.len + 1);
@@ -180,11 +177,20 @@ static int text(struct in *in, size_t max, char **ret, size_t *ret_len)
 	s[len] = 0;
 	if (len > max)
 		return -ERR_TOO_BIG;
-	if (memchr(s, 0, len) || !text_is_utf8(s, len))
+	if ((escapes && memchr(s, 0, len)) || !text_is_utf8(s, len))
 		return -ERR_BAD_VALUE;
 	*ret = s;
 	*ret_len = len;
 	return 0;
+}
+
+static int text(struct in *in, size_t max, char **ret, size_t *ret_len)
+{
+	struct view raw;
+	bool escapes;
+	int rc = text_raw(in, &raw, &escapes);
+
+	return rc < 0 ? rc : text_copy(in, raw, escapes, max, ret, ret_len);
 }
 
 /* The characters of a number, checked against the grammar. */
@@ -446,13 +452,22 @@ static int map(struct in *in, const struct json_type *t, size_t max, struct json
 /* Values that are written as texts. An empty text is the zero value where Go's types say so. */
 static int from_text(struct in *in, const struct json_type *t, size_t max, void *out)
 {
-	struct view *bytes = out;
+	struct view *bytes = out, raw;
+	bool escapes, is_kept = t->kind == JK_STR || t->kind == JK_BYTES;
 	size_t len;
 	char *s;
-	int rc = text(in, max, &s, &len);
+	int rc = text_raw(in, &raw, &escapes);
 
 	if (rc < 0)
 		return rc;
+	/* Keys, times and addresses are read where they stand; their parsers take nothing but their own characters. */
+	s = (char *)(uintptr_t)raw.p;
+	len = raw.len;
+	if (is_kept || escapes || len > max) {
+		rc = text_copy(in, raw, escapes, max, &s, &len);
+		if (rc < 0)
+			return rc;
+	}
 	switch (t->kind) {
 	case JK_STR:
 		*(const char **)out = s;
