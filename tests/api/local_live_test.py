@@ -55,8 +55,17 @@ def a_day(node, other, hub, prog, name):
 
 
 def session(t):
-    hub = WarrenHub(t.hub, topologies.HUB4).start()
-    a, b = WarrenNode(t.a, "alpha").start(), WarrenNode(t.b, "beta").start()
+    hub, a, b = WarrenHub(t.hub, topologies.HUB4), WarrenNode(t.a, "alpha"), WarrenNode(t.b, "beta")
+    try:
+        for p in hub, a, b:
+            p.start()
+        calls(hub, a, b)
+    finally:
+        for p in b, a, hub:
+            p.close()
+
+
+def calls(hub, a, b):
     code, out, err = cli(a, ["up", f"--login-server={hub.url}", "--timeout=200ms"], program("warren"))
     check("up without a key shows the hub's page", code == 1 and re.search(rf"\n\t{re.escape(hub.url)}/\S+\n", err), err)
     key = hub.auth_key("--reusable")
