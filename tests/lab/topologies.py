@@ -3,6 +3,7 @@
 All share one internet: a switch, 198.51.100.0/24 and 2001:db8:1::/64, with the hub (relay inside) at .10.
 A topology gives the two hosts that nodes run on, and the path that is expected between them.
 """
+import subprocess
 from dataclasses import dataclass, field
 
 from net import Host, Net, router
@@ -163,6 +164,13 @@ def route6(t, ns=(21, 22)):
         for r, own in zip(t.routers, ns):
             if own != n:
                 r.run("ip", "-6", "route", "add", f"2001:db8:{n}::/64", "via", via)
+    # Neighbours know each other, as anywhere that has been up for a second: the first solicitation may be lost while the port
+    # of a fresh bridge comes up, and the kernel asks again only a second later.
+    a, b = t.routers
+    pairs = [(t.a, f"2001:db8:{ns[0]}::1"), (t.b, f"2001:db8:{ns[1]}::1"), (a, others[ns[1]]), (a, f"2001:db8:{ns[0]}::2"),
+             (b, f"2001:db8:{ns[1]}::2")]
+    for child in [h.popen("ping", "-6", "-c", "1", "-W", "3", ip, stdout=subprocess.DEVNULL) for h, ip in pairs]:
+        child.wait()
 
 
 def ipv6_only():
