@@ -464,6 +464,36 @@ static void peer_at_home_elsewhere_is_reached_through_its_own_region(void **stat
 	world_close(&w);
 }
 
+static void home_that_is_gone_is_left_for_another(void **state)
+{
+	struct world w;
+	struct node *a, *b;
+	uint16_t from;
+
+	world_open(&w, 5, 2);
+	a = node_add(&w, &vnat_hard, NULL);
+	b = node_add(&w, &vnat_hard, NULL);
+	node_start(a);
+	mesh_hint_home(a->mesh, 1, world_now(&w));
+	node_start(b);
+	mesh_hint_home(b->mesh, 1, world_now(&w));
+	for (size_t i = 0; i < 2; i++)
+		mesh_set_hub_up(w.nodes[i].mesh, true);
+	world_run(&w, SEC(2));
+	node_series(a, b, MSEC(100), SEC(5));
+	CHECK_INT(node_lost(a), ==, 0);
+	relay_crash(&w.relays[0]); /* its power is cut: no stream ends */
+	node_series(a, b, MSEC(100), SEC(8));
+	CHECK_INT(mesh_home(a->mesh), ==, 2);
+	CHECK_INT(mesh_home(b->mesh), ==, 2);
+	from = a->next_seq;
+	node_series(a, b, MSEC(100), SEC(2));
+	world_run(&w, SEC(1));
+	for (size_t i = from; i < a->next_seq; i++)
+		CHECK_TRUE(a->answered_at[i]);
+	world_close(&w);
+}
+
 static void peer_whose_home_is_not_known_yet_is_sought_in_ours(void **state)
 {
 	struct world w;
@@ -804,6 +834,7 @@ int main(void)
 		cmocka_unit_test(pings_tell_the_way_they_went),
 		cmocka_unit_test(ping_through_the_relay_names_its_region),
 		cmocka_unit_test(peer_at_home_elsewhere_is_reached_through_its_own_region),
+		cmocka_unit_test(home_that_is_gone_is_left_for_another),
 		cmocka_unit_test(peer_whose_home_is_not_known_yet_is_sought_in_ours),
 		cmocka_unit_test(changed_map_moves_the_connections_that_it_changes),
 		cmocka_unit_test(strange_datagrams_are_counted_and_harmless),

@@ -71,6 +71,7 @@ struct relay {
 	size_t node; /* of the region, to dial */
 	mono_ns last_used, check_by; /* check_by: a sign of life is due; MONO_NEVER */
 	mono_ns waits_since; /* the first packet sent since something was heard */
+	mono_ns down_since; /* 0: it is ready */
 };
 
 struct reply {
@@ -132,7 +133,7 @@ struct mesh {
 	struct relay **relays;
 	size_t n_relays;
 	bool hanging_up;
-	mono_ns idle_at;
+	mono_ns idle_at, home_check_at, home_check_gap;
 
 	struct netcheck *nc;
 	mono_ns netcheck_at, netcheck_done_at, last_traffic; /* at: of the next; MONO_NEVER while idle */

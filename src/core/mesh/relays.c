@@ -8,9 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const mono_ns idle_after = SEC(60), idle_check = SEC(15), life_sign = MSEC(300),
-	silent_after = SEC(2), /* we send, and nothing comes back: a ping, and its answer */
-	silence_limit = SEC(3);
+static const mono_ns idle_after = SEC(60), idle_check = SEC(15),
+	life_sign = MSEC(300), /* is due after a change of the link */
+	silent_after = SEC(2), silence_limit = SEC(3), /* we send, and nothing comes back: a ping, and its answer */
+	home_patience = SEC(1), home_check_min = SEC(5), home_check_max = SEC(60); /* home cannot be connected */
 
 static const struct tc_derp_region *region_in(const struct tc_derp_map *map, int region)
 {
@@ -152,6 +153,7 @@ static void on_event(void *owner, const struct derpclient_event *e)
 	switch (e->type) {
 	case DERPCLIENT_READY:
 		r->was_ready = true;
+		r->down_since = 0;
 		if (r->was_cut)
 			relay_is_back(r);
 		r->was_cut = false;
@@ -165,6 +167,8 @@ static void on_event(void *owner, const struct derpclient_event *e)
 	case DERPCLIENT_DOWN:
 		if (!r->was_ready)
 			r->node++; /* try the region's next */
+		if (!r->down_since)
+			r->down_since = m->now.mono;
 		break;
 	case DERPCLIENT_PEER_PRESENT:
 	case DERPCLIENT_PONG:
@@ -187,7 +191,8 @@ static struct relay *relay_new(struct mesh *m, int region)
 
 	if (!r)
 		return NULL;
-	*r = (struct relay){ .m = m, .region = region, .check_by = MONO_NEVER, .last_used = m->now.mono };
+	*r = (struct relay){ .m = m, .region = region, .check_by = MONO_NEVER, .last_used = m->now.mono,
+		.down_since = m->now.mono };
 	v = realloc(m->relays, (m->n_relays + 1) * sizeof(struct relay *));
 	if (v)
 		m->relays = v;
@@ -271,20 +276,29 @@ void relays_drop_changed(struct mesh *m, const struct tc_derp_map *next)
 	}
 }
 
-void relays_check(struct mesh *m, bool cut)
+/* A ping, to be answered within this time. What does not take one is dead by then as well. */
+static void check_life(struct relay *r, mono_ns patience)
 {
 	uint8_t data[DERP_PING_MIN];
 
+	rng_fill(r->m->rng, data, sizeof(data));
+	r->check_by = r->m->now.mono;
+	if (derpclient_ping(r->c, data) == 0)
+		r->check_by = mono_add(r->m->now.mono, patience);
+}
+
+void relays_check(struct mesh *m, bool cut)
+{
 	for (size_t i = 0; i < m->n_relays; i++) {
 		struct relay *r = m->relays[i];
 
 		if (!r->open || r->doomed)
 			continue;
-		rng_fill(m->rng, data, sizeof(data));
 		/* What is just being opened begins anew: there is nothing to lose. */
-		r->check_by = m->now.mono;
-		if (!cut && derpclient_is_ready(r->c) && derpclient_ping(r->c, data) == 0)
-			r->check_by = mono_add(m->now.mono, life_sign);
+		if (cut || !derpclient_is_ready(r->c))
+			r->check_by = m->now.mono;
+		else
+			check_life(r, life_sign);
 	}
 }
 
@@ -292,16 +306,12 @@ void relays_check(struct mesh *m, bool cut)
 static void suspect(struct relay *r)
 {
 	struct mesh *m = r->m;
-	uint8_t data[DERP_PING_MIN];
 
 	if (r->waits_since <= derpclient_last_heard(r->c))
 		r->waits_since = m->now.mono;
 	if (r->check_by != MONO_NEVER || !derpclient_is_ready(r->c) || m->now.mono - r->waits_since < silent_after)
 		return;
-	rng_fill(m->rng, data, sizeof(data));
-	if (derpclient_ping(r->c, data) < 0)
-		return;
-	r->check_by = mono_add(m->now.mono, silence_limit);
+	check_life(r, silence_limit);
 }
 
 void relays_free(struct mesh *m)
@@ -442,6 +452,28 @@ static void close_idle(struct mesh *m)
 	m->idle_at = m->n_relays ? mono_add(m->now.mono, idle_check) : MONO_NEVER;
 }
 
+/* When home has been down for a while, another region may be better. MONO_NEVER: it is not down, or there is no other. */
+static mono_ns home_check_due(const struct mesh *m)
+{
+	const struct relay *r = relay_find(m, netcheck_home(m->nc));
+
+	if (!r || !r->down_since || r->doomed || netcheck_n_regions(m->nc) < 2)
+		return MONO_NEVER;
+	return MAX_OF(m->home_check_at, mono_add(r->down_since, home_patience));
+}
+
+static void check_home(struct mesh *m)
+{
+	if (is_ready(m, netcheck_home(m->nc)))
+		m->home_check_gap = 0;
+	if (m->now.mono < home_check_due(m))
+		return;
+	m->home_check_gap = mono_min(MAX_OF(2 * m->home_check_gap, home_check_min), home_check_max);
+	m->home_check_at = mono_add(m->now.mono, m->home_check_gap);
+	netcheck_on_relay_lost(m->nc, netcheck_home(m->nc));
+	self_netcheck(m, true);
+}
+
 void relays_tick(struct mesh *m)
 {
 	for (size_t i = 0; i < m->n_relays; i++) {
@@ -453,18 +485,17 @@ void relays_tick(struct mesh *m)
 			r->check_by = MONO_NEVER;
 			r->was_cut = true;
 			on_hang_up(r); /* the client opens the next one */
-			if (r->region == netcheck_home(m->nc))
-				self_netcheck(m, false); /* or we are at home elsewhere */
 		}
 		derpclient_tick(r->c, m->now.mono);
 	}
 	if (m->now.mono >= m->idle_at)
 		close_idle(m);
+	check_home(m);
 }
 
 mono_ns relays_deadline(const struct mesh *m)
 {
-	mono_ns at = m->idle_at;
+	mono_ns at = mono_min(m->idle_at, home_check_due(m));
 
 	for (size_t i = 0; i < m->n_relays; i++) {
 		const struct relay *r = m->relays[i];

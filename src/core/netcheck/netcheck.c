@@ -39,7 +39,7 @@ struct netcheck {
 	bool have4, have6, may_move;
 	int home, hint;
 
-	bool running, any_round, measuring, home_is_guess;
+	bool running, any_round, measuring, home_is_guess, home_is_lost;
 	mono_ns started, last_full, stop_at, decide_at;
 	struct probe_list *lists;
 	size_t n_lists;
@@ -164,6 +164,7 @@ static void set_home(struct netcheck *nc, int home)
 	if (home == nc->home)
 		return;
 	nc->home = home;
+	nc->home_is_lost = false;
 	tell(nc, NETCHECK_HOME);
 }
 
@@ -422,13 +423,13 @@ static mono_ns slowest(const struct netcheck *nc)
 	return max;
 }
 
-/* After an answer: when does the round end, when can the first home be chosen? */
+/* After an answer: when does the round end, when can a home be chosen if there is none that works? */
 static void got_latency(struct netcheck *nc, struct region *r, mono_ns latency, mono_ns now)
 {
 	mono_ns settle = MIN_OF(MAX_OF(latency, settle_min), settle_max);
 
 	lower(&r->now.all, latency);
-	if ((!nc->home || nc->home_is_guess) && nc->decide_at == MONO_NEVER)
+	if ((!nc->home || nc->home_is_guess || nc->home_is_lost) && nc->decide_at == MONO_NEVER)
 		nc->decide_at = mono_add(now, settle);
 	if (n_answered(nc) >= ENOUGH_REGIONS)
 		nc->stop_at = mono_min(nc->stop_at, mono_add(now, slowest(nc) * (nc->last_full == nc->started ? 2 : 1)));
@@ -504,6 +505,18 @@ void netcheck_on_relay_heard(struct netcheck *nc, int region, mono_ns now)
 
 	if (r)
 		r->heard_at = now;
+	if (region == nc->home)
+		nc->home_is_lost = false;
+}
+
+void netcheck_on_relay_lost(struct netcheck *nc, int region)
+{
+	struct region *r = region_find(nc, region);
+
+	if (r)
+		r->heard_at = 0;
+	if (region == nc->home)
+		nc->home_is_lost = true;
 }
 
 /* ---- Time ---- */

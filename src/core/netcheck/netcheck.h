@@ -83,6 +83,8 @@ bool netcheck_on_stun(struct netcheck *nc, const uint8_t *pkt, size_t len, mono_
 void netcheck_resolved(struct netcheck *nc, const char *host, const struct ipaddr *addrs, size_t n, mono_ns now);
 void netcheck_measured(struct netcheck *nc, int region, mono_ns latency, mono_ns now); /* negative: failed */
 void netcheck_on_relay_heard(struct netcheck *nc, int region, mono_ns now);
+/* The relay does not take connections any more: what was heard of it says nothing now. */
+void netcheck_on_relay_lost(struct netcheck *nc, int region);
 
 void netcheck_tick(struct netcheck *nc, mono_ns now);
 mono_ns netcheck_deadline(const struct netcheck *nc);
