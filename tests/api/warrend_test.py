@@ -139,6 +139,12 @@ def login(host):
         wait_for("it runs again", lambda: d.status()["BackendState"] == "Running")
         check("a restart is the same device", d.ip() == ip and d.state()["_machinekey"] == before["_machinekey"] and
               len(hub.nodes()) == 1)
+        hub.stop()
+        os.unlink(os.path.join(hub.state, "noise.key"))
+        hub.start()
+        wait_for("the hub with another key is found again", lambda: d.status()["Self"]["Online"])
+        wait_for("and kept", lambda: d.state() != before)
+        check("a hub with another key is found again", d.ip() == ip and len(hub.nodes()) == 1)
         d.stop()
         with open(path, "w") as f:
             f.write("{broken")
