@@ -1,6 +1,7 @@
 /* warren-relay: a DERP and STUN server on its own. */
 #include "base/text/text.h"
 #include "os/file/file.h"
+#include "os/notify/notify.h"
 #include "os/priv/priv.h"
 #include "os/stream/tls.h"
 #include "relay/front.h"
@@ -161,6 +162,7 @@ int main(int argc, char **argv)
 
 	if (rc != 0)
 		return rc;
+	notify_init();
 	if (priv_harden() < 0 || loop_new(&loop) < 0)
 		return complain("event loop", -ERR_BAD_STATE);
 	rc = loop_stop_on_signals(loop) < 0;
@@ -169,7 +171,9 @@ int main(int argc, char **argv)
 	if (rc == 0) {
 		printf("warren-relay: ready\n");
 		fflush(stdout);
+		notify_ready();
 		loop_run(loop);
+		notify_stopping();
 	}
 	httpd_free(front);
 	relay_free(relay);
