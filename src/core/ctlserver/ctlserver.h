@@ -13,6 +13,7 @@
 
 #include "base/heap/heap.h"
 #include "base/rng/rng.h"
+#include "core/policy/policy.h"
 #include "proto/tailcfg/tailcfg.h"
 
 enum {
@@ -21,14 +22,27 @@ enum {
 	CTL_SECRET_TEXT_MAX = 96,
 	CTL_CAP_MIN = 87, /* the oldest client release that is served: 1.60 */
 	CTL_CAP_CERT_PIN = 116, /* 1.84 pins a relay's certificate by its hash; 1.80 fails at such a name */
+	CTL_POLICY_TEXT_MAX = 2 << 20,
+	CTL_POLICY_VERSIONS_MAX = 100, /* kept; the oldest goes */
+	CTL_POLICY_KEEP_MAX = 16 << 20, /* bytes of all kept texts; the running one stays, whatever its size */
+	CTL_ROUTES_MAX = 1024, /* of one device; more are not looked at */
+	CTL_OWN_PREFIXES_MAX = 1024,
 };
 #define CTL_PENDING_LIFE SEC(15 * 60)
 #define CTL_EPHEMERAL_GRACE SEC(120)
 #define CTL_OFFLINE_GRACE SEC(5) /* a device that is back within it was never away: restarts and roaming tell nobody */
 #define CTL_KEEP_ALIVE SEC(55)
+/*
+ * A device that carries a route for which another one stands by is watched: a few bytes go to it that often, whoever owns its
+ * connection is asked to give up soon (on_poll_watch), and then the standby takes over after the short grace.
+ */
+#define CTL_WATCH_KEEP_ALIVE SEC(3)
+#define CTL_WATCH_SILENCE SEC(6) /* unanswered for so long: the connection is dead */
+#define CTL_WATCH_GRACE SEC(2)
 #define CTL_COALESCE MSEC(20) /* changes that come together are told together */
 
-enum ctl_kind { CTL_USER, CTL_NODE, CTL_KEY, CTL_META, CTL_N_KINDS };
+/* Numbers are stored: new ones go to the end. */
+enum ctl_kind { CTL_USER, CTL_NODE, CTL_KEY, CTL_META, CTL_SETTINGS, CTL_POLICY, CTL_N_KINDS };
 
 /* The durable form: JSON documents by kind and number. Writes become durable with commit. 0 or negative. */
 struct ctl_store {
@@ -45,7 +59,15 @@ struct ctl_store_ops {
 struct ctl_user {
 	int64_t id;
 	const char *name, *display_name;
+	const char *role; /* as policies name it: "admin"; empty: a member */
 	unix_ms created;
+};
+
+/* A route that the device may offer, whether it does or not. */
+struct ctl_route_approval {
+	struct ipprefix prefix;
+	const char *by; /* who said so; "" or NULL: autoApprovers */
+	unix_ms at;
 };
 
 struct ctl_node_doc {
@@ -57,6 +79,7 @@ struct ctl_node_doc {
 	struct ipaddr ip4, ip6;
 	struct json_list tags; /* const char * */
 	struct json_list endpoints; /* struct ipport */
+	struct json_list routes; /* struct ctl_route_approval */
 	struct tc_hostinfo *hostinfo;
 	unix_ms created, key_expiry, last_seen;
 	bool ephemeral;
@@ -83,6 +106,8 @@ struct ctl_cfg {
 	const struct tc_derp_map *derp_map_unpinned; /* for clients that cannot pin a certificate; NULL: the same */
 	struct ctl_store *store;
 	struct rng *rng;
+	const char *const *login_domains; /* of the organisation's users, for policies that name all users of a domain; borrowed */
+	size_t n_login_domains;
 	bool approve_devices; /* who joins with a key that is not pre-approved has to wait for an admin */
 	int64_t key_life_ms; /* of a person's devices, from their login; 0: for ever */
 	void (*hash)(const void *p, size_t n, uint8_t out[static 32]); /* SHA-256 */
@@ -93,6 +118,8 @@ struct ctl_cfg {
 	/* A long poll has something to say, or an answer is ready: pull or take it. */
 	void (*on_poll_ready)(void *poll_owner);
 	void (*on_poll_end)(void *poll_owner); /* superseded or its node is gone: finish the body */
+	/* Others depend on this device: end its connection after CTL_WATCH_SILENCE without an answer, or as usual. May be NULL. */
+	void (*on_poll_watch)(void *poll_owner, bool watch);
 	void (*on_answer)(void *request_owner, int status, const char *content_type, struct view body);
 };
 
@@ -146,6 +173,87 @@ MUST_USE int ctl_node_rename(struct ctl *c, int64_t id, const char *name, struct
 MUST_USE int ctl_node_expire(struct ctl *c, int64_t id, struct now now);
 MUST_USE int ctl_node_approve(struct ctl *c, int64_t id, struct now now);
 MUST_USE int ctl_node_tag(struct ctl *c, int64_t id, const char *const *tags, size_t n_tags, struct now now);
+
+/*
+ * Policy. Without one, and with an empty one, everybody reaches everybody. A text that is refused leaves the running policy as it
+ * is. Refusals: -ERR_BAD_VALUE or what policy_doc_parse returns with *at; CTL_POLICY_TESTS_FAILED; -ERR_TOO_BIG; -ERR_CONFLICT.
+ */
+enum { CTL_POLICY_TESTS_FAILED = 1, CTL_POLICY_ANY_VERSION = -1 };
+
+struct ctl_policy_version {
+	int64_t id; /* from 1, each one higher than the one before */
+	const char *author; /* a user, a key, a Git commit: whatever the one who set it says */
+	const char *hash; /* hex of SHA-256 of the text, as it was given */
+	unix_ms created;
+	size_t size; /* of the text */
+};
+
+/* The running one. NULL: none was ever set. Good until the next ctl_policy_set. */
+const struct ctl_policy_version *ctl_policy_current(const struct ctl *c);
+/* All that are kept, the newest first. NULL begins and ends. */
+const struct ctl_policy_version *ctl_policy_next(const struct ctl *c, const struct ctl_policy_version *v);
+/* The text of a kept version, as it was given; borrowed until the next ctl_policy_set. 0: the running one. -ENOENT. */
+MUST_USE int ctl_policy_text(const struct ctl *c, int64_t id, struct view *ret);
+
+/* Each failed test or sshTest is told. May be NULL. */
+typedef void (*ctl_policy_failure_fn)(void *ctx, const struct policy_failure *f);
+
+/* Reads and compiles the text, runs its tests; stores nothing. */
+MUST_USE int ctl_policy_check(struct ctl *c, struct view text, ctl_policy_failure_fn fn, void *ctx, struct err_at *at);
+/*
+ * The same, and makes it the running one: a new version, durable with the commit of the turn. if_version: refuse with -ERR_CONFLICT
+ * if another version runs (0: any version); or CTL_POLICY_ANY_VERSION. To go back to a version, set its text.
+ */
+MUST_USE int ctl_policy_set(struct ctl *c, struct view text, const char *author, int64_t if_version, struct now now,
+	ctl_policy_failure_fn fn, void *ctx, struct err_at *at);
+/* What it would change, device by device; devices for which nothing changes are left out. Its tests are not run. */
+MUST_USE int ctl_policy_preview(struct ctl *c, struct view text, void (*fn)(void *ctx, const struct policy_change *ch), void *ctx,
+	struct err_at *at);
+/*
+ * May src reach dst? Each is an address or the name of a device. text: under this policy; NULL: under the running one. -ENOENT: no
+ * such device, and *at says which; refusals of the text as above.
+ */
+MUST_USE int ctl_policy_can_reach(struct ctl *c, const struct view *text, const char *src, const char *dst, int proto,
+	uint16_t port, struct policy_reach *ret, struct err_at *at);
+void ctl_policy_stats(const struct ctl *c, struct policy_stats *ret);
+
+/* "member", "auditor", "billing-admin", "network-admin", "it-admin", "admin", "owner". -ENOENT, -ERR_BAD_VALUE. */
+MUST_USE int ctl_user_set_role(struct ctl *c, int64_t id, const char *role, struct now now);
+
+/* Routes: what devices offer to carry, and what of it is approved. In use is what is both. */
+struct ctl_route {
+	int64_t node;
+	struct ipprefix prefix;
+	bool advertised, approved, in_use;
+	bool primary; /* carries it now; never of a default route */
+	bool online; /* the device */
+	const char *by; /* who approved it; "": autoApprovers */
+	unix_ms approved_at;
+	const struct ipprefix *own; /* the organisation's own prefix that it overlaps, or NULL */
+};
+/* node 0: of all devices. fn's negative result ends the walk and is returned. -ENOENT. */
+MUST_USE int ctl_routes(const struct ctl *c, int64_t node, int (*fn)(void *ctx, const struct ctl_route *r), void *ctx);
+/* Also in advance, before the device offers it. -ENOENT: no such device; -ERR_TOO_MANY. Approved already: 0. */
+MUST_USE int ctl_route_approve(struct ctl *c, int64_t node, struct ipprefix prefix, const char *by, struct now now);
+MUST_USE int ctl_route_unapprove(struct ctl *c, int64_t node, struct ipprefix prefix, struct now now); /* -ENOENT */
+
+/*
+ * Prefixes that belong to the organisation: nobody should offer a route into them by himself. A device is trusted with a route when
+ * somebody or autoApprovers approved it; for others it depends on the switch.
+ */
+enum ctl_own_switch {
+	CTL_OWN_SHOW, /* listed as overlapping, no more */
+	CTL_OWN_QUARANTINE, /* a device that offers one sees nobody, and nobody sees it, until it stops or is trusted */
+	CTL_OWN_REFUSE, /* a new device that offers one is not let in; for one that is in, as quarantine */
+};
+struct ctl_settings {
+	struct json_list own_prefixes; /* struct ipprefix */
+	int64_t own_switch;
+};
+const struct ctl_settings *ctl_settings(const struct ctl *c);
+/* -ERR_BAD_VALUE: a default route, or bits set behind the prefix; -ERR_TOO_MANY. */
+MUST_USE int ctl_own_prefixes_set(struct ctl *c, const struct ipprefix *v, size_t n, enum ctl_own_switch what, struct now now);
+bool ctl_node_quarantined(const struct ctl *c, int64_t id);
 
 /* A login that waits: who asks? */
 struct ctl_pending_view {

@@ -5,12 +5,22 @@ static const struct json_field user_fields[] = {
 	JSON_F(struct ctl_user, id, "id", json_int, 0),
 	JSON_F(struct ctl_user, name, "name", json_str, 0),
 	JSON_F(struct ctl_user, display_name, "displayName", json_str, JSON_OMIT),
+	JSON_F(struct ctl_user, role, "role", json_str, JSON_OMIT),
 	JSON_F(struct ctl_user, created, "created", json_time, 0),
 	JSON_END,
 };
 JSON_OBJECT_TYPE(ctl_user_type, struct ctl_user, user_fields);
 
 static JSON_POINTER_TYPE(hostinfo_ptr, tc_hostinfo_type);
+
+static const struct json_field route_fields[] = {
+	JSON_F(struct ctl_route_approval, prefix, "prefix", json_prefix, 0),
+	JSON_F(struct ctl_route_approval, by, "by", json_str, JSON_OMIT),
+	JSON_F(struct ctl_route_approval, at, "at", json_time, 0),
+	JSON_END,
+};
+static JSON_OBJECT_TYPE(route_type, struct ctl_route_approval, route_fields);
+static JSON_LIST_TYPE(route_list, route_type);
 
 static const struct json_field node_fields[] = {
 	JSON_F(struct ctl_node_doc, id, "id", json_int, 0),
@@ -26,6 +36,7 @@ static const struct json_field node_fields[] = {
 	JSON_F(struct ctl_node_doc, home_derp, "homeDERP", json_int, JSON_OMIT),
 	JSON_F(struct ctl_node_doc, tags, "tags", json_str_list, JSON_OMIT),
 	JSON_F(struct ctl_node_doc, endpoints, "endpoints", json_ipport_list, JSON_OMIT),
+	JSON_F(struct ctl_node_doc, routes, "routes", route_list, JSON_OMIT),
 	JSON_F(struct ctl_node_doc, created, "created", json_time, 0),
 	JSON_F(struct ctl_node_doc, key_expiry, "keyExpiry", json_time, JSON_OMIT),
 	JSON_F(struct ctl_node_doc, last_seen, "lastSeen", json_time, JSON_OMIT),
@@ -60,3 +71,20 @@ static const struct json_field meta_fields[] = {
 	JSON_END,
 };
 JSON_OBJECT_TYPE(ctl_meta_type, struct ctl_meta, meta_fields);
+
+static const struct json_field settings_fields[] = {
+	JSON_F(struct ctl_settings, own_prefixes, "ownPrefixes", json_prefix_list, JSON_OMIT),
+	JSON_F(struct ctl_settings, own_switch, "ownSwitch", json_int, JSON_OMIT),
+	JSON_END,
+};
+JSON_OBJECT_TYPE(ctl_settings_type, struct ctl_settings, settings_fields);
+
+static const struct json_field policy_fields[] = {
+	JSON_F(struct ctl_policy_doc, id, "id", json_int, 0),
+	JSON_F(struct ctl_policy_doc, author, "author", json_str, JSON_OMIT),
+	JSON_F(struct ctl_policy_doc, hash, "hash", json_str, 0),
+	JSON_F(struct ctl_policy_doc, created, "created", json_time, 0),
+	JSON_F_MAX(struct ctl_policy_doc, text, "text", json_str, 0, CTL_POLICY_TEXT_MAX),
+	JSON_END,
+};
+JSON_OBJECT_TYPE(ctl_policy_doc_type, struct ctl_policy_doc, policy_fields);

@@ -10,7 +10,13 @@
 struct ctl_meta {
 	int64_t next_id, next_host;
 };
-extern const struct json_type ctl_meta_type;
+/* A version of the policy as it is stored. */
+struct ctl_policy_doc {
+	int64_t id;
+	const char *author, *hash, *text;
+	unix_ms created;
+};
+extern const struct json_type ctl_meta_type, ctl_settings_type, ctl_policy_doc_type;
 
 enum { HOSTS_MAX = 1 << 22 }; /* addresses in 100.64.0.0/10 */
 

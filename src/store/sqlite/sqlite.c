@@ -5,7 +5,7 @@
 #include <sqlite3.h>
 #include <unistd.h>
 
-enum { SCHEMA_VERSION = 1 };
+enum { SCHEMA_VERSION = 2 }; /* 2: settings and policies, which a hub that knows 1 would leave aside */
 
 struct store_sqlite {
 	struct ctl_store store;
@@ -114,6 +114,8 @@ static int migrate(struct store_sqlite *s, struct err_at *at)
 	if (v < 1 && sqlite3_exec(s->db,
 			     "BEGIN; CREATE TABLE doc (kind INTEGER, id INTEGER, doc TEXT NOT NULL, PRIMARY KEY (kind, id)) "
 			     "WITHOUT ROWID; PRAGMA user_version = 1; COMMIT", NULL, NULL, NULL) != SQLITE_OK)
+		return -ERR_STORE;
+	if (v < 2 && sqlite3_exec(s->db, "PRAGMA user_version = 2", NULL, NULL, NULL) != SQLITE_OK)
 		return -ERR_STORE;
 	return 0;
 }
