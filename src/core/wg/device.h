@@ -15,6 +15,11 @@
 
 /* The constants of the paper, section 6.1. */
 #define REKEY_AFTER_TIME SEC(120)
+/*
+ * After two initiations that crossed both sides have a session of their own making, and would renew it at the same moment for
+ * ever, losing what is under way each time. The one with the larger key waits so much longer: longer than any round trip.
+ */
+#define REKEY_STAGGER SEC(10)
 #define REJECT_AFTER_TIME SEC(180)
 #define REKEY_ATTEMPT_TIME SEC(90)
 #define REKEY_TIMEOUT SEC(5)
@@ -43,7 +48,7 @@ struct keypair {
 	struct chapoly send, receive;
 	uint64_t send_counter;
 	struct replay replay;
-	mono_ns born;
+	mono_ns born, rekey_at, heard_at; /* heard_at: the last authentic packet; 0: none */
 	struct index_entry *index;
 	uint32_t remote_index;
 };

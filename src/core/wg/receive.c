@@ -220,6 +220,7 @@ static void receive_run(struct wg_device *d, struct wg_datagram *dg, size_t n, s
 	if (!authentic)
 		return;
 	timers_any_received(p);
+	k->heard_at = now.mono;
 	if (k == p->kp[KP_NEXT]) {
 		session_confirm(p); /* k is the current one now */
 		initiation_end(d, p, false); /* ours has served its purpose */

@@ -37,6 +37,28 @@ static void move(struct wg_peer *p, int to, int from)
 	p->kp[from] = NULL;
 }
 
+static mono_ns rekey_at(const struct wg_peer *p, mono_ns born)
+{
+	bool waits = memcmp(wg_public(p->dev)->b, wg_peer_key(p)->b, KEY_LEN) > 0;
+
+	return born + REKEY_AFTER_TIME + (waits ? REKEY_STAGGER : 0);
+}
+
+/*
+ * Of what there is when our handshake completes: a next session, which the other side is about to use, or else the one it
+ * sends with, which is not our current one if two handshakes crossed.
+ */
+static void keep_for_late_packets(struct wg_peer *p)
+{
+	const struct keypair *previous = p->kp[KP_PREVIOUS], *current = p->kp[KP_CURRENT];
+
+	if (p->kp[KP_NEXT])
+		move(p, KP_PREVIOUS, KP_NEXT);
+	else if (!previous || (current && current->heard_at >= previous->heard_at))
+		move(p, KP_PREVIOUS, KP_CURRENT);
+	p->kp[KP_CURRENT] = keypair_free(p->dev, p->kp[KP_CURRENT]);
+}
+
 int session_begin_take(struct wg_peer *p, const struct handshake_keys *k, struct index_entry *index,
 	uint32_t remote_index, bool initiator, mono_ns now)
 {
@@ -47,7 +69,8 @@ int session_begin_take(struct wg_peer *p, const struct handshake_keys *k, struct
 		index_free(p->dev, index);
 		return rc;
 	}
-	*n = (struct keypair){ .initiator = initiator, .born = now, .index = index, .remote_index = remote_index };
+	*n = (struct keypair){ .initiator = initiator, .born = now, .rekey_at = rekey_at(p, now), .index = index,
+		.remote_index = remote_index };
 	rc = chapoly_init(&n->send, k->send);
 	if (rc == 0)
 		rc = chapoly_init(&n->receive, k->receive);
@@ -56,12 +79,10 @@ int session_begin_take(struct wg_peer *p, const struct handshake_keys *k, struct
 		return rc;
 	}
 	if (initiator) {
-		/* A next session that was never used is newer than current for late packets. */
-		move(p, KP_PREVIOUS, p->kp[KP_NEXT] ? KP_NEXT : KP_CURRENT);
-		keypair_free(p->dev, p->kp[KP_CURRENT]);
+		keep_for_late_packets(p);
 		p->kp[KP_CURRENT] = n;
 	} else {
-		p->kp[KP_PREVIOUS] = keypair_free(p->dev, p->kp[KP_PREVIOUS]);
+		/* Previous stays until next is confirmed: after a crossing it is what the other side sends with. */
 		keypair_free(p->dev, p->kp[KP_NEXT]);
 		p->kp[KP_NEXT] = n;
 	}
@@ -93,7 +114,7 @@ struct keypair *session_by_index(struct wg_peer *p, uint32_t local_index)
 
 bool session_wants_rekey_on_send(const struct keypair *k, mono_ns now)
 {
-	return k->send_counter > REKEY_AFTER_MESSAGES || (k->initiator && now - k->born >= REKEY_AFTER_TIME);
+	return k->send_counter > REKEY_AFTER_MESSAGES || (k->initiator && now >= k->rekey_at);
 }
 
 bool session_wants_rekey_on_receive(const struct keypair *k, mono_ns now)

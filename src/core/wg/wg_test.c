@@ -651,6 +651,36 @@ static void initiations_that_cross_both_complete_at_once(void **state)
 	live_close(&l);
 }
 
+/* Each then has a session that it began itself. The next handshake is of one of them only. */
+static void sessions_that_crossed_are_renewed_one_after_the_other(void **state)
+{
+	uint8_t pkt[2][20] = { { 0x45, 0, 0, 20, [8] = 64, [12] = 10, 0, 0, 1, 10, 0, 0, 2 },
+		{ 0x45, 0, 0, 20, [8] = 64, [12] = 10, 0, 0, 2, 10, 0, 0, 1 } };
+	struct live l;
+	unsigned initiations = 0;
+
+	live_open(&l);
+	for (int i = 0; i < 2; i++)
+		send_plain(&l.s[i], pkt[i], sizeof(pkt[i]), l.now);
+	live_exchange(&l, true);
+	CHECK_TRUE(l.s[0].peer->kp[KP_CURRENT]->initiator && l.s[1].peer->kp[KP_CURRENT]->initiator);
+	l.now.mono += REKEY_AFTER_TIME;
+	l.now.wall += REKEY_AFTER_TIME / MSEC(1);
+	for (int i = 0; i < 2; i++) {
+		send_plain(&l.s[i], pkt[i], sizeof(pkt[i]), l.now);
+		for (size_t k = 0; k < l.s[i].keep.n_dg; k++)
+			initiations += wgmsg_type(l.s[i].keep.dg[k], l.s[i].keep.dg_len[k]) == WGMSG_INITIATION;
+	}
+	CHECK_INT(initiations, ==, 1);
+	/* What is under way while the handshake is arrives all the same. */
+	l.s[0].keep.n_pkt = l.s[1].keep.n_pkt = 0;
+	live_exchange(&l, true);
+	CHECK_INT(l.s[0].keep.n_pkt, ==, 1);
+	CHECK_INT(l.s[1].keep.n_pkt, ==, 1);
+	CHECK_INT(l.s[0].peer->kp[KP_CURRENT]->initiator + l.s[1].peer->kp[KP_CURRENT]->initiator, ==, 1);
+	live_close(&l);
+}
+
 static void replayed_packet_is_no_sign_of_life(void **state)
 {
 	struct live l;
@@ -845,6 +875,7 @@ int main(void)
 		cmocka_unit_test(keys_are_forgotten_after_nine_minutes),
 		cmocka_unit_test(staged_packets_are_bounded),
 		cmocka_unit_test(initiations_that_cross_both_complete_at_once),
+		cmocka_unit_test(sessions_that_crossed_are_renewed_one_after_the_other),
 		cmocka_unit_test(replayed_packet_is_no_sign_of_life),
 		cmocka_unit_test(host_gets_a_burst_and_then_twenty_a_second),
 		cmocka_unit_test(new_identity_shakes_hands_at_once),
