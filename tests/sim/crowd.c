@@ -11,6 +11,8 @@ struct place random_place(struct world *w)
 	if (kind >= ARRAY_LEN(kinds))
 		return place_public(w);
 	cfg.kind4 = kinds[kind];
+	if ((families_of(w) & WORLD_V6) && rng_below(&w->rng.rng, 2))
+		cfg.kind6 = &vnat_firewall;
 	cfg.block_udp = rng_below(&w->rng.rng, 10) == 0;
 	return place_behind(w, &cfg);
 }
@@ -49,7 +51,8 @@ static void crowd(struct world *w, uint64_t seed)
 	size_t n;
 	mono_ns t0;
 
-	world_init(w, seed, &(struct world_cfg){ .weather = seed % 2 ? &weather_lab : &weather_far, .n_relays = 2 });
+	world_init(w, seed, &(struct world_cfg){ .weather = seed % 2 ? &weather_lab : &weather_far, .n_relays = 2,
+				    .families = seed % 3 ? WORLD_V4 : WORLD_V4 | WORLD_V6 });
 	n = 20 + rng_below(&w->rng.rng, 31);
 	for (size_t i = 0; i < n; i++) {
 		struct place p = random_place(w);

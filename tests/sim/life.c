@@ -1,6 +1,8 @@
 /* What happens to a pair of devices in its life: paths die, addresses change, things restart, keys end. */
 #include "tests/sim/matrix.h"
 
+#include <malloc.h>
+
 /* A pair, up, with pings in both directions, and on the path that its topology allows. */
 struct couple {
 	struct world *w;
@@ -297,14 +299,36 @@ static void shields(struct world *w, uint64_t seed)
 	SIM_CHECK(w, world_until(w, pinger_answered, c.there, SEC(1)), "no answer without shields");
 }
 
+/* A quarter of an hour without a break: sessions are renewed, NAT mappings kept, and nobody notices. */
+static void steady(struct world *w, uint64_t seed)
+{
+	static const char *const where[] = { "easy-easy", "none-hard", "hard-hard", "dual-stack" };
+	const char *place = where[seed / 2 % ARRAY_LEN(where)];
+	struct couple c;
+	bool direct;
+
+	couple_up(&c, w, seed, place, (struct world_cfg){ .weather = seed % 2 ? &weather_lab : &weather_far });
+	direct = pair_is_direct(w, &c.pair);
+	count_anew(&c);
+	for (int i = 0; i < 90; i++) {
+		world_run(w, SEC(10));
+		SIM_CHECK(w, pair_is_direct(w, &c.pair) == direct, "the path has changed");
+	}
+	SIM_CHECK(w, lost(&c) == 0, "%zu pings lost", lost(&c));
+	SIM_CHECK(w, silence(&c, place, "longest silence ms") < MSEC(300), "too long");
+}
+
 /* A day of a pair that talks now and then: nothing grows, keys are renewed, the path is there when it is needed. */
 static void idle_day(struct world *w, uint64_t seed)
 {
 	struct couple c;
 	struct ping_result r;
+	size_t memory = 0;
 
 	couple_up(&c, w, seed, seed % 2 ? "easy-easy" : "hard-hard", (struct world_cfg){ 0 });
 	for (int i = 0; i < 24; i++) {
+		if (i == 2)
+			memory = mallinfo2().uordblks;
 		pinger_stop(c.there);
 		pinger_stop(c.back);
 		world_run(w, SEC(3600));
@@ -317,6 +341,8 @@ static void idle_day(struct world *w, uint64_t seed)
 		pinger_result(c.there, &r);
 		SIM_CHECK(w, r.lost == 0, "%zu pings lost after an idle hour", r.lost);
 	}
+	/* The pings' own records are some 40 kB. Sanitizers count nothing here. */
+	SIM_CHECK(w, mallinfo2().uordblks < memory + 128 * 1024, "memory grew from %zu to %zu", memory, mallinfo2().uordblks);
 }
 
 const struct scenario scenario_path_death = { "path-death", "UDP is dropped on the way, and passes again", path_death, 8 };
@@ -328,5 +354,6 @@ const struct scenario scenario_relay_restart = { "relay-restart", "a relay resta
 const struct scenario scenario_node_restart = { "node-restart", "a device starts from its disk", node_restart, 16 };
 const struct scenario scenario_expiry = { "expiry", "a key ends, and the device logs in again", expiry, 4 };
 const struct scenario scenario_removal = { "removal", "a device is removed", removal, 4 };
+const struct scenario scenario_steady = { "steady", "a quarter of an hour without a break", steady, 8 };
 const struct scenario scenario_shields = { "shields", "a device that lets nobody in", shields, 4 };
 const struct scenario scenario_idle_day = { "idle-day", "a pair that talks once an hour", idle_day, 2 };

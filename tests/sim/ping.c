@@ -89,8 +89,11 @@ void pinger_result(const struct pinger *p, struct ping_result *ret)
 	ret->sent = p->n_sent - p->first;
 	ret->lost = 0;
 	for (uint32_t i = p->first; i < p->n_sent; i++)
-		if (p->sent[i] > 0 && p->sent[i] + PING_PATIENCE < world_now(p->w))
+		if (p->sent[i] > 0 && p->sent[i] + PING_PATIENCE < world_now(p->w)) {
 			ret->lost++;
+			vnet_note(p->w->v, "ping %u of %s, sent at %.6f, was not answered", i, node_name(p->from),
+				(double)p->sent[i] / 1e9);
+		}
 }
 
 unsigned pinger_index(const struct pinger *p)

@@ -18,7 +18,7 @@ static void add_addr(struct vnet_if *i, const char *fmt, int a, int b)
 	vnet_addr_add(i, text);
 }
 
-static int families_of(const struct world *w)
+int families_of(const struct world *w)
 {
 	const struct vnet_dev *d = server_dev(w->hub);
 
