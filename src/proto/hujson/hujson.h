@@ -10,6 +10,7 @@
 #define WARREN_PROTO_HUJSON_H
 
 #include "base/arena/arena.h"
+#include "base/buf/buf.h"
 #include "base/err/err.h"
 
 /* A policy of a large organisation has some hundred kilobytes; the deepest section nests 6 levels. */
@@ -49,6 +50,14 @@ const struct hujson *hujson_get(const struct hujson *obj, const char *name);
 MUST_USE int hujson_int(const struct hujson *v, int64_t *ret);
 /* "a string", "an object": for messages. */
 const char *hujson_kind_text(enum hujson_kind kind);
+
+/*
+ * The canonical form, appended: what Tailscale's tools write when they format, byte for byte. A policy's ETag is its hash.
+ * Errors of hujson_parse, -ERR_TOO_BIG (out's maximum).
+ */
+MUST_USE int hujson_format(const void *in, size_t len, struct buf *out, struct err_at *at);
+/* The same as plain JSON, appended: comments and commas that JSON forbids become blanks, so each value keeps its place. */
+MUST_USE int hujson_standardize(const void *in, size_t len, struct buf *out, struct err_at *at);
 
 #define hujson_for_each(child, parent)                                                             \
 	for (const struct hujson *child = (parent)->first; child; child = child->next)

@@ -1,4 +1,7 @@
-/* Any bytes: no crash, and what parses has children that lie inside their parent, in order. */
+/*
+ * Any bytes: no crash, and what parses has children that lie inside their parent, in order; its canonical form stays as it is
+ * when it is formatted again, and is plain JSON once its comments are blanked.
+ */
 #include "proto/hujson/hujson.h"
 
 static void check_inside(const struct hujson *v)
@@ -16,6 +19,26 @@ static void check_inside(const struct hujson *v)
 	CHECK(n == v->n);
 }
 
+static void check_forms(const uint8_t *data, size_t len)
+{
+	struct buf once, twice, standard;
+
+	buf_init(&once, 1 << 20);
+	buf_init(&twice, 1 << 20);
+	buf_init(&standard, 1 << 20);
+	if (hujson_format(data, len, &once, NULL) == 0) {
+		CHECK(hujson_format(buf_data(&once), buf_len(&once), &twice, NULL) == 0);
+		CHECK(view_eq(buf_view(&once), buf_view(&twice)));
+		CHECK(hujson_standardize(data, len, &standard, NULL) == 0 && buf_len(&standard) == len);
+		buf_clear(&twice);
+		CHECK(hujson_standardize(buf_data(&standard), len, &twice, NULL) == 0);
+		CHECK(view_eq(buf_view(&standard), buf_view(&twice)));
+	}
+	buf_fini(&once);
+	buf_fini(&twice);
+	buf_fini(&standard);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
@@ -28,5 +51,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	if (hujson_parse(data, len, &a, &root, &at) == 0)
 		check_inside(root);
 	arena_fini(&a);
+	check_forms(data, len);
 	return 0;
 }
