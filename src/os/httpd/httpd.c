@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <sys/resource.h>
 
+enum { IN_MAX = HTTP1_HEAD_MAX + HTTPD_BODY_MAX + HTTPD_REST_MAX };
+
 struct httpd {
 	struct httpd_cfg cfg;
 	struct loop_timer *timer;
@@ -21,6 +23,10 @@ struct httpd_conn {
 	mono_ns since; /* accepted, or the last request */
 	bool closing, is_head, keep_alive;
 	struct buf in, out;
+	/* A chunked body, as far as it came: its content, and how much of `in` was read for it. */
+	struct http1_chunks chunks;
+	struct buf body;
+	size_t body_read;
 };
 
 static void rearm(struct httpd *h)
@@ -40,6 +46,7 @@ static void conn_free(struct httpd_conn *c)
 	h->n_conns--;
 	buf_fini(&c->in);
 	buf_fini(&c->out);
+	buf_fini(&c->body);
 	free(c);
 	rearm(h);
 }
@@ -124,27 +131,89 @@ struct stream *httpd_stream(struct httpd_conn *c)
 	return c->stream;
 }
 
+static bool raise_limits(struct httpd_conn *c, const struct http1_head *head, struct httpd_limits *l)
+{
+	const struct httpd_cfg *cfg = &c->httpd->cfg;
+
+	*l = (struct httpd_limits){ HTTPD_BODY_MAX, cfg->answer_max };
+	if (!cfg->raise || !cfg->raise(cfg->ctx, c, head, l))
+		return false;
+	/* Chunks have a line of a few bytes each; that they are not most of it, nobody promises: twice the body is enough for all. */
+	c->in.max = HTTP1_HEAD_MAX + 2 * l->body + HTTPD_REST_MAX;
+	c->out.max = l->answer > c->out.max ? l->answer : c->out.max;
+	return true;
+}
+
+/* Goes on where it ended. 0: the body is whole, *ret_whole bytes of `in` are the request; HTTP1_MORE; negative: no body. */
+static int read_chunks(struct httpd_conn *c, size_t head_len, size_t max, size_t *ret_whole)
+{
+	int rc = 0;
+
+	if (!c->body_read) {
+		c->body_read = head_len;
+		c->chunks = (struct http1_chunks){ 0 };
+		buf_init(&c->body, max);
+	}
+	while (rc == 0) {
+		struct view data;
+		size_t used;
+		int end = http1_chunks_next(&c->chunks, buf_data(&c->in) + c->body_read, buf_len(&c->in) - c->body_read, &data, &used);
+
+		if (end < 0 || end == HTTP1_MORE)
+			return end;
+		rc = buf_append(&c->body, data.p, data.len);
+		c->body_read += used;
+		if (rc == 0 && end == HTTP1_END) {
+			*ret_whole = c->body_read;
+			return 0;
+		}
+	}
+	return rc;
+}
+
+/* 0: r->body is there, and *ret_whole bytes of `in` are the request; HTTP1_MORE; -ERR_TOO_BIG, -ERR_BAD_FORMAT. */
+static int read_body(struct httpd_conn *c, struct httpd_request *r, size_t head_len, size_t *ret_whole)
+{
+	const struct http1_head *head = r->head;
+	struct httpd_limits l;
+	bool raised = raise_limits(c, head, &l);
+	int rc;
+
+	if ((head->chunked && !raised) || head->content_length > l.body)
+		return -ERR_TOO_BIG;
+	if (head->chunked) {
+		rc = read_chunks(c, head_len, l.body, ret_whole);
+		r->body = buf_view(&c->body);
+		return rc;
+	}
+	*ret_whole = head_len + (size_t)head->content_length;
+	if (buf_len(&c->in) < *ret_whole)
+		return HTTP1_MORE;
+	r->body = view_of(buf_data(&c->in) + head_len, (size_t)head->content_length);
+	return 0;
+}
+
 /* The request at the front of c->in. 0: done; HTTP1_MORE; negative: close. c may be gone: *ret_taken. */
 static int next_request(struct httpd_conn *c, bool *ret_taken)
 {
 	static struct http1_head head;
 	struct httpd_request r = { .head = &head };
-	size_t used, whole;
+	size_t used, whole = 0;
 	int rc = http1_parse(buf_data(&c->in), buf_len(&c->in), false, &head, &used);
 
 	if (rc == HTTP1_MORE)
 		return rc;
 	if (rc < 0)
 		return give_up(c, 400, "malformed request\n");
-	if (head.chunked || head.content_length > HTTPD_BODY_MAX)
-		return give_up(c, 413, "request body is not expected here, or too large\n");
-	whole = used + (size_t)head.content_length;
-	if (buf_len(&c->in) < whole)
-		return HTTP1_MORE;
+	rc = read_body(c, &r, used, &whole);
+	if (rc == HTTP1_MORE)
+		return rc;
+	if (rc < 0)
+		return give_up(c, rc == -ERR_BAD_FORMAT ? 400 : 413, rc == -ERR_BAD_FORMAT ? "malformed request\n" :
+			"request body is not expected here, or too large\n");
 	c->httpd->n.requests++;
 	c->is_head = http1_method_is(&head, "HEAD");
 	c->keep_alive = head.keep_alive;
-	r.body = view_of(buf_data(&c->in) + used, whole - used);
 	r.rest = view_of(buf_data(&c->in) + whole, buf_len(&c->in) - whole);
 	rc = c->httpd->cfg.on_request(c->httpd->cfg.ctx, c, &r);
 	if (rc == HTTPD_TAKEN) {
@@ -157,6 +226,9 @@ static int next_request(struct httpd_conn *c, bool *ret_taken)
 	if (c->closing)
 		stream_finish(c->stream);
 	buf_consume(&c->in, whole);
+	buf_fini(&c->body);
+	c->body_read = 0;
+	c->in.max = IN_MAX;
 	conn_touch(c);
 	stream_wake(c->stream);
 	return 0;
@@ -197,7 +269,7 @@ static void on_accept(void *ctx, struct stream *s)
 	h->n_conns++;
 	c->httpd = h;
 	c->stream = s;
-	buf_init(&c->in, HTTP1_HEAD_MAX + HTTPD_BODY_MAX + HTTPD_REST_MAX);
+	buf_init(&c->in, IN_MAX);
 	buf_init(&c->out, h->cfg.answer_max);
 	list_init(&c->link);
 	stream_set_owner(s, &conn_ops, c);

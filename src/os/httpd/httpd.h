@@ -2,8 +2,8 @@
  * os/httpd: a bounded HTTP/1.1 server over TCP, TLS and unix sockets, for short answers and upgrades. A request is handed over
  * when it is complete; it is answered at once, or its stream is taken by another owner.
  *
- * Bounded: connections, bytes of a request and of an answer, and the time until a request is complete. A request with
- * Transfer-Encoding is refused: no client of ours or of Tailscale's sends one here.
+ * Bounded: connections, bytes of a request and of an answer, and the time until a request is complete. A chunked body is taken
+ * only where the owner allows it.
  */
 #ifndef WARREN_OS_HTTPD_H
 #define WARREN_OS_HTTPD_H
@@ -29,10 +29,19 @@ struct httpd_request {
 
 enum { HTTPD_TAKEN = 1 };
 
+struct httpd_limits {
+	size_t body, answer; /* bytes */
+};
+
 struct httpd_cfg {
 	struct loop *loop;
 	size_t conns_max; /* at a time; one that was taken does not count */
 	size_t answer_max; /* bytes of answers that wait on a connection */
+	/*
+	 * More for some requests, decided by the head alone: true, and *l may be raised. Then the body may be chunked, too. May be
+	 * NULL, and called several times for one request.
+	 */
+	bool (*raise)(void *ctx, struct httpd_conn *c, const struct http1_head *head, struct httpd_limits *l);
 	/* 0: answered with httpd_answer or into httpd_out; HTTPD_TAKEN: the stream has another owner now; negative: close. */
 	int (*on_request)(void *ctx, struct httpd_conn *c, const struct httpd_request *r);
 	void *ctx;
