@@ -206,7 +206,8 @@ def hostile(d, host):
           all(int(after["warrend_" + k]) > int(before["warrend_" + k]) for k in ("mesh_disco_unknown", "mesh_stun_unknown", "wg_bad_mac")),
           {k: v for k, v in after.items() if v != before[k]})
     check("it lives and is still connected", d.alive() and d.status()["BackendState"] == "Running")
-    debug = host.run("curl", "-s", "http://127.0.0.1:9411/debug/metrics")
+    get = "import sys, urllib.request; sys.stdout.write(urllib.request.urlopen(sys.argv[1]).read().decode())"
+    debug = host.run(sys.executable, "-c", get, "http://127.0.0.1:9411/debug/metrics")
     check("--debug shows the counters", "warrend_mesh_udp_in " in debug and "# TYPE tailscaled_home_derp_region_id gauge" in debug)
 
 

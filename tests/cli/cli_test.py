@@ -240,7 +240,7 @@ def test_restate():
 
 def test_up():
     with Daemon("needslogin") as d:
-        code, out, err = run(d.socket, "up", "--login-server=https://hub.test", "--timeout=300ms", "--qr", env={"LANG": "C"})
+        code, out, err = run(d.socket, "up", "--login-server=https://hub.test", "--timeout=300ms", "--qr", env={"LC_ALL": "C"})
         check("up shows the login page, with a QR code when asked, and gives up in time", code == 1 and
               err.startswith("\nTo authenticate, visit:\n\n\thttps://hub.test/login/abc\n\n##########") and
               err.endswith('timeout waiting for Warren service to enter a Running state; check health with "warren status"\n'), err)
