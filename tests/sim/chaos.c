@@ -242,4 +242,4 @@ static void chaos(struct world *w, uint64_t seed)
 	stat_add("chaos", "all reach all s", (double)(world_now(w) - t0) / 1e9);
 }
 
-const struct scenario scenario_chaos = { "chaos", "anything at any time, and all is well after", chaos, 24 };
+const struct scenario scenario_chaos = { "chaos", "anything at any time, and all is well after", chaos, 16 };

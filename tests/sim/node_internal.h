@@ -1,0 +1,72 @@
+/* tests/sim/node_internal: what node.c (life, disk) and edges.c (sockets, streams, packets) share. */
+#ifndef WARREN_TESTS_SIM_NODE_INTERNAL_H
+#define WARREN_TESTS_SIM_NODE_INTERNAL_H
+
+#include "base/list/list.h"
+#include "tests/sim/node.h"
+
+enum { STREAMS_MAX = 64, PACKET_MAX = 2048, INBOX_MAX = 1 << 20, DISK_MAX = 16 << 20, JOBS_MAX = 4096, HOST_MAX = 64 };
+
+struct stream {
+	struct node *node;
+	unsigned number;
+	struct pipe *pipe;
+};
+
+/* What a callback of the agent asks for, done when the agent has returned. */
+struct job {
+	struct list link;
+	struct vnet_event ev;
+	struct node *node;
+	enum { JOB_CLOSED, JOB_UDP_FAILED, JOB_RESOLVE } kind;
+	unsigned stream;
+	struct ipport to;
+	char host[HOST_MAX];
+};
+
+struct probe {
+	struct list link;
+	struct node *node;
+	int region;
+	struct pipe *pipe;
+	struct buf out;
+	mono_ns sent;
+};
+
+struct node {
+	struct node_cfg cfg;
+	struct vnet *v;
+	struct vnet_dev *dev;
+	struct rng_seeded rng;
+	/* The disk. */
+	struct agent_identity identity;
+	struct buf prefs, netmap;
+	/* The process. */
+	struct agent *agent;
+	struct vnet_udp *udp;
+	struct stream streams[STREAMS_MAX];
+	struct list jobs, probes;
+	size_t n_jobs;
+	struct vnet_event tick, kernel, save;
+	struct buf inbox; /* packets for the operating system, each with its length before it */
+	mono_ns started, running_since;
+	struct ipaddr addr, had[NODE_ADDRS_MAX];
+	size_t n_had;
+	int64_t id;
+};
+
+void node_settle(struct node *n); /* node.c: after every call of the agent */
+
+/* edges.c: what the agent asks for. */
+void edge_udp_send(void *owner, struct ipport to, const struct wg_packet *d, size_t count);
+void edge_on_udp(void *ctx, struct ipport from, const uint8_t *p, size_t len);
+void edge_tun_write(void *owner, struct wg_packet *p, size_t count);
+void edge_on_kernel(struct vnet_event *e);
+void edge_dial(void *owner, unsigned number, const struct agent_dial *d);
+void edge_hangup(void *owner, unsigned number);
+void edge_stream_wake(void *owner, unsigned number);
+void edge_resolve(void *owner, const char *host);
+void edge_measure(void *owner, int region, const struct tc_derp_node *node);
+void edges_end(struct node *n); /* the process is gone; the agent is not called */
+
+#endif
