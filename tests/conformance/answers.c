@@ -113,6 +113,8 @@ static void compare_peer(struct trial *t, const char *node, int64_t id, json_t *
 		return;
 	}
 	json_object_set_new(ids, text, json_false());
+	if ((json_object_get(json_object_get(peer, "CapMap"), "suggest-exit-node") != NULL) != policy_node_suggests_exit(t->plan, peer_id))
+		differ(t, "%s: %s is suggested as an exit node, or not, otherwise", node, name);
 	arena_init(&a, 1 << 16);
 	if (policy_allowed(t->plan, id, peer_id, &a, &allowed) == 0)
 		compare_allowed(t, node, peer, &allowed);

@@ -123,6 +123,14 @@ bool policy_node_hides_ip4(struct policy_plan *p, int64_t node)
 	return false;
 }
 
+bool policy_node_suggests_exit(struct policy_plan *p, int64_t node)
+{
+	struct node_rec *n = world_node(p->world, node);
+	struct class *c = n ? plan_class(p, n) : NULL;
+
+	return c && c->exit;
+}
+
 size_t policy_node_pools(struct policy_plan *p, int64_t node, const struct ipprefix **ret, size_t max)
 {
 	struct node_rec *n = world_node(p->world, node);

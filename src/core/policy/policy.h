@@ -173,6 +173,8 @@ struct policy_node_cap {
 };
 MUST_USE int policy_node_caps(struct policy_plan *p, int64_t node, struct arena *a, struct policy_node_cap **ret,
 	size_t *ret_n);
+/* The one attribute that peers are shown, suggest-exit-node: every exit node has it, whatever the document says. */
+bool policy_node_suggests_exit(struct policy_plan *p, int64_t node);
 /* Is the IPv4 address of the node kept from everybody (disable-ipv4)? */
 bool policy_node_hides_ip4(struct policy_plan *p, int64_t node);
 /* Address pools (ipPool) for a new address of the node; none: the hub's own. Borrowed from the document. */
