@@ -52,7 +52,8 @@ struct node {
 	struct ipport unreachable[NODE_UNREACHABLE_MAX];
 	size_t n_unreachable;
 
-	struct list links; /* struct link, one a stream of the agent's */
+	struct list links; /* struct link */
+	struct list streams, measures; /* struct agent_stream, struct measure */
 	size_t n_lookups;
 	uint64_t lookups, lookups_refused;
 	struct tls_ctx *tls_verified, *tls_any;
@@ -67,6 +68,7 @@ struct node {
 
 	/* What a turn leaves to its end. */
 	bool save, net_config, self_changed, netcheck_done;
+	unsigned trouble; /* AGENT_TROUBLE_ */
 	bool was_logged_in; /* this profile has a node key */
 	bool ending; /* logging out before the end */
 	bool changed_all; /* more peers changed than are told one by one */
@@ -89,19 +91,38 @@ MUST_USE int node_become(struct node *n, struct profile *take);
 /* Keys and preferences into the state file, if they are worth it and differ. */
 void node_save(struct node *n);
 
-/* ---- link.c: the agent's streams and name lookups ---- */
+/* ---- link.c: streams to somewhere, and name lookups ---- */
 
-void link_dial(void *owner, unsigned stream, const struct agent_dial *d);
-void link_hangup(void *owner, unsigned stream);
-void link_wake(void *owner, unsigned stream);
+struct link;
+struct link_ops {
+	void (*up)(void *owner);
+	int (*data)(void *owner, uint8_t *p, size_t len); /* negative: close; then closed is called */
+	struct view (*output)(void *owner);
+	void (*written)(void *owner, size_t n);
+	void (*closed)(void *owner, int rc); /* from the loop, once; the link is gone */
+};
+
+/* NULL: no memory. */
+struct link *link_open(struct node *n, const struct agent_dial *d, const struct link_ops *ops, void *owner);
+struct link *link_close(struct link *k); /* nothing is called any more */
+void link_wake(struct link *k);
 void link_resolve(void *owner, const char *host);
-void link_close_all(struct node *n);
 void link_fini(struct node *n); /* after the loop has ended */
+
+/* ---- streams.c: the agent's streams ---- */
+
+void streams_dial(void *owner, unsigned stream, const struct agent_dial *d);
+void streams_hangup(void *owner, unsigned stream);
+void streams_wake(void *owner, unsigned stream);
+void streams_measure(void *owner, int region, const struct agent_dial *d);
+void streams_close_all(struct node *n);
 
 /* ---- net.c: packets, routes, the network's changes ---- */
 
 MUST_USE int net_open_tun(struct node *n);
 MUST_USE int net_open_sockets(struct node *n);
+/* Sets or clears a bit of trouble, for the health of this device. */
+void node_trouble(struct node *n, unsigned bit, bool on);
 void net_apply(struct node *n); /* what the agent wants of routes */
 void net_close(struct node *n);
 void net_udp_send(void *owner, struct ipport to, const struct wg_packet *d, size_t n);

@@ -1,10 +1,10 @@
 /*
- * The agent's streams: from "open this" to bytes.
+ * A stream to somewhere: from a name or address to bytes.
  *
  *	address, hints --> CONNECTING --next address after a failure or LINK_PATIENCE--> ... --> UP --> closed
- *	a name --> LOOKUP --addresses--> CONNECTING        none left --> the agent is told from the loop, never from inside
+ *	a name --> LOOKUP --addresses--> CONNECTING        none left --> the owner is told from the loop, never from inside
  *
- * A link that the agent hung up is an orphan: it ends in silence.
+ * A link that its owner closed is an orphan: it ends in silence.
  */
 #include "node/internal.h"
 
@@ -21,8 +21,9 @@ enum { LINK_ADDRS_MAX = 8, HOST_MAX = 256 };
 
 struct link {
 	struct list link;
-	struct node *n; /* NULL: orphan */
-	unsigned id;
+	struct node *n;
+	const struct link_ops *ops; /* NULL: orphan */
+	void *owner;
 	struct stream *s; /* NULL: none now */
 	struct loop_timer *timer; /* patience, and the word of a failure */
 	struct lookup *lookup;
@@ -126,13 +127,13 @@ static void link_free(struct link *k)
 /* Nothing is left to try. Called from the loop. */
 static void fail(struct link *k)
 {
-	struct node *n = k->n;
-	unsigned id = k->id;
+	const struct link_ops *ops = k->ops;
+	void *owner = k->owner;
 	int rc = k->rc ? k->rc : -ERR_CLOSED;
 
 	link_free(k);
-	if (n)
-		agent_stream_closed(n->agent, id, rc, loop_now(n->loop));
+	if (ops)
+		ops->closed(owner, rc);
 }
 
 static void on_timer(void *ctx)
@@ -156,11 +157,11 @@ static void on_connected(void *owner)
 {
 	struct link *k = owner;
 
-	if (!k->n)
+	if (!k->ops)
 		return;
 	k->up = true;
 	loop_timer_set(k->timer, MONO_NEVER);
-	agent_stream_connected(k->n->agent, k->id, NULL, loop_now(k->n->loop));
+	k->ops->up(k->owner);
 }
 
 static int on_data(void *owner, const uint8_t *p, size_t len)
@@ -168,22 +169,22 @@ static int on_data(void *owner, const uint8_t *p, size_t len)
 	struct link *k = owner;
 
 	/* The bytes are in the loop's scratch memory: ours to change until the next callback. */
-	return k->n ? agent_stream_feed(k->n->agent, k->id, (uint8_t *)(uintptr_t)p, len, loop_now(k->n->loop)) : -ERR_CLOSED;
+	return k->ops ? k->ops->data(k->owner, (uint8_t *)(uintptr_t)p, len) : -ERR_CLOSED;
 }
 
 static struct view output(void *owner)
 {
 	struct link *k = owner;
 
-	return k->n ? agent_stream_output(k->n->agent, k->id) : view_of("", 0);
+	return k->ops ? k->ops->output(k->owner) : view_of("", 0);
 }
 
 static void written(void *owner, size_t n)
 {
 	struct link *k = owner;
 
-	if (k->n)
-		agent_stream_written(k->n->agent, k->id, n);
+	if (k->ops)
+		k->ops->written(k->owner, n);
 }
 
 static void on_closed(void *owner, int rc)
@@ -191,7 +192,7 @@ static void on_closed(void *owner, int rc)
 	struct link *k = owner;
 
 	k->s = NULL;
-	if (!k->n) {
+	if (!k->ops) {
 		link_free(k);
 		return;
 	}
@@ -272,26 +273,15 @@ static bool tls_for(struct node *n, const struct agent_dial *d, struct tls_ctx *
 	return false;
 }
 
-/* ---- What the agent asks for ---- */
+/* ---- Opening and closing ---- */
 
-static struct link *find(struct node *n, unsigned stream)
-{
-	list_for_each(l, &n->links) {
-		struct link *k = container_of(l, struct link, link);
-
-		if (k->n && k->id == stream)
-			return k;
-	}
-	return NULL;
-}
-
-static struct link *link_new(struct node *n, unsigned stream, const struct agent_dial *d)
+static struct link *link_new(struct node *n, const struct agent_dial *d, const struct link_ops *ops, void *owner)
 {
 	struct link *k = calloc(1, sizeof(*k));
 
 	if (!k)
 		return NULL;
-	*k = (struct link){ .n = n, .id = stream, .port = d->port };
+	*k = (struct link){ .n = n, .ops = ops, .owner = owner, .port = d->port };
 	snprintf(k->host, sizeof(k->host), "%s", d->host);
 	snprintf(k->name, sizeof(k->name), "%s", d->name ? d->name : d->host);
 	if (loop_timer_new(n->loop, on_timer, k, &k->timer) < 0) {
@@ -302,18 +292,17 @@ static struct link *link_new(struct node *n, unsigned stream, const struct agent
 	return k;
 }
 
-void link_dial(void *owner, unsigned stream, const struct agent_dial *d)
+struct link *link_open(struct node *n, const struct agent_dial *d, const struct link_ops *ops, void *owner)
 {
-	struct node *n = owner;
-	struct link *k = link_new(n, stream, d);
+	struct link *k = link_new(n, d, ops, owner);
 	struct ipaddr ip;
 
 	if (!k)
-		return; /* without memory: the agent's own patience ends it */
+		return NULL;
 	if (!tls_for(n, d, &k->tls)) {
 		k->rc = -ERR_TLS;
 		loop_timer_set(k->timer, loop_now(n->loop).mono);
-		return;
+		return k;
 	}
 	if (ipaddr_parse(d->host, strlen(d->host), &ip) == 0) {
 		k->looked_up = true; /* nothing to ask anybody */
@@ -323,37 +312,25 @@ void link_dial(void *owner, unsigned stream, const struct agent_dial *d)
 		if (ipaddr_is_set(d->hint[i]) && !(k->n_addrs && ipaddr_eq(k->addr[0], d->hint[i])))
 			k->addr[k->n_addrs++] = d->hint[i];
 	try_next(k);
+	return k;
 }
 
-static void orphan(struct link *k)
+struct link *link_close(struct link *k)
 {
-	k->n = NULL;
+	if (!k)
+		return NULL;
+	k->ops = NULL;
 	if (k->s)
 		stream_close(k->s); /* on_closed frees it */
 	else
 		link_free(k);
+	return NULL;
 }
 
-void link_hangup(void *owner, unsigned stream)
+void link_wake(struct link *k)
 {
-	struct link *k = find(owner, stream);
-
-	if (k)
-		orphan(k);
-}
-
-void link_wake(void *owner, unsigned stream)
-{
-	struct link *k = find(owner, stream);
-
-	if (k && k->s)
+	if (k->s)
 		stream_wake(k->s);
-}
-
-void link_close_all(struct node *n)
-{
-	list_for_each_safe(l, &n->links)
-		orphan(container_of(l, struct link, link));
 }
 
 void link_fini(struct node *n)

@@ -1,5 +1,6 @@
 /* Packets between the agent and this machine, and what the machine's network looks like. */
 #include "node/internal.h"
+#include "os/file/file.h"
 #include "os/log/log.h"
 
 #include <errno.h>
@@ -147,6 +148,27 @@ static size_t local_networks(const struct node *n, struct ipprefix out[static NE
 	return k;
 }
 
+static bool is_on(const char *path)
+{
+	struct buf b;
+	bool on;
+
+	buf_init(&b, 16);
+	on = file_read(path, &b) == 0 && buf_len(&b) && *buf_data(&b) != '0';
+	buf_fini(&b);
+	return on;
+}
+
+/* Does the system pass on packets of the families that we advertise routes of? */
+static bool forwards(const struct agent_net_config *c)
+{
+	for (size_t i = 0; i < c->n_advertised; i++)
+		if (!is_on(c->advertised[i].ip.family == 4 ? "/proc/sys/net/ipv4/ip_forward" :
+							     "/proc/sys/net/ipv6/conf/all/forwarding"))
+			return false;
+	return true;
+}
+
 void net_apply(struct node *n)
 {
 	const struct agent_net_config *c = agent_net_config(n->agent);
@@ -161,6 +183,8 @@ void net_apply(struct node *n)
 		want.local = local;
 	}
 	rc = route_apply(n->route, &want);
+	node_trouble(n, AGENT_TROUBLE_ROUTES, rc < 0);
+	node_trouble(n, AGENT_TROUBLE_FORWARDING, c->n_advertised > 0 && !forwards(c));
 	if (rc < 0)
 		log_warn("route", "the system's routes are not as they should be", "err=%s", err_text(rc));
 }

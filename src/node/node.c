@@ -57,12 +57,19 @@ static void on_event(void *owner, enum agent_event ev, int64_t id)
 static const struct agent_ops agent_ops = {
 	.udp_send = net_udp_send,
 	.tun_write = net_tun_write,
-	.dial = link_dial,
-	.hangup = link_hangup,
-	.stream_wake = link_wake,
+	.dial = streams_dial,
+	.hangup = streams_hangup,
+	.stream_wake = streams_wake,
 	.resolve = link_resolve,
+	.measure = streams_measure,
 	.on_event = on_event,
 };
+
+void node_trouble(struct node *n, unsigned bit, bool on)
+{
+	n->trouble = on ? n->trouble | bit : n->trouble & ~bit;
+	agent_set_trouble(n->agent, n->trouble, loop_now(n->loop));
+}
 
 /* ---- Saving ---- */
 
@@ -111,6 +118,7 @@ void node_save(struct node *n)
 	n->was_logged_in |= logged_in;
 	if (rc == 0)
 		rc = state_flush(n->state);
+	node_trouble(n, AGENT_TROUBLE_STATE, rc < 0);
 	if (rc < 0)
 		save_failed(n, rc);
 }
@@ -148,7 +156,7 @@ int node_become(struct node *n, struct profile *take)
 	if (n->agent) {
 		mapcache_flush(n);
 		backend_drop_calls(n);
-		link_close_all(n);
+		streams_close_all(n);
 	}
 	memcpy(n->profile_id, take->id, sizeof(n->profile_id));
 	memcpy(n->nl_key, take->nl_key, sizeof(n->nl_key));
@@ -318,7 +326,7 @@ static void node_close(struct node *n)
 		mapcache_flush(n);
 	n->lapi = lapi_free(n->lapi);
 	n->debug = httpd_free(n->debug);
-	link_close_all(n);
+	streams_close_all(n);
 	n->agent = agent_free(n->agent);
 	net_close(n);
 	n->timer = loop_timer_free(n->timer);
@@ -338,6 +346,8 @@ int node_run(const struct node_options *o)
 	int rc = priv_harden();
 
 	list_init(&n.links);
+	list_init(&n.streams);
+	list_init(&n.measures);
 	list_init(&n.pings);
 	log_set_verbose((int)o->verbose);
 	notify_init();

@@ -324,12 +324,12 @@ static void probe_closed(void *owner, int rc)
 static const struct pipe_ops probe_ops = { .on_up = probe_up, .on_data = probe_data, .output = probe_output,
 	.written = probe_written, .on_closed = probe_closed };
 
-void edge_measure(void *owner, int region, const struct tc_derp_node *node)
+void edge_measure(void *owner, int region, const struct agent_dial *d)
 {
 	struct node *n = owner;
 	struct probe *p = calloc(1, sizeof(*p));
 	struct ipaddr none[2] = { { 0 } };
-	struct ipport to = { .ip = look_up(n, node->hostname, none), .port = 443 };
+	struct ipport to = { .ip = look_up(n, d->host, none), .port = d->port };
 
 	CHECK(p);
 	p->node = n;

@@ -66,7 +66,7 @@ void edge_dial(void *owner, unsigned number, const struct agent_dial *d);
 void edge_hangup(void *owner, unsigned number);
 void edge_stream_wake(void *owner, unsigned number);
 void edge_resolve(void *owner, const char *host);
-void edge_measure(void *owner, int region, const struct tc_derp_node *node);
+void edge_measure(void *owner, int region, const struct agent_dial *d);
 void edges_end(struct node *n); /* the process is gone; the agent is not called */
 
 #endif

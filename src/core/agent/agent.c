@@ -24,11 +24,10 @@ struct ipaddr agent_address_hint(const char *text)
 	return text && ipaddr_parse(text, strlen(text), &ip) == 0 ? ip : (struct ipaddr){ 0 };
 }
 
-static void relay_dial(void *owner, int region, const struct tc_derp_node *n)
+static struct agent_dial dial_of(const struct tc_derp_node *n)
 {
 	static const char pin[] = "sha256-raw:";
 	const char *cert = n->cert_name && *n->cert_name ? n->cert_name : NULL;
-	struct agent *a = owner;
 	struct agent_dial d = {
 		.host = n->hostname,
 		.hint = { agent_address_hint(n->ipv4), agent_address_hint(n->ipv6) },
@@ -47,6 +46,14 @@ static void relay_dial(void *owner, int region, const struct tc_derp_node *n)
 	} else if (cert) {
 		d.name = cert;
 	}
+	return d;
+}
+
+static void relay_dial(void *owner, int region, const struct tc_derp_node *n)
+{
+	struct agent *a = owner;
+	struct agent_dial d = dial_of(n);
+
 	a->ops->dial(a->owner, relay_stream(region), &d);
 }
 
@@ -75,8 +82,9 @@ static void resolve(void *owner, const char *host)
 static void measure(void *owner, int region, const struct tc_derp_node *node)
 {
 	struct agent *a = owner;
+	struct agent_dial d = dial_of(node);
 
-	a->ops->measure(a->owner, region, node);
+	a->ops->measure(a->owner, region, &d);
 }
 
 static void self_changed(void *owner, unsigned what)
@@ -193,14 +201,23 @@ struct agent *agent_free(struct agent *a)
 
 /* ---- The end of every call ---- */
 
+static void note_relay(struct agent *a)
+{
+	int home = mesh_home(a->mesh);
+	bool ready = home && mesh_relay_is_ready(a->mesh, home);
+
+	if (a->relay_ready && !ready)
+		a->relay_lost_at = a->now.mono;
+	a->relay_ready = ready;
+}
+
 void agent_settle(struct agent *a)
 {
 	if (a->forget)
 		agent_forget(a);
 	agent_map_settle(a);
 	agent_evaluate(a);
-	if (mesh_home(a->mesh) && mesh_relay_is_ready(a->mesh, mesh_home(a->mesh)))
-		a->relay_lost_at = a->now.mono;
+	note_relay(a);
 	agent_map_settle(a); /* what the new state asks for */
 	agent_probe_settle(a);
 	agent_rejects_flush(a);
@@ -291,6 +308,14 @@ void agent_measured(struct agent *a, int region, mono_ns latency, struct now now
 	a->now = now;
 	mesh_measured(a->mesh, region, latency, now);
 	agent_settle(a);
+}
+
+void agent_set_trouble(struct agent *a, unsigned bits, struct now now)
+{
+	a->now = now;
+	if (bits != a->trouble)
+		a->trouble_since = now.mono;
+	a->trouble = bits;
 }
 
 void agent_netcheck(struct agent *a, struct now now)

@@ -84,8 +84,11 @@ struct agent_ops {
 
 	/* Look up a name, then agent_resolved. NULL: names of STUN servers are not looked up. */
 	void (*resolve)(void *owner, const char *host);
-	/* Time a request to a relay, then agent_measured. NULL: not done. */
-	void (*measure)(void *owner, int region, const struct tc_derp_node *node);
+	/*
+	 * UDP is blocked: time one request (GET /derp/latency-check) on a fresh stream, then agent_measured, not from inside.
+	 * NULL: not done. d: during the call.
+	 */
+	void (*measure)(void *owner, int region, const struct agent_dial *d);
 
 	void (*on_event)(void *owner, enum agent_event ev, int64_t id);
 };
@@ -153,6 +156,14 @@ void agent_stream_written(struct agent *a, unsigned stream, size_t n);
 
 void agent_resolved(struct agent *a, const char *host, const struct ipaddr *addrs, size_t n, struct now now);
 void agent_measured(struct agent *a, int region, mono_ns latency, struct now now);
+
+/* What the system around does not do as it should; bits. Told in the health of this device. */
+enum {
+	AGENT_TROUBLE_FORWARDING = 1, /* routes are advertised, and packets are not forwarded */
+	AGENT_TROUBLE_ROUTES = 2, /* addresses or routes could not be set */
+	AGENT_TROUBLE_STATE = 4, /* the state file could not be written */
+};
+void agent_set_trouble(struct agent *a, unsigned bits, struct now now);
 
 void agent_tick(struct agent *a, struct now now);
 mono_ns agent_deadline(const struct agent *a);

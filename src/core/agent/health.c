@@ -8,7 +8,20 @@
 #define RELAY_PATIENCE SEC(10)
 #define LINK_PATIENCE SEC(5)
 
-enum warning { STOPPED, WARMING_UP, LOGIN, NO_LINK, NO_POLL, NO_HOME, NO_RELAY, BAD_FILTER, N_WARNINGS };
+enum warning {
+	STOPPED,
+	WARMING_UP,
+	LOGIN,
+	NO_LINK,
+	NO_POLL,
+	NO_HOME,
+	NO_RELAY,
+	BAD_FILTER,
+	NO_FORWARDING,
+	NO_ROUTES,
+	NO_STATE,
+	N_WARNINGS
+};
 
 struct warnable {
 	const char *code, *severity, *title;
@@ -25,6 +38,9 @@ static const struct warnable warnables[N_WARNINGS] = {
 	[NO_HOME] = { "no-derp-home", "medium", "No home relay", 1 << STOPPED | 1 << LOGIN | 1 << NO_LINK, true },
 	[NO_RELAY] = { "no-derp-connection", "medium", "Relay unavailable", 1 << STOPPED | 1 << LOGIN | 1 << NO_LINK | 1 << NO_HOME,
 		true },
+	[NO_FORWARDING] = { "ip-forwarding-off", "medium", "IP forwarding off", 1 << STOPPED, false },
+	[NO_ROUTES] = { "router", "medium", "Routes not set", 1 << STOPPED, true },
+	[NO_STATE] = { "state-store-health", "high", "State not kept", 0, false },
 	[BAD_FILTER] = { "invalid-packet-filter", "high", "Invalid packet filter", 1 << STOPPED | 1 << LOGIN, false },
 };
 
@@ -46,7 +62,18 @@ static const char *login_text(const struct agent *a, struct arena *mem)
 	return arena_printf(mem, "You are logged out. The last login error was: %s", a->login_error);
 }
 
-static void look(const struct agent *a, struct arena *mem, struct held_warning w[N_WARNINGS])
+/* What the owner found. */
+static void look_around(const struct agent *a, struct held_warning w[N_WARNINGS])
+{
+	w[NO_FORWARDING] = (struct held_warning){ held_since(a->trouble & AGENT_TROUBLE_FORWARDING, a->trouble_since), 0,
+		"Routes are advertised, but this system does not forward packets (net.ipv4.ip_forward, net.ipv6.conf.all.forwarding)." };
+	w[NO_ROUTES] = (struct held_warning){ held_since(a->trouble & AGENT_TROUBLE_ROUTES, a->trouble_since), 0,
+		"Addresses or routes could not be set; the daemon's log says which." };
+	w[NO_STATE] = (struct held_warning){ held_since(a->trouble & AGENT_TROUBLE_STATE, a->trouble_since), 0,
+		"The state file cannot be written. After a restart this device will not know what happened since." };
+}
+
+static void look(const struct agent *a, struct now now, struct arena *mem, struct held_warning w[N_WARNINGS])
 {
 	bool want = prefs_of(a)->want_running, up = a->mesh_up;
 	int home = mesh_home(a->mesh);
@@ -58,7 +85,7 @@ static void look(const struct agent *a, struct arena *mem, struct held_warning w
 		w[i] = (struct held_warning){ .since = MONO_NEVER };
 	w[STOPPED] = (struct held_warning){ held_since(!want, 0), 0, "Warren is stopped." };
 	w[WARMING_UP] = (struct held_warning){ held_since(want && a->state != IPN_RUNNING && a->state != IPN_NEEDS_LOGIN &&
-						       a->now.mono < mono_add(from, AGENT_WARM_UP), from), 0,
+						       now.mono < mono_add(from, AGENT_WARM_UP), from), 0,
 		"Warren is starting. Please wait." };
 	w[LOGIN] = (struct held_warning){ held_since(a->state == IPN_NEEDS_LOGIN || a->login_error[0], from), 0,
 		login_text(a, mem) };
@@ -122,7 +149,8 @@ int agent_health(const struct agent *a, struct now now, struct arena *mem, struc
 
 	if (!v)
 		return -ENOMEM;
-	look(a, mem, w);
+	look(a, now, mem, w);
+	look_around(a, w);
 	shown = visible(w, now.mono);
 	for (unsigned i = 0; i < N_WARNINGS; i++) {
 		struct ipn_health_warning *out;

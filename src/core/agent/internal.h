@@ -83,8 +83,11 @@ struct agent {
 	mono_ns forget_at;
 	mono_ns wanted_since; /* when want_running came true; MONO_NEVER: it is not */
 	mono_ns poll_lost_at; /* since when no map comes, while not polling */
-	mono_ns relay_lost_at; /* when the home relay was last seen ready, or the engine came up */
+	bool relay_ready; /* the home relay is connected */
+	mono_ns relay_lost_at; /* when it was no more, or the engine came up */
 	bool has_link; /* an interface besides loopback has an address */
+	unsigned trouble; /* AGENT_TROUBLE_ */
+	mono_ns trouble_since;
 	mono_ns link_since; /* of the last change of has_link */
 
 	/* The map, and what follows from it. */
