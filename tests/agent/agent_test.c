@@ -427,6 +427,79 @@ static void status_says_what_is(void **state)
 	world_free(&world);
 }
 
+/* Of base64: "GET /echo HTTP/1.1", "GET /nothing HTTP/1.1", each with an empty line; the first with a body. */
+#define ECHO "UE9TVCAvZWNobyBIVFRQLzEuMQ0KQ29udGVudC1MZW5ndGg6IDUNCg0KaGVsbG8="
+#define NOTHING "R0VUIC9ub3RoaW5nIEhUVFAvMS4xDQoNCg=="
+
+static void the_hubs_questions_are_answered_to_the_hub(void **state)
+{
+	struct dev *d = join_two(&world);
+	char json[512], ip[IPADDR_TEXT_MAX];
+
+	(void)state;
+	world_say(&world, "{\"PingRequest\":{\"URL\":\"http://192.0.2.1:8080/live?id=1\"}}");
+	CHECK_INT(world.asked.n, ==, 1);
+	CHECK_STR(world.asked.method, "HEAD");
+	CHECK_STR(world.asked.path, "/live?id=1");
+
+	world_say(&world, "{\"PingRequest\":{\"URL\":\"https://unused/noise/2\",\"URLIsNoise\":true}}");
+	CHECK_INT(world.asked.n, ==, 1);
+	CHECK_STR(world.asked.path, "/noise/2");
+
+	snprintf(json, sizeof(json),
+		"{\"PingRequest\":{\"URL\":\"https://unused/pong/3\",\"URLIsNoise\":true,\"Types\":\"disco,TSMP\",\"IP\":\"%s\"}}",
+		ipaddr_format(dev_ip(&d[1]), ip));
+	world_say(&world, json);
+	CHECK_INT(world.asked.n, ==, 2);
+	CHECK_STR(world.asked.method, "POST");
+	CHECK_TRUE(strstr(world.asked.body, ip) && strstr(world.asked.body, "\"NodeName\":\"bert\"") && !strstr(world.asked.body, "Err"));
+
+	world_say(&world, "{\"PingRequest\":{\"URL\":\"https://unused/c2n/4\",\"Types\":\"c2n\",\"Payload\":\"" ECHO "\"}}");
+	CHECK_TRUE(!strncmp(world.asked.body, "HTTP/1.1 200 OK\r\n", 17) && strstr(world.asked.body, "\r\n\r\nhello"));
+	world_say(&world, "{\"PingRequest\":{\"URL\":\"https://unused/c2n/5\",\"Types\":\"c2n\",\"Payload\":\"" NOTHING "\"}}");
+	CHECK_TRUE(!strncmp(world.asked.body, "HTTP/1.1 400 ", 13) && strstr(world.asked.body, "unknown c2n path"));
+	CHECK_INT(agent_counters(d[0].a)->probes, ==, 5);
+	CHECK_INT(agent_counters(d[0].a)->probes_refused, ==, 0);
+	world_free(&world);
+}
+
+static void nobody_else_is_asked_on_the_hubs_word(void **state)
+{
+	static const char *const others[] = {
+		"{\"PingRequest\":{\"URL\":\"http://10.0.0.2/x\"}}",
+		"{\"PingRequest\":{\"URL\":\"http://192.0.2.1:80801/x\"}}",
+		"{\"PingRequest\":{\"URL\":\"http://192.0.2.1:8080.evil/x\"}}",
+		"{\"PingRequest\":{\"URL\":\"x\",\"Types\":\"disco\",\"IP\":\"100.64.0.2\"}}",
+		"{\"PingRequest\":{\"URL\":7}}",
+		"{\"PingRequest\":{}}",
+	};
+	struct dev *d = join_two(&world);
+	unsigned dials = world.dials;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(others); i++) {
+		CHECK_ROW("%s", others[i]);
+		world_say(&world, others[i]);
+		CHECK_INT(world.asked.n, ==, 0);
+		CHECK_INT(agent_counters(d[0].a)->probes_refused, ==, i + 1);
+	}
+	CHECK_INT(world.dials, ==, dials);
+	world_free(&world);
+}
+
+static void a_question_told_twice_is_one(void **state)
+{
+	static const char q[] = "{\"PingRequest\":{\"URL\":\"http://192.0.2.1:8080/live\"}}";
+
+	(void)state;
+	join_two(&world);
+	world_say(&world, q);
+	CHECK_INT(world.asked.n, ==, 1);
+	world_say(&world, q);
+	CHECK_INT(world.asked.n, ==, 0);
+	world_free(&world);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -452,6 +525,9 @@ int main(void)
 		cmocka_unit_test(an_exit_node_that_is_not_there_blocks_rather_than_leaks),
 		cmocka_unit_test(the_hubs_keys_and_ours_are_kept_before_they_are_used),
 		cmocka_unit_test(status_says_what_is),
+		cmocka_unit_test(the_hubs_questions_are_answered_to_the_hub),
+		cmocka_unit_test(nobody_else_is_asked_on_the_hubs_word),
+		cmocka_unit_test(a_question_told_twice_is_one),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -6,6 +6,7 @@
 #include "store/mem/mem.h"
 
 #include <stdlib.h>
+#include <zstd.h>
 
 #define HUB_URL "http://192.0.2.1:8080"
 #define RELAY_REGION 7
@@ -17,6 +18,7 @@ struct pipe {
 	bool connected, closing;
 	struct buf in, out; /* at the far end: what came, what goes */
 	struct ts2021 *ts;
+	struct ts_stream *poll;
 	struct derpconn *derp;
 };
 
@@ -59,31 +61,43 @@ static void poll_end(void *owner)
 	ts_stream_finish(((struct request *)owner)->stream);
 }
 
+static void note_asked(struct world *w, const char *method, const char *path, struct view body)
+{
+	w->asked.n++;
+	snprintf(w->asked.method, sizeof(w->asked.method), "%s", method);
+	snprintf(w->asked.path, sizeof(w->asked.path), "%s", path);
+	snprintf(w->asked.body, sizeof(w->asked.body), "%.*s", (int)body.len, (const char *)body.p);
+}
+
 static void on_request(void *owner, struct ts_stream *s, const char *method, const char *path, struct view body)
 {
 	struct pipe *p = owner;
 	struct world *w = p->d->w;
 	struct request *q = calloc(1, sizeof(*q));
 
-	CHECK_TRUE(q && !strcmp(method, "POST"));
+	CHECK_TRUE(q);
 	*q = (struct request){ .w = w, .stream = s };
 	ts_stream_set_owner(s, q);
 	if (!strcmp(path, "/machine/register")) {
 		q->waits = true;
 		ctl_register(w->ctl, ts2021_remote(p->ts), body, q, w->now);
+	} else if (strcmp(path, "/machine/map") != 0) {
+		note_asked(w, method, path, body);
+		CHECK_INT(ts_stream_respond(s, 204, NULL, view_of("", 0)), ==, 0);
 	} else {
-		CHECK_STR(path, "/machine/map");
 		if (ctl_map(w->ctl, ts2021_remote(p->ts), body, q, w->now, &q->poll) == 0)
-			CHECK_INT(ts_stream_begin(s, 200, NULL), ==, 0);
+			CHECK_INT(ts_stream_begin((p->poll = s), 200, NULL), ==, 0);
 	}
 }
 
 static void on_end(void *owner, struct ts_stream *s, int rc)
 {
 	struct request *q = ts_stream_owner(s);
+	struct pipe *p = owner;
 
-	(void)owner;
 	(void)rc;
+	if (p->poll == s)
+		p->poll = NULL;
 	if (q->poll)
 		ctl_poll_close(q->poll, q->w->now);
 	if (q->waits)
@@ -91,13 +105,28 @@ static void on_end(void *owner, struct ts_stream *s, int rc)
 	free(q);
 }
 
+static void say(const char *json, struct buf *out)
+{
+	uint8_t frame[4 + 8192];
+	size_t n = ZSTD_compress(frame + 4, sizeof(frame) - 4, json, strlen(json), 1);
+
+	CHECK_TRUE(!ZSTD_isError(n));
+	store_le32(frame, (uint32_t)n);
+	CHECK_INT(buf_append(out, frame, 4 + n), ==, 0);
+}
+
 static void fill(void *owner, struct ts_stream *s, struct buf *out)
 {
 	struct request *q = ts_stream_owner(s);
 
 	(void)owner;
-	if (q && q->poll)
-		ctl_poll_fill(q->poll, out);
+	if (!q || !q->poll)
+		return;
+	if (q->w->inject) {
+		say(q->w->inject, out);
+		q->w->inject = NULL;
+	}
+	ctl_poll_fill(q->poll, out);
 }
 
 static void nothing(void *owner)
@@ -142,6 +171,12 @@ static void far_head(struct pipe *p)
 		CHECK_INT(derprelay_accept(w->relay, p->d->at, false, p, w->now.mono, &p->derp), ==, 0);
 	} else if (http1_method_is(&h, "GET")) {
 		answer_key(p);
+	} else if (p->id == AGENT_STREAM_PROBE) {
+		char path[256];
+
+		snprintf(path, sizeof(path), "%.*s", (int)h.target.len, (const char *)h.target.p);
+		note_asked(w, "HEAD", path, view_of("", 0));
+		CHECK_INT(buf_append_str(&p->out, "HTTP/1.1 200 OK\r\n\r\n"), ==, 0);
 	} else {
 		CHECK_INT(ts2021_accept(&p->ts, &h, &w->hub, &w->rng.rng, &hub_ops, p), ==, 0);
 	}
@@ -497,6 +532,17 @@ void world_join(struct world *w, struct dev *d, const char *name)
 struct ipaddr dev_ip(const struct dev *d)
 {
 	return JSON_AT(netmap_self(agent_netmap(d->a))->addresses, struct ipprefix, 0)->ip;
+}
+
+void world_say(struct world *w, const char *json)
+{
+	w->asked.n = 0;
+	w->inject = json;
+	for (size_t k = 0; k < WORLD_PIPES; k++) /* the first device's poll */
+		if (w->dev[0].pipe[k] && w->dev[0].pipe[k]->poll)
+			ts_stream_wake(w->dev[0].pipe[k]->poll);
+	world_run(w, SEC(1));
+	CHECK_TRUE(!w->inject);
 }
 
 bool world_ping(struct world *w, struct dev *from, struct dev *to)

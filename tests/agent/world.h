@@ -51,6 +51,11 @@ struct world {
 	size_t n_net;
 	bool hub_gone; /* with its relay: nobody answers there */
 	unsigned dials;
+	const char *inject; /* a map response that the hub says to the next device whose poll is looked at */
+	struct {
+		unsigned n;
+		char method[8], path[256], body[2048];
+	} asked; /* the last request to the hub that is none of the control server's */
 	int64_t user;
 	char auth_key[CTL_SECRET_TEXT_MAX];
 };
@@ -63,6 +68,8 @@ void world_halt(struct world *w, struct dev *d); /* the process is gone */
 /* A fresh device that has joined with the auth key and runs. */
 void world_join(struct world *w, struct dev *d, const char *name);
 void world_settle(struct world *w); /* everything that is on its way arrives */
+/* The hub says this to the first device, in its long poll. */
+void world_say(struct world *w, const char *json);
 void world_run(struct world *w, mono_ns t); /* that much time passes */
 
 struct ipaddr dev_ip(const struct dev *d);

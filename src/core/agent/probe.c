@@ -33,7 +33,8 @@ static bool probe_fill(struct agent *a, struct agent_probe *p, const struct tc_p
 		probe_free(p);
 		return false;
 	}
-	memcpy(payload, r->payload.p, r->payload.len);
+	if (r->payload.len)
+		memcpy(payload, r->payload.p, r->payload.len);
 	return true;
 }
 
