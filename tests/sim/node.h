@@ -34,6 +34,8 @@ void node_kill(struct node *n);
 bool node_is_up(const struct node *n);
 void node_forget_disk(struct node *n);
 
+void node_set_clock(struct node *n, unix_ms ahead); /* the wall clock, steps to: the right time and so much */
+
 /* The machine's network is another one now: the daemon hears of it. */
 void node_link_changed(struct node *n);
 

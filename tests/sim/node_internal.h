@@ -50,6 +50,7 @@ struct node {
 	struct vnet_event tick, kernel, save;
 	struct buf inbox; /* packets for the operating system, each with its length before it */
 	mono_ns started, running_since;
+	unix_ms clock_ahead;
 	struct ipaddr addr, had[NODE_ADDRS_MAX];
 	size_t n_had;
 	int64_t id;
