@@ -3,7 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CHECK_URL "https://unused/machine/ssh/action/$SRC_NODE_ID/to/$DST_NODE_ID?local_user=$LOCAL_USER"
+#define CHECK_URL \
+	"https://unused/machine/ssh/action/$SRC_NODE_ID/to/$DST_NODE_ID?local_user=$LOCAL_USER"
 
 static json_t *our_filter(struct trial *t, int64_t id)
 {
@@ -34,23 +35,20 @@ static bool has_text(const json_t *list, const char *s)
 	json_t *v;
 	size_t i;
 
-	json_array_foreach(list, i, v)
-		if (strcmp(json_string_value(v), s) == 0)
-			return true;
+	json_array_foreach(list, i, v) if (strcmp(json_string_value(v), s) == 0) return true;
 	return false;
 }
 
-static void compare_sets(struct trial *t, const char *node, const char *what, const json_t *want, const json_t *got)
+static void compare_sets(
+	struct trial *t, const char *node, const char *what, const json_t *want, const json_t *got)
 {
 	json_t *v;
 	size_t i;
 
-	json_array_foreach(want, i, v)
-		if (!has_text(got, json_string_value(v)))
-			differ(t, "%s: %s lacks %s", node, what, json_string_value(v));
-	json_array_foreach(got, i, v)
-		if (!has_text(want, json_string_value(v)))
-			differ(t, "%s: %s has %s, which should not be there", node, what, json_string_value(v));
+	json_array_foreach(want, i, v) if (!has_text(got, json_string_value(v)))
+		differ(t, "%s: %s lacks %s", node, what, json_string_value(v));
+	json_array_foreach(got, i, v) if (!has_text(want, json_string_value(v))) differ(
+		t, "%s: %s has %s, which should not be there", node, what, json_string_value(v));
 }
 
 static json_t *prefixes(const struct ipprefix *v, size_t n)
@@ -63,7 +61,8 @@ static json_t *prefixes(const struct ipprefix *v, size_t n)
 	return list;
 }
 
-static void compare_allowed(struct trial *t, const char *what, json_t *node, const struct policy_allowed *a)
+static void compare_allowed(
+	struct trial *t, const char *what, json_t *node, const struct policy_allowed *a)
 {
 	const char *name = str_of(json_object_get(node, "Hostinfo"), "Hostname");
 	json_t *own = prefixes(a->v, a->n_own), *all = prefixes(a->v, a->n),
@@ -99,7 +98,8 @@ static int note_peer(void *ctx, int64_t id)
 
 static void compare_peer(struct trial *t, const char *node, int64_t id, json_t *peer, json_t *ids)
 {
-	const char *hostname = str_of(json_object_get(peer, "Hostinfo"), "Hostname"), *name = name_of_host(t, hostname);
+	const char *hostname = str_of(json_object_get(peer, "Hostinfo"), "Hostname"),
+		   *name = name_of_host(t, hostname);
 	int64_t peer_id = name ? id_of(t, name) : 0;
 	struct policy_allowed allowed;
 	struct arena a;
@@ -108,12 +108,14 @@ static void compare_peer(struct trial *t, const char *node, int64_t id, json_t *
 	if (!name)
 		return; /* not of the topology: somebody else's node that was there */
 	snprintf(text, sizeof(text), "%lld", (long long)peer_id);
-	if (!json_object_get(ids, text) || !policy_visible(t->plan, id, peer_id) || !policy_visible(t->plan, peer_id, id)) {
+	if (!json_object_get(ids, text) || !policy_visible(t->plan, id, peer_id) ||
+		!policy_visible(t->plan, peer_id, id)) {
 		differ(t, "%s does not see %s", node, name);
 		return;
 	}
 	json_object_set_new(ids, text, json_false());
-	if ((json_object_get(json_object_get(peer, "CapMap"), "suggest-exit-node") != NULL) != policy_node_suggests_exit(t->plan, peer_id))
+	if ((json_object_get(json_object_get(peer, "CapMap"), "suggest-exit-node") != NULL) !=
+		policy_node_suggests_exit(t->plan, peer_id))
 		differ(t, "%s: %s is suggested as an exit node, or not, otherwise", node, name);
 	arena_init(&a, 1 << 16);
 	if (policy_allowed(t->plan, id, peer_id, &a, &allowed) == 0)
@@ -134,9 +136,8 @@ static void compare_peers(struct trial *t, const char *node, int64_t id, json_t 
 		differ(t, "%s: no peers", node);
 	json_array_foreach(json_object_get(netmap, "Peers"), i, peer)
 		compare_peer(t, node, id, peer, f.ids);
-	json_object_foreach(f.ids, key, left)
-		if (json_is_true(left))
-			differ(t, "%s sees node %s, which it should not", node, key);
+	json_object_foreach(f.ids, key, left) if (json_is_true(left))
+		differ(t, "%s sees node %s, which it should not", node, key);
 	json_decref(f.ids);
 }
 
@@ -145,10 +146,12 @@ static void compare_peers(struct trial *t, const char *node, int64_t id, json_t 
 /* What the service gives to every node, or by role and settings; no policy says so. */
 static bool is_baseline(const char *cap)
 {
-	static const char *const names[] = { "https://tailscale.com/cap/file-sharing", "https://tailscale.com/cap/ssh",
-		"https://tailscale.com/cap/tailnet-lock", "https://tailscale.com/cap/is-admin", "https://tailscale.com/cap/is-owner",
-		"https://tailscale.com/cap/warn-funnel-no-https", "probe-udp-lifetime", "ssh-behavior-v1", "ssh-env-vars",
-		"store-appc-routes", "tailnet-display-name", "default-auto-update" };
+	static const char *const names[] = { "https://tailscale.com/cap/file-sharing",
+		"https://tailscale.com/cap/ssh", "https://tailscale.com/cap/tailnet-lock",
+		"https://tailscale.com/cap/is-admin", "https://tailscale.com/cap/is-owner",
+		"https://tailscale.com/cap/warn-funnel-no-https", "probe-udp-lifetime",
+		"ssh-behavior-v1", "ssh-env-vars", "store-appc-routes", "tailnet-display-name",
+		"default-auto-update" };
 
 	for (size_t i = 0; i < ARRAY_LEN(names); i++)
 		if (strcmp(cap, names[i]) == 0)
@@ -168,7 +171,8 @@ static json_t *our_caps(struct trial *t, int64_t id)
 	if (policy_node_caps(t->plan, id, &a, &caps, &n) < 0)
 		differ(t, "no attributes");
 	for (size_t i = 0; i < n; i++)
-		json_object_set_new(map, caps[i].name, caps[i].values ? json_loads(caps[i].values, 0, &err) : json_null());
+		json_object_set_new(map, caps[i].name,
+			caps[i].values ? json_loads(caps[i].values, 0, &err) : json_null());
 	arena_fini(&a);
 	return map;
 }
@@ -178,12 +182,12 @@ static void compare_caps(struct trial *t, const char *node, int64_t id, json_t *
 	json_t *got = our_caps(t, id), *v;
 	const char *name;
 
-	json_object_foreach(want, name, v)
-		if (!is_baseline(name) && (!json_object_get(got, name) || !json_equal(v, json_object_get(got, name))))
-			differ(t, "%s lacks attribute %s", node, name);
-	json_object_foreach(got, name, v)
-		if (!json_object_get(want, name))
-			differ(t, "%s has attribute %s, which it should not", node, name);
+	json_object_foreach(want, name,
+		v) if (!is_baseline(name) &&
+		       (!json_object_get(got, name) || !json_equal(v, json_object_get(got, name))))
+		differ(t, "%s lacks attribute %s", node, name);
+	json_object_foreach(got, name, v) if (!json_object_get(want, name))
+		differ(t, "%s has attribute %s, which it should not", node, name);
 	json_decref(got);
 }
 
@@ -232,7 +236,8 @@ static json_t *principals_of(json_t *rule)
 
 static const char *path_of(json_t *rule)
 {
-	const char *url = str_of(json_object_get(rule, "action"), "holdAndDelegate"), *host = strstr(url, "://");
+	const char *url = str_of(json_object_get(rule, "action"), "holdAndDelegate"),
+		   *host = strstr(url, "://");
 
 	host = host ? strchr(host + 3, '/') : NULL;
 	return host ? host : url;
@@ -241,7 +246,8 @@ static const char *path_of(json_t *rule)
 static void compare_ssh_rule(struct trial *t, const char *node, size_t i, json_t *want, json_t *got)
 {
 	json_t *a = principals_of(want), *b = principals_of(got);
-	json_t *env = json_object_get(want, "acceptEnv"), *our_env = json_object_get(got, "acceptEnv");
+	json_t *env = json_object_get(want, "acceptEnv"),
+	       *our_env = json_object_get(got, "acceptEnv");
 
 	compare_sets(t, node, "principals", a, b);
 	json_decref(a);
@@ -249,10 +255,13 @@ static void compare_ssh_rule(struct trial *t, const char *node, size_t i, json_t
 	if (!json_equal(json_object_get(want, "sshUsers"), json_object_get(got, "sshUsers")))
 		differ(t, "%s: rule %zu: other sshUsers", node, i);
 	if (strcmp(path_of(want), path_of(got)) != 0)
-		differ(t, "%s: rule %zu: holdAndDelegate %s, want %s", node, i, path_of(got), path_of(want));
-	if (!*path_of(want) && !json_equal(json_object_get(want, "action"), json_object_get(got, "action")))
+		differ(t, "%s: rule %zu: holdAndDelegate %s, want %s", node, i, path_of(got),
+			path_of(want));
+	if (!*path_of(want) &&
+		!json_equal(json_object_get(want, "action"), json_object_get(got, "action")))
 		differ(t, "%s: rule %zu: another action", node, i);
-	if (json_array_size(env) != json_array_size(our_env) || (json_array_size(env) && !json_equal(env, our_env)))
+	if (json_array_size(env) != json_array_size(our_env) ||
+		(json_array_size(env) && !json_equal(env, our_env)))
 		differ(t, "%s: rule %zu: other acceptEnv", node, i);
 }
 
@@ -262,7 +271,8 @@ static void compare_ssh(struct trial *t, const char *node, int64_t id, json_t *w
 	size_t i;
 
 	if (json_array_size(want) != json_array_size(got))
-		differ(t, "%s: %zu ssh rules, want %zu", node, json_array_size(got), json_array_size(want));
+		differ(t, "%s: %zu ssh rules, want %zu", node, json_array_size(got),
+			json_array_size(want));
 	else
 		json_array_foreach(want, i, rule)
 			compare_ssh_rule(t, node, i, rule, json_array_get(got, i));
@@ -281,7 +291,8 @@ static struct ipaddr address_of(const struct trial *t, const char *node, unsigne
 
 static void compare_peer_caps(struct trial *t, const char *node, const char *ip, json_t *want)
 {
-	json_t *nodes = json_object_get(json_object_get(t->doc, "topology"), "nodes"), *n, *map = json_object();
+	json_t *nodes = json_object_get(json_object_get(t->doc, "topology"), "nodes"), *n,
+	       *map = json_object();
 	struct policy_node_cap *caps = NULL;
 	json_error_t err;
 	struct arena a;
@@ -293,11 +304,13 @@ static void compare_peer_caps(struct trial *t, const char *node, const char *ip,
 	{
 		if (strcmp(str_of(n, "ipv4"), ip) != 0 && strcmp(str_of(n, "ipv6"), ip) != 0)
 			continue;
-		if (policy_peer_caps(t->plan, id_of(t, name), id_of(t, node), &a, &caps, &n_caps) < 0)
+		if (policy_peer_caps(t->plan, id_of(t, name), id_of(t, node), &a, &caps, &n_caps) <
+			0)
 			differ(t, "%s: no capabilities of %s", node, name);
 	}
 	for (size_t i = 0; i < n_caps; i++)
-		json_object_set_new(map, caps[i].name, caps[i].values ? json_loads(caps[i].values, 0, &err) : json_array());
+		json_object_set_new(map, caps[i].name,
+			caps[i].values ? json_loads(caps[i].values, 0, &err) : json_array());
 	if (!json_equal(map, want))
 		differ(t, "%s: other capabilities of %s when asked directly", node, ip);
 	json_decref(map);
@@ -344,7 +357,8 @@ static void compare_whois(struct trial *t, const char *node, json_t *whois, json
 
 void compare_capture(struct trial *t, const char *node, json_t *capture)
 {
-	json_t *rules = json_object_get(capture, "packet_filter_rules"), *netmap = json_object_get(capture, "netmap"),
+	json_t *rules = json_object_get(capture, "packet_filter_rules"),
+	       *netmap = json_object_get(capture, "netmap"),
 	       *ssh = json_object_get(capture, "ssh_rules");
 	int64_t id = id_of(t, node);
 	json_t *ours;

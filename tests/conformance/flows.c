@@ -1,4 +1,5 @@
-/* Two filters allow the same when they say the same about every point: a point for each edge of a range on either side. */
+/* Two filters allow the same when they say the same about every point: a point for each edge of a
+ * range on either side. */
 #include "core/policy/ranges.h"
 #include "tests/conformance/harness.h"
 
@@ -36,7 +37,8 @@ static bool parse_range(const char *s, struct iprange *ret4, struct iprange *ret
 		return true;
 	}
 	if (dash) {
-		if (ipaddr_parse(s, (size_t)(dash - s), &a) < 0 || ipaddr_parse(dash + 1, strlen(dash + 1), &b) < 0)
+		if (ipaddr_parse(s, (size_t)(dash - s), &a) < 0 ||
+			ipaddr_parse(dash + 1, strlen(dash + 1), &b) < 0)
 			return false;
 		*ret4 = (struct iprange){ a, b };
 		return true;
@@ -53,7 +55,8 @@ static bool parse_range(const char *s, struct iprange *ret4, struct iprange *ret
 
 static bool in_range(struct iprange r, struct ipaddr a)
 {
-	return r.first.family == a.family && ipaddr_cmp(r.first, a) <= 0 && ipaddr_cmp(a, r.last) <= 0;
+	return r.first.family == a.family && ipaddr_cmp(r.first, a) <= 0 &&
+	       ipaddr_cmp(a, r.last) <= 0;
 }
 
 static bool text_has(const char *s, struct ipaddr a)
@@ -83,9 +86,7 @@ static bool list_has(json_t *list, struct ipaddr a)
 	json_t *s;
 	size_t i;
 
-	json_array_foreach(list, i, s)
-		if (text_has(json_string_value(s), a))
-			return true;
+	json_array_foreach(list, i, s) if (text_has(json_string_value(s), a)) return true;
 	return false;
 }
 
@@ -96,9 +97,7 @@ static bool proto_is(json_t *rule, int proto)
 
 	if (json_array_size(list) == 0)
 		return proto == 6 || proto == 17 || proto == 1 || proto == 58;
-	json_array_foreach(list, i, v)
-		if (json_integer_value(v) == proto)
-			return true;
+	json_array_foreach(list, i, v) if (json_integer_value(v) == proto) return true;
 	return false;
 }
 
@@ -112,7 +111,8 @@ static bool dst_has(json_t *rule, struct ipaddr a, int port)
 		json_t *ports = json_object_get(d, "Ports");
 
 		if (port >= json_integer_value(json_object_get(ports, "First")) &&
-			port <= json_integer_value(json_object_get(ports, "Last")) && text_has(str_of(d, "IP"), a))
+			port <= json_integer_value(json_object_get(ports, "Last")) &&
+			text_has(str_of(d, "IP"), a))
 			return true;
 	}
 	return false;
@@ -123,9 +123,9 @@ bool filter_allows(json_t *filter, struct ipaddr src, struct ipaddr dst, int pro
 	json_t *rule;
 	size_t i;
 
-	json_array_foreach(filter, i, rule)
-		if (proto_is(rule, proto) && list_has(json_object_get(rule, "SrcIPs"), src) && dst_has(rule, dst, port))
-			return true;
+	json_array_foreach(filter, i, rule) if (proto_is(rule, proto) &&
+						list_has(json_object_get(rule, "SrcIPs"), src) &&
+						dst_has(rule, dst, port)) return true;
 	return false;
 }
 
@@ -164,9 +164,8 @@ static void add_rule_edges(struct axes *a, json_t *rule)
 		add_int(a->ports, &a->n_ports, PORTS, last);
 		add_int(a->ports, &a->n_ports, PORTS, last + 1);
 	}
-	json_array_foreach(json_object_get(rule, "CapGrant"), i, x)
-		json_array_foreach(json_object_get(x, "Dsts"), k, y)
-			add_edges(&a->dst, json_string_value(y));
+	json_array_foreach(json_object_get(rule, "CapGrant"), i, x) json_array_foreach(
+		json_object_get(x, "Dsts"), k, y) add_edges(&a->dst, json_string_value(y));
 }
 
 static void add_filter_edges(struct axes *a, json_t *filter)
@@ -174,8 +173,7 @@ static void add_filter_edges(struct axes *a, json_t *filter)
 	json_t *rule;
 	size_t i;
 
-	json_array_foreach(filter, i, rule)
-		add_rule_edges(a, rule);
+	json_array_foreach(filter, i, rule) add_rule_edges(a, rule);
 }
 
 /* Values of one name come together, as the client joins them. */
@@ -206,23 +204,25 @@ json_t *filter_caps(json_t *filter, struct ipaddr src, struct ipaddr dst)
 	{
 		if (!list_has(json_object_get(rule, "SrcIPs"), src))
 			continue;
-		json_array_foreach(json_object_get(rule, "CapGrant"), k, grant)
-			if (list_has(json_object_get(grant, "Dsts"), dst))
-				join_caps(all, json_object_get(grant, "CapMap"));
+		json_array_foreach(json_object_get(rule, "CapGrant"), k,
+			grant) if (list_has(json_object_get(grant, "Dsts"), dst))
+			join_caps(all, json_object_get(grant, "CapMap"));
 	}
 	return all;
 }
 
-static void tell_flow(struct trial *t, const char *node, bool want, struct ipaddr src, struct ipaddr dst, int proto, int port)
+static void tell_flow(struct trial *t, const char *node, bool want, struct ipaddr src,
+	struct ipaddr dst, int proto, int port)
 {
 	char a[IPADDR_TEXT_MAX], b[IPADDR_TEXT_MAX];
 
-	differ(t, "%s: proto %d from %s to %s port %d: %s, want %s", node, proto, ipaddr_format(src, a), ipaddr_format(dst, b), port,
-		want ? "denied" : "allowed", want ? "allowed" : "denied");
+	differ(t, "%s: proto %d from %s to %s port %d: %s, want %s", node, proto,
+		ipaddr_format(src, a), ipaddr_format(dst, b), port, want ? "denied" : "allowed",
+		want ? "allowed" : "denied");
 }
 
-static bool compare_point(struct trial *t, const char *node, struct axes *a, json_t *want, json_t *got, struct ipaddr src,
-	struct ipaddr dst)
+static bool compare_point(struct trial *t, const char *node, struct axes *a, json_t *want,
+	json_t *got, struct ipaddr src, struct ipaddr dst)
 {
 	json_t *want_caps, *got_caps;
 	bool same;
@@ -240,10 +240,12 @@ static bool compare_point(struct trial *t, const char *node, struct axes *a, jso
 	got_caps = filter_caps(got, src, dst);
 	same = json_equal(want_caps, got_caps);
 	if (!same) {
-		char *x = json_dumps(want_caps, JSON_COMPACT), *y = json_dumps(got_caps, JSON_COMPACT), s[IPADDR_TEXT_MAX],
+		char *x = json_dumps(want_caps, JSON_COMPACT),
+		     *y = json_dumps(got_caps, JSON_COMPACT), s[IPADDR_TEXT_MAX],
 		     d[IPADDR_TEXT_MAX];
 
-		differ(t, "%s: capabilities of %s at %s: %s, want %s", node, ipaddr_format(src, s), ipaddr_format(dst, d), y, x);
+		differ(t, "%s: capabilities of %s at %s: %s, want %s", node, ipaddr_format(src, s),
+			ipaddr_format(dst, d), y, x);
 		free(x);
 		free(y);
 	}

@@ -19,10 +19,11 @@ struct trial {
 /* Notes a difference. */
 void differ(struct trial *t, const char *fmt, ...) PRINTF_LIKE(2, 3);
 
-const char *str_of(const json_t *o, const char *key); /* "" when absent */
+const char *str_of(const json_t *o, const char *key);          /* "" when absent */
 json_t *node_by_name(const struct trial *t, const char *name); /* of the topology */
-int64_t id_of(const struct trial *t, const char *name); /* 0: unknown */
-const char *name_of_host(const struct trial *t, const char *hostname); /* NULL: none of the topology */
+int64_t id_of(const struct trial *t, const char *name);        /* 0: unknown */
+const char *name_of_host(
+	const struct trial *t, const char *hostname); /* NULL: none of the topology */
 
 /* world.c: users and nodes of the topology. */
 bool build_world(struct trial *t);

@@ -1,6 +1,6 @@
 /*
- * conformance DIR [ID]: runs the cases of all *.jsonl and *.jsonl.zst in DIR and prints the counts by category. With an ID only that
- * case, with every difference.
+ * conformance DIR [ID]: runs the cases of all *.jsonl and *.jsonl.zst in DIR and prints the counts
+ * by category. With an ID only that case, with every difference.
  */
 #include "tests/conformance/harness.h"
 
@@ -128,7 +128,8 @@ static void prefer(struct trial *t, json_t *node)
 	}
 }
 
-/* Who is primary has a history that the recording does not tell, but its outcome: routers say it of themselves. */
+/* Who is primary has a history that the recording does not tell, but its outcome: routers say it of
+ * themselves. */
 static void restore_primaries(struct trial *t)
 {
 	const char *name;
@@ -159,20 +160,21 @@ static void check_approval(struct trial *t)
 	json_t *node, *route, *approved;
 	size_t i, k;
 
-	json_object_foreach(json_object_get(json_object_get(t->doc, "topology"), "nodes"), name, node)
-		json_array_foreach(json_object_get(node, "routable_ips"), i, route)
-		{
-			const char *s = json_string_value(route);
-			bool found = false;
-			struct ipprefix p;
+	json_object_foreach(json_object_get(json_object_get(t->doc, "topology"), "nodes"), name,
+		node) json_array_foreach(json_object_get(node, "routable_ips"), i, route)
+	{
+		const char *s = json_string_value(route);
+		bool found = false;
+		struct ipprefix p;
 
-			if (ipprefix_parse(s, strlen(s), &p) < 0 || !policy_route_auto_approved(t->plan, id_of(t, name), p))
-				continue;
-			json_array_foreach(json_object_get(node, "approved_routes"), k, approved)
-				found |= strcmp(json_string_value(approved), s) == 0;
-			if (!found && !route_in_use(t, name, p))
-				differ(t, "%s: route %s would be approved", name, s);
-		}
+		if (ipprefix_parse(s, strlen(s), &p) < 0 ||
+			!policy_route_auto_approved(t->plan, id_of(t, name), p))
+			continue;
+		json_array_foreach(json_object_get(node, "approved_routes"), k, approved) found |=
+			strcmp(json_string_value(approved), s) == 0;
+		if (!found && !route_in_use(t, name, p))
+			differ(t, "%s: route %s would be approved", name, s);
+	}
 }
 
 static void judge(struct trial *t)
@@ -271,7 +273,8 @@ static char *slurp(const char *path, size_t *ret_len)
 	char *p = NULL;
 	long n;
 
-	if (f && fseek(f, 0, SEEK_END) == 0 && (n = ftell(f)) >= 0 && n < FILE_MAX && fseek(f, 0, SEEK_SET) == 0) {
+	if (f && fseek(f, 0, SEEK_END) == 0 && (n = ftell(f)) >= 0 && n < FILE_MAX &&
+		fseek(f, 0, SEEK_SET) == 0) {
 		p = malloc((size_t)n + 1);
 		if (p && fread(p, 1, (size_t)n, f) != (size_t)n) {
 			free(p);
@@ -355,7 +358,8 @@ static void load_excuses(const char *dir)
 	snprintf(path, sizeof(path), "%s/differs.txt", dir);
 	f = fopen(path, "r");
 	while (f && n_excuses < DIFFERS_MAX && fgets(line, sizeof(line), f)) {
-		if (*line == '#' || sscanf(line, "%127s %511[^\n]", excuses[n_excuses].id, excuses[n_excuses].reason) != 2)
+		if (*line == '#' || sscanf(line, "%127s %511[^\n]", excuses[n_excuses].id,
+					    excuses[n_excuses].reason) != 2)
 			continue;
 		n_excuses++;
 	}
@@ -394,9 +398,11 @@ int main(int argc, char **argv)
 	for (size_t i = 0; i < n_categories; i++) {
 		struct category *c = &categories[i];
 
-		printf("%s %zu - %s: %zu of %zu cases agree%s\n", c->failed ? "not ok" : "ok", i + 1, c->name,
-			c->cases - c->failed - c->excused, c->cases, c->excused ? ", the rest differs on purpose" : "");
-		printf("# vectors: conformance %s: %zu of %zu cases agree\n", c->name, c->cases - c->failed - c->excused, c->cases);
+		printf("%s %zu - %s: %zu of %zu cases agree%s\n", c->failed ? "not ok" : "ok",
+			i + 1, c->name, c->cases - c->failed - c->excused, c->cases,
+			c->excused ? ", the rest differs on purpose" : "");
+		printf("# vectors: conformance %s: %zu of %zu cases agree\n", c->name,
+			c->cases - c->failed - c->excused, c->cases);
 		failed += c->failed;
 		cases += c->cases;
 	}

@@ -23,7 +23,8 @@ static bool in(const char *prefix, struct ipaddr a)
 const struct plain_node *plain_node_at(const struct plain_world *w, struct ipaddr a)
 {
 	for (size_t i = 0; i < PLAIN_NODES; i++)
-		if (w->nodes[i].there && (ipaddr_eq(w->nodes[i].ip4, a) || ipaddr_eq(w->nodes[i].ip6, a)))
+		if (w->nodes[i].there &&
+			(ipaddr_eq(w->nodes[i].ip4, a) || ipaddr_eq(w->nodes[i].ip6, a)))
 			return &w->nodes[i];
 	return NULL;
 }
@@ -38,14 +39,16 @@ bool plain_is_exit(const struct plain_node *n)
 
 static bool in_tailnet(struct ipaddr a)
 {
-	return (in("100.64.0.0/10", a) && !in("100.115.92.0/23", a)) || in("fd7a:115c:a1e0::/48", a);
+	return (in("100.64.0.0/10", a) && !in("100.115.92.0/23", a)) ||
+	       in("fd7a:115c:a1e0::/48", a);
 }
 
 static bool in_some_route(const struct plain_world *w, struct ipaddr a)
 {
 	for (size_t i = 0; i < PLAIN_NODES; i++)
 		for (size_t k = 0; w->nodes[i].there && k < w->nodes[i].n_routes; k++)
-			if (w->nodes[i].routes[k].bits && ipprefix_contains(w->nodes[i].routes[k], a))
+			if (w->nodes[i].routes[k].bits &&
+				ipprefix_contains(w->nodes[i].routes[k], a))
 				return true;
 	return false;
 }
@@ -54,8 +57,8 @@ static bool in_internet(struct ipaddr a)
 {
 	if (a.family == 6)
 		return in("2000::/3", a);
-	return !in("10.0.0.0/8", a) && !in("172.16.0.0/12", a) && !in("192.168.0.0/16", a) && !in("100.64.0.0/10", a) &&
-		!in("169.254.0.0/16", a);
+	return !in("10.0.0.0/8", a) && !in("172.16.0.0/12", a) && !in("192.168.0.0/16", a) &&
+	       !in("100.64.0.0/10", a) && !in("169.254.0.0/16", a);
 }
 
 static bool has_tag(const struct plain_node *n, const char *tag)
@@ -71,9 +74,8 @@ static bool group_has(const struct plain_world *w, const char *group, const char
 	json_t *m;
 	size_t i;
 
-	json_array_foreach(json_object_get(json_object_get(w->policy, "groups"), group), i, m)
-		if (strcmp(json_string_value(m), login) == 0)
-			return true;
+	json_array_foreach(json_object_get(json_object_get(w->policy, "groups"), group), i,
+		m) if (strcmp(json_string_value(m), login) == 0) return true;
 	return false;
 }
 
@@ -96,7 +98,8 @@ static bool ipset_has(const struct plain_world *w, const char *set, struct ipadd
 	return has;
 }
 
-static bool autogroup_has(const struct plain_world *w, const char *name, struct ipaddr a, const struct plain_node *n)
+static bool autogroup_has(
+	const struct plain_world *w, const char *name, struct ipaddr a, const struct plain_node *n)
 {
 	if (strcmp(name, "danger-all") == 0)
 		return true;
@@ -153,16 +156,20 @@ static bool proto_in(const char *name, int proto)
 {
 	if (!name || !*name)
 		return proto == 6 || proto == 17 || proto == 1 || proto == 58;
-	return strcmp(name, "tcp") == 0 ? proto == 6 : strcmp(name, "udp") == 0 ? proto == 17 : strcmp(name, "icmp") == 0 && proto == 1;
+	return strcmp(name, "tcp") == 0   ? proto == 6
+	       : strcmp(name, "udp") == 0 ? proto == 17
+					  : strcmp(name, "icmp") == 0 && proto == 1;
 }
 
 /* The postures of these tests have one condition: node:os == 'x'. */
 static bool posture_met(const struct plain_world *w, const char *name, const struct plain_node *n)
 {
-	const char *s = json_string_value(json_array_get(json_object_get(json_object_get(w->policy, "postures"), name), 0));
+	const char *s = json_string_value(
+		json_array_get(json_object_get(json_object_get(w->policy, "postures"), name), 0));
 	const char *quote = s ? strchr(s, '\'') : NULL;
 
-	return n && quote && strncmp(quote + 1, n->os, strlen(n->os)) == 0 && quote[1 + strlen(n->os)] == '\'';
+	return n && quote && strncmp(quote + 1, n->os, strlen(n->os)) == 0 &&
+	       quote[1 + strlen(n->os)] == '\'';
 }
 
 static bool src_in(const struct plain_world *w, json_t *entry, struct ipaddr src)
@@ -171,42 +178,43 @@ static bool src_in(const struct plain_world *w, json_t *entry, struct ipaddr src
 	bool met = json_array_size(postures) == 0;
 	size_t i;
 
-	json_array_foreach(postures, i, s)
-		met |= posture_met(w, json_string_value(s), plain_node_at(w, src));
-	json_array_foreach(json_object_get(entry, "src"), i, s)
-		if (met && selector_has(w, json_string_value(s), src, true))
-			return true;
+	json_array_foreach(postures, i, s) met |=
+		posture_met(w, json_string_value(s), plain_node_at(w, src));
+	json_array_foreach(json_object_get(entry, "src"), i,
+		s) if (met && selector_has(w, json_string_value(s), src, true)) return true;
 	return false;
 }
 
-static bool self_met(const struct plain_world *w, const struct plain_node *at, struct ipaddr src, struct ipaddr dst)
+static bool self_met(const struct plain_world *w, const struct plain_node *at, struct ipaddr src,
+	struct ipaddr dst)
 {
 	const struct plain_node *a = plain_node_at(w, src), *b = plain_node_at(w, dst);
 
 	return a && b && b == at && !a->n_tags && !b->n_tags && a->user == b->user;
 }
 
-/* A router with one of the tags carries what overlaps its routes; an exit node with one carries the internet. */
+/* A router with one of the tags carries what overlaps its routes; an exit node with one carries the
+ * internet. */
 static bool via_met(const struct plain_node *at, json_t *via, const char *dst)
 {
 	bool tagged = false;
 	json_t *tag;
 	size_t i;
 
-	json_array_foreach(via, i, tag)
-		tagged |= has_tag(at, json_string_value(tag));
+	json_array_foreach(via, i, tag) tagged |= has_tag(at, json_string_value(tag));
 	if (!tagged)
 		return false;
 	if (strcmp(dst, "autogroup:internet") == 0)
 		return plain_is_exit(at);
 	for (i = 0; i < at->n_routes; i++)
-		if (at->routes[i].bits && prefix_of(dst).ip.family && ipprefix_overlaps(at->routes[i], prefix_of(dst)))
+		if (at->routes[i].bits && prefix_of(dst).ip.family &&
+			ipprefix_overlaps(at->routes[i], prefix_of(dst)))
 			return true;
 	return false;
 }
 
-static bool dst_met(const struct plain_world *w, const struct plain_node *at, json_t *entry, const char *sel, struct ipaddr src,
-	struct ipaddr dst)
+static bool dst_met(const struct plain_world *w, const struct plain_node *at, json_t *entry,
+	const char *sel, struct ipaddr src, struct ipaddr dst)
 {
 	json_t *via = json_object_get(entry, "via");
 
@@ -217,13 +225,14 @@ static bool dst_met(const struct plain_world *w, const struct plain_node *at, js
 	return selector_has(w, sel, dst, false);
 }
 
-static bool acl_allows(const struct plain_world *w, const struct plain_node *at, json_t *acl, struct ipaddr src, struct ipaddr dst,
-	int proto, int port)
+static bool acl_allows(const struct plain_world *w, const struct plain_node *at, json_t *acl,
+	struct ipaddr src, struct ipaddr dst, int proto, int port)
 {
 	json_t *d;
 	size_t i;
 
-	if (!proto_in(json_string_value(json_object_get(acl, "proto")), proto) || !src_in(w, acl, src))
+	if (!proto_in(json_string_value(json_object_get(acl, "proto")), proto) ||
+		!src_in(w, acl, src))
 		return false;
 	json_array_foreach(json_object_get(acl, "dst"), i, d)
 	{
@@ -257,30 +266,28 @@ static bool ip_allows(json_t *grant, int proto, int port)
 	return false;
 }
 
-static bool grant_allows(const struct plain_world *w, const struct plain_node *at, json_t *grant, struct ipaddr src,
-	struct ipaddr dst, int proto, int port)
+static bool grant_allows(const struct plain_world *w, const struct plain_node *at, json_t *grant,
+	struct ipaddr src, struct ipaddr dst, int proto, int port)
 {
 	json_t *d;
 	size_t i;
 
 	if (!ip_allows(grant, proto, port) || !src_in(w, grant, src))
 		return false;
-	json_array_foreach(json_object_get(grant, "dst"), i, d)
-		if (dst_met(w, at, grant, json_string_value(d), src, dst))
-			return true;
+	json_array_foreach(json_object_get(grant, "dst"), i,
+		d) if (dst_met(w, at, grant, json_string_value(d), src, dst)) return true;
 	return false;
 }
 
-bool plain_allows(const struct plain_world *w, const struct plain_node *at, struct ipaddr src, struct ipaddr dst, int proto, int port)
+bool plain_allows(const struct plain_world *w, const struct plain_node *at, struct ipaddr src,
+	struct ipaddr dst, int proto, int port)
 {
 	json_t *e;
 	size_t i;
 
-	json_array_foreach(json_object_get(w->policy, "acls"), i, e)
-		if (acl_allows(w, at, e, src, dst, proto, port))
-			return true;
-	json_array_foreach(json_object_get(w->policy, "grants"), i, e)
-		if (grant_allows(w, at, e, src, dst, proto, port))
-			return true;
+	json_array_foreach(json_object_get(w->policy, "acls"), i,
+		e) if (acl_allows(w, at, e, src, dst, proto, port)) return true;
+	json_array_foreach(json_object_get(w->policy, "grants"), i,
+		e) if (grant_allows(w, at, e, src, dst, proto, port)) return true;
 	return false;
 }

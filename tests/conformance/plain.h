@@ -1,6 +1,6 @@
 /*
- * tests/conformance/plain: who may reach whom, read straight from the text of a policy, one packet at a time, without classes, sets
- * or reduction. Slow, and simple enough to be believed.
+ * tests/conformance/plain: who may reach whom, read straight from the text of a policy, one packet
+ * at a time, without classes, sets or reduction. Slow, and simple enough to be believed.
  */
 #ifndef WARREN_TESTS_CONFORMANCE_PLAIN_H
 #define WARREN_TESTS_CONFORMANCE_PLAIN_H
@@ -30,7 +30,8 @@ struct plain_world {
 };
 
 /* May the packet reach `at`, whose address, route or exit dst is? */
-bool plain_allows(const struct plain_world *w, const struct plain_node *at, struct ipaddr src, struct ipaddr dst, int proto, int port);
+bool plain_allows(const struct plain_world *w, const struct plain_node *at, struct ipaddr src,
+	struct ipaddr dst, int proto, int port);
 /* The node with this address; NULL. */
 const struct plain_node *plain_node_at(const struct plain_world *w, struct ipaddr a);
 bool plain_is_exit(const struct plain_node *n);

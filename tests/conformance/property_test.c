@@ -32,18 +32,22 @@ static const char *pick(const char *const *v, size_t n)
 static const char *const tags[] = { "tag:web", "tag:db", "tag:gw" };
 static const char *const systems[] = { "linux", "macos" };
 static const char *const ports[] = { "*", "22", "80,443", "1000-2000", "5432" };
-static const char *const srcs[] = { "*", "u0@corp.example", "u1@corp.example", "u2@corp.example", "group:a", "group:b", "group:none",
-	"tag:web", "tag:db", "tag:gw", "autogroup:member", "autogroup:tagged", "autogroup:admin", "autogroup:danger-all", "lan", "box",
-	"ipset:mix", "100.64.0.3", "100.64.0.0/29", "10.1.0.0/16", "gone@corp.example" };
-static const char *const people[] = { "u0@corp.example", "u1@corp.example", "group:a", "group:b", "autogroup:member",
-	"autogroup:admin" };
-static const char *const dsts[] = { "*", "u0@corp.example", "u3@corp.example", "group:a", "tag:web", "tag:db", "tag:gw",
-	"autogroup:member", "autogroup:tagged", "autogroup:internet", "lan", "box", "ipset:mix", "100.64.0.5", "100.64.0.8/29",
-	"10.1.2.0/24", "10.0.0.0/8", "8.8.8.0/24" };
-static const char *const vias[] = { "10.1.0.0/16", "10.1.2.0/24", "10.2.0.0/16", "autogroup:internet" };
+static const char *const srcs[] = { "*", "u0@corp.example", "u1@corp.example", "u2@corp.example",
+	"group:a", "group:b", "group:none", "tag:web", "tag:db", "tag:gw", "autogroup:member",
+	"autogroup:tagged", "autogroup:admin", "autogroup:danger-all", "lan", "box", "ipset:mix",
+	"100.64.0.3", "100.64.0.0/29", "10.1.0.0/16", "gone@corp.example" };
+static const char *const people[] = { "u0@corp.example", "u1@corp.example", "group:a", "group:b",
+	"autogroup:member", "autogroup:admin" };
+static const char *const dsts[] = { "*", "u0@corp.example", "u3@corp.example", "group:a", "tag:web",
+	"tag:db", "tag:gw", "autogroup:member", "autogroup:tagged", "autogroup:internet", "lan",
+	"box", "ipset:mix", "100.64.0.5", "100.64.0.8/29", "10.1.2.0/24", "10.0.0.0/8",
+	"8.8.8.0/24" };
+static const char *const vias[] = { "10.1.0.0/16", "10.1.2.0/24", "10.2.0.0/16",
+	"autogroup:internet" };
 static const struct {
 	const char *prefix;
-} routes[] = { { "10.1.0.0/16" }, { "10.1.2.0/24" }, { "10.2.0.0/16" }, { "192.168.7.0/24" }, { "0.0.0.0/0" }, { "::/0" } };
+} routes[] = { { "10.1.0.0/16" }, { "10.1.2.0/24" }, { "10.2.0.0/16" }, { "192.168.7.0/24" },
+	{ "0.0.0.0/0" }, { "::/0" } };
 
 /* ---- text ---- */
 
@@ -91,7 +95,8 @@ static void put_acl(void)
 		put_list("src", srcs, ARRAY_LEN(srcs), 3);
 	put(", \"dst\": [");
 	for (size_t i = 0; i < count; i++)
-		put("%s\"%s:%s\"", i ? "," : "", self && i == 0 ? "autogroup:self" : PICK(dsts), PICK(ports));
+		put("%s\"%s:%s\"", i ? "," : "", self && i == 0 ? "autogroup:self" : PICK(dsts),
+			PICK(ports));
 	put("]");
 	put_posture();
 	put("},\n");
@@ -128,7 +133,8 @@ static void put_ssh(void)
 {
 	put("{\"action\": \"%s\", ", below(2) ? "accept" : "check");
 	put_list("src", people, ARRAY_LEN(people), 2);
-	put(", \"dst\": [\"%s\"], \"users\": [\"root\", \"localpart:*@corp.example\"]},\n", below(2) ? "autogroup:self" : PICK(tags));
+	put(", \"dst\": [\"%s\"], \"users\": [\"root\", \"localpart:*@corp.example\"]},\n",
+		below(2) ? "autogroup:self" : PICK(tags));
 }
 
 static void make_policy(void)
@@ -180,9 +186,13 @@ static void random_node(struct plain_world *w, size_t i)
 {
 	struct plain_node *n = &w->nodes[i];
 
-	*n = (struct plain_node){ .there = true, .id = (int64_t)i + 1, .user = (int)below(PLAIN_USERS), .os = PICK(systems) };
+	*n = (struct plain_node){ .there = true,
+		.id = (int64_t)i + 1,
+		.user = (int)below(PLAIN_USERS),
+		.os = PICK(systems) };
 	n->ip4 = ipaddr_v4(100, 64, 0, (uint8_t)(1 + i));
-	n->ip6 = (struct ipaddr){ 6, { 0xfd, 0x7a, 0x11, 0x5c, 0xa1, 0xe0, [15] = (uint8_t)(1 + i) } };
+	n->ip6 = (struct ipaddr){ 6,
+		{ 0xfd, 0x7a, 0x11, 0x5c, 0xa1, 0xe0, [15] = (uint8_t)(1 + i) } };
 	if (below(8) == 0)
 		n->ip6 = (struct ipaddr){ 0 };
 	if (below(2))
@@ -221,8 +231,16 @@ static void put_user(struct policy_world *pw, const struct plain_world *w, size_
 static void put_node(struct policy_world *pw, const struct plain_node *n)
 {
 	struct policy_attr os = { "node:os", n->os };
-	struct policy_node doc = { .id = n->id, .user = n->user + 1, .tags = n->tags, .n_tags = n->n_tags, .ip4 = n->ip4,
-		.ip6 = n->ip6, .routes = n->routes, .n_routes = n->n_routes, .attrs = &os, .n_attrs = 1 };
+	struct policy_node doc = { .id = n->id,
+		.user = n->user + 1,
+		.tags = n->tags,
+		.n_tags = n->n_tags,
+		.ip4 = n->ip4,
+		.ip6 = n->ip6,
+		.routes = n->routes,
+		.n_routes = n->n_routes,
+		.attrs = &os,
+		.n_attrs = 1 };
 
 	CHECK_INT(policy_node_put(pw, &doc), ==, 0);
 }
@@ -259,8 +277,8 @@ static struct policy_world *fresh_world(const struct plain_world *w)
 
 /* ---- the filters against the plain evaluator ---- */
 
-static const char *const outside[] = { "10.1.2.3", "10.1.9.9", "10.2.7.1", "10.2.8.1", "192.168.7.9", "8.8.8.8", "93.184.216.34",
-	"2606:2800:220:1::1" };
+static const char *const outside[] = { "10.1.2.3", "10.1.9.9", "10.2.7.1", "10.2.8.1",
+	"192.168.7.9", "8.8.8.8", "93.184.216.34", "2606:2800:220:1::1" };
 
 /* Is an address at this node: its own, behind it, or the internet of an exit node? */
 static bool is_at(const struct plain_node *n, struct ipaddr a)
@@ -303,20 +321,22 @@ static json_t *filter_of(struct policy_plan *p, int64_t id)
 	return j;
 }
 
-static void check_packet(const struct plain_world *w, struct policy_plan *p, const struct plain_node *at, json_t *filter,
-	struct ipaddr src, struct ipaddr dst)
+static void check_packet(const struct plain_world *w, struct policy_plan *p,
+	const struct plain_node *at, json_t *filter, struct ipaddr src, struct ipaddr dst)
 {
-	static const int protos[] = { 6, 17, 1, 132 }, some_ports[] = { 0, 22, 80, 443, 1500, 5432, 65535 };
+	static const int protos[] = { 6, 17, 1, 132 },
+			 some_ports[] = { 0, 22, 80, 443, 1500, 5432, 65535 };
 	int proto = protos[below(4)], port = some_ports[below(7)];
-	bool want = plain_allows(w, at, src, dst, proto, port), got = filter_allows(filter, src, dst, proto, port);
+	bool want = plain_allows(w, at, src, dst, proto, port),
+	     got = filter_allows(filter, src, dst, proto, port);
 	char a[IPADDR_TEXT_MAX], b[IPADDR_TEXT_MAX];
 
 	if (want != got) { /* too long for a row */
 		fprintf(stderr, "%s\n", policy_text);
 		json_dumpf(filter, stderr, JSON_COMPACT);
 	}
-	CHECK_ROW("node %lld, proto %d from %s to %s port %d", (long long)at->id, proto, ipaddr_format(src, a),
-		ipaddr_format(dst, b), port);
+	CHECK_ROW("node %lld, proto %d from %s to %s port %d", (long long)at->id, proto,
+		ipaddr_format(src, a), ipaddr_format(dst, b), port);
 	CHECK_INT(got, ==, want);
 	if (ipaddr_eq(at->ip4, dst) || ipaddr_eq(at->ip6, dst)) {
 		struct policy_reach reach;
@@ -363,9 +383,11 @@ static void check_peers(const struct plain_world *w, struct policy_plan *p)
 				continue;
 			for (size_t x = 0; x < ARRAY_LEN(some_ports); x++)
 				reaches |= plain_allows(w, b, a->ip4, b->ip4, 6, some_ports[x]) ||
-					plain_allows(w, b, a->ip4, b->ip4, 17, some_ports[x]);
-			CHECK_ROW("nodes %lld and %lld\n%s", (long long)a->id, (long long)b->id, policy_text);
-			CHECK_INT(policy_visible(p, a->id, b->id), ==, policy_visible(p, b->id, a->id));
+					   plain_allows(w, b, a->ip4, b->ip4, 17, some_ports[x]);
+			CHECK_ROW("nodes %lld and %lld\n%s", (long long)a->id, (long long)b->id,
+				policy_text);
+			CHECK_INT(policy_visible(p, a->id, b->id), ==,
+				policy_visible(p, b->id, a->id));
 			if (reaches)
 				CHECK_TRUE(policy_visible(p, a->id, b->id));
 		}
@@ -443,7 +465,12 @@ static void put_allowed(struct buf *b, const struct policy_allowed *a)
 	char text[IPPREFIX_TEXT_MAX];
 
 	for (size_t i = 0; i < a->n; i++)
-		CHECK_INT(buf_printf(b, " %s%s", i < a->n_own ? "=" : i < a->n_primary ? "+" : "", ipprefix_format(a->v[i], text)), ==, 0);
+		CHECK_INT(buf_printf(b, " %s%s",
+				  i < a->n_own       ? "="
+				  : i < a->n_primary ? "+"
+						     : "",
+				  ipprefix_format(a->v[i], text)),
+			==, 0);
 }
 
 static void ask(struct policy_plan *p, int64_t id, struct answer *ret)
@@ -531,7 +558,8 @@ static void note_told(void *ctx, int64_t node, unsigned what, int64_t peer)
 	t->what[node - 1] |= what;
 }
 
-static void check_told(size_t i, const struct answer *before, const struct answer *after, unsigned what)
+static void check_told(
+	size_t i, const struct answer *before, const struct answer *after, unsigned what)
 {
 	if (!before->there || !after->there || what & POLICY_TOUCHED_ALL)
 		return;

@@ -23,9 +23,7 @@ static bool listed(const json_t *list, const char *text)
 	json_t *v;
 	size_t i;
 
-	json_array_foreach(list, i, v)
-		if (strcmp(json_string_value(v), text) == 0)
-			return true;
+	json_array_foreach(list, i, v) if (strcmp(json_string_value(v), text) == 0) return true;
 	return false;
 }
 
@@ -34,31 +32,34 @@ static size_t add_seen(json_t *seen, json_t *advertised, struct ipprefix *v, siz
 	json_t *route;
 	size_t i;
 
-	json_array_foreach(json_object_get(seen, "AllowedIPs"), i, route)
-		if (listed(advertised, json_string_value(route)))
-			n = add_route(v, n, json_string_value(route));
+	json_array_foreach(json_object_get(seen, "AllowedIPs"), i,
+		route) if (listed(advertised, json_string_value(route))) n =
+		add_route(v, n, json_string_value(route));
 	return n;
 }
 
-/* Approved by the topology; and some approvals are missing there, but a netmap shows the route in use. */
+/* Approved by the topology; and some approvals are missing there, but a netmap shows the route in
+ * use. */
 static size_t routes_of(const struct trial *t, const char *key, struct ipprefix *v)
 {
-	json_t *node = node_by_name(t, key), *advertised = json_object_get(node, "routable_ips"), *route, *peer, *capture;
+	json_t *node = node_by_name(t, key), *advertised = json_object_get(node, "routable_ips"),
+	       *route, *peer, *capture;
 	const char *name, *hostname = str_of(node, "hostname");
 	size_t n = 0, i;
 
-	json_array_foreach(json_object_get(node, "approved_routes"), i, route)
-		if (listed(advertised, json_string_value(route)))
-			n = add_route(v, n, json_string_value(route));
+	json_array_foreach(json_object_get(node, "approved_routes"), i,
+		route) if (listed(advertised, json_string_value(route))) n =
+		add_route(v, n, json_string_value(route));
 	json_object_foreach(json_object_get(t->doc, "captures"), name, capture)
 	{
-		json_t *netmap = json_object_get(capture, "netmap"), *peers = json_object_get(netmap, "Peers");
+		json_t *netmap = json_object_get(capture, "netmap"),
+		       *peers = json_object_get(netmap, "Peers");
 
 		if (strcmp(name, key) == 0)
 			n = add_seen(json_object_get(netmap, "SelfNode"), advertised, v, n);
-		json_array_foreach(peers, i, peer)
-			if (strcmp(str_of(json_object_get(peer, "Hostinfo"), "Hostname"), hostname) == 0)
-				n = add_seen(peer, advertised, v, n);
+		json_array_foreach(peers, i,
+			peer) if (strcmp(str_of(json_object_get(peer, "Hostinfo"), "Hostname"),
+					  hostname) == 0) n = add_seen(peer, advertised, v, n);
 	}
 	return n;
 }
@@ -69,14 +70,20 @@ static enum policy_role role_of(const struct trial *t, const char *user)
 	const char *name;
 	json_t *node;
 
-	json_object_foreach(json_object_get(json_object_get(t->doc, "topology"), "nodes"), name, node)
+	json_object_foreach(
+		json_object_get(json_object_get(t->doc, "topology"), "nodes"), name, node)
 	{
 		json_t *caps;
 
-		if (strcmp(str_of(node, "user"), user) != 0 || json_array_size(json_object_get(node, "tags")))
+		if (strcmp(str_of(node, "user"), user) != 0 ||
+			json_array_size(json_object_get(node, "tags")))
 			continue;
-		caps = json_object_get(json_object_get(
-			json_object_get(json_object_get(json_object_get(t->doc, "captures"), name), "netmap"), "SelfNode"),
+		caps = json_object_get(
+			json_object_get(
+				json_object_get(
+					json_object_get(json_object_get(t->doc, "captures"), name),
+					"netmap"),
+				"SelfNode"),
 			"CapMap");
 		if (json_object_get(caps, "https://tailscale.com/cap/is-owner"))
 			return POLICY_OWNER;
@@ -109,9 +116,9 @@ static int64_t user_id(const struct trial *t, const char *name)
 	json_t *users = json_object_get(json_object_get(t->doc, "topology"), "users"), *u;
 	size_t i;
 
-	json_array_foreach(users, i, u)
-		if (strcmp(str_of(u, "name"), name) == 0)
-			return json_integer_value(json_object_get(u, "id")) + 1; /* some recordings count from 0 */
+	json_array_foreach(users, i, u) if (strcmp(str_of(u, "name"), name) ==
+					    0) return json_integer_value(json_object_get(u, "id")) +
+		1; /* some recordings count from 0 */
 	return 0;
 }
 
@@ -122,7 +129,9 @@ static bool put_users(struct trial *t)
 
 	json_array_foreach(users, i, u)
 	{
-		struct policy_user user = { .id = user_id(t, str_of(u, "name")), .login = str_of(u, "email"), .name = str_of(u, "name"),
+		struct policy_user user = { .id = user_id(t, str_of(u, "name")),
+			.login = str_of(u, "email"),
+			.name = str_of(u, "name"),
 			.role = role_of(t, str_of(u, "name")) };
 
 		if (policy_user_put(t->world, &user) < 0)
@@ -143,7 +152,8 @@ int64_t id_of(const struct trial *t, const char *name)
 	const char *key;
 	json_t *node;
 
-	json_object_foreach(json_object_get(json_object_get(t->doc, "topology"), "nodes"), key, node)
+	json_object_foreach(
+		json_object_get(json_object_get(t->doc, "topology"), "nodes"), key, node)
 	{
 		if (strcmp(key, name) == 0)
 			return place;
@@ -157,9 +167,8 @@ const char *name_of_host(const struct trial *t, const char *hostname)
 	const char *name;
 	json_t *node;
 
-	json_object_foreach(json_object_get(json_object_get(t->doc, "topology"), "nodes"), name, node)
-		if (strcmp(str_of(node, "hostname"), hostname) == 0)
-			return name;
+	json_object_foreach(json_object_get(json_object_get(t->doc, "topology"), "nodes"), name,
+		node) if (strcmp(str_of(node, "hostname"), hostname) == 0) return name;
 	return NULL;
 }
 
@@ -167,13 +176,15 @@ static bool put_node(struct trial *t, const char *name, const json_t *node)
 {
 	const char *tags[TAGS], *ip4 = str_of(node, "ipv4"), *ip6 = str_of(node, "ipv6");
 	struct ipprefix routes[ROUTES];
-	struct policy_node n = { .id = id_of(t, name), .user = user_id(t, str_of(node, "user")), .tags = tags, .routes = routes };
+	struct policy_node n = { .id = id_of(t, name),
+		.user = user_id(t, str_of(node, "user")),
+		.tags = tags,
+		.routes = routes };
 	json_t *tag;
 	size_t i;
 
-	json_array_foreach(json_object_get(node, "tags"), i, tag)
-		if (n.n_tags < TAGS)
-			tags[n.n_tags++] = json_string_value(tag);
+	json_array_foreach(json_object_get(node, "tags"), i, tag) if (n.n_tags < TAGS)
+		tags[n.n_tags++] = json_string_value(tag);
 	n.n_routes = routes_of(t, name, routes);
 	if (*ip4 && ipaddr_parse(ip4, strlen(ip4), &n.ip4) < 0)
 		return false;
@@ -190,8 +201,7 @@ bool build_world(struct trial *t)
 
 	if (policy_world_new(&t->world, &cfg) < 0 || !put_users(t))
 		return false;
-	json_object_foreach(json_object_get(json_object_get(t->doc, "topology"), "nodes"), name, node)
-		if (!put_node(t, name, node))
-			return false;
+	json_object_foreach(json_object_get(json_object_get(t->doc, "topology"), "nodes"), name,
+		node) if (!put_node(t, name, node)) return false;
 	return true;
 }

@@ -56,7 +56,8 @@ static int push_role(struct policy_plan *p, const struct user_rec *u, struct u32
 
 	for (int ag = AG_OWNER; ag < N_AUTOGROUPS && rc == 0; ag++)
 		if (role_is(u->role, (enum autogroup)ag))
-			rc = push_asked(p, out, plan_atom_find(p, ATOM_ROLE, autogroup_text((enum autogroup)ag)));
+			rc = push_asked(p, out,
+				plan_atom_find(p, ATOM_ROLE, autogroup_text((enum autogroup)ag)));
 	return rc;
 }
 
@@ -74,7 +75,8 @@ static int push_domain(struct policy_plan *p, const struct user_rec *u, struct u
 }
 
 /* A name that nobody has yet is taken by the first who comes with it. */
-static int bind_free(struct policy_plan *p, const struct user_rec *u, const char *name, bool by_provider)
+static int bind_free(
+	struct policy_plan *p, const struct user_rec *u, const char *name, bool by_provider)
 {
 	uint32_t id = name ? plan_atom_find(p, ATOM_USER, name) : NONE;
 
@@ -241,13 +243,15 @@ static int push_eps(const struct sel *s, struct u32s *out)
 }
 
 /*
- * Literal prefixes meet the route where they overlap. A star as source holds every approved subnet route; for capabilities it is
- * the tailnet's own range. With a posture only devices count, and no literal stands for what is behind one.
+ * Literal prefixes meet the route where they overlap. A star as source holds every approved subnet
+ * route; for capabilities it is the tailnet's own range. With a posture only devices count, and no
+ * literal stands for what is behind one.
  */
 int plan_route_eps(const struct policy_plan *p, struct ipprefix r, struct u32s *out)
 {
 	struct u32s atoms = { 0 };
-	bool public = ranges_overlap(&p->internet, iprange_of(r)), tailnet = ranges_overlap(&p->star, iprange_of(r));
+	bool public = ranges_overlap(&p->internet, iprange_of(r)),
+	     tailnet = ranges_overlap(&p->star, iprange_of(r));
 	int rc = plan_overlaps(p, r, &atoms);
 
 	for (uint32_t i = 0; i < atoms.n && rc == 0; i++) {
@@ -267,7 +271,8 @@ int plan_route_eps(const struct policy_plan *p, struct ipprefix r, struct u32s *
 			rc = u32s_push(out, s->ep[MODE_CAP]);
 	}
 	for (uint32_t i = 0; public && i < p->internet_sels.n && rc == 0; i++)
-		if (p->sels[p->internet_sels.v[i]]->internet && p->sels[p->internet_sels.v[i]]->ep[MODE_DST] != NONE)
+		if (p->sels[p->internet_sels.v[i]]->internet &&
+			p->sels[p->internet_sels.v[i]]->ep[MODE_DST] != NONE)
 			rc = u32s_push(out, p->sels[p->internet_sels.v[i]]->ep[MODE_DST]);
 	for (uint32_t i = 0; i < p->all_eps.n && rc == 0; i++)
 		rc = u32s_push(out, p->all_eps.v[i]);
@@ -281,8 +286,9 @@ static bool user_is_named(const struct policy_plan *p, const char *name, const s
 
 	if (id != NONE && p->atoms[id]->bound != NONE)
 		return p->atoms[id]->bound == u->slot;
-	return (u->login && strcmp(u->login, name) == 0) || (u->name && strcmp(u->name, name) == 0) ||
-		(u->provider_id && strcmp(u->provider_id, name) == 0);
+	return (u->login && strcmp(u->login, name) == 0) ||
+	       (u->name && strcmp(u->name, name) == 0) ||
+	       (u->provider_id && strcmp(u->provider_id, name) == 0);
 }
 
 static bool user_in_group(const struct policy_plan *p, const char *name, const struct user_rec *u)

@@ -1,4 +1,5 @@
-/* core/policy: attributes and capabilities of nodes, approval of routes, ownership of tags, the switches. */
+/* core/policy: attributes and capabilities of nodes, approval of routes, ownership of tags, the
+ * switches. */
 #include "core/policy/plan.h"
 #include "core/policy/read.h"
 
@@ -28,7 +29,8 @@ static int add_cap(struct cap_list *l, const char *name, const char *values)
 		if (strcmp(l->v[i].name, name) != 0)
 			continue;
 		if (values)
-			l->v[i].values = l->v[i].values ? join_values(l->a, l->v[i].values, values) : values;
+			l->v[i].values =
+				l->v[i].values ? join_values(l->a, l->v[i].values, values) : values;
 		return values && !l->v[i].values ? -ENOMEM : 0;
 	}
 	if (l->n == l->cap) {
@@ -48,7 +50,8 @@ static int add_cap(struct cap_list *l, const char *name, const char *values)
 
 static int by_name(const void *a, const void *b)
 {
-	return strcmp(((const struct policy_node_cap *)a)->name, ((const struct policy_node_cap *)b)->name);
+	return strcmp(((const struct policy_node_cap *)a)->name,
+		((const struct policy_node_cap *)b)->name);
 }
 
 static int add_app(struct cap_list *l, const struct app_caps *app)
@@ -67,7 +70,10 @@ static int add_switches(struct cap_list *l, const struct policy_doc *d)
 	if (rc == 0 && d->disable_ipv4)
 		rc = add_cap(l, "disable-ipv4", NULL);
 	if (rc == 0 && d->one_cgnat && *d->one_cgnat)
-		rc = add_cap(l, strcmp(d->one_cgnat, "mac-always") == 0 ? "one-cgnat?v=true" : "one-cgnat?v=false", NULL);
+		rc = add_cap(l,
+			strcmp(d->one_cgnat, "mac-always") == 0 ? "one-cgnat?v=true"
+								: "one-cgnat?v=false",
+			NULL);
 	return rc;
 }
 
@@ -79,12 +85,15 @@ static int add_attr_entry(struct cap_list *l, const struct node_attr *a)
 		rc = add_cap(l, a->attr.v[i].s, NULL);
 		/* Who may use Funnel may do so on these ports. */
 		if (rc == 0 && strcmp(a->attr.v[i].s, "funnel") == 0)
-			rc = add_cap(l, "https://tailscale.com/cap/funnel-ports?ports=443,8443,10000", NULL);
+			rc = add_cap(l,
+				"https://tailscale.com/cap/funnel-ports?ports=443,8443,10000",
+				NULL);
 	}
 	return rc < 0 ? rc : add_app(l, &a->app);
 }
 
-int policy_node_caps(struct policy_plan *p, int64_t node, struct arena *a, struct policy_node_cap **ret, size_t *ret_n)
+int policy_node_caps(struct policy_plan *p, int64_t node, struct arena *a,
+	struct policy_node_cap **ret, size_t *ret_n)
 {
 	struct node_rec *n = world_node(p->world, node);
 	struct class *c = n ? plan_class(p, n) : NULL;
@@ -110,17 +119,11 @@ bool policy_node_hides_ip4(struct policy_plan *p, int64_t node)
 {
 	struct node_rec *n = world_node(p->world, node);
 	struct class *c = n ? plan_class(p, n) : NULL;
+	bool hides = p->doc->disable_ipv4;
 
-	if (p->doc->disable_ipv4)
-		return true;
-	for (size_t i = 0; c && i < p->doc->n_node_attrs; i++) {
-		const struct doc_texts *attr = &p->attrs[i].doc->attr;
-
-		for (size_t k = 0; k < attr->n; k++)
-			if (strcmp(attr->v[k].s, "disable-ipv4") == 0 && class_owns(c, p->attrs[i].target))
-				return true;
-	}
-	return false;
+	for (uint32_t i = 0; c && i < p->no_ip4_sels.n && !hides; i++)
+		hides = class_owns(c, p->no_ip4_sels.v[i]);
+	return hides;
 }
 
 bool policy_node_suggests_exit(struct policy_plan *p, int64_t node)
@@ -131,7 +134,8 @@ bool policy_node_suggests_exit(struct policy_plan *p, int64_t node)
 	return c && c->exit;
 }
 
-size_t policy_node_pools(struct policy_plan *p, int64_t node, const struct ipprefix **ret, size_t max)
+size_t policy_node_pools(
+	struct policy_plan *p, int64_t node, const struct ipprefix **ret, size_t max)
 {
 	struct node_rec *n = world_node(p->world, node);
 	struct class *c = n ? plan_class(p, n) : NULL;
@@ -140,14 +144,15 @@ size_t policy_node_pools(struct policy_plan *p, int64_t node, const struct ippre
 	for (size_t i = 0; c && i < p->doc->n_node_attrs; i++) {
 		const struct node_attr *a = p->attrs[i].doc;
 
-		for (size_t k = 0; k < a->n_pools && found < max && class_owns(c, p->attrs[i].target); k++)
+		for (size_t k = 0;
+			k < a->n_pools && found < max && class_owns(c, p->attrs[i].target); k++)
 			ret[found++] = &a->pools[k];
 	}
 	return found;
 }
 
-static bool src_is(const struct policy_plan *p, const struct rule *r, const struct node_rec *src, const struct class *cs,
-	const struct node_rec *dst, const struct class *cd)
+static bool src_is(const struct policy_plan *p, const struct rule *r, const struct node_rec *src,
+	const struct class *cs, const struct node_rec *dst, const struct class *cd)
 {
 	const struct sel *s = p->sels[r->src];
 
@@ -158,7 +163,8 @@ static bool src_is(const struct policy_plan *p, const struct rule *r, const stru
 	return class_owns(r->reversed ? cd : cs, r->src);
 }
 
-int policy_peer_caps(struct policy_plan *p, int64_t src, int64_t dst, struct arena *a, struct policy_node_cap **ret, size_t *ret_n)
+int policy_peer_caps(struct policy_plan *p, int64_t src, int64_t dst, struct arena *a,
+	struct policy_node_cap **ret, size_t *ret_n)
 {
 	struct node_rec *ns = world_node(p->world, src), *nd = world_node(p->world, dst);
 	struct class *cs = ns ? plan_class(p, ns) : NULL, *cd = nd ? plan_class(p, nd) : NULL;
@@ -204,7 +210,8 @@ bool policy_route_auto_approved(struct policy_plan *p, int64_t node, struct ippr
 	if (route.bits == 0)
 		return means_node(p, &d->exit_approvers, n);
 	for (size_t i = 0; i < d->n_approvers; i++)
-		if (d->approvers[i].prefix.bits <= route.bits && ipprefix_overlaps(d->approvers[i].prefix, route) &&
+		if (d->approvers[i].prefix.bits <= route.bits &&
+			ipprefix_overlaps(d->approvers[i].prefix, route) &&
 			means_node(p, &d->approvers[i].who, n))
 			return true;
 	return false;
@@ -217,7 +224,8 @@ bool policy_tag_exists(const struct policy_plan *p, const char *tag)
 
 enum { TAG_CHAIN_MAX = 256 }; /* tags that own one tag through each other */
 
-static bool owner_found(const struct policy_plan *p, const char *tag, const struct user_rec *u, const struct node_rec *n)
+static bool owner_found(const struct policy_plan *p, const char *tag, const struct user_rec *u,
+	const struct node_rec *n)
 {
 	const struct tag_owner *t = doc_tag(p->doc, tag);
 
@@ -230,7 +238,8 @@ static bool owner_found(const struct policy_plan *p, const char *tag, const stru
 	return false;
 }
 
-/* The tags that own `tag`, itself too: who owns one of them owns it. Cycles are legal and add nothing. */
+/* The tags that own `tag`, itself too: who owns one of them owns it. Cycles are legal and add
+ * nothing. */
 static size_t owning_tags(const struct policy_plan *p, const char *tag, const char **out)
 {
 	size_t n = 1;
@@ -292,6 +301,9 @@ struct view policy_derp_map(const struct policy_plan *p)
 
 void policy_stats(const struct policy_plan *p, struct policy_stats *ret)
 {
-	*ret = (struct policy_stats){ .nodes = p->world->nodes.n_items, .users = p->world->users.n_items,
-		.classes = p->class_by_key.n_items, .selectors = p->n_sels, .rules = p->n_rules };
+	*ret = (struct policy_stats){ .nodes = p->world->nodes.n_items,
+		.users = p->world->users.n_items,
+		.classes = p->class_by_key.n_items,
+		.selectors = p->n_sels,
+		.rules = p->n_rules };
 }

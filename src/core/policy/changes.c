@@ -1,6 +1,6 @@
 /*
- * core/policy: what a change of the world does to the answers. The node moves to its class; the classes that its move concerns
- * are noted; nothing is computed anew before somebody asks.
+ * core/policy: what a change of the world does to the answers. The node moves to its class; the
+ * classes that its move concerns are noted; nothing is computed anew before somebody asks.
  */
 #include "core/policy/plan.h"
 
@@ -56,7 +56,8 @@ static int touch_ep(struct policy_plan *p, uint32_t ep, unsigned what)
 	rc = touch_list(p, &p->sels[e->sel]->own, what);
 	if (rc == 0)
 		rc = touch_list(p, &e->extra, what);
-	for (uint32_t i = 0; p->sels[e->sel]->meets_internet && i < p->router_classes.n && rc == 0; i++)
+	for (uint32_t i = 0; p->sels[e->sel]->meets_internet && i < p->router_classes.n && rc == 0;
+		i++)
 		if (p->classes[p->router_classes.v[i]]->exit)
 			rc = touch_class(p, p->classes[p->router_classes.v[i]], what);
 	return rc;
@@ -92,12 +93,15 @@ int plan_touch_sources(struct policy_plan *p, struct sel *s)
 	return rc < 0 ? rc : touch_vias(p, s->id);
 }
 
-static int touch_user_nodes(struct policy_plan *p, const struct user_rec *u, unsigned what, int64_t peer)
+static int touch_user_nodes(
+	struct policy_plan *p, const struct user_rec *u, unsigned what, int64_t peer)
 {
 	int rc = 0;
 
 	for (uint32_t i = 0; u && i < u->nodes.n && rc == 0; i++)
-		rc = log_touch(p, (struct touch){ .node = p->world->node_at[u->nodes.v[i]]->id, .what = what, .peer = peer,
+		rc = log_touch(p, (struct touch){ .node = p->world->node_at[u->nodes.v[i]]->id,
+					  .what = what,
+					  .peer = peer,
 					  .class_id = NONE });
 	return rc;
 }
@@ -126,7 +130,8 @@ static bool is_covered(const struct policy_plan *p, const struct sel *s, const s
 		return true;
 	if (!s->star || s->postures.n)
 		return false;
-	return (!n->ip4.family || ranges_contain(&p->star, n->ip4)) && (!n->ip6.family || ranges_contain(&p->star, n->ip6));
+	return (!n->ip4.family || ranges_contain(&p->star, n->ip4)) &&
+	       (!n->ip6.family || ranges_contain(&p->star, n->ip6));
 }
 
 static int touch_as_source(struct policy_plan *p, const struct node_rec *n, const struct class *c)
@@ -150,12 +155,17 @@ int plan_touch_peers(struct policy_plan *p, const struct node_rec *n, struct cla
 	int rc = class_peers(p, c, &classes);
 
 	if (rc == 1)
-		rc = log_touch(p, (struct touch){ .class_id = NONE, .what = POLICY_TOUCHED_PEER, .peer = n->id });
+		rc = log_touch(
+			p, (struct touch){
+				   .class_id = NONE, .what = POLICY_TOUCHED_PEER, .peer = n->id });
 	for (uint32_t i = 0; i < classes.n && rc == 0; i++)
-		rc = log_touch(p, (struct touch){ .class_id = classes.v[i], .what = POLICY_TOUCHED_PEER, .peer = n->id });
+		rc = log_touch(p, (struct touch){ .class_id = classes.v[i],
+					  .what = POLICY_TOUCHED_PEER,
+					  .peer = n->id });
 	u32s_fini(&classes);
 	if (rc == 0 && p->self_rules.n)
-		rc = touch_user_nodes(p, n->user, POLICY_TOUCHED_PEER | POLICY_TOUCHED_FILTER, n->id);
+		rc = touch_user_nodes(
+			p, n->user, POLICY_TOUCHED_PEER | POLICY_TOUCHED_FILTER, n->id);
 	return rc;
 }
 
@@ -244,13 +254,15 @@ int plan_user_changed(struct policy_plan *p, struct user_rec *u)
 	/* Local names in ssh rules come from the login name, of which the atoms know nothing. */
 	for (size_t i = 0; i < p->doc->n_ssh && rc == 0; i++)
 		if (p->ssh[i].has_localpart)
-			rc = log_touch(p, (struct touch){ .class_id = NONE, .what = POLICY_TOUCHED_SSH });
+			rc = log_touch(
+				p, (struct touch){ .class_id = NONE, .what = POLICY_TOUCHED_SSH });
 	return settle(p, rc);
 }
 
 typedef void (*drain_fn)(void *ctx, int64_t node, unsigned what, int64_t peer);
 
-static void tell_class(const struct policy_plan *p, const struct class *c, unsigned what, int64_t peer, drain_fn fn, void *ctx)
+static void tell_class(const struct policy_plan *p, const struct class *c, unsigned what,
+	int64_t peer, drain_fn fn, void *ctx)
 {
 	for (uint32_t i = 0; c && i < c->nodes.n; i++) {
 		int64_t id = p->world->node_at[c->nodes.v[i]]->id;
@@ -260,7 +272,8 @@ static void tell_class(const struct policy_plan *p, const struct class *c, unsig
 	}
 }
 
-static void tell_all(const struct policy_plan *p, unsigned what, int64_t peer, drain_fn fn, void *ctx)
+static void tell_all(
+	const struct policy_plan *p, unsigned what, int64_t peer, drain_fn fn, void *ctx)
 {
 	for (uint32_t i = 0; i < p->n_classes; i++)
 		tell_class(p, p->classes[i], what, peer, fn, ctx);

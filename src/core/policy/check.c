@@ -1,4 +1,5 @@
-/* core/policy: what a document says about itself must hold together: names exist, and stand where they may. */
+/* core/policy: what a document says about itself must hold together: names exist, and stand where
+ * they may. */
 #include "core/policy/read.h"
 #include "base/map/map.h"
 #include "base/text/text.h"
@@ -27,27 +28,34 @@ enum spot {
 enum {
 	NODES = BIT(TERM_USER) | BIT(TERM_GROUP) | BIT(TERM_TAG) | BIT(TERM_AUTOGROUP),
 	PLACES = BIT(TERM_PREFIX) | BIT(TERM_HOST) | BIT(TERM_IPSET) | BIT(TERM_STAR),
-	ROLES = BIT(AG_OWNER) | BIT(AG_ADMIN) | BIT(AG_IT_ADMIN) | BIT(AG_NETWORK_ADMIN) | BIT(AG_BILLING_ADMIN) | BIT(AG_AUDITOR),
+	ROLES = BIT(AG_OWNER) | BIT(AG_ADMIN) | BIT(AG_IT_ADMIN) | BIT(AG_NETWORK_ADMIN) |
+		BIT(AG_BILLING_ADMIN) | BIT(AG_AUDITOR),
 };
 
 static const struct {
 	unsigned kinds, autogroups;
 	const char *what;
 } allowed[] = {
-	[SPOT_SRC] = { NODES | PLACES | BIT(TERM_DOMAIN), ROLES | BIT(AG_MEMBER) | BIT(AG_TAGGED) | BIT(AG_DANGER_ALL) | BIT(AG_SHARED),
+	[SPOT_SRC] = { NODES | PLACES | BIT(TERM_DOMAIN),
+		ROLES | BIT(AG_MEMBER) | BIT(AG_TAGGED) | BIT(AG_DANGER_ALL) | BIT(AG_SHARED),
 		"the src of a rule" },
 	[SPOT_ACL_DST] = { NODES | PLACES | BIT(TERM_DOMAIN) | BIT(TERM_SERVICE),
-		ROLES | BIT(AG_MEMBER) | BIT(AG_TAGGED) | BIT(AG_SELF) | BIT(AG_INTERNET), "the dst of a rule" },
+		ROLES | BIT(AG_MEMBER) | BIT(AG_TAGGED) | BIT(AG_SELF) | BIT(AG_INTERNET),
+		"the dst of a rule" },
 	[SPOT_GRANT_DST] = { NODES | PLACES | BIT(TERM_DOMAIN) | BIT(TERM_SERVICE),
-		ROLES | BIT(AG_MEMBER) | BIT(AG_TAGGED) | BIT(AG_SELF) | BIT(AG_INTERNET), "the dst of a grant" },
-	[SPOT_SSH_SRC] = { NODES | PLACES | BIT(TERM_DOMAIN), ROLES | BIT(AG_MEMBER) | BIT(AG_TAGGED), "the src of an ssh rule" },
-	[SPOT_SSH_DST] = { BIT(TERM_USER) | BIT(TERM_TAG) | BIT(TERM_AUTOGROUP), BIT(AG_MEMBER) | BIT(AG_TAGGED) | BIT(AG_SELF),
-		"the dst of an ssh rule" },
+		ROLES | BIT(AG_MEMBER) | BIT(AG_TAGGED) | BIT(AG_SELF) | BIT(AG_INTERNET),
+		"the dst of a grant" },
+	[SPOT_SSH_SRC] = { NODES | PLACES | BIT(TERM_DOMAIN),
+		ROLES | BIT(AG_MEMBER) | BIT(AG_TAGGED), "the src of an ssh rule" },
+	[SPOT_SSH_DST] = { BIT(TERM_USER) | BIT(TERM_TAG) | BIT(TERM_AUTOGROUP),
+		BIT(AG_MEMBER) | BIT(AG_TAGGED) | BIT(AG_SELF), "the dst of an ssh rule" },
 	[SPOT_OWNER] = { NODES, ROLES | BIT(AG_MEMBER), "tagOwners" },
 	[SPOT_APPROVER] = { NODES, ROLES | BIT(AG_MEMBER) | BIT(AG_TAGGED), "autoApprovers" },
-	[SPOT_TARGET] = { NODES | PLACES | BIT(TERM_DOMAIN), ROLES | BIT(AG_MEMBER) | BIT(AG_TAGGED), "the target of nodeAttrs" },
+	[SPOT_TARGET] = { NODES | PLACES | BIT(TERM_DOMAIN),
+		ROLES | BIT(AG_MEMBER) | BIT(AG_TAGGED), "the target of nodeAttrs" },
 	[SPOT_MEMBER] = { BIT(TERM_USER), 0, "a group" },
-	[SPOT_BROADCAST] = { NODES | BIT(TERM_STAR), ROLES | BIT(AG_MEMBER) | BIT(AG_TAGGED), "broadcastToPeers" },
+	[SPOT_BROADCAST] = { NODES | BIT(TERM_STAR), ROLES | BIT(AG_MEMBER) | BIT(AG_TAGGED),
+		"broadcastToPeers" },
 	[SPOT_IPSET] = { BIT(TERM_PREFIX) | BIT(TERM_HOST) | BIT(TERM_IPSET), 0, "an ipset" },
 };
 
@@ -100,16 +108,22 @@ static void *name_find(const struct checker *c, const char *name)
 
 static int misplaced(struct checker *c, const struct term *t, enum spot spot)
 {
-	if (spot == SPOT_SRC && t->kind == TERM_AUTOGROUP && (t->ag == AG_SELF || t->ag == AG_INTERNET))
-		return fault_at(c->r, t->at, "\"%.60s\" not valid on the src side of a rule", t->full);
-	if (t->kind == TERM_AUTOGROUP && t->ag == AG_DANGER_ALL && (spot == SPOT_ACL_DST || spot == SPOT_GRANT_DST))
-		return fault_at(c->r, t->at, "cannot use autogroup:danger-all as a dst; write * or autogroup:internet");
+	if (spot == SPOT_SRC && t->kind == TERM_AUTOGROUP &&
+		(t->ag == AG_SELF || t->ag == AG_INTERNET))
+		return fault_at(
+			c->r, t->at, "\"%.60s\" not valid on the src side of a rule", t->full);
+	if (t->kind == TERM_AUTOGROUP && t->ag == AG_DANGER_ALL &&
+		(spot == SPOT_ACL_DST || spot == SPOT_GRANT_DST))
+		return fault_at(c->r, t->at,
+			"cannot use autogroup:danger-all as a dst; write * or autogroup:internet");
 	if (spot == SPOT_SSH_DST)
-		return fault_at(c->r, t->at, "invalid dst \"%.60s\": write a tag, autogroup:self, autogroup:member, autogroup:tagged or "
-					     "a user",
+		return fault_at(c->r, t->at,
+			"invalid dst \"%.60s\": write a tag, autogroup:self, autogroup:member, autogroup:tagged or "
+			"a user",
 			t->full);
 	if (spot == SPOT_MEMBER && t->kind == TERM_GROUP)
-		return fault_at(c->r, t->at, "\"%.60s\": group members cannot be recursive; list the users", t->full);
+		return fault_at(c->r, t->at,
+			"\"%.60s\": group members cannot be recursive; list the users", t->full);
 	if (spot == SPOT_MEMBER)
 		return fault_at(c->r, t->at, "username must contain @, got: \"%.60s\"", t->full);
 	return fault_at(c->r, t->at, "\"%.60s\" cannot stand in %s", t->full, allowed[spot].what);
@@ -117,22 +131,29 @@ static int misplaced(struct checker *c, const struct term *t, enum spot spot)
 
 static int unknown_name(struct checker *c, const struct term *t, enum spot spot)
 {
-	const char *remedy = t->kind == TERM_TAG ? "tagOwners" : t->kind == TERM_GROUP ? "groups" :
-		t->kind == TERM_IPSET						       ? "ipsets" :
-										 "hosts";
+	const char *remedy = t->kind == TERM_TAG     ? "tagOwners"
+			     : t->kind == TERM_GROUP ? "groups"
+			     : t->kind == TERM_IPSET ? "ipsets"
+						     : "hosts";
 
 	if (t->kind == TERM_TAG && spot == SPOT_SRC)
-		return fault_at(c->r, t->at, "src=tag not found: \"%.60s\"; define it in tagOwners", t->full);
+		return fault_at(c->r, t->at, "src=tag not found: \"%.60s\"; define it in tagOwners",
+			t->full);
 	if (t->kind == TERM_TAG && (spot == SPOT_ACL_DST || spot == SPOT_GRANT_DST))
-		return fault_at(c->r, t->at, "dst=\"%.50s\": tag not found: \"%.50s\"; define it in tagOwners", t->full, t->full);
+		return fault_at(c->r, t->at,
+			"dst=\"%.50s\": tag not found: \"%.50s\"; define it in tagOwners", t->full,
+			t->full);
 	if (t->kind == TERM_TAG)
-		return fault_at(c->r, t->at, "tag not found: \"%.60s\"; define it in tagOwners", t->full);
+		return fault_at(
+			c->r, t->at, "tag not found: \"%.60s\"; define it in tagOwners", t->full);
 	if (t->kind == TERM_GROUP)
-		return fault_at(c->r, t->at, "group not defined in policy: \"%.60s\"; define it in groups", t->full);
+		return fault_at(c->r, t->at,
+			"group not defined in policy: \"%.60s\"; define it in groups", t->full);
 	if (t->kind == TERM_HOST && spot == SPOT_TARGET)
-		return fault_at(c->r, t->at, "\"%.60s\": invalid address, and no host of this name in hosts", t->full);
-	return fault_at(c->r, t->at, "%s not defined in policy: \"%.60s\"; define it in %s", t->kind == TERM_IPSET ? "ipset" : "host",
-		t->full, remedy);
+		return fault_at(c->r, t->at,
+			"\"%.60s\": invalid address, and no host of this name in hosts", t->full);
+	return fault_at(c->r, t->at, "%s not defined in policy: \"%.60s\"; define it in %s",
+		t->kind == TERM_IPSET ? "ipset" : "host", t->full, remedy);
 }
 
 static int check_term(struct checker *c, const struct term *t, enum spot spot)
@@ -141,8 +162,11 @@ static int check_term(struct checker *c, const struct term *t, enum spot spot)
 		(t->kind == TERM_AUTOGROUP && !(allowed[spot].autogroups & BIT(t->ag))))
 		return misplaced(c, t, spot);
 	if (t->kind == TERM_SERVICE)
-		return fault_at(c->r, t->at, "\"%.60s\": services cannot be named in a policy yet; name the hosts instead", t->full);
-	if ((t->kind == TERM_GROUP || t->kind == TERM_TAG || t->kind == TERM_HOST || t->kind == TERM_IPSET) &&
+		return fault_at(c->r, t->at,
+			"\"%.60s\": services cannot be named in a policy yet; name the hosts instead",
+			t->full);
+	if ((t->kind == TERM_GROUP || t->kind == TERM_TAG || t->kind == TERM_HOST ||
+		    t->kind == TERM_IPSET) &&
 		!name_find(c, t->full))
 		return unknown_name(c, t, spot);
 	return 0;
@@ -168,11 +192,13 @@ static int check_self_src(struct checker *c, const struct terms *src, bool star_
 	for (size_t i = 0; i < src->n; i++) {
 		const struct term *t = &src->v[i];
 
-		if (t->kind == TERM_USER || t->kind == TERM_GROUP || t->kind == TERM_DOMAIN || (t->kind == TERM_STAR && star_allowed) ||
+		if (t->kind == TERM_USER || t->kind == TERM_GROUP || t->kind == TERM_DOMAIN ||
+			(t->kind == TERM_STAR && star_allowed) ||
 			(t->kind == TERM_AUTOGROUP && (ROLES | BIT(AG_MEMBER)) & BIT(t->ag)))
 			continue;
-		return fault_at(c->r, t->at, "autogroup:self can only be used with users, groups, or supported autogroups; \"%.40s\" is "
-					     "none",
+		return fault_at(c->r, t->at,
+			"autogroup:self can only be used with users, groups, or supported autogroups; \"%.40s\" is "
+			"none",
 			t->full);
 	}
 	return 0;
@@ -182,7 +208,9 @@ static int check_postures(struct checker *c, const struct doc_texts *t)
 {
 	for (size_t i = 0; i < t->n; i++)
 		if (strncmp(t->v[i].s, "posture:", 8) != 0 || !name_find(c, t->v[i].s))
-			return fault_at(c->r, t->v[i].at, "posture not defined in policy: \"%.60s\"; define it in postures", t->v[i].s);
+			return fault_at(c->r, t->v[i].at,
+				"posture not defined in policy: \"%.60s\"; define it in postures",
+				t->v[i].s);
 	return 0;
 }
 
@@ -200,16 +228,19 @@ static int check_acl(struct checker *c, const struct acl *a)
 
 static int check_capability(struct checker *c, const struct app_cap *cap)
 {
-	static const char *const ours[] = { "drive", "relay", "webui", "kubernetes", "tsidp", "secrets", "golink" };
+	static const char *const ours[] = { "drive", "relay", "webui", "kubernetes", "tsidp",
+		"secrets", "golink" };
 	static const char domain[] = "tailscale.com/", path[] = "tailscale.com/cap/";
 	const char *slash = strchr(cap->name, '/');
 
 	if (strstr(cap->name, "://") || !slash || slash == cap->name || !slash[1])
-		return fault_at(c->r, cap->at, "capability name must have the form {domain}/{path}");
+		return fault_at(
+			c->r, cap->at, "capability name must have the form {domain}/{path}");
 	if (strncmp(cap->name, domain, strlen(domain)) != 0)
 		return 0;
 	for (size_t i = 0; i < ARRAY_LEN(ours); i++)
-		if (strncmp(cap->name, path, strlen(path)) == 0 && strcmp(cap->name + strlen(path), ours[i]) == 0)
+		if (strncmp(cap->name, path, strlen(path)) == 0 &&
+			strcmp(cap->name + strlen(path), ours[i]) == 0)
 			return 0;
 	return fault_at(c->r, cap->at, "capability name must not be in the tailscale.com domain");
 }
@@ -223,9 +254,12 @@ static int check_grant_dst(struct checker *c, const struct grant *g)
 		if (rc < 0)
 			return rc;
 		if (t->kind == TERM_PREFIX && t->prefix.bits == 0)
-			return fault_at(c->r, t->at, "dst \"%.40s\": to allow all IP addresses, use \"*\" or \"autogroup:internet\"", t->full);
+			return fault_at(c->r, t->at,
+				"dst \"%.40s\": to allow all IP addresses, use \"*\" or \"autogroup:internet\"",
+				t->full);
 		if (is_autogroup(t, AG_INTERNET) && g->app.n)
-			return fault_at(c->r, t->at, "cannot use app grants with autogroup:internet");
+			return fault_at(
+				c->r, t->at, "cannot use app grants with autogroup:internet");
 		rc = is_autogroup(t, AG_SELF) ? check_self_src(c, &g->src, false) : 0;
 		if (rc < 0)
 			return rc;
@@ -249,7 +283,8 @@ static int check_grant(struct checker *c, const struct grant *g)
 		if (t->kind != TERM_TAG)
 			rc = fault_at(c->r, t->at, "via can only be a tag, not \"%.60s\"", t->full);
 		else if (!name_find(c, t->full))
-			rc = fault_at(c->r, t->at, "tag \"%.60s\" not found; define it in tagOwners", t->full);
+			rc = fault_at(c->r, t->at,
+				"tag \"%.60s\" not found; define it in tagOwners", t->full);
 	}
 	return rc < 0 ? rc : check_postures(c, &g->postures);
 }
@@ -263,12 +298,14 @@ static bool is_tagged(const struct term *t)
 static int check_ssh_pair(struct checker *c, const struct term *src, const struct term *dst)
 {
 	if (is_tagged(src) && !is_tagged(dst))
-		return fault_at(c->r, dst->at, "tags in SSH source cannot access user-owned devices (%.40s); use autogroup:tagged or "
-					       "specific tags as destinations instead",
+		return fault_at(c->r, dst->at,
+			"tags in SSH source cannot access user-owned devices (%.40s); use autogroup:tagged or "
+			"specific tags as destinations instead",
 			dst->full);
 	if (dst->kind == TERM_USER && (src->kind != TERM_USER || strcmp(src->text, dst->text) != 0))
-		return fault_at(c->r, dst->at, "user destination requires source to contain only that same user \"%.40s\"; use "
-					       "autogroup:self instead for same-user SSH access",
+		return fault_at(c->r, dst->at,
+			"user destination requires source to contain only that same user \"%.40s\"; use "
+			"autogroup:self instead for same-user SSH access",
 			dst->full);
 	return 0;
 }
@@ -284,7 +321,8 @@ static int check_ssh(struct checker *c, const struct ssh_rule *s)
 			rc = check_ssh_pair(c, &s->src.v[i], &s->dst.v[j]);
 	for (size_t i = 0; i < s->recorder.n && rc == 0; i++)
 		if (!doc_tag(c->d, s->recorder.v[i].s))
-			rc = fault_at(c->r, s->recorder.v[i].at, "recorder: tag not found: \"%.60s\"; define it in tagOwners",
+			rc = fault_at(c->r, s->recorder.v[i].at,
+				"recorder: tag not found: \"%.60s\"; define it in tagOwners",
 				s->recorder.v[i].s);
 	return rc;
 }
@@ -306,8 +344,9 @@ static int check_owners(struct checker *c, const struct tag_owner *t)
 		int rc;
 
 		if (o->kind == TERM_TAG && !name_find(c, o->full))
-			return fault_at(c->r, o->at, "tag \"%.50s\" references undefined tag \"%.50s\"; define it in tagOwners", t->tag,
-				o->full);
+			return fault_at(c->r, o->at,
+				"tag \"%.50s\" references undefined tag \"%.50s\"; define it in tagOwners",
+				t->tag, o->full);
 		rc = check_term(c, o, SPOT_OWNER);
 		if (rc < 0)
 			return rc;
@@ -315,7 +354,8 @@ static int check_owners(struct checker *c, const struct tag_owner *t)
 	return 0;
 }
 
-/* The elements that a destination of an SSH test may be, before it is asked whether there is a node. */
+/* The elements that a destination of an SSH test may be, before it is asked whether there is a
+ * node. */
 static int check_ssh_test(struct checker *c, const struct ssh_test *t)
 {
 	for (size_t i = 0; i < t->dst.n; i++) {
@@ -324,12 +364,16 @@ static int check_ssh_test(struct checker *c, const struct ssh_test *t)
 		bool wide = d->kind == TERM_PREFIX && strchr(d->full, '/');
 
 		wide |= h && h->prefix.bits != ipaddr_bits(h->prefix.ip);
-		wide |= d->kind == TERM_STAR || d->kind == TERM_IPSET || d->kind == TERM_SERVICE || d->kind == TERM_DOMAIN;
-		wide |= d->kind == TERM_AUTOGROUP && d->ag != AG_MEMBER && d->ag != AG_TAGGED && d->ag != AG_SELF;
+		wide |= d->kind == TERM_STAR || d->kind == TERM_IPSET || d->kind == TERM_SERVICE ||
+			d->kind == TERM_DOMAIN;
+		wide |= d->kind == TERM_AUTOGROUP && d->ag != AG_MEMBER && d->ag != AG_TAGGED &&
+			d->ag != AG_SELF;
 		if (wide)
-			return fault_at(c->r, d->at, "SSH tests dst contains disallowed element \"%.60s\"", d->full);
+			return fault_at(c->r, d->at,
+				"SSH tests dst contains disallowed element \"%.60s\"", d->full);
 		if (d->kind == TERM_TAG && !name_find(c, d->full))
-			return fault_at(c->r, d->at, "SSH tests dst contains unknown tag \"%.60s\"", d->full);
+			return fault_at(c->r, d->at, "SSH tests dst contains unknown tag \"%.60s\"",
+				d->full);
 	}
 	return 0;
 }
@@ -337,7 +381,8 @@ static int check_ssh_test(struct checker *c, const struct ssh_test *t)
 /* ipsets.c in small: what an ipset holds, operation by operation, other sets first. */
 static int resolve_ipset(struct checker *c, struct ipset *s);
 
-static int op_prefixes(struct checker *c, const struct ipset *of, const struct term *t, const struct ipprefix **ret, size_t *ret_n)
+static int op_prefixes(struct checker *c, const struct ipset *of, const struct term *t,
+	const struct ipprefix **ret, size_t *ret_n)
 {
 	int rc = check_term(c, t, SPOT_IPSET);
 
@@ -352,7 +397,9 @@ static int op_prefixes(struct checker *c, const struct ipset *of, const struct t
 		struct ipset *other = name_find(c, t->full);
 
 		if (other->state == 1)
-			return fault_at(c->r, t->at, "ipset \"%.60s\" contains itself through \"%.60s\"", of->name, t->full);
+			return fault_at(c->r, t->at,
+				"ipset \"%.60s\" contains itself through \"%.60s\"", of->name,
+				t->full);
 		rc = resolve_ipset(c, other);
 		*ret = other->prefixes;
 		*ret_n = other->n_prefixes;
@@ -374,13 +421,15 @@ static int resolve_ipset(struct checker *c, struct ipset *s)
 
 		rc = op_prefixes(c, s, &s->ops[i].what, &p, &n);
 		for (size_t k = 0; k < n && rc == 0; k++)
-			if ((s->ops[i].remove ? ranges_remove : ranges_add)(&set, iprange_of(p[k])) < 0)
+			if ((s->ops[i].remove ? ranges_remove : ranges_add)(
+				    &set, iprange_of(p[k])) < 0)
 				rc = no_memory(c->r);
 	}
 	if (rc == 0 && ranges_prefixes(&set, c->r->a, &s->prefixes, &s->n_prefixes) < 0)
 		rc = no_memory(c->r);
 	if (rc == 0 && s->n_prefixes > IPSET_PREFIXES_MAX)
-		rc = fault_at(c->r, s->at, "ipset \"%.60s\" falls apart into more than %d CIDRs", s->name, IPSET_PREFIXES_MAX);
+		rc = fault_at(c->r, s->at, "ipset \"%.60s\" falls apart into more than %d CIDRs",
+			s->name, IPSET_PREFIXES_MAX);
 	ranges_fini(&set);
 	s->state = 2;
 	return rc;
@@ -394,13 +443,15 @@ static int check_groups(struct checker *c)
 
 	for (size_t i = 0; i < d->n_groups; i++)
 		for (size_t k = 0; k < d->groups[i].members.n; k++)
-			if (d->groups[i].members.v[k].kind == TERM_GROUP && (!worst || strcmp(worst->name, d->groups[i].name) < 0))
+			if (d->groups[i].members.v[k].kind == TERM_GROUP &&
+				(!worst || strcmp(worst->name, d->groups[i].name) < 0))
 				worst = &d->groups[i];
 	for (size_t k = 0; worst && k < worst->members.n; k++) {
 		const struct term *t = &worst->members.v[k];
 
 		if (t->kind == TERM_GROUP)
-			return fault_at(c->r, t->at, "groups[\"%.50s\"]: \"%.50s\": group members cannot be recursive; list the users",
+			return fault_at(c->r, t->at,
+				"groups[\"%.50s\"]: \"%.50s\": group members cannot be recursive; list the users",
 				worst->name, t->full);
 	}
 	for (size_t i = 0; i < d->n_groups; i++) {
@@ -412,9 +463,9 @@ static int check_groups(struct checker *c)
 	return 0;
 }
 
-#define CHECK_ALL(count, expr)                                                                     \
-	for (size_t i = 0; i < d->count && rc == 0; i++)                                               \
-		rc = (expr)
+#define CHECK_ALL(count, expr) \
+	for (size_t i = 0; i < d->count && rc == 0; i++) \
+	rc = (expr)
 
 static int check_all(struct checker *c)
 {
@@ -451,13 +502,13 @@ int doc_check(struct reader *r)
 	return rc;
 }
 
-#define LOOKUP(fn, ret_type, field, count, key)                                                    \
-	ret_type *fn(const struct policy_doc *d, const char *name)                                     \
-	{                                                                                              \
-		for (size_t i = 0; i < d->count; i++)                                                      \
-			if (strcmp(d->field[i].key, name) == 0)                                                \
-				return &d->field[i];                                                               \
-		return NULL;                                                                               \
+#define LOOKUP(fn, ret_type, field, count, key) \
+	ret_type *fn(const struct policy_doc *d, const char *name) \
+	{ \
+		for (size_t i = 0; i < d->count; i++) \
+			if (strcmp(d->field[i].key, name) == 0) \
+				return &d->field[i]; \
+		return NULL; \
 	}
 
 LOOKUP(doc_group, const struct group, groups, n_groups, name)

@@ -1,4 +1,5 @@
-/* core/policy: classes. Two nodes are of one class when the same atoms are true of both and they carry the same routes. */
+/* core/policy: classes. Two nodes are of one class when the same atoms are true of both and they
+ * carry the same routes. */
 #include "core/policy/plan.h"
 
 #include <errno.h>
@@ -39,7 +40,8 @@ static int room_for_nodes(struct policy_plan *p)
 /* Atoms, flags and routes, one after another. */
 static uint8_t *make_key(const struct node_rec *n, const struct u32s *atoms, size_t *ret_len)
 {
-	size_t atoms_len = atoms->n * sizeof(*atoms->v), routes_len = n->n_subnets * sizeof(*n->routes);
+	size_t atoms_len = atoms->n * sizeof(*atoms->v),
+	       routes_len = n->n_subnets * sizeof(*n->routes);
 	uint8_t *key = malloc(atoms_len + 1 + routes_len);
 
 	if (!key)
@@ -79,7 +81,8 @@ static int find_own(struct policy_plan *p, struct class *c)
 		return rc;
 	u32s_sort(&c->own);
 	for (uint32_t i = 0; i < c->own.n; i++)
-		if (p->sels[c->own.v[i]]->postures.n == 0 || sel_holds(p->sels[c->own.v[i]], &c->atoms))
+		if (p->sels[c->own.v[i]]->postures.n == 0 ||
+			sel_holds(p->sels[c->own.v[i]], &c->atoms))
 			c->own.v[kept++] = c->own.v[i];
 	c->own.n = kept;
 	return 0;
@@ -153,7 +156,7 @@ static int find_vias(struct policy_plan *p, struct class *c)
 			continue;
 		for (uint32_t k = 0; k < dst->atoms.n && !carries; k++)
 			carries = p->atoms[dst->atoms.v[k]]->kind == ATOM_PREFIX &&
-				class_routes_meet(c, p->atoms[dst->atoms.v[k]]->prefix);
+				  class_routes_meet(c, p->atoms[dst->atoms.v[k]]->prefix);
 		if (carries)
 			rc = u32s_push(&c->vias, p->via_rules.v[i]);
 	}
@@ -197,7 +200,8 @@ static uint32_t place_in(const struct u32s *s, uint32_t x)
 }
 
 /* Takes the entry at pos out of a list of classes; the last one takes its place, and is told. */
-static void unlink_list(struct policy_plan *p, struct u32s *list, uint32_t pos, uint32_t what, bool own)
+static void unlink_list(
+	struct policy_plan *p, struct u32s *list, uint32_t pos, uint32_t what, bool own)
 {
 	struct class *moved = p->classes[list->v[--list->n]];
 
@@ -215,7 +219,8 @@ static void unlink_class(struct policy_plan *p, struct class *c)
 	for (uint32_t i = 0; i < c->own_pos.n; i++)
 		unlink_list(p, &p->sels[c->own.v[i]]->own, c->own_pos.v[i], c->own.v[i], true);
 	for (uint32_t i = 0; i < c->extra_pos.n; i++)
-		unlink_list(p, &p->eps[c->extra.v[i]]->extra, c->extra_pos.v[i], c->extra.v[i], false);
+		unlink_list(
+			p, &p->eps[c->extra.v[i]]->extra, c->extra_pos.v[i], c->extra.v[i], false);
 	for (uint32_t i = 0; i < p->router_classes.n; i++)
 		if (p->router_classes.v[i] == c->id)
 			p->router_classes.v[i--] = p->router_classes.v[--p->router_classes.n];
@@ -257,7 +262,8 @@ static int take_id(struct policy_plan *p, struct class *c)
 	return 0;
 }
 
-static int fill_class(struct policy_plan *p, struct class *c, const struct node_rec *n, const struct u32s *atoms)
+static int fill_class(
+	struct policy_plan *p, struct class *c, const struct node_rec *n, const struct u32s *atoms)
 {
 	int rc = 0;
 
@@ -283,8 +289,8 @@ static int fill_class(struct policy_plan *p, struct class *c, const struct node_
 	return rc < 0 ? rc : link_class(p, c);
 }
 
-static int class_new(struct policy_plan *p, const struct node_rec *n, const struct u32s *atoms, uint8_t *key, size_t key_len,
-	struct class **ret)
+static int class_new(struct policy_plan *p, const struct node_rec *n, const struct u32s *atoms,
+	uint8_t *key, size_t key_len, struct class **ret)
 {
 	struct class *c = calloc(1, sizeof(*c));
 	int rc;

@@ -1,6 +1,6 @@
-/* core/policy: rules in the order in which they count, ssh rules, attributes, approvers; and what the world says to them. */
+/* core/policy: rules in the order in which they count, ssh rules, attributes, approvers; and what
+ * the world says to them. */
 #include "core/policy/plan.h"
-#include "base/text/text.h"
 #include "core/policy/read.h"
 #include "proto/json/json.h"
 
@@ -99,8 +99,10 @@ static const char *cap_map(struct policy_plan *p, const struct app_caps *app)
 static const struct {
 	const char *cap, *companion, *map;
 } companions[] = {
-	{ "tailscale.com/cap/drive", "tailscale.com/cap/drive-sharer", "{\"tailscale.com/cap/drive-sharer\":null}" },
-	{ "tailscale.com/cap/relay", "tailscale.com/cap/relay-target", "{\"tailscale.com/cap/relay-target\":null}" },
+	{ "tailscale.com/cap/drive", "tailscale.com/cap/drive-sharer",
+		"{\"tailscale.com/cap/drive-sharer\":null}" },
+	{ "tailscale.com/cap/relay", "tailscale.com/cap/relay-target",
+		"{\"tailscale.com/cap/relay-target\":null}" },
 };
 
 static bool has_cap(const struct app_caps *app, const char *name)
@@ -112,9 +114,13 @@ static bool has_cap(const struct app_caps *app, const char *name)
 }
 
 /* Sharing and relaying concern both sides: the other one gets a capability in return. */
-static int add_app_rules(struct policy_plan *p, const struct entry *e, const struct app_caps *app, uint32_t dst)
+static int add_app_rules(
+	struct policy_plan *p, const struct entry *e, const struct app_caps *app, uint32_t dst)
 {
-	struct rule r = { .kind = dst == NONE ? RULE_SELF_CAP : RULE_CAP, .src = e->src, .dst = dst, .proto = PROTO_ANY };
+	struct rule r = { .kind = dst == NONE ? RULE_SELF_CAP : RULE_CAP,
+		.src = e->src,
+		.dst = dst,
+		.proto = PROTO_ANY };
 	int rc;
 
 	if (app->n == 0)
@@ -136,17 +142,23 @@ static int add_app_rules(struct policy_plan *p, const struct entry *e, const str
 	return rc;
 }
 
-static int add_port_rules(struct policy_plan *p, const struct entry *e, const struct ip_entry *ip, size_t n, uint32_t dst)
+static int add_port_rules(struct policy_plan *p, const struct entry *e, const struct ip_entry *ip,
+	size_t n, uint32_t dst)
 {
 	int rc = 0;
 
 	for (size_t i = 0; i < n && rc == 0; i++)
-		rc = add_rule(p, e, (struct rule){ .kind = dst == NONE ? RULE_SELF_PORT : RULE_PORT, .src = e->src, .dst = dst,
-					     .proto = ip[i].proto, .ports = ip[i].ports });
+		rc = add_rule(p, e,
+			(struct rule){ .kind = dst == NONE ? RULE_SELF_PORT : RULE_PORT,
+				.src = e->src,
+				.dst = dst,
+				.proto = ip[i].proto,
+				.ports = ip[i].ports });
 	return rc;
 }
 
-static int add_via_rules(struct policy_plan *p, const struct entry *e, const struct grant *g, uint32_t dst)
+static int add_via_rules(
+	struct policy_plan *p, const struct entry *e, const struct grant *g, uint32_t dst)
 {
 	static const struct ip_entry none = { .proto = PROTO_ANY };
 	int rc = 0;
@@ -154,7 +166,11 @@ static int add_via_rules(struct policy_plan *p, const struct entry *e, const str
 	/* Without ip the grant opens nothing, but the service still makes the parties peers. */
 	for (size_t i = 0; i < MAX_OF(g->n_ip, (size_t)1) && rc == 0; i++) {
 		const struct ip_entry *ip = g->n_ip ? &g->ip[i] : &none;
-		struct rule r = { .kind = RULE_VIA, .src = e->src, .dst = dst, .silent = g->n_ip == 0, .proto = ip->proto,
+		struct rule r = { .kind = RULE_VIA,
+			.src = e->src,
+			.dst = dst,
+			.silent = g->n_ip == 0,
+			.proto = ip->proto,
 			.ports = ip->ports };
 
 		for (size_t k = 0; k < g->via.n && rc == 0; k++) {
@@ -210,17 +226,22 @@ static int add_entry(struct policy_plan *p, struct entry *e, const struct grant 
 	return rc;
 }
 
-static const struct doc_texts *postures_of(const struct policy_plan *p, const struct doc_texts *own, bool has_own)
+static const struct doc_texts *postures_of(
+	const struct policy_plan *p, const struct doc_texts *own, bool has_own)
 {
 	if (has_own)
 		return own;
 	return p->doc->default_posture.n ? &p->doc->default_posture : NULL;
 }
 
-static int add_acl_dst(struct policy_plan *p, struct entry *e, const struct acl *a, const struct acl_dst *d)
+static int add_acl_dst(
+	struct policy_plan *p, struct entry *e, const struct acl *a, const struct acl_dst *d)
 {
 	struct ip_entry ip = { a->proto, d->ports };
-	struct grant g = { .src = a->src, .dst = { .v = (struct term *)(uintptr_t)&d->term, .n = 1 }, .ip = &ip, .n_ip = 1 };
+	struct grant g = { .src = a->src,
+		.dst = { .v = (struct term *)(uintptr_t)&d->term, .n = 1 },
+		.ip = &ip,
+		.n_ip = 1 };
 
 	return add_entry(p, e, &g);
 }
@@ -228,7 +249,9 @@ static int add_acl_dst(struct policy_plan *p, struct entry *e, const struct acl 
 /* Destinations of people's own devices go last, unless all are autogroups. */
 static int add_acl(struct policy_plan *p, const struct acl *a, size_t index)
 {
-	struct entry e = { .index = index, .line = a->at.line, .postures = postures_of(p, &a->postures, a->has_postures) };
+	struct entry e = { .index = index,
+		.line = a->at.line,
+		.postures = postures_of(p, &a->postures, a->has_postures) };
 	bool all_autogroups = true;
 	int rc = 0;
 
@@ -249,7 +272,9 @@ static int add_open_rule(struct policy_plan *p)
 	struct term star = { .kind = TERM_STAR, .text = "*", .full = "*" };
 	struct port_range all = { 0, 65535 }, *ports = arena_new(&p->mem, struct port_range);
 	struct ip_entry ip = { PROTO_ANY, { ports, 1 } };
-	struct grant g = { .src = { &star, 1, true }, .dst = { &star, 1, true }, .ip = &ip, .n_ip = 1 };
+	struct grant g = {
+		.src = { &star, 1, true }, .dst = { &star, 1, true }, .ip = &ip, .n_ip = 1
+	};
 	struct entry e = { 0 };
 
 	if (!ports)
@@ -267,7 +292,9 @@ int plan_compile_rules(struct policy_plan *p)
 		rc = add_open_rule(p);
 	for (size_t i = 0; i < d->n_grants && rc == 0; i++) {
 		const struct grant *g = &d->grants[i];
-		struct entry e = { .grant = true, .index = i, .line = g->at.line,
+		struct entry e = { .grant = true,
+			.index = i,
+			.line = g->at.line,
 			.postures = postures_of(p, &g->postures, g->has_postures) };
 
 		rc = add_entry(p, &e, g);
@@ -287,7 +314,8 @@ static bool listed_before(const struct ssh_rule *s, size_t i)
 	return false;
 }
 
-/* sshUsers without localparts: who logs in as whom. root is always named, to deny it when it is not listed. */
+/* sshUsers without localparts: who logs in as whom. root is always named, to deny it when it is not
+ * listed. */
 static const char *ssh_users(struct policy_plan *p, const struct ssh_rule *s, bool *ret_localpart)
 {
 	bool root = false, nonroot = false;
@@ -301,11 +329,13 @@ static const char *ssh_users(struct policy_plan *p, const struct ssh_rule *s, bo
 		nonroot |= strcmp(s->users[i].name, "autogroup:nonroot") == 0;
 		*ret_localpart |= s->users[i].domain != NULL;
 	}
-	rc = buf_printf(&b, "{%s\"root\":\"%s\"", nonroot ? "\"*\":\"=\"," : "", root ? "root" : "");
+	rc = buf_printf(
+		&b, "{%s\"root\":\"%s\"", nonroot ? "\"*\":\"=\"," : "", root ? "root" : "");
 	for (size_t i = 0; i < s->n_users && rc == 0; i++) {
 		const char *name = s->users[i].name;
 
-		if (s->users[i].domain || strcmp(name, "root") == 0 || strcmp(name, "autogroup:nonroot") == 0 || listed_before(s, i))
+		if (s->users[i].domain || strcmp(name, "root") == 0 ||
+			strcmp(name, "autogroup:nonroot") == 0 || listed_before(s, i))
 			continue;
 		rc = buf_append_str(&b, ",");
 		if (rc == 0)
@@ -358,136 +388,12 @@ int plan_compile_rest(struct policy_plan *p)
 		return -ENOMEM;
 	for (size_t i = 0; i < d->n_node_attrs && rc == 0; i++) {
 		p->attrs[i].doc = &d->node_attrs[i];
-		p->attrs[i].target = plan_sel(p, d->node_attrs[i].target.v, d->node_attrs[i].target.n, NULL);
+		p->attrs[i].target =
+			plan_sel(p, d->node_attrs[i].target.v, d->node_attrs[i].target.n, NULL);
 		rc = p->attrs[i].target == NONE ? -ENOMEM : 0;
+		for (size_t k = 0; k < d->node_attrs[i].attr.n && rc == 0; k++)
+			if (strcmp(d->node_attrs[i].attr.v[k].s, "disable-ipv4") == 0)
+				rc = u32s_push(&p->no_ip4_sels, p->attrs[i].target);
 	}
 	return rc;
-}
-
-/* ---- what the world says ---- */
-
-static bool domain_known(const struct policy_world *w, const char *domain)
-{
-	for (size_t i = 0; i < w->n_domains; i++)
-		if (text_ieq(w->domains[i], strlen(w->domains[i]), domain, strlen(domain)))
-			return true;
-	return w->n_domains == 0; /* an organisation that named none has all */
-}
-
-static int foreign(struct err_at *at, struct place where, const char *prefix, const char *domain)
-{
-	err_at_set(at, where.line, where.column,
-		"%s%.60s is not associated with this Tailnet and cannot be used in user:*@<domain> expressions", prefix, domain);
-	return -ERR_BAD_VALUE;
-}
-
-static int check_domains_of(const struct policy_world *w, const struct terms *t, const char *prefix, struct err_at *at)
-{
-	for (size_t i = 0; i < t->n; i++)
-		if (t->v[i].kind == TERM_DOMAIN && !domain_known(w, t->v[i].text))
-			return foreign(at, t->v[i].at, prefix, t->v[i].text);
-	return 0;
-}
-
-static int check_domains(const struct policy_plan *p, struct err_at *at)
-{
-	const struct policy_doc *d = p->doc;
-	const struct policy_world *w = p->world;
-	int rc = 0;
-
-	for (size_t i = 0; i < d->n_grants && rc == 0; i++) {
-		rc = check_domains_of(w, &d->grants[i].src, "", at);
-		if (rc == 0)
-			rc = check_domains_of(w, &d->grants[i].dst, "", at);
-	}
-	for (size_t i = 0; i < d->n_acls && rc == 0; i++) {
-		rc = check_domains_of(w, &d->acls[i].src, "", at);
-		for (size_t k = 0; k < d->acls[i].n_dst && rc == 0; k++)
-			rc = check_domains_of(w, &(struct terms){ .v = &d->acls[i].dst[k].term, .n = 1 }, "", at);
-	}
-	for (size_t i = 0; i < d->n_node_attrs && rc == 0; i++)
-		rc = check_domains_of(w, &d->node_attrs[i].target, "", at);
-	for (size_t i = 0; i < d->n_ssh && rc == 0; i++) {
-		rc = check_domains_of(w, &d->ssh[i].src, "[ssh] ", at);
-		for (size_t k = 0; k < d->ssh[i].n_users && rc == 0; k++)
-			if (d->ssh[i].users[k].domain && !domain_known(w, d->ssh[i].users[k].domain))
-				rc = foreign(at, d->ssh[i].users[k].at, "", d->ssh[i].users[k].domain);
-	}
-	return rc;
-}
-
-static int ambiguous(const struct policy_plan *p, const struct atom *a, const struct user_rec *u, struct err_at *at)
-{
-	const struct user_rec *first = p->world->user_at[a->bound];
-
-	err_at_set(at, a->at.line, a->at.column, "multiple users found: token \"%.50s\" found: %lld, %lld; write the e-mail address",
-		a->text, (long long)first->id, (long long)u->id);
-	return -ERR_BAD_VALUE;
-}
-
-static int bind_user(struct policy_plan *p, const struct user_rec *u, const char *name, bool by_provider, enum policy_origin origin,
-	struct err_at *at)
-{
-	uint32_t id = name ? plan_atom_find(p, ATOM_USER, name) : NONE;
-	struct atom *a = id == NONE ? NULL : p->atoms[id];
-
-	if (!a || a->bound == u->slot || (a->by_provider && !by_provider))
-		return 0;
-	if (a->bound != NONE && a->by_provider == by_provider && origin == POLICY_NEW)
-		return ambiguous(p, a, u, at);
-	if (a->bound == NONE || (by_provider && !a->by_provider)) {
-		a->bound = u->slot;
-		a->by_provider = by_provider;
-		return u32s_push(&p->user_plans[u->slot].bound, id);
-	}
-	return 0;
-}
-
-/* The identity provider's name of a user goes before all others. */
-static int bind_users(struct policy_plan *p, enum policy_origin origin, struct err_at *at)
-{
-	const struct policy_world *w = p->world;
-	int rc = 0;
-
-	for (uint32_t i = 0; i < w->n_user_slots && rc == 0; i++)
-		if (w->user_at[i] && w->user_at[i]->known)
-			rc = bind_user(p, w->user_at[i], w->user_at[i]->provider_id, true, origin, at);
-	for (uint32_t i = 0; i < w->n_user_slots && rc == 0; i++) {
-		const struct user_rec *u = w->user_at[i];
-
-		if (!u || !u->known)
-			continue;
-		rc = bind_user(p, u, u->login, false, origin, at);
-		if (rc == 0)
-			rc = bind_user(p, u, u->name, false, origin, at);
-	}
-	return rc;
-}
-
-/* Someone who left may stay in rules; an attribute for nobody is a slip of the pen. */
-static int check_targets(const struct policy_plan *p, struct err_at *at)
-{
-	for (size_t i = 0; i < p->doc->n_node_attrs; i++) {
-		const struct terms *t = &p->doc->node_attrs[i].target;
-
-		for (size_t k = 0; k < t->n; k++) {
-			uint32_t id = t->v[k].kind == TERM_USER ? plan_atom_find(p, ATOM_USER, t->v[k].text) : NONE;
-
-			if (id == NONE || p->atoms[id]->bound != NONE)
-				continue;
-			err_at_set(at, t->v[k].at.line, t->v[k].at.column, "user not found: \"%.60s\"; nobody has this name", t->v[k].full);
-			return -ERR_BAD_VALUE;
-		}
-	}
-	return 0;
-}
-
-int plan_check_world(struct policy_plan *p, enum policy_origin origin, struct err_at *at)
-{
-	int rc = bind_users(p, origin, at);
-
-	if (rc < 0 || origin == POLICY_STORED)
-		return rc;
-	rc = check_domains(p, at);
-	return rc < 0 ? rc : check_targets(p, at);
 }

@@ -1,4 +1,5 @@
-/* core/policy/doc: a policy document as it was read, every part with its place in the text. Immutable once parsed. */
+/* core/policy/doc: a policy document as it was read, every part with its place in the text.
+ * Immutable once parsed. */
 #ifndef WARREN_CORE_POLICY_DOC_H
 #define WARREN_CORE_POLICY_DOC_H
 
@@ -44,8 +45,8 @@ enum term_kind {
 	TERM_PREFIX, /* addresses are /32 and /128; masked */
 	TERM_STAR,
 	TERM_DOMAIN, /* user:*@text */
-	TERM_USER, /* text without the trailing @ of names that have no domain */
-	TERM_GROUP, /* the whole text, here and below */
+	TERM_USER,   /* text without the trailing @ of names that have no domain */
+	TERM_GROUP,  /* the whole text, here and below */
 	TERM_TAG,
 	TERM_AUTOGROUP,
 	TERM_IPSET,
@@ -189,8 +190,18 @@ struct approver {
 	struct terms who;
 };
 
-enum posture_op { POSTURE_EQ, POSTURE_NE, POSTURE_LT, POSTURE_LE, POSTURE_GT, POSTURE_GE, POSTURE_IN, POSTURE_NOT_IN, POSTURE_SET,
-	POSTURE_NOT_SET };
+enum posture_op {
+	POSTURE_EQ,
+	POSTURE_NE,
+	POSTURE_LT,
+	POSTURE_LE,
+	POSTURE_GT,
+	POSTURE_GE,
+	POSTURE_IN,
+	POSTURE_NOT_IN,
+	POSTURE_SET,
+	POSTURE_NOT_SET
+};
 
 struct posture_term {
 	const char *attr;
@@ -262,8 +273,8 @@ struct policy_doc {
 	struct acl_test *tests;
 	struct ssh_test *ssh_tests;
 	struct attr_config *attr_configs;
-	size_t n_acls, n_grants, n_ssh, n_node_attrs, n_groups, n_hosts, n_ipsets, n_tag_owners, n_approvers, n_postures,
-		n_tests, n_ssh_tests, n_attr_configs;
+	size_t n_acls, n_grants, n_ssh, n_node_attrs, n_groups, n_hosts, n_ipsets, n_tag_owners,
+		n_approvers, n_postures, n_tests, n_ssh_tests, n_attr_configs;
 	bool has_ssh;
 	struct terms exit_approvers;
 	struct doc_texts default_posture;

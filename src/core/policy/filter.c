@@ -1,4 +1,5 @@
-/* core/policy: the packet filter of one node, from the parts of its class and the shared texts of the sources. */
+/* core/policy: the packet filter of one node, from the parts of its class and the shared texts of
+ * the sources. */
 #include "core/policy/plan.h"
 
 #include <errno.h>
@@ -40,8 +41,8 @@ static int put_ports_at(struct writer *w, struct ipaddr ip, const struct ports *
 		return 0;
 	ipaddr_format(ip, text);
 	for (size_t i = 0; i < ports->n && rc == 0; i++) {
-		rc = buf_printf(&w->own, "%s{\"IP\":\"%s\",\"Ports\":{\"First\":%u,\"Last\":%u}}", *first ? "" : ",", text,
-			ports->v[i].first, ports->v[i].last);
+		rc = buf_printf(&w->own, "%s{\"IP\":\"%s\",\"Ports\":{\"First\":%u,\"Last\":%u}}",
+			*first ? "" : ",", text, ports->v[i].first, ports->v[i].last);
 		*first = false;
 	}
 	return rc;
@@ -77,7 +78,8 @@ static int put_own_dst(struct writer *w, struct ipaddr ip, bool wanted, bool *fi
 
 	if (!wanted || !ip.family)
 		return 0;
-	rc = buf_printf(&w->own, "%s\"%s/%u\"", *first ? "" : ",", ipaddr_format(ip, text), ipaddr_bits(ip));
+	rc = buf_printf(&w->own, "%s\"%s/%u\"", *first ? "" : ",", ipaddr_format(ip, text),
+		ipaddr_bits(ip));
 	*first = false;
 	return rc;
 }
@@ -89,13 +91,15 @@ static int put_cap_grants(struct writer *w, const struct class *c, const struct 
 	for (bool first_grant = true; rc == 0; first_grant = false) {
 		bool first = !part->fixed;
 
-		rc = buf_printf(&w->own, "%s{\"Dsts\":[%s", first_grant ? "" : ",", part->fixed ? part->fixed : "");
+		rc = buf_printf(&w->own, "%s{\"Dsts\":[%s", first_grant ? "" : ",",
+			part->fixed ? part->fixed : "");
 		if (rc == 0)
 			rc = put_own_dst(w, w->n->ip4, part->own4, &first);
 		if (rc == 0)
 			rc = put_own_dst(w, w->n->ip6, part->own6, &first);
 		if (rc == 0)
-			rc = buf_printf(&w->own, "],\"CapMap\":%s}", w->p->rules[part->rule].cap_map);
+			rc = buf_printf(
+				&w->own, "],\"CapMap\":%s}", w->p->rules[part->rule].cap_map);
 		if (part->next == NONE)
 			break;
 		part = &c->parts[part->next];
@@ -103,7 +107,8 @@ static int put_cap_grants(struct writer *w, const struct class *c, const struct 
 	return rc < 0 ? rc : buf_append_str(&w->own, "]");
 }
 
-/* The sources of a rule for the devices of one person; nothing when this node's person has none. 1: nothing. */
+/* The sources of a rule for the devices of one person; nothing when this node's person has none. 1:
+ * nothing. */
 static int put_self_sources(struct writer *w, const struct class *c, const struct rule *r)
 {
 	struct ranges srcs = { 0 };
@@ -140,7 +145,8 @@ static int put_rule(struct writer *w, struct class *c, const struct part *part)
 	bool self = r->dst == NONE;
 	int rc = self ? 0 : sel_text(w->p, src);
 
-	/* Nobody may send: no rule. A capability for nobody is still written, as the service does. */
+	/* Nobody may send: no rule. A capability for nobody is still written, as the service does.
+	 */
 	if (rc == 0 && !self && src->text_empty && r->kind != RULE_CAP)
 		return 0;
 	if (rc == 0)
@@ -157,7 +163,9 @@ static int put_rule(struct writer *w, struct class *c, const struct part *part)
 
 int policy_filter_parts(struct policy_plan *p, int64_t node, policy_part_fn fn, void *ctx)
 {
-	struct writer w = { .p = p, .n = world_node(p->world, node), .fn = fn, .ctx = ctx, .first = true };
+	struct writer w = {
+		.p = p, .n = world_node(p->world, node), .fn = fn, .ctx = ctx, .first = true
+	};
 	struct class *c = w.n ? plan_class(p, w.n) : NULL;
 	int rc;
 

@@ -1,6 +1,7 @@
 /*
- * core/policy: reduction. Of each rule a class keeps the destinations that concern it: its own addresses, what overlaps its
- * routes, and for an exit node what lies in the internet. Only the addresses differ between nodes of a class.
+ * core/policy: reduction. Of each rule a class keeps the destinations that concern it: its own
+ * addresses, what overlaps its routes, and for an exit node what lies in the internet. Only the
+ * addresses differ between nodes of a class.
  */
 #include "core/policy/plan.h"
 
@@ -32,13 +33,14 @@ static int put_entry(struct draft *d, const char *ip, const struct ports *ports)
 	int rc = 0;
 
 	for (size_t i = 0; i < ports->n && rc == 0; i++)
-		rc = buf_printf(&d->fixed, "%s{\"IP\":\"%s\",\"Ports\":{\"First\":%u,\"Last\":%u}}", buf_len(&d->fixed) ? "," : "", ip,
-			ports->v[i].first, ports->v[i].last);
+		rc = buf_printf(&d->fixed, "%s{\"IP\":\"%s\",\"Ports\":{\"First\":%u,\"Last\":%u}}",
+			buf_len(&d->fixed) ? "," : "", ip, ports->v[i].first, ports->v[i].last);
 	return rc;
 }
 
 /* Single addresses are bare, except where a rule has via. */
-static int put_prefix_entry(struct draft *d, struct ipprefix x, const struct ports *ports, bool with_bits)
+static int put_prefix_entry(
+	struct draft *d, struct ipprefix x, const struct ports *ports, bool with_bits)
 {
 	char text[IPPREFIX_TEXT_MAX];
 
@@ -53,7 +55,8 @@ static int put_range_entry(struct draft *d, struct iprange r, const struct ports
 {
 	char first[IPADDR_TEXT_MAX], last[IPADDR_TEXT_MAX], text[2 * IPADDR_TEXT_MAX];
 
-	snprintf(text, sizeof(text), "%s-%s", ipaddr_format(r.first, first), ipaddr_format(r.last, last));
+	snprintf(text, sizeof(text), "%s-%s", ipaddr_format(r.first, first),
+		ipaddr_format(r.last, last));
 	return put_entry(d, text, ports);
 }
 
@@ -108,7 +111,8 @@ static int put_dst(struct draft *d, uint32_t atom, const struct ports *ports)
 		return put_internet(d, ports);
 	if (a->kind != ATOM_PREFIX)
 		return u32s_has(&d->c->atoms, atom) ? put_own(d, ports) : 0;
-	if (u32s_has(&d->c->atoms, atom) || class_routes_meet(d->c, a->prefix) || (d->c->exit && in_internet(d->p, a->prefix)))
+	if (u32s_has(&d->c->atoms, atom) || class_routes_meet(d->c, a->prefix) ||
+		(d->c->exit && in_internet(d->p, a->prefix)))
 		return put_prefix_entry(d, a->prefix, ports, false);
 	return 0;
 }
@@ -176,7 +180,8 @@ static int put_dsts(struct draft *d, struct ipprefix x)
 
 	if (!class_routes_meet(d->c, x))
 		return 0;
-	return buf_printf(&d->fixed, "%s\"%s\"", buf_len(&d->fixed) ? "," : "", ipprefix_format(x, text));
+	return buf_printf(
+		&d->fixed, "%s\"%s\"", buf_len(&d->fixed) ? "," : "", ipprefix_format(x, text));
 }
 
 /* The prefixes of the tailnet's own range that a route of the class overlaps. */
@@ -195,7 +200,8 @@ static int put_star_dsts(struct draft *d)
 	return rc;
 }
 
-static int put_cap_atom(struct draft *d, const struct sel *dst, uint32_t atom, bool *own4, bool *own6)
+static int put_cap_atom(
+	struct draft *d, const struct sel *dst, uint32_t atom, bool *own4, bool *own6)
 {
 	static const struct ipprefix whole4 = { { 4, { 0 } }, 0 }, whole6 = { { 6, { 0 } }, 0 };
 	const struct atom *a = d->p->atoms[atom];
@@ -251,7 +257,8 @@ static int candidates(const struct policy_plan *p, const struct class *c, struct
 			if (p->rules[e->rules.v[k]].dst_ep == c->eps.v[i])
 				rc = u32s_push(out, e->rules.v[k]);
 	}
-	/* An exit node lets out what lies in the internet, though a small piece of it makes nobody its peer. */
+	/* An exit node lets out what lies in the internet, though a small piece of it makes nobody
+	 * its peer. */
 	for (uint32_t i = 0; c->exit && i < p->exit_eps.n && rc == 0; i++)
 		for (uint32_t k = 0; k < p->eps[p->exit_eps.v[i]]->rules.n && rc == 0; k++)
 			rc = u32s_push(out, p->eps[p->exit_eps.v[i]]->rules.v[k]);
@@ -269,7 +276,8 @@ static bool is_cap(const struct rule *r)
 	return r->kind == RULE_CAP || r->kind == RULE_SELF_CAP;
 }
 
-/* Port rules of one source and protocol become one on the wire, and so do the grants of one capability rule. */
+/* Port rules of one source and protocol become one on the wire, and so do the grants of one
+ * capability rule. */
 static void chain(struct policy_plan *p, struct class *c)
 {
 	uint32_t mark = ++p->mark;
@@ -289,7 +297,8 @@ static void chain(struct policy_plan *p, struct class *c)
 		}
 		last = src->mark == mark ? &c->parts[src->marked_part] : NULL;
 		before = last ? &p->rules[last->rule] : NULL;
-		if (before && before->proto == r->proto && (before->dst == NONE) == (r->dst == NONE)) {
+		if (before && before->proto == r->proto &&
+			(before->dst == NONE) == (r->dst == NONE)) {
 			last->next = (uint32_t)i;
 			part->follows = true;
 		}
@@ -311,7 +320,8 @@ int class_parts(struct policy_plan *p, struct class *c)
 	buf_init(&d.fixed, POLICY_FILTER_MAX);
 	rc = candidates(p, c, &rules);
 	for (uint32_t i = 0; i < rules.n && rc == 0; i++)
-		rc = (is_cap(&p->rules[rules.v[i]]) ? add_cap_parts : add_port_part)(&d, rules.v[i], &cap);
+		rc = (is_cap(&p->rules[rules.v[i]]) ? add_cap_parts : add_port_part)(
+			&d, rules.v[i], &cap);
 	if (rc == 0)
 		chain(p, c);
 	c->has_parts = rc == 0;

@@ -1,7 +1,8 @@
 /*
- * core/policy: who sees whom, and which routes of it. Two nodes are peers when some rule lets either reach the other. Sides of
- * rules are endpoints: a class lists those that it meets and those at the other side, and two classes are peers when the lists
- * have something in common. A subnet route meets endpoints too, so whether a node may use it is the same question.
+ * core/policy: who sees whom, and which routes of it. Two nodes are peers when some rule lets
+ * either reach the other. Sides of rules are endpoints: a class lists those that it meets and those
+ * at the other side, and two classes are peers when the lists have something in common. A subnet
+ * route meets endpoints too, so whether a node may use it is the same question.
  */
 #include "core/policy/plan.h"
 
@@ -36,7 +37,8 @@ int class_sees(struct policy_plan *p, struct class *c)
 }
 
 /* Does class b, or one of its routes, lie in what class a carries for this rule? */
-static bool via_reaches(const struct policy_plan *p, const struct class *a, const struct rule *r, const struct class *b)
+static bool via_reaches(const struct policy_plan *p, const struct class *a, const struct rule *r,
+	const struct class *b)
 {
 	const struct sel *dst = p->sels[r->dst];
 
@@ -71,10 +73,12 @@ bool classes_visible(struct policy_plan *p, struct class *a, struct class *b)
 	if (u32s_meet(&a->sees, &b->eps))
 		return true;
 	/* Without via the relation is symmetric by itself. */
-	return (b->vias.n && u32s_meet(&b->sees, &a->eps)) || via_pair(p, a, b) || via_pair(p, b, a);
+	return (b->vias.n && u32s_meet(&b->sees, &a->eps)) || via_pair(p, a, b) ||
+	       via_pair(p, b, a);
 }
 
-static bool self_peers(const struct node_rec *a, const struct class *ca, const struct node_rec *b, const struct class *cb)
+static bool self_peers(const struct node_rec *a, const struct class *ca, const struct node_rec *b,
+	const struct class *cb)
 {
 	return a->user && a->user == b->user && (ca->self_src || cb->self_src);
 }
@@ -144,7 +148,8 @@ int class_peers(struct policy_plan *p, struct class *c, struct u32s *out)
 	return rc;
 }
 
-static int tell_nodes(struct policy_plan *p, const struct class *c, uint32_t self, int (*fn)(void *ctx, int64_t peer), void *ctx)
+static int tell_nodes(struct policy_plan *p, const struct class *c, uint32_t self,
+	int (*fn)(void *ctx, int64_t peer), void *ctx)
 {
 	int rc = 0;
 
@@ -155,8 +160,8 @@ static int tell_nodes(struct policy_plan *p, const struct class *c, uint32_t sel
 }
 
 /* Devices of the same person that only autogroup:self makes peers. */
-static int tell_self_peers(struct policy_plan *p, const struct node_rec *n, struct class *c, int (*fn)(void *ctx, int64_t peer),
-	void *ctx)
+static int tell_self_peers(struct policy_plan *p, const struct node_rec *n, struct class *c,
+	int (*fn)(void *ctx, int64_t peer), void *ctx)
 {
 	int rc = 0;
 

@@ -1,19 +1,20 @@
 /*
- * Compile and delta times of the policy engine and its memory, at 1,000, 10,000 and 100,000 nodes: a realistic policy (users with a
- * few devices each, tagged servers, some hundred groups and rules) and the worst ones (everybody sees everybody; the same by
- * autogroup:member, whose sources are listed one by one; every rule names a group of one).
+ * Compile and delta times of the policy engine and its memory, at 1,000, 10,000 and 100,000 nodes:
+ * a realistic policy (users with a few devices each, tagged servers, some hundred groups and rules)
+ * and the worst ones (everybody sees everybody; the same by autogroup:member, whose sources are
+ * listed one by one; every rule names a group of one).
  *
  *   parse     text to document
  *   compile   document and world to the plan: every node in its class
- *   ready     what every class keeps of every rule, whom it sees, and the text of all sources: after it each answer is a copy
- *   join      a node comes: into its class, all whom it concerns are marked (median, and 99 of 100 are below)
- *   change    a node gets another tag or loses it
- *   answer    the filter and the list of peers of the node that came
- *   sources   the text of every set of sources that it is in, made anew for the filters of others
- *   told      nodes that hear of one join, on average
- *   memory    of the world and the plan, when ready, per node
+ *   ready     what every class keeps of every rule, whom it sees, and the text of all sources:
+ * after it each answer is a copy join      a node comes: into its class, all whom it concerns are
+ * marked (median, and 99 of 100 are below) change    a node gets another tag or loses it answer the
+ * filter and the list of peers of the node that came sources   the text of every set of sources
+ * that it is in, made anew for the filters of others told      nodes that hear of one join, on
+ * average memory    of the world and the plan, when ready, per node
  *
- * Fails when a realistic policy takes more than a second to parse and compile, or a node more than a millisecond (median).
+ * Fails when a realistic policy takes more than a second to parse and compile, or a node more than
+ * a millisecond (median).
  */
 #include "core/policy/plan.h"
 
@@ -71,7 +72,8 @@ static void put_tags(struct buf *b)
 	put(b, "},\n");
 }
 
-/* Every user is in about five groups; groups see tags, tags each other, all the intranet; some behind subnet routers. */
+/* Every user is in about five groups; groups see tags, tags each other, all the intranet; some
+ * behind subnet routers. */
 static void realistic_policy(struct scene *s, struct buf *b)
 {
 	size_t members = s->n_users * 5 / GROUPS + 1;
@@ -87,13 +89,14 @@ static void realistic_policy(struct scene *s, struct buf *b)
 	put_tags(b);
 	put(b, "\"acls\": [\n");
 	for (int i = 0; i < GROUPS; i++)
-		put(b, "{\"action\": \"accept\", \"src\": [\"group:g%d\"], \"dst\": [\"tag:t%zu:443,8443\", \"tag:t%zu:22\"]},\n", i,
-			below(s, TAGS), below(s, TAGS));
+		put(b, "{\"action\": \"accept\", \"src\": [\"group:g%d\"], \"dst\": [\"tag:t%zu:443,8443\", \"tag:t%zu:22\"]},\n",
+			i, below(s, TAGS), below(s, TAGS));
 	for (int i = 0; i < 100; i++)
-		put(b, "{\"action\": \"accept\", \"src\": [\"tag:t%zu\"], \"dst\": [\"tag:t%zu:5432\"]},\n", below(s, TAGS),
-			below(s, TAGS));
+		put(b, "{\"action\": \"accept\", \"src\": [\"tag:t%zu\"], \"dst\": [\"tag:t%zu:5432\"]},\n",
+			below(s, TAGS), below(s, TAGS));
 	for (int i = 0; i < SUBNETS; i++)
-		put(b, "{\"action\": \"accept\", \"src\": [\"group:g%zu\"], \"dst\": [\"10.%d.0.0/16:*\"]},\n", below(s, GROUPS), i);
+		put(b, "{\"action\": \"accept\", \"src\": [\"group:g%zu\"], \"dst\": [\"10.%d.0.0/16:*\"]},\n",
+			below(s, GROUPS), i);
 	put(b, "{\"action\": \"accept\", \"src\": [\"autogroup:member\"], \"dst\": [\"tag:t0:443\", \"autogroup:self:*\"]},\n");
 	put(b, "{\"action\": \"accept\", \"src\": [\"group:g0\"], \"dst\": [\"*:22\"]},\n],\n");
 	put(b, "\"ssh\": [{\"action\": \"check\", \"src\": [\"autogroup:member\"], \"dst\": [\"autogroup:self\"], "
@@ -120,7 +123,8 @@ static void policy_text(struct scene *s, struct buf *b)
 			put(b, "\"group:g%zu\": [\"u%zu@corp.example\"],\n", i, i);
 		put(b, "},\n\"acls\": [\n");
 		for (size_t i = 0; i < s->n_users; i++)
-			put(b, "{\"action\": \"accept\", \"src\": [\"group:g%zu\"], \"dst\": [\"tag:t%zu:443\"]},\n", i, i % TAGS);
+			put(b, "{\"action\": \"accept\", \"src\": [\"group:g%zu\"], \"dst\": [\"tag:t%zu:443\"]},\n",
+				i, i % TAGS);
 		put(b, "],\n");
 		break;
 	case N_KINDS:
@@ -139,13 +143,18 @@ static void put_node(struct scene *s, int64_t id, int tag, bool router)
 	char text[16];
 	const char *tags[] = { text };
 	struct ipprefix route = { ipaddr_v4(10, (uint8_t)(id % SUBNETS), 0, 0), 16 };
-	struct policy_node n = { .id = id, .user = id % (int64_t)s->n_users + 1, .tags = tags, .n_tags = tag >= 0, .routes = &route,
+	struct policy_node n = { .id = id,
+		.user = id % (int64_t)s->n_users + 1,
+		.tags = tags,
+		.n_tags = tag >= 0,
+		.routes = &route,
 		.n_routes = router };
 
 	snprintf(text, sizeof(text), "tag:t%d", tag);
 	n.ip4 = ipaddr_v4(100, (uint8_t)(64 + (host >> 16)), (uint8_t)(host >> 8), (uint8_t)host);
-	n.ip6 = (struct ipaddr){ 6, { 0xfd, 0x7a, 0x11, 0x5c, 0xa1, 0xe0, 0, 0, 0, 0, 0, 0, 0, (uint8_t)(host >> 16),
-					    (uint8_t)(host >> 8), (uint8_t)host } };
+	n.ip6 = (struct ipaddr){ 6,
+		{ 0xfd, 0x7a, 0x11, 0x5c, 0xa1, 0xe0, 0, 0, 0, 0, 0, 0, 0, (uint8_t)(host >> 16),
+			(uint8_t)(host >> 8), (uint8_t)host } };
 	CHECK(policy_node_put(s->w, &n) == 0);
 }
 
@@ -163,7 +172,8 @@ static void build(struct scene *s)
 		CHECK(policy_user_put(s->w, &u) == 0);
 	}
 	for (size_t i = 0; i < s->n_nodes; i++)
-		put_node(s, (int64_t)i + 1, i % 4 == 3 ? (int)(i / 4 % TAGS) : -1, i % 4 == 3 && i / 4 < 2 * SUBNETS);
+		put_node(s, (int64_t)i + 1, i % 4 == 3 ? (int)(i / 4 % TAGS) : -1,
+			i % 4 == 3 && i / 4 < 2 * SUBNETS);
 	s->next_id = (int64_t)s->n_nodes + 1;
 }
 
@@ -186,7 +196,8 @@ static void make_ready(struct policy_plan *p)
 {
 	for (uint32_t i = 0; i < p->n_classes; i++)
 		if (p->classes[i])
-			CHECK(class_parts(p, p->classes[i]) == 0 && class_sees(p, p->classes[i]) == 0);
+			CHECK(class_parts(p, p->classes[i]) == 0 &&
+				class_sees(p, p->classes[i]) == 0);
 	for (uint32_t i = 0; i < p->n_sels; i++)
 		if (p->sels[i]->ep[MODE_SRC] != NONE)
 			CHECK(sel_text(p, p->sels[i]) == 0);
@@ -278,14 +289,16 @@ static bool run(enum kind kind, size_t n_nodes)
 	before = mallinfo2().uordblks + mallinfo2().hblkhd - before;
 	for (int i = 0; i < DELTAS; i++)
 		one_delta(&s, &d);
-	printf("%-14s %7zu %8zu %6zu %8.1f %8.1f %8.1f %8.3f %8.3f %8.3f %8.3f %8.3f %8.3f %8zu %7zu\n", kind_names[kind], n_nodes,
-		stats.classes, stats.rules, t1 - t0, t2 - t1, t3 - t2, at(&d.join, 0.5), at(&d.join, 0.99), at(&d.change, 0.5),
-		at(&d.change, 0.99), at(&d.answer, 0.5), at(&d.sources, 0.5), d.told / DELTAS, before / n_nodes);
+	printf("%-14s %7zu %8zu %6zu %8.1f %8.1f %8.1f %8.3f %8.3f %8.3f %8.3f %8.3f %8.3f %8zu %7zu\n",
+		kind_names[kind], n_nodes, stats.classes, stats.rules, t1 - t0, t2 - t1, t3 - t2,
+		at(&d.join, 0.5), at(&d.join, 0.99), at(&d.change, 0.5), at(&d.change, 0.99),
+		at(&d.answer, 0.5), at(&d.sources, 0.5), d.told / DELTAS, before / n_nodes);
 	fflush(stdout);
 	buf_fini(&text);
 	policy_world_free(s.w);
 	malloc_trim(0);
-	return kind != REALISTIC || (t2 - t0 < 1000 && at(&d.join, 0.5) < 1 && at(&d.change, 0.5) < 1);
+	return kind != REALISTIC ||
+	       (t2 - t0 < 1000 && at(&d.join, 0.5) < 1 && at(&d.change, 0.5) < 1);
 }
 
 int main(int argc, char **argv)
@@ -293,10 +306,11 @@ int main(int argc, char **argv)
 	size_t largest = argc > 1 ? strtoul(argv[1], NULL, 10) : 100000;
 	bool ok = true;
 
-	printf("%-14s %7s %8s %6s %8s %8s %8s %8s %8s %8s %8s %8s %8s %8s %7s\n", "policy", "nodes", "classes", "rules", "parse",
-		"compile", "ready", "join", "99%", "change", "99%", "answer", "sources", "told", "memory");
-	printf("%-14s %7s %8s %6s %8s %8s %8s %8s %8s %8s %8s %8s %8s %8s %7s\n", "", "", "", "", "ms", "ms", "ms", "ms", "ms", "ms",
-		"ms", "ms", "ms", "nodes", "B/node");
+	printf("%-14s %7s %8s %6s %8s %8s %8s %8s %8s %8s %8s %8s %8s %8s %7s\n", "policy", "nodes",
+		"classes", "rules", "parse", "compile", "ready", "join", "99%", "change", "99%",
+		"answer", "sources", "told", "memory");
+	printf("%-14s %7s %8s %6s %8s %8s %8s %8s %8s %8s %8s %8s %8s %8s %7s\n", "", "", "", "",
+		"ms", "ms", "ms", "ms", "ms", "ms", "ms", "ms", "ms", "nodes", "B/node");
 	for (int kind = 0; kind < N_KINDS; kind++)
 		for (size_t n = 1000; n <= largest; n *= 10)
 			ok &= run((enum kind)kind, n);

@@ -1,16 +1,23 @@
 /*
- * Any bytes as a policy: no crash; what is refused has a text that says why; what is accepted compiles against a small network,
- * and every answer about every node can be given and is JSON. Then a change, and the same again.
+ * Any bytes as a policy: no crash; what is refused has a text that says why; what is accepted
+ * compiles against a small network, and every answer about every node can be given and is JSON.
+ * Then a change, and the same again.
  */
 #include "core/policy/policy.h"
 #include "proto/hujson/hujson.h"
 
 static const char *const tags[] = { "tag:web", "tag:client", "tag:router" };
 
-static void put_node(struct policy_world *w, int64_t id, int64_t user, const char *tag, const char *route)
+static void put_node(
+	struct policy_world *w, int64_t id, int64_t user, const char *tag, const char *route)
 {
 	struct policy_attr os = { "node:os", "linux" };
-	struct policy_node n = { .id = id, .user = user, .tags = &tag, .n_tags = tag ? 1 : 0, .attrs = &os, .n_attrs = 1 };
+	struct policy_node n = { .id = id,
+		.user = user,
+		.tags = &tag,
+		.n_tags = tag ? 1 : 0,
+		.attrs = &os,
+		.n_attrs = 1 };
 	struct ipprefix r;
 
 	n.ip4 = ipaddr_v4(100, 64, 0, (uint8_t)id);
@@ -24,14 +31,17 @@ static void put_node(struct policy_world *w, int64_t id, int64_t user, const cha
 
 static struct policy_world *small_world(void)
 {
-	static const char *const logins[] = { "odin@example.com", "thor@example.org", "freya@example.com" };
+	static const char *const logins[] = { "odin@example.com", "thor@example.org",
+		"freya@example.com" };
 	static const char *const domain = "example.com";
 	struct policy_cfg cfg = { .domains = &domain, .n_domains = 1 };
 	struct policy_world *w;
 
 	CHECK(policy_world_new(&w, &cfg) == 0);
 	for (int i = 0; i < 3; i++) {
-		struct policy_user u = { .id = i + 1, .login = logins[i], .role = i ? POLICY_MEMBER : POLICY_OWNER };
+		struct policy_user u = {
+			.id = i + 1, .login = logins[i], .role = i ? POLICY_MEMBER : POLICY_OWNER
+		};
 
 		CHECK(policy_user_put(w, &u) == 0);
 		put_node(w, 1 + i, i + 1, NULL, NULL);
@@ -82,7 +92,8 @@ static void ask_everything(struct policy_plan *p)
 		CHECK(policy_peers(p, id, no_more, p) <= 0);
 		CHECK(policy_node_caps(p, id, &a, &caps, &n) <= 0);
 		CHECK(policy_peer_caps(p, 1, id, &a, &caps, &n) <= 0);
-		policy_can_reach(p, ipaddr_v4(100, 64, 0, 1), ipaddr_v4(100, 64, 0, (uint8_t)id), 6, 22, &reach);
+		policy_can_reach(p, ipaddr_v4(100, 64, 0, 1), ipaddr_v4(100, 64, 0, (uint8_t)id), 6,
+			22, &reach);
 		CHECK(policy_visible(p, 1, id) == policy_visible(p, id, 1));
 		arena_fini(&a);
 		buf_fini(&b);

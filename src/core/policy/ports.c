@@ -1,4 +1,5 @@
-/* core/policy: ports and protocols. The reasons of a refusal are the service's own words, which people search for. */
+/* core/policy: ports and protocols. The reasons of a refusal are the service's own words, which
+ * people search for. */
 #include "core/policy/read.h"
 #include "base/text/text.h"
 
@@ -79,21 +80,25 @@ bool ports_are_all(const struct ports *p)
 }
 
 /* "[v6]:ports" and "[v6]/bits:ports": the brackets go. */
-static int drop_brackets(struct arena *a, const char *s, const char *colon, const char **ret, const char **why)
+static int drop_brackets(
+	struct arena *a, const char *s, const char *colon, const char **ret, const char **why)
 {
 	const char *end = strchr(s, ']');
 	struct ipaddr ip;
 
 	*why = "square brackets are only valid around IPv6 addresses";
-	if (!end || (end[1] != ':' && end[1] != '/') || ipaddr_parse(s + 1, (size_t)(end - s - 1), &ip) < 0 || ip.family != 6)
+	if (!end || (end[1] != ':' && end[1] != '/') ||
+		ipaddr_parse(s + 1, (size_t)(end - s - 1), &ip) < 0 || ip.family != 6)
 		return -ERR_BAD_VALUE;
 	if (colon < end)
 		return -ERR_BAD_VALUE;
-	*ret = arena_printf(a, "%.*s%.*s", (int)(end - s - 1), s + 1, (int)(colon - end - 1), end + 1);
+	*ret = arena_printf(
+		a, "%.*s%.*s", (int)(end - s - 1), s + 1, (int)(colon - end - 1), end + 1);
 	return *ret ? 0 : -ENOMEM;
 }
 
-int dst_split(struct arena *a, const char *s, const char **ret_sel, const char **ret_ports, const char **why)
+int dst_split(struct arena *a, const char *s, const char **ret_sel, const char **ret_ports,
+	const char **why)
 {
 	const char *colon = strrchr(s, ':');
 
@@ -114,8 +119,20 @@ static const struct {
 	const char *name;
 	int number;
 } protos[] = {
-	{ "icmp", 1 }, { "igmp", 2 }, { "ipv4", 4 }, { "ip-in-ip", 4 }, { "tcp", 6 }, { "egp", 8 }, { "igp", 9 }, { "udp", 17 },
-	{ "gre", 47 }, { "esp", 50 }, { "ah", 51 }, { "ipv6-icmp", 58 }, { "sctp", 132 }, { "fc", 133 },
+	{ "icmp", 1 },
+	{ "igmp", 2 },
+	{ "ipv4", 4 },
+	{ "ip-in-ip", 4 },
+	{ "tcp", 6 },
+	{ "egp", 8 },
+	{ "igp", 9 },
+	{ "udp", 17 },
+	{ "gre", 47 },
+	{ "esp", 50 },
+	{ "ah", 51 },
+	{ "ipv6-icmp", 58 },
+	{ "sctp", 132 },
+	{ "fc", 133 },
 };
 
 int proto_parse(const char *s, size_t len, bool any_case, int *ret, const char **why)
@@ -128,8 +145,8 @@ int proto_parse(const char *s, size_t len, bool any_case, int *ret, const char *
 	for (size_t i = 0; i < ARRAY_LEN(protos); i++) {
 		size_t name_len = strlen(protos[i].name);
 
-		if (any_case ? text_ieq(s, len, protos[i].name, name_len) :
-			       len == name_len && memcmp(s, protos[i].name, len) == 0) {
+		if (any_case ? text_ieq(s, len, protos[i].name, name_len)
+			     : len == name_len && memcmp(s, protos[i].name, len) == 0) {
 			*ret = protos[i].number;
 			return 0;
 		}

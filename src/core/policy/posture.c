@@ -1,6 +1,7 @@
 /*
- * core/policy: conditions on what a device says about itself: "node:os == 'linux'", "node:tsVersion >= '1.80'",
- * "custom:tier IN ['a', 'b']", "custom:x IS SET". Values in quotes or bare; versions compare part by part.
+ * core/policy: conditions on what a device says about itself: "node:os == 'linux'", "node:tsVersion
+ * >= '1.80'", "custom:tier IN ['a', 'b']", "custom:x IS SET". Values in quotes or bare; versions
+ * compare part by part.
  */
 #include "core/policy/posture.h"
 #include "core/policy/read.h"
@@ -97,8 +98,8 @@ static int take_op(struct expr *e, struct posture_term *t)
 	static const struct {
 		const char *sign;
 		enum posture_op op;
-	} signs[] = { { "==", POSTURE_EQ }, { "!=", POSTURE_NE }, { "<=", POSTURE_LE }, { ">=", POSTURE_GE }, { "<", POSTURE_LT },
-		{ ">", POSTURE_GT } };
+	} signs[] = { { "==", POSTURE_EQ }, { "!=", POSTURE_NE }, { "<=", POSTURE_LE },
+		{ ">=", POSTURE_GE }, { "<", POSTURE_LT }, { ">", POSTURE_GT } };
 
 	for (size_t i = 0; i < ARRAY_LEN(signs); i++)
 		if (take_sign(e, signs[i].sign)) {
@@ -113,7 +114,8 @@ static int take_op(struct expr *e, struct posture_term *t)
 		return take_word(e, "SET") ? 0 : -ERR_BAD_VALUE;
 	}
 	t->op = take_word(e, "NOT") ? POSTURE_NOT_IN : POSTURE_IN;
-	*e->why = "expected ==, !=, <, <=, >, >=, IN, NOT IN, IS SET or IS NOT SET behind the attribute";
+	*e->why =
+		"expected ==, !=, <, <=, >, >=, IN, NOT IN, IS SET or IS NOT SET behind the attribute";
 	return take_word(e, "IN") ? take_list(e, t) : -ERR_BAD_VALUE;
 }
 

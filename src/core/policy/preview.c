@@ -56,7 +56,8 @@ static void compare(const struct side *a, const struct side *b, struct policy_ch
 		c->what |= POLICY_TOUCHED_PEER;
 }
 
-int policy_preview(struct policy_plan *now, struct policy_plan *next, void (*fn)(void *ctx, const struct policy_change *c), void *ctx)
+int policy_preview(struct policy_plan *now, struct policy_plan *next,
+	void (*fn)(void *ctx, const struct policy_change *c), void *ctx)
 {
 	struct side a = { .p = now }, b = { .p = next };
 	int rc = 0;

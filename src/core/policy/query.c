@@ -1,11 +1,13 @@
-/* core/policy: may A reach B on port P, and by which rule? Asked by people, and by the tests of a document. */
+/* core/policy: may A reach B on port P, and by which rule? Asked by people, and by the tests of a
+ * document. */
 #include "core/policy/query.h"
 #include "core/policy/posture.h"
 #include "core/policy/read.h"
 
 #include <errno.h>
 
-static bool postures_hold(const struct policy_plan *p, const struct sel *s, const struct node_rec *n, const struct attr_view *given)
+static bool postures_hold(const struct policy_plan *p, const struct sel *s,
+	const struct node_rec *n, const struct attr_view *given)
 {
 	const struct policy_attr *attrs = given ? given->v : n ? n->attrs : NULL;
 	size_t n_attrs = given ? given->n : n ? n->n_attrs : 0;
@@ -24,7 +26,8 @@ static bool means_who(const struct policy_plan *p, const struct sel *s, const st
 	for (uint32_t i = 0; i < s->atoms.n; i++) {
 		uint32_t atom = s->atoms.v[i];
 
-		if (atom != ATOM_STAR4 && atom != ATOM_STAR6 && p->atoms[atom]->kind != ATOM_PREFIX && u32s_has(&c->atoms, atom))
+		if (atom != ATOM_STAR4 && atom != ATOM_STAR6 &&
+			p->atoms[atom]->kind != ATOM_PREFIX && u32s_has(&c->atoms, atom))
 			return true;
 	}
 	return false;
@@ -32,17 +35,19 @@ static bool means_who(const struct policy_plan *p, const struct sel *s, const st
 
 static bool in_routes(const struct policy_plan *p, struct iprange r)
 {
-	map_for_each(m, &p->route_by_prefix) {
+	map_for_each (m, &p->route_by_prefix) {
 		struct iprange x = iprange_of(container_of(m, struct route, node)->prefix);
 
-		if (x.first.family == r.first.family && ipaddr_cmp(x.first, r.last) <= 0 && ipaddr_cmp(r.first, x.last) <= 0)
+		if (x.first.family == r.first.family && ipaddr_cmp(x.first, r.last) <= 0 &&
+			ipaddr_cmp(r.first, x.last) <= 0)
 			return true;
 	}
 	return false;
 }
 
 /* What the set holds without regard to nodes. */
-static bool meets_fixed(const struct policy_plan *p, const struct sel *s, enum mode mode, struct iprange r)
+static bool meets_fixed(
+	const struct policy_plan *p, const struct sel *s, enum mode mode, struct iprange r)
 {
 	if (s->danger || (s->star && mode == MODE_DST))
 		return true;
@@ -53,7 +58,8 @@ static bool meets_fixed(const struct policy_plan *p, const struct sel *s, enum m
 	return s->internet && ranges_overlap(&p->internet, r);
 }
 
-bool sel_meets(const struct policy_plan *p, const struct sel *s, enum mode mode, struct ipprefix x, const struct attr_view *given)
+bool sel_meets(const struct policy_plan *p, const struct sel *s, enum mode mode, struct ipprefix x,
+	const struct attr_view *given)
 {
 	struct node_rec *n = x.bits == ipaddr_bits(x.ip) ? world_node_at(p->world, x.ip) : NULL;
 	struct class *c = n ? plan_class(p, n) : NULL;
@@ -69,7 +75,8 @@ bool sel_meets(const struct policy_plan *p, const struct sel *s, enum mode mode,
 		c = p->classes[s->own.v[i]];
 		for (uint32_t k = 0; c && k < c->nodes.n; k++) {
 			n = p->world->node_at[c->nodes.v[k]];
-			if ((ipprefix_contains(x, n->ip4) || ipprefix_contains(x, n->ip6)) && means_who(p, s, c))
+			if ((ipprefix_contains(x, n->ip4) || ipprefix_contains(x, n->ip6)) &&
+				means_who(p, s, c))
 				return true;
 		}
 	}
@@ -80,7 +87,8 @@ bool rule_has_proto(const struct rule *r, int proto)
 {
 	if (r->proto != PROTO_ANY)
 		return proto == r->proto;
-	return proto == 6 || proto == 17 || proto == 1 || proto == 58; /* what clients take an absent list for */
+	return proto == 6 || proto == 17 || proto == 1 ||
+	       proto == 58; /* what clients take an absent list for */
 }
 
 bool rule_has_port(const struct rule *r, uint16_t port)
@@ -92,18 +100,20 @@ bool rule_has_port(const struct rule *r, uint16_t port)
 }
 
 /* autogroup:self: both are devices of one person, and the source is one of the rule's. */
-static bool self_lets(const struct policy_plan *p, const struct rule *r, struct ipprefix src, struct ipprefix dst,
-	const struct attr_view *given)
+static bool self_lets(const struct policy_plan *p, const struct rule *r, struct ipprefix src,
+	struct ipprefix dst, const struct attr_view *given)
 {
 	struct node_rec *a = world_node_at(p->world, src.ip), *b = world_node_at(p->world, dst.ip);
 
-	if (src.bits != ipaddr_bits(src.ip) || dst.bits != ipaddr_bits(dst.ip) || !a || !b || !a->user || a->user != b->user)
+	if (src.bits != ipaddr_bits(src.ip) || dst.bits != ipaddr_bits(dst.ip) || !a || !b ||
+		!a->user || a->user != b->user)
 		return false;
 	return sel_meets(p, p->sels[r->src], MODE_SRC, src, given);
 }
 
 /* A rule with via lets through what one of its routers carries. */
-static bool via_lets(const struct policy_plan *p, const struct rule *r, uint32_t id, struct ipprefix dst)
+static bool via_lets(
+	const struct policy_plan *p, const struct rule *r, uint32_t id, struct ipprefix dst)
 {
 	const struct sel *s = p->sels[r->dst];
 
@@ -117,24 +127,28 @@ static bool via_lets(const struct policy_plan *p, const struct rule *r, uint32_t
 		for (uint32_t k = 0; k < s->atoms.n; k++) {
 			const struct atom *x = p->atoms[s->atoms.v[k]];
 
-			if (x->kind == ATOM_PREFIX && ipprefix_overlaps(x->prefix, dst) && class_routes_meet(c, x->prefix))
+			if (x->kind == ATOM_PREFIX && ipprefix_overlaps(x->prefix, dst) &&
+				class_routes_meet(c, x->prefix))
 				return true;
 		}
 	}
 	return false;
 }
 
-bool rule_lets(const struct policy_plan *p, uint32_t id, struct ipprefix src, struct ipprefix dst, const struct attr_view *given)
+bool rule_lets(const struct policy_plan *p, uint32_t id, struct ipprefix src, struct ipprefix dst,
+	const struct attr_view *given)
 {
 	const struct rule *r = &p->rules[id];
 
 	switch (r->kind) {
 	case RULE_PORT:
-		return sel_meets(p, p->sels[r->dst], MODE_DST, dst, NULL) && sel_meets(p, p->sels[r->src], MODE_SRC, src, given);
+		return sel_meets(p, p->sels[r->dst], MODE_DST, dst, NULL) &&
+		       sel_meets(p, p->sels[r->src], MODE_SRC, src, given);
 	case RULE_SELF_PORT:
 		return self_lets(p, r, src, dst, given);
 	case RULE_VIA:
-		return via_lets(p, r, id, dst) && sel_meets(p, p->sels[r->src], MODE_SRC, src, given);
+		return via_lets(p, r, id, dst) &&
+		       sel_meets(p, p->sels[r->src], MODE_SRC, src, given);
 	case RULE_CAP:
 	case RULE_SELF_CAP:
 		break;
@@ -142,8 +156,8 @@ bool rule_lets(const struct policy_plan *p, uint32_t id, struct ipprefix src, st
 	return false;
 }
 
-void policy_can_reach(struct policy_plan *p, struct ipaddr src, struct ipaddr dst, int proto, uint16_t port,
-	struct policy_reach *ret)
+void policy_can_reach(struct policy_plan *p, struct ipaddr src, struct ipaddr dst, int proto,
+	uint16_t port, struct policy_reach *ret)
 {
 	*ret = (struct policy_reach){ 0 };
 	for (uint32_t i = 0; i < p->n_rules; i++) {
@@ -152,7 +166,9 @@ void policy_can_reach(struct policy_plan *p, struct ipaddr src, struct ipaddr ds
 		if (!rule_has_proto(r, proto) || !rule_has_port(r, port) ||
 			!rule_lets(p, i, ipprefix_single(src), ipprefix_single(dst), NULL))
 			continue;
-		*ret = (struct policy_reach){ .allowed = true, .grant = r->grant, .index = r->index, .line = r->line };
+		*ret = (struct policy_reach){
+			.allowed = true, .grant = r->grant, .index = r->index, .line = r->line
+		};
 		return;
 	}
 }

@@ -29,7 +29,8 @@ static bool joins(struct iprange a, struct iprange b)
 {
 	if (a.last.family != b.first.family)
 		return false;
-	return ipaddr_cmp(b.first, a.last) <= 0 || (!is_last(a.last) && ipaddr_eq(ipaddr_next(a.last), b.first));
+	return ipaddr_cmp(b.first, a.last) <= 0 ||
+	       (!is_last(a.last) && ipaddr_eq(ipaddr_next(a.last), b.first));
 }
 
 int ranges_push(struct ranges *s, struct iprange r)
@@ -84,7 +85,8 @@ int ranges_remove(struct ranges *s, struct iprange r)
 	for (size_t i = 0; i < s->n && rc == 0; i++) {
 		struct iprange x = s->v[i];
 
-		if (x.first.family != r.first.family || ipaddr_cmp(x.last, r.first) < 0 || ipaddr_cmp(x.first, r.last) > 0) {
+		if (x.first.family != r.first.family || ipaddr_cmp(x.last, r.first) < 0 ||
+			ipaddr_cmp(x.first, r.last) > 0) {
 			rc = ranges_push(&left, x);
 			continue;
 		}
@@ -127,15 +129,16 @@ bool ranges_overlap(const struct ranges *s, struct iprange r)
 {
 	size_t i = at_or_after(s, r.first);
 
-	return i < s->n && s->v[i].first.family == r.first.family && ipaddr_cmp(s->v[i].first, r.last) <= 0;
+	return i < s->n && s->v[i].first.family == r.first.family &&
+	       ipaddr_cmp(s->v[i].first, r.last) <= 0;
 }
 
 bool ranges_cover(const struct ranges *s, struct iprange r)
 {
 	size_t i = at_or_after(s, r.first);
 
-	return i < s->n && s->v[i].first.family == r.first.family && ipaddr_cmp(s->v[i].first, r.first) <= 0 &&
-		ipaddr_cmp(s->v[i].last, r.last) >= 0;
+	return i < s->n && s->v[i].first.family == r.first.family &&
+	       ipaddr_cmp(s->v[i].first, r.first) <= 0 && ipaddr_cmp(s->v[i].last, r.last) >= 0;
 }
 
 bool iprange_is_prefix(struct iprange r, struct ipprefix *ret)

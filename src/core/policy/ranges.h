@@ -24,7 +24,8 @@ bool ranges_overlap(const struct ranges *s, struct iprange r);
 bool ranges_cover(const struct ranges *s, struct iprange r);
 
 /* As few CIDRs as possible, in the arena. */
-MUST_USE int ranges_prefixes(const struct ranges *s, struct arena *a, struct ipprefix **ret, size_t *ret_n);
+MUST_USE int ranges_prefixes(
+	const struct ranges *s, struct arena *a, struct ipprefix **ret, size_t *ret_n);
 /* Is the range exactly one CIDR? */
 bool iprange_is_prefix(struct iprange r, struct ipprefix *ret);
 

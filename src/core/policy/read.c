@@ -10,7 +10,7 @@
 
 enum {
 	DOC_MEM_MAX = 256 << 20, /* the tree of an 8 MiB text, and what is made of it */
-	ITEMS_MAX = 200000, /* entries of one list */
+	ITEMS_MAX = 200000,      /* entries of one list */
 };
 
 static void fault_va(struct reader *r, struct place at, const char *fmt, va_list ap)
@@ -60,7 +60,8 @@ struct place name_place_of(const struct hujson *v)
 static int wrong_kind(struct reader *r, const struct hujson *v, const char *want)
 {
 	if (v->name)
-		return fault_on(r, v, "\"%.60s\" must be %s, not %s", v->name, want, hujson_kind_text(v->kind));
+		return fault_on(r, v, "\"%.60s\" must be %s, not %s", v->name, want,
+			hujson_kind_text(v->kind));
 	return fault_on(r, v, "expected %s here, not %s", want, hujson_kind_text(v->kind));
 }
 
@@ -79,7 +80,8 @@ static const struct member *member_find(const struct member *m, size_t n, const 
 
 static bool named_before(const struct hujson *obj, const struct hujson *v)
 {
-	hujson_for_each(c, obj) {
+	hujson_for_each(c, obj)
+	{
 		if (c == v)
 			return false;
 		if (same_name(c->name, v->name))
@@ -88,19 +90,23 @@ static bool named_before(const struct hujson *obj, const struct hujson *v)
 	return false;
 }
 
-int read_members(struct reader *r, const struct hujson *v, const struct member *m, size_t n, void *dst, const char *what)
+int read_members(struct reader *r, const struct hujson *v, const struct member *m, size_t n,
+	void *dst, const char *what)
 {
 	if (v->kind != HUJSON_OBJECT)
 		return wrong_kind(r, v, "an object");
-	hujson_for_each(c, v) {
+	hujson_for_each(c, v)
+	{
 		const struct member *f = member_find(m, n, c->name);
 		int rc;
 
 		if (!f)
-			return fault_at(r, name_place_of(c), "unknown field: \"%.60s\": %s has no such member; check the spelling",
+			return fault_at(r, name_place_of(c),
+				"unknown field: \"%.60s\": %s has no such member; check the spelling",
 				c->name, what);
 		if (named_before(v, c))
-			return fault_at(r, name_place_of(c), "\"%.60s\" is there twice; join the two", c->name);
+			return fault_at(r, name_place_of(c),
+				"\"%.60s\" is there twice; join the two", c->name);
 		if (c->kind == HUJSON_NULL)
 			continue;
 		rc = f->read(r, c, (char *)dst + f->offset);
@@ -124,10 +130,12 @@ static int refuse_doubles(struct reader *r, const struct hujson *v)
 	if (!names)
 		return no_memory(r);
 	map_init(&seen, seed);
-	hujson_for_each(c, v) {
+	hujson_for_each(c, v)
+	{
 		rc = map_insert(&seen, &names[i++].node, c->name, strlen(c->name));
 		if (rc == 1)
-			rc = fault_at(r, name_place_of(c), "\"%.60s\" is there twice; join the two", c->name);
+			rc = fault_at(r, name_place_of(c), "\"%.60s\" is there twice; join the two",
+				c->name);
 		if (rc < 0)
 			break;
 	}
@@ -135,8 +143,9 @@ static int refuse_doubles(struct reader *r, const struct hujson *v)
 	return rc == -ENOMEM ? no_memory(r) : rc;
 }
 
-int read_items(struct reader *r, const struct hujson *v, enum hujson_kind kind, size_t size, const char *what,
-	int (*each)(struct reader *r, const struct hujson *v, void *dst), void **ret, size_t *ret_n)
+int read_items(struct reader *r, const struct hujson *v, enum hujson_kind kind, size_t size,
+	const char *what, int (*each)(struct reader *r, const struct hujson *v, void *dst),
+	void **ret, size_t *ret_n)
 {
 	char *items;
 	size_t n = 0;
@@ -151,7 +160,8 @@ int read_items(struct reader *r, const struct hujson *v, enum hujson_kind kind, 
 		return no_memory(r);
 	if (kind == HUJSON_OBJECT)
 		rc = refuse_doubles(r, v);
-	hujson_for_each(c, v) {
+	hujson_for_each(c, v)
+	{
 		if (rc == 0)
 			rc = each(r, c, items + size * n++);
 	}
@@ -199,7 +209,8 @@ int read_texts(struct reader *r, const struct hujson *v, void *dst)
 	struct doc_texts *t = dst;
 
 	t->present = true;
-	return read_items(r, v, HUJSON_ARRAY, sizeof(*t->v), v->name ? v->name : "the list", read_text, (void **)&t->v, &t->n);
+	return read_items(r, v, HUJSON_ARRAY, sizeof(*t->v), v->name ? v->name : "the list",
+		read_text, (void **)&t->v, &t->n);
 }
 
 static int read_term(struct reader *r, const struct hujson *v, void *dst)
@@ -214,7 +225,8 @@ int read_terms(struct reader *r, const struct hujson *v, void *dst)
 	struct terms *t = dst;
 
 	t->present = true;
-	return read_items(r, v, HUJSON_ARRAY, sizeof(*t->v), v->name ? v->name : "the list", read_term, (void **)&t->v, &t->n);
+	return read_items(r, v, HUJSON_ARRAY, sizeof(*t->v), v->name ? v->name : "the list",
+		read_term, (void **)&t->v, &t->n);
 }
 
 /* A value as plain JSON: comments and trailing commas are gone, numbers stay as written. */
@@ -228,7 +240,8 @@ static int to_json(const struct hujson *v, struct buf *out)
 	if (v->kind != HUJSON_OBJECT && v->kind != HUJSON_ARRAY)
 		return buf_append(out, v->raw.p, v->raw.len);
 	rc = buf_append_str(out, v->kind == HUJSON_OBJECT ? "{" : "[");
-	hujson_for_each(c, v) {
+	hujson_for_each(c, v)
+	{
 		if (rc == 0 && c != v->first)
 			rc = buf_append_str(out, ",");
 		if (rc == 0 && c->name)
@@ -260,7 +273,8 @@ static int read_app_cap(struct reader *r, const struct hujson *v, void *dst)
 	c->name = v->name;
 	c->at = name_place_of(v);
 	if (v->kind != HUJSON_ARRAY && v->kind != HUJSON_NULL)
-		return fault_on(r, v, "the values of capability \"%.80s\" must be an array", v->name);
+		return fault_on(
+			r, v, "the values of capability \"%.80s\" must be an array", v->name);
 	c->values = json_of(r->a, v);
 	return c->values ? 0 : no_memory(r);
 }
@@ -269,15 +283,17 @@ int read_app(struct reader *r, const struct hujson *v, void *dst)
 {
 	struct app_caps *c = dst;
 
-	return read_items(r, v, HUJSON_OBJECT, sizeof(*c->v), "app", read_app_cap, (void **)&c->v, &c->n);
+	return read_items(
+		r, v, HUJSON_OBJECT, sizeof(*c->v), "app", read_app_cap, (void **)&c->v, &c->n);
 }
 
-#define SECTION(fn, kind, field, count, type, each)                                                \
-	static int fn(struct reader *r, const struct hujson *v, void *dst)                             \
-	{                                                                                              \
-		struct policy_doc *d = dst;                                                                \
-                                                                                                   \
-		return read_items(r, v, kind, sizeof(type), v->name, each, (void **)&d->field, &d->count);  \
+#define SECTION(fn, kind, field, count, type, each) \
+	static int fn(struct reader *r, const struct hujson *v, void *dst) \
+	{ \
+		struct policy_doc *d = dst; \
+\
+		return read_items( \
+			r, v, kind, sizeof(type), v->name, each, (void **)&d->field, &d->count); \
 	}
 
 SECTION(read_acls, HUJSON_ARRAY, acls, n_acls, struct acl, read_acl)
@@ -291,7 +307,8 @@ SECTION(read_tag_owners, HUJSON_OBJECT, tag_owners, n_tag_owners, struct tag_own
 SECTION(read_postures, HUJSON_OBJECT, postures, n_postures, struct posture, read_posture)
 SECTION(read_tests, HUJSON_ARRAY, tests, n_tests, struct acl_test, read_acl_test)
 SECTION(read_ssh_tests, HUJSON_ARRAY, ssh_tests, n_ssh_tests, struct ssh_test, read_ssh_test)
-SECTION(read_attr_configs, HUJSON_OBJECT, attr_configs, n_attr_configs, struct attr_config, read_attr_config)
+SECTION(read_attr_configs, HUJSON_OBJECT, attr_configs, n_attr_configs, struct attr_config,
+	read_attr_config)
 
 /* The client knows two forms; the empty text leaves the choice to it. */
 static int read_one_cgnat(struct reader *r, const struct hujson *v, void *dst)
@@ -302,7 +319,8 @@ static int read_one_cgnat(struct reader *r, const struct hujson *v, void *dst)
 	if (rc < 0)
 		return rc;
 	if (**s && strcmp(*s, "mac-always") != 0 && strcmp(*s, "mac-never") != 0)
-		return fault_on(r, v, "\"OneCGNATRoute\" must be \"\", \"mac-always\" or \"mac-never\"");
+		return fault_on(
+			r, v, "\"OneCGNATRoute\" must be \"\", \"mac-always\" or \"mac-never\"");
 	return 0;
 }
 
@@ -330,7 +348,8 @@ static const struct member sections[] = {
 /* Absent and [] differ: the first leaves all open, the second closes all. */
 static void note_present(struct policy_doc *d, const struct hujson *root)
 {
-	hujson_for_each(c, root) {
+	hujson_for_each(c, root)
+	{
 		if (c->kind == HUJSON_NULL)
 			continue;
 		d->has_acls |= same_name(c->name, "acls");

@@ -1,4 +1,5 @@
-/* core/policy/read: what the readers of the sections share. Every fault has a place and says what to do. */
+/* core/policy/read: what the readers of the sections share. Every fault has a place and says what
+ * to do. */
 #ifndef WARREN_CORE_POLICY_READ_H
 #define WARREN_CORE_POLICY_READ_H
 
@@ -19,7 +20,8 @@ struct place place_of(const struct hujson *v);
 struct place name_place_of(const struct hujson *v);
 
 /*
- * A member of an object: read gets the value and the struct that the object fills. Names match whatever their case. The name
+ * A member of an object: read gets the value and the struct that the object fills. Names match
+ * whatever their case. The name
  * "#" stands for all that begin with it: comments of an administration page.
  */
 struct member {
@@ -28,32 +30,39 @@ struct member {
 	size_t offset; /* added to dst */
 };
 
-/* Refuses unknown and doubled members; absent ones are left alone, null ones too. `what` names the object. */
-MUST_USE int read_members(struct reader *r, const struct hujson *v, const struct member *m, size_t n, void *dst,
-	const char *what);
+/* Refuses unknown and doubled members; absent ones are left alone, null ones too. `what` names the
+ * object. */
+MUST_USE int read_members(struct reader *r, const struct hujson *v, const struct member *m,
+	size_t n, void *dst, const char *what);
 /* An array of objects or an object of named things into an array of `size` each, through `each`. */
-MUST_USE int read_items(struct reader *r, const struct hujson *v, enum hujson_kind kind, size_t size, const char *what,
-	int (*each)(struct reader *r, const struct hujson *v, void *dst), void **ret, size_t *ret_n);
+MUST_USE int read_items(struct reader *r, const struct hujson *v, enum hujson_kind kind,
+	size_t size, const char *what,
+	int (*each)(struct reader *r, const struct hujson *v, void *dst), void **ret,
+	size_t *ret_n);
 
-int read_text(struct reader *r, const struct hujson *v, void *dst); /* struct doc_text */
+int read_text(struct reader *r, const struct hujson *v, void *dst);   /* struct doc_text */
 int read_string(struct reader *r, const struct hujson *v, void *dst); /* const char * */
-int read_bool(struct reader *r, const struct hujson *v, void *dst); /* bool */
-int read_texts(struct reader *r, const struct hujson *v, void *dst); /* struct doc_texts */
-int read_terms(struct reader *r, const struct hujson *v, void *dst); /* struct terms, trimmed */
-int read_app(struct reader *r, const struct hujson *v, void *dst); /* struct app_caps */
-int read_skip(struct reader *r, const struct hujson *v, void *dst); /* any value */
+int read_bool(struct reader *r, const struct hujson *v, void *dst);   /* bool */
+int read_texts(struct reader *r, const struct hujson *v, void *dst);  /* struct doc_texts */
+int read_terms(struct reader *r, const struct hujson *v, void *dst);  /* struct terms, trimmed */
+int read_app(struct reader *r, const struct hujson *v, void *dst);    /* struct app_caps */
+int read_skip(struct reader *r, const struct hujson *v, void *dst);   /* any value */
 char *json_of(struct arena *a, const struct hujson *v); /* plain JSON; NULL without memory */
 
 /* selector.c. Trims first. */
-MUST_USE int term_parse(struct reader *r, const char *s, size_t len, struct place at, struct term *ret);
+MUST_USE int term_parse(
+	struct reader *r, const char *s, size_t len, struct place at, struct term *ret);
 /* Without a fault text: -ERR_BAD_VALUE. */
-MUST_USE int term_try(struct arena *a, const char *s, size_t len, struct place at, struct term *ret);
+MUST_USE int term_try(
+	struct arena *a, const char *s, size_t len, struct place at, struct term *ret);
 const char *autogroup_text(enum autogroup ag);
 
 /* ports.c. `why` gets the reason of a refusal. */
-MUST_USE int ports_parse(struct arena *a, const char *s, size_t len, struct ports *ret, const char **why);
+MUST_USE int ports_parse(
+	struct arena *a, const char *s, size_t len, struct ports *ret, const char **why);
 /* "selector:ports" of an ACL entry or a test; brackets around IPv6 are gone from *ret_sel. */
-MUST_USE int dst_split(struct arena *a, const char *s, const char **ret_sel, const char **ret_ports, const char **why);
+MUST_USE int dst_split(struct arena *a, const char *s, const char **ret_sel, const char **ret_ports,
+	const char **why);
 /* Empty: PROTO_ANY. */
 MUST_USE int proto_parse(const char *s, size_t len, bool any_case, int *ret, const char **why);
 bool proto_has_ports(int proto);
@@ -68,7 +77,8 @@ int read_group(struct reader *r, const struct hujson *v, void *dst);
 int read_host(struct reader *r, const struct hujson *v, void *dst);
 int read_ipset(struct reader *r, const struct hujson *v, void *dst);
 int read_tag_owner(struct reader *r, const struct hujson *v, void *dst);
-int read_auto_approvers(struct reader *r, const struct hujson *v, void *dst); /* struct policy_doc */
+int read_auto_approvers(
+	struct reader *r, const struct hujson *v, void *dst); /* struct policy_doc */
 int read_posture(struct reader *r, const struct hujson *v, void *dst);
 int read_acl_test(struct reader *r, const struct hujson *v, void *dst);
 int read_ssh_test(struct reader *r, const struct hujson *v, void *dst);
@@ -76,7 +86,8 @@ int read_attr_config(struct reader *r, const struct hujson *v, void *dst);
 int read_derp_map(struct reader *r, const struct hujson *v, void *dst); /* struct view */
 
 /* posture.c */
-MUST_USE int posture_parse(struct arena *a, const char *s, struct posture_term *ret, const char **why);
+MUST_USE int posture_parse(
+	struct arena *a, const char *s, struct posture_term *ret, const char **why);
 
 /* check.c: what can be said only when all sections are there. */
 MUST_USE int doc_check(struct reader *r);

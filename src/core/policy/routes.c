@@ -1,6 +1,6 @@
 /*
- * core/policy: subnet routes. Several routers may carry one route; packets go to its primary. The primary stays as long as it
- * can: a router that comes back does not take over.
+ * core/policy: subnet routes. Several routers may carry one route; packets go to its primary. The
+ * primary stays as long as it can: a router that comes back does not take over.
  */
 #include "core/policy/plan.h"
 
@@ -15,7 +15,8 @@ struct route *route_find(const struct policy_plan *p, struct ipprefix prefix)
 	return n ? container_of(n, struct route, node) : NULL;
 }
 
-/* A * in src holds all approved routes: with a new one, or without an old one, its text is another. */
+/* A * in src holds all approved routes: with a new one, or without an old one, its text is another.
+ */
 static int star_texts_change(struct policy_plan *p)
 {
 	int rc = 0;
@@ -71,7 +72,8 @@ void routes_drop(struct policy_plan *p, struct node_rec *n)
 				r->nodes.v[k--] = r->nodes.v[--r->nodes.n];
 		if (r && r->primary == n->slot)
 			r->primary = NONE;
-		if (r && r->nodes.n && r->primary == NONE && u32s_push(&p->orphans, r->nodes.v[0]) < 0)
+		if (r && r->nodes.n && r->primary == NONE &&
+			u32s_push(&p->orphans, r->nodes.v[0]) < 0)
 			p->failed = true;
 		if (!r || r->nodes.n)
 			continue;
@@ -85,8 +87,8 @@ void routes_drop(struct policy_plan *p, struct node_rec *n)
 }
 
 /*
- * Keep the present primary while it is online and healthy; else the lowest id among the healthy; if there is none keep the
- * present one while it is online; else nobody.
+ * Keep the present primary while it is online and healthy; else the lowest id among the healthy; if
+ * there is none keep the present one while it is online; else nobody.
  */
 static uint32_t choose(const struct policy_plan *p, const struct route *r)
 {
@@ -160,13 +162,14 @@ int routes_elect_orphans(struct policy_plan *p)
 
 void routes_inherit(struct policy_plan *p, const struct policy_plan *from)
 {
-	map_for_each(m, &from->route_by_prefix) {
+	map_for_each (m, &from->route_by_prefix) {
 		const struct route *old = container_of(m, struct route, node);
 		struct route *r = route_find(p, old->prefix);
 
 		if (!r || old->primary == NONE)
 			continue;
-		r->primary = old->primary; /* the world is the same, and the plan before elected well */
+		r->primary =
+			old->primary; /* the world is the same, and the plan before elected well */
 	}
 }
 
@@ -200,7 +203,8 @@ static void push_prefix(struct policy_allowed *out, struct ipprefix x)
 	out->v[out->n++] = x;
 }
 
-static int begin_allowed(const struct node_rec *n, bool hide4, struct arena *a, struct policy_allowed *ret)
+static int begin_allowed(
+	const struct node_rec *n, bool hide4, struct arena *a, struct policy_allowed *ret)
 {
 	*ret = (struct policy_allowed){ .v = arena_array(a, n->n_routes + 2, sizeof(*ret->v)) };
 	if (!ret->v)
@@ -224,10 +228,11 @@ static bool has_tag_of(const struct policy_plan *p, const struct node_rec *n, co
 }
 
 /*
- * Of the routers that a rule names with via one carries the prefix: the primary of all if it is among them, else the lowest id;
- * one that is online if there is one.
+ * Of the routers that a rule names with via one carries the prefix: the primary of all if it is
+ * among them, else the lowest id; one that is online if there is one.
  */
-static bool is_via_primary(const struct policy_plan *p, const struct node_rec *n, const struct rule *rule, const struct route *r)
+static bool is_via_primary(const struct policy_plan *p, const struct node_rec *n,
+	const struct rule *rule, const struct route *r)
 {
 	if (r->primary == n->slot)
 		return true;
@@ -246,7 +251,8 @@ static bool is_via_primary(const struct policy_plan *p, const struct node_rec *n
 
 enum steering { STEER_NONE, STEER_HERE, STEER_AWAY };
 
-static bool rule_names_route(const struct policy_plan *p, const struct rule *rule, struct ipprefix prefix)
+static bool rule_names_route(
+	const struct policy_plan *p, const struct rule *rule, struct ipprefix prefix)
 {
 	const struct sel *dst = p->sels[rule->dst];
 
@@ -256,15 +262,16 @@ static bool rule_names_route(const struct policy_plan *p, const struct rule *rul
 }
 
 /* What rules with via say about a route of n, for a viewer: r is NULL for default routes. */
-static enum steering steer(const struct policy_plan *p, const struct class *viewer, const struct node_rec *n, struct ipprefix prefix,
-	const struct route *r)
+static enum steering steer(const struct policy_plan *p, const struct class *viewer,
+	const struct node_rec *n, struct ipprefix prefix, const struct route *r)
 {
 	enum steering s = STEER_NONE;
 
 	for (uint32_t i = 0; i < p->via_rules.n; i++) {
 		const struct rule *rule = &p->rules[p->via_rules.v[i]];
 
-		if (rule->silent || !u32s_has(&viewer->own, rule->src) || !rule_names_route(p, rule, prefix))
+		if (rule->silent || !u32s_has(&viewer->own, rule->src) ||
+			!rule_names_route(p, rule, prefix))
 			continue;
 		if (has_tag_of(p, n, rule) && (!r || is_via_primary(p, n, rule, r)))
 			return STEER_HERE;
@@ -273,8 +280,10 @@ static enum steering steer(const struct policy_plan *p, const struct class *view
 	return s;
 }
 
-/* The viewer is a router with the tag itself, and one of the rule's sources: its own list has the rule. */
-static bool via_uses(const struct policy_plan *p, const struct class *viewer, struct ipprefix prefix)
+/* The viewer is a router with the tag itself, and one of the rule's sources: its own list has the
+ * rule. */
+static bool via_uses(
+	const struct policy_plan *p, const struct class *viewer, struct ipprefix prefix)
 {
 	for (uint32_t i = 0; i < viewer->vias.n; i++) {
 		const struct rule *rule = &p->rules[viewer->vias.v[i]];
@@ -285,7 +294,8 @@ static bool via_uses(const struct policy_plan *p, const struct class *viewer, st
 		for (uint32_t k = 0; k < dst->atoms.n; k++) {
 			const struct atom *x = p->atoms[dst->atoms.v[k]];
 
-			if (x->kind == ATOM_PREFIX && class_routes_meet(viewer, x->prefix) && ipprefix_overlaps(x->prefix, prefix))
+			if (x->kind == ATOM_PREFIX && class_routes_meet(viewer, x->prefix) &&
+				ipprefix_overlaps(x->prefix, prefix))
 				return true;
 		}
 	}
@@ -300,7 +310,8 @@ static bool carries(const struct class *c, struct ipprefix prefix)
 	return false;
 }
 
-static bool route_is_for(struct policy_plan *p, struct class *viewer, const struct node_rec *n, const struct route *r)
+static bool route_is_for(struct policy_plan *p, struct class *viewer, const struct node_rec *n,
+	const struct route *r)
 {
 	bool primary = r->primary == n->slot;
 	bool ordinary = u32s_meet(&viewer->sees, &r->eps) || via_uses(p, viewer, r->prefix);
@@ -310,14 +321,16 @@ static bool route_is_for(struct policy_plan *p, struct class *viewer, const stru
 	return steer(p, viewer, n, r->prefix, r) == STEER_HERE;
 }
 
-static bool exit_is_for(struct policy_plan *p, struct class *viewer, const struct node_rec *n, struct ipprefix prefix)
+static bool exit_is_for(struct policy_plan *p, struct class *viewer, const struct node_rec *n,
+	struct ipprefix prefix)
 {
 	if (u32s_meet(&viewer->sees, &p->exit_eps))
 		return true;
 	return steer(p, viewer, n, prefix, NULL) == STEER_HERE;
 }
 
-int policy_allowed(struct policy_plan *p, int64_t viewer, int64_t peer, struct arena *a, struct policy_allowed *ret)
+int policy_allowed(struct policy_plan *p, int64_t viewer, int64_t peer, struct arena *a,
+	struct policy_allowed *ret)
 {
 	struct node_rec *v = world_node(p->world, viewer), *n = world_node(p->world, peer);
 	struct class *c = v ? plan_class(p, v) : NULL;
@@ -327,7 +340,8 @@ int policy_allowed(struct policy_plan *p, int64_t viewer, int64_t peer, struct a
 		return -ENOENT;
 	rc = class_sees(p, c);
 	if (rc == 0)
-		rc = begin_allowed(n, policy_node_hides_ip4(p, peer) || policy_node_hides_ip4(p, viewer), a, ret);
+		rc = begin_allowed(n,
+			policy_node_hides_ip4(p, peer) || policy_node_hides_ip4(p, viewer), a, ret);
 	if (rc < 0)
 		return rc;
 	for (size_t i = 0; i < n->n_subnets; i++) {
@@ -343,7 +357,8 @@ int policy_allowed(struct policy_plan *p, int64_t viewer, int64_t peer, struct a
 	return 0;
 }
 
-int policy_self_allowed(struct policy_plan *p, int64_t node, struct arena *a, struct policy_allowed *ret)
+int policy_self_allowed(
+	struct policy_plan *p, int64_t node, struct arena *a, struct policy_allowed *ret)
 {
 	struct node_rec *n = world_node(p->world, node);
 	int rc;

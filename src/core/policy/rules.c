@@ -4,7 +4,8 @@
 
 #include <errno.h>
 
-/* An ACL entry between its members: the protocol is wanted before the destinations can be judged. */
+/* An ACL entry between its members: the protocol is wanted before the destinations can be judged.
+ */
 struct raw_acl {
 	struct doc_text action, proto;
 	struct terms src;
@@ -30,7 +31,8 @@ static const struct member acl_members[] = {
 	{ "#", read_skip, 0 },
 };
 
-static int read_acl_dst(struct reader *r, const struct doc_text *t, int proto, const char *proto_text, struct acl_dst *ret)
+static int read_acl_dst(struct reader *r, const struct doc_text *t, int proto,
+	const char *proto_text, struct acl_dst *ret)
 {
 	const char *sel, *ports, *why;
 	int rc = dst_split(r->a, t->s, &sel, &ports, &why);
@@ -40,14 +42,19 @@ static int read_acl_dst(struct reader *r, const struct doc_text *t, int proto, c
 	if (rc == 0)
 		rc = ports_parse(r->a, ports, strlen(ports), &ret->ports, &why);
 	if (rc == -ERR_BAD_VALUE)
-		return fault_at(r, t->at, "dst=\"%.60s\": port range \"%.40s\": %s", t->s, ports, why);
+		return fault_at(
+			r, t->at, "dst=\"%.60s\": port range \"%.40s\": %s", t->s, ports, why);
 	if (rc < 0)
 		return no_memory(r);
 	if (!proto_has_ports(proto) && !ports_are_all(&ret->ports))
-		return fault_at(r, t->at, "protocol does not support specific ports: \"%.20s\", only \"*\" is allowed", proto_text);
+		return fault_at(r, t->at,
+			"protocol does not support specific ports: \"%.20s\", only \"*\" is allowed",
+			proto_text);
 	rc = term_parse(r, sel, strlen(sel), t->at, &ret->term);
 	if (rc == 0 && strcmp(ret->term.full, sel) != 0)
-		return fault_at(r, t->at, "invalid alias format: \"%.60s\": there is a blank around the selector", sel);
+		return fault_at(r, t->at,
+			"invalid alias format: \"%.60s\": there is a blank around the selector",
+			sel);
 	return rc;
 }
 
@@ -56,8 +63,9 @@ static int check_action(struct reader *r, const struct doc_text *t, struct place
 	if (!t->s)
 		return fault_at(r, entry, "action is missing; write \"action\": \"accept\"");
 	if (strcmp(t->s, "accept") != 0)
-		return fault_at(r, t->at, "action=\"%.40s\" is not supported; the only action is \"accept\", and what no entry "
-					  "accepts is denied",
+		return fault_at(r, t->at,
+			"action=\"%.40s\" is not supported; the only action is \"accept\", and what no entry "
+			"accepts is denied",
 			t->s);
 	return 0;
 }
@@ -73,9 +81,14 @@ int read_acl(struct reader *r, const struct hujson *v, void *dst)
 		rc = check_action(r, &raw.action, place_of(v));
 	if (rc < 0)
 		return rc;
-	*acl = (struct acl){ .at = place_of(v), .src = raw.src, .postures = raw.postures, .has_postures = raw.postures.present,
-		.n_dst = raw.dst.n, .proto = PROTO_ANY };
-	if (raw.proto.s && proto_parse(raw.proto.s, strlen(raw.proto.s), true, &acl->proto, &why) < 0)
+	*acl = (struct acl){ .at = place_of(v),
+		.src = raw.src,
+		.postures = raw.postures,
+		.has_postures = raw.postures.present,
+		.n_dst = raw.dst.n,
+		.proto = PROTO_ANY };
+	if (raw.proto.s &&
+		proto_parse(raw.proto.s, strlen(raw.proto.s), true, &acl->proto, &why) < 0)
 		return fault_at(r, raw.proto.at, "proto name \"%.30s\" %s", raw.proto.s, why);
 	acl->dst = arena_array(r->a, raw.dst.n + 1, sizeof(*acl->dst));
 	if (!acl->dst)
@@ -99,9 +112,13 @@ static int read_ip_entry(struct reader *r, const struct hujson *v, void *dst)
 	ports = colon ? colon + 1 : t.s;
 	e->proto = PROTO_ANY;
 	if (colon && strchr(ports, ':'))
-		return fault_at(r, t.at, "\"%.60s\": expected only one colon in Internet protocol and port type", t.s);
-	if (colon == t.s || (colon && proto_parse(t.s, (size_t)(colon - t.s), false, &e->proto, &why) < 0))
-		return fault_at(r, t.at, "\"%.40s\": protocol name \"%.*s\" %s", t.s, (int)MIN_OF(colon - t.s, 20), t.s,
+		return fault_at(r, t.at,
+			"\"%.60s\": expected only one colon in Internet protocol and port type",
+			t.s);
+	if (colon == t.s ||
+		(colon && proto_parse(t.s, (size_t)(colon - t.s), false, &e->proto, &why) < 0))
+		return fault_at(r, t.at, "\"%.40s\": protocol name \"%.*s\" %s", t.s,
+			(int)MIN_OF(colon - t.s, 20), t.s,
 			why ? why : "is missing before the colon");
 	rc = ports_parse(r->a, ports, strlen(ports), &e->ports, &why);
 	if (rc == -ENOMEM)
@@ -109,7 +126,8 @@ static int read_ip_entry(struct reader *r, const struct hujson *v, void *dst)
 	if (rc < 0)
 		return fault_at(r, t.at, "port range \"%.40s\": %s", ports, why);
 	if (!proto_has_ports(e->proto) && !ports_are_all(&e->ports))
-		return fault_at(r, t.at, "protocol does not support specific ports: \"%.*s\", only \"*\" is allowed",
+		return fault_at(r, t.at,
+			"protocol does not support specific ports: \"%.*s\", only \"*\" is allowed",
 			(int)(colon - t.s), t.s);
 	return 0;
 }
@@ -118,7 +136,8 @@ static int read_ip(struct reader *r, const struct hujson *v, void *dst)
 {
 	struct grant *g = dst;
 
-	return read_items(r, v, HUJSON_ARRAY, sizeof(*g->ip), "ip", read_ip_entry, (void **)&g->ip, &g->n_ip);
+	return read_items(
+		r, v, HUJSON_ARRAY, sizeof(*g->ip), "ip", read_ip_entry, (void **)&g->ip, &g->n_ip);
 }
 
 static const struct member grant_members[] = {

@@ -1,4 +1,5 @@
-/* core/policy: the sections that name things: groups, hosts, ipsets, tags, approvers, postures, attributes. */
+/* core/policy: the sections that name things: groups, hosts, ipsets, tags, approvers, postures,
+ * attributes. */
 #include "core/policy/read.h"
 #include "base/buf/buf.h"
 #include "base/text/text.h"
@@ -12,15 +13,17 @@ static bool has_prefix(const char *s, const char *prefix)
 	return strncmp(s, prefix, strlen(prefix)) == 0;
 }
 
-static int named(struct reader *r, const struct hujson *v, const char *section, const char *prefix, const char **ret,
-	struct place *ret_at)
+static int named(struct reader *r, const struct hujson *v, const char *section, const char *prefix,
+	const char **ret, struct place *ret_at)
 {
 	*ret = v->name;
 	*ret_at = name_place_of(v);
 	if (!has_prefix(v->name, prefix) || !v->name[strlen(prefix)])
-		return fault_at(r, *ret_at, "%s[\"%.60s\"]: the name must start with \"%s\"", section, v->name, prefix);
+		return fault_at(r, *ret_at, "%s[\"%.60s\"]: the name must start with \"%s\"",
+			section, v->name, prefix);
 	if (strlen(v->name) > NAME_MAX_LEN)
-		return fault_at(r, *ret_at, "%s: the name is longer than %d bytes", section, NAME_MAX_LEN);
+		return fault_at(
+			r, *ret_at, "%s: the name is longer than %d bytes", section, NAME_MAX_LEN);
 	return 0;
 }
 
@@ -32,7 +35,8 @@ int read_group(struct reader *r, const struct hujson *v, void *dst)
 	if (rc < 0)
 		return rc;
 	if (v->kind != HUJSON_ARRAY)
-		return fault_on(r, v, "group value must be an array of users: group \"%.60s\" got %s", g->name,
+		return fault_on(r, v,
+			"group value must be an array of users: group \"%.60s\" got %s", g->name,
 			hujson_kind_text(v->kind));
 	return read_terms(r, v, &g->members);
 }
@@ -49,9 +53,13 @@ int read_host(struct reader *r, const struct hujson *v, void *dst)
 	h->name = v->name;
 	h->at = name_place_of(v);
 	if (!*h->name || strpbrk(h->name, "@:") || strcmp(h->name, "*") == 0)
-		return fault_at(r, h->at, "hosts[\"%.60s\"]: the name of a host must not be empty or * and has no @ and no :", h->name);
+		return fault_at(r, h->at,
+			"hosts[\"%.60s\"]: the name of a host must not be empty or * and has no @ and no :",
+			h->name);
 	if (term_try(r->a, t.s, strlen(t.s), t.at, &where) < 0 || where.kind != TERM_PREFIX)
-		return fault_at(r, t.at, "hostname contains invalid IP address: hostname \"%.60s\" address \"%.60s\"", h->name, t.s);
+		return fault_at(r, t.at,
+			"hostname contains invalid IP address: hostname \"%.60s\" address \"%.60s\"",
+			h->name, t.s);
 	h->prefix = where.prefix;
 	return 0;
 }
@@ -71,8 +79,11 @@ static int read_ipset_op(struct reader *r, const struct hujson *v, void *dst)
 	if (op->remove || has_prefix(s, "add "))
 		s = strchr(s, ' ') + 1;
 	rc = term_parse(r, s, strlen(s), t.at, &op->what);
-	if (rc == 0 && op->what.kind != TERM_PREFIX && op->what.kind != TERM_HOST && op->what.kind != TERM_IPSET)
-		return fault_at(r, t.at, "\"%.80s\": an ipset is made of addresses, CIDRs, hosts and other ipsets", t.s);
+	if (rc == 0 && op->what.kind != TERM_PREFIX && op->what.kind != TERM_HOST &&
+		op->what.kind != TERM_IPSET)
+		return fault_at(r, t.at,
+			"\"%.80s\": an ipset is made of addresses, CIDRs, hosts and other ipsets",
+			t.s);
 	return rc;
 }
 
@@ -82,7 +93,8 @@ int read_ipset(struct reader *r, const struct hujson *v, void *dst)
 	int rc = named(r, v, "ipsets", "ipset:", &s->name, &s->at);
 
 	if (rc == 0)
-		rc = read_items(r, v, HUJSON_ARRAY, sizeof(*s->ops), "an ipset", read_ipset_op, (void **)&s->ops, &s->n_ops);
+		rc = read_items(r, v, HUJSON_ARRAY, sizeof(*s->ops), "an ipset", read_ipset_op,
+			(void **)&s->ops, &s->n_ops);
 	if (rc == 0 && s->n_ops > OPS_MAX)
 		rc = fault_on(r, v, "an ipset has at most %d parts", OPS_MAX);
 	return rc;
@@ -97,7 +109,9 @@ int read_tag_owner(struct reader *r, const struct hujson *v, void *dst)
 	if (rc < 0)
 		return rc;
 	if (c < 'a' || c > 'z')
-		return fault_at(r, t->at, "tagOwners[\"%.60s\"]: tag names must start with a letter, after 'tag:'", t->tag);
+		return fault_at(r, t->at,
+			"tagOwners[\"%.60s\"]: tag names must start with a letter, after 'tag:'",
+			t->tag);
 	return read_terms(r, v, &t->owners);
 }
 
@@ -111,7 +125,9 @@ static int read_approver(struct reader *r, const struct hujson *v, void *dst)
 	if (ipaddr_parse(v->name, strlen(v->name), &ip) == 0)
 		p = ipprefix_single(ip);
 	else if (ipprefix_parse(v->name, strlen(v->name), &p) < 0)
-		return fault_at(r, a->at, "autoApprovers.routes: \"%.60s\" is not a CIDR such as 10.0.0.0/8", v->name);
+		return fault_at(r, a->at,
+			"autoApprovers.routes: \"%.60s\" is not a CIDR such as 10.0.0.0/8",
+			v->name);
 	a->prefix = ipprefix_masked(p);
 	return read_terms(r, v, &a->who);
 }
@@ -120,11 +136,12 @@ static int read_approved_routes(struct reader *r, const struct hujson *v, void *
 {
 	struct policy_doc *d = dst;
 
-	return read_items(r, v, HUJSON_OBJECT, sizeof(*d->approvers), "routes", read_approver, (void **)&d->approvers,
-		&d->n_approvers);
+	return read_items(r, v, HUJSON_OBJECT, sizeof(*d->approvers), "routes", read_approver,
+		(void **)&d->approvers, &d->n_approvers);
 }
 
-/* Approvers of services are checked for shape; services themselves are defined outside of the policy. */
+/* Approvers of services are checked for shape; services themselves are defined outside of the
+ * policy. */
 static int read_approved_service(struct reader *r, const struct hujson *v, void *dst)
 {
 	const char *name;
@@ -142,7 +159,8 @@ static int read_approved_services(struct reader *r, const struct hujson *v, void
 	size_t n;
 
 	(void)dst;
-	return read_items(r, v, HUJSON_OBJECT, sizeof(*who), "services", read_approved_service, (void **)&who, &n);
+	return read_items(r, v, HUJSON_OBJECT, sizeof(*who), "services", read_approved_service,
+		(void **)&who, &n);
 }
 
 static const struct member approver_members[] = {
@@ -153,7 +171,8 @@ static const struct member approver_members[] = {
 
 int read_auto_approvers(struct reader *r, const struct hujson *v, void *dst)
 {
-	return read_members(r, v, approver_members, ARRAY_LEN(approver_members), dst, "autoApprovers");
+	return read_members(
+		r, v, approver_members, ARRAY_LEN(approver_members), dst, "autoApprovers");
 }
 
 static int read_condition(struct reader *r, const struct hujson *v, void *dst)
@@ -175,15 +194,17 @@ int read_posture(struct reader *r, const struct hujson *v, void *dst)
 	struct posture *p = dst;
 	int rc = named(r, v, "postures", "posture:", &p->name, &p->at);
 
-	return rc < 0 ? rc : read_items(r, v, HUJSON_ARRAY, sizeof(*p->terms), "a posture", read_condition, (void **)&p->terms,
-				     &p->n_terms);
+	return rc < 0 ? rc
+		      : read_items(r, v, HUJSON_ARRAY, sizeof(*p->terms), "a posture",
+				read_condition, (void **)&p->terms, &p->n_terms);
 }
 
 /* Handed out are addresses of the tailnet's own range, without what has a meaning of its own. */
 static int read_pool(struct reader *r, const struct hujson *v, void *dst)
 {
 	static const struct ipprefix cgnat = { { 4, { 100, 64 } }, 10 };
-	static const struct ipprefix reserved[] = { { { 4, { 100, 100, 100 } }, 24 }, { { 4, { 100, 115, 92 } }, 23 } };
+	static const struct ipprefix reserved[] = { { { 4, { 100, 100, 100 } }, 24 },
+		{ { 4, { 100, 115, 92 } }, 23 } };
 	struct ipprefix *p = dst;
 	struct doc_text t;
 	int rc = read_text(r, v, &t);
@@ -195,7 +216,8 @@ static int read_pool(struct reader *r, const struct hujson *v, void *dst)
 	*p = ipprefix_masked(*p);
 	for (size_t i = 0; i < ARRAY_LEN(reserved); i++)
 		if (ipprefix_overlaps(*p, reserved[i]) && p->bits >= reserved[i].bits)
-			return fault_at(r, t.at, "IPPool(%.50s): network within reserved range", t.s);
+			return fault_at(
+				r, t.at, "IPPool(%.50s): network within reserved range", t.s);
 	if (p->bits < cgnat.bits || !ipprefix_contains(cgnat, p->ip))
 		return fault_at(r, t.at, "IPPool(%.50s): must lie within 100.64.0.0/10", t.s);
 	return 0;
@@ -205,7 +227,8 @@ static int read_pools(struct reader *r, const struct hujson *v, void *dst)
 {
 	struct node_attr *a = dst;
 
-	return read_items(r, v, HUJSON_ARRAY, sizeof(*a->pools), "ipPool", read_pool, (void **)&a->pools, &a->n_pools);
+	return read_items(r, v, HUJSON_ARRAY, sizeof(*a->pools), "ipPool", read_pool,
+		(void **)&a->pools, &a->n_pools);
 }
 
 static const struct member node_attr_members[] = {
@@ -220,7 +243,8 @@ int read_node_attr(struct reader *r, const struct hujson *v, void *dst)
 	struct node_attr *a = dst;
 
 	a->at = place_of(v);
-	return read_members(r, v, node_attr_members, ARRAY_LEN(node_attr_members), a, "a nodeAttrs entry");
+	return read_members(
+		r, v, node_attr_members, ARRAY_LEN(node_attr_members), a, "a nodeAttrs entry");
 }
 
 static const struct member attr_config_members[] = {
@@ -235,9 +259,13 @@ int read_attr_config(struct reader *r, const struct hujson *v, void *dst)
 	int rc = named(r, v, "attrConfig", "custom:", &c->key, &c->at);
 
 	if (rc == 0)
-		rc = read_members(r, v, attr_config_members, ARRAY_LEN(attr_config_members), c, "an attrConfig entry");
-	if (rc == 0 && c->type && strcmp(c->type, "string") != 0 && strcmp(c->type, "bool") != 0 && strcmp(c->type, "number") != 0)
-		rc = fault_at(r, c->at, "attrConfig[\"%.60s\"]: type must be \"string\", \"bool\" or \"number\"", c->key);
+		rc = read_members(r, v, attr_config_members, ARRAY_LEN(attr_config_members), c,
+			"an attrConfig entry");
+	if (rc == 0 && c->type && strcmp(c->type, "string") != 0 && strcmp(c->type, "bool") != 0 &&
+		strcmp(c->type, "number") != 0)
+		rc = fault_at(r, c->at,
+			"attrConfig[\"%.60s\"]: type must be \"string\", \"bool\" or \"number\"",
+			c->key);
 	return rc;
 }
 
@@ -247,9 +275,11 @@ static int read_region(struct reader *r, const struct hujson *v, void *dst)
 
 	(void)dst;
 	if (text_u64(v->name, strlen(v->name), INT32_MAX, &id) < 0 || id == 0)
-		return fault_at(r, name_place_of(v), "derpMap.regions: \"%.30s\" is not the number of a region", v->name);
+		return fault_at(r, name_place_of(v),
+			"derpMap.regions: \"%.30s\" is not the number of a region", v->name);
 	if (v->kind != HUJSON_OBJECT && v->kind != HUJSON_NULL)
-		return fault_on(r, v, "derpMap.regions: a region is an object, or null to leave it out");
+		return fault_on(
+			r, v, "derpMap.regions: a region is an object, or null to leave it out");
 	return 0;
 }
 

@@ -1,4 +1,5 @@
-/* core/policy: selectors, the names of who and what. The order in which they are recognised is part of the language. */
+/* core/policy: selectors, the names of who and what. The order in which they are recognised is part
+ * of the language. */
 #include "core/policy/read.h"
 #include "base/text/text.h"
 
@@ -33,8 +34,8 @@ static bool has_prefix(const char *s, const char *prefix)
 /* Bytes of the blank at the start of s: ASCII ones, and those that Unicode calls White_Space. */
 static size_t blank_len(const uint8_t *s, size_t len)
 {
-	static const char *const wide[] = { "\xc2\x85", "\xc2\xa0", "\xe1\x9a\x80", "\xe2\x80\xa8", "\xe2\x80\xa9", "\xe2\x80\xaf",
-		"\xe2\x81\x9f", "\xe3\x80\x80" };
+	static const char *const wide[] = { "\xc2\x85", "\xc2\xa0", "\xe1\x9a\x80", "\xe2\x80\xa8",
+		"\xe2\x80\xa9", "\xe2\x80\xaf", "\xe2\x81\x9f", "\xe3\x80\x80" };
 
 	if (len && (s[0] == ' ' || (s[0] >= '\t' && s[0] <= '\r')))
 		return 1;
@@ -150,10 +151,12 @@ int term_parse(struct reader *r, const char *s, size_t len, struct place at, str
 	if (rc == 0)
 		return 0;
 	if (has_prefix(ret->text, "autogroup:"))
-		return fault_at(r, at, "\"%.60s\" is not an autogroup; there are member, tagged, self, internet, danger-all, admin, "
-				       "owner and the other roles",
+		return fault_at(r, at,
+			"\"%.60s\" is not an autogroup; there are member, tagged, self, internet, danger-all, admin, "
+			"owner and the other roles",
 			ret->text);
-	return fault_at(r, at, "invalid alias format: \"%.60s\": write a user (with @), group:, tag:, autogroup:, ipset:, a name from "
-			       "hosts, an address or *",
+	return fault_at(r, at,
+		"invalid alias format: \"%.60s\": write a user (with @), group:, tag:, autogroup:, ipset:, a name from "
+		"hosts, an address or *",
 		ret->text);
 }

@@ -1,4 +1,5 @@
-/* core/policy: SrcIPs. A set's text is made once and shared by all filters that have it, until a node of the set changes. */
+/* core/policy: SrcIPs. A set's text is made once and shared by all filters that have it, until a
+ * node of the set changes. */
 #include "core/policy/plan.h"
 
 #include <errno.h>
@@ -38,7 +39,8 @@ static int push_address(struct pile *x, struct ipaddr a)
 	return a.family == 6 ? pile_push(&x->v6, &x->n6, &x->cap6, a.b, 16) : 0;
 }
 
-/* By bytes, the last first; a byte that is the same everywhere costs nothing, and most of IPv6 is. */
+/* By bytes, the last first; a byte that is the same everywhere costs nothing, and most of IPv6 is.
+ */
 static int radix_sort(uint8_t **v, size_t n, size_t width)
 {
 	uint8_t *from = *v, *to = malloc(n * width + 1);
@@ -82,7 +84,8 @@ static int merge_in(struct ranges *out, struct iprange r)
 	struct iprange *last = out->n ? &out->v[out->n - 1] : NULL;
 
 	if (last && last->last.family == r.first.family &&
-		(ipaddr_cmp(r.first, last->last) <= 0 || ipaddr_eq(ipaddr_next(last->last), r.first))) {
+		(ipaddr_cmp(r.first, last->last) <= 0 ||
+			ipaddr_eq(ipaddr_next(last->last), r.first))) {
 		if (ipaddr_cmp(r.last, last->last) > 0)
 			last->last = r.last;
 		return 0;
@@ -90,7 +93,8 @@ static int merge_in(struct ranges *out, struct iprange r)
 	return ranges_push(out, r);
 }
 
-static int merge_addresses(struct ranges *out, const uint8_t *v, size_t n, uint8_t family, const struct ranges *fixed, size_t *at)
+static int merge_addresses(struct ranges *out, const uint8_t *v, size_t n, uint8_t family,
+	const struct ranges *fixed, size_t *at)
 {
 	size_t width = family == 4 ? 4 : 16;
 	int rc = 0;
@@ -129,23 +133,28 @@ static bool by_who(const struct policy_plan *p, const struct sel *s, const struc
 	for (uint32_t i = 0; i < s->atoms.n; i++) {
 		uint32_t atom = s->atoms.v[i];
 
-		if (atom != ATOM_STAR4 && atom != ATOM_STAR6 && p->atoms[atom]->kind != ATOM_PREFIX && u32s_has(&c->atoms, atom))
+		if (atom != ATOM_STAR4 && atom != ATOM_STAR6 &&
+			p->atoms[atom]->kind != ATOM_PREFIX && u32s_has(&c->atoms, atom))
 			return true;
 	}
 	return false;
 }
 
-bool sel_holds_address(const struct policy_plan *p, const struct sel *s, const struct class *c, struct ipaddr a)
+bool sel_holds_address(
+	const struct policy_plan *p, const struct sel *s, const struct class *c, struct ipaddr a)
 {
-	return by_who(p, s, c) || ranges_contain(&s->literals, a) || (s->star && ranges_contain(&p->star, a));
+	return by_who(p, s, c) || ranges_contain(&s->literals, a) ||
+	       (s->star && ranges_contain(&p->star, a));
 }
 
-static int push_class(const struct policy_plan *p, struct pile *x, const struct sel *s, const struct class *c)
+static int push_class(
+	const struct policy_plan *p, struct pile *x, const struct sel *s, const struct class *c)
 {
 	bool who = by_who(p, s, c);
 	int rc = 0;
 
-	/* By its address alone: that address is among the literals already, unless a posture leaves them out. */
+	/* By its address alone: that address is among the literals already, unless a posture leaves
+	 * them out. */
 	if (!who && s->postures.n == 0)
 		return 0;
 	for (uint32_t i = 0; i < c->nodes.n && rc == 0; i++) {
@@ -166,9 +175,10 @@ static int push_star(const struct policy_plan *p, struct ranges *r)
 
 	for (size_t i = 0; i < p->star.n && rc == 0; i++)
 		rc = ranges_push(r, p->star.v[i]);
-	map_for_each(m, &p->route_by_prefix) {
+	map_for_each (m, &p->route_by_prefix) {
 		if (rc == 0)
-			rc = ranges_push(r, iprange_of(container_of(m, struct route, node)->prefix));
+			rc = ranges_push(
+				r, iprange_of(container_of(m, struct route, node)->prefix));
 	}
 	return rc;
 }

@@ -1,4 +1,5 @@
-/* core/policy: SSH rules for a node as the one that is logged in to. Rules with a check go first; the client takes the first match. */
+/* core/policy: SSH rules for a node as the one that is logged in to. Rules with a check go first;
+ * the client takes the first match. */
 #include "core/policy/plan.h"
 #include "base/text/text.h"
 #include "core/policy/read.h"
@@ -17,7 +18,8 @@ struct ssh_writer {
 	bool first;
 };
 
-/* The local name of a user that a rule lets in by the first part of the e-mail address; false when it has none. */
+/* The local name of a user that a rule lets in by the first part of the e-mail address; false when
+ * it has none. */
 static bool local_name(const struct ssh_rule *r, const struct user_rec *u, struct view *ret)
 {
 	const char *at = u && u->known && u->login ? strrchr(u->login, '@') : NULL;
@@ -35,7 +37,8 @@ static bool local_name(const struct ssh_rule *r, const struct user_rec *u, struc
 
 static int by_owner(const void *a, const void *b)
 {
-	const struct node_rec *x = *(const struct node_rec *const *)a, *y = *(const struct node_rec *const *)b;
+	const struct node_rec *x = *(const struct node_rec *const *)a,
+			      *y = *(const struct node_rec *const *)b;
 	int64_t ux = x->user ? x->user->id : INT64_MAX, uy = y->user ? y->user->id : INT64_MAX;
 
 	if (ux != uy)
@@ -44,7 +47,8 @@ static int by_owner(const void *a, const void *b)
 }
 
 /* The nodes of a set, by the id of their user; tagged ones last. */
-static int source_nodes(const struct policy_plan *p, const struct sel *s, const struct node_rec ***ret, size_t *ret_n)
+static int source_nodes(const struct policy_plan *p, const struct sel *s,
+	const struct node_rec ***ret, size_t *ret_n)
 {
 	const struct node_rec **v;
 	size_t n = 0;
@@ -73,11 +77,13 @@ static int put_principal(struct buf *b, struct ipaddr ip)
 
 	if (!ip.family)
 		return 0;
-	return buf_printf(b, "%s{\"nodeIP\":\"%s\"}", buf_len(b) && buf_data(b)[buf_len(b) - 1] == '}' ? "," : "",
+	return buf_printf(b, "%s{\"nodeIP\":\"%s\"}",
+		buf_len(b) && buf_data(b)[buf_len(b) - 1] == '}' ? "," : "",
 		ipaddr_format(ip, text));
 }
 
-static int put_principals(const struct policy_plan *p, uint32_t sel, struct buf *b, const struct node_rec *const *v, size_t n)
+static int put_principals(const struct policy_plan *p, uint32_t sel, struct buf *b,
+	const struct node_rec *const *v, size_t n)
 {
 	const struct sel *s = p->sels[sel];
 	int rc = buf_append_str(b, "[");
@@ -107,7 +113,8 @@ static int put_recorders(struct ssh_writer *w, const struct ssh_rule *r)
 
 			if (!n || !n->ip4.family || !term_means_node(w->p, &tag, n))
 				continue;
-			rc = buf_printf(w->out, "%s\"%s:%d\"", first ? ",\"recorders\":[" : ",", ipaddr_format(n->ip4, text), RECORDER_PORT);
+			rc = buf_printf(w->out, "%s\"%s:%d\"", first ? ",\"recorders\":[" : ",",
+				ipaddr_format(n->ip4, text), RECORDER_PORT);
 			first = false;
 		}
 	if (rc == 0 && !first)
@@ -128,8 +135,9 @@ static int put_action(struct ssh_writer *w, const struct ssh_rule *r)
 		if (rc == 0)
 			rc = json_encode_str(w->out, w->check_url, strlen(w->check_url));
 	} else if (rc == 0) {
-		rc = buf_append_str(w->out, "\"accept\":true,\"allowAgentForwarding\":true,\"allowLocalPortForwarding\":true,"
-					    "\"allowRemotePortForwarding\":true");
+		rc = buf_append_str(w->out,
+			"\"accept\":true,\"allowAgentForwarding\":true,\"allowLocalPortForwarding\":true,"
+			"\"allowRemotePortForwarding\":true");
 		if (rc == 0 && r->recorder.n)
 			rc = put_recorders(w, r);
 	}
@@ -144,13 +152,15 @@ static int put_env(struct ssh_writer *w, const struct ssh_rule *r)
 		if (i)
 			rc = buf_append_str(w->out, ",");
 		if (rc == 0)
-			rc = json_encode_str(w->out, r->accept_env.v[i].s, strlen(r->accept_env.v[i].s));
+			rc = json_encode_str(
+				w->out, r->accept_env.v[i].s, strlen(r->accept_env.v[i].s));
 	}
 	return rc == 0 && r->accept_env.n ? buf_append_str(w->out, "]") : rc;
 }
 
 /* users: JSON, or NULL for the one local name. */
-static int put_rule(struct ssh_writer *w, const struct ssh_rule *r, struct view principals, const char *users, struct view local)
+static int put_rule(struct ssh_writer *w, const struct ssh_rule *r, struct view principals,
+	const char *users, struct view local)
 {
 	int rc = buf_append_str(w->out, w->first ? "{\"principals\":" : ",{\"principals\":");
 
@@ -177,7 +187,8 @@ static int put_rule(struct ssh_writer *w, const struct ssh_rule *r, struct view 
 }
 
 /* The nodes of one user: the rule as written, and one for the user's local name. */
-static int put_user_rules(struct ssh_writer *w, const struct ssh_compiled *s, const struct node_rec *const *v, size_t n)
+static int put_user_rules(struct ssh_writer *w, const struct ssh_compiled *s,
+	const struct node_rec *const *v, size_t n)
 {
 	struct view local;
 	struct buf b;
@@ -195,7 +206,8 @@ static int put_user_rules(struct ssh_writer *w, const struct ssh_compiled *s, co
 	return rc;
 }
 
-static int put_each_user(struct ssh_writer *w, const struct ssh_compiled *s, const struct node_rec *const *v, size_t n)
+static int put_each_user(struct ssh_writer *w, const struct ssh_compiled *s,
+	const struct node_rec *const *v, size_t n)
 {
 	int rc = 0;
 
@@ -227,7 +239,8 @@ static int put_whole_rule(struct ssh_writer *w, struct ssh_compiled *s)
 		if (!s->principals)
 			return rc < 0 ? rc : -ENOMEM;
 	}
-	return put_rule(w, s->doc, view_of(s->principals, strlen(s->principals)), s->users, view_of(NULL, 0));
+	return put_rule(w, s->doc, view_of(s->principals, strlen(s->principals)), s->users,
+		view_of(NULL, 0));
 }
 
 /* This node's person, as a source, on all its devices. */
@@ -282,7 +295,8 @@ static int put_compiled(struct ssh_writer *w, struct ssh_compiled *s)
 		}
 		return rc;
 	}
-	/* Odd, but so the service does: with a localpart, sources get the rule for themselves too. */
+	/* Odd, but so the service does: with a localpart, sources get the rule for themselves too.
+	 */
 	if (rc == 0 && !self && s->has_localpart && class_owns(w->c, s->src)) {
 		const struct node_rec *only = w->n;
 
@@ -293,7 +307,11 @@ static int put_compiled(struct ssh_writer *w, struct ssh_compiled *s)
 
 int policy_ssh(struct policy_plan *p, int64_t node, const char *check_url, struct buf *out)
 {
-	struct ssh_writer w = { .p = p, .n = world_node(p->world, node), .check_url = check_url, .out = out, .first = true };
+	struct ssh_writer w = { .p = p,
+		.n = world_node(p->world, node),
+		.check_url = check_url,
+		.out = out,
+		.first = true };
 	int rc;
 
 	w.c = w.n ? plan_class(p, w.n) : NULL;
@@ -320,17 +338,21 @@ static bool users_have(const struct ssh_rule *r, const char *local_user)
 		const struct ssh_user *u = &r->users[i];
 
 		nonroot |= strcmp(u->name, "autogroup:nonroot") == 0;
-		if (!u->domain && strcmp(u->name, "autogroup:nonroot") != 0 && strcmp(u->name, local_user) == 0)
+		if (!u->domain && strcmp(u->name, "autogroup:nonroot") != 0 &&
+			strcmp(u->name, local_user) == 0)
 			return true;
 	}
 	return nonroot && strcmp(local_user, "root") != 0;
 }
 
-static bool rule_lets(const struct policy_plan *p, const struct ssh_compiled *s, const struct node_rec *src, const struct class *cs,
-	const struct node_rec *dst, const struct class *cd, const char *local_user)
+static bool rule_lets(const struct policy_plan *p, const struct ssh_compiled *s,
+	const struct node_rec *src, const struct class *cs, const struct node_rec *dst,
+	const struct class *cd, const char *local_user)
 {
-	bool same_person = src->user && src->user == dst->user, here = s->dst != NONE && class_owns(cd, s->dst);
-	bool odd = !here && !(s->self && dst->user) && s->has_localpart && class_owns(cd, s->src) && (same_person || src == dst);
+	bool same_person = src->user && src->user == dst->user,
+	     here = s->dst != NONE && class_owns(cd, s->dst);
+	bool odd = !here && !(s->self && dst->user) && s->has_localpart && class_owns(cd, s->src) &&
+		   (same_person || src == dst);
 	struct view local;
 
 	(void)p;
@@ -338,11 +360,12 @@ static bool rule_lets(const struct policy_plan *p, const struct ssh_compiled *s,
 		return false;
 	if (users_have(s->doc, local_user))
 		return true;
-	return local_name(s->doc, src->user, &local) && view_eq(local, view_of(local_user, strlen(local_user)));
+	return local_name(s->doc, src->user, &local) &&
+	       view_eq(local, view_of(local_user, strlen(local_user)));
 }
 
-enum policy_ssh_verdict policy_ssh_verdict(struct policy_plan *p, int64_t src, int64_t dst, const char *local_user,
-	int64_t *ret_period)
+enum policy_ssh_verdict policy_ssh_verdict(struct policy_plan *p, int64_t src, int64_t dst,
+	const char *local_user, int64_t *ret_period)
 {
 	struct node_rec *ns = world_node(p->world, src), *nd = world_node(p->world, dst);
 	struct class *cs = ns ? plan_class(p, ns) : NULL, *cd = nd ? plan_class(p, nd) : NULL;

@@ -28,8 +28,8 @@ static double unit_ns(const char *s, size_t *ret_len)
 	static const struct {
 		const char *unit;
 		double ns;
-	} units[] = { { "ns", 1 }, { "us", 1e3 }, { "\xc2\xb5s", 1e3 }, { "\xce\xbcs", 1e3 }, { "ms", 1e6 }, { "h", 3600e9 },
-		{ "m", 60e9 }, { "s", 1e9 } };
+	} units[] = { { "ns", 1 }, { "us", 1e3 }, { "\xc2\xb5s", 1e3 }, { "\xce\xbcs", 1e3 },
+		{ "ms", 1e6 }, { "h", 3600e9 }, { "m", 60e9 }, { "s", 1e9 } };
 
 	for (size_t i = 0; i < ARRAY_LEN(units); i++) {
 		*ret_len = strlen(units[i].unit);
@@ -59,7 +59,8 @@ static double take_decimal(const char **s)
 	return digits ? v / scale : -1;
 }
 
-/* Go's durations: "12h", "1h30m", "90s", "-1m", "1.5h". Nanoseconds; false when it is none or out of range. */
+/* Go's durations: "12h", "1h30m", "90s", "-1m", "1.5h". Nanoseconds; false when it is none or out
+ * of range. */
 static bool parse_duration(const char *s, int64_t *ret)
 {
 	bool neg = *s == '-';
@@ -95,10 +96,11 @@ static void format_duration(int64_t ns, char out[static 48])
 	const char *sign = ns < 0 ? "-" : "";
 
 	if (s >= 3600)
-		snprintf(out, 48, "%s%lluh%llum%llus", sign, (unsigned long long)s / 3600, (unsigned long long)s / 60 % 60,
-			(unsigned long long)s % 60);
+		snprintf(out, 48, "%s%lluh%llum%llus", sign, (unsigned long long)s / 3600,
+			(unsigned long long)s / 60 % 60, (unsigned long long)s % 60);
 	else if (s >= 60)
-		snprintf(out, 48, "%s%llum%llus", sign, (unsigned long long)s / 60, (unsigned long long)s % 60);
+		snprintf(out, 48, "%s%llum%llus", sign, (unsigned long long)s / 60,
+			(unsigned long long)s % 60);
 	else
 		snprintf(out, 48, "%s%llus", sign, (unsigned long long)s);
 }
@@ -116,7 +118,8 @@ static int read_period(struct reader *r, const struct doc_text *t, int64_t *ret)
 		return 0;
 	}
 	if (!parse_duration(t->s, &ns))
-		return fault_at(r, t->at, "time: invalid duration \"%.40s\": write 12h, 30m, 90s or always", t->s);
+		return fault_at(r, t->at,
+			"time: invalid duration \"%.40s\": write 12h, 30m, 90s or always", t->s);
 	format_duration(ns, text);
 	if (ns < 0)
 		return fault_at(r, t->at, "checkPeriod %s must be a positive duration", text);
@@ -137,19 +140,22 @@ static int read_user(struct reader *r, const struct doc_text *t, struct ssh_user
 	ret->name = trimmed.full;
 	ret->at = t->at;
 	if (!*ret->name || strcmp(ret->name, "*") == 0)
-		return fault_at(r, t->at, "user \"%s\" is not valid; name a local user, autogroup:nonroot or localpart:*@domain",
+		return fault_at(r, t->at,
+			"user \"%s\" is not valid; name a local user, autogroup:nonroot or localpart:*@domain",
 			ret->name);
 	if (strncmp(ret->name, localpart, strlen(localpart)) == 0 && ret->name[strlen(localpart)])
 		ret->domain = ret->name + strlen(localpart);
 	return 0;
 }
 
-static int read_users(struct reader *r, const struct raw_ssh *raw, struct place at, struct ssh_rule *ret)
+static int read_users(
+	struct reader *r, const struct raw_ssh *raw, struct place at, struct ssh_rule *ret)
 {
 	int rc = 0;
 
 	if (raw->users.n == 0)
-		return fault_at(r, at, "users must be specified; \"users\": [\"autogroup:nonroot\"] is a good start");
+		return fault_at(r, at,
+			"users must be specified; \"users\": [\"autogroup:nonroot\"] is a good start");
 	ret->users = arena_array(r->a, raw->users.n, sizeof(*ret->users));
 	if (!ret->users)
 		return no_memory(r);
@@ -158,19 +164,23 @@ static int read_users(struct reader *r, const struct raw_ssh *raw, struct place 
 	return rc;
 }
 
-static int read_action(struct reader *r, const struct raw_ssh *raw, struct place at, bool *ret_check)
+static int read_action(
+	struct reader *r, const struct raw_ssh *raw, struct place at, bool *ret_check)
 {
 	struct term t;
 
 	if (!raw->action.s || !*raw->action.s)
-		return fault_at(r, raw->action.s ? raw->action.at : at, "action must be specified; it is \"accept\" or \"check\"");
+		return fault_at(r, raw->action.s ? raw->action.at : at,
+			"action must be specified; it is \"accept\" or \"check\"");
 	if (term_try(r->a, raw->action.s, strlen(raw->action.s), at, &t) == -ENOMEM)
 		return no_memory(r);
 	*ret_check = strcmp(t.full, "check") == 0;
 	if (!*t.full)
-		return fault_at(r, raw->action.at, "action must be specified; it is \"accept\" or \"check\"");
+		return fault_at(r, raw->action.at,
+			"action must be specified; it is \"accept\" or \"check\"");
 	if (!*ret_check && strcmp(t.full, "accept") != 0)
-		return fault_at(r, raw->action.at, "\"%.40s\" is not a valid action; it is \"accept\" or \"check\"", t.full);
+		return fault_at(r, raw->action.at,
+			"\"%.40s\" is not a valid action; it is \"accept\" or \"check\"", t.full);
 	return 0;
 }
 

@@ -17,11 +17,15 @@ struct addresses {
 	size_t n, cap;
 };
 
-static void fail(struct runner *r, const struct doc_text *src, struct place at, bool ssh, const char *fmt, ...) PRINTF_LIKE(5, 6);
+static void fail(struct runner *r, const struct doc_text *src, struct place at, bool ssh,
+	const char *fmt, ...) PRINTF_LIKE(5, 6);
 
-static void fail(struct runner *r, const struct doc_text *src, struct place at, bool ssh, const char *fmt, ...)
+static void fail(struct runner *r, const struct doc_text *src, struct place at, bool ssh,
+	const char *fmt, ...)
 {
-	struct policy_failure f = { .src = src->s ? src->s : "", .ssh = ssh, .line = at.line, .column = at.column };
+	struct policy_failure f = {
+		.src = src->s ? src->s : "", .ssh = ssh, .line = at.line, .column = at.column
+	};
 	char text[512];
 	va_list ap;
 
@@ -134,11 +138,12 @@ static bool test_proto(const struct rule *r, int proto)
 {
 	if (proto != PROTO_ANY)
 		return r->proto == PROTO_ANY ? rule_has_proto(r, proto) : r->proto == proto;
-	return rule_has_proto(r, 6) || rule_has_proto(r, 17) || rule_has_proto(r, 1) || rule_has_proto(r, 58);
+	return rule_has_proto(r, 6) || rule_has_proto(r, 17) || rule_has_proto(r, 1) ||
+	       rule_has_proto(r, 58);
 }
 
-static bool reaches_any(const struct policy_plan *p, struct ipprefix src, const struct addresses *dst, int proto, uint16_t port,
-	const struct attr_view *given)
+static bool reaches_any(const struct policy_plan *p, struct ipprefix src,
+	const struct addresses *dst, int proto, uint16_t port, const struct attr_view *given)
 {
 	for (uint32_t i = 0; i < p->n_rules; i++) {
 		if (!test_proto(&p->rules[i], proto) || !rule_has_port(&p->rules[i], port))
@@ -151,8 +156,8 @@ static bool reaches_any(const struct policy_plan *p, struct ipprefix src, const 
 }
 
 /* Allowed is what every source address may do. */
-static bool all_reach(const struct policy_plan *p, const struct addresses *src, const struct addresses *dst, int proto, uint16_t port,
-	const struct attr_view *given)
+static bool all_reach(const struct policy_plan *p, const struct addresses *src,
+	const struct addresses *dst, int proto, uint16_t port, const struct attr_view *given)
 {
 	for (size_t i = 0; i < src->n; i++)
 		if (!reaches_any(p, src->v[i], dst, proto, port, given))
@@ -160,7 +165,8 @@ static bool all_reach(const struct policy_plan *p, const struct addresses *src, 
 	return true;
 }
 
-static int run_dst(struct runner *r, const struct acl_test *t, const struct addresses *src, const struct test_dst *d, bool accept)
+static int run_dst(struct runner *r, const struct acl_test *t, const struct addresses *src,
+	const struct test_dst *d, bool accept)
 {
 	struct attr_view given = { t->attrs, t->n_attrs };
 	struct addresses dst = { 0 };
@@ -173,14 +179,18 @@ static int run_dst(struct runner *r, const struct acl_test *t, const struct addr
 	}
 	rc = resolve(r->p, &d->term, &dst);
 	if (rc == 0 && dst.n == 0)
-		fail(r, &t->src, d->text.at, false, "address \"%.100s\": no device or host of this name", d->text.s);
-	if (rc == 0 && d->term.kind == TERM_HOST && dst.n && dst.v[0].bits != ipaddr_bits(dst.v[0].ip)) {
-		fail(r, &t->src, d->text.at, false, "address \"%.100s\": a test asks for one host, not for a CIDR", d->text.s);
+		fail(r, &t->src, d->text.at, false,
+			"address \"%.100s\": no device or host of this name", d->text.s);
+	if (rc == 0 && d->term.kind == TERM_HOST && dst.n &&
+		dst.v[0].bits != ipaddr_bits(dst.v[0].ip)) {
+		fail(r, &t->src, d->text.at, false,
+			"address \"%.100s\": a test asks for one host, not for a CIDR", d->text.s);
 	} else if (rc == 0 && dst.n) {
-		allowed = all_reach(r->p, src, &dst, t->proto, d->port, t->has_attrs ? &given : NULL);
+		allowed =
+			all_reach(r->p, src, &dst, t->proto, d->port, t->has_attrs ? &given : NULL);
 		if (allowed != accept)
-			fail(r, &t->src, d->text.at, false, "address \"%.100s\": want: %s, got: %s", d->text.s, accept ? "Accept" : "Drop",
-				allowed ? "Accept" : "Drop");
+			fail(r, &t->src, d->text.at, false, "address \"%.100s\": want: %s, got: %s",
+				d->text.s, accept ? "Accept" : "Drop", allowed ? "Accept" : "Drop");
 	}
 	free(dst.v);
 	return rc;
@@ -193,9 +203,9 @@ static int run_test(struct runner *r, const struct acl_test *t)
 
 	if (t->src_bad || t->proto_bad || t->n_accept + t->n_deny == 0) {
 		fail(r, &t->src, t->at, false, "%s",
-			t->src_bad ? "src is missing or no selector" :
-			t->proto_bad ? "proto must be tcp, udp or sctp, or left out" :
-				       "a test needs accept or deny");
+			t->src_bad     ? "src is missing or no selector"
+			: t->proto_bad ? "proto must be tcp, udp or sctp, or left out"
+				       : "a test needs accept or deny");
 		return 0;
 	}
 	rc = resolve(r->p, &t->src_term, &src);
@@ -226,8 +236,8 @@ static bool meets_wish(enum wanted want, enum policy_ssh_verdict got)
 	return false;
 }
 
-static void run_ssh_user(struct runner *r, const struct ssh_test *t, const struct addresses *src, const struct addresses *dst,
-	const struct doc_text *user, enum wanted want)
+static void run_ssh_user(struct runner *r, const struct ssh_test *t, const struct addresses *src,
+	const struct addresses *dst, const struct doc_text *user, enum wanted want)
 {
 	static const char *const words[] = { "accept", "deny", "check" };
 
@@ -237,7 +247,8 @@ static void run_ssh_user(struct runner *r, const struct ssh_test *t, const struc
 	}
 	for (size_t i = 0; i < src->n; i++)
 		for (size_t k = 0; k < dst->n; k++) {
-			struct node_rec *a = world_node_at(r->p->world, src->v[i].ip), *b = world_node_at(r->p->world, dst->v[k].ip);
+			struct node_rec *a = world_node_at(r->p->world, src->v[i].ip),
+					*b = world_node_at(r->p->world, dst->v[k].ip);
 			enum policy_ssh_verdict got = POLICY_SSH_NO;
 			int64_t period;
 
@@ -245,10 +256,11 @@ static void run_ssh_user(struct runner *r, const struct ssh_test *t, const struc
 				got = policy_ssh_verdict(r->p, a->id, b->id, user->s, &period);
 			if (meets_wish(want, got))
 				continue;
-			fail(r, &t->src, user->at, true, "user \"%.100s\": want: %s, got: %s", user->s, words[want],
-				got == POLICY_SSH_NO	 ? "deny" :
-				got == POLICY_SSH_ACCEPT ? "accept" :
-							   "check");
+			fail(r, &t->src, user->at, true, "user \"%.100s\": want: %s, got: %s",
+				user->s, words[want],
+				got == POLICY_SSH_NO       ? "deny"
+				: got == POLICY_SSH_ACCEPT ? "accept"
+							   : "check");
 			return;
 		}
 }
@@ -263,15 +275,19 @@ static int resolve_ssh_dst(struct runner *r, const struct ssh_test *t, struct ad
 
 		if (d->kind == TERM_AUTOGROUP && d->ag == AG_SELF && !t->src_bad)
 			rc = resolve(r->p, &t->src_term, dst); /* the devices of the same person */
-		else if (d->kind != TERM_PREFIX || d->prefix.ip.family == 4) /* a bare IPv6 address fails, as with the service */
+		else if (d->kind != TERM_PREFIX ||
+			 d->prefix.ip.family ==
+				 4) /* a bare IPv6 address fails, as with the service */
 			rc = resolve(r->p, d, dst);
 		if (rc == 0 && dst->n == before)
-			fail(r, &t->src, d->at, true, "dst \"%.100s\": no device of this name", d->full);
+			fail(r, &t->src, d->at, true, "dst \"%.100s\": no device of this name",
+				d->full);
 	}
 	return rc;
 }
 
-static void run_ssh_users(struct runner *r, const struct ssh_test *t, const struct addresses *src, const struct addresses *dst)
+static void run_ssh_users(struct runner *r, const struct ssh_test *t, const struct addresses *src,
+	const struct addresses *dst)
 {
 	for (size_t i = 0; i < t->accept.n; i++)
 		run_ssh_user(r, t, src, dst, &t->accept.v[i], WANT_ACCEPT);
@@ -288,9 +304,9 @@ static int run_ssh_test(struct runner *r, const struct ssh_test *t)
 
 	if (t->src_bad || t->accept.n + t->deny.n + t->check.n == 0 || t->dst.n == 0) {
 		fail(r, &t->src, t->at, true, "%s",
-			t->src_bad  ? "src is missing or no selector" :
-			t->dst.n == 0 ? "dst is missing" :
-					"a test needs accept, deny or check");
+			t->src_bad      ? "src is missing or no selector"
+			: t->dst.n == 0 ? "dst is missing"
+					: "a test needs accept, deny or check");
 		return 0;
 	}
 	rc = resolve(r->p, &t->src_term, &src);
@@ -305,7 +321,8 @@ static int run_ssh_test(struct runner *r, const struct ssh_test *t)
 	return rc;
 }
 
-int policy_test(struct policy_plan *p, void (*fn)(void *ctx, const struct policy_failure *f), void *ctx)
+int policy_test(
+	struct policy_plan *p, void (*fn)(void *ctx, const struct policy_failure *f), void *ctx)
 {
 	struct runner r = { .p = p, .fn = fn, .ctx = ctx };
 	int rc = 0;

@@ -1,6 +1,7 @@
 /*
- * core/policy: the tests sections as they are read. What no test can ask (a port list, a wide prefix, an unknown name) makes the
- * test fail rather than the document: that is how the service answers, and it is the test that is wrong.
+ * core/policy: the tests sections as they are read. What no test can ask (a port list, a wide
+ * prefix, an unknown name) makes the test fail rather than the document: that is how the service
+ * answers, and it is the test that is wrong.
  */
 #include "core/policy/read.h"
 #include "base/text/text.h"
@@ -21,7 +22,9 @@ static int read_attr(struct reader *r, const struct hujson *v, void *dst)
 
 	a->key = v->name;
 	if (v->kind == HUJSON_OBJECT || v->kind == HUJSON_ARRAY)
-		return fault_on(r, v, "srcPostureAttrs[\"%.60s\"] must be a string, a number, true or false", v->name);
+		return fault_on(r, v,
+			"srcPostureAttrs[\"%.60s\"] must be a string, a number, true or false",
+			v->name);
 	a->value = v->kind == HUJSON_STRING ? v->text : arena_strndup(r->a, v->raw.p, v->raw.len);
 	return a->value ? 0 : no_memory(r);
 }
@@ -31,7 +34,8 @@ static int read_attrs(struct reader *r, const struct hujson *v, void *dst)
 	struct raw_test *t = dst;
 
 	t->has_attrs = true;
-	return read_items(r, v, HUJSON_OBJECT, sizeof(*t->attrs), "srcPostureAttrs", read_attr, (void **)&t->attrs, &t->n_attrs);
+	return read_items(r, v, HUJSON_OBJECT, sizeof(*t->attrs), "srcPostureAttrs", read_attr,
+		(void **)&t->attrs, &t->n_attrs);
 }
 
 static const struct member test_members[] = {
@@ -50,9 +54,11 @@ static const char *shape_of(const struct test_dst *d, const char *ports, const s
 		return "a test asks for one port, not for * or several";
 	if (d->term.kind == TERM_PREFIX && strchr(d->term.full, '/'))
 		return "a test asks for one host, not for a CIDR";
-	if (d->term.kind == TERM_AUTOGROUP && (d->term.ag == AG_INTERNET || d->term.ag == AG_SELF || d->term.ag == AG_DANGER_ALL))
+	if (d->term.kind == TERM_AUTOGROUP &&
+		(d->term.ag == AG_INTERNET || d->term.ag == AG_SELF || d->term.ag == AG_DANGER_ALL))
 		return "a test asks for a host of the network, not for this autogroup";
-	if (d->term.kind == TERM_STAR || d->term.kind == TERM_IPSET || d->term.kind == TERM_SERVICE || d->term.kind == TERM_DOMAIN)
+	if (d->term.kind == TERM_STAR || d->term.kind == TERM_IPSET ||
+		d->term.kind == TERM_SERVICE || d->term.kind == TERM_DOMAIN)
 		return "a test asks for one host";
 	if (d->term.kind == TERM_PREFIX && d->term.prefix.ip.family == 6 && d->text.s[0] != '[')
 		return "an IPv6 address stands in brackets: [fd7a::1]:22";
@@ -82,7 +88,8 @@ static int read_test_dst(struct reader *r, const struct doc_text *t, struct test
 	return 0;
 }
 
-static int read_test_dsts(struct reader *r, const struct doc_texts *t, struct test_dst **ret, size_t *ret_n)
+static int read_test_dsts(
+	struct reader *r, const struct doc_texts *t, struct test_dst **ret, size_t *ret_n)
 {
 	int rc = 0;
 
@@ -139,7 +146,8 @@ static const struct member ssh_test_members[] = {
 int read_ssh_test(struct reader *r, const struct hujson *v, void *dst)
 {
 	struct ssh_test *t = dst;
-	int rc = read_members(r, v, ssh_test_members, ARRAY_LEN(ssh_test_members), t, "an sshTests entry");
+	int rc = read_members(
+		r, v, ssh_test_members, ARRAY_LEN(ssh_test_members), t, "an sshTests entry");
 
 	t->at = place_of(v);
 	return rc < 0 ? rc : read_src(r, &t->src, &t->src_term, &t->src_bad);

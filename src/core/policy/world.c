@@ -3,88 +3,6 @@
 
 #include <errno.h>
 
-enum { TEXT_MAX = 1024 };
-
-int u32s_push(struct u32s *s, uint32_t x)
-{
-	if (s->n == s->cap) {
-		uint32_t cap = s->cap ? s->cap * 2 : 4;
-		uint32_t *v = realloc(s->v, cap * sizeof(*v));
-
-		if (!v)
-			return -ENOMEM;
-		s->v = v;
-		s->cap = cap;
-	}
-	s->v[s->n++] = x;
-	return 0;
-}
-
-void u32s_fini(struct u32s *s)
-{
-	free(s->v);
-	*s = (struct u32s){ 0 };
-}
-
-static int by_value(const void *a, const void *b)
-{
-	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-
-	return x < y ? -1 : x > y;
-}
-
-void u32s_sort(struct u32s *s)
-{
-	uint32_t out = 0;
-
-	if (s->n == 0)
-		return;
-	qsort(s->v, s->n, sizeof(*s->v), by_value);
-	for (uint32_t i = 1; i < s->n; i++)
-		if (s->v[i] != s->v[out])
-			s->v[++out] = s->v[i];
-	s->n = out + 1;
-}
-
-bool u32s_has(const struct u32s *s, uint32_t x)
-{
-	uint32_t lo = 0, hi = s->n;
-
-	while (lo < hi) {
-		uint32_t mid = lo + (hi - lo) / 2;
-
-		if (s->v[mid] < x)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	return lo < s->n && s->v[lo] == x;
-}
-
-bool u32s_meet(const struct u32s *a, const struct u32s *b)
-{
-	uint32_t i = 0, j = 0;
-
-	/* One much longer than the other: search instead of walking. */
-	if (a->n > 16 * b->n || b->n > 16 * a->n) {
-		const struct u32s *few = a->n < b->n ? a : b, *many = few == a ? b : a;
-
-		for (i = 0; i < few->n; i++)
-			if (u32s_has(many, few->v[i]))
-				return true;
-		return false;
-	}
-	while (i < a->n && j < b->n) {
-		if (a->v[i] == b->v[j])
-			return true;
-		if (a->v[i] < b->v[j])
-			i++;
-		else
-			j++;
-	}
-	return false;
-}
-
 int policy_world_new(struct policy_world **ret, const struct policy_cfg *cfg)
 {
 	struct policy_world *w = calloc(1, sizeof(*w));
@@ -122,20 +40,13 @@ static void user_free(struct user_rec *u)
 	free(u);
 }
 
-static void node_free(struct node_rec *n)
-{
-	if (n)
-		free(n->mem);
-	free(n);
-}
-
 struct policy_world *policy_world_free(struct policy_world *w)
 {
 	if (!w)
 		return NULL;
 	policy_plan_free(w->plan);
 	for (uint32_t i = 0; i < w->n_node_slots; i++)
-		node_free(w->node_at[i]);
+		world_node_free(w->node_at[i]);
 	for (uint32_t i = 0; i < w->n_user_slots; i++)
 		user_free(w->user_at[i]);
 	for (size_t i = 0; i < w->n_domains; i++)
@@ -172,7 +83,8 @@ struct node_rec *world_node_at(const struct policy_world *w, struct ipaddr ip)
 
 	if (!n)
 		return NULL;
-	return ip.family == 4 ? container_of(n, struct node_rec, by_ip4) : container_of(n, struct node_rec, by_ip6);
+	return ip.family == 4 ? container_of(n, struct node_rec, by_ip4)
+			      : container_of(n, struct node_rec, by_ip6);
 }
 
 bool node_is_exit(const struct node_rec *n)
@@ -190,8 +102,7 @@ size_t policy_n_nodes(const struct policy_world *w)
 	return w->nodes.n_items;
 }
 
-/* A free place in an array of pointers that grows; the caller fills it. */
-static int take_slot(void ***at, uint32_t *n, uint32_t *cap, struct u32s *free_slots, uint32_t *ret)
+int world_take_slot(void ***at, uint32_t *n, uint32_t *cap, struct u32s *free_slots, uint32_t *ret)
 {
 	if (free_slots->n) {
 		*ret = free_slots->v[--free_slots->n];
@@ -211,7 +122,7 @@ static int take_slot(void ***at, uint32_t *n, uint32_t *cap, struct u32s *free_s
 	return 0;
 }
 
-static int user_create(struct policy_world *w, int64_t id, struct user_rec **ret)
+int world_user_create(struct policy_world *w, int64_t id, struct user_rec **ret)
 {
 	struct user_rec *u = calloc(1, sizeof(*u));
 	int rc;
@@ -219,7 +130,8 @@ static int user_create(struct policy_world *w, int64_t id, struct user_rec **ret
 	if (!u)
 		return -ENOMEM;
 	u->id = id;
-	rc = take_slot((void ***)&w->user_at, &w->n_user_slots, &w->cap_user_slots, &w->free_users, &u->slot);
+	rc = world_take_slot((void ***)&w->user_at, &w->n_user_slots, &w->cap_user_slots,
+		&w->free_users, &u->slot);
 	if (rc == 0) {
 		rc = map_insert(&w->users, &u->by_id, &u->id, sizeof(u->id));
 		if (rc < 0 && u32s_push(&w->free_users, u->slot) < 0)
@@ -244,7 +156,7 @@ static int copy_text(const char *s, char **ret)
 	*ret = NULL;
 	if (!s || !*s)
 		return 0;
-	if (strlen(s) > TEXT_MAX)
+	if (strlen(s) > POLICY_TEXT_MAX)
 		return -ERR_BAD_VALUE;
 	*ret = strdup(s);
 	return *ret ? 0 : -ENOMEM;
@@ -269,7 +181,7 @@ int policy_user_put(struct policy_world *w, const struct policy_user *doc)
 	if (rc == 0)
 		rc = copy_text(doc->provider_id, &provider_id);
 	if (rc == 0 && !u)
-		rc = user_create(w, doc->id, &u);
+		rc = world_user_create(w, doc->id, &u);
 	if (rc < 0) {
 		free(login);
 		free(name);
@@ -287,7 +199,8 @@ int policy_user_put(struct policy_world *w, const struct policy_user *doc)
 	return w->plan ? plan_user_changed(w->plan, u) : 0;
 }
 
-/* A user whose nodes are still there stays as somebody unknown: selectors do not find it any more. */
+/* A user whose nodes are still there stays as somebody unknown: selectors do not find it any more.
+ */
 int policy_user_remove(struct policy_world *w, int64_t id)
 {
 	struct user_rec *u = world_user(w, id);
@@ -307,294 +220,6 @@ int policy_user_remove(struct policy_world *w, int64_t id)
 		w->user_at[u->slot] = NULL;
 		user_free(u);
 	}
-	return rc;
-}
-
-static int by_text(const void *a, const void *b)
-{
-	return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
-/* Subnets first, default routes behind; each by address and length. */
-static int by_prefix(const void *a, const void *b)
-{
-	const struct ipprefix *x = a, *y = b;
-	int c = (x->bits == 0) - (y->bits == 0);
-
-	if (c == 0)
-		c = ipaddr_cmp(x->ip, y->ip);
-	return c ? c : (int)x->bits - (int)y->bits;
-}
-
-/* One block behind the struct for all that a node's document points to. */
-struct block {
-	char *mem;
-	size_t at;
-};
-
-static void *put(struct block *b, const void *p, size_t n)
-{
-	void *to = b->mem ? b->mem + b->at : NULL;
-
-	if (to && n)
-		memcpy(to, p, n);
-	b->at += n;
-	return to;
-}
-
-static void put_lists(struct block *b, const struct policy_node *doc, struct node_rec *n)
-{
-	n->attrs = put(b, doc->attrs, doc->n_attrs * sizeof(*doc->attrs));
-	n->tags = put(b, doc->tags, doc->n_tags * sizeof(*doc->tags));
-	n->routes = put(b, doc->routes, doc->n_routes * sizeof(*doc->routes));
-	for (size_t i = 0; i < doc->n_tags; i++) {
-		const char *s = put(b, doc->tags[i], strlen(doc->tags[i]) + 1);
-
-		if (b->mem)
-			n->tags[i] = s;
-	}
-	for (size_t i = 0; i < doc->n_attrs; i++) {
-		struct policy_attr a = { put(b, doc->attrs[i].key, strlen(doc->attrs[i].key) + 1),
-			put(b, doc->attrs[i].value, strlen(doc->attrs[i].value) + 1) };
-
-		if (b->mem)
-			n->attrs[i] = a;
-	}
-}
-
-static void sort_lists(struct node_rec *n)
-{
-	size_t out = 0;
-
-	qsort(n->tags, n->n_tags, sizeof(*n->tags), by_text);
-	for (size_t i = 0; i < n->n_tags; i++)
-		if (out == 0 || strcmp(n->tags[out - 1], n->tags[i]) != 0)
-			n->tags[out++] = n->tags[i];
-	n->n_tags = out;
-	for (size_t i = 0; i < n->n_routes; i++)
-		n->routes[i] = ipprefix_masked(n->routes[i]);
-	qsort(n->routes, n->n_routes, sizeof(*n->routes), by_prefix);
-	out = 0;
-	for (size_t i = 0; i < n->n_routes; i++)
-		if (n->routes[i].ip.family && (out == 0 || !ipprefix_eq(n->routes[out - 1], n->routes[i])))
-			n->routes[out++] = n->routes[i];
-	n->n_routes = out;
-	for (n->n_subnets = 0; n->n_subnets < out && n->routes[n->n_subnets].bits > 0;)
-		n->n_subnets++;
-}
-
-static int copy_lists(const struct policy_node *doc, struct node_rec *n)
-{
-	struct block b = { 0 };
-
-	put_lists(&b, doc, n);
-	n->mem_len = b.at;
-	n->mem = malloc(b.at + 1);
-	if (!n->mem)
-		return -ENOMEM;
-	b = (struct block){ .mem = n->mem };
-	n->n_tags = doc->n_tags;
-	n->n_routes = doc->n_routes;
-	n->n_attrs = doc->n_attrs;
-	put_lists(&b, doc, n);
-	sort_lists(n);
-	return 0;
-}
-
-static int check_node(const struct policy_world *w, const struct policy_node *d)
-{
-	if (d->id <= 0 || d->n_tags > POLICY_TAGS_MAX || d->n_routes > POLICY_ROUTES_MAX || d->n_attrs > POLICY_ATTRS_MAX)
-		return -ERR_BAD_VALUE;
-	if ((d->ip4.family && d->ip4.family != 4) || (d->ip6.family && d->ip6.family != 6))
-		return -ERR_BAD_VALUE;
-	for (size_t i = 0; i < d->n_tags; i++)
-		if (!d->tags[i] || strlen(d->tags[i]) > TEXT_MAX)
-			return -ERR_BAD_VALUE;
-	for (size_t i = 0; i < d->n_attrs; i++)
-		if (!d->attrs[i].key || !d->attrs[i].value || strlen(d->attrs[i].key) > TEXT_MAX || strlen(d->attrs[i].value) > TEXT_MAX)
-			return -ERR_BAD_VALUE;
-	if (!world_node(w, d->id) && w->nodes.n_items >= POLICY_NODES_MAX)
-		return -ERR_TOO_MANY;
-	return 0;
-}
-
-/* Two nodes of one address is the owner's mistake; the first keeps it in lookups. */
-static int map_addresses(struct policy_world *w, struct node_rec *n)
-{
-	int rc = 0;
-
-	if (n->ip4.family) {
-		rc = map_insert(&w->addrs, &n->by_ip4, &n->ip4, sizeof(n->ip4));
-		n->has_map4 = rc == 0;
-	}
-	if (rc >= 0 && n->ip6.family) {
-		rc = map_insert(&w->addrs, &n->by_ip6, &n->ip6, sizeof(n->ip6));
-		n->has_map6 = rc == 0;
-	}
-	return rc < 0 ? rc : 0;
-}
-
-static void unmap_addresses(struct policy_world *w, struct node_rec *n)
-{
-	if (n->has_map4)
-		map_remove(&w->addrs, &n->by_ip4);
-	if (n->has_map6)
-		map_remove(&w->addrs, &n->by_ip6);
-	n->has_map4 = n->has_map6 = false;
-}
-
-static int join_user(struct policy_world *w, struct node_rec *n, int64_t id)
-{
-	struct user_rec *u = world_user(w, id);
-	int rc = 0;
-
-	if (n->n_tags || id <= 0)
-		return 0;
-	if (!u)
-		rc = user_create(w, id, &u);
-	if (rc == 0)
-		rc = u32s_push(&u->nodes, n->slot);
-	if (rc < 0)
-		return rc;
-	n->user = u;
-	n->pos_in_user = u->nodes.n - 1;
-	return 0;
-}
-
-static void leave_user(struct policy_world *w, struct node_rec *n)
-{
-	struct u32s *list = n->user ? &n->user->nodes : NULL;
-
-	if (!list)
-		return;
-	list->v[n->pos_in_user] = list->v[--list->n];
-	if (n->pos_in_user < list->n)
-		w->node_at[list->v[n->pos_in_user]]->pos_in_user = n->pos_in_user;
-	n->user = NULL;
-}
-
-static bool same_lists(const struct node_rec *n, const struct node_rec *m)
-{
-	if (n->n_tags != m->n_tags || n->n_routes != m->n_routes)
-		return false;
-	for (size_t i = 0; i < n->n_tags; i++)
-		if (strcmp(n->tags[i], m->tags[i]) != 0)
-			return false;
-	for (size_t i = 0; i < n->n_routes; i++)
-		if (!ipprefix_eq(n->routes[i], m->routes[i]))
-			return false;
-	return true;
-}
-
-static bool same_state(const struct node_rec *n, const struct node_rec *m)
-{
-	if (n->n_attrs != m->n_attrs || n->offline != m->offline || n->unhealthy != m->unhealthy)
-		return false;
-	for (size_t i = 0; i < n->n_attrs; i++)
-		if (strcmp(n->attrs[i].key, m->attrs[i].key) != 0 || strcmp(n->attrs[i].value, m->attrs[i].value) != 0)
-			return false;
-	return true;
-}
-
-/* Who and where it is; not what it says about itself, nor how it is. */
-static bool same_node(const struct node_rec *n, const struct node_rec *m, int64_t user)
-{
-	int64_t had = n->user ? n->user->id : 0;
-
-	return ipaddr_eq(n->ip4, m->ip4) && ipaddr_eq(n->ip6, m->ip6) &&
-		(m->n_tags ? n->n_tags > 0 : had == (user > 0 ? user : 0)) && same_lists(n, m);
-}
-
-static int node_create(struct policy_world *w, int64_t id, struct node_rec **ret)
-{
-	struct node_rec *n = calloc(1, sizeof(*n));
-	int rc;
-
-	if (!n)
-		return -ENOMEM;
-	n->id = id;
-	rc = take_slot((void ***)&w->node_at, &w->n_node_slots, &w->cap_node_slots, &w->free_nodes, &n->slot);
-	if (rc == 0)
-		rc = map_insert(&w->nodes, &n->by_id, &n->id, sizeof(n->id));
-	if (rc < 0) {
-		free(n);
-		return rc;
-	}
-	w->node_at[n->slot] = n;
-	*ret = n;
-	return 0;
-}
-
-/* fresh is a node that only carries the new content; it is used up. */
-static int node_fill(struct policy_world *w, struct node_rec *n, struct node_rec *fresh, int64_t user)
-{
-	int rc;
-
-	leave_user(w, n);
-	unmap_addresses(w, n);
-	free(n->mem);
-	n->mem = fresh->mem;
-	n->mem_len = fresh->mem_len;
-	n->tags = fresh->tags;
-	n->n_tags = fresh->n_tags;
-	n->routes = fresh->routes;
-	n->n_routes = fresh->n_routes;
-	n->n_subnets = fresh->n_subnets;
-	n->attrs = fresh->attrs;
-	n->n_attrs = fresh->n_attrs;
-	n->ip4 = fresh->ip4;
-	n->ip6 = fresh->ip6;
-	n->offline = fresh->offline;
-	n->unhealthy = fresh->unhealthy;
-	rc = map_addresses(w, n);
-	return rc < 0 ? rc : join_user(w, n, user);
-}
-
-int policy_node_put(struct policy_world *w, const struct policy_node *doc)
-{
-	struct node_rec *n = world_node(w, doc->id);
-	struct node_rec fresh = { .ip4 = doc->ip4, .ip6 = doc->ip6, .offline = doc->offline, .unhealthy = doc->unhealthy };
-	bool is_new = !n, same;
-	int rc = check_node(w, doc);
-
-	if (rc == 0)
-		rc = copy_lists(doc, &fresh);
-	if (rc < 0)
-		return rc;
-	same = n && same_node(n, &fresh, doc->user);
-	if (same && same_state(n, &fresh)) {
-		free(fresh.mem);
-		return 0;
-	}
-	if (is_new)
-		rc = node_create(w, doc->id, &n);
-	if (rc == 0 && !is_new && !same && w->plan)
-		rc = plan_node_changes(w->plan, n);
-	if (rc < 0) {
-		free(fresh.mem);
-		return rc;
-	}
-	rc = node_fill(w, n, &fresh, doc->user);
-	if (rc == 0 && w->plan)
-		rc = (same ? plan_node_state : plan_node_changed)(w->plan, n);
-	return rc;
-}
-
-int policy_node_remove(struct policy_world *w, int64_t id)
-{
-	struct node_rec *n = world_node(w, id);
-	int rc;
-
-	if (!n)
-		return -ENOENT;
-	rc = w->plan ? plan_node_goes(w->plan, n) : 0;
-	leave_user(w, n);
-	unmap_addresses(w, n);
-	map_remove(&w->nodes, &n->by_id);
-	w->node_at[n->slot] = NULL;
-	if (u32s_push(&w->free_nodes, n->slot) < 0)
-		rc = -ENOMEM;
-	node_free(n);
 	return rc;
 }
 
