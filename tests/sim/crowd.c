@@ -46,6 +46,29 @@ const struct pinger *first_silent(struct world *w)
 	return NULL;
 }
 
+static bool all_online(struct world *w, void *unused)
+{
+	struct ctl_stats st;
+
+	(void)unused;
+	ctl_stats(server_ctl(w->hub), &st);
+	return st.online == w->n_nodes;
+}
+
+/* As an upgrade does: nobody stays away, and nobody is asked to log in. */
+static void hub_blinks(struct world *w)
+{
+	mono_ns t0;
+
+	server_kill(w->hub);
+	world_run(w, MSEC(500));
+	server_start(w->hub);
+	t0 = world_now(w);
+	SIM_CHECK(w, world_until(w, all_online, NULL, SEC(5)), "not all of %zu are back", w->n_nodes);
+	stat_add("crowd", "all back ms", (double)(world_now(w) - t0) / 1e6);
+	SIM_CHECK(w, world_until(w, all_know_all, NULL, SEC(1)), "not all know all after the hub's restart");
+}
+
 static void crowd(struct world *w, uint64_t seed)
 {
 	size_t n;
@@ -81,6 +104,7 @@ static void crowd(struct world *w, uint64_t seed)
 		pinger_result(w->pingers[i], &r);
 		SIM_CHECK(w, r.lost == 0, "pinger %zu: %zu of %zu lost", i, r.lost, r.sent);
 	}
+	hub_blinks(w);
 }
 
 const struct scenario scenario_crowd = { "crowd", "20 to 50 devices join within a second", crowd, 4 };
