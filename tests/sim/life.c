@@ -360,7 +360,7 @@ static void steady(struct world *w, uint64_t seed)
 		SIM_CHECK(w, pair_is_direct(w, &c.pair) == direct, "the path has changed");
 	}
 	SIM_CHECK(w, lost(&c) == 0, "%zu pings lost", lost(&c));
-	SIM_CHECK(w, silence(&c, place, "longest silence ms") < MSEC(300), "too long");
+	SIM_CHECK(w, silence(&c, place, "longest silence ms") < MSEC(450), "too long"); /* one round trip, at first */
 }
 
 /* A day of a pair that talks now and then: nothing grows, keys are renewed, the path is there when it is needed. */
