@@ -16,6 +16,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 		return 0;
 	if ((m.type == DISCO_CALL_ME_MAYBE_VIA || m.type == DISCO_ALLOCATE_RESPONSE) && m.n_endpoints == 0)
 		return 0; /* an empty message of another version has no encoding */
+	if (m.type == DISCO_PING && !m.has_node_key && m.padding >= KEY_LEN)
+		return 0; /* behind the zero key, so much padding reads as the zero key again: the original loses 32 bytes, too */
 	CHECK(disco_decode(a, (size_t)n, &again) == 0);
 	n2 = disco_encode(&again, b, sizeof(b));
 	CHECK(n == n2 && memcmp(a, b, (size_t)n) == 0);
