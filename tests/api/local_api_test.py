@@ -14,6 +14,7 @@ from shapes import differences, shape, union
 FIXTURES = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "fixtures", "localapi")
 API = "/localapi/v0/"
 NOBODY = 65534
+LIVE = sys.argv[1].startswith("--socket=")
 results = []
 
 # Where ours answers otherwise on purpose: method and path (and body), and why.
@@ -148,7 +149,10 @@ def compare_bus(path):
         b.close()
     check("the bus begins with what its mask asks for, in the recorded form", not wrong, wrong)
     b = Bus(path, 0)
-    check("without initial bits the head comes at once and nothing behind it", b.status == 200 and b.next(0.2) is None)
+    m = b.next(0.2)
+    # A running daemon may have news of its own in that time, but no initial state.
+    quiet = m is None or (LIVE and not m.get("SessionID") and m.get("NetMap") is None)
+    check("without initial bits the head comes at once and nothing behind it", b.status == 200 and quiet, json.dumps(m))
     b.close()
     bad = {mask: ask(path, f"GET {API}watch-ipn-bus?mask={mask}")[0] for mask in ("abc", "-1", "0x2", 65536, 256 + 16384, 256 + 4096)}
     check("masks that mean nothing are refused", all(v == 400 for v in bad.values()), str(bad))
@@ -388,7 +392,7 @@ def compare(path, calls):
 
 def main():
     calls = load("calls.jsonl")
-    if sys.argv[1].startswith("--socket="):
+    if LIVE:
         missing = compare(sys.argv[1].removeprefix("--socket="), calls)
     else:
         missing = run_fake(sys.argv[1], calls)
