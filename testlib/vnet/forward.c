@@ -172,7 +172,7 @@ static struct vnet_if *seg_find(const struct vnet_seg *s, struct ipaddr to, cons
 	return best;
 }
 
-bool route_find(const struct vnet_dev *d, struct ipaddr to, struct vnet_if **ret_out, struct vnet_if **ret_next)
+bool vnet_route_find(const struct vnet_dev *d, struct ipaddr to, struct vnet_if **ret_out, struct vnet_if **ret_next)
 {
 	int best = -1;
 
@@ -198,7 +198,7 @@ struct ipaddr source_for(const struct vnet_dev *d, struct ipaddr to)
 
 	if (dev_owns(d, to))
 		return to;
-	if (route_find(d, to, &out, &next))
+	if (vnet_route_find(d, to, &out, &next))
 		for (size_t k = 0; k < out->n_addrs; k++)
 			if (out->addrs[k].family == to.family)
 				return out->addrs[k];
@@ -224,7 +224,7 @@ void pkt_send_take(struct vnet_dev *d, struct pkt *p)
 		p->at = d->ifs[0];
 		p->crossed = true;
 		vnet_at(p->v, &p->ev, p->v->now + USEC(10));
-	} else if (!route_find(d, p->dst.ip, &out, &next)) {
+	} else if (!vnet_route_find(d, p->dst.ip, &out, &next)) {
 		drop(d, p, "no-route", &p->v->n.no_route);
 	} else {
 		leave(d, out, next, p);
@@ -270,7 +270,7 @@ static void send_on(struct vnet_dev *d, struct pkt *p)
 {
 	struct vnet_if *out, *next;
 
-	if (route_find(d, p->dst.ip, &out, &next))
+	if (vnet_route_find(d, p->dst.ip, &out, &next))
 		leave(d, out, next, p);
 	else
 		drop(d, p, "no-route", &p->v->n.no_route);
@@ -326,7 +326,7 @@ static void from_lan(struct vnet_dev *d, struct pkt *p)
 		drop(d, p, "filtered", &p->v->n.filtered);
 	} else if (if_owns(d->wan, p->dst.ip)) {
 		hairpin(d, p);
-	} else if (!route_find(d, p->dst.ip, &out, &next)) {
+	} else if (!vnet_route_find(d, p->dst.ip, &out, &next)) {
 		drop(d, p, "no-route", &p->v->n.no_route);
 	} else if (out == d->wan && nat &&
 		vnat_out(nat, p->proto, p->src, p->dst, wan_addr(d, p->dst.ip.family), p->v->now, &p->src) == VNAT_DROP) {

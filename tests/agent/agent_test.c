@@ -25,7 +25,7 @@ static void joined_devices_know_and_reach_each_other(void **state)
 	struct dev *d = join_two(&world);
 
 	(void)state;
-	CHECK_TRUE(known(&d[0], world_node(&world, &d[1])) && known(&d[1], world_node(&world, &d[0])));
+	CHECK_TRUE(known(&d[0], world_member(&world, &d[1])) && known(&d[1], world_member(&world, &d[0])));
 	CHECK_TRUE(world_ping(&world, &d[0], &d[1]));
 	CHECK_TRUE(world_ping(&world, &d[1], &d[0]));
 	CHECK_INT(d[0].events[AGENT_LOGIN_FINISHED], ==, 1);
@@ -53,7 +53,7 @@ static void peers_on_one_segment_find_the_direct_path(void **state)
 	(void)state;
 	CHECK_TRUE(world_ping(&world, &d[0], &d[1]));
 	world_run(&world, SEC(3));
-	CHECK_INT(mesh_peer_status(agent_mesh(d[0].a), world_node(&world, &d[1])->id, world.now, &s), ==, 0);
+	CHECK_INT(mesh_peer_status(agent_mesh(d[0].a), world_member(&world, &d[1])->id, world.now, &s), ==, 0);
 	CHECK_TRUE(ipport_eq(s.addr, d[1].at));
 	world_free(&world);
 }
@@ -61,7 +61,7 @@ static void peers_on_one_segment_find_the_direct_path(void **state)
 static void a_rename_is_seen_by_the_others(void **state)
 {
 	struct dev *d = join_two(&world);
-	const struct ctl_node_doc *n = world_node(&world, &d[1]);
+	const struct ctl_node_doc *n = world_member(&world, &d[1]);
 
 	(void)state;
 	CHECK_STR(known(&d[0], n)->name, "bert.test.");
@@ -74,7 +74,7 @@ static void a_rename_is_seen_by_the_others(void **state)
 static void a_removed_device_is_gone_for_the_others(void **state)
 {
 	struct dev *d = join_two(&world);
-	int64_t id = world_node(&world, &d[1])->id;
+	int64_t id = world_member(&world, &d[1])->id;
 	uint64_t dropped;
 
 	(void)state;
@@ -95,7 +95,7 @@ static void an_expired_key_ends_its_traffic_on_both_sides(void **state)
 
 	(void)state;
 	CHECK_TRUE(world_ping(&world, &d[0], &d[1]));
-	CHECK_INT(ctl_node_expire(world.ctl, world_node(&world, &d[1])->id, world.now), ==, 0);
+	CHECK_INT(ctl_node_expire(world.ctl, world_member(&world, &d[1])->id, world.now), ==, 0);
 	world_run(&world, SEC(1));
 	CHECK_INT(agent_state(d[1].a), ==, IPN_NEEDS_LOGIN);
 	CHECK_TRUE(!agent_net_config(d[1].a)->up);
@@ -107,7 +107,7 @@ static void an_expired_key_ends_its_traffic_on_both_sides(void **state)
 static void an_expired_device_comes_back_by_a_login(void **state)
 {
 	struct dev *d = join_two(&world);
-	int64_t id = world_node(&world, &d[1])->id;
+	int64_t id = world_member(&world, &d[1])->id;
 
 	(void)state;
 	CHECK_INT(ctl_node_expire(world.ctl, id, world.now), ==, 0);
@@ -116,7 +116,7 @@ static void an_expired_device_comes_back_by_a_login(void **state)
 	agent_login(d[1].a, world.now);
 	world_run(&world, SEC(40));
 	CHECK_INT(agent_state(d[1].a), ==, IPN_RUNNING);
-	CHECK_INT(world_node(&world, &d[1])->id, ==, id);
+	CHECK_INT(world_member(&world, &d[1])->id, ==, id);
 	CHECK_TRUE(world_ping(&world, &d[0], &d[1]));
 	world_free(&world);
 }
@@ -124,7 +124,7 @@ static void an_expired_device_comes_back_by_a_login(void **state)
 static void shields_up_lets_nobody_begin_but_answers_come_in(void **state)
 {
 	struct dev *d = join_two(&world);
-	const struct ctl_node_doc *n = world_node(&world, &d[1]);
+	const struct ctl_node_doc *n = world_member(&world, &d[1]);
 
 	(void)state;
 	dev_edit(&d[1], IPN_PREF_SHIELDS_UP, &(struct ipn_prefs){ .shields_up = true });
@@ -165,8 +165,8 @@ static void a_logout_forgets_keys_and_map(void **state)
 	CHECK_TRUE(key_is_zero(d[1].id.node.b) && !key_is_zero(d[1].id.machine.b));
 	CHECK_TRUE(!agent_netmap(d[1].a));
 	CHECK_TRUE(agent_prefs(d[1].a)->logged_out && !agent_prefs(d[1].a)->want_running);
-	CHECK_INT(world_node(&world, &d[1])->key_expiry, <=, world.now.wall);
-	CHECK_TRUE(world_node(&world, &d[1])->key_expiry != 0);
+	CHECK_INT(world_member(&world, &d[1])->key_expiry, <=, world.now.wall);
+	CHECK_TRUE(world_member(&world, &d[1])->key_expiry != 0);
 	world_free(&world);
 }
 
@@ -391,7 +391,7 @@ static void the_hubs_keys_and_ours_are_kept_before_they_are_used(void **state)
 
 	(void)state;
 	CHECK_INT(key_public(d[0].id.node.b, pub.b), ==, 0);
-	CHECK_MEM(&world_node(&world, &d[0])->key, &pub, sizeof(pub));
+	CHECK_MEM(&world_member(&world, &d[0])->key, &pub, sizeof(pub));
 	CHECK_INT(key_public(world.hub.b, pub.b), ==, 0);
 	CHECK_MEM(&d[0].id.hub, &pub, sizeof(pub));
 	world_free(&world);

@@ -564,7 +564,7 @@ bool world_ping(struct world *w, struct dev *from, struct dev *to)
 	return false;
 }
 
-const struct ctl_node_doc *world_node(struct world *w, const struct dev *d)
+const struct ctl_node_doc *world_member(struct world *w, const struct dev *d)
 {
 	struct machine_pub pub;
 	const struct ctl_node_doc *n = NULL;

@@ -75,7 +75,7 @@ void world_run(struct world *w, mono_ns t); /* that much time passes */
 struct ipaddr dev_ip(const struct dev *d);
 /* An echo request from one device's system to another; did it come out there? */
 bool world_ping(struct world *w, struct dev *from, struct dev *to);
-const struct ctl_node_doc *world_node(struct world *w, const struct dev *d); /* as the hub knows it */
+const struct ctl_node_doc *world_member(struct world *w, const struct dev *d); /* as the hub knows it */
 /* Sets one preference: the member of the edit is filled in by the caller. */
 void dev_edit(struct dev *d, enum ipn_pref which, const struct ipn_prefs *value);
 

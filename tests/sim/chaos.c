@@ -60,7 +60,7 @@ static void on_process(struct world *w, struct node *n)
 static void on_place(struct world *w, struct node *n)
 {
 	static const struct weather *const weathers[] = { &weather_lab, &weather_far, &weather_bad };
-	struct place *p = place_of(w, n), to;
+	struct place *p = sim_place_of(w, n), to;
 
 	switch (draw(w, 5)) {
 	case 0:
@@ -115,8 +115,8 @@ static void step(struct world *w)
 		on_place(w, n);
 		break;
 	case 7:
-		if (place_of(w, n)->router)
-			vnet_router_reboot(place_of(w, n)->router);
+		if (sim_place_of(w, n)->router)
+			vnet_router_reboot(sim_place_of(w, n)->router);
 		break;
 	case 8:
 		if (draw(w, 2))
@@ -137,7 +137,7 @@ static void heal(struct world *w)
 			server_start(w->servers[i]);
 	for (size_t i = 0; i < w->n_nodes; i++) {
 		struct node *n = w->nodes[i];
-		struct place *p = place_of(w, n);
+		struct place *p = sim_place_of(w, n);
 
 		vnet_if_up(p->dev_if, true);
 		place_set_weather(w, p, &weather_lab);

@@ -91,12 +91,12 @@ static void path_death(struct world *w, uint64_t seed)
 
 	couple_up(&c, w, seed, seed % 2 ? "easy-easy" : "none-hard", (struct world_cfg){ 0 });
 	count_anew(&c);
-	vnet_router_rules(place_of(w, c.pair.b)->router, true, 0);
+	vnet_router_rules(sim_place_of(w, c.pair.b)->router, true, 0);
 	world_run(w, SEC(15));
 	SIM_CHECK(w, silence(&c, "path-death", "silence ms") < bound(&c, SEC(3)), "too long");
 	check_flows(&c, SEC(1), "UDP is blocked");
 	SIM_CHECK(w, pair_is_relayed(w, &c.pair), "a direct path where UDP is blocked");
-	vnet_router_rules(place_of(w, c.pair.b)->router, false, 0);
+	vnet_router_rules(sim_place_of(w, c.pair.b)->router, false, 0);
 	t0 = world_now(w);
 	SIM_CHECK(w, world_until(w, pair_is_direct, &c.pair, SEC(60)), "no direct path again");
 	stat_add("path-death", "direct again ms", (double)(world_now(w) - t0) / 1e6);
@@ -150,7 +150,7 @@ static void nat_reboot(struct world *w, uint64_t seed)
 
 	couple_up(&c, w, seed, hard ? "none-hard" : "easy-easy", (struct world_cfg){ 0 });
 	count_anew(&c);
-	vnet_router_reboot(place_of(w, c.pair.b)->router);
+	vnet_router_reboot(sim_place_of(w, c.pair.b)->router);
 	world_run(w, SEC(15));
 	SIM_CHECK(w, silence(&c, row, "silence ms") < bound(&c, SEC(2)), "too long");
 	check_flows(&c, SEC(1), "the router forgot everything");

@@ -117,14 +117,14 @@ struct node *node_at(struct world *w, struct place *p)
 	return w->nodes[i];
 }
 
-struct place *place_of(struct world *w, const struct node *n)
+struct place *sim_place_of(struct world *w, const struct node *n)
 {
 	return &w->places[node_number(n)];
 }
 
 struct node *node_beside(struct world *w, const struct node *other)
 {
-	struct place *there = place_of(w, other), p = *there;
+	struct place *there = sim_place_of(w, other), p = *there;
 	struct node *n = node_at(w, &p);
 
 	there->n_hosts = p.n_hosts;
@@ -133,12 +133,12 @@ struct node *node_beside(struct world *w, const struct node *other)
 
 void node_move(struct world *w, struct node *n, struct place *to)
 {
-	struct vnet_if *i = place_of(w, n)->dev_if;
+	struct vnet_if *i = sim_place_of(w, n)->dev_if;
 
 	vnet_replug(i, to->lan);
 	to->dev_if = i;
 	settle_in(w, to);
-	*place_of(w, n) = *to;
+	*sim_place_of(w, n) = *to;
 	vnet_note(w->v, "%s moves", node_name(n));
 	world_run(w, MSEC(20)); /* netmon's debounce */
 	node_link_changed(n);
@@ -146,7 +146,7 @@ void node_move(struct world *w, struct node *n, struct place *to)
 
 void node_readdress(struct world *w, struct node *n)
 {
-	struct place *p = place_of(w, n);
+	struct place *p = sim_place_of(w, n);
 
 	CHECK(p->router); /* public hosts have one address each */
 	vnet_addr_clear(p->dev_if);

@@ -96,7 +96,7 @@ struct node *node_beside(struct world *w, const struct node *other); /* on the s
 /* Takes the device out of its place and puts it into this one; it hears of it a little later. */
 void node_move(struct world *w, struct node *n, struct place *to);
 void node_readdress(struct world *w, struct node *n); /* another address in the same place */
-struct place *place_of(struct world *w, const struct node *n);
+struct place *sim_place_of(struct world *w, const struct node *n);
 int families_of(const struct world *w); /* WORLD_V4, WORLD_V6: of the internet */
 void place_set_weather(struct world *w, struct place *p, const struct weather *weather);
 
