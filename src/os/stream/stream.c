@@ -273,9 +273,11 @@ static void on_ready(void *ctx, int events)
  * A machine or a router that dies says nothing. What we send has to be acknowledged in time, and who dialled asks after a
  * while of silence; the other end need not ask as well.
  */
+enum { USER_TIMEOUT_MS = 20000 };
+
 static void set_tcp(int fd, bool dialled)
 {
-	static const int one = 1, user_timeout_ms = 20000, idle_s = 25, interval_s = 5, count = 3;
+	static const int one = 1, user_timeout_ms = USER_TIMEOUT_MS, idle_s = 25, interval_s = 5, count = 3;
 
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
 	setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &user_timeout_ms, sizeof(user_timeout_ms));
@@ -285,6 +287,14 @@ static void set_tcp(int fd, bool dialled)
 	setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &interval_s, sizeof(interval_s));
 	setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &count, sizeof(count));
 	setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &one, sizeof(one));
+}
+
+void stream_set_silence(struct stream *s, mono_ns after)
+{
+	int ms = after > 0 ? (int)MIN_OF(after / MSEC(1), (mono_ns)USER_TIMEOUT_MS) : USER_TIMEOUT_MS;
+
+	/* Of a unix socket it is refused, which does no harm. */
+	setsockopt(s->fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &ms, sizeof(ms));
 }
 
 static struct stream *stream_new(struct loop *l, int fd, struct tls_ctx *tls, const char *host, bool dialled)
