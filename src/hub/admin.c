@@ -49,6 +49,8 @@ static int status_of(int rc)
 		return 409;
 	case ERR_BAD_VALUE:
 		return 400;
+	case ERR_DENIED:
+		return 403;
 	default:
 		return 500;
 	}
@@ -278,6 +280,9 @@ static int approve(struct call *c)
 		rc = ctl_pending_approve(c->hub->ctl, code, u->id, c->now);
 	if (rc == -ENOENT && !c->error[0])
 		return say(c, rc, "no device waits with the code \"%s\": it is in already, or the code is older than 15 minutes", code);
+	if (rc == -ERR_DENIED)
+		return say(c, rc, "the policy does not let this user give the tags that the device asks for, or it offers routes into "
+			"networks of the organisation");
 	return rc < 0 ? rc : commit_and_ok(c);
 }
 
@@ -303,6 +308,8 @@ static int tag_node(struct call *c)
 		return no_node(c);
 	if (rc == -ERR_BAD_VALUE)
 		return say(c, rc, "a tag is written tag:NAME, with letters, digits and dashes");
+	if (rc == -ERR_DENIED)
+		return say(c, rc, "the policy does not define this tag: add it to tagOwners");
 	return rc < 0 ? rc : reply_node(c, c->id);
 }
 
@@ -366,6 +373,8 @@ static int create_key(struct call *c)
 	rc = ctl_key_create(c->hub->ctl, &spec, c->now, text, &k);
 	if (rc == -ERR_BAD_VALUE)
 		return say(c, rc, "a tag is written tag:NAME, with letters, digits and dashes");
+	if (rc == -ERR_DENIED)
+		return say(c, rc, "the policy does not define this tag: add it to tagOwners");
 	if (rc == 0)
 		rc = hub_commit(c->hub);
 	if (rc < 0)

@@ -85,6 +85,11 @@ void control_poll_end(void *owner)
 	ts_stream_finish(((struct request *)owner)->stream);
 }
 
+void control_poll_watch(void *owner, bool watch)
+{
+	stream_set_silence(((struct request *)owner)->session->stream, watch ? CTL_WATCH_SILENCE : 0);
+}
+
 /* Requests */
 
 struct answer {

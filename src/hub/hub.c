@@ -102,7 +102,7 @@ static int open_engine(struct hub *h, struct err_at *at)
 		.derp_map_unpinned = h->pin[0] ? &h->derp_map_unpinned : NULL, .from = control_from, .approve_devices = h->o->approve_devices,
 		.on_event = on_event,
 		.store = store_sqlite_store(h->store), .rng = loop_rng(), .hash = sha256, .on_poll_ready = control_poll_ready,
-		.on_poll_end = control_poll_end, .on_answer = control_answer };
+		.on_poll_end = control_poll_end, .on_poll_watch = control_poll_watch, .on_answer = control_answer };
 	const struct ctl_user *u;
 	int rc = duration_parse(h->o->key_expiry, &cfg.key_life_ms);
 

@@ -80,6 +80,7 @@ void control_answer(void *request_owner, int status, const char *content_type, s
 struct ipport control_from(void *request_owner);
 void control_poll_ready(void *poll_owner);
 void control_poll_end(void *poll_owner);
+void control_poll_watch(void *poll_owner, bool watch);
 void control_on_idle_tick(void *ctx);
 void control_close_all(struct hub *h);
 

@@ -7,6 +7,7 @@
 #include "store/mem/mem.h"
 #include "testlib/check.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <zstd.h>
 
@@ -17,6 +18,7 @@ struct device {
 	struct node_pub key;
 	struct ctl_poll *poll;
 	struct netmap *map;
+	const char *routes; /* what it offers, as JSON */
 	bool ended;
 };
 
@@ -26,7 +28,7 @@ struct world {
 	struct rng_seeded rng;
 	struct now now;
 	struct device devices[DEVICES];
-	char auth_key[CTL_SECRET_TEXT_MAX];
+	char auth_keys[2][CTL_SECRET_TEXT_MAX]; /* of two people, whose devices alternate */
 };
 
 static int answered; /* status of the last answer; 0: none */
@@ -93,16 +95,21 @@ static void world_new(struct world *w, uint64_t seed)
 	const struct ctl_key *key;
 	struct ctl_key_spec spec = { .reusable = true, .preapproved = true };
 
+	static const char *const people[] = { "ann@warren.test", "bob@warren.test" };
+
 	*w = (struct world){ .now = { .mono = SEC(1), .wall = 1790000000000 } };
 	rng_seeded_init(&w->rng, seed);
 	CHECK_INT(store_mem_new(&w->store), ==, 0);
 	world_start(w);
-	CHECK_INT(ctl_user_create(w->ctl, "ann", w->now, &user), ==, 0);
-	spec.user = user->id;
-	CHECK_INT(ctl_key_create(w->ctl, &spec, w->now, w->auth_key, &key), ==, 0);
+	for (size_t i = 0; i < 2; i++) {
+		CHECK_INT(ctl_user_create(w->ctl, people[i], w->now, &user), ==, 0);
+		spec.user = user->id;
+		CHECK_INT(ctl_key_create(w->ctl, &spec, w->now, w->auth_keys[i], &key), ==, 0);
+	}
 	for (size_t i = 0; i < DEVICES; i++) {
 		rng_fill(&w->rng.rng, w->devices[i].machine.b, KEY_LEN);
 		rng_fill(&w->rng.rng, w->devices[i].key.b, KEY_LEN);
+		w->devices[i].routes = "[]";
 	}
 }
 
@@ -208,8 +215,9 @@ static void join(struct world *w, struct device *d, bool new_key)
 	key_format(KEY_NODE, d->key.b, key);
 	n = snprintf(body, sizeof(body),
 		"{\"Version\":113,\"NodeKey\":\"%s\"%s%s%s,\"Auth\":{\"AuthKey\":\"%s\"},"
-		"\"Hostinfo\":{\"Hostname\":\"box\",\"OS\":\"linux\"}}",
-		key, new_key ? ",\"OldNodeKey\":\"" : "", new_key ? old : "", new_key ? "\"" : "", w->auth_key);
+		"\"Hostinfo\":{\"Hostname\":\"box\",\"OS\":\"linux\",\"RoutableIPs\":%s}}",
+		key, new_key ? ",\"OldNodeKey\":\"" : "", new_key ? old : "", new_key ? "\"" : "",
+		w->auth_keys[(d - w->devices) % 2], d->routes);
 	answered = 0;
 	ctl_register(w->ctl, &d->machine, view_of(body, (size_t)n), d, w->now);
 	CHECK_INT(ctl_turn_end(w->ctl, w->now), ==, 0);
@@ -226,7 +234,7 @@ static void listen(struct world *w, struct device *d)
 	key_format(KEY_NODE, d->key.b, key);
 	n = snprintf(body, sizeof(body),
 		"{\"Version\":113,\"NodeKey\":\"%s\",\"Stream\":true,\"Compress\":\"zstd\","
-		"\"Hostinfo\":{\"Hostname\":\"box\",\"OS\":\"linux\"}}", key);
+		"\"Hostinfo\":{\"Hostname\":\"box\",\"OS\":\"linux\",\"RoutableIPs\":%s}}", key, d->routes);
 	if (ctl_map(w->ctl, &d->machine, view_of(body, (size_t)n), d, w->now, &poll) != 0)
 		return;
 	d->poll = poll;
@@ -242,8 +250,9 @@ static void tell_place(struct world *w, struct device *d)
 	key_format(KEY_NODE, d->key.b, key);
 	n = snprintf(body, sizeof(body),
 		"{\"Version\":113,\"NodeKey\":\"%s\",\"OmitPeers\":true,\"Endpoints\":[\"192.0.2.%u:%u\"],"
-		"\"Hostinfo\":{\"Hostname\":\"box\",\"OS\":\"linux\",\"NetInfo\":{\"PreferredDERP\":%u}}}",
-		key, rng_u32(&w->rng.rng) % 250 + 1, rng_u32(&w->rng.rng) % 60000 + 1, rng_u32(&w->rng.rng) % 3 + 1);
+		"\"Hostinfo\":{\"Hostname\":\"box\",\"OS\":\"linux\",\"RoutableIPs\":%s,\"NetInfo\":{\"PreferredDERP\":%u}}}",
+		key, rng_u32(&w->rng.rng) % 250 + 1, rng_u32(&w->rng.rng) % 60000 + 1, d->routes,
+		rng_u32(&w->rng.rng) % 3 + 1);
 	CHECK_INT(ctl_map(w->ctl, &d->machine, view_of(body, (size_t)n), d, w->now, &none), ==, 1);
 }
 
@@ -306,6 +315,7 @@ static void random_step(struct world *w)
 	struct device *d = &w->devices[rng_below(&w->rng.rng, DEVICES)];
 	const struct ctl_node_doc *n = node_of(w, d);
 	char name[32];
+	int rc;
 
 	if (!n) {
 		join(w, d, false);
@@ -321,7 +331,8 @@ static void random_step(struct world *w)
 		CHECK_INT(ctl_node_rename(w->ctl, n->id, name, w->now), ==, 0);
 		break;
 	case 2:
-		CHECK_INT(ctl_node_tag(w->ctl, n->id, tags, 1, w->now), ==, 0);
+		rc = ctl_node_tag(w->ctl, n->id, tags, 1, w->now);
+		CHECK_TRUE(rc == 0 || rc == -ERR_DENIED); /* a policy may not know the tag */
 		break;
 	case 3:
 		CHECK_INT(ctl_node_expire(w->ctl, n->id, w->now), ==, 0);
@@ -400,7 +411,7 @@ static void a_commit_that_fails_is_answered_as_an_error(void **state)
 	store_mem_fail_commits(w.store, true);
 	key_format(KEY_NODE, w.devices[0].key.b, key);
 	n = snprintf(body, sizeof(body), "{\"Version\":113,\"NodeKey\":\"%s\",\"Auth\":{\"AuthKey\":\"%s\"},\"Hostinfo\":{}}",
-		key, w.auth_key);
+		key, w.auth_keys[0]);
 	answered = 0;
 	ctl_register(w.ctl, &w.devices[0].machine, view_of(body, (size_t)n), NULL, w.now);
 	CHECK_INT(answered, ==, 0); /* not before the commit */
@@ -409,10 +420,236 @@ static void a_commit_that_fails_is_answered_as_an_error(void **state)
 	world_free(&w);
 }
 
+/* Under policies: what deltas made of a map is what a whole map says, and what a hub says that has just started. */
+
+static const char *const policies[] = {
+	"",
+	"{\"acls\": []}",
+	"{\"tagOwners\": {\"tag:web\": [], \"tag:db\": []}, \"acls\": [{\"action\": \"accept\", \"src\": [\"*\"], \"dst\": [\"*:*\"]}],"
+	" \"ssh\": [{\"action\": \"accept\", \"src\": [\"autogroup:member\"], \"dst\": [\"autogroup:self\"], \"users\": [\"root\"]}]}",
+	"{\"tagOwners\": {\"tag:web\": [], \"tag:db\": []}, \"acls\": ["
+	"{\"action\": \"accept\", \"src\": [\"ann@warren.test\"], \"dst\": [\"tag:web:80,443\"]},"
+	"{\"action\": \"accept\", \"src\": [\"tag:web\"], \"dst\": [\"tag:db:5432\", \"10.1.0.0/16:*\"]}],"
+	" \"autoApprovers\": {\"routes\": {\"10.0.0.0/8\": [\"tag:db\"]}}}",
+	"{\"acls\": [{\"action\": \"accept\", \"src\": [\"autogroup:member\"], \"dst\": [\"autogroup:self:*\"]},"
+	" {\"action\": \"accept\", \"src\": [\"bob@warren.test\"], \"dst\": [\"10.2.0.0/16:22\", \"autogroup:internet:*\"]}],"
+	" \"nodeAttrs\": [{\"target\": [\"ann@warren.test\"], \"attr\": [\"disable-ipv4\", \"funnel\"]}],"
+	" \"autoApprovers\": {\"exitNode\": [\"autogroup:member\"]}}",
+	"{\"tagOwners\": {\"tag:web\": [\"autogroup:member\"], \"tag:db\": [\"tag:web\"]}, \"grants\": ["
+	" {\"src\": [\"bob@warren.test\"], \"dst\": [\"10.1.0.0/16\"], \"ip\": [\"*\"], \"via\": [\"tag:web\"]},"
+	" {\"src\": [\"autogroup:member\"], \"dst\": [\"autogroup:tagged\"], \"app\": {\"example.com/x\": [{\"a\": 1}]}},"
+	" {\"src\": [\"*\"], \"dst\": [\"bob@warren.test\"], \"ip\": [\"443\"], \"srcPosture\": [\"posture:linux\"]}],"
+	" \"postures\": {\"posture:linux\": [\"node:os == 'linux'\"]}}",
+	"{\"acls\": [{\"action\": \"accept\", \"src\": [\"100.64.0.0/28\"], \"dst\": [\"100.64.0.8/29:*\", \"10.0.0.0/8:*\"]}],"
+	" \"disableIPv4\": true}",
+};
+
+static const char *const offers[] = { "[]", "[\"10.1.0.0/16\"]", "[\"10.1.0.0/16\",\"10.2.0.0/16\"]", "[\"0.0.0.0/0\",\"::/0\"]",
+	"[\"10.2.0.0/16\",\"0.0.0.0/0\",\"::/0\",\"192.168.7.0/24\"]" };
+
+static struct ipprefix prefix(const char *text)
+{
+	struct ipprefix p;
+
+	CHECK_INT(ipprefix_parse(text, strlen(text), &p), ==, 0);
+	return p;
+}
+
+static int no_route(void *ctx, const struct ctl_route *r)
+{
+	(void)ctx;
+	CHECK_TRUE(!r->in_use || (r->advertised && r->approved));
+	CHECK_TRUE(!r->primary || (r->in_use && r->online));
+	return 0;
+}
+
+static void random_policy_step(struct world *w)
+{
+	static const char *const prefixes[] = { "10.1.0.0/16", "10.2.0.0/16", "0.0.0.0/0", "::/0", "192.168.7.0/24" };
+	static const char *const tags[] = { "tag:web", "tag:db" };
+	struct device *d = &w->devices[rng_below(&w->rng.rng, DEVICES)];
+	const struct ctl_node_doc *n = node_of(w, d);
+	struct ipprefix p = prefix(prefixes[rng_below(&w->rng.rng, ARRAY_LEN(prefixes))]), own = prefix("10.2.0.0/15");
+	const char *text = policies[rng_below(&w->rng.rng, ARRAY_LEN(policies))];
+	struct err_at at;
+	int rc = 0;
+
+	if (!n)
+		return;
+	switch (rng_below(&w->rng.rng, 8)) {
+	case 0:
+		rc = ctl_policy_set(w->ctl, view_of(text, strlen(text)), "test", CTL_POLICY_ANY_VERSION, w->now, NULL, NULL, &at);
+		if (rc < 0)
+			printf("# %s at %u:%u of %s\n", at.text, at.line, at.column, text);
+		break;
+	case 1:
+		rc = ctl_node_tag(w->ctl, n->id, tags + rng_below(&w->rng.rng, 2), 1, w->now);
+		rc = rc == -ERR_DENIED ? 0 : rc;
+		break;
+	case 2:
+	case 3:
+		d->routes = offers[rng_below(&w->rng.rng, ARRAY_LEN(offers))];
+		tell_place(w, d);
+		break;
+	case 4:
+	case 5:
+		rc = ctl_route_approve(w->ctl, n->id, p, "ann", w->now);
+		break;
+	case 6:
+		rc = ctl_route_unapprove(w->ctl, n->id, p, w->now);
+		rc = rc == -ENOENT ? 0 : rc;
+		break;
+	default:
+		rc = ctl_own_prefixes_set(w->ctl, &own, rng_below(&w->rng.rng, 2), rng_below(&w->rng.rng, 3) == 0 ? CTL_OWN_QUARANTINE :
+					CTL_OWN_SHOW, w->now);
+	}
+	CHECK_INT(rc, ==, 0);
+	CHECK_INT(ctl_routes(w->ctl, 0, no_route, NULL), ==, 0);
+}
+
+/* The parts of a map that a person would notice, as text. Peers by id. */
+static void print_map(const struct netmap *m, bool with_state, struct buf *out)
+{
+	const struct tc_node *peers[DEVICES * 2];
+	struct tc_node self;
+	size_t n = netmap_n_peers(m);
+	const char *name;
+
+	CHECK_INT(n, <=, ARRAY_LEN(peers));
+	netmap_peers(m, peers);
+	/* Where it is itself a device is not told: it knows. */
+	self = (struct tc_node){ .id = netmap_self(m)->id, .name = netmap_self(m)->name, .user = netmap_self(m)->user,
+		.addresses = netmap_self(m)->addresses, .allowed_ips = netmap_self(m)->allowed_ips, .tags = netmap_self(m)->tags,
+		.primary_routes = netmap_self(m)->primary_routes, .cap_map = netmap_self(m)->cap_map,
+		.key_expiry = netmap_self(m)->key_expiry };
+	if (with_state)
+		CHECK_INT(json_encode(&tc_node_type, &self, out), ==, 0);
+	for (size_t i = 0; i < n; i++) {
+		struct tc_node p = *peers[i];
+
+		CHECK_TRUE(netmap_user(m, p.user) != NULL);
+		p.endpoints.present = true;
+		p.derp = NULL; /* the text of old clients, which no patch has */
+		p.last_seen = p.online == JSON_YES ? 0 : p.last_seen; /* no patch takes it back */
+		CHECK_INT(buf_printf(out, "\n%lld ", (long long)p.id), ==, 0);
+		if (with_state)
+			CHECK_INT(json_encode(&tc_node_type, &p, out), ==, 0);
+	}
+	for (size_t i = 0; i < netmap_n_filters(m); i++) {
+		CHECK_INT(buf_append_str(out, "\n"), ==, 0);
+		for (size_t k = 0; k < netmap_filter(m, i, &name)->n; k++)
+			CHECK_INT(json_encode(&tc_filter_rule_type, JSON_AT(*netmap_filter(m, i, &name), struct tc_filter_rule, k), out),
+				==, 0);
+	}
+	CHECK_INT(buf_printf(out, "\n%.*s\n", (int)netmap_ssh_policy(m).len, (const char *)netmap_ssh_policy(m).p), ==, 0);
+}
+
+struct prints {
+	struct buf v[DEVICES];
+};
+
+static void print_all(const struct world *w, bool with_state, struct prints *ret)
+{
+	for (size_t i = 0; i < DEVICES; i++) {
+		buf_init(&ret->v[i], 1 << 20);
+		if (w->devices[i].poll)
+			print_map(w->devices[i].map, with_state, &ret->v[i]);
+	}
+}
+
+/* Shows the first line that differs. */
+static void check_same(const char *a, const char *b)
+{
+	size_t line = 0, i = 0;
+
+	for (; a[i] && a[i] == b[i]; i++)
+		line = a[i] == '\n' ? i + 1 : line;
+	if (a[i] != b[i])
+		printf("# %.*s\n# %.*s\n", (int)strcspn(a + line, "\n"), a + line, (int)strcspn(b + line, "\n"), b + line);
+	CHECK_TRUE(a[i] == b[i]);
+}
+
+static void compare(struct prints *a, struct prints *b)
+{
+	for (size_t i = 0; i < DEVICES; i++) {
+		if (buf_len(&a->v[i]) && buf_len(&b->v[i]))
+			check_same(buf_cstr(&a->v[i]), buf_cstr(&b->v[i]));
+		buf_fini(&a->v[i]);
+		buf_fini(&b->v[i]);
+	}
+}
+
+static void listen_again(struct world *w)
+{
+	for (size_t i = 0; i < DEVICES; i++)
+		if (w->devices[i].poll)
+			listen(w, &w->devices[i]);
+	settle(w);
+}
+
+static void check_against_whole_maps(struct world *w)
+{
+	struct prints by_deltas, whole;
+
+	w->now.mono += CTL_OFFLINE_GRACE; /* who went is gone; nothing happens by itself while the maps are compared */
+	settle(w);
+	print_all(w, true, &by_deltas);
+	listen_again(w);
+	print_all(w, true, &whole);
+	compare(&by_deltas, &whole);
+}
+
+/* Who is primary may be another after a restart. */
+static void check_against_restarted_hub(struct world *w)
+{
+	struct prints before, after;
+
+	for (size_t i = 0; i < DEVICES; i++)
+		if (node_of(w, &w->devices[i]))
+			listen(w, &w->devices[i]);
+	settle(w);
+	print_all(w, false, &before);
+	for (size_t i = 0; i < DEVICES; i++)
+		hang_up(w, &w->devices[i]);
+	ctl_free(w->ctl);
+	store_mem_crash(w->store);
+	world_start(w);
+	for (size_t i = 0; i < DEVICES; i++)
+		if (node_of(w, &w->devices[i]))
+			listen(w, &w->devices[i]);
+	settle(w);
+	print_all(w, false, &after);
+	compare(&before, &after);
+}
+
+static void maps_follow_the_policy_whatever_happens(void **state)
+{
+	(void)state;
+	for (uint64_t seed = 100; seed < 100 + 2 * SEEDS; seed++) {
+		struct world w;
+
+		world_new(&w, seed);
+		for (int step = 0; step < STEPS; step++) {
+			CHECK_ROW("seed %llu, step %d", (unsigned long long)seed, step);
+			if (step % 3 == 2)
+				random_policy_step(&w);
+			else
+				random_step(&w);
+			if (step % 9 == 0)
+				settle(&w);
+			if (step % 27 == 0)
+				check_against_whole_maps(&w);
+		}
+		check_against_restarted_hub(&w);
+		world_free(&w);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_map_is_the_truth_after_any_changes),
+		cmocka_unit_test(maps_follow_the_policy_whatever_happens),
 		cmocka_unit_test(what_was_answered_is_there_after_a_crash),
 		cmocka_unit_test(a_commit_that_fails_is_answered_as_an_error),
 	};

@@ -65,7 +65,39 @@ int ctl_user_create(struct ctl *c, const char *name, struct now now, const struc
 	if (rc < 0)
 		return rc;
 	*ret = &u->doc;
-	return store_doc(c, CTL_USER, doc.id, &ctl_user_type, &u->doc);
+	rc = store_doc(c, CTL_USER, doc.id, &ctl_user_type, &u->doc);
+	return rc < 0 ? rc : follow_user(c, u);
+}
+
+int ctl_user_set_role(struct ctl *c, int64_t id, const char *role, struct now now)
+{
+	struct user *u = user_by_id(c, id);
+	struct ctl_user doc, copy;
+	enum policy_role known;
+	struct arena mem;
+	int rc;
+
+	if (!u)
+		return -ENOENT;
+	if (role_of(role, &known) < 0)
+		return -ERR_BAD_VALUE;
+	doc = u->doc;
+	doc.role = role;
+	rc = doc_copy(&ctl_user_type, &doc, &copy, &mem);
+	if (rc < 0)
+		return rc;
+	arena_fini(&u->mem);
+	u->mem = mem;
+	u->doc = copy;
+	list_for_each(l, &c->polls) { /* they are told whether they are an admin's */
+		struct ctl_poll *p = container_of(l, struct ctl_poll, all);
+
+		p->self_stale |= p->node && p->node->doc.user == id;
+	}
+	if (c->flush_at == MONO_NEVER)
+		c->flush_at = now.mono + CTL_COALESCE;
+	rc = store_doc(c, CTL_USER, id, &ctl_user_type, &u->doc);
+	return rc < 0 ? rc : follow_user(c, u);
 }
 
 void user_free(struct ctl *c, struct user *u)
@@ -90,7 +122,7 @@ int ctl_user_delete(struct ctl *c, int64_t id)
 			return -ERR_CONFLICT;
 	user_free(c, u);
 	store_delete(c, CTL_USER, id);
-	return 0;
+	return policy_user_remove(c->policy, id);
 }
 
 /* keys */
@@ -156,6 +188,8 @@ int ctl_key_create(struct ctl *c, const struct ctl_key_spec *spec, struct now no
 		return -ENOENT;
 	if (!tags_are_sane(&doc.tags))
 		return -ERR_BAD_VALUE;
+	if (!tags_are_known(c, &doc.tags))
+		return -ERR_DENIED;
 	rng_fill(c->cfg.rng, secret, sizeof(secret));
 	hex_encode(secret, sizeof(secret), hex);
 	snprintf(text, CTL_SECRET_TEXT_MAX, "%s%s", key_prefix_text, hex);

@@ -148,7 +148,10 @@ mono_ns ctl_deadline(const struct ctl *c);
 /* The end of a turn: commits, then gives the answers that waited. Negative: the store failed; answers were errors. */
 MUST_USE int ctl_turn_end(struct ctl *c, struct now now);
 
-/* Administration. Texts are copied. Errors: -ENOENT, -EEXIST, -ERR_BAD_VALUE, ... */
+/*
+ * Administration. Texts are copied. Errors: -ENOENT, -EEXIST, -ERR_BAD_VALUE, ... -ERR_DENIED: a tag that the policy does not
+ * define or, at the approval of a login, does not let this user give; or a device that CTL_OWN_REFUSE keeps out.
+ */
 MUST_USE int ctl_user_create(struct ctl *c, const char *name, struct now now, const struct ctl_user **ret);
 const struct ctl_user *ctl_user_find(const struct ctl *c, const char *name);
 const struct ctl_user *ctl_user_next(const struct ctl *c, const struct ctl_user *u);

@@ -64,20 +64,98 @@ static bool is_online(const struct node *n)
 	return n->doc.online == JSON_YES;
 }
 
-/* What a device may do by itself: offer SSH, send files; and it does not update itself unasked. */
-static int own_caps(struct arena *a, struct json_map *ret)
+/* values: a JSON array, or NULL for null. */
+static int add_cap(struct json_map *m, struct arena *a, const char *name, const char *values)
 {
-	static const struct view no = { .p = (const uint8_t *)"false", .len = 5 };
-	static struct json_list none = { .present = true }, no_list = { .v = (void *)(uintptr_t)&no, .n = 1, .present = true };
-	struct json_pair *v = arena_array(a, 3, sizeof(*v));
+	struct json_list *l = json_map_find(m, name);
+	int rc;
 
-	if (!v)
-		return -ENOMEM;
-	v[0] = (struct json_pair){ .key = "https://tailscale.com/cap/file-sharing", .value = &none };
-	v[1] = (struct json_pair){ .key = "https://tailscale.com/cap/ssh", .value = &none };
-	v[2] = (struct json_pair){ .key = "default-auto-update", .value = &no_list };
-	*ret = (struct json_map){ .v = v, .n = 3, .present = true };
-	return 0;
+	if (!l) {
+		l = arena_new(a, struct json_list);
+		rc = l ? json_map_add(m, a, name, l) : -ENOMEM;
+		if (rc < 0)
+			return rc;
+	}
+	return values ? json_decode(&json_raw_list, values, strlen(values), l, a, NULL) : 0;
+}
+
+static int add_role(struct ctl *c, const struct node *n, struct json_map *m, struct arena *a)
+{
+	const struct user *u = n->doc.tags.n ? NULL : user_by_id(c, n->doc.user);
+	enum policy_role role;
+
+	if (!u || role_of(u->doc.role, &role) < 0 || role < POLICY_ADMIN)
+		return 0;
+	return add_cap(m, a, role == POLICY_OWNER ? "https://tailscale.com/cap/is-owner" : "https://tailscale.com/cap/is-admin", "[]");
+}
+
+/*
+ * What a device may do by itself: offer SSH, send files; and it does not update itself unasked. Then what the policy's nodeAttrs
+ * give it.
+ */
+static int own_caps(struct ctl *c, const struct node *n, struct arena *a, struct json_map *ret)
+{
+	struct policy_node_cap *caps;
+	size_t n_caps = 0;
+	int rc;
+
+	*ret = (struct json_map){ .present = true };
+	rc = add_cap(ret, a, "https://tailscale.com/cap/file-sharing", "[]");
+	if (rc == 0)
+		rc = add_cap(ret, a, "https://tailscale.com/cap/ssh", "[]");
+	if (rc == 0)
+		rc = add_cap(ret, a, "default-auto-update", "[false]");
+	if (rc == 0)
+		rc = add_role(c, n, ret, a);
+	if (rc == 0 && policy_node_exists(c->policy, n->doc.id))
+		rc = policy_node_caps(policy_installed(c->policy), n->doc.id, a, &caps, &n_caps);
+	for (size_t i = 0; i < n_caps && rc == 0; i++)
+		rc = add_cap(ret, a, caps[i].name, caps[i].values);
+	return rc;
+}
+
+/* Drops what is not for all: the subnets that another router carries now. */
+static void leave_out_standby(struct policy_allowed *al)
+{
+	size_t n = al->n_primary;
+
+	for (size_t i = al->n_primary; i < al->n; i++)
+		if (al->v[i].bits == 0)
+			al->v[n++] = al->v[i];
+	al->n = n;
+}
+
+/* Addresses, and what may be reached through the device. */
+static int put_reach(struct ctl *c, const struct node *n, const struct node *viewer, struct arena *a, struct tc_node *ret)
+{
+	struct policy_plan *plan = policy_installed(c->policy);
+	bool plain = !n->n_use && !n->hides_ip4 && !(viewer && viewer->hides_ip4);
+	struct policy_allowed al;
+	int rc = 0;
+
+	if (plain || !policy_node_exists(c->policy, n->doc.id)) {
+		al = (struct policy_allowed){ .v = arena_array(a, 2, sizeof(*al.v)), .n = 2, .n_own = 2, .n_primary = 2 };
+		if (!al.v)
+			return -ENOMEM;
+		al.v[0] = ipprefix_single(n->doc.ip4);
+		al.v[1] = ipprefix_single(n->doc.ip6);
+	} else if (viewer && viewer != n) {
+		rc = policy_allowed(plan, viewer->doc.id, n->doc.id, a, &al);
+	} else {
+		rc = policy_self_allowed(plan, n->doc.id, a, &al);
+	}
+	if (rc < 0)
+		return rc;
+	if (!viewer)
+		leave_out_standby(&al);
+	ret->addresses = json_list_of(al.v, al.n_own);
+	ret->allowed_ips = json_list_of(al.v, al.n);
+	if (al.n_primary > al.n_own)
+		ret->primary_routes = json_list_of(al.v + al.n_own, al.n_primary - al.n_own);
+	/* Clients offer a choice of exit nodes among those that say so. */
+	if (viewer != n && al.n > al.n_primary)
+		rc = add_cap(&ret->cap_map, a, "suggest-exit-node", NULL);
+	return rc;
 }
 
 /* What others may know of a device: enough for names, file drop and ssh; not its distribution or log id. */
@@ -96,19 +174,15 @@ static struct tc_hostinfo *hostinfo_for_peers(const struct node *n, struct arena
 	return h;
 }
 
-static int node_to_tc(struct ctl *c, struct node *n, bool self, struct arena *a, struct tc_node *ret)
+static int node_to_tc(struct ctl *c, struct node *n, const struct node *viewer, struct arena *a, struct tc_node *ret)
 {
 	const struct ctl_node_doc *d = &n->doc;
-	struct ipprefix *addr = arena_array(a, 2, sizeof(*addr));
+	bool self = viewer == n;
 
-	if (!addr)
-		return -ENOMEM;
-	addr[0] = ipprefix_single(d->ip4);
-	addr[1] = ipprefix_single(d->ip6);
 	*ret = (struct tc_node){ .id = d->id, .stable_id = arena_printf(a, "n%lld", (long long)d->id),
 		.name = arena_printf(a, "%s.%s.", d->name, c->cfg.base_domain), .user = d->tags.n ? TAGGED_USER : d->user,
 		.key = d->key, .key_expiry = d->key_expiry, .disco_key = d->disco,
-		.addresses = json_list_of(addr, 2), .allowed_ips = json_list_of(addr, 2), .endpoints = d->endpoints,
+		.endpoints = d->endpoints,
 		.home_derp = d->home_derp, .created = d->created, .cap = d->cap, .tags = d->tags,
 		.online = self || is_online(n) ? JSON_YES : JSON_NO };
 	if (d->home_derp) { /* clients before 1.80 know only the text */
@@ -119,19 +193,21 @@ static int node_to_tc(struct ctl *c, struct node *n, bool self, struct arena *a,
 	if (self) { /* others have no use for it */
 		ret->machine = d->machine;
 		ret->machine_authorized = !d->unapproved;
-		if (own_caps(a, &ret->cap_map) < 0)
+		if (own_caps(c, n, a, &ret->cap_map) < 0)
 			return -ENOMEM;
 	}
+	if (put_reach(c, n, viewer, a, ret) < 0)
+		return -ENOMEM;
 	ret->hostinfo = self && d->hostinfo ? d->hostinfo : hostinfo_for_peers(n, a);
 	if (!self && ret->online == JSON_NO)
 		ret->last_seen = d->last_seen;
 	return ret->stable_id && ret->name && ret->hostinfo ? 0 : -ENOMEM;
 }
 
-int put_node(struct ctl *c, struct node *n, bool self, struct arena *a, struct buf *out)
+int put_node(struct ctl *c, struct node *n, const struct node *viewer, struct arena *a, struct buf *out)
 {
 	struct tc_node doc;
-	int rc = node_to_tc(c, n, self, a, &doc);
+	int rc = node_to_tc(c, n, viewer, a, &doc);
 
 	return rc < 0 ? rc : json_encode(&tc_node_type, &doc, out);
 }
@@ -158,7 +234,7 @@ struct piece *node_whole(struct ctl *c, struct node *n)
 	arena_init(&a, PIECE_MAX);
 	buf_init(&b, PIECE_MAX);
 	n->whole = piece_put(n->whole);
-	if (put_node(c, n, false, &a, &b) == 0)
+	if (put_node(c, n, NULL, &a, &b) == 0)
 		n->whole = piece_of(c, buf_data(&b), buf_len(&b));
 	n->whole_at = n->changed;
 	buf_fini(&b);
@@ -166,13 +242,19 @@ struct piece *node_whole(struct ctl *c, struct node *n)
 	return n->whole;
 }
 
-static int put_field(struct buf *b, const char *name, const struct json_type *t, const void *v)
+struct piece *node_patch(struct ctl *c, struct node *n)
 {
-	int rc = buf_printf(b, "\"%s\":", name);
+	struct buf b;
 
-	if (rc == 0)
-		rc = json_encode(t, v, b);
-	return rc < 0 ? rc : buf_append_str(b, ",");
+	if (n->patch && n->patch_at == n->changed)
+		return n->patch;
+	buf_init(&b, PIECE_MAX);
+	n->patch = piece_put(n->patch);
+	if (put_patch(n, &b) == 0)
+		n->patch = piece_of(c, buf_data(&b), buf_len(&b));
+	n->patch_at = n->changed;
+	buf_fini(&b);
+	return n->patch;
 }
 
 /* All of them: there are few, and a device that joins may belong to one that the reader has not heard of. */
@@ -248,12 +330,12 @@ struct piece *block_whole(struct ctl *c, struct block *b)
 	list_for_each(l, &b->nodes) {
 		struct node *n = container_of(l, struct node, in_block);
 
-		if (n->doc.unapproved)
+		if (node_is_hidden(n))
 			continue;
 		if (rc == 0 && buf_len(&out))
 			rc = buf_append_str(&out, ",");
 		if (rc == 0)
-			rc = put_node(c, n, false, &a, &out);
+			rc = put_node(c, n, NULL, &a, &out);
 		b->n_shown++;
 		arena_reset(&a);
 	}
@@ -263,46 +345,4 @@ struct piece *block_whole(struct ctl *c, struct block *b)
 	arena_fini(&a);
 	buf_fini(&out);
 	return b->all;
-}
-
-static const struct tc_derp_map *derp_map_for(const struct ctl *c, const struct node *n)
-{
-	return n->doc.cap < CTL_CAP_CERT_PIN && c->cfg.derp_map_unpinned ? c->cfg.derp_map_unpinned : c->cfg.derp_map;
-}
-
-/* Everything of a first map but the peers; ends inside the list of peers. */
-struct piece *first_head(struct ctl *c, struct node *self, struct now now)
-{
-	char time[TIME_RFC3339_MAX];
-	struct piece *p = NULL;
-	struct arena a;
-	struct buf b;
-	int rc;
-
-	arena_init(&a, PIECE_MAX);
-	buf_init(&b, PIECE_MAX);
-	rc = buf_append_str(&b, "{\"Node\":");
-	if (rc == 0)
-		rc = put_node(c, self, true, &a, &b);
-	if (rc == 0)
-		rc = buf_append_str(&b, ",");
-	if (rc == 0 && c->cfg.derp_map)
-		rc = put_field(&b, "DERPMap", &tc_derp_map_type, derp_map_for(c, self));
-	if (rc == 0)
-		rc = buf_printf(&b,
-			"\"DNSConfig\":{\"Routes\":{\"%s.\":null},\"Domains\":[\"%s\"],\"Proxied\":true},"
-			"\"SSHPolicy\":{\"rules\":[]},\"Domain\":\"%s\",\"CollectServices\":false,\"Debug\":{\"DisableLogTail\":true},"
-			"\"PacketFilters\":{\"base\":[{\"SrcIPs\":[\"*\"],\"DstPorts\":[{\"IP\":\"*\","
-			"\"Ports\":{\"First\":0,\"Last\":65535}}]}]},",
-			c->cfg.base_domain, c->cfg.base_domain, c->cfg.base_domain);
-	if (rc == 0)
-		rc = put_profiles(c, &b);
-	time_format_rfc3339(now.wall, time);
-	if (rc == 0)
-		rc = buf_printf(&b, ",\"ControlTime\":\"%s\",\"Peers\":[", time);
-	if (rc == 0)
-		p = piece_of(c, buf_data(&b), buf_len(&b));
-	buf_fini(&b);
-	arena_fini(&a);
-	return p;
 }

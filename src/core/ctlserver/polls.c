@@ -17,8 +17,7 @@ static void message_clear(struct ctl_poll *p)
 	p->n = p->cap = p->at = p->off = 0;
 }
 
-/* Takes over one reference. A missing piece (no memory) ends the poll: the client comes again. */
-static int message_add(struct ctl_poll *p, struct piece *q)
+int message_add(struct ctl_poll *p, struct piece *q)
 {
 	if (!q)
 		return -ENOMEM;
@@ -37,18 +36,8 @@ static int message_add(struct ctl_poll *p, struct piece *q)
 	return 0;
 }
 
-static int add_shared(struct ctl_poll *p, struct piece *q)
-{
-	return q ? message_add(p, piece_get(q)) : -ENOMEM;
-}
-
-static int add_text(struct ctl_poll *p, const char *text)
-{
-	return message_add(p, piece_of(p->ctl, text, strlen(text)));
-}
-
 /* The length of all pieces, as a piece in front that is not compressed. */
-static int add_length(struct ctl_poll *p)
+int message_finish(struct ctl_poll *p)
 {
 	struct piece *head;
 	uint8_t b[4];
@@ -69,56 +58,68 @@ static int add_length(struct ctl_poll *p)
 }
 
 /* The reader's own block, device by device without himself. */
-static int add_own_block(struct ctl_poll *p, struct block *b, bool *first)
+static void put_own_block(struct draft *d, struct block *b, size_t *n_put)
 {
-	struct ctl *c = p->ctl;
-	int rc = 0;
-
 	list_for_each(l, &b->nodes) {
 		struct node *n = container_of(l, struct node, in_block);
 
-		if (n == p->node || n->doc.unapproved || rc < 0)
+		if (n == d->p->node || node_is_hidden(n))
 			continue;
-		if (!*first)
-			rc = add_shared(p, c->comma);
-		*first = false;
-		if (rc == 0)
-			rc = add_shared(p, node_whole(c, n));
+		if ((*n_put)++)
+			draft_shared(d, d->p->ctl->comma);
+		draft_shared(d, node_whole(d->p->ctl, n));
 	}
-	return rc;
 }
 
-static int make_first(struct ctl_poll *p, struct now now)
+static size_t put_everybody(struct draft *d)
 {
-	struct ctl *c = p->ctl;
-	bool first = true;
-	int rc = message_add(p, first_head(c, p->node, now));
+	struct ctl *c = d->p->ctl;
+	size_t n_put = 0;
 
+	if (d->rc == 0)
+		d->rc = put_profiles(c, &d->text);
+	draft_put(d, ",\"Peers\":[");
 	list_for_each(l, &c->blocks) {
 		struct block *b = container_of(l, struct block, link);
 		struct piece *all;
 
-		if (rc < 0 || p->node->doc.unapproved)
+		if (d->rc < 0 || node_is_hidden(d->p->node))
 			break;
-		if (b == p->node->block) {
-			rc = add_own_block(p, b, &first);
+		if (b == d->p->node->block) {
+			put_own_block(d, b, &n_put);
 			continue;
 		}
 		all = block_whole(c, b);
 		if (!b->n_shown)
 			continue;
-		if (!first)
-			rc = add_shared(p, c->comma);
-		first = false;
-		if (rc == 0)
-			rc = add_shared(p, all);
+		if (n_put++)
+			draft_shared(d, c->comma);
+		draft_shared(d, all);
 	}
-	if (rc == 0)
-		rc = add_text(p, "]}");
+	draft_put(d, "]");
+	return n_put;
+}
+
+/* Everything; the first time, and when telling what has changed would not be less. */
+static int make_whole(struct ctl_poll *p, struct now now)
+{
+	struct ctl *c = p->ctl;
+	struct draft d;
+	size_t n;
+
+	poll_review(p);
+	draft_begin(&d, p);
+	draft_head(&d, now);
+	n = p->plain ? put_everybody(&d) : own_peers(&d);
+	if (p->told && n == 0)
+		draft_all_gone(&d);
+	draft_put(&d, "}");
+	retell_clear(p);
+	p->again = false;
 	p->cursor = c->seq;
-	p->started = true;
+	p->started = p->told = true;
 	c->stats.maps++;
-	return rc < 0 ? rc : add_length(p);
+	return draft_end(&d);
 }
 
 /* What a delta is made of: the text before, the lists of what changed since `from`, and the text after. */
@@ -134,8 +135,13 @@ static int put_removed(struct ctl *c, struct making *m)
 	int rc = 0;
 
 	for (size_t i = 0; i < c->n_removed && rc == 0; i++) {
+		struct node *n;
+
 		if (c->removed[i].seq <= m->from)
 			continue;
+		n = node_by_id(c, c->removed[i].id);
+		if (n && !node_is_hidden(n))
+			continue; /* it was out of sight, and is back */
 		rc = buf_printf(m->out, "%s%lld", m->n_removed ? "," : ",\"PeersRemoved\":[", (long long)c->removed[i].id);
 		m->n_removed++;
 	}
@@ -155,12 +161,12 @@ static int put_changed(struct ctl *c, struct making *m, bool whole)
 
 		if (n->changed <= m->from)
 			break;
-		if (n == m->reader || n->doc.unapproved || (n->changed_whole > m->from) != whole)
+		if (n == m->reader || node_is_hidden(n) || (n->changed_whole > m->from) != whole)
 			continue;
 		if ((*n_put)++)
 			rc = buf_append_str(m->out, ",");
 		if (rc == 0)
-			rc = whole ? put_node(c, n, false, &a, m->out) : put_patch(n, m->out);
+			rc = whole ? put_node(c, n, NULL, &a, m->out) : put_patch(n, m->out);
 		arena_reset(&a);
 	}
 	arena_fini(&a);
@@ -173,7 +179,7 @@ static int put_delta(struct ctl *c, struct making *m, struct now now)
 	int rc;
 
 	time_format_rfc3339(now.wall, time);
-	if (m->reader && m->reader->doc.unapproved)
+	if (m->reader && node_is_hidden(m->reader))
 		return buf_printf(m->out, "{\"ControlTime\":\"%s\"", time); /* it is told of nobody */
 	rc = buf_printf(m->out, "{\"ControlTime\":\"%s\",\"PeersChanged\":[", time);
 	if (rc == 0)
@@ -240,43 +246,44 @@ static struct delta *shared_delta(struct ctl *c, uint64_t from, struct now now)
 	return d;
 }
 
-/* For a reader whose own device changed: without him, and with his own document if a patch cannot tell it. */
-static int own_delta(struct ctl_poll *p, struct now now)
+/* For a reader whose own device changed, or what the policy says of it: without him, and with what is his own. */
+static int reader_delta(struct ctl_poll *p, struct now now)
 {
 	struct ctl *c = p->ctl;
 	struct making m = { .from = p->cursor, .reader = p->node };
-	bool self = p->node->changed_whole > p->cursor;
-	struct arena a;
-	struct buf text;
-	int rc;
+	struct draft d;
+	size_t peers;
 
-	buf_init(&text, DELTA_MAX);
-	arena_init(&a, REQUEST_MEM_MAX);
-	m.out = &text;
-	rc = put_delta(c, &m, now);
-	if (rc == 0 && self)
-		rc = buf_append_str(&text, ",\"Node\":");
-	if (rc == 0 && self)
-		rc = put_node(c, p->node, true, &a, &text);
-	if (rc == 0)
-		rc = buf_append_str(&text, "}");
-	if (rc == 0 && (self || m.n_whole + m.n_patch + m.n_removed)) {
-		c->stats.messages++;
-		rc = message_add(p, framed(c, &text));
+	draft_begin(&d, p);
+	m.out = &d.text;
+	d.rc = put_delta(c, &m, now);
+	peers = buf_len(&d.text);
+	draft_self(&d, ",", false);
+	draft_policies(&d, false);
+	if (d.rc == 0 && p->n == 0 && buf_len(&d.text) == peers && m.n_whole + m.n_patch + m.n_removed == 0) {
+		draft_drop(&d);
+		return 0;
 	}
-	arena_fini(&a);
-	buf_fini(&text);
-	return rc;
+	draft_put(&d, "}");
+	return draft_end(&d);
+}
+
+static bool has_own_news(const struct ctl_poll *p)
+{
+	return p->self_stale || p->filter_stale || p->ssh_stale || p->node->changed > p->cursor;
 }
 
 static int make_delta(struct ctl_poll *p, struct now now)
 {
 	struct ctl *c = p->ctl;
 	struct delta *d;
-	int rc;
+	int rc = 0;
 
-	if (p->node->changed > p->cursor || p->node->doc.unapproved) {
-		rc = own_delta(p, now);
+	if (!p->plain) {
+		if (p->n_retell || has_own_news(p))
+			rc = own_delta(p, now);
+	} else if (has_own_news(p) || node_is_hidden(p->node)) {
+		rc = reader_delta(p, now);
 	} else {
 		d = shared_delta(c, p->cursor, now);
 		rc = !d ? -ENOMEM : d->message ? message_add(p, piece_get(d->message)) : 0;
@@ -293,8 +300,8 @@ static int make_keep_alive(struct ctl_poll *p, struct now now)
 
 	time_format_rfc3339(now.wall, time);
 	snprintf(text, sizeof(text), "{\"KeepAlive\":true,\"ControlTime\":\"%s\"}", time);
-	rc = add_text(p, text);
-	return rc < 0 ? rc : add_length(p);
+	rc = message_add(p, piece_of(p->ctl, text, strlen(text)));
+	return rc < 0 ? rc : message_finish(p);
 }
 
 void poll_end(struct ctl_poll *p)
@@ -303,6 +310,8 @@ void poll_end(struct ctl_poll *p)
 		return;
 	p->ended = true;
 	message_clear(p);
+	retell_clear(p);
+	poll_set_plain(p, true);
 	list_remove(&p->in_node);
 	heap_remove(&p->ctl->keep_alives, &p->keep_alive);
 	p->node = NULL;
@@ -324,7 +333,7 @@ void poll_farewell(struct ctl_poll *p, struct now now)
 	time_format_rfc3339(now.wall, time);
 	rc = buf_printf(&text, "{\"ControlTime\":\"%s\",\"Node\":", time);
 	if (rc == 0)
-		rc = put_node(c, p->node, true, &a, &text);
+		rc = put_node(c, p->node, p->node, &a, &text);
 	p->node->doc.key_expiry = expiry;
 	if (rc == 0)
 		rc = buf_append_str(&text, "}");
@@ -334,12 +343,31 @@ void poll_farewell(struct ctl_poll *p, struct now now)
 	buf_fini(&text);
 	list_remove(&p->in_node);
 	heap_remove(&c->keep_alives, &p->keep_alive);
+	retell_clear(p);
+	poll_set_plain(p, true);
 	p->node = NULL;
 	p->last = true;
 	if (rc < 0)
 		poll_end(p);
 	else
 		c->cfg.on_poll_ready(p->owner);
+}
+
+static int rearm_keep_alive(struct ctl_poll *p, struct now now)
+{
+	return heap_set(&p->ctl->keep_alives, &p->keep_alive,
+		mono_add(now.mono, p->node->watched ? CTL_WATCH_KEEP_ALIVE : CTL_KEEP_ALIVE));
+}
+
+/* Others depend on this device: something goes to it at once, and often from now on. */
+void poll_watch(struct ctl_poll *p)
+{
+	struct ctl *c = p->ctl;
+
+	if (c->cfg.on_poll_watch)
+		c->cfg.on_poll_watch(p->owner, true);
+	if (p->told && heap_set(&c->keep_alives, &p->keep_alive, 0) < 0)
+		poll_end(p);
 }
 
 /* Whatever is next for this reader, if it has nothing in progress. */
@@ -349,12 +377,12 @@ static void poll_advance(struct ctl_poll *p, struct now now)
 
 	if (p->ended || p->last || p->n)
 		return;
-	if (!p->started || p->cursor < p->ctl->removed_floor)
-		rc = make_first(p, now);
-	else if (p->cursor < p->ctl->seq)
+	if (!p->started || p->again || (p->plain && p->cursor < p->ctl->removed_floor))
+		rc = make_whole(p, now);
+	else if (p->cursor < p->ctl->seq || p->n_retell || has_own_news(p))
 		rc = make_delta(p, now);
 	if (rc == 0 && p->n)
-		rc = heap_set(&p->ctl->keep_alives, &p->keep_alive, now.mono + CTL_KEEP_ALIVE);
+		rc = rearm_keep_alive(p, now);
 	if (rc < 0)
 		poll_end(p);
 	else if (p->n)
@@ -363,6 +391,8 @@ static void poll_advance(struct ctl_poll *p, struct now now)
 
 void polls_flush(struct ctl *c, struct now now)
 {
+	follow_drain(c, now);
+	spread_changes(c);
 	c->flush_at = MONO_NEVER;
 	list_for_each_safe(l, &c->polls)
 		poll_advance(container_of(l, struct ctl_poll, all), now);
@@ -389,7 +419,7 @@ void ctl_poll_fill(struct ctl_poll *p, struct buf *out)
 		message_clear(p);
 		if (p->last)
 			poll_end(p);
-		else if (!p->ended && p->cursor < p->ctl->seq && p->ctl->flush_at == MONO_NEVER)
+		else if (!p->ended && (p->cursor < p->ctl->seq || p->again || p->n_retell || has_own_news(p)) && p->ctl->flush_at == MONO_NEVER)
 			p->ctl->flush_at = 0; /* it fell behind while writing: at the next tick */
 	}
 }
@@ -399,6 +429,8 @@ static void set_online(struct ctl *c, struct node *n, bool online, struct now no
 	n->doc.online = online ? JSON_YES : JSON_NO;
 	c->stats.online += online ? 1 : (size_t)-1;
 	node_touch(c, n, false, now);
+	if (follow_node(c, n, now) < 0)
+		c->store_failed = true; /* routes would go where nobody is: better to begin anew from the disk */
 }
 
 /* Its last stream ended: it may be back at once. Without memory for a timer it counts as gone. */
@@ -407,7 +439,7 @@ static void begin_absence(struct ctl *c, struct node *n, struct now now)
 	n->doc.last_seen = now.wall;
 	if (n->doc.ephemeral && heap_set(&c->ephemerals, &n->ephemeral, now.mono + CTL_EPHEMERAL_GRACE) < 0)
 		heap_remove(&c->ephemerals, &n->ephemeral);
-	if (heap_set(&c->offline, &n->offline, now.mono + CTL_OFFLINE_GRACE) < 0)
+	if (heap_set(&c->offline, &n->offline, now.mono + (n->watched ? CTL_WATCH_GRACE : CTL_OFFLINE_GRACE)) < 0)
 		set_online(c, n, false, now);
 }
 
@@ -442,6 +474,8 @@ void ctl_poll_close(struct ctl_poll *p, struct now now)
 	struct node *n = p->node;
 
 	message_clear(p);
+	retell_clear(p);
+	poll_set_plain(p, true);
 	list_remove(&p->all);
 	list_remove(&p->in_node);
 	heap_remove(&c->keep_alives, &p->keep_alive);
@@ -509,6 +543,7 @@ static int poll_begin(struct ctl *c, struct node *n, void *owner, struct now now
 	p->ctl = c;
 	p->node = n;
 	p->owner = owner;
+	p->plain = true;
 	list_init(&p->in_node);
 	list_for_each_safe(l, &n->polls) /* the new stream supersedes the old one */
 		poll_end(container_of(l, struct ctl_poll, in_node));
@@ -516,6 +551,8 @@ static int poll_begin(struct ctl *c, struct node *n, void *owner, struct now now
 	list_push_tail(&c->polls, &p->all);
 	c->stats.polls++;
 	end_absence(c, n, now);
+	if (n->watched)
+		poll_watch(p);
 	*ret = p;
 	return 0;
 }
@@ -578,8 +615,7 @@ void ctl_tick(struct ctl *c, struct now now)
 	while ((h = heap_pop_due(&c->keep_alives, now.mono))) {
 		struct ctl_poll *p = container_of(h, struct ctl_poll, keep_alive);
 
-		if (!p->n && (make_keep_alive(p, now) < 0 ||
-				     heap_set(&c->keep_alives, &p->keep_alive, now.mono + CTL_KEEP_ALIVE) < 0))
+		if (!p->n && (make_keep_alive(p, now) < 0 || rearm_keep_alive(p, now) < 0))
 			poll_end(p);
 		else
 			c->cfg.on_poll_ready(p->owner);
@@ -621,6 +657,7 @@ int ctl_turn_end(struct ctl *c, struct now now)
 		free(a);
 	}
 	/* New readers get their first map only after what it tells is durable. */
+	follow_drain(c, now);
 	list_for_each_safe(p, &c->polls) {
 		struct ctl_poll *poll = container_of(p, struct ctl_poll, all);
 

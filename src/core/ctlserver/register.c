@@ -182,6 +182,10 @@ static int admit(struct ctl *c, const struct machine_pub *m, const struct tc_reg
 		rc = node_create(c, &doc, hostname, now, &n);
 	if (rc < 0)
 		return rc;
+	if (is_new && n->quarantined && c->settings.own_switch == CTL_OWN_REFUSE) {
+		node_remove(c, n, now);
+		return -ERR_DENIED;
+	}
 	tell(c, is_new ? "device joined" : "device is back", n);
 	node_arrives(c, n, now);
 	*ret = n;
@@ -208,6 +212,40 @@ static bool has_all(const struct json_list *have, const struct json_list *want)
 	return true;
 }
 
+/* May devices of this user, or this one, have the tags? Without a policy nobody has said who may not. */
+static bool may_have_tags(struct ctl *c, const struct json_list *tags, int64_t user, const struct node *n)
+{
+	for (size_t i = 0; i < tags->n && !c->open; i++)
+		if (!policy_tag_allowed(policy_installed(c->policy), *JSON_AT(*tags, const char *, i), user, n ? n->doc.id : 0))
+			return false;
+	return true;
+}
+
+/* Those of the key; or, of a person's key, those that the device asks for and the person may give. NULL: not permitted. */
+static const struct json_list *tags_by_key(struct ctl *c, const struct authkey *k, const struct machine_pub *m,
+	const struct tc_register_request *req)
+{
+	const struct json_list *wanted = wanted_tags(req);
+
+	if (has_all(&k->doc.tags, wanted))
+		return &k->doc.tags;
+	if (c->open || k->doc.tags.n || !k->doc.user)
+		return NULL;
+	return may_have_tags(c, wanted, k->doc.user, node_of_machine(c, m, k->doc.user, false)) ? wanted : NULL;
+}
+
+static const char *text_of(int rc)
+{
+	switch (-rc) {
+	case ERR_CONFLICT:
+		return "this node key belongs to another device";
+	case ERR_DENIED:
+		return "this device offers routes into networks of the organisation; an administrator has to approve them first";
+	default:
+		return err_text(rc);
+	}
+}
+
 static const char *key_fault(const struct authkey *k, unix_ms wall)
 {
 	if (!k)
@@ -226,23 +264,24 @@ static void with_auth_key(struct ctl *c, const struct machine_pub *m, const stru
 {
 	struct authkey *k = authkey_by_text(c, req->auth->auth_key);
 	const char *fault = key_fault(k, now.wall);
+	const struct json_list *tags = fault ? NULL : tags_by_key(c, k, m, req);
 	struct admission how;
 	struct node *n;
 	int rc;
 
-	if (!fault && !has_all(&k->doc.tags, wanted_tags(req)))
+	if (!fault && !tags)
 		fault = "the device asks for tags that this auth key does not give";
 	if (fault) {
 		answer_error(c, owner, fault);
 		return;
 	}
-	how = (struct admission){ .user = k->doc.user, .tags = &k->doc.tags, .ephemeral = k->doc.ephemeral || req->ephemeral,
+	how = (struct admission){ .user = k->doc.user, .tags = tags, .ephemeral = k->doc.ephemeral || req->ephemeral,
 		.approved = k->doc.preapproved };
 	rc = admit(c, m, req, &how, now, &n);
 	if (rc == 0)
 		rc = authkey_use(c, k);
 	if (rc < 0)
-		answer_error(c, owner, rc == -ERR_CONFLICT ? "this node key belongs to another device" : err_text(rc));
+		answer_error(c, owner, text_of(rc));
 	else
 		answer_success(c, owner, n);
 }
@@ -421,6 +460,8 @@ int ctl_pending_approve(struct ctl *c, const char *code, int64_t user, struct no
 	how.ephemeral = p->req.ephemeral;
 	if (!user_by_id(c, user))
 		return -ERR_BAD_VALUE;
+	if (!may_have_tags(c, how.tags, user, node_of_machine(c, &p->machine, user, false)))
+		return -ERR_DENIED;
 	rc = admit(c, &p->machine, &p->req, &how, now, &n);
 	if (rc < 0)
 		return rc;

@@ -5,14 +5,14 @@
 #include <errno.h>
 #include <zstd.h>
 
-enum { DOC_MAX = 1 << 20, REMOVED_MAX = 4096, NAME_MAX_LEN = 63, TAG_LEN_MAX = 64, TAGS_MAX = 64 };
+enum { DOC_MAX = 1 << 20, STORED_MAX = 16 << 20, LOAD_MEM_MAX = 4 * STORED_MAX, REMOVED_MAX = 4096, NAME_MAX_LEN = 63, TAG_LEN_MAX = 64, TAGS_MAX = 64 };
 
 int store_doc(struct ctl *c, enum ctl_kind kind, int64_t id, const struct json_type *t, const void *doc)
 {
 	struct buf b;
 	int rc;
 
-	buf_init(&b, DOC_MAX);
+	buf_init(&b, STORED_MAX); /* a policy's text, each byte of it escaped */
 	rc = json_encode(t, doc, &b);
 	if (rc == 0)
 		rc = c->cfg.store->ops->put(c->cfg.store, kind, id, buf_view(&b));
@@ -221,7 +221,8 @@ int node_update(struct ctl *c, struct node *n, const struct ctl_node_doc *doc, b
 	n->mem = mem;
 	n->doc = copy;
 	node_touch(c, n, whole, now);
-	return durable ? store_doc(c, CTL_NODE, doc->id, &ctl_node_doc_type, &n->doc) : 0;
+	rc = durable ? store_doc(c, CTL_NODE, n->doc.id, &ctl_node_doc_type, &n->doc) : 0;
+	return rc < 0 ? rc : follow_node(c, n, now);
 }
 
 /* The n-th address of each pool. IPv4 leaves out 100.100.0.0/16 (the service address) and 100.115.92.0/23 (ChromeOS). */
@@ -277,6 +278,7 @@ static int node_insert(struct ctl *c, const struct ctl_node_doc *doc, struct are
 	list_init(&n->in_machine);
 	list_init(&n->polls);
 	list_init(&n->in_block);
+	list_init(&n->in_routers);
 	n->machine = machine_get(c, &doc->machine);
 	if (!n->machine || !n->name_in_map ||
 		map_insert(&c->nodes_by_key, &n->by_key, n->key_in_map.b, KEY_LEN) != 0 ||
@@ -316,11 +318,12 @@ int node_create(struct ctl *c, const struct ctl_node_doc *doc, const char *wante
 		return rc;
 	node_touch(c, n, true, now);
 	*ret = n;
-	return store_doc(c, CTL_NODE, copy.id, &ctl_node_doc_type, &n->doc);
+	rc = store_doc(c, CTL_NODE, copy.id, &ctl_node_doc_type, &n->doc);
+	return rc < 0 ? rc : follow_node(c, n, now);
 }
 
 /* Readers that have not come further than the floor are given a whole map. */
-static void note_removed(struct ctl *c, int64_t id)
+void note_removed(struct ctl *c, int64_t id)
 {
 	if (c->n_removed == c->cap_removed) {
 		size_t cap = c->cap_removed ? c->cap_removed * 2 : 64;
@@ -362,7 +365,9 @@ static void node_free(struct ctl *c, struct node *n)
 	host_set(c, host_of(&n->doc), false);
 	c->stats.online -= n->doc.online == JSON_YES;
 	block_leave(c, n);
+	router_leaves(n);
 	piece_put(n->whole);
+	piece_put(n->patch);
 	arena_fini(&n->mem);
 	free(n);
 	c->stats.nodes--;
@@ -375,6 +380,7 @@ void node_remove(struct ctl *c, struct node *n, struct now now)
 	tell(c, "device left", n);
 	list_for_each_safe(l, &n->polls)
 		poll_farewell(container_of(l, struct ctl_poll, in_node), now);
+	follow_gone(c, n);
 	node_free(c, n);
 	note_removed(c, id);
 	store_delete(c, CTL_NODE, id);
@@ -468,6 +474,15 @@ bool tags_are_sane(const struct json_list *tags)
 	return tags->n <= TAGS_MAX;
 }
 
+/* Without a policy any tag will do; with one only those that it defines. */
+bool tags_are_known(const struct ctl *c, const struct json_list *tags)
+{
+	for (size_t i = 0; i < tags->n && !c->open; i++)
+		if (!policy_tag_exists(policy_installed(c->policy), *JSON_AT(*tags, const char *, i)))
+			return false;
+	return true;
+}
+
 int ctl_node_tag(struct ctl *c, int64_t id, const char *const *tags, size_t n_tags, struct now now)
 {
 	struct node *n = node_by_id(c, id);
@@ -479,6 +494,8 @@ int ctl_node_tag(struct ctl *c, int64_t id, const char *const *tags, size_t n_ta
 	doc.tags = json_list_of((void *)(uintptr_t)tags, n_tags);
 	if (!tags_are_sane(&doc.tags))
 		return -ERR_BAD_VALUE;
+	if (!tags_are_known(c, &doc.tags))
+		return -ERR_DENIED;
 	if (n_tags) {
 		doc.user = 0;
 		doc.key_expiry = 0;
@@ -502,8 +519,11 @@ static int load_one(void *ctx, int64_t id, struct view doc)
 		struct ctl_node_doc node;
 		struct ctl_key key;
 		struct ctl_meta meta;
+		struct ctl_settings settings;
+		struct ctl_policy_doc policy;
 	} u;
-	const struct json_type *const types[] = { &ctl_user_type, &ctl_node_doc_type, &ctl_key_type, &ctl_meta_type };
+	const struct json_type *const types[] = { &ctl_user_type, &ctl_node_doc_type, &ctl_key_type, &ctl_meta_type,
+		&ctl_settings_type, &ctl_policy_doc_type };
 	struct arena mem;
 	struct node *n;
 	struct user *user;
@@ -511,7 +531,7 @@ static int load_one(void *ctx, int64_t id, struct view doc)
 	char *text;
 	int rc;
 
-	arena_init(&mem, 4 * DOC_MAX);
+	arena_init(&mem, LOAD_MEM_MAX);
 	text = arena_strndup(&mem, doc.p, doc.len);
 	rc = text ? json_decode(types[l->kind], text, doc.len, &u, &mem, NULL) : -ENOMEM;
 	if (rc < 0) {
@@ -523,6 +543,16 @@ static int load_one(void *ctx, int64_t id, struct view doc)
 		c->meta.next_host = u.meta.next_host;
 		arena_fini(&mem);
 		return 0;
+	}
+	if (l->kind == CTL_SETTINGS) {
+		c->settings = u.settings;
+		c->settings_mem = mem;
+		return 0;
+	}
+	if (l->kind == CTL_POLICY) {
+		rc = version_load(c, &u.policy);
+		arena_fini(&mem);
+		return rc;
 	}
 	c->meta.next_id = MAX_OF(c->meta.next_id, id);
 	if (l->kind == CTL_NODE) {
@@ -555,6 +585,8 @@ int ctl_new(struct ctl **ret, const struct ctl_cfg *cfg, struct now now, struct 
 	list_init(&c->pendings);
 	list_init(&c->polls);
 	list_init(&c->answers);
+	list_init(&c->versions);
+	list_init(&c->routers);
 	rng_fill(cfg->rng, seed, sizeof(seed));
 	map_init(&c->keys_by_hash, seed);
 	map_init(&c->nodes_by_key, seed);
@@ -562,6 +594,7 @@ int ctl_new(struct ctl **ret, const struct ctl_cfg *cfg, struct now now, struct 
 	map_init(&c->nodes_by_name, seed);
 	map_init(&c->machines, seed);
 	map_init(&c->pending_by_code, seed);
+	map_init(&c->filter_parts, seed);
 	c->zstd = ZSTD_createCCtx();
 	c->comma = c->zstd ? piece_of(c, ",", 1) : NULL;
 	c->hosts = calloc(1, HOSTS_MAX / 8);
@@ -574,6 +607,8 @@ int ctl_new(struct ctl **ret, const struct ctl_cfg *cfg, struct now now, struct 
 		if (rc < 0)
 			err_at_set(at, 0, 0, "a stored document of kind %d: %s", kind, err_text(rc));
 	}
+	if (rc == 0)
+		rc = follow_start(c, now, at);
 	/* Ephemeral devices had no chance to say that they are still there. */
 	list_for_each(l, &c->nodes) {
 		struct node *n = container_of(l, struct node, link);
@@ -622,6 +657,12 @@ struct ctl *ctl_free(struct ctl *c)
 	heap_fini(&c->ephemerals);
 	heap_fini(&c->offline);
 	heap_fini(&c->keep_alives);
+	versions_free(c);
+	follow_end(c);
+	filter_parts_clear(c);
+	map_fini(&c->filter_parts);
+	piece_put(c->all_ids);
+	arena_fini(&c->settings_mem);
 	free(c->removed);
 	free(c->hosts);
 	piece_put(c->comma);

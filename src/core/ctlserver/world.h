@@ -51,6 +51,12 @@ struct block {
 
 struct node {
 	struct map_node by_key, by_id, by_name;
+	struct list in_routers; /* while it has routes in use */
+	struct ipprefix *use; /* these */
+	size_t n_use;
+	uint64_t shown; /* hash of what all may know of its routes */
+	bool hides_ip4, quarantined;
+	bool standby, watched; /* another router has a subnet of its; so it is watched */
 	struct block *block;
 	struct list in_block;
 	struct list link; /* in order of the last change, oldest first */
@@ -63,8 +69,8 @@ struct node {
 	int64_t id_in_map;
 	char *name_in_map;
 	uint64_t changed, changed_whole; /* world sequence of the last change, and of the last one that no patch can tell */
-	struct piece *whole;
-	uint64_t whole_at;
+	struct piece *whole, *patch;
+	uint64_t whole_at, patch_at;
 	struct list polls;
 	struct heap_node ephemeral, offline; /* when it is deleted; when it counts as offline */
 };
@@ -86,11 +92,26 @@ struct ctl_poll {
 	struct node *node;
 	void *owner;
 	bool started, ended;
+	bool told; /* it has had a map */
+	/* It sees everybody, and of everybody what all are told: its messages are shared ones. */
+	bool plain;
+	bool hides_ip4; /* its own device's */
+	bool again; /* everything is to be told anew */
+	bool self_stale, filter_stale, ssh_stale; /* perhaps */
+	uint64_t self_told, filter_told, ssh_told; /* hashes of what it was told last */
+	struct retell *retell; /* unless plain: peers of which there is something to tell */
+	size_t n_retell, cap_retell;
 	bool last; /* the message in progress is a farewell: its device is gone */
 	uint64_t cursor; /* everything up to here was told */
 	struct piece **v; /* the message in progress */
 	size_t n, at, cap, off; /* off: of v[at] */
 	struct heap_node keep_alive;
+};
+
+enum { RETELL_MAX = 4096 }; /* more: everything is told anew */
+struct retell {
+	int64_t id;
+	bool whole;
 };
 
 struct pending {
@@ -133,6 +154,20 @@ struct ctl {
 	size_t n_removed, cap_removed;
 	uint64_t seq, removed_floor; /* readers behind the floor get a whole map */
 	struct ctl_meta meta; /* numbers used last */
+	struct policy_world *policy;
+	struct list versions; /* of the policy, the newest first: it runs */
+	size_t n_versions, version_bytes;
+	bool open; /* no policy: everybody reaches everybody */
+	bool installing; /* what the new policy changes for whom is worked out already */
+	bool routers_changed;
+	struct list routers;
+	uint64_t spread; /* changes up to here are noted with the readers that are not plain */
+	size_t n_own; /* readers that are not plain */
+	struct map filter_parts; /* shared texts of filters, compressed */
+	struct piece *all_ids; /* PeersRemoved of everybody */
+	uint64_t all_ids_at;
+	struct ctl_settings settings;
+	struct arena settings_mem;
 	uint8_t *hosts; /* a bit for each address that is taken */
 	mono_ns flush_at;
 	bool store_dirty, store_failed;
@@ -140,7 +175,81 @@ struct ctl {
 	struct ctl_stats stats;
 };
 
+/* A version of the policy that is kept. */
+struct version {
+	struct list link;
+	struct arena mem;
+	struct ctl_policy_version v;
+	struct view text;
+};
+
+static inline struct ctl_poll *poll_of(const struct node *n)
+{
+	return list_empty(&n->polls) ? NULL : container_of(n->polls.next, struct ctl_poll, in_node);
+}
+
+/* Nobody sees it, and it sees nobody. */
+static inline bool node_is_hidden(const struct node *n)
+{
+	return n->doc.unapproved || n->quarantined;
+}
+
+/* follow.c: what the policy engine is told of the world, and what it says has changed. */
+MUST_USE int follow_start(struct ctl *c, struct now now, struct err_at *at); /* after the load */
+void follow_end(struct ctl *c);
+MUST_USE int role_of(const char *name, enum policy_role *ret);
+MUST_USE int follow_user(struct ctl *c, const struct user *u);
+MUST_USE int follow_node(struct ctl *c, struct node *n, struct now now); /* its document or state is another */
+void follow_gone(struct ctl *c, struct node *n);
+void follow_drain(struct ctl *c, struct now now); /* before messages are made */
+/* Every device with routes again: the policy or the organisation's prefixes are others. */
+MUST_USE int follow_routes(struct ctl *c, struct now now);
+/* The plan that runs now is about to be replaced by next. */
+MUST_USE int follow_before_install(struct ctl *c, struct policy_plan *next);
+
+/* routes.c */
+MUST_USE int routes_refresh(struct ctl *c, struct node *n); /* n->use */
+bool routes_conflict(const struct ctl *c, const struct node *n); /* it offers what is not its to offer */
+/* Approves what autoApprovers let through; 1: the document has changed. */
+MUST_USE int routes_auto_approve(struct ctl *c, struct node *n, struct now now);
+void routes_watch(struct ctl *c); /* who has to be watched, now that routers changed */
+void router_leaves(struct node *n);
+
+/* versions.c */
+MUST_USE int version_load(struct ctl *c, const struct ctl_policy_doc *doc);
+void versions_free(struct ctl *c);
+
+/*
+ * Text of a message, and between it pieces that others share. What fails is kept in rc, and nothing is put any more.
+ * drafts.c
+ */
+struct draft {
+	struct ctl_poll *p;
+	struct buf text;
+	int rc;
+};
+void draft_begin(struct draft *d, struct ctl_poll *p);
+void draft_put(struct draft *d, const char *fmt, ...) PRINTF_LIKE(2, 3);
+void draft_shared(struct draft *d, struct piece *q); /* borrowed */
+MUST_USE int draft_end(struct draft *d); /* the message is complete, or rc */
+void draft_drop(struct draft *d); /* there was nothing to tell */
+void draft_policies(struct draft *d, bool all); /* filter and ssh rules: all, or what is stale and another */
+void draft_self(struct draft *d, const char *before, bool all); /* its own document: always, or if it is another */
+void draft_head(struct draft *d, struct now now); /* of a whole map, up to where the lists of peers are put */
+void draft_all_gone(struct draft *d); /* it sees nobody any more */
+void filter_parts_clear(struct ctl *c);
+
+/* views.c: readers that are not plain */
+void retell(struct ctl_poll *p, int64_t id, bool whole);
+void retell_clear(struct ctl_poll *p);
+void poll_review(struct ctl_poll *p); /* is it plain? */
+void poll_set_plain(struct ctl_poll *p, bool plain);
+void spread_changes(struct ctl *c);
+size_t own_peers(struct draft *d); /* the list of all that it sees, and their users: how many peers */
+MUST_USE int own_delta(struct ctl_poll *p, struct now now);
+
 /* world.c */
+void note_removed(struct ctl *c, int64_t id);
 struct node *node_by_key(struct ctl *c, const struct node_pub *key);
 struct node *node_by_id(const struct ctl *c, int64_t id);
 struct node *node_of_machine(struct ctl *c, const struct machine_pub *m, int64_t user, bool tagged);
@@ -152,6 +261,7 @@ MUST_USE int node_update(struct ctl *c, struct node *n, const struct ctl_node_do
 	struct now now);
 void node_touch(struct ctl *c, struct node *n, bool whole, struct now now);
 MUST_USE int node_set_name(struct ctl *c, struct node *n, const char *wanted, struct now now);
+bool tags_are_known(const struct ctl *c, const struct json_list *tags);
 bool tags_are_sane(const struct json_list *tags);
 bool node_is_expired(const struct node *n, unix_ms wall);
 MUST_USE int store_doc(struct ctl *c, enum ctl_kind kind, int64_t id, const struct json_type *t, const void *doc);
@@ -172,8 +282,9 @@ struct piece *piece_raw(const void *p, size_t n); /* as it is */
 struct piece *piece_get(struct piece *p);
 struct piece *piece_put(struct piece *p);
 struct piece *node_whole(struct ctl *c, struct node *n); /* borrowed */
-struct piece *first_head(struct ctl *c, struct node *self, struct now now);
-MUST_USE int put_node(struct ctl *c, struct node *n, bool self, struct arena *a, struct buf *out);
+struct piece *node_patch(struct ctl *c, struct node *n); /* borrowed */
+/* viewer: who is told; n itself, or NULL for what all may know. */
+MUST_USE int put_node(struct ctl *c, struct node *n, const struct node *viewer, struct arena *a, struct buf *out);
 MUST_USE int put_patch(const struct node *n, struct buf *out);
 struct tc_user profile_of(struct ctl *c, int64_t user);
 struct piece *block_whole(struct ctl *c, struct block *b); /* borrowed */
@@ -195,6 +306,10 @@ void pending_expire(struct ctl *c, struct pending *p);
 void node_arrives(struct ctl *c, struct node *n, struct now now);
 void polls_flush(struct ctl *c, struct now now);
 void poll_end(struct ctl_poll *p);
+void poll_watch(struct ctl_poll *p);
+/* A message in the making. message_add takes over the reference; a missing piece (no memory) ends the poll: the client comes again. */
+MUST_USE int message_add(struct ctl_poll *p, struct piece *q);
+MUST_USE int message_finish(struct ctl_poll *p); /* puts the length in front */
 /* Tells the reader that its own device is gone, so that it asks for a login and not for a map for ever. */
 void poll_farewell(struct ctl_poll *p, struct now now);
 

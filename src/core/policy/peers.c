@@ -93,6 +93,22 @@ bool policy_visible(struct policy_plan *p, int64_t a, int64_t b)
 	return self_peers(na, ca, nb, cb) || classes_visible(p, ca, cb);
 }
 
+bool policy_sees_all(struct policy_plan *p, int64_t node)
+{
+	struct node_rec *n = world_node(p->world, node);
+	struct class *c = n ? plan_class(p, n) : NULL;
+
+	if (!c || p->via_rules.n || class_sees(p, c) < 0)
+		return false;
+	for (uint32_t i = 0; i < c->sees.n; i++) {
+		const struct endpoint *e = p->eps[c->sees.v[i]];
+
+		if (e->all && e->mode == MODE_DST)
+			return true;
+	}
+	return false;
+}
+
 static int mark_class(struct policy_plan *p, uint32_t id, struct u32s *out)
 {
 	struct class *c = p->classes[id];

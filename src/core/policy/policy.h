@@ -156,6 +156,11 @@ MUST_USE int policy_filter_parts(struct policy_plan *p, int64_t node, policy_par
 /* Are a and b peers of each other? Symmetric. false for unknown nodes, and for a node and itself.
  */
 bool policy_visible(struct policy_plan *p, int64_t a, int64_t b);
+/*
+ * Does the node see everybody, with all routes that they carry? Then its view is the same as that of all others of whom this holds.
+ * False may also mean: nobody looked closely.
+ */
+bool policy_sees_all(struct policy_plan *p, int64_t node);
 /* All peers of a node, in no order. fn's negative result ends the walk and is returned. -ENOENT. */
 MUST_USE int policy_peers(
 	struct policy_plan *p, int64_t node, int (*fn)(void *ctx, int64_t peer), void *ctx);

@@ -1,0 +1,292 @@
+/* Versions of the policy: which one runs, which were before, and what another one would mean. */
+#include "core/ctlserver/world.h"
+#include "base/text/text.h"
+
+#include <errno.h>
+
+static void version_free(struct ctl *c, struct version *v)
+{
+	list_remove(&v->link);
+	c->n_versions--;
+	c->version_bytes -= v->text.len;
+	arena_fini(&v->mem);
+	free(v);
+}
+
+void versions_free(struct ctl *c)
+{
+	list_for_each_safe (l, &c->versions)
+		version_free(c, container_of(l, struct version, link));
+}
+
+/* Not in the list yet. */
+static struct version *version_new(const struct ctl_policy_doc *doc)
+{
+	struct version *v = calloc(1, sizeof(*v));
+	char *text, *author, *hash;
+
+	if (!v)
+		return NULL;
+	arena_init(&v->mem, 2 * (size_t)CTL_POLICY_TEXT_MAX);
+	text = arena_strdup(&v->mem, doc->text ? doc->text : "");
+	author = arena_strdup(&v->mem, doc->author ? doc->author : "");
+	hash = arena_strdup(&v->mem, doc->hash ? doc->hash : "");
+	if (!text || !author || !hash) {
+		arena_fini(&v->mem);
+		free(v);
+		return NULL;
+	}
+	v->text = view_of(text, strlen(text));
+	v->v = (struct ctl_policy_version){ .id = doc->id,
+		.author = author,
+		.hash = hash,
+		.created = doc->created,
+		.size = v->text.len };
+	return v;
+}
+
+static void version_add(struct ctl *c, struct version *v)
+{
+	struct list *at = c->versions.next;
+
+	while (at != &c->versions && container_of(at, struct version, link)->v.id > v->v.id)
+		at = at->next;
+	list_insert_before(at, &v->link);
+	c->n_versions++;
+	c->version_bytes += v->text.len;
+}
+
+int version_load(struct ctl *c, const struct ctl_policy_doc *doc)
+{
+	struct version *v = version_new(doc);
+
+	if (!v)
+		return -ENOMEM;
+	version_add(c, v);
+	return 0;
+}
+
+static struct version *running(const struct ctl *c)
+{
+	return list_empty(&c->versions) ? NULL
+					: container_of(c->versions.next, struct version, link);
+}
+
+const struct ctl_policy_version *ctl_policy_current(const struct ctl *c)
+{
+	return running(c) ? &running(c)->v : NULL;
+}
+
+const struct ctl_policy_version *ctl_policy_next(
+	const struct ctl *c, const struct ctl_policy_version *v)
+{
+	const struct list *l = v ? container_of(v, struct version, v)->link.next : c->versions.next;
+
+	return l == &c->versions ? NULL : &container_of(l, struct version, link)->v;
+}
+
+int ctl_policy_text(const struct ctl *c, int64_t id, struct view *ret)
+{
+	list_for_each (l, &c->versions) {
+		const struct version *v = container_of(l, struct version, link);
+
+		if (id && v->v.id != id)
+			continue;
+		*ret = v->text;
+		return 0;
+	}
+	return -ENOENT;
+}
+
+/* another text */
+
+static int compile(struct ctl *c, struct view text, struct policy_plan **ret, struct err_at *at)
+{
+	struct policy_doc *doc;
+	int rc;
+
+	if (text.len > CTL_POLICY_TEXT_MAX) {
+		err_at_set(at, 1, 1, "the policy is larger than %d MiB", CTL_POLICY_TEXT_MAX >> 20);
+		return -ERR_TOO_BIG;
+	}
+	if (text.len && (!text_is_utf8(text.p, text.len) || memchr(text.p, 0, text.len))) {
+		err_at_set(at, 1, 1, "the policy is not text in UTF-8");
+		return -ERR_BAD_FORMAT;
+	}
+	rc = policy_doc_parse(&doc, text.p, text.len, at);
+	return rc < 0 ? rc : policy_plan_new(ret, c->policy, doc, POLICY_NEW, at);
+}
+
+static void no_failure(void *ctx, const struct policy_failure *f)
+{
+	(void)ctx;
+	(void)f;
+}
+
+/* Compiles and tests it. */
+static int judge(struct ctl *c, struct view text, ctl_policy_failure_fn fn, void *ctx,
+	struct policy_plan **ret, struct err_at *at)
+{
+	int rc = compile(c, text, ret, at);
+
+	if (rc < 0)
+		return rc;
+	rc = policy_test(*ret, fn ? fn : no_failure, ctx);
+	if (rc != 0)
+		policy_plan_free(*ret);
+	return rc > 0 ? CTL_POLICY_TESTS_FAILED : rc;
+}
+
+int ctl_policy_check(
+	struct ctl *c, struct view text, ctl_policy_failure_fn fn, void *ctx, struct err_at *at)
+{
+	struct policy_plan *plan;
+	int rc = judge(c, text, fn, ctx, &plan, at);
+
+	if (rc == 0)
+		policy_plan_free(plan);
+	return rc;
+}
+
+static int store_version(
+	struct ctl *c, struct view text, const char *author, struct now now, struct version **ret)
+{
+	const struct version *last = running(c);
+	char *copy = strndup(text.len ? (const char *)text.p : "", text.len), hash[65];
+	struct ctl_policy_doc doc = { .id = last ? last->v.id + 1 : 1,
+		.author = author ? author : "",
+		.text = copy,
+		.hash = hash,
+		.created = now.wall };
+	uint8_t sum[32];
+	int rc = copy ? 0 : -ENOMEM;
+
+	c->cfg.hash(text.len ? (const char *)text.p : "", text.len, sum);
+	hex_encode(sum, sizeof(sum), hash);
+	*ret = copy ? version_new(&doc) : NULL;
+	if (*ret)
+		rc = store_doc(c, CTL_POLICY, doc.id, &ctl_policy_doc_type, &doc);
+	else
+		rc = -ENOMEM;
+	free(copy);
+	return rc;
+}
+
+static void drop_oldest(struct ctl *c)
+{
+	while (c->n_versions > 1 && (c->n_versions > CTL_POLICY_VERSIONS_MAX ||
+					    c->version_bytes > CTL_POLICY_KEEP_MAX)) {
+		struct version *v = container_of(c->versions.prev, struct version, link);
+
+		store_delete(c, CTL_POLICY, v->v.id);
+		version_free(c, v);
+	}
+}
+
+static int install(struct ctl *c, struct policy_plan *plan, bool open, struct now now)
+{
+	int rc;
+
+	follow_drain(c, now); /* what happened under the policy before */
+	rc = follow_before_install(c, plan);
+	policy_install(c->policy, plan);
+	c->open = open;
+	c->installing = rc == 0;
+	follow_drain(c, now);
+	c->installing = false;
+	list_for_each (l, &c->polls) { /* hidden devices too, of which the engine knows nothing */
+		struct ctl_poll *p = container_of(l, struct ctl_poll, all);
+
+		p->filter_stale = p->ssh_stale = true;
+	}
+	c->flush_at = now.mono;
+	return follow_routes(c, now);
+}
+
+int ctl_policy_set(struct ctl *c, struct view text, const char *author, int64_t if_version,
+	struct now now, ctl_policy_failure_fn fn, void *ctx, struct err_at *at)
+{
+	const struct version *present = running(c);
+	struct policy_plan *plan;
+	struct version *v;
+	int rc;
+
+	if (if_version != CTL_POLICY_ANY_VERSION && if_version != (present ? present->v.id : 0)) {
+		err_at_set(at, 0, 0, "the policy was changed meanwhile: version %lld runs",
+			(long long)(present ? present->v.id : 0));
+		return -ERR_CONFLICT;
+	}
+	rc = judge(c, text, fn, ctx, &plan, at);
+	if (rc != 0)
+		return rc;
+	if (present && view_eq(present->text, text)) {
+		policy_plan_free(plan);
+		return 0; /* it runs already */
+	}
+	rc = store_version(c, text, author, now, &v);
+	if (rc < 0) {
+		policy_plan_free(plan);
+		return rc;
+	}
+	version_add(c, v);
+	drop_oldest(c);
+	return install(c, plan, text.len == 0, now);
+}
+
+int ctl_policy_preview(struct ctl *c, struct view text,
+	void (*fn)(void *ctx, const struct policy_change *ch), void *ctx, struct err_at *at)
+{
+	struct policy_plan *plan;
+	int rc = compile(c, text, &plan, at);
+
+	if (rc < 0)
+		return rc;
+	rc = policy_preview(policy_installed(c->policy), plan, fn, ctx);
+	policy_plan_free(plan);
+	return rc;
+}
+
+/* An address, or a device's: its name, with or without the domain. */
+static int find_address(
+	const struct ctl *c, const char *s, uint8_t family, struct ipaddr *ret, struct err_at *at)
+{
+	struct map_node *m;
+	const struct node *n;
+
+	if (ipaddr_parse(s, strlen(s), ret) == 0)
+		return 0;
+	m = map_find(&c->nodes_by_name, s, strcspn(s, "."));
+	if (!m) {
+		err_at_set(at, 0, 0, "\"%s\" is no address and no device's name", s);
+		return -ENOENT;
+	}
+	n = container_of(m, struct node, by_name);
+	*ret = family == 6 ? n->doc.ip6 : n->doc.ip4;
+	return 0;
+}
+
+int ctl_policy_can_reach(struct ctl *c, const struct view *text, const char *src, const char *dst,
+	int proto, uint16_t port, struct policy_reach *ret, struct err_at *at)
+{
+	struct policy_plan *plan = policy_installed(c->policy);
+	struct ipaddr from, to;
+	int rc = find_address(c, src, 4, &from, at);
+
+	if (rc == 0)
+		rc = find_address(c, dst, from.family, &to, at);
+	if (rc == 0 && from.family != to.family) /* the destination was an address */
+		rc = find_address(c, src, to.family, &from, at);
+	if (rc == 0 && text)
+		rc = compile(c, *text, &plan, at);
+	if (rc < 0)
+		return rc;
+	policy_can_reach(plan, from, to, proto, port, ret);
+	if (text)
+		policy_plan_free(plan);
+	return 0;
+}
+
+void ctl_policy_stats(const struct ctl *c, struct policy_stats *ret)
+{
+	policy_stats(policy_installed(c->policy), ret);
+}
