@@ -165,9 +165,14 @@ static int find_vias(struct policy_plan *p, struct class *c)
 
 static int link_list(struct u32s *list, uint32_t id, struct u32s *pos)
 {
-	int rc = u32s_push(pos, list->n);
+	int rc = u32s_push(list, id);
 
-	return rc < 0 ? rc : u32s_push(list, id);
+	if (rc < 0)
+		return rc;
+	rc = u32s_push(pos, list->n - 1);
+	if (rc < 0)
+		list->n--;
+	return rc;
 }
 
 static int link_class(struct policy_plan *p, struct class *c)

@@ -1,5 +1,4 @@
-/* core/policy: rules in the order in which they count, ssh rules, attributes, approvers; and what
- * the world says to them. */
+/* core/policy: rules in the order in which they count, ssh rules and attributes. */
 #include "core/policy/plan.h"
 #include "core/policy/read.h"
 #include "proto/json/json.h"
@@ -59,8 +58,10 @@ static int add_rule(struct policy_plan *p, const struct entry *e, struct rule r)
 {
 	int rc = r.src == NONE ? -ENOMEM : room_for_rule(p);
 
-	if (rc < 0)
+	if (rc < 0) {
+		u32s_fini(&r.via);
 		return rc;
+	}
 	r.grant = e->grant;
 	r.index = e->index;
 	r.line = e->line;

@@ -44,7 +44,15 @@ static int route_create(struct policy_plan *p, struct ipprefix prefix, struct ro
 		return rc;
 	}
 	*ret = r;
-	return star_texts_change(p);
+	return 0;
+}
+
+static void route_remove(struct policy_plan *p, struct route *r)
+{
+	map_remove(&p->route_by_prefix, &r->node);
+	u32s_fini(&r->nodes);
+	u32s_fini(&r->eps);
+	free(r);
 }
 
 int routes_add(struct policy_plan *p, struct node_rec *n)
@@ -56,8 +64,13 @@ int routes_add(struct policy_plan *p, struct node_rec *n)
 
 		if (!r)
 			rc = route_create(p, n->routes[i], &r);
-		if (rc == 0)
-			rc = u32s_push(&r->nodes, n->slot);
+		if (rc < 0)
+			return rc;
+		rc = u32s_push(&r->nodes, n->slot);
+		if (r->nodes.n == 0)
+			route_remove(p, r); /* nobody carries it after all */
+		else if (r->nodes.n == 1 && rc == 0)
+			rc = star_texts_change(p);
 	}
 	return rc;
 }
@@ -77,10 +90,7 @@ void routes_drop(struct policy_plan *p, struct node_rec *n)
 			p->failed = true;
 		if (!r || r->nodes.n)
 			continue;
-		map_remove(&p->route_by_prefix, &r->node);
-		u32s_fini(&r->nodes);
-		u32s_fini(&r->eps);
-		free(r);
+		route_remove(p, r);
 		if (star_texts_change(p) < 0)
 			p->failed = true;
 	}

@@ -257,12 +257,16 @@ static void judge_internet(struct policy_plan *p, struct sel *s)
 
 static int sel_register(struct policy_plan *p, struct sel *s, char *key, size_t key_len)
 {
-	int rc = map_insert(&p->sel_by_key, &s->node, key, key_len);
+	int rc = plan_grow((void ***)&p->sels, p->n_sels, &p->cap_sels);
 
 	if (rc == 0)
-		rc = plan_grow((void ***)&p->sels, p->n_sels, &p->cap_sels);
-	if (rc < 0)
+		rc = map_insert(&p->sel_by_key, &s->node, key, key_len);
+	if (rc < 0) {
+		sel_fini(s);
+		free(s);
 		return rc;
+	}
+	/* From here on it is freed with the plan. */
 	s->id = p->n_sels;
 	p->sels[p->n_sels++] = s;
 	for (uint32_t i = 0; i < s->atoms.n && rc == 0; i++) {
@@ -328,7 +332,8 @@ uint32_t plan_ep(struct policy_plan *p, uint32_t sel, enum mode mode)
 	e->all = (mode == MODE_DST && s->star) || (s->danger && !s->postures.n);
 	p->eps[p->n_eps] = e;
 	s->ep[mode] = p->n_eps;
-	if (e->all && u32s_push(&p->all_eps, p->n_eps) < 0)
+	p->n_eps++;
+	if (e->all && u32s_push(&p->all_eps, p->n_eps - 1) < 0)
 		return NONE;
-	return p->n_eps++;
+	return p->n_eps - 1;
 }
