@@ -1,0 +1,293 @@
+#include "tests/control/tailnet.h"
+#include "testlib/check.h"
+
+#include <stdlib.h>
+#include <zstd.h>
+
+enum { FRAME_MAX = 1 << 20 };
+
+int answered;
+char answer_text[4096];
+
+/* Any function serves as long as it is one. */
+static void fake_hash(const void *p, size_t n, uint8_t out[static 32])
+{
+	const uint8_t *b = p;
+	uint64_t h = 1469598103934665603u;
+
+	for (size_t i = 0; i < 32; i++) {
+		for (size_t k = 0; k < n; k++)
+			h = (h ^ b[k]) * 1099511628211u;
+		out[i] = (uint8_t)(h >> 32);
+	}
+}
+
+static void on_poll_ready(void *owner)
+{
+	(void)owner;
+}
+
+static void on_poll_end(void *owner)
+{
+	((struct device *)owner)->ended = true;
+}
+
+static void on_poll_watch(void *owner, bool watch)
+{
+	((struct device *)owner)->watched = watch;
+}
+
+static void on_answer(void *owner, int status, const char *type, struct view body)
+{
+	(void)owner;
+	(void)type;
+	answered = status;
+	snprintf(answer_text, sizeof(answer_text), "%.*s", (int)body.len, (const char *)body.p);
+}
+
+static void on_change(void *ctx, enum netmap_change what, int64_t id)
+{
+	(void)ctx;
+	(void)what;
+	(void)id;
+}
+
+static const struct netmap_ops map_ops = { .on_change = on_change };
+
+void world_start(struct world *w)
+{
+	struct ctl_cfg cfg = {
+		.url = "http://hub.test",
+		.base_domain = "warren.test",
+		.store = store_mem_store(w->store),
+		.rng = &w->rng.rng,
+		.hash = fake_hash,
+		.on_poll_ready = on_poll_ready,
+		.on_poll_end = on_poll_end,
+		.on_poll_watch = on_poll_watch,
+		.on_answer = on_answer,
+	};
+
+	CHECK_INT(ctl_new(&w->ctl, &cfg, w->now, NULL), ==, 0);
+}
+
+void world_new(struct world *w, uint64_t seed)
+{
+	const struct ctl_user *user;
+	const struct ctl_key *key;
+	struct ctl_key_spec spec = { .reusable = true, .preapproved = true };
+
+	static const char *const people[] = { "ann@warren.test", "bob@warren.test" };
+
+	*w = (struct world){ .now = { .mono = SEC(1), .wall = 1790000000000 } };
+	rng_seeded_init(&w->rng, seed);
+	CHECK_INT(store_mem_new(&w->store), ==, 0);
+	world_start(w);
+	for (size_t i = 0; i < 2; i++) {
+		CHECK_INT(ctl_user_create(w->ctl, people[i], w->now, &user), ==, 0);
+		spec.user = w->people[i] = user->id;
+		CHECK_INT(ctl_key_create(w->ctl, &spec, w->now, w->auth_keys[i], &key), ==, 0);
+	}
+	for (size_t i = 0; i < DEVICES; i++) {
+		rng_fill(&w->rng.rng, w->devices[i].machine.b, KEY_LEN);
+		rng_fill(&w->rng.rng, w->devices[i].key.b, KEY_LEN);
+		w->devices[i].routes = w->devices[i].tags = "[]";
+	}
+}
+
+void hang_up(struct world *w, struct device *d)
+{
+	if (d->poll)
+		ctl_poll_close(d->poll, w->now);
+	netmap_free(d->map);
+	d->poll = NULL;
+	d->map = NULL;
+	d->ended = d->watched = false;
+}
+
+void world_free(struct world *w)
+{
+	for (size_t i = 0; i < DEVICES; i++)
+		hang_up(w, &w->devices[i]);
+	ctl_free(w->ctl);
+	store_mem_free(w->store);
+}
+
+const struct ctl_node_doc *node_of(const struct world *w, const struct device *d)
+{
+	const struct ctl_node_doc *n = NULL;
+
+	while ((n = ctl_node_next(w->ctl, n)))
+		if (memcmp(n->key.b, d->key.b, KEY_LEN) == 0)
+			return n;
+	return NULL;
+}
+
+static void apply_frame(struct world *w, struct device *d, const uint8_t *frame, size_t len)
+{
+	struct tc_map_response r;
+	struct arena mem;
+	char *text = malloc(FRAME_MAX);
+	size_t n;
+
+	CHECK_TRUE(text);
+	n = ZSTD_decompress(
+		text, FRAME_MAX, frame, len); /* all frames in sequence, as Go's decoder does */
+	CHECK_TRUE(!ZSTD_isError(n));
+	arena_init(&mem, 4 << 20);
+	CHECK_INT(json_decode(&tc_map_response_type, text, n, &r, &mem, NULL), ==, 0);
+	CHECK_INT(netmap_apply(d->map, &r, w->now), ==, 0);
+	arena_fini(&mem);
+	free(text);
+}
+
+static void drain(struct world *w, struct device *d)
+{
+	struct buf b;
+	size_t had;
+
+	buf_init(&b, 16 << 20);
+	do {
+		had = buf_len(&b);
+		ctl_poll_fill(d->poll, &b);
+	} while (buf_len(&b) > had);
+	while (buf_len(&b)) {
+		uint32_t len;
+
+		CHECK_INT(buf_len(&b), >=, 4);
+		len = load_le32(buf_data(&b));
+		CHECK_INT(buf_len(&b) - 4, >=, len);
+		apply_frame(w, d, buf_data(&b) + 4, len);
+		d->messages++;
+		buf_consume(&b, 4 + (size_t)len);
+	}
+	buf_fini(&b);
+}
+
+void turn(struct world *w)
+{
+	ctl_tick(w->ctl, w->now);
+	CHECK_INT(ctl_turn_end(w->ctl, w->now), ==, 0);
+	for (size_t i = 0; i < DEVICES; i++) {
+		struct device *d = &w->devices[i];
+
+		if (d->poll && !d->ended)
+			drain(w, d);
+		if (d->ended)
+			hang_up(w, d);
+	}
+	w->now.mono += MSEC(50);
+	w->now.wall += 50;
+}
+
+void settle(struct world *w)
+{
+	for (int i = 0; i < 4 || ctl_deadline(w->ctl) <= w->now.mono + CTL_COALESCE; i++)
+		turn(w);
+}
+
+void pass(struct world *w, mono_ns span)
+{
+	for (mono_ns end = w->now.mono + span; w->now.mono < end;)
+		turn(w);
+}
+
+void join(struct world *w, struct device *d, bool new_key)
+{
+	char key[KEY_TEXT_MAX], old[KEY_TEXT_MAX], body[1024];
+	int n;
+
+	key_format(KEY_NODE, d->key.b, old);
+	if (new_key)
+		rng_fill(&w->rng.rng, d->key.b, KEY_LEN);
+	key_format(KEY_NODE, d->key.b, key);
+	n = snprintf(body, sizeof(body),
+		"{\"Version\":113,\"NodeKey\":\"%s\"%s%s%s,\"Auth\":{\"AuthKey\":\"%s\"},"
+		"\"Hostinfo\":{\"Hostname\":\"box\",\"OS\":\"linux\",\"RoutableIPs\":%s,\"RequestTags\":%s}}",
+		key, new_key ? ",\"OldNodeKey\":\"" : "", new_key ? old : "", new_key ? "\"" : "",
+		w->auth_keys[(d - w->devices) % 2], d->routes, d->tags);
+	answered = 0;
+	ctl_register(w->ctl, &d->machine, view_of(body, (size_t)n), d, w->now);
+	CHECK_INT(ctl_turn_end(w->ctl, w->now), ==, 0);
+	CHECK_INT(answered, ==, 200);
+}
+
+void listen_to_map(struct world *w, struct device *d)
+{
+	char key[KEY_TEXT_MAX], body[512];
+	struct ctl_poll *poll = NULL;
+	int n;
+
+	hang_up(w, d);
+	key_format(KEY_NODE, d->key.b, key);
+	n = snprintf(body, sizeof(body),
+		"{\"Version\":113,\"NodeKey\":\"%s\",\"Stream\":true,\"Compress\":\"zstd\","
+		"\"Hostinfo\":{\"Hostname\":\"box\",\"OS\":\"linux\",\"RoutableIPs\":%s}}",
+		key, d->routes);
+	if (ctl_map(w->ctl, &d->machine, view_of(body, (size_t)n), d, w->now, &poll) != 0)
+		return;
+	d->poll = poll;
+	CHECK_INT(netmap_new(&d->map, &map_ops, NULL, &w->rng.rng), ==, 0);
+}
+
+void tell_place(struct world *w, struct device *d)
+{
+	char key[KEY_TEXT_MAX], body[512];
+	struct ctl_poll *none;
+	int n;
+
+	key_format(KEY_NODE, d->key.b, key);
+	n = snprintf(body, sizeof(body),
+		"{\"Version\":113,\"NodeKey\":\"%s\",\"OmitPeers\":true,\"Endpoints\":[\"192.0.2.%u:%u\"],"
+		"\"Hostinfo\":{\"Hostname\":\"box\",\"OS\":\"linux\",\"RoutableIPs\":%s,\"NetInfo\":{\"PreferredDERP\":%u}}}",
+		key, rng_u32(&w->rng.rng) % 250 + 1, rng_u32(&w->rng.rng) % 60000 + 1, d->routes,
+		rng_u32(&w->rng.rng) % 3 + 1);
+	CHECK_INT(ctl_map(w->ctl, &d->machine, view_of(body, (size_t)n), d, w->now, &none), ==, 1);
+}
+
+void random_step(struct world *w)
+{
+	static const char *const tags[] = { "tag:web" };
+	struct device *d = &w->devices[rng_below(&w->rng.rng, DEVICES)];
+	const struct ctl_node_doc *n = node_of(w, d);
+	char name[32];
+	int rc;
+
+	if (!n) {
+		join(w, d, false);
+		listen_to_map(w, d);
+		return;
+	}
+	switch (rng_below(&w->rng.rng, 12)) {
+	case 0:
+		CHECK_INT(ctl_node_delete(w->ctl, n->id, w->now), ==, 0);
+		break;
+	case 1:
+		snprintf(name, sizeof(name), "name-%u", rng_u32(&w->rng.rng));
+		CHECK_INT(ctl_node_rename(w->ctl, n->id, name, w->now), ==, 0);
+		break;
+	case 2:
+		rc = ctl_node_tag(w->ctl, n->id, tags, 1, w->now);
+		CHECK_TRUE(rc == 0 || rc == -ERR_DENIED); /* a policy may not know the tag */
+		break;
+	case 3:
+		CHECK_INT(ctl_node_expire(w->ctl, n->id, w->now), ==, 0);
+		break;
+	case 4:
+		hang_up(w, d);
+		break;
+	case 5:
+		join(w, d, true);
+		listen_to_map(w, d);
+		break;
+	case 6:
+	case 7:
+		listen_to_map(w, d);
+		break;
+	case 8:
+		turn(w);
+		break;
+	default:
+		tell_place(w, d);
+	}
+}

@@ -1,0 +1,54 @@
+/*
+ * tests/control/tailnet: a coordination server and the devices that talk to it, without a network
+ * between: requests go in as texts, bodies of long polls go into the map that a device keeps.
+ */
+#ifndef WARREN_TESTS_CONTROL_TAILNET_H
+#define WARREN_TESTS_CONTROL_TAILNET_H
+
+#include "core/ctlserver/ctlserver.h"
+#include "core/netmap/netmap.h"
+#include "store/mem/mem.h"
+
+enum { DEVICES = 12 };
+
+struct device {
+	struct machine_pub machine;
+	struct node_pub key;
+	struct ctl_poll *poll;
+	struct netmap *map;
+	const char *routes; /* what it offers, as JSON */
+	const char *tags;   /* what it asks for, as JSON */
+	bool ended, watched;
+	unsigned messages; /* that came, keep-alives too */
+};
+
+struct world {
+	struct ctl *ctl;
+	struct store_mem *store;
+	struct rng_seeded rng;
+	struct now now;
+	struct device devices[DEVICES];
+	int64_t people[2]; /* ann@warren.test and bob@warren.test; their devices alternate */
+	char auth_keys[2][CTL_SECRET_TEXT_MAX];
+};
+
+extern int answered; /* status of the last answer; 0: none */
+extern char answer_text[4096];
+
+void world_new(struct world *w, uint64_t seed);
+void world_start(struct world *w); /* the server, on what is stored */
+void world_free(struct world *w);
+/* By node key: a machine whose device was tagged joins again as another device. */
+const struct ctl_node_doc *node_of(const struct world *w, const struct device *d);
+void turn(struct world *w);
+void settle(struct world *w);             /* some turns: everything that is to be told is told */
+void pass(struct world *w, mono_ns span); /* time goes by, in small steps */
+void join(struct world *w, struct device *d, bool new_key);
+void listen_to_map(struct world *w, struct device *d);
+void hang_up(struct world *w, struct device *d);
+void tell_place(struct world *w, struct device *d); /* random endpoint and relay, and the routes */
+/* Something happens to some device: it joins, moves, is renamed, tagged, expired, deleted, listens
+ * anew or hangs up. */
+void random_step(struct world *w);
+
+#endif
