@@ -77,7 +77,7 @@ static void on_looked_up(uv_getaddrinfo_t *req, int status, struct addrinfo *ai)
 		agent_resolved(nd->agent, l->host, addr, n, loop_now(nd->loop));
 	} else if (k) {
 		k->lookup = NULL;
-		k->rc = n ? 0 : -EHOSTUNREACH;
+		k->rc = n ? 0 : -ERR_NO_NAME;
 		memcpy(k->addr, addr, n * sizeof(*addr));
 		k->n_addrs = n;
 		k->at = 0;

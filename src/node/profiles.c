@@ -110,7 +110,9 @@ static int read_prefs(struct state *s, const char *name, struct profile *p)
 
 static bool id_is_sound(const char *id)
 {
-	return *id && strlen(id) < PROFILE_ID_MAX && strspn(id, "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-_") == strlen(id);
+	static const char allowed[] = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-_";
+
+	return *id && strlen(id) < PROFILE_ID_MAX && strspn(id, allowed) == strlen(id);
 }
 
 int profile_load(struct state *s, struct rng *rng, const char *id, struct profile *ret)

@@ -22,6 +22,7 @@
 	X(REPLAY, "message was seen before")                                                       \
 	X(NO_SESSION, "no session with this peer yet")                                             \
 	X(NO_PEER, "no such peer")                                                                 \
+	X(NO_NAME, "the name cannot be resolved")                                                  \
 	X(NO_ROUTE, "no peer has this address")                                                    \
 	X(DENIED, "not allowed")                                                                   \
 	X(QUEUE_FULL, "queue is full")                                                             \

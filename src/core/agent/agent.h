@@ -200,8 +200,6 @@ struct agent_net_config {
 	const struct ipprefix *advertised; /* to be forwarded for others */
 	size_t n_advertised;
 	bool exit_lan; /* an exit node is in use, and the local network stays reachable */
-	bool snat; /* forwarded packets take our address */
-	int netfilter_mode; /* IPN_NETFILTER_ */
 };
 const struct agent_net_config *agent_net_config(const struct agent *a);
 

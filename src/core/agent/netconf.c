@@ -123,8 +123,8 @@ static bool lists_same(const struct ipprefix *a, size_t n_a, const struct ippref
 
 static bool net_same(const struct agent_net_config *x, const struct agent_net_config *y)
 {
-	return x->up == y->up && x->mtu == y->mtu && x->exit_lan == y->exit_lan && x->snat == y->snat &&
-	       x->netfilter_mode == y->netfilter_mode && lists_same(x->addrs, x->n_addrs, y->addrs, y->n_addrs) &&
+	return x->up == y->up && x->mtu == y->mtu && x->exit_lan == y->exit_lan &&
+	       lists_same(x->addrs, x->n_addrs, y->addrs, y->n_addrs) &&
 	       lists_same(x->routes, x->n_routes, y->routes, y->n_routes) &&
 	       lists_same(x->advertised, x->n_advertised, y->advertised, y->n_advertised);
 }
@@ -155,7 +155,7 @@ void agent_net_build(struct agent *a)
 {
 	const struct ipn_prefs *p = prefs_of(a);
 	const struct tc_node *self = self_of(a);
-	struct agent_net_config c = { .up = a->mesh_up && self, .mtu = a->mtu, .netfilter_mode = (int)p->netfilter_mode };
+	struct agent_net_config c = { .up = a->mesh_up && self, .mtu = a->mtu };
 	struct ipprefix *routes;
 
 	arena_reset(&a->scratch);
@@ -168,7 +168,6 @@ void agent_net_build(struct agent *a)
 		c.advertised = p->advertise_routes.v;
 		c.n_advertised = p->advertise_routes.n;
 		c.exit_lan = exit_wanted(p) && p->exit_node_lan;
-		c.snat = !p->no_snat;
 	}
 	if (net_same(&a->net, &c) || net_take(a, &c) < 0)
 		return;
