@@ -42,7 +42,9 @@ enum {
 #define CTL_COALESCE MSEC(20) /* changes that come together are told together */
 
 /* Numbers are stored: new ones go to the end. */
-enum ctl_kind { CTL_USER, CTL_NODE, CTL_KEY, CTL_META, CTL_SETTINGS, CTL_POLICY, CTL_N_KINDS };
+enum ctl_kind { CTL_USER, CTL_NODE, CTL_KEY, CTL_META, CTL_SETTINGS, CTL_POLICY, CTL_N_KINDS,
+	CTL_API_TOKEN = 64, /* from here on: its owner's, in the same database and transactions; the engine does not look at them */
+};
 
 /* The durable form: JSON documents by kind and number. Writes become durable with commit. 0 or negative. */
 struct ctl_store {
@@ -218,6 +220,9 @@ MUST_USE int ctl_policy_preview(struct ctl *c, struct view text, void (*fn)(void
  */
 MUST_USE int ctl_policy_can_reach(struct ctl *c, const struct view *text, const char *src, const char *dst, int proto,
 	uint16_t port, struct policy_reach *ret, struct err_at *at);
+/* Which of this text's rules concern a user, or a port of an address? As policy_rules_about. Refusals of the text as above. */
+MUST_USE int ctl_policy_rules(struct ctl *c, struct view text, int64_t user, struct ipaddr dst, uint16_t port, policy_rule_fn fn,
+	void *ctx, struct err_at *at);
 void ctl_policy_stats(const struct ctl *c, struct policy_stats *ret);
 
 /* "member", "auditor", "billing-admin", "network-admin", "it-admin", "admin", "owner". -ENOENT, -ERR_BAD_VALUE. */

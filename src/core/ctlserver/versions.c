@@ -286,6 +286,19 @@ int ctl_policy_can_reach(struct ctl *c, const struct view *text, const char *src
 	return 0;
 }
 
+int ctl_policy_rules(struct ctl *c, struct view text, int64_t user, struct ipaddr dst, uint16_t port, policy_rule_fn fn, void *ctx,
+	struct err_at *at)
+{
+	struct policy_plan *plan;
+	int rc = compile(c, text, &plan, at);
+
+	if (rc < 0)
+		return rc;
+	policy_rules_about(plan, user, dst, port, fn, ctx);
+	policy_plan_free(plan);
+	return 0;
+}
+
 void ctl_policy_stats(const struct ctl *c, struct policy_stats *ret)
 {
 	policy_stats(policy_installed(c->policy), ret);

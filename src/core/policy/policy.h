@@ -242,6 +242,13 @@ struct policy_reach {
 void policy_can_reach(struct policy_plan *p, struct ipaddr src, struct ipaddr dst, int proto,
 	uint16_t port, struct policy_reach *ret);
 
+/*
+ * The rules that concern a user's devices as sources (user 0: not asked), or a port of an address as destination (dst unset: not
+ * asked), in the order of the text, each once. Those that only give application capabilities are left out.
+ */
+typedef void (*policy_rule_fn)(void *ctx, bool grant, size_t index, unsigned line);
+void policy_rules_about(struct policy_plan *p, int64_t user, struct ipaddr dst, uint16_t port, policy_rule_fn fn, void *ctx);
+
 /* tests and sshTests of the document. 0: all hold; 1: some failed, each told to fn; negative:
  * -ENOMEM. */
 struct policy_failure {

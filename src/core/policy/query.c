@@ -172,3 +172,56 @@ void policy_can_reach(struct policy_plan *p, struct ipaddr src, struct ipaddr ds
 		return;
 	}
 }
+
+static bool leads_to(const struct policy_plan *p, uint32_t id, struct ipaddr dst, uint16_t port)
+{
+	const struct rule *r = &p->rules[id];
+	struct ipprefix x = ipprefix_single(dst);
+	const struct node_rec *n = world_node_at(p->world, dst);
+
+	if (!rule_has_port(r, port))
+		return false;
+	switch (r->kind) {
+	case RULE_PORT:
+		return sel_meets(p, p->sels[r->dst], MODE_DST, x, NULL);
+	case RULE_SELF_PORT: /* from the other devices of its owner */
+		return n && n->user && sel_meets(p, p->sels[r->src], MODE_SRC, x, NULL);
+	case RULE_VIA:
+		return via_lets(p, r, id, x);
+	case RULE_CAP:
+	case RULE_SELF_CAP:
+		break;
+	}
+	return false;
+}
+
+static bool comes_from(const struct policy_plan *p, const struct rule *r, const struct user_rec *u)
+{
+	for (uint32_t i = 0; i < u->nodes.n; i++) {
+		const struct node_rec *n = p->world->node_at[u->nodes.v[i]];
+
+		if (sel_meets(p, p->sels[r->src], MODE_SRC, ipprefix_single(n->ip4.family ? n->ip4 : n->ip6), NULL))
+			return true;
+	}
+	return false;
+}
+
+void policy_rules_about(struct policy_plan *p, int64_t user, struct ipaddr dst, uint16_t port,
+	policy_rule_fn fn, void *ctx)
+{
+	const struct user_rec *u = user ? world_user(p->world, user) : NULL;
+	const struct rule *told = NULL;
+
+	for (uint32_t i = 0; i < p->n_rules && (!user || u); i++) {
+		const struct rule *r = &p->rules[i];
+
+		if (r->kind == RULE_CAP || r->kind == RULE_SELF_CAP || r->silent)
+			continue;
+		if (told && told->grant == r->grant && told->index == r->index)
+			continue; /* one entry can be several rules */
+		if ((u && !comes_from(p, r, u)) || (ipaddr_is_set(dst) && !leads_to(p, i, dst, port)))
+			continue;
+		fn(ctx, r->grant, r->index, r->line);
+		told = r;
+	}
+}
