@@ -1,12 +1,14 @@
 /*
  * The administration: HTTP with JSON over a unix socket that only its owner and root can open.
  *	GET /status, /users, /nodes, /keys, /pending
- *	POST /users, /users/ID/delete, /nodes/approve, /nodes/ID/{approve,rename,tag,expire,delete}, /keys, /keys/ID/revoke, /login
+ *	GET /routes, /own-prefixes, /tokens, /policy, /policy/status, /policy/versions, /policy/versions/N
+ *	POST /users, /users/ID/delete, /nodes/approve, /nodes/ID/{approve,rename,tag,expire,delete}, /keys, /keys/ID/revoke, /login,
+ *	/nodes/ID/routes/{approve,unapprove}, /own-prefixes, /tokens, /tokens/ID/revoke, /policy, /policy/{check,preview,can,pull},
+ *	/policy/versions/N/restore
  * A change is durable before it is answered.
  */
 #include "base/text/text.h"
-#include "hub/docs.h"
-#include "hub/internal.h"
+#include "hub/admin.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -14,19 +16,9 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { ADMIN_MEM_MAX = 256 << 20 };
+enum { ADMIN_MEM_MAX = 256 << 20, BODY_MAX = 4 * CTL_POLICY_TEXT_MAX };
 
-struct call {
-	struct hub *hub;
-	struct httpd_conn *conn;
-	struct arena mem;
-	struct admin_request req;
-	int64_t id;
-	struct now now;
-	char error[300];
-};
-
-static int reply(struct call *c, const struct json_type *t, const void *doc)
+int admin_reply(struct admin_call *c, const struct json_type *t, const void *doc)
 {
 	struct buf b;
 	int rc;
@@ -48,6 +40,12 @@ static int status_of(int rc)
 	case ERR_CONFLICT:
 		return 409;
 	case ERR_BAD_VALUE:
+	case ERR_BAD_FORMAT:
+	case ERR_TRUNCATED:
+	case ERR_TRAILING:
+	case ERR_TOO_BIG:
+	case ERR_TOO_DEEP:
+	case ERR_TOO_MANY:
 		return 400;
 	case ERR_DENIED:
 		return 403;
@@ -57,12 +55,13 @@ static int status_of(int rc)
 }
 
 /* rc decides the status; c->error, if set, is what the person reads. */
-static int reply_error(struct call *c, int rc)
+static int reply_error(struct admin_call *c, int rc)
 {
-	struct admin_error e = { .error = c->error[0] ? c->error : err_text(rc) };
+	struct admin_error e = { .error = c->error[0] ? c->error : err_text(rc), .line = c->at.line, .column = c->at.column,
+		.failures = c->failures };
 	struct buf b;
 
-	buf_init(&b, 4096);
+	buf_init(&b, 256 * 1024);
 	if (json_encode(&admin_error_type, &e, &b) < 0)
 		buf_clear(&b);
 	rc = httpd_answer(c->conn, status_of(rc), "application/json", "", buf_view(&b));
@@ -70,8 +69,7 @@ static int reply_error(struct call *c, int rc)
 	return rc;
 }
 
-static int say(struct call *c, int rc, const char *fmt, ...) PRINTF_LIKE(3, 4);
-static int say(struct call *c, int rc, const char *fmt, ...)
+int admin_say(struct admin_call *c, int rc, const char *fmt, ...)
 {
 	va_list ap;
 
@@ -89,7 +87,7 @@ static const char *user_name(const struct hub *h, int64_t id)
 	return NULL;
 }
 
-static int get_status(struct call *c)
+static int get_status(struct admin_call *c)
 {
 	struct hub *h = c->hub;
 	struct ctl_stats s;
@@ -105,7 +103,7 @@ static int get_status(struct call *c)
 		.stun = stun, .cert_name = h->pin, .uptime_s = (c->now.mono - h->started) / SEC(1), .nodes = (int64_t)s.nodes,
 		.online = (int64_t)s.online, .users = (int64_t)s.users, .keys = (int64_t)s.keys, .pending = (int64_t)s.pending,
 		.sessions = (int64_t)h->n_sessions, .relay_clients = (int64_t)derprelay_clients(relay_derp(h->relay)) };
-	return reply(c, &admin_status_type, &doc);
+	return admin_reply(c, &admin_status_type, &doc);
 }
 
 /* users */
@@ -117,7 +115,7 @@ static void user_doc(const struct hub *h, const struct ctl_user *u, struct admin
 		ret->nodes += n->user == u->id;
 }
 
-static int get_users(struct call *c)
+static int get_users(struct admin_call *c)
 {
 	struct ctl_stats s;
 	struct admin_user *v;
@@ -131,10 +129,10 @@ static int get_users(struct call *c)
 	for (const struct ctl_user *u = ctl_user_next(c->hub->ctl, NULL); u; u = ctl_user_next(c->hub->ctl, u))
 		user_doc(c->hub, u, &v[n++]);
 	list = json_list_of(v, n);
-	return reply(c, &admin_user_list, &list);
+	return admin_reply(c, &admin_user_list, &list);
 }
 
-static int create_user(struct call *c)
+static int create_user(struct admin_call *c)
 {
 	const struct ctl_user *u;
 	struct admin_user doc;
@@ -142,43 +140,43 @@ static int create_user(struct call *c)
 	int rc = ctl_user_create(c->hub->ctl, name, c->now, &u);
 
 	if (rc == -EEXIST)
-		return say(c, rc, "there is a user \"%s\" already", name);
+		return admin_say(c, rc, "there is a user \"%s\" already", name);
 	if (rc == -ERR_BAD_VALUE)
-		return say(c, rc, "a user needs a name of 1 to 255 bytes");
+		return admin_say(c, rc, "a user needs a name of 1 to 255 bytes");
 	if (rc == 0)
 		rc = hub_commit(c->hub);
 	if (rc < 0)
 		return rc;
 	user_doc(c->hub, u, &doc);
-	return reply(c, &admin_user_type, &doc);
+	return admin_reply(c, &admin_user_type, &doc);
 }
 
-static int ok(struct call *c)
+int admin_ok(struct admin_call *c)
 {
 	return httpd_answer(c->conn, 200, "application/json", "", VIEW_LIT("{}"));
 }
 
-static int commit_and_ok(struct call *c)
+int admin_commit(struct admin_call *c)
 {
 	int rc = hub_commit(c->hub);
 
-	return rc < 0 ? rc : ok(c);
+	return rc < 0 ? rc : admin_ok(c);
 }
 
-static int delete_user(struct call *c)
+static int delete_user(struct admin_call *c)
 {
 	int rc = ctl_user_delete(c->hub->ctl, c->id);
 
 	if (rc == -ENOENT)
-		return say(c, rc, "no user %lld; \"warren-hub users list\" shows all", (long long)c->id);
+		return admin_say(c, rc, "no user %lld; \"warren-hub users list\" shows all", (long long)c->id);
 	if (rc == -ERR_CONFLICT)
-		return say(c, rc, "devices or keys still belong to this user: delete or move them first");
-	return rc < 0 ? rc : commit_and_ok(c);
+		return admin_say(c, rc, "devices or keys still belong to this user: delete or move them first");
+	return rc < 0 ? rc : admin_commit(c);
 }
 
 /* devices */
 
-static int node_doc(struct call *c, const struct ctl_node_doc *d, struct admin_node *ret)
+static int node_doc(struct admin_call *c, const struct ctl_node_doc *d, struct admin_node *ret)
 {
 	const struct tc_hostinfo *hi = d->hostinfo;
 
@@ -200,7 +198,7 @@ static int by_id(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-static int get_nodes(struct call *c)
+static int get_nodes(struct admin_call *c)
 {
 	struct ctl_stats s;
 	struct admin_node *v;
@@ -216,10 +214,10 @@ static int get_nodes(struct call *c)
 			return -ENOMEM;
 	qsort(v, n, sizeof(*v), by_id); /* the engine keeps them in the order of their changes */
 	list = json_list_of(v, n);
-	return reply(c, &admin_node_list, &list);
+	return admin_reply(c, &admin_node_list, &list);
 }
 
-static int reply_node(struct call *c, int64_t id)
+static int reply_node(struct admin_call *c, int64_t id)
 {
 	const struct ctl_node_doc *d = ctl_node_find(c->hub->ctl, id);
 	struct admin_node doc;
@@ -227,15 +225,15 @@ static int reply_node(struct call *c, int64_t id)
 
 	if (rc == 0)
 		rc = d ? node_doc(c, d, &doc) : -ENOENT;
-	return rc < 0 ? rc : reply(c, &admin_node_type, &doc);
+	return rc < 0 ? rc : admin_reply(c, &admin_node_type, &doc);
 }
 
-static int no_node(struct call *c)
+int admin_no_node(struct admin_call *c)
 {
-	return say(c, -ENOENT, "no device %lld; \"warren-hub nodes list\" shows all", (long long)c->id);
+	return admin_say(c, -ENOENT, "no device %lld; \"warren-hub nodes list\" shows all", (long long)c->id);
 }
 
-static int get_pending(struct call *c)
+static int get_pending(struct admin_call *c)
 {
 	struct ctl_stats s;
 	struct ctl_pending_view p;
@@ -253,24 +251,24 @@ static int get_pending(struct call *c)
 			return -ENOMEM;
 	}
 	list = json_list_of(v, n);
-	return v ? reply(c, &admin_pending_list, &list) : -ENOMEM;
+	return v ? admin_reply(c, &admin_pending_list, &list) : -ENOMEM;
 }
 
-static int find_user(struct call *c, const struct ctl_user **ret)
+static int find_user(struct admin_call *c, const struct ctl_user **ret)
 {
 	*ret = hub_user(c->hub, c->req.user);
-	return *ret ? 0 : say(c, -ENOENT, "no user \"%s\"; \"warren-hub users list\" shows all, \"users create\" makes one",
+	return *ret ? 0 : admin_say(c, -ENOENT, "no user \"%s\"; \"warren-hub users list\" shows all, \"users create\" makes one",
 			c->req.user ? c->req.user : "");
 }
 
-static int approve_node(struct call *c)
+static int approve_node(struct admin_call *c)
 {
 	int rc = ctl_node_approve(c->hub->ctl, c->id, c->now);
 
-	return rc == -ENOENT ? no_node(c) : rc < 0 ? rc : reply_node(c, c->id);
+	return rc == -ENOENT ? admin_no_node(c) : rc < 0 ? rc : reply_node(c, c->id);
 }
 
-static int approve(struct call *c)
+static int approve(struct admin_call *c)
 {
 	const struct ctl_user *u;
 	const char *code = c->req.code ? c->req.code : "";
@@ -279,57 +277,52 @@ static int approve(struct call *c)
 	if (rc == 0)
 		rc = ctl_pending_approve(c->hub->ctl, code, u->id, c->now);
 	if (rc == -ENOENT && !c->error[0])
-		return say(c, rc, "no device waits with the code \"%s\": it is in already, or the code is older than 15 minutes", code);
-	if (rc == -ERR_DENIED)
-		return say(c, rc, "the policy does not let this user give the tags that the device asks for, or it offers routes into "
-			"networks of the organisation");
-	return rc < 0 ? rc : commit_and_ok(c);
+		return admin_say(c, rc, "no device waits with the code \"%s\": it is in already, or the code is older than 15 minutes", code);
+	return rc < 0 ? rc : admin_commit(c);
 }
 
-static int rename_node(struct call *c)
+static int rename_node(struct admin_call *c)
 {
 	const char *name = c->req.name ? c->req.name : "";
 	int rc = ctl_node_rename(c->hub->ctl, c->id, name, c->now);
 
 	if (rc == -ENOENT)
-		return no_node(c);
+		return admin_no_node(c);
 	if (rc == -EEXIST)
-		return say(c, rc, "another device has the name \"%s\"", name);
+		return admin_say(c, rc, "another device has the name \"%s\"", name);
 	if (rc == -ERR_BAD_VALUE)
-		return say(c, rc, "\"%s\" is not a name for a device: lower-case letters, digits and dashes, at most 63", name);
+		return admin_say(c, rc, "\"%s\" is not a name for a device: lower-case letters, digits and dashes, at most 63", name);
 	return rc < 0 ? rc : reply_node(c, c->id);
 }
 
-static int tag_node(struct call *c)
+static int tag_node(struct admin_call *c)
 {
 	int rc = ctl_node_tag(c->hub->ctl, c->id, c->req.tags.v, c->req.tags.n, c->now);
 
 	if (rc == -ENOENT)
-		return no_node(c);
+		return admin_no_node(c);
 	if (rc == -ERR_BAD_VALUE)
-		return say(c, rc, "a tag is written tag:NAME, with letters, digits and dashes");
-	if (rc == -ERR_DENIED)
-		return say(c, rc, "the policy does not define this tag: add it to tagOwners");
+		return admin_say(c, rc, "a tag is written tag:NAME, with letters, digits and dashes");
 	return rc < 0 ? rc : reply_node(c, c->id);
 }
 
-static int expire_node(struct call *c)
+static int expire_node(struct admin_call *c)
 {
 	int rc = ctl_node_expire(c->hub->ctl, c->id, c->now);
 
-	return rc == -ENOENT ? no_node(c) : rc < 0 ? rc : reply_node(c, c->id);
+	return rc == -ENOENT ? admin_no_node(c) : rc < 0 ? rc : reply_node(c, c->id);
 }
 
-static int delete_node(struct call *c)
+static int delete_node(struct admin_call *c)
 {
 	int rc = ctl_node_delete(c->hub->ctl, c->id, c->now);
 
-	return rc == -ENOENT ? no_node(c) : rc < 0 ? rc : commit_and_ok(c);
+	return rc == -ENOENT ? admin_no_node(c) : rc < 0 ? rc : admin_commit(c);
 }
 
 /* keys */
 
-static void key_doc(const struct call *c, const struct ctl_key *k, struct admin_key *ret)
+static void key_doc(const struct admin_call *c, const struct ctl_key *k, struct admin_key *ret)
 {
 	*ret = (struct admin_key){ .id = k->id, .used = k->used, .hint = k->hint, .user = user_name(c->hub, k->user),
 		.reusable = k->reusable, .ephemeral = k->ephemeral, .preapproved = k->preapproved, .tags = k->tags,
@@ -339,7 +332,7 @@ static void key_doc(const struct call *c, const struct ctl_key *k, struct admin_
 			k->expires && k->expires <= c->now.wall ? "expired" : "valid";
 }
 
-static int get_keys(struct call *c)
+static int get_keys(struct admin_call *c)
 {
 	struct ctl_stats s;
 	struct admin_key *v;
@@ -353,10 +346,10 @@ static int get_keys(struct call *c)
 	for (const struct ctl_key *k = ctl_key_next(c->hub->ctl, NULL); k; k = ctl_key_next(c->hub->ctl, k))
 		key_doc(c, k, &v[n++]);
 	list = json_list_of(v, n);
-	return reply(c, &admin_key_list, &list);
+	return admin_reply(c, &admin_key_list, &list);
 }
 
-static int create_key(struct call *c)
+static int create_key(struct admin_call *c)
 {
 	struct ctl_key_spec spec = { .reusable = c->req.reusable, .ephemeral = c->req.ephemeral,
 		.preapproved = c->req.preapproved, .tags = c->req.tags.v, .n_tags = c->req.tags.n,
@@ -372,43 +365,41 @@ static int create_key(struct call *c)
 	spec.user = spec.n_tags ? 0 : u->id;
 	rc = ctl_key_create(c->hub->ctl, &spec, c->now, text, &k);
 	if (rc == -ERR_BAD_VALUE)
-		return say(c, rc, "a tag is written tag:NAME, with letters, digits and dashes");
-	if (rc == -ERR_DENIED)
-		return say(c, rc, "the policy does not define this tag: add it to tagOwners");
+		return admin_say(c, rc, "a tag is written tag:NAME, with letters, digits and dashes");
 	if (rc == 0)
 		rc = hub_commit(c->hub);
 	if (rc < 0)
 		return rc;
 	key_doc(c, k, &doc);
 	doc.key = text;
-	rc = reply(c, &admin_key_type, &doc);
+	rc = admin_reply(c, &admin_key_type, &doc);
 	key_wipe(text, sizeof(text));
 	return rc;
 }
 
-static int revoke_key(struct call *c)
+static int revoke_key(struct admin_call *c)
 {
 	int rc = ctl_key_revoke(c->hub->ctl, c->id);
 
 	if (rc == -ENOENT)
-		return say(c, rc, "no key %lld; \"warren-hub keys list\" shows all", (long long)c->id);
-	return rc < 0 ? rc : commit_and_ok(c);
+		return admin_say(c, rc, "no key %lld; \"warren-hub keys list\" shows all", (long long)c->id);
+	return rc < 0 ? rc : admin_commit(c);
 }
 
-static int make_login(struct call *c)
+static int make_login(struct admin_call *c)
 {
 	char token[HUB_TOKEN_TEXT];
 	struct admin_link doc;
 
 	login_link_create(c->hub, c->req.next, token);
 	doc.url = arena_printf(&c->mem, "%s/login/%s", c->hub->url_text, token);
-	return doc.url ? reply(c, &admin_link_type, &doc) : -ENOMEM;
+	return doc.url ? admin_reply(c, &admin_link_type, &doc) : -ENOMEM;
 }
 
 /* A star is a number, which goes into c->id. */
 static const struct route {
 	const char *method, *path;
-	int (*fn)(struct call *c);
+	int (*fn)(struct admin_call *c);
 } routes[] = {
 	{ "GET", "/status", get_status },
 	{ "GET", "/users", get_users },
@@ -426,6 +417,24 @@ static const struct route {
 	{ "POST", "/keys", create_key },
 	{ "POST", "/keys/*/revoke", revoke_key },
 	{ "POST", "/login", make_login },
+	{ "GET", "/tokens", admin_tokens },
+	{ "POST", "/tokens", admin_token_create },
+	{ "POST", "/tokens/*/revoke", admin_token_revoke },
+	{ "GET", "/routes", admin_routes },
+	{ "POST", "/nodes/*/routes/approve", admin_route_approve },
+	{ "POST", "/nodes/*/routes/unapprove", admin_route_unapprove },
+	{ "GET", "/own-prefixes", admin_own_prefixes },
+	{ "POST", "/own-prefixes", admin_own_prefixes_set },
+	{ "GET", "/policy", admin_policy },
+	{ "POST", "/policy", admin_policy_set },
+	{ "GET", "/policy/status", admin_policy_status },
+	{ "GET", "/policy/versions", admin_policy_versions },
+	{ "GET", "/policy/versions/*", admin_policy_version },
+	{ "POST", "/policy/versions/*/restore", admin_policy_restore },
+	{ "POST", "/policy/check", admin_policy_check },
+	{ "POST", "/policy/preview", admin_policy_preview },
+	{ "POST", "/policy/can", admin_policy_can },
+	{ "POST", "/policy/pull", admin_policy_pull },
 };
 
 static bool path_matches(const char *pattern, struct view path, int64_t *ret_id)
@@ -447,7 +456,7 @@ static bool path_matches(const char *pattern, struct view path, int64_t *ret_id)
 	return true;
 }
 
-static const struct route *find_route(struct call *c, const struct http1_head *head)
+static const struct route *find_route(struct admin_call *c, const struct http1_head *head)
 {
 	for (size_t i = 0; i < ARRAY_LEN(routes); i++)
 		if (http1_method_is(head, routes[i].method) && path_matches(routes[i].path, http1_path(head), &c->id))
@@ -462,9 +471,17 @@ static bool is_allowed(const struct httpd_conn *conn)
 	return stream_peer_uid(httpd_stream((struct httpd_conn *)(uintptr_t)conn), &uid) && (uid == 0 || uid == geteuid());
 }
 
+bool admin_raise(void *ctx, struct httpd_conn *conn, const struct http1_head *head, struct httpd_limits *l)
+{
+	(void)ctx;
+	(void)head;
+	l->body = BODY_MAX;
+	return is_allowed(conn);
+}
+
 int admin_on_request(void *ctx, struct httpd_conn *conn, const struct httpd_request *r)
 {
-	struct call c = { .hub = ctx, .conn = conn };
+	struct admin_call c = { .hub = ctx, .conn = conn };
 	const struct route *route;
 	struct err_at at;
 	int rc = 0;
@@ -479,7 +496,9 @@ int admin_on_request(void *ctx, struct httpd_conn *conn, const struct httpd_requ
 	arena_init(&c.mem, ADMIN_MEM_MAX);
 	if (r->body.len)
 		rc = json_decode(&admin_request_type, r->body.p, r->body.len, &c.req, &c.mem, &at);
-	if (rc < 0)
+	if (rc == -ERR_TOO_BIG)
+		rc = admin_say(&c, -ERR_BAD_VALUE, "this is more than a request may hold; a policy has at most %d bytes", CTL_POLICY_TEXT_MAX);
+	else if (rc < 0)
 		rc = httpd_refuse(conn, 400, "malformed request\n");
 	else
 		rc = route->fn(&c);

@@ -1,4 +1,7 @@
 #include "hub/docs.h"
+#include "core/ctlserver/ctlserver.h"
+
+enum { POLICY_LEN_MAX = CTL_POLICY_TEXT_MAX };
 
 #define F(s, member, key, type) JSON_F(struct s, member, key, type, 0)
 #define O(s, member, key, type) JSON_F(struct s, member, key, type, JSON_OMIT)
@@ -98,8 +101,122 @@ static const struct json_field link_fields[] = {
 };
 JSON_OBJECT_TYPE(admin_link_type, struct admin_link, link_fields);
 
+static const struct json_field token_fields[] = {
+	F(admin_token, id, "id", json_int),
+	O(admin_token, token, "token", json_str),
+	O(admin_token, name, "name", json_str),
+	F(admin_token, scope, "scope", json_str),
+	F(admin_token, state, "state", json_str),
+	F(admin_token, created, "created", json_time),
+	O(admin_token, expires, "expires", json_time),
+	O(admin_token, last_used, "lastUsed", json_time),
+	JSON_END,
+};
+JSON_OBJECT_TYPE(admin_token_type, struct admin_token, token_fields);
+JSON_LIST_TYPE(admin_token_list, admin_token_type);
+
+static const struct json_field route_fields[] = {
+	F(admin_route, node, "node", json_int),
+	F(admin_route, name, "name", json_str),
+	F(admin_route, prefix, "prefix", json_prefix),
+	F(admin_route, advertised, "advertised", json_bool),
+	F(admin_route, approved, "approved", json_bool),
+	F(admin_route, in_use, "inUse", json_bool),
+	F(admin_route, primary, "primary", json_bool),
+	F(admin_route, online, "online", json_bool),
+	F(admin_route, quarantined, "quarantined", json_bool),
+	O(admin_route, by, "approvedBy", json_str),
+	O(admin_route, approved_at, "approvedAt", json_time),
+	O(admin_route, own, "ownPrefix", json_str),
+	JSON_END,
+};
+JSON_OBJECT_TYPE(admin_route_type, struct admin_route, route_fields);
+JSON_LIST_TYPE(admin_route_list, admin_route_type);
+
+static const struct json_field own_prefixes_fields[] = {
+	F(admin_own_prefixes, prefixes, "prefixes", json_prefix_list),
+	F(admin_own_prefixes, mode, "mode", json_str),
+	JSON_END,
+};
+JSON_OBJECT_TYPE(admin_own_prefixes_type, struct admin_own_prefixes, own_prefixes_fields);
+
+static const struct json_field policy_fields[] = {
+	F(admin_policy, version, "version", json_int),
+	O(admin_policy, author, "author", json_str),
+	O(admin_policy, created, "created", json_time),
+	O(admin_policy, hash, "sha256", json_str),
+	F(admin_policy, size, "size", json_int),
+	F(admin_policy, current, "current", json_bool),
+	{ .name = "policy", .type = &json_str, .offset = offsetof(struct admin_policy, policy), .flags = JSON_OMIT, .max = POLICY_LEN_MAX },
+	JSON_END,
+};
+JSON_OBJECT_TYPE(admin_policy_type, struct admin_policy, policy_fields);
+JSON_LIST_TYPE(admin_policy_list, admin_policy_type);
+
+static const struct json_field git_fields[] = {
+	F(admin_git, state, "state", json_str),
+	F(admin_git, url, "url", json_str),
+	F(admin_git, branch, "branch", json_str),
+	F(admin_git, path, "path", json_str),
+	O(admin_git, commit, "commit", json_str),
+	O(admin_git, author, "author", json_str),
+	O(admin_git, subject, "subject", json_str),
+	O(admin_git, reason, "reason", json_str),
+	O(admin_git, read, "read", json_time),
+	JSON_END,
+};
+static JSON_OBJECT_TYPE(git_type, struct admin_git, git_fields);
+static JSON_POINTER_TYPE(git_pointer, git_type);
+
+static const struct json_field policy_status_fields[] = {
+	F(admin_policy_status, version, "version", json_int),
+	O(admin_policy_status, author, "author", json_str),
+	O(admin_policy_status, created, "created", json_time),
+	F(admin_policy_status, etag, "etag", json_str),
+	F(admin_policy_status, rules, "rules", json_int),
+	F(admin_policy_status, nodes, "nodes", json_int),
+	F(admin_policy_status, classes, "classes", json_int),
+	O(admin_policy_status, git, "git", git_pointer),
+	JSON_END,
+};
+JSON_OBJECT_TYPE(admin_policy_status_type, struct admin_policy_status, policy_status_fields);
+
+static const struct json_field change_fields[] = {
+	F(admin_change, node, "node", json_int),
+	F(admin_change, name, "name", json_str),
+	F(admin_change, filter, "filter", json_bool),
+	F(admin_change, ssh, "ssh", json_bool),
+	F(admin_change, gained, "peersGained", json_int),
+	F(admin_change, lost, "peersLost", json_int),
+	JSON_END,
+};
+JSON_OBJECT_TYPE(admin_change_type, struct admin_change, change_fields);
+JSON_LIST_TYPE(admin_change_list, admin_change_type);
+
+static const struct json_field reach_fields[] = {
+	F(admin_reach, allowed, "allowed", json_bool),
+	O(admin_reach, rule, "rule", json_str),
+	O(admin_reach, line, "line", json_int),
+	JSON_END,
+};
+JSON_OBJECT_TYPE(admin_reach_type, struct admin_reach, reach_fields);
+
+static const struct json_field failure_fields[] = {
+	F(admin_failure, src, "src", json_str),
+	F(admin_failure, text, "text", json_str),
+	O(admin_failure, ssh, "ssh", json_bool),
+	F(admin_failure, line, "line", json_int),
+	F(admin_failure, column, "column", json_int),
+	JSON_END,
+};
+JSON_OBJECT_TYPE(admin_failure_type, struct admin_failure, failure_fields);
+JSON_LIST_TYPE(admin_failure_list, admin_failure_type);
+
 static const struct json_field error_fields[] = {
 	F(admin_error, error, "error", json_str),
+	O(admin_error, line, "line", json_int),
+	O(admin_error, column, "column", json_int),
+	O(admin_error, failures, "failures", admin_failure_list),
 	JSON_END,
 };
 JSON_OBJECT_TYPE(admin_error_type, struct admin_error, error_fields);
@@ -109,6 +226,16 @@ static const struct json_field request_fields[] = {
 	O(admin_request, code, "code", json_str),
 	O(admin_request, user, "user", json_str),
 	O(admin_request, next, "next", json_str),
+	O(admin_request, scope, "scope", json_str),
+	O(admin_request, mode, "mode", json_str),
+	{ .name = "policy", .type = &json_str, .offset = offsetof(struct admin_request, policy), .flags = JSON_OMIT, .max = POLICY_LEN_MAX },
+	O(admin_request, author, "author", json_str),
+	O(admin_request, src, "src", json_str),
+	O(admin_request, dst, "dst", json_str),
+	O(admin_request, proto, "proto", json_int),
+	O(admin_request, port, "port", json_int),
+	F(admin_request, prefixes, "prefixes", json_prefix_list),
+	O(admin_request, force, "force", json_bool),
 	O(admin_request, tags, "tags", json_str_list),
 	O(admin_request, expiry_ms, "expiryMs", json_int),
 	O(admin_request, reusable, "reusable", json_bool),

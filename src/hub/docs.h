@@ -51,20 +51,91 @@ struct admin_link {
 	const char *url;
 };
 
+struct admin_token {
+	int64_t id;
+	const char *token; /* the secret: only in the answer to its creation */
+	const char *name, *scope, *state; /* "valid", "expired", "revoked" */
+	unix_ms created, expires, last_used;
+};
+
+struct admin_route {
+	int64_t node;
+	const char *name; /* of the device */
+	struct ipprefix prefix;
+	bool advertised, approved, in_use, primary, online, quarantined;
+	const char *by; /* who approved it; "autoApprovers" */
+	unix_ms approved_at;
+	const char *own; /* the organisation's own prefix that it overlaps */
+};
+
+struct admin_own_prefixes {
+	struct json_list prefixes; /* struct ipprefix */
+	const char *mode; /* "show", "quarantine", "refuse" */
+};
+
+struct admin_policy {
+	int64_t version; /* 0: none was ever set */
+	const char *author, *hash;
+	unix_ms created;
+	int64_t size;
+	bool current;
+	const char *policy; /* the text: not in lists */
+};
+
+struct admin_git {
+	const char *state; /* "waiting", "applied", "refused", "overridden", "unreachable" */
+	const char *url, *branch, *path, *commit, *author, *subject, *reason;
+	unix_ms read;
+};
+
+struct admin_policy_status {
+	int64_t version, rules, nodes, classes;
+	const char *author, *etag;
+	unix_ms created;
+	struct admin_git *git; /* if the policy comes from there */
+};
+
+struct admin_change {
+	int64_t node, gained, lost; /* peers */
+	const char *name;
+	bool filter, ssh;
+};
+
+struct admin_reach {
+	bool allowed;
+	const char *rule; /* "acls[2]", "grants[0]", or "" */
+	int64_t line; /* of the rule */
+};
+
+/* A failed test of a policy. */
+struct admin_failure {
+	const char *src, *text;
+	bool ssh;
+	int64_t line, column;
+};
+
 struct admin_error {
 	const char *error;
+	int64_t line, column; /* in the policy; 0: nowhere in particular */
+	struct json_list failures; /* struct admin_failure */
 };
 
 /* Body of every request that changes something: each uses some of the fields. */
 struct admin_request {
-	const char *name, *code, *user, *next;
+	const char *name, *code, *user, *next, *scope, *mode;
+	const char *policy, *author; /* author: who asks, for the list of versions */
+	const char *src, *dst;
+	int64_t proto, port;
+	struct json_list prefixes; /* struct ipprefix */
 	struct json_list tags;
 	int64_t expiry_ms; /* 0: never */
-	bool reusable, ephemeral, preapproved;
+	bool reusable, ephemeral, preapproved, force;
 };
 
 extern const struct json_type admin_status_type, admin_user_type, admin_user_list, admin_node_type, admin_node_list,
 	admin_pending_type, admin_pending_list, admin_key_type, admin_key_list, admin_link_type, admin_error_type,
-	admin_request_type;
+	admin_request_type, admin_token_type, admin_token_list, admin_route_type, admin_route_list, admin_own_prefixes_type,
+	admin_policy_type, admin_policy_list, admin_policy_status_type, admin_change_type, admin_change_list, admin_reach_type,
+	admin_failure_type, admin_failure_list;
 
 #endif

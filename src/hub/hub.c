@@ -1,4 +1,6 @@
+#include "hub/git.h"
 #include "hub/internal.h"
+#include "hub/token.h"
 #include "os/file/file.h"
 #include "os/log/log.h"
 #include "os/priv/priv.h"
@@ -31,6 +33,8 @@ static void on_turn_end(void *ctx)
 	if (h->failed)
 		return;
 	h->failed = ctl_turn_end(h->ctl, loop_now(h->loop));
+	if (!h->failed)
+		h->failed = store_sqlite_store(h->store)->ops->commit(store_sqlite_store(h->store)); /* of what the hub itself keeps there */
 	if (h->failed) {
 		log_error("hub", "the database refused a commit; ending, so that memory and disk agree", "dir=%s err=%s",
 			h->o->state_dir, err_text(h->failed));
@@ -207,9 +211,13 @@ int hub_new(struct hub **ret, const struct hub_options *o, struct err_at *at)
 	if (rc == 0)
 		rc = hub_listen(h, at);
 	if (rc == 0)
+		rc = git_new(h, at);
+	if (rc == 0)
 		rc = give_up_rights(o, at);
 	if (rc == 0)
 		rc = open_engine(h, at);
+	if (rc == 0)
+		rc = tokens_load(h, at);
 	if (rc < 0) {
 		if (!at->text[0])
 			err_at_set(at, 0, 0, "cannot start: %s", err_text(rc));
@@ -234,6 +242,8 @@ struct hub *hub_free(struct hub *h)
 	h->web = httpd_free(h->web);
 	control_close_all(h);
 	h->relay = relay_free(h->relay);
+	git_free(h);
+	tokens_free(h);
 	if (h->timer)
 		loop_timer_free(h->timer);
 	if (h->idle_timer)

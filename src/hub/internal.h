@@ -18,7 +18,10 @@ enum {
 	HUB_REGION = 900, /* 900 to 999 are for private relays */
 	HUB_LINKS_MAX = 16, /* login links that wait; the oldest goes */
 	HUB_LOGINS_MAX = 64, /* browser sessions of admins; the oldest goes */
+	HUB_THROTTLES_MAX = 64, /* sources that showed wrong API tokens lately; the one that waited longest goes */
+	HUB_THROTTLE_BURST = 10,
 };
+#define HUB_THROTTLE_STEP SEC(6)
 #define HUB_LINK_LIFE SEC(10 * 60)
 #define HUB_LOGIN_LIFE SEC(12 * 3600)
 #define HUB_SESSION_IDLE SEC(600) /* a control connection without a request */
@@ -37,10 +40,18 @@ struct hub_login {
 	mono_ns expires;
 };
 
+struct hub_throttle {
+	struct ipaddr from;
+	mono_ns full_at; /* from then on the whole burst is allowed again */
+};
+
 struct hub_counters {
 	uint64_t sessions, bad_handshakes, bad_sessions, requests, unknown_requests, idle_closed, pages, admin_requests,
-		logins, login_failures, csrf_failures;
+		logins, login_failures, csrf_failures, api_requests, api_denied, api_throttled, policy_changes, policy_refused;
 };
+
+struct tokens;
+struct git;
 
 struct store_sqlite;
 
@@ -65,6 +76,11 @@ struct hub {
 	size_t n_sessions;
 	struct hub_link link[HUB_LINKS_MAX];
 	struct hub_login login[HUB_LOGINS_MAX];
+	struct hub_throttle throttle[HUB_THROTTLES_MAX];
+	struct tokens *tokens;
+	struct git *git; /* NULL: the policy does not come from Git */
+	char etag[65]; /* of the policy, for that version */
+	int64_t etag_version;
 	struct hub_counters n;
 	mono_ns started;
 	int failed;
@@ -108,6 +124,7 @@ bool login_csrf_holds(const struct hub_login *l, struct view token);
 
 /* admin.c */
 MUST_USE int admin_on_request(void *ctx, struct httpd_conn *c, const struct httpd_request *r);
+bool admin_raise(void *ctx, struct httpd_conn *c, const struct http1_head *head, struct httpd_limits *l);
 /* The user that a name means; "" and NULL: the first one. NULL if there is none. */
 const struct ctl_user *hub_user(const struct hub *h, const char *name);
 /* Makes what was changed durable. */

@@ -1,5 +1,6 @@
 /* Sockets and certificates, and the relay map that tells devices of them. */
 #include "base/text/text.h"
+#include "hub/api.h"
 #include "hub/internal.h"
 #include "os/stream/tls.h"
 
@@ -58,9 +59,9 @@ static int make_socket_dir(const char *socket)
 static int listen_web(struct hub *h, struct err_at *at)
 {
 	struct httpd_cfg web = { .loop = h->loop, .conns_max = HUB_CONNS_MAX, .answer_max = HUB_PAGE_MAX,
-		.on_request = web_on_request, .ctx = h };
+		.on_request = web_on_request, .raise = api_raise, .ctx = h };
 	struct httpd_cfg admin = { .loop = h->loop, .conns_max = HUB_ADMIN_CONNS_MAX, .answer_max = HUB_ANSWER_MAX,
-		.on_request = admin_on_request, .ctx = h };
+		.on_request = admin_on_request, .raise = admin_raise, .ctx = h };
 	struct ipport addr;
 	int rc = parse("listen", h->o->listen, &addr, at);
 

@@ -1,4 +1,5 @@
 /* Prometheus text format. */
+#include "hub/git.h"
 #include "hub/internal.h"
 
 struct row {
@@ -93,11 +94,49 @@ static int put_relay(struct hub *h, struct buf *out)
 	return put(out, rows, ARRAY_LEN(rows));
 }
 
+static int put_policy(struct hub *h, struct buf *out)
+{
+	const struct ctl_policy_version *v = ctl_policy_current(h->ctl);
+	const struct row rows[] = {
+		{ "hub_policy_version", gauge, "Version of the policy in force; 0: none, all is allowed.", v ? (uint64_t)v->id : 0 },
+		{ "hub_policy_changes_total", counter, "Policies that came into force.", h->n.policy_changes },
+		{ "hub_policy_refused_total", counter, "Policies that were refused for a fault or a failed test.", h->n.policy_refused },
+		{ "hub_api_requests_total", counter, "Requests for /api/v2.", h->n.api_requests },
+		{ "hub_api_denied_total", counter, "Of these, without a valid token.", h->n.api_denied },
+		{ "hub_api_throttled_total", counter, "Of these, from sources with too many such requests.", h->n.api_throttled },
+	};
+	return put(out, rows, ARRAY_LEN(rows));
+}
+
+static int put_git(struct hub *h, struct buf *out)
+{
+	struct git_status s;
+
+	if (!h->git)
+		return 0;
+	git_status(h, &s);
+	const struct git_counters *n = git_counters(h);
+	const struct row rows[] = {
+		{ "hub_policy_git_applied", gauge, "1 when the head of the policy's repository is in force.", s.state == GIT_APPLIED },
+		{ "hub_policy_git_refused", gauge, "1 when the head is refused as a policy.", s.state == GIT_REFUSED },
+		{ "hub_policy_git_read_seconds", gauge, "When the repository was read last, in Unix time.", (uint64_t)s.pulled / 1000 },
+		{ "hub_policy_git_pulls_total", counter, "Looks at the repository.", n->pulls },
+		{ "hub_policy_git_failures_total", counter, "Of these, that could not read it.", n->failures },
+		{ "hub_policy_git_webhooks_total", counter, "Webhooks with a good signature.", n->webhooks },
+		{ "hub_policy_git_bad_signatures_total", counter, "Webhooks without.", n->bad_signatures },
+	};
+	return put(out, rows, ARRAY_LEN(rows));
+}
+
 int metrics_print(struct hub *h, struct buf *out)
 {
 	int rc = put_engine(h, out);
 
 	if (rc == 0)
 		rc = put_listeners(h, out);
+	if (rc == 0)
+		rc = put_policy(h, out);
+	if (rc == 0)
+		rc = put_git(h, out);
 	return rc < 0 ? rc : put_relay(h, out);
 }

@@ -33,6 +33,14 @@ static const struct option options[] = {
 		"devices that join with a key wait for \"nodes approve\", unless the key is pre-approved"),
 	TEXT("key-expiry", key_expiry, "TIME", SERVE, "people's devices log in again after this; default never"),
 	TEXT("owner", owner, "NAME", SERVE, "first user, made on the first start; default admin"),
+	TEXT("policy-git", policy_git, "URL", SERVE, "the policy comes from this Git repository, and from nowhere else"),
+	TEXT("policy-git-branch", policy_git_branch, "NAME", SERVE, "its branch; default main"),
+	TEXT("policy-git-path", policy_git_path, "PATH", SERVE, "the file in it; default policy.hujson"),
+	TEXT("policy-git-interval", policy_git_interval, "TIME", SERVE, "how often it is looked at; default 60s"),
+	TEXT("policy-git-protocols", policy_git_protocols, "NAME:...", SERVE, "that git may use; default https:ssh"),
+	TEXT("policy-git-ssh", policy_git_ssh, "COMMAND", SERVE, "git's GIT_SSH_COMMAND, for example \"ssh -i /etc/warren-hub/key\""),
+	TEXT("policy-git-secret-file", policy_git_secret_file, "FILE", SERVE,
+		"secret of the webhook POST /api/v2/webhook/policy-git; without it there is none"),
 	TEXT("user", user, "NAME", SERVE | COMMAND, "serve: become this user once the ports are bound; else: whose key or device"),
 	TEXT("config", config, "FILE", SERVE, "lines NAME=VALUE with the names of these options"),
 	TEXT("socket", socket, "FILE", SERVE | COMMAND, "of the administration; default /run/warren-hub/hub.sock"),
@@ -41,7 +49,11 @@ static const struct option options[] = {
 	SWITCH("ephemeral", ephemeral, COMMAND, "keys create: devices vanish when they go offline"),
 	SWITCH("preapproved", preapproved, COMMAND, "keys create: devices need no approval"),
 	TEXT("tags", tags, "TAG,...", COMMAND, "keys create: devices belong to no person but have these tags"),
-	TEXT("expiry", expiry, "TIME", COMMAND, "keys create: 30m, 24h, 90d or never; default 90d"),
+	TEXT("expiry", expiry, "TIME", COMMAND, "keys create, tokens create: 30m, 24h, 90d or never; default 90d"),
+	TEXT("scope", scope, "SCOPE", COMMAND, "tokens create: policy_file, or policy_file:read; default policy_file"),
+	TEXT("proto", proto, "NAME", COMMAND, "policy can: tcp, udp, icmp, ... or a number; default tcp"),
+	TEXT("mode", mode, "MODE", COMMAND, "own-prefixes set: show, quarantine or refuse devices that offer them; default as it is"),
+	SWITCH("force", force, COMMAND, "policy set, rollback: although the policy comes from Git"),
 	SWITCH("qr", qr, COMMAND, "status, keys create, login: URL or key also as a picture"),
 	TEXT("next", next, "PATH", COMMAND, "login: page to go to"),
 	SWITCH("help", help, SERVE | COMMAND, "this text"),
@@ -200,6 +212,10 @@ static void defaults(struct hub_options *o)
 	DEFAULT(base_domain, "warren.internal");
 	DEFAULT(owner, "admin");
 	DEFAULT(key_expiry, "never");
+	DEFAULT(policy_git_branch, "main");
+	DEFAULT(policy_git_path, "policy.hujson");
+	DEFAULT(policy_git_interval, "60s");
+	DEFAULT(policy_git_protocols, "https:ssh");
 	DEFAULT(socket, "/run/warren-hub/hub.sock");
 #undef DEFAULT
 }

@@ -19,12 +19,13 @@ struct hub_options {
 	size_t n_words;
 	/* serve */
 	const char *config, *state_dir, *listen, *url, *tls_cert, *tls_key, *relay_listen, *stun_listen, *base_domain, *owner,
-		*key_expiry, *http_listen;
+		*key_expiry, *http_listen, *policy_git, *policy_git_branch, *policy_git_path, *policy_git_interval, *policy_git_protocols,
+		*policy_git_ssh, *policy_git_secret_file;
 	/* serve: become this user; commands: whose */
 	const char *user;
 	/* commands */
-	const char *socket, *tags, *expiry, *next;
-	bool approve_devices, json, reusable, ephemeral, preapproved, qr, help, version;
+	const char *socket, *tags, *expiry, *next, *proto, *scope, *mode;
+	bool force, approve_devices, json, reusable, ephemeral, preapproved, qr, help, version;
 };
 
 /* at->text says what is wrong. -ERR_BAD_VALUE for usage. */

@@ -1,4 +1,5 @@
 /* The public listeners: control protocol, relay and pages on one port. */
+#include "hub/api.h"
 #include "hub/internal.h"
 #include "os/log/log.h"
 #include "relay/front.h"
@@ -242,6 +243,8 @@ int web_on_request(void *ctx, struct httpd_conn *conn, const struct httpd_reques
 		return control_accept(h, conn, r);
 	if (relay_wants(r->head))
 		return front_derp(h->relay, conn, r);
+	if (api_wants(r->head))
+		return api_on_request(h, conn, r);
 	if (relay_http(r->head, httpd_out(conn)))
 		return 0;
 	return dispatch(&c);

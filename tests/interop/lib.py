@@ -13,7 +13,7 @@ from nodes import Node, Process, TailscaleNode, WarrenNode, program, wait_for  #
 BIN = os.path.join(HERE, "bin")
 # The newest release that builds with Go 1.26, and an old one. What is built of each.
 NEWEST, OLD = "1.102.5", "1.80.3"
-OFFICIAL = {NEWEST: ("tailscale", "tailscaled", "derper", "derpprobe"), OLD: ("tailscale", "tailscaled")}
+OFFICIAL = {NEWEST: ("tailscale", "tailscaled", "derper", "derpprobe", "gitops-pusher"), OLD: ("tailscale", "tailscaled")}
 FOREIGN_HUB = os.path.join(BIN, "foreignhub-" + NEWEST)
 
 

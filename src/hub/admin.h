@@ -1,0 +1,52 @@
+/* hub/admin: what the files behind the administration socket share. */
+#ifndef WARREN_HUB_ADMIN_H
+#define WARREN_HUB_ADMIN_H
+
+#include "hub/docs.h"
+#include "hub/internal.h"
+
+struct admin_call {
+	struct hub *hub;
+	struct httpd_conn *conn;
+	struct arena mem;
+	struct admin_request req;
+	int64_t id; /* from the path */
+	struct now now;
+	char error[300]; /* what the person reads when the call fails */
+	struct { unsigned line, column; } at; /* in the policy */
+	struct json_list failures; /* struct admin_failure */
+};
+
+/* admin.c */
+MUST_USE int admin_reply(struct admin_call *c, const struct json_type *t, const void *doc);
+MUST_USE int admin_ok(struct admin_call *c);
+MUST_USE int admin_commit(struct admin_call *c); /* makes it durable, then admin_ok */
+/* Sets the words of an error and returns rc. */
+MUST_USE int admin_say(struct admin_call *c, int rc, const char *fmt, ...) PRINTF_LIKE(3, 4);
+MUST_USE int admin_no_node(struct admin_call *c);
+
+/* admin_policy.c */
+MUST_USE int admin_policy(struct admin_call *c);
+MUST_USE int admin_policy_set(struct admin_call *c);
+MUST_USE int admin_policy_status(struct admin_call *c);
+MUST_USE int admin_policy_versions(struct admin_call *c);
+MUST_USE int admin_policy_version(struct admin_call *c);
+MUST_USE int admin_policy_restore(struct admin_call *c);
+MUST_USE int admin_policy_check(struct admin_call *c);
+MUST_USE int admin_policy_preview(struct admin_call *c);
+MUST_USE int admin_policy_can(struct admin_call *c);
+MUST_USE int admin_policy_pull(struct admin_call *c);
+
+/* admin_routes.c: routes and the organisation's own prefixes */
+MUST_USE int admin_routes(struct admin_call *c);
+MUST_USE int admin_route_approve(struct admin_call *c);
+MUST_USE int admin_route_unapprove(struct admin_call *c);
+MUST_USE int admin_own_prefixes(struct admin_call *c);
+MUST_USE int admin_own_prefixes_set(struct admin_call *c);
+
+/* admin_tokens.c */
+MUST_USE int admin_tokens(struct admin_call *c);
+MUST_USE int admin_token_create(struct admin_call *c);
+MUST_USE int admin_token_revoke(struct admin_call *c);
+
+#endif

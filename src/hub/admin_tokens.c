@@ -1,0 +1,58 @@
+#include "hub/admin.h"
+#include "hub/token.h"
+#include "os/log/log.h"
+
+#include <errno.h>
+
+static void token_doc(const struct admin_call *c, const struct token *t, struct admin_token *ret)
+{
+	*ret = (struct admin_token){ .id = t->id, .name = t->name, .scope = t->scope, .state = token_state(t, c->now.wall),
+		.created = t->created, .expires = t->expires, .last_used = t->last_used };
+}
+
+int admin_tokens(struct admin_call *c)
+{
+	struct admin_token *v = arena_array(&c->mem, TOKENS_MAX, sizeof(*v));
+	struct json_list list;
+	size_t n = 0;
+
+	if (!v)
+		return -ENOMEM;
+	for (const struct token *t; (t = token_at(c->hub, n)); n++)
+		token_doc(c, t, &v[n]);
+	list = json_list_of(v, n);
+	return admin_reply(c, &admin_token_list, &list);
+}
+
+int admin_token_create(struct admin_call *c)
+{
+	unix_ms expires = c->req.expiry_ms > 0 ? c->now.wall + c->req.expiry_ms : 0;
+	char text[TOKEN_TEXT_MAX];
+	const struct token *t;
+	struct admin_token doc;
+	int rc = token_create(c->hub, c->req.name ? c->req.name : "", c->req.scope, expires, text, &t);
+
+	if (rc == -ERR_BAD_VALUE)
+		return admin_say(c, rc, "a token's scope is policy_file or policy_file:read; its name has at most %d bytes", TOKEN_NAME_MAX);
+	if (rc == -ERR_TOO_MANY)
+		return admin_say(c, rc, "there are %d tokens, and no more can be", TOKENS_MAX);
+	if (rc == 0)
+		rc = hub_commit(c->hub);
+	if (rc < 0)
+		return rc;
+	log_info("api", "token made", "token=%lld scope=%s", (long long)t->id, t->scope);
+	token_doc(c, t, &doc);
+	doc.token = text;
+	rc = admin_reply(c, &admin_token_type, &doc);
+	key_wipe(text, sizeof(text));
+	return rc;
+}
+
+int admin_token_revoke(struct admin_call *c)
+{
+	int rc = token_revoke(c->hub, c->id);
+
+	if (rc == -ENOENT)
+		return admin_say(c, rc, "no token %lld; \"warren-hub tokens list\" shows all", (long long)c->id);
+	return rc < 0 ? rc : admin_commit(c);
+}

@@ -1,0 +1,66 @@
+/* hub/command: what the files of the commands share: they ask a running hub over its administration socket. */
+#ifndef WARREN_HUB_COMMAND_H
+#define WARREN_HUB_COMMAND_H
+
+#include "hub/docs.h"
+#include "hub/internal.h"
+#include "hub/table.h"
+
+struct cmd {
+	const struct hub_options *o;
+	struct arena mem;
+	struct buf in; /* the answer */
+	struct view body; /* of the answer */
+	int status;
+	const char *file; /* the policy that was sent: names the place of its faults */
+};
+
+/* Says it on stderr and gives 1. */
+int cmd_fail(const char *fmt, ...) PRINTF_LIKE(1, 2);
+/* 0 when the answer is in c->body; else the exit status, and the person knows why. */
+MUST_USE int cmd_ask(struct cmd *c, const char *method, const char *path, const struct admin_request *req);
+/* Decodes the answer. Prints it as it came for --json: *ret_done. */
+MUST_USE int cmd_answer(struct cmd *c, const struct json_type *t, void *doc, bool *ret_done);
+/* Changes whose answer is short: said in a sentence, or as the hub answered with --json. req may be NULL. */
+MUST_USE int cmd_change(struct cmd *c, const struct admin_request *req, const char *path, const char *said);
+/* A number stands for itself; else it is looked up by name. */
+MUST_USE int cmd_resolve_node(struct cmd *c, const char *word, int64_t *ret);
+bool cmd_is_number(const char *s);
+const char *cmd_time(struct cmd *c, unix_ms t);
+const char *cmd_number(struct cmd *c, int64_t n);
+const char *cmd_join(struct cmd *c, const struct json_list *l);
+/* rc: of the rows. */
+MUST_USE int cmd_print(const struct table *t, int rc);
+
+#define ROW(t, ...) table_add(t, (const char *const[]){ __VA_ARGS__ })
+#define HEAD(t, c, ...) table_init(t, &(c)->mem, (const char *const[]){ __VA_ARGS__, NULL })
+
+/* command_policy.c */
+int cmd_policy_get(struct cmd *c);
+int cmd_policy_set(struct cmd *c);
+int cmd_policy_check(struct cmd *c);
+int cmd_policy_preview(struct cmd *c);
+int cmd_policy_can(struct cmd *c);
+int cmd_policy_status(struct cmd *c);
+int cmd_policy_versions(struct cmd *c);
+int cmd_policy_show(struct cmd *c);
+int cmd_policy_diff(struct cmd *c);
+int cmd_policy_rollback(struct cmd *c);
+int cmd_policy_pull(struct cmd *c);
+
+/* command_routes.c */
+int cmd_routes_list(struct cmd *c);
+int cmd_route_approve(struct cmd *c);
+int cmd_route_unapprove(struct cmd *c);
+int cmd_own_prefixes(struct cmd *c);
+int cmd_own_prefixes_set(struct cmd *c);
+int cmd_own_prefixes_clear(struct cmd *c);
+/* Who runs this command: for the list of versions and of approvals. */
+const char *cmd_author(struct cmd *c);
+
+/* command_tokens.c */
+int cmd_tokens_list(struct cmd *c);
+int cmd_tokens_create(struct cmd *c);
+int cmd_token_revoke(struct cmd *c);
+
+#endif
