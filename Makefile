@@ -41,7 +41,7 @@ conformance:
 	@scripts/build $(BUILD)
 	@$(BUILD)/tests/conformance/conformance $(CASES)
 
-## make lab       two nodes behind real NATs of every kind, in network namespaces (root)
+## make lab       two nodes behind real NATs of every kind; policies and routers that fail (root)
 lab:
 	@scripts/install-deps lab
 	@scripts/build $(BUILD)
