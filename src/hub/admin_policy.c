@@ -58,6 +58,15 @@ int admin_policy(struct admin_call *c)
 	return rc < 0 ? rc : admin_reply(c, &admin_policy_type, &doc);
 }
 
+static int say_owned(struct admin_call *c)
+{
+	struct git_status s;
+
+	git_status(c->hub, &s);
+	return admin_say(c, -ERR_CONFLICT, "the policy comes from %.150s: change it there, or repeat this with --force; what is forced stays "
+		"until the repository's head moves", s.url);
+}
+
 static int set(struct admin_call *c, struct view text, const char *author)
 {
 	struct policy_fault *f = new_fault(c);
@@ -69,8 +78,7 @@ static int set(struct admin_call *c, struct view text, const char *author)
 		return -ENOMEM;
 	rc = hub_policy_set(c->hub, text, author, c->req.force ? POLICY_BY_FORCE : POLICY_BY_HAND, CTL_POLICY_ANY_VERSION, f);
 	if (rc == POLICY_OWNED_BY_GIT)
-		return admin_say(c, -ERR_CONFLICT, "the policy comes from %s: change it there, or repeat this with --force; what is forced stays "
-			"until the repository's head moves", c->hub->o->policy_git);
+		return say_owned(c);
 	if (rc != 0)
 		return say_fault(c, rc, f);
 	v = ctl_policy_current(c->hub->ctl);
