@@ -29,6 +29,7 @@ struct git {
 	struct spawn *running;
 	enum step step;
 	bool again; /* asked for while a pull was under way */
+	bool rejudge; /* asked for: a head that was refused, too; what it lacked may be there now */
 	mono_ns interval;
 	char shown[NAME_MAX_LEN]; /* the URL without its password */
 	char dir[NAME_MAX_LEN], refspec[NAME_MAX_LEN], blob[NAME_MAX_LEN];
@@ -188,6 +189,7 @@ static void take_text(struct git *g, struct view text)
 	struct arena mem;
 	int rc;
 
+	g->rejudge = false;
 	if (ctl_policy_current(h->ctl) && view_eq(text, hub_policy_text(h))) {
 		settle(g, GIT_APPLIED, "");
 		return;
@@ -227,7 +229,7 @@ static void take_head(struct git *g, struct view out)
 	copy_line(&out, g->author, sizeof(g->author));
 	copy_line(&out, g->subject, sizeof(g->subject));
 	g->pulled = loop_now(g->hub->loop).wall;
-	if (g->state == GIT_REFUSED && !strcmp(g->commit, g->judged))
+	if (g->state == GIT_REFUSED && !strcmp(g->commit, g->judged) && !g->rejudge)
 		wait_for_next(g);
 	else
 		run(g, STEP_TEXT); /* the same head, too: has somebody forced another policy meanwhile? */
@@ -318,20 +320,40 @@ static void run(struct git *g, enum step step)
 	settle(g, GIT_UNREACHABLE, why);
 }
 
+static bool has_file(const struct git *g, const char *name)
+{
+	char path[NAME_MAX_LEN + 64];
+
+	snprintf(path, sizeof(path), "%s/%s", g->dir, name);
+	return access(path, F_OK) == 0;
+}
+
+/* A git that was killed, with the hub or after its minute, leaves locks behind. Nobody else works in this directory. */
+static void remove_locks(const struct git *g)
+{
+	static const char *const locks[] = { "shallow.lock", "packed-refs.lock", "HEAD.lock", "config.lock", "refs/warren/head.lock", "gc.pid" };
+	char path[NAME_MAX_LEN + 64];
+
+	for (size_t i = 0; i < ARRAY_LEN(locks); i++) {
+		snprintf(path, sizeof(path), "%s/%s", g->dir, locks[i]);
+		unlink(path);
+	}
+}
+
 static void on_tick(void *ctx)
 {
 	struct git *g = ctx;
-	char head[NAME_MAX_LEN + 8];
 
 	g->n.pulls++;
-	snprintf(head, sizeof(head), "%s/HEAD", g->dir);
-	run(g, access(head, F_OK) == 0 ? STEP_FETCH : STEP_INIT);
+	remove_locks(g);
+	run(g, has_file(g, "HEAD") ? STEP_FETCH : STEP_INIT);
 }
 
 void git_pull(struct hub *h)
 {
 	struct git *g = h->git;
 
+	g->rejudge = true;
 	g->again = g->step != STEP_IDLE;
 	if (!g->again)
 		loop_timer_set(g->timer, loop_now(h->loop).mono);

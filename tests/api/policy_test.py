@@ -56,7 +56,8 @@ class Hub:
     def stop(self):
         self.p.terminate()
         self.log.close()
-        return self.p.wait(20)
+        if self.p.wait(20) != 0:
+            raise RuntimeError(f"the hub ended with status {self.p.returncode}: {self.said()[-3000:]}")
 
     def run(self, *args, stdin=None):
         return subprocess.run([HUB, *args, "--socket", self.socket], input=stdin, capture_output=True, text=True)
@@ -395,6 +396,8 @@ def from_git(d):
     repository.push("x", "no policy any more", "README")
     check("a head without the file is refused", "no file" in state("refused")["reason"])
     hub.stop()
+    for lock in ("shallow.lock", "refs/warren/head.lock", "HEAD.lock"):  # a git that was killed leaves them
+        write(os.path.join(d, "state", "policy-git", lock), "")
     hub.argv[hub.argv.index("1s")] = "1h"
     hub.start()
     state("refused")
@@ -412,6 +415,15 @@ def from_git(d):
     last = repository.push(ALL_OPEN, "by hand")
     hub.admin("policy", "pull")
     check("policy pull looks at once, too", wait_for("it is read", lambda: git()["commit"] == last and git()["state"] == "applied"))
+    repository.push('{"nodeAttrs": [{"target": ["late@corp.example"], "attr": ["funnel"]}]}', "names somebody who is not here yet")
+    hub.admin("policy", "pull")
+    state("refused")
+    hub.admin("users", "create", "late@corp.example")
+    hub.admin("policy", "pull")
+    check("a head that was refused is judged again when somebody asks", bool(state("applied")))
+    repository.push(ALL_OPEN, "open again")
+    hub.admin("policy", "pull")
+    wait_for("it is in force", lambda: hub.admin("policy", "get") == ALL_OPEN)
     shutil.move(repository.bare, repository.bare + ".gone")
     hub.admin("policy", "pull")
     check("a repository that is gone is told, and the policy stays", "git ended" in state("unreachable")["reason"] and
