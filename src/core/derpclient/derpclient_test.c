@@ -1,6 +1,7 @@
 #include "core/derpclient/derpclient.h"
 
 #include "core/derprelay/derprelay.h"
+#include "proto/http1/http1.h"
 #include "testlib/vectors.h"
 
 #include <stdlib.h>
@@ -341,9 +342,62 @@ static void packets_beyond_the_announced_rate_are_not_sent(void **state)
 	derpclient_free(n.c);
 }
 
+/* One recorded login: what the relay sent logs our client in, what the client sent logs in at our relay. */
+static void log_in_as_recorded(const json_t *c)
+{
+	struct derprelay_cfg cfg = { .rng = &seeded.rng, .on_output = nothing, .on_close = nothing };
+	const char *head = vec_str(c, "response_head");
+	struct derprelay *r;
+	struct node_pub server;
+	struct node n;
+	uint8_t *bytes;
+	size_t len;
+
+	node_open(&n);
+	about_key("frames_server_public", server.b);
+	CHECK_INT(derpclient_connected(n.c, "derp.example.com", NULL, vec_bool(c, "tls") ? &server : NULL, SEC(1)), ==, 0);
+	CHECK_INT(derpclient_feed(n.c, (const uint8_t *)head, strlen(head), SEC(1)), ==, 0);
+	bytes = vec_hex(c, "s2c_after_head", &len);
+	CHECK_INT(derpclient_feed(n.c, bytes, len, SEC(1)), ==, 0);
+	free(bytes);
+	CHECK_INT(n.last.type, ==, DERPCLIENT_READY);
+	CHECK_MEM(derpclient_server(n.c)->b, server.b, KEY_LEN);
+	derpclient_free(n.c);
+
+	vec_hex_exact(c, "server_private", cfg.private.b, KEY_LEN);
+	CHECK_INT(derprelay_new(&r, &cfg), ==, 0);
+	CHECK_INT(derprelay_accept(r, (struct ipport){ 0 }, false, NULL, SEC(1), &n.conn), ==, 0);
+	bytes = vec_hex(c, "c2s_after_head", &len);
+	CHECK_INT(derprelay_feed(n.conn, bytes, len, SEC(1)), ==, 0);
+	free(bytes);
+	CHECK_INT(derprelay_clients(r), ==, 1);
+	derprelay_close(n.conn);
+	derprelay_free(r);
+}
+
+static void recorded_logins_work_at_both_ends(void **state)
+{
+	json_t *s = vectors_section(file, "http"), *c;
+	struct http1_head head;
+	const char *text;
+	size_t i, used;
+
+	json_array_foreach(s, i, c) {
+		CHECK_ROW("http %zu", i);
+		text = vec_str(c, "request_head");
+		CHECK_INT(http1_parse((const uint8_t *)text, strlen(text), false, &head, &used), ==, 0);
+		CHECK_INT(used, ==, strlen(text));
+		CHECK_TRUE(http1_has_token(&head, "Upgrade", "derp"));
+		CHECK_INT(view_eq(http1_find(&head, "Derp-Fast-Start"), VIEW_LIT("1")), ==, vec_bool(c, "tls"));
+		log_in_as_recorded(c);
+	}
+	vectors_count("derp.json", "http", i);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(recorded_logins_work_at_both_ends),
 		cmocka_unit_test(frames_of_the_relay_are_read_as_recorded),
 		cmocka_unit_test(greetings_are_accepted_as_recorded),
 		cmocka_unit_test(other_status_than_101_ends_the_attempt),

@@ -62,6 +62,21 @@ int key_parse_untyped(const char *s, size_t len, uint8_t ret[static KEY_LEN])
 	return parse_after("", s, len, ret, KEY_LEN);
 }
 
+void key_node_to_binary(const struct node_pub *key, uint8_t out[static KEY_NODE_BINARY_LEN])
+{
+	out[0] = 'n';
+	out[1] = 'p';
+	memcpy(out + 2, key->b, KEY_LEN);
+}
+
+int key_node_from_binary(const uint8_t *p, size_t len, struct node_pub *ret)
+{
+	if (len != KEY_NODE_BINARY_LEN || p[0] != 'n' || p[1] != 'p')
+		return -ERR_BAD_FORMAT;
+	memcpy(ret->b, p + 2, KEY_LEN);
+	return 0;
+}
+
 int key_nl_private_parse(const char *s, size_t len, uint8_t ret[static KEY_NL_PRIVATE_LEN])
 {
 	return parse_after("nlpriv:", s, len, ret, KEY_NL_PRIVATE_LEN);

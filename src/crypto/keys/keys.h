@@ -62,6 +62,10 @@ char *key_format(enum key_kind kind, const uint8_t key[static KEY_LEN], char *ou
 MUST_USE int key_parse(enum key_kind kind, const char *s, size_t len, uint8_t ret[static KEY_LEN]);
 /* Hex digits without a prefix: old state files, mesh keys. */
 MUST_USE int key_parse_untyped(const char *s, size_t len, uint8_t ret[static KEY_LEN]);
+/* The binary form that tailnet lock signs: "np" and the 32 bytes. -ERR_BAD_FORMAT. */
+enum { KEY_NODE_BINARY_LEN = 2 + KEY_LEN };
+void key_node_to_binary(const struct node_pub *key, uint8_t out[static KEY_NODE_BINARY_LEN]);
+MUST_USE int key_node_from_binary(const uint8_t *p, size_t len, struct node_pub *ret);
 /* "nlpriv:" and 128 digits. */
 MUST_USE int key_nl_private_parse(const char *s, size_t len, uint8_t ret[static KEY_NL_PRIVATE_LEN]);
 /* The short form people see in logs: "[" + first five characters of base64 + "]"; zero key: "". out has 8 bytes. */

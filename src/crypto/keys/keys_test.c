@@ -304,9 +304,32 @@ static int unload(void **state)
 	return 0;
 }
 
+static void node_key_has_a_binary_form(void **state)
+{
+	json_t *s = vectors_section(file, "node_binary"), *c;
+	uint8_t back[KEY_NODE_BINARY_LEN];
+	size_t i, n;
+
+	json_array_foreach(s, i, c) {
+		uint8_t *bytes = vec_hex(c, "bytes", &n);
+		struct node_pub key;
+		int rc = key_node_from_binary(bytes, n, &key);
+
+		CHECK_ROW("node_binary %zu", i);
+		CHECK_INT(rc == 0, ==, vec_bool(c, "accept"));
+		if (rc == 0) {
+			key_node_to_binary(&key, back);
+			CHECK_MEM(back, bytes, n);
+		}
+		free(bytes);
+	}
+	vectors_count(FILE_NAME, "node_binary", i);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(node_key_has_a_binary_form),
 		cmocka_unit_test(key_pairs_and_their_texts),
 		cmocka_unit_test(zero_keys_print_and_have_no_short_form),
 		cmocka_unit_test(shared_keys_are_the_same_from_both_sides),

@@ -1,8 +1,9 @@
 #include "os/stream/selfcert.h"
-#include "testlib/check.h"
+#include "testlib/vectors.h"
 
 #include <openssl/x509v3.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -45,11 +46,41 @@ static void relay_key_certificate_has_the_shape_that_clients_look_for(void **sta
 	X509_free(c);
 }
 
+/* Ours beside the original's: subject, issuer, serial number, version, extensions. */
+static void relay_key_certificate_is_like_the_recorded_one(void **state)
+{
+	json_t *file = vectors_load("derp.json"), *c = json_array_get(vectors_section(file, "meta_cert"), 0);
+	uint8_t key[32], *der;
+	const uint8_t *at;
+	size_t len;
+	X509 *theirs, *ours;
+
+	der = vec_hex(c, "der", &len);
+	at = der;
+	theirs = d2i_X509(NULL, &at, (long)len);
+	vec_hex_exact(c, "server_public", key, sizeof(key));
+	ours = selfcert_relay_key(key, 2);
+	CHECK_TRUE(theirs && ours);
+	CHECK_INT(X509_NAME_cmp(X509_get_subject_name(ours), X509_get_subject_name(theirs)), ==, 0);
+	CHECK_INT(X509_NAME_cmp(X509_get_issuer_name(ours), X509_get_issuer_name(theirs)), ==, 0);
+	CHECK_INT(ASN1_INTEGER_cmp(X509_get_serialNumber(ours), X509_get_serialNumber(theirs)), ==, 0);
+	CHECK_INT(X509_get_version(ours), ==, X509_get_version(theirs));
+	CHECK_INT(X509_get_ext_count(ours), ==, X509_get_ext_count(theirs));
+	CHECK_INT(X509_get_ext_by_NID(theirs, NID_basic_constraints, -1), ==, 0);
+	CHECK_INT(X509_get_signature_nid(ours), ==, X509_get_signature_nid(theirs));
+	vectors_count("derp.json", "meta_cert", 1);
+	X509_free(ours);
+	X509_free(theirs);
+	free(der);
+	json_decref(file);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(certificate_is_for_the_name_or_address_it_was_made_for),
 		cmocka_unit_test(relay_key_certificate_has_the_shape_that_clients_look_for),
+		cmocka_unit_test(relay_key_certificate_is_like_the_recorded_one),
 	};
 
 	snprintf(path, sizeof(path), "/tmp/selfcert-%d.pem", (int)getpid());

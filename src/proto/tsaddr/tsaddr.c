@@ -1,6 +1,8 @@
 #include "proto/tsaddr/tsaddr.h"
 
 #include "base/err/err.h"
+#include "base/text/text.h"
+#include "proto/names/names.h"
 
 #define ULA 0xfd, 0x7a, 0x11, 0x5c, 0xa1, 0xe0
 
@@ -55,6 +57,74 @@ int tsaddr_map_via(uint32_t site, struct ipprefix v4, struct ipprefix *ret)
 struct ipaddr tsaddr_unmap_via(struct ipaddr a)
 {
 	return ipprefix_contains(tsaddr_via, a) ? ipaddr_from4(a.b + 12) : a;
+}
+
+static int digit(char c)
+{
+	return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : 99;
+}
+
+/* A number with an optional prefix for its base; single underscores between digits, and behind the prefix. */
+static int site_parse(const char *s, size_t len, uint32_t *ret)
+{
+	unsigned base = 10;
+	uint64_t v = 0;
+	bool can_skip = false; /* an underscore may stand here */
+
+	if (len > 1 && s[0] == '0') {
+		base = s[1] == 'x' ? 16 : s[1] == 'b' ? 2 : 8;
+		can_skip = true;
+		s += base == 8 && s[1] != 'o' ? 1 : 2;
+		len -= base == 8 && s[-1] != 'o' ? 1 : 2;
+	}
+	if (!len || s[len - 1] == '_')
+		return -ERR_BAD_FORMAT;
+	for (size_t i = 0; i < len; i++) {
+		unsigned d = (unsigned)digit(s[i]);
+
+		if (s[i] == '_' && can_skip) {
+			can_skip = false;
+			continue;
+		}
+		if (d >= base)
+			return -ERR_BAD_FORMAT;
+		v = v * base + d;
+		can_skip = true;
+		if (v > UINT32_MAX)
+			return -ERR_BAD_VALUE;
+	}
+	*ret = (uint32_t)v;
+	return 0;
+}
+
+int tsaddr_via_of_name(struct view fqdn, struct ipaddr *ret)
+{
+	char text[NAME_FQDN_MAX + 1] = "", *dot, *via, *rest;
+	struct ipprefix prefix;
+	struct ipaddr v4;
+	uint32_t site;
+
+	if (!fqdn.len || fqdn.len > NAME_FQDN_MAX)
+		return -ERR_BAD_FORMAT;
+	for (size_t i = 0; i < fqdn.len; i++)
+		text[i] = ascii_lower((char)fqdn.p[i]);
+	dot = strchr(text, '.');
+	rest = dot ? dot + 1 : text + fqdn.len;
+	if (dot)
+		*dot = 0;
+	via = strstr(text, "-via-");
+	if (!via || (*rest && !name_has_suffix(view_of(rest, strlen(rest)), VIEW_LIT("ts.net")) &&
+			    !name_has_suffix(view_of(rest, strlen(rest)), VIEW_LIT("tailscale.net"))))
+		return -ERR_BAD_FORMAT;
+	for (char *p = text; p < via; p++)
+		*p = *p == '-' ? '.' : *p;
+	if (ipaddr_parse(text, (size_t)(via - text), &v4) < 0 || v4.family != 4 ||
+		site_parse(via + 5, strlen(via + 5), &site) < 0)
+		return -ERR_BAD_FORMAT;
+	if (tsaddr_map_via(site, ipprefix_single(v4), &prefix) < 0)
+		return -ERR_BAD_FORMAT;
+	*ret = prefix.ip;
+	return 0;
 }
 
 bool tsaddr_is_via_prefix(struct ipprefix p)

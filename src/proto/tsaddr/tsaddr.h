@@ -28,6 +28,11 @@ MUST_USE int tsaddr_6to4(struct ipaddr v6, struct ipaddr *ret);
 MUST_USE int tsaddr_map_via(uint32_t site, struct ipprefix v4, struct ipprefix *ret);
 /* The IPv4 address inside a 4via6 address; any other address unchanged. */
 struct ipaddr tsaddr_unmap_via(struct ipaddr a);
+/*
+ * The address that a name stands for by itself: "10-1-1-5-via-7", alone or with labels below ts.net or tailscale.net behind
+ * it, is 10.1.1.5 at site 7. The site is a number as Go writes it (7, 0x7, 0o7, 017, 0b111, 1_000). -ERR_BAD_FORMAT.
+ */
+MUST_USE int tsaddr_via_of_name(struct view fqdn, struct ipaddr *ret);
 /* Does the prefix begin in the 4via6 range? */
 bool tsaddr_is_via_prefix(struct ipprefix p);
 

@@ -126,6 +126,21 @@ static void is_via_prefix(const json_t *c)
 	CHECK_INT(tsaddr_is_via_prefix(prefix(vec_str(c, "in"))), ==, vec_bool(c, "result"));
 }
 
+/* The recording is of a resolver: A of such a name is an empty answer, other types are not its business. */
+static void dns_4via6(const json_t *c)
+{
+	const char *name = vec_str(c, "name"), *type = vec_str(c, "type");
+	const json_t *answers = json_object_get(c, "answers");
+	bool v6 = !strcmp(type, "AAAA") || !strcmp(type, "ALL");
+	struct ipaddr got;
+	bool is = tsaddr_via_of_name(view_of(name, strlen(name)), &got) == 0;
+
+	CHECK_INT(is && (v6 || !strcmp(type, "A")), ==, vec_bool(c, "handled"));
+	CHECK_INT(json_array_size(answers), ==, is && v6);
+	if (is && v6)
+		check_ip(got, json_string_value(json_array_get(answers, 0)));
+}
+
 static void every_recorded_verdict(void **state)
 {
 	static const struct {
@@ -134,7 +149,7 @@ static void every_recorded_verdict(void **state)
 	} sections[] = {
 		{ "constant", constant },       { "is_tailscale_ip", is_tailscale_ip }, { "four_to_six", four_to_six },
 		{ "six_to_four", six_to_four }, { "map_via", map_via },                 { "unmap_via", unmap_via },
-		{ "is_via_prefix", is_via_prefix },
+		{ "is_via_prefix", is_via_prefix }, { "dns_4via6", dns_4via6 },
 	};
 	json_t *file = vectors_load("tsaddr.json"), *c;
 	size_t i;
