@@ -13,7 +13,9 @@ struct admin_call {
 	int64_t id; /* from the path */
 	struct now now;
 	char error[300]; /* what the person reads when the call fails */
-	struct { unsigned line, column; } at; /* in the policy */
+	struct {
+		unsigned line, column;
+	} at;                      /* in the policy */
 	struct json_list failures; /* struct admin_failure */
 };
 

@@ -23,10 +23,14 @@ static int say_fault(struct admin_call *c, int rc, const struct policy_fault *f)
 		return admin_say(c, rc, "%s", f->at.text[0] ? f->at.text : err_text(rc));
 	v = arena_array(&c->mem, f->n, sizeof(*v));
 	for (size_t i = 0; v && i < f->n; i++)
-		v[i] = (struct admin_failure){ .src = f->v[i].src, .text = f->v[i].text, .ssh = f->v[i].ssh, .line = f->v[i].line,
+		v[i] = (struct admin_failure){ .src = f->v[i].src,
+			.text = f->v[i].text,
+			.ssh = f->v[i].ssh,
+			.line = f->v[i].line,
 			.column = f->v[i].column };
 	c->failures = json_list_of(v, v ? f->n : 0);
-	return admin_say(c, -ERR_BAD_VALUE, "%zu of the policy's own tests %s", f->n_all, f->n_all == 1 ? "fails" : "fail");
+	return admin_say(c, -ERR_BAD_VALUE, "%zu of the policy's own tests %s", f->n_all,
+		f->n_all == 1 ? "fails" : "fail");
 }
 
 static struct policy_fault *new_fault(struct admin_call *c)
@@ -39,10 +43,15 @@ static struct policy_fault *new_fault(struct admin_call *c)
 }
 
 /* text NULL: without it. */
-static int version_doc(struct admin_call *c, const struct ctl_policy_version *v, const struct view *text, struct admin_policy *ret)
+static int version_doc(struct admin_call *c, const struct ctl_policy_version *v,
+	const struct view *text, struct admin_policy *ret)
 {
-	*ret = (struct admin_policy){ .version = v->id, .author = v->author, .hash = v->hash, .created = v->created,
-		.size = (int64_t)v->size, .current = v == ctl_policy_current(c->hub->ctl) };
+	*ret = (struct admin_policy){ .version = v->id,
+		.author = v->author,
+		.hash = v->hash,
+		.created = v->created,
+		.size = (int64_t)v->size,
+		.current = v == ctl_policy_current(c->hub->ctl) };
 	if (text)
 		ret->policy = arena_strndup(&c->mem, text->p, text->len);
 	return text && !ret->policy ? -ENOMEM : 0;
@@ -52,7 +61,9 @@ int admin_policy(struct admin_call *c)
 {
 	const struct ctl_policy_version *v = ctl_policy_current(c->hub->ctl);
 	struct view text = hub_policy_text(c->hub);
-	struct admin_policy doc = { .size = (int64_t)text.len, .current = true, .policy = arena_strndup(&c->mem, text.p, text.len) };
+	struct admin_policy doc = { .size = (int64_t)text.len,
+		.current = true,
+		.policy = arena_strndup(&c->mem, text.p, text.len) };
 	int rc = v ? version_doc(c, v, &text, &doc) : doc.policy ? 0 : -ENOMEM;
 
 	return rc < 0 ? rc : admin_reply(c, &admin_policy_type, &doc);
@@ -63,8 +74,10 @@ static int say_owned(struct admin_call *c)
 	struct git_status s;
 
 	git_status(c->hub, &s);
-	return admin_say(c, -ERR_CONFLICT, "the policy comes from %.150s: change it there, or repeat this with --force; what is forced stays "
-		"until the repository's head moves", s.url);
+	return admin_say(c, -ERR_CONFLICT,
+		"the policy comes from %.150s: change it there, or repeat this with --force; what is forced stays "
+		"until the repository's head moves",
+		s.url);
 }
 
 static int set(struct admin_call *c, struct view text, const char *author)
@@ -76,7 +89,8 @@ static int set(struct admin_call *c, struct view text, const char *author)
 
 	if (!f)
 		return -ENOMEM;
-	rc = hub_policy_set(c->hub, text, author, c->req.force ? POLICY_BY_FORCE : POLICY_BY_HAND, CTL_POLICY_ANY_VERSION, f);
+	rc = hub_policy_set(c->hub, text, author, c->req.force ? POLICY_BY_FORCE : POLICY_BY_HAND,
+		CTL_POLICY_ANY_VERSION, f);
 	if (rc == POLICY_OWNED_BY_GIT)
 		return say_owned(c);
 	if (rc != 0)
@@ -103,7 +117,8 @@ static const struct ctl_policy_version *find_version(const struct admin_call *c)
 
 static int no_version(struct admin_call *c)
 {
-	return admin_say(c, -ENOENT, "no version %lld of the policy is kept; \"warren-hub policy versions\" shows those that are",
+	return admin_say(c, -ENOENT,
+		"no version %lld of the policy is kept; \"warren-hub policy versions\" shows those that are",
 		(long long)c->id);
 }
 
@@ -118,7 +133,8 @@ int admin_policy_restore(struct admin_call *c)
 	copy = arena_strndup(&c->mem, text.p, text.len);
 	if (!copy)
 		return -ENOMEM;
-	snprintf(author, sizeof(author), "%s (back to %lld)", c->req.author ? c->req.author : "admin", (long long)c->id);
+	snprintf(author, sizeof(author), "%s (back to %lld)",
+		c->req.author ? c->req.author : "admin", (long long)c->id);
 	return set(c, view_of(copy, text.len), author);
 }
 
@@ -173,15 +189,20 @@ static void on_change(void *ctx, const struct policy_change *ch)
 		p->rc = -ENOMEM;
 		return;
 	}
-	*to = (struct admin_change){ .node = ch->node, .name = n ? n->name : "", .gained = (int64_t)ch->peers_gained,
-		.lost = (int64_t)ch->peers_lost, .filter = ch->what & POLICY_TOUCHED_FILTER, .ssh = ch->what & POLICY_TOUCHED_SSH };
+	*to = (struct admin_change){ .node = ch->node,
+		.name = n ? n->name : "",
+		.gained = (int64_t)ch->peers_gained,
+		.lost = (int64_t)ch->peers_lost,
+		.filter = ch->what & POLICY_TOUCHED_FILTER,
+		.ssh = ch->what & POLICY_TOUCHED_SSH };
 }
 
 int admin_policy_preview(struct admin_call *c)
 {
 	struct preview p = { .call = c, .list.present = true };
 	struct policy_fault *f = new_fault(c);
-	int rc = f ? ctl_policy_preview(c->hub->ctl, request_text(c), on_change, &p, &f->at) : -ENOMEM;
+	int rc = f ? ctl_policy_preview(c->hub->ctl, request_text(c), on_change, &p, &f->at)
+		   : -ENOMEM;
 
 	if (rc == 0)
 		rc = p.rc;
@@ -198,11 +219,13 @@ int admin_policy_can(struct admin_call *c)
 	struct admin_reach doc;
 	int rc = f ? 0 : -ENOMEM;
 
-	if (rc == 0 && (c->req.proto < 0 || c->req.proto > 255 || c->req.port < 0 || c->req.port > 65535 || !c->req.src || !c->req.dst))
-		return admin_say(c, -ERR_BAD_VALUE, "a source, a destination with its port, and a protocol of 0 to 255 are needed");
+	if (rc == 0 && (c->req.proto < 0 || c->req.proto > 255 || c->req.port < 0 ||
+			       c->req.port > 65535 || !c->req.src || !c->req.dst))
+		return admin_say(c, -ERR_BAD_VALUE,
+			"a source, a destination with its port, and a protocol of 0 to 255 are needed");
 	if (rc == 0)
-		rc = ctl_policy_can_reach(c->hub->ctl, c->req.policy ? &text : NULL, c->req.src, c->req.dst, (int)c->req.proto,
-			(uint16_t)c->req.port, &r, &f->at);
+		rc = ctl_policy_can_reach(c->hub->ctl, c->req.policy ? &text : NULL, c->req.src,
+			c->req.dst, (int)c->req.proto, (uint16_t)c->req.port, &r, &f->at);
 	if (rc < 0)
 		return f ? say_fault(c, rc, f) : rc;
 	doc = (struct admin_reach){ .allowed = r.allowed, .line = r.allowed ? r.line : 0 };
@@ -213,13 +236,23 @@ int admin_policy_can(struct admin_call *c)
 
 static void git_doc(const struct hub *h, struct admin_git *ret)
 {
-	static const char *const states[] = { [GIT_NOT_YET] = "waiting", [GIT_APPLIED] = "applied", [GIT_REFUSED] = "refused",
-		[GIT_OVERRIDDEN] = "overridden", [GIT_UNREACHABLE] = "unreachable" };
+	static const char *const states[] = { [GIT_NOT_YET] = "waiting",
+		[GIT_APPLIED] = "applied",
+		[GIT_REFUSED] = "refused",
+		[GIT_OVERRIDDEN] = "overridden",
+		[GIT_UNREACHABLE] = "unreachable" };
 	struct git_status s;
 
 	git_status(h, &s);
-	*ret = (struct admin_git){ .state = states[s.state], .url = s.url, .branch = s.branch, .path = s.path, .commit = s.commit,
-		.author = s.author, .subject = s.subject, .reason = s.reason, .read = s.pulled };
+	*ret = (struct admin_git){ .state = states[s.state],
+		.url = s.url,
+		.branch = s.branch,
+		.path = s.path,
+		.commit = s.commit,
+		.author = s.author,
+		.subject = s.subject,
+		.reason = s.reason,
+		.read = s.pulled };
 }
 
 int admin_policy_status(struct admin_call *c)
@@ -230,8 +263,13 @@ int admin_policy_status(struct admin_call *c)
 	struct admin_policy_status doc;
 
 	ctl_policy_stats(c->hub->ctl, &s);
-	doc = (struct admin_policy_status){ .version = v ? v->id : 0, .author = v ? v->author : NULL, .created = v ? v->created : 0,
-		.etag = hub_policy_etag(c->hub), .rules = (int64_t)s.rules, .nodes = (int64_t)s.nodes, .classes = (int64_t)s.classes };
+	doc = (struct admin_policy_status){ .version = v ? v->id : 0,
+		.author = v ? v->author : NULL,
+		.created = v ? v->created : 0,
+		.etag = hub_policy_etag(c->hub),
+		.rules = (int64_t)s.rules,
+		.nodes = (int64_t)s.nodes,
+		.classes = (int64_t)s.classes };
 	if (c->hub->git) {
 		git_doc(c->hub, &git);
 		doc.git = &git;
@@ -242,7 +280,8 @@ int admin_policy_status(struct admin_call *c)
 int admin_policy_pull(struct admin_call *c)
 {
 	if (!c->hub->git)
-		return admin_say(c, -ERR_CONFLICT, "the policy does not come from Git: \"serve --policy-git URL\" makes it so");
+		return admin_say(c, -ERR_CONFLICT,
+			"the policy does not come from Git: \"serve --policy-git URL\" makes it so");
 	git_pull(c->hub);
 	return admin_ok(c);
 }

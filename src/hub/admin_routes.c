@@ -2,7 +2,9 @@
 
 #include <errno.h>
 
-static const char *const modes[] = { [CTL_OWN_SHOW] = "show", [CTL_OWN_QUARANTINE] = "quarantine", [CTL_OWN_REFUSE] = "refuse" };
+static const char *const modes[] = {
+	[CTL_OWN_SHOW] = "show", [CTL_OWN_QUARANTINE] = "quarantine", [CTL_OWN_REFUSE] = "refuse"
+};
 
 struct listing {
 	struct admin_call *call;
@@ -19,10 +21,19 @@ static int add_route(void *ctx, const struct ctl_route *r)
 
 	if (!to)
 		return -ENOMEM;
-	*to = (struct admin_route){ .node = r->node, .name = n ? n->name : "", .prefix = r->prefix, .advertised = r->advertised,
-		.approved = r->approved, .in_use = r->in_use, .primary = r->primary, .online = r->online,
+	*to = (struct admin_route){ .node = r->node,
+		.name = n ? n->name : "",
+		.prefix = r->prefix,
+		.advertised = r->advertised,
+		.approved = r->approved,
+		.in_use = r->in_use,
+		.primary = r->primary,
+		.online = r->online,
 		.quarantined = ctl_node_quarantined(c->hub->ctl, r->node),
-		.by = !r->approved ? NULL : r->by && r->by[0] ? r->by : "autoApprovers", .approved_at = r->approved_at };
+		.by = !r->approved        ? NULL
+		      : r->by && r->by[0] ? r->by
+					  : "autoApprovers",
+		.approved_at = r->approved_at };
 	if (r->own)
 		to->own = arena_strdup(&c->mem, ipprefix_format(*r->own, own));
 	return r->own && !to->own ? -ENOMEM : 0;
@@ -42,7 +53,8 @@ static int one_prefix(struct admin_call *c, struct ipprefix *ret)
 		return admin_say(c, -ERR_BAD_VALUE, "name one prefix, as 10.1.0.0/16");
 	*ret = *JSON_AT(c->req.prefixes, struct ipprefix, 0);
 	if (!ipprefix_eq(*ret, ipprefix_masked(*ret)))
-		return admin_say(c, -ERR_BAD_VALUE, "a prefix has no bits behind its length set: 10.1.0.0/16, not 10.1.2.3/16");
+		return admin_say(c, -ERR_BAD_VALUE,
+			"a prefix has no bits behind its length set: 10.1.0.0/16, not 10.1.2.3/16");
 	return 0;
 }
 
@@ -52,11 +64,13 @@ int admin_route_approve(struct admin_call *c)
 	int rc = one_prefix(c, &p);
 
 	if (rc == 0)
-		rc = ctl_route_approve(c->hub->ctl, c->id, p, c->req.author ? c->req.author : "admin", c->now);
+		rc = ctl_route_approve(
+			c->hub->ctl, c->id, p, c->req.author ? c->req.author : "admin", c->now);
 	if (rc == -ENOENT)
 		return admin_no_node(c);
 	if (rc == -ERR_TOO_MANY)
-		return admin_say(c, rc, "this device has %d approved routes, and no more can be", CTL_ROUTES_MAX);
+		return admin_say(c, rc, "this device has %d approved routes, and no more can be",
+			CTL_ROUTES_MAX);
 	return rc < 0 ? rc : admin_commit(c);
 }
 
@@ -68,15 +82,18 @@ int admin_route_unapprove(struct admin_call *c)
 	if (rc == 0)
 		rc = ctl_route_unapprove(c->hub->ctl, c->id, p, c->now);
 	if (rc == -ENOENT)
-		return ctl_node_find(c->hub->ctl, c->id) ? admin_say(c, rc, "this route is not approved; \"warren-hub routes list\" shows all") :
-			admin_no_node(c);
+		return ctl_node_find(c->hub->ctl, c->id)
+			       ? admin_say(c, rc,
+					 "this route is not approved; \"warren-hub routes list\" shows all")
+			       : admin_no_node(c);
 	return rc < 0 ? rc : admin_commit(c);
 }
 
 int admin_own_prefixes(struct admin_call *c)
 {
 	const struct ctl_settings *s = ctl_settings(c->hub->ctl);
-	struct admin_own_prefixes doc = { .prefixes = s->own_prefixes, .mode = modes[s->own_switch] };
+	struct admin_own_prefixes doc = { .prefixes = s->own_prefixes,
+		.mode = modes[s->own_switch] };
 
 	doc.prefixes.present = true;
 	return admin_reply(c, &admin_own_prefixes_type, &doc);
@@ -96,15 +113,19 @@ int admin_own_prefixes_set(struct admin_call *c)
 	if (l.n)
 		memcpy(v, l.v, l.n * sizeof(*v)); /* the engine's own list may be what is set */
 	if (c->req.mode)
-		for (mode = 0; mode < ARRAY_LEN(modes) && strcmp(modes[mode], c->req.mode) != 0; mode++)
+		for (mode = 0; mode < ARRAY_LEN(modes) && strcmp(modes[mode], c->req.mode) != 0;
+			mode++)
 			;
 	if (mode == ARRAY_LEN(modes))
-		return admin_say(c, -ERR_BAD_VALUE, "--mode is show, quarantine or refuse, not \"%s\"", c->req.mode);
+		return admin_say(c, -ERR_BAD_VALUE,
+			"--mode is show, quarantine or refuse, not \"%s\"", c->req.mode);
 	rc = ctl_own_prefixes_set(c->hub->ctl, v, l.n, (enum ctl_own_switch)mode, c->now);
 	if (rc == -ERR_BAD_VALUE)
-		return admin_say(c, rc, "a prefix is written as 10.0.0.0/8, without bits behind its length, and is no default route");
+		return admin_say(c, rc,
+			"a prefix is written as 10.0.0.0/8, without bits behind its length, and is no default route");
 	if (rc == -ERR_TOO_MANY)
-		return admin_say(c, rc, "at most %d prefixes can be the organisation's own", CTL_OWN_PREFIXES_MAX);
+		return admin_say(c, rc, "at most %d prefixes can be the organisation's own",
+			CTL_OWN_PREFIXES_MAX);
 	if (rc == 0)
 		rc = hub_commit(c->hub);
 	return rc < 0 ? rc : admin_own_prefixes(c);

@@ -6,8 +6,13 @@
 
 static void token_doc(const struct admin_call *c, const struct token *t, struct admin_token *ret)
 {
-	*ret = (struct admin_token){ .id = t->id, .name = t->name, .scope = t->scope, .state = token_state(t, c->now.wall),
-		.created = t->created, .expires = t->expires, .last_used = t->last_used };
+	*ret = (struct admin_token){ .id = t->id,
+		.name = t->name,
+		.scope = t->scope,
+		.state = token_state(t, c->now.wall),
+		.created = t->created,
+		.expires = t->expires,
+		.last_used = t->last_used };
 }
 
 int admin_tokens(struct admin_call *c)
@@ -30,10 +35,13 @@ int admin_token_create(struct admin_call *c)
 	char text[TOKEN_TEXT_MAX];
 	const struct token *t;
 	struct admin_token doc;
-	int rc = token_create(c->hub, c->req.name ? c->req.name : "", c->req.scope, expires, text, &t);
+	int rc = token_create(
+		c->hub, c->req.name ? c->req.name : "", c->req.scope, expires, text, &t);
 
 	if (rc == -ERR_BAD_VALUE)
-		return admin_say(c, rc, "a token's scope is policy_file or policy_file:read; its name has at most %d bytes", TOKEN_NAME_MAX);
+		return admin_say(c, rc,
+			"a token's scope is policy_file or policy_file:read; its name has at most %d bytes",
+			TOKEN_NAME_MAX);
 	if (rc == -ERR_TOO_MANY)
 		return admin_say(c, rc, "there are %d tokens, and no more can be", TOKENS_MAX);
 	if (rc == 0)
@@ -53,6 +61,7 @@ int admin_token_revoke(struct admin_call *c)
 	int rc = token_revoke(c->hub, c->id);
 
 	if (rc == -ENOENT)
-		return admin_say(c, rc, "no token %lld; \"warren-hub tokens list\" shows all", (long long)c->id);
+		return admin_say(c, rc, "no token %lld; \"warren-hub tokens list\" shows all",
+			(long long)c->id);
 	return rc < 0 ? rc : admin_commit(c);
 }

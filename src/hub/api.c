@@ -9,12 +9,17 @@
 #include <errno.h>
 #include <stdio.h>
 
-static const char base[] = "/api/v2/", webhook_path[] = "webhook/policy-git", json[] = "application/json",
-		  hujson[] = "application/hujson";
+static const char base[] = "/api/v2/", webhook_path[] = "webhook/policy-git",
+		  json[] = "application/json", hujson[] = "application/hujson";
 static const char headers[] = "X-Content-Type-Options: nosniff\r\nCache-Control: no-store\r\n";
 
-enum { BODY_MAX = CTL_POLICY_TEXT_MAX + 64 * 1024, ANSWER_MAX = 2 * CTL_POLICY_TEXT_MAX, WEBHOOK_MAX = 256 * 1024,
-	SEGMENTS_MAX = 4, SEGMENT_LEN_MAX = 256 };
+enum {
+	BODY_MAX = CTL_POLICY_TEXT_MAX + 64 * 1024,
+	ANSWER_MAX = 2 * CTL_POLICY_TEXT_MAX,
+	WEBHOOK_MAX = 256 * 1024,
+	SEGMENTS_MAX = 4,
+	SEGMENT_LEN_MAX = 256
+};
 
 /* Answers */
 
@@ -43,7 +48,8 @@ static const struct json_field message_fields[] = {
 };
 static JSON_OBJECT_TYPE(message_type, struct message, message_fields);
 
-int api_reply(struct api_call *c, int status, const struct json_type *t, const void *doc, const char *extra)
+int api_reply(struct api_call *c, int status, const struct json_type *t, const void *doc,
+	const char *extra)
 {
 	char all[512];
 	struct buf b;
@@ -62,7 +68,8 @@ int api_refuse(struct api_call *c, int status, const char *text)
 {
 	struct message m = { .message = text };
 
-	return api_reply(c, status, &message_type, &m, status == 401 ? "WWW-Authenticate: Basic realm=\"warren-hub\"\r\n" : "");
+	return api_reply(c, status, &message_type, &m,
+		status == 401 ? "WWW-Authenticate: Basic realm=\"warren-hub\"\r\n" : "");
 }
 
 static int nothing(struct api_call *c)
@@ -70,7 +77,8 @@ static int nothing(struct api_call *c)
 	return httpd_answer(c->conn, 200, json, headers, VIEW_LIT("{}\n"));
 }
 
-/* Why a policy is not taken, as tools show it: those for Git find the place by "line N, column M: ". */
+/* Why a policy is not taken, as tools show it: those for Git find the place by "line N, column M:
+ * ". */
 int api_reply_fault(struct api_call *c, int status, int rc, const struct policy_fault *f)
 {
 	struct message m = { .message = "test(s) failed" };
@@ -81,11 +89,13 @@ int api_reply_fault(struct api_call *c, int status, int rc, const struct policy_
 	if (rc != CTL_POLICY_TESTS_FAILED) {
 		char text[512];
 
-		return api_refuse(c, rc == -ENOMEM || rc == -ERR_STORE ? 500 : status, policy_fault_text(rc, f, text, sizeof(text)));
+		return api_refuse(c, rc == -ENOMEM || rc == -ERR_STORE ? 500 : status,
+			policy_fault_text(rc, f, text, sizeof(text)));
 	}
 	d = arena_array(&c->mem, f->n, sizeof(*d));
 	for (size_t i = 0; d && i < f->n; i++)
-		d[i] = (struct detail){ .user = f->v[i].src, .errors = json_list_of((void *)(uintptr_t)&f->v[i].text, 1) };
+		d[i] = (struct detail){ .user = f->v[i].src,
+			.errors = json_list_of((void *)(uintptr_t)&f->v[i].text, 1) };
 	m.data = json_list_of(d, d ? f->n : 0);
 	return api_reply(c, status, &message_type, &m, "");
 }
@@ -94,7 +104,8 @@ int api_reply_fault(struct api_call *c, int status, int rc, const struct policy_
 
 static bool wants_json(const struct api_call *c)
 {
-	return http1_has_token(c->r->head, "Accept", json) || http1_has_token(c->r->head, "Accept", "text/json");
+	return http1_has_token(c->r->head, "Accept", json) ||
+	       http1_has_token(c->r->head, "Accept", "text/json");
 }
 
 struct details {
@@ -167,10 +178,12 @@ static int set_policy(struct api_call *c)
 	f->mem = &c->mem;
 	if (!precondition_holds(c))
 		return api_refuse(c, 412, "precondition failed, invalid old hash");
-	snprintf(author, sizeof(author), "token k%lld%s%s", (long long)c->token->id, c->token->name[0] ? " " : "", c->token->name);
+	snprintf(author, sizeof(author), "token k%lld%s%s", (long long)c->token->id,
+		c->token->name[0] ? " " : "", c->token->name);
 	rc = hub_policy_set(c->hub, c->r->body, author, POLICY_BY_HAND, CTL_POLICY_ANY_VERSION, f);
 	if (rc == POLICY_OWNED_BY_GIT)
-		return api_refuse(c, 409, "the policy of this hub comes from its Git repository: change it there");
+		return api_refuse(c, 409,
+			"the policy of this hub comes from its Git repository: change it there");
 	return rc == 0 ? reply_policy(c) : api_reply_fault(c, 400, rc, f);
 }
 
@@ -180,7 +193,8 @@ static int on_acl(struct api_call *c)
 }
 
 /* Where the value of the policy's "tests" stands in its text; not set when there are none. */
-static int find_tests(struct api_call *c, struct view text, struct view *ret_value, struct view *ret_open)
+static int find_tests(
+	struct api_call *c, struct view text, struct view *ret_value, struct view *ret_open)
 {
 	struct hujson *root;
 	int rc = hujson_parse(text.p, text.len, &c->mem, &root, NULL);
@@ -190,9 +204,8 @@ static int find_tests(struct api_call *c, struct view text, struct view *ret_val
 	if (root->kind != HUJSON_OBJECT)
 		return -ERR_BAD_FORMAT;
 	*ret_open = view_of(root->raw.p, 1);
-	hujson_for_each(m, root)
-		if (text_ieq(m->name, strlen(m->name), "tests", 5))
-			*ret_value = m->raw;
+	hujson_for_each(m, root) if (text_ieq(m->name, strlen(m->name), "tests", 5)) *ret_value =
+		m->raw;
 	return 0;
 }
 
@@ -201,7 +214,10 @@ static int with_tests(struct api_call *c, struct view tests, struct buf *out)
 {
 	struct view text = hub_policy_text(c->hub), value = { 0 }, open = { 0 };
 	int rc = find_tests(c, text, &value, &open);
-	const uint8_t *cut = value.p ? value.p : rc == 0 ? open.p + 1 : NULL, *end = text.p + text.len;
+	const uint8_t *cut = value.p   ? value.p
+			     : rc == 0 ? open.p + 1
+				       : NULL,
+		      *end = text.p + text.len;
 
 	if (rc == 0)
 		rc = buf_append(out, text.p, (size_t)(cut - text.p));
@@ -225,7 +241,8 @@ static char first_char(struct api_call *c)
 	return root->kind == HUJSON_ARRAY ? '[' : 0;
 }
 
-/* An object is a policy to judge; an array: tests for the running one. 200 in any case: what is wrong stands in the body. */
+/* An object is a policy to judge; an array: tests for the running one. 200 in any case: what is
+ * wrong stands in the body. */
 static int on_validate(struct api_call *c)
 {
 	struct policy_fault *f = arena_new(&c->mem, struct policy_fault);
@@ -257,7 +274,8 @@ static const struct resource {
 	{ "acl/validate", TOKEN_READ_POLICY, TOKEN_READ_POLICY, false, on_validate },
 };
 
-/* Failures of one source: ten at once, then one each six seconds are answered 401; more than that are answered 429. */
+/* Failures of one source: ten at once, then one each six seconds are answered 401; more than that
+ * are answered 429. */
 static bool too_many_failures(struct hub *h, struct ipaddr from)
 {
 	mono_ns now = loop_now(h->loop).mono;
@@ -294,7 +312,8 @@ static int refuse_credential(struct api_call *c)
 		c->hub->n.api_throttled++;
 		return api_reply(c, 429, &message_type, &m, "Retry-After: 6\r\n");
 	}
-	return api_refuse(c, 401, "API token invalid: unknown, expired or revoked; \"warren-hub tokens create\" makes one");
+	return api_refuse(c, 401,
+		"API token invalid: unknown, expired or revoked; \"warren-hub tokens create\" makes one");
 }
 
 /* "tailnet/{t}/REST": the tailnet must be ours. */
@@ -309,11 +328,14 @@ static bool take_tailnet(const struct api_call *c, struct view path, struct view
 		return false;
 	path = view_of(path.p + n, path.len - n);
 	slash = memchr(path.p, '/', path.len);
-	if (!slash || http1_unescape(view_of(path.p, (size_t)(slash - path.p)), false, name, sizeof(name)) < 0)
+	if (!slash || http1_unescape(view_of(path.p, (size_t)(slash - path.p)), false, name,
+			      sizeof(name)) < 0)
 		return false;
 	*ret_rest = view_of(slash + 1, (size_t)(path.p + path.len - slash - 1));
-	return !strcmp(name, "-") || text_ieq(name, strlen(name), c->hub->o->base_domain, strlen(c->hub->o->base_domain)) ||
-		text_ieq(name, strlen(name), c->hub->url.host, strlen(c->hub->url.host));
+	return !strcmp(name, "-") ||
+	       text_ieq(name, strlen(name), c->hub->o->base_domain,
+		       strlen(c->hub->o->base_domain)) ||
+	       text_ieq(name, strlen(name), c->hub->url.host, strlen(c->hub->url.host));
 }
 
 static int dispatch(struct api_call *c, struct view path)
@@ -336,7 +358,8 @@ static int dispatch(struct api_call *c, struct view path)
 		if (!c->post && !(get && s->has_get))
 			return api_refuse(c, 405, "this method is not for this path");
 		if (!token_may(c->token, c->post ? s->post : s->get))
-			return api_refuse(c, 403, "this token may only read: policy_file is the scope that may write");
+			return api_refuse(c, 403,
+				"this token may only read: policy_file is the scope that may write");
 		return s->fn(c);
 	}
 	return api_refuse(c, 404, "not found: this hub serves /api/v2/tailnet/-/acl");
@@ -361,7 +384,8 @@ bool api_wants(const struct http1_head *head)
 	return path.len >= sizeof(base) - 1 && !memcmp(path.p, base, sizeof(base) - 1);
 }
 
-bool api_raise(void *ctx, struct httpd_conn *conn, const struct http1_head *head, struct httpd_limits *l)
+bool api_raise(
+	void *ctx, struct httpd_conn *conn, const struct http1_head *head, struct httpd_limits *l)
 {
 	struct hub *h = ctx;
 

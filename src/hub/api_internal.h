@@ -17,7 +17,8 @@ struct api_call {
 };
 
 /* api.c. extra: header lines, each with CRLF. */
-MUST_USE int api_reply(struct api_call *c, int status, const struct json_type *t, const void *doc, const char *extra);
+MUST_USE int api_reply(struct api_call *c, int status, const struct json_type *t, const void *doc,
+	const char *extra);
 MUST_USE int api_refuse(struct api_call *c, int status, const char *text);
 /* rc: what became of a policy that is not taken. */
 MUST_USE int api_reply_fault(struct api_call *c, int status, int rc, const struct policy_fault *f);

@@ -1,6 +1,6 @@
 /*
- * POST .../acl/preview?type=user|ipport&previewFor=...: which rules of a policy concern a person, or a port of an address. The body
- * is the policy; nothing is stored.
+ * POST .../acl/preview?type=user|ipport&previewFor=...: which rules of a policy concern a person,
+ * or a port of an address. The body is the policy; nothing is stored.
  */
 #include "base/text/text.h"
 #include "hub/api_internal.h"
@@ -11,7 +11,8 @@
 enum { TARGET_MAX = 256 };
 
 struct match {
-	struct json_list users, ports; /* const char *: as the rule writes its sources and destinations */
+	struct json_list users,
+		ports; /* const char *: as the rule writes its sources and destinations */
 	int64_t line;
 };
 
@@ -46,9 +47,8 @@ static const struct hujson *member(const struct hujson *obj, const char *name)
 
 	if (!obj || obj->kind != HUJSON_OBJECT)
 		return NULL;
-	hujson_for_each(m, obj)
-		if (text_ieq(m->name, strlen(m->name), name, strlen(name)))
-			found = m;
+	hujson_for_each(m, obj) if (text_ieq(m->name, strlen(m->name), name, strlen(name))) found =
+		m;
 	return found;
 }
 
@@ -57,8 +57,11 @@ static int add_texts(struct preview *p, const struct hujson *list, struct json_l
 	out->present = true;
 	if (!list || list->kind != HUJSON_ARRAY)
 		return 0;
-	hujson_for_each(m, list) {
-		const char **to = m->kind == HUJSON_STRING ? json_list_add(out, &p->call->mem, sizeof(*to)) : NULL;
+	hujson_for_each(m, list)
+	{
+		const char **to = m->kind == HUJSON_STRING
+					  ? json_list_add(out, &p->call->mem, sizeof(*to))
+					  : NULL;
 
 		if (!to)
 			return m->kind == HUJSON_STRING ? -ENOMEM : 0;
@@ -69,7 +72,8 @@ static int add_texts(struct preview *p, const struct hujson *list, struct json_l
 
 static const struct hujson *entry_at(const struct preview *p, bool grant, size_t index)
 {
-	const struct hujson *list = member(p->root, grant ? "grants" : "acls"), *e = list ? list->first : NULL;
+	const struct hujson *list = member(p->root, grant ? "grants" : "acls"),
+			    *e = list ? list->first : NULL;
 
 	while (e && index--)
 		e = e->next;
@@ -80,7 +84,8 @@ static void on_rule(void *ctx, bool grant, size_t index, unsigned line)
 {
 	struct preview *p = ctx;
 	const struct hujson *e = entry_at(p, grant, index), *src, *dst;
-	struct match *m = e && p->rc == 0 ? json_list_add(&p->matches, &p->call->mem, sizeof(*m)) : NULL;
+	struct match *m =
+		e && p->rc == 0 ? json_list_add(&p->matches, &p->call->mem, sizeof(*m)) : NULL;
 
 	if (!m) {
 		p->rc = -ENOMEM;
@@ -89,7 +94,8 @@ static void on_rule(void *ctx, bool grant, size_t index, unsigned line)
 	src = member(e, "src");
 	dst = member(e, "dst");
 	m->line = line;
-	p->rc = add_texts(p, src ? src : member(e, "users"), &m->users); /* "users" and "ports" are their older names */
+	p->rc = add_texts(p, src ? src : member(e, "users"),
+		&m->users); /* "users" and "ports" are their older names */
 	if (p->rc == 0)
 		p->rc = add_texts(p, dst ? dst : member(e, "ports"), &m->ports);
 }
@@ -103,7 +109,9 @@ static int take_target(struct preview *p, int64_t *ret_user, struct ipport *ret_
 	if (!strcmp(p->type, "ipport"))
 		return ipport_parse(p->target, strlen(p->target), ret_dst);
 	u = !strcmp(p->type, "user") ? ctl_user_find(p->call->hub->ctl, p->target) : NULL;
-	*ret_user = u ? u->id : -1; /* a person whom nobody knows has no devices, and so no rule concerns him */
+	*ret_user =
+		u ? u->id
+		  : -1; /* a person whom nobody knows has no devices, and so no rule concerns him */
 	return !strcmp(p->type, "user") ? 0 : -ERR_BAD_VALUE;
 }
 
@@ -121,12 +129,15 @@ int api_preview(struct api_call *c)
 		return -ENOMEM;
 	f->mem = &c->mem;
 	if (http1_unescape(http1_query(c->r->head, "type"), true, type, sizeof(type)) < 0 ||
-		http1_unescape(http1_query(c->r->head, "previewFor"), true, target, sizeof(target)) < 0 || !text_is_utf8(target, strlen(target)) ||
-		take_target(&p, &user, &dst) < 0)
-		return api_refuse(c, 400, "type is user or ipport, and previewFor a login name or ADDRESS:PORT");
+		http1_unescape(
+			http1_query(c->r->head, "previewFor"), true, target, sizeof(target)) < 0 ||
+		!text_is_utf8(target, strlen(target)) || take_target(&p, &user, &dst) < 0)
+		return api_refuse(c, 400,
+			"type is user or ipport, and previewFor a login name or ADDRESS:PORT");
 	rc = hujson_parse(text.p, text.len, &c->mem, (struct hujson **)(uintptr_t)&p.root, &f->at);
 	if (rc == 0)
-		rc = ctl_policy_rules(c->hub->ctl, text, user, dst.ip, dst.port, on_rule, &p, &f->at);
+		rc = ctl_policy_rules(
+			c->hub->ctl, text, user, dst.ip, dst.port, on_rule, &p, &f->at);
 	if (rc < 0)
 		return api_reply_fault(c, 400, rc, f);
 	return p.rc < 0 ? p.rc : api_reply(c, 200, &preview_type, &p, "");

@@ -1,4 +1,5 @@
-/* hub/command: what the files of the commands share: they ask a running hub over its administration socket. */
+/* hub/command: what the files of the commands share: they ask a running hub over its administration
+ * socket. */
 #ifndef WARREN_HUB_COMMAND_H
 #define WARREN_HUB_COMMAND_H
 
@@ -9,7 +10,7 @@
 struct cmd {
 	const struct hub_options *o;
 	struct arena mem;
-	struct buf in; /* the answer */
+	struct buf in;    /* the answer */
 	struct view body; /* of the answer */
 	int status;
 	const char *file; /* the policy that was sent: names the place of its faults */
@@ -18,11 +19,14 @@ struct cmd {
 /* Says it on stderr and gives 1. */
 int cmd_fail(const char *fmt, ...) PRINTF_LIKE(1, 2);
 /* 0 when the answer is in c->body; else the exit status, and the person knows why. */
-MUST_USE int cmd_ask(struct cmd *c, const char *method, const char *path, const struct admin_request *req);
+MUST_USE int cmd_ask(
+	struct cmd *c, const char *method, const char *path, const struct admin_request *req);
 /* Decodes the answer. Prints it as it came for --json: *ret_done. */
 MUST_USE int cmd_answer(struct cmd *c, const struct json_type *t, void *doc, bool *ret_done);
-/* Changes whose answer is short: said in a sentence, or as the hub answered with --json. req may be NULL. */
-MUST_USE int cmd_change(struct cmd *c, const struct admin_request *req, const char *path, const char *said);
+/* Changes whose answer is short: said in a sentence, or as the hub answered with --json. req may be
+ * NULL. */
+MUST_USE int cmd_change(
+	struct cmd *c, const struct admin_request *req, const char *path, const char *said);
 /* A number stands for itself; else it is looked up by name. */
 MUST_USE int cmd_resolve_node(struct cmd *c, const char *word, int64_t *ret);
 bool cmd_is_number(const char *s);

@@ -30,15 +30,18 @@ static int take_file(struct cmd *c, struct admin_request *req)
 
 	buf_init(&b, CTL_POLICY_TEXT_MAX);
 	rc = strcmp(name, "-") != 0 ? file_read(name, &b) : read_stdin(&b);
-	if (rc == 0 && (memchr(buf_data(&b), 0, buf_len(&b)) || !text_is_utf8(buf_data(&b), buf_len(&b))))
+	if (rc == 0 &&
+		(memchr(buf_data(&b), 0, buf_len(&b)) || !text_is_utf8(buf_data(&b), buf_len(&b))))
 		rc = -ERR_BAD_FORMAT;
 	if (rc == 0)
 		req->policy = arena_strndup(&c->mem, buf_data(&b), buf_len(&b));
 	buf_fini(&b);
 	c->file = strcmp(name, "-") != 0 ? name : "standard input";
 	if (rc < 0)
-		return cmd_fail("%s: %s", c->file, rc == -ERR_BAD_FORMAT ? "this is not text in UTF-8" :
-			rc == -ERR_TOO_BIG ? "a policy has at most 2 MiB" : err_text(rc));
+		return cmd_fail("%s: %s", c->file,
+			rc == -ERR_BAD_FORMAT ? "this is not text in UTF-8"
+			: rc == -ERR_TOO_BIG  ? "a policy has at most 2 MiB"
+					      : err_text(rc));
 	return req->policy ? 0 : cmd_fail("out of memory");
 }
 
@@ -72,7 +75,9 @@ static int print_policy(struct cmd *c, const char *path)
 static int version_path(const char *word, const char *verb, char out[static PATH_LEN_MAX])
 {
 	if (!cmd_is_number(word))
-		return cmd_fail("\"%s\" is not the number of a version; \"warren-hub policy versions\" shows them", word);
+		return cmd_fail(
+			"\"%s\" is not the number of a version; \"warren-hub policy versions\" shows them",
+			word);
 	snprintf(out, PATH_LEN_MAX, "/policy/versions/%.20s%s", word, verb);
 	return 0;
 }
@@ -152,7 +157,8 @@ int cmd_policy_preview(struct cmd *c)
 	for (size_t i = 0; i < l.n && rc == 0; i++) {
 		const struct admin_change *ch = JSON_AT(l, struct admin_change, i);
 
-		rc = ROW(&t, cmd_number(c, ch->node), ch->name, cmd_number(c, ch->gained), cmd_number(c, ch->lost), ch->filter ? "changes" : "-",
+		rc = ROW(&t, cmd_number(c, ch->node), ch->name, cmd_number(c, ch->gained),
+			cmd_number(c, ch->lost), ch->filter ? "changes" : "-",
 			ch->ssh ? "changes" : "-");
 	}
 	return cmd_print(&t, rc);
@@ -173,14 +179,16 @@ int cmd_policy_versions(struct cmd *c)
 	for (size_t i = 0; i < l.n && rc == 0; i++) {
 		const struct admin_policy *p = JSON_AT(l, struct admin_policy, i);
 
-		rc = ROW(&t, cmd_number(c, p->version), p->current ? "in force" : "-", cmd_time(c, p->created), p->author ? p->author : "-",
+		rc = ROW(&t, cmd_number(c, p->version), p->current ? "in force" : "-",
+			cmd_time(c, p->created), p->author ? p->author : "-",
 			cmd_number(c, p->size));
 	}
 	return cmd_print(&t, rc);
 }
 
 /* A version's text and what to call it. word NULL: the one in force. */
-static int fetch_version(struct cmd *c, const char *word, struct admin_policy *ret, const char **ret_name)
+static int fetch_version(
+	struct cmd *c, const char *word, struct admin_policy *ret, const char **ret_name)
 {
 	char path[PATH_LEN_MAX] = "/policy";
 	int rc = word ? version_path(word, "", path) : 0;
@@ -190,7 +198,8 @@ static int fetch_version(struct cmd *c, const char *word, struct admin_policy *r
 		rc = fetch(c, path, ret);
 	if (rc)
 		return rc;
-	*ret_name = arena_printf(&c->mem, "version %lld\t%s", (long long)ret->version, cmd_time(c, ret->created));
+	*ret_name = arena_printf(
+		&c->mem, "version %lld\t%s", (long long)ret->version, cmd_time(c, ret->created));
 	return *ret_name ? 0 : cmd_fail("out of memory");
 }
 
@@ -206,7 +215,8 @@ int cmd_policy_diff(struct cmd *c)
 	if (rc)
 		return rc;
 	buf_init(&out, 8 * CTL_POLICY_TEXT_MAX);
-	rc = diff_unified(view_of(a.policy, strlen(a.policy)), a_name, view_of(b.policy, strlen(b.policy)), b_name, &out);
+	rc = diff_unified(view_of(a.policy, strlen(a.policy)), a_name,
+		view_of(b.policy, strlen(b.policy)), b_name, &out);
 	if (rc == 0)
 		fwrite(buf_data(&out), 1, buf_len(&out), stdout);
 	buf_fini(&out);
@@ -217,18 +227,22 @@ static void print_git(struct cmd *c, const struct admin_git *g)
 {
 	static const struct {
 		const char *state, *text;
-	} said[] = { { "waiting", "is being read for the first time" }, { "applied", "is in force" },
+	} said[] = { { "waiting", "is being read for the first time" },
+		{ "applied", "is in force" },
 		{ "refused", "is REFUSED; the policy before stays in force" },
-		{ "overridden", "is not in force: another policy was forced, and stays until the head moves" },
+		{ "overridden",
+			"is not in force: another policy was forced, and stays until the head moves" },
 		{ "unreachable", "is not known: the repository CANNOT BE READ" } };
 	const char *text = g->state;
 
 	for (size_t i = 0; i < ARRAY_LEN(said); i++)
 		text = !strcmp(g->state, said[i].state) ? said[i].text : text;
-	printf("Git       %s, branch %s, file %s; read %s\n", g->url, g->branch, g->path, cmd_time(c, g->read));
+	printf("Git       %s, branch %s, file %s; read %s\n", g->url, g->branch, g->path,
+		cmd_time(c, g->read));
 	printf("Head      %.12s %s\n", g->commit && *g->commit ? g->commit : "", text);
 	if (g->commit && *g->commit)
-		printf("          by %s: %s\n", g->author ? g->author : "-", g->subject ? g->subject : "-");
+		printf("          by %s: %s\n", g->author ? g->author : "-",
+			g->subject ? g->subject : "-");
 	if (g->reason && *g->reason)
 		printf("Reason    %s\n", g->reason);
 }
@@ -244,10 +258,12 @@ int cmd_policy_status(struct cmd *c)
 	if (rc || done)
 		return rc;
 	if (s.version)
-		printf("Policy    version %lld, set %s by %s\n", (long long)s.version, cmd_time(c, s.created), s.author ? s.author : "-");
+		printf("Policy    version %lld, set %s by %s\n", (long long)s.version,
+			cmd_time(c, s.created), s.author ? s.author : "-");
 	else
 		printf("Policy    none: all devices may reach all others\n");
-	printf("Rules     %lld, for %lld devices that are of %lld kinds\n", (long long)s.rules, (long long)s.nodes, (long long)s.classes);
+	printf("Rules     %lld, for %lld devices that are of %lld kinds\n", (long long)s.rules,
+		(long long)s.nodes, (long long)s.classes);
 	if (s.git)
 		print_git(c, s.git);
 	return 0;
@@ -257,7 +273,8 @@ int cmd_policy_pull(struct cmd *c)
 {
 	static const struct admin_request none;
 
-	return cmd_change(c, &none, "/policy/pull", "Looking; \"warren-hub policy status\" tells what came of it.");
+	return cmd_change(c, &none, "/policy/pull",
+		"Looking; \"warren-hub policy status\" tells what came of it.");
 }
 
 static int proto_number(const char *name, int64_t *ret)
@@ -265,8 +282,9 @@ static int proto_number(const char *name, int64_t *ret)
 	static const struct {
 		const char *name;
 		int number;
-	} names[] = { { "tcp", 6 }, { "udp", 17 }, { "icmp", 1 }, { "icmpv6", 58 }, { "ipv6-icmp", 58 }, { "igmp", 2 }, { "sctp", 132 },
-		{ "gre", 47 }, { "esp", 50 }, { "ah", 51 } };
+	} names[] = { { "tcp", 6 }, { "udp", 17 }, { "icmp", 1 }, { "icmpv6", 58 },
+		{ "ipv6-icmp", 58 }, { "igmp", 2 }, { "sctp", 132 }, { "gre", 47 }, { "esp", 50 },
+		{ "ah", 51 } };
 	uint64_t n;
 
 	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
@@ -276,7 +294,9 @@ static int proto_number(const char *name, int64_t *ret)
 		return 0;
 	}
 	if (text_u64(name, strlen(name), 255, &n) < 0)
-		return cmd_fail("--proto %s is no protocol: tcp, udp, icmp, sctp, gre, esp, ah, or a number up to 255", name);
+		return cmd_fail(
+			"--proto %s is no protocol: tcp, udp, icmp, sctp, gre, esp, ah, or a number up to 255",
+			name);
 	*ret = (int64_t)n;
 	return 0;
 }
@@ -289,7 +309,9 @@ static int split_target(struct cmd *c, const char *word, struct admin_request *r
 	uint64_t port;
 
 	if (!len || text_u64(colon + 1, strlen(colon + 1), 65535, &port) < 0)
-		return cmd_fail("\"%s\": write the destination as NAME:PORT, 100.64.0.7:PORT or [fd7a::7]:PORT; port 0 where there are none", word);
+		return cmd_fail(
+			"\"%s\": write the destination as NAME:PORT, 100.64.0.7:PORT or [fd7a::7]:PORT; port 0 where there are none",
+			word);
 	if (word[0] == '[' && word[len - 1] == ']')
 		word++, len -= 2;
 	req->dst = arena_strndup(&c->mem, word, len);

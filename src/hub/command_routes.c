@@ -28,10 +28,16 @@ int cmd_routes_list(struct cmd *c)
 	for (size_t i = 0; i < l.n && rc == 0; i++) {
 		const struct admin_route *r = JSON_AT(l, struct admin_route, i);
 		char prefix[IPPREFIX_TEXT_MAX];
-		const char *state = r->quarantined ? "quarantined" : !r->approved ? "not approved" : !r->advertised ? "not offered" :
-			!r->online ? "offline" : r->primary ? "primary" : r->in_use && r->prefix.bits ? "standby" : "in use";
+		const char *state = r->quarantined                ? "quarantined"
+				    : !r->approved                ? "not approved"
+				    : !r->advertised              ? "not offered"
+				    : !r->online                  ? "offline"
+				    : r->primary                  ? "primary"
+				    : r->in_use && r->prefix.bits ? "standby"
+								  : "in use";
 
-		rc = ROW(&t, cmd_number(c, r->node), r->name, arena_strdup(&c->mem, ipprefix_format(r->prefix, prefix)), state,
+		rc = ROW(&t, cmd_number(c, r->node), r->name,
+			arena_strdup(&c->mem, ipprefix_format(r->prefix, prefix)), state,
 			r->by ? r->by : "-", r->own ? r->own : "-");
 	}
 	return cmd_print(&t, rc);
@@ -47,7 +53,9 @@ static int change_route(struct cmd *c, const char *verb, const char *said)
 	int rc;
 
 	if (ipprefix_parse(text, strlen(text), &p) < 0)
-		return cmd_fail("\"%s\" is not a prefix; write it as 10.1.0.0/16, or 0.0.0.0/0 and ::/0 for an exit node", text);
+		return cmd_fail(
+			"\"%s\" is not a prefix; write it as 10.1.0.0/16, or 0.0.0.0/0 and ::/0 for an exit node",
+			text);
 	req.prefixes = json_list_of(&p, 1);
 	rc = cmd_resolve_node(c, c->o->word[2], &id);
 	snprintf(path, sizeof(path), "/nodes/%lld/routes/%s", (long long)id, verb);
@@ -77,8 +85,10 @@ static int show_own_prefixes(struct cmd *c)
 
 		printf("%s\n", ipprefix_format(*JSON_AT(own.prefixes, struct ipprefix, i), text));
 	}
-	printf("Devices that offer one without approval: %s.\n", !strcmp(own.mode, "show") ? "shown in \"routes list\", no more (show)" :
-			!strcmp(own.mode, "quarantine") ? "see nobody and are seen by nobody (quarantine)" : "are not let in (refuse)");
+	printf("Devices that offer one without approval: %s.\n",
+		!strcmp(own.mode, "show")         ? "shown in \"routes list\", no more (show)"
+		: !strcmp(own.mode, "quarantine") ? "see nobody and are seen by nobody (quarantine)"
+						  : "are not let in (refuse)");
 	return 0;
 }
 
@@ -104,7 +114,8 @@ int cmd_own_prefixes_set(struct cmd *c)
 
 	for (size_t i = 2; i < c->o->n_words; i++)
 		if (ipprefix_parse(c->o->word[i], strlen(c->o->word[i]), &v[n++]) < 0)
-			return cmd_fail("\"%s\" is not a prefix; write it as 10.0.0.0/8", c->o->word[i]);
+			return cmd_fail(
+				"\"%s\" is not a prefix; write it as 10.0.0.0/8", c->o->word[i]);
 	if (!n && !req.mode)
 		return cmd_fail("name prefixes, or --mode; \"own-prefixes clear\" takes all away");
 	if (n)

@@ -17,15 +17,17 @@ int cmd_tokens_list(struct cmd *c)
 	for (size_t i = 0; i < l.n && rc == 0; i++) {
 		const struct admin_token *k = JSON_AT(l, struct admin_token, i);
 
-		rc = ROW(&t, cmd_number(c, k->id), k->name, k->scope, k->state, cmd_time(c, k->created),
-			k->expires ? cmd_time(c, k->expires) : "never", cmd_time(c, k->last_used));
+		rc = ROW(&t, cmd_number(c, k->id), k->name, k->scope, k->state,
+			cmd_time(c, k->created), k->expires ? cmd_time(c, k->expires) : "never",
+			cmd_time(c, k->last_used));
 	}
 	return cmd_print(&t, rc);
 }
 
 int cmd_tokens_create(struct cmd *c)
 {
-	struct admin_request req = { .name = c->o->n_words > 2 ? c->o->word[2] : NULL, .scope = c->o->scope,
+	struct admin_request req = { .name = c->o->n_words > 2 ? c->o->word[2] : NULL,
+		.scope = c->o->scope,
 		.expiry_ms = (unix_ms)90 * 24 * 3600 * 1000 };
 	struct admin_token k;
 	bool done;
@@ -49,7 +51,9 @@ int cmd_token_revoke(struct cmd *c)
 
 	id += id[0] == 'k'; /* as in the token's text */
 	if (!cmd_is_number(id))
-		return cmd_fail("\"%s\" is not the number of a token; \"warren-hub tokens list\" shows them", c->o->word[2]);
+		return cmd_fail(
+			"\"%s\" is not the number of a token; \"warren-hub tokens list\" shows them",
+			c->o->word[2]);
 	snprintf(path, sizeof(path), "/tokens/%s/revoke", id);
 	return cmd_change(c, NULL, path, "Revoked: nothing is let in with it any more.");
 }

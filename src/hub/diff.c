@@ -1,6 +1,6 @@
 /*
- * The greedy algorithm of Myers (An O(ND) Difference Algorithm, 1986): row d of the table says how far one gets on each diagonal
- * with d edits; the way back through the rows is the script.
+ * The greedy algorithm of Myers (An O(ND) Difference Algorithm, 1986): row d of the table says how
+ * far one gets on each diagonal with d edits; the way back through the rows is the script.
  */
 #include "hub/diff.h"
 
@@ -46,7 +46,8 @@ static bool same(const struct text *a, int i, const struct text *b, int j)
 /* Row d holds diagonals -d to d. */
 static int *row_of(int *rows, int d)
 {
-	return rows + (size_t)d * (size_t)d + (size_t)d; /* the rows before have 1 + 3 + 5 + ... entries */
+	return rows + (size_t)d * (size_t)d +
+	       (size_t)d; /* the rows before have 1 + 3 + 5 + ... entries */
 }
 
 static int reach(const int *before, int d, int k)
@@ -86,7 +87,10 @@ static void trace(const struct text *a, const struct text *b, int *rows, int d, 
 		int k = x - y;
 		int *before = d ? row_of(rows, d - 1) : NULL;
 		bool down = d && (k == -d || (k != d && before[k - 1] < before[k + 1]));
-		int from_x = !d ? 0 : down ? before[k + 1] : before[k - 1], from_y = !d ? 0 : from_x - (down ? k + 1 : k - 1);
+		int from_x = !d     ? 0
+			     : down ? before[k + 1]
+				    : before[k - 1],
+		    from_y = !d ? 0 : from_x - (down ? k + 1 : k - 1);
 
 		while (x > from_x + (d && !down) && y > from_y + down) {
 			s->op[--at] = DIFF_KEEP;
@@ -134,7 +138,8 @@ static int put_line(struct buf *out, char mark, struct view line)
 	return rc;
 }
 
-/* Where the hunk that begins at the change `i` ends: behind it nothing changes for twice the context. */
+/* Where the hunk that begins at the change `i` ends: behind it nothing changes for twice the
+ * context. */
 static size_t hunk_end(const struct script *s, size_t i)
 {
 	size_t end = i, quiet = 0;
@@ -146,7 +151,8 @@ static size_t hunk_end(const struct script *s, size_t i)
 	return MIN_OF(end + DIFF_CONTEXT, s->n);
 }
 
-static int put_hunk(struct buf *out, const struct text *a, size_t ai, const struct text *b, size_t bi, const uint8_t *op, size_t n)
+static int put_hunk(struct buf *out, const struct text *a, size_t ai, const struct text *b,
+	size_t bi, const uint8_t *op, size_t n)
 {
 	size_t na = 0, nb = 0;
 	int rc;
@@ -155,17 +161,20 @@ static int put_hunk(struct buf *out, const struct text *a, size_t ai, const stru
 		na += op[i] != DIFF_ADD;
 		nb += op[i] != DIFF_CUT;
 	}
-	rc = buf_printf(out, "@@ -%zu,%zu +%zu,%zu @@\n", na ? ai + 1 : ai, na, nb ? bi + 1 : bi, nb);
+	rc = buf_printf(
+		out, "@@ -%zu,%zu +%zu,%zu @@\n", na ? ai + 1 : ai, na, nb ? bi + 1 : bi, nb);
 	for (size_t i = 0; i < n && rc == 0; i++) {
 		if (op[i] == DIFF_KEEP)
 			rc = put_line(out, ' ', a->line[ai++]), bi++;
 		else
-			rc = op[i] == DIFF_CUT ? put_line(out, '-', a->line[ai++]) : put_line(out, '+', b->line[bi++]);
+			rc = op[i] == DIFF_CUT ? put_line(out, '-', a->line[ai++])
+					       : put_line(out, '+', b->line[bi++]);
 	}
 	return rc;
 }
 
-static int put_hunks(struct buf *out, const struct text *a, const struct text *b, const struct script *s)
+static int put_hunks(
+	struct buf *out, const struct text *a, const struct text *b, const struct script *s)
 {
 	size_t ai = 0, bi = 0, i = 0;
 	int rc = 0;
@@ -190,7 +199,8 @@ static int put_hunks(struct buf *out, const struct text *a, const struct text *b
 	return rc;
 }
 
-int diff_unified(struct view va, const char *a_name, struct view vb, const char *b_name, struct buf *out)
+int diff_unified(
+	struct view va, const char *a_name, struct view vb, const char *b_name, struct buf *out)
 {
 	struct text a = { 0 }, b = { 0 };
 	struct script s = { 0 };

@@ -7,7 +7,8 @@ static const char *diff(const char *a, const char *b)
 	struct buf out;
 
 	buf_init(&out, sizeof(text) - 1);
-	CHECK_INT(diff_unified(view_of(a, strlen(a)), "a", view_of(b, strlen(b)), "b", &out), ==, 0);
+	CHECK_INT(
+		diff_unified(view_of(a, strlen(a)), "a", view_of(b, strlen(b)), "b", &out), ==, 0);
 	strcpy(text, buf_cstr(&out));
 	buf_fini(&out);
 	return text;
@@ -32,7 +33,8 @@ static void changes_far_apart_are_two_hunks_and_near_ones_are_one(void **state)
 	(void)state;
 	CHECK_STR(diff("a\n1\n2\n3\n4\n5\n6\n7\nb\n", "A\n1\n2\n3\n4\n5\n6\n7\nB\n"),
 		"--- a\n+++ b\n@@ -1,4 +1,4 @@\n-a\n+A\n 1\n 2\n 3\n@@ -6,4 +6,4 @@\n 5\n 6\n 7\n-b\n+B\n");
-	CHECK_STR(diff("a\n1\n2\nb\n", "A\n1\n2\nB\n"), "--- a\n+++ b\n@@ -1,4 +1,4 @@\n-a\n+A\n 1\n 2\n-b\n+B\n");
+	CHECK_STR(diff("a\n1\n2\nb\n", "A\n1\n2\nB\n"),
+		"--- a\n+++ b\n@@ -1,4 +1,4 @@\n-a\n+A\n 1\n 2\n-b\n+B\n");
 }
 
 static void a_text_that_comes_or_goes_is_shown_whole(void **state)
@@ -45,7 +47,8 @@ static void a_text_that_comes_or_goes_is_shown_whole(void **state)
 static void a_missing_last_line_feed_is_told(void **state)
 {
 	(void)state;
-	CHECK_STR(diff("x\n", "x"), "--- a\n+++ b\n@@ -1,1 +1,1 @@\n-x\n+x\n\\ No newline at end of file\n");
+	CHECK_STR(diff("x\n", "x"),
+		"--- a\n+++ b\n@@ -1,1 +1,1 @@\n-x\n+x\n\\ No newline at end of file\n");
 }
 
 static void insertions_and_deletions_in_between_are_minimal(void **state)
@@ -86,7 +89,8 @@ int main(void)
 		cmocka_unit_test(a_text_that_comes_or_goes_is_shown_whole),
 		cmocka_unit_test(a_missing_last_line_feed_is_told),
 		cmocka_unit_test(insertions_and_deletions_in_between_are_minimal),
-		cmocka_unit_test(texts_without_a_common_line_beyond_the_bound_are_exchanged_as_a_whole),
+		cmocka_unit_test(
+			texts_without_a_common_line_beyond_the_bound_are_exchanged_as_a_whole),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

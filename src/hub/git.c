@@ -1,140 +1,20 @@
 /*
  * A pull is a chain of short runs of git, each bounded in time and output, none through a shell:
  *	init (once) -> fetch -> log (which commit, whose) -> cat-file (the text) -> hub_policy_set
- * It stays in git_step until the next interval. Names from options are judged at start, so that none is taken for a flag.
+ * It stays in git_step until the next interval. Names from options are judged at start, so that
+ *none is taken for a flag.
  */
-#include "hub/git.h"
-#include "base/text/text.h"
-#include "crypto/ct/ct.h"
+#include "hub/git_internal.h"
 #include "hub/policy.h"
-#include "os/file/file.h"
 #include "os/log/log.h"
 #include "os/spawn/spawn.h"
 
 #include <errno.h>
-#include <openssl/evp.h>
-#include <openssl/hmac.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { NAME_MAX_LEN = 1024, ENV_MAX = 12, ARGS_MAX = 24, COMMIT_LEN = 40, COMMIT_SHOWN = 12, SECRET_MAX = 4096, HEAD_OUT_MAX = 4096 };
-#define RUN_TIME SEC(60)
-
-enum step { STEP_IDLE, STEP_INIT, STEP_FETCH, STEP_HEAD, STEP_TEXT };
-
-struct git {
-	struct hub *hub;
-	struct loop_timer *timer;
-	struct spawn *running;
-	enum step step;
-	bool again; /* asked for while a pull was under way */
-	bool rejudge; /* asked for: a head that was refused, too; what it lacked may be there now */
-	mono_ns interval;
-	char shown[NAME_MAX_LEN]; /* the URL without its password */
-	char dir[NAME_MAX_LEN], refspec[NAME_MAX_LEN], blob[NAME_MAX_LEN];
-	char *env[ENV_MAX + 1];
-	struct buf secret; /* of the webhook; empty: off */
-	enum git_state state;
-	char commit[COMMIT_LEN + 1], judged[COMMIT_LEN + 1]; /* the head; the one that was set or refused last */
-	char author[128], subject[256], reason[512];
-	unix_ms pulled;
-	struct git_counters n;
-};
-
 static const char ref[] = "refs/warren/head";
-
-/* Options */
-
-static bool is_plain(const char *s, const char *also)
-{
-	for (const char *p = s; *p; p++)
-		if (!((*p >= 'a' && *p <= 'z') || (*p >= 'A' && *p <= 'Z') || (*p >= '0' && *p <= '9') || strchr(also, *p)))
-			return false;
-	return *s && *s != '-' && strlen(s) < NAME_MAX_LEN / 2;
-}
-
-static bool is_url(const char *s)
-{
-	for (const char *p = s; *p; p++)
-		if ((uint8_t)*p <= 0x20 || *p == 0x7f)
-			return false;
-	return *s && *s != '-' && !strstr(s, "::") && strlen(s) < NAME_MAX_LEN / 2;
-}
-
-/* https://user:password@host/path */
-static void hide_password(const char *url, char out[static NAME_MAX_LEN])
-{
-	const char *user = strstr(url, "://"), *slash = user ? strchr(user + 3, '/') : NULL, *colon = user ? strchr(user + 3, ':') : NULL;
-	const char *at = slash ? memrchr(url, '@', (size_t)(slash - url)) : strrchr(url, '@');
-
-	if (user && at && colon && colon < at)
-		snprintf(out, NAME_MAX_LEN, "%.*s:***%s", (int)(colon - url), url, at);
-	else
-		snprintf(out, NAME_MAX_LEN, "%s", url);
-}
-
-static int check_options(const struct hub_options *o, struct err_at *at)
-{
-	if (!is_url(o->policy_git))
-		err_at_set(at, 0, 0, "--policy-git %s: write it as https://HOST/REPOSITORY or ssh://USER@HOST/REPOSITORY", o->policy_git);
-	else if (!is_plain(o->policy_git_branch, "._/-") || strstr(o->policy_git_branch, ".."))
-		err_at_set(at, 0, 0, "--policy-git-branch %s is not the name of a branch", o->policy_git_branch);
-	else if (!is_plain(o->policy_git_path, "._/-+ ") || o->policy_git_path[0] == '/' || strstr(o->policy_git_path, ".."))
-		err_at_set(at, 0, 0, "--policy-git-path %s is not a path inside the repository", o->policy_git_path);
-	else if (!is_plain(o->policy_git_protocols, ":"))
-		err_at_set(at, 0, 0, "--policy-git-protocols %s: write it as https:ssh", o->policy_git_protocols);
-	else
-		return 0;
-	return -ERR_BAD_VALUE;
-}
-
-static int add_env(struct git *g, const char *name, const char *value)
-{
-	size_t n = 0;
-
-	while (g->env[n])
-		n++;
-	if (n == ENV_MAX)
-		return -ERR_TOO_MANY;
-	return asprintf(&g->env[n], "%s=%s", name, value) < 0 ? -ENOMEM : 0;
-}
-
-/* Nothing of the hub's own environment but where programs are; git's settings come from the state directory and /etc. */
-static int make_env(struct git *g, const struct hub_options *o)
-{
-	const char *path = getenv("PATH");
-	int rc = add_env(g, "PATH", path ? path : "/usr/local/bin:/usr/bin:/bin");
-
-	if (rc == 0)
-		rc = add_env(g, "HOME", o->state_dir);
-	if (rc == 0)
-		rc = add_env(g, "LC_ALL", "C");
-	if (rc == 0)
-		rc = add_env(g, "GIT_TERMINAL_PROMPT", "0");
-	if (rc == 0)
-		rc = add_env(g, "GIT_ALLOW_PROTOCOL", o->policy_git_protocols);
-	if (rc == 0 && o->policy_git_ssh)
-		rc = add_env(g, "GIT_SSH_COMMAND", o->policy_git_ssh);
-	return rc;
-}
-
-static int read_secret(struct git *g, const char *path, struct err_at *at)
-{
-	int rc;
-
-	buf_init_secret(&g->secret, SECRET_MAX);
-	if (!path)
-		return 0;
-	rc = file_read(path, &g->secret);
-	while (rc == 0 && buf_len(&g->secret) && strchr("\r\n", buf_data(&g->secret)[buf_len(&g->secret) - 1]))
-		buf_truncate(&g->secret, buf_len(&g->secret) - 1);
-	if (rc == 0 && !buf_len(&g->secret))
-		rc = -ERR_TRUNCATED;
-	if (rc < 0)
-		err_at_set(at, 0, 0, "--policy-git-secret-file %s: %s", path, err_text(rc));
-	return rc;
-}
 
 /* A pull */
 
@@ -143,40 +23,48 @@ static void run(struct git *g, enum step step);
 static void wait_for_next(struct git *g)
 {
 	g->step = STEP_IDLE;
-	loop_timer_set(g->timer, g->again ? loop_now(g->hub->loop).mono : mono_add(loop_now(g->hub->loop).mono, g->interval));
+	loop_timer_set(g->timer, g->again ? loop_now(g->hub->loop).mono
+					  : mono_add(loop_now(g->hub->loop).mono, g->interval));
 	g->again = false;
 }
 
 /* Said once for each commit and reason, not every minute. */
 static void settle(struct git *g, enum git_state state, const char *reason)
 {
-	bool news = state != g->state || strcmp(reason, g->reason) != 0 || strcmp(g->judged, g->commit) != 0;
+	bool news = state != g->state || strcmp(reason, g->reason) != 0 ||
+		    strcmp(g->judged, g->commit) != 0;
 
 	g->state = state;
 	snprintf(g->reason, sizeof(g->reason), "%s", reason);
 	if (state != GIT_UNREACHABLE)
 		memcpy(g->judged, g->commit, sizeof(g->judged));
 	if (news && state == GIT_APPLIED)
-		log_info("git", "the head of the policy's repository is in force", "commit=%.12s by=\"%s\" what=\"%s\"", g->commit, g->author,
-			g->subject);
+		log_info("git", "the head of the policy's repository is in force",
+			"commit=%.12s by=\"%s\" what=\"%s\"", g->commit, g->author, g->subject);
 	else if (news && state == GIT_OVERRIDDEN)
-		log_warn("git", "another policy than the repository's was forced, and stays until its head moves", "commit=%.12s", g->commit);
+		log_warn("git",
+			"another policy than the repository's was forced, and stays until its head moves",
+			"commit=%.12s", g->commit);
 	else if (news && state == GIT_REFUSED)
-		log_warn("git", "the head of the policy's repository is refused; the policy before stays in force",
+		log_warn("git",
+			"the head of the policy's repository is refused; the policy before stays in force",
 			"commit=%.12s by=\"%s\" why=\"%s\"", g->commit, g->author, reason);
 	else if (news)
-		log_warn("git", "cannot read the policy's repository", "url=%s why=\"%s\"", g->shown, reason);
+		log_warn("git", "cannot read the policy's repository", "url=%s why=\"%s\"",
+			g->shown, reason);
 	g->n.failures += state == GIT_UNREACHABLE;
 	wait_for_next(g);
 }
 
-/* Was this commit set before, and something else by hand since? Known by the authors of the kept versions: also after a restart. */
+/* Was this commit set before, and something else by hand since? Known by the authors of the kept
+ * versions: also after a restart. */
 static bool was_overridden(const struct git *g)
 {
 	const struct ctl_policy_version *v = NULL;
 
 	while ((v = ctl_policy_next(g->hub->ctl, v)))
-		if (!strncmp(v->author, "git ", 4) && !strncmp(v->author + 4, g->commit, COMMIT_SHOWN))
+		if (!strncmp(v->author, "git ", 4) &&
+			!strncmp(v->author + 4, g->commit, COMMIT_SHOWN))
 			return true;
 	return false;
 }
@@ -206,7 +94,10 @@ static void take_text(struct git *g, struct view text)
 		f->mem = &mem;
 		rc = hub_policy_set(h, text, author, POLICY_BY_GIT, CTL_POLICY_ANY_VERSION, f);
 	}
-	settle(g, rc == 0 ? GIT_APPLIED : GIT_REFUSED, rc == 0 ? "" : f ? policy_fault_text(rc, f, why, sizeof(why)) : err_text(rc));
+	settle(g, rc == 0 ? GIT_APPLIED : GIT_REFUSED,
+		rc == 0 ? ""
+		: f     ? policy_fault_text(rc, f, why, sizeof(why))
+			: err_text(rc));
 	arena_fini(&mem);
 }
 
@@ -232,7 +123,8 @@ static void take_head(struct git *g, struct view out)
 	if (g->state == GIT_REFUSED && !strcmp(g->commit, g->judged) && !g->rejudge)
 		wait_for_next(g);
 	else
-		run(g, STEP_TEXT); /* the same head, too: has somebody forced another policy meanwhile? */
+		run(g, STEP_TEXT); /* the same head, too: has somebody forced another policy
+				      meanwhile? */
 }
 
 static const char *complaint(int rc, int status, struct view err, char *out, size_t size)
@@ -240,13 +132,16 @@ static const char *complaint(int rc, int status, struct view err, char *out, siz
 	struct view last = err;
 
 	if (rc < 0) {
-		snprintf(out, size, "git: %s", rc == -ETIMEDOUT ? "it took longer than a minute" : err_text(rc));
+		snprintf(out, size, "git: %s",
+			rc == -ETIMEDOUT ? "it took longer than a minute" : err_text(rc));
 		return out;
 	}
 	while (last.len && last.p[last.len - 1] == '\n')
 		last.len--;
-	for (const uint8_t *lf; (lf = memchr(last.p, '\n', last.len)); last = view_of(lf + 1, (size_t)(last.p + last.len - lf - 1)))
-		if (lf - last.p > 6 && (!memcmp(last.p, "fatal:", 6) || !memcmp(last.p, "error:", 6)))
+	for (const uint8_t *lf; (lf = memchr(last.p, '\n', last.len));
+		last = view_of(lf + 1, (size_t)(last.p + last.len - lf - 1)))
+		if (lf - last.p > 6 &&
+			(!memcmp(last.p, "fatal:", 6) || !memcmp(last.p, "error:", 6)))
 			break;
 	snprintf(out, size, "git ended with status %d: ", status);
 	copy_line(&last, out + strlen(out), size - strlen(out));
@@ -262,9 +157,13 @@ static void on_end(void *ctx, int rc, int status, struct view out, struct view e
 	if (rc < 0 || status != 0) {
 		complaint(rc, status, err, why, sizeof(why));
 		if (g->step == STEP_TEXT && rc == 0)
-			snprintf(text, sizeof(text), "there is no file %.200s in it (%.200s)", g->hub->o->policy_git_path, why);
+			snprintf(text, sizeof(text), "there is no file %.200s in it (%.200s)",
+				g->hub->o->policy_git_path, why);
 		else
-			snprintf(text, sizeof(text), "%s", g->step == STEP_TEXT && rc == -ERR_TOO_BIG ? "the file is larger than 2 MiB" : why);
+			snprintf(text, sizeof(text), "%s",
+				g->step == STEP_TEXT && rc == -ERR_TOO_BIG
+					? "the file is larger than 2 MiB"
+					: why);
 		settle(g, g->step == STEP_TEXT ? GIT_REFUSED : GIT_UNREACHABLE, text);
 		return;
 	}
@@ -286,15 +185,22 @@ static void on_end(void *ctx, int rc, int status, struct view out, struct view e
 	}
 }
 
-/* The words of a run. Automatic housekeeping stays in the foreground, so that it is bounded, too. */
+/* The words of a run. Automatic housekeeping stays in the foreground, so that it is bounded, too.
+ */
 static void make_argv(const struct git *g, enum step step, const char *argv[static ARGS_MAX])
 {
 	const char *const init[] = { "git", "init", "--quiet", "--bare", g->dir, NULL };
-	const char *const fetch[] = { "git", "-C", g->dir, "-c", "gc.autoDetach=false", "-c", "core.hooksPath=/dev/null", "fetch", "--quiet",
-		"--no-tags", "--depth=1", "--no-recurse-submodules", "--force", "--", g->hub->o->policy_git, g->refspec, NULL };
-	const char *const head[] = { "git", "-C", g->dir, "log", "-1", "--no-show-signature", "--format=%H%n%an%n%s", ref, "--", NULL };
+	const char *const fetch[] = { "git", "-C", g->dir, "-c", "gc.autoDetach=false", "-c",
+		"core.hooksPath=/dev/null", "fetch", "--quiet", "--no-tags", "--depth=1",
+		"--no-recurse-submodules", "--force", "--", g->hub->o->policy_git, g->refspec,
+		NULL };
+	const char *const head[] = { "git", "-C", g->dir, "log", "-1", "--no-show-signature",
+		"--format=%H%n%an%n%s", ref, "--", NULL };
 	const char *const text[] = { "git", "-C", g->dir, "cat-file", "blob", g->blob, NULL };
-	const char *const *from = step == STEP_INIT ? init : step == STEP_FETCH ? fetch : step == STEP_HEAD ? head : text;
+	const char *const *from = step == STEP_INIT    ? init
+				  : step == STEP_FETCH ? fetch
+				  : step == STEP_HEAD  ? head
+						       : text;
 	size_t n = 0;
 
 	do
@@ -305,8 +211,13 @@ static void make_argv(const struct git *g, enum step step, const char *argv[stat
 static void run(struct git *g, enum step step)
 {
 	const char *argv[ARGS_MAX];
-	struct spawn_cfg cfg = { .loop = g->hub->loop, .argv = argv, .env = (const char *const *)g->env,
-		.out_max = step == STEP_TEXT ? CTL_POLICY_TEXT_MAX : HEAD_OUT_MAX, .timeout = RUN_TIME, .on_end = on_end, .ctx = g };
+	struct spawn_cfg cfg = { .loop = g->hub->loop,
+		.argv = argv,
+		.env = (const char *const *)g->env,
+		.out_max = step == STEP_TEXT ? CTL_POLICY_TEXT_MAX : HEAD_OUT_MAX,
+		.timeout = RUN_TIME,
+		.on_end = on_end,
+		.ctx = g };
 	char why[200];
 	int rc;
 
@@ -316,7 +227,8 @@ static void run(struct git *g, enum step step)
 	if (rc == 0)
 		return;
 	g->running = NULL;
-	snprintf(why, sizeof(why), "cannot run git: %s", rc == -ENOENT ? "it is not installed" : err_text(rc));
+	snprintf(why, sizeof(why), "cannot run git: %s",
+		rc == -ENOENT ? "it is not installed" : err_text(rc));
 	settle(g, GIT_UNREACHABLE, why);
 }
 
@@ -328,10 +240,12 @@ static bool has_file(const struct git *g, const char *name)
 	return access(path, F_OK) == 0;
 }
 
-/* A git that was killed, with the hub or after its minute, leaves locks behind. Nobody else works in this directory. */
+/* A git that was killed, with the hub or after its minute, leaves locks behind. Nobody else works
+ * in this directory. */
 static void remove_locks(const struct git *g)
 {
-	static const char *const locks[] = { "shallow.lock", "packed-refs.lock", "HEAD.lock", "config.lock", "refs/warren/head.lock", "gc.pid" };
+	static const char *const locks[] = { "shallow.lock", "packed-refs.lock", "HEAD.lock",
+		"config.lock", "refs/warren/head.lock", "gc.pid" };
 	char path[NAME_MAX_LEN + 64];
 
 	for (size_t i = 0; i < ARRAY_LEN(locks); i++) {
@@ -359,46 +273,18 @@ void git_pull(struct hub *h)
 		loop_timer_set(g->timer, loop_now(h->loop).mono);
 }
 
-/* The webhook */
-
-static bool signature_of(const struct http1_head *head, uint8_t out[static 32])
-{
-	static const char algorithm[] = "sha256=";
-	struct view v = http1_find(head, "X-Hub-Signature-256");
-	size_t n = sizeof(algorithm) - 1;
-
-	if (v.len > n && !memcmp(v.p, algorithm, n))
-		v = view_of(v.p + n, v.len - n);
-	else
-		v = http1_find(head, "X-Gitea-Signature");
-	return v.len == 64 && hex_decode((const char *)v.p, v.len, out) == 0;
-}
-
-enum git_webhook git_webhook(struct hub *h, const struct http1_head *head, struct view body)
-{
-	struct git *g = h->git;
-	uint8_t given[32], want[EVP_MAX_MD_SIZE];
-	unsigned len = 0;
-
-	if (!g || !buf_len(&g->secret))
-		return GIT_WEBHOOK_OFF;
-	if (!signature_of(head, given) ||
-		!HMAC(EVP_sha256(), buf_data(&g->secret), (int)buf_len(&g->secret), body.p, body.len, want, &len) || len != sizeof(given) ||
-		!ct_equal(given, want, sizeof(given))) {
-		g->n.bad_signatures++;
-		return GIT_WEBHOOK_BAD_SIGNATURE;
-	}
-	g->n.webhooks++;
-	git_pull(h);
-	return GIT_WEBHOOK_TAKEN;
-}
-
 void git_status(const struct hub *h, struct git_status *ret)
 {
 	const struct git *g = h->git;
 
-	*ret = (struct git_status){ .state = g->state, .url = g->shown, .branch = h->o->policy_git_branch,
-		.path = h->o->policy_git_path, .commit = g->commit, .author = g->author, .subject = g->subject, .reason = g->reason,
+	*ret = (struct git_status){ .state = g->state,
+		.url = g->shown,
+		.branch = h->o->policy_git_branch,
+		.path = h->o->policy_git_path,
+		.commit = g->commit,
+		.author = g->author,
+		.subject = g->subject,
+		.reason = g->reason,
 		.pulled = g->pulled };
 }
 
@@ -416,9 +302,10 @@ int git_new(struct hub *h, struct err_at *at)
 
 	if (!o->policy_git)
 		return 0;
-	rc = check_options(o, at);
+	rc = git_check_options(o, at);
 	if (rc == 0 && (duration_parse(o->policy_git_interval, &interval) < 0 || !interval)) {
-		err_at_set(at, 0, 0, "--policy-git-interval %s: write it as 60s or 5m", o->policy_git_interval);
+		err_at_set(at, 0, 0, "--policy-git-interval %s: write it as 60s or 5m",
+			o->policy_git_interval);
 		rc = -ERR_BAD_VALUE;
 	}
 	g = rc == 0 ? calloc(1, sizeof(*g)) : NULL;
@@ -427,12 +314,13 @@ int git_new(struct hub *h, struct err_at *at)
 	h->git = g;
 	g->hub = h;
 	g->interval = MSEC(interval);
-	rc = read_secret(g, o->policy_git_secret_file, at);
+	rc = git_read_secret(g, o->policy_git_secret_file, at);
 	if (rc == 0)
-		rc = make_env(g, o);
-	if (rc == 0 && snprintf(g->dir, sizeof(g->dir), "%s/policy-git", o->state_dir) >= (int)sizeof(g->dir))
+		rc = git_make_env(g, o);
+	if (rc == 0 && snprintf(g->dir, sizeof(g->dir), "%s/policy-git", o->state_dir) >=
+			       (int)sizeof(g->dir))
 		rc = -ENAMETOOLONG;
-	hide_password(o->policy_git, g->shown);
+	git_hide_password(o->policy_git, g->shown);
 	snprintf(g->refspec, sizeof(g->refspec), "+refs/heads/%s:%s", o->policy_git_branch, ref);
 	snprintf(g->blob, sizeof(g->blob), "%s:%s", ref, o->policy_git_path);
 	if (rc == 0)

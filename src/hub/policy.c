@@ -8,8 +8,9 @@
 #include <openssl/sha.h>
 #include <stdio.h>
 
-static const char open_policy[] = "// There is no policy yet: all devices may reach all others.\n"
-				  "{\n\t\"acls\": [{\"action\": \"accept\", \"src\": [\"*\"], \"dst\": [\"*:*\"]}],\n}\n";
+static const char open_policy[] =
+	"// There is no policy yet: all devices may reach all others.\n"
+	"{\n\t\"acls\": [{\"action\": \"accept\", \"src\": [\"*\"], \"dst\": [\"*:*\"]}],\n}\n";
 
 static void on_failure(void *ctx, const struct policy_failure *from)
 {
@@ -19,15 +20,19 @@ static void on_failure(void *ctx, const struct policy_failure *from)
 	f->n_all++;
 	if (f->n == POLICY_FAILURES_MAX)
 		return;
-	*to = (struct policy_fail){ .src = arena_strdup(f->mem, from->src), .text = arena_strdup(f->mem, from->text),
-		.ssh = from->ssh, .line = from->line, .column = from->column };
+	*to = (struct policy_fail){ .src = arena_strdup(f->mem, from->src),
+		.text = arena_strdup(f->mem, from->text),
+		.ssh = from->ssh,
+		.line = from->line,
+		.column = from->column };
 	f->n += to->src && to->text;
 }
 
 const char *policy_fault_text(int rc, const struct policy_fault *f, char *out, size_t size)
 {
 	if (rc == CTL_POLICY_TESTS_FAILED && f->n)
-		snprintf(out, size, "%zu of its tests fail; line %lld: %s: %s", f->n_all, (long long)f->v[0].line, f->v[0].src, f->v[0].text);
+		snprintf(out, size, "%zu of its tests fail; line %lld: %s: %s", f->n_all,
+			(long long)f->v[0].line, f->v[0].src, f->v[0].text);
 	else if (rc == CTL_POLICY_TESTS_FAILED)
 		snprintf(out, size, "%zu of its tests fail", f->n_all);
 	else if (f->at.line)
@@ -43,32 +48,36 @@ static void note(struct hub *h, int rc, const char *author, const struct policy_
 
 	if (rc == 0) {
 		h->n.policy_changes++;
-		log_info("policy", "in force", "version=%lld by=\"%s\"", (long long)ctl_policy_current(h->ctl)->id, author);
+		log_info("policy", "in force", "version=%lld by=\"%s\"",
+			(long long)ctl_policy_current(h->ctl)->id, author);
 		return;
 	}
 	h->n.policy_refused++;
-	log_warn_limited("policy", "refused; the one before stays in force", "by=\"%s\" why=\"%s\"", author,
-		policy_fault_text(rc, f, why, sizeof(why)));
+	log_warn_limited("policy", "refused; the one before stays in force", "by=\"%s\" why=\"%s\"",
+		author, policy_fault_text(rc, f, why, sizeof(why)));
 }
 
-/* A file that was emptied by accident must not open everything; the engine takes no text for no policy. */
+/* A file that was emptied by accident must not open everything; the engine takes no text for no
+ * policy. */
 static bool is_empty(struct view text, struct policy_fault *f)
 {
 	f->at = (struct err_at){ 0 };
 	if (!text.len)
-		err_at_set(&f->at, 1, 1, "the policy is empty; write {\"acls\": []} to forbid everything, or say what is allowed");
+		err_at_set(&f->at, 1, 1,
+			"the policy is empty; write {\"acls\": []} to forbid everything, or say what is allowed");
 	return !text.len;
 }
 
-int hub_policy_set(struct hub *h, struct view text, const char *author, enum policy_by by, int64_t if_version,
-	struct policy_fault *f)
+int hub_policy_set(struct hub *h, struct view text, const char *author, enum policy_by by,
+	int64_t if_version, struct policy_fault *f)
 {
 	int rc = is_empty(text, f) ? -ERR_BAD_VALUE : 0;
 
 	if (by == POLICY_BY_HAND && h->git)
 		return POLICY_OWNED_BY_GIT;
 	if (rc == 0)
-		rc = ctl_policy_set(h->ctl, text, author, if_version, loop_now(h->loop), on_failure, f, &f->at);
+		rc = ctl_policy_set(
+			h->ctl, text, author, if_version, loop_now(h->loop), on_failure, f, &f->at);
 	if (rc == 0)
 		rc = hub_commit(h);
 	note(h, rc, author, f);
@@ -77,7 +86,8 @@ int hub_policy_set(struct hub *h, struct view text, const char *author, enum pol
 
 int hub_policy_check(struct hub *h, struct view text, struct policy_fault *f)
 {
-	return is_empty(text, f) ? -ERR_BAD_VALUE : ctl_policy_check(h->ctl, text, on_failure, f, &f->at);
+	return is_empty(text, f) ? -ERR_BAD_VALUE
+				 : ctl_policy_check(h->ctl, text, on_failure, f, &f->at);
 }
 
 struct view hub_policy_text(const struct hub *h)

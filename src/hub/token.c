@@ -11,7 +11,8 @@
 #include <stdlib.h>
 
 enum { SECRET_LEN = 32, TOKENS_MEM_MAX = 4 << 20, HOUR_MS = 3600 * 1000 };
-static const char prefix[] = "tskey-api-k", write_scope[] = "policy_file", read_scope[] = "policy_file:read";
+static const char prefix[] = "tskey-api-k", write_scope[] = "policy_file",
+		  read_scope[] = "policy_file:read";
 
 struct tokens {
 	struct arena mem;
@@ -63,7 +64,8 @@ static int on_load(void *ctx, int64_t id, struct view doc)
 
 	if (!t)
 		return -ENOMEM;
-	rc = all->n == TOKENS_MAX ? -ERR_TOO_MANY : json_decode(&token_type, doc.p, doc.len, t, &all->mem, NULL);
+	rc = all->n == TOKENS_MAX ? -ERR_TOO_MANY
+				  : json_decode(&token_type, doc.p, doc.len, t, &all->mem, NULL);
 	if (rc < 0)
 		return rc;
 	t->id = id;
@@ -83,7 +85,8 @@ int tokens_load(struct hub *h, struct err_at *at)
 	arena_init(&h->tokens->mem, TOKENS_MEM_MAX);
 	rc = s->ops->load(s, CTL_API_TOKEN, on_load, h->tokens);
 	if (rc < 0)
-		err_at_set(at, 0, 0, "the database has an API token that cannot be read: %s", err_text(rc));
+		err_at_set(at, 0, 0, "the database has an API token that cannot be read: %s",
+			err_text(rc));
 	return rc;
 }
 
@@ -103,8 +106,8 @@ static bool is_name(const char *s)
 	return strlen(s) <= TOKEN_NAME_MAX;
 }
 
-int token_create(struct hub *h, const char *name, const char *scope, unix_ms expires, char text[static TOKEN_TEXT_MAX],
-	const struct token **ret)
+int token_create(struct hub *h, const char *name, const char *scope, unix_ms expires,
+	char text[static TOKEN_TEXT_MAX], const struct token **ret)
 {
 	struct tokens *all = h->tokens;
 	struct token *t = arena_new(&all->mem, struct token);
@@ -123,8 +126,12 @@ int token_create(struct hub *h, const char *name, const char *scope, unix_ms exp
 	ct_wipe(secret, sizeof(secret));
 	ct_wipe(hex, sizeof(hex));
 	hash_text(text, strlen(text), hash);
-	*t = (struct token){ .id = all->last_id + 1, .hash = arena_strdup(&all->mem, hash), .name = arena_strdup(&all->mem, name),
-		.scope = arena_strdup(&all->mem, scope), .created = loop_now(h->loop).wall, .expires = expires };
+	*t = (struct token){ .id = all->last_id + 1,
+		.hash = arena_strdup(&all->mem, hash),
+		.name = arena_strdup(&all->mem, name),
+		.scope = arena_strdup(&all->mem, scope),
+		.created = loop_now(h->loop).wall,
+		.expires = expires };
 	rc = t->hash && t->name && t->scope ? store(h, t) : -ENOMEM;
 	if (rc < 0)
 		return rc;
@@ -196,7 +203,8 @@ struct token *token_of_request(struct hub *h, const struct http1_head *head)
 		return find_by_text(h, text + 7, v.len - 7);
 	if (v.len <= 6 || v.len > 6 + sizeof(plain) || !text_ieq(text, 6, "Basic ", 6))
 		return NULL;
-	if (base64_decode(text + 6, v.len - 6, plain, &len) == 0 && (colon = memchr(plain, ':', len)))
+	if (base64_decode(text + 6, v.len - 6, plain, &len) == 0 &&
+		(colon = memchr(plain, ':', len)))
 		t = find_by_text(h, (const char *)plain, (size_t)(colon - plain));
 	ct_wipe(plain, sizeof(plain));
 	return t;
@@ -204,7 +212,8 @@ struct token *token_of_request(struct hub *h, const struct http1_head *head)
 
 bool token_may(const struct token *t, enum token_right right)
 {
-	return !strcmp(t->scope, write_scope) || (right == TOKEN_READ_POLICY && !strcmp(t->scope, read_scope));
+	return !strcmp(t->scope, write_scope) ||
+	       (right == TOKEN_READ_POLICY && !strcmp(t->scope, read_scope));
 }
 
 void token_used(struct hub *h, struct token *t)
@@ -217,5 +226,6 @@ void token_used(struct hub *h, struct token *t)
 	t->last_used = now;
 	rc = store(h, t);
 	if (rc < 0)
-		log_warn_limited("api", "cannot note the use of a token", "token=%lld err=%s", (long long)t->id, err_text(rc));
+		log_warn_limited("api", "cannot note the use of a token", "token=%lld err=%s",
+			(long long)t->id, err_text(rc));
 }

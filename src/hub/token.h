@@ -1,6 +1,6 @@
 /*
- * hub/token: API tokens: what a program shows to use /api/v2. The text is "tskey-api-k<number>-<64 hex digits>", as tools for
- * Tailscale expect it; kept is its SHA-256 only.
+ * hub/token: API tokens: what a program shows to use /api/v2. The text is "tskey-api-k<number>-<64
+ * hex digits>", as tools for Tailscale expect it; kept is its SHA-256 only.
  */
 #ifndef WARREN_HUB_TOKEN_H
 #define WARREN_HUB_TOKEN_H
@@ -13,22 +13,23 @@ enum token_right { TOKEN_READ_POLICY, TOKEN_WRITE_POLICY };
 
 struct token {
 	int64_t id;
-	const char *hash; /* hex */
-	const char *name; /* for people */
+	const char *hash;  /* hex */
+	const char *name;  /* for people */
 	const char *scope; /* as Tailscale names it: "policy_file" or "policy_file:read" */
 	bool revoked;
 	unix_ms created, expires; /* 0: never */
-	unix_ms last_used; /* to the hour; 0: never */
+	unix_ms last_used;        /* to the hour; 0: never */
 };
 
 extern const struct json_type token_type;
 
 MUST_USE int tokens_load(struct hub *h, struct err_at *at);
 void tokens_free(struct hub *h);
-/* scope NULL: policy_file. The secret is in text, once. -ERR_BAD_VALUE: name or scope; -ERR_TOO_MANY. Not committed yet. */
-MUST_USE int token_create(struct hub *h, const char *name, const char *scope, unix_ms expires, char text[static TOKEN_TEXT_MAX],
-	const struct token **ret);
-MUST_USE int token_revoke(struct hub *h, int64_t id); /* -ENOENT. Not committed yet. */
+/* scope NULL: policy_file. The secret is in text, once. -ERR_BAD_VALUE: name or scope;
+ * -ERR_TOO_MANY. Not committed yet. */
+MUST_USE int token_create(struct hub *h, const char *name, const char *scope, unix_ms expires,
+	char text[static TOKEN_TEXT_MAX], const struct token **ret);
+MUST_USE int token_revoke(struct hub *h, int64_t id);        /* -ENOENT. Not committed yet. */
 const struct token *token_at(const struct hub *h, size_t i); /* NULL behind the last */
 /* "valid", "expired", "revoked" */
 const char *token_state(const struct token *t, unix_ms now);

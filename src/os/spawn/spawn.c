@@ -62,7 +62,8 @@ static void close_all(struct spawn *s)
 /* The end is when it has exited and all that it wrote was read. */
 static void tell_if_ended(struct spawn *s)
 {
-	if (!s->exited || s->told || !uv_is_closing((uv_handle_t *)&s->out.uv) || !uv_is_closing((uv_handle_t *)&s->err.uv))
+	if (!s->exited || s->told || !uv_is_closing((uv_handle_t *)&s->out.uv) ||
+		!uv_is_closing((uv_handle_t *)&s->err.uv))
 		return;
 	s->told = true;
 	close_all(s);
@@ -118,10 +119,18 @@ static void on_exit_of(uv_process_t *process, int64_t status, int sig)
 static int start(struct spawn *s)
 {
 	uv_stdio_container_t io[3] = { { .flags = UV_IGNORE },
-		{ .flags = UV_CREATE_PIPE | UV_WRITABLE_PIPE, .data.stream = (uv_stream_t *)&s->out.uv },
-		{ .flags = UV_CREATE_PIPE | UV_WRITABLE_PIPE, .data.stream = (uv_stream_t *)&s->err.uv } };
-	uv_process_options_t o = { .exit_cb = on_exit_of, .file = s->cfg.argv[0], .args = (char **)(uintptr_t)s->cfg.argv,
-		.env = (char **)(uintptr_t)s->cfg.env, .cwd = s->cfg.dir, .flags = UV_PROCESS_DETACHED, .stdio_count = 3, .stdio = io };
+		{ .flags = UV_CREATE_PIPE | UV_WRITABLE_PIPE,
+			.data.stream = (uv_stream_t *)&s->out.uv },
+		{ .flags = UV_CREATE_PIPE | UV_WRITABLE_PIPE,
+			.data.stream = (uv_stream_t *)&s->err.uv } };
+	uv_process_options_t o = { .exit_cb = on_exit_of,
+		.file = s->cfg.argv[0],
+		.args = (char **)(uintptr_t)s->cfg.argv,
+		.env = (char **)(uintptr_t)s->cfg.env,
+		.cwd = s->cfg.dir,
+		.flags = UV_PROCESS_DETACHED,
+		.stdio_count = 3,
+		.stdio = io };
 	int rc = uv_spawn(loop_uv(s->cfg.loop), &s->process, &o);
 
 	s->n_handles++; /* closed in any case, says libuv */

@@ -1,6 +1,7 @@
 /*
- * os/spawn: another program, run with an argument vector (no shell), for a bounded time and with bounded output. It has no
- * standard input, only the environment that it is given, and none of our descriptors. What it starts ends with it.
+ * os/spawn: another program, run with an argument vector (no shell), for a bounded time and with
+ * bounded output. It has no standard input, only the environment that it is given, and none of our
+ * descriptors. What it starts ends with it.
  */
 #ifndef WARREN_OS_SPAWN_SPAWN_H
 #define WARREN_OS_SPAWN_SPAWN_H
@@ -17,13 +18,13 @@ struct spawn;
 struct spawn_cfg {
 	struct loop *loop;
 	const char *const *argv; /* NULL at the end; argv[0] is looked up in the PATH of env */
-	const char *const *env; /* "NAME=VALUE", NULL at the end */
-	const char *dir; /* to run in; NULL: ours */
-	size_t out_max; /* bytes of standard output; with more it is ended */
-	int64_t timeout; /* ns; then it is ended */
+	const char *const *env;  /* "NAME=VALUE", NULL at the end */
+	const char *dir;         /* to run in; NULL: ours */
+	size_t out_max;          /* bytes of standard output; with more it is ended */
+	int64_t timeout;         /* ns; then it is ended */
 	/*
-	 * Once, unless spawn_free comes first. rc: 0 and the exit status (128 and more: a signal); -ETIMEDOUT, -ERR_TOO_BIG.
-	 * The views are good during the call; s is gone behind it.
+	 * Once, unless spawn_free comes first. rc: 0 and the exit status (128 and more: a signal);
+	 * -ETIMEDOUT, -ERR_TOO_BIG. The views are good during the call; s is gone behind it.
 	 */
 	void (*on_end)(void *ctx, int rc, int status, struct view out, struct view err);
 	void *ctx;

@@ -31,7 +31,12 @@ static const char *const env[] = { "PATH=/usr/bin:/bin", "GREETING=hello", NULL 
 
 static int run(const char *const *argv, size_t out_max, int64_t timeout)
 {
-	struct spawn_cfg cfg = { .loop = loop, .argv = argv, .env = env, .dir = "/", .out_max = out_max, .timeout = timeout,
+	struct spawn_cfg cfg = { .loop = loop,
+		.argv = argv,
+		.env = env,
+		.dir = "/",
+		.out_max = out_max,
+		.timeout = timeout,
 		.on_end = on_end };
 	struct spawn *s;
 	int rc = spawn_new(&s, &cfg);
@@ -43,7 +48,8 @@ static int run(const char *const *argv, size_t out_max, int64_t timeout)
 
 static void a_program_gets_its_arguments_and_environment_as_they_are(void **state)
 {
-	static const char *const argv[] = { "printf", "%s|%s", "a b; $(c)", "*", NULL }, *const printenv[] = { "env", NULL };
+	static const char *const argv[] = { "printf", "%s|%s", "a b; $(c)", "*", NULL },
+				 *const printenv[] = { "env", NULL };
 
 	(void)state;
 	CHECK_INT(run(argv, 100, SEC(20)), ==, 0);
@@ -100,7 +106,12 @@ static void stop(void *ctx)
 static void freed_early_it_ends_without_a_word(void **state)
 {
 	static const char *const argv[] = { "sleep", "60", NULL };
-	struct spawn_cfg cfg = { .loop = loop, .argv = argv, .env = env, .out_max = 1, .timeout = SEC(60), .on_end = on_end };
+	struct spawn_cfg cfg = { .loop = loop,
+		.argv = argv,
+		.env = env,
+		.out_max = 1,
+		.timeout = SEC(60),
+		.on_end = on_end };
 	struct loop_timer *t;
 	struct spawn *s;
 	int before = n_ends;
