@@ -3,7 +3,7 @@
  * booleans without a value) and by the environment. Names and meaning are tailscaled's, so that unit files and containers
  * work with either; what this daemon does not have is refused in words, never ignored.
  *
- * Source: shared fact sheet "local", sections 7.3, 8.1, 8.2; tests/fixtures/daemon.
+ * Source: Tailscale cmd/tailscaled; tests/fixtures/daemon.
  */
 #ifndef WARREN_NODE_OPTIONS_H
 #define WARREN_NODE_OPTIONS_H

@@ -3,7 +3,7 @@
  * in the state file. A profile is worth keeping when the hub has given it a node ID and a user; before that it is in memory,
  * and its id is "".
  *
- * Source: shared fact sheet "local", section 7.1.
+ * Source: Tailscale ipn/ipnlocal/profiles.go; tests/fixtures/daemon.
  */
 #ifndef WARREN_NODE_PROFILES_H
 #define WARREN_NODE_PROFILES_H

@@ -2,7 +2,7 @@
  * node/state: the state file: names and values, in the format of tailscaled.state, which may be taken over as it is: one JSON
  * object with sorted keys, each value in base64. 0600, replaced atomically and durably. What we do not know stays.
  *
- * Source: shared fact sheet "local", section 7.1; tests/fixtures/daemon.
+ * Source: Tailscale ipn/store.go, ipn/prefs.go; tests/fixtures/daemon.
  */
 #ifndef WARREN_NODE_STATE_H
 #define WARREN_NODE_STATE_H

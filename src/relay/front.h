@@ -8,7 +8,11 @@
 #include "os/httpd/httpd.h"
 #include "relay/relay.h"
 
-enum { FRONT_CONNS_MAX = 4096, FRONT_ANSWER_MAX = 16384 };
+enum {
+	FRONT_CONNS_MAX = 4096, /* HTTP connections that have not been upgraded */
+	FRONT_CLIENTS_MAX = 65536, /* of DERP, of a relay that stands alone */
+	FRONT_ANSWER_MAX = 16384,
+};
 
 MUST_USE int front_new(struct httpd **ret, struct loop *loop, struct relay *relay);
 /* A request for /derp, answered or taken: what httpd_cfg.on_request returns. */

@@ -118,7 +118,7 @@ static int give_up_rights(const struct options *o)
 static int open_all(const struct options *o, struct loop *loop, struct relay **relay, struct httpd **front,
 	struct tls_ctx **tls)
 {
-	struct relay_cfg cfg = { .loop = loop };
+	struct relay_cfg cfg = { .loop = loop, .max_conns = FRONT_CLIENTS_MAX };
 	struct ipport stun;
 	char path[4096];
 	int rc = file_make_dir(o->state_dir, 0700);

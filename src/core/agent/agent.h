@@ -9,7 +9,7 @@
  * Callbacks run inside the calls, and must not call back except for functions that take a const struct agent. After every
  * call ask agent_deadline again. One agent is one profile: switching to another means a new agent.
  *
- * Source: Tailscale ipn/ipnlocal, wgengine; shared fact sheet "local", section 6.
+ * Source: Tailscale ipn/ipnlocal, wgengine.
  */
 #ifndef WARREN_CORE_AGENT_AGENT_H
 #define WARREN_CORE_AGENT_AGENT_H

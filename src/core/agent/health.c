@@ -1,5 +1,5 @@
 /*
- * What is wrong, in words for people (sheet "local", section 9). A warning is on as long as its condition holds, from the
+ * What is wrong, in words for people. A warning is on as long as its condition holds, from the
  * moment it has held for a while; while a warning is on that another depends on, the other says nothing.
  */
 #include "core/agent/internal.h"

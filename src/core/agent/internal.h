@@ -45,7 +45,7 @@ struct agent_ping_call {
 	struct ipaddr ip;
 };
 
-/* One question of the hub (sheet "control", section 22). */
+/* One question of the hub. */
 struct agent_probe {
 	struct agent *a;
 	bool used, busy;

@@ -1,5 +1,5 @@
 /*
- * The hub's questions (sheet "control", section 22): do you live (HEAD of a URL), can you reach that node (pings), and
+ * The hub's questions: do you live (HEAD of a URL), can you reach that node (pings), and
  * requests to this device ("c2n"), of which those are answered that need nothing but the agent.
  *
  * Answers go to the hub and nowhere else, whatever the URL says: over Noise, or, for a HEAD of the hub's own plain URL, over

@@ -1,5 +1,5 @@
 /*
- * The state of the backend, from everything that bears on it (sheet "local", section 6):
+ * The state of the backend, from everything that bears on it:
  *
  *	NoState --no key, or the hub wants a login--> NeedsLogin --login, first map--> Starting --a relay or peer lives--> Running
  *	any --down--> Stopped --up--> Starting        any --key expired, logout--> NeedsLogin

@@ -1,4 +1,4 @@
-/* The state of the device as the LocalAPI tells it (sheet "local", 5.1 and 5.2). */
+/* The state of the device as the LocalAPI tells it. */
 #include "core/agent/internal.h"
 
 #include "base/text/text.h"

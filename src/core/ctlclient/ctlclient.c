@@ -359,7 +359,7 @@ int ctlclient_request(struct ctlclient *c, const char *method, const char *path,
 	return ts2021_request(c->conn[c->won].t, method, path, body, NULL, &s);
 }
 
-/* Ports by the scheme, as Go clients choose them (sheet "control" 5.3). */
+/* Ports by the scheme, as Go clients choose them. */
 static int take_url(struct ctlclient *c, const char *url)
 {
 	const char *host, *colon;

@@ -7,7 +7,7 @@
  * A node that was registered before sends its registration and its poll together in the first flight after Noise, so that
  * with a cached hub key the first map costs two round trips and TCP's own.
  *
- * Source: Tailscale control/controlclient, control/controlhttp; shared fact sheet "control", sections 2, 5, 9 to 11.
+ * Source: Tailscale control/controlclient, control/controlhttp; docs/protocol/ts2021.md, control.md.
  */
 #ifndef WARREN_CORE_CTLCLIENT_H
 #define WARREN_CORE_CTLCLIENT_H

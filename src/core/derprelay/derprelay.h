@@ -43,8 +43,7 @@ const struct derprelay_counters *derprelay_counters(const struct derprelay *r);
 size_t derprelay_clients(const struct derprelay *r); /* logged in now */
 
 /*
- * fast_start: the client has the relay's key from the TLS certificate and got no HTTP answer. -ENOMEM, -ERR_TOO_MANY.
- * not_ideal: the client said that this is not its first choice.
+ * not_ideal: the client said that this is not its first choice. -ENOMEM, -ERR_TOO_MANY.
  */
 MUST_USE int derprelay_accept(struct derprelay *r, struct ipport remote, bool not_ideal, void *owner, mono_ns now,
 	struct derpconn **ret);

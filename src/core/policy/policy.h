@@ -1,8 +1,8 @@
 /*
  * core/policy: what a policy document means for the devices of a tailnet. In: the text, users,
  * nodes. Out, per node: the packet filter, the visible peers, the routes that it may use through
- * them, SSH rules, node attributes, capabilities. Facts: the sheet "policy"; the meaning follows
- * the recorded answers of Tailscale's service (tests/conformance).
+ * them, SSH rules, node attributes, capabilities. Forms: docs/protocol/policy.md; the meaning
+ * follows the recorded answers of Tailscale's service (tests/conformance).
  *
  * Three things with three lives:
  *   policy_doc    a text that was read: immutable, every part knows its line and column;

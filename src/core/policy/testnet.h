@@ -1,4 +1,4 @@
-/* core/policy: the network of the fact sheet's vectors, for the tests of this directory. */
+/* core/policy: a small network, for the tests of this directory. */
 #ifndef WARREN_CORE_POLICY_TESTNET_H
 #define WARREN_CORE_POLICY_TESTNET_H
 
@@ -8,7 +8,7 @@
 #include <stdio.h>
 
 /*
- * The network of the fact sheet's vectors: 4.n is 100.64.0.n, 6.n is fd7a:115c:a1e0::n.
+ * 4.n is 100.64.0.n, 6.n is fd7a:115c:a1e0::n.
  *   ana1 1, ana2 2, ben1 3, web1 4 (tag:web), db1 5 (tag:db), gwa 6 and gwb 7
  * (tag:gw, 10.20.0.0/16), exit1 8 (tag:exit), cat1 9
  */

@@ -5,7 +5,7 @@
  * Pull, not push: response bodies are asked for (fill) only when the connection has room, so that a slow reader costs its
  * own TS2021_OUT_MAX bytes and no more.
  *
- * Source: Tailscale control/controlhttp, control/controlbase, control/ts2021; shared fact sheet "control".
+ * Source: Tailscale control/controlhttp, control/controlbase, control/ts2021; docs/protocol/ts2021.md.
  */
 #ifndef WARREN_CORE_TS2021_TS2021_H
 #define WARREN_CORE_TS2021_TS2021_H

@@ -2,7 +2,7 @@
  * os/netmon: what this machine's network looks like, and word when it changes (rtnetlink, debounced: a cable that is plugged
  * in gives one call, not twenty).
  *
- * Source: shared fact sheet "paths", section 5.3; rtnetlink(7).
+ * Source: rtnetlink(7).
  */
 #ifndef WARREN_OS_NETMON_NETMON_H
 #define WARREN_OS_NETMON_NETMON_H

@@ -12,7 +12,7 @@
  * somebody else removed is there again after the next route_apply, and by itself a moment after it vanished. A host without
  * IPv6 gets IPv4 only. Netlink through libmnl; no program is run. Firewalls are not touched: see docs/threat-model.md.
  *
- * Source: shared fact sheet "services", section 14; what tailscaled 1.102.5 leaves on a machine (route_test.c has it as text);
+ * Source: what tailscaled 1.102.5 leaves on a machine (route_test.c has it as text);
  * rtnetlink(7).
  */
 #ifndef WARREN_OS_ROUTE_ROUTE_H

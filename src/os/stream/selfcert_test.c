@@ -26,7 +26,7 @@ static void certificate_is_for_the_name_or_address_it_was_made_for(void **state)
 	CHECK_TRUE(!selfcert_holds(path, names[0]));
 }
 
-/* As the fact sheet of the relay protocol has it: what clients look at, and nothing that a monitor would complain about. */
+/* What clients look at (docs/protocol/derp.md), and nothing that a monitor would complain about. */
 static void relay_key_certificate_has_the_shape_that_clients_look_for(void **state)
 {
 	uint8_t key[32];

@@ -2,7 +2,7 @@
  * os/tun: the network interface whose packets come to us. The kernel hands over TCP and UDP super-packets, which are cut here
  * into one buffer so that after sealing they lie side by side; what arrives is merged and written as super-packets.
  *
- * Source: shared fact sheet "paths", section 13; linux/if_tun.h; core/offload.
+ * Source: linux/if_tun.h; core/offload.
  */
 #ifndef WARREN_OS_TUN_TUN_H
 #define WARREN_OS_TUN_TUN_H

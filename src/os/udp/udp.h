@@ -7,7 +7,7 @@
  * the mark, so that what they send does not go into our own tunnel. Fragmentation is the kernel's default (path MTU
  * discovery), as in the original, where probing is off unless asked for.
  *
- * Source: shared fact sheet "paths", sections 5.1 and 12; udp(7).
+ * Source: udp(7).
  */
 #ifndef WARREN_OS_UDP_UDP_H
 #define WARREN_OS_UDP_UDP_H

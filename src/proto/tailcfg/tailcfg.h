@@ -1,6 +1,6 @@
 /*
  * proto/tailcfg: the documents of the control protocol, as structs and their field tables (proto/json). Field names and
- * what is left out follow Tailscale's tailcfg package; the fact sheet "control" has the meaning of each. Texts and lists
+ * what is left out follow Tailscale's tailcfg package; docs/protocol/control.md has the meaning of those that are used. Texts and lists
  * live in the arena that they were decoded into.
  */
 #ifndef WARREN_PROTO_TAILCFG_H
