@@ -3,6 +3,8 @@
  *	R, r  body of a register request of the first or the second machine
  *	M, m  body of a map request
  *	t     time passes      a  an admin approves who waits      d  and deletes the device that changed longest ago
+ *	p     the next policy comes into force      o  the organisation claims networks, or does not
+ *	s     the routes that the device that changed last offers are approved
  * What the hub sends can be read, and what it holds can be stored and loaded.
  */
 #include "core/ctlserver/ctlserver.h"
@@ -83,6 +85,48 @@ static void map(const struct machine_pub *machine, struct view body)
 	next_poll = (next_poll + 1) % POLLS;
 }
 
+static const char *const policies[] = { "{\"acls\": []}",
+	"{\"tagOwners\": {\"tag:a\": [\"ann@\"]}, \"acls\": [{\"action\": \"accept\", \"src\": [\"tag:a\", \"10.0.0.0/8\"], \"dst\": "
+	"[\"autogroup:member:22\", \"10.0.0.0/8:*\"]}], \"autoApprovers\": {\"routes\": {\"10.0.0.0/8\": [\"ann@\"]}, \"exitNode\": [\"tag:a\"]}}",
+	"{\"postures\": {\"posture:new\": [\"node:os == 'linux'\", \"node:osVersion >= '1'\", \"node:tsVersion >= '1.80'\"]}, \"grants\": "
+	"[{\"src\": [\"autogroup:member\"], \"dst\": [\"autogroup:self\"], \"ip\": [\"*\"], \"srcPosture\": [\"posture:new\"]}], "
+	"\"nodeAttrs\": [{\"target\": [\"ann@\"], \"attr\": [\"disable-ipv4\"]}]}",
+	"" };
+
+static void next_policy(void)
+{
+	const struct ctl_policy_version *v = ctl_policy_current(ctl);
+	const char *text = policies[(size_t)(v ? v->id : 0) % ARRAY_LEN(policies)];
+	struct err_at at;
+
+	CHECK(ctl_policy_set(ctl, view_of(text, strlen(text)), "", CTL_POLICY_ANY_VERSION, now, NULL, NULL, &at) == 0);
+}
+
+static void claim_networks(void)
+{
+	const struct ipprefix ten = { { 4, { 10 } }, 8 };
+	size_t n = ctl_settings(ctl)->own_prefixes.n ? 0 : 1;
+
+	CHECK(ctl_own_prefixes_set(ctl, &ten, n, CTL_OWN_REFUSE, now) == 0);
+}
+
+static void approve_routes(void)
+{
+	const struct ctl_node_doc *last = NULL;
+	struct ipprefix v[16];
+	size_t n = 0;
+
+	for (const struct ctl_node_doc *d = NULL; (d = ctl_node_next(ctl, d));)
+		last = d;
+	for (; last && last->hostinfo && n < ARRAY_LEN(v) && n < last->hostinfo->routable_ips.n; n++)
+		v[n] = *JSON_AT(last->hostinfo->routable_ips, struct ipprefix, n);
+	for (size_t i = 0; i < n; i++) {
+		int rc = ctl_route_approve(ctl, last->id, v[i], "ann", now);
+
+		CHECK(rc == 0 || rc == -ERR_TOO_MANY);
+	}
+}
+
 static void admin(char what)
 {
 	const struct ctl_node_doc *n = ctl_node_next(ctl, NULL);
@@ -94,6 +138,12 @@ static void admin(char what)
 		return;
 	else if (what == 'd' && n && ctl_node_delete(ctl, n->id, now) < 0)
 		return;
+	else if (what == 'p')
+		next_policy();
+	else if (what == 'o')
+		claim_networks();
+	else if (what == 's')
+		approve_routes();
 	now.wall += 1000;
 }
 

@@ -254,6 +254,31 @@ static void tags_are_given_to_whom_the_policy_lets(void **state)
 	world_free(&w);
 }
 
+static void addresses_come_from_the_pool_that_the_policy_names(void **state)
+{
+	struct world w;
+	char text_of[IPADDR_TEXT_MAX];
+
+	(void)state;
+	world_new(&w, 3);
+	set_policy(&w,
+		"{\"nodeAttrs\": [{\"target\": [\"ann@warren.test\"], \"ipPool\": [\"100.81.7.0/30\"]}]}");
+	for (size_t i = 0; i < 8; i++)
+		join(&w, &w.devices[i], false);
+	/* 100.81.7.0 is nobody's, three are ann's, and her fourth device gets what there is. */
+	for (size_t i = 0; i < 6; i += 2)
+		CHECK_TRUE(ipprefix_contains(
+			prefix("100.81.7.0/30"), node_of(&w, &w.devices[i])->ip4));
+	CHECK_TRUE(!ipprefix_contains(prefix("100.81.7.0/30"), node_of(&w, &w.devices[6])->ip4));
+	CHECK_STR(ipaddr_format(node_of(&w, &w.devices[1])->ip4, text_of), "100.64.0.2");
+	listen_to_map(&w, &w.devices[0]);
+	settle(&w);
+	CHECK_TRUE(
+		ipaddr_eq(JSON_AT(netmap_self(w.devices[0].map)->addresses, struct ipprefix, 0)->ip,
+			node_of(&w, &w.devices[0])->ip4));
+	world_free(&w);
+}
+
 /* routes */
 
 static struct ctl_route found;
@@ -440,6 +465,7 @@ int main(void)
 		cmocka_unit_test(versions_are_kept_and_the_last_one_runs_after_a_restart),
 		cmocka_unit_test(a_preview_tells_who_would_lose_whom),
 		cmocka_unit_test(tags_are_given_to_whom_the_policy_lets),
+		cmocka_unit_test(addresses_come_from_the_pool_that_the_policy_names),
 		cmocka_unit_test(routes_are_used_when_somebody_or_the_policy_approves),
 		cmocka_unit_test(a_standby_takes_over_when_the_primary_is_gone),
 		cmocka_unit_test(routers_that_stand_by_for_each_other_are_watched),

@@ -388,7 +388,7 @@ int follow_start(struct ctl *c, struct now now, struct err_at *at)
 	struct policy_plan *plan;
 	int rc;
 
-	rng_fill(c->cfg.rng, cfg.seed, sizeof(cfg.seed));
+	memcpy(cfg.seed, c->seed, sizeof(cfg.seed));
 	rc = policy_world_new(&c->policy, &cfg);
 	list_for_each (l, &c->users)
 		if (rc == 0)

@@ -293,6 +293,46 @@ static int node_insert(struct ctl *c, const struct ctl_node_doc *doc, struct are
 	return 0;
 }
 
+enum { POOLS_MAX = 16, POOL_PROBES = 1 << 16 };
+
+/* A free address of the pool, from a random place on. -1: none found. */
+static int64_t host_in_pool(struct ctl *c, struct ipprefix pool)
+{
+	int64_t first = (int64_t)load_be32(ipprefix_masked(pool).ip.b) - 0x64400000, size = (int64_t)1 << (32 - pool.bits);
+	int64_t start = (int64_t)rng_below(c->cfg.rng, (uint32_t)MIN_OF(size, (int64_t)HOSTS_MAX));
+
+	if (pool.ip.family != 4 || first < 0 || first + size > HOSTS_MAX)
+		return -1;
+	for (int64_t i = 0; i < size && i < POOL_PROBES; i++) {
+		int64_t host = first + (start + i) % size;
+
+		if (!host_is_reserved(host) && !host_is_taken(c, host))
+			return host;
+	}
+	return -1;
+}
+
+/* The policy may want addresses of devices like this one in a pool of their own. Where all are taken it keeps what it has. */
+static int move_to_pool(struct ctl *c, struct node *n, struct now now)
+{
+	const struct ipprefix *pools[POOLS_MAX];
+	size_t n_pools = c->open ? 0 : policy_node_pools(policy_installed(c->policy), n->doc.id, pools, POOLS_MAX);
+	struct ctl_node_doc doc = n->doc;
+	int64_t host = -1;
+
+	for (size_t i = 0; i < n_pools; i++)
+		if (ipprefix_contains(*pools[i], n->doc.ip4))
+			return 0;
+	for (size_t i = 0; i < n_pools && host < 0; i++)
+		host = host_in_pool(c, *pools[i]);
+	if (host < 0)
+		return 0;
+	host_set(c, host_of(&n->doc), false);
+	host_set(c, host, true);
+	addresses_of(host, &doc.ip4, &doc.ip6);
+	return node_update(c, n, &doc, true, true, now);
+}
+
 int node_create(struct ctl *c, const struct ctl_node_doc *doc, const char *wanted_name, struct now now, struct node **ret)
 {
 	char name[NAME_MAX_LEN + 1];
@@ -319,7 +359,9 @@ int node_create(struct ctl *c, const struct ctl_node_doc *doc, const char *wante
 	node_touch(c, n, true, now);
 	*ret = n;
 	rc = store_doc(c, CTL_NODE, copy.id, &ctl_node_doc_type, &n->doc);
-	return rc < 0 ? rc : follow_node(c, n, now);
+	if (rc == 0)
+		rc = follow_node(c, n, now);
+	return rc < 0 ? rc : move_to_pool(c, n, now);
 }
 
 /* Readers that have not come further than the floor are given a whole map. */
@@ -571,7 +613,6 @@ static int load_one(void *ctx, int64_t id, struct view doc)
 int ctl_new(struct ctl **ret, const struct ctl_cfg *cfg, struct now now, struct err_at *at)
 {
 	struct ctl *c = calloc(1, sizeof(*c));
-	uint8_t seed[16];
 	int rc = 0;
 
 	if (!c)
@@ -587,14 +628,14 @@ int ctl_new(struct ctl **ret, const struct ctl_cfg *cfg, struct now now, struct 
 	list_init(&c->answers);
 	list_init(&c->versions);
 	list_init(&c->routers);
-	rng_fill(cfg->rng, seed, sizeof(seed));
-	map_init(&c->keys_by_hash, seed);
-	map_init(&c->nodes_by_key, seed);
-	map_init(&c->nodes_by_id, seed);
-	map_init(&c->nodes_by_name, seed);
-	map_init(&c->machines, seed);
-	map_init(&c->pending_by_code, seed);
-	map_init(&c->filter_parts, seed);
+	rng_fill(cfg->rng, c->seed, sizeof(c->seed));
+	map_init(&c->keys_by_hash, c->seed);
+	map_init(&c->nodes_by_key, c->seed);
+	map_init(&c->nodes_by_id, c->seed);
+	map_init(&c->nodes_by_name, c->seed);
+	map_init(&c->machines, c->seed);
+	map_init(&c->pending_by_code, c->seed);
+	map_init(&c->filter_parts, c->seed);
 	c->zstd = ZSTD_createCCtx();
 	c->comma = c->zstd ? piece_of(c, ",", 1) : NULL;
 	c->hosts = calloc(1, HOSTS_MAX / 8);

@@ -154,6 +154,7 @@ struct ctl {
 	size_t n_removed, cap_removed;
 	uint64_t seq, removed_floor; /* readers behind the floor get a whole map */
 	struct ctl_meta meta; /* numbers used last */
+	uint8_t seed[16]; /* of all tables */
 	struct policy_world *policy;
 	struct list versions; /* of the policy, the newest first: it runs */
 	size_t n_versions, version_bytes;
