@@ -46,6 +46,14 @@ int extra_keep(struct arena *mem, const struct buf *b, struct view *ret)
 
 /* Measuring */
 
+static bool is_closed(struct view comment)
+{
+	return comment.p[1] == '*' && comment.len >= 4 &&
+	       !memcmp(comment.p + comment.len - 2, "*/", 2);
+}
+
+/* A part of an extra between line breaks. One that begins inside of a block comment counts as
+ * nothing, as in the original. */
 static size_t extra_line_len(struct view v)
 {
 	size_t sum = 0;
@@ -56,8 +64,10 @@ static size_t extra_line_len(struct view v)
 		if (extra_comment_begins(v)) {
 			n = extra_comment_len(v);
 			sum += 1 + n;
-			if (v.p[1] == '/')
+			if (!is_closed(view_of(v.p, n)))
 				return sum;
+		} else if (!extra_is_blank(*v.p)) {
+			break;
 		}
 		v = view_from(v, n);
 	}

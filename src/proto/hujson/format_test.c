@@ -29,6 +29,10 @@ static const struct {
 		"null\n" },
 	{ "{\"acls\": [\n\t// first\n\t{\"action\": \"accept\", // why\n\t\"src\": [\"*\"], \"dst\": [\"*:*\"]},\n],\n}",
 		"{\n\t\"acls\": [\n\t\t// first\n\t\t{\n\t\t\t\"action\": \"accept\", // why\n\t\t\t\"src\":    [\"*\"],\n\t\t\t\"dst\":    [\"*:*\"],\n\t\t},\n\t],\n}\n" },
+	{ "{\"a\":\"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\",\"z\":/* q\n\t\tz\n  */1}",
+		"{\"a\": \"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\", \"z\": /* q\n\t\tz\n\t\t*/ 1}\n" },
+	{ "{\"b\":1,\"z\":/* x\n   y *//* more */1,\"a\":\"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\"}",
+		"{\"b\": 1, \"z\": /* x\n\t\ty */ /* more */ 1, \"a\": \"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\"}\n" },
 };
 
 static void format(const char *in, struct buf *out)
