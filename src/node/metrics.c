@@ -68,7 +68,7 @@ static int by_reason(struct buf *out, const struct metric *m, const uint64_t n[F
 		uint64_t count;
 	} v[] = {
 		{ "acl", n[FILTER_DROP_RULES] + n[FILTER_DROP_NO_RULES] + n[FILTER_DROP_SHIELDS] + n[FILTER_DROP_JAILED] +
-				n[FILTER_DROP_NOT_LOCAL] },
+				n[FILTER_DROP_REVOKED] + n[FILTER_DROP_NOT_LOCAL] },
 		{ "link_local_unicast", n[FILTER_DROP_LINK_LOCAL] },
 		{ "multicast", n[FILTER_DROP_MULTICAST] },
 		{ "too_short", n[FILTER_DROP_SHORT] },

@@ -8,6 +8,7 @@ enum { PEERAPI_MAX = 4, PACKET_MIN = 20 };
 struct filter {
 	struct filter_rules *rules; /* NULL at first */
 	struct flows flows, jailed_flows;
+	struct flows admitted; /* TCP, UDP and SCTP that a rule let in */
 	struct ipport peerapi[PEERAPI_MAX];
 	size_t n_peerapi;
 	struct filter_counters counters;
@@ -33,8 +34,11 @@ int filter_new(struct filter **ret, struct rng *rng)
 
 	if (!f)
 		return -ENOMEM;
-	flows_init(&f->flows, rng);
-	flows_init(&f->jailed_flows, rng);
+	if (flows_init(&f->flows, FILTER_FLOWS_MAX, rng) < 0 || flows_init(&f->jailed_flows, FILTER_FLOWS_MAX, rng) < 0 ||
+		flows_init(&f->admitted, FILTER_ADMITTED_MAX, rng) < 0) {
+		filter_free(f);
+		return -ENOMEM;
+	}
 	*ret = f;
 	return 0;
 }
@@ -44,7 +48,22 @@ void filter_free(struct filter *f)
 	if (!f)
 		return;
 	filter_rules_free(f->rules);
+	flows_fini(&f->flows);
+	flows_fini(&f->jailed_flows);
+	flows_fini(&f->admitted);
 	free(f);
+}
+
+/* Would a rule let this flow's packets in? */
+static bool flow_allowed(const void *ctx, const struct flow_key *k)
+{
+	const struct filter_rules *r = ctx;
+	bool v6 = k->b[0] == 6;
+	struct akey src = akey_load(v6, k->b + 2), dst = akey_load(v6, k->b + 18);
+	uint32_t class;
+
+	return table_local(&r->table[v6], dst, &class) &&
+		filter_rules_ports(r, v6, class, src, dst, k->b[1], load_be16(k->b + 36));
 }
 
 struct filter_rules *filter_swap(struct filter *f, struct filter_rules *take)
@@ -54,6 +73,8 @@ struct filter_rules *filter_swap(struct filter *f, struct filter_rules *take)
 	/* Who raises shields means the flows that were allowed before, too. */
 	if (take && take->shields_up && old && !old->shields_up)
 		flows_clear(&f->flows);
+	if (take)
+		flows_review(&f->admitted, flow_allowed, take);
 	f->rules = take;
 	return old;
 }
@@ -127,6 +148,8 @@ static enum filter_verdict judge_in(
 
 	if (p->proto == IP_PROTO_TSMP)
 		return FILTER_ACCEPT_TSMP;
+	if (flows_is_revoked(&f->admitted, p) && !ip_is_tcp_syn(p))
+		return FILTER_DROP_REVOKED;
 	if (p->proto == IP_PROTO_TCP && !ip_is_tcp_syn(p))
 		return FILTER_ACCEPT_TCP_FLOW;
 	if (p->proto == (v6 ? IP_PROTO_ICMPV6 : IP_PROTO_ICMP)) {
@@ -140,6 +163,8 @@ static enum filter_verdict judge_in(
 			return FILTER_ACCEPT_FLOW;
 		rule = !jailed &&
 		       filter_rules_ports(f->rules, v6, class, src, dst, p->proto, p->dport);
+		if (rule)
+			f->counters.admitted_evicted += flows_admit(&f->admitted, p);
 	} else {
 		rule = !jailed && filter_rules_other(f->rules, v6, class, src, dst, p->proto);
 	}

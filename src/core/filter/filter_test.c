@@ -331,6 +331,71 @@ static void flows_survive_new_rules_but_not_shields(void **state)
 	filter_free(f);
 }
 
+#define ONE_PORT "[{\"SrcIPs\":[\"*\"],\"DstPorts\":[{\"IP\":\"*\",\"Ports\":{\"First\":22,\"Last\":22}}]}]"
+
+static size_t packet_of_connection(bool in, uint16_t sport, uint16_t dport, uint8_t *out)
+{
+	struct naive_packet p = { .src = in ? 0x64400002 : 0x64400001, .dst = in ? 0x64400001 : 0x64400002,
+		.proto = 6, .sport = sport, .dport = dport };
+
+	return naive_packet_encode(&p, out);
+}
+
+static void a_connection_that_was_let_in_ends_with_its_rule(void **state)
+{
+	uint8_t syn[NAIVE_PACKET_MAX], data[NAIVE_PACKET_MAX], back[NAIVE_PACKET_MAX];
+	size_t len = packet(true, 6, 4000, 80, syn), n = packet_of_connection(true, 4000, 80, data);
+	struct filter *f = filter_with(rules_text(ALL, false));
+
+	CHECK_INT(filter_in(f, syn, len, false), ==, FILTER_ACCEPT_RULE);
+	CHECK_INT(filter_in(f, data, n, false), ==, FILTER_ACCEPT_TCP_FLOW);
+	filter_rules_free(filter_swap(f, rules_text(ONE_PORT, false)));
+	CHECK_INT(filter_in(f, data, n, false), ==, FILTER_DROP_REVOKED);
+	CHECK_INT(filter_in(f, syn, len, false), ==, FILTER_DROP_RULES);
+	/* What this node began itself, and what was never seen to begin, goes on. */
+	packet_of_connection(true, 80, 4000, back);
+	CHECK_INT(filter_in(f, back, n, false), ==, FILTER_ACCEPT_TCP_FLOW);
+	/* The rule comes back, and so does the connection. */
+	filter_rules_free(filter_swap(f, rules_text(ALL, false)));
+	CHECK_INT(filter_in(f, data, n, false), ==, FILTER_ACCEPT_TCP_FLOW);
+	filter_rules_free(filter_swap(f, rules_text(ALL, true)));
+	CHECK_INT(filter_in(f, data, n, false), ==, FILTER_DROP_REVOKED);
+	filter_free(f);
+}
+
+/* Our answers make it a flow that may be answered: that must not keep it alive. */
+static void answered_udp_ends_with_its_rule(void **state)
+{
+	uint8_t ask[NAIVE_PACKET_MAX], answer[NAIVE_PACKET_MAX];
+	size_t len = packet(true, 17, 4000, 53, ask);
+	struct filter *f = filter_with(rules_text(ALL, false));
+
+	packet(false, 17, 53, 4000, answer);
+	CHECK_INT(filter_in(f, ask, len, false), ==, FILTER_ACCEPT_RULE);
+	CHECK_INT(filter_out(f, answer, len, false), ==, FILTER_ACCEPT_OUT);
+	CHECK_INT(filter_in(f, ask, len, false), ==, FILTER_ACCEPT_FLOW);
+	filter_rules_free(filter_swap(f, rules_text(ONE_PORT, false)));
+	CHECK_INT(filter_in(f, ask, len, false), ==, FILTER_DROP_REVOKED);
+	filter_free(f);
+}
+
+static void flows_that_were_let_in_are_remembered_within_a_bound(void **state)
+{
+	uint8_t pkt[NAIVE_PACKET_MAX];
+	struct filter *f = filter_with(rules_text(ALL, false));
+
+	for (unsigned i = 0; i < FILTER_ADMITTED_MAX + 10; i++) {
+		size_t len = packet(true, 6, (uint16_t)(1000 + i), 80, pkt);
+
+		CHECK_INT(filter_in(f, pkt, len, false), ==, FILTER_ACCEPT_RULE);
+	}
+	CHECK_INT(filter_counters(f)->admitted_evicted, ==, 10);
+	filter_rules_free(filter_swap(f, rules_text("[]", false)));
+	CHECK_INT(filter_in(f, pkt, packet_of_connection(true, 1009, 80, pkt), false), ==, FILTER_ACCEPT_TCP_FLOW);
+	CHECK_INT(filter_in(f, pkt, packet_of_connection(true, 1010, 80, pkt), false), ==, FILTER_DROP_REVOKED);
+	filter_free(f);
+}
+
 static void a_jailed_peer_may_only_answer(void **state)
 {
 	uint8_t ask[NAIVE_PACKET_MAX], answer[NAIVE_PACKET_MAX];
@@ -600,6 +665,9 @@ int main(void)
 		cmocka_unit_test(faulty_entries_are_noticed),
 		cmocka_unit_test(nothing_passes_before_the_first_rules),
 		cmocka_unit_test(flows_survive_new_rules_but_not_shields),
+		cmocka_unit_test(a_connection_that_was_let_in_ends_with_its_rule),
+		cmocka_unit_test(answered_udp_ends_with_its_rule),
+		cmocka_unit_test(flows_that_were_let_in_are_remembered_within_a_bound),
 		cmocka_unit_test(a_jailed_peer_may_only_answer),
 		cmocka_unit_test(the_peerapi_is_reached_whatever_the_rules),
 		cmocka_unit_test(a_dropped_syn_is_told_of),

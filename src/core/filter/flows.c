@@ -1,19 +1,34 @@
 #include "core/filter/flows.h"
 #include "base/map/map.h"
 
+#include <errno.h>
+
 enum { NONE = UINT16_MAX };
 
 void flows_clear(struct flows *f)
 {
-	memset(f->bucket, 0xff, sizeof(f->bucket));
+	memset(f->bucket, 0xff, f->n_buckets * sizeof(*f->bucket));
 	f->newest = f->oldest = NONE;
-	f->n = 0;
+	f->n = f->n_revoked = 0;
 }
 
-void flows_init(struct flows *f, struct rng *rng)
+int flows_init(struct flows *f, uint16_t cap, struct rng *rng)
 {
+	*f = (struct flows){ .cap = cap, .n_buckets = (uint16_t)(2 * cap) };
+	f->v = calloc(cap, sizeof(*f->v));
+	f->bucket = calloc(f->n_buckets, sizeof(*f->bucket));
+	if (!f->v || !f->bucket)
+		return -ENOMEM;
 	rng_fill(rng, f->seed, sizeof(f->seed));
 	flows_clear(f);
+	return 0;
+}
+
+void flows_fini(struct flows *f)
+{
+	free(f->v);
+	free(f->bucket);
+	*f = (struct flows){ 0 };
 }
 
 static struct flow_key key_of(const struct ip_pkt *p, bool turned)
@@ -28,9 +43,9 @@ static struct flow_key key_of(const struct ip_pkt *p, bool turned)
 	return k;
 }
 
-static uint16_t *bucket_of(struct flows *f, const struct flow_key *k)
+static uint16_t *bucket_of(const struct flows *f, const struct flow_key *k)
 {
-	return &f->bucket[siphash24(f->seed, k->b, sizeof(k->b)) % FLOW_BUCKETS];
+	return &f->bucket[siphash24(f->seed, k->b, sizeof(k->b)) % f->n_buckets];
 }
 
 static uint16_t find(const struct flows *f, uint16_t at, const struct flow_key *k)
@@ -76,50 +91,97 @@ static void unlink_bucket(struct flows *f, uint16_t i)
 	*at = f->v[i].chain;
 }
 
-/* Finds a flow and makes it the newest. Packets come in trains: the newest is looked at first. */
-static bool touch(struct flows *f, const struct flow_key *k)
+/* Finds a flow and makes it the newest; NONE. Packets come in trains: the newest is looked at first. */
+static uint16_t touch(struct flows *f, const struct flow_key *k)
 {
 	uint16_t i;
 
-	if (f->newest == NONE)
-		return false;
-	if (memcmp(f->v[f->newest].key.b, k->b, sizeof(k->b)) == 0)
-		return true;
+	if (f->newest == NONE || memcmp(f->v[f->newest].key.b, k->b, sizeof(k->b)) == 0)
+		return f->newest;
 	i = find(f, *bucket_of(f, k), k);
 	if (i == NONE)
-		return false;
+		return NONE;
 	unlink_age(f, i);
 	link_newest(f, i);
+	return i;
+}
+
+static void set_revoked(struct flows *f, struct flow *x, bool revoked)
+{
+	if (x->revoked == revoked)
+		return;
+	x->revoked = revoked;
+	f->n_revoked = (uint16_t)(f->n_revoked + (revoked ? 1 : -1));
+}
+
+/* Room for one more: true if the oldest went for it. */
+static bool take_slot(struct flows *f, uint16_t *ret)
+{
+	if (f->n < f->cap) {
+		*ret = f->n++;
+		return false;
+	}
+	*ret = f->oldest;
+	set_revoked(f, &f->v[*ret], false);
+	unlink_age(f, *ret);
+	unlink_bucket(f, *ret);
 	return true;
+}
+
+static bool note(struct flows *f, const struct flow_key *k)
+{
+	uint16_t i = touch(f, k), *bucket;
+	bool evicted;
+
+	if (i != NONE) {
+		set_revoked(f, &f->v[i], false);
+		return false;
+	}
+	evicted = take_slot(f, &i);
+	bucket = bucket_of(f, k);
+	f->v[i].key = *k;
+	f->v[i].revoked = false;
+	f->v[i].chain = *bucket;
+	*bucket = i;
+	link_newest(f, i);
+	return evicted;
 }
 
 bool flows_note(struct flows *f, const struct ip_pkt *out)
 {
 	struct flow_key k = key_of(out, true);
-	bool evict;
-	uint16_t i, *bucket;
 
-	if (touch(f, &k))
-		return false;
-	evict = f->n == FILTER_FLOWS_MAX;
-	if (evict) {
-		i = f->oldest;
-		unlink_age(f, i);
-		unlink_bucket(f, i);
-	} else {
-		i = f->n++;
-	}
-	bucket = bucket_of(f, &k);
-	f->v[i].key = k;
-	f->v[i].chain = *bucket;
-	*bucket = i;
-	link_newest(f, i);
-	return evict;
+	return note(f, &k);
+}
+
+bool flows_admit(struct flows *f, const struct ip_pkt *in)
+{
+	struct flow_key k = key_of(in, false);
+
+	return note(f, &k);
 }
 
 bool flows_match(struct flows *f, const struct ip_pkt *in)
 {
 	struct flow_key k = key_of(in, false);
 
-	return touch(f, &k);
+	return touch(f, &k) != NONE;
+}
+
+bool flows_is_revoked(const struct flows *f, const struct ip_pkt *in)
+{
+	struct flow_key k;
+	uint16_t i;
+
+	if (!f->n_revoked)
+		return false;
+	k = key_of(in, false);
+	i = find(f, *bucket_of(f, &k), &k);
+	return i != NONE && f->v[i].revoked;
+}
+
+void flows_review(struct flows *f, bool (*allowed)(const void *ctx, const struct flow_key *k), const void *ctx)
+{
+	for (uint16_t i = 0; i < f->n; i++)
+		set_revoked(f, &f->v[i], !allowed(ctx, &f->v[i].key));
 }
