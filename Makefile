@@ -70,8 +70,9 @@ fuzz:
 	@scripts/install-deps fuzz
 	@scripts/fuzz
 
-## make check     what a glance at the tree can tell: floors, clocks, shells
+## make check     what a glance at the tree can tell: floors, clocks, shells; what the documents name is there
 check:
+	@scripts/check-docs
 	@scripts/check-floors
 
 ## make format    clang-format over the tree
