@@ -78,6 +78,7 @@ static int put_relay(struct hub *h, struct buf *out)
 	const struct row rows[] = {
 		{ "relay_clients", gauge, "Clients logged in.", derprelay_clients(relay_derp(h->relay)) },
 		{ "relay_accepted_total", counter, "Connections upgraded to DERP.", d->accepted },
+		{ "relay_fast_starts_total", counter, "Of these, those that knew the relay's key from its certificate.", s->fast_starts },
 		{ "relay_bad_logins_total", counter, "Logins that failed.", d->bad_logins },
 		{ "relay_bad_frames_total", counter, "Frames that ended a connection.", d->bad_frames },
 		{ "relay_packets_in_total", counter, "Packets received.", d->packets_in },

@@ -106,6 +106,8 @@ struct link_ops {
 struct link *link_open(struct node *n, const struct agent_dial *d, const struct link_ops *ops, void *owner);
 struct link *link_close(struct link *k); /* nothing is called any more */
 void link_wake(struct link *k);
+/* A relay's public key, by its TLS certificates; only in the up callback and later. */
+bool link_relay_key(const struct link *k, struct node_pub *ret);
 void link_resolve(void *owner, const char *host);
 void link_fini(struct node *n); /* after the loop has ended */
 

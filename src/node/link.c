@@ -333,6 +333,11 @@ void link_wake(struct link *k)
 		stream_wake(k->s);
 }
 
+bool link_relay_key(const struct link *k, struct node_pub *ret)
+{
+	return k->s && stream_relay_key(k->s, ret->b);
+}
+
 void link_fini(struct node *n)
 {
 	tls_free(n->tls_verified);

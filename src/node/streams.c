@@ -21,8 +21,9 @@ static void stream_free(struct agent_stream *s)
 static void on_up(void *owner)
 {
 	struct agent_stream *s = owner;
+	struct node_pub relay;
 
-	agent_stream_connected(s->n->agent, s->id, NULL, loop_now(s->n->loop));
+	agent_stream_connected(s->n->agent, s->id, link_relay_key(s->k, &relay) ? &relay : NULL, loop_now(s->n->loop));
 }
 
 static int on_data(void *owner, uint8_t *p, size_t len)

@@ -203,6 +203,7 @@ int relay_take(struct relay *r, struct stream *s, const struct http1_head *head,
 		free(c);
 		return rc;
 	}
+	r->n.fast_starts += fast;
 	list_push_tail(&r->clients, &c->link);
 	stream_set_owner(s, &client_ops, c);
 	stream_wake(s);

@@ -19,6 +19,7 @@ struct relay_cfg {
 };
 
 struct relay_counters {
+	uint64_t fast_starts; /* clients that knew our key from the certificate */
 	uint64_t stun_requests, stun_answers, stun_bad;
 };
 

@@ -113,6 +113,11 @@ def state_and_life(host):
         d.close()
 
 
+def relay_metric(host, hub, name):
+    text = host.run("python3", "-c", "import urllib.request as u; print(u.urlopen(%r).read().decode())" % f"{hub.url}/metrics")
+    return int(re.search(rf"^warren_relay_{name}_total (\d+)$", text, re.M).group(1))
+
+
 def login(host):
     hub = WarrenHub(host, "127.0.0.1")
     d = Daemon(host, ["--debug", "127.0.0.1:9411"])
@@ -129,6 +134,9 @@ def login(host):
         ip = d.ip()
         check("addresses, routes and rules are there", "100.64" in host.run("ip", "addr", "show", "warren0") and
               any("lookup 52" in r for r in traces(host)))
+        wait_for("the relay is connected", lambda: relay_metric(host, hub, "accepted") > 0)
+        check("the relay's key is read from its certificate, and no answer waited for", relay_metric(host, hub, "fast_starts") ==
+              relay_metric(host, hub, "accepted") > 0)
         hostile(d, host)
         d.stop("KILL")
         check("a killed daemon leaves rules", traces(host) != [])

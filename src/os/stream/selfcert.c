@@ -13,6 +13,8 @@
 #include <unistd.h>
 
 enum { CN_MAX = 64 }; /* X.520; longer names stand in the alternative names only */
+static const char relay_key_prefix[] = "derpkey";
+enum { PREFIX_LEN = sizeof(relay_key_prefix) - 1, RELAY_KEY_CN_LEN = PREFIX_LEN + 2 * 32 };
 #define DAYS(n) ((n) * 86400L)
 
 static size_t address_of(const char *name, uint8_t b[static 16])
@@ -124,10 +126,11 @@ X509 *selfcert_relay_key(const uint8_t relay[static 32], uint8_t version)
 	EVP_PKEY *key = EVP_PKEY_Q_keygen(NULL, NULL, "ED25519");
 	X509 *c = key ? cert_new(key, version, DAYS(30), DAYS(30)) : NULL;
 	BASIC_CONSTRAINTS *no_ca = BASIC_CONSTRAINTS_new();
-	char cn[7 + 2 * 32 + 1] = "derpkey";
+	char cn[RELAY_KEY_CN_LEN + 1];
 	bool ok;
 
-	hex_encode(relay, 32, cn + 7);
+	memcpy(cn, relay_key_prefix, PREFIX_LEN);
+	hex_encode(relay, 32, cn + PREFIX_LEN);
 	/* By type and not by text form: the name is longer than X.520 allows, and OpenSSL would refuse it. */
 	ok = c && no_ca && X509_NAME_add_entry_by_NID(X509_get_subject_name(c), NID_commonName, V_ASN1_PRINTABLESTRING,
 			(const uint8_t *)cn, -1, -1, 0) == 1 &&
@@ -139,4 +142,20 @@ X509 *selfcert_relay_key(const uint8_t relay[static 32], uint8_t version)
 		return c;
 	X509_free(c);
 	return NULL;
+}
+
+bool selfcert_names_relay_key(X509 *c, uint8_t ret_relay[static 32], uint8_t *ret_version)
+{
+	const X509_NAME *name = X509_get_subject_name(c);
+	int at = X509_NAME_get_index_by_NID(name, NID_commonName, -1);
+	const ASN1_STRING *cn = at < 0 ? NULL : X509_NAME_ENTRY_get_data(X509_NAME_get_entry(name, at));
+	const char *text = cn ? (const char *)ASN1_STRING_get0_data(cn) : NULL;
+	uint64_t version;
+
+	if (!cn || ASN1_STRING_length(cn) != RELAY_KEY_CN_LEN || memcmp(text, relay_key_prefix, PREFIX_LEN) != 0 ||
+		hex_decode(text + PREFIX_LEN, 2 * 32, ret_relay) < 0 ||
+		ASN1_INTEGER_get_uint64(&version, X509_get0_serialNumber(c)) != 1 || version > UINT8_MAX)
+		return false;
+	*ret_version = (uint8_t)version;
+	return true;
 }

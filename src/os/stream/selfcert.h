@@ -15,5 +15,7 @@ MUST_USE int selfcert_write(const char *file, const char *name);
  * the protocol's version, no extension but "not a CA". Signed by a key that is forgotten. NULL on failure.
  */
 X509 *selfcert_relay_key(const uint8_t relay[static 32], uint8_t version);
+/* The other way: is this such a certificate? */
+bool selfcert_names_relay_key(X509 *c, uint8_t ret_relay[static 32], uint8_t *ret_version);
 
 #endif

@@ -50,7 +50,7 @@ static void relay_key_certificate_has_the_shape_that_clients_look_for(void **sta
 static void relay_key_certificate_is_like_the_recorded_one(void **state)
 {
 	json_t *file = vectors_load("derp.json"), *c = json_array_get(vectors_section(file, "meta_cert"), 0);
-	uint8_t key[32], *der;
+	uint8_t key[32], read[32], version = 0, *der;
 	const uint8_t *at;
 	size_t len;
 	X509 *theirs, *ours;
@@ -69,6 +69,12 @@ static void relay_key_certificate_is_like_the_recorded_one(void **state)
 	CHECK_INT(X509_get_ext_by_NID(theirs, NID_basic_constraints, -1), ==, 0);
 	CHECK_INT(X509_get_signature_nid(ours), ==, X509_get_signature_nid(theirs));
 	vectors_count("derp.json", "meta_cert", 1);
+	CHECK_TRUE(selfcert_names_relay_key(theirs, read, &version));
+	CHECK_MEM(read, key, sizeof(key));
+	CHECK_INT(version, ==, 2);
+	memset(read, 0, sizeof(read));
+	CHECK_TRUE(selfcert_names_relay_key(ours, read, &version));
+	CHECK_MEM(read, key, sizeof(key));
 	X509_free(ours);
 	X509_free(theirs);
 	free(der);

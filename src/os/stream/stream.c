@@ -540,6 +540,11 @@ bool stream_is_tls(const struct stream *s)
 	return s->ssl != NULL;
 }
 
+bool stream_relay_key(const struct stream *s, uint8_t ret[static 32])
+{
+	return s->ssl && tls_relay_key(s->ssl, ret);
+}
+
 void stream_wake(struct stream *s)
 {
 	if (s->state != OPEN && s->state != DRAINING)

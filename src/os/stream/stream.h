@@ -47,6 +47,8 @@ struct ipport stream_peer(const struct stream *s); /* unset for unix sockets */
 struct ipport stream_local(const struct stream *s);
 bool stream_peer_uid(const struct stream *s, uid_t *ret);
 bool stream_is_tls(const struct stream *s);
+/* Client, once connected: the public key of the relay at the other side, if its certificates name it (tls_server_add_relay_key). */
+bool stream_relay_key(const struct stream *s, uint8_t ret[static 32]);
 /* What we write has to be acknowledged within this time, or the stream is closed. 0: as usual, 20 s. */
 void stream_set_silence(struct stream *s, mono_ns after);
 /* There is output. Written at the end of this call at the earliest, from the loop at the latest. */

@@ -6,6 +6,8 @@
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
 
+enum { RELAY_VERSION_MIN = 2 }; /* of DERP: the first with a fast start */
+
 struct tls_ctx {
 	SSL_CTX *ctx;
 	bool server, pinned;
@@ -176,4 +178,18 @@ bool tls_pin_holds(const struct tls_ctx *t, SSL *ssl)
 	ok = c && X509_digest(c, EVP_sha256(), hash, &n) == 1 && CRYPTO_memcmp(hash, t->pin, sizeof(hash)) == 0;
 	X509_free(c);
 	return ok;
+}
+
+bool tls_relay_key(SSL *ssl, uint8_t ret[static 32])
+{
+	STACK_OF(X509) *chain = SSL_get_peer_cert_chain(ssl);
+	uint8_t version;
+
+	/* Before TLS 1.3 certificates are sent in the clear, and relays of the time did not know the fast start. */
+	if (SSL_version(ssl) < TLS1_3_VERSION)
+		return false;
+	for (int i = 0; chain && i < sk_X509_num(chain); i++)
+		if (selfcert_names_relay_key(sk_X509_value(chain, i), ret, &version))
+			return version >= RELAY_VERSION_MIN;
+	return false;
 }

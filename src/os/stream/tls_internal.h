@@ -10,5 +10,7 @@
 SSL *tls_open(struct tls_ctx *t, int fd, const char *host);
 /* After the handshake, client only: is the certificate the pinned one? True without a pin. */
 bool tls_pin_holds(const struct tls_ctx *t, SSL *ssl);
+/* Likewise: the relay's key, if it sent a certificate that names one. */
+bool tls_relay_key(SSL *ssl, uint8_t ret[static 32]);
 
 #endif
