@@ -280,9 +280,15 @@ static int on_notify(struct up *u, const struct ipn_notify *n, bool *rekeyed)
 	return GO_ON;
 }
 
+/* Says what the daemon thinks is wrong, if it does, so that nobody has to ask. */
 static int timed_out(struct up *u)
 {
+	struct ipn_status s;
+
 	clear_progress(u);
+	if (cli_get_status(u->c, false, &s))
+		for (size_t i = 0; i < s.health.n; i++)
+			fprintf(stderr, "%s\n", *JSON_AT(s.health, const char *, i));
 	return cli_fail(u->c, "timeout waiting for Warren service to enter a Running state; check health with \"warren status\"");
 }
 

@@ -205,6 +205,35 @@ static void a_refused_auth_key_is_told(void **state)
 	world_free(&world);
 }
 
+/* Who joins sees in a second what is wrong, not after the patience with a hub that restarts. */
+static void a_hub_that_is_not_there_is_named_at_once(void **state)
+{
+	struct dev *d = &world.dev[0];
+	struct ipn_prefs p;
+	struct ipn_status s;
+	struct arena a;
+
+	(void)state;
+	world_new(&world);
+	world.hub_gone = true;
+	ipn_prefs_init(&p);
+	world_boot(&world, d, &p, view_of("", 0));
+	p.control_url = "http://192.0.2.1:8080";
+	p.want_running = true;
+	p.logged_out = false;
+	agent_start(d->a, NULL, world.now);
+	CHECK_INT(agent_set_prefs(d->a, &p, world.now, NULL), ==, 0);
+	agent_start(d->a, world.auth_key, world.now);
+	agent_login(d->a, world.now);
+	world_run(&world, SEC(2));
+	arena_init(&a, 1 << 20);
+	CHECK_INT(agent_status(d->a, false, world.now, &a, &s), ==, 0);
+	CHECK_INT(s.health.n, ==, 1);
+	CHECK_TRUE(strstr(*JSON_AT(s.health, const char *, 0), "http://192.0.2.1:8080 is not reached"));
+	arena_fini(&a);
+	world_free(&world);
+}
+
 static void an_interactive_login_shows_its_page_and_goes_on_when_approved(void **state)
 {
 	struct dev *d = &world.dev[0];
@@ -515,6 +544,7 @@ int main(void)
 		cmocka_unit_test(a_logout_forgets_keys_and_map),
 		cmocka_unit_test(a_logout_without_a_hub_ends_anyway),
 		cmocka_unit_test(a_refused_auth_key_is_told),
+		cmocka_unit_test(a_hub_that_is_not_there_is_named_at_once),
 		cmocka_unit_test(an_interactive_login_shows_its_page_and_goes_on_when_approved),
 		cmocka_unit_test(a_restart_without_the_hub_reaches_the_peers_of_the_map),
 		cmocka_unit_test(the_map_of_another_device_is_not_taken),

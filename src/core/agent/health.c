@@ -5,6 +5,7 @@
 #include "core/agent/internal.h"
 
 #define POLL_PATIENCE SEC(10) /* the hub may restart without anybody being told */
+#define JOIN_PATIENCE SEC(1) /* but somebody who joins waits for it */
 #define RELAY_PATIENCE SEC(10)
 #define LINK_PATIENCE SEC(5)
 
@@ -80,20 +81,23 @@ static void look(const struct agent *a, struct now now, struct arena *mem, struc
 	mono_ns from = want ? a->wanted_since : 0;
 	const struct tc_derp_map *map = netmap_derp_map(a->nm);
 	bool relays = map && map->regions.n;
+	bool joining = !netmap_self(a->nm), no_hub = joining && a->control_error[0];
 
 	for (size_t i = 0; i < N_WARNINGS; i++)
 		w[i] = (struct held_warning){ .since = MONO_NEVER };
 	w[STOPPED] = (struct held_warning){ held_since(!want, 0), 0, "Warren is stopped." };
-	w[WARMING_UP] = (struct held_warning){ held_since(want && a->state != IPN_RUNNING && a->state != IPN_NEEDS_LOGIN &&
+	w[WARMING_UP] = (struct held_warning){ held_since(want && !no_hub && a->state != IPN_RUNNING && a->state != IPN_NEEDS_LOGIN &&
 						       now.mono < mono_add(from, AGENT_WARM_UP), from), 0,
 		"Warren is starting. Please wait." };
 	w[LOGIN] = (struct held_warning){ held_since(a->state == IPN_NEEDS_LOGIN || a->login_error[0], from), 0,
 		login_text(a, mem) };
 	w[NO_LINK] = (struct held_warning){ held_since(want && !a->has_link, a->link_since), LINK_PATIENCE,
 		"No network interface with an address is up." };
-	w[NO_POLL] = (struct held_warning){ held_since(want && !agent_is_polling(a), a->poll_lost_at), POLL_PATIENCE,
-		arena_printf(mem, "The hub %s is not reached%s%s. What is known of the tailnet may be out of date.",
-			agent_control_url(a), a->control_error[0] ? ": " : "", a->control_error) };
+	w[NO_POLL] = (struct held_warning){ held_since(want && !agent_is_polling(a), no_hub ? from : a->poll_lost_at),
+		no_hub ? JOIN_PATIENCE : POLL_PATIENCE,
+		arena_printf(mem, "The hub %s is not reached%s%s. %s", agent_control_url(a), a->control_error[0] ? ": " : "",
+			a->control_error, joining ? "Open this address in a browser on this device to see whether the network lets it through." :
+			"What is known of the tailnet may be out of date.") };
 	w[NO_HOME] = (struct held_warning){ held_since(up && relays && !home, from), RELAY_PATIENCE,
 		"No relay can be reached. Peers that cannot be reached directly cannot be reached at all." };
 	w[NO_RELAY] = (struct held_warning){ held_since(up && home && !mesh_relay_is_ready(a->mesh, home), a->relay_lost_at),
