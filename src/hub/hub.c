@@ -1,3 +1,4 @@
+#include "base/text/text.h"
 #include "hub/git.h"
 #include "hub/internal.h"
 #include "hub/token.h"
@@ -80,8 +81,14 @@ static int open_relay(struct hub *h, struct err_at *at)
 {
 	struct relay_cfg cfg = { .loop = h->loop, .max_conns = HUB_RELAY_CLIENTS_MAX };
 	char path[4096];
-	int rc;
+	uint64_t rate;
+	int rc = text_u64(h->o->relay_rate, strlen(h->o->relay_rate), RELAY_RATE_MAX, &rate);
 
+	if (rc < 0) {
+		err_at_set(at, 0, 0, "--relay-rate %s: a number of bytes, at most %d", h->o->relay_rate, RELAY_RATE_MAX);
+		return rc;
+	}
+	cfg.client_rate = (int64_t)rate;
 	snprintf(path, sizeof(path), "%s/relay.key", h->o->state_dir);
 	rc = file_private_key(path, cfg.private.b);
 	if (rc == 0)

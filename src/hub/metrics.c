@@ -87,6 +87,7 @@ static int put_relay(struct hub *h, struct buf *out)
 		{ "relay_bytes_out_total", counter, "Bytes of packets forwarded.", d->bytes_out },
 		{ "relay_drop_unknown_dest_total", counter, "Packets for clients that are not here.", d->drop_unknown_dest },
 		{ "relay_drop_queue_total", counter, "Packets dropped from full queues.", d->drop_queue_head },
+		{ "relay_drop_rate_total", counter, "Packets dropped because their sender was too fast.", d->drop_rate },
 		{ "relay_closed_slow_total", counter, "Clients closed because they did not read.", d->closed_slow },
 		{ "stun_requests_total", counter, "STUN datagrams received.", s->stun_requests },
 		{ "stun_answers_total", counter, "STUN answers sent.", s->stun_answers },

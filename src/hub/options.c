@@ -28,6 +28,7 @@ static const struct option options[] = {
 	TEXT("relay-listen", relay_listen, "ADDR:PORT", SERVE,
 		"TLS port of the relay for a hub without a certificate; default :443, else :8443; \"off\" for none"),
 	TEXT("stun-listen", stun_listen, "ADDR:PORT", SERVE, "of STUN, UDP; default :3478; \"off\" for none"),
+	TEXT("relay-rate", relay_rate, "BYTES", SERVE, "that a device may send through the relay a second; default 0: as much as it can"),
 	TEXT("base-domain", base_domain, "NAME", SERVE, "devices are NAME.this; default warren.internal"),
 	SWITCH("approve-devices", approve_devices, SERVE,
 		"devices that join with a key wait for \"nodes approve\", unless the key is pre-approved"),
@@ -212,6 +213,7 @@ static void defaults(struct hub_options *o)
 	DEFAULT(base_domain, "warren.internal");
 	DEFAULT(owner, "admin");
 	DEFAULT(key_expiry, "never");
+	DEFAULT(relay_rate, "0");
 	DEFAULT(policy_git_branch, "main");
 	DEFAULT(policy_git_path, "policy.hujson");
 	DEFAULT(policy_git_interval, "60s");

@@ -60,7 +60,7 @@ static void derp_close(void *owner)
 
 int relay_new(struct relay **ret, const struct relay_cfg *cfg)
 {
-	struct derprelay_cfg derp = { .private = cfg->private, .max_conns = cfg->max_conns, .rng = loop_rng(),
+	struct derprelay_cfg derp = { .private = cfg->private, .max_conns = cfg->max_conns, .client_rate = cfg->client_rate, .rng = loop_rng(),
 		.on_output = derp_output, .on_close = derp_close };
 	struct relay *r = calloc(1, sizeof(*r));
 	int rc;

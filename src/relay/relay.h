@@ -12,10 +12,13 @@
 
 struct relay;
 
+enum { RELAY_RATE_MAX = 1000000000 }; /* bytes a second; more is no limit that anybody would feel */
+
 struct relay_cfg {
 	struct loop *loop;
 	struct secret_node private;
 	size_t max_conns;
+	int64_t client_rate; /* bytes a second that a client may send; 0: no limit */
 };
 
 struct relay_counters {

@@ -22,11 +22,12 @@ static const char help[] =
 	"  --hostname NAME    name in the certificate that is made when none is given; its pin is printed\n"
 	"  --plain            HTTP without TLS: for labs, and behind a proxy that ends TLS\n"
 	"  --http ADDR        one more listener without TLS, for captive portal checks; for example [::]:80\n"
+	"  --rate BYTES       that a client may send a second; default 0: as much as it can\n"
 	"  --user NAME        become this user once the ports are bound\n"
 	"  --help             this text\n";
 
 struct options {
-	const char *listen, *stun, *state_dir, *cert, *key, *hostname, *http, *user;
+	const char *listen, *stun, *state_dir, *cert, *key, *hostname, *http, *user, *rate;
 	bool plain;
 };
 
@@ -41,13 +42,13 @@ static int parse(int argc, char **argv, struct options *o)
 	static const struct option longs[] = { { "listen", 1, NULL, 'l' }, { "stun", 1, NULL, 's' },
 		{ "state-dir", 1, NULL, 'd' }, { "cert", 1, NULL, 'c' }, { "key", 1, NULL, 'k' },
 		{ "hostname", 1, NULL, 'n' }, { "plain", 0, NULL, 'p' }, { "http", 1, NULL, 'h' },
-		{ "user", 1, NULL, 'u' }, { "help", 0, NULL, 'H' }, { 0 } };
+		{ "user", 1, NULL, 'u' }, { "rate", 1, NULL, 'r' }, { "help", 0, NULL, 'H' }, { 0 } };
 	int opt;
 
 	while ((opt = getopt_long(argc, argv, "", longs, NULL)) != -1) {
 		const char **text = opt == 'l' ? &o->listen : opt == 's' ? &o->stun : opt == 'd' ? &o->state_dir
 			: opt == 'c' ? &o->cert : opt == 'k' ? &o->key : opt == 'n' ? &o->hostname
-			: opt == 'h' ? &o->http : opt == 'u' ? &o->user : NULL;
+			: opt == 'h' ? &o->http : opt == 'u' ? &o->user : opt == 'r' ? &o->rate : NULL;
 
 		if (text) {
 			*text = optarg;
@@ -121,7 +122,13 @@ static int open_all(const struct options *o, struct loop *loop, struct relay **r
 	struct relay_cfg cfg = { .loop = loop, .max_conns = FRONT_CLIENTS_MAX };
 	struct ipport stun;
 	char path[4096];
-	int rc = file_make_dir(o->state_dir, 0700);
+	uint64_t rate;
+	int rc = text_u64(o->rate, strlen(o->rate), RELAY_RATE_MAX, &rate);
+
+	if (rc < 0)
+		return complain("--rate", rc);
+	cfg.client_rate = (int64_t)rate;
+	rc = file_make_dir(o->state_dir, 0700);
 
 	snprintf(path, sizeof(path), "%s/relay.key", o->state_dir);
 	if (rc == 0)
@@ -153,7 +160,7 @@ static int open_all(const struct options *o, struct loop *loop, struct relay **r
 int main(int argc, char **argv)
 {
 	struct options o = { .listen = "[::]:443", .stun = "[::]:3478", .state_dir = "/var/lib/warren-relay",
-		.hostname = "localhost" };
+		.hostname = "localhost", .rate = "0" };
 	struct relay *relay = NULL;
 	struct httpd *front = NULL;
 	struct tls_ctx *tls = NULL;

@@ -1,5 +1,6 @@
 #include "core/derpclient/derpclient.h"
 
+#include "base/bucket/bucket.h"
 #include "base/err/err.h"
 #include "proto/http1/http1.h"
 
@@ -36,8 +37,7 @@ struct derpclient {
 	struct arena arena;
 	unsigned failures; /* in a row; any frame ends the row */
 	mono_ns dial_at, give_up_at, last_sent, last_heard;
-	int64_t rate, burst, tokens; /* what the relay lets us send; rate 0: no limit */
-	mono_ns tokens_at;
+	struct bucket bucket; /* what the relay lets us send */
 	struct derpclient_counters n;
 };
 
@@ -189,7 +189,7 @@ void derpclient_closed(struct derpclient *c, int rc, mono_ns now)
 	c->ready = false;
 	c->server = (struct node_pub){ 0 };
 	c->give_up_at = MONO_NEVER;
-	c->rate = 0;
+	c->bucket.rate = 0;
 	c->n.drop_down += c->n_waiting;
 	c->head = c->n_waiting = 0;
 	buf_fini(&c->in); /* a connection's large buffers go with it */
@@ -215,10 +215,8 @@ static int got_server_info(struct derpclient *c, const struct derpframe *f, mono
 	rc = derp_server_info_decode(f->payload, f->len, c->cfg.private.b, c->server.b, &c->arena, &e.info);
 	if (rc < 0)
 		return rc;
-	c->rate = e.info.bytes_per_second > 0 ? MIN_OF(e.info.bytes_per_second, RATE_MAX) : 0;
-	c->burst = e.info.bytes_burst > 0 ? MIN_OF(e.info.bytes_burst, RATE_MAX) : 0;
-	c->tokens = c->burst;
-	c->tokens_at = now;
+	bucket_init(&c->bucket, e.info.bytes_per_second > 0 ? MIN_OF(e.info.bytes_per_second, RATE_MAX) : 0,
+		e.info.bytes_burst > 0 ? MIN_OF(e.info.bytes_burst, RATE_MAX) : 0, now);
 	c->n.logins += !c->ready;
 	c->ready = true;
 	emit(c, &e);
@@ -382,24 +380,6 @@ int derpclient_feed(struct derpclient *c, const uint8_t *p, size_t len, mono_ns 
 /* ---- Output ---- */
 
 /* The relay closes on who sends more than it said; what does not fit is lost, as on a slow link. */
-static bool rate_allows(struct derpclient *c, size_t frame_len, mono_ns now)
-{
-	mono_ns gone = mono_min(now - c->tokens_at, SEC(3600));
-	int64_t more;
-
-	if (!c->rate)
-		return true;
-	more = gone / SEC(1) * c->rate + gone % SEC(1) * c->rate / SEC(1);
-	if (more > 0) {
-		c->tokens = MIN_OF(c->tokens + more, c->burst);
-		c->tokens_at = now;
-	}
-	if (c->tokens < (int64_t)frame_len)
-		return false;
-	c->tokens -= (int64_t)frame_len;
-	return true;
-}
-
 int derpclient_send(struct derpclient *c, const struct node_pub *to, const void *pkt, size_t len, mono_ns now)
 {
 	size_t frame_len = DERP_HEADER_LEN + KEY_LEN + len;
@@ -410,7 +390,7 @@ int derpclient_send(struct derpclient *c, const struct node_pub *to, const void 
 	if (!c->wanted)
 		return -ERR_CLOSED;
 	c->last_sent = now;
-	if (!rate_allows(c, frame_len, now)) {
+	if (!bucket_take(&c->bucket, (int64_t)frame_len, now)) {
 		c->n.drop_rate++;
 		return 0;
 	}

@@ -248,6 +248,46 @@ static void packet_comes_back_through_our_relay_to_its_own_key(void **state)
 	derpclient_free(n.c);
 }
 
+/* Two clients of one relay with a limit: ours keeps to what it was told; what another sends beyond is dropped. */
+static void a_relay_that_limits_tells_and_enforces(void **state)
+{
+	struct derprelay_cfg cfg = { .client_rate = 100000, .rng = &seeded.rng, .on_output = nothing, .on_close = nothing };
+	static uint8_t pkt[1000];
+	uint8_t frame[DERP_HEADER_LEN];
+	struct derprelay *r;
+	struct node_pub self;
+	struct node n;
+
+	about_key("frames_server_private", cfg.private.b);
+	about_key("frames_client_public", self.b);
+	CHECK_INT(derprelay_new(&r, &cfg), ==, 0);
+	node_open(&n);
+	CHECK_INT(derprelay_accept(r, (struct ipport){ 0 }, false, NULL, SEC(1), &n.conn), ==, 0);
+	CHECK_INT(derpclient_connected(n.c, "derp.example.com", NULL, NULL, SEC(1)), ==, 0);
+	drain(&n); /* the request is the owner's part of the relay */
+	CHECK_INT(derpclient_feed(n.c, (const uint8_t *)answer, sizeof(answer) - 1, SEC(1)), ==, 0);
+	exchange(&n, r);
+	CHECK_TRUE(derpclient_is_ready(n.c));
+	CHECK_INT(n.last.info.bytes_per_second, ==, 100000);
+	for (int i = 0; i < 300; i++) {
+		CHECK_INT(derpclient_send(n.c, &self, pkt, sizeof(pkt), SEC(1)), ==, 0);
+		exchange(&n, r);
+	}
+	CHECK_TRUE(derpclient_counters(n.c)->drop_rate >= 200);
+	CHECK_INT(derprelay_counters(r)->drop_rate, ==, 0);
+	/* Somebody who does not listen. */
+	derpframe_header(frame, DERP_SEND_PACKET, KEY_LEN + sizeof(pkt));
+	for (int i = 0; i < 300; i++) {
+		CHECK_INT(derprelay_feed(n.conn, frame, sizeof(frame), SEC(1)), ==, 0);
+		CHECK_INT(derprelay_feed(n.conn, self.b, KEY_LEN, SEC(1)), ==, 0);
+		CHECK_INT(derprelay_feed(n.conn, pkt, sizeof(pkt), SEC(1)), ==, 0);
+	}
+	CHECK_TRUE(derprelay_counters(r)->drop_rate >= 250);
+	derprelay_close(n.conn);
+	derprelay_free(r);
+	derpclient_free(n.c);
+}
+
 static void lost_connection_is_dialed_again_after_a_growing_time(void **state)
 {
 	mono_ns now = SEC(1), wait, before = 0;
@@ -406,6 +446,7 @@ int main(void)
 		cmocka_unit_test(attempt_ends_after_ten_seconds_and_silence_after_two_minutes),
 		cmocka_unit_test(full_queue_drops_its_oldest_packet),
 		cmocka_unit_test(packets_beyond_the_announced_rate_are_not_sent),
+		cmocka_unit_test(a_relay_that_limits_tells_and_enforces),
 	};
 
 	rng_seeded_init(&seeded, 1);

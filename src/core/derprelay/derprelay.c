@@ -7,6 +7,7 @@
  * written packets.
  */
 #include "core/derprelay/derprelay.h"
+#include "base/bucket/bucket.h"
 #include "base/heap/heap.h"
 #include "base/list/list.h"
 #include "base/map/map.h"
@@ -17,6 +18,7 @@
 
 #define LOGIN_TIMEOUT SEC(10)
 #define KEEP_ALIVE SEC(60)
+enum { RATE_OVERHEAD = DERP_HEADER_LEN + KEY_LEN }; /* charged beside the packet, as clients count */
 enum { KEEP_ALIVE_JITTER_MS = 5000, GONE_BURST = 3, HEARD_MAX = 4096 };
 
 struct packet {
@@ -59,6 +61,7 @@ struct derpconn {
 	struct heap_node wake;
 	mono_ns keep_alive_period, gone_refill;
 	unsigned gone_tokens;
+	struct bucket bucket; /* what it may send */
 };
 
 struct derprelay {
@@ -305,8 +308,9 @@ static int check_mesh_key(struct derpconn *c, const char *text)
 
 static int login(struct derpconn *c, const struct derpframe *f, mono_ns now)
 {
-	const struct derp_server_info answer = { .version = DERP_VERSION };
 	struct derprelay *r = c->relay;
+	const int64_t rate = c->relay->cfg.client_rate, burst = MAX_OF(rate, (int64_t)DERPRELAY_BURST_MIN + RATE_OVERHEAD);
+	const struct derp_server_info answer = { .version = DERP_VERSION, .bytes_per_second = rate, .bytes_burst = rate ? burst : 0 };
 	struct derp_client_info info;
 	struct node_pub key;
 	struct arena a;
@@ -321,6 +325,8 @@ static int login(struct derpconn *c, const struct derpframe *f, mono_ns now)
 	arena_fini(&a);
 	if (rc < 0)
 		return rc;
+	/* Some slack: what leaves the client in time may arrive in a bunch. */
+	bucket_init(&c->bucket, rate, burst + burst / 4, now);
 	c->prober = info.is_prober;
 	c->client = client_get(r, &key);
 	if (!c->client)
@@ -428,6 +434,10 @@ static int packet_frame(struct derpconn *c, const struct derpframe *f, mono_ns n
 		return -ERR_TOO_BIG;
 	r->n.packets_in++;
 	r->n.bytes_in += pkt.len;
+	if (!c->mesh && !bucket_take(&c->bucket, (int64_t)pkt.len + RATE_OVERHEAD, now)) {
+		r->n.drop_rate++;
+		return 0;
+	}
 	n = map_find(&r->clients, dst.b, KEY_LEN);
 	if (!n) {
 		answer_unknown(c, &dst, pkt, now);

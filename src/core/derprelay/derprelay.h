@@ -3,7 +3,8 @@
  * the owner feeds bytes of a connection that has been upgraded, and writes out what derprelay_output shows.
  *
  * Every client has two queues of 32 packets, one for disco and one for the rest, so that bulk traffic does not push out
- * path messages; when one is full its oldest packet is dropped. Other frames share a bounded buffer: a client that does
+ * path messages; when one is full its oldest packet is dropped. How fast a client sends can be limited: it is told, so that it
+ * keeps to it by itself, and what it sends beyond is dropped. Other frames share a bounded buffer: a client that does
  * not read it is closed. Source: Tailscale derp/derpserver; tests/vectors/derp.json.
  */
 #ifndef WARREN_CORE_DERPRELAY_DERPRELAY_H
@@ -14,6 +15,7 @@
 
 enum {
 	DERPRELAY_QUEUE_MAX = 32, /* packets a queue; derpprobe's tests assume this size */
+	DERPRELAY_BURST_MIN = 64 * 1024, /* a limit lets the largest packet through */
 	DERPRELAY_CONTROL_MAX = 64 * 1024, /* bytes of other frames that wait */
 	DERPRELAY_WRITE_MAX = 16 * 1024, /* bytes shown at once: what the owner has not written stays in the queues */
 };
@@ -25,6 +27,7 @@ struct derprelay_cfg {
 	struct secret_node private;
 	const uint8_t *mesh_key; /* 32 bytes, or NULL: nobody is a mesh peer. Borrowed */
 	size_t max_conns; /* 0: no limit */
+	int64_t client_rate; /* bytes a second that a client may send, with one second's worth at once; 0: no limit */
 	struct rng *rng; /* borrowed */
 	/* A connection has output, or is to be closed by the owner (derprelay_close). */
 	void (*on_output)(void *owner);
@@ -33,7 +36,7 @@ struct derprelay_cfg {
 
 struct derprelay_counters {
 	uint64_t accepted, logins, bad_logins, packets_in, packets_out, bytes_in, bytes_out, drop_unknown_dest,
-		drop_queue_head, drop_gone, drop_dup, peer_gone_sent, bad_frames, unknown_frames, closed_slow;
+		drop_queue_head, drop_rate, drop_gone, drop_dup, peer_gone_sent, bad_frames, unknown_frames, closed_slow;
 };
 
 MUST_USE int derprelay_new(struct derprelay **ret, const struct derprelay_cfg *cfg);
