@@ -60,6 +60,8 @@ static void on_tun_gone(void *ctx, int rc)
 {
 	struct node *n = ctx;
 
+	if (n->tun_gone)
+		return;
 	log_error("tun", "interface is gone; ending, so that the service manager starts us anew", "err=%s", err_text(rc));
 	n->tun_gone = true;
 	loop_stop(n->loop);
@@ -84,6 +86,8 @@ static int open_one_tun(struct node *n, const char *name)
 	return rc;
 }
 
+static void on_routes_looked(void *ctx, int rc, bool repaired);
+
 int net_open_tun(struct node *n)
 {
 	char list[256], *rest = list, *name;
@@ -94,7 +98,7 @@ int net_open_tun(struct node *n)
 		if ((rc = open_one_tun(n, name)) == 0)
 			break;
 	if (rc == 0)
-		rc = route_open(&n->route, n->loop, tun_name(n->tun));
+		rc = route_open(&n->route, n->loop, tun_name(n->tun), on_routes_looked, n);
 	return rc;
 }
 
@@ -169,24 +173,45 @@ static bool forwards(const struct agent_net_config *c)
 	return true;
 }
 
+/* What became of routes, addresses and rules. */
+static void tell_routes(struct node *n, int rc)
+{
+	const struct agent_net_config *c = agent_net_config(n->agent);
+
+	if (rc == -ENODEV) {
+		on_tun_gone(n, rc);
+		return;
+	}
+	if (rc < 0 && !(n->trouble & AGENT_TROUBLE_ROUTES))
+		log_warn("route", "the system's routes are not as they should be", "err=%s", err_text(rc));
+	node_trouble(n, AGENT_TROUBLE_ROUTES, rc < 0);
+	node_trouble(n, AGENT_TROUBLE_FORWARDING, c->n_advertised > 0 && !forwards(c));
+}
+
+static void on_routes_looked(void *ctx, int rc, bool repaired)
+{
+	struct node *n = ctx;
+
+	if (repaired)
+		log_info("route", "another program had changed our interface, routes or rules", "now=%s",
+			rc < 0 ? err_text(rc) : "as it should be");
+	if (n->agent)
+		tell_routes(n, rc);
+}
+
 void net_apply(struct node *n)
 {
 	const struct agent_net_config *c = agent_net_config(n->agent);
 	struct ipprefix local[NETMON_ADDRS_MAX];
 	struct route_config want = { .up = c->up, .mtu = (int)c->mtu, .addrs = c->addrs, .n_addrs = c->n_addrs, .routes = c->routes,
 		.n_routes = c->n_routes };
-	int rc;
 
 	n->net_config = false;
 	if (c->exit_lan) {
 		want.n_local = local_networks(n, local);
 		want.local = local;
 	}
-	rc = route_apply(n->route, &want);
-	node_trouble(n, AGENT_TROUBLE_ROUTES, rc < 0);
-	node_trouble(n, AGENT_TROUBLE_FORWARDING, c->n_advertised > 0 && !forwards(c));
-	if (rc < 0)
-		log_warn("route", "the system's routes are not as they should be", "err=%s", err_text(rc));
+	tell_routes(n, route_apply(n->route, &want));
 }
 
 void net_turn_end(struct node *n)

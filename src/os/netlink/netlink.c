@@ -178,6 +178,11 @@ int netlink_flush(struct netlink *nl)
 	return rc;
 }
 
+bool netlink_is_own(const struct netlink *nl, const struct nlmsghdr *h)
+{
+	return h->nlmsg_pid == nl->port;
+}
+
 struct attrs {
 	const struct nlattr **tb;
 	size_t n_tb;

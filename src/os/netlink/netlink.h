@@ -36,6 +36,7 @@ MUST_USE int netlink_flush(struct netlink *nl);
 
 /* Attributes of a message by type; those above n_tb are left out. */
 void netlink_attrs(const struct nlmsghdr *h, size_t hdr_len, const struct nlattr **tb, size_t n_tb);
+bool netlink_is_own(const struct netlink *nl, const struct nlmsghdr *h); /* word of what was changed through nl? */
 uint32_t netlink_u32(const struct nlattr *a); /* 0 for NULL or another size */
 /* family: AF_INET, AF_INET6. Unset for NULL or another size. */
 struct ipaddr netlink_addr(const struct nlattr *a, int family);

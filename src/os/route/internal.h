@@ -5,7 +5,10 @@
 #include "os/netlink/netlink.h"
 #include "os/route/route.h"
 
-enum item_kind { ITEM_ADDR, ITEM_ROUTE, ITEM_LOCAL }; /* also the order in which they can be added */
+#include <net/if.h>
+
+/* Also the order in which they can be added. ITEM_FADING: an address that the kernel was told to forget; never wanted. */
+enum item_kind { ITEM_FADING, ITEM_ADDR, ITEM_ROUTE, ITEM_LOCAL };
 
 struct item {
 	uint8_t kind;
@@ -28,11 +31,14 @@ enum { N_RULES = 4 };
 
 struct kernel_link {
 	int index; /* 0: there is none */
+	char name[IFNAMSIZ];
 	int mtu;
 	bool up, has_ipv6;
 };
 
-MUST_USE int kernel_link(struct netlink *nl, const char *ifname, struct kernel_link *ret);
+/* index 0: by its name, which somebody may have changed later. */
+MUST_USE int kernel_link(struct netlink *nl, int index, const char *ifname, struct kernel_link *ret);
+void kernel_rename(struct netlink *nl, int index, const char *ifname); /* queued; it is down then */
 void kernel_set_link(struct netlink *nl, int index, bool up, int mtu); /* queued; mtu 0: stays */
 
 /* Addresses of the interface (link-local ones are the kernel's), routes of our table into it, exceptions in our table. */
@@ -43,7 +49,7 @@ void kernel_change(struct netlink *nl, int index, const struct item *i, bool add
 MUST_USE int kernel_rules(struct netlink *nl, int family, unsigned *ret);
 void kernel_change_rule(struct netlink *nl, int family, unsigned no, bool add); /* queued */
 
-/* Word that something of ours was removed, or may have been? */
-bool kernel_is_loss(const struct nlmsghdr *h, int index);
+/* Word of our interface, of addresses on it, of our table or of rules with our numbers? */
+bool kernel_concerns_us(const struct nlmsghdr *h, int index);
 
 #endif

@@ -4,7 +4,6 @@
 #include <linux/fib_rules.h>
 #include <linux/if_link.h>
 #include <linux/ipv6.h>
-#include <net/if.h>
 
 struct rule {
 	uint32_t priority, mark, mask;
@@ -48,6 +47,7 @@ static bool spec_has_ipv6(const struct nlattr *spec)
 }
 
 struct link_query {
+	int index;
 	const char *ifname;
 	struct kernel_link *ret;
 };
@@ -59,7 +59,9 @@ static void on_link(void *ctx, const struct nlmsghdr *h)
 	struct link_query *q = ctx;
 
 	netlink_attrs(h, sizeof(*m), tb, ARRAY_LEN(tb));
-	if (h->nlmsg_type != RTM_NEWLINK || !tb[IFLA_IFNAME] || strcmp(mnl_attr_get_str(tb[IFLA_IFNAME]), q->ifname) != 0)
+	if (h->nlmsg_type != RTM_NEWLINK || !tb[IFLA_IFNAME])
+		return;
+	if (q->index ? m->ifi_index != q->index : strcmp(mnl_attr_get_str(tb[IFLA_IFNAME]), q->ifname) != 0)
 		return;
 	*q->ret = (struct kernel_link){
 		.index = m->ifi_index,
@@ -67,12 +69,13 @@ static void on_link(void *ctx, const struct nlmsghdr *h)
 		.up = m->ifi_flags & IFF_UP,
 		.has_ipv6 = tb[IFLA_AF_SPEC] && spec_has_ipv6(tb[IFLA_AF_SPEC]),
 	};
+	snprintf(q->ret->name, sizeof(q->ret->name), "%s", mnl_attr_get_str(tb[IFLA_IFNAME]));
 }
 
-int kernel_link(struct netlink *nl, const char *ifname, struct kernel_link *ret)
+int kernel_link(struct netlink *nl, int index, const char *ifname, struct kernel_link *ret)
 {
 	struct ifinfomsg m = { .ifi_family = AF_UNSPEC };
-	struct link_query q = { ifname, ret };
+	struct link_query q = { index, ifname, ret };
 
 	*ret = (struct kernel_link){ 0 };
 	return netlink_dump(nl, RTM_GETLINK, &m, sizeof(m), on_link, &q);
@@ -89,6 +92,18 @@ void kernel_set_link(struct netlink *nl, int index, bool up, int mtu)
 	netlink_end(nl, 0, 0);
 }
 
+/* Kernels before 6.2 only rename what is down. */
+void kernel_rename(struct netlink *nl, int index, const char *ifname)
+{
+	struct ifinfomsg m = { .ifi_family = AF_UNSPEC, .ifi_index = index };
+	struct nlmsghdr *h;
+
+	kernel_set_link(nl, index, false, 0);
+	h = netlink_begin(nl, RTM_NEWLINK, 0, &m, sizeof(m));
+	mnl_attr_put_strz(h, IFLA_IFNAME, ifname);
+	netlink_end(nl, 0, 0);
+}
+
 struct item_query {
 	int index;
 	struct items *ret;
@@ -97,17 +112,19 @@ struct item_query {
 static void on_addr(void *ctx, const struct nlmsghdr *h)
 {
 	const struct ifaddrmsg *m = mnl_nlmsg_get_payload(h);
-	const struct nlattr *tb[IFA_LOCAL + 1];
+	const struct nlattr *tb[IFA_FLAGS + 1];
 	struct item_query *q = ctx;
 	struct ipprefix p;
+	uint32_t flags;
 
 	if (h->nlmsg_type != RTM_NEWADDR || (int)m->ifa_index != q->index || m->ifa_scope == RT_SCOPE_LINK)
 		return;
 	netlink_attrs(h, sizeof(*m), tb, ARRAY_LEN(tb));
 	p.ip = netlink_addr(tb[IFA_LOCAL] ? tb[IFA_LOCAL] : tb[IFA_ADDRESS], m->ifa_family);
 	p.bits = m->ifa_prefixlen;
+	flags = tb[IFA_FLAGS] ? netlink_u32(tb[IFA_FLAGS]) : m->ifa_flags;
 	if (ipaddr_is_set(p.ip))
-		items_add(q->ret, ITEM_ADDR, p);
+		items_add(q->ret, (flags & IFA_F_PERMANENT) && !(flags & IFA_F_DEPRECATED) ? ITEM_ADDR : ITEM_FADING, p);
 }
 
 static void on_route(void *ctx, const struct nlmsghdr *h)
@@ -188,7 +205,7 @@ static void change_route(struct netlink *nl, int index, const struct item *i, bo
 
 void kernel_change(struct netlink *nl, int index, const struct item *i, bool add)
 {
-	if (i->kind == ITEM_ADDR)
+	if (i->kind == ITEM_ADDR || i->kind == ITEM_FADING)
 		change_addr(nl, index, i, add);
 	else
 		change_route(nl, index, i, add);
@@ -260,7 +277,7 @@ static bool is_our_rule(const struct nlmsghdr *h)
 	return false;
 }
 
-bool kernel_is_loss(const struct nlmsghdr *h, int index)
+bool kernel_concerns_us(const struct nlmsghdr *h, int index)
 {
 	const void *m = mnl_nlmsg_get_payload(h);
 	const struct ifinfomsg *link = m;
@@ -268,14 +285,18 @@ bool kernel_is_loss(const struct nlmsghdr *h, int index)
 	const struct rtmsg *route = m;
 
 	switch (h->nlmsg_type) {
+	case RTM_NEWRULE:
 	case RTM_DELRULE:
 		return is_our_rule(h);
+	case RTM_NEWROUTE:
 	case RTM_DELROUTE:
 		return route->rtm_table == ROUTE_TABLE;
+	case RTM_NEWADDR:
 	case RTM_DELADDR:
-		return (int)addr->ifa_index == index && addr->ifa_scope != RT_SCOPE_LINK;
+		return (int)addr->ifa_index == index;
 	case RTM_NEWLINK:
-		return link->ifi_index == index && !(link->ifi_flags & IFF_UP);
+	case RTM_DELLINK:
+		return link->ifi_index == index;
 	default:
 		return false;
 	}

@@ -1,20 +1,29 @@
 #include "os/route/internal.h"
 
 #include <errno.h>
-#include <net/if.h>
 #include <stdlib.h>
 
-enum { REPAIR_AFTER_MS = 250 };
+enum {
+	LOOK_AFTER_MS = 250, /* changes come in swarms */
+	LOOK_APART_MS = 1000, /* after one that found something: somebody may do it again and again */
+	LOOK_PERIOD_S = 60, /* without word: not everything that a kernel changes is told */
+	RETRY_FIRST_S = 1, /* what failed; doubled up to LOOK_PERIOD_S */
+};
 
 static const int families[2] = { AF_INET, AF_INET6 };
 
 struct route {
 	char ifname[IFNAMSIZ];
+	int index; /* 0: not known (route_cleanup) */
 	struct netlink *nl;
 	struct netlink_monitor *monitor;
 	struct loop *loop;
-	struct loop_timer *repair;
-	struct kernel_link link; /* at the last apply */
+	struct loop_timer *look;
+	mono_ns look_at, look_not_before;
+	mono_ns retry; /* how long until the next try; 0: nothing failed */
+	route_on_look on_look;
+	void *ctx;
+	struct kernel_link link; /* at the last apply or look */
 	struct items want; /* sorted; without regard to what the host can do */
 	bool up;
 	int mtu;
@@ -104,17 +113,27 @@ static int first_of(int a, int b)
 	return a < 0 ? a : b;
 }
 
+/* Once known, it is followed by its index: its name can be changed. */
+static int look_at_link(struct route *r)
+{
+	return kernel_link(r->nl, r->index, r->ifname, &r->link);
+}
+
 static int set_link(struct route *r, bool up)
 {
-	int rc = kernel_link(r->nl, r->ifname, &r->link);
+	int rc = look_at_link(r);
 	int mtu = up && r->mtu && r->mtu != r->link.mtu ? r->mtu : 0;
+	bool renamed = strcmp(r->link.name, r->ifname) != 0;
 
-	if (rc < 0 || !r->link.index || (r->link.up == up && !mtu))
+	if (rc < 0 || !r->link.index || (r->link.up == up && !mtu && !renamed))
 		return rc;
+	if (renamed)
+		kernel_rename(r->nl, r->link.index, r->ifname);
 	kernel_set_link(r->nl, r->link.index, up, mtu);
+	r->counters.links++;
 	rc = netlink_flush(r->nl);
 	/* Whether it has IPv6 depends on its MTU. */
-	return first_of(rc, kernel_link(r->nl, r->ifname, &r->link));
+	return first_of(rc, look_at_link(r));
 }
 
 /* Addresses and routes: away with what is too much, then what is missing. */
@@ -149,7 +168,7 @@ static int enforce(struct route *r)
 
 	if (!r->up) {
 		rc = set_rules(r, false);
-		rc = first_of(rc, kernel_link(r->nl, r->ifname, &r->link));
+		rc = first_of(rc, look_at_link(r));
 		rc = first_of(rc, set_items(r, &nothing));
 		return first_of(rc, set_link(r, false));
 	}
@@ -160,27 +179,62 @@ static int enforce(struct route *r)
 	return first_of(rc, set_rules(r, true));
 }
 
-static void on_repair(void *ctx)
+static void look_by(struct route *r, mono_ns at)
 {
-	struct route *r = ctx;
-	uint64_t before = r->counters.added;
-
-	if (enforce(r) == 0 && r->counters.added > before)
-		r->counters.repaired++;
+	r->look_at = at;
+	loop_timer_set(r->look, at);
 }
 
+/* Enforces, and says when to look again. */
+static int enforce_and_go_on(struct route *r)
+{
+	int rc = enforce(r);
+
+	if (rc < 0)
+		r->retry = r->retry ? MIN_OF(2 * r->retry, SEC(LOOK_PERIOD_S)) : SEC(RETRY_FIRST_S);
+	else
+		r->retry = 0;
+	look_by(r, r->up ? mono_add(loop_now(r->loop).mono, r->retry ? r->retry : SEC(LOOK_PERIOD_S)) : MONO_NEVER);
+	return rc;
+}
+
+static uint64_t changes(const struct route *r)
+{
+	return r->counters.added + r->counters.removed + r->counters.links;
+}
+
+static void on_look(void *ctx)
+{
+	struct route *r = ctx;
+	uint64_t before = changes(r);
+	int rc = enforce_and_go_on(r);
+	bool repaired = changes(r) > before;
+
+	r->counters.looks++;
+	if (repaired) {
+		r->look_not_before = mono_add(loop_now(r->loop).mono, MSEC(LOOK_APART_MS));
+		r->counters.repaired += rc == 0;
+	}
+	r->on_look(r->ctx, rc, repaired);
+}
+
+/* What exactly happened does not matter: everything is compared. An earlier look is never put off. */
 static void on_word(void *ctx, const struct nlmsghdr *h)
 {
 	struct route *r = ctx;
+	mono_ns at = mono_add(loop_now(r->loop).mono, MSEC(LOOK_AFTER_MS));
 
-	if (r->up && (!h || kernel_is_loss(h, r->link.index)))
-		loop_timer_set(r->repair, loop_now(r->loop).mono + MSEC(REPAIR_AFTER_MS));
+	if (!r->up || (h && (netlink_is_own(r->nl, h) || !kernel_concerns_us(h, r->index))))
+		return;
+	at = MAX_OF(at, r->look_not_before);
+	if (at < r->look_at)
+		look_by(r, at);
 }
 
 static void free_route(struct route *r)
 {
 	netlink_monitor_close(r->monitor);
-	loop_timer_free(r->repair);
+	loop_timer_free(r->look);
 	netlink_close(r->nl);
 	items_fini(&r->want);
 	free(r);
@@ -206,21 +260,24 @@ static int new_route(struct route **ret, const char *ifname)
 	return 0;
 }
 
-int route_open(struct route **ret, struct loop *l, const char *ifname)
+int route_open(struct route **ret, struct loop *l, const char *ifname, route_on_look fn, void *ctx)
 {
-	static const int groups[] = { RTNLGRP_LINK, RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR, RTNLGRP_IPV4_ROUTE,
-		RTNLGRP_IPV6_ROUTE, RTNLGRP_IPV4_RULE, RTNLGRP_IPV6_RULE };
+	static const int groups[] = { RTNLGRP_LINK, RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR, RTNLGRP_IPV6_IFINFO,
+		RTNLGRP_IPV4_ROUTE, RTNLGRP_IPV6_ROUTE, RTNLGRP_IPV4_RULE, RTNLGRP_IPV6_RULE };
 	struct route *r;
 	int rc = new_route(&r, ifname);
 
 	if (rc < 0)
 		return rc;
 	r->loop = l;
-	rc = kernel_link(r->nl, ifname, &r->link);
+	r->on_look = fn;
+	r->ctx = ctx;
+	rc = look_at_link(r);
 	if (rc == 0 && !r->link.index)
 		rc = -ENODEV;
+	r->index = r->link.index;
 	if (rc == 0)
-		rc = loop_timer_new(l, on_repair, r, &r->repair);
+		rc = loop_timer_new(l, on_look, r, &r->look);
 	if (rc == 0)
 		rc = netlink_monitor_open(&r->monitor, l, groups, ARRAY_LEN(groups), on_word, r);
 	if (rc < 0) {
@@ -253,7 +310,8 @@ int route_apply(struct route *r, const struct route_config *want)
 	r->up = want->up;
 	r->mtu = want->mtu;
 	r->counters.applied++;
-	return enforce(r);
+	r->retry = 0;
+	return enforce_and_go_on(r);
 }
 
 struct route *route_close(struct route *r)

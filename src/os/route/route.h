@@ -8,9 +8,11 @@
  *	         5250  mark 0x80000/0xff0000  -> unreachable
  *	         5270  everything             -> table 52
  *
- * The numbers are those of the original: scripts that know about it work here. Desired state in, differences out: what
- * somebody else removed is there again after the next route_apply, and by itself a moment after it vanished. A host without
- * IPv6 gets IPv4 only. Netlink through libmnl; no program is run. Firewalls are not touched: see docs/threat-model.md.
+ * The numbers are those of the original: scripts that know about it work here. Desired state in, differences out. The whole
+ * of it is compared again when the kernel tells of any change to the interface, its addresses, our table or our rules, whatever
+ * it was, and once a minute without that: what somebody else changed is as it was within two seconds, and what failed is tried
+ * again. Addresses of the interface are all ours; other routes in the table are not. A host without IPv6 gets IPv4 only, until it
+ * has it. Netlink through libmnl; no program is run. Firewalls are not touched: see docs/threat-model.md.
  *
  * Source: what tailscaled 1.102.5 leaves on a machine (route_test.c has it as text);
  * rtnetlink(7).
@@ -43,9 +45,18 @@ struct route_config {
 	size_t n_local;
 };
 
+/*
+ * After each comparison that route_apply did not ask for. rc: as route_apply would return, -ENODEV: the interface is gone for good.
+ * repaired: somebody had changed something. May close the route only after it has returned.
+ */
+typedef void (*route_on_look)(void *ctx, int rc, bool repaired);
+
 /* Nothing changes yet. -ENODEV: no such interface; -errno. */
-MUST_USE int route_open(struct route **ret, struct loop *l, const char *ifname);
-/* The first failure; what could be done was done, and the rest is tried again by the next call. -ERR_TOO_MANY, -ENOMEM, -errno. */
+MUST_USE int route_open(struct route **ret, struct loop *l, const char *ifname, route_on_look fn, void *ctx);
+/*
+ * The first failure; what could be done was done, and the rest is tried again, by itself too. -ENODEV: the interface is gone.
+ * -ERR_TOO_MANY, -ENOMEM, -errno.
+ */
 MUST_USE int route_apply(struct route *r, const struct route_config *want);
 struct route *route_close(struct route *r); /* everything that route_apply made is removed */
 /*
@@ -53,11 +64,12 @@ struct route *route_close(struct route *r); /* everything that route_apply made 
  * error. -errno.
  */
 MUST_USE int route_cleanup(const char *ifname);
-bool route_has_ipv6(const struct route *r); /* of this interface, at the last apply */
+bool route_has_ipv6(const struct route *r); /* of this interface, at the last comparison */
 
 struct route_counters {
-	uint64_t applied, added, removed; /* calls; changes to the system */
-	uint64_t repaired; /* times that somebody else removed something of ours */
+	uint64_t applied, added, removed, links; /* calls; changes to the system; those of the interface itself */
+	uint64_t looks; /* comparisons that route_apply did not ask for */
+	uint64_t repaired; /* times that somebody else changed something of ours */
 };
 const struct route_counters *route_counters(const struct route *r);
 

@@ -83,12 +83,19 @@ static void look_clean(void)
 	look_rules(6, "");
 }
 
+static int last_rc; /* of the last look */
+
+static void on_look(void *ctx, int rc, bool repaired)
+{
+	last_rc = rc;
+}
+
 static struct route *open_route(void)
 {
 	struct route *r;
 
 	netns_run("ip link del wr0; ip link add wr0 type veth peer name far0 && ip link set far0 up");
-	CHECK_INT(route_open(&r, loop, "wr0"), ==, 0);
+	CHECK_INT(route_open(&r, loop, "wr0", on_look, NULL), ==, 0);
 	return r;
 }
 
@@ -202,32 +209,128 @@ static void next_apply_repairs_what_somebody_flushed(void **state)
 static struct route *waiting;
 static struct loop_timer *poll_timer;
 static mono_ns give_up_at;
+static bool (*enough)(void);
 
 static void on_poll(void *ctx)
 {
-	if (route_counters(waiting)->repaired || loop_now(loop).mono > give_up_at)
+	if (enough() || loop_now(loop).mono > give_up_at)
 		loop_stop(loop);
 	else
 		loop_timer_set(poll_timer, loop_now(loop).mono + MSEC(20));
 }
 
-static void removed_rule_comes_back_by_itself(void **state)
+static void run_until(bool (*cond)(void), int patience_s)
+{
+	enough = cond;
+	CHECK_INT(loop_timer_new(loop, on_poll, NULL, &poll_timer), ==, 0);
+	give_up_at = loop_now(loop).mono + SEC(patience_s);
+	loop_timer_set(poll_timer, loop_now(loop).mono);
+	loop_run(loop);
+	loop_timer_free(poll_timer);
+}
+
+static void look_whole(void)
+{
+	look_rules(4, RULES);
+	look_rules(6, RULES);
+	look_addrs("100.64.0.7/32\nfd7a:115c:a1e0::7/128\n");
+	look_ours(4, "100.100.100.100 dev wr0\n100.64.0.1 dev wr0\n100.64.0.2 dev wr0\n192.168.7.0/24 dev wr0\n");
+	look_ours(6, "fd7a:115c:a1e0::/48 dev wr0 metric 1024 pref medium\n");
+	look("ip -o link show dev wr0 | grep -o 'mtu [0-9]*'", "mtu 1280\n");
+	look("ip -o link show dev wr0 | grep -c '[<,]UP[,>]'", "1\n");
+}
+
+static bool is_whole(void)
+{
+	const char *n = netns_run("ip rule | grep -c '^52'; ip -6 rule | grep -c '^52'; ip -o addr show dev wr0 scope global |"
+				  " grep -v 'sec  *preferred\\|deprecated' | wc -l;"
+				  " ip route show table 52 2>/dev/null | grep -c wr0; ip -6 route show table 52 2>/dev/null | grep -c wr0;"
+				  " ip -o link show dev wr0 | grep -c 'mtu 1280.*[<,]UP[,>]\\|[<,]UP[,>].*mtu 1280'");
+
+	return strcmp(n, "4\n4\n2\n4\n1\n1\n") == 0;
+}
+
+/* Each of these ends in the same state, whatever the kernel says or does not say about it. */
+static void whatever_was_changed_comes_back_by_itself(void **state)
+{
+	static const char *const harm[] = {
+		"ip rule del pref 5270; ip route flush table 52",
+		"ip -6 rule del pref 5270; ip -6 route flush table 52",
+		"ip addr flush dev wr0",
+		"ip -6 addr flush dev wr0 scope global",
+		"ip addr add 10.9.9.9/24 dev wr0",
+		"ip link set wr0 down",
+		"ip link set wr0 down; ip link set wr0 up",
+		"ip link set wr0 mtu 1400",
+		"ip link set wr0 mtu 1000",
+		"sysctl -q -w net.ipv6.conf.wr0.disable_ipv6=1; sysctl -q -w net.ipv6.conf.wr0.disable_ipv6=0",
+		"ip link set wr0 addrgenmode none; ip -6 addr flush dev wr0; sysctl -q -w net.ipv6.conf.wr0.disable_ipv6=1;"
+		" sleep 0.6; sysctl -q -w net.ipv6.conf.wr0.disable_ipv6=0",
+		"ip addr change 100.64.0.7/32 dev wr0 valid_lft 600 preferred_lft 300",
+		"ip -6 addr change fd7a:115c:a1e0::7/128 dev wr0 preferred_lft 0",
+		"ip route replace blackhole 100.64.0.2/32 table 52",
+		"ip link set wr0 down; ip link set wr0 name other0",
+	};
+	struct route_config want = plain();
+
+	NEEDS_NETNS();
+	for (size_t i = 0; i < ARRAY_LEN(harm); i++) {
+		CHECK_ROW("%s", harm[i]);
+		waiting = open_route();
+		CHECK_INT(route_apply(waiting, &want), ==, 0);
+		CHECK_INT(route_counters(waiting)->repaired, ==, 0);
+		netns_run("%s", harm[i]);
+		CHECK_TRUE(!is_whole() || strstr(harm[i], "sysctl"));
+		run_until(is_whole, 3);
+		CHECK_ROW("%s", harm[i]);
+		look_whole();
+		CHECK_INT(route_counters(waiting)->repaired, >=, 1);
+		CHECK_INT(last_rc, ==, 0);
+		route_close(waiting);
+		look_clean();
+	}
+}
+
+static bool never(void)
+{
+	return false;
+}
+
+static void what_is_not_ours_makes_no_work(void **state)
 {
 	struct route_config want = plain();
 
 	NEEDS_NETNS();
 	waiting = open_route();
 	CHECK_INT(route_apply(waiting, &want), ==, 0);
-	CHECK_INT(route_counters(waiting)->repaired, ==, 0);
-	netns_run("ip rule del pref 5270; ip route flush table 52");
-	CHECK_INT(loop_timer_new(loop, on_poll, NULL, &poll_timer), ==, 0);
-	give_up_at = loop_now(loop).mono + SEC(5);
-	loop_timer_set(poll_timer, loop_now(loop).mono);
-	loop_run(loop);
-	loop_timer_free(poll_timer);
-	CHECK_INT(route_counters(waiting)->repaired, ==, 1);
-	look_rules(4, RULES);
-	look_ours(4, "100.100.100.100 dev wr0\n100.64.0.1 dev wr0\n100.64.0.2 dev wr0\n192.168.7.0/24 dev wr0\n");
+	run_until(never, 3); /* the kernel's own word of what we did, link-local address and its test */
+	{
+		const uint64_t before = route_counters(waiting)->looks;
+
+		CHECK_INT(before, <=, 2);
+		netns_run("ip link add other type veth peer name far1; ip link set other up; ip addr add 10.5.0.1/24 dev other;"
+			  " ip route add 10.6.0.0/16 dev other; ip rule add pref 99 lookup 99; ip rule del pref 99; ip link del other");
+		run_until(never, 2);
+		CHECK_INT(route_counters(waiting)->looks, ==, before);
+	}
+	route_close(waiting);
+}
+
+static bool has_looked(void)
+{
+	return route_counters(waiting)->looks > 0;
+}
+
+static void interface_that_is_deleted_is_told(void **state)
+{
+	struct route_config want = plain();
+
+	NEEDS_NETNS();
+	waiting = open_route();
+	CHECK_INT(route_apply(waiting, &want), ==, 0);
+	netns_run("ip link del wr0");
+	run_until(has_looked, 3);
+	CHECK_INT(last_rc, ==, -ENODEV);
 	route_close(waiting);
 	look_clean();
 }
@@ -317,7 +420,7 @@ static void unknown_interface_is_told(void **state)
 	struct route *r;
 
 	NEEDS_NETNS();
-	CHECK_INT(route_open(&r, loop, "nosuch0"), ==, -ENODEV);
+	CHECK_INT(route_open(&r, loop, "nosuch0", on_look, NULL), ==, -ENODEV);
 	r = open_route();
 	netns_run("ip link del wr0");
 	CHECK_INT(route_apply(r, &want), ==, -ENODEV);
@@ -332,7 +435,9 @@ int main(void)
 		cmocka_unit_test(second_apply_changes_only_what_differs),
 		cmocka_unit_test(default_routes_leave_the_local_network_alone_when_asked),
 		cmocka_unit_test(next_apply_repairs_what_somebody_flushed),
-		cmocka_unit_test(removed_rule_comes_back_by_itself),
+		cmocka_unit_test(whatever_was_changed_comes_back_by_itself),
+		cmocka_unit_test(what_is_not_ours_makes_no_work),
+		cmocka_unit_test(interface_that_is_deleted_is_told),
 		cmocka_unit_test(cleanup_removes_what_a_killed_process_left),
 		cmocka_unit_test(other_rules_routes_and_tables_are_left_alone),
 		cmocka_unit_test(interface_without_ipv6_gets_ipv4),
