@@ -91,14 +91,12 @@ static int get_status(struct admin_call *c)
 {
 	struct hub *h = c->hub;
 	struct ctl_stats s;
-	char relay[IPPORT_TEXT_MAX] = "", stun[IPPORT_TEXT_MAX] = "";
+	char relay[REACH_TEXT_MAX], stun[REACH_TEXT_MAX];
 	struct admin_status doc;
 
 	ctl_stats(h->ctl, &s);
-	if (h->relay_addr.port)
-		ipport_format(h->relay_addr, relay);
-	if (h->stun_addr.port)
-		ipport_format(h->stun_addr, stun);
+	reach_format(&h->reach.relay_at, h->relay_addr.port, relay);
+	reach_format(&h->reach.stun_at, h->stun_addr.port, stun);
 	doc = (struct admin_status){ .version = WARREN_VERSION, .url = h->url_text, .base_domain = h->o->base_domain, .relay = relay,
 		.stun = stun, .cert_name = h->pin, .uptime_s = (c->now.mono - h->started) / SEC(1), .nodes = (int64_t)s.nodes,
 		.online = (int64_t)s.online, .users = (int64_t)s.users, .keys = (int64_t)s.keys, .pending = (int64_t)s.pending,

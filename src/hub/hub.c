@@ -269,13 +269,15 @@ struct hub *hub_free(struct hub *h)
 
 void hub_print_ready(const struct hub *h)
 {
-	char addr[IPPORT_TEXT_MAX];
+	char addr[IPPORT_TEXT_MAX], told[REACH_TEXT_MAX];
 
 	printf("warren-hub: %s on %s\n", h->url_text, ipport_format(h->web_addr, addr));
 	if (h->relay_addr.port)
-		printf("warren-hub: relay on %s%s%s\n", ipport_format(h->relay_addr, addr), h->pin[0] ? ", certificate " : "", h->pin);
-	if (h->stun_addr.port)
-		printf("warren-hub: STUN on %s\n", ipport_format(h->stun_addr, addr));
+		printf("warren-hub: relay on %s, devices are told %s%s%s\n", ipport_format(h->relay_addr, addr),
+			reach_format(&h->reach.relay_at, h->relay_addr.port, told), h->pin[0] ? " with certificate " : "", h->pin);
+	if (h->reach.stun_at.host[0])
+		printf("warren-hub: STUN on %s, devices are told %s\n", h->stun_addr.port ? ipport_format(h->stun_addr, addr) : "no port of ours",
+			reach_format(&h->reach.stun_at, h->stun_addr.port, told));
 	printf("warren-hub: ready\n");
 	fflush(stdout);
 }

@@ -5,6 +5,7 @@
 #include "base/list/list.h"
 #include "core/ctlserver/ctlserver.h"
 #include "hub/hub.h"
+#include "hub/reach.h"
 #include "os/httpd/httpd.h"
 #include "relay/relay.h"
 
@@ -15,7 +16,6 @@ enum {
 	HUB_ANSWER_MAX = 64 << 20, /* a list of 200,000 devices */
 	HUB_PAGE_MAX = 256 * 1024,
 	HUB_RELAY_CLIENTS_MAX = 65536,
-	HUB_REGION = 900, /* 900 to 999 are for private relays */
 	HUB_LINKS_MAX = 16, /* login links that wait; the oldest goes */
 	HUB_LOGINS_MAX = 64, /* browser sessions of admins; the oldest goes */
 	HUB_THROTTLES_MAX = 64, /* sources that showed wrong API tokens lately; the one that waited longest goes */
@@ -71,7 +71,8 @@ struct hub {
 	const char *url_text; /* without a slash at the end */
 	struct tc_derp_map derp_map, derp_map_unpinned;
 	char pin[80]; /* "sha256-raw:<hex>" of the relay's own certificate, or "" */
-	struct ipport web_addr, http_addr, relay_addr, stun_addr;
+	struct reach reach;
+	struct ipport web_addr, http_addr, relay_addr, stun_addr; /* bound; unset: none */
 	struct list sessions, idle; /* the longest idle first */
 	size_t n_sessions;
 	struct hub_link link[HUB_LINKS_MAX];

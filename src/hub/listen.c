@@ -2,6 +2,7 @@
 #include "base/text/text.h"
 #include "hub/api.h"
 #include "hub/internal.h"
+#include "os/log/log.h"
 #include "os/stream/tls.h"
 
 #include <errno.h>
@@ -103,30 +104,16 @@ static int listen_web(struct hub *h, struct err_at *at)
 	return rc;
 }
 
-/*
- * The relay's name in the map. Official clients build a URL from it without brackets, which fails for an IPv6 address: then
- * it is a name that nobody looks up, because the address stands beside it.
- */
-static const char *relay_name(struct hub *h)
+/* A certificate of the relay's own, and its hash for the map. */
+static int make_pinned(struct hub *h, struct err_at *at)
 {
-	const char *name = h->url.host;
-
-	if (h->url.ip.family == 6)
-		name = arena_printf(&h->mem, "relay.%s", h->o->base_domain);
-	return name ? name : "relay";
-}
-
-/* The relay of a hub without a certificate: TLS with one of its own, which the map pins. */
-static int listen_relay(struct hub *h, struct err_at *at)
-{
-	static const uint16_t ports[] = { 443, 8443, 0 }; /* the last: any that is free */
+	const char *name = reach_relay_name(&h->reach, h->o->base_domain, &h->mem);
 	char path[4096], hex[65];
 	uint8_t hash[32];
-	struct ipport addr = { .ip = h->web_addr.ip };
 	int rc;
 
 	snprintf(path, sizeof(path), "%s/relay.pem", h->o->state_dir);
-	rc = tls_server_self_made(&h->relay_tls, path, relay_name(h), at);
+	rc = name ? tls_server_self_made(&h->relay_tls, path, name, at) : -ENOMEM;
 	if (rc == 0)
 		rc = tls_cert_hash(h->relay_tls, hash);
 	if (rc == 0)
@@ -135,34 +122,52 @@ static int listen_relay(struct hub *h, struct err_at *at)
 		return rc;
 	hex_encode(hash, sizeof(hash), hex);
 	snprintf(h->pin, sizeof(h->pin), "sha256-raw:%s", hex);
-	if (h->o->relay_listen) {
-		rc = parse("relay-listen", h->o->relay_listen, &addr, at);
-		if (rc == 0)
-			rc = listen_tcp(h, addr, h->relay_tls, &h->relay_addr);
-	} else {
-		rc = -EADDRINUSE;
-		for (size_t i = 0; i < ARRAY_LEN(ports) && can_try_next(rc); i++) {
-			addr.port = ports[i];
-			rc = listen_tcp(h, addr, h->relay_tls, &h->relay_addr);
-		}
+	return 0;
+}
+
+/* A TLS port of the relay's own. */
+static int listen_relay(struct hub *h, struct err_at *at)
+{
+	static const uint16_t others[] = { 8443, 0 }; /* the last: any that is free */
+	struct tls_ctx *tls = h->reach.relay == REACH_RELAY_PINNED ? h->relay_tls : h->tls;
+	struct ipport addr = h->reach.relay_listen;
+	int rc = listen_tcp(h, addr, tls, &h->relay_addr);
+
+	for (size_t i = 0; i < ARRAY_LEN(others) && h->reach.relay_any_port && can_try_next(rc); i++) {
+		addr.port = others[i];
+		rc = listen_tcp(h, addr, tls, &h->relay_addr);
 	}
-	if (rc < 0 && !at->text[0])
+	if (rc < 0)
 		err_at_set(at, 0, 0, "cannot open the relay's TLS port: %s; --relay-listen names another address", err_text(rc));
 	return rc;
 }
 
+static int open_relay_port(struct hub *h, struct err_at *at)
+{
+	int rc = 0;
+
+	switch (h->reach.relay) {
+	case REACH_NO_RELAY:
+		log_warn("hub", "devices are told of no relay: those without a direct path to each other do not connect", NULL);
+		return 0;
+	case REACH_RELAY_SHARED:
+		h->relay_addr = h->web_addr;
+		return 0;
+	case REACH_RELAY_PINNED:
+		rc = make_pinned(h, at);
+		break;
+	case REACH_RELAY_OWN_PORT:
+		break;
+	}
+	return rc < 0 ? rc : listen_relay(h, at);
+}
+
 static int listen_stun(struct hub *h, struct err_at *at)
 {
-	struct ipport addr = { .ip = h->web_addr.ip, .port = 3478 };
-	int rc;
+	struct ipport addr = h->reach.stun_listen;
+	int rc = relay_stun_listen(h->relay, addr, &h->stun_addr);
 
-	if (h->o->stun_listen) {
-		rc = parse("stun-listen", h->o->stun_listen, &addr, at);
-		if (rc < 0)
-			return rc;
-	}
-	rc = relay_stun_listen(h->relay, addr, &h->stun_addr);
-	if (!h->o->stun_listen && can_try_next(rc)) {
+	if (h->reach.stun_any_port && can_try_next(rc)) {
 		addr.port = 0;
 		rc = relay_stun_listen(h->relay, addr, &h->stun_addr);
 	}
@@ -171,56 +176,42 @@ static int listen_stun(struct hub *h, struct err_at *at)
 	return rc;
 }
 
-static bool is_off(const char *text)
+static bool plain_80(const struct hub *h)
 {
-	return text && !strcmp(text, "off");
+	bool by_url = !h->url.https && h->url.port == 80; /* also when something in front listens there */
+	bool web = !h->tls && h->web_addr.port == 80 && !ipaddr_is_loopback(h->web_addr.ip);
+	bool http = h->http_addr.port == 80 && !ipaddr_is_loopback(h->http_addr.ip);
+
+	return by_url || web || http;
 }
 
-/* One region with one node: this hub's relay. Empty without one. */
-static int make_map(struct hub *h)
+static int make_maps(struct hub *h)
 {
-	struct tc_derp_region *region = arena_array(&h->mem, 2, sizeof(*region));
-	struct tc_derp_node *node = arena_array(&h->mem, 2, sizeof(*node)), *old = node + 1;
-	struct json_pair *pair = arena_array(&h->mem, 2, sizeof(*pair));
-	int64_t port = h->tls ? h->url.port : h->relay_addr.port; /* behind a TLS hub's URL may be a forwarded port */
+	struct reach_bound b = { .relay_port = h->relay_addr.port, .stun_port = h->stun_addr.port, .plain_80 = plain_80(h), .pin = h->pin,
+		.base_domain = h->o->base_domain };
+	int rc = reach_map(&h->reach, &h->url, &b, false, &h->mem, &h->derp_map);
 
-	if (!region || !node || !pair)
-		return -ENOMEM;
-	*node = (struct tc_derp_node){ .name = "900a", .region_id = HUB_REGION, .hostname = relay_name(h),
-		.derp_port = port == 443 ? 0 : port, .stun_port = !h->stun_addr.port ? -1 : h->stun_addr.port == 3478 ? 0 : h->stun_addr.port,
-		.can_port80 = ((!h->tls && h->web_addr.port == 80) || h->http_addr.port == 80) && h->url.ip.family != 6 };
-	if (h->pin[0])
-		node->cert_name = h->pin;
-	if (h->url.ip.family == 4) {
-		node->ipv4 = h->url.host;
-		node->ipv6 = "none";
-	} else if (h->url.ip.family == 6) {
-		node->ipv4 = "none";
-		node->ipv6 = h->url.host;
-		node->cert_name = h->pin[0] ? h->pin : h->url.host; /* the certificate is for the address */
-	}
-	*old = *node;
-	old->cert_name = NULL;
-	old->insecure_for_tests = true; /* what the relay carries is sealed between the devices anyway */
-	for (int i = 0; i < 2; i++) {
-		region[i] = (struct tc_derp_region){ .id = HUB_REGION, .code = "hub", .name = "Hub",
-			.nodes = json_list_of(&node[i], 1) };
-		pair[i] = (struct json_pair){ .key = "900", .value = &region[i] };
-		*(i ? &h->derp_map_unpinned : &h->derp_map) = (struct tc_derp_map){
-			.regions = { .v = &pair[i], .n = port ? 1 : 0, .present = true }, .omit_default_regions = true };
-	}
-	return 0;
+	return rc < 0 ? rc : reach_map(&h->reach, &h->url, &b, true, &h->mem, &h->derp_map_unpinned);
+}
+
+static int decide(struct hub *h, struct err_at *at)
+{
+	struct reach_ask ask = { .url = h->url, .own_cert = h->o->tls_cert, .relay_listen = h->o->relay_listen,
+		.relay_url = h->o->relay_url, .stun_listen = h->o->stun_listen, .stun_url = h->o->stun_url };
+	int rc = parse("listen", h->o->listen, &ask.listen, at);
+
+	return rc < 0 ? rc : reach_decide(&ask, &h->reach, at);
 }
 
 int hub_listen(struct hub *h, struct err_at *at)
 {
-	int rc = listen_web(h, at);
+	int rc = decide(h, at);
 
-	if (rc == 0 && h->tls)
-		h->relay_addr = h->web_addr;
-	else if (rc == 0 && !is_off(h->o->relay_listen))
-		rc = listen_relay(h, at);
-	if (rc == 0 && !is_off(h->o->stun_listen))
+	if (rc == 0)
+		rc = listen_web(h, at);
+	if (rc == 0)
+		rc = open_relay_port(h, at);
+	if (rc == 0 && h->reach.stun)
 		rc = listen_stun(h, at);
-	return rc < 0 ? rc : make_map(h);
+	return rc < 0 ? rc : make_maps(h);
 }

@@ -26,8 +26,10 @@ static const struct option options[] = {
 	TEXT("tls-cert", tls_cert, "FILE", SERVE, "certificate chain in PEM; with --tls-key"),
 	TEXT("tls-key", tls_key, "FILE", SERVE, "its private key"),
 	TEXT("relay-listen", relay_listen, "ADDR:PORT", SERVE,
-		"TLS port of the relay for a hub without a certificate; default :443, else :8443; \"off\" for none"),
+		"a TLS port of the relay's own; default :443, else :8443, for an http URL, otherwise and with \"off\" none"),
+	TEXT("relay-url", relay_url, "URL", SERVE, "where devices find the relay, if not at --url or --relay-listen; \"off\": no relay"),
 	TEXT("stun-listen", stun_listen, "ADDR:PORT", SERVE, "of STUN, UDP; default :3478; \"off\" for none"),
+	TEXT("stun-url", stun_url, "HOST:PORT", SERVE, "where devices find STUN, if not at the host of --url; \"off\": nowhere"),
 	TEXT("relay-rate", relay_rate, "BYTES", SERVE, "that a device may send through the relay a second; default 0: as much as it can"),
 	TEXT("base-domain", base_domain, "NAME", SERVE, "devices are NAME.this; default warren.internal"),
 	SWITCH("approve-devices", approve_devices, SERVE,
@@ -358,6 +360,7 @@ int hub_url_parse(const char *s, struct hub_url *ret)
 		if (*rest != ':' || text_u64(rest + 1, (size_t)(at + len - rest - 1), 65535, &port) < 0 || !port)
 			return -ERR_BAD_VALUE;
 		u.port = (uint16_t)port;
+		u.port_given = true;
 	}
 	*ret = u;
 	return 0;

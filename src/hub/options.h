@@ -18,7 +18,7 @@ struct hub_options {
 	const char *word[HUB_WORDS_MAX]; /* the command and its arguments */
 	size_t n_words;
 	/* serve */
-	const char *config, *state_dir, *listen, *url, *tls_cert, *tls_key, *relay_listen, *relay_rate, *stun_listen, *base_domain, *owner,
+	const char *config, *state_dir, *listen, *url, *tls_cert, *tls_key, *relay_listen, *relay_url, *relay_rate, *stun_listen, *stun_url, *base_domain, *owner,
 		*key_expiry, *http_listen, *policy_git, *policy_git_branch, *policy_git_path, *policy_git_interval, *policy_git_protocols,
 		*policy_git_ssh, *policy_git_secret_file;
 	/* serve: become this user; commands: whose */
@@ -44,6 +44,7 @@ struct hub_url {
 	char host[256]; /* without brackets */
 	struct ipaddr ip; /* set if the host is an address */
 	uint16_t port;
+	bool port_given; /* else it is the scheme's */
 };
 /* "http://host[:port]" or https, no path but "/". -ERR_BAD_VALUE. */
 MUST_USE int hub_url_parse(const char *s, struct hub_url *ret);

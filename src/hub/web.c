@@ -241,6 +241,8 @@ int web_on_request(void *ctx, struct httpd_conn *conn, const struct httpd_reques
 
 	if (view_eq(http1_path(r->head), VIEW_LIT("/ts2021")))
 		return control_accept(h, conn, r);
+	if (relay_wants(r->head) && h->reach.relay == REACH_NO_RELAY)
+		return httpd_refuse(conn, 404, "this hub has no relay\n");
 	if (relay_wants(r->head))
 		return front_derp(h->relay, conn, r);
 	if (api_wants(r->head))
