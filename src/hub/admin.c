@@ -98,7 +98,7 @@ static int get_status(struct admin_call *c)
 	reach_format(&h->reach.relay_at, h->relay_addr.port, relay);
 	reach_format(&h->reach.stun_at, h->stun_addr.port, stun);
 	doc = (struct admin_status){ .version = WARREN_VERSION, .url = h->url_text, .base_domain = h->o->base_domain, .relay = relay,
-		.stun = stun, .cert_name = h->pin, .uptime_s = (c->now.mono - h->started) / SEC(1), .nodes = (int64_t)s.nodes,
+		.stun = stun, .cert_name = h->pin, .tailnet_id = ctl_tailnet_id(h->ctl), .uptime_s = (c->now.mono - h->started) / SEC(1), .nodes = (int64_t)s.nodes,
 		.online = (int64_t)s.online, .users = (int64_t)s.users, .keys = (int64_t)s.keys, .pending = (int64_t)s.pending,
 		.sessions = (int64_t)h->n_sessions, .relay_clients = (int64_t)derprelay_clients(relay_derp(h->relay)) };
 	return admin_reply(c, &admin_status_type, &doc);

@@ -332,7 +332,7 @@ static bool take_tailnet(const struct api_call *c, struct view path, struct view
 			      sizeof(name)) < 0)
 		return false;
 	*ret_rest = view_of(slash + 1, (size_t)(path.p + path.len - slash - 1));
-	return !strcmp(name, "-") ||
+	return !strcmp(name, "-") || !strcmp(name, ctl_tailnet_id(c->hub->ctl)) ||
 	       text_ieq(name, strlen(name), c->hub->o->base_domain,
 		       strlen(c->hub->o->base_domain)) ||
 	       text_ieq(name, strlen(name), c->hub->url.host, strlen(c->hub->url.host));

@@ -10,6 +10,7 @@ static const struct json_field status_fields[] = {
 	F(admin_status, version, "version", json_str),
 	F(admin_status, url, "url", json_str),
 	F(admin_status, base_domain, "baseDomain", json_str),
+	F(admin_status, tailnet_id, "tailnetID", json_str),
 	O(admin_status, relay, "relay", json_str),
 	O(admin_status, cert_name, "relayCertName", json_str),
 	O(admin_status, stun, "stun", json_str),

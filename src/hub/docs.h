@@ -8,7 +8,7 @@
 #include "proto/json/json.h"
 
 struct admin_status {
-	const char *version, *url, *base_domain, *relay, *stun, *cert_name;
+	const char *version, *url, *base_domain, *relay, *stun, *cert_name, *tailnet_id;
 	int64_t uptime_s, nodes, online, users, keys, pending, sessions, relay_clients;
 };
 

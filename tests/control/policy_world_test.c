@@ -126,7 +126,6 @@ static void print_map(const struct netmap *m, bool with_state, struct buf *out)
 		CHECK_TRUE(netmap_user(m, p.user) != NULL);
 		p.endpoints.present = true;
 		p.derp = NULL; /* the text of old clients, which no patch has */
-		p.last_seen = p.online == JSON_YES ? 0 : p.last_seen; /* no patch takes it back */
 		CHECK_INT(buf_printf(out, "\n%lld ", (long long)p.id), ==, 0);
 		if (with_state)
 			CHECK_INT(json_encode(&tc_node_type, &p, out), ==, 0);

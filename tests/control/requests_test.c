@@ -317,7 +317,7 @@ static struct ctl_poll *listen_as(struct hub *h, const char *node_key)
 {
 	struct ctl_poll *poll = NULL;
 	char body[256];
-	int n = snprintf(body, sizeof(body), "{\"Version\":113,\"NodeKey\":\"%s\",\"Stream\":true,\"Hostinfo\":{}}", node_key);
+	int n = snprintf(body, sizeof(body), "{\"Version\":113,\"NodeKey\":\"%s\",\"Stream\":true,\"Compress\":\"zstd\",\"Hostinfo\":{}}", node_key);
 
 	CHECK_INT(ctl_map(h->ctl, &h->machine, view_of(body, (size_t)n), NULL, h->now, &poll), ==, 0);
 	CHECK_INT(ctl_turn_end(h->ctl, h->now), ==, 0);

@@ -107,8 +107,10 @@ void hang_up(struct world *w, struct device *d)
 
 void world_free(struct world *w)
 {
-	for (size_t i = 0; i < DEVICES; i++)
+	for (size_t i = 0; i < DEVICES; i++) {
 		hang_up(w, &w->devices[i]);
+		free(w->devices[i].frame);
+	}
 	ctl_free(w->ctl);
 	store_mem_free(w->store);
 }
@@ -134,6 +136,8 @@ static void apply_frame(struct world *w, struct device *d, const uint8_t *frame,
 	n = ZSTD_decompress(
 		text, FRAME_MAX, frame, len); /* all frames in sequence, as Go's decoder does */
 	CHECK_TRUE(!ZSTD_isError(n));
+	free(d->frame);
+	d->frame = strndup(text, n);
 	arena_init(&mem, 4 << 20);
 	CHECK_INT(json_decode(&tc_map_response_type, text, n, &r, &mem, NULL), ==, 0);
 	CHECK_INT(netmap_apply(d->map, &r, w->now), ==, 0);

@@ -16,6 +16,7 @@ struct device {
 	struct node_pub key;
 	struct ctl_poll *poll;
 	struct netmap *map;
+	char *frame; /* the last message, as JSON; also of a stream that is over */
 	const char *routes; /* what it offers, as JSON */
 	const char *tags;   /* what it asks for, as JSON */
 	bool ended, watched;

@@ -269,7 +269,8 @@ static int from_map(const struct agent *a, bool peers, struct now now, struct ar
 	if (!s->current_tailnet)
 		return -ENOMEM;
 	*s->current_tailnet = (struct ipn_tailnet_status){ .name = netmap_domain(a->nm),
-		.magic_dns_suffix = s->magic_dns_suffix, .magic_dns_enabled = dns && dns->proxied };
+		.magic_dns_suffix = s->magic_dns_suffix, .magic_dns_enabled = dns && dns->proxied,
+		.stable_id = self->stable_tailnet_id };
 	if (dns) {
 		s->cert_domains = dns->cert_domains;
 		s->extra_records = dns->extra_records;

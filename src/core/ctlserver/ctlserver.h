@@ -131,13 +131,16 @@ struct ctl_poll;
 /* Loads the world. at says which document was bad. */
 MUST_USE int ctl_new(struct ctl **ret, const struct ctl_cfg *cfg, struct now now, struct err_at *at);
 struct ctl *ctl_free(struct ctl *c);
+/* Stays through renames and moves of the hub; clients key what they remember on it. */
+const char *ctl_tailnet_id(const struct ctl *c);
 
 /* POST /machine/register. Answered through on_answer, sooner or later; owner is opaque. */
 void ctl_register(struct ctl *c, const struct machine_pub *machine, struct view body, void *owner, struct now now);
 /* The request's stream is gone: no answer any more. */
 void ctl_register_cancel(struct ctl *c, void *owner);
 /*
- * POST /machine/map. 0 and *ret: a long poll began, its body is pulled with ctl_poll_fill; 1: answered through on_answer.
+ * POST /machine/map. 0 and *ret: a long poll began, or one map was asked for, and the body is pulled with ctl_poll_fill; 1:
+ * answered through on_answer.
  */
 MUST_USE int ctl_map(struct ctl *c, const struct machine_pub *machine, struct view body, void *owner, struct now now,
 	struct ctl_poll **ret);

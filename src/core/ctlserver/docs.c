@@ -68,6 +68,7 @@ JSON_OBJECT_TYPE(ctl_key_type, struct ctl_key, key_fields);
 static const struct json_field meta_fields[] = {
 	JSON_F(struct ctl_meta, next_id, "nextID", json_int, 0),
 	JSON_F(struct ctl_meta, next_host, "nextHost", json_int, 0),
+	JSON_F_MAX(struct ctl_meta, tailnet_id, "tailnetID", json_str, JSON_OMIT, TAILNET_ID_MAX - 1),
 	JSON_END,
 };
 JSON_OBJECT_TYPE(ctl_meta_type, struct ctl_meta, meta_fields);

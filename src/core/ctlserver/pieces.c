@@ -36,6 +36,30 @@ struct piece *piece_of(struct ctl *c, const void *p, size_t n)
 	return small ? small : q;
 }
 
+int piece_text(struct view packed, struct buf *out)
+{
+	ZSTD_inBuffer in = { .src = packed.p, .size = packed.len };
+	ZSTD_DStream *z = ZSTD_createDStream();
+	bool full = false; /* there may be more text of what was read */
+	int rc = z ? 0 : -ENOMEM;
+
+	while (rc == 0 && (in.pos < in.size || full)) {
+		ZSTD_outBuffer text = { .size = ZSTD_DStreamOutSize() };
+		uint8_t *room;
+
+		rc = buf_reserve(out, text.size, &room);
+		if (rc < 0)
+			break;
+		text.dst = room;
+		if (ZSTD_isError(ZSTD_decompressStream(z, &text, &in)))
+			rc = -ERR_BAD_FORMAT;
+		buf_commit(out, text.pos);
+		full = text.pos == text.size;
+	}
+	ZSTD_freeDStream(z);
+	return rc;
+}
+
 struct piece *piece_get(struct piece *p)
 {
 	p->refs++;
@@ -152,8 +176,8 @@ static int put_reach(struct ctl *c, const struct node *n, const struct node *vie
 	ret->allowed_ips = json_list_of(al.v, al.n);
 	if (al.n_primary > al.n_own)
 		ret->primary_routes = json_list_of(al.v + al.n_own, al.n_primary - al.n_own);
-	/* Clients offer a choice of exit nodes among those that say so. */
-	if (viewer != n && al.n > al.n_primary)
+	/* Clients offer a choice of exit nodes among those that say so; those of Apple's systems offer none without. */
+	if (viewer != n && n->n_use && policy_node_exists(c->policy, n->doc.id) && policy_node_suggests_exit(plan, n->doc.id))
 		rc = add_cap(&ret->cap_map, a, "suggest-exit-node", NULL);
 	return rc;
 }
@@ -193,14 +217,15 @@ static int node_to_tc(struct ctl *c, struct node *n, const struct node *viewer, 
 	if (self) { /* others have no use for it */
 		ret->machine = d->machine;
 		ret->machine_authorized = !d->unapproved;
+		ret->stable_tailnet_id = c->tailnet_id; /* every time: what it is not told of itself is gone */
 		if (own_caps(c, n, a, &ret->cap_map) < 0)
 			return -ENOMEM;
 	}
 	if (put_reach(c, n, viewer, a, ret) < 0)
 		return -ENOMEM;
 	ret->hostinfo = self && d->hostinfo ? d->hostinfo : hostinfo_for_peers(n, a);
-	if (!self && ret->online == JSON_NO)
-		ret->last_seen = d->last_seen;
+	if (!self)
+		ret->last_seen = d->last_seen; /* also while it is online: Apple's clients call it never seen without */
 	return ret->stable_id && ret->name && ret->hostinfo ? 0 : -ENOMEM;
 }
 
@@ -217,10 +242,8 @@ int put_patch(const struct node *n, struct buf *out)
 {
 	const struct ctl_node_doc *d = &n->doc;
 	struct tc_peer_change p = { .node_id = d->id, .derp_region = d->home_derp, .cap = d->cap, .endpoints = d->endpoints,
-		.online = is_online(n) ? JSON_YES : JSON_NO };
+		.online = is_online(n) ? JSON_YES : JSON_NO, .last_seen = d->last_seen };
 
-	if (p.online == JSON_NO)
-		p.last_seen = d->last_seen;
 	return json_encode(&tc_peer_change_type, &p, out);
 }
 

@@ -57,6 +57,40 @@ int message_finish(struct ctl_poll *p)
 	return rc;
 }
 
+/* A whole message for who does not read zstd. No client of today asks for that; small tools do. */
+static struct piece *framed_raw(struct view text)
+{
+	struct piece *q = malloc(sizeof(*q) + 4 + text.len);
+
+	if (!q)
+		return NULL;
+	q->refs = 1;
+	q->len = 4 + text.len;
+	store_le32(q->b, (uint32_t)text.len);
+	memcpy(q->b + 4, text.p, text.len);
+	return q;
+}
+
+static int message_unpack(struct ctl_poll *p)
+{
+	struct buf packed, text;
+	int rc = 0;
+
+	buf_init(&packed, DELTA_MAX);
+	buf_init(&text, DELTA_MAX);
+	for (size_t i = 0; i < p->n && rc == 0; i++)
+		rc = buf_append(&packed, p->v[i]->b, p->v[i]->len);
+	if (rc == 0)
+		rc = piece_text(view_of(buf_data(&packed) + 4, buf_len(&packed) - 4), &text);
+	if (rc == 0) {
+		message_clear(p);
+		rc = message_add(p, framed_raw(buf_view(&text)));
+	}
+	buf_fini(&packed);
+	buf_fini(&text);
+	return rc;
+}
+
 /* The reader's own block, device by device without himself. */
 static void put_own_block(struct draft *d, struct block *b, size_t *n_put)
 {
@@ -301,7 +335,9 @@ static int make_keep_alive(struct ctl_poll *p, struct now now)
 	time_format_rfc3339(now.wall, time);
 	snprintf(text, sizeof(text), "{\"KeepAlive\":true,\"ControlTime\":\"%s\"}", time);
 	rc = message_add(p, piece_of(p->ctl, text, strlen(text)));
-	return rc < 0 ? rc : message_finish(p);
+	if (rc == 0)
+		rc = message_finish(p);
+	return rc == 0 && p->raw ? message_unpack(p) : rc;
 }
 
 void poll_end(struct ctl_poll *p)
@@ -338,7 +374,7 @@ void poll_farewell(struct ctl_poll *p, struct now now)
 	if (rc == 0)
 		rc = buf_append_str(&text, "}");
 	if (rc == 0)
-		rc = message_add(p, framed(c, &text));
+		rc = message_add(p, p->raw ? framed_raw(buf_view(&text)) : framed(c, &text));
 	arena_fini(&a);
 	buf_fini(&text);
 	list_remove(&p->in_node);
@@ -370,6 +406,20 @@ void poll_watch(struct ctl_poll *p)
 		poll_end(p);
 }
 
+/* One map and the end. The device's stream, if it has one, and whether it is online, are not touched. */
+static int make_only(struct ctl_poll *p, struct now now)
+{
+	int rc = -ENOENT;
+
+	p->node = node_by_id(p->ctl, p->once_of);
+	if (p->node)
+		rc = make_whole(p, now);
+	poll_set_plain(p, true);
+	p->node = NULL;
+	p->last = true;
+	return rc;
+}
+
 /* Whatever is next for this reader, if it has nothing in progress. */
 static void poll_advance(struct ctl_poll *p, struct now now)
 {
@@ -377,11 +427,15 @@ static void poll_advance(struct ctl_poll *p, struct now now)
 
 	if (p->ended || p->last || p->n)
 		return;
-	if (!p->started || p->again || (p->plain && p->cursor < p->ctl->removed_floor))
+	if (p->once_of)
+		rc = make_only(p, now);
+	else if (!p->started || p->again || (p->plain && p->cursor < p->ctl->removed_floor))
 		rc = make_whole(p, now);
 	else if (p->cursor < p->ctl->seq || p->n_retell || has_own_news(p))
 		rc = make_delta(p, now);
-	if (rc == 0 && p->n)
+	if (rc == 0 && p->n && p->raw)
+		rc = message_unpack(p);
+	if (rc == 0 && p->n && !p->last)
 		rc = rearm_keep_alive(p, now);
 	if (rc < 0)
 		poll_end(p);
@@ -427,6 +481,7 @@ void ctl_poll_fill(struct ctl_poll *p, struct buf *out)
 static void set_online(struct ctl *c, struct node *n, bool online, struct now now)
 {
 	n->doc.online = online ? JSON_YES : JSON_NO;
+	n->doc.last_seen = online ? now.wall : n->left;
 	c->stats.online += online ? 1 : (size_t)-1;
 	node_touch(c, n, false, now);
 	if (follow_node(c, n, now) < 0)
@@ -436,7 +491,7 @@ static void set_online(struct ctl *c, struct node *n, bool online, struct now no
 /* Its last stream ended: it may be back at once. Without memory for a timer it counts as gone. */
 static void begin_absence(struct ctl *c, struct node *n, struct now now)
 {
-	n->doc.last_seen = now.wall;
+	n->left = now.wall;
 	if (n->doc.ephemeral && heap_set(&c->ephemerals, &n->ephemeral, now.mono + CTL_EPHEMERAL_GRACE) < 0)
 		heap_remove(&c->ephemerals, &n->ephemeral);
 	if (heap_set(&c->offline, &n->offline, now.mono + (n->watched ? CTL_WATCH_GRACE : CTL_OFFLINE_GRACE)) < 0)
@@ -534,25 +589,42 @@ static int refuse(struct ctl *c, void *owner, int status, const char *text)
 	return 1;
 }
 
-static int poll_begin(struct ctl *c, struct node *n, void *owner, struct now now, struct ctl_poll **ret)
+static struct ctl_poll *poll_new(struct ctl *c, const struct tc_map_request *r, void *owner)
 {
 	struct ctl_poll *p = calloc(1, sizeof(*p));
 
 	if (!p)
-		return -ENOMEM;
+		return NULL;
 	p->ctl = c;
-	p->node = n;
 	p->owner = owner;
 	p->plain = true;
+	p->raw = !r->compress || strcmp(r->compress, "zstd") != 0;
 	list_init(&p->in_node);
+	list_push_tail(&c->polls, &p->all);
+	c->stats.polls++;
+	return p;
+}
+
+static int poll_begin(struct ctl *c, struct node *n, struct ctl_poll *p, struct now now, struct ctl_poll **ret)
+{
+	if (!p)
+		return -ENOMEM;
+	p->node = n;
 	list_for_each_safe(l, &n->polls) /* the new stream supersedes the old one */
 		poll_end(container_of(l, struct ctl_poll, in_node));
 	list_push_tail(&n->polls, &p->in_node);
-	list_push_tail(&c->polls, &p->all);
-	c->stats.polls++;
 	end_absence(c, n, now);
 	if (n->watched)
 		poll_watch(p);
+	*ret = p;
+	return 0;
+}
+
+static int once_begin(const struct node *n, struct ctl_poll *p, struct ctl_poll **ret)
+{
+	if (!p)
+		return -ENOMEM;
+	p->once_of = n->doc.id;
 	*ret = p;
 	return 0;
 }
@@ -580,16 +652,15 @@ int ctl_map(struct ctl *c, const struct machine_pub *machine, struct view body, 
 		return refuse(c, owner, 400, "this client is too old for this server; please update it\n");
 	}
 	rc = r.read_only ? 0 : apply(c, n, &r, now);
-	arena_fini(&mem);
-	if (rc < 0)
-		return refuse(c, owner, 500, "out of memory\n");
-	if (!r.stream) {
+	if (rc == 0 && !r.stream && r.omit_peers) {
 		c->stats.lite_updates++;
 		c->cfg.on_answer(owner, 200, "application/json", view_of("", 0));
-		return 1;
+		rc = 1;
+	} else if (rc == 0) {
+		rc = r.stream ? poll_begin(c, n, poll_new(c, &r, owner), now, ret) : once_begin(n, poll_new(c, &r, owner), ret);
 	}
-	rc = poll_begin(c, n, owner, now, ret);
-	return rc < 0 ? refuse(c, owner, 500, "out of memory\n") : 0;
+	arena_fini(&mem);
+	return rc < 0 ? refuse(c, owner, 500, "out of memory\n") : rc;
 }
 
 static void expire_pendings(struct ctl *c, struct now now)

@@ -168,6 +168,7 @@ static int admit(struct ctl *c, const struct machine_pub *m, const struct tc_reg
 	doc.ephemeral = how->ephemeral;
 	doc.unapproved = c->cfg.approve_devices && !how->approved && (!n || doc.unapproved);
 	doc.hostname = hostname;
+	doc.last_seen = now.wall;
 	if (req->hostinfo) {
 		struct tc_netinfo *keep = doc.hostinfo ? doc.hostinfo->netinfo : NULL;
 

@@ -583,6 +583,8 @@ static int load_one(void *ctx, int64_t id, struct view doc)
 	if (l->kind == CTL_META) {
 		c->meta.next_id = MAX_OF(c->meta.next_id, u.meta.next_id);
 		c->meta.next_host = u.meta.next_host;
+		if (u.meta.tailnet_id)
+			snprintf(c->tailnet_id, sizeof(c->tailnet_id), "%s", u.meta.tailnet_id);
 		arena_fini(&mem);
 		return 0;
 	}
@@ -610,6 +612,26 @@ static int load_one(void *ctx, int64_t id, struct view doc)
 	return rc;
 }
 
+/*
+ * Made once: it outlives every name. In the shape that the hosted service documents, because there are tools that look at it.
+ * Durable with the first turn, and nobody is told of it before.
+ */
+static int tailnet_id_make(struct ctl *c)
+{
+	static const char digits[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+	char random[11] = "";
+
+	for (size_t i = 0; i < sizeof(random) - 1; i++)
+		random[i] = digits[rng_below(c->cfg.rng, sizeof(digits) - 1)];
+	snprintf(c->tailnet_id, sizeof(c->tailnet_id), "T%sCNTRL", random);
+	return store_doc(c, CTL_META, 1, &ctl_meta_type, &c->meta);
+}
+
+const char *ctl_tailnet_id(const struct ctl *c)
+{
+	return c->tailnet_id;
+}
+
 int ctl_new(struct ctl **ret, const struct ctl_cfg *cfg, struct now now, struct err_at *at)
 {
 	struct ctl *c = calloc(1, sizeof(*c));
@@ -618,6 +640,7 @@ int ctl_new(struct ctl **ret, const struct ctl_cfg *cfg, struct now now, struct 
 	if (!c)
 		return -ENOMEM;
 	c->cfg = *cfg;
+	c->meta.tailnet_id = c->tailnet_id;
 	c->flush_at = MONO_NEVER;
 	list_init(&c->users);
 	list_init(&c->keys);
@@ -648,6 +671,8 @@ int ctl_new(struct ctl **ret, const struct ctl_cfg *cfg, struct now now, struct 
 		if (rc < 0)
 			err_at_set(at, 0, 0, "a stored document of kind %d: %s", kind, err_text(rc));
 	}
+	if (rc == 0 && !*c->tailnet_id)
+		rc = tailnet_id_make(c);
 	if (rc == 0)
 		rc = follow_start(c, now, at);
 	/* Ephemeral devices had no chance to say that they are still there. */

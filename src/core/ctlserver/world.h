@@ -6,10 +6,12 @@
 #include "base/map/map.h"
 #include "core/ctlserver/ctlserver.h"
 
-/* What must not be used again, even if what used it is gone. */
+/* What must not be used again, even if what used it is gone; and what stays as long as the tailnet. */
 struct ctl_meta {
 	int64_t next_id, next_host;
+	const char *tailnet_id;
 };
+enum { TAILNET_ID_MAX = 64 };
 /* A version of the policy as it is stored. */
 struct ctl_policy_doc {
 	int64_t id;
@@ -73,6 +75,7 @@ struct node {
 	uint64_t whole_at, patch_at;
 	struct list polls;
 	struct heap_node ephemeral, offline; /* when it is deleted; when it counts as offline */
+	unix_ms left; /* when its last stream ended: told when it counts as offline */
 };
 
 struct machine {
@@ -101,7 +104,9 @@ struct ctl_poll {
 	uint64_t self_told, filter_told, ssh_told; /* hashes of what it was told last */
 	struct retell *retell; /* unless plain: peers of which there is something to tell */
 	size_t n_retell, cap_retell;
-	bool last; /* the message in progress is a farewell: its device is gone */
+	bool last; /* the message in progress is the last: its device is gone, or asked for one only */
+	int64_t once_of; /* a request for one map, by this device: it is no stream of the device's; 0: it is */
+	bool raw; /* it did not ask for compression */
 	uint64_t cursor; /* everything up to here was told */
 	struct piece **v; /* the message in progress */
 	size_t n, at, cap, off; /* off: of v[at] */
@@ -154,6 +159,7 @@ struct ctl {
 	size_t n_removed, cap_removed;
 	uint64_t seq, removed_floor; /* readers behind the floor get a whole map */
 	struct ctl_meta meta; /* numbers used last */
+	char tailnet_id[TAILNET_ID_MAX]; /* meta points to it */
 	uint8_t seed[16]; /* of all tables */
 	struct policy_world *policy;
 	struct list versions; /* of the policy, the newest first: it runs */
@@ -280,6 +286,7 @@ MUST_USE int authkey_use(struct ctl *c, struct authkey *k);
 /* pieces.c */
 struct piece *piece_of(struct ctl *c, const void *p, size_t n); /* compresses; one reference */
 struct piece *piece_raw(const void *p, size_t n); /* as it is */
+MUST_USE int piece_text(struct view packed, struct buf *out); /* what pieces, one after another, were made of */
 struct piece *piece_get(struct piece *p);
 struct piece *piece_put(struct piece *p);
 struct piece *node_whole(struct ctl *c, struct node *n); /* borrowed */

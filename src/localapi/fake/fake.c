@@ -212,7 +212,7 @@ static int fake_status(void *b, bool peers, struct arena *a, struct ipn_status *
 	ret->have_node_key = true;
 	ret->tailscale_ips = ret->self->tailscale_ips;
 	ret->magic_dns_suffix = "tail.test";
-	*t = (struct ipn_tailnet_status){ "hub.test", "tail.test", true };
+	*t = (struct ipn_tailnet_status){ .name = "hub.test", .magic_dns_suffix = "tail.test", .magic_dns_enabled = true };
 	ret->current_tailnet = t;
 	ret->extra_records = netmap_dns(f->nm)->extra_records;
 	if (rc == 0)

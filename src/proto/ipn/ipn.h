@@ -180,6 +180,7 @@ struct ipn_exit_node_status {
 struct ipn_tailnet_status {
 	const char *name, *magic_dns_suffix;
 	bool magic_dns_enabled;
+	const char *stable_id; /* empty: the hub tells none */
 };
 
 struct ipn_status {

@@ -107,6 +107,7 @@ static const struct json_field tailnet_fields[] = {
 	JSON_F(struct ipn_tailnet_status, name, "Name", json_str, 0),
 	JSON_F(struct ipn_tailnet_status, magic_dns_suffix, "MagicDNSSuffix", json_str, 0),
 	JSON_F(struct ipn_tailnet_status, magic_dns_enabled, "MagicDNSEnabled", json_bool, 0),
+	JSON_F(struct ipn_tailnet_status, stable_id, "StableID", json_str, JSON_OMIT),
 	JSON_END,
 };
 static JSON_OBJECT_TYPE(tailnet_type, struct ipn_tailnet_status, tailnet_fields);

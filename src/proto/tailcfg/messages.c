@@ -101,6 +101,7 @@ static const struct json_field node_fields[] = {
 	F(masq6, "SelfNodeV6MasqAddrForThisPeer", json_ip),
 	F(wireguard_only, "IsWireGuardOnly", json_bool),
 	F(jailed, "IsJailed", json_bool),
+	F(stable_tailnet_id, "StableTailnetID", json_str),
 	JSON_END,
 };
 #undef F

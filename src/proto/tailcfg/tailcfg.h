@@ -102,6 +102,7 @@ struct tc_node {
 	bool machine_authorized, expired, unsigned_peerapi_only, wireguard_only, jailed;
 	struct json_map cap_map; /* name -> list of raw */
 	struct ipaddr masq4, masq6;
+	const char *stable_tailnet_id; /* of the own node only */
 };
 
 struct tc_peer_change {

@@ -1,0 +1,369 @@
+/*
+ * What the hub's maps have to say and how, rule by rule: the messages themselves are looked at, because a netmap of ours
+ * forgives what another client does not. The numbers are those of docs/protocol/control.md.
+ */
+#include "testlib/check.h"
+#include "testlib/vectors.h"
+#include "tests/control/tailnet.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+static json_t *frame_of(const struct device *d)
+{
+	json_t *j = d->frame ? json_loads(d->frame, 0, NULL) : NULL;
+
+	CHECK_TRUE(j);
+	return j;
+}
+
+static bool has(const json_t *o, const char *key)
+{
+	return json_object_get(o, key) != NULL;
+}
+
+static const char *text_at(const json_t *o, const char *key)
+{
+	const char *s = json_string_value(json_object_get(o, key));
+
+	return s ? s : "";
+}
+
+/* Of the list in the device's last message; NULL: not there. */
+static json_t *entry(json_t *frame, const char *list, const char *id_key, int64_t id)
+{
+	size_t i;
+	json_t *v;
+
+	json_array_foreach(json_object_get(frame, list), i, v)
+		if (json_integer_value(json_object_get(v, id_key)) == id)
+			return v;
+	return NULL;
+}
+
+static int64_t id_of(const struct world *w, size_t i)
+{
+	return node_of(w, &w->devices[i])->id;
+}
+
+static void start(struct world *w, size_t n)
+{
+	world_new(w, 7);
+	for (size_t i = 0; i < n; i++) {
+		join(w, &w->devices[i], false);
+		listen_to_map(w, &w->devices[i]);
+		settle(w);
+	}
+}
+
+static void check_seen(json_t *node, bool online)
+{
+	CHECK_TRUE(node);
+	CHECK_INT(json_is_true(json_object_get(node, "Online")), ==, online);
+	CHECK_TRUE(*text_at(node, "LastSeen"));
+}
+
+static void correction_1_last_seen_is_told_of_online_peers_too_in_nodes_and_patches(void **state)
+{
+	struct device *d;
+	struct world w;
+	json_t *f;
+
+	start(&w, 3);
+	d = &w.devices[0];
+	f = frame_of(d);
+	check_seen(entry(f, "PeersChanged", "ID", id_of(&w, 2)), true); /* that it joined */
+	json_decref(f);
+	listen_to_map(&w, d);
+	settle(&w);
+	f = frame_of(d);
+	check_seen(entry(f, "Peers", "ID", id_of(&w, 1)), true);
+	CHECK_TRUE(!has(json_object_get(f, "Node"), "LastSeen"));
+	json_decref(f);
+	hang_up(&w, &w.devices[1]);
+	pass(&w, CTL_OFFLINE_GRACE + SEC(1));
+	f = frame_of(d);
+	check_seen(entry(f, "PeersChangedPatch", "NodeID", id_of(&w, 1)), false);
+	json_decref(f);
+	listen_to_map(&w, &w.devices[1]);
+	settle(&w);
+	f = frame_of(d);
+	check_seen(entry(f, "PeersChangedPatch", "NodeID", id_of(&w, 1)), true);
+	json_decref(f);
+	world_free(&w);
+}
+
+/* A time that goes back would make a client believe an old message. */
+static void correction_1_last_seen_of_a_peer_never_goes_back(void **state)
+{
+	struct world w;
+	unix_ms last = 0;
+
+	start(&w, 2);
+	for (int i = 0; i < 4; i++) {
+		const struct tc_node *p = netmap_peer(w.devices[0].map, id_of(&w, 1));
+
+		CHECK_TRUE(p->last_seen && p->last_seen >= last);
+		last = p->last_seen;
+		if (i % 2)
+			listen_to_map(&w, &w.devices[1]);
+		else
+			hang_up(&w, &w.devices[1]);
+		pass(&w, CTL_OFFLINE_GRACE + SEC(1));
+	}
+	world_free(&w);
+}
+
+static void correction_2_every_approved_exit_node_is_suggested_to_peers(void **state)
+{
+	static const struct ipprefix any = { .ip = { .family = 4 } };
+	struct world w;
+	json_t *f, *caps;
+
+	world_new(&w, 7);
+	w.devices[1].routes = "[\"0.0.0.0/0\",\"::/0\",\"10.0.0.0/24\"]";
+	for (size_t i = 0; i < 3; i++) {
+		join(&w, &w.devices[i], false);
+		listen_to_map(&w, &w.devices[i]);
+	}
+	settle(&w);
+	f = frame_of(&w.devices[0]);
+	CHECK_TRUE(!has(json_object_get(entry(f, "Peers", "ID", id_of(&w, 1)), "CapMap"), "suggest-exit-node"));
+	json_decref(f);
+	CHECK_INT(ctl_route_approve(w.ctl, id_of(&w, 1), any, "ann", w.now), ==, 0);
+	settle(&w);
+	f = frame_of(&w.devices[0]);
+	caps = json_object_get(entry(f, "PeersChanged", "ID", id_of(&w, 1)), "CapMap");
+	CHECK_TRUE(has(caps, "suggest-exit-node"));
+	json_decref(f);
+	/* Who has another view of it than all is told, too. */
+	CHECK_INT(ctl_policy_set(w.ctl, VIEW_LIT("{\"acls\":[{\"action\":\"accept\",\"src\":[\"*\"],\"dst\":[\"*:22\"]}]}"), "ann",
+			  CTL_POLICY_ANY_VERSION, w.now, NULL, NULL, NULL),
+		==, 0);
+	listen_to_map(&w, &w.devices[0]);
+	settle(&w);
+	f = frame_of(&w.devices[0]);
+	CHECK_TRUE(has(json_object_get(entry(f, "Peers", "ID", id_of(&w, 1)), "CapMap"), "suggest-exit-node"));
+	CHECK_TRUE(!has(json_object_get(entry(f, "Peers", "ID", id_of(&w, 2)), "CapMap"), "suggest-exit-node"));
+	json_decref(f);
+	world_free(&w);
+}
+
+static void check_tailnet_id(struct world *w, const char *id)
+{
+	json_t *f = frame_of(&w->devices[0]), *p;
+	size_t i;
+
+	CHECK_STR(text_at(json_object_get(f, "Node"), "StableTailnetID"), id);
+	json_array_foreach(json_object_get(f, "Peers"), i, p)
+		CHECK_TRUE(!has(p, "StableTailnetID"));
+	json_decref(f);
+}
+
+static void v148_the_tailnet_id_is_told_of_self_only_each_time_and_never_changes(void **state)
+{
+	char id[64];
+	struct world w;
+
+	start(&w, 2);
+	listen_to_map(&w, &w.devices[0]);
+	settle(&w);
+	snprintf(id, sizeof(id), "%s", ctl_tailnet_id(w.ctl));
+	CHECK_INT(strlen(id), ==, 16);
+	CHECK_TRUE(id[0] == 'T' && !strcmp(id + 11, "CNTRL"));
+	check_tailnet_id(&w, id);
+	CHECK_INT(ctl_node_rename(w.ctl, id_of(&w, 0), "another", w.now), ==, 0);
+	settle(&w);
+	check_tailnet_id(&w, id); /* a self node that is sent again has it again */
+	/* What is deleted writes the same document: it must not lose it. */
+	CHECK_INT(ctl_node_delete(w.ctl, id_of(&w, 1), w.now), ==, 0);
+	settle(&w);
+	hang_up(&w, &w.devices[0]);
+	ctl_free(w.ctl);
+	world_start(&w);
+	CHECK_STR(ctl_tailnet_id(w.ctl), id);
+	world_free(&w);
+}
+
+/* ---- Rule 5: what kind of request it is ---- */
+
+struct asked {
+	struct ctl_poll *poll;
+	struct buf got;
+	int rc;
+};
+
+/* fields: what makes the request, beside key and version. */
+static struct asked ask(struct world *w, size_t i, const char *fields)
+{
+	struct device *d = &w->devices[i], *nobody = &w->devices[DEVICES - 1]; /* its `ended` is set, not that of the stream */
+	struct asked a = { 0 };
+	char key[KEY_TEXT_MAX], body[512];
+	size_t had;
+	int n;
+
+	n = snprintf(body, sizeof(body), "{\"Version\":113,\"NodeKey\":\"%s\"%s}", key_format(KEY_NODE, d->key.b, key), fields);
+	buf_init(&a.got, 1 << 20);
+	nobody->ended = false;
+	a.rc = ctl_map(w->ctl, &d->machine, view_of(body, (size_t)n), nobody, w->now, &a.poll);
+	CHECK_INT(ctl_turn_end(w->ctl, w->now), ==, 0);
+	do {
+		had = buf_len(&a.got);
+		if (a.poll && !nobody->ended)
+			ctl_poll_fill(a.poll, &a.got);
+	} while (buf_len(&a.got) > had);
+	return a;
+}
+
+static bool over(const struct world *w)
+{
+	return w->devices[DEVICES - 1].ended;
+}
+
+static void done(struct world *w, struct asked *a)
+{
+	if (a->poll)
+		ctl_poll_close(a->poll, w->now);
+	w->devices[DEVICES - 1].ended = false;
+	buf_fini(&a->got);
+}
+
+static void rule_5_a_request_without_stream_gets_one_whole_map_and_the_end(void **state)
+{
+	struct world w;
+	struct asked a;
+	struct ctl_stats before, after;
+	json_t *f;
+
+	start(&w, 3);
+	ctl_stats(w.ctl, &before);
+	a = ask(&w, 0, ",\"Compress\":\"\"");
+	CHECK_INT(a.rc, ==, 0);
+	CHECK_TRUE(over(&w));
+	CHECK_INT(load_le32(buf_data(&a.got)), ==, buf_len(&a.got) - 4); /* exactly one */
+	f = json_loadb((const char *)buf_data(&a.got) + 4, buf_len(&a.got) - 4, 0, NULL);
+	CHECK_TRUE(f && has(f, "Node") && has(f, "DNSConfig") && has(f, "PacketFilters") && has(f, "UserProfiles"));
+	CHECK_INT(json_array_size(json_object_get(f, "Peers")), ==, 2);
+	json_decref(f);
+	done(&w, &a);
+	/* The stream that is open goes on, and nobody hears of anything. */
+	pass(&w, CTL_OFFLINE_GRACE + SEC(1));
+	ctl_stats(w.ctl, &after);
+	CHECK_INT(after.polls, ==, before.polls);
+	CHECK_INT(after.online, ==, before.online);
+	CHECK_TRUE(w.devices[0].poll && !w.devices[0].ended);
+	CHECK_INT(ctl_node_rename(w.ctl, id_of(&w, 1), "another", w.now), ==, 0);
+	settle(&w);
+	CHECK_TRUE(strstr(w.devices[0].frame, "another"));
+	world_free(&w);
+}
+
+static void rule_5_a_device_that_is_away_stays_away_when_it_asks_for_one_map(void **state)
+{
+	struct world w;
+	struct asked a;
+
+	start(&w, 2);
+	hang_up(&w, &w.devices[0]);
+	pass(&w, CTL_OFFLINE_GRACE + SEC(1));
+	a = ask(&w, 0, ",\"Compress\":\"zstd\",\"ReadOnly\":true");
+	CHECK_TRUE(over(&w) && buf_len(&a.got) > 4);
+	CHECK_INT(load_le32(buf_data(&a.got)), ==, buf_len(&a.got) - 4);
+	done(&w, &a);
+	settle(&w);
+	CHECK_INT(node_of(&w, &w.devices[0])->online, ==, JSON_NO);
+	world_free(&w);
+}
+
+static void rule_6_a_lite_update_is_taken_and_answered_without_a_body(void **state)
+{
+	struct world w;
+	struct asked a;
+
+	start(&w, 2);
+	answered = 0;
+	a = ask(&w, 0, ",\"OmitPeers\":true,\"Endpoints\":[\"192.0.2.7:7\"]");
+	CHECK_INT(a.rc, ==, 1);
+	CHECK_INT(answered, ==, 200);
+	CHECK_STR(answer_text, "");
+	done(&w, &a);
+	settle(&w);
+	CHECK_TRUE(strstr(w.devices[1].frame, "192.0.2.7:7"));
+	/* Read-only: nothing is taken. */
+	a = ask(&w, 0, ",\"OmitPeers\":true,\"ReadOnly\":true,\"Endpoints\":[\"192.0.2.8:8\"]");
+	CHECK_INT(a.rc, ==, 1);
+	done(&w, &a);
+	settle(&w);
+	CHECK_TRUE(!strstr(w.devices[1].frame, "192.0.2.8:8"));
+	world_free(&w);
+}
+
+static void without_compression_a_stream_is_plain_text_in_every_message(void **state)
+{
+	struct world w;
+	struct asked a;
+
+	start(&w, 2);
+	a = ask(&w, 0, ",\"Stream\":true");
+	CHECK_TRUE(buf_len(&a.got) > 5 && buf_data(&a.got)[4] == '{');
+	buf_clear(&a.got);
+	hang_up(&w, &w.devices[1]);
+	pass(&w, CTL_OFFLINE_GRACE + SEC(1));
+	ctl_poll_fill(a.poll, &a.got);
+	CHECK_INT(load_le32(buf_data(&a.got)), ==, buf_len(&a.got) - 4);
+	CHECK_TRUE(buf_data(&a.got)[4] == '{');
+	buf_clear(&a.got);
+	pass(&w, CTL_KEEP_ALIVE + SEC(1));
+	ctl_poll_fill(a.poll, &a.got);
+	CHECK_INT(load_le32(buf_data(&a.got)), ==, buf_len(&a.got) - 4);
+	CHECK_TRUE(!memcmp(buf_data(&a.got) + 4, "{\"KeepAlive\":true", 17));
+	buf_clear(&a.got);
+	CHECK_INT(ctl_node_delete(w.ctl, id_of(&w, 0), w.now), ==, 0);
+	ctl_poll_fill(a.poll, &a.got);
+	CHECK_TRUE(buf_data(&a.got)[4] == '{' && over(&w));
+	done(&w, &a);
+	world_free(&w);
+}
+
+/* ---- A deleted device ---- */
+
+static void correction_10_a_deleted_device_is_sent_itself_with_an_expired_key_and_then_the_end(void **state)
+{
+	struct device *d;
+	struct world w;
+	json_t *f;
+	int64_t id;
+	char now[TIME_RFC3339_MAX];
+
+	start(&w, 2);
+	d = &w.devices[0];
+	id = id_of(&w, 0);
+	time_format_rfc3339(w.now.wall, now);
+	CHECK_INT(ctl_node_delete(w.ctl, id, w.now), ==, 0);
+	CHECK_TRUE(!d->ended); /* first the message */
+	settle(&w);
+	CHECK_TRUE(!d->poll);
+	f = frame_of(d);
+	CHECK_INT(json_integer_value(json_object_get(json_object_get(f, "Node"), "ID")), ==, id);
+	CHECK_TRUE(strcmp(text_at(json_object_get(f, "Node"), "KeyExpiry"), now) < 0);
+	json_decref(f);
+	world_free(&w);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(correction_1_last_seen_is_told_of_online_peers_too_in_nodes_and_patches),
+		cmocka_unit_test(correction_1_last_seen_of_a_peer_never_goes_back),
+		cmocka_unit_test(correction_2_every_approved_exit_node_is_suggested_to_peers),
+		cmocka_unit_test(rule_5_a_request_without_stream_gets_one_whole_map_and_the_end),
+		cmocka_unit_test(rule_5_a_device_that_is_away_stays_away_when_it_asks_for_one_map),
+		cmocka_unit_test(rule_6_a_lite_update_is_taken_and_answered_without_a_body),
+		cmocka_unit_test(without_compression_a_stream_is_plain_text_in_every_message),
+		cmocka_unit_test(correction_10_a_deleted_device_is_sent_itself_with_an_expired_key_and_then_the_end),
+		cmocka_unit_test(v148_the_tailnet_id_is_told_of_self_only_each_time_and_never_changes),
+	};
+
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
