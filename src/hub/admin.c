@@ -2,7 +2,8 @@
  * The administration: HTTP with JSON over a unix socket that only its owner and root can open.
  *	GET /status, /users, /nodes, /keys, /pending
  *	GET /routes, /own-prefixes, /tokens, /policy, /policy/status, /policy/versions, /policy/versions/N
- *	POST /users, /users/ID/delete, /nodes/approve, /nodes/ID/{approve,rename,tag,expire,delete}, /keys, /keys/ID/revoke, /login,
+ *	POST /users, /users/ID/{delete,rename,role}, /nodes/approve, /nodes/ID/{approve,rename,tag,move,expire,delete}, /keys,
+ *	/keys/ID/{revoke,delete,move}, /login,
  *	/nodes/ID/routes/{approve,unapprove}, /own-prefixes, /tokens, /tokens/ID/revoke, /policy, /policy/{check,preview,can,pull},
  *	/policy/versions/N/restore
  * A change is durable before it is answered.
@@ -104,51 +105,6 @@ static int get_status(struct admin_call *c)
 	return admin_reply(c, &admin_status_type, &doc);
 }
 
-/* users */
-
-static void user_doc(const struct hub *h, const struct ctl_user *u, struct admin_user *ret)
-{
-	*ret = (struct admin_user){ .id = u->id, .name = u->name, .display_name = u->display_name, .created = u->created };
-	for (const struct ctl_node_doc *n = ctl_node_next(h->ctl, NULL); n; n = ctl_node_next(h->ctl, n))
-		ret->nodes += n->user == u->id;
-}
-
-static int get_users(struct admin_call *c)
-{
-	struct ctl_stats s;
-	struct admin_user *v;
-	size_t n = 0;
-	struct json_list list;
-
-	ctl_stats(c->hub->ctl, &s);
-	v = arena_array(&c->mem, s.users, sizeof(*v));
-	if (!v)
-		return -ENOMEM;
-	for (const struct ctl_user *u = ctl_user_next(c->hub->ctl, NULL); u; u = ctl_user_next(c->hub->ctl, u))
-		user_doc(c->hub, u, &v[n++]);
-	list = json_list_of(v, n);
-	return admin_reply(c, &admin_user_list, &list);
-}
-
-static int create_user(struct admin_call *c)
-{
-	const struct ctl_user *u;
-	struct admin_user doc;
-	const char *name = c->req.name ? c->req.name : "";
-	int rc = ctl_user_create(c->hub->ctl, name, c->now, &u);
-
-	if (rc == -EEXIST)
-		return admin_say(c, rc, "there is a user \"%s\" already", name);
-	if (rc == -ERR_BAD_VALUE)
-		return admin_say(c, rc, "a user needs a name of 1 to 255 bytes");
-	if (rc == 0)
-		rc = hub_commit(c->hub);
-	if (rc < 0)
-		return rc;
-	user_doc(c->hub, u, &doc);
-	return admin_reply(c, &admin_user_type, &doc);
-}
-
 int admin_ok(struct admin_call *c)
 {
 	return httpd_answer(c->conn, 200, "application/json", "", VIEW_LIT("{}"));
@@ -159,17 +115,6 @@ int admin_commit(struct admin_call *c)
 	int rc = hub_commit(c->hub);
 
 	return rc < 0 ? rc : admin_ok(c);
-}
-
-static int delete_user(struct admin_call *c)
-{
-	int rc = ctl_user_delete(c->hub->ctl, c->id);
-
-	if (rc == -ENOENT)
-		return admin_say(c, rc, "no user %lld; \"warren-hub users list\" shows all", (long long)c->id);
-	if (rc == -ERR_CONFLICT)
-		return admin_say(c, rc, "devices or keys still belong to this user: delete or move them first");
-	return rc < 0 ? rc : admin_commit(c);
 }
 
 /* devices */
@@ -252,11 +197,25 @@ static int get_pending(struct admin_call *c)
 	return v ? admin_reply(c, &admin_pending_list, &list) : -ENOMEM;
 }
 
-static int find_user(struct admin_call *c, const struct ctl_user **ret)
+int admin_find_user(struct admin_call *c, const char *name, const struct ctl_user **ret)
 {
-	*ret = hub_user(c->hub, c->req.user);
-	return *ret ? 0 : admin_say(c, -ENOENT, "no user \"%s\"; \"warren-hub users list\" shows all, \"users create\" makes one",
-			c->req.user ? c->req.user : "");
+	*ret = hub_user(c->hub, name);
+	if (*ret)
+		return 0;
+	if (!name || !*name)
+		return admin_say(c, -ENOENT, "there is no user; \"warren-hub users create NAME\" makes one");
+	return admin_say(c, -ENOENT, "no user \"%s\"; \"warren-hub users list\" shows all, \"users create\" makes one", name);
+}
+
+/* Whom something is given to: named, unless there is only one. */
+int admin_find_heir(struct admin_call *c, const char *name, const struct ctl_user **ret)
+{
+	struct ctl_stats s;
+
+	ctl_stats(c->hub->ctl, &s);
+	if ((!name || !*name) && s.users != 1)
+		return admin_say(c, -ERR_BAD_VALUE, "name the user that it goes to; \"warren-hub users list\" shows all");
+	return admin_find_user(c, name, ret);
 }
 
 static int approve_node(struct admin_call *c)
@@ -270,7 +229,7 @@ static int approve(struct admin_call *c)
 {
 	const struct ctl_user *u;
 	const char *code = c->req.code ? c->req.code : "";
-	int rc = find_user(c, &u);
+	int rc = admin_find_user(c, c->req.user, &u);
 
 	if (rc == 0)
 		rc = ctl_pending_approve(c->hub->ctl, code, u->id, c->now);
@@ -299,9 +258,22 @@ static int tag_node(struct admin_call *c)
 
 	if (rc == -ENOENT)
 		return admin_no_node(c);
+	if (rc == -ERR_BAD_VALUE && !c->req.tags.n)
+		return admin_say(c, rc, "name a tag; a device without tags is somebody's: \"warren-hub nodes move NODE USER\"");
 	if (rc == -ERR_BAD_VALUE)
 		return admin_say(c, rc, "a tag is written tag:NAME, with letters, digits and dashes");
 	return rc < 0 ? rc : reply_node(c, c->id);
+}
+
+static int move_node(struct admin_call *c)
+{
+	const struct ctl_user *u;
+	int rc = admin_find_heir(c, c->req.user, &u);
+
+	if (rc < 0)
+		return rc;
+	rc = ctl_node_move(c->hub->ctl, c->id, u->id, c->now);
+	return rc == -ENOENT ? admin_no_node(c) : rc < 0 ? rc : reply_node(c, c->id);
 }
 
 static int expire_node(struct admin_call *c)
@@ -356,7 +328,7 @@ static int create_key(struct admin_call *c)
 	const struct ctl_user *u;
 	const struct ctl_key *k;
 	struct admin_key doc;
-	int rc = find_user(c, &u);
+	int rc = admin_find_user(c, c->req.user, &u);
 
 	if (rc < 0)
 		return rc;
@@ -375,13 +347,34 @@ static int create_key(struct admin_call *c)
 	return rc;
 }
 
-static int revoke_key(struct admin_call *c)
+static int key_changed(struct admin_call *c, int rc)
 {
-	int rc = ctl_key_revoke(c->hub->ctl, c->id);
-
 	if (rc == -ENOENT)
 		return admin_say(c, rc, "no key %lld; \"warren-hub keys list\" shows all", (long long)c->id);
 	return rc < 0 ? rc : admin_commit(c);
+}
+
+static int revoke_key(struct admin_call *c)
+{
+	return key_changed(c, ctl_key_revoke(c->hub->ctl, c->id));
+}
+
+static int delete_key(struct admin_call *c)
+{
+	return key_changed(c, ctl_key_delete(c->hub->ctl, c->id));
+}
+
+static int move_key(struct admin_call *c)
+{
+	const struct ctl_user *u;
+	int rc = admin_find_heir(c, c->req.user, &u);
+
+	if (rc < 0)
+		return rc;
+	rc = ctl_key_move(c->hub->ctl, c->id, u->id);
+	if (rc == -ERR_CONFLICT)
+		return admin_say(c, rc, "this key gives tags: devices that join with it belong to no person");
+	return key_changed(c, rc);
 }
 
 static int make_login(struct admin_call *c)
@@ -400,24 +393,30 @@ static const struct route {
 	int (*fn)(struct admin_call *c);
 } routes[] = {
 	{ "GET", "/status", get_status },
-	{ "GET", "/users", get_users },
-	{ "POST", "/users", create_user },
-	{ "POST", "/users/*/delete", delete_user },
+	{ "GET", "/users", admin_users },
+	{ "POST", "/users", admin_user_create },
+	{ "POST", "/users/*/delete", admin_user_delete },
+	{ "POST", "/users/*/rename", admin_user_rename },
+	{ "POST", "/users/*/role", admin_user_role },
 	{ "GET", "/nodes", get_nodes },
 	{ "GET", "/pending", get_pending },
 	{ "POST", "/nodes/approve", approve },
 	{ "POST", "/nodes/*/approve", approve_node },
 	{ "POST", "/nodes/*/rename", rename_node },
 	{ "POST", "/nodes/*/tag", tag_node },
+	{ "POST", "/nodes/*/move", move_node },
 	{ "POST", "/nodes/*/expire", expire_node },
 	{ "POST", "/nodes/*/delete", delete_node },
 	{ "GET", "/keys", get_keys },
 	{ "POST", "/keys", create_key },
 	{ "POST", "/keys/*/revoke", revoke_key },
+	{ "POST", "/keys/*/delete", delete_key },
+	{ "POST", "/keys/*/move", move_key },
 	{ "POST", "/login", make_login },
 	{ "GET", "/tokens", admin_tokens },
 	{ "POST", "/tokens", admin_token_create },
 	{ "POST", "/tokens/*/revoke", admin_token_revoke },
+	{ "POST", "/tokens/*/delete", admin_token_delete },
 	{ "GET", "/routes", admin_routes },
 	{ "POST", "/nodes/*/routes/approve", admin_route_approve },
 	{ "POST", "/nodes/*/routes/unapprove", admin_route_unapprove },

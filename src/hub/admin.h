@@ -26,6 +26,17 @@ MUST_USE int admin_commit(struct admin_call *c); /* makes it durable, then admin
 /* Sets the words of an error and returns rc. */
 MUST_USE int admin_say(struct admin_call *c, int rc, const char *fmt, ...) PRINTF_LIKE(3, 4);
 MUST_USE int admin_no_node(struct admin_call *c);
+/* By name; NULL and "": the first one. */
+MUST_USE int admin_find_user(struct admin_call *c, const char *name, const struct ctl_user **ret);
+/* By name; without one, the only user that there is. */
+MUST_USE int admin_find_heir(struct admin_call *c, const char *name, const struct ctl_user **ret);
+
+/* admin_users.c */
+MUST_USE int admin_users(struct admin_call *c);
+MUST_USE int admin_user_create(struct admin_call *c);
+MUST_USE int admin_user_delete(struct admin_call *c);
+MUST_USE int admin_user_rename(struct admin_call *c);
+MUST_USE int admin_user_role(struct admin_call *c);
 
 /* admin_policy.c */
 MUST_USE int admin_policy(struct admin_call *c);
@@ -50,5 +61,6 @@ MUST_USE int admin_own_prefixes_set(struct admin_call *c);
 MUST_USE int admin_tokens(struct admin_call *c);
 MUST_USE int admin_token_create(struct admin_call *c);
 MUST_USE int admin_token_revoke(struct admin_call *c);
+MUST_USE int admin_token_delete(struct admin_call *c);
 
 #endif

@@ -56,12 +56,20 @@ int admin_token_create(struct admin_call *c)
 	return rc;
 }
 
-int admin_token_revoke(struct admin_call *c)
+static int token_changed(struct admin_call *c, int rc)
 {
-	int rc = token_revoke(c->hub, c->id);
-
 	if (rc == -ENOENT)
 		return admin_say(c, rc, "no token %lld; \"warren-hub tokens list\" shows all",
 			(long long)c->id);
 	return rc < 0 ? rc : admin_commit(c);
+}
+
+int admin_token_revoke(struct admin_call *c)
+{
+	return token_changed(c, token_revoke(c->hub, c->id));
+}
+
+int admin_token_delete(struct admin_call *c)
+{
+	return token_changed(c, token_delete(c->hub, c->id));
 }

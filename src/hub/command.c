@@ -13,7 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { ANSWER_MEM_MAX = 512 << 20, REQUEST_MAX = 4 * CTL_POLICY_TEXT_MAX, TEXT_MAX_LEN = 512, CODE_LEN = 24 };
+enum { ANSWER_MEM_MAX = 512 << 20, REQUEST_MAX = 4 * CTL_POLICY_TEXT_MAX, TEXT_MAX_LEN = 512 };
 
 int cmd_fail(const char *fmt, ...)
 {
@@ -165,6 +165,11 @@ const char *cmd_number(struct cmd *c, int64_t n)
 	return arena_printf(&c->mem, "%lld", (long long)n);
 }
 
+const char *cmd_count(struct cmd *c, int64_t n, const char *what)
+{
+	return arena_printf(&c->mem, "%lld %s%s", (long long)n, what, n == 1 ? "" : "s");
+}
+
 int cmd_print(const struct table *t, int rc)
 {
 	if (rc < 0)
@@ -196,134 +201,6 @@ static int do_status(struct cmd *c)
 	return 0;
 }
 
-static int do_users_list(struct cmd *c)
-{
-	struct json_list l;
-	struct table t;
-	bool done;
-	int rc = cmd_ask(c, "GET", "/users", NULL);
-
-	if (rc == 0)
-		rc = cmd_answer(c, &admin_user_list, &l, &done);
-	if (rc || done)
-		return rc;
-	HEAD(&t, c, "ID", "NAME", "DEVICES", "CREATED");
-	for (size_t i = 0; i < l.n && rc == 0; i++) {
-		const struct admin_user *u = JSON_AT(l, struct admin_user, i);
-
-		rc = ROW(&t, cmd_number(c, u->id), u->name, cmd_number(c, u->nodes), cmd_time(c, u->created));
-	}
-	return cmd_print(&t, rc);
-}
-
-static int do_nodes_list(struct cmd *c)
-{
-	struct json_list l;
-	struct table t;
-	bool done;
-	int rc = cmd_ask(c, "GET", "/nodes", NULL);
-
-	if (rc == 0)
-		rc = cmd_answer(c, &admin_node_list, &l, &done);
-	if (rc || done)
-		return rc;
-	HEAD(&t, c, "ID", "NAME", "ADDRESS", "OWNER", "STATE", "SEEN", "SYSTEM", "CLIENT");
-	for (size_t i = 0; i < l.n && rc == 0; i++) {
-		const struct admin_node *n = JSON_AT(l, struct admin_node, i);
-		char ip[IPADDR_TEXT_MAX];
-
-		rc = ROW(&t, cmd_number(c, n->id), n->name, arena_strdup(&c->mem, ipaddr_format(n->ip4, ip)),
-			n->tags.n ? cmd_join(c, &n->tags) : n->user, !n->approved ? "waits" : n->expired ? "expired" : n->online ? "online" : "offline",
-			n->online ? "now" : cmd_time(c, n->last_seen), n->os, n->client);
-	}
-	return cmd_print(&t, rc);
-}
-
-static int do_nodes_pending(struct cmd *c)
-{
-	struct json_list l;
-	struct table t;
-	bool done;
-	int rc = cmd_ask(c, "GET", "/pending", NULL);
-
-	if (rc == 0)
-		rc = cmd_answer(c, &admin_pending_list, &l, &done);
-	if (rc || done)
-		return rc;
-	HEAD(&t, c, "CODE", "NAME", "SYSTEM", "TAGS", "FROM", "SINCE");
-	for (size_t i = 0; i < l.n && rc == 0; i++) {
-		const struct admin_pending *p = JSON_AT(l, struct admin_pending, i);
-		char ip[IPADDR_TEXT_MAX];
-
-		rc = ROW(&t, p->code, p->hostname, p->os, cmd_join(c, &p->tags), arena_strdup(&c->mem, ipaddr_format(p->from, ip)), cmd_time(c, p->created));
-	}
-	return cmd_print(&t, rc);
-}
-
-static int do_keys_list(struct cmd *c)
-{
-	struct json_list l;
-	struct table t;
-	bool done;
-	int rc = cmd_ask(c, "GET", "/keys", NULL);
-
-	if (rc == 0)
-		rc = cmd_answer(c, &admin_key_list, &l, &done);
-	if (rc || done)
-		return rc;
-	HEAD(&t, c, "ID", "KEY", "OWNER", "STATE", "KIND", "USED", "EXPIRES");
-	for (size_t i = 0; i < l.n && rc == 0; i++) {
-		const struct admin_key *k = JSON_AT(l, struct admin_key, i);
-
-		rc = ROW(&t, cmd_number(c, k->id), k->hint, k->tags.n ? cmd_join(c, &k->tags) : k->user, k->state,
-			arena_printf(&c->mem, "%s%s%s", k->reusable ? "reusable" : "once", k->ephemeral ? ",ephemeral" : "",
-				k->preapproved ? ",preapproved" : ""), cmd_number(c, k->used), k->expires ? cmd_time(c, k->expires) : "never");
-	}
-	return cmd_print(&t, rc);
-}
-
-/* "tag:a,tag:b" */
-static int split_tags(struct cmd *c, const char *text, struct json_list *ret)
-{
-	size_t n = 1, i = 0;
-	const char **v;
-	char *rest = arena_strdup(&c->mem, text), *tag;
-
-	for (const char *p = text; *p; p++)
-		n += *p == ',';
-	v = arena_array(&c->mem, n, sizeof(*v));
-	if (!v || !rest)
-		return -ENOMEM;
-	while ((tag = strsep(&rest, ",")))
-		if (*tag)
-			v[i++] = tag;
-	*ret = json_list_of(v, i);
-	return 0;
-}
-
-static int do_keys_create(struct cmd *c)
-{
-	struct admin_request req = { .user = c->o->user, .reusable = c->o->reusable, .ephemeral = c->o->ephemeral,
-		.preapproved = c->o->preapproved, .expiry_ms = (unix_ms)90 * 24 * 3600 * 1000 };
-	struct admin_key k;
-	bool done;
-	int rc = 0;
-
-	if (c->o->expiry && duration_parse(c->o->expiry, &req.expiry_ms) < 0)
-		return cmd_fail("--expiry %s: write it as 30m, 24h, 90d or never", c->o->expiry);
-	if (c->o->tags && split_tags(c, c->o->tags, &req.tags) < 0)
-		return cmd_fail("out of memory");
-	rc = cmd_ask(c, "POST", "/keys", &req);
-	if (rc == 0)
-		rc = cmd_answer(c, &admin_key_type, &k, &done);
-	if (rc || done)
-		return rc;
-	printf("%s\n", k.key);
-	if (c->o->qr)
-		return qr_print(k.key, stdout) < 0 ? cmd_fail("this key does not fit into a picture") : 0;
-	return 0;
-}
-
 static int do_login(struct cmd *c)
 {
 	struct admin_request req = { .next = c->o->next };
@@ -348,50 +225,6 @@ bool cmd_is_number(const char *s)
 	return text_u64(s, strlen(s), INT64_MAX, &n) == 0;
 }
 
-/* A number stands for itself; else it is looked up by name in what a list answers. */
-int cmd_resolve_node(struct cmd *c, const char *word, int64_t *ret)
-{
-	struct json_list l;
-	int rc;
-
-	if (cmd_is_number(word)) {
-		*ret = strtoll(word, NULL, 10);
-		return 0;
-	}
-	rc = cmd_ask(c, "GET", "/nodes", NULL);
-	if (rc == 0 && json_decode(&admin_node_list, c->body.p, c->body.len, &l, &c->mem, NULL) < 0)
-		return cmd_fail("the hub's answer is not understood: is it of another version?");
-	for (size_t i = 0; rc == 0 && i < l.n; i++) {
-		const struct admin_node *n = JSON_AT(l, struct admin_node, i);
-
-		if (!strcmp(n->name, word) || !strcmp(n->fqdn, word)) {
-			*ret = n->id;
-			buf_clear(&c->in);
-			return 0;
-		}
-	}
-	return rc ? rc : cmd_fail("no device \"%s\"; \"warren-hub nodes list\" shows all", word);
-}
-
-static int resolve_user(struct cmd *c, const char *word, int64_t *ret)
-{
-	struct json_list l;
-	int rc = cmd_ask(c, "GET", "/users", NULL);
-
-	if (rc == 0 && json_decode(&admin_user_list, c->body.p, c->body.len, &l, &c->mem, NULL) < 0)
-		return cmd_fail("the hub's answer is not understood: is it of another version?");
-	for (size_t i = 0; rc == 0 && i < l.n; i++) {
-		const struct admin_user *u = JSON_AT(l, struct admin_user, i);
-
-		if (!strcmp(u->name, word) || (cmd_is_number(word) && u->id == strtoll(word, NULL, 10))) {
-			*ret = u->id;
-			buf_clear(&c->in);
-			return 0;
-		}
-	}
-	return rc ? rc : cmd_fail("no user \"%s\"; \"warren-hub users list\" shows all", word);
-}
-
 /* Changes whose answer is short: said in a sentence, or as the hub answered with --json. */
 int cmd_change(struct cmd *c, const struct admin_request *req, const char *path, const char *said)
 {
@@ -405,82 +238,6 @@ int cmd_change(struct cmd *c, const struct admin_request *req, const char *path,
 	return rc;
 }
 
-static int do_users_create(struct cmd *c)
-{
-	struct admin_request req = { .name = c->o->word[2] };
-
-	return cmd_change(c, &req, "/users", "Created.");
-}
-
-static int do_users_delete(struct cmd *c)
-{
-	char path[TEXT_MAX_LEN];
-	int64_t id = 0;
-	int rc = resolve_user(c, c->o->word[2], &id);
-
-	snprintf(path, sizeof(path), "/users/%lld/delete", (long long)id);
-	return rc ? rc : cmd_change(c, NULL, path, "Deleted.");
-}
-
-static int change_node(struct cmd *c, const char *verb, const struct admin_request *req, const char *said)
-{
-	char path[TEXT_MAX_LEN];
-	int64_t id = 0;
-	int rc = cmd_resolve_node(c, c->o->word[2], &id);
-
-	snprintf(path, sizeof(path), "/nodes/%lld/%s", (long long)id, verb);
-	return rc ? rc : cmd_change(c, req, path, said);
-}
-
-static int do_approve(struct cmd *c)
-{
-	struct admin_request req = { .code = c->o->word[2], .user = c->o->user };
-
-	if (strlen(c->o->word[2]) != CODE_LEN) /* a device that is in but waits */
-		return change_node(c, "approve", NULL, "The device is in.");
-	return cmd_change(c, &req, "/nodes/approve", "The device is in.");
-}
-
-static int do_rename(struct cmd *c)
-{
-	struct admin_request req = { .name = c->o->word[3] };
-
-	return change_node(c, "rename", &req, "Renamed.");
-}
-
-/* Words and commas both separate tags; no tag at all takes them away. */
-static int do_tag(struct cmd *c)
-{
-	struct admin_request req = { 0 };
-	const char *all = "";
-
-	for (size_t i = 3; i < c->o->n_words && all; i++)
-		all = arena_printf(&c->mem, "%s%s,", all, c->o->word[i]);
-	if (!all || split_tags(c, all, &req.tags) < 0)
-		return cmd_fail("out of memory");
-	return change_node(c, "tag", &req, req.tags.n ? "Tagged." : "The tags are gone.");
-}
-
-static int do_expire(struct cmd *c)
-{
-	return change_node(c, "expire", NULL, "Expired: the device has to log in again.");
-}
-
-static int do_delete(struct cmd *c)
-{
-	return change_node(c, "delete", NULL, "Deleted.");
-}
-
-static int do_revoke(struct cmd *c)
-{
-	char path[TEXT_MAX_LEN];
-
-	if (!cmd_is_number(c->o->word[2]))
-		return cmd_fail("\"%s\" is not the number of a key; \"warren-hub keys list\" shows them", c->o->word[2]);
-	snprintf(path, sizeof(path), "/keys/%s/revoke", c->o->word[2]);
-	return cmd_change(c, NULL, path, "Revoked: nothing joins with it any more. Devices that joined stay.");
-}
-
 static const struct command {
 	const char *group, *verb, *args;
 	size_t n_min, n_max; /* arguments after the verb */
@@ -488,22 +245,28 @@ static const struct command {
 	const char *text;
 } commands[] = {
 	{ "status", NULL, "", 0, 0, do_status, "is it running, with how many devices" },
-	{ "users", "list", "", 0, 0, do_users_list, "people that devices belong to" },
-	{ "users", "create", "NAME", 1, 1, do_users_create, "one more" },
-	{ "users", "delete", "NAME|ID", 1, 1, do_users_delete, "one without devices" },
-	{ "nodes", "list", "", 0, 0, do_nodes_list, "devices" },
-	{ "nodes", "pending", "", 0, 0, do_nodes_pending, "devices that wait for approval" },
-	{ "nodes", "approve", "CODE|ID|NAME [--user NAME]", 1, 1, do_approve, "let in the device whose page shows CODE, or that waits" },
-	{ "nodes", "rename", "ID|NAME NEW-NAME", 2, 2, do_rename, "" },
-	{ "nodes", "tag", "ID|NAME [TAG...]", 1, 12, do_tag, "replaces its tags; tagged devices belong to no person" },
-	{ "nodes", "expire", "ID|NAME", 1, 1, do_expire, "it has to log in again" },
-	{ "nodes", "delete", "ID|NAME", 1, 1, do_delete, "" },
-	{ "keys", "list", "", 0, 0, do_keys_list, "keys that devices join with" },
-	{ "keys", "create", "[flags]", 0, 0, do_keys_create, "prints it, once" },
-	{ "keys", "revoke", "ID", 1, 1, do_revoke, "" },
+	{ "users", "list", "", 0, 0, cmd_users_list, "people that devices belong to" },
+	{ "users", "create", "NAME", 1, 1, cmd_user_create, "one more" },
+	{ "users", "rename", "USER NEW-NAME", 2, 2, cmd_user_rename, "" },
+	{ "users", "role", "USER ROLE", 2, 2, cmd_user_role, "what policies call it: member, admin, owner, ..." },
+	{ "users", "delete", "USER [--move-to USER|--with-devices]", 1, 1, cmd_user_delete, "with its keys" },
+	{ "nodes", "list", "", 0, 0, cmd_nodes_list, "devices" },
+	{ "nodes", "pending", "", 0, 0, cmd_nodes_pending, "devices that wait for approval" },
+	{ "nodes", "approve", "CODE|NODE [--user USER]", 1, 1, cmd_node_approve, "let in the device whose page shows CODE, or that waits" },
+	{ "nodes", "rename", "NODE NEW-NAME", 2, 2, cmd_node_rename, "" },
+	{ "nodes", "tag", "NODE TAG...", 1, 12, cmd_node_tag, "replaces its tags; tagged devices belong to no person" },
+	{ "nodes", "untag", "NODE [USER]", 1, 2, cmd_node_move, "takes its tags away; it is that user's then" },
+	{ "nodes", "move", "NODE USER", 1, 2, cmd_node_move, "it is that user's from now on" },
+	{ "nodes", "expire", "NODE", 1, 1, cmd_node_expire, "it has to log in again" },
+	{ "nodes", "delete", "NODE", 1, 1, cmd_node_delete, "" },
+	{ "keys", "list", "", 0, 0, cmd_keys_list, "keys that devices join with" },
+	{ "keys", "create", "[flags]", 0, 0, cmd_key_create, "prints it, once" },
+	{ "keys", "revoke", "KEY", 1, 1, cmd_key_revoke, "nothing joins with it any more" },
+	{ "keys", "delete", "KEY", 1, 1, cmd_key_delete, "the same, and it is not listed any more" },
+	{ "keys", "move", "KEY USER", 2, 2, cmd_key_move, "devices that join with it are that user's" },
 	{ "routes", "list", "", 0, 0, cmd_routes_list, "what devices offer to carry, and what of it is approved" },
-	{ "routes", "approve", "ID|NAME PREFIX", 2, 2, cmd_route_approve, "also in advance" },
-	{ "routes", "unapprove", "ID|NAME PREFIX", 2, 2, cmd_route_unapprove, "" },
+	{ "routes", "approve", "NODE PREFIX", 2, 2, cmd_route_approve, "also in advance" },
+	{ "routes", "unapprove", "NODE PREFIX", 2, 2, cmd_route_unapprove, "" },
 	{ "own-prefixes", "list", "", 0, 0, cmd_own_prefixes, "of the organisation: no device should offer them by itself" },
 	{ "own-prefixes", "set", "[PREFIX...] [--mode MODE]", 0, 14, cmd_own_prefixes_set, "replaces them; without any only the mode" },
 	{ "own-prefixes", "clear", "", 0, 0, cmd_own_prefixes_clear, "" },
@@ -520,18 +283,19 @@ static const struct command {
 	{ "policy", "pull", "", 0, 0, cmd_policy_pull, "look into the Git repository now" },
 	{ "tokens", "list", "", 0, 0, cmd_tokens_list, "of programs that use the API" },
 	{ "tokens", "create", "[NAME] [--scope SCOPE]", 0, 1, cmd_tokens_create, "prints it, once" },
-	{ "tokens", "revoke", "ID", 1, 1, cmd_token_revoke, "" },
+	{ "tokens", "revoke", "ID", 1, 1, cmd_token_revoke, "nothing is let in with it any more" },
+	{ "tokens", "delete", "ID", 1, 1, cmd_token_delete, "the same, and it is not listed any more" },
 	{ "login", NULL, "[--next PATH]", 0, 0, do_login, "a link that makes a browser an admin" },
 };
 
 void hub_command_help(void)
 {
 	for (size_t i = 0; i < ARRAY_LEN(commands); i++) {
-		char left[64];
+		char left[128];
 
-		snprintf(left, sizeof(left), "%s %s %s", commands[i].group, commands[i].verb ? commands[i].verb : "",
-			commands[i].args);
-		printf("  %-38s %s\n", left, commands[i].text);
+		snprintf(left, sizeof(left), "%s%s%s %s", commands[i].group, commands[i].verb ? " " : "",
+			commands[i].verb ? commands[i].verb : "", commands[i].args);
+		printf("  %-38s  %s\n", left, commands[i].text);
 	}
 }
 

@@ -32,12 +32,40 @@ MUST_USE int cmd_resolve_node(struct cmd *c, const char *word, int64_t *ret);
 bool cmd_is_number(const char *s);
 const char *cmd_time(struct cmd *c, unix_ms t);
 const char *cmd_number(struct cmd *c, int64_t n);
+/* "1 device", "2 devices" */
+const char *cmd_count(struct cmd *c, int64_t n, const char *what);
 const char *cmd_join(struct cmd *c, const struct json_list *l);
 /* rc: of the rows. */
 MUST_USE int cmd_print(const struct table *t, int rc);
 
 #define ROW(t, ...) table_add(t, (const char *const[]){ __VA_ARGS__ })
 #define HEAD(t, c, ...) table_init(t, &(c)->mem, (const char *const[]){ __VA_ARGS__, NULL })
+
+/* command_users.c */
+int cmd_users_list(struct cmd *c);
+int cmd_user_create(struct cmd *c);
+int cmd_user_rename(struct cmd *c);
+int cmd_user_role(struct cmd *c);
+int cmd_user_delete(struct cmd *c);
+
+/* command_nodes.c */
+int cmd_nodes_list(struct cmd *c);
+int cmd_nodes_pending(struct cmd *c);
+int cmd_node_approve(struct cmd *c);
+int cmd_node_rename(struct cmd *c);
+int cmd_node_tag(struct cmd *c);
+int cmd_node_move(struct cmd *c);
+int cmd_node_expire(struct cmd *c);
+int cmd_node_delete(struct cmd *c);
+
+/* command_keys.c */
+int cmd_keys_list(struct cmd *c);
+int cmd_key_create(struct cmd *c);
+int cmd_key_revoke(struct cmd *c);
+int cmd_key_delete(struct cmd *c);
+int cmd_key_move(struct cmd *c);
+/* "tag:a,tag:b" */
+MUST_USE int cmd_split_tags(struct cmd *c, const char *text, struct json_list *ret);
 
 /* command_policy.c */
 int cmd_policy_get(struct cmd *c);
@@ -66,5 +94,6 @@ const char *cmd_author(struct cmd *c);
 int cmd_tokens_list(struct cmd *c);
 int cmd_tokens_create(struct cmd *c);
 int cmd_token_revoke(struct cmd *c);
+int cmd_token_delete(struct cmd *c);
 
 #endif

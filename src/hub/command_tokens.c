@@ -44,7 +44,7 @@ int cmd_tokens_create(struct cmd *c)
 	return 0;
 }
 
-int cmd_token_revoke(struct cmd *c)
+static int change_token(struct cmd *c, const char *verb, const char *said)
 {
 	const char *id = c->o->word[2];
 	char path[64];
@@ -54,6 +54,16 @@ int cmd_token_revoke(struct cmd *c)
 		return cmd_fail(
 			"\"%s\" is not the number of a token; \"warren-hub tokens list\" shows them",
 			c->o->word[2]);
-	snprintf(path, sizeof(path), "/tokens/%s/revoke", id);
-	return cmd_change(c, NULL, path, "Revoked: nothing is let in with it any more.");
+	snprintf(path, sizeof(path), "/tokens/%s/%s", id, verb);
+	return cmd_change(c, NULL, path, said);
+}
+
+int cmd_token_revoke(struct cmd *c)
+{
+	return change_token(c, "revoke", "Revoked: nothing is let in with it any more.");
+}
+
+int cmd_token_delete(struct cmd *c)
+{
+	return change_token(c, "delete", "Deleted: nothing is let in with it any more.");
 }

@@ -30,12 +30,22 @@ static const struct json_field user_fields[] = {
 	F(admin_user, id, "id", json_int),
 	F(admin_user, name, "name", json_str),
 	O(admin_user, display_name, "displayName", json_str),
+	F(admin_user, role, "role", json_str),
 	F(admin_user, nodes, "nodes", json_int),
+	F(admin_user, keys, "keys", json_int),
 	F(admin_user, created, "created", json_time),
 	JSON_END,
 };
 JSON_OBJECT_TYPE(admin_user_type, struct admin_user, user_fields);
 JSON_LIST_TYPE(admin_user_list, admin_user_type);
+
+static const struct json_field left_fields[] = {
+	F(admin_left, nodes, "nodes", json_int),
+	F(admin_left, keys, "keys", json_int),
+	O(admin_left, moved_to, "movedTo", json_str),
+	JSON_END,
+};
+JSON_OBJECT_TYPE(admin_left_type, struct admin_left, left_fields);
 
 static const struct json_field node_fields[] = {
 	F(admin_node, id, "id", json_int),
@@ -229,6 +239,9 @@ static const struct json_field request_fields[] = {
 	O(admin_request, next, "next", json_str),
 	O(admin_request, scope, "scope", json_str),
 	O(admin_request, mode, "mode", json_str),
+	O(admin_request, role, "role", json_str),
+	O(admin_request, move_to, "moveTo", json_str),
+	O(admin_request, with_devices, "withDevices", json_bool),
 	{ .name = "policy", .type = &json_str, .offset = offsetof(struct admin_request, policy), .flags = JSON_OMIT, .max = POLICY_LEN_MAX },
 	O(admin_request, author, "author", json_str),
 	O(admin_request, src, "src", json_str),

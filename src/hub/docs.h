@@ -13,9 +13,15 @@ struct admin_status {
 };
 
 struct admin_user {
-	int64_t id, nodes;
-	const char *name, *display_name;
+	int64_t id, nodes, keys;
+	const char *name, *display_name, *role;
 	unix_ms created;
+};
+
+/* What a deleted user had: it was deleted too, or moved. */
+struct admin_left {
+	int64_t nodes, keys;
+	const char *moved_to;
 };
 
 struct admin_node {
@@ -122,17 +128,17 @@ struct admin_error {
 
 /* Body of every request that changes something: each uses some of the fields. */
 struct admin_request {
-	const char *name, *code, *user, *next, *scope, *mode;
+	const char *name, *code, *user, *next, *scope, *mode, *role, *move_to;
 	const char *policy, *author; /* author: who asks, for the list of versions */
 	const char *src, *dst;
 	int64_t proto, port;
 	struct json_list prefixes; /* struct ipprefix */
 	struct json_list tags;
 	int64_t expiry_ms; /* 0: never */
-	bool reusable, ephemeral, preapproved, force;
+	bool reusable, ephemeral, preapproved, force, with_devices;
 };
 
-extern const struct json_type admin_status_type, admin_user_type, admin_user_list, admin_node_type, admin_node_list,
+extern const struct json_type admin_status_type, admin_user_type, admin_user_list, admin_left_type, admin_node_type, admin_node_list,
 	admin_pending_type, admin_pending_list, admin_key_type, admin_key_list, admin_link_type, admin_error_type,
 	admin_request_type, admin_token_type, admin_token_list, admin_route_type, admin_route_list, admin_own_prefixes_type,
 	admin_policy_type, admin_policy_list, admin_policy_status_type, admin_change_type, admin_change_list, admin_reach_type,

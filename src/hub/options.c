@@ -55,6 +55,8 @@ static const struct option options[] = {
 	TEXT("expiry", expiry, "TIME", COMMAND, "keys create, tokens create: 30m, 24h, 90d or never; default 90d"),
 	TEXT("scope", scope, "SCOPE", COMMAND, "tokens create: policy_file, or policy_file:read; default policy_file"),
 	TEXT("proto", proto, "NAME", COMMAND, "policy can: tcp, udp, icmp, ... or a number; default tcp"),
+	TEXT("move-to", move_to, "USER", COMMAND, "users delete: its devices and keys are this user's from now on"),
+	SWITCH("with-devices", with_devices, COMMAND, "users delete: its devices are deleted, too"),
 	TEXT("mode", mode, "MODE", COMMAND, "own-prefixes set: show, quarantine or refuse devices that offer them; default as it is"),
 	SWITCH("force", force, COMMAND, "policy set, rollback: although the policy comes from Git"),
 	SWITCH("qr", qr, COMMAND, "status, keys create, login: URL or key also as a picture"),

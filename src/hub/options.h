@@ -24,8 +24,8 @@ struct hub_options {
 	/* serve: become this user; commands: whose */
 	const char *user;
 	/* commands */
-	const char *socket, *tags, *expiry, *next, *proto, *scope, *mode;
-	bool force, approve_devices, json, reusable, ephemeral, preapproved, qr, help, version;
+	const char *socket, *tags, *expiry, *next, *proto, *scope, *mode, *move_to;
+	bool with_devices, force, approve_devices, json, reusable, ephemeral, preapproved, qr, help, version;
 };
 
 /* at->text says what is wrong. -ERR_BAD_VALUE for usage. */

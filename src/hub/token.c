@@ -27,6 +27,7 @@ static const struct json_field fields[] = {
 	JSON_F(struct token, name, "name", json_str, JSON_OMIT),
 	JSON_F(struct token, scope, "scope", json_str, 0),
 	JSON_F(struct token, revoked, "revoked", json_bool, JSON_OMIT),
+	JSON_F(struct token, deleted, "deleted", json_bool, JSON_OMIT),
 	JSON_F(struct token, created, "created", json_time, 0),
 	JSON_F(struct token, expires, "expires", json_time, JSON_OMIT),
 	JSON_F(struct token, last_used, "lastUsed", json_time, JSON_OMIT),
@@ -69,8 +70,10 @@ static int on_load(void *ctx, int64_t id, struct view doc)
 	if (rc < 0)
 		return rc;
 	t->id = id;
-	all->v[all->n++] = t;
 	all->last_id = id > all->last_id ? id : all->last_id;
+	if (t->deleted)
+		return 0;
+	all->v[all->n++] = t;
 	return t->hash && strlen(t->hash) == 64 && t->scope ? 0 : -ERR_BAD_FORMAT;
 }
 
@@ -157,6 +160,27 @@ int token_revoke(struct hub *h, int64_t id)
 		return -ENOENT;
 	t->revoked = true;
 	return store(h, t);
+}
+
+/* The highest number stays in the database: the next one follows it, also after a restart. */
+int token_delete(struct hub *h, int64_t id)
+{
+	struct tokens *all = h->tokens;
+	struct ctl_store *s = store_sqlite_store(h->store);
+	struct token *t = find(h, id);
+	int rc;
+
+	if (!t)
+		return -ENOENT;
+	t->deleted = true;
+	rc = id == all->last_id ? store(h, t) : s->ops->del(s, CTL_API_TOKEN, id);
+	for (size_t i = 0, n = all->n; rc == 0 && i < n; i++)
+		if (all->v[i] == t) {
+			memmove(all->v + i, all->v + i + 1, (n - i - 1) * sizeof(struct token *));
+			all->n--;
+			break;
+		}
+	return rc;
 }
 
 const struct token *token_at(const struct hub *h, size_t i)

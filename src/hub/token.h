@@ -17,6 +17,7 @@ struct token {
 	const char *name;  /* for people */
 	const char *scope; /* as Tailscale names it: "policy_file" or "policy_file:read" */
 	bool revoked;
+	bool deleted; /* stored, so that its number is not used again, and not listed */
 	unix_ms created, expires; /* 0: never */
 	unix_ms last_used;        /* to the hour; 0: never */
 };
@@ -30,6 +31,7 @@ void tokens_free(struct hub *h);
 MUST_USE int token_create(struct hub *h, const char *name, const char *scope, unix_ms expires,
 	char text[static TOKEN_TEXT_MAX], const struct token **ret);
 MUST_USE int token_revoke(struct hub *h, int64_t id);        /* -ENOENT. Not committed yet. */
+MUST_USE int token_delete(struct hub *h, int64_t id);        /* -ENOENT. Not committed yet. */
 const struct token *token_at(const struct hub *h, size_t i); /* NULL behind the last */
 /* "valid", "expired", "revoked" */
 const char *token_state(const struct token *t, unix_ms now);

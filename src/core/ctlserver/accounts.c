@@ -4,7 +4,37 @@
 
 #include <errno.h>
 
+enum { USER_NAME_MAX = 255 };
+
 /* users */
+
+/*
+ * The one form of a name: in lower case, and without the @ at its end, which stands for "no domain" in policies. Stored names
+ * may be older than this rule. -ERR_BAD_VALUE: it is no name.
+ */
+static int plain_name(const char *name, char out[static USER_NAME_MAX + 1])
+{
+	size_t len = strlen(name);
+
+	if (len > 1 && name[len - 1] == '@')
+		len--;
+	if (!len || len > USER_NAME_MAX || !text_is_utf8(name, len) || name[0] == ' ' || name[len - 1] == ' ')
+		return -ERR_BAD_VALUE;
+	for (size_t i = 0; i < len; i++) {
+		if ((unsigned char)name[i] < 0x20 || name[i] == 0x7f)
+			return -ERR_BAD_VALUE;
+		out[i] = ascii_lower(name[i]);
+	}
+	out[len] = 0;
+	return 0;
+}
+
+static bool same_plain(const char *stored, const char *plain)
+{
+	char text[USER_NAME_MAX + 1];
+
+	return plain_name(stored, text) == 0 && !strcmp(text, plain);
+}
 
 struct user *user_by_id(const struct ctl *c, int64_t id)
 {
@@ -19,13 +49,34 @@ struct user *user_by_id(const struct ctl *c, int64_t id)
 
 const struct ctl_user *ctl_user_find(const struct ctl *c, const char *name)
 {
+	const struct ctl_user *found = NULL;
+	char plain[USER_NAME_MAX + 1];
+	bool is_name = plain_name(name, plain) == 0;
+	size_t n = 0;
+
 	list_for_each(l, &c->users) {
 		const struct user *u = container_of(l, struct user, link);
 
 		if (!strcmp(u->doc.name, name))
 			return &u->doc;
+		if (!is_name || !same_plain(u->doc.name, plain))
+			continue;
+		found = &u->doc;
+		n++;
 	}
-	return NULL;
+	return n == 1 ? found : NULL; /* of an older database's "bob" and "Bob" only the exact one */
+}
+
+/* Somebody other than `but` who has this name in any spelling. */
+static bool name_is_taken(const struct ctl *c, const char *plain, const struct user *but)
+{
+	list_for_each(l, &c->users) {
+		const struct user *u = container_of(l, struct user, link);
+
+		if (u != but && same_plain(u->doc.name, plain))
+			return true;
+	}
+	return false;
 }
 
 const struct ctl_user *ctl_user_next(const struct ctl *c, const struct ctl_user *u)
@@ -52,13 +103,14 @@ int user_insert(struct ctl *c, const struct ctl_user *doc, struct user **ret)
 
 int ctl_user_create(struct ctl *c, const char *name, struct now now, const struct ctl_user **ret)
 {
-	struct ctl_user doc = { .name = name, .created = now.wall };
+	char plain[USER_NAME_MAX + 1];
+	struct ctl_user doc = { .name = plain, .created = now.wall };
 	struct user *u;
 	int rc;
 
-	if (!*name || strlen(name) > 255 || !text_is_utf8(name, strlen(name)))
+	if (plain_name(name, plain) < 0)
 		return -ERR_BAD_VALUE;
-	if (ctl_user_find(c, name))
+	if (name_is_taken(c, plain, NULL))
 		return -EEXIST;
 	doc.id = ++c->meta.next_id;
 	rc = user_insert(c, &doc, &u);
@@ -69,13 +121,33 @@ int ctl_user_create(struct ctl *c, const char *name, struct now now, const struc
 	return rc < 0 ? rc : follow_user(c, u);
 }
 
+/* Replaces the document; doc may point into the old one. */
+static int user_update(struct ctl *c, struct user *u, const struct ctl_user *doc)
+{
+	struct ctl_user copy;
+	struct arena mem;
+	int rc = doc_copy(&ctl_user_type, doc, &copy, &mem);
+
+	if (rc < 0)
+		return rc;
+	arena_fini(&u->mem);
+	u->mem = mem;
+	u->doc = copy;
+	rc = store_doc(c, CTL_USER, u->doc.id, &ctl_user_type, &u->doc);
+	return rc < 0 ? rc : follow_user(c, u);
+}
+
+static void flush_soon(struct ctl *c, struct now now)
+{
+	if (c->flush_at == MONO_NEVER)
+		c->flush_at = now.mono + CTL_COALESCE;
+}
+
 int ctl_user_set_role(struct ctl *c, int64_t id, const char *role, struct now now)
 {
 	struct user *u = user_by_id(c, id);
-	struct ctl_user doc, copy;
+	struct ctl_user doc;
 	enum policy_role known;
-	struct arena mem;
-	int rc;
 
 	if (!u)
 		return -ENOENT;
@@ -83,21 +155,52 @@ int ctl_user_set_role(struct ctl *c, int64_t id, const char *role, struct now no
 		return -ERR_BAD_VALUE;
 	doc = u->doc;
 	doc.role = role;
-	rc = doc_copy(&ctl_user_type, &doc, &copy, &mem);
-	if (rc < 0)
-		return rc;
-	arena_fini(&u->mem);
-	u->mem = mem;
-	u->doc = copy;
 	list_for_each(l, &c->polls) { /* they are told whether they are an admin's */
 		struct ctl_poll *p = container_of(l, struct ctl_poll, all);
 
 		p->self_stale |= p->node && p->node->doc.user == id;
 	}
-	if (c->flush_at == MONO_NEVER)
-		c->flush_at = now.mono + CTL_COALESCE;
-	rc = store_doc(c, CTL_USER, id, &ctl_user_type, &u->doc);
-	return rc < 0 ? rc : follow_user(c, u);
+	flush_soon(c, now);
+	return user_update(c, u, &doc);
+}
+
+/* The name goes with a device to whoever sees it; the device itself is told in a whole map. */
+static void tell_owner(struct ctl *c, struct node *n, struct now now)
+{
+	list_for_each(l, &n->polls)
+		container_of(l, struct ctl_poll, in_node)->again = true;
+	node_touch(c, n, true, now);
+}
+
+int ctl_user_rename(struct ctl *c, int64_t id, const char *name, struct now now)
+{
+	struct user *u = user_by_id(c, id);
+	char plain[USER_NAME_MAX + 1];
+	struct ctl_user doc;
+	struct list *last;
+	int rc;
+
+	if (!u)
+		return -ENOENT;
+	if (plain_name(name, plain) < 0)
+		return -ERR_BAD_VALUE;
+	if (name_is_taken(c, plain, u))
+		return -EEXIST;
+	doc = u->doc;
+	doc.name = plain;
+	rc = user_update(c, u, &doc);
+	if (rc < 0)
+		return rc;
+	last = c->nodes.prev; /* who is touched goes to the end, and is not to be met there again */
+	list_for_each_safe(l, &c->nodes) {
+		struct node *n = container_of(l, struct node, link);
+
+		if (n->doc.user == id)
+			tell_owner(c, n, now);
+		if (l == last)
+			break;
+	}
+	return 0;
 }
 
 void user_free(struct ctl *c, struct user *u)
@@ -108,18 +211,68 @@ void user_free(struct ctl *c, struct user *u)
 	c->stats.users--;
 }
 
-int ctl_user_delete(struct ctl *c, int64_t id)
+void ctl_user_belongings(const struct ctl *c, int64_t id, struct ctl_belongings *ret)
+{
+	*ret = (struct ctl_belongings){ 0 };
+	list_for_each(l, &c->nodes)
+		ret->nodes += container_of(l, struct node, link)->doc.user == id;
+	list_for_each(l, &c->keys)
+		ret->keys += container_of(l, struct authkey, link)->doc.user == id;
+}
+
+/* Keys of the user go, or are another one's from now on. */
+static int keys_leave(struct ctl *c, int64_t user, int64_t heir)
+{
+	int rc = 0;
+
+	list_for_each_safe(l, &c->keys) {
+		struct authkey *k = container_of(l, struct authkey, link);
+
+		if (k->doc.user != user || rc < 0)
+			continue;
+		if (heir)
+			rc = ctl_key_move(c, k->doc.id, heir);
+		else
+			rc = ctl_key_delete(c, k->doc.id);
+	}
+	return rc;
+}
+
+static int nodes_leave(struct ctl *c, int64_t user, int64_t heir, struct now now)
+{
+	int rc = 0;
+
+	list_for_each_safe(l, &c->nodes) {
+		struct node *n = container_of(l, struct node, link);
+
+		if (n->doc.user != user || rc < 0)
+			continue;
+		if (heir)
+			rc = ctl_node_move(c, n->doc.id, heir, now);
+		else
+			node_remove(c, n, now);
+	}
+	return rc;
+}
+
+int ctl_user_delete(struct ctl *c, int64_t id, const struct ctl_user_leaving *how, struct now now)
 {
 	struct user *u = user_by_id(c, id);
+	struct ctl_belongings b;
+	int rc;
 
 	if (!u)
 		return -ENOENT;
-	list_for_each(l, &c->nodes)
-		if (container_of(l, struct node, link)->doc.user == id)
-			return -ERR_CONFLICT;
-	list_for_each(l, &c->keys)
-		if (container_of(l, struct authkey, link)->doc.user == id)
-			return -ERR_CONFLICT;
+	if (how->heir && (how->heir == id || !user_by_id(c, how->heir)))
+		return -ERR_BAD_VALUE;
+	ctl_user_belongings(c, id, &b);
+	if (b.nodes && !how->heir && !how->with_nodes)
+		return -ERR_CONFLICT;
+	rc = nodes_leave(c, id, how->heir, now);
+	if (rc == 0)
+		rc = keys_leave(c, id, how->heir);
+	if (rc < 0)
+		return rc;
 	user_free(c, u);
 	store_delete(c, CTL_USER, id);
 	return policy_user_remove(c->policy, id);
@@ -212,15 +365,57 @@ const struct ctl_key *ctl_key_next(const struct ctl *c, const struct ctl_key *k)
 	return l == &c->keys ? NULL : &container_of(l, struct authkey, link)->doc;
 }
 
-int ctl_key_revoke(struct ctl *c, int64_t id)
+static struct authkey *authkey_by_id(const struct ctl *c, int64_t id)
 {
 	list_for_each(l, &c->keys) {
 		struct authkey *k = container_of(l, struct authkey, link);
 
-		if (k->doc.id != id)
-			continue;
-		k->doc.revoked = true;
-		return store_doc(c, CTL_KEY, id, &ctl_key_type, &k->doc);
+		if (k->doc.id == id)
+			return k;
 	}
-	return -ENOENT;
+	return NULL;
+}
+
+int ctl_key_revoke(struct ctl *c, int64_t id)
+{
+	struct authkey *k = authkey_by_id(c, id);
+
+	if (!k)
+		return -ENOENT;
+	k->doc.revoked = true;
+	return store_doc(c, CTL_KEY, id, &ctl_key_type, &k->doc);
+}
+
+void authkey_free(struct ctl *c, struct authkey *k)
+{
+	map_remove(&c->keys_by_hash, &k->node);
+	list_remove(&k->link);
+	arena_fini(&k->mem);
+	free(k);
+	c->stats.keys--;
+}
+
+int ctl_key_delete(struct ctl *c, int64_t id)
+{
+	struct authkey *k = authkey_by_id(c, id);
+
+	if (!k)
+		return -ENOENT;
+	authkey_free(c, k);
+	store_delete(c, CTL_KEY, id);
+	return 0;
+}
+
+int ctl_key_move(struct ctl *c, int64_t id, int64_t user)
+{
+	struct authkey *k = authkey_by_id(c, id);
+
+	if (!k)
+		return -ENOENT;
+	if (!user_by_id(c, user))
+		return -ERR_BAD_VALUE;
+	if (k->doc.tags.n)
+		return -ERR_CONFLICT;
+	k->doc.user = user;
+	return store_doc(c, CTL_KEY, id, &ctl_key_type, &k->doc);
 }

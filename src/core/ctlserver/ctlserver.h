@@ -157,10 +157,23 @@ MUST_USE int ctl_turn_end(struct ctl *c, struct now now);
  * Administration. Texts are copied. Errors: -ENOENT, -EEXIST, -ERR_BAD_VALUE, ... -ERR_DENIED: a tag that the policy does not
  * define or, at the approval of a login, does not let this user give; or a device that CTL_OWN_REFUSE keeps out.
  */
+/* Names are kept in lower case and without an @ at the end: "Bob" and "bob@" are "bob". */
 MUST_USE int ctl_user_create(struct ctl *c, const char *name, struct now now, const struct ctl_user **ret);
+/* In any spelling. An older database may hold several: then only the exact name finds one. */
 const struct ctl_user *ctl_user_find(const struct ctl *c, const char *name);
 const struct ctl_user *ctl_user_next(const struct ctl *c, const struct ctl_user *u);
-MUST_USE int ctl_user_delete(struct ctl *c, int64_t id); /* -ERR_CONFLICT while devices belong to it */
+MUST_USE int ctl_user_rename(struct ctl *c, int64_t id, const char *name, struct now now);
+struct ctl_belongings {
+	size_t nodes, keys;
+};
+void ctl_user_belongings(const struct ctl *c, int64_t id, struct ctl_belongings *ret);
+/* What becomes of its devices and keys: heir's, or they go, too. Without an heir keys always go. */
+struct ctl_user_leaving {
+	int64_t heir; /* 0: nobody */
+	bool with_nodes;
+};
+/* -ERR_CONFLICT: devices belong to it and nothing is said of them; -ERR_BAD_VALUE: no such heir. */
+MUST_USE int ctl_user_delete(struct ctl *c, int64_t id, const struct ctl_user_leaving *how, struct now now);
 struct ctl_key_spec {
 	int64_t user;
 	bool reusable, ephemeral, preapproved;
@@ -173,6 +186,9 @@ MUST_USE int ctl_key_create(struct ctl *c, const struct ctl_key_spec *spec, stru
 	char text[static CTL_SECRET_TEXT_MAX], const struct ctl_key **ret);
 const struct ctl_key *ctl_key_next(const struct ctl *c, const struct ctl_key *k);
 MUST_USE int ctl_key_revoke(struct ctl *c, int64_t id);
+MUST_USE int ctl_key_delete(struct ctl *c, int64_t id); /* it is not even listed any more */
+/* -ERR_BAD_VALUE: no such user; -ERR_CONFLICT: a key that gives tags is nobody's. */
+MUST_USE int ctl_key_move(struct ctl *c, int64_t id, int64_t user);
 /* Listing: the document with its online state. NULL ends. */
 const struct ctl_node_doc *ctl_node_next(const struct ctl *c, const struct ctl_node_doc *n);
 const struct ctl_node_doc *ctl_node_find(const struct ctl *c, int64_t id);
@@ -180,7 +196,10 @@ MUST_USE int ctl_node_delete(struct ctl *c, int64_t id, struct now now);
 MUST_USE int ctl_node_rename(struct ctl *c, int64_t id, const char *name, struct now now);
 MUST_USE int ctl_node_expire(struct ctl *c, int64_t id, struct now now);
 MUST_USE int ctl_node_approve(struct ctl *c, int64_t id, struct now now);
+/* Its tags from now on; it belongs to nobody then. At least one. */
 MUST_USE int ctl_node_tag(struct ctl *c, int64_t id, const char *const *tags, size_t n_tags, struct now now);
+/* It is this user's from now on, without tags. -ERR_BAD_VALUE: no such user. */
+MUST_USE int ctl_node_move(struct ctl *c, int64_t id, int64_t user, struct now now);
 
 /*
  * Policy. Without one, and with an empty one, everybody reaches everybody. A text that is refused leaves the running policy as it

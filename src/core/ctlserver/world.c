@@ -534,14 +534,32 @@ int ctl_node_tag(struct ctl *c, int64_t id, const char *const *tags, size_t n_ta
 		return -ENOENT;
 	doc = n->doc;
 	doc.tags = json_list_of((void *)(uintptr_t)tags, n_tags);
-	if (!tags_are_sane(&doc.tags))
-		return -ERR_BAD_VALUE;
+	if (!n_tags || !tags_are_sane(&doc.tags))
+		return -ERR_BAD_VALUE; /* without tags it is somebody's: ctl_node_move */
 	if (!tags_are_known(c, &doc.tags))
 		return -ERR_DENIED;
-	if (n_tags) {
-		doc.user = 0;
-		doc.key_expiry = 0;
+	doc.user = 0;
+	doc.key_expiry = 0;
+	return node_update(c, n, &doc, true, true, now);
+}
+
+int ctl_node_move(struct ctl *c, int64_t id, int64_t user, struct now now)
+{
+	struct node *n = node_by_id(c, id);
+	struct ctl_node_doc doc;
+
+	if (!n)
+		return -ENOENT;
+	if (!user_by_id(c, user))
+		return -ERR_BAD_VALUE;
+	doc = n->doc;
+	if (doc.tags.n) { /* from now on it is a person's, as after a login */
+		doc.tags = (struct json_list){ 0 };
+		doc.key_expiry = c->cfg.key_life_ms ? now.wall + c->cfg.key_life_ms : 0;
 	}
+	doc.user = user;
+	list_for_each(l, &n->polls) /* who it belongs to is told in a whole map */
+		container_of(l, struct ctl_poll, in_node)->again = true;
 	return node_update(c, n, &doc, true, true, now);
 }
 
@@ -702,12 +720,8 @@ struct ctl *ctl_free(struct ctl *c)
 		node_free(c, container_of(l, struct node, link));
 	list_for_each_safe(l, &c->users)
 		user_free(c, container_of(l, struct user, link));
-	list_for_each_safe(l, &c->keys) {
-		struct authkey *k = container_of(l, struct authkey, link);
-
-		arena_fini(&k->mem);
-		free(k);
-	}
+	list_for_each_safe(l, &c->keys)
+		authkey_free(c, container_of(l, struct authkey, link));
 	list_for_each_safe(l, &c->answers) {
 		struct answer *a = container_of(l, struct answer, link);
 

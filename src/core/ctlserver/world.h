@@ -282,6 +282,7 @@ MUST_USE int authkey_insert(struct ctl *c, const struct ctl_key *doc, struct aut
 struct user *user_by_id(const struct ctl *c, int64_t id);
 struct authkey *authkey_by_text(struct ctl *c, const char *text);
 MUST_USE int authkey_use(struct ctl *c, struct authkey *k);
+void authkey_free(struct ctl *c, struct authkey *k);
 
 /* pieces.c */
 struct piece *piece_of(struct ctl *c, const void *p, size_t n); /* compresses; one reference */

@@ -1,0 +1,133 @@
+/* The administration of users. */
+#include "hub/admin.h"
+
+#include <errno.h>
+
+static void user_doc(const struct hub *h, const struct ctl_user *u, struct admin_user *ret)
+{
+	struct ctl_belongings b;
+
+	ctl_user_belongings(h->ctl, u->id, &b);
+	*ret = (struct admin_user){ .id = u->id,
+		.name = u->name,
+		.display_name = u->display_name,
+		.role = u->role && *u->role ? u->role : "member",
+		.created = u->created,
+		.nodes = (int64_t)b.nodes,
+		.keys = (int64_t)b.keys };
+}
+
+int admin_users(struct admin_call *c)
+{
+	struct ctl_stats s;
+	struct admin_user *v;
+	size_t n = 0;
+	struct json_list list;
+
+	ctl_stats(c->hub->ctl, &s);
+	v = arena_array(&c->mem, s.users, sizeof(*v));
+	if (!v)
+		return -ENOMEM;
+	for (const struct ctl_user *u = NULL; (u = ctl_user_next(c->hub->ctl, u));)
+		user_doc(c->hub, u, &v[n++]);
+	list = json_list_of(v, n);
+	return admin_reply(c, &admin_user_list, &list);
+}
+
+static int reply_user(struct admin_call *c, const struct ctl_user *u)
+{
+	struct admin_user doc;
+	int rc = hub_commit(c->hub);
+
+	if (rc < 0)
+		return rc;
+	user_doc(c->hub, u, &doc);
+	return admin_reply(c, &admin_user_type, &doc);
+}
+
+static int say_user(struct admin_call *c, int rc)
+{
+	const char *name = c->req.name ? c->req.name : "";
+
+	if (rc == -ENOENT)
+		return admin_say(c, rc, "no user %lld; \"warren-hub users list\" shows all",
+			(long long)c->id);
+	if (rc == -EEXIST)
+		return admin_say(c, rc,
+			"there is a user \"%s\" already; small and capital letters and an @ at the end make no difference",
+			ctl_user_find(c->hub->ctl, name) ? ctl_user_find(c->hub->ctl, name)->name : name);
+	if (rc == -ERR_BAD_VALUE)
+		return admin_say(c, rc,
+			"a user needs a name of 1 to 255 bytes, without control characters and without blanks at its ends");
+	return rc;
+}
+
+int admin_user_create(struct admin_call *c)
+{
+	const struct ctl_user *u;
+	int rc = ctl_user_create(c->hub->ctl, c->req.name ? c->req.name : "", c->now, &u);
+
+	return rc < 0 ? say_user(c, rc) : reply_user(c, u);
+}
+
+static const struct ctl_user *user_of(const struct admin_call *c)
+{
+	const struct ctl_user *u = ctl_user_next(c->hub->ctl, NULL);
+
+	while (u && u->id != c->id)
+		u = ctl_user_next(c->hub->ctl, u);
+	return u;
+}
+
+int admin_user_rename(struct admin_call *c)
+{
+	int rc = ctl_user_rename(c->hub->ctl, c->id, c->req.name ? c->req.name : "", c->now);
+
+	return rc < 0 ? say_user(c, rc) : reply_user(c, user_of(c));
+}
+
+int admin_user_role(struct admin_call *c)
+{
+	const char *role = c->req.role ? c->req.role : "";
+	int rc = *role ? ctl_user_set_role(c->hub->ctl, c->id, role, c->now) : -ERR_BAD_VALUE;
+
+	if (rc == -ERR_BAD_VALUE)
+		return admin_say(c, rc,
+			"\"%s\" is no role: member, auditor, billing-admin, network-admin, it-admin, admin or owner",
+			role);
+	return rc < 0 ? say_user(c, rc) : reply_user(c, user_of(c));
+}
+
+int admin_user_delete(struct admin_call *c)
+{
+	struct ctl_user_leaving how = { .with_nodes = c->req.with_devices };
+	struct ctl_belongings b;
+	const struct ctl_user *heir = NULL;
+	struct admin_left doc;
+	int rc = 0;
+
+	if (c->req.move_to && c->req.with_devices)
+		return admin_say(c, -ERR_BAD_VALUE,
+			"its devices can be deleted or moved: name --with-devices or --move-to");
+	if (c->req.move_to)
+		rc = admin_find_heir(c, c->req.move_to, &heir);
+	if (rc < 0)
+		return rc;
+	how.heir = heir ? heir->id : 0;
+	ctl_user_belongings(c->hub->ctl, c->id, &b);
+	rc = ctl_user_delete(c->hub->ctl, c->id, &how, c->now);
+	if (rc == -ERR_CONFLICT)
+		return admin_say(c, rc,
+			"%zu device%s of this user: --move-to USER gives them to somebody else, --with-devices deletes them, too",
+			b.nodes, b.nodes == 1 ? "" : "s");
+	if (rc == -ERR_BAD_VALUE)
+		return admin_say(c, rc, "--move-to names the user that is deleted: name another one");
+	if (rc == 0)
+		rc = hub_commit(c->hub);
+	if (rc < 0)
+		return say_user(c, rc);
+	doc = (struct admin_left){ .nodes = (int64_t)b.nodes,
+		.keys = (int64_t)b.keys,
+		.moved_to = heir ? heir->name : NULL };
+	return admin_reply(c, &admin_left_type, &doc);
+}

@@ -1,0 +1,99 @@
+/* The commands for auth keys. */
+#include "base/text/text.h"
+#include "hub/command.h"
+#include "hub/qr.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+int cmd_keys_list(struct cmd *c)
+{
+	struct json_list l;
+	struct table t;
+	bool done;
+	int rc = cmd_ask(c, "GET", "/keys", NULL);
+
+	if (rc == 0)
+		rc = cmd_answer(c, &admin_key_list, &l, &done);
+	if (rc || done)
+		return rc;
+	HEAD(&t, c, "ID", "KEY", "OWNER", "STATE", "KIND", "USED", "EXPIRES");
+	for (size_t i = 0; i < l.n && rc == 0; i++) {
+		const struct admin_key *k = JSON_AT(l, struct admin_key, i);
+
+		rc = ROW(&t, cmd_number(c, k->id), k->hint, k->tags.n ? cmd_join(c, &k->tags) : k->user, k->state,
+			arena_printf(&c->mem, "%s%s%s", k->reusable ? "reusable" : "once", k->ephemeral ? ",ephemeral" : "",
+				k->preapproved ? ",preapproved" : ""), cmd_number(c, k->used), k->expires ? cmd_time(c, k->expires) : "never");
+	}
+	return cmd_print(&t, rc);
+}
+
+/* "tag:a,tag:b" */
+int cmd_split_tags(struct cmd *c, const char *text, struct json_list *ret)
+{
+	size_t n = 1, i = 0;
+	const char **v;
+	char *rest = arena_strdup(&c->mem, text), *tag;
+
+	for (const char *p = text; *p; p++)
+		n += *p == ',';
+	v = arena_array(&c->mem, n, sizeof(*v));
+	if (!v || !rest)
+		return -ENOMEM;
+	while ((tag = strsep(&rest, ",")))
+		if (*tag)
+			v[i++] = tag;
+	*ret = json_list_of(v, i);
+	return 0;
+}
+
+int cmd_key_create(struct cmd *c)
+{
+	struct admin_request req = { .user = c->o->user, .reusable = c->o->reusable, .ephemeral = c->o->ephemeral,
+		.preapproved = c->o->preapproved, .expiry_ms = (unix_ms)90 * 24 * 3600 * 1000 };
+	struct admin_key k;
+	bool done;
+	int rc = 0;
+
+	if (c->o->expiry && duration_parse(c->o->expiry, &req.expiry_ms) < 0)
+		return cmd_fail("--expiry %s: write it as 30m, 24h, 90d or never", c->o->expiry);
+	if (c->o->tags && cmd_split_tags(c, c->o->tags, &req.tags) < 0)
+		return cmd_fail("out of memory");
+	rc = cmd_ask(c, "POST", "/keys", &req);
+	if (rc == 0)
+		rc = cmd_answer(c, &admin_key_type, &k, &done);
+	if (rc || done)
+		return rc;
+	printf("%s\n", k.key);
+	if (c->o->qr)
+		return qr_print(k.key, stdout) < 0 ? cmd_fail("this key does not fit into a picture") : 0;
+	return 0;
+}
+
+static int change_key(struct cmd *c, const char *verb, const struct admin_request *req, const char *said)
+{
+	char path[64];
+
+	if (!cmd_is_number(c->o->word[2]))
+		return cmd_fail("\"%s\" is not the number of a key; \"warren-hub keys list\" shows them", c->o->word[2]);
+	snprintf(path, sizeof(path), "/keys/%s/%s", c->o->word[2], verb);
+	return cmd_change(c, req, path, said);
+}
+
+int cmd_key_revoke(struct cmd *c)
+{
+	return change_key(c, "revoke", NULL, "Revoked: nothing joins with it any more. Devices that joined stay.");
+}
+
+int cmd_key_delete(struct cmd *c)
+{
+	return change_key(c, "delete", NULL, "Deleted: nothing joins with it any more. Devices that joined stay.");
+}
+
+int cmd_key_move(struct cmd *c)
+{
+	struct admin_request req = { .user = c->o->word[3] };
+
+	return change_key(c, "move", &req,
+		arena_printf(&c->mem, "Devices that join with it are %s's from now on.", c->o->word[3]));
+}
