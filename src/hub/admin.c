@@ -129,7 +129,7 @@ static int node_doc(struct admin_call *c, const struct ctl_node_doc *d, struct a
 		.tags = d->tags, .endpoints = d->endpoints, .machine = d->machine, .key = d->key, .disco = d->disco,
 		.created = d->created, .key_expiry = d->key_expiry, .online = d->online == JSON_YES,
 		.last_seen = d->online == JSON_YES ? 0 : d->last_seen, .expired = d->key_expiry && d->key_expiry <= c->now.wall,
-		.ephemeral = d->ephemeral, .approved = !d->unapproved };
+		.ephemeral = d->ephemeral, .approved = !d->unapproved, .name_pinned = d->name_pinned == JSON_YES };
 	ret->tags.present = ret->endpoints.present = true;
 	return ret->fqdn ? 0 : -ENOMEM;
 }
@@ -240,7 +240,7 @@ static int approve(struct admin_call *c)
 
 static int rename_node(struct admin_call *c)
 {
-	const char *name = c->req.name ? c->req.name : "";
+	const char *name = c->req.name; /* none: what it calls itself */
 	int rc = ctl_node_rename(c->hub->ctl, c->id, name, c->now);
 
 	if (rc == -ENOENT)

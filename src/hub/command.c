@@ -253,7 +253,7 @@ static const struct command {
 	{ "nodes", "list", "", 0, 0, cmd_nodes_list, "devices" },
 	{ "nodes", "pending", "", 0, 0, cmd_nodes_pending, "devices that wait for approval" },
 	{ "nodes", "approve", "CODE|NODE [--user USER]", 1, 1, cmd_node_approve, "let in the device whose page shows CODE, or that waits" },
-	{ "nodes", "rename", "NODE NEW-NAME", 2, 2, cmd_node_rename, "" },
+	{ "nodes", "rename", "NODE [NEW-NAME|--unpin]", 1, 2, cmd_node_rename, "without a name: as it calls itself" },
 	{ "nodes", "tag", "NODE TAG...", 1, 12, cmd_node_tag, "replaces its tags; tagged devices belong to no person" },
 	{ "nodes", "untag", "NODE [USER]", 1, 2, cmd_node_move, "takes its tags away; it is that user's then" },
 	{ "nodes", "move", "NODE USER", 1, 2, cmd_node_move, "it is that user's from now on" },

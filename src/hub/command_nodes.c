@@ -93,11 +93,31 @@ int cmd_node_approve(struct cmd *c)
 	return cmd_change(c, &req, "/nodes/approve", "The device is in.");
 }
 
+/* An administrator's name stays; without one the device's own word counts again. */
 int cmd_node_rename(struct cmd *c)
 {
-	struct admin_request req = { .name = c->o->word[3] };
+	struct admin_request req = { .name = c->o->n_words > 3 ? c->o->word[3] : NULL };
+	struct admin_node n;
+	char path[PATH_LEN];
+	int64_t id = 0;
+	bool done;
+	int rc;
 
-	return change_node(c, "rename", &req, "Renamed.");
+	if (req.name && c->o->unpin)
+		return cmd_fail("name the device, or let it name itself with --unpin");
+	rc = cmd_resolve_node(c, c->o->word[2], &id);
+	snprintf(path, sizeof(path), "/nodes/%lld/rename", (long long)id);
+	if (rc == 0)
+		rc = cmd_ask(c, "POST", path, &req);
+	if (rc == 0)
+		rc = cmd_answer(c, &admin_node_type, &n, &done);
+	if (rc || done)
+		return rc;
+	if (n.name_pinned)
+		printf("It is %s from now on, whatever it calls itself.\n", n.name);
+	else
+		printf("It is %s; its name follows what it calls itself.\n", n.name);
+	return 0;
 }
 
 /* Words and commas both separate tags. */

@@ -52,6 +52,7 @@ static const struct json_field node_fields[] = {
 	F(admin_node, name, "name", json_str),
 	F(admin_node, fqdn, "fqdn", json_str),
 	F(admin_node, hostname, "hostname", json_str),
+	F(admin_node, name_pinned, "namePinned", json_bool),
 	O(admin_node, user, "user", json_str),
 	F(admin_node, ip4, "ipv4", json_ip),
 	F(admin_node, ip6, "ipv6", json_ip),

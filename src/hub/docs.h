@@ -34,7 +34,7 @@ struct admin_node {
 	struct node_pub key;
 	struct disco_pub disco;
 	unix_ms created, key_expiry, last_seen;
-	bool online, expired, ephemeral, approved;
+	bool online, expired, ephemeral, approved, name_pinned;
 };
 
 struct admin_pending {

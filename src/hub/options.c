@@ -56,6 +56,7 @@ static const struct option options[] = {
 	TEXT("scope", scope, "SCOPE", COMMAND, "tokens create: policy_file, or policy_file:read; default policy_file"),
 	TEXT("proto", proto, "NAME", COMMAND, "policy can: tcp, udp, icmp, ... or a number; default tcp"),
 	TEXT("move-to", move_to, "USER", COMMAND, "users delete: its devices and keys are this user's from now on"),
+	SWITCH("unpin", unpin, COMMAND, "nodes rename: its name follows what the device calls itself again"),
 	SWITCH("with-devices", with_devices, COMMAND, "users delete: its devices are deleted, too"),
 	TEXT("mode", mode, "MODE", COMMAND, "own-prefixes set: show, quarantine or refuse devices that offer them; default as it is"),
 	SWITCH("force", force, COMMAND, "policy set, rollback: although the policy comes from Git"),

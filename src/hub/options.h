@@ -25,7 +25,7 @@ struct hub_options {
 	const char *user;
 	/* commands */
 	const char *socket, *tags, *expiry, *next, *proto, *scope, *mode, *move_to;
-	bool with_devices, force, approve_devices, json, reusable, ephemeral, preapproved, qr, help, version;
+	bool unpin, with_devices, force, approve_devices, json, reusable, ephemeral, preapproved, qr, help, version;
 };
 
 /* at->text says what is wrong. -ERR_BAD_VALUE for usage. */

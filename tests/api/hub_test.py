@@ -149,7 +149,7 @@ def administration(d):
         ("nodes", "tag", "printer", "web"), ("users", "delete", "admin"), ("users", "create", "admin"), ("keys", "revoke", "77"),
         ("keys", "create", "--expiry", "soon"), ("nodes", "approve", "nobody"), ("keys", "create", "--user", "nobody"))]
     check("mistakes are explained", all(r.returncode == 1 and len(r.stderr) > 30 for r in wrong), [r.stderr for r in wrong])
-    usage = [hub.admin(*a, ok=False).returncode for a in (("nodes", "fly"), ("what",), ("nodes", "rename", "1"), ("status", "--no"))]
+    usage = [hub.admin(*a, ok=False).returncode for a in (("nodes", "fly"), ("what",), ("nodes", "rename"), ("status", "--no"))]
     check("usage errors end with 2", usage == [2] * 4, usage)
     hub.admin("keys", "revoke", str(hub.json("keys", "list")[0]["id"]))
     once = hub.json("keys", "create", "--ephemeral", "--tags", "tag:ci", "--expiry", "1h")

@@ -32,10 +32,11 @@ static int send_register(struct ctlclient *c)
 {
 	struct tc_map_request self = { 0 };
 	struct tc_auth auth = { .auth_key = c->auth_key };
+	bool fresh = !key_is_zero(c->trial.b) && !key_is_zero(c->node.b);
 	struct tc_register_request r = {
 		.version = CTLCLIENT_VERSION,
 		.node_key = *registering(c),
-		.old_node_key = c->old_node,
+		.old_node_key = fresh ? c->node : c->old_node, /* whose successor the fresh one is */
 		.auth = c->auth_key && !c->followup && !c->logout ? &auth : NULL,
 		.expiry = c->logout ? LOGOUT_EXPIRY : 0,
 		.followup = c->followup,

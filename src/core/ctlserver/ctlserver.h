@@ -85,6 +85,7 @@ struct ctl_node_doc {
 	struct tc_hostinfo *hostinfo;
 	unix_ms created, key_expiry, last_seen;
 	bool ephemeral;
+	uint8_t name_pinned; /* JSON_YES: given by an administrator; else it follows what the device calls itself */
 	bool unapproved; /* waits for an admin: nobody sees it, and it sees nobody */
 	uint8_t online; /* only in listings */
 };
@@ -193,6 +194,7 @@ MUST_USE int ctl_key_move(struct ctl *c, int64_t id, int64_t user);
 const struct ctl_node_doc *ctl_node_next(const struct ctl *c, const struct ctl_node_doc *n);
 const struct ctl_node_doc *ctl_node_find(const struct ctl *c, int64_t id);
 MUST_USE int ctl_node_delete(struct ctl *c, int64_t id, struct now now);
+/* The name stays then, whatever the device calls itself. NULL: it follows that again. */
 MUST_USE int ctl_node_rename(struct ctl *c, int64_t id, const char *name, struct now now);
 MUST_USE int ctl_node_expire(struct ctl *c, int64_t id, struct now now);
 MUST_USE int ctl_node_approve(struct ctl *c, int64_t id, struct now now);

@@ -27,6 +27,7 @@ static const struct json_field node_fields[] = {
 	JSON_F(struct ctl_node_doc, user, "user", json_int, JSON_OMIT),
 	JSON_F(struct ctl_node_doc, name, "name", json_str, 0),
 	JSON_F(struct ctl_node_doc, hostname, "hostname", json_str, JSON_OMIT),
+	JSON_F(struct ctl_node_doc, name_pinned, "namePinned", json_opt_bool, JSON_OMIT),
 	JSON_F(struct ctl_node_doc, ip4, "ipv4", json_ip, 0),
 	JSON_F(struct ctl_node_doc, ip6, "ipv6", json_ip, 0),
 	JSON_F(struct ctl_node_doc, machine, "machineKey", json_key_machine, 0),

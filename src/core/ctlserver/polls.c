@@ -553,6 +553,7 @@ static int apply(struct ctl *c, struct node *n, struct tc_map_request *r, struct
 	struct json_list kept = { .v = r->endpoints.v, .present = true };
 	bool whole = false;
 	int64_t derp;
+	int rc;
 
 	for (size_t i = 0; i < r->endpoints.n; i++)
 		if (endpoint_is_sane(*JSON_AT(r->endpoints, struct ipport, i)))
@@ -572,14 +573,15 @@ static int apply(struct ctl *c, struct node *n, struct tc_map_request *r, struct
 		derp = r->hostinfo->netinfo ? r->hostinfo->netinfo->preferred_derp : 0;
 		if (derp)
 			doc.home_derp = derp;
-		if (r->hostinfo->hostname)
+		if (r->hostinfo->hostname && *r->hostinfo->hostname)
 			doc.hostname = r->hostinfo->hostname;
 		whole = whole || !doc.hostinfo || !json_same(&tc_hostinfo_type, doc.hostinfo, r->hostinfo);
 		doc.hostinfo = r->hostinfo;
 	}
 	if (json_same(&ctl_node_doc_type, &doc, &n->doc))
 		return 0;
-	return node_update(c, n, &doc, whole, whole, now);
+	rc = name_follow(c, n, &doc);
+	return rc < 0 ? rc : node_update(c, n, &doc, whole, whole, now);
 }
 
 static int refuse(struct ctl *c, void *owner, int status, const char *text)

@@ -149,10 +149,10 @@ static int admit(struct ctl *c, const struct machine_pub *m, const struct tc_reg
 	const struct admission *how, struct now now, struct node **ret)
 {
 	bool tagged = how->tags && how->tags->n;
-	struct node *n = node_of_machine(c, m, how->user, tagged), *other = node_by_key(c, &req->node_key);
+	struct node *n = node_of_login(c, m, req, how->user, tagged, now.wall), *other = node_by_key(c, &req->node_key);
 	struct ctl_node_doc doc = { .machine = *m };
 	const char *hostname = req->hostinfo && req->hostinfo->hostname ? req->hostinfo->hostname : "";
-	bool is_new;
+	bool is_new = !n;
 	int rc;
 
 	if (other && other != n)
@@ -163,11 +163,11 @@ static int admit(struct ctl *c, const struct machine_pub *m, const struct tc_reg
 	doc.key_expiry = tagged ? 0 : c->cfg.key_life_ms ? now.wall + c->cfg.key_life_ms : 0;
 	doc.cap = req->version;
 	doc.user = tagged ? 0 : how->user;
-	if (tagged)
-		doc.tags = *how->tags;
+	doc.tags = tagged ? *how->tags : (struct json_list){ 0 };
 	doc.ephemeral = how->ephemeral;
 	doc.unapproved = c->cfg.approve_devices && !how->approved && (!n || doc.unapproved);
-	doc.hostname = hostname;
+	if (is_new || *hostname)
+		doc.hostname = hostname;
 	doc.last_seen = now.wall;
 	if (req->hostinfo) {
 		struct tc_netinfo *keep = doc.hostinfo ? doc.hostinfo->netinfo : NULL;
@@ -176,11 +176,13 @@ static int admit(struct ctl *c, const struct machine_pub *m, const struct tc_reg
 		if (!doc.hostinfo->netinfo)
 			doc.hostinfo->netinfo = keep;
 	}
-	is_new = !n;
-	if (n)
-		rc = node_update(c, n, &doc, true, true, now);
-	else
+	if (n) {
+		rc = name_follow(c, n, &doc);
+		if (rc == 0)
+			rc = node_update(c, n, &doc, true, true, now);
+	} else {
 		rc = node_create(c, &doc, hostname, now, &n);
+	}
 	if (rc < 0)
 		return rc;
 	if (is_new && n->quarantined && c->settings.own_switch == CTL_OWN_REFUSE) {
@@ -224,7 +226,7 @@ static bool may_have_tags(struct ctl *c, const struct json_list *tags, int64_t u
 
 /* Those of the key; or, of a person's key, those that the device asks for and the person may give. NULL: not permitted. */
 static const struct json_list *tags_by_key(struct ctl *c, const struct authkey *k, const struct machine_pub *m,
-	const struct tc_register_request *req)
+	const struct tc_register_request *req, unix_ms wall)
 {
 	const struct json_list *wanted = wanted_tags(req);
 
@@ -232,7 +234,7 @@ static const struct json_list *tags_by_key(struct ctl *c, const struct authkey *
 		return &k->doc.tags;
 	if (c->open || k->doc.tags.n || !k->doc.user)
 		return NULL;
-	return may_have_tags(c, wanted, k->doc.user, node_of_machine(c, m, k->doc.user, false)) ? wanted : NULL;
+	return may_have_tags(c, wanted, k->doc.user, node_of_login(c, m, req, k->doc.user, true, wall)) ? wanted : NULL;
 }
 
 static const char *text_of(int rc)
@@ -265,7 +267,7 @@ static void with_auth_key(struct ctl *c, const struct machine_pub *m, const stru
 {
 	struct authkey *k = authkey_by_text(c, req->auth->auth_key);
 	const char *fault = key_fault(k, now.wall);
-	const struct json_list *tags = fault ? NULL : tags_by_key(c, k, m, req);
+	const struct json_list *tags = fault ? NULL : tags_by_key(c, k, m, req, now.wall);
 	struct admission how;
 	struct node *n;
 	int rc;
@@ -461,7 +463,7 @@ int ctl_pending_approve(struct ctl *c, const char *code, int64_t user, struct no
 	how.ephemeral = p->req.ephemeral;
 	if (!user_by_id(c, user))
 		return -ERR_BAD_VALUE;
-	if (!may_have_tags(c, how.tags, user, node_of_machine(c, &p->machine, user, false)))
+	if (!may_have_tags(c, how.tags, user, node_of_login(c, &p->machine, &p->req, user, true, now.wall)))
 		return -ERR_DENIED;
 	rc = admit(c, &p->machine, &p->req, &how, now, &n);
 	if (rc < 0)

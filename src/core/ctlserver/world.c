@@ -5,7 +5,7 @@
 #include <errno.h>
 #include <zstd.h>
 
-enum { DOC_MAX = 1 << 20, STORED_MAX = 16 << 20, LOAD_MEM_MAX = 4 * STORED_MAX, REMOVED_MAX = 4096, NAME_MAX_LEN = 63, TAG_LEN_MAX = 64, TAGS_MAX = 64 };
+enum { DOC_MAX = 1 << 20, STORED_MAX = 16 << 20, LOAD_MEM_MAX = 4 * STORED_MAX, REMOVED_MAX = 4096, TAG_LEN_MAX = 64, TAGS_MAX = 64 };
 
 int store_doc(struct ctl *c, enum ctl_kind kind, int64_t id, const struct json_type *t, const void *doc)
 {
@@ -105,90 +105,6 @@ static struct machine *machine_get(struct ctl *c, const struct machine_pub *key)
 		return NULL;
 	}
 	return m;
-}
-
-/* Lower-case letters, digits and single dashes; at most 63. Never empty. */
-static void clean_name(const char *wanted, char out[static NAME_MAX_LEN + 1])
-{
-	size_t n = 0;
-
-	for (; wanted && *wanted && n < NAME_MAX_LEN && *wanted != '.'; wanted++) {
-		char ch = ascii_lower(*wanted);
-
-		if ((ch >= 'a' && ch <= 'z') || (ch >= '0' && ch <= '9'))
-			out[n++] = ch;
-		else if (n && out[n - 1] != '-')
-			out[n++] = '-';
-	}
-	while (n && out[n - 1] == '-')
-		n--;
-	out[n] = 0;
-	if (!n)
-		strcpy(out, "device");
-}
-
-static bool name_taken(const struct ctl *c, const char *name)
-{
-	return map_find(&c->nodes_by_name, name, strlen(name)) != NULL;
-}
-
-static bool numbered_taken(const struct ctl *c, const char *base, unsigned n, char out[static NAME_MAX_LEN + 1])
-{
-	snprintf(out, NAME_MAX_LEN + 1, "%.*s-%u", NAME_MAX_LEN - 11, base, n);
-	return name_taken(c, out);
-}
-
-/*
- * NAME, NAME-1, NAME-2, ... The search doubles its step and then halves it, so that a thousand devices of one name cost
- * a thousand times ten look-ups and not a thousand squared; a gap may be missed, which does no harm.
- */
-static void free_name(const struct ctl *c, const char *wanted, char out[static NAME_MAX_LEN + 1])
-{
-	char base[NAME_MAX_LEN + 1];
-	unsigned low = 0, high = 1; /* low is taken, high is not yet tried */
-
-	clean_name(wanted, base);
-	strcpy(out, base);
-	if (!name_taken(c, out))
-		return;
-	while (numbered_taken(c, base, high, out)) {
-		low = high;
-		high *= 2;
-	}
-	while (high - low > 1) {
-		unsigned mid = low + (high - low) / 2;
-
-		if (numbered_taken(c, base, mid, out))
-			low = mid;
-		else
-			high = mid;
-	}
-	(void)numbered_taken(c, base, high, out);
-}
-
-int node_set_name(struct ctl *c, struct node *n, const char *wanted, struct now now)
-{
-	char name[NAME_MAX_LEN + 1], *copy;
-	struct ctl_node_doc doc = n->doc;
-	int rc;
-
-	if (n->name_in_map) {
-		map_remove(&c->nodes_by_name, &n->by_name);
-		free(n->name_in_map);
-		n->name_in_map = NULL;
-	}
-	free_name(c, wanted, name);
-	copy = strdup(name);
-	if (!copy)
-		return -ENOMEM;
-	rc = map_insert(&c->nodes_by_name, &n->by_name, copy, strlen(copy));
-	if (rc != 0) {
-		free(copy);
-		return -ENOMEM;
-	}
-	n->name_in_map = copy;
-	doc.name = copy;
-	return node_update(c, n, &doc, true, true, now);
 }
 
 void node_touch(struct ctl *c, struct node *n, bool whole, struct now now)
@@ -335,7 +251,7 @@ static int move_to_pool(struct ctl *c, struct node *n, struct now now)
 
 int node_create(struct ctl *c, const struct ctl_node_doc *doc, const char *wanted_name, struct now now, struct node **ret)
 {
-	char name[NAME_MAX_LEN + 1];
+	char name[NODE_NAME_MAX + 1];
 	struct ctl_node_doc d = *doc, copy;
 	struct arena mem;
 	struct node *n;
@@ -347,8 +263,9 @@ int node_create(struct ctl *c, const struct ctl_node_doc *doc, const char *wante
 		c->meta.next_host = (c->meta.next_host + 1) % HOSTS_MAX;
 	while (host_is_reserved(c->meta.next_host) || host_is_taken(c, c->meta.next_host));
 	addresses_of(c->meta.next_host, &d.ip4, &d.ip6);
-	free_name(c, wanted_name, name);
+	name_free(c, wanted_name, name);
 	d.name = name;
+	d.name_pinned = JSON_NO;
 	d.id = ++c->meta.next_id;
 	d.created = now.wall;
 	rc = doc_copy(&ctl_node_doc_type, &d, &copy, &mem);
@@ -454,21 +371,6 @@ int ctl_node_delete(struct ctl *c, int64_t id, struct now now)
 		return -ENOENT;
 	node_remove(c, n, now);
 	return 0;
-}
-
-int ctl_node_rename(struct ctl *c, int64_t id, const char *name, struct now now)
-{
-	struct node *n = node_by_id(c, id);
-	char clean[NAME_MAX_LEN + 1];
-
-	if (!n)
-		return -ENOENT;
-	clean_name(name, clean);
-	if (strcmp(clean, name) != 0)
-		return -ERR_BAD_VALUE;
-	if (strcmp(clean, n->doc.name) != 0 && name_taken(c, clean))
-		return -EEXIST;
-	return node_set_name(c, n, clean, now);
 }
 
 int ctl_node_expire(struct ctl *c, int64_t id, struct now now)
@@ -620,6 +522,7 @@ static int load_one(void *ctx, int64_t id, struct view doc)
 	if (l->kind == CTL_NODE) {
 		c->meta.next_host = MAX_OF(c->meta.next_host, host_of(&u.node));
 		u.node.online = JSON_NO;
+		name_judge_old(&u.node);
 		rc = node_insert(c, &u.node, mem, &n);
 		if (rc == 0)
 			n->changed = n->changed_whole = n->block->changed = ++c->seq;

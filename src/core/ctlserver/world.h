@@ -21,6 +21,7 @@ struct ctl_policy_doc {
 extern const struct json_type ctl_meta_type, ctl_settings_type, ctl_policy_doc_type;
 
 enum { HOSTS_MAX = 1 << 22 }; /* addresses in 100.64.0.0/10 */
+enum { NODE_NAME_MAX = 63 };
 
 /* Immutable bytes that many messages share: a part of a map, compressed. */
 struct piece {
@@ -267,13 +268,25 @@ void node_remove(struct ctl *c, struct node *n, struct now now);
 MUST_USE int node_update(struct ctl *c, struct node *n, const struct ctl_node_doc *doc, bool whole, bool durable,
 	struct now now);
 void node_touch(struct ctl *c, struct node *n, bool whole, struct now now);
-MUST_USE int node_set_name(struct ctl *c, struct node *n, const char *wanted, struct now now);
 bool tags_are_known(const struct ctl *c, const struct json_list *tags);
 bool tags_are_sane(const struct json_list *tags);
 bool node_is_expired(const struct node *n, unix_ms wall);
 MUST_USE int store_doc(struct ctl *c, enum ctl_kind kind, int64_t id, const struct json_type *t, const void *doc);
 MUST_USE int doc_copy(const struct json_type *t, const void *from, void *to, struct arena *mem);
 void store_delete(struct ctl *c, enum ctl_kind kind, int64_t id);
+
+/* names.c */
+/* One that no device has, made of the wanted one. */
+void name_free(const struct ctl *c, const char *wanted, char out[static NODE_NAME_MAX + 1]);
+/* doc is about to become n's: its name, too, if it calls itself something else. -ENOMEM. */
+MUST_USE int name_follow(struct ctl *c, struct node *n, struct ctl_node_doc *doc);
+/* Of a document that is older than name_pinned: a name that was not made of its host name was given by somebody. */
+void name_judge_old(struct ctl_node_doc *doc);
+
+/* relogin.c */
+/* The device that a login makes come back, or NULL: a new one. */
+struct node *node_of_login(struct ctl *c, const struct machine_pub *m, const struct tc_register_request *req, int64_t user,
+	bool tagged, unix_ms wall);
 
 /* accounts.c */
 MUST_USE int user_insert(struct ctl *c, const struct ctl_user *doc, struct user **ret);
