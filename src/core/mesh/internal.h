@@ -88,7 +88,8 @@ struct person_ping {
 	uint32_t cookie; /* disco; also ICMP's sequence number */
 	uint8_t data[8]; /* TSMP */
 	int region;
-	mono_ns at;
+	size_t size; /* disco */
+	mono_ns at, again_at, gap; /* begun; to be sent once more, and how long after the last time */
 	void (*fn)(void *ctx, const struct mesh_pong *r);
 	void *ctx;
 };

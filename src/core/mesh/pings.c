@@ -2,7 +2,11 @@
 #include "core/mesh/internal.h"
 #include "base/err/err.h"
 
-static const mono_ns ping_timeout = SEC(5);
+/*
+ * One question may be lost: most often since the peer does not know us yet, when we have just joined. So it is sent again,
+ * with growing gaps (after 0.3, 0.9, 2.1 and 4.5 s), until an answer comes.
+ */
+static const mono_ns ping_timeout = SEC(5), first_gap = MSEC(300);
 
 enum { DISCO_SIZE_MAX = DISCO_OVERHEAD + DISCO_MESSAGE_MAX };
 
@@ -27,14 +31,17 @@ static bool address_pair(const struct mesh_peer *p, struct ipaddr *ret_self, str
 	return ipaddr_is_set(*ret_self) && ipaddr_is_set(*ret_peer);
 }
 
-static int send_inner(struct mesh_peer *p, const struct person_ping *ping, struct ipaddr self, struct ipaddr peer)
+static int send_inner(struct mesh_peer *p, const struct person_ping *ping)
 {
+	struct ipaddr self, peer;
 	uint8_t mem[WG_HEADROOM + TSMP_PACKET_MAX + WG_TAILROOM];
 	struct tsmp t = { .type = TSMP_PING };
 	struct ip_echo e = { .id = p->m->icmp_id, .seq = (uint16_t)ping->cookie };
 	struct wg_packet pkt = { .p = mem + WG_HEADROOM };
 	int n;
 
+	if (!address_pair(p, &self, &peer))
+		return -ERR_NO_ROUTE;
 	memcpy(t.data, ping->data, sizeof(t.data));
 	n = ping->kind == MESH_PING_TSMP ? tsmp_encode(self, peer, &t, pkt.p) :
 					   ip_echo_encode(self, peer, &e, pkt.p, TSMP_PACKET_MAX);
@@ -42,6 +49,15 @@ static int send_inner(struct mesh_peer *p, const struct person_ping *ping, struc
 		return n;
 	pkt.len = (size_t)n;
 	wg_send(p->m->wg, p->wg, &pkt, 1, p->m->now);
+	return 0;
+}
+
+static int send_ping(struct mesh_peer *p, struct person_ping *ping)
+{
+	ping->region = relay_region_for(p);
+	if (ping->kind != MESH_PING_DISCO)
+		return send_inner(p, ping);
+	path_ping(&p->path, ping->cookie, ping->size, p->m->now.mono);
 	return 0;
 }
 
@@ -63,24 +79,18 @@ int mesh_ping(struct mesh *m, int64_t id, enum mesh_ping_kind kind, size_t size,
 {
 	struct mesh_peer *p = peer_find(m, id);
 	struct person_ping *ping = free_place(m);
-	struct ipaddr self, peer;
 	int rc = check_ping(m, p, kind, size);
 
-	m->now = now;
 	if (rc < 0)
 		return rc;
 	if (!ping)
 		return -ERR_TOO_MANY;
-	if (kind != MESH_PING_DISCO && !address_pair(p, &self, &peer))
-		return -ERR_NO_ROUTE;
+	m->now = now;
 	m->next_cookie += m->next_cookie == UINT32_MAX ? 2 : 1; /* not 0 */
 	*ping = (struct person_ping){ .used = true, .kind = kind, .peer = id, .cookie = m->next_cookie, .at = now.mono,
-		.region = relay_region_for(p), .fn = fn, .ctx = ctx };
+		.again_at = mono_add(now.mono, first_gap), .gap = first_gap, .size = size, .fn = fn, .ctx = ctx };
 	rng_fill(m->rng, ping->data, sizeof(ping->data));
-	if (kind == MESH_PING_DISCO)
-		path_ping(&p->path, ping->cookie, size, now.mono);
-	else
-		rc = send_inner(p, ping, self, peer);
+	rc = send_ping(p, ping);
 	ping->used = rc == 0;
 	peer_wake_set(p);
 	mesh_settle(m);
@@ -240,8 +250,21 @@ void pings_peer_gone(struct mesh *m, int64_t id)
 			finish(&m->pings[i], &(struct mesh_pong){ .peer = id, .rc = -ERR_NO_PEER });
 }
 
+static void ask_again(struct mesh *m, struct person_ping *ping)
+{
+	struct mesh_peer *p = peer_find(m, ping->peer);
+
+	ping->gap *= 2;
+	ping->again_at = mono_add(m->now.mono, ping->gap);
+	if (m->on && p && p->wg && !p->expired && send_ping(p, ping) == 0)
+		peer_wake_set(p);
+}
+
 void pings_tick(struct mesh *m)
 {
+	for (size_t i = 0; i < MESH_PINGS_MAX; i++)
+		if (m->pings[i].used && m->now.mono >= m->pings[i].again_at)
+			ask_again(m, &m->pings[i]);
 	for (size_t i = 0; i < MESH_PINGS_MAX; i++)
 		if (m->pings[i].used && m->now.mono - m->pings[i].at >= ping_timeout)
 			finish(&m->pings[i], &(struct mesh_pong){ .peer = m->pings[i].peer, .rc = -ETIMEDOUT });
@@ -253,7 +276,7 @@ mono_ns pings_deadline(const struct mesh *m)
 
 	for (size_t i = 0; i < MESH_PINGS_MAX; i++)
 		if (m->pings[i].used)
-			at = mono_min(at, mono_add(m->pings[i].at, ping_timeout));
+			at = mono_min(at, mono_min(m->pings[i].again_at, mono_add(m->pings[i].at, ping_timeout)));
 	return at;
 }
 
