@@ -7,6 +7,7 @@ static const char warning[] = "# Warning: this JSON format is not yet considered
 struct row {
 	const char *code, *name;
 	int64_t latency_ns; /* 0: not measured */
+	const char *why; /* it does not answer; NULL: not known */
 };
 
 static const int64_t *latency_of(const struct ipn_netcheck *r, const char *id)
@@ -35,7 +36,10 @@ static void print_relays(struct cli *c, const struct ipn_netcheck *r, const stru
 	for (size_t i = 0; i < m->regions.n; i++) {
 		const struct tc_derp_region *region = m->regions.v[i].value;
 		const int64_t *ns = latency_of(r, m->regions.v[i].key);
-		rows[i] = (struct row){ cli_text_or(region->code, ""), cli_text_or(region->name, ""), ns ? *ns : 0 };
+		const char *const *why = json_map_find(&r->region_errors, m->regions.v[i].key);
+
+		rows[i] = (struct row){ cli_text_or(region->code, ""), cli_text_or(region->name, ""), ns ? *ns : 0,
+			why ? *why : NULL };
 	}
 	if (m->regions.n)
 		qsort(rows, m->regions.n, sizeof(*rows), by_latency);
@@ -45,6 +49,8 @@ static void print_relays(struct cli *c, const struct ipn_netcheck *r, const stru
 		if (rows[i].latency_ns)
 			duration_format((rows[i].latency_ns + 50000) / 100000 * 100000, took);
 		printf("\t\t- %3s: %-7s (%s)\n", rows[i].code, took, rows[i].name);
+		if (rows[i].why)
+			printf("\t\t       %s\n", rows[i].why);
 	}
 }
 

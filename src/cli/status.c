@@ -129,9 +129,20 @@ static void print_health(const struct ipn_status *s)
 		printf("#     - %s\n", *JSON_AT(s->health, const char *, i));
 }
 
+/* Is there more to say than that a login is wanted? */
+static bool says_why(const struct ipn_status *s)
+{
+	for (size_t i = 0; i < s->health.n; i++)
+		if (strcmp(*JSON_AT(s->health, const char *, i), "You are logged out.") != 0)
+			return true;
+	return false;
+}
+
 static int not_running(struct cli *c, const struct ipn_status *s)
 {
-	if (strcmp(cli_text_or(s->backend_state, ""), "NoState") == 0 && s->health.n) {
+	const char *state = cli_text_or(s->backend_state, "");
+
+	if ((strcmp(state, "NoState") == 0 || (strcmp(state, "NeedsLogin") == 0 && says_why(s))) && s->health.n) {
 		print_health(s);
 		putchar('\n');
 	}

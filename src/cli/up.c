@@ -19,7 +19,7 @@ struct up {
 	const char *auth_key;
 	struct lstream *bus;
 	/* while waiting */
-	const char *last_url;
+	const char *last_url, *last_why;
 	bool printed, showed_progress;
 	struct node_pub old_key;
 };
@@ -257,6 +257,27 @@ static bool key_changed(const struct up *u, const struct ipn_notify *n)
 
 enum { GO_ON = -1 };
 
+/* Says why it still waits, each reason once. */
+static void tell_why(struct up *u, const struct ipn_health *h)
+{
+	static const char *const codes[] = { "login-state", "network-status", "not-in-map-poll", "no-derp-home",
+		"no-derp-connection" };
+
+	for (size_t i = 0; i < ARRAY_LEN(codes); i++) {
+		const struct ipn_health_warning *w = json_map_find(&h->warnings, codes[i]);
+
+		/* That a login is wanted is no news to who is at it. */
+		if (!w || !w->text || !*w->text || strcmp(w->text, "You are logged out.") == 0 ||
+			(u->last_why && strcmp(u->last_why, w->text) == 0))
+			continue;
+		u->last_why = arena_strdup(&u->c->arena, w->text);
+		clear_progress(u);
+		fprintf(stderr, "Not connected yet. %s\nWaiting; it is tried again and again. Ctrl-C ends the waiting, not the trying.\n",
+			w->text);
+		u->printed = true;
+	}
+}
+
 /* The exit code, or GO_ON. */
 static int on_notify(struct up *u, const struct ipn_notify *n, bool *rekeyed)
 {
@@ -264,6 +285,8 @@ static int on_notify(struct up *u, const struct ipn_notify *n, bool *rekeyed)
 		clear_progress(u);
 		return cli_fail(u->c, "backend error: %s", n->err_message);
 	}
+	if (n->health)
+		tell_why(u, n->health);
 	*rekeyed = *rekeyed || key_changed(u, n);
 	if (n->state && *n->state == IPN_NEEDS_MACHINE_AUTH)
 		tell_url(u, "To approve your machine", admin_page(u), "NeedsMachineAuth");

@@ -96,6 +96,18 @@ static void on_control(struct node *n)
 		log_warn_limited("control", "not connected", "url=%s err=%s", agent_control_url(n->agent), why);
 }
 
+static void on_relay(struct node *n, int region)
+{
+	struct arena a;
+	const char *why;
+
+	arena_init(&a, 4096);
+	why = agent_relay_error(n->agent, region, &a);
+	if (why)
+		log_warn_limited("relay", "not connected", "region=%d err=%s", region, why);
+	arena_fini(&a);
+}
+
 static void note(struct node *n, int64_t *list, size_t *count, int64_t id)
 {
 	if (!heard(n))
@@ -139,6 +151,9 @@ void bus_event(struct node *n, enum agent_event ev, int64_t id)
 		break;
 	case AGENT_PEER_REMOVED:
 		note(n, n->removed, &n->n_removed, id);
+		break;
+	case AGENT_RELAY:
+		on_relay(n, (int)id);
 		break;
 	case AGENT_USER: /* told with the peers of that user */
 	case AGENT_NETMAP:

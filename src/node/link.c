@@ -17,7 +17,7 @@
 enum { LINK_ADDRS_MAX = 8, HOST_MAX = 256 };
 
 #define LINK_PATIENCE SEC(2) /* for one address, while there is another */
-#define LINK_LOOKUP_PATIENCE SEC(10)
+#define LINK_LOOKUP_PATIENCE SEC(8) /* who dials is patient for 10 s, and is to hear that it was the name */
 
 struct link {
 	struct list link;
@@ -46,6 +46,43 @@ struct lookup {
 };
 
 static void try_next(struct link *k);
+
+/* ---- Why it failed ---- */
+
+/* How far a try came: of several addresses, the one that came farthest tells what is wrong. */
+static int how_far(int rc)
+{
+	switch (-rc) {
+	case ENETUNREACH:
+	case EADDRNOTAVAIL:
+	case EAFNOSUPPORT:
+		return 0; /* this device lacks the family */
+	case ERR_NO_NAME:
+	case ERR_NO_RESOLVER:
+	case EHOSTUNREACH:
+		return 1;
+	case ETIMEDOUT:
+		return 2;
+	case ECONNREFUSED:
+	case ECONNRESET:
+		return 3;
+	default:
+		return 4;
+	}
+}
+
+static void note_failure(struct link *k, int rc)
+{
+	if (!k->rc || how_far(rc) >= how_far(k->rc))
+		k->rc = rc;
+}
+
+/* Of getaddrinfo: is it the name that is wrong, or the resolver? */
+static int lookup_failure(int status)
+{
+	return status == 0 || status == UV_EAI_NONAME || status == UV_EAI_NODATA || status == UV_EAI_ADDRFAMILY ? -ERR_NO_NAME :
+	       status == UV_EAI_MEMORY || status == UV_ENOMEM ? -ENOMEM : -ERR_NO_RESOLVER;
+}
 
 /* ---- Names ---- */
 
@@ -77,7 +114,8 @@ static void on_looked_up(uv_getaddrinfo_t *req, int status, struct addrinfo *ai)
 		agent_resolved(nd->agent, l->host, addr, n, loop_now(nd->loop));
 	} else if (k) {
 		k->lookup = NULL;
-		k->rc = n ? 0 : -ERR_NO_NAME;
+		if (!n)
+			note_failure(k, lookup_failure(status));
 		memcpy(k->addr, addr, n * sizeof(*addr));
 		k->n_addrs = n;
 		k->at = 0;
@@ -141,10 +179,10 @@ static void on_timer(void *ctx)
 	struct link *k = ctx;
 
 	if (k->lookup) {
-		k->rc = -ETIMEDOUT;
+		note_failure(k, -ERR_NO_RESOLVER);
 		fail(k); /* the resolver's thread comes back to nobody */
 	} else if (k->s) {
-		k->rc = -ETIMEDOUT;
+		note_failure(k, -ETIMEDOUT);
 		stream_close(k->s); /* on_closed goes on */
 	} else {
 		fail(k);
@@ -160,6 +198,7 @@ static void on_connected(void *owner)
 	if (!k->ops)
 		return;
 	k->up = true;
+	k->rc = 0;
 	loop_timer_set(k->timer, MONO_NEVER);
 	k->ops->up(k->owner);
 }
@@ -196,7 +235,8 @@ static void on_closed(void *owner, int rc)
 		link_free(k);
 		return;
 	}
-	k->rc = rc ? rc : k->rc;
+	if (rc)
+		note_failure(k, rc);
 	if (k->up)
 		fail(k);
 	else
@@ -218,8 +258,11 @@ static void try_next(struct link *k)
 	mono_ns now = loop_now(k->n->loop).mono;
 
 	while (k->at < k->n_addrs) {
-		k->rc = connect_to(k, k->addr[k->at++]);
-		if (k->rc == 0) {
+		int rc = connect_to(k, k->addr[k->at++]);
+
+		if (rc < 0) {
+			note_failure(k, rc);
+		} else {
 			loop_timer_set(k->timer, k->at < k->n_addrs || !k->looked_up ? mono_add(now, LINK_PATIENCE) : MONO_NEVER);
 			return;
 		}
@@ -231,7 +274,7 @@ static void try_next(struct link *k)
 			loop_timer_set(k->timer, mono_add(now, LINK_LOOKUP_PATIENCE));
 			return;
 		}
-		k->rc = -EAGAIN;
+		note_failure(k, -EAGAIN);
 	}
 	loop_timer_set(k->timer, now); /* from the loop: we may be inside the agent */
 }

@@ -48,6 +48,7 @@ static void on_event(void *owner, enum agent_event ev, int64_t id)
 	case AGENT_USER:
 	case AGENT_ENGINE:
 	case AGENT_SELF_ENDPOINTS:
+	case AGENT_RELAY:
 		break;
 	}
 	if (n->agent)

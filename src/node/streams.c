@@ -155,9 +155,8 @@ static void measure_closed(void *owner, int rc)
 	struct node *n = m->n;
 	int region = m->region;
 
-	(void)rc;
 	measure_free(m);
-	agent_measured(n->agent, region, -1, loop_now(n->loop));
+	agent_measured(n->agent, region, rc < 0 ? rc : -ERR_CLOSED, loop_now(n->loop));
 }
 
 static const struct link_ops measure_link_ops = { measure_up, measure_data, measure_output, measure_written, measure_closed };

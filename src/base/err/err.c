@@ -18,6 +18,8 @@ const char *err_text(int rc)
 	rc = -rc;
 	if (rc > ERR_FIRST && (size_t)(rc - ERR_FIRST) < ARRAY_LEN(err_texts))
 		return err_texts[rc - ERR_FIRST];
+	if (rc > ERR_HTTP && rc < ERR_HTTP + 1000)
+		return "an HTTP status that was not wanted";
 	return strerror(rc);
 }
 

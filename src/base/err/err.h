@@ -22,7 +22,8 @@
 	X(REPLAY, "message was seen before")                                                       \
 	X(NO_SESSION, "no session with this peer yet")                                             \
 	X(NO_PEER, "no such peer")                                                                 \
-	X(NO_NAME, "the name cannot be resolved")                                                  \
+	X(NO_NAME, "the name does not exist")                                                      \
+	X(NO_RESOLVER, "no name server answers")                                                   \
 	X(NO_ROUTE, "no peer has this address")                                                    \
 	X(DENIED, "not allowed")                                                                   \
 	X(QUEUE_FULL, "queue is full")                                                             \
@@ -33,7 +34,24 @@
 	X(CONFLICT, "somebody else changed this first")                                            \
 	X(EXPIRED, "has expired")                                                                  \
 	X(UNSUPPORTED, "not supported")                                                            \
+	X(SILENT, "no answer came")                                                                \
 	X(TLS, "TLS failed")                                                                       \
+	X(TLS_ALERT, "the other side refused TLS")                                                 \
+	X(TLS_VERSION, "no version of TLS that both sides know")                                   \
+	X(TLS_CUT, "the other side ended the connection instead of TLS")                           \
+	X(NOT_TLS, "the other side does not speak TLS")                                            \
+	X(WANTS_TLS, "the other side wants TLS")                                                   \
+	X(CERT_EXPIRED, "the certificate has expired")                                             \
+	X(CERT_NOT_YET, "the certificate is not valid yet")                                        \
+	X(CERT_ISSUER, "the certificate is of an unknown authority")                               \
+	X(CERT_SELF_SIGNED, "the certificate is signed by itself")                                 \
+	X(CERT_NAME, "the certificate is for another name")                                        \
+	X(CERT_PIN, "the certificate is not the one that was named")                               \
+	X(CERT_REVOKED, "the certificate was revoked")                                             \
+	X(CERT_WEAK, "the certificate is too weak")                                                \
+	X(CERT_BAD, "the certificate is not acceptable")                                           \
+	X(NOT_HTTP, "the other side does not speak HTTP")                                          \
+	X(NOT_HUB, "the answer is not a hub's")                                                    \
 	X(PEER, "the other side reported an error")
 
 enum err {
@@ -41,7 +59,19 @@ enum err {
 #define X(id, text) ERR_##id,
 	ERR_LIST(X)
 #undef X
+	ERR_HTTP = 8192, /* and the status: an HTTP answer that was not the one wanted */
 };
+
+static inline int err_http(int status)
+{
+	return -(ERR_HTTP + status);
+}
+
+/* The status of such an error; 0: it is another one. */
+static inline int err_http_status(int rc)
+{
+	return rc < -ERR_HTTP && rc > -ERR_HTTP - 1000 ? -rc - ERR_HTTP : 0;
+}
 
 /* Text for a result of any sign; never NULL, static storage. */
 const char *err_text(int rc);

@@ -24,7 +24,7 @@ struct ipaddr agent_address_hint(const char *text)
 	return text && ipaddr_parse(text, strlen(text), &ip) == 0 ? ip : (struct ipaddr){ 0 };
 }
 
-static struct agent_dial dial_of(const struct tc_derp_node *n)
+struct agent_dial agent_dial_of(const struct tc_derp_node *n)
 {
 	static const char pin[] = "sha256-raw:";
 	const char *cert = n->cert_name && *n->cert_name ? n->cert_name : NULL;
@@ -52,7 +52,7 @@ static struct agent_dial dial_of(const struct tc_derp_node *n)
 static void relay_dial(void *owner, int region, const struct tc_derp_node *n)
 {
 	struct agent *a = owner;
-	struct agent_dial d = dial_of(n);
+	struct agent_dial d = agent_dial_of(n);
 
 	a->ops->dial(a->owner, relay_stream(region), &d);
 }
@@ -82,7 +82,7 @@ static void resolve(void *owner, const char *host)
 static void measure(void *owner, int region, const struct tc_derp_node *node)
 {
 	struct agent *a = owner;
-	struct agent_dial d = dial_of(node);
+	struct agent_dial d = agent_dial_of(node);
 
 	a->ops->measure(a->owner, region, &d);
 }
@@ -381,6 +381,7 @@ void agent_stream_closed(struct agent *a, unsigned stream, int rc, struct now no
 		agent_probe_closed(a);
 	} else {
 		mesh_relay_closed(a->mesh, region_of(stream), rc, now);
+		event(a, AGENT_RELAY, region_of(stream));
 	}
 	agent_settle(a);
 }
@@ -441,6 +442,22 @@ bool agent_is_polling(const struct agent *a)
 const char *agent_control_error(const struct agent *a)
 {
 	return a->control_error;
+}
+
+const char *agent_relay_error(const struct agent *a, int region, struct arena *mem)
+{
+	const struct tc_derp_node *n;
+	int rc = mesh_relay_failure(a->mesh, region, &n);
+	struct agent_dial d;
+	struct reason r;
+	char text[REASON_MAX];
+
+	if (!rc)
+		return NULL;
+	d = agent_dial_of(n);
+	r = (struct reason){ .step = REASON_RELAY, .rc = rc, .host = d.host ? d.host : "", .port = d.port,
+		.tls = d.tls != AGENT_TLS_NONE, .wall = a->now.wall };
+	return arena_strdup(mem, reason_format(&r, text));
 }
 
 const struct netmap *agent_netmap(const struct agent *a)

@@ -67,6 +67,7 @@ enum agent_event {
 	AGENT_ENGINE, /* a peer's session or path changed; id: the node */
 	AGENT_SELF_ENDPOINTS, /* own endpoints, home or net info changed */
 	AGENT_NETCHECK_DONE, /* of agent_netcheck */
+	AGENT_RELAY, /* id: the region whose relay was connected, or could not be */
 };
 
 struct agent_ops {
@@ -155,6 +156,7 @@ struct view agent_stream_output(struct agent *a, unsigned stream);
 void agent_stream_written(struct agent *a, unsigned stream, size_t n);
 
 void agent_resolved(struct agent *a, const char *host, const struct ipaddr *addrs, size_t n, struct now now);
+/* latency negative: the result that it failed with. */
 void agent_measured(struct agent *a, int region, mono_ns latency, struct now now);
 
 /* What the system around does not do as it should; bits. Told in the health of this device. */
@@ -178,6 +180,8 @@ const char *agent_login_error(const struct agent *a); /* "": the last login did 
 const char *agent_control_url(const struct agent *a);
 bool agent_is_polling(const struct agent *a); /* maps come */
 const char *agent_control_error(const struct agent *a); /* why the hub was lost or is not reached; "" */
+/* Why a region's relay is not connected, as a sentence in the arena; NULL: it is, or was not tried, or no memory. */
+const char *agent_relay_error(const struct agent *a, int region, struct arena *mem);
 const struct netmap *agent_netmap(const struct agent *a); /* NULL before the first map and after a logout */
 bool agent_netmap_is_cached(const struct agent *a); /* of an earlier life; the hub has not been heard since */
 const struct mesh *agent_mesh(const struct agent *a);

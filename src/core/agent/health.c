@@ -58,9 +58,21 @@ static mono_ns held_since(bool holds, mono_ns since)
 
 static const char *login_text(const struct agent *a, struct arena *mem)
 {
+	if (a->ctl && a->control_error[0])
+		return arena_printf(mem, "You are logged out. The last login error was: The hub %s is not reached: %s",
+			agent_control_url(a), a->control_error);
 	if (!a->login_error[0])
 		return "You are logged out.";
 	return arena_printf(mem, "You are logged out. The last login error was: %s", a->login_error);
+}
+
+static const char *relay_text(const struct agent *a, int home, struct arena *mem)
+{
+	const char *why = agent_relay_error(a, home, mem), *code = agent_region_code(a, home);
+
+	if (!why)
+		return arena_printf(mem, "The relay '%s' is not connected.", code);
+	return arena_printf(mem, "The relay '%s' is not connected: %s", code, why);
 }
 
 /* What the owner found. */
@@ -95,14 +107,13 @@ static void look(const struct agent *a, struct now now, struct arena *mem, struc
 		"No network interface with an address is up." };
 	w[NO_POLL] = (struct held_warning){ held_since(want && !agent_is_polling(a), no_hub ? from : a->poll_lost_at),
 		no_hub ? JOIN_PATIENCE : POLL_PATIENCE,
-		arena_printf(mem, "The hub %s is not reached%s%s. %s", agent_control_url(a), a->control_error[0] ? ": " : "",
-			a->control_error, joining ? "Open this address in a browser on this device to see whether the network lets it through." :
-			"What is known of the tailnet may be out of date.") };
+		arena_printf(mem, "The hub %s is not reached%s%s%s", agent_control_url(a), a->control_error[0] ? ": " : ".",
+			a->control_error, joining ? "" : " What is known of the tailnet may be out of date.") };
 	w[NO_HOME] = (struct held_warning){ held_since(up && relays && !home, from), RELAY_PATIENCE,
 		"No relay can be reached. Peers that cannot be reached directly cannot be reached at all." };
 	w[NO_RELAY] = (struct held_warning){ held_since(up && home && !mesh_relay_is_ready(a->mesh, home), a->relay_lost_at),
 		RELAY_PATIENCE,
-		arena_printf(mem, "The relay '%s' is not connected.", agent_region_code(a, home)) };
+		relay_text(a, home, mem) };
 	w[BAD_FILTER] = (struct held_warning){ held_since(filter_current(a->filter) &&
 						       filter_rules_info(filter_current(a->filter)).refused, from), 0,
 		"The hub sent a packet filter that contradicts itself. No connection is let in." };

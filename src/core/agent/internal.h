@@ -7,6 +7,7 @@
 #include "core/agent/agent.h"
 #include "core/ctlclient/ctlclient.h"
 #include "core/netmap/held.h"
+#include "core/reason/reason.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -74,7 +75,7 @@ struct agent {
 	struct ctlclient *ctl; /* NULL: no goal */
 	enum ctlclient_state ctl_state;
 	char *auth_key;
-	char login_url[AGENT_TEXT_MAX], login_error[AGENT_TEXT_MAX], control_error[200];
+	char login_url[AGENT_TEXT_MAX], login_error[AGENT_TEXT_MAX], control_error[REASON_MAX];
 	char ctl_url[CTLCLIENT_URL_MAX]; /* whom ctl speaks with, and whose map nm is; empty: nobody's */
 	bool blocked; /* a login is needed before the engine runs again */
 	bool ctl_restart; /* the map could not be taken: begin anew */
@@ -149,6 +150,7 @@ void agent_settle(struct agent *a);
 void agent_settle_packets(struct agent *a);
 
 struct ipaddr agent_address_hint(const char *text); /* unset: not an address */
+struct agent_dial agent_dial_of(const struct tc_derp_node *n);
 
 /* login.c */
 void agent_control_begin(struct agent *a);

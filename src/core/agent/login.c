@@ -145,19 +145,24 @@ static void on_state(void *owner, enum ctlclient_state s, const char *text)
 	case CTL_NEEDS_LOGIN:
 		needs_login(a, text);
 		break;
-	case CTL_CONNECTING:
-		if (text)
-			snprintf(a->control_error, sizeof(a->control_error), "%s", text);
-		break;
 	case CTL_RUNNING:
 		a->login_url[0] = a->login_error[0] = 0;
 		break;
 	case CTL_LOGGED_OUT:
 		a->forget = true;
 		break;
+	case CTL_CONNECTING:
 	case CTL_STOPPED:
 		break;
 	}
+	event(a, AGENT_CONTROL, 0);
+}
+
+static void on_trouble(void *owner, const char *why)
+{
+	struct agent *a = owner;
+
+	snprintf(a->control_error, sizeof(a->control_error), "%s", why);
 	event(a, AGENT_CONTROL, 0);
 }
 
@@ -170,6 +175,7 @@ static const struct ctlclient_ops control_ops = {
 	.on_registered = on_registered,
 	.on_map = on_map,
 	.on_state = on_state,
+	.on_trouble = on_trouble,
 };
 
 /* ---- Beginning and ending ---- */

@@ -356,6 +356,31 @@ static int latency_map(const struct mesh_netcheck *n, size_t offset, struct aren
 	return 0;
 }
 
+/* Of the regions that did not answer: why, if it is known. */
+static int errors_map(const struct agent *a, const struct mesh_netcheck *n, struct arena *mem, struct json_map *ret)
+{
+	struct json_pair *v = arena_array(mem, n->n_regions, sizeof(*v));
+	size_t k = 0;
+
+	if (!v)
+		return -ENOMEM;
+	for (size_t i = 0; i < n->n_regions; i++) {
+		const char *why = agent_relay_error(a, n->regions[i].region, mem), **value;
+
+		if (!why && n->regions[i].why)
+			why = err_text(n->regions[i].why);
+		if (!why)
+			continue;
+		v[k].key = arena_printf(mem, "%d", n->regions[i].region);
+		v[k].value = value = arena_new(mem, const char *);
+		if (!value || !v[k++].key)
+			return -ENOMEM;
+		*value = why;
+	}
+	*ret = (struct json_map){ .v = v, .n = k, .present = k > 0 };
+	return 0;
+}
+
 int agent_netcheck_report(const struct agent *a, struct arena *mem, struct ipn_netcheck *ret)
 {
 	struct mesh_netcheck n;
@@ -371,5 +396,7 @@ int agent_netcheck_report(const struct agent *a, struct arena *mem, struct ipn_n
 		rc = latency_map(&n, offsetof(struct mesh_region_latency, latency4), mem, &ret->region_v4_latency);
 	if (rc == 0)
 		rc = latency_map(&n, offsetof(struct mesh_region_latency, latency6), mem, &ret->region_v6_latency);
+	if (rc == 0)
+		rc = errors_map(a, &n, mem, &ret->region_errors);
 	return rc;
 }

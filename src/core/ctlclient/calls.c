@@ -183,7 +183,7 @@ static void renew_key(struct ctlclient *c)
 {
 	if (c->fresh_key) {
 		ctlclient_set_state(c, CTL_NEEDS_LOGIN, "the hub calls a fresh key expired");
-		ctlclient_fail(c, NULL, REFUSED_WAIT);
+		ctlclient_fail(c, REASON_HUB_REGISTER, 0, REFUSED_WAIT);
 		return;
 	}
 	c->fresh_key = true;
@@ -200,19 +200,23 @@ static void take_register(struct ctlclient *c, struct call *call, int rc)
 	struct tc_register_response r;
 
 	if (rc == 0 && call->status == 429) {
-		ctlclient_fail(c, NULL, SEC(5) + (mono_ns)rng_below(c->rng, (uint64_t)SEC(5)));
+		ctlclient_fail(c, REASON_HUB_REGISTER, err_http(429), SEC(5) + (mono_ns)rng_below(c->rng, (uint64_t)SEC(5)));
 		return;
 	}
-	if (rc < 0 || call->status != 200 ||
-		json_decode(&tc_register_response_type, buf_data(&call->body), buf_len(&call->body), &r, &c->arena, NULL) < 0) {
-		ctlclient_fail(c, "the hub did not answer a registration", 0);
+	if (rc == 0 && call->status != 200)
+		rc = err_http(call->status);
+	if (rc == 0 &&
+		json_decode(&tc_register_response_type, buf_data(&call->body), buf_len(&call->body), &r, &c->arena, NULL) < 0)
+		rc = -ERR_NOT_HUB;
+	if (rc < 0) {
+		ctlclient_fail(c, REASON_HUB_REGISTER, rc, 0);
 	} else if (c->logout) {
 		c->logout = c->registered = c->checked = false;
 		ctlclient_set_state(c, CTL_LOGGED_OUT, NULL);
 		c->lost = true;
 	} else if (r.error && *r.error) {
 		ctlclient_set_state(c, CTL_NEEDS_LOGIN, r.error);
-		ctlclient_fail(c, NULL, REFUSED_WAIT);
+		ctlclient_fail(c, REASON_HUB_REGISTER, 0, REFUSED_WAIT);
 	} else if (r.node_key_expired || r.node_key_signature.len) {
 		renew_key(c);
 	} else if (r.auth_url && *r.auth_url) {
@@ -223,7 +227,7 @@ static void take_register(struct ctlclient *c, struct call *call, int rc)
 		c->checked = false;
 		ctlclient_set_state(c, CTL_NEEDS_LOGIN, r.auth_url);
 		if (same || !c->followup)
-			ctlclient_fail(c, NULL, 0); /* a hub that does not hold the follow-up: do not spin */
+			ctlclient_fail(c, REASON_HUB_REGISTER, 0, 0); /* a hub that does not hold the follow-up: do not spin */
 	} else {
 		registered(c, &r);
 	}
@@ -252,7 +256,7 @@ void ctlclient_on_end(void *owner, struct ts_stream *s, int rc)
 			c->checked = false;
 		/* A first registration under way decides; its answer starts the poll again. */
 		if (!c->call[CALL_REGISTER].s || call->status == 200)
-			ctlclient_fail(c, NULL, 0);
+			ctlclient_fail(c, REASON_HUB_MAP, call->status && call->status != 200 ? err_http(call->status) : rc, 0);
 		else
 			c->registered = false;
 		mapstream_reset(&c->maps);

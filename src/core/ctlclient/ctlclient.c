@@ -43,8 +43,18 @@ void ctlclient_set_state(struct ctlclient *c, enum ctlclient_state s, const char
 	c->ops->on_state(c->owner, s, text);
 }
 
+static void tell_trouble(struct ctlclient *c, enum reason_step step, int rc)
+{
+	bool tls = c->won != CTL_CONNS ? c->won == CTL_CONN_TLS : c->https;
+	struct reason r = { .step = step, .rc = rc, .host = c->host, .port = tls ? c->tls_port : c->plain_port, .tls = tls,
+		.location = c->location, .wall = c->now.wall };
+	char text[REASON_MAX];
+
+	c->ops->on_trouble(c->owner, reason_format(&r, text));
+}
+
 /* The first loss is retried at once, spread over 100 ms so that a hub's whole network does not come in one packet train. */
-void ctlclient_fail(struct ctlclient *c, const char *why, mono_ns wait)
+void ctlclient_fail(struct ctlclient *c, enum reason_step step, int rc, mono_ns wait)
 {
 	if (c->state == CTL_STOPPED || c->state == CTL_LOGGED_OUT)
 		return;
@@ -59,7 +69,9 @@ void ctlclient_fail(struct ctlclient *c, const char *why, mono_ns wait)
 	c->retry_at = mono_add(c->now.mono, wait);
 	c->lost = true;
 	if (c->state != CTL_NEEDS_LOGIN)
-		ctlclient_set_state(c, CTL_CONNECTING, why);
+		ctlclient_set_state(c, CTL_CONNECTING, NULL);
+	if (rc)
+		tell_trouble(c, step, rc);
 }
 
 static void dial(struct ctlclient *c, enum ctlclient_conn id, uint16_t port, enum ctlclient_tls tls)
@@ -79,6 +91,9 @@ static void open_session(struct ctlclient *c)
 {
 	c->retry_at = MONO_NEVER;
 	c->dial_until = mono_add(c->now.mono, DIAL_BUDGET);
+	c->location[0] = 0;
+	for (int i = 0; i < CTL_CONNS; i++)
+		c->conn[i].rc = 0;
 	if (key_is_zero(c->hub.b)) {
 		dial(c, CTL_CONN_KEY, c->https ? c->tls_port : c->plain_port, c->https ? CTL_TLS_VERIFIED : CTL_TLS_NONE);
 		return;
@@ -97,11 +112,11 @@ static void settle(struct ctlclient *c)
 	if (c->won != CTL_CONNS)
 		ctlclient_calls_send(c);
 	if (c->lost) {
-		ctlclient_fail(c, NULL, 0);
+		ctlclient_fail(c, REASON_HUB_MAP, 0, 0);
 		drop_all(c);
 	}
 	if (c->won == CTL_CONNS && c->retry_at == MONO_NEVER && c->dial_until == MONO_NEVER) {
-		ctlclient_fail(c, NULL, 0);
+		ctlclient_fail(c, REASON_HUB_MAP, 0, 0);
 		c->lost = false;
 	}
 	if (c->now.mono >= c->retry_at)
@@ -126,25 +141,41 @@ static const struct ts2021_ops session_ops = {
 	.on_ready = on_ready,
 };
 
+/* What answers in another language, by its first bytes: a TLS alert or handshake record, or no HTTP at all. */
+static int not_http(struct view in)
+{
+	bool tls = in.len >= 2 && (in.p[0] == 0x15 || in.p[0] == 0x16) && in.p[1] == 3;
+
+	if (tls)
+		return -ERR_WANTS_TLS;
+	return memcmp(in.p, "HTTP/", MIN_OF(in.len, (size_t)5)) != 0 ? -ERR_NOT_HTTP : 0;
+}
+
 static int take_key(struct ctlclient *c, struct conn *n)
 {
 	struct http1_head h;
 	struct tc_server_keys keys;
 	size_t used;
-	int rc = http1_parse(buf_data(&n->in), buf_len(&n->in), true, &h, &used);
+	int rc = not_http(buf_view(&n->in));
 
+	if (rc == 0)
+		rc = http1_parse(buf_data(&n->in), buf_len(&n->in), true, &h, &used);
 	if (rc != 0)
-		return rc;
-	if (h.status != 200 || h.chunked || !h.has_content_length || h.content_length > KEY_ANSWER_MAX / 2)
-		return -ERR_PEER;
+		return rc < 0 && rc != -ERR_WANTS_TLS ? -ERR_NOT_HTTP : rc;
+	if (h.status != 200) {
+		struct view to = http1_find(&h, "Location");
+
+		snprintf(c->location, sizeof(c->location), "%.*s", to.len < sizeof(c->location) ? (int)to.len : 0, (const char *)to.p);
+		return err_http(h.status);
+	}
+	if (h.chunked || !h.has_content_length || h.content_length > KEY_ANSWER_MAX / 2)
+		return -ERR_NOT_HUB;
 	if (buf_len(&n->in) - used < h.content_length)
 		return HTTP1_MORE;
 	rc = json_decode(&tc_server_keys_type, buf_data(&n->in) + used, (size_t)h.content_length, &keys, &c->arena, NULL);
 	arena_reset(&c->arena);
-	if (rc < 0)
-		return rc;
-	if (key_is_zero(keys.public_key.b))
-		return -ERR_PEER;
+	if (rc < 0 || key_is_zero(keys.public_key.b))
+		return -ERR_NOT_HUB;
 	c->hub = keys.public_key;
 	c->ops->on_hub_key(c->owner, &c->hub);
 	return 0;
@@ -168,8 +199,16 @@ void ctlclient_connected(struct ctlclient *c, enum ctlclient_conn id, struct now
 		rc = ts2021_connect(&n->t, c->authority, &c->machine, &c->hub, CTLCLIENT_VERSION, c->rng, &session_ops, c);
 	}
 	if (rc < 0)
-		ctlclient_fail(c, err_text(rc), 0);
+		ctlclient_fail(c, REASON_HUB_SESSION, rc, 0);
 	settle(c);
+}
+
+/* Of the two that raced, the one that the address speaks of is told of. */
+static int race_rc(const struct ctlclient *c, int otherwise)
+{
+	int rc = c->conn[c->https ? CTL_CONN_TLS : CTL_CONN_PLAIN].rc;
+
+	return rc ? rc : otherwise;
 }
 
 /* A connection is gone: the session with it, or one of the two that raced. */
@@ -178,6 +217,7 @@ static void leg_lost(struct ctlclient *c, enum ctlclient_conn id, int rc)
 	enum ctlclient_conn other = id == CTL_CONN_PLAIN ? CTL_CONN_TLS : CTL_CONN_PLAIN;
 	bool session = c->won == id, refused = id != CTL_CONN_KEY && !session && c->conn[id].up;
 
+	c->conn[id].rc = rc;
 	if (session)
 		c->lost = true; /* one failure, not one for each stream */
 	hangup(c, id);
@@ -185,8 +225,10 @@ static void leg_lost(struct ctlclient *c, enum ctlclient_conn id, int rc)
 		dial_tls(c);
 	if (refused && c->won == CTL_CONNS && !c->conn[other].open)
 		c->hub = (struct machine_pub){ 0 }; /* it may have another key by now: ask */
-	if (session || id == CTL_CONN_KEY || (c->won == CTL_CONNS && !c->conn[other].open))
-		ctlclient_fail(c, err_text(rc), 0);
+	if (session || id == CTL_CONN_KEY)
+		ctlclient_fail(c, session ? REASON_HUB_MAP : REASON_HUB_KEY, rc, 0);
+	else if (c->won == CTL_CONNS && !c->conn[other].open)
+		ctlclient_fail(c, REASON_HUB_SESSION, race_rc(c, rc), 0);
 }
 
 static void feed_session(struct ctlclient *c, enum ctlclient_conn id, struct view data)
@@ -217,7 +259,7 @@ void ctlclient_feed(struct ctlclient *c, enum ctlclient_conn id, struct view dat
 		if (rc == 0)
 			rc = take_key(c, n);
 		if (rc < 0)
-			ctlclient_fail(c, "the hub's key could not be had", 0);
+			ctlclient_fail(c, REASON_HUB_KEY, rc, 0);
 		if (rc == 0) {
 			hangup(c, id);
 			c->dial_until = MONO_NEVER;
@@ -262,15 +304,24 @@ mono_ns ctlclient_deadline(const struct ctlclient *c)
 	return mono_min(mono_min(c->retry_at, c->tls_at), mono_min(c->dial_until, c->silent_at));
 }
 
+/* Not even a connection, or a connection and not a word. */
+static void no_answer(struct ctlclient *c)
+{
+	bool key = c->conn[CTL_CONN_KEY].open;
+	bool up = c->conn[key ? CTL_CONN_KEY : c->https ? CTL_CONN_TLS : CTL_CONN_PLAIN].up;
+
+	ctlclient_fail(c, key ? REASON_HUB_KEY : REASON_HUB_SESSION, up ? -ERR_SILENT : race_rc(c, -ETIMEDOUT), 0);
+}
+
 void ctlclient_tick(struct ctlclient *c, struct now now)
 {
 	c->now = now;
 	if (now.mono >= c->tls_at)
 		dial_tls(c);
 	if (now.mono >= c->dial_until)
-		ctlclient_fail(c, "the hub did not answer", 0);
+		no_answer(c);
 	else if (now.mono >= c->silent_at)
-		ctlclient_fail(c, "the hub fell silent", 0);
+		ctlclient_fail(c, REASON_HUB_MAP, -ERR_SILENT, 0);
 	settle(c);
 }
 

@@ -59,6 +59,8 @@ struct ctlclient_ops {
 	void (*on_registered)(void *owner, const struct node_pub *key, const struct tc_register_response *r);
 	void (*on_map)(void *owner, const struct tc_map_response *m); /* valid during the call */
 	void (*on_state)(void *owner, enum ctlclient_state s, const char *text);
+	/* The hub is not reached, or was lost, and is tried again: why, and what a person can do. Over with the next on_state. */
+	void (*on_trouble)(void *owner, const char *why);
 };
 
 struct ctlclient_config {

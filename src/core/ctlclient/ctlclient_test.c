@@ -1,5 +1,6 @@
 /* The engine against a hub made of core/ts2021's server side, in one process. */
 #include "core/ctlclient/ctlclient.h"
+#include "core/reason/reason.h"
 #include "core/ctlclient/mapstream.h"
 #include "testlib/check.h"
 
@@ -17,7 +18,7 @@ struct world {
 	struct ts_stream *poll;
 	bool poll_sent;
 	int map_status;
-	char last_register[4096], text[200];
+	char last_register[4096], text[200], trouble[REASON_MAX];
 	enum ctlclient_state state;
 };
 
@@ -153,7 +154,14 @@ static void on_state(void *owner, enum ctlclient_state s, const char *text)
 	snprintf(w->text, sizeof(w->text), "%s", text ? text : "");
 }
 
-static const struct ctlclient_ops ops = { dial, hangup, describe, new_node_key, on_hub_key, on_registered, on_map, on_state };
+static void on_trouble(void *owner, const char *why)
+{
+	struct world *w = owner;
+
+	snprintf(w->trouble, sizeof(w->trouble), "%s", why);
+}
+
+static const struct ctlclient_ops ops = { dial, hangup, describe, new_node_key, on_hub_key, on_registered, on_map, on_state, on_trouble };
 
 static void answer_key(struct world *w)
 {

@@ -4,10 +4,12 @@
 
 #include "core/ctlclient/ctlclient.h"
 #include "core/ctlclient/mapstream.h"
+#include "core/reason/reason.h"
 
 struct conn {
 	bool open; /* dialled and not hung up */
 	bool up; /* the owner said connected */
+	int rc; /* why the last one failed; 0: it did not, since the session was begun */
 	struct ts2021 *t; /* not for CTL_CONN_KEY */
 	struct buf in, out; /* CTL_CONN_KEY */
 };
@@ -31,6 +33,7 @@ struct ctlclient {
 	char host[CTLCLIENT_URL_MAX], authority[CTLCLIENT_URL_MAX + 8];
 	uint16_t plain_port, tls_port; /* 0: not tried */
 	bool https;
+	char location[REASON_DETAIL_MAX]; /* where the last answer sent us on to; "" */
 
 	enum ctlclient_state state;
 	struct now now; /* of the call that we are in */
@@ -52,7 +55,8 @@ struct ctlclient {
 	struct arena arena;
 };
 
-void ctlclient_fail(struct ctlclient *c, const char *why, mono_ns wait); /* drop everything, try again later */
+/* Drop everything, try again later. rc 0: there is nothing to say. wait 0: as the failures in a row ask for. */
+void ctlclient_fail(struct ctlclient *c, enum reason_step step, int rc, mono_ns wait);
 void ctlclient_set_state(struct ctlclient *c, enum ctlclient_state s, const char *text);
 void ctlclient_auth_key_set(struct ctlclient *c, const char *key); /* or NULL; the old one is wiped */
 void ctlclient_calls_reset(struct ctlclient *c);

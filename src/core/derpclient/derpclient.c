@@ -318,9 +318,9 @@ static int take_one(struct derpclient *c, const uint8_t *p, size_t len, mono_ns 
 	if (c->state == UPGRADING) {
 		rc = http1_parse(p, len, true, &head, ret_used);
 		if (rc != 0)
-			return rc;
+			return rc < 0 ? -ERR_NOT_HTTP : rc;
 		if (head.status != 101)
-			return -ERR_PEER;
+			return err_http(head.status);
 		c->state = GREETING;
 		return 0;
 	}

@@ -190,7 +190,7 @@ static void other_status_than_101_ends_the_attempt(void **state)
 
 	node_open(&n);
 	CHECK_INT(derpclient_connected(n.c, "derp.example.com", NULL, NULL, SEC(1)), ==, 0);
-	CHECK_INT(derpclient_feed(n.c, (const uint8_t *)refusal, sizeof(refusal) - 1, SEC(1)), ==, -ERR_PEER);
+	CHECK_INT(derpclient_feed(n.c, (const uint8_t *)refusal, sizeof(refusal) - 1, SEC(1)), ==, err_http(404));
 	derpclient_free(n.c);
 }
 

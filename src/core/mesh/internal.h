@@ -67,6 +67,9 @@ struct relay {
 	bool open; /* dialed, and not yet reported closed */
 	bool doomed; /* to be freed when it is closed */
 	bool was_ready; /* since the last dial */
+	bool connected; /* likewise: the stream was up */
+	int failure; /* why the last dial came to nothing; 0: it did not */
+	size_t failed_node;
 	bool was_cut; /* the connection before this one was dead for a while */
 	size_t node; /* of the region, to dial */
 	mono_ns last_used, check_by; /* check_by: a sign of life is due; MONO_NEVER */

@@ -215,12 +215,15 @@ size_t mesh_endpoints(const struct mesh *m, struct mesh_endpoint *ret);
 
 int mesh_home(const struct mesh *m); /* region; 0: not chosen yet */
 bool mesh_relay_is_ready(const struct mesh *m, int region);
+/* Why the region's relay could not be connected the last time, and which node that was. 0: it could, or was not tried. */
+int mesh_relay_failure(const struct mesh *m, int region, const struct tc_derp_node **ret);
 /* For Hostinfo. Lists are in the arena. -ENOMEM. */
 MUST_USE int mesh_netinfo(const struct mesh *m, struct arena *a, struct tc_netinfo *ret);
 
 struct mesh_region_latency {
 	int region;
 	mono_ns latency, latency4, latency6; /* 0: no answer */
+	int why; /* the last request over TCP failed; 0: it did not, or there was none */
 };
 struct mesh_netcheck {
 	bool done; /* a round has ended */

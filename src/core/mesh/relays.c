@@ -5,6 +5,7 @@
 #include "core/mesh/internal.h"
 #include "base/err/err.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -70,7 +71,7 @@ static void on_dial(void *owner)
 	struct relay *r = owner;
 	const struct tc_derp_node *node = current_node(r);
 
-	r->was_ready = false;
+	r->was_ready = r->connected = false;
 	if (!node) { /* the map has changed */
 		derpclient_closed(r->c, -ERR_NO_ROUTE, r->m->now.mono);
 		return;
@@ -153,6 +154,7 @@ static void on_event(void *owner, const struct derpclient_event *e)
 	switch (e->type) {
 	case DERPCLIENT_READY:
 		r->was_ready = true;
+		r->failure = 0;
 		r->down_since = 0;
 		if (r->was_cut)
 			relay_is_back(r);
@@ -376,6 +378,7 @@ int mesh_relay_connected(struct mesh *m, int region, const struct node_pub *fast
 	m->now = now;
 	if (!r || r->doomed || !in_map)
 		return -ERR_BAD_STATE;
+	r->connected = true;
 	node = current_node(r);
 	ideal = relay_node(in_map, 0);
 	if (!node || !node->hostname)
@@ -408,6 +411,10 @@ void mesh_relay_closed(struct mesh *m, int region, int rc, struct now now)
 	if (!r || !r->open)
 		return;
 	r->open = false;
+	if (!r->was_ready) {
+		r->failure = rc ? rc : r->connected ? -ERR_SILENT : -ETIMEDOUT;
+		r->failed_node = r->node;
+	}
 	derpclient_closed(r->c, rc, now.mono);
 	if (!r->doomed || m->hanging_up)
 		return; /* who hangs up goes on from there */
@@ -433,6 +440,17 @@ void mesh_relay_written(struct mesh *m, int region, size_t n)
 bool mesh_relay_is_ready(const struct mesh *m, int region)
 {
 	return is_ready(m, region);
+}
+
+int mesh_relay_failure(const struct mesh *m, int region, const struct tc_derp_node **ret)
+{
+	const struct relay *r = relay_find(m, region);
+	const struct tc_derp_region *in_map = derp_region(m, region);
+
+	if (!r || !in_map || !r->failure)
+		return 0;
+	*ret = relay_node(in_map, r->failed_node);
+	return *ret ? r->failure : 0;
 }
 
 /* ---- Time ---- */

@@ -524,7 +524,7 @@ int mesh_netcheck_report(const struct mesh *m, struct arena *a, struct mesh_netc
 	for (size_t i = 0; i < n; i++) {
 		struct netcheck_latency l = netcheck_latency(m->nc, i);
 
-		v[i] = (struct mesh_region_latency){ l.region, l.all, l.v4, l.v6 };
+		v[i] = (struct mesh_region_latency){ l.region, l.all, l.v4, l.v6, l.why };
 	}
 	qsort(v, n, sizeof(*v), by_region);
 	*ret = (struct mesh_netcheck){ .done = last != NULL, .udp = r->udp, .ipv4 = r->ipv4, .ipv6 = r->ipv6,

@@ -19,6 +19,7 @@ struct region {
 	struct sample history[NETCHECK_HISTORY];
 	size_t n_history, next_history;
 	mono_ns heard_at; /* by relay; 0: never */
+	int why; /* the last measurement failed; 0: it did not */
 };
 
 /* ---- The plan of a round (plan.c) ---- */

@@ -494,6 +494,7 @@ void netcheck_measured(struct netcheck *nc, int region, mono_ns latency, mono_ns
 	if (!nc->running || !nc->n_measuring || !r)
 		return;
 	nc->n_measuring--;
+	r->why = latency < 0 ? (int)latency : 0;
 	if (latency >= 0 && !r->now.all)
 		got_latency(nc, r, MAX_OF(latency, NSEC(1)), now);
 	netcheck_tick(nc, now);
@@ -652,5 +653,6 @@ struct netcheck_latency netcheck_latency(const struct netcheck *nc, size_t i)
 	struct netcheck_latency l = nc->any_round ? nc->regions[i].last : nc->regions[i].now;
 
 	l.region = nc->regions[i].id;
+	l.why = l.all ? 0 : nc->regions[i].why;
 	return l;
 }

@@ -58,6 +58,7 @@ struct netcheck_report {
 struct netcheck_latency {
 	int region;
 	mono_ns all, v4, v6; /* 0: no answer. all: the least, over TCP included */
+	int why; /* the last measurement over TCP failed; 0: it did not, or there was none */
 };
 
 MUST_USE int netcheck_new(struct netcheck **ret, const struct netcheck_cfg *cfg);
@@ -81,7 +82,7 @@ bool netcheck_running(const struct netcheck *nc);
 /* True if it answers one of our requests. */
 bool netcheck_on_stun(struct netcheck *nc, const uint8_t *pkt, size_t len, mono_ns now);
 void netcheck_resolved(struct netcheck *nc, const char *host, const struct ipaddr *addrs, size_t n, mono_ns now);
-void netcheck_measured(struct netcheck *nc, int region, mono_ns latency, mono_ns now); /* negative: failed */
+void netcheck_measured(struct netcheck *nc, int region, mono_ns latency, mono_ns now); /* negative: why it failed */
 void netcheck_on_relay_heard(struct netcheck *nc, int region, mono_ns now);
 /* The relay does not take connections any more: what was heard of it says nothing now. */
 void netcheck_on_relay_lost(struct netcheck *nc, int region);

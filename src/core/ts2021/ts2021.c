@@ -398,14 +398,14 @@ static int finish_upgrade(struct ts2021 *t)
 	if (rc == HTTP1_MORE)
 		return 0;
 	if (rc < 0)
-		return rc;
+		return -ERR_NOT_HTTP;
 	if (h.status != 101 || !http1_has_token(&h, "Upgrade", "tailscale-control-protocol"))
-		return -ERR_PEER;
+		return err_http(h.status);
 	if (buf_len(&t->in) < used + NOISE_RESPONSE_LEN)
 		return 0;
-	rc = noise_finish(&t->noise, buf_data(&t->in) + used, &t->keys);
-	if (rc < 0)
-		return rc;
+	/* Whatever is wrong with it: who sent it has not got the key that we know. */
+	if (noise_finish(&t->noise, buf_data(&t->in) + used, &t->keys) < 0)
+		return -ERR_BAD_TAG;
 	buf_consume(&t->in, used + NOISE_RESPONSE_LEN);
 	rc = h2_start(t);
 	if (rc < 0)

@@ -105,19 +105,18 @@ static void end(struct stream *s, int rc)
 /* One step of what OpenSSL or the kernel said. 1: try again when ready; negative: over. */
 static int tls_result(struct stream *s, int n)
 {
-	int e = SSL_get_error(s->ssl, n);
+	int e = SSL_get_error(s->ssl, n), rc;
 
-	ERR_clear_error();
 	switch (e) {
 	case SSL_ERROR_WANT_READ:
 		return 1;
 	case SSL_ERROR_WANT_WRITE:
 		s->want_write = true;
 		return 1;
-	case SSL_ERROR_ZERO_RETURN:
-		return -ERR_CLOSED;
 	default:
-		return -ERR_TLS;
+		rc = tls_failure(s->ssl, e);
+		ERR_clear_error();
+		return rc;
 	}
 }
 
@@ -126,7 +125,10 @@ static int do_write(struct stream *s, struct view v, size_t *ret)
 	ssize_t n;
 
 	if (s->ssl) {
-		int w = SSL_write(s->ssl, v.p, (int)MIN_OF(v.len, (size_t)1 << 20));
+		int w;
+
+		errno = 0;
+		w = SSL_write(s->ssl, v.p, (int)MIN_OF(v.len, (size_t)1 << 20));
 
 		if (w <= 0)
 			return tls_result(s, w);
@@ -185,7 +187,10 @@ static int do_read(struct stream *s, uint8_t *mem, size_t *ret)
 	ssize_t n;
 
 	if (s->ssl) {
-		int r = SSL_read(s->ssl, mem, READ_CHUNK);
+		int r;
+
+		errno = 0;
+		r = SSL_read(s->ssl, mem, READ_CHUNK);
 
 		if (r <= 0)
 			return tls_result(s, r);
@@ -225,8 +230,10 @@ static void fill(struct stream *s)
 
 static void handshake(struct stream *s)
 {
-	int n = SSL_do_handshake(s->ssl), rc;
+	int n, rc;
 
+	errno = 0;
+	n = SSL_do_handshake(s->ssl);
 	if (n != 1) {
 		s->want_write = false;
 		rc = tls_result(s, n);
@@ -236,7 +243,7 @@ static void handshake(struct stream *s)
 		return;
 	}
 	if (!tls_pin_holds(s->tls, s->ssl)) {
-		end(s, -ERR_TLS);
+		end(s, -ERR_CERT_PIN);
 		return;
 	}
 	s->state = OPEN;

@@ -165,6 +165,77 @@ SSL *tls_open(struct tls_ctx *t, int fd, const char *host)
 	return ssl;
 }
 
+/* ---- What went wrong ---- */
+
+static int of_certificate(long verdict)
+{
+	switch (verdict) {
+	case X509_V_ERR_CERT_HAS_EXPIRED:
+		return -ERR_CERT_EXPIRED;
+	case X509_V_ERR_CERT_NOT_YET_VALID:
+		return -ERR_CERT_NOT_YET;
+	case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT:
+	case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
+	case X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE:
+	case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN:
+	case X509_V_ERR_CERT_UNTRUSTED:
+		return -ERR_CERT_ISSUER;
+	case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
+		return -ERR_CERT_SELF_SIGNED;
+	case X509_V_ERR_HOSTNAME_MISMATCH:
+	case X509_V_ERR_IP_ADDRESS_MISMATCH:
+		return -ERR_CERT_NAME;
+	case X509_V_ERR_CERT_REVOKED:
+		return -ERR_CERT_REVOKED;
+	case X509_V_ERR_EE_KEY_TOO_SMALL:
+	case X509_V_ERR_CA_KEY_TOO_SMALL:
+	case X509_V_ERR_CA_MD_TOO_WEAK:
+		return -ERR_CERT_WEAK;
+	default:
+		return -ERR_CERT_BAD;
+	}
+}
+
+static int of_protocol(const SSL *ssl, int reason)
+{
+	switch (reason) {
+	case SSL_R_CERTIFICATE_VERIFY_FAILED:
+		return of_certificate(SSL_get_verify_result(ssl));
+	case SSL_R_WRONG_VERSION_NUMBER: /* also what is no TLS at all: the first bytes are taken for a version */
+	case SSL_R_PACKET_LENGTH_TOO_LONG:
+	case SSL_R_RECORD_LENGTH_MISMATCH:
+	case SSL_R_UNEXPECTED_MESSAGE:
+	case SSL_R_BAD_RECORD_TYPE:
+		return -ERR_NOT_TLS;
+	case SSL_R_UNSUPPORTED_PROTOCOL:
+	case SSL_AD_REASON_OFFSET + SSL_AD_PROTOCOL_VERSION:
+		return -ERR_TLS_VERSION;
+	case SSL_R_EE_KEY_TOO_SMALL:
+	case SSL_R_CA_KEY_TOO_SMALL:
+	case SSL_R_CA_MD_TOO_WEAK:
+	case SSL_R_DH_KEY_TOO_SMALL:
+		return -ERR_CERT_WEAK;
+	case SSL_R_UNEXPECTED_EOF_WHILE_READING:
+		return -ERR_TLS_CUT;
+	default:
+		return reason > SSL_AD_REASON_OFFSET ? -ERR_TLS_ALERT : -ERR_TLS;
+	}
+}
+
+int tls_failure(const SSL *ssl, int e)
+{
+	unsigned long first = ERR_peek_error();
+	bool began = SSL_is_init_finished(ssl);
+
+	if (SSL_is_server(ssl))
+		return e == SSL_ERROR_ZERO_RETURN ? -ERR_CLOSED : -ERR_TLS;
+	if (e == SSL_ERROR_ZERO_RETURN || (e == SSL_ERROR_SYSCALL && !errno))
+		return began ? -ERR_CLOSED : -ERR_TLS_CUT;
+	if (e == SSL_ERROR_SYSCALL)
+		return -errno;
+	return of_protocol(ssl, ERR_GET_REASON(first));
+}
+
 bool tls_pin_holds(const struct tls_ctx *t, SSL *ssl)
 {
 	uint8_t hash[32];

@@ -354,6 +354,7 @@ struct ipn_netcheck {
 	int64_t preferred_derp;
 	struct json_map region_latency, region_v4_latency,
 		region_v6_latency; /* region id as text -> int64_t ns */
+	struct json_map region_errors; /* ours: region id as text -> why its relay is not reached */
 	struct json_map global_v4_counters, global_v6_counters; /* ip:port -> int64_t */
 	struct ipport global_v4, global_v6;
 	uint8_t captive_portal;

@@ -217,6 +217,7 @@ static const struct json_field netcheck_fields[] = {
 	F(region_latency, "RegionLatency", int_map),
 	F(region_v4_latency, "RegionV4Latency", int_map),
 	F(region_v6_latency, "RegionV6Latency", int_map),
+	JSON_F(struct ipn_netcheck, region_errors, "RegionErrors", json_str_map, JSON_OMIT),
 	F(global_v4_counters, "GlobalV4Counters", int_map),
 	F(global_v6_counters, "GlobalV6Counters", int_map),
 	F(global_v4, "GlobalV4", json_ipport),

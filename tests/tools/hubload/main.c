@@ -309,7 +309,13 @@ static void on_state(void *owner, enum ctlclient_state s, const char *text)
 		fprintf(stderr, "hubload: client %llu: %s\n", (unsigned long long)((struct client *)owner)->serial, text ? text : "");
 }
 
-static const struct ctlclient_ops ops = { dial, hangup, describe, new_node_key, on_hub_key, on_registered, on_map, on_state };
+static void on_trouble(void *owner, const char *why)
+{
+	(void)owner;
+	(void)why;
+}
+
+static const struct ctlclient_ops ops = { dial, hangup, describe, new_node_key, on_hub_key, on_registered, on_map, on_state, on_trouble };
 
 static void client_tick(void *ctx)
 {
