@@ -3,7 +3,7 @@ BUILD ?= build
 PREFIX ?= /usr/local
 export BUILD PREFIX
 
-.PHONY: all build up down test lab restart interop bench conformance fuzz sanitize check format install uninstall clean help
+.PHONY: all build up down test lab restart interop bench conformance fuzz sanitize check format install uninstall deb deb-test clean help
 
 all: build
 
@@ -82,14 +82,23 @@ format:
 
 ## make install   programs, man pages, units and completions below PREFIX (DESTDIR for packages)
 install: build
-	@meson configure $(BUILD) -Dprefix=$(PREFIX)
-	@scripts/build $(BUILD)
+	@scripts/set-prefix $(BUILD) $(PREFIX)
 	@meson install -C $(BUILD) --no-rebuild --quiet
 	@echo "Installed below $(DESTDIR)$(PREFIX)."
 
 ## make uninstall what make install put there, but for the files in /etc/default
 uninstall:
 	@ninja -C $(BUILD) uninstall
+
+## make deb       Debian packages of node, hub and relay in BUILD/packages
+deb: build
+	@scripts/install-deps deb
+	@scripts/deb
+
+## make deb-test  the same, looked at by lintian and tried in a fresh Debian (root)
+deb-test: deb
+	@scripts/install-deps deb-test
+	@tests/packaging/deb $(BUILD)/packages
 
 clean:
 	@rm -rf build build-asan build-fuzz
