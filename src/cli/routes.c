@@ -117,22 +117,30 @@ const char *routes_format(struct cli *c, const struct json_list *routes)
 	return out ? out : "";
 }
 
+static bool parse_tag(struct cli *c, const char *word, size_t len, struct json_list *ret)
+{
+	const char **item = json_list_add(ret, &c->arena, sizeof(*item));
+	struct err_at at;
+
+	if (item)
+		*item = arena_printf(&c->arena, "%s%.*s", memchr(word, ':', len) ? "" : "tag:", (int)len, word);
+	if (!item || !*item)
+		return cli_fail(c, "too many tags") == 0;
+	return tc_check_tag(*item, &at) == 0 || cli_fail(c, "tag: \"%s\": %s", *item, at.text) == 0;
+}
+
 bool tags_parse(struct cli *c, const char *text, struct json_list *ret)
 {
 	*ret = (struct json_list){ 0 };
 	while (*text) {
 		size_t len = strcspn(text, ",");
-		bool has_kind = memchr(text, ':', len);
-		const char **item = json_list_add(ret, &c->arena, sizeof(*item));
 
-		if (!item)
-			return cli_fail(c, "too many tags") == 0;
-		*item = arena_printf(&c->arena, "%s%.*s", has_kind ? "" : "tag:", (int)len, text);
-		if (!*item || strncmp(*item, "tag:", 4) != 0)
-			return cli_fail(c, "tag: \"%.*s\": tags must start with 'tag:'", (int)len, text) == 0;
-		if (!(*item)[4])
-			return cli_fail(c, "tag: \"%.*s\": tag names must not be empty", (int)len, text) == 0;
-		text += len + (text[len] == ',');
+		if (!parse_tag(c, text, len, ret))
+			return false;
+		text += len;
+		if (*text == ',' && !text[1])
+			return parse_tag(c, "", 0, ret);
+		text += *text == ',';
 	}
 	return true;
 }

@@ -25,8 +25,9 @@ static int usage_of_set(struct flag *flags)
 static int run(struct cli *c, struct flag *flags, int argc, char **argv)
 {
 	struct ipn_masked_prefs *edit = arena_new(&c->arena, struct ipn_masked_prefs);
-	struct ipn_prefs p;
+	struct ipn_prefs p, now;
 	struct ipn_status s;
+	struct err_at at;
 	struct buf body;
 	bool ok;
 
@@ -36,8 +37,11 @@ static int run(struct cli *c, struct flag *flags, int argc, char **argv)
 		return usage_of_set(flags);
 	if (!cli_get_status(c, true, &s) || !cli_get_doc(c, "prefs", &ipn_prefs_type, &p))
 		return 1;
+	now = p;
 	if (!prefflags_read(c, flags, false, &s, &p, edit))
 		return 1;
+	if (ipn_prefs_check(&p, &now, &at) < 0)
+		return cli_fail(c, "%s", at.text);
 	prefflags_warn(c, flags, &p);
 	edit->p.persist = p.persist = NULL;
 	buf_init(&body, 1 << 20);

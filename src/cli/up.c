@@ -97,19 +97,34 @@ static bool check_exit_node_flags(const struct up *u)
 	return true;
 }
 
-static bool check_hostname(const struct up *u)
+static bool check_label(const struct up *u, const char *name, size_t n)
 {
 	static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-";
-	const char *name = cli_text_or(u->next.hostname, "");
-	size_t n = strlen(name), bad = strspn(name, plain);
+	size_t bad = strspn(name, plain);
 
-	if (!n || name_is_label(view_of(name, n)))
+	if (name_is_label(view_of(name, n)))
 		return true;
 	if (n > NAME_LABEL_MAX)
-		return cli_fail(u->c, "\"%s\" is too long to be a DNS label", name) == 0;
-	if (name[bad])
-		return cli_fail(u->c, "\"%s\" is not a valid DNS label: contains invalid character '%c'", name, name[bad]) == 0;
-	return cli_fail(u->c, "\"%s\" is not a valid DNS label: must start and end with a letter or number", name) == 0;
+		return cli_fail(u->c, "\"%.*s\" is too long to be a DNS label", (int)n, name) == 0;
+	if (bad < n)
+		return cli_fail(u->c, "\"%.*s\" is not a valid DNS label: contains invalid character '%c'", (int)n, name,
+			       name[bad]) == 0;
+	return cli_fail(u->c, "\"%.*s\" is not a valid DNS label: must start and end with a letter or number", (int)n, name) == 0;
+}
+
+/* A name of one label or of several, as the original takes them. */
+static bool check_hostname(const struct up *u)
+{
+	const char *name = cli_text_or(u->next.hostname, "");
+
+	while (*name) {
+		size_t n = strcspn(name, ".");
+
+		if (!check_label(u, name, n))
+			return false;
+		name += n + (name[n] == '.');
+	}
+	return true;
 }
 
 /* Who runs this command may go on to do so: kept when the operator is not mentioned. */
@@ -123,11 +138,15 @@ static void keep_operator(struct up *u)
 
 static bool make_prefs(struct up *u)
 {
+	struct err_at at;
+
 	u->next = u->now;
 	if (is_simple(u)) /* as it is */
 		return true;
 	if (!prefflags_read(u->c, u->flags, true, &u->before, &u->next, NULL) || !check_exit_node_flags(u) || !check_hostname(u))
 		return false;
+	if (ipn_prefs_check(&u->next, &u->now, &at) < 0)
+		return cli_fail(u->c, "%s", at.text) == 0;
 	u->next.want_running = true;
 	u->next.logged_out = false;
 	u->next.persist = NULL;

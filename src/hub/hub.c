@@ -107,11 +107,16 @@ static void on_event(const char *what, const struct ctl_node_doc *n)
 		n->unapproved ? "no" : "yes");
 }
 
+static void on_refusal(const char *what, const char *name, const char *why)
+{
+	log_warn_limited("hub", what, "device=%s why=%.*s", name, (int)strcspn(why, "\n"), why);
+}
+
 static int open_engine(struct hub *h, struct err_at *at)
 {
 	struct ctl_cfg cfg = { .url = h->url_text, .base_domain = h->o->base_domain, .derp_map = &h->derp_map,
 		.derp_map_unpinned = h->pin[0] ? &h->derp_map_unpinned : NULL, .from = control_from, .approve_devices = h->o->approve_devices,
-		.on_event = on_event,
+		.on_event = on_event, .on_refusal = on_refusal,
 		.store = store_sqlite_store(h->store), .rng = loop_rng(), .hash = sha256, .on_poll_ready = control_poll_ready,
 		.on_poll_end = control_poll_end, .on_poll_watch = control_poll_watch, .on_answer = control_answer };
 	const struct ctl_user *u;

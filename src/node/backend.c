@@ -187,7 +187,7 @@ static int reset_auth(void *backend, struct err_at *at)
 	struct arena a;
 	int rc;
 
-	arena_init(&a, PROFILE_TEXT_MAX);
+	arena_init(&a, PROFILE_MEM_MAX);
 	rc = profile_list(n->state, &a, &all);
 	for (size_t i = 0; rc == 0 && i < all.n; i++) {
 		const char *id = JSON_AT(all, struct ipn_login_profile, i)->id;

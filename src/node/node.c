@@ -291,8 +291,12 @@ static int become_current(struct node *n)
 	int rc = profile_load_current(n->state, n->rng, &p);
 
 	if (rc < 0) {
-		log_error("state", "the profile in it cannot be read; it is left as it is", "path=%s err=%s", n->o->state_path,
-			err_text(rc));
+		log_error("state", "the profile in it cannot be read; it is left as it is, and a new one begins", "path=%s err=%s",
+			n->o->state_path, err_text(rc));
+		rc = profile_fresh(n->state, n->rng, &p);
+	}
+	if (rc < 0) {
+		log_error("state", "the keys in it cannot be read; it is left as it is", "path=%s err=%s", n->o->state_path, err_text(rc));
 		return rc;
 	}
 	return node_become(n, &p);

@@ -51,7 +51,7 @@ int profile_machine_keys(struct state *s, struct rng *rng, struct agent_identity
 static int init(struct state *s, struct rng *rng, struct profile *p)
 {
 	*p = (struct profile){ 0 };
-	arena_init(&p->mem, PROFILE_TEXT_MAX);
+	arena_init(&p->mem, PROFILE_MEM_MAX);
 	ipn_prefs_init(&p->prefs);
 	return profile_machine_keys(s, rng, &p->identity);
 }
@@ -184,6 +184,18 @@ int profile_list(const struct state *s, struct arena *a, struct json_list *ret)
 	return 0;
 }
 
+static int check_list(struct view text)
+{
+	struct json_map m;
+	struct arena a;
+	int rc;
+
+	arena_init(&a, PROFILE_MEM_MAX);
+	rc = json_decode(&ipn_login_profile_map, text.p, text.len, &m, &a, NULL);
+	arena_fini(&a);
+	return rc;
+}
+
 static int write_list(struct state *s, struct json_map *m)
 {
 	struct buf out;
@@ -192,6 +204,8 @@ static int write_list(struct state *s, struct json_map *m)
 	json_map_sort(m);
 	buf_init(&out, PROFILE_TEXT_MAX);
 	rc = json_encode(&ipn_login_profile_map, m, &out);
+	if (rc == 0)
+		rc = check_list(buf_view(&out));
 	if (rc == 0)
 		rc = state_set(s, list_key, buf_view(&out));
 	buf_fini(&out);
@@ -263,6 +277,21 @@ static int list_entry(struct state *s, struct arena *a, struct json_map *m, cons
 
 /* ---- Writing ---- */
 
+/* As read_prefs would find them. */
+static int check_prefs(struct view text)
+{
+	struct ipn_prefs p = { 0 };
+	struct arena a;
+	int rc;
+
+	arena_init(&a, PROFILE_MEM_MAX);
+	rc = json_decode(&ipn_prefs_type, text.p, text.len, &p, &a, NULL);
+	if (p.persist)
+		key_wipe(p.persist, sizeof(*p.persist));
+	arena_fini(&a);
+	return rc;
+}
+
 static int write_prefs(struct state *s, const char *id, const struct profile_facts *f)
 {
 	struct ipn_prefs p = *f->prefs;
@@ -280,6 +309,8 @@ static int write_prefs(struct state *s, const char *id, const struct profile_fac
 	rc = json_encode(&ipn_prefs_type, &p, &flat);
 	if (rc == 0)
 		rc = json_indent(buf_view(&flat), "", "\t", &out);
+	if (rc == 0)
+		rc = check_prefs(buf_view(&out));
 	if (rc == 0)
 		rc = state_set(s, prefs_name(id, name), buf_view(&out));
 	buf_fini(&flat);
@@ -307,7 +338,7 @@ int profile_save(struct state *s, struct rng *rng, char id[static PROFILE_ID_MAX
 
 	if (!c || !c->node_id || !*c->node_id || !c->user.login_name || !*c->user.login_name || key_is_zero(f->identity->node.b))
 		return 0;
-	arena_init(&a, PROFILE_TEXT_MAX);
+	arena_init(&a, PROFILE_MEM_MAX);
 	rc = read_list(s, &a, &m);
 	if (rc == 0 && !*id)
 		rc = choose_id(&m, rng, f->prefs, id);
@@ -343,7 +374,7 @@ int profile_remove(struct state *s, const char *id)
 
 	if (!id_is_sound(id))
 		return 0;
-	arena_init(&a, PROFILE_TEXT_MAX);
+	arena_init(&a, PROFILE_MEM_MAX);
 	rc = read_list(s, &a, &m);
 	for (size_t i = 0; rc == 0 && i < m.n; i++)
 		if (strcmp(m.v[i].key, id) != 0)

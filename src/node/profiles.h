@@ -12,6 +12,7 @@
 #include "node/state.h"
 
 enum { PROFILE_ID_MAX = 32, PROFILES_MAX = 256, PROFILE_TEXT_MAX = 1 << 20 };
+enum { PROFILE_MEM_MAX = 8 * PROFILE_TEXT_MAX }; /* of a text decoded: short items need several times their length */
 
 struct profile {
 	char id[PROFILE_ID_MAX]; /* "": not kept yet */

@@ -21,7 +21,7 @@ struct state {
 	bool dirty;
 };
 
-static JSON_MAP_TYPE(bytes_map, json_bytes);
+static JSON_MAP_TYPE_MAX(bytes_map, json_bytes, STATE_MAX);
 
 static void entry_fini(struct entry *e)
 {
@@ -135,14 +135,23 @@ int state_set(struct state *s, const char *key, struct view value)
 	return 0;
 }
 
+static int read_map(struct view text, struct json_map *ret, struct arena *a)
+{
+	int rc;
+
+	arena_init(a, 2 * STATE_MAX);
+	rc = json_decode(&bytes_map, text.p, text.len, ret, a, NULL);
+	if (rc == 0 && ret->n > STATE_KEYS_MAX)
+		rc = -ERR_TOO_MANY;
+	return rc;
+}
+
 static int load(struct state *s, struct view text)
 {
 	struct json_map m;
 	struct arena a;
-	int rc;
+	int rc = read_map(text, &m, &a);
 
-	arena_init(&a, 2 * STATE_MAX);
-	rc = json_decode(&bytes_map, text.p, text.len, &m, &a, NULL);
 	for (size_t i = 0; rc == 0 && i < m.n; i++)
 		rc = state_set(s, m.v[i].key, *(const struct view *)m.v[i].value);
 	arena_fini(&a);
@@ -198,6 +207,22 @@ static int append_entry(struct buf *out, const struct entry *e, bool first)
 	return rc;
 }
 
+/* What the next start would make of it. The file that is there, and can be read, is not given up for one that cannot. */
+static int check_readable(struct view text)
+{
+	struct json_map m;
+	struct arena a;
+	int rc = read_map(text, &m, &a);
+
+	for (size_t i = 0; rc == 0 && i < m.n; i++) {
+		const struct view *v = m.v[i].value;
+
+		key_wipe((void *)(uintptr_t)v->p, v->len);
+	}
+	arena_fini(&a);
+	return rc;
+}
+
 int state_flush(struct state *s)
 {
 	struct buf out;
@@ -205,12 +230,14 @@ int state_flush(struct state *s)
 
 	if (!s->dirty || !s->path)
 		return 0;
-	buf_init_secret(&out, 2 * STATE_MAX);
+	buf_init_secret(&out, STATE_MAX);
 	rc = buf_append_str(&out, "{");
 	for (size_t i = 0; rc == 0 && i < s->n; i++)
 		rc = append_entry(&out, &s->v[i], i == 0);
 	if (rc == 0)
 		rc = buf_append_str(&out, s->n ? "\n}" : "}");
+	if (rc == 0)
+		rc = check_readable(buf_view(&out));
 	if (rc == 0)
 		rc = file_write(s->path, buf_view(&out), 0600);
 	buf_fini(&out);

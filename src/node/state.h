@@ -23,7 +23,10 @@ bool state_is_durable(const struct state *s);
 struct view state_get(const struct state *s, const char *key);
 /* An empty value removes the key. -ENOMEM, -ERR_TOO_MANY. */
 MUST_USE int state_set(struct state *s, const char *key, struct view value);
-/* Writes the file if something changed. */
+/*
+ * Writes the file if something changed. -ERR_TOO_BIG and the like: it could not be read again, and the file before stays.
+ * -errno.
+ */
 MUST_USE int state_flush(struct state *s);
 
 #endif

@@ -104,6 +104,29 @@ static void damaged_files_are_refused(void **state)
 	}
 }
 
+/* A value as large as the file may be is read again; one that makes the file larger is refused, and the file stays. */
+static void a_file_that_cannot_be_read_is_never_written(void **state)
+{
+	static uint8_t big[STATE_MAX];
+	struct state *s;
+
+	(void)state;
+	CHECK_INT(state_open(&s, path), ==, 0);
+	CHECK_INT(state_set(s, "a", view_of(big, STATE_MAX / 4 * 3 - 64)), ==, 0);
+	CHECK_INT(state_flush(s), ==, 0);
+	state_close(s);
+	CHECK_INT(state_open(&s, path), ==, 0);
+	CHECK_INT(state_get(s, "a").len, ==, STATE_MAX / 4 * 3 - 64);
+	CHECK_INT(state_set(s, "a", view_of(big, STATE_MAX)), ==, 0);
+	CHECK_INT(state_flush(s), ==, -ERR_TOO_BIG);
+	state_close(s);
+	CHECK_INT(state_open(&s, path), ==, 0);
+	CHECK_INT(state_get(s, "a").len, ==, STATE_MAX / 4 * 3 - 64);
+	set(s, "a", "");
+	CHECK_INT(state_flush(s), ==, 0);
+	state_close(s);
+}
+
 /* ---- Profiles ---- */
 
 static struct profile_facts facts(struct ipn_prefs *p, struct ipn_persist *c, const struct agent_identity *id, const uint8_t *nl)
@@ -227,6 +250,7 @@ int main(void)
 		cmocka_unit_test_setup(an_unchanged_value_does_not_touch_the_file, setup),
 		cmocka_unit_test_setup(an_empty_or_missing_file_is_an_empty_state, setup),
 		cmocka_unit_test_setup(damaged_files_are_refused, setup),
+		cmocka_unit_test_setup(a_file_that_cannot_be_read_is_never_written, setup),
 		cmocka_unit_test_setup(a_profile_is_kept_once_it_is_somebodys, setup),
 		cmocka_unit_test_setup(machine_keys_are_made_once, setup),
 		cmocka_unit_test_setup(the_same_account_is_the_same_profile, setup),

@@ -18,22 +18,16 @@ static bool is_default_route(struct ipprefix p)
 int agent_check_prefs(const struct agent *a, const struct ipn_prefs *p, struct err_at *at)
 {
 	bool uses_exit = is_set(p->exit_node_id) || ipaddr_is_set(p->exit_node_ip) || is_set(p->auto_exit_node);
+	int rc;
 
-	(void)a;
-	for (size_t i = 0; i < p->advertise_routes.n; i++) {
-		struct ipprefix r = *JSON_AT(p->advertise_routes, struct ipprefix, i), m = ipprefix_masked(r);
-		char is[IPPREFIX_TEXT_MAX], ought[IPPREFIX_TEXT_MAX];
-
-		if (!ipprefix_eq(r, m)) {
-			err_at_set(at, 0, 0, "route %s has non-address bits set; expected %s", ipprefix_format(r, is),
-				ipprefix_format(m, ought));
-			return -ERR_BAD_VALUE;
-		}
-		if (is_default_route(r) && uses_exit) {
+	rc = ipn_prefs_check(p, prefs_of(a), at);
+	if (rc < 0)
+		return rc;
+	for (size_t i = 0; i < p->advertise_routes.n; i++)
+		if (is_default_route(*JSON_AT(p->advertise_routes, struct ipprefix, i)) && uses_exit) {
 			err_at_set(at, 0, 0, "Cannot advertise an exit node and use an exit node at the same time.");
 			return -ERR_BAD_VALUE;
 		}
-	}
 	if (p->run_ssh) {
 		err_at_set(at, 0, 0, "Unable to enable the SSH server; this build has none.");
 		return -ERR_BAD_VALUE;

@@ -339,7 +339,7 @@ int ctl_key_create(struct ctl *c, const struct ctl_key_spec *spec, struct now no
 	doc.tags = json_list_of((void *)(uintptr_t)spec->tags, spec->n_tags);
 	if (spec->user && !user_by_id(c, spec->user))
 		return -ENOENT;
-	if (!tags_are_sane(&doc.tags))
+	if (tc_check_tags(&doc.tags, NULL) < 0)
 		return -ERR_BAD_VALUE;
 	if (!tags_are_known(c, &doc.tags))
 		return -ERR_DENIED;

@@ -25,7 +25,7 @@ enum {
 	CTL_POLICY_TEXT_MAX = 2 << 20,
 	CTL_POLICY_VERSIONS_MAX = 100, /* kept; the oldest goes */
 	CTL_POLICY_KEEP_MAX = 16 << 20, /* bytes of all kept texts; the running one stays, whatever its size */
-	CTL_ROUTES_MAX = 1024, /* of one device; more are not looked at */
+	CTL_ROUTES_MAX = TC_ADVERTISED_MAX, /* of one device; more are refused */
 	CTL_OWN_PREFIXES_MAX = 1024,
 };
 #define CTL_PENDING_LIFE SEC(15 * 60)
@@ -118,6 +118,8 @@ struct ctl_cfg {
 	struct ipport (*from)(void *request_owner);
 	/* For the log: "device joined", "device is back", "device left". May be NULL. */
 	void (*on_event)(const char *what, const struct ctl_node_doc *n);
+	/* For the log: a registration, a request or a setting is refused. name: the device's, or what it calls itself. May be NULL. */
+	void (*on_refusal)(const char *what, const char *name, const char *why);
 	/* A long poll has something to say, or an answer is ready: pull or take it. */
 	void (*on_poll_ready)(void *poll_owner);
 	void (*on_poll_end)(void *poll_owner); /* superseded or its node is gone: finish the body */
@@ -300,7 +302,7 @@ MUST_USE int ctl_pending_approve(struct ctl *c, const char *code, int64_t user, 
 
 struct ctl_stats {
 	size_t nodes, online, users, keys, pending, polls;
-	uint64_t registrations, refused, bad_requests, maps, lite_updates, messages, commits, bytes_out;
+	uint64_t registrations, refused, settings_refused, bad_requests, maps, lite_updates, messages, commits, bytes_out;
 };
 void ctl_stats(const struct ctl *c, struct ctl_stats *ret);
 

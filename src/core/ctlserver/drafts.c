@@ -237,6 +237,25 @@ static const char quarantine_text[] =
 	"This device offers routes into networks of your organisation, so it is kept apart. Stop "
 	"advertising them, or ask an administrator to approve them.";
 
+/* What a person at the device has to know. An empty list takes back what was said before. */
+static void put_health(struct draft *d)
+{
+	const struct node *n = d->p->node;
+	struct buf *t = &d->text;
+	char line[1024];
+
+	if (!n->quarantined && !n->refused && !d->p->told)
+		return;
+	draft_put(d, ",\"Health\":[");
+	if (n->quarantined)
+		draft_put(d, "\"%s\"%s", quarantine_text, n->refused ? "," : "");
+	if (n->refused && d->rc == 0) {
+		snprintf(line, sizeof(line), "%s%s", TC_REFUSED_SETTING, n->refused);
+		d->rc = json_encode_str(t, line, strlen(line));
+	}
+	draft_put(d, "]");
+}
+
 void draft_head(struct draft *d, struct now now)
 {
 	const struct ctl *c = d->p->ctl;
@@ -253,10 +272,7 @@ void draft_head(struct draft *d, struct now now)
 		",\"Domain\":\"%s\",\"CollectServices\":false,\"Debug\":{\"DisableLogTail\":true}",
 		domain);
 	draft_policies(d, true);
-	if (d->p->node->quarantined)
-		draft_put(d, ",\"Health\":[\"%s\"]", quarantine_text);
-	else if (d->p->told)
-		draft_put(d, ",\"Health\":[]");
+	put_health(d);
 	time_format_rfc3339(now.wall, time);
 	draft_put(d, ",\"ControlTime\":\"%s\",", time);
 }

@@ -587,6 +587,7 @@ static int apply(struct ctl *c, struct node *n, struct tc_map_request *r, struct
 static int refuse(struct ctl *c, void *owner, int status, const char *text)
 {
 	c->stats.bad_requests++;
+	tell_refusal(c, "a map request is refused", "", text);
 	c->cfg.on_answer(owner, status, "text/plain; charset=utf-8", view_of(text, strlen(text)));
 	return 1;
 }
@@ -635,14 +636,17 @@ int ctl_map(struct ctl *c, const struct machine_pub *machine, struct view body, 
 	struct ctl_poll **ret)
 {
 	struct tc_map_request r;
+	char why[sizeof(((struct err_at *)0)->text) + 32];
+	struct err_at at;
 	struct arena mem;
 	struct node *n;
 	int rc;
 
 	arena_init(&mem, REQUEST_MEM_MAX);
-	if (json_decode(&tc_map_request_type, body.p, body.len, &r, &mem, NULL) < 0) {
+	if (json_decode(&tc_map_request_type, body.p, body.len, &r, &mem, &at) < 0) {
 		arena_fini(&mem);
-		return refuse(c, owner, 400, "malformed map request\n");
+		snprintf(why, sizeof(why), "malformed map request: %s\n", at.text);
+		return refuse(c, owner, 400, why);
 	}
 	n = node_by_key(c, &r.node_key);
 	if (!n || memcmp(n->doc.machine.b, machine->b, KEY_LEN) != 0) {
@@ -653,7 +657,9 @@ int ctl_map(struct ctl *c, const struct machine_pub *machine, struct view body, 
 		arena_fini(&mem);
 		return refuse(c, owner, 400, "this client is too old for this server; please update it\n");
 	}
-	rc = r.read_only ? 0 : apply(c, n, &r, now);
+	rc = r.hostinfo && !r.read_only ? settings_take(c, n, r.hostinfo) : 0;
+	if (rc == 0 && !r.read_only)
+		rc = apply(c, n, &r, now);
 	if (rc == 0 && !r.stream && r.omit_peers) {
 		c->stats.lite_updates++;
 		c->cfg.on_answer(owner, 200, "application/json", view_of("", 0));

@@ -28,6 +28,7 @@ static void answer_text(struct ctl *c, void *owner, int status, const char *text
 	struct answer *a = calloc(1, sizeof(*a));
 
 	c->stats.bad_requests++;
+	tell_refusal(c, "a registration is refused", NULL, text);
 	if (!a)
 		return;
 	a->owner = owner;
@@ -38,11 +39,12 @@ static void answer_text(struct ctl *c, void *owner, int status, const char *text
 	list_push_tail(&c->answers, &a->link);
 }
 
-static void answer_error(struct ctl *c, void *owner, const char *text)
+static void answer_error(struct ctl *c, void *owner, const struct tc_register_request *req, const char *text)
 {
 	struct tc_register_response r = { .error = text };
 
 	c->stats.refused++;
+	tell_refusal(c, "a registration is refused", req->hostinfo ? req->hostinfo->hostname : NULL, text);
 	answer_later(c, owner, 200, &tc_register_response_type, &r);
 }
 
@@ -68,7 +70,7 @@ void pending_free(struct ctl *c, struct pending *p)
 void pending_expire(struct ctl *c, struct pending *p)
 {
 	if (p->waiter)
-		answer_error(c, p->waiter, "nobody approved this device in time; log in again");
+		answer_error(c, p->waiter, &p->req, "nobody approved this device in time; log in again");
 	pending_free(c, p);
 }
 
@@ -275,7 +277,7 @@ static void with_auth_key(struct ctl *c, const struct machine_pub *m, const stru
 	if (!fault && !tags)
 		fault = "the device asks for tags that this auth key does not give";
 	if (fault) {
-		answer_error(c, owner, fault);
+		answer_error(c, owner, req, fault);
 		return;
 	}
 	how = (struct admission){ .user = k->doc.user, .tags = tags, .ephemeral = k->doc.ephemeral || req->ephemeral,
@@ -284,7 +286,7 @@ static void with_auth_key(struct ctl *c, const struct machine_pub *m, const stru
 	if (rc == 0)
 		rc = authkey_use(c, k);
 	if (rc < 0)
-		answer_error(c, owner, text_of(rc));
+		answer_error(c, owner, req, text_of(rc));
 	else
 		answer_success(c, owner, n);
 }
@@ -324,12 +326,12 @@ static bool known_key(struct ctl *c, const struct machine_pub *m, const struct t
 	struct tc_register_response expired = { .node_key_expired = true };
 
 	if (memcmp(n->doc.machine.b, m->b, KEY_LEN) != 0) {
-		answer_error(c, owner, "this node key belongs to another device");
+		answer_error(c, owner, req, "this node key belongs to another device");
 		return true;
 	}
 	if (!node_is_expired(n, now.wall)) {
 		if (!sooner_expiry(c, n, req->expiry, now))
-			answer_error(c, owner, "out of memory");
+			answer_error(c, owner, req, "out of memory");
 		else
 			answer_success(c, owner, n);
 		return true;
@@ -359,10 +361,17 @@ void ctl_register(struct ctl *c, const struct machine_pub *machine, struct view 
 	struct pending *p;
 	struct node *n;
 	char *text;
+	int rc;
 
 	arena_init(&mem, REQUEST_MEM_MAX);
 	text = arena_strndup(&mem, body.p, body.len);
-	if (!text || json_decode(&tc_register_request_type, text, body.len, &req, &mem, &at) < 0) {
+	rc = text ? json_decode(&tc_register_request_type, text, body.len, &req, &mem, &at) : -ENOMEM;
+	if (rc == -ERR_TOO_BIG || rc == -ERR_TOO_MANY) { /* said where a person sees it */
+		arena_fini(&mem);
+		answer_error(c, owner, &(struct tc_register_request){ 0 }, at.text);
+		return;
+	}
+	if (rc < 0) {
 		arena_fini(&mem);
 		answer_text(c, owner, 400, "malformed register request\n");
 		return;
@@ -373,13 +382,8 @@ void ctl_register(struct ctl *c, const struct machine_pub *machine, struct view 
 		return;
 	}
 	if (key_is_zero(req.node_key.b)) {
+		answer_error(c, owner, &req, "the node key is missing");
 		arena_fini(&mem);
-		answer_error(c, owner, "the node key is missing");
-		return;
-	}
-	if (!tags_are_sane(wanted_tags(&req))) {
-		arena_fini(&mem);
-		answer_error(c, owner, "a tag is written tag:NAME, with letters, digits and dashes");
 		return;
 	}
 	n = node_by_key(c, &req.node_key);
@@ -389,6 +393,8 @@ void ctl_register(struct ctl *c, const struct machine_pub *machine, struct view 
 		log_out(c, n, owner, now);
 	else if (n && known_key(c, machine, &req, n, owner, now))
 		;
+	else if (req.hostinfo && settings_check(req.hostinfo, &at) < 0)
+		answer_error(c, owner, &req, at.text);
 	else if (req.followup && *req.followup && follow_up(c, machine, &req, owner))
 		;
 	else if (req.auth && req.auth->auth_key && *req.auth->auth_key)

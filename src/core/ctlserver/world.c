@@ -5,7 +5,7 @@
 #include <errno.h>
 #include <zstd.h>
 
-enum { DOC_MAX = 1 << 20, STORED_MAX = 16 << 20, LOAD_MEM_MAX = 4 * STORED_MAX, REMOVED_MAX = 4096, TAG_LEN_MAX = 64, TAGS_MAX = 64 };
+enum { DOC_MAX = 1 << 20, STORED_MAX = 16 << 20, LOAD_MEM_MAX = 4 * STORED_MAX, REMOVED_MAX = 4096 };
 
 int store_doc(struct ctl *c, enum ctl_kind kind, int64_t id, const struct json_type *t, const void *doc)
 {
@@ -313,6 +313,7 @@ static void node_free(struct ctl *c, struct node *n)
 	if (n->name_in_map)
 		map_remove(&c->nodes_by_name, &n->by_name);
 	free(n->name_in_map);
+	free(n->refused);
 	list_remove(&n->link);
 	list_remove(&n->in_machine);
 	if (list_empty(&n->machine->nodes)) {
@@ -402,22 +403,6 @@ int ctl_node_approve(struct ctl *c, int64_t id, struct now now)
 	return node_update(c, n, &doc, true, true, now);
 }
 
-/* "tag:" and a letter, then letters, digits and dashes. */
-bool tags_are_sane(const struct json_list *tags)
-{
-	for (size_t i = 0; i < tags->n; i++) {
-		const char *t = *JSON_AT(*tags, const char *, i);
-		size_t len = strlen(t);
-
-		if (len < 5 || len > TAG_LEN_MAX || strncmp(t, "tag:", 4) != 0 || ascii_lower(t[4]) < 'a' || ascii_lower(t[4]) > 'z')
-			return false;
-		for (const char *p = t + 4; *p; p++)
-			if (!(ascii_lower(*p) >= 'a' && ascii_lower(*p) <= 'z') && !(*p >= '0' && *p <= '9') && *p != '-')
-				return false;
-	}
-	return tags->n <= TAGS_MAX;
-}
-
 /* Without a policy any tag will do; with one only those that it defines. */
 bool tags_are_known(const struct ctl *c, const struct json_list *tags)
 {
@@ -436,7 +421,7 @@ int ctl_node_tag(struct ctl *c, int64_t id, const char *const *tags, size_t n_ta
 		return -ENOENT;
 	doc = n->doc;
 	doc.tags = json_list_of((void *)(uintptr_t)tags, n_tags);
-	if (!n_tags || !tags_are_sane(&doc.tags))
+	if (!n_tags || tc_check_tags(&doc.tags, NULL) < 0)
 		return -ERR_BAD_VALUE; /* without tags it is somebody's: ctl_node_move */
 	if (!tags_are_known(c, &doc.tags))
 		return -ERR_DENIED;

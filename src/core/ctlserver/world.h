@@ -67,6 +67,7 @@ struct node {
 	struct machine *machine;
 	struct arena mem; /* holds what doc points to */
 	struct ctl_node_doc doc;
+	char *refused; /* what of its last settings is left out, and why; NULL: nothing */
 	struct ctl *ctl;
 	struct node_pub key_in_map; /* the map's copy: doc.key may move ahead of it */
 	int64_t id_in_map;
@@ -269,7 +270,6 @@ MUST_USE int node_update(struct ctl *c, struct node *n, const struct ctl_node_do
 	struct now now);
 void node_touch(struct ctl *c, struct node *n, bool whole, struct now now);
 bool tags_are_known(const struct ctl *c, const struct json_list *tags);
-bool tags_are_sane(const struct json_list *tags);
 bool node_is_expired(const struct node *n, unix_ms wall);
 MUST_USE int store_doc(struct ctl *c, enum ctl_kind kind, int64_t id, const struct json_type *t, const void *doc);
 MUST_USE int doc_copy(const struct json_type *t, const void *from, void *to, struct arena *mem);
@@ -287,6 +287,13 @@ void name_judge_old(struct ctl_node_doc *doc);
 /* The device that a login makes come back, or NULL: a new one. */
 struct node *node_of_login(struct ctl *c, const struct machine_pub *m, const struct tc_register_request *req, int64_t user,
 	bool tagged, unix_ms wall);
+
+/* settings.c */
+/* Leaves out of h what this hub does not take of the device, and notes the reason. -ENOMEM. */
+MUST_USE int settings_take(struct ctl *c, struct node *n, struct tc_hostinfo *h);
+/* Of a device that is not in yet: all of it has to be good. */
+MUST_USE int settings_check(const struct tc_hostinfo *h, struct err_at *why);
+void tell_refusal(const struct ctl *c, const char *what, const char *name, const char *why);
 
 /* accounts.c */
 MUST_USE int user_insert(struct ctl *c, const struct ctl_user *doc, struct user **ret);

@@ -250,17 +250,7 @@ static const struct ipn_prefs *fake_prefs(void *b)
 
 static int fake_check_prefs(void *b, const struct ipn_prefs *p, struct err_at *at)
 {
-	char bad[IPPREFIX_TEXT_MAX], good[IPPREFIX_TEXT_MAX];
-
-	for (size_t i = 0; i < p->advertise_routes.n; i++) {
-		struct ipprefix r = *JSON_AT(p->advertise_routes, struct ipprefix, i);
-		if (ipprefix_eq(r, ipprefix_masked(r)))
-			continue;
-		err_at_set(at, 0, 0, "route %s has non-address bits set; expected %s", ipprefix_format(r, bad),
-			ipprefix_format(ipprefix_masked(r), good));
-		return -ERR_BAD_VALUE;
-	}
-	return 0;
+	return ipn_prefs_check(p, &((struct fake *)b)->prefs, at);
 }
 
 static int take_prefs(struct fake *f, const struct ipn_prefs *p)

@@ -13,6 +13,10 @@
 enum {
 	IPN_CAPABILITY = 145,      /* of the local API, as the header Tailscale-Cap tells it */
 	IPN_PING_SIZE_MAX = 65475, /* 65535 less the headers of IP, UDP and WireGuard */
+	IPN_URL_MAX = 255, /* of a hub */
+	IPN_PREF_TEXT_MAX = 255, /* of other preferences: names, IDs */
+	IPN_PREF_ITEMS_MAX = 256, /* of lists: services, shares, endpoints */
+	IPN_SHARES_LEN_MAX = 65536, /* bytes of all shares */
 };
 
 enum ipn_state {
@@ -126,6 +130,14 @@ void ipn_prefs_init(struct ipn_prefs *p);
 void ipn_prefs_merge(struct ipn_prefs *to, const struct ipn_masked_prefs *edit);
 /* The same but for the login? */
 bool ipn_prefs_same(const struct ipn_prefs *a, const struct ipn_prefs *b);
+/*
+ * Can they be had? What a hub would refuse, or what would not come back from the state file, is refused here, before anything
+ * is sent or kept: -ERR_BAD_VALUE, -ERR_TOO_BIG, -ERR_TOO_MANY, with at->text for a person. now: what there is already, which
+ * is not what somebody asks for; or NULL.
+ */
+MUST_USE int ipn_prefs_check(const struct ipn_prefs *p, const struct ipn_prefs *now, struct err_at *at);
+/* Is it the URL of a hub? "" is: the default. As above. */
+MUST_USE int ipn_check_control_url(const char *url, struct err_at *at);
 bool ipn_masked_is_empty(const struct ipn_masked_prefs *m);
 
 struct ipn_options { /* of "start" */

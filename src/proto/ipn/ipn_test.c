@@ -176,6 +176,66 @@ static void names_of_states_and_pings_are_read_back(void **state)
 	CHECK_INT(ipn_ping_type_parse("", &t), <, 0);
 }
 
+static void only_urls_of_hubs_are_taken(void **state)
+{
+	static const char *const good[] = { "", "http://hub", "https://hub.test/", "http://127.0.0.1:8080", "https://[fd7a::1]",
+		"https://[fd7a::1]:8443/x", "http://hub:1" };
+	static const char *const bad[] = { "hub:8080", "hub", "http:/hub", "http://", "https:///x", "ftp://hub", "http://hub:0",
+		"http://hub:70000", "http://hub:x", "http://:80", "http://a b", "http://a\"b", "HTTP://hub" };
+	struct err_at at;
+
+	for (size_t i = 0; i < ARRAY_LEN(good); i++) {
+		CHECK_ROW("%s", good[i]);
+		CHECK_INT(ipn_check_control_url(good[i], &at), ==, 0);
+	}
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+		CHECK_ROW("%s", bad[i]);
+		CHECK_INT(ipn_check_control_url(bad[i], &at), ==, -ERR_BAD_VALUE);
+		CHECK_TRUE(strstr(at.text, "is not the URL of a hub"));
+	}
+}
+
+static void what_is_there_already_is_not_asked_for_again(void **state)
+{
+	const char *tag = "tag:web_1", *other = "tag:x_2";
+	int64_t port = 70000;
+	struct ipn_prefs p, now;
+	struct err_at at;
+
+	ipn_prefs_init(&p);
+	CHECK_INT(ipn_prefs_check(&p, NULL, &at), ==, 0);
+	p.advertise_tags = json_list_of(&tag, 1);
+	p.control_url = "hub";
+	p.hostname = "a\tb";
+	now = p;
+	CHECK_INT(ipn_prefs_check(&p, NULL, &at), <, 0);
+	p.shields_up = true;
+	CHECK_INT(ipn_prefs_check(&p, &now, &at), ==, 0);
+	p.advertise_tags = json_list_of(&other, 1);
+	CHECK_INT(ipn_prefs_check(&p, &now, &at), <, 0);
+	CHECK_STR(at.text, "tag: \"tag:x_2\": tag names can only contain numbers, letters, or dashes");
+	p = now;
+	p.relay_port = &port;
+	CHECK_INT(ipn_prefs_check(&p, &now, &at), <, 0);
+	p = now;
+	p.netfilter_mode = 3;
+	CHECK_INT(ipn_prefs_check(&p, &now, &at), <, 0);
+}
+
+static void half_an_exit_node_is_none(void **state)
+{
+	struct ipprefix all[] = { { .ip = { .family = 4 } }, { .ip = { .family = 6 } } };
+	struct ipn_prefs p;
+	struct err_at at;
+
+	ipn_prefs_init(&p);
+	p.advertise_routes = json_list_of(all, 2);
+	CHECK_INT(ipn_prefs_check(&p, NULL, &at), ==, 0);
+	p.advertise_routes.n = 1;
+	CHECK_INT(ipn_prefs_check(&p, NULL, &at), <, 0);
+	CHECK_STR(at.text, "0.0.0.0/0 advertised without its IPv6 counterpart, please also advertise ::/0");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -183,6 +243,9 @@ int main(void)
 		cmocka_unit_test(an_edit_changes_only_what_it_names),
 		cmocka_unit_test(a_new_profile_has_the_defaults_of_the_original),
 		cmocka_unit_test(names_of_states_and_pings_are_read_back),
+		cmocka_unit_test(only_urls_of_hubs_are_taken),
+		cmocka_unit_test(what_is_there_already_is_not_asked_for_again),
+		cmocka_unit_test(half_an_exit_node_is_none),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -408,7 +408,7 @@ static int list(struct in *in, const struct json_type *t, size_t max, struct jso
 				      : -ERR_TOO_MANY;
 
 		if (rc == 0)
-			rc = value(in, t->elem, JSON_DEFAULT_MAX,
+			rc = value(in, t->elem, json_elem_max(t),
 				(char *)out->v + out->n * t->elem->size);
 		if (rc < 0)
 			return rc;
@@ -440,7 +440,7 @@ static int map(struct in *in, const struct json_type *t, size_t max, struct json
 			return rc;
 		pair.key = key;
 		pair.value = arena_alloc(in->arena, t->elem->size);
-		rc = pair.value ? value(in, t->elem, JSON_DEFAULT_MAX, pair.value) : -ENOMEM;
+		rc = pair.value ? value(in, t->elem, json_elem_max(t), pair.value) : -ENOMEM;
 		if (rc < 0)
 			return rc;
 		out->v = v;

@@ -1,5 +1,20 @@
+/*
+ * What is written here can be read by json_decode: the same limits hold on both sides, so that no
+ * document goes out, or to disk, that nobody takes back.
+ */
 #include "proto/json/json.h"
 #include "base/text/text.h"
+
+static int encode_value(const struct json_type *t, const void *p, size_t max, struct buf *out);
+
+/* The length of the character of two to four bytes at s; 0: it is none, and stands alone. */
+static size_t wide_char(const char *s, size_t len)
+{
+	uint8_t c = (uint8_t)s[0];
+	size_t n = c < 0xe0 ? 2 : c < 0xf0 ? 3 : 4;
+
+	return n <= len && text_is_utf8(s, n) ? n : 0;
+}
 
 int json_encode_str(struct buf *out, const char *s, size_t len)
 {
@@ -8,12 +23,17 @@ int json_encode_str(struct buf *out, const char *s, size_t len)
 
 	for (size_t i = 0; i <= len && rc == 0; i++) {
 		uint8_t c = i < len ? (uint8_t)s[i] : '"';
+		size_t wide = c >= 0x80 ? wide_char(s + i, len - i) : 0;
 
 		/* U+2028 and U+2029 are escaped, too: e2 80 a8, e2 80 a9 */
-		bool separator = c == 0xe2 && i + 2 < len && (uint8_t)s[i + 1] == 0x80 &&
+		bool separator = wide == 3 && c == 0xe2 && (uint8_t)s[i + 1] == 0x80 &&
 				 ((uint8_t)s[i + 2] & 0xfe) == 0xa8;
-		if (i < len && c >= 0x20 && c != '"' && c != '\\' && c != '<' && c != '>' &&
-			c != '&' && !separator)
+		if (wide && !separator) {
+			i += wide - 1;
+			continue;
+		}
+		if (i < len && c >= 0x20 && c < 0x80 && c != '"' && c != '\\' && c != '<' &&
+			c != '>' && c != '&')
 			continue;
 		rc = buf_append(out, s + plain, i - plain);
 		plain = i + 1;
@@ -23,6 +43,8 @@ int json_encode_str(struct buf *out, const char *s, size_t len)
 			rc = buf_printf(out, "\\u202%x", (uint8_t)s[i + 2] & 0xf);
 			i += 2;
 			plain = i + 1;
+		} else if (c >= 0x80) {
+			rc = buf_append_str(out, "\\ufffd"); /* as Go writes what is no UTF-8 */
 		} else if (c == '"' || c == '\\') {
 			rc = buf_printf(out, "\\%c", c);
 		} else if (c == '\n' || c == '\r' || c == '\t' || c == '\b' || c == '\f') {
@@ -44,10 +66,18 @@ static int encode_text(struct buf *out, const char *s)
 	return json_encode_str(out, s ? s : "", s ? strlen(s) : 0);
 }
 
-static int encode_bytes(struct buf *out, const struct view *v)
+static int encode_text_max(struct buf *out, const char *s, size_t max)
+{
+	size_t len = s ? strlen(s) : 0;
+	bool grows = len <= max && 3 * len > max && !text_is_utf8(s, len); /* U+FFFD for a byte */
+
+	return len > max || grows ? -ERR_TOO_BIG : json_encode_str(out, s ? s : "", len);
+}
+
+static int encode_bytes(struct buf *out, const struct view *v, size_t max)
 {
 	uint8_t *to;
-	int rc = buf_append(out, "\"", 1);
+	int rc = BASE64_LEN(v->len) > max ? -ERR_TOO_BIG : buf_append(out, "\"", 1);
 
 	if (rc == 0)
 		rc = buf_reserve(out, BASE64_LEN(v->len) + 1, &to);
@@ -115,43 +145,48 @@ static int encode_fields(const struct json_type *t, const void *p, struct buf *o
 			!*(const char *const *)v)
 			rc = buf_append(out, "null", 4);
 		else if (rc == 0)
-			rc = json_encode(f->type, v, out);
+			rc = encode_value(f->type, v, f->max ? f->max : JSON_DEFAULT_MAX, out);
 	}
 	return rc < 0 ? rc : buf_append(out, "}", 1);
 }
 
-static int encode_list(const struct json_type *t, const struct json_list *l, struct buf *out)
+static int encode_list(const struct json_type *t, const struct json_list *l, size_t max, struct buf *out)
 {
 	int rc;
 
 	if (!l->present && l->n == 0)
 		return buf_append(out, "null", 4);
+	if (l->n > max)
+		return -ERR_TOO_MANY;
 	rc = buf_append(out, "[", 1);
 	for (size_t i = 0; i < l->n && rc == 0; i++) {
 		if (i)
 			rc = buf_append(out, ",", 1);
 		if (rc == 0)
-			rc = json_encode(t->elem, (const char *)l->v + i * t->elem->size, out);
+			rc = encode_value(t->elem, (const char *)l->v + i * t->elem->size,
+				json_elem_max(t), out);
 	}
 	return rc < 0 ? rc : buf_append(out, "]", 1);
 }
 
-static int encode_map(const struct json_type *t, const struct json_map *m, struct buf *out)
+static int encode_map(const struct json_type *t, const struct json_map *m, size_t max, struct buf *out)
 {
 	int rc;
 
 	if (!m->present && m->n == 0)
 		return buf_append(out, "null", 4);
+	if (m->n > max)
+		return -ERR_TOO_MANY;
 	rc = buf_append(out, "{", 1);
 	for (size_t i = 0; i < m->n && rc == 0; i++) {
 		if (i)
 			rc = buf_append(out, ",", 1);
 		if (rc == 0)
-			rc = encode_text(out, m->v[i].key);
+			rc = encode_text_max(out, m->v[i].key, JSON_DEFAULT_MAX);
 		if (rc == 0)
 			rc = buf_append(out, ":", 1);
 		if (rc == 0)
-			rc = json_encode(t->elem, m->v[i].value, out);
+			rc = encode_value(t->elem, m->v[i].value, json_elem_max(t), out);
 	}
 	return rc < 0 ? rc : buf_append(out, "}", 1);
 }
@@ -199,7 +234,7 @@ static int encode_nl_private(struct buf *out, const uint8_t *key)
 	return rc;
 }
 
-int json_encode(const struct json_type *t, const void *p, struct buf *out)
+static int encode_value(const struct json_type *t, const void *p, size_t max, struct buf *out)
 {
 	char text[KEY_TEXT_MAX];
 	const struct view *v = p;
@@ -218,11 +253,11 @@ int json_encode(const struct json_type *t, const void *p, struct buf *out)
 	case JK_F64:
 		return encode_f64(out, *(const double *)p);
 	case JK_STR:
-		return encode_text(out, *(const char *const *)p);
+		return encode_text_max(out, *(const char *const *)p, max);
 	case JK_RAW:
 		return v->len ? buf_append(out, v->p, v->len) : buf_append(out, "null", 4);
 	case JK_BYTES:
-		return v->p ? encode_bytes(out, v) : buf_append(out, "null", 4);
+		return v->p ? encode_bytes(out, v, max) : buf_append(out, "null", 4);
 	case JK_KEY:
 		return encode_text(out, key_format(t->key, p, text));
 	case JK_KEY_NL_PRIVATE:
@@ -242,14 +277,19 @@ int json_encode(const struct json_type *t, const void *p, struct buf *out)
 	case JK_OBJECT:
 		return encode_fields(t, p, out);
 	case JK_POINTER:
-		return *(void *const *)p ? json_encode(t->elem, *(void *const *)p, out)
+		return *(void *const *)p ? encode_value(t->elem, *(void *const *)p, max, out)
 					 : buf_append(out, "null", 4);
 	case JK_LIST:
-		return encode_list(t, p, out);
+		return encode_list(t, p, max, out);
 	case JK_MAP:
-		return encode_map(t, p, out);
+		return encode_map(t, p, max, out);
 	}
 	CHECK(false);
+}
+
+int json_encode(const struct json_type *t, const void *p, struct buf *out)
+{
+	return encode_value(t, p, JSON_DEFAULT_MAX, out);
 }
 
 bool json_same(const struct json_type *t, const void *a, const void *b)

@@ -61,6 +61,7 @@ struct json_type {
 	const struct json_field *fields; /* object */
 	const struct json_type *elem;    /* pointer, list, map */
 	enum key_kind key;
+	size_t elem_max; /* list, map: of an item, as a field's max; 0: JSON_DEFAULT_MAX */
 };
 
 enum {
@@ -78,6 +79,11 @@ struct json_field {
 };
 
 enum { JSON_DEFAULT_MAX = 65536 };
+
+static inline size_t json_elem_max(const struct json_type *t)
+{
+	return t->elem_max ? t->elem_max : JSON_DEFAULT_MAX;
+}
 
 struct json_list {
 	void *v; /* elem->size each */
@@ -116,6 +122,11 @@ extern const struct json_type json_bool, json_opt_bool, json_int, json_u64, json
 	const struct json_type name = { \
 		.kind = JK_LIST, .size = sizeof(struct json_list), .elem = &(elem_type) \
 	}
+/* Items may be as large as m: bytes of a text, items of a list. */
+#define JSON_MAP_TYPE_MAX(name, elem_type, m) \
+	const struct json_type name = { \
+		.kind = JK_MAP, .size = sizeof(struct json_map), .elem = &(elem_type), .elem_max = (m) \
+	}
 #define JSON_MAP_TYPE(name, elem_type) \
 	const struct json_type name = { \
 		.kind = JK_MAP, .size = sizeof(struct json_map), .elem = &(elem_type) \
@@ -145,13 +156,17 @@ MUST_USE int json_decode(const struct json_type *t, const void *in, size_t len, 
 /* The same for the first value of an input that may go on behind it, as Go's json.Decoder reads. */
 MUST_USE int json_decode_first(const struct json_type *t, const void *in, size_t len, void *ret,
 	struct arena *a, struct err_at *at);
-/* Appends. -ERR_TOO_BIG, -ENOMEM. */
+/*
+ * Appends. A value over the limits that json_decode has for the type is refused: -ERR_TOO_BIG,
+ * -ERR_TOO_MANY. -ERR_BAD_VALUE: a number that JSON has no word for. -ENOMEM. Bytes of a text that are
+ * no UTF-8 become U+FFFD.
+ */
 MUST_USE int json_encode(const struct json_type *t, const void *value, struct buf *out);
 /* A text with quotes and escapes. */
 MUST_USE int json_encode_str(struct buf *out, const char *s, size_t len);
-/* Two values of a type: the same document? */
+/* Two values of a type: the same document? One that cannot be encoded is the same as none. */
 bool json_same(const struct json_type *t, const void *a, const void *b);
-/* A deep copy, all of it in the arena. -ERR_TOO_BIG, -ENOMEM. */
+/* A deep copy, all of it in the arena. Errors as json_encode. */
 MUST_USE int json_clone(const struct json_type *t, const void *value, void *ret, struct arena *a);
 /* A whole JSON text again, each level indented by one more `indent`, after every line break but the
  * first: `prefix`. */

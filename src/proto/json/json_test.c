@@ -236,6 +236,87 @@ static void memory_is_bounded_by_the_arena(void **state)
 	arena_fini(&small);
 }
 
+/* Filled up to each limit of the table and one beyond it: the encoder and the decoder say the same. */
+static void what_is_written_can_be_read(void **state)
+{
+	static char big[JSON_DEFAULT_MAX + 2];
+	static struct inner items[4];
+	const struct json_pair pairs[] = { { .key = big, .value = items } };
+	const struct {
+		const char *what;
+		struct doc doc;
+		int rc;
+	} rows[] = {
+		{ "inner text", { .in = { .s = "abcde" } }, 0 },
+		{ "inner text, one more", { .in = { .s = "abcdef" } }, -ERR_TOO_BIG },
+		{ "text behind a pointer", { .ptr = &(struct inner){ .s = "abcdef" } }, -ERR_TOO_BIG },
+		{ "list", { .list = json_list_of(items, 3) }, 0 },
+		{ "list, one more", { .list = json_list_of(items, 4) }, -ERR_TOO_MANY },
+		{ "text", { .text = big + 1 }, 0 },
+		{ "text, one more", { .text = big }, -ERR_TOO_BIG },
+		{ "bytes", { .bytes = view_of(big, JSON_DEFAULT_MAX / 4 * 3) }, 0 },
+		{ "bytes, one more", { .bytes = view_of(big, JSON_DEFAULT_MAX / 4 * 3 + 1) }, -ERR_TOO_BIG },
+		{ "name in a map", { .map = { .v = (void *)pairs, .n = 1, .present = true } }, -ERR_TOO_BIG },
+		{ "no UTF-8", { .in = { .s = "\xff" } }, 0 },
+		{ "no UTF-8, which grows", { .in = { .s = "a\xff\xff" } }, -ERR_TOO_BIG },
+	};
+
+	memset(big, 'x', sizeof(big) - 1);
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct doc again;
+		struct buf b;
+
+		CHECK_ROW("%s", rows[i].what);
+		arena_reset(&arena);
+		buf_init(&b, 1 << 20);
+		CHECK_INT(json_encode(&doc_type, &rows[i].doc, &b), ==, rows[i].rc);
+		if (rows[i].rc == 0)
+			CHECK_INT(json_decode(&doc_type, buf_data(&b), buf_len(&b), &again, &arena, NULL), ==, 0);
+		buf_fini(&b);
+	}
+}
+
+static void a_text_that_is_no_utf8_is_mended(void **state)
+{
+	static const struct {
+		const char *in, *out;
+	} rows[] = { { "caf\xc3\xa9", "\"caf\xc3\xa9\"" }, { "caf\xe9", "\"caf\\ufffd\"" },
+		{ "\xe2\x80", "\"\\ufffd\\ufffd\"" }, { "\xe2\x80\xa8", "\"\\u2028\"" },
+		{ "\xed\xa0\x80x", "\"\\ufffd\\ufffd\\ufffdx\"" }, { "\xf0\x9f\x98\x80<", "\"\xf0\x9f\x98\x80\\u003c\"" } };
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct buf b;
+
+		CHECK_ROW("%s", rows[i].out);
+		buf_init(&b, 1000);
+		CHECK_INT(json_encode_str(&b, rows[i].in, strlen(rows[i].in)), ==, 0);
+		CHECK_STR(buf_cstr(&b), rows[i].out);
+		buf_fini(&b);
+	}
+}
+
+static const struct json_type roomy_map = { .kind = JK_MAP, .size = sizeof(struct json_map), .elem = &json_str,
+	.elem_max = 2 * JSON_DEFAULT_MAX };
+
+static void items_of_a_map_have_the_limit_of_its_type(void **state)
+{
+	static char big[2 * JSON_DEFAULT_MAX + 2];
+	char *text = big + 1;
+	struct json_pair pair = { .key = "k", .value = &text };
+	struct json_map m = { .v = &pair, .n = 1, .present = true }, again;
+	struct buf b;
+
+	memset(big, 'x', sizeof(big) - 1);
+	arena_reset(&arena);
+	buf_init(&b, 1 << 20);
+	CHECK_INT(json_encode(&roomy_map, &m, &b), ==, 0);
+	CHECK_INT(json_decode(&roomy_map, buf_data(&b), buf_len(&b), &again, &arena, NULL), ==, 0);
+	CHECK_STR(*(char **)again.v[0].value, text);
+	text = big;
+	CHECK_INT(json_encode(&roomy_map, &m, &b), ==, -ERR_TOO_BIG);
+	buf_fini(&b);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -248,6 +329,9 @@ int main(void)
 		cmocka_unit_test(hostile_input_is_refused),
 		cmocka_unit_test(errors_name_line_column_and_field),
 		cmocka_unit_test(memory_is_bounded_by_the_arena),
+		cmocka_unit_test(what_is_written_can_be_read),
+		cmocka_unit_test(a_text_that_is_no_utf8_is_mended),
+		cmocka_unit_test(items_of_a_map_have_the_limit_of_its_type),
 	};
 	int rc;
 

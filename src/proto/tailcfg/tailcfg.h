@@ -15,6 +15,18 @@ enum {
 	TC_ADDRESSES_MAX = 64,
 	TC_ROUTES_MAX = 4096,
 	TC_RULES_MAX = 100000,
+	/* Far more than a hub takes of one device: a hub has to read them to say which of them it refuses. */
+	TC_HOSTINFO_TEXT_MAX = 4096,
+	TC_HOSTINFO_TAGS_MAX = 4096,
+	TC_HOSTINFO_ROUTES_MAX = 16384,
+};
+
+/* What a device may ask of its hub. Command, daemon and hub have the same limits; see tc_check_tags and those after it. */
+enum {
+	TC_TAGS_MAX = 64,
+	TC_TAG_LEN_MAX = 64, /* with "tag:" */
+	TC_HOSTNAME_MAX = 255,
+	TC_ADVERTISED_MAX = 1024, /* routes that one device offers */
 };
 
 struct tc_service {
@@ -224,6 +236,18 @@ struct tc_ping_response {
 struct tc_server_keys {
 	struct machine_pub legacy_public_key, public_key;
 };
+
+/* How a hub begins to tell a device, in its health, that one of its settings is not taken. */
+#define TC_REFUSED_SETTING "The hub refused a setting of this device: "
+
+/*
+ * Is this setting one that a hub takes? -ERR_BAD_VALUE, -ERR_TOO_BIG, -ERR_TOO_MANY; at->text says what is wrong in words
+ * for the person who set it, those of Tailscale's command where it has some.
+ */
+MUST_USE int tc_check_tag(const char *tag, struct err_at *at); /* the words are to follow the tag */
+MUST_USE int tc_check_tags(const struct json_list *tags, struct err_at *at); /* const char * */
+MUST_USE int tc_check_hostname(const char *name, struct err_at *at); /* NULL and "": none */
+MUST_USE int tc_check_routes(const struct json_list *routes, struct err_at *at); /* struct ipprefix */
 
 extern const struct json_type tc_service_type, tc_netinfo_type, tc_hostinfo_type, tc_user_type, tc_login_type,
 	tc_user_profile_type, tc_register_request_type, tc_register_response_type, tc_map_request_type, tc_node_type,

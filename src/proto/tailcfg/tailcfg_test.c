@@ -134,6 +134,62 @@ static void map_responses(void **state)
 	check_file("map_response", &tc_map_response_type, &r, "");
 }
 
+static void tags_have_the_form_of_the_original(void **state)
+{
+	static const struct {
+		const char *tag, *why;
+	} rows[] = { { "tag:a", "" }, { "tag:Web-1", "" }, { "web", "tags must start with 'tag:'" }, { "", "tags must start with 'tag:'" },
+		{ "tag:", "tag names must not be empty" }, { "tag:1web", "tag names must start with a letter, after 'tag:'" },
+		{ "tag:-x", "tag names must start with a letter, after 'tag:'" },
+		{ "tag:web_1", "tag names can only contain numbers, letters, or dashes" },
+		{ "tag:web.prod", "tag names can only contain numbers, letters, or dashes" },
+		{ "tag:caf\xc3\xa9", "tag names can only contain numbers, letters, or dashes" },
+		{ "tag:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", "" },
+		{ "tag:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", "tags can have at most 64 characters" } };
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct err_at at = { 0 };
+
+		CHECK_ROW("%s", rows[i].tag);
+		CHECK_INT(tc_check_tag(rows[i].tag, &at) == 0, ==, !*rows[i].why);
+		CHECK_STR(at.text, rows[i].why);
+	}
+}
+
+static void settings_over_a_limit_are_refused_with_the_limit(void **state)
+{
+	static char name[TC_HOSTNAME_MAX + 2];
+	static const char *tags[TC_TAGS_MAX + 1];
+	static struct ipprefix routes[TC_ADVERTISED_MAX + 1];
+	struct json_list l;
+	struct err_at at;
+
+	memset(name, 'n', sizeof(name) - 1);
+	CHECK_INT(tc_check_hostname(name + 1, &at), ==, 0);
+	CHECK_INT(tc_check_hostname(name, &at), ==, -ERR_TOO_BIG);
+	CHECK_STR(at.text, "hostname too long: 256 bytes (max 255)");
+	CHECK_INT(tc_check_hostname(NULL, &at) | tc_check_hostname("", &at) | tc_check_hostname("Ann's box", &at), ==, 0);
+	CHECK_INT(tc_check_hostname("a\nb", &at), ==, -ERR_BAD_VALUE);
+	CHECK_INT(tc_check_hostname("a\xff", &at), ==, -ERR_BAD_VALUE);
+	for (size_t i = 0; i < ARRAY_LEN(tags); i++)
+		tags[i] = "tag:a";
+	l = json_list_of(tags, TC_TAGS_MAX);
+	CHECK_INT(tc_check_tags(&l, &at), ==, 0);
+	l.n++;
+	CHECK_INT(tc_check_tags(&l, &at), ==, -ERR_TOO_MANY);
+	for (size_t i = 0; i < ARRAY_LEN(routes); i++)
+		routes[i] = (struct ipprefix){ .ip = ipaddr_v4(10, (uint8_t)(i >> 8), (uint8_t)i, 0), .bits = 24 };
+	l = json_list_of(routes, TC_ADVERTISED_MAX);
+	CHECK_INT(tc_check_routes(&l, &at), ==, 0);
+	l.n++;
+	CHECK_INT(tc_check_routes(&l, &at), ==, -ERR_TOO_MANY);
+	CHECK_STR(at.text, "1025 routes are too many; a device can advertise at most 1024");
+	routes[0].ip.b[3] = 1;
+	l.n = 1;
+	CHECK_INT(tc_check_routes(&l, &at), ==, -ERR_BAD_VALUE);
+	CHECK_STR(at.text, "route 10.0.0.1/24 has non-address bits set; expected 10.0.0.0/24");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -141,6 +197,8 @@ int main(void)
 		cmocka_unit_test(register_responses),
 		cmocka_unit_test(map_requests),
 		cmocka_unit_test(map_responses),
+		cmocka_unit_test(tags_have_the_form_of_the_original),
+		cmocka_unit_test(settings_over_a_limit_are_refused_with_the_limit),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
