@@ -72,6 +72,7 @@ struct hub {
 	struct tc_derp_map derp_map, derp_map_unpinned;
 	char pin[80]; /* "sha256-raw:<hex>" of the relay's own certificate, or "" */
 	struct reach reach;
+	struct forwarded_trust proxies; /* whose word on who the client is counts */
 	struct ipport web_addr, http_addr, relay_addr, stun_addr; /* bound; unset: none */
 	struct list sessions, idle; /* the longest idle first */
 	size_t n_sessions;

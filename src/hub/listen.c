@@ -57,15 +57,33 @@ static int make_socket_dir(const char *socket)
 	return errno == EEXIST ? 0 : -errno;
 }
 
+static int trust_proxies(struct hub *h, struct err_at *at)
+{
+	const char *list = h->o->trusted_proxy;
+	int rc = list ? forwarded_trust_add(&h->proxies, list) : 0;
+
+	if (rc < 0)
+		err_at_set(at, 0, 0, "--trusted-proxy %s: %s", list, rc == -ERR_TOO_MANY ? "more than we keep; give prefixes" :
+			"write addresses and prefixes as 127.0.0.1,10.0.0.0/8");
+	if (rc == 0 && h->o->proxy_protocol && !list) {
+		err_at_set(at, 0, 0, "--proxy-protocol needs --trusted-proxy: from whom");
+		rc = -ERR_BAD_VALUE;
+	}
+	return rc;
+}
+
 static int listen_web(struct hub *h, struct err_at *at)
 {
 	struct httpd_cfg web = { .loop = h->loop, .conns_max = HUB_CONNS_MAX, .answer_max = HUB_PAGE_MAX,
-		.on_request = web_on_request, .raise = api_raise, .ctx = h };
+		.on_request = web_on_request, .raise = api_raise, .ctx = h, .proxies = h->o->trusted_proxy ? &h->proxies : NULL,
+		.proxy_protocol = h->o->proxy_protocol };
 	struct httpd_cfg admin = { .loop = h->loop, .conns_max = HUB_ADMIN_CONNS_MAX, .answer_max = HUB_ANSWER_MAX,
 		.on_request = admin_on_request, .raise = admin_raise, .ctx = h };
 	struct ipport addr;
-	int rc = parse("listen", h->o->listen, &addr, at);
+	int rc = trust_proxies(h, at);
 
+	if (rc == 0)
+		rc = parse("listen", h->o->listen, &addr, at);
 	if (rc == 0 && !h->o->tls_cert != !h->o->tls_key) {
 		err_at_set(at, 0, 0, "--tls-cert and --tls-key belong together");
 		rc = -ERR_BAD_VALUE;

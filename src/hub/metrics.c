@@ -56,6 +56,7 @@ static int put_listeners(struct hub *h, struct buf *out)
 		{ "hub_http_bad_requests_total", counter, "Requests that were malformed or not for us.", w->bad_requests },
 		{ "hub_http_timed_out_total", counter, "Connections without a whole request in time.", w->timed_out },
 		{ "hub_tls_failed_total", counter, "Connections that failed in TLS.", w->tls_failed },
+		{ "hub_proxy_failed_total", counter, "Connections and requests of trusted proxies that did not name their client.", w->proxy_failed },
 		{ "hub_control_sessions", gauge, "Open control connections.", h->n_sessions },
 		{ "hub_control_sessions_total", counter, "Control connections after their handshake.", h->n.sessions },
 		{ "hub_control_bad_handshakes_total", counter, "Upgrades whose handshake was missing or wrong.", h->n.bad_handshakes },

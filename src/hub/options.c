@@ -13,10 +13,12 @@ struct option {
 	const char *name, *value, *text; /* value NULL: a switch */
 	size_t at;
 	int of;
+	bool list; /* given several times, the values are joined by commas; of others the last counts */
 };
 
-#define TEXT(name, member, value, of, help) { name, value, help, offsetof(struct hub_options, member), of }
-#define SWITCH(name, member, of, help) { name, NULL, help, offsetof(struct hub_options, member), of }
+#define TEXT(name, member, value, of, help) { name, value, help, offsetof(struct hub_options, member), of, false }
+#define LIST(name, member, value, of, help) { name, value, help, offsetof(struct hub_options, member), of, true }
+#define SWITCH(name, member, of, help) { name, NULL, help, offsetof(struct hub_options, member), of, false }
 
 static const struct option options[] = {
 	TEXT("state-dir", state_dir, "DIR", SERVE, "where the database and keys are kept; default /var/lib/warren-hub"),
@@ -30,6 +32,8 @@ static const struct option options[] = {
 	TEXT("relay-url", relay_url, "URL", SERVE, "where devices find the relay, if not at --url or --relay-listen; \"off\": no relay"),
 	TEXT("stun-listen", stun_listen, "ADDR:PORT", SERVE, "of STUN, UDP; default :3478; \"off\" for none"),
 	TEXT("stun-url", stun_url, "HOST:PORT", SERVE, "where devices find STUN, if not at the host of --url; \"off\": nowhere"),
+	LIST("trusted-proxy", trusted_proxy, "CIDR,...", SERVE, "whose X-Forwarded-For says where a request comes from; default nobody's"),
+	SWITCH("proxy-protocol", proxy_protocol, SERVE, "connections from a --trusted-proxy begin with the PROXY protocol's header"),
 	TEXT("relay-rate", relay_rate, "BYTES", SERVE, "that a device may send through the relay a second; default 0: as much as it can"),
 	TEXT("base-domain", base_domain, "NAME", SERVE, "devices are NAME.this; default warren.internal"),
 	SWITCH("approve-devices", approve_devices, SERVE,
@@ -115,6 +119,11 @@ static int parse_flag(struct hub_options *o, int argc, char *const argv[], int *
 			return -ERR_BAD_VALUE;
 		}
 		value = argv[*i];
+	}
+	if (opt->list && *(const char **)place(o, opt)) {
+		value = arena_printf(&o->mem, "%s,%s", *(const char **)place(o, opt), value);
+		if (!value)
+			return -ENOMEM;
 	}
 	if (opt->value)
 		*(const char **)place(o, opt) = NULL; /* the last of several counts */

@@ -34,6 +34,9 @@ static void flags_stand_before_or_after_the_words_of_a_command(void **state)
 	CHECK_STR(o.listen, ":2"); /* the last counts */
 	CHECK_STR(o.state_dir, "/var/lib/warren-hub");
 	hub_options_fini(&o);
+	CHECK_INT(PARSE(&o, &at, "serve", "--trusted-proxy", "10.0.0.1,10.0.0.2", "--trusted-proxy=::1"), ==, 0);
+	CHECK_STR(o.trusted_proxy, "10.0.0.1,10.0.0.2,::1"); /* of this one all do */
+	hub_options_fini(&o);
 }
 
 static void mistakes_in_flags_are_named(void **state)

@@ -112,7 +112,7 @@ static int on_register(const struct call *c)
 
 static int on_login(const struct call *c)
 {
-	char cookie[HUB_TOKEN_TEXT], next[256], line[256], token[HUB_TOKEN_TEXT], from[IPPORT_TEXT_MAX];
+	char cookie[HUB_TOKEN_TEXT], next[256], line[256], token[HUB_TOKEN_TEXT], from[IPADDR_TEXT_MAX];
 	struct buf page;
 
 	if (!login_link_exists(c->hub, c->rest)) {
@@ -127,7 +127,7 @@ static int on_login(const struct call *c)
 	}
 	if (!login_begin(c->hub, c->rest, cookie, next))
 		return -ERR_BAD_STATE;
-	log_info("hub", "browser became an admin", "from=%s", ipport_format(stream_peer(httpd_stream(c->conn)), from));
+	log_info("hub", "browser became an admin", "from=%s", ipaddr_format(stream_peer(httpd_stream(c->conn)).ip, from));
 	snprintf(line, sizeof(line), "Set-Cookie: warren_admin=%s; Path=/; Max-Age=43200; HttpOnly; SameSite=Strict%s\r\n", cookie,
 		c->hub->url.https ? "; Secure" : "");
 	return redirect(c, next, line);

@@ -14,7 +14,9 @@ enum {
 	FRONT_ANSWER_MAX = 16384,
 };
 
-MUST_USE int front_new(struct httpd **ret, struct loop *loop, struct relay *relay);
+/* proxies, proxy_protocol: of struct httpd_cfg. */
+MUST_USE int front_new(struct httpd **ret, struct loop *loop, struct relay *relay, const struct forwarded_trust *proxies,
+	bool proxy_protocol);
 /* A request for /derp, answered or taken: what httpd_cfg.on_request returns. */
 MUST_USE int front_derp(struct relay *relay, struct httpd_conn *c, const struct httpd_request *r);
 

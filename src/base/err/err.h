@@ -28,6 +28,7 @@
 	X(DENIED, "not allowed")                                                                   \
 	X(QUEUE_FULL, "queue is full")                                                             \
 	X(CLOSED, "connection is closed")                                                          \
+	X(PROXY, "the proxy's header is missing, malformed or late")                               \
 	X(BAD_STATE, "not possible in this state")                                                     \
 	X(CRYPTO, "the crypto library refused the operation")                                      \
 	X(STORE, "the database refused the operation")                                             \

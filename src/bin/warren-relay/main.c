@@ -22,13 +22,16 @@ static const char help[] =
 	"  --hostname NAME    name in the certificate that is made when none is given; its pin is printed\n"
 	"  --plain            HTTP without TLS: for labs, and behind a proxy that ends TLS\n"
 	"  --http ADDR        one more listener without TLS, for captive portal checks; for example [::]:80\n"
+	"  --trusted-proxy CIDR,...  whose X-Forwarded-For says where a request comes from; default nobody's\n"
+	"  --proxy-protocol   connections from a --trusted-proxy begin with the PROXY protocol's header\n"
 	"  --rate BYTES       that a client may send a second; default 0: as much as it can\n"
 	"  --user NAME        become this user once the ports are bound\n"
 	"  --help             this text\n";
 
 struct options {
 	const char *listen, *stun, *state_dir, *cert, *key, *hostname, *http, *user, *rate;
-	bool plain;
+	struct forwarded_trust proxies;
+	bool plain, proxy_protocol;
 };
 
 static int complain(const char *what, int rc)
@@ -37,11 +40,18 @@ static int complain(const char *what, int rc)
 	return 1;
 }
 
+static int usage(const char *what)
+{
+	fprintf(stderr, "warren-relay: %s\n", what);
+	return 2;
+}
+
 static int parse(int argc, char **argv, struct options *o)
 {
 	static const struct option longs[] = { { "listen", 1, NULL, 'l' }, { "stun", 1, NULL, 's' },
 		{ "state-dir", 1, NULL, 'd' }, { "cert", 1, NULL, 'c' }, { "key", 1, NULL, 'k' },
 		{ "hostname", 1, NULL, 'n' }, { "plain", 0, NULL, 'p' }, { "http", 1, NULL, 'h' },
+		{ "trusted-proxy", 1, NULL, 't' }, { "proxy-protocol", 0, NULL, 'P' },
 		{ "user", 1, NULL, 'u' }, { "rate", 1, NULL, 'r' }, { "help", 0, NULL, 'H' }, { 0 } };
 	int opt;
 
@@ -52,6 +62,11 @@ static int parse(int argc, char **argv, struct options *o)
 
 		if (text) {
 			*text = optarg;
+		} else if (opt == 't') {
+			if (forwarded_trust_add(&o->proxies, optarg) < 0)
+				return usage("--trusted-proxy: addresses and prefixes, as 127.0.0.1,10.0.0.0/8");
+		} else if (opt == 'P') {
+			o->proxy_protocol = true;
 		} else if (opt == 'p') {
 			o->plain = true;
 		} else if (opt == 'H') {
@@ -61,10 +76,10 @@ static int parse(int argc, char **argv, struct options *o)
 			return 2;
 		}
 	}
-	if (optind < argc || !o->cert != !o->key || (o->plain && o->cert)) {
-		fputs("warren-relay: --cert and --key belong together, not with --plain; no other arguments\n", stderr);
-		return 2;
-	}
+	if (optind < argc || !o->cert != !o->key || (o->plain && o->cert))
+		return usage("--cert and --key belong together, not with --plain; no other arguments");
+	if (o->proxy_protocol && !o->proxies.n)
+		return usage("--proxy-protocol needs --trusted-proxy: from whom");
 	return 0;
 }
 
@@ -137,7 +152,7 @@ static int open_all(const struct options *o, struct loop *loop, struct relay **r
 		rc = relay_new(relay, &cfg);
 	key_wipe(&cfg.private, sizeof(cfg.private));
 	if (rc == 0)
-		rc = front_new(front, loop, *relay);
+		rc = front_new(front, loop, *relay, o->proxies.n ? &o->proxies : NULL, o->proxy_protocol);
 	if (rc < 0)
 		return complain(path, rc);
 	rc = open_tls(o, *relay, tls);

@@ -1,5 +1,6 @@
 #include "os/httpd/httpd.h"
 #include "base/list/list.h"
+#include "os/log/log.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -22,6 +23,7 @@ struct httpd_conn {
 	struct stream *stream;
 	mono_ns since; /* accepted, or the last request */
 	bool closing, is_head, keep_alive;
+	struct ipport hop; /* the other side of the connection, once a request came: a proxy's requests are of several clients */
 	struct buf in, out;
 	/* A chunked body, as far as it came: its content, and how much of `in` was read for it. */
 	struct http1_chunks chunks;
@@ -77,11 +79,23 @@ static void on_tick(void *ctx)
 	rearm(h);
 }
 
+/* A proxy that we trust is set up otherwise than we are. */
+static void proxy_failed(struct httpd_conn *c, const char *what)
+{
+	char from[IPPORT_TEXT_MAX];
+
+	c->httpd->n.proxy_failed++;
+	log_warn_limited("http", "a trusted proxy does not say who its client is", "from=%s it=%s",
+		ipport_format(stream_peer(c->stream), from), what);
+}
+
 static void on_closed(void *owner, int rc)
 {
 	struct httpd_conn *c = owner;
 
 	c->httpd->n.tls_failed += rc == -ERR_TLS;
+	if (rc == -ERR_PROXY)
+		proxy_failed(c, "began without a good PROXY header: does it send one (send-proxy, proxy_protocol)?");
 	conn_free(c);
 }
 
@@ -193,6 +207,23 @@ static int read_body(struct httpd_conn *c, struct httpd_request *r, size_t head_
 	return 0;
 }
 
+/* Who sent this request, if a proxy may say so. */
+static void find_client(struct httpd_conn *c, const struct http1_head *head)
+{
+	const struct forwarded_trust *proxies = c->httpd->cfg.proxies;
+	struct ipport from;
+	bool bad;
+
+	if (!proxies || stream_is_unnamed(c->stream))
+		return;
+	if (!ipaddr_is_set(c->hop.ip))
+		c->hop = stream_peer(c->stream);
+	from = forwarded_client(proxies, c->hop, head, &bad);
+	stream_set_peer(c->stream, from);
+	if (bad)
+		proxy_failed(c, "its X-Forwarded-For holds something that is no address");
+}
+
 /* The request at the front of c->in. 0: done; HTTP1_MORE; negative: close. c may be gone: *ret_taken. */
 static int next_request(struct httpd_conn *c, bool *ret_taken)
 {
@@ -212,6 +243,7 @@ static int next_request(struct httpd_conn *c, bool *ret_taken)
 		return give_up(c, rc == -ERR_BAD_FORMAT ? 400 : 413, rc == -ERR_BAD_FORMAT ? "malformed request\n" :
 			"request body is not expected here, or too large\n");
 	c->httpd->n.requests++;
+	find_client(c, &head);
 	c->is_head = http1_method_is(&head, "HEAD");
 	c->keep_alive = head.keep_alive;
 	r.rest = view_of(buf_data(&c->in) + whole, buf_len(&c->in) - whole);
@@ -333,6 +365,8 @@ int httpd_listen(struct httpd *h, struct ipport addr, struct tls_ctx *tls, struc
 	rc = stream_listen(h->cfg.loop, addr, tls, on_accept, h, &h->listeners[h->n_listeners]);
 	if (rc < 0)
 		return rc;
+	if (h->cfg.proxy_protocol)
+		listener_set_proxies(h->listeners[h->n_listeners], h->cfg.proxies);
 	*ret_bound = listener_addr(h->listeners[h->n_listeners++]);
 	return 0;
 }

@@ -38,6 +38,12 @@ struct httpd_cfg {
 	size_t conns_max; /* at a time; one that was taken does not count */
 	size_t answer_max; /* bytes of answers that wait on a connection */
 	/*
+	 * Whose word on who the client is counts, or NULL; kept by the owner. stream_peer is then the client of the request: whom
+	 * X-Forwarded-For names, and with proxy_protocol whom the header in front of a TCP connection names.
+	 */
+	const struct forwarded_trust *proxies;
+	bool proxy_protocol; /* connections from proxies begin with that header */
+	/*
 	 * More for some requests, decided by the head alone: true, and *l may be raised. Then the body may be chunked, too. May be
 	 * NULL, and called several times for one request.
 	 */
@@ -48,7 +54,7 @@ struct httpd_cfg {
 };
 
 struct httpd_counters {
-	uint64_t accepted, refused, requests, bad_requests, timed_out, tls_failed;
+	uint64_t accepted, refused, requests, bad_requests, timed_out, tls_failed, proxy_failed;
 };
 
 MUST_USE int httpd_new(struct httpd **ret, const struct httpd_cfg *cfg);

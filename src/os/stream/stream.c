@@ -1,9 +1,11 @@
 /*
  *  CONNECTING --tcp--> (TLS) --handshake--> OPEN --finish--> DRAINING --output empty--> CLOSED
+ *  accepted from a proxy: PROXY_HEADER --who it is, take_proxy_header--> HANDSHAKE or OPEN
  *  any state --error, end, stream_close--> CLOSED: on_closed from the loop, then freed
  */
 #include "os/stream/stream.h"
 #include "os/stream/tls_internal.h"
+#include "proto/proxyproto/proxyproto.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -16,21 +18,29 @@
 #include <unistd.h>
 #include <uv.h>
 
-enum state { CONNECTING, HANDSHAKE, OPEN, DRAINING, CLOSED };
+enum state { CONNECTING, PROXY_HEADER, HANDSHAKE, OPEN, DRAINING, CLOSED };
 enum { READ_CHUNK = 64 * 1024, READS_PER_TURN = 8, BACKLOG = 4096, ACCEPTS_PER_TURN = 64 };
+#define PROXY_PATIENCE SEC(5) /* a proxy sends its header with the first segment */
+
+struct proxy_header {
+	uint8_t p[PROXYPROTO_MAX];
+	size_t len;
+};
 
 struct stream {
 	enum state state;
 	struct loop *loop;
 	int fd;
 	struct loop_watch *watch;
-	struct loop_timer *closer;
+	struct loop_timer *timer; /* the end, from the loop; patience with a proxy before that */
+	struct proxy_header *proxy; /* PROXY_HEADER: as far as it came */
 	SSL *ssl;
 	struct tls_ctx *tls;
 	const struct stream_ops *ops;
 	void *owner;
 	int rc;
 	bool want_write;
+	bool unnamed; /* the proxy did not say who the client is */
 	struct ipport peer;
 };
 
@@ -39,6 +49,7 @@ struct listener {
 	int fd;
 	struct loop_watch *watch;
 	struct tls_ctx *tls;
+	const struct forwarded_trust *proxies; /* NULL: nobody sends a proxy's header */
 	stream_accept_fn fn;
 	void *ctx;
 	struct ipport addr;
@@ -80,17 +91,6 @@ static struct ipport from_sockaddr(const struct sockaddr_storage *ss)
 	return a;
 }
 
-static void on_closer(void *ctx)
-{
-	struct stream *s = ctx;
-
-	if (s->ops)
-		s->ops->on_closed(s->owner, s->rc);
-	s->closer = loop_timer_free(s->closer);
-	SSL_free(s->ssl);
-	close(s->fd);
-	free(s);
-}
 
 static void end(struct stream *s, int rc)
 {
@@ -99,7 +99,24 @@ static void end(struct stream *s, int rc)
 	s->state = CLOSED;
 	s->rc = rc;
 	s->watch = loop_watch_free(s->watch);
-	loop_timer_set(s->closer, loop_now(s->loop).mono);
+	loop_timer_set(s->timer, loop_now(s->loop).mono);
+}
+
+static void on_timer(void *ctx)
+{
+	struct stream *s = ctx;
+
+	if (s->state == PROXY_HEADER) {
+		end(s, -ERR_PROXY);
+		return;
+	}
+	if (s->ops)
+		s->ops->on_closed(s->owner, s->rc);
+	s->timer = loop_timer_free(s->timer);
+	SSL_free(s->ssl);
+	close(s->fd);
+	free(s->proxy);
+	free(s);
 }
 
 /* One step of what OpenSSL or the kernel said. 1: try again when ready; negative: over. */
@@ -251,6 +268,50 @@ static void handshake(struct stream *s)
 		s->ops->on_connected(s->owner);
 }
 
+/*
+ * Nothing but the header is taken from the socket: what comes behind it is TLS, which OpenSSL reads there itself. 0: it is
+ * whole; 1: more has to come; negative: over.
+ */
+static int take_proxy_header(struct stream *s)
+{
+	struct proxy_header *h = s->proxy;
+	ssize_t n = recv(s->fd, h->p + h->len, sizeof(h->p) - h->len, MSG_PEEK);
+	struct proxyproto who;
+	size_t used = 0;
+	int rc;
+
+	if (n <= 0)
+		return n < 0 && (errno == EAGAIN || errno == EINTR) ? 1 : n < 0 ? -errno : -ERR_PROXY;
+	rc = proxyproto_decode(h->p, h->len + (size_t)n, &who, &used);
+	if (rc < 0)
+		return -ERR_PROXY;
+	if (rc == 0)
+		n = (ssize_t)(used - h->len);
+	if (recv(s->fd, h->p + h->len, (size_t)n, 0) != n)
+		return -ERR_PROXY;
+	h->len += (size_t)n;
+	if (rc == PROXYPROTO_MORE)
+		return 1;
+	if (who.named)
+		s->peer = who.from;
+	s->unnamed = !who.named;
+	return 0;
+}
+
+static void proxy_header(struct stream *s)
+{
+	int rc = take_proxy_header(s);
+
+	if (rc < 0)
+		end(s, rc);
+	if (rc != 0)
+		return;
+	free(s->proxy);
+	s->proxy = NULL;
+	loop_timer_set(s->timer, MONO_NEVER);
+	s->state = s->ssl ? HANDSHAKE : OPEN;
+}
+
 static void on_ready(void *ctx, int events)
 {
 	struct stream *s = ctx;
@@ -268,6 +329,8 @@ static void on_ready(void *ctx, int events)
 		if (s->state == OPEN && s->ops->on_connected)
 			s->ops->on_connected(s->owner);
 	}
+	if (s->state == PROXY_HEADER)
+		proxy_header(s);
 	if (s->state == HANDSHAKE)
 		handshake(s);
 	if (s->state == OPEN)
@@ -316,10 +379,10 @@ static struct stream *stream_new(struct loop *l, int fd, struct tls_ctx *tls, co
 	set_tcp(fd, dialled);
 	if (tls)
 		s->ssl = tls_open(tls, fd, host);
-	if ((tls && !s->ssl) || loop_timer_new(l, on_closer, s, &s->closer) < 0 ||
+	if ((tls && !s->ssl) || loop_timer_new(l, on_timer, s, &s->timer) < 0 ||
 		loop_watch_new(l, fd, on_ready, s, &s->watch) < 0) {
 		SSL_free(s->ssl);
-		loop_timer_free(s->closer);
+		loop_timer_free(s->timer);
 		free(s);
 		return NULL;
 	}
@@ -344,6 +407,19 @@ static bool turn_away(struct listener *l)
 	return fd >= 0;
 }
 
+/* Who speaks first: the proxy, if it comes from one. */
+static void begin(struct listener *l, struct stream *s)
+{
+	s->state = s->ssl ? HANDSHAKE : OPEN;
+	if (!l->proxies || !forwarded_trusts(l->proxies, s->peer.ip))
+		return;
+	s->proxy = calloc(1, sizeof(*s->proxy));
+	s->state = PROXY_HEADER;
+	loop_timer_set(s->timer, mono_add(loop_now(l->loop).mono, PROXY_PATIENCE));
+	if (!s->proxy)
+		end(s, -ENOMEM);
+}
+
 static void on_acceptable(void *ctx, int events)
 {
 	struct listener *l = ctx;
@@ -364,7 +440,7 @@ static void on_acceptable(void *ctx, int events)
 			return;
 		}
 		s->peer = from_sockaddr(&ss);
-		s->state = s->ssl ? HANDSHAKE : OPEN;
+		begin(l, s);
 		l->fn(l->ctx, s);
 		if (!s->ops)
 			end(s, 0);
@@ -469,6 +545,11 @@ struct listener *listener_close(struct listener *l)
 	return NULL;
 }
 
+void listener_set_proxies(struct listener *l, const struct forwarded_trust *proxies)
+{
+	l->proxies = proxies;
+}
+
 struct ipport listener_addr(const struct listener *l)
 {
 	return l->addr;
@@ -519,6 +600,16 @@ void *stream_owner(const struct stream *s)
 struct ipport stream_peer(const struct stream *s)
 {
 	return s->peer;
+}
+
+void stream_set_peer(struct stream *s, struct ipport peer)
+{
+	s->peer = peer;
+}
+
+bool stream_is_unnamed(const struct stream *s)
+{
+	return s->unnamed;
 }
 
 struct ipport stream_local(const struct stream *s)

@@ -7,6 +7,7 @@
 
 #include "base/netip/netip.h"
 #include "os/loop/loop.h"
+#include "proto/forwarded/forwarded.h"
 
 #include <sys/types.h>
 
@@ -34,6 +35,11 @@ MUST_USE int stream_listen(struct loop *l, struct ipport addr, struct tls_ctx *t
 /* mode: of the socket file. An old socket file that nobody answers is replaced; -EADDRINUSE otherwise. */
 MUST_USE int stream_listen_unix(struct loop *l, const char *path, mode_t mode, stream_accept_fn fn, void *ctx,
 	struct listener **ret);
+/*
+ * Connections from these begin with the header of the PROXY protocol, and stream_peer is whom it names. The owner keeps the list
+ * while the listener lives. A header that is malformed, or not there within 5 s, ends the connection with -ERR_PROXY.
+ */
+void listener_set_proxies(struct listener *l, const struct forwarded_trust *proxies);
 struct listener *listener_close(struct listener *l);
 struct ipport listener_addr(const struct listener *l);
 
@@ -44,6 +50,10 @@ MUST_USE int stream_connect(struct loop *l, struct ipport addr, struct tls_ctx *
 void stream_set_owner(struct stream *s, const struct stream_ops *ops, void *owner);
 void *stream_owner(const struct stream *s);
 struct ipport stream_peer(const struct stream *s); /* unset for unix sockets */
+/* Who it really is, as a trusted proxy said. */
+void stream_set_peer(struct stream *s, struct ipport peer);
+/* A proxy's header named nobody: stream_peer is the proxy, and what the stream says of its origin is not the proxy's word. */
+bool stream_is_unnamed(const struct stream *s);
 struct ipport stream_local(const struct stream *s);
 bool stream_peer_uid(const struct stream *s, uid_t *ret);
 bool stream_is_tls(const struct stream *s);
