@@ -6,6 +6,7 @@
  * Standard input, a line each: "hostname NAME", "tags TAG,..." (or none), "login AUTHKEY|-" (anew, with a fresh node key),
  * "logout". Its end ends the device. Standard output, fields with tabs between:
  *	state NAME TEXT      starting, login (text: the URL, or why not), running, out
+ *	trouble TEXT         why the hub is not reached
  *	self ID NAME USER ADDRESS TAGS AUTHORIZED
  *	peer ID NAME USER    of every list of devices that it is sent
  *	gone ID
@@ -218,7 +219,12 @@ static void on_state(void *owner, enum ctlclient_state s, const char *text)
 	printf("state\t%s\t%s\n", names[s], text ? text : "");
 }
 
-static const struct ctlclient_ops ops = { dial, hangup, describe, new_node_key, on_hub_key, on_registered, on_map, on_state };
+static void on_trouble(void *owner, const char *why)
+{
+	printf("trouble\t%s\n", why);
+}
+
+static const struct ctlclient_ops ops = { dial, hangup, describe, new_node_key, on_hub_key, on_registered, on_map, on_state, on_trouble };
 
 static void on_tick(void *ctx)
 {
