@@ -183,6 +183,26 @@ static int take_url(struct hub *h, struct err_at *at)
 	return h->url_text ? 0 : -ENOMEM;
 }
 
+static void on_hup(void *ctx)
+{
+	struct hub *h = ctx;
+
+	if (h->certs)
+		certs_reload(h->certs);
+	else
+		log_info("hub", "SIGHUP: there is no certificate to read anew; options take a restart", NULL);
+}
+
+/* With the rights that stay: renewed files are read with them. */
+static int keep_certificate(struct hub *h)
+{
+	struct certs_cfg cfg = { .loop = h->loop, .tls = h->tls, .cert_file = h->o->tls_cert, .key_file = h->o->tls_key,
+		.name = h->url.https || h->reach.relay != REACH_NO_RELAY ? h->url.host : NULL };
+	int rc = h->tls ? certs_new(&h->certs, &cfg) : 0;
+
+	return rc < 0 ? rc : loop_on_hup(h->loop, on_hup, h);
+}
+
 /* From here on nothing needs the rights of root. */
 static int give_up_rights(const struct hub_options *o, struct err_at *at)
 {
@@ -227,6 +247,8 @@ int hub_new(struct hub **ret, const struct hub_options *o, struct err_at *at)
 	if (rc == 0)
 		rc = give_up_rights(o, at);
 	if (rc == 0)
+		rc = keep_certificate(h);
+	if (rc == 0)
 		rc = open_engine(h, at);
 	if (rc == 0)
 		rc = tokens_load(h, at);
@@ -256,6 +278,7 @@ struct hub *hub_free(struct hub *h)
 	h->relay = relay_free(h->relay);
 	git_free(h);
 	tokens_free(h);
+	certs_free(h->certs);
 	if (h->timer)
 		loop_timer_free(h->timer);
 	if (h->idle_timer)

@@ -6,6 +6,7 @@
 #include "core/ctlserver/ctlserver.h"
 #include "hub/hub.h"
 #include "hub/reach.h"
+#include "os/certs/certs.h"
 #include "os/httpd/httpd.h"
 #include "relay/relay.h"
 
@@ -64,6 +65,7 @@ struct hub {
 	struct relay *relay;
 	struct httpd *web, *admin;
 	struct tls_ctx *tls, *relay_tls;
+	struct certs *certs; /* of tls; NULL: the hub has no certificate from files */
 	struct loop_timer *timer, *idle_timer;
 	struct secret_machine noise;
 	struct machine_pub noise_pub;

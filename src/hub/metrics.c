@@ -74,6 +74,24 @@ static int put_listeners(struct hub *h, struct buf *out)
 	return put(out, rows, ARRAY_LEN(rows));
 }
 
+static int put_certificate(struct hub *h, struct buf *out)
+{
+	struct certs_state s;
+
+	if (!h->certs)
+		return 0;
+	certs_state(h->certs, &s);
+	const struct row rows[] = {
+		{ "hub_certificate_expires_seconds", gauge, "When the certificate expires, in seconds since 1970.", (uint64_t)MAX_OF(s.not_after / 1000, 0) },
+		{ "hub_certificate_expired", gauge, "1: it has expired, and devices refuse it.", s.expired },
+		{ "hub_certificate_expires_soon", gauge, "1: it expires within 14 days, or a quarter of its life.", s.soon },
+		{ "hub_certificate_wrong_name", gauge, "1: it is not for the name in --url, and devices refuse it.", s.wrong_name },
+		{ "hub_certificate_reloads_total", counter, "Times that its files were read anew.", s.reloads },
+		{ "hub_certificate_reload_failures_total", counter, "Times that they could not be, and the one of before stayed.", s.failures },
+	};
+	return put(out, rows, ARRAY_LEN(rows));
+}
+
 static int put_relay(struct hub *h, struct buf *out)
 {
 	const struct derprelay_counters *d = derprelay_counters(relay_derp(h->relay));
@@ -139,6 +157,8 @@ int metrics_print(struct hub *h, struct buf *out)
 
 	if (rc == 0)
 		rc = put_listeners(h, out);
+	if (rc == 0)
+		rc = put_certificate(h, out);
 	if (rc == 0)
 		rc = put_policy(h, out);
 	if (rc == 0)

@@ -109,6 +109,7 @@ void link_wake(struct link *k);
 /* A relay's public key, by its TLS certificates; only in the up callback and later. */
 bool link_relay_key(const struct link *k, struct node_pub *ret);
 void link_resolve(void *owner, const char *host);
+void link_reload_roots(struct node *n); /* of the system, for streams from now on */
 void link_fini(struct node *n); /* after the loop has ended */
 
 /* ---- streams.c: the agent's streams ---- */

@@ -7,6 +7,7 @@
  * A link that its owner closed is an orphan: it ends in silence.
  */
 #include "node/internal.h"
+#include "os/log/log.h"
 
 #include <errno.h>
 #include <netdb.h>
@@ -314,6 +315,14 @@ static bool tls_for(struct node *n, const struct agent_dial *d, struct tls_ctx *
 		return *ret != NULL;
 	}
 	return false;
+}
+
+void link_reload_roots(struct node *n)
+{
+	int rc = n->tls_verified ? tls_client_reload(n->tls_verified) : 0;
+
+	if (rc < 0)
+		log_error("node", "the root certificates cannot be read anew; those of before stay", "err=%s", err_text(rc));
 }
 
 /* ---- Opening and closing ---- */

@@ -265,12 +265,25 @@ static int open_lapi(struct node *n)
 	return rc;
 }
 
+/* What can change under a daemon without a word of the kernel: whom the system trusts, and what the network is like. */
+static void on_hup(void *ctx)
+{
+	struct node *n = ctx;
+
+	log_info("node", "SIGHUP: reading the root certificates and looking at the network anew; flags take a restart", NULL);
+	link_reload_roots(n);
+	if (n->netmon && n->agent)
+		net_tell_local(n, true);
+}
+
 static int open_loop(struct node *n)
 {
 	int rc = loop_new(&n->loop);
 
 	if (rc == 0)
 		rc = loop_stop_on_signals(n->loop);
+	if (rc == 0)
+		rc = loop_on_hup(n->loop, on_hup, n);
 	if (rc == 0)
 		rc = loop_timer_new(n->loop, on_deadline, n, &n->timer);
 	if (rc == 0)

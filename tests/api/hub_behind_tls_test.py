@@ -7,6 +7,8 @@
 Usage: hub_behind_tls_test.py WARREND. Needs root. Prints TAP."""
 import json
 import os
+import shutil
+import signal
 import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -102,6 +104,47 @@ def session(t, ca):
             x.close()
 
 
+class Roots:
+    """Whom a device trusts, in a file that changes."""
+
+    def __init__(self, d):
+        self.cert = os.path.join(d, "roots.pem")
+
+    def hold(self, ca):
+        shutil.copy(ca.cert, self.cert + ".tmp")
+        os.replace(self.cert + ".tmp", self.cert)
+
+
+def joins(node, hub, key):
+    try:
+        node.up(hub.url, key, timeout=3)
+        return True
+    except RuntimeError:
+        return False
+
+
+def new_roots(t, ca):
+    """SIGHUP: a device believes an authority that was added to the system's, without a restart."""
+    other = CA()
+    hub, p, roots = HubBehind(t.hub).start(), proxy(t, ca), Roots(other.dir)
+    roots.hold(other)
+    a = WarrenNode(t.a, "alpha", ca=roots)
+    try:
+        a.start()
+        key = hub.auth_key("--reusable")
+        before = joins(a, hub, key)
+        roots.hold(ca)
+        a.child.send_signal(signal.SIGHUP)
+        wait_for("it was heard", lambda: "SIGHUP" in a.tail())
+        check("an unknown authority is refused, and after SIGHUP, with its root, believed", not before and joins(a, hub, key), a.tail())
+        a.child.send_signal(signal.SIGHUP)
+        wait_for("it was heard twice", lambda: a.tail(200).count("SIGHUP") == 2)
+        check("a connected device stays so", a.alive() and a.status()["BackendState"] == "Running" and a.status()["Self"]["Online"], a.tail())
+    finally:
+        for x in a, p, hub, other:
+            x.close()
+
+
 def main():
     if os.getuid() != 0:
         print("1..0 # SKIP network namespaces need root")
@@ -109,6 +152,7 @@ def main():
     t, ca = topologies.no_nat(), CA()
     try:
         ways(t)
+        new_roots(t, ca)
         session(t, ca)
     finally:
         ca.close()

@@ -7,64 +7,25 @@ Usage: proxied_test.py WARREN-HUB HUBLOAD WARREN-RELAY. Prints TAP."""
 import json
 import os
 import re
-import signal
 import socket
-import ssl
 import subprocess
 import sys
-import tempfile
 import threading
 import time
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import procs  # noqa: E402
+from hub_process import check, children, free_port, run, wait_for  # noqa: E402
+from procs import Program  # noqa: E402
 
 HUB, HUBLOAD, RELAY = sys.argv[1:4]
 PROXY, STRANGER = "127.0.0.2", "127.0.0.3"
 CLIENT, CLIENT6, LIE = "203.0.113.7", "2001:db8::7", "198.51.100.66"
 PATIENCE = 5  # of the hub with a proxy's header
-results, children = [], []
-
-
-def check(name, ok, why=""):
-    results.append(bool(ok))
-    print(f"{'ok' if ok else 'not ok'} {len(results)} - {name}", flush=True)
-    if not ok:
-        print("#   " + str(why).replace("\n", "\n#   "), flush=True)
-
-
-def free_port(kind=socket.SOCK_STREAM):
-    with socket.socket(socket.AF_INET, kind) as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
-
-
-def wait_for(what, condition, timeout=20):
-    end = time.monotonic() + timeout
-    while not (value := condition()):
-        if time.monotonic() > end:
-            raise TimeoutError(what)
-        time.sleep(0.02)
-    return value
-
-
-class Program:
-    def __init__(self, directory, argv, ready):
-        self.log = os.path.join(directory, "log")
-        self.p = subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=open(self.log, "wb"), text=True)
-        children.append(self.p)
-        if ready not in iter(self.p.stdout.readline, ""):
-            raise RuntimeError(f"ended before it was ready: {self.said()}")
-
-    def said(self):
-        with open(self.log, errors="replace") as f:
-            return f.read()
-
-    def stop(self):
-        self.p.send_signal(signal.SIGTERM)
-        return self.p.wait(20)
 
 
 class Hub(Program):
     def __init__(self, directory, *extra):
-        os.makedirs(directory, exist_ok=True)
         self.port, self.relay, self.socket = free_port(), free_port(), os.path.join(directory, "s")
         super().__init__(directory, [
             HUB, "serve", "--state-dir", os.path.join(directory, "state"), "--socket", self.socket, "--listen", f"127.0.0.1:{self.port}",
@@ -78,23 +39,8 @@ class Hub(Program):
         return int(re.search(rf"^warren_{name} (\d+)$", ask(self.port, STRANGER, b"", "GET /metrics")[1], re.M).group(1))
 
 
-def ask(port, source, before, request, headers="", tls=False, timeout=10):
-    """Status and body of one request on a fresh connection from this address; before: bytes in front of it all. (0, "") if none."""
-    with socket.create_connection(("127.0.0.1", port), timeout, (source, 0)) as s:
-        try:
-            s.sendall(before)
-            if tls:
-                ctx = ssl.create_default_context()
-                ctx.check_hostname, ctx.verify_mode = False, ssl.CERT_NONE
-                s = ctx.wrap_socket(s)
-            s.sendall(f"{request} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{headers}\r\n".encode())
-            got = b""
-            while more := s.recv(65536):
-                got += more
-        except (OSError, ssl.SSLError):
-            return 0, ""
-        head, _, body = got.decode(errors="replace").partition("\r\n\r\n")
-        return (int(head[9:12]) if head else 0), body
+def ask(port, source, before, request, headers="", tls=False):
+    return procs.ask(port, request, headers, source, before, tls)
 
 
 def v1(ip, port=4711):
@@ -261,20 +207,4 @@ def relay(d):
     check("options that can't be meant are refused by name", all(r.returncode in (1, 2) and "--trusted-proxy" in r.stderr for r in refused), refused)
 
 
-def main():
-    with tempfile.TemporaryDirectory() as d:
-        for f in off, forwarded, proxy_protocol, relay:
-            sub = os.path.join(d, f.__name__)
-            os.mkdir(sub)
-            f(sub)
-    print(f"1..{len(results)}")
-    return 0 if all(results) else 1
-
-
-try:
-    code = main()
-finally:
-    for c in children:
-        if c.poll() is None:
-            c.kill()
-sys.exit(code)
+sys.exit(run((off, forwarded, proxy_protocol, relay)))

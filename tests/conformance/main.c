@@ -180,7 +180,7 @@ static void check_approval(struct trial *t)
 static void judge(struct trial *t)
 {
 	bool refused = json_integer_value(json_object_get(t->doc, "status")) != 200;
-	char message[256] = "";
+	char message[400] = "";
 	json_t *capture;
 	const char *node;
 	int rc;

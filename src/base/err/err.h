@@ -74,13 +74,19 @@ static inline int err_http_status(int rc)
 	return rc < -ERR_HTTP && rc > -ERR_HTTP - 1000 ? -rc - ERR_HTTP : 0;
 }
 
+/* Did TLS fail, for whatever reason of its own? */
+static inline bool err_is_tls(int rc)
+{
+	return -rc >= ERR_TLS && -rc <= ERR_CERT_BAD;
+}
+
 /* Text for a result of any sign; never NULL, static storage. */
 const char *err_text(int rc);
 
 /* Where in a text that a person wrote the fault is. Line and column count from 1; 0 is unknown. */
 struct err_at {
 	unsigned line, column;
-	char text[200];
+	char text[400];
 };
 
 void err_at_set(struct err_at *at, unsigned line, unsigned column, const char *fmt, ...)

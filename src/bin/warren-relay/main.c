@@ -1,6 +1,8 @@
 /* warren-relay: a DERP and STUN server on its own. */
 #include "base/text/text.h"
+#include "os/certs/certs.h"
 #include "os/file/file.h"
+#include "os/log/log.h"
 #include "os/notify/notify.h"
 #include "os/priv/priv.h"
 #include "os/stream/tls.h"
@@ -19,7 +21,8 @@ static const char help[] =
 	"  --state-dir DIR    where the key is kept; default /var/lib/warren-relay\n"
 	"  --cert FILE        certificate chain in PEM; with --key\n"
 	"  --key FILE         its private key\n"
-	"  --hostname NAME    name in the certificate that is made when none is given; its pin is printed\n"
+	"  --hostname NAME    by which clients reach it: the name in a certificate that is made when none is given, whose pin is\n"
+	"                     printed; with --cert it is checked to be for that name\n"
 	"  --plain            HTTP without TLS: for labs, and behind a proxy that ends TLS\n"
 	"  --http ADDR        one more listener without TLS, for captive portal checks; for example [::]:80\n"
 	"  --trusted-proxy CIDR,...  whose X-Forwarded-For says where a request comes from; default nobody's\n"
@@ -31,12 +34,20 @@ static const char help[] =
 struct options {
 	const char *listen, *stun, *state_dir, *cert, *key, *hostname, *http, *user, *rate;
 	struct forwarded_trust proxies;
-	bool plain, proxy_protocol;
+	bool plain, proxy_protocol, name_given;
 };
 
 static int complain(const char *what, int rc)
 {
 	fprintf(stderr, "warren-relay: %s: %s\n", what, err_text(rc));
+	return 1;
+}
+
+static int complain_at(const struct err_at *at, const char *what, int rc)
+{
+	if (!at->text[0])
+		return complain(what, rc);
+	fprintf(stderr, "warren-relay: %s\n", at->text);
 	return 1;
 }
 
@@ -62,6 +73,7 @@ static int parse(int argc, char **argv, struct options *o)
 
 		if (text) {
 			*text = optarg;
+			o->name_given |= opt == 'n';
 		} else if (opt == 't') {
 			if (forwarded_trust_add(&o->proxies, optarg) < 0)
 				return usage("--trusted-proxy: addresses and prefixes, as 127.0.0.1,10.0.0.0/8");
@@ -96,7 +108,7 @@ static int open_tls(const struct options *o, const struct relay *relay, struct t
 		rc = tls_server_new(ret, o->cert, o->key, &at);
 		if (rc == 0)
 			rc = relay_add_key(relay, *ret);
-		return rc < 0 ? complain(at.text[0] ? at.text : o->cert, rc) : 0;
+		return rc < 0 ? complain_at(&at, o->cert, rc) : 0;
 	}
 	snprintf(path, sizeof(path), "%s/relay.pem", o->state_dir);
 	rc = tls_server_self_made(ret, path, o->hostname, &at);
@@ -105,7 +117,7 @@ static int open_tls(const struct options *o, const struct relay *relay, struct t
 	if (rc == 0)
 		rc = relay_add_key(relay, *ret);
 	if (rc < 0)
-		return complain(at.text[0] ? at.text : path, rc);
+		return complain_at(&at, path, rc);
 	hex_encode(hash, sizeof(hash), hex);
 	printf("CertName: sha256-raw:%s\n", hex);
 	return 0;
@@ -172,6 +184,27 @@ static int open_all(const struct options *o, struct loop *loop, struct relay **r
 	return give_up_rights(o);
 }
 
+static void on_hup(void *ctx)
+{
+	struct certs *certs = ctx;
+
+	if (certs)
+		certs_reload(certs);
+	else
+		log_info("relay", "SIGHUP: there is no certificate to read anew; options take a restart", NULL);
+}
+
+/* With the rights that stay: renewed files are read with them. */
+static int keep_certificate(const struct options *o, struct loop *loop, struct tls_ctx *tls, struct certs **ret)
+{
+	struct certs_cfg cfg = { .loop = loop, .tls = tls, .cert_file = o->cert, .key_file = o->key, .name = o->name_given ? o->hostname : NULL };
+	int rc = o->cert ? certs_new(ret, &cfg) : 0;
+
+	if (rc == 0)
+		rc = loop_on_hup(loop, on_hup, *ret);
+	return rc < 0 ? complain("watching the certificate", rc) : 0;
+}
+
 int main(int argc, char **argv)
 {
 	struct options o = { .listen = "[::]:443", .stun = "[::]:3478", .state_dir = "/var/lib/warren-relay",
@@ -179,6 +212,7 @@ int main(int argc, char **argv)
 	struct relay *relay = NULL;
 	struct httpd *front = NULL;
 	struct tls_ctx *tls = NULL;
+	struct certs *certs = NULL;
 	struct loop *loop;
 	int rc = parse(argc, argv, &o);
 
@@ -190,6 +224,8 @@ int main(int argc, char **argv)
 	rc = loop_stop_on_signals(loop) < 0;
 	if (rc == 0)
 		rc = open_all(&o, loop, &relay, &front, &tls);
+	if (rc == 0)
+		rc = keep_certificate(&o, loop, tls, &certs);
 	if (rc == 0) {
 		printf("warren-relay: ready\n");
 		fflush(stdout);
@@ -199,6 +235,7 @@ int main(int argc, char **argv)
 	}
 	httpd_free(front);
 	relay_free(relay);
+	certs_free(certs);
 	loop_free(loop);
 	tls_free(tls);
 	return rc;

@@ -93,7 +93,7 @@ static void on_closed(void *owner, int rc)
 {
 	struct httpd_conn *c = owner;
 
-	c->httpd->n.tls_failed += rc == -ERR_TLS;
+	c->httpd->n.tls_failed += err_is_tls(rc);
 	if (rc == -ERR_PROXY)
 		proxy_failed(c, "began without a good PROXY header: does it send one (send-proxy, proxy_protocol)?");
 	conn_free(c);

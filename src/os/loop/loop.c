@@ -13,7 +13,11 @@ struct loop {
 	uv_loop_t uv;
 	uv_prepare_t prepare;
 	uv_check_t check;
-	uv_signal_t signals[2];
+	uv_signal_t signals[2], hup;
+	struct {
+		void (*fn)(void *ctx);
+		void *ctx;
+	} on_hup;
 	struct now now;
 	bool sampled;
 	struct {
@@ -264,6 +268,25 @@ int loop_stop_on_signals(struct loop *l)
 			return -EINVAL;
 		uv_unref((uv_handle_t *)&l->signals[i]);
 	}
+	return 0;
+}
+
+static void on_hup(uv_signal_t *s, int number)
+{
+	struct loop *l = s->data;
+
+	l->on_hup.fn(l->on_hup.ctx);
+}
+
+int loop_on_hup(struct loop *l, void (*fn)(void *ctx), void *ctx)
+{
+	l->on_hup.fn = fn;
+	l->on_hup.ctx = ctx;
+	uv_signal_init(&l->uv, &l->hup);
+	l->hup.data = l;
+	if (uv_signal_start(&l->hup, on_hup, SIGHUP) != 0)
+		return -EINVAL;
+	uv_unref((uv_handle_t *)&l->hup);
 	return 0;
 }
 

@@ -36,6 +36,8 @@ struct loop_watch *loop_watch_free(struct loop_watch *w); /* does not close the 
 MUST_USE int loop_on_turn_end(struct loop *l, void (*fn)(void *ctx), void *ctx);
 /* SIGTERM and SIGINT stop the loop; SIGPIPE is ignored. */
 MUST_USE int loop_stop_on_signals(struct loop *l);
+/* SIGHUP calls this; until then it ends the program. */
+MUST_USE int loop_on_hup(struct loop *l, void (*fn)(void *ctx), void *ctx);
 
 /* The kernel's randomness; aborts when there is none. */
 struct rng;

@@ -22,14 +22,19 @@ static size_t address_of(const char *name, uint8_t b[static 16])
 	return inet_pton(AF_INET, name, b) == 1 ? 4 : inet_pton(AF_INET6, name, b) == 1 ? 16 : 0;
 }
 
+bool selfcert_is_for(X509 *c, const char *name)
+{
+	uint8_t b[16];
+	size_t n = address_of(name, b);
+
+	return (n ? X509_check_ip(c, b, n, 0) : X509_check_host(c, name, 0, X509_CHECK_FLAG_NEVER_CHECK_SUBJECT, NULL)) == 1;
+}
+
 bool selfcert_holds(const char *file, const char *name)
 {
 	FILE *f = fopen(file, "re");
 	X509 *c = f ? PEM_read_X509(f, NULL, NULL, NULL) : NULL;
-	uint8_t b[16];
-	size_t n = address_of(name, b);
-	bool ok = c && X509_cmp_current_time(X509_get0_notAfter(c)) > 0 &&
-		(n ? X509_check_ip(c, b, n, 0) : X509_check_host(c, name, 0, X509_CHECK_FLAG_NEVER_CHECK_SUBJECT, NULL)) == 1;
+	bool ok = c && X509_cmp_current_time(X509_get0_notAfter(c)) > 0 && selfcert_is_for(c, name);
 
 	X509_free(c);
 	if (f)

@@ -8,6 +8,8 @@
 
 /* Is there a certificate in this file that is valid now and is for this host name or address? */
 bool selfcert_holds(const char *file, const char *name);
+/* Is it for this host name or address? */
+bool selfcert_is_for(X509 *c, const char *name);
 /* A P-256 key and its certificate for ten years, in one file (0600), replaced atomically. */
 MUST_USE int selfcert_write(const char *file, const char *name);
 /*

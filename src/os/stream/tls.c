@@ -1,3 +1,4 @@
+#include "os/stream/certfile.h"
 #include "os/stream/selfcert.h"
 #include "os/stream/tls_internal.h"
 
@@ -9,20 +10,14 @@
 enum { RELAY_VERSION_MIN = 2 }; /* of DERP: the first with a fast start */
 
 struct tls_ctx {
-	SSL_CTX *ctx;
-	bool server, pinned;
+	SSL_CTX *ctx; /* replaced by a reload; connections keep the one that they began with */
+	bool server, pinned, verified;
 	uint8_t pin[32];
+	/* Server: what a reload needs again. */
+	char *cert_file, *key_file;
+	bool has_relay;
+	uint8_t relay[32], relay_version;
 };
-
-static int fail(struct err_at *at, const char *what)
-{
-	char text[120];
-
-	ERR_error_string_n(ERR_peek_last_error(), text, sizeof(text));
-	ERR_clear_error();
-	err_at_set(at, 0, 0, "%s: %s", what, text);
-	return -ERR_TLS;
-}
 
 static struct tls_ctx *ctx_new(bool server)
 {
@@ -53,6 +48,8 @@ struct tls_ctx *tls_free(struct tls_ctx *t)
 	if (!t)
 		return NULL;
 	SSL_CTX_free(t->ctx);
+	free(t->cert_file);
+	free(t->key_file);
 	free(t);
 	return NULL;
 }
@@ -60,21 +57,44 @@ struct tls_ctx *tls_free(struct tls_ctx *t)
 int tls_server_new(struct tls_ctx **ret, const char *cert_file, const char *key_file, struct err_at *at)
 {
 	struct tls_ctx *t = ctx_new(true);
-	int rc = 0;
+	int rc;
 
 	if (!t)
 		return -ENOMEM;
-	if (SSL_CTX_use_certificate_chain_file(t->ctx, cert_file) != 1)
-		rc = fail(at, cert_file);
-	else if (SSL_CTX_use_PrivateKey_file(t->ctx, key_file, SSL_FILETYPE_PEM) != 1)
-		rc = fail(at, key_file);
-	else if (SSL_CTX_check_private_key(t->ctx) != 1)
-		rc = fail(at, "certificate and key do not belong together");
+	t->cert_file = strdup(cert_file);
+	t->key_file = strdup(key_file);
+	rc = t->cert_file && t->key_file ? certfile_use(t->ctx, cert_file, key_file, at) : -ENOMEM;
 	if (rc < 0) {
 		tls_free(t);
 		return rc;
 	}
 	*ret = t;
+	return 0;
+}
+
+/* Takes the inside of a context that was made whole. */
+static void take_over(struct tls_ctx *t, struct tls_ctx *fresh)
+{
+	SSL_CTX *old = t->ctx;
+
+	t->ctx = fresh->ctx;
+	fresh->ctx = old;
+	tls_free(fresh);
+}
+
+int tls_server_reload(struct tls_ctx *t, struct err_at *at)
+{
+	struct tls_ctx *fresh;
+	int rc = tls_server_new(&fresh, t->cert_file, t->key_file, at);
+
+	if (rc < 0)
+		return rc;
+	rc = t->has_relay ? tls_server_add_relay_key(fresh, t->relay, t->relay_version) : 0;
+	if (rc < 0) {
+		tls_free(fresh);
+		return rc;
+	}
+	take_over(t, fresh);
 	return 0;
 }
 
@@ -94,9 +114,29 @@ int tls_server_add_relay_key(struct tls_ctx *t, const uint8_t relay[static 32], 
 	X509 *c = selfcert_relay_key(relay, version);
 	bool ok = c && SSL_CTX_add0_chain_cert(t->ctx, c) == 1;
 
-	if (!ok)
+	if (!ok) {
 		X509_free(c);
-	return ok ? 0 : -ERR_TLS;
+		return -ERR_TLS;
+	}
+	t->has_relay = true;
+	t->relay_version = version;
+	memcpy(t->relay, relay, sizeof(t->relay));
+	return 0;
+}
+
+static unix_ms time_of(const ASN1_TIME *a)
+{
+	struct tm tm;
+
+	return ASN1_TIME_to_tm(a, &tm) == 1 ? (unix_ms)timegm(&tm) * 1000 : 0;
+}
+
+void tls_cert_facts(const struct tls_ctx *t, const char *name, struct tls_cert_facts *ret)
+{
+	X509 *c = SSL_CTX_get0_certificate(t->ctx);
+
+	*ret = (struct tls_cert_facts){ .not_before = time_of(X509_get0_notBefore(c)), .not_after = time_of(X509_get0_notAfter(c)),
+		.is_for_name = selfcert_is_for(c, name) };
 }
 
 int tls_cert_hash(const struct tls_ctx *t, uint8_t ret[static 32])
@@ -118,11 +158,22 @@ int tls_client_new(struct tls_ctx **ret, const uint8_t *pin)
 		memcpy(t->pin, pin, sizeof(t->pin));
 		SSL_CTX_set_verify(t->ctx, SSL_VERIFY_NONE, NULL); /* tls_pin_holds decides */
 	} else {
+		t->verified = true;
 		SSL_CTX_set_default_verify_paths(t->ctx);
 		SSL_CTX_set_verify(t->ctx, SSL_VERIFY_PEER, NULL);
 	}
 	*ret = t;
 	return 0;
+}
+
+int tls_client_reload(struct tls_ctx *t)
+{
+	struct tls_ctx *fresh;
+	int rc = t->verified ? tls_client_new(&fresh, NULL) : 0;
+
+	if (rc == 0 && t->verified)
+		take_over(t, fresh);
+	return rc;
 }
 
 int tls_client_any(struct tls_ctx **ret)
