@@ -1,6 +1,8 @@
 /* Dispatch: which command, its flags, its help. */
 #include "base/err/err.h"
 #include "cli/cli.h"
+#include "cli/near.h"
+#include "cli/unbuilt.h"
 
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -82,6 +84,66 @@ static int missing_sub(const struct cli *c, const struct cli_cmd *cmd, const cha
 	return 1;
 }
 
+/* ---- What there is not ---- */
+
+static int not_built(const char *what, const char *meanwhile)
+{
+	fprintf(stderr, "%s: not built yet.%s%s\n", what, *meanwhile ? " " : "", meanwhile);
+	return 1;
+}
+
+static void consider(const char *word, size_t len, const char *name, int *best, const char **ret)
+{
+	int k = near_distance(word, len, name);
+
+	if (k >= *best)
+		return;
+	*best = k;
+	*ret = name;
+}
+
+/* path: "warren" or "warren dns". */
+static int unknown_sub(struct cli *c, const struct cli_cmd *cmd, const char *path, const char *word)
+{
+	const char *below = strchr(path, ' '), *name, *meant = NULL, *meanwhile;
+	int best = NEAR_FAR;
+
+	meanwhile = unbuilt_command(below ? arena_printf(&c->arena, "%s %s", below + 1, word) : word);
+	if (meanwhile)
+		return not_built(arena_printf(&c->arena, "%s %s", path, word), meanwhile);
+	fprintf(stderr, "%s: unknown subcommand: %s\n", path, word);
+	for (const struct cli_cmd *s = cmd->sub; s->name; s++)
+		consider(word, strlen(word), s->name, &best, &meant);
+	for (size_t i = 0; !below && (name = unbuilt_name(i)); i++)
+		consider(word, strlen(word), name, &best, &meant);
+	if (meant)
+		fprintf(stderr, "Did you mean \"%s %s\"?\n", path, meant);
+	return 1;
+}
+
+/* err: of flags_parse. */
+static int bad_flags(struct cli *c, const struct cli_cmd *shown, const char *path, const char *usage, const char *err)
+{
+	static const char undefined[] = "flag provided but not defined: -";
+	const char *name, *meant = NULL, *meanwhile, *below = strchr(path, ' ');
+	int best = NEAR_FAR;
+
+	if (strncmp(err, undefined, sizeof(undefined) - 1) == 0) {
+		name = err + sizeof(undefined) - 1;
+		meanwhile = below ? unbuilt_flag(below + 1, name, strlen(name)) : NULL;
+		if (meanwhile)
+			return not_built(arena_printf(&c->arena, "%s --%s", path, name), meanwhile);
+		for (const struct flag *f = shown->flags; f->name; f++)
+			consider(name, strlen(name), f->hidden ? "" : f->name, &best, &meant);
+	}
+	fprintf(stderr, "%s\n", err);
+	if (meant)
+		fprintf(stderr, "Did you mean --%s? \"%s --help\" lists the flags.\n", meant, path);
+	else
+		cli_usage(shown, usage, stderr);
+	return 2;
+}
+
 /* path: "warren dns". argv: behind the name. */
 static int run(struct cli *c, const struct cli_cmd *cmd, const char *path, int argc, char **argv)
 {
@@ -97,20 +159,15 @@ static int run(struct cli *c, const struct cli_cmd *cmd, const char *path, int a
 		cli_usage(&shown, usage, stderr);
 		return 0;
 	}
-	if (rc < 0) {
-		fprintf(stderr, "%s\n", err);
-		cli_usage(&shown, usage, stderr);
-		return 2;
-	}
+	if (rc < 0)
+		return bad_flags(c, &shown, path, usage, err);
 	argc -= used;
 	argv += used;
 	sub = cmd->sub && argc ? find_sub(cmd, argv[0]) : NULL;
 	if (sub)
 		return run(c, sub, arena_printf(&c->arena, "%s %s", path, sub->name), argc - 1, argv + 1);
-	if (cmd->sub && argc && !cmd->takes_args) {
-		fprintf(stderr, "%s: unknown subcommand: %s\n", path, argv[0]);
-		return 1;
-	}
+	if (cmd->sub && argc && !cmd->takes_args)
+		return unknown_sub(c, cmd, path, argv[0]);
 	if (!cmd->run)
 		return missing_sub(c, cmd, path);
 	return cmd->run(c, flags, argc, argv);
@@ -168,6 +225,7 @@ static int dispatch(struct cli *c, int argc, char **argv)
 	struct cli_cmd root = { .name = "warren", .usage = "[flags] <subcommand> [command flags]",
 		.help = "Makes your devices one private network.", .flags = global_flags, .sub = all,
 		.more = "For help on a subcommand, add --help after it: \"warren status --help\"." };
+	const struct cli_cmd *sub;
 	char err[600];
 	int used, rc;
 
@@ -176,17 +234,27 @@ static int dispatch(struct cli *c, int argc, char **argv)
 	rc = flags_parse(global_flags, argc, argv, &used, err, sizeof(err));
 	c->api.socket = flag_is_set(global_flags, "socket") ? flag_text(global_flags, "socket") : default_socket();
 	if (rc < 0)
-		fprintf(stderr, "%s\n", err);
+		return bad_flags(c, &root, "warren", "warren [flags] <subcommand> [command flags]", err);
 	if (rc != 0 || used == argc) {
 		cli_usage(&root, "warren [flags] <subcommand> [command flags]", stderr);
-		return rc < 0 ? 2 : 0;
+		return 0;
 	}
-	if (!find_sub(&root, argv[used])) {
-		fprintf(stderr, "warren: unknown subcommand: %s\n", argv[used]);
-		return 1;
-	}
-	root.flags = NULL;
-	return run(c, &root, "warren", argc - used, argv + used);
+	if (!find_sub(&root, argv[used]))
+		return unknown_sub(c, &root, "warren", argv[used]);
+	sub = find_sub(&root, argv[used]);
+	return run(c, sub, arena_printf(&c->arena, "warren %s", sub->name), argc - used - 1, argv + used + 1);
+}
+
+/* "dns status --help", as many words as before. */
+static char **help_of(struct arena *a, int n, char **args)
+{
+	char **out = arena_array(a, (size_t)n + 1, sizeof(*out));
+
+	if (!out)
+		return args;
+	for (int i = 0; i < n; i++)
+		out[i] = i + 1 < n ? args[i + 1] : arena_strdup(a, "--help");
+	return out;
 }
 
 int cli_main(int argc, char **argv)
@@ -201,6 +269,8 @@ int cli_main(int argc, char **argv)
 		args = version;
 	else if (n == 1 && strcmp(args[0], "help") == 0)
 		args = help;
+	else if (n > 1 && strcmp(args[0], "help") == 0) /* of a subcommand: "help dns status" */
+		args = help_of(&c.arena, n, args);
 	rc = dispatch(&c, n, rewrite(&c.arena, n, args));
 	if (fflush(stdout) != 0 && rc == 0)
 		rc = 1; /* nobody got the answer */

@@ -24,7 +24,6 @@ static const struct row rows[] = {
 	P(ALL, .name = "advertise-routes", .kind = FLAG_TEXT,
 		.help = "subnets that this device offers a way to (10.0.0.0/8,192.168.0.0/24), or empty for none"),
 	P(LOGINS, .name = "advertise-tags", .kind = FLAG_TEXT, .help = "tags to ask for (tag:eng,tag:ssh), or empty for none"),
-	N(LOGINS, .name = "audience", .kind = FLAG_TEXT, .help = "of an identity token", .hidden = true),
 	N(LOGINS, .name = "auth-key", .kind = FLAG_TEXT,
 		.help = "key that joins without a login page; \"file:PATH\" reads it from a file, the environment's WARREN_AUTH_KEY "
 			"keeps it out of the list of processes"),

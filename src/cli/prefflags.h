@@ -30,6 +30,8 @@ const char *prefflag_value(struct cli *c, const char *name, const struct ipn_pre
 bool same_control_url(const char *a, const char *b);
 /* Warnings about what the preferences need of the kernel, on stdout. */
 void prefflags_warn(struct cli *c, const struct flag *flags, const struct ipn_prefs *p);
+/* Is what was named done by this daemon? False after an error was printed. p: with the flags read into it. */
+bool prefflags_check_built(struct cli *c, const struct flag *flags, const struct ipn_prefs *p, const struct ipn_status *s);
 bool is_exit_route(struct ipprefix r); /* 0.0.0.0/0 or ::/0 */
 bool advertises_exit_node(const struct ipn_prefs *p);
 

@@ -38,7 +38,7 @@ static int run(struct cli *c, struct flag *flags, int argc, char **argv)
 	if (!cli_get_status(c, true, &s) || !cli_get_doc(c, "prefs", &ipn_prefs_type, &p))
 		return 1;
 	now = p;
-	if (!prefflags_read(c, flags, false, &s, &p, edit))
+	if (!prefflags_read(c, flags, false, &s, &p, edit) || !prefflags_check_built(c, flags, &p, &s))
 		return 1;
 	if (ipn_prefs_check(&p, &now, &at) < 0)
 		return cli_fail(c, "%s", at.text);

@@ -143,7 +143,8 @@ static bool make_prefs(struct up *u)
 	u->next = u->now;
 	if (is_simple(u)) /* as it is */
 		return true;
-	if (!prefflags_read(u->c, u->flags, true, &u->before, &u->next, NULL) || !check_exit_node_flags(u) || !check_hostname(u))
+	if (!prefflags_read(u->c, u->flags, true, &u->before, &u->next, NULL) || !check_exit_node_flags(u) || !check_hostname(u) ||
+		!prefflags_check_built(u->c, u->flags, &u->next, &u->before))
 		return false;
 	if (ipn_prefs_check(&u->next, &u->now, &at) < 0)
 		return cli_fail(u->c, "%s", at.text) == 0;

@@ -38,6 +38,8 @@ struct lapi_backend_ops {
 	 */
 	int (*edit_prefs)(void *backend, const struct ipn_masked_prefs *edit, struct err_at *at);
 	int (*check_prefs)(void *backend, const struct ipn_prefs *p, struct err_at *at);
+	/* The flags of settings that have no effect in this build: struct ipn_unbuilt. May be NULL: there are none. */
+	int (*unbuilt)(void *backend, struct arena *a, struct json_list *ret);
 
 	int (*start)(void *backend, const struct ipn_options *o, struct err_at *at);
 	/* Ask the control server for a login; its URL comes over the bus (browse_to_url) and in the

@@ -106,6 +106,20 @@ static void check_prefs(struct lreq *r)
 		lreq_body(r, 200, "application/json", "", VIEW_LIT("{}\n"));
 }
 
+static void unbuilt(struct lreq *r)
+{
+	struct json_list list = { 0 };
+
+	if (!OPS(r)->unbuilt)
+		lreq_text(r, 404, "404 not found");
+	else if (!lreq_is(r, "GET"))
+		lreq_text(r, 405, "use GET");
+	else if (OPS(r)->unbuilt(BACKEND(r), r->arena, &list) < 0)
+		lreq_text(r, 500, "out of memory");
+	else
+		lreq_json(r, 200, &ipn_unbuilt_list, &list, JSON_LINE);
+}
+
 static bool want_post(struct lreq *r)
 {
 	if (lreq_is(r, "POST"))
@@ -277,6 +291,7 @@ const struct lroute lroutes_state[] = {
 	{ "status", status, NULL },
 	{ "watch-ipn-bus", bus_watch, NULL },
 	{ "prefs", prefs, NULL },
+	{ "warren/unbuilt", unbuilt, NULL },
 	{ "check-prefs", check_prefs, "checkprefs access denied" },
 	{ "start", start, "access denied" },
 	{ "login-interactive", login_interactive, "login access denied" },

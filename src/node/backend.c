@@ -66,9 +66,18 @@ static int edit_prefs(void *backend, const struct ipn_masked_prefs *edit, struct
 	return agent_edit_prefs(n->agent, edit, loop_now(n->loop), at);
 }
 
+static int unbuilt(void *backend, struct arena *a, struct json_list *ret)
+{
+	(void)backend;
+	return agent_unbuilt(a, ret);
+}
+
 static int check_prefs(void *backend, const struct ipn_prefs *p, struct err_at *at)
 {
-	return agent_check_prefs(((struct node *)backend)->agent, p, at);
+	const struct agent *a = ((struct node *)backend)->agent;
+	int rc = agent_check_prefs(a, p, at);
+
+	return rc < 0 ? rc : agent_check_built(a, p, at);
 }
 
 static int start(void *backend, const struct ipn_options *o, struct err_at *at)
@@ -338,6 +347,7 @@ const struct lapi_backend_ops node_backend = {
 	.prefs = prefs,
 	.edit_prefs = edit_prefs,
 	.check_prefs = check_prefs,
+	.unbuilt = unbuilt,
 	.start = start,
 	.login_interactive = login_interactive,
 	.logout = logout,

@@ -137,6 +137,11 @@ MUST_USE int agent_set_prefs(struct agent *a, const struct ipn_prefs *prefs, str
 /* What would be wrong with them? */
 MUST_USE int agent_check_prefs(const struct agent *a, const struct ipn_prefs *prefs, struct err_at *at);
 
+/* Does a set ask for something new that this build does not do? -ERR_BAD_VALUE with at->text. Such a set may be kept. */
+MUST_USE int agent_check_built(const struct agent *a, const struct ipn_prefs *p, struct err_at *at);
+/* All flags of settings without effect, for commands: struct ipn_unbuilt, in the arena. -ENOMEM. */
+MUST_USE int agent_unbuilt(struct arena *mem, struct json_list *ret);
+
 /* ---- What the machine tells ---- */
 
 /* The addresses of its interfaces that are up; see mesh_set_local. Our own tailnet addresses are left out here. */

@@ -18,6 +18,8 @@ enum warning {
 	NO_HOME,
 	NO_RELAY,
 	BAD_FILTER,
+	NO_EFFECT,
+	NO_SNAT,
 	NO_FORWARDING,
 	NO_ROUTES,
 	NO_STATE,
@@ -40,6 +42,8 @@ static const struct warnable warnables[N_WARNINGS] = {
 	[NO_RELAY] = { "no-derp-connection", "medium", "Relay unavailable", 1 << STOPPED | 1 << LOGIN | 1 << NO_LINK | 1 << NO_HOME,
 		true },
 	[NO_FORWARDING] = { "ip-forwarding-off", "medium", "IP forwarding off", 1 << STOPPED, false },
+	[NO_EFFECT] = { "settings-without-effect", "low", "Settings without effect", 0, false },
+	[NO_SNAT] = { "no-masquerading", "low", "Masquerading is the system's", 1 << STOPPED, false },
 	[NO_ROUTES] = { "router", "medium", "Routes not set", 1 << STOPPED, true },
 	[NO_STATE] = { "state-store-health", "high", "State not kept", 0, false },
 	[BAD_FILTER] = { "invalid-packet-filter", "high", "Invalid packet filter", 1 << STOPPED | 1 << LOGIN, false },
@@ -76,8 +80,14 @@ static const char *relay_text(const struct agent *a, int home, struct arena *mem
 }
 
 /* What the owner found. */
-static void look_around(const struct agent *a, struct held_warning w[N_WARNINGS])
+static void look_around(const struct agent *a, struct arena *mem, struct held_warning w[N_WARNINGS])
 {
+	const char *without = agent_without_effect(prefs_of(a), mem);
+
+	w[NO_EFFECT] = (struct held_warning){ held_since(without != NULL, 0), 0, without };
+	w[NO_SNAT] = (struct held_warning){ held_since(agent_lacks_masquerading(prefs_of(a)), 0), 0,
+		"Routes are advertised, and this build does not masquerade: let the system do it, or give the networks behind a route back. "
+		"\"warren set --netfilter-mode=off\" says that you see to it." };
 	w[NO_FORWARDING] = (struct held_warning){ held_since(a->trouble & AGENT_TROUBLE_FORWARDING, a->trouble_since), 0,
 		"Routes are advertised, but this system does not forward packets (net.ipv4.ip_forward, net.ipv6.conf.all.forwarding)." };
 	w[NO_ROUTES] = (struct held_warning){ held_since(a->trouble & AGENT_TROUBLE_ROUTES, a->trouble_since), 0,
@@ -165,7 +175,7 @@ int agent_health(const struct agent *a, struct now now, struct arena *mem, struc
 	if (!v)
 		return -ENOMEM;
 	look(a, now, mem, w);
-	look_around(a, w);
+	look_around(a, mem, w);
 	shown = visible(w, now.mono);
 	for (unsigned i = 0; i < N_WARNINGS; i++) {
 		struct ipn_health_warning *out;

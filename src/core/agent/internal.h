@@ -184,6 +184,10 @@ void agent_net_build(struct agent *a);
 MUST_USE int agent_prefs_store(struct agent *a, const struct ipn_prefs *p); /* 1: they differ from what was there */
 void agent_prefs_resolve_exit(struct agent *a);
 
+/* unbuilt.c */
+const char *agent_without_effect(const struct ipn_prefs *p, struct arena *mem); /* a sentence in the arena; NULL: all have one */
+bool agent_lacks_masquerading(const struct ipn_prefs *p);
+
 /* describe.c */
 void agent_describe(void *owner, struct tc_map_request *m);
 

@@ -28,14 +28,9 @@ int agent_check_prefs(const struct agent *a, const struct ipn_prefs *p, struct e
 			err_at_set(at, 0, 0, "Cannot advertise an exit node and use an exit node at the same time.");
 			return -ERR_BAD_VALUE;
 		}
-	if (p->run_ssh) {
-		err_at_set(at, 0, 0, "Unable to enable the SSH server; this build has none.");
-		return -ERR_BAD_VALUE;
-	}
-	if (p->auto_update.apply == JSON_YES) {
-		err_at_set(at, 0, 0, "Auto-updates are not supported on this platform.");
-		return -ERR_BAD_VALUE;
-	}
+	/* These two the original refuses as well where they cannot be had, also to programs. */
+	if (p->run_ssh || p->auto_update.apply == JSON_YES)
+		return agent_check_built(a, p, at);
 	return 0;
 }
 

@@ -357,6 +357,14 @@ struct ipn_notify {
 	const char *suggested_exit_node;
 };
 
+/* ---- Ours: flags whose settings have no effect in the daemon that is asked (warren/unbuilt) ---- */
+
+struct ipn_unbuilt {
+	const char *flag, *why;
+	const char *only; /* the one value that is true; "auto:" of an exit node: what the value must not begin with */
+	bool harmless; /* taken all the same: commands only tell of it */
+};
+
 /* ---- Netcheck ---- */
 
 struct ipn_netcheck {
@@ -376,6 +384,6 @@ extern const struct json_type ipn_int_ptr, ipn_app_connector_type, ipn_prefs_typ
 	ipn_masked_prefs_type, ipn_options_type, ipn_peer_status_type, ipn_status_type,
 	ipn_ping_result_type, ipn_whois_type, ipn_login_profile_type, ipn_login_profile_list,
 	ipn_login_profile_map, ipn_health_type, ipn_engine_status_type, ipn_netmap_type,
-	ipn_notify_type, ipn_netcheck_type, ipn_persist_type;
+	ipn_notify_type, ipn_netcheck_type, ipn_persist_type, ipn_unbuilt_list;
 
 #endif

@@ -227,3 +227,15 @@ static const struct json_field netcheck_fields[] = {
 };
 #undef F
 JSON_OBJECT_TYPE(ipn_netcheck_type, struct ipn_netcheck, netcheck_fields);
+
+#define F(member, key, type) JSON_F(struct ipn_unbuilt, member, key, type, 0)
+static const struct json_field unbuilt_fields[] = {
+	F(flag, "Flag", json_str),
+	F(only, "Only", json_str),
+	F(why, "Why", json_str),
+	F(harmless, "Harmless", json_bool),
+	JSON_END,
+};
+#undef F
+static JSON_OBJECT_TYPE(unbuilt_type, struct ipn_unbuilt, unbuilt_fields);
+JSON_LIST_TYPE(ipn_unbuilt_list, unbuilt_type);

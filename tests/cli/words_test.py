@@ -1,0 +1,214 @@
+#!/usr/bin/env python3
+"""What the command says is so: what is not built is called that, a misspelt word is understood, and no setting without an
+effect is taken in silence. With a real warrend, which needs root, /dev/net/tun and a namespace of its own.
+
+Usage: words_test.py WARREN WARREND. Prints TAP."""
+import json
+import os
+import re
+import subprocess
+import sys
+
+TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+WARREN, WARREND = (os.path.abspath(p) for p in sys.argv[1:3])
+os.environ["WARREN_BIN"] = os.path.dirname(os.path.dirname(WARREND))
+sys.path.insert(0, os.path.join(TOP, "tests", "lab"))
+from net import Net  # noqa: E402
+from nodes import WarrenHub, WarrenNode, wait_for  # noqa: E402
+
+results = []
+
+
+def check(name, ok, why=""):
+    results.append(bool(ok))
+    print(f"{'ok' if ok else 'not ok'} {len(results)} - {name}", flush=True)
+    if not ok and why:
+        print("# " + str(why).replace("\n", "\n# "), flush=True)
+
+
+def warren(*args):
+    p = subprocess.run([WARREN, "--socket=/nowhere/s", *args], capture_output=True, text=True, timeout=30)
+    return p.returncode, p.stdout, p.stderr
+
+
+# ---- What is not built ----
+
+def recorded():
+    with open(os.path.join(TOP, "tests", "fixtures", "cli", "commands.jsonl")) as f:
+        return {r["path"].removeprefix("tailscale").strip(): r for r in map(json.loads, f)}
+
+
+def known_commands(words=()):
+    text = warren(*words, "--help")[2]
+    subs = re.search(r"SUBCOMMANDS\n((?:  .*\n)*)", text)
+    return {line.split()[0] for line in subs.group(1).splitlines()} if subs else set()
+
+
+def every_command_of_the_original():
+    wrong, n = [], 0
+    top = known_commands() | {"debug"}
+    for path, r in recorded().items():
+        words = path.split()
+        if not words:
+            continue
+        built = words[0] in top and (len(words) == 1 or words[1] in known_commands(words[:1]) or r["hidden"])
+        if built:
+            continue
+        n += 1
+        code, out, err = warren(*words, "x")
+        if code != 1 or out or not re.match(r"warren [a-z0-9_ -]+: not built yet\.", err):
+            wrong.append((path, code, err))
+    check(f"what is not built is called that, for each command of the original ({n})", not wrong and n > 40, wrong)
+    check("also when it is asked for help", warren("serve", "--help")[0] == 1 and "not built yet" in warren("ssh", "--help")[2])
+
+
+def every_flag_of_the_original():
+    wrong, n = [], 0
+    top = known_commands() | {"debug"}
+    for path, r in recorded().items():
+        words = path.split()
+        if words and (words[0] not in top or (len(words) > 1 and words[1] not in known_commands(words[:1]))):
+            continue
+        text = warren(*words, "--help")[2]
+        for name, f in r["flags"].items():
+            if f.get("hidden") or re.search(rf"^  --{name}\b", text, re.M):
+                continue
+            n += 1
+            code, _, err = warren(*words, f"--{name}=1")
+            if code != 1 or "not built yet" not in err:
+                wrong.append((path, name, code, err[:100]))
+    check(f"so is each flag ({n})", not wrong and n > 20, wrong)
+
+
+# ---- What was meant ----
+
+MEANT = [(("stauts",), "status"), (("statsu",), "status"), (("stat",), "status"), (("netchek",), "netcheck"), (("exitnode",), "exit-node"),
+         (("pnig",), "ping"), (("sever",), "serve"), (("dns", "staus"), "dns status"), (("exit-node", "lits"), "exit-node list"),
+         (("up", "--hostnam=x"), "--hostname"), (("up", "--advertise-route=10.0.0.0/8"), "--advertise-routes"),
+         (("set", "--exit-nod=x"), "--exit-node"), (("status", "--jsno"), "--json"), (("--soket=x", "status"), "--socket")]
+
+
+def misspelt_words():
+    wrong = []
+    for words, meant in MEANT:
+        code, _, err = warren(*words)
+        flag = meant.startswith("--")
+        want = f"Did you mean {meant}?" if flag else f'Did you mean "warren {meant}"?'
+        if want not in err or code != (2 if flag else 1) or len(err.splitlines()) > 2:
+            wrong.append((words, code, err))
+    check(f"misspelt words are understood ({len(MEANT)})", not wrong, wrong)
+    code, _, err = warren("xyzzy")
+    check("and nothing is guessed from nothing", (code, err) == (1, "warren: unknown subcommand: xyzzy\n"), err)
+    check("a flag that resembles none is answered with the help", "USAGE" in warren("status", "--xyzzy")[2])
+    check("help of a command by \"help\", too", subprocess.run([WARREN, "help", "dns", "status"], capture_output=True, text=True).stderr
+          .splitlines()[0] == "Show how names are looked up")
+
+
+# ---- Settings ----
+
+REFUSED = ["--webclient", "--ssh", "--stateful-filtering", "--netfilter-mode=nodivert", "--netfilter-mode=on", "--snat-subnet-routes",
+           "--snat-subnet-routes=true", "--advertise-connector", "--relay-server-port=0", "--relay-server-static-endpoints=1.2.3.4:5",
+           "--report-posture", "--auto-update", "--update-check", "--exit-node=auto:any"]
+TAKEN = ["--webclient=false", "--ssh=false", "--stateful-filtering=false", "--netfilter-mode=off", "--snat-subnet-routes=false",
+         "--advertise-connector=false", "--relay-server-port=", "--report-posture=false", "--auto-update=false", "--update-check=false",
+         "--accept-dns=false", "--exit-node=", "--shields-up", "--accept-routes"]
+
+
+def refused_flags(node):
+    wrong = []
+    before = node.local("GET", "prefs")[1]
+    for flag in REFUSED:
+        for command in ("set", "up"):
+            if command == "up" and flag.split("=")[0] in ("--webclient", "--relay-server-port", "--relay-server-static-endpoints",
+                                                         "--auto-update", "--update-check"):
+                continue
+            p = subprocess.run(node.host.argv(WARREN, f"--socket={node.socket}", command, flag,
+                                              *([f"--login-server={node.hub_url}", "--hostname=anna"] if command == "up" else [])),
+                               capture_output=True, text=True, timeout=30)
+            if p.returncode != 1 or not re.search(r"not built yet: this build|this build has none|not supported on this", p.stderr) or p.stdout:
+                wrong.append((command, flag, p.returncode, p.stdout, p.stderr))
+    check(f"settings without an effect are refused in words ({len(REFUSED)} flags)", not wrong, wrong)
+    check("and nothing has changed", node.local("GET", "prefs")[1] == before)
+    wrong = [(flag, out) for flag in TAKEN for out in [node.cli("set", flag, check=False)] if "not built" in out]
+    for flag in TAKEN:
+        p = subprocess.run(node.host.argv(WARREN, f"--socket={node.socket}", "set", flag), capture_output=True, text=True, timeout=30)
+        if p.returncode != 0 or p.stderr:
+            wrong.append((flag, p.returncode, p.stderr))
+    check(f"values that are true are taken ({len(TAKEN)} flags)", not wrong, wrong)
+    said = node.cli("set", "--accept-dns=true")
+    check("the network's names are told to be without effect", re.match("Warning: --accept-dns=true has no effect yet: ", said), said)
+    said = node.cli("dns", "status")
+    check("dns status says so, too", "Tailscale DNS: not built yet." in said and "uses the network's DNS settings" not in said, said)
+
+
+def set_by_programs(node):
+    """The LocalAPI keeps what a program sets, as the original's does; health tells that nothing comes of it."""
+    edit = {"RunWebClient": True, "RunWebClientSet": True, "NoStatefulFiltering": False, "NoStatefulFilteringSet": True}
+    code, body = node.local("PATCH", "prefs", json.dumps(edit))
+    check("a program's setting is kept", code == 200 and json.loads(body)["RunWebClient"], body)
+    health = node.status()["Health"]
+    told = [h for h in health if h.startswith("These settings have no effect: --webclient (") and "--stateful-filtering (" in h]
+    check("health tells that it has no effect", told, health)
+    check("so does status", "These settings have no effect" in node.cli("status", check=False))
+    check("other settings can be changed all the same", node.cli("set", "--shields-up") == "" and node.cli("set", "--shields-up=false") == "")
+    ask = {**json.loads(body), "Config": None, "PostureChecking": True}
+    code, body = node.local("POST", "check-prefs", json.dumps(ask))
+    check("who asks before is told", code == 200 and "--report-posture is not built yet" in json.loads(body).get("Error", ""), body)
+    node.local("PATCH", "prefs", json.dumps({**edit, "RunWebClient": False, "NoStatefulFiltering": True}))
+    check("and it is over with the setting", not any("no effect" in h for h in node.status()["Health"]), node.status()["Health"])
+
+
+def masquerading(node):
+    def told():
+        return [h for h in node.status()["Health"] if "does not masquerade" in h]
+
+    node.cli("set", "--snat-subnet-routes=false", "--netfilter-mode=off", "--advertise-routes=")
+    node.local("PATCH", "prefs", json.dumps({"NetfilterMode": 2, "NetfilterModeSet": True, "NoSNAT": False, "NoSNATSet": True}))
+    check("without routes nobody masquerades", not told())
+    node.cli("set", "--advertise-routes=10.1.0.0/16")
+    check("a router is told that the system has to", told(), node.status()["Health"])
+    node.cli("set", "--snat-subnet-routes=false")
+    check("not when it is not wanted", not told())
+    node.cli("set", "--advertise-exit-node")
+    check("an exit node is told in any case", told())
+    node.cli("set", "--netfilter-mode=off")
+    check("until somebody says to see to it", not told())
+    node.cli("set", "--advertise-routes=", "--advertise-exit-node=false")
+
+
+def with_a_daemon(net):
+    host = net.host("anna")
+    host.plug(net.switch("street"), "eth0", "203.0.113.1/24")
+    hub = WarrenHub(host, "127.0.0.1")
+    node = WarrenNode(host, "anna")
+    try:
+        hub.start()
+        node.start()
+        node.up(hub.url, hub.auth_key())
+        node.hub_url = hub.url
+        wait_for("it runs without complaints", lambda: not node.status()["Health"])
+        refused_flags(node)
+        set_by_programs(node)
+        masquerading(node)
+    finally:
+        node.close()
+        hub.close()
+
+
+def main():
+    every_command_of_the_original()
+    every_flag_of_the_original()
+    misspelt_words()
+    if os.geteuid() == 0 and os.path.exists("/dev/net/tun"):
+        net = Net()
+        try:
+            with_a_daemon(net)
+        finally:
+            net.close()
+    else:
+        print("# skipped: what needs root and /dev/net/tun")
+    print(f"1..{len(results)}")
+    return not all(results)
+
+
+sys.exit(main())
