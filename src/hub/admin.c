@@ -6,7 +6,7 @@
  *	/keys/ID/{revoke,delete,move}, /login,
  *	/nodes/ID/routes/{approve,unapprove}, /own-prefixes, /tokens, /tokens/ID/revoke, /policy, /policy/{check,preview,can,pull},
  *	/policy/versions/N/restore
- * A change is durable before it is answered.
+ * A change is durable before it is answered: hold.c sees to it.
  */
 #include "base/text/text.h"
 #include "hub/admin.h"
@@ -110,13 +110,6 @@ int admin_ok(struct admin_call *c)
 	return httpd_answer(c->conn, 200, "application/json", "", VIEW_LIT("{}"));
 }
 
-int admin_commit(struct admin_call *c)
-{
-	int rc = hub_commit(c->hub);
-
-	return rc < 0 ? rc : admin_ok(c);
-}
-
 /* devices */
 
 static int node_doc(struct admin_call *c, const struct ctl_node_doc *d, struct admin_node *ret)
@@ -164,10 +157,8 @@ static int reply_node(struct admin_call *c, int64_t id)
 {
 	const struct ctl_node_doc *d = ctl_node_find(c->hub->ctl, id);
 	struct admin_node doc;
-	int rc = hub_commit(c->hub);
+	int rc = d ? node_doc(c, d, &doc) : -ENOENT;
 
-	if (rc == 0)
-		rc = d ? node_doc(c, d, &doc) : -ENOENT;
 	return rc < 0 ? rc : admin_reply(c, &admin_node_type, &doc);
 }
 
@@ -235,7 +226,7 @@ static int approve(struct admin_call *c)
 		rc = ctl_pending_approve(c->hub->ctl, code, u->id, c->now);
 	if (rc == -ENOENT && !c->error[0])
 		return admin_say(c, rc, "no device waits with the code \"%s\": it is in already, or the code is older than 15 minutes", code);
-	return rc < 0 ? rc : admin_commit(c);
+	return rc < 0 ? rc : admin_ok(c);
 }
 
 static int rename_node(struct admin_call *c)
@@ -287,7 +278,7 @@ static int delete_node(struct admin_call *c)
 {
 	int rc = ctl_node_delete(c->hub->ctl, c->id, c->now);
 
-	return rc == -ENOENT ? admin_no_node(c) : rc < 0 ? rc : admin_commit(c);
+	return rc == -ENOENT ? admin_no_node(c) : rc < 0 ? rc : admin_ok(c);
 }
 
 /* keys */
@@ -336,8 +327,6 @@ static int create_key(struct admin_call *c)
 	rc = ctl_key_create(c->hub->ctl, &spec, c->now, text, &k);
 	if (rc == -ERR_BAD_VALUE)
 		return admin_say(c, rc, "a tag is written tag:NAME, with letters, digits and dashes");
-	if (rc == 0)
-		rc = hub_commit(c->hub);
 	if (rc < 0)
 		return rc;
 	key_doc(c, k, &doc);
@@ -351,7 +340,7 @@ static int key_changed(struct admin_call *c, int rc)
 {
 	if (rc == -ENOENT)
 		return admin_say(c, rc, "no key %lld; \"warren-hub keys list\" shows all", (long long)c->id);
-	return rc < 0 ? rc : admin_commit(c);
+	return rc < 0 ? rc : admin_ok(c);
 }
 
 static int revoke_key(struct admin_call *c)
@@ -476,9 +465,9 @@ bool admin_raise(void *ctx, struct httpd_conn *conn, const struct http1_head *he
 	return is_allowed(conn);
 }
 
-int admin_on_request(void *ctx, struct httpd_conn *conn, const struct httpd_request *r)
+static int on_request(struct hub *h, struct httpd_conn *conn, const struct httpd_request *r)
 {
-	struct admin_call c = { .hub = ctx, .conn = conn };
+	struct admin_call c = { .hub = h, .conn = conn };
 	const struct route *route;
 	struct err_at at;
 	int rc = 0;
@@ -503,4 +492,9 @@ int admin_on_request(void *ctx, struct httpd_conn *conn, const struct httpd_requ
 		rc = reply_error(&c, rc);
 	arena_fini(&c.mem);
 	return rc;
+}
+
+int admin_on_request(void *ctx, struct httpd_conn *conn, const struct httpd_request *r)
+{
+	return hub_answer(ctx, conn, r, on_request, HUB_ADMIN);
 }

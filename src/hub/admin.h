@@ -22,7 +22,6 @@ struct admin_call {
 /* admin.c */
 MUST_USE int admin_reply(struct admin_call *c, const struct json_type *t, const void *doc);
 MUST_USE int admin_ok(struct admin_call *c);
-MUST_USE int admin_commit(struct admin_call *c); /* makes it durable, then admin_ok */
 /* Sets the words of an error and returns rc. */
 MUST_USE int admin_say(struct admin_call *c, int rc, const char *fmt, ...) PRINTF_LIKE(3, 4);
 MUST_USE int admin_no_node(struct admin_call *c);

@@ -71,7 +71,7 @@ int admin_route_approve(struct admin_call *c)
 	if (rc == -ERR_TOO_MANY)
 		return admin_say(c, rc, "this device has %d approved routes, and no more can be",
 			CTL_ROUTES_MAX);
-	return rc < 0 ? rc : admin_commit(c);
+	return rc < 0 ? rc : admin_ok(c);
 }
 
 int admin_route_unapprove(struct admin_call *c)
@@ -86,7 +86,7 @@ int admin_route_unapprove(struct admin_call *c)
 			       ? admin_say(c, rc,
 					 "this route is not approved; \"warren-hub routes list\" shows all")
 			       : admin_no_node(c);
-	return rc < 0 ? rc : admin_commit(c);
+	return rc < 0 ? rc : admin_ok(c);
 }
 
 int admin_own_prefixes(struct admin_call *c)
@@ -126,7 +126,5 @@ int admin_own_prefixes_set(struct admin_call *c)
 	if (rc == -ERR_TOO_MANY)
 		return admin_say(c, rc, "at most %d prefixes can be the organisation's own",
 			CTL_OWN_PREFIXES_MAX);
-	if (rc == 0)
-		rc = hub_commit(c->hub);
 	return rc < 0 ? rc : admin_own_prefixes(c);
 }

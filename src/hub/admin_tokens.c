@@ -44,8 +44,6 @@ int admin_token_create(struct admin_call *c)
 			TOKEN_NAME_MAX);
 	if (rc == -ERR_TOO_MANY)
 		return admin_say(c, rc, "there are %d tokens, and no more can be", TOKENS_MAX);
-	if (rc == 0)
-		rc = hub_commit(c->hub);
 	if (rc < 0)
 		return rc;
 	log_info("api", "token made", "token=%lld scope=%s", (long long)t->id, t->scope);
@@ -61,7 +59,7 @@ static int token_changed(struct admin_call *c, int rc)
 	if (rc == -ENOENT)
 		return admin_say(c, rc, "no token %lld; \"warren-hub tokens list\" shows all",
 			(long long)c->id);
-	return rc < 0 ? rc : admin_commit(c);
+	return rc < 0 ? rc : admin_ok(c);
 }
 
 int admin_token_revoke(struct admin_call *c)

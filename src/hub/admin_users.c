@@ -37,10 +37,7 @@ int admin_users(struct admin_call *c)
 static int reply_user(struct admin_call *c, const struct ctl_user *u)
 {
 	struct admin_user doc;
-	int rc = hub_commit(c->hub);
 
-	if (rc < 0)
-		return rc;
 	user_doc(c->hub, u, &doc);
 	return admin_reply(c, &admin_user_type, &doc);
 }
@@ -122,8 +119,6 @@ int admin_user_delete(struct admin_call *c)
 			b.nodes, b.nodes == 1 ? "" : "s");
 	if (rc == -ERR_BAD_VALUE)
 		return admin_say(c, rc, "--move-to names the user that is deleted: name another one");
-	if (rc == 0)
-		rc = hub_commit(c->hub);
 	if (rc < 0)
 		return say_user(c, rc);
 	doc = (struct admin_left){ .nodes = (int64_t)b.nodes,

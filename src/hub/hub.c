@@ -24,30 +24,33 @@ static void on_tick(void *ctx)
 {
 	struct hub *h = ctx;
 
-	ctl_tick(h->ctl, loop_now(h->loop));
+	if (h->failed)
+		loop_stop(h->loop);
+	else
+		ctl_tick(h->ctl, loop_now(h->loop));
 }
 
 static void on_turn_end(void *ctx)
 {
 	struct hub *h = ctx;
+	const struct ctl_store *s = store_sqlite_store(h->store);
+	uint64_t durable;
 
 	if (h->failed)
 		return;
-	h->failed = ctl_turn_end(h->ctl, loop_now(h->loop));
-	if (!h->failed)
-		h->failed = store_sqlite_store(h->store)->ops->commit(store_sqlite_store(h->store)); /* of what the hub itself keeps there */
+	do { /* a released connection may hold another request, which belongs to this turn */
+		durable = s->durable;
+		hub_release(h);
+		h->failed = ctl_turn_end(h->ctl, loop_now(h->loop));
+	} while (!h->failed && s->durable != durable);
 	if (h->failed) {
 		log_error("hub", "the database refused a commit; ending, so that memory and disk agree", "dir=%s err=%s",
 			h->o->state_dir, err_text(h->failed));
-		loop_stop(h->loop);
+		hub_release_failed(h);
+		loop_timer_set(h->timer, loop_now(h->loop).mono + HUB_LAST_WORDS);
+		return;
 	}
 	loop_timer_set(h->timer, ctl_deadline(h->ctl));
-}
-
-int hub_commit(struct hub *h)
-{
-	on_turn_end(h);
-	return h->failed;
 }
 
 const struct ctl_user *hub_user(const struct hub *h, const char *name)

@@ -25,6 +25,7 @@ enum {
 #define HUB_THROTTLE_STEP SEC(6)
 #define HUB_LINK_LIFE SEC(10 * 60)
 #define HUB_LOGIN_LIFE SEC(12 * 3600)
+#define HUB_LAST_WORDS MSEC(500) /* from a failed store to the end of the process: so that those who wait read why */
 #define HUB_SESSION_IDLE SEC(600) /* a control connection without a request */
 
 enum { HUB_TOKEN_LEN = 32, HUB_TOKEN_TEXT = 2 * HUB_TOKEN_LEN + 1 };
@@ -48,7 +49,7 @@ struct hub_throttle {
 
 struct hub_counters {
 	uint64_t sessions, bad_handshakes, bad_sessions, requests, unknown_requests, idle_closed, pages, admin_requests,
-		logins, login_failures, csrf_failures, api_requests, api_denied, api_throttled, policy_changes, policy_refused;
+		logins, login_failures, csrf_failures, api_requests, api_denied, api_throttled, policy_changes, policy_refused, changes_refused;
 };
 
 struct tokens;
@@ -131,8 +132,13 @@ MUST_USE int admin_on_request(void *ctx, struct httpd_conn *c, const struct http
 bool admin_raise(void *ctx, struct httpd_conn *c, const struct http1_head *head, struct httpd_limits *l);
 /* The user that a name means; "" and NULL: the first one. NULL if there is none. */
 const struct ctl_user *hub_user(const struct hub *h, const char *name);
-/* Makes what was changed durable. */
-MUST_USE int hub_commit(struct hub *h);
+
+/* hold.c: replies that wait for the store. Every handler of the administration, the API and the pages is called through it. */
+enum hub_asker { HUB_ADMIN, HUB_API, HUB_PAGE };
+typedef int (*hub_handler)(struct hub *h, struct httpd_conn *c, const struct httpd_request *r);
+MUST_USE int hub_answer(struct hub *h, struct httpd_conn *c, const struct httpd_request *r, hub_handler fn, enum hub_asker who);
+void hub_release(struct hub *h); /* those whose changes are durable by now */
+void hub_release_failed(struct hub *h); /* the store has failed */
 
 /* metrics.c */
 MUST_USE int metrics_print(struct hub *h, struct buf *out);

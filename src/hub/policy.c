@@ -78,8 +78,6 @@ int hub_policy_set(struct hub *h, struct view text, const char *author, enum pol
 	if (rc == 0)
 		rc = ctl_policy_set(
 			h->ctl, text, author, if_version, loop_now(h->loop), on_failure, f, &f->at);
-	if (rc == 0)
-		rc = hub_commit(h);
 	note(h, rc, author, f);
 	return rc;
 }

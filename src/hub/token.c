@@ -43,7 +43,8 @@ static void hash_text(const void *p, size_t n, char hex[static 65])
 	hex_encode(hash, sizeof(hash), hex);
 }
 
-static int store(struct hub *h, const struct token *t)
+/* promised: what was done is answered only when this is durable. */
+static int store(struct hub *h, const struct token *t, bool promised)
 {
 	struct ctl_store *s = store_sqlite_store(h->store);
 	struct buf b;
@@ -52,7 +53,7 @@ static int store(struct hub *h, const struct token *t)
 	buf_init(&b, 4096);
 	rc = json_encode(&token_type, t, &b);
 	if (rc == 0)
-		rc = s->ops->put(s, CTL_API_TOKEN, t->id, buf_view(&b));
+		rc = (promised ? ctl_store_put : s->ops->put)(s, CTL_API_TOKEN, t->id, buf_view(&b));
 	buf_fini(&b);
 	return rc;
 }
@@ -135,7 +136,7 @@ int token_create(struct hub *h, const char *name, const char *scope, unix_ms exp
 		.scope = arena_strdup(&all->mem, scope),
 		.created = loop_now(h->loop).wall,
 		.expires = expires };
-	rc = t->hash && t->name && t->scope ? store(h, t) : -ENOMEM;
+	rc = t->hash && t->name && t->scope ? store(h, t, true) : -ENOMEM;
 	if (rc < 0)
 		return rc;
 	all->last_id = t->id;
@@ -159,7 +160,7 @@ int token_revoke(struct hub *h, int64_t id)
 	if (!t)
 		return -ENOENT;
 	t->revoked = true;
-	return store(h, t);
+	return store(h, t, true);
 }
 
 /* The highest number stays in the database: the next one follows it, also after a restart. */
@@ -173,7 +174,7 @@ int token_delete(struct hub *h, int64_t id)
 	if (!t)
 		return -ENOENT;
 	t->deleted = true;
-	rc = id == all->last_id ? store(h, t) : s->ops->del(s, CTL_API_TOKEN, id);
+	rc = id == all->last_id ? store(h, t, true) : ctl_store_del(s, CTL_API_TOKEN, id);
 	for (size_t i = 0, n = all->n; rc == 0 && i < n; i++)
 		if (all->v[i] == t) {
 			memmove(all->v + i, all->v + i + 1, (n - i - 1) * sizeof(struct token *));
@@ -248,7 +249,7 @@ void token_used(struct hub *h, struct token *t)
 	if (t->last_used && now - t->last_used < HOUR_MS)
 		return;
 	t->last_used = now;
-	rc = store(h, t);
+	rc = store(h, t, false);
 	if (rc < 0)
 		log_warn_limited("api", "cannot note the use of a token", "token=%lld err=%s",
 			(long long)t->id, err_text(rc));

@@ -3,7 +3,6 @@
 #include "hub/internal.h"
 #include "os/log/log.h"
 #include "relay/front.h"
-#include "store/sqlite/sqlite.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -86,8 +85,6 @@ static int approve(const struct call *c, const char *code)
 		return message(c, 403, "Not logged in", "Log in with the link that \"warren-hub login\" prints on the hub, and try again.");
 	u = hub_user(c->hub, form_value(c, "user", name, sizeof(name)) ? name : NULL);
 	rc = u ? ctl_pending_approve(c->hub->ctl, code, u->id, loop_now(c->hub->loop)) : -ENOENT;
-	if (rc == 0)
-		rc = hub_commit(c->hub);
 	if (rc < 0)
 		return message(c, rc == -ENOENT ? 404 : 500, "Not approved", err_text(rc));
 	return message(c, 200, "The device is in", "It goes on by itself within a second. You can close this page.");
@@ -159,7 +156,7 @@ static int on_key(const struct call *c)
 
 static int on_health(const struct call *c)
 {
-	bool ok = !c->hub->failed && store_sqlite_check(c->hub->store) == 0;
+	bool ok = !c->hub->failed;
 
 	return httpd_answer(c->conn, ok ? 200 : 503, json, nosniff,
 		ok ? VIEW_LIT("{\"status\":\"pass\"}\n") : VIEW_LIT("{\"status\":\"fail\"}\n"));
@@ -213,8 +210,9 @@ static const struct route {
 	{ "/logout", POST, on_logout },
 };
 
-static int dispatch(struct call *c)
+static int page_on_request(struct hub *h, struct httpd_conn *conn, const struct httpd_request *request)
 {
+	struct call all = { .hub = h, .conn = conn, .r = request }, *c = &all;
 	struct view path = http1_path(c->r->head);
 	const struct http1_head *head = c->r->head;
 	bool get = http1_method_is(head, "GET") || http1_method_is(head, "HEAD");
@@ -237,7 +235,6 @@ static int dispatch(struct call *c)
 int web_on_request(void *ctx, struct httpd_conn *conn, const struct httpd_request *r)
 {
 	struct hub *h = ctx;
-	struct call c = { .hub = h, .conn = conn, .r = r };
 
 	if (view_eq(http1_path(r->head), VIEW_LIT("/ts2021")))
 		return control_accept(h, conn, r);
@@ -246,8 +243,8 @@ int web_on_request(void *ctx, struct httpd_conn *conn, const struct httpd_reques
 	if (relay_wants(r->head))
 		return front_derp(h->relay, conn, r);
 	if (api_wants(r->head))
-		return api_on_request(h, conn, r);
+		return hub_answer(h, conn, r, api_on_request, HUB_API);
 	if (relay_http(r->head, httpd_out(conn)))
 		return 0;
-	return dispatch(&c);
+	return hub_answer(h, conn, r, page_on_request, HUB_PAGE);
 }

@@ -319,6 +319,7 @@ static void without_compression_a_stream_is_plain_text_in_every_message(void **s
 	CHECK_TRUE(!memcmp(buf_data(&a.got) + 4, "{\"KeepAlive\":true", 17));
 	buf_clear(&a.got);
 	CHECK_INT(ctl_node_delete(w.ctl, id_of(&w, 0), w.now), ==, 0);
+	CHECK_INT(ctl_turn_end(w.ctl, w.now), ==, 0); /* it is told when it is durable */
 	ctl_poll_fill(a.poll, &a.got);
 	CHECK_TRUE(buf_data(&a.got)[4] == '{' && over(&w));
 	done(&w, &a);

@@ -114,7 +114,7 @@ static void a_commit_that_fails_is_answered_as_an_error(void **state)
 	(void)state;
 	world_new(&w, 7);
 	CHECK_INT(ctl_turn_end(w.ctl, w.now), ==, 0);
-	store_mem_fail_commits(w.store, true);
+	store_mem_fail_commits(w.store);
 	key_format(KEY_NODE, w.devices[0].key.b, key);
 	n = snprintf(body, sizeof(body),
 		"{\"Version\":113,\"NodeKey\":\"%s\",\"Auth\":{\"AuthKey\":\"%s\"},\"Hostinfo\":{}}",

@@ -5,8 +5,8 @@
  *
  * Rules that keep it fast: a change costs work in proportion to the nodes that it concerns; a peer's JSON and its compressed
  * form are made once per revision and shared by all readers (zstd frames one after another are one message); readers keep a
- * cursor into the order of changes, not a queue each. A change is durable before it is answered: answers of a turn wait for
- * the commit of that turn.
+ * cursor into the order of changes, not a queue each. A change is durable before it is answered or told: answers and messages
+ * are made at once, carry the number of the last batch that was promised to the store by then, and go out when that is durable.
  */
 #ifndef WARREN_CORE_CTLSERVER_CTLSERVER_H
 #define WARREN_CORE_CTLSERVER_CTLSERVER_H
@@ -46,16 +46,40 @@ enum ctl_kind { CTL_USER, CTL_NODE, CTL_KEY, CTL_META, CTL_SETTINGS, CTL_POLICY,
 	CTL_API_TOKEN = 64, /* from here on: its owner's, in the same database and transactions; the engine does not look at them */
 };
 
-/* The durable form: JSON documents by kind and number. Writes become durable with commit. 0 or negative. */
+/*
+ * The durable form: JSON documents by kind and number. What is put or deleted joins a batch, whose number is `batch`. commit says
+ * that a turn is over: the batch may be written now, as a whole. It is durable later, when `durable` has come to its number; turns
+ * that end while one batch is written share the next. Who waits compares numbers; nobody waits for a disk here.
+ */
 struct ctl_store {
 	const struct ctl_store_ops *ops;
+	/* Changed by the store, on its owner's thread, in commit or between two events. */
+	uint64_t batch; /* the one that is being filled; from 1 */
+	uint64_t durable; /* all up to this one are on the disk */
+	int failed; /* negative: nothing after `durable` was written, and nothing will be */
+	bool full; /* so much waits that no further change should be begun */
+	/* Changed by ctl_store_put and ctl_store_del. */
+	uint64_t promised; /* the last one with a change of which nobody may hear before it is durable */
 };
 struct ctl_store_ops {
+	/* 0 or -ENOMEM. */
 	int (*put)(struct ctl_store *s, enum ctl_kind kind, int64_t id, struct view doc);
 	int (*del)(struct ctl_store *s, enum ctl_kind kind, int64_t id);
+	/* What is durable; at start, before the first put. -ERR_STORE, or what fn returns below 0. */
 	int (*load)(struct ctl_store *s, enum ctl_kind kind, int (*fn)(void *ctx, int64_t id, struct view doc), void *ctx);
-	int (*commit)(struct ctl_store *s);
+	void (*commit)(struct ctl_store *s);
 };
+
+/* A change that is answered or told to others only when it is durable. Others, which a crash may undo, use ops->put. */
+MUST_USE int ctl_store_put(struct ctl_store *s, enum ctl_kind kind, int64_t id, struct view doc);
+MUST_USE int ctl_store_del(struct ctl_store *s, enum ctl_kind kind, int64_t id);
+/* For who is refused because the store is full. */
+extern const char ctl_store_busy_text[];
+/* Is all durable that was promised so far? */
+static inline bool ctl_store_settled(const struct ctl_store *s)
+{
+	return s->promised <= s->durable;
+}
 
 /* Documents as they are stored, and as the administration lists them. */
 struct ctl_user {
@@ -153,7 +177,10 @@ void ctl_poll_close(struct ctl_poll *p, struct now now);
 
 void ctl_tick(struct ctl *c, struct now now);
 mono_ns ctl_deadline(const struct ctl *c);
-/* The end of a turn: commits, then gives the answers that waited. Negative: the store failed; answers were errors. */
+/*
+ * The end of a turn, also of one in which only the store has something new: commits, and lets go what waited for what is durable
+ * now. Negative: the store failed; answers were errors, and the memory is ahead of the disk.
+ */
 MUST_USE int ctl_turn_end(struct ctl *c, struct now now);
 
 /*

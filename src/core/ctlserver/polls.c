@@ -8,13 +8,35 @@
 
 enum { FILL_MAX = 24 * 1024, REQUEST_MEM_MAX = 4 << 20, DELTA_MAX = 1 << 28 };
 
+/* It may tell of what a crash would still undo: not yet. */
+static bool is_held(const struct ctl_poll *p)
+{
+	return p->n && p->hold > p->ctl->cfg.store->durable;
+}
+
+/* A message is whole. It goes out when all is durable that it may tell. */
+static void message_ready(struct ctl_poll *p)
+{
+	struct ctl *c = p->ctl;
+
+	p->hold = c->cfg.store->promised;
+	list_remove(&p->held); /* a farewell goes behind what waits already */
+	if (is_held(p))
+		list_push_tail(&c->held, &p->held);
+	else
+		c->cfg.on_poll_ready(p->owner);
+}
+
 static void message_clear(struct ctl_poll *p)
 {
+	list_remove(&p->held);
+	p->alive = piece_put(p->alive);
 	for (size_t i = 0; i < p->n; i++)
 		piece_put(p->v[i]);
 	free(p->v);
 	p->v = NULL;
 	p->n = p->cap = p->at = p->off = 0;
+	p->hold = 0;
 }
 
 int message_add(struct ctl_poll *p, struct piece *q)
@@ -340,6 +362,25 @@ static int make_keep_alive(struct ctl_poll *p, struct now now)
 	return rc == 0 && p->raw ? message_unpack(p) : rc;
 }
 
+/* Goes before the message that is held. */
+static int make_keep_alive_ahead(struct ctl_poll *p, struct now now)
+{
+	char time[TIME_RFC3339_MAX];
+	struct buf text;
+	int rc;
+
+	if (p->alive)
+		return 0; /* nobody read the last one */
+	time_format_rfc3339(now.wall, time);
+	buf_init(&text, 128);
+	rc = buf_printf(&text, "{\"KeepAlive\":true,\"ControlTime\":\"%s\"}", time);
+	if (rc == 0)
+		p->alive = p->raw ? framed_raw(buf_view(&text)) : framed(p->ctl, &text);
+	buf_fini(&text);
+	p->ctl->stats.messages++;
+	return p->alive ? 0 : -ENOMEM;
+}
+
 void poll_end(struct ctl_poll *p)
 {
 	if (p->ended)
@@ -386,7 +427,7 @@ void poll_farewell(struct ctl_poll *p, struct now now)
 	if (rc < 0)
 		poll_end(p);
 	else
-		c->cfg.on_poll_ready(p->owner);
+		message_ready(p);
 }
 
 static int rearm_keep_alive(struct ctl_poll *p, struct now now)
@@ -440,7 +481,7 @@ static void poll_advance(struct ctl_poll *p, struct now now)
 	if (rc < 0)
 		poll_end(p);
 	else if (p->n)
-		p->ctl->cfg.on_poll_ready(p->owner);
+		message_ready(p);
 }
 
 void polls_flush(struct ctl *c, struct now now)
@@ -456,6 +497,10 @@ void ctl_poll_fill(struct ctl_poll *p, struct buf *out)
 {
 	size_t had = buf_len(out);
 
+	if (p->alive && buf_append(out, p->alive->b, p->alive->len) == 0)
+		p->alive = piece_put(p->alive);
+	if (p->alive || is_held(p))
+		return;
 	while (p->at < p->n && buf_len(out) - had < FILL_MAX) {
 		struct piece *q = p->v[p->at];
 		size_t n = MIN_OF(q->len - p->off, (size_t)FILL_MAX);
@@ -519,7 +564,7 @@ static void end_absence(struct ctl *c, struct node *n, struct now now)
 static void went_offline(struct ctl *c, struct node *n, struct now now)
 {
 	set_online(c, n, false, now);
-	if (store_doc(c, CTL_NODE, n->doc.id, &ctl_node_doc_type, &n->doc) < 0)
+	if (note_node(c, n) < 0)
 		c->store_failed = true;
 }
 
@@ -551,7 +596,7 @@ static int apply(struct ctl *c, struct node *n, struct tc_map_request *r, struct
 {
 	struct ctl_node_doc doc = n->doc;
 	struct json_list kept = { .v = r->endpoints.v, .present = true };
-	bool whole = false;
+	bool whole = false, named;
 	int64_t derp;
 	int rc;
 
@@ -580,8 +625,14 @@ static int apply(struct ctl *c, struct node *n, struct tc_map_request *r, struct
 	}
 	if (json_same(&ctl_node_doc_type, &doc, &n->doc))
 		return 0;
+	if (whole && c->cfg.store->full)
+		return -EAGAIN;
 	rc = name_follow(c, n, &doc);
-	return rc < 0 ? rc : node_update(c, n, &doc, whole, whole, now);
+	if (rc < 0)
+		return rc;
+	named = strcmp(doc.name, n->doc.name) != 0; /* that is for us to say, and to keep */
+	rc = node_update(c, n, &doc, whole, named, now);
+	return rc == 0 && whole && !named ? note_node(c, n) : rc;
 }
 
 static int refuse(struct ctl *c, void *owner, int status, const char *text)
@@ -603,6 +654,7 @@ static struct ctl_poll *poll_new(struct ctl *c, const struct tc_map_request *r, 
 	p->plain = true;
 	p->raw = !r->compress || strcmp(r->compress, "zstd") != 0;
 	list_init(&p->in_node);
+	list_init(&p->held);
 	list_push_tail(&c->polls, &p->all);
 	c->stats.polls++;
 	return p;
@@ -660,7 +712,9 @@ int ctl_map(struct ctl *c, const struct machine_pub *machine, struct view body, 
 	rc = r.hostinfo && !r.read_only ? settings_take(c, n, r.hostinfo) : 0;
 	if (rc == 0 && !r.read_only)
 		rc = apply(c, n, &r, now);
-	if (rc == 0 && !r.stream && r.omit_peers) {
+	if (rc == -EAGAIN) {
+		rc = refuse(c, owner, 503, ctl_store_busy_text);
+	} else if (rc == 0 && !r.stream && r.omit_peers) {
 		c->stats.lite_updates++;
 		c->cfg.on_answer(owner, 200, "application/json", view_of("", 0));
 		rc = 1;
@@ -693,8 +747,9 @@ void ctl_tick(struct ctl *c, struct now now)
 		went_offline(c, container_of(h, struct node, offline), now);
 	while ((h = heap_pop_due(&c->keep_alives, now.mono))) {
 		struct ctl_poll *p = container_of(h, struct ctl_poll, keep_alive);
+		int rc = is_held(p) ? make_keep_alive_ahead(p, now) : p->n ? 0 : make_keep_alive(p, now);
 
-		if (!p->n && (make_keep_alive(p, now) < 0 || rearm_keep_alive(p, now) < 0))
+		if (rc < 0 || rearm_keep_alive(p, now) < 0)
 			poll_end(p);
 		else
 			c->cfg.on_poll_ready(p->owner);
@@ -714,20 +769,16 @@ mono_ns ctl_deadline(const struct ctl *c)
 	return t;
 }
 
-int ctl_turn_end(struct ctl *c, struct now now)
+/* In the order of their questions: what a later one waits for contains what an earlier one does. */
+static void give_answers(struct ctl *c, int rc)
 {
-	struct list *l;
-	int rc = 0;
-
-	if (c->store_dirty) {
-		rc = c->store_failed ? -ERR_STORE : c->cfg.store->ops->commit(c->cfg.store);
-		c->store_dirty = false;
-		c->stats.commits++;
-	}
-	while ((l = list_pop_head(&c->answers))) {
-		struct answer *a = container_of(l, struct answer, link);
+	while (!list_empty(&c->answers)) {
+		struct answer *a = container_of(c->answers.next, struct answer, link);
 		const char *type = a->status == 200 ? "application/json" : "text/plain; charset=utf-8";
 
+		if (rc == 0 && a->hold > c->cfg.store->durable)
+			break;
+		list_remove(&a->link);
 		if (rc < 0)
 			c->cfg.on_answer(a->owner, 500, "text/plain; charset=utf-8", VIEW_LIT("the hub cannot write its database\n"));
 		else
@@ -735,7 +786,32 @@ int ctl_turn_end(struct ctl *c, struct now now)
 		buf_fini(&a->body);
 		free(a);
 	}
-	/* New readers get their first map only after what it tells is durable. */
+}
+
+static void release_held(struct ctl *c)
+{
+	while (!list_empty(&c->held)) {
+		struct ctl_poll *p = container_of(c->held.next, struct ctl_poll, held);
+
+		if (is_held(p))
+			break;
+		list_remove(&p->held);
+		c->cfg.on_poll_ready(p->owner);
+	}
+}
+
+int ctl_turn_end(struct ctl *c, struct now now)
+{
+	struct ctl_store *s = c->cfg.store;
+	int rc;
+
+	if (!c->store_failed)
+		s->ops->commit(s);
+	rc = c->store_failed ? -ERR_STORE : s->failed;
+	give_answers(c, rc);
+	if (rc < 0)
+		return rc;
+	release_held(c);
 	follow_drain(c, now);
 	list_for_each_safe(p, &c->polls) {
 		struct ctl_poll *poll = container_of(p, struct ctl_poll, all);
@@ -743,5 +819,5 @@ int ctl_turn_end(struct ctl *c, struct now now)
 		if (!poll->started)
 			poll_advance(poll, now);
 	}
-	return rc;
+	return 0;
 }

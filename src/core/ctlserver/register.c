@@ -17,6 +17,7 @@ void answer_later(struct ctl *c, void *owner, int status, const struct json_type
 		return; /* the client asks again */
 	a->owner = owner;
 	a->status = status;
+	a->hold = c->cfg.store->promised;
 	buf_init(&a->body, ANSWER_MAX);
 	if (json_encode(t, doc, &a->body) < 0)
 		a->status = 500;
@@ -33,6 +34,7 @@ static void answer_text(struct ctl *c, void *owner, int status, const char *text
 		return;
 	a->owner = owner;
 	a->status = status;
+	a->hold = c->cfg.store->promised;
 	buf_init(&a->body, ANSWER_MAX);
 	if (buf_append_str(&a->body, text) < 0)
 		a->status = 500;
@@ -384,6 +386,11 @@ void ctl_register(struct ctl *c, const struct machine_pub *machine, struct view 
 	if (key_is_zero(req.node_key.b)) {
 		answer_error(c, owner, &req, "the node key is missing");
 		arena_fini(&mem);
+		return;
+	}
+	if (c->cfg.store->full) {
+		arena_fini(&mem);
+		answer_text(c, owner, 503, ctl_store_busy_text);
 		return;
 	}
 	n = node_by_key(c, &req.node_key);

@@ -7,6 +7,26 @@
 
 enum { DOC_MAX = 1 << 20, STORED_MAX = 16 << 20, LOAD_MEM_MAX = 4 * STORED_MAX, REMOVED_MAX = 4096 };
 
+const char ctl_store_busy_text[] = "the hub's database is behind with its writes; try again in a minute\n";
+
+int ctl_store_put(struct ctl_store *s, enum ctl_kind kind, int64_t id, struct view doc)
+{
+	int rc = s->ops->put(s, kind, id, doc);
+
+	if (rc == 0)
+		s->promised = s->batch;
+	return rc;
+}
+
+int ctl_store_del(struct ctl_store *s, enum ctl_kind kind, int64_t id)
+{
+	int rc = s->ops->del(s, kind, id);
+
+	if (rc == 0)
+		s->promised = s->batch;
+	return rc;
+}
+
 int store_doc(struct ctl *c, enum ctl_kind kind, int64_t id, const struct json_type *t, const void *doc)
 {
 	struct buf b;
@@ -15,8 +35,20 @@ int store_doc(struct ctl *c, enum ctl_kind kind, int64_t id, const struct json_t
 	buf_init(&b, STORED_MAX); /* a policy's text, each byte of it escaped */
 	rc = json_encode(t, doc, &b);
 	if (rc == 0)
-		rc = c->cfg.store->ops->put(c->cfg.store, kind, id, buf_view(&b));
-	c->store_dirty = true;
+		rc = ctl_store_put(c->cfg.store, kind, id, buf_view(&b));
+	buf_fini(&b);
+	return rc;
+}
+
+int note_node(struct ctl *c, struct node *n)
+{
+	struct buf b;
+	int rc;
+
+	buf_init(&b, DOC_MAX);
+	rc = json_encode(&ctl_node_doc_type, &n->doc, &b);
+	if (rc == 0)
+		rc = c->cfg.store->ops->put(c->cfg.store, CTL_NODE, n->doc.id, buf_view(&b));
 	buf_fini(&b);
 	return rc;
 }
@@ -24,12 +56,11 @@ int store_doc(struct ctl *c, enum ctl_kind kind, int64_t id, const struct json_t
 /* Numbers are not used again, so the highest is kept when what had it goes. A failure shows at the commit. */
 void store_delete(struct ctl *c, enum ctl_kind kind, int64_t id)
 {
-	int rc = c->cfg.store->ops->del(c->cfg.store, kind, id);
+	int rc = ctl_store_del(c->cfg.store, kind, id);
 
 	if (rc == 0)
 		rc = store_doc(c, CTL_META, 1, &ctl_meta_type, &c->meta);
 	c->store_failed = c->store_failed || rc < 0;
-	c->store_dirty = true;
 }
 
 /* A deep copy of a document into its own memory, by way of its text. */
@@ -338,12 +369,12 @@ void node_remove(struct ctl *c, struct node *n, struct now now)
 	int64_t id = n->doc.id;
 
 	tell(c, "device left", n);
+	store_delete(c, CTL_NODE, id); /* first: what its readers are told waits for it */
 	list_for_each_safe(l, &n->polls)
 		poll_farewell(container_of(l, struct ctl_poll, in_node), now);
 	follow_gone(c, n);
 	node_free(c, n);
 	note_removed(c, id);
-	store_delete(c, CTL_NODE, id);
 	if (c->flush_at == MONO_NEVER)
 		c->flush_at = now.mono + CTL_COALESCE;
 }
@@ -555,6 +586,7 @@ int ctl_new(struct ctl **ret, const struct ctl_cfg *cfg, struct now now, struct 
 	list_init(&c->pendings);
 	list_init(&c->polls);
 	list_init(&c->answers);
+	list_init(&c->held);
 	list_init(&c->versions);
 	list_init(&c->routers);
 	rng_fill(cfg->rng, c->seed, sizeof(c->seed));
@@ -644,4 +676,5 @@ struct ctl *ctl_free(struct ctl *c)
 void ctl_stats(const struct ctl *c, struct ctl_stats *ret)
 {
 	*ret = c->stats;
+	ret->commits = c->cfg.store->durable;
 }

@@ -109,6 +109,9 @@ struct ctl_poll {
 	bool last; /* the message in progress is the last: its device is gone, or asked for one only */
 	int64_t once_of; /* a request for one map, by this device: it is no stream of the device's; 0: it is */
 	bool raw; /* it did not ask for compression */
+	uint64_t hold; /* the message in progress begins when this batch is durable */
+	struct list held; /* while it is not */
+	struct piece *alive; /* a whole message that goes before a held one */
 	uint64_t cursor; /* everything up to here was told */
 	struct piece **v; /* the message in progress */
 	size_t n, at, cap, off; /* off: of v[at] */
@@ -134,12 +137,13 @@ struct pending {
 	mono_ns expires;
 };
 
-/* An answer that waits for the commit. */
+/* An answer that waits for the store. */
 struct answer {
 	struct list link;
 	void *owner;
 	int status;
 	struct buf body;
+	uint64_t hold; /* until this batch is durable */
 };
 
 /* A message that every reader gets who stands at `from` and is not in it himself. */
@@ -152,6 +156,7 @@ struct delta {
 struct ctl {
 	struct ctl_cfg cfg;
 	struct list users, keys, nodes, blocks, pendings, polls, answers;
+	struct list held; /* readers whose message waits for the store; in the order of its batches */
 	struct map keys_by_hash, nodes_by_key, nodes_by_id, nodes_by_name, machines, pending_by_code;
 	struct heap ephemerals, offline, keep_alives;
 	struct delta delta[DELTAS_KEPT];
@@ -179,7 +184,7 @@ struct ctl {
 	struct arena settings_mem;
 	uint8_t *hosts; /* a bit for each address that is taken */
 	mono_ns flush_at;
-	bool store_dirty, store_failed;
+	bool store_failed;
 	struct piece *comma;
 	struct ctl_stats stats;
 };
@@ -272,6 +277,11 @@ void node_touch(struct ctl *c, struct node *n, bool whole, struct now now);
 bool tags_are_known(const struct ctl *c, const struct json_list *tags);
 bool node_is_expired(const struct node *n, unix_ms wall);
 MUST_USE int store_doc(struct ctl *c, enum ctl_kind kind, int64_t id, const struct json_type *t, const void *doc);
+/*
+ * Saves what a device says of itself, and when it was seen. It says it again whenever it connects, so that others may hear of it
+ * before it is durable: a standby router takes over also while the disk is slow.
+ */
+MUST_USE int note_node(struct ctl *c, struct node *n);
 MUST_USE int doc_copy(const struct json_type *t, const void *from, void *to, struct arena *mem);
 void store_delete(struct ctl *c, enum ctl_kind kind, int64_t id);
 

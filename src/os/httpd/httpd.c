@@ -14,17 +14,22 @@ struct httpd {
 	struct listener *listeners[HTTPD_LISTEN_MAX];
 	size_t n_listeners, n_conns;
 	struct list conns; /* the longest waiting first */
+	struct list held; /* those whose answer waits; the lowest ticket first */
+	size_t n_held;
 	struct httpd_counters n;
 };
 
 struct httpd_conn {
-	struct list link;
+	struct list link; /* in conns or held */
 	struct httpd *httpd;
 	struct stream *stream;
 	mono_ns since; /* accepted, or the last request */
 	bool closing, is_head, keep_alive;
 	struct ipport hop; /* the other side of the connection, once a request came: a proxy's requests are of several clients */
 	struct buf in, out;
+	const struct httpd_instead *instead; /* not NULL: its answer is held */
+	uint64_t ticket;
+	size_t answer_at; /* where in out the answer to the last request begins */
 	/* A chunked body, as far as it came: its content, and how much of `in` was read for it. */
 	struct http1_chunks chunks;
 	struct buf body;
@@ -46,6 +51,7 @@ static void conn_free(struct httpd_conn *c)
 
 	list_remove(&c->link);
 	h->n_conns--;
+	h->n_held -= c->instead != NULL;
 	buf_fini(&c->in);
 	buf_fini(&c->out);
 	buf_fini(&c->body);
@@ -101,12 +107,17 @@ static void on_closed(void *owner, int rc)
 
 static struct view output(void *owner)
 {
-	return buf_view(&((struct httpd_conn *)owner)->out);
+	struct httpd_conn *c = owner;
+
+	return c->instead ? view_of(buf_data(&c->out), c->answer_at) : buf_view(&c->out);
 }
 
 static void written(void *owner, size_t n)
 {
-	buf_consume(&((struct httpd_conn *)owner)->out, n);
+	struct httpd_conn *c = owner;
+
+	buf_consume(&c->out, n);
+	c->answer_at -= MIN_OF(n, c->answer_at);
 }
 
 int httpd_answer(struct httpd_conn *c, int status, const char *content_type, const char *extra, struct view body)
@@ -133,6 +144,24 @@ static int give_up(struct httpd_conn *c, int status, const char *text)
 	c->closing = true;
 	stream_finish(c->stream);
 	return httpd_refuse(c, status, text);
+}
+
+/* Its time stops: whoever holds it has a bound of his own. */
+void httpd_hold(struct httpd_conn *c, uint64_t ticket, const struct httpd_instead *instead)
+{
+	struct httpd *h = c->httpd;
+
+	c->instead = instead;
+	c->ticket = ticket;
+	list_remove(&c->link);
+	list_push_tail(&h->held, &c->link);
+	h->n_held++;
+	rearm(h);
+}
+
+size_t httpd_held(const struct httpd *h)
+{
+	return h->n_held;
 }
 
 struct buf *httpd_out(struct httpd_conn *c)
@@ -224,6 +253,16 @@ static void find_client(struct httpd_conn *c, const struct http1_head *head)
 		proxy_failed(c, "its X-Forwarded-For holds something that is no address");
 }
 
+/* The answer may go, and the connection's time begins anew. */
+static void answered(struct httpd_conn *c)
+{
+	c->closing = !c->keep_alive;
+	if (c->closing)
+		stream_finish(c->stream);
+	conn_touch(c);
+	stream_wake(c->stream);
+}
+
 /* The request at the front of c->in. 0: done; HTTP1_MORE; negative: close. c may be gone: *ret_taken. */
 static int next_request(struct httpd_conn *c, bool *ret_taken)
 {
@@ -247,6 +286,7 @@ static int next_request(struct httpd_conn *c, bool *ret_taken)
 	c->is_head = http1_method_is(&head, "HEAD");
 	c->keep_alive = head.keep_alive;
 	r.rest = view_of(buf_data(&c->in) + whole, buf_len(&c->in) - whole);
+	c->answer_at = buf_len(&c->out);
 	rc = c->httpd->cfg.on_request(c->httpd->cfg.ctx, c, &r);
 	if (rc == HTTPD_TAKEN) {
 		*ret_taken = true;
@@ -254,27 +294,22 @@ static int next_request(struct httpd_conn *c, bool *ret_taken)
 	}
 	if (rc != 0)
 		return rc;
-	c->closing = !c->keep_alive;
-	if (c->closing)
-		stream_finish(c->stream);
 	buf_consume(&c->in, whole);
 	buf_fini(&c->body);
 	c->body_read = 0;
 	c->in.max = IN_MAX;
-	conn_touch(c);
-	stream_wake(c->stream);
+	if (!c->instead)
+		answered(c);
 	return 0;
 }
 
-static int on_data(void *owner, const uint8_t *p, size_t len)
+/* Negative: close. */
+static int read_requests(struct httpd_conn *c)
 {
-	struct httpd_conn *c = owner;
 	bool taken = false;
-	int rc = c->closing ? 0 : buf_append(&c->in, p, len);
+	int rc = 0;
 
-	if (rc < 0)
-		return give_up(c, 413, "request is too large\n");
-	while (rc == 0 && !c->closing && buf_len(&c->in)) {
+	while (rc == 0 && !c->closing && !c->instead && buf_len(&c->in)) {
 		rc = next_request(c, &taken);
 		if (taken)
 			return 0;
@@ -282,6 +317,51 @@ static int on_data(void *owner, const uint8_t *p, size_t len)
 	if (!buf_len(&c->in))
 		buf_fini(&c->in); /* an idle connection holds no buffer */
 	return rc < 0 ? rc : 0;
+}
+
+static void let_go(struct httpd_conn *c)
+{
+	c->instead = NULL;
+	c->httpd->n_held--;
+	answered(c);
+	if (read_requests(c) < 0)
+		stream_close(c->stream);
+}
+
+void httpd_release(struct httpd *h, uint64_t ticket)
+{
+	while (!list_empty(&h->held)) {
+		struct httpd_conn *c = container_of(h->held.next, struct httpd_conn, link);
+
+		if (c->ticket > ticket)
+			break;
+		let_go(c);
+	}
+}
+
+void httpd_release_instead(struct httpd *h)
+{
+	size_t n = h->n_held; /* what they ask next may be held again */
+
+	for (; n && !list_empty(&h->held); n--) {
+		struct httpd_conn *c = container_of(h->held.next, struct httpd_conn, link);
+		const struct httpd_instead *i = c->instead;
+
+		buf_truncate(&c->out, c->answer_at);
+		if (httpd_answer(c, i->status, i->content_type, i->extra, i->body) < 0)
+			stream_close(c->stream);
+		let_go(c);
+	}
+}
+
+static int on_data(void *owner, const uint8_t *p, size_t len)
+{
+	struct httpd_conn *c = owner;
+	int rc = c->closing ? 0 : buf_append(&c->in, p, len);
+
+	if (rc < 0)
+		return c->instead ? rc : give_up(c, 413, "request is too large\n");
+	return read_requests(c);
 }
 
 static const struct stream_ops conn_ops = { .on_data = on_data, .output = output, .written = written,
@@ -329,6 +409,7 @@ int httpd_new(struct httpd **ret, const struct httpd_cfg *cfg)
 	raise_files();
 	h->cfg = *cfg;
 	list_init(&h->conns);
+	list_init(&h->held);
 	rc = loop_timer_new(cfg->loop, on_tick, h, &h->timer);
 	if (rc < 0) {
 		free(h);
@@ -338,19 +419,25 @@ int httpd_new(struct httpd **ret, const struct httpd_cfg *cfg)
 	return 0;
 }
 
-struct httpd *httpd_free(struct httpd *h)
+static void free_conns(struct list *conns)
 {
-	if (!h)
-		return NULL;
-	for (size_t i = 0; i < h->n_listeners; i++)
-		listener_close(h->listeners[i]);
-	list_for_each_safe(l, &h->conns) {
+	list_for_each_safe(l, conns) {
 		struct httpd_conn *c = container_of(l, struct httpd_conn, link);
 
 		stream_set_owner(c->stream, NULL, NULL);
 		stream_close(c->stream);
 		conn_free(c);
 	}
+}
+
+struct httpd *httpd_free(struct httpd *h)
+{
+	if (!h)
+		return NULL;
+	for (size_t i = 0; i < h->n_listeners; i++)
+		listener_close(h->listeners[i]);
+	free_conns(&h->conns);
+	free_conns(&h->held);
 	loop_timer_free(h->timer);
 	free(h);
 	return NULL;

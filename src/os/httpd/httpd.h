@@ -69,6 +69,19 @@ size_t httpd_conns(const struct httpd *h);
 MUST_USE int httpd_answer(struct httpd_conn *c, int status, const char *content_type, const char *extra, struct view body);
 /* As httpd_answer, and counted as the client's fault. */
 MUST_USE int httpd_refuse(struct httpd_conn *c, int status, const char *text);
+/*
+ * The answer that on_request is giving waits: nothing of it is sent, and no further request of its connection is read, until
+ * httpd_release comes to the ticket. Tickets don't go down from one call to the next. The connection may end meanwhile.
+ */
+struct httpd_instead {
+	int status;
+	const char *content_type, *extra;
+	struct view body;
+};
+void httpd_hold(struct httpd_conn *c, uint64_t ticket, const struct httpd_instead *instead); /* borrowed until it is released */
+void httpd_release(struct httpd *h, uint64_t ticket); /* and all before it */
+void httpd_release_instead(struct httpd *h); /* all that wait: each says what it was to say instead */
+size_t httpd_held(const struct httpd *h);
 /* For those who write a whole answer themselves. */
 struct buf *httpd_out(struct httpd_conn *c);
 struct stream *httpd_stream(struct httpd_conn *c);

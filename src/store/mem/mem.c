@@ -14,8 +14,8 @@ struct row {
 
 struct store_mem {
 	struct ctl_store store;
-	struct list durable, pending; /* pending: changes in order */
-	bool fail;
+	struct list durable, writing, pending; /* the last two: changes in order */
+	bool fail, hold;
 };
 
 static struct store_mem *of(struct ctl_store *s)
@@ -54,14 +54,17 @@ static int del(struct ctl_store *s, enum ctl_kind kind, int64_t id)
 	return change(s, kind, id, view_of(NULL, 0), true);
 }
 
-static int commit(struct ctl_store *s)
+void store_mem_write(struct store_mem *m)
 {
-	struct store_mem *m = of(s);
 	struct list *l;
 
-	if (m->fail)
-		return -ERR_STORE;
-	while ((l = list_pop_head(&m->pending))) {
+	if (list_empty(&m->writing))
+		return;
+	if (m->fail) {
+		m->store.failed = -ERR_STORE;
+		return;
+	}
+	while ((l = list_pop_head(&m->writing))) {
 		struct row *r = container_of(l, struct row, link);
 
 		list_for_each_safe(o, &m->durable) {
@@ -77,7 +80,21 @@ static int commit(struct ctl_store *s)
 		else
 			list_push_tail(&m->durable, &r->link);
 	}
-	return 0;
+	m->store.durable++;
+}
+
+static void commit(struct ctl_store *s)
+{
+	struct store_mem *m = of(s);
+	struct list *l;
+
+	if (s->failed || !list_empty(&m->writing) || list_empty(&m->pending))
+		return;
+	while ((l = list_pop_head(&m->pending)))
+		list_push_tail(&m->writing, l);
+	s->batch++;
+	if (!m->hold)
+		store_mem_write(m);
 }
 
 static int load(struct ctl_store *s, enum ctl_kind kind, int (*fn)(void *ctx, int64_t id, struct view doc), void *ctx)
@@ -100,7 +117,8 @@ int store_mem_new(struct store_mem **ret)
 
 	if (!m)
 		return -ENOMEM;
-	m->store.ops = &ops;
+	m->store = (struct ctl_store){ .ops = &ops, .batch = 1 };
+	list_init(&m->writing);
 	list_init(&m->durable);
 	list_init(&m->pending);
 	*ret = m;
@@ -111,6 +129,7 @@ struct store_mem *store_mem_free(struct store_mem *m)
 {
 	if (m) {
 		clear(&m->durable);
+		clear(&m->writing);
 		clear(&m->pending);
 		free(m);
 	}
@@ -122,12 +141,24 @@ struct ctl_store *store_mem_store(struct store_mem *m)
 	return &m->store;
 }
 
-void store_mem_fail_commits(struct store_mem *m, bool fail)
+void store_mem_fail_commits(struct store_mem *m)
 {
-	m->fail = fail;
+	m->fail = true;
+}
+
+void store_mem_hold(struct store_mem *m, bool hold)
+{
+	m->hold = hold;
+}
+
+void store_mem_set_full(struct store_mem *m, bool full)
+{
+	m->store.full = full;
 }
 
 void store_mem_crash(struct store_mem *m)
 {
+	clear(&m->writing);
 	clear(&m->pending);
+	m->store = (struct ctl_store){ .ops = &ops, .batch = 1 };
 }

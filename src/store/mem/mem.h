@@ -1,4 +1,7 @@
-/* store/mem: a store in memory, for tests and the simulator. commit can be made to fail. */
+/*
+ * store/mem: a store in memory, for tests and the simulator. A commit is durable at once, or when it is told so, and can be made
+ * to fail.
+ */
 #ifndef WARREN_STORE_MEM_H
 #define WARREN_STORE_MEM_H
 
@@ -9,8 +12,15 @@ struct store_mem;
 MUST_USE int store_mem_new(struct store_mem **ret);
 struct store_mem *store_mem_free(struct store_mem *m);
 struct ctl_store *store_mem_store(struct store_mem *m);
-void store_mem_fail_commits(struct store_mem *m, bool fail);
-/* What is not committed is forgotten, as by a crash. */
+/* From now on, and for good: the owner sees it at the next commit, or the next store_mem_write. */
+void store_mem_fail_commits(struct store_mem *m);
+/* true: from now on a batch that was committed is durable only after store_mem_write. */
+void store_mem_hold(struct store_mem *m, bool hold);
+/* The batch that was committed becomes durable. */
+void store_mem_write(struct store_mem *m);
+/* As when more waits than a store takes. */
+void store_mem_set_full(struct store_mem *m, bool full);
+/* What is not durable is forgotten, as by a crash. */
 void store_mem_crash(struct store_mem *m);
 
 #endif

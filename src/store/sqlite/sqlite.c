@@ -1,4 +1,7 @@
 #include "store/sqlite/sqlite.h"
+#include "base/rng/rng.h"
+#include "os/loop/loop.h"
+#include "store/batch/batch.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -11,7 +14,7 @@ struct store_sqlite {
 	struct ctl_store store;
 	sqlite3 *db;
 	sqlite3_stmt *put, *del, *load, *begin, *commit, *rollback;
-	bool in_transaction;
+	struct batch filling;
 };
 
 static struct store_sqlite *of(struct ctl_store *s)
@@ -28,38 +31,14 @@ static int run(sqlite3_stmt *st)
 	return rc == SQLITE_DONE || rc == SQLITE_ROW ? 0 : -ERR_STORE;
 }
 
-static int begin(struct store_sqlite *s)
-{
-	int rc = s->in_transaction ? 0 : run(s->begin);
-
-	if (rc == 0)
-		s->in_transaction = true;
-	return rc;
-}
-
 static int put(struct ctl_store *store, enum ctl_kind kind, int64_t id, struct view doc)
 {
-	struct store_sqlite *s = of(store);
-	int rc = begin(s);
-
-	if (rc < 0)
-		return rc;
-	sqlite3_bind_int(s->put, 1, (int)kind);
-	sqlite3_bind_int64(s->put, 2, id);
-	sqlite3_bind_text(s->put, 3, (const char *)doc.p, (int)doc.len, SQLITE_STATIC);
-	return run(s->put);
+	return batch_add(&of(store)->filling, kind, id, &doc);
 }
 
 static int del(struct ctl_store *store, enum ctl_kind kind, int64_t id)
 {
-	struct store_sqlite *s = of(store);
-	int rc = begin(s);
-
-	if (rc < 0)
-		return rc;
-	sqlite3_bind_int(s->del, 1, (int)kind);
-	sqlite3_bind_int64(s->del, 2, id);
-	return run(s->del);
+	return batch_add(&of(store)->filling, kind, id, NULL);
 }
 
 static int load(struct ctl_store *store, enum ctl_kind kind, int (*fn)(void *ctx, int64_t id, struct view doc), void *ctx)
@@ -75,18 +54,43 @@ static int load(struct ctl_store *store, enum ctl_kind kind, int (*fn)(void *ctx
 	return rc < 0 ? rc : step == SQLITE_DONE ? 0 : -ERR_STORE;
 }
 
-static int commit(struct ctl_store *store)
+static int write_row(struct store_sqlite *s, const struct batch_row *r)
 {
-	struct store_sqlite *s = of(store);
-	int rc;
+	sqlite3_stmt *st = r->deleted ? s->del : s->put;
 
-	if (!s->in_transaction)
-		return 0;
-	rc = run(s->commit);
+	sqlite3_bind_int64(st, 1, r->key.kind);
+	sqlite3_bind_int64(st, 2, r->key.id);
+	if (!r->deleted)
+		sqlite3_bind_text(st, 3, (const char *)r->doc, (int)r->len, SQLITE_STATIC);
+	return run(st);
+}
+
+static int write_batch(struct store_sqlite *s)
+{
+	int rc = run(s->begin);
+
+	if (rc < 0)
+		return rc;
+	list_for_each(l, &s->filling.rows)
+		if (rc == 0)
+			rc = write_row(s, container_of(l, struct batch_row, link));
+	if (rc == 0)
+		rc = run(s->commit);
 	if (rc < 0)
 		run(s->rollback);
-	s->in_transaction = false;
 	return rc;
+}
+
+static void commit(struct ctl_store *store)
+{
+	struct store_sqlite *s = of(store);
+
+	if (store->failed || batch_is_empty(&s->filling))
+		return;
+	store->failed = write_batch(s);
+	batch_clear(&s->filling);
+	if (!store->failed)
+		store->durable = store->batch++;
 }
 
 static const struct ctl_store_ops ops = { put, del, load, commit };
@@ -139,11 +143,14 @@ static int prepare(struct store_sqlite *s)
 int store_sqlite_open(struct store_sqlite **ret, const char *path, struct err_at *at)
 {
 	struct store_sqlite *s = calloc(1, sizeof(*s));
+	uint8_t seed[16];
 	int rc = 0, fd;
 
 	if (!s)
 		return -ENOMEM;
-	s->store.ops = &ops;
+	s->store = (struct ctl_store){ .ops = &ops, .batch = 1 };
+	rng_fill(loop_rng(), seed, sizeof(seed));
+	batch_init(&s->filling, seed);
 	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600); /* SQLite would use the umask */
 	if (fd < 0) {
 		rc = -errno;
@@ -170,11 +177,6 @@ int store_sqlite_open(struct store_sqlite **ret, const char *path, struct err_at
 	return 0;
 }
 
-int store_sqlite_check(struct store_sqlite *s)
-{
-	return user_version(s->db) == SCHEMA_VERSION ? 0 : -ERR_STORE;
-}
-
 struct store_sqlite *store_sqlite_close(struct store_sqlite *s)
 {
 	if (!s)
@@ -186,6 +188,7 @@ struct store_sqlite *store_sqlite_close(struct store_sqlite *s)
 	sqlite3_finalize(s->commit);
 	sqlite3_finalize(s->rollback);
 	sqlite3_close(s->db);
+	batch_clear(&s->filling);
 	free(s);
 	return NULL;
 }
