@@ -38,6 +38,10 @@ int cli_fail_api(const struct cli *c, const char *before, int rc, const struct l
 			c->api.socket);
 		return 1;
 	}
+	if (rc == -ETIMEDOUT) {
+		fprintf(stderr, "%swarrend at %s does not answer in time\n", before, c->api.socket);
+		return 1;
+	}
 	fprintf(stderr, "%s%s\n", before, err->text[0] ? err->text : err_text(rc));
 	if ((rc == -ERR_DENIED || rc == -EACCES) && geteuid() != 0) {
 		fputs("\nUse 'sudo warren", stderr);

@@ -1,34 +1,10 @@
 /* up and login: the preferences that the flags ask for, then until the network is there. */
 #include "base/err/err.h"
-#include "cli/prefflags.h"
 #include "cli/qr.h"
 #include "cli/restate.h"
+#include "cli/up.h"
 #include "os/file/file.h"
 #include "proto/names/names.h"
-
-#include <unistd.h>
-
-enum { PROGRESS_AFTER_MS = 1000 };
-
-struct up {
-	struct cli *c;
-	struct flag *flags;
-	bool login;
-	struct ipn_status before;
-	struct ipn_prefs now, next;
-	const char *auth_key;
-	struct lstream *bus;
-	/* while waiting */
-	const char *last_url, *last_why;
-	bool printed, showed_progress;
-	struct node_pub old_key;
-};
-
-/* login has fewer flags. */
-static bool on(const struct up *u, const char *name)
-{
-	return !u->login && flag_on(u->flags, name);
-}
 
 /* ---- the key ---- */
 
@@ -83,11 +59,42 @@ static bool is_simple(const struct up *u)
 	       *u->now.persist->user.login_name && !state_is(u, "NeedsLogin");
 }
 
+static bool has_tag(const struct json_list *tags, const char *tag)
+{
+	for (size_t i = 0; i < tags->n; i++)
+		if (strcmp(*JSON_AT(*tags, const char *, i), tag) == 0)
+			return true;
+	return false;
+}
+
+/*
+ * A hub gives tags at a login only. Asked for again by name, those that the device still lacks are asked for by a login, too: the
+ * last one was perhaps never approved.
+ */
+static bool wants_other_tags(const struct up *u)
+{
+	const struct json_list *want = &u->next.advertise_tags;
+
+	if (!lists_same(&u->now.advertise_tags, want))
+		return true;
+	if (!flag_is_set(u->flags, "advertise-tags") || !state_is(u, "Running"))
+		return false;
+	for (size_t i = 0; i < want->n; i++)
+		if (!has_tag(&u->before.self->tags, *JSON_AT(*want, const char *, i)))
+			return true;
+	return false;
+}
+
+/* The device has a key, and is to have another one. */
+static bool wants_new_key(const struct up *u)
+{
+	return u->before.have_node_key && (up_on(u, "force-reauth") || wants_other_tags(u));
+}
+
 static bool is_just_an_edit(const struct up *u)
 {
-	return state_is(u, "Running") && !on(u, "force-reauth") && !*u->auth_key &&
-	       same_control_url(u->now.control_url, u->next.control_url) &&
-	       lists_same(&u->now.advertise_tags, &u->next.advertise_tags);
+	return state_is(u, "Running") && !up_on(u, "force-reauth") && !*u->auth_key &&
+	       same_control_url(u->now.control_url, u->next.control_url) && !wants_other_tags(u);
 }
 
 static bool check_exit_node_flags(const struct up *u)
@@ -152,12 +159,12 @@ static bool make_prefs(struct up *u)
 	u->next.logged_out = false;
 	u->next.persist = NULL;
 	prefflags_warn(u->c, u->flags, &u->next);
-	if (!on(u, "reset")) {
+	if (!up_on(u, "reset")) {
 		keep_operator(u);
 		if (!restate_check(u->c, u->flags, &u->now, &u->next, &u->before))
 			return false;
 	}
-	if (state_is(u, "Running") && !on(u, "force-reauth") && !same_control_url(u->now.control_url, u->next.control_url))
+	if (state_is(u, "Running") && !up_on(u, "force-reauth") && !same_control_url(u->now.control_url, u->next.control_url))
 		return cli_fail(u->c, "can't change --login-server without --force-reauth") == 0;
 	return true;
 }
@@ -167,7 +174,7 @@ static bool edit_only(struct up *u)
 	struct ipn_masked_prefs *edit = arena_new(&u->c->arena, struct ipn_masked_prefs);
 	struct ipn_prefs p = u->next;
 
-	if (!edit || !prefflags_read(u->c, u->flags, on(u, "reset"), &u->before, &p, edit))
+	if (!edit || !prefflags_read(u->c, u->flags, up_on(u, "reset"), &u->before, &p, edit))
 		return false;
 	edit->p = u->next;
 	edit->set[IPN_PREF_WANT_RUNNING] = true;
@@ -195,204 +202,12 @@ static bool start(struct up *u)
 	buf_clear(&body);
 	ok = ok && json_encode(&ipn_options_type, &o, &body) == 0 && cli_post(u->c, "POST", "start", &body, 204, NULL);
 	buf_fini(&body);
-	if (ok && (on(u, "force-reauth") || !u->before.have_node_key))
-		ok = cli_post(u->c, "POST", "login-interactive", NULL, 204, NULL);
+	if (ok && (wants_new_key(u) || !u->before.have_node_key))
+		ok = up_ask_login(u);
 	return ok;
 }
 
-/* ---- waiting ---- */
-
-static void clear_progress(struct up *u)
-{
-	if (u->showed_progress)
-		fputs("\r\033[K", stderr);
-	u->showed_progress = false;
-}
-
-static void show_progress(struct up *u)
-{
-	if (u->showed_progress || u->printed || on(u, "json") || !isatty(STDERR_FILENO))
-		return;
-	fputs("Connecting ...", stderr);
-	u->showed_progress = true;
-}
-
-struct progress {
-	const char *auth_url, *qr, *backend_state;
-};
-static const struct json_field progress_fields[] = {
-	JSON_F(struct progress, auth_url, "AuthURL", json_str, JSON_OMIT),
-	JSON_F(struct progress, qr, "QR", json_str, JSON_OMIT),
-	JSON_F(struct progress, backend_state, "BackendState", json_str, JSON_OMIT),
-	JSON_END,
-};
-static JSON_OBJECT_TYPE(progress_type, struct progress, progress_fields);
-
-static void print_progress(const struct progress *p, const char *indent)
-{
-	struct buf compact, out;
-
-	buf_init(&compact, 1 << 20);
-	buf_init(&out, 1 << 20);
-	if (json_encode(&progress_type, p, &compact) == 0 && json_indent(buf_view(&compact), "", indent, &out) == 0)
-		printf("%s\n", buf_cstr(&out));
-	fflush(stdout);
-	buf_fini(&out);
-	buf_fini(&compact);
-}
-
-static void tell_url(struct up *u, const char *what, const char *url, const char *state)
-{
-	struct buf qr;
-
-	if (u->last_url && strcmp(u->last_url, url) == 0)
-		return;
-	u->last_url = arena_strdup(&u->c->arena, url);
-	clear_progress(u);
-	if (on(u, "json")) {
-		buf_init(&qr, 1 << 20);
-		print_progress(&(struct progress){ url, qr_data_url(url, &qr) == 0 ? buf_cstr(&qr) : NULL, state }, "\t");
-		buf_fini(&qr);
-		return;
-	}
-	u->printed = true;
-	fprintf(stderr, "\n%s, visit%s:\n\n\t%s\n\n", what, strcmp(state, "NeedsLogin") == 0 ? "" : " (as admin)", url);
-	if (flag_on(u->flags, "qr") && qr_print(url, flag_text(u->flags, "qr-format"), stderr) < 0)
-		fputs("(no QR code: the address is too long for one)\n", stderr);
-}
-
-static const char *admin_page(struct up *u)
-{
-	const char *url = u->next.control_url;
-
-	if (same_control_url(url, NULL))
-		return "https://login.tailscale.com/admin";
-	return arena_printf(&u->c->arena, "%s/admin", url);
-}
-
-static bool key_changed(const struct up *u, const struct ipn_notify *n)
-{
-	return n->self_change && memcmp(n->self_change->key.b, u->old_key.b, KEY_LEN) != 0;
-}
-
-enum { GO_ON = -1 };
-
-/* Says why it still waits, each reason once. */
-static void tell_why(struct up *u, const struct ipn_health *h)
-{
-	static const char *const codes[] = { "login-state", "network-status", "not-in-map-poll", "no-derp-home",
-		"no-derp-connection" };
-
-	for (size_t i = 0; i < ARRAY_LEN(codes); i++) {
-		const struct ipn_health_warning *w = json_map_find(&h->warnings, codes[i]);
-
-		/* That a login is wanted is no news to who is at it. */
-		if (!w || !w->text || !*w->text || strcmp(w->text, "You are logged out.") == 0 ||
-			(u->last_why && strcmp(u->last_why, w->text) == 0))
-			continue;
-		u->last_why = arena_strdup(&u->c->arena, w->text);
-		clear_progress(u);
-		fprintf(stderr, "Not connected yet. %s\nWaiting; it is tried again and again. Ctrl-C ends the waiting, not the trying.\n",
-			w->text);
-		u->printed = true;
-	}
-}
-
-/* The exit code, or GO_ON. */
-static int on_notify(struct up *u, const struct ipn_notify *n, bool *rekeyed)
-{
-	if (n->err_message) {
-		clear_progress(u);
-		return cli_fail(u->c, "backend error: %s", n->err_message);
-	}
-	if (n->health)
-		tell_why(u, n->health);
-	*rekeyed = *rekeyed || key_changed(u, n);
-	if (n->state && *n->state == IPN_NEEDS_MACHINE_AUTH)
-		tell_url(u, "To approve your machine", admin_page(u), "NeedsMachineAuth");
-	if (n->browse_to_url && *n->browse_to_url && !*u->auth_key)
-		tell_url(u, "To authenticate", n->browse_to_url, "NeedsLogin");
-	if (n->state && *n->state == IPN_RUNNING && *rekeyed) {
-		clear_progress(u);
-		if (on(u, "json"))
-			print_progress(&(struct progress){ .backend_state = "Running" }, "  ");
-		else if (u->printed)
-			fprintf(stderr, "Success.\n");
-		return 0;
-	}
-	return GO_ON;
-}
-
-/* Says what the daemon thinks is wrong, if it does, so that nobody has to ask. */
-static int timed_out(struct up *u)
-{
-	struct ipn_status s;
-
-	clear_progress(u);
-	if (cli_get_status(u->c, false, &s))
-		for (size_t i = 0; i < s.health.n; i++)
-			fprintf(stderr, "%s\n", *JSON_AT(s.health, const char *, i));
-	return cli_fail(u->c, "timeout waiting for Warren service to enter a Running state; check health with \"warren status\"");
-}
-
-static int wait_for_running(struct up *u)
-{
-	int64_t patience_ms = flag_n(u->flags, "timeout") / MSEC(1);
-	long long begin = cli_now_ms(), until = patience_ms > 0 ? begin + patience_ms : -1;
-	/* A new key is waited for only where one was asked for and there was one. */
-	bool rekeyed = !on(u, "force-reauth") || !u->before.have_node_key;
-	int rc = GO_ON;
-
-	while (rc == GO_ON) {
-		long long now = cli_now_ms();
-		int wait_ms = until < 0 ? PROGRESS_AFTER_MS : (int)MIN_OF(MAX_OF(until - now, 0), PROGRESS_AFTER_MS);
-		struct ipn_notify n;
-		struct arena a;
-		struct view line;
-
-		rc = lstream_next(u->bus, wait_ms, &line);
-		if (rc == LCLIENT_TIMEOUT && until >= 0 && cli_now_ms() >= until)
-			return timed_out(u);
-		if (rc < 0)
-			return cli_fail(u->c, "the daemon ended the connection: %s", err_text(rc));
-		if (rc == LCLIENT_TIMEOUT) {
-			show_progress(u);
-			rc = GO_ON;
-			continue;
-		}
-		arena_init(&a, LCLIENT_ANSWER_MAX);
-		rc = json_decode(&ipn_notify_type, line.p, line.len, &n, &a, NULL) == 0 ? on_notify(u, &n, &rekeyed) : GO_ON;
-		arena_fini(&a);
-	}
-	return rc;
-}
-
-/* Entries that a person should hear of right after connecting. */
-static bool is_worth_saying(const char *text)
-{
-	return strstr(text, "SSH") || strstr(text, "accept-routes") || strstr(text, "locked out") || strstr(text, "update available: ");
-}
-
-static void tell_health(struct up *u)
-{
-	struct json_list say = { 0 };
-	struct ipn_status s;
-
-	if (on(u, "json") || !cli_get_status(u->c, false, &s))
-		return;
-	for (size_t i = 0; i < s.health.n; i++) {
-		const char *text = *JSON_AT(s.health, const char *, i), **item;
-		item = is_worth_saying(text) ? json_list_add(&say, &u->c->arena, sizeof(*item)) : NULL;
-		if (item)
-			*item = text;
-	}
-	if (say.n == 1)
-		printf("%s\n", *JSON_AT(say, const char *, 0));
-	if (say.n > 1)
-		printf("# Health check warnings:\n");
-	for (size_t i = 0; i < say.n && say.n > 1; i++)
-		printf("#     - %s\n", *JSON_AT(say, const char *, i));
-}
+/* ---- all of it ---- */
 
 static int connect_and_wait(struct up *u)
 {
@@ -403,14 +218,14 @@ static int connect_and_wait(struct up *u)
 
 	if (rc < 0)
 		return cli_fail_api(u->c, "", rc, &err);
-	u->old_key = u->before.self->public_key;
-	if (on(u, "force-reauth") && u->before.auth_url)
+	u->rekeyed = !wants_new_key(u);
+	if (wants_other_tags(u) && u->before.have_node_key && !up_on(u, "force-reauth") && !up_on(u, "json"))
+		fprintf(stderr, "The tags of a device change with a login; until then it keeps those that it has.\n");
+	if (!u->rekeyed && u->before.auth_url)
 		u->last_url = u->before.auth_url; /* that one is of an earlier try */
-	rc = (is_simple(u) ? want_running(u) : start(u)) ? wait_for_running(u) : 1;
+	rc = (is_simple(u) ? want_running(u) : start(u)) ? up_wait(u) : 1;
 	lstream_close(u->bus);
-	if (rc == 0)
-		tell_health(u);
-	return rc;
+	return rc == 0 ? up_tell_health(u) : rc;
 }
 
 /* Logging in anew cuts connections, this one too when it comes through the network. */
@@ -419,7 +234,7 @@ static bool accepts_risk(struct up *u)
 	const char *ssh = getenv("SSH_CLIENT"), *accepted = u->login ? "all" : flag_text(u->flags, "accept-risk");
 	bool through_network = ssh && (strncmp(ssh, "100.", 4) == 0 || strncmp(ssh, "fd7a:115c:a1e0:", 15) == 0);
 
-	if (!through_network || !on(u, "force-reauth") || strstr(accepted, "lose-ssh") || strstr(accepted, "all"))
+	if (!through_network || !up_on(u, "force-reauth") || strstr(accepted, "lose-ssh") || strstr(accepted, "all"))
 		return true;
 	printf("You are connected over the network; logging in anew will end this session.\n"
 	       "To skip this warning, use --accept-risk=lose-ssh\n");
@@ -433,6 +248,8 @@ static int run_either(struct cli *c, struct flag *flags, int argc, char **argv, 
 	if (!u)
 		return cli_fail(c, "out of memory");
 	*u = (struct up){ .c = c, .flags = flags, .login = login };
+	if (flag_n(flags, "timeout") > 0)
+		c->api.until_ms = u->until_ms = cli_now_ms() + flag_n(flags, "timeout") / MSEC(1);
 	if (!cli_no_args(c, argc, argv))
 		return 1;
 	if (qr_check_format(flag_text(flags, "qr-format")) < 0)
@@ -446,8 +263,7 @@ static int run_either(struct cli *c, struct flag *flags, int argc, char **argv, 
 	if (is_just_an_edit(u)) {
 		if (is_simple(u) ? !want_running(u) : !edit_only(u))
 			return 1;
-		tell_health(u);
-		return 0;
+		return up_tell_health(u);
 	}
 	return connect_and_wait(u);
 }

@@ -52,10 +52,13 @@ static int run(struct cli *c, struct flag *flags, int argc, char **argv)
 
 	if (!cli_no_args(c, argc, argv))
 		return 1;
+	c->api.until_ms = timeout_ms ? begin + timeout_ms : 0; /* a daemon that hangs is not waited for longer */
 	while (!is_ready(c)) {
-		if (timeout_ms && cli_now_ms() - begin >= timeout_ms)
+		long long left = timeout_ms ? begin + timeout_ms - cli_now_ms() : pause;
+
+		if (left <= 0)
 			return cli_fail(c, "context deadline exceeded");
-		usleep((useconds_t)pause * 1000);
+		usleep((useconds_t)MIN_OF(pause, left) * 1000);
 		pause = MIN_OF(2 * pause, LAST_PAUSE_MS);
 	}
 	return 0;

@@ -20,6 +20,7 @@ struct link {
 	struct http1_chunks chunks;
 	uint64_t left; /* of a body with a length */
 	bool ended;
+	long long until_ms; /* as of struct lclient */
 };
 
 struct lstream {
@@ -48,7 +49,27 @@ static int fail(struct lclient_err *err, int rc, const char *fmt, ...)
 	return rc;
 }
 
-static int connect_once(const char *path)
+/* How long may be waited: at most `most` (negative: for ever), and not beyond until_ms. 0: it is over. */
+static int patience(long long until_ms, int most)
+{
+	long long left = until_ms ? MAX_OF(until_ms - now_ms(), 0) : INT32_MAX;
+
+	if (!until_ms || (most >= 0 && most < left))
+		return most;
+	return (int)MIN_OF(left, INT32_MAX);
+}
+
+/* A daemon that hangs lets its queue of connections run full: connecting waits, too. */
+static void bound_connect(int fd, long long until_ms)
+{
+	int ms = MAX_OF(patience(until_ms, -1), 1);
+	struct timeval t = { .tv_sec = ms / 1000, .tv_usec = (ms % 1000) * 1000 };
+
+	if (until_ms)
+		(void)setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &t, sizeof(t));
+}
+
+static int connect_once(const char *path, long long until_ms)
 {
 	struct sockaddr_un un = { .sun_family = AF_UNIX };
 	int fd, rc = 0;
@@ -59,8 +80,9 @@ static int connect_once(const char *path)
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return -errno;
+	bound_connect(fd, until_ms);
 	if (connect(fd, (struct sockaddr *)&un, sizeof(un)) != 0)
-		rc = -errno;
+		rc = errno == EAGAIN && until_ms ? -ETIMEDOUT : -errno;
 	if (rc < 0)
 		close(fd);
 	return rc < 0 ? rc : fd;
@@ -74,13 +96,13 @@ static int dial(struct lclient *c, struct lclient_err *err)
 	if (!c->born_ms)
 		c->born_ms = now;
 	for (;;) {
-		fd = connect_once(c->socket);
+		fd = connect_once(c->socket, c->until_ms);
 		if (fd >= 0 || (fd != -ENOENT && fd != -ECONNREFUSED))
 			break;
 		now = now_ms();
-		if (now - c->born_ms >= LCLIENT_PATIENCE_MS)
+		if (now - c->born_ms >= LCLIENT_PATIENCE_MS || (c->until_ms && now >= c->until_ms))
 			break;
-		poll(NULL, 0, RETRY_MS);
+		poll(NULL, 0, patience(c->until_ms, RETRY_MS));
 	}
 	return fd < 0 ? fail(err, fd, "dial unix %s: %s", c->socket, err_text(fd)) : fd;
 }
@@ -93,7 +115,7 @@ static int write_all(int fd, struct view v)
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)
-			return -errno;
+			return errno == EAGAIN ? -ETIMEDOUT : -errno; /* as bound_connect says */
 		v = view_of(v.p + n, v.len - (size_t)n);
 	}
 	return 0;
@@ -105,8 +127,10 @@ static int read_some(struct link *l, int timeout_ms)
 	struct pollfd p = { .fd = l->fd, .events = POLLIN };
 	uint8_t *to;
 	ssize_t n;
-	int rc = poll(&p, 1, timeout_ms);
+	int rc = poll(&p, 1, patience(l->until_ms, timeout_ms));
 
+	if (rc == 0 && l->until_ms && now_ms() >= l->until_ms)
+		return -ETIMEDOUT;
 	if (rc <= 0)
 		return rc == 0 || errno == EINTR ? LCLIENT_TIMEOUT : -errno;
 	rc = buf_reserve(&l->in, READ_CHUNK, &to);
@@ -266,7 +290,7 @@ static int ask(struct lclient *c, const struct lclient_request *q, struct link *
 
 	err->status = 0;
 	err->text[0] = 0;
-	*l = (struct link){ .fd = -1 };
+	*l = (struct link){ .fd = -1, .until_ms = c->until_ms };
 	buf_init(&l->in, LCLIENT_ANSWER_MAX);
 	rc = dial(c, err);
 	if (rc < 0)
@@ -374,6 +398,7 @@ int lstream_open(struct lclient *c, const struct lclient_request *q, struct lstr
 		lstream_close(s);
 		return rc == -LCLIENT_TIMEOUT ? LCLIENT_TIMEOUT : rc;
 	}
+	s->link.until_ms = 0;
 	*ret = s;
 	return 0;
 }

@@ -17,6 +17,7 @@ enum {
 struct lclient {
 	const char *socket; /* path; borrowed */
 	long long born_ms; /* when the first call was made; 0 before */
+	long long until_ms; /* monotonic: every call gives up then, with -ETIMEDOUT; 0: never. Streams only while they open */
 	char server_version[128]; /* from the last answer */
 };
 

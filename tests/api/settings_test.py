@@ -171,6 +171,8 @@ def left_behind(d, hub):
               says in cli(d, "status")[1] and len(hub.nodes()) == 1, health(d))
         check("the hub logs and counts it", says in hub.tail() and "a setting of a device is refused" in hub.tail() and
               metric(hub, "hub_settings_refused_total") > counted, hub.tail())
+        code, text = cli(d, "up")
+        check("up says it and fails, though it is connected", code == 1 and says in text and connected(d), f"{code} {text}")
         code, body = d.local("PATCH", "prefs", '{"ShieldsUp":true,"ShieldsUpSet":true}')
         check("other settings can be changed meanwhile", code == 200 and prefs(d)["ShieldsUp"], body)
         mask = {k: plain[k] for k in ("ShieldsUp", *values)}
