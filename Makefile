@@ -1,7 +1,7 @@
 # Thin targets: each installs from Debian what it needs when it is missing, says so, and does one job.
 BUILD ?= build
 PREFIX ?= /usr/local
-export BUILD PREFIX
+export BUILD PREFIX URL CERT KEY
 
 .PHONY: all build up down test lab restart interop bench conformance fuzz sanitize check format install uninstall deb deb-test clean help
 
@@ -10,8 +10,10 @@ all: build
 help:
 	@sed -n 's/^## //p' Makefile
 
-## make up        build, start a hub with relay on this machine, join it as the first device (DEMO=1: two NATed nodes too)
+## make up        build, start a hub with relay on this machine, join it as the first device (DEMO=1: two NATed nodes too;
+##                URL=https://hub.example.org: reached from everywhere, see docs/reach-your-hub.md)
 up: build
+	@$(MAKE) -s deb >/dev/null 2>&1 || echo "No package for the next device: make deb says why."
 	@scripts/up
 
 ## make down      undo make up (PURGE=1 also forgets the network)

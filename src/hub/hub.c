@@ -243,6 +243,8 @@ int hub_new(struct hub **ret, const struct hub_options *o, struct err_at *at)
 		rc = open_state(h, at);
 	if (rc == 0)
 		rc = open_relay(h, at);
+	if (rc == 0 && o->packages_dir)
+		rc = packages_read(&h->packages, o->packages_dir, h->started, at);
 	if (rc == 0)
 		rc = hub_listen(h, at);
 	if (rc == 0)
@@ -282,6 +284,7 @@ struct hub *hub_free(struct hub *h)
 	git_free(h);
 	tokens_free(h);
 	certs_free(h->certs);
+	h->packages = packages_free(h->packages);
 	if (h->timer)
 		loop_timer_free(h->timer);
 	if (h->idle_timer)

@@ -5,6 +5,7 @@
 #include "base/list/list.h"
 #include "core/ctlserver/ctlserver.h"
 #include "hub/hub.h"
+#include "hub/packages.h"
 #include "hub/reach.h"
 #include "os/certs/certs.h"
 #include "os/httpd/httpd.h"
@@ -82,6 +83,7 @@ struct hub {
 	struct hub_link link[HUB_LINKS_MAX];
 	struct hub_login login[HUB_LOGINS_MAX];
 	struct hub_throttle throttle[HUB_THROTTLES_MAX];
+	struct packages *packages; /* NULL: none are handed out */
 	struct tokens *tokens;
 	struct git *git; /* NULL: the policy does not come from Git */
 	char etag[65]; /* of the policy, for that version */
@@ -107,6 +109,7 @@ void control_close_all(struct hub *h);
 
 /* web.c */
 MUST_USE int web_on_request(void *ctx, struct httpd_conn *c, const struct httpd_request *r);
+bool web_raise(void *ctx, struct httpd_conn *c, const struct http1_head *head, struct httpd_limits *l);
 
 /* pages.c: whole pages, everything from outside escaped. */
 MUST_USE int page_text(struct buf *out, const char *s);

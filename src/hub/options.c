@@ -40,6 +40,7 @@ static const struct option options[] = {
 		"devices that join with a key wait for \"nodes approve\", unless the key is pre-approved"),
 	TEXT("key-expiry", key_expiry, "TIME", SERVE, "people's devices log in again after this; default never"),
 	TEXT("owner", owner, "NAME", SERVE, "first user, made on the first start; default admin"),
+	TEXT("packages-dir", packages_dir, "DIR", SERVE, "with warren_VERSION_ARCH.deb, which it hands out to the next device"),
 	TEXT("policy-git", policy_git, "URL", SERVE, "the policy comes from this Git repository, and from nowhere else"),
 	TEXT("policy-git-branch", policy_git_branch, "NAME", SERVE, "its branch; default main"),
 	TEXT("policy-git-path", policy_git_path, "PATH", SERVE, "the file in it; default policy.hujson"),

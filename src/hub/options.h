@@ -19,7 +19,7 @@ struct hub_options {
 	size_t n_words;
 	/* serve */
 	const char *config, *state_dir, *listen, *url, *tls_cert, *tls_key, *relay_listen, *relay_url, *relay_rate, *stun_listen, *stun_url, *trusted_proxy, *base_domain, *owner,
-		*key_expiry, *http_listen, *policy_git, *policy_git_branch, *policy_git_path, *policy_git_interval, *policy_git_protocols,
+		*key_expiry, *http_listen, *packages_dir, *policy_git, *policy_git_branch, *policy_git_path, *policy_git_interval, *policy_git_protocols,
 		*policy_git_ssh, *policy_git_secret_file;
 	bool proxy_protocol;
 	/* serve: become this user; commands: whose */

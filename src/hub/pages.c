@@ -86,15 +86,28 @@ static int put_logout(const struct hub_login *login, struct buf *out)
 		"\"><button>Log out</button></form>");
 }
 
+/* What a Debian machine without our programs needs first. */
+static int put_packages(const struct hub *h, struct buf *out)
+{
+	const char *name;
+	int rc = packages_name(h->packages, 0) ? buf_append_str(out, "<p>A Debian machine that does not have <code>warren</code> yet enters first:</p>") : 0;
+
+	for (size_t i = 0; rc == 0 && (name = packages_name(h->packages, i)); i++)
+		rc = PUT(out, "<pre>wget ", h->url_text, "/packages/", name, "\nsudo apt install ./", name, "</pre>");
+	return rc;
+}
+
 int page_landing(const struct hub *h, const struct hub_login *login, struct buf *out)
 {
 	int rc = begin(out, "A private network");
 
 	if (rc == 0)
 		rc = PUT(out,
-			"<p>This is the hub of a private network. A device joins with</p><pre>warren up --login-server=", h->url_text,
+			"<p>This is the hub of a private network. A device joins with</p><pre>sudo warren up --login-server=", h->url_text,
 			"</pre><p>or, with the official client,</p><pre>tailscale up --login-server=", h->url_text,
 			"</pre><p>On a phone, install the Tailscale app and enter this page's address as the alternate server.</p>");
+	if (rc == 0)
+		rc = put_packages(h, out);
 	if (rc == 0 && login)
 		rc = put_waiting(h, out);
 	if (rc == 0 && login)

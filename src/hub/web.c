@@ -175,6 +175,11 @@ static int on_metrics(const struct call *c)
 	return rc;
 }
 
+static int on_package(const struct call *c)
+{
+	return packages_answer(c->hub->packages, c->conn, c->rest, loop_now(c->hub->loop).mono);
+}
+
 static int on_bootstrap_dns(const struct call *c)
 {
 	return httpd_answer(c->conn, 200, json, nosniff, VIEW_LIT("{}\n"));
@@ -192,6 +197,8 @@ static int on_version(const struct call *c)
 
 enum { GET = 1, POST = 2, PREFIX = 4 };
 
+#define PACKAGES_PATH "/packages/"
+
 static const struct route {
 	const char *path;
 	int flags;
@@ -205,6 +212,7 @@ static const struct route {
 	{ "/style.css", GET, on_style },
 	{ "/robots.txt", GET, on_robots },
 	{ "/bootstrap-dns", GET, on_bootstrap_dns },
+	{ PACKAGES_PATH, GET | PREFIX, on_package },
 	{ "/register/", GET | POST | PREFIX, on_register },
 	{ "/login/", GET | POST | PREFIX, on_login },
 	{ "/logout", POST, on_logout },
@@ -230,6 +238,20 @@ static int page_on_request(struct hub *h, struct httpd_conn *conn, const struct 
 		return r->fn(c);
 	}
 	return httpd_refuse(c->conn, 404, "no such page\n");
+}
+
+/* A package is larger than pages are. */
+bool web_raise(void *ctx, struct httpd_conn *conn, const struct http1_head *head, struct httpd_limits *l)
+{
+	struct hub *h = ctx;
+	struct view path = http1_path(head);
+	size_t n = strlen(PACKAGES_PATH);
+
+	if (path.len > n && !memcmp(path.p, PACKAGES_PATH, n) && packages_has(h->packages, view_of(path.p + n, path.len - n))) {
+		l->answer = PACKAGE_LEN_MAX + HUB_PAGE_MAX;
+		return true;
+	}
+	return api_raise(ctx, conn, head, l);
 }
 
 int web_on_request(void *ctx, struct httpd_conn *conn, const struct httpd_request *r)
