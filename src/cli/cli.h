@@ -35,7 +35,7 @@ int cli_main(int argc, char **argv);
 
 extern const struct cli_cmd cli_up, cli_login, cli_down, cli_logout, cli_set, cli_get, cli_switch, cli_status, cli_ping, cli_ip,
 	cli_netcheck, cli_whois, cli_whoami, cli_version, cli_wait, cli_bugreport, cli_metrics, cli_dns, cli_exit_node, cli_nc,
-	cli_debug;
+	cli_debug, cli_completion;
 
 /* ---- errors: a line on stderr; all give the exit code ---- */
 
@@ -64,6 +64,10 @@ bool cli_print_json(struct cli *c, const char *path, const char *indent, const c
 bool cli_is_running(struct cli *c, const struct ipn_status *s);
 /* What there is to say of a state that is not running; NULL: it runs or starts. */
 const char *cli_state_text(struct cli *c, const struct ipn_status *s);
+/* A text of the health that says no more than that somebody has to log in. */
+bool cli_only_wants_login(const char *health_text);
+/* "3m ago", "2h ago", "5d ago" */
+const char *cli_ago(struct cli *c, unix_ms at);
 const char *cli_ip_text(struct cli *c, struct ipaddr ip);
 const char *cli_first_ip(struct cli *c, const struct json_list *ips);
 /* A DNS name without its dot and without the tailnet's suffix. */

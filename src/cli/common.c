@@ -147,6 +147,35 @@ const char *cli_text_or(const char *s, const char *otherwise)
 	return s && *s ? s : otherwise;
 }
 
+const char *cli_ago(struct cli *c, unix_ms at)
+{
+	long long s = (long long)time(NULL) - at / 1000;
+
+	if (s < 3600)
+		return arena_printf(&c->arena, "%lldm ago", MAX_OF(s / 60, 1));
+	if (s < 24 * 3600)
+		return arena_printf(&c->arena, "%lldh ago", s / 3600);
+	return arena_printf(&c->arena, "%lldd ago", s / 86400);
+}
+
+bool cli_only_wants_login(const char *health_text)
+{
+	static const char expired[] = "The key of this device has expired.";
+
+	return strcmp(health_text, "You are logged out.") == 0 || strncmp(health_text, expired, sizeof(expired) - 1) == 0;
+}
+
+/* Why a login is wanted: a key that has expired is told from a login that never was. */
+static const char *login_wanted(struct cli *c, const struct ipn_status *s)
+{
+	const char *url = cli_text_or(s->auth_url, ""), *why = "Logged out.";
+
+	if (s->have_node_key && s->self && s->self->expired)
+		why = arena_printf(&c->arena, "Logged out: the key of this device has expired%s%s.\nRun 'warren up' to log in again.",
+			s->self->key_expiry > 0 ? ", " : "", s->self->key_expiry > 0 ? cli_ago(c, s->self->key_expiry) : "");
+	return *url ? arena_printf(&c->arena, "%s\nLog in at: %s", why, url) : why;
+}
+
 const char *cli_state_text(struct cli *c, const struct ipn_status *s)
 {
 	enum ipn_state state;
@@ -157,9 +186,7 @@ const char *cli_state_text(struct cli *c, const struct ipn_status *s)
 	case IPN_STOPPED:
 		return "Warren is stopped.";
 	case IPN_NEEDS_LOGIN:
-		if (s->auth_url && *s->auth_url)
-			return arena_printf(&c->arena, "Logged out.\nLog in at: %s", s->auth_url);
-		return "Logged out.";
+		return login_wanted(c, s);
 	case IPN_NEEDS_MACHINE_AUTH:
 		return "Machine is not yet approved by tailnet admin.";
 	case IPN_RUNNING:

@@ -24,13 +24,8 @@ struct node {
 
 static const char *status_of(struct cli *c, const struct ipn_peer_status *p)
 {
-	long long s = (long long)time(NULL) - p->last_seen / 1000;
-	const char *seen = "";
+	const char *seen = p->last_seen ? arena_printf(&c->arena, ", last seen %s", cli_ago(c, p->last_seen)) : "";
 
-	if (!p->online && p->last_seen)
-		seen = s < 3600 ? arena_printf(&c->arena, ", last seen %lldm ago", MAX_OF(s / 60, 1)) :
-		       s < 86400 ? arena_printf(&c->arena, ", last seen %lldh ago", s / 3600) :
-				   arena_printf(&c->arena, ", last seen %lldd ago", s / 86400);
 	if (p->online)
 		return p->exit_node ? "selected" : "-";
 	return arena_printf(&c->arena, "%soffline%s", p->exit_node ? "selected but " : "", seen);

@@ -1,6 +1,7 @@
 /* Dispatch: which command, its flags, its help. */
 #include "base/err/err.h"
 #include "cli/cli.h"
+#include "cli/complete.h"
 #include "cli/near.h"
 #include "cli/unbuilt.h"
 
@@ -18,7 +19,8 @@ static struct flag global_flags[] = {
 
 static const struct cli_cmd *const commands[] = { &cli_up, &cli_down, &cli_set, &cli_get, &cli_login, &cli_logout, &cli_switch,
 	&cli_netcheck, &cli_ip, &cli_dns, &cli_status, &cli_metrics, &cli_ping, &cli_nc, &cli_version, &cli_bugreport,
-	&cli_exit_node, &cli_whois, &cli_whoami, &cli_debug, &cli_wait };
+	&cli_exit_node, &cli_whois, &cli_whoami, &cli_debug, &cli_wait,
+	&cli_completion };
 
 static void print_subcommands(const struct cli_cmd *cmd, FILE *out)
 {
@@ -239,6 +241,8 @@ static int dispatch(struct cli *c, int argc, char **argv)
 		cli_usage(&root, "warren [flags] <subcommand> [command flags]", stderr);
 		return 0;
 	}
+	if (!strcmp(argv[used], "__complete"))
+		return cli_complete(c, &root, argc - used - 1, argv + used + 1);
 	if (!find_sub(&root, argv[used]))
 		return unknown_sub(c, &root, "warren", argv[used]);
 	sub = find_sub(&root, argv[used]);

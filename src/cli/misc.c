@@ -72,5 +72,5 @@ const struct cli_cmd cli_bugreport = {
 	.run = run_bugreport,
 	.usage = "bugreport [note]",
 	.help = "Mark this moment in the daemon's log",
-	.more = "The note and the state of the device go into the log of warrend; nothing is sent anywhere.",
+	.more = "The note goes into the log of warrend; nothing is sent anywhere.",
 };

@@ -1,18 +1,8 @@
 #include "cli/cli.h"
 
-#include <time.h>
-
 static const char *last_seen(struct cli *c, unix_ms at)
 {
-	long long s = (long long)time(NULL) - at / 1000;
-
-	if (!at)
-		return "";
-	if (s < 3600)
-		return arena_printf(&c->arena, ", last seen %lldm ago", MAX_OF(s / 60, 1));
-	if (s < 24 * 3600)
-		return arena_printf(&c->arena, ", last seen %lldh ago", s / 3600);
-	return arena_printf(&c->arena, ", last seen %lldd ago", s / 86400);
+	return at ? arena_printf(&c->arena, ", last seen %s", cli_ago(c, at)) : "";
 }
 
 static const char *offline(struct cli *c, const struct ipn_peer_status *p)
@@ -133,7 +123,7 @@ static void print_health(const struct ipn_status *s)
 static bool says_why(const struct ipn_status *s)
 {
 	for (size_t i = 0; i < s->health.n; i++)
-		if (strcmp(*JSON_AT(s->health, const char *, i), "You are logged out.") != 0)
+		if (!cli_only_wants_login(*JSON_AT(s->health, const char *, i)))
 			return true;
 	return false;
 }

@@ -158,7 +158,7 @@ static void tell_why(struct up *u, const struct ipn_health *h)
 		const struct ipn_health_warning *w = json_map_find(&h->warnings, codes[i]);
 
 		/* That a login is wanted is no news to who is at it. */
-		if (!w || !w->text || !*w->text || strcmp(w->text, "You are logged out.") == 0 ||
+		if (!w || !w->text || !*w->text || cli_only_wants_login(w->text) ||
 			(u->last_why && strcmp(u->last_why, w->text) == 0))
 			continue;
 		u->last_why = arena_strdup(&u->c->arena, w->text);

@@ -262,8 +262,8 @@ int cmd_policy_status(struct cmd *c)
 			cmd_time(c, s.created), s.author ? s.author : "-");
 	else
 		printf("Policy    none: all devices may reach all others\n");
-	printf("Rules     %lld, for %lld devices that are of %lld kinds\n", (long long)s.rules,
-		(long long)s.nodes, (long long)s.classes);
+	printf("Rules     %lld, for %lld device%s of %lld kind%s\n", (long long)s.rules, (long long)s.nodes,
+		s.nodes == 1 ? "" : "s", (long long)s.classes, s.classes == 1 ? "" : "s");
 	if (s.git)
 		print_git(c, s.git);
 	return 0;

@@ -36,7 +36,7 @@ static void tell_manager(struct node *n)
 			notify_status("Needs login: %s", agent_login_url(n->agent));
 		break;
 	case IPN_STOPPED:
-		notify_status("Stopped; run 'warren up' to log in");
+		notify_status("Stopped; run 'warren up' to connect");
 		break;
 	case IPN_RUNNING:
 		for (size_t i = 0; nm && i < netmap_self(nm)->addresses.n && len < sizeof(ips) - IPADDR_TEXT_MAX - 1; i++)

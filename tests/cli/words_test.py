@@ -176,11 +176,87 @@ def masquerading(node):
     node.cli("set", "--advertise-routes=", "--advertise-exit-node=false")
 
 
+def run(node, *args):
+    p = subprocess.run(node.host.argv(WARREN, f"--socket={node.socket}", *args), capture_output=True, text=True, timeout=30)
+    return p.returncode, p.stdout, p.stderr
+
+
+def expired_keys(hub, anna, bert):
+    ip = anna.ip()
+    hub.admin("nodes", "expire", "anna")
+    wait_for("anna knows that her key has expired", lambda: anna.status()["BackendState"] == "NeedsLogin")
+    said = run(anna, "status")
+    check("an expired key is not called a logout that somebody made", said ==
+          (1, "Logged out: the key of this device has expired, 1m ago.\nRun 'warren up' to log in again.\n", ""), said)
+    check("health says it, too", anna.status()["Health"] == ["The key of this device has expired. Log in again with \"warren up\"."],
+          anna.status()["Health"])
+    wait_for("bert knows, too", lambda: bert.peer(ip)["Expired"])
+    said = [run(bert, "ping", "--c=1", to) for to in ("anna", ip)]
+    check("a ping to it says so", said == [(1, "", "node key has expired\n")] * 2, said)
+    said = run(anna, "up", "--reset", f"--login-server={hub.url}", "--hostname=anna", f"--auth-key={hub.auth_key()}")
+    check("the way back that it names is one", said == (0, "", "") and anna.status()["BackendState"] == "Running", said)
+
+
+# ---- TAB ----
+
+COMPLETED = [(("ping", ""), {"bert", "cara"}), (("ping", "be"), {"bert"}), (("ip", "c"), {"cara"}), (("nc", ""), {"bert", "cara"}),
+             (("ping", "bert", ""), set()), (("set", "--exit-node="), {"cara"}), (("set", "--exit-node", "ca"), {"cara"}),
+             (("netcheck", "--format="), {"json", "json-line"}), (("get", "adv"), {"advertise-connector", "advertise-exit-node",
+                                                                                "advertise-routes"}),
+             (("up", "--qr-format", "l"), {"large"}), (("status", ""), set()), (("--verbose",), set()), (("ping", "x\x1b[2J"), set())]
+
+
+def completion(hub, anna, bert, cara):
+    """cara offers an exit node."""
+    wait_for("anna knows both", lambda: {p["HostName"] for p in anna.status()["Peer"].values()} == {"bert", "cara"})
+    wait_for("and the exit node", lambda: any(p["ExitNodeOption"] for p in anna.status()["Peer"].values()))
+    wrong = []
+    for words, want in COMPLETED:
+        code, out, err = run(anna, "__complete", *words)
+        if {line.split("\t")[0] for line in out.splitlines()} != want or err:
+            wrong.append((words, code, out, err))
+    check(f"TAB completes devices, exit nodes, settings and values ({len(COMPLETED)})", not wrong, wrong)
+    check("a file where one is wanted", [run(anna, "__complete", *w)[0] for w in (("--socket", ""), ("metrics", "write", ""))] == [3, 3])
+    p = subprocess.run([WARREN, "__complete", "--socket=/nowhere/s", "ping", ""], capture_output=True, text=True)
+    check("without a daemon it says nothing at all", (p.returncode, p.stdout, p.stderr) == (1, "", ""), p)
+    for shell, check_with in (("bash", ["bash", "-n"]), ("zsh", ["zsh", "-n"]), ("fish", ["fish", "-n"])):
+        text = warren("completion", shell)[1]
+        try:
+            fine = subprocess.run([*check_with, "/dev/stdin"], input=text, text=True, capture_output=True).returncode == 0
+        except FileNotFoundError:
+            fine = True  # no such shell here: the text below is looked at all the same
+        check(f"completion {shell} is a script, that of the packages", fine and text.startswith(("# bash", "#compdef", "# fish")) and
+              "_warren" in text)
+
+
+BAD_URLS = ["host:8080", "192.0.2.1:8080", "host", "ftp://host", "http://"]
+
+
+def bad_login_servers(node):
+    before = node.local("GET", "prefs")[1]
+    wrong = []
+    for url in BAD_URLS:
+        for command in ("up", "login"):
+            said = run(node, command, f"--login-server={url}", "--timeout=5s")
+            if said[0] != 1 or "http://" not in said[2]:
+                wrong.append((command, url, said))
+        code, body = node.local("PATCH", "prefs", json.dumps({"ControlURL": url, "ControlURLSet": True}))
+        if code == 200:
+            wrong.append(("PATCH", url, body))
+    check("a login server that is no URL is refused, and it is said how one begins", not wrong, wrong)
+    check("and nothing of it is kept", node.local("GET", "prefs")[1] == before and len(json.loads(node.local("GET", "profiles/")[1])) <= 1)
+
+
 def with_a_daemon(net):
     host = net.host("anna")
-    host.plug(net.switch("street"), "eth0", "203.0.113.1/24")
-    hub = WarrenHub(host, "127.0.0.1")
-    node = WarrenNode(host, "anna")
+    street = net.switch("street")
+    host.plug(street, "eth0", "203.0.113.1/24")
+    other = net.host("bert")
+    other.plug(street, "eth0", "203.0.113.2/24")
+    third = net.host("cara")
+    third.plug(street, "eth0", "203.0.113.3/24")
+    hub = WarrenHub(host, "203.0.113.1")
+    node, bert, cara = WarrenNode(host, "anna"), WarrenNode(other, "bert"), WarrenNode(third, "cara")
     try:
         hub.start()
         node.start()
@@ -190,7 +266,16 @@ def with_a_daemon(net):
         refused_flags(node)
         set_by_programs(node)
         masquerading(node)
+        bad_login_servers(bert.start())
+        bert.up(hub.url, hub.auth_key())
+        cara.start().up(hub.url, hub.auth_key(), "--advertise-exit-node", "--netfilter-mode=off")
+        for prefix in ("0.0.0.0/0", "::/0"):
+            hub.admin("routes", "approve", "cara", prefix)
+        completion(hub, node, bert, cara)
+        expired_keys(hub, node, bert)
     finally:
+        cara.close()
+        bert.close()
         node.close()
         hub.close()
 

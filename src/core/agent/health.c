@@ -65,6 +65,8 @@ static const char *login_text(const struct agent *a, struct arena *mem)
 	if (a->ctl && a->control_error[0])
 		return arena_printf(mem, "You are logged out. The last login error was: The hub %s is not reached: %s",
 			agent_control_url(a), a->control_error);
+	if (!a->login_error[0] && self_of(a) && agent_key_expired(a, self_of(a)))
+		return "The key of this device has expired. Log in again with \"warren up\".";
 	if (!a->login_error[0])
 		return "You are logged out.";
 	return arena_printf(mem, "You are logged out. The last login error was: %s", a->login_error);

@@ -162,6 +162,7 @@ void agent_auth_key_set(struct agent *a, const char *key); /* or NULL; the old o
 /* state.c */
 void agent_evaluate(struct agent *a);
 void agent_engine_down(struct agent *a);
+bool agent_key_expired(const struct agent *a, const struct tc_node *self); /* our own */
 
 /* map.c */
 MUST_USE int agent_map_new(struct agent *a);

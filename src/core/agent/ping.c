@@ -78,10 +78,15 @@ static void answer(struct agent *a, struct ipaddr ip, const struct tc_node *n, c
 	fn(ctx, &r);
 }
 
+static const char *ping_error(int rc)
+{
+	return rc == -ETIMEDOUT ? "timed out" : rc == -ERR_EXPIRED ? "node key has expired" : err_text(rc);
+}
+
 static void on_pong(void *ctx, const struct mesh_pong *r)
 {
 	struct agent_ping_call *c = ctx;
-	const char *err = r->rc == 0 ? NULL : r->rc == -ETIMEDOUT ? "timed out" : err_text(r->rc);
+	const char *err = r->rc == 0 ? NULL : ping_error(r->rc);
 
 	list_remove(&c->link);
 	if (c->fn)
@@ -92,6 +97,22 @@ static void on_pong(void *ctx, const struct mesh_pong *r)
 static enum mesh_ping_kind kind_of(enum ipn_ping_type t)
 {
 	return t == IPN_PING_TSMP ? MESH_PING_TSMP : t == IPN_PING_ICMP ? MESH_PING_ICMP : MESH_PING_DISCO;
+}
+
+/* Who has an address, also of peers whose key has expired: nothing is routed to those. NULL: nobody. */
+static const struct tc_node *peer_at(const struct agent *a, struct ipaddr ip)
+{
+	size_t n = netmap_n_peers(a->nm);
+	const struct tc_node *found = netmap_peer(a->nm, route_to(a, ip));
+	const struct tc_node **all = found ? NULL : malloc((n + 1) * sizeof(*all));
+
+	if (all)
+		netmap_peers(a->nm, all);
+	for (size_t i = 0; all && i < n && !found; i++)
+		if (agent_has_address(all[i], ipprefix_single(ip)))
+			found = all[i];
+	free(all);
+	return found;
 }
 
 static const char *refusal(const struct agent *a, const struct tc_node *n, enum ipn_ping_type type)
@@ -105,7 +126,7 @@ static const char *refusal(const struct agent *a, const struct tc_node *n, enum 
 
 void agent_ping_begin(struct agent *a, struct ipaddr ip, enum ipn_ping_type type, size_t size, agent_ping_fn fn, void *ctx)
 {
-	const struct tc_node *self = self_of(a), *n = netmap_peer(a->nm, route_to(a, ip));
+	const struct tc_node *self = self_of(a), *n = peer_at(a, ip);
 	const char *err = refusal(a, n, type);
 	struct agent_ping_call *c;
 	int rc;
@@ -127,7 +148,7 @@ void agent_ping_begin(struct agent *a, struct ipaddr ip, enum ipn_ping_type type
 	rc = c ? mesh_ping(a->mesh, n->id, kind_of(type), size, on_pong, c, a->now) : -ENOMEM;
 	if (rc < 0) {
 		free(c);
-		answer(a, ip, n, NULL, err_text(rc), fn, ctx);
+		answer(a, ip, n, NULL, ping_error(rc), fn, ctx);
 	} else {
 		list_push_tail(&a->pings, &c->link);
 	}

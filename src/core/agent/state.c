@@ -24,7 +24,7 @@ static bool is_live(const struct agent *a)
 	return a->session_seen || (home && mesh_relay_is_ready(a->mesh, home)) || !map || !map->regions.n;
 }
 
-static bool key_expired(const struct agent *a, const struct tc_node *self)
+bool agent_key_expired(const struct agent *a, const struct tc_node *self)
 {
 	return self->expired || (self->key_expiry && agent_mono_of(a, self->key_expiry) <= a->now.mono);
 }
@@ -48,7 +48,7 @@ static enum ipn_state next_state(const struct agent *a)
 		return a->state == IPN_STOPPED ? IPN_STARTING : a->state;
 	if (!p->want_running)
 		return IPN_STOPPED;
-	if (key_expired(a, self) || hub_refuses(a))
+	if (agent_key_expired(a, self) || hub_refuses(a))
 		return IPN_NEEDS_LOGIN;
 	if (!self->machine_authorized)
 		return IPN_NEEDS_MACHINE_AUTH;

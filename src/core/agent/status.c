@@ -156,6 +156,7 @@ static struct ipn_peer_status *self_status(const struct agent *a, struct arena *
 		s->capabilities = self_caps(self, mem);
 		s->online = agent_is_polling(a);
 		s->exit_node = false;
+		s->expired = agent_key_expired(a, self);
 		s->last_seen = 0;
 		if (mesh_home(a->mesh))
 			s->relay = agent_region_code(a, mesh_home(a->mesh));
