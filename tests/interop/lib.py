@@ -178,6 +178,21 @@ class Derper(Process):
         return self
 
 
+class WarrenRelay(Process):
+    """Ours on its own, with TLS by the lab's authority, and STUN."""
+
+    def __init__(self, host, name, ip, ca):
+        super().__init__(host, "relay", [])
+        cert, key = ca.issue(name, ip)
+        self.argv = [program("warren-relay"), "--listen", f"{ip}:443", "--stun", f"{ip}:3478", "--cert", cert,
+                     "--key", key, "--state-dir", os.path.join(self.dir, "state")]
+
+    def start(self):
+        super().start()
+        wait_for("our relay listens", lambda: self.check_alive() or self.host.run("ss", "-Hltn", "sport = :443"))
+        return self
+
+
 def region(number, code, name, ip):
     """Of a DERP map. The name is only what the certificate must say: nobody resolves it."""
     return {"RegionID": number, "RegionCode": code, "RegionName": code, "Nodes": [
