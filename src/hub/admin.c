@@ -88,6 +88,18 @@ static const char *user_name(const struct hub *h, int64_t id)
 	return NULL;
 }
 
+static void status_certificate(const struct hub *h, struct admin_status *doc)
+{
+	struct certs_state s;
+
+	if (!h->certs)
+		return;
+	certs_state(h->certs, &s);
+	doc->cert_expires = s.not_after;
+	doc->cert_fault = s.expired ? "has expired: devices refuse it" : s.wrong_name ? "is not for the name in --url: devices refuse it" :
+		s.soon ? "expires soon: is its renewal at work?" : NULL;
+}
+
 static int get_status(struct admin_call *c)
 {
 	struct hub *h = c->hub;
@@ -102,6 +114,7 @@ static int get_status(struct admin_call *c)
 		.stun = stun, .cert_name = h->pin, .tailnet_id = ctl_tailnet_id(h->ctl), .uptime_s = (c->now.mono - h->started) / SEC(1), .nodes = (int64_t)s.nodes,
 		.online = (int64_t)s.online, .users = (int64_t)s.users, .keys = (int64_t)s.keys, .pending = (int64_t)s.pending,
 		.sessions = (int64_t)h->n_sessions, .relay_clients = (int64_t)derprelay_clients(relay_derp(h->relay)) };
+	status_certificate(h, &doc);
 	return admin_reply(c, &admin_status_type, &doc);
 }
 

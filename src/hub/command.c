@@ -196,6 +196,12 @@ static int do_status(struct cmd *c)
 	printf("Users     %lld; auth keys %lld\n", (long long)s.users, (long long)s.keys);
 	printf("Relay     %s, %lld clients; STUN %s\n", s.relay ? s.relay : "off", (long long)s.relay_clients,
 		s.stun ? s.stun : "off");
+	if (s.cert_expires) {
+		char until[TIME_RFC3339_MAX];
+
+		time_format_rfc3339(s.cert_expires, until);
+		printf("Certificate %s%suntil %.10s\n", s.cert_fault ? s.cert_fault : "", s.cert_fault ? "; " : "", until);
+	}
 	if (c->o->qr)
 		return qr_print(s.url, stdout) < 0 ? cmd_fail("the URL does not fit into a picture") : 0;
 	return 0;

@@ -330,6 +330,14 @@ int git_new(struct hub *h, struct err_at *at)
 	return rc;
 }
 
+void git_reload(struct hub *h)
+{
+	struct err_at at = { 0 };
+
+	if (h->git && git_read_secret(h->git, h->o->policy_git_secret_file, &at) < 0)
+		log_error("git", "the webhook's secret cannot be read anew; the one of before stays", "why=%s", at.text);
+}
+
 void git_free(struct hub *h)
 {
 	struct git *g = h->git;

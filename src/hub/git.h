@@ -12,6 +12,8 @@
 /* No --policy-git: 0, and h->git stays NULL. at says which option is wrong. */
 MUST_USE int git_new(struct hub *h, struct err_at *at);
 void git_free(struct hub *h);
+/* Reads the webhook's secret again. */
+void git_reload(struct hub *h);
 /* Now, or right behind the pull that is under way. */
 void git_pull(struct hub *h);
 

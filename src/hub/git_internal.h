@@ -41,6 +41,7 @@ struct git {
 MUST_USE int git_check_options(const struct hub_options *o, struct err_at *at);
 /* Nothing of the hub's own environment but where programs are. */
 MUST_USE int git_make_env(struct git *g, const struct hub_options *o);
+/* What g has stays if the new one is not good. path NULL: none is wanted. */
 MUST_USE int git_read_secret(struct git *g, const char *path, struct err_at *at);
 /* https://user:***@host/path */
 void git_hide_password(const char *url, char out[static NAME_MAX_LEN]);

@@ -91,18 +91,25 @@ int git_make_env(struct git *g, const struct hub_options *o)
 
 int git_read_secret(struct git *g, const char *path, struct err_at *at)
 {
+	struct buf b;
 	int rc;
 
-	buf_init_secret(&g->secret, SECRET_MAX);
 	if (!path)
 		return 0;
-	rc = file_read(path, &g->secret);
-	while (rc == 0 && buf_len(&g->secret) &&
-		strchr("\r\n", buf_data(&g->secret)[buf_len(&g->secret) - 1]))
-		buf_truncate(&g->secret, buf_len(&g->secret) - 1);
-	if (rc == 0 && !buf_len(&g->secret))
-		rc = -ERR_TRUNCATED;
-	if (rc < 0)
-		err_at_set(at, 0, 0, "--policy-git-secret-file %s: %s", path, err_text(rc));
-	return rc;
+	buf_init_secret(&b, SECRET_MAX);
+	rc = file_read(path, &b);
+	while (rc == 0 && buf_len(&b) && strchr("\r\n", buf_data(&b)[buf_len(&b) - 1]))
+		buf_truncate(&b, buf_len(&b) - 1);
+	if (rc < 0) {
+		buf_fini(&b);
+		return file_explain(path, rc, at);
+	}
+	if (!buf_len(&b)) {
+		buf_fini(&b);
+		err_at_set(at, 0, 0, "--policy-git-secret-file %s: it is empty", path);
+		return -ERR_TRUNCATED;
+	}
+	buf_fini(&g->secret);
+	g->secret = b;
+	return 0;
 }

@@ -72,10 +72,8 @@ static int open_state(struct hub *h, struct err_at *at)
 	rc = file_private_key(path, h->noise.b);
 	if (rc == 0)
 		rc = key_public(h->noise.b, h->noise_pub.b);
-	if (rc < 0) {
-		err_at_set(at, 0, 0, "%s: %s", path, err_text(rc));
-		return rc;
-	}
+	if (rc < 0)
+		return file_explain(path, rc, at);
 	snprintf(path, sizeof(path), "%s/hub.db", h->o->state_dir);
 	return store_sqlite_open(&h->store, path, at);
 }
@@ -97,9 +95,7 @@ static int open_relay(struct hub *h, struct err_at *at)
 	if (rc == 0)
 		rc = relay_new(&h->relay, &cfg);
 	key_wipe(&cfg.private, sizeof(cfg.private));
-	if (rc < 0)
-		err_at_set(at, 0, 0, "%s: %s", path, err_text(rc));
-	return rc;
+	return rc < 0 ? file_explain(path, rc, at) : 0;
 }
 
 static void on_event(const char *what, const struct ctl_node_doc *n)
@@ -190,10 +186,10 @@ static void on_hup(void *ctx)
 {
 	struct hub *h = ctx;
 
+	log_info("hub", "SIGHUP: reading files with certificate and secrets anew; options take a restart", NULL);
 	if (h->certs)
 		certs_reload(h->certs);
-	else
-		log_info("hub", "SIGHUP: there is no certificate to read anew; options take a restart", NULL);
+	git_reload(h);
 }
 
 /* With the rights that stay: renewed files are read with them. */

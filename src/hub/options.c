@@ -208,7 +208,7 @@ static int from_file(struct hub_options *o, struct err_at *at)
 	buf_init(&b, FILE_MAX);
 	rc = file_read(o->config, &b);
 	if (rc < 0)
-		err_at_set(at, 0, 0, "%s: %s", o->config, err_text(rc));
+		rc = file_explain(o->config, rc, at);
 	if (rc == 0) {
 		char *text = arena_strndup(&o->mem, buf_data(&b), buf_len(&b)), *rest = text, *line;
 

@@ -2,7 +2,7 @@
 """warren-hub and its policy: the API that tools for Tailscale use, the commands, the pull from Git.
 
 Usage: policy_test.py WARREN-HUB HUBLOAD. Prints TAP."""
-import base64, hashlib, hmac, http.client, json, os, random, re, shutil, socket, subprocess, sys, tempfile, time
+import base64, hashlib, hmac, http.client, json, os, random, re, shutil, signal, socket, subprocess, sys, tempfile, time
 
 HUB, HUBLOAD = sys.argv[1:3]
 results, children = [], []
@@ -412,6 +412,15 @@ def from_git(d):
     second = repository.push('{"acls":[]}', "and as Gitea signs")
     check("also as Gitea signs", hook(X_Gitea_Signature=sign(b"s3cret")) == 202 and
           wait_for("it is read", lambda: git()["commit"] == second))
+    write(secret, "another\n")
+    hub.p.send_signal(signal.SIGHUP)
+    check("SIGHUP reads the webhook's secret anew", wait_for("the new one counts", lambda: hook(X_Gitea_Signature=sign(b"another")) == 202) and
+          hook(X_Gitea_Signature=sign(b"s3cret")) == 403)
+    write(secret, "")
+    hub.p.send_signal(signal.SIGHUP)
+    check("an empty one is not taken", wait_for("the log says so", lambda: "the one of before stays" in hub.said()) and
+          hook(X_Gitea_Signature=sign(b"another")) == 202)
+    write(secret, "s3cret\n")
     last = repository.push(ALL_OPEN, "by hand")
     hub.admin("policy", "pull")
     check("policy pull looks at once, too", wait_for("it is read", lambda: git()["commit"] == last and git()["state"] == "applied"))

@@ -5,6 +5,7 @@ what is wrong with one is told in words, in the log and in the metrics.
 Usage: reload_test.py WARREN-HUB WARREN-RELAY. Prints TAP."""
 import datetime
 import hashlib
+import json
 import os
 import re
 import shutil
@@ -71,26 +72,22 @@ class Hub(Program):
 
 
 class Open:
-    """A connection that is kept: requests on it, or DERP behind an upgrade."""
+    """A connection that is kept, by a request on it now and then."""
 
-    def __init__(self, port, derp=False):
-        self.s, self.derp = connect(port), derp
+    def __init__(self, port):
+        self.s = connect(port)
         self.began_with = hashlib.sha256(self.s.getpeercert(True)).hexdigest()
-        if derp:
-            self.s.sendall(b"GET /derp HTTP/1.1\r\nHost: x\r\nUpgrade: DERP\r\nConnection: Upgrade\r\n\r\n")
-            self.up = self.s.recv(12) == b"HTTP/1.1 101"
 
     def lives(self):
-        if not self.derp:
-            self.s.sendall(b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n")
-            return self.s.recv(4096).startswith(b"HTTP/1.1 200")
-        self.s.settimeout(0.3)
-        try:
-            while self.s.recv(4096):
-                pass
-            return False
-        except TimeoutError:
-            return self.up
+        self.s.sendall(b"GET /derp/probe HTTP/1.1\r\nHost: x\r\n\r\n")
+        return self.s.recv(4096).startswith(b"HTTP/1.1 200")
+
+
+def shows(port, mark, kept):
+    """Do new connections see that certificate by now, while the old ones go on?"""
+    if not all(k.lives() for k in kept):
+        raise RuntimeError("a connection ended")
+    return shown(port) == mark
 
 
 def renewal(d):
@@ -99,16 +96,16 @@ def renewal(d):
     marks = [fingerprint(p[0]) for p in pairs]
     files.put(*pairs[0])
     hub = Hub(os.path.join(d, "hub"), files.cert, files.key)
-    kept = [Open(hub.port), Open(hub.port, derp=True)]
+    kept = [Open(hub.port)]
     check("the hub shows the certificate of its files", shown(hub.port) == marks[0])
     files.put(*pairs[1])
-    check("a renewed one is shown to new connections, by itself", wait_for("the new one", lambda: shown(hub.port) == marks[1]))
+    check("a renewed one is shown to new connections, by itself", wait_for("the new one", lambda: shows(hub.port, marks[1], kept)))
     check("connections of before go on with the one they began with", all(k.lives() and k.began_with == marks[0] for k in kept))
     check("and that is counted", (hub.metric("reloads_total"), hub.metric("reload_failures_total")) == (1, 0))
     kept.append(Open(hub.port))
-    broken(hub, files, pairs, marks)
+    broken(hub, files, pairs, marks, kept)
     hub.p.send_signal(signal.SIGHUP)
-    check("SIGHUP reads them again", wait_for("it was counted", lambda: hub.metric("reloads_total") == 3) and hub.p.poll() is None)
+    check("SIGHUP reads them again", wait_for("it was counted", lambda: shows(hub.port, marks[3], kept) and hub.metric("reloads_total") == 3) and hub.p.poll() is None)
     check("what was open is still open, whatever was in the files meanwhile", all(k.lives() for k in kept))
     with connect(hub.port) as s:
         chain = subprocess.run(["openssl", "s_client", "-connect", f"127.0.0.1:{hub.port}", "-showcerts"], stdin=subprocess.DEVNULL,
@@ -117,7 +114,7 @@ def renewal(d):
     check("it ends with status 0", hub.stop() == 0)
 
 
-def broken(hub, files, pairs, marks):
+def broken(hub, files, pairs, marks, kept):
     """Whatever is wrong with the new pair, the one of before stays."""
     text = os.path.join(files.dir, "nonsense")
     with open(text, "w") as f:
@@ -130,14 +127,14 @@ def broken(hub, files, pairs, marks):
             ("an empty key file", (pairs[2][0], empty), "holds no private key in PEM"),
             ("the two exchanged", (pairs[2][1], pairs[2][0]), "are the two files exchanged?"))):
         files.put(*pair)
-        wait_for(f"{name} was looked at", lambda: hub.metric("reload_failures_total") == i + 1)
+        wait_for(f"{name} was looked at", lambda: shows(hub.port, marks[1], kept) and hub.metric("reload_failures_total") == i + 1)
         check(f"{name}: the old one stays, and the log says why", shown(hub.port) == marks[1] and says in hub.said().splitlines()[-1],
               hub.said())
     os.unlink(files.cert)
-    wait_for("a missing file was looked at", lambda: hub.metric("reload_failures_total") == 5)
+    wait_for("a missing file was looked at", lambda: shows(hub.port, marks[1], kept) and hub.metric("reload_failures_total") == 5)
     check("a file that is gone: likewise", shown(hub.port) == marks[1] and "there is no such file" in hub.said().splitlines()[-1], hub.said())
     files.put(*pairs[3])
-    check("a good pair after that is taken", wait_for("the new one", lambda: shown(hub.port) == marks[3]) and hub.metric("reloads_total") == 2)
+    check("a good pair after that is taken", wait_for("the new one", lambda: shows(hub.port, marks[3], kept)) and hub.metric("reloads_total") == 2)
 
 
 def without(d):
@@ -161,9 +158,9 @@ def relay(d):
     argv = [RELAY, "--listen", f"127.0.0.1:{port}", "--stun", "off", "--state-dir", os.path.join(d, "state")]
     p = Program(os.path.join(d, "with"), [*argv, "--cert", files.cert, "--key", files.key, "--hostname", NAME], "warren-relay: ready\n")
     check("warren-relay tells of a certificate for another name", "not for the name that devices use" in p.said(), p.said())
-    kept = Open(port, derp=True)
+    kept = Open(port)
     files.put(*pairs[1])
-    check("warren-relay takes a renewed one, too", wait_for("the new one", lambda: shown(port) == fingerprint(pairs[1][0])) and kept.lives())
+    check("warren-relay takes a renewed one, too", wait_for("the new one", lambda: shows(port, fingerprint(pairs[1][0]), [kept])))
     p.p.send_signal(signal.SIGHUP)
     check("and reads it again on SIGHUP", wait_for("twice", lambda: p.said().count("was read anew") == 2) and kept.lives())
     p.stop()
@@ -190,6 +187,9 @@ def warnings(d):
             ("one for a pattern of names", ca.issue("*.net.test"), (0, 0, 0), None)):
         hub = Hub(os.path.join(d, name.replace(" ", "-")), *pair)
         seen = tuple(hub.metric(m) for m in ("expired", "expires_soon", "wrong_name"))
+        told = json.loads(subprocess.run([HUB, "status", "--json", "--socket", hub.argv[hub.argv.index("--socket") + 1]], capture_output=True).stdout)
+        check(f"{name}: status says until when, and what is wrong", told["certificateExpires"] and
+              (says in told.get("certificateFault", "") or "name" in says) if says else "certificateFault" not in told, told)
         lines = [line for line in hub.said().splitlines() if "tls:" in line]
         check(f"{name}: log and metrics say so", seen == metrics and (len(lines) == 1 and says in lines[0] if says else not lines), (seen, lines))
         hub.stop()
@@ -227,7 +227,7 @@ def unreadable(d, cert, key):
     shutil.copy(cert, os.path.join(open_dir, "c.pem"))
     closed = os.path.join(open_dir, "closed")
     os.makedirs(closed, mode=0o700)
-    for name, path, says in (("a key of root's", os.path.join(open_dir, "k.pem"), "user nobody (number 65534) may not read it"),
+    for name, path, says in (("a key of root's", os.path.join(open_dir, "k.pem"), "closed to user nobody (number 65534)"),
                              ("a key in a closed directory", os.path.join(closed, "k.pem"), f"the directory {closed} is closed to user nobody")):
         shutil.copy(key, path)
         os.chmod(path, 0o600)

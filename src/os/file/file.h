@@ -9,6 +9,11 @@
 
 /* Appends the content. -errno, -ERR_TOO_BIG (the buffer's maximum). */
 MUST_USE int file_read(const char *path, struct buf *out);
+/*
+ * Why a file could not be opened, for the person who named it: missing, or for whom it and which directory on the way is closed. For
+ * the start of a program and rare events: asks the system's user database. Returns rc.
+ */
+int file_explain(const char *path, int rc, struct err_at *at);
 /* Durable when it returns 0: written beside, synchronised, renamed over, directory synchronised. */
 MUST_USE int file_write(const char *path, struct view content, mode_t mode);
 /* A directory with this mode, parents made as needed (0755). */

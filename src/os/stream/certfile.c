@@ -1,49 +1,25 @@
 #include "os/stream/certfile.h"
+#include "os/file/file.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <openssl/err.h>
-#include <pwd.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
-enum { PEEK = 64 * 1024, PATH_LEN = 4096, WHO_LEN = 64 };
+enum { PEEK = 64 * 1024 };
 
-static const char guide[] = "\"Certificates and proxies\" in the documentation has ways to give it to the service's user";
-
-static const char *who_am_i(char who[static WHO_LEN])
+/* A key that is closed to a service has ways to be opened to it. */
+static int cannot_open(const char *file, int rc, struct err_at *at)
 {
-	const struct passwd *p = getpwuid(geteuid());
+	size_t n;
 
-	snprintf(who, WHO_LEN, "user %s (number %u)", p ? p->pw_name : "without a name", (unsigned)geteuid());
-	return who;
-}
-
-/* The first directory on the way that is closed to us; false: none is. */
-static bool closed_directory(const char *file, char dir[static PATH_LEN])
-{
-	for (const char *slash = strchr(file + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
-		snprintf(dir, PATH_LEN, "%.*s", (int)(slash - file), file);
-		if (faccessat(AT_FDCWD, dir, X_OK, AT_EACCESS) != 0 && errno == EACCES)
-			return true;
-	}
-	return false;
-}
-
-static int cannot_open(const char *file, int e, struct err_at *at)
-{
-	char who[WHO_LEN], dir[PATH_LEN];
-
-	if (e == ENOENT || e == ENOTDIR)
-		err_at_set(at, 0, 0, "%s: there is no such file", file);
-	else if (e == EACCES && closed_directory(file, dir))
-		err_at_set(at, 0, 0, "%s: the directory %s is closed to %s; %s", file, dir, who_am_i(who), guide);
-	else if (e == EACCES)
-		err_at_set(at, 0, 0, "%s: %s may not read it; %s", file, who_am_i(who), guide);
-	else
-		err_at_set(at, 0, 0, "%s: %s", file, err_text(-e));
-	return -e;
+	file_explain(file, rc, at);
+	n = strlen(at->text);
+	if (rc == -EACCES)
+		snprintf(at->text + n, sizeof(at->text) - n, "; \"Certificates and proxies\" in the documentation has ways to open it");
+	return rc;
 }
 
 /* The beginning of the file as text. */
@@ -56,7 +32,7 @@ static int peek(const char *file, char text[static PEEK], struct err_at *at)
 	if (fd >= 0)
 		close(fd);
 	if (n < 0)
-		return cannot_open(file, e, at);
+		return cannot_open(file, -e, at);
 	text[n] = 0;
 	return 0;
 }
