@@ -70,6 +70,15 @@ void control_answer(void *owner, int status, const char *content_type, struct vi
 		ts_stream_reset(q->stream);
 }
 
+void control_later(void *owner, unsigned seconds, struct view text)
+{
+	struct request *q = owner;
+
+	q->waits = false;
+	if (ts_stream_respond_later(q->stream, 429, seconds, text) < 0)
+		ts_stream_reset(q->stream);
+}
+
 struct ipport control_from(void *owner)
 {
 	return stream_peer(((struct request *)owner)->session->stream);

@@ -117,9 +117,17 @@ static int open_engine(struct hub *h, struct err_at *at)
 		.derp_map_unpinned = h->pin[0] ? &h->derp_map_unpinned : NULL, .from = control_from, .approve_devices = h->o->approve_devices,
 		.on_event = on_event, .on_refusal = on_refusal,
 		.store = store_sqlite_store(h->store), .rng = loop_rng(), .hash = sha256, .on_poll_ready = control_poll_ready,
-		.on_poll_end = control_poll_end, .on_poll_watch = control_poll_watch, .on_answer = control_answer };
+		.on_poll_end = control_poll_end, .on_poll_watch = control_poll_watch, .on_answer = control_answer, .on_later = control_later };
 	const struct ctl_user *u;
-	int rc = duration_parse(h->o->key_expiry, &cfg.key_life_ms);
+	uint64_t rate;
+	int rc = text_u64(h->o->accept_rate, strlen(h->o->accept_rate), HUB_ACCEPT_RATE_MAX, &rate);
+
+	if (rc < 0) {
+		err_at_set(at, 0, 0, "--accept-rate %s: a number, at most %d", h->o->accept_rate, HUB_ACCEPT_RATE_MAX);
+		return rc;
+	}
+	cfg.accept_rate = (int)rate;
+	rc = duration_parse(h->o->key_expiry, &cfg.key_life_ms);
 
 	if (rc < 0) {
 		err_at_set(at, 0, 0, "--key-expiry %s: write it as 12h, 180d or never", h->o->key_expiry);

@@ -13,6 +13,7 @@
 
 enum {
 	HUB_CONNS_MAX = 16384, /* HTTP connections that have not been upgraded */
+	HUB_ACCEPT_RATE_MAX = 1000000,
 	HUB_SESSIONS_MAX = 65536, /* control connections; a device has one or two */
 	HUB_ADMIN_CONNS_MAX = 64,
 	HUB_ANSWER_MAX = 64 << 20, /* a list of 200,000 devices */
@@ -99,6 +100,7 @@ MUST_USE int hub_listen(struct hub *h, struct err_at *at);
 /* control.c */
 struct httpd_request;
 MUST_USE int control_accept(struct hub *h, struct httpd_conn *c, const struct httpd_request *r);
+void control_later(void *request_owner, unsigned seconds, struct view text);
 void control_answer(void *request_owner, int status, const char *content_type, struct view body);
 struct ipport control_from(void *request_owner);
 void control_poll_ready(void *poll_owner);

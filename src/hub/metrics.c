@@ -40,6 +40,7 @@ static int put_engine(struct hub *h, struct buf *out)
 		{ "hub_map_messages_total", counter, "Map messages of any kind.", s.messages },
 		{ "hub_map_bytes_total", counter, "Compressed bytes of map messages.", s.bytes_out },
 		{ "hub_lite_updates_total", counter, "Updates of one device's state.", s.lite_updates },
+		{ "hub_shed_total", counter, "Registrations and map streams that were told to come again later.", s.shed },
 		{ "hub_commits_total", counter, "Transactions of the store.", s.commits },
 		{ "hub_replies_held", gauge, "Replies that wait for the store.", httpd_held(h->web) + httpd_held(h->admin) },
 		{ "hub_changes_refused_total", counter, "Changes refused because the store was full or had failed.", h->n.changes_refused },

@@ -35,6 +35,8 @@ static const struct option options[] = {
 	LIST("trusted-proxy", trusted_proxy, "CIDR,...", SERVE, "whose X-Forwarded-For says where a request comes from; default nobody's"),
 	SWITCH("proxy-protocol", proxy_protocol, SERVE, "connections from a --trusted-proxy begin with the PROXY protocol's header"),
 	TEXT("relay-rate", relay_rate, "BYTES", SERVE, "that a device may send through the relay a second; default 0: as much as it can"),
+	TEXT("accept-rate", accept_rate, "N", SERVE,
+		"devices that may log in or begin to listen a second; the others are told when to come again; default 1000, 0: all"),
 	TEXT("base-domain", base_domain, "NAME", SERVE, "devices are NAME.this; default warren.internal"),
 	SWITCH("approve-devices", approve_devices, SERVE,
 		"devices that join with a key wait for \"nodes approve\", unless the key is pre-approved"),
@@ -229,6 +231,7 @@ static void defaults(struct hub_options *o)
 	DEFAULT(owner, "admin");
 	DEFAULT(key_expiry, "never");
 	DEFAULT(relay_rate, "0");
+	DEFAULT(accept_rate, "1000");
 	DEFAULT(policy_git_branch, "main");
 	DEFAULT(policy_git_path, "policy.hujson");
 	DEFAULT(policy_git_interval, "60s");

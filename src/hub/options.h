@@ -21,6 +21,7 @@ struct hub_options {
 	const char *config, *state_dir, *listen, *url, *tls_cert, *tls_key, *relay_listen, *relay_url, *relay_rate, *stun_listen, *stun_url, *trusted_proxy, *base_domain, *owner,
 		*key_expiry, *http_listen, *packages_dir, *policy_git, *policy_git_branch, *policy_git_path, *policy_git_interval, *policy_git_protocols,
 		*policy_git_ssh, *policy_git_secret_file;
+	const char *accept_rate;
 	bool proxy_protocol;
 	/* serve: become this user; commands: whose */
 	const char *user;

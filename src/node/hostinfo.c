@@ -74,7 +74,8 @@ int node_hostinfo(struct arena *a, const struct secret_machine *machine, struct 
 	char host[256] = "";
 	struct utsname u;
 
-	*ret = (struct tc_hostinfo){ .ipn_version = WARREN_VERSION, .os = "linux", .no_logs = true, .userspace = JSON_NO };
+	*ret = (struct tc_hostinfo){ .ipn_version = WARREN_VERSION, .os = "linux", .no_logs = true, .userspace = JSON_NO,
+		.state_encrypted = JSON_NO };
 	gethostname(host, sizeof(host) - 1);
 	ret->hostname = arena_strdup(a, host);
 	if (uname(&u) == 0) {

@@ -4,19 +4,19 @@
     a 198.51.100.21 (warrend) ---+--- internet --- hub
     b 198.51.100.22 (warrend) ---+
 
-Usage: protocol_test.py WARREND. Needs root. Prints TAP."""
+Usage: protocol_test.py WARREND HUBLOAD. Needs root. Prints TAP."""
 import json
 import os
 import re
-import subprocess
 import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 os.environ["WARREN_BIN"] = os.path.dirname(os.path.dirname(os.path.abspath(sys.argv[1])))
 sys.path.insert(0, os.path.join(HERE, "..", "lab"))
 import topologies  # noqa: E402
-from nodes import WarrenHub, WarrenNode, program, wait_for  # noqa: E402
+from nodes import CA, Process, WarrenHub, WarrenNode, wait_for  # noqa: E402
 
+HUBLOAD = sys.argv[2]
 results = []
 
 
@@ -52,6 +52,60 @@ def peers(hub, a, b):
     check("an approved exit node is suggested to peers", node)
 
 
+# A relay with a certificate of its own making. Says what each connection sent after the handshake.
+IMPOSTOR = r'''
+import socket, ssl, sys, threading
+ctx = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER); ctx.load_cert_chain(sys.argv[1], sys.argv[2])
+s = socket.socket(); s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1); s.bind(("0.0.0.0", int(sys.argv[3]))); s.listen(16)
+def serve(c):
+    try:
+        c.settimeout(5)
+        t = ctx.wrap_socket(c, server_side=True)
+        print("got %r" % t.recv(100), flush=True)
+    except OSError as e:
+        print("broken %r" % e, flush=True)
+print("ready", flush=True)
+while True:
+    threading.Thread(target=serve, args=(s.accept()[0],), daemon=True).start()
+'''
+
+
+def pins(hub, a):
+    relay = json.loads(hub.admin("status", "--json"))["relay"]
+    port = int(relay.rsplit(":", 1)[1])
+    nodes = [n for r in get(a, "derpmap")["Regions"].values() for n in r["Nodes"]]
+    check("our own daemon is given the relay's pin, and never told to skip the check",
+          nodes and all(re.fullmatch("sha256-raw:[0-9a-f]{64}", n.get("CertName", "")) and not n.get("InsecureForTests")
+                        for n in nodes), nodes)
+    told = json.loads(a.cli("debug", "derp-map"))
+    check("and shows it", all("InsecureForTests" not in n for r in told["Regions"].values() for n in r["Nodes"]), told)
+
+    def clients():
+        return json.loads(hub.admin("status", "--json"))["relayClients"]
+
+    wait_for("the relay is used", lambda: clients() == 1)
+    a.stop()
+    wait_for("and left", lambda: clients() == 0)
+    ca = CA()
+    cert, key = ca.issue(topologies.HUB4)
+    impostor = Process(hub.host, "impostor", [sys.executable, "-c", IMPOSTOR, cert, key, "9999"]).start()
+    try:
+        wait_for("the impostor listens", lambda: "ready" in impostor.tail())
+        a.host.nft("table ip impostor { chain out { type nat hook output priority -100; "
+                   f"ip daddr {topologies.HUB4} tcp dport {port} dnat to {topologies.HUB4}:9999\n}}\n}}\n")
+        a.start()
+        wait_for("the daemon met the impostor more than once", lambda: len(impostor.tail().splitlines()) > 2)
+        check("a relay with another certificate is told nothing", all(
+            line in ("ready", "got b''") or line.startswith("broken") for line in impostor.tail().splitlines()), impostor.tail())
+        check("and is not used, while the hub is", clients() == 0 and a.status()["Self"]["Online"])
+        a.host.nft("delete table ip impostor")
+        wait_for("the true one is used again", lambda: clients() == 1)
+        check("the true one is used again", True)
+    finally:
+        impostor.close()
+        ca.close()
+
+
 def tailnet_id(hub, a):
     def seen():
         return (a.status()["CurrentTailnet"] or {}).get("StableID", "")
@@ -79,13 +133,30 @@ def deleted(hub, b):
     check("a deleted device asks for a login, and not for a map for ever", b.status()["BackendState"] == "NeedsLogin")
 
 
+def storm(t):
+    """More devices at once than the hub takes: they are sent away with their times, and all get in."""
+    hub = WarrenHub(t.hub, topologies.HUB4, extra=["--accept-rate", "4"])
+    try:
+        hub.start()
+        load = json.loads(t.hub.run(os.path.abspath(HUBLOAD), f"{hub.url}:80", hub.auth_key("--reusable"), "30"))
+        metrics = t.hub.run("curl", "-s", f"{hub.url}/metrics")
+        shed = int(re.search(r"^warren_hub_shed_total (\d+)$", metrics, re.M).group(1))
+        check("a storm is shed, and everybody gets in", load["complete"] and shed >= 10, (load, shed))
+        # 30 devices, 8 at once and then 4 a second. Each comes back when it was told: nobody waits on and on.
+        check("within the time that the rate says", load["joined_ms"] < 15000 and load["reconnect_ms"] < 15000, load)
+    finally:
+        hub.close()
+
+
 def session(t):
     hub, a, b = WarrenHub(t.hub, topologies.HUB4), WarrenNode(t.a, "alpha"), WarrenNode(t.b, "beta")
     try:
-        for p in hub, a, b:
+        for p in hub, a:
             p.start()
         key = hub.auth_key("--reusable")
         a.up(hub.url, key)
+        pins(hub, a)
+        b.start()
         b.up(hub.url, key)
         peers(hub, a, b)
         tailnet_id(hub, a)
@@ -102,6 +173,7 @@ def main():
     t = topologies.no_nat()
     try:
         session(t)
+        storm(t)
     finally:
         t.net.close()
     print(f"1..{len(results)}")

@@ -326,6 +326,80 @@ static void without_compression_a_stream_is_plain_text_in_every_message(void **s
 	world_free(&w);
 }
 
+/* ---- Storms ---- */
+
+static void rule_1_3_a_storm_is_shed_with_a_queue_of_times_and_never_a_lite_update(void **state)
+{
+	struct world w;
+	struct asked a;
+	unsigned told[700];
+	struct ctl_stats stats;
+
+	start(&w, 2);
+	accept_rate = 10;
+	hang_up(&w, &w.devices[0]);
+	hang_up(&w, &w.devices[1]);
+	ctl_free(w.ctl);
+	world_start(&w);
+	accept_rate = 0;
+	for (size_t i = 0; i < 20; i++) { /* two seconds of it at once */
+		a = ask(&w, 0, ",\"Stream\":true");
+		CHECK_INT(a.rc, ==, 0);
+		done(&w, &a);
+	}
+	for (size_t i = 0; i < 60; i++) {
+		a = ask(&w, 0, i % 2 ? ",\"Stream\":true" : "");
+		CHECK_INT(a.rc, ==, 1);
+		CHECK_INT(answered, ==, 429);
+		CHECK_TRUE(strstr(answer_text, "come again"));
+		told[i] = answered_later;
+		done(&w, &a);
+		a = ask(&w, 0, ",\"OmitPeers\":true");
+		CHECK_INT(answered, ==, 200);
+		done(&w, &a);
+	}
+	for (size_t i = 0; i < 60; i++) /* ten a second: waiting devices / rate */
+		CHECK_INT(told[i], ==, i / 10 + 1);
+	ctl_stats(w.ctl, &stats);
+	CHECK_INT(stats.shed, ==, 60);
+	for (size_t i = 0; i < 5000; i++) {
+		a = ask(&w, 0, ",\"Stream\":true");
+		CHECK_TRUE(answered_later >= 1 && answered_later <= CTL_RETRY_MAX);
+		if (i >= 4300)
+			told[i - 4300] = answered_later;
+		done(&w, &a);
+	}
+	/* Beyond what clients believe it is still a spread. */
+	for (size_t i = 1; i < 700; i++)
+		told[0] = MIN_OF(told[0], told[i]);
+	CHECK_TRUE(told[0] >= CTL_RETRY_MAX / 2 && told[0] < CTL_RETRY_MAX / 2 + 20);
+	/* Later there is room. */
+	w.now.mono += SEC(3);
+	a = ask(&w, 0, ",\"Stream\":true");
+	CHECK_INT(a.rc, ==, 0);
+	done(&w, &a);
+	world_free(&w);
+}
+
+static void rule_1_3_registrations_are_shed_too_and_what_they_hold_is_not_lost(void **state)
+{
+	struct world w;
+
+	accept_rate = 1;
+	world_new(&w, 7);
+	accept_rate = 0;
+	join(&w, &w.devices[0], false);
+	join(&w, &w.devices[1], false);
+	ctl_register(w.ctl, &w.devices[2].machine, VIEW_LIT("{\"Version\":148,\"NodeKey\":"
+		"\"nodekey:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\"}"), &w.devices[2], w.now);
+	CHECK_INT(ctl_turn_end(w.ctl, w.now), ==, 0);
+	CHECK_INT(answered, ==, 429);
+	CHECK_INT(answered_later, ==, 1);
+	w.now.mono += SEC(1);
+	join(&w, &w.devices[2], false);
+	world_free(&w);
+}
+
 /* ---- A deleted device ---- */
 
 static void correction_10_a_deleted_device_is_sent_itself_with_an_expired_key_and_then_the_end(void **state)
@@ -361,6 +435,8 @@ int main(void)
 		cmocka_unit_test(rule_5_a_device_that_is_away_stays_away_when_it_asks_for_one_map),
 		cmocka_unit_test(rule_6_a_lite_update_is_taken_and_answered_without_a_body),
 		cmocka_unit_test(without_compression_a_stream_is_plain_text_in_every_message),
+		cmocka_unit_test(rule_1_3_a_storm_is_shed_with_a_queue_of_times_and_never_a_lite_update),
+		cmocka_unit_test(rule_1_3_registrations_are_shed_too_and_what_they_hold_is_not_lost),
 		cmocka_unit_test(correction_10_a_deleted_device_is_sent_itself_with_an_expired_key_and_then_the_end),
 		cmocka_unit_test(v148_the_tailnet_id_is_told_of_self_only_each_time_and_never_changes),
 	};

@@ -8,6 +8,8 @@ enum { FRAME_MAX = 1 << 20 };
 
 int answered;
 char answer_text[4096];
+unsigned answered_later;
+int accept_rate;
 
 /* Any function serves as long as it is one. */
 static void fake_hash(const void *p, size_t n, uint8_t out[static 32])
@@ -42,7 +44,14 @@ static void on_answer(void *owner, int status, const char *type, struct view bod
 	(void)owner;
 	(void)type;
 	answered = status;
+	answered_later = 0;
 	snprintf(answer_text, sizeof(answer_text), "%.*s", (int)body.len, (const char *)body.p);
+}
+
+static void on_later(void *owner, unsigned seconds, struct view body)
+{
+	on_answer(owner, 429, NULL, body);
+	answered_later = seconds;
 }
 
 static void on_change(void *ctx, enum netmap_change what, int64_t id)
@@ -66,6 +75,8 @@ void world_start(struct world *w)
 		.on_poll_end = on_poll_end,
 		.on_poll_watch = on_poll_watch,
 		.on_answer = on_answer,
+		.on_later = on_later,
+		.accept_rate = accept_rate,
 	};
 
 	CHECK_INT(ctl_new(&w->ctl, &cfg, w->now, NULL), ==, 0);

@@ -1,10 +1,27 @@
 /* The requests of a session and what their answers mean. */
 #include "core/ctlclient/internal.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #define LOGOUT_EXPIRY 123000 /* 1970-01-01T00:02:03Z: the past that Go clients send, and hubs know it */
 #define REFUSED_WAIT SEC(30)
+
+/*
+ * How long the hub wants us to wait; 0: the answer does not say "busy". A 503 does only with the header: proxies send it, too.
+ * We wait exactly so long, and no back-off of our own is added or counted.
+ */
+static mono_ns busy_wait(struct ctlclient *c, const struct call *call)
+{
+	struct view v = view_of(call->retry_after, strlen(call->retry_after));
+	unix_ms ms;
+
+	if (call->status != 429 && (call->status != 503 || !v.len))
+		return 0;
+	if (http1_retry_after(v, c->now.wall, &ms) < 0 || ms <= 0 || ms > CTLCLIENT_RETRY_BELIEVED / MSEC(1))
+		return SEC(5) + (mono_ns)rng_below(c->rng, (uint64_t)SEC(5));
+	return mono_min(MSEC(ms), CTLCLIENT_RETRY_MAX);
+}
 
 static const struct node_pub *registering(const struct ctlclient *c)
 {
@@ -21,6 +38,7 @@ static int submit(struct ctlclient *c, enum call_kind kind, const char *path, co
 	rc = json_encode(type, doc, &body);
 	if (rc == 0) {
 		call->status = 0;
+		call->retry_after[0] = 0;
 		buf_clear(&call->body);
 		rc = ts2021_request(c->conn[c->won].t, "POST", path, buf_view(&body), call, &call->s);
 	}
@@ -84,8 +102,9 @@ void ctlclient_calls_send(struct ctlclient *c)
 		/* What the poll's request says is advisory: some hubs take state from lite updates only. */
 		c->dirty = true;
 	}
-	if (rc == 0 && ctlclient_may_poll(c) && c->dirty && !c->call[CALL_LITE].s) {
+	if (rc == 0 && ctlclient_may_poll(c) && c->dirty && !c->call[CALL_LITE].s && c->now.mono >= c->lite_at) {
 		c->dirty = false;
+		c->lite_at = 0;
 		rc = send_map(c, CALL_LITE);
 	}
 	if (rc < 0)
@@ -100,6 +119,7 @@ void ctlclient_calls_reset(struct ctlclient *c)
 	}
 	mapstream_reset(&c->maps);
 	c->silent_at = MONO_NEVER;
+	c->lite_at = 0; /* a new session tells who we are once */
 }
 
 void ctlclient_on_response(void *owner, struct ts_stream *s, int status)
@@ -107,8 +127,10 @@ void ctlclient_on_response(void *owner, struct ts_stream *s, int status)
 	struct call *call = ts_stream_owner(s);
 
 	(void)owner;
-	if (call && call->s == s)
+	if (call && call->s == s) {
 		call->status = status;
+		snprintf(call->retry_after, sizeof(call->retry_after), "%s", ts_stream_retry_after(s));
+	}
 }
 
 static int take_maps(struct ctlclient *c, struct view data)
@@ -198,9 +220,10 @@ static void renew_key(struct ctlclient *c)
 static void take_register(struct ctlclient *c, struct call *call, int rc)
 {
 	struct tc_register_response r;
+	mono_ns wait = busy_wait(c, call);
 
-	if (rc == 0 && call->status == 429) {
-		ctlclient_fail(c, REASON_HUB_REGISTER, err_http(429), SEC(5) + (mono_ns)rng_below(c->rng, (uint64_t)SEC(5)));
+	if (rc == 0 && wait) {
+		ctlclient_fail(c, REASON_HUB_REGISTER, err_http(429), wait);
 		return;
 	}
 	if (rc == 0 && call->status != 200)
@@ -234,6 +257,38 @@ static void take_register(struct ctlclient *c, struct call *call, int rc)
 	arena_reset(&c->arena);
 }
 
+static void end_map(struct ctlclient *c, struct call *call, int rc)
+{
+	mono_ns wait = busy_wait(c, call);
+
+	mapstream_reset(&c->maps);
+	if (c->logout)
+		return; /* the hub ends it before it answers */
+	if (wait) {
+		ctlclient_fail(c, REASON_HUB_MAP, err_http(429), wait);
+		return;
+	}
+	/* A refused poll may mean that the hub forgot us: ask it again who we are. */
+	if (call->status && call->status != 200)
+		c->checked = false;
+	/* A first registration under way decides; its answer starts the poll again. */
+	if (!c->call[CALL_REGISTER].s || call->status == 200)
+		ctlclient_fail(c, REASON_HUB_MAP, call->status && call->status != 200 ? err_http(call->status) : rc, 0);
+	else
+		c->registered = false;
+}
+
+/* The next one says all again. A busy hub gets it later; the stream goes on meanwhile. */
+static void end_lite(struct ctlclient *c, struct call *call)
+{
+	mono_ns wait = busy_wait(c, call);
+
+	if (!wait)
+		return;
+	c->dirty = true;
+	c->lite_at = mono_add(c->now.mono, wait);
+}
+
 void ctlclient_on_end(void *owner, struct ts_stream *s, int rc)
 {
 	struct ctlclient *c = owner;
@@ -249,19 +304,11 @@ void ctlclient_on_end(void *owner, struct ts_stream *s, int rc)
 		take_register(c, call, rc);
 		break;
 	case CALL_MAP:
-		if (c->logout)
-			break; /* the hub ends it before it answers */
-		/* A refused poll may mean that the hub forgot us: ask it again who we are. */
-		if (call->status && call->status != 200)
-			c->checked = false;
-		/* A first registration under way decides; its answer starts the poll again. */
-		if (!c->call[CALL_REGISTER].s || call->status == 200)
-			ctlclient_fail(c, REASON_HUB_MAP, call->status && call->status != 200 ? err_http(call->status) : rc, 0);
-		else
-			c->registered = false;
-		mapstream_reset(&c->maps);
+		end_map(c, call, rc);
 		break;
-	case CALL_LITE: /* answered or not, the next one says all again */
+	case CALL_LITE:
+		end_lite(c, call);
+		break;
 	case CALLS:
 		break;
 	}

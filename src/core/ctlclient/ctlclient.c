@@ -301,7 +301,9 @@ void ctlclient_written(struct ctlclient *c, enum ctlclient_conn id, size_t len)
 
 mono_ns ctlclient_deadline(const struct ctlclient *c)
 {
-	return mono_min(mono_min(c->retry_at, c->tls_at), mono_min(c->dial_until, c->silent_at));
+	mono_ns t = mono_min(mono_min(c->retry_at, c->tls_at), mono_min(c->dial_until, c->silent_at));
+
+	return c->lite_at ? mono_min(t, c->lite_at) : t;
 }
 
 /* Not even a connection, or a connection and not a word. */

@@ -16,13 +16,16 @@
 #include "proto/tailcfg/tailcfg.h"
 
 enum {
-	CTLCLIENT_VERSION = 113, /* capability version: the last that asks nothing of a node that this one does not do */
+	CTLCLIENT_VERSION = 148, /* capability version: docs/protocol/control.md says, number by number, what that claims */
 	CTLCLIENT_FRAME_MAX = 64 << 20, /* a compressed map message */
 	CTLCLIENT_MAP_MAX = 256 << 20, /* one decoded: 10,000 peers are some 15 MB */
 	CTLCLIENT_REPLY_MAX = 1 << 20,
 	CTLCLIENT_URL_MAX = 256,
 };
 
+/* A hub that is busy says when to come again; what it does not say, or not sensibly, is 5 to 10 s. */
+#define CTLCLIENT_RETRY_MAX SEC(300)
+#define CTLCLIENT_RETRY_BELIEVED SEC(3600)
 #define CTLCLIENT_SILENCE SEC(120) /* a poll without even a keep-alive is dead; hubs send one a minute */
 
 enum ctlclient_conn {

@@ -17,7 +17,8 @@ struct world {
 	struct ts_stream *held; /* the follow-up, unanswered */
 	struct ts_stream *poll;
 	bool poll_sent;
-	int map_status;
+	int map_status, register_status, lite_status;
+	int retry_after; /* with a status that is not 200; negative: none */
 	char last_register[4096], text[200], trouble[REASON_MAX];
 	enum ctlclient_state state;
 };
@@ -29,6 +30,14 @@ static size_t map_message(uint8_t *out, size_t max)
 
 	store_le32(out, (uint32_t)(a + b));
 	return 4 + a + b;
+}
+
+static void refuse(struct world *w, struct ts_stream *s, int status)
+{
+	if (w->retry_after < 0)
+		CHECK_INT(ts_stream_respond(s, status, NULL, VIEW_LIT("no\n")), ==, 0);
+	else
+		CHECK_INT(ts_stream_respond_later(s, status, (unsigned)w->retry_after, VIEW_LIT("too many\n")), ==, 0);
 }
 
 static void hub_request(void *owner, struct ts_stream *s, const char *method, const char *path, struct view body)
@@ -46,11 +55,14 @@ static void hub_request(void *owner, struct ts_stream *s, const char *method, co
 			w->held = s;
 			return;
 		}
-		CHECK_INT(ts_stream_respond(s, 200, NULL, view_of(answer, strlen(answer))), ==, 0);
+		if (w->register_status != 200)
+			refuse(w, s, w->register_status);
+		else
+			CHECK_INT(ts_stream_respond(s, 200, NULL, view_of(answer, strlen(answer))), ==, 0);
 	} else if (strstr(text, "\"Stream\":true")) {
 		w->maps++;
 		if (w->map_status != 200) {
-			CHECK_INT(ts_stream_respond(s, w->map_status, NULL, VIEW_LIT("no")), ==, 0);
+			refuse(w, s, w->map_status);
 			return;
 		}
 		w->poll = s;
@@ -58,7 +70,10 @@ static void hub_request(void *owner, struct ts_stream *s, const char *method, co
 		CHECK_INT(ts_stream_begin(s, 200, NULL), ==, 0);
 	} else {
 		w->lites++;
-		CHECK_INT(ts_stream_respond(s, 200, NULL, VIEW_LIT("")), ==, 0);
+		if (w->lite_status != 200)
+			refuse(w, s, w->lite_status);
+		else
+			CHECK_INT(ts_stream_respond(s, 200, NULL, VIEW_LIT("")), ==, 0);
 	}
 	(void)method;
 }
@@ -217,7 +232,7 @@ static void world_open(struct world *w, bool known, const char *auth_key)
 {
 	struct ctlclient_config cfg = { .url = "http://hub.example", .auth_key = auth_key, .registered = known };
 
-	*w = (struct world){ .map_status = 200, .now = { .mono = SEC(1), .wall = 1 } };
+	*w = (struct world){ .map_status = 200, .register_status = 200, .lite_status = 200, .retry_after = -1, .now = { .mono = SEC(1), .wall = 1 } };
 	for (size_t i = 0; i < ARRAY_LEN(w->register_answer); i++)
 		w->register_answer[i] = joined;
 	rng_seeded_init(&w->rng, 1);
@@ -475,6 +490,129 @@ static void truncated_oversized_and_false_frames_are_refused(void **state)
 	(void)state;
 }
 
+/* When it comes again: the deadline, and nothing before. */
+static mono_ns waits(const struct world *w)
+{
+	return ctlclient_deadline(w->c) - w->now.mono;
+}
+
+struct busy_row {
+	int status, retry_after;
+	mono_ns least, most; /* 0: an ordinary failure */
+};
+static const struct busy_row busy_rows[] = {
+	{ 429, 30, SEC(30), SEC(30) },
+	{ 503, 45, SEC(45), SEC(45) },
+	{ 429, 300, SEC(300), SEC(300) },
+	{ 429, 3600, SEC(300), SEC(300) }, /* believed, and capped */
+	{ 503, 3600, SEC(300), SEC(300) },
+	{ 429, 3601, SEC(5), SEC(10) }, /* not believed */
+	{ 503, 3601, SEC(5), SEC(10) },
+	{ 429, 0, SEC(5), SEC(10) },
+	{ 429, -1, SEC(5), SEC(10) }, /* no header */
+	{ 503, -1, 0, 0 }, /* a proxy may say so: no word of ours */
+	{ 500, 30, 0, 0 },
+};
+
+static void check_wait(const struct world *w, const struct busy_row *r)
+{
+	mono_ns wait = waits(w);
+
+	if (r->most ? wait < r->least || wait > r->most : wait > MSEC(100))
+		print_error("# %d Retry-After %d: waits %lld ms\n", r->status, r->retry_after, (long long)(wait / MSEC(1)));
+	CHECK_INT(wait, >=, r->most ? r->least : 0);
+	CHECK_INT(wait, <=, r->most ? r->most : MSEC(100));
+	CHECK_TRUE(!w->dialled[CTL_CONN_PLAIN] && !w->dialled[CTL_CONN_TLS]);
+}
+
+static void rule_1_3_a_busy_hub_is_asked_for_a_map_again_when_it_says(void **state)
+{
+	for (size_t i = 0; i < ARRAY_LEN(busy_rows); i++) {
+		const struct busy_row *r = &busy_rows[i];
+		struct world w;
+
+		world_open(&w, true, NULL);
+		w.map_status = r->status;
+		w.retry_after = r->retry_after;
+		ctlclient_start(w.c, w.now);
+		pump(&w);
+		check_wait(&w, r);
+		CHECK_INT(strstr(w.trouble, "asks to be left alone") != NULL, ==, r->most > 0);
+		/* Time and again: it never waits longer of its own. */
+		for (int k = 0; k < 5 && r->most; k++) {
+			w.now.mono = ctlclient_deadline(w.c) - 1;
+			ctlclient_tick(w.c, w.now);
+			CHECK_TRUE(!w.dialled[CTL_CONN_PLAIN]);
+			w.now.mono++;
+			ctlclient_tick(w.c, w.now);
+			pump(&w);
+			CHECK_INT(w.maps, ==, k + 2);
+			check_wait(&w, r);
+		}
+		/* And when it is let in, a loss is a first loss: no back-off was counted. */
+		w.map_status = 200;
+		w.now.mono = ctlclient_deadline(w.c);
+		ctlclient_tick(w.c, w.now);
+		pump(&w);
+		CHECK_INT(w.got_maps, ==, 1);
+		CHECK_INT(w.registers, ==, r->most ? 1 : 2); /* busy is not "I don't know you" */
+		world_close(&w);
+	}
+	(void)state;
+}
+
+static void rule_1_3_a_busy_hub_is_asked_to_register_again_when_it_says(void **state)
+{
+	for (size_t i = 0; i < ARRAY_LEN(busy_rows); i++) {
+		const struct busy_row *r = &busy_rows[i];
+		struct world w;
+
+		world_open(&w, false, "hskey-auth-1");
+		w.register_status = r->status;
+		w.retry_after = r->retry_after;
+		ctlclient_start(w.c, w.now);
+		pump(&w);
+		check_wait(&w, r);
+		w.register_status = 200;
+		w.now.mono = ctlclient_deadline(w.c);
+		ctlclient_tick(w.c, w.now);
+		pump(&w);
+		CHECK_INT(w.registers, ==, 2);
+		CHECK_TRUE(strstr(w.last_register, "hskey-auth-1") != NULL);
+		CHECK_INT(w.got_maps, ==, 1);
+		world_close(&w);
+	}
+	(void)state;
+}
+
+static void rule_1_3_a_lite_update_that_a_busy_hub_refused_is_sent_again_and_the_stream_goes_on(void **state)
+{
+	struct world w;
+
+	world_open(&w, true, NULL);
+	ctlclient_start(w.c, w.now);
+	pump(&w);
+	w.lite_status = 429;
+	w.retry_after = 7;
+	ctlclient_update(w.c, w.now);
+	pump(&w);
+	CHECK_INT(w.lites, ==, 2);
+	CHECK_INT(w.state, ==, CTL_RUNNING);
+	CHECK_INT(waits(&w), ==, SEC(7));
+	ctlclient_update(w.c, w.now); /* another change does not go out before */
+	pump(&w);
+	CHECK_INT(w.lites, ==, 2);
+	w.lite_status = 200;
+	w.now.mono += SEC(7);
+	ctlclient_tick(w.c, w.now);
+	pump(&w);
+	CHECK_INT(w.lites, ==, 3);
+	CHECK_INT(w.maps, ==, 1);
+	CHECK_INT(w.state, ==, CTL_RUNNING);
+	world_close(&w);
+	(void)state;
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -490,6 +628,9 @@ int main(void)
 		cmocka_unit_test(logout_is_told_to_the_hub_and_ends_the_session),
 		cmocka_unit_test(message_of_several_zstd_frames_decodes_however_it_is_cut),
 		cmocka_unit_test(truncated_oversized_and_false_frames_are_refused),
+		cmocka_unit_test(rule_1_3_a_busy_hub_is_asked_for_a_map_again_when_it_says),
+		cmocka_unit_test(rule_1_3_a_busy_hub_is_asked_to_register_again_when_it_says),
+		cmocka_unit_test(rule_1_3_a_lite_update_that_a_busy_hub_refused_is_sent_again_and_the_stream_goes_on),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

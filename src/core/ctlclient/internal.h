@@ -21,6 +21,7 @@ struct call {
 	enum call_kind kind;
 	struct ts_stream *s; /* NULL: not under way */
 	int status;
+	char retry_after[TS2021_RETRY_MAX];
 	struct buf body;
 };
 
@@ -42,6 +43,7 @@ struct ctlclient {
 	bool noise_done; /* in the feed that we are in */
 	bool lost; /* the session broke inside a callback of its own; torn down when the call returns */
 	mono_ns tls_at, retry_at, dial_until, silent_at;
+	mono_ns lite_at; /* the hub asked for no lite update before */
 	unsigned failures;
 
 	struct node_pub node, old_node, trial; /* trial: what is being registered, zero: node itself */

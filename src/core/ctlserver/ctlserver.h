@@ -28,6 +28,10 @@ enum {
 	CTL_ROUTES_MAX = TC_ADVERTISED_MAX, /* of one device; more are refused */
 	CTL_OWN_PREFIXES_MAX = 1024,
 };
+enum {
+	CTL_ACCEPT_BURST = 2, /* seconds of it at once */
+	CTL_RETRY_MAX = 300, /* seconds that a client is told to wait at most: more it would not believe */
+};
 #define CTL_PENDING_LIFE SEC(15 * 60)
 #define CTL_EPHEMERAL_GRACE SEC(120)
 #define CTL_OFFLINE_GRACE SEC(5) /* a device that is back within it was never away: restarts and roaming tell nobody */
@@ -137,6 +141,11 @@ struct ctl_cfg {
 	size_t n_login_domains;
 	bool approve_devices; /* who joins with a key that is not pre-approved has to wait for an admin */
 	int64_t key_life_ms; /* of a person's devices, from their login; 0: for ever */
+	/*
+	 * So many registrations and so many first maps a second, after a burst; the others are told when to come again (on_later), each
+	 * its own time, so that they do not come together once more. 0: all are taken.
+	 */
+	int accept_rate;
 	void (*hash)(const void *p, size_t n, uint8_t out[static 32]); /* SHA-256 */
 	/* Where a request comes from, for the page that asks for approval. May be NULL. */
 	struct ipport (*from)(void *request_owner);
@@ -149,6 +158,8 @@ struct ctl_cfg {
 	void (*on_poll_end)(void *poll_owner); /* superseded or its node is gone: finish the body */
 	/* Others depend on this device: end its connection after CTL_WATCH_SILENCE without an answer, or as usual. May be NULL. */
 	void (*on_poll_watch)(void *poll_owner, bool watch);
+	/* 429 with Retry-After. NULL: all are taken. */
+	void (*on_later)(void *request_owner, unsigned seconds, struct view text);
 	void (*on_answer)(void *request_owner, int status, const char *content_type, struct view body);
 };
 
@@ -329,7 +340,7 @@ MUST_USE int ctl_pending_approve(struct ctl *c, const char *code, int64_t user, 
 
 struct ctl_stats {
 	size_t nodes, online, users, keys, pending, polls;
-	uint64_t registrations, refused, settings_refused, bad_requests, maps, lite_updates, messages, commits, bytes_out;
+	uint64_t registrations, refused, settings_refused, bad_requests, maps, lite_updates, messages, commits, bytes_out, shed;
 };
 void ctl_stats(const struct ctl *c, struct ctl_stats *ret);
 

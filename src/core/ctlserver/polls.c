@@ -709,6 +709,11 @@ int ctl_map(struct ctl *c, const struct machine_pub *machine, struct view body, 
 		arena_fini(&mem);
 		return refuse(c, owner, 400, "this client is too old for this server; please update it\n");
 	}
+	/* Never a lite update: it would keep the device's endpoints from its peers. */
+	if ((r.stream || !r.omit_peers) && shed(c, &c->shed_map, owner, now)) {
+		arena_fini(&mem);
+		return 1;
+	}
 	rc = r.hostinfo && !r.read_only ? settings_take(c, n, r.hostinfo) : 0;
 	if (rc == 0 && !r.read_only)
 		rc = apply(c, n, &r, now);

@@ -393,6 +393,10 @@ void ctl_register(struct ctl *c, const struct machine_pub *machine, struct view 
 		answer_text(c, owner, 503, ctl_store_busy_text);
 		return;
 	}
+	if (shed(c, &c->shed_register, owner, now)) {
+		arena_fini(&mem);
+		return;
+	}
 	n = node_by_key(c, &req.node_key);
 	if (!n && req.expiry && req.expiry <= now.wall) /* a logout told twice: whatever else it holds, nobody joins by it */
 		answer_later(c, owner, 200, &tc_register_response_type, &(struct tc_register_response){ .node_key_expired = true });

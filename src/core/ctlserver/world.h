@@ -153,8 +153,15 @@ struct delta {
 	struct piece *message; /* NULL: there is nothing to tell */
 };
 
+/* One kind of request of which only so many are taken a second (shed.c). */
+struct shed {
+	mono_ns full_at; /* ahead of now by what was taken of the burst */
+	mono_ns slot; /* when the last one that was sent away is to come again */
+};
+
 struct ctl {
 	struct ctl_cfg cfg;
+	struct shed shed_register, shed_map;
 	struct list users, keys, nodes, blocks, pendings, polls, answers;
 	struct list held; /* readers whose message waits for the store; in the order of its batches */
 	struct map keys_by_hash, nodes_by_key, nodes_by_id, nodes_by_name, machines, pending_by_code;
@@ -340,6 +347,9 @@ static inline void tell(const struct ctl *c, const char *what, const struct node
 void answer_later(struct ctl *c, void *owner, int status, const struct json_type *t, const void *doc);
 void pending_free(struct ctl *c, struct pending *p);
 void pending_expire(struct ctl *c, struct pending *p);
+
+/* shed.c: is it one too many? Then it was answered. */
+MUST_USE bool shed(struct ctl *c, struct shed *s, void *owner, struct now now);
 
 /* polls.c */
 void node_arrives(struct ctl *c, struct node *n, struct now now);

@@ -24,6 +24,7 @@ struct ts_stream {
 	struct buf body, out; /* server: request body; what waits to be sent */
 	bool streaming, finished, responded, deferred;
 	int status;
+	char retry_after[TS2021_RETRY_MAX]; /* client: of the answer; cut if longer */
 };
 
 struct ts2021 {
@@ -135,6 +136,8 @@ static int on_header(nghttp2_session *h2, const nghttp2_frame *frame, const uint
 		return 0;
 	if (view_eq(n, VIEW_LIT(":status")) && text_u64((const char *)value, value_len, 999, &status) == 0)
 		s->status = (int)status;
+	if (view_eq(n, VIEW_LIT("retry-after")))
+		snprintf(s->retry_after, sizeof(s->retry_after), "%.*s", (int)value_len, (const char *)value);
 	to = view_eq(n, VIEW_LIT(":method")) ? &s->method : view_eq(n, VIEW_LIT(":path")) ? &s->path : NULL;
 	if (to && !*to) {
 		*to = copy_text(value, value_len);
@@ -554,10 +557,10 @@ int ts2021_request(struct ts2021 *t, const char *method, const char *path, struc
 	return 0;
 }
 
-static int submit_response(struct ts_stream *s, int status, const char *content_type, bool has_body)
+static int submit_response(struct ts_stream *s, int status, const char *content_type, const char *retry_after, bool has_body)
 {
 	char code[8];
-	nghttp2_nv h[2];
+	nghttp2_nv h[3];
 	nghttp2_data_provider data = { .source.ptr = s, .read_callback = read_body };
 
 	if (s->responded || s->conn->state != OPEN)
@@ -566,7 +569,9 @@ static int submit_response(struct ts_stream *s, int status, const char *content_
 	snprintf(code, sizeof(code), "%d", status);
 	h[0] = nv(":status", code);
 	h[1] = nv("content-type", content_type ? content_type : "text/plain; charset=utf-8");
-	if (nghttp2_submit_response(s->conn->h2, s->id, h, 2, has_body ? &data : NULL) != 0)
+	if (retry_after)
+		h[2] = nv("retry-after", retry_after);
+	if (nghttp2_submit_response(s->conn->h2, s->id, h, retry_after ? 3 : 2, has_body ? &data : NULL) != 0)
 		return -ENOMEM;
 	s->conn->ops->on_output(s->conn->owner);
 	return 0;
@@ -577,13 +582,23 @@ int ts_stream_respond(struct ts_stream *s, int status, const char *content_type,
 	int rc = buf_append(&s->out, body.p, body.len);
 
 	s->finished = true;
-	return rc < 0 ? rc : submit_response(s, status, content_type, body.len > 0);
+	return rc < 0 ? rc : submit_response(s, status, content_type, NULL, body.len > 0);
+}
+
+int ts_stream_respond_later(struct ts_stream *s, int status, unsigned seconds, struct view body)
+{
+	int rc = buf_append(&s->out, body.p, body.len);
+	char text[12];
+
+	snprintf(text, sizeof(text), "%u", seconds);
+	s->finished = true;
+	return rc < 0 ? rc : submit_response(s, status, NULL, text, body.len > 0);
 }
 
 int ts_stream_begin(struct ts_stream *s, int status, const char *content_type)
 {
 	s->streaming = true;
-	return submit_response(s, status, content_type, true);
+	return submit_response(s, status, content_type, NULL, true);
 }
 
 void ts_stream_wake(struct ts_stream *s)
@@ -612,6 +627,11 @@ void ts_stream_reset(struct ts_stream *s)
 void ts_stream_set_owner(struct ts_stream *s, void *owner)
 {
 	s->owner = owner;
+}
+
+const char *ts_stream_retry_after(const struct ts_stream *s)
+{
+	return s->retry_after;
 }
 
 void *ts_stream_owner(const struct ts_stream *s)

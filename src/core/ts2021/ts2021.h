@@ -17,6 +17,7 @@
 enum {
 	TS2021_BODY_MAX = 1 << 20, /* bodies of requests at the server, all of a connection's; hostinfo with services is some 20 kB */
 	TS2021_OUT_MAX = 32 * 1024, /* ciphertext made ahead of the socket */
+	TS2021_RETRY_MAX = 40, /* bytes of Retry-After that are looked at: a date has 29 */
 	TS2021_STREAMS_MAX = 100, /* concurrent, as announced in SETTINGS */
 };
 
@@ -61,6 +62,8 @@ MUST_USE int ts2021_request(struct ts2021 *t, const char *method, const char *pa
 	struct ts_stream **ret);
 /* Server: a whole answer. The body is copied. */
 MUST_USE int ts_stream_respond(struct ts_stream *s, int status, const char *content_type, struct view body);
+/* Server: come again in so many seconds (Retry-After). */
+MUST_USE int ts_stream_respond_later(struct ts_stream *s, int status, unsigned seconds, struct view body);
 /* Server: an answer whose body comes by fill until ts_stream_finish. */
 MUST_USE int ts_stream_begin(struct ts_stream *s, int status, const char *content_type);
 void ts_stream_wake(struct ts_stream *s);
@@ -68,6 +71,7 @@ void ts_stream_finish(struct ts_stream *s);
 /* Ends a stream early. */
 void ts_stream_reset(struct ts_stream *s);
 
+const char *ts_stream_retry_after(const struct ts_stream *s); /* client: of the answer; "": it had none */
 void ts_stream_set_owner(struct ts_stream *s, void *owner);
 void *ts_stream_owner(const struct ts_stream *s);
 struct ts2021 *ts_stream_conn(const struct ts_stream *s);

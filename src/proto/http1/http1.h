@@ -7,6 +7,7 @@
 #define WARREN_PROTO_HTTP1_H
 
 #include "base/buf/buf.h"
+#include "base/time/time.h"
 
 enum {
 	HTTP1_HEAD_MAX = 16384, /* bytes of a whole head; Go's default is larger, ours need a few hundred */
@@ -65,6 +66,9 @@ MUST_USE int http1_chunks_next(struct http1_chunks *c, const uint8_t *p, size_t 
 MUST_USE int http1_unescape(struct view v, bool form, char *out, size_t size);
 /* The value of a field in "a=b&c=d", still encoded; false if absent. */
 bool http1_form(struct view form, const char *name, struct view *ret);
+
+/* The value of Retry-After: milliseconds from now, negative when a date is over. -ERR_BAD_FORMAT. */
+MUST_USE int http1_retry_after(struct view v, unix_ms now, unix_ms *ret);
 
 /* A whole response with a body and Content-Length. extra: further header lines, each with CRLF, or "". */
 MUST_USE int http1_respond(struct buf *out, int status, const char *content_type, const char *extra, struct view body,

@@ -140,6 +140,35 @@ static void form_fields_are_found_and_decoded(void **state)
 	CHECK_INT(http1_unescape(VIEW_LIT("0123456789abcdef"), true, out, sizeof(out)), ==, -ERR_TOO_BIG);
 }
 
+static void retry_after_is_seconds_or_a_date(void **state)
+{
+	static const struct {
+		const char *text;
+		int64_t seconds; /* from 1994-11-06 08:49:37; -1: refused */
+	} rows[] = {
+		{ "0", 0 }, { "30", 30 }, { "3601", 3601 }, { "9007199254740", 9007199254740 }, { "99999999999999999999", -1 },
+		{ "Sun, 06 Nov 1994 08:50:07 GMT", 30 }, { "Sunday, 06-Nov-94 08:50:07 GMT", 30 }, { "Sun Nov  6 08:50:07 1994", 30 },
+		{ "Sun, 06 Nov 1994 09:49:37 GMT", 3600 }, { "", -1 }, { "-1", -1 }, { "+1", -1 }, { "1.5", -1 }, { " 1", -1 }, { "1s", -1 },
+		{ "Sun, 06 Nov 1994 08:50:07 GMT!", -1 }, { "Sun, 06 Nov 1994 08:50:07 CET", -1 }, { "Sun, 06 nov 1994 08:50:07 GMT", -1 },
+		{ "Sun, 66 Nov 1994 08:50:07 GMT", -1 }, { "Sun, 06 Nov 1994 88:50:07 GMT", -1 }, { "soon", -1 },
+		{ "Sun, 06 Nov 1994 08:50:07 GMT and much more than any date is long", -1 },
+	};
+	unix_ms now, ms;
+
+	CHECK_INT(time_parse_rfc3339("1994-11-06T08:49:37Z", 20, &now), ==, 0);
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		int rc = http1_retry_after(view_of(rows[i].text, strlen(rows[i].text)), now, &ms);
+
+		if ((rc == 0) != (rows[i].seconds >= 0) || (rc == 0 && ms != rows[i].seconds * 1000))
+			print_error("# %s: %d, %lld\n", rows[i].text, rc, (long long)ms);
+		CHECK_INT(rc == 0, ==, rows[i].seconds >= 0);
+		if (rc == 0)
+			CHECK_INT(ms, ==, rows[i].seconds * 1000);
+	}
+	CHECK_INT(http1_retry_after(VIEW_LIT("Sun, 06 Nov 1994 08:49:07 GMT"), now, &ms), ==, 0);
+	CHECK_INT(ms, ==, -30000);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -150,6 +179,7 @@ int main(void)
 		cmocka_unit_test(chunked_bodies_are_read_however_they_are_cut),
 		cmocka_unit_test(bad_chunks_are_refused),
 		cmocka_unit_test(form_fields_are_found_and_decoded),
+		cmocka_unit_test(retry_after_is_seconds_or_a_date),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
