@@ -61,6 +61,7 @@ const struct ctl_user *hub_user(const struct hub *h, const char *name)
 static int open_state(struct hub *h, struct err_at *at)
 {
 	char path[4096];
+	long owner;
 	int rc = file_make_dir(h->o->state_dir, 0700);
 
 	if (rc < 0) {
@@ -68,6 +69,14 @@ static int open_state(struct hub *h, struct err_at *at)
 			err_text(rc));
 		return rc;
 	}
+	snprintf(path, sizeof(path), "%s/hub.lock", h->o->state_dir);
+	rc = file_lock(path, &h->lock, &owner);
+	if (rc == -EWOULDBLOCK)
+		err_at_set(at, 0, 0, "another hub uses %s (process %ld); end it first, or name another --state-dir", h->o->state_dir, owner);
+	else if (rc < 0)
+		err_at_set(at, 0, 0, "%s: %s", path, err_text(rc));
+	if (rc < 0)
+		return rc;
 	snprintf(path, sizeof(path), "%s/noise.key", h->o->state_dir);
 	rc = file_private_key(path, h->noise.b);
 	if (rc == 0)
@@ -231,6 +240,7 @@ int hub_new(struct hub **ret, const struct hub_options *o, struct err_at *at)
 	if (!h)
 		return -ENOMEM;
 	h->o = o;
+	h->lock = -1;
 	arena_init(&h->mem, 1 << 20);
 	list_init(&h->sessions);
 	list_init(&h->idle);
@@ -297,6 +307,8 @@ struct hub *hub_free(struct hub *h)
 		loop_free(h->loop);
 	ctl_free(h->ctl);
 	store_sqlite_close(h->store);
+	if (h->lock >= 0)
+		close(h->lock);
 	tls_free(h->tls);
 	tls_free(h->relay_tls);
 	key_wipe(&h->noise, sizeof(h->noise));

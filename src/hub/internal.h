@@ -63,6 +63,7 @@ struct hub {
 	const struct hub_options *o;
 	struct loop *loop;
 	struct arena mem;
+	int lock; /* on the state directory; -1: not taken */
 	struct store_sqlite *store;
 	struct ctl *ctl;
 	struct relay *relay;

@@ -1,5 +1,6 @@
 #include "hub/options.h"
 #include "base/text/text.h"
+#include "os/addr/addr.h"
 #include "os/file/file.h"
 
 #include <errno.h>
@@ -316,15 +317,7 @@ int duration_parse(const char *s, unix_ms *ret)
 
 int listen_parse(const char *s, struct ipport *ret)
 {
-	uint64_t port;
-
-	if (*s == ':') {
-		if (text_u64(s + 1, strlen(s + 1), 65535, &port) < 0)
-			return -ERR_BAD_VALUE;
-		*ret = (struct ipport){ .port = (uint16_t)port };
-		return 0;
-	}
-	return ipport_parse(s, strlen(s), ret) < 0 ? -ERR_BAD_VALUE : 0;
+	return addr_listen_parse(s, ret) < 0 ? -ERR_BAD_VALUE : 0;
 }
 
 static bool is_host(const char *s)

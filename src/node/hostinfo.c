@@ -2,6 +2,7 @@
 #include "crypto/blake2s/blake2s.h"
 #include "node/internal.h"
 #include "os/file/file.h"
+#include "os/log/log.h"
 #include "base/text/text.h"
 
 #include <errno.h>
@@ -71,12 +72,12 @@ static char *log_id(struct arena *a, const struct secret_machine *machine)
 
 int node_hostinfo(struct arena *a, const struct secret_machine *machine, struct tc_hostinfo *ret)
 {
-	char host[256] = "";
+	char host[HOSTNAME_LEN_MAX + 1];
 	struct utsname u;
 
 	*ret = (struct tc_hostinfo){ .ipn_version = WARREN_VERSION, .os = "linux", .no_logs = true, .userspace = JSON_NO,
 		.state_encrypted = JSON_NO };
-	gethostname(host, sizeof(host) - 1);
+	hostname_get(host);
 	ret->hostname = arena_strdup(a, host);
 	if (uname(&u) == 0) {
 		ret->os_version = arena_strdup(a, u.release);
@@ -86,4 +87,27 @@ int node_hostinfo(struct arena *a, const struct secret_machine *machine, struct 
 	read_distro(a, ret);
 	ret->backend_log_id = log_id(a, machine);
 	return ret->hostname && ret->backend_log_id ? 0 : -ENOMEM;
+}
+
+static void on_hostname(void *ctx)
+{
+	struct node *n = ctx;
+	struct tc_hostinfo host;
+	struct arena a;
+
+	if (!n->agent)
+		return;
+	arena_init(&a, 1 << 20);
+	if (node_hostinfo(&a, &agent_identity(n->agent)->machine, &host) == 0 &&
+		agent_set_host(n->agent, &host, loop_now(n->loop)) > 0)
+		log_info("node", "the machine has another name", "hostname=%s", host.hostname);
+	arena_fini(&a);
+}
+
+void node_watch_hostname(struct node *n)
+{
+	int rc = hostname_watch_new(n->loop, on_hostname, n, &n->hostname_watch);
+
+	if (rc < 0)
+		log_warn("node", "changes of the machine's name are seen at the next start only", "err=%s", err_text(rc));
 }

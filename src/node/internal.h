@@ -6,6 +6,7 @@
 #include "localapi/lapi.h"
 #include "node/node.h"
 #include "node/profiles.h"
+#include "os/hostname/hostname.h"
 #include "os/httpd/httpd.h"
 #include "os/loop/loop.h"
 #include "os/netmon/netmon.h"
@@ -37,6 +38,7 @@ struct node {
 	struct loop *loop;
 	struct rng *rng;
 	struct state *state;
+	int locks[2]; /* of the state file and of the directory; -1: none */
 	char profile_id[PROFILE_ID_MAX];
 	uint8_t nl_key[KEY_NL_PRIVATE_LEN];
 
@@ -47,6 +49,7 @@ struct node {
 	struct route *route;
 	struct udp *udp;
 	struct netmon *netmon;
+	struct hostname_watch *hostname_watch; /* NULL: this system does not tell */
 	bool tun_gone;
 	uint64_t direct_in[2], direct_in_bytes[2], direct_out[2], direct_out_bytes[2]; /* WireGuard by family: IPv4, IPv6 */
 	struct ipport unreachable[NODE_UNREACHABLE_MAX];
@@ -159,6 +162,8 @@ MUST_USE int node_debug_listen(struct node *n, const char *addr); /* failure was
 
 /* ---- hostinfo.c ---- */
 
+/* From now on the agent is told when the machine has another name. */
+void node_watch_hostname(struct node *n);
 MUST_USE int node_hostinfo(struct arena *a, const struct secret_machine *machine, struct tc_hostinfo *ret);
 
 #endif

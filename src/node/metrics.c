@@ -1,5 +1,6 @@
 /* Counters as text (Prometheus): what users watch, and all there are; and the listener of --debug. */
 #include "node/internal.h"
+#include "os/addr/addr.h"
 #include "os/log/log.h"
 
 #include <errno.h>
@@ -244,18 +245,20 @@ int node_debug_listen(struct node *n, const char *addr)
 {
 	struct httpd_cfg cfg = { .loop = n->loop, .conns_max = DEBUG_CONNS_MAX, .answer_max = METRICS_MAX, .on_request = on_request,
 		.ctx = n };
-	char text[128];
 	struct ipport at, bound;
-	int rc;
+	char text[IPPORT_TEXT_MAX];
+	int rc = addr_listen_parse(addr, &at);
 
 	/* ":8080" is this machine only, unlike Go's: counters are nobody else's business unless somebody says so. */
-	snprintf(text, sizeof(text), "%s%s", *addr == ':' ? "127.0.0.1" : "", addr);
-	rc = ipport_parse(text, strlen(text), &at);
+	if (rc == 0 && !at.ip.family)
+		at.ip = ipaddr_v4(127, 0, 0, 1);
 	if (rc == 0)
 		rc = httpd_new(&n->debug, &cfg);
 	if (rc == 0)
 		rc = httpd_listen(n->debug, at, NULL, &bound);
 	if (rc < 0)
 		log_error("debug", "cannot listen", "addr=%s err=%s", addr, err_text(rc));
+	else
+		log_info("debug", "counters are shown", "url=http://%s/debug/metrics", ipport_format(bound, text));
 	return rc;
 }

@@ -80,6 +80,7 @@ static int open_one_tun(struct node *n, const char *name)
 	rc = tun_open(&n->tun, n->loop, &cfg);
 	if (rc < 0)
 		log_error("tun", "cannot open the interface", "tun=%s err=%s%s", name, err_text(rc),
+			rc == -EBUSY ? " (another daemon has it; --tun names another one)" :
 			rc == -EPERM || rc == -EACCES ? " (root or CAP_NET_ADMIN is needed)" :
 			rc == -ENOENT || rc == -ENODEV ? " (is there a /dev/net/tun?)" :
 							 "");
@@ -91,12 +92,15 @@ static void on_routes_looked(void *ctx, int rc, bool repaired);
 int net_open_tun(struct node *n)
 {
 	char list[256], *rest = list, *name;
-	int rc = -EINVAL;
+	int rc = -EINVAL, left;
 
 	snprintf(list, sizeof(list), "%s", n->o->tun);
 	while ((name = strsep(&rest, ",")))
 		if ((rc = open_one_tun(n, name)) == 0)
 			break;
+	/* The interface is ours: what a daemon that was killed left under its name is nobody's. */
+	if (rc == 0 && (left = route_cleanup(tun_name(n->tun))) < 0)
+		log_warn("route", "not everything of an earlier daemon could be undone", "tun=%s err=%s", tun_name(n->tun), err_text(left));
 	if (rc == 0)
 		rc = route_open(&n->route, n->loop, tun_name(n->tun), on_routes_looked, n);
 	return rc;

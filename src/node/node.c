@@ -231,6 +231,37 @@ static void log_out_if_ephemeral(struct node *n)
 
 /* ---- Start and end ---- */
 
+/* Two daemons on one state would each undo what the other writes, and be one device at the hub. */
+static int take_lock(int *ret, const char *path)
+{
+	long owner;
+	int rc = file_lock(path, ret, &owner);
+
+	if (rc == -EWOULDBLOCK) {
+		log_error("state", "another daemon uses this state; end it first, or name another --statedir", "lock=%s pid=%ld", path, owner);
+		return rc;
+	}
+	if (rc < 0)
+		log_warn("state", "cannot be locked; nothing keeps a second daemon off it", "lock=%s err=%s", path, err_text(rc));
+	return 0;
+}
+
+static int lock_state(struct node *n)
+{
+	char path[PATH_MAX + 16];
+	int rc = 0;
+
+	if (n->o->state_path[0]) {
+		snprintf(path, sizeof(path), "%s.lock", n->o->state_path);
+		rc = take_lock(&n->locks[0], path);
+	}
+	if (rc == 0 && n->o->var_root[0]) {
+		snprintf(path, sizeof(path), "%s/warrend.lock", n->o->var_root);
+		rc = take_lock(&n->locks[1], path);
+	}
+	return rc;
+}
+
 static int open_state(struct node *n)
 {
 	char dir[PATH_MAX];
@@ -245,6 +276,8 @@ static int open_state(struct node *n)
 			rc = file_make_dir(dir, 0700);
 		}
 	}
+	if (rc == 0 && (rc = lock_state(n)) < 0)
+		return rc;
 	if (rc == 0)
 		rc = state_open(&n->state, n->o->state_path);
 	if (rc < 0)
@@ -323,16 +356,16 @@ static int node_open(struct node *n)
 		rc = open_state(n);
 	if (rc == 0)
 		rc = open_lapi(n); /* before anything is touched that another daemon may be using; nobody is answered yet */
-	if (rc == 0 && (rc = route_cleanup(n->o->tun)) < 0)
-		rc = 0; /* no rights: opening the interface says so in better words */
 	if (rc == 0)
 		rc = net_open_tun(n);
 	if (rc == 0)
 		rc = net_open_sockets(n);
 	if (rc == 0)
 		rc = become_current(n);
-	if (rc == 0)
+	if (rc == 0) {
 		net_turn_end(n); /* addresses and routes now, not after the first turn */
+		node_watch_hostname(n);
+	}
 	if (rc == 0 && *n->o->debug)
 		rc = node_debug_listen(n, n->o->debug);
 	return rc;
@@ -347,6 +380,7 @@ static void node_close(struct node *n)
 	streams_close_all(n);
 	n->agent = agent_free(n->agent);
 	net_close(n);
+	n->hostname_watch = hostname_watch_free(n->hostname_watch);
 	n->timer = loop_timer_free(n->timer);
 	n->map_timer = loop_timer_free(n->map_timer);
 	n->health_timer = loop_timer_free(n->health_timer);
@@ -354,13 +388,16 @@ static void node_close(struct node *n)
 		loop_free(n->loop);
 	link_fini(n);
 	n->state = state_close(n->state);
+	for (size_t i = 0; i < ARRAY_LEN(n->locks); i++)
+		if (n->locks[i] >= 0)
+			close(n->locks[i]);
 	free(n->health_text);
 	key_wipe(n->nl_key, sizeof(n->nl_key));
 }
 
 int node_run(const struct node_options *o)
 {
-	struct node n = { .o = o };
+	struct node n = { .o = o, .locks = { -1, -1 } };
 	int rc = priv_harden();
 
 	list_init(&n.links);

@@ -1,6 +1,7 @@
 /* warren-relay: a DERP and STUN server on its own. */
 #include "base/text/text.h"
 #include "os/certs/certs.h"
+#include "os/addr/addr.h"
 #include "os/file/file.h"
 #include "os/log/log.h"
 #include "os/notify/notify.h"
@@ -126,7 +127,7 @@ static int open_tls(const struct options *o, const struct relay *relay, struct t
 static int listen_on(struct httpd *f, const char *text, struct tls_ctx *tls)
 {
 	struct ipport addr, bound;
-	int rc = ipport_parse(text, strlen(text), &addr);
+	int rc = addr_listen_parse(text, &addr);
 
 	if (rc == 0)
 		rc = httpd_listen(f, addr, tls, &bound);
@@ -175,7 +176,7 @@ static int open_all(const struct options *o, struct loop *loop, struct relay **r
 	if (rc != 0)
 		return rc;
 	if (strcmp(o->stun, "off") != 0) {
-		rc = ipport_parse(o->stun, strlen(o->stun), &stun);
+		rc = addr_listen_parse(o->stun, &stun);
 		if (rc == 0)
 			rc = relay_stun_listen(*relay, stun, &stun);
 		if (rc < 0)

@@ -144,6 +144,9 @@ MUST_USE int agent_unbuilt(struct arena *mem, struct json_list *ret);
 
 /* ---- What the machine tells ---- */
 
+/* It calls itself otherwise, or the like: copied; the hub is told at once. 1: it differs from what was there; -ENOMEM. */
+MUST_USE int agent_set_host(struct agent *a, const struct tc_hostinfo *host, struct now now);
+
 /* The addresses of its interfaces that are up; see mesh_set_local. Our own tailnet addresses are left out here. */
 void agent_set_local(struct agent *a, const struct ipprefix *addrs, size_t n, uint16_t port4, uint16_t port6,
 	bool link_changed, struct now now);

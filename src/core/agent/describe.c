@@ -8,6 +8,18 @@ static const char *host_name(const struct agent *a, const struct tc_hostinfo *ho
 	return wish && *wish ? wish : host->hostname;
 }
 
+int agent_set_host(struct agent *a, const struct tc_hostinfo *host, struct now now)
+{
+	int rc = held_set(&a->host, &tc_hostinfo_type, host);
+
+	if (rc <= 0)
+		return rc;
+	a->now = now;
+	a->ctl_dirty = true;
+	agent_settle(a);
+	return rc;
+}
+
 static void describe_endpoints(struct agent *a, struct tc_map_request *m)
 {
 	struct mesh_endpoint eps[MESH_ENDPOINTS_MAX];

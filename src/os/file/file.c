@@ -1,9 +1,11 @@
 #include "os/file/file.h"
+#include "base/text/text.h"
 #include "crypto/keys/keys.h"
 #include "os/loop/loop.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -106,6 +108,40 @@ int file_make_dir(const char *path, mode_t mode)
 		*p = '/';
 	}
 	return mkdir(part, mode) == 0 || errno == EEXIST ? 0 : -errno;
+}
+
+static long number_in(int fd)
+{
+	char text[24];
+	ssize_t n = pread(fd, text, sizeof(text) - 1, 0);
+	uint64_t pid;
+
+	if (n <= 0)
+		return 0;
+	text[n] = 0;
+	text[strcspn(text, "\n")] = 0;
+	return text_u64(text, strlen(text), INT32_MAX, &pid) == 0 ? (long)pid : 0;
+}
+
+int file_lock(const char *path, int *ret, long *ret_owner)
+{
+	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600), rc = 0;
+
+	*ret_owner = 0;
+	if (fd < 0)
+		return -errno;
+	if (flock(fd, LOCK_EX | LOCK_NB) != 0)
+		rc = -errno;
+	if (rc == -EWOULDBLOCK)
+		*ret_owner = number_in(fd);
+	if (rc == 0 && (ftruncate(fd, 0) != 0 || dprintf(fd, "%ld\n", (long)getpid()) < 0))
+		rc = -errno;
+	if (rc < 0) {
+		close(fd);
+		return rc;
+	}
+	*ret = fd;
+	return 0;
 }
 
 int file_private_key(const char *path, uint8_t ret[static 32])

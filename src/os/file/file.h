@@ -19,6 +19,11 @@ MUST_USE int file_write(const char *path, struct view content, mode_t mode);
 /* A directory with this mode, parents made as needed (0755). */
 MUST_USE int file_make_dir(const char *path, mode_t mode);
 /*
+ * One process at a time: *ret is a descriptor that holds the lock until it is closed or the process ends. The file stays, with
+ * the number of the process in it. -EWOULDBLOCK: another one has it, and *ret_owner is its number, 0 if that is not known.
+ */
+MUST_USE int file_lock(const char *path, int *ret, long *ret_owner);
+/*
  * A 32-byte private key in its text form ("privkey:..."), made with the kernel's randomness on first use (0600).
  * -ERR_BAD_FORMAT if the file holds something else.
  */

@@ -201,7 +201,9 @@ static void on_poll(uv_poll_t *p, int status, int events)
 	struct loop_watch *w = p->data;
 
 	/* An error shows on the next read or write. */
-	w->fn(w->ctx, status < 0 ? w->events : (events & UV_READABLE ? LOOP_READ : 0) | (events & UV_WRITABLE ? LOOP_WRITE : 0));
+	w->fn(w->ctx, status < 0 ? w->events :
+				   (events & UV_READABLE ? LOOP_READ : 0) | (events & UV_WRITABLE ? LOOP_WRITE : 0) |
+					   (events & UV_PRIORITIZED ? LOOP_URGENT : 0));
 }
 
 int loop_watch_new(struct loop *l, int fd, void (*fn)(void *ctx, int events), void *ctx, struct loop_watch **ret)
@@ -229,7 +231,10 @@ void loop_watch_set(struct loop_watch *w, int events)
 		return;
 	w->events = events;
 	if (events)
-		uv_poll_start(&w->uv, (events & LOOP_READ ? UV_READABLE : 0) | (events & LOOP_WRITE ? UV_WRITABLE : 0), on_poll);
+		uv_poll_start(&w->uv,
+			(events & LOOP_READ ? UV_READABLE : 0) | (events & LOOP_WRITE ? UV_WRITABLE : 0) |
+				(events & LOOP_URGENT ? UV_PRIORITIZED : 0),
+			on_poll);
 	else
 		uv_poll_stop(&w->uv);
 }

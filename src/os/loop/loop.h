@@ -27,7 +27,7 @@ MUST_USE int loop_timer_new(struct loop *l, void (*fn)(void *ctx), void *ctx, st
 void loop_timer_set(struct loop_timer *t, mono_ns at);
 struct loop_timer *loop_timer_free(struct loop_timer *t);
 
-enum { LOOP_READ = 1, LOOP_WRITE = 2 };
+enum { LOOP_READ = 1, LOOP_WRITE = 2, LOOP_URGENT = 4 }; /* urgent: POLLPRI, as files of the kernel tell that they changed */
 MUST_USE int loop_watch_new(struct loop *l, int fd, void (*fn)(void *ctx, int events), void *ctx, struct loop_watch **ret);
 void loop_watch_set(struct loop_watch *w, int events);
 struct loop_watch *loop_watch_free(struct loop_watch *w); /* does not close the descriptor */

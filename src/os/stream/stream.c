@@ -478,7 +478,7 @@ int stream_listen(struct loop *l, struct ipport addr, struct tls_ctx *tls, strea
 	if (fd < 0)
 		return -errno;
 	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
-	if (addr.ip.family == 6) /* [::] takes IPv4, too */
+	if (addr.ip.family != 4) /* [::] takes IPv4, too */
 		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &zero, sizeof(zero));
 	rc = bind(fd, (struct sockaddr *)&ss, len) != 0 || listen(fd, BACKLOG) != 0 ? -errno : 0;
 	if (rc == 0)
@@ -496,8 +496,9 @@ int stream_listen(struct loop *l, struct ipport addr, struct tls_ctx *tls, strea
 
 static bool somebody_answers(const struct sockaddr_un *un)
 {
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	bool yes = fd >= 0 && connect(fd, (const struct sockaddr *)un, sizeof(*un)) == 0;
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	/* EAGAIN: so many wait for him that no more fit. */
+	bool yes = fd >= 0 && (connect(fd, (const struct sockaddr *)un, sizeof(*un)) == 0 || errno == EAGAIN);
 
 	if (fd >= 0)
 		close(fd);
