@@ -2,7 +2,7 @@
  * The administration: HTTP with JSON over a unix socket that only its owner and root can open.
  *	GET /status, /users, /nodes, /keys, /pending
  *	GET /routes, /own-prefixes, /tokens, /policy, /policy/status, /policy/versions, /policy/versions/N
- *	POST /users, /users/ID/{delete,rename,role}, /nodes/approve, /nodes/ID/{approve,rename,tag,move,expire,delete}, /keys,
+ *	POST /users, /users/ID/{delete,rename,role}, /nodes/{approve,reject}, /nodes/ID/{approve,rename,tag,move,expire,delete}, /keys,
  *	/keys/ID/{revoke,delete,move}, /login,
  *	/nodes/ID/routes/{approve,unapprove}, /own-prefixes, /tokens, /tokens/ID/revoke, /policy, /policy/{check,preview,can,pull},
  *	/policy/versions/N/restore
@@ -80,7 +80,7 @@ int admin_say(struct admin_call *c, int rc, const char *fmt, ...)
 	return rc;
 }
 
-static const char *user_name(const struct hub *h, int64_t id)
+const char *admin_user_name(const struct hub *h, int64_t id)
 {
 	for (const struct ctl_user *u = ctl_user_next(h->ctl, NULL); u; u = ctl_user_next(h->ctl, u))
 		if (u->id == id)
@@ -112,7 +112,7 @@ static int get_status(struct admin_call *c)
 	reach_format(&h->reach.stun_at, h->stun_addr.port, stun);
 	doc = (struct admin_status){ .version = WARREN_VERSION, .url = h->url_text, .base_domain = h->o->base_domain, .relay = relay,
 		.stun = stun, .cert_name = h->pin, .tailnet_id = ctl_tailnet_id(h->ctl), .uptime_s = (c->now.mono - h->started) / SEC(1), .nodes = (int64_t)s.nodes,
-		.online = (int64_t)s.online, .users = (int64_t)s.users, .keys = (int64_t)s.keys, .pending = (int64_t)s.pending,
+		.online = (int64_t)s.online, .users = (int64_t)s.users, .keys = (int64_t)s.keys, .pending = (int64_t)(s.pending + hub_waiting(h)),
 		.sessions = (int64_t)h->n_sessions, .relay_clients = (int64_t)derprelay_clients(relay_derp(h->relay)) };
 	status_certificate(h, &doc);
 	return admin_reply(c, &admin_status_type, &doc);
@@ -125,12 +125,12 @@ int admin_ok(struct admin_call *c)
 
 /* devices */
 
-static int node_doc(struct admin_call *c, const struct ctl_node_doc *d, struct admin_node *ret)
+int admin_node_doc(struct admin_call *c, const struct ctl_node_doc *d, struct admin_node *ret)
 {
 	const struct tc_hostinfo *hi = d->hostinfo;
 
 	*ret = (struct admin_node){ .id = d->id, .home_derp = d->home_derp, .name = d->name, .hostname = d->hostname,
-		.fqdn = arena_printf(&c->mem, "%s.%s", d->name, c->hub->o->base_domain), .user = user_name(c->hub, d->user),
+		.fqdn = arena_printf(&c->mem, "%s.%s", d->name, c->hub->o->base_domain), .user = admin_user_name(c->hub, d->user),
 		.os = hi && hi->os ? hi->os : "", .client = hi && hi->ipn_version ? hi->ipn_version : "", .ip4 = d->ip4, .ip6 = d->ip6,
 		.tags = d->tags, .endpoints = d->endpoints, .machine = d->machine, .key = d->key, .disco = d->disco,
 		.created = d->created, .key_expiry = d->key_expiry, .online = d->online == JSON_YES,
@@ -159,18 +159,18 @@ static int get_nodes(struct admin_call *c)
 	if (!v)
 		return -ENOMEM;
 	for (const struct ctl_node_doc *d = ctl_node_next(c->hub->ctl, NULL); d; d = ctl_node_next(c->hub->ctl, d))
-		if (node_doc(c, d, &v[n++]) < 0)
+		if (admin_node_doc(c, d, &v[n++]) < 0)
 			return -ENOMEM;
 	qsort(v, n, sizeof(*v), by_id); /* the engine keeps them in the order of their changes */
 	list = json_list_of(v, n);
 	return admin_reply(c, &admin_node_list, &list);
 }
 
-static int reply_node(struct admin_call *c, int64_t id)
+int admin_reply_node(struct admin_call *c, int64_t id)
 {
 	const struct ctl_node_doc *d = ctl_node_find(c->hub->ctl, id);
 	struct admin_node doc;
-	int rc = d ? node_doc(c, d, &doc) : -ENOENT;
+	int rc = d ? admin_node_doc(c, d, &doc) : -ENOENT;
 
 	return rc < 0 ? rc : admin_reply(c, &admin_node_type, &doc);
 }
@@ -178,27 +178,6 @@ static int reply_node(struct admin_call *c, int64_t id)
 int admin_no_node(struct admin_call *c)
 {
 	return admin_say(c, -ENOENT, "no device %lld; \"warren-hub nodes list\" shows all", (long long)c->id);
-}
-
-static int get_pending(struct admin_call *c)
-{
-	struct ctl_stats s;
-	struct ctl_pending_view p;
-	struct admin_pending *v;
-	struct json_list list;
-	const char *after = NULL;
-	size_t n = 0;
-
-	ctl_stats(c->hub->ctl, &s);
-	v = arena_array(&c->mem, s.pending, sizeof(*v));
-	for (; v && ctl_pending_next(c->hub->ctl, after, &p); after = p.code) {
-		v[n] = (struct admin_pending){ .code = p.code, .hostname = p.hostname, .os = p.os, .from = p.from.ip, .tags = json_list_of(p.tags.v, p.tags.n),
-			.url = arena_printf(&c->mem, "%s/register/%s", c->hub->url_text, p.code), .created = p.created };
-		if (!v[n++].url)
-			return -ENOMEM;
-	}
-	list = json_list_of(v, n);
-	return v ? admin_reply(c, &admin_pending_list, &list) : -ENOMEM;
 }
 
 int admin_find_user(struct admin_call *c, const char *name, const struct ctl_user **ret)
@@ -222,26 +201,6 @@ int admin_find_heir(struct admin_call *c, const char *name, const struct ctl_use
 	return admin_find_user(c, name, ret);
 }
 
-static int approve_node(struct admin_call *c)
-{
-	int rc = ctl_node_approve(c->hub->ctl, c->id, c->now);
-
-	return rc == -ENOENT ? admin_no_node(c) : rc < 0 ? rc : reply_node(c, c->id);
-}
-
-static int approve(struct admin_call *c)
-{
-	const struct ctl_user *u;
-	const char *code = c->req.code ? c->req.code : "";
-	int rc = admin_find_user(c, c->req.user, &u);
-
-	if (rc == 0)
-		rc = ctl_pending_approve(c->hub->ctl, code, u->id, c->now);
-	if (rc == -ENOENT && !c->error[0])
-		return admin_say(c, rc, "no device waits with the code \"%s\": it is in already, or the code is older than 15 minutes", code);
-	return rc < 0 ? rc : admin_ok(c);
-}
-
 static int rename_node(struct admin_call *c)
 {
 	const char *name = c->req.name; /* none: what it calls itself */
@@ -253,7 +212,7 @@ static int rename_node(struct admin_call *c)
 		return admin_say(c, rc, "another device has the name \"%s\"", name);
 	if (rc == -ERR_BAD_VALUE)
 		return admin_say(c, rc, "\"%s\" is not a name for a device: lower-case letters, digits and dashes, at most 63", name);
-	return rc < 0 ? rc : reply_node(c, c->id);
+	return rc < 0 ? rc : admin_reply_node(c, c->id);
 }
 
 static int tag_node(struct admin_call *c)
@@ -266,7 +225,7 @@ static int tag_node(struct admin_call *c)
 		return admin_say(c, rc, "name a tag; a device without tags is somebody's: \"warren-hub nodes move NODE USER\"");
 	if (rc == -ERR_BAD_VALUE)
 		return admin_say(c, rc, "a tag is written tag:NAME, with letters, digits and dashes");
-	return rc < 0 ? rc : reply_node(c, c->id);
+	return rc < 0 ? rc : admin_reply_node(c, c->id);
 }
 
 static int move_node(struct admin_call *c)
@@ -277,14 +236,14 @@ static int move_node(struct admin_call *c)
 	if (rc < 0)
 		return rc;
 	rc = ctl_node_move(c->hub->ctl, c->id, u->id, c->now);
-	return rc == -ENOENT ? admin_no_node(c) : rc < 0 ? rc : reply_node(c, c->id);
+	return rc == -ENOENT ? admin_no_node(c) : rc < 0 ? rc : admin_reply_node(c, c->id);
 }
 
 static int expire_node(struct admin_call *c)
 {
 	int rc = ctl_node_expire(c->hub->ctl, c->id, c->now);
 
-	return rc == -ENOENT ? admin_no_node(c) : rc < 0 ? rc : reply_node(c, c->id);
+	return rc == -ENOENT ? admin_no_node(c) : rc < 0 ? rc : admin_reply_node(c, c->id);
 }
 
 static int delete_node(struct admin_call *c)
@@ -298,7 +257,7 @@ static int delete_node(struct admin_call *c)
 
 static void key_doc(const struct admin_call *c, const struct ctl_key *k, struct admin_key *ret)
 {
-	*ret = (struct admin_key){ .id = k->id, .used = k->used, .hint = k->hint, .user = user_name(c->hub, k->user),
+	*ret = (struct admin_key){ .id = k->id, .used = k->used, .hint = k->hint, .user = admin_user_name(c->hub, k->user),
 		.reusable = k->reusable, .ephemeral = k->ephemeral, .preapproved = k->preapproved, .tags = k->tags,
 		.created = k->created, .expires = k->expires };
 	ret->tags.present = true;
@@ -401,9 +360,10 @@ static const struct route {
 	{ "POST", "/users/*/rename", admin_user_rename },
 	{ "POST", "/users/*/role", admin_user_role },
 	{ "GET", "/nodes", get_nodes },
-	{ "GET", "/pending", get_pending },
-	{ "POST", "/nodes/approve", approve },
-	{ "POST", "/nodes/*/approve", approve_node },
+	{ "GET", "/pending", admin_pending },
+	{ "POST", "/nodes/approve", admin_approve },
+	{ "POST", "/nodes/reject", admin_reject },
+	{ "POST", "/nodes/*/approve", admin_approve_node },
 	{ "POST", "/nodes/*/rename", rename_node },
 	{ "POST", "/nodes/*/tag", tag_node },
 	{ "POST", "/nodes/*/move", move_node },

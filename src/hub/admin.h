@@ -25,10 +25,19 @@ MUST_USE int admin_ok(struct admin_call *c);
 /* Sets the words of an error and returns rc. */
 MUST_USE int admin_say(struct admin_call *c, int rc, const char *fmt, ...) PRINTF_LIKE(3, 4);
 MUST_USE int admin_no_node(struct admin_call *c);
+MUST_USE int admin_node_doc(struct admin_call *c, const struct ctl_node_doc *d, struct admin_node *ret);
+MUST_USE int admin_reply_node(struct admin_call *c, int64_t id); /* makes it durable, then the device as it is */
+const char *admin_user_name(const struct hub *h, int64_t id); /* NULL: nobody */
 /* By name; NULL and "": the first one. */
 MUST_USE int admin_find_user(struct admin_call *c, const char *name, const struct ctl_user **ret);
 /* By name; without one, the only user that there is. */
 MUST_USE int admin_find_heir(struct admin_call *c, const char *name, const struct ctl_user **ret);
+
+/* admin_pending.c */
+MUST_USE int admin_pending(struct admin_call *c);
+MUST_USE int admin_approve(struct admin_call *c);
+MUST_USE int admin_approve_node(struct admin_call *c);
+MUST_USE int admin_reject(struct admin_call *c);
 
 /* admin_users.c */
 MUST_USE int admin_users(struct admin_call *c);

@@ -274,31 +274,6 @@ static const struct resource {
 	{ "acl/validate", TOKEN_READ_POLICY, TOKEN_READ_POLICY, false, on_validate },
 };
 
-/* Failures of one source: ten at once, then one each six seconds are answered 401; more than that
- * are answered 429. */
-static bool too_many_failures(struct hub *h, struct ipaddr from)
-{
-	mono_ns now = loop_now(h->loop).mono;
-	struct hub_throttle *t = &h->throttle[0];
-
-	if (from.family == 6)
-		memset(from.b + 8, 0, 8); /* one network is one source */
-	for (size_t i = 0; i < HUB_THROTTLES_MAX; i++) {
-		if (ipaddr_eq(h->throttle[i].from, from)) {
-			t = &h->throttle[i];
-			break;
-		}
-		if (h->throttle[i].full_at < t->full_at)
-			t = &h->throttle[i];
-	}
-	if (!ipaddr_eq(t->from, from) || t->full_at < now)
-		*t = (struct hub_throttle){ .from = from, .full_at = now };
-	if (t->full_at - now > HUB_THROTTLE_BURST * HUB_THROTTLE_STEP)
-		return true;
-	t->full_at += HUB_THROTTLE_STEP;
-	return false;
-}
-
 static int refuse_credential(struct api_call *c)
 {
 	struct ipaddr from = stream_peer(httpd_stream(c->conn)).ip;
@@ -306,7 +281,7 @@ static int refuse_credential(struct api_call *c)
 
 	c->hub->n.api_denied++;
 	log_warn_limited("api", "no valid token", "from=%s", ipaddr_format(from, text));
-	if (too_many_failures(c->hub, from)) {
+	if (throttle_failed(c->hub->throttle, from, loop_now(c->hub->loop).mono)) {
 		struct message m = { .message = "too many requests without a valid API token" };
 
 		c->hub->n.api_throttled++;

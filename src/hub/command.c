@@ -181,6 +181,7 @@ int cmd_print(const struct table *t, int rc)
 static int do_status(struct cmd *c)
 {
 	struct admin_status s;
+	char up[TIME_WORDS_MAX];
 	bool done;
 	int rc = cmd_ask(c, "GET", "/status", NULL);
 
@@ -188,13 +189,13 @@ static int do_status(struct cmd *c)
 		rc = cmd_answer(c, &admin_status_type, &s, &done);
 	if (rc || done)
 		return rc;
-	printf("Hub       %s (warren-hub %s), up for %lld h %lld min\n", s.url, s.version, (long long)s.uptime_s / 3600,
-		(long long)s.uptime_s / 60 % 60);
+	time_format_span(s.uptime_s, up);
+	printf("Hub       %s (warren-hub %s), up for %s\n", s.url, s.version, up);
 	printf("Devices   %lld, %lld online; names end in .%s\n", (long long)s.nodes, (long long)s.online, s.base_domain);
 	if (s.pending)
-		printf("Waiting   %lld for approval: warren-hub nodes pending\n", (long long)s.pending);
+		printf("Waiting   %s for approval: warren-hub nodes pending\n", cmd_count(c, s.pending, "device"));
 	printf("Users     %lld; auth keys %lld\n", (long long)s.users, (long long)s.keys);
-	printf("Relay     %s, %lld clients; STUN %s\n", s.relay ? s.relay : "off", (long long)s.relay_clients,
+	printf("Relay     %s, %s; STUN %s\n", s.relay ? s.relay : "off", cmd_count(c, s.relay_clients, "client"),
 		s.stun ? s.stun : "off");
 	if (s.cert_expires) {
 		char until[TIME_RFC3339_MAX];
@@ -259,6 +260,7 @@ static const struct command {
 	{ "nodes", "list", "", 0, 0, cmd_nodes_list, "devices" },
 	{ "nodes", "pending", "", 0, 0, cmd_nodes_pending, "devices that wait for approval" },
 	{ "nodes", "approve", "CODE|NODE [--user USER]", 1, 1, cmd_node_approve, "let in the device whose page shows CODE, or that waits" },
+	{ "nodes", "reject", "CODE|NODE", 1, 1, cmd_node_reject, "do not let it in" },
 	{ "nodes", "rename", "NODE [NEW-NAME|--unpin]", 1, 2, cmd_node_rename, "without a name: as it calls itself" },
 	{ "nodes", "tag", "NODE TAG...", 1, 12, cmd_node_tag, "replaces its tags; tagged devices belong to no person" },
 	{ "nodes", "untag", "NODE [USER]", 1, 2, cmd_node_move, "takes its tags away; it is that user's then" },

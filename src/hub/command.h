@@ -52,6 +52,7 @@ int cmd_user_delete(struct cmd *c);
 int cmd_nodes_list(struct cmd *c);
 int cmd_nodes_pending(struct cmd *c);
 int cmd_node_approve(struct cmd *c);
+int cmd_node_reject(struct cmd *c);
 int cmd_node_rename(struct cmd *c);
 int cmd_node_tag(struct cmd *c);
 int cmd_node_move(struct cmd *c);

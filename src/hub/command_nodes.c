@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { PATH_LEN = 64, CODE_LEN = 24 };
+enum { PATH_LEN = 64 };
 
 int cmd_nodes_list(struct cmd *c)
 {
@@ -41,11 +41,14 @@ int cmd_nodes_pending(struct cmd *c)
 	if (rc || done)
 		return rc;
 	HEAD(&t, c, "CODE", "NAME", "SYSTEM", "TAGS", "FROM", "SINCE");
+	/* Of a device that joined with a key: its number, and whose key it was. */
 	for (size_t i = 0; i < l.n && rc == 0; i++) {
 		const struct admin_pending *p = JSON_AT(l, struct admin_pending, i);
 		char ip[IPADDR_TEXT_MAX];
 
-		rc = ROW(&t, p->code, p->hostname, p->os, cmd_join(c, &p->tags), arena_strdup(&c->mem, ipaddr_format(p->from, ip)), cmd_time(c, p->created));
+		rc = ROW(&t, p->code, p->node ? p->name : p->hostname, p->os, cmd_join(c, &p->tags),
+			!p->node ? arena_strdup(&c->mem, ipaddr_format(p->from, ip)) : p->user ? arena_printf(&c->mem, "key of %s", p->user) :
+			"key with tags", cmd_time(c, p->created));
 	}
 	return cmd_print(&t, rc);
 }
@@ -87,10 +90,22 @@ static int change_node(struct cmd *c, const char *verb, const struct admin_reque
 int cmd_node_approve(struct cmd *c)
 {
 	struct admin_request req = { .code = c->o->word[2], .user = c->o->user };
+	struct admin_node n;
+	bool done;
+	int rc = cmd_ask(c, "POST", "/nodes/approve", &req);
 
-	if (strlen(c->o->word[2]) != CODE_LEN) /* a device that is in but waits */
-		return change_node(c, "approve", NULL, "The device is in.");
-	return cmd_change(c, &req, "/nodes/approve", "The device is in.");
+	if (rc == 0)
+		rc = cmd_answer(c, &admin_node_type, &n, &done);
+	if (rc == 0 && !done)
+		printf("%s is in%s%s.\n", n.name, n.tags.n ? ", with " : " and belongs to ", n.tags.n ? cmd_join(c, &n.tags) : n.user);
+	return rc;
+}
+
+int cmd_node_reject(struct cmd *c)
+{
+	struct admin_request req = { .code = c->o->word[2] };
+
+	return cmd_change(c, &req, "/nodes/reject", "It is not let in; a device that waits for its login is told.");
 }
 
 /* An administrator's name stays; without one the device's own word counts again. */

@@ -80,6 +80,9 @@ JSON_LIST_TYPE(admin_node_list, admin_node_type);
 
 static const struct json_field pending_fields[] = {
 	F(admin_pending, code, "code", json_str),
+	O(admin_pending, node, "node", json_int),
+	O(admin_pending, name, "name", json_str),
+	O(admin_pending, user, "user", json_str),
 	F(admin_pending, hostname, "hostname", json_str),
 	F(admin_pending, os, "os", json_str),
 	O(admin_pending, from, "from", json_ip),

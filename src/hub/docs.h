@@ -38,8 +38,10 @@ struct admin_node {
 	bool online, expired, ephemeral, approved, name_pinned;
 };
 
+/* A login, or a device that joined with a key (node is its number, and the code is that). */
 struct admin_pending {
-	const char *code, *hostname, *os, *url;
+	int64_t node;
+	const char *code, *name, *hostname, *user, *os, *url;
 	struct json_list tags;
 	struct ipaddr from;
 	unix_ms created;

@@ -36,6 +36,7 @@ struct hub_link {
 	uint8_t hash[32];
 	char next[256];
 	mono_ns expires; /* 0: unused */
+	bool used; /* kept to tell a used link from a wrong one */
 };
 
 struct hub_login {
@@ -51,7 +52,7 @@ struct hub_throttle {
 
 struct hub_counters {
 	uint64_t sessions, bad_handshakes, bad_sessions, requests, unknown_requests, idle_closed, pages, admin_requests,
-		logins, login_failures, csrf_failures, api_requests, api_denied, api_throttled, policy_changes, policy_refused, changes_refused;
+		logins, login_failures, csrf_failures, codes_throttled, api_requests, api_denied, api_throttled, policy_changes, policy_refused, changes_refused;
 };
 
 struct tokens;
@@ -84,7 +85,7 @@ struct hub {
 	size_t n_sessions;
 	struct hub_link link[HUB_LINKS_MAX];
 	struct hub_login login[HUB_LOGINS_MAX];
-	struct hub_throttle throttle[HUB_THROTTLES_MAX];
+	struct hub_throttle throttle[HUB_THROTTLES_MAX], code_throttle[HUB_THROTTLES_MAX]; /* wrong tokens; wrong codes of logins */
 	struct packages *packages; /* NULL: none are handed out */
 	struct tokens *tokens;
 	struct git *git; /* NULL: the policy does not come from Git */
@@ -114,18 +115,28 @@ void control_close_all(struct hub *h);
 MUST_USE int web_on_request(void *ctx, struct httpd_conn *c, const struct httpd_request *r);
 bool web_raise(void *ctx, struct httpd_conn *c, const struct http1_head *head, struct httpd_limits *l);
 
+/*
+ * throttle.c: sources that showed something wrong: a burst of HUB_THROTTLE_BURST, then one each HUB_THROTTLE_STEP. A network of
+ * IPv6 is one source.
+ */
+bool throttle_is_over(struct hub_throttle table[static HUB_THROTTLES_MAX], struct ipaddr from, mono_ns now);
+/* Counts one more; true: it was over already. */
+bool throttle_failed(struct hub_throttle table[static HUB_THROTTLES_MAX], struct ipaddr from, mono_ns now);
+
 /* pages.c: whole pages, everything from outside escaped. */
 MUST_USE int page_text(struct buf *out, const char *s);
 MUST_USE int page_landing(const struct hub *h, const struct hub_login *login, struct buf *out);
 MUST_USE int page_register(const struct hub *h, const struct ctl_pending_view *p, const struct hub_login *login,
 	struct buf *out);
+MUST_USE int page_admin(const struct hub *h, const struct hub_login *login, struct buf *out);
 MUST_USE int page_login(const struct hub *h, const char *token, struct buf *out);
 MUST_USE int page_message(const struct hub *h, const char *title, const char *text, struct buf *out);
 extern const char page_style[];
 
 /* login.c: one-time links and the sessions they give. */
 void login_link_create(struct hub *h, const char *next, char token[static HUB_TOKEN_TEXT]);
-bool login_link_exists(const struct hub *h, struct view token);
+enum hub_link_state { LINK_GOOD, LINK_USED, LINK_OLD, LINK_UNKNOWN };
+enum hub_link_state login_link_state(const struct hub *h, struct view token);
 /* Uses the link up. The cookie's value is in cookie, where to go in next. NULL: no such link. */
 struct hub_login *login_begin(struct hub *h, struct view token, char cookie[static HUB_TOKEN_TEXT], char next[static 256]);
 /* The session that a request's cookie names, or NULL. */
@@ -138,6 +149,10 @@ MUST_USE int admin_on_request(void *ctx, struct httpd_conn *c, const struct http
 bool admin_raise(void *ctx, struct httpd_conn *c, const struct http1_head *head, struct httpd_limits *l);
 /* The user that a name means; "" and NULL: the first one. NULL if there is none. */
 const struct ctl_user *hub_user(const struct hub *h, const char *name);
+/* The device that a number or a name means, with or without the domain. */
+const struct ctl_node_doc *hub_node(const struct hub *h, const char *word);
+/* Devices that joined with a key and wait for an administrator. */
+size_t hub_waiting(const struct hub *h);
 
 /* hold.c: replies that wait for the store. Every handler of the administration, the API and the pages is called through it. */
 enum hub_asker { HUB_ADMIN, HUB_API, HUB_PAGE };

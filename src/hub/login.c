@@ -47,8 +47,10 @@ void login_link_create(struct hub *h, const char *next, char token[static HUB_TO
 	SHA256((const uint8_t *)token, HUB_TOKEN_TEXT - 1, l->hash);
 	snprintf(l->next, sizeof(l->next), "%s", safe_next(next));
 	l->expires = loop_now(h->loop).mono + HUB_LINK_LIFE;
+	l->used = false;
 }
 
+/* Used and old ones, too, until another link takes their place. */
 static struct hub_link *find_link(const struct hub *h, struct view token)
 {
 	uint8_t hash[32];
@@ -58,15 +60,20 @@ static struct hub_link *find_link(const struct hub *h, struct view token)
 	for (size_t i = 0; i < HUB_LINKS_MAX; i++) {
 		const struct hub_link *l = &h->link[i];
 
-		if (l->expires > loop_now(h->loop).mono && CRYPTO_memcmp(l->hash, hash, sizeof(hash)) == 0)
+		if (l->expires && CRYPTO_memcmp(l->hash, hash, sizeof(hash)) == 0)
 			return (struct hub_link *)(uintptr_t)l;
 	}
 	return NULL;
 }
 
-bool login_link_exists(const struct hub *h, struct view token)
+static enum hub_link_state state_of(const struct hub *h, const struct hub_link *l)
 {
-	return find_link(h, token) != NULL;
+	return !l ? LINK_UNKNOWN : l->used ? LINK_USED : l->expires <= loop_now(h->loop).mono ? LINK_OLD : LINK_GOOD;
+}
+
+enum hub_link_state login_link_state(const struct hub *h, struct view token)
+{
+	return state_of(h, find_link(h, token));
 }
 
 struct hub_login *login_begin(struct hub *h, struct view token, char cookie[static HUB_TOKEN_TEXT], char next[static 256])
@@ -74,12 +81,12 @@ struct hub_login *login_begin(struct hub *h, struct view token, char cookie[stat
 	struct hub_link *link = find_link(h, token);
 	struct hub_login *l = &h->login[0];
 
-	if (!link) {
+	if (state_of(h, link) != LINK_GOOD) {
 		h->n.login_failures++;
 		return NULL;
 	}
 	snprintf(next, 256, "%s", link->next);
-	memset(link, 0, sizeof(*link));
+	link->used = true;
 	for (size_t i = 0; i < HUB_LOGINS_MAX; i++)
 		if (h->login[i].expires < l->expires)
 			l = &h->login[i];

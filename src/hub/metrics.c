@@ -129,6 +129,8 @@ static int put_policy(struct hub *h, struct buf *out)
 		{ "hub_policy_refused_total", counter, "Policies that were refused for a fault or a failed test.", h->n.policy_refused },
 		{ "hub_api_requests_total", counter, "Requests for /api/v2.", h->n.api_requests },
 		{ "hub_api_denied_total", counter, "Of these, without a valid token.", h->n.api_denied },
+		{ "hub_login_codes_throttled_total", counter, "Looks at login codes, from sources that showed too many wrong ones.",
+			h->n.codes_throttled },
 		{ "hub_api_throttled_total", counter, "Of these, from sources with too many such requests.", h->n.api_throttled },
 	};
 	return put(out, rows, ARRAY_LEN(rows));

@@ -1,6 +1,8 @@
 /* The hub's few pages. No scripts, one stylesheet of our own, everything that a device or a browser said is escaped. */
 #include "hub/internal.h"
 
+#include <stdio.h>
+
 const char page_style[] =
 	":root{color-scheme:light dark}body{font:16px/1.5 system-ui,sans-serif;max-width:40rem;margin:8vh auto;padding:0 1rem}"
 	"h1{font-size:1.4rem}code,pre{font:0.9em ui-monospace,monospace;background:#8882;border-radius:.3em;padding:.1em .3em;"
@@ -66,18 +68,52 @@ static int put_user_choice(const struct hub *h, struct buf *out)
 	return rc < 0 ? rc : buf_append_str(out, "</select></label></p>");
 }
 
-static int put_waiting(const struct hub *h, struct buf *out)
+static int put_logins(const struct hub *h, struct buf *out)
+{
+	unix_ms now = loop_now(h->loop).wall;
+	struct ctl_pending_view p;
+	char since[TIME_WORDS_MAX];
+	int rc = 0;
+
+	for (const char *after = NULL; rc == 0 && ctl_pending_next(h->ctl, after, &p); after = p.code) {
+		time_format_long(p.created, now, since);
+		rc = PUT(out, "<tr><td><a href=\"/register/", p.code, "\">", *p.hostname ? p.hostname : "(no name)", "</a></td><td>",
+			p.os, "</td><td>asked ", since, "</td></tr>");
+	}
+	return rc;
+}
+
+/* Devices that joined with a key: each with a button. */
+static int put_unapproved(const struct hub *h, const struct hub_login *login, struct buf *out)
+{
+	unix_ms now = loop_now(h->loop).wall;
+	char since[TIME_WORDS_MAX], id[24];
+	int rc = 0;
+
+	for (const struct ctl_node_doc *d = NULL; rc == 0 && (d = ctl_node_next(h->ctl, d));) {
+		if (!d->unapproved)
+			continue;
+		time_format_long(d->created, now, since);
+		snprintf(id, sizeof(id), "%lld", (long long)d->id);
+		rc = PUT(out, "<tr><td>", d->name, "</td><td>", d->hostinfo && d->hostinfo->os ? d->hostinfo->os : "",
+			"</td><td>joined ", since, "</td><td><form method=\"post\" action=\"/admin/approve\"><input type=\"hidden\" "
+			"name=\"csrf\" value=\"", login->csrf, "\"><input type=\"hidden\" name=\"node\" value=\"", id,
+			"\"><button>Let it in</button></form></td></tr>");
+	}
+	return rc;
+}
+
+static int put_waiting(const struct hub *h, const struct hub_login *login, struct buf *out)
 {
 	struct ctl_pending_view p;
-	const char *after = NULL;
-	int rc = buf_append_str(out, "<h2>Devices that wait</h2><table>");
+	bool none = !ctl_pending_next(h->ctl, NULL, &p) && !hub_waiting(h);
+	int rc = buf_append_str(out, none ? "<h2>Devices that wait</h2><p>None.</p>" : "<h2>Devices that wait</h2><table>");
 
-	for (; rc == 0 && ctl_pending_next(h->ctl, after, &p); after = p.code)
-		rc = PUT(out, "<tr><td><a href=\"/register/", p.code, "\">", *p.hostname ? p.hostname : "(no name)", "</a></td><td>",
-			p.os, "</td></tr>");
-	if (rc == 0 && !after)
-		rc = buf_append_str(out, "<tr><td>None.</td></tr>");
-	return rc < 0 ? rc : buf_append_str(out, "</table>");
+	if (rc == 0 && !none)
+		rc = put_logins(h, out);
+	if (rc == 0 && !none)
+		rc = put_unapproved(h, login, out);
+	return rc < 0 || none ? rc : buf_append_str(out, "</table>");
 }
 
 static int put_logout(const struct hub_login *login, struct buf *out)
@@ -109,7 +145,23 @@ int page_landing(const struct hub *h, const struct hub_login *login, struct buf 
 	if (rc == 0)
 		rc = put_packages(h, out);
 	if (rc == 0 && login)
-		rc = put_waiting(h, out);
+		rc = put_waiting(h, login, out);
+	if (rc == 0 && login)
+		rc = put_logout(login, out);
+	return rc < 0 ? rc : end(out);
+}
+
+/* Where a client sends people whose device waits. Strangers are not told which devices there are. */
+int page_admin(const struct hub *h, const struct hub_login *login, struct buf *out)
+{
+	int rc = begin(out, "Administration");
+
+	if (rc == 0 && !login)
+		rc = PUT(out, "<p>If your device waits for approval, an admin lets it in. On the hub, this shows what waits, and lets one in:</p>"
+			      "<pre>warren-hub nodes pending\nwarren-hub nodes approve NAME</pre>"
+			      "<p>To do it in this browser, open the link that this prints:</p><pre>warren-hub login --next /admin</pre>");
+	if (rc == 0 && login)
+		rc = put_waiting(h, login, out);
 	if (rc == 0 && login)
 		rc = put_logout(login, out);
 	return rc < 0 ? rc : end(out);
@@ -124,14 +176,14 @@ static int put_tags(const struct json_list *tags, struct buf *out)
 	return rc == 0 && tags->n ? buf_append_str(out, "</p>") : rc;
 }
 
-static int put_device(const struct ctl_pending_view *p, struct buf *out)
+static int put_device(const struct hub *h, const struct ctl_pending_view *p, struct buf *out)
 {
-	char from[IPADDR_TEXT_MAX], created[TIME_RFC3339_MAX];
+	char from[IPADDR_TEXT_MAX], created[TIME_WORDS_MAX];
 
-	time_format_rfc3339(p->created, created);
-	return PUT(out, "<table><tr><th>Name</th><td>", *p->hostname ? p->hostname : "(none given)", "</td></tr><tr><th>System</th><td>",
+	time_format_long(p->created, loop_now(h->loop).wall, created);
+	return PUT(out, "<table><tr><th>Code</th><td><code>", p->code, "</code></td></tr><tr><th>Name</th><td>", *p->hostname ? p->hostname : "(none given)", "</td></tr><tr><th>System</th><td>",
 		*p->os ? p->os : "(unknown)", "</td></tr><tr><th>From</th><td>",
-		p->from.ip.family ? ipaddr_format(p->from.ip, from) : "(unknown)", "</td></tr><tr><th>Since</th><td>", created,
+		p->from.ip.family ? ipaddr_format(p->from.ip, from) : "(unknown)", "</td></tr><tr><th>Asked</th><td>", created,
 		"</td></tr></table>");
 }
 
@@ -140,7 +192,7 @@ int page_register(const struct hub *h, const struct ctl_pending_view *p, const s
 	int rc = begin(out, "A device asks to join");
 
 	if (rc == 0)
-		rc = put_device(p, out);
+		rc = put_device(h, p, out);
 	if (rc == 0)
 		rc = put_tags(&p->tags, out);
 	if (rc == 0 && login) {

@@ -1,4 +1,5 @@
 /* The public listeners: control protocol, relay and pages on one port. */
+#include "base/text/text.h"
 #include "hub/api.h"
 #include "hub/internal.h"
 #include "os/log/log.h"
@@ -75,48 +76,120 @@ static int on_landing(const struct call *c)
 	return reply(c, 200, &page, page_landing(c->hub, login_find(c->hub, c->r->head), &page));
 }
 
+static const char not_logged_in[] = "Log in with the link that \"warren-hub login\" prints on the hub, and try again.";
+
+static struct ipaddr from_of(const struct call *c)
+{
+	return stream_peer(httpd_stream(c->conn)).ip;
+}
+
+static void log_approval(const struct call *c, int64_t id)
+{
+	const struct ctl_node_doc *n = ctl_node_find(c->hub->ctl, id);
+	char from[IPADDR_TEXT_MAX];
+
+	log_info("hub", "device approved in a browser", "id=%lld name=%s from=%s", (long long)id, n ? n->name : "",
+		ipaddr_format(from_of(c), from));
+}
+
+static int said_in(const struct call *c, int64_t id)
+{
+	log_approval(c, id);
+	return message(c, 200, "The device is in", "It goes on by itself within a second. You can close this page.");
+}
+
 static int approve(const struct call *c, const char *code)
 {
 	char name[256];
 	const struct ctl_user *u;
+	int64_t id = 0;
 	int rc;
 
 	if (!admin_of(c))
-		return message(c, 403, "Not logged in", "Log in with the link that \"warren-hub login\" prints on the hub, and try again.");
+		return message(c, 403, "Not logged in", not_logged_in);
 	u = hub_user(c->hub, form_value(c, "user", name, sizeof(name)) ? name : NULL);
-	rc = u ? ctl_pending_approve(c->hub->ctl, code, u->id, loop_now(c->hub->loop)) : -ENOENT;
+	rc = u ? ctl_pending_approve(c->hub->ctl, code, u->id, loop_now(c->hub->loop), &id) : -ENOENT;
+	if (rc == -ERR_DENIED)
+		return message(c, 403, "Not approved", "The policy does not let this user give the tags that the device asks for.");
 	if (rc < 0)
 		return message(c, rc == -ENOENT ? 404 : 500, "Not approved", err_text(rc));
-	return message(c, 200, "The device is in", "It goes on by itself within a second. You can close this page.");
+	return said_in(c, id);
 }
 
+/* The device, by the form of the page for admins. */
+static int on_approve_node(const struct call *c)
+{
+	char text[24];
+	uint64_t id;
+	int rc;
+
+	if (!admin_of(c))
+		return message(c, 403, "Not logged in", not_logged_in);
+	if (!form_value(c, "node", text, sizeof(text)) || text_u64(text, strlen(text), INT64_MAX, &id) < 0)
+		return message(c, 400, "Not approved", "The form does not say which device.");
+	rc = ctl_node_approve(c->hub->ctl, (int64_t)id, loop_now(c->hub->loop));
+	if (rc == -ENOENT)
+		return message(c, 404, "No such device", "It was deleted meanwhile.");
+	return rc < 0 ? message(c, 500, "Not approved", err_text(rc)) : said_in(c, (int64_t)id);
+}
+
+static int on_admin(const struct call *c)
+{
+	struct buf page;
+
+	buf_init(&page, HUB_PAGE_MAX);
+	return reply(c, 200, &page, page_admin(c->hub, login_find(c->hub, c->r->head), &page));
+}
+
+/* Who is no admin and guesses is stopped, also when a guess would be right. */
 static int on_register(const struct call *c)
 {
+	const struct hub_login *login = login_find(c->hub, c->r->head);
+	mono_ns now = loop_now(c->hub->loop).mono;
 	struct ctl_pending_view p;
 	struct buf page;
 	char code[64];
 
 	snprintf(code, sizeof(code), "%.*s", (int)MIN_OF(c->rest.len, sizeof(code) - 1), (const char *)c->rest.p);
-	if (!ctl_pending_find(c->hub->ctl, code, &p))
+	if (!login && throttle_is_over(c->hub->code_throttle, from_of(c), now)) {
+		c->hub->n.codes_throttled++;
+		return message(c, 429, "Too many wrong codes", "Wait a minute, and look at the code once more.");
+	}
+	if (!ctl_pending_find(c->hub->ctl, code, &p)) {
+		if (!login)
+			(void)throttle_failed(c->hub->code_throttle, from_of(c), now);
 		return message(c, 404, "No such request",
 			"No device waits with this code. It may be in already, or the code is older than 15 minutes: let the device "
 			"log in again.");
+	}
 	if (c->post)
-		return approve(c, code);
+		return approve(c, p.code);
 	buf_init(&page, HUB_PAGE_MAX);
-	return reply(c, 200, &page, page_register(c->hub, &p, login_find(c->hub, c->r->head), &page));
+	return reply(c, 200, &page, page_register(c->hub, &p, login, &page));
+}
+
+static int link_is_no_good(const struct call *c, enum hub_link_state state)
+{
+	static const char again[] = "\"warren-hub login\" on the hub prints another one.";
+	char text[256];
+
+	c->hub->n.login_failures++;
+	snprintf(text, sizeof(text), "%s %s",
+		state == LINK_USED ? "Links work once, and somebody has used this one." :
+		state == LINK_OLD  ? "Links work for ten minutes." :
+				     "There is no such link. Was it copied whole? A restart of the hub ends all links, too.", again);
+	return message(c, 404, state == LINK_USED ? "This link was used already" : state == LINK_OLD ? "This link is too old" :
+		"This link is wrong", text);
 }
 
 static int on_login(const struct call *c)
 {
 	char cookie[HUB_TOKEN_TEXT], next[256], line[256], token[HUB_TOKEN_TEXT], from[IPADDR_TEXT_MAX];
+	enum hub_link_state state = login_link_state(c->hub, c->rest);
 	struct buf page;
 
-	if (!login_link_exists(c->hub, c->rest)) {
-		c->hub->n.login_failures++;
-		return message(c, 404, "This link is used up",
-			"Links work once and for ten minutes. \"warren-hub login\" on the hub prints another one.");
-	}
+	if (state != LINK_GOOD)
+		return link_is_no_good(c, state);
 	snprintf(token, sizeof(token), "%.*s", (int)c->rest.len, (const char *)c->rest.p);
 	if (!c->post) { /* a link that a chat program looks at must still work afterwards */
 		buf_init(&page, HUB_PAGE_MAX);
@@ -124,7 +197,7 @@ static int on_login(const struct call *c)
 	}
 	if (!login_begin(c->hub, c->rest, cookie, next))
 		return -ERR_BAD_STATE;
-	log_info("hub", "browser became an admin", "from=%s", ipaddr_format(stream_peer(httpd_stream(c->conn)).ip, from));
+	log_info("hub", "browser became an admin", "from=%s", ipaddr_format(from_of(c), from));
 	snprintf(line, sizeof(line), "Set-Cookie: warren_admin=%s; Path=/; Max-Age=43200; HttpOnly; SameSite=Strict%s\r\n", cookie,
 		c->hub->url.https ? "; Secure" : "");
 	return redirect(c, next, line);
@@ -199,6 +272,40 @@ enum { GET = 1, POST = 2, PREFIX = 4 };
 
 #define PACKAGES_PATH "/packages/"
 
+/* A browser gets a page, a program a line. Both count as the client's fault. */
+static int refuse(const struct call *c, int status, const char *extra, const char *title, const char *text)
+{
+	struct view accept = http1_find(c->r->head, "Accept");
+	bool is_browser = memmem(accept.p, accept.len, "text/html", 9) != NULL;
+	char headers[1024], line[512];
+	struct buf page;
+	int rc;
+
+	snprintf(headers, sizeof(headers), "%s%s", extra, is_browser ? page_headers : nosniff);
+	snprintf(line, sizeof(line), "%s: %s\n", title, text);
+	buf_init(&page, HUB_PAGE_MAX);
+	rc = is_browser ? page_message(c->hub, title, text, &page) : buf_append_str(&page, line);
+	if (rc == 0)
+		rc = httpd_refuse_with(c->conn, status, is_browser ? html : plain, headers, buf_view(&page));
+	buf_fini(&page);
+	return rc;
+}
+
+static int no_such_page(const struct call *c)
+{
+	return refuse(c, 404, "", "No such page", "This hub has a page at / and, for admins, at /admin. Was the address copied whole?");
+}
+
+static int wrong_method(const struct call *c, int flags)
+{
+	const char *allow = flags & GET ? flags & POST ? "GET, HEAD, POST" : "GET, HEAD" : "POST";
+	char header[64];
+
+	snprintf(header, sizeof(header), "Allow: %s\r\n", allow);
+	return refuse(c, 405, header, "Not this way", flags & GET ? "This page is to be looked at; it takes no form." :
+								      "This address is for a form of a page, not to be looked at.");
+}
+
 static const struct route {
 	const char *path;
 	int flags;
@@ -213,6 +320,10 @@ static const struct route {
 	{ "/robots.txt", GET, on_robots },
 	{ "/bootstrap-dns", GET, on_bootstrap_dns },
 	{ PACKAGES_PATH, GET | PREFIX, on_package },
+	{ "/admin", GET, on_admin },
+	{ "/admin/", GET, on_admin },
+	{ "/admin/machines", GET, on_admin },
+	{ "/admin/approve", POST, on_approve_node },
 	{ "/register/", GET | POST | PREFIX, on_register },
 	{ "/login/", GET | POST | PREFIX, on_login },
 	{ "/logout", POST, on_logout },
@@ -233,11 +344,11 @@ static int page_on_request(struct hub *h, struct httpd_conn *conn, const struct 
 		if (path.len < n || memcmp(path.p, r->path, n) != 0 || (!(r->flags & PREFIX) && path.len != n))
 			continue;
 		if (!(get && r->flags & GET) && !(c->post && r->flags & POST))
-			return httpd_refuse(c->conn, 405, "this method is not for this path\n");
+			return wrong_method(c, r->flags);
 		c->rest = view_of(path.p + n, path.len - n);
 		return r->fn(c);
 	}
-	return httpd_refuse(c->conn, 404, "no such page\n");
+	return no_such_page(c);
 }
 
 /* A package is larger than pages are. */

@@ -134,7 +134,7 @@ static void admin(char what)
 
 	if (what == 't')
 		now.mono += SEC(1);
-	else if (what == 'a' && ctl_pending_next(ctl, NULL, &p) && ctl_pending_approve(ctl, p.code, ctl_user_next(ctl, NULL)->id, now) < 0)
+	else if (what == 'a' && ctl_pending_next(ctl, NULL, &p) && ctl_pending_approve(ctl, p.code, ctl_user_next(ctl, NULL)->id, now, &(int64_t){ 0 }) < 0)
 		return;
 	else if (what == 'd' && n && ctl_node_delete(ctl, n->id, now) < 0)
 		return;

@@ -203,7 +203,7 @@ static void log_in_by_hand(struct hub *h, json_t *doc)
 	snprintf(code, sizeof(code), "%s", strrchr(reg.auth_url, '/') + 1);
 	json_object_set_new(doc, "Followup", json_string(reg.auth_url));
 	CHECK_TRUE(!ask(h, doc));
-	CHECK_INT(ctl_pending_approve(h->ctl, code, h->user->id, h->now), ==, 0);
+	CHECK_INT(ctl_pending_approve(h->ctl, code, h->user->id, h->now, &(int64_t){ 0 }), ==, 0);
 	CHECK_INT(ctl_turn_end(h->ctl, h->now), ==, 0);
 	arena_fini(&reg_mem);
 	arena_init(&reg_mem, FRAME_MAX);

@@ -40,4 +40,13 @@ void time_format_rfc3339(unix_ms t, char *out);
 /* Accepts fractions of any length and offsets. Go's zero time (year 1) gives 0. -ERR_BAD_FORMAT. */
 MUST_USE int time_parse_rfc3339(const char *s, size_t len, unix_ms *ret);
 
+/* For people. out: TIME_WORDS_MAX. */
+#define TIME_WORDS_MAX 48
+/* For tables: "3m ago", "in 2d", "now"; "-" for none. */
+void time_format_short(unix_ms t, unix_ms now, char *out);
+/* In sentences: "3 minutes ago", "in 1 day", "just now"; "never" for none. */
+void time_format_long(unix_ms t, unix_ms now, char *out);
+/* How long: "45 s", "12 min", "3 h 5 min", "4 d 2 h". */
+void time_format_span(int64_t seconds, char *out);
+
 #endif

@@ -60,6 +60,33 @@ static void adding_to_a_deadline_saturates(void **state)
 	CHECK_INT(mono_add(5, 10), ==, 15);
 }
 
+/* Units change where people change them, and one is not several. */
+static void words_are_those_of_people(void **state)
+{
+	static const struct {
+		int64_t seconds; /* ago */
+		const char *brief, *full, *span;
+	} rows[] = { { 0, "now", "just now", "0 s" }, { 1, "1s ago", "1 second ago", "1 s" }, { 59, "59s ago", "59 seconds ago", "59 s" },
+		{ 60, "1m ago", "1 minute ago", "1 min" }, { 3599, "59m ago", "59 minutes ago", "59 min" },
+		{ 3600, "1h ago", "1 hour ago", "1 h" }, { 7500, "2h ago", "2 hours ago", "2 h 5 min" },
+		{ 86400, "1d ago", "1 day ago", "1 d" }, { 180000, "2d ago", "2 days ago", "2 d 2 h" }, { -90, "in 1m", "in 1 minute", "0 s" } };
+	const unix_ms now = 1787393472500;
+	char out[TIME_WORDS_MAX];
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		time_format_short(now - rows[i].seconds * 1000, now, out);
+		CHECK_STR(out, rows[i].brief);
+		time_format_long(now - rows[i].seconds * 1000, now, out);
+		CHECK_STR(out, rows[i].full);
+		time_format_span(rows[i].seconds, out);
+		CHECK_STR(out, rows[i].span);
+	}
+	time_format_short(0, now, out);
+	CHECK_STR(out, "-");
+	time_format_long(0, now, out);
+	CHECK_STR(out, "never");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -67,6 +94,7 @@ int main(void)
 		cmocka_unit_test(parse_rejects_what_is_not_a_time),
 		cmocka_unit_test(format_cuts_trailing_zeros_and_parses_back),
 		cmocka_unit_test(adding_to_a_deadline_saturates),
+		cmocka_unit_test(words_are_those_of_people),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

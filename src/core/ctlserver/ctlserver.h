@@ -233,6 +233,7 @@ MUST_USE int ctl_key_move(struct ctl *c, int64_t id, int64_t user);
 /* Listing: the document with its online state. NULL ends. */
 const struct ctl_node_doc *ctl_node_next(const struct ctl *c, const struct ctl_node_doc *n);
 const struct ctl_node_doc *ctl_node_find(const struct ctl *c, int64_t id);
+const struct ctl_node_doc *ctl_node_named(const struct ctl *c, const char *name);
 MUST_USE int ctl_node_delete(struct ctl *c, int64_t id, struct now now);
 /* The name stays then, whatever the device calls itself. NULL: it follows that again. */
 MUST_USE int ctl_node_rename(struct ctl *c, int64_t id, const char *name, struct now now);
@@ -329,14 +330,20 @@ bool ctl_node_quarantined(const struct ctl *c, int64_t id);
 
 /* A login that waits: who asks? */
 struct ctl_pending_view {
-	const char *code, *hostname, *os;
+	const char *code; /* eight letters, a dash in their middle */
+	const char *hostname, *os;
 	struct json_list tags; /* const char *: what it wants to be; approval grants it */
 	struct ipport from;
 	unix_ms created;
 };
+/* The whole code, in any case, with or without the dash. */
 bool ctl_pending_find(const struct ctl *c, const char *code, struct ctl_pending_view *ret);
+/* How many codes begin like this? ret is one of them, if any. */
+size_t ctl_pending_match(const struct ctl *c, const char *beginning, struct ctl_pending_view *ret);
 bool ctl_pending_next(const struct ctl *c, const char *after, struct ctl_pending_view *ret);
-MUST_USE int ctl_pending_approve(struct ctl *c, const char *code, int64_t user, struct now now);
+/* *ret is the number of the device. */
+MUST_USE int ctl_pending_approve(struct ctl *c, const char *code, int64_t user, struct now now, int64_t *ret);
+MUST_USE int ctl_pending_reject(struct ctl *c, const char *code); /* who waits is told. -ENOENT */
 
 struct ctl_stats {
 	size_t nodes, online, users, keys, pending, polls;

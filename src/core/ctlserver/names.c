@@ -127,6 +127,13 @@ void name_judge_old(struct ctl_node_doc *doc)
 	doc->name_pinned = is_made_of(doc->name, base) ? JSON_NO : JSON_YES;
 }
 
+const struct ctl_node_doc *ctl_node_named(const struct ctl *c, const char *name)
+{
+	struct map_node *m = map_find(&c->nodes_by_name, name, strlen(name));
+
+	return m ? &container_of(m, struct node, by_name)->doc : NULL;
+}
+
 int ctl_node_rename(struct ctl *c, int64_t id, const char *name, struct now now)
 {
 	struct node *n = node_by_id(c, id);

@@ -7,7 +7,7 @@
 
 #include <errno.h>
 
-enum { REQUEST_MEM_MAX = 4 << 20, ANSWER_MAX = 1 << 20, CODE_LEN = 24 };
+enum { REQUEST_MEM_MAX = 4 << 20, ANSWER_MAX = 1 << 20 };
 
 void answer_later(struct ctl *c, void *owner, int status, const struct json_type *t, const void *doc)
 {
@@ -76,11 +76,18 @@ void pending_expire(struct ctl *c, struct pending *p)
 	pending_free(c, p);
 }
 
-static struct pending *pending_by_code(const struct ctl *c, const char *code)
+static struct pending *pending_by_plain(const struct ctl *c, const char *plain)
 {
-	struct map_node *n = map_find(&c->pending_by_code, code, strlen(code));
+	struct map_node *n = map_find(&c->pending_by_code, plain, CODE_LETTERS);
 
 	return n ? container_of(n, struct pending, node) : NULL;
+}
+
+static struct pending *pending_by_code(const struct ctl *c, const char *code)
+{
+	char plain[CODE_LETTERS + 1];
+
+	return code_plain(code, plain) == CODE_LETTERS ? pending_by_plain(c, plain) : NULL;
 }
 
 static void answer_auth_url(struct ctl *c, void *owner, const struct pending *p)
@@ -112,28 +119,26 @@ static struct pending *pending_again(struct ctl *c, const struct machine_pub *m,
 	return NULL;
 }
 
-/* Keeps the request until somebody approves it; the oldest gives way. mem becomes the entry's. */
+/* Keeps the request until somebody approves it; the oldest gives way. mem becomes the entry's, unless there is no memory: NULL. */
 static struct pending *pending_new(struct ctl *c, const struct machine_pub *m, const struct tc_register_request *req,
 	struct arena mem, struct now now)
 {
-	uint8_t code[CODE_LEN / 2];
 	struct pending *p = calloc(1, sizeof(*p));
 
-	if (!p) {
-		arena_fini(&mem);
+	if (!p)
 		return NULL;
-	}
 	if (c->stats.pending >= CTL_PENDING_MAX)
 		pending_expire(c, container_of(c->pendings.next, struct pending, link));
-	rng_fill(c->cfg.rng, code, sizeof(code));
-	hex_encode(code, sizeof(code), p->code);
+	do {
+		code_new(c->cfg.rng, p->code);
+		code_plain(p->code, p->plain);
+	} while (pending_by_plain(c, p->plain));
 	p->machine = *m;
 	p->mem = mem;
 	p->req = *req;
 	p->created = now.wall;
 	p->expires = now.mono + CTL_PENDING_LIFE;
-	if (map_insert(&c->pending_by_code, &p->node, p->code, CODE_LEN) != 0) {
-		arena_fini(&mem);
+	if (map_insert(&c->pending_by_code, &p->node, p->plain, CODE_LETTERS) != 0) {
 		free(p);
 		return NULL;
 	}
@@ -415,6 +420,8 @@ void ctl_register(struct ctl *c, const struct machine_pub *machine, struct view 
 			p->from = c->cfg.from(owner);
 		answer_auth_url(c, owner, p);
 		return; /* the memory is the entry's */
+	} else {
+		answer_error(c, owner, &req, "the hub is out of memory; try again");
 	}
 	arena_fini(&mem);
 }
@@ -456,6 +463,22 @@ bool ctl_pending_find(const struct ctl *c, const char *code, struct ctl_pending_
 	return p != NULL;
 }
 
+size_t ctl_pending_match(const struct ctl *c, const char *text, struct ctl_pending_view *ret)
+{
+	char plain[CODE_LETTERS + 1];
+	size_t len = code_plain(text, plain), n = 0;
+
+	list_for_each(l, &c->pendings) {
+		const struct pending *p = container_of(l, struct pending, link);
+
+		if (!len || memcmp(p->plain, plain, len) != 0)
+			continue;
+		pending_view(p, ret);
+		n++;
+	}
+	return n;
+}
+
 bool ctl_pending_next(const struct ctl *c, const char *after, struct ctl_pending_view *ret)
 {
 	struct pending *p = after ? pending_by_code(c, after) : NULL;
@@ -467,7 +490,19 @@ bool ctl_pending_next(const struct ctl *c, const char *after, struct ctl_pending
 	return true;
 }
 
-int ctl_pending_approve(struct ctl *c, const char *code, int64_t user, struct now now)
+int ctl_pending_reject(struct ctl *c, const char *code)
+{
+	struct pending *p = pending_by_code(c, code);
+
+	if (!p)
+		return -ENOENT;
+	if (p->waiter)
+		answer_error(c, p->waiter, &p->req, "an administrator did not let this device in");
+	pending_free(c, p);
+	return 0;
+}
+
+int ctl_pending_approve(struct ctl *c, const char *code, int64_t user, struct now now, int64_t *ret)
 {
 	struct pending *p = pending_by_code(c, code);
 	struct admission how = { .user = user, .approved = true };
@@ -488,5 +523,6 @@ int ctl_pending_approve(struct ctl *c, const char *code, int64_t user, struct no
 	if (p->waiter)
 		answer_success(c, p->waiter, n);
 	pending_free(c, p);
+	*ret = n->doc.id;
 	return 0;
 }

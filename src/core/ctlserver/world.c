@@ -422,6 +422,7 @@ int ctl_node_approve(struct ctl *c, int64_t id, struct now now)
 {
 	struct node *n = node_by_id(c, id);
 	struct ctl_node_doc doc;
+	int rc;
 
 	if (!n)
 		return -ENOENT;
@@ -431,7 +432,10 @@ int ctl_node_approve(struct ctl *c, int64_t id, struct now now)
 	doc.unapproved = false;
 	list_for_each(l, &n->polls)
 		container_of(l, struct ctl_poll, in_node)->started = false;
-	return node_update(c, n, &doc, true, true, now);
+	rc = node_update(c, n, &doc, true, true, now);
+	if (rc == 0)
+		tell(c, "device approved", n);
+	return rc;
 }
 
 /* Without a policy any tag will do; with one only those that it defines. */

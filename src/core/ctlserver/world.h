@@ -124,10 +124,13 @@ struct retell {
 	bool whole;
 };
 
+/* Of a login's code: letters, and the text with a dash and a NUL. */
+enum { CODE_LETTERS = 8, CODE_TEXT_MAX = CODE_LETTERS + 2 };
+
 struct pending {
-	struct map_node node; /* by code */
+	struct map_node node; /* by the letters of its code */
 	struct list link; /* oldest first */
-	char code[28];
+	char code[CODE_TEXT_MAX], plain[CODE_LETTERS + 1];
 	struct machine_pub machine;
 	struct arena mem;
 	struct tc_register_request req;
@@ -311,6 +314,11 @@ MUST_USE int settings_take(struct ctl *c, struct node *n, struct tc_hostinfo *h)
 /* Of a device that is not in yet: all of it has to be good. */
 MUST_USE int settings_check(const struct tc_hostinfo *h, struct err_at *why);
 void tell_refusal(const struct ctl *c, const char *what, const char *name, const char *why);
+
+/* codes.c */
+void code_new(struct rng *r, char out[static CODE_TEXT_MAX]);
+/* The letters, large and without what groups them: how many; 0: it is no code, nor the beginning of one. */
+size_t code_plain(const char *text, char out[static CODE_LETTERS + 1]);
 
 /* accounts.c */
 MUST_USE int user_insert(struct ctl *c, const struct ctl_user *doc, struct user **ret);

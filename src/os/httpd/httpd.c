@@ -130,10 +130,15 @@ int httpd_answer(struct httpd_conn *c, int status, const char *content_type, con
 	return rc;
 }
 
-int httpd_refuse(struct httpd_conn *c, int status, const char *text)
+int httpd_refuse_with(struct httpd_conn *c, int status, const char *content_type, const char *extra, struct view body)
 {
 	c->httpd->n.bad_requests++;
-	return httpd_answer(c, status, "text/plain; charset=utf-8", "X-Content-Type-Options: nosniff\r\n",
+	return httpd_answer(c, status, content_type, extra, body);
+}
+
+int httpd_refuse(struct httpd_conn *c, int status, const char *text)
+{
+	return httpd_refuse_with(c, status, "text/plain; charset=utf-8", "X-Content-Type-Options: nosniff\r\n",
 		view_of(text, strlen(text)));
 }
 

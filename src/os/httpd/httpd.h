@@ -69,6 +69,7 @@ size_t httpd_conns(const struct httpd *h);
 MUST_USE int httpd_answer(struct httpd_conn *c, int status, const char *content_type, const char *extra, struct view body);
 /* As httpd_answer, and counted as the client's fault. */
 MUST_USE int httpd_refuse(struct httpd_conn *c, int status, const char *text);
+MUST_USE int httpd_refuse_with(struct httpd_conn *c, int status, const char *content_type, const char *extra, struct view body);
 /*
  * The answer that on_request is giving waits: nothing of it is sent, and no further request of its connection is read, until
  * httpd_release comes to the ticket. Tickets don't go down from one call to the next. The connection may end meanwhile.

@@ -11,6 +11,7 @@
  *	peer ID NAME USER    of every list of devices that it is sent
  *	gone ID
  *	user ID LOGIN        of every list of users
+ *	trouble WHY          the hub is not reached
  */
 #include "core/ctlclient/ctlclient.h"
 #include "os/loop/loop.h"
@@ -221,6 +222,7 @@ static void on_state(void *owner, enum ctlclient_state s, const char *text)
 
 static void on_trouble(void *owner, const char *why)
 {
+	(void)owner;
 	printf("trouble\t%s\n", why);
 }
 

@@ -1,0 +1,166 @@
+/* What waits for an administrator: logins that nobody has approved yet, and devices that joined with a key under --approve-devices. */
+#include "base/text/text.h"
+#include "hub/admin.h"
+
+#include <errno.h>
+
+size_t hub_waiting(const struct hub *h)
+{
+	size_t n = 0;
+
+	for (const struct ctl_node_doc *d = NULL; (d = ctl_node_next(h->ctl, d));)
+		n += d->unapproved;
+	return n;
+}
+
+static int add_logins(struct admin_call *c, struct json_list *list)
+{
+	struct ctl_pending_view p;
+
+	for (const char *after = NULL; ctl_pending_next(c->hub->ctl, after, &p); after = p.code) {
+		struct admin_pending *to = json_list_add(list, &c->mem, sizeof(*to));
+
+		if (!to)
+			return -ENOMEM;
+		*to = (struct admin_pending){ .code = p.code,
+			.hostname = p.hostname,
+			.os = p.os,
+			.from = p.from.ip,
+			.tags = json_list_of(p.tags.v, p.tags.n),
+			.url = arena_printf(&c->mem, "%s/register/%s", c->hub->url_text, p.code),
+			.created = p.created };
+		to->tags.present = true;
+		if (!to->url)
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+/* The number of a device stands where the code of a login does: either is approved by it. */
+static int add_devices(struct admin_call *c, struct json_list *list)
+{
+	for (const struct ctl_node_doc *d = NULL; (d = ctl_node_next(c->hub->ctl, d));) {
+		struct admin_pending *to = d->unapproved ? json_list_add(list, &c->mem, sizeof(*to)) : NULL;
+
+		if (!d->unapproved)
+			continue;
+		if (!to)
+			return -ENOMEM;
+		*to = (struct admin_pending){ .code = arena_printf(&c->mem, "%lld", (long long)d->id),
+			.node = d->id,
+			.name = d->name,
+			.hostname = d->hostname,
+			.user = d->tags.n ? NULL : admin_user_name(c->hub, d->user),
+			.os = d->hostinfo && d->hostinfo->os ? d->hostinfo->os : "",
+			.tags = d->tags,
+			.url = arena_printf(&c->mem, "%s/admin", c->hub->url_text),
+			.created = d->created };
+		to->tags.present = true;
+		if (!to->code || !to->url)
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+int admin_pending(struct admin_call *c)
+{
+	struct json_list list = { .present = true };
+	int rc = add_logins(c, &list);
+
+	if (rc == 0)
+		rc = add_devices(c, &list);
+	return rc < 0 ? rc : admin_reply(c, &admin_pending_list, &list);
+}
+
+const struct ctl_node_doc *hub_node(const struct hub *h, const char *word)
+{
+	char name[256];
+	size_t len = strlen(word), domain = strlen(h->o->base_domain);
+	uint64_t id;
+
+	if (text_u64(word, len, INT64_MAX, &id) == 0 && ctl_node_find(h->ctl, (int64_t)id))
+		return ctl_node_find(h->ctl, (int64_t)id);
+	if (len && word[len - 1] == '.')
+		len--;
+	if (len > domain + 1 && word[len - domain - 1] == '.' && text_ieq(word + len - domain, domain, h->o->base_domain, domain))
+		len -= domain + 1;
+	if (len >= sizeof(name))
+		return NULL;
+	for (size_t i = 0; i < len; i++)
+		name[i] = ascii_lower(word[i]);
+	name[len] = 0;
+	return ctl_node_named(h->ctl, name);
+}
+
+static int approve_login(struct admin_call *c, const char *code)
+{
+	const struct ctl_user *u;
+	int64_t id = 0;
+	int rc = admin_find_user(c, c->req.user, &u);
+
+	if (rc == 0)
+		rc = ctl_pending_approve(c->hub->ctl, code, u->id, c->now, &id);
+	if (rc == -ERR_DENIED)
+		return admin_say(c, rc, "the policy does not let %s give the tags that this device asks for; --user names somebody else",
+			u->name);
+	return rc < 0 ? rc : admin_reply_node(c, id);
+}
+
+int admin_approve_node(struct admin_call *c)
+{
+	int rc = ctl_node_approve(c->hub->ctl, c->id, c->now);
+
+	return rc == -ENOENT ? admin_no_node(c) : rc < 0 ? rc : admin_reply_node(c, c->id);
+}
+
+/* What the word means: a whole code, a device, or the beginning of one code. *ret_code empty: the device in c->id. */
+static int find_waiting(struct admin_call *c, const char *word, const char **ret_code)
+{
+	struct ctl_pending_view p;
+	const struct ctl_node_doc *d;
+	size_t n = 1;
+
+	*ret_code = NULL;
+	if (!ctl_pending_find(c->hub->ctl, word, &p)) {
+		d = hub_node(c->hub, word);
+		if (d) {
+			c->id = d->id;
+			return 0;
+		}
+		n = ctl_pending_match(c->hub->ctl, word, &p);
+	}
+	if (n > 1)
+		return admin_say(c, -ERR_BAD_VALUE, "%zu codes begin with \"%s\": write one more letter", n, word);
+	if (!n)
+		return admin_say(c, -ENOENT,
+			"nothing waits with the code \"%s\": it is in already, or the code is older than 15 minutes; \"warren-hub "
+			"nodes pending\" shows what waits", word);
+	*ret_code = p.code;
+	return 0;
+}
+
+int admin_approve(struct admin_call *c)
+{
+	const char *code;
+	int rc = find_waiting(c, c->req.code ? c->req.code : "", &code);
+
+	if (rc < 0)
+		return rc;
+	return code ? approve_login(c, code) : admin_approve_node(c);
+}
+
+int admin_reject(struct admin_call *c)
+{
+	const char *code;
+	int rc = find_waiting(c, c->req.code ? c->req.code : "", &code);
+
+	if (rc < 0)
+		return rc;
+	if (code)
+		rc = ctl_pending_reject(c->hub->ctl, code);
+	else if (!ctl_node_find(c->hub->ctl, c->id)->unapproved)
+		return admin_say(c, -ERR_CONFLICT, "this device is in already: \"warren-hub nodes delete\" takes it out");
+	else
+		rc = ctl_node_delete(c->hub->ctl, c->id, c->now);
+	return rc < 0 ? rc : admin_ok(c);
+}
