@@ -215,7 +215,7 @@ int admin_policy_can(struct admin_call *c)
 {
 	struct policy_fault *f = new_fault(c);
 	struct view text = request_text(c);
-	struct policy_reach r;
+	struct ctl_reach r;
 	struct admin_reach doc;
 	int rc = f ? 0 : -ENOMEM;
 
@@ -228,9 +228,14 @@ int admin_policy_can(struct admin_call *c)
 			c->req.dst, (int)c->req.proto, (uint16_t)c->req.port, &r, &f->at);
 	if (rc < 0)
 		return f ? say_fault(c, rc, f) : rc;
-	doc = (struct admin_reach){ .allowed = r.allowed, .line = r.allowed ? r.line : 0 };
-	if (r.allowed && r.line)
-		doc.rule = arena_printf(&c->mem, "%s[%zu]", r.grant ? "grants" : "acls", r.index);
+	doc = (struct admin_reach){ .allowed = r.asked && r.allowed == r.asked,
+		.pairs = r.asked > 1 ? (int64_t)r.asked : 0,
+		.pairs_allowed = r.asked > 1 ? (int64_t)r.allowed : 0,
+		.denied_src = r.denied_src,
+		.denied_dst = r.denied_dst,
+		.line = r.allowed ? r.by.line : 0 };
+	if (r.allowed && r.by.line)
+		doc.rule = arena_printf(&c->mem, "%s[%zu]", r.by.grant ? "grants" : "acls", r.by.index);
 	return admin_reply(c, &admin_reach_type, &doc);
 }
 

@@ -65,6 +65,8 @@ int cmd_key_create(struct cmd *c);
 int cmd_key_revoke(struct cmd *c);
 int cmd_key_delete(struct cmd *c);
 int cmd_key_move(struct cmd *c);
+/* --expiry, if it was given. 0, or the exit status. */
+MUST_USE int cmd_expiry(struct cmd *c, int64_t *ret_ms);
 /* "tag:a,tag:b" */
 MUST_USE int cmd_split_tags(struct cmd *c, const char *text, struct json_list *ret);
 

@@ -47,6 +47,18 @@ int cmd_split_tags(struct cmd *c, const char *text, struct json_list *ret)
 	return 0;
 }
 
+/* "0" is never only where it says so: a key that has no time must be asked for in words. */
+int cmd_expiry(struct cmd *c, int64_t *ret_ms)
+{
+	const char *text = c->o->expiry;
+
+	if (!text)
+		return 0;
+	if (duration_parse(text, ret_ms) < 0 || (!*ret_ms && strcmp(text, "never") != 0))
+		return cmd_fail("--expiry \"%s\": write it as 30m, 24h, 90d or never", text);
+	return 0;
+}
+
 int cmd_key_create(struct cmd *c)
 {
 	struct admin_request req = { .user = c->o->user, .reusable = c->o->reusable, .ephemeral = c->o->ephemeral,
@@ -55,8 +67,8 @@ int cmd_key_create(struct cmd *c)
 	bool done;
 	int rc = 0;
 
-	if (c->o->expiry && duration_parse(c->o->expiry, &req.expiry_ms) < 0)
-		return cmd_fail("--expiry %s: write it as 30m, 24h, 90d or never", c->o->expiry);
+	if (cmd_expiry(c, &req.expiry_ms))
+		return 1;
 	if (c->o->tags && cmd_split_tags(c, c->o->tags, &req.tags) < 0)
 		return cmd_fail("out of memory");
 	rc = cmd_ask(c, "POST", "/keys", &req);

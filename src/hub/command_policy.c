@@ -310,7 +310,7 @@ static int split_target(struct cmd *c, const char *word, struct admin_request *r
 
 	if (!len || text_u64(colon + 1, strlen(colon + 1), 65535, &port) < 0)
 		return cmd_fail(
-			"\"%s\": write the destination as NAME:PORT, 100.64.0.7:PORT or [fd7a::7]:PORT; port 0 where there are none",
+			"\"%s\": write the destination as NAME:PORT, tag:NAME:PORT, USER@:PORT, 100.64.0.7:PORT or [fd7a::7]:PORT; port 0 where there are none",
 			word);
 	if (word[0] == '[' && word[len - 1] == ']')
 		word++, len -= 2;
@@ -334,7 +334,10 @@ int cmd_policy_can(struct cmd *c)
 		rc = cmd_answer(c, &admin_reach_type, &r, &done);
 	if (rc || done)
 		return rc;
-	if (!r.allowed)
+	if (r.pairs_allowed && !r.allowed)
+		printf("Not all: of %s of devices %lld may; %s may not reach %s.\n", cmd_count(c, r.pairs, "pair"),
+			(long long)r.pairs_allowed, r.denied_src ? r.denied_src : c->o->word[2], r.denied_dst ? r.denied_dst : "all");
+	else if (!r.allowed)
 		printf("No: no rule allows it.\n");
 	else if (!r.line)
 		printf("Yes: there is no policy, all is allowed.\n");

@@ -33,8 +33,8 @@ int cmd_tokens_create(struct cmd *c)
 	bool done;
 	int rc;
 
-	if (c->o->expiry && duration_parse(c->o->expiry, &req.expiry_ms) < 0)
-		return cmd_fail("--expiry %s: write it as 30m, 24h, 90d or never", c->o->expiry);
+	if (cmd_expiry(c, &req.expiry_ms))
+		return 1;
 	rc = cmd_ask(c, "POST", "/tokens", &req);
 	if (rc == 0)
 		rc = cmd_answer(c, &admin_token_type, &k, &done);

@@ -212,6 +212,10 @@ JSON_LIST_TYPE(admin_change_list, admin_change_type);
 
 static const struct json_field reach_fields[] = {
 	F(admin_reach, allowed, "allowed", json_bool),
+	O(admin_reach, pairs, "pairs", json_int),
+	O(admin_reach, pairs_allowed, "pairsAllowed", json_int),
+	O(admin_reach, denied_src, "deniedSrc", json_str),
+	O(admin_reach, denied_dst, "deniedDst", json_str),
 	O(admin_reach, rule, "rule", json_str),
 	O(admin_reach, line, "line", json_int),
 	JSON_END,

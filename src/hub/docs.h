@@ -111,7 +111,9 @@ struct admin_change {
 };
 
 struct admin_reach {
-	bool allowed;
+	bool allowed; /* every pair of devices that was asked about */
+	int64_t pairs, pairs_allowed; /* if several were asked about */
+	const char *denied_src, *denied_dst; /* the first pair that may not */
 	const char *rule; /* "acls[2]", "grants[0]", or "" */
 	int64_t line; /* of the rule */
 };

@@ -209,7 +209,7 @@ static void note_change(void *ctx, const struct policy_change *c)
 
 static void a_preview_tells_who_would_lose_whom(void **state)
 {
-	struct policy_reach reach;
+	struct ctl_reach reach;
 	struct world w;
 	struct err_at at;
 	struct view next = text(web_for_ann);
@@ -229,7 +229,7 @@ static void a_preview_tells_who_would_lose_whom(void **state)
 	CHECK_INT(ctl_policy_can_reach(
 			  w.ctl, &next, node_of(&w, &w.devices[0])->name, dst, 6, 443, &reach, &at),
 		==, 0);
-	CHECK_TRUE(reach.allowed && reach.line == 2);
+	CHECK_TRUE(reach.allowed && reach.by.line == 2);
 	CHECK_INT(
 		ctl_policy_can_reach(w.ctl, NULL, "nobody", dst, 6, 443, &reach, &at), ==, -ENOENT);
 	CHECK_TRUE(!ctl_policy_current(w.ctl));

@@ -280,11 +280,17 @@ MUST_USE int ctl_policy_set(struct ctl *c, struct view text, const char *author,
 MUST_USE int ctl_policy_preview(struct ctl *c, struct view text, void (*fn)(void *ctx, const struct policy_change *ch), void *ctx,
 	struct err_at *at);
 /*
- * May src reach dst? Each is an address or the name of a device. text: under this policy; NULL: under the running one. -ENOENT: no
- * such device, and *at says which; refusals of the text as above.
+ * May src reach dst? Each is an address, the name of a device, a tag (all devices with it) or a user (all of the user's without
+ * tags). text: under this policy; NULL: under the running one. -ENOENT: no such thing, or it has no device; -ERR_TOO_MANY; *at says
+ * which. Refusals of the text as above.
  */
+struct ctl_reach {
+	size_t asked, allowed; /* of all pairs of devices */
+	struct policy_reach by; /* the rule that lets the first of these through */
+	const char *denied_src, *denied_dst; /* the first pair of devices that may not, or NULL; good until something changes */
+};
 MUST_USE int ctl_policy_can_reach(struct ctl *c, const struct view *text, const char *src, const char *dst, int proto,
-	uint16_t port, struct policy_reach *ret, struct err_at *at);
+	uint16_t port, struct ctl_reach *ret, struct err_at *at);
 /* Which of this text's rules concern a user, or a port of an address? As policy_rules_about. Refusals of the text as above. */
 MUST_USE int ctl_policy_rules(struct ctl *c, struct view text, int64_t user, struct ipaddr dst, uint16_t port, policy_rule_fn fn,
 	void *ctx, struct err_at *at);

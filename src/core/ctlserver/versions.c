@@ -100,7 +100,7 @@ int ctl_policy_text(const struct ctl *c, int64_t id, struct view *ret)
 
 /* another text */
 
-static int compile(struct ctl *c, struct view text, struct policy_plan **ret, struct err_at *at)
+int plan_compile(struct ctl *c, struct view text, struct policy_plan **ret, struct err_at *at)
 {
 	struct policy_doc *doc;
 	int rc;
@@ -127,7 +127,7 @@ static void no_failure(void *ctx, const struct policy_failure *f)
 static int judge(struct ctl *c, struct view text, ctl_policy_failure_fn fn, void *ctx,
 	struct policy_plan **ret, struct err_at *at)
 {
-	int rc = compile(c, text, ret, at);
+	int rc = plan_compile(c, text, ret, at);
 
 	if (rc < 0)
 		return rc;
@@ -237,7 +237,7 @@ int ctl_policy_preview(struct ctl *c, struct view text,
 	void (*fn)(void *ctx, const struct policy_change *ch), void *ctx, struct err_at *at)
 {
 	struct policy_plan *plan;
-	int rc = compile(c, text, &plan, at);
+	int rc = plan_compile(c, text, &plan, at);
 
 	if (rc < 0)
 		return rc;
@@ -246,51 +246,11 @@ int ctl_policy_preview(struct ctl *c, struct view text,
 	return rc;
 }
 
-/* An address, or a device's: its name, with or without the domain. */
-static int find_address(
-	const struct ctl *c, const char *s, uint8_t family, struct ipaddr *ret, struct err_at *at)
-{
-	struct map_node *m;
-	const struct node *n;
-
-	if (ipaddr_parse(s, strlen(s), ret) == 0)
-		return 0;
-	m = map_find(&c->nodes_by_name, s, strcspn(s, "."));
-	if (!m) {
-		err_at_set(at, 0, 0, "\"%s\" is no address and no device's name", s);
-		return -ENOENT;
-	}
-	n = container_of(m, struct node, by_name);
-	*ret = family == 6 ? n->doc.ip6 : n->doc.ip4;
-	return 0;
-}
-
-int ctl_policy_can_reach(struct ctl *c, const struct view *text, const char *src, const char *dst,
-	int proto, uint16_t port, struct policy_reach *ret, struct err_at *at)
-{
-	struct policy_plan *plan = policy_installed(c->policy);
-	struct ipaddr from, to;
-	int rc = find_address(c, src, 4, &from, at);
-
-	if (rc == 0)
-		rc = find_address(c, dst, from.family, &to, at);
-	if (rc == 0 && from.family != to.family) /* the destination was an address */
-		rc = find_address(c, src, to.family, &from, at);
-	if (rc == 0 && text)
-		rc = compile(c, *text, &plan, at);
-	if (rc < 0)
-		return rc;
-	policy_can_reach(plan, from, to, proto, port, ret);
-	if (text)
-		policy_plan_free(plan);
-	return 0;
-}
-
 int ctl_policy_rules(struct ctl *c, struct view text, int64_t user, struct ipaddr dst, uint16_t port, policy_rule_fn fn, void *ctx,
 	struct err_at *at)
 {
 	struct policy_plan *plan;
-	int rc = compile(c, text, &plan, at);
+	int rc = plan_compile(c, text, &plan, at);
 
 	if (rc < 0)
 		return rc;

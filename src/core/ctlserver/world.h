@@ -240,6 +240,8 @@ void routes_watch(struct ctl *c); /* who has to be watched, now that routers cha
 void router_leaves(struct node *n);
 
 /* versions.c */
+/* Reads and compiles a text; the plan is the caller's. */
+MUST_USE int plan_compile(struct ctl *c, struct view text, struct policy_plan **ret, struct err_at *at);
 MUST_USE int version_load(struct ctl *c, const struct ctl_policy_doc *doc);
 void versions_free(struct ctl *c);
 
