@@ -1,8 +1,8 @@
 /* Dispatch: which command, its flags, its help. */
 #include "base/err/err.h"
+#include "base/text/near.h"
 #include "cli/cli.h"
 #include "cli/complete.h"
-#include "cli/near.h"
 #include "cli/unbuilt.h"
 
 #include <sys/ioctl.h>

@@ -2,7 +2,7 @@
  * The administration: HTTP with JSON over a unix socket that only its owner and root can open.
  *	GET /status, /users, /nodes, /keys, /pending
  *	GET /routes, /own-prefixes, /tokens, /policy, /policy/status, /policy/versions, /policy/versions/N
- *	POST /users, /users/ID/{delete,rename,role}, /nodes/{approve,reject}, /nodes/ID/{approve,rename,tag,move,expire,delete}, /keys,
+ *	POST /users, /users/ID/{delete,rename,role}, /nodes/{list,show,approve,reject}, /nodes/ID/{approve,rename,tag,move,expire,delete}, /keys,
  *	/keys/ID/{revoke,delete,move}, /login,
  *	/nodes/ID/routes/{approve,unapprove}, /own-prefixes, /tokens, /tokens/ID/revoke, /policy, /policy/{check,preview,can,pull},
  *	/policy/versions/N/restore
@@ -10,6 +10,7 @@
  */
 #include "base/text/text.h"
 #include "hub/admin.h"
+#include "os/log/log.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -138,32 +139,6 @@ int admin_node_doc(struct admin_call *c, const struct ctl_node_doc *d, struct ad
 		.ephemeral = d->ephemeral, .approved = !d->unapproved, .name_pinned = d->name_pinned == JSON_YES };
 	ret->tags.present = ret->endpoints.present = true;
 	return ret->fqdn ? 0 : -ENOMEM;
-}
-
-static int by_id(const void *a, const void *b)
-{
-	int64_t x = ((const struct admin_node *)a)->id, y = ((const struct admin_node *)b)->id;
-
-	return (x > y) - (x < y);
-}
-
-static int get_nodes(struct admin_call *c)
-{
-	struct ctl_stats s;
-	struct admin_node *v;
-	struct json_list list;
-	size_t n = 0;
-
-	ctl_stats(c->hub->ctl, &s);
-	v = arena_array(&c->mem, s.nodes, sizeof(*v));
-	if (!v)
-		return -ENOMEM;
-	for (const struct ctl_node_doc *d = ctl_node_next(c->hub->ctl, NULL); d; d = ctl_node_next(c->hub->ctl, d))
-		if (admin_node_doc(c, d, &v[n++]) < 0)
-			return -ENOMEM;
-	qsort(v, n, sizeof(*v), by_id); /* the engine keeps them in the order of their changes */
-	list = json_list_of(v, n);
-	return admin_reply(c, &admin_node_list, &list);
 }
 
 int admin_reply_node(struct admin_call *c, int64_t id)
@@ -359,7 +334,9 @@ static const struct route {
 	{ "POST", "/users/*/delete", admin_user_delete },
 	{ "POST", "/users/*/rename", admin_user_rename },
 	{ "POST", "/users/*/role", admin_user_role },
-	{ "GET", "/nodes", get_nodes },
+	{ "GET", "/nodes", admin_nodes },
+	{ "POST", "/nodes/list", admin_nodes },
+	{ "POST", "/nodes/show", admin_node_show },
 	{ "GET", "/pending", admin_pending },
 	{ "POST", "/nodes/approve", admin_approve },
 	{ "POST", "/nodes/reject", admin_reject },
@@ -438,6 +415,29 @@ bool admin_raise(void *ctx, struct httpd_conn *conn, const struct http1_head *he
 	return is_allowed(conn);
 }
 
+/* What only looks is not noted: GET, and POST where the question has a body. */
+static bool changes_something(const struct route *r)
+{
+	static const char *const looks[] = { "/nodes/list", "/nodes/show", "/policy/check", "/policy/preview", "/policy/can" };
+
+	for (size_t i = 0; i < ARRAY_LEN(looks); i++)
+		if (!strcmp(r->path, looks[i]))
+			return false;
+	return strcmp(r->method, "POST") == 0;
+}
+
+static int run(struct admin_call *c, const struct route *route, const struct http1_head *head)
+{
+	struct view path = http1_path(head);
+	int rc = route->fn(c);
+
+	if (changes_something(route))
+		log_info("admin", rc < 0 ? "a change was refused" : "a change was asked for", "by=%s request=%.*s%s%s",
+			c->req.author && *c->req.author ? c->req.author : "unknown", (int)path.len, (const char *)path.p,
+			rc < 0 ? " why=" : "", rc < 0 ? c->error[0] ? c->error : err_text(rc) : "");
+	return rc;
+}
+
 static int on_request(struct hub *h, struct httpd_conn *conn, const struct httpd_request *r)
 {
 	struct admin_call c = { .hub = h, .conn = conn };
@@ -460,7 +460,7 @@ static int on_request(struct hub *h, struct httpd_conn *conn, const struct httpd
 	else if (rc < 0)
 		rc = httpd_refuse(conn, 400, "malformed request\n");
 	else
-		rc = route->fn(&c);
+		rc = run(&c, route, r->head);
 	if (rc < 0)
 		rc = reply_error(&c, rc);
 	arena_fini(&c.mem);

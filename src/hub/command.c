@@ -13,7 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { ANSWER_MEM_MAX = 512 << 20, REQUEST_MAX = 4 * CTL_POLICY_TEXT_MAX, TEXT_MAX_LEN = 512 };
+enum { REQUEST_MAX = 4 * CTL_POLICY_TEXT_MAX, TEXT_MAX_LEN = 512 };
 
 int cmd_fail(const char *fmt, ...)
 {
@@ -97,6 +97,7 @@ static int say_error(struct cmd *c)
 int cmd_ask(struct cmd *c, const char *method, const char *path, const struct admin_request *req)
 {
 	static struct http1_head head;
+	struct admin_request with_author;
 	struct buf out, body;
 	size_t used;
 	int rc = 0, fd = dial(c->o->socket);
@@ -105,8 +106,12 @@ int cmd_ask(struct cmd *c, const char *method, const char *path, const struct ad
 		return say_unreachable(c->o->socket, fd);
 	buf_init(&out, 2 * REQUEST_MAX);
 	buf_init(&body, REQUEST_MAX);
-	if (req)
-		rc = json_encode(&admin_request_type, req, &body);
+	if (req) {
+		with_author = *req;
+		if (!with_author.author)
+			with_author.author = cmd_author(c);
+		rc = json_encode(&admin_request_type, &with_author, &body);
+	}
 	if (rc == 0)
 		rc = buf_printf(&out, "%s %s HTTP/1.1\r\nHost: hub\r\nConnection: close\r\nContent-Length: %zu\r\n\r\n", method, path,
 			buf_len(&body));
@@ -151,6 +156,14 @@ const char *cmd_time(struct cmd *c, unix_ms t)
 	return arena_strdup(&c->mem, text);
 }
 
+const char *cmd_ago(struct cmd *c, unix_ms t)
+{
+	char text[TIME_WORDS_MAX];
+
+	time_format_short(t, (unix_ms)time(NULL) * 1000, text);
+	return arena_strdup(&c->mem, text);
+}
+
 const char *cmd_join(struct cmd *c, const struct json_list *l)
 {
 	const char *s = "";
@@ -178,7 +191,7 @@ int cmd_print(const struct table *t, int rc)
 	return 0;
 }
 
-static int do_status(struct cmd *c)
+int cmd_status(struct cmd *c)
 {
 	struct admin_status s;
 	char up[TIME_WORDS_MAX];
@@ -208,7 +221,7 @@ static int do_status(struct cmd *c)
 	return 0;
 }
 
-static int do_login(struct cmd *c)
+int cmd_login(struct cmd *c)
 {
 	struct admin_request req = { .next = c->o->next };
 	struct admin_link l;
@@ -243,104 +256,4 @@ int cmd_change(struct cmd *c, const struct admin_request *req, const char *path,
 	else if (rc == 0)
 		printf("%s\n", said);
 	return rc;
-}
-
-static const struct command {
-	const char *group, *verb, *args;
-	size_t n_min, n_max; /* arguments after the verb */
-	int (*fn)(struct cmd *c);
-	const char *text;
-} commands[] = {
-	{ "status", NULL, "", 0, 0, do_status, "is it running, with how many devices" },
-	{ "users", "list", "", 0, 0, cmd_users_list, "people that devices belong to" },
-	{ "users", "create", "NAME", 1, 1, cmd_user_create, "one more" },
-	{ "users", "rename", "USER NEW-NAME", 2, 2, cmd_user_rename, "" },
-	{ "users", "role", "USER ROLE", 2, 2, cmd_user_role, "what policies call it: member, admin, owner, ..." },
-	{ "users", "delete", "USER [--move-to USER|--with-devices]", 1, 1, cmd_user_delete, "with its keys" },
-	{ "nodes", "list", "", 0, 0, cmd_nodes_list, "devices" },
-	{ "nodes", "pending", "", 0, 0, cmd_nodes_pending, "devices that wait for approval" },
-	{ "nodes", "approve", "CODE|NODE [--user USER]", 1, 1, cmd_node_approve, "let in the device whose page shows CODE, or that waits" },
-	{ "nodes", "reject", "CODE|NODE", 1, 1, cmd_node_reject, "do not let it in" },
-	{ "nodes", "rename", "NODE [NEW-NAME|--unpin]", 1, 2, cmd_node_rename, "without a name: as it calls itself" },
-	{ "nodes", "tag", "NODE TAG...", 1, 12, cmd_node_tag, "replaces its tags; tagged devices belong to no person" },
-	{ "nodes", "untag", "NODE [USER]", 1, 2, cmd_node_move, "takes its tags away; it is that user's then" },
-	{ "nodes", "move", "NODE USER", 1, 2, cmd_node_move, "it is that user's from now on" },
-	{ "nodes", "expire", "NODE", 1, 1, cmd_node_expire, "it has to log in again" },
-	{ "nodes", "delete", "NODE", 1, 1, cmd_node_delete, "" },
-	{ "keys", "list", "", 0, 0, cmd_keys_list, "keys that devices join with" },
-	{ "keys", "create", "[flags]", 0, 0, cmd_key_create, "prints it, once" },
-	{ "keys", "revoke", "KEY", 1, 1, cmd_key_revoke, "nothing joins with it any more" },
-	{ "keys", "delete", "KEY", 1, 1, cmd_key_delete, "the same, and it is not listed any more" },
-	{ "keys", "move", "KEY USER", 2, 2, cmd_key_move, "devices that join with it are that user's" },
-	{ "routes", "list", "", 0, 0, cmd_routes_list, "what devices offer to carry, and what of it is approved" },
-	{ "routes", "approve", "NODE PREFIX", 2, 2, cmd_route_approve, "also in advance" },
-	{ "routes", "unapprove", "NODE PREFIX", 2, 2, cmd_route_unapprove, "" },
-	{ "own-prefixes", "list", "", 0, 0, cmd_own_prefixes, "of the organisation: no device should offer them by itself" },
-	{ "own-prefixes", "set", "[PREFIX...] [--mode MODE]", 0, 14, cmd_own_prefixes_set, "replaces them; without any only the mode" },
-	{ "own-prefixes", "clear", "", 0, 0, cmd_own_prefixes_clear, "" },
-	{ "policy", "get", "", 0, 0, cmd_policy_get, "prints the one in force" },
-	{ "policy", "set", "FILE [--force]", 1, 1, cmd_policy_set, "checked and tested first; - reads standard input" },
-	{ "policy", "check", "FILE", 1, 1, cmd_policy_check, "would it be taken?" },
-	{ "policy", "preview", "FILE", 1, 1, cmd_policy_preview, "what it would change, device by device" },
-	{ "policy", "can", "SRC DST:PORT [--proto NAME]", 2, 2, cmd_policy_can, "may it reach that, and by which rule?" },
-	{ "policy", "status", "", 0, 0, cmd_policy_status, "which one is in force, and how it stands with Git" },
-	{ "policy", "versions", "", 0, 0, cmd_policy_versions, "those that are kept" },
-	{ "policy", "show", "N", 1, 1, cmd_policy_show, "prints that version" },
-	{ "policy", "diff", "N [M]", 1, 2, cmd_policy_diff, "from that version to another one, or to that in force" },
-	{ "policy", "rollback", "N [--force]", 1, 1, cmd_policy_rollback, "makes that version the newest one" },
-	{ "policy", "pull", "", 0, 0, cmd_policy_pull, "look into the Git repository now" },
-	{ "tokens", "list", "", 0, 0, cmd_tokens_list, "of programs that use the API" },
-	{ "tokens", "create", "[NAME] [--scope SCOPE]", 0, 1, cmd_tokens_create, "prints it, once" },
-	{ "tokens", "revoke", "ID", 1, 1, cmd_token_revoke, "nothing is let in with it any more" },
-	{ "tokens", "delete", "ID", 1, 1, cmd_token_delete, "the same, and it is not listed any more" },
-	{ "login", NULL, "[--next PATH]", 0, 0, do_login, "a link that makes a browser an admin" },
-};
-
-void hub_command_help(void)
-{
-	for (size_t i = 0; i < ARRAY_LEN(commands); i++) {
-		char left[128];
-
-		snprintf(left, sizeof(left), "%s%s%s %s", commands[i].group, commands[i].verb ? " " : "",
-			commands[i].verb ? commands[i].verb : "", commands[i].args);
-		printf("  %-38s  %s\n", left, commands[i].text);
-	}
-}
-
-static int run(const struct command *k, const struct hub_options *o)
-{
-	struct cmd c = { .o = o };
-	int rc;
-
-	arena_init(&c.mem, ANSWER_MEM_MAX);
-	buf_init(&c.in, HUB_ANSWER_MAX);
-	rc = k->fn(&c);
-	buf_fini(&c.in);
-	arena_fini(&c.mem);
-	return rc;
-}
-
-int hub_command(const struct hub_options *o)
-{
-	const char *group = o->word[0], *verb = o->n_words > 1 ? o->word[1] : "list";
-	bool known = false;
-
-	for (size_t i = 0; i < ARRAY_LEN(commands); i++) {
-		const struct command *k = &commands[i];
-		size_t n_args = o->n_words - MIN_OF(o->n_words, (size_t)(k->verb ? 2 : 1));
-
-		if (strcmp(k->group, group) != 0)
-			continue;
-		known = true;
-		if (k->verb && strcmp(k->verb, verb) != 0)
-			continue;
-		if (n_args < k->n_min || n_args > k->n_max) {
-			cmd_fail("usage: warren-hub %s%s%s %s", k->group, k->verb ? " " : "", k->verb ? k->verb : "", k->args);
-			return 2;
-		}
-		return run(k, o);
-	}
-	cmd_fail(known ? "there is no \"%s %s\"; warren-hub --help lists all commands" :
-		     "there is no command \"%s\"; warren-hub --help lists all%.0s", group, verb);
-	return 2;
 }

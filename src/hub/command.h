@@ -30,7 +30,8 @@ MUST_USE int cmd_change(
 /* A number stands for itself; else it is looked up by name. */
 MUST_USE int cmd_resolve_node(struct cmd *c, const char *word, int64_t *ret);
 bool cmd_is_number(const char *s);
-const char *cmd_time(struct cmd *c, unix_ms t);
+const char *cmd_time(struct cmd *c, unix_ms t); /* date and time of day; "-" for none */
+const char *cmd_ago(struct cmd *c, unix_ms t); /* "3m ago", "in 2d"; "-" for none */
 const char *cmd_number(struct cmd *c, int64_t n);
 /* "1 device", "2 devices" */
 const char *cmd_count(struct cmd *c, int64_t n, const char *what);
@@ -41,6 +42,10 @@ MUST_USE int cmd_print(const struct table *t, int rc);
 #define ROW(t, ...) table_add(t, (const char *const[]){ __VA_ARGS__ })
 #define HEAD(t, c, ...) table_init(t, &(c)->mem, (const char *const[]){ __VA_ARGS__, NULL })
 
+/* command.c */
+int cmd_status(struct cmd *c);
+int cmd_login(struct cmd *c);
+
 /* command_users.c */
 int cmd_users_list(struct cmd *c);
 int cmd_user_create(struct cmd *c);
@@ -50,6 +55,7 @@ int cmd_user_delete(struct cmd *c);
 
 /* command_nodes.c */
 int cmd_nodes_list(struct cmd *c);
+int cmd_node_show(struct cmd *c);
 int cmd_nodes_pending(struct cmd *c);
 int cmd_node_approve(struct cmd *c);
 int cmd_node_reject(struct cmd *c);
@@ -85,6 +91,7 @@ int cmd_policy_pull(struct cmd *c);
 
 /* command_routes.c */
 int cmd_routes_list(struct cmd *c);
+const char *cmd_route_state(const struct admin_route *r); /* "primary", "standby", "not approved", ... */
 int cmd_route_approve(struct cmd *c);
 int cmd_route_unapprove(struct cmd *c);
 int cmd_own_prefixes(struct cmd *c);

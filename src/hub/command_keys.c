@@ -17,13 +17,13 @@ int cmd_keys_list(struct cmd *c)
 		rc = cmd_answer(c, &admin_key_list, &l, &done);
 	if (rc || done)
 		return rc;
-	HEAD(&t, c, "ID", "KEY", "OWNER", "STATE", "KIND", "USED", "EXPIRES");
+	HEAD(&t, c, "=ID", "=KEY", "OWNER", "STATE", "KIND", "USED", "EXPIRES");
 	for (size_t i = 0; i < l.n && rc == 0; i++) {
 		const struct admin_key *k = JSON_AT(l, struct admin_key, i);
 
 		rc = ROW(&t, cmd_number(c, k->id), k->hint, k->tags.n ? cmd_join(c, &k->tags) : k->user, k->state,
 			arena_printf(&c->mem, "%s%s%s", k->reusable ? "reusable" : "once", k->ephemeral ? ",ephemeral" : "",
-				k->preapproved ? ",preapproved" : ""), cmd_number(c, k->used), k->expires ? cmd_time(c, k->expires) : "never");
+				k->preapproved ? ",preapproved" : ""), cmd_number(c, k->used), k->expires ? cmd_ago(c, k->expires) : "never");
 	}
 	return cmd_print(&t, rc);
 }

@@ -6,27 +6,117 @@
 
 enum { PATH_LEN = 64 };
 
+static const char *state_of(const struct admin_node *n)
+{
+	return !n->approved ? "waiting" : n->expired ? "expired" : n->online ? "online" : "offline";
+}
+
+static const char *owner_of(struct cmd *c, const struct admin_node *n)
+{
+	return n->tags.n ? cmd_join(c, &n->tags) : n->user ? n->user : "-";
+}
+
+static const char *address(struct cmd *c, struct ipaddr ip)
+{
+	char text[IPADDR_TEXT_MAX];
+
+	return arena_strdup(&c->mem, ipaddr_format(ip, text));
+}
+
 int cmd_nodes_list(struct cmd *c)
 {
+	const struct hub_options *o = c->o;
+	struct admin_request req = { .user = o->user, .os = o->os, .tag = o->tag, .sort = o->sort, .reverse = o->reverse,
+		.state = o->online ? "online" : o->offline ? "offline" : o->expired ? "expired" : o->waiting ? "waiting" : NULL };
 	struct json_list l;
 	struct table t;
 	bool done;
-	int rc = cmd_ask(c, "GET", "/nodes", NULL);
+	int rc;
 
+	if (o->online + o->offline + o->expired + o->waiting > 1)
+		return cmd_fail("name one of --online, --offline, --expired and --waiting");
+	rc = cmd_ask(c, "POST", "/nodes/list", &req);
 	if (rc == 0)
 		rc = cmd_answer(c, &admin_node_list, &l, &done);
 	if (rc || done)
 		return rc;
-	HEAD(&t, c, "ID", "NAME", "ADDRESS", "OWNER", "STATE", "SEEN", "SYSTEM", "CLIENT");
+	HEAD(&t, c, "=ID", "=NAME", "STATE", "SEEN", "=ADDRESS", "OWNER", "SYSTEM", "CLIENT");
 	for (size_t i = 0; i < l.n && rc == 0; i++) {
 		const struct admin_node *n = JSON_AT(l, struct admin_node, i);
-		char ip[IPADDR_TEXT_MAX];
 
-		rc = ROW(&t, cmd_number(c, n->id), n->name, arena_strdup(&c->mem, ipaddr_format(n->ip4, ip)),
-			n->tags.n ? cmd_join(c, &n->tags) : n->user, !n->approved ? "waits" : n->expired ? "expired" : n->online ? "online" : "offline",
-			n->online ? "now" : cmd_time(c, n->last_seen), n->os, n->client);
+		rc = ROW(&t, cmd_number(c, n->id), n->name, state_of(n), n->online ? "now" : cmd_ago(c, n->last_seen), address(c, n->ip4),
+			owner_of(c, n), n->os, n->client);
 	}
 	return cmd_print(&t, rc);
+}
+
+static void put(const char *label, const char *value)
+{
+	if (value && *value)
+		printf("%-13s%s\n", label, value);
+}
+
+static void put_node(struct cmd *c, const struct admin_node *n)
+{
+	char key[KEY_TEXT_MAX];
+
+	put("Name", n->fqdn);
+	put("Number", cmd_number(c, n->id));
+	put("Calls itself", arena_printf(&c->mem, "%s%s", n->hostname, n->name_pinned ? " (an admin gave it its name)" : ""));
+	put("Addresses", arena_printf(&c->mem, "%s, %s", address(c, n->ip4), address(c, n->ip6)));
+	put(n->tags.n ? "Tags" : "Owner", owner_of(c, n));
+	put("State", n->online ? state_of(n) : arena_printf(&c->mem, "%s, seen %s (%s)", state_of(n), cmd_ago(c, n->last_seen),
+		cmd_time(c, n->last_seen)));
+	put("Key expires", n->key_expiry ? arena_printf(&c->mem, "%s (%s)", cmd_ago(c, n->key_expiry), cmd_time(c, n->key_expiry)) :
+		"never");
+	put("System", arena_printf(&c->mem, "%s, %s%s", *n->os ? n->os : "unknown", *n->client ? n->client : "unknown client",
+		n->ephemeral ? ", ephemeral" : ""));
+	put("Joined", cmd_time(c, n->created));
+	put("Home relay", n->home_derp ? cmd_number(c, n->home_derp) : "none");
+	for (size_t i = 0; i < n->endpoints.n; i++) {
+		char text[IPPORT_TEXT_MAX];
+
+		put(i ? "" : "Endpoints", ipport_format(*JSON_AT(n->endpoints, struct ipport, i), text));
+	}
+	put("Node key", key_format(KEY_NODE, n->key.b, key));
+	put("Machine key", key_format(KEY_MACHINE, n->machine.b, key));
+}
+
+static int put_routes(struct cmd *c, int64_t node)
+{
+	struct json_list l;
+	const char *label = "Routes";
+	int rc;
+
+	buf_clear(&c->in);
+	rc = cmd_ask(c, "GET", "/routes", NULL);
+	if (rc == 0 && json_decode(&admin_route_list, c->body.p, c->body.len, &l, &c->mem, NULL) < 0)
+		return cmd_fail("the hub's answer is not understood: is it of another version?");
+	for (size_t i = 0; rc == 0 && i < l.n; i++) {
+		const struct admin_route *r = JSON_AT(l, struct admin_route, i);
+		char text[IPPREFIX_TEXT_MAX];
+
+		if (r->node != node)
+			continue;
+		put(label, arena_printf(&c->mem, "%s, %s", ipprefix_format(r->prefix, text), cmd_route_state(r)));
+		label = "";
+	}
+	return rc;
+}
+
+int cmd_node_show(struct cmd *c)
+{
+	struct admin_request req = { .name = c->o->word[2] };
+	struct admin_node n;
+	bool done;
+	int rc = cmd_ask(c, "POST", "/nodes/show", &req);
+
+	if (rc == 0)
+		rc = cmd_answer(c, &admin_node_type, &n, &done);
+	if (rc || done)
+		return rc;
+	put_node(c, &n);
+	return put_routes(c, n.id);
 }
 
 int cmd_nodes_pending(struct cmd *c)
@@ -40,41 +130,31 @@ int cmd_nodes_pending(struct cmd *c)
 		rc = cmd_answer(c, &admin_pending_list, &l, &done);
 	if (rc || done)
 		return rc;
-	HEAD(&t, c, "CODE", "NAME", "SYSTEM", "TAGS", "FROM", "SINCE");
+	HEAD(&t, c, "=CODE", "=NAME", "SYSTEM", "TAGS", "FROM", "SINCE");
 	/* Of a device that joined with a key: its number, and whose key it was. */
 	for (size_t i = 0; i < l.n && rc == 0; i++) {
 		const struct admin_pending *p = JSON_AT(l, struct admin_pending, i);
-		char ip[IPADDR_TEXT_MAX];
 
 		rc = ROW(&t, p->code, p->node ? p->name : p->hostname, p->os, cmd_join(c, &p->tags),
-			!p->node ? arena_strdup(&c->mem, ipaddr_format(p->from, ip)) : p->user ? arena_printf(&c->mem, "key of %s", p->user) :
-			"key with tags", cmd_time(c, p->created));
+			!p->node ? address(c, p->from) : p->user ? arena_printf(&c->mem, "key of %s", p->user) :
+			"key with tags", cmd_ago(c, p->created));
 	}
 	return cmd_print(&t, rc);
 }
 
 int cmd_resolve_node(struct cmd *c, const char *word, int64_t *ret)
 {
-	struct json_list l;
-	int rc;
+	struct admin_request req = { .name = word };
+	struct admin_node n;
+	int rc = cmd_ask(c, "POST", "/nodes/show", &req);
 
-	if (cmd_is_number(word)) {
-		*ret = strtoll(word, NULL, 10);
-		return 0;
-	}
-	rc = cmd_ask(c, "GET", "/nodes", NULL);
-	if (rc == 0 && json_decode(&admin_node_list, c->body.p, c->body.len, &l, &c->mem, NULL) < 0)
+	if (rc)
+		return rc;
+	if (json_decode(&admin_node_type, c->body.p, c->body.len, &n, &c->mem, NULL) < 0)
 		return cmd_fail("the hub's answer is not understood: is it of another version?");
-	for (size_t i = 0; rc == 0 && i < l.n; i++) {
-		const struct admin_node *n = JSON_AT(l, struct admin_node, i);
-
-		if (!strcmp(n->name, word) || !strcmp(n->fqdn, word)) {
-			*ret = n->id;
-			buf_clear(&c->in);
-			return 0;
-		}
-	}
-	return rc ? rc : cmd_fail("no device \"%s\"; \"warren-hub nodes list\" shows all", word);
+	*ret = n.id;
+	buf_clear(&c->in);
+	return 0;
 }
 
 static int change_node(struct cmd *c, const char *verb, const struct admin_request *req, const char *said)

@@ -13,6 +13,17 @@ const char *cmd_author(struct cmd *c)
 	return sudo && *sudo ? sudo : p ? arena_strdup(&c->mem, p->pw_name) : "admin";
 }
 
+const char *cmd_route_state(const struct admin_route *r)
+{
+	return r->quarantined                ? "quarantined"
+	       : !r->approved                ? "not approved"
+	       : !r->advertised              ? "not offered"
+	       : !r->online                  ? "offline"
+	       : r->primary                  ? "primary"
+	       : r->in_use && r->prefix.bits ? "standby"
+					     : "in use";
+}
+
 int cmd_routes_list(struct cmd *c)
 {
 	struct json_list l;
@@ -24,20 +35,13 @@ int cmd_routes_list(struct cmd *c)
 		rc = cmd_answer(c, &admin_route_list, &l, &done);
 	if (rc || done)
 		return rc;
-	HEAD(&t, c, "DEVICE", "NAME", "PREFIX", "STATE", "APPROVED BY", "OWN PREFIX");
+	HEAD(&t, c, "=DEVICE", "=NAME", "=PREFIX", "STATE", "APPROVED BY", "OWN PREFIX");
 	for (size_t i = 0; i < l.n && rc == 0; i++) {
 		const struct admin_route *r = JSON_AT(l, struct admin_route, i);
 		char prefix[IPPREFIX_TEXT_MAX];
-		const char *state = r->quarantined                ? "quarantined"
-				    : !r->approved                ? "not approved"
-				    : !r->advertised              ? "not offered"
-				    : !r->online                  ? "offline"
-				    : r->primary                  ? "primary"
-				    : r->in_use && r->prefix.bits ? "standby"
-								  : "in use";
 
 		rc = ROW(&t, cmd_number(c, r->node), r->name,
-			arena_strdup(&c->mem, ipprefix_format(r->prefix, prefix)), state,
+			arena_strdup(&c->mem, ipprefix_format(r->prefix, prefix)), cmd_route_state(r),
 			r->by ? r->by : "-", r->own ? r->own : "-");
 	}
 	return cmd_print(&t, rc);

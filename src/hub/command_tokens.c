@@ -13,12 +13,12 @@ int cmd_tokens_list(struct cmd *c)
 		rc = cmd_answer(c, &admin_token_list, &l, &done);
 	if (rc || done)
 		return rc;
-	HEAD(&t, c, "ID", "NAME", "SCOPE", "STATE", "CREATED", "EXPIRES", "USED");
+	HEAD(&t, c, "=ID", "=NAME", "SCOPE", "STATE", "CREATED", "EXPIRES", "USED");
 	for (size_t i = 0; i < l.n && rc == 0; i++) {
 		const struct admin_token *k = JSON_AT(l, struct admin_token, i);
 
 		rc = ROW(&t, cmd_number(c, k->id), k->name, k->scope, k->state,
-			cmd_time(c, k->created), k->expires ? cmd_time(c, k->expires) : "never",
+			cmd_time(c, k->created), k->expires ? cmd_ago(c, k->expires) : "never",
 			cmd_time(c, k->last_used));
 	}
 	return cmd_print(&t, rc);

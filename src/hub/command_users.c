@@ -18,7 +18,7 @@ int cmd_users_list(struct cmd *c)
 		rc = cmd_answer(c, &admin_user_list, &l, &done);
 	if (rc || done)
 		return rc;
-	HEAD(&t, c, "ID", "NAME", "ROLE", "DEVICES", "KEYS", "CREATED");
+	HEAD(&t, c, "=ID", "=NAME", "ROLE", "DEVICES", "KEYS", "CREATED");
 	for (size_t i = 0; i < l.n && rc == 0; i++) {
 		const struct admin_user *u = JSON_AT(l, struct admin_user, i);
 

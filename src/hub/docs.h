@@ -133,14 +133,14 @@ struct admin_error {
 
 /* Body of every request that changes something: each uses some of the fields. */
 struct admin_request {
-	const char *name, *code, *user, *next, *scope, *mode, *role, *move_to;
+	const char *name, *code, *user, *next, *scope, *mode, *role, *move_to, *state, *os, *tag, *sort;
 	const char *policy, *author; /* author: who asks, for the list of versions */
 	const char *src, *dst;
 	int64_t proto, port;
 	struct json_list prefixes; /* struct ipprefix */
 	struct json_list tags;
 	int64_t expiry_ms; /* 0: never */
-	bool reusable, ephemeral, preapproved, force, with_devices;
+	bool reusable, ephemeral, preapproved, force, with_devices, reverse;
 };
 
 extern const struct json_type admin_status_type, admin_user_type, admin_user_list, admin_left_type, admin_node_type, admin_node_list,

@@ -107,12 +107,25 @@ static int open_relay(struct hub *h, struct err_at *at)
 	return rc < 0 ? file_explain(path, rc, at) : 0;
 }
 
-static void on_event(const char *what, const struct ctl_node_doc *n)
+static const char *tags_of(const struct ctl_node_doc *n, char *out, size_t size)
 {
-	char ip[IPADDR_TEXT_MAX];
+	size_t at = 0;
 
-	log_info("hub", what, "id=%lld name=%s ip=%s approved=%s", (long long)n->id, n->name, ipaddr_format(n->ip4, ip),
-		n->unapproved ? "no" : "yes");
+	out[0] = 0;
+	for (size_t i = 0; i < n->tags.n && at < size; i++)
+		at += (size_t)snprintf(out + at, size - at, "%s%s", i ? "," : "", *JSON_AT(n->tags, const char *, i));
+	return out;
+}
+
+static void on_event(const struct ctl_event *e)
+{
+	char ip[IPADDR_TEXT_MAX], tags[256], key[32] = "none";
+
+	if (e->key)
+		snprintf(key, sizeof(key), "%lld", (long long)e->key->id);
+	log_info("hub", e->what, "id=%lld name=%s ip=%s owner=%s key=%s approved=%s", (long long)e->node->id, e->node->name,
+		ipaddr_format(e->node->ip4, ip), e->owner ? e->owner->name : tags_of(e->node, tags, sizeof(tags)), key,
+		e->node->unapproved ? "no" : "yes");
 }
 
 static void on_refusal(const char *what, const char *name, const char *why)

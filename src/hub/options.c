@@ -1,4 +1,5 @@
 #include "hub/options.h"
+#include "base/text/near.h"
 #include "base/text/text.h"
 #include "os/addr/addr.h"
 #include "os/file/file.h"
@@ -52,7 +53,7 @@ static const struct option options[] = {
 	TEXT("policy-git-ssh", policy_git_ssh, "COMMAND", SERVE, "git's GIT_SSH_COMMAND, for example \"ssh -i /etc/warren-hub/key\""),
 	TEXT("policy-git-secret-file", policy_git_secret_file, "FILE", SERVE,
 		"secret of the webhook POST /api/v2/webhook/policy-git; without it there is none"),
-	TEXT("user", user, "NAME", SERVE | COMMAND, "serve: become this user once the ports are bound; else: whose key or device"),
+	TEXT("user", user, "NAME", SERVE | COMMAND, "serve: become this user once the ports are bound; else: whose key, device or devices"),
 	TEXT("config", config, "FILE", SERVE, "lines NAME=VALUE with the names of these options"),
 	TEXT("socket", socket, "FILE", SERVE | COMMAND, "of the administration; default /run/warren-hub/hub.sock"),
 	SWITCH("json", json, COMMAND, "machine-readable output"),
@@ -63,6 +64,14 @@ static const struct option options[] = {
 	TEXT("expiry", expiry, "TIME", COMMAND, "keys create, tokens create: 30m, 24h, 90d or never; default 90d"),
 	TEXT("scope", scope, "SCOPE", COMMAND, "tokens create: policy_file, or policy_file:read; default policy_file"),
 	TEXT("proto", proto, "NAME", COMMAND, "policy can: tcp, udp, icmp, ... or a number; default tcp"),
+	SWITCH("online", online, COMMAND, "nodes list: those that are"),
+	SWITCH("offline", offline, COMMAND, "nodes list: those that are"),
+	SWITCH("expired", expired, COMMAND, "nodes list: those that have to log in again"),
+	SWITCH("waiting", waiting, COMMAND, "nodes list: those that wait for approval"),
+	TEXT("tag", tag, "TAG", COMMAND, "nodes list: those with this tag"),
+	TEXT("os", os, "NAME", COMMAND, "nodes list: those with this system: linux, windows, macOS, iOS, android, ..."),
+	TEXT("sort", sort, "FIELD", COMMAND, "nodes list: by id, name, address, user, state, seen, os, client or created; default id"),
+	SWITCH("reverse", reverse, COMMAND, "nodes list: the other way round"),
 	TEXT("move-to", move_to, "USER", COMMAND, "users delete: its devices and keys are this user's from now on"),
 	SWITCH("unpin", unpin, COMMAND, "nodes rename: its name follows what the device calls itself again"),
 	SWITCH("with-devices", with_devices, COMMAND, "users delete: its devices are deleted, too"),
@@ -107,16 +116,36 @@ static int set(struct hub_options *o, const struct option *opt, const char *valu
 	return -ERR_BAD_VALUE;
 }
 
+static int say_unknown(const char *given, const char *name, size_t len, struct err_at *at)
+{
+	const char *meant = NULL;
+	int best = NEAR_FAR;
+
+	for (size_t i = 0; i < ARRAY_LEN(options); i++) {
+		int k = near_distance(name, len, options[i].name);
+
+		if (k >= best)
+			continue;
+		best = k;
+		meant = options[i].name;
+	}
+	if (meant)
+		err_at_set(at, 0, 0, "unknown option %s; did you mean --%s?", given, meant);
+	else
+		err_at_set(at, 0, 0, "unknown option %s; warren-hub --help lists all", given);
+	return -ERR_BAD_VALUE;
+}
+
 static int parse_flag(struct hub_options *o, int argc, char *const argv[], int *i, struct err_at *at)
 {
 	const char *name = argv[*i] + 1 + (argv[*i][1] == '-'), *eq = strchr(name, '=');
 	const struct option *opt = find(name, eq ? (size_t)(eq - name) : strlen(name));
 	const char *value = eq ? eq + 1 : NULL;
 
-	if (!opt) {
-		err_at_set(at, 0, 0, "unknown option %s; warren-hub --help lists all", argv[*i]);
-		return -ERR_BAD_VALUE;
-	}
+	if (!opt)
+		return say_unknown(argv[*i], name, eq ? (size_t)(eq - name) : strlen(name), at);
+	if (o->n_given < HUB_FLAGS_MAX)
+		o->given[o->n_given++] = opt->name;
 	if (opt->value && !value) {
 		if (++*i == argc) {
 			err_at_set(at, 0, 0, "--%s needs a value", opt->name);
@@ -261,16 +290,53 @@ void hub_options_fini(struct hub_options *o)
 	arena_fini(&o->mem);
 }
 
+static void print_option(const struct option *opt, const char *text)
+{
+	char left[48];
+
+	snprintf(left, sizeof(left), "--%s %s", opt->name, opt->value ? opt->value : "");
+	printf("  %-25s %s\n", left, text);
+}
+
+/* "nodes list: those that are" without what it is for; of "serve: ...; else: ..." the end. */
+static const char *text_for_command(const char *text)
+{
+	const char *other = strstr(text, "else: ");
+	size_t n = strspn(text, "abcdefghijklmnopqrstuvwxyz-, ");
+
+	return other ? other + 6 : n && text[n] == ':' ? text + n + 2 : text;
+}
+
 void hub_options_help(bool serve)
 {
-	for (size_t i = 0; i < ARRAY_LEN(options); i++) {
-		char left[48];
+	for (size_t i = 0; i < ARRAY_LEN(options); i++)
+		if (options[i].of & (serve ? SERVE : COMMAND))
+			print_option(&options[i], options[i].text);
+}
 
-		if (!(options[i].of & (serve ? SERVE : COMMAND)))
-			continue;
-		snprintf(left, sizeof(left), "--%s %s", options[i].name, options[i].value ? options[i].value : "");
-		printf("  %-25s %s\n", left, options[i].text);
+void hub_options_help_of(bool (*takes)(const struct command *k, const char *name), const struct command *k)
+{
+	for (size_t i = 0; i < ARRAY_LEN(options); i++)
+		if (options[i].of & COMMAND && takes(k, options[i].name))
+			print_option(&options[i], text_for_command(options[i].text));
+}
+
+int hub_option_has_value(const char *name, size_t len)
+{
+	const struct option *opt = find(name, len);
+
+	return opt ? opt->value != NULL : -1;
+}
+
+const char *hub_options_not_of_serve(const struct hub_options *o)
+{
+	for (size_t i = 0; i < o->n_given; i++) {
+		const struct option *opt = find(o->given[i], strlen(o->given[i]));
+
+		if (opt && !(opt->of & SERVE))
+			return opt->name;
 	}
+	return NULL;
 }
 
 static unix_ms unit_ms(char c)

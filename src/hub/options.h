@@ -11,12 +11,14 @@
 #include "base/netip/netip.h"
 #include "base/time/time.h"
 
-enum { HUB_WORDS_MAX = 16 };
+enum { HUB_WORDS_MAX = 16, HUB_FLAGS_MAX = 64 };
 
 struct hub_options {
 	struct arena mem; /* holds what came from a file */
 	const char *word[HUB_WORDS_MAX]; /* the command and its arguments */
 	size_t n_words;
+	const char *given[HUB_FLAGS_MAX]; /* names of the flags of the command line, without dashes */
+	size_t n_given;
 	/* serve */
 	const char *config, *state_dir, *listen, *url, *tls_cert, *tls_key, *relay_listen, *relay_url, *relay_rate, *stun_listen, *stun_url, *trusted_proxy, *base_domain, *owner,
 		*key_expiry, *http_listen, *packages_dir, *policy_git, *policy_git_branch, *policy_git_path, *policy_git_interval, *policy_git_protocols,
@@ -26,8 +28,8 @@ struct hub_options {
 	/* serve: become this user; commands: whose */
 	const char *user;
 	/* commands */
-	const char *socket, *tags, *expiry, *next, *proto, *scope, *mode, *move_to;
-	bool unpin, with_devices, force, approve_devices, json, reusable, ephemeral, preapproved, qr, help, version;
+	const char *socket, *tags, *expiry, *next, *proto, *scope, *mode, *move_to, *tag, *os, *sort;
+	bool online, offline, expired, waiting, reverse, unpin, with_devices, force, approve_devices, json, reusable, ephemeral, preapproved, qr, help, version;
 };
 
 /* at->text says what is wrong. -ERR_BAD_VALUE for usage. */
@@ -35,6 +37,13 @@ MUST_USE int hub_options_parse(struct hub_options *o, int argc, char *const argv
 void hub_options_fini(struct hub_options *o);
 /* The options of serve (true) or of the other commands, one a line, for the help. */
 void hub_options_help(bool serve);
+/* Those of one command. */
+struct command;
+void hub_options_help_of(bool (*takes)(const struct command *k, const char *name), const struct command *k);
+/* Does the flag of this name (without dashes, len bytes) take a value? -1: there is none of this name; 0: a switch; 1. */
+int hub_option_has_value(const char *name, size_t len);
+/* The first flag that does not belong to serve, or NULL. */
+const char *hub_options_not_of_serve(const struct hub_options *o);
 
 /* "30m", "24h", "90d", "1h30m"; "0" and "never" give 0. -ERR_BAD_VALUE. */
 MUST_USE int duration_parse(const char *s, unix_ms *ret);

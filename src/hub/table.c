@@ -7,14 +7,19 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-enum { GAP = 2, WIDTH_MIN = 6, CELLS_MAX = 1 << 22 };
+enum { GAP = 2, WIDTH_MIN = 6, COLUMNS_KEPT = 3, CELLS_MAX = 1 << 22 };
 
 void table_init(struct table *t, struct arena *mem, const char *const *head)
 {
+	const char *texts[TABLE_COLUMNS_MAX];
+
 	*t = (struct table){ .mem = mem };
-	while (head[t->n_columns])
-		t->n_columns++;
-	if (table_add(t, head) < 0)
+	for (size_t i = 0; head[i]; i++) {
+		CHECK(i < TABLE_COLUMNS_MAX);
+		t->whole[i] = head[i][0] == '=';
+		texts[t->n_columns++] = head[i] + t->whole[i];
+	}
+	if (table_add(t, texts) < 0)
 		t->n_rows = 0;
 }
 
@@ -61,20 +66,42 @@ static void measure(const struct table *t, size_t width[])
 	}
 }
 
-/* The widest column gives one character at a time, until all fits or all are narrow. */
-static void fit(size_t width[], size_t n, size_t total)
+static size_t sum_of(const size_t width[], size_t n)
 {
-	for (;;) {
-		size_t sum = (n - 1) * GAP, widest = 0;
+	size_t sum = (n - 1) * GAP;
 
-		for (size_t i = 0; i < n; i++) {
-			sum += width[i];
-			if (width[i] > width[widest])
+	for (size_t i = 0; i < n; i++)
+		sum += width[i];
+	return sum;
+}
+
+/* The widest column gives one character at a time, until all fits or all that may give are narrow. */
+static bool fit(const struct table *t, size_t width[], size_t n, size_t total)
+{
+	while (sum_of(width, n) > total) {
+		size_t widest = n;
+
+		for (size_t i = 0; i < n; i++)
+			if (!t->whole[i] && width[i] > WIDTH_MIN && (widest == n || width[i] > width[widest]))
 				widest = i;
-		}
-		if (sum <= total || width[widest] <= WIDTH_MIN)
-			return;
+		if (widest == n)
+			return false;
 		width[widest]--;
+	}
+	return true;
+}
+
+/* How many columns are shown. */
+static size_t choose(const struct table *t, size_t width[], size_t total)
+{
+	size_t n = t->n_columns;
+
+	for (;;) {
+		memset(width, 0, TABLE_COLUMNS_MAX * sizeof(*width));
+		measure(t, width);
+		if (!total || fit(t, width, n, total) || n <= COLUMNS_KEPT)
+			return n;
+		n--;
 	}
 }
 
@@ -95,14 +122,11 @@ static void print_cell(const char *s, size_t width, bool last, FILE *out)
 
 void table_print(const struct table *t, size_t total, FILE *out)
 {
-	size_t width[TABLE_COLUMNS_MAX] = { 0 };
+	size_t width[TABLE_COLUMNS_MAX], n = choose(t, width, total);
 
-	measure(t, width);
-	if (total)
-		fit(width, t->n_columns, total);
 	for (size_t r = 0; r < t->n_rows; r++) {
-		for (size_t i = 0; i < t->n_columns; i++)
-			print_cell(t->cell[r * t->n_columns + i], width[i], i + 1 == t->n_columns, out);
+		for (size_t i = 0; i < n; i++)
+			print_cell(t->cell[r * t->n_columns + i], width[i], i + 1 == n, out);
 		fputc('\n', out);
 	}
 }

@@ -39,14 +39,16 @@ def read(path=()):
     text = help_of(*path)
     found = {}
     levels = section(text, "Commands:")
-    if levels:  # one page lists all
+    if levels:  # one page lists all; each command has a page of its own, and a group one that lists its commands
         for line in [""] + levels:
-            words = re.match(r"(?:  )?((?:[a-z]+ ?)*)", line).group(1).split()[:2]
+            words = re.match(r"(?:  )?((?:[a-z-]+ ?)*)", line).group(1).split()[:2]
             for i in range(len(words) + 1):
-                follow = found.setdefault(tuple(words[:i]), (set(FLAG.findall(text)), set()))[1]
+                way = tuple(words[:i])
+                if way not in found:
+                    found[way] = (set(FLAG.findall(help_of(*way) if way else text)), set())
                 if i < len(words) and re.match("  " + r" ".join(words[:i + 1]) + r"( |$)", line):
-                    follow.add(words[i])
-        return {p: v for p, v in found.items() if not p or v[1]}
+                    found[way][1].add(words[i])
+        return found
     follow = {line.split()[0] for line in section(text, "SUBCOMMANDS")}
     found[path] = (set(FLAG.findall(text)), follow)
     if len(path) < DEPTH_MAX:

@@ -6,6 +6,15 @@
 
 enum { USER_NAME_MAX = 255 };
 
+void tell_with_key(const struct ctl *c, const char *what, const struct node *n, const struct ctl_key *key)
+{
+	const struct user *u = n->doc.tags.n ? NULL : user_by_id(c, n->doc.user);
+	struct ctl_event e = { .what = what, .node = &n->doc, .owner = u ? &u->doc : NULL, .key = key };
+
+	if (c->cfg.on_event)
+		c->cfg.on_event(&e);
+}
+
 /* users */
 
 /*

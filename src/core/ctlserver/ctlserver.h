@@ -130,6 +130,13 @@ struct ctl_key {
 
 extern const struct json_type ctl_user_type, ctl_node_doc_type, ctl_key_type;
 
+struct ctl_event {
+	const char *what; /* "device joined", "device is back", "device approved", "device left", ... */
+	const struct ctl_node_doc *node;
+	const struct ctl_user *owner; /* NULL: it has tags */
+	const struct ctl_key *key; /* that it came with, or NULL */
+};
+
 struct ctl_cfg {
 	const char *url; /* without a slash at the end; borrowed */
 	const char *base_domain; /* of names: NAME.base_domain */
@@ -149,8 +156,7 @@ struct ctl_cfg {
 	void (*hash)(const void *p, size_t n, uint8_t out[static 32]); /* SHA-256 */
 	/* Where a request comes from, for the page that asks for approval. May be NULL. */
 	struct ipport (*from)(void *request_owner);
-	/* For the log: "device joined", "device is back", "device left". May be NULL. */
-	void (*on_event)(const char *what, const struct ctl_node_doc *n);
+	void (*on_event)(const struct ctl_event *e); /* for the log. May be NULL */
 	/* For the log: a registration, a request or a setting is refused. name: the device's, or what it calls itself. May be NULL. */
 	void (*on_refusal)(const char *what, const char *name, const char *why);
 	/* A long poll has something to say, or an answer is ready: pull or take it. */

@@ -152,6 +152,7 @@ struct admission {
 	int64_t user;
 	const struct json_list *tags; /* NULL or empty: a person's device */
 	bool ephemeral, approved;
+	const struct ctl_key *key; /* NULL: a login */
 };
 
 static int admit(struct ctl *c, const struct machine_pub *m, const struct tc_register_request *req,
@@ -198,7 +199,7 @@ static int admit(struct ctl *c, const struct machine_pub *m, const struct tc_reg
 		node_remove(c, n, now);
 		return -ERR_DENIED;
 	}
-	tell(c, is_new ? "device joined" : "device is back", n);
+	tell_with_key(c, is_new ? "device joined" : "device is back", n, how->key);
 	node_arrives(c, n, now);
 	*ret = n;
 	return 0;
@@ -288,7 +289,7 @@ static void with_auth_key(struct ctl *c, const struct machine_pub *m, const stru
 		return;
 	}
 	how = (struct admission){ .user = k->doc.user, .tags = tags, .ephemeral = k->doc.ephemeral || req->ephemeral,
-		.approved = k->doc.preapproved };
+		.approved = k->doc.preapproved, .key = &k->doc };
 	rc = admit(c, m, req, &how, now, &n);
 	if (rc == 0)
 		rc = authkey_use(c, k);

@@ -349,10 +349,10 @@ MUST_USE int block_join(struct ctl *c, struct node *n);
 void block_leave(struct ctl *c, struct node *n);
 
 /* register.c */
+void tell_with_key(const struct ctl *c, const char *what, const struct node *n, const struct ctl_key *key);
 static inline void tell(const struct ctl *c, const char *what, const struct node *n)
 {
-	if (c->cfg.on_event)
-		c->cfg.on_event(what, &n->doc);
+	tell_with_key(c, what, n, NULL);
 }
 void answer_later(struct ctl *c, void *owner, int status, const struct json_type *t, const void *doc);
 void pending_free(struct ctl *c, struct pending *p);

@@ -1,4 +1,4 @@
-#include "cli/near.h"
+#include "base/text/near.h"
 
 #include "base/attr/attr.h"
 

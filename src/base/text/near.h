@@ -1,6 +1,6 @@
-/* cli/near: what somebody may have meant who typed a word that there is not. */
-#ifndef WARREN_CLI_NEAR_H
-#define WARREN_CLI_NEAR_H
+/* base/text/near: what somebody may have meant who typed a word that there is not. */
+#ifndef WARREN_BASE_NEAR_H
+#define WARREN_BASE_NEAR_H
 
 #include <stddef.h>
 
