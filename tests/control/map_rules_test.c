@@ -326,6 +326,141 @@ static void without_compression_a_stream_is_plain_text_in_every_message(void **s
 	world_free(&w);
 }
 
+/* ---- What is said by its absence ---- */
+
+static void rule_21_a_device_without_endpoints_says_so(void **state)
+{
+	struct world w;
+	struct asked a;
+	json_t *f, *p;
+
+	start(&w, 2);
+	f = frame_of(&w.devices[0]);
+	p = json_object_get(entry(f, "PeersChanged", "ID", id_of(&w, 1)), "Endpoints");
+	CHECK_TRUE(json_is_array(p) && json_array_size(p) == 0); /* [], not absent: clients would keep what they know */
+	json_decref(f);
+	a = ask(&w, 1, ",\"OmitPeers\":true,\"Endpoints\":[\"192.0.2.7:7\"]");
+	done(&w, &a);
+	settle(&w);
+	CHECK_INT(netmap_peer(w.devices[0].map, id_of(&w, 1))->endpoints.n, ==, 1);
+	a = ask(&w, 1, ",\"OmitPeers\":true,\"Endpoints\":[]");
+	done(&w, &a);
+	settle(&w);
+	f = frame_of(&w.devices[0]);
+	p = json_object_get(entry(f, "PeersChangedPatch", "NodeID", id_of(&w, 1)), "Endpoints");
+	CHECK_TRUE(json_is_array(p) && json_array_size(p) == 0);
+	json_decref(f);
+	CHECK_INT(netmap_peer(w.devices[0].map, id_of(&w, 1))->endpoints.n, ==, 0);
+	listen_to_map(&w, &w.devices[0]);
+	settle(&w);
+	f = frame_of(&w.devices[0]);
+	CHECK_TRUE(json_is_array(json_object_get(entry(f, "Peers", "ID", id_of(&w, 1)), "Endpoints")));
+	json_decref(f);
+	world_free(&w);
+}
+
+static void rule_37_each_empty_value_that_has_a_meaning_is_written(void **state)
+{
+	struct world w;
+	json_t *f, *v;
+
+	start(&w, 2);
+	listen_to_map(&w, &w.devices[0]);
+	settle(&w);
+	f = frame_of(&w.devices[0]);
+	v = json_object_get(json_object_get(f, "SSHPolicy"), "rules"); /* 34: none, not "as before" */
+	CHECK_TRUE(json_is_array(v) && json_array_size(v) == 0);
+	CHECK_TRUE(!has(f, "PacketFilter")); /* one way to say it: the named piece, whole */
+	json_decref(f);
+	/* 31, 32: a filter that lets nobody in is an empty piece. */
+	CHECK_INT(ctl_policy_set(w.ctl, VIEW_LIT("{\"acls\":[]}"), "ann", CTL_POLICY_ANY_VERSION, w.now, NULL, NULL, NULL), ==, 0);
+	settle(&w);
+	f = frame_of(&w.devices[0]);
+	v = json_object_get(json_object_get(f, "PacketFilters"), "base");
+	CHECK_TRUE(json_is_array(v) && json_array_size(v) == 0);
+	/* 19: the last peer goes by its number; an empty list would change nothing. */
+	CHECK_INT(json_array_size(json_object_get(f, "Peers")), ==, 0);
+	CHECK_TRUE(json_array_size(json_object_get(f, "PeersRemoved")) > 0);
+	CHECK_INT(netmap_n_peers(w.devices[0].map), ==, 0);
+	json_decref(f);
+	world_free(&w);
+}
+
+static void rule_33_a_device_that_is_released_is_told_that_it_is_healthy_again(void **state)
+{
+	static const struct ipprefix own = { .ip = { .family = 4, .b = { 10 } }, .bits = 8 };
+	struct world w;
+	json_t *f, *v;
+
+	world_new(&w, 7);
+	CHECK_INT(ctl_own_prefixes_set(w.ctl, &own, 1, CTL_OWN_QUARANTINE, w.now), ==, 0);
+	w.devices[0].routes = "[\"10.1.0.0/16\"]";
+	join(&w, &w.devices[0], false);
+	listen_to_map(&w, &w.devices[0]);
+	settle(&w);
+	f = frame_of(&w.devices[0]);
+	CHECK_INT(json_array_size(json_object_get(f, "Health")), ==, 1);
+	json_decref(f);
+	w.devices[0].routes = "[]";
+	tell_place(&w, &w.devices[0]);
+	settle(&w);
+	f = frame_of(&w.devices[0]);
+	v = json_object_get(f, "Health");
+	CHECK_TRUE(json_is_array(v) && json_array_size(v) == 0);
+	json_decref(f);
+	world_free(&w);
+}
+
+static void rule_9_a_keep_alive_says_nothing_but_the_time(void **state)
+{
+	struct world w;
+	json_t *f;
+
+	start(&w, 1);
+	pass(&w, CTL_KEEP_ALIVE + SEC(1));
+	f = frame_of(&w.devices[0]);
+	CHECK_TRUE(json_is_true(json_object_get(f, "KeepAlive")) && has(f, "ControlTime"));
+	CHECK_INT(json_object_size(f), ==, 2);
+	json_decref(f);
+	world_free(&w);
+}
+
+/* A disco key that is older than the one that a reader knows would take that away from him (version 144). */
+static void v144_a_disco_key_never_goes_back(void **state)
+{
+	static const char *const hex = "123456789abcdef";
+	struct world w;
+	uint8_t last = 0;
+
+	start(&w, 2);
+	for (int i = 0; i < 15; i++) {
+		char fields[200], key[65];
+		struct asked a;
+
+		memset(key, hex[i], 64);
+		key[64] = 0;
+		snprintf(fields, sizeof(fields), ",\"OmitPeers\":true,\"DiscoKey\":\"discokey:%s\"", key);
+		a = ask(&w, 1, fields);
+		done(&w, &a);
+		if (i % 3 == 0)
+			listen_to_map(&w, &w.devices[i % 2]);
+		if (i % 4 == 0)
+			hang_up(&w, &w.devices[1]);
+		turn(&w);
+		if (i % 5 == 0)
+			pass(&w, CTL_OFFLINE_GRACE + SEC(1));
+		if (w.devices[0].poll && w.devices[0].map && netmap_peer(w.devices[0].map, id_of(&w, 1))) {
+			uint8_t now = netmap_peer(w.devices[0].map, id_of(&w, 1))->disco_key.b[0];
+
+			CHECK_INT(now, >=, last);
+			last = now;
+		}
+	}
+	settle(&w);
+	CHECK_INT(netmap_peer(w.devices[0].map, id_of(&w, 1))->disco_key.b[0], ==, 0xff);
+	world_free(&w);
+}
+
 /* ---- Storms ---- */
 
 static void rule_1_3_a_storm_is_shed_with_a_queue_of_times_and_never_a_lite_update(void **state)
@@ -437,6 +572,11 @@ int main(void)
 		cmocka_unit_test(without_compression_a_stream_is_plain_text_in_every_message),
 		cmocka_unit_test(rule_1_3_a_storm_is_shed_with_a_queue_of_times_and_never_a_lite_update),
 		cmocka_unit_test(rule_1_3_registrations_are_shed_too_and_what_they_hold_is_not_lost),
+		cmocka_unit_test(rule_21_a_device_without_endpoints_says_so),
+		cmocka_unit_test(rule_37_each_empty_value_that_has_a_meaning_is_written),
+		cmocka_unit_test(rule_33_a_device_that_is_released_is_told_that_it_is_healthy_again),
+		cmocka_unit_test(rule_9_a_keep_alive_says_nothing_but_the_time),
+		cmocka_unit_test(v144_a_disco_key_never_goes_back),
 		cmocka_unit_test(correction_10_a_deleted_device_is_sent_itself_with_an_expired_key_and_then_the_end),
 		cmocka_unit_test(v148_the_tailnet_id_is_told_of_self_only_each_time_and_never_changes),
 	};

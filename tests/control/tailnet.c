@@ -113,7 +113,7 @@ void hang_up(struct world *w, struct device *d)
 	netmap_free(d->map);
 	d->poll = NULL;
 	d->map = NULL;
-	d->ended = d->watched = false;
+	d->ended = d->watched = d->began = false;
 }
 
 void world_free(struct world *w)
@@ -136,6 +136,29 @@ const struct ctl_node_doc *node_of(const struct world *w, const struct device *d
 	return NULL;
 }
 
+/*
+ * Rules 13, 14, 15 of every message: with a full list there is nothing else about peers, and of no peer are there two things: clients
+ * do not agree on which of them counts.
+ */
+static void check_one_word_about_each(const struct tc_map_response *r)
+{
+	static int64_t ids[DEVICES * 64];
+	size_t n = 0, deltas = r->peers_changed.n + r->peers_changed_patch.n + r->peers_removed.n;
+
+	CHECK_INT(r->online_change.n + r->peer_seen_change.n, ==, 0);
+	CHECK_TRUE(!r->peers.n || !deltas);
+	CHECK_TRUE(deltas <= ARRAY_LEN(ids));
+	for (size_t i = 0; i < r->peers_changed.n; i++)
+		ids[n++] = JSON_AT(r->peers_changed, struct tc_node, i)->id;
+	for (size_t i = 0; i < r->peers_changed_patch.n; i++)
+		ids[n++] = JSON_AT(r->peers_changed_patch, struct tc_peer_change, i)->node_id;
+	for (size_t i = 0; i < r->peers_removed.n; i++)
+		ids[n++] = *JSON_AT(r->peers_removed, int64_t, i);
+	for (size_t i = 0; i < n; i++)
+		for (size_t k = 0; k < i; k++)
+			CHECK_TRUE(ids[i] != ids[k]);
+}
+
 static void apply_frame(struct world *w, struct device *d, const uint8_t *frame, size_t len)
 {
 	struct tc_map_response r;
@@ -151,6 +174,12 @@ static void apply_frame(struct world *w, struct device *d, const uint8_t *frame,
 	d->frame = strndup(text, n);
 	arena_init(&mem, 4 << 20);
 	CHECK_INT(json_decode(&tc_map_response_type, text, n, &r, &mem, NULL), ==, 0);
+	check_one_word_about_each(&r);
+	if (!r.keep_alive && !d->began) {
+		CHECK_TRUE(r.node); /* rule 2 */
+		netmap_begin(d->map);
+		d->began = true;
+	}
 	CHECK_INT(netmap_apply(d->map, &r, w->now), ==, 0);
 	arena_fini(&mem);
 	free(text);

@@ -19,7 +19,7 @@ struct device {
 	char *frame; /* the last message, as JSON; also of a stream that is over */
 	const char *routes; /* what it offers, as JSON */
 	const char *tags;   /* what it asks for, as JSON */
-	bool ended, watched;
+	bool ended, watched, began;
 	unsigned messages; /* that came, keep-alives too */
 };
 

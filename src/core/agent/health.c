@@ -167,9 +167,34 @@ static int pair_cmp(const void *x, const void *y)
 	return strcmp(((const struct json_pair *)x)->key, ((const struct json_pair *)y)->key);
 }
 
+/* What the hub wants to be known, each a warning under a name of its own. */
+static int hub_warnings(const struct agent *a, struct arena *mem, struct json_pair *v, size_t *n)
+{
+	const struct json_map *hub = netmap_display(a->nm);
+
+	for (size_t i = 0; hub && i < hub->n; i++) {
+		const struct tc_display_message *m = *(struct tc_display_message *const *)hub->v[i].value;
+		struct ipn_health_warning *out = arena_new(mem, struct ipn_health_warning);
+		struct ipn_health_action *action = m->primary_action ? arena_new(mem, struct ipn_health_action) : NULL;
+
+		if (!out || (m->primary_action && !action))
+			return -ENOMEM;
+		*out = (struct ipn_health_warning){ .code = arena_printf(mem, "control-health.%s", hub->v[i].key),
+			.severity = m->severity && *m->severity ? m->severity : "medium", .title = m->title ? m->title : "",
+			.text = m->text ? m->text : "", .impacts_connectivity = m->impacts_connectivity, .primary_action = action };
+		if (action)
+			*action = (struct ipn_health_action){ .url = m->primary_action->url, .label = m->primary_action->label };
+		if (!out->code)
+			return -ENOMEM;
+		v[(*n)++] = (struct json_pair){ .key = out->code, .value = out };
+	}
+	return 0;
+}
+
 int agent_health(const struct agent *a, struct now now, struct arena *mem, struct ipn_health *ret)
 {
-	struct json_pair *v = arena_array(mem, N_WARNINGS, sizeof(*v));
+	const struct json_map *hub = netmap_display(a->nm);
+	struct json_pair *v = arena_array(mem, N_WARNINGS + (hub ? hub->n : 0), sizeof(*v));
 	struct held_warning w[N_WARNINGS];
 	unsigned shown;
 	size_t n = 0;
@@ -197,15 +222,28 @@ int agent_health(const struct agent *a, struct now now, struct arena *mem, struc
 			return rc;
 		v[n++] = (struct json_pair){ .key = out->code, .value = out };
 	}
+	if (hub_warnings(a, mem, v, &n) < 0)
+		return -ENOMEM;
 	qsort(v, n, sizeof(*v), pair_cmp);
 	ret->warnings = (struct json_map){ .v = v, .n = n, .present = n > 0 };
 	return 0;
 }
 
-/* Texts of the warnings, and what the hub has to say. */
+/* Title and text of a warning of the hub's; ours are whole sentences. */
+static const char *warning_text(const struct ipn_health_warning *w, struct arena *mem)
+{
+	bool is_hubs = !strncmp(w->code, "control-health.", 15);
+
+	if (!is_hubs || !*w->title)
+		return w->text;
+	return *w->text ? arena_printf(mem, "%s: %s", w->title, w->text) : arena_printf(mem, "%s.", w->title);
+}
+
+/* Texts of the warnings, and what the hub has to say in the older way, while it says nothing in the newer. */
 int agent_health_texts(const struct agent *a, struct now now, struct arena *mem, struct json_list *ret)
 {
-	const struct json_list *hub = netmap_health(a->nm);
+	const struct json_map *newer = netmap_display(a->nm);
+	const struct json_list *hub = newer && newer->n ? NULL : netmap_health(a->nm);
 	struct ipn_health h;
 	const char **v;
 	size_t n = 0;
@@ -217,7 +255,8 @@ int agent_health_texts(const struct agent *a, struct now now, struct arena *mem,
 	if (!v)
 		return -ENOMEM;
 	for (size_t i = 0; i < h.warnings.n; i++)
-		v[n++] = ((const struct ipn_health_warning *)h.warnings.v[i].value)->text;
+		if (!(v[n++] = warning_text(h.warnings.v[i].value, mem)))
+			return -ENOMEM;
 	for (size_t i = 0; hub && i < hub->n; i++)
 		v[n++] = *JSON_AT(*hub, const char *, i);
 	*ret = json_list_of(v, n);

@@ -143,8 +143,11 @@ int agent_map_new(struct agent *a)
 
 int agent_map_apply(struct agent *a, const struct tc_map_response *m)
 {
-	int rc = netmap_apply(a->nm, m, a->now);
+	int rc;
 
+	if (a->ctl && ctlclient_map_is_first(a->ctl))
+		netmap_begin(a->nm);
+	rc = netmap_apply(a->nm, m, a->now);
 	if (m->node)
 		a->cached = false;
 	return rc;
@@ -187,10 +190,7 @@ void agent_map_drop(struct agent *a)
 
 static bool has_cap(const struct tc_node *n, const char *name)
 {
-	for (size_t i = 0; i < n->cap_map.n; i++)
-		if (!strcmp(n->cap_map.v[i].key, name))
-			return true;
-	return false;
+	return json_map_find(&n->cap_map, name) != NULL;
 }
 
 static void self_settle(struct agent *a)

@@ -44,16 +44,6 @@ static bool offers_exit(const struct tc_node *n)
 	return have == 3;
 }
 
-static int64_t home_of(const struct tc_node *n)
-{
-	struct ipport magic;
-
-	if (n->home_derp)
-		return n->home_derp;
-	return n->derp && ipport_parse(n->derp, strlen(n->derp), &magic) == 0 && ipaddr_eq(magic.ip, tsaddr_derp_magic) ? magic.port :
-															   0;
-}
-
 /* What a node's entry in the map says. */
 static void from_node(const struct agent *a, const struct tc_node *n, struct arena *mem, struct ipn_peer_status *s)
 {
@@ -72,7 +62,7 @@ static void from_node(const struct agent *a, const struct tc_node *n, struct are
 	s->tags = n->tags;
 	s->primary_routes = n->primary_routes;
 	s->cur_addr = s->peer_relay = s->no_file_sharing_reason = "";
-	s->relay = agent_region_code(a, home_of(n));
+	s->relay = agent_region_code(a, n->home_derp);
 	s->created = n->created;
 	s->last_seen = n->last_seen;
 	s->online = n->online == JSON_YES;

@@ -80,6 +80,11 @@ static int send_map(struct ctlclient *c, enum call_kind kind)
 	return submit(c, kind, "/machine/map", &tc_map_request_type, &m);
 }
 
+bool ctlclient_map_is_first(const struct ctlclient *c)
+{
+	return c->first_map;
+}
+
 bool ctlclient_may_poll(const struct ctlclient *c)
 {
 	return c->registered && !c->logout && !key_is_zero(c->node.b);
@@ -98,6 +103,7 @@ void ctlclient_calls_send(struct ctlclient *c)
 	}
 	if (rc == 0 && ctlclient_may_poll(c) && !c->call[CALL_MAP].s) {
 		rc = send_map(c, CALL_MAP);
+		c->maps_began = false;
 		c->silent_at = mono_add(c->now.mono, CTLCLIENT_SILENCE);
 		/* What the poll's request says is advisory: some hubs take state from lite updates only. */
 		c->dirty = true;
@@ -147,6 +153,10 @@ static int take_maps(struct ctlclient *c, struct view data)
 		rc = json_decode(&tc_map_response_type, json.p, json.len, &m, &c->arena, NULL);
 		if (rc < 0)
 			return rc;
+		if (!m.keep_alive && !c->maps_began && !m.node)
+			return -ERR_PEER; /* a delta to nothing */
+		c->first_map = !m.keep_alive && !c->maps_began;
+		c->maps_began |= c->first_map;
 		c->failures = 0;
 		if (!m.keep_alive && c->state != CTL_NEEDS_LOGIN)
 			ctlclient_set_state(c, CTL_RUNNING, NULL);

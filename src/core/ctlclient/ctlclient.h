@@ -60,7 +60,8 @@ struct ctlclient_ops {
 	void (*new_node_key)(void *owner, struct node_pub *ret);
 	void (*on_hub_key)(void *owner, const struct machine_pub *key); /* worth caching */
 	void (*on_registered)(void *owner, const struct node_pub *key, const struct tc_register_response *r);
-	void (*on_map)(void *owner, const struct tc_map_response *m); /* valid during the call */
+	/* m: valid during the call. The first of each stream begins everything anew (ctlclient_map_is_first). */
+	void (*on_map)(void *owner, const struct tc_map_response *m);
 	void (*on_state)(void *owner, enum ctlclient_state s, const char *text);
 	/* The hub is not reached, or was lost, and is tried again: why, and what a person can do. Over with the next on_state. */
 	void (*on_trouble)(void *owner, const char *why);
@@ -100,6 +101,7 @@ void ctlclient_feed(struct ctlclient *c, enum ctlclient_conn id, struct view dat
 void ctlclient_closed(struct ctlclient *c, enum ctlclient_conn id, int rc, struct now now);
 struct view ctlclient_output(struct ctlclient *c, enum ctlclient_conn id);
 void ctlclient_written(struct ctlclient *c, enum ctlclient_conn id, size_t n);
+bool ctlclient_map_is_first(const struct ctlclient *c); /* inside on_map */
 mono_ns ctlclient_deadline(const struct ctlclient *c);
 void ctlclient_tick(struct ctlclient *c, struct now now);
 

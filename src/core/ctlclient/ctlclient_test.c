@@ -17,6 +17,8 @@ struct world {
 	struct ts_stream *held; /* the follow-up, unanswered */
 	struct ts_stream *poll;
 	bool poll_sent;
+	const char *says[4]; /* on a stream, instead of the map that all others get */
+	unsigned first_maps;
 	int map_status, register_status, lite_status;
 	int retry_after; /* with a status that is not 200; negative: none */
 	char last_register[4096], text[200], trouble[REASON_MAX];
@@ -61,6 +63,8 @@ static void hub_request(void *owner, struct ts_stream *s, const char *method, co
 			CHECK_INT(ts_stream_respond(s, 200, NULL, view_of(answer, strlen(answer))), ==, 0);
 	} else if (strstr(text, "\"Stream\":true")) {
 		w->maps++;
+		if (!w->map_status)
+			return;
 		if (w->map_status != 200) {
 			refuse(w, s, w->map_status);
 			return;
@@ -97,6 +101,14 @@ static void hub_fill(void *owner, struct ts_stream *s, struct buf *out)
 	if (s != w->poll || w->poll_sent)
 		return;
 	w->poll_sent = true;
+	for (size_t i = 0; i < ARRAY_LEN(w->says) && w->says[i]; i++) {
+		size_t n = ZSTD_compress(m + 4, sizeof(m) - 4, w->says[i], strlen(w->says[i]), 1);
+
+		store_le32(m, (uint32_t)n);
+		CHECK_INT(buf_append(out, m, 4 + n), ==, 0);
+	}
+	if (w->says[0])
+		return;
 	CHECK_INT(buf_append(out, m, map_message(m, sizeof(m))), ==, 0);
 }
 
@@ -156,7 +168,14 @@ static void on_registered(void *owner, const struct node_pub *key, const struct 
 
 static void on_map(void *owner, const struct tc_map_response *m)
 {
-	((struct world *)owner)->got_maps++;
+	struct world *w = owner;
+
+	if (m->keep_alive)
+		return;
+	w->got_maps++;
+	w->first_maps += ctlclient_map_is_first(w->c);
+	if (w->says[0])
+		return;
 	CHECK_TRUE(m->node && m->node->id == 1);
 	CHECK_STR(m->domain, "example.com");
 }
@@ -613,6 +632,74 @@ static void rule_1_3_a_lite_update_that_a_busy_hub_refused_is_sent_again_and_the
 	(void)state;
 }
 
+static void rule_1_a_message_above_its_bound_ends_the_stream(void **state)
+{
+	struct mapstream m;
+	struct view v;
+	uint8_t head[4];
+
+	CHECK_INT(mapstream_init(&m, 1000, 100), ==, 0);
+	store_le32(head, 997);
+	CHECK_INT(mapstream_feed(&m, view_of(head, 4)), ==, 0);
+	CHECK_INT(mapstream_next(&m, &v), ==, -ERR_TOO_BIG); /* of the frame, before it is there */
+	mapstream_reset(&m);
+	{
+		uint8_t packed[200];
+		char zeros[200] = { 0 };
+		size_t n = ZSTD_compress(packed + 4, sizeof(packed) - 4, zeros, sizeof(zeros), 1);
+
+		store_le32(packed, (uint32_t)n);
+		CHECK_INT(mapstream_feed(&m, view_of(packed, 4 + n)), ==, 0);
+		CHECK_TRUE(mapstream_next(&m, &v) < 0); /* of the JSON that comes out of it */
+	}
+	mapstream_fini(&m);
+	(void)state;
+}
+
+static void rule_2_a_stream_that_does_not_begin_with_the_device_itself_is_given_up(void **state)
+{
+	struct world w;
+
+	world_open(&w, true, NULL);
+	w.says[0] = "{\"KeepAlive\":true}"; /* may come before */
+	w.says[1] = "{\"PeersRemoved\":[1]}";
+	ctlclient_start(w.c, w.now);
+	pump(&w);
+	CHECK_INT(w.got_maps, ==, 0);
+	CHECK_INT(w.state, ==, CTL_CONNECTING);
+	CHECK_TRUE(!w.dialled[CTL_CONN_PLAIN]);
+	w.says[1] = "{\"Node\":{\"ID\":1,\"StableID\":\"n1\",\"Name\":\"a.\"}}";
+	w.says[2] = "{\"PeersRemoved\":[1]}";
+	w.now.mono = ctlclient_deadline(w.c);
+	ctlclient_tick(w.c, w.now);
+	pump(&w);
+	CHECK_INT(w.state, ==, CTL_RUNNING);
+	CHECK_INT(w.got_maps, ==, 2);
+	CHECK_INT(w.first_maps, ==, 1);
+	world_close(&w);
+	(void)state;
+}
+
+static void rule_4_a_hub_that_never_answers_a_map_request_is_left_after_two_minutes(void **state)
+{
+	struct world w;
+
+	world_open(&w, true, NULL);
+	w.map_status = 0; /* no headers */
+	ctlclient_start(w.c, w.now);
+	pump(&w);
+	CHECK_INT(w.maps, ==, 1);
+	w.now.mono += CTLCLIENT_SILENCE - 1;
+	ctlclient_tick(w.c, w.now);
+	pump(&w);
+	CHECK_TRUE(w.dialled[CTL_CONN_PLAIN]);
+	w.now.mono += 1;
+	ctlclient_tick(w.c, w.now);
+	CHECK_TRUE(!w.dialled[CTL_CONN_PLAIN]);
+	world_close(&w);
+	(void)state;
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -628,6 +715,9 @@ int main(void)
 		cmocka_unit_test(logout_is_told_to_the_hub_and_ends_the_session),
 		cmocka_unit_test(message_of_several_zstd_frames_decodes_however_it_is_cut),
 		cmocka_unit_test(truncated_oversized_and_false_frames_are_refused),
+		cmocka_unit_test(rule_1_a_message_above_its_bound_ends_the_stream),
+		cmocka_unit_test(rule_2_a_stream_that_does_not_begin_with_the_device_itself_is_given_up),
+		cmocka_unit_test(rule_4_a_hub_that_never_answers_a_map_request_is_left_after_two_minutes),
 		cmocka_unit_test(rule_1_3_a_busy_hub_is_asked_for_a_map_again_when_it_says),
 		cmocka_unit_test(rule_1_3_a_busy_hub_is_asked_to_register_again_when_it_says),
 		cmocka_unit_test(rule_1_3_a_lite_update_that_a_busy_hub_refused_is_sent_again_and_the_stream_goes_on),

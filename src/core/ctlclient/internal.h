@@ -54,6 +54,8 @@ struct ctlclient {
 
 	struct call call[CALLS];
 	struct mapstream maps;
+	bool maps_began; /* a message of this stream that is more than a keep-alive was there */
+	bool first_map; /* the one in on_map is that */
 	struct arena arena;
 };
 

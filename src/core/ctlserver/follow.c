@@ -124,7 +124,7 @@ static void set_quarantined(struct ctl *c, struct node *n, bool quarantined, str
 	n->quarantined = quarantined;
 	tell(c, quarantined ? "device quarantined" : "device released", n);
 	if (quarantined)
-		note_removed(c, n->doc.id);
+		note_removed(c, n);
 	node_touch(c, n, true, now);
 	if (p)
 		p->again = true;

@@ -223,6 +223,7 @@ static int node_to_tc(struct ctl *c, struct node *n, const struct node *viewer, 
 	}
 	if (put_reach(c, n, viewer, a, ret) < 0)
 		return -ENOMEM;
+	ret->endpoints.present = true; /* [] is "it has none"; left out, a client keeps those that it knows */
 	ret->hostinfo = self && d->hostinfo ? d->hostinfo : hostinfo_for_peers(n, a);
 	if (!self)
 		ret->last_seen = d->last_seen; /* also while it is online: Apple's clients call it never seen without */
@@ -244,6 +245,7 @@ int put_patch(const struct node *n, struct buf *out)
 	struct tc_peer_change p = { .node_id = d->id, .derp_region = d->home_derp, .cap = d->cap, .endpoints = d->endpoints,
 		.online = is_online(n) ? JSON_YES : JSON_NO, .last_seen = d->last_seen };
 
+	p.endpoints.present = true;
 	return json_encode(&tc_peer_change_type, &p, out);
 }
 

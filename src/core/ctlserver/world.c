@@ -312,9 +312,25 @@ int node_create(struct ctl *c, const struct ctl_node_doc *doc, const char *wante
 	return rc < 0 ? rc : move_to_pool(c, n, now);
 }
 
-/* Readers that have not come further than the floor are given a whole map. */
-void note_removed(struct ctl *c, int64_t id)
+/* A device that was out of sight before is in the list already: no message is to name it twice. */
+static void forget_removed(struct ctl *c, int64_t id)
 {
+	size_t n = 0;
+
+	for (size_t i = 0; i < c->n_removed; i++)
+		if (c->removed[i].id != id)
+			c->removed[n++] = c->removed[i];
+	c->n_removed = n;
+}
+
+/* Readers that have not come further than the floor are given a whole map. */
+void note_removed(struct ctl *c, struct node *n)
+{
+	int64_t id = n->doc.id;
+
+	if (n->was_hidden)
+		forget_removed(c, id);
+	n->was_hidden = true;
 	if (c->n_removed == c->cap_removed) {
 		size_t cap = c->cap_removed ? c->cap_removed * 2 : 64;
 		struct removed *v = cap <= REMOVED_MAX ? realloc(c->removed, cap * sizeof(*v)) : NULL;
@@ -366,15 +382,13 @@ static void node_free(struct ctl *c, struct node *n)
 
 void node_remove(struct ctl *c, struct node *n, struct now now)
 {
-	int64_t id = n->doc.id;
-
 	tell(c, "device left", n);
-	store_delete(c, CTL_NODE, id); /* first: what its readers are told waits for it */
+	store_delete(c, CTL_NODE, n->doc.id); /* first: what its readers are told waits for it */
 	list_for_each_safe(l, &n->polls)
 		poll_farewell(container_of(l, struct ctl_poll, in_node), now);
 	follow_gone(c, n);
+	note_removed(c, n);
 	node_free(c, n);
-	note_removed(c, id);
 	if (c->flush_at == MONO_NEVER)
 		c->flush_at = now.mono + CTL_COALESCE;
 }

@@ -59,6 +59,7 @@ struct node {
 	size_t n_use;
 	uint64_t shown; /* hash of what all may know of its routes */
 	bool hides_ip4, quarantined;
+	bool was_hidden; /* it is in the list of those that are removed, from a quarantine */
 	bool standby, watched; /* another router has a subnet of its; so it is watched */
 	struct block *block;
 	struct list in_block;
@@ -275,7 +276,7 @@ size_t own_peers(struct draft *d); /* the list of all that it sees, and their us
 MUST_USE int own_delta(struct ctl_poll *p, struct now now);
 
 /* world.c */
-void note_removed(struct ctl *c, int64_t id);
+void note_removed(struct ctl *c, struct node *n);
 struct node *node_by_key(struct ctl *c, const struct node_pub *key);
 struct node *node_by_id(const struct ctl *c, int64_t id);
 struct node *node_of_machine(struct ctl *c, const struct machine_pub *m, int64_t user, bool tagged);

@@ -172,17 +172,9 @@ static void update_addresses(struct mesh_peer *p, const struct tc_node *n)
 	}
 }
 
-/* The region, or what old hubs say instead: "127.3.3.40:<region>". */
 static int home_of(const struct tc_node *n)
 {
-	struct ipport a;
-
-	if (n->home_derp > 0 && n->home_derp <= UINT16_MAX)
-		return (int)n->home_derp;
-	if (n->derp && ipport_parse(n->derp, strlen(n->derp), &a) == 0 &&
-		ipaddr_eq(a.ip, tsaddr_derp_magic))
-		return a.port;
-	return 0;
+	return n->home_derp > 0 && n->home_derp <= UINT16_MAX ? (int)n->home_derp : 0;
 }
 
 /* ---- Strangers ---- */

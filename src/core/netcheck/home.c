@@ -22,6 +22,12 @@ static mono_ns best_recent(const struct region *r, mono_ns now)
 	return best;
 }
 
+/* As the hub sees it: it may want some regions less (or more) than their latency says. */
+static mono_ns scored(const struct region *r, mono_ns latency)
+{
+	return r->score > 0 ? (mono_ns)((double)latency * r->score) : latency;
+}
+
 static bool heard_since(const struct region *r, mono_ns then)
 {
 	return r->heard_at && r->heard_at >= then;
@@ -30,10 +36,10 @@ static bool heard_since(const struct region *r, mono_ns then)
 int home_choose(const struct region *r, size_t n, int old, mono_ns round_started, mono_ns now)
 {
 	const struct region *best = NULL, *was = NULL;
-	mono_ns best_latency = 0;
+	mono_ns best_latency = 0, old_latency;
 
 	for (size_t i = 0; i < n; i++) {
-		mono_ns recent = best_recent(&r[i], now);
+		mono_ns recent = scored(&r[i], best_recent(&r[i], now));
 
 		if (r[i].id == old)
 			was = &r[i];
@@ -49,7 +55,8 @@ int home_choose(const struct region *r, size_t n, int old, mono_ns round_started
 	if (!was->now.all && !heard_since(was, mono_min(round_started, now - heard_lately)))
 		return best->id;
 	/* Moving costs the peers a moment: only for a gain that one can feel. */
-	if (was->now.all - best_latency < not_worth_it || best_latency > was->now.all * 2 / 3)
+	old_latency = scored(was, was->now.all);
+	if (old_latency - best_latency < not_worth_it || best_latency > old_latency * 2 / 3)
 		return old;
 	return best->id;
 }

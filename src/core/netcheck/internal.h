@@ -13,6 +13,7 @@ struct region {
 	int id;
 	bool measured; /* may be measured, and be home */
 	bool avoid;
+	double score; /* what the hub wants its latency multiplied with, to like it more or less; 0: as it is */
 	struct tc_derp_node *nodes;
 	size_t n_nodes;
 	struct netcheck_latency now, last; /* of the round that runs; of the last finished */

@@ -168,6 +168,13 @@ static void set_home(struct netcheck *nc, int home)
 	tell(nc, NETCHECK_HOME);
 }
 
+static double score_of(const struct tc_derp_map *map, const char *id)
+{
+	const double *score = map->home_params ? json_map_find(&map->home_params->region_score, id) : NULL;
+
+	return score && *score > 0 && *score <= NETCHECK_SCORE_MAX ? *score : 0;
+}
+
 static int take_regions(struct netcheck *nc, const struct tc_derp_map *map, struct region *ret)
 {
 	for (size_t i = 0; i < map->regions.n; i++) {
@@ -177,6 +184,7 @@ static int take_regions(struct netcheck *nc, const struct tc_derp_map *map, stru
 		if (r->id <= 0 || r->id > UINT16_MAX)
 			return -ERR_BAD_VALUE;
 		ret[i] = region_from(r);
+		ret[i].score = score_of(map, map->regions.v[i].key);
 		old = region_find(nc, ret[i].id);
 		if (!old)
 			continue;

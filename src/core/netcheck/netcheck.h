@@ -18,6 +18,7 @@
 
 enum {
 	NETCHECK_REGIONS_MAX = 256,
+	NETCHECK_SCORE_MAX = 1000,
 	NETCHECK_HISTORY = 20, /* rounds: 5 min of the most frequent ones */
 	NETCHECK_TRIES_MAX = 4,
 	NETCHECK_MEASURE_MAX = 16, /* regions that are timed over TCP in one round */

@@ -4,6 +4,7 @@
 #include "base/rng/rng.h"
 #include "base/text/text.h"
 #include "core/netmap/held.h"
+#include "core/netmap/parts.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -32,10 +33,11 @@ struct netmap {
 	const struct netmap_ops *ops;
 	void *ctx;
 	struct map peers, users; /* struct item */
-	struct held *self, *derp, *dns, *ssh, *domain, *health;
+	struct held *self, *derp, *dns, *ssh, *domain, *health, *display;
 	struct filter **filters; /* sorted by name */
 	size_t n_filters;
 	int64_t skew_ms;
+	bool first; /* the next response that is no keep-alive begins a session: what it leaves out is not there */
 };
 
 int netmap_new(struct netmap **ret, const struct netmap_ops *ops, void *ctx, struct rng *rng)
@@ -78,7 +80,7 @@ static void filters_clear(struct netmap *nm)
 
 void netmap_clear(struct netmap *nm)
 {
-	struct held **part[] = { &nm->self, &nm->derp, &nm->dns, &nm->ssh, &nm->domain, &nm->health };
+	struct held **part[] = { &nm->self, &nm->derp, &nm->dns, &nm->ssh, &nm->domain, &nm->health, &nm->display };
 	uint8_t seed[16];
 
 	memcpy(seed, nm->peers.seed, sizeof(seed));
@@ -92,6 +94,7 @@ void netmap_clear(struct netmap *nm)
 	}
 	filters_clear(nm);
 	nm->skew_ms = 0;
+	nm->first = false;
 }
 
 void netmap_free(struct netmap *nm)
@@ -144,8 +147,15 @@ static int item_put(struct map *m, int64_t id, const struct json_type *type, con
 
 static int put_peer(struct netmap *nm, const struct tc_node *node)
 {
-	int rc = item_put(&nm->peers, node->id, &tc_node_type, node, TC_PEERS_MAX);
+	struct tc_node n = *node;
+	struct arena a;
+	int rc;
 
+	arena_init(&a, NETMAP_TEXT_MAX);
+	rc = part_node(&n, &a);
+	if (rc == 0)
+		rc = item_put(&nm->peers, n.id, &tc_node_type, &n, TC_PEERS_MAX);
+	arena_fini(&a);
 	if (rc > 0)
 		tell(nm, rc == 1 ? NETMAP_PEER_ADDED : NETMAP_PEER_CHANGED, node->id);
 	return rc < 0 ? rc : 0;
@@ -169,8 +179,7 @@ static int put_peers(struct netmap *nm, const struct json_list *l)
 	return rc;
 }
 
-/* Who is not in the list goes first, so that the bound counts only who stays. */
-static int replace_peers(struct netmap *nm, const struct json_list *l)
+static void drop_unlisted(struct netmap *nm, const struct json_list *l)
 {
 	struct item *it;
 
@@ -186,6 +195,12 @@ static int replace_peers(struct netmap *nm, const struct json_list *l)
 		else
 			it->listed = false;
 	}
+}
+
+/* Who is not in the list goes first, so that the bound counts only who stays. */
+static int replace_peers(struct netmap *nm, const struct json_list *l)
+{
+	drop_unlisted(nm, l);
 	return put_peers(nm, l);
 }
 
@@ -224,21 +239,10 @@ static int apply_flags(struct netmap *nm, const struct json_map *m, bool seen, s
 	return rc;
 }
 
-/*
- * A peer that has a new disco key learned of directly may be reported offline by a control server that lags behind: such
- * a patch tells nothing new, and would take the working key away.
- */
-static bool patch_is_stale(const struct tc_peer_change *p, const struct tc_node *node)
-{
-	return p->disco_key && p->online == JSON_NO && p->last_seen && p->last_seen <= node->last_seen;
-}
-
 static void patch_node(struct tc_node *node, const struct tc_peer_change *p)
 {
-	if (p->derp_region) {
+	if (p->derp_region)
 		node->home_derp = p->derp_region;
-		node->derp = NULL; /* the older way to say the same */
-	}
 	if (p->cap)
 		node->cap = p->cap;
 	if (p->cap_map)
@@ -268,12 +272,52 @@ static int apply_patches(struct netmap *nm, const struct json_list *l)
 		const struct item *it = item_find(&nm->peers, p->node_id);
 		struct tc_node node;
 
-		if (!it || patch_is_stale(p, it->held->doc))
+		if (!it)
 			continue;
 		node = *(const struct tc_node *)it->held->doc;
 		patch_node(&node, p);
 		rc = put_peer(nm, &node);
 	}
+	return rc;
+}
+
+static int by_number(const void *x, const void *y)
+{
+	int64_t a = *(const int64_t *)x, b = *(const int64_t *)y;
+
+	return (a > b) - (a < b);
+}
+
+/* Who is known, and both removed and changed in one message, is gone: the change was one of what is removed. */
+static int put_changed(struct netmap *nm, const struct json_list *changed, const int64_t *gone, size_t n_gone)
+{
+	int rc = 0;
+
+	for (size_t i = 0; rc == 0 && i < changed->n; i++) {
+		const struct tc_node *n = JSON_AT(*changed, struct tc_node, i);
+
+		if (!n_gone || !bsearch(&n->id, gone, n_gone, sizeof(*gone), by_number))
+			rc = put_peer(nm, n);
+	}
+	return rc;
+}
+
+static int remove_and_put(struct netmap *nm, const struct tc_map_response *r)
+{
+	int64_t *gone = reallocarray(NULL, r->peers_removed.n + 1, sizeof(*gone));
+	size_t n = 0;
+	int rc;
+
+	if (!gone)
+		return -ENOMEM;
+	for (size_t i = 0; i < r->peers_removed.n; i++)
+		if (item_find(&nm->peers, *JSON_AT(r->peers_removed, int64_t, i)))
+			gone[n++] = *JSON_AT(r->peers_removed, int64_t, i);
+	if (n)
+		qsort(gone, n, sizeof(*gone), by_number);
+	remove_peers(nm, &r->peers_removed);
+	rc = put_changed(nm, &r->peers_changed, gone, n);
+	free(gone);
 	return rc;
 }
 
@@ -284,8 +328,9 @@ static int apply_peers(struct netmap *nm, const struct tc_map_response *r, struc
 
 	if (r->peers.n)
 		return replace_peers(nm, &r->peers);
-	remove_peers(nm, &r->peers_removed);
-	rc = put_peers(nm, &r->peers_changed);
+	if (nm->first)
+		drop_unlisted(nm, &r->peers_changed);
+	rc = remove_and_put(nm, r);
 	if (rc == 0)
 		rc = apply_flags(nm, &r->peer_seen_change, true, now);
 	if (rc == 0)
@@ -369,14 +414,29 @@ static bool filters_reset(struct netmap *nm, const struct json_map *m)
 	return false;
 }
 
+/* At the beginning of a session only what it names is there. */
+static bool drop_unnamed_filters(struct netmap *nm, const struct tc_map_response *r)
+{
+	bool any = false;
+
+	for (size_t i = nm->n_filters; i-- > 0;) {
+		const char *name = nm->filters[i]->name;
+
+		if (json_map_find(&r->packet_filters, name) || (r->packet_filter.present && !strcmp(name, "base")))
+			continue;
+		any |= filter_delete(nm, name) == 1;
+	}
+	return any;
+}
+
 static int apply_filter(struct netmap *nm, const struct tc_map_response *r)
 {
-	bool changed = false;
+	bool changed = nm->first && drop_unnamed_filters(nm, r);
 	int rc = 0;
 
 	if (r->packet_filter.present) {
 		rc = filter_put(nm, "base", &r->packet_filter);
-		changed = rc == 1;
+		changed |= rc == 1;
 	}
 	changed |= filters_reset(nm, &r->packet_filters);
 	for (size_t i = 0; rc >= 0 && i < r->packet_filters.n; i++) {
@@ -393,8 +453,30 @@ static int apply_filter(struct netmap *nm, const struct tc_map_response *r)
 	return rc < 0 ? rc : 0;
 }
 
+static void drop_unlisted_users(struct netmap *nm, const struct json_list *l)
+{
+	struct item *it;
+
+	for (size_t i = 0; i < l->n; i++) {
+		it = item_find(&nm->users, JSON_AT(*l, struct tc_user, i)->id);
+		if (it)
+			it->listed = true;
+	}
+	map_for_each(n, &nm->users) {
+		it = container_of(n, struct item, node);
+		if (!it->listed) {
+			map_remove(&nm->users, &it->node);
+			item_free(it);
+		} else {
+			it->listed = false;
+		}
+	}
+}
+
 static int apply_users(struct netmap *nm, const struct json_list *l)
 {
+	if (nm->first)
+		drop_unlisted_users(nm, l);
 	for (size_t i = 0; i < l->n; i++) {
 		const struct tc_user *u = JSON_AT(*l, struct tc_user, i);
 		int rc = item_put(&nm->users, u->id, &tc_user_profile_type, u, NETMAP_USERS_MAX);
@@ -417,14 +499,78 @@ static int apply_part(struct netmap *nm, struct held **part, const struct json_t
 	return rc < 0 ? rc : 0;
 }
 
+static int apply_self(struct netmap *nm, const struct tc_node *self)
+{
+	struct tc_node n = *self;
+	struct arena a;
+	int rc;
+
+	arena_init(&a, NETMAP_TEXT_MAX);
+	rc = part_node(&n, &a);
+	if (rc == 0)
+		rc = apply_part(nm, &nm->self, &tc_node_type, &n, NETMAP_SELF);
+	arena_fini(&a);
+	return rc;
+}
+
+static int apply_derp(struct netmap *nm, const struct tc_derp_map *in)
+{
+	struct tc_derp_map map;
+	struct arena a;
+	int rc;
+
+	arena_init(&a, NETMAP_TEXT_MAX);
+	rc = part_derp(nm->derp && !nm->first ? nm->derp->doc : NULL, in, &a, &map);
+	if (rc == 0)
+		rc = apply_part(nm, &nm->derp, &tc_derp_map_type, &map, NETMAP_DERP);
+	arena_fini(&a);
+	return rc;
+}
+
+static int apply_display(struct netmap *nm, const struct json_map *in)
+{
+	struct json_map map;
+	struct arena a;
+	int rc;
+
+	arena_init(&a, NETMAP_TEXT_MAX);
+	rc = part_display(nm->display && !nm->first ? nm->display->doc : NULL, in, &a, &map);
+	if (rc == 0)
+		rc = apply_part(nm, &nm->display, &tc_display_map_type, &map, NETMAP_HEALTH);
+	arena_fini(&a);
+	return rc;
+}
+
+static void drop_part(struct netmap *nm, struct held **part, bool named, enum netmap_change what)
+{
+	if (named || !*part)
+		return;
+	held_free(*part);
+	*part = NULL;
+	tell(nm, what, 0);
+}
+
+/* Of the parts of an earlier session those that this one does not begin with are gone. */
+static void drop_unnamed_parts(struct netmap *nm, const struct tc_map_response *r)
+{
+	drop_part(nm, &nm->derp, r->derp_map, NETMAP_DERP);
+	drop_part(nm, &nm->dns, r->dns_config, NETMAP_DNS);
+	drop_part(nm, &nm->domain, r->domain && *r->domain, NETMAP_DOMAIN);
+	drop_part(nm, &nm->ssh, r->ssh_policy.len && !view_eq(r->ssh_policy, VIEW_LIT("null")), NETMAP_SSH);
+	drop_part(nm, &nm->health, r->health.present, NETMAP_HEALTH);
+	drop_part(nm, &nm->display, r->display_messages.present, NETMAP_HEALTH);
+}
+
 static int apply_parts(struct netmap *nm, const struct tc_map_response *r)
 {
 	int rc = 0;
 
+	if (nm->first)
+		drop_unnamed_parts(nm, r);
 	if (r->node)
-		rc = apply_part(nm, &nm->self, &tc_node_type, r->node, NETMAP_SELF);
+		rc = apply_self(nm, r->node);
 	if (rc == 0 && r->derp_map)
-		rc = apply_part(nm, &nm->derp, &tc_derp_map_type, r->derp_map, NETMAP_DERP);
+		rc = apply_derp(nm, r->derp_map);
 	if (rc == 0 && r->dns_config)
 		rc = apply_part(nm, &nm->dns, &tc_dns_config_type, r->dns_config, NETMAP_DNS);
 	if (rc == 0 && r->domain && *r->domain)
@@ -433,7 +579,14 @@ static int apply_parts(struct netmap *nm, const struct tc_map_response *r)
 		rc = apply_part(nm, &nm->ssh, &json_raw, &r->ssh_policy, NETMAP_SSH);
 	if (rc == 0 && r->health.present)
 		rc = apply_part(nm, &nm->health, &json_str_list, &r->health, NETMAP_HEALTH);
+	if (rc == 0 && r->display_messages.present)
+		rc = apply_display(nm, &r->display_messages);
 	return rc;
+}
+
+void netmap_begin(struct netmap *nm)
+{
+	nm->first = true;
 }
 
 int netmap_apply(struct netmap *nm, const struct tc_map_response *r, struct now now)
@@ -451,6 +604,8 @@ int netmap_apply(struct netmap *nm, const struct tc_map_response *r, struct now 
 		rc = apply_filter(nm, r);
 	if (rc == 0)
 		rc = apply_peers(nm, r, now);
+	if (rc == 0)
+		nm->first = false;
 	return rc;
 }
 
@@ -523,6 +678,11 @@ struct view netmap_ssh_policy(const struct netmap *nm)
 const struct json_list *netmap_health(const struct netmap *nm)
 {
 	return doc_of(nm->health);
+}
+
+const struct json_map *netmap_display(const struct netmap *nm)
+{
+	return doc_of(nm->display);
 }
 
 size_t netmap_n_filters(const struct netmap *nm)

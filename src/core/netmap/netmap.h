@@ -42,6 +42,8 @@ MUST_USE int netmap_new(struct netmap **ret, const struct netmap_ops *ops, void 
 void netmap_free(struct netmap *nm);
 void netmap_clear(struct netmap *nm); /* empty as at first; on_change is not called */
 
+/* A new session of the hub's begins: its first response says all, and what that leaves out is gone. */
+void netmap_begin(struct netmap *nm);
 /*
  * Applies one response. -ERR_TOO_MANY, -ERR_TOO_BIG, -ENOMEM: the map is then a mix of old and new, each part whole;
  * the connection has to start over, and the full map it begins with repairs everything.
@@ -59,6 +61,8 @@ const struct tc_user *netmap_user(const struct netmap *nm, int64_t id);
 const char *netmap_domain(const struct netmap *nm); /* "" when unknown */
 struct view netmap_ssh_policy(const struct netmap *nm); /* JSON; empty when none came */
 const struct json_list *netmap_health(const struct netmap *nm); /* texts; NULL when none came */
+/* Name -> struct tc_display_message *, by name; NULL when none came. While there is one, it takes the place of netmap_health. */
+const struct json_map *netmap_display(const struct netmap *nm);
 
 /* The packet filter is the concatenation of its pieces in the order of their names. */
 size_t netmap_n_filters(const struct netmap *nm);

@@ -68,6 +68,8 @@ static int collect(const struct netmap *nm, struct tc_map_response *r, struct ar
 	r->ssh_policy = netmap_ssh_policy(nm);
 	if (netmap_health(nm))
 		r->health = *netmap_health(nm);
+	if (netmap_display(nm))
+		r->display_messages = *netmap_display(nm);
 	return rc;
 }
 

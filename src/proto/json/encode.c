@@ -125,6 +125,17 @@ static bool is_zero(const struct json_type *t, const void *p)
 	return memcmp(p, zero, t->size) == 0;
 }
 
+static bool is_left_out(const struct json_field *f, const void *v)
+{
+	if (!(f->flags & JSON_OMIT) || !is_zero(f->type, v))
+		return false;
+	if (!(f->flags & JSON_EMPTY))
+		return true;
+	if (f->type->kind == JK_LIST)
+		return !((const struct json_list *)v)->present;
+	return f->type->kind != JK_MAP || !((const struct json_map *)v)->present;
+}
+
 static int encode_fields(const struct json_type *t, const void *p, struct buf *out)
 {
 	bool first = true;
@@ -132,7 +143,7 @@ static int encode_fields(const struct json_type *t, const void *p, struct buf *o
 
 	for (const struct json_field *f = t->fields; f->name && rc == 0; f++) {
 		const void *v = (const char *)p + f->offset;
-		if ((f->flags & JSON_OMIT) && is_zero(f->type, v))
+		if (is_left_out(f, v))
 			continue;
 		if (!first)
 			rc = buf_append(out, ",", 1);

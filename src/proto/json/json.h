@@ -66,6 +66,8 @@ struct json_type {
 
 enum {
 	JSON_OMIT = 1,     /* left out when zero (Go: omitempty, omitzero) */
+	JSON_EMPTY = 4,    /* with JSON_OMIT: an empty list or map that is present is written, because its
+			      reader takes it for another thing than an absent one */
 	JSON_NULLABLE = 2, /* an absent text is written as null (Go: a pointer); lists, maps and
 			      pointers are so anyway */
 };

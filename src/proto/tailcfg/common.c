@@ -144,7 +144,15 @@ static const struct json_field derp_region_fields[] = {
 JSON_OBJECT_TYPE(tc_derp_region_type, struct tc_derp_region, derp_region_fields);
 static JSON_MAP_TYPE(derp_region_map, tc_derp_region_type);
 
+static const struct json_field home_params_fields[] = {
+	JSON_F_MAX(struct tc_derp_home_params, region_score, "RegionScore", json_f64_map, JSON_OMIT | JSON_EMPTY, 1024),
+	JSON_END,
+};
+static JSON_OBJECT_TYPE(home_params_type, struct tc_derp_home_params, home_params_fields);
+static JSON_POINTER_TYPE(home_params_ptr, home_params_type);
+
 static const struct json_field derp_map_fields[] = {
+	JSON_F(struct tc_derp_map, home_params, "HomeParams", home_params_ptr, JSON_OMIT),
 	JSON_F_MAX(struct tc_derp_map, regions, "Regions", derp_region_map, 0, 1024),
 	JSON_F(struct tc_derp_map, omit_default_regions, "omitDefaultRegions", json_bool, JSON_OMIT),
 	JSON_END,

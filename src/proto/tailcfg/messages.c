@@ -79,8 +79,8 @@ static const struct json_field node_fields[] = {
 	F(machine, "Machine", json_key_machine),
 	F(disco_key, "DiscoKey", json_key_disco),
 	L(addresses, "Addresses", json_prefix_list, TC_ADDRESSES_MAX),
-	L(allowed_ips, "AllowedIPs", json_prefix_list, TC_ROUTES_MAX),
-	L(endpoints, "Endpoints", json_ipport_list, TC_ENDPOINTS_MAX),
+	JSON_F_MAX(struct tc_node, allowed_ips, "AllowedIPs", json_prefix_list, JSON_OMIT | JSON_EMPTY, TC_ROUTES_MAX),
+	JSON_F_MAX(struct tc_node, endpoints, "Endpoints", json_ipport_list, JSON_OMIT | JSON_EMPTY, TC_ENDPOINTS_MAX),
 	F(derp, "DERP", json_str),
 	F(home_derp, "HomeDERP", json_int),
 	F(hostinfo, "Hostinfo", hostinfo_ptr),
@@ -118,7 +118,7 @@ static const struct json_field peer_change_fields[] = {
 	F(derp_region, "DERPRegion", json_int),
 	F(cap, "Cap", json_int),
 	F(cap_map, "CapMap", cap_map_ptr),
-	F(endpoints, "Endpoints", json_ipport_list),
+	JSON_F_MAX(struct tc_peer_change, endpoints, "Endpoints", json_ipport_list, JSON_OMIT | JSON_EMPTY, TC_ENDPOINTS_MAX),
 	F(key, "Key", ptr_node_key),
 	F(disco_key, "DiscoKey", ptr_disco_key),
 	F(online, "Online", json_opt_bool),
@@ -138,6 +138,28 @@ static const struct json_field debug_fields[] = {
 };
 static JSON_OBJECT_TYPE(debug_type, struct tc_debug, debug_fields);
 static JSON_POINTER_TYPE(debug_ptr, debug_type);
+
+static const struct json_field display_action_fields[] = {
+	JSON_F(struct tc_display_action, url, "URL", json_str, 0),
+	JSON_F(struct tc_display_action, label, "Label", json_str, 0),
+	JSON_END,
+};
+static JSON_OBJECT_TYPE(display_action_type, struct tc_display_action, display_action_fields);
+static JSON_POINTER_TYPE(display_action_ptr, display_action_type);
+
+#define F(member, key, type, flags) JSON_F(struct tc_display_message, member, key, type, flags)
+static const struct json_field display_fields[] = {
+	F(title, "Title", json_str, 0),
+	F(text, "Text", json_str, 0),
+	F(severity, "Severity", json_str, 0),
+	F(impacts_connectivity, "ImpactsConnectivity", json_bool, JSON_OMIT),
+	F(primary_action, "PrimaryAction", display_action_ptr, JSON_OMIT),
+	JSON_END,
+};
+#undef F
+static JSON_OBJECT_TYPE(display_type, struct tc_display_message, display_fields);
+static JSON_POINTER_TYPE(display_ptr, display_type);
+JSON_MAP_TYPE(tc_display_map_type, display_ptr);
 
 static JSON_POINTER_TYPE(derp_map_ptr, tc_derp_map_type);
 static JSON_POINTER_TYPE(dns_config_ptr, tc_dns_config_type);
@@ -167,7 +189,7 @@ static const struct json_field map_response_fields[] = {
 	L(packet_filters, "PacketFilters", rule_list_map, 1024),
 	L(user_profiles, "UserProfiles", profile_list, TC_PEERS_MAX),
 	F(health, "Health", json_str_list),
-	F(display_messages, "DisplayMessages", json_raw),
+	L(display_messages, "DisplayMessages", tc_display_map_type, 1024),
 	F(ssh_policy, "SSHPolicy", json_raw),
 	F(control_time, "ControlTime", json_time),
 	F(tka_info, "TKAInfo", json_raw),

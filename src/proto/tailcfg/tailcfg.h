@@ -142,7 +142,12 @@ struct tc_derp_region {
 	struct json_list nodes; /* struct tc_derp_node */
 };
 
+struct tc_derp_home_params {
+	struct json_map region_score; /* id as text -> double: what its latency is multiplied with */
+};
+
 struct tc_derp_map {
+	struct tc_derp_home_params *home_params;
 	struct json_map regions; /* id as text -> struct tc_derp_region */
 	bool omit_default_regions;
 };
@@ -194,6 +199,17 @@ struct tc_debug {
 	bool disable_log_tail;
 };
 
+struct tc_display_action {
+	const char *url, *label;
+};
+
+/* What the hub wants a person to know. */
+struct tc_display_message {
+	const char *title, *text, *severity; /* high, medium, low */
+	bool impacts_connectivity;
+	struct tc_display_action *primary_action;
+};
+
 struct tc_map_response {
 	bool keep_alive;
 	struct tc_node *node;
@@ -211,7 +227,8 @@ struct tc_map_response {
 	struct json_list health;
 	unix_ms control_time;
 	struct tc_debug *debug;
-	struct view ping_request, ssh_policy, tka_info, client_version, dial_plan, display_messages;
+	struct view ping_request, ssh_policy, tka_info, client_version, dial_plan;
+	struct json_map display_messages; /* name -> struct tc_display_message *; NULL: take it away */
 	const char *pop_browser_url;
 };
 
@@ -252,6 +269,6 @@ MUST_USE int tc_check_routes(const struct json_list *routes, struct err_at *at);
 extern const struct json_type tc_service_type, tc_netinfo_type, tc_hostinfo_type, tc_user_type, tc_login_type,
 	tc_user_profile_type, tc_register_request_type, tc_register_response_type, tc_map_request_type, tc_node_type,
 	tc_peer_change_type, tc_derp_node_type, tc_derp_region_type, tc_derp_map_type, tc_dns_record_type, tc_dns_config_type,
-	tc_filter_rule_type, tc_map_response_type, tc_ping_request_type, tc_ping_response_type, tc_server_keys_type;
+	tc_filter_rule_type, tc_map_response_type, tc_display_map_type, tc_ping_request_type, tc_ping_response_type, tc_server_keys_type;
 
 #endif
