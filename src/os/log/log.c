@@ -4,14 +4,16 @@
 #include <ctype.h>
 #include <errno.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
+/* Whoever finds `looked` unset looks; two threads that do so see the same. */
 static struct {
-	int verbose;
-	bool looked, journal, dated;
+	atomic_int verbose;
+	atomic_bool looked, journal, dated;
 } self;
 
 void log_set_verbose(int verbose)
@@ -39,9 +41,9 @@ static void look(void)
 {
 	if (self.looked)
 		return;
-	self.looked = true;
 	self.journal = stderr_is_journal();
 	self.dated = !self.journal && !isatty(STDERR_FILENO);
+	self.looked = true;
 }
 
 /* A cut line is better than none. */
