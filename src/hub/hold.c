@@ -6,7 +6,7 @@
 #include "store/sqlite/sqlite.h"
 
 #define PAGE_HEADERS "X-Content-Type-Options: nosniff\r\nCache-Control: no-store\r\n"
-#define FAILED "the hub cannot write its database; nothing was changed"
+#define FAILED "the hub cannot write its database and ends: look whether the change is there when it runs again"
 #define BUSY "the hub's database is behind with its writes; try again in a minute"
 
 /* By enum hub_asker: what is said instead of a reply. */

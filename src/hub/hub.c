@@ -34,6 +34,7 @@ static void on_turn_end(void *ctx)
 {
 	struct hub *h = ctx;
 	const struct ctl_store *s = store_sqlite_store(h->store);
+	struct store_sqlite_state state;
 	uint64_t durable;
 
 	if (h->failed)
@@ -44,8 +45,9 @@ static void on_turn_end(void *ctx)
 		h->failed = ctl_turn_end(h->ctl, loop_now(h->loop));
 	} while (!h->failed && s->durable != durable);
 	if (h->failed) {
-		log_error("hub", "the database refused a commit; ending, so that memory and disk agree", "dir=%s err=%s",
-			h->o->state_dir, err_text(h->failed));
+		store_sqlite_state(h->store, &state);
+		log_error("hub", "the database refused a commit; ending, so that memory and disk agree", "dir=%s err=%s why=\"%s\"",
+			h->o->state_dir, err_text(h->failed), state.why);
 		hub_release_failed(h);
 		loop_timer_set(h->timer, loop_now(h->loop).mono + HUB_LAST_WORDS);
 		return;
@@ -284,6 +286,8 @@ int hub_new(struct hub **ret, const struct hub_options *o, struct err_at *at)
 		rc = open_engine(h, at);
 	if (rc == 0)
 		rc = tokens_load(h, at);
+	if (rc == 0)
+		rc = store_sqlite_start(h->store, h->loop);
 	if (rc < 0) {
 		if (!at->text[0])
 			err_at_set(at, 0, 0, "cannot start: %s", err_text(rc));
@@ -296,8 +300,13 @@ int hub_new(struct hub **ret, const struct hub_options *o, struct err_at *at)
 
 int hub_run(struct hub *h)
 {
+	int rc;
+
 	loop_run(h->loop);
-	return h->failed;
+	rc = store_sqlite_stop(h->store);
+	if (rc < 0 && !h->failed)
+		log_error("hub", "the last changes could not be written; none of them was answered", "dir=%s", h->o->state_dir);
+	return rc < 0 ? rc : h->failed;
 }
 
 struct hub *hub_free(struct hub *h)
@@ -316,6 +325,8 @@ struct hub *hub_free(struct hub *h)
 		loop_timer_free(h->timer);
 	if (h->idle_timer)
 		loop_timer_free(h->idle_timer);
+	if (h->store)
+		(void)store_sqlite_stop(h->store);
 	if (h->loop)
 		loop_free(h->loop);
 	ctl_free(h->ctl);

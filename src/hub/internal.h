@@ -27,6 +27,7 @@ enum {
 #define HUB_THROTTLE_STEP SEC(6)
 #define HUB_LINK_LIFE SEC(10 * 60)
 #define HUB_LOGIN_LIFE SEC(12 * 3600)
+#define HUB_STORE_STUCK SEC(10) /* a change that waits for the disk so long: the hub is not healthy */
 #define HUB_LAST_WORDS MSEC(500) /* from a failed store to the end of the process: so that those who wait read why */
 #define HUB_SESSION_IDLE SEC(600) /* a control connection without a request */
 

@@ -1,6 +1,7 @@
 /* Prometheus text format. */
 #include "hub/git.h"
 #include "hub/internal.h"
+#include "store/sqlite/sqlite.h"
 
 struct row {
 	const char *name, *type, *help;
@@ -21,9 +22,11 @@ static const char gauge[] = "gauge", counter[] = "counter";
 
 static int put_engine(struct hub *h, struct buf *out)
 {
+	struct store_sqlite_state st;
 	struct ctl_stats s;
 
 	ctl_stats(h->ctl, &s);
+	store_sqlite_state(h->store, &st);
 	const struct row rows[] = {
 		{ "hub_nodes", gauge, "Devices of the tailnet.", s.nodes },
 		{ "hub_nodes_online", gauge, "Devices with an open map stream.", s.online },
@@ -42,6 +45,11 @@ static int put_engine(struct hub *h, struct buf *out)
 		{ "hub_lite_updates_total", counter, "Updates of one device's state.", s.lite_updates },
 		{ "hub_shed_total", counter, "Registrations and map streams that were told to come again later.", s.shed },
 		{ "hub_commits_total", counter, "Transactions of the store.", s.commits },
+		{ "hub_store_pending_bytes", gauge, "Changes that wait for the disk.", st.pending },
+		{ "hub_store_writing_seconds", gauge, "Since when the present transaction is being written.",
+			st.writing_since ? (uint64_t)((loop_now(h->loop).mono - st.writing_since) / SEC(1)) : 0 },
+		{ "hub_store_busy", gauge, "1 while another process holds the database.", st.busy },
+		{ "hub_store_busy_total", counter, "Transactions that had to wait for another process.", st.busy_times },
 		{ "hub_replies_held", gauge, "Replies that wait for the store.", httpd_held(h->web) + httpd_held(h->admin) },
 		{ "hub_changes_refused_total", counter, "Changes refused because the store was full or had failed.", h->n.changes_refused },
 	};

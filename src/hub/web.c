@@ -4,6 +4,7 @@
 #include "hub/internal.h"
 #include "os/log/log.h"
 #include "relay/front.h"
+#include "store/sqlite/sqlite.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -227,12 +228,23 @@ static int on_key(const struct call *c)
 	return httpd_answer(c->conn, 200, json, nosniff, view_of(body, strlen(body)));
 }
 
+/* By what the writer says of itself: the disk is not asked. */
 static int on_health(const struct call *c)
 {
-	bool ok = !c->hub->failed;
+	struct store_sqlite_state s;
+	mono_ns waits;
+	char body[256];
 
-	return httpd_answer(c->conn, ok ? 200 : 503, json, nosniff,
-		ok ? VIEW_LIT("{\"status\":\"pass\"}\n") : VIEW_LIT("{\"status\":\"fail\"}\n"));
+	store_sqlite_state(c->hub->store, &s);
+	waits = s.writing_since ? loop_now(c->hub->loop).mono - s.writing_since : 0;
+	if (c->hub->failed)
+		snprintf(body, sizeof(body), "{\"status\":\"fail\",\"output\":\"the database cannot be written\"}\n");
+	else if (waits > HUB_STORE_STUCK)
+		snprintf(body, sizeof(body), "{\"status\":\"fail\",\"output\":\"a change has waited for the database for %lld s: %s\"}\n",
+			(long long)(waits / SEC(1)), s.busy ? "another process holds it" : "the disk does not answer");
+	else
+		return httpd_answer(c->conn, 200, json, nosniff, VIEW_LIT("{\"status\":\"pass\"}\n"));
+	return httpd_answer(c->conn, 503, json, nosniff, view_of(body, strlen(body)));
 }
 
 static int on_metrics(const struct call *c)

@@ -46,6 +46,7 @@ const struct ctl_node_doc *node_of(const struct world *w, const struct device *d
 void turn(struct world *w);
 void settle(struct world *w);             /* some turns: everything that is to be told is told */
 void pass(struct world *w, mono_ns span); /* time goes by, in small steps */
+void ask_to_join(struct world *w, struct device *d, bool new_key); /* the answer may be late */
 void join(struct world *w, struct device *d, bool new_key);
 void listen_to_map(struct world *w, struct device *d);
 void hang_up(struct world *w, struct device *d);

@@ -1,20 +1,35 @@
 #include "store/sqlite/sqlite.h"
 #include "base/rng/rng.h"
-#include "os/loop/loop.h"
+#include "os/log/log.h"
+#include "os/worker/worker.h"
 #include "store/batch/batch.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <sqlite3.h>
+#include <stdatomic.h>
+#include <time.h>
 #include <unistd.h>
 
-enum { SCHEMA_VERSION = 2 }; /* 2: settings and policies, which a hub that knows 1 would leave aside */
+enum {
+	SCHEMA_VERSION = 2, /* 2: settings and policies, which a hub that knows 1 would leave aside */
+	START_BUSY_MS = 5000,
+	TRY_MS = 250, /* SQLite's own tries; between two of ours the writer looks whether the program ends */
+};
 
 struct store_sqlite {
 	struct ctl_store store;
-	sqlite3 *db;
+	sqlite3 *db; /* of the thread, once it runs; so are the statements */
 	sqlite3_stmt *put, *del, *load, *begin, *commit, *rollback;
-	struct batch filling;
+	struct batch filling, writing;
+	struct loop *loop;
+	struct worker *worker; /* NULL: commits write in place */
+	struct worker_job job; /* while writing is not empty */
+	mono_ns writing_since;
+	int job_rc;
+	char why[256]; /* of job_rc */
+	atomic_bool busy, ending;
+	atomic_ullong busy_times;
 };
 
 static struct store_sqlite *of(struct ctl_store *s)
@@ -22,23 +37,43 @@ static struct store_sqlite *of(struct ctl_store *s)
 	return container_of(s, struct store_sqlite, store);
 }
 
-static int run(sqlite3_stmt *st)
+static bool is_busy(int step)
 {
-	int rc = sqlite3_step(st);
+	return (step & 0xff) == SQLITE_BUSY || (step & 0xff) == SQLITE_LOCKED;
+}
 
+/* -EBUSY: another process holds the database. */
+static int run(struct store_sqlite *s, sqlite3_stmt *st)
+{
+	int step = sqlite3_step(st);
+
+	if (step != SQLITE_DONE && step != SQLITE_ROW && !is_busy(step))
+		snprintf(s->why, sizeof(s->why), "%s", sqlite3_errmsg(s->db));
 	sqlite3_reset(st);
 	sqlite3_clear_bindings(st);
-	return rc == SQLITE_DONE || rc == SQLITE_ROW ? 0 : -ERR_STORE;
+	return step == SQLITE_DONE || step == SQLITE_ROW ? 0 : is_busy(step) ? -EBUSY : -ERR_STORE;
+}
+
+/* After every change of what waits. */
+static void note_pending(struct store_sqlite *s)
+{
+	s->store.full = s->filling.bytes + s->writing.bytes > STORE_PENDING_MAX;
 }
 
 static int put(struct ctl_store *store, enum ctl_kind kind, int64_t id, struct view doc)
 {
-	return batch_add(&of(store)->filling, kind, id, &doc);
+	int rc = batch_add(&of(store)->filling, kind, id, &doc);
+
+	note_pending(of(store));
+	return rc;
 }
 
 static int del(struct ctl_store *store, enum ctl_kind kind, int64_t id)
 {
-	return batch_add(&of(store)->filling, kind, id, NULL);
+	int rc = batch_add(&of(store)->filling, kind, id, NULL);
+
+	note_pending(of(store));
+	return rc;
 }
 
 static int load(struct ctl_store *store, enum ctl_kind kind, int (*fn)(void *ctx, int64_t id, struct view doc), void *ctx)
@@ -62,35 +97,98 @@ static int write_row(struct store_sqlite *s, const struct batch_row *r)
 	sqlite3_bind_int64(st, 2, r->key.id);
 	if (!r->deleted)
 		sqlite3_bind_text(st, 3, (const char *)r->doc, (int)r->len, SQLITE_STATIC);
-	return run(st);
+	return run(s, st);
 }
 
-static int write_batch(struct store_sqlite *s)
+static int try_write(struct store_sqlite *s)
 {
-	int rc = run(s->begin);
+	int rc = run(s, s->begin);
 
 	if (rc < 0)
 		return rc;
-	list_for_each(l, &s->filling.rows)
+	list_for_each(l, &s->writing.rows)
 		if (rc == 0)
 			rc = write_row(s, container_of(l, struct batch_row, link));
 	if (rc == 0)
-		rc = run(s->commit);
-	if (rc < 0)
-		run(s->rollback);
+		rc = run(s, s->commit);
+	if (rc < 0) {
+		char why[sizeof(s->why)];
+
+		memcpy(why, s->why, sizeof(why));
+		(void)run(s, s->rollback); /* it may be rolled back already, and say so */
+		memcpy(s->why, why, sizeof(why));
+	}
 	return rc;
+}
+
+static mono_ns clock_now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_BOOTTIME, &t);
+	return SEC(t.tv_sec) + t.tv_nsec;
+}
+
+/* In the thread. Each try waits TRY_MS inside SQLite. */
+static int write_or_wait(struct store_sqlite *s)
+{
+	mono_ns since = clock_now(), end = since + SEC(STORE_BUSY_S);
+	int rc = try_write(s);
+
+	if (rc != -EBUSY)
+		return rc;
+	s->busy = true;
+	s->busy_times++;
+	log_warn("store", "another process holds the database: changes wait for it", "seconds_at_most=%d", STORE_BUSY_S);
+	while (rc == -EBUSY && clock_now() < end) {
+		if (s->ending)
+			end = mono_min(end, clock_now() + SEC(STORE_LAST_BUSY_S));
+		rc = try_write(s);
+	}
+	s->busy = false;
+	if (rc == 0)
+		log_info("store", "the database is free again, and all that waited is written", "seconds=%lld",
+			(long long)((clock_now() - since) / SEC(1)));
+	else if (rc == -EBUSY)
+		snprintf(s->why, sizeof(s->why), "another process has held the database for %lld seconds",
+			(long long)((clock_now() - since) / SEC(1)));
+	return rc == -EBUSY ? -ERR_STORE : rc;
+}
+
+static void write_job(struct worker_job *j)
+{
+	struct store_sqlite *s = container_of(j, struct store_sqlite, job);
+
+	s->job_rc = write_or_wait(s);
+}
+
+static void on_written(struct worker_job *j)
+{
+	struct store_sqlite *s = container_of(j, struct store_sqlite, job);
+
+	batch_clear(&s->writing);
+	s->writing_since = 0;
+	s->store.failed = s->job_rc;
+	if (!s->store.failed)
+		s->store.durable = s->store.batch - 1;
+	note_pending(s);
 }
 
 static void commit(struct ctl_store *store)
 {
 	struct store_sqlite *s = of(store);
 
-	if (store->failed || batch_is_empty(&s->filling))
+	if (store->failed || batch_is_empty(&s->filling) || !batch_is_empty(&s->writing))
 		return;
-	store->failed = write_batch(s);
-	batch_clear(&s->filling);
-	if (!store->failed)
-		store->durable = store->batch++;
+	batch_move(&s->writing, &s->filling);
+	store->batch++;
+	if (s->worker) {
+		s->writing_since = loop_now(s->loop).mono;
+		worker_add(s->worker, &s->job);
+	} else {
+		write_job(&s->job);
+		on_written(&s->job);
+	}
 }
 
 static const struct ctl_store_ops ops = { put, del, load, commit };
@@ -151,6 +249,8 @@ int store_sqlite_open(struct store_sqlite **ret, const char *path, struct err_at
 	s->store = (struct ctl_store){ .ops = &ops, .batch = 1 };
 	rng_fill(loop_rng(), seed, sizeof(seed));
 	batch_init(&s->filling, seed);
+	batch_init(&s->writing, seed);
+	s->job = (struct worker_job){ .run = write_job, .done = on_written };
 	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600); /* SQLite would use the umask */
 	if (fd < 0) {
 		rc = -errno;
@@ -160,9 +260,9 @@ int store_sqlite_open(struct store_sqlite **ret, const char *path, struct err_at
 	}
 	close(fd);
 	if (sqlite3_open_v2(path, &s->db, SQLITE_OPEN_READWRITE, NULL) != SQLITE_OK ||
+		sqlite3_busy_timeout(s->db, START_BUSY_MS) != SQLITE_OK ||
 		sqlite3_exec(s->db, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL", NULL, NULL, NULL) != SQLITE_OK)
 		rc = -ERR_STORE;
-	sqlite3_busy_timeout(s->db, 5000);
 	if (rc == 0)
 		rc = migrate(s, at);
 	if (rc == 0)
@@ -177,6 +277,33 @@ int store_sqlite_open(struct store_sqlite **ret, const char *path, struct err_at
 	return 0;
 }
 
+int store_sqlite_start(struct store_sqlite *s, struct loop *l)
+{
+	sqlite3_busy_timeout(s->db, TRY_MS);
+	s->loop = l;
+	return worker_new(&s->worker, l);
+}
+
+/* Two rounds: what is being written, and what gathered meanwhile. */
+int store_sqlite_stop(struct store_sqlite *s)
+{
+	if (!s->worker)
+		return s->store.failed;
+	s->ending = true;
+	do {
+		commit(&s->store);
+		worker_finish(s->worker);
+	} while (!s->store.failed && !batch_is_empty(&s->filling));
+	s->worker = worker_free(s->worker);
+	return s->store.failed;
+}
+
+void store_sqlite_state(const struct store_sqlite *s, struct store_sqlite_state *ret)
+{
+	*ret = (struct store_sqlite_state){ .pending = s->filling.bytes + s->writing.bytes, .writing_since = s->writing_since,
+		.busy = s->busy, .busy_times = s->busy_times, .why = s->store.failed ? s->why : "" };
+}
+
 struct store_sqlite *store_sqlite_close(struct store_sqlite *s)
 {
 	if (!s)
@@ -189,6 +316,7 @@ struct store_sqlite *store_sqlite_close(struct store_sqlite *s)
 	sqlite3_finalize(s->rollback);
 	sqlite3_close(s->db);
 	batch_clear(&s->filling);
+	batch_clear(&s->writing);
 	free(s);
 	return NULL;
 }

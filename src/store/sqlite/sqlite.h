@@ -1,16 +1,40 @@
 /*
  * store/sqlite: the hub's database in one file: a table of documents by kind and number. Write-ahead log with full
  * synchronisation: a batch that counts as durable is on the disk.
+ *
+ * Until store_sqlite_start a commit writes in place; from then on one thread writes, one batch at a time, and the loop goes on.
+ * When another process holds the database the writer tries again for STORE_BUSY_S, then the store has failed, as it has at once
+ * when the disk refuses.
  */
 #ifndef WARREN_STORE_SQLITE_H
 #define WARREN_STORE_SQLITE_H
 
 #include "core/ctlserver/ctlserver.h"
+#include "os/loop/loop.h"
 
 struct store_sqlite;
 
+enum {
+	STORE_BUSY_S = 60, /* a database that another process holds is tried for so long */
+	STORE_LAST_BUSY_S = 10, /* at the end of the program: so much longer */
+	STORE_PENDING_MAX = 64 << 20, /* bytes that wait to be written; above, no change is to be begun */
+};
+
+struct store_sqlite_state {
+	size_t pending; /* bytes that wait or are being written */
+	mono_ns writing_since; /* by the loop's clock; 0: nothing is being written */
+	bool busy; /* another process holds the database */
+	uint64_t busy_times; /* batches that had to wait for one */
+	const char *why; /* of a failed store: SQLite's words; else "" */
+};
+
 /* Creates the file (0600) and its schema, or brings an older schema up to date. */
 MUST_USE int store_sqlite_open(struct store_sqlite **ret, const char *path, struct err_at *at);
+/* After the last load, and after the process gave up rights: the thread keeps what it is born with. */
+MUST_USE int store_sqlite_start(struct store_sqlite *s, struct loop *l);
+/* Writes all that waits and ends the thread. Before the loop is freed. Negative: not all was written. */
+int store_sqlite_stop(struct store_sqlite *s);
+void store_sqlite_state(const struct store_sqlite *s, struct store_sqlite_state *ret);
 struct store_sqlite *store_sqlite_close(struct store_sqlite *s);
 struct ctl_store *store_sqlite_store(struct store_sqlite *s);
 
