@@ -60,6 +60,49 @@ const struct ctl_user *hub_user(const struct hub *h, const char *name)
 	return name && *name ? ctl_user_find(h->ctl, name) : ctl_user_next(h->ctl, NULL);
 }
 
+/*
+ * A key beside no database: this was a hub before, and a new database would lose all that it knew. The key is made after the
+ * database, so that a first start that was interrupted does not look like that.
+ */
+static int open_database(struct hub *h, struct err_at *at)
+{
+	char key[4096], path[4096];
+	struct err_at why = { 0 };
+	bool was_hub;
+	int rc;
+
+	snprintf(key, sizeof(key), "%s/noise.key", h->o->state_dir);
+	snprintf(path, sizeof(path), "%s/hub.db", h->o->state_dir);
+	was_hub = access(key, F_OK) == 0;
+	rc = store_sqlite_open(&h->store, path, was_hub, &why);
+	if (rc == -ENOENT && was_hub)
+		err_at_set(at, 0, 0, "%.100s %s, but noise.key is beside it: this was a hub. With a new database all its users, devices and "
+			"keys would be lost. Restore hub.db from a backup; or, to begin anew without them, remove noise.key", path, why.text);
+	else if (rc < 0)
+		err_at_set(at, 0, 0, "%.100s: %s%s", path, why.text[0] ? why.text : err_text(rc),
+			rc == -ERR_STORE ? "; if it is damaged, restore it from a backup" : "");
+	return rc;
+}
+
+static int open_key(struct hub *h, struct err_at *at)
+{
+	char path[4096];
+	bool there;
+	int rc;
+
+	snprintf(path, sizeof(path), "%s/noise.key", h->o->state_dir);
+	there = access(path, F_OK) == 0;
+	rc = file_private_key(path, h->noise.b);
+	if (rc == 0)
+		rc = key_public(h->noise.b, h->noise_pub.b);
+	if (rc < 0)
+		return file_explain(path, rc, at);
+	if (!there && !store_sqlite_was_made(h->store))
+		log_warn("hub", "noise.key was missing beside the database of a hub: a new one was made. Devices ask for it and come back, "
+			"but cannot tell this hub from another; if there is a backup, stop the hub and restore it", "path=%s", path);
+	return rc;
+}
+
 static int open_state(struct hub *h, struct err_at *at)
 {
 	char path[4096];
@@ -79,14 +122,8 @@ static int open_state(struct hub *h, struct err_at *at)
 		err_at_set(at, 0, 0, "%s: %s", path, err_text(rc));
 	if (rc < 0)
 		return rc;
-	snprintf(path, sizeof(path), "%s/noise.key", h->o->state_dir);
-	rc = file_private_key(path, h->noise.b);
-	if (rc == 0)
-		rc = key_public(h->noise.b, h->noise_pub.b);
-	if (rc < 0)
-		return file_explain(path, rc, at);
-	snprintf(path, sizeof(path), "%s/hub.db", h->o->state_dir);
-	return store_sqlite_open(&h->store, path, at);
+	rc = open_database(h, at);
+	return rc < 0 ? rc : open_key(h, at);
 }
 
 static int open_relay(struct hub *h, struct err_at *at)
@@ -158,7 +195,12 @@ static int open_engine(struct hub *h, struct err_at *at)
 		return rc;
 	}
 	rc = ctl_new(&h->ctl, &cfg, loop_now(h->loop), at);
+	if (rc == -ERR_STORE) {
+		struct store_sqlite_state s;
 
+		store_sqlite_state(h->store, &s);
+		err_at_set(at, 0, 0, "%.100s/hub.db cannot be read: %s; restore it from a backup", h->o->state_dir, s.why);
+	}
 	if (rc == 0 && !ctl_user_next(h->ctl, NULL)) {
 		rc = ctl_user_create(h->ctl, h->o->owner, loop_now(h->loop), &u);
 		if (rc == 0)

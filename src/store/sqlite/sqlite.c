@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <sqlite3.h>
 #include <stdatomic.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -22,6 +23,7 @@ struct store_sqlite {
 	sqlite3 *db; /* of the thread, once it runs; so are the statements */
 	sqlite3_stmt *put, *del, *load, *begin, *commit, *rollback;
 	struct batch filling, writing;
+	bool was_made;
 	struct loop *loop;
 	struct worker *worker; /* NULL: commits write in place */
 	struct worker_job job; /* while writing is not empty */
@@ -85,8 +87,12 @@ static int load(struct ctl_store *store, enum ctl_kind kind, int (*fn)(void *ctx
 	while (rc == 0 && (step = sqlite3_step(s->load)) == SQLITE_ROW)
 		rc = fn(ctx, sqlite3_column_int64(s->load, 0),
 			view_of(sqlite3_column_text(s->load, 1), (size_t)sqlite3_column_bytes(s->load, 1)));
+	if (rc == 0 && step != SQLITE_DONE) {
+		snprintf(s->why, sizeof(s->why), "%s", sqlite3_errmsg(s->db));
+		rc = -ERR_STORE;
+	}
 	sqlite3_reset(s->load);
-	return rc < 0 ? rc : step == SQLITE_DONE ? 0 : -ERR_STORE;
+	return rc;
 }
 
 static int write_row(struct store_sqlite *s, const struct batch_row *r)
@@ -204,10 +210,15 @@ static int user_version(sqlite3 *db)
 	return v;
 }
 
-static int migrate(struct store_sqlite *s, struct err_at *at)
+static int migrate(struct store_sqlite *s, bool must_exist, struct err_at *at)
 {
 	int v = user_version(s->db);
 
+	if (v == 0 && must_exist) {
+		err_at_set(at, 0, 0, "holds no tables of a hub");
+		return -ENOENT;
+	}
+	s->was_made = v == 0;
 	if (v > SCHEMA_VERSION) {
 		err_at_set(at, 0, 0, "the database is from a newer version (%d, this one knows %d); update the hub", v,
 			SCHEMA_VERSION);
@@ -238,11 +249,43 @@ static int prepare(struct store_sqlite *s)
 	return 0;
 }
 
-int store_sqlite_open(struct store_sqlite **ret, const char *path, struct err_at *at)
+/* SQLite would use the umask; and it makes a database of an empty file without a word. */
+static int open_file(const char *path, bool must_exist, struct err_at *at)
+{
+	int fd = open(path, O_RDWR | O_CLOEXEC | (must_exist ? 0 : O_CREAT), 0600), rc = -errno;
+	struct stat st;
+
+	if (fd < 0) {
+		err_at_set(at, 0, 0, "%s", rc == -ENOENT ? "is missing" : err_text(rc));
+		return rc;
+	}
+	rc = 0;
+	if (must_exist && fstat(fd, &st) == 0 && st.st_size == 0) {
+		err_at_set(at, 0, 0, "is empty (0 bytes)");
+		rc = -ENOENT;
+	}
+	close(fd);
+	return rc;
+}
+
+static int open_db(struct store_sqlite *s, const char *path, bool must_exist, struct err_at *at)
+{
+	int rc = open_file(path, must_exist, at);
+
+	if (rc < 0)
+		return rc;
+	if (sqlite3_open_v2(path, &s->db, SQLITE_OPEN_READWRITE, NULL) != SQLITE_OK ||
+		sqlite3_busy_timeout(s->db, START_BUSY_MS) != SQLITE_OK ||
+		sqlite3_exec(s->db, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL", NULL, NULL, NULL) != SQLITE_OK)
+		return -ERR_STORE;
+	return migrate(s, must_exist, at);
+}
+
+int store_sqlite_open(struct store_sqlite **ret, const char *path, bool must_exist, struct err_at *at)
 {
 	struct store_sqlite *s = calloc(1, sizeof(*s));
 	uint8_t seed[16];
-	int rc = 0, fd;
+	int rc;
 
 	if (!s)
 		return -ENOMEM;
@@ -251,30 +294,22 @@ int store_sqlite_open(struct store_sqlite **ret, const char *path, struct err_at
 	batch_init(&s->filling, seed);
 	batch_init(&s->writing, seed);
 	s->job = (struct worker_job){ .run = write_job, .done = on_written };
-	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600); /* SQLite would use the umask */
-	if (fd < 0) {
-		rc = -errno;
-		err_at_set(at, 0, 0, "%s: %s", path, err_text(rc));
-		free(s);
-		return rc;
-	}
-	close(fd);
-	if (sqlite3_open_v2(path, &s->db, SQLITE_OPEN_READWRITE, NULL) != SQLITE_OK ||
-		sqlite3_busy_timeout(s->db, START_BUSY_MS) != SQLITE_OK ||
-		sqlite3_exec(s->db, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL", NULL, NULL, NULL) != SQLITE_OK)
-		rc = -ERR_STORE;
-	if (rc == 0)
-		rc = migrate(s, at);
+	rc = open_db(s, path, must_exist, at);
 	if (rc == 0)
 		rc = prepare(s);
 	if (rc < 0) {
 		if (rc == -ERR_STORE)
-			err_at_set(at, 0, 0, "%s: %s", path, sqlite3_errmsg(s->db));
+			err_at_set(at, 0, 0, "%s", sqlite3_errmsg(s->db));
 		store_sqlite_close(s);
 		return rc;
 	}
 	*ret = s;
 	return 0;
+}
+
+bool store_sqlite_was_made(const struct store_sqlite *s)
+{
+	return s->was_made;
 }
 
 int store_sqlite_start(struct store_sqlite *s, struct loop *l)
@@ -301,7 +336,7 @@ int store_sqlite_stop(struct store_sqlite *s)
 void store_sqlite_state(const struct store_sqlite *s, struct store_sqlite_state *ret)
 {
 	*ret = (struct store_sqlite_state){ .pending = s->filling.bytes + s->writing.bytes, .writing_since = s->writing_since,
-		.busy = s->busy, .busy_times = s->busy_times, .why = s->store.failed ? s->why : "" };
+		.busy = s->busy, .busy_times = s->busy_times, .why = s->why };
 }
 
 struct store_sqlite *store_sqlite_close(struct store_sqlite *s)

@@ -25,11 +25,15 @@ struct store_sqlite_state {
 	mono_ns writing_since; /* by the loop's clock; 0: nothing is being written */
 	bool busy; /* another process holds the database */
 	uint64_t busy_times; /* batches that had to wait for one */
-	const char *why; /* of a failed store: SQLite's words; else "" */
+	const char *why; /* of a failed load or store: SQLite's words; else "". Not while a batch is written */
 };
 
-/* Creates the file (0600) and its schema, or brings an older schema up to date. */
-MUST_USE int store_sqlite_open(struct store_sqlite **ret, const char *path, struct err_at *at);
+/*
+ * Brings an older schema up to date. Creates the file (0600) and its schema, unless must_exist: then -ENOENT, with what was found
+ * instead of a database in *at.
+ */
+MUST_USE int store_sqlite_open(struct store_sqlite **ret, const char *path, bool must_exist, struct err_at *at);
+bool store_sqlite_was_made(const struct store_sqlite *s); /* by this open */
 /* After the last load, and after the process gave up rights: the thread keeps what it is born with. */
 MUST_USE int store_sqlite_start(struct store_sqlite *s, struct loop *l);
 /* Writes all that waits and ends the thread. Before the loop is freed. Negative: not all was written. */

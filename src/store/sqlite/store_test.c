@@ -3,6 +3,7 @@
 #include "store/sqlite/sqlite.h"
 #include "testlib/check.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -72,23 +73,23 @@ static void sqlite_store_keeps_the_contract_and_its_content(void **state)
 
 	CHECK_INT(fd, >=, 0);
 	close(fd);
-	CHECK_INT(store_sqlite_open(&s, path, &at), ==, 0);
+	CHECK_INT(store_sqlite_open(&s, path, false, &at), ==, 0);
 	contract(store_sqlite_store(s));
 	CHECK_INT(store_sqlite_store(s)->ops->put(store_sqlite_store(s), CTL_NODE, 9, VIEW_LIT("not committed")), ==, 0);
 	store_sqlite_close(s);
-	CHECK_INT(store_sqlite_open(&s, path, &at), ==, 0);
+	CHECK_INT(store_sqlite_open(&s, path, false, &at), ==, 0);
 	check_content(store_sqlite_store(s), CTL_NODE, "2=B ");
 	store_sqlite_close(s);
 	unlink(path);
 }
 
-static void unusable_path_is_named(void **state)
+static void what_is_no_database_is_told(void **state)
 {
 	struct store_sqlite *s;
 	struct err_at at = { 0 };
 
-	CHECK_INT(store_sqlite_open(&s, "/nonexistent/x.db", &at), <, 0);
-	CHECK_TRUE(strstr(at.text, "/nonexistent/x.db"));
+	CHECK_INT(store_sqlite_open(&s, "/nonexistent/x.db", false, &at), ==, -ENOENT);
+	CHECK_STR(at.text, "is missing");
 }
 
 int main(void)
@@ -96,7 +97,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(memory_store_keeps_the_contract),
 		cmocka_unit_test(sqlite_store_keeps_the_contract_and_its_content),
-		cmocka_unit_test(unusable_path_is_named),
+		cmocka_unit_test(what_is_no_database_is_told),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
