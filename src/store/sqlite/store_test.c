@@ -4,13 +4,14 @@
 #include "testlib/check.h"
 
 #include <errno.h>
+#include <sqlite3.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 static char path[] = "/tmp/warren-store-XXXXXX";
 
 struct seen {
-	char text[256];
+	char text[1024];
 };
 
 static int collect(void *ctx, int64_t id, struct view doc)
@@ -83,6 +84,91 @@ static void sqlite_store_keeps_the_contract_and_its_content(void **state)
 	unlink(path);
 }
 
+struct late {
+	struct loop *loop;
+	struct loop_timer *timer;
+	struct store_sqlite *store;
+	sqlite3 *other; /* holds the database until the writer has found out */
+	unsigned ticks;
+};
+
+static void look(void *ctx)
+{
+	struct late *w = ctx;
+	struct store_sqlite_state state;
+	struct ctl_store *s = store_sqlite_store(w->store);
+
+	w->ticks++;
+	store_sqlite_state(w->store, &state);
+	if (w->other && state.busy) {
+		CHECK_INT(s->durable, ==, 1);
+		CHECK_INT(state.pending, >, 0);
+		CHECK_INT(sqlite3_exec(w->other, "ROLLBACK", NULL, NULL, NULL), ==, SQLITE_OK);
+		sqlite3_close(w->other);
+		w->other = NULL;
+	}
+	s->ops->commit(s); /* the end of a turn */
+	if (ctl_store_settled(s))
+		loop_stop(w->loop);
+	else
+		loop_timer_set(w->timer, loop_now(w->loop).mono + MSEC(2));
+}
+
+static void run_until_settled(struct late *w)
+{
+	loop_timer_set(w->timer, loop_now(w->loop).mono + MSEC(2));
+	loop_run(w->loop);
+	CHECK_TRUE(ctl_store_settled(store_sqlite_store(w->store)));
+}
+
+static void a_started_store_writes_beside_the_loop(void **state)
+{
+	struct late w = { 0 };
+	struct ctl_store *s;
+	struct err_at at;
+	int fd;
+
+	strcpy(path + strlen(path) - 6, "XXXXXX");
+	fd = mkstemp(path);
+	CHECK_INT(fd, >=, 0);
+	close(fd);
+	CHECK_INT(loop_new(&w.loop), ==, 0);
+	CHECK_INT(loop_timer_new(w.loop, look, &w, &w.timer), ==, 0);
+	CHECK_INT(store_sqlite_open(&w.store, path, false, &at), ==, 0);
+	CHECK_TRUE(store_sqlite_was_made(w.store));
+	CHECK_INT(store_sqlite_start(w.store, w.loop), ==, 0);
+	s = store_sqlite_store(w.store);
+	CHECK_INT(ctl_store_put(s, CTL_NODE, 1, VIEW_LIT("a")), ==, 0);
+	s->ops->commit(s);
+	CHECK_INT(s->durable, ==, 0); /* the loop has not heard of it */
+	run_until_settled(&w);
+	CHECK_INT(sqlite3_open(path, &w.other), ==, SQLITE_OK);
+	CHECK_INT(sqlite3_exec(w.other, "BEGIN EXCLUSIVE", NULL, NULL, NULL), ==, SQLITE_OK);
+	for (int64_t id = 2; id < 50; id++) {
+		CHECK_INT(ctl_store_put(s, CTL_NODE, id, VIEW_LIT("b")), ==, 0);
+		s->ops->commit(s);
+	}
+	w.ticks = 0;
+	run_until_settled(&w);
+	CHECK_INT(w.ticks, >, 10); /* the loop went on */
+	CHECK_INT(s->durable, ==, 3); /* the one that waited, and all others together */
+	CHECK_INT(ctl_store_put(s, CTL_NODE, 50, VIEW_LIT("c")), ==, 0);
+	CHECK_INT(store_sqlite_stop(w.store), ==, 0); /* writes what was not even committed */
+	CHECK_INT(s->durable, ==, 4);
+	loop_timer_free(w.timer);
+	loop_free(w.loop);
+	store_sqlite_close(w.store);
+	CHECK_INT(store_sqlite_open(&w.store, path, true, &at), ==, 0);
+	{
+		struct seen seen = { "" };
+
+		CHECK_INT(store_sqlite_store(w.store)->ops->load(store_sqlite_store(w.store), CTL_NODE, collect, &seen), ==, 0);
+		CHECK_TRUE(!strncmp(seen.text, "1=a 2=b 3=b ", 12) && strstr(seen.text, "50=c"));
+	}
+	store_sqlite_close(w.store);
+	unlink(path);
+}
+
 static void what_is_no_database_is_told(void **state)
 {
 	struct store_sqlite *s;
@@ -97,6 +183,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(memory_store_keeps_the_contract),
 		cmocka_unit_test(sqlite_store_keeps_the_contract_and_its_content),
+		cmocka_unit_test(a_started_store_writes_beside_the_loop),
 		cmocka_unit_test(what_is_no_database_is_told),
 	};
 
