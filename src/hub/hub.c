@@ -271,9 +271,8 @@ static int keep_certificate(struct hub *h)
 {
 	struct certs_cfg cfg = { .loop = h->loop, .tls = h->tls, .cert_file = h->o->tls_cert, .key_file = h->o->tls_key,
 		.name = h->url.https || h->reach.relay != REACH_NO_RELAY ? h->url.host : NULL };
-	int rc = h->tls ? certs_new(&h->certs, &cfg) : 0;
 
-	return rc < 0 ? rc : loop_on_hup(h->loop, on_hup, h);
+	return h->tls ? certs_new(&h->certs, &cfg) : 0;
 }
 
 /* From here on nothing needs the rights of root. */
@@ -306,6 +305,8 @@ int hub_new(struct hub **ret, const struct hub_options *o, struct err_at *at)
 		rc = loop_new(&h->loop);
 	if (rc == 0)
 		rc = loop_stop_on_signals(h->loop);
+	if (rc == 0)
+		rc = loop_on_hup(h->loop, on_hup, h);
 	if (rc == 0)
 		h->started = loop_now(h->loop).mono;
 	if (rc == 0)

@@ -195,6 +195,15 @@ def warnings(d):
         hub.stop()
 
 
+def expires(d):
+    """While the hub runs: told at that moment, not a day later."""
+    ca = CA(os.path.join(d, "ca"))
+    hub = Hub(os.path.join(d, "hub"), *ca.issue(NAME, end=days(8 / 86400)))
+    check("a certificate that expires in the middle of the day is told of then", hub.metric("expired") == 0 and
+          wait_for("the log says so", lambda: "has expired" in hub.said()) and hub.metric("expired") == 1, hub.said())
+    hub.stop()
+
+
 def refusals(d):
     """A hub that cannot start says which file, for whom, and what to do."""
     ca = CA(os.path.join(d, "ca"))
@@ -251,4 +260,4 @@ def later_closed(d, program, cert, key):
     hub.stop()
 
 
-sys.exit(run((renewal, without, relay, warnings, refusals)))
+sys.exit(run((renewal, without, relay, warnings, expires, refusals)))

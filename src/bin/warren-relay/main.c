@@ -187,7 +187,7 @@ static int open_all(const struct options *o, struct loop *loop, struct relay **r
 
 static void on_hup(void *ctx)
 {
-	struct certs *certs = ctx;
+	struct certs *certs = *(struct certs **)ctx; /* none yet while it starts */
 
 	if (certs)
 		certs_reload(certs);
@@ -201,8 +201,6 @@ static int keep_certificate(const struct options *o, struct loop *loop, struct t
 	struct certs_cfg cfg = { .loop = loop, .tls = tls, .cert_file = o->cert, .key_file = o->key, .name = o->name_given ? o->hostname : NULL };
 	int rc = o->cert ? certs_new(ret, &cfg) : 0;
 
-	if (rc == 0)
-		rc = loop_on_hup(loop, on_hup, *ret);
 	return rc < 0 ? complain("watching the certificate", rc) : 0;
 }
 
@@ -222,7 +220,7 @@ int main(int argc, char **argv)
 	notify_init();
 	if (priv_harden() < 0 || loop_new(&loop) < 0)
 		return complain("event loop", -ERR_BAD_STATE);
-	rc = loop_stop_on_signals(loop) < 0;
+	rc = loop_stop_on_signals(loop) < 0 || loop_on_hup(loop, on_hup, &certs) < 0;
 	if (rc == 0)
 		rc = open_all(&o, loop, &relay, &front, &tls);
 	if (rc == 0)

@@ -16,15 +16,19 @@ struct certs {
 	uint64_t reloads, failures;
 };
 
+static unix_ms soon_of(const struct tls_cert_facts *f)
+{
+	return MIN_OF((f->not_after - f->not_before) / 4, CERTS_SOON_MS);
+}
+
 void certs_state(const struct certs *c, struct certs_state *ret)
 {
-	unix_ms now = loop_now(c->cfg.loop).wall, left, soon;
+	unix_ms left;
 	struct tls_cert_facts f;
 
 	tls_cert_facts(c->cfg.tls, c->cfg.name ? c->cfg.name : "", &f);
-	left = f.not_after - now;
-	soon = (f.not_after - f.not_before) / 4;
-	*ret = (struct certs_state){ .not_after = f.not_after, .expired = left <= 0, .soon = left > 0 && left < MIN_OF(soon, CERTS_SOON_MS),
+	left = f.not_after - loop_now(c->cfg.loop).wall;
+	*ret = (struct certs_state){ .not_after = f.not_after, .expired = left <= 0, .soon = left > 0 && left < soon_of(&f),
 		.wrong_name = c->cfg.name && !f.is_for_name, .reloads = c->reloads, .failures = c->failures };
 }
 
@@ -53,12 +57,23 @@ static void tell_rights(const char *file)
 			(unsigned)geteuid());
 }
 
+/* What is wrong is told again after a day; what becomes wrong, at that moment. */
 static void on_look(void *ctx)
 {
 	struct certs *c = ctx;
+	struct now now = loop_now(c->cfg.loop);
+	mono_ns next = LOOK_INTERVAL;
+	struct tls_cert_facts f;
 
 	tell(c);
-	loop_timer_set(c->timer, mono_add(loop_now(c->cfg.loop).mono, LOOK_INTERVAL));
+	tls_cert_facts(c->cfg.tls, "", &f);
+	for (int i = 0; i < 2; i++) {
+		unix_ms left = f.not_after - (i ? soon_of(&f) : 0) - now.wall;
+
+		if (left > 0 && left < next / MSEC(1))
+			next = MSEC(left + 1000);
+	}
+	loop_timer_set(c->timer, mono_add(now.mono, next));
 }
 
 void certs_reload(struct certs *c)
