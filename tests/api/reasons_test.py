@@ -366,11 +366,47 @@ def relay_cases(net, certs):
     table = [
         ("nobody listens", None, r"nothing listens at 127.0.0.1 port 8443", lambda hub: ()),
         ("it does not speak TLS", "plain", r"127.0.0.1 port 8443 does not speak TLS", lambda hub: ()),
+        ("another certificate", "404", r"its certificate is not the one that the hub told of", lambda hub: certs.alone),
         ("no upgrade", "404", r"there is no relay at 127.0.0.1 port 8443, or a proxy .*\(HTTP status 404\)", own),
     ]
     with concurrent.futures.ThreadPoolExecutor(4) as pool:
         for name, wrong in pool.map(lambda x: relay_case(net, x[0], *x[1]), enumerate(table)):
             check(f"relay: {name}", not wrong, "\n".join(wrong))
+
+
+# ---- A hub that answers, and then does not ----
+
+def going_hub(net):
+    """A login that waits for a person, then for a hub that is gone; a key that the hub refuses; a running device."""
+    host = net.host("going")
+    host.plug(net.switch("road"), "far", "203.0.113.1/24")
+    hub, waits, runs = WarrenHub(host, "127.0.0.1"), Device(host, 1, NOTHING), Device(host, 2, NOTHING)
+    gone = r"The hub http://127.0.0.1 is not reached: nothing listens at 127.0.0.1 port 80 \(connection refused\)"
+    try:
+        hub.start()
+        waits.start()
+        runs.start()
+        p = host.popen(program("warren"), f"--socket={runs.socket}", "up", f"--login-server={hub.url}", "--auth-key=wkey-auth-0000",
+                       stderr=subprocess.PIPE, stdout=subprocess.PIPE)
+        said = p.communicate(timeout=30)[1].decode()
+        check("a key that the hub refuses is told with the hub's words, and the wait is over", p.returncode == 1 and "key" in said, said)
+        runs.cli("up", f"--login-server={hub.url}", f"--auth-key={hub.auth_key()}", "--timeout=30s")
+        up = host.popen(program("warren"), f"--socket={waits.socket}", "up", f"--login-server={hub.url}", stderr=subprocess.PIPE)
+        said = read_until(up, r"/register/\w+", 20)
+        hub.stop()
+        said += read_until(up, gone, 30)
+        check("who waits for a login hears that the hub has gone", re.search("/register/", said) and re.search(gone, said), said)
+        check("and the wait goes on", up.poll() is None)
+        up.kill()
+        up.wait()
+        wait_for("the running device's health says it", lambda: any(re.search(gone, h) for h in runs.status()["Health"]), 30)
+        said = runs.cli("status", check=False)
+        check("so does its status", re.search(gone, said) and "out of date" in said, said)
+    except TimeoutError as e:
+        check("a hub that goes away is noticed", False, e)
+    finally:
+        for p in (waits, runs, hub):
+            p.close()
 
 
 class NOTHING:
@@ -385,6 +421,7 @@ def main():
     try:
         hub_cases(net, certs)
         relay_cases(net, certs)
+        going_hub(net)
     finally:
         net.close()
         certs.close()
