@@ -89,7 +89,7 @@ static void op_ping(void *owner, struct ipport to, const uint8_t txid[static PAT
 	struct disco_msg msg = ping_msg(p->m, txid, size);
 	uint8_t out[DISCO_OVERHEAD + DISCO_MESSAGE_MAX];
 
-	if (send_udp(p->m, to, out, seal(p->m, p->disco, &msg, out, sizeof(out))))
+	if (send_udp(p->m, to, out, seal(p->m, peer_disco(p), &msg, out, sizeof(out))))
 		p->m->n.pings_out++;
 }
 
@@ -98,7 +98,7 @@ static void op_ping_relay(void *owner, const uint8_t txid[static PATH_TXID_LEN],
 	struct mesh_peer *p = owner;
 	struct disco_msg msg = ping_msg(p->m, txid, size);
 	uint8_t out[DISCO_OVERHEAD + DISCO_MESSAGE_MAX];
-	size_t len = seal(p->m, p->disco, &msg, out, sizeof(out));
+	size_t len = seal(p->m, peer_disco(p), &msg, out, sizeof(out));
 
 	if (len && relay_send(p, out, len))
 		p->m->n.pings_out++;
@@ -121,7 +121,7 @@ static void op_call_me_maybe(void *owner)
 	for (size_t i = 0; i < n; i++)
 		msg.endpoint[i] = eps[i].addr;
 	msg.n_endpoints = n;
-	len = seal(m, p->disco, &msg, out, sizeof(out));
+	len = seal(m, peer_disco(p), &msg, out, sizeof(out));
 	if (len && relay_send(p, out, len))
 		m->n.calls_out++;
 }
@@ -164,12 +164,18 @@ static void answer_ping(struct mesh *m, struct disco_key *k, const struct disco_
 		m->n.pongs_out++;
 }
 
+/* Of a place in a key's list. A peer with the key in both of its places is in the list twice: what is done is done twice, and harms not. */
+static struct mesh_peer *peer_of(const struct list *l)
+{
+	return container_of(l, struct disco_slot, link)->peer;
+}
+
 static void got_ping(struct mesh *m, struct disco_key *k, const struct disco_msg *msg, const struct from *from)
 {
 	m->n.pings_in++;
 	answer_ping(m, k, msg, from); /* first: its latency counts */
 	list_for_each(l, &k->peers) {
-		struct mesh_peer *p = container_of(l, struct mesh_peer, disco_link);
+		struct mesh_peer *p = peer_of(l);
 
 		if (!from->key)
 			path_on_ping(&p->path, from->addr, m->now.mono);
@@ -195,7 +201,7 @@ static void got_pong(struct mesh *m, struct disco_key *k, const struct disco_msg
 {
 	m->n.pongs_in++;
 	list_for_each(l, &k->peers) {
-		struct mesh_peer *p = container_of(l, struct mesh_peer, disco_link);
+		struct mesh_peer *p = peer_of(l);
 		struct ipport to;
 
 		if (!path_on_pong(&p->path, msg->txid, from->key != NULL, m->now.mono, &to))
@@ -214,7 +220,7 @@ static void got_call(struct mesh *m, struct disco_key *k, const struct disco_msg
 {
 	struct mesh_peer *p = from->key ? peer_by_key(m, from->key) : NULL;
 
-	if (!p || p->disco != k) {
+	if (!p || !peer_has_disco(p, k)) {
 		m->n.disco_ignored++;
 		return;
 	}
@@ -265,5 +271,7 @@ void disco_in(struct mesh *m, const uint8_t *p, size_t len, struct ipport from, 
 		m->n.disco_bad++;
 		return;
 	}
+	list_for_each_safe(l, &k->peers)
+		peer_disco_used(peer_of(l), k);
 	dispatch(m, k, &msg, &f);
 }

@@ -30,7 +30,16 @@ struct disco_key {
 	struct disco_pub pub;
 	struct box_shared shared;
 	enum { SHARED_UNKNOWN, SHARED_GOOD, SHARED_BAD } state; /* computed at first use, once */
-	struct list peers; /* struct mesh_peer.disco_link */
+	struct list peers; /* struct disco_slot.link */
+};
+
+enum { DISCO_BY_HUB, DISCO_BY_PEER, DISCO_SLOTS };
+
+/* One of the two places for a disco key of a peer (discokeys.c). */
+struct disco_slot {
+	struct mesh_peer *peer;
+	struct list link;
+	struct disco_key *key; /* NULL: none */
 };
 
 struct mesh_peer {
@@ -38,9 +47,9 @@ struct mesh_peer {
 	struct map_node by_id;
 	int64_t id;
 	struct node_pub key;
-	struct disco_key *disco; /* NULL: it has none */
-	struct disco_pub map_disco; /* as the hub said; disco may be a newer one, told by the peer itself */
-	struct list disco_link;
+	struct disco_slot slot[DISCO_SLOTS];
+	bool tsmp_active; /* we send with what the peer told by itself */
+	bool renew_session; /* with its next packet: it may have been restarted */
 	struct wg_peer *wg; /* NULL while expired */
 	struct path path;
 	struct heap_node wake;
@@ -164,6 +173,17 @@ struct mesh {
 	struct mesh_counters n;
 };
 
+/* The key that we send with. NULL: none. */
+static inline struct disco_key *peer_disco(const struct mesh_peer *p)
+{
+	return p->slot[p->tsmp_active ? DISCO_BY_PEER : DISCO_BY_HUB].key;
+}
+
+static inline bool peer_has_disco(const struct mesh_peer *p, const struct disco_key *k)
+{
+	return p->slot[DISCO_BY_HUB].key == k || p->slot[DISCO_BY_PEER].key == k;
+}
+
 /* ---- mesh.c ---- */
 void peer_wake_set(struct mesh_peer *p); /* after anything that may have moved its deadline */
 void mesh_settle(struct mesh *m); /* what could not be done while the engine ran */
@@ -177,10 +197,17 @@ void stranger_note(struct mesh *m, const struct node_pub *key, int region);
 struct mesh_peer *peer_find(const struct mesh *m, int64_t id);
 struct mesh_peer *peer_next(const struct mesh *m, const struct mesh_peer *p); /* NULL starts and ends */
 struct mesh_peer *peer_by_key(const struct mesh *m, const struct node_pub *key);
-MUST_USE int peer_set_disco(struct mesh_peer *p, const struct disco_pub *pub);
 void peers_free(struct mesh *m);
 /* The identity changed: a peer with our own key goes. */
 void peers_drop_own_key(struct mesh *m, const struct node_pub *self);
+
+/* ---- discokeys.c ---- */
+void disco_slots_init(struct mesh_peer *p);
+void disco_slots_fini(struct mesh_peer *p);
+/* Zero: it has none. -ENOMEM. */
+MUST_USE int peer_disco_by_hub(struct mesh_peer *p, const struct disco_pub *pub);
+MUST_USE int peer_disco_by_peer(struct mesh_peer *p, const struct disco_pub *pub);
+void peer_disco_used(struct mesh_peer *p, const struct disco_key *k); /* an authentic message came with it */
 
 /* ---- disco.c ---- */
 extern const struct path_ops mesh_path_ops;

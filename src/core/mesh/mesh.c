@@ -362,6 +362,17 @@ static void note_traffic(struct mesh *m)
 		m->netcheck_at = MAX_OF(m->now.mono, mono_add(m->netcheck_done_at, SEC(20)));
 }
 
+/* Its peer may have lost the session that we still have: packets go on through it, and beside them a handshake begins. */
+static void renew_if_due(struct mesh *m, struct wg_peer *wp)
+{
+	struct mesh_peer *p = wg_peer_owner(wp);
+
+	if (!p->renew_session)
+		return;
+	p->renew_session = false;
+	wg_renew(m->wg, wp, m->now);
+}
+
 void mesh_send(struct mesh *m, struct wg_packet *pkt, size_t n, struct now now)
 {
 	struct wg_peer *wp, *next;
@@ -378,10 +389,12 @@ void mesh_send(struct mesh *m, struct wg_packet *pkt, size_t n, struct now now)
 			if (next != wp)
 				break;
 		}
-		if (wp)
+		if (wp) {
+			renew_if_due(m, wp);
 			wg_send(m->wg, wp, pkt + i, run, now);
-		else
+		} else {
 			m->n.no_route += run;
+		}
 	}
 	mesh_settle(m);
 }

@@ -7,11 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/*
- * A peer with a new disco key was restarted and has lost its sessions. One that is younger than this was most likely made
- * with the new process.
- */
-static const unix_ms young_session = 10000;
 static const mono_ns stranger_lately = SEC(10);
 
 struct mesh_peer *peer_find(const struct mesh *m, int64_t id)
@@ -45,6 +40,7 @@ static void leave_engine(struct mesh_peer *p)
 	p->initiated_at = 0;
 	p->retry_at = MONO_NEVER;
 	p->retries = p->nudges = 0;
+	p->renew_session = false;
 }
 
 static int allow_routes(struct mesh_peer *p)
@@ -97,55 +93,6 @@ static int set_routes(struct mesh_peer *p, const struct ipprefix *r, size_t n)
 	p->routes = copy;
 	p->n_routes = n;
 	return allow_routes(p);
-}
-
-int peer_set_disco(struct mesh_peer *p, const struct disco_pub *pub)
-{
-	struct disco_key *k = NULL;
-
-	if (p->disco && memcmp(p->disco->pub.b, pub->b, KEY_LEN) == 0)
-		return 0;
-	if (!key_is_zero(pub->b)) {
-		k = disco_key_get(p->m, pub);
-		if (!k)
-			return -ENOMEM;
-	}
-	if (p->disco) {
-		list_remove(&p->disco_link);
-		disco_key_put(p->m, p->disco);
-	}
-	p->disco = k;
-	if (k)
-		list_push_tail(&k->peers, &p->disco_link);
-	path_set_can_ping(&p->path, k != NULL, p->m->now.mono);
-	return 0;
-}
-
-static bool session_is_older(const struct mesh_peer *p)
-{
-	struct wg_peer_stats s;
-
-	wg_peer_stats(p->wg, &s);
-	return s.has_session && p->m->now.wall - s.last_handshake > young_session;
-}
-
-/* As the hub says. The first key, or no key, tells nothing of a restart. */
-static int update_disco(struct mesh_peer *p, const struct disco_pub *pub)
-{
-	bool restarted = !key_is_zero(p->map_disco.b) && !key_is_zero(pub->b);
-	int rc;
-
-	/* What the peer told by itself is newer than a map that has not changed. */
-	if (memcmp(p->map_disco.b, pub->b, KEY_LEN) == 0)
-		return 0;
-	p->map_disco = *pub;
-	if (p->disco && memcmp(p->disco->pub.b, pub->b, KEY_LEN) == 0)
-		return 0;
-	rc = peer_set_disco(p, pub);
-	if (rc < 0 || !restarted || !p->wg || !session_is_older(p))
-		return rc;
-	leave_engine(p);
-	return enter_engine(p);
 }
 
 static int update_expired(struct mesh_peer *p, bool expired)
@@ -219,10 +166,7 @@ static void peer_free(struct mesh_peer *p)
 	struct mesh *m = p->m;
 
 	leave_engine(p);
-	if (p->disco) {
-		list_remove(&p->disco_link);
-		disco_key_put(m, p->disco);
-	}
+	disco_slots_fini(p);
 	heap_remove(&m->wakes, &p->wake);
 	path_fini(&p->path);
 	free(p->routes);
@@ -243,7 +187,7 @@ static int peer_add(struct mesh *m, const struct tc_node *n, struct mesh_peer **
 	p->id = n->id;
 	p->key = n->key;
 	p->retry_at = MONO_NEVER;
-	list_init(&p->disco_link);
+	disco_slots_init(p);
 	path_init(&p->path, &mesh_path_ops, p, m->rng, m->now.mono);
 	rc = n->expired ? 0 : enter_engine(p);
 	p->expired = n->expired;
@@ -275,7 +219,9 @@ static int update(struct mesh_peer *p, const struct tc_node *n, const struct ipp
 	p->home = home_of(n);
 	update_addresses(p, n);
 	rc = rc < 0 ? rc : set_routes(p, routes, n_routes);
-	rc = rc < 0 ? rc : update_disco(p, n->wireguard_only ? &(struct disco_pub){ 0 } : &n->disco_key);
+	if (rc == 0 && n->wireguard_only)
+		rc = peer_disco_by_peer(p, &(struct disco_pub){ 0 });
+	rc = rc < 0 ? rc : peer_disco_by_hub(p, n->wireguard_only ? &(struct disco_pub){ 0 } : &n->disco_key);
 	if (rc < 0)
 		return rc;
 	path_set_endpoints(&p->path, n->endpoints.v, n->endpoints.n, m->now.mono);
@@ -359,7 +305,7 @@ int mesh_peer_status(const struct mesh *m, int64_t id, struct now now, struct me
 		.rx_bytes = s.rx_bytes, .tx_bytes = s.tx_bytes, .last_handshake = s.last_handshake,
 		.last_write = p->last_write, .active = path_is_active(&p->path, now.mono), .has_session = s.has_session,
 		.expired = p->expired, .n_candidates = p->path.n_cand };
-	if (p->disco)
-		ret->disco = p->disco->pub;
+	if (peer_disco(p))
+		ret->disco = peer_disco(p)->pub;
 	return 0;
 }

@@ -166,7 +166,7 @@ static void got_disco_key(struct mesh_peer *p, const uint8_t key[static KEY_LEN]
 	struct disco_pub pub;
 
 	memcpy(pub.b, key, KEY_LEN);
-	if (!key_is_zero(key) && !p->wireguard_only && peer_set_disco(p, &pub) < 0)
+	if (!key_is_zero(key) && !p->wireguard_only && peer_disco_by_peer(p, &pub) < 0)
 		p->m->n.disco_bad++;
 }
 

@@ -243,6 +243,14 @@ void path_on_link_changed(struct path *p, mono_ns now)
 		search_begin(p, true, now);
 }
 
+void path_on_key_changed(struct path *p)
+{
+	/* The address stays, so that packets go on to it. */
+	p->trust_until = p->unanswered_since = 0;
+	p->last_send = p->last_round = p->last_call = 0;
+	p->search_at = p->heartbeat_at = MONO_NEVER;
+}
+
 /* ---- What happens ---- */
 
 struct path_route path_route(const struct path *p, mono_ns now)

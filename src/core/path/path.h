@@ -95,6 +95,9 @@ void path_on_self_changed(struct path *p, mono_ns now);
 /* Our link is another one: nothing that was measured holds. */
 void path_on_link_changed(struct path *p, mono_ns now);
 
+/* The peer is spoken to with another key: what was measured may be another process's. Probing begins with the next packet. */
+void path_on_key_changed(struct path *p);
+
 /* ---- What happens ---- */
 
 struct path_route {

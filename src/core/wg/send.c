@@ -241,6 +241,12 @@ void wg_poke_again(struct wg_device *d, struct wg_peer *p, struct now now)
 	send_initiation(d, p, now, true);
 }
 
+void wg_renew(struct wg_device *d, struct wg_peer *p, struct now now)
+{
+	if (p->timer[TIMER_RETRANSMIT] == MONO_NEVER)
+		send_initiation(d, p, now, false);
+}
+
 void wg_keepalive(struct wg_device *d, struct wg_peer *p, struct now now)
 {
 	send_keepalive(d, p, now);

@@ -155,6 +155,8 @@ void wg_poke(struct wg_device *d, struct wg_peer *p, struct now now);
  * the peer is there now. At most one in 100 ms.
  */
 void wg_poke_again(struct wg_device *d, struct wg_peer *p, struct now now);
+/* Begin a handshake although there may be a session, which goes on until the new one is confirmed. */
+void wg_renew(struct wg_device *d, struct wg_peer *p, struct now now);
 /* Send a keepalive now (wgtun when a peer gets an endpoint, path changes). */
 void wg_keepalive(struct wg_device *d, struct wg_peer *p, struct now now);
 
