@@ -31,6 +31,7 @@ struct lapi_backend_ops {
 	/* The warnings that are on, for the bus. */
 	int (*health)(void *backend, struct arena *a, struct ipn_health *ret);
 	int (*engine)(void *backend, struct arena *a, struct ipn_engine_status *ret);
+	int (*rejects)(void *backend, struct arena *a, struct ipn_rejects *ret);
 
 	/* Borrowed until the next edit. Never NULL; secrets are left out by the server. */
 	const struct ipn_prefs *(*prefs)(void *backend);

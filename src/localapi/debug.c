@@ -191,6 +191,22 @@ static void packet_filter_rules(struct lreq *r)
 		lreq_json(r, 200, &rule_list, &rules, JSON_TABS);
 }
 
+static void rejects(struct lreq *r)
+{
+	struct ipn_rejects doc;
+	int rc;
+
+	if (!lreq_is(r, "GET")) {
+		lreq_text(r, 405, "GET required");
+		return;
+	}
+	rc = OPS(r)->rejects(BACKEND(r), r->arena, &doc);
+	if (rc < 0)
+		lreq_fault(r, rc);
+	else
+		lreq_json(r, 200, &ipn_rejects_type, &doc, JSON_LINE);
+}
+
 /* ---- actions ---- */
 
 static void debug_notify(struct lreq *r)
@@ -257,6 +273,7 @@ const struct lroute lroutes_debug[] = {
 	{ "shutdown", shutdown_daemon, "shutdown access denied" },
 	{ "debug", debug, "debug access denied" },
 	{ "debug-packet-filter-rules", packet_filter_rules, "debug access denied" },
+	{ "debug-rejects", rejects, NULL },
 	{ "debug-optional-features", optional_features, NULL },
 	{ NULL, NULL, NULL },
 };

@@ -45,6 +45,11 @@ static int health(void *backend, struct arena *a, struct ipn_health *ret)
 	return agent_health(n->agent, loop_now(n->loop), a, ret);
 }
 
+static int rejects(void *b, struct arena *a, struct ipn_rejects *ret)
+{
+	return agent_rejects(((struct node *)b)->agent, a, ret);
+}
+
 static int engine(void *backend, struct arena *a, struct ipn_engine_status *ret)
 {
 	struct node *n = backend;
@@ -344,6 +349,7 @@ const struct lapi_backend_ops node_backend = {
 	.machine_key = machine_key,
 	.health = health,
 	.engine = engine,
+	.rejects = rejects,
 	.prefs = prefs,
 	.edit_prefs = edit_prefs,
 	.check_prefs = check_prefs,

@@ -127,6 +127,39 @@ def tailnet_id(hub, a):
     check("a restarted hub has it still", json.loads(hub.admin("status", "--json"))["tailnetID"] == ours == seen())
 
 
+CONNECT = r'''
+import socket, sys
+try:
+    socket.create_connection((sys.argv[1], int(sys.argv[2])), timeout=3)
+except OSError as e:
+    print(e)
+'''
+
+
+def turned_down(hub, a, b):
+    """Who asks why A does not reach B, when the policy lets him ask."""
+    off = get(a, "debug-rejects")
+    check("refused connections are not recorded unasked", off == {"Enabled": False, "Outgoing": [], "Incoming": []}, off)
+    check("debug-rejects is for GET", a.local("POST", "debug-rejects")[0] == 405)
+    hub.host.run("sh", "-c", f"cat > {hub.dir}/policy.hujson", stdin=json.dumps({
+        "acls": [{"action": "accept", "src": ["*"], "dst": ["*:22"]}],
+        "nodeAttrs": [{"target": ["*"], "attr": ["debug-conn-reject"]}]}))
+    hub.admin("policy", "set", f"{hub.dir}/policy.hujson")
+    wait_for("the daemons know that they shall", lambda: all(get(n, "debug-rejects")["Enabled"] for n in (a, b)))
+    ip = b.ip()
+    a.host.run(sys.executable, "-c", CONNECT, ip, "80")
+    out = wait_for("the one that was refused is told", lambda: get(a, "debug-rejects")["Outgoing"])
+    check("the one that was refused knows why", [(e["Reason"], e["Dst"], e["Source"], e["Proto"]) for e in out] ==
+          [("acl", f"{ip}:80", "tsmp_recv", 6)], out)
+    back = get(b, "debug-rejects")["Incoming"]
+    check("so does the one that refused", [(e["Reason"], e["Dst"], e["Source"]) for e in back] == [("acl", f"{ip}:80", "tsmp_sent")] and
+          back[0]["Src"] == out[0]["Src"], back)
+    hub.host.run("sh", "-c", f"echo '{{}}' > {hub.dir}/policy.hujson")
+    hub.admin("policy", "set", f"{hub.dir}/policy.hujson")
+    wait_for("and forgets it when it may not any more", lambda: get(a, "debug-rejects") == off)
+    check("it is forgotten when it is not wanted any more", True)
+
+
 def deleted(hub, b):
     hub.admin("nodes", "delete", "beta")
     wait_for("a deleted device asks for a login", lambda: b.status()["BackendState"] == "NeedsLogin")
@@ -160,6 +193,7 @@ def session(t):
         b.up(hub.url, key)
         peers(hub, a, b)
         tailnet_id(hub, a)
+        turned_down(hub, a, b)
         deleted(hub, b)
     finally:
         for p in a, b, hub:

@@ -177,6 +177,7 @@ struct agent *agent_free(struct agent *a)
 {
 	if (!a)
 		return NULL;
+	agent_rejects_enable(a, false);
 	a->ctl = ctlclient_free(a->ctl);
 	agent_probes_drop(a);
 	agent_engine_down(a);

@@ -218,6 +218,7 @@ const struct agent_net_config *agent_net_config(const struct agent *a);
 /* Documents of the LocalAPI; what they point to is in the arena or the agent's until its next call. -ENOMEM. */
 MUST_USE int agent_status(const struct agent *a, bool peers, struct now now, struct arena *mem, struct ipn_status *ret);
 MUST_USE int agent_health(const struct agent *a, struct now now, struct arena *mem, struct ipn_health *ret);
+MUST_USE int agent_rejects(const struct agent *a, struct arena *mem, struct ipn_rejects *ret);
 MUST_USE int agent_engine(const struct agent *a, struct now now, struct arena *mem, struct ipn_engine_status *ret);
 MUST_USE int agent_netcheck_report(const struct agent *a, struct arena *mem, struct ipn_netcheck *ret);
 

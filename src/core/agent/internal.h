@@ -14,8 +14,10 @@
 
 enum {
 	AGENT_REJECTS_MAX = 8, /* answers to refused connections a call; more are refused in silence */
+	AGENT_REJECTED_MAX = 256, /* connections turned down that are remembered, each way */
 	AGENT_PROBES_MAX = 4, /* the hub's questions that wait */
 	AGENT_PROBE_MAX = 64 * 1024, /* bytes of one, and of its answer */
+	AGENT_C2N_MAX = 256 * 1024, /* bytes of an answer that is made: all that was turned down, each way */
 	AGENT_DESCRIBE_MAX = 4 << 20,
 	AGENT_SCRATCH_MAX = 64 << 20,
 };
@@ -35,6 +37,22 @@ struct agent_reject {
 	int64_t peer;
 	size_t len;
 	uint8_t mem[MESH_HEADROOM + TSMP_PACKET_MAX + MESH_TAILROOM];
+};
+
+enum agent_reject_direction { AGENT_REJECT_OUT, AGENT_REJECT_IN, AGENT_REJECT_DIRECTIONS };
+
+struct agent_rejection {
+	unix_ms first, last;
+	uint32_t count;
+	uint8_t proto;
+	bool maybe_broken;
+	struct ipport src, dst; /* of the flow */
+	const char *reason;
+};
+
+struct agent_rejected {
+	struct agent_rejection *v; /* NULL: none yet */
+	size_t n;
 };
 
 /* A ping of a person, or one that the hub asks for. */
@@ -111,6 +129,8 @@ struct agent {
 
 	struct agent_reject rejects[AGENT_REJECTS_MAX];
 	size_t n_rejects;
+	bool rejects_on;
+	struct agent_rejected rejected[AGENT_REJECT_DIRECTIONS];
 	struct list pings; /* struct agent_ping_call */
 	bool netcheck_asked;
 
@@ -195,6 +215,11 @@ void agent_describe(void *owner, struct tc_map_request *m);
 /* packets.c */
 void agent_packets_in(void *owner, int64_t peer, struct wg_packet *pkt, size_t n);
 void agent_rejects_flush(struct agent *a);
+
+/* rejects.c */
+void agent_rejects_enable(struct agent *a, bool on); /* off: forgets them */
+/* pkt: the message about it, that came (OUT: a flow of ours) or is sent (IN). */
+void agent_rejects_note(struct agent *a, enum agent_reject_direction d, const uint8_t *pkt, size_t len);
 
 /* probe.c */
 void agent_probe_take(struct agent *a, struct view json);

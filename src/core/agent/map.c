@@ -211,6 +211,7 @@ static void self_settle(struct agent *a)
 	}
 	mesh_set_self(a->mesh, at[0], at[1], 0, 0);
 	mesh_set_no_udp(a->mesh, has_cap(self, "only-tcp-443"), a->now);
+	agent_rejects_enable(a, has_cap(self, "debug-conn-reject"));
 	(void)watch_expiry(a, self);
 	user = netmap_user(a->nm, self->user);
 	if (user)

@@ -19,6 +19,8 @@ static void note_reject(struct agent *a, int64_t peer, enum filter_verdict v, co
 	r->len = filter_reject(v, pkt->p, pkt->len, r->mem + MESH_HEADROOM);
 	a->n_rejects += r->len > 0;
 	r->peer = peer;
+	if (r->len)
+		agent_rejects_note(a, AGENT_REJECT_IN, r->mem + MESH_HEADROOM, r->len);
 }
 
 void agent_packets_in(void *owner, int64_t peer, struct wg_packet *pkt, size_t n)
@@ -33,7 +35,9 @@ void agent_packets_in(void *owner, int64_t peer, struct wg_packet *pkt, size_t n
 		if (!filter_accepts(v)) {
 			a->counters.filter_in_dropped++;
 			note_reject(a, peer, v, &pkt[i]);
-		} else if (v != FILTER_ACCEPT_KEEPALIVE && v != FILTER_ACCEPT_TSMP) {
+		} else if (v == FILTER_ACCEPT_TSMP) {
+			agent_rejects_note(a, AGENT_REJECT_OUT, pkt[i].p, pkt[i].len);
+		} else if (v != FILTER_ACCEPT_KEEPALIVE) {
 			a->counters.bytes_in += pkt[i].len;
 			pkt[k++] = pkt[i];
 		}

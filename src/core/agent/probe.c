@@ -81,19 +81,57 @@ struct c2n_route {
 	const char *path, *method; /* NULL: any */
 	int status;
 	const char *body; /* NULL: what came */
+	int (*make)(struct agent *a, struct buf *out); /* makes the body instead */
 };
+
+static int make_rejects(struct agent *a, struct buf *out)
+{
+	struct ipn_rejects r;
+	int rc = agent_rejects(a, &a->scratch, &r);
+
+	return rc < 0 ? rc : json_encode(&ipn_rejects_type, &r, out);
+}
+
+static int make_health(struct agent *a, struct buf *out)
+{
+	struct ipn_health h;
+	int rc = agent_health(a, a->now, &a->scratch, &h);
+
+	return rc < 0 ? rc : json_encode(&ipn_health_type, &h, out);
+}
 
 static const struct c2n_route c2n_routes[] = {
-	{ "/echo", NULL, 200, NULL },
-	{ "/logtail/flush", "POST", 204, "" }, /* no log leaves this device */
-	{ "/update", "GET", 200, "{\"Err\":\"\",\"Enabled\":false,\"Supported\":false,\"Started\":false}" },
-	{ "/posture/identity", "GET", 200, "{\"PostureDisabled\":true}" },
-	{ "/vip-services", "GET", 200, "{\"VIPServices\":null,\"ServicesHash\":\"\"}" },
+	{ "/echo", NULL, 200, NULL, NULL },
+	{ "/debug/rejects", "GET", 200, "", make_rejects },
+	{ "/debug/health", "GET", 200, "", make_health },
+	{ "/logtail/flush", "POST", 204, "", NULL }, /* no log leaves this device */
+	{ "/update", "GET", 200, "{\"Err\":\"\",\"Enabled\":false,\"Supported\":false,\"Started\":false}", NULL },
+	{ "/posture/identity", "GET", 200, "{\"PostureDisabled\":true}", NULL },
+	{ "/vip-services", "GET", 200, "{\"VIPServices\":null,\"ServicesHash\":\"\"}", NULL },
 };
 
-static int c2n_respond(struct buf *out, const struct http1_head *h, struct view body)
+static int respond_made(struct agent *a, const struct c2n_route *r, struct buf *out)
 {
+	struct buf body;
+	int rc;
+
+	arena_reset(&a->scratch);
+	buf_init(&body, AGENT_C2N_MAX);
+	rc = r->make(a, &body);
+	if (rc == 0)
+		rc = http1_respond(out, r->status, "application/json", "", buf_view(&body), false, true);
+	buf_fini(&body);
+	return rc;
+}
+
+static int c2n_respond(struct agent *a, struct buf *out, const struct http1_head *h, struct view body)
+{
+	static const char remote[] = "/remoteapi/localapi/";
 	struct view path = http1_path(h);
+
+	if (path.len >= sizeof(remote) - 1 && !memcmp(path.p, remote, sizeof(remote) - 1))
+		return http1_respond(out, 403, "text/plain; charset=utf-8", "", VIEW_LIT("remote config not enabled by local machine\n"),
+			false, true);
 
 	for (size_t i = 0; i < ARRAY_LEN(c2n_routes); i++) {
 		const struct c2n_route *r = &c2n_routes[i];
@@ -102,6 +140,8 @@ static int c2n_respond(struct buf *out, const struct http1_head *h, struct view 
 			continue;
 		if (r->method && !http1_method_is(h, r->method))
 			return http1_respond(out, 405, "text/plain; charset=utf-8", "", VIEW_LIT("bad method\n"), false, true);
+		if (r->make)
+			return respond_made(a, r, out);
 		return http1_respond(out, r->status, r->body ? "application/json" : "text/plain; charset=utf-8", "",
 			r->body ? view_of(r->body, strlen(r->body)) : body, false, true);
 	}
@@ -114,10 +154,10 @@ static void answer_c2n(struct agent *a, struct agent_probe *p)
 	struct buf out;
 	size_t used;
 
-	buf_init(&out, 2 * AGENT_PROBE_MAX);
+	buf_init(&out, 2 * AGENT_C2N_MAX);
 	if (http1_parse(p->payload.p, p->payload.len, false, &h, &used) == 0 && !h.chunked &&
 		h.content_length <= p->payload.len - used &&
-		c2n_respond(&out, &h, view_of(p->payload.p + used, h.content_length)) == 0)
+		c2n_respond(a, &out, &h, view_of(p->payload.p + used, h.content_length)) == 0)
 		post(a, "POST", p->url, buf_view(&out));
 	else
 		a->counters.probes_refused++;

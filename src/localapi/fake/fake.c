@@ -222,6 +222,12 @@ static int fake_status(void *b, bool peers, struct arena *a, struct ipn_status *
 	return rc;
 }
 
+static int fake_rejects(void *b, struct arena *a, struct ipn_rejects *ret)
+{
+	*ret = (struct ipn_rejects){ .outgoing.present = true, .incoming.present = true };
+	return 0;
+}
+
 static int fake_health(void *b, struct arena *a, struct ipn_health *ret)
 {
 	static struct ipn_health_action action = { "https://hub.test/help", "Help" };
@@ -485,6 +491,7 @@ const struct lapi_backend_ops fake_ops = {
 	.machine_key = fake_machine_key,
 	.health = fake_health,
 	.engine = fake_engine,
+	.rejects = fake_rejects,
 	.prefs = fake_prefs,
 	.edit_prefs = fake_edit_prefs,
 	.check_prefs = fake_check_prefs,

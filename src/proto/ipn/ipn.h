@@ -294,6 +294,21 @@ struct ipn_health {
 	struct json_map warnings; /* code -> struct ipn_health_warning */
 };
 
+/* A connection that was turned down, and how often. Source and destination are the flow's, whoever refused it. */
+struct ipn_reject {
+	unix_ms first, last;
+	int64_t count, proto;
+	const char *direction, *reason, *source;
+	struct ipport src, dst;
+	bool maybe_broken;
+};
+
+struct ipn_rejects {
+	bool enabled;
+	struct json_list outgoing, incoming; /* struct ipn_reject, the oldest first */
+};
+extern const struct json_type ipn_rejects_type;
+
 struct ipn_live_peer {
 	struct node_pub node_key;
 	int64_t tx_bytes, rx_bytes;
