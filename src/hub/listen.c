@@ -194,6 +194,16 @@ static int listen_stun(struct hub *h, struct err_at *at)
 	return rc;
 }
 
+/* That a proxy for HTTP stands in front says nothing of other ports. */
+static void tell_of_loopback(const char *what, const struct reach_place *p, struct ipport bound)
+{
+	char on[IPPORT_TEXT_MAX], told[REACH_TEXT_MAX];
+
+	if (reach_needs_help(p, bound))
+		log_warn("hub", "listens on loopback only, and devices are told of another place: something has to pass it on",
+			"what=%s on=%s told=%s", what, ipport_format(bound, on), reach_format(p, bound.port, told));
+}
+
 static bool plain_80(const struct hub *h)
 {
 	bool by_url = !h->url.https && h->url.port == 80; /* also when something in front listens there */
@@ -231,5 +241,11 @@ int hub_listen(struct hub *h, struct err_at *at)
 		rc = open_relay_port(h, at);
 	if (rc == 0 && h->reach.stun)
 		rc = listen_stun(h, at);
-	return rc < 0 ? rc : make_maps(h);
+	if (rc < 0)
+		return rc;
+	if (h->reach.relay != REACH_RELAY_SHARED)
+		tell_of_loopback("relay", &h->reach.relay_at, h->relay_addr);
+	if (h->reach.stun)
+		tell_of_loopback("STUN", &h->reach.stun_at, h->stun_addr);
+	return make_maps(h);
 }

@@ -15,17 +15,17 @@ static int refuse(struct err_at *at, const char *flag, const char *text, const c
 	return -ERR_BAD_VALUE;
 }
 
-static bool only_here(const struct hub_url *u)
+static bool only_here(const char *host, struct ipaddr ip)
 {
-	size_t n = strlen(u->host);
+	size_t n = strlen(host);
 
-	return u->ip.family ? ipaddr_is_loopback(u->ip) : !strcmp(u->host, "localhost") || (n > 10 && !strcmp(u->host + n - 10, ".localhost"));
+	return ip.family ? ipaddr_is_loopback(ip) : !strcmp(host, "localhost") || (n > 10 && !strcmp(host + n - 10, ".localhost"));
 }
 
 /* Where a listener goes that nobody placed: beside --listen, unless that is for a proxy on this machine only. */
 static struct ipaddr beside(const struct reach_ask *ask)
 {
-	return ipaddr_is_loopback(ask->listen.ip) && !only_here(&ask->url) ? (struct ipaddr){ 0 } : ask->listen.ip;
+	return ipaddr_is_loopback(ask->listen.ip) && !only_here(ask->url.host, ask->url.ip) ? (struct ipaddr){ 0 } : ask->listen.ip;
 }
 
 static struct reach_place at_url(const struct hub_url *u, uint16_t port)
@@ -144,6 +144,11 @@ int reach_decide(const struct reach_ask *ask, struct reach *ret, struct err_at *
 	if (rc == 0)
 		*ret = r;
 	return rc;
+}
+
+bool reach_needs_help(const struct reach_place *p, struct ipport bound)
+{
+	return p->host[0] && ipaddr_is_loopback(bound.ip) && !only_here(p->host, p->ip);
 }
 
 /* ---- The map ---- */

@@ -43,6 +43,9 @@ struct reach {
 /* -ERR_BAD_VALUE: at->text says which option and why. */
 MUST_USE int reach_decide(const struct reach_ask *ask, struct reach *ret, struct err_at *at);
 
+/* Devices are told a place, but the listener is on loopback: only what passes it on leads there. */
+bool reach_needs_help(const struct reach_place *p, struct ipport bound);
+
 /* What is known once the listeners are open. */
 struct reach_bound {
 	uint16_t relay_port, stun_port;

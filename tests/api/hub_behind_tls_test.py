@@ -79,6 +79,17 @@ def ways(t):
             hub.close()
 
 
+def on_loopback(t):
+    """Placed by hand where no device comes: said so, once for each."""
+    hub = HubBehind(t.hub, "--relay-listen", "127.0.0.1:8443", "--stun-listen", "127.0.0.1:3478").start()
+    try:
+        lines = [line for line in hub.tail().splitlines() if "loopback only" in line]
+        check("listeners on loopback that devices are told of elsewhere are warned of", len(lines) == 2 and "what=relay" in lines[0] and
+              "what=STUN" in lines[1] and f"told={topologies.HUB4}:3478" in lines[1], hub.tail())
+    finally:
+        hub.close()
+
+
 def session(t, ca):
     hub, p = HubBehind(t.hub).start(), proxy(t, ca)
     a, b = WarrenNode(t.a, "alpha", ca=ca), WarrenNode(t.b, "beta", ca=ca)
@@ -152,6 +163,7 @@ def main():
     t, ca = topologies.no_nat(), CA()
     try:
         ways(t)
+        on_loopback(t)
         new_roots(t, ca)
         session(t, ca)
     finally:

@@ -198,9 +198,9 @@ def warnings(d):
 def expires(d):
     """While the hub runs: told at that moment, not a day later."""
     ca = CA(os.path.join(d, "ca"))
-    hub = Hub(os.path.join(d, "hub"), *ca.issue(NAME, end=days(8 / 86400)))
+    hub = Hub(os.path.join(d, "hub"), *ca.issue(NAME, end=days(15 / 86400)))
     check("a certificate that expires in the middle of the day is told of then", hub.metric("expired") == 0 and
-          wait_for("the log says so", lambda: "has expired" in hub.said()) and hub.metric("expired") == 1, hub.said())
+          wait_for("the log says so", lambda: "has expired" in hub.said(), 40) and hub.metric("expired") == 1, hub.said())
     hub.stop()
 
 
