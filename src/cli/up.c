@@ -164,8 +164,10 @@ static bool make_prefs(struct up *u)
 		if (!restate_check(u->c, u->flags, &u->now, &u->next, &u->before))
 			return false;
 	}
-	if (state_is(u, "Running") && !up_on(u, "force-reauth") && !same_control_url(u->now.control_url, u->next.control_url))
-		return cli_fail(u->c, "can't change --login-server without --force-reauth") == 0;
+	/* Without a key it is the same hub at another place, which the daemon looks after. */
+	if (state_is(u, "Running") && !up_on(u, "force-reauth") && *u->auth_key && !same_control_url(u->now.control_url, u->next.control_url))
+		return cli_fail(u->c, "can't change --login-server with --auth-key without --force-reauth: that leaves the hub that this device is "
+				      "logged in at. If it is the same hub at another place, leave out --auth-key") == 0;
 	return true;
 }
 

@@ -89,9 +89,28 @@ static const char *admin_page(struct up *u)
 
 enum { GO_ON = -1 };
 
+/* Asked to go where the hub moved to, the daemon found another hub there, and stays where it was. */
+static bool stayed(struct up *u)
+{
+	struct lclient_err err;
+	struct ipn_prefs p;
+	struct arena a;
+	bool is;
+
+	if (up_on(u, "force-reauth") || !u->before.have_node_key || same_control_url(u->now.control_url, u->next.control_url))
+		return false;
+	arena_init(&a, LCLIENT_ANSWER_MAX);
+	is = lclient_get(&u->c->api, "prefs", &ipn_prefs_type, &p, &a, &err) == 0 && same_control_url(p.control_url, u->now.control_url);
+	arena_fini(&a);
+	return is;
+}
+
 static int connected(struct up *u)
 {
 	clear_progress(u);
+	if (stayed(u))
+		return cli_fail(u->c, "%s is another hub than the one that this device is logged in at, %s; --force-reauth leaves that one",
+			cli_text_or(u->next.control_url, ""), cli_text_or(u->now.control_url, ""));
 	if (up_on(u, "json"))
 		print_progress(&(struct progress){ .backend_state = "Running" }, "  ");
 	else if (u->printed)

@@ -250,7 +250,7 @@ static const struct stream_ops stream_ops = { .on_data = on_data, .output = outp
 int control_accept(struct hub *h, struct httpd_conn *c, const struct httpd_request *r)
 {
 	struct session *s = h->n_sessions < HUB_SESSIONS_MAX ? calloc(1, sizeof(*s)) : NULL;
-	int rc = s ? ts2021_accept(&s->ts, r->head, &h->noise, loop_rng(), &ts_ops, s) : -ENOMEM;
+	int rc = s ? ts2021_accept(&s->ts, r->head, &h->noise, former_tells(h, r->head), loop_rng(), &ts_ops, s) : -ENOMEM;
 
 	if (rc < 0) {
 		free(s);

@@ -312,6 +312,8 @@ int hub_new(struct hub **ret, const struct hub_options *o, struct err_at *at)
 	if (rc == 0)
 		rc = take_url(h, at);
 	if (rc == 0)
+		rc = former_read(h, at);
+	if (rc == 0)
 		rc = open_state(h, at);
 	if (rc == 0)
 		rc = open_relay(h, at);

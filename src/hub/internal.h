@@ -18,6 +18,7 @@ enum {
 	HUB_ADMIN_CONNS_MAX = 64,
 	HUB_ANSWER_MAX = 64 << 20, /* a list of 200,000 devices */
 	HUB_PAGE_MAX = 256 * 1024,
+	HUB_FORMER_MAX = 8, /* URLs that the hub had before */
 	HUB_RELAY_CLIENTS_MAX = 65536,
 	HUB_LINKS_MAX = 16, /* login links that wait; the oldest goes */
 	HUB_LOGINS_MAX = 64, /* browser sessions of admins; the oldest goes */
@@ -77,6 +78,8 @@ struct hub {
 	struct machine_pub noise_pub;
 	struct hub_url url;
 	const char *url_text; /* without a slash at the end */
+	struct hub_url former[HUB_FORMER_MAX]; /* --also-url */
+	size_t n_former;
 	struct tc_derp_map derp_map, derp_map_unpinned;
 	char pin[80]; /* "sha256-raw:<hex>" of the relay's own certificate, or "" */
 	struct reach reach;
@@ -99,6 +102,11 @@ struct hub {
 
 /* listen.c: sockets, certificates and the relay map that names them */
 MUST_USE int hub_listen(struct hub *h, struct err_at *at);
+
+/* former.c: a hub that moves is reached by its former URLs, too, and tells devices of its own that come by them. */
+MUST_USE int former_read(struct hub *h, struct err_at *at);
+/* What a device is told that connects with this request: the URL, or NULL: it came by it. */
+const char *former_tells(const struct hub *h, const struct http1_head *head);
 
 /* control.c */
 struct httpd_request;

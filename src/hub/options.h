@@ -20,7 +20,7 @@ struct hub_options {
 	const char *given[HUB_FLAGS_MAX]; /* names of the flags of the command line, without dashes */
 	size_t n_given;
 	/* serve */
-	const char *config, *state_dir, *listen, *url, *tls_cert, *tls_key, *relay_listen, *relay_url, *relay_rate, *stun_listen, *stun_url, *trusted_proxy, *base_domain, *owner,
+	const char *config, *state_dir, *listen, *url, *also_url, *tls_cert, *tls_key, *relay_listen, *relay_url, *relay_rate, *stun_listen, *stun_url, *trusted_proxy, *base_domain, *owner,
 		*key_expiry, *http_listen, *packages_dir, *policy_git, *policy_git_branch, *policy_git_path, *policy_git_interval, *policy_git_protocols,
 		*policy_git_ssh, *policy_git_secret_file;
 	const char *accept_rate;

@@ -139,6 +139,9 @@ void bus_event(struct node *n, enum agent_event ev, int64_t id)
 	case AGENT_LOGIN_FAILED:
 		on_login_failed(n);
 		break;
+	case AGENT_MOVED:
+		log_info("control", "the hub is at another URL now, and has shown its key there", "url=%s", agent_control_url(n->agent));
+		break;
 	case AGENT_CONTROL:
 		on_control(n);
 		break;

@@ -24,6 +24,7 @@ static void on_event(void *owner, enum agent_event ev, int64_t id)
 	switch (ev) {
 	case AGENT_KEYS:
 	case AGENT_PREFS:
+	case AGENT_MOVED:
 	case AGENT_SELF:
 	case AGENT_NETMAP:
 		n->save = true;

@@ -178,7 +178,7 @@ static void far_head(struct pipe *p)
 		note_asked(w, "HEAD", path, view_of("", 0));
 		CHECK_INT(buf_append_str(&p->out, "HTTP/1.1 200 OK\r\n\r\n"), ==, 0);
 	} else {
-		CHECK_INT(ts2021_accept(&p->ts, &h, &w->hub, &w->rng.rng, &hub_ops, p), ==, 0);
+		CHECK_INT(ts2021_accept(&p->ts, &h, &w->hub, NULL, &w->rng.rng, &hub_ops, p), ==, 0);
 	}
 	buf_consume(&p->in, used);
 }

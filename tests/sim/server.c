@@ -235,7 +235,7 @@ static int route(struct conn *c, const struct http1_head *head)
 	if (s->ctl && view_eq(path, VIEW_LIT("/key")))
 		return answer_key(c);
 	if (s->ctl && view_eq(path, VIEW_LIT("/ts2021")))
-		return ts2021_accept(&c->ts, head, &s->noise, &s->rng.rng, &ts_ops, c);
+		return ts2021_accept(&c->ts, head, &s->noise, NULL, &s->rng.rng, &ts_ops, c);
 	if (s->relay && view_eq(path, VIEW_LIT("/derp")))
 		return relay_take(c, head);
 	return http1_respond(&c->out, view_eq(path, VIEW_LIT("/generate_204")) ? 204 : 404, NULL, "", view_of("", 0), false,

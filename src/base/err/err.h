@@ -53,6 +53,7 @@
 	X(CERT_BAD, "the certificate is not acceptable")                                           \
 	X(NOT_HTTP, "the other side does not speak HTTP")                                          \
 	X(NOT_HUB, "the answer is not a hub's")                                                    \
+	X(OTHER_HUB, "that is another hub")                                                        \
 	X(PEER, "the other side reported an error")
 
 enum err {

@@ -165,6 +165,8 @@ int agent_new(struct agent **ret, const struct agent_cfg *cfg, struct now now)
 	arena_init(&a->scratch, AGENT_SCRATCH_MAX);
 	buf_init(&a->head_out, AGENT_TEXT_MAX);
 	rc = take_config(a, cfg);
+	if (rc == 0 && !key_is_zero(a->id.node.b))
+		snprintf(a->ctl_url, sizeof(a->ctl_url), "%s", agent_control_url(a));
 	if (rc < 0) {
 		agent_free(a);
 		return rc;

@@ -55,6 +55,7 @@ enum agent_event {
 	AGENT_LOGIN_URL, /* agent_login_url: to be shown to a person */
 	AGENT_LOGIN_FINISHED,
 	AGENT_LOGIN_FAILED, /* agent_login_error */
+	AGENT_MOVED, /* the hub proved that it is at another URL now, agent_control_url: save it */
 	AGENT_CONTROL, /* agent_is_polling or agent_control_error changed */
 	AGENT_NET_CONFIG, /* agent_net_config changed */
 	AGENT_SELF, /* own node in the map */

@@ -94,6 +94,9 @@ struct agent {
 	enum ctlclient_state ctl_state;
 	char *auth_key;
 	char login_url[AGENT_TEXT_MAX], login_error[AGENT_TEXT_MAX], control_error[REASON_MAX];
+	char moving_from[CTLCLIENT_URL_MAX]; /* where our hub was, until it shows its key at ctl_url; "": it is there */
+	bool other_hub; /* there is another one at ctl_url: to be dealt with at the end of the call */
+	bool left; /* the node key was another hub's, and this one has not taken it yet */
 	char ctl_url[CTLCLIENT_URL_MAX]; /* whom ctl speaks with, and whose map nm is; empty: nobody's */
 	bool blocked; /* a login is needed before the engine runs again */
 	bool ctl_restart; /* the map could not be taken: begin anew */

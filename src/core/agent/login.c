@@ -57,10 +57,38 @@ static void on_hub_key(void *owner, const struct machine_pub *key)
 {
 	struct agent *a = owner;
 
+	if (a->moving_from[0])
+		event(a, AGENT_MOVED, 0);
+	a->moving_from[0] = 0; /* here it is */
 	if (!memcmp(&a->id.hub, key, sizeof(*key)))
 		return;
 	a->id.hub = *key;
 	event(a, AGENT_KEYS, 0);
+}
+
+static void store_control_url(struct agent *a, const char *url)
+{
+	struct ipn_prefs p = *prefs_of(a);
+
+	p.control_url = url;
+	if (agent_prefs_store(a, &p) > 0)
+		event(a, AGENT_PREFS, 0);
+	snprintf(a->ctl_url, sizeof(a->ctl_url), "%s", agent_control_url(a));
+}
+
+static void on_moved(void *owner, const char *url)
+{
+	struct agent *a = owner;
+
+	store_control_url(a, url);
+	event(a, AGENT_MOVED, 0);
+}
+
+static void on_other_hub(void *owner)
+{
+	struct agent *a = owner;
+
+	a->other_hub = a->moving_from[0] != 0;
 }
 
 /* The trial key is ours now. */
@@ -85,7 +113,7 @@ static void on_registered(void *owner, const struct node_pub *key, const struct 
 	struct ipn_prefs p = *prefs_of(a);
 	struct ipn_persist persist = p.persist ? *p.persist : (struct ipn_persist){ 0 };
 
-	a->blocked = false;
+	a->blocked = a->left = false;
 	a->login_url[0] = a->login_error[0] = 0;
 	if (!fresh && !p.logged_out)
 		return;
@@ -172,6 +200,8 @@ static const struct ctlclient_ops control_ops = {
 	.describe = agent_describe,
 	.new_node_key = new_node_key,
 	.on_hub_key = on_hub_key,
+	.on_moved = on_moved,
+	.on_other_hub = on_other_hub,
 	.on_registered = on_registered,
 	.on_map = on_map,
 	.on_state = on_state,
@@ -206,7 +236,45 @@ static void control_end(struct agent *a)
 static void leave_hub(struct agent *a)
 {
 	a->id.hub = (struct machine_pub){ 0 };
+	a->moving_from[0] = 0;
+	a->left = true;
 	agent_map_drop(a);
+}
+
+/* There is another hub where ours was said to be: we stay where we were, logged in. */
+static void stay(struct agent *a)
+{
+	char url[sizeof(a->ctl_url)];
+
+	a->other_hub = false;
+	snprintf(a->login_error, sizeof(a->login_error), "%.256s is another hub than the one that this device is logged in at, %.256s; "
+		"--force-reauth leaves that one", a->ctl_url, a->moving_from);
+	snprintf(url, sizeof(url), "%s", a->moving_from);
+	a->moving_from[0] = 0;
+	store_control_url(a, url);
+	event(a, AGENT_LOGIN_FAILED, 0);
+	agent_control_begin(a);
+}
+
+/*
+ * Another URL than before. Who is logged in, and does not ask for a login, means the same hub at another place: it has to show the
+ * key that we know. Otherwise it is another hub.
+ */
+static void change_url(struct agent *a, const char *url)
+{
+	if (!strcmp(a->ctl_url, url))
+		return;
+	if (!a->ctl_url[0]) {
+		/* the first */
+	} else if (has_node_key(a) && !key_is_zero(a->id.hub.b) && !a->auth_key) {
+		if (!a->moving_from[0])
+			snprintf(a->moving_from, sizeof(a->moving_from), "%s", a->ctl_url);
+		if (!strcmp(a->moving_from, url))
+			a->moving_from[0] = 0; /* back again */
+	} else {
+		leave_hub(a);
+	}
+	snprintf(a->ctl_url, sizeof(a->ctl_url), "%s", url);
 }
 
 void agent_control_begin(struct agent *a)
@@ -217,12 +285,10 @@ void agent_control_begin(struct agent *a)
 	int rc = 0;
 
 	control_end(a);
-	if (a->ctl_url[0] && strcmp(a->ctl_url, url) != 0)
-		leave_hub(a);
-	else
-		cfg.registered = has_node_key(a);
-	snprintf(a->ctl_url, sizeof(a->ctl_url), "%s", url);
-	cfg.hub = a->id.hub;
+	change_url(a, url);
+	cfg.registered = !a->left && has_node_key(a);
+	cfg.strict = a->moving_from[0] != 0;
+	*(cfg.strict ? &cfg.known : &cfg.hub) = a->id.hub;
 	if (has_node_key(a))
 		rc = key_public(a->id.node.b, cfg.node.b);
 	if (rc == 0 && !key_is_zero(a->id.old_node.b))
@@ -259,6 +325,10 @@ void agent_start(struct agent *a, const char *auth_key, struct now now)
 void agent_login(struct agent *a, struct now now)
 {
 	a->now = now;
+	if (a->moving_from[0]) { /* a login at another hub, then */
+		control_end(a);
+		leave_hub(a);
+	}
 	if (!a->ctl) {
 		agent_control_begin(a);
 		if (a->ctl && has_node_key(a))
@@ -307,7 +377,8 @@ void agent_forget(struct agent *a)
 	key_wipe(&a->id.old_node, sizeof(a->id.old_node));
 	key_wipe(&a->trial, sizeof(a->trial));
 	a->id.hub = (struct machine_pub){ 0 };
-	a->ctl_url[0] = a->login_url[0] = a->login_error[0] = 0;
+	a->ctl_url[0] = a->moving_from[0] = a->login_url[0] = a->login_error[0] = 0;
+	a->left = false;
 	agent_auth_key_set(a, NULL);
 	ipn_prefs_init(&p);
 	if (agent_prefs_store(a, &p) > 0)
@@ -331,6 +402,8 @@ void agent_control_pause(struct agent *a)
 
 void agent_control_settle(struct agent *a)
 {
+	if (a->other_hub)
+		stay(a);
 	if (!a->ctl)
 		return;
 	if (a->ctl_restart) {

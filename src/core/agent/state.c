@@ -52,6 +52,8 @@ static enum ipn_state next_state(const struct agent *a)
 		return IPN_NEEDS_LOGIN;
 	if (!self->machine_authorized)
 		return IPN_NEEDS_MACHINE_AUTH;
+	if (a->moving_from[0]) /* whether that is our hub is about to be seen; the network goes on */
+		return IPN_STARTING;
 	if (a->state == IPN_STARTING && is_live(a))
 		return IPN_RUNNING;
 	return a->state == IPN_RUNNING ? IPN_RUNNING : IPN_STARTING;

@@ -11,6 +11,8 @@
 #define KEY_ANSWER_MAX 65536
 #define BACKOFF_MAX SEC(30)
 
+enum { HOPS_MAX = 3, SENT_ON = HTTP1_MORE + 1 }; /* SENT_ON: take_key's, the key is to be asked for elsewhere */
+
 static void hangup(struct ctlclient *c, enum ctlclient_conn id)
 {
 	struct conn *n = &c->conn[id];
@@ -45,8 +47,9 @@ void ctlclient_set_state(struct ctlclient *c, enum ctlclient_state s, const char
 
 static void tell_trouble(struct ctlclient *c, enum reason_step step, int rc)
 {
-	bool tls = c->won != CTL_CONNS ? c->won == CTL_CONN_TLS : c->https;
-	struct reason r = { .step = step, .rc = rc, .host = c->host, .port = tls ? c->tls_port : c->plain_port, .tls = tls,
+	const struct place *p = c->asked == ASKED_SENT_ON && c->won == CTL_CONNS ? &c->next : &c->at;
+	bool tls = c->won != CTL_CONNS ? c->won == CTL_CONN_TLS : p->https;
+	struct reason r = { .step = step, .rc = rc, .host = p->host, .port = tls ? p->tls_port : p->plain_port, .tls = tls,
 		.location = c->location, .wall = c->now.wall };
 	char text[REASON_MAX];
 
@@ -77,14 +80,30 @@ void ctlclient_fail(struct ctlclient *c, enum reason_step step, int rc, mono_ns 
 static void dial(struct ctlclient *c, enum ctlclient_conn id, uint16_t port, enum ctlclient_tls tls)
 {
 	c->conn[id].open = true;
-	c->ops->dial(c->owner, id, c->host, port, tls);
+	c->ops->dial(c->owner, id, c->at.host, port, tls);
+}
+
+static const struct place *asked_place(const struct ctlclient *c)
+{
+	return c->asked == ASKED_AT ? &c->at : &c->next;
+}
+
+static void ask_key(struct ctlclient *c, enum asked who)
+{
+	const struct place *p;
+
+	c->asked = who;
+	p = asked_place(c);
+	c->conn[CTL_CONN_KEY].open = true;
+	c->dial_until = mono_add(c->now.mono, DIAL_BUDGET);
+	c->ops->dial(c->owner, CTL_CONN_KEY, p->host, p->https ? p->tls_port : p->plain_port, p->https ? CTL_TLS_VERIFIED : CTL_TLS_NONE);
 }
 
 static void dial_tls(struct ctlclient *c)
 {
 	c->tls_at = MONO_NEVER;
-	if (c->tls_port && !c->conn[CTL_CONN_TLS].open && c->won == CTL_CONNS)
-		dial(c, CTL_CONN_TLS, c->tls_port, CTL_TLS_ANY_CERT);
+	if (c->at.tls_port && !c->conn[CTL_CONN_TLS].open && c->won == CTL_CONNS)
+		dial(c, CTL_CONN_TLS, c->at.tls_port, CTL_TLS_ANY_CERT);
 }
 
 static void open_session(struct ctlclient *c)
@@ -94,12 +113,26 @@ static void open_session(struct ctlclient *c)
 	c->location[0] = 0;
 	for (int i = 0; i < CTL_CONNS; i++)
 		c->conn[i].rc = 0;
+	c->hops = 0;
+	c->refused = false;
+	c->asked = ASKED_AT;
+	c->told[0] = 0;
 	if (key_is_zero(c->hub.b)) {
-		dial(c, CTL_CONN_KEY, c->https ? c->tls_port : c->plain_port, c->https ? CTL_TLS_VERIFIED : CTL_TLS_NONE);
+		ask_key(c, ASKED_AT);
 		return;
 	}
-	c->tls_at = c->tls_port ? mono_add(c->now.mono, TLS_DELAY) : MONO_NEVER;
-	dial(c, CTL_CONN_PLAIN, c->plain_port, CTL_TLS_NONE);
+	c->tls_at = c->at.tls_port ? mono_add(c->now.mono, TLS_DELAY) : MONO_NEVER;
+	dial(c, CTL_CONN_PLAIN, c->at.plain_port, CTL_TLS_NONE);
+}
+
+/* The hub said where it wants to be found. Is it there, for us too? If not we stay. */
+static void look_where_told(struct ctlclient *c)
+{
+	bool good = place_parse(&c->next, c->told) == 0 && strcmp(c->next.url, c->at.url) != 0 && !(c->at.https && !c->next.https);
+
+	c->told[0] = 0;
+	if (good && !c->conn[CTL_CONN_KEY].open)
+		ask_key(c, ASKED_TOLD);
 }
 
 /* The end of every call: what callbacks decided is done here, outside of the protocol engines' own frames. */
@@ -111,6 +144,8 @@ static void settle(struct ctlclient *c)
 		return;
 	if (c->won != CTL_CONNS)
 		ctlclient_calls_send(c);
+	if (c->won != CTL_CONNS && !c->lost && c->told[0])
+		look_where_told(c);
 	if (c->lost) {
 		ctlclient_fail(c, REASON_HUB_MAP, 0, 0);
 		drop_all(c);
@@ -133,12 +168,32 @@ static void on_output(void *owner)
 	(void)owner; /* the owner looks after each call */
 }
 
+struct early {
+	const char *hub_url;
+};
+static const struct json_field early_fields[] = {
+	JSON_F(struct early, hub_url, "hubURL", json_str, JSON_OMIT),
+	JSON_END,
+};
+static JSON_OBJECT_TYPE(early_type, struct early, early_fields);
+
+static void on_early(void *owner, struct view json)
+{
+	struct ctlclient *c = owner;
+	struct early e = { 0 };
+
+	if (json_decode(&early_type, json.p, json.len, &e, &c->arena, NULL) == 0 && e.hub_url && strlen(e.hub_url) < sizeof(c->told))
+		snprintf(c->told, sizeof(c->told), "%s", e.hub_url);
+	arena_reset(&c->arena);
+}
+
 static const struct ts2021_ops session_ops = {
 	.on_response = ctlclient_on_response,
 	.on_data = ctlclient_on_data,
 	.on_end = ctlclient_on_end,
 	.on_output = on_output,
 	.on_ready = on_ready,
+	.on_early = on_early,
 };
 
 /* What answers in another language, by its first bytes: a TLS alert or handshake record, or no HTTP at all. */
@@ -149,6 +204,40 @@ static int not_http(struct view in)
 	if (tls)
 		return -ERR_WANTS_TLS;
 	return memcmp(in.p, "HTTP/", MIN_OF(in.len, (size_t)5)) != 0 ? -ERR_NOT_HTTP : 0;
+}
+
+/* A hub is where it was, by its key; or is one for the first time. */
+static int accept_key(struct ctlclient *c, const struct machine_pub *key)
+{
+	bool same = key_is_zero(c->known.b) || !memcmp(&c->known, key, sizeof(*key));
+
+	if (!same && (c->strict || c->asked != ASKED_AT)) {
+		if (c->strict && c->asked != ASKED_TOLD)
+			c->ops->on_other_hub(c->owner);
+		return -ERR_OTHER_HUB;
+	}
+	c->strict = false;
+	c->hub = c->known = *key;
+	if (c->asked != ASKED_AT) {
+		c->at = c->next;
+		if (c->ops->on_moved)
+			c->ops->on_moved(c->owner, c->at.url);
+	}
+	c->ops->on_hub_key(c->owner, &c->hub);
+	return 0;
+}
+
+/* For good, to where only the hub that we know can show its key. */
+static bool is_sent_on(struct ctlclient *c, int status)
+{
+	struct place next;
+
+	if ((status != 301 && status != 308) || key_is_zero(c->known.b) || c->hops == HOPS_MAX ||
+		place_redirected(asked_place(c), c->location, &next) < 0)
+		return false;
+	c->hops++;
+	c->next = next;
+	return true;
 }
 
 static int take_key(struct ctlclient *c, struct conn *n)
@@ -166,7 +255,7 @@ static int take_key(struct ctlclient *c, struct conn *n)
 		struct view to = http1_find(&h, "Location");
 
 		snprintf(c->location, sizeof(c->location), "%.*s", to.len < sizeof(c->location) ? (int)to.len : 0, (const char *)to.p);
-		return err_http(h.status);
+		return is_sent_on(c, h.status) ? SENT_ON : err_http(h.status);
 	}
 	if (h.chunked || !h.has_content_length || h.content_length > KEY_ANSWER_MAX / 2)
 		return -ERR_NOT_HUB;
@@ -176,9 +265,7 @@ static int take_key(struct ctlclient *c, struct conn *n)
 	arena_reset(&c->arena);
 	if (rc < 0 || key_is_zero(keys.public_key.b))
 		return -ERR_NOT_HUB;
-	c->hub = keys.public_key;
-	c->ops->on_hub_key(c->owner, &c->hub);
-	return 0;
+	return accept_key(c, &keys.public_key);
 }
 
 void ctlclient_connected(struct ctlclient *c, enum ctlclient_conn id, struct now now)
@@ -194,9 +281,9 @@ void ctlclient_connected(struct ctlclient *c, enum ctlclient_conn id, struct now
 		buf_init(&n->in, KEY_ANSWER_MAX);
 		buf_init(&n->out, 1024);
 		rc = buf_printf(&n->out, "GET /key?v=%d HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n\r\n", CTLCLIENT_VERSION,
-			c->authority);
+			asked_place(c)->authority);
 	} else {
-		rc = ts2021_connect(&n->t, c->authority, &c->machine, &c->hub, CTLCLIENT_VERSION, c->rng, &session_ops, c);
+		rc = ts2021_connect(&n->t, c->at.authority, &c->machine, &c->hub, CTLCLIENT_VERSION, c->rng, &session_ops, c);
 	}
 	if (rc < 0)
 		ctlclient_fail(c, REASON_HUB_SESSION, rc, 0);
@@ -206,24 +293,37 @@ void ctlclient_connected(struct ctlclient *c, enum ctlclient_conn id, struct now
 /* Of the two that raced, the one that the address speaks of is told of. */
 static int race_rc(const struct ctlclient *c, int otherwise)
 {
-	int rc = c->conn[c->https ? CTL_CONN_TLS : CTL_CONN_PLAIN].rc;
+	int rc = c->conn[c->at.https ? CTL_CONN_TLS : CTL_CONN_PLAIN].rc;
 
 	return rc ? rc : otherwise;
+}
+
+/* Where the hub wants to be found it is not, for us. The session goes on. */
+static void told_in_vain(struct ctlclient *c)
+{
+	hangup(c, CTL_CONN_KEY);
+	c->dial_until = MONO_NEVER;
+	c->asked = ASKED_AT;
 }
 
 /* A connection is gone: the session with it, or one of the two that raced. */
 static void leg_lost(struct ctlclient *c, enum ctlclient_conn id, int rc)
 {
 	enum ctlclient_conn other = id == CTL_CONN_PLAIN ? CTL_CONN_TLS : CTL_CONN_PLAIN;
-	bool session = c->won == id, refused = id != CTL_CONN_KEY && !session && c->conn[id].up;
+	bool session = c->won == id;
 
+	if (id == CTL_CONN_KEY && c->asked == ASKED_TOLD) {
+		told_in_vain(c);
+		return;
+	}
 	c->conn[id].rc = rc;
 	if (session)
 		c->lost = true; /* one failure, not one for each stream */
+	c->refused |= id != CTL_CONN_KEY && !session && c->conn[id].up;
 	hangup(c, id);
 	if (!session && id == CTL_CONN_PLAIN && c->won == CTL_CONNS)
 		dial_tls(c);
-	if (refused && c->won == CTL_CONNS && !c->conn[other].open)
+	if (c->refused && c->won == CTL_CONNS && !c->conn[other].open)
 		c->hub = (struct machine_pub){ 0 }; /* it may have another key by now: ask */
 	if (session || id == CTL_CONN_KEY)
 		ctlclient_fail(c, session ? REASON_HUB_MAP : REASON_HUB_KEY, rc, 0);
@@ -246,6 +346,24 @@ static void feed_session(struct ctlclient *c, enum ctlclient_conn id, struct vie
 	}
 }
 
+static void key_answered(struct ctlclient *c, int rc)
+{
+	enum asked who = c->asked;
+
+	if (rc < 0 && who != ASKED_TOLD) {
+		ctlclient_fail(c, REASON_HUB_KEY, rc, 0);
+	} else if (rc == SENT_ON) {
+		hangup(c, CTL_CONN_KEY);
+		ask_key(c, who == ASKED_TOLD ? ASKED_TOLD : ASKED_SENT_ON);
+	} else if (who == ASKED_TOLD) {
+		told_in_vain(c); /* or not in vain: the session stays where it is, the next one is there */
+	} else {
+		hangup(c, CTL_CONN_KEY);
+		c->dial_until = MONO_NEVER;
+		open_session(c);
+	}
+}
+
 void ctlclient_feed(struct ctlclient *c, enum ctlclient_conn id, struct view data, struct now now)
 {
 	struct conn *n = &c->conn[id];
@@ -258,13 +376,8 @@ void ctlclient_feed(struct ctlclient *c, enum ctlclient_conn id, struct view dat
 
 		if (rc == 0)
 			rc = take_key(c, n);
-		if (rc < 0)
-			ctlclient_fail(c, REASON_HUB_KEY, rc, 0);
-		if (rc == 0) {
-			hangup(c, id);
-			c->dial_until = MONO_NEVER;
-			open_session(c);
-		}
+		if (rc != HTTP1_MORE)
+			key_answered(c, rc);
 	} else {
 		feed_session(c, id, data);
 	}
@@ -310,8 +423,12 @@ mono_ns ctlclient_deadline(const struct ctlclient *c)
 static void no_answer(struct ctlclient *c)
 {
 	bool key = c->conn[CTL_CONN_KEY].open;
-	bool up = c->conn[key ? CTL_CONN_KEY : c->https ? CTL_CONN_TLS : CTL_CONN_PLAIN].up;
+	bool up = c->conn[key ? CTL_CONN_KEY : c->at.https ? CTL_CONN_TLS : CTL_CONN_PLAIN].up;
 
+	if (key && c->asked == ASKED_TOLD) {
+		told_in_vain(c);
+		return;
+	}
 	ctlclient_fail(c, key ? REASON_HUB_KEY : REASON_HUB_SESSION, up ? -ERR_SILENT : race_rc(c, -ETIMEDOUT), 0);
 }
 
@@ -412,40 +529,6 @@ int ctlclient_request(struct ctlclient *c, const char *method, const char *path,
 	return ts2021_request(c->conn[c->won].t, method, path, body, NULL, &s);
 }
 
-/* Ports by the scheme, as Go clients choose them. */
-static int take_url(struct ctlclient *c, const char *url)
-{
-	const char *host, *colon;
-	uint64_t port = 0;
-	size_t len;
-
-	c->https = !strncmp(url, "https://", 8);
-	if (!c->https && strncmp(url, "http://", 7) != 0)
-		return -ERR_BAD_VALUE;
-	host = url + (c->https ? 8 : 7);
-	len = strcspn(host, "/");
-	if (!len || len >= sizeof(c->host))
-		return -ERR_BAD_VALUE;
-	snprintf(c->authority, sizeof(c->authority), "%.*s", (int)len, host);
-	colon = strrchr(c->authority, ':');
-	if (colon && !strchr(colon, ']')) {
-		if (text_u64(colon + 1, strlen(colon + 1), 65535, &port) < 0 || !port)
-			return -ERR_BAD_VALUE;
-		len = (size_t)(colon - c->authority);
-	}
-	if (host[0] == '[' && len >= 2 && host[len - 1] == ']') {
-		host++;
-		len -= 2;
-	}
-	snprintf(c->host, sizeof(c->host), "%.*s", (int)len, host);
-	c->plain_port = port && !c->https ? (uint16_t)port : 80;
-	c->tls_port = port && c->https ? (uint16_t)port : 443;
-	/* A hub at home with a port of its own has nothing on 443 that is meant for us. */
-	if (!c->https && port)
-		c->tls_port = 0;
-	return 0;
-}
-
 int ctlclient_new(struct ctlclient **ret, const struct ctlclient_config *cfg, struct rng *rng, const struct ctlclient_ops *ops,
 	void *owner)
 {
@@ -455,6 +538,7 @@ int ctlclient_new(struct ctlclient **ret, const struct ctlclient_config *cfg, st
 	if (!c)
 		return -ENOMEM;
 	*c = (struct ctlclient){ .ops = ops, .owner = owner, .rng = rng, .machine = cfg->machine, .hub = cfg->hub,
+		.known = key_is_zero(cfg->hub.b) ? cfg->known : cfg->hub, .strict = cfg->strict,
 		.won = CTL_CONNS, .retry_at = MONO_NEVER, .tls_at = MONO_NEVER, .dial_until = MONO_NEVER,
 		.silent_at = MONO_NEVER, .node = cfg->node, .old_node = cfg->old_node, .registered = cfg->registered,
 		.ephemeral = cfg->ephemeral };
@@ -463,7 +547,7 @@ int ctlclient_new(struct ctlclient **ret, const struct ctlclient_config *cfg, st
 		c->call[i] = (struct call){ .c = c, .kind = (enum call_kind)i };
 		buf_init(&c->call[i].body, CTLCLIENT_REPLY_MAX);
 	}
-	rc = take_url(c, cfg->url);
+	rc = place_parse(&c->at, cfg->url);
 	if (rc == 0)
 		rc = mapstream_init(&c->maps, CTLCLIENT_FRAME_MAX, CTLCLIENT_MAP_MAX);
 	if (rc == 0 && cfg->auth_key && !(c->auth_key = strdup(cfg->auth_key)))

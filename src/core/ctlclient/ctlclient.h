@@ -65,6 +65,10 @@ struct ctlclient_ops {
 	void (*on_state)(void *owner, enum ctlclient_state s, const char *text);
 	/* The hub is not reached, or was lost, and is tried again: why, and what a person can do. Over with the next on_state. */
 	void (*on_trouble)(void *owner, const char *why);
+	/* May be NULL. The hub has moved and proved itself by its key: it is at this URL from now on. */
+	void (*on_moved)(void *owner, const char *url);
+	/* strict: there is another hub at the URL. Nothing was asked of it; it is tried again until the owner frees the engine. */
+	void (*on_other_hub)(void *owner);
 };
 
 struct ctlclient_config {
@@ -72,6 +76,8 @@ struct ctlclient_config {
 	const char *auth_key; /* or NULL: log in at a URL. Forgotten when the hub has taken it */
 	struct secret_machine machine;
 	struct machine_pub hub; /* cached, or zero: fetched */
+	struct machine_pub known; /* hub zero: the key that it had; zero: none is known */
+	bool strict; /* one with another key is not the hub that is meant */
 	struct node_pub node, old_node; /* zero: none yet */
 	bool registered; /* this node key was accepted in an earlier life */
 	bool ephemeral;

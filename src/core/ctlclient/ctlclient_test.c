@@ -16,6 +16,7 @@ struct world {
 	const char *register_answer[4]; /* in turn; the last again */
 	struct ts_stream *held; /* the follow-up, unanswered */
 	struct ts_stream *poll;
+	const char *tells; /* as its URL */
 	bool poll_sent;
 	const char *says[4]; /* on a stream, instead of the map that all others get */
 	unsigned first_maps;
@@ -195,7 +196,8 @@ static void on_trouble(void *owner, const char *why)
 	snprintf(w->trouble, sizeof(w->trouble), "%s", why);
 }
 
-static const struct ctlclient_ops ops = { dial, hangup, describe, new_node_key, on_hub_key, on_registered, on_map, on_state, on_trouble };
+static const struct ctlclient_ops ops = { .dial = dial, .hangup = hangup, .describe = describe, .new_node_key = new_node_key,
+	.on_hub_key = on_hub_key, .on_registered = on_registered, .on_map = on_map, .on_state = on_state, .on_trouble = on_trouble };
 
 static void answer_key(struct world *w)
 {
@@ -224,7 +226,7 @@ static void pump(struct world *w)
 			size_t used;
 
 			CHECK_INT(http1_parse(v.p, v.len, false, &h, &used), ==, 0);
-			CHECK_INT(ts2021_accept(&w->hub, &h, &w->hub_secret, &w->hub_rng.rng, &hub_ops, w), ==, 0);
+			CHECK_INT(ts2021_accept(&w->hub, &h, &w->hub_secret, w->tells, &w->hub_rng.rng, &hub_ops, w), ==, 0);
 			ctlclient_written(w->c, CTL_CONN_PLAIN, used);
 			moved = true;
 		} else if (v.len) {

@@ -6,6 +6,26 @@
 #include "core/ctlclient/mapstream.h"
 #include "core/reason/reason.h"
 
+/* Where a hub is. */
+struct place {
+	char url[CTLCLIENT_URL_MAX]; /* without a slash at the end */
+	char host[CTLCLIENT_URL_MAX], authority[CTLCLIENT_URL_MAX + 8];
+	uint16_t plain_port, tls_port; /* 0: not tried */
+	bool https;
+};
+
+/* -ERR_BAD_VALUE. */
+MUST_USE int place_parse(struct place *p, const char *url);
+/* Where an answer that sends on leads: an absolute URL of /key or of the hub itself, and not from https to http. */
+MUST_USE int place_redirected(const struct place *from, const char *location, struct place *ret);
+
+/* Whom the key is asked of. */
+enum asked {
+	ASKED_AT, /* the hub, where it is */
+	ASKED_SENT_ON, /* where it sent us on to: instead of it */
+	ASKED_TOLD, /* where it told us to be found, while the session goes on */
+};
+
 struct conn {
 	bool open; /* dialled and not hung up */
 	bool up; /* the owner said connected */
@@ -31,15 +51,19 @@ struct ctlclient {
 	struct rng *rng;
 	struct secret_machine machine;
 	struct machine_pub hub;
-	char host[CTLCLIENT_URL_MAX], authority[CTLCLIENT_URL_MAX + 8];
-	uint16_t plain_port, tls_port; /* 0: not tried */
-	bool https;
+	struct machine_pub known; /* the last one it had: what a hub at another place has to show */
+	struct place at, next; /* next: that is asked for its key and may become at */
+	enum asked asked;
+	unsigned hops; /* times that we were sent on */
+	bool strict; /* another key is another hub, at `at` as well */
+	char told[CTLCLIENT_URL_MAX]; /* by the hub: where it wants to be found; "" */
 	char location[REASON_DETAIL_MAX]; /* where the last answer sent us on to; "" */
 
 	enum ctlclient_state state;
 	struct now now; /* of the call that we are in */
 	struct conn conn[CTL_CONNS];
 	enum ctlclient_conn won; /* CTL_CONNS: no connection carries the session yet */
+	bool refused; /* by one of the two that race: what answers there does not speak with our key */
 	bool noise_done; /* in the feed that we are in */
 	bool lost; /* the session broke inside a callback of its own; torn down when the call returns */
 	mono_ns tls_at, retry_at, dial_until, silent_at;

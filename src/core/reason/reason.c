@@ -89,6 +89,10 @@ static const struct entry entries[] = {
 	{ -ERR_CERT_BAD, "its certificate is not acceptable. \"openssl s_client -connect {host}:{port}\" tells why.", NULL },
 	{ -ERR_NOT_HTTP, "{host} port {port} does not speak HTTP: another service has this port. Check the port.", NULL },
 	{ -ERR_NOT_HUB, "a web server answers at {host} port {port}, but it is not a hub. Check address and port.", NULL },
+	{ -ERR_OTHER_HUB,
+		"there is a hub at {host} port {port}, but another one than this device is logged in at. \"warren up --force-reauth "
+		"--login-server=...\" leaves that one and joins this one.",
+		NULL },
 	{ -ERR_BAD_TAG,
 		"the answer does not fit the key of the hub. The hub has another key by now, or two hubs answer at {host}: the key is asked "
 		"for again.",

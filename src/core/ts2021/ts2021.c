@@ -43,7 +43,8 @@ struct ts2021 {
 	/* client: before HTTP/2 begins there may be an early payload */
 	bool early_done;
 	struct buf early;
-	size_t early_skip;
+	size_t early_left;
+	bool early_kept;
 };
 
 static int fail(struct ts2021 *t, int rc)
@@ -270,7 +271,7 @@ static struct ts2021 *conn_new(const struct ts2021_ops *ops, void *owner, bool c
 	list_init(&t->streams);
 	buf_init(&t->in, IN_MAX);
 	buf_init(&t->out, (size_t)1 << 26);
-	buf_init(&t->early, EARLY_HEADER_LEN);
+	buf_init(&t->early, TS2021_EARLY_MAX);
 	return t;
 }
 
@@ -306,11 +307,11 @@ uint16_t ts2021_version(const struct ts2021 *t)
 }
 
 /* The early payload: a challenge that no current request answers, but that clients expect to be able to read. */
-static int put_early(struct ts2021 *t, struct rng *rng)
+static int put_early(struct ts2021 *t, const char *hub_url, struct rng *rng)
 {
 	uint8_t head[EARLY_HEADER_LEN], priv[KEY_LEN], pub[KEY_LEN];
 	char key[KEY_TEXT_MAX];
-	struct buf plain;
+	struct buf plain, text;
 	int rc;
 
 	key_generate(rng, priv);
@@ -318,19 +319,24 @@ static int put_early(struct ts2021 *t, struct rng *rng)
 	key_wipe(priv, sizeof(priv));
 	if (rc < 0)
 		return rc;
-	buf_init(&plain, 256);
+	buf_init(&plain, EARLY_HEADER_LEN + TS2021_EARLY_MAX);
+	buf_init(&text, TS2021_EARLY_MAX);
+	rc = buf_printf(&text, "{\"nodeKeyChallenge\":\"%s\"%s%s%s}", key_format(KEY_CHALLENGE, pub, key), hub_url ? ",\"hubURL\":\"" : "",
+		hub_url ? hub_url : "", hub_url ? "\"" : "");
 	memcpy(head, early_magic, sizeof(early_magic));
-	store_be32(head + 5, (uint32_t)(strlen(key_format(KEY_CHALLENGE, pub, key)) + strlen("{\"nodeKeyChallenge\":\"\"}")));
-	rc = buf_append(&plain, head, sizeof(head));
+	store_be32(head + 5, (uint32_t)buf_len(&text));
 	if (rc == 0)
-		rc = buf_printf(&plain, "{\"nodeKeyChallenge\":\"%s\"}", key);
+		rc = buf_append(&plain, head, sizeof(head));
+	if (rc == 0)
+		rc = buf_append(&plain, buf_data(&text), buf_len(&text));
 	if (rc == 0)
 		rc = noise_seal_all(&t->keys.send, buf_data(&plain), buf_len(&plain), &t->out);
+	buf_fini(&text);
 	buf_fini(&plain);
 	return rc;
 }
 
-int ts2021_accept(struct ts2021 **ret, const struct http1_head *head, const struct secret_machine *self,
+int ts2021_accept(struct ts2021 **ret, const struct http1_head *head, const struct secret_machine *self, const char *hub_url,
 	struct rng *rng, const struct ts2021_ops *ops, void *owner)
 {
 	struct view v = http1_find(head, "X-Tailscale-Handshake");
@@ -352,7 +358,7 @@ int ts2021_accept(struct ts2021 **ret, const struct http1_head *head, const stru
 	if (rc == 0)
 		rc = buf_append(&t->out, resp, sizeof(resp));
 	if (rc == 0)
-		rc = put_early(t, rng);
+		rc = put_early(t, hub_url, rng);
 	if (rc == 0)
 		rc = h2_start(t);
 	if (rc < 0) {
@@ -425,14 +431,30 @@ static int h2_feed(struct ts2021 *t, const uint8_t *p, size_t n)
 	return used < 0 || (size_t)used != n ? -ERR_BAD_FORMAT : 0;
 }
 
-/* Client: the first bytes are an early payload, which we skip, or HTTP/2's first frame. */
+/* Of the early payload: what is short enough is handed over when it is whole. */
+static int take_early(struct ts2021 *t, const uint8_t *p, size_t n)
+{
+	int rc = 0;
+
+	t->early_left -= n;
+	if (!t->early_kept)
+		return 0;
+	rc = buf_append(&t->early, p, n);
+	if (rc == 0 && !t->early_left) {
+		t->ops->on_early(t->owner, buf_view(&t->early));
+		buf_fini(&t->early);
+	}
+	return rc;
+}
+
+/* Client: the first bytes are an early payload, or HTTP/2's first frame. */
 static int feed_plain(struct ts2021 *t, const uint8_t *p, size_t n)
 {
-	size_t skip;
+	size_t early;
+	int rc;
 
 	while (!t->early_done && n) {
-		int rc = buf_append(&t->early, p, 1);
-
+		rc = buf_append(&t->early, p, 1);
 		if (rc < 0)
 			return rc;
 		p++;
@@ -441,8 +463,9 @@ static int feed_plain(struct ts2021 *t, const uint8_t *p, size_t n)
 			continue;
 		t->early_done = true;
 		if (memcmp(buf_data(&t->early), early_magic, sizeof(early_magic)) == 0) {
-			t->early_skip = load_be32(buf_data(&t->early) + sizeof(early_magic));
-			if (t->early_skip > EARLY_MAX)
+			t->early_left = load_be32(buf_data(&t->early) + sizeof(early_magic));
+			t->early_kept = t->ops->on_early && t->early_left && t->early_left <= TS2021_EARLY_MAX;
+			if (t->early_left > EARLY_MAX)
 				return -ERR_TOO_BIG;
 		} else {
 			rc = h2_feed(t, buf_data(&t->early), EARLY_HEADER_LEN);
@@ -451,9 +474,9 @@ static int feed_plain(struct ts2021 *t, const uint8_t *p, size_t n)
 		}
 		buf_fini(&t->early);
 	}
-	skip = MIN_OF(t->early_skip, n);
-	t->early_skip -= skip;
-	return n - skip ? h2_feed(t, p + skip, n - skip) : 0;
+	early = MIN_OF(t->early_left, n);
+	rc = early ? take_early(t, p, early) : 0;
+	return rc == 0 && n - early ? h2_feed(t, p + early, n - early) : rc;
 }
 
 static int feed_records(struct ts2021 *t)

@@ -19,6 +19,7 @@ enum {
 	TS2021_OUT_MAX = 32 * 1024, /* ciphertext made ahead of the socket */
 	TS2021_RETRY_MAX = 40, /* bytes of Retry-After that are looked at: a date has 29 */
 	TS2021_STREAMS_MAX = 100, /* concurrent, as announced in SETTINGS */
+	TS2021_EARLY_MAX = 4096,
 };
 
 struct ts2021;
@@ -38,11 +39,16 @@ struct ts2021_ops {
 	void (*on_output)(void *owner);
 	/* Client: Noise is done and requests can be made. */
 	void (*on_ready)(void *owner);
+	/* Client, may be NULL: what the server said before all else, JSON of up to TS2021_EARLY_MAX bytes; longer ones are skipped. */
+	void (*on_early)(void *owner, struct view json);
 };
 
-/* Server. head is the request's, parsed by the listener. -ERR_BAD_VALUE: answer 400. extra is used for nothing yet. */
+/*
+ * Server. head is the request's, parsed by the listener. hub_url: told before all else as "hubURL", of characters that JSON takes as they
+ * are; NULL: nothing. -ERR_BAD_VALUE: answer 400.
+ */
 MUST_USE int ts2021_accept(struct ts2021 **ret, const struct http1_head *head, const struct secret_machine *self,
-	struct rng *rng, const struct ts2021_ops *ops, void *owner);
+	const char *hub_url, struct rng *rng, const struct ts2021_ops *ops, void *owner);
 /* Client: the request to upgrade is the first output. host goes into Host: and :authority. */
 MUST_USE int ts2021_connect(struct ts2021 **ret, const char *host, const struct secret_machine *self,
 	const struct machine_pub *server, uint16_t version, struct rng *rng, const struct ts2021_ops *ops, void *owner);

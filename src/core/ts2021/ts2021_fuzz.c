@@ -52,7 +52,7 @@ static struct ts2021 *server_open(struct rng *rng, struct noise_keys *ret_client
 	n = snprintf(head, sizeof(head),
 		"POST /ts2021 HTTP/1.1\r\nUpgrade: tailscale-control-protocol\r\nX-Tailscale-Handshake: %s\r\n\r\n", b64);
 	CHECK(http1_parse((const uint8_t *)head, (size_t)n, false, &h, &used) == 0);
-	if (ts2021_accept(&t, &h, &sk, rng, &ops, NULL) < 0)
+	if (ts2021_accept(&t, &h, &sk, "https://hub.example", rng, &ops, NULL) < 0)
 		return NULL;
 	v = ts2021_output(t);
 	CHECK(http1_parse(v.p, v.len, true, &h, &used) == 0 && v.len >= used + NOISE_RESPONSE_LEN);

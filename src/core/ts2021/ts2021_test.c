@@ -65,13 +65,15 @@ static void on_ready(void *owner)
 	((struct end *)owner)->ready = true;
 }
 
-static const struct ts2021_ops ops = { on_request, on_response, on_data, on_end, fill, on_output, on_ready };
+static const struct ts2021_ops ops = { .on_request = on_request, .on_response = on_response, .on_data = on_data, .on_end = on_end,
+	.fill = fill, .on_output = on_output, .on_ready = on_ready };
 
 struct pair {
 	struct end client, server;
 	size_t cut; /* bytes a piece */
 	struct buf request; /* the head, until the server is made from it */
 	struct secret_machine server_key;
+	const char *tells;
 };
 
 static void pair_open(struct pair *p, size_t cut)
@@ -116,7 +118,7 @@ static void pump(struct pair *p)
 
 		CHECK_INT(http1_parse(v.p, v.len, false, &h, &used), ==, 0);
 		CHECK_INT(used, ==, v.len);
-		CHECK_INT(ts2021_accept(&p->server.t, &h, &p->server_key, &p->server.rng.rng, &ops, &p->server), ==, 0);
+		CHECK_INT(ts2021_accept(&p->server.t, &h, &p->server_key, p->tells, &p->server.rng.rng, &ops, &p->server), ==, 0);
 		ts2021_written(p->client.t, used);
 	}
 	while (move(p, p->client.t, p->server.t) + move(p, p->server.t, p->client.t))

@@ -315,7 +315,8 @@ static void on_trouble(void *owner, const char *why)
 	(void)why;
 }
 
-static const struct ctlclient_ops ops = { dial, hangup, describe, new_node_key, on_hub_key, on_registered, on_map, on_state, on_trouble };
+static const struct ctlclient_ops ops = { .dial = dial, .hangup = hangup, .describe = describe, .new_node_key = new_node_key,
+	.on_hub_key = on_hub_key, .on_registered = on_registered, .on_map = on_map, .on_state = on_state, .on_trouble = on_trouble };
 
 static void client_tick(void *ctx)
 {
