@@ -149,13 +149,12 @@ const char *cli_text_or(const char *s, const char *otherwise)
 
 const char *cli_ago(struct cli *c, unix_ms at)
 {
-	long long s = (long long)time(NULL) - at / 1000;
+	unix_ms now = (unix_ms)time(NULL) * 1000;
+	char text[TIME_WORDS_MAX];
 
-	if (s < 3600)
-		return arena_printf(&c->arena, "%lldm ago", MAX_OF(s / 60, 1));
-	if (s < 24 * 3600)
-		return arena_printf(&c->arena, "%lldh ago", s / 3600);
-	return arena_printf(&c->arena, "%lldd ago", s / 86400);
+	/* A minute at least, as the original counts. */
+	time_format_short(MIN_OF(at, now - 60 * 1000), now, text);
+	return cli_text_or(arena_strdup(&c->arena, text), "");
 }
 
 bool cli_only_wants_login(const char *health_text)

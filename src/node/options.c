@@ -1,5 +1,6 @@
 #include "node/options.h"
 
+#include "base/text/near.h"
 #include "base/text/text.h"
 #include "base/bytes/bytes.h"
 
@@ -100,6 +101,24 @@ static const struct option *find(const char *name, size_t len)
 	return NULL;
 }
 
+static int say_unknown(const char *name, size_t len, struct err_at *at)
+{
+	const char *meant = NULL;
+	int best = NEAR_FAR;
+
+	for (size_t i = 0; i < ARRAY_LEN(options); i++) {
+		int k = near_distance(name, len, options[i].name);
+
+		if (k >= best)
+			continue;
+		best = k;
+		meant = options[i].name;
+	}
+	err_at_set(at, 0, 0, "flag provided but not defined: -%.*s%s%s%s", (int)MIN_OF(len, 150), name, meant ? "; did you mean -" : "",
+		meant ? meant : "", meant ? "?" : "");
+	return -ERR_BAD_VALUE;
+}
+
 /* One flag at argv[*i]; moves on over its value. */
 static int parse_flag(struct node_options *o, int argc, char *const argv[], int *i, struct err_at *at)
 {
@@ -113,10 +132,8 @@ static int parse_flag(struct node_options *o, int argc, char *const argv[], int 
 	}
 	if (!opt && ((len == 4 && !memcmp(name, "help", 4)) || (len == 1 && *name == 'h')))
 		return OPTIONS_DONE;
-	if (!opt) {
-		err_at_set(at, 0, 0, "flag provided but not defined: -%.*s", (int)MIN_OF(len, 150), name);
-		return -ERR_BAD_VALUE;
-	}
+	if (!opt)
+		return say_unknown(name, len, at);
 	if (value)
 		value++;
 	else if (opt->kind == BOOL)

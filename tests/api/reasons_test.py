@@ -203,7 +203,7 @@ def cases(certs):
         Case("400 on a plain port", plain, "400", r"refuses plain HTTP \(HTTP status 400\).*https://"),
         Case("401", plain, "401", r"wants a login before it lets this device through \(HTTP status 401\)"),
         Case("403", plain, "403", r"wants a login before it lets this device through \(HTTP status 403\)"),
-        Case("a redirect", plain, "301", r"sends on to https://hub.example.com/. Use that address"),
+        Case("a redirect", plain, "301", r"sends on to https://hub.example.com/. If that is the hub, use that address"),
         Case("a redirect that is not fit to be shown", plain, "302", r"sends on to another address \(HTTP status 302\)"),
         Case("a redirect to nowhere", plain, "307", r"sends on to another address \(HTTP status 307\)"),
         Case("too many requests", plain, "429", r"asks to be left alone for a while \(HTTP status 429\)"),

@@ -104,6 +104,22 @@ def misspelt_words():
           .splitlines()[0] == "Show how names are looked up")
 
 
+DAEMONS = [("warrend", "--stae=mem:", "did you mean -state?"), ("warrend", "--tnu=x", "did you mean -tun?"),
+           ("warrend", "--xyzzy", "flag provided but not defined: -xyzzy\n"),
+           ("warren-relay", "--lisen=:1", "unknown option --lisen=:1; did you mean --listen?\n"),
+           ("warren-relay", "--statedir=/x", "did you mean --state-dir?"), ("warren-relay", "--xyzzy", "--help lists all"),
+           ("warren-relay", "--cert", "a value is missing"), ("warren-relay", "here", '"here" is none')]
+
+
+def misspelt_flags_of_daemons():
+    wrong = []
+    for name, word, want in DAEMONS:
+        p = subprocess.run([os.path.join(os.environ["WARREN_BIN"], name, name), word], capture_output=True, text=True, timeout=30)
+        if p.returncode != 2 or want not in p.stderr or p.stdout:
+            wrong.append((name, word, p.returncode, p.stderr[:200]))
+    check(f"daemons understand misspelt flags, too ({len(DAEMONS)})", not wrong, wrong)
+
+
 # ---- Settings ----
 
 REFUSED = ["--webclient", "--ssh", "--stateful-filtering", "--netfilter-mode=nodivert", "--netfilter-mode=on", "--snat-subnet-routes",
@@ -284,6 +300,7 @@ def main():
     every_command_of_the_original()
     every_flag_of_the_original()
     misspelt_words()
+    misspelt_flags_of_daemons()
     if os.geteuid() == 0 and os.path.exists("/dev/net/tun"):
         net = Net()
         try:

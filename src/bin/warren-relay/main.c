@@ -1,4 +1,5 @@
 /* warren-relay: a DERP and STUN server on its own. */
+#include "base/text/near.h"
 #include "base/text/text.h"
 #include "os/certs/certs.h"
 #include "os/addr/addr.h"
@@ -58,6 +59,28 @@ static int usage(const char *what)
 	return 2;
 }
 
+/* What getopt could not read: argv[at]. */
+static int unknown(const struct option *longs, const char *given)
+{
+	const char *name = given + strspn(given, "-"), *meant = NULL;
+	size_t len = strcspn(name, "=");
+	int best = NEAR_FAR;
+
+	for (; longs->name; longs++) {
+		int k = near_distance(name, len, longs->name);
+
+		if (k == 0 && longs->has_arg)
+			return usage("a value is missing behind the last option");
+		if (k >= best)
+			continue;
+		best = k;
+		meant = longs->name;
+	}
+	fprintf(stderr, meant ? "warren-relay: unknown option %s; did you mean --%s?\n" :
+				"warren-relay: unknown option %s; --help lists all\n", given, meant);
+	return 2;
+}
+
 static int parse(int argc, char **argv, struct options *o)
 {
 	static const struct option longs[] = { { "listen", 1, NULL, 'l' }, { "stun", 1, NULL, 's' },
@@ -67,6 +90,7 @@ static int parse(int argc, char **argv, struct options *o)
 		{ "user", 1, NULL, 'u' }, { "rate", 1, NULL, 'r' }, { "help", 0, NULL, 'H' }, { 0 } };
 	int opt;
 
+	opterr = 0; /* it is said here */
 	while ((opt = getopt_long(argc, argv, "", longs, NULL)) != -1) {
 		const char **text = opt == 'l' ? &o->listen : opt == 's' ? &o->stun : opt == 'd' ? &o->state_dir
 			: opt == 'c' ? &o->cert : opt == 'k' ? &o->key : opt == 'n' ? &o->hostname
@@ -86,11 +110,15 @@ static int parse(int argc, char **argv, struct options *o)
 			fputs(help, stdout);
 			exit(0);
 		} else {
-			return 2;
+			return unknown(longs, argv[optind - 1]);
 		}
 	}
-	if (optind < argc || !o->cert != !o->key || (o->plain && o->cert))
-		return usage("--cert and --key belong together, not with --plain; no other arguments");
+	if (optind < argc) {
+		fprintf(stderr, "warren-relay: it takes options only, and \"%s\" is none; --help lists them\n", argv[optind]);
+		return 2;
+	}
+	if ( !o->cert != !o->key || (o->plain && o->cert))
+		return usage("--cert and --key belong together, not with --plain");
 	if (o->proxy_protocol && !o->proxies.n)
 		return usage("--proxy-protocol needs --trusted-proxy: from whom");
 	return 0;

@@ -140,7 +140,7 @@ static const char *of_status(const struct reason *r, int status)
 	if (text)
 		return text;
 	if (status >= 300 && status < 400)
-		return r->location ? "{host} sends on to {location}. Use that address." :
+		return r->location ? "{host} sends on to {location}. If that is the hub, use that address; if it is a page of this network, log in there first." :
 				     "{host} sends on to another address (HTTP status {status}). Open it in a browser to see which, and use that.";
 	if (status >= 500 && status != 501)
 		return "{host} answers that it failed (HTTP status {status}). Its log tells why.";

@@ -54,7 +54,8 @@ static void where_a_redirect_leads_is_told_if_it_is_harmless(void **state)
 	(void)state;
 	r.rc = err_http(301);
 	r.location = "https://other.example.com/";
-	CHECK_STR(reason_format(&r, text), "hub.example.com sends on to https://other.example.com/. Use that address.");
+	CHECK_STR(reason_format(&r, text), "hub.example.com sends on to https://other.example.com/. If that is the hub, use that "
+					     "address; if it is a page of this network, log in there first.");
 	r.location = "https://x/\033[2J";
 	CHECK_TRUE(strstr(reason_format(&r, text), "another address (HTTP status 301)"));
 }
