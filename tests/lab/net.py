@@ -7,6 +7,7 @@ import atexit
 import ipaddress
 import itertools
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -51,6 +52,16 @@ class Host:
     def popen(self, *argv, **kw):
         """The namespace is entered by exec, so the child's pid is the program's own."""
         return subprocess.Popen(self.argv(*argv), **kw)
+
+    def names(self, table):
+        """What the resolver's hosts file says here, {name: address}: ip-netns(8) shows it to each program that is started in here."""
+        os.makedirs(self.etc, exist_ok=True)
+        with open(os.path.join(self.etc, "hosts"), "w") as f:
+            f.write("127.0.0.1 localhost\n" + "".join(f"{ip} {name}\n" for name, ip in table.items()))
+
+    @property
+    def etc(self):
+        return os.path.join("/etc/netns", self.ns)
 
     def nft(self, text):
         self.run("nft", "-f", "-", stdin=text)
@@ -101,6 +112,7 @@ class Net:
         self.closed = True
         for h in reversed(self.hosts):
             run("ip", "netns", "del", h.ns, check=False)
+            shutil.rmtree(h.etc, ignore_errors=True)
 
 
 NAT = {"easy": "masquerade", "hard": "masquerade random,fully-random"}
