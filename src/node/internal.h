@@ -81,6 +81,7 @@ struct node {
 	size_t map_size;
 	struct loop_timer *map_timer;
 	bool map_dirty;
+	bool map_asked, map_refused; /* the hub wants it to be kept; it does not any more */
 	struct loop_timer *health_timer;
 	bool health_watched;
 	char *health_text; /* as last told */
@@ -140,6 +141,7 @@ void net_turn_end(struct node *n);
 
 /* Into out, empty if there is none. */
 void mapcache_read(struct node *n, struct buf *out);
+void mapcache_begun(struct node *n); /* the agent has what was read */
 void mapcache_changed(struct node *n);
 void mapcache_flush(struct node *n);
 void mapcache_remove(struct node *n, const char *profile_id);

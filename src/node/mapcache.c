@@ -6,10 +6,19 @@
 #include <errno.h>
 #include <unistd.h>
 
-static bool file_of(const struct node *n, const char *id, char out[static PATH_MAX])
+static const char map_name[] = "netmap.json";
+static const char refused_name[] = "netmap.refused"; /* the hub does not want it to be kept any more */
+
+static bool file_of(const struct node *n, const char *id, const char *name, char out[static PATH_MAX])
 {
 	return n->o->var_root[0] && *id &&
-	       snprintf(out, PATH_MAX, "%s/profile-data/%s/netmap.json", n->o->var_root, id) < PATH_MAX;
+	       snprintf(out, PATH_MAX, "%s/profile-data/%s/%s", n->o->var_root, id, name) < PATH_MAX;
+}
+
+/* One that is to leave nothing behind keeps none. */
+static bool may_keep(const struct node *n)
+{
+	return !n->o->no_cached_map && state_is_durable(n->state);
 }
 
 void mapcache_read(struct node *n, struct buf *out)
@@ -17,7 +26,8 @@ void mapcache_read(struct node *n, struct buf *out)
 	char path[PATH_MAX];
 	int rc;
 
-	if (n->o->no_cached_map || !file_of(n, n->profile_id, path))
+	n->map_refused = file_of(n, n->profile_id, refused_name, path) && access(path, F_OK) == 0;
+	if (n->map_refused || !may_keep(n) || !file_of(n, n->profile_id, map_name, path))
 		return;
 	rc = file_read(path, out);
 	if (rc == 0 || rc == -ENOENT)
@@ -26,11 +36,62 @@ void mapcache_read(struct node *n, struct buf *out)
 	buf_clear(out);
 }
 
+static bool hub_asks(const struct node *n)
+{
+	const struct netmap *nm = n->agent ? agent_netmap(n->agent) : NULL;
+	const struct tc_node *self = nm ? netmap_self(nm) : NULL;
+
+	return self && json_map_find(&self->cap_map, "cache-network-maps") != NULL;
+}
+
+void mapcache_begun(struct node *n)
+{
+	n->map_asked = hub_asks(n);
+}
+
+static void refuse(struct node *n)
+{
+	char path[PATH_MAX], dir[PATH_MAX];
+	int rc = file_of(n, n->profile_id, refused_name, path) ? 0 : -ENOENT;
+
+	n->map_refused = true;
+	n->map_dirty = false;
+	loop_timer_set(n->map_timer, MONO_NEVER);
+	mapcache_remove(n, n->profile_id);
+	if (rc == 0) {
+		snprintf(dir, sizeof(dir), "%s", path);
+		*strrchr(dir, '/') = 0;
+		rc = file_make_dir(dir, 0700);
+	}
+	if (rc == 0)
+		rc = file_write(path, view_of("", 0), 0600);
+	log_info("map", "the hub does not want the map to be kept any more", "err=%s", rc < 0 ? err_text(rc) : "none");
+}
+
+/*
+ * Hubs that never speak of it (before version 135) leave it to us, and we keep the map. One that asked for it and does not any
+ * more wants it gone, and that holds over restarts, until it asks again.
+ */
+static bool is_wanted(struct node *n)
+{
+	char path[PATH_MAX];
+	bool asks = hub_asks(n);
+
+	if (asks && n->map_refused && file_of(n, n->profile_id, refused_name, path))
+		(void)!unlink(path);
+	if (asks)
+		n->map_refused = false;
+	else if (n->map_asked && netmap_self(agent_netmap(n->agent)))
+		refuse(n);
+	n->map_asked = asks;
+	return !n->map_refused;
+}
+
 void mapcache_changed(struct node *n)
 {
 	mono_ns now = loop_now(n->loop).mono, at;
 
-	if (n->map_dirty)
+	if (!may_keep(n) || !is_wanted(n) || n->map_dirty)
 		return;
 	n->map_dirty = true;
 	/* Large maps take long to write: a small share of the time goes into it. */
@@ -64,7 +125,7 @@ void mapcache_flush(struct node *n)
 	char path[PATH_MAX];
 	int rc;
 
-	if (!n->map_dirty || n->o->no_cached_map || !n->agent || !agent_netmap(n->agent) || !file_of(n, n->profile_id, path))
+	if (!n->map_dirty || !n->agent || !agent_netmap(n->agent) || !file_of(n, n->profile_id, map_name, path))
 		return;
 	n->map_dirty = false;
 	loop_timer_set(n->map_timer, MONO_NEVER);
@@ -85,9 +146,10 @@ void mapcache_remove(struct node *n, const char *id)
 {
 	char path[PATH_MAX];
 
-	if (!file_of(n, id, path))
+	if (!file_of(n, id, refused_name, path))
 		return;
-	if (unlink(path) == 0)
+	(void)!unlink(path);
+	if (file_of(n, id, map_name, path) && unlink(path) == 0)
 		*strrchr(path, '/') = 0;
 	(void)!rmdir(path); /* stays if something else is in there */
 }

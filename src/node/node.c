@@ -173,6 +173,7 @@ int node_become(struct node *n, struct profile *take)
 		return rc;
 	}
 	n->agent = fresh;
+	mapcache_begun(n);
 	if (n->netmon)
 		net_tell_local(n, false);
 	agent_start(n->agent, NULL, loop_now(n->loop));

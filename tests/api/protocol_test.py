@@ -160,6 +160,45 @@ def turned_down(hub, a, b):
     check("it is forgotten when it is not wanted any more", True)
 
 
+def kept_map(hub, a, t):
+    """The map on disk: as the hub wants it."""
+    def there(node):
+        return [f for d, _, files in os.walk(os.path.join(node.dir, "profile-data")) for f in files if f.startswith("netmap")]
+
+    def policy(text):
+        hub.host.run("sh", "-c", f"cat > {hub.dir}/policy.hujson", stdin=text)
+        hub.admin("policy", "set", f"{hub.dir}/policy.hujson")
+
+    wait_for("the map is kept", lambda: there(a) == ["netmap.json"])
+    check("the hub asks a device of ours to keep its map", "cache-network-maps" in a.status()["Self"]["CapMap"])
+    policy(json.dumps({"nodeAttrs": [{"target": ["*"], "attr": ["disable-cache-network-maps"]}]}))
+    wait_for("it is removed when the hub does not want it any more", lambda: there(a) == ["netmap.refused"])
+    a.stop()
+    check("and not written when the daemon ends", there(a) == ["netmap.refused"], there(a))
+    a.start()
+    wait_for("it runs again", lambda: a.status()["Self"]["Online"])
+    a.cli("set", "--shields-up")
+    a.cli("set", "--shields-up=false")
+    a.stop()
+    check("nor after a restart", there(a) == ["netmap.refused"], there(a))
+    a.start()
+    policy("{}")
+    wait_for("it is kept again when the hub asks again", lambda: there(a) == ["netmap.json"])
+    check("it is kept again when the hub asks again", True)
+    # One without a state file is to leave nothing behind.
+    c = WarrenNode(t.net.host("c"), "gamma", flags=["--state=mem:"])
+    try:
+        c.host.plug(t.inet, "eth0", "198.51.100.23/24")
+        c.start()
+        c.up(hub.url, hub.auth_key("--reusable"))
+        wait_for("it has a map", lambda: c.status()["Peer"])
+        check("an ephemeral device is not asked to", "cache-network-maps" not in c.status()["Self"]["CapMap"])
+        c.stop()
+        check("and keeps none", there(c) == [], there(c))
+    finally:
+        c.close()
+
+
 def deleted(hub, b):
     hub.admin("nodes", "delete", "beta")
     wait_for("a deleted device asks for a login", lambda: b.status()["BackendState"] == "NeedsLogin")
@@ -194,6 +233,7 @@ def session(t):
         peers(hub, a, b)
         tailnet_id(hub, a)
         turned_down(hub, a, b)
+        kept_map(hub, a, t)
         deleted(hub, b)
     finally:
         for p in a, b, hub:

@@ -461,6 +461,62 @@ static void v144_a_disco_key_never_goes_back(void **state)
 	world_free(&w);
 }
 
+/* ---- Version 135 ---- */
+
+static bool keeps_its_map(struct world *w)
+{
+	json_t *f = frame_of(&w->devices[0]);
+	bool yes = has(json_object_get(json_object_get(f, "Node"), "CapMap"), "cache-network-maps");
+
+	json_decref(f);
+	return yes;
+}
+
+static void v135_devices_that_stay_are_told_to_keep_their_map_unless_the_policy_says_no(void **state)
+{
+	struct world w;
+	struct asked a;
+
+	start(&w, 1); /* which says 113 */
+	CHECK_TRUE(!keeps_its_map(&w));
+	version = 135;
+	listen_to_map(&w, &w.devices[0]);
+	settle(&w);
+	CHECK_TRUE(keeps_its_map(&w));
+	CHECK_INT(ctl_policy_set(w.ctl, VIEW_LIT("{\"nodeAttrs\":[{\"target\":[\"*\"],\"attr\":[\"disable-cache-network-maps\"]}]}"), "ann",
+			  CTL_POLICY_ANY_VERSION, w.now, NULL, NULL, NULL), ==, 0);
+	settle(&w);
+	CHECK_TRUE(!keeps_its_map(&w));
+	CHECK_INT(ctl_policy_set(w.ctl, VIEW_LIT(""), "ann", CTL_POLICY_ANY_VERSION, w.now, NULL, NULL, NULL), ==, 0);
+	settle(&w);
+	CHECK_TRUE(keeps_its_map(&w));
+	a = ask(&w, 0, ",\"OmitPeers\":true"); /* of an older program: 113 */
+	done(&w, &a);
+	listen_to_map(&w, &w.devices[0]);
+	settle(&w);
+	CHECK_TRUE(keeps_its_map(&w));
+	version = 113;
+	world_free(&w);
+}
+
+static void v135_ephemeral_devices_never_keep_their_map(void **state)
+{
+	struct ctl_key_spec spec = { .reusable = true, .preapproved = true, .ephemeral = true };
+	const struct ctl_key *key;
+	struct world w;
+
+	world_new(&w, 7);
+	spec.user = w.people[0];
+	CHECK_INT(ctl_key_create(w.ctl, &spec, w.now, w.auth_keys[0], &key), ==, 0);
+	version = 148;
+	join(&w, &w.devices[0], false);
+	listen_to_map(&w, &w.devices[0]);
+	settle(&w);
+	CHECK_TRUE(!keeps_its_map(&w));
+	version = 113;
+	world_free(&w);
+}
+
 /* ---- Storms ---- */
 
 static void rule_1_3_a_storm_is_shed_with_a_queue_of_times_and_never_a_lite_update(void **state)
@@ -578,6 +634,8 @@ int main(void)
 		cmocka_unit_test(rule_9_a_keep_alive_says_nothing_but_the_time),
 		cmocka_unit_test(v144_a_disco_key_never_goes_back),
 		cmocka_unit_test(correction_10_a_deleted_device_is_sent_itself_with_an_expired_key_and_then_the_end),
+		cmocka_unit_test(v135_devices_that_stay_are_told_to_keep_their_map_unless_the_policy_says_no),
+		cmocka_unit_test(v135_ephemeral_devices_never_keep_their_map),
 		cmocka_unit_test(v148_the_tailnet_id_is_told_of_self_only_each_time_and_never_changes),
 	};
 

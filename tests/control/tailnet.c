@@ -10,6 +10,7 @@ int answered;
 char answer_text[4096];
 unsigned answered_later;
 int accept_rate;
+int version = 113;
 
 /* Any function serves as long as it is one. */
 static void fake_hash(const void *p, size_t n, uint8_t out[static 32])
@@ -246,9 +247,9 @@ void ask_to_join(struct world *w, struct device *d, bool new_key)
 		rng_fill(&w->rng.rng, d->key.b, KEY_LEN);
 	key_format(KEY_NODE, d->key.b, key);
 	n = snprintf(body, sizeof(body),
-		"{\"Version\":113,\"NodeKey\":\"%s\"%s%s%s,\"Auth\":{\"AuthKey\":\"%s\"},"
+		"{\"Version\":%d,\"NodeKey\":\"%s\"%s%s%s,\"Auth\":{\"AuthKey\":\"%s\"},"
 		"\"Hostinfo\":{\"Hostname\":\"box\",\"OS\":\"linux\",\"RoutableIPs\":%s,\"RequestTags\":%s}}",
-		key, new_key ? ",\"OldNodeKey\":\"" : "", new_key ? old : "", new_key ? "\"" : "",
+		version, key, new_key ? ",\"OldNodeKey\":\"" : "", new_key ? old : "", new_key ? "\"" : "",
 		w->auth_keys[(d - w->devices) % 2], d->routes, d->tags);
 	answered = 0;
 	ctl_register(w->ctl, &d->machine, view_of(body, (size_t)n), d, w->now);
@@ -271,9 +272,9 @@ void listen_to_map(struct world *w, struct device *d)
 	hang_up(w, d);
 	key_format(KEY_NODE, d->key.b, key);
 	n = snprintf(body, sizeof(body),
-		"{\"Version\":113,\"NodeKey\":\"%s\",\"Stream\":true,\"Compress\":\"zstd\","
+		"{\"Version\":%d,\"NodeKey\":\"%s\",\"Stream\":true,\"Compress\":\"zstd\","
 		"\"Hostinfo\":{\"Hostname\":\"box\",\"OS\":\"linux\",\"RoutableIPs\":%s}}",
-		key, d->routes);
+		version, key, d->routes);
 	if (ctl_map(w->ctl, &d->machine, view_of(body, (size_t)n), d, w->now, &poll) != 0)
 		return;
 	d->poll = poll;

@@ -38,6 +38,7 @@ extern char answer_text[4096];
 extern unsigned answered_later; /* seconds of Retry-After of the last answer; 0: none */
 
 void world_new(struct world *w, uint64_t seed);
+extern int version; /* that devices say from now on */
 extern int accept_rate; /* of servers that are started from now on */
 void world_start(struct world *w); /* the server, on what is stored */
 void world_free(struct world *w);

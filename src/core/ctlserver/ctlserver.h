@@ -22,6 +22,7 @@ enum {
 	CTL_SECRET_TEXT_MAX = 96,
 	CTL_CAP_MIN = 87, /* the oldest client release that is served: 1.60 */
 	CTL_CAP_CERT_PIN = 116, /* 1.84 pins a relay's certificate by its hash; 1.80 fails at such a name */
+	CTL_CAP_MAP_CACHE = 135, /* keeps its map on disk only if it is told to */
 	CTL_POLICY_TEXT_MAX = 2 << 20,
 	CTL_POLICY_VERSIONS_MAX = 100, /* kept; the oldest goes */
 	CTL_POLICY_KEEP_MAX = 16 << 20, /* bytes of all kept texts; the running one stays, whatever its size */

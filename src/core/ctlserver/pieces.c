@@ -114,6 +114,18 @@ static int add_role(struct ctl *c, const struct node *n, struct json_map *m, str
 }
 
 /*
+ * With its map on disk a device reaches its peers also when it is started while we are away. One that is to leave nothing behind
+ * keeps none; for others the policy may say no.
+ */
+static int add_map_cache(const struct node *n, struct json_map *m, struct arena *a)
+{
+	if (n->doc.cap < CTL_CAP_MAP_CACHE || n->doc.ephemeral || json_map_find(m, "disable-cache-network-maps") ||
+		json_map_find(m, "cache-network-maps"))
+		return 0;
+	return add_cap(m, a, "cache-network-maps", "[]");
+}
+
+/*
  * What a device may do by itself: offer SSH, send files; and it does not update itself unasked. Then what the policy's nodeAttrs
  * give it.
  */
@@ -135,7 +147,7 @@ static int own_caps(struct ctl *c, const struct node *n, struct arena *a, struct
 		rc = policy_node_caps(policy_installed(c->policy), n->doc.id, a, &caps, &n_caps);
 	for (size_t i = 0; i < n_caps && rc == 0; i++)
 		rc = add_cap(ret, a, caps[i].name, caps[i].values);
-	return rc;
+	return rc < 0 ? rc : add_map_cache(n, ret, a);
 }
 
 /* Drops what is not for all: the subnets that another router carries now. */
