@@ -282,12 +282,33 @@ static void try_next(struct link *k)
 
 /* ---- TLS ---- */
 
+static bool tls_in_use(const struct node *n, const struct tls_ctx *tls)
+{
+	list_for_each(l, &n->links)
+		if (container_of(l, struct link, link)->tls == tls)
+			return true;
+	return false;
+}
+
+/* Certificates are renewed, and each has its pin: the oldest one that nobody uses makes room. */
+static bool pin_make_room(struct node *n)
+{
+	for (size_t i = 0; n->n_pins == NODE_PINS_MAX && i < n->n_pins; i++) {
+		if (tls_in_use(n, n->pins[i].tls))
+			continue;
+		tls_free(n->pins[i].tls);
+		memmove(&n->pins[i], &n->pins[i + 1], (n->n_pins - 1 - i) * sizeof(n->pins[0]));
+		n->n_pins--;
+	}
+	return n->n_pins < NODE_PINS_MAX;
+}
+
 static struct tls_ctx *tls_pinned(struct node *n, const uint8_t pin[static 32])
 {
 	for (size_t i = 0; i < n->n_pins; i++)
 		if (!memcmp(n->pins[i].pin, pin, 32))
 			return n->pins[i].tls;
-	if (n->n_pins == NODE_PINS_MAX || tls_client_new(&n->pins[n->n_pins].tls, pin) < 0)
+	if (!pin_make_room(n) || tls_client_new(&n->pins[n->n_pins].tls, pin) < 0)
 		return NULL;
 	memcpy(n->pins[n->n_pins].pin, pin, 32);
 	return n->pins[n->n_pins++].tls;

@@ -1,0 +1,108 @@
+#!/usr/bin/env python3
+"""Requests to the hub inside Noise and their answers as they are, of versions old and new: what no client of ours would ask.
+
+Usage: hub_requests_test.py WARREN-HUB HUBASK. Prints TAP."""
+import base64, json, os, subprocess, sys
+
+from hub_process import Hub, check, children, free_port, run, wait_for
+
+HUB, HUBASK = sys.argv[1:3]
+
+
+class Asker:
+    """One device: its connection, and its keys, which are as good as any."""
+
+    def __init__(self, hub, n):
+        noise = json.loads(hub.http("GET", "/key?v=148")[1])["publicKey"].removeprefix("mkey:")
+        self.key = "nodekey:" + f"{n:02x}" * 32
+        self.p = subprocess.Popen([HUBASK, "127.0.0.1", str(hub.port), noise, f"{n:02x}" * 32], stdin=subprocess.PIPE,
+                                  stdout=subprocess.PIPE, text=True)
+        children.append(self.p)
+
+    def ask(self, path, version=148, **fields):
+        self.p.stdin.write(f"{path} {json.dumps({'Version': version, 'NodeKey': self.key, 'Hostinfo': {'OS': 'linux'}, **fields})}\n")
+        self.p.stdin.flush()
+        status, retry, end, body = self.p.stdout.readline().rstrip("\n").split("\t")
+        return int(status), retry, end, base64.b64decode(body)
+
+    def register(self, key):
+        status, _, _, body = self.ask("/machine/register", Auth={"AuthKey": key})
+        assert status == 200 and not json.loads(body)["Error"], body
+        return self
+
+    def map(self, **fields):
+        """The one message of an answer that is not compressed."""
+        status, _, end, body = self.ask("/machine/map", Compress="", **fields)
+        assert status == 200 and int.from_bytes(body[:4], "little") == len(body) - 4, (status, body[:200])
+        return json.loads(body[4:]), end
+
+
+def one_map(d):
+    hub = Hub(HUB, d).start()
+    key = hub.json("keys", "create", "--reusable")["key"]
+    a, b = Asker(hub, 17).register(key), Asker(hub, 18).register(key)
+    m, end = a.map()
+    check("rule 5: without Stream and OmitPeers there is one whole map, plain as asked, and the end", end == "end" and
+          len(m["Peers"]) == 1 and {"Node", "DNSConfig", "PacketFilters", "UserProfiles", "SSHPolicy", "ControlTime"} <= set(m), m)
+    check("the tailnet's ID is on the device itself only", m["Node"]["StableTailnetID"].startswith("T") and
+          "StableTailnetID" not in m["Peers"][0])
+    check("rule 21: a peer without endpoints says so", m["Peers"][0]["Endpoints"] == [], m["Peers"][0])
+    check("a peer that was never connected by a stream has LastSeen from its login on", m["Peers"][0]["LastSeen"] > "2020")
+    status, _, end, body = a.ask("/machine/map", Compress="zstd")
+    check("compressed it is one frame of zstd", status == 200 and end == "end" and body[4:8] == b"\x28\xb5\x2f\xfd" and
+          int.from_bytes(body[:4], "little") == len(body) - 4)
+    status, _, end, body = a.ask("/machine/map", OmitPeers=True, Endpoints=["192.0.2.1:7"])
+    check("rule 6: a lite update is answered without a body", (status, end, body) == (200, "end", b""))
+    check("and is told", b.map()[0]["Peers"][0]["Endpoints"] == ["192.0.2.1:7"])
+    status, _, end, body = a.ask("/machine/map", Compress="", Stream=True)
+    check("a stream stays open", (status, end) == (200, "open") and body[4:5] == b"{")
+    wait_for("both are away", lambda: not [n for n in hub.json("nodes", "list") if n["online"]])
+    check("a device that asks for one map is not online for that", a.map()[0]["Node"] and
+          not [n for n in hub.json("nodes", "list") if n["online"]])
+    check("another machine's node key is refused", b.ask("/machine/map", NodeKey=a.key)[0] == 404)
+    hub.stop()
+
+
+def versions(d):
+    relay = free_port()
+    hub = Hub(HUB, d, "--relay-listen", f"127.0.0.1:{relay}").start()
+    a = Asker(hub, 17).register(hub.json("keys", "create", "--reusable")["key"])
+
+    def relay_of(version):
+        m, _ = a.map(version=version)
+        return [n for r in m["DERPMap"]["Regions"].values() for n in r["Nodes"]][0], m["Node"]
+
+    for version in (87, 113, 115):
+        node, me = relay_of(version)
+        check(f"{version}: the relay without its pin, no cache", node.get("InsecureForTests") and
+              not node.get("CertName", "").startswith("sha256") and "cache-network-maps" not in me["CapMap"], node)
+    for version in (116, 134, 135, 148):
+        node, me = relay_of(version)
+        check(f"{version}: the relay's pin, and the cache from 135 on", node["CertName"].startswith("sha256-raw:") and
+              not node.get("InsecureForTests") and ("cache-network-maps" in me["CapMap"]) == (version >= 135), node)
+    check("86 is refused in words", a.ask("/machine/map", version=86)[0] == 400)
+    hub.stop()
+
+
+def storm(d):
+    hub = Hub(HUB, d, "--accept-rate", "1").start()
+    key = hub.json("keys", "create", "--reusable")["key"]
+    a, b = Asker(hub, 17).register(key), Asker(hub, 18).register(key)
+    c = Asker(hub, 19)
+    status = 200
+    while status == 200:
+        status, retry, _, body = c.ask("/machine/register", Auth={"AuthKey": key})
+    check("one registration too many: 429, when to come again, and why", status == 429 and retry == "1" and b"come again" in body,
+          (status, retry, body))
+    while a.ask("/machine/map", Compress="")[0] == 200:
+        pass
+    told = [a.ask("/machine/map", Compress="")[:2] for _ in range(5)]
+    times = [int(t) for _, t in told]
+    check("one map too many, too; each later than the one before", all(s == 429 for s, _ in told) and times == sorted(set(times)), told)
+    check("never a lite update", [b.ask("/machine/map", OmitPeers=True)[0] for _ in range(5)] == [200] * 5)
+    metrics = hub.http("GET", "/metrics")[1]
+    check("it is counted", any(l.startswith("warren_hub_shed_total ") and int(l.split()[1]) >= 7 for l in metrics.splitlines()))
+    hub.stop()
+
+
+sys.exit(run((one_map, versions, storm)))
