@@ -1,7 +1,7 @@
 # Thin targets: each installs from Debian what it needs when it is missing, says so, and does one job.
 BUILD ?= build
 PREFIX ?= /usr/local
-export BUILD PREFIX URL CERT KEY
+export BUILD PREFIX URL CERT KEY TARGET
 
 .PHONY: all build up down test lab restart interop bench conformance fuzz sanitize check format install uninstall deb deb-test clean help
 
@@ -24,11 +24,11 @@ build:
 	@scripts/install-deps build
 	@scripts/build $(BUILD)
 
-## make test      unit, vector, property, simulation and process tests
+## make test      unit, vector, property, simulation and process tests (TEST="route hub_users": these alone)
 test:
 	@scripts/install-deps test
 	@scripts/build $(BUILD)
-	@scripts/run-tests $(BUILD)
+	@scripts/run-tests $(BUILD) $(TEST)
 
 ## make sanitize  the same tests under address and undefined behaviour sanitizers
 sanitize:
@@ -67,7 +67,7 @@ bench:
 	@scripts/build $(BUILD)
 	@bench/run
 
-## make fuzz      every fuzz target for SECONDS_EACH (60) under sanitizers
+## make fuzz      every fuzz target for SECONDS_EACH (60) under sanitizers (TARGET=stun: this one alone)
 fuzz:
 	@scripts/install-deps fuzz
 	@scripts/fuzz
