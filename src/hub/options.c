@@ -27,7 +27,7 @@ static const struct option options[] = {
 	TEXT("listen", listen, "ADDR:PORT", SERVE, "of HTTP, or of HTTPS with a certificate; default :8080, with a certificate :443"),
 	TEXT("http-listen", http_listen, "ADDR:PORT", SERVE, "one more listener without TLS, for captive portal checks; for example :80"),
 	TEXT("url", url, "URL", SERVE, "how devices reach this hub, for example https://hub.example.org"),
-	TEXT("also-url", also_url, "URL,...", SERVE, "former ones: devices that come by them are told of --url, and stay logged in"),
+	LIST("also-url", also_url, "URL,...", SERVE, "former ones: devices that come by them are told of --url, and stay logged in"),
 	TEXT("tls-cert", tls_cert, "FILE", SERVE, "certificate chain in PEM; with --tls-key"),
 	TEXT("tls-key", tls_key, "FILE", SERVE, "its private key"),
 	TEXT("relay-listen", relay_listen, "ADDR:PORT", SERVE,

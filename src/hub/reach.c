@@ -38,13 +38,23 @@ static struct reach_place at_url(const struct hub_url *u, uint16_t port)
 
 /* ---- The relay ---- */
 
+/* Would the second of two listeners find its port taken by the first? */
+static bool same_port(struct ipport a, struct ipport b)
+{
+	bool everywhere = !a.ip.family || !b.ip.family || ipaddr_is_unspecified(a.ip) || ipaddr_is_unspecified(b.ip);
+
+	return a.port && a.port == b.port && (everywhere || ipaddr_eq(a.ip, b.ip));
+}
+
 static int relay_listener(const struct reach_ask *ask, struct reach *r, struct err_at *at)
 {
 	bool given = ask->relay_listen && !is_off(ask->relay_listen);
 
 	if (given && listen_parse(ask->relay_listen, &r->relay_listen) < 0)
 		return refuse(at, "relay-listen", ask->relay_listen, "write it as ADDR:PORT or :PORT, or off");
-	if (given) {
+	if (given && ask->own_cert && same_port(r->relay_listen, ask->listen)) {
+		r->relay = REACH_RELAY_SHARED; /* it is there already */
+	} else if (given) {
 		r->relay = ask->own_cert ? REACH_RELAY_OWN_PORT : REACH_RELAY_PINNED;
 	} else if (ask->own_cert || ask->url.https || ask->relay_url) {
 		r->relay = REACH_RELAY_SHARED;
