@@ -161,7 +161,8 @@ bool cli_only_wants_login(const char *health_text)
 {
 	static const char expired[] = "The key of this device has expired.";
 
-	return strcmp(health_text, "You are logged out.") == 0 || strncmp(health_text, expired, sizeof(expired) - 1) == 0;
+	return strcmp(health_text, "You are logged out.") == 0 || strcmp(health_text, "Warren is stopped.") == 0 ||
+	       strcmp(health_text, "Tailscale is stopped.") == 0 || strncmp(health_text, expired, sizeof(expired) - 1) == 0;
 }
 
 /* Why a login is wanted: a key that has expired is told from a login that never was. */

@@ -166,7 +166,7 @@ static int run(struct cli *c, struct flag *flags, int argc, char **argv)
 static struct flag flags[] = {
 	{ .name = "c", .kind = FLAG_INT, .def = "10", .help = "how many pings; 0 is without end" },
 	{ .name = "icmp", .kind = FLAG_BOOL, .help = "an ICMP echo through the tunnel, which the other's system answers" },
-	{ .name = "peerapi", .kind = FLAG_BOOL, .help = "ask the other's HTTP server for peers" },
+	{ .name = "peerapi", .kind = FLAG_BOOL, .help = "ask the other's HTTP server for peers (not built yet in warrend)" },
 	{ .name = "size", .kind = FLAG_INT, .def = "0", .help = "bytes of the ping, padded; 0 for the smallest" },
 	{ .name = "timeout", .kind = FLAG_DURATION, .def = "5s", .help = "how long to wait for each answer" },
 	{ .name = "tsmp", .kind = FLAG_BOOL, .help = "through the tunnel, but answered before the other's system" },

@@ -332,6 +332,10 @@ static int debug(void *backend, const char *action, struct view value, struct bu
 		agent_netcheck(n->agent, loop_now(n->loop));
 		return 0;
 	}
+	if (!strcmp(action, "break-derp-conns")) {
+		agent_break_relays(n->agent, loop_now(n->loop));
+		return 0;
+	}
 	if (!strcmp(action, "rebind")) {
 		rc = udp_rebind(n->udp, (uint16_t)n->o->port);
 		if (rc < 0)

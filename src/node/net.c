@@ -74,7 +74,7 @@ static int open_one_tun(struct node *n, const char *name)
 	int rc;
 
 	if (!strcmp(name, "userspace-networking") || !strncmp(name, "tap:", 4)) {
-		log_error("tun", "this kind of interface is not part of this build: a TUN interface is needed", "tun=%s", name);
+		log_error("tun", "this kind of interface is not built yet: a TUN interface is needed", "tun=%s", name);
 		return -ERR_UNSUPPORTED;
 	}
 	rc = tun_open(&n->tun, n->loop, &cfg);

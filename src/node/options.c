@@ -20,21 +20,21 @@ struct option {
 
 #define O(flag, member, kind, help) { flag, kind, offsetof(struct node_options, member), help }
 static const struct option options[] = {
-	O("bird-socket", bird, TEXT, "path of the bird unix socket"),
+	O("bird-socket", bird, TEXT, "path of the bird unix socket (not built yet)"),
 	O("cleanup", cleanup, BOOL, "clean up system state and exit"),
-	O("config", config, TEXT, "path to config file, or 'vm:user-data'"),
+	O("config", config, TEXT, "path to config file, or 'vm:user-data' (not built yet)"),
 	O("debug", debug, TEXT, "listen address ([ip]:port) of optional debug server"),
-	O("encrypt-state", encrypt_state, BOOL, "encrypt the state file on disk"),
-	O("hardware-attestation", attestation, BOOL, "use hardware-backed keys to bind node identity to this device"),
+	O("encrypt-state", encrypt_state, BOOL, "encrypt the state file on disk (not built yet)"),
+	O("hardware-attestation", attestation, BOOL, "use hardware-backed keys to bind node identity to this device (not built yet)"),
 	O("no-logs-no-support", no_logs, BOOL, "disable log uploads (this daemon never uploads any)"),
-	O("outbound-http-proxy-listen", http_proxy, TEXT, "optional [ip]:port to run an outbound HTTP proxy"),
+	O("outbound-http-proxy-listen", http_proxy, TEXT, "optional [ip]:port to run an outbound HTTP proxy (not built yet)"),
 	O("port", port, PORT, "UDP port to listen on for WireGuard and peer-to-peer traffic; 0 means automatically select"),
 	O("socket", socket, TEXT, "path of the service unix socket"),
-	O("socks5-server", socks5, TEXT, "optional [ip]:port to run a SOCKS5 server"),
+	O("socks5-server", socks5, TEXT, "optional [ip]:port to run a SOCKS5 server (not built yet)"),
 	O("state", state, TEXT, "absolute path of state file; use 'mem:' to not store state and register as an ephemeral node"),
 	O("statedir", statedir, TEXT, "path to directory for storage of config state, the cached map, ..."),
-	O("syslog", syslog, BOOL, "log to syslog"),
-	O("syspolicy-file", syspolicy, TEXT, "path to policy file"),
+	O("syslog", syslog, BOOL, "log to syslog (not built yet)"),
+	O("syspolicy-file", syspolicy, TEXT, "path to policy file (not built yet)"),
 	O("tun", tun, TEXT, "tunnel interface name; a comma-separated list is tried in order"),
 	O("verbose", verbose, INT, "log verbosity level; 0 is default, 1 or higher are increasingly verbose"),
 	O("version", version, BOOL, "print version information and exit"),
@@ -215,7 +215,7 @@ static int refuse(const char *value, const char *what, struct err_at *at)
 {
 	if (!*value)
 		return 0;
-	err_at_set(at, 0, 0, "%s is not part of this build", what);
+	err_at_set(at, 0, 0, "%s is not built yet", what);
 	return -ERR_UNSUPPORTED;
 }
 

@@ -213,6 +213,26 @@ def expired_keys(hub, anna, bert):
     check("the way back that it names is one", said == (0, "", "") and anna.status()["BackendState"] == "Running", said)
 
 
+def debug_commands(anna):
+    """Each that is listed does something."""
+    listed = re.search(r"SUBCOMMANDS\n((?:  .*\n)*)", warren("debug", "--help")[2]).group(1)
+    wrong = []
+    for name in (line.split()[0] for line in listed.splitlines()):
+        if name in ("watch-ipn", "localapi", "via", "set-expire"):  # without end, or with arguments
+            continue
+        said = run(anna, "debug", name)
+        if said[0] != 0 or said[2]:
+            wrong.append((name, said))
+    check(f"each debug command that is listed works ({listed.count(chr(10))})", not wrong, wrong)
+    wait_for("the relay is connected again", lambda: not anna.status()["Health"])
+
+
+def after_a_logout(bert):
+    bert.cli("logout")
+    said = run(bert, "status")
+    check("after a logout there is no more to say than that", said == (1, "Logged out.\n", ""), said)
+
+
 # ---- TAB ----
 
 COMPLETED = [(("ping", ""), {"bert", "cara"}), (("ping", "be"), {"bert"}), (("ip", "c"), {"cara"}), (("nc", ""), {"bert", "cara"}),
@@ -288,7 +308,9 @@ def with_a_daemon(net):
         for prefix in ("0.0.0.0/0", "::/0"):
             hub.admin("routes", "approve", "cara", prefix)
         completion(hub, node, bert, cara)
+        debug_commands(node)
         expired_keys(hub, node, bert)
+        after_a_logout(bert)
     finally:
         cara.close()
         bert.close()

@@ -321,6 +321,13 @@ void agent_set_trouble(struct agent *a, unsigned bits, struct now now)
 	a->trouble = bits;
 }
 
+void agent_break_relays(struct agent *a, struct now now)
+{
+	a->now = now;
+	mesh_relays_restart(a->mesh, now);
+	agent_settle(a);
+}
+
 void agent_netcheck(struct agent *a, struct now now)
 {
 	a->now = now;

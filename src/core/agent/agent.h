@@ -231,6 +231,8 @@ typedef void (*agent_ping_fn)(void *ctx, const struct ipn_ping_result *r);
 void agent_ping(struct agent *a, struct ipaddr ip, enum ipn_ping_type type, size_t size, agent_ping_fn fn, void *ctx,
 	struct now now);
 void agent_ping_cancel(struct agent *a, void *ctx); /* fn is not called for this ctx any more */
+/* Closes the connections to relays, as if they had broken. */
+void agent_break_relays(struct agent *a, struct now now);
 /* A fresh round: AGENT_NETCHECK_DONE when it has ended. */
 void agent_netcheck(struct agent *a, struct now now);
 

@@ -121,7 +121,7 @@ static const char *refusal(const struct agent *a, const struct tc_node *n, enum 
 		return "not connected to a tailnet";
 	if (!n)
 		return "no matching peer";
-	return type == IPN_PING_PEERAPI ? "this build cannot ping by PeerAPI" : NULL;
+	return type == IPN_PING_PEERAPI ? "a ping by PeerAPI is not built yet" : NULL;
 }
 
 void agent_ping_begin(struct agent *a, struct ipaddr ip, enum ipn_ping_type type, size_t size, agent_ping_fn fn, void *ctx)

@@ -215,6 +215,8 @@ size_t mesh_endpoints(const struct mesh *m, struct mesh_endpoint *ret);
 
 int mesh_home(const struct mesh *m); /* region; 0: not chosen yet */
 bool mesh_relay_is_ready(const struct mesh *m, int region);
+/* All connections to relays are closed; home's is opened anew. */
+void mesh_relays_restart(struct mesh *m, struct now now);
 /* Why the region's relay could not be connected the last time, and which node that was. 0: it could, or was not tried. */
 int mesh_relay_failure(const struct mesh *m, int region, const struct tc_derp_node **ret);
 /* For Hostinfo. Lists are in the arena. -ENOMEM. */

@@ -278,6 +278,14 @@ void relays_drop_changed(struct mesh *m, const struct tc_derp_map *next)
 	}
 }
 
+void mesh_relays_restart(struct mesh *m, struct now now)
+{
+	m->now = now;
+	if (m->on)
+		relays_restart(m);
+	mesh_settle(m);
+}
+
 /* A ping, to be answered within this time. What does not take one is dead by then as well. */
 static void check_life(struct relay *r, mono_ns patience)
 {
