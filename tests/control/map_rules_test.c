@@ -149,6 +149,39 @@ static void correction_2_every_approved_exit_node_is_suggested_to_peers(void **s
 	world_free(&w);
 }
 
+static bool resolves_subdomains(struct world *w, const char *list)
+{
+	json_t *f = frame_of(&w->devices[0]);
+	bool yes = has(json_object_get(entry(f, list, "ID", id_of(w, 1)), "CapMap"), "dns-subdomain-resolve");
+
+	json_decref(f);
+	return yes;
+}
+
+/* Those who ask for a name below a device's need to know, not only the device. */
+static void correction_7_who_answers_for_all_names_below_its_own_is_told_to_peers(void **state)
+{
+	static const char policy[] = "{\"acls\":[{\"action\":\"accept\",\"src\":[\"*\"],\"dst\":[\"*:*\"]}],"
+				     "\"nodeAttrs\":[{\"target\":[\"bob@warren.test\"],\"attr\":[\"dns-subdomain-resolve\"]}]}";
+	struct world w;
+	json_t *f;
+
+	start(&w, 3); /* the second is bob's */
+	CHECK_INT(ctl_policy_set(w.ctl, view_of(policy, strlen(policy)), "ann", CTL_POLICY_ANY_VERSION, w.now, NULL, NULL, NULL), ==, 0);
+	settle(&w);
+	CHECK_TRUE(json_map_find(&netmap_peer(w.devices[0].map, id_of(&w, 1))->cap_map, "dns-subdomain-resolve"));
+	listen_to_map(&w, &w.devices[0]);
+	settle(&w);
+	CHECK_TRUE(resolves_subdomains(&w, "Peers"));
+	f = frame_of(&w.devices[0]);
+	CHECK_TRUE(!has(json_object_get(entry(f, "Peers", "ID", id_of(&w, 2)), "CapMap"), "dns-subdomain-resolve"));
+	json_decref(f);
+	CHECK_INT(ctl_policy_set(w.ctl, VIEW_LIT(""), "ann", CTL_POLICY_ANY_VERSION, w.now, NULL, NULL, NULL), ==, 0);
+	settle(&w);
+	CHECK_TRUE(!json_map_find(&netmap_peer(w.devices[0].map, id_of(&w, 1))->cap_map, "dns-subdomain-resolve"));
+	world_free(&w);
+}
+
 static void check_tailnet_id(struct world *w, const char *id)
 {
 	json_t *f = frame_of(&w->devices[0]), *p;
@@ -622,6 +655,7 @@ int main(void)
 		cmocka_unit_test(correction_1_last_seen_is_told_of_online_peers_too_in_nodes_and_patches),
 		cmocka_unit_test(correction_1_last_seen_of_a_peer_never_goes_back),
 		cmocka_unit_test(correction_2_every_approved_exit_node_is_suggested_to_peers),
+		cmocka_unit_test(correction_7_who_answers_for_all_names_below_its_own_is_told_to_peers),
 		cmocka_unit_test(rule_5_a_request_without_stream_gets_one_whole_map_and_the_end),
 		cmocka_unit_test(rule_5_a_device_that_is_away_stays_away_when_it_asks_for_one_map),
 		cmocka_unit_test(rule_6_a_lite_update_is_taken_and_answered_without_a_body),

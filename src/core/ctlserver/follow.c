@@ -215,12 +215,17 @@ static void review_node(struct drain *d, struct node *n)
 {
 	struct ctl *c = d->c;
 	bool hides = !c->open && policy_node_hides_ip4(policy_installed(c->policy), n->doc.id);
+	bool subdomains = !c->open && policy_node_resolves_subdomains(policy_installed(c->policy), n->doc.id);
 	uint64_t shown;
 
 	if (n->n_use)
 		c->routers_changed = true;
 	if (hides != n->hides_ip4) {
 		n->hides_ip4 = hides;
+		node_touch(c, n, true, d->now);
+	}
+	if (subdomains != n->subdomains) {
+		n->subdomains = subdomains;
 		node_touch(c, n, true, d->now);
 	}
 	shown = shown_hash(c, n);

@@ -191,6 +191,8 @@ static int put_reach(struct ctl *c, const struct node *n, const struct node *vie
 	/* Clients offer a choice of exit nodes among those that say so; those of Apple's systems offer none without. */
 	if (viewer != n && n->n_use && policy_node_exists(c->policy, n->doc.id) && policy_node_suggests_exit(plan, n->doc.id))
 		rc = add_cap(&ret->cap_map, a, "suggest-exit-node", NULL);
+	if (rc == 0 && viewer != n && n->subdomains)
+		rc = add_cap(&ret->cap_map, a, "dns-subdomain-resolve", NULL);
 	return rc;
 }
 

@@ -59,6 +59,7 @@ struct node {
 	size_t n_use;
 	uint64_t shown; /* hash of what all may know of its routes */
 	bool hides_ip4, quarantined;
+	bool subdomains; /* names below its own are its own: peers are told */
 	bool was_hidden; /* it is in the list of those that are removed, from a quarantine */
 	bool standby, watched; /* another router has a subnet of its; so it is watched */
 	struct block *block;

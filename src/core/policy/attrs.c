@@ -126,6 +126,17 @@ bool policy_node_hides_ip4(struct policy_plan *p, int64_t node)
 	return hides;
 }
 
+bool policy_node_resolves_subdomains(struct policy_plan *p, int64_t node)
+{
+	struct node_rec *n = p->subdomain_sels.n ? world_node(p->world, node) : NULL;
+	struct class *c = n ? plan_class(p, n) : NULL;
+
+	for (uint32_t i = 0; c && i < p->subdomain_sels.n; i++)
+		if (class_owns(c, p->subdomain_sels.v[i]))
+			return true;
+	return false;
+}
+
 bool policy_node_suggests_exit(struct policy_plan *p, int64_t node)
 {
 	struct node_rec *n = world_node(p->world, node);

@@ -252,7 +252,7 @@ struct policy_plan *policy_plan_free(struct policy_plan *p)
 	map_fini(&p->names);
 	ranges_fini(&p->internet);
 	ranges_fini(&p->star);
-	struct u32s *lists[] = { &p->free_classes, &p->dying, &p->sorted_prefixes, &p->no_ip4_sels,
+	struct u32s *lists[] = { &p->free_classes, &p->dying, &p->sorted_prefixes, &p->no_ip4_sels, &p->subdomain_sels,
 		&p->exit_eps, &p->star_sels, &p->internet_sels, &p->all_eps, &p->posture_atoms,
 		&p->self_rules, &p->via_rules, &p->router_classes, &p->touched_classes, &p->orphans,
 		&p->scratch };

@@ -392,9 +392,12 @@ int plan_compile_rest(struct policy_plan *p)
 		p->attrs[i].target =
 			plan_sel(p, d->node_attrs[i].target.v, d->node_attrs[i].target.n, NULL);
 		rc = p->attrs[i].target == NONE ? -ENOMEM : 0;
-		for (size_t k = 0; k < d->node_attrs[i].attr.n && rc == 0; k++)
+		for (size_t k = 0; k < d->node_attrs[i].attr.n && rc == 0; k++) {
 			if (strcmp(d->node_attrs[i].attr.v[k].s, "disable-ipv4") == 0)
 				rc = u32s_push(&p->no_ip4_sels, p->attrs[i].target);
+			else if (strcmp(d->node_attrs[i].attr.v[k].s, "dns-subdomain-resolve") == 0)
+				rc = u32s_push(&p->subdomain_sels, p->attrs[i].target);
+		}
 	}
 	return rc;
 }

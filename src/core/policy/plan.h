@@ -261,6 +261,7 @@ struct policy_plan {
 	uint64_t bits4, bits6[3];    /* lengths that prefix atoms have: a bit each */
 	struct u32s sorted_prefixes; /* prefix atoms by address */
 	struct u32s no_ip4_sels;     /* targets of disable-ipv4 */
+	struct u32s subdomain_sels;  /* targets of dns-subdomain-resolve */
 	struct u32s
 		exit_eps; /* destinations that are, or hold, something of the internet; sorted */
 	struct u32s star_sels, internet_sels, all_eps, posture_atoms, self_rules, via_rules,

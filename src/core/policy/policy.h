@@ -200,8 +200,10 @@ struct policy_node_cap {
 };
 MUST_USE int policy_node_caps(struct policy_plan *p, int64_t node, struct arena *a,
 	struct policy_node_cap **ret, size_t *ret_n);
-/* The one attribute that peers are shown, suggest-exit-node: every exit node has it, whatever the
- * document says. */
+/* Attributes that peers are shown. suggest-exit-node: every exit node has it, whatever the document
+ * says. dns-subdomain-resolve: all names below that of the device are its own; those who ask need
+ * to know, not the device. */
+bool policy_node_resolves_subdomains(struct policy_plan *p, int64_t node);
 bool policy_node_suggests_exit(struct policy_plan *p, int64_t node);
 /* Is the IPv4 address of the node kept from everybody (disable-ipv4)? */
 bool policy_node_hides_ip4(struct policy_plan *p, int64_t node);
