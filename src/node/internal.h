@@ -70,7 +70,7 @@ struct node {
 	struct list pings; /* struct node_ping */
 
 	/* What a turn leaves to its end. */
-	bool save, net_config, self_changed, netcheck_done;
+	bool save, net_config, self_changed, netcheck_done, offloads;
 	unsigned trouble; /* AGENT_TROUBLE_ */
 	bool was_logged_in; /* this profile has a node key */
 	bool ending; /* logging out before the end */

@@ -218,6 +218,23 @@ void net_apply(struct node *n)
 	tell_routes(n, route_apply(n->route, &want));
 }
 
+static bool self_has(const struct tc_node *self, const char *cap)
+{
+	return self && json_map_find(&self->cap_map, cap) != NULL;
+}
+
+/* The hub may know better than the kernel what this machine's drivers can do. */
+static void apply_offloads(struct node *n)
+{
+	const struct netmap *nm = agent_netmap(n->agent);
+	const struct tc_node *self = nm ? netmap_self(nm) : NULL;
+
+	n->offloads = false;
+	udp_set_offload(n->udp, !self_has(self, "disable-udp-gso"), !self_has(self, "disable-udp-gro"));
+	if (n->tun)
+		tun_set_merge(n->tun, !self_has(self, "disable-tun-tcp-gro"), !self_has(self, "disable-tun-udp-gro"));
+}
+
 void net_turn_end(struct node *n)
 {
 	struct ipport failed[NODE_UNREACHABLE_MAX];
@@ -229,6 +246,8 @@ void net_turn_end(struct node *n)
 		agent_udp_failed(n->agent, failed[i], loop_now(n->loop));
 	if (n->net_config)
 		net_apply(n);
+	if (n->offloads && n->udp)
+		apply_offloads(n);
 }
 
 void net_close(struct node *n)

@@ -22,10 +22,12 @@ static void on_event(void *owner, enum agent_event ev, int64_t id)
 	struct node *n = owner;
 
 	switch (ev) {
+	case AGENT_SELF:
+		n->save = n->offloads = true;
+		break;
 	case AGENT_KEYS:
 	case AGENT_PREFS:
 	case AGENT_MOVED:
-	case AGENT_SELF:
 	case AGENT_NETMAP:
 		n->save = true;
 		break;

@@ -30,6 +30,7 @@ struct tun {
 	int fd;
 	char name[IFNAMSIZ];
 	bool udp_offload; /* the kernel gives and takes UDP super-packets */
+	bool no_tcp_merge, no_udp_merge; /* tun_set_merge */
 	bool closed; /* from inside a callback: freed at the end of the wake-up */
 	bool reading;
 	struct tun_counters counters;
@@ -217,7 +218,7 @@ static void write_some(struct tun *t, const struct wg_packet *pkt, size_t n)
 
 	for (size_t i = 0; i < n; i++)
 		in[i] = (struct offload_pkt){ .p = pkt[i].p, .len = pkt[i].len };
-	if (t->cfg.no_offload) {
+	if (t->cfg.no_offload || t->no_tcp_merge) {
 		for (size_t i = 0; i < n; i++) {
 			struct offload_group one = { .first = (uint16_t)i };
 
@@ -226,9 +227,15 @@ static void write_some(struct tun *t, const struct wg_packet *pkt, size_t n)
 		}
 		return;
 	}
-	n_groups = offload_merge(in, n, t->udp_offload, g);
+	n_groups = offload_merge(in, n, t->udp_offload && !t->no_udp_merge, g);
 	for (size_t i = 0; i < n_groups; i++)
 		write_group(t, in, &g[i]);
+}
+
+void tun_set_merge(struct tun *t, bool tcp, bool udp)
+{
+	t->no_tcp_merge = !tcp;
+	t->no_udp_merge = !udp;
 }
 
 void tun_write(struct tun *t, struct wg_packet *pkt, size_t n)

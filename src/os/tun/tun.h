@@ -32,6 +32,9 @@ const char *tun_name(const struct tun *t);
 /* Merges what follows each other and writes it; changes headers. Any n. An interface that is down loses packets. */
 void tun_write(struct tun *t, struct wg_packet *pkt, size_t n);
 
+/* What tun_write merges; at first both. Without TCP, nothing is merged. For systems that take it wrong. */
+void tun_set_merge(struct tun *t, bool tcp, bool udp);
+
 struct tun_counters {
 	uint64_t in_frames, in_packets; /* from the system: reads, and what they were cut into */
 	uint64_t out_packets, out_frames; /* to the system: packets, and writes */

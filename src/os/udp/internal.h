@@ -26,6 +26,7 @@ struct udp {
 	struct udp_cfg cfg;
 	struct udp_sock sock[2]; /* IPv4, IPv6 */
 	struct udp_counters counters;
+	bool no_gso, no_gro; /* udp_set_offload */
 	unsigned generation; /* changes when sockets are closed: a callback may do that */
 	uint8_t mem[UDP_READS][UDP_TRAIN];
 };

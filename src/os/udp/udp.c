@@ -42,9 +42,29 @@ static int set_mark(int fd, uint32_t mark)
 	return setsockopt(fd, SOL_SOCKET, SO_MARK, &mark, sizeof(mark)) < 0 ? -errno : 0;
 }
 
+static void set_offload(struct udp_sock *s)
+{
+	const struct udp *u = s->udp;
+	const int none = 0, gro = !u->no_gro && !u->cfg.no_offload;
+
+	(void)setsockopt(s->fd, IPPROTO_UDP, UDP_GRO, &gro, sizeof(gro));
+	s->gso = !u->no_gso && !u->cfg.no_offload && setsockopt(s->fd, IPPROTO_UDP, UDP_SEGMENT, &none, sizeof(none)) == 0;
+}
+
+void udp_set_offload(struct udp *u, bool gso, bool gro)
+{
+	if (u->no_gso == !gso && u->no_gro == !gro)
+		return;
+	u->no_gso = !gso;
+	u->no_gro = !gro;
+	for (size_t i = 0; i < ARRAY_LEN(u->sock); i++)
+		if (u->sock[i].fd >= 0)
+			set_offload(&u->sock[i]);
+}
+
 static void set_options(struct udp_sock *s, int family)
 {
-	const int on = 1, none = 0;
+	const int on = 1;
 	const struct udp_cfg *cfg = &s->udp->cfg;
 
 	set_buffer(s->fd, SO_RCVBUFFORCE, SO_RCVBUF);
@@ -54,11 +74,7 @@ static void set_options(struct udp_sock *s, int family)
 		(void)set_mark(s->fd, cfg->mark); /* no right to: then there are no rules that need it either */
 	if (family == AF_INET6)
 		(void)setsockopt(s->fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
-	s->gso = false;
-	if (cfg->no_offload)
-		return;
-	(void)setsockopt(s->fd, IPPROTO_UDP, UDP_GRO, &on, sizeof(on));
-	s->gso = setsockopt(s->fd, IPPROTO_UDP, UDP_SEGMENT, &none, sizeof(none)) == 0;
+	set_offload(s);
 }
 
 static uint16_t port_of(int fd)

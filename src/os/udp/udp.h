@@ -34,6 +34,8 @@ struct udp *udp_close(struct udp *u);
 /* New sockets, after the network changed; the old ones are closed first. port as in udp_open. -errno: there are none now. */
 MUST_USE int udp_rebind(struct udp *u, uint16_t port);
 uint16_t udp_port(const struct udp *u, int family); /* 4 or 6; 0: no socket */
+/* May runs leave by one call, may trains arrive in one? At first both. For systems whose drivers do it wrong. */
+void udp_set_offload(struct udp *u, bool gso, bool gro);
 MUST_USE int udp_set_mark(struct udp *u, uint32_t mark);
 
 /*

@@ -120,6 +120,32 @@ static void batches_arrive_whole_and_in_order_over_both_families(void **state)
 			transfer(family, no_offload);
 }
 
+static void without_offload_each_datagram_is_a_call_of_its_own(void **state)
+{
+	uint8_t *mem = malloc((size_t)N * SIZE);
+	struct end a, b;
+
+	NEEDS_NETNS();
+	open_end(&a, false, 0);
+	open_end(&b, false, 0);
+	for (int round = 0; round < 2; round++) {
+		udp_set_offload(a.udp, round > 0, true);
+		udp_set_offload(b.udp, true, round > 0);
+		b.want = b.n + 16;
+		CHECK_INT(udp_send(a.udp, loopback(4, udp_port(b.udp, 4)), packets(mem), 16), ==, 0);
+		run();
+		CHECK_TRUE(a.udp->sock[0].gso == (round > 0) || round);
+	}
+	CHECK_INT(b.n, ==, 32);
+	CHECK_TRUE(b.right_size);
+	udp_set_offload(a.udp, false, false);
+	CHECK_INT(udp_rebind(a.udp, 0), ==, 0); /* new sockets are as the old ones */
+	CHECK_TRUE(!a.udp->sock[0].gso && !a.udp->sock[1].gso);
+	udp_close(a.udp);
+	udp_close(b.udp);
+	free(mem);
+}
+
 static void both_families_have_one_port(void **state)
 {
 	struct end a;
@@ -244,6 +270,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(batches_arrive_whole_and_in_order_over_both_families),
+		cmocka_unit_test(without_offload_each_datagram_is_a_call_of_its_own),
 		cmocka_unit_test(both_families_have_one_port),
 		cmocka_unit_test(busy_port_gives_another_and_a_rebind_keeps_its_own),
 		cmocka_unit_test(rebound_sockets_still_receive),
