@@ -29,7 +29,7 @@ static int put_engine(struct hub *h, struct buf *out)
 	store_sqlite_state(h->store, &st);
 	const struct row rows[] = {
 		{ "hub_nodes", gauge, "Devices of the tailnet.", s.nodes },
-		{ "hub_nodes_online", gauge, "Devices with an open map stream.", s.online },
+		{ "hub_nodes_online", gauge, "Devices that may take part and have an open map stream.", s.online },
 		{ "hub_users", gauge, "Users.", s.users },
 		{ "hub_auth_keys", gauge, "Auth keys, used and revoked ones included.", s.keys },
 		{ "hub_pending_logins", gauge, "Logins that wait for approval.", s.pending },

@@ -134,11 +134,15 @@ static void set_quarantined(struct ctl *c, struct node *n, bool quarantined, str
  * taken out again. */
 int follow_node(struct ctl *c, struct node *n, struct now now)
 {
+	bool changed;
 	int rc;
 
 	if (!c->policy)
 		return 0;
-	rc = routes_refresh(c, n);
+	(void)presence_review(c, n, now);
+	rc = presence_watch_expiry(c, n, now);
+	if (rc == 0)
+		rc = routes_refresh(c, n);
 	if (rc == 0)
 		rc = n->doc.unapproved ? take_out(c, n) : put(c, n);
 	if (rc == 0 && policy_installed(c->policy))
@@ -147,7 +151,10 @@ int follow_node(struct ctl *c, struct node *n, struct now now)
 		return rc < 0 ? rc : 0; /* 1: the document was replaced, which brought us here once
 					   more */
 	set_quarantined(c, n, routes_conflict(c, n), now);
-	return n->quarantined ? take_out(c, n) : 0;
+	changed = presence_review(c, n, now);
+	if (n->quarantined)
+		return take_out(c, n);
+	return changed ? put(c, n) : 0; /* it was released */
 }
 
 void follow_gone(struct ctl *c, struct node *n)

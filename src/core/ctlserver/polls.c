@@ -523,51 +523,6 @@ void ctl_poll_fill(struct ctl_poll *p, struct buf *out)
 	}
 }
 
-static void set_online(struct ctl *c, struct node *n, bool online, struct now now)
-{
-	n->doc.online = online ? JSON_YES : JSON_NO;
-	n->doc.last_seen = online ? now.wall : n->left;
-	c->stats.online += online ? 1 : (size_t)-1;
-	node_touch(c, n, false, now);
-	if (follow_node(c, n, now) < 0)
-		c->store_failed = true; /* routes would go where nobody is: better to begin anew from the disk */
-}
-
-/* Its last stream ended: it may be back at once. Without memory for a timer it counts as gone. */
-static void begin_absence(struct ctl *c, struct node *n, struct now now)
-{
-	n->left = now.wall;
-	if (n->doc.ephemeral && heap_set(&c->ephemerals, &n->ephemeral, now.mono + CTL_EPHEMERAL_GRACE) < 0)
-		heap_remove(&c->ephemerals, &n->ephemeral);
-	if (heap_set(&c->offline, &n->offline, now.mono + (n->watched ? CTL_WATCH_GRACE : CTL_OFFLINE_GRACE)) < 0)
-		set_online(c, n, false, now);
-}
-
-/* It registered and is about to listen: online from here on, so that others hear of it once and not twice. */
-void node_arrives(struct ctl *c, struct node *n, struct now now)
-{
-	if (!list_empty(&n->polls))
-		return;
-	if (n->doc.online != JSON_YES)
-		set_online(c, n, true, now);
-	begin_absence(c, n, now);
-}
-
-static void end_absence(struct ctl *c, struct node *n, struct now now)
-{
-	heap_remove(&c->ephemerals, &n->ephemeral);
-	heap_remove(&c->offline, &n->offline);
-	if (n->doc.online != JSON_YES)
-		set_online(c, n, true, now);
-}
-
-static void went_offline(struct ctl *c, struct node *n, struct now now)
-{
-	set_online(c, n, false, now);
-	if (note_node(c, n) < 0)
-		c->store_failed = true;
-}
-
 void ctl_poll_close(struct ctl_poll *p, struct now now)
 {
 	struct ctl *c = p->ctl;
@@ -582,7 +537,7 @@ void ctl_poll_close(struct ctl_poll *p, struct now now)
 	c->stats.polls--;
 	free(p);
 	if (n && list_empty(&n->polls) && now.mono)
-		begin_absence(c, n, now);
+		presence_pause(c, n, now);
 }
 
 static bool endpoint_is_sane(struct ipport e)
@@ -668,7 +623,7 @@ static int poll_begin(struct ctl *c, struct node *n, struct ctl_poll *p, struct 
 	list_for_each_safe(l, &n->polls) /* the new stream supersedes the old one */
 		poll_end(container_of(l, struct ctl_poll, in_node));
 	list_push_tail(&n->polls, &p->in_node);
-	end_absence(c, n, now);
+	presence_begin(c, n, now);
 	if (n->watched)
 		poll_watch(p);
 	*ret = p;
@@ -746,10 +701,7 @@ void ctl_tick(struct ctl *c, struct now now)
 	struct heap_node *h;
 
 	expire_pendings(c, now);
-	while ((h = heap_pop_due(&c->ephemerals, now.mono)))
-		node_remove(c, container_of(h, struct node, ephemeral), now);
-	while ((h = heap_pop_due(&c->offline, now.mono)))
-		went_offline(c, container_of(h, struct node, offline), now);
+	presence_tick(c, now);
 	while ((h = heap_pop_due(&c->keep_alives, now.mono))) {
 		struct ctl_poll *p = container_of(h, struct ctl_poll, keep_alive);
 		int rc = is_held(p) ? make_keep_alive_ahead(p, now) : p->n ? 0 : make_keep_alive(p, now);
@@ -765,9 +717,7 @@ void ctl_tick(struct ctl *c, struct now now)
 
 mono_ns ctl_deadline(const struct ctl *c)
 {
-	mono_ns t = mono_min(c->flush_at, mono_min(heap_deadline(&c->ephemerals), heap_deadline(&c->keep_alives)));
-
-	t = mono_min(t, heap_deadline(&c->offline));
+	mono_ns t = mono_min(c->flush_at, mono_min(presence_deadline(c), heap_deadline(&c->keep_alives)));
 
 	if (!list_empty(&c->pendings))
 		t = mono_min(t, container_of(c->pendings.next, struct pending, link)->expires);

@@ -369,6 +369,7 @@ static void node_free(struct ctl *c, struct node *n)
 	}
 	heap_remove(&c->ephemerals, &n->ephemeral);
 	heap_remove(&c->offline, &n->offline);
+	heap_remove(&c->expiries, &n->expiry);
 	host_set(c, host_of(&n->doc), false);
 	c->stats.online -= n->doc.online == JSON_YES;
 	block_leave(c, n);
@@ -596,7 +597,7 @@ int ctl_new(struct ctl **ret, const struct ctl_cfg *cfg, struct now now, struct 
 		return -ENOMEM;
 	c->cfg = *cfg;
 	c->meta.tailnet_id = c->tailnet_id;
-	c->flush_at = MONO_NEVER;
+	c->flush_at = c->expire_at = MONO_NEVER;
 	list_init(&c->users);
 	list_init(&c->keys);
 	list_init(&c->nodes);
@@ -674,6 +675,7 @@ struct ctl *ctl_free(struct ctl *c)
 	map_fini(&c->pending_by_code);
 	heap_fini(&c->ephemerals);
 	heap_fini(&c->offline);
+	heap_fini(&c->expiries);
 	heap_fini(&c->keep_alives);
 	versions_free(c);
 	follow_end(c);

@@ -62,6 +62,7 @@ struct node {
 	bool subdomains; /* names below its own are its own: peers are told */
 	bool was_hidden; /* it is in the list of those that are removed, from a quarantine */
 	bool standby, watched; /* another router has a subnet of its; so it is watched */
+	bool here; /* it holds a stream, or did a moment ago: online if it may also take part */
 	struct block *block;
 	struct list in_block;
 	struct list link; /* in order of the last change, oldest first */
@@ -80,6 +81,7 @@ struct node {
 	struct list polls;
 	struct heap_node ephemeral, offline; /* when it is deleted; when it counts as offline */
 	unix_ms left; /* when its last stream ended: told when it counts as offline */
+	struct heap_node expiry; /* of its key, by the wall clock */
 };
 
 struct machine {
@@ -171,6 +173,8 @@ struct ctl {
 	struct list held; /* readers whose message waits for the store; in the order of its batches */
 	struct map keys_by_hash, nodes_by_key, nodes_by_id, nodes_by_name, machines, pending_by_code;
 	struct heap ephemerals, offline, keep_alives;
+	struct heap expiries; /* by wall clock in ms: the deadline is expire_at */
+	mono_ns expire_at;
 	struct delta delta[DELTAS_KEPT];
 	size_t next_delta;
 	struct ZSTD_CCtx_s *zstd;
@@ -362,9 +366,17 @@ void pending_expire(struct ctl *c, struct pending *p);
 
 /* shed.c: is it one too many? Then it was answered. */
 MUST_USE bool shed(struct ctl *c, struct shed *s, void *owner, struct now now);
+/* presence.c: who is online */
+void node_arrives(struct ctl *c, struct node *n, struct now now); /* it registered and is about to listen */
+void presence_begin(struct ctl *c, struct node *n, struct now now); /* it listens */
+void presence_pause(struct ctl *c, struct node *n, struct now now); /* its last stream ended: it may be back at once */
+/* Whether it is online is worked out again. True: that has changed, and is noted for its peers, but not with the policy. */
+bool presence_review(struct ctl *c, struct node *n, struct now now);
+MUST_USE int presence_watch_expiry(struct ctl *c, struct node *n, struct now now); /* the end of its key may be another */
+void presence_tick(struct ctl *c, struct now now);
+mono_ns presence_deadline(const struct ctl *c);
 
 /* polls.c */
-void node_arrives(struct ctl *c, struct node *n, struct now now);
 void polls_flush(struct ctl *c, struct now now);
 void poll_end(struct ctl_poll *p);
 void poll_watch(struct ctl_poll *p);

@@ -1,0 +1,138 @@
+/*
+ * Who is online: a device that may take part (its key has not expired, it is approved, and not in quarantine) and holds a
+ * stream. Routes follow: who is not online carries none. A stream that ends counts for a short grace, so that restarts and
+ * roaming tell nobody; a key that expires counts at that very moment.
+ */
+#include "core/ctlserver/world.h"
+
+#include <errno.h>
+
+/* The wall clock can be set while we sleep: it is looked at so often at least. */
+#define WALL_CHECK SEC(60)
+
+static bool may_take_part(const struct node *n, unix_ms wall)
+{
+	return !node_is_expired(n, wall) && !node_is_hidden(n);
+}
+
+bool presence_review(struct ctl *c, struct node *n, struct now now)
+{
+	bool online = n->here && may_take_part(n, now.wall), was = n->doc.online == JSON_YES;
+
+	if (online == was)
+		return false;
+	n->doc.online = online ? JSON_YES : JSON_NO;
+	c->stats.online += online ? 1 : (size_t)-1;
+	/* Who may not take part can still listen. */
+	n->doc.last_seen = online || !list_empty(&n->polls) ? now.wall : n->left;
+	node_touch(c, n, false, now);
+	return true;
+}
+
+/* Its routes and what the policy engine knows follow. */
+static void follow(struct ctl *c, struct node *n, struct now now)
+{
+	if (follow_node(c, n, now) < 0)
+		c->store_failed = true; /* routes would go where nobody is: better to begin anew from the disk */
+}
+
+static void set_here(struct ctl *c, struct node *n, bool here, struct now now)
+{
+	if (n->here == here)
+		return;
+	n->here = here;
+	follow(c, n, now);
+}
+
+void presence_pause(struct ctl *c, struct node *n, struct now now)
+{
+	n->left = now.wall;
+	if (n->doc.ephemeral && heap_set(&c->ephemerals, &n->ephemeral, now.mono + CTL_EPHEMERAL_GRACE) < 0)
+		heap_remove(&c->ephemerals, &n->ephemeral);
+	/* Without memory for a timer it counts as gone. */
+	if (heap_set(&c->offline, &n->offline, now.mono + (n->watched ? CTL_WATCH_GRACE : CTL_OFFLINE_GRACE)) < 0)
+		set_here(c, n, false, now);
+}
+
+/* Online from here on, so that others hear of it once and not twice. */
+void node_arrives(struct ctl *c, struct node *n, struct now now)
+{
+	if (!list_empty(&n->polls))
+		return;
+	set_here(c, n, true, now);
+	presence_pause(c, n, now);
+}
+
+void presence_begin(struct ctl *c, struct node *n, struct now now)
+{
+	heap_remove(&c->ephemerals, &n->ephemeral);
+	heap_remove(&c->offline, &n->offline);
+	set_here(c, n, true, now);
+}
+
+static void went_away(struct ctl *c, struct node *n, struct now now)
+{
+	set_here(c, n, false, now);
+	if (note_node(c, n) < 0)
+		c->store_failed = true;
+}
+
+/* expiry */
+
+/* The earliest end of a key, as the monotonic clock will show it if nobody sets the other one. */
+static void arm(struct ctl *c, struct now now)
+{
+	unix_ms first = heap_deadline(&c->expiries), left;
+
+	if (first == MONO_NEVER) {
+		c->expire_at = MONO_NEVER;
+		return;
+	}
+	left = first > now.wall ? first - now.wall : 0;
+	c->expire_at = now.mono + (left < WALL_CHECK / MSEC(1) ? MSEC(left) : WALL_CHECK);
+}
+
+int presence_watch_expiry(struct ctl *c, struct node *n, struct now now)
+{
+	unix_ms at = n->doc.key_expiry > now.wall ? n->doc.key_expiry : 0;
+	int rc = 0;
+
+	if (at == (n->expiry.pos ? n->expiry.at : 0))
+		return 0;
+	if (at)
+		rc = heap_set(&c->expiries, &n->expiry, at);
+	else
+		heap_remove(&c->expiries, &n->expiry);
+	arm(c, now);
+	return rc;
+}
+
+static void expire_keys(struct ctl *c, struct now now)
+{
+	struct heap_node *h;
+
+	while ((h = heap_pop_due(&c->expiries, now.wall))) {
+		struct node *n = container_of(h, struct node, expiry);
+
+		tell(c, "key expired", n);
+		follow(c, n, now);
+	}
+	arm(c, now);
+}
+
+void presence_tick(struct ctl *c, struct now now)
+{
+	struct heap_node *h;
+
+	while ((h = heap_pop_due(&c->ephemerals, now.mono)))
+		node_remove(c, container_of(h, struct node, ephemeral), now);
+	while ((h = heap_pop_due(&c->offline, now.mono)))
+		went_away(c, container_of(h, struct node, offline), now);
+	if (c->expire_at <= now.mono)
+		expire_keys(c, now);
+}
+
+mono_ns presence_deadline(const struct ctl *c)
+{
+	return mono_min(c->expire_at, mono_min(heap_deadline(&c->ephemerals), heap_deadline(&c->offline)));
+}

@@ -1,0 +1,158 @@
+#!/usr/bin/env python3
+"""Who is online: what the hub lists and counts, and what peers are told, when a device may not take part any more.
+
+Usage: hub_presence_test.py PATH-OF-WARREND. Prints TAP. Needs root: each device lives in a namespace of its own."""
+import json
+import os
+import re
+import sys
+import time
+
+TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+os.environ["WARREN_BIN"] = os.path.dirname(os.path.dirname(os.path.abspath(sys.argv[1])))
+sys.path.insert(0, os.path.join(TOP, "tests", "lab"))
+from nodes import WarrenHub, WarrenNode, wait_for  # noqa: E402
+import topologies  # noqa: E402
+
+AT_ONCE = 2.0  # seconds, on a busy machine
+LIFE = 15  # of a person's key
+SUBNET = "10.77.0.0/24"
+results = []
+
+
+def check(name, ok, why=""):
+    results.append(bool(ok))
+    print(f"{'ok' if ok else 'not ok'} {len(results)} - {name}", flush=True)
+    if not ok and why != "":
+        print("# " + str(why).replace("\n", "\n# "), flush=True)
+
+
+class Place:
+    """A hub and devices, each in its namespace."""
+
+    def __init__(self, *hub_flags):
+        self.t, self.started, self.n = topologies.internet(), [], 20
+        self.hub = self.add(WarrenHub(self.t.hub, topologies.HUB4, extra=hub_flags))
+
+    def add(self, p):
+        self.started.append(p)
+        return p.start()
+
+    def node(self, name):
+        self.n += 1
+        return self.add(WarrenNode(topologies.public_host(self.t, name, self.n), name))
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, e, tb):
+        if e is not None or not all(results):
+            for p in self.started:
+                print("# --- " + p.name + "\n# " + p.tail().replace("\n", "\n# "), flush=True)
+        for p in reversed(self.started):
+            p.close()
+        self.t.net.close()
+
+    def listed(self, name):
+        return next(n for n in self.hub.nodes() if n["name"] == name)
+
+    def counted(self):
+        """What `status` and the metrics say: the number of devices online."""
+        status = json.loads(self.hub.admin("status", "--json"))["online"]
+        text = self.t.hub.run(sys.executable, "-c", "import sys, urllib.request as u; print(u.urlopen(sys.argv[1]).read().decode())",
+                              self.hub.url + "/metrics")
+        return status, int(re.search(r"^warren_hub_nodes_online (\d+)$", text, re.M).group(1))
+
+    def primary(self):
+        return next((r["name"] for r in json.loads(self.hub.admin("routes", "list", "--json")) if r["primary"]), None)
+
+
+def within(what, condition, bound=AT_ONCE):
+    """Seconds until it was so, or None."""
+    t = time.monotonic()
+    try:
+        wait_for(what, condition, bound)
+        return time.monotonic() - t
+    except TimeoutError:
+        return None
+
+
+def peer(node, ip, key):
+    p = node.peer(ip)
+    return bool(p and p.get(key))
+
+
+def by_time():
+    """Keys that live for some seconds: the device's, and a router's for which another one stands by."""
+    with Place("--key-expiry", f"{LIFE}s") as p:
+        p.hub.admin("policy", "set", policy(p))
+        watcher, r2 = p.node("watcher"), p.node("r2")
+        watcher.up(p.hub.url, p.hub.auth_key("--tags", "tag:other"))
+        r1 = p.node("r1")
+        r1.up(p.hub.url, p.hub.auth_key(), f"--advertise-routes={SUBNET}")
+        ip, born = r1.ip(), time.time()
+        wait_for("r1 carries the subnet", lambda: p.primary() == "r1")
+        r2.up(p.hub.url, p.hub.auth_key("--tags", "tag:router"), f"--advertise-routes={SUBNET}")
+        wait_for("r2 stands by", lambda: sum(r["inUse"] for r in json.loads(p.hub.admin("routes", "list", "--json"))) == 2)
+        wait_for("all see each other", lambda: peer(watcher, ip, "Online"))
+        check("before its end it is online", p.listed("r1")["online"] and p.counted() == (3, 3), p.counted())
+        wait_for("its key's end", lambda: p.listed("r1")["expired"], LIFE + 10)
+        check("not before its time", time.time() - born >= LIFE - 3)
+        took = [within("it is offline in the list", lambda: not p.listed("r1")["online"]),
+                within("its peer knows", lambda: not peer(watcher, ip, "Online") and peer(watcher, ip, "Expired")),
+                within("the standby carries", lambda: p.primary() == "r2")]
+        check("at its key's end it is offline for all, and the standby takes over", None not in took, took)
+        check("the counts follow", p.counted() == (2, 2), p.counted())
+        check("the list says expired", re.search(r"\br1\b.*\bexpired\b", p.hub.admin("nodes", "list")))
+        r1.up(p.hub.url, p.hub.auth_key("--reusable"), f"--advertise-routes={SUBNET}")
+        check("a new login brings it back", within("three are online", lambda: p.counted() == (3, 3), 10) is not None, p.hub.nodes())
+        check("and it stands by", p.primary() == "r2")
+
+
+def policy(p):
+    path = os.path.join(p.hub.dir, "policy.hujson")
+    with open(path, "w") as f:
+        json.dump({"tagOwners": {"tag:router": [], "tag:other": []},
+                   "acls": [{"action": "accept", "src": ["*"], "dst": ["*:*"]}],
+                   "autoApprovers": {"routes": {SUBNET: ["tag:router", "autogroup:member"]}}}, f)
+    return path
+
+
+def by_word():
+    """An admin's `expire`, a logout; approval that is waited for."""
+    with Place("--approve-devices") as p:
+        watcher, a, b = p.node("watcher"), p.node("a"), p.node("b")
+        for n in (watcher, a):
+            n.up(p.hub.url, p.hub.auth_key("--preapproved"))
+        ip = a.ip()
+        wait_for("they see each other", lambda: peer(watcher, ip, "Online"))
+        p.hub.admin("nodes", "expire", "a")
+        took = [within("it is offline in the list", lambda: not p.listed("a")["online"]),
+                within("its peer knows", lambda: not peer(watcher, ip, "Online"))]
+        check("an admin's `expire` takes it offline at once", None not in took and p.counted() == (1, 1), (took, p.counted()))
+        a.up(p.hub.url, p.hub.auth_key("--preapproved", "--reusable"))
+        check("a login brings it back", within("it is online", lambda: peer(watcher, ip, "Online") and p.listed("a")["online"], 10)
+              is not None, p.hub.nodes())
+        a.cli("logout")
+        took = [within("it is offline in the list", lambda: not p.listed("a")["online"]),
+                within("its peer knows", lambda: not peer(watcher, ip, "Online"))]
+        check("a logout takes it offline at once", None not in took and p.counted() == (1, 1), (took, p.counted()))
+        b.cli("up", f"--login-server={p.hub.url}", f"--auth-key={p.hub.auth_key()}", "--hostname=b", "--timeout=2s", check=False)
+        wait_for("it waits for approval", lambda: not p.listed("b")["approved"])
+        check("who waits for approval is not online", not p.listed("b")["online"] and p.counted() == (1, 1), p.counted())
+        p.hub.admin("nodes", "approve", "b")
+        check("approval makes it so", within("it is online", lambda: p.listed("b")["online"] and p.counted() == (2, 2)) is not None,
+              p.counted())
+
+
+def main():
+    if os.geteuid() != 0:
+        print("1..0 # SKIP network namespaces need root")
+        return 0
+    by_time()
+    by_word()
+    print(f"1..{len(results)}")
+    return 0 if all(results) else 1
+
+
+sys.exit(main())
