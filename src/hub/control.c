@@ -1,12 +1,15 @@
 /*
  * Control connections: an upgraded stream carries a ts2021 session, whose requests go to the control engine. A session
- * without an open request for HUB_SESSION_IDLE is closed; clients open another when they need one.
+ * without an open request for HUB_SESSION_IDLE is closed; clients open another when they need one. A program that was asked
+ * whether it lives, and does not say anything in time, has hung: its system would acknowledge what we send for ever.
  */
 #include "core/ts2021/ts2021.h"
 #include "hub/internal.h"
 
 #include <errno.h>
 #include <stdlib.h>
+
+#define OVERDUE_WAIT MSEC(200)
 
 struct session {
 	struct list link, idle;
@@ -15,6 +18,10 @@ struct session {
 	struct ts2021 *ts;
 	size_t n_requests;
 	mono_ns idle_since;
+	struct heap_node answer_due; /* in hub->asked */
+	mono_ns answer_within;
+	size_t unacked; /* when the question was looked at last */
+	bool overdue;
 };
 
 /* Owner of a request in ts2021 and in the engine. */
@@ -57,6 +64,74 @@ void control_on_idle_tick(void *ctx)
 		stream_close(s->stream);
 	}
 	rearm_idle(h);
+}
+
+/* Does it live? */
+
+static void rearm_ask(struct hub *h)
+{
+	loop_timer_set(h->ask_timer, heap_deadline(&h->asked));
+}
+
+void control_poll_ask(void *owner, mono_ns within)
+{
+	struct session *s = ((struct request *)owner)->session;
+	struct hub *h = s->hub;
+	mono_ns due = loop_now(h->loop).mono + within;
+
+	if (s->answer_due.pos && s->answer_due.at <= due)
+		return;
+	if (ts2021_ping(s->ts) < 0 || heap_set(&h->asked, &s->answer_due, due) < 0)
+		return; /* it is asked again */
+	s->answer_within = within;
+	s->unacked = SIZE_MAX;
+	s->overdue = false;
+	rearm_ask(h);
+}
+
+/* Whatever it says: it lives. */
+static void lives(struct session *s)
+{
+	if (!s->answer_due.pos)
+		return;
+	heap_remove(&s->hub->asked, &s->answer_due);
+	rearm_ask(s->hub);
+}
+
+/*
+ * How much longer to wait for the answer; 0: no longer. On a slow line the question may wait behind a large map: as long as
+ * that gets on, so do we. And it may be us who slept: what came meanwhile is read first.
+ */
+static mono_ns patience(struct session *s)
+{
+	size_t unacked = stream_unacked(s->stream), before = s->unacked;
+
+	s->unacked = unacked;
+	if (unacked && unacked < before)
+		return s->answer_within;
+	if (s->overdue)
+		return 0;
+	s->overdue = true;
+	return OVERDUE_WAIT;
+}
+
+void control_on_ask_tick(void *ctx)
+{
+	struct hub *h = ctx;
+	mono_ns now = loop_now(h->loop).mono;
+	struct heap_node *due;
+
+	while ((due = heap_pop_due(&h->asked, now))) {
+		struct session *s = container_of(due, struct session, answer_due);
+
+		mono_ns more = patience(s);
+
+		if (more && heap_set(&h->asked, due, now + more) == 0)
+			continue;
+		h->n.unanswered++;
+		stream_close(s->stream);
+	}
+	rearm_ask(h);
 }
 
 /* The engine's answers */
@@ -215,6 +290,7 @@ static void session_free(struct session *s)
 	ts2021_free(s->ts);
 	list_remove(&s->link);
 	list_remove(&s->idle);
+	heap_remove(&s->hub->asked, &s->answer_due);
 	s->hub->n_sessions--;
 	free(s);
 }
@@ -224,6 +300,7 @@ static int on_data(void *owner, const uint8_t *p, size_t len)
 	struct session *s = owner;
 	int rc = ts2021_feed(s->ts, p, len);
 
+	lives(s);
 	s->hub->n.bad_sessions += rc < 0;
 	return rc;
 }

@@ -178,7 +178,8 @@ static int open_engine(struct hub *h, struct err_at *at)
 		.derp_map_unpinned = h->pin[0] ? &h->derp_map_unpinned : NULL, .from = control_from, .approve_devices = h->o->approve_devices,
 		.on_event = on_event, .on_refusal = on_refusal,
 		.store = store_sqlite_store(h->store), .rng = loop_rng(), .hash = sha256, .on_poll_ready = control_poll_ready,
-		.on_poll_end = control_poll_end, .on_poll_watch = control_poll_watch, .on_answer = control_answer, .on_later = control_later };
+		.on_poll_end = control_poll_end, .on_poll_watch = control_poll_watch, .on_answer = control_answer, .on_later = control_later,
+		.on_poll_ask = control_poll_ask };
 	const struct ctl_user *u;
 	uint64_t rate;
 	int rc = text_u64(h->o->accept_rate, strlen(h->o->accept_rate), HUB_ACCEPT_RATE_MAX, &rate);
@@ -212,6 +213,8 @@ static int open_engine(struct hub *h, struct err_at *at)
 		rc = loop_timer_new(h->loop, on_tick, h, &h->timer);
 	if (rc == 0)
 		rc = loop_timer_new(h->loop, control_on_idle_tick, h, &h->idle_timer);
+	if (rc == 0)
+		rc = loop_timer_new(h->loop, control_on_ask_tick, h, &h->ask_timer);
 	return rc < 0 ? rc : loop_on_turn_end(h->loop, on_turn_end, h);
 }
 
@@ -370,6 +373,9 @@ struct hub *hub_free(struct hub *h)
 		loop_timer_free(h->timer);
 	if (h->idle_timer)
 		loop_timer_free(h->idle_timer);
+	if (h->ask_timer)
+		loop_timer_free(h->ask_timer);
+	heap_fini(&h->asked);
 	if (h->store)
 		(void)store_sqlite_stop(h->store);
 	if (h->loop)

@@ -55,6 +55,7 @@ struct hub_throttle {
 struct hub_counters {
 	uint64_t sessions, bad_handshakes, bad_sessions, requests, unknown_requests, idle_closed, pages, admin_requests,
 		logins, login_failures, csrf_failures, codes_throttled, api_requests, api_denied, api_throttled, policy_changes, policy_refused, changes_refused;
+	uint64_t unanswered; /* control connections whose other end did not say that it lives */
 };
 
 struct tokens;
@@ -73,7 +74,7 @@ struct hub {
 	struct httpd *web, *admin;
 	struct tls_ctx *tls, *relay_tls;
 	struct certs *certs; /* of tls; NULL: the hub has no certificate from files */
-	struct loop_timer *timer, *idle_timer;
+	struct loop_timer *timer, *idle_timer, *ask_timer;
 	struct secret_machine noise;
 	struct machine_pub noise_pub;
 	struct hub_url url;
@@ -86,6 +87,7 @@ struct hub {
 	struct forwarded_trust proxies; /* whose word on who the client is counts */
 	struct ipport web_addr, http_addr, relay_addr, stun_addr; /* bound; unset: none */
 	struct list sessions, idle; /* the longest idle first */
+	struct heap asked; /* sessions whose program was asked whether it lives, until it says something */
 	size_t n_sessions;
 	struct hub_link link[HUB_LINKS_MAX];
 	struct hub_login login[HUB_LOGINS_MAX];
@@ -117,7 +119,9 @@ struct ipport control_from(void *request_owner);
 void control_poll_ready(void *poll_owner);
 void control_poll_end(void *poll_owner);
 void control_poll_watch(void *poll_owner, bool watch);
+void control_poll_ask(void *poll_owner, mono_ns within);
 void control_on_idle_tick(void *ctx);
+void control_on_ask_tick(void *ctx);
 void control_close_all(struct hub *h);
 
 /* web.c */

@@ -74,6 +74,7 @@ static int put_listeners(struct hub *h, struct buf *out)
 		{ "hub_control_broken_total", counter, "Control connections ended by malformed bytes.", h->n.bad_sessions },
 		{ "hub_control_requests_total", counter, "Requests inside control connections.", h->n.requests },
 		{ "hub_control_unknown_total", counter, "Of these, for paths that we do not have.", h->n.unknown_requests },
+		{ "hub_control_unanswered_total", counter, "Control connections closed because the program at the other end was silent.", h->n.unanswered },
 		{ "hub_control_idle_closed_total", counter, "Control connections closed for idleness.", h->n.idle_closed },
 		{ "hub_pages_total", counter, "Pages shown.", h->n.pages },
 		{ "hub_logins_total", counter, "Admin logins with a link.", h->n.logins },

@@ -5,6 +5,7 @@ Usage: hub_presence_test.py PATH-OF-WARREND. Prints TAP. Needs root: each device
 import json
 import os
 import re
+import signal
 import sys
 import time
 
@@ -15,6 +16,7 @@ from nodes import WarrenHub, WarrenNode, wait_for  # noqa: E402
 import topologies  # noqa: E402
 
 AT_ONCE = 2.0  # seconds, on a busy machine
+HUNG = 15.0
 LIFE = 15  # of a person's key
 SUBNET = "10.77.0.0/24"
 results = []
@@ -56,12 +58,14 @@ class Place:
     def listed(self, name):
         return next(n for n in self.hub.nodes() if n["name"] == name)
 
-    def counted(self):
-        """What `status` and the metrics say: the number of devices online."""
-        status = json.loads(self.hub.admin("status", "--json"))["online"]
+    def metric(self, name):
         text = self.t.hub.run(sys.executable, "-c", "import sys, urllib.request as u; print(u.urlopen(sys.argv[1]).read().decode())",
                               self.hub.url + "/metrics")
-        return status, int(re.search(r"^warren_hub_nodes_online (\d+)$", text, re.M).group(1))
+        return int(re.search(rf"^warren_hub_{name} (\d+)$", text, re.M).group(1))
+
+    def counted(self):
+        """What `status` and the metrics say: the number of devices online."""
+        return json.loads(self.hub.admin("status", "--json"))["online"], self.metric("nodes_online")
 
     def primary(self):
         return next((r["name"] for r in json.loads(self.hub.admin("routes", "list", "--json")) if r["primary"]), None)
@@ -145,12 +149,40 @@ def by_word():
               p.counted())
 
 
+def hung():
+    """The program of an exit node stops; its system acknowledges on."""
+    with Place() as p:
+        watcher, exit_node, plain = p.node("watcher"), p.node("exit"), p.node("plain")
+        for n, flags in ((watcher, []), (exit_node, ["--advertise-exit-node"]), (plain, [])):
+            n.up(p.hub.url, p.hub.auth_key(), *flags)
+        ip = exit_node.ip()
+        for route in ("0.0.0.0/0", "::/0"):
+            p.hub.admin("routes", "approve", "exit", route)
+        wait_for("it is offered", lambda: peer(watcher, ip, "ExitNodeOption"))
+        exit_node.child.send_signal(signal.SIGSTOP)
+        try:
+            took = within("it is offline", lambda: not p.listed("exit")["online"] and not peer(watcher, ip, "Online"), HUNG)
+            check("an exit node that hangs is offline in seconds", took is not None, p.hub.nodes())
+            check("others are as before", p.listed("plain")["online"] and p.listed("watcher")["online"])
+        finally:
+            exit_node.child.send_signal(signal.SIGCONT)
+        check("and online again when it goes on", within("it is online", lambda: peer(watcher, ip, "Online"), HUNG) is not None)
+        p.hub.child.send_signal(signal.SIGSTOP)
+        time.sleep(8)  # longer than an exit node has to answer; there is nothing to wait for while the hub is stopped
+        p.hub.child.send_signal(signal.SIGCONT)
+        wait_for("it is asked again, and answers", lambda: p.metric("control_unanswered_total") == 1 and p.listed("exit")["online"])
+        time.sleep(1)  # nothing is to happen
+        silent = p.metric("control_unanswered_total")
+        check("a hub that slept itself does not take its devices for dead", silent == 1 and p.listed("exit")["online"], silent)
+
+
 def main():
     if os.geteuid() != 0:
         print("1..0 # SKIP network namespaces need root")
         return 0
     by_time()
     by_word()
+    hung()
     print(f"1..{len(results)}")
     return 0 if all(results) else 1
 

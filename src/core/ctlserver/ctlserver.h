@@ -38,11 +38,18 @@ enum {
 #define CTL_OFFLINE_GRACE SEC(5) /* a device that is back within it was never away: restarts and roaming tell nobody */
 #define CTL_KEEP_ALIVE SEC(55)
 /*
- * A device that carries a route for which another one stands by is watched: a few bytes go to it that often, whoever owns its
- * connection is asked to give up soon (on_poll_watch), and then the standby takes over after the short grace.
+ * A system acknowledges what its program never reads, so a device is asked whether it lives (on_poll_ask). This seldom, because a
+ * hundred thousand of them are: with every fourth keep-alive.
+ */
+#define CTL_ASK SEC(200)
+#define CTL_ASK_SILENCE SEC(60)
+/*
+ * A device on which others depend is watched: an exit node, or one that carries a route for which another one stands by. It is
+ * asked that often, whoever owns its connection is told to give up soon (on_poll_watch), and then the standby takes over after the
+ * short grace.
  */
 #define CTL_WATCH_KEEP_ALIVE SEC(3)
-#define CTL_WATCH_SILENCE SEC(6) /* unanswered for so long: the connection is dead */
+#define CTL_WATCH_SILENCE SEC(6) /* unanswered for so long: the connection or the program is dead */
 #define CTL_WATCH_GRACE SEC(2)
 #define CTL_COALESCE MSEC(20) /* changes that come together are told together */
 
@@ -167,6 +174,8 @@ struct ctl_cfg {
 	void (*on_poll_watch)(void *poll_owner, bool watch);
 	/* 429 with Retry-After. NULL: all are taken. */
 	void (*on_later)(void *request_owner, unsigned seconds, struct view text);
+	/* Ask the other side's program whether it lives, and end its connection if it says nothing within that time. May be NULL. */
+	void (*on_poll_ask)(void *poll_owner, mono_ns within);
 	void (*on_answer)(void *request_owner, int status, const char *content_type, struct view body);
 };
 

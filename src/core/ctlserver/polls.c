@@ -6,7 +6,7 @@
 
 #include <errno.h>
 
-enum { FILL_MAX = 24 * 1024, REQUEST_MEM_MAX = 4 << 20, DELTA_MAX = 1 << 28 };
+enum { FILL_MAX = 24 * 1024, REQUEST_MEM_MAX = 4 << 20, DELTA_MAX = 1 << 28, KEEP_ALIVE_SHARED_MS = 100 };
 
 /* It may tell of what a crash would still undo: not yet. */
 static bool is_held(const struct ctl_poll *p)
@@ -349,36 +349,51 @@ static int make_delta(struct ctl_poll *p, struct now now)
 	return rc;
 }
 
-static int make_keep_alive(struct ctl_poll *p, struct now now)
+/* Borrowed: one for all readers of a kind to whom it goes at about the same time. */
+static struct piece *keep_alive_message(struct ctl_poll *p, unix_ms wall)
 {
-	char time[TIME_RFC3339_MAX], text[96];
+	struct ctl *c = p->ctl;
+	struct piece **q = &c->keep_alive[p->raw];
+	char time[TIME_RFC3339_MAX];
+	struct buf text;
 	int rc;
 
-	time_format_rfc3339(now.wall, time);
-	snprintf(text, sizeof(text), "{\"KeepAlive\":true,\"ControlTime\":\"%s\"}", time);
-	rc = message_add(p, piece_of(p->ctl, text, strlen(text)));
+	if (wall < c->keep_alive_at || wall - c->keep_alive_at >= KEEP_ALIVE_SHARED_MS) {
+		c->keep_alive[0] = piece_put(c->keep_alive[0]);
+		c->keep_alive[1] = piece_put(c->keep_alive[1]);
+		c->keep_alive_at = wall;
+	}
+	if (*q)
+		return *q;
+	time_format_rfc3339(wall, time);
+	buf_init(&text, 96);
+	rc = buf_printf(&text, "{\"KeepAlive\":true,\"ControlTime\":\"%s\"}", time);
 	if (rc == 0)
-		rc = message_finish(p);
-	return rc == 0 && p->raw ? message_unpack(p) : rc;
+		*q = p->raw ? framed_raw(buf_view(&text)) : framed(c, &text);
+	buf_fini(&text);
+	return *q;
+}
+
+static int make_keep_alive(struct ctl_poll *p, struct now now)
+{
+	struct piece *q = keep_alive_message(p, now.wall);
+	int rc = q ? message_add(p, piece_get(q)) : -ENOMEM;
+
+	p->ctl->stats.messages += rc == 0;
+	return rc;
 }
 
 /* Goes before the message that is held. */
 static int make_keep_alive_ahead(struct ctl_poll *p, struct now now)
 {
-	char time[TIME_RFC3339_MAX];
-	struct buf text;
-	int rc;
+	struct piece *q;
 
 	if (p->alive)
 		return 0; /* nobody read the last one */
-	time_format_rfc3339(now.wall, time);
-	buf_init(&text, 128);
-	rc = buf_printf(&text, "{\"KeepAlive\":true,\"ControlTime\":\"%s\"}", time);
-	if (rc == 0)
-		p->alive = p->raw ? framed_raw(buf_view(&text)) : framed(p->ctl, &text);
-	buf_fini(&text);
+	q = keep_alive_message(p, now.wall);
+	p->alive = q ? piece_get(q) : NULL;
 	p->ctl->stats.messages++;
-	return p->alive ? 0 : -ENOMEM;
+	return q ? 0 : -ENOMEM;
 }
 
 void poll_end(struct ctl_poll *p)
@@ -430,8 +445,16 @@ void poll_farewell(struct ctl_poll *p, struct now now)
 		message_ready(p);
 }
 
+/* Something is about to go to this reader: with it the question whether its program lives, if it is time for that. */
 static int rearm_keep_alive(struct ctl_poll *p, struct now now)
 {
+	struct ctl *c = p->ctl;
+	bool watched = p->node->watched;
+
+	if (p->ask_at <= now.mono && c->cfg.on_poll_ask) {
+		p->ask_at = now.mono + (watched ? CTL_WATCH_KEEP_ALIVE : CTL_ASK);
+		c->cfg.on_poll_ask(p->owner, watched ? CTL_WATCH_SILENCE : CTL_ASK_SILENCE);
+	}
 	return heap_set(&p->ctl->keep_alives, &p->keep_alive,
 		mono_add(now.mono, p->node->watched ? CTL_WATCH_KEEP_ALIVE : CTL_KEEP_ALIVE));
 }
@@ -443,6 +466,7 @@ void poll_watch(struct ctl_poll *p)
 
 	if (c->cfg.on_poll_watch)
 		c->cfg.on_poll_watch(p->owner, true);
+	p->ask_at = 0;
 	if (p->told && heap_set(&c->keep_alives, &p->keep_alive, 0) < 0)
 		poll_end(p);
 }
@@ -620,6 +644,7 @@ static int poll_begin(struct ctl *c, struct node *n, struct ctl_poll *p, struct 
 	if (!p)
 		return -ENOMEM;
 	p->node = n;
+	p->ask_at = now.mono + CTL_ASK;
 	list_for_each_safe(l, &n->polls) /* the new stream supersedes the old one */
 		poll_end(container_of(l, struct ctl_poll, in_node));
 	list_push_tail(&n->polls, &p->in_node);

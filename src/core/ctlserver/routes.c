@@ -307,7 +307,7 @@ int ctl_routes(const struct ctl *c, int64_t node, int (*fn)(void *ctx, const str
 	return rc;
 }
 
-/* who is watched: routers of a subnet that another router has too */
+/* who is watched: exit nodes, and routers of a subnet that another router has too */
 
 struct carried {
 	struct ipprefix prefix;
@@ -336,20 +336,22 @@ void routes_watch(struct ctl *c)
 	list_for_each (l, &c->routers) {
 		struct node *r = container_of(l, struct node, in_routers);
 
-		for (size_t i = 0; i < r->n_use; i++)
-			if (r->use[i].bits && !node_is_hidden(r))
+		r->needed = false;
+		for (size_t i = 0; i < r->n_use && !node_is_hidden(r); i++) {
+			if (r->use[i].bits)
 				v[n++] = (struct carried){ r->use[i], r };
+			else
+				r->needed = true;
+		}
 	}
 	qsort(v, n, sizeof(*v), by_prefix);
-	list_for_each (l, &c->routers)
-		container_of(l, struct node, in_routers)->standby = false;
 	for (size_t i = 1; i < n; i++)
 		if (ipprefix_eq(v[i - 1].prefix, v[i].prefix))
-			v[i - 1].n->standby = v[i].n->standby = true;
+			v[i - 1].n->needed = v[i].n->needed = true;
 	list_for_each (l, &c->routers) {
 		struct node *r = container_of(l, struct node, in_routers);
 
-		set_watched(r, r->standby);
+		set_watched(r, r->needed);
 	}
 	free(v);
 }

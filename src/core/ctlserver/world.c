@@ -686,6 +686,8 @@ struct ctl *ctl_free(struct ctl *c)
 	free(c->removed);
 	free(c->hosts);
 	piece_put(c->comma);
+	piece_put(c->keep_alive[0]);
+	piece_put(c->keep_alive[1]);
 	for (size_t i = 0; i < DELTAS_KEPT; i++)
 		piece_put(c->delta[i].message);
 	ZSTD_freeCCtx(c->zstd);

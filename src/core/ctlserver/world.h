@@ -61,7 +61,7 @@ struct node {
 	bool hides_ip4, quarantined;
 	bool subdomains; /* names below its own are its own: peers are told */
 	bool was_hidden; /* it is in the list of those that are removed, from a quarantine */
-	bool standby, watched; /* another router has a subnet of its; so it is watched */
+	bool needed, watched; /* it is an exit node, or another router has a subnet of its; so it is watched */
 	bool here; /* it holds a stream, or did a moment ago: online if it may also take part */
 	struct block *block;
 	struct list in_block;
@@ -120,6 +120,7 @@ struct ctl_poll {
 	struct piece **v; /* the message in progress */
 	size_t n, at, cap, off; /* off: of v[at] */
 	struct heap_node keep_alive;
+	mono_ns ask_at; /* whether its program lives */
 };
 
 enum { RETELL_MAX = 4096 }; /* more: everything is told anew */
@@ -199,6 +200,8 @@ struct ctl {
 	struct ctl_settings settings;
 	struct arena settings_mem;
 	uint8_t *hosts; /* a bit for each address that is taken */
+	struct piece *keep_alive[2]; /* the message as of then, compressed and raw */
+	unix_ms keep_alive_at;
 	mono_ns flush_at;
 	bool store_failed;
 	struct piece *comma;

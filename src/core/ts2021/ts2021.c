@@ -542,6 +542,16 @@ void ts2021_written(struct ts2021 *t, size_t n)
 		buf_fini(&t->out);
 }
 
+int ts2021_ping(struct ts2021 *t)
+{
+	if (t->state != OPEN)
+		return -ERR_BAD_STATE;
+	if (nghttp2_submit_ping(t->h2, NGHTTP2_FLAG_NONE, NULL) != 0)
+		return -ENOMEM;
+	t->ops->on_output(t->owner);
+	return 0;
+}
+
 static nghttp2_nv nv(const char *name, const char *value)
 {
 	return (nghttp2_nv){ .name = (uint8_t *)(uintptr_t)name, .value = (uint8_t *)(uintptr_t)value,

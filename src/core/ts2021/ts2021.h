@@ -63,6 +63,12 @@ MUST_USE int ts2021_feed(struct ts2021 *t, const uint8_t *p, size_t len);
 struct view ts2021_output(struct ts2021 *t);
 void ts2021_written(struct ts2021 *t, size_t n);
 
+/*
+ * Asks the other side's program whether it lives: its HTTP/2 answers by itself, and the answer is fed like anything else. That a
+ * system acknowledges what we send does not say so much.
+ */
+MUST_USE int ts2021_ping(struct ts2021 *t);
+
 /* Client. The body is copied. */
 MUST_USE int ts2021_request(struct ts2021 *t, const char *method, const char *path, struct view body, void *owner,
 	struct ts_stream **ret);

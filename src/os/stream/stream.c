@@ -9,9 +9,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/sockios.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <openssl/err.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -365,6 +367,13 @@ void stream_set_silence(struct stream *s, mono_ns after)
 
 	/* Of a unix socket it is refused, which does no harm. */
 	setsockopt(s->fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &ms, sizeof(ms));
+}
+
+size_t stream_unacked(const struct stream *s)
+{
+	int n;
+
+	return ioctl(s->fd, SIOCOUTQ, &n) == 0 && n > 0 ? (size_t)n : 0;
 }
 
 static struct stream *stream_new(struct loop *l, int fd, struct tls_ctx *tls, const char *host, bool dialled)

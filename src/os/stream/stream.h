@@ -61,6 +61,8 @@ bool stream_is_tls(const struct stream *s);
 bool stream_relay_key(const struct stream *s, uint8_t ret[static 32]);
 /* What we write has to be acknowledged within this time, or the stream is closed. 0: as usual, 20 s. */
 void stream_set_silence(struct stream *s, mono_ns after);
+/* Bytes that the other side's system has not acknowledged. */
+size_t stream_unacked(const struct stream *s);
 /* There is output. Written at the end of this call at the earliest, from the loop at the latest. */
 void stream_wake(struct stream *s);
 /* Ends it when the output is drained; nothing more is read. */
