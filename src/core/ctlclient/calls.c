@@ -5,7 +5,6 @@
 #include <stdlib.h>
 
 #define LOGOUT_EXPIRY 123000 /* 1970-01-01T00:02:03Z: the past that Go clients send, and hubs know it */
-#define REFUSED_WAIT SEC(30)
 
 /*
  * How long the hub wants us to wait; 0: the answer does not say "busy". A 503 does only with the header: proxies send it, too.
@@ -157,7 +156,6 @@ static int take_maps(struct ctlclient *c, struct view data)
 			return -ERR_PEER; /* a delta to nothing */
 		c->first_map = !m.keep_alive && !c->maps_began;
 		c->maps_began |= c->first_map;
-		c->failures = 0;
 		if (!m.keep_alive && c->state != CTL_NEEDS_LOGIN)
 			ctlclient_set_state(c, CTL_RUNNING, NULL);
 		c->ops->on_map(c->owner, &m);
@@ -210,12 +208,18 @@ static void registered(struct ctlclient *c, const struct tc_register_response *r
 		ctlclient_set_state(c, CTL_CONNECTING, NULL);
 }
 
+/* A person has to do something: 24 to 36 s, so that those who were refused together do not come together again. */
+static mono_ns refused_wait(struct ctlclient *c)
+{
+	return SEC(24) + (mono_ns)rng_below(c->rng, (uint64_t)SEC(12));
+}
+
 /* The hub wants another key than the one offered. */
 static void renew_key(struct ctlclient *c)
 {
 	if (c->fresh_key) {
 		ctlclient_set_state(c, CTL_NEEDS_LOGIN, "the hub calls a fresh key expired");
-		ctlclient_fail(c, REASON_HUB_REGISTER, 0, REFUSED_WAIT);
+		ctlclient_fail(c, REASON_HUB_REGISTER, 0, refused_wait(c));
 		return;
 	}
 	c->fresh_key = true;
@@ -249,7 +253,7 @@ static void take_register(struct ctlclient *c, struct call *call, int rc)
 		c->lost = true;
 	} else if (r.error && *r.error) {
 		ctlclient_set_state(c, CTL_NEEDS_LOGIN, r.error);
-		ctlclient_fail(c, REASON_HUB_REGISTER, 0, REFUSED_WAIT);
+		ctlclient_fail(c, REASON_HUB_REGISTER, 0, refused_wait(c));
 	} else if (r.node_key_expired || r.node_key_signature.len) {
 		renew_key(c);
 	} else if (r.auth_url && *r.auth_url) {

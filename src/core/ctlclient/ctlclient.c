@@ -9,7 +9,9 @@
 #define TLS_DELAY MSEC(500)
 #define DIAL_BUDGET SEC(10)
 #define KEY_ANSWER_MAX 65536
+#define BACKOFF_MIN MSEC(100)
 #define BACKOFF_MAX SEC(30)
+enum { AWAY_PART = 16 }; /* of the time that the hub has been away passes until the next try */
 
 enum { HOPS_MAX = 3, SENT_ON = HTTP1_MORE + 1 }; /* SENT_ON: take_key's, the key is to be asked for elsewhere */
 
@@ -56,19 +58,45 @@ static void tell_trouble(struct ctlclient *c, enum reason_step step, int rc)
 	c->ops->on_trouble(c->owner, reason_format(&r, text));
 }
 
-/* The first loss is retried at once, spread over 100 ms so that a hub's whole network does not come in one packet train. */
+static mono_ns spread(struct ctlclient *c, mono_ns least, mono_ns width)
+{
+	return least + (mono_ns)rng_below(c->rng, (uint64_t)width);
+}
+
+/* Nobody is there: in proportion to how long that has been so, so that all are back soon after a short absence. */
+static mono_ns wait_for_hub(struct ctlclient *c)
+{
+	mono_ns base = (c->now.mono - c->lost_at) / AWAY_PART;
+
+	base = mono_min(base < BACKOFF_MIN ? BACKOFF_MIN : base, BACKOFF_MAX);
+	return spread(c, base / 2, base / 2);
+}
+
+/*
+ * A session ended. The first time that is tried again at once, spread over 100 ms so that a hub's whole network does not come in
+ * one packet train. Sessions that live only moments, one after the other, say that something is wrong: a hub that cannot serve us,
+ * another device with our key. Each of them makes the next wait longer, whether maps came or not.
+ */
+static mono_ns wait_after_session(struct ctlclient *c)
+{
+	mono_ns base;
+
+	if (c->now.mono - c->session_at >= CTLCLIENT_SETTLED)
+		c->failures = 0;
+	base = mono_min(BACKOFF_MIN + MSEC(100) * (c->failures * c->failures), BACKOFF_MAX);
+	c->lost_at = c->now.mono;
+	if (c->failures++ == 0)
+		return spread(c, 0, base);
+	c->failures = MIN_OF(c->failures, 100u);
+	return spread(c, base / 2, base);
+}
+
 void ctlclient_fail(struct ctlclient *c, enum reason_step step, int rc, mono_ns wait)
 {
 	if (c->state == CTL_STOPPED || c->state == CTL_LOGGED_OUT)
 		return;
-	if (!wait) {
-		mono_ns base = mono_min(MSEC(100) + MSEC(100) * (c->failures * c->failures), BACKOFF_MAX);
-
-		wait = c->failures ? base / 2 + (mono_ns)rng_below(c->rng, (uint64_t)base) :
-				     (mono_ns)rng_below(c->rng, (uint64_t)base);
-		if (c->failures < 100)
-			c->failures++;
-	}
+	if (!wait)
+		wait = c->won == CTL_CONNS ? wait_for_hub(c) : wait_after_session(c);
 	c->retry_at = mono_add(c->now.mono, wait);
 	c->lost = true;
 	if (c->state != CTL_NEEDS_LOGIN)
@@ -138,6 +166,8 @@ static void look_where_told(struct ctlclient *c)
 /* The end of every call: what callbacks decided is done here, outside of the protocol engines' own frames. */
 static void settle(struct ctlclient *c)
 {
+	if (c->lost && c->retry_at == MONO_NEVER)
+		ctlclient_fail(c, REASON_HUB_MAP, 0, 0);
 	if (c->lost)
 		drop_all(c);
 	if (c->state == CTL_STOPPED || c->state == CTL_LOGGED_OUT)
@@ -341,6 +371,7 @@ static void feed_session(struct ctlclient *c, enum ctlclient_conn id, struct vie
 		leg_lost(c, id, rc);
 	} else if (c->won == CTL_CONNS && c->noise_done) {
 		c->won = id;
+		c->session_at = c->now.mono;
 		c->tls_at = c->dial_until = MONO_NEVER;
 		hangup(c, id == CTL_CONN_TLS ? CTL_CONN_PLAIN : CTL_CONN_TLS);
 	}
@@ -458,7 +489,7 @@ void ctlclient_start(struct ctlclient *c, struct now now)
 	if (c->state != CTL_STOPPED && c->state != CTL_LOGGED_OUT)
 		return;
 	ctlclient_set_state(c, CTL_CONNECTING, NULL);
-	c->retry_at = now.mono;
+	c->retry_at = c->lost_at = now.mono;
 	settle(c);
 }
 
@@ -476,7 +507,7 @@ void ctlclient_reconnect(struct ctlclient *c, struct now now)
 		return;
 	drop_all(c);
 	c->failures = 0;
-	c->retry_at = now.mono;
+	c->retry_at = c->lost_at = now.mono;
 	settle(c);
 }
 

@@ -23,6 +23,7 @@ enum {
 	CTLCLIENT_URL_MAX = 256,
 };
 
+#define CTLCLIENT_SETTLED SEC(60) /* a session that lived so long was a good one: its end is not held against the hub */
 /* A hub that is busy says when to come again; what it does not say, or not sensibly, is 5 to 10 s. */
 #define CTLCLIENT_RETRY_MAX SEC(300)
 #define CTLCLIENT_RETRY_BELIEVED SEC(3600)

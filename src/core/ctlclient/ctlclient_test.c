@@ -316,6 +316,85 @@ static void lost_connection_is_dialled_again_within_100_ms_without_registering(v
 	(void)state;
 }
 
+/* To the next session, or the next try if there is no hub: the time that it took. */
+static mono_ns next_session(struct world *w, bool hub_there)
+{
+	mono_ns t0 = w->now.mono;
+	unsigned dials = w->dials;
+
+	while (w->dials == dials) {
+		w->now.mono = ctlclient_deadline(w->c);
+		ctlclient_tick(w->c, w->now);
+	}
+	if (hub_there)
+		pump(w);
+	else
+		ctlclient_closed(w->c, CTL_CONN_PLAIN, -ERR_CLOSED, w->now);
+	if (w->dialled[CTL_CONN_TLS])
+		ctlclient_closed(w->c, CTL_CONN_TLS, -ERR_CLOSED, w->now);
+	return w->now.mono - t0;
+}
+
+static void end_poll(struct world *w)
+{
+	ts_stream_finish(w->poll);
+	pump(w);
+}
+
+/* Another device with the same key takes the poll each time. */
+static void sessions_that_live_only_moments_are_begun_ever_more_seldom(void **state)
+{
+	mono_ns t0;
+	struct world w;
+
+	world_open(&w, true, NULL);
+	ctlclient_start(w.c, w.now);
+	pump(&w);
+	t0 = w.now.mono;
+	while (w.now.mono < t0 + SEC(40)) {
+		end_poll(&w);
+		(void)next_session(&w, true);
+	}
+	CHECK_INT(w.maps, <=, 14);
+	for (int i = 0; i < 10; i++) {
+		end_poll(&w);
+		CHECK_INT(next_session(&w, true), <=, SEC(45));
+	}
+	w.now.mono += CTLCLIENT_SETTLED; /* this one was good */
+	ctlclient_tick(w.c, w.now);
+	end_poll(&w);
+	CHECK_INT(next_session(&w, true), <=, MSEC(100));
+	world_close(&w);
+	(void)state;
+}
+
+static void a_hub_that_was_away_shortly_is_found_soon(void **state)
+{
+	static const mono_ns away[] = { SEC(1), SEC(4), SEC(12), SEC(30), SEC(120) };
+
+	for (size_t i = 0; i < ARRAY_LEN(away); i++) {
+		struct world w;
+		mono_ns lost, back;
+		unsigned tries = 0;
+
+		CHECK_ROW("row %zu", i);
+		world_open(&w, true, NULL);
+		ctlclient_start(w.c, w.now);
+		pump(&w);
+		lost = w.now.mono;
+		ctlclient_closed(w.c, CTL_CONN_PLAIN, 0, w.now);
+		for (; ctlclient_deadline(w.c) < lost + away[i]; tries++)
+			(void)next_session(&w, false);
+		CHECK_INT(tries, <=, 120);
+		back = MAX_OF(w.now.mono, lost + away[i]);
+		(void)next_session(&w, true);
+		CHECK_INT(w.state, ==, CTL_RUNNING);
+		CHECK_INT(w.now.mono - back, <=, MSEC(100) + away[i] / 16);
+		world_close(&w);
+	}
+	(void)state;
+}
+
 /* A hub that removed a device would have it back at once. */
 static void auth_key_is_offered_only_until_the_hub_has_taken_it(void **state)
 {
@@ -707,6 +786,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(node_joins_with_an_auth_key_and_gets_its_map),
 		cmocka_unit_test(lost_connection_is_dialled_again_within_100_ms_without_registering),
+		cmocka_unit_test(sessions_that_live_only_moments_are_begun_ever_more_seldom),
+		cmocka_unit_test(a_hub_that_was_away_shortly_is_found_soon),
 		cmocka_unit_test(auth_key_is_offered_only_until_the_hub_has_taken_it),
 		cmocka_unit_test(changed_link_is_followed_by_a_new_connection_at_once),
 		cmocka_unit_test(login_url_is_shown_and_followed_until_the_hub_answers),

@@ -68,7 +68,9 @@ struct ctlclient {
 	bool lost; /* the session broke inside a callback of its own; torn down when the call returns */
 	mono_ns tls_at, retry_at, dial_until, silent_at;
 	mono_ns lite_at; /* the hub asked for no lite update before */
-	unsigned failures;
+	unsigned failures; /* sessions in a row that did not last */
+	mono_ns lost_at; /* since when there is no hub */
+	mono_ns session_at; /* when the latest session began */
 
 	struct node_pub node, old_node, trial; /* trial: what is being registered, zero: node itself */
 	bool registered, checked; /* by the hub ever; in this process */
