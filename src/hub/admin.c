@@ -113,7 +113,7 @@ static int get_status(struct admin_call *c)
 	reach_format(&h->reach.stun_at, h->stun_addr.port, stun);
 	doc = (struct admin_status){ .version = WARREN_VERSION, .url = h->url_text, .base_domain = h->o->base_domain, .relay = relay,
 		.stun = stun, .cert_name = h->pin, .tailnet_id = ctl_tailnet_id(h->ctl), .uptime_s = (c->now.mono - h->started) / SEC(1), .nodes = (int64_t)s.nodes,
-		.online = (int64_t)s.online, .users = (int64_t)s.users, .keys = (int64_t)s.keys, .pending = (int64_t)(s.pending + hub_waiting(h)),
+		.online = (int64_t)s.online, .duplicates = (int64_t)s.duplicates, .users = (int64_t)s.users, .keys = (int64_t)s.keys, .pending = (int64_t)(s.pending + hub_waiting(h)),
 		.sessions = (int64_t)h->n_sessions, .relay_clients = (int64_t)derprelay_clients(relay_derp(h->relay)) };
 	status_certificate(h, &doc);
 	return admin_reply(c, &admin_status_type, &doc);
@@ -134,7 +134,7 @@ int admin_node_doc(struct admin_call *c, const struct ctl_node_doc *d, struct ad
 		.fqdn = arena_printf(&c->mem, "%s.%s", d->name, c->hub->o->base_domain), .user = admin_user_name(c->hub, d->user),
 		.os = hi && hi->os ? hi->os : "", .client = hi && hi->ipn_version ? hi->ipn_version : "", .ip4 = d->ip4, .ip6 = d->ip6,
 		.tags = d->tags, .endpoints = d->endpoints, .machine = d->machine, .key = d->key, .disco = d->disco,
-		.created = d->created, .key_expiry = d->key_expiry, .online = d->online == JSON_YES,
+		.created = d->created, .key_expiry = d->key_expiry, .online = d->online == JSON_YES, .duplicate = ctl_node_duplicate(c->hub->ctl, d->id),
 		.last_seen = d->online == JSON_YES ? 0 : d->last_seen, .expired = d->key_expiry && d->key_expiry <= c->now.wall,
 		.ephemeral = d->ephemeral, .approved = !d->unapproved, .name_pinned = d->name_pinned == JSON_YES };
 	ret->tags.present = ret->endpoints.present = true;

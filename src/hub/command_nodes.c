@@ -8,7 +8,7 @@ enum { PATH_LEN = 64 };
 
 static const char *state_of(const struct admin_node *n)
 {
-	return !n->approved ? "waiting" : n->expired ? "expired" : n->online ? "online" : "offline";
+	return !n->approved ? "waiting" : n->expired ? "expired" : n->duplicate ? "runs twice" : n->online ? "online" : "offline";
 }
 
 static const char *owner_of(struct cmd *c, const struct admin_node *n)

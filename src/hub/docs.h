@@ -10,6 +10,7 @@
 struct admin_status {
 	const char *version, *url, *base_domain, *relay, *stun, *cert_name, *tailnet_id, *cert_fault;
 	unix_ms cert_expires; /* 0: the hub has no certificate from files */
+	int64_t duplicates; /* devices that run twice */
 	int64_t uptime_s, nodes, online, users, keys, pending, sessions, relay_clients;
 };
 
@@ -36,6 +37,7 @@ struct admin_node {
 	struct disco_pub disco;
 	unix_ms created, key_expiry, last_seen;
 	bool online, expired, ephemeral, approved, name_pinned;
+	bool duplicate; /* two devices run with its identity */
 };
 
 /* A login, or a device that joined with a key (node is its number, and the code is that). */

@@ -29,6 +29,8 @@ static int put_engine(struct hub *h, struct buf *out)
 	store_sqlite_state(h->store, &st);
 	const struct row rows[] = {
 		{ "hub_nodes", gauge, "Devices of the tailnet.", s.nodes },
+		{ "hub_nodes_duplicate", gauge, "Devices with whose identity another one runs, too.", s.duplicates },
+		{ "hub_polls_waited_total", counter, "Map streams that waited because another device with the same identity had its turn.", s.waited },
 		{ "hub_nodes_online", gauge, "Devices that may take part and have an open map stream.", s.online },
 		{ "hub_users", gauge, "Users.", s.users },
 		{ "hub_auth_keys", gauge, "Auth keys, used and revoked ones included.", s.keys },

@@ -62,7 +62,7 @@ static void on_change(void *ctx, enum netmap_change what, int64_t id)
 	(void)id;
 }
 
-static const struct netmap_ops map_ops = { .on_change = on_change };
+const struct netmap_ops tailnet_map_ops = { .on_change = on_change };
 
 void world_start(struct world *w)
 {
@@ -278,7 +278,7 @@ void listen_to_map(struct world *w, struct device *d)
 	if (ctl_map(w->ctl, &d->machine, view_of(body, (size_t)n), d, w->now, &poll) != 0)
 		return;
 	d->poll = poll;
-	CHECK_INT(netmap_new(&d->map, &map_ops, NULL, &w->rng.rng), ==, 0);
+	CHECK_INT(netmap_new(&d->map, &tailnet_map_ops, NULL, &w->rng.rng), ==, 0);
 }
 
 void tell_place(struct world *w, struct device *d)

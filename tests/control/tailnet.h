@@ -33,6 +33,7 @@ struct world {
 	char auth_keys[2][CTL_SECRET_TEXT_MAX];
 };
 
+extern const struct netmap_ops tailnet_map_ops; /* of a device's map */
 extern int answered; /* status of the last answer; 0: none */
 extern char answer_text[4096];
 extern unsigned answered_later; /* seconds of Retry-After of the last answer; 0: none */

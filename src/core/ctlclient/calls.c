@@ -74,6 +74,7 @@ static int send_map(struct ctlclient *c, enum call_kind kind)
 	m.compress = "zstd";
 	m.keep_alive = true;
 	m.node_key = c->node;
+	m.connection_handle = c->handle;
 	m.stream = kind == CALL_MAP;
 	m.omit_peers = kind == CALL_LITE;
 	return submit(c, kind, "/machine/map", &tc_map_request_type, &m);

@@ -564,6 +564,7 @@ int ctlclient_new(struct ctlclient **ret, const struct ctlclient_config *cfg, st
 	void *owner)
 {
 	struct ctlclient *c = calloc(1, sizeof(*c));
+	uint8_t handle[16];
 	int rc;
 
 	if (!c)
@@ -574,6 +575,8 @@ int ctlclient_new(struct ctlclient **ret, const struct ctlclient_config *cfg, st
 		.silent_at = MONO_NEVER, .node = cfg->node, .old_node = cfg->old_node, .registered = cfg->registered,
 		.ephemeral = cfg->ephemeral };
 	arena_init(&c->arena, CTLCLIENT_MAP_MAX);
+	rng_fill(rng, handle, sizeof(handle));
+	hex_encode(handle, sizeof(handle), c->handle);
 	for (int i = 0; i < CALLS; i++) {
 		c->call[i] = (struct call){ .c = c, .kind = (enum call_kind)i };
 		buf_init(&c->call[i].body, CTLCLIENT_REPLY_MAX);

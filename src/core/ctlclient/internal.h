@@ -72,6 +72,7 @@ struct ctlclient {
 	mono_ns lost_at; /* since when there is no hub */
 	mono_ns session_at; /* when the latest session began */
 
+	char handle[33]; /* of this life, in hex: tells it from another device with our keys */
 	struct node_pub node, old_node, trial; /* trial: what is being registered, zero: node itself */
 	bool registered, checked; /* by the hub ever; in this process */
 	bool fresh_key; /* the trial key was made because the hub asked: asking again is an error */

@@ -349,6 +349,8 @@ const struct ctl_settings *ctl_settings(const struct ctl *c);
 /* -ERR_BAD_VALUE: a default route, or bits set behind the prefix; -ERR_TOO_MANY. */
 MUST_USE int ctl_own_prefixes_set(struct ctl *c, const struct ipprefix *v, size_t n, enum ctl_own_switch what, struct now now);
 bool ctl_node_quarantined(const struct ctl *c, int64_t id);
+/* Two devices run with its identity: they take the stream from each other. */
+bool ctl_node_duplicate(const struct ctl *c, int64_t id);
 
 /* A login that waits: who asks? */
 struct ctl_pending_view {
@@ -368,8 +370,8 @@ MUST_USE int ctl_pending_approve(struct ctl *c, const char *code, int64_t user, 
 MUST_USE int ctl_pending_reject(struct ctl *c, const char *code); /* who waits is told. -ENOENT */
 
 struct ctl_stats {
-	size_t nodes, online, users, keys, pending, polls;
-	uint64_t registrations, refused, settings_refused, bad_requests, maps, lite_updates, messages, commits, bytes_out, shed;
+	size_t nodes, online, users, keys, pending, polls, duplicates;
+	uint64_t registrations, refused, settings_refused, bad_requests, maps, lite_updates, messages, commits, bytes_out, shed, waited;
 };
 void ctl_stats(const struct ctl *c, struct ctl_stats *ret);
 

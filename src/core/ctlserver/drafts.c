@@ -209,8 +209,49 @@ static void draft_ssh(struct draft *d, bool all)
 	buf_fini(&text);
 }
 
+static const char quarantine_text[] =
+	"This device offers routes into networks of your organisation, so it is kept apart. Stop "
+	"advertising them, or ask an administrator to approve them.";
+static const char duplicate_text[] =
+	"Another device runs with the identity of this one, a copy of its state, so both lose their "
+	"connection again and again. On one of them, stop the service, delete its state and log in anew.";
+
+static void put_text(struct draft *d, const char *text)
+{
+	if (d->rc == 0 && *(buf_data(&d->text) + buf_len(&d->text) - 1) != '[')
+		d->rc = buf_append_str(&d->text, ",");
+	if (d->rc == 0)
+		d->rc = json_encode_str(&d->text, text, strlen(text));
+}
+
+/*
+ * What a person at the device has to know; all: at the beginning of a stream, when it may remember other things. An empty list takes
+ * back what was said before.
+ */
+static void draft_health(struct draft *d, bool all)
+{
+	const struct node *n = d->p->node;
+	char line[1024];
+
+	if (!all && !d->p->health_stale)
+		return;
+	d->p->health_stale = false;
+	draft_put(d, ",\"Health\":[");
+	if (n->quarantined)
+		put_text(d, quarantine_text);
+	if (node_is_duplicate(n))
+		put_text(d, duplicate_text);
+	if (n->refused) {
+		snprintf(line, sizeof(line), "%s%s", TC_REFUSED_SETTING, n->refused);
+		put_text(d, line);
+	}
+	draft_put(d, "]");
+}
+
+/* The packet filter, the rules of ssh, and what is wrong. */
 void draft_policies(struct draft *d, bool all)
 {
+	draft_health(d, all);
 	if (all || d->p->filter_stale)
 		draft_filter(d, all);
 	if (all || d->p->ssh_stale)
@@ -233,29 +274,6 @@ static const struct tc_derp_map *derp_map_for(const struct ctl *c, const struct 
 									 : c->cfg.derp_map;
 }
 
-static const char quarantine_text[] =
-	"This device offers routes into networks of your organisation, so it is kept apart. Stop "
-	"advertising them, or ask an administrator to approve them.";
-
-/* What a person at the device has to know. An empty list takes back what was said before. */
-static void put_health(struct draft *d)
-{
-	const struct node *n = d->p->node;
-	struct buf *t = &d->text;
-	char line[1024];
-
-	if (!n->quarantined && !n->refused && !d->p->told)
-		return;
-	draft_put(d, ",\"Health\":[");
-	if (n->quarantined)
-		draft_put(d, "\"%s\"%s", quarantine_text, n->refused ? "," : "");
-	if (n->refused && d->rc == 0) {
-		snprintf(line, sizeof(line), "%s%s", TC_REFUSED_SETTING, n->refused);
-		d->rc = json_encode_str(t, line, strlen(line));
-	}
-	draft_put(d, "]");
-}
-
 void draft_head(struct draft *d, struct now now)
 {
 	const struct ctl *c = d->p->ctl;
@@ -272,7 +290,6 @@ void draft_head(struct draft *d, struct now now)
 		",\"Domain\":\"%s\",\"CollectServices\":false,\"Debug\":{\"DisableLogTail\":true}",
 		domain);
 	draft_policies(d, true);
-	put_health(d);
 	time_format_rfc3339(now.wall, time);
 	draft_put(d, ",\"ControlTime\":\"%s\",", time);
 }

@@ -326,7 +326,7 @@ static int reader_delta(struct ctl_poll *p, struct now now)
 
 static bool has_own_news(const struct ctl_poll *p)
 {
-	return p->self_stale || p->filter_stale || p->ssh_stale || p->node->changed > p->cursor;
+	return p->self_stale || p->filter_stale || p->ssh_stale || p->health_stale || p->node->changed > p->cursor;
 }
 
 static int make_delta(struct ctl_poll *p, struct now now)
@@ -401,11 +401,14 @@ void poll_end(struct ctl_poll *p)
 	if (p->ended)
 		return;
 	p->ended = true;
+	clone_forget(p);
 	message_clear(p);
 	retell_clear(p);
 	poll_set_plain(p, true);
 	list_remove(&p->in_node);
 	heap_remove(&p->ctl->keep_alives, &p->keep_alive);
+	if (p->node)
+		clone_next(p->node);
 	p->node = NULL;
 	p->ctl->cfg.on_poll_end(p->owner);
 }
@@ -435,6 +438,7 @@ void poll_farewell(struct ctl_poll *p, struct now now)
 	buf_fini(&text);
 	list_remove(&p->in_node);
 	heap_remove(&c->keep_alives, &p->keep_alive);
+	clone_forget(p);
 	retell_clear(p);
 	poll_set_plain(p, true);
 	p->node = NULL;
@@ -490,7 +494,7 @@ static void poll_advance(struct ctl_poll *p, struct now now)
 {
 	int rc = 0;
 
-	if (p->ended || p->last || p->n)
+	if (p->ended || p->last || p->n || p->waits)
 		return;
 	if (p->once_of)
 		rc = make_only(p, now);
@@ -506,6 +510,17 @@ static void poll_advance(struct ctl_poll *p, struct now now)
 		poll_end(p);
 	else if (p->n)
 		message_ready(p);
+}
+
+void health_changes(struct ctl *c, struct node *n, struct now now)
+{
+	struct ctl_poll *p = poll_of(n);
+
+	if (!p)
+		return;
+	p->health_stale = true;
+	if (c->flush_at == MONO_NEVER)
+		c->flush_at = now.mono + CTL_COALESCE;
 }
 
 void polls_flush(struct ctl *c, struct now now)
@@ -559,9 +574,12 @@ void ctl_poll_close(struct ctl_poll *p, struct now now)
 	list_remove(&p->in_node);
 	heap_remove(&c->keep_alives, &p->keep_alive);
 	c->stats.polls--;
+	clone_forget(p);
 	free(p);
 	if (n && list_empty(&n->polls) && now.mono)
 		presence_pause(c, n, now);
+	else if (n)
+		clone_next(n);
 }
 
 static bool endpoint_is_sane(struct ipport e)
@@ -577,8 +595,10 @@ static int apply(struct ctl *c, struct node *n, struct tc_map_request *r, struct
 	struct json_list kept = { .v = r->endpoints.v, .present = true };
 	bool whole = false, named;
 	int64_t derp;
-	int rc;
+	int rc = r->hostinfo ? settings_take(c, n, r->hostinfo, now) : 0;
 
+	if (rc < 0)
+		return rc;
 	for (size_t i = 0; i < r->endpoints.n; i++)
 		if (endpoint_is_sane(*JSON_AT(r->endpoints, struct ipport, i)))
 			*JSON_AT(kept, struct ipport, kept.n++) = *JSON_AT(r->endpoints, struct ipport, i);
@@ -622,7 +642,7 @@ static int refuse(struct ctl *c, void *owner, int status, const char *text)
 	return 1;
 }
 
-static struct ctl_poll *poll_new(struct ctl *c, const struct tc_map_request *r, void *owner)
+static struct ctl_poll *poll_new(struct ctl *c, const struct tc_map_request *r, struct node *n, void *owner)
 {
 	struct ctl_poll *p = calloc(1, sizeof(*p));
 
@@ -630,6 +650,8 @@ static struct ctl_poll *poll_new(struct ctl *c, const struct tc_map_request *r, 
 		return NULL;
 	p->ctl = c;
 	p->owner = owner;
+	p->node = n;
+	p->process = clone_process(r);
 	p->plain = true;
 	p->raw = !r->compress || strcmp(r->compress, "zstd") != 0;
 	list_init(&p->in_node);
@@ -639,27 +661,73 @@ static struct ctl_poll *poll_new(struct ctl *c, const struct tc_map_request *r, 
 	return p;
 }
 
-static int poll_begin(struct ctl *c, struct node *n, struct ctl_poll *p, struct now now, struct ctl_poll **ret)
+/* The new stream supersedes the old one; those that wait behind it wait on. */
+static void poll_begin(struct ctl_poll *p, struct now now)
 {
-	if (!p)
-		return -ENOMEM;
-	p->node = n;
+	struct node *n = p->node;
+
 	p->ask_at = now.mono + CTL_ASK;
-	list_for_each_safe(l, &n->polls) /* the new stream supersedes the old one */
-		poll_end(container_of(l, struct ctl_poll, in_node));
-	list_push_tail(&n->polls, &p->in_node);
-	presence_begin(c, n, now);
+	list_remove(&p->in_node);
+	list_push_head(&n->polls, &p->in_node);
+	list_for_each_safe(l, &n->polls) {
+		struct ctl_poll *q = container_of(l, struct ctl_poll, in_node);
+
+		if (q != p && (!q->waits || q->process == p->process))
+			poll_end(q);
+	}
+	n->process = p->process;
+	presence_begin(p->ctl, n, now);
 	if (n->watched)
 		poll_watch(p);
+}
+
+void poll_take_over(struct ctl_poll *p, struct now now)
+{
+	struct tc_map_request r;
+	struct arena mem;
+	int rc;
+
+	arena_init(&mem, REQUEST_MEM_MAX);
+	rc = json_decode(&tc_map_request_type, p->request, p->request_len, &r, &mem, NULL);
+	if (rc == 0 && !r.read_only)
+		rc = apply(p->ctl, p->node, &r, now);
+	arena_fini(&mem);
+	clone_forget(p);
+	if (rc < 0)
+		poll_end(p);
+	else
+		poll_begin(p, now);
+}
+
+/* 1: refused. */
+static int stream_begin(struct ctl *c, struct node *n, const struct tc_map_request *r, struct view body, mono_ns wait,
+	void *owner, struct now now, struct ctl_poll **ret)
+{
+	struct ctl_poll *p = poll_new(c, r, n, owner);
+	int rc = 0;
+
+	if (!p)
+		return -ENOMEM;
+	if (wait)
+		rc = clone_wait(p, body, now.mono + wait);
+	else
+		poll_begin(p, now);
+	if (rc < 0) {
+		p->node = NULL;
+		ctl_poll_close(p, now);
+		return rc == -ERR_TOO_MANY ? refuse(c, owner, 429, "too many devices run with this device's identity\n") : rc;
+	}
 	*ret = p;
 	return 0;
 }
 
-static int once_begin(const struct node *n, struct ctl_poll *p, struct ctl_poll **ret)
+static int once_begin(struct ctl *c, const struct tc_map_request *r, int64_t id, void *owner, struct ctl_poll **ret)
 {
+	struct ctl_poll *p = poll_new(c, r, NULL, owner);
+
 	if (!p)
 		return -ENOMEM;
-	p->once_of = n->doc.id;
+	p->once_of = id;
 	*ret = p;
 	return 0;
 }
@@ -672,6 +740,7 @@ int ctl_map(struct ctl *c, const struct machine_pub *machine, struct view body, 
 	struct err_at at;
 	struct arena mem;
 	struct node *n;
+	mono_ns wait;
 	int rc;
 
 	arena_init(&mem, REQUEST_MEM_MAX);
@@ -694,9 +763,8 @@ int ctl_map(struct ctl *c, const struct machine_pub *machine, struct view body, 
 		arena_fini(&mem);
 		return 1;
 	}
-	rc = r.hostinfo && !r.read_only ? settings_take(c, n, r.hostinfo) : 0;
-	if (rc == 0 && !r.read_only)
-		rc = apply(c, n, &r, now);
+	wait = r.stream ? clone_arrives(c, n, clone_process(&r), now) : 0;
+	rc = r.read_only || !clone_may_speak(c, n, clone_process(&r), now) ? 0 : apply(c, n, &r, now);
 	if (rc == -EAGAIN) {
 		rc = refuse(c, owner, 503, ctl_store_busy_text);
 	} else if (rc == 0 && !r.stream && r.omit_peers) {
@@ -704,7 +772,7 @@ int ctl_map(struct ctl *c, const struct machine_pub *machine, struct view body, 
 		c->cfg.on_answer(owner, 200, "application/json", view_of("", 0));
 		rc = 1;
 	} else if (rc == 0) {
-		rc = r.stream ? poll_begin(c, n, poll_new(c, &r, owner), now, ret) : once_begin(n, poll_new(c, &r, owner), ret);
+		rc = r.stream ? stream_begin(c, n, &r, body, wait, owner, now, ret) : once_begin(c, &r, n->doc.id, owner, ret);
 	}
 	arena_fini(&mem);
 	return rc < 0 ? refuse(c, owner, 500, "out of memory\n") : rc;
@@ -727,6 +795,7 @@ void ctl_tick(struct ctl *c, struct now now)
 
 	expire_pendings(c, now);
 	presence_tick(c, now);
+	clones_tick(c, now);
 	while ((h = heap_pop_due(&c->keep_alives, now.mono))) {
 		struct ctl_poll *p = container_of(h, struct ctl_poll, keep_alive);
 		int rc = is_held(p) ? make_keep_alive_ahead(p, now) : p->n ? 0 : make_keep_alive(p, now);
@@ -744,6 +813,7 @@ mono_ns ctl_deadline(const struct ctl *c)
 {
 	mono_ns t = mono_min(c->flush_at, mono_min(presence_deadline(c), heap_deadline(&c->keep_alives)));
 
+	t = mono_min(t, clones_deadline(c));
 	if (!list_empty(&c->pendings))
 		t = mono_min(t, container_of(c->pendings.next, struct pending, link)->expires);
 	return t;

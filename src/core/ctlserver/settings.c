@@ -37,10 +37,9 @@ static void trim(struct tc_hostinfo *h, const struct ctl_node_doc *before, char 
 	}
 }
 
-int settings_take(struct ctl *c, struct node *n, struct tc_hostinfo *h)
+int settings_take(struct ctl *c, struct node *n, struct tc_hostinfo *h, struct now now)
 {
 	char reasons[REASONS_MAX], *copy = NULL;
-	struct ctl_poll *p = poll_of(n);
 
 	trim(h, &n->doc, reasons);
 	if (strcmp(reasons, n->refused ? n->refused : "") == 0)
@@ -49,8 +48,7 @@ int settings_take(struct ctl *c, struct node *n, struct tc_hostinfo *h)
 		return -ENOMEM;
 	free(n->refused);
 	n->refused = copy;
-	if (p)
-		p->again = true; /* the health of the device is told with a whole map */
+	health_changes(c, n, now);
 	if (!copy)
 		return 0;
 	c->stats.settings_refused++;

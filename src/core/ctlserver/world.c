@@ -370,6 +370,7 @@ static void node_free(struct ctl *c, struct node *n)
 	heap_remove(&c->ephemerals, &n->ephemeral);
 	heap_remove(&c->offline, &n->offline);
 	heap_remove(&c->expiries, &n->expiry);
+	rivals_free(c, n);
 	host_set(c, host_of(&n->doc), false);
 	c->stats.online -= n->doc.online == JSON_YES;
 	block_leave(c, n);
@@ -676,6 +677,8 @@ struct ctl *ctl_free(struct ctl *c)
 	heap_fini(&c->ephemerals);
 	heap_fini(&c->offline);
 	heap_fini(&c->expiries);
+	heap_fini(&c->turns);
+	heap_fini(&c->rivals);
 	heap_fini(&c->keep_alives);
 	versions_free(c);
 	follow_end(c);

@@ -82,6 +82,8 @@ struct node {
 	struct heap_node ephemeral, offline; /* when it is deleted; when it counts as offline */
 	unix_ms left; /* when its last stream ended: told when it counts as offline */
 	struct heap_node expiry; /* of its key, by the wall clock */
+	uint64_t process; /* which has, or had, its stream; 0: not known */
+	struct rivals *rivals; /* of that process; NULL: none seen lately */
 };
 
 struct machine {
@@ -119,6 +121,12 @@ struct ctl_poll {
 	uint64_t cursor; /* everything up to here was told */
 	struct piece **v; /* the message in progress */
 	size_t n, at, cap, off; /* off: of v[at] */
+	uint64_t process; /* who asks, as clone_process tells them apart */
+	bool waits; /* for its turn, with its request; the stream is another process's */
+	struct heap_node turn;
+	char *request;
+	size_t request_len;
+	bool health_stale; /* what is wrong with it is another thing now */
 	struct heap_node keep_alive;
 	mono_ns ask_at; /* whether its program lives */
 };
@@ -174,6 +182,7 @@ struct ctl {
 	struct list held; /* readers whose message waits for the store; in the order of its batches */
 	struct map keys_by_hash, nodes_by_key, nodes_by_id, nodes_by_name, machines, pending_by_code;
 	struct heap ephemerals, offline, keep_alives;
+	struct heap turns, rivals; /* polls that wait for their turn; when a device counts as one again */
 	struct heap expiries; /* by wall clock in ms: the deadline is expire_at */
 	mono_ns expire_at;
 	struct delta delta[DELTAS_KEPT];
@@ -321,7 +330,7 @@ struct node *node_of_login(struct ctl *c, const struct machine_pub *m, const str
 
 /* settings.c */
 /* Leaves out of h what this hub does not take of the device, and notes the reason. -ENOMEM. */
-MUST_USE int settings_take(struct ctl *c, struct node *n, struct tc_hostinfo *h);
+MUST_USE int settings_take(struct ctl *c, struct node *n, struct tc_hostinfo *h, struct now now);
 /* Of a device that is not in yet: all of it has to be good. */
 MUST_USE int settings_check(const struct tc_hostinfo *h, struct err_at *why);
 void tell_refusal(const struct ctl *c, const char *what, const char *name, const char *why);
@@ -379,7 +388,24 @@ MUST_USE int presence_watch_expiry(struct ctl *c, struct node *n, struct now now
 void presence_tick(struct ctl *c, struct now now);
 mono_ns presence_deadline(const struct ctl *c);
 
+/* clones.c: several processes with one identity */
+uint64_t clone_process(const struct tc_map_request *r); /* which process asks; 0: it does not say */
+bool node_is_duplicate(const struct node *n);
+/* May what it says of the device count? Not while another process has the stream of a device that runs twice. */
+bool clone_may_speak(struct ctl *c, struct node *n, uint64_t process, struct now now);
+/* A process asks for the stream. How long it has to wait; 0: it gets it now. */
+mono_ns clone_arrives(struct ctl *c, struct node *n, uint64_t process, struct now now);
+/* Waits from now on, its request is copied. -ERR_TOO_MANY, -ENOMEM. */
+MUST_USE int clone_wait(struct ctl_poll *p, struct view request, mono_ns until);
+void clone_forget(struct ctl_poll *p); /* it waits no longer */
+void clone_next(struct node *n); /* a stream ended: who waits may have it at the next tick */
+void rivals_free(struct ctl *c, struct node *n);
+void clones_tick(struct ctl *c, struct now now);
+mono_ns clones_deadline(const struct ctl *c);
+
 /* polls.c */
+void health_changes(struct ctl *c, struct node *n, struct now now); /* its reader is told what is wrong now */
+void poll_take_over(struct ctl_poll *p, struct now now); /* its turn has come */
 void polls_flush(struct ctl *c, struct now now);
 void poll_end(struct ctl_poll *p);
 void poll_watch(struct ctl_poll *p);

@@ -59,6 +59,7 @@ static const struct json_field map_request_fields[] = {
 	F(tka_head, "TKAHead", json_str, JSON_OMIT),
 	F(read_only, "ReadOnly", json_bool, JSON_OMIT),
 	F(omit_peers, "OmitPeers", json_bool, JSON_OMIT),
+	F(connection_handle, "ConnectionHandleForTest", json_str, JSON_OMIT),
 	JSON_F_MAX(struct tc_map_request, debug_flags, "DebugFlags", json_str_list, JSON_OMIT, 64),
 	JSON_END,
 };

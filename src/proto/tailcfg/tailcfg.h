@@ -88,6 +88,7 @@ struct tc_register_response {
 struct tc_map_request {
 	int64_t version;
 	const char *compress, *tka_head;
+	const char *connection_handle; /* of the process that asks; means nothing else */
 	bool keep_alive, stream, omit_peers, read_only;
 	struct node_pub node_key;
 	struct disco_pub disco_key;
