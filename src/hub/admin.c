@@ -51,6 +51,8 @@ static int status_of(int rc)
 		return 400;
 	case ERR_DENIED:
 		return 403;
+	case ERR_NO_ADDRESS:
+		return 409;
 	default:
 		return 500;
 	}

@@ -40,6 +40,7 @@ static int put_engine(struct hub *h, struct buf *out)
 		{ "hub_registrations_refused_total", counter, "Registrations answered with an error.", s.refused },
 		{ "hub_settings_refused_total", counter, "Settings of devices that were left out, as they are over a limit or malformed.",
 			s.settings_refused },
+		{ "hub_address_pools_full_total", counter, "Devices refused because the policy's pool for them has no free address.", s.pools_full },
 		{ "hub_bad_requests_total", counter, "Control requests that were malformed or not allowed.", s.bad_requests },
 		{ "hub_first_maps_total", counter, "Whole maps sent.", s.maps },
 		{ "hub_map_messages_total", counter, "Map messages of any kind.", s.messages },

@@ -257,6 +257,7 @@ static void tags_are_given_to_whom_the_policy_lets(void **state)
 static void addresses_come_from_the_pool_that_the_policy_names(void **state)
 {
 	struct world w;
+	struct ctl_stats stats;
 	char text_of[IPADDR_TEXT_MAX];
 
 	(void)state;
@@ -265,11 +266,18 @@ static void addresses_come_from_the_pool_that_the_policy_names(void **state)
 		"{\"nodeAttrs\": [{\"target\": [\"ann@warren.test\"], \"ipPool\": [\"100.81.7.0/30\"]}]}");
 	for (size_t i = 0; i < 8; i++)
 		join(&w, &w.devices[i], false);
-	/* 100.81.7.0 is nobody's, three are ann's, and her fourth device gets what there is. */
+	/* 100.81.7.0 is nobody's, three are ann's, and her fourth device is refused. */
 	for (size_t i = 0; i < 6; i += 2)
 		CHECK_TRUE(ipprefix_contains(
 			prefix("100.81.7.0/30"), node_of(&w, &w.devices[i])->ip4));
-	CHECK_TRUE(!ipprefix_contains(prefix("100.81.7.0/30"), node_of(&w, &w.devices[6])->ip4));
+	CHECK_TRUE(!node_of(&w, &w.devices[6]) && node_of(&w, &w.devices[7]));
+	join(&w, &w.devices[6], false);
+	CHECK_TRUE(strstr(answer_text, "ipPool") && !node_of(&w, &w.devices[6]));
+	ctl_stats(w.ctl, &stats);
+	CHECK_INT(stats.pools_full, ==, 2);
+	CHECK_INT(ctl_node_delete(w.ctl, node_of(&w, &w.devices[2])->id, w.now), ==, 0);
+	join(&w, &w.devices[6], false); /* there is room again */
+	CHECK_TRUE(ipprefix_contains(prefix("100.81.7.0/30"), node_of(&w, &w.devices[6])->ip4));
 	CHECK_STR(ipaddr_format(node_of(&w, &w.devices[1])->ip4, text_of), "100.64.0.2");
 	listen_to_map(&w, &w.devices[0]);
 	settle(&w);

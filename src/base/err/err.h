@@ -25,6 +25,7 @@
 	X(NO_NAME, "the name does not exist")                                                      \
 	X(NO_RESOLVER, "no name server answers")                                                   \
 	X(NO_ROUTE, "no peer has this address")                                                    \
+	X(NO_ADDRESS, "the policy's pool of addresses for this device is full: make its ipPool larger") \
 	X(DENIED, "not allowed")                                                                   \
 	X(QUEUE_FULL, "queue is full")                                                             \
 	X(CLOSED, "connection is closed")                                                          \

@@ -371,7 +371,7 @@ MUST_USE int ctl_pending_reject(struct ctl *c, const char *code); /* who waits i
 
 struct ctl_stats {
 	size_t nodes, online, users, keys, pending, polls, duplicates;
-	uint64_t registrations, refused, settings_refused, bad_requests, maps, lite_updates, messages, commits, bytes_out, shed, waited;
+	uint64_t registrations, refused, settings_refused, bad_requests, maps, lite_updates, messages, commits, bytes_out, shed, waited, pools_full;
 };
 void ctl_stats(const struct ctl *c, struct ctl_stats *ret);
 

@@ -254,6 +254,8 @@ static const char *text_of(int rc)
 		return "this node key belongs to another device";
 	case ERR_DENIED:
 		return "this device offers routes into networks of the organisation; an administrator has to approve them first";
+	case ERR_NO_ADDRESS:
+		return "all addresses of the pool that the policy has for this device (ipPool) are taken; an administrator has to make it larger";
 	default:
 		return err_text(rc);
 	}

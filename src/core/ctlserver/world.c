@@ -240,9 +240,9 @@ static int node_insert(struct ctl *c, const struct ctl_node_doc *doc, struct are
 	return 0;
 }
 
-enum { POOLS_MAX = 16, POOL_PROBES = 1 << 16 };
+enum { POOLS_MAX = 16 };
 
-/* A free address of the pool, from a random place on. -1: none found. */
+/* A free address of the pool, from a random place on. -1: there is none. */
 static int64_t host_in_pool(struct ctl *c, struct ipprefix pool)
 {
 	int64_t first = (int64_t)load_be32(ipprefix_masked(pool).ip.b) - 0x64400000, size = (int64_t)1 << (32 - pool.bits);
@@ -250,16 +250,18 @@ static int64_t host_in_pool(struct ctl *c, struct ipprefix pool)
 
 	if (pool.ip.family != 4 || first < 0 || first + size > HOSTS_MAX)
 		return -1;
-	for (int64_t i = 0; i < size && i < POOL_PROBES; i++) {
+	for (int64_t i = 0; i < size; i++) {
 		int64_t host = first + (start + i) % size;
 
-		if (!host_is_reserved(host) && !host_is_taken(c, host))
+		if (host % 8 == 0 && c->hosts[host / 8] == 0xff && (start + i) % size + 8 <= size && i + 8 <= size)
+			i += 7; /* eight at once */
+		else if (!host_is_reserved(host) && !host_is_taken(c, host))
 			return host;
 	}
 	return -1;
 }
 
-/* The policy may want addresses of devices like this one in a pool of their own. Where all are taken it keeps what it has. */
+/* The policy may want addresses of devices like this one in a pool of their own. -ERR_NO_ADDRESS: all of it are taken. */
 static int move_to_pool(struct ctl *c, struct node *n, struct now now)
 {
 	const struct ipprefix *pools[POOLS_MAX];
@@ -273,7 +275,7 @@ static int move_to_pool(struct ctl *c, struct node *n, struct now now)
 	for (size_t i = 0; i < n_pools && host < 0; i++)
 		host = host_in_pool(c, *pools[i]);
 	if (host < 0)
-		return 0;
+		return n_pools ? -ERR_NO_ADDRESS : 0;
 	host_set(c, host_of(&n->doc), false);
 	host_set(c, host, true);
 	addresses_of(host, &doc.ip4, &doc.ip6);
@@ -309,7 +311,13 @@ int node_create(struct ctl *c, const struct ctl_node_doc *doc, const char *wante
 	rc = store_doc(c, CTL_NODE, copy.id, &ctl_node_doc_type, &n->doc);
 	if (rc == 0)
 		rc = follow_node(c, n, now);
-	return rc < 0 ? rc : move_to_pool(c, n, now);
+	if (rc == 0)
+		rc = move_to_pool(c, n, now);
+	if (rc == -ERR_NO_ADDRESS) { /* an address of the general range would be outside of rules that name the pool */
+		c->stats.pools_full++;
+		node_remove(c, n, now);
+	}
+	return rc;
 }
 
 /* A device that was out of sight before is in the list already: no message is to name it twice. */
