@@ -396,6 +396,21 @@ static void preferences_that_cannot_be_are_refused_in_words(void **state)
 	world_free(&world);
 }
 
+static bool says(const struct dev *d, const char *text)
+{
+	struct ipn_status s;
+	struct arena a;
+	bool found = false;
+
+	arena_init(&a, 1 << 20);
+	CHECK_INT(agent_status(d->a, true, world.now, &a, &s), ==, 0);
+	for (size_t i = 0; i < s.health.n; i++)
+		found |= strstr(*JSON_AT(s.health, const char *, i), text) != NULL;
+	CHECK_TRUE(!found || (s.exit_node_status && !s.exit_node_status->online));
+	arena_fini(&a);
+	return found;
+}
+
 static void an_exit_node_that_is_not_there_blocks_rather_than_leaks(void **state)
 {
 	struct dev *d = join_two(&world);
@@ -408,6 +423,7 @@ static void an_exit_node_that_is_not_there_blocks_rather_than_leaks(void **state
 		defaults += c->routes[i].bits == 0;
 	CHECK_INT(defaults, ==, 2);
 	CHECK_INT(c->n_routes, ==, before + 2);
+	CHECK_TRUE(says(&d[0], "is not in the tailnet any more"));
 	dev_edit(&d[0], IPN_PREF_EXIT_NODE_ID, &(struct ipn_prefs){ .exit_node_id = "" });
 	CHECK_INT(c->n_routes, ==, before);
 	world_free(&world);

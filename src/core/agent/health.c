@@ -21,6 +21,7 @@ enum warning {
 	NO_EFFECT,
 	NO_SNAT,
 	NO_FORWARDING,
+	NO_EXIT,
 	NO_ROUTES,
 	NO_STATE,
 	N_WARNINGS
@@ -42,6 +43,7 @@ static const struct warnable warnables[N_WARNINGS] = {
 	[NO_RELAY] = { "no-derp-connection", "medium", "Relay unavailable", 1 << STOPPED | 1 << LOGIN | 1 << NO_LINK | 1 << NO_HOME,
 		true },
 	[NO_FORWARDING] = { "ip-forwarding-off", "medium", "IP forwarding off", 1 << STOPPED, false },
+	[NO_EXIT] = { "exit-node-unavailable", "high", "Exit node not available", 1 << STOPPED | 1 << LOGIN, true },
 	[NO_EFFECT] = { "settings-without-effect", "low", "Settings without effect", 0, false },
 	[NO_SNAT] = { "no-masquerading", "low", "Masquerading is the system's", 1 << STOPPED, false },
 	[NO_ROUTES] = { "router", "medium", "Routes not set", 1 << STOPPED, true },
@@ -84,12 +86,13 @@ static const char *relay_text(const struct agent *a, int home, struct arena *mem
 /* What the owner found. */
 static void look_around(const struct agent *a, struct arena *mem, struct held_warning w[N_WARNINGS])
 {
-	const char *without = agent_without_effect(prefs_of(a), mem);
+	const char *without = agent_without_effect(prefs_of(a), mem), *no_exit = agent_exit_trouble(a, mem);
 
 	w[NO_EFFECT] = (struct held_warning){ held_since(without != NULL, 0), 0, without };
 	w[NO_SNAT] = (struct held_warning){ held_since(agent_lacks_masquerading(prefs_of(a)), 0), 0,
 		"Routes are advertised, and this build does not masquerade: let the system do it, or give the networks behind a route back. "
 		"\"warren set --netfilter-mode=off\" says that you see to it." };
+	w[NO_EXIT] = (struct held_warning){ held_since(no_exit != NULL, 0), 0, no_exit };
 	w[NO_FORWARDING] = (struct held_warning){ held_since(a->trouble & AGENT_TROUBLE_FORWARDING, a->trouble_since), 0,
 		"Routes are advertised, but this system does not forward packets (net.ipv4.ip_forward, net.ipv6.conf.all.forwarding)." };
 	w[NO_ROUTES] = (struct held_warning){ held_since(a->trouble & AGENT_TROUBLE_ROUTES, a->trouble_since), 0,

@@ -204,6 +204,11 @@ bool agent_has_address(const struct tc_node *n, struct ipprefix p);
 bool agent_is_exit_node(const struct agent *a, const struct tc_node *n);
 void agent_net_build(struct agent *a);
 
+/* exit.c */
+bool agent_offers_exit(const struct tc_node *n);
+const struct tc_node *agent_exit_node(const struct agent *a, struct arena *mem); /* the chosen one; NULL: not to be seen */
+const char *agent_exit_trouble(const struct agent *a, struct arena *mem); /* in the arena; NULL: none chosen, or all is well */
+
 /* prefs.c */
 MUST_USE int agent_prefs_store(struct agent *a, const struct ipn_prefs *p); /* 1: they differ from what was there */
 void agent_prefs_resolve_exit(struct agent *a);

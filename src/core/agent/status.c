@@ -31,19 +31,6 @@ static struct json_list tailnet_ips(const struct tc_node *n, struct arena *mem)
 	return k ? json_list_of(v, k) : (struct json_list){ 0 };
 }
 
-static bool offers_exit(const struct tc_node *n)
-{
-	unsigned have = 0;
-
-	for (size_t i = 0; i < n->allowed_ips.n; i++) {
-		struct ipprefix p = *JSON_AT(n->allowed_ips, struct ipprefix, i);
-
-		if (p.bits == 0)
-			have |= p.ip.family == 4 ? 1 : 2;
-	}
-	return have == 3;
-}
-
 /* What a node's entry in the map says. */
 static void from_node(const struct agent *a, const struct tc_node *n, struct arena *mem, struct ipn_peer_status *s)
 {
@@ -67,7 +54,7 @@ static void from_node(const struct agent *a, const struct tc_node *n, struct are
 	s->last_seen = n->last_seen;
 	s->online = n->online == JSON_YES;
 	s->exit_node = agent_is_exit_node(a, n);
-	s->exit_node_option = offers_exit(n);
+	s->exit_node_option = agent_offers_exit(n);
 	s->capabilities = n->capabilities;
 	s->cap_map = n->cap_map;
 	if (h) {
@@ -231,21 +218,19 @@ static const char *suffix_of(const struct tc_node *self, struct arena *mem)
 
 static struct ipn_exit_node_status *exit_status(const struct agent *a, struct arena *mem)
 {
-	size_t n = netmap_n_peers(a->nm);
-	const struct tc_node **peers = arena_array(mem, n, sizeof(*peers));
 	struct ipn_exit_node_status *s = arena_new(mem, struct ipn_exit_node_status);
+	const char *id = prefs_of(a)->exit_node_id;
+	const struct tc_node *n;
 
-	if (!peers || !s || !prefs_of(a)->exit_node_id || !*prefs_of(a)->exit_node_id)
+	if (!s || !id || !*id)
 		return NULL;
-	netmap_peers(a->nm, peers);
-	for (size_t i = 0; i < n; i++) {
-		if (!agent_is_exit_node(a, peers[i]))
-			continue;
-		*s = (struct ipn_exit_node_status){ .id = peers[i]->stable_id, .online = peers[i]->online == JSON_YES,
-			.tailscale_ips = peers[i]->addresses };
-		return s;
+	n = agent_exit_node(a, mem);
+	s->id = id; /* also of one that is gone: it is still what is used, and nothing goes out */
+	if (n) {
+		s->online = n->online == JSON_YES;
+		s->tailscale_ips = n->addresses;
 	}
-	return NULL;
+	return s;
 }
 
 static int from_map(const struct agent *a, bool peers, struct now now, struct arena *mem, struct ipn_status *s)
