@@ -100,11 +100,14 @@ void ctlclient_calls_send(struct ctlclient *c)
 		if (key_is_zero(registering(c)->b))
 			c->ops->new_node_key(c->owner, &c->trial);
 		rc = send_register(c);
+		if (c->silent_at == MONO_NEVER)
+			ctlclient_heard(c);
 	}
 	if (rc == 0 && ctlclient_may_poll(c) && !c->call[CALL_MAP].s) {
 		rc = send_map(c, CALL_MAP);
 		c->maps_began = false;
 		c->silent_at = mono_add(c->now.mono, CTLCLIENT_SILENCE);
+		c->ask_at = MONO_NEVER; /* from here on the stream itself has to be alive */
 		/* What the poll's request says is advisory: some hubs take state from lite updates only. */
 		c->dirty = true;
 	}
@@ -124,7 +127,7 @@ void ctlclient_calls_reset(struct ctlclient *c)
 		buf_fini(&c->call[i].body);
 	}
 	mapstream_reset(&c->maps);
-	c->silent_at = MONO_NEVER;
+	c->silent_at = c->ask_at = MONO_NEVER;
 	c->lite_at = 0; /* a new session tells who we are once */
 }
 

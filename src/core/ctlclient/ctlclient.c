@@ -374,6 +374,8 @@ static void feed_session(struct ctlclient *c, enum ctlclient_conn id, struct vie
 		c->session_at = c->now.mono;
 		c->tls_at = c->dial_until = MONO_NEVER;
 		hangup(c, id == CTL_CONN_TLS ? CTL_CONN_PLAIN : CTL_CONN_TLS);
+	} else if (c->ask_at != MONO_NEVER) {
+		ctlclient_heard(c);
 	}
 }
 
@@ -393,6 +395,20 @@ static void key_answered(struct ctlclient *c, int rc)
 		c->dial_until = MONO_NEVER;
 		open_session(c);
 	}
+}
+
+void ctlclient_heard(struct ctlclient *c)
+{
+	c->silent_at = mono_add(c->now.mono, CTLCLIENT_SILENCE);
+	c->ask_at = mono_add(c->now.mono, CTLCLIENT_SILENCE / 2);
+}
+
+/* A hub that hangs does not answer a login either, and its system acknowledges what we send. */
+static void ask_hub(struct ctlclient *c)
+{
+	c->ask_at = mono_add(c->now.mono, CTLCLIENT_SILENCE / 2);
+	if (c->won != CTL_CONNS && ts2021_ping(c->conn[c->won].t) < 0)
+		ctlclient_fail(c, REASON_HUB_REGISTER, -ENOMEM, 0);
 }
 
 void ctlclient_feed(struct ctlclient *c, enum ctlclient_conn id, struct view data, struct now now)
@@ -447,6 +463,7 @@ mono_ns ctlclient_deadline(const struct ctlclient *c)
 {
 	mono_ns t = mono_min(mono_min(c->retry_at, c->tls_at), mono_min(c->dial_until, c->silent_at));
 
+	t = mono_min(t, c->ask_at);
 	return c->lite_at ? mono_min(t, c->lite_at) : t;
 }
 
@@ -471,7 +488,9 @@ void ctlclient_tick(struct ctlclient *c, struct now now)
 	if (now.mono >= c->dial_until)
 		no_answer(c);
 	else if (now.mono >= c->silent_at)
-		ctlclient_fail(c, REASON_HUB_MAP, -ERR_SILENT, 0);
+		ctlclient_fail(c, c->call[CALL_MAP].s ? REASON_HUB_MAP : REASON_HUB_REGISTER, -ERR_SILENT, 0);
+	else if (now.mono >= c->ask_at)
+		ask_hub(c);
 	settle(c);
 }
 
@@ -572,7 +591,7 @@ int ctlclient_new(struct ctlclient **ret, const struct ctlclient_config *cfg, st
 	*c = (struct ctlclient){ .ops = ops, .owner = owner, .rng = rng, .machine = cfg->machine, .hub = cfg->hub,
 		.known = key_is_zero(cfg->hub.b) ? cfg->known : cfg->hub, .strict = cfg->strict,
 		.won = CTL_CONNS, .retry_at = MONO_NEVER, .tls_at = MONO_NEVER, .dial_until = MONO_NEVER,
-		.silent_at = MONO_NEVER, .node = cfg->node, .old_node = cfg->old_node, .registered = cfg->registered,
+		.silent_at = MONO_NEVER, .ask_at = MONO_NEVER, .node = cfg->node, .old_node = cfg->old_node, .registered = cfg->registered,
 		.ephemeral = cfg->ephemeral };
 	arena_init(&c->arena, CTLCLIENT_MAP_MAX);
 	rng_fill(rng, handle, sizeof(handle));

@@ -509,6 +509,32 @@ static void silent_poll_is_given_up_after_two_minutes(void **state)
 	(void)state;
 }
 
+static void a_login_that_waits_asks_whether_the_hub_lives(void **state)
+{
+	struct world w;
+	mono_ns t0;
+
+	world_open(&w, false, NULL);
+	w.register_answer[0] = "{\"AuthURL\":\"http://hub.example/register/1\"}";
+	w.register_answer[1] = NULL; /* nobody approves it yet */
+	ctlclient_start(w.c, w.now);
+	pump(&w);
+	CHECK_TRUE(w.held);
+	for (t0 = w.now.mono; w.now.mono < t0 + SEC(3600);) {
+		w.now.mono = ctlclient_deadline(w.c);
+		ctlclient_tick(w.c, w.now);
+		pump(&w);
+	}
+	CHECK_TRUE(w.held && w.registers == 2); /* the hub answers each time: it waits on */
+	for (t0 = w.now.mono; w.dialled[CTL_CONN_PLAIN];) { /* now the hub hangs */
+		w.now.mono = ctlclient_deadline(w.c);
+		ctlclient_tick(w.c, w.now);
+	}
+	CHECK_INT(w.now.mono - t0, ==, CTLCLIENT_SILENCE);
+	world_close(&w);
+	(void)state;
+}
+
 static void tls_is_dialled_when_plaintext_is_slow_or_fails(void **state)
 {
 	for (int slow = 0; slow < 2; slow++) {
@@ -794,6 +820,7 @@ int main(void)
 		cmocka_unit_test(expired_key_is_replaced_by_a_new_one_that_names_the_old),
 		cmocka_unit_test(refused_poll_makes_the_node_register_again),
 		cmocka_unit_test(silent_poll_is_given_up_after_two_minutes),
+		cmocka_unit_test(a_login_that_waits_asks_whether_the_hub_lives),
 		cmocka_unit_test(tls_is_dialled_when_plaintext_is_slow_or_fails),
 		cmocka_unit_test(logout_is_told_to_the_hub_and_ends_the_session),
 		cmocka_unit_test(message_of_several_zstd_frames_decodes_however_it_is_cut),

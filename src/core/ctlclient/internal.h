@@ -67,6 +67,7 @@ struct ctlclient {
 	bool noise_done; /* in the feed that we are in */
 	bool lost; /* the session broke inside a callback of its own; torn down when the call returns */
 	mono_ns tls_at, retry_at, dial_until, silent_at;
+	mono_ns ask_at; /* a login waits, for hours perhaps: whether the hub lives is asked then */
 	mono_ns lite_at; /* the hub asked for no lite update before */
 	unsigned failures; /* sessions in a row that did not last */
 	mono_ns lost_at; /* since when there is no hub */
@@ -91,6 +92,7 @@ void ctlclient_fail(struct ctlclient *c, enum reason_step step, int rc, mono_ns 
 void ctlclient_set_state(struct ctlclient *c, enum ctlclient_state s, const char *text);
 void ctlclient_auth_key_set(struct ctlclient *c, const char *key); /* or NULL; the old one is wiped */
 void ctlclient_calls_reset(struct ctlclient *c);
+void ctlclient_heard(struct ctlclient *c); /* without a stream: the hub lives, or is about to be asked for the first time */
 void ctlclient_calls_send(struct ctlclient *c); /* whatever is due on a ready session */
 bool ctlclient_may_poll(const struct ctlclient *c);
 
