@@ -9,76 +9,26 @@ import signal
 import sys
 import time
 
-TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-os.environ["WARREN_BIN"] = os.path.dirname(os.path.dirname(os.path.abspath(sys.argv[1])))
-sys.path.insert(0, os.path.join(TOP, "tests", "lab"))
-from nodes import WarrenHub, WarrenNode, wait_for  # noqa: E402
-import topologies  # noqa: E402
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from place import Place, check, run, wait_for, within as wait_within  # noqa: E402
 
 AT_ONCE = 2.0  # seconds, on a busy machine
 HUNG = 15.0
 LIFE = 15  # of a person's key
 SUBNET = "10.77.0.0/24"
-results = []
-
-
-def check(name, ok, why=""):
-    results.append(bool(ok))
-    print(f"{'ok' if ok else 'not ok'} {len(results)} - {name}", flush=True)
-    if not ok and why != "":
-        print("# " + str(why).replace("\n", "\n# "), flush=True)
-
-
-class Place:
-    """A hub and devices, each in its namespace."""
-
-    def __init__(self, *hub_flags):
-        self.t, self.started, self.n = topologies.internet(), [], 20
-        self.hub = self.add(WarrenHub(self.t.hub, topologies.HUB4, extra=hub_flags))
-
-    def add(self, p):
-        self.started.append(p)
-        return p.start()
-
-    def node(self, name):
-        self.n += 1
-        return self.add(WarrenNode(topologies.public_host(self.t, name, self.n), name))
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, kind, e, tb):
-        if e is not None or not all(results):
-            for p in self.started:
-                print("# --- " + p.name + "\n# " + p.tail().replace("\n", "\n# "), flush=True)
-        for p in reversed(self.started):
-            p.close()
-        self.t.net.close()
-
-    def listed(self, name):
-        return next(n for n in self.hub.nodes() if n["name"] == name)
-
-    def metric(self, name):
-        text = self.t.hub.run(sys.executable, "-c", "import sys, urllib.request as u; print(u.urlopen(sys.argv[1]).read().decode())",
-                              self.hub.url + "/metrics")
-        return int(re.search(rf"^warren_hub_{name} (\d+)$", text, re.M).group(1))
-
-    def counted(self):
-        """What `status` and the metrics say: the number of devices online."""
-        return json.loads(self.hub.admin("status", "--json"))["online"], self.metric("nodes_online")
-
-    def primary(self):
-        return next((r["name"] for r in json.loads(self.hub.admin("routes", "list", "--json")) if r["primary"]), None)
 
 
 def within(what, condition, bound=AT_ONCE):
-    """Seconds until it was so, or None."""
-    t = time.monotonic()
-    try:
-        wait_for(what, condition, bound)
-        return time.monotonic() - t
-    except TimeoutError:
-        return None
+    return wait_within(what, condition, bound)
+
+
+def counted(p):
+    """What `status` and the metrics say: the number of devices online."""
+    return json.loads(p.hub.admin("status", "--json"))["online"], p.metric("nodes_online")
+
+
+def primary(p):
+    return next((r["name"] for r in json.loads(p.hub.admin("routes", "list", "--json")) if r["primary"]), None)
 
 
 def peer(node, ip, key):
@@ -95,22 +45,22 @@ def by_time():
         r1 = p.node("r1")
         r1.up(p.hub.url, p.hub.auth_key(), f"--advertise-routes={SUBNET}")
         ip, born = r1.ip(), time.time()
-        wait_for("r1 carries the subnet", lambda: p.primary() == "r1")
+        wait_for("r1 carries the subnet", lambda: primary(p) == "r1")
         r2.up(p.hub.url, p.hub.auth_key("--tags", "tag:router"), f"--advertise-routes={SUBNET}")
         wait_for("r2 stands by", lambda: sum(r["inUse"] for r in json.loads(p.hub.admin("routes", "list", "--json"))) == 2)
         wait_for("all see each other", lambda: peer(watcher, ip, "Online"))
-        check("before its end it is online", p.listed("r1")["online"] and p.counted() == (3, 3), p.counted())
+        check("before its end it is online", p.listed("r1")["online"] and counted(p) == (3, 3), counted(p))
         wait_for("its key's end", lambda: p.listed("r1")["expired"], LIFE + 10)
         check("not before its time", time.time() - born >= LIFE - 3)
         took = [within("it is offline in the list", lambda: not p.listed("r1")["online"]),
                 within("its peer knows", lambda: not peer(watcher, ip, "Online") and peer(watcher, ip, "Expired")),
-                within("the standby carries", lambda: p.primary() == "r2")]
+                within("the standby carries", lambda: primary(p) == "r2")]
         check("at its key's end it is offline for all, and the standby takes over", None not in took, took)
-        check("the counts follow", p.counted() == (2, 2), p.counted())
+        check("the counts follow", counted(p) == (2, 2), counted(p))
         check("the list says expired", re.search(r"\br1\b.*\bexpired\b", p.hub.admin("nodes", "list")))
         r1.up(p.hub.url, p.hub.auth_key("--reusable"), f"--advertise-routes={SUBNET}")
-        check("a new login brings it back", within("three are online", lambda: p.counted() == (3, 3), 10) is not None, p.hub.nodes())
-        check("and it stands by", p.primary() == "r2")
+        check("a new login brings it back", within("three are online", lambda: counted(p) == (3, 3), 10) is not None, p.hub.nodes())
+        check("and it stands by", primary(p) == "r2")
 
 
 def policy(p):
@@ -133,20 +83,20 @@ def by_word():
         p.hub.admin("nodes", "expire", "a")
         took = [within("it is offline in the list", lambda: not p.listed("a")["online"]),
                 within("its peer knows", lambda: not peer(watcher, ip, "Online"))]
-        check("an admin's `expire` takes it offline at once", None not in took and p.counted() == (1, 1), (took, p.counted()))
+        check("an admin's `expire` takes it offline at once", None not in took and counted(p) == (1, 1), (took, counted(p)))
         a.up(p.hub.url, p.hub.auth_key("--preapproved", "--reusable"))
         check("a login brings it back", within("it is online", lambda: peer(watcher, ip, "Online") and p.listed("a")["online"], 10)
               is not None, p.hub.nodes())
         a.cli("logout")
         took = [within("it is offline in the list", lambda: not p.listed("a")["online"]),
                 within("its peer knows", lambda: not peer(watcher, ip, "Online"))]
-        check("a logout takes it offline at once", None not in took and p.counted() == (1, 1), (took, p.counted()))
+        check("a logout takes it offline at once", None not in took and counted(p) == (1, 1), (took, counted(p)))
         b.cli("up", f"--login-server={p.hub.url}", f"--auth-key={p.hub.auth_key()}", "--hostname=b", "--timeout=2s", check=False)
         wait_for("it waits for approval", lambda: not p.listed("b")["approved"])
-        check("who waits for approval is not online", not p.listed("b")["online"] and p.counted() == (1, 1), p.counted())
+        check("who waits for approval is not online", not p.listed("b")["online"] and counted(p) == (1, 1), counted(p))
         p.hub.admin("nodes", "approve", "b")
-        check("approval makes it so", within("it is online", lambda: p.listed("b")["online"] and p.counted() == (2, 2)) is not None,
-              p.counted())
+        check("approval makes it so", within("it is online", lambda: p.listed("b")["online"] and counted(p) == (2, 2)) is not None,
+              counted(p))
 
 
 def hung():
@@ -176,15 +126,4 @@ def hung():
         check("a hub that slept itself does not take its devices for dead", silent == 1 and p.listed("exit")["online"], silent)
 
 
-def main():
-    if os.geteuid() != 0:
-        print("1..0 # SKIP network namespaces need root")
-        return 0
-    by_time()
-    by_word()
-    hung()
-    print(f"1..{len(results)}")
-    return 0 if all(results) else 1
-
-
-sys.exit(main())
+sys.exit(run(by_time, by_word, hung))
