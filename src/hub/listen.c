@@ -2,12 +2,12 @@
 #include "base/text/text.h"
 #include "hub/api.h"
 #include "hub/internal.h"
+#include "os/file/file.h"
 #include "os/log/log.h"
 #include "os/stream/tls.h"
 
 #include <errno.h>
 #include <stdio.h>
-#include <sys/stat.h>
 
 static struct ipport unspecified(struct ipport a)
 {
@@ -52,9 +52,7 @@ static int make_socket_dir(const char *socket)
 	if (!slash || slash == dir)
 		return 0;
 	*slash = 0;
-	if (mkdir(dir, 0755) == 0)
-		return chmod(dir, 0755) == 0 ? 0 : -errno;
-	return errno == EEXIST ? 0 : -errno;
+	return file_make_dir(dir, 0755);
 }
 
 static int trust_proxies(struct hub *h, struct err_at *at)

@@ -93,9 +93,18 @@ int file_write(const char *path, struct view content, mode_t mode)
 	return sync_dir_of(path);
 }
 
+/* As it is asked for, whatever the umask of the one who started us. */
+static int make_one(const char *path, mode_t mode)
+{
+	if (mkdir(path, mode) != 0)
+		return errno == EEXIST ? 0 : -errno;
+	return chmod(path, mode) == 0 ? 0 : -errno;
+}
+
 int file_make_dir(const char *path, mode_t mode)
 {
 	char part[PATH_LEN];
+	int rc;
 
 	if (snprintf(part, sizeof(part), "%s", path) >= (int)sizeof(part))
 		return -ENAMETOOLONG;
@@ -103,11 +112,12 @@ int file_make_dir(const char *path, mode_t mode)
 		if (*p != '/')
 			continue;
 		*p = 0;
-		if (mkdir(part, 0755) != 0 && errno != EEXIST)
-			return -errno;
+		rc = make_one(part, 0755);
+		if (rc < 0)
+			return rc;
 		*p = '/';
 	}
-	return mkdir(part, mode) == 0 || errno == EEXIST ? 0 : -errno;
+	return make_one(part, mode);
 }
 
 static long number_in(int fd)

@@ -57,12 +57,32 @@ static void directories_are_made_with_their_parents(void **state)
 	rmdir(deep);
 }
 
+/* Sockets lie in directories that others may enter; a careful umask of root must not close those. */
+static void the_umask_takes_nothing_away(void **state)
+{
+	char deep[64];
+	struct stat st;
+	mode_t before = umask(0077);
+
+	snprintf(deep, sizeof(deep), "%s/c/d", dir);
+	CHECK_INT(file_make_dir(deep, 0755), ==, 0);
+	umask(before);
+	CHECK_INT(stat(deep, &st), ==, 0);
+	CHECK_INT(st.st_mode & 0777, ==, 0755);
+	rmdir(deep);
+	deep[strlen(deep) - 2] = 0;
+	CHECK_INT(stat(deep, &st), ==, 0);
+	CHECK_INT(st.st_mode & 0777, ==, 0755);
+	rmdir(deep);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(content_is_replaced_whole_and_keeps_its_mode),
 		cmocka_unit_test(private_key_is_made_once_and_garbage_is_refused),
 		cmocka_unit_test(directories_are_made_with_their_parents),
+		cmocka_unit_test(the_umask_takes_nothing_away),
 	};
 	int rc;
 
