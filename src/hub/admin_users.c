@@ -2,19 +2,48 @@
 #include "hub/admin.h"
 
 #include <errno.h>
+#include <stdlib.h>
 
-static void user_doc(const struct hub *h, const struct ctl_user *u, struct admin_user *ret)
+static void user_doc(const struct ctl_user *u, const struct ctl_belongings *b, struct admin_user *ret)
 {
-	struct ctl_belongings b;
-
-	ctl_user_belongings(h->ctl, u->id, &b);
 	*ret = (struct admin_user){ .id = u->id,
 		.name = u->name,
 		.display_name = u->display_name,
 		.role = u->role && *u->role ? u->role : "member",
 		.created = u->created,
-		.nodes = (int64_t)b.nodes,
-		.keys = (int64_t)b.keys };
+		.nodes = (int64_t)b->nodes,
+		.keys = (int64_t)b->keys };
+}
+
+static int by_id(const void *a, const void *b)
+{
+	int64_t x = ((const struct admin_user *)a)->id, y = ((const struct admin_user *)b)->id;
+
+	return (x > y) - (x < y);
+}
+
+static struct admin_user *find(struct admin_user *v, size_t n, int64_t id)
+{
+	const struct admin_user key = { .id = id };
+
+	return bsearch(&key, v, n, sizeof(*v), by_id);
+}
+
+/* In one walk over devices and keys, not one for each user. */
+static void count_belongings(const struct hub *h, struct admin_user *v, size_t n)
+{
+	for (const struct ctl_node_doc *d = NULL; (d = ctl_node_next(h->ctl, d));) {
+		struct admin_user *u = find(v, n, d->user);
+
+		if (u)
+			u->nodes++;
+	}
+	for (const struct ctl_key *k = NULL; (k = ctl_key_next(h->ctl, k));) {
+		struct admin_user *u = find(v, n, k->user);
+
+		if (u)
+			u->keys++;
+	}
 }
 
 int admin_users(struct admin_call *c)
@@ -29,16 +58,20 @@ int admin_users(struct admin_call *c)
 	if (!v)
 		return -ENOMEM;
 	for (const struct ctl_user *u = NULL; (u = ctl_user_next(c->hub->ctl, u));)
-		user_doc(c->hub, u, &v[n++]);
+		user_doc(u, &(struct ctl_belongings){ 0 }, &v[n++]);
+	qsort(v, n, sizeof(*v), by_id);
+	count_belongings(c->hub, v, n);
 	list = json_list_of(v, n);
 	return admin_reply(c, &admin_user_list, &list);
 }
 
 static int reply_user(struct admin_call *c, const struct ctl_user *u)
 {
+	struct ctl_belongings b;
 	struct admin_user doc;
 
-	user_doc(c->hub, u, &doc);
+	ctl_user_belongings(c->hub->ctl, u->id, &b);
+	user_doc(u, &b, &doc);
 	return admin_reply(c, &admin_user_type, &doc);
 }
 

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 int cmd_keys_list(struct cmd *c)
 {
@@ -82,14 +83,51 @@ int cmd_key_create(struct cmd *c)
 	return 0;
 }
 
+/* "wkey-auth-1a2..." as lists show it, or the whole key. */
+static bool key_begins_so(const struct admin_key *k, const char *word)
+{
+	size_t len = strcspn(k->hint, ".");
+
+	return !strcmp(k->hint, word) || (strlen(word) >= len && !memcmp(k->hint, word, len) && !strchr(word, '.'));
+}
+
+static int resolve_key(struct cmd *c, const char *word, int64_t *ret)
+{
+	struct json_list l;
+	size_t n = 0;
+	int rc;
+
+	if (cmd_is_number(word)) {
+		*ret = strtoll(word, NULL, 10);
+		return 0;
+	}
+	rc = cmd_ask(c, "GET", "/keys", NULL);
+	if (rc)
+		return rc;
+	if (json_decode(&admin_key_list, c->body.p, c->body.len, &l, &c->mem, NULL) < 0)
+		return cmd_fail("the hub's answer is not understood: is it of another version?");
+	for (size_t i = 0; i < l.n; i++) {
+		const struct admin_key *k = JSON_AT(l, struct admin_key, i);
+
+		if (!key_begins_so(k, word))
+			continue;
+		*ret = k->id;
+		n++;
+	}
+	buf_clear(&c->in);
+	if (n > 1)
+		return cmd_fail("several keys begin so; name one by its number: \"warren-hub keys list\"");
+	return n ? 0 : cmd_fail("no key of this number or beginning; \"warren-hub keys list\" shows them");
+}
+
 static int change_key(struct cmd *c, const char *verb, const struct admin_request *req, const char *said)
 {
 	char path[64];
+	int64_t id = 0;
+	int rc = resolve_key(c, c->o->word[2], &id);
 
-	if (!cmd_is_number(c->o->word[2]))
-		return cmd_fail("\"%s\" is not the number of a key; \"warren-hub keys list\" shows them", c->o->word[2]);
-	snprintf(path, sizeof(path), "/keys/%s/%s", c->o->word[2], verb);
-	return cmd_change(c, req, path, said);
+	snprintf(path, sizeof(path), "/keys/%lld/%s", (long long)id, verb);
+	return rc ? rc : cmd_change(c, req, path, said);
 }
 
 int cmd_key_revoke(struct cmd *c)

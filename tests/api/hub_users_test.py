@@ -130,6 +130,13 @@ def keys(d):
     check("nobody joins with a deleted key", set(hub.nodes()) == {"box"})
     said = [hub.refusal("keys", verb, "4711", *rest) for verb, rest in (("delete", ()), ("move", ("ana",)), ("revoke", ()))]
     check("a key that is not there is told", all("no key 4711" in s for s in said), said)
+    spare, other = hub.json("keys", "create"), hub.json("keys", "create")
+    hub.admin("keys", "delete", spare["key"])
+    hub.admin("keys", "revoke", other["hint"])
+    left = {k["id"]: k["state"] for k in hub.json("keys", "list")}
+    check("a key is also named by its text or its beginning", spare["id"] not in left and left[other["id"]] == "revoked", left)
+    check("one that is not there is told without its text", "no key" in hub.refusal("keys", "delete", spare["key"]) and
+          spare["key"] not in hub.refusal("keys", "delete", spare["key"]))
     one, two = hub.json("tokens", "create", "a"), hub.json("tokens", "create", "b")
     hub.admin("tokens", "delete", str(two["id"]))
     check("an API token is deleted", [t["id"] for t in hub.json("tokens", "list")] == [one["id"]])
