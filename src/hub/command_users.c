@@ -116,6 +116,14 @@ int cmd_user_role(struct cmd *c)
 	return say_user(c, ask_change(c, "role", &req), arena_printf(&c->mem, "has the role %s from now on", c->o->word[3]));
 }
 
+/* "2 devices and 1 auth key"; what there was none of is left out. */
+static const char *belongings(struct cmd *c, const struct admin_left *left)
+{
+	if (!left->nodes || !left->keys)
+		return left->nodes ? cmd_count(c, left->nodes, "device") : cmd_count(c, left->keys, "auth key");
+	return arena_printf(&c->mem, "%s and %s", cmd_count(c, left->nodes, "device"), cmd_count(c, left->keys, "auth key"));
+}
+
 int cmd_user_delete(struct cmd *c)
 {
 	struct admin_request req = { .move_to = c->o->move_to, .with_devices = c->o->with_devices };
@@ -130,9 +138,8 @@ int cmd_user_delete(struct cmd *c)
 	if (!left.nodes && !left.keys)
 		printf("Deleted.\n");
 	else if (left.moved_to)
-		printf("Deleted. %s and %s are %s's now.\n", cmd_count(c, left.nodes, "device"), cmd_count(c, left.keys, "auth key"),
-			left.moved_to);
+		printf("Deleted. %s went to %s.\n", belongings(c, &left), left.moved_to);
 	else
-		printf("Deleted, with %s and %s.\n", cmd_count(c, left.nodes, "device"), cmd_count(c, left.keys, "auth key"));
+		printf("Deleted, with %s.\n", belongings(c, &left));
 	return 0;
 }

@@ -67,7 +67,7 @@ def deleting(d):
     hub.admin("keys", "revoke", str(key["id"]))
     hub.json("keys", "create", "--user", "ana")
     said = hub.admin("users", "delete", "ANA@")
-    check("a user who ever had a key can be deleted", "with 0 devices and 2 auth keys" in said and "ana" not in hub.users() and
+    check("a user who ever had a key can be deleted", "Deleted, with 2 auth keys." in said and "ana" not in hub.users() and
           hub.json("keys", "list") == [], said)
     watcher = join(hub, "watcher")
     one, two = join(hub, "one", "--user", "ben"), join(hub, "two", "--user", "ben")
@@ -91,7 +91,7 @@ def deleting(d):
     late = Device(DEVICE, hub, "late", spare["key"]).running()
     check("who joins with a moved key is the heir's", late.owner() == "cem", late.logins)
     said = hub.admin("users", "delete", "cem", "--with-devices")
-    check("devices go with their owner", "with 3 devices" in said and set(hub.nodes()) == {"watcher"}, said)
+    check("devices go with their owner", "with 3 devices and 3 auth keys" in said and set(hub.nodes()) == {"watcher"}, said)
     watcher.wait("peers are told", lambda w: not w.peers)
     for device in (one, two, late):
         device.wait("it has to log in", lambda x: x.state == "login")

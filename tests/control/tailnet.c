@@ -104,6 +104,7 @@ void world_new(struct world *w, uint64_t seed)
 		rng_fill(&w->rng.rng, w->devices[i].machine.b, KEY_LEN);
 		rng_fill(&w->rng.rng, w->devices[i].key.b, KEY_LEN);
 		w->devices[i].routes = w->devices[i].tags = "[]";
+		w->devices[i].hostname = "box";
 	}
 }
 
@@ -273,8 +274,8 @@ void listen_to_map(struct world *w, struct device *d)
 	key_format(KEY_NODE, d->key.b, key);
 	n = snprintf(body, sizeof(body),
 		"{\"Version\":%d,\"NodeKey\":\"%s\",\"Stream\":true,\"Compress\":\"zstd\","
-		"\"Hostinfo\":{\"Hostname\":\"box\",\"OS\":\"linux\",\"RoutableIPs\":%s}}",
-		version, key, d->routes);
+		"\"Hostinfo\":{\"Hostname\":\"%s\",\"OS\":\"linux\",\"RoutableIPs\":%s}}",
+		version, key, d->hostname, d->routes);
 	if (ctl_map(w->ctl, &d->machine, view_of(body, (size_t)n), d, w->now, &poll) != 0)
 		return;
 	d->poll = poll;
@@ -290,10 +291,34 @@ void tell_place(struct world *w, struct device *d)
 	key_format(KEY_NODE, d->key.b, key);
 	n = snprintf(body, sizeof(body),
 		"{\"Version\":113,\"NodeKey\":\"%s\",\"OmitPeers\":true,\"Endpoints\":[\"192.0.2.%u:%u\"],"
-		"\"Hostinfo\":{\"Hostname\":\"box\",\"OS\":\"linux\",\"RoutableIPs\":%s,\"NetInfo\":{\"PreferredDERP\":%u}}}",
-		key, rng_u32(&w->rng.rng) % 250 + 1, rng_u32(&w->rng.rng) % 60000 + 1, d->routes,
+		"\"Hostinfo\":{\"Hostname\":\"%s\",\"OS\":\"linux\",\"RoutableIPs\":%s,\"NetInfo\":{\"PreferredDERP\":%u}}}",
+		key, rng_u32(&w->rng.rng) % 250 + 1, rng_u32(&w->rng.rng) % 60000 + 1, d->hostname, d->routes,
 		rng_u32(&w->rng.rng) % 3 + 1);
 	CHECK_INT(ctl_map(w->ctl, &d->machine, view_of(body, (size_t)n), d, w->now, &none), ==, 1);
+}
+
+/* What the administration does with owners, and a device with its name. */
+static void random_ownership(struct world *w, struct device *d, int64_t node)
+{
+	static const char *const hostnames[] = { "box", "desk", "box-1", "Anas Laptop" };
+	int64_t who = w->people[rng_below(&w->rng.rng, 2)];
+	char name[48];
+
+	switch (rng_below(&w->rng.rng, 4)) {
+	case 0:
+		CHECK_INT(ctl_node_move(w->ctl, node, who, w->now), ==, 0);
+		break;
+	case 1:
+		snprintf(name, sizeof(name), "%s-%u@warren.test", who == w->people[0] ? "ann" : "bob", rng_u32(&w->rng.rng) % 9);
+		CHECK_INT(ctl_user_rename(w->ctl, who, name, w->now), ==, 0);
+		break;
+	case 2:
+		CHECK_INT(ctl_node_rename(w->ctl, node, NULL, w->now), ==, 0);
+		break;
+	default:
+		d->hostname = hostnames[rng_below(&w->rng.rng, ARRAY_LEN(hostnames))];
+		tell_place(w, d);
+	}
 }
 
 void random_step(struct world *w)
@@ -309,7 +334,11 @@ void random_step(struct world *w)
 		listen_to_map(w, d);
 		return;
 	}
-	switch (rng_below(&w->rng.rng, 12)) {
+	switch (rng_below(&w->rng.rng, 14)) {
+	case 12:
+	case 13:
+		random_ownership(w, d, n->id);
+		break;
 	case 0:
 		CHECK_INT(ctl_node_delete(w->ctl, n->id, w->now), ==, 0);
 		break;

@@ -19,6 +19,7 @@ struct device {
 	char *frame; /* the last message, as JSON; also of a stream that is over */
 	const char *routes; /* what it offers, as JSON */
 	const char *tags;   /* what it asks for, as JSON */
+	const char *hostname; /* what it calls itself */
 	bool ended, watched, began;
 	unsigned messages; /* that came, keep-alives too */
 };
@@ -53,8 +54,8 @@ void join(struct world *w, struct device *d, bool new_key);
 void listen_to_map(struct world *w, struct device *d);
 void hang_up(struct world *w, struct device *d);
 void tell_place(struct world *w, struct device *d); /* random endpoint and relay, and the routes */
-/* Something happens to some device: it joins, moves, is renamed, tagged, expired, deleted, listens
- * anew or hangs up. */
+/* Something happens to some device: it joins, moves, is renamed by an admin or by itself, tagged, given to somebody, expired,
+ * deleted, listens anew or hangs up; or to a user, who is renamed. */
 void random_step(struct world *w);
 
 #endif
