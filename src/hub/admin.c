@@ -18,7 +18,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { ADMIN_MEM_MAX = 256 << 20, BODY_MAX = 4 * CTL_POLICY_TEXT_MAX };
+enum { ADMIN_MEM_MAX = 256 << 20, BODY_MAX = 4 * CTL_POLICY_TEXT_MAX, EXPIRY_YEARS_MAX = 1000 };
+#define EXPIRY_MS_MAX ((unix_ms)EXPIRY_YEARS_MAX * 366 * 24 * 3600 * 1000)
 
 int admin_reply(struct admin_call *c, const struct json_type *t, const void *doc)
 {
@@ -259,17 +260,26 @@ static int get_keys(struct admin_call *c)
 	return admin_reply(c, &admin_key_list, &list);
 }
 
+int admin_expires(struct admin_call *c, unix_ms *ret)
+{
+	if (c->req.expiry_ms < 0 || c->req.expiry_ms > EXPIRY_MS_MAX)
+		return admin_say(c, -ERR_BAD_VALUE, "a time to expire is 0 (never) or at most %d years", EXPIRY_YEARS_MAX);
+	*ret = c->req.expiry_ms ? c->now.wall + c->req.expiry_ms : 0;
+	return 0;
+}
+
 static int create_key(struct admin_call *c)
 {
 	struct ctl_key_spec spec = { .reusable = c->req.reusable, .ephemeral = c->req.ephemeral,
-		.preapproved = c->req.preapproved, .tags = c->req.tags.v, .n_tags = c->req.tags.n,
-		.expires = c->req.expiry_ms > 0 ? c->now.wall + c->req.expiry_ms : 0 };
+		.preapproved = c->req.preapproved, .tags = c->req.tags.v, .n_tags = c->req.tags.n };
 	char text[CTL_SECRET_TEXT_MAX];
 	const struct ctl_user *u;
 	const struct ctl_key *k;
 	struct admin_key doc;
 	int rc = admin_find_user(c, c->req.user, &u);
 
+	if (rc == 0)
+		rc = admin_expires(c, &spec.expires);
 	if (rc < 0)
 		return rc;
 	spec.user = spec.n_tags ? 0 : u->id;

@@ -31,12 +31,16 @@ int admin_tokens(struct admin_call *c)
 
 int admin_token_create(struct admin_call *c)
 {
-	unix_ms expires = c->req.expiry_ms > 0 ? c->now.wall + c->req.expiry_ms : 0;
 	char text[TOKEN_TEXT_MAX];
 	const struct token *t;
 	struct admin_token doc;
-	int rc = token_create(
-		c->hub, c->req.name ? c->req.name : "", c->req.scope, expires, text, &t);
+	unix_ms expires;
+	int rc = admin_expires(c, &expires);
+
+	if (rc == 0)
+		rc = token_create(c->hub, c->req.name ? c->req.name : "", c->req.scope, expires, text, &t);
+	if (c->error[0])
+		return rc;
 
 	if (rc == -ERR_BAD_VALUE)
 		return admin_say(c, rc,

@@ -2,7 +2,7 @@
 """What warren-hub says: commands and their help, tables for many devices, words about policies, log lines, and completion.
 
 Usage: hub_words_test.py WARREN-HUB HUBDEVICE. Prints TAP."""
-import fcntl, os, re, struct, subprocess, sys, termios
+import fcntl, http.client, json, os, re, socket, struct, subprocess, sys, termios
 
 from hub_process import Device, Hub, check, run, wait_for
 
@@ -47,11 +47,25 @@ def policies(d):
     hub.stop()
 
 
+def ask_socket(hub, path, doc):
+    """The status of a request to the administration that no command makes."""
+    c = http.client.HTTPConnection("hub", timeout=10)
+    c.sock = socket.socket(socket.AF_UNIX)
+    c.sock.connect(hub.socket)
+    c.request("POST", path, json.dumps(doc))
+    status = c.getresponse().status
+    c.close()
+    return status
+
+
 def times(d):
     hub = Hub(HUB, d).start()
     for args in (("keys", "create"), ("tokens", "create", "x")):
         said = [hub.refusal(*args, "--expiry", e) for e in ("0", "0d", "0h0m", "-1", "")]
         check(f"{args[0]} that have expired already are not made", all("--expiry" in s for s in said), said)
+    for path in ("/keys", "/tokens"):
+        got = [ask_socket(hub, path, {"expiryMs": ms}) for ms in (-5, 2 ** 63 - 1)]
+        check(f"the socket takes no time that is none: {path}", got == [400, 400], got)
     check("never is said in words", "expires" not in hub.json("keys", "create", "--expiry", "never"))
     said = hub.admin("status")
     check("status counts as people do", re.search(r"up for \d+ s\n", said) and "0 clients" in said, said)
