@@ -438,15 +438,34 @@ static bool changes_something(const struct route *r)
 	return strcmp(r->method, "POST") == 0;
 }
 
+/* " name=printer user=ana": what a request says beside its path; nothing that is secret or long. */
+static const char *details_of(const struct admin_request *r, char *out, size_t size)
+{
+	const struct {
+		const char *name, *value;
+	} fields[] = { { "name", r->name }, { "code", r->code }, { "user", r->user }, { "role", r->role }, { "moveTo", r->move_to } };
+	size_t at = 0;
+
+	out[0] = 0;
+	for (size_t i = 0; i < ARRAY_LEN(fields) && at < size; i++)
+		if (fields[i].value && *fields[i].value)
+			at += (size_t)snprintf(out + at, size - at, " %s=%s", fields[i].name, fields[i].value);
+	for (size_t i = 0; i < r->tags.n && at < size; i++)
+		at += (size_t)snprintf(out + at, size - at, "%s%s", i ? "," : " tags=", *JSON_AT(r->tags, const char *, i));
+	return out;
+}
+
 static int run(struct admin_call *c, const struct route *route, const struct http1_head *head)
 {
 	struct view path = http1_path(head);
+	char details[512];
 	int rc = route->fn(c);
 
 	if (changes_something(route))
-		log_info("admin", rc < 0 ? "a change was refused" : "a change was asked for", "by=%s request=%.*s%s%s",
+		log_info("admin", rc < 0 ? "a change was refused" : "a change was asked for", "by=%s request=%.*s%s%s%s",
 			c->req.author && *c->req.author ? c->req.author : "unknown", (int)path.len, (const char *)path.p,
-			rc < 0 ? " why=" : "", rc < 0 ? c->error[0] ? c->error : err_text(rc) : "");
+			details_of(&c->req, details, sizeof(details)), rc < 0 ? " why=" : "",
+			rc < 0 ? c->error[0] ? c->error : err_text(rc) : "");
 	return rc;
 }
 

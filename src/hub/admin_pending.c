@@ -1,6 +1,7 @@
 /* What waits for an administrator: logins that nobody has approved yet, and devices that joined with a key under --approve-devices. */
 #include "base/text/text.h"
 #include "hub/admin.h"
+#include "os/log/log.h"
 
 #include <errno.h>
 
@@ -92,6 +93,16 @@ const struct ctl_node_doc *hub_node(const struct hub *h, const char *word)
 	return ctl_node_named(h->ctl, name);
 }
 
+static void log_approval(const struct admin_call *c, int64_t id)
+{
+	const struct ctl_node_doc *n = ctl_node_find(c->hub->ctl, id);
+	const char *owner = n ? admin_user_name(c->hub, n->user) : NULL;
+
+	if (n)
+		log_info("hub", "device approved by a command", "id=%lld name=%s owner=%s by=%s", (long long)id, n->name,
+			n->tags.n || !owner ? "nobody" : owner, c->req.author ? c->req.author : "unknown");
+}
+
 static int approve_login(struct admin_call *c, const char *code)
 {
 	const struct ctl_user *u;
@@ -103,14 +114,20 @@ static int approve_login(struct admin_call *c, const char *code)
 	if (rc == -ERR_DENIED)
 		return admin_say(c, rc, "the policy does not let %s give the tags that this device asks for; --user names somebody else",
 			u->name);
-	return rc < 0 ? rc : admin_reply_node(c, id);
+	if (rc < 0)
+		return rc;
+	log_approval(c, id);
+	return admin_reply_node(c, id);
 }
 
 int admin_approve_node(struct admin_call *c)
 {
 	int rc = ctl_node_approve(c->hub->ctl, c->id, c->now);
 
-	return rc == -ENOENT ? admin_no_node(c) : rc < 0 ? rc : admin_reply_node(c, c->id);
+	if (rc < 0)
+		return rc == -ENOENT ? admin_no_node(c) : rc;
+	log_approval(c, c->id);
+	return admin_reply_node(c, c->id);
 }
 
 /* What the word means: a whole code, a device, or the beginning of one code. *ret_code empty: the device in c->id. */

@@ -177,10 +177,12 @@ def log_lines(d):
     log = hub.said()
     line = lambda what, name: next((l for l in log.splitlines() if what in l and f"name={name} " in l), "")
     check("who joined by a key: owner and key", "owner=ana" in line("device joined", "box") and f"key={key['id']}" in line("device joined", "box"), log)
-    check("by a login: owner, and who approved it", "owner=ana" in line("device joined", "waits") and "by=carla" in log, log)
+    check("by a login: owner, and who approved it", "owner=ana" in line("device joined", "waits") and
+          "owner=ana by=carla" in line("device approved by", "waits"), log)
     check("an approved device", "owner=ana" in line("device approved", "box"), log)
-    asked = [l for l in log.splitlines() if "by=carla" in l]
-    check("every change names who asked", len(asked) == 3 and any("/nodes/approve" in l for l in asked) and any("/tag" in l for l in asked), asked)
+    asked = [l for l in log.splitlines() if "a change was asked for by=carla" in l]
+    check("every change names who asked, and for what", len(asked) == 3 and any("/nodes/approve code=box" in l for l in asked) and
+          any("/tag tags=tag:web" in l for l in asked), asked)
     check("no secret is in the log", key["key"] not in log)
     hub.stop()
 
