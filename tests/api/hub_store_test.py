@@ -215,4 +215,32 @@ def broken(d):
     hub.stop()
 
 
-sys.exit(run((locked, slow, killed, ends, broken)))
+def unread(d):
+    """Nobody reads the log, as when its reader is stuck at a full disk."""
+    hub = SlowHub(d)
+    r, w = os.pipe()
+    os.set_blocking(w, False)
+    try:
+        while True:
+            os.write(w, b"x" * 4096)
+    except BlockingIOError:
+        os.set_blocking(w, True)
+    hub.p = subprocess.Popen(hub.argv, stdout=subprocess.PIPE, stderr=w, text=True)
+    children.append(hub.p)
+    os.close(w)
+    wait_for("it answers", lambda: os.path.exists(hub.socket) and hub.run("status").returncode == 0)
+    joined = json.loads(hub.load(5).communicate(timeout=60)[0])
+    check("a log that nobody reads stops nothing", joined["complete"] and hub.http("GET", "/health")[0] == 200, joined)
+    got = b""
+    while len(got) < 65536:
+        got += os.read(r, 65536)
+    joined = json.loads(hub.load(2).communicate(timeout=60)[0])
+    hub.p.terminate()
+    while more := os.read(r, 65536):
+        got += more
+    check("once it is read again it says how many lines are missing", joined["complete"] and b"nobody took the lines before this one lines=" in got,
+          got[-500:])
+    hub.p.wait(20)
+
+
+sys.exit(run((locked, slow, killed, ends, broken, unread)))

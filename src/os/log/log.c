@@ -3,6 +3,7 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <string.h>
@@ -14,6 +15,7 @@
 static struct {
 	atomic_int verbose;
 	atomic_bool looked, journal, dated;
+	atomic_ullong lost; /* lines, since the last that was taken */
 } self;
 
 void log_set_verbose(int verbose)
@@ -93,6 +95,26 @@ static void clean(char *line)
 	blank(line, "hskey-");
 }
 
+/* Whoever reads stderr may be slow, or stuck at a full disk: packets do not wait for it. Both lines fit into what POLLOUT promises. */
+static void put_line(const char *line, size_t len)
+{
+	struct pollfd p = { .fd = STDERR_FILENO, .events = POLLOUT };
+	char both[LOG_LINE_MAX + 128];
+	unsigned long long lost;
+	size_t n = 0;
+
+	if (poll(&p, 1, 0) == 0) {
+		self.lost++;
+		return;
+	}
+	lost = atomic_exchange(&self.lost, 0);
+	if (lost)
+		n = (size_t)snprintf(both, sizeof(both), "log: nobody took the lines before this one lines=%llu\n", lost);
+	memcpy(both + n, line, len);
+	while (write(STDERR_FILENO, both, n + len) < 0 && errno == EINTR)
+		; /* nobody to tell if the log is gone */
+}
+
 static void PRINTF_LIKE(5, 0) write_line(enum log_level level, const char *where, const char *what, uint64_t dropped,
 	const char *fmt, va_list ap)
 {
@@ -114,8 +136,7 @@ static void PRINTF_LIKE(5, 0) write_line(enum log_level level, const char *where
 		add(line, &at, " (%llu more like this were left out)", (unsigned long long)dropped);
 	clean(line + text);
 	line[at++] = '\n';
-	while (write(STDERR_FILENO, line, at) < 0 && errno == EINTR)
-		; /* nobody to tell if the log is gone */
+	put_line(line, at);
 }
 
 static bool is_wanted(enum log_level level)
