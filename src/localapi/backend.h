@@ -61,6 +61,9 @@ struct lapi_backend_ops {
 	int (*profile_delete)(
 		void *backend, const char *id, struct err_at *at); /* 0 also when there is none */
 
+	/* Is something that was changed not on the disk yet? lapi_saved says when it is. May be NULL: never. */
+	bool (*unsaved)(void *backend);
+
 	/*
 	 * What the packet filter grants a peer towards this node: name -> list of raw JSON. -ENOMEM. The operation may be
 	 * NULL: nothing is granted.

@@ -16,7 +16,8 @@ struct lapi {
 	struct lapi_cfg cfg;
 	struct listener *listener;
 	struct list conns;
-	struct loop_timer *engine_timer, *logout_timer;
+	struct loop_timer *engine_timer, *logout_timer, *save_timer;
+	size_t n_held; /* answers that wait for the disk, since it was last waited for; some may be gone */
 	size_t n_logouts; /* requests that wait for the end of a logout */
 	char *header_lines; /* in every answer of the API */
 	struct lapi_counters n;
@@ -48,6 +49,7 @@ struct lconn {
 	struct buf in, head_text, body, out;
 	struct http1_head head; /* views into head_text */
 	bool have_head, body_whole, answered;
+	bool held; /* its answer waits for the disk */
 	struct http1_chunks chunks;
 	struct lapi_call call;
 	struct watcher *watcher;

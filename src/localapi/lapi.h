@@ -44,6 +44,9 @@ MUST_USE int lapi_new(struct loop *l, const struct lapi_cfg *cfg, struct lapi **
 MUST_USE int lapi_listen(struct lapi *a, const char *path);
 struct lapi *lapi_free(struct lapi *a); /* ends every connection; pending calls are cancelled */
 
+/* What was changed is on the disk, or is not waited for any more: those who changed it are answered. */
+void lapi_saved(struct lapi *a);
+
 /*
  * Tells watchers. Version is filled in; what a watcher's mask does not ask for is left out for it.
  * Nothing in n is kept. Prefs may hold secrets: they are left out.

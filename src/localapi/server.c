@@ -10,6 +10,7 @@
 enum {
 	CONNS_OF_A_USER_MAX = 64, /* of the connections, so that one user cannot shut out root */
 	IN_MAX = 256 * 1024, /* read ahead of what is being answered */
+	SAVE_PATIENCE_S = 5, /* for the disk; who has waited so long is answered anyway */
 	LOGOUT_PATIENCE_S = 5, /* for the hub to hear of it; the node is logged out here in any case */
 };
 
@@ -35,6 +36,40 @@ void lconn_abort(struct lconn *c)
 	stream_close(c->stream);
 }
 
+/* A change is answered when it is kept. Nothing more is read of this connection until then: `out` is not empty. */
+static bool waits_for_disk(const struct lconn *c)
+{
+	const struct lapi_cfg *cfg = &c->lapi->cfg;
+
+	return c->have_head && !http1_method_is(&c->head, "GET") && !http1_method_is(&c->head, "HEAD") && cfg->ops->unsaved &&
+	       cfg->ops->unsaved(cfg->backend);
+}
+
+static void let_go(struct lconn *c)
+{
+	c->held = false;
+	if (c->state == CONN_CLOSING)
+		stream_finish(c->stream);
+	stream_wake(c->stream);
+}
+
+void lapi_saved(struct lapi *a)
+{
+	list_for_each_safe(l, &a->conns) {
+		struct lconn *c = container_of(l, struct lconn, link);
+
+		if (c->held)
+			let_go(c);
+	}
+	a->n_held = 0;
+	loop_timer_set(a->save_timer, MONO_NEVER);
+}
+
+static void on_save_timer(void *ctx)
+{
+	lapi_saved(ctx);
+}
+
 static void respond(struct lconn *c, int status, const char *content_type, const char *extra, struct view body)
 {
 	bool head_only = c->have_head && http1_method_is(&c->head, "HEAD");
@@ -45,11 +80,12 @@ static void respond(struct lconn *c, int status, const char *content_type, const
 		return;
 	}
 	c->answered = true;
-	if (!keep)
-		lconn_finish(c);
-	else
-		c->state = CONN_READING;
-	stream_wake(c->stream);
+	c->state = keep ? CONN_READING : CONN_CLOSING;
+	c->held = waits_for_disk(c);
+	if (!c->held)
+		let_go(c);
+	else if (!c->lapi->n_held++)
+		loop_timer_set(c->lapi->save_timer, loop_now(c->lapi->loop).mono + SEC(SAVE_PATIENCE_S));
 }
 
 void lreq_body(struct lreq *r, int status, const char *content_type, const char *extra, struct view body)
@@ -265,7 +301,9 @@ static int on_data(void *owner, const uint8_t *p, size_t len)
 
 static struct view output(void *owner)
 {
-	return buf_view(&((struct lconn *)owner)->out);
+	struct lconn *c = owner;
+
+	return c->held ? view_of("", 0) : buf_view(&c->out);
 }
 
 static void written(void *owner, size_t n)
@@ -393,6 +431,8 @@ int lapi_new(struct loop *l, const struct lapi_cfg *cfg, struct lapi **ret)
 	rc = a->header_lines ? loop_timer_new(l, bus_on_engine_tick, a, &a->engine_timer) : -ENOMEM;
 	if (rc == 0)
 		rc = loop_timer_new(l, on_logout_timer, a, &a->logout_timer);
+	if (rc == 0)
+		rc = loop_timer_new(l, on_save_timer, a, &a->save_timer);
 	if (rc < 0) {
 		lapi_free(a);
 		return rc;
@@ -436,6 +476,7 @@ struct lapi *lapi_free(struct lapi *a)
 	}
 	loop_timer_free(a->engine_timer);
 	loop_timer_free(a->logout_timer);
+	loop_timer_free(a->save_timer);
 	free(a->header_lines);
 	free(a);
 	return NULL;

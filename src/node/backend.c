@@ -188,7 +188,7 @@ static int profile_delete(void *backend, const char *id, struct err_at *at)
 	if (rc == 0 && current)
 		return become_fresh(n, at);
 	if (rc == 0)
-		rc = state_flush(n->state);
+		files_save_state(n, 0);
 	if (rc < 0)
 		err_at_set(at, 0, 0, "profile %.100s: %s", id, err_text(rc));
 	return rc;
@@ -358,6 +358,7 @@ const struct lapi_backend_ops node_backend = {
 	.edit_prefs = edit_prefs,
 	.check_prefs = check_prefs,
 	.unbuilt = unbuilt,
+	.unsaved = files_unsaved,
 	.start = start,
 	.login_interactive = login_interactive,
 	.logout = logout,

@@ -7,6 +7,7 @@
 #include "node/node.h"
 #include "node/profiles.h"
 #include "os/hostname/hostname.h"
+#include "os/filequeue/filequeue.h"
 #include "os/httpd/httpd.h"
 #include "os/loop/loop.h"
 #include "os/netmon/netmon.h"
@@ -25,6 +26,7 @@ enum {
 };
 
 #define NODE_LOGOUT_PATIENCE SEC(5)
+#define NODE_SAVE_PATIENCE SEC(5) /* a disk that takes longer is told as trouble */
 #define NODE_MAP_DELAY MSEC(200) /* changes come in bunches */
 #define NODE_MAP_PERIOD SEC(2)
 
@@ -38,6 +40,9 @@ struct node {
 	struct loop *loop;
 	struct rng *rng;
 	struct state *state;
+	struct filequeue *files;
+	struct loop_timer *save_timer;
+	bool saving; /* the state file waits for the disk */
 	int locks[2]; /* of the state file and of the directory; -1: none */
 	char profile_id[PROFILE_ID_MAX];
 	uint8_t nl_key[KEY_NL_PRIVATE_LEN];
@@ -136,6 +141,14 @@ void net_udp_send(void *owner, struct ipport to, const struct wg_packet *d, size
 void net_tun_write(void *owner, struct wg_packet *p, size_t n);
 void net_tell_local(struct node *n, bool link_changed);
 void net_turn_end(struct node *n);
+
+/* ---- files.c: what is written to the disk ---- */
+
+MUST_USE int files_open(struct node *n);
+/* Writes the state file if something changed. rc: what became of bringing the state up to date. */
+void files_save_state(struct node *n, int rc);
+bool files_unsaved(void *backend); /* something that was changed is not on the disk yet */
+void files_close(struct node *n); /* waits until all is written */
 
 /* ---- mapcache.c: the last network map on disk ---- */
 

@@ -49,22 +49,27 @@ void mapcache_begun(struct node *n)
 	n->map_asked = hub_asks(n);
 }
 
+static void remove_file(struct node *n, const char *id, const char *name)
+{
+	char path[PATH_MAX];
+
+	if (file_of(n, id, name, path) && filequeue_remove(n->files, path) < 0)
+		log_warn("map", "what is kept of a profile cannot be removed", "path=%s err=%s", path, err_text(-ENOMEM));
+}
+
 static void refuse(struct node *n)
 {
-	char path[PATH_MAX], dir[PATH_MAX];
+	char path[PATH_MAX];
+	struct buf nothing;
 	int rc = file_of(n, n->profile_id, refused_name, path) ? 0 : -ENOENT;
 
 	n->map_refused = true;
 	n->map_dirty = false;
 	loop_timer_set(n->map_timer, MONO_NEVER);
 	mapcache_remove(n, n->profile_id);
-	if (rc == 0) {
-		snprintf(dir, sizeof(dir), "%s", path);
-		*strrchr(dir, '/') = 0;
-		rc = file_make_dir(dir, 0700);
-	}
+	buf_init(&nothing, 0);
 	if (rc == 0)
-		rc = file_write(path, view_of("", 0), 0600);
+		rc = filequeue_write(n->files, path, &nothing, 0600);
 	log_info("map", "the hub does not want the map to be kept any more", "err=%s", rc < 0 ? err_text(rc) : "none");
 }
 
@@ -74,11 +79,10 @@ static void refuse(struct node *n)
  */
 static bool is_wanted(struct node *n)
 {
-	char path[PATH_MAX];
 	bool asks = hub_asks(n);
 
-	if (asks && n->map_refused && file_of(n, n->profile_id, refused_name, path))
-		(void)!unlink(path);
+	if (asks && n->map_refused)
+		remove_file(n, n->profile_id, refused_name);
 	if (asks)
 		n->map_refused = false;
 	else if (n->map_asked && netmap_self(agent_netmap(n->agent)))
@@ -100,37 +104,23 @@ void mapcache_changed(struct node *n)
 }
 
 /* A map for a device that is to start without its hub. */
-static int write_map(struct node *n, const char *path)
-{
-	char dir[PATH_MAX];
-	struct buf text;
-	int rc;
-
-	snprintf(dir, sizeof(dir), "%s", path);
-	*strrchr(dir, '/') = 0;
-	rc = file_make_dir(dir, 0700);
-	if (rc < 0)
-		return rc;
-	buf_init(&text, NETMAP_TEXT_MAX);
-	rc = netmap_save(agent_netmap(n->agent), &text);
-	if (rc == 0)
-		rc = file_write(path, buf_view(&text), 0600);
-	n->map_size = buf_len(&text);
-	buf_fini(&text);
-	return rc;
-}
-
 void mapcache_flush(struct node *n)
 {
 	char path[PATH_MAX];
+	struct buf text;
 	int rc;
 
 	if (!n->map_dirty || !n->agent || !agent_netmap(n->agent) || !file_of(n, n->profile_id, map_name, path))
 		return;
 	n->map_dirty = false;
 	loop_timer_set(n->map_timer, MONO_NEVER);
-	rc = write_map(n, path);
+	buf_init(&text, NETMAP_TEXT_MAX);
+	rc = netmap_save(agent_netmap(n->agent), &text);
+	n->map_size = buf_len(&text);
 	n->map_written = loop_now(n->loop).mono;
+	if (rc == 0)
+		rc = filequeue_write(n->files, path, &text, 0600);
+	buf_fini(&text);
 	if (rc < 0) {
 		n->saves_failed++;
 		log_warn("map", "the map cannot be kept", "path=%s err=%s", path, err_text(rc));
@@ -144,12 +134,6 @@ void mapcache_on_timer(void *ctx)
 
 void mapcache_remove(struct node *n, const char *id)
 {
-	char path[PATH_MAX];
-
-	if (!file_of(n, id, refused_name, path))
-		return;
-	(void)!unlink(path);
-	if (file_of(n, id, map_name, path) && unlink(path) == 0)
-		*strrchr(path, '/') = 0;
-	(void)!rmdir(path); /* stays if something else is in there */
+	remove_file(n, id, refused_name);
+	remove_file(n, id, map_name);
 }

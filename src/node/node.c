@@ -77,13 +77,6 @@ void node_trouble(struct node *n, unsigned bit, bool on)
 
 /* ---- Saving ---- */
 
-static void save_failed(struct node *n, int rc)
-{
-	n->saves_failed++;
-	log_error("state", "cannot be kept: after a restart this device will not know what happened since",
-		"path=%s err=%s", n->o->state_path, err_text(rc));
-}
-
 /* Logged out: the hub knows no such device any more, so neither do we. */
 static int save_end(struct node *n)
 {
@@ -120,11 +113,7 @@ void node_save(struct node *n)
 	else
 		rc = save_profile(n);
 	n->was_logged_in |= logged_in;
-	if (rc == 0)
-		rc = state_flush(n->state);
-	node_trouble(n, AGENT_TROUBLE_STATE, rc < 0);
-	if (rc < 0)
-		save_failed(n, rc);
+	files_save_state(n, rc);
 }
 
 /* ---- Becoming somebody ---- */
@@ -357,6 +346,8 @@ static int node_open(struct node *n)
 	int rc = open_loop(n);
 
 	if (rc == 0)
+		rc = files_open(n);
+	if (rc == 0)
 		rc = open_state(n);
 	if (rc == 0)
 		rc = open_lapi(n); /* before anything is touched that another daemon may be using; nobody is answered yet */
@@ -379,6 +370,7 @@ static void node_close(struct node *n)
 {
 	if (n->agent)
 		mapcache_flush(n);
+	files_close(n); /* after all is written */
 	n->lapi = lapi_free(n->lapi);
 	n->debug = httpd_free(n->debug);
 	streams_close_all(n);

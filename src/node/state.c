@@ -223,24 +223,24 @@ static int check_readable(struct view text)
 	return rc;
 }
 
-int state_flush(struct state *s)
+int state_text(struct state *s, struct buf *out)
 {
-	struct buf out;
 	int rc;
 
 	if (!s->dirty || !s->path)
-		return 0;
-	buf_init_secret(&out, STATE_MAX);
-	rc = buf_append_str(&out, "{");
+		return STATE_UNCHANGED;
+	rc = buf_append_str(out, "{");
 	for (size_t i = 0; rc == 0 && i < s->n; i++)
-		rc = append_entry(&out, &s->v[i], i == 0);
+		rc = append_entry(out, &s->v[i], i == 0);
 	if (rc == 0)
-		rc = buf_append_str(&out, s->n ? "\n}" : "}");
+		rc = buf_append_str(out, s->n ? "\n}" : "}");
 	if (rc == 0)
-		rc = check_readable(buf_view(&out));
-	if (rc == 0)
-		rc = file_write(s->path, buf_view(&out), 0600);
-	buf_fini(&out);
+		rc = check_readable(buf_view(out));
 	s->dirty = rc < 0;
 	return rc;
+}
+
+void state_failed(struct state *s)
+{
+	s->dirty = true;
 }

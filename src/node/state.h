@@ -7,7 +7,7 @@
 #ifndef WARREN_NODE_STATE_H
 #define WARREN_NODE_STATE_H
 
-#include "base/bytes/bytes.h"
+#include "base/buf/buf.h"
 #include "base/err/err.h"
 
 enum { STATE_MAX = 16 << 20, STATE_KEYS_MAX = 4096 };
@@ -24,9 +24,11 @@ struct view state_get(const struct state *s, const char *key);
 /* An empty value removes the key. -ENOMEM, -ERR_TOO_MANY. */
 MUST_USE int state_set(struct state *s, const char *key, struct view value);
 /*
- * Writes the file if something changed. -ERR_TOO_BIG and the like: it could not be read again, and the file before stays.
- * -errno.
+ * What the file is to hold, if something changed since the last time; STATE_UNCHANGED: nothing did, or it is in memory.
+ * -ERR_TOO_BIG and the like: it could not be read again, and the file before is to stay. out: secret, of STATE_MAX.
  */
-MUST_USE int state_flush(struct state *s);
+enum { STATE_UNCHANGED = 1 };
+MUST_USE int state_text(struct state *s, struct buf *out);
+void state_failed(struct state *s); /* that text is not in the file: it is asked for again */
 
 #endif
