@@ -27,8 +27,9 @@ static const struct {
 	const char *text;
 	bool at_end;
 } questions[] = {
-	{ "/login", false }, { "/logout", false }, { "/policy/check", false }, { "/policy/preview", false }, { "/policy/can", false },
-	{ "/policy/pull", false }, { "/webhook/policy-git", true }, { "/acl/preview", true }, { "/acl/validate", true },
+	{ "/login", false }, { "/logout", false }, { "/nodes/list", false }, { "/nodes/show", false },
+	{ "/policy/check", false }, { "/policy/preview", false }, { "/policy/can", false }, { "/policy/pull", false },
+	{ "/webhook/policy-git", true }, { "/acl/preview", true }, { "/acl/validate", true },
 };
 
 static bool is_change(const struct http1_head *head)
