@@ -101,8 +101,12 @@ int git_read_secret(struct git *g, const char *path, struct err_at *at)
 	while (rc == 0 && buf_len(&b) && strchr("\r\n", buf_data(&b)[buf_len(&b) - 1]))
 		buf_truncate(&b, buf_len(&b) - 1);
 	if (rc < 0) {
+		struct err_at why;
+
 		buf_fini(&b);
-		return file_explain(path, rc, at);
+		rc = file_explain(path, rc, &why);
+		err_at_set(at, 0, 0, "--policy-git-secret-file %.300s", why.text);
+		return rc;
 	}
 	if (!buf_len(&b)) {
 		buf_fini(&b);
