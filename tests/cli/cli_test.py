@@ -254,6 +254,9 @@ def test_up():
         check("up with a key from a file connects without a word",
               run(d.socket, "up", "--login-server=https://hub.test", f"--auth-key=file:{key}") == (0, "", ""))
         check("and up again has nothing to do", run(d.socket, "up", "--login-server=https://hub.test") == (0, "", ""))
+        # The original refuses every other address; ours follows a hub that moved, and leaves a hub only when that is said.
+        code, _, err = run(d.socket, "up", "--login-server=https://other.test", "--auth-key=k")
+        check("with a key for another hub, up does not leave the one there is", code == 1 and "without --force-reauth" in err, err)
         # The original refuses: "can't change --login-server", though nobody asked it to.
         check("nor has up without flags", run(d.socket, "up") == (0, "", ""))
     with Daemon("needslogin") as d:
@@ -389,7 +392,6 @@ set --exit-node=100.64.0.50
 set --exit-node=100.64.0.3; up --hostname=x
 up --hostname=x --shields-up --accept-dns=false
 up --login-server=https://hub.test --hostname='a b'
-up --login-server=https://other.test
 up --reset --login-server=https://hub.test
 up --exit-node-allow-lan-access --login-server=https://hub.test
 down; down; status; ping near; up; status
