@@ -219,8 +219,12 @@ static int move_node(struct admin_call *c)
 
 static int expire_node(struct admin_call *c)
 {
-	int rc = ctl_node_expire(c->hub->ctl, c->id, c->now);
+	int64_t in = c->req.expiry_ms; /* negative: never */
+	int rc;
 
+	if (in > EXPIRY_MS_MAX)
+		return admin_say(c, -ERR_BAD_VALUE, "a time to expire is at most %d years", EXPIRY_YEARS_MAX);
+	rc = ctl_node_expire_at(c->hub->ctl, c->id, in < 0 ? 0 : c->now.wall + in, c->now);
 	return rc == -ENOENT ? admin_no_node(c) : rc < 0 ? rc : admin_reply_node(c, c->id);
 }
 

@@ -233,7 +233,15 @@ int cmd_node_tag(struct cmd *c)
 
 int cmd_node_expire(struct cmd *c)
 {
-	return change_node(c, "expire", NULL, "Expired: the device has to log in again.");
+	struct admin_request req = { 0 };
+
+	if (!c->o->expiry)
+		return change_node(c, "expire", NULL, "Expired: the device has to log in again.");
+	if (cmd_expiry(c, &req.expiry_ms))
+		return 1;
+	if (!req.expiry_ms)
+		req.expiry_ms = -1;
+	return change_node(c, "expire", &req, req.expiry_ms < 0 ? "Its key does not expire." : "Its key expires then; until that the device takes part.");
 }
 
 int cmd_node_delete(struct cmd *c)

@@ -27,7 +27,7 @@ const struct command hub_commands[] = {
 	{ "nodes", "tag", "NODE TAG...", 1, 12, cmd_node_tag, "replaces its tags; tagged devices belong to no person", "nt", "" },
 	{ "nodes", "untag", "NODE [USER]", 1, 2, cmd_node_move, "takes its tags away; it is that user's then", "nu", "user" },
 	{ "nodes", "move", "NODE USER", 1, 2, cmd_node_move, "it is that user's from now on", "nu", "user" },
-	{ "nodes", "expire", "NODE", 1, 1, cmd_node_expire, "it has to log in again", "n", "" },
+	{ "nodes", "expire", "NODE [--expiry TIME]", 1, 1, cmd_node_expire, "it has to log in again: now, then, or never", "n", "expiry" },
 	{ "nodes", "delete", "NODE", 1, 1, cmd_node_delete, "it is out, and has to log in again", "n", "" },
 	{ "keys", "list", "", 0, 0, cmd_keys_list, "keys that devices join with", "", "" },
 	{ "keys", "create", "[flags]", 0, 0, cmd_key_create, "prints it, once", "",

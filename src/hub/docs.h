@@ -141,7 +141,7 @@ struct admin_request {
 	int64_t proto, port;
 	struct json_list prefixes; /* struct ipprefix */
 	struct json_list tags;
-	int64_t expiry_ms; /* 0: never */
+	int64_t expiry_ms; /* 0: never; of a device: now, and negative is never */
 	bool reusable, ephemeral, preapproved, force, with_devices, reverse;
 };
 

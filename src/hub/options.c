@@ -62,7 +62,7 @@ static const struct option options[] = {
 	SWITCH("ephemeral", ephemeral, COMMAND, "keys create: devices vanish when they go offline"),
 	SWITCH("preapproved", preapproved, COMMAND, "keys create: devices need no approval"),
 	TEXT("tags", tags, "TAG,...", COMMAND, "keys create: devices belong to no person but have these tags"),
-	TEXT("expiry", expiry, "TIME", COMMAND, "keys create, tokens create: 30m, 24h, 90d or never; default 90d"),
+	TEXT("expiry", expiry, "TIME", COMMAND, "keys create, tokens create: 30m, 24h, 90d or never; default 90d. nodes expire: likewise, from now on"),
 	TEXT("scope", scope, "SCOPE", COMMAND, "tokens create: policy_file, or policy_file:read; default policy_file"),
 	TEXT("proto", proto, "NAME", COMMAND, "policy can: tcp, udp, icmp, ... or a number; default tcp"),
 	SWITCH("online", online, COMMAND, "nodes list: those that are"),

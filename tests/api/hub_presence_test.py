@@ -84,6 +84,11 @@ def by_word():
         took = [within("it is offline in the list", lambda: not p.listed("a")["online"]),
                 within("its peer knows", lambda: not peer(watcher, ip, "Online"))]
         check("an admin's `expire` takes it offline at once", None not in took and counted(p) == (1, 1), (took, counted(p)))
+        p.hub.admin("nodes", "expire", "a", "--expiry", "1h")
+        check("a longer life brings it back without a login", within("it is online", lambda: p.listed("a")["online"] and
+              peer(watcher, ip, "Online") and a.status()["BackendState"] == "Running", 10) is not None, p.hub.nodes())
+        p.hub.admin("nodes", "expire", "a")
+        wait_for("it is offline again", lambda: not p.listed("a")["online"])
         a.up(p.hub.url, p.hub.auth_key("--preapproved", "--reusable"))
         check("a login brings it back", within("it is online", lambda: peer(watcher, ip, "Online") and p.listed("a")["online"], 10)
               is not None, p.hub.nodes())

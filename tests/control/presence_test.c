@@ -155,6 +155,12 @@ static void a_longer_life_brings_it_back(void **state)
 	CHECK_INT(ctl_node_tag(w.ctl, id_of(&w, 0), tags, 1, w.now), ==, 0); /* its key does not expire any more */
 	settle(&w);
 	check_online(&w, 0, true, 3);
+	CHECK_INT(ctl_node_expire(w.ctl, id_of(&w, 2), w.now), ==, 0);
+	settle(&w);
+	check_online(&w, 2, false, 2);
+	CHECK_INT(ctl_node_expire_at(w.ctl, id_of(&w, 2), w.now.wall + LIFE_MS, w.now), ==, 0);
+	settle(&w);
+	check_online(&w, 2, true, 3);
 	world_free(&w);
 }
 

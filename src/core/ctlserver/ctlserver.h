@@ -254,6 +254,8 @@ MUST_USE int ctl_node_delete(struct ctl *c, int64_t id, struct now now);
 /* The name stays then, whatever the device calls itself. NULL: it follows that again. */
 MUST_USE int ctl_node_rename(struct ctl *c, int64_t id, const char *name, struct now now);
 MUST_USE int ctl_node_expire(struct ctl *c, int64_t id, struct now now);
+/* 0: never. Later than it was: who had expired takes part again, without a login. */
+MUST_USE int ctl_node_expire_at(struct ctl *c, int64_t id, unix_ms at, struct now now);
 MUST_USE int ctl_node_approve(struct ctl *c, int64_t id, struct now now);
 /* Its tags from now on; it belongs to nobody then. At least one. */
 MUST_USE int ctl_node_tag(struct ctl *c, int64_t id, const char *const *tags, size_t n_tags, struct now now);

@@ -431,13 +431,18 @@ int ctl_node_delete(struct ctl *c, int64_t id, struct now now)
 
 int ctl_node_expire(struct ctl *c, int64_t id, struct now now)
 {
+	return ctl_node_expire_at(c, id, now.wall, now);
+}
+
+int ctl_node_expire_at(struct ctl *c, int64_t id, unix_ms at, struct now now)
+{
 	struct node *n = node_by_id(c, id);
 	struct ctl_node_doc doc;
 
 	if (!n)
 		return -ENOENT;
 	doc = n->doc;
-	doc.key_expiry = now.wall;
+	doc.key_expiry = at;
 	return node_update(c, n, &doc, true, true, now);
 }
 
