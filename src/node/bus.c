@@ -86,6 +86,16 @@ static void on_login_finished(struct node *n)
 	tell(n, &(struct ipn_notify){ .login_finished = &yes, .prefs = agent_prefs(n->agent) });
 }
 
+static void on_refused(struct node *n)
+{
+	const char *why = agent_refused(n->agent);
+
+	if (*why)
+		log_warn_limited("control", "the hub refused a setting; the device goes on without it", "why=%s", why);
+	else
+		log_info_limited("control", "the hub takes all settings again", NULL);
+}
+
 static void on_control(struct node *n)
 {
 	const char *why = agent_control_error(n->agent);
@@ -141,6 +151,9 @@ void bus_event(struct node *n, enum agent_event ev, int64_t id)
 		break;
 	case AGENT_MOVED:
 		log_info("control", "the hub is at another URL now, and has shown its key there", "url=%s", agent_control_url(n->agent));
+		break;
+	case AGENT_REFUSED:
+		on_refused(n);
 		break;
 	case AGENT_CONTROL:
 		on_control(n);

@@ -181,6 +181,38 @@ def left_behind(d, hub):
         check("when it is put right the word goes", code == 200 and connected(d), body)
 
 
+def pending(hub):
+    return [p["code"] for p in json.loads(hub.admin("nodes", "pending", "--json"))]
+
+
+def other_tags(d, hub):
+    """Tags change with a login. Until it is approved, and when it is refused, the device stays connected as it was."""
+    up = ["up", f"--login-server={hub.url}", "--hostname=box"]
+    ip, key = d.ip(), d.status()["Self"]["PublicKey"]
+    code, text = cli(d, *up, "--advertise-tags=tag:x", "--auth-key=" + hub.auth_key("--reusable"), "--timeout=20s")
+    check("tags that a key does not give are refused in words", code == 1 and "asks for tags that this auth key does not give" in text, text)
+    check("and the device stays connected with the key that it has", connected(d) and d.status()["Self"]["PublicKey"] == key and d.ip() == ip,
+          d.status()["BackendState"])
+    wait_for("the device says what it lacks", lambda: any("gets tags by a login only" in h for h in d.status()["Health"]))
+    child = subprocess.Popen(d.host.argv(program("warren"), f"--socket={d.socket}", *up, "--advertise-tags=tag:x", "--timeout=30s"),
+                             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    try:
+        waiting = wait_for("a login waits", lambda: pending(hub))
+        states = [(s["BackendState"], s["Self"]["Online"]) for s in (d.status() for _ in range(20))]
+        hub.admin("nodes", "approve", waiting[0])
+        text = child.communicate(timeout=30)[0]
+    finally:
+        child.kill()
+        child.wait()
+    check("without a key, up with other tags shows the page of a login and says why", child.returncode == 0 and "/register/" in text and
+          "The tags of a device change with a login" in text, f"{child.returncode} {text}")
+    check("the device stays connected while it waits", set(states) == {("Running", True)}, states)
+    wait_for("it has the tags", lambda: d.status()["Self"].get("Tags") == ["tag:x"])
+    check("then the device has them, at its address", connected(d) and d.ip() == ip and len(hub.nodes()) == 1, hub.nodes())
+    wait_for("and lacks nothing", lambda: not any("tags" in h for h in d.status()["Health"]))
+    check("and up with them again changes nothing", cli(d, *up, "--advertise-tags=tag:x") == (0, "") and not pending(hub))
+
+
 def unreadable_profile(d, hub):
     d.stop()
     path = os.path.join(d.dir, "warrend.state")
@@ -220,6 +252,7 @@ def main():
         the_most(d, hub, before)
         left_behind(d, hub)
         unreadable_profile(d, hub)
+        other_tags(d, hub)
     finally:
         d.close()
         hub.close()

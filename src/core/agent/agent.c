@@ -446,12 +446,18 @@ const char *agent_login_error(const struct agent *a)
 
 bool agent_is_polling(const struct agent *a)
 {
-	return a->ctl && a->ctl_state == CTL_RUNNING;
+	/* A login that waits for a person does not end what the key before it has. */
+	return a->ctl && (a->ctl_state == CTL_RUNNING || (a->ctl_state == CTL_NEEDS_LOGIN && ctlclient_hears_maps(a->ctl)));
 }
 
 const char *agent_control_error(const struct agent *a)
 {
 	return a->control_error;
+}
+
+const char *agent_refused(const struct agent *a)
+{
+	return a->refused;
 }
 
 const char *agent_relay_error(const struct agent *a, int region, struct arena *mem)

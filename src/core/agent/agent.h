@@ -56,6 +56,7 @@ enum agent_event {
 	AGENT_LOGIN_FINISHED,
 	AGENT_LOGIN_FAILED, /* agent_login_error */
 	AGENT_MOVED, /* the hub proved that it is at another URL now, agent_control_url: save it */
+	AGENT_REFUSED, /* agent_refused changed */
 	AGENT_CONTROL, /* agent_is_polling or agent_control_error changed */
 	AGENT_NET_CONFIG, /* agent_net_config changed */
 	AGENT_SELF, /* own node in the map */
@@ -188,6 +189,7 @@ const char *agent_login_url(const struct agent *a); /* "": none is pending */
 const char *agent_login_error(const struct agent *a); /* "": the last login did not fail */
 const char *agent_control_url(const struct agent *a);
 bool agent_is_polling(const struct agent *a); /* maps come */
+const char *agent_refused(const struct agent *a); /* why the hub does not take one of the settings; "": it takes all */
 const char *agent_control_error(const struct agent *a); /* why the hub was lost or is not reached; "" */
 /* Why a region's relay is not connected, as a sentence in the arena; NULL: it is, or was not tried, or no memory. */
 const char *agent_relay_error(const struct agent *a, int region, struct arena *mem);

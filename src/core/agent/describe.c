@@ -15,6 +15,8 @@ int agent_set_host(struct agent *a, const struct tc_hostinfo *host, struct now n
 	if (rc <= 0)
 		return rc;
 	a->now = now;
+	if (a->ctl)
+		ctlclient_settings_changed(a->ctl);
 	a->ctl_dirty = true;
 	agent_settle(a);
 	return rc;

@@ -24,6 +24,7 @@ enum warning {
 	NO_EXIT,
 	NO_ROUTES,
 	NO_STATE,
+	REFUSED,
 	N_WARNINGS
 };
 
@@ -48,6 +49,7 @@ static const struct warnable warnables[N_WARNINGS] = {
 	[NO_SNAT] = { "no-masquerading", "low", "Masquerading is the system's", 1 << STOPPED, false },
 	[NO_ROUTES] = { "router", "medium", "Routes not set", 1 << STOPPED, true },
 	[NO_STATE] = { "state-store-health", "high", "State not kept", 0, false },
+	[REFUSED] = { "setting-refused", "medium", "Setting refused", 1 << STOPPED | 1 << LOGIN, false },
 	[BAD_FILTER] = { "invalid-packet-filter", "high", "Invalid packet filter", 1 << STOPPED | 1 << LOGIN, false },
 };
 
@@ -129,6 +131,8 @@ static void look(const struct agent *a, struct now now, struct arena *mem, struc
 	w[NO_RELAY] = (struct held_warning){ held_since(up && home && !mesh_relay_is_ready(a->mesh, home), a->relay_lost_at),
 		RELAY_PATIENCE,
 		relay_text(a, home, mem) };
+	w[REFUSED] = (struct held_warning){ held_since(a->refused[0], a->refused_since), 0,
+		arena_printf(mem, TC_REFUSED_SETTING "%s", a->refused) };
 	w[BAD_FILTER] = (struct held_warning){ held_since(filter_current(a->filter) &&
 						       filter_rules_info(filter_current(a->filter)).refused, from), 0,
 		"The hub sent a packet filter that contradicts itself. No connection is let in." };

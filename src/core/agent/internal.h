@@ -98,6 +98,8 @@ struct agent {
 	bool other_hub; /* there is another one at ctl_url: to be dealt with at the end of the call */
 	bool left; /* the node key was another hub's, and this one has not taken it yet */
 	char ctl_url[CTLCLIENT_URL_MAX]; /* whom ctl speaks with, and whose map nm is; empty: nobody's */
+	char refused[CTLCLIENT_REASON_MAX]; /* what the hub says of a setting that it does not take; "" */
+	mono_ns refused_since;
 	bool blocked; /* a login is needed before the engine runs again */
 	bool ctl_restart; /* the map could not be taken: begin anew */
 	bool ctl_dirty; /* tell the hub about us */

@@ -194,6 +194,27 @@ static void on_trouble(void *owner, const char *why)
 	event(a, AGENT_CONTROL, 0);
 }
 
+static void on_refused(void *owner, const char *why)
+{
+	struct agent *a = owner;
+
+	snprintf(a->refused, sizeof(a->refused), "%s", why ? why : "");
+	a->refused_since = a->now.mono;
+	event(a, AGENT_REFUSED, 0);
+}
+
+static void on_login_refused(void *owner, const char *why)
+{
+	struct agent *a = owner;
+
+	key_wipe(&a->trial, sizeof(a->trial));
+	agent_auth_key_set(a, NULL);
+	a->login_url[0] = 0;
+	snprintf(a->login_error, sizeof(a->login_error), "%s", why);
+	event(a, AGENT_LOGIN_FAILED, 0);
+	a->login_error[0] = 0; /* nobody is logged out */
+}
+
 static const struct ctlclient_ops control_ops = {
 	.dial = dial,
 	.hangup = hangup,
@@ -206,6 +227,8 @@ static const struct ctlclient_ops control_ops = {
 	.on_map = on_map,
 	.on_state = on_state,
 	.on_trouble = on_trouble,
+	.on_refused = on_refused,
+	.on_login_refused = on_login_refused,
 };
 
 /* ---- Beginning and ending ---- */
@@ -230,6 +253,7 @@ static void control_end(struct agent *a)
 {
 	a->ctl = ctlclient_free(a->ctl);
 	a->ctl_state = CTL_STOPPED;
+	a->refused[0] = 0;
 }
 
 /* With the key of an earlier hub's making, nothing of that hub's is worth anything. */

@@ -81,6 +81,8 @@ static void settle_prefs(struct agent *a, bool was_wanted)
 {
 	if (prefs_of(a)->want_running != was_wanted)
 		agent_control_pause(a);
+	if (a->ctl)
+		ctlclient_settings_changed(a->ctl);
 	a->peers_dirty = a->net_dirty = a->filter_dirty = a->ctl_dirty = true;
 	agent_prefs_resolve_exit(a);
 	event(a, AGENT_PREFS, 0);

@@ -33,6 +33,7 @@ static int submit(struct ctlclient *c, enum call_kind kind, const char *path, co
 	struct buf body;
 	int rc;
 
+	call->less = c->less;
 	buf_init(&body, CTLCLIENT_REPLY_MAX);
 	rc = json_encode(type, doc, &body);
 	if (rc == 0) {
@@ -48,6 +49,7 @@ static int submit(struct ctlclient *c, enum call_kind kind, const char *path, co
 static int send_register(struct ctlclient *c)
 {
 	struct tc_map_request self = { 0 };
+	struct settings_copy copy;
 	struct tc_auth auth = { .auth_key = c->auth_key };
 	bool fresh = !key_is_zero(c->trial.b) && !key_is_zero(c->node.b);
 	struct tc_register_request r = {
@@ -61,6 +63,7 @@ static int send_register(struct ctlclient *c)
 	};
 
 	c->ops->describe(c->owner, &self);
+	settings_leave_out(c, &self, &copy);
 	r.hostinfo = self.hostinfo;
 	return submit(c, CALL_REGISTER, "/machine/register", &tc_register_request_type, &r);
 }
@@ -68,8 +71,10 @@ static int send_register(struct ctlclient *c)
 static int send_map(struct ctlclient *c, enum call_kind kind)
 {
 	struct tc_map_request m = { 0 };
+	struct settings_copy copy;
 
 	c->ops->describe(c->owner, &m);
+	settings_leave_out(c, &m, &copy);
 	m.version = CTLCLIENT_VERSION;
 	m.compress = "zstd";
 	m.keep_alive = true;
@@ -83,6 +88,27 @@ static int send_map(struct ctlclient *c, enum call_kind kind)
 bool ctlclient_map_is_first(const struct ctlclient *c)
 {
 	return c->first_map;
+}
+
+static int send_call(struct ctlclient *c, enum call_kind kind)
+{
+	int rc;
+
+	do
+		rc = kind == CALL_REGISTER ? send_register(c) : send_map(c, kind);
+	while ((rc == -ERR_TOO_BIG || rc == -ERR_TOO_MANY) && settings_try_less(c, &c->call[kind], view_of(err_text(rc), strlen(err_text(rc)))));
+	return rc;
+}
+
+/* Is it the request that the hub does not like? */
+static bool is_refusal(int status)
+{
+	return status == 400 || status == 413 || status == 422;
+}
+
+bool ctlclient_hears_maps(const struct ctlclient *c)
+{
+	return c->maps_began && c->call[CALL_MAP].s;
 }
 
 bool ctlclient_may_poll(const struct ctlclient *c)
@@ -99,12 +125,12 @@ void ctlclient_calls_send(struct ctlclient *c)
 	if (!c->call[CALL_REGISTER].s && (!c->checked || c->login_wanted || c->logout)) {
 		if (key_is_zero(registering(c)->b))
 			c->ops->new_node_key(c->owner, &c->trial);
-		rc = send_register(c);
+		rc = send_call(c, CALL_REGISTER);
 		if (c->silent_at == MONO_NEVER)
 			ctlclient_heard(c);
 	}
 	if (rc == 0 && ctlclient_may_poll(c) && !c->call[CALL_MAP].s) {
-		rc = send_map(c, CALL_MAP);
+		rc = send_call(c, CALL_MAP);
 		c->maps_began = false;
 		c->silent_at = mono_add(c->now.mono, CTLCLIENT_SILENCE);
 		c->ask_at = MONO_NEVER; /* from here on the stream itself has to be alive */
@@ -114,7 +140,7 @@ void ctlclient_calls_send(struct ctlclient *c)
 	if (rc == 0 && ctlclient_may_poll(c) && c->dirty && !c->call[CALL_LITE].s && c->now.mono >= c->lite_at) {
 		c->dirty = false;
 		c->lite_at = 0;
-		rc = send_map(c, CALL_LITE);
+		rc = send_call(c, CALL_LITE);
 	}
 	if (rc < 0)
 		c->lost = true;
@@ -139,6 +165,8 @@ void ctlclient_on_response(void *owner, struct ts_stream *s, int status)
 	if (call && call->s == s) {
 		call->status = status;
 		snprintf(call->retry_after, sizeof(call->retry_after), "%s", ts_stream_retry_after(s));
+		if (status == 200 && call->kind != CALL_REGISTER)
+			settings_taken(call->c, true);
 	}
 }
 
@@ -178,7 +206,7 @@ void ctlclient_on_data(void *owner, struct ts_stream *s, struct view data)
 		return;
 	if (call->kind == CALL_MAP && call->status == 200)
 		rc = take_maps(c, data);
-	else if (call->kind != CALL_LITE)
+	else if (call->kind != CALL_LITE || call->status != 200)
 		rc = buf_append(&call->body, data.p, data.len);
 	if (rc < 0)
 		c->lost = true;
@@ -206,6 +234,7 @@ static void registered(struct ctlclient *c, const struct tc_register_response *r
 	/* It admits once: an expired key is not to be renewed behind the owner's back. */
 	ctlclient_auth_key_set(c, NULL);
 	c->registered = c->checked = true;
+	settings_taken(c, false);
 	c->login_wanted = c->fresh_key = false;
 	c->ops->on_registered(c->owner, &c->node, r);
 	if (c->state != CTL_RUNNING || changed)
@@ -235,6 +264,33 @@ static void renew_key(struct ctlclient *c)
 	c->followup = NULL;
 }
 
+/* The key that there is serves on: nothing ends but the login. */
+static void refuse_login(struct ctlclient *c, const char *why)
+{
+	free(c->followup);
+	c->followup = NULL;
+	c->trial = (struct node_pub){ 0 };
+	c->login_wanted = false;
+	ctlclient_auth_key_set(c, NULL);
+	if (c->state == CTL_NEEDS_LOGIN)
+		ctlclient_set_state(c, c->call[CALL_MAP].s ? CTL_RUNNING : CTL_CONNECTING, NULL);
+	c->ops->on_login_refused(c->owner, why);
+}
+
+static void take_error(struct ctlclient *c, const struct call *call, const char *why)
+{
+	bool serves = c->registered && !c->fresh_key && !key_is_zero(c->trial.b) && !key_is_zero(c->node.b);
+
+	if (settings_try_less(c, call, view_of(why, strlen(why))))
+		return; /* c->checked is false: it is sent again */
+	if (serves && c->ops->on_login_refused) {
+		refuse_login(c, why);
+		return;
+	}
+	ctlclient_set_state(c, CTL_NEEDS_LOGIN, why);
+	ctlclient_fail(c, REASON_HUB_REGISTER, 0, refused_wait(c));
+}
+
 static void take_register(struct ctlclient *c, struct call *call, int rc)
 {
 	struct tc_register_response r;
@@ -244,6 +300,8 @@ static void take_register(struct ctlclient *c, struct call *call, int rc)
 		ctlclient_fail(c, REASON_HUB_REGISTER, err_http(429), wait);
 		return;
 	}
+	if (rc == 0 && is_refusal(call->status) && settings_try_less(c, call, buf_view(&call->body)))
+		return;
 	if (rc == 0 && call->status != 200)
 		rc = err_http(call->status);
 	if (rc == 0 &&
@@ -256,8 +314,7 @@ static void take_register(struct ctlclient *c, struct call *call, int rc)
 		ctlclient_set_state(c, CTL_LOGGED_OUT, NULL);
 		c->lost = true;
 	} else if (r.error && *r.error) {
-		ctlclient_set_state(c, CTL_NEEDS_LOGIN, r.error);
-		ctlclient_fail(c, REASON_HUB_REGISTER, 0, refused_wait(c));
+		take_error(c, call, r.error);
 	} else if (r.node_key_expired || r.node_key_signature.len) {
 		renew_key(c);
 	} else if (r.auth_url && *r.auth_url) {
@@ -286,6 +343,8 @@ static void end_map(struct ctlclient *c, struct call *call, int rc)
 		ctlclient_fail(c, REASON_HUB_MAP, err_http(429), wait);
 		return;
 	}
+	if (rc == 0 && is_refusal(call->status) && settings_try_less(c, call, buf_view(&call->body)))
+		return;
 	/* A refused poll may mean that the hub forgot us: ask it again who we are. */
 	if (call->status && call->status != 200)
 		c->checked = false;
@@ -301,6 +360,8 @@ static void end_lite(struct ctlclient *c, struct call *call)
 {
 	mono_ns wait = busy_wait(c, call);
 
+	if (is_refusal(call->status) && settings_try_less(c, call, buf_view(&call->body)))
+		c->dirty = true;
 	if (!wait)
 		return;
 	c->dirty = true;

@@ -21,6 +21,7 @@ enum {
 	CTLCLIENT_MAP_MAX = 256 << 20, /* one decoded: 10,000 peers are some 15 MB */
 	CTLCLIENT_REPLY_MAX = 1 << 20,
 	CTLCLIENT_URL_MAX = 256,
+	CTLCLIENT_REASON_MAX = 256, /* of what a hub says of a setting that it refuses */
 };
 
 #define CTLCLIENT_SETTLED SEC(60) /* a session that lived so long was a good one: its end is not held against the hub */
@@ -70,6 +71,10 @@ struct ctlclient_ops {
 	void (*on_moved)(void *owner, const char *url);
 	/* strict: there is another hub at the URL. Nothing was asked of it; it is tried again until the owner frees the engine. */
 	void (*on_other_hub)(void *owner);
+	/* The hub takes the device, but not one of its settings, and says why; NULL: it takes all of them again. May be NULL. */
+	void (*on_refused)(void *owner, const char *why);
+	/* A login with a fresh key was refused; the device goes on with the key that it has. May be NULL. */
+	void (*on_login_refused)(void *owner, const char *why);
 };
 
 struct ctlclient_config {
@@ -100,6 +105,10 @@ void ctlclient_login(struct ctlclient *c, const char *auth_key, struct now now);
 void ctlclient_logout(struct ctlclient *c, struct now now);
 /* What describe tells has changed. */
 void ctlclient_update(struct ctlclient *c, struct now now);
+/* So have the settings in it, which a person chooses: what the hub refused of the old ones is forgotten. */
+void ctlclient_settings_changed(struct ctlclient *c);
+/* Do maps come? Also while a login with another key waits. */
+bool ctlclient_hears_maps(const struct ctlclient *c);
 /* A request of the owner's own (answers to pings); its answer is discarded. -ERR_BAD_STATE without a connection. */
 MUST_USE int ctlclient_request(struct ctlclient *c, const char *method, const char *path, struct view body);
 

@@ -23,6 +23,10 @@ struct world {
 	int map_status, register_status, lite_status;
 	int retry_after; /* with a status that is not 200; negative: none */
 	char last_register[4096], text[200], trouble[REASON_MAX];
+	const char *refuses; /* text in a request that the hub does not like; NULL */
+	struct tc_hostinfo host;
+	char refused[CTLCLIENT_REASON_MAX], last_lite[4096];
+	unsigned n_refused, n_logins_refused;
 	enum ctlclient_state state;
 };
 
@@ -49,7 +53,13 @@ static void hub_request(void *owner, struct ts_stream *s, const char *method, co
 	char text[4096];
 
 	snprintf(text, sizeof(text), "%.*s", (int)body.len, (const char *)body.p);
-	if (!strcmp(path, "/machine/register")) {
+	if (w->refuses && strstr(text, w->refuses)) {
+		if (!strcmp(path, "/machine/register"))
+			CHECK_INT(ts_stream_respond(s, 200, NULL, VIEW_LIT("{\"Error\":\"not this one\"}")), ==, 0);
+		else
+			CHECK_INT(ts_stream_respond(s, 400, NULL, VIEW_LIT("not this\tone\nmore\n")), ==, 0);
+		w->registers += !strcmp(path, "/machine/register");
+	} else if (!strcmp(path, "/machine/register")) {
 		const char *answer = w->register_answer[MIN_OF(w->registers, 3)];
 
 		memcpy(w->last_register, text, sizeof(text));
@@ -75,6 +85,7 @@ static void hub_request(void *owner, struct ts_stream *s, const char *method, co
 		CHECK_INT(ts_stream_begin(s, 200, NULL), ==, 0);
 	} else {
 		w->lites++;
+		memcpy(w->last_lite, text, sizeof(text));
 		if (w->lite_status != 200)
 			refuse(w, s, w->lite_status);
 		else
@@ -143,10 +154,9 @@ static void hangup(void *owner, enum ctlclient_conn id)
 
 static void describe(void *owner, struct tc_map_request *m)
 {
-	static struct tc_hostinfo h = { .hostname = "box", .os = "linux" };
+	struct world *w = owner;
 
-	m->hostinfo = &h;
-	(void)owner;
+	m->hostinfo = &w->host;
 }
 
 static void new_node_key(void *owner, struct node_pub *ret)
@@ -196,8 +206,25 @@ static void on_trouble(void *owner, const char *why)
 	snprintf(w->trouble, sizeof(w->trouble), "%s", why);
 }
 
+static void on_refused(void *owner, const char *why)
+{
+	struct world *w = owner;
+
+	snprintf(w->refused, sizeof(w->refused), "%s", why ? why : "");
+	w->n_refused++;
+}
+
+static void on_login_refused(void *owner, const char *why)
+{
+	struct world *w = owner;
+
+	snprintf(w->refused, sizeof(w->refused), "%s", why);
+	w->n_logins_refused++;
+}
+
 static const struct ctlclient_ops ops = { .dial = dial, .hangup = hangup, .describe = describe, .new_node_key = new_node_key,
-	.on_hub_key = on_hub_key, .on_registered = on_registered, .on_map = on_map, .on_state = on_state, .on_trouble = on_trouble };
+	.on_hub_key = on_hub_key, .on_registered = on_registered, .on_map = on_map, .on_state = on_state, .on_trouble = on_trouble,
+	.on_refused = on_refused, .on_login_refused = on_login_refused };
 
 static void answer_key(struct world *w)
 {
@@ -261,6 +288,7 @@ static void world_open(struct world *w, bool known, const char *auth_key)
 	key_generate(&w->hub_rng.rng, w->hub_secret.b);
 	CHECK_INT(key_public(w->hub_secret.b, w->hub_pub.b), ==, 0);
 	key_generate(&w->rng.rng, cfg.machine.b);
+	w->host = (struct tc_hostinfo){ .hostname = "box", .os = "linux" };
 	if (known) {
 		cfg.hub = w->hub_pub;
 		memset(cfg.node.b, 9, KEY_LEN);
@@ -491,6 +519,99 @@ static void refused_poll_makes_the_node_register_again(void **state)
 	CHECK_INT(w.got_maps, ==, 1);
 	world_close(&w);
 	(void)state;
+}
+
+/* The device has tags, a name and routes; the hub dislikes one of them in every request, or in none. */
+static void open_with_settings(struct world *w, const char *refuses)
+{
+	static const char *tag = "tag:x";
+	static struct ipprefix route = { .ip = { .family = 4, .b = { 10 } }, .bits = 8 };
+
+	world_open(w, true, NULL);
+	w->host = (struct tc_hostinfo){ .hostname = "A Box", .request_tags = json_list_of(&tag, 1), .routable_ips = json_list_of(&route, 1) };
+	w->refuses = refuses;
+	ctlclient_start(w->c, w->now);
+	pump(w);
+}
+
+static void a_refused_setting_is_left_out_and_the_device_stays(void **state)
+{
+	static const struct {
+		const char *refuses, *kept;
+	} rows[] = { { "\"RequestTags\"", "\"RoutableIPs\":[\"10.0.0.0/8\"]" }, { "\"A Box\"", "\"Hostname\":\"a-box\",\"RoutableIPs\"" },
+		{ "\"RoutableIPs\"", "\"Hostname\":\"a-box\"" } };
+	struct world w;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		CHECK_ROW("%s", rows[i].refuses);
+		open_with_settings(&w, rows[i].refuses);
+		CHECK_INT(w.state, ==, CTL_RUNNING);
+		CHECK_INT(w.got_maps, ==, 1);
+		CHECK_INT(w.dials, ==, 1); /* on the same connection */
+		CHECK_INT(w.n_refused, ==, 1);
+		CHECK_TRUE(!strncmp(w.refused, "not this", 8) && !strpbrk(w.refused, "\t\n"));
+		CHECK_TRUE(strstr(w.last_lite, rows[i].kept) && !strstr(w.last_lite, rows[i].refuses));
+		ctlclient_update(w.c, w.now); /* news of another kind do not ask for it again */
+		pump(&w);
+		CHECK_INT(w.n_refused, ==, 1);
+		CHECK_TRUE(!strstr(w.last_lite, rows[i].refuses));
+		w.refuses = NULL;
+		ctlclient_settings_changed(w.c);
+		ctlclient_update(w.c, w.now);
+		pump(&w);
+		CHECK_INT(w.n_refused, ==, 2);
+		CHECK_STR(w.refused, "");
+		CHECK_TRUE(strstr(w.last_lite, rows[i].refuses));
+		world_close(&w);
+	}
+}
+
+static void a_setting_that_is_refused_while_it_runs_leaves_the_poll_alone(void **state)
+{
+	struct world w;
+
+	(void)state;
+	open_with_settings(&w, NULL);
+	CHECK_INT(w.maps, ==, 1);
+	w.refuses = "\"RequestTags\"";
+	ctlclient_settings_changed(w.c);
+	ctlclient_update(w.c, w.now);
+	pump(&w);
+	CHECK_INT(w.state, ==, CTL_RUNNING);
+	CHECK_INT(w.maps, ==, 1);
+	CHECK_STR(w.refused, "not this one");
+	world_close(&w);
+}
+
+static void what_is_no_fault_of_the_settings_stays_a_failure(void **state)
+{
+	struct world w;
+
+	(void)state;
+	open_with_settings(&w, "NodeKey");
+	CHECK_INT(w.state, ==, CTL_NEEDS_LOGIN);
+	CHECK_STR(w.text, "not this one");
+	CHECK_INT(w.registers, ==, 4);
+	CHECK_INT(w.n_refused, ==, 0);
+	world_close(&w);
+}
+
+static void a_refused_login_leaves_the_device_with_its_key(void **state)
+{
+	struct world w;
+
+	(void)state;
+	open_with_settings(&w, NULL);
+	w.refuses = "\"AuthKey\"";
+	ctlclient_login(w.c, "bad", w.now);
+	pump(&w);
+	CHECK_INT(w.n_logins_refused, ==, 1);
+	CHECK_STR(w.refused, "not this one");
+	CHECK_INT(w.state, ==, CTL_RUNNING);
+	CHECK_INT(w.maps, ==, 1);
+	CHECK_INT(w.dials, ==, 1);
+	world_close(&w);
 }
 
 static void silent_poll_is_given_up_after_two_minutes(void **state)
@@ -819,6 +940,10 @@ int main(void)
 		cmocka_unit_test(login_url_is_shown_and_followed_until_the_hub_answers),
 		cmocka_unit_test(expired_key_is_replaced_by_a_new_one_that_names_the_old),
 		cmocka_unit_test(refused_poll_makes_the_node_register_again),
+		cmocka_unit_test(a_refused_setting_is_left_out_and_the_device_stays),
+		cmocka_unit_test(a_setting_that_is_refused_while_it_runs_leaves_the_poll_alone),
+		cmocka_unit_test(what_is_no_fault_of_the_settings_stays_a_failure),
+		cmocka_unit_test(a_refused_login_leaves_the_device_with_its_key),
 		cmocka_unit_test(silent_poll_is_given_up_after_two_minutes),
 		cmocka_unit_test(a_login_that_waits_asks_whether_the_hub_lives),
 		cmocka_unit_test(tls_is_dialled_when_plaintext_is_slow_or_fails),

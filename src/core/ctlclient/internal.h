@@ -42,6 +42,7 @@ struct call {
 	struct ts_stream *s; /* NULL: not under way */
 	int status;
 	char retry_after[TS2021_RETRY_MAX];
+	unsigned less; /* as in struct ctlclient, when it was sent */
 	struct buf body;
 };
 
@@ -79,6 +80,9 @@ struct ctlclient {
 	bool fresh_key; /* the trial key was made because the hub asked: asking again is an error */
 	bool login_wanted, logout, ephemeral, dirty;
 	char *auth_key, *followup;
+	unsigned less; /* how many kinds of settings are left out, as the hub refused them */
+	bool refusal_told;
+	char refusal[CTLCLIENT_REASON_MAX]; /* in the hub's words */
 
 	struct call call[CALLS];
 	struct mapstream maps;
@@ -95,6 +99,18 @@ void ctlclient_calls_reset(struct ctlclient *c);
 void ctlclient_heard(struct ctlclient *c); /* without a stream: the hub lives, or is about to be asked for the first time */
 void ctlclient_calls_send(struct ctlclient *c); /* whatever is due on a ready session */
 bool ctlclient_may_poll(const struct ctlclient *c);
+
+/* settings.c */
+struct settings_copy {
+	struct tc_hostinfo host;
+	char name[64];
+};
+/* What the hub did not take is left out of m; copy has to live as long as m. */
+void settings_leave_out(const struct ctlclient *c, struct tc_map_request *m, struct settings_copy *copy);
+/* The hub refused a request of a device that it knows. True: the same is to be sent again, with less. */
+bool settings_try_less(struct ctlclient *c, const struct call *call, struct view why);
+/* It took one. all_told: one that carries all settings. */
+void settings_taken(struct ctlclient *c, bool all_told);
 
 void ctlclient_on_response(void *owner, struct ts_stream *s, int status);
 void ctlclient_on_data(void *owner, struct ts_stream *s, struct view data);

@@ -216,6 +216,9 @@ static const char duplicate_text[] =
 	"Another device runs with the identity of this one, a copy of its state, so both lose their "
 	"connection again and again. On one of them, stop the service, delete its state and log in anew.";
 
+static const char tags_text[] = "This device asks for tags, but a device gets tags by a login only: up --force-reauth with the tags "
+				"asks for one.";
+
 static void put_text(struct draft *d, const char *text)
 {
 	if (d->rc == 0 && *(buf_data(&d->text) + buf_len(&d->text) - 1) != '[')
@@ -245,6 +248,8 @@ static void draft_health(struct draft *d, bool all)
 		snprintf(line, sizeof(line), "%s%s", TC_REFUSED_SETTING, n->refused);
 		put_text(d, line);
 	}
+	if (settings_lacks_tags(&n->doc))
+		put_text(d, tags_text);
 	draft_put(d, "]");
 }
 

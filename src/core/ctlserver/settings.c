@@ -37,11 +37,18 @@ static void trim(struct tc_hostinfo *h, const struct ctl_node_doc *before, char 
 	}
 }
 
+bool settings_lacks_tags(const struct ctl_node_doc *doc)
+{
+	return doc->hostinfo && doc->hostinfo->request_tags.n && !doc->tags.n;
+}
+
 int settings_take(struct ctl *c, struct node *n, struct tc_hostinfo *h, struct now now)
 {
 	char reasons[REASONS_MAX], *copy = NULL;
 
 	trim(h, &n->doc, reasons);
+	if (settings_lacks_tags(&n->doc) != (h->request_tags.n && !n->doc.tags.n))
+		health_changes(c, n, now);
 	if (strcmp(reasons, n->refused ? n->refused : "") == 0)
 		return 0;
 	if (reasons[0] && !(copy = strdup(reasons)))

@@ -331,6 +331,8 @@ struct node *node_of_login(struct ctl *c, const struct machine_pub *m, const str
 /* settings.c */
 /* Leaves out of h what this hub does not take of the device, and notes the reason. -ENOMEM. */
 MUST_USE int settings_take(struct ctl *c, struct node *n, struct tc_hostinfo *h, struct now now);
+/* It asks for tags, and has none at all. Others that an administrator gave instead are his decision. */
+bool settings_lacks_tags(const struct ctl_node_doc *doc);
 /* Of a device that is not in yet: all of it has to be good. */
 MUST_USE int settings_check(const struct tc_hostinfo *h, struct err_at *why);
 void tell_refusal(const struct ctl *c, const char *what, const char *name, const char *why);
