@@ -36,13 +36,16 @@ void lconn_abort(struct lconn *c)
 	stream_close(c->stream);
 }
 
-/* A change is answered when it is kept. Nothing more is read of this connection until then: `out` is not empty. */
+/*
+ * A change of preferences or profiles is answered when it is kept. Nothing more is read of this connection until then: `out` is
+ * not empty. POST starts something, as a login, whose end is told over the bus: that is not kept waiting.
+ */
 static bool waits_for_disk(const struct lconn *c)
 {
 	const struct lapi_cfg *cfg = &c->lapi->cfg;
 
-	return c->have_head && !http1_method_is(&c->head, "GET") && !http1_method_is(&c->head, "HEAD") && cfg->ops->unsaved &&
-	       cfg->ops->unsaved(cfg->backend);
+	return c->have_head && (http1_method_is(&c->head, "PATCH") || http1_method_is(&c->head, "PUT") ||
+	       http1_method_is(&c->head, "DELETE")) && cfg->ops->unsaved && cfg->ops->unsaved(cfg->backend);
 }
 
 static void let_go(struct lconn *c)
