@@ -91,7 +91,8 @@ def lists(d):
     by_name = sorted(ids)
     check("in the order of names, and the other way round", (names("--sort", "name"), names("--sort", "name", "--reverse")) ==
           (by_name, by_name[::-1]))
-    check("by when they were seen", names("--sort", "seen")[-1] == "zoo" and names("--sort", "id") == sorted(ids, key=ids.get))
+    seen = [n.get("lastSeen", "now") for n in hub.json("nodes", "list", "--sort", "seen")]  # who is online first
+    check("by when they were seen", seen == sorted(seen, reverse=True) and seen[0] == "now" and names("--sort", "id") == sorted(ids, key=ids.get))
     said = [hub.refusal("nodes", "list", *a) for a in (("--sort", "size"), ("--user", "nobody"), ("--online", "--offline"))]
     check("what it cannot do is told", "created" in said[0] and "nobody" in said[1] and "one of" in said[2], said)
     narrow = on_terminal(hub, 80, "nodes", "list")
