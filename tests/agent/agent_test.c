@@ -121,6 +121,37 @@ static void an_expired_device_comes_back_by_a_login(void **state)
 	world_free(&world);
 }
 
+/* The command says start, with the key, and then login: whatever the hub has answered between the two, one key is enough. */
+static void one_key_is_one_login_whenever_it_is_asked_for(void **state)
+{
+	struct ctl_key_spec once = { .preapproved = true };
+	const struct ctl_key *key;
+
+	(void)state;
+	for (mono_ns gap = 0; gap <= SEC(1); gap += gap ? gap : MSEC(1)) {
+		struct dev *d = join_two(&world);
+		char text[CTL_SECRET_TEXT_MAX];
+		unsigned failed;
+
+		CHECK_ROW("gap %lld ns", (long long)gap);
+		once.user = world.user;
+		CHECK_INT(ctl_key_create(world.ctl, &once, world.now, text, &key), ==, 0);
+		CHECK_INT(ctl_node_expire(world.ctl, world_member(&world, &d[1])->id, world.now), ==, 0);
+		world_run(&world, SEC(1));
+		failed = d[1].events[AGENT_LOGIN_FAILED];
+		agent_start(d[1].a, text, world.now);
+		if (gap)
+			world_run(&world, gap);
+		agent_login(d[1].a, world.now);
+		world_run(&world, SEC(2));
+		CHECK_INT(agent_state(d[1].a), ==, IPN_RUNNING);
+		CHECK_INT(d[1].events[AGENT_LOGIN_URL], ==, 0);
+		CHECK_INT(d[1].events[AGENT_LOGIN_FAILED], ==, failed);
+		CHECK_INT(key->used, ==, 1);
+		world_free(&world);
+	}
+}
+
 static void shields_up_lets_nobody_begin_but_answers_come_in(void **state)
 {
 	struct dev *d = join_two(&world);
@@ -555,6 +586,7 @@ int main(void)
 		cmocka_unit_test(a_removed_device_is_gone_for_the_others),
 		cmocka_unit_test(an_expired_key_ends_its_traffic_on_both_sides),
 		cmocka_unit_test(an_expired_device_comes_back_by_a_login),
+		cmocka_unit_test(one_key_is_one_login_whenever_it_is_asked_for),
 		cmocka_unit_test(shields_up_lets_nobody_begin_but_answers_come_in),
 		cmocka_unit_test(down_ends_the_network_and_up_brings_it_back),
 		cmocka_unit_test(a_logout_forgets_keys_and_map),

@@ -96,7 +96,9 @@ struct agent {
 	char login_url[AGENT_TEXT_MAX], login_error[AGENT_TEXT_MAX], control_error[REASON_MAX];
 	char moving_from[CTLCLIENT_URL_MAX]; /* where our hub was, until it shows its key at ctl_url; "": it is there */
 	bool other_hub; /* there is another one at ctl_url: to be dealt with at the end of the call */
-	bool left; /* the node key was another hub's, and this one has not taken it yet */
+	bool left; /* the node key was another hub's: this one has to take a fresh one */
+	bool started_expired; /* at the last start the key of the device had expired */
+	mono_ns joined_by_key; /* when the auth key of the last start was a login; 0: it was none */
 	char ctl_url[CTLCLIENT_URL_MAX]; /* whom ctl speaks with, and whose map nm is; empty: nobody's */
 	char refused[CTLCLIENT_REASON_MAX]; /* what the hub says of a setting that it does not take; "" */
 	mono_ns refused_since;

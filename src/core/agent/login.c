@@ -1,6 +1,8 @@
 /* Who we are to the hub: the control client, its logins, and the end of one. */
 #include "core/agent/internal.h"
 
+#define LOGIN_FOLLOWS_START SEC(10) /* a login that comes later is one of its own */
+
 /* ---- What the control client asks for ---- */
 
 static const struct tc_derp_node *relay_named(const struct agent *a, const char *host)
@@ -115,6 +117,10 @@ static void on_registered(void *owner, const struct node_pub *key, const struct 
 
 	a->blocked = a->left = false;
 	a->login_url[0] = a->login_error[0] = 0;
+	if (a->auth_key && (fresh || a->started_expired)) { /* it has let us in, and may do so only once */
+		a->joined_by_key = a->now.mono;
+		agent_auth_key_set(a, NULL);
+	}
 	if (!fresh && !p.logged_out)
 		return;
 	agent_auth_key_set(a, NULL);
@@ -313,9 +319,9 @@ void agent_control_begin(struct agent *a)
 	cfg.registered = !a->left && has_node_key(a);
 	cfg.strict = a->moving_from[0] != 0;
 	*(cfg.strict ? &cfg.known : &cfg.hub) = a->id.hub;
-	if (has_node_key(a))
+	if (has_node_key(a) && !a->left)
 		rc = key_public(a->id.node.b, cfg.node.b);
-	if (rc == 0 && !key_is_zero(a->id.old_node.b))
+	if (rc == 0 && !key_is_zero(a->id.old_node.b) && !a->left)
 		rc = key_public(a->id.old_node.b, cfg.old_node.b);
 	if (rc == 0)
 		rc = ctlclient_new(&a->ctl, &cfg, a->rng, &control_ops, a);
@@ -336,6 +342,8 @@ void agent_start(struct agent *a, const char *auth_key, struct now now)
 	a->started = true;
 	agent_auth_key_set(a, auth_key);
 	a->blocked = false;
+	a->joined_by_key = 0;
+	a->started_expired = self_of(a) && agent_key_expired(a, self_of(a));
 	a->login_url[0] = a->login_error[0] = 0;
 	a->forget_at = MONO_NEVER;
 	control_end(a);
@@ -344,6 +352,19 @@ void agent_start(struct agent *a, const char *auth_key, struct now now)
 	if (p->want_running && !p->logged_out && (has_node_key(a) || a->auth_key))
 		agent_control_begin(a);
 	agent_settle(a);
+}
+
+/*
+ * A start with an auth key may have to log in with it at once: nobody is in yet, the key of the device has expired, or it was
+ * another hub's. The login that the command asks for behind the start is that one, whether it is under way or done; a second
+ * one would need a second auth key.
+ */
+static bool logs_in_already(struct agent *a)
+{
+	bool done = a->joined_by_key && a->now.mono - a->joined_by_key < LOGIN_FOLLOWS_START;
+
+	a->joined_by_key = 0;
+	return done || (a->ctl_state == CTL_CONNECTING && a->auth_key && (a->started_expired || ctlclient_joins_by_key(a->ctl)));
 }
 
 void agent_login(struct agent *a, struct now now)
@@ -359,6 +380,8 @@ void agent_login(struct agent *a, struct now now)
 			ctlclient_login(a->ctl, a->auth_key, now);
 	} else if (a->ctl_state == CTL_NEEDS_LOGIN && a->login_url[0]) {
 		event(a, AGENT_LOGIN_URL, 0); /* the one that waits serves whoever asks */
+	} else if (logs_in_already(a)) {
+		a->login_error[0] = 0;
 	} else if (has_node_key(a) || a->ctl_state != CTL_CONNECTING) {
 		a->login_error[0] = 0;
 		ctlclient_login(a->ctl, a->auth_key, now);

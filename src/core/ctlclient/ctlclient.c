@@ -553,6 +553,11 @@ void ctlclient_login(struct ctlclient *c, const char *auth_key, struct now now)
 	settle(c);
 }
 
+bool ctlclient_joins_by_key(const struct ctlclient *c)
+{
+	return c->auth_key && !c->followup && (key_is_zero(c->node.b) || !key_is_zero(c->trial.b));
+}
+
 void ctlclient_logout(struct ctlclient *c, struct now now)
 {
 	c->now = now;

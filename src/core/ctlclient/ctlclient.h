@@ -102,6 +102,8 @@ void ctlclient_stop(struct ctlclient *c);
 void ctlclient_reconnect(struct ctlclient *c, struct now now);
 /* Log in anew with a fresh node key, or with a key; the old node key's poll goes on until it is replaced. */
 void ctlclient_login(struct ctlclient *c, const char *auth_key, struct now now);
+/* Does a login with a fresh node key and the auth key wait for the hub's answer? */
+bool ctlclient_joins_by_key(const struct ctlclient *c);
 void ctlclient_logout(struct ctlclient *c, struct now now);
 /* What describe tells has changed. */
 void ctlclient_update(struct ctlclient *c, struct now now);
