@@ -363,6 +363,27 @@ static bool follow_up(struct ctl *c, const struct machine_pub *m, const struct t
 	return true;
 }
 
+/* 0, or why no question is asked at all; that is answered then. */
+static int read_request(struct ctl *c, struct view body, void *owner, struct arena *mem, struct tc_register_request *ret)
+{
+	const char *text = arena_strndup(mem, body.p, body.len); /* what waits keeps it */
+	struct err_at at;
+	int rc = text ? json_decode(&tc_register_request_type, text, body.len, ret, mem, &at) : -ENOMEM;
+
+	if (rc == -ERR_TOO_BIG || rc == -ERR_TOO_MANY) { /* said where a person sees it */
+		answer_error(c, owner, &(struct tc_register_request){ 0 }, at.text);
+	} else if (rc < 0) {
+		answer_text(c, owner, 400, "malformed register request\n");
+	} else if (ret->version < CTL_CAP_MIN) {
+		rc = -ERR_BAD_VALUE;
+		answer_text(c, owner, 400, "this client is too old for this server; please update it\n");
+	} else if (key_is_zero(ret->node_key.b)) {
+		rc = -ERR_BAD_VALUE;
+		answer_error(c, owner, ret, "the node key is missing");
+	}
+	return rc;
+}
+
 void ctl_register(struct ctl *c, const struct machine_pub *machine, struct view body, void *owner, struct now now)
 {
 	struct tc_register_request req;
@@ -370,43 +391,16 @@ void ctl_register(struct ctl *c, const struct machine_pub *machine, struct view 
 	struct err_at at;
 	struct pending *p;
 	struct node *n;
-	char *text;
-	int rc;
 
 	arena_init(&mem, REQUEST_MEM_MAX);
-	text = arena_strndup(&mem, body.p, body.len);
-	rc = text ? json_decode(&tc_register_request_type, text, body.len, &req, &mem, &at) : -ENOMEM;
-	if (rc == -ERR_TOO_BIG || rc == -ERR_TOO_MANY) { /* said where a person sees it */
-		arena_fini(&mem);
-		answer_error(c, owner, &(struct tc_register_request){ 0 }, at.text);
-		return;
-	}
-	if (rc < 0) {
-		arena_fini(&mem);
-		answer_text(c, owner, 400, "malformed register request\n");
-		return;
-	}
-	if (req.version < CTL_CAP_MIN) {
-		arena_fini(&mem);
-		answer_text(c, owner, 400, "this client is too old for this server; please update it\n");
-		return;
-	}
-	if (key_is_zero(req.node_key.b)) {
-		answer_error(c, owner, &req, "the node key is missing");
-		arena_fini(&mem);
-		return;
-	}
-	if (c->cfg.store->full) {
-		arena_fini(&mem);
-		answer_text(c, owner, 503, ctl_store_busy_text);
-		return;
-	}
-	if (shed(c, &c->shed_register, owner, now)) {
+	if (read_request(c, body, owner, &mem, &req) < 0 || shed(c, &c->shed_register, owner, now)) {
 		arena_fini(&mem);
 		return;
 	}
 	n = node_by_key(c, &req.node_key);
-	if (!n && req.expiry && req.expiry <= now.wall) /* a logout told twice: whatever else it holds, nobody joins by it */
+	if (c->cfg.store->full)
+		answer_text(c, owner, 503, ctl_store_busy_text);
+	else if (!n && req.expiry && req.expiry <= now.wall) /* a logout told twice: whatever else it holds, nobody joins by it */
 		answer_later(c, owner, 200, &tc_register_response_type, &(struct tc_register_response){ .node_key_expired = true });
 	else if (n && req.expiry && req.expiry <= now.wall && memcmp(n->doc.machine.b, machine->b, KEY_LEN) == 0)
 		log_out(c, n, owner, now);
