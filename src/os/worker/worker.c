@@ -1,6 +1,7 @@
 #include "os/worker/worker.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -72,6 +73,9 @@ static int start_thread(struct worker *w)
 	sigset_t all, before;
 	int rc;
 
+#ifdef M_ARENA_MAX
+	mallopt(M_ARENA_MAX, 1); /* a heap of its own, 100 KB, is too much for the few things that the thread allocates */
+#endif
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before); /* signals are the loop's */
 	rc = pthread_create(&w->thread, NULL, work, w);
