@@ -1,7 +1,7 @@
 #include "os/log/log.h"
+#include "base/text/plain.h"
 #include "base/time/time.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <poll.h>
 #include <stdarg.h>
@@ -76,23 +76,11 @@ static void add_date(char *line, size_t *at)
 	*at += strftime(line + *at, LOG_LINE_MAX - *at, "%Y/%m/%d %H:%M:%S ", &tm);
 }
 
-/* Blanks the letters and digits behind a mark that only secrets have. */
-static void blank(char *line, const char *mark)
+/* What others sent must not look like another line or speak to the terminal, and no secret stays in a log. */
+static size_t clean(char *line)
 {
-	for (char *p = line; (p = strstr(p, mark));)
-		for (p += strlen(mark); isalnum((unsigned char)*p) || *p == '-' || *p == '_'; p++)
-			*p = '.';
-}
-
-/* What others sent must not look like another line or speak to the terminal. */
-static void clean(char *line)
-{
-	for (char *p = line; *p; p++)
-		if ((unsigned char)*p < 0x20 || *p == 0x7f)
-			*p = '?';
-	blank(line, "privkey:");
-	blank(line, "tskey-");
-	blank(line, "hskey-");
+	text_hide_secrets(line);
+	return text_make_plain(line, strlen(line));
 }
 
 /* Whoever reads stderr may be slow, or stuck at a full disk: packets do not wait for it. Both lines fit into what POLLOUT promises. */
@@ -134,7 +122,7 @@ static void PRINTF_LIKE(5, 0) write_line(enum log_level level, const char *where
 	}
 	if (dropped)
 		add(line, &at, " (%llu more like this were left out)", (unsigned long long)dropped);
-	clean(line + text);
+	at = text + clean(line + text);
 	line[at++] = '\n';
 	put_line(line, at);
 }

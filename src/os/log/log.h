@@ -5,8 +5,9 @@
  *	-> derp: relay closed region=1 err=connection is closed
  *
  * A date goes in front only when stderr is neither a terminal nor the systemd journal; the journal gets the level as it
- * wants it (sd-daemon(3)). Nobody waits for who reads stderr: lines that are not taken are lost, and the next one says how many. Control characters are replaced, and what looks like a private key or an auth key is blanked: a
- * belt over the braces that no such type has a formatter.
+ * wants it (sd-daemon(3)). Nobody waits for who reads stderr: lines that are not taken are lost, and the next one says how many.
+ * A line holds what base/text/plain lets be shown, and what looks like a secret is blanked: a belt over the braces that no such
+ * type has a formatter.
  */
 #ifndef WARREN_OS_LOG_LOG_H
 #define WARREN_OS_LOG_LOG_H
