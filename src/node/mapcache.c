@@ -1,5 +1,6 @@
 /* The last network map on disk: with it, a device that starts while the hub is away has its peers. */
 #include "node/internal.h"
+#include "node/profiles.h"
 #include "os/file/file.h"
 #include "os/log/log.h"
 
@@ -9,9 +10,10 @@
 static const char map_name[] = "netmap.json";
 static const char refused_name[] = "netmap.refused"; /* the hub does not want it to be kept any more */
 
+/* The one place that makes a path of an id; one that is none has no files. */
 static bool file_of(const struct node *n, const char *id, const char *name, char out[static PATH_MAX])
 {
-	return n->o->var_root[0] && *id &&
+	return n->o->var_root[0] && profile_id_is_sound(id) &&
 	       snprintf(out, PATH_MAX, "%s/profile-data/%s/%s", n->o->var_root, id, name) < PATH_MAX;
 }
 

@@ -108,7 +108,7 @@ static int read_prefs(struct state *s, const char *name, struct profile *p)
 	return 0;
 }
 
-static bool id_is_sound(const char *id)
+bool profile_id_is_sound(const char *id)
 {
 	static const char allowed[] = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-_";
 
@@ -120,7 +120,7 @@ int profile_load(struct state *s, struct rng *rng, const char *id, struct profil
 	char name[NAME_MAX_LEN];
 	int rc;
 
-	if (!id_is_sound(id))
+	if (!profile_id_is_sound(id))
 		return -ENOENT;
 	rc = init(s, rng, ret);
 	if (rc == 0) {
@@ -227,7 +227,7 @@ static bool is_same(const struct ipn_login_profile *p, const struct ipn_prefs *p
 static int choose_id(const struct json_map *m, struct rng *rng, const struct ipn_prefs *prefs, char id[static PROFILE_ID_MAX])
 {
 	for (size_t i = 0; i < m->n; i++)
-		if (is_same(m->v[i].value, prefs) && id_is_sound(m->v[i].key)) {
+		if (is_same(m->v[i].value, prefs) && profile_id_is_sound(m->v[i].key)) {
 			snprintf(id, PROFILE_ID_MAX, "%s", m->v[i].key);
 			return 0;
 		}
@@ -372,7 +372,7 @@ int profile_remove(struct state *s, const char *id)
 	size_t k = 0;
 	int rc;
 
-	if (!id_is_sound(id))
+	if (!profile_id_is_sound(id))
 		return 0;
 	arena_init(&a, PROFILE_MEM_MAX);
 	rc = read_list(s, &a, &m);

@@ -22,6 +22,9 @@ struct profile {
 	struct arena mem; /* behind prefs */
 };
 
+/* May it be an id? Programs and state files of others name them, and they become parts of names and paths. */
+bool profile_id_is_sound(const char *id);
+
 /* The keys of this machine, made on first use. -ERR_BAD_FORMAT: the state holds something else. */
 MUST_USE int profile_machine_keys(struct state *s, struct rng *rng, struct agent_identity *id);
 /* The current one, or a fresh one. Damaged: an error, nothing is overwritten. */
