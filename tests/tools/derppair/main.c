@@ -2,8 +2,11 @@
  * derppair: two relay clients in one process; the first sends a packet to the second every 10 ms. Says "ready" when the first one
  * has come through, and at SIGTERM one JSON object with the longest time between two arrivals.
  *
- *	derppair ADDRESS:PORT
+ *	derppair ADDRESS:PORT [SECRET-HEX SECRET-HEX]
+ *
+ * With the node keys that are given, or fresh ones.
  */
+#include "base/text/text.h"
 #include "core/derpclient/derpclient.h"
 #include "os/stream/stream.h"
 
@@ -139,7 +142,7 @@ static void on_tick(void *ctx)
 	loop_timer_set(p->timer, loop_now(p->loop).mono + EVERY);
 }
 
-static void client_open(struct pair *p, int i)
+static void client_open(struct pair *p, int i, const char *secret)
 {
 	struct client *cl = &p->client[i];
 	struct derpclient_cfg cfg = { .rng = loop_rng(), .owner = cl, .dial = dial, .hang_up = hang_up, .on_output = on_output,
@@ -147,6 +150,8 @@ static void client_open(struct pair *p, int i)
 
 	cl->pair = p;
 	key_generate(loop_rng(), cfg.private.b);
+	if (secret && (strlen(secret) != 2 * KEY_LEN || hex_decode(secret, 2 * KEY_LEN, cfg.private.b) < 0))
+		exit(2);
 	if (key_public(cfg.private.b, cl->key.b) < 0 || derpclient_new(&cl->c, &cfg) < 0)
 		exit(1);
 	derpclient_start(cl->c, clock_now());
@@ -157,14 +162,14 @@ int main(int argc, char **argv)
 {
 	struct pair p = { .host = argc > 1 ? argv[1] : "" };
 
-	if (argc != 2 || ipport_parse(argv[1], strlen(argv[1]), &p.relay) < 0) {
-		fprintf(stderr, "usage: derppair ADDRESS:PORT\n");
+	if ((argc != 2 && argc != 4) || ipport_parse(argv[1], strlen(argv[1]), &p.relay) < 0) {
+		fprintf(stderr, "usage: derppair ADDRESS:PORT [SECRET-HEX SECRET-HEX]\n");
 		return 2;
 	}
 	if (loop_new(&p.loop) < 0 || loop_stop_on_signals(p.loop) < 0 || loop_timer_new(p.loop, on_tick, &p, &p.timer) < 0)
 		return 1;
-	client_open(&p, SENDER);
-	client_open(&p, RECEIVER);
+	client_open(&p, SENDER, argc == 4 ? argv[2] : NULL);
+	client_open(&p, RECEIVER, argc == 4 ? argv[3] : NULL);
 	loop_timer_set(p.timer, loop_now(p.loop).mono + EVERY);
 	loop_run(p.loop);
 	note_gap(&p);

@@ -11,8 +11,9 @@
  *	peer ID NAME USER    of every list of devices that it is sent
  *	gone ID
  *	user ID LOGIN        of every list of users
- *	trouble WHY          the hub is not reached
+ *	secret HEX           the node key that the hub took, for what else speaks with it (derppair)
  */
+#include "base/text/text.h"
 #include "core/ctlclient/ctlclient.h"
 #include "os/loop/loop.h"
 #include "os/stream/stream.h"
@@ -43,6 +44,7 @@ struct device {
 	char hostname[LINE_LEN], tags[LINE_LEN];
 	char line[LINE_LEN];
 	size_t len;
+	uint8_t secret[KEY_LEN]; /* the latest node key's */
 };
 
 static void after(struct device *d)
@@ -153,11 +155,10 @@ static void describe(void *owner, struct tc_map_request *m)
 
 static void new_node_key(void *owner, struct node_pub *ret)
 {
-	uint8_t secret[KEY_LEN]; /* nobody speaks WireGuard here */
+	struct device *d = owner;
 
-	(void)owner;
-	key_generate(loop_rng(), secret);
-	if (key_public(secret, ret->b) < 0)
+	key_generate(loop_rng(), d->secret);
+	if (key_public(d->secret, ret->b) < 0)
 		abort();
 }
 
@@ -169,9 +170,13 @@ static void on_hub_key(void *owner, const struct machine_pub *key)
 
 static void on_registered(void *owner, const struct node_pub *key, const struct tc_register_response *r)
 {
-	(void)owner;
+	struct device *d = owner;
+	char hex[2 * KEY_LEN + 1];
+
 	(void)key;
 	(void)r;
+	hex_encode(d->secret, KEY_LEN, hex);
+	printf("secret\t%.*s\n", 2 * KEY_LEN, hex);
 }
 
 static void print_self(const struct tc_node *n)
