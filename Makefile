@@ -3,7 +3,7 @@ BUILD ?= build
 PREFIX ?= /usr/local
 export BUILD PREFIX URL CERT KEY TARGET
 
-.PHONY: all build up down test lab restart interop bench conformance fuzz sanitize check format install uninstall deb deb-test clean help
+.PHONY: all build up down test lab restart hostile interop bench conformance fuzz sanitize check format install uninstall deb deb-test clean help
 
 all: build
 
@@ -54,6 +54,13 @@ restart:
 	@scripts/install-deps lab
 	@scripts/build $(BUILD)
 	@tests/lab/restart
+
+## make hostile   attacks on hub, relay and node, an honest device beside each; a table of memory and waiting (ATTACK="h2 derp":
+##                these alone; root)
+hostile:
+	@scripts/install-deps hostile
+	@scripts/build $(BUILD)
+	@tests/hostile/run $(ATTACK)
 
 ## make interop   official clients, relays and hubs, wireguard-go (root, Go)
 interop:
