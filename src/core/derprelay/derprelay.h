@@ -3,9 +3,11 @@
  * the owner feeds bytes of a connection that has been upgraded, and writes out what derprelay_output shows.
  *
  * Every client has two queues of 32 packets, one for disco and one for the rest, so that bulk traffic does not push out
- * path messages; when one is full its oldest packet is dropped. How fast a client sends can be limited: it is told, so that it
- * keeps to it by itself, and what it sends beyond is dropped. Other frames share a bounded buffer: a client that does
- * not read it is closed. Source: Tailscale derp/derpserver; tests/vectors/derp.json.
+ * path messages; when one is full the oldest packet of who has most in it is dropped. How fast a client sends can be limited: it is
+ * told, so that it keeps to it by itself, and what it sends beyond is dropped. Other frames share a bounded buffer: a client that does
+ * not read it is closed. A packet costs the same work whoever hears whom, and whoever else is here.
+ *
+ * Source: Tailscale derp/derpserver; tests/vectors/derp.json.
  */
 #ifndef WARREN_CORE_DERPRELAY_DERPRELAY_H
 #define WARREN_CORE_DERPRELAY_DERPRELAY_H
@@ -15,10 +17,23 @@
 
 enum {
 	DERPRELAY_QUEUE_MAX = 32, /* packets a queue; derpprobe's tests assume this size */
+	DERPRELAY_QUEUE_BYTES = 144 * 1024, /* bytes of a queue: two packets of the largest size, 32 of any ordinary one */
+	DERPRELAY_SENT_MAX = 1 << 20, /* bytes of one connection that wait for others */
+	DERPRELAY_QUEUED_MAX = 32 << 20, /* bytes of all packets that wait; one sender's are at most as many as are free */
+	DERPRELAY_LEFT_MAX = 1 << 20, /* of these, whose sender has left */
+	DERPRELAY_HEARD_MAX = 4096, /* notes "it heard from that client" of one connection */
+	DERPRELAY_NOTES_MAX = 128 * 1024, /* of all; about one client at most as many as are free */
+	DERPRELAY_TELL_MAX = 1024, /* connections that are told in one turn that a client has gone */
+	DERPRELAY_SAME_KEY_MAX = 16, /* connections with one key; the oldest goes */
 	DERPRELAY_BURST_MIN = 64 * 1024, /* a limit lets the largest packet through */
 	DERPRELAY_CONTROL_MAX = 64 * 1024, /* bytes of other frames that wait */
 	DERPRELAY_WRITE_MAX = 16 * 1024, /* bytes shown at once: what the owner has not written stays in the queues */
+	DERPRELAY_KEEP_MAX = 4 * 1024, /* of its buffer that an idle connection keeps */
 };
+#define DERPRELAY_GRACE SEC(10) /* from derprelay_recheck: a device whose key is another one now comes by itself */
+
+/* May this key log in? ASK: somebody else knows; derprelay_decide says it later. */
+enum derprelay_verdict { DERPRELAY_NO, DERPRELAY_YES, DERPRELAY_ASK };
 
 struct derprelay;
 struct derpconn;
@@ -29,12 +44,20 @@ struct derprelay_cfg {
 	size_t max_conns; /* 0: no limit */
 	int64_t client_rate; /* bytes a second that a client may send, with one second's worth at once; 0: no limit */
 	struct rng *rng; /* borrowed */
+	/*
+	 * NULL: every key may log in. Asked twice: when the key was named, and once it was proven to be the client's own; only then may
+	 * ASK lead anywhere. What is refused at first costs no more than this call.
+	 */
+	enum derprelay_verdict (*admit)(void *ctx, void *owner, const struct node_pub *key, bool proven);
+	void *admit_ctx;
 	/* A connection has output, or is to be closed by the owner (derprelay_close). */
 	void (*on_output)(void *owner);
 	void (*on_close)(void *owner);
 };
 
 struct derprelay_counters {
+	uint64_t notes; /* now */
+	uint64_t refused, asked, closed_same_key, drop_memory, notes_full;
 	uint64_t accepted, logins, bad_logins, packets_in, packets_out, bytes_in, bytes_out, drop_unknown_dest,
 		drop_queue_head, drop_rate, drop_gone, drop_dup, peer_gone_sent, bad_frames, unknown_frames, closed_slow;
 };
@@ -55,6 +78,15 @@ void derprelay_close(struct derpconn *c); /* the owner's socket is gone, or on_c
 MUST_USE int derprelay_feed(struct derpconn *c, const uint8_t *p, size_t len, mono_ns now);
 struct view derprelay_output(struct derpconn *c);
 void derprelay_written(struct derpconn *c, size_t n);
+
+/* The word on a connection that derprelay_waits. Negative: close it. */
+MUST_USE int derprelay_decide(struct derpconn *c, bool yes, mono_ns now);
+/* It waits for derprelay_decide: nothing is to be read from it, or at most what its buffer takes. */
+bool derprelay_waits(const struct derpconn *c);
+/* This key may be admitted no more: after a grace admit is asked, and connections with it are closed. -ENOMEM. */
+MUST_USE int derprelay_recheck(struct derprelay *r, const struct node_pub *key, mono_ns now);
+/* Bytes of packets that wait. */
+size_t derprelay_queued(const struct derprelay *r);
 
 void derprelay_tick(struct derprelay *r, mono_ns now);
 mono_ns derprelay_deadline(const struct derprelay *r);
