@@ -1,6 +1,7 @@
 /* Prometheus text format. */
 #include "hub/git.h"
 #include "hub/internal.h"
+#include "hub/packages.h"
 #include "store/sqlite/sqlite.h"
 
 struct row {
@@ -80,6 +81,7 @@ static int put_listeners(struct hub *h, struct buf *out)
 		{ "hub_control_unanswered_total", counter, "Control connections closed because the program at the other end was silent.", h->n.unanswered },
 		{ "hub_control_idle_closed_total", counter, "Control connections closed for idleness.", h->n.idle_closed },
 		{ "hub_pages_total", counter, "Pages shown.", h->n.pages },
+		{ "hub_downloads_throttled_total", counter, "Downloads of packages that were told to come later.", packages_throttled(h->packages) },
 		{ "hub_logins_total", counter, "Admin logins with a link.", h->n.logins },
 		{ "hub_login_failures_total", counter, "Login links that were wrong or used up.", h->n.login_failures },
 		{ "hub_csrf_failures_total", counter, "Forms without the token of their session.", h->n.csrf_failures },

@@ -18,6 +18,7 @@ struct packages {
 	struct package v[ARRAY_LEN(architectures)];
 	size_t n;
 	struct bucket bytes;
+	uint64_t throttled;
 };
 
 static int read_one(struct packages *p, const char *dir, const char *arch, struct err_at *at)
@@ -83,6 +84,11 @@ static const struct package *find(const struct packages *p, struct view name)
 	return NULL;
 }
 
+uint64_t packages_throttled(const struct packages *p)
+{
+	return p ? p->throttled : 0;
+}
+
 bool packages_has(const struct packages *p, struct view name)
 {
 	return find(p, name) != NULL;
@@ -94,9 +100,11 @@ int packages_answer(struct packages *p, struct httpd_conn *c, struct view name, 
 
 	if (!k)
 		return httpd_refuse(c, 404, "no such package\n");
-	if (!bucket_take(&p->bytes, (int64_t)buf_len(&k->content), now))
+	if (!bucket_take(&p->bytes, (int64_t)buf_len(&k->content), now)) {
+		p->throttled++;
 		return httpd_answer(c, 503, "text/plain; charset=utf-8", "Retry-After: 10\r\nX-Content-Type-Options: nosniff\r\n",
 			VIEW_LIT("too many downloads, try again in a moment\n"));
+	}
 	return httpd_answer(c, 200, "application/vnd.debian.binary-package", "X-Content-Type-Options: nosniff\r\n",
 		buf_view(&k->content));
 }

@@ -24,6 +24,7 @@ struct packages *packages_free(struct packages *p);
 const char *packages_name(const struct packages *p, size_t i);
 /* name: what stands behind /packages/ in a request's path. */
 bool packages_has(const struct packages *p, struct view name);
+uint64_t packages_throttled(const struct packages *p); /* downloads that were told to come later */
 /* Answers: the package, 404, or 503 when too much is asked for at once. */
 MUST_USE int packages_answer(struct packages *p, struct httpd_conn *c, struct view name, mono_ns now);
 

@@ -161,6 +161,11 @@ static const struct counter mesh_list[] = {
 	M(pings_in), M(pongs_in), M(calls_in), M(ping_limited), M(path_direct), M(path_lost), M(relay_idle_closed),
 #undef M
 };
+static const struct counter derp_list[] = {
+#define D(m) C(derpclient_counters, m, "derp")
+	D(dials), D(logins), D(packets_in), D(packets_out), D(drop_queue_head), D(drop_rate), D(drop_down), D(bad_frames),
+#undef D
+};
 static const struct counter wg_list[] = {
 #define W(m) C(wg_counters, m, "wg")
 	W(bad_message), W(bad_mac), W(no_peer), W(bad_handshake), W(flood), W(rate_limited), W(cookie_sent), W(cookie_received),
@@ -198,6 +203,7 @@ static const struct counter node_list[] = {
 int node_metrics(void *backend, struct buf *out)
 {
 	struct node *n = backend;
+	const struct derpclient_counters derp = mesh_relay_counters(agent_mesh(n->agent));
 	const struct {
 		const void *of;
 		const struct counter *v;
@@ -205,6 +211,7 @@ int node_metrics(void *backend, struct buf *out)
 	} all[] = {
 		{ agent_counters(n->agent), agent_list, ARRAY_LEN(agent_list) },
 		{ mesh_counters(agent_mesh(n->agent)), mesh_list, ARRAY_LEN(mesh_list) },
+		{ &derp, derp_list, ARRAY_LEN(derp_list) },
 		{ mesh_wg_counters(agent_mesh(n->agent)), wg_list, ARRAY_LEN(wg_list) },
 		{ udp_counters(n->udp), udp_list, ARRAY_LEN(udp_list) },
 		{ tun_counters(n->tun), tun_list, ARRAY_LEN(tun_list) },

@@ -61,6 +61,7 @@ def handed_out(top):
         late = [(s, h) for s, h, _ in asked if s != 200]
         check("too many at once wait their turn", late and all(s == 503 and h.get("Retry-After") for s, h in late) and
               all(b == amd64 for s, _, b in asked if s == 200), [s for s, _, _ in asked])
+        check("which is counted", f"warren_hub_downloads_throttled_total {len(late)}\n" in ask(hub, "/metrics")[2].decode())
         check("and the hub answers meanwhile", ask(hub, "/health")[0] == 200)
     finally:
         hub.stop()

@@ -171,6 +171,7 @@ struct mesh {
 	uint16_t icmp_id;
 	uint8_t scratch[DERP_PACKET_MAX];
 	struct mesh_counters n;
+	struct derpclient_counters relay_n; /* of the relays that were left */
 };
 
 /* The key that we send with. NULL: none. */

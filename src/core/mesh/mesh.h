@@ -14,6 +14,7 @@
 #ifndef WARREN_CORE_MESH_MESH_H
 #define WARREN_CORE_MESH_MESH_H
 
+#include "core/derpclient/derpclient.h"
 #include "core/wg/wg.h"
 #include "proto/tailcfg/tailcfg.h"
 
@@ -254,5 +255,7 @@ struct mesh_counters {
 };
 const struct mesh_counters *mesh_counters(const struct mesh *m);
 const struct wg_counters *mesh_wg_counters(const struct mesh *m);
+/* Of all connections to relays, those of before included. */
+struct derpclient_counters mesh_relay_counters(const struct mesh *m);
 
 #endif

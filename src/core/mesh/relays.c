@@ -210,6 +210,27 @@ static struct relay *relay_new(struct mesh *m, int region)
 	return r;
 }
 
+static void add_counters(struct derpclient_counters *sum, const struct derpclient_counters *n)
+{
+	sum->dials += n->dials;
+	sum->logins += n->logins;
+	sum->packets_in += n->packets_in;
+	sum->packets_out += n->packets_out;
+	sum->drop_queue_head += n->drop_queue_head;
+	sum->drop_rate += n->drop_rate;
+	sum->drop_down += n->drop_down;
+	sum->bad_frames += n->bad_frames;
+}
+
+struct derpclient_counters mesh_relay_counters(const struct mesh *m)
+{
+	struct derpclient_counters sum = m->relay_n;
+
+	for (size_t i = 0; i < m->n_relays; i++)
+		add_counters(&sum, derpclient_counters(m->relays[i]->c));
+	return sum;
+}
+
 static void relay_free(struct relay *r)
 {
 	struct mesh *m = r->m;
@@ -218,6 +239,7 @@ static void relay_free(struct relay *r)
 	for (i = 0; m->relays[i] != r; i++)
 		;
 	m->relays[i] = m->relays[--m->n_relays];
+	add_counters(&m->relay_n, derpclient_counters(r->c));
 	derpclient_free(r->c);
 	free(r);
 }
