@@ -1,5 +1,6 @@
 #include "os/netmon/netmon.h"
 #include "os/netlink/netlink.h"
+#include "os/route/route.h"
 
 #include <errno.h>
 #include <net/if.h>
@@ -18,6 +19,7 @@ enum {
 struct link {
 	int index;
 	char name[IFNAMSIZ];
+	bool ours;
 	bool counts; /* up, and not ours or another overlay's */
 };
 
@@ -43,6 +45,7 @@ struct netmon {
 	void *ctx;
 	struct netmon_state state;
 	struct ipaddr default_addr6;
+	bool waiting; /* for the settle timer */
 	mono_ns slept; /* all the time that the machine was asleep */
 };
 
@@ -64,7 +67,8 @@ static void on_link(void *ctx, const struct nlmsghdr *h)
 	l = &k->links[k->n_links++];
 	l->index = m->ifi_index;
 	snprintf(l->name, sizeof(l->name), "%s", mnl_attr_get_str(tb[IFLA_IFNAME]));
-	l->counts = (m->ifi_flags & IFF_UP) && strcmp(l->name, k->skip) != 0 && !is_overlay(l->name);
+	l->ours = strcmp(l->name, k->skip) == 0;
+	l->counts = (m->ifi_flags & IFF_UP) && !l->ours && !is_overlay(l->name);
 }
 
 static const struct link *find_link(const struct look *k, int index)
@@ -73,6 +77,40 @@ static const struct link *find_link(const struct look *k, int index)
 		if (k->links[i].index == index)
 			return &k->links[i];
 	return NULL;
+}
+
+/* Addresses come before routes, so that most of what the kernel's tables say of them is inside something already. */
+static void add_net(struct look *k, struct ipaddr ip, unsigned bits)
+{
+	struct ipprefix p = ipprefix_masked((struct ipprefix){ ip, (uint8_t)bits });
+	size_t n = 0;
+
+	if (!ipaddr_is_set(ip))
+		return;
+	for (size_t i = 0; i < k->s.n_nets; i++)
+		if (k->s.nets[i].bits <= p.bits && ipprefix_contains(k->s.nets[i], p.ip))
+			return;
+	for (size_t i = 0; i < k->s.n_nets; i++)
+		if (!ipprefix_contains(p, k->s.nets[i].ip))
+			k->s.nets[n++] = k->s.nets[i];
+	k->s.n_nets = n;
+	if (n == NETMON_NETS_MAX) {
+		k->s.nets_all = false;
+		return;
+	}
+	k->s.nets[k->s.n_nets++] = p;
+}
+
+/* A network that is reached without a gateway, or what the kernel itself answers for. */
+static void net_of_route(struct look *k, const struct rtmsg *m, const struct nlattr **tb)
+{
+	const struct link *l = find_link(k, (int)netlink_u32(tb[RTA_OIF]));
+	bool here = m->rtm_type == RTN_LOCAL,
+	     on_link = m->rtm_type == RTN_UNICAST && tb[RTA_OIF] && !tb[RTA_GATEWAY] && !tb[RTA_VIA] && !tb[RTA_MULTIPATH] &&
+		       m->rtm_dst_len >= (m->rtm_family == AF_INET ? NETMON_NET4_BITS_MIN : NETMON_NET6_BITS_MIN);
+
+	if ((here || on_link) && !(l && l->ours))
+		add_net(k, netlink_addr(tb[RTA_DST], m->rtm_family), m->rtm_dst_len);
 }
 
 static void on_addr(void *ctx, const struct nlmsghdr *h)
@@ -89,6 +127,10 @@ static void on_addr(void *ctx, const struct nlmsghdr *h)
 	netlink_attrs(h, sizeof(*m), tb, ARRAY_LEN(tb));
 	flags = tb[IFA_FLAGS] ? netlink_u32(tb[IFA_FLAGS]) : m->ifa_flags;
 	l = find_link(k, (int)m->ifa_index);
+	if (!l || !l->ours) { /* of the two ends of a line the second has the prefix */
+		add_net(k, netlink_addr(tb[IFA_LOCAL], m->ifa_family), m->ifa_family == AF_INET ? 32 : 128);
+		add_net(k, netlink_addr(tb[IFA_ADDRESS], m->ifa_family), m->ifa_prefixlen);
+	}
 	if (!l || !l->counts || (flags & (IFA_F_TENTATIVE | IFA_F_DADFAILED | IFA_F_DEPRECATED)))
 		return;
 	p.ip = netlink_addr(tb[IFA_LOCAL] ? tb[IFA_LOCAL] : tb[IFA_ADDRESS], m->ifa_family);
@@ -118,15 +160,19 @@ static bool is_default(const struct rtmsg *m)
 static void on_route(void *ctx, const struct nlmsghdr *h)
 {
 	const struct rtmsg *m = mnl_nlmsg_get_payload(h);
-	const struct nlattr *tb[RTA_MULTIPATH + 1];
+	const struct nlattr *tb[RTA_VIA + 1];
 	struct look *k = ctx;
 	const struct link *l;
 	uint32_t metric;
 	int oif;
 
-	if (h->nlmsg_type != RTM_NEWROUTE || !is_default(m))
+	if (h->nlmsg_type != RTM_NEWROUTE)
 		return;
 	netlink_attrs(h, sizeof(*m), tb, ARRAY_LEN(tb));
+	if (!is_default(m)) {
+		net_of_route(k, m, tb);
+		return;
+	}
 	oif = route_oif(tb);
 	metric = netlink_u32(tb[RTA_PRIORITY]);
 	l = find_link(k, oif);
@@ -163,15 +209,15 @@ static int by_address(const void *a, const void *b)
 
 static int ask_all(struct netlink *nl, struct look *k)
 {
-	static const uint8_t families[] = { AF_INET, AF_INET6 };
+	static const uint8_t families[] = { AF_INET, AF_INET6 }, tables[] = { RT_TABLE_MAIN, RT_TABLE_LOCAL };
 	struct ifinfomsg link = { .ifi_family = AF_UNSPEC };
 	struct ifaddrmsg addr = { .ifa_family = AF_UNSPEC };
 	int rc = netlink_dump(nl, RTM_GETLINK, &link, sizeof(link), on_link, k);
 
 	if (rc == 0)
 		rc = netlink_dump(nl, RTM_GETADDR, &addr, sizeof(addr), on_addr, k);
-	for (size_t i = 0; rc == 0 && i < ARRAY_LEN(families); i++) {
-		struct rtmsg route = { .rtm_family = families[i], .rtm_table = RT_TABLE_MAIN };
+	for (size_t i = 0; rc == 0 && i < ARRAY_LEN(families) * ARRAY_LEN(tables); i++) {
+		struct rtmsg route = { .rtm_family = families[i % 2], .rtm_table = tables[i / 2] };
 
 		rc = netlink_dump(nl, RTM_GETROUTE, &route, sizeof(route), on_route, k);
 		if (rc == -ENOENT || rc == -EAFNOSUPPORT || rc == -EOPNOTSUPP)
@@ -182,7 +228,7 @@ static int ask_all(struct netlink *nl, struct look *k)
 
 static int take_look(struct netmon *m, struct netmon_state *ret, struct ipaddr *ret_addr6)
 {
-	struct look k = { .skip = m->skip, .links = calloc(LINKS_MAX, sizeof(*k.links)) };
+	struct look k = { .skip = m->skip, .s.nets_all = true, .links = calloc(LINKS_MAX, sizeof(*k.links)) };
 	const struct link *l;
 	int rc = k.links ? ask_all(m->nl, &k) : -ENOMEM;
 
@@ -196,20 +242,26 @@ static int take_look(struct netmon *m, struct netmon_state *ret, struct ipaddr *
 		*ret_addr6 = addr_of(&k, k.oif6, 6);
 		if (k.s.n_addrs)
 			qsort(k.s.addrs, k.s.n_addrs, sizeof(k.s.addrs[0]), by_address);
+		if (k.s.n_nets)
+			qsort(k.s.nets, k.s.n_nets, sizeof(k.s.nets[0]), by_address);
 		*ret = k.s;
 	}
 	free(k.links);
 	return rc;
 }
 
+static bool lists_eq(const struct ipprefix *a, size_t n_a, const struct ipprefix *b, size_t n_b)
+{
+	for (size_t i = 0; i < n_a && n_a == n_b; i++)
+		if (!ipprefix_eq(a[i], b[i]))
+			return false;
+	return n_a == n_b;
+}
+
 static bool addrs_eq(const struct netmon_state *a, const struct netmon_state *b)
 {
-	if (a->n_addrs != b->n_addrs)
-		return false;
-	for (size_t i = 0; i < a->n_addrs; i++)
-		if (!ipprefix_eq(a->addrs[i], b->addrs[i]))
-			return false;
-	return true;
+	return lists_eq(a->addrs, a->n_addrs, b->addrs, b->n_addrs) && lists_eq(a->nets, a->n_nets, b->nets, b->n_nets) &&
+	       a->nets_all == b->nets_all;
 }
 
 static bool link_eq(const struct netmon_state *a, const struct netmon_state *b)
@@ -237,6 +289,7 @@ static void on_settled(void *ctx)
 	bool slept = asleep - m->slept > SEC(SLEPT_S), link_changed;
 
 	m->slept = asleep;
+	m->waiting = false;
 	if (take_look(m, &next, &addr6) < 0) {
 		loop_timer_set(m->settle, loop_now(m->loop).mono + SEC(1));
 		return;
@@ -250,6 +303,16 @@ static void on_settled(void *ctx)
 	m->on_change(m->ctx, link_changed);
 }
 
+/* Of another table than the tailnet's, which changes with every peer. */
+static bool may_be_net(const struct nlmsghdr *h)
+{
+	const struct rtmsg *m = mnl_nlmsg_get_payload(h);
+	const struct nlattr *tb[RTA_VIA + 1];
+
+	netlink_attrs(h, sizeof(*m), tb, ARRAY_LEN(tb));
+	return !tb[RTA_GATEWAY] && !tb[RTA_VIA] && (tb[RTA_TABLE] ? netlink_u32(tb[RTA_TABLE]) : m->rtm_table) != ROUTE_TABLE;
+}
+
 static bool concerns_us(const struct nlmsghdr *h)
 {
 	switch (h->nlmsg_type) {
@@ -260,7 +323,7 @@ static bool concerns_us(const struct nlmsghdr *h)
 		return true;
 	case RTM_NEWROUTE:
 	case RTM_DELROUTE:
-		return is_default(mnl_nlmsg_get_payload(h));
+		return is_default(mnl_nlmsg_get_payload(h)) || may_be_net(h);
 	default:
 		return false;
 	}
@@ -270,8 +333,11 @@ static void on_word(void *ctx, const struct nlmsghdr *h)
 {
 	struct netmon *m = ctx;
 
-	if (!h || concerns_us(h))
+	/* Not moved by what follows: a machine whose network changes all the time is looked at all the same. */
+	if ((!h || concerns_us(h)) && !m->waiting) {
+		m->waiting = true;
 		loop_timer_set(m->settle, loop_now(m->loop).mono + MSEC(SETTLE_MS));
+	}
 }
 
 static void on_sleep_look(void *ctx)

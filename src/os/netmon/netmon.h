@@ -13,6 +13,10 @@
 enum {
 	NETMON_ADDRS_MAX = 64, /* MESH_LOCAL_ADDRS_MAX: more are left out */
 	NETMON_NAME_MAX = 15,
+	NETMON_NETS_MAX = 512, /* networks; with more, none is told */
+	/* A route without a gateway that is wider than these leads elsewhere than to a network that we are on. */
+	NETMON_NET4_BITS_MIN = 8,
+	NETMON_NET6_BITS_MIN = 16,
 };
 
 struct netmon;
@@ -25,6 +29,14 @@ struct netmon_state {
 	 */
 	struct ipprefix addrs[NETMON_ADDRS_MAX];
 	size_t n_addrs;
+	/*
+	 * Every network that this machine is on, sorted, none inside another: the addresses of all interfaces but our own, whatever
+	 * their state, the far ends of lines, what is routed through an interface without a gateway, and what the kernel takes for
+	 * this machine.
+	 */
+	struct ipprefix nets[NETMON_NETS_MAX];
+	size_t n_nets;
+	bool nets_all; /* false: there are more */
 	bool default4, default6; /* there is a default route, not through our own interface */
 	char default_if[NETMON_NAME_MAX + 1]; /* of the IPv4 default route, else of the IPv6 one; "": none */
 	struct ipaddr gateway4; /* unset: none, or a link without one */

@@ -137,6 +137,62 @@ static void own_interface_and_other_overlays_do_not_count(void **state)
 	stop();
 }
 
+static bool is_on(const struct netmon_state *s, const char *text)
+{
+	struct ipaddr a = { 0 };
+
+	CHECK_INT(ipaddr_parse(text, strlen(text), &a), ==, 0);
+	for (size_t i = 0; i < s->n_nets; i++)
+		if (ipprefix_contains(s->nets[i], a))
+			return true;
+	return false;
+}
+
+static bool line_there(const struct netmon_state *s)
+{
+	return is_on(s, "203.0.113.9") && is_on(s, "198.51.100.1") && is_on(s, "192.0.2.77") && is_on(s, "2001:db8:5::1") && is_on(s, "198.51.100.200");
+}
+
+static bool zt_gone(const struct netmon_state *s)
+{
+	return !is_on(s, "10.147.17.9");
+}
+
+static void every_network_of_the_machine_is_told_but_our_own(void **state)
+{
+	NEEDS_NETNS();
+	start();
+	CHECK_TRUE(is_on(netmon_state(mon), "127.9.9.9") && is_on(netmon_state(mon), "::1"));
+	netns_run("ip link set ours0 up; ip addr add 100.64.0.9/32 dev ours0; ip route add 100.64.0.10/32 dev ours0;"
+		  " ip addr add 10.147.17.2/24 dev zt7; ip addr add 203.0.113.2/24 dev e0; ip link set e0 up"); /* zt7 is down, and another overlay's */
+	netns_run("ip addr add 198.51.100.2/32 peer 198.51.100.1/32 dev e0; ip route add 192.0.2.0/24 dev e0;"
+		  " ip addr add 2001:db8:5::2/64 dev e0; ip route add local 198.51.100.192/27 dev lo;"
+		  " ip route add default via 203.0.113.1; ip route add 1.0.0.0/8 via 203.0.113.1; ip route add 128.0.0.0/1 dev e0");
+	CHECK_TRUE(wait_for(line_there, 10));
+	CHECK_TRUE(is_on(netmon_state(mon), "10.147.17.9"));
+	CHECK_TRUE(!is_on(netmon_state(mon), "100.64.0.9") && !is_on(netmon_state(mon), "100.64.0.10"));
+	CHECK_TRUE(!is_on(netmon_state(mon), "1.1.1.1") && !is_on(netmon_state(mon), "200.1.1.1")); /* by a gateway; half the internet */
+	CHECK_TRUE(netmon_state(mon)->nets_all);
+	netns_run("ip addr del 10.147.17.2/24 dev zt7");
+	CHECK_TRUE(wait_for(zt_gone, 10));
+	stop();
+}
+
+static bool too_many(const struct netmon_state *s)
+{
+	return !s->nets_all;
+}
+
+static void more_networks_than_the_bound_are_said_to_be_more(void **state)
+{
+	NEEDS_NETNS();
+	start();
+	netns_run("for i in 0 1 2; do for k in $(seq 200); do echo \"addr add 203.$i.$k.1/24 dev e0\"; done; done | ip -batch -");
+	CHECK_TRUE(wait_for(too_many, 10));
+	CHECK_INT(netmon_state(mon)->n_nets, <=, NETMON_NETS_MAX);
+	stop();
+}
+
 static void many_changes_at_once_give_few_calls(void **state)
 {
 	NEEDS_NETNS();
@@ -158,6 +214,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_cable_is_plugged_in_moved_and_pulled),
 		cmocka_unit_test(own_interface_and_other_overlays_do_not_count),
+		cmocka_unit_test(every_network_of_the_machine_is_told_but_our_own),
+		cmocka_unit_test(more_networks_than_the_bound_are_said_to_be_more),
 		cmocka_unit_test(many_changes_at_once_give_few_calls),
 	};
 	int rc;
