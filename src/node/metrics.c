@@ -173,6 +173,11 @@ static const struct counter wg_list[] = {
 	W(received_datagrams),
 #undef W
 };
+static const struct counter filter_list[] = {
+	{ "filter_in_not_here", offsetof(struct filter_counters, in[FILTER_DROP_NOT_LOCAL]) },
+	{ "filter_flows_evicted", offsetof(struct filter_counters, flows_evicted) },
+	{ "filter_admitted_evicted", offsetof(struct filter_counters, admitted_evicted) },
+};
 static const struct counter udp_list[] = {
 #define U(m) C(udp_counters, m, "udp")
 	U(in), U(out), U(in_calls), U(out_calls), U(in_overflow), U(out_full), U(out_failed),
@@ -213,6 +218,7 @@ int node_metrics(void *backend, struct buf *out)
 		{ mesh_counters(agent_mesh(n->agent)), mesh_list, ARRAY_LEN(mesh_list) },
 		{ &derp, derp_list, ARRAY_LEN(derp_list) },
 		{ mesh_wg_counters(agent_mesh(n->agent)), wg_list, ARRAY_LEN(wg_list) },
+		{ filter_counters(agent_filter(n->agent)), filter_list, ARRAY_LEN(filter_list) },
 		{ udp_counters(n->udp), udp_list, ARRAY_LEN(udp_list) },
 		{ tun_counters(n->tun), tun_list, ARRAY_LEN(tun_list) },
 		{ route_counters(n->route), route_list, ARRAY_LEN(route_list) },

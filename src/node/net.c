@@ -112,7 +112,16 @@ void net_tell_local(struct node *n, bool link_changed)
 {
 	const struct netmon_state *s = netmon_state(n->netmon);
 
+	agent_set_networks(n->agent, s->nets_all ? s->nets : NULL, s->n_nets, loop_now(n->loop));
 	agent_set_local(n->agent, s->addrs, s->n_addrs, udp_port(n->udp, 4), udp_port(n->udp, 6), link_changed, loop_now(n->loop));
+}
+
+static bool offers_internet(const struct agent_net_config *c)
+{
+	for (size_t i = 0; i < c->n_advertised; i++)
+		if (c->advertised[i].bits == 0)
+			return true;
+	return false;
 }
 
 static void on_network_change(void *ctx, bool link_changed)
@@ -125,6 +134,7 @@ static void on_network_change(void *ctx, bool link_changed)
 	if (link_changed)
 		n->net_config = true; /* exceptions for the local network */
 	net_tell_local(n, link_changed);
+	node_trouble(n, AGENT_TROUBLE_NETWORKS, offers_internet(agent_net_config(n->agent)) && !s->nets_all);
 }
 
 int net_open_sockets(struct node *n)
@@ -190,6 +200,7 @@ static void tell_routes(struct node *n, int rc)
 		log_warn("route", "the system's routes are not as they should be", "err=%s", err_text(rc));
 	node_trouble(n, AGENT_TROUBLE_ROUTES, rc < 0);
 	node_trouble(n, AGENT_TROUBLE_FORWARDING, c->n_advertised > 0 && !forwards(c));
+	node_trouble(n, AGENT_TROUBLE_NETWORKS, offers_internet(c) && !netmon_state(n->netmon)->nets_all);
 }
 
 static void on_routes_looked(void *ctx, int rc, bool repaired)

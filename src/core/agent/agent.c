@@ -192,6 +192,7 @@ struct agent *agent_free(struct agent *a)
 	held_free(a->prefs);
 	held_free(a->host);
 	free(a->net_mem);
+	free(a->nets);
 	agent_auth_key_set(a, NULL);
 	free(a->last_probe_url);
 	buf_fini(&a->head_out);
@@ -282,6 +283,21 @@ void agent_set_local(struct agent *a, const struct ipprefix *addrs, size_t n, ui
 	mesh_set_local(a->mesh, keep, n_keep, port4, port6, link_changed, now);
 	if (link_changed && a->ctl)
 		ctlclient_reconnect(a->ctl, now);
+	agent_settle(a);
+}
+
+void agent_set_networks(struct agent *a, const struct ipprefix *nets, size_t n, struct now now)
+{
+	struct ipprefix *copy = nets ? calloc(n + 1, sizeof(*copy)) : NULL;
+
+	a->now = now;
+	if (copy && n)
+		memcpy(copy, nets, n * sizeof(*copy));
+	free(a->nets);
+	a->nets = copy;
+	a->n_nets = copy ? n : 0;
+	a->nets_known = copy != NULL; /* without memory for them nothing is served either */
+	a->filter_dirty = true;
 	agent_settle(a);
 }
 

@@ -152,6 +152,12 @@ MUST_USE int agent_set_host(struct agent *a, const struct tc_hostinfo *host, str
 /* The addresses of its interfaces that are up; see mesh_set_local. Our own tailnet addresses are left out here. */
 void agent_set_local(struct agent *a, const struct ipprefix *addrs, size_t n, uint16_t port4, uint16_t port6,
 	bool link_changed, struct now now);
+/*
+ * All networks that this machine is on, its addresses among them: of every interface but our own, whatever its state, and what
+ * is routed through it without a gateway. Copied. A default route that we offer leaves them out; before the first call it is not
+ * served, nor with NULL: there are more than anybody can list.
+ */
+void agent_set_networks(struct agent *a, const struct ipprefix *nets, size_t n, struct now now);
 void agent_udp_in(struct agent *a, struct mesh_datagram *dg, size_t n, struct now now);
 void agent_udp_failed(struct agent *a, struct ipport to, struct now now);
 /* Packets from the TUN device, n <= WG_BATCH_MAX, each with MESH_HEADROOM and MESH_TAILROOM around it. */
@@ -174,6 +180,7 @@ enum {
 	AGENT_TROUBLE_FORWARDING = 1, /* routes are advertised, and packets are not forwarded */
 	AGENT_TROUBLE_ROUTES = 2, /* addresses or routes could not be set */
 	AGENT_TROUBLE_STATE = 4, /* the state file could not be written */
+	AGENT_TROUBLE_NETWORKS = 8, /* more networks than agent_set_networks can be told of */
 };
 void agent_set_trouble(struct agent *a, unsigned bits, struct now now);
 

@@ -21,6 +21,7 @@ enum warning {
 	NO_EFFECT,
 	NO_SNAT,
 	NO_FORWARDING,
+	NO_NETWORKS,
 	NO_EXIT,
 	NO_ROUTES,
 	NO_STATE,
@@ -44,6 +45,7 @@ static const struct warnable warnables[N_WARNINGS] = {
 	[NO_RELAY] = { "no-derp-connection", "medium", "Relay unavailable", 1 << STOPPED | 1 << LOGIN | 1 << NO_LINK | 1 << NO_HOME,
 		true },
 	[NO_FORWARDING] = { "ip-forwarding-off", "medium", "IP forwarding off", 1 << STOPPED, false },
+	[NO_NETWORKS] = { "too-many-networks", "medium", "Exit node not served", 1 << STOPPED, false },
 	[NO_EXIT] = { "exit-node-unavailable", "high", "Exit node not available", 1 << STOPPED | 1 << LOGIN, true },
 	[NO_EFFECT] = { "settings-without-effect", "low", "Settings without effect", 0, false },
 	[NO_SNAT] = { "no-masquerading", "low", "Masquerading is the system's", 1 << STOPPED, false },
@@ -97,6 +99,8 @@ static void look_around(const struct agent *a, struct arena *mem, struct held_wa
 	w[NO_EXIT] = (struct held_warning){ held_since(no_exit != NULL, 0), 0, no_exit };
 	w[NO_FORWARDING] = (struct held_warning){ held_since(a->trouble & AGENT_TROUBLE_FORWARDING, a->trouble_since), 0,
 		"Routes are advertised, but this system does not forward packets (net.ipv4.ip_forward, net.ipv6.conf.all.forwarding)." };
+	w[NO_NETWORKS] = (struct held_warning){ held_since(a->trouble & AGENT_TROUBLE_NETWORKS, a->trouble_since), 0,
+		"This machine is on more networks than can be kept out of the default route that it offers, so it is no exit node now." };
 	w[NO_ROUTES] = (struct held_warning){ held_since(a->trouble & AGENT_TROUBLE_ROUTES, a->trouble_since), 0,
 		"Addresses or routes could not be set; the daemon's log says which." };
 	w[NO_STATE] = (struct held_warning){ held_since(a->trouble & AGENT_TROUBLE_STATE, a->trouble_since), 0,

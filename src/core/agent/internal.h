@@ -112,6 +112,9 @@ struct agent {
 	bool relay_ready; /* the home relay is connected */
 	mono_ns relay_lost_at; /* when it was no more, or the engine came up */
 	bool has_link; /* an interface besides loopback has an address */
+	struct ipprefix *nets; /* of this machine: no default route has them */
+	size_t n_nets;
+	bool nets_known;
 	unsigned trouble; /* AGENT_TROUBLE_ */
 	mono_ns trouble_since;
 	mono_ns link_since; /* of the last change of has_link */

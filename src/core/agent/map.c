@@ -227,14 +227,15 @@ static void self_settle(struct agent *a)
 static void filter_settle(struct agent *a)
 {
 	const struct ipn_prefs *p = prefs_of(a);
-	const struct json_list *routes = &p->advertise_routes;
+	const struct filter_carry carry = { .offered = p->advertise_routes.v, .n_offered = p->advertise_routes.n,
+		.nets = a->nets, .n_nets = a->n_nets, .nets_known = a->nets_known };
 	struct filter_rules *rules = NULL;
 
 	if (!self_of(a))
 		return;
-	if (filter_rules_from_netmap(&rules, a->nm, routes->v, routes->n, p->shields_up) < 0) {
+	if (filter_rules_from_netmap(&rules, a->nm, &carry, p->shields_up) < 0) {
 		a->counters.bad_netmaps++;
-		if (filter_rules_from_netmap(&rules, a->nm, routes->v, routes->n, true) < 0)
+		if (filter_rules_from_netmap(&rules, a->nm, &carry, true) < 0)
 			rules = NULL; /* not even that: nothing passes */
 	}
 	a->uses_caps = rules && filter_rules_info(rules).uses_caps;

@@ -192,12 +192,12 @@ enum filter_verdict filter_in(struct filter *f, const uint8_t *pkt, size_t len, 
 
 	ip_decode(pkt, len, &p);
 	v = judge_any(f, &p, len);
-	if (v == UNDECIDED) {
-		if (table_local(&f->rules->table[p.version == 6], akey_load(p.version == 6, p.dst),
+	if (v == UNDECIDED || v == FILTER_ACCEPT_FRAGMENT) {
+		if (!table_local(&f->rules->table[p.version == 6], akey_load(p.version == 6, p.dst),
 			    &class))
-			v = judge_in(f, &p, class, jailed);
-		else
 			v = FILTER_DROP_NOT_LOCAL;
+		else if (v == UNDECIDED)
+			v = judge_in(f, &p, class, jailed);
 	}
 	if (!filter_accepts((enum filter_verdict)v) && v != FILTER_DROP_NO_RULES &&
 		to_peerapi(f, &p))

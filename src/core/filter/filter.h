@@ -44,11 +44,25 @@ struct filter_holder {
 	const struct json_map *caps;
 };
 
+/* What this node carries for others: of what it offers only what the hub approved is reached. */
+struct filter_carry {
+	const struct ipprefix *offered, *approved;
+	size_t n_offered, n_approved;
+	/*
+	 * The networks of this machine, its addresses among them: never part of a default route. As
+	 * long as they are not known, no default route is served.
+	 */
+	const struct ipprefix *nets;
+	size_t n_nets;
+	bool nets_known;
+};
+
 struct filter_cfg {
 	const struct json_list *lists; /* of struct tc_filter_rule */
 	size_t n_lists;
-	const struct ipprefix *local; /* own addresses and the routes this node carries */
+	const struct ipprefix *local; /* own addresses */
 	size_t n_local;
+	struct filter_carry carry;
 	const struct filter_holder *holders;
 	size_t n_holders;
 	bool shields_up; /* no rules and no capabilities: only answers come in */
@@ -58,12 +72,12 @@ struct filter_cfg {
  * counted. */
 MUST_USE int filter_rules_new(struct filter_rules **ret, const struct filter_cfg *cfg);
 /*
- * From the network map: its rules, the addresses of this node and the routes it carries (extra). A
- * rule whose sources touch the addresses of a peer that may reach the PeerAPI only discards all
- * rules.
+ * From the network map: its rules, the addresses of this node and the routes it carries (approved
+ * is taken from the map). A rule whose sources touch the addresses of a peer that may reach the
+ * PeerAPI only discards all rules.
  */
 MUST_USE int filter_rules_from_netmap(struct filter_rules **ret, const struct netmap *nm,
-	const struct ipprefix *extra, size_t n_extra, bool shields_up);
+	const struct filter_carry *carry, bool shields_up);
 void filter_rules_free(struct filter_rules *r);
 DEFINE_AUTO(filter_rules)
 

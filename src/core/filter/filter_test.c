@@ -505,8 +505,8 @@ static struct netmap *netmap_text(const char *text)
 	return nm;
 }
 
-#define NETMAP(unsigned_peer) \
-	"{\"Node\":{\"ID\":1,\"Addresses\":[\"100.64.0.1/32\"],\"AllowedIPs\":[\"100.64.0.1/32\"]}," \
+#define NETMAP(approved, unsigned_peer) \
+	"{\"Node\":{\"ID\":1,\"Addresses\":[\"100.64.0.1/32\"],\"AllowedIPs\":[\"100.64.0.1/32\"" approved "]}," \
 	"\"Peers\":[{\"ID\":2,\"Addresses\":[\"100.64.0.2/32\"],\"AllowedIPs\":[\"100.64.0.2/32\"]," \
 	"\"CapMap\":{\"x\":null}},{\"ID\":3,\"Addresses\":[\"100.64.0.3/32\"],\"AllowedIPs\":" \
 	"[\"100.64.0.3/32\"]" unsigned_peer \
@@ -517,13 +517,14 @@ static struct netmap *netmap_text(const char *text)
 static void the_network_map_gives_rules_addresses_and_capabilities(void **state)
 {
 	const struct ipprefix route = { addr("192.168.1.0"), 24 };
-	struct netmap *nm = netmap_text(NETMAP(""));
+	const struct filter_carry carry = { .offered = &route, .n_offered = 1 };
+	struct netmap *nm = netmap_text(NETMAP(",\"192.168.1.0/24\",\"10.0.0.0/8\"", ""));
 	uint8_t pkt[NAIVE_PACKET_MAX];
 	struct filter_rules *r;
 	struct filter *f;
 	size_t len;
 
-	CHECK_INT(filter_rules_from_netmap(&r, nm, &route, 1, false), ==, 0);
+	CHECK_INT(filter_rules_from_netmap(&r, nm, &carry, false), ==, 0);
 	CHECK_TRUE(filter_rules_info(r).uses_caps && !filter_rules_info(r).refused);
 	CHECK_INT(filter_rules_info(r).n_rules, ==, 2);
 	netmap_free(nm); /* nothing is borrowed */
@@ -537,15 +538,43 @@ static void the_network_map_gives_rules_addresses_and_capabilities(void **state)
 	CHECK_INT(filter_in(f, pkt, len, false), ==, FILTER_ACCEPT_RULE);
 	store_be32(pkt + 16, 0xc0a80207);
 	CHECK_INT(filter_in(f, pkt, len, false), ==, FILTER_DROP_NOT_LOCAL);
+	store_be32(pkt + 16, 0x0a000001); /* approved, but not offered any more */
+	CHECK_INT(filter_in(f, pkt, len, false), ==, FILTER_DROP_NOT_LOCAL);
+	filter_free(f);
+}
+
+static void what_is_offered_and_not_approved_is_not_served(void **state)
+{
+	const struct ipprefix route[] = { { addr("192.168.0.0"), 16 }, { addr("0.0.0.0"), 0 } };
+	const struct filter_carry carry = { .offered = route, .n_offered = 2, .nets_known = true };
+	struct netmap *nm = netmap_text(NETMAP(",\"192.168.1.0/24\",\"::/0\"", ""));
+	uint8_t pkt[NAIVE_PACKET_MAX];
+	struct filter_rules *r;
+	struct filter *f;
+	size_t len;
+
+	CHECK_INT(filter_rules_from_netmap(&r, nm, &carry, false), ==, 0);
+	netmap_free(nm);
+	f = filter_with(r);
+	len = packet(true, 6, 1, 80, pkt);
+	pkt[15] = 3;
+	for (size_t i = 0; i < 2; i++) { /* inside what is approved, too: that is another route */
+		store_be32(pkt + 16, i ? 0x08080808 : 0xc0a80107);
+		CHECK_INT(filter_in(f, pkt, len, false), ==, FILTER_DROP_NOT_LOCAL);
+		store_be16(pkt + 6, 100); /* a later fragment gets no further */
+		CHECK_INT(filter_in(f, pkt, len, false), ==, FILTER_DROP_NOT_LOCAL);
+		store_be16(pkt + 6, 0);
+	}
 	filter_free(f);
 }
 
 static void rules_that_let_in_an_unsigned_peer_are_discarded(void **state)
 {
-	struct netmap *nm = netmap_text(NETMAP(",\"UnsignedPeerAPIOnly\":true"));
+	const struct filter_carry carry = { .nets_known = true };
+	struct netmap *nm = netmap_text(NETMAP("", ",\"UnsignedPeerAPIOnly\":true"));
 	struct filter_rules *r;
 
-	CHECK_INT(filter_rules_from_netmap(&r, nm, NULL, 0, false), ==, 0);
+	CHECK_INT(filter_rules_from_netmap(&r, nm, &carry, false), ==, 0);
 	CHECK_TRUE(filter_rules_info(r).refused);
 	CHECK_INT(filter_rules_info(r).n_rules, ==, 0);
 	filter_rules_free(r);
@@ -674,6 +703,7 @@ int main(void)
 		cmocka_unit_test(every_verdict_has_a_text),
 		cmocka_unit_test(more_rules_than_the_limit_are_refused),
 		cmocka_unit_test(the_network_map_gives_rules_addresses_and_capabilities),
+		cmocka_unit_test(what_is_offered_and_not_approved_is_not_served),
 		cmocka_unit_test(rules_that_let_in_an_unsigned_peer_are_discarded),
 		cmocka_unit_test(compiled_rules_say_what_a_plain_reading_says),
 		cmocka_unit_test(rules_that_outgrow_the_table_are_scanned),

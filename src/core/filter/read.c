@@ -1,3 +1,4 @@
+#include "core/filter/carry.h"
 #include "core/filter/rules.h"
 #include "base/err/err.h"
 #include "base/text/text.h"
@@ -289,6 +290,8 @@ int filter_rules_read(struct filter_rules *r, const struct filter_cfg *cfg)
 	for (size_t i = 0; i < cfg->n_local && rc == 0; i++)
 		rc = spans_add(
 			&r->local[family_of(cfg->local[i].ip)], span_of_prefix(cfg->local[i]));
+	if (rc == 0)
+		rc = carry_spans(&cfg->carry, r->local);
 	for (int f = 0; f < N_FAMILIES; f++)
 		spans_merge(&r->local[f]);
 	if (rc == 0 && !cfg->shields_up)

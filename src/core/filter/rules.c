@@ -169,26 +169,23 @@ static bool any_cap_source(const struct filter_cfg *cfg)
 }
 
 static int fill_cfg(struct filter_cfg *cfg, const struct netmap *nm, const struct tc_node **peers,
-	size_t n_peers, const struct ipprefix *extra, size_t n_extra, struct arena *a)
+	size_t n_peers, const struct filter_carry *carry, struct arena *a)
 {
 	const struct tc_node *self = netmap_self(nm);
-	size_t n_self = self ? self->addresses.n : 0;
 	struct json_list *lists = arena_array(a, netmap_n_filters(nm), sizeof(*lists));
-	struct ipprefix *local = arena_array(a, n_self + n_extra, sizeof(*local));
 	struct filter_holder *holders;
 
-	if (!lists || !local)
+	if (!lists)
 		return -ENOMEM;
 	for (size_t i = 0; i < netmap_n_filters(nm); i++)
 		lists[i] = *netmap_filter(nm, i, NULL);
-	if (n_self)
-		memcpy(local, self->addresses.v, n_self * sizeof(*local));
-	if (n_extra)
-		memcpy(local + n_self, extra, n_extra * sizeof(*local));
-	*cfg = (struct filter_cfg){ .lists = lists,
-		.n_lists = netmap_n_filters(nm),
-		.local = local,
-		.n_local = n_self + n_extra };
+	*cfg = (struct filter_cfg){ .lists = lists, .n_lists = netmap_n_filters(nm), .carry = *carry };
+	if (self) {
+		cfg->local = self->addresses.v;
+		cfg->n_local = self->addresses.n;
+		cfg->carry.approved = self->allowed_ips.v;
+		cfg->carry.n_approved = self->allowed_ips.n;
+	}
 	if (!any_cap_source(cfg))
 		return 0;
 	for (size_t i = 0; i < n_peers; i++)
@@ -200,7 +197,7 @@ static int fill_cfg(struct filter_cfg *cfg, const struct netmap *nm, const struc
 }
 
 int filter_rules_from_netmap(struct filter_rules **ret, const struct netmap *nm,
-	const struct ipprefix *extra, size_t n_extra, bool shields_up)
+	const struct filter_carry *carry, bool shields_up)
 {
 	size_t n_peers = netmap_n_peers(nm);
 	struct filter_cfg cfg = { 0 };
@@ -213,7 +210,7 @@ int filter_rules_from_netmap(struct filter_rules **ret, const struct netmap *nm,
 	rc = peers ? 0 : -ENOMEM;
 	if (rc == 0) {
 		netmap_peers(nm, peers);
-		rc = fill_cfg(&cfg, nm, peers, n_peers, extra, n_extra, &a);
+		rc = fill_cfg(&cfg, nm, peers, n_peers, carry, &a);
 	}
 	cfg.shields_up = shields_up;
 	if (rc == 0)

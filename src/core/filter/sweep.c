@@ -119,6 +119,35 @@ bool spans_overlap(const struct spans *s, struct span x)
 	return y && akey_cmp(x.first, y->last) <= 0;
 }
 
+/* Not of 0. */
+static struct akey akey_before(struct akey k)
+{
+	return (struct akey){ k.hi - (k.lo == 0), k.lo - 1 };
+}
+
+int spans_without(const struct spans *a, const struct spans *b, struct spans *ret)
+{
+	size_t k = 0;
+	int rc = 0;
+
+	for (size_t i = 0; i < a->n && rc == 0; i++) {
+		struct span left = a->v[i];
+		bool any = true;
+
+		while (k < b->n && akey_cmp(b->v[k].last, left.first) < 0)
+			k++;
+		for (size_t j = k; j < b->n && any && rc == 0 && akey_cmp(b->v[j].first, left.last) <= 0; j++) {
+			if (akey_cmp(b->v[j].first, left.first) > 0)
+				rc = spans_add(ret, (struct span){ left.first, akey_before(b->v[j].first) });
+			left.first = b->v[j].last;
+			any = akey_cmp(left.first, left.last) < 0 && akey_next(&left.first);
+		}
+		if (any && rc == 0)
+			rc = spans_add(ret, left);
+	}
+	return rc;
+}
+
 void spans_fini(struct spans *s)
 {
 	free(s->v);

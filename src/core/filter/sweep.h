@@ -51,6 +51,8 @@ void spans_merge(struct spans *s);
 /* Of merged spans. */
 bool spans_have(const struct spans *s, struct akey k);
 bool spans_overlap(const struct spans *s, struct span x);
+/* Adds to ret what is in a and not in b, both merged. -ENOMEM. */
+MUST_USE int spans_without(const struct spans *a, const struct spans *b, struct spans *ret);
 void spans_fini(struct spans *s);
 
 /* Pieces of the line with a number each; the first begins at 0. */
