@@ -138,7 +138,7 @@ int admin_node_doc(struct admin_call *c, const struct ctl_node_doc *d, struct ad
 		.os = hi && hi->os ? hi->os : "", .client = hi && hi->ipn_version ? hi->ipn_version : "", .ip4 = d->ip4, .ip6 = d->ip6,
 		.tags = d->tags, .endpoints = d->endpoints, .machine = d->machine, .key = d->key, .disco = d->disco,
 		.created = d->created, .key_expiry = d->key_expiry, .online = d->online == JSON_YES, .duplicate = ctl_node_duplicate(c->hub->ctl, d->id),
-		.last_seen = d->online == JSON_YES ? 0 : d->last_seen, .expired = d->key_expiry && d->key_expiry <= c->now.wall,
+		.last_seen = d->online == JSON_YES ? 0 : d->last_seen, .expired = ctl_node_expired(d, c->now.wall),
 		.ephemeral = d->ephemeral, .approved = !d->unapproved, .name_pinned = d->name_pinned == JSON_YES };
 	ret->tags.present = ret->endpoints.present = true;
 	return ret->fqdn ? 0 : -ENOMEM;

@@ -39,6 +39,7 @@ static int put_engine(struct hub *h, struct buf *out)
 		{ "hub_map_streams", gauge, "Open map streams.", s.polls },
 		{ "hub_registrations_total", counter, "Registrations answered with success.", s.registrations },
 		{ "hub_registrations_refused_total", counter, "Registrations answered with an error.", s.refused },
+		{ "hub_expired_asks_total", counter, "Registrations and map requests with a key that has expired or was replaced.", s.expired_asks },
 		{ "hub_settings_refused_total", counter, "Settings of devices that were left out, as they are over a limit or malformed.",
 			s.settings_refused },
 		{ "hub_address_pools_full_total", counter, "Devices refused because the policy's pool for them has no free address.", s.pools_full },

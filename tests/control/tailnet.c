@@ -9,6 +9,8 @@ enum { FRAME_MAX = 1 << 20 };
 int answered;
 char answer_text[4096];
 unsigned answered_later;
+unsigned keys_out;
+struct node_pub last_key_out;
 int accept_rate;
 int version = 113;
 
@@ -38,6 +40,12 @@ static void on_poll_end(void *owner)
 static void on_poll_watch(void *owner, bool watch)
 {
 	((struct device *)owner)->watched = watch;
+}
+
+static void on_key_out(const struct node_pub *key)
+{
+	keys_out++;
+	last_key_out = *key;
 }
 
 static void on_answer(void *owner, int status, const char *type, struct view body)
@@ -75,6 +83,7 @@ void world_start(struct world *w)
 		.on_poll_ready = on_poll_ready,
 		.on_poll_end = on_poll_end,
 		.on_poll_watch = on_poll_watch,
+		.on_key_out = on_key_out,
 		.on_answer = on_answer,
 		.on_later = on_later,
 		.accept_rate = accept_rate,
@@ -351,7 +360,10 @@ void random_step(struct world *w)
 		CHECK_TRUE(rc == 0 || rc == -ERR_DENIED); /* a policy may not know the tag */
 		break;
 	case 3:
-		CHECK_INT(ctl_node_expire(w->ctl, n->id, w->now), ==, 0);
+		if (n->key_expired && rng_below(&w->rng.rng, 2))
+			CHECK_INT(ctl_node_expire_at(w->ctl, n->id, 0, w->now), ==, 0);
+		else
+			CHECK_INT(ctl_node_expire(w->ctl, n->id, w->now), ==, 0);
 		break;
 	case 4:
 		hang_up(w, d);

@@ -37,6 +37,8 @@ struct world {
 extern const struct netmap_ops tailnet_map_ops; /* of a device's map */
 extern int answered; /* status of the last answer; 0: none */
 extern char answer_text[4096];
+extern unsigned keys_out; /* that the server said are no member's any more */
+extern struct node_pub last_key_out;
 extern unsigned answered_later; /* seconds of Retry-After of the last answer; 0: none */
 
 void world_new(struct world *w, uint64_t seed);
@@ -54,7 +56,7 @@ void join(struct world *w, struct device *d, bool new_key);
 void listen_to_map(struct world *w, struct device *d);
 void hang_up(struct world *w, struct device *d);
 void tell_place(struct world *w, struct device *d); /* random endpoint and relay, and the routes */
-/* Something happens to some device: it joins, moves, is renamed by an admin or by itself, tagged, given to somebody, expired,
+/* Something happens to some device: it joins, moves, is renamed by an admin or by itself, tagged, given to somebody, expired or given more time,
  * deleted, listens anew or hangs up; or to a user, who is renamed. */
 void random_step(struct world *w);
 

@@ -17,20 +17,20 @@ static void check_peer(const struct tc_node *p, const struct ctl_node_doc *n)
 	CHECK_STR(p->name, name);
 	CHECK_MEM(p->key.b, n->key.b, KEY_LEN);
 	CHECK_MEM(p->disco_key.b, n->disco.b, KEY_LEN);
-	CHECK_INT(p->home_derp, ==, n->home_derp);
 	CHECK_INT(p->online, ==, n->online);
+	CHECK_INT(p->expired, ==, n->key_expired);
 	CHECK_INT(p->key_expiry, ==, n->key_expiry);
 	CHECK_INT(p->tags.n, ==, n->tags.n);
+	CHECK_TRUE(p->hostinfo != NULL);
+	if (n->key_expired) { /* where it is nobody is to know */
+		CHECK_INT(p->home_derp, ==, 0);
+		CHECK_INT(p->endpoints.n, ==, 0);
+		return;
+	}
+	CHECK_INT(p->home_derp, ==, n->home_derp);
 	CHECK_INT(p->endpoints.n, ==, n->endpoints.n);
 	CHECK_TRUE(
 		n->endpoints.n == 0 || json_same(&json_ipport_list, &p->endpoints, &n->endpoints));
-	CHECK_TRUE(p->hostinfo != NULL);
-}
-
-/* A device whose key has expired reaches nobody: a whole map may leave it out. */
-static bool may_be_left_out(const struct world *w, const struct ctl_node_doc *n)
-{
-	return n->key_expiry && n->key_expiry <= w->now.wall;
 }
 
 static void check_map(const struct world *w, const struct device *d)
@@ -40,15 +40,14 @@ static void check_map(const struct world *w, const struct device *d)
 
 	CHECK_TRUE(self && netmap_self(d->map));
 	CHECK_INT(netmap_self(d->map)->id, ==, self->id);
+	CHECK_INT(netmap_self(d->map)->expired, ==, self->key_expired);
 	while ((n = ctl_node_next(w->ctl, n))) {
 		const struct tc_node *p = netmap_peer(d->map, n->id);
 
-		if (n->id == self->id) {
+		if (n->id == self->id || self->key_expired) { /* who has expired knows nobody */
 			CHECK_TRUE(!p);
 			continue;
 		}
-		if (!p && may_be_left_out(w, n))
-			continue;
 		known++;
 		check_peer(p, n);
 	}

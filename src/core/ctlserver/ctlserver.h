@@ -28,6 +28,7 @@ enum {
 	CTL_POLICY_KEEP_MAX = 16 << 20, /* bytes of all kept texts; the running one stays, whatever its size */
 	CTL_ROUTES_MAX = TC_ADVERTISED_MAX, /* of one device; more are refused */
 	CTL_OWN_PREFIXES_MAX = 1024,
+	CTL_FORMER_KEYS_MAX = 4, /* of one device, that are known as no longer good; the oldest is forgotten */
 };
 enum {
 	CTL_ACCEPT_BURST = 2, /* seconds of it at once */
@@ -51,6 +52,11 @@ enum {
 #define CTL_WATCH_KEEP_ALIVE SEC(3)
 #define CTL_WATCH_SILENCE SEC(6) /* unanswered for so long: the connection or the program is dead */
 #define CTL_WATCH_GRACE SEC(2)
+/*
+ * An expired device is told that its key ended so much earlier than it did: the official client judges its own key by its own
+ * clock, which may be set to another zone's time.
+ */
+#define CTL_EXPIRED_BEFORE_MS ((unix_ms)24 * 3600 * 1000)
 #define CTL_COALESCE MSEC(20) /* changes that come together are told together */
 
 /* Numbers are stored: new ones go to the end. */
@@ -123,6 +129,12 @@ struct ctl_node_doc {
 	bool ephemeral;
 	uint8_t name_pinned; /* JSON_YES: given by an administrator; else it follows what the device calls itself */
 	bool unapproved; /* waits for an admin: nobody sees it, and it sees nobody */
+	/*
+	 * Its key has expired: it is told of itself only. Kept beside key_expiry, so that a clock that is set back revives nothing; an
+	 * admin's word or a login with a fresh key ends it.
+	 */
+	bool key_expired;
+	struct json_list former_keys; /* struct node_pub, the newest last: whoever comes with one has to bring a fresh one */
 	uint8_t online; /* only in listings */
 };
 
@@ -170,6 +182,8 @@ struct ctl_cfg {
 	/* A long poll has something to say, or an answer is ready: pull or take it. */
 	void (*on_poll_ready)(void *poll_owner);
 	void (*on_poll_end)(void *poll_owner); /* superseded or its node is gone: finish the body */
+	/* ctl_is_member holds no longer for this key, or may not: it expired, its device has another one or is gone. May be NULL. */
+	void (*on_key_out)(const struct node_pub *key);
 	/* Others depend on this device: end its connection after CTL_WATCH_SILENCE without an answer, or as usual. May be NULL. */
 	void (*on_poll_watch)(void *poll_owner, bool watch);
 	/* 429 with Retry-After. NULL: all are taken. */
@@ -254,10 +268,13 @@ MUST_USE int ctl_node_delete(struct ctl *c, int64_t id, struct now now);
 /* The name stays then, whatever the device calls itself. NULL: it follows that again. */
 MUST_USE int ctl_node_rename(struct ctl *c, int64_t id, const char *name, struct now now);
 MUST_USE int ctl_node_expire(struct ctl *c, int64_t id, struct now now);
-/* 0: never. Later than it was: who had expired takes part again, without a login. */
+/* 0: never. Later than now: who had expired takes part again, without a login. */
 MUST_USE int ctl_node_expire_at(struct ctl *c, int64_t id, unix_ms at, struct now now);
+bool ctl_node_expired(const struct ctl_node_doc *d, unix_ms wall);
+/* Does a device with this key take part now? Not if it has expired, waits for approval, is kept apart, or there is none. */
+bool ctl_is_member(const struct ctl *c, const struct node_pub *key, unix_ms wall);
 MUST_USE int ctl_node_approve(struct ctl *c, int64_t id, struct now now);
-/* Its tags from now on; it belongs to nobody then. At least one. */
+/* Its tags from now on; it belongs to nobody then, and its key does not expire. At least one. */
 MUST_USE int ctl_node_tag(struct ctl *c, int64_t id, const char *const *tags, size_t n_tags, struct now now);
 /* It is this user's from now on, without tags. -ERR_BAD_VALUE: no such user. */
 MUST_USE int ctl_node_move(struct ctl *c, int64_t id, int64_t user, struct now now);
@@ -373,6 +390,7 @@ MUST_USE int ctl_pending_reject(struct ctl *c, const char *code); /* who waits i
 
 struct ctl_stats {
 	size_t nodes, online, users, keys, pending, polls, duplicates;
+	uint64_t expired_asks; /* registrations and map requests with a key that is known as no longer good */
 	uint64_t registrations, refused, settings_refused, bad_requests, maps, lite_updates, messages, commits, bytes_out, shed, waited, pools_full;
 };
 void ctl_stats(const struct ctl *c, struct ctl_stats *ret);

@@ -22,6 +22,8 @@ static const struct json_field route_fields[] = {
 static JSON_OBJECT_TYPE(route_type, struct ctl_route_approval, route_fields);
 static JSON_LIST_TYPE(route_list, route_type);
 
+static JSON_LIST_TYPE(node_key_list, json_key_node);
+
 static const struct json_field node_fields[] = {
 	JSON_F(struct ctl_node_doc, id, "id", json_int, 0),
 	JSON_F(struct ctl_node_doc, user, "user", json_int, JSON_OMIT),
@@ -40,6 +42,8 @@ static const struct json_field node_fields[] = {
 	JSON_F(struct ctl_node_doc, routes, "routes", route_list, JSON_OMIT),
 	JSON_F(struct ctl_node_doc, created, "created", json_time, 0),
 	JSON_F(struct ctl_node_doc, key_expiry, "keyExpiry", json_time, JSON_OMIT),
+	JSON_F(struct ctl_node_doc, key_expired, "keyExpired", json_bool, JSON_OMIT),
+	JSON_F(struct ctl_node_doc, former_keys, "formerKeys", node_key_list, JSON_OMIT),
 	JSON_F(struct ctl_node_doc, last_seen, "lastSeen", json_time, JSON_OMIT),
 	JSON_F(struct ctl_node_doc, unapproved, "unapproved", json_bool, JSON_OMIT),
 	JSON_F(struct ctl_node_doc, ephemeral, "ephemeral", json_bool, JSON_OMIT),

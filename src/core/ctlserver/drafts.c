@@ -161,12 +161,12 @@ static void filter_parts(struct draft *d, policy_part_fn fn, void *ctx)
 	struct ctl *c = d->p->ctl;
 	int rc = d->rc;
 
-	if (rc == 0 && c->open)
+	if (rc == 0 && node_is_alone(d->p->node))
+		rc = fn(ctx, 0, VIEW_LIT("[]"));
+	else if (rc == 0 && c->open)
 		rc = fn(ctx, 0, view_of(allow_all, sizeof(allow_all) - 1));
 	else if (rc == 0)
 		rc = policy_filter_parts(policy_installed(c->policy), d->p->node->doc.id, fn, ctx);
-	if (rc == -ENOENT) /* a hidden device */
-		rc = fn(ctx, 0, VIEW_LIT("[]"));
 	d->rc = rc < 0 ? rc : d->rc;
 }
 
@@ -193,9 +193,9 @@ static void draft_ssh(struct draft *d, bool all)
 	if (d->rc < 0)
 		return;
 	buf_init(&text, DRAFT_MAX);
-	if (!c->open)
+	if (!c->open && !node_is_alone(d->p->node))
 		rc = policy_ssh(policy_installed(c->policy), d->p->node->doc.id, check_url, &text);
-	if (rc == 1 || rc == -ENOENT) {
+	if (rc == 1) {
 		buf_clear(&text);
 		rc = buf_append_str(&text, "{\"rules\":[]}");
 	}
@@ -288,9 +288,10 @@ void draft_head(struct draft *d, struct now now)
 	draft_self(d, "{", true);
 	if (c->cfg.derp_map)
 		put_field(d, "DERPMap", &tc_derp_map_type, derp_map_for(c, d->p->node));
-	draft_put(d,
-		",\"DNSConfig\":{\"Routes\":{\"%s.\":null},\"Domains\":[\"%s\"],\"Proxied\":true}",
-		domain, domain);
+	if (node_is_alone(d->p->node))
+		draft_put(d, ",\"DNSConfig\":{}");
+	else
+		draft_put(d, ",\"DNSConfig\":{\"Routes\":{\"%s.\":null},\"Domains\":[\"%s\"],\"Proxied\":true}", domain, domain);
 	draft_put(d,
 		",\"Domain\":\"%s\",\"CollectServices\":false,\"Debug\":{\"DisableLogTail\":true}",
 		domain);

@@ -123,8 +123,10 @@ static void set_quarantined(struct ctl *c, struct node *n, bool quarantined, str
 		return;
 	n->quarantined = quarantined;
 	tell(c, quarantined ? "device quarantined" : "device released", n);
-	if (quarantined)
+	if (quarantined) {
 		note_removed(c, n);
+		key_is_out(c, &n->doc.key);
+	}
 	node_touch(c, n, true, now);
 	if (p)
 		p->again = true;
@@ -139,8 +141,9 @@ int follow_node(struct ctl *c, struct node *n, struct now now)
 
 	if (!c->policy)
 		return 0;
+	expiry_follow(c, n, now);
 	(void)presence_review(c, n, now);
-	rc = presence_watch_expiry(c, n, now);
+	rc = expiry_watch(c, n, now);
 	if (rc == 0)
 		rc = routes_refresh(c, n);
 	if (rc == 0)

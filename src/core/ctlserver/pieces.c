@@ -36,6 +36,35 @@ struct piece *piece_of(struct ctl *c, const void *p, size_t n)
 	return small ? small : q;
 }
 
+struct piece *piece_framed(struct ctl *c, struct view text)
+{
+	struct piece *body = piece_of(c, text.p, text.len), *all;
+
+	if (!body)
+		return NULL;
+	all = realloc(body, sizeof(*body) + body->len + 4);
+	if (!all)
+		return piece_put(body);
+	memmove(all->b + 4, all->b, all->len);
+	store_le32(all->b, (uint32_t)all->len);
+	all->len += 4;
+	return all;
+}
+
+/* No client of today asks for that; small tools do. */
+struct piece *piece_framed_raw(struct view text)
+{
+	struct piece *q = malloc(sizeof(*q) + 4 + text.len);
+
+	if (!q)
+		return NULL;
+	q->refs = 1;
+	q->len = 4 + text.len;
+	store_le32(q->b, (uint32_t)text.len);
+	memcpy(q->b + 4, text.p, text.len);
+	return q;
+}
+
 int piece_text(struct view packed, struct buf *out)
 {
 	ZSTD_inBuffer in = { .src = packed.p, .size = packed.len };
@@ -141,8 +170,9 @@ static int own_caps(struct ctl *c, const struct node *n, struct arena *a, struct
 		rc = add_cap(ret, a, "https://tailscale.com/cap/ssh", "[]");
 	if (rc == 0)
 		rc = add_cap(ret, a, "default-auto-update", "[false]");
-	if (rc == 0)
-		rc = add_role(c, n, ret, a);
+	if (rc < 0 || node_is_alone(n))
+		return rc;
+	rc = add_role(c, n, ret, a);
 	if (rc == 0 && policy_node_exists(c->policy, n->doc.id))
 		rc = policy_node_caps(policy_installed(c->policy), n->doc.id, a, &caps, &n_caps);
 	for (size_t i = 0; i < n_caps && rc == 0; i++)
@@ -206,10 +236,23 @@ static struct tc_hostinfo *hostinfo_for_peers(const struct node *n, struct arena
 		return h;
 	h->os = own->os;
 	h->hostname = own->hostname;
+	if (n->expired)
+		return h;
 	h->services = own->services;
 	h->ssh_host_keys = own->ssh_host_keys;
 	h->location = own->location;
 	return h;
+}
+
+/* It has expired: nobody is to look for it, and clients do not even if their clock is wrong. */
+static void mark_expired(const struct node *n, bool self, struct tc_node *ret)
+{
+	ret->expired = true;
+	ret->endpoints = (struct json_list){ 0 };
+	ret->home_derp = 0;
+	ret->online = JSON_NO;
+	if (self)
+		ret->key_expiry = expiry_to_tell(&n->doc);
 }
 
 static int node_to_tc(struct ctl *c, struct node *n, const struct node *viewer, struct arena *a, struct tc_node *ret)
@@ -223,7 +266,9 @@ static int node_to_tc(struct ctl *c, struct node *n, const struct node *viewer, 
 		.endpoints = d->endpoints,
 		.home_derp = d->home_derp, .created = d->created, .cap = d->cap, .tags = d->tags,
 		.online = self || is_online(n) ? JSON_YES : JSON_NO };
-	if (d->home_derp) { /* clients before 1.80 know only the text */
+	if (n->expired)
+		mark_expired(n, self, ret);
+	if (ret->home_derp) { /* clients before 1.80 know only the text */
 		ret->derp = arena_printf(a, "127.3.3.40:%lld", (long long)d->home_derp);
 		if (!ret->derp)
 			return -ENOMEM;
@@ -259,6 +304,10 @@ int put_patch(const struct node *n, struct buf *out)
 	struct tc_peer_change p = { .node_id = d->id, .derp_region = d->home_derp, .cap = d->cap, .endpoints = d->endpoints,
 		.online = is_online(n) ? JSON_YES : JSON_NO, .last_seen = d->last_seen };
 
+	if (n->expired) {
+		p.endpoints = (struct json_list){ 0 };
+		p.derp_region = 0;
+	}
 	p.endpoints.present = true;
 	return json_encode(&tc_peer_change_type, &p, out);
 }

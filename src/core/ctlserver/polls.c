@@ -14,8 +14,7 @@ static bool is_held(const struct ctl_poll *p)
 	return p->n && p->hold > p->ctl->cfg.store->durable;
 }
 
-/* A message is whole. It goes out when all is durable that it may tell. */
-static void message_ready(struct ctl_poll *p)
+void message_ready(struct ctl_poll *p)
 {
 	struct ctl *c = p->ctl;
 
@@ -79,20 +78,6 @@ int message_finish(struct ctl_poll *p)
 	return rc;
 }
 
-/* A whole message for who does not read zstd. No client of today asks for that; small tools do. */
-static struct piece *framed_raw(struct view text)
-{
-	struct piece *q = malloc(sizeof(*q) + 4 + text.len);
-
-	if (!q)
-		return NULL;
-	q->refs = 1;
-	q->len = 4 + text.len;
-	store_le32(q->b, (uint32_t)text.len);
-	memcpy(q->b + 4, text.p, text.len);
-	return q;
-}
-
 static int message_unpack(struct ctl_poll *p)
 {
 	struct buf packed, text;
@@ -106,7 +91,7 @@ static int message_unpack(struct ctl_poll *p)
 		rc = piece_text(view_of(buf_data(&packed) + 4, buf_len(&packed) - 4), &text);
 	if (rc == 0) {
 		message_clear(p);
-		rc = message_add(p, framed_raw(buf_view(&text)));
+		rc = message_add(p, piece_framed_raw(buf_view(&text)));
 	}
 	buf_fini(&packed);
 	buf_fini(&text);
@@ -127,11 +112,30 @@ static void put_own_block(struct draft *d, struct block *b, size_t *n_put)
 	}
 }
 
+/* Nobody: of people it is told of its own only, and of the one whose all devices with tags are, because it may become one. */
+static void put_nobody(struct draft *d)
+{
+	struct ctl *c = d->p->ctl;
+	struct tc_user own = profile_of(c, d->p->node->doc.user), tagged = profile_of(c, 0);
+
+	draft_put(d, "\"UserProfiles\":[");
+	if (d->rc == 0)
+		d->rc = json_encode(&tc_user_profile_type, &tagged, &d->text);
+	draft_put(d, ",");
+	if (d->rc == 0)
+		d->rc = json_encode(&tc_user_profile_type, &own, &d->text);
+	draft_put(d, "],\"Peers\":[]");
+}
+
 static size_t put_everybody(struct draft *d)
 {
 	struct ctl *c = d->p->ctl;
 	size_t n_put = 0;
 
+	if (node_is_alone(d->p->node)) {
+		put_nobody(d);
+		return 0;
+	}
 	if (d->rc == 0)
 		d->rc = put_profiles(c, &d->text);
 	draft_put(d, ",\"Peers\":[");
@@ -139,7 +143,7 @@ static size_t put_everybody(struct draft *d)
 		struct block *b = container_of(l, struct block, link);
 		struct piece *all;
 
-		if (d->rc < 0 || node_is_hidden(d->p->node))
+		if (d->rc < 0)
 			break;
 		if (b == d->p->node->block) {
 			put_own_block(d, b, &n_put);
@@ -235,7 +239,7 @@ static int put_delta(struct ctl *c, struct making *m, struct now now)
 	int rc;
 
 	time_format_rfc3339(now.wall, time);
-	if (m->reader && node_is_hidden(m->reader))
+	if (m->reader && node_is_alone(m->reader))
 		return buf_printf(m->out, "{\"ControlTime\":\"%s\"", time); /* it is told of nobody */
 	rc = buf_printf(m->out, "{\"ControlTime\":\"%s\",\"PeersChanged\":[", time);
 	if (rc == 0)
@@ -253,22 +257,6 @@ static int put_delta(struct ctl *c, struct making *m, struct now now)
 	if (rc == 0 && m->n_whole)
 		rc = put_profiles(c, m->out);
 	return rc;
-}
-
-/* A whole message, its length in front. */
-static struct piece *framed(struct ctl *c, struct buf *text)
-{
-	struct piece *body = piece_of(c, buf_data(text), buf_len(text)), *all;
-
-	if (!body)
-		return NULL;
-	all = realloc(body, sizeof(*body) + body->len + 4);
-	if (!all)
-		return piece_put(body);
-	memmove(all->b + 4, all->b, all->len);
-	store_le32(all->b, (uint32_t)all->len);
-	all->len += 4;
-	return all;
 }
 
 /* For everybody who stands at `from` and did not change himself: made once. */
@@ -290,7 +278,7 @@ static struct delta *shared_delta(struct ctl *c, uint64_t from, struct now now)
 	d->message = piece_put(d->message);
 	d->to = 0;
 	if (rc == 0 && m.n_whole + m.n_patch + m.n_removed) {
-		d->message = framed(c, &text);
+		d->message = piece_framed(c, buf_view(&text));
 		rc = d->message ? 0 : -ENOMEM;
 	}
 	buf_fini(&text);
@@ -338,7 +326,7 @@ static int make_delta(struct ctl_poll *p, struct now now)
 	if (!p->plain) {
 		if (p->n_retell || has_own_news(p))
 			rc = own_delta(p, now);
-	} else if (has_own_news(p) || node_is_hidden(p->node)) {
+	} else if (has_own_news(p) || node_is_alone(p->node)) {
 		rc = reader_delta(p, now);
 	} else {
 		d = shared_delta(c, p->cursor, now);
@@ -369,7 +357,7 @@ static struct piece *keep_alive_message(struct ctl_poll *p, unix_ms wall)
 	buf_init(&text, 96);
 	rc = buf_printf(&text, "{\"KeepAlive\":true,\"ControlTime\":\"%s\"}", time);
 	if (rc == 0)
-		*q = p->raw ? framed_raw(buf_view(&text)) : framed(c, &text);
+		*q = p->raw ? piece_framed_raw(buf_view(&text)) : piece_framed(c, buf_view(&text));
 	buf_fini(&text);
 	return *q;
 }
@@ -413,42 +401,6 @@ void poll_end(struct ctl_poll *p)
 	p->ctl->cfg.on_poll_end(p->owner);
 }
 
-void poll_farewell(struct ctl_poll *p, struct now now)
-{
-	struct ctl *c = p->ctl;
-	unix_ms expiry = p->node->doc.key_expiry;
-	char time[TIME_RFC3339_MAX];
-	struct arena a;
-	struct buf text;
-	int rc;
-
-	buf_init(&text, REQUEST_MEM_MAX);
-	arena_init(&a, REQUEST_MEM_MAX);
-	p->node->doc.key_expiry = now.wall - 1;
-	time_format_rfc3339(now.wall, time);
-	rc = buf_printf(&text, "{\"ControlTime\":\"%s\",\"Node\":", time);
-	if (rc == 0)
-		rc = put_node(c, p->node, p->node, &a, &text);
-	p->node->doc.key_expiry = expiry;
-	if (rc == 0)
-		rc = buf_append_str(&text, "}");
-	if (rc == 0)
-		rc = message_add(p, p->raw ? framed_raw(buf_view(&text)) : framed(c, &text));
-	arena_fini(&a);
-	buf_fini(&text);
-	list_remove(&p->in_node);
-	heap_remove(&c->keep_alives, &p->keep_alive);
-	clone_forget(p);
-	retell_clear(p);
-	poll_set_plain(p, true);
-	p->node = NULL;
-	p->last = true;
-	if (rc < 0)
-		poll_end(p);
-	else
-		message_ready(p);
-}
-
 /* Something is about to go to this reader: with it the question whether its program lives, if it is time for that. */
 static int rearm_keep_alive(struct ctl_poll *p, struct now now)
 {
@@ -475,6 +427,20 @@ void poll_watch(struct ctl_poll *p)
 		poll_end(p);
 }
 
+/* It asked with a key that its device had before. */
+static int make_expired(struct ctl_poll *p, struct now now)
+{
+	struct buf text;
+	int rc;
+
+	buf_init(&text, REQUEST_MEM_MAX);
+	rc = put_expired_self(p->ctl, p->node, &p->former, now, &text);
+	if (rc == 0)
+		rc = message_add(p, piece_framed(p->ctl, buf_view(&text)));
+	buf_fini(&text);
+	return rc;
+}
+
 /* One map and the end. The device's stream, if it has one, and whether it is online, are not touched. */
 static int make_only(struct ctl_poll *p, struct now now)
 {
@@ -482,7 +448,7 @@ static int make_only(struct ctl_poll *p, struct now now)
 
 	p->node = node_by_id(p->ctl, p->once_of);
 	if (p->node)
-		rc = make_whole(p, now);
+		rc = key_is_zero(p->former.b) ? make_whole(p, now) : make_expired(p, now);
 	poll_set_plain(p, true);
 	p->node = NULL;
 	p->last = true;
@@ -588,15 +554,18 @@ static bool endpoint_is_sane(struct ipport e)
 		!ipaddr_is_unspecified(e.ip);
 }
 
-/* What a request tells of its device. On a long poll only what is set counts. */
+/* What a request tells of its device. On a long poll only what is set counts. Of an expired device nothing does. */
 static int apply(struct ctl *c, struct node *n, struct tc_map_request *r, struct now now)
 {
 	struct ctl_node_doc doc = n->doc;
 	struct json_list kept = { .v = r->endpoints.v, .present = true };
 	bool whole = false, named;
 	int64_t derp;
-	int rc = r->hostinfo ? settings_take(c, n, r->hostinfo, now) : 0;
+	int rc;
 
+	if (n->expired)
+		return 0;
+	rc = r->hostinfo ? settings_take(c, n, r->hostinfo, now) : 0;
 	if (rc < 0)
 		return rc;
 	for (size_t i = 0; i < r->endpoints.n; i++)
@@ -721,13 +690,15 @@ static int stream_begin(struct ctl *c, struct node *n, const struct tc_map_reque
 	return 0;
 }
 
-static int once_begin(struct ctl *c, const struct tc_map_request *r, int64_t id, void *owner, struct ctl_poll **ret)
+static int once_begin(struct ctl *c, const struct tc_map_request *r, const struct node *n, void *owner, struct ctl_poll **ret)
 {
 	struct ctl_poll *p = poll_new(c, r, NULL, owner);
 
 	if (!p)
 		return -ENOMEM;
-	p->once_of = id;
+	p->once_of = n->doc.id;
+	if (memcmp(n->doc.key.b, r->node_key.b, KEY_LEN) != 0)
+		p->former = r->node_key;
 	*ret = p;
 	return 0;
 }
@@ -739,7 +710,7 @@ int ctl_map(struct ctl *c, const struct machine_pub *machine, struct view body, 
 	char why[sizeof(((struct err_at *)0)->text) + 32];
 	struct err_at at;
 	struct arena mem;
-	struct node *n;
+	struct node *n, *former = NULL;
 	mono_ns wait;
 	int rc;
 
@@ -749,11 +720,14 @@ int ctl_map(struct ctl *c, const struct machine_pub *machine, struct view body, 
 		snprintf(why, sizeof(why), "malformed map request: %s\n", at.text);
 		return refuse(c, owner, 400, why);
 	}
-	n = node_by_key(c, &r.node_key);
+	n = node_that_asks(c, &r.node_key, now);
+	if (!n)
+		n = former = node_of_former(c, &r.node_key);
 	if (!n || memcmp(n->doc.machine.b, machine->b, KEY_LEN) != 0) {
 		arena_fini(&mem);
 		return refuse(c, owner, 404, "node not found\n");
 	}
+	c->stats.expired_asks += former || n->expired;
 	if (r.version < CTL_CAP_MIN) {
 		arena_fini(&mem);
 		return refuse(c, owner, 400, "this client is too old for this server; please update it\n");
@@ -763,8 +737,8 @@ int ctl_map(struct ctl *c, const struct machine_pub *machine, struct view body, 
 		arena_fini(&mem);
 		return 1;
 	}
-	wait = r.stream ? clone_arrives(c, n, clone_process(&r), now) : 0;
-	rc = r.read_only || !clone_may_speak(c, n, clone_process(&r), now) ? 0 : apply(c, n, &r, now);
+	wait = r.stream && !former ? clone_arrives(c, n, clone_process(&r), now) : 0;
+	rc = r.read_only || former || !clone_may_speak(c, n, clone_process(&r), now) ? 0 : apply(c, n, &r, now);
 	if (rc == -EAGAIN) {
 		rc = refuse(c, owner, 503, ctl_store_busy_text);
 	} else if (rc == 0 && !r.stream && r.omit_peers) {
@@ -772,7 +746,7 @@ int ctl_map(struct ctl *c, const struct machine_pub *machine, struct view body, 
 		c->cfg.on_answer(owner, 200, "application/json", view_of("", 0));
 		rc = 1;
 	} else if (rc == 0) {
-		rc = r.stream ? stream_begin(c, n, &r, body, wait, owner, now, ret) : once_begin(c, &r, n->doc.id, owner, ret);
+		rc = r.stream && !former ? stream_begin(c, n, &r, body, wait, owner, now, ret) : once_begin(c, &r, n, owner, ret);
 	}
 	arena_fini(&mem);
 	return rc < 0 ? refuse(c, owner, 500, "out of memory\n") : rc;

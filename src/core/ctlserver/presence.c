@@ -5,11 +5,6 @@
  */
 #include "core/ctlserver/world.h"
 
-#include <errno.h>
-
-/* The wall clock can be set while we sleep: it is looked at so often at least. */
-#define WALL_CHECK SEC(60)
-
 static bool may_take_part(const struct node *n, unix_ms wall)
 {
 	return !node_is_expired(n, wall) && !node_is_hidden(n);
@@ -77,49 +72,6 @@ static void went_away(struct ctl *c, struct node *n, struct now now)
 		c->store_failed = true;
 }
 
-/* expiry */
-
-/* The earliest end of a key, as the monotonic clock will show it if nobody sets the other one. */
-static void arm(struct ctl *c, struct now now)
-{
-	unix_ms first = heap_deadline(&c->expiries), left;
-
-	if (first == MONO_NEVER) {
-		c->expire_at = MONO_NEVER;
-		return;
-	}
-	left = first > now.wall ? first - now.wall : 0;
-	c->expire_at = now.mono + (left < WALL_CHECK / MSEC(1) ? MSEC(left) : WALL_CHECK);
-}
-
-int presence_watch_expiry(struct ctl *c, struct node *n, struct now now)
-{
-	unix_ms at = n->doc.key_expiry > now.wall ? n->doc.key_expiry : 0;
-	int rc = 0;
-
-	if (at == (n->expiry.pos ? n->expiry.at : 0))
-		return 0;
-	if (at)
-		rc = heap_set(&c->expiries, &n->expiry, at);
-	else
-		heap_remove(&c->expiries, &n->expiry);
-	arm(c, now);
-	return rc;
-}
-
-static void expire_keys(struct ctl *c, struct now now)
-{
-	struct heap_node *h;
-
-	while ((h = heap_pop_due(&c->expiries, now.wall))) {
-		struct node *n = container_of(h, struct node, expiry);
-
-		tell(c, "key expired", n);
-		follow(c, n, now);
-	}
-	arm(c, now);
-}
-
 void presence_tick(struct ctl *c, struct now now)
 {
 	struct heap_node *h;
@@ -128,8 +80,7 @@ void presence_tick(struct ctl *c, struct now now)
 		node_remove(c, container_of(h, struct node, ephemeral), now);
 	while ((h = heap_pop_due(&c->offline, now.mono)))
 		went_away(c, container_of(h, struct node, offline), now);
-	if (c->expire_at <= now.mono)
-		expire_keys(c, now);
+	expiry_tick(c, now);
 }
 
 mono_ns presence_deadline(const struct ctl *c)

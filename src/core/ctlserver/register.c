@@ -59,6 +59,12 @@ static void answer_success(struct ctl *c, void *owner, const struct node *n)
 	answer_later(c, owner, 200, &tc_register_response_type, &r);
 }
 
+/* The client makes a fresh key and asks with that. */
+static void answer_expired(struct ctl *c, void *owner)
+{
+	answer_later(c, owner, 200, &tc_register_response_type, &(struct tc_register_response){ .node_key_expired = true });
+}
+
 void pending_free(struct ctl *c, struct pending *p)
 {
 	map_remove(&c->pending_by_code, &p->node);
@@ -160,6 +166,7 @@ static int admit(struct ctl *c, const struct machine_pub *m, const struct tc_reg
 {
 	bool tagged = how->tags && how->tags->n;
 	struct node *n = node_of_login(c, m, req, how->user, tagged, now.wall), *other = node_by_key(c, &req->node_key);
+	struct node_pub former[CTL_FORMER_KEYS_MAX];
 	struct ctl_node_doc doc = { .machine = *m };
 	const char *hostname = req->hostinfo && req->hostinfo->hostname ? req->hostinfo->hostname : "";
 	bool is_new = !n;
@@ -167,9 +174,14 @@ static int admit(struct ctl *c, const struct machine_pub *m, const struct tc_reg
 
 	if (other && other != n)
 		return -ERR_CONFLICT; /* one node key, two devices */
+	if (node_of_former(c, &req->node_key) || (other && node_is_expired(other, now.wall)))
+		return -ERR_EXPIRED; /* nobody's word brings back a key, but only that of an admin who gives it more time */
 	if (n)
 		doc = n->doc;
+	if (n && n != other)
+		former_add(n, &doc, former);
 	doc.key = req->node_key;
+	doc.key_expired = false;
 	doc.key_expiry = tagged ? 0 : c->cfg.key_life_ms ? now.wall + c->cfg.key_life_ms : 0;
 	doc.cap = req->version;
 	doc.user = tagged ? 0 : how->user;
@@ -252,6 +264,8 @@ static const char *text_of(int rc)
 	switch (-rc) {
 	case ERR_CONFLICT:
 		return "this node key belongs to another device";
+	case ERR_EXPIRED:
+		return "the key of this device has expired; it has to ask with a fresh one";
 	case ERR_DENIED:
 		return "this device offers routes into networks of the organisation; an administrator has to approve them first";
 	case ERR_NO_ADDRESS:
@@ -303,19 +317,19 @@ static void with_auth_key(struct ctl *c, const struct machine_pub *m, const stru
 
 static void log_out(struct ctl *c, struct node *n, void *owner, struct now now)
 {
-	struct tc_register_response r = { .node_key_expired = true };
 	struct ctl_node_doc doc = n->doc;
 
 	if (doc.ephemeral) {
 		node_remove(c, n, now);
-	} else {
+	} else if (!n->expired) {
 		doc.key_expiry = now.wall;
+		doc.key_expired = true;
 		if (node_update(c, n, &doc, true, true, now) < 0) {
 			answer_text(c, owner, 500, "out of memory\n");
 			return;
 		}
 	}
-	answer_later(c, owner, 200, &tc_register_response_type, &r);
+	answer_expired(c, owner);
 }
 
 /* A device may want its key to expire sooner than it would, never later. False: no memory. */
@@ -329,27 +343,25 @@ static bool sooner_expiry(struct ctl *c, struct node *n, unix_ms expiry, struct 
 	return node_update(c, n, &doc, true, true, now) == 0;
 }
 
-/* The key is known: nothing changes, unless it has expired. True if that was the answer. */
-static bool known_key(struct ctl *c, const struct machine_pub *m, const struct tc_register_request *req, struct node *n,
+/*
+ * The key is known: nothing changes. Of one that has expired, or was the device's before, that is said whatever else the request
+ * holds: an auth key, too, admits with a fresh key only.
+ */
+static void known_key(struct ctl *c, const struct machine_pub *m, const struct tc_register_request *req, struct node *n,
 	void *owner, struct now now)
 {
-	struct tc_register_response expired = { .node_key_expired = true };
+	bool is_former = memcmp(n->doc.key.b, req->node_key.b, KEY_LEN) != 0;
 
 	if (memcmp(n->doc.machine.b, m->b, KEY_LEN) != 0) {
 		answer_error(c, owner, req, "this node key belongs to another device");
-		return true;
+	} else if (is_former || n->expired) {
+		c->stats.expired_asks++;
+		answer_expired(c, owner);
+	} else if (!sooner_expiry(c, n, req->expiry, now)) {
+		answer_error(c, owner, req, "out of memory");
+	} else {
+		answer_success(c, owner, n);
 	}
-	if (!node_is_expired(n, now.wall)) {
-		if (!sooner_expiry(c, n, req->expiry, now))
-			answer_error(c, owner, req, "out of memory");
-		else
-			answer_success(c, owner, n);
-		return true;
-	}
-	if (req->auth && req->auth->auth_key && *req->auth->auth_key)
-		return false; /* the auth key decides */
-	answer_later(c, owner, 200, &tc_register_response_type, &expired);
-	return true;
 }
 
 static bool follow_up(struct ctl *c, const struct machine_pub *m, const struct tc_register_request *req, void *owner)
@@ -397,15 +409,15 @@ void ctl_register(struct ctl *c, const struct machine_pub *machine, struct view 
 		arena_fini(&mem);
 		return;
 	}
-	n = node_by_key(c, &req.node_key);
+	n = node_that_asks(c, &req.node_key, now);
 	if (c->cfg.store->full)
 		answer_text(c, owner, 503, ctl_store_busy_text);
 	else if (!n && req.expiry && req.expiry <= now.wall) /* a logout told twice: whatever else it holds, nobody joins by it */
-		answer_later(c, owner, 200, &tc_register_response_type, &(struct tc_register_response){ .node_key_expired = true });
+		answer_expired(c, owner);
 	else if (n && req.expiry && req.expiry <= now.wall && memcmp(n->doc.machine.b, machine->b, KEY_LEN) == 0)
 		log_out(c, n, owner, now);
-	else if (n && known_key(c, machine, &req, n, owner, now))
-		;
+	else if (n || (n = node_of_former(c, &req.node_key)))
+		known_key(c, machine, &req, n, owner, now);
 	else if (req.hostinfo && settings_check(req.hostinfo, &at) < 0)
 		answer_error(c, owner, &req, at.text);
 	else if (req.followup && *req.followup && follow_up(c, machine, &req, owner))
@@ -515,6 +527,11 @@ int ctl_pending_approve(struct ctl *c, const char *code, int64_t user, struct no
 	if (!may_have_tags(c, how.tags, user, node_of_login(c, &p->machine, &p->req, user, true, now.wall)))
 		return -ERR_DENIED;
 	rc = admit(c, &p->machine, &p->req, &how, now, &n);
+	if (rc == -ERR_EXPIRED) { /* meanwhile it was in, by another way */
+		if (p->waiter)
+			answer_expired(c, p->waiter);
+		pending_free(c, p);
+	}
 	if (rc < 0)
 		return rc;
 	if (p->waiter)

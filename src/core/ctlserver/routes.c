@@ -77,7 +77,7 @@ static void set_watched(struct node *n, bool watched)
 
 int routes_refresh(struct ctl *c, struct node *n)
 {
-	size_t max = n->doc.routes.n && !n->doc.unapproved ? n_advertised(n) : 0;
+	size_t max = n->doc.routes.n && !n->doc.unapproved && !n->expired ? n_advertised(n) : 0;
 	bool had = n->n_use > 0;
 
 	router_leaves(n);

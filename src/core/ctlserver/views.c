@@ -47,7 +47,7 @@ void poll_review(struct ctl_poll *p)
 {
 	struct ctl *c = p->ctl;
 	struct policy_plan *plan = policy_installed(c->policy);
-	bool plain = c->open || node_is_hidden(p->node);
+	bool plain = c->open || node_is_alone(p->node);
 
 	if (!plain)
 		plain = policy_sees_all(plan, p->node->doc.id) &&

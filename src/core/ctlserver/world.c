@@ -114,11 +114,6 @@ struct node *node_of_machine(struct ctl *c, const struct machine_pub *m, int64_t
 	return NULL;
 }
 
-bool node_is_expired(const struct node *n, unix_ms wall)
-{
-	return n->doc.key_expiry && n->doc.key_expiry <= wall;
-}
-
 static struct machine *machine_get(struct ctl *c, const struct machine_pub *key)
 {
 	struct map_node *found = map_find(&c->machines, key->b, KEY_LEN);
@@ -154,6 +149,7 @@ int node_update(struct ctl *c, struct node *n, const struct ctl_node_doc *doc, b
 {
 	struct ctl_node_doc copy;
 	struct arena mem;
+	bool fresh_key = false;
 	int rc = doc_copy(&ctl_node_doc_type, doc, &copy, &mem);
 
 	if (rc < 0)
@@ -163,12 +159,16 @@ int node_update(struct ctl *c, struct node *n, const struct ctl_node_doc *doc, b
 		n->key_in_map = copy.key;
 		rc = map_insert(&c->nodes_by_key, &n->by_key, n->key_in_map.b, KEY_LEN);
 		CHECK(rc == 0); /* the register logic has looked for the key before */
+		key_is_out(c, &n->doc.key);
+		fresh_key = true;
 	}
 	arena_fini(&n->mem);
 	n->mem = mem;
 	n->doc = copy;
 	node_touch(c, n, whole, now);
-	rc = durable ? store_doc(c, CTL_NODE, n->doc.id, &ctl_node_doc_type, &n->doc) : 0;
+	rc = fresh_key ? former_refresh(c, n) : 0;
+	if (rc == 0 && durable)
+		rc = store_doc(c, CTL_NODE, n->doc.id, &ctl_node_doc_type, &n->doc);
 	return rc < 0 ? rc : follow_node(c, n, now);
 }
 
@@ -224,13 +224,15 @@ static int node_insert(struct ctl *c, const struct ctl_node_doc *doc, struct are
 	list_init(&n->link);
 	list_init(&n->in_machine);
 	list_init(&n->polls);
+	list_init(&n->former);
 	list_init(&n->in_block);
 	list_init(&n->in_routers);
 	n->machine = machine_get(c, &doc->machine);
 	if (!n->machine || !n->name_in_map ||
 		map_insert(&c->nodes_by_key, &n->by_key, n->key_in_map.b, KEY_LEN) != 0 ||
 		map_insert(&c->nodes_by_id, &n->by_id, &n->id_in_map, sizeof(n->id_in_map)) != 0 ||
-		map_insert(&c->nodes_by_name, &n->by_name, n->name_in_map, strlen(n->name_in_map)) != 0 || block_join(c, n) < 0)
+		map_insert(&c->nodes_by_name, &n->by_name, n->name_in_map, strlen(n->name_in_map)) != 0 || block_join(c, n) < 0 ||
+		former_refresh(c, n) < 0)
 		return -ENOMEM; /* at start only: the owner gives up */
 	list_push_tail(&n->machine->nodes, &n->in_machine);
 	list_push_tail(&c->nodes, &n->link);
@@ -379,6 +381,7 @@ static void node_free(struct ctl *c, struct node *n)
 	heap_remove(&c->offline, &n->offline);
 	heap_remove(&c->expiries, &n->expiry);
 	rivals_free(c, n);
+	former_free(c, n);
 	host_set(c, host_of(&n->doc), false);
 	c->stats.online -= n->doc.online == JSON_YES;
 	block_leave(c, n);
@@ -396,6 +399,7 @@ void node_remove(struct ctl *c, struct node *n, struct now now)
 	store_delete(c, CTL_NODE, n->doc.id); /* first: what its readers are told waits for it */
 	list_for_each_safe(l, &n->polls)
 		poll_farewell(container_of(l, struct ctl_poll, in_node), now);
+	key_is_out(c, &n->doc.key);
 	follow_gone(c, n);
 	note_removed(c, n);
 	node_free(c, n);
@@ -427,23 +431,6 @@ int ctl_node_delete(struct ctl *c, int64_t id, struct now now)
 		return -ENOENT;
 	node_remove(c, n, now);
 	return 0;
-}
-
-int ctl_node_expire(struct ctl *c, int64_t id, struct now now)
-{
-	return ctl_node_expire_at(c, id, now.wall, now);
-}
-
-int ctl_node_expire_at(struct ctl *c, int64_t id, unix_ms at, struct now now)
-{
-	struct node *n = node_by_id(c, id);
-	struct ctl_node_doc doc;
-
-	if (!n)
-		return -ENOENT;
-	doc = n->doc;
-	doc.key_expiry = at;
-	return node_update(c, n, &doc, true, true, now);
 }
 
 /* Its streams begin anew, now that there are others to be told of. */
@@ -491,6 +478,7 @@ int ctl_node_tag(struct ctl *c, int64_t id, const char *const *tags, size_t n_ta
 		return -ERR_DENIED;
 	doc.user = 0;
 	doc.key_expiry = 0;
+	doc.key_expired = false;
 	return node_update(c, n, &doc, true, true, now);
 }
 
@@ -506,7 +494,8 @@ int ctl_node_move(struct ctl *c, int64_t id, int64_t user, struct now now)
 	doc = n->doc;
 	if (doc.tags.n) { /* from now on it is a person's, as after a login */
 		doc.tags = (struct json_list){ 0 };
-		doc.key_expiry = c->cfg.key_life_ms ? now.wall + c->cfg.key_life_ms : 0;
+		if (!doc.key_expired)
+			doc.key_expiry = c->cfg.key_life_ms ? now.wall + c->cfg.key_life_ms : 0;
 	}
 	doc.user = user;
 	list_for_each(l, &n->polls) /* who it belongs to is told in a whole map */
@@ -629,6 +618,7 @@ int ctl_new(struct ctl **ret, const struct ctl_cfg *cfg, struct now now, struct 
 	map_init(&c->nodes_by_name, c->seed);
 	map_init(&c->machines, c->seed);
 	map_init(&c->pending_by_code, c->seed);
+	map_init(&c->former_keys, c->seed);
 	map_init(&c->filter_parts, c->seed);
 	c->zstd = ZSTD_createCCtx();
 	c->comma = c->zstd ? piece_of(c, ",", 1) : NULL;
@@ -682,6 +672,7 @@ struct ctl *ctl_free(struct ctl *c)
 		free(a);
 	}
 	map_fini(&c->keys_by_hash);
+	map_fini(&c->former_keys);
 	map_fini(&c->nodes_by_key);
 	map_fini(&c->nodes_by_id);
 	map_fini(&c->nodes_by_name);

@@ -59,6 +59,8 @@ struct node {
 	size_t n_use;
 	uint64_t shown; /* hash of what all may know of its routes */
 	bool hides_ip4, quarantined;
+	bool expired; /* what doc.key_expired was when its peers and readers were told of it last */
+	struct list former; /* struct former: its former_keys */
 	bool subdomains; /* names below its own are its own: peers are told */
 	bool was_hidden; /* it is in the list of those that are removed, from a quarantine */
 	bool needed, watched; /* it is an exit node, or another router has a subnet of its; so it is watched */
@@ -114,6 +116,7 @@ struct ctl_poll {
 	size_t n_retell, cap_retell;
 	bool last; /* the message in progress is the last: its device is gone, or asked for one only */
 	int64_t once_of; /* a request for one map, by this device: it is no stream of the device's; 0: it is */
+	struct node_pub former; /* by which it asked for it, if the device has another one now */
 	bool raw; /* it did not ask for compression */
 	uint64_t hold; /* the message in progress begins when this batch is durable */
 	struct list held; /* while it is not */
@@ -180,6 +183,7 @@ struct ctl {
 	struct shed shed_register, shed_map;
 	struct list users, keys, nodes, blocks, pendings, polls, answers;
 	struct list held; /* readers whose message waits for the store; in the order of its batches */
+	struct map former_keys; /* struct former */
 	struct map keys_by_hash, nodes_by_key, nodes_by_id, nodes_by_name, machines, pending_by_code;
 	struct heap ephemerals, offline, keep_alives;
 	struct heap turns, rivals; /* polls that wait for their turn; when a device counts as one again */
@@ -234,6 +238,12 @@ static inline struct ctl_poll *poll_of(const struct node *n)
 static inline bool node_is_hidden(const struct node *n)
 {
 	return n->doc.unapproved || n->quarantined;
+}
+
+/* It is told of nobody: neither peers, nor rules, nor names. */
+static inline bool node_is_alone(const struct node *n)
+{
+	return node_is_hidden(n) || n->expired;
 }
 
 /* follow.c: what the policy engine is told of the world, and what it says has changed. */
@@ -305,7 +315,6 @@ MUST_USE int node_update(struct ctl *c, struct node *n, const struct ctl_node_do
 	struct now now);
 void node_touch(struct ctl *c, struct node *n, bool whole, struct now now);
 bool tags_are_known(const struct ctl *c, const struct json_list *tags);
-bool node_is_expired(const struct node *n, unix_ms wall);
 MUST_USE int store_doc(struct ctl *c, enum ctl_kind kind, int64_t id, const struct json_type *t, const void *doc);
 /*
  * Saves what a device says of itself, and when it was seen. It says it again whenever it connects, so that others may hear of it
@@ -314,6 +323,23 @@ MUST_USE int store_doc(struct ctl *c, enum ctl_kind kind, int64_t id, const stru
 MUST_USE int note_node(struct ctl *c, struct node *n);
 MUST_USE int doc_copy(const struct json_type *t, const void *from, void *to, struct arena *mem);
 void store_delete(struct ctl *c, enum ctl_kind kind, int64_t id);
+
+/* expiry.c: keys that have expired */
+bool node_is_expired(const struct node *n, unix_ms wall);
+/* What its document and the clock say of its key is told, if that is another thing now. */
+void expiry_follow(struct ctl *c, struct node *n, struct now now);
+/* By its key, for a request of its own: that the key has expired just now is seen here, whatever the timer does. */
+struct node *node_that_asks(struct ctl *c, const struct node_pub *key, struct now now);
+MUST_USE int expiry_watch(struct ctl *c, struct node *n, struct now now); /* the end of its key may be another */
+void expiry_tick(struct ctl *c, struct now now);
+void key_is_out(const struct ctl *c, const struct node_pub *key);
+
+/* former.c: keys that devices had before. What one of them opens is told so, and must bring a fresh one. */
+struct node *node_of_former(const struct ctl *c, const struct node_pub *key);
+/* The device's document is about to have another key: adds the one that it has. doc points to mem then. */
+void former_add(const struct node *n, struct ctl_node_doc *doc, struct node_pub mem[static CTL_FORMER_KEYS_MAX]);
+MUST_USE int former_refresh(struct ctl *c, struct node *n); /* its document names others now. -ENOMEM */
+void former_free(struct ctl *c, struct node *n);
 
 /* names.c */
 /* One that no device has, made of the wanted one. */
@@ -354,6 +380,9 @@ void authkey_free(struct ctl *c, struct authkey *k);
 /* pieces.c */
 struct piece *piece_of(struct ctl *c, const void *p, size_t n); /* compresses; one reference */
 struct piece *piece_raw(const void *p, size_t n); /* as it is */
+/* Whole messages, their length in front. */
+struct piece *piece_framed(struct ctl *c, struct view text);
+struct piece *piece_framed_raw(struct view text); /* for who does not read zstd */
 MUST_USE int piece_text(struct view packed, struct buf *out); /* what pieces, one after another, were made of */
 struct piece *piece_get(struct piece *p);
 struct piece *piece_put(struct piece *p);
@@ -386,7 +415,6 @@ void presence_begin(struct ctl *c, struct node *n, struct now now); /* it listen
 void presence_pause(struct ctl *c, struct node *n, struct now now); /* its last stream ended: it may be back at once */
 /* Whether it is online is worked out again. True: that has changed, and is noted for its peers, but not with the policy. */
 bool presence_review(struct ctl *c, struct node *n, struct now now);
-MUST_USE int presence_watch_expiry(struct ctl *c, struct node *n, struct now now); /* the end of its key may be another */
 void presence_tick(struct ctl *c, struct now now);
 mono_ns presence_deadline(const struct ctl *c);
 
@@ -414,8 +442,12 @@ void poll_watch(struct ctl_poll *p);
 /* A message in the making. message_add takes over the reference; a missing piece (no memory) ends the poll: the client comes again. */
 MUST_USE int message_add(struct ctl_poll *p, struct piece *q);
 MUST_USE int message_finish(struct ctl_poll *p); /* puts the length in front */
-/* Tells the reader that its own device is gone, so that it asks for a login and not for a map for ever. */
-void poll_farewell(struct ctl_poll *p, struct now now);
+void message_ready(struct ctl_poll *p); /* it is whole: it goes out when all is durable that it may tell */
+/* farewell.c: the reader is told that its key is no good, so that it asks for a login and not for a map for ever. */
+/* The message: the device with this key, which is its own or was, and has expired. */
+MUST_USE int put_expired_self(struct ctl *c, struct node *n, const struct node_pub *key, struct now now, struct buf *out);
+void poll_farewell(struct ctl_poll *p, struct now now); /* its own device is gone */
+unix_ms expiry_to_tell(const struct ctl_node_doc *d); /* its own key's end, to the device itself */
 
 enum { TAGGED_USER = 2147455555 }; /* owner of tagged devices, as headscale has it */
 
