@@ -103,6 +103,34 @@ static void an_expired_key_ends_its_traffic_on_both_sides(void **state)
 	world_free(&world);
 }
 
+/* Both know the time, and neither waits for a word of the hub; sleep, or a clock that is set, does not delay it. */
+static void a_key_ends_at_its_time_while_the_hub_is_away(void **state)
+{
+	struct mesh_peer_status s;
+
+	(void)state;
+	for (int asleep = 0; asleep < 2; asleep++) {
+		struct dev *d = join_two(&world);
+		unix_ms end = world.now.wall + 600 * 1000;
+
+		CHECK_ROW("asleep %d", asleep);
+		CHECK_INT(ctl_node_expire_at(world.ctl, world_member(&world, &d[1])->id, end, world.now), ==, 0);
+		world_run(&world, SEC(1));
+		world.hub_gone = true;
+		CHECK_TRUE(world_ping(&world, &d[0], &d[1]));
+		world_run(&world, SEC(1));
+		if (asleep)
+			world.now.wall = end + 1000;
+		world_run(&world, asleep ? SEC(90) : SEC(602));
+		CHECK_INT(agent_state(d[1].a), ==, IPN_NEEDS_LOGIN);
+		CHECK_TRUE(!agent_net_config(d[1].a)->up);
+		CHECK_TRUE(!world_ping(&world, &d[0], &d[1]) && !world_ping(&world, &d[1], &d[0]));
+		CHECK_INT(mesh_peer_status(agent_mesh(d[0].a), world_member(&world, &d[1])->id, world.now, &s), ==, 0);
+		CHECK_TRUE(s.expired && !s.has_session);
+		world_free(&world);
+	}
+}
+
 /* A login with a fresh node key makes the expired device run again, as the same device. */
 static void an_expired_device_comes_back_by_a_login(void **state)
 {
@@ -585,6 +613,7 @@ int main(void)
 		cmocka_unit_test(a_rename_is_seen_by_the_others),
 		cmocka_unit_test(a_removed_device_is_gone_for_the_others),
 		cmocka_unit_test(an_expired_key_ends_its_traffic_on_both_sides),
+		cmocka_unit_test(a_key_ends_at_its_time_while_the_hub_is_away),
 		cmocka_unit_test(an_expired_device_comes_back_by_a_login),
 		cmocka_unit_test(one_key_is_one_login_whenever_it_is_asked_for),
 		cmocka_unit_test(shields_up_lets_nobody_begin_but_answers_come_in),

@@ -319,6 +319,7 @@ static void expired_and_removed_peers_get_nothing(void **state)
 {
 	struct world w;
 	struct node *a, *b;
+	uint64_t pongs, unknown;
 	size_t in;
 
 	direct_pair(&w, none, none, &a, &b);
@@ -328,6 +329,14 @@ static void expired_and_removed_peers_get_nothing(void **state)
 	node_series(a, b, MSEC(100), SEC(1));
 	CHECK_INT(b->n_in, ==, in);
 	CHECK_INT(mesh_counters(a->mesh)->no_route, >, 0);
+	/* Nor is it heard: neither its packets, in a session of before, nor its path messages. */
+	in = a->n_in;
+	pongs = mesh_counters(a->mesh)->pongs_out;
+	unknown = mesh_counters(a->mesh)->disco_unknown;
+	node_series(b, a, MSEC(100), SEC(10));
+	CHECK_INT(a->n_in, ==, in);
+	CHECK_INT(mesh_counters(a->mesh)->pongs_out, ==, pongs);
+	CHECK_INT(mesh_counters(a->mesh)->disco_unknown, >, unknown);
 	b->expired = false;
 	node_tell_now(b);
 	node_series(a, b, MSEC(100), SEC(1));

@@ -219,6 +219,7 @@ void agent_settle(struct agent *a)
 {
 	if (a->forget)
 		agent_forget(a);
+	agent_map_watch_clock(a);
 	agent_map_settle(a);
 	agent_evaluate(a);
 	note_relay(a);

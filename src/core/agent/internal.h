@@ -127,6 +127,7 @@ struct agent {
 	bool self_dirty, filter_dirty, derp_dirty, peers_dirty, net_dirty, other_dirty, map_changed, uses_caps;
 	bool session_seen; /* with anybody, since the engine came up */
 	mono_ns expiry_at; /* the next key to expire, own or a peer's */
+	int64_t expiry_base_ms; /* the hub's clock less our monotonic one, when that was worked out; 0: not yet */
 	struct agent_net_config net;
 	struct ipprefix *net_mem; /* behind the lists of net */
 
@@ -201,6 +202,7 @@ void agent_map_drop(struct agent *a); /* the map, and all that came from it */
 MUST_USE int agent_map_apply(struct agent *a, const struct tc_map_response *m);
 void agent_map_settle(struct agent *a);
 void agent_map_expire(struct agent *a); /* keys whose time has come */
+void agent_map_watch_clock(struct agent *a); /* perhaps that of others, too, after a sleep or when a clock was set */
 bool agent_peer_is_jailed(const struct agent *a, int64_t id);
 
 /* netconf.c */

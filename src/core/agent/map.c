@@ -3,6 +3,8 @@
 
 #include "proto/tsaddr/tsaddr.h"
 
+enum { CLOCK_MOVED_MS = 2000 }; /* less is no reason to look at every peer */
+
 static struct agent_peer *peer_find(const struct agent *a, int64_t id)
 {
 	struct map_node *n = map_find(&a->peers, &id, sizeof(id));
@@ -286,6 +288,17 @@ void agent_map_settle(struct agent *a)
 		a->map_changed = false;
 		event(a, AGENT_SAVE_NETMAP, 0);
 	}
+}
+
+void agent_map_watch_clock(struct agent *a)
+{
+	int64_t base = a->now.wall + netmap_control_skew_ms(a->nm) - a->now.mono / MSEC(1), moved = base - a->expiry_base_ms;
+
+	if (a->expiry_base_ms && moved > -CLOCK_MOVED_MS && moved < CLOCK_MOVED_MS)
+		return;
+	if (a->expiry_base_ms)
+		agent_map_expire(a);
+	a->expiry_base_ms = base;
 }
 
 void agent_map_expire(struct agent *a)

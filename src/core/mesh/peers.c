@@ -213,18 +213,19 @@ static void peer_remove(struct mesh_peer *p)
 static int update(struct mesh_peer *p, const struct tc_node *n, const struct ipprefix *routes, size_t n_routes)
 {
 	struct mesh *m = p->m;
+	bool no_disco = n->wireguard_only || n->expired; /* whose key has expired is not answered either */
 	int rc = update_expired(p, n->expired);
 
 	p->wireguard_only = n->wireguard_only;
 	p->home = home_of(n);
 	update_addresses(p, n);
 	rc = rc < 0 ? rc : set_routes(p, routes, n_routes);
-	if (rc == 0 && n->wireguard_only)
+	if (rc == 0 && no_disco)
 		rc = peer_disco_by_peer(p, &(struct disco_pub){ 0 });
-	rc = rc < 0 ? rc : peer_disco_by_hub(p, n->wireguard_only ? &(struct disco_pub){ 0 } : &n->disco_key);
+	rc = rc < 0 ? rc : peer_disco_by_hub(p, no_disco ? &(struct disco_pub){ 0 } : &n->disco_key);
 	if (rc < 0)
 		return rc;
-	path_set_endpoints(&p->path, n->endpoints.v, n->endpoints.n, m->now.mono);
+	path_set_endpoints(&p->path, n->endpoints.v, n->expired ? 0 : n->endpoints.n, m->now.mono);
 	peer_wake_set(p);
 	return 0;
 }
