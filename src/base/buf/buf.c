@@ -1,5 +1,6 @@
 #include "base/buf/buf.h"
 #include "base/err/err.h"
+#include "base/ledger/ledger.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -14,6 +15,12 @@ void buf_init_secret(struct buf *b, size_t max)
 	*b = (struct buf){ .max = max, .secret = true };
 }
 
+void buf_set_holder(struct buf *b, struct ledger_holder *holder)
+{
+	CHECK(!b->cap);
+	b->holder = holder;
+}
+
 static void wipe(const struct buf *b, uint8_t *p, size_t n)
 {
 	if (b->secret && n) {
@@ -26,29 +33,17 @@ void buf_fini(struct buf *b)
 {
 	wipe(b, b->mem, b->cap);
 	free(b->mem);
+	ledger_refund(b->holder, b->cap);
 	b->mem = NULL;
 	b->head = b->tail = b->cap = 0;
 }
 
-/* Move the content to the front, or to bigger memory. One byte more than asked for keeps buf_cstr cheap. */
-static int make_room(struct buf *b, size_t n)
+/* To memory of this size, the content at its front. */
+static int move_to(struct buf *b, size_t cap)
 {
-	size_t len = buf_len(b), cap;
+	size_t len = buf_len(b);
 	uint8_t *mem;
 
-	if (n > b->max || len > b->max - n)
-		return -ERR_TOO_BIG;
-	if (b->cap && b->cap - b->tail > n)
-		return 0;
-	if (b->cap > len + n && b->head >= len) { /* moving costs less than what was consumed */
-		memmove(b->mem, b->mem + b->head, len);
-		b->head = 0;
-		b->tail = len;
-		return 0;
-	}
-	cap = MAX_OF(b->cap, (size_t)64);
-	while (cap <= len + n)
-		cap *= 2;
 	if (b->secret) {
 		mem = malloc(cap);
 		if (!mem)
@@ -71,6 +66,35 @@ static int make_room(struct buf *b, size_t n)
 	b->head = 0;
 	b->tail = len;
 	return 0;
+}
+
+/* Move the content to the front, or to bigger memory. One byte more than asked for keeps buf_cstr cheap. */
+static int make_room(struct buf *b, size_t n)
+{
+	size_t len = buf_len(b), cap, more;
+	int rc;
+
+	if (n > b->max || len > b->max - n)
+		return -ERR_TOO_BIG;
+	if (b->cap && b->cap - b->tail > n)
+		return 0;
+	if (b->cap > len + n && b->head >= len) { /* moving costs less than what was consumed */
+		memmove(b->mem, b->mem + b->head, len);
+		b->head = 0;
+		b->tail = len;
+		return 0;
+	}
+	cap = MAX_OF(b->cap, (size_t)64);
+	while (cap <= len + n)
+		cap *= 2;
+	more = cap - b->cap;
+	rc = ledger_charge(b->holder, more);
+	if (rc < 0)
+		return rc;
+	rc = move_to(b, cap);
+	if (rc < 0)
+		ledger_refund(b->holder, more);
+	return rc;
 }
 
 int buf_reserve(struct buf *b, size_t n, uint8_t **ret)

@@ -18,6 +18,7 @@
 	X(BAD_VERSION, "protocol version is not supported")                                        \
 	X(TOO_BIG, "input is larger than its limit")                                               \
 	X(TOO_MANY, "more items than the limit allows")                                            \
+	X(NO_ROOM, "there is no room for more now")                                                \
 	X(TOO_DEEP, "input is nested deeper than the limit")                                       \
 	X(REPLAY, "message was seen before")                                                       \
 	X(NO_SESSION, "no session with this peer yet")                                             \

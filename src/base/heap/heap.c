@@ -48,7 +48,7 @@ int heap_set(struct heap *h, struct heap_node *n, mono_ns at)
 	}
 	if (!n->pos) {
 		if (h->n == h->cap) {
-			size_t cap = h->cap ? h->cap * 2 : 16;
+			size_t cap = h->cap ? h->cap * 2 : 4;
 			void *v = realloc(h->v, cap * sizeof(struct heap_node *));
 
 			if (!v)
