@@ -25,6 +25,7 @@ struct loop {
 		void *ctx;
 	} hooks[HOOKS_MAX];
 	size_t n_hooks;
+	struct loop_task *tasks, **last_task;
 	uint8_t scratch[LOOP_SCRATCH_LEN];
 };
 
@@ -38,6 +39,7 @@ struct loop_timer {
 
 struct loop_watch {
 	uv_poll_t uv;
+	struct loop *loop;
 	void (*fn)(void *ctx, int events);
 	void *ctx;
 	int events;
@@ -61,13 +63,39 @@ struct now loop_now(struct loop *l)
 	return l->now;
 }
 
+void loop_soon(struct loop *l, struct loop_task *t, void (*fn)(void *ctx), void *ctx)
+{
+	if (t->waits)
+		return;
+	*t = (struct loop_task){ .fn = fn, .ctx = ctx, .waits = true };
+	*l->last_task = t;
+	l->last_task = &t->next;
+}
+
+/* With those that they add. A task may free itself. */
+static void run_tasks(struct loop *l)
+{
+	struct loop_task *t;
+
+	while ((t = l->tasks)) {
+		l->tasks = t->next;
+		if (!l->tasks)
+			l->last_task = &l->tasks;
+		t->waits = false;
+		t->fn(t->ctx);
+	}
+}
+
 /* Before the loop sleeps: the turn is over. What wakes it runs before on_check, and must not see the time of before. */
 static void on_prepare(uv_prepare_t *p)
 {
 	struct loop *l = p->data;
 
-	for (size_t i = 0; i < l->n_hooks; i++)
-		l->hooks[i].fn(l->hooks[i].ctx);
+	do { /* what ends now belongs to this turn, too */
+		run_tasks(l);
+		for (size_t i = 0; i < l->n_hooks; i++)
+			l->hooks[i].fn(l->hooks[i].ctx);
+	} while (l->tasks);
 	l->sampled = false;
 }
 
@@ -89,6 +117,7 @@ int loop_new(struct loop **ret)
 	}
 	uv_prepare_init(&l->uv, &l->prepare);
 	uv_check_init(&l->uv, &l->check);
+	l->last_task = &l->tasks;
 	l->prepare.data = l->check.data = l;
 	uv_prepare_start(&l->prepare, on_prepare);
 	uv_check_start(&l->check, on_check);
@@ -109,6 +138,7 @@ struct loop *loop_free(struct loop *l)
 	if (!l)
 		return NULL;
 	l->n_hooks = 0; /* their owners are gone */
+	run_tasks(l);
 	uv_run(&l->uv, UV_RUN_NOWAIT); /* what was closed last frees itself in the turn after */
 	uv_walk(&l->uv, close_handle, NULL);
 	uv_run(&l->uv, UV_RUN_DEFAULT);
@@ -141,6 +171,7 @@ uint8_t *loop_scratch(struct loop *l)
 static void on_timer(uv_timer_t *u)
 {
 	struct loop_timer *t = u->data;
+	struct loop *l;
 
 	t->loop->sampled = false; /* timers fire before the check phase */
 	if (loop_now(t->loop).mono < t->at) { /* libuv counts milliseconds, down */
@@ -148,7 +179,9 @@ static void on_timer(uv_timer_t *u)
 		return;
 	}
 	t->at = MONO_NEVER;
+	l = t->loop;
 	t->fn(t->ctx);
+	run_tasks(l);
 }
 
 int loop_timer_new(struct loop *l, void (*fn)(void *ctx), void *ctx, struct loop_timer **ret)
@@ -199,11 +232,13 @@ struct loop_timer *loop_timer_free(struct loop_timer *t)
 static void on_poll(uv_poll_t *p, int status, int events)
 {
 	struct loop_watch *w = p->data;
+	struct loop *l = w->loop;
 
 	/* An error shows on the next read or write. */
 	w->fn(w->ctx, status < 0 ? w->events :
 				   (events & UV_READABLE ? LOOP_READ : 0) | (events & UV_WRITABLE ? LOOP_WRITE : 0) |
 					   (events & UV_PRIORITIZED ? LOOP_URGENT : 0));
+	run_tasks(l);
 }
 
 int loop_watch_new(struct loop *l, int fd, void (*fn)(void *ctx, int events), void *ctx, struct loop_watch **ret)
@@ -213,6 +248,7 @@ int loop_watch_new(struct loop *l, int fd, void (*fn)(void *ctx, int events), vo
 
 	if (!w)
 		return -ENOMEM;
+	w->loop = l;
 	w->fn = fn;
 	w->ctx = ctx;
 	rc = uv_poll_init(&l->uv, &w->uv, fd);

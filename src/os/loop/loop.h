@@ -32,6 +32,19 @@ MUST_USE int loop_watch_new(struct loop *l, int fd, void (*fn)(void *ctx, int ev
 void loop_watch_set(struct loop_watch *w, int events);
 struct loop_watch *loop_watch_free(struct loop_watch *w); /* does not close the descriptor */
 
+/* Embedded by its owner, who zeroes it. */
+struct loop_task {
+	struct loop_task *next;
+	void (*fn)(void *ctx);
+	void *ctx;
+	bool waits;
+};
+/*
+ * Calls back as soon as the present callback is over: nobody's engine is in the middle of anything then. Harmless twice. The task
+ * stays where it is until it was called.
+ */
+void loop_soon(struct loop *l, struct loop_task *t, void (*fn)(void *ctx), void *ctx);
+
 /* Once, at the end of each turn. */
 MUST_USE int loop_on_turn_end(struct loop *l, void (*fn)(void *ctx), void *ctx);
 /* SIGTERM and SIGINT stop the loop; SIGPIPE is ignored. */

@@ -53,10 +53,47 @@ static void what_arrives_after_a_sleep_sees_the_time_of_its_arrival(void **state
 	close(ends[1]);
 }
 
+static struct loop_task task, another;
+static int order[4], n_order;
+
+static void on_another(void *ctx)
+{
+	order[n_order++] = 3;
+	loop_stop(loop);
+}
+
+static void on_task(void *ctx)
+{
+	order[n_order++] = 2;
+	loop_soon(loop, &another, on_another, NULL);
+}
+
+static void asks_for_a_task(void *ctx)
+{
+	loop_soon(loop, &task, on_task, NULL);
+	loop_soon(loop, &task, on_task, NULL);
+	order[n_order++] = 1;
+}
+
+static void a_task_runs_once_when_the_callback_is_over(void **state)
+{
+	struct loop_timer *t;
+
+	CHECK_INT(loop_new(&loop), ==, 0);
+	CHECK_INT(loop_timer_new(loop, asks_for_a_task, NULL, &t), ==, 0);
+	loop_timer_set(t, loop_now(loop).mono);
+	loop_run(loop);
+	CHECK_INT(n_order, ==, 3);
+	CHECK_TRUE(order[0] == 1 && order[1] == 2 && order[2] == 3);
+	loop_timer_free(t);
+	loop = loop_free(loop);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_arrives_after_a_sleep_sees_the_time_of_its_arrival),
+		cmocka_unit_test(a_task_runs_once_when_the_callback_is_over),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
