@@ -310,6 +310,9 @@ int hub_new(struct hub **ret, const struct hub_options *o, struct err_at *at)
 		rc = loop_stop_on_signals(h->loop);
 	if (rc == 0)
 		rc = loop_on_hup(h->loop, on_hup, h);
+	budget_plan(0, &h->budget);
+	if (rc == 0)
+		rc = ledger_new(&h->ledger, &h->budget.ledger);
 	if (rc == 0)
 		h->started = loop_now(h->loop).mono;
 	if (rc == 0)
@@ -380,6 +383,7 @@ struct hub *hub_free(struct hub *h)
 		(void)store_sqlite_stop(h->store);
 	if (h->loop)
 		loop_free(h->loop);
+	ledger_free(h->ledger);
 	ctl_free(h->ctl);
 	store_sqlite_close(h->store);
 	if (h->lock >= 0)

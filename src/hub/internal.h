@@ -8,11 +8,12 @@
 #include "hub/packages.h"
 #include "hub/reach.h"
 #include "os/certs/certs.h"
+#include "os/budget/budget.h"
 #include "os/httpd/httpd.h"
 #include "relay/relay.h"
 
 enum {
-	HUB_CONNS_MAX = 16384, /* HTTP connections that have not been upgraded */
+	HUB_CONNS_MAX = 2 * BUDGET_STRANGER_CONNS_MAX, /* HTTP connections that have not been upgraded: never reached before the ledger's */
 	HUB_ACCEPT_RATE_MAX = 1000000,
 	HUB_SESSIONS_MAX = 65536, /* control connections; a device has one or two */
 	HUB_ADMIN_CONNS_MAX = 64,
@@ -66,6 +67,8 @@ struct store_sqlite;
 struct hub {
 	const struct hub_options *o;
 	struct loop *loop;
+	struct budget budget;
+	struct ledger *ledger; /* of all connections */
 	struct arena mem;
 	int lock; /* on the state directory; -1: not taken */
 	struct store_sqlite *store;

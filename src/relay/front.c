@@ -28,9 +28,10 @@ static int on_request(void *ctx, struct httpd_conn *c, const struct httpd_reques
 			 "devices of a private network.</p>\n"));
 }
 
-int front_new(struct httpd **ret, struct loop *loop, struct relay *relay, const struct forwarded_trust *proxies, bool proxy_protocol)
+int front_new(struct httpd **ret, struct loop *loop, struct ledger *ledger, struct relay *relay, const struct forwarded_trust *proxies,
+	bool proxy_protocol)
 {
-	struct httpd_cfg cfg = { .loop = loop, .conns_max = FRONT_CONNS_MAX, .answer_max = FRONT_ANSWER_MAX,
+	struct httpd_cfg cfg = { .loop = loop, .ledger = ledger, .conns_max = FRONT_CONNS_MAX, .answer_max = FRONT_ANSWER_MAX,
 		.on_request = on_request, .ctx = relay, .proxies = proxies, .proxy_protocol = proxy_protocol };
 
 	return httpd_new(ret, &cfg);

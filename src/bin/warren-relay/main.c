@@ -3,6 +3,7 @@
 #include "base/text/text.h"
 #include "os/certs/certs.h"
 #include "os/addr/addr.h"
+#include "os/budget/budget.h"
 #include "os/file/file.h"
 #include "os/log/log.h"
 #include "os/notify/notify.h"
@@ -172,7 +173,7 @@ static int give_up_rights(const struct options *o)
 	return rc < 0 ? complain(o->user ? o->user : "capabilities", rc) : 0;
 }
 
-static int open_all(const struct options *o, struct loop *loop, struct relay **relay, struct httpd **front,
+static int open_all(const struct options *o, struct loop *loop, struct ledger *ledger, struct relay **relay, struct httpd **front,
 	struct tls_ctx **tls)
 {
 	struct relay_cfg cfg = { .loop = loop, .max_conns = FRONT_CLIENTS_MAX };
@@ -193,7 +194,7 @@ static int open_all(const struct options *o, struct loop *loop, struct relay **r
 		rc = relay_new(relay, &cfg);
 	key_wipe(&cfg.private, sizeof(cfg.private));
 	if (rc == 0)
-		rc = front_new(front, loop, *relay, o->proxies.n ? &o->proxies : NULL, o->proxy_protocol);
+		rc = front_new(front, loop, ledger, *relay, o->proxies.n ? &o->proxies : NULL, o->proxy_protocol);
 	if (rc < 0)
 		return complain(path, rc);
 	rc = open_tls(o, *relay, tls);
@@ -240,17 +241,20 @@ int main(int argc, char **argv)
 	struct httpd *front = NULL;
 	struct tls_ctx *tls = NULL;
 	struct certs *certs = NULL;
+	struct budget budget;
+	struct ledger *ledger;
 	struct loop *loop;
 	int rc = parse(argc, argv, &o);
 
 	if (rc != 0)
 		return rc;
 	notify_init();
-	if (priv_harden() < 0 || loop_new(&loop) < 0)
+	budget_plan(0, &budget);
+	if (priv_harden() < 0 || loop_new(&loop) < 0 || ledger_new(&ledger, &budget.ledger) < 0)
 		return complain("event loop", -ERR_BAD_STATE);
 	rc = loop_stop_on_signals(loop) < 0 || loop_on_hup(loop, on_hup, &certs) < 0;
 	if (rc == 0)
-		rc = open_all(&o, loop, &relay, &front, &tls);
+		rc = open_all(&o, loop, ledger, &relay, &front, &tls);
 	if (rc == 0)
 		rc = keep_certificate(&o, loop, tls, &certs);
 	if (rc == 0) {
@@ -264,6 +268,7 @@ int main(int argc, char **argv)
 	relay_free(relay);
 	certs_free(certs);
 	loop_free(loop);
+	ledger_free(ledger);
 	tls_free(tls);
 	return rc;
 }

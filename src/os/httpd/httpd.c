@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <sys/resource.h>
 
 enum { IN_MAX = HTTP1_HEAD_MAX + HTTPD_BODY_MAX + HTTPD_REST_MAX };
 
@@ -201,6 +200,7 @@ static int read_chunks(struct httpd_conn *c, size_t head_len, size_t max, size_t
 		c->body_read = head_len;
 		c->chunks = (struct http1_chunks){ 0 };
 		buf_init(&c->body, max);
+		buf_set_holder(&c->body, stream_holder(c->stream));
 	}
 	while (rc == 0) {
 		struct view data;
@@ -388,20 +388,11 @@ static void on_accept(void *ctx, struct stream *s)
 	c->stream = s;
 	buf_init(&c->in, IN_MAX);
 	buf_init(&c->out, h->cfg.answer_max);
+	buf_set_holder(&c->in, stream_holder(s));
+	buf_set_holder(&c->out, stream_holder(s));
 	list_init(&c->link);
 	stream_set_owner(s, &conn_ops, c);
 	conn_touch(c);
-}
-
-/* A descriptor a connection: as many as the system lets us have. If it does not, the listeners refuse what is too much. */
-static void raise_files(void)
-{
-	struct rlimit r;
-
-	if (getrlimit(RLIMIT_NOFILE, &r) != 0 || r.rlim_cur == r.rlim_max)
-		return;
-	r.rlim_cur = r.rlim_max;
-	setrlimit(RLIMIT_NOFILE, &r);
 }
 
 int httpd_new(struct httpd **ret, const struct httpd_cfg *cfg)
@@ -411,7 +402,6 @@ int httpd_new(struct httpd **ret, const struct httpd_cfg *cfg)
 
 	if (!h)
 		return -ENOMEM;
-	raise_files();
 	h->cfg = *cfg;
 	list_init(&h->conns);
 	list_init(&h->held);
@@ -457,6 +447,7 @@ int httpd_listen(struct httpd *h, struct ipport addr, struct tls_ctx *tls, struc
 	rc = stream_listen(h->cfg.loop, addr, tls, on_accept, h, &h->listeners[h->n_listeners]);
 	if (rc < 0)
 		return rc;
+	listener_set_ledger(h->listeners[h->n_listeners], h->cfg.ledger);
 	if (h->cfg.proxy_protocol)
 		listener_set_proxies(h->listeners[h->n_listeners], h->cfg.proxies);
 	*ret_bound = listener_addr(h->listeners[h->n_listeners++]);
@@ -470,8 +461,10 @@ int httpd_listen_unix(struct httpd *h, const char *path, mode_t mode)
 	if (h->n_listeners == HTTPD_LISTEN_MAX)
 		return -ERR_TOO_MANY;
 	rc = stream_listen_unix(h->cfg.loop, path, mode, on_accept, h, &h->listeners[h->n_listeners]);
-	h->n_listeners += rc == 0;
-	return rc;
+	if (rc < 0)
+		return rc;
+	listener_set_ledger(h->listeners[h->n_listeners++], h->cfg.ledger);
+	return 0;
 }
 
 const struct httpd_counters *httpd_counters(const struct httpd *h)

@@ -35,6 +35,7 @@ struct httpd_limits {
 
 struct httpd_cfg {
 	struct loop *loop;
+	struct ledger *ledger; /* that connections are charged to; may be NULL */
 	size_t conns_max; /* at a time; one that was taken does not count */
 	size_t answer_max; /* bytes of answers that wait on a connection */
 	/*

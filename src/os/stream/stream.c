@@ -1,9 +1,10 @@
 /*
  *  CONNECTING --tcp--> (TLS) --handshake--> OPEN --finish--> DRAINING --output empty--> CLOSED
  *  accepted from a proxy: PROXY_HEADER --who it is, take_proxy_header--> HANDSHAKE or OPEN
- *  any state --error, end, stream_close--> CLOSED: on_closed from the loop, then freed
+ *  any state --error, end, stream_close, pushed out of the ledger--> CLOSED: on_closed from the loop, then freed
  */
 #include "os/stream/stream.h"
+#include "base/ledger/ledger.h"
 #include "os/stream/tls_internal.h"
 #include "proto/proxyproto/proxyproto.h"
 
@@ -21,6 +22,8 @@
 #include <uv.h>
 
 enum state { CONNECTING, PROXY_HEADER, HANDSHAKE, OPEN, DRAINING, CLOSED };
+/* What OpenSSL 3 takes for a connection, measured: always, and while the handshake runs on top of that. */
+enum { TLS_BYTES = 16 * 1024, TLS_HANDSHAKE_BYTES = 28 * 1024 };
 enum { READ_CHUNK = 64 * 1024, READS_PER_TURN = 8, BACKLOG = 4096, ACCEPTS_PER_TURN = 64 };
 #define PROXY_PATIENCE SEC(5) /* a proxy sends its header with the first segment */
 
@@ -34,7 +37,9 @@ struct stream {
 	struct loop *loop;
 	int fd;
 	struct loop_watch *watch;
-	struct loop_timer *timer; /* the end, from the loop; patience with a proxy before that */
+	struct loop_task ended;
+	struct ledger_holder holder; /* accepted with a ledger; else it charges nothing */
+	struct loop_timer *timer; /* PROXY_HEADER: patience with a proxy; else NULL */
 	struct proxy_header *proxy; /* PROXY_HEADER: as far as it came */
 	SSL *ssl;
 	struct tls_ctx *tls;
@@ -42,6 +47,7 @@ struct stream {
 	void *owner;
 	int rc;
 	bool want_write;
+	bool shaking; /* HANDSHAKE has begun */
 	bool unnamed; /* the proxy did not say who the client is */
 	struct ipport peer;
 };
@@ -52,6 +58,7 @@ struct listener {
 	struct loop_watch *watch;
 	struct tls_ctx *tls;
 	const struct forwarded_trust *proxies; /* NULL: nobody sends a proxy's header */
+	struct ledger *ledger; /* or NULL */
 	stream_accept_fn fn;
 	void *ctx;
 	struct ipport addr;
@@ -93,6 +100,26 @@ static struct ipport from_sockaddr(const struct sockaddr_storage *ss)
 	return a;
 }
 
+/* Without anybody's being told. */
+static void stream_free(struct stream *s)
+{
+	s->watch = loop_watch_free(s->watch);
+	s->timer = loop_timer_free(s->timer);
+	SSL_free(s->ssl);
+	close(s->fd);
+	free(s->proxy);
+	ledger_leave(&s->holder);
+	free(s);
+}
+
+static void on_ended(void *ctx)
+{
+	struct stream *s = ctx;
+
+	if (s->ops)
+		s->ops->on_closed(s->owner, s->rc);
+	stream_free(s);
+}
 
 static void end(struct stream *s, int rc)
 {
@@ -101,24 +128,17 @@ static void end(struct stream *s, int rc)
 	s->state = CLOSED;
 	s->rc = rc;
 	s->watch = loop_watch_free(s->watch);
-	loop_timer_set(s->timer, loop_now(s->loop).mono);
+	loop_soon(s->loop, &s->ended, on_ended, s);
 }
 
-static void on_timer(void *ctx)
+static void on_evict(struct ledger_holder *h)
 {
-	struct stream *s = ctx;
+	end(container_of(h, struct stream, holder), -ERR_NO_ROOM);
+}
 
-	if (s->state == PROXY_HEADER) {
-		end(s, -ERR_PROXY);
-		return;
-	}
-	if (s->ops)
-		s->ops->on_closed(s->owner, s->rc);
-	s->timer = loop_timer_free(s->timer);
-	SSL_free(s->ssl);
-	close(s->fd);
-	free(s->proxy);
-	free(s);
+static void on_no_proxy_header(void *ctx)
+{
+	end(ctx, -ERR_PROXY);
 }
 
 /* One step of what OpenSSL or the kernel said. 1: try again when ready; negative: over. */
@@ -247,10 +267,23 @@ static void fill(struct stream *s)
 	}
 }
 
+/* What OpenSSL keeps only while the handshake runs, from the first bytes on. */
+static int charge_handshake(struct stream *s)
+{
+	int rc = s->shaking ? 0 : ledger_charge(&s->holder, TLS_HANDSHAKE_BYTES);
+
+	s->shaking |= rc == 0;
+	return rc;
+}
+
 static void handshake(struct stream *s)
 {
-	int n, rc;
+	int n, rc = charge_handshake(s);
 
+	if (rc < 0) {
+		end(s, rc);
+		return;
+	}
 	errno = 0;
 	n = SSL_do_handshake(s->ssl);
 	if (n != 1) {
@@ -261,6 +294,7 @@ static void handshake(struct stream *s)
 		update_watch(s);
 		return;
 	}
+	ledger_refund(&s->holder, TLS_HANDSHAKE_BYTES);
 	if (!tls_pin_holds(s->tls, s->ssl)) {
 		end(s, -ERR_CERT_PIN);
 		return;
@@ -295,7 +329,7 @@ static int take_proxy_header(struct stream *s)
 	if (rc == PROXYPROTO_MORE)
 		return 1;
 	if (who.named)
-		s->peer = who.from;
+		stream_set_peer(s, who.from);
 	s->unnamed = !who.named;
 	return 0;
 }
@@ -310,7 +344,7 @@ static void proxy_header(struct stream *s)
 		return;
 	free(s->proxy);
 	s->proxy = NULL;
-	loop_timer_set(s->timer, MONO_NEVER);
+	s->timer = loop_timer_free(s->timer);
 	s->state = s->ssl ? HANDSHAKE : OPEN;
 }
 
@@ -388,10 +422,8 @@ static struct stream *stream_new(struct loop *l, int fd, struct tls_ctx *tls, co
 	set_tcp(fd, dialled);
 	if (tls)
 		s->ssl = tls_open(tls, fd, host);
-	if ((tls && !s->ssl) || loop_timer_new(l, on_timer, s, &s->timer) < 0 ||
-		loop_watch_new(l, fd, on_ready, s, &s->watch) < 0) {
+	if ((tls && !s->ssl) || loop_watch_new(l, fd, on_ready, s, &s->watch) < 0) {
 		SSL_free(s->ssl);
-		loop_timer_free(s->timer);
 		free(s);
 		return NULL;
 	}
@@ -424,36 +456,60 @@ static void begin(struct listener *l, struct stream *s)
 		return;
 	s->proxy = calloc(1, sizeof(*s->proxy));
 	s->state = PROXY_HEADER;
-	loop_timer_set(s->timer, mono_add(loop_now(l->loop).mono, PROXY_PATIENCE));
-	if (!s->proxy)
+	if (!s->proxy || loop_timer_new(l->loop, on_no_proxy_header, s, &s->timer) < 0)
 		end(s, -ENOMEM);
+	else
+		loop_timer_set(s->timer, mono_add(loop_now(l->loop).mono, PROXY_PATIENCE));
 }
 
+/* Into the ledger; a user of this machine has an account of his own. */
+static int enter_ledger(struct listener *l, struct stream *s)
+{
+	int rc = ledger_enter(l->ledger, &s->holder, s->peer.ip, LEDGER_CONN, on_evict);
+	uid_t uid;
+
+	if (rc == 0 && s->ssl)
+		rc = ledger_charge(&s->holder, TLS_BYTES);
+	if (rc == 0 && l->ledger && l->path && stream_peer_uid(s, &uid))
+		ledger_set_local(&s->holder, uid);
+	return rc;
+}
+
+static void accepted(struct listener *l, int fd, const struct sockaddr_storage *from)
+{
+	struct stream *s = stream_new(l->loop, fd, l->tls, NULL, false);
+
+	if (!s) {
+		close(fd);
+		return;
+	}
+	s->peer = from_sockaddr(from);
+	if (enter_ledger(l, s) < 0) {
+		stream_free(s);
+		return;
+	}
+	begin(l, s);
+	l->fn(l->ctx, s);
+	if (!s->ops)
+		end(s, 0);
+	update_watch(s);
+}
+
+/* Those that were pushed out close when this callback is over, and their descriptors are free then: who comes waits for that. */
 static void on_acceptable(void *ctx, int events)
 {
 	struct listener *l = ctx;
 
-	for (int i = 0; i < ACCEPTS_PER_TURN; i++) {
+	for (int i = 0; i < ACCEPTS_PER_TURN && !ledger_is_settling(l->ledger); i++) {
 		struct sockaddr_storage ss;
 		socklen_t len = sizeof(ss);
 		int fd = accept4(l->fd, (struct sockaddr *)&ss, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
-		struct stream *s;
 
 		if (fd < 0 && turn_away(l))
 			continue;
 		if (fd < 0)
 			return;
-		s = stream_new(l->loop, fd, l->tls, NULL, false);
-		if (!s) {
-			close(fd);
-			return;
-		}
-		s->peer = from_sockaddr(&ss);
-		begin(l, s);
-		l->fn(l->ctx, s);
-		if (!s->ops)
-			end(s, 0);
-		update_watch(s);
+		accepted(l, fd, &ss);
 	}
 }
 
@@ -560,6 +616,11 @@ void listener_set_proxies(struct listener *l, const struct forwarded_trust *prox
 	l->proxies = proxies;
 }
 
+void listener_set_ledger(struct listener *l, struct ledger *ledger)
+{
+	l->ledger = ledger;
+}
+
 struct ipport listener_addr(const struct listener *l)
 {
 	return l->addr;
@@ -615,6 +676,12 @@ struct ipport stream_peer(const struct stream *s)
 void stream_set_peer(struct stream *s, struct ipport peer)
 {
 	s->peer = peer;
+	ledger_set_source(&s->holder, peer.ip);
+}
+
+struct ledger_holder *stream_holder(struct stream *s)
+{
+	return s->holder.ledger ? &s->holder : NULL;
 }
 
 bool stream_is_unnamed(const struct stream *s)

@@ -11,6 +11,8 @@
 
 #include <sys/types.h>
 
+struct ledger;
+struct ledger_holder;
 struct stream;
 struct listener;
 struct tls_ctx;
@@ -40,6 +42,11 @@ MUST_USE int stream_listen_unix(struct loop *l, const char *path, mode_t mode, s
  * while the listener lives. A header that is malformed, or not there within 5 s, ends the connection with -ERR_PROXY.
  */
 void listener_set_proxies(struct listener *l, const struct forwarded_trust *proxies);
+/*
+ * Connections are holders in this ledger from now on: strangers from where they come, over a unix socket the account of the user at
+ * the other end. One that is pushed out ends with -ERR_NO_ROOM. The ledger lives longer than the streams.
+ */
+void listener_set_ledger(struct listener *l, struct ledger *ledger);
 struct listener *listener_close(struct listener *l);
 struct ipport listener_addr(const struct listener *l);
 
@@ -50,7 +57,9 @@ MUST_USE int stream_connect(struct loop *l, struct ipport addr, struct tls_ctx *
 void stream_set_owner(struct stream *s, const struct stream_ops *ops, void *owner);
 void *stream_owner(const struct stream *s);
 struct ipport stream_peer(const struct stream *s); /* unset for unix sockets */
-/* Who it really is, as a trusted proxy said. */
+/* The holder that whatever is kept for this connection is charged to; NULL: its listener has no ledger, or we dialled. */
+struct ledger_holder *stream_holder(struct stream *s);
+/* Who it really is, as a trusted proxy said; in the ledger, too. */
 void stream_set_peer(struct stream *s, struct ipport peer);
 /* A proxy's header named nobody: stream_peer is the proxy, and what the stream says of its origin is not the proxy's word. */
 bool stream_is_unnamed(const struct stream *s);
