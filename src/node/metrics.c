@@ -152,6 +152,8 @@ static const struct counter agent_list[] = {
 #define A(m) C(agent_counters, m, "agent")
 	A(tun_in), A(tun_out), A(bytes_in), A(bytes_out), A(tsmp_from_host), A(filter_out_dropped), A(filter_in_dropped),
 	A(bad_netmaps), A(bad_peers), A(probes), A(probes_refused),
+	A(map_self_refused), A(map_peers_refused), A(map_routes_refused), A(map_relays_refused), A(map_dns_refused),
+	A(map_messages_refused),
 #undef A
 };
 static const struct counter mesh_list[] = {

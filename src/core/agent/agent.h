@@ -22,6 +22,7 @@
 enum {
 	AGENT_MTU = 1280, /* inner; survives a tunnel inside the tunnel */
 	AGENT_TEXT_MAX = 1024, /* a login URL, the hub's reason to refuse */
+	AGENT_SUBNET_BITS_MIN = 7, /* what is wider is no subnet: it takes the consent to an exit node */
 	AGENT_V4_ROUTES_MAX = 10000, /* more peers than these become one route, 100.64.0.0/10 */
 
 	/* Numbers of streams. */
@@ -210,6 +211,7 @@ struct agent_counters {
 	uint64_t tsmp_from_host; /* dropped: the system must not send these */
 	uint64_t filter_out_dropped, filter_in_dropped;
 	uint64_t bad_netmaps, bad_peers, probes, probes_refused;
+	uint64_t map_self_refused, map_peers_refused, map_routes_refused, map_relays_refused, map_dns_refused, map_messages_refused;
 };
 const struct agent_counters *agent_counters(const struct agent *a);
 

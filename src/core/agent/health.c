@@ -26,6 +26,7 @@ enum warning {
 	NO_ROUTES,
 	NO_STATE,
 	REFUSED,
+	BAD_MAP,
 	N_WARNINGS
 };
 
@@ -52,6 +53,7 @@ static const struct warnable warnables[N_WARNINGS] = {
 	[NO_ROUTES] = { "router", "medium", "Routes not set", 1 << STOPPED, true },
 	[NO_STATE] = { "state-store-health", "high", "State not kept", 0, false },
 	[REFUSED] = { "setting-refused", "medium", "Setting refused", 1 << STOPPED | 1 << LOGIN, false },
+	[BAD_MAP] = { "invalid-network-map", "medium", "Invalid network map", 1 << STOPPED | 1 << LOGIN, false },
 	[BAD_FILTER] = { "invalid-packet-filter", "high", "Invalid packet filter", 1 << STOPPED | 1 << LOGIN, false },
 };
 
@@ -90,9 +92,11 @@ static const char *relay_text(const struct agent *a, int home, struct arena *mem
 /* What the owner found. */
 static void look_around(const struct agent *a, struct arena *mem, struct held_warning w[N_WARNINGS])
 {
-	const char *without = agent_without_effect(prefs_of(a), mem), *no_exit = agent_exit_trouble(a, mem);
+	const char *without = agent_without_effect(prefs_of(a), mem), *no_exit = agent_exit_trouble(a, mem),
+		   *bad_map = netmap_check_text(&a->check, mem);
 
 	w[NO_EFFECT] = (struct held_warning){ held_since(without != NULL, 0), 0, without };
+	w[BAD_MAP] = (struct held_warning){ held_since(bad_map != NULL, 0), 0, bad_map };
 	w[NO_SNAT] = (struct held_warning){ held_since(agent_lacks_masquerading(prefs_of(a)), 0), 0,
 		"Routes are advertised, and this build does not masquerade: let the system do it, or give the networks behind a route back. "
 		"\"warren set --netfilter-mode=off\" says that you see to it." };

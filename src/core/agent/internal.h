@@ -6,6 +6,7 @@
 #include "base/map/map.h"
 #include "core/agent/agent.h"
 #include "core/ctlclient/ctlclient.h"
+#include "core/netmap/check.h"
 #include "core/netmap/held.h"
 #include "core/reason/reason.h"
 
@@ -121,6 +122,7 @@ struct agent {
 
 	/* The map, and what follows from it. */
 	struct netmap *nm;
+	struct netmap_check check; /* of what the hub says */
 	bool cached;
 	struct map peers; /* struct agent_peer */
 	size_t n_jailed;

@@ -1,6 +1,9 @@
 /* Who we are to the hub: the control client, its logins, and the end of one. */
 #include "core/agent/internal.h"
 
+#include "base/text/plain.h"
+#include "proto/names/url.h"
+
 #define LOGIN_FOLLOWS_START SEC(10) /* a login that comes later is one of its own */
 
 /* ---- What the control client asks for ---- */
@@ -150,6 +153,8 @@ static void on_map(void *owner, const struct tc_map_response *m)
 /* A page of the hub's, or of whom it trusts. Plain HTTP only where the hub itself is spoken to so. */
 static bool may_show(const struct agent *a, const char *url)
 {
+	if (!url_is_sound(url) || strlen(url) >= sizeof(a->login_url))
+		return false;
 	return !strncmp(url, "https://", 8) || (!strncmp(url, "http://", 7) && !strncmp(a->ctl_url, "http://", 7));
 }
 
@@ -157,12 +162,16 @@ static void needs_login(struct agent *a, const char *text)
 {
 	a->login_url[0] = a->login_error[0] = 0;
 	if (text && (!strncmp(text, "https://", 8) || !strncmp(text, "http://", 7))) {
-		if (!may_show(a, text))
+		if (may_show(a, text)) {
+			snprintf(a->login_url, sizeof(a->login_url), "%s", text);
+			event(a, AGENT_LOGIN_URL, 0);
 			return;
-		snprintf(a->login_url, sizeof(a->login_url), "%s", text);
-		event(a, AGENT_LOGIN_URL, 0);
+		}
+		snprintf(a->login_error, sizeof(a->login_error), "the hub names a page to log in at that cannot be one");
+		event(a, AGENT_LOGIN_FAILED, 0);
 	} else {
 		snprintf(a->login_error, sizeof(a->login_error), "%s", text ? text : "the hub wants a login");
+		text_make_plain(a->login_error, strlen(a->login_error));
 		event(a, AGENT_LOGIN_FAILED, 0);
 	}
 }

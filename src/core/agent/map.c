@@ -112,7 +112,8 @@ static void on_change(void *ctx, enum netmap_change what, int64_t id)
 		event(a, AGENT_PEER_REMOVED, id);
 		break;
 	case NETMAP_SELF:
-		a->self_dirty = a->filter_dirty = a->net_dirty = true;
+		/* Peers, too: nobody's route leads to an address of ours. */
+		a->self_dirty = a->filter_dirty = a->net_dirty = a->peers_dirty = true;
 		break;
 	case NETMAP_FILTER:
 		a->filter_dirty = true;
@@ -143,14 +144,36 @@ int agent_map_new(struct agent *a)
 	return netmap_new(&a->nm, &map_ops, a, a->rng);
 }
 
+static void count_refused(struct agent *a)
+{
+	const uint64_t *n = a->check.refused;
+	struct agent_counters *c = &a->counters;
+
+	c->map_self_refused = n[MAP_SELF];
+	c->map_peers_refused = n[MAP_PEERS];
+	c->map_routes_refused = n[MAP_ROUTES];
+	c->map_relays_refused = n[MAP_RELAYS];
+	c->map_dns_refused = n[MAP_DNS];
+	c->map_messages_refused = n[MAP_MESSAGES];
+}
+
 int agent_map_apply(struct agent *a, const struct tc_map_response *m)
 {
+	struct tc_map_response r = *m; /* what its lists and texts hold is ours to change, too */
+	struct netmap_check_by by = { .self = netmap_self(a->nm), .first = a->ctl && ctlclient_map_is_first(a->ctl) };
+	struct node_pub own;
 	int rc;
 
-	if (a->ctl && ctlclient_map_is_first(a->ctl))
+	if (has_node_key(a) && key_public(a->id.node.b, own.b) == 0)
+		by.own = &own;
+	if (by.first)
 		netmap_begin(a->nm);
-	rc = netmap_apply(a->nm, m, a->now);
-	if (m->node)
+	if (!r.keep_alive) {
+		netmap_check(&a->check, &r, &by);
+		count_refused(a);
+	}
+	rc = netmap_apply(a->nm, &r, a->now);
+	if (r.node)
 		a->cached = false;
 	return rc;
 }
@@ -158,11 +181,14 @@ int agent_map_apply(struct agent *a, const struct tc_map_response *m)
 void agent_map_load(struct agent *a, struct view saved)
 {
 	struct node_pub key;
+	const struct netmap_check_by by = { .own = &key, .first = true };
 	const struct tc_node *self;
-	int rc = netmap_load(a->nm, saved.p, saved.len, a->now);
+	int rc = key_public(a->id.node.b, key.b);
 
+	if (rc == 0)
+		rc = netmap_load(a->nm, saved.p, saved.len, &a->check, &by, a->now);
 	self = netmap_self(a->nm);
-	if (rc < 0 || !self || key_public(a->id.node.b, key.b) < 0 || memcmp(&self->key, &key, sizeof(key)) != 0) {
+	if (rc < 0 || !self) { /* also another key's */
 		a->counters.bad_netmaps++;
 		agent_map_drop(a);
 		return;
@@ -183,6 +209,7 @@ void agent_map_drop(struct agent *a)
 	}
 	if (a->nm)
 		netmap_clear(a->nm);
+	netmap_check_reset(&a->check);
 	a->cached = a->self_dirty = a->derp_dirty = a->filter_dirty = a->map_changed = false;
 	a->net_dirty = true;
 	a->expiry_at = MONO_NEVER;

@@ -18,12 +18,20 @@ bool agent_is_exit_node(const struct agent *a, const struct tc_node *n)
 	return id && *id && n->stable_id && !strcmp(id, n->stable_id);
 }
 
-/* A peer's own addresses always; what is behind it, when we want it. */
+/* So much of the internet that it is the internet: a default route in two halves, or 2000::/3. */
+static bool is_exit_route(struct ipprefix p)
+{
+	return p.bits < AGENT_SUBNET_BITS_MIN;
+}
+
+/* A peer's own addresses always, unless they are ours; what is behind it, when we want it. */
 static bool wants(const struct agent *a, const struct tc_node *n, struct ipprefix p)
 {
+	if (agent_has_address(self_of(a), p))
+		return false;
 	if (agent_has_address(n, p))
-		return true;
-	return p.bits == 0 ? agent_is_exit_node(a, n) : prefs_of(a)->route_all;
+		return p.bits == ipaddr_bits(p.ip);
+	return is_exit_route(p) ? agent_is_exit_node(a, n) : prefs_of(a)->route_all;
 }
 
 int agent_peer_routes(const struct agent *a, const struct tc_node *n, struct arena *mem, struct ipprefix **ret, size_t *ret_n)

@@ -9,6 +9,7 @@
 
 #include "base/text/text.h"
 #include "proto/http1/http1.h"
+#include "proto/names/url.h"
 
 static void probe_free(struct agent_probe *p)
 {
@@ -38,6 +39,16 @@ static bool probe_fill(struct agent *a, struct agent_probe *p, const struct tc_p
 	return true;
 }
 
+/* Of the hub's own: a URL, or its path alone. It goes into a request. */
+static bool may_ask(const char *url)
+{
+	char whole[URL_MAX + 1];
+
+	if (!url || *url != '/')
+		return url_is_sound(url);
+	return snprintf(whole, sizeof(whole), "http://hub%s", url) < (int)sizeof(whole) && url_is_sound(whole);
+}
+
 void agent_probe_take(struct agent *a, struct view json)
 {
 	struct tc_ping_request r;
@@ -48,7 +59,7 @@ void agent_probe_take(struct agent *a, struct view json)
 		if (!a->probes[i].used)
 			p = &a->probes[i];
 	if (json.len > AGENT_PROBE_MAX || json_decode(&tc_ping_request_type, json.p, json.len, &r, &a->scratch, NULL) < 0 ||
-		!r.url || !p) {
+		!may_ask(r.url) || !p) {
 		a->counters.probes_refused++;
 		return;
 	}

@@ -1,6 +1,7 @@
 /* Where a hub is, as a URL says it. */
 #include "base/text/text.h"
 #include "core/ctlclient/internal.h"
+#include "proto/names/url.h"
 
 #include <stdio.h>
 
@@ -31,6 +32,8 @@ int place_parse(struct place *p, const char *url)
 		len -= 2;
 	}
 	snprintf(p->host, sizeof(p->host), "%.*s", (int)len, host);
+	if (!host_is_sound(p->host))
+		return -ERR_BAD_VALUE; /* it goes into requests */
 	p->plain_port = port && !p->https ? (uint16_t)port : 80;
 	p->tls_port = port && p->https ? (uint16_t)port : 443;
 	/* A hub at home with a port of its own has nothing on 443 that is meant for us. */

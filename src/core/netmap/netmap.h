@@ -45,7 +45,7 @@ void netmap_clear(struct netmap *nm); /* empty as at first; on_change is not cal
 /* A new session of the hub's begins: its first response says all, and what that leaves out is gone. */
 void netmap_begin(struct netmap *nm);
 /*
- * Applies one response. -ERR_TOO_MANY, -ERR_TOO_BIG, -ENOMEM: the map is then a mix of old and new, each part whole;
+ * Applies one response, which netmap_check has seen. -ERR_TOO_MANY, -ERR_TOO_BIG, -ENOMEM: the map is then a mix of old and new, each part whole;
  * the connection has to start over, and the full map it begins with repairs everything.
  */
 MUST_USE int netmap_apply(struct netmap *nm, const struct tc_map_response *r, struct now now);
@@ -73,7 +73,10 @@ int64_t netmap_control_skew_ms(const struct netmap *nm);
 
 /* Writes the map as one map response; netmap_load on an empty map gives the same map back. */
 MUST_USE int netmap_save(const struct netmap *nm, struct buf *out);
-/* -ERR_BAD_FORMAT and the like when the text is damaged. */
-MUST_USE int netmap_load(struct netmap *nm, const void *text, size_t len, struct now now);
+/* Checked like any other, when c is given (check.h). -ERR_BAD_FORMAT and the like when the text is damaged. */
+struct netmap_check;
+struct netmap_check_by;
+MUST_USE int netmap_load(struct netmap *nm, const void *text, size_t len, struct netmap_check *c, const struct netmap_check_by *by,
+	struct now now);
 
 #endif

@@ -296,7 +296,7 @@ static void check_saved(const struct netmap *nm, const struct row *rows)
 	buf_init(&one, 1 << 20);
 	buf_init(&two, 1 << 20);
 	CHECK_INT(netmap_save(nm, &one), ==, 0);
-	CHECK_INT(netmap_load(again, buf_data(&one), buf_len(&one), (struct now){ .wall = 7 }), ==, 0);
+	CHECK_INT(netmap_load(again, buf_data(&one), buf_len(&one), NULL, NULL, (struct now){ .wall = 7 }), ==, 0);
 	check_rows(again, rows);
 	CHECK_INT(netmap_save(again, &two), ==, 0);
 	CHECK_TRUE(view_eq(buf_view(&one), buf_view(&two)));
@@ -353,7 +353,7 @@ static void recorded_responses_apply_and_survive_a_restart(void **state)
 		apply(nm, text);
 		CHECK_INT(netmap_new(&again, &ops, &seen, &rng.rng), ==, 0);
 		CHECK_INT(netmap_save(nm, &one), ==, 0);
-		CHECK_INT(netmap_load(again, buf_data(&one), buf_len(&one), (struct now){ .wall = 7 }), ==, 0);
+		CHECK_INT(netmap_load(again, buf_data(&one), buf_len(&one), NULL, NULL, (struct now){ .wall = 7 }), ==, 0);
 		CHECK_INT(netmap_save(again, &two), ==, 0);
 		CHECK_TRUE(view_eq(buf_view(&one), buf_view(&two)));
 		netmap_free(again);

@@ -70,7 +70,7 @@ static struct netmap *reloaded(struct netmap *nm)
 
 	buf_init(&text, 1 << 20);
 	CHECK_INT(netmap_save(nm, &text), ==, 0);
-	CHECK_INT(netmap_load(again, buf_data(&text), buf_len(&text), (struct now){ .wall = 1000 }), ==, 0);
+	CHECK_INT(netmap_load(again, buf_data(&text), buf_len(&text), NULL, NULL, (struct now){ .wall = 1000 }), ==, 0);
 	buf_fini(&text);
 	netmap_free(nm);
 	return again;

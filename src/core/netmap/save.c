@@ -1,4 +1,5 @@
 /* The map on disk: one map response, so that loading is applying. */
+#include "core/netmap/check.h"
 #include "core/netmap/netmap.h"
 
 #include <errno.h>
@@ -87,7 +88,8 @@ int netmap_save(const struct netmap *nm, struct buf *out)
 	return rc;
 }
 
-int netmap_load(struct netmap *nm, const void *text, size_t len, struct now now)
+int netmap_load(struct netmap *nm, const void *text, size_t len, struct netmap_check *c, const struct netmap_check_by *by,
+	struct now now)
 {
 	struct tc_map_response r;
 	struct arena a;
@@ -95,6 +97,8 @@ int netmap_load(struct netmap *nm, const void *text, size_t len, struct now now)
 
 	arena_init(&a, NETMAP_TEXT_MAX);
 	rc = json_decode(&tc_map_response_type, text, len, &r, &a, NULL);
+	if (rc == 0 && c)
+		netmap_check(c, &r, by);
 	if (rc == 0)
 		rc = netmap_apply(nm, &r, now);
 	arena_fini(&a);

@@ -73,7 +73,7 @@ int fake_new(struct fake **ret)
 	f->logged_in = true;
 	rc = netmap_new(&f->nm, &ops, f, &f->rng.rng);
 	if (rc == 0)
-		rc = netmap_load(f->nm, map_text, sizeof(map_text) - 1, now);
+		rc = netmap_load(f->nm, map_text, sizeof(map_text) - 1, NULL, NULL, now);
 	if (rc < 0) {
 		fake_free(f);
 		return rc;

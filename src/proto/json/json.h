@@ -170,6 +170,9 @@ MUST_USE int json_encode_str(struct buf *out, const char *s, size_t len);
 bool json_same(const struct json_type *t, const void *a, const void *b);
 /* A deep copy, all of it in the arena. Errors as json_encode. */
 MUST_USE int json_clone(const struct json_type *t, const void *value, void *ret, struct arena *a);
+/* Calls fn for each text of a decoded value that is not empty, keys of maps among them; it may change them in place. */
+typedef void (*json_text_fn)(void *ctx, char *s);
+void json_each_text(const struct json_type *t, void *value, json_text_fn fn, void *ctx);
 /* A whole JSON text again, each level indented by one more `indent`, after every line break but the
  * first: `prefix`. */
 MUST_USE int json_indent(struct view json, const char *prefix, const char *indent, struct buf *out);

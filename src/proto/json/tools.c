@@ -162,3 +162,56 @@ int json_indent(struct view in, const char *prefix, const char *indent, struct b
 	}
 	return rc;
 }
+
+static void each_in_map(const struct json_type *t, struct json_map *m, json_text_fn fn, void *ctx)
+{
+	for (size_t i = 0; i < m->n; i++) {
+		if (*m->v[i].key)
+			fn(ctx, (char *)(uintptr_t)m->v[i].key);
+		json_each_text(t->elem, m->v[i].value, fn, ctx);
+	}
+}
+
+void json_each_text(const struct json_type *t, void *value, json_text_fn fn, void *ctx)
+{
+	char *s;
+	void *p;
+
+	switch (t->kind) {
+	case JK_STR:
+		s = *(char **)value;
+		if (s && *s)
+			fn(ctx, s);
+		break;
+	case JK_OBJECT:
+		for (const struct json_field *f = t->fields; f->name; f++)
+			json_each_text(f->type, (char *)value + f->offset, fn, ctx);
+		break;
+	case JK_POINTER:
+		p = *(void **)value;
+		if (p)
+			json_each_text(t->elem, p, fn, ctx);
+		break;
+	case JK_LIST:
+		for (size_t i = 0; i < ((struct json_list *)value)->n; i++)
+			json_each_text(t->elem, (char *)((struct json_list *)value)->v + i * t->elem->size, fn, ctx);
+		break;
+	case JK_MAP:
+		each_in_map(t, value, fn, ctx);
+		break;
+	case JK_BOOL:
+	case JK_OPT_BOOL:
+	case JK_INT:
+	case JK_U64:
+	case JK_F64:
+	case JK_RAW:
+	case JK_BYTES:
+	case JK_KEY:
+	case JK_KEY_NL_PRIVATE:
+	case JK_TIME:
+	case JK_IP:
+	case JK_IPPORT:
+	case JK_PREFIX:
+		break;
+	}
+}

@@ -1,0 +1,22 @@
+/*
+ * proto/names/url: which hosts and URLs of others may be used. They go into requests, onto terminals and to browsers: what has a line
+ * end, a blank or a quote in it would be read as something else there.
+ */
+#ifndef WARREN_PROTO_NAMES_URL_H
+#define WARREN_PROTO_NAMES_URL_H
+
+#include <stdbool.h>
+
+enum {
+	HOST_MAX = 253, /* bytes of a host's or a domain's name */
+	URL_MAX = 2048,
+};
+
+/* Labels of letters, digits, '-' and, as some systems have them, '_'; with or without a dot at the end. */
+bool host_is_name(const char *s);
+/* Such a name, or an address without brackets. NULL is none. */
+bool host_is_sound(const char *host);
+/* http or https, a host with or without a port, and no characters but those that URLs have. NULL is none. */
+bool url_is_sound(const char *url);
+
+#endif
