@@ -170,7 +170,7 @@ static bool is_news(const struct ipn_notify *n)
 /* Says why it still waits, each reason once. */
 static void tell_why(struct up *u, const struct ipn_health *h)
 {
-	static const char *const codes[] = { "login-state", "network-status", "not-in-map-poll", "no-derp-home",
+	static const char *const codes[] = { "login-state", "network-status", "hub-key-changed", "not-in-map-poll", "no-derp-home",
 		"no-derp-connection" };
 
 	for (size_t i = 0; i < ARRAY_LEN(codes); i++) {
@@ -262,7 +262,8 @@ int up_wait(struct up *u)
 /* Entries that a person should hear of right after connecting. */
 static bool is_worth_saying(const char *text)
 {
-	return strstr(text, "SSH") || strstr(text, "accept-routes") || strstr(text, "locked out") || strstr(text, "update available: ");
+	return strstr(text, "SSH") || strstr(text, "accept-routes") || strstr(text, "locked out") || strstr(text, "update available: ") ||
+	       strstr(text, "shows another key");
 }
 
 /* What the hub did not take of the settings is a failure, though the device is connected. The exit code. */

@@ -152,6 +152,9 @@ void bus_event(struct node *n, enum agent_event ev, int64_t id)
 	case AGENT_MOVED:
 		log_info("control", "the hub is at another URL now, and has shown its key there", "url=%s", agent_control_url(n->agent));
 		break;
+	case AGENT_HUB_KEY:
+		log_warn("control", "the hub has another key than before", "url=%s", agent_control_url(n->agent));
+		break;
 	case AGENT_REFUSED:
 		on_refused(n);
 		break;

@@ -44,6 +44,7 @@ static void on_event(void *owner, enum agent_event ev, int64_t id)
 	case AGENT_LOGIN_URL:
 	case AGENT_LOGIN_FINISHED:
 	case AGENT_LOGIN_FAILED:
+	case AGENT_HUB_KEY:
 	case AGENT_REFUSED:
 	case AGENT_CONTROL:
 	case AGENT_PEER_ADDED:

@@ -17,7 +17,7 @@ WARREND = os.path.abspath(sys.argv[1])
 os.environ["WARREN_BIN"] = os.path.dirname(os.path.dirname(WARREND))
 sys.path.insert(0, os.path.join(TOP, "tests", "lab"))
 from net import Net  # noqa: E402
-from nodes import UnixHTTP, WarrenHub, WarrenNode, wait_for  # noqa: E402
+from nodes import UnixHTTP, WarrenHub, WarrenNode, program, wait_for  # noqa: E402
 
 FIXTURES = os.path.join(TOP, "tests", "fixtures", "daemon")
 results = []
@@ -150,9 +150,21 @@ def login(host):
         hub.stop()
         os.unlink(os.path.join(hub.state, "noise.key"))
         hub.start()
+        changed = lambda: [h for h in d.status()["Health"] or [] if "shows another key than before" in h and "--force-reauth" in h]  # noqa: E731
+        wait_for("the other key is told of", changed)
+        check("over plain HTTP a hub with another key is not taken", not d.status()["Self"]["Online"] and
+              d.state().get("_warren-hubkey/" + d.state()["_current-profile"][8:]) == before.get("_warren-hubkey/" + before["_current-profile"][8:]))
+        p = subprocess.run(host.argv(program("warren"), f"--socket={d.socket}", "up", f"--login-server={hub.url}", "--hostname=" + d.hostname),
+                           capture_output=True, text=True, timeout=60)
+        check("up says so", "shows another key than before" in p.stdout, p.stdout + p.stderr)
+        d.stop()
+        d.start()
+        wait_for("the other key is told of after a restart", changed)
+        check("nor after a restart, and the device goes on with what it knows", d.status()["BackendState"] == "Running" and d.ip() == ip)
+        d.up(hub.url, key, "--force-reauth")
         wait_for("the hub with another key is found again", lambda: d.status()["Self"]["Online"])
         wait_for("and kept", lambda: d.state() != before)
-        check("a hub with another key is found again", d.ip() == ip and len(hub.nodes()) == 1)
+        check("a login takes it: the same device", d.ip() == ip and len(hub.nodes()) == 1 and not changed(), d.status()["Health"])
         d.stop()
         with open(path, "w") as f:
             f.write("{broken")

@@ -56,6 +56,7 @@
 	X(NOT_HTTP, "the other side does not speak HTTP")                                          \
 	X(NOT_HUB, "the answer is not a hub's")                                                    \
 	X(OTHER_HUB, "that is another hub")                                                        \
+	X(OTHER_KEY, "the hub shows another key than before")                                      \
 	X(PEER, "the other side reported an error")
 
 enum err {

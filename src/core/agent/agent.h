@@ -31,6 +31,12 @@ enum {
 	AGENT_STREAM_RELAY = 16, /* and the number of the region */
 };
 
+/* In the health, beside why the hub is not reached. */
+#define AGENT_OTHER_KEY_TEXT \
+	"The hub shows another key than before, over plain HTTP, where nothing says that it is still the same one: it is not spoken to. " \
+	"A hub that was moved or restored from its backup has its old key; then somebody stands between. If it was set up anew, " \
+	"\"warren up --force-reauth\" logs in there."
+
 struct agent;
 
 enum agent_tls {
@@ -57,6 +63,7 @@ enum agent_event {
 	AGENT_LOGIN_FINISHED,
 	AGENT_LOGIN_FAILED, /* agent_login_error */
 	AGENT_MOVED, /* the hub proved that it is at another URL now, agent_control_url: save it */
+	AGENT_HUB_KEY, /* the hub has another key than before, and its certificate vouches for it, or a login was asked for */
 	AGENT_REFUSED, /* agent_refused changed */
 	AGENT_CONTROL, /* agent_is_polling or agent_control_error changed */
 	AGENT_NET_CONFIG, /* agent_net_config changed */

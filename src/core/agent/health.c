@@ -27,6 +27,7 @@ enum warning {
 	NO_STATE,
 	REFUSED,
 	BAD_MAP,
+	OTHER_KEY,
 	N_WARNINGS
 };
 
@@ -41,7 +42,7 @@ static const struct warnable warnables[N_WARNINGS] = {
 	[WARMING_UP] = { "warming-up", "low", "Starting", 0, false },
 	[LOGIN] = { "login-state", "medium", "Logged out", 1 << STOPPED, false },
 	[NO_LINK] = { "network-status", "medium", "Network down", 0, true },
-	[NO_POLL] = { "not-in-map-poll", "medium", "Out of sync", 1 << STOPPED | 1 << LOGIN | 1 << NO_LINK, false },
+	[NO_POLL] = { "not-in-map-poll", "medium", "Out of sync", 1 << STOPPED | 1 << LOGIN | 1 << NO_LINK | 1 << OTHER_KEY, false },
 	[NO_HOME] = { "no-derp-home", "medium", "No home relay", 1 << STOPPED | 1 << LOGIN | 1 << NO_LINK, true },
 	[NO_RELAY] = { "no-derp-connection", "medium", "Relay unavailable", 1 << STOPPED | 1 << LOGIN | 1 << NO_LINK | 1 << NO_HOME,
 		true },
@@ -53,6 +54,7 @@ static const struct warnable warnables[N_WARNINGS] = {
 	[NO_ROUTES] = { "router", "medium", "Routes not set", 1 << STOPPED, true },
 	[NO_STATE] = { "state-store-health", "high", "State not kept", 0, false },
 	[REFUSED] = { "setting-refused", "medium", "Setting refused", 1 << STOPPED | 1 << LOGIN, false },
+	[OTHER_KEY] = { "hub-key-changed", "high", "The hub has another key", 0, true },
 	[BAD_MAP] = { "invalid-network-map", "medium", "Invalid network map", 1 << STOPPED | 1 << LOGIN, false },
 	[BAD_FILTER] = { "invalid-packet-filter", "high", "Invalid packet filter", 1 << STOPPED | 1 << LOGIN, false },
 };
@@ -96,6 +98,7 @@ static void look_around(const struct agent *a, struct arena *mem, struct held_wa
 		   *bad_map = netmap_check_text(&a->check, mem);
 
 	w[NO_EFFECT] = (struct held_warning){ held_since(without != NULL, 0), 0, without };
+	w[OTHER_KEY] = (struct held_warning){ held_since(a->other_key, 0), 0, AGENT_OTHER_KEY_TEXT };
 	w[BAD_MAP] = (struct held_warning){ held_since(bad_map != NULL, 0), 0, bad_map };
 	w[NO_SNAT] = (struct held_warning){ held_since(agent_lacks_masquerading(prefs_of(a)), 0), 0,
 		"Routes are advertised, and this build does not masquerade: let the system do it, or give the networks behind a route back. "

@@ -96,6 +96,7 @@ struct agent {
 	char *auth_key;
 	char login_url[AGENT_TEXT_MAX], login_error[AGENT_TEXT_MAX], control_error[REASON_MAX];
 	char moving_from[CTLCLIENT_URL_MAX]; /* where our hub was, until it shows its key at ctl_url; "": it is there */
+	bool other_key; /* the hub shows another key than before, which is not taken */
 	bool other_hub; /* there is another one at ctl_url: to be dealt with at the end of the call */
 	bool left; /* the node key was another hub's: this one has to take a fresh one */
 	bool started_expired; /* at the last start the key of the device had expired */

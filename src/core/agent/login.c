@@ -65,8 +65,11 @@ static void on_hub_key(void *owner, const struct machine_pub *key)
 	if (a->moving_from[0])
 		event(a, AGENT_MOVED, 0);
 	a->moving_from[0] = 0; /* here it is */
+	a->other_key = false;
 	if (!memcmp(&a->id.hub, key, sizeof(*key)))
 		return;
+	if (!key_is_zero(a->id.hub.b))
+		event(a, AGENT_HUB_KEY, 0);
 	a->id.hub = *key;
 	event(a, AGENT_KEYS, 0);
 }
@@ -94,6 +97,11 @@ static void on_other_hub(void *owner)
 	struct agent *a = owner;
 
 	a->other_hub = a->moving_from[0] != 0;
+}
+
+static void on_other_key(void *owner)
+{
+	((struct agent *)owner)->other_key = true;
 }
 
 /* The trial key is ours now. */
@@ -189,6 +197,7 @@ static void on_state(void *owner, enum ctlclient_state s, const char *text)
 		needs_login(a, text);
 		break;
 	case CTL_RUNNING:
+		a->other_key = false;
 		a->login_url[0] = a->login_error[0] = 0;
 		break;
 	case CTL_LOGGED_OUT:
@@ -238,6 +247,7 @@ static const struct ctlclient_ops control_ops = {
 	.on_hub_key = on_hub_key,
 	.on_moved = on_moved,
 	.on_other_hub = on_other_hub,
+	.on_other_key = on_other_key,
 	.on_registered = on_registered,
 	.on_map = on_map,
 	.on_state = on_state,
@@ -276,6 +286,7 @@ static void leave_hub(struct agent *a)
 {
 	a->id.hub = (struct machine_pub){ 0 };
 	a->moving_from[0] = 0;
+	a->other_key = false;
 	a->left = true;
 	agent_map_drop(a);
 }
@@ -434,7 +445,7 @@ void agent_forget(struct agent *a)
 	key_wipe(&a->trial, sizeof(a->trial));
 	a->id.hub = (struct machine_pub){ 0 };
 	a->ctl_url[0] = a->moving_from[0] = a->login_url[0] = a->login_error[0] = 0;
-	a->left = false;
+	a->left = a->other_key = false;
 	agent_auth_key_set(a, NULL);
 	ipn_prefs_init(&p);
 	if (agent_prefs_store(a, &p) > 0)

@@ -246,6 +246,11 @@ static int accept_key(struct ctlclient *c, const struct machine_pub *key)
 			c->ops->on_other_hub(c->owner);
 		return -ERR_OTHER_HUB;
 	}
+	if (!same && !c->at.https && !key_is_zero(c->node.b)) { /* nothing vouches for it, and we have something to lose */
+		if (c->ops->on_other_key)
+			c->ops->on_other_key(c->owner);
+		return -ERR_OTHER_KEY;
+	}
 	c->strict = false;
 	c->hub = c->known = *key;
 	if (c->asked != ASKED_AT) {
@@ -536,6 +541,7 @@ void ctlclient_login(struct ctlclient *c, const char *auth_key, struct now now)
 	ctlclient_auth_key_set(c, auth_key);
 	free(c->followup);
 	c->followup = NULL;
+	c->known = (struct machine_pub){ 0 }; /* whoever logs in means the hub that is there now */
 	c->login_wanted = true;
 	c->logout = false;
 	c->ops->new_node_key(c->owner, &c->trial);

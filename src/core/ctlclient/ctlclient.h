@@ -71,6 +71,8 @@ struct ctlclient_ops {
 	void (*on_moved)(void *owner, const char *url);
 	/* strict: there is another hub at the URL. Nothing was asked of it; it is tried again until the owner frees the engine. */
 	void (*on_other_hub)(void *owner);
+	/* May be NULL. The hub shows another key than before over plain HTTP: not taken before a login. It is tried again. */
+	void (*on_other_key)(void *owner);
 	/* The hub takes the device, but not one of its settings, and says why; NULL: it takes all of them again. May be NULL. */
 	void (*on_refused)(void *owner, const char *why);
 	/* A login with a fresh key was refused; the device goes on with the key that it has. May be NULL. */

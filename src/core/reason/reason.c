@@ -93,6 +93,11 @@ static const struct entry entries[] = {
 		"there is a hub at {host} port {port}, but another one than this device is logged in at. \"warren up --force-reauth "
 		"--login-server=...\" leaves that one and joins this one.",
 		NULL },
+	{ -ERR_OTHER_KEY,
+		"the hub at {host} port {port} shows another key than before, and over plain HTTP nothing says that it is still the same one. A "
+		"hub that was moved or restored from its backup has its old key: then somebody stands between. If it was set up anew, "
+		"\"warren up --force-reauth\" logs in there.",
+		NULL },
 	{ -ERR_BAD_TAG,
 		"the answer does not fit the key of the hub. The hub has another key by now, or two hubs answer at {host}: the key is asked "
 		"for again.",
