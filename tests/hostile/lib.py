@@ -25,7 +25,7 @@ sys.path.insert(0, os.path.join(TOP, "tests", "api"))
 sys.path.insert(0, os.path.join(TOP, "tests", "lab"))
 from hub_process import Hub, wait_for  # noqa: E402
 from procs import Program  # noqa: E402
-from raw import BUILD, Closed, Conn, Derp, Session, hub_key  # noqa: E402
+from raw import BUILD, Closed, Conn, Derp, Machine, Session, hub_key  # noqa: E402
 
 BUDGET_MB = 128
 SERVED_MS = 1000
@@ -114,6 +114,11 @@ class Place:
         """ts2021 with any machine key."""
         source = source or self.source(0)
         return self.keep(Session(self.to(self.tls if tls else self.plain, source), self.key, source, tls, **kw))
+
+    def machine(self, source=None, tls=False, **kw):
+        """The same with requests as devices make them."""
+        source = source or self.source(0)
+        return self.keep(Machine(self.to(self.tls if tls else self.plain, source), self.key, source, tls=tls, **kw))
 
     def drop(self):
         """Closes all connections of the attack."""
@@ -321,6 +326,7 @@ def carry_out(name):
                 p.drop()
                 r["honest"] = p.end_honest()
                 r["after"] = settled(p.memory, r["before"])
+                r["peak"] = max(r["peak"], p.memory.peak())
                 judge(p, a, r)
             if p.lives():
                 p.stop()

@@ -53,6 +53,13 @@ def box_open(private, peer, sealed):
     return out.raw[:len(sealed) - 40]
 
 
+def is_ready(s, events, seconds):
+    """Like select, for any number of descriptors."""
+    poll = select.poll()
+    poll.register(s, events)
+    return bool(poll.poll(max(0.0, seconds) * 1000))
+
+
 class Closed(Exception):
     """The other side has ended the connection."""
 
@@ -92,7 +99,7 @@ class Conn:
             try:
                 at += self.s.send(view[at:at + 262144])
             except (BlockingIOError, ssl.SSLWantWriteError, ssl.SSLWantReadError):
-                if not select.select([], [self.s], [], stall)[1]:
+                if not is_ready(self.s, select.POLLOUT, stall):
                     break
             except (OSError, ssl.SSLError) as e:
                 self.sent += at
@@ -100,10 +107,10 @@ class Conn:
         self.sent += at
         return at
 
-    def say(self, data):
+    def say(self, data, stall=STALL):
         """True unless it was closed or not all was taken."""
         try:
-            return self.push(data) == len(data)
+            return self.push(data, stall) == len(data)
         except Closed:
             return False
 
@@ -118,7 +125,7 @@ class Conn:
                     break
                 self.got += more
             except (BlockingIOError, ssl.SSLWantReadError):
-                if left <= 0 or not select.select([self.s], [], [], left)[0]:
+                if left <= 0 or not is_ready(self.s, select.POLLIN, left):
                     break
             except (OSError, ssl.SSLError):
                 break
@@ -156,7 +163,7 @@ class Conn:
             except (OSError, ssl.SSLError):
                 return True
             left = end - time.monotonic()
-            if left <= 0 or not select.select([self.s], [], [], left)[0]:
+            if left <= 0 or not is_ready(self.s, select.POLLIN, left):
                 return False
 
     def close(self):
@@ -224,6 +231,30 @@ def post(path, stream, body=None, end=True, more=()):
     return b"".join(out)
 
 
+_STATUS = {8: 200, 9: 204, 10: 206, 11: 304, 12: 400, 13: 404, 14: 500}
+_DIGITS = {"00000": "0", "00001": "1", "00010": "2", "011001": "3", "011010": "4", "011011": "5", "011100": "6", "011101": "7", "011110": "8",
+           "011111": "9"}
+
+
+def status_of(block):
+    """:status of a header block that begins with it, as nghttp2 writes it; 0: of another one."""
+    at = 0
+    while at < len(block) and block[at] >> 5 == 1:  # the table's size
+        at += 1
+    if block[at:at + 1] and block[at] & 0x80:
+        return _STATUS.get(block[at] & 0x7f, 0)
+    value = block[at + 2:at + 2 + (block[at + 1] & 0x7f)] if len(block) > at + 1 else b""
+    if not block[at + 1:at + 2] or not block[at + 1] & 0x80:
+        return int(value) if value.isdigit() else 0
+    bits, text = "".join(f"{b:08b}" for b in value), ""
+    while len(text) < 3:
+        code = next((c for c in _DIGITS if bits.startswith(c)), None)
+        if code is None:
+            return 0
+        text, bits = text + _DIGITS[code], bits[len(code):]
+    return int(text)
+
+
 class Session(Conn):
     """ts2021: Noise, and inside it what you like; `push` and `read` are plaintext. hello: SETTINGS and the preface are sent."""
 
@@ -264,10 +295,10 @@ class Session(Conn):
         """Bytes of records that were taken."""
         return self.push_sealed(self.seal(plain), stall)
 
-    def say(self, plain):
+    def say(self, plain, stall=STALL):
         sealed = self.seal(plain)
         try:
-            return self.push_sealed(sealed) == len(sealed)
+            return self.push_sealed(sealed, stall) == len(sealed)
         except Closed:
             return False
 
@@ -326,6 +357,61 @@ class Session(Conn):
         if self.noise:
             lib().raw_noise_free(ctypes.c_void_p(self.noise))
             self.noise = None
+
+
+class Machine(Session):
+    """A device by hand: requests of any content, one at a time, with a node key of its own."""
+
+    def __init__(self, to, hub, source=None, **kw):
+        self.node = os.urandom(32)
+        self.node_key = "nodekey:" + public(self.node).hex()
+        self.stream = -1
+        super().__init__(to, hub, source, window=1 << 20, **kw)
+        self.push(frame(SETTINGS, 0, 0, struct.pack(">HI", 4, 0x7fffffff)) + frame(WINDOW_UPDATE, 0, 0, struct.pack(">I", 0x7ffeffff)))
+
+    def begin(self, path, body):
+        """Sends a request; its stream."""
+        self.stream += 2
+        text = body if isinstance(body, bytes) else json.dumps(body).encode()
+        self.push(post(path, self.stream, text))
+        return self.stream
+
+    def ask(self, path, body, timeout=5.0):
+        """(status, body); status 0: none came, -1: the stream was reset."""
+        of, status, got, end = self.begin(path, body), 0, b"", time.monotonic() + timeout
+        while (left := end - time.monotonic()) > 0:
+            frames = self.frames(1, left)
+            if not frames:
+                break
+            for kind, flags, stream, payload in frames:
+                if stream != of:
+                    continue
+                if kind == RST_STREAM:
+                    return -1, got
+                if kind == HEADERS:
+                    status = status_of(payload)
+                got += payload if kind == DATA else b""
+                if flags & END_STREAM and kind in (HEADERS, DATA):
+                    return status, got
+        return status, got
+
+    def register(self, auth_key="", timeout=5.0, **fields):
+        """(status, answer)"""
+        status, body = self.ask("/machine/register", {"Version": 148, "NodeKey": self.node_key, "Hostinfo": {"OS": "linux", "Hostname": "m"},
+                                                      **({"Auth": {"AuthKey": auth_key}} if auth_key else {}), **fields}, timeout)
+        try:
+            return status, json.loads(body)
+        except ValueError:
+            return status, body
+
+    def update(self, timeout=5.0, **fields):
+        """A lite update. (status, answer)"""
+        return self.ask("/machine/map", {"Version": 148, "NodeKey": self.node_key, "OmitPeers": True, **fields}, timeout)
+
+    def map(self, timeout=5.0, **fields):
+        """One whole map, decoded."""
+        status, body = self.ask("/machine/map", {"Version": 148, "NodeKey": self.node_key, "Compress": "", **fields}, timeout)
+        return json.loads(body[4:]) if status == 200 else (status, body)
 
 
 # DERP
