@@ -20,6 +20,7 @@ struct loop {
 	} on_hup;
 	struct now now;
 	bool sampled;
+	uint64_t turn;
 	struct {
 		void (*fn)(void *ctx);
 		void *ctx;
@@ -86,6 +87,11 @@ static void run_tasks(struct loop *l)
 	}
 }
 
+uint64_t loop_turn(const struct loop *l)
+{
+	return l->turn;
+}
+
 /* Before the loop sleeps: the turn is over. What wakes it runs before on_check, and must not see the time of before. */
 static void on_prepare(uv_prepare_t *p)
 {
@@ -97,6 +103,7 @@ static void on_prepare(uv_prepare_t *p)
 			l->hooks[i].fn(l->hooks[i].ctx);
 	} while (l->tasks);
 	l->sampled = false;
+	l->turn++;
 }
 
 /* After it woke: a new turn, new time. */
@@ -115,6 +122,7 @@ int loop_new(struct loop **ret)
 		free(l);
 		return -ENOMEM;
 	}
+	l->turn = 1;
 	uv_prepare_init(&l->uv, &l->prepare);
 	uv_check_init(&l->uv, &l->check);
 	l->last_task = &l->tasks;

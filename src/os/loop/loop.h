@@ -17,6 +17,7 @@ struct loop *loop_free(struct loop *l);
 void loop_run(struct loop *l); /* until loop_stop */
 void loop_stop(struct loop *l);
 struct now loop_now(struct loop *l); /* of this turn */
+uint64_t loop_turn(const struct loop *l); /* its number, from 1 */
 void *loop_uv(struct loop *l); /* uv_loop_t, for other edges of this floor */
 /* Scratch memory that is free between two callbacks. */
 enum { LOOP_SCRATCH_LEN = 256 * 1024 };

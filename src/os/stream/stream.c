@@ -24,7 +24,7 @@
 enum state { CONNECTING, PROXY_HEADER, HANDSHAKE, OPEN, DRAINING, CLOSED };
 /* What OpenSSL 3 takes for a connection, measured: always, and while the handshake runs on top of that. */
 enum { TLS_BYTES = 16 * 1024, TLS_HANDSHAKE_BYTES = 28 * 1024 };
-enum { READ_CHUNK = 64 * 1024, READS_PER_TURN = 8, BACKLOG = 4096, ACCEPTS_PER_TURN = 64 };
+enum { READ_CHUNK = 64 * 1024, READ_PER_TURN = 8 * READ_CHUNK, BACKLOG = 4096, ACCEPTS_PER_TURN = 64 };
 #define PROXY_PATIENCE SEC(5) /* a proxy sends its header with the first segment */
 
 struct proxy_header {
@@ -49,6 +49,10 @@ struct stream {
 	bool want_write;
 	bool shaking; /* HANDSHAKE has begun */
 	bool unnamed; /* the proxy did not say who the client is */
+	bool paused;
+	const size_t *measure; /* bytes to be read in a turn; NULL: READ_PER_TURN */
+	size_t turn_left; /* of them, in this turn */
+	uint64_t turn;
 	struct ipport peer;
 };
 
@@ -187,7 +191,7 @@ static int do_write(struct stream *s, struct view v, size_t *ret)
 
 static void update_watch(struct stream *s)
 {
-	int events = s->state == DRAINING ? 0 : LOOP_READ;
+	int events = s->state == DRAINING || s->paused ? 0 : LOOP_READ;
 
 	if (s->state == CLOSED || !s->watch)
 		return;
@@ -195,7 +199,7 @@ static void update_watch(struct stream *s)
 		events = LOOP_WRITE;
 	else if (s->want_write)
 		events |= LOOP_WRITE;
-	loop_watch_set(s->watch, events ? events : LOOP_READ);
+	loop_watch_set(s->watch, events || s->paused ? events : LOOP_READ);
 }
 
 static void flush(struct stream *s)
@@ -221,7 +225,8 @@ static void flush(struct stream *s)
 	update_watch(s);
 }
 
-static int do_read(struct stream *s, uint8_t *mem, size_t *ret)
+/* Of TLS at least a record: what OpenSSL has read and nobody takes would wake nobody. */
+static int do_read(struct stream *s, uint8_t *mem, size_t max, size_t *ret)
 {
 	ssize_t n;
 
@@ -236,7 +241,7 @@ static int do_read(struct stream *s, uint8_t *mem, size_t *ret)
 		*ret = (size_t)r;
 		return 0;
 	}
-	n = recv(s->fd, mem, READ_CHUNK, 0);
+	n = recv(s->fd, mem, max, 0);
 	if (n < 0)
 		return errno == EAGAIN || errno == EINTR ? 1 : -errno;
 	if (n == 0)
@@ -245,13 +250,23 @@ static int do_read(struct stream *s, uint8_t *mem, size_t *ret)
 	return 0;
 }
 
+/* A turn of the loop may call several times, when very many streams are ready. */
+static size_t left_of_turn(struct stream *s)
+{
+	if (s->turn != loop_turn(s->loop)) {
+		s->turn = loop_turn(s->loop);
+		s->turn_left = s->measure ? *s->measure : READ_PER_TURN;
+	}
+	return s->turn_left;
+}
+
 static void fill(struct stream *s)
 {
 	uint8_t *mem = loop_scratch(s->loop);
 
-	for (int i = 0; i < READS_PER_TURN && s->state == OPEN; i++) {
-		size_t n = 0;
-		int rc = do_read(s, mem, &n);
+	while (s->state == OPEN && !s->paused && left_of_turn(s)) {
+		size_t n = 0, max = MIN_OF(s->turn_left, (size_t)READ_CHUNK);
+		int rc = do_read(s, mem, max, &n);
 
 		if (rc == -ERR_CLOSED)
 			end(s, 0);
@@ -259,10 +274,11 @@ static void fill(struct stream *s)
 			end(s, rc);
 		if (rc != 0)
 			return;
+		s->turn_left -= MIN_OF(n, s->turn_left);
 		rc = s->ops->on_data(s->owner, mem, n);
 		if (rc < 0 && s->state == OPEN)
 			end(s, rc);
-		if (!s->ssl && n < READ_CHUNK)
+		if (!s->ssl && n < max)
 			return;
 	}
 }
@@ -718,6 +734,17 @@ bool stream_is_tls(const struct stream *s)
 bool stream_relay_key(const struct stream *s, uint8_t ret[static 32])
 {
 	return s->ssl && tls_relay_key(s->ssl, ret);
+}
+
+void stream_pause(struct stream *s, bool paused)
+{
+	s->paused = paused;
+	update_watch(s);
+}
+
+void stream_set_measure(struct stream *s, const size_t *bytes)
+{
+	s->measure = bytes;
 }
 
 void stream_wake(struct stream *s)

@@ -72,6 +72,13 @@ bool stream_relay_key(const struct stream *s, uint8_t ret[static 32]);
 void stream_set_silence(struct stream *s, mono_ns after);
 /* Bytes that the other side's system has not acknowledged. */
 size_t stream_unacked(const struct stream *s);
+/* Reads no more of it until this is called with false: what comes meanwhile waits in the system, and then with the other side. */
+void stream_pause(struct stream *s, bool paused);
+/*
+ * At most *bytes are read of it in one turn of the loop (of TLS, up to a record more), so that many streams at full rate leave each
+ * other their turn. The owner keeps the number while the stream lives, and may change it. NULL: a fixed number, for a few.
+ */
+void stream_set_measure(struct stream *s, const size_t *bytes);
 /* There is output. Written at the end of this call at the earliest, from the loop at the latest. */
 void stream_wake(struct stream *s);
 /* Ends it when the output is drained; nothing more is read. */
