@@ -25,6 +25,9 @@ struct relay {
 	struct stun_socket stun[STUN_SOCKETS_MAX];
 	size_t n_stun;
 	struct relay_counters n;
+	uint64_t turn; /* of the loop */
+	size_t active; /* clients that were read in this turn */
+	size_t measure; /* bytes to be read of each in a turn */
 };
 
 struct client {
@@ -33,6 +36,7 @@ struct client {
 	struct stream *stream;
 	struct derpconn *conn;
 	struct buf head; /* the 101 answer, before the relay's own bytes */
+	uint64_t turn; /* in which it was read last */
 };
 
 static void rearm(struct relay *r)
@@ -61,13 +65,14 @@ static void derp_close(void *owner)
 int relay_new(struct relay **ret, const struct relay_cfg *cfg)
 {
 	struct derprelay_cfg derp = { .private = cfg->private, .max_conns = cfg->max_conns, .client_rate = cfg->client_rate, .rng = loop_rng(),
-		.on_output = derp_output, .on_close = derp_close };
+		.admit = cfg->admission.admit, .admit_ctx = cfg->admission.ctx, .on_output = derp_output, .on_close = derp_close };
 	struct relay *r = calloc(1, sizeof(*r));
 	int rc;
 
 	if (!r)
 		return -ENOMEM;
 	r->cfg = *cfg;
+	r->measure = RELAY_TURN_MAX;
 	list_init(&r->clients);
 	rc = derprelay_new(&r->derp, &derp);
 	if (rc == 0)
@@ -82,6 +87,10 @@ int relay_new(struct relay **ret, const struct relay_cfg *cfg)
 
 static void client_free(struct client *c)
 {
+	const struct relay_admission *a = &c->relay->cfg.admission;
+
+	if (derprelay_waits(c->conn) && a->forget)
+		a->forget(a->ctx, c);
 	list_remove(&c->link);
 	derprelay_close(c->conn);
 	buf_fini(&c->head);
@@ -135,13 +144,53 @@ int relay_add_key(const struct relay *r, struct tls_ctx *tls)
 
 /* DERP over a stream */
 
+/* The more clients speak in one turn, the less of each is read in the next. */
+static void note_turn(struct client *c)
+{
+	struct relay *r = c->relay;
+	uint64_t turn = loop_turn(r->cfg.loop);
+
+	if (r->turn != turn) {
+		r->measure = MAX_OF(MIN_OF(RELAY_TURN_BYTES / MAX_OF(r->active, (size_t)1), (size_t)RELAY_TURN_MAX), (size_t)RELAY_TURN_MIN);
+		r->active = 0;
+		r->turn = turn;
+	}
+	r->active += c->turn != turn;
+	c->turn = turn;
+}
+
 static int on_data(void *owner, const uint8_t *p, size_t len)
 {
 	struct client *c = owner;
-	int rc = derprelay_feed(c->conn, p, len, loop_now(c->relay->cfg.loop).mono);
+	int rc;
 
+	note_turn(c);
+	rc = derprelay_feed(c->conn, p, len, loop_now(c->relay->cfg.loop).mono);
+	if (rc == 0 && derprelay_waits(c->conn))
+		stream_pause(c->stream, true);
 	rearm(c->relay);
 	return rc;
+}
+
+void relay_decide(void *client, bool yes)
+{
+	struct client *c = client;
+
+	stream_pause(c->stream, false);
+	if (derprelay_decide(c->conn, yes, loop_now(c->relay->cfg.loop).mono) < 0)
+		stream_close(c->stream);
+	rearm(c->relay);
+}
+
+void relay_recheck(struct relay *r, const struct node_pub *key)
+{
+	derprelay_recheck(r->derp, key, loop_now(r->cfg.loop).mono);
+	rearm(r);
+}
+
+struct ipport relay_client_addr(const void *client)
+{
+	return stream_peer(((const struct client *)client)->stream);
 }
 
 static struct view output(void *owner)
@@ -206,6 +255,7 @@ int relay_take(struct relay *r, struct stream *s, const struct http1_head *head,
 	r->n.fast_starts += fast;
 	list_push_tail(&r->clients, &c->link);
 	stream_set_owner(s, &client_ops, c);
+	stream_set_measure(s, &r->measure);
 	stream_wake(s);
 	if (rest.len && on_data(c, rest.p, rest.len) < 0)
 		stream_close(s);

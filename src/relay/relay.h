@@ -12,13 +12,31 @@
 
 struct relay;
 
-enum { RELAY_RATE_MAX = 1000000000 }; /* bytes a second; more is no limit that anybody would feel */
+enum {
+	RELAY_RATE_MAX = 1000000000, /* bytes a second; more is no limit that anybody would feel */
+	/*
+	 * Read of all clients in one turn of the loop, each the same part, so that a client with little to say waits for a few
+	 * milliseconds, however many send as fast as they can.
+	 */
+	RELAY_TURN_BYTES = 1 << 20,
+	RELAY_TURN_MIN = 4 * 1024, /* of one client, whatever all together are */
+	RELAY_TURN_MAX = 512 * 1024,
+};
+
+/* Who may log in. client stands for the connection, as long as it lives. */
+struct relay_admission {
+	/* As derprelay_cfg.admit. NULL: every key may. */
+	enum derprelay_verdict (*admit)(void *ctx, void *client, const struct node_pub *key, bool proven);
+	void (*forget)(void *ctx, void *client); /* it ended while it waited for relay_decide. May be NULL */
+	void *ctx;
+};
 
 struct relay_cfg {
 	struct loop *loop;
 	struct secret_node private;
 	size_t max_conns;
 	int64_t client_rate; /* bytes a second that a client may send; 0: no limit */
+	struct relay_admission admission;
 };
 
 struct relay_counters {
@@ -42,6 +60,11 @@ MUST_USE int relay_stun_listen(struct relay *r, struct ipport addr, struct ippor
 MUST_USE int relay_take(struct relay *r, struct stream *s, const struct http1_head *head, struct view rest);
 /* Does this head ask for /derp with the right upgrade? */
 bool relay_wants(const struct http1_head *head);
+/* This key may be admitted no more: connections with it are closed after a grace if so. */
+void relay_recheck(struct relay *r, const struct node_pub *key);
+/* The word on a client for which admit said DERPRELAY_ASK. */
+void relay_decide(void *client, bool yes);
+struct ipport relay_client_addr(const void *client);
 /* The relay's plain HTTP paths: probe, latency check, 204. True if one was answered into out. */
 bool relay_http(const struct http1_head *head, struct buf *out);
 

@@ -83,8 +83,8 @@ void derprelay_written(struct derpconn *c, size_t n);
 MUST_USE int derprelay_decide(struct derpconn *c, bool yes, mono_ns now);
 /* It waits for derprelay_decide: nothing is to be read from it, or at most what its buffer takes. */
 bool derprelay_waits(const struct derpconn *c);
-/* This key may be admitted no more: after a grace admit is asked, and connections with it are closed. -ENOMEM. */
-MUST_USE int derprelay_recheck(struct derprelay *r, const struct node_pub *key, mono_ns now);
+/* This key may be admitted no more: after a grace admit is asked, and connections with it are closed if so. */
+void derprelay_recheck(struct derprelay *r, const struct node_pub *key, mono_ns now);
 /* Bytes of packets that wait. */
 size_t derprelay_queued(const struct derprelay *r);
 

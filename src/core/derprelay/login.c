@@ -182,25 +182,29 @@ int derprelay_decide(struct derpconn *c, bool yes, mono_ns now)
 	return rc < 0 ? rc : derprelay_feed(c, (const uint8_t *)"", 0, now);
 }
 
-int derprelay_recheck(struct derprelay *r, const struct node_pub *key, mono_ns now)
+static void check_again(struct derprelay *r, struct client *cl)
+{
+	if (verdict(cl->active, &cl->key, true) != DERPRELAY_NO)
+		return;
+	list_for_each(l, &cl->conns) {
+		r->n.refused++;
+		conn_ask_close(container_of(l, struct derpconn, in_client));
+	}
+}
+
+void derprelay_recheck(struct derprelay *r, const struct node_pub *key, mono_ns now)
 {
 	struct map_node *n = map_find(&r->clients, key->b, KEY_LEN);
+	struct client *cl = n ? container_of(n, struct client, node) : NULL;
 
-	return n ? heap_set(&r->rechecks, &container_of(n, struct client, node)->recheck, now + DERPRELAY_GRACE) : 0;
+	if (cl && !cl->recheck.pos && heap_set(&r->rechecks, &cl->recheck, now + DERPRELAY_GRACE) < 0)
+		check_again(r, cl); /* without memory for the grace, without it */
 }
 
 void login_rechecks(struct derprelay *r, mono_ns now)
 {
 	struct heap_node *n;
 
-	while ((n = heap_pop_due(&r->rechecks, now))) {
-		struct client *cl = container_of(n, struct client, recheck);
-
-		if (verdict(cl->active, &cl->key, true) != DERPRELAY_NO)
-			continue;
-		list_for_each(l, &cl->conns) {
-			r->n.refused++;
-			conn_ask_close(container_of(l, struct derpconn, in_client));
-		}
-	}
+	while ((n = heap_pop_due(&r->rechecks, now)))
+		check_again(r, container_of(n, struct client, recheck));
 }
