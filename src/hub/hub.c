@@ -128,7 +128,7 @@ static int open_state(struct hub *h, struct err_at *at)
 
 static int open_relay(struct hub *h, struct err_at *at)
 {
-	struct relay_cfg cfg = { .loop = h->loop, .max_conns = HUB_RELAY_CLIENTS_MAX };
+	struct relay_cfg cfg = { .loop = h->loop, .max_conns = HUB_RELAY_CLIENTS_MAX, .admission = admit_relay(h) };
 	char path[4096];
 	uint64_t rate;
 	int rc = text_u64(h->o->relay_rate, strlen(h->o->relay_rate), RELAY_RATE_MAX, &rate);
@@ -176,7 +176,7 @@ static int open_engine(struct hub *h, struct err_at *at)
 {
 	struct ctl_cfg cfg = { .url = h->url_text, .base_domain = h->o->base_domain, .derp_map = &h->derp_map,
 		.derp_map_unpinned = h->pin[0] ? &h->derp_map_unpinned : NULL, .from = control_from, .approve_devices = h->o->approve_devices,
-		.on_event = on_event, .on_refusal = on_refusal,
+		.on_event = on_event, .on_refusal = on_refusal, .on_key_out = admit_key_out, .on_key_out_ctx = h,
 		.store = store_sqlite_store(h->store), .rng = loop_rng(), .hash = sha256, .on_poll_ready = control_poll_ready,
 		.on_poll_end = control_poll_end, .on_poll_watch = control_poll_watch, .on_answer = control_answer, .on_later = control_later,
 		.on_poll_ask = control_poll_ask };
@@ -303,6 +303,8 @@ int hub_new(struct hub **ret, const struct hub_options *o, struct err_at *at)
 	arena_init(&h->mem, 1 << 20);
 	list_init(&h->sessions);
 	list_init(&h->idle);
+	h->verifiers.rate = HUB_VERIFY_RATE;
+	h->verifiers.burst = HUB_VERIFY_BURST;
 	rc = priv_harden();
 	if (rc == 0)
 		rc = loop_new(&h->loop);

@@ -2,6 +2,7 @@
 #ifndef WARREN_HUB_INTERNAL_H
 #define WARREN_HUB_INTERNAL_H
 
+#include "base/bucket/sources.h"
 #include "base/list/list.h"
 #include "core/ctlserver/ctlserver.h"
 #include "hub/hub.h"
@@ -27,6 +28,10 @@ enum {
 	HUB_THROTTLE_BURST = 10,
 };
 #define HUB_THROTTLE_STEP SEC(6)
+enum {
+	HUB_VERIFY_RATE = 1000, /* questions of other relays a second, of one source; a relay has one for each device that comes */
+	HUB_VERIFY_BURST = 5000,
+};
 #define HUB_LINK_LIFE SEC(10 * 60)
 #define HUB_LOGIN_LIFE SEC(12 * 3600)
 #define HUB_STORE_STUCK SEC(10) /* a change that waits for the disk so long: the hub is not healthy */
@@ -56,6 +61,7 @@ struct hub_throttle {
 struct hub_counters {
 	uint64_t sessions, bad_handshakes, bad_sessions, requests, unknown_requests, idle_closed, pages, admin_requests,
 		logins, login_failures, csrf_failures, codes_throttled, api_requests, api_denied, api_throttled, policy_changes, policy_refused, changes_refused;
+	uint64_t verify_requests, verify_refused, verify_throttled;
 	uint64_t unanswered; /* control connections whose other end did not say that it lives */
 };
 
@@ -94,6 +100,7 @@ struct hub {
 	size_t n_sessions;
 	struct hub_link link[HUB_LINKS_MAX];
 	struct hub_login login[HUB_LOGINS_MAX];
+	struct sources verifiers; /* who asks at /verify */
 	struct hub_throttle throttle[HUB_THROTTLES_MAX], code_throttle[HUB_THROTTLES_MAX]; /* wrong tokens; wrong codes of logins */
 	struct packages *packages; /* NULL: none are handed out */
 	struct tokens *tokens;
@@ -112,6 +119,12 @@ MUST_USE int hub_listen(struct hub *h, struct err_at *at);
 MUST_USE int former_read(struct hub *h, struct err_at *at);
 /* What a device is told that connects with this request: the URL, or NULL: it came by it. */
 const char *former_tells(const struct hub *h, const struct http1_head *head);
+
+/* admit.c: whom the relay is for, and what other relays are told of it */
+struct relay_admission admit_relay(struct hub *h);
+void admit_key_out(void *hub, const struct node_pub *key);
+/* POST /verify, as derper's --verify-client-url asks it. */
+MUST_USE int admit_on_verify(struct hub *h, struct httpd_conn *c, const struct httpd_request *r);
 
 /* control.c */
 struct httpd_request;

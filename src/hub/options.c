@@ -38,6 +38,7 @@ static const struct option options[] = {
 	LIST("trusted-proxy", trusted_proxy, "CIDR,...", SERVE, "whose X-Forwarded-For says where a request comes from; default nobody's"),
 	SWITCH("proxy-protocol", proxy_protocol, SERVE, "connections from a --trusted-proxy begin with the PROXY protocol's header"),
 	TEXT("relay-rate", relay_rate, "BYTES", SERVE, "that a device may send through the relay a second; default 0: as much as it can"),
+	SWITCH("relay-open", relay_open, SERVE, "the relay is for devices of other hubs, too; else it is for this hub's own"),
 	TEXT("accept-rate", accept_rate, "N", SERVE,
 		"devices that may log in or begin to listen a second; the others are told when to come again; default 1000, 0: all"),
 	TEXT("base-domain", base_domain, "NAME", SERVE, "devices are NAME.this; default warren.internal"),

@@ -24,7 +24,7 @@ struct hub_options {
 		*key_expiry, *http_listen, *packages_dir, *policy_git, *policy_git_branch, *policy_git_path, *policy_git_interval, *policy_git_protocols,
 		*policy_git_ssh, *policy_git_secret_file;
 	const char *accept_rate;
-	bool proxy_protocol;
+	bool proxy_protocol, relay_open;
 	/* serve: become this user; commands: whose */
 	const char *user;
 	/* commands */

@@ -387,6 +387,8 @@ int web_on_request(void *ctx, struct httpd_conn *conn, const struct httpd_reques
 		return httpd_refuse(conn, 404, "this hub has no relay\n");
 	if (relay_wants(r->head))
 		return front_derp(h->relay, conn, r);
+	if (view_eq(http1_path(r->head), VIEW_LIT("/verify")))
+		return admit_on_verify(h, conn, r);
 	if (api_wants(r->head))
 		return hub_answer(h, conn, r, api_on_request, HUB_API);
 	if (relay_http(r->head, httpd_out(conn)))

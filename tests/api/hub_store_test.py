@@ -15,7 +15,7 @@ class SlowHub(Hub):
     """With a relay, and a disk that obeys."""
 
     def __init__(self, d):
-        super().__init__(HUB, d, "--relay-listen", "127.0.0.1:0")
+        super().__init__(HUB, d, "--relay-listen", "127.0.0.1:0", "--relay-open")
         self.disk = os.path.join(d, "disk")
         os.mkdir(self.disk)
 

@@ -42,7 +42,7 @@ static void on_poll_watch(void *owner, bool watch)
 	((struct device *)owner)->watched = watch;
 }
 
-static void on_key_out(const struct node_pub *key)
+static void on_key_out(void *ctx, const struct node_pub *key)
 {
 	keys_out++;
 	last_key_out = *key;

@@ -183,7 +183,8 @@ struct ctl_cfg {
 	void (*on_poll_ready)(void *poll_owner);
 	void (*on_poll_end)(void *poll_owner); /* superseded or its node is gone: finish the body */
 	/* ctl_is_member holds no longer for this key, or may not: it expired, its device has another one or is gone. May be NULL. */
-	void (*on_key_out)(const struct node_pub *key);
+	void (*on_key_out)(void *ctx, const struct node_pub *key);
+	void *on_key_out_ctx;
 	/* Others depend on this device: end its connection after CTL_WATCH_SILENCE without an answer, or as usual. May be NULL. */
 	void (*on_poll_watch)(void *poll_owner, bool watch);
 	/* 429 with Retry-After. NULL: all are taken. */

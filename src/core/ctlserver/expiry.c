@@ -31,7 +31,7 @@ bool ctl_is_member(const struct ctl *c, const struct node_pub *key, unix_ms wall
 void key_is_out(const struct ctl *c, const struct node_pub *key)
 {
 	if (c->cfg.on_key_out)
-		c->cfg.on_key_out(key);
+		c->cfg.on_key_out(c->cfg.on_key_out_ctx, key);
 }
 
 /*
