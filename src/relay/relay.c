@@ -72,7 +72,7 @@ int relay_new(struct relay **ret, const struct relay_cfg *cfg)
 	if (!r)
 		return -ENOMEM;
 	r->cfg = *cfg;
-	r->measure = RELAY_TURN_MAX;
+	r->measure = RELAY_TURN_BYTES;
 	list_init(&r->clients);
 	rc = derprelay_new(&r->derp, &derp);
 	if (rc == 0)
@@ -151,7 +151,7 @@ static void note_turn(struct client *c)
 	uint64_t turn = loop_turn(r->cfg.loop);
 
 	if (r->turn != turn) {
-		r->measure = MAX_OF(MIN_OF(RELAY_TURN_BYTES / MAX_OF(r->active, (size_t)1), (size_t)RELAY_TURN_MAX), (size_t)RELAY_TURN_MIN);
+		r->measure = MAX_OF(RELAY_TURN_BYTES / MAX_OF(r->active, (size_t)1), (size_t)RELAY_TURN_MIN);
 		r->active = 0;
 		r->turn = turn;
 	}

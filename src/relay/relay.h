@@ -18,9 +18,8 @@ enum {
 	 * Read of all clients in one turn of the loop, each the same part, so that a client with little to say waits for a few
 	 * milliseconds, however many send as fast as they can.
 	 */
-	RELAY_TURN_BYTES = 1 << 20,
+	RELAY_TURN_BYTES = 512 * 1024,
 	RELAY_TURN_MIN = 4 * 1024, /* of one client, whatever all together are */
-	RELAY_TURN_MAX = 512 * 1024,
 };
 
 /* Who may log in. client stands for the connection, as long as it lives. */

@@ -15,6 +15,7 @@ enum { GONE_BURST = 3 };
 /* Packets for one connection, of one kind. */
 struct queue {
 	struct list packets; /* the oldest first */
+	struct list flows; /* the same, by key */
 	size_t n, bytes;
 };
 

@@ -7,10 +7,20 @@
 
 #include <stdlib.h>
 
+/* What one key has in one queue. At most DERPRELAY_QUEUE_MAX of them: looking through all is a bounded step. */
+struct flow {
+	struct list link; /* in queue->flows */
+	struct list packets; /* the oldest first */
+	struct queue *queue;
+	struct node_pub source;
+	size_t n, bytes;
+};
+
 struct packet {
 	struct list link; /* in queue->packets */
+	struct list in_flow;
 	struct list by_sender; /* in from->sent */
-	struct queue *queue;
+	struct flow *flow;
 	struct derpconn *from; /* NULL: it has left */
 	size_t len;
 	uint8_t frame[];
@@ -19,6 +29,7 @@ struct packet {
 void queue_init(struct queue *q)
 {
 	list_init(&q->packets);
+	list_init(&q->flows);
 }
 
 static size_t size_of(size_t frame_len)
@@ -26,83 +37,84 @@ static size_t size_of(size_t frame_len)
 	return sizeof(struct packet) + frame_len;
 }
 
-static const uint8_t *source_of(const struct packet *p)
-{
-	return p->frame + DERP_HEADER_LEN;
-}
-
 static void packet_free(struct derprelay *r, struct packet *p)
 {
+	struct flow *f = p->flow;
 	size_t size = size_of(p->len);
 
 	list_remove(&p->link);
-	p->queue->n--;
-	p->queue->bytes -= size;
+	f->queue->n--;
+	f->queue->bytes -= size;
 	r->queued -= size;
 	list_remove(&p->by_sender);
 	if (p->from)
 		p->from->sent_bytes -= size;
 	else
 		r->left -= size;
+	list_remove(&p->in_flow);
+	f->n--;
+	f->bytes -= size;
 	free(p);
+	if (!f->n) {
+		list_remove(&f->link);
+		free(f);
+	}
 }
 
-/* Who has how much of a queue. */
-struct share {
-	const uint8_t *source;
-	size_t n, bytes;
-	struct packet *oldest; /* NULL: only the packet that is about to come */
-};
-
-static struct share *share_of(struct share *v, size_t *n, const uint8_t *source)
+static bool is_of(const struct flow *f, const uint8_t *source)
 {
-	for (size_t i = 0; i < *n; i++)
-		if (v[i].source == source || !memcmp(v[i].source, source, KEY_LEN))
-			return &v[i];
-	v[*n] = (struct share){ .source = source };
-	return &v[(*n)++];
+	return !memcmp(f->source.b, source, KEY_LEN);
+}
+
+static struct flow *flow_of(struct queue *q, const uint8_t *source)
+{
+	struct flow *f;
+
+	list_for_each(l, &q->flows)
+		if (is_of(container_of(l, struct flow, link), source))
+			return container_of(l, struct flow, link);
+	f = calloc(1, sizeof(*f));
+	if (!f)
+		return NULL;
+	f->queue = q;
+	memcpy(f->source.b, source, KEY_LEN);
+	list_init(&f->packets);
+	list_push_tail(&q->flows, &f->link);
+	return f;
 }
 
 /*
- * What has to go so that a packet of this source and size gets nearer to fitting: the oldest of who has most, with it. NULL: that
- * is the packet itself. At most DERPRELAY_QUEUE_MAX squared steps.
+ * Who has most in a full queue, with the packet that is about to come: in packets, or in bytes if those are too many. NULL: that is the
+ * packet itself. Of equal ones it is the packet's own, if there is another one of it.
  */
-static struct packet *heaviest(const struct queue *q, const uint8_t *source, size_t size)
+static struct flow *heaviest(const struct queue *q, const uint8_t *source, size_t size)
 {
-	struct share v[DERPRELAY_QUEUE_MAX + 1], *worst;
-	size_t n = 0;
 	bool by_count = q->n == DERPRELAY_QUEUE_MAX;
+	size_t own = by_count ? 1 : size, most = own - 1;
+	struct flow *worst = NULL;
 
-	list_for_each(l, &q->packets) {
-		struct packet *p = container_of(l, struct packet, link);
-		struct share *s = share_of(v, &n, source_of(p));
+	list_for_each(l, &q->flows) {
+		struct flow *f = container_of(l, struct flow, link);
+		bool is_own = is_of(f, source);
+		size_t has = (by_count ? f->n : f->bytes) + (is_own ? own : 0);
 
-		s->n++;
-		s->bytes += size_of(p->len);
-		if (!s->oldest)
-			s->oldest = p;
+		if (has > most || (is_own && has == most)) {
+			most = has;
+			worst = f;
+		}
 	}
-	worst = share_of(v, &n, source);
-	worst->n++;
-	worst->bytes += size;
-	for (size_t i = 0; i < n; i++) {
-		size_t a = by_count ? v[i].n : v[i].bytes, b = by_count ? worst->n : worst->bytes;
-
-		if (a > b || (a == b && !worst->oldest))
-			worst = &v[i];
-	}
-	return worst->oldest;
+	return worst;
 }
 
 static bool make_room(struct derprelay *r, struct queue *q, const uint8_t *source, size_t size)
 {
 	while (q->n == DERPRELAY_QUEUE_MAX || q->bytes + size > DERPRELAY_QUEUE_BYTES) {
-		struct packet *p = heaviest(q, source, size);
+		struct flow *f = heaviest(q, source, size);
 
 		r->n.drop_queue_head++;
-		if (!p)
+		if (!f)
 			return false;
-		packet_free(r, p);
+		packet_free(r, container_of(f->packets.next, struct packet, in_flow));
 	}
 	return true;
 }
@@ -118,7 +130,8 @@ void queue_put(struct derpconn *dst, struct derpconn *from, const uint8_t *src_k
 	struct derprelay *r = dst->relay;
 	struct queue *q = disco_looks_like(pkt.p, pkt.len) ? &dst->disco : &dst->bulk;
 	size_t len = DERP_HEADER_LEN + KEY_LEN + pkt.len, size = size_of(len);
-	struct packet *p;
+	struct packet *p = NULL;
+	struct flow *f;
 
 	if (dst->closing) {
 		r->n.drop_gone++;
@@ -126,12 +139,18 @@ void queue_put(struct derpconn *dst, struct derpconn *from, const uint8_t *src_k
 	}
 	if (!make_room(r, q, src_key, size))
 		return;
-	p = sender_may(r, from, size) ? malloc(size) : NULL;
+	f = sender_may(r, from, size) ? flow_of(q, src_key) : NULL;
+	if (f)
+		p = malloc(size);
 	if (!p) {
 		r->n.drop_memory++;
+		if (f && !f->n) {
+			list_remove(&f->link);
+			free(f);
+		}
 		return;
 	}
-	p->queue = q;
+	p->flow = f;
 	p->from = from;
 	p->len = len;
 	derpframe_header(p->frame, DERP_RECV_PACKET, KEY_LEN + pkt.len);
@@ -139,7 +158,10 @@ void queue_put(struct derpconn *dst, struct derpconn *from, const uint8_t *src_k
 	if (pkt.len)
 		memcpy(p->frame + DERP_HEADER_LEN + KEY_LEN, pkt.p, pkt.len);
 	list_push_tail(&q->packets, &p->link);
+	list_push_tail(&f->packets, &p->in_flow);
 	list_push_tail(&from->sent, &p->by_sender);
+	f->n++;
+	f->bytes += size;
 	q->n++;
 	q->bytes += size;
 	r->queued += size;
