@@ -246,7 +246,7 @@ int relay_take(struct relay *r, struct stream *s, const struct http1_head *head,
 			"Derp-Public-Key: %s\r\n\r\n", DERP_VERSION, key);
 	if (rc == 0)
 		rc = derprelay_accept(r->derp, stream_peer(s), http1_find(head, "Ideal-Node").len > 0, c,
-			loop_now(r->cfg.loop).mono, &c->conn);
+			loop_now(r->cfg.loop).mono, stream_holder(s), &c->conn);
 	if (rc < 0) {
 		buf_fini(&c->head);
 		free(c);

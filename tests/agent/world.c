@@ -168,7 +168,7 @@ static void far_head(struct pipe *p)
 		hex_encode(derprelay_public(w->relay)->b, KEY_LEN, key);
 		CHECK_INT(buf_printf(&p->out, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: DERP\r\nConnection: Upgrade\r\n"
 					      "Derp-Version: 2\r\nDerp-Public-Key: %s\r\n\r\n", key), ==, 0);
-		CHECK_INT(derprelay_accept(w->relay, p->d->at, false, p, w->now.mono, &p->derp), ==, 0);
+		CHECK_INT(derprelay_accept(w->relay, p->d->at, false, p, w->now.mono, NULL, &p->derp), ==, 0);
 	} else if (http1_method_is(&h, "GET")) {
 		answer_key(p);
 	} else if (p->id == AGENT_STREAM_PROBE) {

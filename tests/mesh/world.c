@@ -91,7 +91,7 @@ static int conn_head(struct relay_conn *c, const uint8_t *p, size_t len, size_t 
 
 		CHECK_INT(vnet_write(c->s, answer, sizeof(answer) - 1), ==, sizeof(answer) - 1);
 	}
-	return derprelay_accept(c->r->relay, vnet_stream_remote(c->s), false, c, vnet_now(c->r->w->v), &c->derp);
+	return derprelay_accept(c->r->relay, vnet_stream_remote(c->s), false, c, vnet_now(c->r->w->v), NULL, &c->derp);
 }
 
 static void conn_data(void *ctx, const uint8_t *p, size_t len)

@@ -210,7 +210,7 @@ static int relay_take(struct conn *c, const struct http1_head *head)
 		CHECK(buf_printf(&c->out,
 			"HTTP/1.1 101 Switching Protocols\r\nUpgrade: DERP\r\nConnection: Upgrade\r\nDerp-Version: %d\r\n"
 			"Derp-Public-Key: %s\r\n\r\n", DERP_VERSION, key) == 0);
-	return derprelay_accept(s->relay, pipe_remote(c->pipe), http1_find(head, "Ideal-Node").len > 0, c, vnet_now(s->v),
+	return derprelay_accept(s->relay, pipe_remote(c->pipe), http1_find(head, "Ideal-Node").len > 0, c, vnet_now(s->v), NULL,
 		&c->derp);
 }
 

@@ -223,7 +223,7 @@ static void packet_comes_back_through_our_relay_to_its_own_key(void **state)
 	about_key("frames_client_public", self.b);
 	CHECK_INT(derprelay_new(&r, &cfg), ==, 0);
 	node_open(&n);
-	CHECK_INT(derprelay_accept(r, (struct ipport){ 0 }, false, NULL, SEC(1), &n.conn), ==, 0);
+	CHECK_INT(derprelay_accept(r, (struct ipport){ 0 }, false, NULL, SEC(1), NULL, &n.conn), ==, 0);
 	CHECK_INT(derpclient_connected(n.c, "derp.example.com", "900a", NULL, SEC(1)), ==, 0);
 	drain(&n); /* the request is the owner's part of the relay */
 	CHECK_INT(derpclient_send(n.c, &self, "early", 5, SEC(1)), ==, 0); /* waits for the login */
@@ -262,7 +262,7 @@ static void a_relay_that_limits_tells_and_enforces(void **state)
 	about_key("frames_client_public", self.b);
 	CHECK_INT(derprelay_new(&r, &cfg), ==, 0);
 	node_open(&n);
-	CHECK_INT(derprelay_accept(r, (struct ipport){ 0 }, false, NULL, SEC(1), &n.conn), ==, 0);
+	CHECK_INT(derprelay_accept(r, (struct ipport){ 0 }, false, NULL, SEC(1), NULL, &n.conn), ==, 0);
 	CHECK_INT(derpclient_connected(n.c, "derp.example.com", NULL, NULL, SEC(1)), ==, 0);
 	drain(&n); /* the request is the owner's part of the relay */
 	CHECK_INT(derpclient_feed(n.c, (const uint8_t *)answer, sizeof(answer) - 1, SEC(1)), ==, 0);
@@ -406,7 +406,7 @@ static void log_in_as_recorded(const json_t *c)
 
 	vec_hex_exact(c, "server_private", cfg.private.b, KEY_LEN);
 	CHECK_INT(derprelay_new(&r, &cfg), ==, 0);
-	CHECK_INT(derprelay_accept(r, (struct ipport){ 0 }, false, NULL, SEC(1), &n.conn), ==, 0);
+	CHECK_INT(derprelay_accept(r, (struct ipport){ 0 }, false, NULL, SEC(1), NULL, &n.conn), ==, 0);
 	bytes = vec_hex(c, "c2s_after_head", &len);
 	CHECK_INT(derprelay_feed(n.conn, bytes, len, SEC(1)), ==, 0);
 	free(bytes);

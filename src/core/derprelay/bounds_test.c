@@ -12,11 +12,13 @@ struct peer {
 	struct derpconn *conn; /* NULL: closed */
 	bool close_asked;
 	struct buf got;
+	struct ledger_holder holder; /* of a ledger, if there is one */
 };
 
 static struct rng_seeded seeded;
 static enum derprelay_verdict verdict_named, verdict_proven;
 static unsigned n_named, n_proven;
+static struct ledger *ledger; /* NULL: nobody is charged */
 
 static void on_output(void *owner)
 {
@@ -57,12 +59,21 @@ static struct buf login_of(const struct peer *p, const struct derprelay *r)
 	return b;
 }
 
+static void on_evict(struct ledger_holder *h)
+{
+	container_of(h, struct peer, holder)->close_asked = true;
+}
+
 static void peer_dial(struct peer *p, struct derprelay *r)
 {
+	struct ipaddr from = ipaddr_v4(192, 0, 2, p->private[1] & 1); /* two places */
+
 	p->close_asked = false;
 	buf_fini(&p->got);
 	buf_init(&p->got, 8 << 20);
-	CHECK_INT(derprelay_accept(r, (struct ipport){ .ip = ipaddr_v4(192, 0, 2, 1), .port = 1 }, false, p, 0, &p->conn), ==, 0);
+	if (ledger)
+		CHECK_INT(ledger_enter(ledger, &p->holder, from, LEDGER_CONN, on_evict), ==, 0);
+	CHECK_INT(derprelay_accept(r, (struct ipport){ .ip = from, .port = 1 }, false, p, 0, &p->holder, &p->conn), ==, 0);
 }
 
 static int peer_log_in(struct peer *p, struct derprelay *r)
@@ -92,6 +103,7 @@ static void peer_close(struct peer *p)
 	if (p->conn)
 		derprelay_close(p->conn);
 	p->conn = NULL;
+	ledger_leave(&p->holder);
 	buf_fini(&p->got);
 }
 
@@ -311,6 +323,49 @@ static void one_sender_does_not_fill_everybodys_queues(void **state)
 	free(v);
 }
 
+enum { STEPS = 3 * 4096 }; /* it is charged in steps */
+
+static void what_waits_is_charged_to_who_sent_it(void **state)
+{
+	const struct ledger_cfg cfg = { .strangers = { 1 << 20, 100 }, .members = { 1 << 20, 100 }, .seed = { 1 } };
+	struct derprelay *r;
+	struct peer v[6];
+	size_t idle;
+
+	CHECK_INT(ledger_new(&ledger, &cfg), ==, 0);
+	r = relay_open(false);
+	peers_open(v, 6, r);
+	CHECK_INT(ledger_stats(ledger)->strangers.now.conns, ==, 0);
+	CHECK_INT(ledger_stats(ledger)->members.now.conns, ==, 6);
+	CHECK_INT(ledger_stats(ledger)->accounts, ==, 2); /* keys are no measure here */
+	for (size_t i = 0; i < 6; i++)
+		peer_drain(&v[i]);
+	idle = ledger_bytes(&v[0].holder);
+	for (int i = 0; i < 20; i++)
+		CHECK_INT(peer_send(&v[0], &v[1], 1200), ==, 0);
+	CHECK_TRUE(derprelay_queued(r) > 20 * 1200);
+	CHECK_TRUE(ledger_bytes(&v[0].holder) >= idle + derprelay_queued(r));
+	CHECK_TRUE(ledger_bytes(&v[0].holder) < idle + derprelay_queued(r) + STEPS);
+	CHECK_INT(ledger_bytes(&v[1].holder), ==, idle);
+	peer_drain(&v[1]);
+	CHECK_TRUE(ledger_bytes(&v[0].holder) < idle + STEPS);
+	derprelay_tick(r, SEC(100)); /* its keep-alive */
+	peer_drain(&v[0]);
+	CHECK_INT(ledger_bytes(&v[0].holder), ==, idle);
+	/* All receivers stop reading; the largest sender is refused before anybody else is pushed out. */
+	for (int i = 0; i < 200; i++)
+		for (size_t k = 1; k < 6; k++)
+			CHECK_INT(peer_send(&v[0], &v[k], DERP_PACKET_MAX), ==, 0);
+	CHECK_TRUE(ledger_stats(ledger)->members.now.bytes <= cfg.members.bytes);
+	CHECK_INT(ledger_stats(ledger)->members.evicted, ==, 0);
+	peer_close(&v[0]); /* its packets stay, and nobody is charged any more */
+	CHECK_TRUE(derprelay_queued(r) > 0);
+	peers_close(v, 6);
+	CHECK_INT(ledger_stats(ledger)->members.now.bytes, ==, 0);
+	derprelay_free(r);
+	ledger = ledger_free(ledger);
+}
+
 static void packets_of_who_left_arrive_within_a_bound(void **state)
 {
 	enum { N = 40 };
@@ -493,6 +548,7 @@ int main(void)
 		cmocka_unit_test(a_queue_is_bounded_in_bytes),
 		cmocka_unit_test(who_floods_a_receiver_pushes_out_himself),
 		cmocka_unit_test(one_sender_does_not_fill_everybodys_queues),
+		cmocka_unit_test(what_waits_is_charged_to_who_sent_it),
 		cmocka_unit_test(packets_of_who_left_arrive_within_a_bound),
 		cmocka_unit_test(one_key_has_few_connections),
 		cmocka_unit_test(pings_are_answered_one_at_a_time),

@@ -124,7 +124,7 @@ void conn_send_present(struct derpconn *to, const struct derpconn *c)
 }
 
 int derprelay_accept(struct derprelay *r, struct ipport remote, bool not_ideal, void *owner, mono_ns now,
-	struct derpconn **ret)
+	struct ledger_holder *holder, struct derpconn **ret)
 {
 	struct derpconn *c;
 
@@ -135,12 +135,16 @@ int derprelay_accept(struct derprelay *r, struct ipport remote, bool not_ideal, 
 		return -ENOMEM;
 	c->relay = r;
 	c->owner = owner;
+	c->holder = holder;
 	c->remote = remote;
 	c->not_ideal = not_ideal;
 	c->gone_tokens = GONE_BURST;
 	buf_init(&c->in, DERP_HEADER_LEN + DERP_CLIENT_INFO_MAX);
 	buf_init(&c->control, DERPRELAY_CONTROL_MAX);
 	buf_init(&c->writing, DERPRELAY_WRITE_MAX + DERPRELAY_CONTROL_MAX + DERP_HEADER_LEN + KEY_LEN + DERP_PACKET_MAX);
+	buf_set_holder(&c->in, holder);
+	buf_set_holder(&c->control, holder);
+	buf_set_holder(&c->writing, holder);
 	list_init(&c->in_client);
 	list_init(&c->watchers);
 	list_init(&c->heard);
@@ -333,6 +337,7 @@ void derprelay_tick(struct derprelay *r, mono_ns now)
 			continue;
 		}
 		conn_control(c, DERP_KEEP_ALIVE, NULL, 0);
+		queue_settle(c);
 		if (heap_set(&r->wakes, &c->wake, now + c->keep_alive_period) < 0)
 			conn_ask_close(c);
 	}

@@ -12,6 +12,7 @@
 #ifndef WARREN_CORE_DERPRELAY_DERPRELAY_H
 #define WARREN_CORE_DERPRELAY_DERPRELAY_H
 
+#include "base/ledger/ledger.h"
 #include "base/time/time.h"
 #include "proto/derpframe/derpframe.h"
 
@@ -69,10 +70,12 @@ const struct derprelay_counters *derprelay_counters(const struct derprelay *r);
 size_t derprelay_clients(const struct derprelay *r); /* logged in now */
 
 /*
- * not_ideal: the client said that this is not its first choice. -ENOMEM, -ERR_TOO_MANY.
+ * not_ideal: the client said that this is not its first choice. holder: is charged for what is kept of this connection, and for packets of
+ * its that wait for others; may be NULL. Who logs in is a member there: by its key if admit let it in, else by where it comes from.
+ * -ENOMEM, -ERR_TOO_MANY.
  */
 MUST_USE int derprelay_accept(struct derprelay *r, struct ipport remote, bool not_ideal, void *owner, mono_ns now,
-	struct derpconn **ret);
+	struct ledger_holder *holder, struct derpconn **ret);
 void derprelay_close(struct derpconn *c); /* the owner's socket is gone, or on_close asked for it */
 /* Negative: close the connection. */
 MUST_USE int derprelay_feed(struct derpconn *c, const uint8_t *p, size_t len, mono_ns now);

@@ -22,7 +22,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	rng_seeded_init(&rng, 1);
 	if (derprelay_new(&r, &cfg) < 0)
 		return 0;
-	if (derprelay_accept(r, (struct ipport){ 0 }, false, NULL, 0, &c) == 0) {
+	if (derprelay_accept(r, (struct ipport){ 0 }, false, NULL, 0, NULL, &c) == 0) {
 		buf_init(&login, 1000);
 		ok = !len || (data[0] & 1) == 0 ||
 			(derp_client_info_encode(&login, client, derprelay_public(r)->b, &rng.rng, &info) == 0 &&

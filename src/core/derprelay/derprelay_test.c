@@ -45,7 +45,7 @@ static void link_open(struct link *l, struct derprelay *r, const char *name, con
 	CHECK_INT(ipport_parse(addr, strlen(addr), &a), ==, 0);
 	*l = (struct link){ .name = name };
 	buf_init(&l->got, 1 << 22);
-	CHECK_INT(derprelay_accept(r, a, not_ideal, l, 0, &l->conn), ==, 0);
+	CHECK_INT(derprelay_accept(r, a, not_ideal, l, 0, NULL, &l->conn), ==, 0);
 }
 
 static void link_drain(struct link *l)

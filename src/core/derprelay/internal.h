@@ -46,7 +46,7 @@ struct derpconn {
 	struct buf in, control, writing;
 	struct queue disco, bulk;
 	struct list sent; /* its packets that wait for others */
-	size_t sent_bytes;
+	size_t sent_bytes, charged; /* of these packets; what the ledger was charged for them */
 	struct list heard, gone; /* notes of those it heard from; of those that left, it is still to be told */
 	size_t n_heard, skip; /* both kinds of notes; bytes of a long unknown frame that are still to come */
 	struct heap_node wake;
@@ -91,6 +91,7 @@ void queue_init(struct queue *q);
 void queue_put(struct derpconn *dst, struct derpconn *from, const uint8_t *src_key, struct view pkt);
 bool queue_write(struct derpconn *c, struct queue *q); /* the next one into c->writing */
 void queue_clear(struct derprelay *r, struct queue *q);
+void queue_settle(struct derpconn *c); /* gives back what its packets do not need now */
 void queue_sender_leaves(struct derpconn *c); /* its packets for others stay, within DERPRELAY_LEFT_MAX */
 
 /*

@@ -106,6 +106,15 @@ static void keep_chain_short(struct client *cl)
 	login_leave(oldest);
 }
 
+/* It leaves the strangers' share. Where every key may come, keys are no measure: an address counts as one, however many it has. */
+static void count_as_member(struct derpconn *c, const struct node_pub *key)
+{
+	uint8_t place[LEDGER_ID_LEN] = { c->remote.ip.family };
+
+	memcpy(place + 1, c->remote.ip.b, c->remote.ip.family == 6 ? 8 : 4);
+	ledger_set_member(c->holder, c->relay->cfg.admit ? key->b : place);
+}
+
 static int64_t burst_of(int64_t rate)
 {
 	return MAX_OF(rate, (int64_t)DERPRELAY_BURST_MIN + RATE_OVERHEAD);
@@ -124,6 +133,7 @@ static int let_in(struct derpconn *c, const struct node_pub *key, mono_ns now)
 	c->client = client_get(r, key);
 	if (!c->client)
 		return -ENOMEM;
+	count_as_member(c, key);
 	list_push_tail(&c->client->conns, &c->in_client);
 	c->client->n_conns++;
 	c->client->active = c;

@@ -7,6 +7,8 @@
 
 #include <stdlib.h>
 
+enum { CHARGE_STEP = 4096 };
+
 /* What one key has in one queue. At most DERPRELAY_QUEUE_MAX of them: looking through all is a bounded step. */
 struct flow {
 	struct list link; /* in queue->flows */
@@ -37,6 +39,47 @@ static size_t size_of(size_t frame_len)
 	return sizeof(struct packet) + frame_len;
 }
 
+static size_t in_steps(size_t bytes)
+{
+	return (bytes + CHARGE_STEP - 1) / CHARGE_STEP * CHARGE_STEP;
+}
+
+/* The ledger is asked in steps: for each packet it would be as much work as all the rest. */
+static bool pay(struct derpconn *c, size_t size)
+{
+	size_t need = in_steps(c->sent_bytes + size);
+
+	if (need <= c->charged)
+		return true;
+	if (ledger_charge(c->holder, need - c->charged) < 0)
+		return false;
+	c->charged = need;
+	return true;
+}
+
+static void give_back(struct derpconn *c, size_t keep)
+{
+	size_t need = in_steps(c->sent_bytes) + keep;
+
+	if (c->charged <= need)
+		return;
+	ledger_refund(c->holder, c->charged - need);
+	c->charged = need;
+}
+
+void queue_settle(struct derpconn *c)
+{
+	give_back(c, 0);
+}
+
+static void flow_free_if_empty(struct flow *f)
+{
+	if (f->n)
+		return;
+	list_remove(&f->link);
+	free(f);
+}
+
 static void packet_free(struct derprelay *r, struct packet *p)
 {
 	struct flow *f = p->flow;
@@ -47,18 +90,18 @@ static void packet_free(struct derprelay *r, struct packet *p)
 	f->queue->bytes -= size;
 	r->queued -= size;
 	list_remove(&p->by_sender);
-	if (p->from)
+	if (p->from) {
 		p->from->sent_bytes -= size;
-	else
+		if (p->from->charged >= p->from->sent_bytes + 3 * CHARGE_STEP)
+			give_back(p->from, CHARGE_STEP);
+	} else {
 		r->left -= size;
+	}
 	list_remove(&p->in_flow);
 	f->n--;
 	f->bytes -= size;
 	free(p);
-	if (!f->n) {
-		list_remove(&f->link);
-		free(f);
-	}
+	flow_free_if_empty(f);
 }
 
 static bool is_of(const struct flow *f, const uint8_t *source)
@@ -120,43 +163,31 @@ static bool make_room(struct derprelay *r, struct queue *q, const uint8_t *sourc
 }
 
 /* One sender's packets may take what all others' leave free, so that the last ones to come find room as well. */
-static bool sender_may(const struct derprelay *r, const struct derpconn *from, size_t size)
+static bool sender_pays(const struct derprelay *r, struct derpconn *from, size_t size)
 {
-	return from->sent_bytes + size <= MIN_OF((size_t)DERPRELAY_SENT_MAX, DERPRELAY_QUEUED_MAX - r->queued);
+	return from->sent_bytes + size <= MIN_OF((size_t)DERPRELAY_SENT_MAX, DERPRELAY_QUEUED_MAX - r->queued) &&
+		pay(from, size);
 }
 
-void queue_put(struct derpconn *dst, struct derpconn *from, const uint8_t *src_key, struct view pkt)
+/* A place in the queue, its bytes still to be filled in. */
+static struct packet *packet_new(struct queue *q, struct derpconn *from, const uint8_t *source, size_t len)
 {
-	struct derprelay *r = dst->relay;
-	struct queue *q = disco_looks_like(pkt.p, pkt.len) ? &dst->disco : &dst->bulk;
-	size_t len = DERP_HEADER_LEN + KEY_LEN + pkt.len, size = size_of(len);
-	struct packet *p = NULL;
+	size_t size = size_of(len);
+	struct packet *p;
 	struct flow *f;
 
-	if (dst->closing) {
-		r->n.drop_gone++;
-		return;
-	}
-	if (!make_room(r, q, src_key, size))
-		return;
-	f = sender_may(r, from, size) ? flow_of(q, src_key) : NULL;
-	if (f)
-		p = malloc(size);
+	if (!sender_pays(from->relay, from, size))
+		return NULL;
+	f = flow_of(q, source);
+	p = f ? malloc(size) : NULL;
 	if (!p) {
-		r->n.drop_memory++;
-		if (f && !f->n) {
-			list_remove(&f->link);
-			free(f);
-		}
-		return;
+		if (f)
+			flow_free_if_empty(f);
+		return NULL;
 	}
 	p->flow = f;
 	p->from = from;
 	p->len = len;
-	derpframe_header(p->frame, DERP_RECV_PACKET, KEY_LEN + pkt.len);
-	memcpy(p->frame + DERP_HEADER_LEN, src_key, KEY_LEN);
-	if (pkt.len)
-		memcpy(p->frame + DERP_HEADER_LEN + KEY_LEN, pkt.p, pkt.len);
 	list_push_tail(&q->packets, &p->link);
 	list_push_tail(&f->packets, &p->in_flow);
 	list_push_tail(&from->sent, &p->by_sender);
@@ -164,8 +195,33 @@ void queue_put(struct derpconn *dst, struct derpconn *from, const uint8_t *src_k
 	f->bytes += size;
 	q->n++;
 	q->bytes += size;
-	r->queued += size;
+	from->relay->queued += size;
 	from->sent_bytes += size;
+	return p;
+}
+
+void queue_put(struct derpconn *dst, struct derpconn *from, const uint8_t *src_key, struct view pkt)
+{
+	struct derprelay *r = dst->relay;
+	struct queue *q = disco_looks_like(pkt.p, pkt.len) ? &dst->disco : &dst->bulk;
+	size_t len = DERP_HEADER_LEN + KEY_LEN + pkt.len;
+	struct packet *p;
+
+	if (dst->closing) {
+		r->n.drop_gone++;
+		return;
+	}
+	if (!make_room(r, q, src_key, size_of(len)))
+		return;
+	p = packet_new(q, from, src_key, len);
+	if (!p) {
+		r->n.drop_memory++;
+		return;
+	}
+	derpframe_header(p->frame, DERP_RECV_PACKET, KEY_LEN + pkt.len);
+	memcpy(p->frame + DERP_HEADER_LEN, src_key, KEY_LEN);
+	if (pkt.len)
+		memcpy(p->frame + DERP_HEADER_LEN + KEY_LEN, pkt.p, pkt.len);
 	r->cfg.on_output(dst->owner);
 }
 
@@ -210,4 +266,5 @@ void queue_sender_leaves(struct derpconn *c)
 		c->sent_bytes -= size;
 		r->left += size;
 	}
+	give_back(c, 0);
 }
