@@ -218,7 +218,7 @@ void pkt_send_take(struct vnet_dev *d, struct pkt *p)
 
 	p->v->n.sent++;
 	note_pkt(p->v, d, "send", p);
-	if (!dev_owns(d, p->src.ip)) {
+	if (!p->forged && !dev_owns(d, p->src.ip)) {
 		drop(d, p, "bad-source", &p->v->n.bad_source);
 	} else if (dev_owns(d, p->dst.ip)) {
 		p->at = d->ifs[0];

@@ -77,6 +77,7 @@ struct pkt {
 	struct ipport src, dst;
 	unsigned flags;
 	uint64_t seq, ack;
+	bool forged; /* its source is not its sender's, on purpose */
 	bool crossed; /* the receiving interface's link lies behind it */
 	size_t len;
 	uint8_t data[];

@@ -316,14 +316,23 @@ struct vnet_udp *vnet_udp_close(struct vnet_udp *u)
 
 int vnet_udp_send(struct vnet_udp *u, struct ipport to, const void *p, size_t len)
 {
-	struct ipaddr src = source_for(u->dev, to.ip);
+	struct ipport from = { source_for(u->dev, to.ip), u->port };
 
-	if (!ipaddr_is_set(src))
+	return vnet_udp_forge(u, from, to, p, len);
+}
+
+int vnet_udp_forge(struct vnet_udp *u, struct ipport from, struct ipport to, const void *p, size_t len)
+{
+	struct pkt *pkt;
+
+	if (!ipaddr_is_set(from.ip))
 		return -ENETUNREACH;
 	if (len + (to.ip.family == 4 ? 28 : 48) > VNET_MTU) {
 		u->dev->v->n.too_big++;
 		return -EMSGSIZE;
 	}
-	pkt_send_take(u->dev, pkt_new(u->dev->v, VNAT_UDP, (struct ipport){ .ip = src, .port = u->port }, to, p, len));
+	pkt = pkt_new(u->dev->v, VNAT_UDP, from, to, p, len);
+	pkt->forged = true;
+	pkt_send_take(u->dev, pkt);
 	return 0;
 }

@@ -101,6 +101,9 @@ struct vnet_udp *vnet_udp_close(struct vnet_udp *u);
 /* 0; -ENETUNREACH: no address of that family, or no route; -EMSGSIZE. What is lost on the way is no error. */
 int vnet_udp_send(struct vnet_udp *u, struct ipport to, const void *p, size_t len);
 
+/* As if it came from there; what of a network's own may leave it, nobody looks at on the open internet. */
+int vnet_udp_forge(struct vnet_udp *u, struct ipport from, struct ipport to, const void *p, size_t len);
+
 struct vnet_stream_ops {
 	void (*on_connected)(void *ctx); /* of one's own connect */
 	void (*on_data)(void *ctx, const uint8_t *p, size_t len);
