@@ -150,7 +150,7 @@ static int counters(struct buf *out, const void *of, const struct counter *v, si
 #define C(type, member, name) { name "_" #member, offsetof(struct type, member) }
 static const struct counter agent_list[] = {
 #define A(m) C(agent_counters, m, "agent")
-	A(tun_in), A(tun_out), A(bytes_in), A(bytes_out), A(tsmp_from_host), A(filter_out_dropped), A(filter_in_dropped),
+	A(tun_in), A(tun_out), A(bytes_in), A(bytes_out), A(tsmp_from_host), A(filter_out_dropped), A(filter_in_dropped), A(filter_in_not_here),
 	A(bad_netmaps), A(bad_peers), A(probes), A(probes_refused),
 	A(map_self_refused), A(map_peers_refused), A(map_routes_refused), A(map_relays_refused), A(map_dns_refused),
 	A(map_messages_refused),
@@ -160,7 +160,7 @@ static const struct counter mesh_list[] = {
 #define M(m) C(mesh_counters, m, "mesh")
 	M(udp_in), M(stun_in), M(disco_in), M(wg_in), M(relay_in), M(relay_out), M(relay_no_peer), M(stun_unknown), M(disco_unknown),
 	M(disco_bad), M(disco_ignored), M(no_route), M(no_path), M(no_session_pokes), M(pings_out), M(pongs_out), M(calls_out),
-	M(pings_in), M(pongs_in), M(calls_in), M(ping_limited), M(path_direct), M(path_lost), M(relay_idle_closed),
+	M(pings_in), M(pongs_in), M(calls_in), M(ping_limited), M(probe_limited), M(stun_limited), M(unproven_held), M(path_direct), M(path_lost), M(relay_idle_closed),
 #undef M
 };
 static const struct counter derp_list[] = {
@@ -176,9 +176,9 @@ static const struct counter wg_list[] = {
 #undef W
 };
 static const struct counter filter_list[] = {
-	{ "filter_in_not_here", offsetof(struct filter_counters, in[FILTER_DROP_NOT_LOCAL]) },
-	{ "filter_flows_evicted", offsetof(struct filter_counters, flows_evicted) },
-	{ "filter_admitted_evicted", offsetof(struct filter_counters, admitted_evicted) },
+#define F(m) C(filter_counters, m, "filter")
+	F(flows_evicted), F(admitted_evicted),
+#undef F
 };
 static const struct counter udp_list[] = {
 #define U(m) C(udp_counters, m, "udp")

@@ -214,7 +214,15 @@ static void op_udp_send(void *owner, struct ipport to, const struct wg_packet *d
 			memcpy(nd->last_disco, d[i].p, d[i].len);
 			nd->last_disco_len = d[i].len;
 		}
-		(void)vnet_udp_send(nd->udp, to, d[i].p, d[i].len);
+		nd->strange += to.ip.family == 4 && to.ip.b[0] == 198 && to.ip.b[1] == 18;
+		if (ipport_eq(to, nd->watched))
+			nd->watched_bytes += d[i].len + PATH_HEADERS4;
+		if (!ipaddr_is_set(nd->forges.ip)) {
+			(void)vnet_udp_send(nd->udp, to, d[i].p, d[i].len);
+			continue;
+		}
+		nd->forged_bytes += d[i].len;
+		(void)vnet_udp_forge(nd->udp, nd->forges, to, d[i].p, d[i].len);
 	}
 }
 

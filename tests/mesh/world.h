@@ -11,6 +11,7 @@
 
 #include "core/derprelay/derprelay.h"
 #include "core/mesh/mesh.h"
+#include "core/path/path.h"
 #include "testlib/check.h"
 #include "testlib/vnet/vnet.h"
 
@@ -73,6 +74,10 @@ struct node {
 	struct mesh_pong pong;
 	unsigned n_pongs;
 	size_t udp_sent, wg_udp_sent, stun_sent;
+	struct ipport watched; /* bytes sent there, with headers */
+	size_t watched_bytes, strange; /* strange: datagrams to 198.18.0.0/16, where nobody is */
+	struct ipport forges; /* set: the source of all that it sends from now on */
+	size_t forged_bytes;
 	uint8_t last_disco[1500]; /* sent by UDP */
 	size_t last_disco_len;
 };

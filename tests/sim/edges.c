@@ -1,6 +1,8 @@
 #include "tests/sim/node_internal.h"
 
 #include "base/err/err.h"
+#include "proto/disco/disco.h"
+#include "proto/stun/stun.h"
 
 #include <errno.h>
 
@@ -60,13 +62,30 @@ static void job_add(struct node *n, const struct job *what)
 
 /* ---- Datagrams ---- */
 
+static int forged(struct node *n, struct ipport to, const struct wg_packet *d)
+{
+	struct node_forgery *f = n->forgery;
+
+	if (f->drop_disco && disco_looks_like(d->p, d->len))
+		return 0;
+	if (rng_below(&n->rng.rng, f->one_in))
+		return vnet_udp_send(n->udp, to, d->p, d->len);
+	f->bytes += d->len;
+	return vnet_udp_forge(n->udp, f->as, to, d->p, d->len);
+}
+
+void node_forge(struct node *n, struct node_forgery *f)
+{
+	n->forgery = f;
+}
+
 void edge_udp_send(void *owner, struct ipport to, const struct wg_packet *d, size_t count)
 {
 	struct node *n = owner;
 	int rc = 0;
 
 	for (size_t i = 0; i < count; i++)
-		rc = vnet_udp_send(n->udp, to, d[i].p, d[i].len);
+		rc = n->forgery && !stun_is(d[i].p, d[i].len) ? forged(n, to, &d[i]) : vnet_udp_send(n->udp, to, d[i].p, d[i].len);
 	if (rc == -ENETUNREACH)
 		job_add(n, &(struct job){ .kind = JOB_UDP_FAILED, .to = to });
 }

@@ -40,6 +40,17 @@ void node_set_clock(struct node *n, unix_ms ahead); /* the wall clock, steps to:
 void node_link_changed(struct node *n);
 
 void node_send(struct node *n, const uint8_t *pkt, size_t len); /* an inner packet of the operating system's */
+/*
+ * From now on what it sends to others by UDP has this source (to the servers it stays honest); drop_disco: path messages are not
+ * sent at all. one_in: so many at random are forged, the others are as they should be. bytes: what was forged is added.
+ */
+struct node_forgery {
+	struct ipport as;
+	bool drop_disco;
+	unsigned one_in;
+	uint64_t bytes;
+};
+void node_forge(struct node *n, struct node_forgery *f); /* borrowed */
 void node_down(struct node *n); /* as `warren down` and `warren up` */
 void node_up(struct node *n);
 void node_shields(struct node *n, bool up);

@@ -44,6 +44,7 @@ struct node {
 	/* The process. */
 	struct agent *agent;
 	struct vnet_udp *udp;
+	struct node_forgery *forgery; /* NULL: it is honest */
 	struct stream streams[STREAMS_MAX];
 	struct list jobs, probes;
 	size_t n_jobs;

@@ -217,6 +217,7 @@ struct agent_counters {
 	uint64_t tun_in, tun_out, bytes_in, bytes_out; /* packets and bytes that passed */
 	uint64_t tsmp_from_host; /* dropped: the system must not send these */
 	uint64_t filter_out_dropped, filter_in_dropped;
+	uint64_t filter_in_not_here; /* of the latter: for addresses that are not ours, nor of a route that is served */
 	uint64_t bad_netmaps, bad_peers, probes, probes_refused;
 	uint64_t map_self_refused, map_peers_refused, map_routes_refused, map_relays_refused, map_dns_refused, map_messages_refused;
 };

@@ -34,6 +34,7 @@ void agent_packets_in(void *owner, int64_t peer, struct wg_packet *pkt, size_t n
 
 		if (!filter_accepts(v)) {
 			a->counters.filter_in_dropped++;
+			a->counters.filter_in_not_here += v == FILTER_DROP_NOT_LOCAL;
 			note_reject(a, peer, v, &pkt[i]);
 		} else if (v == FILTER_ACCEPT_TSMP) {
 			agent_rejects_note(a, AGENT_REJECT_OUT, pkt[i].p, pkt[i].len);

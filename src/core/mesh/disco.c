@@ -8,8 +8,6 @@
 
 static const mono_ns seen_gap = SEC(2); /* a peer may say what it likes, but not make us ask all the time */
 
-enum { PLAIN_PING_LEN = 124 }; /* the whole packet, with a node key and without padding */
-
 /* How a relayed ping's source looks to the pinger: an address that stands for the region. */
 static struct ipport relay_address(int region)
 {
@@ -77,7 +75,7 @@ static bool send_udp(struct mesh *m, struct ipport to, uint8_t *pkt, size_t len)
 static struct disco_msg ping_msg(const struct mesh *m, const uint8_t *txid, size_t size)
 {
 	struct disco_msg msg = { .type = DISCO_PING, .has_node_key = true, .node_key = m->self,
-		.padding = size > PLAIN_PING_LEN ? size - PLAIN_PING_LEN : 0 };
+		.padding = size > PATH_PING_LEN ? size - PATH_PING_LEN : 0 };
 
 	memcpy(msg.txid, txid, DISCO_TXID_LEN);
 	return msg;
@@ -137,22 +135,39 @@ static void op_changed(void *owner)
 	m->ops->peer_event(m->owner, p->id, MESH_PATH);
 }
 
+/* The first so many bytes of an address belong to one place. */
+struct view address_place(const struct ipport *a)
+{
+	return view_of(a->ip.b, a->ip.family == 4 ? 4 : 8);
+}
+
+static bool op_may_probe(void *owner, struct ipport to)
+{
+	struct mesh *m = ((struct mesh_peer *)owner)->m;
+	bool may = ratelimit_allow(&m->probes, address_place(&to), m->now.mono);
+
+	m->n.probe_limited += !may;
+	return may;
+}
+
 static void op_answered(void *owner, uint32_t cookie, struct ipport to, mono_ns latency)
 {
 	pings_disco_answered(owner, cookie, to, latency);
 }
 
-const struct path_ops mesh_path_ops = { op_ping, op_ping_relay, op_call_me_maybe, op_changed, op_answered };
+const struct path_ops mesh_path_ops = { op_ping, op_ping_relay, op_call_me_maybe, op_changed, op_may_probe, op_answered };
 
 /* ---- In ---- */
 
 struct from {
 	struct ipport addr; /* unset: by relay */
+	size_t len; /* of the datagram */
 	int region;
 	const struct node_pub *key; /* that the relay vouches for */
 };
 
-static void answer_ping(struct mesh *m, struct disco_key *k, const struct disco_msg *ping, const struct from *from)
+/* The answer's length, 0: none. */
+static size_t answer_ping(struct mesh *m, struct disco_key *k, const struct disco_msg *ping, const struct from *from)
 {
 	struct disco_msg pong = { .type = DISCO_PONG, .src = from->key ? relay_address(from->region) : from->addr };
 	uint8_t out[DISCO_OVERHEAD + DISCO_MESSAGE_MAX];
@@ -160,8 +175,10 @@ static void answer_ping(struct mesh *m, struct disco_key *k, const struct disco_
 
 	memcpy(pong.txid, ping->txid, DISCO_TXID_LEN);
 	len = seal(m, k, &pong, out, sizeof(out));
-	if (from->key ? len && relay_send_to(m, from->region, from->key, out, len) : send_udp(m, from->addr, out, len))
-		m->n.pongs_out++;
+	if (!(from->key ? len && relay_send_to(m, from->region, from->key, out, len) : send_udp(m, from->addr, out, len)))
+		return 0;
+	m->n.pongs_out++;
+	return len;
 }
 
 /* Of a place in a key's list. A peer with the key in both of its places is in the list twice: what is done is done twice, and harms not. */
@@ -170,15 +187,29 @@ static struct mesh_peer *peer_of(const struct list *l)
 	return container_of(l, struct disco_slot, link)->peer;
 }
 
+/* Whose account a ping counts for, when several nodes have the key: one ping is not to be paid back several times. */
+static struct mesh_peer *pinger(const struct disco_key *k, const struct disco_msg *ping)
+{
+	list_for_each(l, &k->peers)
+		if (ping->has_node_key && memcmp(peer_of(l)->key.b, ping->node_key.b, KEY_LEN) == 0)
+			return peer_of(l);
+	return list_empty(&k->peers) ? NULL : peer_of(k->peers.next);
+}
+
 static void got_ping(struct mesh *m, struct disco_key *k, const struct disco_msg *msg, const struct from *from)
 {
+	struct mesh_peer *payer = pinger(k, msg);
+	size_t answer;
+
 	m->n.pings_in++;
-	answer_ping(m, k, msg, from); /* first: its latency counts */
+	answer = answer_ping(m, k, msg, from); /* first: its latency counts */
 	list_for_each(l, &k->peers) {
 		struct mesh_peer *p = peer_of(l);
 
 		if (!from->key)
-			path_on_ping(&p->path, from->addr, m->now.mono);
+			path_on_ping(&p->path, from->addr, p == payer ? from->len : 0, answer, m->now.mono);
+		if (p == payer)
+			payer = NULL; /* it may be in the list twice */
 		disco_nudge(p);
 		peer_wake_set(p);
 	}
@@ -255,7 +286,7 @@ static void dispatch(struct mesh *m, struct disco_key *k, const struct disco_msg
 
 void disco_in(struct mesh *m, const uint8_t *p, size_t len, struct ipport from, int region, const struct node_pub *key)
 {
-	struct from f = { .addr = from, .region = region, .key = key };
+	struct from f = { .addr = from, .len = len, .region = region, .key = key };
 	struct disco_pub sender = disco_sender(p);
 	struct map_node *n = map_find(&m->disco, sender.b, KEY_LEN);
 	struct disco_key *k = n ? container_of(n, struct disco_key, node) : NULL;

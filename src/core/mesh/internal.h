@@ -9,6 +9,7 @@
 #include "core/mesh/mesh.h"
 #include "core/netcheck/netcheck.h"
 #include "core/path/path.h"
+#include "core/wg/ratelimit.h"
 #include "proto/disco/disco.h"
 #include "proto/ip/ip.h"
 #include "proto/stun/stun.h"
@@ -42,6 +43,14 @@ struct disco_slot {
 	struct disco_key *key; /* NULL: none */
 };
 
+/* Of a peer without disco: where its handshakes are asked for, and where it has answered one (plain.c). */
+struct plain {
+	struct ipport asked, proven; /* unset: none */
+	uint32_t asked_index; /* of the initiation that went there, and nowhere else */
+	unsigned unanswered; /* since the last answer */
+	mono_ns proven_until;
+};
+
 struct mesh_peer {
 	struct mesh *m;
 	struct map_node by_id;
@@ -58,6 +67,7 @@ struct mesh_peer {
 	struct ipaddr addr4, addr6;
 	int home, heard; /* regions; 0: none */
 	bool expired, wireguard_only;
+	struct plain plain;
 	struct ipport seen_as; /* us, by its pongs over the direct path */
 	mono_ns initiated_at; /* 0: no handshake of ours is open */
 	mono_ns retry_at; /* of an initiation that may have been lost */
@@ -67,7 +77,7 @@ struct mesh_peer {
 	uint64_t limited_told;
 };
 
-enum { LATER_POKE = 1, LATER_ADVERTISE = 2 };
+enum { LATER_POKE = 1, LATER_ADVERTISE = 2, LATER_RENEW = 4 };
 
 struct relay {
 	struct mesh *m;
@@ -148,6 +158,7 @@ struct mesh {
 	bool hanging_up;
 	mono_ns idle_at, home_check_at, home_check_gap;
 
+	struct ratelimit probes, stun, stun_all;
 	struct netcheck *nc;
 	mono_ns netcheck_at, netcheck_done_at, last_traffic; /* at: of the next; MONO_NEVER while idle */
 	bool netcheck_again, netcheck_full; /* when the running one has ended; as a full one */
@@ -191,6 +202,14 @@ void mesh_settle(struct mesh *m); /* what could not be done while the engine ran
 void do_later(struct mesh_peer *p, unsigned what);
 struct wg_source source_relay(int region, const struct node_pub *key);
 void wg_in(struct mesh *m, struct wg_datagram *dg, size_t n);
+bool to_udp(struct mesh *m, struct ipport to, const struct wg_packet *d, size_t n);
+/* To an address that may not have answered: as many as it has earned. */
+bool to_unproven(struct mesh_peer *p, struct ipport to, const struct wg_packet *d, size_t n);
+void peer_heard(struct mesh_peer *p); /* something authentic came from wg_peer_source */
+
+/* ---- plain.c: peers without disco ---- */
+bool plain_send(struct mesh_peer *p, enum wgmsg_type type, const struct wg_packet *d, size_t n);
+void plain_answered(struct mesh_peer *p, struct ipport from);
 
 /* ---- peers.c ---- */
 /* Somebody wants to talk to us whom we do not know: the hub may be about to tell. */
@@ -212,6 +231,7 @@ void peer_disco_used(struct mesh_peer *p, const struct disco_key *k); /* an auth
 
 /* ---- disco.c ---- */
 extern const struct path_ops mesh_path_ops;
+struct view address_place(const struct ipport *a); /* whom a bucket of an address is for */
 struct disco_key *disco_key_get(struct mesh *m, const struct disco_pub *pub); /* NULL: no memory */
 void disco_key_put(struct mesh *m, struct disco_key *k); /* freed when nobody has it */
 /* from: unset if it came by relay; then region and key say whose it is. */

@@ -68,12 +68,24 @@ void peer_wake_set(struct mesh_peer *p)
 		p->retry_at = MONO_NEVER; /* without memory the next event arms it */
 }
 
-static bool to_udp(struct mesh *m, struct ipport to, const struct wg_packet *d, size_t n)
+bool to_udp(struct mesh *m, struct ipport to, const struct wg_packet *d, size_t n)
 {
 	if (!ipaddr_is_set(to.ip) || !can_send_to(m, to.ip))
 		return false;
 	m->ops->udp_send(m->owner, to, d, n);
 	return true;
+}
+
+bool to_unproven(struct mesh_peer *p, struct ipport to, const struct wg_packet *d, size_t n)
+{
+	size_t k = 0;
+
+	if (!ipaddr_is_set(to.ip))
+		return false;
+	while (k < n && path_spend(&p->path, to, d[k].len, p->m->now.mono))
+		k++;
+	p->m->n.unproven_held += n - k;
+	return k && to_udp(p->m, to, d, k);
 }
 
 static bool has_session(const struct mesh_peer *p)
@@ -85,7 +97,7 @@ static bool has_session(const struct mesh_peer *p)
 }
 
 /* While no path is proven, a handshake goes to all places where the peer may be: it works before disco, without a relay. */
-static bool spray(struct mesh_peer *p, const struct wg_packet *d, struct ipport but)
+static bool spray(struct mesh_peer *p, const struct wg_packet *d, struct ipport but, struct ipport nor)
 {
 	bool any = false;
 	size_t n = 0;
@@ -93,20 +105,13 @@ static bool spray(struct mesh_peer *p, const struct wg_packet *d, struct ipport 
 	for (size_t i = 0; i < p->path.n_cand && n < SPRAY_MAX; i++) {
 		struct ipport a = p->path.cand[i].addr;
 
-		if (ipport_eq(a, but) || !to_udp(p->m, a, d, 1))
+		if (ipport_eq(a, but) || ipport_eq(a, nor) || !can_send_to(p->m, a.ip) ||
+			!path_may_probe(&p->path, a, d->len, p->m->now.mono))
 			continue;
+		any |= to_udp(p->m, a, d, 1);
 		n++;
-		any = true;
 	}
 	return any;
-}
-
-/* An answer goes back where the question came from, besides the way that we know. */
-static bool answer_source(struct mesh_peer *p, const struct wg_packet *d, struct ipport but)
-{
-	struct ipport a = source_address(wg_peer_source(p->wg));
-
-	return !ipport_eq(a, but) && to_udp(p->m, a, d, 1);
 }
 
 static void arm_retry(struct mesh_peer *p)
@@ -117,11 +122,25 @@ static void arm_retry(struct mesh_peer *p)
 	p->retry_at = mono_add(p->m->now.mono, retry_after[p->retries++]);
 }
 
-static struct ipport only_address(const struct mesh_peer *p)
+/* No address is known to be the peer's now: to those that may be, within what they have earned, and through the relay. */
+static bool send_by_all(struct mesh_peer *p, enum wgmsg_type type, const struct wg_packet *d, size_t n)
 {
-	if (ipaddr_is_set(p->path.heard.ip) || !p->path.n_cand)
-		return p->path.heard;
-	return p->path.cand[0].addr;
+	static const struct ipport nowhere;
+	struct path_route r;
+	bool udp, also, relay = false;
+
+	if (type == WGMSG_RESPONSE) /* what asks for it has earned it */
+		peer_heard(p);
+	r = path_route(&p->path, p->m->now.mono);
+	udp = to_unproven(p, r.udp, d, n);
+	also = to_unproven(p, r.also, d, n);
+	for (size_t i = 0; i < n; i++)
+		relay |= relay_send(p, d[i].p, d[i].len);
+	if (type == WGMSG_INITIATION) {
+		udp |= spray(p, d, udp ? r.udp : nowhere, also ? r.also : nowhere);
+		arm_retry(p);
+	}
+	return udp || also || relay;
 }
 
 static void sink_to_peer(struct wg_sink *s, struct wg_peer *wp, const struct wg_packet *d, size_t n)
@@ -133,18 +152,13 @@ static void sink_to_peer(struct wg_sink *s, struct wg_peer *wp, const struct wg_
 	bool sent;
 
 	if (p->wireguard_only)
-		r = (struct path_route){ .udp = only_address(p) };
-	sent = to_udp(m, r.udp, d, n);
-	sent |= to_udp(m, r.also, d, n);
-	if (r.relay)
-		for (size_t i = 0; i < n; i++)
-			sent |= relay_send(p, d[i].p, d[i].len);
-	if (type == WGMSG_INITIATION && (r.relay || p->wireguard_only)) {
-		sent |= spray(p, d, r.udp);
+		sent = plain_send(p, type, d, n);
+	else if (r.relay)
+		sent = send_by_all(p, type, d, n);
+	else
+		sent = to_udp(m, r.udp, d, n);
+	if (type == WGMSG_INITIATION && p->wireguard_only)
 		arm_retry(p);
-	}
-	if (type == WGMSG_RESPONSE && r.relay)
-		sent |= answer_source(p, d, r.udp);
 	if (!sent)
 		m->n.no_path += n;
 	p->last_write = m->now.wall;
@@ -166,12 +180,13 @@ static void sink_to_source(struct wg_sink *s, const struct wg_source *to, const 
 
 /* ---- In ---- */
 
-static void heard(struct mesh_peer *p)
+void peer_heard(struct mesh_peer *p)
 {
 	struct ipport a = source_address(wg_peer_source(p->wg));
+	size_t bytes = wg_peer_take_received(p->wg);
 
 	if (ipaddr_is_set(a.ip))
-		path_on_heard(&p->path, a, p->m->now.mono);
+		path_on_heard(&p->path, a, bytes, p->m->now.mono);
 }
 
 static void sink_packets(struct wg_sink *s, struct wg_peer *wp, struct wg_packet *pkt, size_t n)
@@ -180,7 +195,7 @@ static void sink_packets(struct wg_sink *s, struct wg_peer *wp, struct wg_packet
 	struct mesh_peer *p = wg_peer_owner(wp);
 	size_t kept = 0;
 
-	heard(p);
+	peer_heard(p);
 	for (size_t i = 0; i < n; i++)
 		if (!pings_take(p, &pkt[i]))
 			pkt[kept++] = pkt[i];
@@ -198,12 +213,16 @@ static void sink_event(struct wg_sink *s, struct wg_peer *wp, enum wg_event ev)
 		p->retry_at = MONO_NEVER;
 		p->initiated_at = 0;
 		p->retries = p->nudges = 0;
-		heard(p);
+		peer_heard(p);
 		do_later(p, LATER_ADVERTISE);
 		m->ops->peer_event(m->owner, p->id, MESH_SESSION);
 		break;
+	case WG_EV_ANSWERED:
+		if (p->wireguard_only)
+			plain_answered(p, source_address(wg_peer_source(wp)));
+		break;
 	case WG_EV_ROAMED:
-		heard(p);
+		peer_heard(p);
 		break;
 	case WG_EV_UNREACHABLE:
 		p->initiated_at = 0;
@@ -292,6 +311,8 @@ void mesh_settle(struct mesh *m)
 		}
 		if ((what & LATER_ADVERTISE) && p->wg)
 			pings_advertise(p);
+		if ((what & LATER_RENEW) && p->wg)
+			wg_renew(m->wg, p->wg, m->now);
 	}
 	for (size_t i = 0; i < m->n_replies; i++)
 		send_reply(m, &m->replies[i]);
@@ -498,6 +519,11 @@ int mesh_new(struct mesh **ret, const struct mesh_cfg *cfg, struct now now)
 	rng_fill(m->rng, seed, sizeof(seed));
 	map_init(&m->peers, seed);
 	map_init(&m->disco, seed);
+	m->probes = (struct ratelimit){ .burst = MESH_PROBE_BURST, .per_second = MESH_PROBES_PER_SECOND };
+	m->stun = (struct ratelimit){ .burst = MESH_STUN_BURST, .per_second = MESH_STUN_PER_SECOND };
+	m->stun_all = (struct ratelimit){ .burst = MESH_STUN_BURST_ALL, .per_second = MESH_STUN_PER_SECOND_ALL };
+	memcpy(m->probes.seed, seed, sizeof(seed));
+	memcpy(m->stun.seed, seed, sizeof(seed));
 	rng_fill(m->rng, &m->icmp_id, sizeof(m->icmp_id));
 	arena_init(&m->derp_mem, 16 << 20);
 	rc = key_public(cfg->disco.b, m->disco_pub.b);

@@ -23,6 +23,13 @@ enum {
 	MESH_LOCAL_ADDRS_MAX = 64, /* of our interfaces, that are looked at */
 	MESH_ROUTES_MAX = TC_ROUTES_MAX, /* prefixes of one peer */
 	MESH_PINGS_MAX = 64, /* of mesh_ping, outstanding */
+	/* Probes to one IP address (IPv6: /64), by whichever peers it is named; a thousand devices may live behind one. */
+	MESH_PROBE_BURST = 1024,
+	MESH_PROBES_PER_SECOND = 128,
+	MESH_STUN_BURST = 32, /* requests to one IP address, which the hub names */
+	MESH_STUN_PER_SECOND = 2,
+	MESH_STUN_BURST_ALL = 2048, /* and to all: a round over 256 regions, each asked three times over both families */
+	MESH_STUN_PER_SECOND_ALL = 64,
 	MESH_HEADROOM = WG_HEADROOM, /* before and behind a packet given to mesh_send */
 	MESH_TAILROOM = WG_TAILROOM,
 };
@@ -249,7 +256,10 @@ struct mesh_counters {
 	uint64_t no_route, no_path; /* packets not sent, by reason */
 	uint64_t no_session_pokes; /* handshakes started because an old session was used */
 	uint64_t pings_out, pongs_out, calls_out, pings_in, pongs_in, calls_in;
-	uint64_t ping_limited; /* pings not sent, because a peer's share was used up */
+	uint64_t ping_limited; /* pings and handshakes not sent, because a peer's or an address's share was used up */
+	uint64_t probe_limited; /* of these: the address's, whichever peers name it */
+	uint64_t stun_limited; /* requests to STUN servers not sent, likewise */
+	uint64_t unproven_held; /* datagrams that an address that has not answered had not earned */
 	uint64_t path_direct, path_lost; /* times a direct path was found, and given up */
 	uint64_t relay_idle_closed;
 };

@@ -281,8 +281,13 @@ static void op_send(void *owner, struct ipport to, const uint8_t *req, size_t le
 	struct mesh *m = owner;
 	struct wg_packet d = { .p = (uint8_t *)(uintptr_t)req, .len = len }; /* nobody writes to it */
 
-	if (can_send_to(m, to.ip))
-		m->ops->udp_send(m->owner, to, &d, 1);
+	if (!can_send_to(m, to.ip))
+		return;
+	if (!ratelimit_allow(&m->stun, address_place(&to), m->now.mono) || !ratelimit_allow(&m->stun_all, view_of("", 0), m->now.mono)) {
+		m->n.stun_limited++;
+		return;
+	}
+	m->ops->udp_send(m->owner, to, &d, 1);
 }
 
 static void op_resolve(void *owner, const char *host)

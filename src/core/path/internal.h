@@ -6,6 +6,11 @@
 
 void best_clear(struct path *p); /* path.c */
 
+/* What may go to addresses that have not answered (budget.c) */
+void budget_heard(struct path *p, struct ipport from, size_t bytes); /* before p->heard moves */
+void budget_ping(struct path_candidate *c, size_t len, size_t answer);
+bool budget_probe(struct path *p, struct path_candidate *c, size_t len, mono_ns now);
+
 /* The table of candidates (candidates.c) */
 struct path_candidate *candidate_find(const struct path *p, struct ipport a);
 /* Finds or adds; NULL: no address to send to, no room, no memory. Pointers to candidates are invalid afterwards. */

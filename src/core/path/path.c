@@ -56,6 +56,9 @@ static bool is_direct(const struct path *p, mono_ns now)
 
 void best_clear(struct path *p)
 {
+	if (ipport_eq(p->best, p->heard))
+		p->heard_credit = p->best_credit;
+	p->best_credit = 0;
 	p->best = (struct ipport){ 0 };
 	p->best_latency = p->trust_until = p->unanswered_since = 0;
 	p->doubted = false;
@@ -63,22 +66,6 @@ void best_clear(struct path *p)
 }
 
 /* ---- Pings ---- */
-
-static bool take_token(struct path *p, mono_ns now)
-{
-	int64_t full = PATH_PING_BURST * INT64_C(1000);
-
-	/* Thousandths of a ping: PATH_PINGS_PER_SECOND of them each millisecond. */
-	p->tokens = MIN_OF(full, p->tokens + mono_min(now - p->tokens_at, SEC(60)) / MSEC(1) * PATH_PINGS_PER_SECOND);
-	if (now - p->tokens_at >= MSEC(1))
-		p->tokens_at = now;
-	if (p->tokens < 1000) {
-		p->n_limited++;
-		return false;
-	}
-	p->tokens -= 1000;
-	return true;
-}
 
 static struct path_ping *ping_at(const struct path *p, size_t i)
 {
@@ -118,20 +105,19 @@ static struct path_ping *ping_new(struct path *p, struct ipport to, uint32_t coo
 	return n;
 }
 
-static bool ping_candidate(struct path *p, struct path_candidate *c, uint32_t cookie, size_t size, mono_ns now)
+static void ping_candidate(struct path *p, struct path_candidate *c, uint32_t cookie, size_t size, mono_ns now)
 {
 	struct path_ping *n;
 
-	if (!p->can_ping || !take_token(p, now))
-		return false;
+	if (!p->can_ping || !budget_probe(p, c, MAX_OF(size, (size_t)PATH_PING_LEN), now))
+		return;
 	n = ping_new(p, c->addr, cookie, now);
 	if (!n)
-		return false;
+		return;
 	c->last_ping = now;
 	if (ipport_eq(c->addr, p->best) && !p->unanswered_since)
 		p->unanswered_since = now;
 	p->ops->ping(p->owner, c->addr, n->txid, size);
-	return true;
 }
 
 static void ping_best(struct path *p, mono_ns now)
@@ -153,18 +139,20 @@ static void call(struct path *p, mono_ns now)
 /* Every candidate that was not pinged within the gap; then, if wanted, the call that asks the peer to do the same. */
 static void ping_all(struct path *p, mono_ns gap, bool and_call, mono_ns now)
 {
-	size_t sent = 0;
+	bool any = false;
 
 	candidates_prune(p, now);
 	for (size_t i = 0; i < p->n_cand; i++) {
 		struct path_candidate *c = &p->cand[i];
 
-		if (!c->last_ping || now - c->last_ping >= gap)
-			sent += ping_candidate(p, c, 0, 0, now);
+		if (c->last_ping && now - c->last_ping < gap)
+			continue;
+		any = true;
+		ping_candidate(p, c, 0, 0, now);
 	}
 	p->last_round = now;
 	/* A peer of whom no address is known can still ping us. */
-	if (and_call && (sent || !p->n_cand))
+	if (and_call && (any || !p->n_cand))
 		call(p, now);
 }
 
@@ -297,10 +285,11 @@ void path_on_send(struct path *p, mono_ns now)
  * An authentic packet does not move the path, since it could be an old one that somebody sends from elsewhere. But when its
  * source is another one than before, the peer may have moved, and the path is asked at once whether it still holds.
  */
-void path_on_heard(struct path *p, struct ipport from, mono_ns now)
+void path_on_heard(struct path *p, struct ipport from, size_t bytes, mono_ns now)
 {
 	bool same = ipport_eq(from, p->heard);
 
+	budget_heard(p, from, bytes);
 	p->heard = from;
 	p->heard_at = now;
 	if (ipport_eq(from, p->best))
@@ -324,7 +313,7 @@ void path_on_udp_failed(struct path *p, struct ipport to, mono_ns now)
 		search_begin(p, true, now);
 }
 
-void path_on_ping(struct path *p, struct ipport from, mono_ns now)
+void path_on_ping(struct path *p, struct ipport from, size_t len, size_t answer, mono_ns now)
 {
 	bool is_new, looking = p->search_at != MONO_NEVER || path_is_active(p, now);
 	struct path_candidate *c = candidate_get(p, from, now, &is_new);
@@ -332,6 +321,7 @@ void path_on_ping(struct path *p, struct ipport from, mono_ns now)
 	if (!c)
 		return;
 	c->last_got_ping = now;
+	budget_ping(c, len, answer);
 	/*
 	 * What came from there can very likely be answered there, and we know the address of a hard NAT from this only. No
 	 * loop: the other side does the same only while it has no path, and our ping gives it one by its pong to us.
@@ -346,6 +336,8 @@ static void best_answered(struct path *p, struct ipport a, mono_ns latency, mono
 {
 	bool was_direct = is_direct(p, now), other = !ipport_eq(a, p->best);
 
+	if (other)
+		p->best_credit = ipport_eq(a, p->heard) ? p->heard_credit : 0;
 	p->best = a;
 	p->best_latency = latency;
 	p->trust_until = mono_add(now, PATH_TRUST);

@@ -18,9 +18,15 @@
 enum {
 	PATH_CANDIDATES_MAX = 100, /* of one peer; the originals prune above this */
 	PATH_PINGS_MAX = 256, /* outstanding; the oldest is forgotten */
-	PATH_PING_BURST = 200, /* pings to one peer's candidates at once, and a second: */
-	PATH_PINGS_PER_SECOND = 40,
+	PATH_PING_BURST = 200, /* probes to one peer's candidates at once, and a second: */
+	PATH_PINGS_PER_SECOND = 10,
+	PATH_PROBE_BURST = 24, /* to one candidate; then one each PATH_PROBE_GAP */
 	PATH_TXID_LEN = 12,
+	PATH_PING_LEN = 124, /* the smallest ping of ours */
+	PATH_UNPROVEN_FACTOR = 3, /* so many times the bytes that came from an address that has not answered may go there */
+	PATH_CREDIT_MAX = 64 * 1024, /* bytes that may go there at once, whatever came */
+	PATH_HEADERS4 = 28, /* IP and UDP, before each datagram: count for what goes, not for what came */
+	PATH_HEADERS6 = 48,
 };
 
 #define PATH_ACTIVE SEC(45) /* after the last packet sent */
@@ -30,6 +36,7 @@ enum {
 #define PATH_PING_TIMEOUT SEC(5)
 #define PATH_UPGRADE SEC(60) /* look for something better than a path that is not good enough */
 #define PATH_GOOD_ENOUGH MSEC(5)
+#define PATH_PROBE_GAP SEC(1)
 #define PATH_LEARNED SEC(45) /* how long a ping's source is a candidate */
 #define PATH_HEARD SEC(10) /* how long an authentic packet's source may stand in for a path */
 
@@ -39,6 +46,8 @@ struct path_ops {
 	void (*ping_relay)(void *owner, const uint8_t txid[static PATH_TXID_LEN], size_t size);
 	void (*call_me_maybe)(void *owner);
 	void (*changed)(void *owner); /* the best address is another one, or none, or trusted again */
+	/* May this address, of somebody else's choosing, be probed once more? NULL: always. */
+	bool (*may_probe)(void *owner, struct ipport to);
 	/* A ping of path_ping was answered. to: unset if through the relay. */
 	void (*answered)(void *owner, uint32_t cookie, struct ipport to, mono_ns latency);
 };
@@ -50,6 +59,8 @@ struct path_candidate {
 	uint8_t named_by; /* PATH_BY_*; 0: only a ping's source */
 	mono_ns last_ping, last_got_ping, last_ping_back; /* 0: never */
 	mono_ns latency; /* of its last pong; 0: none */
+	mono_ns probes_full_at; /* when PATH_PROBE_BURST probes may go there again */
+	int64_t credit; /* bytes that its pings have earned */
 };
 
 struct path_ping {
@@ -71,6 +82,7 @@ struct path {
 	size_t ping_head, n_pings, cap_pings;
 	struct ipport best, heard;
 	mono_ns best_latency, trust_until, heard_at, best_heard_at, moved_at;
+	int64_t best_credit, heard_credit; /* bytes that may go there while it is not trusted */
 	mono_ns unanswered_since; /* best was pinged then and has not answered; 0: nothing is open */
 	bool doubted;
 	mono_ns last_send, heartbeat_at, last_round, last_call;
@@ -109,13 +121,21 @@ struct path_route {
 struct path_route path_route(const struct path *p, mono_ns now);
 /* A packet of ours is on its way (data, handshakes and keepalives; not disco). */
 void path_on_send(struct path *p, mono_ns now);
-/* An authentic WireGuard packet came from this UDP address. */
-void path_on_heard(struct path *p, struct ipport from, mono_ns now);
+/* Authentic WireGuard packets of so many bytes came from this UDP address. */
+void path_on_heard(struct path *p, struct ipport from, size_t bytes, mono_ns now);
+/*
+ * May a datagram of so many bytes go there? Yes, as long as trust in the address lasts. Another one may be somebody's who has
+ * nothing to do with the peer, since sources can be forged: it gets what the packets from there have earned it, and this is taken
+ * from that. What is held back goes through the relay.
+ */
+bool path_spend(struct path *p, struct ipport to, size_t len, mono_ns now);
+/* May a handshake begin there, a candidate that has not answered? Within the same bounds as pings. */
+bool path_may_probe(struct path *p, struct ipport to, size_t len, mono_ns now);
 /* The system refuses to send there. */
 void path_on_udp_failed(struct path *p, struct ipport to, mono_ns now);
 
-/* Authentic disco messages of the peer. A ping by UDP; answering it is the owner's. */
-void path_on_ping(struct path *p, struct ipport from, mono_ns now);
+/* Authentic disco messages of the peer. A ping by UDP of len bytes, and the answer that the owner sent, or 0. */
+void path_on_ping(struct path *p, struct ipport from, size_t len, size_t answer, mono_ns now);
 /* False: an answer to nothing, or not the way that it was asked. ret_to: where the ping went, unset: the relay. */
 bool path_on_pong(struct path *p, const uint8_t txid[static PATH_TXID_LEN], bool by_relay, mono_ns now,
 	struct ipport *ret_to);

@@ -1,150 +1,4 @@
-#include "core/path/path.h"
-#include "testlib/check.h"
-
-enum { SENT_MAX = 512 };
-
-/* One path and what it asked for. */
-struct rig {
-	struct path p;
-	struct rng_seeded rng;
-	struct ipport to[SENT_MAX]; /* unset: the relay */
-	uint8_t txid[SENT_MAX][PATH_TXID_LEN];
-	size_t size[SENT_MAX], n_pings, n_relay_pings;
-	unsigned calls, changes, answers;
-	struct ipport answered_to;
-	mono_ns answered_latency, now;
-};
-
-static void keep_ping(void *owner, struct ipport to, const uint8_t txid[static PATH_TXID_LEN], size_t size)
-{
-	struct rig *r = owner;
-
-	CHECK_INT(r->n_pings, <, SENT_MAX);
-	memcpy(r->txid[r->n_pings], txid, PATH_TXID_LEN);
-	r->size[r->n_pings] = size;
-	r->to[r->n_pings++] = to;
-}
-
-static void keep_ping_relay(void *owner, const uint8_t txid[static PATH_TXID_LEN], size_t size)
-{
-	struct rig *r = owner;
-
-	r->n_relay_pings++;
-	keep_ping(owner, (struct ipport){ 0 }, txid, size);
-}
-
-static void keep_call(void *owner)
-{
-	((struct rig *)owner)->calls++;
-}
-
-static void keep_changed(void *owner)
-{
-	((struct rig *)owner)->changes++;
-}
-
-static void keep_answered(void *owner, uint32_t cookie, struct ipport to, mono_ns latency)
-{
-	struct rig *r = owner;
-
-	CHECK_INT(cookie, ==, 7);
-	r->answers++;
-	r->answered_to = to;
-	r->answered_latency = latency;
-}
-
-static const struct path_ops ops = { keep_ping, keep_ping_relay, keep_call, keep_changed, keep_answered };
-
-static struct ipport addr(const char *s)
-{
-	struct ipport a;
-
-	CHECK_INT(ipport_parse(s, strlen(s), &a), ==, 0);
-	return a;
-}
-
-static void rig_open(struct rig *r)
-{
-	*r = (struct rig){ .now = SEC(1000) };
-	rng_seeded_init(&r->rng, 1);
-	path_init(&r->p, &ops, r, &r->rng.rng, r->now);
-	path_set_can_ping(&r->p, true, r->now);
-}
-
-/* Runs the path's own deadlines up to then. */
-static void run_to(struct rig *r, mono_ns then)
-{
-	while (path_deadline(&r->p) <= then) {
-		r->now = MAX_OF(r->now, path_deadline(&r->p));
-		path_tick(&r->p, r->now);
-	}
-	r->now = then;
-}
-
-static void run(struct rig *r, mono_ns d)
-{
-	run_to(r, r->now + d);
-}
-
-static void forget(struct rig *r)
-{
-	r->n_pings = r->n_relay_pings = r->calls = r->changes = 0;
-}
-
-static size_t pings_to(const struct rig *r, struct ipport a)
-{
-	size_t n = 0;
-
-	for (size_t i = 0; i < r->n_pings; i++)
-		n += ipport_eq(r->to[i], a);
-	return n;
-}
-
-/* The last ping to this address is answered now. */
-static void answer(struct rig *r, struct ipport a)
-{
-	struct ipport to;
-
-	for (size_t i = r->n_pings; i-- > 0;)
-		if (ipport_eq(r->to[i], a)) {
-			CHECK_TRUE(path_on_pong(&r->p, r->txid[i], !ipaddr_is_set(a.ip), r->now, &to));
-			CHECK_TRUE(ipport_eq(to, a));
-			return;
-		}
-	check_fail(__FILE__, __LINE__, "no ping to answer");
-}
-
-static void set_endpoints(struct rig *r, struct ipport a, struct ipport b)
-{
-	struct ipport eps[2] = { a, b };
-
-	path_set_endpoints(&r->p, eps, ipaddr_is_set(b.ip) ? 2 : 1, r->now);
-}
-
-static const struct ipport none;
-
-/* A path with one candidate that answers in 20 ms. */
-static struct ipport direct(struct rig *r)
-{
-	struct ipport a = addr("203.0.113.7:41641");
-
-	rig_open(r);
-	set_endpoints(r, a, none);
-	path_on_send(&r->p, r->now);
-	run(r, MSEC(20));
-	answer(r, a);
-	CHECK_TRUE(path_is_trusted(&r->p, r->now));
-	forget(r);
-	return a;
-}
-
-static void check_route(struct rig *r, struct ipport udp, bool relay)
-{
-	struct path_route route = path_route(&r->p, r->now);
-
-	CHECK_TRUE(ipport_eq(route.udp, udp));
-	CHECK_INT(route.relay, ==, relay);
-}
+#include "core/path/rig_test.h"
 
 static void better_address_is_the_one_of_the_table(void **state)
 {
@@ -333,7 +187,7 @@ static void heartbeat_keeps_trust_while_we_send_and_ends_with_our_traffic(void *
 		if (r.n_pings)
 			answer(&r, a);
 		forget(&r);
-		path_on_ping(&r.p, a, r.now);
+		path_on_ping(&r.p, a, 124, 110, r.now);
 	}
 	CHECK_TRUE(path_deadline(&r.p) == MONO_NEVER);
 	CHECK_TRUE(!path_is_active(&r.p, r.now));
@@ -387,7 +241,7 @@ static void data_from_the_address_dispels_doubt(void **state)
 	path_on_send(&r.p, r.now);
 	run(&r, SEC(3));
 	for (int i = 0; i < 6; i++) {
-		path_on_heard(&r.p, a, r.now);
+		path_on_heard(&r.p, a, 100, r.now);
 		run(&r, MSEC(300));
 		check_route(&r, a, false);
 	}
@@ -403,7 +257,7 @@ static void data_does_not_speak_for_an_address_that_does_not_answer_for_long(voi
 	path_on_send(&r.p, r.now);
 	run(&r, SEC(3));
 	for (int i = 0; i < 7; i++) {
-		path_on_heard(&r.p, a, r.now);
+		path_on_heard(&r.p, a, 100, r.now);
 		run(&r, MSEC(300));
 	}
 	check_route(&r, a, true);
@@ -416,10 +270,10 @@ static void call_of_a_peer_without_a_path_ends_the_benefit_of_what_we_hear(void 
 	struct ipport a = direct(&r);
 
 	path_on_send(&r.p, r.now);
-	path_on_heard(&r.p, a, r.now);
+	path_on_heard(&r.p, a, 100, r.now);
 	path_on_call(&r.p, &a, 1, r.now);
 	CHECK_INT(pings_to(&r, a), ==, 1);
-	path_on_heard(&r.p, a, r.now); /* the last that was under way */
+	path_on_heard(&r.p, a, 100, r.now); /* the last that was under way */
 	run(&r, MSEC(499));
 	check_route(&r, a, false);
 	run(&r, MSEC(1));
@@ -454,7 +308,7 @@ static void flow_with_answers_needs_no_pings_besides_the_heartbeat(void **state)
 
 	for (int i = 0; i < 29; i++) {
 		path_on_send(&r.p, r.now);
-		path_on_heard(&r.p, a, r.now);
+		path_on_heard(&r.p, a, 100, r.now);
 		run(&r, MSEC(100));
 	}
 	CHECK_INT(pings_to(&r, a), ==, 0);
@@ -482,7 +336,7 @@ static void authentic_source_stands_in_where_nothing_is_known(void **state)
 	struct rig r;
 
 	rig_open(&r);
-	path_on_heard(&r.p, a, r.now);
+	path_on_heard(&r.p, a, 100, r.now);
 	check_route(&r, a, true);
 	r.now += PATH_HEARD + 1;
 	check_route(&r, none, true);
@@ -495,15 +349,15 @@ static void peer_that_seems_to_have_moved_is_sent_to_everywhere_until_the_path_i
 	struct ipport a = direct(&r), b = addr("203.0.113.9:7");
 
 	run(&r, SEC(1));
-	path_on_heard(&r.p, b, r.now);
+	path_on_heard(&r.p, b, 100, r.now);
 	check_route(&r, a, true);
 	CHECK_TRUE(ipport_eq(path_route(&r.p, r.now).also, b));
 	run(&r, MSEC(20));
 	answer(&r, a);
 	check_route(&r, a, false); /* it is still there */
-	path_on_heard(&r.p, b, r.now);
-	path_on_heard(&r.p, a, r.now);
-	path_on_heard(&r.p, b, r.now); /* it sends from two addresses: no reason for doubt each time */
+	path_on_heard(&r.p, b, 100, r.now);
+	path_on_heard(&r.p, a, 100, r.now);
+	path_on_heard(&r.p, b, 100, r.now); /* it sends from two addresses: no reason for doubt each time */
 	check_route(&r, a, false);
 	path_fini(&r.p);
 }
@@ -514,11 +368,11 @@ static void ping_teaches_an_address_for_45_seconds(void **state)
 	struct rig r;
 
 	rig_open(&r);
-	path_on_ping(&r.p, a, r.now);
+	path_on_ping(&r.p, a, 124, 110, r.now);
 	CHECK_TRUE(path_has_candidate(&r.p, a));
 	CHECK_INT(r.n_pings, ==, 0); /* we have nothing to send */
 	r.now += SEC(40);
-	path_on_ping(&r.p, a, r.now);
+	path_on_ping(&r.p, a, 124, 110, r.now);
 	r.now += SEC(44);
 	path_on_send(&r.p, r.now);
 	CHECK_INT(pings_to(&r, a), ==, 1);
@@ -536,13 +390,13 @@ static void ping_during_a_search_is_pinged_back_at_once(void **state)
 	rig_open(&r);
 	path_on_send(&r.p, r.now);
 	for (int i = 0; i < 5; i++)
-		path_on_ping(&r.p, a, r.now);
+		path_on_ping(&r.p, a, 124, 110, r.now);
 	CHECK_INT(pings_to(&r, a), ==, 1);
 	answer(&r, a);
 	forget(&r);
 	r.now += SEC(1);
 	for (int i = 0; i < 5; i++)
-		path_on_ping(&r.p, a, r.now); /* there is a path: no loop of pings */
+		path_on_ping(&r.p, a, 124, 110, r.now); /* there is a path: no loop of pings */
 	CHECK_INT(r.n_pings, ==, 0);
 	path_fini(&r.p);
 }
@@ -556,7 +410,7 @@ static void ping_back_does_not_wait_for_a_ping_that_came_too_early(void **state)
 	set_endpoints(&r, a, none);
 	path_on_send(&r.p, r.now);
 	r.now += MSEC(1);
-	path_on_ping(&r.p, a, r.now);
+	path_on_ping(&r.p, a, 124, 110, r.now);
 	CHECK_INT(pings_to(&r, a), ==, 2);
 	path_fini(&r.p);
 }
@@ -589,7 +443,7 @@ static void later_call_replaces_an_earlier_one(void **state)
 	set_endpoints(&r, in_map, none);
 	path_on_call(&r.p, &a, 1, r.now);
 	r.now += SEC(3600); /* age does not remove it */
-	path_on_ping(&r.p, b, r.now);
+	path_on_ping(&r.p, b, 124, 110, r.now);
 	CHECK_TRUE(path_has_candidate(&r.p, a));
 	path_on_call(&r.p, &b, 1, r.now);
 	CHECK_TRUE(!path_has_candidate(&r.p, a));
@@ -721,7 +575,7 @@ static void hostile_calls_and_pings_are_bounded(void **state)
 		for (int i = 0; i < 64; i++)
 			eps[i] = (struct ipport){ ipaddr_v4(198, 18, (uint8_t)round, (uint8_t)i), 1 };
 		for (int i = 0; i < 64; i++)
-			path_on_ping(&r.p, (struct ipport){ ipaddr_v4(198, 19, (uint8_t)round, (uint8_t)i), 1 }, r.now);
+			path_on_ping(&r.p, (struct ipport){ ipaddr_v4(198, 19, (uint8_t)round, (uint8_t)i), 1 }, 124, 110, r.now);
 		path_on_call(&r.p, eps, 64, r.now);
 		CHECK_INT(r.p.n_cand, <=, PATH_CANDIDATES_MAX);
 	}
@@ -742,7 +596,7 @@ static void useless_addresses_are_no_candidates(void **state)
 	rig_open(&r);
 	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
 		CHECK_ROW("%s", bad[i]);
-		path_on_ping(&r.p, addr(bad[i]), r.now);
+		path_on_ping(&r.p, addr(bad[i]), 124, 110, r.now);
 		CHECK_INT(r.p.n_cand, ==, 0);
 	}
 	path_fini(&r.p);

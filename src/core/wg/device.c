@@ -29,6 +29,8 @@ int wg_new(struct wg_device **ret, const struct wg_cfg *cfg)
 	d->cfg = *cfg;
 	d->load_limit = LOAD_LIMIT_DEFAULT;
 	rng_fill(cfg->rng, seed, sizeof(seed));
+	d->ratelimit.burst = RATELIMIT_BURST;
+	d->ratelimit.per_second = RATELIMIT_PER_SECOND;
 	memcpy(d->ratelimit.seed, seed, sizeof(seed));
 	map_init(&d->peers, seed);
 	map_init(&d->indices, seed);
@@ -225,6 +227,14 @@ const struct node_pub *wg_peer_key(const struct wg_peer *p)
 const struct wg_source *wg_peer_source(const struct wg_peer *p)
 {
 	return &p->source;
+}
+
+size_t wg_peer_take_received(struct wg_peer *p)
+{
+	size_t n = p->source_bytes;
+
+	p->source_bytes = 0;
+	return n;
 }
 
 void wg_peer_set_source(struct wg_peer *p, const struct wg_source *s)

@@ -75,6 +75,7 @@ struct wg_peer {
 	struct node_pub key;
 	void *owner;
 	struct wg_source source;
+	size_t source_bytes; /* came from there, and the owner has not asked */
 	struct handshake_peer hs_peer;
 	struct cookie_sender cookies;
 	struct handshake hs; /* our own initiation; theirs is answered at once and needs no state */

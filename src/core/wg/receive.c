@@ -2,11 +2,17 @@
 #include "base/err/err.h"
 #include "crypto/ct/ct.h"
 
-static void roam(struct wg_device *d, struct wg_peer *p, const struct wg_source *source)
+/* An authentic datagram of the peer: where it came from, and how much from there. */
+static void roam(struct wg_device *d, struct wg_peer *p, const struct wg_datagram *dg)
 {
-	if (p->source.len == source->len && memcmp(p->source.b, source->b, source->len) == 0)
+	const struct wg_source *source = &dg->source;
+
+	if (p->source.len == source->len && memcmp(p->source.b, source->b, source->len) == 0) {
+		p->source_bytes += dg->len;
 		return;
+	}
 	p->source = *source;
+	p->source_bytes = dg->len;
 	d->cfg.sink->event(d->cfg.sink, p, WG_EV_ROAMED);
 }
 
@@ -87,7 +93,7 @@ static void receive_initiation(struct wg_device *d, const struct wg_datagram *dg
 	memcpy(p->last_timestamp, timestamp, sizeof(timestamp));
 	p->last_initiation_seen = now.mono;
 	p->stats.rx_bytes += dg->len;
-	roam(d, p, &dg->source);
+	roam(d, p, dg);
 	timers_any_received(p);
 	send_response(d, p, &o.h, now);
 out:
@@ -118,10 +124,11 @@ static void receive_response(struct wg_device *d, const struct wg_datagram *dg, 
 		return; /* the timer starts another handshake */
 	p->stats.rx_bytes += dg->len;
 	p->stats.last_handshake = now.wall;
-	roam(d, p, &dg->source);
+	roam(d, p, dg);
 	timers_any_received(p);
 	timers_handshake_complete(p);
 	timers_session_derived(p, now.mono);
+	d->cfg.sink->event(d->cfg.sink, p, WG_EV_ANSWERED);
 	d->cfg.sink->event(d->cfg.sink, p, WG_EV_SESSION);
 	send_keepalive(d, p, now); /* staged data or an empty packet: it confirms the session */
 }
@@ -170,7 +177,7 @@ static enum opened accept_opened(struct wg_device *d, struct wg_peer *p, struct 
 		d->counters.replay++;
 		return OPENED_NOT;
 	}
-	roam(d, p, &dg->source);
+	roam(d, p, dg);
 	p->stats.rx_bytes += dg->len;
 	p->stats.last_received = now.mono;
 	if (len == 0) /* a keepalive */

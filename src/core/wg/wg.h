@@ -57,6 +57,7 @@ struct wg_datagram {
 enum wg_event {
 	WG_EV_SESSION, /* a handshake completed: packets can flow */
 	WG_EV_ROAMED, /* wg_peer_source changed */
+	WG_EV_ANSWERED, /* before WG_EV_SESSION: from wg_peer_source came the answer to our last initiation */
 	WG_EV_UNREACHABLE, /* no answer to handshakes for 90 s; staged packets were dropped */
 };
 
@@ -125,6 +126,8 @@ void *wg_peer_owner(const struct wg_peer *p);
 
 const struct node_pub *wg_peer_key(const struct wg_peer *p);
 const struct wg_source *wg_peer_source(const struct wg_peer *p);
+/* Bytes of authentic datagrams that came from the source since it is that, or since this was asked. */
+size_t wg_peer_take_received(struct wg_peer *p);
 void wg_peer_set_source(struct wg_peer *p, const struct wg_source *s);
 
 struct wg_peer_stats {

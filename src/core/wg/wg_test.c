@@ -706,7 +706,7 @@ static void replayed_packet_is_no_sign_of_life(void **state)
 
 static void host_gets_a_burst_and_then_twenty_a_second(void **state)
 {
-	struct ratelimit r = { .seed = { 1 } };
+	struct ratelimit r = { .burst = RATELIMIT_BURST, .per_second = RATELIMIT_PER_SECOND, .seed = { 1 } };
 	struct view one = VIEW_LIT("a"), other = VIEW_LIT("b");
 	mono_ns now = SEC(5);
 	int passed = 0;
