@@ -11,6 +11,7 @@
 #include "base/text/text.h"
 #include "hub/admin.h"
 #include "os/log/log.h"
+#include "store/sqlite/sqlite.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -18,7 +19,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { ADMIN_MEM_MAX = 256 << 20, BODY_MAX = 4 * CTL_POLICY_TEXT_MAX, EXPIRY_YEARS_MAX = 1000 };
+enum { ADMIN_MEM_MAX = 256 << 20, BODY_MAX = 4 * CTL_POLICY_TEXT_MAX, EXPIRY_YEARS_MAX = 1000, FAULT_MAX = 400 };
 #define EXPIRY_MS_MAX ((unix_ms)EXPIRY_YEARS_MAX * 366 * 24 * 3600 * 1000)
 
 int admin_reply(struct admin_call *c, const struct json_type *t, const void *doc)
@@ -104,10 +105,21 @@ static void status_certificate(const struct hub *h, struct admin_status *doc)
 		s.soon ? "expires soon: is its renewal at work?" : NULL;
 }
 
+static const char *store_fault(const struct hub *h, char text[static FAULT_MAX])
+{
+	const char *why = ctl_store_refusal(store_sqlite_store(h->store));
+
+	if (!why)
+		return NULL;
+	snprintf(text, FAULT_MAX, "%.*s", (int)strcspn(why, "\n"), why);
+	return text;
+}
+
 static int get_status(struct admin_call *c)
 {
 	struct hub *h = c->hub;
 	struct ctl_stats s;
+	char fault[FAULT_MAX];
 	char relay[REACH_TEXT_MAX], stun[REACH_TEXT_MAX];
 	struct admin_status doc;
 
@@ -119,6 +131,7 @@ static int get_status(struct admin_call *c)
 		.online = (int64_t)s.online, .duplicates = (int64_t)s.duplicates, .users = (int64_t)s.users, .keys = (int64_t)s.keys, .pending = (int64_t)(s.pending + hub_waiting(h)),
 		.sessions = (int64_t)h->n_sessions, .relay_clients = (int64_t)derprelay_clients(relay_derp(h->relay)) };
 	status_certificate(h, &doc);
+	doc.store_fault = store_fault(h, fault);
 	return admin_reply(c, &admin_status_type, &doc);
 }
 

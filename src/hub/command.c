@@ -205,6 +205,8 @@ int cmd_status(struct cmd *c)
 	time_format_span(s.uptime_s, up);
 	printf("Hub       %s (warren-hub %s), up for %s\n", s.url, s.version, up);
 	printf("Devices   %lld, %lld online; names end in .%s\n", (long long)s.nodes, (long long)s.online, s.base_domain);
+	if (s.store_fault)
+		printf("Warning   %s\n", s.store_fault);
 	if (s.duplicates)
 		printf("Warning   %lld devices run twice, with copies of their state: \"warren-hub nodes list\" names them\n", (long long)s.duplicates);
 	if (s.pending)

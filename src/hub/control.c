@@ -13,6 +13,7 @@
 
 struct session {
 	struct list link, idle;
+	struct list requests;
 	struct hub *hub;
 	struct stream *stream;
 	struct ts2021 *ts;
@@ -30,6 +31,7 @@ struct request {
 	struct ts_stream *stream;
 	struct ctl_poll *poll; /* a long poll's */
 	bool waits; /* for a register answer */
+	struct list in_session;
 };
 
 static void rearm_idle(struct hub *h)
@@ -237,6 +239,7 @@ static void on_request(void *owner, struct ts_stream *stream, const char *method
 	q->session = s;
 	q->stream = stream;
 	ts_stream_set_owner(stream, q);
+	list_push_tail(&s->requests, &q->in_session);
 	s->n_requests++;
 	list_remove(&s->idle);
 	if (!strcmp(method, "POST") && len == 17 && !memcmp(path, "/machine/register", len)) {
@@ -261,6 +264,7 @@ static void on_end(void *owner, struct ts_stream *stream, int rc)
 		ctl_poll_close(q->poll, loop_now(s->hub->loop));
 	if (q->waits)
 		ctl_register_cancel(s->hub->ctl, q);
+	list_remove(&q->in_session);
 	free(q);
 	if (--s->n_requests == 0)
 		session_becomes_idle(s);
@@ -338,6 +342,7 @@ int control_accept(struct hub *h, struct httpd_conn *c, const struct httpd_reque
 	s->hub = h;
 	s->stream = httpd_stream(c);
 	list_init(&s->idle);
+	list_init(&s->requests);
 	list_push_tail(&h->sessions, &s->link);
 	h->n_sessions++;
 	h->n.sessions++;
@@ -347,6 +352,28 @@ int control_accept(struct hub *h, struct httpd_conn *c, const struct httpd_reque
 	if (r->rest.len && on_data(s, r->rest.p, r->rest.len) < 0)
 		stream_close(s->stream);
 	return HTTPD_TAKEN;
+}
+
+static void let_go(struct hub *h, struct request *q)
+{
+	if (q->poll) {
+		ctl_poll_close(q->poll, loop_now(h->loop));
+		q->poll = NULL;
+		ts_stream_finish(q->stream);
+	} else if (q->waits) {
+		ctl_register_cancel(h->ctl, q);
+		control_answer(q, 503, "text/plain; charset=utf-8", VIEW_LIT("the hub begins anew; ask again\n"));
+	}
+}
+
+void control_let_go(struct hub *h)
+{
+	list_for_each(l, &h->sessions) {
+		struct session *s = container_of(l, struct session, link);
+
+		list_for_each_safe(r, &s->requests)
+			let_go(h, container_of(r, struct request, in_session));
+	}
 }
 
 void control_close_all(struct hub *h)

@@ -16,6 +16,7 @@ static const struct json_field status_fields[] = {
 	O(admin_status, stun, "stun", json_str),
 	O(admin_status, cert_expires, "certificateExpires", json_time),
 	O(admin_status, cert_fault, "certificateFault", json_str),
+	O(admin_status, store_fault, "databaseFault", json_str),
 	F(admin_status, uptime_s, "uptimeSeconds", json_int),
 	F(admin_status, nodes, "nodes", json_int),
 	F(admin_status, online, "online", json_int),

@@ -8,7 +8,7 @@
 #include "proto/json/json.h"
 
 struct admin_status {
-	const char *version, *url, *base_domain, *relay, *stun, *cert_name, *tailnet_id, *cert_fault;
+	const char *version, *url, *base_domain, *relay, *stun, *cert_name, *tailnet_id, *cert_fault, *store_fault;
 	unix_ms cert_expires; /* 0: the hub has no certificate from files */
 	int64_t duplicates; /* devices that run twice */
 	int64_t uptime_s, nodes, online, users, keys, pending, sessions, relay_clients;

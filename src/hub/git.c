@@ -8,6 +8,7 @@
 #include "hub/policy.h"
 #include "os/log/log.h"
 #include "os/spawn/spawn.h"
+#include "store/sqlite/sqlite.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -143,6 +144,11 @@ static const char *complaint(int rc, int status, struct view err, char *out, siz
 		if (lf - last.p > 6 &&
 			(!memcmp(last.p, "fatal:", 6) || !memcmp(last.p, "error:", 6)))
 			break;
+	/* The program that keeps what is fetched ended early: by SIGXFSZ, if nothing else is wrong with the disk. */
+	if (memmem(err.p, err.len, "invalid index-pack output", 25)) {
+		snprintf(out, size, "what git fetched could not be kept: it is larger than %d MiB, or the disk is full", GIT_FILE_MAX >> 20);
+		return out;
+	}
 	snprintf(out, size, "git ended with status %d: ", status);
 	copy_line(&last, out + strlen(out), size - strlen(out));
 	return out;
@@ -190,8 +196,9 @@ static void on_end(void *ctx, int rc, int status, struct view out, struct view e
 static void make_argv(const struct git *g, enum step step, const char *argv[static ARGS_MAX])
 {
 	const char *const init[] = { "git", "init", "--quiet", "--bare", g->dir, NULL };
-	const char *const fetch[] = { "git", "-C", g->dir, "-c", "gc.autoDetach=false", "-c",
-		"core.hooksPath=/dev/null", "fetch", "--quiet", "--no-tags", "--depth=1",
+	/* What comes stays one file, and large objects in it are not read into memory. */
+	const char *const fetch[] = { "git", "-C", g->dir, "-c", "gc.autoDetach=false", "-c", "fetch.unpackLimit=1", "-c",
+		"core.bigFileThreshold=1m", "-c", "core.hooksPath=/dev/null", "fetch", "--quiet", "--no-tags", "--depth=1",
 		"--no-recurse-submodules", "--force", "--", g->hub->o->policy_git, g->refspec,
 		NULL };
 	const char *const head[] = { "git", "-C", g->dir, "log", "-1", "--no-show-signature",
@@ -216,6 +223,8 @@ static void run(struct git *g, enum step step)
 		.env = (const char *const *)g->env,
 		.out_max = step == STEP_TEXT ? CTL_POLICY_TEXT_MAX : HEAD_OUT_MAX,
 		.timeout = RUN_TIME,
+		.file_max = step == STEP_INIT ? 0 : GIT_FILE_MAX,
+		.mem_max = step == STEP_INIT ? 0 : GIT_MEM_MAX,
 		.on_end = on_end,
 		.ctx = g };
 	char why[200];
@@ -258,8 +267,13 @@ static void on_tick(void *ctx)
 {
 	struct git *g = ctx;
 
+	if (ctl_store_refusal(store_sqlite_store(g->hub->store))) {
+		wait_for_next(g); /* it could not be kept, and git writes to the same disk */
+		return;
+	}
 	g->n.pulls++;
 	remove_locks(g);
+	git_keep_quota(g);
 	run(g, has_file(g, "HEAD") ? STEP_FETCH : STEP_INIT);
 }
 

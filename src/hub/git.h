@@ -38,7 +38,7 @@ struct git_status {
 void git_status(const struct hub *h, struct git_status *ret);
 
 struct git_counters {
-	uint64_t pulls, failures, webhooks, bad_signatures;
+	uint64_t pulls, failures, webhooks, bad_signatures, begun_anew;
 };
 const struct git_counters *git_counters(const struct hub *h);
 

@@ -11,7 +11,10 @@ enum {
 	COMMIT_LEN = 40,
 	COMMIT_SHOWN = 12,
 	SECRET_MAX = 4096,
-	HEAD_OUT_MAX = 4096
+	HEAD_OUT_MAX = 4096,
+	GIT_FILE_MAX = 32 << 20, /* bytes of one file that git writes: what it fetched is one */
+	GIT_DISK_MAX = 64 << 20, /* bytes of its directory before a pull */
+	GIT_MEM_MAX = 1 << 30 /* bytes of address space */
 };
 #define RUN_TIME SEC(60)
 
@@ -36,6 +39,9 @@ struct git {
 	unix_ms pulled;
 	struct git_counters n;
 };
+
+/* git_quota.c: before a pull. Empties the directory when it holds more than GIT_DISK_MAX. */
+void git_keep_quota(struct git *g);
 
 /* git_options.c. -ERR_BAD_VALUE, and at says which. */
 MUST_USE int git_check_options(const struct hub_options *o, struct err_at *at);

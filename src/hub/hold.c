@@ -6,8 +6,7 @@
 #include "store/sqlite/sqlite.h"
 
 #define PAGE_HEADERS "X-Content-Type-Options: nosniff\r\nCache-Control: no-store\r\n"
-#define FAILED "the hub cannot write its database and ends: look whether the change is there when it runs again"
-#define BUSY "the hub's database is behind with its writes; try again in a minute"
+#define FAILED "the hub cannot write its database, so the change was not made; warren-hub status says whether it can again"
 
 /* By enum hub_asker: what is said instead of a reply. */
 static const struct httpd_instead failed[] = {
@@ -15,11 +14,6 @@ static const struct httpd_instead failed[] = {
 	[HUB_API] = { 503, "application/json", PAGE_HEADERS,
 		{ (const uint8_t *)"{\"message\":\"" FAILED "\"}", sizeof("{\"message\":\"" FAILED "\"}") - 1 } },
 	[HUB_PAGE] = { 503, "text/plain; charset=utf-8", PAGE_HEADERS, { (const uint8_t *)FAILED "\n", sizeof(FAILED) } },
-}, busy[] = {
-	[HUB_ADMIN] = { 503, "application/json", "", { (const uint8_t *)"{\"error\":\"" BUSY "\"}", sizeof("{\"error\":\"" BUSY "\"}") - 1 } },
-	[HUB_API] = { 503, "application/json", PAGE_HEADERS "Retry-After: 60\r\n",
-		{ (const uint8_t *)"{\"message\":\"" BUSY "\"}", sizeof("{\"message\":\"" BUSY "\"}") - 1 } },
-	[HUB_PAGE] = { 503, "text/plain; charset=utf-8", PAGE_HEADERS "Retry-After: 60\r\n", { (const uint8_t *)BUSY "\n", sizeof(BUSY) } },
 };
 
 /* Paths that change nothing that is stored, though they are asked with POST. */
@@ -47,17 +41,46 @@ static bool is_change(const struct http1_head *head)
 	return true;
 }
 
+struct reason {
+	const char *error, *message;
+};
+static const struct json_field reason_fields[] = {
+	JSON_F(struct reason, error, "error", json_str, JSON_OMIT),
+	JSON_F(struct reason, message, "message", json_str, JSON_OMIT),
+	JSON_END,
+};
+static JSON_OBJECT_TYPE(reason_type, struct reason, reason_fields);
+
+/* A change that is not begun. */
+static int refuse(struct hub *h, struct httpd_conn *c, enum hub_asker who, const char *why)
+{
+	char text[512];
+	struct reason doc = { .error = who == HUB_ADMIN ? text : NULL, .message = who == HUB_API ? text : NULL };
+	struct buf b;
+	int rc = 0;
+
+	h->n.changes_refused++;
+	snprintf(text, sizeof(text), "%.*s", (int)strcspn(why, "\n"), why);
+	buf_init(&b, 2048);
+	if (who == HUB_PAGE)
+		rc = buf_printf(&b, "%s\n", text);
+	else
+		rc = json_encode(&reason_type, &doc, &b);
+	if (rc == 0)
+		rc = httpd_answer(c, 503, failed[who].content_type, PAGE_HEADERS "Retry-After: 60\r\n", buf_view(&b));
+	buf_fini(&b);
+	return rc;
+}
+
 int hub_answer(struct hub *h, struct httpd_conn *c, const struct httpd_request *r, hub_handler fn, enum hub_asker who)
 {
 	const struct ctl_store *s = store_sqlite_store(h->store);
 	bool change = is_change(r->head);
-	const struct httpd_instead *no = h->failed ? &failed[who] : s->full ? &busy[who] : NULL;
+	const char *why = ctl_store_refusal(s);
 	int rc;
 
-	if (change && no) {
-		h->n.changes_refused++;
-		return httpd_answer(c, no->status, no->content_type, no->extra, no->body);
-	}
+	if (change && (h->failed || why))
+		return refuse(h, c, who, h->failed ? FAILED : why);
 	rc = fn(h, c, r);
 	if (rc == 0 && change && !ctl_store_settled(s))
 		httpd_hold(c, s->promised, &failed[who]);

@@ -30,31 +30,6 @@ static void on_tick(void *ctx)
 		ctl_tick(h->ctl, loop_now(h->loop));
 }
 
-static void on_turn_end(void *ctx)
-{
-	struct hub *h = ctx;
-	const struct ctl_store *s = store_sqlite_store(h->store);
-	struct store_sqlite_state state;
-	uint64_t durable;
-
-	if (h->failed)
-		return;
-	do { /* a released connection may hold another request, which belongs to this turn */
-		durable = s->durable;
-		hub_release(h);
-		h->failed = ctl_turn_end(h->ctl, loop_now(h->loop));
-	} while (!h->failed && s->durable != durable);
-	if (h->failed) {
-		store_sqlite_state(h->store, &state);
-		log_error("hub", "the database refused a commit; ending, so that memory and disk agree", "dir=%s err=%s why=\"%s\"",
-			h->o->state_dir, err_text(h->failed), state.why);
-		hub_release_failed(h);
-		loop_timer_set(h->timer, loop_now(h->loop).mono + HUB_LAST_WORDS);
-		return;
-	}
-	loop_timer_set(h->timer, ctl_deadline(h->ctl));
-}
-
 const struct ctl_user *hub_user(const struct hub *h, const char *name)
 {
 	return name && *name ? ctl_user_find(h->ctl, name) : ctl_user_next(h->ctl, NULL);
@@ -172,14 +147,41 @@ static void on_refusal(const char *what, const char *name, const char *why)
 	log_warn_limited("hub", what, "device=%s why=%.*s", name, (int)strcspn(why, "\n"), why);
 }
 
-static int open_engine(struct hub *h, struct err_at *at)
+static int make_engine(struct hub *h, struct err_at *at)
 {
 	struct ctl_cfg cfg = { .url = h->url_text, .base_domain = h->o->base_domain, .derp_map = &h->derp_map,
 		.derp_map_unpinned = h->pin[0] ? &h->derp_map_unpinned : NULL, .from = control_from, .approve_devices = h->o->approve_devices,
 		.on_event = on_event, .on_refusal = on_refusal, .on_key_out = admit_key_out, .on_key_out_ctx = h,
+		.accept_rate = h->accept_rate, .key_life_ms = h->key_life_ms,
 		.store = store_sqlite_store(h->store), .rng = loop_rng(), .hash = sha256, .on_poll_ready = control_poll_ready,
 		.on_poll_end = control_poll_end, .on_poll_watch = control_poll_watch, .on_answer = control_answer, .on_later = control_later,
 		.on_poll_ask = control_poll_ask };
+	int rc = ctl_new(&h->ctl, &cfg, loop_now(h->loop), at);
+
+	if (rc == -ERR_STORE) {
+		struct store_sqlite_state s;
+
+		store_sqlite_state(h->store, &s);
+		err_at_set(at, 0, 0, "%.100s/hub.db cannot be read: %s; restore it from a backup", h->o->state_dir, s.why);
+	}
+	return rc;
+}
+
+int hub_begin_anew(struct hub *h, struct err_at *at)
+{
+	int rc;
+
+	control_let_go(h);
+	tokens_free(h);
+	h->ctl = ctl_free(h->ctl);
+	h->etag[0] = 0;
+	store_sqlite_forget(h->store);
+	rc = make_engine(h, at);
+	return rc < 0 ? rc : tokens_load(h, at);
+}
+
+static int open_engine(struct hub *h, struct err_at *at)
+{
 	const struct ctl_user *u;
 	uint64_t rate;
 	int rc = text_u64(h->o->accept_rate, strlen(h->o->accept_rate), HUB_ACCEPT_RATE_MAX, &rate);
@@ -188,20 +190,13 @@ static int open_engine(struct hub *h, struct err_at *at)
 		err_at_set(at, 0, 0, "--accept-rate %s: a number, at most %d", h->o->accept_rate, HUB_ACCEPT_RATE_MAX);
 		return rc;
 	}
-	cfg.accept_rate = (int)rate;
-	rc = duration_parse(h->o->key_expiry, &cfg.key_life_ms);
-
+	h->accept_rate = (int)rate;
+	rc = duration_parse(h->o->key_expiry, &h->key_life_ms);
 	if (rc < 0) {
 		err_at_set(at, 0, 0, "--key-expiry %s: write it as 12h, 180d or never", h->o->key_expiry);
 		return rc;
 	}
-	rc = ctl_new(&h->ctl, &cfg, loop_now(h->loop), at);
-	if (rc == -ERR_STORE) {
-		struct store_sqlite_state s;
-
-		store_sqlite_state(h->store, &s);
-		err_at_set(at, 0, 0, "%.100s/hub.db cannot be read: %s; restore it from a backup", h->o->state_dir, s.why);
-	}
+	rc = make_engine(h, at);
 	if (rc == 0 && !ctl_user_next(h->ctl, NULL)) {
 		rc = ctl_user_create(h->ctl, h->o->owner, loop_now(h->loop), &u);
 		if (rc == 0)
@@ -215,7 +210,7 @@ static int open_engine(struct hub *h, struct err_at *at)
 		rc = loop_timer_new(h->loop, control_on_idle_tick, h, &h->idle_timer);
 	if (rc == 0)
 		rc = loop_timer_new(h->loop, control_on_ask_tick, h, &h->ask_timer);
-	return rc < 0 ? rc : loop_on_turn_end(h->loop, on_turn_end, h);
+	return rc < 0 ? rc : loop_on_turn_end(h->loop, hub_turn_end, h);
 }
 
 /* The address that this machine has towards the world: no packet is sent. */

@@ -62,6 +62,7 @@ struct hub_counters {
 	uint64_t sessions, bad_handshakes, bad_sessions, requests, unknown_requests, idle_closed, pages, admin_requests,
 		logins, login_failures, csrf_failures, codes_throttled, api_requests, api_denied, api_throttled, policy_changes, policy_refused, changes_refused;
 	uint64_t verify_requests, verify_refused, verify_throttled;
+	uint64_t begun_anew; /* the engine, because the disk had refused what was promised */
 	uint64_t unanswered; /* control connections whose other end did not say that it lives */
 };
 
@@ -109,8 +110,16 @@ struct hub {
 	int64_t etag_version;
 	struct hub_counters n;
 	mono_ns started;
+	int accept_rate;
+	int64_t key_life_ms;
+	bool store_refused; /* at the end of the last turn */
 	int failed;
 };
+
+/* turn.c: of the loop */
+void hub_turn_end(void *ctx);
+/* hub.c: the engine, from what is on the disk. Negative: it cannot be read, and there is none. */
+MUST_USE int hub_begin_anew(struct hub *h, struct err_at *at);
 
 /* listen.c: sockets, certificates and the relay map that names them */
 MUST_USE int hub_listen(struct hub *h, struct err_at *at);
@@ -138,6 +147,8 @@ void control_poll_watch(void *poll_owner, bool watch);
 void control_poll_ask(void *poll_owner, mono_ns within);
 void control_on_idle_tick(void *ctx);
 void control_on_ask_tick(void *ctx);
+/* Before the engine goes: maps end, and who waits for an answer is told to ask again. */
+void control_let_go(struct hub *h);
 void control_close_all(struct hub *h);
 
 /* web.c */

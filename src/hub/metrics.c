@@ -55,6 +55,10 @@ static int put_engine(struct hub *h, struct buf *out)
 			st.writing_since ? (uint64_t)((loop_now(h->loop).mono - st.writing_since) / SEC(1)) : 0 },
 		{ "hub_store_busy", gauge, "1 while another process holds the database.", st.busy },
 		{ "hub_store_busy_total", counter, "Transactions that had to wait for another process.", st.busy_times },
+		{ "hub_store_refuses", gauge, "1 while the disk takes no changes.", store_sqlite_store(h->store)->refuses != NULL },
+		{ "hub_store_refused_total", counter, "Transactions that the disk refused.", st.refused },
+		{ "hub_begun_anew_total", counter, "Times that the hub went back to what is on the disk, as it had refused what was promised.",
+			h->n.begun_anew },
 		{ "hub_replies_held", gauge, "Replies that wait for the store.", httpd_held(h->web) + httpd_held(h->admin) },
 		{ "hub_changes_refused_total", counter, "Changes refused because the store was full or had failed.", h->n.changes_refused },
 	};
@@ -174,6 +178,7 @@ static int put_git(struct hub *h, struct buf *out)
 		{ "hub_policy_git_read_seconds", gauge, "When the repository was read last, in Unix time.", (uint64_t)s.pulled / 1000 },
 		{ "hub_policy_git_pulls_total", counter, "Looks at the repository.", n->pulls },
 		{ "hub_policy_git_failures_total", counter, "Of these, that could not read it.", n->failures },
+		{ "hub_policy_git_begun_anew_total", counter, "Times that the copy of the repository had grown too large and was emptied.", n->begun_anew },
 		{ "hub_policy_git_webhooks_total", counter, "Webhooks with a good signature.", n->webhooks },
 		{ "hub_policy_git_bad_signatures_total", counter, "Webhooks without.", n->bad_signatures },
 	};

@@ -237,7 +237,7 @@ static int on_health(const struct call *c)
 
 	store_sqlite_state(c->hub->store, &s);
 	waits = s.writing_since ? loop_now(c->hub->loop).mono - s.writing_since : 0;
-	if (c->hub->failed)
+	if (c->hub->failed || store_sqlite_store(c->hub->store)->refuses)
 		snprintf(body, sizeof(body), "{\"status\":\"fail\",\"output\":\"the database cannot be written\"}\n");
 	else if (waits > HUB_STORE_STUCK)
 		snprintf(body, sizeof(body), "{\"status\":\"fail\",\"output\":\"a change has waited for the database for %lld s: %s\"}\n",

@@ -98,7 +98,7 @@ class Device:
     def __init__(self, program, hub, hostname, key="-", tags=""):
         self.p = subprocess.Popen([program, hub.url, hostname, key, tags], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         children.append(self.p)
-        self.state, self.text, self.self, self.peers, self.logins = "", "", None, {}, {}
+        self.state, self.text, self.trouble, self.self, self.peers, self.logins = "", "", "", None, {}, {}
         threading.Thread(target=self.read, daemon=True).start()
 
     def read(self):
@@ -106,6 +106,8 @@ class Device:
             f = line.rstrip("\n").split("\t")
             if f[0] == "state":
                 self.text, self.state = f[2], f[1]
+            elif f[0] == "trouble":
+                self.trouble = f[1]
             elif f[0] == "self":
                 self.self = {"id": int(f[1]), "name": f[2].split(".")[0], "user": int(f[3]), "ip": f[4],
                              "tags": f[5].split(",") if f[5] else [], "authorized": f[6] == "1"}

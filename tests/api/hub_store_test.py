@@ -2,12 +2,12 @@
 """A hub whose database is held by another process, or whose disk is slow, stuck or broken: what goes on meanwhile, what waits,
 and that nothing is lost that was answered.
 
-Usage: hub_store_test.py WARREN-HUB HUBLOAD DERPPAIR SLOWDISK. Prints TAP."""
+Usage: hub_store_test.py WARREN-HUB HUBLOAD DERPPAIR SLOWDISK HUBDEVICE. Prints TAP."""
 import json, os, signal, sqlite3, subprocess, sys, threading, time
 
-from hub_process import Hub, check, children, run, wait_for
+from hub_process import Device, Hub, check, children, run, wait_for
 
-HUB, HUBLOAD, DERPPAIR, SLOWDISK = sys.argv[1:5]
+HUB, HUBLOAD, DERPPAIR, SLOWDISK, HUBDEVICE = sys.argv[1:6]
 AT_ONCE = 1.0  # seconds: far above what it takes, far below any wait for the disk
 
 
@@ -202,17 +202,72 @@ def ends(d):
     hub.stop()
 
 
-def broken(d):
-    """The disk refuses: those who wait read why, and the hub ends, so that memory and disk agree."""
+def refuses(d, how):
+    """The disk takes nothing: whoever wants a change reads why, nothing of it stays, and all else goes on until the disk is well."""
     hub = SlowHub(d).start()
-    hub.disk_is("broken")
+    key = hub.json("keys", "create", "--reusable")["key"]
+    one, two = (Device(HUBDEVICE, hub, name, key).running() for name in ("one", "two"))
+    one.wait("they know each other", lambda x: two.self["id"] in x.peers)
+    before, process, token = hub.json("nodes", "list"), hub.p.pid, hub.json("tokens", "create", "ci")["token"]
+    relay = hub.relay()
+    hub.disk_is(how)
     r = hub.run("users", "create", "nobody")
-    check("the person reads that the disk refused", r.returncode == 1 and "cannot write its database" in r.stderr, r)
-    check("the hub ends with an error that names the database", hub.p.wait(20) != 0 and "refused a commit" in hub.said(), hub.said())
-    hub.disk_is("broken", False)
-    hub.start()
-    check("it starts again", hub.http("GET", "/health")[0] == 200)
+    check(f"{how}: who wanted the change reads that it was not made", r.returncode == 1 and "cannot write its database" in r.stderr and
+          "not made" in r.stderr, r)
+    wait_for("the hub knows", lambda: hub.metric("hub_store_refuses") == 1)
+    r = hub.run("keys", "create")
+    check(f"{how}: the next is refused before it is begun", r.returncode == 1 and "no change is made until it can" in r.stderr, r)
+    check(f"{how}: so it is by the pages and the API",
+          hub.http("POST", "/api/v2/tailnet/-/acl", "{}", {"Authorization": f"Bearer {token}"})[0] == 503)
+    status = hub.json("status")
+    check(f"{how}: status and /health say so", "cannot write its database" in status["databaseFault"] and hub.http("GET", "/health")[0] == 503)
+    check(f"{how}: nothing of it is there", "nobody" not in hub.users() and len(hub.json("nodes", "list")) == len(before))
+    late = Device(HUBDEVICE, hub, "late", key)
+    late.wait("a new device is told", lambda x: "503" in x.trouble)
+    check(f"{how}: a new device does not get in", len(hub.json("nodes", "list")) == len(before))
+    one.say("hostname first")
+    two.wait("devices still hear of each other", lambda x: x.state == "running" and one.self["id"] in x.peers)
+    wait_for("both are online", lambda: all(n["online"] for n in hub.json("nodes", "list")))
+    check(f"{how}: devices stay, in the same process", hub.p.poll() is None and hub.p.pid == process and one.state == two.state == "running")
+    hub.disk_is(how, False)
+    wait_for("the disk is well again", lambda: hub.metric("hub_store_refuses") == 0)
+    late.running()
+    hub.admin("users", "create", "somebody")
+    r = ended_relay(relay)
+    check(f"{how}: relayed packets flowed all the time", r["worst_gap_ms"] < 1000 * AT_ONCE and r["arrived"] > 100, r)
     hub.stop()
+    hub.start()
+    check(f"{how}: afterwards all is as it was, and changes last", {"somebody"} <= set(hub.users()) and "nobody" not in hub.users() and
+          len(hub.json("nodes", "list")) == len(before) + 1 and hub.http("GET", "/health")[0] == 200)
+    for x in (one, two, late):
+        x.stop()
+    hub.stop()
+
+
+def notes(d):
+    """What needs no promise waits for the disk, and takes nobody's streams away."""
+    hub = SlowHub(d).start()
+    one = Device(HUBDEVICE, hub, "one", hub.json("keys", "create")["key"]).running()
+    hub.disk_is("full")
+    one.stop()
+    wait_for("that it went is refused by the disk", lambda: hub.metric("hub_store_refuses") == 1)
+    check("nothing was undone for it", hub.metric("hub_begun_anew_total") == 0 and hub.metric("hub_store_pending_bytes") > 0)
+    hub.disk_is("full", False)
+    wait_for("it is written when there is room", lambda: hub.metric("hub_store_refuses") == 0 and hub.metric("hub_store_pending_bytes") == 0)
+    check("and the hub is well", hub.http("GET", "/health")[0] == 200)
+    hub.stop()
+
+
+def full(d):
+    refuses(d, "full")
+
+
+def readonly(d):
+    refuses(d, "readonly")
+
+
+def broken(d):
+    refuses(d, "broken")
 
 
 def unread(d):
@@ -243,4 +298,4 @@ def unread(d):
     hub.p.wait(20)
 
 
-sys.exit(run((locked, slow, killed, ends, broken, unread)))
+sys.exit(run((locked, slow, killed, ends, full, readonly, broken, notes, unread)))

@@ -96,8 +96,8 @@ class Hub:
 
 
 def write(path, text):
-    with open(path, "w") as f:
-        f.write(text)
+    with open(path, "wb") as f:
+        f.write(text if isinstance(text, bytes) else text.encode())
     return path
 
 
@@ -433,6 +433,28 @@ def from_git(d):
     repository.push(ALL_OPEN, "open again")
     hub.admin("policy", "pull")
     wait_for("it is in force", lambda: hub.admin("policy", "get") == ALL_OPEN)
+    copy = os.path.join(d, "state", "policy-git")
+    taken = lambda: sum(os.path.getsize(os.path.join(w, f)) for w, _, files in os.walk(copy) for f in files)
+    peak = lambda: int(re.search(r"VmHWM:\s+(\d+)", open(f"/proc/{hub.p.pid}/status").read())[1]) // 1024
+    big = os.path.join(repository.tree, "big")
+    write(big, os.urandom(40 << 20))
+    repository.push(ALL_OPEN, "too large")
+    hub.admin("policy", "pull")
+    check("a repository that is too large is told, and the policy stays", "larger than 32 MiB" in state("unreachable")["reason"] and
+          hub.admin("policy", "get") == ALL_OPEN, git())
+    check("it took no more of the disk than it may", taken() < 100 << 20, taken())
+    write(big, bytes(200 << 20))  # small on the wire, large in memory
+    repository.push(ALL_OPEN, "a bomb")
+    hub.admin("policy", "pull")
+    check("one that grows when it is unpacked harms nobody", bool(state("applied")) and taken() < 100 << 20 and peak() < 64, (taken(), peak()))
+    for n in range(4):
+        write(big, os.urandom(20 << 20))
+        head = repository.push(ALL_OPEN, f"again and again {n}")
+        hub.admin("policy", "pull")
+        wait_for("it is read", lambda: git()["commit"] == head)
+    check("a copy that grew too large begins anew", hub.metric("hub_policy_git_begun_anew_total") >= 1 and taken() < 100 << 20, taken())
+    os.unlink(big)
+    repository.push(ALL_OPEN, "small again")
     shutil.move(repository.bare, repository.bare + ".gone")
     hub.admin("policy", "pull")
     check("a repository that is gone is told, and the policy stays", "git ended" in state("unreachable")["reason"] and

@@ -133,7 +133,7 @@ static void a_late_failure_is_answered_as_an_error_and_told_to_nobody(void **sta
 	store_mem_fail_commits(w.store);
 	store_mem_write(w.store);
 	CHECK_INT(ctl_turn_end(w.ctl, w.now), <, 0);
-	CHECK_INT(answered, ==, 500);
+	CHECK_INT(answered, ==, 503);
 	CHECK_INT(netmap_n_peers(w.devices[0].map), ==, 1);
 	world_free(&w);
 }
@@ -155,10 +155,41 @@ static void a_full_store_refuses_joins_and_changes_and_keeps_the_streams(void **
 	CHECK_INT(answered, ==, 503);
 	pass(&w, CTL_KEEP_ALIVE + SEC(1));
 	CHECK_TRUE(d->poll && !d->ended);
+	ask_to_join(&w, d, false);
+	CHECK_INT(answered, ==, 200); /* it starts again, and needs no change */
 	store_mem_set_full(w.store, false);
 	join(&w, &w.devices[2], false);
 	settle(&w);
 	CHECK_INT(netmap_n_peers(d->map), ==, 2);
+	world_free(&w);
+}
+
+/* As full, but what a device says of itself is taken: it needs no promise. */
+static void a_disk_that_refuses_keeps_nobody_from_its_map(void **state)
+{
+	struct world w;
+	struct device *d;
+	size_t n;
+
+	(void)state;
+	start(&w, 2);
+	store_mem_hold(w.store, false);
+	store_mem_store(w.store)->refuses = "the disk is full\n";
+	ask_to_join(&w, &w.devices[2], false);
+	CHECK_INT(answered, ==, 503);
+	d = &w.devices[0];
+	d->routes = "[\"10.1.0.0/16\"]";
+	n = netmap_n_peers(w.devices[1].map);
+	tell_place(&w, d);
+	CHECK_INT(answered, ==, 200);
+	settle(&w);
+	CHECK_TRUE(ctl_store_settled(store_mem_store(w.store))); /* no route was approved, no name given */
+	CHECK_INT(netmap_n_peers(w.devices[1].map), ==, n);
+	store_mem_store(w.store)->refuses = NULL;
+	CHECK_INT(ctl_store_back(w.ctl, w.now), ==, 0);
+	join(&w, &w.devices[2], false);
+	settle(&w);
+	CHECK_INT(netmap_n_peers(w.devices[1].map), ==, 2);
 	world_free(&w);
 }
 
@@ -246,6 +277,7 @@ int main(void)
 		cmocka_unit_test(turns_share_the_next_write),
 		cmocka_unit_test(a_late_failure_is_answered_as_an_error_and_told_to_nobody),
 		cmocka_unit_test(a_full_store_refuses_joins_and_changes_and_keeps_the_streams),
+		cmocka_unit_test(a_disk_that_refuses_keeps_nobody_from_its_map),
 		cmocka_unit_test(nobody_is_told_of_a_device_that_a_crash_would_undo),
 	};
 

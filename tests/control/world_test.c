@@ -122,7 +122,7 @@ static void a_commit_that_fails_is_answered_as_an_error(void **state)
 	ctl_register(w.ctl, &w.devices[0].machine, view_of(body, (size_t)n), NULL, w.now);
 	CHECK_INT(answered, ==, 0); /* not before the commit */
 	CHECK_INT(ctl_turn_end(w.ctl, w.now), <, 0);
-	CHECK_INT(answered, ==, 500);
+	CHECK_INT(answered, ==, 503);
 	world_free(&w);
 }
 

@@ -76,6 +76,7 @@ struct ctl_store {
 	uint64_t durable; /* all up to this one are on the disk */
 	int failed; /* negative: nothing after `durable` was written, and nothing will be */
 	bool full; /* so much waits that no further change should be begun */
+	const char *refuses; /* the disk takes no changes: why, a line for who asks for one. NULL: it does */
 	/* Changed by ctl_store_put and ctl_store_del. */
 	uint64_t promised; /* the last one with a change of which nobody may hear before it is durable */
 };
@@ -91,8 +92,8 @@ struct ctl_store_ops {
 /* A change that is answered or told to others only when it is durable. Others, which a crash may undo, use ops->put. */
 MUST_USE int ctl_store_put(struct ctl_store *s, enum ctl_kind kind, int64_t id, struct view doc);
 MUST_USE int ctl_store_del(struct ctl_store *s, enum ctl_kind kind, int64_t id);
-/* For who is refused because the store is full. */
-extern const char ctl_store_busy_text[];
+/* Why no change may be begun now, a line for who asks for one; NULL: it may. What needs no change is served as ever. */
+const char *ctl_store_refusal(const struct ctl_store *s);
 /* Is all durable that was promised so far? */
 static inline bool ctl_store_settled(const struct ctl_store *s)
 {
@@ -218,6 +219,8 @@ void ctl_poll_fill(struct ctl_poll *p, struct buf *out);
 void ctl_poll_close(struct ctl_poll *p, struct now now);
 
 void ctl_tick(struct ctl *c, struct now now);
+/* The store takes changes again: what the engine would have decided by itself meanwhile is decided now. */
+MUST_USE int ctl_store_back(struct ctl *c, struct now now);
 mono_ns ctl_deadline(const struct ctl *c);
 /*
  * The end of a turn, also of one in which only the store has something new: commits, and lets go what waited for what is durable

@@ -148,7 +148,7 @@ int follow_node(struct ctl *c, struct node *n, struct now now)
 		rc = routes_refresh(c, n);
 	if (rc == 0)
 		rc = n->doc.unapproved ? take_out(c, n) : put(c, n);
-	if (rc == 0 && policy_installed(c->policy))
+	if (rc == 0 && policy_installed(c->policy) && !c->cfg.store->refuses)
 		rc = routes_auto_approve(c, n, now);
 	if (rc != 0)
 		return rc < 0 ? rc : 0; /* 1: the document was replaced, which brought us here once
@@ -182,6 +182,11 @@ int follow_routes(struct ctl *c, struct now now)
 			rc = follow_node(c, n, now);
 	}
 	return rc;
+}
+
+int ctl_store_back(struct ctl *c, struct now now)
+{
+	return follow_routes(c, now);
 }
 
 /* what has changed */

@@ -586,7 +586,8 @@ static int apply(struct ctl *c, struct node *n, struct tc_map_request *r, struct
 		derp = r->hostinfo->netinfo ? r->hostinfo->netinfo->preferred_derp : 0;
 		if (derp)
 			doc.home_derp = derp;
-		if (r->hostinfo->hostname && *r->hostinfo->hostname)
+		/* Its name would follow, which is a change: when the disk takes it again, and the device comes back. */
+		if (r->hostinfo->hostname && *r->hostinfo->hostname && !c->cfg.store->refuses)
 			doc.hostname = r->hostinfo->hostname;
 		whole = whole || !doc.hostinfo || !json_same(&tc_hostinfo_type, doc.hostinfo, r->hostinfo);
 		doc.hostinfo = r->hostinfo;
@@ -740,7 +741,7 @@ int ctl_map(struct ctl *c, const struct machine_pub *machine, struct view body, 
 	wait = r.stream && !former ? clone_arrives(c, n, clone_process(&r), now) : 0;
 	rc = r.read_only || former || !clone_may_speak(c, n, clone_process(&r), now) ? 0 : apply(c, n, &r, now);
 	if (rc == -EAGAIN) {
-		rc = refuse(c, owner, 503, ctl_store_busy_text);
+		rc = refuse(c, owner, 503, ctl_store_refusal(c->cfg.store));
 	} else if (rc == 0 && !r.stream && r.omit_peers) {
 		c->stats.lite_updates++;
 		c->cfg.on_answer(owner, 200, "application/json", view_of("", 0));
@@ -804,7 +805,7 @@ static void give_answers(struct ctl *c, int rc)
 			break;
 		list_remove(&a->link);
 		if (rc < 0)
-			c->cfg.on_answer(a->owner, 500, "text/plain; charset=utf-8", VIEW_LIT("the hub cannot write its database\n"));
+			c->cfg.on_answer(a->owner, 503, "text/plain; charset=utf-8", VIEW_LIT("the hub cannot write its database\n"));
 		else
 			c->cfg.on_answer(a->owner, a->status, type, buf_view(&a->body));
 		buf_fini(&a->body);

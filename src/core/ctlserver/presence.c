@@ -76,7 +76,8 @@ void presence_tick(struct ctl *c, struct now now)
 {
 	struct heap_node *h;
 
-	while ((h = heap_pop_due(&c->ephemerals, now.mono)))
+	/* It would be a change: later, if the store refuses them. */
+	while (!ctl_store_refusal(c->cfg.store) && (h = heap_pop_due(&c->ephemerals, now.mono)))
 		node_remove(c, container_of(h, struct node, ephemeral), now);
 	while ((h = heap_pop_due(&c->offline, now.mono)))
 		went_away(c, container_of(h, struct node, offline), now);
@@ -85,5 +86,7 @@ void presence_tick(struct ctl *c, struct now now)
 
 mono_ns presence_deadline(const struct ctl *c)
 {
-	return mono_min(c->expire_at, mono_min(heap_deadline(&c->ephemerals), heap_deadline(&c->offline)));
+	mono_ns leaves = ctl_store_refusal(c->cfg.store) ? MONO_NEVER : heap_deadline(&c->ephemerals);
+
+	return mono_min(c->expire_at, mono_min(leaves, heap_deadline(&c->offline)));
 }

@@ -396,8 +396,17 @@ static int read_request(struct ctl *c, struct view body, void *owner, struct are
 	return rc;
 }
 
+/* A device that starts again says what is known. */
+static bool needs_no_change(const struct node *n, const struct machine_pub *m, const struct tc_register_request *req, unix_ms wall)
+{
+	if (!n || memcmp(n->doc.machine.b, m->b, KEY_LEN) != 0 || node_is_expired(n, wall))
+		return false;
+	return !req->expiry || (n->doc.key_expiry && n->doc.key_expiry <= req->expiry);
+}
+
 void ctl_register(struct ctl *c, const struct machine_pub *machine, struct view body, void *owner, struct now now)
 {
+	const char *refusal = ctl_store_refusal(c->cfg.store);
 	struct tc_register_request req;
 	struct arena mem;
 	struct err_at at;
@@ -410,8 +419,8 @@ void ctl_register(struct ctl *c, const struct machine_pub *machine, struct view 
 		return;
 	}
 	n = node_that_asks(c, &req.node_key, now);
-	if (c->cfg.store->full)
-		answer_text(c, owner, 503, ctl_store_busy_text);
+	if (refusal && !needs_no_change(n, machine, &req, now.wall))
+		answer_text(c, owner, 503, refusal);
 	else if (!n && req.expiry && req.expiry <= now.wall) /* a logout told twice: whatever else it holds, nobody joins by it */
 		answer_expired(c, owner);
 	else if (n && req.expiry && req.expiry <= now.wall && memcmp(n->doc.machine.b, machine->b, KEY_LEN) == 0)

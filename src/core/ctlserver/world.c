@@ -7,7 +7,12 @@
 
 enum { DOC_MAX = 1 << 20, STORED_MAX = 16 << 20, LOAD_MEM_MAX = 4 * STORED_MAX, REMOVED_MAX = 4096 };
 
-const char ctl_store_busy_text[] = "the hub's database is behind with its writes; try again in a minute\n";
+const char *ctl_store_refusal(const struct ctl_store *s)
+{
+	if (s->refuses)
+		return s->refuses;
+	return s->full ? "the hub's database is behind with its writes; try again in a minute\n" : NULL;
+}
 
 int ctl_store_put(struct ctl_store *s, enum ctl_kind kind, int64_t id, struct view doc)
 {

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <uv.h>
 
@@ -116,6 +117,31 @@ static void on_exit_of(uv_process_t *process, int64_t status, int sig)
 	tell_if_ended(s);
 }
 
+/* prlimit sets them and becomes the program: set from here they would come after its first steps. */
+struct wrapped {
+	char file[40], mem[40];
+	const char *argv[SPAWN_ARGS_MAX];
+};
+
+static void wrap(const struct spawn_cfg *cfg, struct wrapped *w)
+{
+	size_t n = 0;
+
+	w->argv[n++] = "prlimit";
+	snprintf(w->file, sizeof(w->file), "--fsize=%zu", cfg->file_max);
+	snprintf(w->mem, sizeof(w->mem), "--as=%zu", cfg->mem_max);
+	if (cfg->file_max)
+		w->argv[n++] = w->file;
+	if (cfg->mem_max)
+		w->argv[n++] = w->mem;
+	w->argv[n++] = "--";
+	for (size_t i = 0; cfg->argv[i]; i++) {
+		CHECK(n < SPAWN_ARGS_MAX - 1);
+		w->argv[n++] = cfg->argv[i];
+	}
+	w->argv[n] = NULL;
+}
+
 static int start(struct spawn *s)
 {
 	uv_stdio_container_t io[3] = { { .flags = UV_IGNORE },
@@ -131,8 +157,15 @@ static int start(struct spawn *s)
 		.flags = UV_PROCESS_DETACHED,
 		.stdio_count = 3,
 		.stdio = io };
-	int rc = uv_spawn(loop_uv(s->cfg.loop), &s->process, &o);
+	struct wrapped w;
+	int rc;
 
+	if (s->cfg.file_max || s->cfg.mem_max) {
+		wrap(&s->cfg, &w);
+		o.file = w.argv[0];
+		o.args = (char **)(uintptr_t)w.argv;
+	}
+	rc = uv_spawn(loop_uv(s->cfg.loop), &s->process, &o);
 	s->n_handles++; /* closed in any case, says libuv */
 	if (rc == 0)
 		rc = uv_read_start((uv_stream_t *)&s->out.uv, on_alloc, on_read);

@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 static struct loop *loop;
 static int end_rc, end_status, n_ends;
@@ -27,6 +28,7 @@ static void on_end(void *ctx, int rc, int status, struct view out, struct view e
 	loop_stop(loop);
 }
 
+static size_t file_max;
 static const char *const env[] = { "PATH=/usr/bin:/bin", "GREETING=hello", NULL };
 
 static int run(const char *const *argv, size_t out_max, int64_t timeout)
@@ -36,6 +38,7 @@ static int run(const char *const *argv, size_t out_max, int64_t timeout)
 		.env = env,
 		.dir = "/",
 		.out_max = out_max,
+		.file_max = file_max,
 		.timeout = timeout,
 		.on_end = on_end };
 	struct spawn *s;
@@ -68,6 +71,18 @@ static void its_status_and_what_it_complains_of_come_back(void **state)
 	CHECK_INT(end_rc, ==, 0);
 	CHECK_INT(end_status, ==, 2);
 	CHECK_TRUE(strstr(end_err, "/does/not/exist"));
+}
+
+static void a_file_without_end_is_cut_off(void **state)
+{
+	static const char *const argv[] = { "dd", "if=/dev/zero", "of=/dev/shm/warren-spawn-test", "bs=1M", "count=3", NULL };
+
+	(void)state;
+	file_max = 1 << 20;
+	CHECK_INT(run(argv, 100, SEC(20)), ==, 0);
+	file_max = 0;
+	CHECK_INT(end_status, ==, 128 + SIGXFSZ);
+	CHECK_INT(unlink("/dev/shm/warren-spawn-test"), ==, 0);
 }
 
 static void output_without_end_is_cut_off(void **state)
@@ -131,6 +146,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_program_gets_its_arguments_and_environment_as_they_are),
 		cmocka_unit_test(its_status_and_what_it_complains_of_come_back),
+		cmocka_unit_test(a_file_without_end_is_cut_off),
 		cmocka_unit_test(output_without_end_is_cut_off),
 		cmocka_unit_test(time_is_bounded_for_its_children_too),
 		cmocka_unit_test(a_program_that_is_not_there_is_said_at_once),

@@ -16,6 +16,7 @@ enum {
 	SCHEMA_VERSION = 2, /* 2: settings and policies, which a hub that knows 1 would leave aside */
 	START_BUSY_MS = 5000,
 	TRY_MS = 250, /* SQLite's own tries; between two of ours the writer looks whether the program ends */
+	PROBE_KIND = -1,
 };
 
 struct store_sqlite {
@@ -23,6 +24,7 @@ struct store_sqlite {
 	sqlite3 *db; /* of the thread, once it runs; so are the statements */
 	sqlite3_stmt *put, *del, *load, *begin, *commit, *rollback;
 	struct batch filling, writing;
+	uint8_t seed[16];
 	bool was_made;
 	struct loop *loop;
 	struct worker *worker; /* NULL: commits write in place */
@@ -30,6 +32,11 @@ struct store_sqlite {
 	mono_ns writing_since;
 	int job_rc;
 	char why[256]; /* of job_rc */
+	char refusal[320]; /* store.refuses, when it does */
+	struct worker_job probe;
+	struct loop_timer *probe_timer;
+	int probe_rc;
+	uint64_t refused;
 	atomic_bool busy, ending;
 	atomic_ullong busy_times;
 };
@@ -168,15 +175,107 @@ static void write_job(struct worker_job *j)
 	s->job_rc = write_or_wait(s);
 }
 
+/* What was to be written goes back to what gathered meanwhile, of which a document's later form counts. */
+static int take_back(struct store_sqlite *s)
+{
+	struct batch later = { 0 };
+	int rc = 0;
+
+	batch_init(&later, s->seed);
+	batch_move(&later, &s->filling);
+	batch_move(&s->filling, &s->writing);
+	list_for_each(l, &later.rows) {
+		const struct batch_row *r = container_of(l, struct batch_row, link);
+		struct view doc = view_of(r->doc, r->len);
+
+		if (rc == 0)
+			rc = batch_add(&s->filling, (enum ctl_kind)r->key.kind, r->key.id, r->deleted ? NULL : &doc);
+	}
+	batch_clear(&later);
+	return rc;
+}
+
+static void probe_later(struct store_sqlite *s)
+{
+	loop_timer_set(s->probe_timer, loop_now(s->loop).mono + SEC(STORE_PROBE_S));
+}
+
+static void on_refused(struct store_sqlite *s)
+{
+	s->refused++;
+	snprintf(s->refusal, sizeof(s->refusal), "the hub cannot write its database (%.200s): no change is made until it can\n", s->why);
+	s->store.refuses = s->refusal;
+	probe_later(s);
+	log_error("store", "the database cannot be written: no change is made until it can, all else goes on", "why=\"%s\"", s->why);
+	if (s->store.promised > s->store.durable || take_back(s) < 0)
+		s->store.failed = s->job_rc;
+}
+
 static void on_written(struct worker_job *j)
 {
 	struct store_sqlite *s = container_of(j, struct store_sqlite, job);
 
-	batch_clear(&s->writing);
 	s->writing_since = 0;
-	s->store.failed = s->job_rc;
-	if (!s->store.failed)
-		s->store.durable = s->store.batch - 1;
+	if (s->job_rc < 0 && s->worker) {
+		on_refused(s);
+	} else {
+		batch_clear(&s->writing);
+		s->store.failed = s->job_rc;
+		if (!s->store.failed)
+			s->store.durable = s->store.batch - 1;
+	}
+	note_pending(s);
+}
+
+/* Two transactions: pages that are written and freed in one are not written. */
+static int try_probe(struct store_sqlite *s)
+{
+	static const uint8_t zeros[STORE_PROBE_LEN];
+	int rc;
+
+	sqlite3_bind_int64(s->put, 1, PROBE_KIND);
+	sqlite3_bind_int64(s->put, 2, 0);
+	sqlite3_bind_blob(s->put, 3, zeros, sizeof(zeros), SQLITE_STATIC);
+	rc = run(s, s->put);
+	if (rc < 0)
+		return rc;
+	sqlite3_bind_int64(s->del, 1, PROBE_KIND);
+	sqlite3_bind_int64(s->del, 2, 0);
+	return run(s, s->del);
+}
+
+static void probe_job(struct worker_job *j)
+{
+	struct store_sqlite *s = container_of(j, struct store_sqlite, probe);
+
+	s->probe_rc = try_probe(s);
+}
+
+static void on_probed(struct worker_job *j)
+{
+	struct store_sqlite *s = container_of(j, struct store_sqlite, probe);
+
+	if (s->probe_rc < 0) {
+		probe_later(s);
+		return;
+	}
+	s->store.refuses = NULL;
+	log_info("store", "the database can be written again", NULL);
+}
+
+static void on_probe_timer(void *ctx)
+{
+	struct store_sqlite *s = ctx;
+
+	worker_add(s->worker, &s->probe);
+}
+
+void store_sqlite_forget(struct store_sqlite *s)
+{
+	batch_clear(&s->writing);
+	batch_clear(&s->filling);
+	s->store.failed = 0;
+	s->store.promised = s->store.durable;
 	note_pending(s);
 }
 
@@ -184,7 +283,7 @@ static void commit(struct ctl_store *store)
 {
 	struct store_sqlite *s = of(store);
 
-	if (store->failed || batch_is_empty(&s->filling) || !batch_is_empty(&s->writing))
+	if (store->failed || store->refuses || batch_is_empty(&s->filling) || !batch_is_empty(&s->writing))
 		return;
 	batch_move(&s->writing, &s->filling);
 	store->batch++;
@@ -284,16 +383,16 @@ static int open_db(struct store_sqlite *s, const char *path, bool must_exist, st
 int store_sqlite_open(struct store_sqlite **ret, const char *path, bool must_exist, struct err_at *at)
 {
 	struct store_sqlite *s = calloc(1, sizeof(*s));
-	uint8_t seed[16];
 	int rc;
 
 	if (!s)
 		return -ENOMEM;
 	s->store = (struct ctl_store){ .ops = &ops, .batch = 1 };
-	rng_fill(loop_rng(), seed, sizeof(seed));
-	batch_init(&s->filling, seed);
-	batch_init(&s->writing, seed);
+	rng_fill(loop_rng(), s->seed, sizeof(s->seed));
+	batch_init(&s->filling, s->seed);
+	batch_init(&s->writing, s->seed);
 	s->job = (struct worker_job){ .run = write_job, .done = on_written };
+	s->probe = (struct worker_job){ .run = probe_job, .done = on_probed };
 	rc = open_db(s, path, must_exist, at);
 	if (rc == 0)
 		rc = prepare(s);
@@ -314,9 +413,12 @@ bool store_sqlite_was_made(const struct store_sqlite *s)
 
 int store_sqlite_start(struct store_sqlite *s, struct loop *l)
 {
+	int rc;
+
 	sqlite3_busy_timeout(s->db, TRY_MS);
 	s->loop = l;
-	return worker_new(&s->worker, l);
+	rc = loop_timer_new(l, on_probe_timer, s, &s->probe_timer);
+	return rc < 0 ? rc : worker_new(&s->worker, l);
 }
 
 /* Two rounds: what is being written, and what gathered meanwhile. */
@@ -325,18 +427,21 @@ int store_sqlite_stop(struct store_sqlite *s)
 	if (!s->worker)
 		return s->store.failed;
 	s->ending = true;
+	worker_finish(s->worker); /* a probe, too */
+	s->store.refuses = NULL; /* once more, for what is left */
 	do {
 		commit(&s->store);
 		worker_finish(s->worker);
-	} while (!s->store.failed && !batch_is_empty(&s->filling));
+	} while (!s->store.failed && !s->store.refuses && !batch_is_empty(&s->filling));
 	s->worker = worker_free(s->worker);
+	s->probe_timer = loop_timer_free(s->probe_timer);
 	return s->store.failed;
 }
 
 void store_sqlite_state(const struct store_sqlite *s, struct store_sqlite_state *ret)
 {
 	*ret = (struct store_sqlite_state){ .pending = s->filling.bytes + s->writing.bytes, .writing_since = s->writing_since,
-		.busy = s->busy, .busy_times = s->busy_times, .why = s->why };
+		.busy = s->busy, .busy_times = s->busy_times, .refused = s->refused, .why = s->why };
 }
 
 struct store_sqlite *store_sqlite_close(struct store_sqlite *s)

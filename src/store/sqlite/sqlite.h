@@ -3,8 +3,10 @@
  * synchronisation: a batch that counts as durable is on the disk.
  *
  * Until store_sqlite_start a commit writes in place; from then on one thread writes, one batch at a time, and the loop goes on.
- * When another process holds the database the writer tries again for STORE_BUSY_S, then the store has failed, as it has at once
- * when the disk refuses.
+ * When another process holds the database the writer tries again for STORE_BUSY_S. Then, and at once when the disk refuses (it is
+ * full, read-only, broken), the store takes no further changes (`refuses` says why) until a probe of STORE_PROBE_LEN bytes, each
+ * STORE_PROBE_S, was written. Rows without a promise are kept until then. If there was a promise among what could not be written,
+ * the store has `failed`: memory is ahead of the disk, and the owner forgets (store_sqlite_forget) and loads anew.
  */
 #ifndef WARREN_STORE_SQLITE_H
 #define WARREN_STORE_SQLITE_H
@@ -18,6 +20,8 @@ enum {
 	STORE_BUSY_S = 60, /* a database that another process holds is tried for so long */
 	STORE_LAST_BUSY_S = 10, /* at the end of the program: so much longer */
 	STORE_PENDING_MAX = 64 << 20, /* bytes that wait to be written; above, no change is to be begun */
+	STORE_PROBE_LEN = 64 * 1024,
+	STORE_PROBE_S = 2,
 };
 
 struct store_sqlite_state {
@@ -25,6 +29,7 @@ struct store_sqlite_state {
 	mono_ns writing_since; /* by the loop's clock; 0: nothing is being written */
 	bool busy; /* another process holds the database */
 	uint64_t busy_times; /* batches that had to wait for one */
+	uint64_t refused; /* batches that the disk refused */
 	const char *why; /* of a failed load or store: SQLite's words; else "". Not while a batch is written */
 };
 
@@ -39,6 +44,8 @@ MUST_USE int store_sqlite_start(struct store_sqlite *s, struct loop *l);
 /* Writes all that waits and ends the thread. Before the loop is freed. Negative: not all was written. */
 int store_sqlite_stop(struct store_sqlite *s);
 void store_sqlite_state(const struct store_sqlite *s, struct store_sqlite_state *ret);
+/* After `failed`: drops what is not durable. The owner loads what is, before this turn of the loop is over. */
+void store_sqlite_forget(struct store_sqlite *s);
 struct store_sqlite *store_sqlite_close(struct store_sqlite *s);
 struct ctl_store *store_sqlite_store(struct store_sqlite *s);
 

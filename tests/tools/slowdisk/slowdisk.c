@@ -3,11 +3,15 @@
  *	slow	each fsync and fdatasync takes two seconds
  *	stuck	they don't come back while the file is there
  *	broken	they fail with EIO
- * What they would do they do not: a test looks at the waiting, not at the disk.
+ *	full, readonly	nothing is written to a database: ENOSPC, EROFS
+ * What the first three would do they do not: a test looks at the waiting, not at the disk.
  */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/types.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -51,4 +55,36 @@ int fdatasync(int fd)
 {
 	(void)fd;
 	return answer();
+}
+
+/* 0: the write may go on. */
+static int refused(int fd)
+{
+	char link[64], path[4096];
+	ssize_t n;
+
+	if (!is_told("full") && !is_told("readonly"))
+		return 0;
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	n = readlink(link, path, sizeof(path) - 1);
+	path[n > 0 ? n : 0] = 0;
+	if (!strstr(path, ".db"))
+		return 0;
+	errno = is_told("full") ? ENOSPC : EROFS;
+	return -1;
+}
+
+ssize_t write(int fd, const void *p, size_t n)
+{
+	return refused(fd) ? -1 : syscall(SYS_write, fd, p, n);
+}
+
+ssize_t pwrite64(int fd, const void *p, size_t n, off64_t at)
+{
+	return refused(fd) ? -1 : syscall(SYS_pwrite64, fd, p, n, at);
+}
+
+int ftruncate64(int fd, off64_t len)
+{
+	return refused(fd) ? -1 : (int)syscall(SYS_ftruncate, fd, len);
 }
