@@ -244,7 +244,7 @@ static void on_closed(void *owner, int rc)
 		try_next(k);
 }
 
-static const struct stream_ops stream_ops = { on_connected, on_data, output, written, on_closed };
+static const struct stream_ops stream_ops = { on_connected, on_data, output, written, on_closed, NULL };
 
 static int connect_to(struct link *k, struct ipaddr ip)
 {

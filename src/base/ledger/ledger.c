@@ -34,6 +34,8 @@ struct ledger_account {
 	struct heap by_bytes, by_conns; /* accounts below it; of a leaf its holders, and its connections by age */
 	bool is_leaf;
 	size_t bytes, conns, n_below;
+	uint64_t turn; /* in which it worked last, so often */
+	unsigned n_worked;
 	uint64_t number;
 };
 
@@ -402,6 +404,18 @@ int ledger_charge(struct ledger_holder *h, size_t bytes)
 	}
 	s->n->refused++;
 	return -ERR_NO_ROOM;
+}
+
+bool ledger_may_work(struct ledger_holder *h, uint64_t turn, unsigned max)
+{
+	struct ledger_account *a = h && h->account ? h->account->parent : NULL;
+
+	if (!a)
+		return true;
+	if (a->turn != turn)
+		a->n_worked = 0;
+	a->turn = turn;
+	return a->n_worked++ < max;
 }
 
 void ledger_refund(struct ledger_holder *h, size_t bytes)

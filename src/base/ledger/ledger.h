@@ -86,6 +86,11 @@ void ledger_set_source(struct ledger_holder *h, struct ipaddr from);
 void ledger_set_member(struct ledger_holder *h, const uint8_t id[static LEDGER_ID_LEN]);
 /* -ERR_NO_ROOM: nothing is charged; fail what needs it. */
 MUST_USE int ledger_charge(struct ledger_holder *h, size_t bytes);
+/*
+ * May work be done for it that costs the processor much (a handshake)? All of one network (a /24, a /48) may have so much of it in one
+ * turn of the loop, counted by its number; later otherwise. True for NULL, and for members.
+ */
+bool ledger_may_work(struct ledger_holder *h, uint64_t turn, unsigned max);
 void ledger_refund(struct ledger_holder *h, size_t bytes);
 /* With all that it still holds. Harmless twice. */
 void ledger_leave(struct ledger_holder *h);

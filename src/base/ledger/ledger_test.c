@@ -207,6 +207,22 @@ static void what_leaves_is_bounded(void **state)
 	leave_all(l, c, 5);
 }
 
+static void costly_work_is_shared_between_networks(void **state)
+{
+	struct ledger *l = make(100 * KB, 10, 0, 0);
+	struct conn c[3];
+
+	for (int i = 0; i < 2; i++)
+		CHECK_INT(enter(l, &c[i], v6(1, 1, (uint8_t)i)), ==, 0); /* two networks of one owner */
+	CHECK_INT(enter(l, &c[2], v6(1, 2, 1)), ==, 0);
+	CHECK_TRUE(ledger_may_work(&c[0].h, 7, 2) && ledger_may_work(&c[1].h, 7, 2));
+	CHECK_TRUE(!ledger_may_work(&c[0].h, 7, 2) && !ledger_may_work(&c[1].h, 7, 2));
+	CHECK_TRUE(ledger_may_work(&c[2].h, 7, 2));
+	CHECK_TRUE(ledger_may_work(&c[0].h, 8, 2));
+	CHECK_TRUE(ledger_may_work(NULL, 8, 0));
+	leave_all(l, c, 3);
+}
+
 static void buffer_is_charged_for_its_memory(void **state)
 {
 	struct ledger *l = make(64 * KB, 10, 0, 0);
@@ -376,6 +392,7 @@ int main(void)
 		cmocka_unit_test(members_are_not_touched_by_strangers),
 		cmocka_unit_test(logins_take_no_descriptor),
 		cmocka_unit_test(what_leaves_is_bounded),
+		cmocka_unit_test(costly_work_is_shared_between_networks),
 		cmocka_unit_test(buffer_is_charged_for_its_memory),
 		cmocka_unit_test(sums_and_bounds_hold_after_any_sequence),
 	};

@@ -24,7 +24,12 @@
 enum state { CONNECTING, PROXY_HEADER, HANDSHAKE, OPEN, DRAINING, CLOSED };
 /* What OpenSSL 3 takes for a connection, measured: always, and while the handshake runs on top of that. */
 enum { TLS_BYTES = 16 * 1024, TLS_HANDSHAKE_BYTES = 28 * 1024 };
-enum { READ_CHUNK = 64 * 1024, READ_PER_TURN = 8 * READ_CHUNK, BACKLOG = 4096, ACCEPTS_PER_TURN = 64 };
+enum { READ_PER_TURN = 8 * STREAM_READ_MAX, BACKLOG = 4096, ACCEPTS_PER_TURN = 64 };
+enum {
+	WRITTEN_PER_TURN = 512 * 1024, /* bytes of one stream; then it is the others' turn */
+	HANDSHAKES_PER_TURN = 8, /* steps of TLS for one network, half a millisecond each */
+	UNSENT_MAX = 128 * 1024, /* bytes that the kernel keeps for a reader whose window is closed */
+};
 #define PROXY_PATIENCE SEC(5) /* a proxy sends its header with the first segment */
 
 struct proxy_header {
@@ -189,9 +194,15 @@ static int do_write(struct stream *s, struct view v, size_t *ret)
 	return 0;
 }
 
+/* Nothing is read: its output waits, or its owner said so. */
+static bool is_stopped(const struct stream *s)
+{
+	return s->paused || (s->state == OPEN && s->ops && s->ops->full && s->ops->full(s->owner));
+}
+
 static void update_watch(struct stream *s)
 {
-	int events = s->state == DRAINING || s->paused ? 0 : LOOP_READ;
+	int events = s->state == DRAINING || is_stopped(s) ? 0 : LOOP_READ;
 
 	if (s->state == CLOSED || !s->watch)
 		return;
@@ -199,16 +210,23 @@ static void update_watch(struct stream *s)
 		events = LOOP_WRITE;
 	else if (s->want_write)
 		events |= LOOP_WRITE;
-	loop_watch_set(s->watch, events || s->paused ? events : LOOP_READ);
+	loop_watch_set(s->watch, events ? events : s->state == DRAINING ? LOOP_READ : 0);
 }
 
 static void flush(struct stream *s)
 {
+	size_t sum = 0;
+
 	s->want_write = false;
 	while (s->state == OPEN || s->state == DRAINING) {
 		struct view v = s->ops->output(s->owner);
 		size_t n = 0;
 		int rc;
+
+		if (v.len && sum > WRITTEN_PER_TURN) {
+			s->want_write = true;
+			break;
+		}
 
 		if (!v.len) {
 			if (s->state == DRAINING)
@@ -221,6 +239,7 @@ static void flush(struct stream *s)
 		if (rc != 0)
 			break;
 		s->ops->written(s->owner, n);
+		sum += n;
 	}
 	update_watch(s);
 }
@@ -234,7 +253,7 @@ static int do_read(struct stream *s, uint8_t *mem, size_t max, size_t *ret)
 		int r;
 
 		errno = 0;
-		r = SSL_read(s->ssl, mem, READ_CHUNK);
+		r = SSL_read(s->ssl, mem, STREAM_READ_MAX);
 
 		if (r <= 0)
 			return tls_result(s, r);
@@ -264,8 +283,8 @@ static void fill(struct stream *s)
 {
 	uint8_t *mem = loop_scratch(s->loop);
 
-	while (s->state == OPEN && !s->paused && left_of_turn(s)) {
-		size_t n = 0, max = MIN_OF(s->turn_left, (size_t)READ_CHUNK);
+	while (s->state == OPEN && !is_stopped(s) && left_of_turn(s)) {
+		size_t n = 0, max = MIN_OF(s->turn_left, (size_t)STREAM_READ_MAX);
 		int rc = do_read(s, mem, max, &n);
 
 		if (rc == -ERR_CLOSED)
@@ -294,8 +313,12 @@ static int charge_handshake(struct stream *s)
 
 static void handshake(struct stream *s)
 {
-	int n, rc = charge_handshake(s);
+	int n, rc;
 
+	/* It is asked again in the next turn, as long as there is something to read. */
+	if (!ledger_may_work(&s->holder, loop_turn(s->loop), HANDSHAKES_PER_TURN))
+		return;
+	rc = charge_handshake(s);
 	if (rc < 0) {
 		end(s, rc);
 		return;
@@ -399,12 +422,14 @@ enum { USER_TIMEOUT_MS = 20000 };
 
 static void set_tcp(int fd, bool dialled)
 {
-	static const int one = 1, user_timeout_ms = USER_TIMEOUT_MS, idle_s = 25, interval_s = 5, count = 3;
+	static const int one = 1, user_timeout_ms = USER_TIMEOUT_MS, unsent = UNSENT_MAX, idle_s = 25, interval_s = 5, count = 3;
 
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
 	setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &user_timeout_ms, sizeof(user_timeout_ms));
-	if (!dialled)
+	if (!dialled) {
+		setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent, sizeof(unsent));
 		return;
+	}
 	setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle_s, sizeof(idle_s));
 	setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &interval_s, sizeof(interval_s));
 	setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &count, sizeof(count));

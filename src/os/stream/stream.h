@@ -17,6 +17,8 @@ struct stream;
 struct listener;
 struct tls_ctx;
 
+enum { STREAM_READ_MAX = 64 * 1024 }; /* bytes of one on_data */
+
 struct stream_ops {
 	/* Client: connected, with TLS done. Server streams are so from the start. May be NULL. */
 	void (*on_connected)(void *owner);
@@ -27,6 +29,11 @@ struct stream_ops {
 	void (*written)(void *owner, size_t n);
 	/* The last call: the stream frees itself afterwards. rc 0: the other side ended it. */
 	void (*on_closed)(void *owner, int rc);
+	/*
+	 * True: so much output waits that nothing more may come in. Nothing is read from the connection then, until it is false after
+	 * output was taken, or after stream_wake. An owner that answers what it reads has one. NULL: never full.
+	 */
+	bool (*full)(void *owner);
 };
 
 /* A new connection: give it an owner with stream_set_owner, or stream_close it. */

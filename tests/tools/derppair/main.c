@@ -80,7 +80,7 @@ static void on_closed(void *owner, int rc)
 	exit(1);
 }
 
-static const struct stream_ops stream_ops = { on_connected, on_data, output, written, on_closed };
+static const struct stream_ops stream_ops = { on_connected, on_data, output, written, on_closed, NULL };
 
 static void dial(void *owner)
 {

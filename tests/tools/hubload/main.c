@@ -111,7 +111,7 @@ static void on_closed(void *owner, int rc)
 	free(k);
 }
 
-static const struct stream_ops stream_ops = { on_connected, on_data, output, written, on_closed };
+static const struct stream_ops stream_ops = { on_connected, on_data, output, written, on_closed, NULL };
 
 static void dial(void *owner, enum ctlclient_conn id, const char *host, uint16_t port, enum ctlclient_tls tls)
 {
