@@ -363,14 +363,21 @@ bool api_raise(
 	void *ctx, struct httpd_conn *conn, const struct http1_head *head, struct httpd_limits *l)
 {
 	struct hub *h = ctx;
+	const struct token *t;
 
-	(void)conn;
 	if (!api_wants(head))
 		return false;
-	if (is_webhook(head))
+	if (is_webhook(head)) {
 		l->body = WEBHOOK_MAX;
-	else if (token_of_request(h, head))
-		*l = (struct httpd_limits){ BODY_MAX, 2 * ANSWER_MAX };
+		l->head_only = !http1_method_is(head, "POST") || !git_webhook_wants(h, head);
+		return true;
+	}
+	t = token_of_request(h, head);
+	l->head_only = !t;
+	if (t) {
+		*l = (struct httpd_limits){ .body = BODY_MAX, .answer = 2 * ANSWER_MAX };
+		token_proved(t, httpd_stream(conn));
+	}
 	return true;
 }
 

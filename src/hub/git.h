@@ -18,6 +18,8 @@ void git_reload(struct hub *h);
 void git_pull(struct hub *h);
 
 enum git_webhook { GIT_WEBHOOK_TAKEN, GIT_WEBHOOK_OFF, GIT_WEBHOOK_BAD_SIGNATURE };
+/* By the head alone: is there a webhook, and could the body be signed? Other bodies are not read. */
+bool git_webhook_wants(const struct hub *h, const struct http1_head *head);
 /* HMAC-SHA256 of the body, as GitHub, Gitea and Forgejo sign. */
 enum git_webhook git_webhook(struct hub *h, const struct http1_head *head, struct view body);
 

@@ -19,6 +19,13 @@ static bool signature_of(const struct http1_head *head, uint8_t out[static 32])
 	return v.len == 64 && hex_decode((const char *)v.p, v.len, out) == 0;
 }
 
+bool git_webhook_wants(const struct hub *h, const struct http1_head *head)
+{
+	uint8_t given[32];
+
+	return h->git && buf_len(&h->git->secret) && signature_of(head, given);
+}
+
 enum git_webhook git_webhook(struct hub *h, const struct http1_head *head, struct view body)
 {
 	struct git *g = h->git;

@@ -153,7 +153,6 @@ void control_close_all(struct hub *h);
 
 /* web.c */
 MUST_USE int web_on_request(void *ctx, struct httpd_conn *c, const struct httpd_request *r);
-bool web_raise(void *ctx, struct httpd_conn *c, const struct http1_head *head, struct httpd_limits *l);
 
 /*
  * throttle.c: sources that showed something wrong: a burst of HUB_THROTTLE_BURST, then one each HUB_THROTTLE_STEP. A network of

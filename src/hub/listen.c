@@ -73,7 +73,7 @@ static int trust_proxies(struct hub *h, struct err_at *at)
 static int listen_web(struct hub *h, struct err_at *at)
 {
 	struct httpd_cfg web = { .loop = h->loop, .ledger = h->ledger, .conns_max = HUB_CONNS_MAX, .answer_max = HUB_PAGE_MAX,
-		.on_request = web_on_request, .raise = web_raise, .ctx = h, .proxies = h->o->trusted_proxy ? &h->proxies : NULL,
+		.on_request = web_on_request, .raise = api_raise, .ctx = h, .proxies = h->o->trusted_proxy ? &h->proxies : NULL,
 		.proxy_protocol = h->o->proxy_protocol };
 	struct httpd_cfg admin = { .loop = h->loop, .ledger = h->ledger, .conns_max = HUB_ADMIN_CONNS_MAX, .answer_max = HUB_ANSWER_MAX,
 		.on_request = admin_on_request, .raise = admin_raise, .ctx = h };

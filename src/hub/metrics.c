@@ -65,6 +65,28 @@ static int put_engine(struct hub *h, struct buf *out)
 	return put(out, rows, ARRAY_LEN(rows));
 }
 
+/* What all connections hold together, and who had to go for it. */
+static int put_ledger(struct hub *h, struct buf *out)
+{
+	const struct ledger_stats *l = ledger_stats(h->ledger);
+	const struct row rows[] = {
+		{ "hub_strangers_bytes", gauge, "Bytes held for connections and logins of those who have not proved to be members.", l->strangers.now.bytes },
+		{ "hub_strangers_bytes_max", gauge, "At most; then the largest source gives way.", l->strangers.max.bytes },
+		{ "hub_strangers_connections", gauge, "Their connections.", l->strangers.now.conns },
+		{ "hub_strangers_connections_max", gauge, "At most; then the source with most of them gives way.", l->strangers.max.conns },
+		{ "hub_strangers_evicted_total", counter, "Connections and logins of strangers that gave way.", l->strangers.evicted },
+		{ "hub_strangers_refused_total", counter, "Times that a stranger wanted more than there was for it.", l->strangers.refused },
+		{ "hub_members_bytes", gauge, "Bytes held for connections of members, API tokens and the administration.", l->members.now.bytes },
+		{ "hub_members_bytes_max", gauge, "At most; then the member that holds most gives way.", l->members.max.bytes },
+		{ "hub_members_connections", gauge, "Their connections.", l->members.now.conns },
+		{ "hub_members_connections_max", gauge, "At most; then the member with most of them gives way.", l->members.max.conns },
+		{ "hub_members_evicted_total", counter, "Connections of members that gave way.", l->members.evicted },
+		{ "hub_members_refused_total", counter, "Times that a member wanted more than there was for it.", l->members.refused },
+		{ "hub_leaving_bytes", gauge, "Bytes of those that gave way and have not closed yet.", l->leaving.bytes },
+	};
+	return put(out, rows, ARRAY_LEN(rows));
+}
+
 static int put_listeners(struct hub *h, struct buf *out)
 {
 	const struct httpd_counters *w = httpd_counters(h->web), *a = httpd_counters(h->admin);
@@ -74,7 +96,8 @@ static int put_listeners(struct hub *h, struct buf *out)
 		{ "hub_http_refused_total", counter, "Connections closed because there were too many.", w->refused },
 		{ "hub_http_requests_total", counter, "Requests.", w->requests },
 		{ "hub_http_bad_requests_total", counter, "Requests that were malformed or not for us.", w->bad_requests },
-		{ "hub_http_timed_out_total", counter, "Connections without a whole request in time.", w->timed_out },
+		{ "hub_http_timed_out_total", counter, "Connections without a whole request in time, or that did not take the answer.", w->timed_out },
+		{ "hub_http_paused_total", counter, "Times that requests had to wait, as their client did not take the answers.", w->paused },
 		{ "hub_tls_failed_total", counter, "Connections that failed in TLS.", w->tls_failed },
 		{ "hub_proxy_failed_total", counter, "Connections and requests of trusted proxies that did not name their client.", w->proxy_failed },
 		{ "hub_control_sessions", gauge, "Open control connections.", h->n_sessions },
@@ -191,6 +214,8 @@ int metrics_print(struct hub *h, struct buf *out)
 
 	if (rc == 0)
 		rc = put_listeners(h, out);
+	if (rc == 0)
+		rc = put_ledger(h, out);
 	if (rc == 0)
 		rc = put_certificate(h, out);
 	if (rc == 0)

@@ -89,11 +89,6 @@ uint64_t packages_throttled(const struct packages *p)
 	return p ? p->throttled : 0;
 }
 
-bool packages_has(const struct packages *p, struct view name)
-{
-	return find(p, name) != NULL;
-}
-
 int packages_answer(struct packages *p, struct httpd_conn *c, struct view name, mono_ns now)
 {
 	const struct package *k = find(p, name);
@@ -105,6 +100,6 @@ int packages_answer(struct packages *p, struct httpd_conn *c, struct view name, 
 		return httpd_answer(c, 503, "text/plain; charset=utf-8", "Retry-After: 10\r\nX-Content-Type-Options: nosniff\r\n",
 			VIEW_LIT("too many downloads, try again in a moment\n"));
 	}
-	return httpd_answer(c, 200, "application/vnd.debian.binary-package", "X-Content-Type-Options: nosniff\r\n",
+	return httpd_answer_static(c, "application/vnd.debian.binary-package", "X-Content-Type-Options: nosniff\r\n",
 		buf_view(&k->content));
 }

@@ -22,10 +22,8 @@ MUST_USE int packages_read(struct packages **ret, const char *dir, mono_ns now, 
 struct packages *packages_free(struct packages *p);
 /* The name of the i-th, NULL: there are no more. p may be NULL. */
 const char *packages_name(const struct packages *p, size_t i);
-/* name: what stands behind /packages/ in a request's path. */
-bool packages_has(const struct packages *p, struct view name);
 uint64_t packages_throttled(const struct packages *p); /* downloads that were told to come later */
-/* Answers: the package, 404, or 503 when too much is asked for at once. */
+/* name: what stands behind /packages/ in a request's path. Answers: the package, 404, or 503 when too much is asked for at once. */
 MUST_USE int packages_answer(struct packages *p, struct httpd_conn *c, struct view name, mono_ns now);
 
 #endif

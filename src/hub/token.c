@@ -235,6 +235,14 @@ struct token *token_of_request(struct hub *h, const struct http1_head *head)
 	return t;
 }
 
+void token_proved(const struct token *t, struct stream *s)
+{
+	uint8_t id[LEDGER_ID_LEN] = "api token";
+
+	memcpy(id + LEDGER_ID_LEN - sizeof(t->id), &t->id, sizeof(t->id));
+	ledger_set_member(stream_holder(s), id);
+}
+
 bool token_may(const struct token *t, enum token_right right)
 {
 	return !strcmp(t->scope, write_scope) ||

@@ -39,6 +39,9 @@ const char *token_state(const struct token *t, unix_ms now);
 /* Which token a request shows, as Bearer or as the user name of Basic. NULL: none that is valid. */
 struct token *token_of_request(struct hub *h, const struct http1_head *head);
 bool token_may(const struct token *t, enum token_right right);
+/* The connection is no stranger's: what it holds is charged to an account of the token's. */
+struct stream;
+void token_proved(const struct token *t, struct stream *s);
 /* Remembers the day and hour. */
 void token_used(struct hub *h, struct token *t);
 

@@ -363,20 +363,6 @@ static int page_on_request(struct hub *h, struct httpd_conn *conn, const struct 
 	return no_such_page(c);
 }
 
-/* A package is larger than pages are. */
-bool web_raise(void *ctx, struct httpd_conn *conn, const struct http1_head *head, struct httpd_limits *l)
-{
-	struct hub *h = ctx;
-	struct view path = http1_path(head);
-	size_t n = strlen(PACKAGES_PATH);
-
-	if (path.len > n && !memcmp(path.p, PACKAGES_PATH, n) && packages_has(h->packages, view_of(path.p + n, path.len - n))) {
-		l->answer = PACKAGE_LEN_MAX + HUB_PAGE_MAX;
-		return true;
-	}
-	return api_raise(ctx, conn, head, l);
-}
-
 int web_on_request(void *ctx, struct httpd_conn *conn, const struct httpd_request *r)
 {
 	struct hub *h = ctx;

@@ -168,6 +168,14 @@ void buf_truncate(struct buf *b, size_t len)
 	b->tail = b->head + len;
 }
 
+void buf_remove(struct buf *b, size_t at, size_t n)
+{
+	CHECK(at <= buf_len(b) && n <= buf_len(b) - at);
+	if (n)
+		memmove(b->mem + b->head + at, b->mem + b->head + at + n, buf_len(b) - at - n);
+	b->tail -= n;
+}
+
 void buf_clear(struct buf *b)
 {
 	b->head = b->tail = 0;

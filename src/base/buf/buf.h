@@ -51,6 +51,7 @@ void buf_commit(struct buf *b, size_t n);
 
 void buf_consume(struct buf *b, size_t n); /* n <= buf_len */
 void buf_truncate(struct buf *b, size_t len); /* len <= buf_len; cuts the tail */
+void buf_remove(struct buf *b, size_t at, size_t n); /* at + n <= buf_len; what is behind moves up */
 void buf_clear(struct buf *b); /* keeps the memory */
 /* The content as a C string; the NUL is not part of the content. NULL without memory. */
 const char *buf_cstr(struct buf *b);

@@ -1,4 +1,5 @@
 #include "os/httpd/httpd.h"
+#include "base/heap/heap.h"
 #include "base/list/list.h"
 #include "os/log/log.h"
 
@@ -12,7 +13,8 @@ struct httpd {
 	struct loop_timer *timer;
 	struct listener *listeners[HTTPD_LISTEN_MAX];
 	size_t n_listeners, n_conns;
-	struct list conns; /* the longest waiting first */
+	struct list conns; /* all but the held */
+	struct heap due; /* those whose request has to be whole, or answer taken, by then */
 	struct list held; /* those whose answer waits; the lowest ticket first */
 	size_t n_held;
 	struct httpd_counters n;
@@ -20,28 +22,29 @@ struct httpd {
 
 struct httpd_conn {
 	struct list link; /* in conns or held */
+	struct heap_node due;
 	struct httpd *httpd;
 	struct stream *stream;
-	mono_ns since; /* accepted, or the last request */
-	bool closing, is_head, keep_alive;
+	bool paused, client_known, closing, is_head, keep_alive;
 	struct ipport hop; /* the other side of the connection, once a request came: a proxy's requests are of several clients */
 	struct buf in, out;
+	struct view after; /* of the answer, behind out: where it lies */
 	const struct httpd_instead *instead; /* not NULL: its answer is held */
 	uint64_t ticket;
 	size_t answer_at; /* where in out the answer to the last request begins */
-	/* A chunked body, as far as it came: its content, and how much of `in` was read for it. */
+	/* A chunked body, as far as it came: its content, and how many bytes came beside that. */
 	struct http1_chunks chunks;
 	struct buf body;
-	size_t body_read;
+	size_t framing;
+	bool has_chunks; /* one has begun */
+	/* Of a body that nobody reads: what is to come of it. */
+	uint64_t skip;
+	bool skip_chunks;
 };
 
 static void rearm(struct httpd *h)
 {
-	mono_ns at = MONO_NEVER;
-
-	if (!list_empty(&h->conns))
-		at = mono_add(container_of(h->conns.next, struct httpd_conn, link)->since, SEC(HTTPD_TIMEOUT_S));
-	loop_timer_set(h->timer, at);
+	loop_timer_set(h->timer, heap_deadline(&h->due));
 }
 
 static void conn_free(struct httpd_conn *c)
@@ -49,6 +52,7 @@ static void conn_free(struct httpd_conn *c)
 	struct httpd *h = c->httpd;
 
 	list_remove(&c->link);
+	heap_remove(&h->due, &c->due);
 	h->n_conns--;
 	h->n_held -= c->instead != NULL;
 	buf_fini(&c->in);
@@ -58,31 +62,35 @@ static void conn_free(struct httpd_conn *c)
 	rearm(h);
 }
 
-/* Its time begins anew: it goes to the end of those that wait. */
+static void set_due(struct httpd_conn *c, mono_ns at)
+{
+	if (heap_set(&c->httpd->due, &c->due, at) < 0)
+		stream_close(c->stream);
+	rearm(c->httpd);
+}
+
+/* Its time begins anew. */
 static void conn_touch(struct httpd_conn *c)
 {
-	c->since = loop_now(c->httpd->cfg.loop).mono;
 	list_remove(&c->link);
 	list_push_tail(&c->httpd->conns, &c->link);
-	rearm(c->httpd);
+	set_due(c, mono_add(loop_now(c->httpd->cfg.loop).mono, SEC(HTTPD_TIMEOUT_S)));
 }
 
 static void on_tick(void *ctx)
 {
 	struct httpd *h = ctx;
 	mono_ns now = loop_now(h->cfg.loop).mono;
+	struct heap_node *due;
 
-	list_for_each_safe(l, &h->conns) {
-		struct httpd_conn *c = container_of(l, struct httpd_conn, link);
-
-		if (c->since + SEC(HTTPD_TIMEOUT_S) > now)
-			break;
-		conn_touch(c); /* on_closed comes from the loop: not once more until then */
+	while ((due = heap_pop_due(&h->due, now))) {
 		h->n.timed_out++;
-		stream_close(c->stream);
+		stream_close(container_of(due, struct httpd_conn, due)->stream);
 	}
 	rearm(h);
 }
+
+static void go_on(struct httpd_conn *c);
 
 /* A proxy that we trust is set up otherwise than we are. */
 static void proxy_failed(struct httpd_conn *c, const char *what)
@@ -108,15 +116,36 @@ static struct view output(void *owner)
 {
 	struct httpd_conn *c = owner;
 
-	return c->instead ? view_of(buf_data(&c->out), c->answer_at) : buf_view(&c->out);
+	if (c->instead)
+		return view_of(buf_data(&c->out), c->answer_at);
+	return buf_len(&c->out) ? buf_view(&c->out) : c->after;
+}
+
+/* The next request has to wait: for the answer to the one before it, or for its client to take what is there. */
+static bool full(void *owner)
+{
+	const struct httpd_conn *c = owner;
+
+	return c->instead || c->after.len || buf_len(&c->out) > HTTPD_WAITING_MAX;
 }
 
 static void written(void *owner, size_t n)
 {
 	struct httpd_conn *c = owner;
 
-	buf_consume(&c->out, n);
+	if (buf_len(&c->out))
+		buf_consume(&c->out, n);
+	else
+		c->after = view_of(c->after.p + n, c->after.len - n);
 	c->answer_at -= MIN_OF(n, c->answer_at);
+	/* Who takes it slowly has time for each byte, and who takes nothing has none. */
+	if (c->due.pos)
+		set_due(c, mono_min(mono_add(c->due.at, (mono_ns)n * SEC(1) / HTTPD_RATE_MIN),
+				mono_add(loop_now(c->httpd->cfg.loop).mono, SEC(HTTPD_TIMEOUT_S))));
+	if (!c->paused || full(c))
+		return;
+	c->paused = false;
+	go_on(c);
 }
 
 int httpd_answer(struct httpd_conn *c, int status, const char *content_type, const char *extra, struct view body)
@@ -126,6 +155,18 @@ int httpd_answer(struct httpd_conn *c, int status, const char *content_type, con
 
 	if (rc < 0)
 		buf_truncate(&c->out, had); /* there may be room for a shorter answer */
+	return rc;
+}
+
+int httpd_answer_static(struct httpd_conn *c, const char *content_type, const char *extra, struct view body)
+{
+	size_t had = buf_len(&c->out);
+	int rc = http1_respond(&c->out, 200, content_type, extra, body, true, c->keep_alive); /* its head */
+
+	if (rc < 0)
+		buf_truncate(&c->out, had);
+	else if (!c->is_head)
+		c->after = body;
 	return rc;
 }
 
@@ -158,6 +199,7 @@ void httpd_hold(struct httpd_conn *c, uint64_t ticket, const struct httpd_instea
 	c->instead = instead;
 	c->ticket = ticket;
 	list_remove(&c->link);
+	heap_remove(&h->due, &c->due);
 	list_push_tail(&h->held, &c->link);
 	h->n_held++;
 	rearm(h);
@@ -182,41 +224,66 @@ static bool raise_limits(struct httpd_conn *c, const struct http1_head *head, st
 {
 	const struct httpd_cfg *cfg = &c->httpd->cfg;
 
-	*l = (struct httpd_limits){ HTTPD_BODY_MAX, cfg->answer_max };
+	*l = (struct httpd_limits){ .body = HTTPD_BODY_MAX, .answer = cfg->answer_max };
 	if (!cfg->raise || !cfg->raise(cfg->ctx, c, head, l))
 		return false;
-	/* Chunks have a line of a few bytes each; that they are not most of it, nobody promises: twice the body is enough for all. */
-	c->in.max = HTTP1_HEAD_MAX + 2 * l->body + HTTPD_REST_MAX;
+	c->in.max = HTTP1_HEAD_MAX + l->body + HTTPD_REST_MAX;
 	c->out.max = l->answer > c->out.max ? l->answer : c->out.max;
 	return true;
 }
 
-/* Goes on where it ended. 0: the body is whole, *ret_whole bytes of `in` are the request; HTTP1_MORE; negative: no body. */
-static int read_chunks(struct httpd_conn *c, size_t head_len, size_t max, size_t *ret_whole)
+static void begin_chunks(struct httpd_conn *c, size_t max)
 {
+	if (c->has_chunks)
+		return;
+	c->has_chunks = true;
+	c->chunks = (struct http1_chunks){ 0 };
+	c->framing = 0;
+	buf_init(&c->body, max);
+	buf_set_holder(&c->body, stream_holder(c->stream));
+}
+
+/*
+ * Goes on where it ended; what was read is taken out of `in`, behind the head of at bytes. 0: the body is whole; HTTP1_MORE;
+ * negative: no body.
+ */
+static int read_chunks(struct httpd_conn *c, size_t at)
+{
+	size_t done = at;
 	int rc = 0;
 
-	if (!c->body_read) {
-		c->body_read = head_len;
-		c->chunks = (struct http1_chunks){ 0 };
-		buf_init(&c->body, max);
-		buf_set_holder(&c->body, stream_holder(c->stream));
-	}
 	while (rc == 0) {
 		struct view data;
 		size_t used;
-		int end = http1_chunks_next(&c->chunks, buf_data(&c->in) + c->body_read, buf_len(&c->in) - c->body_read, &data, &used);
 
-		if (end < 0 || end == HTTP1_MORE)
-			return end;
-		rc = buf_append(&c->body, data.p, data.len);
-		c->body_read += used;
-		if (rc == 0 && end == HTTP1_END) {
-			*ret_whole = c->body_read;
-			return 0;
-		}
+		rc = http1_chunks_next(&c->chunks, buf_data(&c->in) + done, buf_len(&c->in) - done, &data, &used);
+		if (rc < 0 || rc == HTTP1_MORE)
+			break;
+		done += used;
+		c->framing += c->skip_chunks ? used : used - data.len;
+		if (c->framing > HTTP1_HEAD_MAX + c->body.max)
+			return -ERR_TOO_BIG;
+		if (!c->skip_chunks && buf_append(&c->body, data.p, data.len) < 0)
+			return -ERR_TOO_BIG;
 	}
-	return rc;
+	buf_remove(&c->in, at, done - at);
+	return rc == HTTP1_END ? 0 : rc;
+}
+
+/* The rest of a body that nobody reads. 0: it is over; HTTP1_MORE; negative: no body. */
+static int skip_body(struct httpd_conn *c)
+{
+	size_t n = (size_t)MIN_OF(c->skip, (uint64_t)buf_len(&c->in));
+	int rc;
+
+	if (c->skip_chunks) {
+		rc = read_chunks(c, 0);
+		c->skip_chunks = c->has_chunks = rc == HTTP1_MORE;
+		return rc;
+	}
+	buf_consume(&c->in, n);
+	c->skip -= n;
+	return c->skip ? HTTP1_MORE : 0;
 }
 
 /* 0: r->body is there, and *ret_whole bytes of `in` are the request; HTTP1_MORE; -ERR_TOO_BIG, -ERR_BAD_FORMAT. */
@@ -229,12 +296,20 @@ static int read_body(struct httpd_conn *c, struct httpd_request *r, size_t head_
 
 	if ((head->chunked && !raised) || head->content_length > l.body)
 		return -ERR_TOO_BIG;
+	*ret_whole = head_len;
+	if (head->chunked)
+		begin_chunks(c, l.body);
+	if (l.head_only) {
+		c->skip = head->content_length;
+		c->skip_chunks = head->chunked;
+		return 0;
+	}
 	if (head->chunked) {
-		rc = read_chunks(c, head_len, l.body, ret_whole);
+		rc = read_chunks(c, head_len);
 		r->body = buf_view(&c->body);
 		return rc;
 	}
-	*ret_whole = head_len + (size_t)head->content_length;
+	*ret_whole += (size_t)head->content_length;
 	if (buf_len(&c->in) < *ret_whole)
 		return HTTP1_MORE;
 	r->body = view_of(buf_data(&c->in) + head_len, (size_t)head->content_length);
@@ -248,8 +323,9 @@ static void find_client(struct httpd_conn *c, const struct http1_head *head)
 	struct ipport from;
 	bool bad;
 
-	if (!proxies || stream_is_unnamed(c->stream))
+	if (c->client_known || !proxies || stream_is_unnamed(c->stream))
 		return;
+	c->client_known = true;
 	if (!ipaddr_is_set(c->hop.ip))
 		c->hop = stream_peer(c->stream);
 	from = forwarded_client(proxies, c->hop, head, &bad);
@@ -274,12 +350,15 @@ static int next_request(struct httpd_conn *c, bool *ret_taken)
 	static struct http1_head head;
 	struct httpd_request r = { .head = &head };
 	size_t used, whole = 0;
-	int rc = http1_parse(buf_data(&c->in), buf_len(&c->in), false, &head, &used);
+	int rc = c->skip || c->skip_chunks ? skip_body(c) : 0;
 
+	if (rc == 0)
+		rc = http1_parse(buf_data(&c->in), buf_len(&c->in), false, &head, &used);
 	if (rc == HTTP1_MORE)
 		return rc;
 	if (rc < 0)
 		return give_up(c, 400, "malformed request\n");
+	find_client(c, &head);
 	rc = read_body(c, &r, used, &whole);
 	if (rc == HTTP1_MORE)
 		return rc;
@@ -287,7 +366,6 @@ static int next_request(struct httpd_conn *c, bool *ret_taken)
 		return give_up(c, rc == -ERR_BAD_FORMAT ? 400 : 413, rc == -ERR_BAD_FORMAT ? "malformed request\n" :
 			"request body is not expected here, or too large\n");
 	c->httpd->n.requests++;
-	find_client(c, &head);
 	c->is_head = http1_method_is(&head, "HEAD");
 	c->keep_alive = head.keep_alive;
 	r.rest = view_of(buf_data(&c->in) + whole, buf_len(&c->in) - whole);
@@ -301,7 +379,8 @@ static int next_request(struct httpd_conn *c, bool *ret_taken)
 		return rc;
 	buf_consume(&c->in, whole);
 	buf_fini(&c->body);
-	c->body_read = 0;
+	c->has_chunks = c->skip_chunks;
+	c->client_known = false;
 	c->in.max = IN_MAX;
 	if (!c->instead)
 		answered(c);
@@ -314,14 +393,27 @@ static int read_requests(struct httpd_conn *c)
 	bool taken = false;
 	int rc = 0;
 
-	while (rc == 0 && !c->closing && !c->instead && buf_len(&c->in)) {
+	while (rc == 0 && !c->closing && !full(c) && buf_len(&c->in)) {
 		rc = next_request(c, &taken);
 		if (taken)
 			return 0;
 	}
+	if (rc == 0 && !c->closing && !c->instead && full(c) && !c->paused) {
+		c->paused = true;
+		c->httpd->n.paused += buf_len(&c->in) > 0;
+	}
 	if (!buf_len(&c->in))
 		buf_fini(&c->in); /* an idle connection holds no buffer */
 	return rc < 0 ? rc : 0;
+}
+
+/* With the requests that waited. c may be gone afterwards. */
+static void go_on(struct httpd_conn *c)
+{
+	struct stream *s = c->stream;
+
+	if (read_requests(c) < 0)
+		stream_close(s);
 }
 
 static void let_go(struct httpd_conn *c)
@@ -329,8 +421,7 @@ static void let_go(struct httpd_conn *c)
 	c->instead = NULL;
 	c->httpd->n_held--;
 	answered(c);
-	if (read_requests(c) < 0)
-		stream_close(c->stream);
+	go_on(c);
 }
 
 void httpd_release(struct httpd *h, uint64_t ticket)
@@ -364,12 +455,14 @@ static int on_data(void *owner, const uint8_t *p, size_t len)
 	struct httpd_conn *c = owner;
 	int rc = c->closing ? 0 : buf_append(&c->in, p, len);
 
+	if (rc < 0 && c->instead)
+		return rc;
 	if (rc < 0)
-		return c->instead ? rc : give_up(c, 413, "request is too large\n");
+		return give_up(c, rc == -ERR_TOO_BIG ? 413 : 503, rc == -ERR_TOO_BIG ? "request is too large\n" : "there is no room for it now\n");
 	return read_requests(c);
 }
 
-static const struct stream_ops conn_ops = { .on_data = on_data, .output = output, .written = written,
+static const struct stream_ops conn_ops = { .on_data = on_data, .output = output, .written = written, .full = full,
 	.on_closed = on_closed };
 
 static void on_accept(void *ctx, struct stream *s)
@@ -434,6 +527,7 @@ struct httpd *httpd_free(struct httpd *h)
 	free_conns(&h->conns);
 	free_conns(&h->held);
 	loop_timer_free(h->timer);
+	heap_fini(&h->due);
 	free(h);
 	return NULL;
 }

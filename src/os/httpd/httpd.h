@@ -17,8 +17,14 @@ struct httpd_conn;
 enum {
 	HTTPD_LISTEN_MAX = 8,
 	HTTPD_BODY_MAX = 64 * 1024, /* forms and administration requests need a few hundred bytes */
-	HTTPD_REST_MAX = 256 * 1024, /* bytes behind an upgrade that came in the same read */
+	HTTPD_REST_MAX = STREAM_READ_MAX, /* bytes behind a request that came in the same read */
+	HTTPD_WAITING_MAX = 64 * 1024, /* bytes of answers that the client has not taken: with more its next request waits */
+	/*
+	 * A request is whole within this time from the answer to the one before it (from the beginning for the first), however its bytes
+	 * drip in; and the answer is taken within this time, or at HTTPD_RATE_MIN a second at least.
+	 */
 	HTTPD_TIMEOUT_S = 30,
+	HTTPD_RATE_MIN = 2048,
 };
 
 struct httpd_request {
@@ -31,6 +37,8 @@ enum { HTTPD_TAKEN = 1 };
 
 struct httpd_limits {
 	size_t body, answer; /* bytes */
+	/* The head says it all: on_request is called without the body, which is skipped as it comes and never kept. */
+	bool head_only;
 };
 
 struct httpd_cfg {
@@ -56,6 +64,7 @@ struct httpd_cfg {
 
 struct httpd_counters {
 	uint64_t accepted, refused, requests, bad_requests, timed_out, tls_failed, proxy_failed;
+	uint64_t paused; /* times that a client did not take its answers, and its next request had to wait */
 };
 
 MUST_USE int httpd_new(struct httpd **ret, const struct httpd_cfg *cfg);
@@ -68,6 +77,8 @@ size_t httpd_conns(const struct httpd *h);
 
 /* extra: header lines, each with CRLF. The body is left out for HEAD. Negative: close the connection. */
 MUST_USE int httpd_answer(struct httpd_conn *c, int status, const char *content_type, const char *extra, struct view body);
+/* As httpd_answer with status 200, and the body is sent from where it lies, not copied: it stays there as long as the server. */
+MUST_USE int httpd_answer_static(struct httpd_conn *c, const char *content_type, const char *extra, struct view body);
 /* As httpd_answer, and counted as the client's fault. */
 MUST_USE int httpd_refuse(struct httpd_conn *c, int status, const char *text);
 MUST_USE int httpd_refuse_with(struct httpd_conn *c, int status, const char *content_type, const char *extra, struct view body);
