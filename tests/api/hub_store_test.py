@@ -258,6 +258,36 @@ def notes(d):
     hub.stop()
 
 
+def tmpfs(d):
+    """A file system without room, and no tricks."""
+    if os.geteuid() != 0:
+        print("# not root: no file system to be filled")
+        return
+    hub, state = Hub(HUB, d), os.path.join(d, "state")
+    os.mkdir(state, 0o700)
+    hub.argv = ["unshare", "--mount", "sh", "-c", 'mount -t tmpfs -o size=1m,mode=0700 none "$0" && exec "$@"', state, *hub.argv]
+    hub.start()
+    one = Device(HUBDEVICE, hub, "one", hub.json("keys", "create")["key"]).running()
+    filler = f"/proc/{hub.p.pid}/root{state}/filler"
+    with open(filler, "wb", buffering=0) as f:
+        try:
+            while f.write(bytes(4096)):
+                pass
+        except OSError:
+            pass
+    answers = [hub.run("users", "create", f"user{n}") for n in range(40)]  # the first may find room in pages that are there
+    made = [r for r in answers if r.returncode == 0]
+    why = answers[-1].stderr
+    check("a full file system refuses changes, and says why", len(made) < len(answers) and "cannot write its database" in why, answers[-1])
+    check("what was answered is there, and nothing else", len(hub.users()) == 1 + len(made), hub.users())
+    check("the device stays", hub.p.poll() is None and one.wait("it is back", lambda x: x.state == "running"))
+    os.unlink(filler)
+    wait_for("there is room", lambda: hub.run("users", "create", "later").returncode == 0)
+    check("with room again changes are made", "later" in hub.users() and hub.http("GET", "/health")[0] == 200)
+    one.stop()
+    hub.stop()
+
+
 def full(d):
     refuses(d, "full")
 
@@ -298,4 +328,4 @@ def unread(d):
     hub.p.wait(20)
 
 
-sys.exit(run((locked, slow, killed, ends, full, readonly, broken, notes, unread)))
+sys.exit(run((locked, slow, killed, ends, full, readonly, broken, notes, tmpfs, unread)))
