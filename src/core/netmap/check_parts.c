@@ -250,6 +250,7 @@ void map_check_messages(struct netmap_check *c, struct tc_map_response *r)
 
 		*s = *s ? shortened(*s) : "";
 	}
+	r->display_messages.n = MIN_OF(r->display_messages.n, (size_t)MAP_MESSAGES_MAX);
 	for (size_t i = 0; i < r->display_messages.n; i++) {
 		struct tc_display_message *m = *(struct tc_display_message **)r->display_messages.v[i].value;
 
