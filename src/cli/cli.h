@@ -8,6 +8,7 @@
 #include "cli/flags.h"
 #include "cli/table.h"
 #include "localapi/client.h"
+#include "os/term/term.h"
 
 struct cli {
 	struct lclient api;

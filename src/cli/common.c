@@ -132,7 +132,7 @@ bool cli_print_json(struct cli *c, const char *path, const char *indent, const c
 	if (ok && indent && json_indent(buf_view(&body), "", indent, &laid_out) < 0)
 		ok = cli_fail(c, "the answer is too long") == 0;
 	if (ok)
-		fwrite(buf_data(indent ? &laid_out : &body), 1, buf_len(indent ? &laid_out : &body), stdout);
+		term_document(stdout, buf_data(indent ? &laid_out : &body), buf_len(indent ? &laid_out : &body));
 	if (ok)
 		fputs(end, stdout);
 	buf_fini(&laid_out);

@@ -67,6 +67,7 @@ static size_t collect(struct cli *c, const struct ipn_status *s, const char *cou
 		*one = (struct node){ .p = p };
 		if (p->location.len && json_decode(&location_type, p->location.p, p->location.len, &one->where, &c->arena, NULL) < 0)
 			one->where = (struct location){ 0 };
+		json_make_plain(&location_type, &one->where);
 		n += !*country || strcasecmp(cli_text_or(one->where.country, ""), country) == 0;
 	}
 	if (n)

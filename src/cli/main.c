@@ -268,6 +268,7 @@ int cli_main(int argc, char **argv)
 	char **args = argv + 1;
 	int rc, n = argc - 1;
 
+	term_guard();
 	arena_init(&c.arena, MEMORY_MAX);
 	if (n == 1 && (strcmp(args[0], "-V") == 0 || strcmp(args[0], "--version") == 0))
 		args = version;

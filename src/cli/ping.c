@@ -31,6 +31,8 @@ static int ask(struct pinger *p, struct ipn_ping_result *ret, struct arena *a)
 	kept = rc == 0 ? arena_strndup(a, buf_data(&body), buf_len(&body)) : NULL;
 	if (rc == 0)
 		rc = kept ? json_decode_first(&ipn_ping_result_type, kept, buf_len(&body), ret, a, NULL) : -ERR_TOO_BIG;
+	if (rc == 0)
+		json_make_plain(&ipn_ping_result_type, ret);
 	buf_fini(&body);
 	if (rc < 0)
 		cli_fail_api(p->c, "", rc, &err);

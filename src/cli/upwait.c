@@ -19,8 +19,11 @@ bool up_ask_login(struct up *u)
 
 static void clear_progress(struct up *u)
 {
-	if (u->showed_progress)
+	if (u->showed_progress) {
+		term_own(stderr, true);
 		fputs("\r\033[K", stderr);
+		term_own(stderr, false);
+	}
 	u->showed_progress = false;
 }
 
@@ -230,10 +233,13 @@ static int on_line(struct up *u, struct view line)
 {
 	struct ipn_notify n;
 	struct arena a;
-	int rc;
+	int rc = GO_ON;
 
 	arena_init(&a, LCLIENT_ANSWER_MAX);
-	rc = json_decode(&ipn_notify_type, line.p, line.len, &n, &a, NULL) == 0 ? on_notify(u, &n) : GO_ON;
+	if (json_decode(&ipn_notify_type, line.p, line.len, &n, &a, NULL) == 0) {
+		json_make_plain(&ipn_notify_type, &n);
+		rc = on_notify(u, &n);
+	}
 	arena_fini(&a);
 	return rc;
 }

@@ -71,12 +71,26 @@ static int say_unreachable(const char *socket, int rc)
 		err_text(rc));
 }
 
+bool cmd_decode(struct cmd *c, const struct json_type *t, void *ret)
+{
+	if (json_decode(t, c->body.p, c->body.len, ret, &c->mem, NULL) < 0)
+		return false;
+	json_make_plain(t, ret);
+	return true;
+}
+
+void cmd_print_json(const struct cmd *c)
+{
+	term_document(stdout, c->body.p, c->body.len);
+	putchar('\n');
+}
+
 /* The hub's own words, if it gave some. */
 static int say_error(struct cmd *c)
 {
 	struct admin_error e;
 
-	if (json_decode(&admin_error_type, c->body.p, c->body.len, &e, &c->mem, NULL) != 0 || !e.error)
+	if (!cmd_decode(c, &admin_error_type, &e) || !e.error)
 		return cmd_fail("the hub answered %d: %.*s", c->status, (int)MIN_OF(c->body.len, (size_t)200), (const char *)c->body.p);
 	if (!c->file || !(e.line || e.failures.n))
 		return cmd_fail("%s", e.error);
@@ -136,10 +150,10 @@ int cmd_answer(struct cmd *c, const struct json_type *t, void *doc, bool *ret_do
 {
 	*ret_done = c->o->json;
 	if (c->o->json) {
-		printf("%.*s\n", (int)c->body.len, (const char *)c->body.p);
+		cmd_print_json(c);
 		return 0;
 	}
-	if (json_decode(t, c->body.p, c->body.len, doc, &c->mem, NULL) < 0)
+	if (!cmd_decode(c, t, doc))
 		return cmd_fail("the hub's answer is not understood: is it of another version?");
 	return 0;
 }
@@ -187,7 +201,7 @@ int cmd_print(const struct table *t, int rc)
 {
 	if (rc < 0)
 		return cmd_fail("%s", err_text(rc));
-	table_print(t, table_terminal_width(stdout), stdout);
+	table_print(t, table_terminal_width(), stdout);
 	return 0;
 }
 
@@ -256,7 +270,7 @@ int cmd_change(struct cmd *c, const struct admin_request *req, const char *path,
 	int rc = cmd_ask(c, "POST", path, req ? req : &none);
 
 	if (rc == 0 && c->o->json)
-		printf("%.*s\n", (int)c->body.len, (const char *)c->body.p);
+		cmd_print_json(c);
 	else if (rc == 0)
 		printf("%s\n", said);
 	return rc;

@@ -6,6 +6,7 @@
 #include "hub/docs.h"
 #include "hub/internal.h"
 #include "hub/table.h"
+#include "os/term/term.h"
 
 struct cmd {
 	const struct hub_options *o;
@@ -21,6 +22,9 @@ int cmd_fail(const char *fmt, ...) PRINTF_LIKE(1, 2);
 /* 0 when the answer is in c->body; else the exit status, and the person knows why. */
 MUST_USE int cmd_ask(
 	struct cmd *c, const char *method, const char *path, const struct admin_request *req);
+/* The answer, for showing: its texts are plain. */
+MUST_USE bool cmd_decode(struct cmd *c, const struct json_type *t, void *ret);
+void cmd_print_json(const struct cmd *c); /* the answer as it came */
 /* Decodes the answer. Prints it as it came for --json: *ret_done. */
 MUST_USE int cmd_answer(struct cmd *c, const struct json_type *t, void *doc, bool *ret_done);
 /* Changes whose answer is short: said in a sentence, or as the hub answered with --json. req may be

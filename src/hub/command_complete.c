@@ -2,6 +2,7 @@
 #include "hub/command.h"
 #include "hub/command_table.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -70,7 +71,7 @@ static int ask(struct cmd *c, const char *path, const struct json_type *type, st
 	int rc = cmd_ask(c, "GET", path, NULL);
 
 	*ret = (struct json_list){ 0 };
-	if (rc == 0 && json_decode(type, c->body.p, c->body.len, ret, &c->mem, NULL) < 0)
+	if (rc == 0 && !cmd_decode(c, type, ret))
 		rc = 1;
 	return rc;
 }
@@ -182,6 +183,17 @@ static int complete(struct cmd *c, const struct typed *t)
 	return offer_argument(c, t, k->kinds[MIN_OF(at, strlen(k->kinds) - 1)]);
 }
 
+/* What is written to stderr would stand in the middle of somebody's line. */
+static bool be_quiet(void)
+{
+	int fd = open("/dev/null", O_WRONLY | O_CLOEXEC);
+	bool ok = fd >= 0 && dup2(fd, STDERR_FILENO) >= 0;
+
+	if (fd >= 0)
+		close(fd);
+	return ok;
+}
+
 int hub_complete(int argc, char *const argv[])
 {
 	struct hub_options o;
@@ -192,7 +204,7 @@ int hub_complete(int argc, char *const argv[])
 	int rc;
 
 	read_typed(argc, argv, &t);
-	if (!freopen("/dev/null", "w", stderr) || hub_options_parse(&o, 1, own, &at) < 0)
+	if (!be_quiet() || hub_options_parse(&o, 1, own, &at) < 0)
 		return 1;
 	if (t.socket)
 		o.socket = t.socket;

@@ -104,7 +104,7 @@ static int resolve_key(struct cmd *c, const char *word, int64_t *ret)
 	rc = cmd_ask(c, "GET", "/keys", NULL);
 	if (rc)
 		return rc;
-	if (json_decode(&admin_key_list, c->body.p, c->body.len, &l, &c->mem, NULL) < 0)
+	if (!cmd_decode(c, &admin_key_list, &l))
 		return cmd_fail("the hub's answer is not understood: is it of another version?");
 	for (size_t i = 0; i < l.n; i++) {
 		const struct admin_key *k = JSON_AT(l, struct admin_key, i);

@@ -90,7 +90,7 @@ static int put_routes(struct cmd *c, int64_t node)
 
 	buf_clear(&c->in);
 	rc = cmd_ask(c, "GET", "/routes", NULL);
-	if (rc == 0 && json_decode(&admin_route_list, c->body.p, c->body.len, &l, &c->mem, NULL) < 0)
+	if (rc == 0 && !cmd_decode(c, &admin_route_list, &l))
 		return cmd_fail("the hub's answer is not understood: is it of another version?");
 	for (size_t i = 0; rc == 0 && i < l.n; i++) {
 		const struct admin_route *r = JSON_AT(l, struct admin_route, i);
@@ -150,7 +150,7 @@ int cmd_resolve_node(struct cmd *c, const char *word, int64_t *ret)
 
 	if (rc)
 		return rc;
-	if (json_decode(&admin_node_type, c->body.p, c->body.len, &n, &c->mem, NULL) < 0)
+	if (!cmd_decode(c, &admin_node_type, &n))
 		return cmd_fail("the hub's answer is not understood: is it of another version?");
 	*ret = n.id;
 	buf_clear(&c->in);

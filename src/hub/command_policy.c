@@ -66,9 +66,9 @@ static int print_policy(struct cmd *c, const char *path)
 	if (rc)
 		return rc;
 	if (c->o->json)
-		printf("%.*s\n", (int)c->body.len, (const char *)c->body.p);
+		cmd_print_json(c);
 	else
-		fputs(p.policy, stdout);
+		term_document(stdout, p.policy, strlen(p.policy));
 	return 0;
 }
 
@@ -218,7 +218,7 @@ int cmd_policy_diff(struct cmd *c)
 	rc = diff_unified(view_of(a.policy, strlen(a.policy)), a_name,
 		view_of(b.policy, strlen(b.policy)), b_name, &out);
 	if (rc == 0)
-		fwrite(buf_data(&out), 1, buf_len(&out), stdout);
+		term_document(stdout, buf_data(&out), buf_len(&out));
 	buf_fini(&out);
 	return rc < 0 ? cmd_fail("%s", err_text(rc)) : 0;
 }

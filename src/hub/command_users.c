@@ -65,7 +65,7 @@ static int resolve_user(struct cmd *c, const char *word, int64_t *ret)
 
 	if (rc)
 		return rc;
-	if (json_decode(&admin_user_list, c->body.p, c->body.len, &l, &c->mem, NULL) < 0)
+	if (!cmd_decode(c, &admin_user_list, &l))
 		return cmd_fail("the hub's answer is not understood: is it of another version?");
 	rc = pick_user(&l, word, ret);
 	buf_clear(&c->in);

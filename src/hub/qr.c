@@ -1,5 +1,7 @@
 #include "hub/qr.h"
 
+#include "os/term/term.h"
+
 #include <errno.h>
 #include <qrencode.h>
 
@@ -17,6 +19,7 @@ int qr_print(const char *text, FILE *out)
 	if (!q)
 		return -errno;
 	for (int y = -MARGIN; y < q->width + MARGIN; y += 2) {
+		term_own(out, true);
 		fputs("\033[30;47m", out);
 		for (int x = -MARGIN; x < q->width + MARGIN; x++) {
 			bool up = dark(q, x, y), down = dark(q, x, y + 1);
@@ -24,6 +27,7 @@ int qr_print(const char *text, FILE *out)
 			fputs(up && down ? "\xe2\x96\x88" : up ? "\xe2\x96\x80" : down ? "\xe2\x96\x84" : " ", out);
 		}
 		fputs("\033[0m\n", out);
+		term_own(out, false);
 	}
 	QRcode_free(q);
 	return 0;

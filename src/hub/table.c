@@ -131,9 +131,9 @@ void table_print(const struct table *t, size_t total, FILE *out)
 	}
 }
 
-size_t table_terminal_width(FILE *out)
+size_t table_terminal_width(void)
 {
 	struct winsize w;
 
-	return ioctl(fileno(out), TIOCGWINSZ, &w) == 0 ? w.ws_col : 0;
+	return ioctl(STDOUT_FILENO, TIOCGWINSZ, &w) == 0 ? w.ws_col : 0;
 }

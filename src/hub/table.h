@@ -25,6 +25,6 @@ MUST_USE int table_add(struct table *t, const char *const *cells);
  */
 void table_print(const struct table *t, size_t width, FILE *out);
 /* Of the terminal behind a stream; 0 if it is none. */
-size_t table_terminal_width(FILE *out);
+size_t table_terminal_width(void);
 
 #endif

@@ -1,5 +1,7 @@
 #include "localapi/client.h"
 
+#include "base/text/plain.h"
+
 #include "proto/http1/http1.h"
 
 #include <errno.h>
@@ -46,6 +48,7 @@ static int fail(struct lclient_err *err, int rc, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(err->text, sizeof(err->text), fmt, ap);
 	va_end(ap);
+	text_make_plain(err->text, strlen(err->text));
 	return rc;
 }
 
@@ -346,6 +349,8 @@ int lclient_get(struct lclient *c, const char *path, const struct json_type *t, 
 		rc = kept ? json_decode_first(t, kept, buf_len(&body), ret, a, &at) : -ENOMEM;
 		if (rc < 0)
 			(void)fail(err, rc, "the daemon's answer to %s cannot be read: %s", path, at.text);
+		else
+			json_make_plain(t, ret);
 	}
 	buf_fini(&body);
 	return rc;

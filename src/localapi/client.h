@@ -41,7 +41,7 @@ enum { LCLIENT_TIMEOUT = 1 };
  * status. -ERR_BAD_FORMAT, -ERR_CLOSED, -ERR_TOO_BIG.
  */
 MUST_USE int lclient_call(struct lclient *c, const struct lclient_request *q, struct buf *body, struct lclient_err *err);
-/* GET, decoded into the arena. */
+/* GET, decoded into the arena, for showing: its texts are plain. */
 MUST_USE int lclient_get(struct lclient *c, const char *path, const struct json_type *t, void *ret, struct arena *a,
 	struct lclient_err *err);
 

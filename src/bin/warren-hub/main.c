@@ -1,6 +1,7 @@
 /* warren-hub: the coordination server, and the commands of its administration. */
 #include "hub/hub.h"
 #include "os/notify/notify.h"
+#include "os/term/term.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -73,6 +74,7 @@ int main(int argc, char **argv)
 	struct err_at at = { 0 };
 	int rc;
 
+	term_guard();
 	if (argc > 1 && !strcmp(argv[1], "__complete"))
 		return hub_complete(argc - 2, argv + 2);
 	rc = hub_options_parse(&o, argc, argv, &at);

@@ -9,6 +9,7 @@
 #include "os/notify/notify.h"
 #include "os/priv/priv.h"
 #include "os/stream/tls.h"
+#include "os/term/term.h"
 #include "relay/front.h"
 
 #include <getopt.h>
@@ -244,7 +245,10 @@ int main(int argc, char **argv)
 	struct budget budget;
 	struct ledger *ledger;
 	struct loop *loop;
-	int rc = parse(argc, argv, &o);
+	int rc;
+
+	term_guard();
+	rc = parse(argc, argv, &o);
 
 	if (rc != 0)
 		return rc;

@@ -1,5 +1,6 @@
 /* warrend: the daemon of a device. Flags and environment are tailscaled's; see node/options.h. */
 #include "node/node.h"
+#include "os/term/term.h"
 
 #include <stdio.h>
 #include <time.h>
@@ -19,7 +20,10 @@ int main(int argc, char **argv)
 {
 	struct node_options o;
 	struct err_at at = { 0 };
-	int rc = options_parse(&o, argc, argv, &at);
+	int rc;
+
+	term_guard();
+	rc = options_parse(&o, argc, argv, &at);
 
 	if (rc == OPTIONS_DONE || rc == -ERR_BAD_VALUE) {
 		if (rc < 0)

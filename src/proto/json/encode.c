@@ -3,17 +3,18 @@
  * document goes out, or to disk, that nobody takes back.
  */
 #include "proto/json/json.h"
+#include "base/text/plain.h"
 #include "base/text/text.h"
 
 static int encode_value(const struct json_type *t, const void *p, size_t max, struct buf *out);
 
-/* The length of the character of two to four bytes at s; 0: it is none, and stands alone. */
-static size_t wide_char(const char *s, size_t len)
+/* A character that no terminal is to get; beyond U+FFFF in two halves. */
+static int encode_hidden(struct buf *out, uint32_t c)
 {
-	uint8_t c = (uint8_t)s[0];
-	size_t n = c < 0xe0 ? 2 : c < 0xf0 ? 3 : 4;
-
-	return n <= len && text_is_utf8(s, n) ? n : 0;
+	if (c < 0x10000)
+		return buf_printf(out, "\\u%04x", (unsigned)c);
+	c -= 0x10000;
+	return buf_printf(out, "\\u%04x\\u%04x", (unsigned)(0xd800 + (c >> 10)), (unsigned)(0xdc00 + (c & 0x3ff)));
 }
 
 int json_encode_str(struct buf *out, const char *s, size_t len)
@@ -23,25 +24,23 @@ int json_encode_str(struct buf *out, const char *s, size_t len)
 
 	for (size_t i = 0; i <= len && rc == 0; i++) {
 		uint8_t c = i < len ? (uint8_t)s[i] : '"';
-		size_t wide = c >= 0x80 ? wide_char(s + i, len - i) : 0;
+		uint32_t rune = 0;
+		int wide = c >= 0x80 ? text_rune(s + i, len - i, &rune) : 0;
 
-		/* U+2028 and U+2029 are escaped, too: e2 80 a8, e2 80 a9 */
-		bool separator = wide == 3 && c == 0xe2 && (uint8_t)s[i + 1] == 0x80 &&
-				 ((uint8_t)s[i + 2] & 0xfe) == 0xa8;
-		if (wide && !separator) {
-			i += wide - 1;
+		if (wide > 1 && text_rune_shows(rune)) {
+			i += (size_t)wide - 1;
 			continue;
 		}
-		if (i < len && c >= 0x20 && c < 0x80 && c != '"' && c != '\\' && c != '<' &&
+		if (i < len && c >= 0x20 && c < 0x7f && c != '"' && c != '\\' && c != '<' &&
 			c != '>' && c != '&')
 			continue;
 		rc = buf_append(out, s + plain, i - plain);
 		plain = i + 1;
 		if (rc < 0 || i == len)
 			break;
-		if (separator) {
-			rc = buf_printf(out, "\\u202%x", (uint8_t)s[i + 2] & 0xf);
-			i += 2;
+		if (wide > 1) {
+			rc = encode_hidden(out, rune);
+			i += (size_t)wide - 1;
 			plain = i + 1;
 		} else if (c >= 0x80) {
 			rc = buf_append_str(out, "\\ufffd"); /* as Go writes what is no UTF-8 */

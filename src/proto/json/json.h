@@ -5,8 +5,9 @@
  *
  * Behaviour follows Go's encoding/json where a peer could tell: the last of duplicate keys wins,
  * unknown keys are skipped, null leaves a field at its zero value, key names match without regard
- * to case, <, > and & are escaped on output. Differences: input must be valid UTF-8, and a text may
- * not contain NUL.
+ * to case, <, > and & are escaped on output. Differences: input must be valid UTF-8, a text may
+ * not contain NUL, and characters that are not to be shown (base/text/plain) are escaped on output:
+ * no document of ours steers a terminal.
  *
  * Storage by type:
  *   bool -> bool             opt_bool -> uint8_t (JSON_ABSENT, JSON_NO, JSON_YES)
@@ -173,6 +174,8 @@ MUST_USE int json_clone(const struct json_type *t, const void *value, void *ret,
 /* Calls fn for each text of a decoded value that is not empty, keys of maps among them; it may change them in place. */
 typedef void (*json_text_fn)(void *ctx, char *s);
 void json_each_text(const struct json_type *t, void *value, json_text_fn fn, void *ctx);
+/* For showing: every text is one plain line (base/text/plain) afterwards. */
+void json_make_plain(const struct json_type *t, void *value);
 /* A whole JSON text again, each level indented by one more `indent`, after every line break but the
  * first: `prefix`. */
 MUST_USE int json_indent(struct view json, const char *prefix, const char *indent, struct buf *out);

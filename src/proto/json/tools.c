@@ -1,6 +1,8 @@
 /* Building, copying and laying out values. */
 #include "proto/json/json.h"
 
+#include "base/text/plain.h"
+
 #include <errno.h>
 
 enum { COPY_MAX = 1 << 28 };
@@ -214,4 +216,15 @@ void json_each_text(const struct json_type *t, void *value, json_text_fn fn, voi
 	case JK_PREFIX:
 		break;
 	}
+}
+
+static void make_plain(void *ctx, char *s)
+{
+	(void)ctx;
+	text_make_plain(s, strlen(s));
+}
+
+void json_make_plain(const struct json_type *t, void *value)
+{
+	json_each_text(t, value, make_plain, NULL);
 }
