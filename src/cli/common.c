@@ -123,18 +123,21 @@ bool cli_edit_prefs(struct cli *c, const struct ipn_masked_prefs *edit)
 
 bool cli_print_json(struct cli *c, const char *path, const char *indent, const char *end)
 {
-	struct buf body, laid_out;
+	struct buf body, laid_out, plain;
 	bool ok;
 
 	buf_init(&body, LCLIENT_ANSWER_MAX);
 	buf_init(&laid_out, LCLIENT_ANSWER_MAX);
+	buf_init(&plain, 2 * LCLIENT_ANSWER_MAX);
 	ok = cli_post(c, "GET", path, NULL, 200, &body);
-	if (ok && indent && json_indent(buf_view(&body), "", indent, &laid_out) < 0)
+	if (ok && ((indent && json_indent(buf_view(&body), "", indent, &laid_out) < 0) ||
+			  json_escape_hidden(buf_view(indent ? &laid_out : &body), &plain) < 0))
 		ok = cli_fail(c, "the answer is too long") == 0;
-	if (ok)
-		term_document(stdout, buf_data(indent ? &laid_out : &body), buf_len(indent ? &laid_out : &body));
+	if (ok && buf_len(&plain))
+		fwrite(buf_data(&plain), 1, buf_len(&plain), stdout);
 	if (ok)
 		fputs(end, stdout);
+	buf_fini(&plain);
 	buf_fini(&laid_out);
 	buf_fini(&body);
 	return ok;

@@ -62,7 +62,7 @@ static int run_bugreport(struct cli *c, struct flag *flags, int argc, char **arg
 	buf_init(&marker, 65536);
 	ok = cli_post(c, "POST", arena_printf(&c->arena, "bugreport?note=%s", argc ? cli_escape(c, argv[0]) : ""), NULL, 200, &marker);
 	if (ok)
-		term_document(stdout, buf_data(&marker), buf_len(&marker));
+		fwrite(buf_data(&marker), 1, buf_len(&marker), stdout);
 	buf_fini(&marker);
 	return !ok;
 }

@@ -81,7 +81,12 @@ bool cmd_decode(struct cmd *c, const struct json_type *t, void *ret)
 
 void cmd_print_json(const struct cmd *c)
 {
-	term_document(stdout, c->body.p, c->body.len);
+	struct buf plain;
+
+	buf_init(&plain, 2 * HUB_ANSWER_MAX);
+	if (json_escape_hidden(c->body, &plain) == 0 && buf_len(&plain))
+		fwrite(buf_data(&plain), 1, buf_len(&plain), stdout);
+	buf_fini(&plain);
 	putchar('\n');
 }
 

@@ -8,8 +8,8 @@
 
 static int encode_value(const struct json_type *t, const void *p, size_t max, struct buf *out);
 
-/* A character that no terminal is to get; beyond U+FFFF in two halves. */
-static int encode_hidden(struct buf *out, uint32_t c)
+/* Beyond U+FFFF in two halves. */
+int json_encode_hidden(struct buf *out, uint32_t c)
 {
 	if (c < 0x10000)
 		return buf_printf(out, "\\u%04x", (unsigned)c);
@@ -39,7 +39,7 @@ int json_encode_str(struct buf *out, const char *s, size_t len)
 		if (rc < 0 || i == len)
 			break;
 		if (wide > 1) {
-			rc = encode_hidden(out, rune);
+			rc = json_encode_hidden(out, rune);
 			i += (size_t)wide - 1;
 			plain = i + 1;
 		} else if (c >= 0x80) {

@@ -167,6 +167,7 @@ MUST_USE int json_decode_first(const struct json_type *t, const void *in, size_t
 MUST_USE int json_encode(const struct json_type *t, const void *value, struct buf *out);
 /* A text with quotes and escapes. */
 MUST_USE int json_encode_str(struct buf *out, const char *s, size_t len);
+MUST_USE int json_encode_hidden(struct buf *out, uint32_t c); /* one character, as its escape */
 /* Two values of a type: the same document? One that cannot be encoded is the same as none. */
 bool json_same(const struct json_type *t, const void *a, const void *b);
 /* A deep copy, all of it in the arena. Errors as json_encode. */
@@ -176,6 +177,11 @@ typedef void (*json_text_fn)(void *ctx, char *s);
 void json_each_text(const struct json_type *t, void *value, json_text_fn fn, void *ctx);
 /* For showing: every text is one plain line (base/text/plain) afterwards. */
 void json_make_plain(const struct json_type *t, void *value);
+/*
+ * A JSON text of somebody else's again, for showing: the same document, with characters that are not to be shown escaped; what can stand
+ * in no JSON becomes '?'. -ENOMEM, -ERR_TOO_BIG.
+ */
+MUST_USE int json_escape_hidden(struct view json, struct buf *out);
 /* A whole JSON text again, each level indented by one more `indent`, after every line break but the
  * first: `prefix`. */
 MUST_USE int json_indent(struct view json, const char *prefix, const char *indent, struct buf *out);

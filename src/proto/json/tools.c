@@ -228,3 +228,25 @@ void json_make_plain(const struct json_type *t, void *value)
 {
 	json_each_text(t, value, make_plain, NULL);
 }
+
+int json_escape_hidden(struct view json, struct buf *out)
+{
+	size_t plain = 0;
+	int rc = 0;
+
+	for (size_t i = 0; i < json.len && rc == 0;) {
+		uint32_t c;
+		int n = text_rune(json.p + i, json.len - i, &c);
+		size_t next = i + (n > 0 ? (size_t)n : 1);
+
+		if (n > 0 && (text_rune_shows(c) || c == '\n' || c == '\t' || c == '\r')) {
+			i = next;
+			continue;
+		}
+		rc = buf_append(out, json.p + plain, i - plain);
+		if (rc == 0)
+			rc = n > 0 && c >= 0x7f ? json_encode_hidden(out, c) : buf_append(out, "?", 1);
+		plain = i = next;
+	}
+	return rc < 0 ? rc : buf_append(out, json.p + plain, json.len - plain);
+}
