@@ -624,6 +624,48 @@ static void rule_1_3_registrations_are_shed_too_and_what_they_hold_is_not_lost(v
 	world_free(&w);
 }
 
+static struct world *places;
+
+/* The first device's own network, and one for each of the others. */
+static struct ipport place_of_device(void *owner)
+{
+	struct device *d = owner;
+
+	return (struct ipport){ .ip = ipaddr_v4(198, 18, 0, (uint8_t)(1 + (d - places->devices))), .port = 1 };
+}
+
+static void one_source_that_asks_all_the_time_leaves_room_for_others(void **state)
+{
+	static const char text[] = "{\"Version\":148,\"NodeKey\":\"nodekey:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\"}";
+	struct world w;
+	size_t taken = 0;
+
+	accept_rate = 100;
+	request_from = place_of_device;
+	places = &w;
+	world_new(&w, 9);
+	accept_rate = 0;
+	request_from = NULL;
+	for (size_t i = 0; i < 400; i++) {
+		ctl_register(w.ctl, &w.devices[0].machine, view_of(text, sizeof(text) - 1), &w.devices[0], w.now);
+		CHECK_INT(ctl_turn_end(w.ctl, w.now), ==, 0);
+		taken += answered != 429;
+	}
+	CHECK_INT(taken, ==, 150); /* two seconds of it, less a quarter */
+	for (size_t i = 1; i < 6; i++)
+		join(&w, &w.devices[i], false);
+	/* It does not come by that room later either; others do. */
+	for (size_t i = 0; i < 100; i++) {
+		w.now.mono += MSEC(10);
+		ctl_register(w.ctl, &w.devices[0].machine, view_of(text, sizeof(text) - 1), &w.devices[0], w.now);
+		CHECK_INT(ctl_turn_end(w.ctl, w.now), ==, 0);
+		ctl_register(w.ctl, &w.devices[0].machine, view_of(text, sizeof(text) - 1), &w.devices[0], w.now);
+		CHECK_INT(ctl_turn_end(w.ctl, w.now), ==, 0);
+	}
+	join(&w, &w.devices[6], false);
+	world_free(&w);
+}
+
 /* ---- A deleted device ---- */
 
 static void correction_10_a_deleted_device_is_sent_itself_with_an_expired_key_and_then_the_end(void **state)
@@ -662,6 +704,7 @@ int main(void)
 		cmocka_unit_test(without_compression_a_stream_is_plain_text_in_every_message),
 		cmocka_unit_test(rule_1_3_a_storm_is_shed_with_a_queue_of_times_and_never_a_lite_update),
 		cmocka_unit_test(rule_1_3_registrations_are_shed_too_and_what_they_hold_is_not_lost),
+		cmocka_unit_test(one_source_that_asks_all_the_time_leaves_room_for_others),
 		cmocka_unit_test(rule_21_a_device_without_endpoints_says_so),
 		cmocka_unit_test(rule_37_each_empty_value_that_has_a_meaning_is_written),
 		cmocka_unit_test(rule_33_a_device_that_is_released_is_told_that_it_is_healthy_again),

@@ -12,6 +12,7 @@ unsigned answered_later;
 unsigned keys_out;
 struct node_pub last_key_out;
 int accept_rate;
+struct ipport (*request_from)(void *owner);
 int version = 113;
 
 /* Any function serves as long as it is one. */
@@ -87,6 +88,7 @@ void world_start(struct world *w)
 		.on_answer = on_answer,
 		.on_later = on_later,
 		.accept_rate = accept_rate,
+		.from = request_from,
 	};
 
 	CHECK_INT(ctl_new(&w->ctl, &cfg, w->now, NULL), ==, 0);

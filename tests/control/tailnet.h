@@ -44,6 +44,7 @@ extern unsigned answered_later; /* seconds of Retry-After of the last answer; 0:
 void world_new(struct world *w, uint64_t seed);
 extern int version; /* that devices say from now on */
 extern int accept_rate; /* of servers that are started from now on */
+extern struct ipport (*request_from)(void *owner); /* likewise; NULL: from nowhere */
 void world_start(struct world *w); /* the server, on what is stored */
 void world_free(struct world *w);
 /* By node key: a machine whose device was tagged joins again as another device. */

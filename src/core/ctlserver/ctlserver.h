@@ -32,6 +32,9 @@ enum {
 };
 enum {
 	CTL_ACCEPT_BURST = 2, /* seconds of it at once */
+	CTL_ACCEPT_RESERVE = 4, /* of the burst one part in so many is for sources that ask seldom: */
+	CTL_SOURCE_BURST = 32, /* so often at once, */
+	CTL_SOURCE_PER_SECOND = 8, /* and a second */
 	CTL_RETRY_MAX = 300, /* seconds that a client is told to wait at most: more it would not believe */
 };
 #define CTL_PENDING_LIFE SEC(15 * 60)

@@ -1,19 +1,41 @@
 /*
  * Storms: a hub that was away meets all its devices at once. It takes a burst, then so many a second; whoever is one too many gets
  * a time of his own, one after the other at that rate, so that they come back as a queue and not as another storm.
+ *
+ * The last part of the burst is for sources that ask seldom: one that asks all the time takes what is above it, and those who come
+ * once are served as if it were not there. Many devices behind one address have the rest of the burst.
  */
 #include "core/ctlserver/world.h"
 
+void shed_init(struct shed *s, const uint8_t seed[static 16])
+{
+	s->sources = (struct ratelimit){ .burst = CTL_SOURCE_BURST, .per_second = CTL_SOURCE_PER_SECOND };
+	memcpy(s->sources.seed, seed, sizeof(s->sources.seed));
+}
+
+/* Without a source all are alike. */
+static bool asks_seldom(struct ctl *c, struct shed *s, void *owner, struct now now)
+{
+	struct ipaddr from;
+
+	if (!c->cfg.from)
+		return true;
+	from = c->cfg.from(owner).ip;
+	return ratelimit_allow(&s->sources, view_of(from.b, from.family == 6 ? 8 : 4), now.mono); /* one network is one source */
+}
+
 bool shed(struct ctl *c, struct shed *s, void *owner, struct now now)
 {
-	mono_ns step, wait;
+	const mono_ns burst = CTL_ACCEPT_BURST * SEC(1);
+	mono_ns step, wait, room;
 
 	if (c->cfg.accept_rate <= 0 || !c->cfg.on_later)
 		return false;
 	step = SEC(1) / c->cfg.accept_rate;
 	if (s->full_at < now.mono)
 		s->full_at = now.mono;
-	if (s->full_at - now.mono < CTL_ACCEPT_BURST * SEC(1)) {
+	room = asks_seldom(c, s, owner, now) ? burst : burst - burst / CTL_ACCEPT_RESERVE;
+	if (s->full_at - now.mono < room) {
 		s->full_at += step;
 		return false;
 	}

@@ -617,6 +617,8 @@ int ctl_new(struct ctl **ret, const struct ctl_cfg *cfg, struct now now, struct 
 	list_init(&c->versions);
 	list_init(&c->routers);
 	rng_fill(cfg->rng, c->seed, sizeof(c->seed));
+	shed_init(&c->shed_register, c->seed);
+	shed_init(&c->shed_map, c->seed);
 	map_init(&c->keys_by_hash, c->seed);
 	map_init(&c->nodes_by_key, c->seed);
 	map_init(&c->nodes_by_id, c->seed);

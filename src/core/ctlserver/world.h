@@ -5,6 +5,7 @@
 #include "base/list/list.h"
 #include "base/map/map.h"
 #include "core/ctlserver/ctlserver.h"
+#include "core/wg/ratelimit.h"
 
 /* What must not be used again, even if what used it is gone; and what stays as long as the tailnet. */
 struct ctl_meta {
@@ -176,6 +177,7 @@ struct delta {
 struct shed {
 	mono_ns full_at; /* ahead of now by what was taken of the burst */
 	mono_ns slot; /* when the last one that was sent away is to come again */
+	struct ratelimit sources;
 };
 
 struct ctl {
@@ -407,7 +409,8 @@ void answer_later(struct ctl *c, void *owner, int status, const struct json_type
 void pending_free(struct ctl *c, struct pending *p);
 void pending_expire(struct ctl *c, struct pending *p);
 
-/* shed.c: is it one too many? Then it was answered. */
+void shed_init(struct shed *s, const uint8_t seed[static 16]); /* shed.c */
+/* Is it one too many? Then it was answered. */
 MUST_USE bool shed(struct ctl *c, struct shed *s, void *owner, struct now now);
 /* presence.c: who is online */
 void node_arrives(struct ctl *c, struct node *n, struct now now); /* it registered and is about to listen */

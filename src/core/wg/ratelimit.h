@@ -2,6 +2,7 @@
  * core/wg/ratelimit: how often something may happen for one host. The engine: handshake messages that it may have answered, once
  * the device is under load and the host has shown by a cookie that its address is its own (WireGuard paper, section 5.3), bursts
  * of 5, then 20 a second. core/mesh: what goes to addresses of others' choosing.
+ * core/ctlserver: who asks too often in a storm.
  *
  * A table of fixed size: a slot is given to another host as soon as its bucket is full again. Hosts that share a slot
  * share its bucket meanwhile, so a full table costs strangers, never memory.
