@@ -9,6 +9,7 @@ The function's name is the attack's. It passes when the honest device is served 
 stays below BUDGET_MB and lives, and every p.expect holds. Each attack has a network of its own (tests/hostile/run): ports are free,
 and any address of 198.18.0.0/15 and fd00::/16 is ours.
 """
+import ctypes
 import json
 import os
 import re
@@ -23,13 +24,15 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 TOP = os.path.dirname(os.path.dirname(HERE))
 sys.path.insert(0, os.path.join(TOP, "tests", "api"))
 sys.path.insert(0, os.path.join(TOP, "tests", "lab"))
-from hub_process import Hub, wait_for  # noqa: E402
+from hub_process import Hub  # noqa: E402
 from procs import Program  # noqa: E402
 from raw import BUILD, Closed, Conn, Derp, Machine, Session, hub_key  # noqa: E402
 
 BUDGET_MB = 128
 SERVED_MS = 1000
-SETTLE = 2.0  # seconds in which memory may come back
+LOG_KB = 512  # that an attack may make it log
+SETTLE = 1.0  # seconds in which memory may come back
+QUIET = 5.0  # seconds until nothing is done any more, while all connections are still there
 TOOLS = os.path.join(BUILD, "tests", "tools")
 PLAIN, TLS, RELAY_PORT = 8080, 8443, 8444
 HONEST = "127.0.0.1"
@@ -45,6 +48,30 @@ def attack(sends, target="hub", flags=(), budget=BUDGET_MB, served=SERVED_MS, en
         attacks[fn.__name__] = dict(fn=fn, sends=sends, target=target, flags=list(flags), budget=budget, served=served, env=env, more=more)
         return fn
     return register
+
+
+def many(n, fn):
+    """fn(0), fn(1), ...: however many of the connections are taken."""
+    done = 0
+    for i in range(n):
+        try:
+            fn(i)
+            done += 1
+        except (Closed, OSError):
+            pass
+    return done
+
+
+def in_ns(name, fn):
+    """Does something in a network namespace of that name; a socket that it makes stays there."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    with open("/proc/self/ns/net") as home, open(f"/run/netns/{name}") as there:
+        if libc.setns(there.fileno(), 0x40000000) != 0:
+            raise OSError(ctypes.get_errno(), "setns")
+        try:
+            return fn()
+        finally:
+            libc.setns(home.fileno(), 0x40000000)
 
 
 def program(name):
@@ -70,6 +97,13 @@ class Memory:
     def reset(self):
         with open(f"/proc/{self.pid}/clear_refs", "w") as f:
             f.write("5")
+
+
+    def processor(self):
+        """Seconds of it used so far."""
+        with open(f"/proc/{self.pid}/stat") as f:
+            fields = f.read().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 class Place:
@@ -180,7 +214,8 @@ class Place:
 
 
 class HubPlace(Place):
-    """warren-hub with its relay: plain on PLAIN, the relay's TLS port on RELAY_PORT; tls=True: HTTPS on TLS besides. api: a token."""
+    """warren-hub with its relay: plain on PLAIN, the relay's TLS port on RELAY_PORT; tls=True: HTTPS on TLS besides. packages=True: one
+    of 8 MB to hand out, p.package."""
 
     class Listening(Hub):
         def __init__(self, directory, flags, tls):
@@ -195,8 +230,14 @@ class HubPlace(Place):
             self.argv = [self.program, "serve", "--state-dir", os.path.join(directory, "state"), "--socket", self.socket,
                          "--url", self.url, *listen, *relay, *([] if "--stun-listen" in flags else ["--stun-listen", "[::]:3478"]), *flags]
 
-    def __init__(self, directory, flags=(), env=None, tls=False):
+    def __init__(self, directory, flags=(), env=None, tls=False, packages=False):
         self.with_tls = tls
+        if packages:
+            version = subprocess.run([program("warren-hub"), "--version"], capture_output=True, text=True, check=True).stdout.split()[-1]
+            self.package = f"warren_{version}_amd64.deb"
+            with open(os.path.join(directory, self.package), "wb") as f:
+                f.write(bytes(8 << 20))
+            flags = [*flags, "--packages-dir", directory]
         super().__init__(directory, flags, env)
 
     def start(self):
@@ -212,7 +253,7 @@ class HubPlace(Place):
         here = f"{HONEST}:{PLAIN}"
         return {"hub": self.hub.url, "key": self.auth_key("--ephemeral"), "tools": TOOLS, "http": here, "path": "/health", "relay": here}
 
-    def said(self):
+    def said(self, every=False):
         return self.hub.said()
 
     def stop(self):
@@ -238,7 +279,7 @@ class RelayPlace(Place):
         here = f"{HONEST}:{PLAIN}"
         return {"tools": TOOLS, "http": here, "path": "/generate_204", "relay": here}
 
-    def said(self):
+    def said(self, every=False):
         return self.relay.said()
 
     def stop(self):
@@ -274,8 +315,8 @@ class NodePlace(Place):
         finally:
             os.seteuid(0)
 
-    def said(self):
-        return self.node.tail()
+    def said(self, every=False):
+        return self.node.tail(1 << 30 if every else 40)
 
     def stop(self):
         self.node.stop()
@@ -299,10 +340,22 @@ def settled(memory, before):
     return least
 
 
+def is_quiet(p):
+    """Does the program come to rest, although the attack's connections are there? A queue that wakes it for ever does not let it."""
+    end = time.monotonic() + QUIET
+    while p.lives() and time.monotonic() < end:
+        before, start = p.memory.processor(), time.monotonic()
+        time.sleep(0.2)
+        if p.lives() and p.memory.processor() - before < 0.5 * (time.monotonic() - start):
+            return True
+    return False
+
+
 def judge(p, a, r):
-    for what, (ms, _) in r["honest"].items():
-        if ms > a["served"]:
-            p.faults.append(f"the honest device's {what} took {ms:.0f} ms")
+    if r["log"] > LOG_KB:
+        p.faults.append(f"it logged {r['log']} KB: {p.said()[-200:]}")
+    r["waits"] = [f"the honest device's {what} took {ms:.0f} ms" for what, (ms, _) in r["honest"].items() if ms > a["served"]]
+    p.faults += r["waits"]
     if r["peak"] > a["budget"]:
         p.faults.append(f"{r['peak']:.0f} MB, its budget is {a['budget']}")
 
@@ -315,18 +368,22 @@ def carry_out(name):
         r = {"honest": {}}
         try:
             p.start_honest()
-            r["before"] = p.memory.now()
+            r["before"], logged = p.memory.now(), len(p.said(every=True))
             p.memory.reset()
+            os.nice(10)  # the attacker's machine is not the one that it attacks: what is measured is the program, not the share of a processor
             try:
                 a["fn"](p)
             except (Closed, OSError, TimeoutError) as e:
                 p.faults.append(f"{type(e).__name__}: {e}")
+            if p.lives() and not is_quiet(p):
+                p.faults.append(f"still busy {QUIET:.0f} s after the last byte")
             if p.lives():
                 r["peak"] = p.memory.peak()
                 p.drop()
                 r["honest"] = p.end_honest()
                 r["after"] = settled(p.memory, r["before"])
                 r["peak"] = max(r["peak"], p.memory.peak())
+                r["log"] = (len(p.said(every=True)) - logged) // 1024
                 judge(p, a, r)
             if p.lives():
                 p.stop()
