@@ -120,6 +120,8 @@ int time_parse_rfc3339(const char *s, size_t len, unix_ms *ret)
 		return -ERR_BAD_FORMAT;
 	t = days_from_civil(y, (unsigned)mo, (unsigned)d) * 86400000 +
 		(h * 3600 + (mi - off) * 60 + sec) * (int64_t)1000 + ms;
+	if (t > UNIX_MS_MAX)
+		return -ERR_BAD_FORMAT; /* by its offset: nobody could read it again */
 	*ret = y <= 1 ? 0 : t;
 	return 0;
 }

@@ -11,6 +11,7 @@ typedef int64_t mono_ns; /* nanoseconds of a clock that never steps; the origin 
 typedef int64_t unix_ms; /* milliseconds since 1970 UTC; 0 is "none" */
 
 #define MONO_NEVER INT64_MAX
+#define UNIX_MS_MAX 253402300799999 /* the last of year 9999: no text has a later one */
 #define NSEC(n) ((mono_ns)(n))
 #define USEC(n) ((mono_ns)(n)*1000)
 #define MSEC(n) ((mono_ns)(n)*1000000)

@@ -2,6 +2,7 @@
 #include "base/text/text.h"
 
 #include <errno.h>
+#include <math.h>
 
 struct in {
 	const uint8_t *start, *p, *end;
@@ -45,7 +46,32 @@ static bool word(struct in *in, const char *w)
 	return true;
 }
 
-/* Finds the end of a text: ret covers what is between the quotes, escapes undecoded. */
+static int hex4(const uint8_t *p, const uint8_t *end, uint32_t *ret)
+{
+	uint8_t b[2];
+
+	if (end - p < 4 || hex_decode((const char *)p, 4, b) < 0)
+		return -ERR_BAD_FORMAT;
+	*ret = load_be16(b);
+	return 0;
+}
+
+/* p is at a backslash: how many more characters belong to it. 0: it begins no escape. */
+static size_t escape_len(const uint8_t *p, const uint8_t *end)
+{
+	uint32_t unit;
+
+	if (end - p < 2)
+		return 0;
+	if (p[1] == 'u')
+		return hex4(p + 2, end, &unit) == 0 ? 5 : 0;
+	return p[1] && strchr("\"\\/bfnrt", p[1]) ? 1 : 0;
+}
+
+/*
+ * Finds the end of a text: ret covers what is between the quotes, escapes undecoded, but looked at: a value that is kept as it is
+ * has to be one for its next reader, too.
+ */
 static int text_raw(struct in *in, struct view *ret, bool *ret_escapes)
 {
 	const uint8_t *from, *p, *end = in->end;
@@ -57,9 +83,12 @@ static int text_raw(struct in *in, struct view *ret, bool *ret_escapes)
 		if (*p < 0x20)
 			break;
 		if (*p == '\\') {
+			size_t more = escape_len(p, end);
+
 			*ret_escapes = true;
-			if (++p == end)
+			if (!more)
 				break;
+			p += more;
 		}
 	}
 	in->p = p;
@@ -67,16 +96,6 @@ static int text_raw(struct in *in, struct view *ret, bool *ret_escapes)
 		return -ERR_BAD_FORMAT;
 	*ret = view_of(from, (size_t)(p - from));
 	in->p++;
-	return 0;
-}
-
-static int hex4(const uint8_t *p, const uint8_t *end, uint32_t *ret)
-{
-	uint8_t b[2];
-
-	if (end - p < 4 || hex_decode((const char *)p, 4, b) < 0)
-		return -ERR_BAD_FORMAT;
-	*ret = load_be16(b);
 	return 0;
 }
 
@@ -233,8 +252,9 @@ static int number(struct in *in, struct view *ret, bool *ret_integer)
 	return 0;
 }
 
-static int integer(struct in *in, bool is_signed, void *out)
+static int integer(struct in *in, const struct json_type *t, void *out)
 {
+	bool is_signed = t->kind == JK_INT;
 	struct view v;
 	bool whole, minus;
 	uint64_t n;
@@ -248,6 +268,8 @@ static int integer(struct in *in, bool is_signed, void *out)
 	rc = text_u64((const char *)v.p + minus, v.len - minus,
 		is_signed ? (uint64_t)INT64_MAX + minus : UINT64_MAX, &n);
 	if (rc < 0)
+		return -ERR_BAD_VALUE;
+	if (t->elem_max && n && (minus || n > t->elem_max))
 		return -ERR_BAD_VALUE;
 	n = minus ? 0 - n : n;
 	memcpy(out, &n, sizeof(n));
@@ -268,7 +290,7 @@ static int real(struct in *in, double *out)
 	memcpy(mem, v.p, v.len);
 	mem[v.len] = 0;
 	*out = strtod(mem, NULL);
-	return 0;
+	return isfinite(*out) ? 0 : -ERR_BAD_VALUE; /* 1e999 */
 }
 
 static int skip(struct in *in);
@@ -394,6 +416,54 @@ static int grow(struct in *in, void **v, size_t n, size_t *cap, size_t size)
 	return 0;
 }
 
+/* Up to what follows an item, whatever is in it: only texts and brackets count. */
+static int pass_over(struct in *in)
+{
+	size_t open = 0;
+
+	for (; in->p < in->end; in->p++) {
+		if (*in->p == '"') {
+			for (in->p++; in->p < in->end && *in->p != '"'; in->p++)
+				if (*in->p == '\\' && in->end - in->p > 1)
+					in->p++;
+			if (in->p == in->end)
+				break;
+		} else if (*in->p == '[' || *in->p == '{') {
+			open++;
+		} else if (!open && (*in->p == ',' || *in->p == ']')) {
+			return 0;
+		} else if (*in->p == ']' || *in->p == '}') {
+			if (!open--)
+				break;
+		}
+	}
+	return -ERR_BAD_FORMAT;
+}
+
+/* One that cannot be read spoils the others only if its type has no place to note that. */
+static int item(struct in *in, const struct json_type *t, void *out)
+{
+	const struct json_type *e = t->elem;
+	const char *outer = in->field, **fault;
+	unsigned depth = in->depth;
+	const uint8_t *from;
+	int rc;
+
+	blanks(in);
+	from = in->p;
+	rc = value(in, e, json_elem_max(t), out);
+	if (rc == 0 || rc == -ENOMEM || !e->fault_at)
+		return rc;
+	fault = (const char **)((char *)out + e->fault_at);
+	*fault = arena_printf(in->arena, "%s%s%s", in->field ? in->field : "", in->field ? ": " : "", err_text(rc));
+	if (!*fault)
+		return -ENOMEM;
+	in->p = from;
+	in->depth = depth;
+	in->field = outer;
+	return pass_over(in);
+}
+
 static int list(struct in *in, const struct json_type *t, size_t max, struct json_list *out)
 {
 	size_t cap = 0;
@@ -408,8 +478,7 @@ static int list(struct in *in, const struct json_type *t, size_t max, struct jso
 				      : -ERR_TOO_MANY;
 
 		if (rc == 0)
-			rc = value(in, t->elem, json_elem_max(t),
-				(char *)out->v + out->n * t->elem->size);
+			rc = item(in, t, (char *)out->v + out->n * t->elem->size);
 		if (rc < 0)
 			return rc;
 		out->n++;
@@ -566,7 +635,7 @@ static int value(struct in *in, const struct json_type *t, size_t max, void *out
 		return boolean(in, t, out);
 	case JK_INT:
 	case JK_U64:
-		return integer(in, t->kind == JK_INT, out);
+		return integer(in, t, out);
 	case JK_F64:
 		return real(in, out);
 	case JK_STR:

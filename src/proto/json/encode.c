@@ -257,6 +257,8 @@ static int encode_value(const struct json_type *t, const void *p, size_t max, st
 					   : *(const uint8_t *)p == JSON_NO ? "false"
 									    : "null");
 	case JK_INT:
+		if (t->elem_max && (uint64_t)*(const int64_t *)p > t->elem_max)
+			return -ERR_BAD_VALUE;
 		return buf_printf(out, "%lld", (long long)*(const int64_t *)p);
 	case JK_U64:
 		return buf_printf(out, "%llu", (unsigned long long)*(const uint64_t *)p);

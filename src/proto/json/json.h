@@ -11,7 +11,8 @@
  *
  * Storage by type:
  *   bool -> bool             opt_bool -> uint8_t (JSON_ABSENT, JSON_NO, JSON_YES)
- *   int -> int64_t           u64 -> uint64_t            f64 -> double
+ *   int -> int64_t           u64 -> uint64_t            f64 -> double, never infinite
+ *   u16, u31 -> int64_t, from 0 to what Go's uint16, or an int of 32 bits, can hold
  *   str -> const char *      (NULL: absent; in the arena)
  *   raw -> struct view       (the bytes of any value, in the input; absent: len 0)
  *   bytes -> struct view     (base64 on the wire)
@@ -62,7 +63,8 @@ struct json_type {
 	const struct json_field *fields; /* object */
 	const struct json_type *elem;    /* pointer, list, map */
 	enum key_kind key;
-	size_t elem_max; /* list, map: of an item, as a field's max; 0: JSON_DEFAULT_MAX */
+	size_t elem_max; /* list, map: of an item, as a field's max; 0: JSON_DEFAULT_MAX. int: it is from 0 to this; 0: any */
+	size_t fault_at; /* object: offset of a const char *, not its first member; 0: none. See JSON_OBJECT_TYPE_FAULT */
 };
 
 enum {
@@ -107,7 +109,7 @@ struct json_map {
 
 #define JSON_AT(list, type, i) (&((type *)(list).v)[i])
 
-extern const struct json_type json_bool, json_opt_bool, json_int, json_u64, json_f64, json_str,
+extern const struct json_type json_bool, json_opt_bool, json_int, json_u16, json_u31, json_u64, json_f64, json_str,
 	json_raw, json_bytes, json_time, json_ip, json_ipport, json_prefix, json_key_machine,
 	json_key_node, json_key_disco, json_key_nl, json_key_challenge, json_key_private,
 	json_key_nl_private, json_str_list, json_prefix_list, json_ip_list, json_ipport_list,
@@ -116,6 +118,14 @@ extern const struct json_type json_bool, json_opt_bool, json_int, json_u64, json
 #define JSON_OBJECT_TYPE(name, struct_type, table) \
 	const struct json_type name = { \
 		.kind = JK_OBJECT, .size = sizeof(struct_type), .fields = (table) \
+	}
+/*
+ * An item of a list that cannot be read does not spoil the list: `member` of the struct, a const char *, then says why (NULL: it was
+ * read). Of the rest only what came before the fault is there.
+ */
+#define JSON_OBJECT_TYPE_FAULT(name, struct_type, table, member) \
+	const struct json_type name = { \
+		.kind = JK_OBJECT, .size = sizeof(struct_type), .fields = (table), .fault_at = offsetof(struct_type, member) \
 	}
 #define JSON_POINTER_TYPE(name, elem_type) \
 	const struct json_type name = { \

@@ -317,6 +317,98 @@ static void items_of_a_map_have_the_limit_of_its_type(void **state)
 	buf_fini(&b);
 }
 
+/* A value that is kept as it came goes to readers who know less than we do of what is no JSON. */
+static void escapes_are_looked_at_where_nobody_reads_the_text(void **state)
+{
+	static const char *const bad[] = { "{\"Raw\":\"\\q\"}", "{\"Raw\":{\"a\\x\":1}}", "{\"Raw\":\"\\u12g4\"}", "{\"Unknown\":[\"\\\"]}",
+		"{\"Unknown\":{\"a\":\"\\ \"}}", "{\"U\\nknown\\\":1}", "{\"Raw\":\"\\u123\"}" };
+	struct doc d;
+
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+		CHECK_ROW("%s", bad[i]);
+		CHECK_INT(decode(bad[i], &d, NULL), ==, -ERR_BAD_FORMAT);
+	}
+	CHECK_INT(decode("{\"Raw\":\"\\\"\\\\\\/\\b\\f\\n\\r\\t\\u00aF\"}", &d, NULL), ==, 0);
+}
+
+struct numbers {
+	int64_t port, count;
+};
+
+static const struct json_field number_fields[] = {
+	JSON_F(struct numbers, port, "Port", json_u16, 0),
+	JSON_F(struct numbers, count, "Count", json_u31, 0),
+	JSON_END,
+};
+static JSON_OBJECT_TYPE(numbers_type, struct numbers, number_fields);
+
+static void numbers_have_the_range_of_their_type(void **state)
+{
+	static const char *const bad[] = { "{\"Port\":65536}", "{\"Port\":-1}", "{\"Count\":2147483648}", "{\"Count\":-1}", "{\"Port\":1.5}",
+		"{\"Port\":99999999999999999999}" };
+	static const struct numbers wrong[] = { { 65536, 0 }, { -1, 0 }, { 0, 2147483648 }, { 0, -1 } };
+	struct numbers n;
+	struct doc d;
+	struct buf b;
+
+	arena_reset(&arena);
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+		CHECK_ROW("%s", bad[i]);
+		CHECK_INT(json_decode(&numbers_type, bad[i], strlen(bad[i]), &n, &arena, NULL), ==, -ERR_BAD_VALUE);
+	}
+	buf_init(&b, 100);
+	for (size_t i = 0; i < ARRAY_LEN(wrong); i++)
+		CHECK_INT(json_encode(&numbers_type, &wrong[i], &b), ==, -ERR_BAD_VALUE);
+	buf_clear(&b);
+	n = (struct numbers){ 65535, 2147483647 };
+	CHECK_INT(json_encode(&numbers_type, &n, &b), ==, 0);
+	CHECK_INT(json_decode(&numbers_type, buf_data(&b), buf_len(&b), &n, &arena, NULL), ==, 0);
+	CHECK_INT(n.port, ==, 65535);
+	CHECK_INT(decode("{\"Real\":1e999}", &d, NULL), ==, -ERR_BAD_VALUE);
+	CHECK_INT(decode("{\"Real\":-1e400}", &d, NULL), ==, -ERR_BAD_VALUE);
+	CHECK_INT(decode("{\"When\":\"9999-12-31T23:59:59-01:00\"}", &d, NULL), ==, -ERR_BAD_VALUE);
+	buf_fini(&b);
+}
+
+struct member {
+	int64_t id;
+	struct json_list texts;
+	const char *fault;
+};
+
+static const struct json_field member_fields[] = {
+	JSON_F(struct member, id, "ID", json_int, 0),
+	JSON_F_MAX(struct member, texts, "Texts", json_str_list, 0, 2),
+	JSON_END,
+};
+static JSON_OBJECT_TYPE_FAULT(member_type, struct member, member_fields, fault);
+static JSON_LIST_TYPE(member_list, member_type);
+
+static void an_item_that_cannot_be_read_leaves_the_others(void **state)
+{
+	static const char *const bad[] = { "{\"ID\":1,\"Texts\":[\"\\q\"]}", "{\"ID\":1,\"Texts\":5}", "{\"ID\":1,\"Texts\":[1,{\"]\":\"}\"}]}",
+		"{\"ID\":1,\"Texts\":[\"a\",\"b\",\"c\"]}", "{\"ID\":1,\"x\":[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]}",
+		"{\"ID\":1,\"x\":\"\x01\"}", "{\"ID\":1,\"Texts\":[\"\xff\"]}", "{\"ID\":1,,}", "{\"ID\":1 \"x\"}", "{\"ID\":1,\"x\":tru}" };
+	static const char *const beyond[] = { "[{\"ID\":1,\"x\":\"\\q]", "[{\"ID\":1,\"x\":[}", "[{\"ID\":1,,", "[}", "[{\"ID\":1,\"\\" };
+	struct json_list l;
+	char text[512];
+
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+		CHECK_ROW("%s", bad[i]);
+		arena_reset(&arena);
+		snprintf(text, sizeof(text), "[{\"ID\":7,\"Texts\":[\"a\"]}, %s ,{\"ID\":9}]", bad[i]);
+		CHECK_INT(json_decode(&member_list, text, strlen(text), &l, &arena, NULL), ==, 0);
+		CHECK_INT(l.n, ==, 3);
+		CHECK_TRUE(!JSON_AT(l, struct member, 0)->fault && JSON_AT(l, struct member, 1)->fault && !JSON_AT(l, struct member, 2)->fault);
+		CHECK_INT(JSON_AT(l, struct member, 1)->id, ==, 1);
+		CHECK_INT(JSON_AT(l, struct member, 2)->id, ==, 9);
+	}
+	for (size_t i = 0; i < ARRAY_LEN(beyond); i++) {
+		CHECK_ROW("%s", beyond[i]);
+		CHECK_INT(json_decode(&member_list, beyond[i], strlen(beyond[i]), &l, &arena, NULL), <, 0);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -327,6 +419,9 @@ int main(void)
 		cmocka_unit_test(a_clone_owes_nothing_to_the_original),
 		cmocka_unit_test(absent_and_empty_are_two_things),
 		cmocka_unit_test(hostile_input_is_refused),
+		cmocka_unit_test(escapes_are_looked_at_where_nobody_reads_the_text),
+		cmocka_unit_test(numbers_have_the_range_of_their_type),
+		cmocka_unit_test(an_item_that_cannot_be_read_leaves_the_others),
 		cmocka_unit_test(errors_name_line_column_and_field),
 		cmocka_unit_test(memory_is_bounded_by_the_arena),
 		cmocka_unit_test(what_is_written_can_be_read),
