@@ -3,23 +3,9 @@
 #include <strings.h>
 #include <time.h>
 
-struct location {
-	const char *country, *city, *country_code, *city_code;
-	int64_t priority;
-};
-static const struct json_field location_fields[] = {
-	JSON_F(struct location, country, "Country", json_str, 0),
-	JSON_F(struct location, country_code, "CountryCode", json_str, 0),
-	JSON_F(struct location, city, "City", json_str, 0),
-	JSON_F(struct location, city_code, "CityCode", json_str, 0),
-	JSON_F(struct location, priority, "Priority", json_int, 0),
-	JSON_END,
-};
-static JSON_OBJECT_TYPE(location_type, struct location, location_fields);
-
 struct node {
 	const struct ipn_peer_status *p;
-	struct location where;
+	struct tc_location where;
 };
 
 static const char *status_of(struct cli *c, const struct ipn_peer_status *p)
@@ -46,7 +32,7 @@ static int by_place(const void *a, const void *b)
 /* Of the many of a city the one with the highest priority; those without a place all. */
 static bool is_best_of_city(const struct node *all, size_t i)
 {
-	const struct location *w = &all[i].where;
+	const struct tc_location *w = &all[i].where;
 
 	if (!w->city || !*w->city || i == 0 || all[i].p->exit_node)
 		return true;
@@ -65,9 +51,8 @@ static size_t collect(struct cli *c, const struct ipn_status *s, const char *cou
 		if (!p->exit_node_option)
 			continue;
 		*one = (struct node){ .p = p };
-		if (p->location.len && json_decode(&location_type, p->location.p, p->location.len, &one->where, &c->arena, NULL) < 0)
-			one->where = (struct location){ 0 };
-		json_make_plain(&location_type, &one->where);
+		if (p->location)
+			one->where = *p->location;
 		n += !*country || strcasecmp(cli_text_or(one->where.country, ""), country) == 0;
 	}
 	if (n)

@@ -180,7 +180,7 @@ struct ipn_peer_status {
 	struct json_list ssh_host_keys;
 	bool sharee_node, in_network_map, in_magicsock, in_engine, expired;
 	unix_ms key_expiry; /* 0: never; told to the second */
-	struct view location;
+	struct tc_location *location;
 };
 
 struct ipn_exit_node_status {

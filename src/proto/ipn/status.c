@@ -85,7 +85,7 @@ static const struct json_field peer_status_fields[] = {
 	F(in_engine, "InEngine", json_bool),
 	O(expired, "Expired", json_bool),
 	O(key_expiry, "KeyExpiry", json_time),
-	O(location, "Location", json_raw),
+	O(location, "Location", tc_location_ptr_type),
 	JSON_END,
 };
 #undef F

@@ -3,7 +3,7 @@
 
 static const struct json_field service_fields[] = {
 	JSON_F(struct tc_service, proto, "Proto", json_str, 0),
-	JSON_F(struct tc_service, port, "Port", json_int, 0),
+	JSON_F(struct tc_service, port, "Port", json_u16, 0),
 	JSON_F(struct tc_service, description, "Description", json_str, JSON_OMIT),
 	JSON_END,
 };
@@ -22,7 +22,7 @@ static const struct json_field netinfo_fields[] = {
 	F(upnp, "UPnP", json_opt_bool),
 	F(pmp, "PMP", json_opt_bool),
 	F(pcp, "PCP", json_opt_bool),
-	F(preferred_derp, "PreferredDERP", json_int),
+	F(preferred_derp, "PreferredDERP", json_u31),
 	F(link_type, "LinkType", json_str),
 	JSON_F_MAX(struct tc_netinfo, derp_latency, "DERPLatency", json_f64_map, JSON_OMIT, 1024),
 	F(firewall_mode, "FirewallMode", json_str),
@@ -31,6 +31,35 @@ static const struct json_field netinfo_fields[] = {
 #undef F
 JSON_OBJECT_TYPE(tc_netinfo_type, struct tc_netinfo, netinfo_fields);
 static JSON_POINTER_TYPE(netinfo_ptr, tc_netinfo_type);
+
+#define F(member, key, type) JSON_F(struct tc_location, member, key, type, JSON_OMIT)
+static const struct json_field location_fields[] = {
+	F(country, "Country", json_str),
+	F(country_code, "CountryCode", json_str),
+	F(city, "City", json_str),
+	F(city_code, "CityCode", json_str),
+	F(latitude, "Latitude", json_f64),
+	F(longitude, "Longitude", json_f64),
+	F(priority, "Priority", json_u31),
+	JSON_END,
+};
+#undef F
+static JSON_OBJECT_TYPE(location_type, struct tc_location, location_fields);
+JSON_POINTER_TYPE(tc_location_ptr_type, location_type);
+
+#define F(member, key, type) JSON_F(struct tc_tpm, member, key, type, JSON_OMIT)
+static const struct json_field tpm_fields[] = {
+	F(manufacturer, "Manufacturer", json_str),
+	F(vendor, "Vendor", json_str),
+	F(model, "Model", json_int),
+	F(firmware_version, "FirmwareVersion", json_u64),
+	F(spec_revision, "SpecRevision", json_int),
+	F(family, "FamilyIndicator", json_str),
+	JSON_END,
+};
+#undef F
+static JSON_OBJECT_TYPE(tpm_type, struct tc_tpm, tpm_fields);
+static JSON_POINTER_TYPE(tpm_ptr, tpm_type);
 
 #define F(member, key, type) JSON_F(struct tc_hostinfo, member, key, type, JSON_OMIT)
 #define L(member, key, type, n) JSON_F_MAX(struct tc_hostinfo, member, key, type, JSON_OMIT, n)
@@ -75,8 +104,8 @@ static const struct json_field hostinfo_fields[] = {
 	F(services_hash, "ServicesHash", json_str),
 	F(peer_relay, "PeerRelay", json_bool),
 	F(exit_node_id, "ExitNodeID", json_str),
-	F(location, "Location", json_raw),
-	F(tpm, "TPM", json_raw),
+	F(location, "Location", tc_location_ptr_type),
+	F(tpm, "TPM", tpm_ptr),
 	F(state_encrypted, "StateEncrypted", json_opt_bool),
 	JSON_END,
 };

@@ -15,7 +15,7 @@ static JSON_POINTER_TYPE(auth_ptr, auth_type);
 
 #define F(member, key, type, flags) JSON_F(struct tc_register_request, member, key, type, flags)
 static const struct json_field register_request_fields[] = {
-	F(version, "Version", json_int, 0),
+	F(version, "Version", json_u31, 0),
 	F(node_key, "NodeKey", json_key_node, 0),
 	F(old_node_key, "OldNodeKey", json_key_node, 0),
 	F(nl_key, "NLKey", json_key_nl, 0),
@@ -47,15 +47,15 @@ JSON_OBJECT_TYPE(tc_register_response_type, struct tc_register_response, registe
 
 #define F(member, key, type, flags) JSON_F(struct tc_map_request, member, key, type, flags)
 static const struct json_field map_request_fields[] = {
-	F(version, "Version", json_int, 0),
+	F(version, "Version", json_u31, 0),
 	F(compress, "Compress", json_str, 0),
 	F(keep_alive, "KeepAlive", json_bool, 0),
 	F(node_key, "NodeKey", json_key_node, 0),
 	F(disco_key, "DiscoKey", json_key_disco, 0),
 	F(stream, "Stream", json_bool, JSON_OMIT),
 	F(hostinfo, "Hostinfo", hostinfo_ptr, 0),
-	JSON_F_MAX(struct tc_map_request, endpoints, "Endpoints", json_ipport_list, JSON_OMIT, TC_ENDPOINTS_MAX),
-	JSON_F_MAX(struct tc_map_request, endpoint_types, "EndpointTypes", json_int_list, JSON_OMIT, TC_ENDPOINTS_MAX),
+	JSON_F_MAX(struct tc_map_request, endpoints, "Endpoints", json_ipport_list, JSON_OMIT, TC_TOLD_ENDPOINTS_MAX),
+	JSON_F_MAX(struct tc_map_request, endpoint_types, "EndpointTypes", json_int_list, JSON_OMIT, TC_TOLD_ENDPOINTS_MAX),
 	F(tka_head, "TKAHead", json_str, JSON_OMIT),
 	F(read_only, "ReadOnly", json_bool, JSON_OMIT),
 	F(omit_peers, "OmitPeers", json_bool, JSON_OMIT),
@@ -83,10 +83,10 @@ static const struct json_field node_fields[] = {
 	JSON_F_MAX(struct tc_node, allowed_ips, "AllowedIPs", json_prefix_list, JSON_OMIT | JSON_EMPTY, TC_ROUTES_MAX),
 	JSON_F_MAX(struct tc_node, endpoints, "Endpoints", json_ipport_list, JSON_OMIT | JSON_EMPTY, TC_ENDPOINTS_MAX),
 	F(derp, "DERP", json_str),
-	F(home_derp, "HomeDERP", json_int),
+	F(home_derp, "HomeDERP", json_u31),
 	F(hostinfo, "Hostinfo", hostinfo_ptr),
 	F(created, "Created", json_time),
-	F(cap, "Cap", json_int),
+	F(cap, "Cap", json_u31),
 	L(tags, "Tags", json_str_list, 256),
 	L(primary_routes, "PrimaryRoutes", json_prefix_list, TC_ROUTES_MAX),
 	F(last_seen, "LastSeen", json_time),
@@ -107,7 +107,7 @@ static const struct json_field node_fields[] = {
 };
 #undef F
 #undef L
-JSON_OBJECT_TYPE(tc_node_type, struct tc_node, node_fields);
+JSON_OBJECT_TYPE_FAULT(tc_node_type, struct tc_node, node_fields, fault);
 static JSON_POINTER_TYPE(node_ptr, tc_node_type);
 static JSON_LIST_TYPE(node_list, tc_node_type);
 
@@ -116,8 +116,8 @@ static JSON_POINTER_TYPE(time_ptr, json_time);
 #define F(member, key, type) JSON_F(struct tc_peer_change, member, key, type, JSON_OMIT)
 static const struct json_field peer_change_fields[] = {
 	JSON_F(struct tc_peer_change, node_id, "NodeID", json_int, 0),
-	F(derp_region, "DERPRegion", json_int),
-	F(cap, "Cap", json_int),
+	F(derp_region, "DERPRegion", json_u31),
+	F(cap, "Cap", json_u31),
 	F(cap_map, "CapMap", cap_map_ptr),
 	JSON_F_MAX(struct tc_peer_change, endpoints, "Endpoints", json_ipport_list, JSON_OMIT | JSON_EMPTY, TC_ENDPOINTS_MAX),
 	F(key, "Key", ptr_node_key),
@@ -129,7 +129,7 @@ static const struct json_field peer_change_fields[] = {
 	JSON_END,
 };
 #undef F
-JSON_OBJECT_TYPE(tc_peer_change_type, struct tc_peer_change, peer_change_fields);
+JSON_OBJECT_TYPE_FAULT(tc_peer_change_type, struct tc_peer_change, peer_change_fields, fault);
 static JSON_LIST_TYPE(peer_change_list, tc_peer_change_type);
 
 static const struct json_field debug_fields[] = {

@@ -12,6 +12,7 @@
 enum {
 	TC_PEERS_MAX = 200000,
 	TC_ENDPOINTS_MAX = 64,
+	TC_TOLD_ENDPOINTS_MAX = 4096, /* read of a device; those above TC_ENDPOINTS_MAX are left out */
 	TC_ADDRESSES_MAX = 64,
 	TC_ROUTES_MAX = 4096,
 	TC_RULES_MAX = 100000,
@@ -42,6 +43,18 @@ struct tc_netinfo {
 	struct json_map derp_latency; /* "<region>-v4" -> double seconds */
 };
 
+struct tc_location {
+	const char *country, *country_code, *city, *city_code;
+	double latitude, longitude;
+	int64_t priority;
+};
+
+struct tc_tpm {
+	const char *manufacturer, *vendor, *family;
+	int64_t model, spec_revision;
+	uint64_t firmware_version;
+};
+
 struct tc_hostinfo {
 	const char *ipn_version, *frontend_log_id, *backend_log_id, *os, *os_version, *env, *distro, *distro_version,
 		*distro_codename, *app, *package, *device_model, *push_device_token, *hostname, *machine, *go_arch,
@@ -52,7 +65,8 @@ struct tc_hostinfo {
 	struct json_list request_tags, wol_macs, ssh_host_keys; /* const char * */
 	struct json_list services; /* struct tc_service */
 	struct tc_netinfo *netinfo;
-	struct view location, tpm;
+	struct tc_location *location;
+	struct tc_tpm *tpm;
 };
 
 /* User, Login and UserProfile differ in little: one struct, three tables. */
@@ -116,6 +130,7 @@ struct tc_node {
 	struct json_map cap_map; /* name -> list of raw */
 	struct ipaddr masq4, masq6;
 	const char *stable_tailnet_id; /* of the own node only */
+	const char *fault; /* why it could not be read; NULL: it was. Else only what comes before the fault is there */
 };
 
 struct tc_peer_change {
@@ -128,6 +143,7 @@ struct tc_peer_change {
 	unix_ms last_seen;
 	unix_ms *key_expiry; /* 0: the key does not expire any more */
 	struct view key_signature;
+	const char *fault; /* as in tc_node */
 };
 
 struct tc_derp_node {
@@ -267,7 +283,7 @@ MUST_USE int tc_check_tags(const struct json_list *tags, struct err_at *at); /* 
 MUST_USE int tc_check_hostname(const char *name, struct err_at *at); /* NULL and "": none */
 MUST_USE int tc_check_routes(const struct json_list *routes, struct err_at *at); /* struct ipprefix */
 
-extern const struct json_type tc_service_type, tc_netinfo_type, tc_hostinfo_type, tc_user_type, tc_login_type,
+extern const struct json_type tc_service_type, tc_netinfo_type, tc_location_ptr_type, tc_hostinfo_type, tc_user_type, tc_login_type,
 	tc_user_profile_type, tc_register_request_type, tc_register_response_type, tc_map_request_type, tc_node_type,
 	tc_peer_change_type, tc_derp_node_type, tc_derp_region_type, tc_derp_map_type, tc_dns_record_type, tc_dns_config_type,
 	tc_filter_rule_type, tc_map_response_type, tc_display_map_type, tc_ping_request_type, tc_ping_response_type, tc_server_keys_type;
