@@ -119,25 +119,6 @@ static bool endpoint_is_good(void *ctx, void *item)
 
 /* ---- Nodes ---- */
 
-static bool service_is_good(void *ctx, void *item)
-{
-	const struct tc_service *s = item;
-
-	(void)ctx;
-	return s->port >= 0 && s->port <= UINT16_MAX;
-}
-
-/* Numbers that are used as such. */
-static void trim_numbers(struct tc_node *n)
-{
-	if (n->home_derp < 0 || n->home_derp > MAP_REGION_MAX)
-		n->home_derp = 0;
-	if (n->cap < 0)
-		n->cap = 0;
-	if (n->hostinfo)
-		(void)map_keep(&n->hostinfo->services, sizeof(struct tc_service), service_is_good, NULL);
-}
-
 static void trim_node(struct netmap_check *c, struct tc_node *n, const struct tc_node *self)
 {
 	struct of_node of = { n, self };
@@ -147,7 +128,8 @@ static void trim_node(struct netmap_check *c, struct tc_node *n, const struct tc
 	if (gone)
 		map_fault(c, MAP_ROUTES, n->name ? n->name : "", "a route of it leads to where no route may lead");
 	(void)map_keep(&n->endpoints, sizeof(struct ipport), endpoint_is_good, NULL);
-	trim_numbers(n);
+	if (n->home_derp > MAP_REGION_MAX)
+		n->home_derp = 0;
 }
 
 static const char *text_fault(const struct tc_node *n)
@@ -165,6 +147,8 @@ struct of_map {
 
 static const char *peer_fault(const struct of_map *m, const struct tc_node *n)
 {
+	if (n->fault)
+		return n->fault;
 	if (n->id <= 0)
 		return "it has no number";
 	if (key_is_zero(n->key.b))
@@ -218,17 +202,19 @@ static bool patch_is_good(void *ctx, void *item)
 {
 	struct of_map *m = ctx;
 	struct tc_peer_change *p = item;
-	bool bad_key = p->key && (key_is_zero(p->key->b) || (m->by->own && !memcmp(m->by->own, p->key, sizeof(*p->key))));
+	bool bad_key = !p->fault && p->key && (key_is_zero(p->key->b) || (m->by->own && !memcmp(m->by->own, p->key, sizeof(*p->key))));
 
+	if (p->fault) {
+		bad_note(m->c, &(struct tc_node){ .id = p->node_id }, p->fault);
+		return false;
+	}
 	if (bad_key) {
 		m->c->refused[MAP_PEERS]++;
 		return false;
 	}
 	(void)map_keep(&p->endpoints, sizeof(struct ipport), endpoint_is_good, NULL);
-	if (p->derp_region < 0 || p->derp_region > MAP_REGION_MAX)
+	if (p->derp_region > MAP_REGION_MAX)
 		p->derp_region = 0;
-	if (p->cap < 0)
-		p->cap = 0;
 	return true;
 }
 
@@ -247,6 +233,8 @@ static void check_peers(struct of_map *m, struct tc_map_response *r)
 
 static const char *self_fault(const struct netmap_check_by *by, const struct tc_node *n)
 {
+	if (n->fault)
+		return n->fault;
 	if (key_is_zero(n->key.b) || (by->own && memcmp(by->own, &n->key, sizeof(n->key)) != 0))
 		return "it is said to have another key than it has";
 	return text_fault(n) ? text_fault(n) : addresses_fault(n, NULL);

@@ -1,7 +1,7 @@
 /*
  * core/netmap/check: what a hub says is looked at whole before anything uses it, whoever the hub is. A peer, relay, route, resolver
  * or address that cannot be is left out and the rest is used; a part that makes no sense without it (this device's own node) is
- * refused whole, so that the last good one stays. All texts are plain afterwards (base/text/plain). What was left out is counted,
+ * refused whole, so that the last good one stays. So is one that could not even be read (fault of struct tc_node). All texts are plain afterwards (base/text/plain). What was left out is counted,
  * and told in the health of this device as long as the hub says it.
  *
  * Consent is not judged here: which routes of a peer are used follows from the preferences (core/agent/netconf).

@@ -1,4 +1,5 @@
 /* What deltas mean, and that any sequence of them ends in the map that a plain reading of the rules gives. */
+#include "core/netmap/check.h"
 #include "core/netmap/netmap.h"
 
 #include "base/rng/rng.h"
@@ -369,6 +370,57 @@ static void recorded_responses_apply_and_survive_a_restart(void **state)
 	netmap_free(nm);
 }
 
+/* As a device does it. The sentence of its health, or "". */
+static const char *apply_checked(struct netmap *nm, struct netmap_check *check, const char *text)
+{
+	static struct arena told;
+	struct netmap_check_by by = { .self = netmap_self(nm) };
+	struct tc_map_response r;
+	struct arena a;
+	const char *says;
+
+	arena_init(&a, 1 << 24);
+	CHECK_INT(json_decode(&tc_map_response_type, text, strlen(text), &r, &a, NULL), ==, 0);
+	netmap_check(check, &r, &by);
+	CHECK_INT(netmap_apply(nm, &r, (struct now){ .wall = 1000 }), ==, 0);
+	arena_fini(&a);
+	arena_fini(&told);
+	arena_init(&told, 1 << 16);
+	says = netmap_check_text(check, &told);
+	return says ? says : "";
+}
+
+#define PEER(id, rest) "{\"ID\":" #id ",\"Name\":\"n" #id ".\",\"Key\":\"nodekey:00000000000000000000000000000000000000000000000000000000000000" #id #id "\"" rest "}"
+
+/* In a full list, in a delta and in a patch, each with what was told of all maps before it was left out. */
+static void a_peer_that_cannot_be_read_is_left_out_and_the_others_stay(void **state)
+{
+	struct netmap_check check = { 0 };
+	struct netmap *nm = fresh();
+	const char *says;
+
+	(void)state;
+	says = apply_checked(nm, &check, "{\"Peers\":[" PEER(1, "") "," PEER(2, ",\"Hostinfo\":{\"Services\":[{\"Proto\":\"tcp\",\"Port\":70000}]}") ","
+		PEER(3, ",\"Hostinfo\":{\"Location\":{\"x\":\"\\q\"}}") "," PEER(4, "") "]}");
+	CHECK_INT(netmap_n_peers(nm), ==, 2);
+	CHECK_TRUE(netmap_peer(nm, 1) && netmap_peer(nm, 4) && strstr(says, "\"n2.\": Port: ") && strstr(says, "and 1 more"));
+	/* Of a change that cannot be read what was known stays. */
+	says = apply_checked(nm, &check, "{\"PeersChanged\":[" PEER(1, ",\"HomeDERP\":-5") "," PEER(5, "") ",{\"ID\":\"x\"}],\"PeersRemoved\":[2,3]}");
+	CHECK_INT(netmap_n_peers(nm), ==, 3);
+	CHECK_TRUE(netmap_peer(nm, 5) && strstr(says, "and 1 more"));
+	(void)apply_checked(nm, &check, "{\"PeersChangedPatch\":[{\"NodeID\":4,\"DERPRegion\":3000000000},{\"NodeID\":5,\"DERPRegion\":7},"
+		"{\"NodeID\":77,\"Cap\":-1}]}");
+	CHECK_INT(netmap_peer(nm, 4)->home_derp, ==, 0);
+	CHECK_INT(netmap_peer(nm, 5)->home_derp, ==, 7);
+	CHECK_INT(check.refused[MAP_PEERS], ==, 6);
+	/* The device's own node stays as it was. */
+	says = apply_checked(nm, &check, "{\"Node\":" PEER(9, "") ",\"Peers\":[" PEER(1, "") "]}");
+	CHECK_STR(says, "");
+	says = apply_checked(nm, &check, "{\"Node\":" PEER(9, ",\"Cap\":-1") "}");
+	CHECK_TRUE(strstr(says, "of this device, Cap: ") && netmap_self(nm)->id == 9);
+	netmap_free(nm);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -378,6 +430,7 @@ int main(void)
 		cmocka_unit_test(the_filter_is_its_pieces_by_name),
 		cmocka_unit_test(other_parts_stay_until_they_are_sent_again),
 		cmocka_unit_test(any_sequence_of_deltas_ends_in_the_plain_result),
+		cmocka_unit_test(a_peer_that_cannot_be_read_is_left_out_and_the_others_stay),
 		cmocka_unit_test(recorded_responses_apply_and_survive_a_restart),
 	};
 

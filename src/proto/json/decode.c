@@ -416,7 +416,7 @@ static int grow(struct in *in, void **v, size_t n, size_t *cap, size_t size)
 	return 0;
 }
 
-/* Up to what follows an item, whatever is in it: only texts and brackets count. */
+/* Up to what follows a value, whatever is in it: only texts and brackets count. */
 static int pass_over(struct in *in)
 {
 	size_t open = 0;
@@ -430,20 +430,19 @@ static int pass_over(struct in *in)
 				break;
 		} else if (*in->p == '[' || *in->p == '{') {
 			open++;
-		} else if (!open && (*in->p == ',' || *in->p == ']')) {
-			return 0;
 		} else if (*in->p == ']' || *in->p == '}') {
 			if (!open--)
-				break;
+				return 0;
+		} else if (*in->p == ',' && !open) {
+			return 0;
 		}
 	}
 	return -ERR_BAD_FORMAT;
 }
 
-/* One that cannot be read spoils the others only if its type has no place to note that. */
-static int item(struct in *in, const struct json_type *t, void *out)
+/* A value that cannot be read spoils what is around it only if its type has no place to note that. */
+static int guarded(struct in *in, const struct json_type *e, size_t max, void *out)
 {
-	const struct json_type *e = t->elem;
 	const char *outer = in->field, **fault;
 	unsigned depth = in->depth;
 	const uint8_t *from;
@@ -451,7 +450,7 @@ static int item(struct in *in, const struct json_type *t, void *out)
 
 	blanks(in);
 	from = in->p;
-	rc = value(in, e, json_elem_max(t), out);
+	rc = value(in, e, max, out);
 	if (rc == 0 || rc == -ENOMEM || !e->fault_at)
 		return rc;
 	fault = (const char **)((char *)out + e->fault_at);
@@ -478,7 +477,7 @@ static int list(struct in *in, const struct json_type *t, size_t max, struct jso
 				      : -ERR_TOO_MANY;
 
 		if (rc == 0)
-			rc = item(in, t, (char *)out->v + out->n * t->elem->size);
+			rc = guarded(in, t->elem, json_elem_max(t), (char *)out->v + out->n * t->elem->size);
 		if (rc < 0)
 			return rc;
 		out->n++;
@@ -618,7 +617,7 @@ static int nested(struct in *in, const struct json_type *t, size_t max, void *ou
 	if (!p)
 		return -ENOMEM;
 	*(void **)out = p;
-	return value(in, t->elem, max, p);
+	return guarded(in, t->elem, max, p);
 }
 
 static int value(struct in *in, const struct json_type *t, size_t max, void *out)

@@ -120,8 +120,8 @@ extern const struct json_type json_bool, json_opt_bool, json_int, json_u16, json
 		.kind = JK_OBJECT, .size = sizeof(struct_type), .fields = (table) \
 	}
 /*
- * An item of a list that cannot be read does not spoil the list: `member` of the struct, a const char *, then says why (NULL: it was
- * read). Of the rest only what came before the fault is there.
+ * In a list, or behind a pointer, one that cannot be read does not spoil what is around it: `member` of the struct, a const char *,
+ * then says why (NULL: it was read). Of the rest only what came before the fault is there.
  */
 #define JSON_OBJECT_TYPE_FAULT(name, struct_type, table, member) \
 	const struct json_type name = { \
