@@ -172,6 +172,18 @@ static void check_one_word_about_each(const struct tc_map_response *r)
 			CHECK_TRUE(ids[i] != ids[k]);
 }
 
+/* Each of them can be read. */
+static void check_faults(const struct tc_map_response *r)
+{
+	CHECK_TRUE(!r->node || !r->node->fault);
+	for (size_t i = 0; i < r->peers.n; i++)
+		CHECK_TRUE(!JSON_AT(r->peers, struct tc_node, i)->fault);
+	for (size_t i = 0; i < r->peers_changed.n; i++)
+		CHECK_TRUE(!JSON_AT(r->peers_changed, struct tc_node, i)->fault);
+	for (size_t i = 0; i < r->peers_changed_patch.n; i++)
+		CHECK_TRUE(!JSON_AT(r->peers_changed_patch, struct tc_peer_change, i)->fault);
+}
+
 static void apply_frame(struct world *w, struct device *d, const uint8_t *frame, size_t len)
 {
 	struct tc_map_response r;
@@ -187,6 +199,7 @@ static void apply_frame(struct world *w, struct device *d, const uint8_t *frame,
 	d->frame = strndup(text, n);
 	arena_init(&mem, 4 << 20);
 	CHECK_INT(json_decode(&tc_map_response_type, text, n, &r, &mem, NULL), ==, 0);
+	check_faults(&r);
 	check_one_word_about_each(&r);
 	if (!r.keep_alive && !d->began) {
 		CHECK_TRUE(r.node); /* rule 2 */

@@ -399,6 +399,7 @@ struct ctl_stats {
 	size_t nodes, online, users, keys, pending, polls, duplicates;
 	uint64_t expired_asks; /* registrations and map requests with a key that is known as no longer good */
 	uint64_t registrations, refused, settings_refused, bad_requests, maps, lite_updates, messages, commits, bytes_out, shed, waited, pools_full;
+	uint64_t texts_cleaned, parts_left_out, unreadable; /* of what devices say of themselves; told.c */
 };
 void ctl_stats(const struct ctl *c, struct ctl_stats *ret);
 

@@ -48,6 +48,7 @@ static const struct json_field node_fields[] = {
 	JSON_F(struct ctl_node_doc, unapproved, "unapproved", json_bool, JSON_OMIT),
 	JSON_F(struct ctl_node_doc, ephemeral, "ephemeral", json_bool, JSON_OMIT),
 	JSON_F(struct ctl_node_doc, online, "online", json_opt_bool, JSON_OMIT),
+	/* The last one: without_hostinfo in world.c cuts here. */
 	JSON_F(struct ctl_node_doc, hostinfo, "hostinfo", hostinfo_ptr, JSON_OMIT),
 	JSON_END,
 };

@@ -1,5 +1,6 @@
 /* The parts of maps, made once per revision and shared. */
 #include "core/ctlserver/world.h"
+#include "proto/tailcfg/clean.h"
 
 #include <errno.h>
 #include <zstd.h>
@@ -226,21 +227,13 @@ static int put_reach(struct ctl *c, const struct node *n, const struct node *vie
 	return rc;
 }
 
-/* What others may know of a device: enough for names, file drop and ssh; not its distribution or log id. */
+/* What others need to know of a device; of one that is out, what it is called. */
 static struct tc_hostinfo *hostinfo_for_peers(const struct node *n, struct arena *a)
 {
-	struct tc_hostinfo *h = arena_new(a, struct tc_hostinfo);
-	const struct tc_hostinfo *own = n->doc.hostinfo;
+	struct tc_hostinfo *h = tc_hostinfo_for_peers(n->doc.hostinfo, a);
 
-	if (!h || !own)
-		return h;
-	h->os = own->os;
-	h->hostname = own->hostname;
-	if (n->expired)
-		return h;
-	h->services = own->services;
-	h->ssh_host_keys = own->ssh_host_keys;
-	h->location = own->location;
+	if (h && n->expired)
+		*h = (struct tc_hostinfo){ .os = h->os, .hostname = h->hostname };
 	return h;
 }
 
@@ -268,7 +261,7 @@ static int node_to_tc(struct ctl *c, struct node *n, const struct node *viewer, 
 		.online = self || is_online(n) ? JSON_YES : JSON_NO };
 	if (n->expired)
 		mark_expired(n, self, ret);
-	if (ret->home_derp) { /* clients before 1.80 know only the text */
+	if (ret->home_derp && ret->home_derp <= UINT16_MAX) { /* clients before 1.80 know only the text */
 		ret->derp = arena_printf(a, "127.3.3.40:%lld", (long long)d->home_derp);
 		if (!ret->derp)
 			return -ENOMEM;
@@ -291,10 +284,13 @@ static int node_to_tc(struct ctl *c, struct node *n, const struct node *viewer, 
 
 int put_node(struct ctl *c, struct node *n, const struct node *viewer, struct arena *a, struct buf *out)
 {
+	size_t from = buf_len(out);
 	struct tc_node doc;
 	int rc = node_to_tc(c, n, viewer, a, &doc);
 
-	return rc < 0 ? rc : json_encode(&tc_node_type, &doc, out);
+	if (rc == 0)
+		rc = json_encode(&tc_node_type, &doc, out);
+	return viewer == n ? rc : told_check(c, n, rc, from, a, out);
 }
 
 /* Everything that a patch can tell, as it is now: a reader that missed several changes needs only the last patch. */
@@ -309,7 +305,7 @@ int put_patch(const struct node *n, struct buf *out)
 		p.derp_region = 0;
 	}
 	p.endpoints.present = true;
-	return json_encode(&tc_peer_change_type, &p, out);
+	return json_encode(&tc_peer_change_type, &p, out); /* told_endpoints and the like have seen to it that this can be */
 }
 
 struct piece *node_whole(struct ctl *c, struct node *n)

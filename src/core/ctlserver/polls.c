@@ -548,31 +548,25 @@ void ctl_poll_close(struct ctl_poll *p, struct now now)
 		clone_next(n);
 }
 
-static bool endpoint_is_sane(struct ipport e)
-{
-	return e.ip.family && e.port && !(e.ip.family == 6 && ipaddr_is_link_local(e.ip)) && !ipaddr_is_multicast(e.ip) &&
-		!ipaddr_is_unspecified(e.ip);
-}
-
 /* What a request tells of its device. On a long poll only what is set counts. Of an expired device nothing does. */
-static int apply(struct ctl *c, struct node *n, struct tc_map_request *r, struct now now)
+static int apply(struct ctl *c, struct node *n, struct tc_map_request *r, struct arena *mem, struct now now)
 {
 	struct ctl_node_doc doc = n->doc;
-	struct json_list kept = { .v = r->endpoints.v, .present = true };
 	bool whole = false, named;
 	int64_t derp;
 	int rc;
 
 	if (n->expired)
 		return 0;
-	rc = r->hostinfo ? settings_take(c, n, r->hostinfo, now) : 0;
+	rc = r->hostinfo ? told_hostinfo(c, r->hostinfo, mem) : 0;
+	if (rc == 0 && r->hostinfo)
+		rc = settings_take(c, n, r->hostinfo, now);
 	if (rc < 0)
 		return rc;
-	for (size_t i = 0; i < r->endpoints.n; i++)
-		if (endpoint_is_sane(*JSON_AT(r->endpoints, struct ipport, i)))
-			*JSON_AT(kept, struct ipport, kept.n++) = *JSON_AT(r->endpoints, struct ipport, i);
-	if (!r->stream || kept.n)
-		doc.endpoints = kept;
+	told_endpoints(c, &r->endpoints);
+	r->endpoints.present = true;
+	if (!r->stream || r->endpoints.n)
+		doc.endpoints = r->endpoints;
 	if (!key_is_zero(r->disco_key.b)) {
 		whole = whole || memcmp(doc.disco.b, r->disco_key.b, KEY_LEN) != 0;
 		doc.disco = r->disco_key;
@@ -660,7 +654,7 @@ void poll_take_over(struct ctl_poll *p, struct now now)
 	arena_init(&mem, REQUEST_MEM_MAX);
 	rc = json_decode(&tc_map_request_type, p->request, p->request_len, &r, &mem, NULL);
 	if (rc == 0 && !r.read_only)
-		rc = apply(p->ctl, p->node, &r, now);
+		rc = apply(p->ctl, p->node, &r, &mem, now);
 	arena_fini(&mem);
 	clone_forget(p);
 	if (rc < 0)
@@ -739,7 +733,7 @@ int ctl_map(struct ctl *c, const struct machine_pub *machine, struct view body, 
 		return 1;
 	}
 	wait = r.stream && !former ? clone_arrives(c, n, clone_process(&r), now) : 0;
-	rc = r.read_only || former || !clone_may_speak(c, n, clone_process(&r), now) ? 0 : apply(c, n, &r, now);
+	rc = r.read_only || former || !clone_may_speak(c, n, clone_process(&r), now) ? 0 : apply(c, n, &r, &mem, now);
 	if (rc == -EAGAIN) {
 		rc = refuse(c, owner, 503, ctl_store_refusal(c->cfg.store));
 	} else if (rc == 0 && !r.stream && r.omit_peers) {

@@ -382,6 +382,8 @@ static int read_request(struct ctl *c, struct view body, void *owner, struct are
 	struct err_at at;
 	int rc = text ? json_decode(&tc_register_request_type, text, body.len, ret, mem, &at) : -ENOMEM;
 
+	if (rc == 0 && ret->hostinfo)
+		rc = told_hostinfo(c, ret->hostinfo, mem);
 	if (rc == -ERR_TOO_BIG || rc == -ERR_TOO_MANY) { /* said where a person sees it */
 		answer_error(c, owner, &(struct tc_register_request){ 0 }, at.text);
 	} else if (rc < 0) {

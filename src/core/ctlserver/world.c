@@ -515,6 +515,19 @@ struct load {
 	enum ctl_kind kind;
 };
 
+/*
+ * What a device said of itself, and a hub of before has stored as it came, may be what nobody can read. It will say it again, so the
+ * document ends before that. False: that is not there.
+ */
+static bool without_hostinfo(char *text)
+{
+	char *at = text ? strstr(text, ",\"hostinfo\":") : NULL; /* in a text the quotes would be escaped */
+
+	if (at)
+		memcpy(at, "}", 2);
+	return at != NULL;
+}
+
 static int load_one(void *ctx, int64_t id, struct view doc)
 {
 	struct load *l = ctx;
@@ -533,12 +546,21 @@ static int load_one(void *ctx, int64_t id, struct view doc)
 	struct node *n;
 	struct user *user;
 	struct authkey *key;
+	bool unsaved = false;
 	char *text;
 	int rc;
 
 	arena_init(&mem, LOAD_MEM_MAX);
 	text = arena_strndup(&mem, doc.p, doc.len);
 	rc = text ? json_decode(types[l->kind], text, doc.len, &u, &mem, NULL) : -ENOMEM;
+	if (rc < 0 && l->kind == CTL_NODE && without_hostinfo(text)) {
+		rc = json_decode(types[l->kind], text, strlen(text), &u, &mem, NULL);
+		unsaved = true;
+	}
+	if (rc == 0 && l->kind == CTL_NODE) {
+		rc = told_stored(c, &u.node, &mem);
+		unsaved |= rc == 1;
+	}
 	if (rc < 0) {
 		arena_fini(&mem);
 		return rc;
@@ -567,6 +589,8 @@ static int load_one(void *ctx, int64_t id, struct view doc)
 		u.node.online = JSON_NO;
 		name_judge_old(&u.node);
 		rc = node_insert(c, &u.node, mem, &n);
+		if (rc == 0)
+			n->unsaved = unsaved;
 		if (rc == 0)
 			n->changed = n->changed_whole = n->block->changed = ++c->seq;
 		return rc;
@@ -647,6 +671,8 @@ int ctl_new(struct ctl **ret, const struct ctl_cfg *cfg, struct now now, struct 
 	list_for_each(l, &c->nodes) {
 		struct node *n = container_of(l, struct node, link);
 
+		if (rc == 0 && n->unsaved)
+			rc = note_node(c, n);
 		if (rc == 0 && n->doc.ephemeral)
 			rc = heap_set(&c->ephemerals, &n->ephemeral, now.mono + CTL_EPHEMERAL_GRACE);
 	}

@@ -81,6 +81,8 @@ struct node {
 	uint64_t changed, changed_whole; /* world sequence of the last change, and of the last one that no patch can tell */
 	struct piece *whole, *patch;
 	uint64_t whole_at, patch_at;
+	uint64_t readable_at; /* changed_whole, when what all are told was last read as they will */
+	bool unsaved; /* it was loaded, and is not what is stored */
 	struct list polls;
 	struct heap_node ephemeral, offline; /* when it is deleted; when it counts as offline */
 	unix_ms left; /* when its last stream ended: told when it counts as offline */
@@ -355,6 +357,14 @@ void name_judge_old(struct ctl_node_doc *doc);
 /* The device that a login makes come back, or NULL: a new one. */
 struct node *node_of_login(struct ctl *c, const struct machine_pub *m, const struct tc_register_request *req, int64_t user,
 	bool tagged, unix_ms wall);
+
+/* told.c: what others are told of what a device says */
+MUST_USE int told_hostinfo(struct ctl *c, struct tc_hostinfo *h, struct arena *a); /* made fit, and counted. -ENOMEM */
+void told_endpoints(struct ctl *c, struct json_list *endpoints);
+/* Of a document that was loaded. 1: it is another one than is stored. -ENOMEM. */
+MUST_USE int told_stored(struct ctl *c, struct ctl_node_doc *d, struct arena *a);
+/* The document of a peer was put into out from `from` on, with rc: what cannot be read is replaced by a bare one. */
+MUST_USE int told_check(struct ctl *c, struct node *n, int rc, size_t from, struct arena *a, struct buf *out);
 
 /* settings.c */
 /* Leaves out of h what this hub does not take of the device, and notes the reason. -ENOMEM. */
