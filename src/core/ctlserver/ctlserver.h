@@ -37,6 +37,19 @@ enum {
 	CTL_SOURCE_PER_SECOND = 8, /* and a second */
 	CTL_RETRY_MAX = 300, /* seconds that a client is told to wait at most: more it would not believe */
 };
+/*
+ * What one device may change of itself, at once and after it. What comes faster is kept, only the latest of it, and told and saved when
+ * its time has come; a registration is told when to come again. Half a minute's moves from network to network are within the burst.
+ */
+enum {
+	CTL_CHANGE_BURST = 20, /* changes at once */
+	CTL_TOLD_BURST = 64 << 10, /* bytes at once that each reader is told of it */
+	CTL_TOLD_RATE = 1 << 10, /* and a second, on average */
+	CTL_FANOUT_RATE = 1 << 20, /* of all readers together, a second; but at least */
+	CTL_TOLD_RATE_MIN = 64,
+	CTL_TOLD_MEAN = 1 << 10, /* bytes that a registration counts for */
+};
+#define CTL_CHANGE_EVERY SEC(2)
 #define CTL_PENDING_LIFE SEC(15 * 60)
 #define CTL_EPHEMERAL_GRACE SEC(120)
 #define CTL_OFFLINE_GRACE SEC(5) /* a device that is back within it was never away: restarts and roaming tell nobody */
@@ -399,6 +412,8 @@ struct ctl_stats {
 	size_t nodes, online, users, keys, pending, polls, duplicates;
 	uint64_t expired_asks; /* registrations and map requests with a key that is known as no longer good */
 	uint64_t registrations, refused, settings_refused, bad_requests, maps, lite_updates, messages, commits, bytes_out, shed, waited, pools_full;
+	size_t waiting; /* devices of which something is to be told later */
+	uint64_t updates_held, paced_logins;
 	uint64_t texts_cleaned, parts_left_out, unreadable; /* of what devices say of themselves; told.c */
 };
 void ctl_stats(const struct ctl *c, struct ctl_stats *ret);

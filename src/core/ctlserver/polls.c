@@ -548,56 +548,6 @@ void ctl_poll_close(struct ctl_poll *p, struct now now)
 		clone_next(n);
 }
 
-/* What a request tells of its device. On a long poll only what is set counts. Of an expired device nothing does. */
-static int apply(struct ctl *c, struct node *n, struct tc_map_request *r, struct arena *mem, struct now now)
-{
-	struct ctl_node_doc doc = n->doc;
-	bool whole = false, named;
-	int64_t derp;
-	int rc;
-
-	if (n->expired)
-		return 0;
-	rc = r->hostinfo ? told_hostinfo(c, r->hostinfo, mem) : 0;
-	if (rc == 0 && r->hostinfo)
-		rc = settings_take(c, n, r->hostinfo, now);
-	if (rc < 0)
-		return rc;
-	told_endpoints(c, &r->endpoints);
-	r->endpoints.present = true;
-	if (!r->stream || r->endpoints.n)
-		doc.endpoints = r->endpoints;
-	if (!key_is_zero(r->disco_key.b)) {
-		whole = whole || memcmp(doc.disco.b, r->disco_key.b, KEY_LEN) != 0;
-		doc.disco = r->disco_key;
-	}
-	doc.cap = r->version;
-	if (r->hostinfo) {
-		struct tc_netinfo *keep = doc.hostinfo ? doc.hostinfo->netinfo : NULL;
-
-		if (!r->hostinfo->netinfo) /* missing is not "gone" */
-			r->hostinfo->netinfo = keep;
-		derp = r->hostinfo->netinfo ? r->hostinfo->netinfo->preferred_derp : 0;
-		if (derp)
-			doc.home_derp = derp;
-		/* Its name would follow, which is a change: when the disk takes it again, and the device comes back. */
-		if (r->hostinfo->hostname && *r->hostinfo->hostname && !c->cfg.store->refuses)
-			doc.hostname = r->hostinfo->hostname;
-		whole = whole || !doc.hostinfo || !json_same(&tc_hostinfo_type, doc.hostinfo, r->hostinfo);
-		doc.hostinfo = r->hostinfo;
-	}
-	if (json_same(&ctl_node_doc_type, &doc, &n->doc))
-		return 0;
-	if (whole && c->cfg.store->full)
-		return -EAGAIN;
-	rc = name_follow(c, n, &doc);
-	if (rc < 0)
-		return rc;
-	named = strcmp(doc.name, n->doc.name) != 0; /* that is for us to say, and to keep */
-	rc = node_update(c, n, &doc, whole, named, now);
-	return rc == 0 && whole && !named ? note_node(c, n) : rc;
-}
-
 static int refuse(struct ctl *c, void *owner, int status, const char *text)
 {
 	c->stats.bad_requests++;
@@ -654,7 +604,7 @@ void poll_take_over(struct ctl_poll *p, struct now now)
 	arena_init(&mem, REQUEST_MEM_MAX);
 	rc = json_decode(&tc_map_request_type, p->request, p->request_len, &r, &mem, NULL);
 	if (rc == 0 && !r.read_only)
-		rc = apply(p->ctl, p->node, &r, &mem, now);
+		rc = say(p->ctl, p->node, &r, &mem, now);
 	arena_fini(&mem);
 	clone_forget(p);
 	if (rc < 0)
@@ -733,7 +683,7 @@ int ctl_map(struct ctl *c, const struct machine_pub *machine, struct view body, 
 		return 1;
 	}
 	wait = r.stream && !former ? clone_arrives(c, n, clone_process(&r), now) : 0;
-	rc = r.read_only || former || !clone_may_speak(c, n, clone_process(&r), now) ? 0 : apply(c, n, &r, &mem, now);
+	rc = r.read_only || former || !clone_may_speak(c, n, clone_process(&r), now) ? 0 : say(c, n, &r, &mem, now);
 	if (rc == -EAGAIN) {
 		rc = refuse(c, owner, 503, ctl_store_refusal(c->cfg.store));
 	} else if (rc == 0 && !r.stream && r.omit_peers) {
@@ -765,6 +715,7 @@ void ctl_tick(struct ctl *c, struct now now)
 	expire_pendings(c, now);
 	presence_tick(c, now);
 	clones_tick(c, now);
+	say_tick(c, now);
 	while ((h = heap_pop_due(&c->keep_alives, now.mono))) {
 		struct ctl_poll *p = container_of(h, struct ctl_poll, keep_alive);
 		int rc = is_held(p) ? make_keep_alive_ahead(p, now) : p->n ? 0 : make_keep_alive(p, now);
@@ -782,7 +733,7 @@ mono_ns ctl_deadline(const struct ctl *c)
 {
 	mono_ns t = mono_min(c->flush_at, mono_min(presence_deadline(c), heap_deadline(&c->keep_alives)));
 
-	t = mono_min(t, clones_deadline(c));
+	t = mono_min(t, mono_min(clones_deadline(c), heap_deadline(&c->waiting)));
 	if (!list_empty(&c->pendings))
 		t = mono_min(t, container_of(c->pendings.next, struct pending, link)->expires);
 	return t;

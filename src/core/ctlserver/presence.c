@@ -54,7 +54,8 @@ void node_arrives(struct ctl *c, struct node *n, struct now now)
 {
 	if (!list_empty(&n->polls))
 		return;
-	set_here(c, n, true, now);
+	if (say_arrives(c, n, now))
+		set_here(c, n, true, now);
 	presence_pause(c, n, now);
 }
 
@@ -62,7 +63,8 @@ void presence_begin(struct ctl *c, struct node *n, struct now now)
 {
 	heap_remove(&c->ephemerals, &n->ephemeral);
 	heap_remove(&c->offline, &n->offline);
-	set_here(c, n, true, now);
+	if (say_arrives(c, n, now)) /* one that comes and goes all the time counts as here only now and then */
+		set_here(c, n, true, now);
 }
 
 static void went_away(struct ctl *c, struct node *n, struct now now)

@@ -176,8 +176,10 @@ static int admit(struct ctl *c, const struct machine_pub *m, const struct tc_reg
 		return -ERR_CONFLICT; /* one node key, two devices */
 	if (node_of_former(c, &req->node_key) || (other && node_is_expired(other, now.wall)))
 		return -ERR_EXPIRED; /* nobody's word brings back a key, but only that of an admin who gives it more time */
-	if (n)
+	if (n) {
 		doc = n->doc;
+		say_merge(n, &doc);
+	}
 	if (n && n != other)
 		former_add(n, &doc, former);
 	doc.key = req->node_key;
@@ -202,6 +204,7 @@ static int admit(struct ctl *c, const struct machine_pub *m, const struct tc_reg
 		rc = name_follow(c, n, &doc);
 		if (rc == 0)
 			rc = node_update(c, n, &doc, true, true, now);
+		say_forget(n);
 	} else {
 		rc = node_create(c, &doc, hostname, now, &n);
 	}
@@ -304,6 +307,9 @@ static void with_auth_key(struct ctl *c, const struct machine_pub *m, const stru
 		answer_error(c, owner, req, fault);
 		return;
 	}
+	n = node_of_login(c, m, req, k->doc.user, tags->n > 0, now.wall);
+	if (n && pace_refuses(c, n, owner, now))
+		return;
 	how = (struct admission){ .user = k->doc.user, .tags = tags, .ephemeral = k->doc.ephemeral || req->ephemeral,
 		.approved = k->doc.preapproved, .key = &k->doc };
 	rc = admit(c, m, req, &how, now, &n);
@@ -322,6 +328,7 @@ static void log_out(struct ctl *c, struct node *n, void *owner, struct now now)
 	if (doc.ephemeral) {
 		node_remove(c, n, now);
 	} else if (!n->expired) {
+		pace_pay(c, n, CTL_TOLD_MEAN, now.mono);
 		doc.key_expiry = now.wall;
 		doc.key_expired = true;
 		if (node_update(c, n, &doc, true, true, now) < 0) {
@@ -332,15 +339,19 @@ static void log_out(struct ctl *c, struct node *n, void *owner, struct now now)
 	answer_expired(c, owner);
 }
 
-/* A device may want its key to expire sooner than it would, never later. False: no memory. */
-static bool sooner_expiry(struct ctl *c, struct node *n, unix_ms expiry, struct now now)
+/* A device may want its key to expire sooner than it would, never later. */
+static void sooner_expiry(struct ctl *c, struct node *n, const struct tc_register_request *req, void *owner, struct now now)
 {
 	struct ctl_node_doc doc = n->doc;
+	bool sooner = req->expiry && (!doc.key_expiry || doc.key_expiry > req->expiry);
 
-	if (!expiry || (doc.key_expiry && doc.key_expiry <= expiry))
-		return true;
-	doc.key_expiry = expiry;
-	return node_update(c, n, &doc, true, true, now) == 0;
+	if (sooner && pace_refuses(c, n, owner, now))
+		return;
+	doc.key_expiry = req->expiry;
+	if (sooner && node_update(c, n, &doc, true, true, now) < 0)
+		answer_error(c, owner, req, "out of memory");
+	else
+		answer_success(c, owner, n);
 }
 
 /*
@@ -357,10 +368,8 @@ static void known_key(struct ctl *c, const struct machine_pub *m, const struct t
 	} else if (is_former || n->expired) {
 		c->stats.expired_asks++;
 		answer_expired(c, owner);
-	} else if (!sooner_expiry(c, n, req->expiry, now)) {
-		answer_error(c, owner, req, "out of memory");
 	} else {
-		answer_success(c, owner, n);
+		sooner_expiry(c, n, req, owner, now);
 	}
 }
 

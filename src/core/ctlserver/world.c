@@ -152,6 +152,11 @@ void node_touch(struct ctl *c, struct node *n, bool whole, struct now now)
 
 int node_update(struct ctl *c, struct node *n, const struct ctl_node_doc *doc, bool whole, bool durable, struct now now)
 {
+	return node_tell(c, n, doc, whole ? TELLS_WHOLE : TELLS_PATCH, durable, now);
+}
+
+int node_tell(struct ctl *c, struct node *n, const struct ctl_node_doc *doc, enum telling what, bool durable, struct now now)
+{
 	struct ctl_node_doc copy;
 	struct arena mem;
 	bool fresh_key = false;
@@ -170,7 +175,8 @@ int node_update(struct ctl *c, struct node *n, const struct ctl_node_doc *doc, b
 	arena_fini(&n->mem);
 	n->mem = mem;
 	n->doc = copy;
-	node_touch(c, n, whole, now);
+	if (what != TELLS_NOBODY)
+		node_touch(c, n, what == TELLS_WHOLE, now);
 	rc = fresh_key ? former_refresh(c, n) : 0;
 	if (rc == 0 && durable)
 		rc = store_doc(c, CTL_NODE, n->doc.id, &ctl_node_doc_type, &n->doc);
@@ -387,6 +393,7 @@ static void node_free(struct ctl *c, struct node *n)
 	heap_remove(&c->expiries, &n->expiry);
 	rivals_free(c, n);
 	former_free(c, n);
+	say_forget(n);
 	host_set(c, host_of(&n->doc), false);
 	c->stats.online -= n->doc.online == JSON_YES;
 	block_leave(c, n);
@@ -715,6 +722,7 @@ struct ctl *ctl_free(struct ctl *c)
 	heap_fini(&c->offline);
 	heap_fini(&c->expiries);
 	heap_fini(&c->turns);
+	heap_fini(&c->waiting);
 	heap_fini(&c->rivals);
 	heap_fini(&c->keep_alives);
 	versions_free(c);

@@ -81,6 +81,10 @@ struct node {
 	uint64_t changed, changed_whole; /* world sequence of the last change, and of the last one that no patch can tell */
 	struct piece *whole, *patch;
 	uint64_t whole_at, patch_at;
+	struct {
+		mono_ns changes_full_at, bytes_full_at;
+	} pace; /* pace.c */
+	struct waiting *waiting; /* what it said and is not told yet; NULL: nothing (say.c) */
 	uint64_t readable_at; /* changed_whole, when what all are told was last read as they will */
 	bool unsaved; /* it was loaded, and is not what is stored */
 	struct list polls;
@@ -190,6 +194,7 @@ struct ctl {
 	struct map former_keys; /* struct former */
 	struct map keys_by_hash, nodes_by_key, nodes_by_id, nodes_by_name, machines, pending_by_code;
 	struct heap ephemerals, offline, keep_alives;
+	struct heap waiting; /* what devices said, until it is told */
 	struct heap turns, rivals; /* polls that wait for their turn; when a device counts as one again */
 	struct heap expiries; /* by wall clock in ms: the deadline is expire_at */
 	mono_ns expire_at;
@@ -317,6 +322,10 @@ void node_remove(struct ctl *c, struct node *n, struct now now);
 /* Replaces the document: doc may point into anything, all is copied. whole: a patch cannot tell it. */
 MUST_USE int node_update(struct ctl *c, struct node *n, const struct ctl_node_doc *doc, bool whole, bool durable,
 	struct now now);
+enum telling { TELLS_NOBODY, TELLS_PATCH, TELLS_WHOLE };
+/* The same, and what its peers are told of it. */
+MUST_USE int node_tell(struct ctl *c, struct node *n, const struct ctl_node_doc *doc, enum telling what, bool durable,
+	struct now now);
 void node_touch(struct ctl *c, struct node *n, bool whole, struct now now);
 bool tags_are_known(const struct ctl *c, const struct json_list *tags);
 MUST_USE int store_doc(struct ctl *c, enum ctl_kind kind, int64_t id, const struct json_type *t, const void *doc);
@@ -365,6 +374,21 @@ void told_endpoints(struct ctl *c, struct json_list *endpoints);
 MUST_USE int told_stored(struct ctl *c, struct ctl_node_doc *d, struct arena *a);
 /* The document of a peer was put into out from `from` on, with rc: what cannot be read is replaced by a bare one. */
 MUST_USE int told_check(struct ctl *c, struct node *n, int rc, size_t from, struct arena *a, struct buf *out);
+
+/* say.c: what a device says is told at once or when its time has come */
+/* What a map request says; it may be changed. -EAGAIN: the store is full; -ENOMEM. */
+MUST_USE int say(struct ctl *c, struct node *n, struct tc_map_request *r, struct arena *mem, struct now now);
+void say_merge(const struct node *n, struct ctl_node_doc *doc); /* what waits goes into the document; borrowed from what waits */
+void say_forget(struct node *n); /* nothing waits any more */
+bool say_arrives(struct ctl *c, struct node *n, struct now now); /* may it count as here? Else when its time has come */
+void say_tick(struct ctl *c, struct now now);
+
+/* pace.c */
+/* How long a change has to wait of which each reader is told so many bytes; 0: it may be. */
+mono_ns pace_wait(const struct ctl *c, const struct node *n, size_t bytes, mono_ns now);
+void pace_pay(const struct ctl *c, struct node *n, size_t bytes, mono_ns now);
+/* A registration that changes the device: is it one too many? Then it was answered; else it is paid. */
+MUST_USE bool pace_refuses(struct ctl *c, struct node *n, void *owner, struct now now);
 
 /* settings.c */
 /* Leaves out of h what this hub does not take of the device, and notes the reason. -ENOMEM. */
