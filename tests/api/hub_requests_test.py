@@ -2,45 +2,25 @@
 """Requests to the hub inside Noise and their answers as they are, of versions old and new: what no client of ours would ask.
 
 Usage: hub_requests_test.py WARREN-HUB HUBASK. Prints TAP."""
-import base64, json, os, subprocess, sys
+import json, os, sys
 
+from asker import Asker
 from hub_process import Hub, check, children, free_port, run, wait_for
 
 HUB, HUBASK = sys.argv[1:3]
 
 
-class Asker:
-    """One device: its connection, and its keys, which are as good as any."""
-
-    def __init__(self, hub, n):
-        noise = json.loads(hub.http("GET", "/key?v=148")[1])["publicKey"].removeprefix("mkey:")
-        self.key = "nodekey:" + f"{n:02x}" * 32
-        self.p = subprocess.Popen([HUBASK, "127.0.0.1", str(hub.port), noise, f"{n:02x}" * 32], stdin=subprocess.PIPE,
-                                  stdout=subprocess.PIPE, text=True)
-        children.append(self.p)
-
-    def ask(self, path, version=148, **fields):
-        self.p.stdin.write(f"{path} {json.dumps({'Version': version, 'NodeKey': self.key, 'Hostinfo': {'OS': 'linux'}, **fields})}\n")
-        self.p.stdin.flush()
-        status, retry, end, body = self.p.stdout.readline().rstrip("\n").split("\t")
-        return int(status), retry, end, base64.b64decode(body)
-
-    def register(self, key):
-        status, _, _, body = self.ask("/machine/register", Auth={"AuthKey": key})
-        assert status == 200 and not json.loads(body)["Error"], body
-        return self
-
-    def map(self, **fields):
-        """The one message of an answer that is not compressed."""
-        status, _, end, body = self.ask("/machine/map", Compress="", **fields)
-        assert status == 200 and int.from_bytes(body[:4], "little") == len(body) - 4, (status, body[:200])
-        return json.loads(body[4:]), end
+def asker(hub, n):
+    noise = json.loads(hub.http("GET", "/key?v=148")[1])["publicKey"].removeprefix("mkey:")
+    a = Asker(HUBASK, "127.0.0.1", hub.port, noise, n)
+    children.append(a.p)
+    return a
 
 
 def one_map(d):
     hub = Hub(HUB, d).start()
     key = hub.json("keys", "create", "--reusable")["key"]
-    a, b = Asker(hub, 17).register(key), Asker(hub, 18).register(key)
+    a, b = asker(hub, 17).register(key), asker(hub, 18).register(key)
     m, end = a.map()
     check("rule 5: without Stream and OmitPeers there is one whole map, plain as asked, and the end", end == "end" and
           len(m["Peers"]) == 1 and {"Node", "DNSConfig", "PacketFilters", "UserProfiles", "SSHPolicy", "ControlTime"} <= set(m), m)
@@ -66,7 +46,7 @@ def one_map(d):
 def versions(d):
     relay = free_port()
     hub = Hub(HUB, d, "--relay-listen", f"127.0.0.1:{relay}").start()
-    a = Asker(hub, 17).register(hub.json("keys", "create", "--reusable")["key"])
+    a = asker(hub, 17).register(hub.json("keys", "create", "--reusable")["key"])
 
     def relay_of(version):
         m, _ = a.map(version=version)
@@ -87,8 +67,8 @@ def versions(d):
 def storm(d):
     hub = Hub(HUB, d, "--accept-rate", "1").start()
     key = hub.json("keys", "create", "--reusable")["key"]
-    a, b = Asker(hub, 17).register(key), Asker(hub, 18).register(key)
-    c = Asker(hub, 19)
+    a, b = asker(hub, 17).register(key), asker(hub, 18).register(key)
+    c = asker(hub, 19)
     status = 200
     while status == 200:
         status, retry, _, body = c.ask("/machine/register", Auth={"AuthKey": key})

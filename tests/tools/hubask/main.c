@@ -19,7 +19,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { LINE_LEN = 1 << 16, VERSION = 148, PATIENCE_MS = 500, FIRST_MS = 10000, BODY_MAX = 1 << 24 };
+enum { LINE_LEN = 1 << 22, VERSION = 148, PATIENCE_MS = 500, FIRST_MS = 10000, BODY_MAX = 1 << 24 };
 
 struct asker {
 	int fd;
