@@ -15,6 +15,7 @@ BIN = os.path.join(HERE, "bin")
 NEWEST, OLD = "1.102.5", "1.80.3"
 OFFICIAL = {NEWEST: ("tailscale", "tailscaled", "derper", "derpprobe", "gitops-pusher"), OLD: ("tailscale", "tailscaled")}
 FOREIGN_HUB = os.path.join(BIN, "foreignhub-" + NEWEST)
+MAP_READER = os.path.join(BIN, "mapreader-" + NEWEST)
 
 
 def official(version):

@@ -3,6 +3,8 @@
 //
 //	rename HOSTNAME NAME    the device gets this name; all hear of it in a whole map
 //	remove HOSTNAME         the device is gone for all others, who hear of it in a delta
+//	haunt HOSTNAME          the device is told of a new peer with a home relay that not every reader has a number for
+//	exorcise HOSTNAME       and that it is gone
 //
 // It exits when its input ends.
 package main
@@ -15,11 +17,13 @@ import (
 	"log"
 	"net"
 	"net/http/httptest"
+	"net/netip"
 	"os"
 	"strings"
 
 	"tailscale.com/tailcfg"
 	"tailscale.com/tstest/integration/testcontrol"
+	"tailscale.com/types/key"
 )
 
 var (
@@ -60,6 +64,23 @@ func remove(c *testcontrol.Server, gone *tailcfg.Node) error {
 	return nil
 }
 
+const ghostID = 1 << 40
+
+func tell(c *testcontrol.Server, to *tailcfg.Node, m *tailcfg.MapResponse) error {
+	if !c.AddRawMapResponse(to.Key, m) {
+		return fmt.Errorf("%s does not listen", to.Hostinfo.Hostname())
+	}
+	return nil
+}
+
+func haunt(c *testcontrol.Server, to *tailcfg.Node) error {
+	at := []netip.Prefix{netip.MustParsePrefix("100.99.99.99/32")}
+	return tell(c, to, &tailcfg.MapResponse{PeersChanged: []*tailcfg.Node{{
+		ID: ghostID, StableID: "ghost", Name: "ghost.example.com.", Key: key.NewNode().Public(), Addresses: at, AllowedIPs: at,
+		HomeDERP: 1 << 40, Hostinfo: (&tailcfg.Hostinfo{}).View(),
+	}}})
+}
+
 func obey(c *testcontrol.Server, line string) error {
 	word := strings.Fields(line)
 	if len(word) < 2 {
@@ -76,6 +97,10 @@ func obey(c *testcontrol.Server, line string) error {
 		return nil
 	case word[0] == "remove":
 		return remove(c, n)
+	case word[0] == "haunt":
+		return haunt(c, n)
+	case word[0] == "exorcise":
+		return tell(c, n, &tailcfg.MapResponse{PeersRemoved: []tailcfg.NodeID{ghostID}})
 	}
 	return fmt.Errorf("not a command: %q", line)
 }

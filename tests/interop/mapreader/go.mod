@@ -1,0 +1,5 @@
+module warren.test/interop/mapreader
+
+go 1.26.6
+
+require tailscale.com v1.102.5
