@@ -85,6 +85,7 @@ static int put_ledger(struct hub *h, struct buf *out)
 		{ "hub_strangers_connections_max", gauge, "At most; then the source with most of them gives way.", l->strangers.max.conns },
 		{ "hub_strangers_evicted_total", counter, "Connections and logins of strangers that gave way.", l->strangers.evicted },
 		{ "hub_strangers_refused_total", counter, "Times that a stranger wanted more than there was for it.", l->strangers.refused },
+		{ "hub_strangers_waited_total", counter, "TLS handshakes that waited a turn, as others of the same network had theirs.", l->strangers.waited },
 		{ "hub_members_bytes", gauge, "Bytes held for connections of members, API tokens and the administration.", l->members.now.bytes },
 		{ "hub_members_bytes_max", gauge, "At most; then the member that holds most gives way.", l->members.max.bytes },
 		{ "hub_members_connections", gauge, "Their connections.", l->members.now.conns },

@@ -415,7 +415,10 @@ bool ledger_may_work(struct ledger_holder *h, uint64_t turn, unsigned max)
 	if (a->turn != turn)
 		a->n_worked = 0;
 	a->turn = turn;
-	return a->n_worked++ < max;
+	if (a->n_worked++ < max)
+		return true;
+	h->ledger->n.strangers.waited++;
+	return false;
 }
 
 void ledger_refund(struct ledger_holder *h, size_t bytes)

@@ -45,6 +45,7 @@ struct ledger_cfg {
 struct ledger_share {
 	struct ledger_part now, max, peak;
 	uint64_t evicted, refused; /* holders that were pushed out; charges and entries that were refused */
+	uint64_t waited; /* costly work that had to wait a turn */
 };
 
 struct ledger_stats {

@@ -220,6 +220,7 @@ static void costly_work_is_shared_between_networks(void **state)
 	CHECK_TRUE(ledger_may_work(&c[2].h, 7, 2));
 	CHECK_TRUE(ledger_may_work(&c[0].h, 8, 2));
 	CHECK_TRUE(ledger_may_work(NULL, 8, 0));
+	CHECK_INT(ledger_stats(l)->strangers.waited, ==, 2);
 	leave_all(l, c, 3);
 }
 

@@ -27,7 +27,6 @@ enum { TLS_BYTES = 16 * 1024, TLS_HANDSHAKE_BYTES = 28 * 1024 };
 enum { READ_PER_TURN = 8 * STREAM_READ_MAX, BACKLOG = 4096, ACCEPTS_PER_TURN = 64 };
 enum {
 	WRITTEN_PER_TURN = 512 * 1024, /* bytes of one stream; then it is the others' turn */
-	HANDSHAKES_PER_TURN = 8, /* steps of TLS for one network, half a millisecond each */
 	UNSENT_MAX = 128 * 1024, /* bytes that the kernel keeps for a reader whose window is closed */
 };
 #define PROXY_PATIENCE SEC(5) /* a proxy sends its header with the first segment */
@@ -316,7 +315,7 @@ static void handshake(struct stream *s)
 	int n, rc;
 
 	/* It is asked again in the next turn, as long as there is something to read. */
-	if (!ledger_may_work(&s->holder, loop_turn(s->loop), HANDSHAKES_PER_TURN))
+	if (!ledger_may_work(&s->holder, loop_turn(s->loop), STREAM_HANDSHAKES_PER_TURN))
 		return;
 	rc = charge_handshake(s);
 	if (rc < 0) {

@@ -17,7 +17,10 @@ struct stream;
 struct listener;
 struct tls_ctx;
 
-enum { STREAM_READ_MAX = 64 * 1024 }; /* bytes of one on_data */
+enum {
+	STREAM_READ_MAX = 64 * 1024, /* bytes of one on_data */
+	STREAM_HANDSHAKES_PER_TURN = 8, /* steps of TLS for strangers of one network, half a millisecond each; the others wait a turn */
+};
 
 struct stream_ops {
 	/* Client: connected, with TLS done. Server streams are so from the start. May be NULL. */
