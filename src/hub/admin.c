@@ -358,6 +358,7 @@ static const struct route {
 	int (*fn)(struct admin_call *c);
 } routes[] = {
 	{ "GET", "/status", get_status },
+	{ "GET", "/limits", admin_limits },
 	{ "GET", "/users", admin_users },
 	{ "POST", "/users", admin_user_create },
 	{ "POST", "/users/*/delete", admin_user_delete },

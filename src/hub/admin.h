@@ -35,6 +35,9 @@ MUST_USE int admin_find_user(struct admin_call *c, const char *name, const struc
 /* By name; without one, the only user that there is. */
 MUST_USE int admin_find_heir(struct admin_call *c, const char *name, const struct ctl_user **ret);
 
+/* limits.c */
+MUST_USE int admin_limits(struct admin_call *c);
+
 /* admin_nodes.c */
 MUST_USE int admin_nodes(struct admin_call *c);
 MUST_USE int admin_node_show(struct admin_call *c);

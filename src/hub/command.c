@@ -215,8 +215,11 @@ int cmd_status(struct cmd *c)
 	struct admin_status s;
 	char up[TIME_WORDS_MAX];
 	bool done;
-	int rc = cmd_ask(c, "GET", "/status", NULL);
+	int rc;
 
+	if (c->o->limits)
+		return cmd_limits(c);
+	rc = cmd_ask(c, "GET", "/status", NULL);
 	if (rc == 0)
 		rc = cmd_answer(c, &admin_status_type, &s, &done);
 	if (rc || done)

@@ -48,6 +48,7 @@ MUST_USE int cmd_print(const struct table *t, int rc);
 
 /* command.c */
 int cmd_status(struct cmd *c);
+int cmd_limits(struct cmd *c); /* of status */
 int cmd_login(struct cmd *c);
 
 /* command_users.c */

@@ -9,7 +9,7 @@ enum { ANSWER_MEM_MAX = 512 << 20, LINE_LEN = 128 };
 
 /* Behind the text: what its arguments are, for completion, and the flags that it takes besides those of all. */
 const struct command hub_commands[] = {
-	{ "status", NULL, "", 0, 0, cmd_status, "is it running, with how many devices", "", "qr" },
+	{ "status", NULL, "", 0, 0, cmd_status, "is it running, with how many devices", "", "limits qr" },
 	{ "users", "list", "", 0, 0, cmd_users_list, "people that devices belong to", "", "" },
 	{ "users", "create", "NAME", 1, 1, cmd_user_create, "one more", "-", "" },
 	{ "users", "rename", "USER NEW-NAME", 2, 2, cmd_user_rename, "its devices and keys stay its", "u-", "" },

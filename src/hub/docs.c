@@ -30,6 +30,29 @@ static const struct json_field status_fields[] = {
 };
 JSON_OBJECT_TYPE(admin_status_type, struct admin_status, status_fields);
 
+static const struct json_field limit_fields[] = {
+	F(admin_limit, of, "of", json_str),
+	F(admin_limit, what, "what", json_str),
+	O(admin_limit, counter, "counter", json_str),
+	F(admin_limit, now, "now", json_int),
+	F(admin_limit, max, "max", json_int),
+	JSON_END,
+};
+static JSON_OBJECT_TYPE(limit_type, struct admin_limit, limit_fields);
+static JSON_LIST_TYPE(limit_list, limit_type);
+static const struct json_field limits_fields[] = {
+	F(admin_limits, memory_max, "memoryMax", json_int),
+	F(admin_limits, memory_from, "memoryFrom", json_str),
+	F(admin_limits, memory_sum, "memorySum", json_int),
+	F(admin_limits, descriptors_max, "descriptorsMax", json_int),
+	F(admin_limits, descriptors_sum, "descriptorsSum", json_int),
+	F(admin_limits, tasks_max, "tasksMax", json_int),
+	F(admin_limits, tasks_sum, "tasksSum", json_int),
+	F(admin_limits, limits, "limits", limit_list),
+	JSON_END,
+};
+JSON_OBJECT_TYPE(admin_limits_type, struct admin_limits, limits_fields);
+
 static const struct json_field user_fields[] = {
 	F(admin_user, id, "id", json_int),
 	F(admin_user, name, "name", json_str),

@@ -14,6 +14,19 @@ struct admin_status {
 	int64_t uptime_s, nodes, online, users, keys, pending, sessions, relay_clients;
 };
 
+/* One bound: what of, how much there is now and at most. */
+struct admin_limit {
+	const char *of; /* "memory", "descriptors", "tasks": these are parts of a whole; "number": a bound of its own */
+	const char *what, *counter; /* the metric that counts when it is reached; "" where nothing can reach it */
+	int64_t now, max; /* now -1: not known */
+};
+
+struct admin_limits {
+	int64_t memory_max, memory_sum, descriptors_max, descriptors_sum, tasks_max /* 0: no limit */, tasks_sum;
+	const char *memory_from;
+	struct json_list limits; /* struct admin_limit */
+};
+
 struct admin_user {
 	int64_t id, nodes, keys;
 	const char *name, *display_name, *role;
@@ -145,7 +158,7 @@ struct admin_request {
 	bool reusable, ephemeral, preapproved, force, with_devices, reverse;
 };
 
-extern const struct json_type admin_status_type, admin_user_type, admin_user_list, admin_left_type, admin_node_type, admin_node_list,
+extern const struct json_type admin_status_type, admin_limits_type, admin_user_type, admin_user_list, admin_left_type, admin_node_type, admin_node_list,
 	admin_pending_type, admin_pending_list, admin_key_type, admin_key_list, admin_link_type, admin_error_type,
 	admin_request_type, admin_token_type, admin_token_list, admin_route_type, admin_route_list, admin_own_prefixes_type,
 	admin_policy_type, admin_policy_list, admin_policy_status_type, admin_change_type, admin_change_list, admin_reach_type,

@@ -286,6 +286,24 @@ static int give_up_rights(const struct hub_options *o, struct err_at *at)
 	return rc;
 }
 
+static int plan_budget(struct hub *h, struct err_at *at)
+{
+	uint64_t memory = 0;
+	int rc = h->o->memory_max ? budget_parse(h->o->memory_max, &memory) : 0;
+
+	if (rc == 0 && memory && memory < HUB_MEMORY_MIN)
+		rc = -ERR_BAD_VALUE;
+	if (rc < 0) {
+		err_at_set(at, 0, 0, "--memory-max %s: write it as 512M or 2G, at least 256M", h->o->memory_max);
+		return rc;
+	}
+	budget_plan(memory, &h->budget);
+	if (h->budget.memory < HUB_MEMORY_MIN)
+		log_warn("hub", "there is less memory than the sum of all bounds: \"warren-hub status --limits\" lists them", "bytes=%llu from=\"%s\"",
+			(unsigned long long)h->budget.memory, h->budget.memory_from);
+	return 0;
+}
+
 int hub_new(struct hub **ret, const struct hub_options *o, struct err_at *at)
 {
 	struct hub *h = calloc(1, sizeof(*h));
@@ -307,7 +325,8 @@ int hub_new(struct hub **ret, const struct hub_options *o, struct err_at *at)
 		rc = loop_stop_on_signals(h->loop);
 	if (rc == 0)
 		rc = loop_on_hup(h->loop, on_hup, h);
-	budget_plan(0, &h->budget);
+	if (rc == 0)
+		rc = plan_budget(h, at);
 	if (rc == 0)
 		rc = ledger_new(&h->ledger, &h->budget.ledger);
 	if (rc == 0)

@@ -18,6 +18,8 @@ enum {
 	HUB_ACCEPT_RATE_MAX = 1000000,
 	HUB_SESSIONS_MAX = 65536, /* control connections; a device has one or two */
 	HUB_ADMIN_CONNS_MAX = 64,
+	HUB_THREADS = 8, /* the loop, the writer of the database, and what libraries may start */
+	HUB_GIT_TASKS = 32, /* one git at a time, with its helpers and their threads */
 	HUB_ANSWER_MAX = 64 << 20, /* a list of 200,000 devices */
 	HUB_PAGE_MAX = 256 * 1024,
 	HUB_FORMER_MAX = 8, /* URLs that the hub had before */
@@ -27,6 +29,7 @@ enum {
 	HUB_THROTTLES_MAX = 64, /* sources that showed wrong API tokens lately; the one that waited longest goes */
 	HUB_THROTTLE_BURST = 10,
 };
+#define HUB_MEMORY_MIN ((uint64_t)256 << 20) /* below, the bounds that do not scale would not fit */
 #define HUB_THROTTLE_STEP SEC(6)
 enum {
 	HUB_VERIFY_RATE = 1000, /* questions of other relays a second, of one source; a relay has one for each device that comes */

@@ -23,13 +23,13 @@ struct hub_options {
 	const char *config, *state_dir, *listen, *url, *also_url, *tls_cert, *tls_key, *relay_listen, *relay_url, *relay_rate, *stun_listen, *stun_url, *trusted_proxy, *base_domain, *owner,
 		*key_expiry, *http_listen, *packages_dir, *policy_git, *policy_git_branch, *policy_git_path, *policy_git_interval, *policy_git_protocols,
 		*policy_git_ssh, *policy_git_secret_file;
-	const char *accept_rate;
+	const char *accept_rate, *memory_max;
 	bool proxy_protocol, relay_open;
 	/* serve: become this user; commands: whose */
 	const char *user;
 	/* commands */
 	const char *socket, *tags, *expiry, *next, *proto, *scope, *mode, *move_to, *tag, *os, *sort;
-	bool online, offline, expired, waiting, reverse, unpin, with_devices, force, approve_devices, json, reusable, ephemeral, preapproved, qr, help, version;
+	bool online, offline, expired, waiting, reverse, unpin, with_devices, force, approve_devices, json, limits, reusable, ephemeral, preapproved, qr, help, version;
 };
 
 /* at->text says what is wrong. -ERR_BAD_VALUE for usage. */

@@ -84,6 +84,15 @@ static const struct package *find(const struct packages *p, struct view name)
 	return NULL;
 }
 
+uint64_t packages_bytes(const struct packages *p)
+{
+	uint64_t sum = 0;
+
+	for (size_t i = 0; p && i < p->n; i++)
+		sum += p->v[i].content.cap;
+	return sum;
+}
+
 uint64_t packages_throttled(const struct packages *p)
 {
 	return p ? p->throttled : 0;

@@ -22,6 +22,7 @@ MUST_USE int packages_read(struct packages **ret, const char *dir, mono_ns now, 
 struct packages *packages_free(struct packages *p);
 /* The name of the i-th, NULL: there are no more. p may be NULL. */
 const char *packages_name(const struct packages *p, size_t i);
+uint64_t packages_bytes(const struct packages *p); /* that they take in memory */
 uint64_t packages_throttled(const struct packages *p); /* downloads that were told to come later */
 /* name: what stands behind /packages/ in a request's path. Answers: the package, 404, or 503 when too much is asked for at once. */
 MUST_USE int packages_answer(struct packages *p, struct httpd_conn *c, struct view name, mono_ns now);

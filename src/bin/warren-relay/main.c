@@ -32,13 +32,17 @@ static const char help[] =
 	"  --trusted-proxy CIDR,...  whose X-Forwarded-For says where a request comes from; default nobody's\n"
 	"  --proxy-protocol   connections from a --trusted-proxy begin with the PROXY protocol's header\n"
 	"  --rate BYTES       that a client may send a second; default 0: as much as it can\n"
+	"  --memory-max BYTES that the relay may use, as 512M or 2G: its bounds follow from it; default what its cgroup allows, else\n"
+	"                     three quarters of the machine's\n"
+	"  --limits           print these bounds, and end\n"
 	"  --user NAME        become this user once the ports are bound\n"
 	"  --help             this text\n";
 
 struct options {
 	const char *listen, *stun, *state_dir, *cert, *key, *hostname, *http, *user, *rate;
 	struct forwarded_trust proxies;
-	bool plain, proxy_protocol, name_given;
+	uint64_t memory_max;
+	bool limits, plain, proxy_protocol, name_given;
 };
 
 static int complain(const char *what, int rc)
@@ -89,7 +93,8 @@ static int parse(int argc, char **argv, struct options *o)
 		{ "state-dir", 1, NULL, 'd' }, { "cert", 1, NULL, 'c' }, { "key", 1, NULL, 'k' },
 		{ "hostname", 1, NULL, 'n' }, { "plain", 0, NULL, 'p' }, { "http", 1, NULL, 'h' },
 		{ "trusted-proxy", 1, NULL, 't' }, { "proxy-protocol", 0, NULL, 'P' },
-		{ "user", 1, NULL, 'u' }, { "rate", 1, NULL, 'r' }, { "help", 0, NULL, 'H' }, { 0 } };
+		{ "user", 1, NULL, 'u' }, { "rate", 1, NULL, 'r' },
+		{ "memory-max", 1, NULL, 'm' }, { "limits", 0, NULL, 'L' }, { "help", 0, NULL, 'H' }, { 0 } };
 	int opt;
 
 	opterr = 0; /* it is said here */
@@ -104,6 +109,11 @@ static int parse(int argc, char **argv, struct options *o)
 		} else if (opt == 't') {
 			if (forwarded_trust_add(&o->proxies, optarg) < 0)
 				return usage("--trusted-proxy: addresses and prefixes, as 127.0.0.1,10.0.0.0/8");
+		} else if (opt == 'm') {
+			if (budget_parse(optarg, &o->memory_max) < 0)
+				return usage("--memory-max: write it as 512M or 2G, at least 64M");
+		} else if (opt == 'L') {
+			o->limits = true;
 		} else if (opt == 'P') {
 			o->proxy_protocol = true;
 		} else if (opt == 'p') {
@@ -253,7 +263,11 @@ int main(int argc, char **argv)
 	if (rc != 0)
 		return rc;
 	notify_init();
-	budget_plan(0, &budget);
+	budget_plan(o.memory_max, &budget);
+	if (o.limits) {
+		budget_print(&budget);
+		return 0;
+	}
 	if (priv_harden() < 0 || loop_new(&loop) < 0 || ledger_new(&ledger, &budget.ledger) < 0)
 		return complain("event loop", -ERR_BAD_STATE);
 	rc = loop_stop_on_signals(loop) < 0 || loop_on_hup(loop, on_hup, &certs) < 0;

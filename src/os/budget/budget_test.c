@@ -12,7 +12,8 @@ static void parts_fit_into_the_whole(void **state)
 			const struct ledger_cfg *l = &b.ledger;
 
 			budget_split(b.memory, b.files, &b.ledger);
-			CHECK_TRUE(l->strangers.bytes + l->leaving.bytes + l->members.bytes + budget_rest(&b) == MAX_OF(memory[i], BUDGET_MEMORY_MIN));
+			CHECK_TRUE(l->strangers.bytes + l->leaving.bytes + l->members.bytes + budget_kernel(&b) + budget_rest(&b) ==
+				 MAX_OF(memory[i], BUDGET_MEMORY_MIN));
 			CHECK_TRUE(budget_rest(&b) >= MAX_OF(memory[i], BUDGET_MEMORY_MIN) / 8);
 			CHECK_TRUE(l->strangers.conns + l->leaving.conns + l->members.conns + MIN_OF(files[k] / 2, (size_t)BUDGET_FILES_KEPT) <= files[k]);
 			CHECK_TRUE(l->strangers.conns > 0 && l->members.conns > 0 && l->leaving.conns > 0);
@@ -32,10 +33,26 @@ static void the_operators_number_counts(void **state)
 	CHECK_TRUE(b.memory > 0 && b.memory < UINT64_MAX);
 }
 
+static void sizes_are_written_as_systemd_writes_them(void **state)
+{
+	static const char *const bad[] = { "", "M", "-1", "1.5G", "64MB", "12 M", "99999999999999999999", "99999999999G", "63M", "1", "0" };
+	uint64_t n;
+
+	CHECK_INT(budget_parse("64M", &n), ==, 0);
+	CHECK_TRUE(n == BUDGET_MEMORY_MIN);
+	CHECK_INT(budget_parse("2G", &n), ==, 0);
+	CHECK_TRUE(n == (uint64_t)2 << 30);
+	CHECK_INT(budget_parse("100000000", &n), ==, 0);
+	CHECK_TRUE(n == 100000000);
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++)
+		CHECK_INT(budget_parse(bad[i], &n), <, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(parts_fit_into_the_whole),
+		cmocka_unit_test(sizes_are_written_as_systemd_writes_them),
 		cmocka_unit_test(the_operators_number_counts),
 	};
 
