@@ -111,6 +111,35 @@ def tls_half_open(p):
     p.expect("they waited for each other", p.metric("warren_hub_strangers_waited_total") > 0)
 
 
+def tls_begin(p, context):
+    """[connection, session, what came, what goes] of a TLS client that has said its first words."""
+    c, coming, going = p.tcp(port=p.tls), ssl.MemoryBIO(), ssl.MemoryBIO()
+    session = context.wrap_bio(coming, going)
+    try:
+        session.do_handshake()
+    except ssl.SSLWantReadError:
+        c.say(going.read())
+    return c, session, coming, going
+
+
+@attack("TLS begun by 1,000 clients of one address at once, who all want an answer", tls=True)
+def tls_crowd(p):
+    """No attack, but a company that starts its machines in the morning: nobody is pushed out."""
+    context = ssl._create_unverified_context()
+    crowd = [tls_begin(p, context) for _ in range(1000)]
+    answered = 0
+    for c, session, coming, going in crowd:
+        coming.write(c.read(1))
+        session.do_handshake()
+        session.write(request("GET /version"))
+        c.say(going.read())
+    for c, session, coming, going in crowd:
+        coming.write(c.read(1))
+        answered += session.read(12) == b"HTTP/1.1 200"
+    p.expect("all were answered", answered == 1000, answered)
+    p.expect("nobody had to go", p.metric("warren_hub_strangers_evicted_total") == 0)
+
+
 @attack("40 whole TLS handshakes at a time for three seconds", tls=True)
 def tls_handshakes(p):
     end = time.monotonic() + 3

@@ -31,6 +31,7 @@ struct httpd_conn {
 	struct view after; /* of the answer, behind out: where it lies */
 	const struct httpd_instead *instead; /* not NULL: its answer is held */
 	uint64_t ticket;
+	size_t needs; /* bytes in `in` before there is anything new to see */
 	size_t answer_at; /* where in out the answer to the last request begins */
 	/* A chunked body, as far as it came: its content, and how many bytes came beside that. */
 	struct http1_chunks chunks;
@@ -310,7 +311,8 @@ static int read_body(struct httpd_conn *c, struct httpd_request *r, size_t head_
 		return rc;
 	}
 	*ret_whole += (size_t)head->content_length;
-	if (buf_len(&c->in) < *ret_whole)
+	c->needs = *ret_whole;
+	if (buf_len(&c->in) < c->needs)
 		return HTTP1_MORE;
 	r->body = view_of(buf_data(&c->in) + head_len, (size_t)head->content_length);
 	return 0;
@@ -352,6 +354,8 @@ static int next_request(struct httpd_conn *c, bool *ret_taken)
 	size_t used, whole = 0;
 	int rc = c->skip || c->skip_chunks ? skip_body(c) : 0;
 
+	if (buf_len(&c->in) < c->needs)
+		return HTTP1_MORE; /* a body that drips in costs no look at its head for each byte */
 	if (rc == 0)
 		rc = http1_parse(buf_data(&c->in), buf_len(&c->in), false, &head, &used);
 	if (rc == HTTP1_MORE)
@@ -381,6 +385,7 @@ static int next_request(struct httpd_conn *c, bool *ret_taken)
 	buf_fini(&c->body);
 	c->has_chunks = c->skip_chunks;
 	c->client_known = false;
+	c->needs = 0;
 	c->in.max = IN_MAX;
 	if (!c->instead)
 		answered(c);
