@@ -139,6 +139,42 @@ static void peer_that_is_said_to_be_everywhere_costs_strangers_its_share(void **
 	world_close(&w);
 }
 
+/* Many members who all say that they are at one machine: that has its share of them together. */
+static void machine_that_many_peers_name_has_one_share(void **state)
+{
+	enum { MEMBERS = 20, PORTS = 100, SECONDS = 20 };
+	struct ipport eps[PORTS];
+	struct world w;
+	struct node *a;
+
+	world_open(&w, 9, 1);
+	a = node_add(&w, NULL, NULL);
+	node_start(a);
+	world_run(&w, SEC(1));
+	for (int i = 0; i < SECONDS * 5; i++) {
+		for (uint8_t k = 1; k <= MEMBERS; k++) {
+			struct tc_node t = { .id = 100 + k, .home_derp = 1, .endpoints = json_list_of(eps, PORTS) };
+			struct ipprefix route = ipprefix_single(ipaddr_v4(100, 64, 0, (uint8_t)(100 + k)));
+			struct node to = { .n = 100 + k };
+			uint8_t secret[KEY_LEN] = { 0, k };
+
+			for (size_t e = 0; e < PORTS; e++) /* others each time, of one machine */
+				eps[e] = (struct ipport){ ipaddr_v4(198, 18, 7, 7), (uint16_t)(1 + i % 100 * PORTS + e) };
+			CHECK_INT(key_public(secret, t.key.b), ==, 0);
+			secret[2] = 1;
+			CHECK_INT(key_public(secret, t.disco_key.b), ==, 0);
+			t.addresses = json_list_of(&route, 1);
+			CHECK_INT(mesh_set_peer(a->mesh, &t, &route, 1, world_now(&w)), ==, 0);
+			(void)node_ping(a, &to);
+		}
+		world_run(&w, MSEC(200));
+	}
+	CHECK_INT(mesh_counters(a->mesh)->probe_limited, >, 0);
+	CHECK_INT(a->strange, >=, MESH_PROBE_BURST);
+	CHECK_INT(a->strange, <=, MESH_PROBE_BURST + (SECONDS + 1) * MESH_PROBES_PER_SECOND);
+	world_close(&w);
+}
+
 /* A relay map of 256 regions, another one ten times a second. */
 static void map_of_strangers(struct world *w, struct node *n, bool one_address, int round)
 {
@@ -190,6 +226,7 @@ int main(void)
 		cmocka_unit_test(plain_peer_that_moves_is_followed_when_it_answers),
 		cmocka_unit_test(one_ping_of_many_nodes_is_one_ping),
 		cmocka_unit_test(peer_that_is_said_to_be_everywhere_costs_strangers_its_share),
+		cmocka_unit_test(machine_that_many_peers_name_has_one_share),
 		cmocka_unit_test(hub_that_names_strangers_as_relays_gets_its_share_of_requests),
 	};
 
