@@ -4,7 +4,7 @@
  */
 #include "base/text/text.h"
 #include "crypto/blake2s/blake2s.h"
-#include "localapi/internal.h"
+#include "localapi/shares.h"
 
 enum {
 	RATE_PERIOD_S = 3, /* between two engine statuses to a watcher with the rate-limit bit */
@@ -102,6 +102,8 @@ static void send(struct watcher *w, const struct ipn_notify *n)
 	}
 	buf_init(&line, LAPI_ANSWER_MAX);
 	rc = encode(c->lapi, n, &line);
+	if (rc == 0 && w->n > 1 && !share_may_hold(c, buf_len(&line)))
+		rc = -ERR_NO_ROOM; /* it does not read what is there */
 	if (rc == 0)
 		rc = append_chunk(c, buf_view(&line), &len);
 	if (rc == 0) {
@@ -419,7 +421,7 @@ void bus_watch(struct lreq *r)
 
 	if (!read_mask(r, &mask))
 		return;
-	if (r->lapi->n.n_watchers >= LAPI_WATCHERS_MAX) {
+	if (!share_may_watch(r->conn)) {
 		r->lapi->n.watchers_refused++;
 		lreq_text(r, 503, "too many watchers of the bus");
 		return;

@@ -1,5 +1,5 @@
 /* Calls for those who look closer: counters, the network map as it is, the marker of a report, debug actions. */
-#include "localapi/internal.h"
+#include "localapi/shares.h"
 
 #define OPS(r) ((r)->lapi->cfg.ops)
 #define BACKEND(r) ((r)->lapi->cfg.backend)
@@ -38,6 +38,10 @@ static void bugreport(struct lreq *r)
 
 	if (!lreq_is(r, "POST")) {
 		lreq_text(r, 405, "only POST allowed");
+		return;
+	}
+	if (!share_may_work(r->conn, 20)) {
+		lreq_text(r, 429, "too many reports; wait a moment");
 		return;
 	}
 	OPS(r)->bugreport(BACKEND(r), marker, strlen(note) < NOTE_MAX ? note : "(a note that is too long)");

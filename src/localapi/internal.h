@@ -2,28 +2,43 @@
 #ifndef WARREN_LOCALAPI_INTERNAL_H
 #define WARREN_LOCALAPI_INTERNAL_H
 
+#include "base/bucket/bucket.h"
 #include "base/list/list.h"
 #include "localapi/lapi.h"
 #include "os/loop/loop.h"
 #include "os/stream/stream.h"
+#include "os/users/users.h"
 #include "proto/http1/http1.h"
 
 struct lconn;
 struct watcher;
+
+enum { LAPI_USERS_KEPT = 32 };
+
+/* What a user may still have done; shares.h. */
+struct luser {
+	bool used;
+	uid_t uid;
+	struct bucket requests, work;
+};
 
 struct lapi {
 	struct loop *loop;
 	struct lapi_cfg cfg;
 	struct listener *listener;
 	struct list conns;
-	struct loop_timer *engine_timer, *logout_timer, *save_timer;
+	struct loop_timer *engine_timer, *logout_timer, *save_timer, *operator_timer;
+	struct users *users; /* who the operator is */
+	bool operator_late; /* who it is could not be found out in time: until it is, nobody */
+	struct luser user[LAPI_USERS_KEPT];
+	size_t n_common; /* connections of those who are not trusted, as they were when they came */
 	size_t n_held; /* answers that wait for the disk, since it was last waited for; some may be gone */
 	size_t n_logouts; /* requests that wait for the end of a logout */
 	char *header_lines; /* in every answer of the API */
 	struct lapi_counters n;
 };
 
-enum lcall_kind { CALL_NONE, CALL_PING, CALL_NETCHECK, CALL_LOGOUT };
+enum lcall_kind { CALL_NONE, CALL_PING, CALL_NETCHECK, CALL_LOGOUT, CALL_OPERATOR };
 
 /* At most one per connection: requests on one are answered in turn. */
 struct lapi_call {
@@ -33,7 +48,7 @@ struct lapi_call {
 
 /*
  *  READING --request whole--> (answered at once) READING
- *          --ping, netcheck--> WAITING --done--> READING
+ *          --ping, netcheck, who is the operator?--> WAITING --done--> READING
  *          --watch-ipn-bus--> WATCHING
  *  any --last answer, fault, watcher behind--> CLOSING: what is in `out` is written, then the stream ends
  */
@@ -50,6 +65,8 @@ struct lconn {
 	struct http1_head head; /* views into head_text */
 	bool have_head, body_whole, answered;
 	bool held; /* its answer waits for the disk */
+	bool common; /* counted in n_common */
+	bool paused; /* nothing is read of it: enough waits */
 	struct http1_chunks chunks;
 	struct lapi_call call;
 	struct watcher *watcher;

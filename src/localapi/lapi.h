@@ -34,7 +34,7 @@ struct lapi_cfg {
 
 struct lapi_counters {
 	uint64_t requests, refused, bad_requests, connections_refused, watchers_refused,
-		watchers_behind;
+		watchers_behind, bytes_refused, work_refused, operator_late;
 	size_t n_connections, n_watchers;
 };
 

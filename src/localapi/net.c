@@ -1,6 +1,6 @@
 /* Calls about the network: who is who, pings, the relay map, names. */
 #include "base/text/text.h"
-#include "localapi/internal.h"
+#include "localapi/shares.h"
 #include "os/file/file.h"
 
 #include <ctype.h>
@@ -221,6 +221,8 @@ static void ping(struct lreq *r)
 		lreq_text(r, 400, "'size' parameter is only supported with disco pings");
 	else if (n > IPN_PING_SIZE_MAX)
 		lreq_text(r, 400, "maximum value for 'size' is %d", IPN_PING_SIZE_MAX);
+	else if (!share_may_work(r->conn, 1))
+		lreq_text(r, 429, "too many pings; wait a moment");
 	else {
 		wait_for(r, CALL_PING);
 		OPS(r)->ping(BACKEND(r), addr, t, (size_t)n, &r->conn->call);
@@ -229,6 +231,10 @@ static void ping(struct lreq *r)
 
 static void netcheck(struct lreq *r)
 {
+	if (!share_may_work(r->conn, 20)) {
+		lreq_text(r, 429, "too many reports; wait a moment");
+		return;
+	}
 	wait_for(r, CALL_NETCHECK);
 	OPS(r)->netcheck(BACKEND(r), &r->conn->call);
 }

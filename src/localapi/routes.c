@@ -1,9 +1,6 @@
 /* Which path is whose, and who may call it. */
 #include "base/text/text.h"
-#include "localapi/internal.h"
-
-#include <pwd.h>
-#include <unistd.h>
+#include "localapi/shares.h"
 
 static const char prefix[] = "/localapi/v0/";
 
@@ -14,19 +11,7 @@ bool lreq_is(const struct lreq *r, const char *method)
 
 bool lreq_may_write(const struct lreq *r)
 {
-	const struct lconn *c = r->conn;
-	const struct ipn_prefs *p;
-	const struct passwd *pw;
-
-	if (!c->has_uid)
-		return false;
-	if (c->uid == 0 || c->uid == getuid())
-		return true;
-	p = r->lapi->cfg.ops->prefs(r->lapi->cfg.backend);
-	if (!p->operator_user || !*p->operator_user)
-		return false;
-	pw = getpwnam(p->operator_user); /* now, not when the connection began: the operator may have changed */
-	return pw && pw->pw_uid == c->uid;
+	return share_is_trusted(r->conn); /* now, not when the connection began: the operator may have changed */
 }
 
 const char *lreq_param(const struct lreq *r, const char *name)

@@ -1,6 +1,6 @@
 /* Connections: requests in, answers out. */
 #include "base/text/text.h"
-#include "localapi/internal.h"
+#include "localapi/shares.h"
 #include "os/file/file.h"
 
 #include <errno.h>
@@ -8,8 +8,9 @@
 #include <unistd.h>
 
 enum {
-	CONNS_OF_A_USER_MAX = 64, /* of the connections, so that one user cannot shut out root */
-	IN_MAX = 256 * 1024, /* read ahead of what is being answered */
+	IN_MAX = 256 * 1024, /* read ahead of what is being answered, at the most */
+	IN_ENOUGH = 16 * 1024, /* with so much nothing more is read until that is answered */
+	OPERATOR_PATIENCE_S = 5, /* for who the operator is; then who asked is none */
 	SAVE_PATIENCE_S = 5, /* for the disk; who has waited so long is answered anyway */
 	LOGOUT_PATIENCE_S = 5, /* for the hub to hear of it; the node is logged out here in any case */
 };
@@ -180,6 +181,22 @@ static bool from_a_browser(const struct http1_head *h)
 	       (host.len && !view_eq(host, VIEW_LIT("local-tailscaled.sock")));
 }
 
+/* Who may be the operator waits until it is known. */
+static bool waits_for_operator(struct lconn *c)
+{
+	struct lapi *a = c->lapi;
+	const struct ipn_prefs *p = a->cfg.ops->prefs(a->cfg.backend);
+	uid_t uid;
+
+	if (!c->has_uid || c->uid == 0 || c->uid == getuid() || !p->operator_user || !*p->operator_user || a->operator_late ||
+		users_uid(a->users, p->operator_user, &uid) != USERS_PENDING)
+		return false;
+	c->state = CONN_WAITING;
+	c->call.kind = CALL_OPERATOR;
+	loop_timer_set(a->operator_timer, loop_now(a->loop).mono + SEC(OPERATOR_PATIENCE_S));
+	return true;
+}
+
 static void answer(struct lconn *c)
 {
 	static const char refused[] = "invalid localapi request\n";
@@ -191,6 +208,19 @@ static void answer(struct lconn *c)
 		c->lapi->n.refused++;
 		respond(c, 403, "text/plain; charset=utf-8", "X-Content-Type-Options: nosniff\r\n",
 			view_of(refused, sizeof(refused) - 1));
+		return;
+	}
+	if (waits_for_operator(c))
+		return;
+	if (!share_may_ask(c)) {
+		c->lapi->n.work_refused++;
+		c->head.keep_alive = false; /* what was sent behind it is not read */
+		respond(c, 429, "text/plain; charset=utf-8", security_lines, VIEW_LIT("too many requests of this user; wait a moment\n"));
+		return;
+	}
+	if (!share_may_hold(c, 0)) {
+		c->lapi->n.bytes_refused++;
+		respond(c, 503, "text/plain; charset=utf-8", security_lines, VIEW_LIT("too much waits to be read by this user\n"));
 		return;
 	}
 	arena_init(&arena, LAPI_ANSWER_MAX);
@@ -286,6 +316,56 @@ static void pump(struct lconn *c)
 	}
 }
 
+/* What was asked for is done: the next request on this connection may be read. */
+static void go_on(struct lconn *c)
+{
+	if (c->state == CONN_READING)
+		c->have_head = false;
+}
+
+static void operator_known(struct lapi *a)
+{
+	loop_timer_set(a->operator_timer, MONO_NEVER);
+	list_for_each_safe(l, &a->conns) {
+		struct lconn *c = container_of(l, struct lconn, link);
+
+		if (c->call.kind != CALL_OPERATOR)
+			continue;
+		c->call.kind = CALL_NONE;
+		c->state = CONN_READING;
+		answer(c);
+		go_on(c);
+	}
+}
+
+static void on_operator(void *ctx)
+{
+	struct lapi *a = ctx;
+
+	a->operator_late = false;
+	operator_known(a);
+}
+
+static void on_operator_late(void *ctx)
+{
+	struct lapi *a = ctx;
+
+	a->operator_late = true;
+	a->n.operator_late++;
+	operator_known(a);
+}
+
+/* Where enough waits to be answered the rest waits with who sends it. */
+static void read_on(struct lconn *c)
+{
+	bool busy = c->state == CONN_WAITING || (c->state == CONN_READING && buf_len(&c->out));
+	bool paused = busy && buf_len(&c->in) >= IN_ENOUGH;
+
+	if (paused != c->paused)
+		stream_pause(c->stream, paused);
+	c->paused = paused;
+}
+
 /* ---- Streams ---- */
 
 static int on_data(void *owner, const uint8_t *p, size_t len)
@@ -294,11 +374,16 @@ static int on_data(void *owner, const uint8_t *p, size_t len)
 
 	if (c->state == CONN_CLOSING || c->state == CONN_WATCHING) /* nothing more is asked there */
 		return 0;
+	if (!share_may_hold(c, len)) {
+		c->lapi->n.bytes_refused++;
+		return -ERR_NO_ROOM;
+	}
 	if (buf_append(&c->in, p, len) < 0) {
 		c->lapi->n.bad_requests++;
 		return -ERR_TOO_BIG;
 	}
 	pump(c);
+	read_on(c);
 	return 0;
 }
 
@@ -317,6 +402,7 @@ static void written(void *owner, size_t n)
 	if (c->watcher)
 		bus_written(c->watcher, n);
 	pump(c);
+	read_on(c);
 }
 
 static void conn_free(struct lconn *c)
@@ -327,6 +413,7 @@ static void conn_free(struct lconn *c)
 	c->watcher = bus_free(c->watcher);
 	list_remove(&c->link);
 	c->lapi->n.n_connections--;
+	c->lapi->n_common -= c->common;
 	buf_fini(&c->in);
 	buf_fini(&c->head_text);
 	buf_fini(&c->body);
@@ -342,35 +429,27 @@ static void on_closed(void *owner, int rc)
 static const struct stream_ops conn_ops = { .on_data = on_data, .output = output, .written = written,
 	.on_closed = on_closed };
 
-static bool has_room(const struct lapi *a, bool has_uid, uid_t uid)
-{
-	size_t same = 0;
-
-	if (a->n.n_connections >= LAPI_CONNS_MAX)
-		return false;
-	list_for_each(l, &a->conns)
-		same += container_of(l, struct lconn, link)->uid == uid;
-	return (has_uid && (uid == 0 || uid == getuid())) || same < CONNS_OF_A_USER_MAX;
-}
-
 static void on_accept(void *ctx, struct stream *s)
 {
 	struct lapi *a = ctx;
-	uid_t uid = (uid_t)-1;
-	bool has_uid = stream_peer_uid(s, &uid);
-	struct lconn *c = has_room(a, has_uid, uid) ? calloc(1, sizeof(*c)) : NULL;
+	struct lconn *c = calloc(1, sizeof(*c));
 
-	if (!c) {
+	if (c) {
+		c->lapi = a;
+		c->stream = s;
+		c->uid = (uid_t)-1;
+		c->has_uid = stream_peer_uid(s, &c->uid);
+		c->call.conn = c;
+	}
+	if (!c || !share_has_room(c)) {
 		a->n.connections_refused++;
 		stream_close(s);
+		free(c);
 		return;
 	}
 	a->n.n_connections++;
-	c->lapi = a;
-	c->stream = s;
-	c->has_uid = has_uid;
-	c->uid = uid;
-	c->call.conn = c;
+	c->common = !share_is_trusted(c);
+	a->n_common += c->common;
 	buf_init(&c->in, IN_MAX);
 	buf_init(&c->head_text, HTTP1_HEAD_MAX);
 	buf_init_secret(&c->body, LAPI_BODY_MAX); /* auth keys come this way */
@@ -406,8 +485,7 @@ void lapi_logouts_done(struct lapi *a)
 		r.arena = &arena;
 		lreq_empty(&r, 204);
 		arena_fini(&arena);
-		if (c->state == CONN_READING)
-			c->have_head = false;
+		go_on(c);
 	}
 }
 
@@ -436,6 +514,10 @@ int lapi_new(struct loop *l, const struct lapi_cfg *cfg, struct lapi **ret)
 		rc = loop_timer_new(l, on_logout_timer, a, &a->logout_timer);
 	if (rc == 0)
 		rc = loop_timer_new(l, on_save_timer, a, &a->save_timer);
+	if (rc == 0)
+		rc = loop_timer_new(l, on_operator_late, a, &a->operator_timer);
+	if (rc == 0)
+		rc = users_new(&a->users, l, on_operator, a);
 	if (rc < 0) {
 		lapi_free(a);
 		return rc;
@@ -480,6 +562,8 @@ struct lapi *lapi_free(struct lapi *a)
 	loop_timer_free(a->engine_timer);
 	loop_timer_free(a->logout_timer);
 	loop_timer_free(a->save_timer);
+	loop_timer_free(a->operator_timer);
+	users_free(a->users);
 	free(a->header_lines);
 	free(a);
 	return NULL;
@@ -509,8 +593,7 @@ static void call_done(struct lapi_call *call, enum lcall_kind kind, const struct
 	r.arena = &arena;
 	lreq_json(&r, 200, t, result, JSON_LINE);
 	arena_fini(&arena);
-	if (c->state == CONN_READING)
-		c->have_head = false;
+	go_on(c);
 	/* The next request, if there is one, is answered when this answer has been written. */
 }
 
