@@ -197,7 +197,7 @@ static const struct counter route_list[] = {
 };
 static const struct counter lapi_list[] = {
 #define L(m) C(lapi_counters, m, "lapi")
-	L(requests), L(refused), L(bad_requests), L(connections_refused), L(watchers_refused), L(watchers_behind),
+	L(requests), L(refused), L(bad_requests), L(connections_refused), L(watchers_refused), L(watchers_behind), L(bytes_refused), L(work_refused), L(operator_late),
 #undef L
 };
 static const struct counter node_list[] = {

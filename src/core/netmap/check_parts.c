@@ -244,6 +244,8 @@ void map_check_messages(struct netmap_check *c, struct tc_map_response *r)
 {
 	if (r->health.present || r->display_messages.present || r->pop_browser_url)
 		c->fault[MAP_MESSAGES][0] = 0;
+	if (MAX_OF(r->health.n, r->display_messages.n) > MAP_MESSAGES_MAX)
+		map_fault(c, MAP_MESSAGES, "", "there are more of them than people read");
 	r->health.n = MIN_OF(r->health.n, (size_t)MAP_MESSAGES_MAX);
 	for (size_t i = 0; i < r->health.n; i++) {
 		const char **s = JSON_AT(r->health, const char *, i);
