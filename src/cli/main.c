@@ -1,6 +1,7 @@
 /* Dispatch: which command, its flags, its help. */
 #include "base/err/err.h"
 #include "base/text/near.h"
+#include "base/text/plain.h"
 #include "cli/cli.h"
 #include "cli/complete.h"
 #include "cli/unbuilt.h"
@@ -261,15 +262,34 @@ static char **help_of(struct arena *a, int n, char **args)
 	return out;
 }
 
+/* Everybody on this machine can list the arguments of a process: keys in them are blanked there, and kept here. */
+static char **own_args(struct arena *a, int argc, char **argv)
+{
+	char **own = arena_array(a, (size_t)argc + 1, sizeof(*own));
+
+	for (int i = 0; own && i < argc; i++)
+		if (!(own[i] = arena_strdup(a, argv[i])))
+			return argv;
+	for (int i = 0; own && i < argc; i++) {
+		text_hide_secrets(argv[i]);
+		if (i && (!strcmp(own[i - 1], "--auth-key") || !strcmp(own[i - 1], "-auth-key") || !strcmp(own[i - 1], "--authkey") ||
+				 !strcmp(own[i - 1], "-authkey")))
+			memset(argv[i], '.', strlen(argv[i]));
+	}
+	return own ? own : argv;
+}
+
 int cli_main(int argc, char **argv)
 {
 	static char *version[] = { "version" }, *help[] = { "--help" };
-	struct cli c = { .argc = argc, .argv = argv, .width = terminal_width() };
-	char **args = argv + 1;
+	struct cli c = { .argc = argc, .width = terminal_width() };
+	char **args;
 	int rc, n = argc - 1;
 
 	term_guard();
 	arena_init(&c.arena, MEMORY_MAX);
+	c.argv = own_args(&c.arena, argc, argv);
+	args = c.argv + 1;
 	if (n == 1 && (strcmp(args[0], "-V") == 0 || strcmp(args[0], "--version") == 0))
 		args = version;
 	else if (n == 1 && strcmp(args[0], "help") == 0)

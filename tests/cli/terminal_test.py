@@ -5,6 +5,7 @@ Usage: terminal_test.py WARREN WARREND WARREN_HUB WARREN_RELAY. Prints TAP."""
 import json
 import os
 import re
+import socket
 import socketserver
 import subprocess
 import sys
@@ -111,7 +112,26 @@ def arguments():
     check("nor do arguments, which links and scripts bring, steer it", not wrong, "\n".join(wrong))
 
 
+def process_list():
+    """An auth key on the command line, as everybody on the machine could read it while the command waits."""
+    with tempfile.TemporaryDirectory() as d:
+        s = socket.socket(socket.AF_UNIX)
+        s.bind(os.path.join(d, "s"))
+        s.listen(8)
+        seen = []
+        for args in (["--auth-key=wkey-auth-12-SECRET"], ["--auth-key", "SECRET"], ["--authkey=SECRET"], ["-auth-key=tskey-auth-SECRET"]):
+            p = subprocess.Popen([WARREN, f"--socket={d}/s", "up", *args], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            asked, _ = s.accept()  # it has begun to ask, and waits
+            with open(f"/proc/{p.pid}/cmdline") as f:
+                seen.append(f.read())
+            p.kill()
+            p.wait()
+            asked.close()
+    check("auth keys are not in the list of processes", not any("SECRET" in line for line in seen) and all("up" in line for line in seen), seen)
+
+
 def main():
+    process_list()
     with tempfile.TemporaryDirectory() as d:
         path = os.path.join(d, "s")
         server = Server(path, Handler)
