@@ -330,6 +330,8 @@ int hub_new(struct hub **ret, const struct hub_options *o, struct err_at *at)
 	if (rc == 0)
 		rc = ledger_new(&h->ledger, &h->budget.ledger);
 	if (rc == 0)
+		rc = trim_new(h->loop, h->ledger, &h->trim);
+	if (rc == 0)
 		h->started = loop_now(h->loop).mono;
 	if (rc == 0)
 		rc = take_url(h, at);
@@ -397,6 +399,7 @@ struct hub *hub_free(struct hub *h)
 	heap_fini(&h->asked);
 	if (h->store)
 		(void)store_sqlite_stop(h->store);
+	trim_free(h->trim);
 	if (h->loop)
 		loop_free(h->loop);
 	ledger_free(h->ledger);

@@ -11,6 +11,7 @@
 #include "os/certs/certs.h"
 #include "os/budget/budget.h"
 #include "os/httpd/httpd.h"
+#include "os/budget/trim.h"
 #include "relay/relay.h"
 
 enum {
@@ -79,6 +80,7 @@ struct hub {
 	struct loop *loop;
 	struct budget budget;
 	struct ledger *ledger; /* of all connections */
+	struct trim *trim;
 	struct arena mem;
 	int lock; /* on the state directory; -1: not taken */
 	struct store_sqlite *store;

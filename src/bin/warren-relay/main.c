@@ -8,6 +8,7 @@
 #include "os/log/log.h"
 #include "os/notify/notify.h"
 #include "os/priv/priv.h"
+#include "os/budget/trim.h"
 #include "os/stream/tls.h"
 #include "os/term/term.h"
 #include "relay/front.h"
@@ -254,6 +255,7 @@ int main(int argc, char **argv)
 	struct certs *certs = NULL;
 	struct budget budget;
 	struct ledger *ledger;
+	struct trim *trim = NULL;
 	struct loop *loop;
 	int rc;
 
@@ -272,6 +274,8 @@ int main(int argc, char **argv)
 		return complain("event loop", -ERR_BAD_STATE);
 	rc = loop_stop_on_signals(loop) < 0 || loop_on_hup(loop, on_hup, &certs) < 0;
 	if (rc == 0)
+		rc = trim_new(loop, ledger, &trim);
+	if (rc == 0)
 		rc = open_all(&o, loop, ledger, &relay, &front, &tls);
 	if (rc == 0)
 		rc = keep_certificate(&o, loop, tls, &certs);
@@ -285,6 +289,7 @@ int main(int argc, char **argv)
 	httpd_free(front);
 	relay_free(relay);
 	certs_free(certs);
+	trim_free(trim);
 	loop_free(loop);
 	ledger_free(ledger);
 	tls_free(tls);
