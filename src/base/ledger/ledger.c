@@ -421,6 +421,13 @@ bool ledger_may_work(struct ledger_holder *h, uint64_t turn, unsigned max)
 	return false;
 }
 
+unsigned ledger_ahead(const struct ledger_holder *h, unsigned max)
+{
+	const struct ledger_account *a = h && h->account ? h->account->parent : NULL;
+
+	return a && a->n_worked > max ? a->n_worked - max : 0;
+}
+
 void ledger_refund(struct ledger_holder *h, size_t bytes)
 {
 	if (!h || !h->ledger || !bytes)

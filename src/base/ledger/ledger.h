@@ -92,6 +92,8 @@ MUST_USE int ledger_charge(struct ledger_holder *h, size_t bytes);
  * turn of the loop, counted by its number; later otherwise. True for NULL, and for members.
  */
 bool ledger_may_work(struct ledger_holder *h, uint64_t turn, unsigned max);
+/* Of those that may not, so many of its network asked before it in this turn, itself counted. */
+unsigned ledger_ahead(const struct ledger_holder *h, unsigned max);
 void ledger_refund(struct ledger_holder *h, size_t bytes);
 /* With all that it still holds. Harmless twice. */
 void ledger_leave(struct ledger_holder *h);

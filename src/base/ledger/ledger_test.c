@@ -216,7 +216,9 @@ static void costly_work_is_shared_between_networks(void **state)
 		CHECK_INT(enter(l, &c[i], v6(1, 1, (uint8_t)i)), ==, 0); /* two networks of one owner */
 	CHECK_INT(enter(l, &c[2], v6(1, 2, 1)), ==, 0);
 	CHECK_TRUE(ledger_may_work(&c[0].h, 7, 2) && ledger_may_work(&c[1].h, 7, 2));
+	CHECK_INT(ledger_ahead(&c[0].h, 2), ==, 0);
 	CHECK_TRUE(!ledger_may_work(&c[0].h, 7, 2) && !ledger_may_work(&c[1].h, 7, 2));
+	CHECK_INT(ledger_ahead(&c[1].h, 2), ==, 2);
 	CHECK_TRUE(ledger_may_work(&c[2].h, 7, 2));
 	CHECK_TRUE(ledger_may_work(&c[0].h, 8, 2));
 	CHECK_TRUE(ledger_may_work(NULL, 8, 0));

@@ -27,6 +27,8 @@ enum { TLS_BYTES = 16 * 1024, TLS_HANDSHAKE_BYTES = 28 * 1024 };
 enum { READ_PER_TURN = 8 * STREAM_READ_MAX, BACKLOG = 4096, ACCEPTS_PER_TURN = 64 };
 enum {
 	WRITTEN_PER_TURN = 512 * 1024, /* bytes of one stream; then it is the others' turn */
+	HANDSHAKES_PER_MS = 8, /* in which those of a network that have to wait come back, */
+	HANDSHAKE_WAIT_MAX_MS = 250, /* at most so late */
 	UNSENT_MAX = 128 * 1024, /* bytes that the kernel keeps for a reader whose window is closed */
 };
 #define PROXY_PATIENCE SEC(5) /* a proxy sends its header with the first segment */
@@ -43,7 +45,7 @@ struct stream {
 	struct loop_watch *watch;
 	struct loop_task ended;
 	struct ledger_holder holder; /* accepted with a ledger; else it charges nothing */
-	struct loop_timer *timer; /* PROXY_HEADER: patience with a proxy; else NULL */
+	struct loop_timer *timer; /* PROXY_HEADER: patience with a proxy; HANDSHAKE: when its turn comes; else NULL */
 	struct proxy_header *proxy; /* PROXY_HEADER: as far as it came */
 	SSL *ssl;
 	struct tls_ctx *tls;
@@ -54,6 +56,7 @@ struct stream {
 	bool shaking; /* HANDSHAKE has begun */
 	bool unnamed; /* the proxy did not say who the client is */
 	bool paused;
+	bool waits; /* HANDSHAKE: for its turn, by the timer */
 	const size_t *measure; /* bytes to be read in a turn; NULL: READ_PER_TURN */
 	size_t turn_left; /* of them, in this turn */
 	uint64_t turn;
@@ -205,7 +208,9 @@ static void update_watch(struct stream *s)
 
 	if (s->state == CLOSED || !s->watch)
 		return;
-	if (s->state == CONNECTING)
+	if (s->waits)
+		events = 0;
+	else if (s->state == CONNECTING)
 		events = LOOP_WRITE;
 	else if (s->want_write)
 		events |= LOOP_WRITE;
@@ -310,13 +315,50 @@ static int charge_handshake(struct stream *s)
 	return rc;
 }
 
+/* Nothing is there to read, and nothing will be. */
+static bool is_gone(const struct stream *s)
+{
+	uint8_t b;
+	ssize_t n = recv(s->fd, &b, 1, MSG_PEEK | MSG_DONTWAIT);
+
+	return n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR);
+}
+
+static void on_its_turn(void *ctx)
+{
+	struct stream *s = ctx;
+
+	s->waits = false;
+	update_watch(s);
+}
+
+/*
+ * Too many of its network are shaking hands. It is not looked at until those before it had their turn: a thousand that are ready and
+ * are not served would wake the loop for nothing, and nobody else would be. Who has hung up meanwhile needs no turn.
+ */
+static void wait_for_turn(struct stream *s)
+{
+	unsigned ms = 1 + ledger_ahead(&s->holder, STREAM_HANDSHAKES_PER_TURN) / HANDSHAKES_PER_MS;
+
+	if (is_gone(s)) {
+		end(s, -ERR_CLOSED);
+		return;
+	}
+	if (!s->timer && loop_timer_new(s->loop, on_its_turn, s, &s->timer) < 0)
+		return;
+	s->waits = true;
+	loop_timer_set(s->timer, mono_add(loop_now(s->loop).mono, MSEC(MIN_OF(ms, (unsigned)HANDSHAKE_WAIT_MAX_MS))));
+	update_watch(s);
+}
+
 static void handshake(struct stream *s)
 {
 	int n, rc;
 
-	/* It is asked again in the next turn, as long as there is something to read. */
-	if (!ledger_may_work(&s->holder, loop_turn(s->loop), STREAM_HANDSHAKES_PER_TURN))
+	if (!ledger_may_work(&s->holder, loop_turn(s->loop), STREAM_HANDSHAKES_PER_TURN)) {
+		wait_for_turn(s);
 		return;
+	}
 	rc = charge_handshake(s);
 	if (rc < 0) {
 		end(s, rc);
@@ -333,6 +375,7 @@ static void handshake(struct stream *s)
 		return;
 	}
 	ledger_refund(&s->holder, TLS_HANDSHAKE_BYTES);
+	s->timer = loop_timer_free(s->timer);
 	if (!tls_pin_holds(s->tls, s->ssl)) {
 		end(s, -ERR_CERT_PIN);
 		return;
