@@ -19,6 +19,7 @@
 enum {
 	CTL_NODES_MAX = 200000,
 	CTL_PENDING_MAX = 1024, /* logins that wait for approval; the oldest goes */
+	CTL_ONCE_MAX = 4, /* single maps that a device has asked for and not read */
 	CTL_SECRET_TEXT_MAX = 96,
 	CTL_CAP_MIN = 87, /* the oldest client release that is served: 1.60 */
 	CTL_CAP_CERT_PIN = 116, /* 1.84 pins a relay's certificate by its hash; 1.80 fails at such a name */
@@ -217,6 +218,8 @@ struct ctl_poll;
 /* Loads the world. at says which document was bad. */
 MUST_USE int ctl_new(struct ctl **ret, const struct ctl_cfg *cfg, struct now now, struct err_at *at);
 struct ctl *ctl_free(struct ctl *c);
+/* Has this machine a device whose key is good? Others are strangers, whatever they say. */
+bool ctl_machine_is_member(const struct ctl *c, const struct machine_pub *machine, unix_ms wall);
 /* Stays through renames and moves of the hub; clients key what they remember on it. */
 const char *ctl_tailnet_id(const struct ctl *c);
 

@@ -541,6 +541,7 @@ void ctl_poll_close(struct ctl_poll *p, struct now now)
 	heap_remove(&c->keep_alives, &p->keep_alive);
 	c->stats.polls--;
 	clone_forget(p);
+	once_end(p);
 	free(p);
 	if (n && list_empty(&n->polls) && now.mono)
 		presence_pause(c, n, now);
@@ -548,7 +549,7 @@ void ctl_poll_close(struct ctl_poll *p, struct now now)
 		clone_next(n);
 }
 
-static int refuse(struct ctl *c, void *owner, int status, const char *text)
+int poll_refuse(struct ctl *c, void *owner, int status, const char *text)
 {
 	c->stats.bad_requests++;
 	tell_refusal(c, "a map request is refused", "", text);
@@ -556,7 +557,7 @@ static int refuse(struct ctl *c, void *owner, int status, const char *text)
 	return 1;
 }
 
-static struct ctl_poll *poll_new(struct ctl *c, const struct tc_map_request *r, struct node *n, void *owner)
+struct ctl_poll *poll_new(struct ctl *c, const struct tc_map_request *r, struct node *n, void *owner)
 {
 	struct ctl_poll *p = calloc(1, sizeof(*p));
 
@@ -629,21 +630,8 @@ static int stream_begin(struct ctl *c, struct node *n, const struct tc_map_reque
 	if (rc < 0) {
 		p->node = NULL;
 		ctl_poll_close(p, now);
-		return rc == -ERR_TOO_MANY ? refuse(c, owner, 429, "too many devices run with this device's identity\n") : rc;
+		return rc == -ERR_TOO_MANY ? poll_refuse(c, owner, 429, "too many devices run with this device's identity\n") : rc;
 	}
-	*ret = p;
-	return 0;
-}
-
-static int once_begin(struct ctl *c, const struct tc_map_request *r, const struct node *n, void *owner, struct ctl_poll **ret)
-{
-	struct ctl_poll *p = poll_new(c, r, NULL, owner);
-
-	if (!p)
-		return -ENOMEM;
-	p->once_of = n->doc.id;
-	if (memcmp(n->doc.key.b, r->node_key.b, KEY_LEN) != 0)
-		p->former = r->node_key;
 	*ret = p;
 	return 0;
 }
@@ -663,19 +651,19 @@ int ctl_map(struct ctl *c, const struct machine_pub *machine, struct view body, 
 	if (json_decode(&tc_map_request_type, body.p, body.len, &r, &mem, &at) < 0) {
 		arena_fini(&mem);
 		snprintf(why, sizeof(why), "malformed map request: %s\n", at.text);
-		return refuse(c, owner, 400, why);
+		return poll_refuse(c, owner, 400, why);
 	}
 	n = node_that_asks(c, &r.node_key, now);
 	if (!n)
 		n = former = node_of_former(c, &r.node_key);
 	if (!n || memcmp(n->doc.machine.b, machine->b, KEY_LEN) != 0) {
 		arena_fini(&mem);
-		return refuse(c, owner, 404, "node not found\n");
+		return poll_refuse(c, owner, 404, "node not found\n");
 	}
 	c->stats.expired_asks += former || n->expired;
 	if (r.version < CTL_CAP_MIN) {
 		arena_fini(&mem);
-		return refuse(c, owner, 400, "this client is too old for this server; please update it\n");
+		return poll_refuse(c, owner, 400, "this client is too old for this server; please update it\n");
 	}
 	/* Never a lite update: it would keep the device's endpoints from its peers. */
 	if ((r.stream || !r.omit_peers) && shed(c, &c->shed_map, owner, now)) {
@@ -685,7 +673,7 @@ int ctl_map(struct ctl *c, const struct machine_pub *machine, struct view body, 
 	wait = r.stream && !former ? clone_arrives(c, n, clone_process(&r), now) : 0;
 	rc = r.read_only || former || !clone_may_speak(c, n, clone_process(&r), now) ? 0 : say(c, n, &r, &mem, now);
 	if (rc == -EAGAIN) {
-		rc = refuse(c, owner, 503, ctl_store_refusal(c->cfg.store));
+		rc = poll_refuse(c, owner, 503, ctl_store_refusal(c->cfg.store));
 	} else if (rc == 0 && !r.stream && r.omit_peers) {
 		c->stats.lite_updates++;
 		c->cfg.on_answer(owner, 200, "application/json", view_of("", 0));
@@ -694,7 +682,7 @@ int ctl_map(struct ctl *c, const struct machine_pub *machine, struct view body, 
 		rc = r.stream && !former ? stream_begin(c, n, &r, body, wait, owner, now, ret) : once_begin(c, &r, n, owner, ret);
 	}
 	arena_fini(&mem);
-	return rc < 0 ? refuse(c, owner, 500, "out of memory\n") : rc;
+	return rc < 0 ? poll_refuse(c, owner, 500, "out of memory\n") : rc;
 }
 
 static void expire_pendings(struct ctl *c, struct now now)

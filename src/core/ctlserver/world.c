@@ -119,6 +119,18 @@ struct node *node_of_machine(struct ctl *c, const struct machine_pub *m, int64_t
 	return NULL;
 }
 
+bool ctl_machine_is_member(const struct ctl *c, const struct machine_pub *machine, unix_ms wall)
+{
+	struct map_node *found = map_find(&c->machines, machine->b, KEY_LEN);
+
+	if (!found)
+		return false;
+	list_for_each(l, &container_of(found, struct machine, node)->nodes)
+		if (!node_is_expired(container_of(l, struct node, in_machine), wall))
+			return true;
+	return false;
+}
+
 static struct machine *machine_get(struct ctl *c, const struct machine_pub *key)
 {
 	struct map_node *found = map_find(&c->machines, key->b, KEY_LEN);

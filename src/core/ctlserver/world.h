@@ -88,6 +88,7 @@ struct node {
 	uint64_t readable_at; /* changed_whole, when what all are told was last read as they will */
 	bool unsaved; /* it was loaded, and is not what is stored */
 	struct list polls;
+	unsigned n_once; /* requests for one map that are open */
 	struct heap_node ephemeral, offline; /* when it is deleted; when it counts as offline */
 	unix_ms left; /* when its last stream ended: told when it counts as offline */
 	struct heap_node expiry; /* of its key, by the wall clock */
@@ -470,12 +471,20 @@ void rivals_free(struct ctl *c, struct node *n);
 void clones_tick(struct ctl *c, struct now now);
 mono_ns clones_deadline(const struct ctl *c);
 
+/* once.c */
+/* 1: refused. */
+MUST_USE int once_begin(struct ctl *c, const struct tc_map_request *r, struct node *n, void *owner, struct ctl_poll **ret);
+void once_end(const struct ctl_poll *p);
+
 /* polls.c */
 void health_changes(struct ctl *c, struct node *n, struct now now); /* its reader is told what is wrong now */
 void poll_take_over(struct ctl_poll *p, struct now now); /* its turn has come */
 void polls_flush(struct ctl *c, struct now now);
 void poll_end(struct ctl_poll *p);
 void poll_watch(struct ctl_poll *p);
+struct ctl_poll *poll_new(struct ctl *c, const struct tc_map_request *r, struct node *n, void *owner);
+int poll_refuse(struct ctl *c, void *owner, int status, const char *text); /* answers; 1 */
+
 /* A message in the making. message_add takes over the reference; a missing piece (no memory) ends the poll: the client comes again. */
 MUST_USE int message_add(struct ctl_poll *p, struct piece *q);
 MUST_USE int message_finish(struct ctl_poll *p); /* puts the length in front */
