@@ -1,29 +1,12 @@
 /*
- * Control connections: an upgraded stream carries a ts2021 session, whose requests go to the control engine. A session
- * without an open request for HUB_SESSION_IDLE is closed; clients open another when they need one. A program that was asked
- * whether it lives, and does not say anything in time, has hung: its system would acknowledge what we send for ever.
+ * Control connections: an upgraded stream carries a ts2021 session, whose requests go to the control engine. Anybody may open one,
+ * with any machine key: it is a stranger's until the engine says that the key is a member's.
  */
-#include "core/ts2021/ts2021.h"
-#include "hub/internal.h"
+#include "base/ledger/ledger.h"
+#include "hub/session.h"
 
 #include <errno.h>
 #include <stdlib.h>
-
-#define OVERDUE_WAIT MSEC(200)
-
-struct session {
-	struct list link, idle;
-	struct list requests;
-	struct hub *hub;
-	struct stream *stream;
-	struct ts2021 *ts;
-	size_t n_requests;
-	mono_ns idle_since;
-	struct heap_node answer_due; /* in hub->asked */
-	mono_ns answer_within;
-	size_t unacked; /* when the question was looked at last */
-	bool overdue;
-};
 
 /* Owner of a request in ts2021 and in the engine. */
 struct request {
@@ -34,115 +17,30 @@ struct request {
 	struct list in_session;
 };
 
-static void rearm_idle(struct hub *h)
+/* After whatever may have let its machine in. It stays one: who is out is told so, and has nothing from it. */
+static void review(struct session *s)
 {
-	mono_ns at = MONO_NEVER;
-
-	if (!list_empty(&h->idle))
-		at = mono_add(container_of(h->idle.next, struct session, idle)->idle_since, HUB_SESSION_IDLE);
-	loop_timer_set(h->idle_timer, at);
-}
-
-static void session_becomes_idle(struct session *s)
-{
-	s->idle_since = loop_now(s->hub->loop).mono;
-	list_remove(&s->idle);
-	list_push_tail(&s->hub->idle, &s->idle);
-	rearm_idle(s->hub);
-}
-
-void control_on_idle_tick(void *ctx)
-{
-	struct hub *h = ctx;
-	mono_ns now = loop_now(h->loop).mono;
-
-	list_for_each_safe(l, &h->idle) {
-		struct session *s = container_of(l, struct session, idle);
-
-		if (s->idle_since + HUB_SESSION_IDLE > now)
-			break;
-		list_remove(&s->idle);
-		h->n.idle_closed++;
-		stream_close(s->stream);
-	}
-	rearm_idle(h);
-}
-
-/* Does it live? */
-
-static void rearm_ask(struct hub *h)
-{
-	loop_timer_set(h->ask_timer, heap_deadline(&h->asked));
-}
-
-void control_poll_ask(void *owner, mono_ns within)
-{
-	struct session *s = ((struct request *)owner)->session;
-	struct hub *h = s->hub;
-	mono_ns due = loop_now(h->loop).mono + within;
-
-	if (s->answer_due.pos && s->answer_due.at <= due)
+	if (s->member || !ctl_machine_is_member(s->hub->ctl, ts2021_remote(s->ts), loop_now(s->hub->loop).wall))
 		return;
-	if (ts2021_ping(s->ts) < 0 || heap_set(&h->asked, &s->answer_due, due) < 0)
-		return; /* it is asked again */
-	s->answer_within = within;
-	s->unacked = SIZE_MAX;
-	s->overdue = false;
-	rearm_ask(h);
-}
-
-/* Whatever it says: it lives. */
-static void lives(struct session *s)
-{
-	if (!s->answer_due.pos)
-		return;
-	heap_remove(&s->hub->asked, &s->answer_due);
-	rearm_ask(s->hub);
-}
-
-/*
- * How much longer to wait for the answer; 0: no longer. On a slow line the question may wait behind a large map: as long as
- * that gets on, so do we. And it may be us who slept: what came meanwhile is read first.
- */
-static mono_ns patience(struct session *s)
-{
-	size_t unacked = stream_unacked(s->stream), before = s->unacked;
-
-	s->unacked = unacked;
-	if (unacked && unacked < before)
-		return s->answer_within;
-	if (s->overdue)
-		return 0;
-	s->overdue = true;
-	return OVERDUE_WAIT;
-}
-
-void control_on_ask_tick(void *ctx)
-{
-	struct hub *h = ctx;
-	mono_ns now = loop_now(h->loop).mono;
-	struct heap_node *due;
-
-	while ((due = heap_pop_due(&h->asked, now))) {
-		struct session *s = container_of(due, struct session, answer_due);
-
-		mono_ns more = patience(s);
-
-		if (more && heap_set(&h->asked, due, now + more) == 0)
-			continue;
-		h->n.unanswered++;
-		stream_close(s->stream);
-	}
-	rearm_ask(h);
+	s->member = true;
+	ts2021_set_member(s->ts);
+	ledger_set_member(stream_holder(s->stream), ts2021_remote(s->ts)->b);
 }
 
 /* The engine's answers */
+
+static void waits_no_longer(struct request *q)
+{
+	q->session->n_waits -= q->waits;
+	q->waits = false;
+}
 
 void control_answer(void *owner, int status, const char *content_type, struct view body)
 {
 	struct request *q = owner;
 
-	q->waits = false;
+	waits_no_longer(q);
+	review(q->session);
 	if (ts_stream_respond(q->stream, status, content_type, body) < 0)
 		ts_stream_reset(q->stream);
 }
@@ -151,7 +49,7 @@ void control_later(void *owner, unsigned seconds, struct view text)
 {
 	struct request *q = owner;
 
-	q->waits = false;
+	waits_no_longer(q);
 	if (ts_stream_respond_later(q->stream, 429, seconds, text) < 0)
 		ts_stream_reset(q->stream);
 }
@@ -164,6 +62,11 @@ struct ipport control_from(void *owner)
 void control_poll_ready(void *owner)
 {
 	ts_stream_wake(((struct request *)owner)->stream);
+}
+
+void control_poll_ask(void *owner, mono_ns within)
+{
+	session_ask(((struct request *)owner)->session, within);
 }
 
 void control_poll_end(void *owner)
@@ -214,12 +117,39 @@ static void answer_other(struct hub *h, struct request *q, const char *path, siz
 	control_answer(q, 404, "text/plain; charset=utf-8", VIEW_LIT("no such path\n"));
 }
 
+/* One too many for this connection: later. */
+static bool is_busy(struct hub *h, struct request *q, size_t n, size_t max)
+{
+	if (n < max)
+		return false;
+	h->n.control_busy++;
+	control_later(q, 1, VIEW_LIT("too many such requests at once\n"));
+	return true;
+}
+
+static void start_register(struct hub *h, struct request *q, struct view body)
+{
+	struct session *s = q->session;
+
+	if (is_busy(h, q, s->n_waits, HUB_SESSION_WAITS_MAX))
+		return;
+	q->waits = true;
+	s->n_waits++;
+	ctl_register(h->ctl, ts2021_remote(s->ts), body, q, loop_now(h->loop));
+}
+
 static void start_map(struct hub *h, struct request *q, struct view body)
 {
-	int rc = ctl_map(h->ctl, ts2021_remote(q->session->ts), body, q, loop_now(h->loop), &q->poll);
+	struct session *s = q->session;
+	int rc;
 
+	if (is_busy(h, q, s->n_polls, HUB_SESSION_POLLS_MAX))
+		return;
+	rc = ctl_map(h->ctl, ts2021_remote(s->ts), body, q, loop_now(h->loop), &q->poll);
 	if (rc != 0)
 		return;
+	s->n_polls++;
+	review(s);
 	if (ts_stream_begin(q->stream, 200, "application/octet-stream") < 0)
 		ts_stream_reset(q->stream);
 }
@@ -243,8 +173,7 @@ static void on_request(void *owner, struct ts_stream *stream, const char *method
 	s->n_requests++;
 	list_remove(&s->idle);
 	if (!strcmp(method, "POST") && len == 17 && !memcmp(path, "/machine/register", len)) {
-		q->waits = true;
-		ctl_register(h->ctl, ts2021_remote(s->ts), body, q, loop_now(h->loop));
+		start_register(h, q, body);
 	} else if (!strcmp(method, "POST") && len == 12 && !memcmp(path, "/machine/map", len)) {
 		start_map(h, q, body);
 	} else {
@@ -260,11 +189,14 @@ static void on_end(void *owner, struct ts_stream *stream, int rc)
 	(void)rc;
 	if (!q)
 		return; /* it ended before its request was complete */
-	if (q->poll)
+	if (q->poll) {
 		ctl_poll_close(q->poll, loop_now(s->hub->loop));
+		s->n_polls--;
+	}
 	if (q->waits)
 		ctl_register_cancel(s->hub->ctl, q);
 	list_remove(&q->in_session);
+	waits_no_longer(q);
 	free(q);
 	if (--s->n_requests == 0)
 		session_becomes_idle(s);
@@ -280,32 +212,50 @@ static void fill(void *owner, struct ts_stream *stream, struct buf *out)
 
 static void on_output(void *owner)
 {
-	stream_wake(((struct session *)owner)->stream);
+	struct session *s = owner;
+
+	session_moves(s);
+	stream_wake(s->stream);
+}
+
+static void on_limit(void *owner, enum ts2021_limit l)
+{
+	((struct session *)owner)->hub->n.control_limits[l]++;
 }
 
 static const struct ts2021_ops ts_ops = { .on_request = on_request, .on_end = on_end, .fill = fill,
-	.on_output = on_output };
+	.on_output = on_output, .on_limit = on_limit };
 
 /* The connection */
+
+static const size_t session_turn = HUB_SESSION_TURN;
 
 static void session_free(struct session *s)
 {
 	s->n_requests++; /* the ends of its requests do not make it idle once more */
 	ts2021_free(s->ts);
 	list_remove(&s->link);
-	list_remove(&s->idle);
-	heap_remove(&s->hub->asked, &s->answer_due);
+	session_forget(s);
 	s->hub->n_sessions--;
 	free(s);
+}
+
+/* Nothing is read from who does not take what it has asked for. */
+static bool full(void *owner)
+{
+	return !ts2021_wants_input(((struct session *)owner)->ts);
 }
 
 static int on_data(void *owner, const uint8_t *p, size_t len)
 {
 	struct session *s = owner;
-	int rc = ts2021_feed(s->ts, p, len);
+	int rc = ts2021_feed(s->ts, p, len, loop_now(s->hub->loop).mono);
 
-	lives(s);
-	s->hub->n.bad_sessions += rc < 0;
+	session_lives(s);
+	session_moves(s);
+	if (rc < 0)
+		stream_flush(s->stream); /* why */
+	s->hub->n.bad_sessions += rc < 0 && rc != -ERR_CLOSED && rc != -ERR_FLOOD;
 	return rc;
 }
 
@@ -326,28 +276,34 @@ static void on_closed(void *owner, int rc)
 }
 
 static const struct stream_ops stream_ops = { .on_data = on_data, .output = output, .written = written,
-	.on_closed = on_closed };
+	.on_closed = on_closed, .full = full };
 
 int control_accept(struct hub *h, struct httpd_conn *c, const struct httpd_request *r)
 {
 	struct session *s = h->n_sessions < HUB_SESSIONS_MAX ? calloc(1, sizeof(*s)) : NULL;
-	int rc = s ? ts2021_accept(&s->ts, r->head, &h->noise, former_tells(h, r->head), loop_rng(), &ts_ops, s) : -ENOMEM;
+	const struct ts2021_server how = { .self = &h->noise, .hub_url = former_tells(h, r->head), .rng = loop_rng(),
+		.holder = stream_holder(httpd_stream(c)), .now = loop_now(h->loop).mono };
+	int rc = s ? ts2021_accept(&s->ts, r->head, &how, &ts_ops, s) : -ENOMEM;
+	bool no_room = rc == -ENOMEM || rc == -ERR_NO_ROOM;
 
 	if (rc < 0) {
 		free(s);
 		h->n.bad_handshakes++;
-		return httpd_refuse(c, rc == -ENOMEM ? 503 : 400,
-			rc == -ENOMEM ? "no room for another connection\n" : "the handshake of the control protocol is missing or wrong\n");
+		return httpd_refuse(c, no_room ? 503 : 400,
+			no_room ? "no room for another connection\n" : "the handshake of the control protocol is missing or wrong\n");
 	}
 	s->hub = h;
 	s->stream = httpd_stream(c);
 	list_init(&s->idle);
 	list_init(&s->requests);
+	list_init(&s->checked);
 	list_push_tail(&h->sessions, &s->link);
 	h->n_sessions++;
 	h->n.sessions++;
+	review(s);
 	session_becomes_idle(s);
 	stream_set_owner(s->stream, &stream_ops, s);
+	stream_set_measure(s->stream, &session_turn);
 	stream_wake(s->stream);
 	if (r->rest.len && on_data(s, r->rest.p, r->rest.len) < 0)
 		stream_close(s->stream);
@@ -359,6 +315,7 @@ static void let_go(struct hub *h, struct request *q)
 	if (q->poll) {
 		ctl_poll_close(q->poll, loop_now(h->loop));
 		q->poll = NULL;
+		q->session->n_polls--;
 		ts_stream_finish(q->stream);
 	} else if (q->waits) {
 		ctl_register_cancel(h->ctl, q);

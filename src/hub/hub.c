@@ -210,6 +210,8 @@ static int open_engine(struct hub *h, struct err_at *at)
 		rc = loop_timer_new(h->loop, control_on_idle_tick, h, &h->idle_timer);
 	if (rc == 0)
 		rc = loop_timer_new(h->loop, control_on_ask_tick, h, &h->ask_timer);
+	if (rc == 0)
+		rc = loop_timer_new(h->loop, control_on_check_tick, h, &h->check_timer);
 	return rc < 0 ? rc : loop_on_turn_end(h->loop, hub_turn_end, h);
 }
 
@@ -318,6 +320,8 @@ int hub_new(struct hub **ret, const struct hub_options *o, struct err_at *at)
 	list_init(&h->idle);
 	h->verifiers.rate = HUB_VERIFY_RATE;
 	h->verifiers.burst = HUB_VERIFY_BURST;
+	list_init(&h->idle_strangers);
+	list_init(&h->checked);
 	rc = priv_harden();
 	if (rc == 0)
 		rc = loop_new(&h->loop);
@@ -396,6 +400,8 @@ struct hub *hub_free(struct hub *h)
 		loop_timer_free(h->idle_timer);
 	if (h->ask_timer)
 		loop_timer_free(h->ask_timer);
+	if (h->check_timer)
+		loop_timer_free(h->check_timer);
 	heap_fini(&h->asked);
 	if (h->store)
 		(void)store_sqlite_stop(h->store);

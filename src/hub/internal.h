@@ -5,6 +5,7 @@
 #include "base/bucket/sources.h"
 #include "base/list/list.h"
 #include "core/ctlserver/ctlserver.h"
+#include "core/ts2021/ts2021.h"
 #include "hub/hub.h"
 #include "hub/packages.h"
 #include "hub/reach.h"
@@ -18,6 +19,9 @@ enum {
 	HUB_CONNS_MAX = 2 * BUDGET_STRANGER_CONNS_MAX, /* HTTP connections that have not been upgraded: never reached before the ledger's */
 	HUB_ACCEPT_RATE_MAX = 1000000,
 	HUB_SESSIONS_MAX = 65536, /* control connections; a device has one or two */
+	HUB_SESSION_POLLS_MAX = 4, /* map streams of a control connection; a device has one */
+	HUB_SESSION_TURN = 64 * 1024, /* bytes read of a control connection in one turn of the loop */
+	HUB_SESSION_WAITS_MAX = 4, /* registrations of it that wait for an answer */
 	HUB_ADMIN_CONNS_MAX = 64,
 	HUB_THREADS = 8, /* the loop, the writer of the database, and what libraries may start */
 	HUB_GIT_TASKS = 32, /* one git at a time, with its helpers and their threads */
@@ -41,6 +45,7 @@ enum {
 #define HUB_STORE_STUCK SEC(10) /* a change that waits for the disk so long: the hub is not healthy */
 #define HUB_LAST_WORDS MSEC(500) /* from a failed store to the end of the process: so that those who wait read why */
 #define HUB_SESSION_IDLE SEC(600) /* a control connection without a request */
+#define HUB_STRANGER_IDLE SEC(60) /* likewise, of a machine that is no member's */
 
 enum { HUB_TOKEN_LEN = 32, HUB_TOKEN_TEXT = 2 * HUB_TOKEN_LEN + 1 };
 
@@ -67,6 +72,8 @@ struct hub_counters {
 		logins, login_failures, csrf_failures, codes_throttled, api_requests, api_denied, api_throttled, policy_changes, policy_refused, changes_refused;
 	uint64_t verify_requests, verify_refused, verify_throttled;
 	uint64_t begun_anew; /* the engine, because the disk had refused what was promised */
+	uint64_t control_limits[TS2021_N_LIMITS]; /* bounds that control connections reached */
+	uint64_t control_busy; /* map streams and registrations that were one too many for their connection */
 	uint64_t unanswered; /* control connections whose other end did not say that it lives */
 };
 
@@ -89,7 +96,7 @@ struct hub {
 	struct httpd *web, *admin;
 	struct tls_ctx *tls, *relay_tls;
 	struct certs *certs; /* of tls; NULL: the hub has no certificate from files */
-	struct loop_timer *timer, *idle_timer, *ask_timer;
+	struct loop_timer *timer, *idle_timer, *ask_timer, *check_timer;
 	struct secret_machine noise;
 	struct machine_pub noise_pub;
 	struct hub_url url;
@@ -101,7 +108,8 @@ struct hub {
 	struct reach reach;
 	struct forwarded_trust proxies; /* whose word on who the client is counts */
 	struct ipport web_addr, http_addr, relay_addr, stun_addr; /* bound; unset: none */
-	struct list sessions, idle; /* the longest idle first */
+	struct list sessions, idle, idle_strangers; /* the longest idle first */
+	struct list checked; /* sessions that may wait for their other end; who is looked at next first */
 	struct heap asked; /* sessions whose program was asked whether it lives, until it says something */
 	size_t n_sessions;
 	struct hub_link link[HUB_LINKS_MAX];
@@ -154,6 +162,7 @@ void control_on_idle_tick(void *ctx);
 void control_on_ask_tick(void *ctx);
 /* Before the engine goes: maps end, and who waits for an answer is told to ask again. */
 void control_let_go(struct hub *h);
+void control_on_check_tick(void *ctx);
 void control_close_all(struct hub *h);
 
 /* web.c */

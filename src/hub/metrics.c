@@ -100,6 +100,7 @@ static int put_ledger(struct hub *h, struct buf *out)
 static int put_listeners(struct hub *h, struct buf *out)
 {
 	const struct httpd_counters *w = httpd_counters(h->web), *a = httpd_counters(h->admin);
+	const uint64_t *l = h->n.control_limits;
 	const struct row rows[] = {
 		{ "hub_http_connections", gauge, "Connections that were not upgraded.", httpd_conns(h->web) },
 		{ "hub_http_accepted_total", counter, "Connections taken.", w->accepted },
@@ -114,6 +115,15 @@ static int put_listeners(struct hub *h, struct buf *out)
 		{ "hub_control_sessions_total", counter, "Control connections after their handshake.", h->n.sessions },
 		{ "hub_control_bad_handshakes_total", counter, "Upgrades whose handshake was missing or wrong.", h->n.bad_handshakes },
 		{ "hub_control_broken_total", counter, "Control connections ended by malformed bytes.", h->n.bad_sessions },
+		{ "hub_control_flooded_total", counter, "Control connections ended because of frames that ask for nothing.", l[TS2021_BY_FRAMES] },
+		{ "hub_control_unread_total", counter, "Control connections ended because they did not read what they asked for.",
+			l[TS2021_BY_QUEUE] + l[TS2021_BY_STALL] },
+		{ "hub_control_memory_total", counter, "Control connections ended because HTTP/2 took too much memory.", l[TS2021_BY_MEMORY] },
+		{ "hub_control_slow_requests_total", counter, "Control connections ended because a request took too long.", l[TS2021_BY_TIME] },
+		{ "hub_control_refused_streams_total", counter, "Requests refused: too many at once, or with too large headers or bodies.",
+			l[TS2021_BY_STREAMS] + l[TS2021_BY_FIELDS] + l[TS2021_BY_BODIES] },
+		{ "hub_control_busy_total", counter, "Map streams and registrations that were one too many for their control connection.",
+			h->n.control_busy },
 		{ "hub_control_requests_total", counter, "Requests inside control connections.", h->n.requests },
 		{ "hub_control_unknown_total", counter, "Of these, for paths that we do not have.", h->n.unknown_requests },
 		{ "hub_control_unanswered_total", counter, "Control connections closed because the program at the other end was silent.", h->n.unanswered },

@@ -178,7 +178,9 @@ static void far_head(struct pipe *p)
 		note_asked(w, "HEAD", path, view_of("", 0));
 		CHECK_INT(buf_append_str(&p->out, "HTTP/1.1 200 OK\r\n\r\n"), ==, 0);
 	} else {
-		CHECK_INT(ts2021_accept(&p->ts, &h, &w->hub, NULL, &w->rng.rng, &hub_ops, p), ==, 0);
+		struct ts2021_server how = { .self = &w->hub, .rng = &w->rng.rng, .now = w->now.mono };
+
+		CHECK_INT(ts2021_accept(&p->ts, &h, &how, &hub_ops, p), ==, 0);
 	}
 	buf_consume(&p->in, used);
 }
@@ -190,7 +192,7 @@ static void far_feed(struct pipe *p)
 	if (!p->ts && !p->derp)
 		far_head(p);
 	if (p->ts && buf_len(&p->in))
-		rc = ts2021_feed(p->ts, buf_data(&p->in), buf_len(&p->in));
+		rc = ts2021_feed(p->ts, buf_data(&p->in), buf_len(&p->in), p->d->w->now.mono);
 	else if (p->derp && buf_len(&p->in))
 		rc = derprelay_feed(p->derp, buf_data(&p->in), buf_len(&p->in), p->d->w->now.mono);
 	if (p->ts || p->derp)

@@ -231,11 +231,12 @@ static int route(struct conn *c, const struct http1_head *head)
 {
 	struct view path = http1_path(head);
 	struct server *s = c->server;
+	const struct ts2021_server how = { .self = &s->noise, .rng = &s->rng.rng, .now = vnet_now(s->v) };
 
 	if (s->ctl && view_eq(path, VIEW_LIT("/key")))
 		return answer_key(c);
 	if (s->ctl && view_eq(path, VIEW_LIT("/ts2021")))
-		return ts2021_accept(&c->ts, head, &s->noise, NULL, &s->rng.rng, &ts_ops, c);
+		return ts2021_accept(&c->ts, head, &how, &ts_ops, c);
 	if (s->relay && view_eq(path, VIEW_LIT("/derp")))
 		return relay_take(c, head);
 	return http1_respond(&c->out, view_eq(path, VIEW_LIT("/generate_204")) ? 204 : 404, NULL, "", view_of("", 0), false,
@@ -245,7 +246,7 @@ static int route(struct conn *c, const struct http1_head *head)
 static int feed(struct conn *c, const uint8_t *p, size_t len)
 {
 	if (c->ts)
-		return ts2021_feed(c->ts, p, len);
+		return ts2021_feed(c->ts, p, len, vnet_now(c->server->v));
 	return derprelay_feed(c->derp, p, len, vnet_now(c->server->v));
 }
 

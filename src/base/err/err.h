@@ -29,6 +29,7 @@
 	X(NO_ADDRESS, "the policy's pool of addresses for this device is full: make its ipPool larger") \
 	X(DENIED, "not allowed")                                                                   \
 	X(QUEUE_FULL, "queue is full")                                                             \
+	X(FLOOD, "the other side asks for more than it may")                                       \
 	X(CLOSED, "connection is closed")                                                          \
 	X(PROXY, "the proxy's header is missing, malformed or late")                               \
 	X(BAD_STATE, "not possible in this state")                                                     \

@@ -371,7 +371,7 @@ static void feed_session(struct ctlclient *c, enum ctlclient_conn id, struct vie
 	int rc;
 
 	c->noise_done = false;
-	rc = ts2021_feed(c->conn[id].t, data.p, data.len);
+	rc = ts2021_feed(c->conn[id].t, data.p, data.len, c->now.mono);
 	if (rc < 0) {
 		leg_lost(c, id, rc);
 	} else if (c->won == CTL_CONNS && c->noise_done) {

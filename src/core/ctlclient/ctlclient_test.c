@@ -249,15 +249,16 @@ static void pump(struct world *w)
 		ctlclient_connected(w->c, CTL_CONN_PLAIN, w->now);
 		v = ctlclient_output(w->c, CTL_CONN_PLAIN);
 		if (v.len && !w->hub) {
+			struct ts2021_server how = { .self = &w->hub_secret, .hub_url = w->tells, .rng = &w->hub_rng.rng, .now = w->now.mono };
 			struct http1_head h;
 			size_t used;
 
 			CHECK_INT(http1_parse(v.p, v.len, false, &h, &used), ==, 0);
-			CHECK_INT(ts2021_accept(&w->hub, &h, &w->hub_secret, w->tells, &w->hub_rng.rng, &hub_ops, w), ==, 0);
+			CHECK_INT(ts2021_accept(&w->hub, &h, &how, &hub_ops, w), ==, 0);
 			ctlclient_written(w->c, CTL_CONN_PLAIN, used);
 			moved = true;
 		} else if (v.len) {
-			CHECK_INT(ts2021_feed(w->hub, v.p, v.len), ==, 0);
+			CHECK_INT(ts2021_feed(w->hub, v.p, v.len, w->now.mono), ==, 0);
 			ctlclient_written(w->c, CTL_CONN_PLAIN, v.len);
 			moved = true;
 		}

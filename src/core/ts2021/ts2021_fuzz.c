@@ -38,6 +38,7 @@ static struct ts2021 *server_open(struct rng *rng, struct noise_keys *ret_client
 	static const struct secret_machine ck = { { 8, [31] = 64 } }, sk = { { 16, [31] = 64 } };
 	uint8_t init[NOISE_INITIATION_LEN];
 	char b64[BASE64_LEN(NOISE_INITIATION_LEN) + 1], head[512];
+	const struct ts2021_server how = { .self = &sk, .hub_url = "https://hub.example", .rng = rng };
 	struct noise_state st;
 	struct machine_pub pub;
 	struct http1_head h;
@@ -52,7 +53,7 @@ static struct ts2021 *server_open(struct rng *rng, struct noise_keys *ret_client
 	n = snprintf(head, sizeof(head),
 		"POST /ts2021 HTTP/1.1\r\nUpgrade: tailscale-control-protocol\r\nX-Tailscale-Handshake: %s\r\n\r\n", b64);
 	CHECK(http1_parse((const uint8_t *)head, (size_t)n, false, &h, &used) == 0);
-	if (ts2021_accept(&t, &h, &sk, "https://hub.example", rng, &ops, NULL) < 0)
+	if (ts2021_accept(&t, &h, &how, &ops, NULL) < 0)
 		return NULL;
 	v = ts2021_output(t);
 	CHECK(http1_parse(v.p, v.len, true, &h, &used) == 0 && v.len >= used + NOISE_RESPONSE_LEN);
@@ -79,7 +80,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 		CHECK(noise_seal_all(&client.send, data + 1, len - 1, &wire) == 0);
 	else
 		CHECK(buf_append(&wire, data + 1, len - 1) == 0);
-	if (ts2021_feed(t, buf_data(&wire), buf_len(&wire)) == 0)
+	if (ts2021_feed(t, buf_data(&wire), buf_len(&wire), 0) == 0)
 		ts2021_written(t, ts2021_output(t).len);
 	buf_fini(&wire);
 	ts2021_free(t);

@@ -814,6 +814,12 @@ void stream_set_measure(struct stream *s, const size_t *bytes)
 	s->measure = bytes;
 }
 
+void stream_flush(struct stream *s)
+{
+	if (s->state == OPEN)
+		flush(s);
+}
+
 void stream_wake(struct stream *s)
 {
 	if (s->state != OPEN && s->state != DRAINING)

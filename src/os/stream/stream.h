@@ -91,6 +91,8 @@ void stream_pause(struct stream *s, bool paused);
 void stream_set_measure(struct stream *s, const size_t *bytes);
 /* There is output. Written at the end of this call at the earliest, from the loop at the latest. */
 void stream_wake(struct stream *s);
+/* Writes now what there is, as far as the socket takes it: for last words, before on_data says that it is over. */
+void stream_flush(struct stream *s);
 /* Ends it when the output is drained; nothing more is read. */
 void stream_finish(struct stream *s);
 /* Ends it now. on_closed is called from the loop, not from here. */

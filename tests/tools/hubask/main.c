@@ -17,6 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { LINE_LEN = 1 << 22, VERSION = 148, PATIENCE_MS = 500, FIRST_MS = 10000, BODY_MAX = 1 << 24 };
@@ -89,6 +90,14 @@ static void flush(struct asker *a)
 	}
 }
 
+static mono_ns now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return SEC(t.tv_sec) + NSEC(t.tv_nsec);
+}
+
 /* Writes what there is and reads once. False: nothing came in that time. */
 static bool turn(struct asker *a, int timeout_ms)
 {
@@ -100,7 +109,7 @@ static bool turn(struct asker *a, int timeout_ms)
 	if (poll(&p, 1, timeout_ms) <= 0)
 		return false;
 	n = read(a->fd, in, sizeof(in));
-	if (n <= 0 || ts2021_feed(a->t, in, (size_t)n) < 0)
+	if (n <= 0 || ts2021_feed(a->t, in, (size_t)n, now()) < 0)
 		die("the hub ended the connection");
 	return true;
 }

@@ -24,6 +24,7 @@
 #include <stdlib.h>
 #include <sys/random.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 #include <zstd.h>
 
@@ -184,8 +185,17 @@ static void show(struct view head)
 		}
 }
 
+static mono_ns now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return SEC(t.tv_sec) + NSEC(t.tv_nsec);
+}
+
 static int take_head(struct conn *c)
 {
+	const struct ts2021_server how = { .self = &hub, .rng = &rng.rng, .now = now() };
 	struct http1_head h;
 	size_t used;
 	int rc = http1_parse(buf_data(&c->in), buf_len(&c->in), false, &h, &used);
@@ -196,7 +206,7 @@ static int take_head(struct conn *c)
 		return rc;
 	show(view_of(buf_data(&c->in), used));
 	if (http1_method_is(&h, "POST"))
-		rc = ts2021_accept(&c->t, &h, &hub, NULL, &rng.rng, &ops, c);
+		rc = ts2021_accept(&c->t, &h, &how, &ops, c);
 	else
 		answer_key(c);
 	buf_consume(&c->in, used);
@@ -215,7 +225,7 @@ static int feed(struct conn *c)
 		return -1;
 	rc = c->t ? 0 : take_head(c);
 	if (rc == 0 && c->t && buf_len(&c->in)) {
-		rc = ts2021_feed(c->t, buf_data(&c->in), buf_len(&c->in));
+		rc = ts2021_feed(c->t, buf_data(&c->in), buf_len(&c->in), now());
 		buf_clear(&c->in);
 	}
 	return rc;
