@@ -2,6 +2,7 @@
 #include "hub/git.h"
 #include "hub/internal.h"
 #include "hub/packages.h"
+#include "relay/metrics.h"
 #include "store/sqlite/sqlite.h"
 
 struct row {
@@ -157,36 +158,12 @@ static int put_certificate(struct hub *h, struct buf *out)
 	return put(out, rows, ARRAY_LEN(rows));
 }
 
-static int put_relay(struct hub *h, struct buf *out)
+static int put_verify(const struct hub *h, struct buf *out)
 {
-	const struct derprelay_counters *d = derprelay_counters(relay_derp(h->relay));
-	const struct relay_counters *s = relay_counters(h->relay);
 	const struct row rows[] = {
-		{ "relay_clients", gauge, "Clients logged in.", derprelay_clients(relay_derp(h->relay)) },
-		{ "relay_accepted_total", counter, "Connections upgraded to DERP.", d->accepted },
-		{ "relay_fast_starts_total", counter, "Of these, those that knew the relay's key from its certificate.", s->fast_starts },
-		{ "relay_bad_logins_total", counter, "Logins that failed.", d->bad_logins },
-		{ "relay_refused_total", counter, "Of these, and of clients that were there, those that are no devices of this hub.", d->refused },
-		{ "relay_closed_same_key_total", counter, "Connections closed because their key had too many.", d->closed_same_key },
-		{ "relay_queued_bytes", gauge, "Packets that wait for their receivers.", derprelay_queued(relay_derp(h->relay)) },
-		{ "relay_drop_memory_total", counter, "Packets dropped because too much of their sender, or of all, waited.", d->drop_memory },
-		{ "relay_notes", gauge, "Who is to be told when a client goes.", d->notes },
-		{ "relay_notes_full_total", counter, "Packets whose receiver will not be told, as there were too many notes.", d->notes_full },
 		{ "hub_verify_total", counter, "Questions of other relays whether a key is a device's.", h->n.verify_requests },
 		{ "hub_verify_refused_total", counter, "Of these, answered with no.", h->n.verify_refused },
 		{ "hub_verify_throttled_total", counter, "Further ones that came too fast from one source.", h->n.verify_throttled },
-		{ "relay_bad_frames_total", counter, "Frames that ended a connection.", d->bad_frames },
-		{ "relay_packets_in_total", counter, "Packets received.", d->packets_in },
-		{ "relay_packets_out_total", counter, "Packets forwarded.", d->packets_out },
-		{ "relay_bytes_in_total", counter, "Bytes of packets received.", d->bytes_in },
-		{ "relay_bytes_out_total", counter, "Bytes of packets forwarded.", d->bytes_out },
-		{ "relay_drop_unknown_dest_total", counter, "Packets for clients that are not here.", d->drop_unknown_dest },
-		{ "relay_drop_queue_total", counter, "Packets dropped from full queues.", d->drop_queue_head },
-		{ "relay_drop_rate_total", counter, "Packets dropped because their sender was too fast.", d->drop_rate },
-		{ "relay_closed_slow_total", counter, "Clients closed because they did not read.", d->closed_slow },
-		{ "stun_requests_total", counter, "STUN datagrams received.", s->stun_requests },
-		{ "stun_answers_total", counter, "STUN answers sent.", s->stun_answers },
-		{ "stun_bad_total", counter, "STUN datagrams that were no request.", s->stun_bad },
 	};
 	return put(out, rows, ARRAY_LEN(rows));
 }
@@ -242,5 +219,7 @@ int metrics_print(struct hub *h, struct buf *out)
 		rc = put_policy(h, out);
 	if (rc == 0)
 		rc = put_git(h, out);
-	return rc < 0 ? rc : put_relay(h, out);
+	if (rc == 0)
+		rc = put_verify(h, out);
+	return rc < 0 ? rc : relay_metrics(h->relay, out);
 }

@@ -1,4 +1,5 @@
 #include "relay/front.h"
+#include "relay/metrics.h"
 
 int front_derp(struct relay *relay, struct httpd_conn *c, const struct httpd_request *r)
 {
@@ -11,6 +12,19 @@ int front_derp(struct relay *relay, struct httpd_conn *c, const struct httpd_req
 	return httpd_refuse(c, 503, "no room for another client\n");
 }
 
+static int on_metrics(const struct relay *relay, struct httpd_conn *c, const char *extra)
+{
+	struct buf b;
+	int rc;
+
+	buf_init(&b, FRONT_ANSWER_MAX / 2);
+	rc = relay_metrics(relay, &b);
+	if (rc == 0)
+		rc = httpd_answer(c, 200, "text/plain; version=0.0.4; charset=utf-8", extra, buf_view(&b));
+	buf_fini(&b);
+	return rc;
+}
+
 static int on_request(void *ctx, struct httpd_conn *c, const struct httpd_request *r)
 {
 	static const char nosniff[] = "X-Content-Type-Options: nosniff\r\n";
@@ -21,6 +35,8 @@ static int on_request(void *ctx, struct httpd_conn *c, const struct httpd_reques
 		return 0;
 	if (r->body.len)
 		return httpd_refuse(c, 413, "request body is not expected\n");
+	if (view_eq(http1_path(r->head), VIEW_LIT("/metrics")))
+		return on_metrics(ctx, c, nosniff);
 	if (view_eq(http1_path(r->head), VIEW_LIT("/robots.txt")))
 		return httpd_answer(c, 200, "text/plain; charset=utf-8", nosniff, VIEW_LIT("User-agent: *\nDisallow: /\n"));
 	return httpd_answer(c, 200, "text/html; charset=utf-8", nosniff,

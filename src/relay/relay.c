@@ -127,6 +127,11 @@ struct relay *relay_free(struct relay *r)
 	return NULL;
 }
 
+const struct relay_admission *relay_admission(const struct relay *r)
+{
+	return &r->cfg.admission;
+}
+
 const struct derprelay *relay_derp(const struct relay *r)
 {
 	return r->derp;

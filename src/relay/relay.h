@@ -27,6 +27,7 @@ struct relay_admission {
 	/* As derprelay_cfg.admit. NULL: every key may. */
 	enum derprelay_verdict (*admit)(void *ctx, void *client, const struct node_pub *key, bool proven);
 	void (*forget)(void *ctx, void *client); /* it ended while it waited for relay_decide. May be NULL */
+	int (*metrics)(void *ctx, struct buf *out); /* its counters. May be NULL */
 	void *ctx;
 };
 
@@ -45,6 +46,7 @@ struct relay_counters {
 
 MUST_USE int relay_new(struct relay **ret, const struct relay_cfg *cfg);
 struct relay *relay_free(struct relay *r);
+const struct relay_admission *relay_admission(const struct relay *r);
 const struct derprelay *relay_derp(const struct relay *r);
 const struct relay_counters *relay_counters(const struct relay *r);
 

@@ -93,6 +93,7 @@ def main():
         check("pages answer with the status of the original", [status(tcp, r) for r in (
             "GET /", "HEAD /derp/probe", "GET /derp/latency-check", "POST /derp/probe", "GET /derp", "GET /generate_204",
         )] == [b"200", b"200", b"200", b"405", b"426", b"204"])
+        check("/metrics counts", b"\nwarren_relay_accepted_total 0\n" in exchange(tcp, b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n", 4000))
         key = server_key(tcp)
         check("upgrade is followed by the relay's key", len(key) == 32)
         for data in hostile(rng):

@@ -12,6 +12,7 @@
 #include "os/stream/tls.h"
 #include "os/term/term.h"
 #include "relay/front.h"
+#include "relay/verify.h"
 
 #include <getopt.h>
 #include <stdio.h>
@@ -36,14 +37,16 @@ static const char help[] =
 	"  --memory-max BYTES that the relay may use, as 512M or 2G: its bounds follow from it; default what its cgroup allows, else\n"
 	"                     three quarters of the machine's\n"
 	"  --limits           print these bounds, and end\n"
+	"  --verify-url URL   where it asks whether a device may log in, for example https://HUB/verify; default: every device may\n"
+	"  --verify-fail-open nobody answers there: let devices in, instead of turning them away\n"
 	"  --user NAME        become this user once the ports are bound\n"
 	"  --help             this text\n";
 
 struct options {
-	const char *listen, *stun, *state_dir, *cert, *key, *hostname, *http, *user, *rate;
+	const char *listen, *stun, *state_dir, *cert, *key, *hostname, *http, *user, *rate, *verify_url;
 	struct forwarded_trust proxies;
 	uint64_t memory_max;
-	bool limits, plain, proxy_protocol, name_given;
+	bool limits, plain, proxy_protocol, name_given, verify_fail_open;
 };
 
 static int complain(const char *what, int rc)
@@ -94,6 +97,7 @@ static int parse(int argc, char **argv, struct options *o)
 		{ "state-dir", 1, NULL, 'd' }, { "cert", 1, NULL, 'c' }, { "key", 1, NULL, 'k' },
 		{ "hostname", 1, NULL, 'n' }, { "plain", 0, NULL, 'p' }, { "http", 1, NULL, 'h' },
 		{ "trusted-proxy", 1, NULL, 't' }, { "proxy-protocol", 0, NULL, 'P' },
+		{ "verify-url", 1, NULL, 'v' }, { "verify-fail-open", 0, NULL, 'f' },
 		{ "user", 1, NULL, 'u' }, { "rate", 1, NULL, 'r' },
 		{ "memory-max", 1, NULL, 'm' }, { "limits", 0, NULL, 'L' }, { "help", 0, NULL, 'H' }, { 0 } };
 	int opt;
@@ -102,7 +106,7 @@ static int parse(int argc, char **argv, struct options *o)
 	while ((opt = getopt_long(argc, argv, "", longs, NULL)) != -1) {
 		const char **text = opt == 'l' ? &o->listen : opt == 's' ? &o->stun : opt == 'd' ? &o->state_dir
 			: opt == 'c' ? &o->cert : opt == 'k' ? &o->key : opt == 'n' ? &o->hostname
-			: opt == 'h' ? &o->http : opt == 'u' ? &o->user : opt == 'r' ? &o->rate : NULL;
+			: opt == 'h' ? &o->http : opt == 'u' ? &o->user : opt == 'r' ? &o->rate : opt == 'v' ? &o->verify_url : NULL;
 
 		if (text) {
 			*text = optarg;
@@ -117,6 +121,8 @@ static int parse(int argc, char **argv, struct options *o)
 			o->limits = true;
 		} else if (opt == 'P') {
 			o->proxy_protocol = true;
+		} else if (opt == 'f') {
+			o->verify_fail_open = true;
 		} else if (opt == 'p') {
 			o->plain = true;
 		} else if (opt == 'H') {
@@ -132,6 +138,8 @@ static int parse(int argc, char **argv, struct options *o)
 	}
 	if ( !o->cert != !o->key || (o->plain && o->cert))
 		return usage("--cert and --key belong together, not with --plain");
+	if (o->verify_fail_open && !o->verify_url)
+		return usage("--verify-fail-open needs --verify-url: who is asked");
 	if (o->proxy_protocol && !o->proxies.n)
 		return usage("--proxy-protocol needs --trusted-proxy: from whom");
 	return 0;
@@ -185,8 +193,20 @@ static int give_up_rights(const struct options *o)
 	return rc < 0 ? complain(o->user ? o->user : "capabilities", rc) : 0;
 }
 
-static int open_all(const struct options *o, struct loop *loop, struct ledger *ledger, struct relay **relay, struct httpd **front,
-	struct tls_ctx **tls)
+static int open_verify(const struct options *o, struct loop *loop, struct verify **ret, struct relay_admission *admission)
+{
+	const struct verify_cfg cfg = { .loop = loop, .url = o->verify_url, .fail_open = o->verify_fail_open };
+	int rc = o->verify_url ? verify_new(ret, &cfg) : 0;
+
+	if (rc < 0)
+		return complain(o->verify_url, rc);
+	if (o->verify_url)
+		*admission = verify_admission(*ret);
+	return 0;
+}
+
+static int open_all(const struct options *o, struct loop *loop, struct ledger *ledger, struct verify **verify, struct relay **relay,
+	struct httpd **front, struct tls_ctx **tls)
 {
 	struct relay_cfg cfg = { .loop = loop, .max_conns = FRONT_CLIENTS_MAX };
 	struct ipport stun;
@@ -197,8 +217,9 @@ static int open_all(const struct options *o, struct loop *loop, struct ledger *l
 	if (rc < 0)
 		return complain("--rate", rc);
 	cfg.client_rate = (int64_t)rate;
+	if (open_verify(o, loop, verify, &cfg.admission) != 0)
+		return 1;
 	rc = file_make_dir(o->state_dir, 0700);
-
 	snprintf(path, sizeof(path), "%s/relay.key", o->state_dir);
 	if (rc == 0)
 		rc = file_private_key(path, cfg.private.b);
@@ -249,6 +270,7 @@ int main(int argc, char **argv)
 {
 	struct options o = { .listen = "[::]:443", .stun = "[::]:3478", .state_dir = "/var/lib/warren-relay",
 		.hostname = "localhost", .rate = "0" };
+	struct verify *verify = NULL;
 	struct relay *relay = NULL;
 	struct httpd *front = NULL;
 	struct tls_ctx *tls = NULL;
@@ -276,7 +298,7 @@ int main(int argc, char **argv)
 	if (rc == 0)
 		rc = trim_new(loop, ledger, &trim);
 	if (rc == 0)
-		rc = open_all(&o, loop, ledger, &relay, &front, &tls);
+		rc = open_all(&o, loop, ledger, &verify, &relay, &front, &tls);
 	if (rc == 0)
 		rc = keep_certificate(&o, loop, tls, &certs);
 	if (rc == 0) {
@@ -288,6 +310,7 @@ int main(int argc, char **argv)
 	}
 	httpd_free(front);
 	relay_free(relay);
+	verify_free(verify);
 	certs_free(certs);
 	trim_free(trim);
 	loop_free(loop);
