@@ -68,7 +68,7 @@ class Conn:
     """One connection. to: (address, port), or the path of a unix socket. source: our own address. window: of bytes that the system
     takes in for us while we do not read; small, so that the other side notices soon."""
 
-    def __init__(self, to, source=None, tls=False, window=4096, timeout=5.0, before=b""):
+    def __init__(self, to, source=None, tls=False, window=4096, timeout=5.0, before=b"", name=None):
         self.sent = 0
         unix = isinstance(to, str)
         family = socket.AF_UNIX if unix else socket.AF_INET6 if ":" in to[0] else socket.AF_INET
@@ -85,7 +85,7 @@ class Conn:
             if tls:
                 ctx = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
                 ctx.check_hostname, ctx.verify_mode = False, ssl.CERT_NONE
-                self.s = ctx.wrap_socket(self.s)
+                self.s = ctx.wrap_socket(self.s, server_hostname=name)
         except BaseException:
             self.s.close()
             raise
@@ -427,8 +427,8 @@ def derp_frame(kind, payload=b"", length=None):
 class Derp(Conn):
     """A relay's client, logged in with any node key. login=False: stops behind the relay's key. info: of the login, more than usual."""
 
-    def __init__(self, to, private=None, source=None, tls=False, window=4096, login=True, info=None, before=b""):
-        super().__init__(to, source, tls, window, before=before)
+    def __init__(self, to, private=None, source=None, tls=False, window=4096, login=True, info=None, before=b"", name=None):
+        super().__init__(to, source, tls, window, before=before, name=name)
         self.private = private or os.urandom(32)
         self.key = public(self.private)
         try:
