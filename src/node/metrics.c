@@ -165,7 +165,7 @@ static const struct counter mesh_list[] = {
 };
 static const struct counter derp_list[] = {
 #define D(m) C(derpclient_counters, m, "derp")
-	D(dials), D(logins), D(packets_in), D(packets_out), D(drop_queue_head), D(drop_rate), D(drop_down), D(bad_frames),
+	D(dials), D(logins), D(packets_in), D(packets_out), D(drop_queue_head), D(drop_rate), D(drop_down), D(bad_frames), D(infos_refused), D(skipped),
 #undef D
 };
 static const struct counter wg_list[] = {

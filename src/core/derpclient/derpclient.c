@@ -35,9 +35,11 @@ struct derpclient {
 	struct slot ring[DERPCLIENT_QUEUE_MAX];
 	size_t head, n_waiting;
 	struct arena arena;
-	unsigned failures; /* in a row; any frame ends the row */
-	mono_ns dial_at, give_up_at, last_sent, last_heard;
+	unsigned failures; /* in a row; a connection that lasts ends the row */
+	size_t skip; /* bytes of a long frame that are still to come */
+	mono_ns dial_at, give_up_at, last_sent, last_heard, ready_at;
 	struct bucket bucket; /* what the relay lets us send */
+	struct bucket infos; /* how often it may say that */
 	struct derpclient_counters n;
 };
 
@@ -52,7 +54,7 @@ int derpclient_new(struct derpclient **ret, const struct derpclient_cfg *cfg)
 		memcpy(c->mesh_key, cfg->mesh_key, MESH_KEY_LEN);
 		c->cfg.mesh_key = c->mesh_key;
 	}
-	buf_init(&c->in, DERP_HEADER_LEN + DERP_CLIENT_FRAME_MAX);
+	buf_init(&c->in, DERP_HEADER_LEN + DERPCLIENT_KEEP_MAX);
 	buf_init(&c->control, DERPCLIENT_CONTROL_MAX);
 	buf_init(&c->out, DERPCLIENT_WRITE_MAX + DERP_HEADER_LEN + KEY_LEN + DERP_PACKET_MAX);
 	arena_init(&c->arena, INFO_ARENA_MAX);
@@ -147,9 +149,19 @@ static int log_in(struct derpclient *c, mono_ns now)
 	if (rc < 0)
 		return rc;
 	c->state = LOGGED_IN;
+	bucket_init(&c->infos, 1, DERPCLIENT_INFOS_MAX, now);
 	c->last_sent = c->last_heard = now;
 	c->cfg.on_output(c->cfg.owner);
 	return 0;
+}
+
+/* A map's names come from the hub: none of them begins another header. */
+static bool fits_header(const char *s)
+{
+	for (; *s; s++)
+		if (*s < ' ' || *s > '~')
+			return false;
+	return true;
 }
 
 int derpclient_connected(struct derpclient *c, const char *host, const char *ideal_node,
@@ -159,6 +171,8 @@ int derpclient_connected(struct derpclient *c, const char *host, const char *ide
 
 	if (c->state != DIALING)
 		return -ERR_BAD_STATE;
+	if (!fits_header(host) || (ideal_node && !fits_header(ideal_node)))
+		return -ERR_BAD_VALUE;
 	rc = buf_printf(&c->control,
 		"GET /derp HTTP/1.1\r\nHost: %s\r\nUser-Agent: warren\r\nConnection: Upgrade\r\n%s%s%s%s"
 		"Upgrade: DERP\r\n\r\n",
@@ -193,7 +207,8 @@ void derpclient_closed(struct derpclient *c, int rc, mono_ns now)
 	c->n.drop_down += c->n_waiting;
 	c->head = c->n_waiting = 0;
 	buf_fini(&c->in); /* a connection's large buffers go with it */
-	buf_init(&c->in, DERP_HEADER_LEN + DERP_CLIENT_FRAME_MAX);
+	buf_init(&c->in, DERP_HEADER_LEN + DERPCLIENT_KEEP_MAX);
+	c->skip = 0;
 	buf_clear(&c->control);
 	buf_clear(&c->out);
 	if (c->wanted) {
@@ -211,6 +226,10 @@ static int got_server_info(struct derpclient *c, const struct derpframe *f, mono
 	struct derpclient_event e = { .type = DERPCLIENT_READY };
 	int rc;
 
+	if (!bucket_take(&c->infos, 1, now)) {
+		c->n.infos_refused++;
+		return -ERR_TOO_MANY;
+	}
 	arena_reset(&c->arena);
 	rc = derp_server_info_decode(f->payload, f->len, c->cfg.private.b, c->server.b, &c->arena, &e.info);
 	if (rc < 0)
@@ -218,6 +237,8 @@ static int got_server_info(struct derpclient *c, const struct derpframe *f, mono
 	bucket_init(&c->bucket, e.info.bytes_per_second > 0 ? MIN_OF(e.info.bytes_per_second, RATE_MAX) : 0,
 		e.info.bytes_burst > 0 ? MIN_OF(e.info.bytes_burst, RATE_MAX) : 0, now);
 	c->n.logins += !c->ready;
+	if (!c->ready)
+		c->ready_at = now;
 	c->ready = true;
 	emit(c, &e);
 	return 0;
@@ -267,7 +288,8 @@ static void got_restarting(struct derpclient *c, const struct derpframe *f)
 static int got_frame(struct derpclient *c, const struct derpframe *f, mono_ns now)
 {
 	c->last_heard = now;
-	c->failures = 0;
+	if (c->ready && now - c->ready_at >= DERPCLIENT_STEADY)
+		c->failures = 0;
 	switch (f->type) {
 	case DERP_SERVER_INFO:
 		return got_server_info(c, f, now);
@@ -324,7 +346,13 @@ static int take_one(struct derpclient *c, const uint8_t *p, size_t len, mono_ns 
 		c->state = GREETING;
 		return 0;
 	}
-	rc = derpframe_next(p, len, c->state == GREETING ? DERP_SERVER_KEY_MAX : DERP_CLIENT_FRAME_MAX, &f);
+	rc = derpframe_next(p, len, c->state == GREETING ? DERP_SERVER_KEY_MAX : DERPCLIENT_KEEP_MAX, &f);
+	if (rc == -ERR_TOO_BIG && c->state == LOGGED_IN && f.len <= DERP_CLIENT_FRAME_MAX) {
+		c->n.skipped++;
+		c->skip = f.len;
+		*ret_used = DERP_HEADER_LEN;
+		return 0;
+	}
 	if (rc != 0)
 		return rc;
 	*ret_used = DERP_HEADER_LEN + f.len;
@@ -337,6 +365,11 @@ static int take_all(struct derpclient *c, const uint8_t *p, size_t len, mono_ns 
 	int rc;
 
 	for (*ret_used = 0; *ret_used < len && c->state >= UPGRADING; *ret_used += used) {
+		if (c->skip) {
+			used = MIN_OF(c->skip, len - *ret_used);
+			c->skip -= used;
+			continue;
+		}
 		rc = take_one(c, p + *ret_used, len - *ret_used, now, &used);
 		if (rc < 0)
 			c->n.bad_frames++;

@@ -18,7 +18,10 @@ enum {
 	DERPCLIENT_QUEUE_MAX = 192, /* packets that wait; the oldest goes when one more comes. What a session staged, or a TUN batch */
 	DERPCLIENT_CONTROL_MAX = 16 * 1024, /* bytes of other frames that wait: pongs to a relay that does not read */
 	DERPCLIENT_WRITE_MAX = 16 * 1024, /* bytes shown at once, unless one packet is larger */
+	DERPCLIENT_KEEP_MAX = 2 * KEY_LEN + DERP_PACKET_MAX, /* of a frame; longer ones have nothing for us, and are skipped */
+	DERPCLIENT_INFOS_MAX = 10, /* server infos at once, then one a second; each costs a key exchange */
 };
+#define DERPCLIENT_STEADY SEC(5) /* a connection that was ready for so long ends a row of failures */
 
 struct derpclient;
 
@@ -60,6 +63,7 @@ struct derpclient_cfg {
 };
 
 struct derpclient_counters {
+	uint64_t infos_refused, skipped; /* connections closed for too many server infos; frames that were too long to be for us */
 	uint64_t dials, logins, packets_in, packets_out, drop_queue_head, drop_rate, drop_down, bad_frames;
 };
 
@@ -68,7 +72,7 @@ struct derpclient *derpclient_free(struct derpclient *c); /* the stream is the o
 
 /*
  * The stream is up. host: of the Host header, with the port if it is not 443. ideal_node: the name of the region's first
- * node when this is another one, else NULL. fast_key: the relay's key from its TLS certificate; then no HTTP answer comes.
+ * node when this is another one, else NULL. -ERR_BAD_VALUE: a name that no header may hold. fast_key: the relay's key from its TLS certificate; then no HTTP answer comes.
  * Negative: close the stream and call derpclient_closed.
  */
 MUST_USE int derpclient_connected(struct derpclient *c, const char *host, const char *ideal_node,

@@ -434,6 +434,98 @@ static void recorded_logins_work_at_both_ends(void **state)
 	vectors_count("derp.json", "http", i);
 }
 
+/* The recorded server info, which the relay of the recording may say again and again. */
+static int feed_info(struct node *n, mono_ns now)
+{
+	json_t *info = json_array_get(vectors_section(file, "client_recv"), 0);
+	size_t len;
+	uint8_t *bytes = vec_hex(info, "bytes", &len);
+	int rc = derpclient_feed(n->c, bytes, len, now);
+
+	free(bytes);
+	return rc;
+}
+
+static void a_relay_that_informs_without_end_is_left(void **state)
+{
+	struct node n;
+	int i;
+
+	node_open_fast(&n);
+	for (i = 0; i < 100; i++) /* one a second may go on */
+		CHECK_INT(feed_info(&n, SEC(2 + i)), ==, 0);
+	for (i = 0; feed_info(&n, SEC(200)) == 0; i++)
+		CHECK_TRUE(i < DERPCLIENT_INFOS_MAX);
+	CHECK_INT(feed_info(&n, SEC(200)), ==, -ERR_TOO_MANY);
+	CHECK_INT(derpclient_counters(n.c)->infos_refused, ==, 2);
+	derpclient_free(n.c);
+}
+
+static void long_frames_are_skipped_and_not_kept(void **state)
+{
+	static uint8_t frame[DERP_HEADER_LEN + DERP_CLIENT_FRAME_MAX];
+	struct node n;
+
+	node_open_fast(&n);
+	CHECK_INT(feed_info(&n, SEC(2)), ==, 0);
+	derpframe_header(frame, DERP_HEALTH, DERP_CLIENT_FRAME_MAX);
+	for (size_t step = 1; step < sizeof(frame); step = step * 40 + 3) { /* in pieces of any size */
+		int events = n.n_events;
+
+		for (size_t at = 0; at < sizeof(frame); at += step)
+			CHECK_INT(derpclient_feed(n.c, frame + at, MIN_OF(step, sizeof(frame) - at), SEC(3)), ==, 0);
+		CHECK_INT(n.n_events, ==, events);
+		derpframe_header(frame, DERP_KEEP_ALIVE, 0);
+		CHECK_INT(derpclient_feed(n.c, frame, DERP_HEADER_LEN, SEC(3)), ==, 0);
+		CHECK_INT(n.last.type, ==, DERPCLIENT_KEEP_ALIVE);
+		derpframe_header(frame, DERP_HEALTH, DERP_CLIENT_FRAME_MAX);
+	}
+	CHECK_TRUE(derpclient_counters(n.c)->skipped >= 3);
+	derpclient_free(n.c);
+}
+
+static void a_relay_that_lets_in_and_hangs_up_is_dialed_ever_later(void **state)
+{
+	mono_ns now = SEC(1);
+	struct node_pub server;
+	struct node n;
+
+	node_open(&n);
+	about_key("frames_server_public", server.b);
+	for (int i = 0; i < 40; i++) {
+		CHECK_INT(derpclient_connected(n.c, "derp.example.com", NULL, &server, now), ==, 0);
+		drain(&n);
+		CHECK_INT(feed_info(&n, now), ==, 0);
+		derpclient_closed(n.c, -ERR_CLOSED, now);
+		if (i == 39)
+			CHECK_TRUE(derpclient_deadline(n.c) - now >= MSEC(2500));
+		now = derpclient_deadline(n.c);
+		derpclient_tick(n.c, now);
+	}
+	CHECK_INT(derpclient_connected(n.c, "derp.example.com", NULL, &server, now), ==, 0);
+	drain(&n);
+	CHECK_INT(feed_info(&n, now), ==, 0);
+	CHECK_INT(feed_info(&n, now + DERPCLIENT_STEADY), ==, 0); /* one that lasts ends the row */
+	now += DERPCLIENT_STEADY;
+	derpclient_closed(n.c, -ERR_CLOSED, now);
+	CHECK_TRUE(derpclient_deadline(n.c) - now <= MSEC(15));
+	derpclient_free(n.c);
+}
+
+static void names_begin_no_other_header(void **state)
+{
+	static const char *const bad[] = { "derp.example.com\r\nX: y", "a\nb", "a\x7f", "\x01" };
+	struct node n;
+
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+		node_open(&n);
+		CHECK_INT(derpclient_connected(n.c, bad[i], NULL, NULL, SEC(1)), ==, -ERR_BAD_VALUE);
+		CHECK_INT(derpclient_connected(n.c, "derp.example.com", bad[i], NULL, SEC(1)), ==, -ERR_BAD_VALUE);
+		CHECK_INT(derpclient_output(n.c).len, ==, 0);
+		derpclient_free(n.c);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -447,6 +539,10 @@ int main(void)
 		cmocka_unit_test(full_queue_drops_its_oldest_packet),
 		cmocka_unit_test(packets_beyond_the_announced_rate_are_not_sent),
 		cmocka_unit_test(a_relay_that_limits_tells_and_enforces),
+		cmocka_unit_test(a_relay_that_informs_without_end_is_left),
+		cmocka_unit_test(long_frames_are_skipped_and_not_kept),
+		cmocka_unit_test(a_relay_that_lets_in_and_hangs_up_is_dialed_ever_later),
+		cmocka_unit_test(names_begin_no_other_header),
 	};
 
 	rng_seeded_init(&seeded, 1);

@@ -217,6 +217,8 @@ static void add_counters(struct derpclient_counters *sum, const struct derpclien
 	sum->packets_in += n->packets_in;
 	sum->packets_out += n->packets_out;
 	sum->drop_queue_head += n->drop_queue_head;
+	sum->infos_refused += n->infos_refused;
+	sum->skipped += n->skipped;
 	sum->drop_rate += n->drop_rate;
 	sum->drop_down += n->drop_down;
 	sum->bad_frames += n->bad_frames;
