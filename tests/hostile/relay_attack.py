@@ -2,9 +2,10 @@
 of the hub, so that what comes from inside is said with their keys."""
 import os
 import threading
+import time
 
 from lib import attack
-from raw import (CLIENT_INFO, DERP_PING, RECV_PACKET, SEND_PACKET, WATCH_CONNS, Closed, Conn, Derp, derp_frame, request)
+from raw import CLIENT_INFO, DERP_PING, RECV_PACKET, SEND_PACKET, WATCH_CONNS, Closed, derp_frame, request
 
 LARGEST = 65536
 
@@ -14,24 +15,18 @@ def clients(p, n, **kw):
     return [p.derp(p.source(i), **kw) for i in range(n)]
 
 
-def member(p, i, key):
-    """A device of the hub that an attacker has: its node key."""
-    return p.member(f"bad-{i}", key)
-
-
-def push_all(who, data, rounds=1):
-    """Each says it all, until it is closed or not taken."""
-    for _ in range(rounds):
-        for c in who:
-            try:
-                c.push(data, stall=0.01)
-            except Closed:
-                pass
+def members(p, n, conns=1):
+    """The same of a hub: devices that an attacker has."""
+    key, keys = p.auth_key("--ephemeral"), []
+    for i in range(n):
+        m = p.machine(p.source(i))
+        m.register(key)
+        keys.append(m.node)
+    return [p.derp(p.source(i), private=k) for _ in range(conns) for i, k in enumerate(keys)]
 
 
 def flood(who, data, seconds):
     """All at full rate, from several threads; how many bytes were taken."""
-    import time
     end, sent = time.monotonic() + seconds, [0] * len(who)
 
     def run(i):
@@ -137,3 +132,43 @@ def relay_frames(p):
         except Closed:
             pass
     p.hold(0.5)
+
+
+@attack("20 devices with 3 connections each send 64 KB packets to each other and read nothing")
+def hub_relay_queues(p):
+    who = members(p, 20, 3)
+    for c, data in zip(who, to_each_other(who, LARGEST)):
+        try:
+            c.push(data, stall=0.05)
+        except Closed:
+            pass
+    p.hold(1)
+
+
+@attack("20 devices send 38-byte packets as fast as they can, to one that reads nothing")
+def hub_relay_flood(p):
+    who = members(p, 21)
+    flood(who[1:], who[1].packet(who[0].key, bytes(38)) * 3000, 3)
+
+
+@attack("1,500 strangers log in to the hub's relay, and 1,000 more only say that they want to")
+def hub_relay_strangers(p):
+    for i in range(2500):
+        try:
+            p.derp(p.source(i % 50), login=i % 5 < 3)
+        except (Closed, OSError):
+            pass
+    p.expect("no stranger is in", p.metric("warren_relay_clients") <= 2, p.metric("warren_relay_clients"))
+    p.expect("they are counted", p.metric("warren_relay_refused_total") == 1500, p.metric("warren_relay_refused_total"))
+    p.hold(0.5)
+
+
+@attack("30,000 questions to /verify, their answers unread")
+def hub_verify(p):
+    key = b'{"NodePublic":"nodekey:' + os.urandom(32).hex().encode() + b'","Source":"192.0.2.1"}'
+    for i in range(30):
+        try:
+            p.tcp(p.source(i % 3)).push(request("POST /verify", body=key) * 1000, stall=0.05)
+        except Closed:
+            pass
+    p.hold(1)
