@@ -1,7 +1,7 @@
 /*
  * hubask: any request to a hub, inside Noise, and its answer as it is.
  *
- *	hubask ADDRESS PORT HUB-KEY-HEX MACHINE-SECRET-HEX
+ *	hubask ADDRESS PORT HUB-KEY-HEX MACHINE-SECRET-HEX [SOURCE-ADDRESS]
  *
  * Standard input, a line each: "PATH JSON", a POST. Standard output, a line each, fields with tabs between: status, Retry-After (or
  * "-"), "end" if the answer ended or "open" if half a second brought nothing more, and its body in base64. One request at a time;
@@ -145,14 +145,16 @@ static void ask(struct asker *a, char *line)
 
 static void open_session(struct asker *a, char **argv)
 {
-	struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons((uint16_t)atoi(argv[2])) };
+	struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons((uint16_t)atoi(argv[2])) }, from = { .sin_family = AF_INET };
 	struct machine_pub hub;
 	struct secret_machine self;
 
 	if (inet_pton(AF_INET, argv[1], &to.sin_addr) != 1 || strlen(argv[3]) != 64 || hex_decode(argv[3], 64, hub.b) < 0 ||
 		strlen(argv[4]) != 64 || hex_decode(argv[4], 64, self.b) < 0)
-		die("usage: hubask ADDRESS PORT HUB-KEY-HEX MACHINE-SECRET-HEX");
+		die("usage: hubask ADDRESS PORT HUB-KEY-HEX MACHINE-SECRET-HEX [SOURCE-ADDRESS]");
 	a->fd = socket(AF_INET, SOCK_STREAM, 0);
+	if (argv[5] && (inet_pton(AF_INET, argv[5], &from.sin_addr) != 1 || bind(a->fd, (struct sockaddr *)&from, sizeof(from)) < 0))
+		die("that is no address of ours");
 	if (a->fd < 0 || connect(a->fd, (struct sockaddr *)&to, sizeof(to)) < 0)
 		die("the hub is not reached");
 	if (ts2021_connect(&a->t, argv[1], &self, &hub, VERSION, loop_rng(), &ops, a) < 0)
@@ -167,8 +169,8 @@ int main(int argc, char **argv)
 	static char line[LINE_LEN];
 	struct asker a = { 0 };
 
-	if (argc != 5)
-		die("usage: hubask ADDRESS PORT HUB-KEY-HEX MACHINE-SECRET-HEX");
+	if (argc != 5 && argc != 6)
+		die("usage: hubask ADDRESS PORT HUB-KEY-HEX MACHINE-SECRET-HEX [SOURCE-ADDRESS]");
 	buf_init(&a.body, BODY_MAX);
 	open_session(&a, argv);
 	while (fgets(line, sizeof(line), stdin)) {
