@@ -2,7 +2,7 @@
  * The administration: HTTP with JSON over a unix socket that only its owner and root can open.
  *	GET /status, /users, /nodes, /keys, /pending
  *	GET /routes, /own-prefixes, /tokens, /policy, /policy/status, /policy/versions, /policy/versions/N
- *	POST /users, /users/ID/{delete,rename,role}, /nodes/{list,show,approve,reject}, /nodes/ID/{approve,rename,tag,move,expire,delete}, /keys,
+ *	POST /users, /users/ID/{delete,rename,role}, /nodes/{list,show,waiting,approve,reject}, /nodes/ID/{approve,rename,tag,move,expire,delete}, /keys,
  *	/keys/ID/{revoke,delete,move}, /login,
  *	/nodes/ID/routes/{approve,unapprove}, /own-prefixes, /tokens, /tokens/ID/revoke, /policy, /policy/{check,preview,can,pull},
  *	/policy/versions/N/restore
@@ -42,6 +42,8 @@ static int status_of(int rc)
 		return 404;
 	case EEXIST:
 	case ERR_CONFLICT:
+	case ERR_CHANGED:
+	case ERR_EXPIRED:
 		return 409;
 	case ERR_BAD_VALUE:
 	case ERR_BAD_FORMAT:
@@ -368,6 +370,7 @@ static const struct route {
 	{ "POST", "/nodes/list", admin_nodes },
 	{ "POST", "/nodes/show", admin_node_show },
 	{ "GET", "/pending", admin_pending },
+	{ "POST", "/nodes/waiting", admin_waiting },
 	{ "POST", "/nodes/approve", admin_approve },
 	{ "POST", "/nodes/reject", admin_reject },
 	{ "POST", "/nodes/*/approve", admin_approve_node },
@@ -448,7 +451,7 @@ bool admin_raise(void *ctx, struct httpd_conn *conn, const struct http1_head *he
 /* What only looks is not noted: GET, and POST where the question has a body. */
 static bool changes_something(const struct route *r)
 {
-	static const char *const looks[] = { "/nodes/list", "/nodes/show", "/policy/check", "/policy/preview", "/policy/can" };
+	static const char *const looks[] = { "/nodes/list", "/nodes/show", "/nodes/waiting", "/policy/check", "/policy/preview", "/policy/can" };
 
 	for (size_t i = 0; i < ARRAY_LEN(looks); i++)
 		if (!strcmp(r->path, looks[i]))

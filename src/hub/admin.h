@@ -12,7 +12,7 @@ struct admin_call {
 	struct admin_request req;
 	int64_t id; /* from the path */
 	struct now now;
-	char error[300]; /* what the person reads when the call fails */
+	char error[1024]; /* what the person reads when the call fails */
 	struct {
 		unsigned line, column;
 	} at;                      /* in the policy */
@@ -44,6 +44,7 @@ MUST_USE int admin_node_show(struct admin_call *c);
 
 /* admin_pending.c */
 MUST_USE int admin_pending(struct admin_call *c);
+MUST_USE int admin_waiting(struct admin_call *c);
 MUST_USE int admin_approve(struct admin_call *c);
 MUST_USE int admin_approve_node(struct admin_call *c);
 MUST_USE int admin_reject(struct admin_call *c);

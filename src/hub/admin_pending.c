@@ -103,33 +103,6 @@ static void log_approval(const struct admin_call *c, int64_t id)
 			n->tags.n || !owner ? "nobody" : owner, c->req.author ? c->req.author : "unknown");
 }
 
-static int approve_login(struct admin_call *c, const char *code)
-{
-	const struct ctl_user *u;
-	int64_t id = 0;
-	int rc = admin_find_user(c, c->req.user, &u);
-
-	if (rc == 0)
-		rc = ctl_pending_approve(c->hub->ctl, code, u->id, c->now, &id);
-	if (rc == -ERR_DENIED)
-		return admin_say(c, rc, "the policy does not let %s give the tags that this device asks for; --user names somebody else",
-			u->name);
-	if (rc < 0)
-		return rc;
-	log_approval(c, id);
-	return admin_reply_node(c, id);
-}
-
-int admin_approve_node(struct admin_call *c)
-{
-	int rc = ctl_node_approve(c->hub->ctl, c->id, c->now);
-
-	if (rc < 0)
-		return rc == -ENOENT ? admin_no_node(c) : rc;
-	log_approval(c, c->id);
-	return admin_reply_node(c, c->id);
-}
-
 /* What the word means: a whole code, a device, or the beginning of one code. *ret_code empty: the device in c->id. */
 static int find_waiting(struct admin_call *c, const char *word, const char **ret_code)
 {
@@ -148,6 +121,10 @@ static int find_waiting(struct admin_call *c, const char *word, const char **ret
 	}
 	if (n > 1)
 		return admin_say(c, -ERR_BAD_VALUE, "%zu codes begin with \"%s\": write one more letter", n, word);
+	if (!n && ctl_pending_successor(c->hub->ctl, word, &p))
+		return admin_say(c, -ERR_CHANGED,
+			"the device with the code \"%s\" asks for other things by now, and has another code for them: \"warren-hub nodes pending %s\" "
+			"shows them", word, p.code);
 	if (!n)
 		return admin_say(c, -ENOENT,
 			"nothing waits with the code \"%s\": it is in already, or the code is older than 15 minutes; \"warren-hub "
@@ -156,14 +133,105 @@ static int find_waiting(struct admin_call *c, const char *word, const char **ret
 	return 0;
 }
 
-int admin_approve(struct admin_call *c)
+/* What the approval of a login, or with code NULL of the device in c->id, would give now. */
+static int grant_now(struct admin_call *c, const char *code, const struct ctl_user *u, struct ctl_grant *ret)
 {
+	int rc = code ? ctl_pending_grant(c->hub->ctl, code, u->id, c->now, &c->mem, ret) : ctl_node_grant(c->hub->ctl, c->id, &c->mem, ret);
+
+	return rc == -ENOENT && !code ? admin_no_node(c) : rc;
+}
+
+/* Whose it is to be: said, or the only one that there is, or the first. A device that is in belongs to somebody already. */
+static int find_grant(struct admin_call *c, const char **ret_code, const struct ctl_user **ret_user, struct ctl_grant *ret)
+{
+	int rc = find_waiting(c, c->req.code ? c->req.code : "", ret_code);
+
+	*ret_user = NULL;
+	if (rc == 0 && *ret_code)
+		rc = admin_find_user(c, c->req.user, ret_user);
+	return rc < 0 ? rc : grant_now(c, *ret_code, *ret_user, ret);
+}
+
+int admin_waiting(struct admin_call *c)
+{
+	struct ctl_pending_view p = { 0 };
+	const struct ctl_node_doc *d;
+	const struct ctl_user *u;
+	struct admin_grant doc;
+	struct ctl_grant g;
 	const char *code;
-	int rc = find_waiting(c, c->req.code ? c->req.code : "", &code);
+	int rc = find_grant(c, &code, &u, &g);
 
 	if (rc < 0)
 		return rc;
-	return code ? approve_login(c, code) : admin_approve_node(c);
+	d = code ? NULL : ctl_node_find(c->hub->ctl, c->id);
+	if (d && !d->unapproved)
+		return admin_say(c, -ERR_CONFLICT, "%s is in already", d->name);
+	if (code)
+		(void)ctl_pending_find(c->hub->ctl, code, &p);
+	shown_note(c->hub, &g);
+	doc = (struct admin_grant){ .node = code ? 0 : c->id, .digest = g.digest, .from = p.from.ip, .lines = g.lines,
+		.code = code ? code : arena_printf(&c->mem, "%lld", (long long)c->id), .created = code ? p.created : d->created };
+	return doc.code ? admin_reply(c, &admin_grant_type, &doc) : -ENOMEM;
+}
+
+static int say_changed(struct admin_call *c, const struct ctl_grant *now)
+{
+	const char *changes = shown_changes(c->hub, c->req.digest, now, &c->mem);
+
+	return admin_say(c, -ERR_CHANGED, "what this would let in is not what was shown: %s. Look at it again", *changes ? changes :
+		"something has changed meanwhile");
+}
+
+static int no_digest(struct admin_call *c)
+{
+	return c->req.digest && *c->req.digest ? 0 : admin_say(c, -ERR_BAD_VALUE,
+		"an approval carries the digest of what was shown: \"warren-hub nodes pending CODE\" prints it");
+}
+
+int admin_approve_node(struct admin_call *c)
+{
+	struct ctl_grant g;
+	int rc = no_digest(c);
+
+	if (rc == 0)
+		rc = ctl_node_grant(c->hub->ctl, c->id, &c->mem, &g);
+	if (rc == 0)
+		rc = ctl_node_approve(c->hub->ctl, c->id, c->req.digest, c->now);
+	if (rc == -ERR_CHANGED)
+		return say_changed(c, &g);
+	if (rc < 0)
+		return rc == -ENOENT ? admin_no_node(c) : rc;
+	log_approval(c, c->id);
+	return admin_reply_node(c, c->id);
+}
+
+int admin_approve(struct admin_call *c)
+{
+	const struct ctl_user *u;
+	struct ctl_grant g;
+	const char *code;
+	int64_t id = 0;
+	int rc = find_grant(c, &code, &u, &g);
+
+	if (rc == 0)
+		rc = no_digest(c);
+	if (rc < 0)
+		return rc;
+	if (!code)
+		return admin_approve_node(c);
+	rc = ctl_pending_approve(c->hub->ctl, code, u->id, c->req.digest, c->now, &id);
+	if (rc == -ERR_CHANGED)
+		return say_changed(c, &g);
+	if (rc == -ERR_DENIED)
+		return admin_say(c, rc, "the policy does not let %s give the tags that this device asks for; --user names somebody else",
+			u->name);
+	if (rc == -ERR_EXPIRED)
+		return admin_say(c, rc, "this device was in meanwhile, and its key has expired: it has to ask anew with a fresh one");
+	if (rc < 0)
+		return rc;
+	log_approval(c, id);
+	return admin_reply_node(c, id);
 }
 
 int admin_reject(struct admin_call *c)

@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 enum { PATH_LEN = 64 };
 
@@ -119,13 +120,54 @@ int cmd_node_show(struct cmd *c)
 	return put_routes(c, n.id);
 }
 
+/* All that its approval gives. *ret_done: it was printed for --json. */
+static int show_waiting(struct cmd *c, const char *word, struct admin_grant *ret, bool quiet, bool *ret_done)
+{
+	struct admin_request req = { .code = word, .user = c->o->user };
+	int rc = cmd_ask(c, "POST", "/nodes/waiting", &req);
+
+	*ret_done = false;
+	if (rc == 0 && !quiet)
+		rc = cmd_answer(c, &admin_grant_type, ret, ret_done);
+	else if (rc == 0 && json_decode(&admin_grant_type, c->body.p, c->body.len, ret, &c->mem, NULL) < 0)
+		rc = cmd_fail("the hub's answer is not understood: is it of another version?");
+	if (rc || *ret_done || quiet)
+		return rc;
+	for (size_t i = 0; i < ret->lines.n; i++) {
+		const struct ctl_grant_line *l = JSON_AT(ret->lines, struct ctl_grant_line, i);
+
+		put(l->label, l->value);
+	}
+	if (ret->from.family)
+		put("From", address(c, ret->from));
+	put("Asked", cmd_ago(c, ret->created));
+	return 0;
+}
+
+static int show_one(struct cmd *c)
+{
+	struct admin_grant g;
+	bool done;
+	int rc = show_waiting(c, c->o->word[2], &g, false, &done);
+
+	if (rc || done)
+		return rc;
+	put("Digest", g.digest);
+	printf("\nTo let in this, and nothing else: warren-hub nodes approve %s --digest %s%s%s\n", g.code, g.digest, c->o->user ? " --user " : "",
+		c->o->user ? c->o->user : "");
+	return 0;
+}
+
 int cmd_nodes_pending(struct cmd *c)
 {
 	struct json_list l;
 	struct table t;
 	bool done;
-	int rc = cmd_ask(c, "GET", "/pending", NULL);
+	int rc;
 
+	if (c->o->n_words > 2)
+		return show_one(c);
+	rc = cmd_ask(c, "GET", "/pending", NULL);
 	if (rc == 0)
 		rc = cmd_answer(c, &admin_pending_list, &l, &done);
 	if (rc || done)
@@ -167,13 +209,44 @@ static int change_node(struct cmd *c, const char *verb, const struct admin_reque
 	return rc ? rc : cmd_change(c, req, path, said);
 }
 
+static bool says_yes(void)
+{
+	char line[16];
+
+	fputs("Let it in? [y/N] ", stdout);
+	fflush(stdout);
+	return fgets(line, sizeof(line), stdin) && (line[0] == 'y' || line[0] == 'Y');
+}
+
+/* With --digest what was shown before is approved; else it is shown now, and at a terminal asked about. */
+static int digest_to_approve(struct cmd *c, const char **ret)
+{
+	struct admin_grant g;
+	bool done;
+	int rc;
+
+	*ret = c->o->digest;
+	if (*ret)
+		return 0;
+	rc = show_waiting(c, c->o->word[2], &g, c->o->json, &done);
+	if (rc)
+		return rc;
+	*ret = g.digest;
+	if (!c->o->json && !c->o->yes && isatty(STDIN_FILENO) && isatty(STDOUT_FILENO) && !says_yes())
+		return cmd_fail("it was not let in");
+	buf_clear(&c->in);
+	return 0;
+}
+
 int cmd_node_approve(struct cmd *c)
 {
 	struct admin_request req = { .code = c->o->word[2], .user = c->o->user };
 	struct admin_node n;
 	bool done;
-	int rc = cmd_ask(c, "POST", "/nodes/approve", &req);
+	int rc = digest_to_approve(c, &req.digest);
 
+	if (rc == 0)
+		rc = cmd_ask(c, "POST", "/nodes/approve", &req);
 	if (rc == 0)
 		rc = cmd_answer(c, &admin_node_type, &n, &done);
 	if (rc == 0 && !done)

@@ -120,6 +120,25 @@ static const struct json_field pending_fields[] = {
 JSON_OBJECT_TYPE(admin_pending_type, struct admin_pending, pending_fields);
 JSON_LIST_TYPE(admin_pending_list, admin_pending_type);
 
+static const struct json_field line_fields[] = {
+	F(ctl_grant_line, label, "label", json_str),
+	F(ctl_grant_line, value, "value", json_str),
+	JSON_END,
+};
+static JSON_OBJECT_TYPE(line_type, struct ctl_grant_line, line_fields);
+static JSON_LIST_TYPE(line_list, line_type);
+
+static const struct json_field grant_fields[] = {
+	F(admin_grant, code, "code", json_str),
+	O(admin_grant, node, "node", json_int),
+	F(admin_grant, digest, "digest", json_str),
+	O(admin_grant, from, "from", json_ip),
+	F(admin_grant, created, "created", json_time),
+	F(admin_grant, lines, "lines", line_list),
+	JSON_END,
+};
+JSON_OBJECT_TYPE(admin_grant_type, struct admin_grant, grant_fields);
+
 static const struct json_field key_fields[] = {
 	F(admin_key, id, "id", json_int),
 	O(admin_key, key, "key", json_str),
@@ -272,6 +291,7 @@ static const struct json_field request_fields[] = {
 	O(admin_request, name, "name", json_str),
 	O(admin_request, code, "code", json_str),
 	O(admin_request, user, "user", json_str),
+	O(admin_request, digest, "digest", json_str),
 	O(admin_request, next, "next", json_str),
 	O(admin_request, scope, "scope", json_str),
 	O(admin_request, mode, "mode", json_str),

@@ -62,6 +62,15 @@ struct admin_pending {
 	unix_ms created;
 };
 
+/* What an approval gives, and the digest that stands for it. */
+struct admin_grant {
+	int64_t node; /* of a device that is in; 0: a login */
+	const char *code, *digest;
+	struct ipaddr from;
+	unix_ms created;
+	struct json_list lines; /* struct ctl_grant_line */
+};
+
 struct admin_key {
 	int64_t id, used;
 	const char *key; /* the secret: only in the answer to its creation */
@@ -148,7 +157,7 @@ struct admin_error {
 
 /* Body of every request that changes something: each uses some of the fields. */
 struct admin_request {
-	const char *name, *code, *user, *next, *scope, *mode, *role, *move_to, *state, *os, *tag, *sort;
+	const char *name, *code, *user, *digest, *next, *scope, *mode, *role, *move_to, *state, *os, *tag, *sort;
 	const char *policy, *author; /* author: who asks, for the list of versions */
 	const char *src, *dst;
 	int64_t proto, port;
@@ -159,7 +168,7 @@ struct admin_request {
 };
 
 extern const struct json_type admin_status_type, admin_limits_type, admin_user_type, admin_user_list, admin_left_type, admin_node_type, admin_node_list,
-	admin_pending_type, admin_pending_list, admin_key_type, admin_key_list, admin_link_type, admin_error_type,
+	admin_pending_type, admin_pending_list, admin_grant_type, admin_key_type, admin_key_list, admin_link_type, admin_error_type,
 	admin_request_type, admin_token_type, admin_token_list, admin_route_type, admin_route_list, admin_own_prefixes_type,
 	admin_policy_type, admin_policy_list, admin_policy_status_type, admin_change_type, admin_change_list, admin_reach_type,
 	admin_failure_type, admin_failure_list;

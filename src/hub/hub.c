@@ -153,7 +153,7 @@ static int make_engine(struct hub *h, struct err_at *at)
 		.derp_map_unpinned = h->pin[0] ? &h->derp_map_unpinned : NULL, .from = control_from, .approve_devices = h->o->approve_devices,
 		.on_event = on_event, .on_refusal = on_refusal, .on_key_out = admit_key_out, .on_key_out_ctx = h,
 		.accept_rate = h->accept_rate, .key_life_ms = h->key_life_ms,
-		.store = store_sqlite_store(h->store), .rng = loop_rng(), .hash = sha256, .on_poll_ready = control_poll_ready,
+		.store = store_sqlite_store(h->store), .rng = loop_rng(), .ledger = h->ledger, .hash = sha256, .on_poll_ready = control_poll_ready,
 		.on_poll_end = control_poll_end, .on_poll_watch = control_poll_watch, .on_answer = control_answer, .on_later = control_later,
 		.on_poll_ask = control_poll_ask };
 	int rc = ctl_new(&h->ctl, &cfg, loop_now(h->loop), at);
@@ -394,6 +394,7 @@ struct hub *hub_free(struct hub *h)
 	tokens_free(h);
 	certs_free(h->certs);
 	h->packages = packages_free(h->packages);
+	shown_free(h);
 	if (h->timer)
 		loop_timer_free(h->timer);
 	if (h->idle_timer)
@@ -408,8 +409,8 @@ struct hub *hub_free(struct hub *h)
 	trim_free(h->trim);
 	if (h->loop)
 		loop_free(h->loop);
-	ledger_free(h->ledger);
 	ctl_free(h->ctl);
+	ledger_free(h->ledger);
 	store_sqlite_close(h->store);
 	if (h->lock >= 0)
 		close(h->lock);

@@ -33,6 +33,9 @@ enum {
 	HUB_LOGINS_MAX = 64, /* browser sessions of admins; the oldest goes */
 	HUB_THROTTLES_MAX = 64, /* sources that showed wrong API tokens lately; the one that waited longest goes */
 	HUB_THROTTLE_BURST = 10,
+	HUB_CODES_MISSED_MAX = 300, /* wrong codes of logins, of all sources together, at once; then one each HUB_CODES_MISSED_STEP */
+	HUB_SHOWN_MAX = 64, /* what was shown of devices that wait, to say what has changed; the oldest goes */
+	HUB_SHOWN_TEXT_MAX = 16 << 10,
 };
 #define HUB_MEMORY_MIN ((uint64_t)256 << 20) /* below, the bounds that do not scale would not fit */
 #define HUB_THROTTLE_STEP SEC(6)
@@ -40,6 +43,7 @@ enum {
 	HUB_VERIFY_RATE = 1000, /* questions of other relays a second, of one source; a relay has one for each device that comes */
 	HUB_VERIFY_BURST = 5000,
 };
+#define HUB_CODES_MISSED_STEP SEC(3)
 #define HUB_LINK_LIFE SEC(10 * 60)
 #define HUB_LOGIN_LIFE SEC(12 * 3600)
 #define HUB_STORE_STUCK SEC(10) /* a change that waits for the disk so long: the hub is not healthy */
@@ -67,9 +71,15 @@ struct hub_throttle {
 	mono_ns full_at; /* from then on the whole burst is allowed again */
 };
 
+/* What a person was shown of a device that waits, as lines of "label\tvalue". */
+struct hub_shown {
+	char digest[2 * CTL_DIGEST_LEN + 1];
+	char *text; /* NULL: unused */
+};
+
 struct hub_counters {
 	uint64_t sessions, bad_handshakes, bad_sessions, requests, unknown_requests, idle_closed, pages, admin_requests,
-		logins, login_failures, csrf_failures, codes_throttled, api_requests, api_denied, api_throttled, policy_changes, policy_refused, changes_refused;
+		logins, login_failures, csrf_failures, codes_throttled, codes_missed, api_requests, api_denied, api_throttled, policy_changes, policy_refused, changes_refused;
 	uint64_t verify_requests, verify_refused, verify_throttled;
 	uint64_t begun_anew; /* the engine, because the disk had refused what was promised */
 	uint64_t control_limits[TS2021_N_LIMITS]; /* bounds that control connections reached */
@@ -116,6 +126,9 @@ struct hub {
 	struct hub_login login[HUB_LOGINS_MAX];
 	struct sources verifiers; /* who asks at /verify */
 	struct hub_throttle throttle[HUB_THROTTLES_MAX], code_throttle[HUB_THROTTLES_MAX]; /* wrong tokens; wrong codes of logins */
+	mono_ns codes_full_at; /* of all sources: from then on HUB_CODES_MISSED_MAX are allowed again */
+	struct hub_shown shown[HUB_SHOWN_MAX];
+	size_t next_shown;
 	struct packages *packages; /* NULL: none are handed out */
 	struct tokens *tokens;
 	struct git *git; /* NULL: the policy does not come from Git */
@@ -175,12 +188,27 @@ MUST_USE int web_on_request(void *ctx, struct httpd_conn *c, const struct httpd_
 bool throttle_is_over(struct hub_throttle table[static HUB_THROTTLES_MAX], struct ipaddr from, mono_ns now);
 /* Counts one more; true: it was over already. */
 bool throttle_failed(struct hub_throttle table[static HUB_THROTTLES_MAX], struct ipaddr from, mono_ns now);
+/*
+ * Codes of logins, to who is no admin: a source that showed too many wrong ones is not answered, and nobody is when all sources
+ * together did. So many guesses in the 15 minutes of a code find one of 2,048 that wait with a chance of 1 in 20,000.
+ */
+bool codes_are_shut(struct hub *h, struct ipaddr from, mono_ns now);
+void code_was_wrong(struct hub *h, struct ipaddr from, mono_ns now);
+
+/* shown.c: what people were shown of devices that wait, and what is another thing now. */
+void shown_note(struct hub *h, const struct ctl_grant *g);
+/* "Tags" was "none" and is "tag:web", ...; "": it is not remembered. In mem. */
+const char *shown_changes(const struct hub *h, const char *digest, const struct ctl_grant *now, struct arena *mem);
+void shown_free(struct hub *h);
 
 /* pages.c: whole pages, everything from outside escaped. */
 MUST_USE int page_text(struct buf *out, const char *s);
 MUST_USE int page_landing(const struct hub *h, const struct hub_login *login, struct buf *out);
+/* For an admin: what it grants as a device of this user. g and user NULL: for anybody. */
 MUST_USE int page_register(const struct hub *h, const struct ctl_pending_view *p, const struct hub_login *login,
-	struct buf *out);
+	const struct ctl_grant *g, const struct ctl_user *user, struct buf *out);
+/* A device that is in, and waits. */
+MUST_USE int page_device(const struct ctl_node_doc *d, const struct hub_login *login, const struct ctl_grant *g, struct buf *out);
 MUST_USE int page_admin(const struct hub *h, const struct hub_login *login, struct buf *out);
 MUST_USE int page_login(const struct hub *h, const char *token, struct buf *out);
 MUST_USE int page_message(const struct hub *h, const char *title, const char *text, struct buf *out);

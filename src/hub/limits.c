@@ -90,7 +90,7 @@ static void add_numbers(struct hub *h, struct limits *l)
 
 	ctl_stats(h->ctl, &s);
 	add(l, "number", "devices", "warren_hub_registrations_refused_total", s.nodes, CTL_NODES_MAX, NULL);
-	add(l, "number", "logins that wait", "", s.pending, CTL_PENDING_MAX, NULL);
+	add(l, "number", "logins that wait", "warren_hub_pending_logins_evicted_total", s.pending, CTL_PENDING_BYTES_MAX / CTL_PENDING_SHARE, NULL);
 	add(l, "number", "control connections", "warren_hub_control_bad_handshakes_total", h->n_sessions, HUB_SESSIONS_MAX, NULL);
 	add(l, "number", "connections of pages and API", "warren_hub_http_refused_total", httpd_conns(h->web), HUB_CONNS_MAX, NULL);
 	add(l, "number", "connections of the administration", "warren_hub_admin_bad_requests_total", httpd_conns(h->admin), HUB_ADMIN_CONNS_MAX, NULL);

@@ -37,6 +37,8 @@ static int put_engine(struct hub *h, struct buf *out)
 		{ "hub_users", gauge, "Users.", s.users },
 		{ "hub_auth_keys", gauge, "Auth keys, used and revoked ones included.", s.keys },
 		{ "hub_pending_logins", gauge, "Logins that wait for approval.", s.pending },
+		{ "hub_pending_logins_evicted_total", counter, "Logins that gave way to others, because their source held most.", s.pending_evicted },
+		{ "hub_pending_logins_refused_total", counter, "Logins for which there was no room.", s.pending_refused },
 		{ "hub_map_streams", gauge, "Open map streams.", s.polls },
 		{ "hub_registrations_total", counter, "Registrations answered with success.", s.registrations },
 		{ "hub_registrations_refused_total", counter, "Registrations answered with an error.", s.refused },
@@ -177,7 +179,8 @@ static int put_policy(struct hub *h, struct buf *out)
 		{ "hub_policy_refused_total", counter, "Policies that were refused for a fault or a failed test.", h->n.policy_refused },
 		{ "hub_api_requests_total", counter, "Requests for /api/v2.", h->n.api_requests },
 		{ "hub_api_denied_total", counter, "Of these, without a valid token.", h->n.api_denied },
-		{ "hub_login_codes_throttled_total", counter, "Looks at login codes, from sources that showed too many wrong ones.",
+		{ "hub_login_codes_wrong_total", counter, "Looks at login codes that nothing waits with.", h->n.codes_missed },
+		{ "hub_login_codes_throttled_total", counter, "Looks at login codes that were not answered, because this source or all showed too many wrong ones.",
 			h->n.codes_throttled },
 		{ "hub_api_throttled_total", counter, "Of these, from sources with too many such requests.", h->n.api_throttled },
 	};

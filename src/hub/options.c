@@ -77,6 +77,8 @@ static const struct option options[] = {
 	TEXT("sort", sort, "FIELD", COMMAND, "nodes list: by id, name, address, user, state, seen, os, client or created; default id"),
 	SWITCH("reverse", reverse, COMMAND, "nodes list: the other way round"),
 	TEXT("move-to", move_to, "USER", COMMAND, "users delete: its devices and keys are this user's from now on"),
+	TEXT("digest", digest, "DIGEST", COMMAND, "nodes approve: of what \"nodes pending CODE\" showed; anything else is refused"),
+	SWITCH("yes", yes, COMMAND, "nodes approve: do not ask"),
 	SWITCH("unpin", unpin, COMMAND, "nodes rename: its name follows what the device calls itself again"),
 	SWITCH("with-devices", with_devices, COMMAND, "users delete: its devices are deleted, too"),
 	TEXT("mode", mode, "MODE", COMMAND, "own-prefixes set: show, quarantine or refuse devices that offer them; default as it is"),

@@ -28,8 +28,8 @@ struct hub_options {
 	/* serve: become this user; commands: whose */
 	const char *user;
 	/* commands */
-	const char *socket, *tags, *expiry, *next, *proto, *scope, *mode, *move_to, *tag, *os, *sort;
-	bool online, offline, expired, waiting, reverse, unpin, with_devices, force, approve_devices, json, limits, reusable, ephemeral, preapproved, qr, help, version;
+	const char *socket, *tags, *expiry, *digest, *next, *proto, *scope, *mode, *move_to, *tag, *os, *sort;
+	bool yes, online, offline, expired, waiting, reverse, unpin, with_devices, force, approve_devices, json, limits, reusable, ephemeral, preapproved, qr, help, version;
 };
 
 /* at->text says what is wrong. -ERR_BAD_VALUE for usage. */

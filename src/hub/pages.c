@@ -59,15 +59,6 @@ int page_message(const struct hub *h, const char *title, const char *text, struc
 	return rc < 0 ? rc : end(out);
 }
 
-static int put_user_choice(const struct hub *h, struct buf *out)
-{
-	int rc = buf_append_str(out, "<p><label>Owner: <select name=\"user\">");
-
-	for (const struct ctl_user *u = ctl_user_next(h->ctl, NULL); u && rc == 0; u = ctl_user_next(h->ctl, u))
-		rc = PUT(out, "<option>", u->name, "</option>");
-	return rc < 0 ? rc : buf_append_str(out, "</select></label></p>");
-}
-
 static int put_logins(const struct hub *h, struct buf *out)
 {
 	unix_ms now = loop_now(h->loop).wall;
@@ -83,8 +74,8 @@ static int put_logins(const struct hub *h, struct buf *out)
 	return rc;
 }
 
-/* Devices that joined with a key: each with a button. */
-static int put_unapproved(const struct hub *h, const struct hub_login *login, struct buf *out)
+/* Devices that joined with a key. */
+static int put_unapproved(const struct hub *h, struct buf *out)
 {
 	unix_ms now = loop_now(h->loop).wall;
 	char since[TIME_WORDS_MAX], id[24];
@@ -95,15 +86,13 @@ static int put_unapproved(const struct hub *h, const struct hub_login *login, st
 			continue;
 		time_format_long(d->created, now, since);
 		snprintf(id, sizeof(id), "%lld", (long long)d->id);
-		rc = PUT(out, "<tr><td>", d->name, "</td><td>", d->hostinfo && d->hostinfo->os ? d->hostinfo->os : "",
-			"</td><td>joined ", since, "</td><td><form method=\"post\" action=\"/admin/approve\"><input type=\"hidden\" "
-			"name=\"csrf\" value=\"", login->csrf, "\"><input type=\"hidden\" name=\"node\" value=\"", id,
-			"\"><button>Let it in</button></form></td></tr>");
+		rc = PUT(out, "<tr><td><a href=\"/admin/device/", id, "\">", d->name, "</a></td><td>",
+			d->hostinfo && d->hostinfo->os ? d->hostinfo->os : "", "</td><td>joined ", since, "</td></tr>");
 	}
 	return rc;
 }
 
-static int put_waiting(const struct hub *h, const struct hub_login *login, struct buf *out)
+static int put_waiting(const struct hub *h, struct buf *out)
 {
 	struct ctl_pending_view p;
 	bool none = !ctl_pending_next(h->ctl, NULL, &p) && !hub_waiting(h);
@@ -112,7 +101,7 @@ static int put_waiting(const struct hub *h, const struct hub_login *login, struc
 	if (rc == 0 && !none)
 		rc = put_logins(h, out);
 	if (rc == 0 && !none)
-		rc = put_unapproved(h, login, out);
+		rc = put_unapproved(h, out);
 	return rc < 0 || none ? rc : buf_append_str(out, "</table>");
 }
 
@@ -145,7 +134,7 @@ int page_landing(const struct hub *h, const struct hub_login *login, struct buf 
 	if (rc == 0)
 		rc = put_packages(h, out);
 	if (rc == 0 && login)
-		rc = put_waiting(h, login, out);
+		rc = put_waiting(h, out);
 	if (rc == 0 && login)
 		rc = put_logout(login, out);
 	return rc < 0 ? rc : end(out);
@@ -161,7 +150,7 @@ int page_admin(const struct hub *h, const struct hub_login *login, struct buf *o
 			      "<pre>warren-hub nodes pending\nwarren-hub nodes approve NAME</pre>"
 			      "<p>To do it in this browser, open the link that this prints:</p><pre>warren-hub login --next /admin</pre>");
 	if (rc == 0 && login)
-		rc = put_waiting(h, login, out);
+		rc = put_waiting(h, out);
 	if (rc == 0 && login)
 		rc = put_logout(login, out);
 	return rc < 0 ? rc : end(out);
@@ -187,26 +176,75 @@ static int put_device(const struct hub *h, const struct ctl_pending_view *p, str
 		"</td></tr></table>");
 }
 
-int page_register(const struct hub *h, const struct ctl_pending_view *p, const struct hub_login *login, struct buf *out)
+static int put_grant(const struct ctl_grant *g, struct buf *out)
+{
+	int rc = buf_append_str(out, "<p>What it gets when it is let in:</p><table>");
+
+	for (size_t i = 0; i < g->lines.n && rc == 0; i++) {
+		const struct ctl_grant_line *l = JSON_AT(g->lines, struct ctl_grant_line, i);
+
+		rc = PUT(out, "<tr><th>", l->label, "</th><td>", l->value, "</td></tr>");
+	}
+	return rc < 0 ? rc : buf_append_str(out, "</table>");
+}
+
+/* Whose is it to be? What that gives is shown before it is given. */
+static int put_user_choice(const struct hub *h, const struct ctl_pending_view *p, const struct ctl_user *user, struct buf *out)
+{
+	const struct ctl_user *first = ctl_user_next(h->ctl, NULL);
+	int rc;
+
+	if (!ctl_user_next(h->ctl, first))
+		return 0;
+	rc = PUT(out, "<form method=\"get\" action=\"/register/", p->code, "\"><label>Owner: <select name=\"user\">");
+	for (const struct ctl_user *u = first; u && rc == 0; u = ctl_user_next(h->ctl, u))
+		rc = PUT(out, u == user ? "<option selected>" : "<option>", u->name, "</option>");
+	return rc < 0 ? rc : buf_append_str(out, "</select></label> <button>Show as this owner's</button></form>");
+}
+
+static int put_approval(const struct ctl_pending_view *p, const struct hub_login *login, const struct ctl_grant *g, const struct ctl_user *user,
+	struct buf *out)
+{
+	return PUT(out, "<form method=\"post\" action=\"/register/", p->code, "\"><input type=\"hidden\" name=\"csrf\" value=\"", login->csrf,
+		"\"><input type=\"hidden\" name=\"user\" value=\"", user->name, "\"><input type=\"hidden\" name=\"digest\" value=\"", g->digest,
+		"\"><button>Let it in</button></form>");
+}
+
+int page_register(const struct hub *h, const struct ctl_pending_view *p, const struct hub_login *login, const struct ctl_grant *g,
+	const struct ctl_user *user, struct buf *out)
 {
 	int rc = begin(out, "A device asks to join");
 
 	if (rc == 0)
 		rc = put_device(h, p, out);
-	if (rc == 0)
+	if (rc == 0 && !g)
 		rc = put_tags(&p->tags, out);
-	if (rc == 0 && login) {
-		rc = PUT(out, "<form method=\"post\" action=\"/register/", p->code, "\"><input type=\"hidden\" name=\"csrf\" value=\"",
-			login->csrf, "\">");
+	if (rc == 0 && g) {
+		rc = put_grant(g, out);
 		if (rc == 0)
-			rc = put_user_choice(h, out);
+			rc = put_user_choice(h, p, user, out);
 		if (rc == 0)
-			rc = buf_append_str(out, "<button>Let it in</button></form>");
+			rc = put_approval(p, login, g, user, out);
 	} else if (rc == 0) {
 		rc = PUT(out, "<p>If this is your device, an admin lets it in. On the hub:</p><pre>warren-hub nodes approve ", p->code,
 			"</pre><p>or, to do it in this browser, open the link that this prints:</p><pre>warren-hub login --next /register/",
 			p->code, "</pre>");
 	}
+	return rc < 0 ? rc : end(out);
+}
+
+int page_device(const struct ctl_node_doc *d, const struct hub_login *login, const struct ctl_grant *g, struct buf *out)
+{
+	char id[24];
+	int rc = begin(out, "A device waits");
+
+	snprintf(id, sizeof(id), "%lld", (long long)d->id);
+	if (rc == 0)
+		rc = put_grant(g, out);
+	if (rc == 0)
+		rc = PUT(out, "<form method=\"post\" action=\"/admin/approve\"><input type=\"hidden\" name=\"csrf\" value=\"", login->csrf,
+			"\"><input type=\"hidden\" name=\"node\" value=\"", id, "\"><input type=\"hidden\" name=\"digest\" value=\"", g->digest,
+			"\"><button>Let it in</button></form>");
 	return rc < 0 ? rc : end(out);
 }
 

@@ -34,3 +34,15 @@ bool throttle_failed(struct hub_throttle table[static HUB_THROTTLES_MAX], struct
 	t->full_at += HUB_THROTTLE_STEP;
 	return false;
 }
+
+bool codes_are_shut(struct hub *h, struct ipaddr from, mono_ns now)
+{
+	return throttle_is_over(h->code_throttle, from, now) || h->codes_full_at - now > HUB_CODES_MISSED_MAX * HUB_CODES_MISSED_STEP;
+}
+
+void code_was_wrong(struct hub *h, struct ipaddr from, mono_ns now)
+{
+	(void)throttle_failed(h->code_throttle, from, now);
+	h->codes_full_at = MAX_OF(h->codes_full_at, now) + HUB_CODES_MISSED_STEP;
+	h->n.codes_missed++;
+}

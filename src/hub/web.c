@@ -15,6 +15,8 @@ static const char page_headers[] =
 	"frame-ancestors 'none'\r\nX-Content-Type-Options: nosniff\r\nReferrer-Policy: no-referrer\r\nCache-Control: no-store\r\n";
 static const char nosniff[] = "X-Content-Type-Options: nosniff\r\n";
 
+enum { GRANT_MEM_MAX = 4 << 20 };
+
 struct call {
 	struct hub *hub;
 	struct httpd_conn *conn;
@@ -99,28 +101,49 @@ static int said_in(const struct call *c, int64_t id)
 	return message(c, 200, "The device is in", "It goes on by itself within a second. You can close this page.");
 }
 
-static int approve(const struct call *c, const char *code)
+static int changed(const struct call *c, const struct ctl_grant *now, const char *digest, struct arena *mem)
 {
-	char name[256];
+	const char *changes = shown_changes(c->hub, digest, now, mem);
+	const char *text = arena_printf(mem, "What this would let in is not what you were shown%s%s. Go back, load the page anew and look again.",
+		*changes ? ": " : "", changes);
+
+	return message(c, 409, "It has changed", text ? text : err_text(-ERR_CHANGED));
+}
+
+static int say_not(const struct call *c, int rc)
+{
+	if (rc == -ERR_DENIED)
+		return message(c, 403, "Not approved", "The policy does not let this user give the tags that the device asks for.");
+	if (rc == -ERR_EXPIRED)
+		return message(c, 409, "Not approved", "This device was in meanwhile, and its key has expired: it has to ask anew with a fresh one.");
+	return message(c, rc == -ENOENT ? 404 : 500, "Not approved", err_text(rc));
+}
+
+static int approve(const struct call *c, const char *code, struct arena *mem)
+{
+	char name[256], digest[64];
 	const struct ctl_user *u;
+	struct ctl_grant g;
 	int64_t id = 0;
 	int rc;
 
 	if (!admin_of(c))
 		return message(c, 403, "Not logged in", not_logged_in);
+	if (!form_value(c, "digest", digest, sizeof(digest)))
+		return message(c, 400, "Not approved", "The form does not say what was shown. Load the page anew.");
 	u = hub_user(c->hub, form_value(c, "user", name, sizeof(name)) ? name : NULL);
-	rc = u ? ctl_pending_approve(c->hub->ctl, code, u->id, loop_now(c->hub->loop), &id) : -ENOENT;
-	if (rc == -ERR_DENIED)
-		return message(c, 403, "Not approved", "The policy does not let this user give the tags that the device asks for.");
-	if (rc < 0)
-		return message(c, rc == -ENOENT ? 404 : 500, "Not approved", err_text(rc));
-	return said_in(c, id);
+	rc = u ? ctl_pending_grant(c->hub->ctl, code, u->id, loop_now(c->hub->loop), mem, &g) : -ENOENT;
+	if (rc == 0)
+		rc = ctl_pending_approve(c->hub->ctl, code, u->id, digest, loop_now(c->hub->loop), &id);
+	if (rc == -ERR_CHANGED)
+		return changed(c, &g, digest, mem);
+	return rc < 0 ? say_not(c, rc) : said_in(c, id);
 }
 
-/* The device, by the form of the page for admins. */
-static int on_approve_node(const struct call *c)
+static int approve_node(const struct call *c, struct arena *mem)
 {
-	char text[24];
+	char text[24], digest[64];
+	struct ctl_grant g;
 	uint64_t id;
 	int rc;
 
@@ -128,10 +151,63 @@ static int on_approve_node(const struct call *c)
 		return message(c, 403, "Not logged in", not_logged_in);
 	if (!form_value(c, "node", text, sizeof(text)) || text_u64(text, strlen(text), INT64_MAX, &id) < 0)
 		return message(c, 400, "Not approved", "The form does not say which device.");
-	rc = ctl_node_approve(c->hub->ctl, (int64_t)id, loop_now(c->hub->loop));
+	if (!form_value(c, "digest", digest, sizeof(digest)))
+		return message(c, 400, "Not approved", "The form does not say what was shown. Load the page anew.");
+	rc = ctl_node_grant(c->hub->ctl, (int64_t)id, mem, &g);
+	if (rc == 0)
+		rc = ctl_node_approve(c->hub->ctl, (int64_t)id, digest, loop_now(c->hub->loop));
 	if (rc == -ENOENT)
 		return message(c, 404, "No such device", "It was deleted meanwhile.");
+	if (rc == -ERR_CHANGED)
+		return changed(c, &g, digest, mem);
 	return rc < 0 ? message(c, 500, "Not approved", err_text(rc)) : said_in(c, (int64_t)id);
+}
+
+/* The device, by the form of its page for admins. */
+static int on_approve_node(const struct call *c)
+{
+	struct arena mem;
+	int rc;
+
+	arena_init(&mem, GRANT_MEM_MAX);
+	rc = approve_node(c, &mem);
+	arena_fini(&mem);
+	return rc;
+}
+
+static int show_device(const struct call *c, const struct hub_login *login, int64_t id, struct arena *mem)
+{
+	const struct ctl_node_doc *d = ctl_node_find(c->hub->ctl, id);
+	struct ctl_grant g;
+	struct buf page;
+	int rc;
+
+	if (!d || !d->unapproved)
+		return message(c, 404, "It does not wait", d ? "This device is in already." : "There is no such device; it may have been deleted.");
+	rc = ctl_node_grant(c->hub->ctl, id, mem, &g);
+	if (rc < 0)
+		return rc;
+	shown_note(c->hub, &g);
+	buf_init(&page, HUB_PAGE_MAX);
+	return reply(c, 200, &page, page_device(d, login, &g, &page));
+}
+
+/* A device that waits, for admins only. */
+static int on_device(const struct call *c)
+{
+	const struct hub_login *login = login_find(c->hub, c->r->head);
+	struct arena mem;
+	uint64_t id;
+	int rc;
+
+	if (!login)
+		return message(c, 403, "Not logged in", not_logged_in);
+	if (text_u64((const char *)c->rest.p, c->rest.len, INT64_MAX, &id) < 0)
+		return message(c, 404, "No such device", "The address has to end with a device's number.");
+	arena_init(&mem, GRANT_MEM_MAX);
+	rc = show_device(c, login, (int64_t)id, &mem);
+	arena_fini(&mem);
+	return rc;
 }
 
 static int on_admin(const struct call *c)
@@ -142,31 +218,65 @@ static int on_admin(const struct call *c)
 	return reply(c, 200, &page, page_admin(c->hub, login_find(c->hub, c->r->head), &page));
 }
 
+static int no_such_code(const struct call *c, const char *code, const struct hub_login *login)
+{
+	struct ctl_pending_view p;
+
+	if (login && ctl_pending_successor(c->hub->ctl, code, &p))
+		return message(c, 409, "It has changed", "The device with this code asks for other things by now, and has another code for "
+			"them. Look at what the device shows.");
+	return message(c, 404, "No such request", "No device waits with this code. It may be in already, or the code is older than 15 minutes: "
+		"let the device log in again.");
+}
+
+/* As whose device it is looked at, and what that would give. */
+static int show_login(const struct call *c, const struct ctl_pending_view *p, const struct hub_login *login, struct arena *mem)
+{
+	const struct ctl_user *u = NULL;
+	struct ctl_grant g;
+	struct buf page;
+	char name[256];
+	int rc = 0;
+
+	if (login)
+		u = hub_user(c->hub, http1_unescape(http1_query(c->r->head, "user"), true, name, sizeof(name)) == 0 ? name : NULL);
+	if (login && !u)
+		return message(c, 404, "No such user", "There is no user of this name.");
+	if (u)
+		rc = ctl_pending_grant(c->hub->ctl, p->code, u->id, loop_now(c->hub->loop), mem, &g);
+	if (rc < 0)
+		return rc;
+	if (u)
+		shown_note(c->hub, &g);
+	buf_init(&page, HUB_PAGE_MAX);
+	return reply(c, 200, &page, page_register(c->hub, p, login, u ? &g : NULL, u, &page));
+}
+
 /* Who is no admin and guesses is stopped, also when a guess would be right. */
 static int on_register(const struct call *c)
 {
 	const struct hub_login *login = login_find(c->hub, c->r->head);
 	mono_ns now = loop_now(c->hub->loop).mono;
 	struct ctl_pending_view p;
-	struct buf page;
+	struct arena mem;
 	char code[64];
+	int rc;
 
 	snprintf(code, sizeof(code), "%.*s", (int)MIN_OF(c->rest.len, sizeof(code) - 1), (const char *)c->rest.p);
-	if (!login && throttle_is_over(c->hub->code_throttle, from_of(c), now)) {
+	if (!login && codes_are_shut(c->hub, from_of(c), now)) {
 		c->hub->n.codes_throttled++;
-		return message(c, 429, "Too many wrong codes", "Wait a minute, and look at the code once more.");
+		return message(c, 429, "Too many wrong codes", "Wait a minute, and look at the code once more. An admin who is logged in does not "
+			"have to wait, nor does \"warren-hub nodes approve\".");
 	}
 	if (!ctl_pending_find(c->hub->ctl, code, &p)) {
 		if (!login)
-			(void)throttle_failed(c->hub->code_throttle, from_of(c), now);
-		return message(c, 404, "No such request",
-			"No device waits with this code. It may be in already, or the code is older than 15 minutes: let the device "
-			"log in again.");
+			code_was_wrong(c->hub, from_of(c), now);
+		return no_such_code(c, code, login);
 	}
-	if (c->post)
-		return approve(c, p.code);
-	buf_init(&page, HUB_PAGE_MAX);
-	return reply(c, 200, &page, page_register(c->hub, &p, login, &page));
+	arena_init(&mem, GRANT_MEM_MAX);
+	rc = c->post ? approve(c, p.code, &mem) : show_login(c, &p, login, &mem);
+	arena_fini(&mem);
+	return rc;
 }
 
 static int link_is_no_good(const struct call *c, enum hub_link_state state)
@@ -336,6 +446,7 @@ static const struct route {
 	{ "/admin/", GET, on_admin },
 	{ "/admin/machines", GET, on_admin },
 	{ "/admin/approve", POST, on_approve_node },
+	{ "/admin/device/", GET | PREFIX, on_device },
 	{ "/register/", GET | POST | PREFIX, on_register },
 	{ "/login/", GET | POST | PREFIX, on_login },
 	{ "/logout", POST, on_logout },

@@ -1,4 +1,5 @@
 /* A device's membership of a tailnet, against the real control server and relay in memory. */
+#include "tests/control/letin.h"
 #include "tests/agent/world.h"
 
 #include <stdlib.h>
@@ -313,7 +314,7 @@ static void an_interactive_login_shows_its_page_and_goes_on_when_approved(void *
 	agent_login(d->a, world.now); /* somebody else asks */
 	CHECK_INT(d->events[AGENT_LOGIN_URL], ==, 2);
 	CHECK_TRUE(ctl_pending_next(world.ctl, NULL, &who));
-	CHECK_INT(ctl_pending_approve(world.ctl, who.code, world.user, world.now, &(int64_t){ 0 }), ==, 0);
+	CHECK_INT(let_in(world.ctl, who.code, world.user, world.now, &(int64_t){ 0 }), ==, 0);
 	world_run(&world, SEC(20));
 	CHECK_INT(agent_state(d->a), ==, IPN_RUNNING);
 	CHECK_TRUE(agent_prefs(d->a)->want_running && !*agent_login_url(d->a));

@@ -120,10 +120,15 @@ def approval(d):
     csrf = re.search(r'name="csrf" value="([0-9a-f]{64})"', page).group(1)
     check("pages forbid scripts and frames", "default-src 'none'" in seen["Content-Security-Policy"] and
           "frame-ancestors 'none'" in seen["Content-Security-Policy"])
+    digest = re.search(r'name="digest" value="([0-9a-f]{32})"', hub.http("GET", f"/register/{first}?user=ann", headers=headers)[1]).group(1)
+    form = f"csrf={csrf}&user=ann&digest={digest}"
     refused = [hub.http("POST", f"/register/{first}", body, h)[0] for body, h in (
-        (f"csrf={csrf}&user=ann", {}), ("user=ann", headers), (f"csrf={'0' * 64}&user=ann", headers))]
+        (form, {}), (f"user=ann&digest={digest}", headers), (form.replace(csrf, "0" * 64), headers))]
     check("approval needs the cookie and the form's token", refused == [403] * 3 and len(hub.json("nodes", "list")) == 0)
-    check("admin's form lets it in", hub.http("POST", f"/register/{first}", f"csrf={csrf}&user=ann", headers)[0] == 200)
+    refused = [hub.http("POST", f"/register/{first}", body, headers)[0] for body in (
+        f"csrf={csrf}&user=ann", form.replace(digest, "0" * 32), form.replace("user=ann", "user=admin"))]
+    check("and what was shown, as of whom", refused == [400, 409, 409] and len(hub.json("nodes", "list")) == 0, refused)
+    check("admin's form lets it in", hub.http("POST", f"/register/{first}", form, headers)[0] == 200)
     node = wait_for("it is listed", lambda: hub.json("nodes", "list"))[0]
     check("it belongs to whom the form named", node["user"] == "ann" and node["approved"], node)
     hub.admin("nodes", "approve", second)

@@ -1,17 +1,27 @@
 #!/usr/bin/env python3
 """What waits for an administrator: logins with a code, devices that joined with a key, and links for a browser.
 
-Usage: hub_waiting_test.py WARREN-HUB HUBDEVICE. Prints TAP."""
-import re, sys
+Usage: hub_waiting_test.py WARREN-HUB HUBDEVICE HUBASK. Prints TAP."""
+import functools, http.client, json, os, re, sys
 
+import asker
 from hub_process import Device, Hub, check, run, wait_for
 
-HUB, DEVICE = sys.argv[1:3]
+HUB, DEVICE, HUBASK = sys.argv[1:4]
+Asker = functools.partial(asker.at_hub, HUBASK)
 HTML = {"Accept": "text/html,application/xhtml+xml"}
+
+
+def code_in(answer):
+    return answer["AuthURL"].rsplit("/", 1)[1]
 
 
 def waiting_code(hub):
     return wait_for("it waits", lambda: hub.json("nodes", "pending"))[0]["code"]
+
+
+def digest_of(page):
+    return re.search(r'name="digest" value="([0-9a-f]{32})"', page).group(1)
 
 
 def by_key(d):
@@ -38,11 +48,17 @@ def by_key(d):
     check("approve takes its name", "box is in and belongs to admin" in said, said)
     cookie, csrf = hub.browser("/admin")
     page = hub.http("GET", "/admin", headers=cookie)[1]
-    check("an admin's page shows what waits, with a button", "other" in page and "third" in page and f'value="{other.self["id"]}"' in page, page)
-    form = f"csrf={csrf}&node={other.self['id']}"
+    look = f"/admin/device/{other.self['id']}"
+    check("an admin's page shows what waits", "other" in page and "third" in page and f'href="{look}"' in page, page)
+    check("strangers are not told about it", hub.http("GET", look)[0] == 403)
+    page = hub.http("GET", look, headers=cookie)[1]
+    check("and all that it would get", all(w in page for w in ("Let it in", ">Owner<", ">Tags<", ">Ephemeral<", ">Key expires<", ">Routes<",
+                                                             ">Exit node<", "mkey:", "nodekey:")), page)
+    form = f"csrf={csrf}&node={other.self['id']}&digest={digest_of(page)}"
     refused = [hub.http("POST", "/admin/approve", b, h)[0] for b, h in (
-        (form, {}), (f"node={other.self['id']}", cookie), (f"csrf={csrf}&node=x", cookie), (f"csrf={csrf}&node=4711", cookie))]
-    check("the button needs cookie, token and a device", refused == [403, 403, 400, 404], refused)
+        (form, {}), (form.replace(csrf, ""), cookie), (f"csrf={csrf}&node=x", cookie), (f"csrf={csrf}&node=4711&digest=0", cookie),
+        (f"csrf={csrf}&node={other.self['id']}", cookie))]
+    check("the button needs cookie, token, a device and what was shown", refused == [403, 403, 400, 404, 400], refused)
     check("it lets the device in", hub.http("POST", "/admin/approve", form, cookie)[0] == 200)
     other.wait("it is in", lambda x: x.self["authorized"] and box.self["id"] in x.peers)
     said = hub.refusal("nodes", "reject", "box")
@@ -93,6 +109,95 @@ def codes(d):
     hub.stop()
 
 
+def what_was_shown(d):
+    """Is what is approved: whatever changes between the look and the yes refuses it, with what it is."""
+    hub = Hub(HUB, d, "--key-expiry", "180d").start()
+    hub.admin("users", "create", "ana")
+    policy = os.path.join(d, "policy")
+    with open(policy, "w") as f:
+        json.dump({"tagOwners": {"tag:web": ["admin@", "ana@"]}, "autoApprovers": {"routes": {"10.1.0.0/16": ["ana@"]}}, "acls": []}, f)
+    hub.admin("policy", "set", policy)
+    a = Asker(hub, 17)
+    host = {"OS": "linux", "Hostname": "box", "RoutableIPs": ["10.1.2.0/24", "10.9.0.0/16"]}
+    code = code_in(a.registered(Hostinfo=host))
+    shown = hub.json("nodes", "pending", code, "--user", "ana")
+    lines = {line["label"]: line["value"] for line in shown["lines"]}
+    check("nodes pending CODE shows all that it would get", "autoApprovers" in lines["Route 10.1.2.0/24"] and "offered only" in lines["Route 10.9.0.0/16"] and
+          lines["Owner"] == "ana" and lines["Tags"] == "none" and "180 d" in lines["Key expires"] and lines["Machine key"].startswith("mkey:") and
+          lines["Device"] == "a new one" and shown["from"] == "127.0.0.1", shown)
+    text = hub.admin("nodes", "pending", code, "--user", "ana")
+    check("for people, too, with what lets in just that", f"nodes approve {code} --digest {shown['digest']} --user ana" in text and "10.9.0.0/16" in text, text)
+    check("a repeated request has the same code", code_in(a.registered(Hostinfo=host)) == code)
+    said = hub.refusal("nodes", "approve", code, "--digest", shown["digest"])
+    check("what was shown as one's is not given to another", '"Owner" was "ana" and is "admin"' in said, said)
+    other = code_in(a.registered(Hostinfo={**host, "RequestTags": ["tag:web"]}))
+    said = hub.refusal("nodes", "approve", code, "--user", "ana", "--digest", shown["digest"])
+    check("a request for other things has another code, and the old one is told so", other != code and other in said and "other things" in said, said)
+    cookie, csrf = hub.browser()
+    status, page, _ = hub.http("GET", f"/register/{code}", headers=cookie)
+    check("in a browser as well", status == 409 and "another code" in page, page)
+    page = hub.http("GET", f"/register/{other}?user=ana", headers=cookie)[1]
+    check("its form shows tags, routes and keys", all(w in page for w in ("tag:web", "10.9.0.0/16", "mkey:", "<option selected>ana")), page)
+    with open(policy, "w") as f:
+        json.dump({"tagOwners": {"tag:web": ["ana@"]}, "autoApprovers": {"routes": {"10.0.0.0/8": ["tag:web"]}}, "acls": []}, f)
+    hub.admin("policy", "set", policy)
+    status, page, _ = hub.http("POST", f"/register/{other}", f"csrf={csrf}&user=ana&digest={digest_of(page)}", cookie)
+    check("a policy that changed meanwhile refuses it, and it is said what has", status == 409 and "Route 10.9.0.0/16" in page and "autoApprovers" in page, page)
+    first = digest_of(hub.http("GET", f"/register/{other}?user=ana", headers=cookie)[1])
+    rival = hub.json("nodes", "pending", other, "--user", "ana")["digest"]
+    check("two who look see the same", first == rival)
+    check("one of them lets it in", hub.http("POST", f"/register/{other}", f"csrf={csrf}&user=ana&digest={first}", cookie)[0] == 200)
+    said = hub.refusal("nodes", "approve", other, "--user", "ana", "--digest", rival)
+    check("the other is told that it is in already", "in already" in said, said)
+    check("and its code is nothing's", hub.http("GET", f"/register/{other}", headers=cookie)[0] == 404 and hub.nodes()["box"]["tags"] == ["tag:web"])
+    hub.stop()
+
+
+def guesses(d):
+    """From so many sources that none of them is stopped for itself: all together are."""
+    hub = Hub(HUB, d).start()
+    box = Device(DEVICE, hub, "box")
+    code = box.wait("it has a code", lambda x: "/register/" in x.text and x.text).rsplit("/", 1)[1]
+    seen = []
+    for i in range(400):
+        c = http.client.HTTPConnection("127.0.0.1", hub.port, timeout=10, source_address=(f"127.1.{i >> 8}.{i & 255}", 0))
+        c.request("GET", "/register/BCDF-BCDF")
+        seen.append(c.getresponse().status)
+        c.close()
+    check("guesses of all together are bounded", seen[0] == 404 and seen[-1] == 429 and 300 <= seen.count(404) < 330, seen.count(404))
+    check("also where they would be right", hub.http("GET", f"/register/{code}")[0] == 429)
+    check("they are counted", "warren_hub_login_codes_wrong_total 3" in hub.http("GET", "/metrics")[1])
+    check("an admin's browser goes on", hub.http("GET", f"/register/{code}", headers=hub.browser()[0])[0] == 200)
+    hub.admin("nodes", "approve", code)
+    check("and the command", box.running())
+    hub.stop()
+
+
+def pushed_out(hub):
+    return int(re.search(r"warren_hub_pending_logins_evicted_total (\d+)", hub.http("GET", "/metrics")[1]).group(1))
+
+
+def strangers(d):
+    """More registrations than there is room for, from one address: an honest login waits on."""
+    hub = Hub(HUB, d).start()
+    honest = Device(DEVICE, hub, "honest")
+    code = honest.wait("it has a code", lambda x: "/register/" in x.text and x.text).rsplit("/", 1)[1]
+    a = Asker(hub, 17, source="127.2.0.1")
+    for i in range(4000):  # some are told to come later
+        a.key = f"nodekey:{i + 1:064x}"
+        a.registered()
+        if i % 100 == 99 and pushed_out(hub) > 100:
+            break
+    waiting = [p["code"] for p in hub.json("nodes", "pending")]
+    check("they push out only each other", code in waiting and len(waiting) == 2048, len(waiting))
+    check("which is counted", pushed_out(hub) > 100)
+    said = hub.refusal("nodes", "approve", "BBBB-BBBB")
+    check("who was pushed out is not approved", "nothing waits" in said, said)
+    hub.admin("nodes", "approve", code)
+    check("the honest one is let in", honest.running())
+    hub.stop()
+
+
 def links(d):
     hub = Hub(HUB, d).start()
     path = hub.json("login")["url"][len(hub.url):]
@@ -110,4 +215,4 @@ def links(d):
     hub.stop()
 
 
-sys.exit(run((by_key, codes, links)))
+sys.exit(run((by_key, codes, what_was_shown, guesses, strangers, links)))

@@ -7,6 +7,7 @@
  *	s     the routes that the device that changed last offers are approved
  * What the hub sends can be read, and what it holds can be stored and loaded.
  */
+#include "tests/control/letin.h"
 #include "core/ctlserver/ctlserver.h"
 #include "store/mem/mem.h"
 
@@ -134,7 +135,7 @@ static void admin(char what)
 
 	if (what == 't')
 		now.mono += SEC(1);
-	else if (what == 'a' && ctl_pending_next(ctl, NULL, &p) && ctl_pending_approve(ctl, p.code, ctl_user_next(ctl, NULL)->id, now, &(int64_t){ 0 }) < 0)
+	else if (what == 'a' && ctl_pending_next(ctl, NULL, &p) && let_in(ctl, p.code, ctl_user_next(ctl, NULL)->id, now, &(int64_t){ 0 }) < 0)
 		return;
 	else if (what == 'd' && n && ctl_node_delete(ctl, n->id, now) < 0)
 		return;

@@ -2,6 +2,7 @@
  * What official clients ask a hub, as recorded (tests/fixtures/control), asked of ours; and the rules of joining: approval,
  * tags, expiry, and numbers that are not used twice.
  */
+#include "tests/control/letin.h"
 #include "core/ctlserver/ctlserver.h"
 #include "store/mem/mem.h"
 #include "testlib/check.h"
@@ -203,7 +204,7 @@ static void log_in_by_hand(struct hub *h, json_t *doc)
 	snprintf(code, sizeof(code), "%s", strrchr(reg.auth_url, '/') + 1);
 	json_object_set_new(doc, "Followup", json_string(reg.auth_url));
 	CHECK_TRUE(!ask(h, doc));
-	CHECK_INT(ctl_pending_approve(h->ctl, code, h->user->id, h->now, &(int64_t){ 0 }), ==, 0);
+	CHECK_INT(let_in(h->ctl, code, h->user->id, h->now, &(int64_t){ 0 }), ==, 0);
 	CHECK_INT(ctl_turn_end(h->ctl, h->now), ==, 0);
 	arena_fini(&reg_mem);
 	arena_init(&reg_mem, FRAME_MAX);
@@ -360,7 +361,7 @@ static void device_that_waits_for_approval_is_alone_until_it_is_let_in(void **st
 	a = listen_as(&h, KEY_A);
 	check_first(a, true, 0);
 
-	CHECK_INT(ctl_node_approve(h.ctl, node_of(&h, KEY_B)->id, h.now), ==, 0);
+	CHECK_INT(let_node_in(h.ctl, node_of(&h, KEY_B)->id, h.now), ==, 0);
 	CHECK_INT(ctl_turn_end(h.ctl, h.now), ==, 0);
 	check_first(b, true, 1);
 	h.machine = node_of(&h, KEY_A)->machine;

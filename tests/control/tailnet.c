@@ -11,6 +11,7 @@ char answer_text[4096];
 unsigned answered_later;
 unsigned keys_out;
 struct node_pub last_key_out;
+bool approve_devices;
 int accept_rate;
 struct ipport (*request_from)(void *owner);
 int version = 113;
@@ -88,6 +89,7 @@ void world_start(struct world *w)
 		.on_answer = on_answer,
 		.on_later = on_later,
 		.accept_rate = accept_rate,
+		.approve_devices = approve_devices,
 		.from = request_from,
 	};
 

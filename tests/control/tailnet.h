@@ -37,6 +37,7 @@ struct world {
 extern const struct netmap_ops tailnet_map_ops; /* of a device's map */
 extern int answered; /* status of the last answer; 0: none */
 extern char answer_text[4096];
+extern bool approve_devices; /* of servers that are started from now on */
 extern unsigned keys_out; /* that the server said are no member's any more */
 extern struct node_pub last_key_out;
 extern unsigned answered_later; /* seconds of Retry-After of the last answer; 0: none */

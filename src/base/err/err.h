@@ -36,6 +36,7 @@
 	X(CRYPTO, "the crypto library refused the operation")                                      \
 	X(STORE, "the database refused the operation")                                             \
 	X(CONFLICT, "somebody else changed this first")                                            \
+	X(CHANGED, "it is not what was shown any more")                                            \
 	X(EXPIRED, "has expired")                                                                  \
 	X(UNSUPPORTED, "not supported")                                                            \
 	X(SILENT, "no answer came")                                                                \

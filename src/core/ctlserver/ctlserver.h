@@ -11,15 +11,19 @@
 #ifndef WARREN_CORE_CTLSERVER_CTLSERVER_H
 #define WARREN_CORE_CTLSERVER_CTLSERVER_H
 
-#include "base/heap/heap.h"
+#include "base/ledger/ledger.h"
 #include "base/rng/rng.h"
 #include "core/policy/policy.h"
 #include "proto/tailcfg/tailcfg.h"
 
 enum {
 	CTL_NODES_MAX = 200000,
-	CTL_PENDING_MAX = 1024, /* logins that wait for approval; the oldest goes */
 	CTL_ONCE_MAX = 4, /* single maps that a device has asked for and not read */
+	/* Of logins that wait for approval: all of strangers together, what one counts for at least, and what it may hold. */
+	CTL_PENDING_BYTES_MAX = 16 << 20,
+	CTL_PENDING_SHARE = 8 << 10,
+	CTL_PENDING_REQUEST_MAX = 256 << 10,
+	CTL_DIGEST_LEN = 16,
 	CTL_SECRET_TEXT_MAX = 96,
 	CTL_CAP_MIN = 87, /* the oldest client release that is served: 1.60 */
 	CTL_CAP_CERT_PIN = 116, /* 1.84 pins a relay's certificate by its hash; 1.80 fails at such a name */
@@ -29,7 +33,7 @@ enum {
 	CTL_POLICY_KEEP_MAX = 16 << 20, /* bytes of all kept texts; the running one stays, whatever its size */
 	CTL_ROUTES_MAX = TC_ADVERTISED_MAX, /* of one device; more are refused */
 	CTL_OWN_PREFIXES_MAX = 1024,
-	CTL_FORMER_KEYS_MAX = 4, /* of one device, that are known as no longer good; the oldest is forgotten */
+	CTL_FORMER_KEYS_MAX = 4, /* of one device, that no registration brings back; the oldest is forgotten */
 };
 enum {
 	CTL_ACCEPT_BURST = 2, /* seconds of it at once */
@@ -69,11 +73,6 @@ enum {
 #define CTL_WATCH_KEEP_ALIVE SEC(3)
 #define CTL_WATCH_SILENCE SEC(6) /* unanswered for so long: the connection or the program is dead */
 #define CTL_WATCH_GRACE SEC(2)
-/*
- * An expired device is told that its key ended so much earlier than it did: the official client judges its own key by its own
- * clock, which may be set to another zone's time.
- */
-#define CTL_EXPIRED_BEFORE_MS ((unix_ms)24 * 3600 * 1000)
 #define CTL_COALESCE MSEC(20) /* changes that come together are told together */
 
 /* Numbers are stored: new ones go to the end. */
@@ -182,6 +181,7 @@ struct ctl_cfg {
 	const struct tc_derp_map *derp_map_unpinned; /* for clients that cannot pin a certificate; NULL: the same */
 	struct ctl_store *store;
 	struct rng *rng;
+	struct ledger *ledger; /* of the process: logins that wait are charged to it. May be NULL */
 	const char *const *login_domains; /* of the organisation's users, for policies that name all users of a domain; borrowed */
 	size_t n_login_domains;
 	bool approve_devices; /* who joins with a key that is not pre-approved has to wait for an admin */
@@ -296,7 +296,8 @@ MUST_USE int ctl_node_expire_at(struct ctl *c, int64_t id, unix_ms at, struct no
 bool ctl_node_expired(const struct ctl_node_doc *d, unix_ms wall);
 /* Does a device with this key take part now? Not if it has expired, waits for approval, is kept apart, or there is none. */
 bool ctl_is_member(const struct ctl *c, const struct node_pub *key, unix_ms wall);
-MUST_USE int ctl_node_approve(struct ctl *c, int64_t id, struct now now);
+/* digest: of ctl_node_grant, as it was shown. -ERR_CHANGED: it is another one now. */
+MUST_USE int ctl_node_approve(struct ctl *c, int64_t id, const char *digest, struct now now);
 /* Its tags from now on; it belongs to nobody then, and its key does not expire. At least one. */
 MUST_USE int ctl_node_tag(struct ctl *c, int64_t id, const char *const *tags, size_t n_tags, struct now now);
 /* It is this user's from now on, without tags. -ERR_BAD_VALUE: no such user. */
@@ -407,12 +408,30 @@ bool ctl_pending_find(const struct ctl *c, const char *code, struct ctl_pending_
 /* How many codes begin like this? ret is one of them, if any. */
 size_t ctl_pending_match(const struct ctl *c, const char *beginning, struct ctl_pending_view *ret);
 bool ctl_pending_next(const struct ctl *c, const char *after, struct ctl_pending_view *ret);
-/* *ret is the number of the device. */
-MUST_USE int ctl_pending_approve(struct ctl *c, const char *code, int64_t user, struct now now, int64_t *ret);
+/* The login of a device that had this code before it asked for other things. */
+bool ctl_pending_successor(const struct ctl *c, const char *code, struct ctl_pending_view *ret);
+
+/* All that an approval gives, for people to read, and its digest. In mem. */
+struct ctl_grant_line {
+	const char *label, *value;
+};
+struct ctl_grant {
+	struct json_list lines; /* struct ctl_grant_line */
+	char digest[2 * CTL_DIGEST_LEN + 1];
+};
+/* As the device of this user. -ENOENT; -ERR_BAD_VALUE: no such user. */
+MUST_USE int ctl_pending_grant(struct ctl *c, const char *code, int64_t user, struct now now, struct arena *mem, struct ctl_grant *ret);
+MUST_USE int ctl_node_grant(struct ctl *c, int64_t id, struct arena *mem, struct ctl_grant *ret); /* of a device that waits. -ENOENT */
+/*
+ * *ret is the number of the device. digest: as it was shown. -ERR_CHANGED: it would give something else now; -ERR_EXPIRED: the device
+ * was in meanwhile, and its key has expired.
+ */
+MUST_USE int ctl_pending_approve(struct ctl *c, const char *code, int64_t user, const char *digest, struct now now, int64_t *ret);
 MUST_USE int ctl_pending_reject(struct ctl *c, const char *code); /* who waits is told. -ENOENT */
 
 struct ctl_stats {
 	size_t nodes, online, users, keys, pending, polls, duplicates;
+	uint64_t pending_evicted, pending_refused; /* logins that gave way to others; for which there was no room */
 	uint64_t expired_asks; /* registrations and map requests with a key that is known as no longer good */
 	uint64_t registrations, refused, settings_refused, bad_requests, maps, lite_updates, messages, commits, bytes_out, shed, waited, pools_full;
 	size_t waiting; /* devices of which something is to be told later */

@@ -13,8 +13,6 @@ int once_begin(struct ctl *c, const struct tc_map_request *r, struct node *n, vo
 	if (!p)
 		return -ENOMEM;
 	p->once_of = n->doc.id;
-	if (memcmp(n->doc.key.b, r->node_key.b, KEY_LEN) != 0)
-		p->former = r->node_key;
 	n->n_once++;
 	*ret = p;
 	return 0;

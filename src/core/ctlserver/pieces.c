@@ -238,14 +238,12 @@ static struct tc_hostinfo *hostinfo_for_peers(const struct node *n, struct arena
 }
 
 /* It has expired: nobody is to look for it, and clients do not even if their clock is wrong. */
-static void mark_expired(const struct node *n, bool self, struct tc_node *ret)
+static void mark_expired(struct tc_node *ret)
 {
 	ret->expired = true;
 	ret->endpoints = (struct json_list){ 0 };
 	ret->home_derp = 0;
 	ret->online = JSON_NO;
-	if (self)
-		ret->key_expiry = expiry_to_tell(&n->doc);
 }
 
 static int node_to_tc(struct ctl *c, struct node *n, const struct node *viewer, struct arena *a, struct tc_node *ret)
@@ -260,7 +258,7 @@ static int node_to_tc(struct ctl *c, struct node *n, const struct node *viewer, 
 		.home_derp = d->home_derp, .created = d->created, .cap = d->cap, .tags = d->tags,
 		.online = self || is_online(n) ? JSON_YES : JSON_NO };
 	if (n->expired)
-		mark_expired(n, self, ret);
+		mark_expired(ret);
 	if (ret->home_derp && ret->home_derp <= UINT16_MAX) { /* clients before 1.80 know only the text */
 		ret->derp = arena_printf(a, "127.3.3.40:%lld", (long long)d->home_derp);
 		if (!ret->derp)

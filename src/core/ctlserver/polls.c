@@ -427,20 +427,6 @@ void poll_watch(struct ctl_poll *p)
 		poll_end(p);
 }
 
-/* It asked with a key that its device had before. */
-static int make_expired(struct ctl_poll *p, struct now now)
-{
-	struct buf text;
-	int rc;
-
-	buf_init(&text, REQUEST_MEM_MAX);
-	rc = put_expired_self(p->ctl, p->node, &p->former, now, &text);
-	if (rc == 0)
-		rc = message_add(p, piece_framed(p->ctl, buf_view(&text)));
-	buf_fini(&text);
-	return rc;
-}
-
 /* One map and the end. The device's stream, if it has one, and whether it is online, are not touched. */
 static int make_only(struct ctl_poll *p, struct now now)
 {
@@ -448,7 +434,7 @@ static int make_only(struct ctl_poll *p, struct now now)
 
 	p->node = node_by_id(p->ctl, p->once_of);
 	if (p->node)
-		rc = key_is_zero(p->former.b) ? make_whole(p, now) : make_expired(p, now);
+		rc = make_whole(p, now);
 	poll_set_plain(p, true);
 	p->node = NULL;
 	p->last = true;
@@ -643,7 +629,7 @@ int ctl_map(struct ctl *c, const struct machine_pub *machine, struct view body, 
 	char why[sizeof(((struct err_at *)0)->text) + 32];
 	struct err_at at;
 	struct arena mem;
-	struct node *n, *former = NULL;
+	struct node *n;
 	mono_ns wait;
 	int rc;
 
@@ -654,13 +640,11 @@ int ctl_map(struct ctl *c, const struct machine_pub *machine, struct view body, 
 		return poll_refuse(c, owner, 400, why);
 	}
 	n = node_that_asks(c, &r.node_key, now);
-	if (!n)
-		n = former = node_of_former(c, &r.node_key);
 	if (!n || memcmp(n->doc.machine.b, machine->b, KEY_LEN) != 0) {
 		arena_fini(&mem);
 		return poll_refuse(c, owner, 404, "node not found\n");
 	}
-	c->stats.expired_asks += former || n->expired;
+	c->stats.expired_asks += n->expired;
 	if (r.version < CTL_CAP_MIN) {
 		arena_fini(&mem);
 		return poll_refuse(c, owner, 400, "this client is too old for this server; please update it\n");
@@ -670,8 +654,8 @@ int ctl_map(struct ctl *c, const struct machine_pub *machine, struct view body, 
 		arena_fini(&mem);
 		return 1;
 	}
-	wait = r.stream && !former ? clone_arrives(c, n, clone_process(&r), now) : 0;
-	rc = r.read_only || former || !clone_may_speak(c, n, clone_process(&r), now) ? 0 : say(c, n, &r, &mem, now);
+	wait = r.stream ? clone_arrives(c, n, clone_process(&r), now) : 0;
+	rc = r.read_only || !clone_may_speak(c, n, clone_process(&r), now) ? 0 : say(c, n, &r, &mem, now);
 	if (rc == -EAGAIN) {
 		rc = poll_refuse(c, owner, 503, ctl_store_refusal(c->cfg.store));
 	} else if (rc == 0 && !r.stream && r.omit_peers) {
@@ -679,28 +663,17 @@ int ctl_map(struct ctl *c, const struct machine_pub *machine, struct view body, 
 		c->cfg.on_answer(owner, 200, "application/json", view_of("", 0));
 		rc = 1;
 	} else if (rc == 0) {
-		rc = r.stream && !former ? stream_begin(c, n, &r, body, wait, owner, now, ret) : once_begin(c, &r, n, owner, ret);
+		rc = r.stream ? stream_begin(c, n, &r, body, wait, owner, now, ret) : once_begin(c, &r, n, owner, ret);
 	}
 	arena_fini(&mem);
 	return rc < 0 ? poll_refuse(c, owner, 500, "out of memory\n") : rc;
-}
-
-static void expire_pendings(struct ctl *c, struct now now)
-{
-	while (!list_empty(&c->pendings)) {
-		struct pending *p = container_of(c->pendings.next, struct pending, link);
-
-		if (p->expires > now.mono)
-			break;
-		pending_expire(c, p);
-	}
 }
 
 void ctl_tick(struct ctl *c, struct now now)
 {
 	struct heap_node *h;
 
-	expire_pendings(c, now);
+	pendings_tick(c, now);
 	presence_tick(c, now);
 	clones_tick(c, now);
 	say_tick(c, now);
@@ -722,9 +695,7 @@ mono_ns ctl_deadline(const struct ctl *c)
 	mono_ns t = mono_min(c->flush_at, mono_min(presence_deadline(c), heap_deadline(&c->keep_alives)));
 
 	t = mono_min(t, mono_min(clones_deadline(c), heap_deadline(&c->waiting)));
-	if (!list_empty(&c->pendings))
-		t = mono_min(t, container_of(c->pendings.next, struct pending, link)->expires);
-	return t;
+	return mono_min(t, pendings_deadline(c));
 }
 
 /* In the order of their questions: what a later one waits for contains what an earlier one does. */
@@ -763,6 +734,7 @@ int ctl_turn_end(struct ctl *c, struct now now)
 	struct ctl_store *s = c->cfg.store;
 	int rc;
 
+	pendings_sweep(c);
 	if (!c->store_failed)
 		s->ops->commit(s);
 	rc = c->store_failed ? -ERR_STORE : s->failed;

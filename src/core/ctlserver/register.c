@@ -41,7 +41,7 @@ static void answer_text(struct ctl *c, void *owner, int status, const char *text
 	list_push_tail(&c->answers, &a->link);
 }
 
-static void answer_error(struct ctl *c, void *owner, const struct tc_register_request *req, const char *text)
+void answer_error(struct ctl *c, void *owner, const struct tc_register_request *req, const char *text)
 {
 	struct tc_register_response r = { .error = text };
 
@@ -50,7 +50,7 @@ static void answer_error(struct ctl *c, void *owner, const struct tc_register_re
 	answer_later(c, owner, 200, &tc_register_response_type, &r);
 }
 
-static void answer_success(struct ctl *c, void *owner, const struct node *n)
+void answer_success(struct ctl *c, void *owner, const struct node *n)
 {
 	struct tc_user u = profile_of(c, n->doc.tags.n ? 0 : n->doc.user);
 	struct tc_register_response r = { .user = u, .login = u, .machine_authorized = true };
@@ -60,40 +60,16 @@ static void answer_success(struct ctl *c, void *owner, const struct node *n)
 }
 
 /* The client makes a fresh key and asks with that. */
-static void answer_expired(struct ctl *c, void *owner)
+void answer_expired(struct ctl *c, void *owner)
 {
 	answer_later(c, owner, 200, &tc_register_response_type, &(struct tc_register_response){ .node_key_expired = true });
 }
 
-void pending_free(struct ctl *c, struct pending *p)
-{
-	map_remove(&c->pending_by_code, &p->node);
-	list_remove(&p->link);
-	c->stats.pending--;
-	arena_fini(&p->mem);
-	free(p);
-}
-
-/* Nobody approved it in time, or too many wait. Who asked is told, and may ask again. */
-void pending_expire(struct ctl *c, struct pending *p)
+void pending_end(struct ctl *c, struct pending *p, const char *why)
 {
 	if (p->waiter)
-		answer_error(c, p->waiter, &p->req, "nobody approved this device in time; log in again");
+		answer_error(c, p->waiter, &p->req, why);
 	pending_free(c, p);
-}
-
-static struct pending *pending_by_plain(const struct ctl *c, const char *plain)
-{
-	struct map_node *n = map_find(&c->pending_by_code, plain, CODE_LETTERS);
-
-	return n ? container_of(n, struct pending, node) : NULL;
-}
-
-static struct pending *pending_by_code(const struct ctl *c, const char *code)
-{
-	char plain[CODE_LETTERS + 1];
-
-	return code_plain(code, plain) == CODE_LETTERS ? pending_by_plain(c, plain) : NULL;
 }
 
 static void answer_auth_url(struct ctl *c, void *owner, const struct pending *p)
@@ -105,63 +81,7 @@ static void answer_auth_url(struct ctl *c, void *owner, const struct pending *p)
 	answer_later(c, owner, 200, &tc_register_response_type, &r);
 }
 
-/* One machine with one key asks once, however often it repeats itself. */
-static struct pending *pending_again(struct ctl *c, const struct machine_pub *m, const struct tc_register_request *req,
-	struct arena mem, struct now now)
-{
-	list_for_each(l, &c->pendings) {
-		struct pending *p = container_of(l, struct pending, link);
-
-		if (memcmp(p->machine.b, m->b, KEY_LEN) != 0 || memcmp(p->req.node_key.b, req->node_key.b, KEY_LEN) != 0)
-			continue;
-		arena_fini(&p->mem);
-		p->mem = mem;
-		p->req = *req;
-		p->expires = now.mono + CTL_PENDING_LIFE;
-		list_remove(&p->link);
-		list_push_tail(&c->pendings, &p->link);
-		return p;
-	}
-	return NULL;
-}
-
-/* Keeps the request until somebody approves it; the oldest gives way. mem becomes the entry's, unless there is no memory: NULL. */
-static struct pending *pending_new(struct ctl *c, const struct machine_pub *m, const struct tc_register_request *req,
-	struct arena mem, struct now now)
-{
-	struct pending *p = calloc(1, sizeof(*p));
-
-	if (!p)
-		return NULL;
-	if (c->stats.pending >= CTL_PENDING_MAX)
-		pending_expire(c, container_of(c->pendings.next, struct pending, link));
-	do {
-		code_new(c->cfg.rng, p->code);
-		code_plain(p->code, p->plain);
-	} while (pending_by_plain(c, p->plain));
-	p->machine = *m;
-	p->mem = mem;
-	p->req = *req;
-	p->created = now.wall;
-	p->expires = now.mono + CTL_PENDING_LIFE;
-	if (map_insert(&c->pending_by_code, &p->node, p->plain, CODE_LETTERS) != 0) {
-		free(p);
-		return NULL;
-	}
-	list_push_tail(&c->pendings, &p->link);
-	c->stats.pending++;
-	return p;
-}
-
-/* A device with this identity: the same record if it was here before, else a new one. */
-struct admission {
-	int64_t user;
-	const struct json_list *tags; /* NULL or empty: a person's device */
-	bool ephemeral, approved;
-	const struct ctl_key *key; /* NULL: a login */
-};
-
-static int admit(struct ctl *c, const struct machine_pub *m, const struct tc_register_request *req,
+int admit(struct ctl *c, const struct machine_pub *m, const struct tc_register_request *req,
 	const struct admission *how, struct now now, struct node **ret)
 {
 	bool tagged = how->tags && how->tags->n;
@@ -220,7 +140,7 @@ static int admit(struct ctl *c, const struct machine_pub *m, const struct tc_reg
 	return 0;
 }
 
-static const struct json_list *wanted_tags(const struct tc_register_request *req)
+const struct json_list *wanted_tags(const struct tc_register_request *req)
 {
 	static const struct json_list none;
 
@@ -241,7 +161,7 @@ static bool has_all(const struct json_list *have, const struct json_list *want)
 }
 
 /* May devices of this user, or this one, have the tags? Without a policy nobody has said who may not. */
-static bool may_have_tags(struct ctl *c, const struct json_list *tags, int64_t user, const struct node *n)
+bool may_have_tags(struct ctl *c, const struct json_list *tags, int64_t user, const struct node *n)
 {
 	for (size_t i = 0; i < tags->n && !c->open; i++)
 		if (!policy_tag_allowed(policy_installed(c->policy), *JSON_AT(*tags, const char *, i), user, n ? n->doc.id : 0))
@@ -378,8 +298,8 @@ static bool follow_up(struct ctl *c, const struct machine_pub *m, const struct t
 	const char *code = req->followup ? strrchr(req->followup, '/') : NULL;
 	struct pending *p = code ? pending_by_code(c, code + 1) : NULL;
 
-	if (!p || memcmp(p->machine.b, m->b, KEY_LEN) != 0 || memcmp(p->req.node_key.b, req->node_key.b, KEY_LEN) != 0)
-		return false; /* it is over: a fresh URL */
+	if (!p || p != pending_by_asker(c, m, &req->node_key) || !pending_is_for(c, p, req))
+		return false; /* it is over, or for something else: a fresh URL */
 	p->waiter = owner;
 	return true;
 }
@@ -444,13 +364,13 @@ void ctl_register(struct ctl *c, const struct machine_pub *machine, struct view 
 		;
 	else if (req.auth && req.auth->auth_key && *req.auth->auth_key)
 		with_auth_key(c, machine, &req, owner, now);
-	else if ((p = pending_again(c, machine, &req, mem, now)) || (p = pending_new(c, machine, &req, mem, now))) {
-		if (c->cfg.from)
-			p->from = c->cfg.from(owner);
+	else if (mem.used > CTL_PENDING_REQUEST_MAX)
+		answer_error(c, owner, &req, "the device says too much of itself to wait for approval; fewer routes, or an auth key, help");
+	else if ((p = pending_ask(c, machine, &req, mem, c->cfg.from ? c->cfg.from(owner) : (struct ipport){ 0 }, now))) {
 		answer_auth_url(c, owner, p);
 		return; /* the memory is the entry's */
 	} else {
-		answer_error(c, owner, &req, "the hub is out of memory; try again");
+		answer_error(c, owner, &req, "too many devices wait to be let in; try again");
 	}
 	arena_fini(&mem);
 }
@@ -472,91 +392,4 @@ void ctl_register_cancel(struct ctl *c, void *owner)
 		buf_fini(&a->body);
 		free(a);
 	}
-}
-
-static void pending_view(const struct pending *p, struct ctl_pending_view *ret)
-{
-	const struct tc_hostinfo *h = p->req.hostinfo;
-
-	*ret = (struct ctl_pending_view){ .code = p->code, .hostname = h && h->hostname ? h->hostname : "",
-		.os = h && h->os ? h->os : "", .from = p->from,
-		.tags = *wanted_tags(&p->req), .created = p->created };
-}
-
-bool ctl_pending_find(const struct ctl *c, const char *code, struct ctl_pending_view *ret)
-{
-	struct pending *p = pending_by_code(c, code);
-
-	if (p)
-		pending_view(p, ret);
-	return p != NULL;
-}
-
-size_t ctl_pending_match(const struct ctl *c, const char *text, struct ctl_pending_view *ret)
-{
-	char plain[CODE_LETTERS + 1];
-	size_t len = code_plain(text, plain), n = 0;
-
-	list_for_each(l, &c->pendings) {
-		const struct pending *p = container_of(l, struct pending, link);
-
-		if (!len || memcmp(p->plain, plain, len) != 0)
-			continue;
-		pending_view(p, ret);
-		n++;
-	}
-	return n;
-}
-
-bool ctl_pending_next(const struct ctl *c, const char *after, struct ctl_pending_view *ret)
-{
-	struct pending *p = after ? pending_by_code(c, after) : NULL;
-	struct list *l = after ? (p ? p->link.next : (struct list *)(uintptr_t)&c->pendings) : c->pendings.next;
-
-	if (l == &c->pendings)
-		return false;
-	pending_view(container_of(l, struct pending, link), ret);
-	return true;
-}
-
-int ctl_pending_reject(struct ctl *c, const char *code)
-{
-	struct pending *p = pending_by_code(c, code);
-
-	if (!p)
-		return -ENOENT;
-	if (p->waiter)
-		answer_error(c, p->waiter, &p->req, "an administrator did not let this device in");
-	pending_free(c, p);
-	return 0;
-}
-
-int ctl_pending_approve(struct ctl *c, const char *code, int64_t user, struct now now, int64_t *ret)
-{
-	struct pending *p = pending_by_code(c, code);
-	struct admission how = { .user = user, .approved = true };
-	struct node *n;
-	int rc;
-
-	if (!p)
-		return -ENOENT;
-	how.tags = wanted_tags(&p->req);
-	how.ephemeral = p->req.ephemeral;
-	if (!user_by_id(c, user))
-		return -ERR_BAD_VALUE;
-	if (!may_have_tags(c, how.tags, user, node_of_login(c, &p->machine, &p->req, user, true, now.wall)))
-		return -ERR_DENIED;
-	rc = admit(c, &p->machine, &p->req, &how, now, &n);
-	if (rc == -ERR_EXPIRED) { /* meanwhile it was in, by another way */
-		if (p->waiter)
-			answer_expired(c, p->waiter);
-		pending_free(c, p);
-	}
-	if (rc < 0)
-		return rc;
-	if (p->waiter)
-		answer_success(c, p->waiter, n);
-	pending_free(c, p);
-	*ret = n->doc.id;
-	return 0;
 }

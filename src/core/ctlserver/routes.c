@@ -110,6 +110,16 @@ static const struct ipprefix *own_prefix(const struct ctl *c, struct ipprefix x)
 	return NULL;
 }
 
+bool route_is_own(const struct ctl *c, struct ipprefix prefix)
+{
+	return own_prefix(c, prefix) != NULL;
+}
+
+bool route_is_approved(const struct node *n, struct ipprefix prefix)
+{
+	return approval_of(n, prefix) != NULL;
+}
+
 bool routes_conflict(const struct ctl *c, const struct node *n)
 {
 	if (c->settings.own_switch == CTL_OWN_SHOW)

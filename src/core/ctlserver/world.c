@@ -457,27 +457,6 @@ int ctl_node_delete(struct ctl *c, int64_t id, struct now now)
 	return 0;
 }
 
-/* Its streams begin anew, now that there are others to be told of. */
-int ctl_node_approve(struct ctl *c, int64_t id, struct now now)
-{
-	struct node *n = node_by_id(c, id);
-	struct ctl_node_doc doc;
-	int rc;
-
-	if (!n)
-		return -ENOENT;
-	if (!n->doc.unapproved)
-		return 0;
-	doc = n->doc;
-	doc.unapproved = false;
-	list_for_each(l, &n->polls)
-		container_of(l, struct ctl_poll, in_node)->started = false;
-	rc = node_update(c, n, &doc, true, true, now);
-	if (rc == 0)
-		tell(c, "device approved", n);
-	return rc;
-}
-
 /* Without a policy any tag will do; with one only those that it defines. */
 bool tags_are_known(const struct ctl *c, const struct json_list *tags)
 {
@@ -653,7 +632,6 @@ int ctl_new(struct ctl **ret, const struct ctl_cfg *cfg, struct now now, struct 
 	list_init(&c->keys);
 	list_init(&c->nodes);
 	list_init(&c->blocks);
-	list_init(&c->pendings);
 	list_init(&c->polls);
 	list_init(&c->answers);
 	list_init(&c->held);
@@ -667,9 +645,9 @@ int ctl_new(struct ctl **ret, const struct ctl_cfg *cfg, struct now now, struct 
 	map_init(&c->nodes_by_id, c->seed);
 	map_init(&c->nodes_by_name, c->seed);
 	map_init(&c->machines, c->seed);
-	map_init(&c->pending_by_code, c->seed);
 	map_init(&c->former_keys, c->seed);
 	map_init(&c->filter_parts, c->seed);
+	rc = pendings_start(c);
 	c->zstd = ZSTD_createCCtx();
 	c->comma = c->zstd ? piece_of(c, ",", 1) : NULL;
 	c->hosts = calloc(1, HOSTS_MAX / 8);
@@ -707,8 +685,7 @@ struct ctl *ctl_free(struct ctl *c)
 {
 	if (!c)
 		return NULL;
-	list_for_each_safe(l, &c->pendings)
-		pending_free(c, container_of(l, struct pending, link));
+	pendings_end(c);
 	list_for_each_safe(l, &c->polls)
 		ctl_poll_close(container_of(l, struct ctl_poll, all), (struct now){ 0 });
 	list_for_each_safe(l, &c->nodes)
@@ -729,7 +706,6 @@ struct ctl *ctl_free(struct ctl *c)
 	map_fini(&c->nodes_by_id);
 	map_fini(&c->nodes_by_name);
 	map_fini(&c->machines);
-	map_fini(&c->pending_by_code);
 	heap_fini(&c->ephemerals);
 	heap_fini(&c->offline);
 	heap_fini(&c->expiries);

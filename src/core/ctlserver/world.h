@@ -124,7 +124,6 @@ struct ctl_poll {
 	size_t n_retell, cap_retell;
 	bool last; /* the message in progress is the last: its device is gone, or asked for one only */
 	int64_t once_of; /* a request for one map, by this device: it is no stream of the device's; 0: it is */
-	struct node_pub former; /* by which it asked for it, if the device has another one now */
 	bool raw; /* it did not ask for compression */
 	uint64_t hold; /* the message in progress begins when this batch is durable */
 	struct list held; /* while it is not */
@@ -151,11 +150,20 @@ struct retell {
 /* Of a login's code: letters, and the text with a dash and a NUL. */
 enum { CODE_LETTERS = 8, CODE_TEXT_MAX = CODE_LETTERS + 2 };
 
-struct pending {
-	struct map_node node; /* by the letters of its code */
-	struct list link; /* oldest first */
-	char code[CODE_TEXT_MAX], plain[CODE_LETTERS + 1];
+struct asker {
 	struct machine_pub machine;
+	struct node_pub key;
+};
+
+struct pending {
+	struct map_node node, by_asker; /* by the letters of its code; by who asks */
+	struct list link; /* oldest first */
+	struct ctl *ctl;
+	struct ledger_holder share, holder; /* of logins; in the process's ledger */
+	struct list pushed_out; /* of one of them: it goes soon */
+	char code[CODE_TEXT_MAX], plain[CODE_LETTERS + 1];
+	char replaced[CODE_LETTERS + 1]; /* the code for what it asked for before, or "" */
+	struct asker asker;
 	struct arena mem;
 	struct tc_register_request req;
 	void *waiter; /* a Followup, or NULL */
@@ -193,6 +201,9 @@ struct ctl {
 	struct list users, keys, nodes, blocks, pendings, polls, answers;
 	struct list held; /* readers whose message waits for the store; in the order of its batches */
 	struct map former_keys; /* struct former */
+	struct map pending_by_asker;
+	struct ledger *logins; /* that wait: how many there may be */
+	struct list pushed_out; /* of them, by a ledger */
 	struct map keys_by_hash, nodes_by_key, nodes_by_id, nodes_by_name, machines, pending_by_code;
 	struct heap ephemerals, offline, keep_alives;
 	struct heap waiting; /* what devices said, until it is told */
@@ -277,6 +288,28 @@ MUST_USE int routes_auto_approve(struct ctl *c, struct node *n, struct now now);
 void routes_watch(struct ctl *c); /* who has to be watched, now that routers changed */
 void router_leaves(struct node *n);
 
+/* Is it, or a part of it, of the organisation's own? Is it approved for the device? */
+bool route_is_own(const struct ctl *c, struct ipprefix prefix);
+bool route_is_approved(const struct node *n, struct ipprefix prefix);
+
+/* pending.c: logins that wait */
+struct pending *pending_by_code(const struct ctl *c, const char *code);
+struct pending *pending_by_asker(const struct ctl *c, const struct machine_pub *m, const struct node_pub *key);
+struct pending *pending_ask(struct ctl *c, const struct machine_pub *m, const struct tc_register_request *req, struct arena mem,
+	struct ipport from, struct now now);
+void pending_free(struct ctl *c, struct pending *p);
+MUST_USE int pendings_start(struct ctl *c);
+void pendings_end(struct ctl *c);
+void pendings_sweep(struct ctl *c); /* those that a ledger has pushed out go */
+void pendings_tick(struct ctl *c, struct now now);
+mono_ns pendings_deadline(const struct ctl *c);
+
+/* grant.c: what an approval gives. -ERR_BAD_VALUE: no such user; -ENOMEM. */
+MUST_USE int grant_of_login(struct ctl *c, const struct pending *p, int64_t user, struct now now, struct arena *mem, struct ctl_grant *ret);
+MUST_USE int grant_of_node(struct ctl *c, const struct node *n, struct arena *mem, struct ctl_grant *ret);
+/* Does the request ask for what the login waits for? */
+bool pending_is_for(struct ctl *c, const struct pending *p, const struct tc_register_request *req);
+
 /* versions.c */
 /* Reads and compiles a text; the plan is the caller's. */
 MUST_USE int plan_compile(struct ctl *c, struct view text, struct policy_plan **ret, struct err_at *at);
@@ -348,7 +381,7 @@ MUST_USE int expiry_watch(struct ctl *c, struct node *n, struct now now); /* the
 void expiry_tick(struct ctl *c, struct now now);
 void key_is_out(const struct ctl *c, const struct node_pub *key);
 
-/* former.c: keys that devices had before. What one of them opens is told so, and must bring a fresh one. */
+/* former.c: keys that devices had before. Who registers with one is told that it has expired, and must bring a fresh one. */
 struct node *node_of_former(const struct ctl *c, const struct node_pub *key);
 /* The device's document is about to have another key: adds the one that it has. doc points to mem then. */
 void former_add(const struct node *n, struct ctl_node_doc *doc, struct node_pub mem[static CTL_FORMER_KEYS_MAX]);
@@ -441,8 +474,23 @@ static inline void tell(const struct ctl *c, const char *what, const struct node
 	tell_with_key(c, what, n, NULL);
 }
 void answer_later(struct ctl *c, void *owner, int status, const struct json_type *t, const void *doc);
-void pending_free(struct ctl *c, struct pending *p);
-void pending_expire(struct ctl *c, struct pending *p);
+void answer_success(struct ctl *c, void *owner, const struct node *n);
+void answer_error(struct ctl *c, void *owner, const struct tc_register_request *req, const char *text);
+void answer_expired(struct ctl *c, void *owner); /* the client makes a fresh key and asks with that */
+void pending_end(struct ctl *c, struct pending *p, const char *why); /* who waits for it is told */
+const struct json_list *wanted_tags(const struct tc_register_request *req);
+/* May devices of this user, or this one, have the tags? Without a policy nobody has said who may not. */
+bool may_have_tags(struct ctl *c, const struct json_list *tags, int64_t user, const struct node *n);
+/* How somebody lets a device in. */
+struct admission {
+	int64_t user;
+	const struct json_list *tags; /* NULL or empty: a person's device */
+	bool ephemeral, approved;
+	const struct ctl_key *key; /* NULL: a login */
+};
+/* A device with this identity: the same record if it was here before, else a new one. */
+MUST_USE int admit(struct ctl *c, const struct machine_pub *m, const struct tc_register_request *req, const struct admission *how,
+	struct now now, struct node **ret);
 
 void shed_init(struct shed *s, const uint8_t seed[static 16]); /* shed.c */
 /* Is it one too many? Then it was answered. */
@@ -489,11 +537,8 @@ int poll_refuse(struct ctl *c, void *owner, int status, const char *text); /* an
 MUST_USE int message_add(struct ctl_poll *p, struct piece *q);
 MUST_USE int message_finish(struct ctl_poll *p); /* puts the length in front */
 void message_ready(struct ctl_poll *p); /* it is whole: it goes out when all is durable that it may tell */
-/* farewell.c: the reader is told that its key is no good, so that it asks for a login and not for a map for ever. */
-/* The message: the device with this key, which is its own or was, and has expired. */
-MUST_USE int put_expired_self(struct ctl *c, struct node *n, const struct node_pub *key, struct now now, struct buf *out);
-void poll_farewell(struct ctl_poll *p, struct now now); /* its own device is gone */
-unix_ms expiry_to_tell(const struct ctl_node_doc *d); /* its own key's end, to the device itself */
+/* farewell.c: tells the reader that its own device is gone, so that it asks for a login and not for a map for ever. */
+void poll_farewell(struct ctl_poll *p, struct now now);
 
 enum { TAGGED_USER = 2147455555 }; /* owner of tagged devices, as headscale has it */
 

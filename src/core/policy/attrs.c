@@ -211,13 +211,10 @@ static bool means_node(const struct policy_plan *p, const struct terms *t, const
 }
 
 /* Default routes come from exitNode alone, whatever routes says of them. */
-bool policy_route_auto_approved(struct policy_plan *p, int64_t node, struct ipprefix route)
+static bool approves(const struct policy_plan *p, const struct node_rec *n, struct ipprefix route)
 {
-	const struct node_rec *n = world_node(p->world, node);
 	const struct policy_doc *d = p->doc;
 
-	if (!n)
-		return false;
 	if (route.bits == 0)
 		return means_node(p, &d->exit_approvers, n);
 	for (size_t i = 0; i < d->n_approvers; i++)
@@ -226,6 +223,22 @@ bool policy_route_auto_approved(struct policy_plan *p, int64_t node, struct ippr
 			means_node(p, &d->approvers[i].who, n))
 			return true;
 	return false;
+}
+
+bool policy_route_auto_approved(struct policy_plan *p, int64_t node, struct ipprefix route)
+{
+	const struct node_rec *n = world_node(p->world, node);
+
+	return n && approves(p, n, route);
+}
+
+bool policy_route_would_be_approved(struct policy_plan *p, int64_t user, const char *const *tags, size_t n_tags, struct ipprefix route)
+{
+	struct node_rec n = { .n_tags = n_tags };
+
+	n.tags = (const char **)(uintptr_t)tags;
+	n.user = n_tags ? NULL : world_user(p->world, user);
+	return (n_tags || n.user) && approves(p, &n, route);
 }
 
 bool policy_tag_exists(const struct policy_plan *p, const char *tag)

@@ -220,6 +220,8 @@ MUST_USE int policy_peer_caps(struct policy_plan *p, int64_t src, int64_t dst, s
 /* May the node have this route without an administrator's yes? Approval adds only: it never takes
  * one away. */
 bool policy_route_auto_approved(struct policy_plan *p, int64_t node, struct ipprefix route);
+/* A node of this user, or with these tags, that is not there yet. */
+bool policy_route_would_be_approved(struct policy_plan *p, int64_t user, const char *const *tags, size_t n_tags, struct ipprefix route);
 /* The router that carries a route now; 0 when nobody does. Default routes have no primary. */
 int64_t policy_route_primary(const struct policy_plan *p, struct ipprefix route);
 /* Makes a router the primary of a route if it is a candidate: to restore the state of before a
