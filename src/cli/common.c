@@ -168,14 +168,16 @@ bool cli_only_wants_login(const char *health_text)
 	       strcmp(health_text, "Tailscale is stopped.") == 0 || strncmp(health_text, expired, sizeof(expired) - 1) == 0;
 }
 
-/* Why a login is wanted: a key that has expired is told from a login that never was. */
+/*
+ * Why a login is wanted: a key that has expired is told from a login that never was. Not since when: a hub may say a day too much,
+ * so that a device with a slow clock believes it.
+ */
 static const char *login_wanted(struct cli *c, const struct ipn_status *s)
 {
 	const char *url = cli_text_or(s->auth_url, ""), *why = "Logged out.";
 
 	if (s->have_node_key && s->self && s->self->expired)
-		why = arena_printf(&c->arena, "Logged out: the key of this device has expired%s%s.\nRun 'warren up' to log in again.",
-			s->self->key_expiry > 0 ? ", " : "", s->self->key_expiry > 0 ? cli_ago(c, s->self->key_expiry) : "");
+		why = "Logged out: the key of this device has expired.\nRun 'warren up' to log in again.";
 	return *url ? arena_printf(&c->arena, "%s\nLog in at: %s", why, url) : why;
 }
 
