@@ -41,8 +41,12 @@ static void text(struct making *m)
 		put(m, bits[below(m, ARRAY_LEN(bits))]);
 	if (!m->sane && below(m, 12) == 0)
 		put(m, broken[below(m, ARRAY_LEN(broken))]);
-	if (below(m, 10) == 0)
-		times(m, bits[below(m, 5)], lengths[below(m, m->sane ? 11 : ARRAY_LEN(lengths))]);
+	if (below(m, 10) == 0) {
+		const char *bit = bits[below(m, 5)];
+
+		/* So many bytes: a body over the hub's limit would end the connection, and show nothing. */
+		times(m, bit, lengths[below(m, m->sane ? 11 : ARRAY_LEN(lengths))] / strlen(bit));
+	}
 	put(m, "\"");
 }
 
