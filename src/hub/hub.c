@@ -73,8 +73,8 @@ static int open_key(struct hub *h, struct err_at *at)
 	if (rc < 0)
 		return file_explain(path, rc, at);
 	if (!there && !store_sqlite_was_made(h->store))
-		log_warn("hub", "noise.key was missing beside the database of a hub: a new one was made. Devices ask for it and come back, "
-			"but cannot tell this hub from another; if there is a backup, stop the hub and restore it", "path=%s", path);
+		log_warn("hub", "noise.key was missing beside the database of a hub: a new one was made. Devices that come by https ask for it and "
+			"come back, those that come by plain HTTP need a login; if there is a backup, stop the hub and restore it", "path=%s", path);
 	return rc;
 }
 

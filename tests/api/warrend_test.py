@@ -130,7 +130,8 @@ def login(host):
         check("the state file is for its owner only", stat.S_IMODE(os.stat(path).st_mode) == 0o600)
         text = open(path).read()
         check("and has the form of the original's", text == json.dumps(json.loads(text), indent=2, sort_keys=True), text[:300])
-        check("it names keys as the original does", {"_machinekey", "_profiles", "_current-profile"} <= set(d.state()))
+        names = {"_machinekey", "_profiles", "_current-profile"}
+        check("it names keys as the original does", wait_for("a thread writes them", lambda: names <= set(d.state())))
         ip = d.ip()
         check("addresses, routes and rules are there", "100.64" in host.run("ip", "addr", "show", "warren0") and
               any("lookup 52" in r for r in traces(host)))
