@@ -65,3 +65,16 @@ def admin_socket(p):
     p.expect("another user does not get in", not got_in)
     p.expect("nobody else reads the state", os.stat(os.path.join(p.dir, "state")).st_mode & 0o077 == 0)
     p.hold(0.5)
+
+
+@attack("pipelined requests for status and metrics on 60 connections, answers not read", target="node")
+def local_pipelines(p):
+    data = (ask(f"GET {API}status") + ask(f"GET {API}metrics") + ask(f"GET {API}prefs")) * 1000
+    many(60, lambda i: p.local(OTHER).say(data, 0.02))
+    p.hold(1)
+
+
+@attack("600 connections to the LocalAPI, each of another user, as who has subordinate user ids can be", target="node")
+def local_many_users(p):
+    many(600, lambda i: p.local(20_000 + i).say(b"GET /localapi/v0/status HTTP/1.1\r\n", 0.02))
+    p.hold(1.5)
