@@ -17,6 +17,7 @@ sys.path.insert(0, HERE)
 from lapi_client import as_user, ask, connect, message, read_answer, read_head  # noqa: E402
 
 FAKE, SLOWNSS = (os.path.abspath(a) for a in sys.argv[1:3])
+SANITIZED = b"__asan_init" in open(FAKE, "rb").read()
 API = "/localapi/v0/"
 SERVED = 1.0  # seconds in which root is answered, whatever others do
 GROWTH_MB = 48  # what one user can make of the daemon: SHARE_BYTES_MAX, and buffers around it
@@ -153,7 +154,10 @@ def crowd(api, name, fn, most, growth=GROWTH_MB):
         check(f"{name}: root is served", max(waits) < SERVED, waits)
         if most:
             check(f"{name}: a user gets no more than his share", 0 < max(o.got) <= most, o.got)
-        check(f"{name}: memory is bounded", grown < growth, f"{grown:.1f} MB")
+        if SANITIZED:
+            print(f"# {name}: what it takes is not measured, sanitizers take more")
+        else:
+            check(f"{name}: memory is bounded", grown < growth, f"{grown:.1f} MB")
         w = connect(api.path)
         w.sendall(message(f"GET {API}watch-ipn-bus?mask=10"))
         check(f"{name}: root may watch", read_head(w)[0] == 200)
@@ -180,7 +184,7 @@ def names():
     with tempfile.TemporaryDirectory() as d:
         os.chmod(d, 0o755)
         hang = os.path.join(d, "hang")
-        api = Api(d, {"LD_PRELOAD": SLOWNSS, "SLOWNSS": hang})
+        api = Api(d, {"LD_PRELOAD": SLOWNSS, "SLOWNSS": hang, "ASAN_OPTIONS": "verify_asan_link_order=0"})
         try:
             open(hang, "w").close()
             ask(api.path, f"PATCH {API}prefs", json.dumps({"OperatorUser": name, "OperatorUserSet": True}))

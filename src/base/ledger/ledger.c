@@ -43,6 +43,7 @@ struct ledger {
 	struct map accounts;
 	struct share strangers, members;
 	struct ledger_stats n;
+	size_t peak; /* since it was taken */
 	uint64_t last_number;
 };
 
@@ -261,6 +262,11 @@ static bool is_over(const struct ledger_part *now, const struct ledger_part *max
 	return now->bytes > max->bytes || now->conns > max->conns;
 }
 
+static size_t held(const struct ledger *l)
+{
+	return l->n.strangers.now.bytes + l->n.members.now.bytes + l->n.leaving.bytes;
+}
+
 /* Until the share is what it may be. False: the next to go would be h itself, or too many are leaving. */
 static bool settle(struct ledger *l, struct share *s, const struct ledger_holder *h)
 {
@@ -271,12 +277,19 @@ static bool settle(struct ledger *l, struct share *s, const struct ledger_holder
 			return false;
 		push_out(victim);
 	}
-	s->n->peak.bytes = MAX_OF(s->n->peak.bytes, s->n->now.bytes);
-	s->n->peak.conns = MAX_OF(s->n->peak.conns, s->n->now.conns);
+	l->peak = MAX_OF(l->peak, held(l));
 	return true;
 }
 
 /* ---- What owners call ---- */
+
+size_t ledger_take_peak(struct ledger *l)
+{
+	size_t peak = l->peak;
+
+	l->peak = held(l);
+	return MAX_OF(peak, l->peak);
+}
 
 int ledger_new(struct ledger **ret, const struct ledger_cfg *cfg)
 {

@@ -43,7 +43,7 @@ struct ledger_cfg {
 };
 
 struct ledger_share {
-	struct ledger_part now, max, peak;
+	struct ledger_part now, max;
 	uint64_t evicted, refused; /* holders that were pushed out; charges and entries that were refused */
 	uint64_t waited; /* costly work that had to wait a turn */
 };
@@ -69,6 +69,8 @@ MUST_USE int ledger_new(struct ledger **ret, const struct ledger_cfg *cfg);
 /* All holders have left. */
 struct ledger *ledger_free(struct ledger *l);
 const struct ledger_stats *ledger_stats(const struct ledger *l);
+/* The most bytes that all held together since the last call. */
+size_t ledger_take_peak(struct ledger *l);
 /* So many were pushed out and have not closed that accepting more has to wait for them. False for NULL. */
 bool ledger_is_settling(const struct ledger *l);
 

@@ -56,6 +56,20 @@ static void leave_all(struct ledger *l, struct conn *c, size_t n)
 	ledger_free(l);
 }
 
+static void what_was_held_between_two_looks_is_seen(void **state)
+{
+	struct ledger *l = make(1 << 20, 10, 1 << 20, 10);
+	struct conn c;
+
+	(void)state;
+	CHECK_INT(enter(l, &c, v4(1)), ==, 0);
+	CHECK_INT(ledger_charge(&c.h, 100 * KB), ==, 0);
+	ledger_refund(&c.h, 100 * KB);
+	CHECK_INT(ledger_take_peak(l), ==, E + 100 * KB);
+	CHECK_INT(ledger_take_peak(l), ==, E);
+	leave_all(l, &c, 1);
+}
+
 static void without_a_ledger_nothing_is_charged(void **state)
 {
 	struct conn c;
@@ -396,6 +410,7 @@ int main(void)
 		cmocka_unit_test(logins_take_no_descriptor),
 		cmocka_unit_test(what_leaves_is_bounded),
 		cmocka_unit_test(costly_work_is_shared_between_networks),
+		cmocka_unit_test(what_was_held_between_two_looks_is_seen),
 		cmocka_unit_test(buffer_is_charged_for_its_memory),
 		cmocka_unit_test(sums_and_bounds_hold_after_any_sequence),
 	};

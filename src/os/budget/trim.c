@@ -7,7 +7,7 @@
 struct trim {
 	struct loop *loop;
 	struct loop_timer *timer;
-	const struct ledger *of;
+	struct ledger *of;
 	size_t most; /* that was held since the last time */
 };
 
@@ -17,16 +17,15 @@ static void on_tick(void *ctx)
 	const struct ledger_stats *s = ledger_stats(t->of);
 	size_t held = s->strangers.now.bytes + s->members.now.bytes + s->leaving.bytes;
 
-	if (held >= t->most) {
-		t->most = held;
-	} else if (t->most - held >= TRIM_BYTES) {
+	t->most = MAX_OF(t->most, ledger_take_peak(t->of)); /* also what was there and gone between two looks */
+	if (t->most - held >= TRIM_BYTES) {
 		malloc_trim(0);
 		t->most = held;
 	}
 	loop_timer_set(t->timer, mono_add(loop_now(t->loop).mono, TRIM_EVERY));
 }
 
-int trim_new(struct loop *l, const struct ledger *of, struct trim **ret)
+int trim_new(struct loop *l, struct ledger *of, struct trim **ret)
 {
 	struct trim *t = calloc(1, sizeof(*t));
 	int rc;

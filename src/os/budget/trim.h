@@ -14,7 +14,7 @@ enum { TRIM_BYTES = 16 << 20 }; /* so much less is held than before */
 struct trim;
 
 /* The ledger is borrowed. -ENOMEM. */
-MUST_USE int trim_new(struct loop *l, const struct ledger *of, struct trim **ret);
+MUST_USE int trim_new(struct loop *l, struct ledger *of, struct trim **ret);
 struct trim *trim_free(struct trim *t);
 
 #endif
