@@ -15,9 +15,10 @@ static void on_tick(void *ctx)
 {
 	struct trim *t = ctx;
 	const struct ledger_stats *s = ledger_stats(t->of);
+	size_t peak = ledger_take_peak(t->of); /* also what was there and gone between two looks */
 	size_t held = s->strangers.now.bytes + s->members.now.bytes + s->leaving.bytes;
 
-	t->most = MAX_OF(t->most, ledger_take_peak(t->of)); /* also what was there and gone between two looks */
+	t->most = MAX_OF(t->most, peak);
 	if (t->most - held >= TRIM_BYTES) {
 		malloc_trim(0);
 		t->most = held;
