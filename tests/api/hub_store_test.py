@@ -173,6 +173,16 @@ def killed(d):
     check("every answered registration survives kill -9 of a stalled writer", set(known) <= listed, set(known) - listed)
     out = joining.communicate(timeout=90)[0]
     check("the others join after the restart, nobody twice", json.loads(out)["complete"] and len(hub.json("nodes", "list")) == 201, out)
+    addresses = [n["ipv6"] for n in hub.json("nodes", "list")]
+    service = "fd7a:115c:a1e0::53"  # of the resolver: 0x53 = 83
+    check("no device has the service address", len(set(addresses)) == 201 and service not in addresses)
+    hub.stop()
+    with sqlite3.connect(os.path.join(hub.dir, "state", "hub.db")) as db:  # as an older hub gave it
+        db.execute("UPDATE doc SET doc = replace(doc, ?, ?)", (f'"{addresses[7]}"', f'"{service}"'))
+    db.close()
+    hub.start()
+    check("one of an older hub that has it gets another", service not in (after := [n["ipv6"] for n in hub.json("nodes", "list")]) and
+          len(set(after)) == 201)
     hub.stop()
 
 

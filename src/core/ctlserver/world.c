@@ -1,6 +1,7 @@
 /* Devices in memory, and the start and end of it all; the store is the durable form. */
 #include "core/ctlserver/world.h"
 #include "base/text/text.h"
+#include "proto/tsaddr/tsaddr.h"
 
 #include <errno.h>
 #include <zstd.h>
@@ -195,7 +196,10 @@ int node_tell(struct ctl *c, struct node *n, const struct ctl_node_doc *doc, enu
 	return rc < 0 ? rc : follow_node(c, n, now);
 }
 
-/* The n-th address of each pool. IPv4 leaves out 100.100.0.0/16 (the service address) and 100.115.92.0/23 (ChromeOS). */
+/*
+ * The n-th address of each pool. IPv4 leaves out 100.100.0.0/16 (the service address) and 100.115.92.0/23 (ChromeOS). IPv6 has its
+ * service address among the first hundred: whose number it is gets one beside them.
+ */
 static void addresses_of(int64_t host, struct ipaddr *ret4, struct ipaddr *ret6)
 {
 	uint32_t v4 = 0x64400000 + (uint32_t)host;
@@ -203,6 +207,8 @@ static void addresses_of(int64_t host, struct ipaddr *ret4, struct ipaddr *ret6)
 
 	store_be32(b + 12, (uint32_t)host);
 	*ret6 = ipaddr_from16(b);
+	if (ipaddr_eq(*ret6, tsaddr_service6))
+		ret6->b[11] = 1;
 	store_be32(b, v4);
 	*ret4 = ipaddr_from4(b);
 }
@@ -217,6 +223,17 @@ static bool host_is_reserved(int64_t host)
 static int64_t host_of(const struct ctl_node_doc *d)
 {
 	return ((int64_t)load_be32(d->ip4.b) - 0x64400000) % HOSTS_MAX;
+}
+
+/* Given by an older hub: devices don't take it for a peer's. True: it has another one now. */
+static bool address_judge_old(struct ctl_node_doc *d)
+{
+	struct ipaddr ip4;
+
+	if (!ipaddr_eq(d->ip6, tsaddr_service6))
+		return false;
+	addresses_of(host_of(d), &ip4, &d->ip6);
+	return true;
 }
 
 static bool host_is_taken(const struct ctl *c, int64_t host)
@@ -586,6 +603,7 @@ static int load_one(void *ctx, int64_t id, struct view doc)
 		c->meta.next_host = MAX_OF(c->meta.next_host, host_of(&u.node));
 		u.node.online = JSON_NO;
 		name_judge_old(&u.node);
+		unsaved |= address_judge_old(&u.node);
 		rc = node_insert(c, &u.node, mem, &n);
 		if (rc == 0)
 			n->unsaved = unsaved;
