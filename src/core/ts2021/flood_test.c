@@ -310,7 +310,7 @@ static void member_who_floods_is_ended_and_holds_more(void **state)
 
 static void server_that_floods_is_left(void **state)
 {
-	static const struct row by_server[] = { rows[1], rows[2], rows[3], rows[4], rows[6], rows[15], rows[16], rows[22] };
+	const struct row by_server[] = { rows[1], rows[2], rows[3], rows[4], rows[6], rows[15], rows[16], rows[22] };
 
 	for (size_t i = 0; i < ARRAY_LEN(by_server); i++) {
 		struct flooder f;
