@@ -66,7 +66,6 @@ struct lconn {
 	bool have_head, body_whole, answered;
 	bool held; /* its answer waits for the disk */
 	bool common; /* counted in n_common */
-	bool paused; /* nothing is read of it: enough waits */
 	struct http1_chunks chunks;
 	struct lapi_call call;
 	struct watcher *watcher;

@@ -49,11 +49,6 @@ void stream_wake(struct stream *s)
 {
 }
 
-/* What a paused stream still hands over is harmless. */
-void stream_pause(struct stream *s, bool paused)
-{
-}
-
 void stream_finish(struct stream *s)
 {
 	s->over = true;

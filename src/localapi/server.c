@@ -355,17 +355,6 @@ static void on_operator_late(void *ctx)
 	operator_known(a);
 }
 
-/* Where enough waits to be answered the rest waits with who sends it. */
-static void read_on(struct lconn *c)
-{
-	bool busy = c->state == CONN_WAITING || (c->state == CONN_READING && buf_len(&c->out));
-	bool paused = busy && buf_len(&c->in) >= IN_ENOUGH;
-
-	if (paused != c->paused)
-		stream_pause(c->stream, paused);
-	c->paused = paused;
-}
-
 /* ---- Streams ---- */
 
 static int on_data(void *owner, const uint8_t *p, size_t len)
@@ -383,8 +372,16 @@ static int on_data(void *owner, const uint8_t *p, size_t len)
 		return -ERR_TOO_BIG;
 	}
 	pump(c);
-	read_on(c);
 	return 0;
+}
+
+/* Where enough waits to be answered the rest waits with who sends it. */
+static bool full(void *owner)
+{
+	const struct lconn *c = owner;
+	bool busy = c->state == CONN_WAITING || (c->state == CONN_READING && buf_len(&c->out));
+
+	return busy && buf_len(&c->in) >= IN_ENOUGH;
 }
 
 static struct view output(void *owner)
@@ -402,7 +399,6 @@ static void written(void *owner, size_t n)
 	if (c->watcher)
 		bus_written(c->watcher, n);
 	pump(c);
-	read_on(c);
 }
 
 static void conn_free(struct lconn *c)
@@ -426,7 +422,7 @@ static void on_closed(void *owner, int rc)
 	conn_free(owner);
 }
 
-static const struct stream_ops conn_ops = { .on_data = on_data, .output = output, .written = written,
+static const struct stream_ops conn_ops = { .on_data = on_data, .output = output, .written = written, .full = full,
 	.on_closed = on_closed };
 
 static void on_accept(void *ctx, struct stream *s)

@@ -171,19 +171,24 @@ static int on_data(void *owner, const uint8_t *p, size_t len)
 
 	note_turn(c);
 	rc = derprelay_feed(c->conn, p, len, loop_now(c->relay->cfg.loop).mono);
-	if (rc == 0 && derprelay_waits(c->conn))
-		stream_pause(c->stream, true);
 	rearm(c->relay);
 	return rc;
+}
+
+/* Who is not admitted yet is not read. */
+static bool full(void *owner)
+{
+	return derprelay_waits(((const struct client *)owner)->conn);
 }
 
 void relay_decide(void *client, bool yes)
 {
 	struct client *c = client;
 
-	stream_pause(c->stream, false);
 	if (derprelay_decide(c->conn, yes, loop_now(c->relay->cfg.loop).mono) < 0)
 		stream_close(c->stream);
+	else
+		stream_wake(c->stream);
 	rearm(c->relay);
 }
 
@@ -218,7 +223,7 @@ static void written(void *owner, size_t n)
 	}
 }
 
-static const struct stream_ops client_ops = { .on_data = on_data, .output = output, .written = written,
+static const struct stream_ops client_ops = { .on_data = on_data, .output = output, .written = written, .full = full,
 	.on_closed = on_closed };
 
 bool relay_wants(const struct http1_head *head)

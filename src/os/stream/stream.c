@@ -55,7 +55,6 @@ struct stream {
 	bool want_write;
 	bool shaking; /* HANDSHAKE has begun */
 	bool unnamed; /* the proxy did not say who the client is */
-	bool paused;
 	bool waits; /* HANDSHAKE: for its turn, by the timer */
 	const size_t *measure; /* bytes to be read in a turn; NULL: READ_PER_TURN */
 	size_t turn_left; /* of them, in this turn */
@@ -196,10 +195,10 @@ static int do_write(struct stream *s, struct view v, size_t *ret)
 	return 0;
 }
 
-/* Nothing is read: its output waits, or its owner said so. */
+/* Nothing is read: its owner has enough. */
 static bool is_stopped(const struct stream *s)
 {
-	return s->paused || (s->state == OPEN && s->ops && s->ops->full && s->ops->full(s->owner));
+	return s->state == OPEN && s->ops && s->ops->full && s->ops->full(s->owner);
 }
 
 static void update_watch(struct stream *s)
@@ -801,12 +800,6 @@ bool stream_is_tls(const struct stream *s)
 bool stream_relay_key(const struct stream *s, uint8_t ret[static 32])
 {
 	return s->ssl && tls_relay_key(s->ssl, ret);
-}
-
-void stream_pause(struct stream *s, bool paused)
-{
-	s->paused = paused;
-	update_watch(s);
 }
 
 void stream_set_measure(struct stream *s, const size_t *bytes)

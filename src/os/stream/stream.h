@@ -33,8 +33,9 @@ struct stream_ops {
 	/* The last call: the stream frees itself afterwards. rc 0: the other side ended it. */
 	void (*on_closed)(void *owner, int rc);
 	/*
-	 * True: so much output waits that nothing more may come in. Nothing is read from the connection then, until it is false after
-	 * output was taken, or after stream_wake. An owner that answers what it reads has one. NULL: never full.
+	 * True: so much output waits, or is to be decided first, that nothing more may come in. Nothing is read from the connection then, until
+	 * it is false after output was taken, or after stream_wake: what comes meanwhile waits in the system, then with the other side. An
+	 * owner that answers what it reads has one. NULL: never full.
 	 */
 	bool (*full)(void *owner);
 };
@@ -82,8 +83,6 @@ bool stream_relay_key(const struct stream *s, uint8_t ret[static 32]);
 void stream_set_silence(struct stream *s, mono_ns after);
 /* Bytes that the other side's system has not acknowledged. */
 size_t stream_unacked(const struct stream *s);
-/* Reads no more of it until this is called with false: what comes meanwhile waits in the system, and then with the other side. */
-void stream_pause(struct stream *s, bool paused);
 /*
  * At most *bytes are read of it in one turn of the loop (of TLS, up to a record more), so that many streams at full rate leave each
  * other their turn. The owner keeps the number while the stream lives, and may change it. NULL: a fixed number, for a few.
