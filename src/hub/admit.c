@@ -50,13 +50,14 @@ static int decode(struct view body, struct derp_admit_request *ret)
 int admit_on_verify(struct hub *h, struct httpd_conn *c, const struct httpd_request *r)
 {
 	struct derp_admit_request q;
+	struct ipaddr from = stream_peer(httpd_stream(c)).ip;
 	struct derp_admit_response answer;
 	struct buf b;
 	int rc;
 
 	if (!http1_method_is(r->head, "POST"))
 		return httpd_refuse_with(c, 405, "text/plain; charset=utf-8", "Allow: POST\r\n", VIEW_LIT("for relays, which POST a key\n"));
-	if (!sources_take(&h->verifiers, stream_peer(httpd_stream(c)).ip, loop_now(h->loop).mono)) {
+	if (!ratelimit_allow(&h->verifiers, ipaddr_place(&from), loop_now(h->loop).mono)) {
 		h->n.verify_throttled++;
 		return httpd_refuse_with(c, 429, "text/plain; charset=utf-8", "Retry-After: 1\r\n", VIEW_LIT("too many questions\n"));
 	}

@@ -299,6 +299,8 @@ static int plan_budget(struct hub *h, struct err_at *at)
 		err_at_set(at, 0, 0, "--memory-max %s: write it as 512M or 2G, at least 256M", h->o->memory_max);
 		return rc;
 	}
+	h->verifiers = (struct ratelimit){ .burst = HUB_VERIFY_BURST, .per_second = HUB_VERIFY_RATE };
+	rng_fill(loop_rng(), h->verifiers.seed, sizeof(h->verifiers.seed));
 	budget_plan(memory, &h->budget);
 	if (h->budget.memory < HUB_MEMORY_MIN)
 		log_warn("hub", "there is less memory than the sum of all bounds: \"warren-hub status --limits\" lists them", "bytes=%llu from=\"%s\"",
@@ -318,8 +320,6 @@ int hub_new(struct hub **ret, const struct hub_options *o, struct err_at *at)
 	arena_init(&h->mem, 1 << 20);
 	list_init(&h->sessions);
 	list_init(&h->idle);
-	h->verifiers.rate = HUB_VERIFY_RATE;
-	h->verifiers.burst = HUB_VERIFY_BURST;
 	list_init(&h->idle_strangers);
 	list_init(&h->checked);
 	rc = priv_harden();

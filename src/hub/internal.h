@@ -2,7 +2,7 @@
 #ifndef WARREN_HUB_INTERNAL_H
 #define WARREN_HUB_INTERNAL_H
 
-#include "base/bucket/sources.h"
+#include "base/ratelimit/ratelimit.h"
 #include "base/list/list.h"
 #include "core/ctlserver/ctlserver.h"
 #include "core/ts2021/ts2021.h"
@@ -124,7 +124,7 @@ struct hub {
 	size_t n_sessions;
 	struct hub_link link[HUB_LINKS_MAX];
 	struct hub_login login[HUB_LOGINS_MAX];
-	struct sources verifiers; /* who asks at /verify */
+	struct ratelimit verifiers; /* who asks at /verify */
 	struct hub_throttle throttle[HUB_THROTTLES_MAX], code_throttle[HUB_THROTTLES_MAX]; /* wrong tokens; wrong codes of logins */
 	mono_ns codes_full_at; /* of all sources: from then on HUB_CODES_MISSED_MAX are allowed again */
 	struct hub_shown shown[HUB_SHOWN_MAX];

@@ -6,7 +6,7 @@ static struct hub_throttle *entry_of(struct hub_throttle table[static HUB_THROTT
 	struct hub_throttle *t = &table[0];
 
 	if (from.family == 6)
-		memset(from.b + 8, 0, 8); /* one network is one source */
+		from = ipaddr_mask(from, 64); /* one network is one source */
 	for (size_t i = 0; i < HUB_THROTTLES_MAX; i++) {
 		if (ipaddr_eq(table[i].from, from)) {
 			t = &table[i];

@@ -4,9 +4,9 @@
  *	             +---- its last client ends: forgotten (an answer that comes yet is kept)
  */
 #include "relay/verify.h"
-#include "base/bucket/sources.h"
 #include "base/list/list.h"
 #include "base/map/map.h"
+#include "base/ratelimit/ratelimit.h"
 #include "base/text/metric.h"
 #include "os/log/log.h"
 #include "os/stream/tls.h"
@@ -60,7 +60,7 @@ struct verify {
 	struct map keys, waiters, sources_by_addr;
 	struct list turns, asked, known;
 	size_t n_asked;
-	struct sources sources;
+	struct ratelimit sources;
 	struct verify_counters n;
 };
 
@@ -88,12 +88,10 @@ static void leave_queue(struct known *k)
 static int join_queue(struct known *k)
 {
 	struct verify *v = k->v;
-	struct ipaddr from = k->q.source;
+	struct ipaddr from = k->q.source.family == 6 ? ipaddr_mask(k->q.source, 64) : k->q.source;
 	struct map_node *n;
 	struct source *s;
 
-	if (from.family == 6)
-		memset(from.b + 8, 0, 8);
 	n = map_find(&v->sources_by_addr, &from, sizeof(from));
 	s = n ? container_of(n, struct source, node) : calloc(1, sizeof(*s));
 	if (!s)
@@ -235,7 +233,7 @@ static struct known *known_new(struct verify *v, const struct question *q)
 	mono_ns now = now_of(v);
 	struct known *k;
 
-	if (!make_room(v, now) || !sources_take(&v->sources, q->source, now)) {
+	if (!make_room(v, now) || !ratelimit_allow(&v->sources, ipaddr_place(&q->source), now)) {
 		v->n.throttled++;
 		return NULL;
 	}
@@ -353,12 +351,12 @@ int verify_new(struct verify **ret, const struct verify_cfg *cfg)
 	if (!v)
 		return -ENOMEM;
 	v->cfg = *cfg;
-	v->sources.rate = VERIFY_RATE;
-	v->sources.burst = VERIFY_BURST;
 	list_init(&v->turns);
 	list_init(&v->asked);
 	list_init(&v->known);
 	rng_fill(loop_rng(), seed, sizeof(seed));
+	v->sources = (struct ratelimit){ .burst = VERIFY_BURST, .per_second = VERIFY_RATE };
+	memcpy(v->sources.seed, seed, sizeof(seed));
 	map_init(&v->keys, seed);
 	map_init(&v->waiters, seed);
 	map_init(&v->sources_by_addr, seed);

@@ -55,6 +55,11 @@ bool ipaddr_is_multicast(struct ipaddr a);
 bool ipaddr_is_unspecified(struct ipaddr a);
 bool ipaddr_is_private(struct ipaddr a); /* RFC 1918, fc00::/7 */
 
+/* The bytes that belong to one place, for limits and accounts: an IPv4 address, a /64 of IPv6. Borrowed. */
+static inline struct view ipaddr_place(const struct ipaddr *a)
+{
+	return view_of(a->b, a->family == 4 ? 4 : 8);
+}
 struct ipaddr ipaddr_mask(struct ipaddr a, unsigned bits);
 struct ipprefix ipprefix_masked(struct ipprefix p);
 bool ipprefix_contains(struct ipprefix p, struct ipaddr a);

@@ -21,7 +21,7 @@ static bool asks_seldom(struct ctl *c, struct shed *s, void *owner, struct now n
 	if (!c->cfg.from)
 		return true;
 	from = c->cfg.from(owner).ip;
-	return ratelimit_allow(&s->sources, view_of(from.b, from.family == 6 ? 8 : 4), now.mono); /* one network is one source */
+	return ratelimit_allow(&s->sources, ipaddr_place(&from), now.mono);
 }
 
 bool shed(struct ctl *c, struct shed *s, void *owner, struct now now)

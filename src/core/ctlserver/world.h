@@ -4,8 +4,8 @@
 
 #include "base/list/list.h"
 #include "base/map/map.h"
+#include "base/ratelimit/ratelimit.h"
 #include "core/ctlserver/ctlserver.h"
-#include "core/wg/ratelimit.h"
 
 /* What must not be used again, even if what used it is gone; and what stays as long as the tailnet. */
 struct ctl_meta {

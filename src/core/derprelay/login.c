@@ -110,8 +110,9 @@ static void keep_chain_short(struct client *cl)
 static void count_as_member(struct derpconn *c, const struct node_pub *key)
 {
 	uint8_t place[LEDGER_ID_LEN] = { c->remote.ip.family };
+	struct view v = ipaddr_place(&c->remote.ip);
 
-	memcpy(place + 1, c->remote.ip.b, c->remote.ip.family == 6 ? 8 : 4);
+	memcpy(place + 1, v.p, v.len);
 	ledger_set_member(c->holder, c->relay->cfg.admit ? key->b : place);
 }
 

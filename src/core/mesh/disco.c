@@ -135,16 +135,10 @@ static void op_changed(void *owner)
 	m->ops->peer_event(m->owner, p->id, MESH_PATH);
 }
 
-/* The first so many bytes of an address belong to one place. */
-struct view address_place(const struct ipport *a)
-{
-	return view_of(a->ip.b, a->ip.family == 4 ? 4 : 8);
-}
-
 static bool op_may_probe(void *owner, struct ipport to)
 {
 	struct mesh *m = ((struct mesh_peer *)owner)->m;
-	bool may = ratelimit_allow(&m->probes, address_place(&to), m->now.mono);
+	bool may = ratelimit_allow(&m->probes, ipaddr_place(&to.ip), m->now.mono);
 
 	m->n.probe_limited += !may;
 	return may;

@@ -5,11 +5,11 @@
 #include "base/heap/heap.h"
 #include "base/list/list.h"
 #include "base/map/map.h"
+#include "base/ratelimit/ratelimit.h"
 #include "core/derpclient/derpclient.h"
 #include "core/mesh/mesh.h"
 #include "core/netcheck/netcheck.h"
 #include "core/path/path.h"
-#include "core/wg/ratelimit.h"
 #include "proto/disco/disco.h"
 #include "proto/ip/ip.h"
 #include "proto/stun/stun.h"
@@ -231,7 +231,6 @@ void peer_disco_used(struct mesh_peer *p, const struct disco_key *k); /* an auth
 
 /* ---- disco.c ---- */
 extern const struct path_ops mesh_path_ops;
-struct view address_place(const struct ipport *a); /* whom a bucket of an address is for */
 struct disco_key *disco_key_get(struct mesh *m, const struct disco_pub *pub); /* NULL: no memory */
 void disco_key_put(struct mesh *m, struct disco_key *k); /* freed when nobody has it */
 /* from: unset if it came by relay; then region and key say whose it is. */

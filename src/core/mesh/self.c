@@ -283,7 +283,7 @@ static void op_send(void *owner, struct ipport to, const uint8_t *req, size_t le
 
 	if (!can_send_to(m, to.ip))
 		return;
-	if (!ratelimit_allow(&m->stun, address_place(&to), m->now.mono) || !ratelimit_allow(&m->stun_all, view_of("", 0), m->now.mono)) {
+	if (!ratelimit_allow(&m->stun, ipaddr_place(&to.ip), m->now.mono) || !ratelimit_allow(&m->stun_all, view_of("", 0), m->now.mono)) {
 		m->n.stun_limited++;
 		return;
 	}

@@ -5,10 +5,10 @@
 #include "base/heap/heap.h"
 #include "base/list/list.h"
 #include "base/map/map.h"
+#include "base/ratelimit/ratelimit.h"
 #include "core/wg/allowedips.h"
 #include "core/wg/cookie.h"
 #include "core/wg/handshake.h"
-#include "core/wg/ratelimit.h"
 #include "core/wg/replay.h"
 #include "core/wg/wg.h"
 #include "crypto/chapoly/chapoly.h"
@@ -102,7 +102,7 @@ struct wg_device {
 	struct heap wakes;
 	struct allowedips allowed;
 	struct cookie_checker checker;
-	struct ratelimit ratelimit;
+	struct ratelimit ratelimit; /* of hosts that have shown a cookie, under load (paper, 5.3) */
 	struct wg_counters counters;
 	unsigned load_limit, load_count;
 	mono_ns load_second;

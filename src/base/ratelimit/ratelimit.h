@@ -1,19 +1,16 @@
 /*
- * core/wg/ratelimit: how often something may happen for one host. The engine: handshake messages that it may have answered, once
- * the device is under load and the host has shown by a cookie that its address is its own (WireGuard paper, section 5.3), bursts
- * of 5, then 20 a second. core/mesh: what goes to addresses of others' choosing.
- * core/ctlserver: who asks too often in a storm.
+ * base/ratelimit: how often something may happen for one host (ipaddr_place): a burst, then so many a second.
  *
  * A table of fixed size: a slot is given to another host as soon as its bucket is full again. Hosts that share a slot
  * share its bucket meanwhile, so a full table costs strangers, never memory.
  */
-#ifndef WARREN_CORE_WG_RATELIMIT_H
-#define WARREN_CORE_WG_RATELIMIT_H
+#ifndef WARREN_BASE_RATELIMIT_H
+#define WARREN_BASE_RATELIMIT_H
 
 #include "base/bytes/bytes.h"
 #include "base/time/time.h"
 
-enum { RATELIMIT_SLOTS = 1024, RATELIMIT_BURST = 5, RATELIMIT_PER_SECOND = 20 };
+enum { RATELIMIT_SLOTS = 1024 };
 
 struct ratelimit {
 	unsigned burst, per_second; /* these three: set by the owner */

@@ -1,4 +1,4 @@
-#include "core/wg/ratelimit.h"
+#include "base/ratelimit/ratelimit.h"
 #include "base/map/map.h"
 
 /* One number per bucket: each message moves the time at which the bucket is full by what it costs. */
