@@ -8,6 +8,8 @@ static const char *amount(struct cmd *c, const struct admin_limit *l, int64_t n)
 {
 	bool bytes = !strcmp(l->of, "memory");
 
+	if (n < 0)
+		return "-";
 	if (!bytes)
 		return cmd_number(c, n);
 	return arena_printf(&c->mem, "%lld.%lld MB", (long long)(n >> 20), (long long)((n & 0xfffff) * 10 >> 20));

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 enum { LIMITS_MAX = 32 };
+#define NOT_KNOWN ((uint64_t)-1) /* what is taken now: nobody counts it */
 
 struct limits {
 	struct admin_limit v[LIMITS_MAX];
@@ -23,6 +24,30 @@ static void add(struct limits *l, const char *of, const char *what, const char *
 		*sum += (int64_t)max;
 }
 
+static uint64_t threads(void)
+{
+	char line[128];
+	unsigned long long n = 0;
+	FILE *f = fopen("/proc/self/status", "re");
+
+	while (f && fgets(line, sizeof(line), f))
+		if (sscanf(line, "Threads: %llu", &n) == 1)
+			break;
+	if (f)
+		fclose(f);
+	return n ? n : NOT_KNOWN;
+}
+
+static uint64_t policy_bytes(const struct ctl *c)
+{
+	const struct ctl_policy_version *v = NULL;
+	uint64_t sum = 0;
+
+	while ((v = ctl_policy_next(c, v)))
+		sum += v->size;
+	return sum;
+}
+
 /* What the process has in memory, of files that others have as well not counted. */
 static uint64_t resident(void)
 {
@@ -36,7 +61,7 @@ static uint64_t resident(void)
 	return (uint64_t)(pages - shared) * (uint64_t)sysconf(_SC_PAGESIZE);
 }
 
-/* Parts of the memory: the last one is what the others leave. */
+/* Parts of the memory. Nothing refuses a device because of it: its part is what the others leave. */
 static void add_memory(struct hub *h, struct limits *l)
 {
 	const struct ledger_stats *n = ledger_stats(h->ledger);
@@ -52,9 +77,9 @@ static void add_memory(struct hub *h, struct limits *l)
 		n->members.max.bytes, sum);
 	add(l, "memory", "packages handed out", "", packages, packages, sum);
 	add(l, "memory", "changes that wait for the disk", "warren_hub_changes_refused_total", st.pending, STORE_PENDING_MAX, sum);
-	add(l, "memory", "policies kept", "", 0, CTL_POLICY_KEEP_MAX, sum);
-	add(l, "memory", "devices, users, database, program", "", all > charged ? all - charged : 0, rest > named ? rest - named : 0, sum);
-	add(l, "memory", "kernel: buffers of sockets", "", 0, budget_kernel(&h->budget), sum);
+	add(l, "memory", "policies kept", "", policy_bytes(h->ctl), CTL_POLICY_KEEP_MAX, sum);
+	add(l, "memory", "what is left for devices, users, database, program", "", all > charged ? all - charged : 0, rest > named ? rest - named : 0, sum);
+	add(l, "memory", "kernel: buffers of sockets", "", NOT_KNOWN, budget_kernel(&h->budget), sum);
 	l->doc.memory_max = (int64_t)MAX_OF(h->budget.memory, BUDGET_MEMORY_MIN);
 	l->doc.memory_from = h->budget.memory_from;
 }
@@ -70,7 +95,7 @@ static void add_descriptors(struct hub *h, struct limits *l)
 		n->leaving_max.conns, sum);
 	add(l, "descriptors", "connections of members, API, administration", "warren_hub_members_evicted_total", n->members.now.conns,
 		n->members.max.conns, sum);
-	add(l, "descriptors", "listeners, files, git", "", 0, kept, sum);
+	add(l, "descriptors", "listeners, files, git", "", NOT_KNOWN, kept, sum);
 	l->doc.descriptors_max = (int64_t)h->budget.files;
 }
 
@@ -78,8 +103,8 @@ static void add_tasks(struct hub *h, struct limits *l)
 {
 	int64_t *sum = &l->doc.tasks_sum;
 
-	add(l, "tasks", "threads: the loop, the writer of the database, libraries'", "", 2, HUB_THREADS, sum);
-	add(l, "tasks", "git, and what it starts", "", 0, h->git ? HUB_GIT_TASKS : 0, sum);
+	add(l, "tasks", "threads: the loop, the writer of the database, libraries'", "", threads(), HUB_THREADS, sum);
+	add(l, "tasks", "git, and what it starts", "", NOT_KNOWN, h->git ? HUB_GIT_TASKS : 0, sum);
 	l->doc.tasks_max = h->budget.tasks == UINT64_MAX ? 0 : (int64_t)h->budget.tasks;
 }
 

@@ -29,5 +29,6 @@ int main(void)
 		cmocka_unit_test(host_gets_a_burst_and_then_so_many_a_second),
 	};
 
+	cmocka_set_message_output(CM_OUTPUT_TAP);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
