@@ -245,16 +245,23 @@ static struct ledger_holder *largest(const struct share *s, bool by_conns)
 	return by_conns ? container_of(h->v[0], struct ledger_holder, by_age) : container_of(h->v[0], struct ledger_holder, by_bytes);
 }
 
-static void push_out(struct ledger_holder *h)
+/* It has no account any more, and holds on until its owner has let go. */
+static void leaves(struct ledger_holder *h, struct share *s)
 {
 	struct ledger *l = h->ledger;
-	struct share *s = h->account->share;
 
-	detach(h);
 	l->n.leaving.bytes += h->bytes;
 	l->n.leaving.conns += h->is_conn;
 	s->n->evicted++;
 	h->evict(h);
+}
+
+static void push_out(struct ledger_holder *h)
+{
+	struct share *s = h->account->share;
+
+	detach(h);
+	leaves(h, s);
 }
 
 static bool is_over(const struct ledger_part *now, const struct ledger_part *max)
@@ -360,22 +367,20 @@ int ledger_enter(struct ledger *l, struct ledger_holder *h, struct ipaddr from, 
 	return -ERR_TOO_MANY;
 }
 
-/* To another account. Without memory for that it stays where it is. */
+/* To another account. Without memory for the account it stays where it is, without memory for its place there it is pushed out. */
 static void move(struct ledger_holder *h, struct ledger_account *to)
 {
 	struct ledger *l = h->ledger;
-	struct ledger_account *from = h->account;
+	struct share *s = to ? to->share : NULL;
 
-	if (!to || to == from)
+	if (!to || to == h->account)
 		return;
 	detach(h);
 	if (attach(h, to) < 0) {
-		l->n.leaving.bytes += h->bytes;
-		l->n.leaving.conns += h->is_conn;
-		h->evict(h);
+		leaves(h, s);
 		return;
 	}
-	if (!settle(l, to->share, h))
+	if (!settle(l, s, h))
 		push_out(h);
 }
 
