@@ -9,9 +9,7 @@ enum { MEM_MAX = 4 << 20 };
 void poll_farewell(struct ctl_poll *p, struct now now)
 {
 	struct ctl *c = p->ctl;
-	struct node *n = p->node;
-	unix_ms expiry = n->doc.key_expiry;
-	bool expired = n->expired;
+	struct node gone = *p->node; /* as it is told of itself */
 	char time[TIME_RFC3339_MAX];
 	struct arena a;
 	struct buf text;
@@ -19,14 +17,13 @@ void poll_farewell(struct ctl_poll *p, struct now now)
 
 	buf_init(&text, MEM_MAX);
 	arena_init(&a, MEM_MAX);
-	n->doc.key_expiry = expired ? expiry : now.wall - 1;
-	n->expired = true;
+	if (!gone.expired)
+		gone.doc.key_expiry = now.wall - 1;
+	gone.expired = true;
 	time_format_rfc3339(now.wall, time);
 	rc = buf_printf(&text, "{\"ControlTime\":\"%s\",\"Node\":", time);
 	if (rc == 0)
-		rc = put_node(c, n, n, &a, &text);
-	n->doc.key_expiry = expiry;
-	n->expired = expired;
+		rc = put_node(c, &gone, &gone, &a, &text);
 	if (rc == 0)
 		rc = buf_append_str(&text, "}");
 	if (rc == 0)
