@@ -858,5 +858,6 @@ int main(void)
 		cmocka_unit_test(idle_pair_is_silent),
 	};
 
+	cmocka_set_message_output(CM_OUTPUT_TAP);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -75,6 +75,9 @@ def hub(program, unit):
         check(f"hub, {memory // MB} MB: strangers' part stays small, members' grows", strangers <= 64 * MB and members >= allowed // 10 * 3,
               (strangers, members))
         check(f"hub, {memory // MB} MB: the table has a line for each", all(r["what"] in table for r in said["limits"]), table)
+        check(f"hub, {memory // MB} MB: what nobody counts is not shown as nothing",
+              parts(said, "memory")["kernel: buffers of sockets"]["now"] == -1 and re.search(r"kernel: buffers of sockets +- ", table) and
+              parts(said, "tasks")["threads: the loop, the writer of the database, libraries'"]["now"] == threads, (table, threads))
     for wrong in ("64M", "1.5G", "much", "255M"):
         r = subprocess.run([program, "serve", "--state-dir", "/nonexistent/x", "--memory-max", wrong], capture_output=True, text=True, timeout=20)
         check(f"hub: --memory-max {wrong} is refused in words", r.returncode == 1 and "--memory-max" in r.stderr, r.stderr)

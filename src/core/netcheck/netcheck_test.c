@@ -469,5 +469,6 @@ int main(void)
 		cmocka_unit_test(strange_maps_are_refused_or_harmless),
 	};
 
+	cmocka_set_message_output(CM_OUTPUT_TAP);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

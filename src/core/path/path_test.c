@@ -639,5 +639,6 @@ int main(void)
 		cmocka_unit_test(useless_addresses_are_no_candidates),
 	};
 
+	cmocka_set_message_output(CM_OUTPUT_TAP);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
