@@ -14,23 +14,6 @@ void map_fault(struct netmap_check *c, enum map_part part, const char *of, const
 		snprintf(c->fault[part], sizeof(c->fault[part]), "%s%.64s%s%s", *of ? "\"" : "", of, *of ? "\": " : "", why);
 }
 
-size_t map_keep(struct json_list *l, size_t size, bool (*is_good)(void *ctx, void *item), void *ctx)
-{
-	char *v = l->v;
-	size_t k = 0, gone;
-
-	for (size_t i = 0; i < l->n; i++) {
-		if (!is_good(ctx, v + i * size))
-			continue;
-		if (k != i)
-			memmove(v + k * size, v + i * size, size);
-		k++;
-	}
-	gone = l->n - k;
-	l->n = k;
-	return gone;
-}
-
 /* ---- Addresses and routes ---- */
 
 static bool is_single(struct ipprefix p)
@@ -122,12 +105,12 @@ static bool endpoint_is_good(void *ctx, void *item)
 static void trim_node(struct netmap_check *c, struct tc_node *n, const struct tc_node *self)
 {
 	struct of_node of = { n, self };
-	size_t gone = map_keep(&n->allowed_ips, sizeof(struct ipprefix), route_is_good, &of);
+	size_t gone = json_list_keep(&n->allowed_ips, sizeof(struct ipprefix), SIZE_MAX, route_is_good, &of);
 
-	gone += map_keep(&n->primary_routes, sizeof(struct ipprefix), route_is_good, &of);
+	gone += json_list_keep(&n->primary_routes, sizeof(struct ipprefix), SIZE_MAX, route_is_good, &of);
 	if (gone)
 		map_fault(c, MAP_ROUTES, n->name ? n->name : "", "a route of it leads to where no route may lead");
-	(void)map_keep(&n->endpoints, sizeof(struct ipport), endpoint_is_good, NULL);
+	(void)json_list_keep(&n->endpoints, sizeof(struct ipport), SIZE_MAX, endpoint_is_good, NULL);
 	if (n->home_derp > MAP_REGION_MAX)
 		n->home_derp = 0;
 }
@@ -212,7 +195,7 @@ static bool patch_is_good(void *ctx, void *item)
 		m->c->refused[MAP_PEERS]++;
 		return false;
 	}
-	(void)map_keep(&p->endpoints, sizeof(struct ipport), endpoint_is_good, NULL);
+	(void)json_list_keep(&p->endpoints, sizeof(struct ipport), SIZE_MAX, endpoint_is_good, NULL);
 	if (p->derp_region > MAP_REGION_MAX)
 		p->derp_region = 0;
 	return true;
@@ -226,9 +209,9 @@ static void check_peers(struct of_map *m, struct tc_map_response *r)
 	}
 	for (size_t i = 0; i < r->peers_removed.n; i++)
 		bad_forget(m->c, *JSON_AT(r->peers_removed, int64_t, i));
-	(void)map_keep(&r->peers, sizeof(struct tc_node), peer_is_good, m);
-	(void)map_keep(&r->peers_changed, sizeof(struct tc_node), peer_is_good, m);
-	(void)map_keep(&r->peers_changed_patch, sizeof(struct tc_peer_change), patch_is_good, m);
+	(void)json_list_keep(&r->peers, sizeof(struct tc_node), SIZE_MAX, peer_is_good, m);
+	(void)json_list_keep(&r->peers_changed, sizeof(struct tc_node), SIZE_MAX, peer_is_good, m);
+	(void)json_list_keep(&r->peers_changed_patch, sizeof(struct tc_peer_change), SIZE_MAX, patch_is_good, m);
 }
 
 static const char *self_fault(const struct netmap_check_by *by, const struct tc_node *n)

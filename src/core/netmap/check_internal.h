@@ -6,8 +6,6 @@
 
 /* Counts it, and keeps the words when they are the first. of: a name, or "". */
 void map_fault(struct netmap_check *c, enum map_part part, const char *of, const char *why);
-/* Takes the items out that are not good; how many. */
-size_t map_keep(struct json_list *l, size_t size, bool (*is_good)(void *ctx, void *item), void *ctx);
 
 void map_check_relays(struct netmap_check *c, struct tc_map_response *r);
 void map_check_dns(struct netmap_check *c, struct tc_map_response *r);

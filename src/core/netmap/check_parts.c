@@ -4,13 +4,6 @@
 #include "base/text/text.h"
 #include "proto/names/url.h"
 
-static bool is_ip(const char *s, int family)
-{
-	struct ipaddr a;
-
-	return ipaddr_parse(s, strlen(s), &a) == 0 && (!family || a.family == family);
-}
-
 /* ---- Relays ---- */
 
 /* A word that stands in a header: of letters that no program takes for anything else. */
@@ -23,7 +16,7 @@ static bool is_word(const char *s)
 
 static bool is_address_or_none(const char *s, int family)
 {
-	return !s || !*s || !strcmp(s, "none") || is_ip(s, family);
+	return !s || !*s || !strcmp(s, "none") || host_is_ip(s, family);
 }
 
 static bool is_cert_name(const char *s)
@@ -53,7 +46,7 @@ static const char *relay_fault(const struct of_region *r, const struct tc_derp_n
 	if (!is_cert_name(n->cert_name))
 		return "the name of its certificate is none";
 	if (!is_address_or_none(n->ipv4, 4) || !is_address_or_none(n->ipv6, 6) || (n->stun_test_ip && *n->stun_test_ip &&
-		!is_ip(n->stun_test_ip, 0)))
+		!host_is_ip(n->stun_test_ip, 0)))
 		return "an address of it is none";
 	if (n->derp_port < 0 || n->derp_port > UINT16_MAX || n->stun_port < -1 || n->stun_port > UINT16_MAX)
 		return "a port of it is none";
@@ -88,7 +81,7 @@ static bool region_is_good(struct netmap_check *c, const struct json_pair *p)
 		r->code = "";
 	if (r->name && strlen(r->name) > HOST_MAX)
 		r->name = "";
-	(void)map_keep(&r->nodes, sizeof(struct tc_derp_node), relay_is_good, &of);
+	(void)json_list_keep(&r->nodes, sizeof(struct tc_derp_node), SIZE_MAX, relay_is_good, &of);
 	return true;
 }
 
@@ -139,7 +132,7 @@ static bool resolver_is_good(void *ctx, void *item)
 	struct ipport at;
 
 	(void)ctx;
-	return s && *s && (is_ip(s, 0) || (ipport_parse(s, strlen(s), &at) == 0 && at.port) || url_is_sound(s));
+	return s && *s && (host_is_ip(s, 0) || (ipport_parse(s, strlen(s), &at) == 0 && at.port) || url_is_sound(s));
 }
 
 static bool record_is_good(void *ctx, void *item)
@@ -151,9 +144,9 @@ static bool record_is_good(void *ctx, void *item)
 	if (!r->name || !host_is_name(!strncmp(r->name, "*.", 2) ? r->name + 2 : r->name) || !r->value)
 		return false;
 	if (!*type)
-		return is_ip(r->value, 0);
+		return host_is_ip(r->value, 0);
 	if (!strcmp(type, "A") || !strcmp(type, "AAAA"))
-		return is_ip(r->value, type[1] ? 6 : 4);
+		return host_is_ip(r->value, type[1] ? 6 : 4);
 	return is_word(type) && strlen(r->value) <= MAP_MESSAGE_MAX;
 }
 
@@ -168,7 +161,7 @@ static size_t keep_routes(struct json_map *m)
 			gone++;
 			continue;
 		}
-		gone += map_keep(m->v[i].value, sizeof(struct tc_resolver), resolver_is_good, NULL);
+		gone += json_list_keep(m->v[i].value, sizeof(struct tc_resolver), SIZE_MAX, resolver_is_good, NULL);
 		m->v[k++] = m->v[i];
 	}
 	m->n = k;
@@ -183,13 +176,13 @@ void map_check_dns(struct netmap_check *c, struct tc_map_response *r)
 	if (!d)
 		return;
 	c->fault[MAP_DNS][0] = 0;
-	gone += map_keep(&d->resolvers, sizeof(struct tc_resolver), resolver_is_good, NULL);
-	gone += map_keep(&d->fallback_resolvers, sizeof(struct tc_resolver), resolver_is_good, NULL);
+	gone += json_list_keep(&d->resolvers, sizeof(struct tc_resolver), SIZE_MAX, resolver_is_good, NULL);
+	gone += json_list_keep(&d->fallback_resolvers, sizeof(struct tc_resolver), SIZE_MAX, resolver_is_good, NULL);
 	gone += keep_routes(&d->routes);
-	gone += map_keep(&d->domains, sizeof(char *), domain_is_good, NULL);
-	gone += map_keep(&d->cert_domains, sizeof(char *), domain_is_good, NULL);
-	gone += map_keep(&d->exit_node_filtered, sizeof(char *), domain_is_good, NULL);
-	gone += map_keep(&d->extra_records, sizeof(struct tc_dns_record), record_is_good, NULL);
+	gone += json_list_keep(&d->domains, sizeof(char *), SIZE_MAX, domain_is_good, NULL);
+	gone += json_list_keep(&d->cert_domains, sizeof(char *), SIZE_MAX, domain_is_good, NULL);
+	gone += json_list_keep(&d->exit_node_filtered, sizeof(char *), SIZE_MAX, domain_is_good, NULL);
+	gone += json_list_keep(&d->extra_records, sizeof(struct tc_dns_record), SIZE_MAX, record_is_good, NULL);
 	if (gone)
 		map_fault(c, MAP_DNS, "", "a resolver, name or record is none");
 }

@@ -202,6 +202,8 @@ void *json_map_find(const struct json_map *m, const char *key); /* NULL if absen
 void json_map_sort(struct json_map *m); /* bytewise by key, the order in which Go writes maps */
 /* Appends room for one zeroed item. NULL without memory. */
 void *json_list_add(struct json_list *l, struct arena *a, size_t item_size);
+/* Keeps the items that are good, the first max of them, and says how many it took out. */
+size_t json_list_keep(struct json_list *l, size_t item_size, size_t max, bool (*is_good)(void *ctx, void *item), void *ctx);
 
 static inline struct json_list json_list_of(void *v, size_t n)
 {

@@ -49,6 +49,23 @@ void *json_list_add(struct json_list *l, struct arena *a, size_t item_size)
 	return (char *)l->v + l->n++ * item_size;
 }
 
+size_t json_list_keep(struct json_list *l, size_t item_size, size_t max, bool (*is_good)(void *ctx, void *item), void *ctx)
+{
+	char *v = l->v;
+	size_t k = 0, gone;
+
+	for (size_t i = 0; i < l->n; i++) {
+		if (k == max || !is_good(ctx, v + i * item_size))
+			continue;
+		if (k != i)
+			memmove(v + k * item_size, v + i * item_size, item_size);
+		k++;
+	}
+	gone = l->n - k;
+	l->n = k;
+	return gone;
+}
+
 void *json_map_find(const struct json_map *m, const char *key)
 {
 	for (size_t i = 0; i < m->n; i++)

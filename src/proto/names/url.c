@@ -25,7 +25,7 @@ bool host_is_name(const char *s)
 	return label > 0;
 }
 
-static bool is_ip(const char *s, int family)
+bool host_is_ip(const char *s, int family)
 {
 	struct ipaddr a;
 
@@ -34,7 +34,7 @@ static bool is_ip(const char *s, int family)
 
 bool host_is_sound(const char *host)
 {
-	return host && (is_ip(host, 0) || host_is_name(host));
+	return host && (host_is_ip(host, 0) || host_is_name(host));
 }
 
 /* "host", "host:port", "[::1]:port" */
@@ -59,7 +59,7 @@ static bool authority_is_sound(const char *s, size_t len)
 	if (host[len - 1] != ']')
 		return false;
 	host[len - 1] = 0;
-	return is_ip(host + 1, 6);
+	return host_is_ip(host + 1, 6);
 }
 
 bool url_is_sound(const char *url)

@@ -14,6 +14,8 @@ enum {
 
 /* Labels of letters, digits, '-' and, as some systems have them, '_'; with or without a dot at the end. */
 bool host_is_name(const char *s);
+/* family 4 or 6, or 0: either. */
+bool host_is_ip(const char *s, int family);
 /* Such a name, or an address without brackets. NULL is none. */
 bool host_is_sound(const char *host);
 /* http or https, a host with or without a port, and no characters but those that URLs have. NULL is none. */

@@ -88,22 +88,7 @@ static int clean_texts(struct tc_hostinfo *h, struct arena *a, struct tc_cleaned
 	return rc;
 }
 
-/* Keeps those of a list that are good; the others count. */
-static void keep(struct json_list *l, size_t size, size_t max, bool (*good)(const void *item), struct tc_cleaned *ret)
-{
-	size_t n = 0;
-
-	for (size_t i = 0; i < l->n; i++) {
-		const char *item = (const char *)l->v + i * size;
-
-		if (n < max && good(item))
-			memmove((char *)l->v + n++ * size, item, size);
-	}
-	ret->parts += l->n - n;
-	l->n = n;
-}
-
-static bool is_service(const void *item)
+static bool is_service(void *ctx, void *item)
 {
 	static const char *const known[] = { "tcp", "udp", "peerapi4", "peerapi6", "peerapi-dns-proxy" };
 	const struct tc_service *s = item;
@@ -114,7 +99,7 @@ static bool is_service(const void *item)
 	return false;
 }
 
-static bool is_mac(const void *item)
+static bool is_mac(void *ctx, void *item)
 {
 	const char *s = *(const char *const *)item;
 
@@ -127,7 +112,7 @@ static bool is_mac(const void *item)
 }
 
 /* "TYPE BASE64", as in authorized_keys: clients write it into files where another line would be another host's key. */
-static bool is_ssh_key(const void *item)
+static bool is_ssh_key(void *ctx, void *item)
 {
 	const char *s = *(const char *const *)item;
 	size_t type = s ? strspn(s, "abcdefghijklmnopqrstuvwxyz0123456789@.-") : 0, body;
@@ -138,36 +123,34 @@ static bool is_ssh_key(const void *item)
 	return body && is_ascii(s, strlen(s)) && (!s[type + 1 + body] || s[type + 1 + body] == ' ');
 }
 
-static bool is_route(const void *item)
+static bool is_route(void *ctx, void *item)
 {
 	return ((const struct ipprefix *)item)->ip.family != 0;
 }
 
-static void fit_ssh_keys(struct json_list *l, struct tc_cleaned *ret)
+/* Also within what all of them may have together. */
+static bool ssh_key_fits(void *left, void *item)
 {
-	size_t bytes = 0, n = 0;
+	size_t len;
 
-	keep(l, sizeof(char *), TC_SSH_KEYS_MAX, is_ssh_key, ret);
-	for (size_t i = 0; i < l->n; i++) {
-		const char *key = *JSON_AT(*l, const char *, i);
-
-		if (bytes + strlen(key) > TC_SSH_KEYS_BYTES_MAX)
-			continue;
-		bytes += strlen(key);
-		*JSON_AT(*l, const char *, n++) = key;
-	}
-	ret->parts += l->n - n;
-	l->n = n;
+	if (!is_ssh_key(NULL, item))
+		return false;
+	len = strlen(*(const char *const *)item);
+	if (len > *(size_t *)left)
+		return false;
+	*(size_t *)left -= len;
+	return true;
 }
 
 static int clean_lists(struct tc_hostinfo *h, struct arena *a, struct tc_cleaned *ret)
 {
+	size_t left = TC_SSH_KEYS_BYTES_MAX;
 	int rc = 0;
 
-	keep(&h->services, sizeof(struct tc_service), TC_SERVICES_MAX, is_service, ret);
-	keep(&h->wol_macs, sizeof(char *), TC_MACS_MAX, is_mac, ret);
-	keep(&h->routable_ips, sizeof(struct ipprefix), SIZE_MAX, is_route, ret);
-	fit_ssh_keys(&h->ssh_host_keys, ret);
+	ret->parts += json_list_keep(&h->services, sizeof(struct tc_service), TC_SERVICES_MAX, is_service, NULL);
+	ret->parts += json_list_keep(&h->wol_macs, sizeof(char *), TC_MACS_MAX, is_mac, NULL);
+	ret->parts += json_list_keep(&h->routable_ips, sizeof(struct ipprefix), SIZE_MAX, is_route, NULL);
+	ret->parts += json_list_keep(&h->ssh_host_keys, sizeof(char *), TC_SSH_KEYS_MAX, ssh_key_fits, &left);
 	for (size_t i = 0; i < h->services.n && rc == 0; i++)
 		rc = tc_text_clean(&JSON_AT(h->services, struct tc_service, i)->description, TC_WORD_MAX, a, ret);
 	return rc;
