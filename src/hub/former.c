@@ -30,10 +30,10 @@ int former_read(struct hub *h, struct err_at *at)
 }
 
 /* By host and port: whether it was http or https a request behind a proxy does not say. */
-static bool came_by(const struct hub_url *u, struct view host)
+static bool came_by(const struct url *u, struct view host)
 {
 	char text[300];
-	struct hub_url is;
+	struct url is;
 
 	if (snprintf(text, sizeof(text), "%s://%.*s", u->https ? "https" : "http", (int)MIN_OF(host.len, (size_t)270), (const char *)host.p) >=
 			(int)sizeof(text) ||

@@ -109,9 +109,9 @@ struct hub {
 	struct loop_timer *timer, *idle_timer, *ask_timer, *check_timer;
 	struct secret_machine noise;
 	struct machine_pub noise_pub;
-	struct hub_url url;
+	struct url url;
 	const char *url_text; /* without a slash at the end */
-	struct hub_url former[HUB_FORMER_MAX]; /* --also-url */
+	struct url former[HUB_FORMER_MAX]; /* --also-url */
 	size_t n_former;
 	struct tc_derp_map derp_map, derp_map_unpinned;
 	char pin[80]; /* "sha256-raw:<hex>" of the relay's own certificate, or "" */

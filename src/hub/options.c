@@ -393,57 +393,10 @@ int listen_parse(const char *s, struct ipport *ret)
 	return addr_listen_parse(s, ret) < 0 ? -ERR_BAD_VALUE : 0;
 }
 
-static bool is_host(const char *s)
+int hub_url_parse(const char *s, struct url *ret)
 {
-	for (; *s; s++)
-		if (!((*s >= 'a' && *s <= 'z') || (*s >= 'A' && *s <= 'Z') || (*s >= '0' && *s <= '9') || strchr("-._", *s)))
-			return false;
-	return true;
-}
+	const char *path;
+	int rc = url_parse(s, ret, &path);
 
-/* host, host:port, [ipv6] or [ipv6]:port. *ret_port is where a port would begin. */
-static int take_host(const char *at, size_t len, struct hub_url *u, const char **ret_rest)
-{
-	const char *end = at[0] == '[' ? memchr(at, ']', len) : memchr(at, ':', len);
-	size_t n = end ? (size_t)(end - at) : len;
-
-	if (at[0] == '[') {
-		if (!end || ipaddr_parse(at + 1, n - 1, &u->ip) < 0 || u->ip.family != 6)
-			return -ERR_BAD_VALUE;
-		ipaddr_format(u->ip, u->host);
-		*ret_rest = end + 1;
-		return 0;
-	}
-	if (!n || n >= sizeof(u->host))
-		return -ERR_BAD_VALUE;
-	memcpy(u->host, at, n);
-	u->host[n] = 0;
-	*ret_rest = at + n;
-	if (ipaddr_parse(u->host, n, &u->ip) < 0)
-		u->ip = (struct ipaddr){ 0 };
-	return is_host(u->host) ? 0 : -ERR_BAD_VALUE;
-}
-
-int hub_url_parse(const char *s, struct hub_url *ret)
-{
-	struct hub_url u = { .https = !strncmp(s, "https://", 8) };
-	const char *at = s + (u.https ? 8 : 7), *slash, *rest;
-	size_t len;
-	uint64_t port;
-
-	if (!u.https && strncmp(s, "http://", 7) != 0)
-		return -ERR_BAD_VALUE;
-	slash = strchr(at, '/');
-	len = slash ? (size_t)(slash - at) : strlen(at);
-	if ((slash && slash[1]) || !len || take_host(at, len, &u, &rest) < 0)
-		return -ERR_BAD_VALUE;
-	u.port = u.https ? 443 : 80;
-	if (rest < at + len) {
-		if (*rest != ':' || text_u64(rest + 1, (size_t)(at + len - rest - 1), 65535, &port) < 0 || !port)
-			return -ERR_BAD_VALUE;
-		u.port = (uint16_t)port;
-		u.port_given = true;
-	}
-	*ret = u;
-	return 0;
+	return rc == 0 && *path && strcmp(path, "/") != 0 ? -ERR_BAD_VALUE : rc;
 }

@@ -6,6 +6,7 @@
 #ifndef WARREN_HUB_OPTIONS_H
 #define WARREN_HUB_OPTIONS_H
 
+#include "proto/names/url.h"
 #include "base/arena/arena.h"
 #include "base/err/err.h"
 #include "base/netip/netip.h"
@@ -50,14 +51,7 @@ MUST_USE int duration_parse(const char *s, unix_ms *ret);
 /* "1.2.3.4:80", "[::]:80", ":80" (any address, family 0). -ERR_BAD_VALUE. */
 MUST_USE int listen_parse(const char *s, struct ipport *ret);
 
-struct hub_url {
-	bool https;
-	char host[256]; /* without brackets */
-	struct ipaddr ip; /* set if the host is an address */
-	uint16_t port;
-	bool port_given; /* else it is the scheme's */
-};
 /* "http://host[:port]" or https, no path but "/". -ERR_BAD_VALUE. */
-MUST_USE int hub_url_parse(const char *s, struct hub_url *ret);
+MUST_USE int hub_url_parse(const char *s, struct url *ret);
 
 #endif

@@ -115,7 +115,7 @@ static void urls_name_scheme_host_and_port(void **state)
 		{ "http://", NULL, 0, false, 0 }, { "http://hub/path", NULL, 0, false, 0 }, { "http://hub:0", NULL, 0, false, 0 },
 		{ "http://hub:x", NULL, 0, false, 0 }, { "http://[::1", NULL, 0, false, 0 }, { "http://a\"b", NULL, 0, false, 0 },
 		{ "http://2001:db8::1", NULL, 0, false, 0 }, { "hub", NULL, 0, false, 0 } };
-	struct hub_url u;
+	struct url u;
 
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		CHECK_ROW("%s", rows[i].text);

@@ -28,7 +28,7 @@ static struct ipaddr beside(const struct reach_ask *ask)
 	return ipaddr_is_loopback(ask->listen.ip) && !only_here(ask->url.host, ask->url.ip) ? (struct ipaddr){ 0 } : ask->listen.ip;
 }
 
-static struct reach_place at_url(const struct hub_url *u, uint16_t port)
+static struct reach_place at_url(const struct url *u, uint16_t port)
 {
 	struct reach_place p = { .ip = u->ip, .port = port };
 
@@ -68,7 +68,7 @@ static int relay_listener(const struct reach_ask *ask, struct reach *r, struct e
 
 static int relay_place(const struct reach_ask *ask, struct reach *r, struct err_at *at)
 {
-	struct hub_url u;
+	struct url u;
 
 	if (ask->relay_url) {
 		if (hub_url_parse(ask->relay_url, &u) < 0 || !u.https)
@@ -101,7 +101,7 @@ static int decide_relay(const struct reach_ask *ask, struct reach *r, struct err
 static int parse_stun(const char *text, struct reach_place *ret)
 {
 	char url[300];
-	struct hub_url u;
+	struct url u;
 
 	if (!strncmp(text, "stun:", 5))
 		text += 5;
@@ -197,7 +197,7 @@ static bool is_at(const struct reach_place *p, const char *host)
 	return text_ieq(p->host, strlen(p->host), host, strlen(host));
 }
 
-static int relay_node(const struct reach *r, const struct hub_url *url, const struct reach_bound *b, bool unpinned, struct arena *a,
+static int relay_node(const struct reach *r, const struct url *url, const struct reach_bound *b, bool unpinned, struct arena *a,
 	struct tc_derp_node *ret)
 {
 	int64_t port = r->relay_at.port ? r->relay_at.port : b->relay_port;
@@ -230,7 +230,7 @@ static int stun_node(const struct reach *r, const struct reach_bound *b, struct 
 	return set_host(&nodes[1], &r->stun_at, "stun", b->base_domain, a);
 }
 
-int reach_map(const struct reach *r, const struct hub_url *url, const struct reach_bound *b, bool unpinned, struct arena *a,
+int reach_map(const struct reach *r, const struct url *url, const struct reach_bound *b, bool unpinned, struct arena *a,
 	struct tc_derp_map *ret)
 {
 	struct tc_derp_region *region = arena_new(a, struct tc_derp_region);

@@ -12,7 +12,7 @@ enum { REACH_REGION = 900 }; /* 900 to 999 are for private relays */
 enum { REACH_STUN_PORT = 3478, REACH_TLS_PORT = 443 };
 
 struct reach_ask {
-	struct hub_url url;
+	struct url url;
 	struct ipport listen; /* port 0: any */
 	bool own_cert; /* --listen speaks TLS */
 	const char *relay_listen, *relay_url, *stun_listen, *stun_url; /* of the options; NULL: not given */
@@ -58,7 +58,7 @@ struct reach_bound {
  * One region with the relay, and STUN as a node of its own when it is at another host. Without a relay there is none. The texts
  * are the arena's and the arguments'. unpinned: for clients that know no pins and are told not to check instead.
  */
-MUST_USE int reach_map(const struct reach *r, const struct hub_url *url, const struct reach_bound *b, bool unpinned,
+MUST_USE int reach_map(const struct reach *r, const struct url *url, const struct reach_bound *b, bool unpinned,
 	struct arena *a, struct tc_derp_map *ret);
 /* The name in a self-made certificate, and in the map: a host, or for an IPv6 address a name that nobody looks up. */
 const char *reach_relay_name(const struct reach *r, const char *base_domain, struct arena *a);

@@ -361,7 +361,7 @@ int verify_new(struct verify **ret, const struct verify_cfg *cfg)
 	map_init(&v->waiters, seed);
 	map_init(&v->sources_by_addr, seed);
 	rc = httpask_url_parse(cfg->url, &v->url);
-	if (rc == 0 && v->url.https)
+	if (rc == 0 && v->url.at.https)
 		rc = tls_client_new(&v->tls, NULL);
 	if (rc < 0) {
 		verify_free(v);

@@ -1,5 +1,4 @@
 /* Where a hub is, as a URL says it. */
-#include "base/text/text.h"
 #include "core/ctlclient/internal.h"
 #include "proto/names/url.h"
 
@@ -8,36 +7,23 @@
 /* Ports by the scheme, as Go clients choose them. */
 int place_parse(struct place *p, const char *url)
 {
-	const char *host, *colon;
-	uint64_t port = 0;
-	size_t len;
+	const char *host, *path;
+	struct url u;
 
-	*p = (struct place){ .https = !strncmp(url, "https://", 8) };
-	if (!p->https && strncmp(url, "http://", 7) != 0)
-		return -ERR_BAD_VALUE;
-	host = url + (p->https ? 8 : 7);
-	len = strcspn(host, "/");
-	if (!len || len >= sizeof(p->host) - 8)
-		return -ERR_BAD_VALUE;
-	snprintf(p->url, sizeof(p->url), "%.*s", (int)(host - url + (ptrdiff_t)len), url);
-	snprintf(p->authority, sizeof(p->authority), "%.*s", (int)len, host);
-	colon = strrchr(p->authority, ':');
-	if (colon && !strchr(colon, ']')) {
-		if (text_u64(colon + 1, strlen(colon + 1), 65535, &port) < 0 || !port)
-			return -ERR_BAD_VALUE;
-		len = (size_t)(colon - p->authority);
-	}
-	if (host[0] == '[' && len >= 2 && host[len - 1] == ']') {
-		host++;
-		len -= 2;
-	}
-	snprintf(p->host, sizeof(p->host), "%.*s", (int)len, host);
-	if (!host_is_sound(p->host))
+	*p = (struct place){ 0 };
+	if (url_parse(url, &u, &path) < 0)
 		return -ERR_BAD_VALUE; /* it goes into requests */
-	p->plain_port = port && !p->https ? (uint16_t)port : 80;
-	p->tls_port = port && p->https ? (uint16_t)port : 443;
+	host = url + (u.https ? 8 : 7);
+	if ((size_t)(path - host) >= sizeof(p->authority) || (size_t)(path - url) >= sizeof(p->url) || strlen(u.host) >= sizeof(p->host))
+		return -ERR_BAD_VALUE;
+	p->https = u.https;
+	snprintf(p->url, sizeof(p->url), "%.*s", (int)(path - url), url);
+	snprintf(p->authority, sizeof(p->authority), "%.*s", (int)(path - host), host);
+	snprintf(p->host, sizeof(p->host), "%s", u.host);
+	p->plain_port = u.https ? 80 : u.port;
+	p->tls_port = u.https ? u.port : 443;
 	/* A hub at home with a port of its own has nothing on 443 that is meant for us. */
-	if (!p->https && port)
+	if (!u.https && u.port_given)
 		p->tls_port = 0;
 	return 0;
 }

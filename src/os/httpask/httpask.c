@@ -29,36 +29,14 @@ struct httpask {
 
 int httpask_url_parse(const char *text, struct httpask_url *ret)
 {
-	struct httpask_url u = { .https = !strncmp(text, "https://", 8) };
-	const char *at = text + (u.https ? 8 : 7), *path, *end, *port;
-	uint64_t n;
+	const char *path;
 
-	if (!u.https && strncmp(text, "http://", 7) != 0)
-		return -ERR_BAD_VALUE;
-	for (const char *s = at; *s; s++)
-		if (*s <= ' ' || *s > '~' || *s == '#' || *s == '@')
+	for (const char *s = text; *s; s++)
+		if (*s <= ' ' || *s > '~' || *s == '#')
 			return -ERR_BAD_VALUE;
-	path = at + strcspn(at, "/?");
-	if (*at == '[') {
-		at++;
-		end = memchr(at, ']', (size_t)(path - at));
-		port = end ? end + 1 : NULL;
-	} else {
-		end = port = at + strcspn(at, ":/?");
-	}
-	if (!end || end == at || (size_t)(end - at) >= sizeof(u.host) || strlen(path) + 2 > sizeof(u.path))
+	if (url_parse(text, &ret->at, &path) < 0 || strlen(path) + 2 > sizeof(ret->path))
 		return -ERR_BAD_VALUE;
-	memcpy(u.host, at, (size_t)(end - at));
-	if (ipaddr_parse(u.host, strlen(u.host), &u.ip) < 0)
-		u.ip = (struct ipaddr){ 0 };
-	if (at[-1] == '[' && u.ip.family != 6)
-		return -ERR_BAD_VALUE;
-	n = u.https ? 443 : 80;
-	if (port != path && (*port != ':' || text_u64(port + 1, (size_t)(path - port - 1), 65535, &n) < 0 || !n))
-		return -ERR_BAD_VALUE;
-	u.port = (uint16_t)n;
-	snprintf(u.path, sizeof(u.path), "%s%s", *path == '/' ? "" : "/", path);
-	*ret = u;
+	snprintf(ret->path, sizeof(ret->path), "%s%s", *path == '/' ? "" : "/", path);
 	return 0;
 }
 
@@ -173,7 +151,7 @@ static const struct stream_ops stream_ops = { on_connected, on_data, output, wri
 
 static void connect_to(struct httpask *a, struct ipaddr ip)
 {
-	const struct httpask_url *u = a->cfg.url;
+	const struct url *u = &a->cfg.url->at;
 	struct ipport to = { .ip = ip, .port = u->port };
 
 	a->rc = stream_connect(a->cfg.loop, to, u->https ? a->cfg.tls : NULL, u->host, 0, &stream_ops, a, &a->s);
@@ -204,11 +182,11 @@ static int begin(struct httpask *a)
 {
 	static const struct addrinfo hints = { .ai_socktype = SOCK_STREAM, .ai_flags = AI_ADDRCONFIG };
 
-	if (a->cfg.url->ip.family) {
-		connect_to(a, a->cfg.url->ip);
+	if (a->cfg.url->at.ip.family) {
+		connect_to(a, a->cfg.url->at.ip);
 		return 0;
 	}
-	if (uv_getaddrinfo(loop_uv(a->cfg.loop), &a->lookup, on_looked_up, a->cfg.url->host, NULL, &hints) != 0)
+	if (uv_getaddrinfo(loop_uv(a->cfg.loop), &a->lookup, on_looked_up, a->cfg.url->at.host, NULL, &hints) != 0)
 		return -ENOMEM;
 	a->looking_up = true;
 	return 0;
@@ -216,12 +194,12 @@ static int begin(struct httpask *a)
 
 static int write_request(struct httpask *a, struct view body)
 {
-	const struct httpask_url *u = a->cfg.url;
+	const struct url *u = &a->cfg.url->at;
 	bool v6 = u->ip.family == 6;
 	int rc = buf_printf(&a->out,
 		"POST %s HTTP/1.1\r\nHost: %s%s%s:%u\r\nUser-Agent: warren\r\nContent-Type: application/json\r\nContent-Length: %zu\r\n"
 		"Connection: close\r\n\r\n",
-		u->path, v6 ? "[" : "", u->host, v6 ? "]" : "", u->port, body.len);
+		a->cfg.url->path, v6 ? "[" : "", u->host, v6 ? "]" : "", u->port, body.len);
 
 	return rc < 0 ? rc : buf_append(&a->out, body.p, body.len);
 }
@@ -234,7 +212,7 @@ int httpask_post(struct httpask **ret, const struct httpask_cfg *cfg, struct vie
 	if (!a)
 		return body.len <= HTTPASK_BODY_MAX ? -ENOMEM : -ERR_TOO_BIG;
 	*a = (struct httpask){ .cfg = *cfg, .fn = fn, .ctx = ctx };
-	buf_init(&a->out, HTTPASK_PATH_MAX + HTTPASK_HOST_MAX + 512 + HTTPASK_BODY_MAX);
+	buf_init(&a->out, HTTPASK_PATH_MAX + HOST_MAX + 512 + HTTPASK_BODY_MAX);
 	buf_init(&a->in, HTTP1_HEAD_MAX + 2 * HTTPASK_BODY_MAX);
 	rc = loop_timer_new(cfg->loop, on_timer, a, &a->timer);
 	if (rc < 0) {

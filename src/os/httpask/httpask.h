@@ -6,25 +6,21 @@
 #define WARREN_OS_HTTPASK_H
 
 #include "base/bytes/bytes.h"
-#include "base/netip/netip.h"
 #include "base/err/err.h"
 #include "base/time/time.h"
+#include "proto/names/url.h"
 
 struct loop;
 struct tls_ctx;
 struct httpask;
 
 enum {
-	HTTPASK_HOST_MAX = 254,
 	HTTPASK_PATH_MAX = 1024,
 	HTTPASK_BODY_MAX = 4096, /* of either side */
 };
 
 struct httpask_url {
-	bool https;
-	char host[HTTPASK_HOST_MAX]; /* without brackets */
-	struct ipaddr ip; /* set if the host is an address */
-	uint16_t port;
+	struct url at;
 	char path[HTTPASK_PATH_MAX]; /* with the query, "/" at least */
 };
 /* "http://HOST[:PORT][/PATH]" or https. -ERR_BAD_VALUE. */

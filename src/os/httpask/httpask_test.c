@@ -37,10 +37,10 @@ static void urls(void **state)
 		CHECK_INT(rc, ==, rows[i].host ? 0 : -ERR_BAD_VALUE);
 		if (rc < 0)
 			continue;
-		CHECK_STR(u.host, rows[i].host);
+		CHECK_STR(u.at.host, rows[i].host);
 		CHECK_STR(u.path, rows[i].path);
-		CHECK_INT(u.port, ==, rows[i].port);
-		CHECK_TRUE(u.https == rows[i].https && (u.ip.family != 0) == rows[i].is_ip);
+		CHECK_INT(u.at.port, ==, rows[i].port);
+		CHECK_TRUE(u.at.https == rows[i].https && (u.at.ip.family != 0) == rows[i].is_ip);
 	}
 }
 

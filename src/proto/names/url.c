@@ -1,6 +1,5 @@
 #include "proto/names/url.h"
 
-#include "base/netip/netip.h"
 #include "base/text/text.h"
 #include "proto/names/names.h"
 
@@ -37,43 +36,60 @@ bool host_is_sound(const char *host)
 	return host && (host_is_ip(host, 0) || host_is_name(host));
 }
 
-/* "host", "host:port", "[::1]:port" */
-static bool authority_is_sound(const char *s, size_t len)
+/* host, host:port, [ipv6] or [ipv6]:port. *ret_rest is where a port would begin. */
+static int take_host(const char *at, size_t len, struct url *u, const char **ret_rest)
 {
-	char host[HOST_MAX + 16], *colon;
-	uint64_t port;
+	const char *end = at[0] == '[' ? memchr(at, ']', len) : memchr(at, ':', len);
+	size_t n = end ? (size_t)(end - at) : len;
 
-	if (!len || len >= sizeof(host))
-		return false;
-	memcpy(host, s, len);
-	host[len] = 0;
-	colon = strrchr(host, ':');
-	if (colon && !strchr(colon, ']')) {
-		if (text_u64(colon + 1, strlen(colon + 1), UINT16_MAX, &port) < 0)
-			return false;
-		*colon = 0;
+	if (at[0] == '[') {
+		if (!end || ipaddr_parse(at + 1, n - 1, &u->ip) < 0 || u->ip.family != 6)
+			return -ERR_BAD_VALUE;
+		ipaddr_format(u->ip, u->host);
+		*ret_rest = end + 1;
+		return 0;
 	}
-	if (host[0] != '[')
-		return !strchr(host, ':') && host_is_sound(host);
-	len = strlen(host);
-	if (host[len - 1] != ']')
-		return false;
-	host[len - 1] = 0;
-	return host_is_ip(host + 1, 6);
+	if (!n || n >= sizeof(u->host))
+		return -ERR_BAD_VALUE;
+	memcpy(u->host, at, n);
+	u->host[n] = 0;
+	*ret_rest = at + n;
+	if (ipaddr_parse(u->host, n, &u->ip) < 0)
+		u->ip = (struct ipaddr){ 0 };
+	return host_is_sound(u->host) ? 0 : -ERR_BAD_VALUE;
+}
+
+int url_parse(const char *text, struct url *ret, const char **ret_path)
+{
+	struct url u = { .https = !strncmp(text, "https://", 8) };
+	const char *at = text + (u.https ? 8 : 7), *rest;
+	size_t len;
+	uint64_t port = u.https ? 443 : 80;
+
+	if (!u.https && strncmp(text, "http://", 7) != 0)
+		return -ERR_BAD_VALUE;
+	len = strcspn(at, "/?#");
+	if (!len || take_host(at, len, &u, &rest) < 0)
+		return -ERR_BAD_VALUE;
+	u.port_given = rest < at + len;
+	if (u.port_given && (*rest != ':' || text_u64(rest + 1, (size_t)(at + len - rest - 1), UINT16_MAX, &port) < 0 || !port))
+		return -ERR_BAD_VALUE;
+	u.port = (uint16_t)port;
+	*ret = u;
+	*ret_path = at + len;
+	return 0;
 }
 
 bool url_is_sound(const char *url)
 {
-	size_t len = url ? strlen(url) : 0, head = 0;
+	size_t len = url ? strlen(url) : 0;
+	const char *path;
+	struct url u;
 
 	if (!len || len > URL_MAX)
 		return false;
-	if (!strncmp(url, "https://", 8))
-		head = 8;
-	else if (!strncmp(url, "http://", 7))
-		head = 7;
 	for (size_t i = 0; i < len; i++)
 		if (url[i] <= ' ' || url[i] > '~' || strchr("\"<>\\^`{|}", url[i]))
 			return false;
-	return head && authority_is_sound(url + head, strcspn(url + head, "/?#"));
+	return url_parse(url, &u, &path) == 0;
 }

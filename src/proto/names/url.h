@@ -5,7 +5,8 @@
 #ifndef WARREN_PROTO_NAMES_URL_H
 #define WARREN_PROTO_NAMES_URL_H
 
-#include <stdbool.h>
+#include "base/err/err.h"
+#include "base/netip/netip.h"
 
 enum {
 	HOST_MAX = 253, /* bytes of a host's or a domain's name */
@@ -18,6 +19,16 @@ bool host_is_name(const char *s);
 bool host_is_ip(const char *s, int family);
 /* Such a name, or an address without brackets. NULL is none. */
 bool host_is_sound(const char *host);
+struct url {
+	bool https;
+	char host[HOST_MAX + 1]; /* without brackets */
+	struct ipaddr ip; /* set if the host is an address */
+	uint16_t port;
+	bool port_given; /* else it is the scheme's */
+};
+/* "http://HOST[:PORT]" or https, and what is behind that: *ret_path is in text, "" or from its '/' or '?' on. -ERR_BAD_VALUE. */
+MUST_USE int url_parse(const char *text, struct url *ret, const char **ret_path);
+
 /* http or https, a host with or without a port, and no characters but those that URLs have. NULL is none. */
 bool url_is_sound(const char *url);
 
