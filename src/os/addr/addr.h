@@ -1,9 +1,11 @@
-/* os/addr: the address of a listener, as flags and options name it: whatever net.Listen of Go takes. */
+/* os/addr: addresses as flags and options name them (whatever net.Listen of Go takes), and as the system has them. */
 #ifndef WARREN_OS_ADDR_H
 #define WARREN_OS_ADDR_H
 
 #include "base/err/err.h"
 #include "base/netip/netip.h"
+
+#include <sys/socket.h>
 
 enum { ADDR_HOST_MAX = 255 };
 
@@ -13,5 +15,9 @@ enum { ADDR_HOST_MAX = 255 };
  * start of a program only. -ERR_BAD_FORMAT, -ERR_BAD_VALUE: the port; -ERR_NO_NAME.
  */
 MUST_USE int addr_listen_parse(const char *text, struct ipport *ret);
+
+/* As the system has it; an unset family is [::]. */
+socklen_t addr_to_sockaddr(struct ipport a, struct sockaddr_storage *ss);
+struct ipport addr_from_sockaddr(const struct sockaddr_storage *ss); /* unset: of neither family */
 
 #endif

@@ -4,14 +4,13 @@
  * Who is cancelled while the resolver is at work stays until it comes back, and then goes without a word.
  */
 #include "os/httpask/httpask.h"
-#include "base/text/text.h"
+#include "os/addr/addr.h"
 #include "os/loop/loop.h"
 #include "os/stream/stream.h"
 #include "proto/http1/http1.h"
 
 #include <errno.h>
 #include <netdb.h>
-#include <netinet/in.h>
 #include <stdlib.h>
 #include <uv.h>
 
@@ -162,13 +161,13 @@ static void connect_to(struct httpask *a, struct ipaddr ip)
 static void on_looked_up(uv_getaddrinfo_t *req, int status, struct addrinfo *ai)
 {
 	struct httpask *a = container_of(req, struct httpask, lookup);
-	struct ipaddr ip = { 0 };
+	struct sockaddr_storage ss = { 0 };
+	struct ipaddr ip;
 
 	a->looking_up = false;
-	if (status == 0 && ai && ai->ai_family == AF_INET)
-		ip = ipaddr_from4((const uint8_t *)&((const struct sockaddr_in *)(const void *)ai->ai_addr)->sin_addr);
-	else if (status == 0 && ai && ai->ai_family == AF_INET6)
-		ip = ipaddr_from16((const uint8_t *)&((const struct sockaddr_in6 *)(const void *)ai->ai_addr)->sin6_addr);
+	if (status == 0 && ai && ai->ai_addrlen <= sizeof(ss))
+		memcpy(&ss, ai->ai_addr, ai->ai_addrlen);
+	ip = addr_from_sockaddr(&ss).ip;
 	uv_freeaddrinfo(ai);
 	if (!a->fn)
 		ask_free(a);

@@ -5,26 +5,25 @@
  */
 #include "os/stream/stream.h"
 #include "base/ledger/ledger.h"
+#include "os/addr/addr.h"
+#include "os/stream/stream_internal.h"
 #include "os/stream/tls_internal.h"
 #include "proto/proxyproto/proxyproto.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <linux/sockios.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <openssl/err.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 #include <uv.h>
 
 enum state { CONNECTING, PROXY_HEADER, HANDSHAKE, OPEN, DRAINING, CLOSED };
 /* What OpenSSL 3 takes for a connection, measured: always, and while the handshake runs on top of that. */
 enum { TLS_BYTES = 16 * 1024, TLS_HANDSHAKE_BYTES = 28 * 1024 };
-enum { READ_PER_TURN = 8 * STREAM_READ_MAX, BACKLOG = 4096, ACCEPTS_PER_TURN = 64 };
+enum { READ_PER_TURN = 8 * STREAM_READ_MAX };
 enum {
 	WRITTEN_PER_TURN = 512 * 1024, /* bytes of one stream; then it is the others' turn */
 	HANDSHAKES_PER_MS = 8, /* in which those of a network that have to wait come back, */
@@ -61,54 +60,6 @@ struct stream {
 	uint64_t turn;
 	struct ipport peer;
 };
-
-struct listener {
-	struct loop *loop;
-	int fd;
-	struct loop_watch *watch;
-	struct tls_ctx *tls;
-	const struct forwarded_trust *proxies; /* NULL: nobody sends a proxy's header */
-	struct ledger *ledger; /* or NULL */
-	stream_accept_fn fn;
-	void *ctx;
-	struct ipport addr;
-	char *path;
-	int spare; /* a descriptor in reserve, to turn somebody away with when there is no other */
-};
-
-static socklen_t to_sockaddr(struct ipport a, struct sockaddr_storage *ss)
-{
-	struct sockaddr_in *in4 = (struct sockaddr_in *)ss;
-	struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)ss;
-
-	memset(ss, 0, sizeof(*ss));
-	if (a.ip.family == 4) {
-		in4->sin_family = AF_INET;
-		in4->sin_port = htons(a.port);
-		memcpy(&in4->sin_addr, a.ip.b, 4);
-		return sizeof(*in4);
-	}
-	in6->sin6_family = AF_INET6;
-	in6->sin6_port = htons(a.port);
-	memcpy(&in6->sin6_addr, a.ip.b, 16);
-	return sizeof(*in6);
-}
-
-static struct ipport from_sockaddr(const struct sockaddr_storage *ss)
-{
-	const struct sockaddr_in *in4 = (const struct sockaddr_in *)ss;
-	const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)ss;
-	struct ipport a = { 0 };
-
-	if (ss->ss_family == AF_INET) {
-		a.ip = ipaddr_from4((const uint8_t *)&in4->sin_addr);
-		a.port = ntohs(in4->sin_port);
-	} else if (ss->ss_family == AF_INET6) {
-		a.ip = ipaddr_from16((const uint8_t *)&in6->sin6_addr);
-		a.port = ntohs(in6->sin6_port);
-	}
-	return a;
-}
 
 /* Without anybody's being told. */
 static void stream_free(struct stream *s)
@@ -512,207 +463,60 @@ static struct stream *stream_new(struct loop *l, int fd, struct tls_ctx *tls, co
 	return s;
 }
 
-/*
- * Out of descriptors: whoever waits is turned away, because a queue that is not emptied would wake us for ever. True if
- * there may be more to do.
- */
-static bool turn_away(struct listener *l)
-{
-	int fd;
-
-	if ((errno != EMFILE && errno != ENFILE) || l->spare < 0)
-		return false;
-	close(l->spare);
-	fd = accept(l->fd, NULL, NULL);
-	if (fd >= 0)
-		close(fd);
-	l->spare = open("/dev/null", O_RDONLY | O_CLOEXEC);
-	return fd >= 0;
-}
-
-/* Who speaks first: the proxy, if it comes from one. */
-static void begin(struct listener *l, struct stream *s)
-{
-	s->state = s->ssl ? HANDSHAKE : OPEN;
-	if (!l->proxies || !forwarded_trusts(l->proxies, s->peer.ip))
-		return;
-	s->proxy = calloc(1, sizeof(*s->proxy));
-	s->state = PROXY_HEADER;
-	if (!s->proxy || loop_timer_new(l->loop, on_no_proxy_header, s, &s->timer) < 0)
-		end(s, -ENOMEM);
-	else
-		loop_timer_set(s->timer, mono_add(loop_now(l->loop).mono, PROXY_PATIENCE));
-}
-
 /* Into the ledger; a user of this machine has an account of his own. */
-static int enter_ledger(struct listener *l, struct stream *s)
+static int enter_ledger(struct stream *s, struct ledger *ledger, bool local)
 {
-	int rc = ledger_enter(l->ledger, &s->holder, s->peer.ip, LEDGER_CONN, on_evict);
+	int rc = ledger_enter(ledger, &s->holder, s->peer.ip, LEDGER_CONN, on_evict);
 	uid_t uid;
 
 	if (rc == 0 && s->ssl)
 		rc = ledger_charge(&s->holder, TLS_BYTES);
-	if (rc == 0 && l->ledger && l->path && stream_peer_uid(s, &uid))
+	if (rc == 0 && ledger && local && stream_peer_uid(s, &uid))
 		ledger_set_local(&s->holder, uid);
 	return rc;
 }
 
-static void accepted(struct listener *l, int fd, const struct sockaddr_storage *from)
+struct stream *stream_accepted(struct loop *l, int fd, struct tls_ctx *tls, struct ipport from, struct ledger *ledger, bool local)
 {
-	struct stream *s = stream_new(l->loop, fd, l->tls, NULL, false);
+	struct stream *s = stream_new(l, fd, tls, NULL, false);
 
 	if (!s) {
 		close(fd);
-		return;
+		return NULL;
 	}
-	s->peer = from_sockaddr(from);
-	if (enter_ledger(l, s) < 0) {
+	s->peer = from;
+	if (enter_ledger(s, ledger, local) < 0) {
 		stream_free(s);
-		return;
+		return NULL;
 	}
-	begin(l, s);
-	l->fn(l->ctx, s);
+	return s;
+}
+
+void stream_begin(struct stream *s, bool from_proxy)
+{
+	s->state = s->ssl ? HANDSHAKE : OPEN;
+	if (!from_proxy)
+		return;
+	s->proxy = calloc(1, sizeof(*s->proxy));
+	s->state = PROXY_HEADER;
+	if (!s->proxy || loop_timer_new(s->loop, on_no_proxy_header, s, &s->timer) < 0)
+		end(s, -ENOMEM);
+	else
+		loop_timer_set(s->timer, mono_add(loop_now(s->loop).mono, PROXY_PATIENCE));
+}
+
+void stream_taken(struct stream *s)
+{
 	if (!s->ops)
 		end(s, 0);
 	update_watch(s);
-}
-
-/* Those that were pushed out close when this callback is over, and their descriptors are free then: who comes waits for that. */
-static void on_acceptable(void *ctx, int events)
-{
-	struct listener *l = ctx;
-
-	for (int i = 0; i < ACCEPTS_PER_TURN && !ledger_is_settling(l->ledger); i++) {
-		struct sockaddr_storage ss;
-		socklen_t len = sizeof(ss);
-		int fd = accept4(l->fd, (struct sockaddr *)&ss, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
-
-		if (fd < 0 && turn_away(l))
-			continue;
-		if (fd < 0)
-			return;
-		accepted(l, fd, &ss);
-	}
-}
-
-static int listener_new(struct loop *l, int fd, stream_accept_fn fn, void *ctx, struct listener **ret)
-{
-	struct listener *n = calloc(1, sizeof(*n));
-	int rc;
-
-	if (!n)
-		return -ENOMEM;
-	*n = (struct listener){ .loop = l, .fd = fd, .fn = fn, .ctx = ctx, .spare = open("/dev/null", O_RDONLY | O_CLOEXEC) };
-	rc = loop_watch_new(l, fd, on_acceptable, n, &n->watch);
-	if (rc < 0) {
-		if (n->spare >= 0)
-			close(n->spare);
-		free(n);
-		return rc;
-	}
-	loop_watch_set(n->watch, LOOP_READ);
-	*ret = n;
-	return 0;
-}
-
-int stream_listen(struct loop *l, struct ipport addr, struct tls_ctx *tls, stream_accept_fn fn, void *ctx,
-	struct listener **ret)
-{
-	struct sockaddr_storage ss;
-	socklen_t len = to_sockaddr(addr, &ss);
-	int one = 1, zero = 0, rc, fd = socket(ss.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-
-	if (fd < 0)
-		return -errno;
-	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
-	if (addr.ip.family != 4) /* [::] takes IPv4, too */
-		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &zero, sizeof(zero));
-	rc = bind(fd, (struct sockaddr *)&ss, len) != 0 || listen(fd, BACKLOG) != 0 ? -errno : 0;
-	if (rc == 0)
-		rc = listener_new(l, fd, fn, ctx, ret);
-	if (rc < 0) {
-		close(fd);
-		return rc;
-	}
-	(*ret)->tls = tls;
-	len = sizeof(ss);
-	if (getsockname(fd, (struct sockaddr *)&ss, &len) == 0)
-		(*ret)->addr = from_sockaddr(&ss);
-	return 0;
-}
-
-static bool somebody_answers(const struct sockaddr_un *un)
-{
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	/* EAGAIN: so many wait for him that no more fit. */
-	bool yes = fd >= 0 && (connect(fd, (const struct sockaddr *)un, sizeof(*un)) == 0 || errno == EAGAIN);
-
-	if (fd >= 0)
-		close(fd);
-	return yes;
-}
-
-int stream_listen_unix(struct loop *l, const char *path, mode_t mode, stream_accept_fn fn, void *ctx, struct listener **ret)
-{
-	struct sockaddr_un un = { .sun_family = AF_UNIX };
-	int rc, fd;
-
-	if (strlen(path) >= sizeof(un.sun_path))
-		return -ENAMETOOLONG;
-	strcpy(un.sun_path, path);
-	if (somebody_answers(&un))
-		return -EADDRINUSE;
-	unlink(path);
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (fd < 0)
-		return -errno;
-	fchmod(fd, mode); /* so that the file is never more open than asked */
-	rc = bind(fd, (struct sockaddr *)&un, sizeof(un)) != 0 || chmod(path, mode) != 0 || listen(fd, BACKLOG) != 0 ? -errno : 0;
-	if (rc == 0)
-		rc = listener_new(l, fd, fn, ctx, ret);
-	if (rc < 0) {
-		close(fd);
-		return rc;
-	}
-	(*ret)->path = strdup(path);
-	return 0;
-}
-
-struct listener *listener_close(struct listener *l)
-{
-	if (!l)
-		return NULL;
-	loop_watch_free(l->watch);
-	close(l->fd);
-	if (l->spare >= 0)
-		close(l->spare);
-	if (l->path)
-		unlink(l->path);
-	free(l->path);
-	free(l);
-	return NULL;
-}
-
-void listener_set_proxies(struct listener *l, const struct forwarded_trust *proxies)
-{
-	l->proxies = proxies;
-}
-
-void listener_set_ledger(struct listener *l, struct ledger *ledger)
-{
-	l->ledger = ledger;
-}
-
-struct ipport listener_addr(const struct listener *l)
-{
-	return l->addr;
 }
 
 int stream_connect(struct loop *l, struct ipport addr, struct tls_ctx *tls, const char *host, unsigned mark,
 	const struct stream_ops *ops, void *owner, struct stream **ret)
 {
 	struct sockaddr_storage ss;
-	socklen_t len = to_sockaddr(addr, &ss);
+	socklen_t len = addr_to_sockaddr(addr, &ss);
 	int fd = socket(ss.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	struct stream *s;
 
@@ -778,7 +582,7 @@ struct ipport stream_local(const struct stream *s)
 
 	if (getsockname(s->fd, (struct sockaddr *)&ss, &len) != 0)
 		return (struct ipport){ 0 };
-	return from_sockaddr(&ss);
+	return addr_from_sockaddr(&ss);
 }
 
 bool stream_peer_uid(const struct stream *s, uid_t *ret)
