@@ -12,7 +12,7 @@ from hub_process import Hub, check, results  # noqa: E402
 PROGRAM = os.path.abspath(sys.argv[1])
 VERSION = subprocess.run([PROGRAM, "--version"], capture_output=True, text=True).stdout.split()[-1]
 IN_TIME = 30  # HTTPD_TIMEOUT_S
-PACKAGE = 4_000_000
+PACKAGE = 1_600_000  # nine of them are within PACKAGE_BURST: all are handed out
 WEBHOOK = b"POST /api/v2/webhook/policy-git HTTP/1.1\r\nHost: x\r\n"
 
 
@@ -72,13 +72,17 @@ def slow_ones(hub, package):
              "trailers": (WEBHOOK + b"Transfer-Encoding: chunked\r\n\r\n0\r\n", b"a: b\r\n")}
     ended, got = {what: [] for what in drips}, []
     threads = [threading.Thread(target=drip, args=(hub, *said, ended[what])) for what, said in drips.items()]
-    threads.append(threading.Thread(target=download, args=(hub, 110_000, got)))
+    threads.append(threading.Thread(target=download, args=(hub, 44_000, got)))
     for t in threads:
         t.start()
     stalled, before = [], memory(hub)
     for _ in range(8):
         stalled.append(connect(hub))
         stalled[-1].sendall(b"GET /packages/warren_%s_amd64.deb HTTP/1.1\r\nHost: x\r\n\r\n" % VERSION.encode())
+    for s in stalled:
+        s.settimeout(10)
+    served = [s.recv(12, socket.MSG_PEEK | socket.MSG_WAITALL) for s in stalled]
+    check("eight packages begin to be handed out", served == [b"HTTP/1.1 200"] * 8, served)
     time.sleep(1)
     check("eight that ask for a package and do not read it hold nothing of it", memory(hub) - before < 4, (before, memory(hub)))
     for t in threads:
