@@ -1,24 +1,10 @@
 /* Prometheus text format. */
+#include "base/text/metric.h"
 #include "hub/git.h"
 #include "hub/internal.h"
 #include "hub/packages.h"
 #include "relay/metrics.h"
 #include "store/sqlite/sqlite.h"
-
-struct row {
-	const char *name, *type, *help;
-	uint64_t value;
-};
-
-static int put(struct buf *out, const struct row *rows, size_t n)
-{
-	int rc = 0;
-
-	for (size_t i = 0; i < n && rc == 0; i++)
-		rc = buf_printf(out, "# HELP warren_%s %s\n# TYPE warren_%s %s\nwarren_%s %llu\n", rows[i].name, rows[i].help,
-			rows[i].name, rows[i].type, rows[i].name, (unsigned long long)rows[i].value);
-	return rc;
-}
 
 static const char gauge[] = "gauge", counter[] = "counter";
 
@@ -29,7 +15,7 @@ static int put_engine(struct hub *h, struct buf *out)
 
 	ctl_stats(h->ctl, &s);
 	store_sqlite_state(h->store, &st);
-	const struct row rows[] = {
+	const struct metric rows[] = {
 		{ "hub_nodes", gauge, "Devices of the tailnet.", s.nodes },
 		{ "hub_nodes_duplicate", gauge, "Devices with whose identity another one runs, too.", s.duplicates },
 		{ "hub_polls_waited_total", counter, "Map streams that waited because another device with the same identity had its turn.", s.waited },
@@ -74,14 +60,14 @@ static int put_engine(struct hub *h, struct buf *out)
 		{ "hub_replies_held", gauge, "Replies that wait for the store.", httpd_held(h->web) + httpd_held(h->admin) },
 		{ "hub_changes_refused_total", counter, "Changes refused because the store was full or had failed.", h->n.changes_refused },
 	};
-	return put(out, rows, ARRAY_LEN(rows));
+	return metrics_put(out, rows, ARRAY_LEN(rows));
 }
 
 /* What all connections hold together, and who had to go for it. */
 static int put_ledger(struct hub *h, struct buf *out)
 {
 	const struct ledger_stats *l = ledger_stats(h->ledger);
-	const struct row rows[] = {
+	const struct metric rows[] = {
 		{ "hub_strangers_bytes", gauge, "Bytes held for connections and logins of those who have not proved to be members.", l->strangers.now.bytes },
 		{ "hub_strangers_bytes_max", gauge, "At most; then the largest source gives way.", l->strangers.max.bytes },
 		{ "hub_strangers_connections", gauge, "Their connections.", l->strangers.now.conns },
@@ -97,14 +83,14 @@ static int put_ledger(struct hub *h, struct buf *out)
 		{ "hub_members_refused_total", counter, "Times that a member wanted more than there was for it.", l->members.refused },
 		{ "hub_leaving_bytes", gauge, "Bytes of those that gave way and have not closed yet.", l->leaving.bytes },
 	};
-	return put(out, rows, ARRAY_LEN(rows));
+	return metrics_put(out, rows, ARRAY_LEN(rows));
 }
 
 static int put_listeners(struct hub *h, struct buf *out)
 {
 	const struct httpd_counters *w = httpd_counters(h->web), *a = httpd_counters(h->admin);
 	const uint64_t *l = h->n.control_limits;
-	const struct row rows[] = {
+	const struct metric rows[] = {
 		{ "hub_http_connections", gauge, "Connections that were not upgraded.", httpd_conns(h->web) },
 		{ "hub_http_accepted_total", counter, "Connections taken.", w->accepted },
 		{ "hub_http_refused_total", counter, "Connections closed because there were too many.", w->refused },
@@ -139,7 +125,7 @@ static int put_listeners(struct hub *h, struct buf *out)
 		{ "hub_admin_requests_total", counter, "Requests on the administration socket.", a->requests },
 		{ "hub_admin_bad_requests_total", counter, "Of these, malformed or refused.", a->bad_requests },
 	};
-	return put(out, rows, ARRAY_LEN(rows));
+	return metrics_put(out, rows, ARRAY_LEN(rows));
 }
 
 static int put_certificate(struct hub *h, struct buf *out)
@@ -149,7 +135,7 @@ static int put_certificate(struct hub *h, struct buf *out)
 	if (!h->certs)
 		return 0;
 	certs_state(h->certs, &s);
-	const struct row rows[] = {
+	const struct metric rows[] = {
 		{ "hub_certificate_expires_seconds", gauge, "When the certificate expires, in seconds since 1970.", (uint64_t)MAX_OF(s.not_after / 1000, 0) },
 		{ "hub_certificate_expired", gauge, "1: it has expired, and devices refuse it.", s.expired },
 		{ "hub_certificate_expires_soon", gauge, "1: it expires within 14 days, or a quarter of its life.", s.soon },
@@ -157,23 +143,23 @@ static int put_certificate(struct hub *h, struct buf *out)
 		{ "hub_certificate_reloads_total", counter, "Times that its files were read anew.", s.reloads },
 		{ "hub_certificate_reload_failures_total", counter, "Times that they could not be, and the one of before stayed.", s.failures },
 	};
-	return put(out, rows, ARRAY_LEN(rows));
+	return metrics_put(out, rows, ARRAY_LEN(rows));
 }
 
 static int put_verify(const struct hub *h, struct buf *out)
 {
-	const struct row rows[] = {
+	const struct metric rows[] = {
 		{ "hub_verify_total", counter, "Questions of other relays whether a key is a device's.", h->n.verify_requests },
 		{ "hub_verify_refused_total", counter, "Of these, answered with no.", h->n.verify_refused },
 		{ "hub_verify_throttled_total", counter, "Further ones that came too fast from one source.", h->n.verify_throttled },
 	};
-	return put(out, rows, ARRAY_LEN(rows));
+	return metrics_put(out, rows, ARRAY_LEN(rows));
 }
 
 static int put_policy(struct hub *h, struct buf *out)
 {
 	const struct ctl_policy_version *v = ctl_policy_current(h->ctl);
-	const struct row rows[] = {
+	const struct metric rows[] = {
 		{ "hub_policy_version", gauge, "Version of the policy in force; 0: none, all is allowed.", v ? (uint64_t)v->id : 0 },
 		{ "hub_policy_changes_total", counter, "Policies that came into force.", h->n.policy_changes },
 		{ "hub_policy_refused_total", counter, "Policies that were refused for a fault or a failed test.", h->n.policy_refused },
@@ -184,7 +170,7 @@ static int put_policy(struct hub *h, struct buf *out)
 			h->n.codes_throttled },
 		{ "hub_api_throttled_total", counter, "Of these, from sources with too many such requests.", h->n.api_throttled },
 	};
-	return put(out, rows, ARRAY_LEN(rows));
+	return metrics_put(out, rows, ARRAY_LEN(rows));
 }
 
 static int put_git(struct hub *h, struct buf *out)
@@ -195,7 +181,7 @@ static int put_git(struct hub *h, struct buf *out)
 		return 0;
 	git_status(h, &s);
 	const struct git_counters *n = git_counters(h);
-	const struct row rows[] = {
+	const struct metric rows[] = {
 		{ "hub_policy_git_applied", gauge, "1 when the head of the policy's repository is in force.", s.state == GIT_APPLIED },
 		{ "hub_policy_git_refused", gauge, "1 when the head is refused as a policy.", s.state == GIT_REFUSED },
 		{ "hub_policy_git_read_seconds", gauge, "When the repository was read last, in Unix time.", (uint64_t)s.pulled / 1000 },
@@ -205,7 +191,7 @@ static int put_git(struct hub *h, struct buf *out)
 		{ "hub_policy_git_webhooks_total", counter, "Webhooks with a good signature.", n->webhooks },
 		{ "hub_policy_git_bad_signatures_total", counter, "Webhooks without.", n->bad_signatures },
 	};
-	return put(out, rows, ARRAY_LEN(rows));
+	return metrics_put(out, rows, ARRAY_LEN(rows));
 }
 
 int metrics_print(struct hub *h, struct buf *out)
