@@ -73,8 +73,8 @@ struct hub_throttle {
 
 /* What a person was shown of a device that waits, as lines of "label\tvalue". */
 struct hub_shown {
-	char digest[2 * CTL_DIGEST_LEN + 1];
-	char *text; /* NULL: unused */
+	struct arena mem;
+	struct ctl_grant grant; /* without lines: unused */
 };
 
 struct hub_counters {
