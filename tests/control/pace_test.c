@@ -187,6 +187,29 @@ static void what_waits_is_only_what_the_device_says(void **state)
 	world_free(&w);
 }
 
+/* A request for tags that waits for its turn lacks them from its turn on, and the device is told then. */
+static void what_is_lacked_is_told_when_its_turn_comes(void **state)
+{
+	static const char asks[] = "\"Hostinfo\":{\"Hostname\":\"box\",\"OS\":\"linux\",\"RequestTags\":[\"tag:x\"]}";
+	struct world w;
+
+	(void)state;
+	two_devices(&w);
+	for (int waits = 0; waits < 2; waits++) {
+		CHECK_ROW("waits %d", waits);
+		if (waits)
+			use_up_the_burst(&w);
+		CHECK_INT(say(&w, asks), ==, 200);
+		CHECK_INT(stats(&w).waiting, ==, waits);
+		pass(&w, SEC(5));
+		CHECK_INT(netmap_health(w.devices[MOVER].map)->n, ==, 1);
+		CHECK_INT(say(&w, "\"Hostinfo\":{\"Hostname\":\"box\",\"OS\":\"linux\"}"), ==, 200);
+		pass(&w, SEC(5));
+		CHECK_INT(netmap_health(w.devices[MOVER].map)->n, ==, 0);
+	}
+	world_free(&w);
+}
+
 static void what_the_network_is_like_concerns_nobody(void **state)
 {
 	struct ctl_stats before;
@@ -338,6 +361,7 @@ int main(void)
 		cmocka_unit_test(small_changes_have_a_bound_too),
 		cmocka_unit_test(what_is_taken_back_is_not_told),
 		cmocka_unit_test(what_waits_is_only_what_the_device_says),
+		cmocka_unit_test(what_is_lacked_is_told_when_its_turn_comes),
 		cmocka_unit_test(what_the_network_is_like_concerns_nobody),
 		cmocka_unit_test(who_registers_all_the_time_is_told_to_come_later),
 		cmocka_unit_test(an_earlier_end_of_the_key_is_a_change),

@@ -47,8 +47,6 @@ int settings_take(struct ctl *c, struct node *n, struct tc_hostinfo *h, struct n
 	char reasons[REASONS_MAX], *copy = NULL;
 
 	trim(h, &n->doc, reasons);
-	if (settings_lacks_tags(&n->doc) != (h->request_tags.n && !n->doc.tags.n))
-		health_changes(c, n, now);
 	if (strcmp(reasons, n->refused ? n->refused : "") == 0)
 		return 0;
 	if (reasons[0] && !(copy = strdup(reasons)))

@@ -172,7 +172,7 @@ int node_tell(struct ctl *c, struct node *n, const struct ctl_node_doc *doc, enu
 {
 	struct ctl_node_doc copy;
 	struct arena mem;
-	bool fresh_key = false;
+	bool fresh_key = false, lacked_tags = settings_lacks_tags(&n->doc);
 	int rc = doc_copy(&ctl_node_doc_type, doc, &copy, &mem);
 
 	if (rc < 0)
@@ -188,6 +188,8 @@ int node_tell(struct ctl *c, struct node *n, const struct ctl_node_doc *doc, enu
 	arena_fini(&n->mem);
 	n->mem = mem;
 	n->doc = copy;
+	if (settings_lacks_tags(&n->doc) != lacked_tags)
+		health_changes(c, n, now);
 	if (what != TELLS_NOBODY)
 		node_touch(c, n, what == TELLS_WHOLE, now);
 	rc = fresh_key ? former_refresh(c, n) : 0;
