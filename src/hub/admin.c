@@ -19,7 +19,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { ADMIN_MEM_MAX = 256 << 20, BODY_MAX = 4 * CTL_POLICY_TEXT_MAX, EXPIRY_YEARS_MAX = 1000, FAULT_MAX = 400 };
+enum { ADMIN_MEM_MAX = 256 << 20, BODY_MAX = 4 * COORD_POLICY_TEXT_MAX, EXPIRY_YEARS_MAX = 1000, FAULT_MAX = 400 };
 #define EXPIRY_MS_MAX ((unix_ms)EXPIRY_YEARS_MAX * 366 * 24 * 3600 * 1000)
 
 int admin_reply(struct admin_call *c, const struct json_type *t, const void *doc)
@@ -89,7 +89,7 @@ int admin_say(struct admin_call *c, int rc, const char *fmt, ...)
 
 const char *admin_user_name(const struct hub *h, int64_t id)
 {
-	for (const struct ctl_user *u = ctl_user_next(h->ctl, NULL); u; u = ctl_user_next(h->ctl, u))
+	for (const struct coord_user *u = coord_user_next(h->tailnet, NULL); u; u = coord_user_next(h->tailnet, u))
 		if (u->id == id)
 			return u->name;
 	return NULL;
@@ -109,7 +109,7 @@ static void status_certificate(const struct hub *h, struct admin_status *doc)
 
 static const char *store_fault(const struct hub *h, char text[static FAULT_MAX])
 {
-	const char *why = ctl_store_refusal(store_sqlite_store(h->store));
+	const char *why = coord_store_refusal(store_sqlite_store(h->store));
 
 	if (!why)
 		return NULL;
@@ -120,16 +120,16 @@ static const char *store_fault(const struct hub *h, char text[static FAULT_MAX])
 static int get_status(struct admin_call *c)
 {
 	struct hub *h = c->hub;
-	struct ctl_stats s;
+	struct coord_stats s;
 	char fault[FAULT_MAX];
 	char relay[REACH_TEXT_MAX], stun[REACH_TEXT_MAX];
 	struct admin_status doc;
 
-	ctl_stats(h->ctl, &s);
+	coord_stats(h->tailnet, &s);
 	reach_format(&h->reach.relay_at, h->relay_addr.port, relay);
 	reach_format(&h->reach.stun_at, h->stun_addr.port, stun);
 	doc = (struct admin_status){ .version = WARREN_VERSION, .url = h->url_text, .base_domain = h->o->base_domain, .relay = relay,
-		.stun = stun, .cert_name = h->pin, .tailnet_id = ctl_tailnet_id(h->ctl), .uptime_s = (c->now.mono - h->started) / SEC(1), .nodes = (int64_t)s.nodes,
+		.stun = stun, .cert_name = h->pin, .tailnet_id = coord_tailnet_id(h->tailnet), .uptime_s = (c->now.mono - h->started) / SEC(1), .nodes = (int64_t)s.nodes,
 		.online = (int64_t)s.online, .duplicates = (int64_t)s.duplicates, .users = (int64_t)s.users, .keys = (int64_t)s.keys, .pending = (int64_t)(s.pending + hub_waiting(h)),
 		.sessions = (int64_t)h->n_sessions, .relay_clients = (int64_t)derprelay_clients(relay_derp(h->relay)) };
 	status_certificate(h, &doc);
@@ -144,7 +144,7 @@ int admin_ok(struct admin_call *c)
 
 /* devices */
 
-int admin_node_doc(struct admin_call *c, const struct ctl_node_doc *d, struct admin_node *ret)
+int admin_node_doc(struct admin_call *c, const struct coord_node_doc *d, struct admin_node *ret)
 {
 	const struct tc_hostinfo *hi = d->hostinfo;
 
@@ -152,8 +152,8 @@ int admin_node_doc(struct admin_call *c, const struct ctl_node_doc *d, struct ad
 		.fqdn = arena_printf(&c->mem, "%s.%s", d->name, c->hub->o->base_domain), .user = admin_user_name(c->hub, d->user),
 		.os = hi && hi->os ? hi->os : "", .client = hi && hi->ipn_version ? hi->ipn_version : "", .ip4 = d->ip4, .ip6 = d->ip6,
 		.tags = d->tags, .endpoints = d->endpoints, .machine = d->machine, .key = d->key, .disco = d->disco,
-		.created = d->created, .key_expiry = d->key_expiry, .online = d->online == JSON_YES, .duplicate = ctl_node_duplicate(c->hub->ctl, d->id),
-		.last_seen = d->online == JSON_YES ? 0 : d->last_seen, .expired = ctl_node_expired(d, c->now.wall),
+		.created = d->created, .key_expiry = d->key_expiry, .online = d->online == JSON_YES, .duplicate = coord_node_duplicate(c->hub->tailnet, d->id),
+		.last_seen = d->online == JSON_YES ? 0 : d->last_seen, .expired = coord_node_expired(d, c->now.wall),
 		.ephemeral = d->ephemeral, .approved = !d->unapproved, .name_pinned = d->name_pinned == JSON_YES };
 	ret->tags.present = ret->endpoints.present = true;
 	return ret->fqdn ? 0 : -ENOMEM;
@@ -161,7 +161,7 @@ int admin_node_doc(struct admin_call *c, const struct ctl_node_doc *d, struct ad
 
 int admin_reply_node(struct admin_call *c, int64_t id)
 {
-	const struct ctl_node_doc *d = ctl_node_find(c->hub->ctl, id);
+	const struct coord_node_doc *d = coord_node_find(c->hub->tailnet, id);
 	struct admin_node doc;
 	int rc = d ? admin_node_doc(c, d, &doc) : -ENOENT;
 
@@ -173,7 +173,7 @@ int admin_no_node(struct admin_call *c)
 	return admin_say(c, -ENOENT, "no device %lld; \"warren-hub nodes list\" shows all", (long long)c->id);
 }
 
-int admin_find_user(struct admin_call *c, const char *name, const struct ctl_user **ret)
+int admin_find_user(struct admin_call *c, const char *name, const struct coord_user **ret)
 {
 	*ret = hub_user(c->hub, name);
 	if (*ret)
@@ -184,11 +184,11 @@ int admin_find_user(struct admin_call *c, const char *name, const struct ctl_use
 }
 
 /* Whom something is given to: named, unless there is only one. */
-int admin_find_heir(struct admin_call *c, const char *name, const struct ctl_user **ret)
+int admin_find_heir(struct admin_call *c, const char *name, const struct coord_user **ret)
 {
-	struct ctl_stats s;
+	struct coord_stats s;
 
-	ctl_stats(c->hub->ctl, &s);
+	coord_stats(c->hub->tailnet, &s);
 	if ((!name || !*name) && s.users != 1)
 		return admin_say(c, -ERR_BAD_VALUE, "name the user that it goes to; \"warren-hub users list\" shows all");
 	return admin_find_user(c, name, ret);
@@ -197,7 +197,7 @@ int admin_find_heir(struct admin_call *c, const char *name, const struct ctl_use
 static int rename_node(struct admin_call *c)
 {
 	const char *name = c->req.name; /* none: what it calls itself */
-	int rc = ctl_node_rename(c->hub->ctl, c->id, name, c->now);
+	int rc = coord_node_rename(c->hub->tailnet, c->id, name, c->now);
 
 	if (rc == -ENOENT)
 		return admin_no_node(c);
@@ -210,7 +210,7 @@ static int rename_node(struct admin_call *c)
 
 static int tag_node(struct admin_call *c)
 {
-	int rc = ctl_node_tag(c->hub->ctl, c->id, c->req.tags.v, c->req.tags.n, c->now);
+	int rc = coord_node_tag(c->hub->tailnet, c->id, c->req.tags.v, c->req.tags.n, c->now);
 
 	if (rc == -ENOENT)
 		return admin_no_node(c);
@@ -223,12 +223,12 @@ static int tag_node(struct admin_call *c)
 
 static int move_node(struct admin_call *c)
 {
-	const struct ctl_user *u;
+	const struct coord_user *u;
 	int rc = admin_find_heir(c, c->req.user, &u);
 
 	if (rc < 0)
 		return rc;
-	rc = ctl_node_move(c->hub->ctl, c->id, u->id, c->now);
+	rc = coord_node_move(c->hub->tailnet, c->id, u->id, c->now);
 	return rc == -ENOENT ? admin_no_node(c) : rc < 0 ? rc : admin_reply_node(c, c->id);
 }
 
@@ -239,20 +239,20 @@ static int expire_node(struct admin_call *c)
 
 	if (in > EXPIRY_MS_MAX)
 		return admin_say(c, -ERR_BAD_VALUE, "a time to expire is at most %d years", EXPIRY_YEARS_MAX);
-	rc = ctl_node_expire_at(c->hub->ctl, c->id, in < 0 ? 0 : c->now.wall + in, c->now);
+	rc = coord_node_expire_at(c->hub->tailnet, c->id, in < 0 ? 0 : c->now.wall + in, c->now);
 	return rc == -ENOENT ? admin_no_node(c) : rc < 0 ? rc : admin_reply_node(c, c->id);
 }
 
 static int delete_node(struct admin_call *c)
 {
-	int rc = ctl_node_delete(c->hub->ctl, c->id, c->now);
+	int rc = coord_node_delete(c->hub->tailnet, c->id, c->now);
 
 	return rc == -ENOENT ? admin_no_node(c) : rc < 0 ? rc : admin_ok(c);
 }
 
 /* keys */
 
-static void key_doc(const struct admin_call *c, const struct ctl_key *k, struct admin_key *ret)
+static void key_doc(const struct admin_call *c, const struct coord_key *k, struct admin_key *ret)
 {
 	*ret = (struct admin_key){ .id = k->id, .used = k->used, .hint = k->hint, .user = admin_user_name(c->hub, k->user),
 		.reusable = k->reusable, .ephemeral = k->ephemeral, .preapproved = k->preapproved, .tags = k->tags,
@@ -264,16 +264,16 @@ static void key_doc(const struct admin_call *c, const struct ctl_key *k, struct 
 
 static int get_keys(struct admin_call *c)
 {
-	struct ctl_stats s;
+	struct coord_stats s;
 	struct admin_key *v;
 	struct json_list list;
 	size_t n = 0;
 
-	ctl_stats(c->hub->ctl, &s);
+	coord_stats(c->hub->tailnet, &s);
 	v = arena_array(&c->mem, s.keys, sizeof(*v));
 	if (!v)
 		return -ENOMEM;
-	for (const struct ctl_key *k = ctl_key_next(c->hub->ctl, NULL); k; k = ctl_key_next(c->hub->ctl, k))
+	for (const struct coord_key *k = coord_key_next(c->hub->tailnet, NULL); k; k = coord_key_next(c->hub->tailnet, k))
 		key_doc(c, k, &v[n++]);
 	list = json_list_of(v, n);
 	return admin_reply(c, &admin_key_list, &list);
@@ -289,11 +289,11 @@ int admin_expires(struct admin_call *c, unix_ms *ret)
 
 static int create_key(struct admin_call *c)
 {
-	struct ctl_key_spec spec = { .reusable = c->req.reusable, .ephemeral = c->req.ephemeral,
+	struct coord_key_spec spec = { .reusable = c->req.reusable, .ephemeral = c->req.ephemeral,
 		.preapproved = c->req.preapproved, .tags = c->req.tags.v, .n_tags = c->req.tags.n };
-	char text[CTL_SECRET_TEXT_MAX];
-	const struct ctl_user *u;
-	const struct ctl_key *k;
+	char text[COORD_SECRET_TEXT_MAX];
+	const struct coord_user *u;
+	const struct coord_key *k;
 	struct admin_key doc;
 	int rc = admin_find_user(c, c->req.user, &u);
 
@@ -302,7 +302,7 @@ static int create_key(struct admin_call *c)
 	if (rc < 0)
 		return rc;
 	spec.user = spec.n_tags ? 0 : u->id;
-	rc = ctl_key_create(c->hub->ctl, &spec, c->now, text, &k);
+	rc = coord_key_create(c->hub->tailnet, &spec, c->now, text, &k);
 	if (rc == -ERR_BAD_VALUE)
 		return admin_say(c, rc, "a tag is written tag:NAME, with letters, digits and dashes");
 	if (rc < 0)
@@ -323,22 +323,22 @@ static int key_changed(struct admin_call *c, int rc)
 
 static int revoke_key(struct admin_call *c)
 {
-	return key_changed(c, ctl_key_revoke(c->hub->ctl, c->id));
+	return key_changed(c, coord_key_revoke(c->hub->tailnet, c->id));
 }
 
 static int delete_key(struct admin_call *c)
 {
-	return key_changed(c, ctl_key_delete(c->hub->ctl, c->id));
+	return key_changed(c, coord_key_delete(c->hub->tailnet, c->id));
 }
 
 static int move_key(struct admin_call *c)
 {
-	const struct ctl_user *u;
+	const struct coord_user *u;
 	int rc = admin_find_heir(c, c->req.user, &u);
 
 	if (rc < 0)
 		return rc;
-	rc = ctl_key_move(c->hub->ctl, c->id, u->id);
+	rc = coord_key_move(c->hub->tailnet, c->id, u->id);
 	if (rc == -ERR_CONFLICT)
 		return admin_say(c, rc, "this key gives tags: devices that join with it belong to no person");
 	return key_changed(c, rc);
@@ -508,7 +508,7 @@ static int on_request(struct hub *h, struct httpd_conn *conn, const struct httpd
 	if (r->body.len)
 		rc = json_decode(&admin_request_type, r->body.p, r->body.len, &c.req, &c.mem, &at);
 	if (rc == -ERR_TOO_BIG)
-		rc = admin_say(&c, -ERR_BAD_VALUE, "this is more than a request may hold; a policy has at most %d bytes", CTL_POLICY_TEXT_MAX);
+		rc = admin_say(&c, -ERR_BAD_VALUE, "this is more than a request may hold; a policy has at most %d bytes", COORD_POLICY_TEXT_MAX);
 	else if (rc < 0)
 		rc = httpd_refuse(conn, 400, "malformed request\n");
 	else

@@ -59,7 +59,7 @@ static const struct order {
 
 /* What the request asks for. */
 struct choice {
-	const struct ctl_user *user;
+	const struct coord_user *user;
 	const char *state, *os, *tag;
 	const struct order *order;
 	bool reverse;
@@ -96,7 +96,7 @@ static bool has_tag(const struct admin_node *n, const char *tag)
 	return false;
 }
 
-static bool is_chosen(const struct choice *w, const struct admin_node *n, const struct ctl_node_doc *d)
+static bool is_chosen(const struct choice *w, const struct admin_node *n, const struct coord_node_doc *d)
 {
 	if (w->user && (n->tags.n || d->user != w->user->id))
 		return false;
@@ -109,7 +109,7 @@ static bool is_chosen(const struct choice *w, const struct admin_node *n, const 
 
 int admin_nodes(struct admin_call *c)
 {
-	struct ctl_stats s;
+	struct coord_stats s;
 	struct choice w;
 	struct admin_node *v;
 	struct json_list list;
@@ -118,11 +118,11 @@ int admin_nodes(struct admin_call *c)
 
 	if (rc < 0)
 		return rc;
-	ctl_stats(c->hub->ctl, &s);
+	coord_stats(c->hub->tailnet, &s);
 	v = arena_array(&c->mem, s.nodes, sizeof(*v));
 	if (!v)
 		return -ENOMEM;
-	for (const struct ctl_node_doc *d = NULL; (d = ctl_node_next(c->hub->ctl, d));) {
+	for (const struct coord_node_doc *d = NULL; (d = coord_node_next(c->hub->tailnet, d));) {
 		if (admin_node_doc(c, d, &v[n]) < 0)
 			return -ENOMEM;
 		n += is_chosen(&w, &v[n], d);
@@ -141,7 +141,7 @@ int admin_nodes(struct admin_call *c)
 int admin_node_show(struct admin_call *c)
 {
 	const char *word = c->req.name ? c->req.name : "";
-	const struct ctl_node_doc *d = hub_node(c->hub, word);
+	const struct coord_node_doc *d = hub_node(c->hub, word);
 	struct admin_node doc;
 
 	if (!d)

@@ -9,16 +9,16 @@ size_t hub_waiting(const struct hub *h)
 {
 	size_t n = 0;
 
-	for (const struct ctl_node_doc *d = NULL; (d = ctl_node_next(h->ctl, d));)
+	for (const struct coord_node_doc *d = NULL; (d = coord_node_next(h->tailnet, d));)
 		n += d->unapproved;
 	return n;
 }
 
 static int add_logins(struct admin_call *c, struct json_list *list)
 {
-	struct ctl_pending_view p;
+	struct coord_pending_view p;
 
-	for (const char *after = NULL; ctl_pending_next(c->hub->ctl, after, &p); after = p.code) {
+	for (const char *after = NULL; coord_pending_next(c->hub->tailnet, after, &p); after = p.code) {
 		struct admin_pending *to = json_list_add(list, &c->mem, sizeof(*to));
 
 		if (!to)
@@ -40,7 +40,7 @@ static int add_logins(struct admin_call *c, struct json_list *list)
 /* The number of a device stands where the code of a login does: either is approved by it. */
 static int add_devices(struct admin_call *c, struct json_list *list)
 {
-	for (const struct ctl_node_doc *d = NULL; (d = ctl_node_next(c->hub->ctl, d));) {
+	for (const struct coord_node_doc *d = NULL; (d = coord_node_next(c->hub->tailnet, d));) {
 		struct admin_pending *to = d->unapproved ? json_list_add(list, &c->mem, sizeof(*to)) : NULL;
 
 		if (!d->unapproved)
@@ -73,14 +73,14 @@ int admin_pending(struct admin_call *c)
 	return rc < 0 ? rc : admin_reply(c, &admin_pending_list, &list);
 }
 
-const struct ctl_node_doc *hub_node(const struct hub *h, const char *word)
+const struct coord_node_doc *hub_node(const struct hub *h, const char *word)
 {
 	char name[256];
 	size_t len = strlen(word), domain = strlen(h->o->base_domain);
 	uint64_t id;
 
-	if (text_u64(word, len, INT64_MAX, &id) == 0 && ctl_node_find(h->ctl, (int64_t)id))
-		return ctl_node_find(h->ctl, (int64_t)id);
+	if (text_u64(word, len, INT64_MAX, &id) == 0 && coord_node_find(h->tailnet, (int64_t)id))
+		return coord_node_find(h->tailnet, (int64_t)id);
 	if (len && word[len - 1] == '.')
 		len--;
 	if (len > domain + 1 && word[len - domain - 1] == '.' && text_ieq(word + len - domain, domain, h->o->base_domain, domain))
@@ -90,12 +90,12 @@ const struct ctl_node_doc *hub_node(const struct hub *h, const char *word)
 	for (size_t i = 0; i < len; i++)
 		name[i] = ascii_lower(word[i]);
 	name[len] = 0;
-	return ctl_node_named(h->ctl, name);
+	return coord_node_named(h->tailnet, name);
 }
 
 static void log_approval(const struct admin_call *c, int64_t id)
 {
-	const struct ctl_node_doc *n = ctl_node_find(c->hub->ctl, id);
+	const struct coord_node_doc *n = coord_node_find(c->hub->tailnet, id);
 	const char *owner = n ? admin_user_name(c->hub, n->user) : NULL;
 
 	if (n)
@@ -106,22 +106,22 @@ static void log_approval(const struct admin_call *c, int64_t id)
 /* What the word means: a whole code, a device, or the beginning of one code. *ret_code empty: the device in c->id. */
 static int find_waiting(struct admin_call *c, const char *word, const char **ret_code)
 {
-	struct ctl_pending_view p;
-	const struct ctl_node_doc *d;
+	struct coord_pending_view p;
+	const struct coord_node_doc *d;
 	size_t n = 1;
 
 	*ret_code = NULL;
-	if (!ctl_pending_find(c->hub->ctl, word, &p)) {
+	if (!coord_pending_find(c->hub->tailnet, word, &p)) {
 		d = hub_node(c->hub, word);
 		if (d) {
 			c->id = d->id;
 			return 0;
 		}
-		n = ctl_pending_match(c->hub->ctl, word, &p);
+		n = coord_pending_match(c->hub->tailnet, word, &p);
 	}
 	if (n > 1)
 		return admin_say(c, -ERR_BAD_VALUE, "%zu codes begin with \"%s\": write one more letter", n, word);
-	if (!n && ctl_pending_successor(c->hub->ctl, word, &p))
+	if (!n && coord_pending_successor(c->hub->tailnet, word, &p))
 		return admin_say(c, -ERR_CHANGED,
 			"the device with the code \"%s\" asks for other things by now, and has another code for them: \"warren-hub nodes pending %s\" "
 			"shows them", word, p.code);
@@ -134,15 +134,15 @@ static int find_waiting(struct admin_call *c, const char *word, const char **ret
 }
 
 /* What the approval of a login, or with code NULL of the device in c->id, would give now. */
-static int grant_now(struct admin_call *c, const char *code, const struct ctl_user *u, struct ctl_grant *ret)
+static int grant_now(struct admin_call *c, const char *code, const struct coord_user *u, struct coord_grant *ret)
 {
-	int rc = code ? ctl_pending_grant(c->hub->ctl, code, u->id, c->now, &c->mem, ret) : ctl_node_grant(c->hub->ctl, c->id, &c->mem, ret);
+	int rc = code ? coord_pending_grant(c->hub->tailnet, code, u->id, c->now, &c->mem, ret) : coord_node_grant(c->hub->tailnet, c->id, &c->mem, ret);
 
 	return rc == -ENOENT && !code ? admin_no_node(c) : rc;
 }
 
 /* Whose it is to be: said, or the only one that there is, or the first. A device that is in belongs to somebody already. */
-static int find_grant(struct admin_call *c, const char **ret_code, const struct ctl_user **ret_user, struct ctl_grant *ret)
+static int find_grant(struct admin_call *c, const char **ret_code, const struct coord_user **ret_user, struct coord_grant *ret)
 {
 	int rc = find_waiting(c, c->req.code ? c->req.code : "", ret_code);
 
@@ -154,28 +154,28 @@ static int find_grant(struct admin_call *c, const char **ret_code, const struct 
 
 int admin_waiting(struct admin_call *c)
 {
-	struct ctl_pending_view p = { 0 };
-	const struct ctl_node_doc *d;
-	const struct ctl_user *u;
+	struct coord_pending_view p = { 0 };
+	const struct coord_node_doc *d;
+	const struct coord_user *u;
 	struct admin_grant doc;
-	struct ctl_grant g;
+	struct coord_grant g;
 	const char *code;
 	int rc = find_grant(c, &code, &u, &g);
 
 	if (rc < 0)
 		return rc;
-	d = code ? NULL : ctl_node_find(c->hub->ctl, c->id);
+	d = code ? NULL : coord_node_find(c->hub->tailnet, c->id);
 	if (d && !d->unapproved)
 		return admin_say(c, -ERR_CONFLICT, "%s is in already", d->name);
 	if (code)
-		(void)ctl_pending_find(c->hub->ctl, code, &p);
+		(void)coord_pending_find(c->hub->tailnet, code, &p);
 	shown_note(c->hub, &g);
 	doc = (struct admin_grant){ .node = code ? 0 : c->id, .digest = g.digest, .from = p.from.ip, .lines = g.lines,
 		.code = code ? code : arena_printf(&c->mem, "%lld", (long long)c->id), .created = code ? p.created : d->created };
 	return doc.code ? admin_reply(c, &admin_grant_type, &doc) : -ENOMEM;
 }
 
-static int say_changed(struct admin_call *c, const struct ctl_grant *now)
+static int say_changed(struct admin_call *c, const struct coord_grant *now)
 {
 	const char *changes = shown_changes(c->hub, c->req.digest, now, &c->mem);
 
@@ -191,13 +191,13 @@ static int no_digest(struct admin_call *c)
 
 int admin_approve_node(struct admin_call *c)
 {
-	struct ctl_grant g;
+	struct coord_grant g;
 	int rc = no_digest(c);
 
 	if (rc == 0)
-		rc = ctl_node_grant(c->hub->ctl, c->id, &c->mem, &g);
+		rc = coord_node_grant(c->hub->tailnet, c->id, &c->mem, &g);
 	if (rc == 0)
-		rc = ctl_node_approve(c->hub->ctl, c->id, c->req.digest, c->now);
+		rc = coord_node_approve(c->hub->tailnet, c->id, c->req.digest, c->now);
 	if (rc == -ERR_CHANGED)
 		return say_changed(c, &g);
 	if (rc < 0)
@@ -208,8 +208,8 @@ int admin_approve_node(struct admin_call *c)
 
 int admin_approve(struct admin_call *c)
 {
-	const struct ctl_user *u;
-	struct ctl_grant g;
+	const struct coord_user *u;
+	struct coord_grant g;
 	const char *code;
 	int64_t id = 0;
 	int rc = find_grant(c, &code, &u, &g);
@@ -220,7 +220,7 @@ int admin_approve(struct admin_call *c)
 		return rc;
 	if (!code)
 		return admin_approve_node(c);
-	rc = ctl_pending_approve(c->hub->ctl, code, u->id, c->req.digest, c->now, &id);
+	rc = coord_pending_approve(c->hub->tailnet, code, u->id, c->req.digest, c->now, &id);
 	if (rc == -ERR_CHANGED)
 		return say_changed(c, &g);
 	if (rc == -ERR_DENIED)
@@ -242,10 +242,10 @@ int admin_reject(struct admin_call *c)
 	if (rc < 0)
 		return rc;
 	if (code)
-		rc = ctl_pending_reject(c->hub->ctl, code);
-	else if (!ctl_node_find(c->hub->ctl, c->id)->unapproved)
+		rc = coord_pending_reject(c->hub->tailnet, code);
+	else if (!coord_node_find(c->hub->tailnet, c->id)->unapproved)
 		return admin_say(c, -ERR_CONFLICT, "this device is in already: \"warren-hub nodes delete\" takes it out");
 	else
-		rc = ctl_node_delete(c->hub->ctl, c->id, c->now);
+		rc = coord_node_delete(c->hub->tailnet, c->id, c->now);
 	return rc < 0 ? rc : admin_ok(c);
 }

@@ -43,7 +43,7 @@ static struct policy_fault *new_fault(struct admin_call *c)
 }
 
 /* text NULL: without it. */
-static int version_doc(struct admin_call *c, const struct ctl_policy_version *v,
+static int version_doc(struct admin_call *c, const struct coord_policy_version *v,
 	const struct view *text, struct admin_policy *ret)
 {
 	*ret = (struct admin_policy){ .version = v->id,
@@ -51,7 +51,7 @@ static int version_doc(struct admin_call *c, const struct ctl_policy_version *v,
 		.hash = v->hash,
 		.created = v->created,
 		.size = (int64_t)v->size,
-		.current = v == ctl_policy_current(c->hub->ctl) };
+		.current = v == coord_policy_current(c->hub->tailnet) };
 	if (text)
 		ret->policy = arena_strndup(&c->mem, text->p, text->len);
 	return text && !ret->policy ? -ENOMEM : 0;
@@ -59,7 +59,7 @@ static int version_doc(struct admin_call *c, const struct ctl_policy_version *v,
 
 int admin_policy(struct admin_call *c)
 {
-	const struct ctl_policy_version *v = ctl_policy_current(c->hub->ctl);
+	const struct coord_policy_version *v = coord_policy_current(c->hub->tailnet);
 	struct view text = hub_policy_text(c->hub);
 	struct admin_policy doc = { .size = (int64_t)text.len,
 		.current = true,
@@ -83,19 +83,19 @@ static int say_owned(struct admin_call *c)
 static int set(struct admin_call *c, struct view text, const char *author)
 {
 	struct policy_fault *f = new_fault(c);
-	const struct ctl_policy_version *v;
+	const struct coord_policy_version *v;
 	struct admin_policy doc;
 	int rc;
 
 	if (!f)
 		return -ENOMEM;
 	rc = hub_policy_set(c->hub, text, author, c->req.force ? POLICY_BY_FORCE : POLICY_BY_HAND,
-		CTL_POLICY_ANY_VERSION, f);
+		COORD_POLICY_ANY_VERSION, f);
 	if (rc == POLICY_OWNED_BY_GIT)
 		return say_owned(c);
 	if (rc != 0)
 		return say_fault(c, rc, f);
-	v = ctl_policy_current(c->hub->ctl);
+	v = coord_policy_current(c->hub->tailnet);
 	rc = version_doc(c, v, NULL, &doc);
 	return rc < 0 ? rc : admin_reply(c, &admin_policy_type, &doc);
 }
@@ -105,11 +105,11 @@ int admin_policy_set(struct admin_call *c)
 	return set(c, request_text(c), c->req.author ? c->req.author : "admin");
 }
 
-static const struct ctl_policy_version *find_version(const struct admin_call *c)
+static const struct coord_policy_version *find_version(const struct admin_call *c)
 {
-	const struct ctl_policy_version *v = NULL;
+	const struct coord_policy_version *v = NULL;
 
-	while ((v = ctl_policy_next(c->hub->ctl, v)))
+	while ((v = coord_policy_next(c->hub->tailnet, v)))
 		if (v->id == c->id)
 			return v;
 	return NULL;
@@ -128,7 +128,7 @@ int admin_policy_restore(struct admin_call *c)
 	struct view text;
 	char *copy;
 
-	if (!find_version(c) || ctl_policy_text(c->hub->ctl, c->id, &text) < 0)
+	if (!find_version(c) || coord_policy_text(c->hub->tailnet, c->id, &text) < 0)
 		return no_version(c);
 	copy = arena_strndup(&c->mem, text.p, text.len);
 	if (!copy)
@@ -140,10 +140,10 @@ int admin_policy_restore(struct admin_call *c)
 
 int admin_policy_versions(struct admin_call *c)
 {
-	const struct ctl_policy_version *v = NULL;
+	const struct coord_policy_version *v = NULL;
 	struct json_list list = { .present = true };
 
-	while ((v = ctl_policy_next(c->hub->ctl, v))) {
+	while ((v = coord_policy_next(c->hub->tailnet, v))) {
 		struct admin_policy *doc = json_list_add(&list, &c->mem, sizeof(*doc));
 
 		if (!doc || version_doc(c, v, NULL, doc) < 0)
@@ -154,12 +154,12 @@ int admin_policy_versions(struct admin_call *c)
 
 int admin_policy_version(struct admin_call *c)
 {
-	const struct ctl_policy_version *v = find_version(c);
+	const struct coord_policy_version *v = find_version(c);
 	struct admin_policy doc;
 	struct view text;
 	int rc;
 
-	if (!v || ctl_policy_text(c->hub->ctl, v->id, &text) < 0)
+	if (!v || coord_policy_text(c->hub->tailnet, v->id, &text) < 0)
 		return no_version(c);
 	rc = version_doc(c, v, &text, &doc);
 	return rc < 0 ? rc : admin_reply(c, &admin_policy_type, &doc);
@@ -182,7 +182,7 @@ struct preview {
 static void on_change(void *ctx, const struct policy_change *ch)
 {
 	struct preview *p = ctx;
-	const struct ctl_node_doc *n = ctl_node_find(p->call->hub->ctl, ch->node);
+	const struct coord_node_doc *n = coord_node_find(p->call->hub->tailnet, ch->node);
 	struct admin_change *to = json_list_add(&p->list, &p->call->mem, sizeof(*to));
 
 	if (!to) {
@@ -201,7 +201,7 @@ int admin_policy_preview(struct admin_call *c)
 {
 	struct preview p = { .call = c, .list.present = true };
 	struct policy_fault *f = new_fault(c);
-	int rc = f ? ctl_policy_preview(c->hub->ctl, request_text(c), on_change, &p, &f->at)
+	int rc = f ? coord_policy_preview(c->hub->tailnet, request_text(c), on_change, &p, &f->at)
 		   : -ENOMEM;
 
 	if (rc == 0)
@@ -215,7 +215,7 @@ int admin_policy_can(struct admin_call *c)
 {
 	struct policy_fault *f = new_fault(c);
 	struct view text = request_text(c);
-	struct ctl_reach r;
+	struct coord_reach r;
 	struct admin_reach doc;
 	int rc = f ? 0 : -ENOMEM;
 
@@ -224,7 +224,7 @@ int admin_policy_can(struct admin_call *c)
 		return admin_say(c, -ERR_BAD_VALUE,
 			"a source, a destination with its port, and a protocol of 0 to 255 are needed");
 	if (rc == 0)
-		rc = ctl_policy_can_reach(c->hub->ctl, c->req.policy ? &text : NULL, c->req.src,
+		rc = coord_policy_can_reach(c->hub->tailnet, c->req.policy ? &text : NULL, c->req.src,
 			c->req.dst, (int)c->req.proto, (uint16_t)c->req.port, &r, &f->at);
 	if (rc < 0)
 		return f ? say_fault(c, rc, f) : rc;
@@ -262,12 +262,12 @@ static void git_doc(const struct hub *h, struct admin_git *ret)
 
 int admin_policy_status(struct admin_call *c)
 {
-	const struct ctl_policy_version *v = ctl_policy_current(c->hub->ctl);
+	const struct coord_policy_version *v = coord_policy_current(c->hub->tailnet);
 	struct policy_stats s;
 	struct admin_git git;
 	struct admin_policy_status doc;
 
-	ctl_policy_stats(c->hub->ctl, &s);
+	coord_policy_stats(c->hub->tailnet, &s);
 	doc = (struct admin_policy_status){ .version = v ? v->id : 0,
 		.author = v ? v->author : NULL,
 		.created = v ? v->created : 0,

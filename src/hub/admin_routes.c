@@ -3,7 +3,7 @@
 #include <errno.h>
 
 static const char *const modes[] = {
-	[CTL_OWN_SHOW] = "show", [CTL_OWN_QUARANTINE] = "quarantine", [CTL_OWN_REFUSE] = "refuse"
+	[COORD_OWN_SHOW] = "show", [COORD_OWN_QUARANTINE] = "quarantine", [COORD_OWN_REFUSE] = "refuse"
 };
 
 struct listing {
@@ -11,11 +11,11 @@ struct listing {
 	struct json_list list; /* struct admin_route */
 };
 
-static int add_route(void *ctx, const struct ctl_route *r)
+static int add_route(void *ctx, const struct coord_route *r)
 {
 	struct listing *l = ctx;
 	struct admin_call *c = l->call;
-	const struct ctl_node_doc *n = ctl_node_find(c->hub->ctl, r->node);
+	const struct coord_node_doc *n = coord_node_find(c->hub->tailnet, r->node);
 	struct admin_route *to = json_list_add(&l->list, &c->mem, sizeof(*to));
 	char own[IPPREFIX_TEXT_MAX];
 
@@ -29,7 +29,7 @@ static int add_route(void *ctx, const struct ctl_route *r)
 		.in_use = r->in_use,
 		.primary = r->primary,
 		.online = r->online,
-		.quarantined = ctl_node_quarantined(c->hub->ctl, r->node),
+		.quarantined = coord_node_quarantined(c->hub->tailnet, r->node),
 		.by = !r->approved        ? NULL
 		      : r->by && r->by[0] ? r->by
 					  : "autoApprovers",
@@ -42,7 +42,7 @@ static int add_route(void *ctx, const struct ctl_route *r)
 int admin_routes(struct admin_call *c)
 {
 	struct listing l = { .call = c, .list.present = true };
-	int rc = ctl_routes(c->hub->ctl, 0, add_route, &l);
+	int rc = coord_routes(c->hub->tailnet, 0, add_route, &l);
 
 	return rc < 0 ? rc : admin_reply(c, &admin_route_list, &l.list);
 }
@@ -64,13 +64,13 @@ int admin_route_approve(struct admin_call *c)
 	int rc = one_prefix(c, &p);
 
 	if (rc == 0)
-		rc = ctl_route_approve(
-			c->hub->ctl, c->id, p, c->req.author ? c->req.author : "admin", c->now);
+		rc = coord_route_approve(
+			c->hub->tailnet, c->id, p, c->req.author ? c->req.author : "admin", c->now);
 	if (rc == -ENOENT)
 		return admin_no_node(c);
 	if (rc == -ERR_TOO_MANY)
 		return admin_say(c, rc, "this device has %d approved routes, and no more can be",
-			CTL_ROUTES_MAX);
+			COORD_ROUTES_MAX);
 	return rc < 0 ? rc : admin_ok(c);
 }
 
@@ -80,9 +80,9 @@ int admin_route_unapprove(struct admin_call *c)
 	int rc = one_prefix(c, &p);
 
 	if (rc == 0)
-		rc = ctl_route_unapprove(c->hub->ctl, c->id, p, c->now);
+		rc = coord_route_unapprove(c->hub->tailnet, c->id, p, c->now);
 	if (rc == -ENOENT)
-		return ctl_node_find(c->hub->ctl, c->id)
+		return coord_node_find(c->hub->tailnet, c->id)
 			       ? admin_say(c, rc,
 					 "this route is not approved; \"warren-hub routes list\" shows all")
 			       : admin_no_node(c);
@@ -91,7 +91,7 @@ int admin_route_unapprove(struct admin_call *c)
 
 int admin_own_prefixes(struct admin_call *c)
 {
-	const struct ctl_settings *s = ctl_settings(c->hub->ctl);
+	const struct coord_settings *s = coord_settings(c->hub->tailnet);
 	struct admin_own_prefixes doc = { .prefixes = s->own_prefixes,
 		.mode = modes[s->own_switch] };
 
@@ -102,7 +102,7 @@ int admin_own_prefixes(struct admin_call *c)
 /* What is not named stays: the mode, or the prefixes when there is no list. */
 int admin_own_prefixes_set(struct admin_call *c)
 {
-	const struct ctl_settings *s = ctl_settings(c->hub->ctl);
+	const struct coord_settings *s = coord_settings(c->hub->tailnet);
 	struct json_list l = c->req.prefixes.present ? c->req.prefixes : s->own_prefixes;
 	size_t mode = (size_t)s->own_switch;
 	struct ipprefix *v = arena_array(&c->mem, l.n, sizeof(*v));
@@ -119,12 +119,12 @@ int admin_own_prefixes_set(struct admin_call *c)
 	if (mode == ARRAY_LEN(modes))
 		return admin_say(c, -ERR_BAD_VALUE,
 			"--mode is show, quarantine or refuse, not \"%s\"", c->req.mode);
-	rc = ctl_own_prefixes_set(c->hub->ctl, v, l.n, (enum ctl_own_switch)mode, c->now);
+	rc = coord_own_prefixes_set(c->hub->tailnet, v, l.n, (enum coord_own_switch)mode, c->now);
 	if (rc == -ERR_BAD_VALUE)
 		return admin_say(c, rc,
 			"a prefix is written as 10.0.0.0/8, without bits behind its length, and is no default route");
 	if (rc == -ERR_TOO_MANY)
 		return admin_say(c, rc, "at most %d prefixes can be the organisation's own",
-			CTL_OWN_PREFIXES_MAX);
+			COORD_OWN_PREFIXES_MAX);
 	return rc < 0 ? rc : admin_own_prefixes(c);
 }

@@ -4,7 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-static void user_doc(const struct ctl_user *u, const struct ctl_belongings *b, struct admin_user *ret)
+static void user_doc(const struct coord_user *u, const struct coord_belongings *b, struct admin_user *ret)
 {
 	*ret = (struct admin_user){ .id = u->id,
 		.name = u->name,
@@ -32,13 +32,13 @@ static struct admin_user *find(struct admin_user *v, size_t n, int64_t id)
 /* In one walk over devices and keys, not one for each user. */
 static void count_belongings(const struct hub *h, struct admin_user *v, size_t n)
 {
-	for (const struct ctl_node_doc *d = NULL; (d = ctl_node_next(h->ctl, d));) {
+	for (const struct coord_node_doc *d = NULL; (d = coord_node_next(h->tailnet, d));) {
 		struct admin_user *u = find(v, n, d->user);
 
 		if (u)
 			u->nodes++;
 	}
-	for (const struct ctl_key *k = NULL; (k = ctl_key_next(h->ctl, k));) {
+	for (const struct coord_key *k = NULL; (k = coord_key_next(h->tailnet, k));) {
 		struct admin_user *u = find(v, n, k->user);
 
 		if (u)
@@ -48,29 +48,29 @@ static void count_belongings(const struct hub *h, struct admin_user *v, size_t n
 
 int admin_users(struct admin_call *c)
 {
-	struct ctl_stats s;
+	struct coord_stats s;
 	struct admin_user *v;
 	size_t n = 0;
 	struct json_list list;
 
-	ctl_stats(c->hub->ctl, &s);
+	coord_stats(c->hub->tailnet, &s);
 	v = arena_array(&c->mem, s.users, sizeof(*v));
 	if (!v)
 		return -ENOMEM;
-	for (const struct ctl_user *u = NULL; (u = ctl_user_next(c->hub->ctl, u));)
-		user_doc(u, &(struct ctl_belongings){ 0 }, &v[n++]);
+	for (const struct coord_user *u = NULL; (u = coord_user_next(c->hub->tailnet, u));)
+		user_doc(u, &(struct coord_belongings){ 0 }, &v[n++]);
 	qsort(v, n, sizeof(*v), by_id);
 	count_belongings(c->hub, v, n);
 	list = json_list_of(v, n);
 	return admin_reply(c, &admin_user_list, &list);
 }
 
-static int reply_user(struct admin_call *c, const struct ctl_user *u)
+static int reply_user(struct admin_call *c, const struct coord_user *u)
 {
-	struct ctl_belongings b;
+	struct coord_belongings b;
 	struct admin_user doc;
 
-	ctl_user_belongings(c->hub->ctl, u->id, &b);
+	coord_user_belongings(c->hub->tailnet, u->id, &b);
 	user_doc(u, &b, &doc);
 	return admin_reply(c, &admin_user_type, &doc);
 }
@@ -85,7 +85,7 @@ static int say_user(struct admin_call *c, int rc)
 	if (rc == -EEXIST)
 		return admin_say(c, rc,
 			"there is a user \"%s\" already; small and capital letters and an @ at the end make no difference",
-			ctl_user_find(c->hub->ctl, name) ? ctl_user_find(c->hub->ctl, name)->name : name);
+			coord_user_find(c->hub->tailnet, name) ? coord_user_find(c->hub->tailnet, name)->name : name);
 	if (rc == -ERR_BAD_VALUE)
 		return admin_say(c, rc,
 			"a user needs a name of 1 to 255 bytes, without control characters and without blanks at its ends");
@@ -94,24 +94,24 @@ static int say_user(struct admin_call *c, int rc)
 
 int admin_user_create(struct admin_call *c)
 {
-	const struct ctl_user *u;
-	int rc = ctl_user_create(c->hub->ctl, c->req.name ? c->req.name : "", c->now, &u);
+	const struct coord_user *u;
+	int rc = coord_user_create(c->hub->tailnet, c->req.name ? c->req.name : "", c->now, &u);
 
 	return rc < 0 ? say_user(c, rc) : reply_user(c, u);
 }
 
-static const struct ctl_user *user_of(const struct admin_call *c)
+static const struct coord_user *user_of(const struct admin_call *c)
 {
-	const struct ctl_user *u = ctl_user_next(c->hub->ctl, NULL);
+	const struct coord_user *u = coord_user_next(c->hub->tailnet, NULL);
 
 	while (u && u->id != c->id)
-		u = ctl_user_next(c->hub->ctl, u);
+		u = coord_user_next(c->hub->tailnet, u);
 	return u;
 }
 
 int admin_user_rename(struct admin_call *c)
 {
-	int rc = ctl_user_rename(c->hub->ctl, c->id, c->req.name ? c->req.name : "", c->now);
+	int rc = coord_user_rename(c->hub->tailnet, c->id, c->req.name ? c->req.name : "", c->now);
 
 	return rc < 0 ? say_user(c, rc) : reply_user(c, user_of(c));
 }
@@ -119,7 +119,7 @@ int admin_user_rename(struct admin_call *c)
 int admin_user_role(struct admin_call *c)
 {
 	const char *role = c->req.role ? c->req.role : "";
-	int rc = *role ? ctl_user_set_role(c->hub->ctl, c->id, role, c->now) : -ERR_BAD_VALUE;
+	int rc = *role ? coord_user_set_role(c->hub->tailnet, c->id, role, c->now) : -ERR_BAD_VALUE;
 
 	if (rc == -ERR_BAD_VALUE)
 		return admin_say(c, rc,
@@ -130,9 +130,9 @@ int admin_user_role(struct admin_call *c)
 
 int admin_user_delete(struct admin_call *c)
 {
-	struct ctl_user_leaving how = { .with_nodes = c->req.with_devices };
-	struct ctl_belongings b;
-	const struct ctl_user *heir = NULL;
+	struct coord_user_leaving how = { .with_nodes = c->req.with_devices };
+	struct coord_belongings b;
+	const struct coord_user *heir = NULL;
 	struct admin_left doc;
 	int rc = 0;
 
@@ -144,8 +144,8 @@ int admin_user_delete(struct admin_call *c)
 	if (rc < 0)
 		return rc;
 	how.heir = heir ? heir->id : 0;
-	ctl_user_belongings(c->hub->ctl, c->id, &b);
-	rc = ctl_user_delete(c->hub->ctl, c->id, &how, c->now);
+	coord_user_belongings(c->hub->tailnet, c->id, &b);
+	rc = coord_user_delete(c->hub->tailnet, c->id, &how, c->now);
 	if (rc == -ERR_CONFLICT)
 		return admin_say(c, rc,
 			"%zu device%s of this user: --move-to USER gives them to somebody else, --with-devices deletes them, too",

@@ -8,7 +8,7 @@
 
 static bool is_member(const struct hub *h, const struct node_pub *key)
 {
-	return ctl_is_member(h->ctl, key, loop_now(h->loop).wall);
+	return coord_is_member(h->tailnet, key, loop_now(h->loop).wall);
 }
 
 static enum derprelay_verdict admit(void *ctx, void *client, const struct node_pub *key, bool proven)

@@ -14,8 +14,8 @@ static const char base[] = "/api/v2/", webhook_path[] = "webhook/policy-git",
 static const char headers[] = "X-Content-Type-Options: nosniff\r\nCache-Control: no-store\r\n";
 
 enum {
-	BODY_MAX = CTL_POLICY_TEXT_MAX + 64 * 1024,
-	ANSWER_MAX = 2 * CTL_POLICY_TEXT_MAX,
+	BODY_MAX = COORD_POLICY_TEXT_MAX + 64 * 1024,
+	ANSWER_MAX = 2 * COORD_POLICY_TEXT_MAX,
 	WEBHOOK_MAX = 256 * 1024,
 	SEGMENTS_MAX = 4,
 	SEGMENT_LEN_MAX = 256
@@ -86,7 +86,7 @@ int api_reply_fault(struct api_call *c, int status, int rc, const struct policy_
 
 	if (rc == -ERR_CONFLICT)
 		return api_refuse(c, 412, "precondition failed, invalid old hash");
-	if (rc != CTL_POLICY_TESTS_FAILED) {
+	if (rc != COORD_POLICY_TESTS_FAILED) {
 		char text[512];
 
 		return api_refuse(c, rc == -ENOMEM || rc == -ERR_STORE ? 500 : status,
@@ -144,7 +144,7 @@ static int reply_policy(struct api_call *c)
 		return reply_details(c, text, extra + sizeof(headers) - 1);
 	if (!wants_json(c))
 		return httpd_answer(c->conn, 200, hujson, extra, text);
-	buf_init(&b, CTL_POLICY_TEXT_MAX);
+	buf_init(&b, COORD_POLICY_TEXT_MAX);
 	rc = hujson_standardize(text.p, text.len, &b, NULL);
 	if (rc == 0)
 		rc = httpd_answer(c->conn, 200, json, extra, buf_view(&b));
@@ -163,7 +163,7 @@ static bool precondition_holds(const struct api_call *c)
 	if (!v.len || view_eq(v, VIEW_LIT("*")))
 		return true;
 	if (view_eq(v, VIEW_LIT("ts-default")))
-		return !ctl_policy_current(c->hub->ctl);
+		return !coord_policy_current(c->hub->tailnet);
 	return view_eq(v, view_of(etag, strlen(etag)));
 }
 
@@ -180,7 +180,7 @@ static int set_policy(struct api_call *c)
 		return api_refuse(c, 412, "precondition failed, invalid old hash");
 	snprintf(author, sizeof(author), "token k%lld%s%s", (long long)c->token->id,
 		c->token->name[0] ? " " : "", c->token->name);
-	rc = hub_policy_set(c->hub, c->r->body, author, POLICY_BY_HAND, CTL_POLICY_ANY_VERSION, f);
+	rc = hub_policy_set(c->hub, c->r->body, author, POLICY_BY_HAND, COORD_POLICY_ANY_VERSION, f);
 	if (rc == POLICY_OWNED_BY_GIT)
 		return api_refuse(c, 409,
 			"the policy of this hub comes from its Git repository: change it there");
@@ -252,7 +252,7 @@ static int on_validate(struct api_call *c)
 	if (!f)
 		return -ENOMEM;
 	f->mem = &c->mem;
-	buf_init(&b, CTL_POLICY_TEXT_MAX);
+	buf_init(&b, COORD_POLICY_TEXT_MAX);
 	if (first_char(c) == '[')
 		rc = with_tests(c, c->r->body, &b);
 	if (rc == 0)
@@ -307,7 +307,7 @@ static bool take_tailnet(const struct api_call *c, struct view path, struct view
 			      sizeof(name)) < 0)
 		return false;
 	*ret_rest = view_of(slash + 1, (size_t)(path.p + path.len - slash - 1));
-	return !strcmp(name, "-") || !strcmp(name, ctl_tailnet_id(c->hub->ctl)) ||
+	return !strcmp(name, "-") || !strcmp(name, coord_tailnet_id(c->hub->tailnet)) ||
 	       text_ieq(name, strlen(name), c->hub->o->base_domain,
 		       strlen(c->hub->o->base_domain)) ||
 	       text_ieq(name, strlen(name), c->hub->url.host, strlen(c->hub->url.host));

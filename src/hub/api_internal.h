@@ -3,7 +3,7 @@
 #define WARREN_HUB_API_INTERNAL_H
 
 #include "hub/policy.h"
-#include "os/httpd/httpd.h"
+#include "http/server/server.h"
 
 struct token;
 

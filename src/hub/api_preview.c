@@ -102,13 +102,13 @@ static void on_rule(void *ctx, bool grant, size_t index, unsigned line)
 
 static int take_target(struct preview *p, int64_t *ret_user, struct ipport *ret_dst)
 {
-	const struct ctl_user *u;
+	const struct coord_user *u;
 
 	*ret_user = 0;
 	*ret_dst = (struct ipport){ 0 };
 	if (!strcmp(p->type, "ipport"))
 		return ipport_parse(p->target, strlen(p->target), ret_dst);
-	u = !strcmp(p->type, "user") ? ctl_user_find(p->call->hub->ctl, p->target) : NULL;
+	u = !strcmp(p->type, "user") ? coord_user_find(p->call->hub->tailnet, p->target) : NULL;
 	*ret_user =
 		u ? u->id
 		  : -1; /* a person whom nobody knows has no devices, and so no rule concerns him */
@@ -136,8 +136,8 @@ int api_preview(struct api_call *c)
 			"type is user or ipport, and previewFor a login name or ADDRESS:PORT");
 	rc = hujson_parse(text.p, text.len, &c->mem, (struct hujson **)(uintptr_t)&p.root, &f->at);
 	if (rc == 0)
-		rc = ctl_policy_rules(
-			c->hub->ctl, text, user, dst.ip, dst.port, on_rule, &p, &f->at);
+		rc = coord_policy_rules(
+			c->hub->tailnet, text, user, dst.ip, dst.port, on_rule, &p, &f->at);
 	if (rc < 0)
 		return api_reply_fault(c, 400, rc, f);
 	return p.rc < 0 ? p.rc : api_reply(c, 200, &preview_type, &p, "");

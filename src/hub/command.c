@@ -13,7 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { REQUEST_MAX = 4 * CTL_POLICY_TEXT_MAX, TEXT_MAX_LEN = 512 };
+enum { REQUEST_MAX = 4 * COORD_POLICY_TEXT_MAX, TEXT_MAX_LEN = 512 };
 
 int cmd_fail(const char *fmt, ...)
 {

@@ -134,7 +134,7 @@ static int show_waiting(struct cmd *c, const char *word, struct admin_grant *ret
 	if (rc || *ret_done || quiet)
 		return rc;
 	for (size_t i = 0; i < ret->lines.n; i++) {
-		const struct ctl_grant_line *l = JSON_AT(ret->lines, struct ctl_grant_line, i);
+		const struct coord_grant_line *l = JSON_AT(ret->lines, struct coord_grant_line, i);
 
 		put(l->label, l->value);
 	}

@@ -28,7 +28,7 @@ static int take_file(struct cmd *c, struct admin_request *req)
 	struct buf b;
 	int rc;
 
-	buf_init(&b, CTL_POLICY_TEXT_MAX);
+	buf_init(&b, COORD_POLICY_TEXT_MAX);
 	rc = strcmp(name, "-") != 0 ? file_read(name, &b) : read_stdin(&b);
 	if (rc == 0 &&
 		(memchr(buf_data(&b), 0, buf_len(&b)) || !text_is_utf8(buf_data(&b), buf_len(&b))))
@@ -214,7 +214,7 @@ int cmd_policy_diff(struct cmd *c)
 		rc = fetch_version(c, c->o->n_words > 3 ? c->o->word[3] : NULL, &b, &b_name);
 	if (rc)
 		return rc;
-	buf_init(&out, 8 * CTL_POLICY_TEXT_MAX);
+	buf_init(&out, 8 * COORD_POLICY_TEXT_MAX);
 	rc = diff_unified(view_of(a.policy, strlen(a.policy)), a_name,
 		view_of(b.policy, strlen(b.policy)), b_name, &out);
 	if (rc == 0)

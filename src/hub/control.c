@@ -12,7 +12,7 @@
 struct request {
 	struct session *session;
 	struct ts_stream *stream;
-	struct ctl_poll *poll; /* a long poll's */
+	struct coord_poll *poll; /* a long poll's */
 	bool waits; /* for a register answer */
 	struct list in_session;
 };
@@ -20,7 +20,7 @@ struct request {
 /* After whatever may have let its machine in. It stays one: who is out is told so, and has nothing from it. */
 static void review(struct session *s)
 {
-	if (s->member || !ctl_machine_is_member(s->hub->ctl, ts2021_remote(s->ts), loop_now(s->hub->loop).wall))
+	if (s->member || !coord_machine_is_member(s->hub->tailnet, ts2021_remote(s->ts), loop_now(s->hub->loop).wall))
 		return;
 	s->member = true;
 	ts2021_set_member(s->ts);
@@ -76,7 +76,7 @@ void control_poll_end(void *owner)
 
 void control_poll_watch(void *owner, bool watch)
 {
-	stream_set_silence(((struct request *)owner)->session->stream, watch ? CTL_WATCH_SILENCE : 0);
+	stream_set_silence(((struct request *)owner)->session->stream, watch ? COORD_WATCH_SILENCE : 0);
 }
 
 /* Requests */
@@ -135,7 +135,7 @@ static void start_register(struct hub *h, struct request *q, struct view body)
 		return;
 	q->waits = true;
 	s->n_waits++;
-	ctl_register(h->ctl, ts2021_remote(s->ts), body, q, loop_now(h->loop));
+	coord_register(h->tailnet, ts2021_remote(s->ts), body, q, loop_now(h->loop));
 }
 
 static void start_map(struct hub *h, struct request *q, struct view body)
@@ -145,7 +145,7 @@ static void start_map(struct hub *h, struct request *q, struct view body)
 
 	if (is_busy(h, q, s->n_polls, HUB_SESSION_POLLS_MAX))
 		return;
-	rc = ctl_map(h->ctl, ts2021_remote(s->ts), body, q, loop_now(h->loop), &q->poll);
+	rc = coord_map(h->tailnet, ts2021_remote(s->ts), body, q, loop_now(h->loop), &q->poll);
 	if (rc != 0)
 		return;
 	s->n_polls++;
@@ -190,11 +190,11 @@ static void on_end(void *owner, struct ts_stream *stream, int rc)
 	if (!q)
 		return; /* it ended before its request was complete */
 	if (q->poll) {
-		ctl_poll_close(q->poll, loop_now(s->hub->loop));
+		coord_poll_close(q->poll, loop_now(s->hub->loop));
 		s->n_polls--;
 	}
 	if (q->waits)
-		ctl_register_cancel(s->hub->ctl, q);
+		coord_register_cancel(s->hub->tailnet, q);
 	list_remove(&q->in_session);
 	waits_no_longer(q);
 	free(q);
@@ -207,7 +207,7 @@ static void fill(void *owner, struct ts_stream *stream, struct buf *out)
 	struct request *q = ts_stream_owner(stream);
 
 	if (q && q->poll)
-		ctl_poll_fill(q->poll, out);
+		coord_poll_fill(q->poll, out);
 }
 
 static void on_output(void *owner)
@@ -313,12 +313,12 @@ int control_accept(struct hub *h, struct httpd_conn *c, const struct httpd_reque
 static void let_go(struct hub *h, struct request *q)
 {
 	if (q->poll) {
-		ctl_poll_close(q->poll, loop_now(h->loop));
+		coord_poll_close(q->poll, loop_now(h->loop));
 		q->poll = NULL;
 		q->session->n_polls--;
 		ts_stream_finish(q->stream);
 	} else if (q->waits) {
-		ctl_register_cancel(h->ctl, q);
+		coord_register_cancel(h->tailnet, q);
 		control_answer(q, 503, "text/plain; charset=utf-8", VIEW_LIT("the hub begins anew; ask again\n"));
 	}
 }

@@ -1,7 +1,7 @@
 #include "hub/docs.h"
-#include "core/ctlserver/ctlserver.h"
+#include "core/coord/coord.h"
 
-enum { POLICY_LEN_MAX = CTL_POLICY_TEXT_MAX };
+enum { POLICY_LEN_MAX = COORD_POLICY_TEXT_MAX };
 
 #define F(s, member, key, type) JSON_F(struct s, member, key, type, 0)
 #define O(s, member, key, type) JSON_F(struct s, member, key, type, JSON_OMIT)
@@ -121,11 +121,11 @@ JSON_OBJECT_TYPE(admin_pending_type, struct admin_pending, pending_fields);
 JSON_LIST_TYPE(admin_pending_list, admin_pending_type);
 
 static const struct json_field line_fields[] = {
-	F(ctl_grant_line, label, "label", json_str),
-	F(ctl_grant_line, value, "value", json_str),
+	F(coord_grant_line, label, "label", json_str),
+	F(coord_grant_line, value, "value", json_str),
 	JSON_END,
 };
-static JSON_OBJECT_TYPE(line_type, struct ctl_grant_line, line_fields);
+static JSON_OBJECT_TYPE(line_type, struct coord_grant_line, line_fields);
 static JSON_LIST_TYPE(line_list, line_type);
 
 static const struct json_field grant_fields[] = {

@@ -68,7 +68,7 @@ struct admin_grant {
 	const char *code, *digest;
 	struct ipaddr from;
 	unix_ms created;
-	struct json_list lines; /* struct ctl_grant_line */
+	struct json_list lines; /* struct coord_grant_line */
 };
 
 struct admin_key {

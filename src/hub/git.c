@@ -61,9 +61,9 @@ static void settle(struct git *g, enum git_state state, const char *reason)
  * versions: also after a restart. */
 static bool was_overridden(const struct git *g)
 {
-	const struct ctl_policy_version *v = NULL;
+	const struct coord_policy_version *v = NULL;
 
-	while ((v = ctl_policy_next(g->hub->ctl, v)))
+	while ((v = coord_policy_next(g->hub->tailnet, v)))
 		if (!strncmp(v->author, "git ", 4) &&
 			!strncmp(v->author + 4, g->commit, COMMIT_SHOWN))
 			return true;
@@ -79,7 +79,7 @@ static void take_text(struct git *g, struct view text)
 	int rc;
 
 	g->rejudge = false;
-	if (ctl_policy_current(h->ctl) && view_eq(text, hub_policy_text(h))) {
+	if (coord_policy_current(h->tailnet) && view_eq(text, hub_policy_text(h))) {
 		settle(g, GIT_APPLIED, "");
 		return;
 	}
@@ -93,7 +93,7 @@ static void take_text(struct git *g, struct view text)
 	rc = -ENOMEM;
 	if (f) {
 		f->mem = &mem;
-		rc = hub_policy_set(h, text, author, POLICY_BY_GIT, CTL_POLICY_ANY_VERSION, f);
+		rc = hub_policy_set(h, text, author, POLICY_BY_GIT, COORD_POLICY_ANY_VERSION, f);
 	}
 	settle(g, rc == 0 ? GIT_APPLIED : GIT_REFUSED,
 		rc == 0 ? ""
@@ -221,7 +221,7 @@ static void run(struct git *g, enum step step)
 	struct spawn_cfg cfg = { .loop = g->hub->loop,
 		.argv = argv,
 		.env = (const char *const *)g->env,
-		.out_max = step == STEP_TEXT ? CTL_POLICY_TEXT_MAX : HEAD_OUT_MAX,
+		.out_max = step == STEP_TEXT ? COORD_POLICY_TEXT_MAX : HEAD_OUT_MAX,
 		.timeout = RUN_TIME,
 		.file_max = step == STEP_INIT ? 0 : GIT_FILE_MAX,
 		.mem_max = step == STEP_INIT ? 0 : GIT_MEM_MAX,
@@ -267,7 +267,7 @@ static void on_tick(void *ctx)
 {
 	struct git *g = ctx;
 
-	if (ctl_store_refusal(store_sqlite_store(g->hub->store))) {
+	if (coord_store_refusal(store_sqlite_store(g->hub->store))) {
 		wait_for_next(g); /* it could not be kept, and git writes to the same disk */
 		return;
 	}

@@ -74,22 +74,22 @@ static int refuse(struct hub *h, struct httpd_conn *c, enum hub_asker who, const
 
 int hub_answer(struct hub *h, struct httpd_conn *c, const struct httpd_request *r, hub_handler fn, enum hub_asker who)
 {
-	const struct ctl_store *s = store_sqlite_store(h->store);
+	const struct coord_store *s = store_sqlite_store(h->store);
 	bool change = is_change(r->head);
-	const char *why = ctl_store_refusal(s);
+	const char *why = coord_store_refusal(s);
 	int rc;
 
 	if (change && (h->failed || why))
 		return refuse(h, c, who, h->failed ? FAILED : why);
 	rc = fn(h, c, r);
-	if (rc == 0 && change && !ctl_store_settled(s))
+	if (rc == 0 && change && !coord_store_settled(s))
 		httpd_hold(c, s->promised, &failed[who]);
 	return rc;
 }
 
 void hub_release(struct hub *h)
 {
-	const struct ctl_store *s = store_sqlite_store(h->store);
+	const struct coord_store *s = store_sqlite_store(h->store);
 
 	httpd_release(h->web, s->durable);
 	httpd_release(h->admin, s->durable);

@@ -27,12 +27,12 @@ static void on_tick(void *ctx)
 	if (h->failed)
 		loop_stop(h->loop);
 	else
-		ctl_tick(h->ctl, loop_now(h->loop));
+		coord_tick(h->tailnet, loop_now(h->loop));
 }
 
-const struct ctl_user *hub_user(const struct hub *h, const char *name)
+const struct coord_user *hub_user(const struct hub *h, const char *name)
 {
-	return name && *name ? ctl_user_find(h->ctl, name) : ctl_user_next(h->ctl, NULL);
+	return name && *name ? coord_user_find(h->tailnet, name) : coord_user_next(h->tailnet, NULL);
 }
 
 /*
@@ -121,7 +121,7 @@ static int open_relay(struct hub *h, struct err_at *at)
 	return rc < 0 ? file_explain(path, rc, at) : 0;
 }
 
-static const char *tags_of(const struct ctl_node_doc *n, char *out, size_t size)
+static const char *tags_of(const struct coord_node_doc *n, char *out, size_t size)
 {
 	size_t at = 0;
 
@@ -131,7 +131,7 @@ static const char *tags_of(const struct ctl_node_doc *n, char *out, size_t size)
 	return out;
 }
 
-static void on_event(const struct ctl_event *e)
+static void on_event(const struct coord_event *e)
 {
 	char ip[IPADDR_TEXT_MAX], tags[256], key[32] = "none";
 
@@ -149,14 +149,14 @@ static void on_refusal(const char *what, const char *name, const char *why)
 
 static int make_engine(struct hub *h, struct err_at *at)
 {
-	struct ctl_cfg cfg = { .url = h->url_text, .base_domain = h->o->base_domain, .derp_map = &h->derp_map,
+	struct coord_cfg cfg = { .url = h->url_text, .base_domain = h->o->base_domain, .derp_map = &h->derp_map,
 		.derp_map_unpinned = h->pin[0] ? &h->derp_map_unpinned : NULL, .from = control_from, .approve_devices = h->o->approve_devices,
 		.on_event = on_event, .on_refusal = on_refusal, .on_key_out = admit_key_out, .on_key_out_ctx = h,
 		.accept_rate = h->accept_rate, .key_life_ms = h->key_life_ms,
 		.store = store_sqlite_store(h->store), .rng = loop_rng(), .ledger = h->ledger, .hash = sha256, .on_poll_ready = control_poll_ready,
 		.on_poll_end = control_poll_end, .on_poll_watch = control_poll_watch, .on_answer = control_answer, .on_later = control_later,
 		.on_poll_ask = control_poll_ask };
-	int rc = ctl_new(&h->ctl, &cfg, loop_now(h->loop), at);
+	int rc = coord_new(&h->tailnet, &cfg, loop_now(h->loop), at);
 
 	if (rc == -ERR_STORE) {
 		struct store_sqlite_state s;
@@ -173,7 +173,7 @@ int hub_begin_anew(struct hub *h, struct err_at *at)
 
 	control_let_go(h);
 	tokens_free(h);
-	h->ctl = ctl_free(h->ctl);
+	h->tailnet = coord_free(h->tailnet);
 	h->etag[0] = 0;
 	store_sqlite_forget(h->store);
 	rc = make_engine(h, at);
@@ -182,7 +182,7 @@ int hub_begin_anew(struct hub *h, struct err_at *at)
 
 static int open_engine(struct hub *h, struct err_at *at)
 {
-	const struct ctl_user *u;
+	const struct coord_user *u;
 	uint64_t rate;
 	int rc = text_u64(h->o->accept_rate, strlen(h->o->accept_rate), HUB_ACCEPT_RATE_MAX, &rate);
 
@@ -197,10 +197,10 @@ static int open_engine(struct hub *h, struct err_at *at)
 		return rc;
 	}
 	rc = make_engine(h, at);
-	if (rc == 0 && !ctl_user_next(h->ctl, NULL)) {
-		rc = ctl_user_create(h->ctl, h->o->owner, loop_now(h->loop), &u);
+	if (rc == 0 && !coord_user_next(h->tailnet, NULL)) {
+		rc = coord_user_create(h->tailnet, h->o->owner, loop_now(h->loop), &u);
 		if (rc == 0)
-			rc = ctl_turn_end(h->ctl, loop_now(h->loop));
+			rc = coord_turn_end(h->tailnet, loop_now(h->loop));
 		if (rc < 0)
 			err_at_set(at, 0, 0, "cannot make the first user \"%s\": %s", h->o->owner, err_text(rc));
 	}
@@ -409,7 +409,7 @@ struct hub *hub_free(struct hub *h)
 	trim_free(h->trim);
 	if (h->loop)
 		loop_free(h->loop);
-	ctl_free(h->ctl);
+	coord_free(h->tailnet);
 	ledger_free(h->ledger);
 	store_sqlite_close(h->store);
 	if (h->lock >= 0)

@@ -4,14 +4,14 @@
 
 #include "base/ratelimit/ratelimit.h"
 #include "base/list/list.h"
-#include "core/ctlserver/ctlserver.h"
+#include "core/coord/coord.h"
 #include "core/ts2021/ts2021.h"
 #include "hub/hub.h"
 #include "hub/packages.h"
 #include "hub/reach.h"
 #include "os/certs/certs.h"
 #include "os/budget/budget.h"
-#include "os/httpd/httpd.h"
+#include "http/server/server.h"
 #include "os/budget/trim.h"
 #include "relay/relay.h"
 
@@ -74,7 +74,7 @@ struct hub_throttle {
 /* What a person was shown of a device that waits, as lines of "label\tvalue". */
 struct hub_shown {
 	struct arena mem;
-	struct ctl_grant grant; /* without lines: unused */
+	struct coord_grant grant; /* without lines: unused */
 };
 
 struct hub_counters {
@@ -101,7 +101,7 @@ struct hub {
 	struct arena mem;
 	int lock; /* on the state directory; -1: not taken */
 	struct store_sqlite *store;
-	struct ctl *ctl;
+	struct tailnet *tailnet;
 	struct relay *relay;
 	struct httpd *web, *admin;
 	struct tls_ctx *tls, *relay_tls;
@@ -196,19 +196,19 @@ bool codes_are_shut(struct hub *h, struct ipaddr from, mono_ns now);
 void code_was_wrong(struct hub *h, struct ipaddr from, mono_ns now);
 
 /* shown.c: what people were shown of devices that wait, and what is another thing now. */
-void shown_note(struct hub *h, const struct ctl_grant *g);
+void shown_note(struct hub *h, const struct coord_grant *g);
 /* "Tags" was "none" and is "tag:web", ...; "": it is not remembered. In mem. */
-const char *shown_changes(const struct hub *h, const char *digest, const struct ctl_grant *now, struct arena *mem);
+const char *shown_changes(const struct hub *h, const char *digest, const struct coord_grant *now, struct arena *mem);
 void shown_free(struct hub *h);
 
 /* pages.c: whole pages, everything from outside escaped. */
 MUST_USE int page_text(struct buf *out, const char *s);
 MUST_USE int page_landing(const struct hub *h, const struct hub_login *login, struct buf *out);
 /* For an admin: what it grants as a device of this user. g and user NULL: for anybody. */
-MUST_USE int page_register(const struct hub *h, const struct ctl_pending_view *p, const struct hub_login *login,
-	const struct ctl_grant *g, const struct ctl_user *user, struct buf *out);
+MUST_USE int page_register(const struct hub *h, const struct coord_pending_view *p, const struct hub_login *login,
+	const struct coord_grant *g, const struct coord_user *user, struct buf *out);
 /* A device that is in, and waits. */
-MUST_USE int page_device(const struct ctl_node_doc *d, const struct hub_login *login, const struct ctl_grant *g, struct buf *out);
+MUST_USE int page_device(const struct coord_node_doc *d, const struct hub_login *login, const struct coord_grant *g, struct buf *out);
 MUST_USE int page_admin(const struct hub *h, const struct hub_login *login, struct buf *out);
 MUST_USE int page_login(const struct hub *h, const char *token, struct buf *out);
 MUST_USE int page_message(const struct hub *h, const char *title, const char *text, struct buf *out);
@@ -229,9 +229,9 @@ bool login_csrf_holds(const struct hub_login *l, struct view token);
 MUST_USE int admin_on_request(void *ctx, struct httpd_conn *c, const struct httpd_request *r);
 bool admin_raise(void *ctx, struct httpd_conn *c, const struct http1_head *head, struct httpd_limits *l);
 /* The user that a name means; "" and NULL: the first one. NULL if there is none. */
-const struct ctl_user *hub_user(const struct hub *h, const char *name);
+const struct coord_user *hub_user(const struct hub *h, const char *name);
 /* The device that a number or a name means, with or without the domain. */
-const struct ctl_node_doc *hub_node(const struct hub *h, const char *word);
+const struct coord_node_doc *hub_node(const struct hub *h, const char *word);
 /* Devices that joined with a key and wait for an administrator. */
 size_t hub_waiting(const struct hub *h);
 

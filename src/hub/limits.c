@@ -38,12 +38,12 @@ static uint64_t threads(void)
 	return n ? n : NOT_KNOWN;
 }
 
-static uint64_t policy_bytes(const struct ctl *c)
+static uint64_t policy_bytes(const struct tailnet *c)
 {
-	const struct ctl_policy_version *v = NULL;
+	const struct coord_policy_version *v = NULL;
 	uint64_t sum = 0;
 
-	while ((v = ctl_policy_next(c, v)))
+	while ((v = coord_policy_next(c, v)))
 		sum += v->size;
 	return sum;
 }
@@ -65,7 +65,7 @@ static uint64_t resident(void)
 static void add_memory(struct hub *h, struct limits *l)
 {
 	const struct ledger_stats *n = ledger_stats(h->ledger);
-	uint64_t packages = packages_bytes(h->packages), rest = budget_rest(&h->budget), named = packages + STORE_PENDING_MAX + CTL_POLICY_KEEP_MAX;
+	uint64_t packages = packages_bytes(h->packages), rest = budget_rest(&h->budget), named = packages + STORE_PENDING_MAX + COORD_POLICY_KEEP_MAX;
 	uint64_t charged = n->strangers.now.bytes + n->members.now.bytes + n->leaving.bytes + packages, all = resident();
 	struct store_sqlite_state st;
 	int64_t *sum = &l->doc.memory_sum;
@@ -77,7 +77,7 @@ static void add_memory(struct hub *h, struct limits *l)
 		n->members.max.bytes, sum);
 	add(l, "memory", "packages handed out", "", packages, packages, sum);
 	add(l, "memory", "changes that wait for the disk", "warren_hub_changes_refused_total", st.pending, STORE_PENDING_MAX, sum);
-	add(l, "memory", "policies kept", "", policy_bytes(h->ctl), CTL_POLICY_KEEP_MAX, sum);
+	add(l, "memory", "policies kept", "", policy_bytes(h->tailnet), COORD_POLICY_KEEP_MAX, sum);
 	add(l, "memory", "what is left for devices, users, database, program", "", all > charged ? all - charged : 0, rest > named ? rest - named : 0, sum);
 	add(l, "memory", "kernel: buffers of sockets", "", NOT_KNOWN, budget_kernel(&h->budget), sum);
 	l->doc.memory_max = (int64_t)MAX_OF(h->budget.memory, BUDGET_MEMORY_MIN);
@@ -111,11 +111,11 @@ static void add_tasks(struct hub *h, struct limits *l)
 /* Bounds of their own, whose memory is charged to the parts above. */
 static void add_numbers(struct hub *h, struct limits *l)
 {
-	struct ctl_stats s;
+	struct coord_stats s;
 
-	ctl_stats(h->ctl, &s);
-	add(l, "number", "devices", "warren_hub_registrations_refused_total", s.nodes, CTL_NODES_MAX, NULL);
-	add(l, "number", "logins that wait", "warren_hub_pending_logins_evicted_total", s.pending, CTL_PENDING_BYTES_MAX / CTL_PENDING_SHARE, NULL);
+	coord_stats(h->tailnet, &s);
+	add(l, "number", "devices", "warren_hub_registrations_refused_total", s.nodes, COORD_NODES_MAX, NULL);
+	add(l, "number", "logins that wait", "warren_hub_pending_logins_evicted_total", s.pending, COORD_PENDING_BYTES_MAX / COORD_PENDING_SHARE, NULL);
 	add(l, "number", "control connections", "warren_hub_control_bad_handshakes_total", h->n_sessions, HUB_SESSIONS_MAX, NULL);
 	add(l, "number", "connections of pages and API", "warren_hub_http_refused_total", httpd_conns(h->web), HUB_CONNS_MAX, NULL);
 	add(l, "number", "connections of the administration", "warren_hub_admin_bad_requests_total", httpd_conns(h->admin), HUB_ADMIN_CONNS_MAX, NULL);

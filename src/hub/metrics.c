@@ -11,9 +11,9 @@ static const char gauge[] = "gauge", counter[] = "counter";
 static int put_engine(struct hub *h, struct buf *out)
 {
 	struct store_sqlite_state st;
-	struct ctl_stats s;
+	struct coord_stats s;
 
-	ctl_stats(h->ctl, &s);
+	coord_stats(h->tailnet, &s);
 	store_sqlite_state(h->store, &st);
 	const struct metric rows[] = {
 		{ "hub_nodes", gauge, "Devices of the tailnet.", s.nodes },
@@ -158,7 +158,7 @@ static int put_verify(const struct hub *h, struct buf *out)
 
 static int put_policy(struct hub *h, struct buf *out)
 {
-	const struct ctl_policy_version *v = ctl_policy_current(h->ctl);
+	const struct coord_policy_version *v = coord_policy_current(h->tailnet);
 	const struct metric rows[] = {
 		{ "hub_policy_version", gauge, "Version of the policy in force; 0: none, all is allowed.", v ? (uint64_t)v->id : 0 },
 		{ "hub_policy_changes_total", counter, "Policies that came into force.", h->n.policy_changes },

@@ -6,7 +6,7 @@
 #define WARREN_HUB_PACKAGES_H
 
 #include "hub/hub.h"
-#include "os/httpd/httpd.h"
+#include "http/server/server.h"
 
 struct packages;
 

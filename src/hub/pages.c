@@ -62,11 +62,11 @@ int page_message(const struct hub *h, const char *title, const char *text, struc
 static int put_logins(const struct hub *h, struct buf *out)
 {
 	unix_ms now = loop_now(h->loop).wall;
-	struct ctl_pending_view p;
+	struct coord_pending_view p;
 	char since[TIME_WORDS_MAX];
 	int rc = 0;
 
-	for (const char *after = NULL; rc == 0 && ctl_pending_next(h->ctl, after, &p); after = p.code) {
+	for (const char *after = NULL; rc == 0 && coord_pending_next(h->tailnet, after, &p); after = p.code) {
 		time_format_long(p.created, now, since);
 		rc = PUT(out, "<tr><td><a href=\"/register/", p.code, "\">", *p.hostname ? p.hostname : "(no name)", "</a></td><td>",
 			p.os, "</td><td>asked ", since, "</td></tr>");
@@ -81,7 +81,7 @@ static int put_unapproved(const struct hub *h, struct buf *out)
 	char since[TIME_WORDS_MAX], id[24];
 	int rc = 0;
 
-	for (const struct ctl_node_doc *d = NULL; rc == 0 && (d = ctl_node_next(h->ctl, d));) {
+	for (const struct coord_node_doc *d = NULL; rc == 0 && (d = coord_node_next(h->tailnet, d));) {
 		if (!d->unapproved)
 			continue;
 		time_format_long(d->created, now, since);
@@ -94,8 +94,8 @@ static int put_unapproved(const struct hub *h, struct buf *out)
 
 static int put_waiting(const struct hub *h, struct buf *out)
 {
-	struct ctl_pending_view p;
-	bool none = !ctl_pending_next(h->ctl, NULL, &p) && !hub_waiting(h);
+	struct coord_pending_view p;
+	bool none = !coord_pending_next(h->tailnet, NULL, &p) && !hub_waiting(h);
 	int rc = buf_append_str(out, none ? "<h2>Devices that wait</h2><p>None.</p>" : "<h2>Devices that wait</h2><table>");
 
 	if (rc == 0 && !none)
@@ -165,7 +165,7 @@ static int put_tags(const struct json_list *tags, struct buf *out)
 	return rc == 0 && tags->n ? buf_append_str(out, "</p>") : rc;
 }
 
-static int put_device(const struct hub *h, const struct ctl_pending_view *p, struct buf *out)
+static int put_device(const struct hub *h, const struct coord_pending_view *p, struct buf *out)
 {
 	char from[IPADDR_TEXT_MAX], created[TIME_WORDS_MAX];
 
@@ -176,12 +176,12 @@ static int put_device(const struct hub *h, const struct ctl_pending_view *p, str
 		"</td></tr></table>");
 }
 
-static int put_grant(const struct ctl_grant *g, struct buf *out)
+static int put_grant(const struct coord_grant *g, struct buf *out)
 {
 	int rc = buf_append_str(out, "<p>What it gets when it is let in:</p><table>");
 
 	for (size_t i = 0; i < g->lines.n && rc == 0; i++) {
-		const struct ctl_grant_line *l = JSON_AT(g->lines, struct ctl_grant_line, i);
+		const struct coord_grant_line *l = JSON_AT(g->lines, struct coord_grant_line, i);
 
 		rc = PUT(out, "<tr><th>", l->label, "</th><td>", l->value, "</td></tr>");
 	}
@@ -189,20 +189,20 @@ static int put_grant(const struct ctl_grant *g, struct buf *out)
 }
 
 /* Whose is it to be? What that gives is shown before it is given. */
-static int put_user_choice(const struct hub *h, const struct ctl_pending_view *p, const struct ctl_user *user, struct buf *out)
+static int put_user_choice(const struct hub *h, const struct coord_pending_view *p, const struct coord_user *user, struct buf *out)
 {
-	const struct ctl_user *first = ctl_user_next(h->ctl, NULL);
+	const struct coord_user *first = coord_user_next(h->tailnet, NULL);
 	int rc;
 
-	if (!ctl_user_next(h->ctl, first))
+	if (!coord_user_next(h->tailnet, first))
 		return 0;
 	rc = PUT(out, "<form method=\"get\" action=\"/register/", p->code, "\"><label>Owner: <select name=\"user\">");
-	for (const struct ctl_user *u = first; u && rc == 0; u = ctl_user_next(h->ctl, u))
+	for (const struct coord_user *u = first; u && rc == 0; u = coord_user_next(h->tailnet, u))
 		rc = PUT(out, u == user ? "<option selected>" : "<option>", u->name, "</option>");
 	return rc < 0 ? rc : buf_append_str(out, "</select></label> <button>Show as this owner's</button></form>");
 }
 
-static int put_approval(const struct ctl_pending_view *p, const struct hub_login *login, const struct ctl_grant *g, const struct ctl_user *user,
+static int put_approval(const struct coord_pending_view *p, const struct hub_login *login, const struct coord_grant *g, const struct coord_user *user,
 	struct buf *out)
 {
 	return PUT(out, "<form method=\"post\" action=\"/register/", p->code, "\"><input type=\"hidden\" name=\"csrf\" value=\"", login->csrf,
@@ -210,8 +210,8 @@ static int put_approval(const struct ctl_pending_view *p, const struct hub_login
 		"\"><button>Let it in</button></form>");
 }
 
-int page_register(const struct hub *h, const struct ctl_pending_view *p, const struct hub_login *login, const struct ctl_grant *g,
-	const struct ctl_user *user, struct buf *out)
+int page_register(const struct hub *h, const struct coord_pending_view *p, const struct hub_login *login, const struct coord_grant *g,
+	const struct coord_user *user, struct buf *out)
 {
 	int rc = begin(out, "A device asks to join");
 
@@ -233,7 +233,7 @@ int page_register(const struct hub *h, const struct ctl_pending_view *p, const s
 	return rc < 0 ? rc : end(out);
 }
 
-int page_device(const struct ctl_node_doc *d, const struct hub_login *login, const struct ctl_grant *g, struct buf *out)
+int page_device(const struct coord_node_doc *d, const struct hub_login *login, const struct coord_grant *g, struct buf *out)
 {
 	char id[24];
 	int rc = begin(out, "A device waits");

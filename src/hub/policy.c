@@ -30,10 +30,10 @@ static void on_failure(void *ctx, const struct policy_failure *from)
 
 const char *policy_fault_text(int rc, const struct policy_fault *f, char *out, size_t size)
 {
-	if (rc == CTL_POLICY_TESTS_FAILED && f->n)
+	if (rc == COORD_POLICY_TESTS_FAILED && f->n)
 		snprintf(out, size, "%zu of its tests fail; line %lld: %s: %s", f->n_all,
 			(long long)f->v[0].line, f->v[0].src, f->v[0].text);
-	else if (rc == CTL_POLICY_TESTS_FAILED)
+	else if (rc == COORD_POLICY_TESTS_FAILED)
 		snprintf(out, size, "%zu of its tests fail", f->n_all);
 	else if (f->at.line)
 		snprintf(out, size, "line %u, column %u: %s", f->at.line, f->at.column, f->at.text);
@@ -49,7 +49,7 @@ static void note(struct hub *h, int rc, const char *author, const struct policy_
 	if (rc == 0) {
 		h->n.policy_changes++;
 		log_info("policy", "in force", "version=%lld by=\"%s\"",
-			(long long)ctl_policy_current(h->ctl)->id, author);
+			(long long)coord_policy_current(h->tailnet)->id, author);
 		return;
 	}
 	h->n.policy_refused++;
@@ -76,8 +76,8 @@ int hub_policy_set(struct hub *h, struct view text, const char *author, enum pol
 	if (by == POLICY_BY_HAND && h->git)
 		return POLICY_OWNED_BY_GIT;
 	if (rc == 0)
-		rc = ctl_policy_set(
-			h->ctl, text, author, if_version, loop_now(h->loop), on_failure, f, &f->at);
+		rc = coord_policy_set(
+			h->tailnet, text, author, if_version, loop_now(h->loop), on_failure, f, &f->at);
 	note(h, rc, author, f);
 	return rc;
 }
@@ -85,21 +85,21 @@ int hub_policy_set(struct hub *h, struct view text, const char *author, enum pol
 int hub_policy_check(struct hub *h, struct view text, struct policy_fault *f)
 {
 	return is_empty(text, f) ? -ERR_BAD_VALUE
-				 : ctl_policy_check(h->ctl, text, on_failure, f, &f->at);
+				 : coord_policy_check(h->tailnet, text, on_failure, f, &f->at);
 }
 
 struct view hub_policy_text(const struct hub *h)
 {
 	struct view text;
 
-	if (ctl_policy_current(h->ctl) && ctl_policy_text(h->ctl, 0, &text) == 0)
+	if (coord_policy_current(h->tailnet) && coord_policy_text(h->tailnet, 0, &text) == 0)
 		return text;
 	return view_of(open_policy, sizeof(open_policy) - 1);
 }
 
 const char *hub_policy_etag(struct hub *h)
 {
-	const struct ctl_policy_version *v = ctl_policy_current(h->ctl);
+	const struct coord_policy_version *v = coord_policy_current(h->tailnet);
 	int64_t id = v ? v->id : 0;
 	struct view text;
 	uint8_t hash[32];
@@ -108,7 +108,7 @@ const char *hub_policy_etag(struct hub *h)
 	if (h->etag[0] && h->etag_version == id)
 		return h->etag;
 	text = hub_policy_text(h);
-	buf_init(&b, 8 * CTL_POLICY_TEXT_MAX); /* blanks of the canonical form included */
+	buf_init(&b, 8 * COORD_POLICY_TEXT_MAX); /* blanks of the canonical form included */
 	if (hujson_format(text.p, text.len, &b, NULL) == 0)
 		text = buf_view(&b);
 	SHA256(text.p, text.len, hash);

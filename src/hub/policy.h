@@ -22,11 +22,11 @@ struct policy_fault {
 	size_t n, n_all;
 };
 
-enum { POLICY_OWNED_BY_GIT = 2 }; /* an outcome beside those of ctl_policy_set */
+enum { POLICY_OWNED_BY_GIT = 2 }; /* an outcome beside those of coord_policy_set */
 
 enum policy_by { POLICY_BY_HAND, POLICY_BY_FORCE, POLICY_BY_GIT };
 
-/* ctl_policy_set. By hand it is refused while Git owns the policy. */
+/* coord_policy_set. By hand it is refused while Git owns the policy. */
 MUST_USE int hub_policy_set(struct hub *h, struct view text, const char *author, enum policy_by by,
 	int64_t if_version, struct policy_fault *f);
 MUST_USE int hub_policy_check(struct hub *h, struct view text, struct policy_fault *f);

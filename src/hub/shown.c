@@ -22,13 +22,13 @@ static void forget(struct hub_shown *s)
 	*s = (struct hub_shown){ 0 };
 }
 
-static int copy(const struct ctl_grant *from, struct hub_shown *to)
+static int copy(const struct coord_grant *from, struct hub_shown *to)
 {
 	arena_init(&to->mem, HUB_SHOWN_TEXT_MAX);
 	memcpy(to->grant.digest, from->digest, sizeof(from->digest));
 	for (size_t i = 0; i < from->lines.n; i++) {
-		const struct ctl_grant_line *l = JSON_AT(from->lines, struct ctl_grant_line, i);
-		struct ctl_grant_line *line = json_list_add(&to->grant.lines, &to->mem, sizeof(*line));
+		const struct coord_grant_line *l = JSON_AT(from->lines, struct coord_grant_line, i);
+		struct coord_grant_line *line = json_list_add(&to->grant.lines, &to->mem, sizeof(*line));
 
 		if (!line)
 			return -ENOMEM;
@@ -40,7 +40,7 @@ static int copy(const struct ctl_grant *from, struct hub_shown *to)
 	return 0;
 }
 
-void shown_note(struct hub *h, const struct ctl_grant *g)
+void shown_note(struct hub *h, const struct coord_grant *g)
 {
 	struct hub_shown *to = &h->shown[h->next_shown % HUB_SHOWN_MAX];
 
@@ -60,10 +60,10 @@ void shown_free(struct hub *h)
 }
 
 /* NULL: there is no such line. */
-static const char *value_of(const struct ctl_grant *g, const char *label)
+static const char *value_of(const struct coord_grant *g, const char *label)
 {
 	for (size_t i = 0; i < g->lines.n; i++) {
-		const struct ctl_grant_line *l = JSON_AT(g->lines, struct ctl_grant_line, i);
+		const struct coord_grant_line *l = JSON_AT(g->lines, struct coord_grant_line, i);
 
 		if (!strcmp(l->label, label))
 			return l->value;
@@ -72,10 +72,10 @@ static const char *value_of(const struct ctl_grant *g, const char *label)
 }
 
 /* Lines of `of` that are not so in `other`. gone: only those that are not there at all. */
-static const char *put_changes(const char *text, const struct ctl_grant *of, const struct ctl_grant *other, bool gone, struct arena *mem)
+static const char *put_changes(const char *text, const struct coord_grant *of, const struct coord_grant *other, bool gone, struct arena *mem)
 {
 	for (size_t i = 0; i < of->lines.n && text; i++) {
-		const struct ctl_grant_line *l = JSON_AT(of->lines, struct ctl_grant_line, i);
+		const struct coord_grant_line *l = JSON_AT(of->lines, struct coord_grant_line, i);
 		const char *was = value_of(other, l->label), *comma = *text ? ", " : "";
 
 		if (gone ? was != NULL : was && !strcmp(was, l->value))
@@ -90,7 +90,7 @@ static const char *put_changes(const char *text, const struct ctl_grant *of, con
 	return text;
 }
 
-const char *shown_changes(const struct hub *h, const char *digest, const struct ctl_grant *now, struct arena *mem)
+const char *shown_changes(const struct hub *h, const char *digest, const struct coord_grant *now, struct arena *mem)
 {
 	const struct hub_shown *was = find(h, digest);
 	const char *text = "";

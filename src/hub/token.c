@@ -46,14 +46,14 @@ static void hash_text(const void *p, size_t n, char hex[static 65])
 /* promised: what was done is answered only when this is durable. */
 static int store(struct hub *h, const struct token *t, bool promised)
 {
-	struct ctl_store *s = store_sqlite_store(h->store);
+	struct coord_store *s = store_sqlite_store(h->store);
 	struct buf b;
 	int rc;
 
 	buf_init(&b, 4096);
 	rc = json_encode(&token_type, t, &b);
 	if (rc == 0)
-		rc = (promised ? ctl_store_put : s->ops->put)(s, CTL_API_TOKEN, t->id, buf_view(&b));
+		rc = (promised ? coord_store_put : s->ops->put)(s, COORD_API_TOKEN, t->id, buf_view(&b));
 	buf_fini(&b);
 	return rc;
 }
@@ -80,14 +80,14 @@ static int on_load(void *ctx, int64_t id, struct view doc)
 
 int tokens_load(struct hub *h, struct err_at *at)
 {
-	struct ctl_store *s = store_sqlite_store(h->store);
+	struct coord_store *s = store_sqlite_store(h->store);
 	int rc;
 
 	h->tokens = calloc(1, sizeof(*h->tokens));
 	if (!h->tokens)
 		return -ENOMEM;
 	arena_init(&h->tokens->mem, TOKENS_MEM_MAX);
-	rc = s->ops->load(s, CTL_API_TOKEN, on_load, h->tokens);
+	rc = s->ops->load(s, COORD_API_TOKEN, on_load, h->tokens);
 	if (rc < 0)
 		err_at_set(at, 0, 0, "the database has an API token that cannot be read: %s",
 			err_text(rc));
@@ -167,14 +167,14 @@ int token_revoke(struct hub *h, int64_t id)
 int token_delete(struct hub *h, int64_t id)
 {
 	struct tokens *all = h->tokens;
-	struct ctl_store *s = store_sqlite_store(h->store);
+	struct coord_store *s = store_sqlite_store(h->store);
 	struct token *t = find(h, id);
 	int rc;
 
 	if (!t)
 		return -ENOENT;
 	t->deleted = true;
-	rc = id == all->last_id ? store(h, t, true) : ctl_store_del(s, CTL_API_TOKEN, id);
+	rc = id == all->last_id ? store(h, t, true) : coord_store_del(s, COORD_API_TOKEN, id);
 	for (size_t i = 0, n = all->n; rc == 0 && i < n; i++)
 		if (all->v[i] == t) {
 			memmove(all->v + i, all->v + i + 1, (n - i - 1) * sizeof(struct token *));

@@ -34,18 +34,18 @@ static void begin_anew(struct hub *h)
 }
 
 /* The store takes changes again. */
-static int come_back(struct hub *h, const struct ctl_store *s)
+static int come_back(struct hub *h, const struct coord_store *s)
 {
 	bool back = h->store_refused && !s->refuses;
 
 	h->store_refused = s->refuses;
-	return back ? ctl_store_back(h->ctl, loop_now(h->loop)) : 0;
+	return back ? coord_store_back(h->tailnet, loop_now(h->loop)) : 0;
 }
 
 void hub_turn_end(void *ctx)
 {
 	struct hub *h = ctx;
-	const struct ctl_store *s = store_sqlite_store(h->store);
+	const struct coord_store *s = store_sqlite_store(h->store);
 	uint64_t durable;
 	int rc;
 
@@ -56,12 +56,12 @@ void hub_turn_end(void *ctx)
 		durable = s->durable;
 		hub_release(h);
 		if (rc == 0)
-			rc = ctl_turn_end(h->ctl, loop_now(h->loop));
+			rc = coord_turn_end(h->tailnet, loop_now(h->loop));
 	} while (rc == 0 && s->durable != durable);
 	if (rc < 0 && s->failed && s->refuses)
 		begin_anew(h);
 	else if (rc < 0)
 		end_with(h, rc, s->failed ? "the database refused a commit" : "the engine failed");
 	if (!h->failed)
-		loop_timer_set(h->timer, ctl_deadline(h->ctl));
+		loop_timer_set(h->timer, coord_deadline(h->tailnet));
 }

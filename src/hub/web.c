@@ -88,7 +88,7 @@ static struct ipaddr from_of(const struct call *c)
 
 static void log_approval(const struct call *c, int64_t id)
 {
-	const struct ctl_node_doc *n = ctl_node_find(c->hub->ctl, id);
+	const struct coord_node_doc *n = coord_node_find(c->hub->tailnet, id);
 	char from[IPADDR_TEXT_MAX];
 
 	log_info("hub", "device approved in a browser", "id=%lld name=%s from=%s", (long long)id, n ? n->name : "",
@@ -101,7 +101,7 @@ static int said_in(const struct call *c, int64_t id)
 	return message(c, 200, "The device is in", "It goes on by itself within a second. You can close this page.");
 }
 
-static int changed(const struct call *c, const struct ctl_grant *now, const char *digest, struct arena *mem)
+static int changed(const struct call *c, const struct coord_grant *now, const char *digest, struct arena *mem)
 {
 	const char *changes = shown_changes(c->hub, digest, now, mem);
 	const char *text = arena_printf(mem, "What this would let in is not what you were shown%s%s. Go back, load the page anew and look again.",
@@ -122,8 +122,8 @@ static int say_not(const struct call *c, int rc)
 static int approve(const struct call *c, const char *code, struct arena *mem)
 {
 	char name[256], digest[64];
-	const struct ctl_user *u;
-	struct ctl_grant g;
+	const struct coord_user *u;
+	struct coord_grant g;
 	int64_t id = 0;
 	int rc;
 
@@ -132,9 +132,9 @@ static int approve(const struct call *c, const char *code, struct arena *mem)
 	if (!form_value(c, "digest", digest, sizeof(digest)))
 		return message(c, 400, "Not approved", "The form does not say what was shown. Load the page anew.");
 	u = hub_user(c->hub, form_value(c, "user", name, sizeof(name)) ? name : NULL);
-	rc = u ? ctl_pending_grant(c->hub->ctl, code, u->id, loop_now(c->hub->loop), mem, &g) : -ENOENT;
+	rc = u ? coord_pending_grant(c->hub->tailnet, code, u->id, loop_now(c->hub->loop), mem, &g) : -ENOENT;
 	if (rc == 0)
-		rc = ctl_pending_approve(c->hub->ctl, code, u->id, digest, loop_now(c->hub->loop), &id);
+		rc = coord_pending_approve(c->hub->tailnet, code, u->id, digest, loop_now(c->hub->loop), &id);
 	if (rc == -ERR_CHANGED)
 		return changed(c, &g, digest, mem);
 	return rc < 0 ? say_not(c, rc) : said_in(c, id);
@@ -143,7 +143,7 @@ static int approve(const struct call *c, const char *code, struct arena *mem)
 static int approve_node(const struct call *c, struct arena *mem)
 {
 	char text[24], digest[64];
-	struct ctl_grant g;
+	struct coord_grant g;
 	uint64_t id;
 	int rc;
 
@@ -153,9 +153,9 @@ static int approve_node(const struct call *c, struct arena *mem)
 		return message(c, 400, "Not approved", "The form does not say which device.");
 	if (!form_value(c, "digest", digest, sizeof(digest)))
 		return message(c, 400, "Not approved", "The form does not say what was shown. Load the page anew.");
-	rc = ctl_node_grant(c->hub->ctl, (int64_t)id, mem, &g);
+	rc = coord_node_grant(c->hub->tailnet, (int64_t)id, mem, &g);
 	if (rc == 0)
-		rc = ctl_node_approve(c->hub->ctl, (int64_t)id, digest, loop_now(c->hub->loop));
+		rc = coord_node_approve(c->hub->tailnet, (int64_t)id, digest, loop_now(c->hub->loop));
 	if (rc == -ENOENT)
 		return message(c, 404, "No such device", "It was deleted meanwhile.");
 	if (rc == -ERR_CHANGED)
@@ -177,14 +177,14 @@ static int on_approve_node(const struct call *c)
 
 static int show_device(const struct call *c, const struct hub_login *login, int64_t id, struct arena *mem)
 {
-	const struct ctl_node_doc *d = ctl_node_find(c->hub->ctl, id);
-	struct ctl_grant g;
+	const struct coord_node_doc *d = coord_node_find(c->hub->tailnet, id);
+	struct coord_grant g;
 	struct buf page;
 	int rc;
 
 	if (!d || !d->unapproved)
 		return message(c, 404, "It does not wait", d ? "This device is in already." : "There is no such device; it may have been deleted.");
-	rc = ctl_node_grant(c->hub->ctl, id, mem, &g);
+	rc = coord_node_grant(c->hub->tailnet, id, mem, &g);
 	if (rc < 0)
 		return rc;
 	shown_note(c->hub, &g);
@@ -220,9 +220,9 @@ static int on_admin(const struct call *c)
 
 static int no_such_code(const struct call *c, const char *code, const struct hub_login *login)
 {
-	struct ctl_pending_view p;
+	struct coord_pending_view p;
 
-	if (login && ctl_pending_successor(c->hub->ctl, code, &p))
+	if (login && coord_pending_successor(c->hub->tailnet, code, &p))
 		return message(c, 409, "It has changed", "The device with this code asks for other things by now, and has another code for "
 			"them. Look at what the device shows.");
 	return message(c, 404, "No such request", "No device waits with this code. It may be in already, or the code is older than 15 minutes: "
@@ -230,10 +230,10 @@ static int no_such_code(const struct call *c, const char *code, const struct hub
 }
 
 /* As whose device it is looked at, and what that would give. */
-static int show_login(const struct call *c, const struct ctl_pending_view *p, const struct hub_login *login, struct arena *mem)
+static int show_login(const struct call *c, const struct coord_pending_view *p, const struct hub_login *login, struct arena *mem)
 {
-	const struct ctl_user *u = NULL;
-	struct ctl_grant g;
+	const struct coord_user *u = NULL;
+	struct coord_grant g;
 	struct buf page;
 	char name[256];
 	int rc = 0;
@@ -243,7 +243,7 @@ static int show_login(const struct call *c, const struct ctl_pending_view *p, co
 	if (login && !u)
 		return message(c, 404, "No such user", "There is no user of this name.");
 	if (u)
-		rc = ctl_pending_grant(c->hub->ctl, p->code, u->id, loop_now(c->hub->loop), mem, &g);
+		rc = coord_pending_grant(c->hub->tailnet, p->code, u->id, loop_now(c->hub->loop), mem, &g);
 	if (rc < 0)
 		return rc;
 	if (u)
@@ -257,7 +257,7 @@ static int on_register(const struct call *c)
 {
 	const struct hub_login *login = login_find(c->hub, c->r->head);
 	mono_ns now = loop_now(c->hub->loop).mono;
-	struct ctl_pending_view p;
+	struct coord_pending_view p;
 	struct arena mem;
 	char code[64];
 	int rc;
@@ -268,7 +268,7 @@ static int on_register(const struct call *c)
 		return message(c, 429, "Too many wrong codes", "Wait a minute, and look at the code once more. An admin who is logged in does not "
 			"have to wait, nor does \"warren-hub nodes approve\".");
 	}
-	if (!ctl_pending_find(c->hub->ctl, code, &p)) {
+	if (!coord_pending_find(c->hub->tailnet, code, &p)) {
 		if (!login)
 			code_was_wrong(c->hub, from_of(c), now);
 		return no_such_code(c, code, login);

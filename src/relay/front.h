@@ -1,11 +1,11 @@
 /*
  * relay/front: the pages of a relay that stands alone: /derp is handed to the relay, the small paths are answered,
- * everything else is a short page. Over os/httpd.
+ * everything else is a short page. Over http/server.
  */
 #ifndef WARREN_RELAY_FRONT_H
 #define WARREN_RELAY_FRONT_H
 
-#include "os/httpd/httpd.h"
+#include "http/server/server.h"
 #include "relay/relay.h"
 
 enum {

@@ -5,7 +5,7 @@
 #ifndef WARREN_RELAY_VERIFY_H
 #define WARREN_RELAY_VERIFY_H
 
-#include "os/httpask/httpask.h"
+#include "http/client/client.h"
 #include "relay/relay.h"
 
 enum {

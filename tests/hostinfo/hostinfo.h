@@ -2,8 +2,8 @@
  * tests/hostinfo: what a hostile member says of itself, from a seed: the unit test of the engine, the tests of the built hub and those
  * with official clients send the same documents.
  */
-#ifndef WARREN_TESTS_HOSTINFO_H
-#define WARREN_TESTS_HOSTINFO_H
+#ifndef WARREN_TESTS_HOSTINFO_HOSTINFO_H
+#define WARREN_TESTS_HOSTINFO_HOSTINFO_H
 
 #include "base/buf/buf.h"
 #include "base/rng/rng.h"

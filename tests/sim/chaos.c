@@ -14,15 +14,15 @@ static uint64_t draw(struct world *w, uint64_t n)
 }
 
 /* What the receiver itself knows: the sender is in its map, and its key has not ended. */
-static bool known(const struct world *w, const struct node *from, const struct node *to)
+static bool known(const struct world *w, const struct sim_node *from, const struct sim_node *to)
 {
-	struct now now = node_now(to);
+	struct now now = sim_node_now(to);
 	bool any = false;
 
 	(void)w;
 	for (size_t i = 0; i < NODE_ADDRS_MAX && !any; i++) {
-		struct ipaddr a = node_addr_at(from, i);
-		const struct tc_node *p = ipaddr_is_set(a) ? agent_whois(node_agent(to), a) : NULL;
+		struct ipaddr a = sim_node_addr_at(from, i);
+		const struct tc_node *p = ipaddr_is_set(a) ? node_whois(sim_node_agent(to), a) : NULL;
 
 		any = p && !p->expired && (!p->key_expiry || p->key_expiry > now.wall);
 	}
@@ -46,18 +46,18 @@ static void on_server(struct world *w)
 		server_crash(s);
 }
 
-static void on_process(struct world *w, struct node *n)
+static void on_process(struct world *w, struct sim_node *n)
 {
-	if (!node_is_up(n)) {
-		node_start(n);
+	if (!sim_node_is_up(n)) {
+		sim_node_start(n);
 		return;
 	}
-	node_kill(n);
+	sim_node_kill(n);
 	if (draw(w, 8) == 0)
-		node_forget_disk(n);
+		sim_node_forget_disk(n);
 }
 
-static void on_place(struct world *w, struct node *n)
+static void on_place(struct world *w, struct sim_node *n)
 {
 	static const struct weather *const weathers[] = { &weather_lab, &weather_far, &weather_bad };
 	struct place *p = sim_place_of(w, n), to;
@@ -65,7 +65,7 @@ static void on_place(struct world *w, struct node *n)
 	switch (draw(w, 5)) {
 	case 0:
 		to = random_place(w);
-		node_move(w, n, &to);
+		sim_node_move(w, n, &to);
 		break;
 	case 1:
 		place_set_weather(w, p, weathers[draw(w, ARRAY_LEN(weathers))]);
@@ -75,7 +75,7 @@ static void on_place(struct world *w, struct node *n)
 		break;
 	case 3:
 		if (p->router)
-			node_readdress(w, n);
+			sim_node_readdress(w, n);
 		break;
 	default:
 		if (p->router)
@@ -83,22 +83,22 @@ static void on_place(struct world *w, struct node *n)
 	}
 }
 
-static void on_hub(struct world *w, struct node *n)
+static void on_hub(struct world *w, struct sim_node *n)
 {
-	struct ctl *ctl = server_ctl(w->hub);
+	struct tailnet *tailnet = server_ctl(w->hub);
 
-	if (!ctl || !ctl_node_find(ctl, node_id(n)))
+	if (!tailnet || !coord_node_find(tailnet, sim_node_id(n)))
 		return;
 	if (draw(w, 2))
-		CHECK(ctl_node_expire(ctl, node_id(n), node_now(n)) == 0);
+		CHECK(coord_node_expire(tailnet, sim_node_id(n), sim_node_now(n)) == 0);
 	else
-		CHECK(ctl_node_delete(ctl, node_id(n), node_now(n)) == 0);
+		CHECK(coord_node_delete(tailnet, sim_node_id(n), sim_node_now(n)) == 0);
 	server_turn(w->hub);
 }
 
 static void step(struct world *w)
 {
-	struct node *n = w->nodes[draw(w, w->n_nodes)];
+	struct sim_node *n = w->nodes[draw(w, w->n_nodes)];
 
 	switch (draw(w, 10)) {
 	case 0:
@@ -120,9 +120,9 @@ static void step(struct world *w)
 		break;
 	case 8:
 		if (draw(w, 2))
-			node_down(n);
+			sim_node_down(n);
 		else
-			node_up(n);
+			sim_node_up(n);
 		break;
 	default:
 		if (draw(w, 3) == 0)
@@ -136,23 +136,23 @@ static void heal(struct world *w)
 		if (!server_is_up(w->servers[i]))
 			server_start(w->servers[i]);
 	for (size_t i = 0; i < w->n_nodes; i++) {
-		struct node *n = w->nodes[i];
+		struct sim_node *n = w->nodes[i];
 		struct place *p = sim_place_of(w, n);
 
 		vnet_if_up(p->dev_if, true);
 		place_set_weather(w, p, &weather_lab);
 		if (p->router)
 			vnet_router_rules(p->router, false, 0);
-		if (!node_is_up(n))
-			node_start(n);
-		node_up(n);
+		if (!sim_node_is_up(n))
+			sim_node_start(n);
+		sim_node_up(n);
 	}
 }
 
 /* With the hub: one that comes up with its old map may have been removed meanwhile. */
-static bool is_well(const struct node *n)
+static bool is_well(const struct sim_node *n)
 {
-	return node_is_running(n) && agent_is_polling(node_agent(n));
+	return sim_node_is_running(n) && node_is_polling(sim_node_agent(n));
 }
 
 static size_t n_well(const struct world *w)
@@ -175,30 +175,30 @@ static void log_in(struct world *w)
 {
 	for (size_t i = 0; i < w->n_nodes; i++)
 		if (!is_well(w->nodes[i]))
-			node_login(w->nodes[i]);
+			sim_node_login(w->nodes[i]);
 }
 
 /* What the two ends of a pair that does not work think. */
-static void tell_end(struct world *w, const struct node *n, const struct node *other)
+static void tell_end(struct world *w, const struct sim_node *n, const struct sim_node *other)
 {
-	const struct agent *a = node_agent(n);
-	const struct tc_node *p = agent_whois(a, node_addr(other));
-	struct mesh_peer_status st = { 0 };
+	const struct node *a = sim_node_agent(n);
+	const struct tc_node *p = node_whois(a, sim_node_addr(other));
+	struct magicsock_peer_status st = { 0 };
 	char at[IPPORT_TEXT_MAX];
-	int rc = p ? mesh_peer_status(agent_mesh(a), p->id, node_now(n), &st) : -1;
+	int rc = p ? magicsock_peer_status(node_magicsock(a), p->id, sim_node_now(n), &st) : -1;
 
 	printf("# %s: state %d, polls %d, peers %zu, home %d; %s: known %d, expired %d, home %d, status %d, session %d, at %s, "
 	       "%s\n",
-		node_name(n), agent_state(a), agent_is_polling(a), netmap_n_peers(agent_netmap(a)), mesh_home(agent_mesh(a)),
-		node_name(other), p != NULL, p ? p->expired : 0, p ? (int)p->home_derp : 0, rc, st.has_session,
+		sim_node_name(n), node_state(a), node_is_polling(a), netmap_n_peers(node_netmap(a)), magicsock_home(node_magicsock(a)),
+		sim_node_name(other), p != NULL, p ? p->expired : 0, p ? (int)p->home_derp : 0, rc, st.has_session,
 		ipport_format(st.addr, at), server_ctl(w->hub) ? "hub is up" : "no hub");
 }
 
 static void tell_pair(struct world *w, const struct pair *p)
 {
 	for (size_t i = 0; i < w->n_nodes; i++)
-		printf("# %s: id %lld, hub knows it: %d\n", node_name(w->nodes[i]), (long long)node_id(w->nodes[i]),
-			ctl_node_find(server_ctl(w->hub), node_id(w->nodes[i])) != NULL);
+		printf("# %s: id %lld, hub knows it: %d\n", sim_node_name(w->nodes[i]), (long long)sim_node_id(w->nodes[i]),
+			coord_node_find(server_ctl(w->hub), sim_node_id(w->nodes[i])) != NULL);
 	tell_end(w, p->a, p->b);
 	tell_end(w, p->b, p->a);
 }
@@ -213,7 +213,7 @@ static void chaos(struct world *w, uint64_t seed)
 	for (size_t i = 0; i < DEVICES; i++) {
 		struct place p = random_place(w);
 
-		node_start(node_at(w, &p));
+		sim_node_start(sim_node_at(w, &p));
 	}
 	SIM_CHECK(w, world_until(w, world_all_running, NULL, SEC(10)), "not all run");
 	for (size_t i = 0; i < DEVICES; i++)
@@ -237,7 +237,7 @@ static void chaos(struct world *w, uint64_t seed)
 		struct pair p = pinger_pair(first_silent(w));
 
 		tell_pair(w, &p);
-		SIM_CHECK(w, false, "%s does not reach %s", node_name(p.a), node_name(p.b));
+		SIM_CHECK(w, false, "%s does not reach %s", sim_node_name(p.a), sim_node_name(p.b));
 	}
 	stat_add("chaos", "all reach all s", (double)(world_now(w) - t0) / 1e9);
 }

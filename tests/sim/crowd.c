@@ -21,7 +21,7 @@ static bool all_know_all(struct world *w, void *unused)
 {
 	(void)unused;
 	for (size_t i = 0; i < w->n_nodes; i++) {
-		const struct netmap *nm = node_is_running(w->nodes[i]) ? agent_netmap(node_agent(w->nodes[i])) : NULL;
+		const struct netmap *nm = sim_node_is_running(w->nodes[i]) ? node_netmap(sim_node_agent(w->nodes[i])) : NULL;
 
 		if (!nm || netmap_n_peers(nm) != w->n_nodes - 1)
 			return false;
@@ -48,10 +48,10 @@ const struct pinger *first_silent(struct world *w)
 
 static bool all_online(struct world *w, void *unused)
 {
-	struct ctl_stats st;
+	struct coord_stats st;
 
 	(void)unused;
-	ctl_stats(server_ctl(w->hub), &st);
+	coord_stats(server_ctl(w->hub), &st);
 	return st.online == w->n_nodes;
 }
 
@@ -80,11 +80,11 @@ static void crowd(struct world *w, uint64_t seed)
 	for (size_t i = 0; i < n; i++) {
 		struct place p = random_place(w);
 
-		node_at(w, &p);
+		sim_node_at(w, &p);
 	}
 	t0 = world_now(w);
 	for (size_t i = 0; i < n; i++) {
-		node_start(w->nodes[i]);
+		sim_node_start(w->nodes[i]);
 		world_run(w, (mono_ns)rng_below(&w->rng.rng, MSEC(20)));
 	}
 	SIM_CHECK(w, world_until(w, world_all_running, NULL, SEC(10)), "not all of %zu run", n);

@@ -16,7 +16,7 @@ static void job_free(struct job *j)
 	free(j);
 }
 
-static void do_resolve(struct node *n, const char *host)
+static void do_resolve(struct sim_node *n, const char *host)
 {
 	struct ipaddr addrs[4];
 	size_t n_addrs = 0;
@@ -24,30 +24,30 @@ static void do_resolve(struct node *n, const char *host)
 	for (size_t i = 0; i < n->cfg.n_servers; i++)
 		if (!strcmp(server_host(n->cfg.servers[i]), host))
 			n_addrs = vnet_addrs(server_dev(n->cfg.servers[i]), addrs, ARRAY_LEN(addrs));
-	agent_resolved(n->agent, host, addrs, n_addrs, node_now(n));
+	node_resolved(n->node, host, addrs, n_addrs, sim_node_now(n));
 }
 
 static void on_job(struct vnet_event *e)
 {
 	struct job j = *container_of(e, struct job, ev);
-	struct node *n = j.node;
+	struct sim_node *n = j.node;
 
 	job_free(container_of(e, struct job, ev));
 	switch (j.kind) {
 	case JOB_CLOSED:
-		agent_stream_closed(n->agent, j.stream, -ERR_CLOSED, node_now(n));
+		node_stream_closed(n->node, j.stream, -ERR_CLOSED, sim_node_now(n));
 		break;
 	case JOB_UDP_FAILED:
-		agent_udp_failed(n->agent, j.to, node_now(n));
+		node_udp_failed(n->node, j.to, sim_node_now(n));
 		break;
 	case JOB_RESOLVE:
 		do_resolve(n, j.host);
 		break;
 	}
-	node_settle(n);
+	sim_node_settle(n);
 }
 
-static void job_add(struct node *n, const struct job *what)
+static void job_add(struct sim_node *n, const struct job *what)
 {
 	struct job *j = malloc(sizeof(*j));
 
@@ -62,9 +62,9 @@ static void job_add(struct node *n, const struct job *what)
 
 /* ---- Datagrams ---- */
 
-static int forged(struct node *n, struct ipport to, const struct wg_packet *d)
+static int forged(struct sim_node *n, struct ipport to, const struct wg_packet *d)
 {
-	struct node_forgery *f = n->forgery;
+	struct sim_node_forgery *f = n->forgery;
 
 	if (f->drop_disco && disco_looks_like(d->p, d->len))
 		return 0;
@@ -74,14 +74,14 @@ static int forged(struct node *n, struct ipport to, const struct wg_packet *d)
 	return vnet_udp_forge(n->udp, f->as, to, d->p, d->len);
 }
 
-void node_forge(struct node *n, struct node_forgery *f)
+void sim_node_forge(struct sim_node *n, struct sim_node_forgery *f)
 {
 	n->forgery = f;
 }
 
 void edge_udp_send(void *owner, struct ipport to, const struct wg_packet *d, size_t count)
 {
-	struct node *n = owner;
+	struct sim_node *n = owner;
 	int rc = 0;
 
 	for (size_t i = 0; i < count; i++)
@@ -92,21 +92,21 @@ void edge_udp_send(void *owner, struct ipport to, const struct wg_packet *d, siz
 
 void edge_on_udp(void *ctx, struct ipport from, const uint8_t *p, size_t len)
 {
-	struct node *n = ctx;
+	struct sim_node *n = ctx;
 	uint8_t mem[PACKET_MAX];
-	struct mesh_datagram dg = { .p = mem, .len = len, .from = from };
+	struct magicsock_datagram dg = { .p = mem, .len = len, .from = from };
 
 	CHECK(len <= sizeof(mem));
 	memcpy(mem, p, len);
-	agent_udp_in(n->agent, &dg, 1, node_now(n));
-	node_settle(n);
+	node_udp_in(n->node, &dg, 1, sim_node_now(n));
+	sim_node_settle(n);
 }
 
 /* ---- The operating system's side of the TUN device ---- */
 
 void edge_tun_write(void *owner, struct wg_packet *p, size_t count)
 {
-	struct node *n = owner;
+	struct sim_node *n = owner;
 
 	for (size_t i = 0; i < count; i++) {
 		uint8_t len[4];
@@ -117,7 +117,7 @@ void edge_tun_write(void *owner, struct wg_packet *p, size_t count)
 	vnet_at(n->v, &n->kernel, vnet_now(n->v));
 }
 
-static void answer_echo(struct node *n, const uint8_t *pkt, size_t len)
+static void answer_echo(struct sim_node *n, const uint8_t *pkt, size_t len)
 {
 	uint8_t out[PACKET_MAX];
 	struct ip_pkt ip;
@@ -130,14 +130,14 @@ static void answer_echo(struct node *n, const uint8_t *pkt, size_t len)
 	echo.reply = true;
 	rc = ip_echo_encode(ip_dst(&ip), ip_src(&ip), &echo, out, sizeof(out));
 	CHECK(rc > 0);
-	node_send(n, out, (size_t)rc);
+	sim_node_send(n, out, (size_t)rc);
 }
 
 void edge_on_kernel(struct vnet_event *e)
 {
-	struct node *n = container_of(e, struct node, kernel);
+	struct sim_node *n = container_of(e, struct sim_node, kernel);
 
-	while (n->agent && buf_len(&n->inbox)) {
+	while (n->node && buf_len(&n->inbox)) {
 		uint8_t pkt[PACKET_MAX];
 		size_t len = load_be32(buf_data(&n->inbox));
 
@@ -149,17 +149,17 @@ void edge_on_kernel(struct vnet_event *e)
 	}
 }
 
-void node_send(struct node *n, const uint8_t *pkt, size_t len)
+void sim_node_send(struct sim_node *n, const uint8_t *pkt, size_t len)
 {
-	uint8_t mem[MESH_HEADROOM + PACKET_MAX + MESH_TAILROOM];
-	struct wg_packet p = { .p = mem + MESH_HEADROOM, .len = len };
+	uint8_t mem[MAGICSOCK_HEADROOM + PACKET_MAX + MAGICSOCK_TAILROOM];
+	struct wg_packet p = { .p = mem + MAGICSOCK_HEADROOM, .len = len };
 
-	if (!n->agent || !agent_net_config(n->agent)->up)
+	if (!n->node || !node_net_config(n->node)->up)
 		return;
 	CHECK(len <= PACKET_MAX);
 	memcpy(p.p, pkt, len);
-	agent_tun_in(n->agent, &p, 1, node_now(n));
-	node_settle(n);
+	node_tun_in(n->node, &p, 1, sim_node_now(n));
+	sim_node_settle(n);
 }
 
 /* ---- Streams ---- */
@@ -167,21 +167,21 @@ void node_send(struct node *n, const uint8_t *pkt, size_t len)
 static void stream_up(void *owner, const struct node_pub *relay_key)
 {
 	struct stream *s = owner;
-	struct node *n = s->node;
+	struct sim_node *n = s->node;
 
 	if (relay_key && key_is_zero(relay_key->b))
 		relay_key = NULL;
-	agent_stream_connected(n->agent, s->number, relay_key, node_now(n));
-	node_settle(n);
+	node_stream_connected(n->node, s->number, relay_key, sim_node_now(n));
+	sim_node_settle(n);
 }
 
 static int stream_data(void *owner, uint8_t *p, size_t len)
 {
 	struct stream *s = owner;
-	struct node *n = s->node;
-	int rc = agent_stream_feed(n->agent, s->number, p, len, node_now(n));
+	struct sim_node *n = s->node;
+	int rc = node_stream_feed(n->node, s->number, p, len, sim_node_now(n));
 
-	node_settle(n);
+	sim_node_settle(n);
 	return rc;
 }
 
@@ -189,33 +189,33 @@ static struct view stream_output(void *owner)
 {
 	struct stream *s = owner;
 
-	return agent_stream_output(s->node->agent, s->number);
+	return node_stream_output(s->node->node, s->number);
 }
 
 static void stream_written(void *owner, size_t len)
 {
 	struct stream *s = owner;
 
-	agent_stream_written(s->node->agent, s->number, len);
-	node_settle(s->node);
+	node_stream_written(s->node->node, s->number, len);
+	sim_node_settle(s->node);
 }
 
 static void stream_closed(void *owner, int rc)
 {
 	struct stream *s = owner;
-	struct node *n = s->node;
+	struct sim_node *n = s->node;
 
 	s->pipe = NULL;
 	vnet_note(n->v, "%s: stream %u closed: %d", n->cfg.name, s->number, rc);
-	agent_stream_closed(n->agent, s->number, rc, node_now(n));
-	node_settle(n);
+	node_stream_closed(n->node, s->number, rc, sim_node_now(n));
+	sim_node_settle(n);
 }
 
 static const struct pipe_ops stream_ops = { .on_up = stream_up, .on_data = stream_data, .output = stream_output,
 	.written = stream_written, .on_closed = stream_closed };
 
 /* The address to dial first: IPv6 where both sides have it, as happy eyeballs prefer it. */
-static struct ipaddr pick(const struct node *n, const struct ipaddr *addrs, size_t count)
+static struct ipaddr pick(const struct sim_node *n, const struct ipaddr *addrs, size_t count)
 {
 	for (uint8_t family = 6; family >= 4; family -= 2)
 		for (size_t i = 0; i < count; i++)
@@ -224,7 +224,7 @@ static struct ipaddr pick(const struct node *n, const struct ipaddr *addrs, size
 	return (struct ipaddr){ 0 };
 }
 
-static struct ipaddr look_up(const struct node *n, const char *host, const struct ipaddr *hint)
+static struct ipaddr look_up(const struct sim_node *n, const char *host, const struct ipaddr *hint)
 {
 	struct ipaddr addrs[4] = { hint[0], hint[1] };
 	size_t count = 2;
@@ -237,23 +237,23 @@ static struct ipaddr look_up(const struct node *n, const char *host, const struc
 	return pick(n, addrs, count);
 }
 
-void edge_dial(void *owner, unsigned number, const struct agent_dial *d)
+void edge_dial(void *owner, unsigned number, const struct node_dial *d)
 {
-	struct node *n = owner;
+	struct sim_node *n = owner;
 	struct ipport to = { .ip = look_up(n, d->host, d->hint), .port = d->port };
 	struct stream *s = &n->streams[number];
 
 	CHECK(number < STREAMS_MAX && !s->pipe);
 	vnet_note(n->v, "%s: stream %u dials %s:%u", n->cfg.name, number, d->host, d->port);
 	if (ipaddr_is_set(to.ip))
-		s->pipe = pipe_connect(n->v, n->dev, to, d->tls != AGENT_TLS_NONE, &stream_ops, s);
+		s->pipe = pipe_connect(n->v, n->dev, to, d->tls != NODE_TLS_NONE, &stream_ops, s);
 	else
 		job_add(n, &(struct job){ .kind = JOB_CLOSED, .stream = number });
 }
 
 void edge_hangup(void *owner, unsigned number)
 {
-	struct node *n = owner;
+	struct sim_node *n = owner;
 	struct stream *s = &n->streams[number];
 
 	vnet_note(n->v, "%s: stream %u is hung up", n->cfg.name, number);
@@ -268,7 +268,7 @@ void edge_hangup(void *owner, unsigned number)
 
 void edge_stream_wake(void *owner, unsigned number)
 {
-	struct stream *s = &((struct node *)owner)->streams[number];
+	struct stream *s = &((struct sim_node *)owner)->streams[number];
 
 	if (s->pipe)
 		pipe_wake(s->pipe);
@@ -294,12 +294,12 @@ static void probe_free(struct probe *p)
 
 static void probe_end(struct probe *p, mono_ns latency)
 {
-	struct node *n = p->node;
+	struct sim_node *n = p->node;
 	int region = p->region;
 
 	probe_free(p);
-	agent_measured(n->agent, region, latency, node_now(n));
-	node_settle(n);
+	node_measured(n->node, region, latency, sim_node_now(n));
+	sim_node_settle(n);
 }
 
 static void probe_up(void *owner, const struct node_pub *key)
@@ -343,9 +343,9 @@ static void probe_closed(void *owner, int rc)
 static const struct pipe_ops probe_ops = { .on_up = probe_up, .on_data = probe_data, .output = probe_output,
 	.written = probe_written, .on_closed = probe_closed };
 
-void edge_measure(void *owner, int region, const struct agent_dial *d)
+void edge_measure(void *owner, int region, const struct node_dial *d)
 {
-	struct node *n = owner;
+	struct sim_node *n = owner;
 	struct probe *p = calloc(1, sizeof(*p));
 	struct ipaddr none[2] = { { 0 } };
 	struct ipport to = { .ip = look_up(n, d->host, none), .port = d->port };
@@ -360,7 +360,7 @@ void edge_measure(void *owner, int region, const struct agent_dial *d)
 
 /* ---- The end ---- */
 
-void edges_end(struct node *n)
+void edges_end(struct sim_node *n)
 {
 	for (unsigned i = 0; i < STREAMS_MAX; i++)
 		n->streams[i].pipe = pipe_reset(n->streams[i].pipe);

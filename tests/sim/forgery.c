@@ -32,22 +32,22 @@ static void stranger_open(struct world *w, struct stranger *s, unsigned n)
 }
 
 /* A burst of a download: datagrams of full size that nothing answers. */
-static void download(struct node *from, struct node *to)
+static void download(struct sim_node *from, struct sim_node *to)
 {
 	uint8_t p[1280] = { 0x45, 0, 1280 >> 8, 1280 & 255, 0, 0, 0, 0, 64, 17 };
 
-	memcpy(p + 12, node_addr(from).b, 4);
-	memcpy(p + 16, node_addr(to).b, 4);
+	memcpy(p + 12, sim_node_addr(from).b, 4);
+	memcpy(p + 16, sim_node_addr(to).b, 4);
 	store_be16(p + 20, 9);
 	store_be16(p + 22, 9);
 	store_be16(p + 24, sizeof(p) - 20);
 	for (int i = 0; i < 10; i++)
-		node_send(from, p, sizeof(p));
+		sim_node_send(from, p, sizeof(p));
 }
 
 static void forgery(struct world *w, uint64_t seed)
 {
-	struct node_forgery f[STRANGERS] = { 0 };
+	struct sim_node_forgery f[STRANGERS] = { 0 };
 	struct stranger s[STRANGERS];
 	struct ping_result r;
 	struct pinger *there, *back;
@@ -58,14 +58,14 @@ static void forgery(struct world *w, uint64_t seed)
 	topology_up(w);
 	for (unsigned i = 0; i < STRANGERS; i++) {
 		stranger_open(w, &s[i], i);
-		f[i] = (struct node_forgery){ .as = s[i].at, .drop_disco = seed / 2 % 2, .one_in = 1 + (unsigned)(seed / 4 % 3) * 7 };
+		f[i] = (struct sim_node_forgery){ .as = s[i].at, .drop_disco = seed / 2 % 2, .one_in = 1 + (unsigned)(seed / 4 % 3) * 7 };
 	}
 	there = pinger_start(w, w->nodes[1], w->nodes[0], MSEC(3));
 	back = pinger_start(w, w->nodes[0], w->nodes[1], MSEC(10));
 	for (int i = 0; i < 300; i++) {
 		if (i % 20 == 0)
 			k = (unsigned)rng_below(&w->rng.rng, STRANGERS);
-		node_forge(w->nodes[0], i < 10 || i > 280 ? NULL : &f[k]);
+		sim_node_forge(w->nodes[0], i < 10 || i > 280 ? NULL : &f[k]);
 		download(w->nodes[1], w->nodes[0]);
 		world_run(w, MSEC(100));
 		for (unsigned j = 0; j < STRANGERS; j++)

@@ -114,13 +114,13 @@ static void roaming(struct world *w, uint64_t seed)
 	other = place_behind(w, &easy);
 	count_anew(&c);
 	t0 = world_now(w);
-	node_move(w, c.pair.a, &other);
+	sim_node_move(w, c.pair.a, &other);
 	SIM_CHECK(w, world_until(w, pair_is_direct, &c.pair, SEC(20)), "no direct path after a move");
 	stat_add("roaming", "direct again ms", (double)(world_now(w) - t0) / 1e6);
 	check_flows(&c, SEC(5), "a move");
 	world_run(w, SEC(5));
 	count_anew(&c);
-	node_readdress(w, c.pair.a);
+	sim_node_readdress(w, c.pair.a);
 	world_run(w, SEC(10));
 	check_flows(&c, SEC(1), "a new address");
 	SIM_CHECK(w, pair_is_direct(w, &c.pair), "no direct path after a new address");
@@ -136,7 +136,7 @@ static void roaming_silence(struct world *w, uint64_t seed)
 	couple_up(&c, w, seed, "easy-easy", (struct world_cfg){ 0 });
 	other = place_behind(w, &easy);
 	count_anew(&c);
-	node_move(w, c.pair.a, &other);
+	sim_node_move(w, c.pair.a, &other);
 	world_run(w, SEC(10));
 	SIM_CHECK(w, silence(&c, "roaming", "silence ms") < bound(&c, MSEC(500)), "too long");
 }
@@ -159,12 +159,12 @@ static void nat_reboot(struct world *w, uint64_t seed)
 
 static bool hub_sees_all(struct world *w, void *unused)
 {
-	struct ctl_stats st;
+	struct coord_stats st;
 
 	(void)unused;
 	if (!server_ctl(w->hub))
 		return false;
-	ctl_stats(server_ctl(w->hub), &st);
+	coord_stats(server_ctl(w->hub), &st);
 	return st.online == w->n_nodes;
 }
 
@@ -200,7 +200,7 @@ static void relay_restart(struct world *w, uint64_t seed)
 
 	couple_up(&c, w, seed, "hard-hard", (struct world_cfg){ .n_relays = other ? 2 : 1, .hub_has_no_relay = true });
 	if (other) { /* whichever is home */
-		server_crash(w->servers[mesh_home(agent_mesh(node_agent(c.pair.b))) - 1]);
+		server_crash(w->servers[magicsock_home(node_magicsock(sim_node_agent(c.pair.b))) - 1]);
 		t0 = world_now(w);
 		world_run(w, SEC(1));
 	} else {
@@ -214,7 +214,7 @@ static void relay_restart(struct world *w, uint64_t seed)
 }
 
 /* A device starts with what it has on its disk: with the hub, and without. */
-static void node_restart(struct world *w, uint64_t seed)
+static void sim_node_restart(struct world *w, uint64_t seed)
 {
 	struct couple c;
 	bool without = seed % 2;
@@ -223,21 +223,21 @@ static void node_restart(struct world *w, uint64_t seed)
 
 	couple_up(&c, w, seed, seed % 4 < 2 ? "easy-easy" : "no-nat",
 		(struct world_cfg){ .weather = &weather_lab, .n_relays = 1, .hub_has_no_relay = true });
-	node_kill(c.pair.a);
+	sim_node_kill(c.pair.a);
 	world_run(w, SEC(1) + (mono_ns)rng_below(&w->rng.rng, SEC(30)));
 	if (without)
 		server_kill(w->hub);
 	world_run(w, SEC(1));
 	pinger_reset(c.there);
 	t0 = world_now(w);
-	node_start(c.pair.a);
+	sim_node_start(c.pair.a);
 	SIM_CHECK(w, world_until(w, pinger_answered, c.there, without ? SEC(1) : MSEC(200)), "no answer");
 	stat_add(row, "first answer ms", (double)(world_now(w) - t0) / 1e6);
 	SIM_CHECK(w, world_until(w, pair_is_direct, &c.pair, SEC(10)), "no direct path");
 	stat_add(row, "direct ms", (double)(world_now(w) - t0) / 1e6);
 }
 
-static bool nobody(const struct world *w, const struct node *from, const struct node *to)
+static bool nobody(const struct world *w, const struct sim_node *from, const struct sim_node *to)
 {
 	(void)w;
 	(void)from;
@@ -247,7 +247,7 @@ static bool nobody(const struct world *w, const struct node *from, const struct 
 
 static struct now hub_now(const struct world *w)
 {
-	return node_now(w->nodes[0]);
+	return sim_node_now(w->nodes[0]);
 }
 
 /* An administrator ends a key: nothing flows any more, until the device logs in again. */
@@ -257,15 +257,15 @@ static void expiry(struct world *w, uint64_t seed)
 	struct pair *p = &c.pair;
 
 	couple_up(&c, w, seed, seed % 2 ? "easy-easy" : "hard-hard", (struct world_cfg){ 0 });
-	CHECK(ctl_node_expire(server_ctl(w->hub), node_id(p->b), hub_now(w)) == 0);
+	CHECK(coord_node_expire(server_ctl(w->hub), sim_node_id(p->b), hub_now(w)) == 0);
 	server_turn(w->hub);
 	world_run(w, SEC(1));
 	w->allows = nobody;
 	world_run(w, SEC(20));
-	SIM_CHECK(w, !node_is_running(p->b), "a device with an expired key runs");
+	SIM_CHECK(w, !sim_node_is_running(p->b), "a device with an expired key runs");
 	w->allows = NULL;
-	node_login(p->b);
-	SIM_CHECK(w, world_until(w, world_all_running, NULL, SEC(20)), "no new login: %s", node_login_error(p->b));
+	sim_node_login(p->b);
+	SIM_CHECK(w, world_until(w, world_all_running, NULL, SEC(20)), "no new login: %s", sim_node_login_error(p->b));
 	check_flows(&c, SEC(10), "a new login");
 }
 
@@ -275,17 +275,17 @@ static void removal(struct world *w, uint64_t seed)
 	struct pair *p = &c.pair;
 
 	couple_up(&c, w, seed, seed % 2 ? "easy-easy" : "hard-hard", (struct world_cfg){ 0 });
-	CHECK(ctl_node_delete(server_ctl(w->hub), node_id(p->b), hub_now(w)) == 0);
+	CHECK(coord_node_delete(server_ctl(w->hub), sim_node_id(p->b), hub_now(w)) == 0);
 	server_turn(w->hub);
 	world_run(w, SEC(1));
 	w->allows = nobody;
 	world_run(w, SEC(20));
-	SIM_CHECK(w, netmap_n_peers(agent_netmap(node_agent(p->a))) == 0, "a removed device is still a peer");
-	SIM_CHECK(w, agent_state(node_agent(p->b)) == IPN_NEEDS_LOGIN, "a removed device is in state %d",
-		agent_state(node_agent(p->b)));
+	SIM_CHECK(w, netmap_n_peers(node_netmap(sim_node_agent(p->a))) == 0, "a removed device is still a peer");
+	SIM_CHECK(w, node_state(sim_node_agent(p->b)) == IPN_NEEDS_LOGIN, "a removed device is in state %d",
+		node_state(sim_node_agent(p->b)));
 	w->allows = NULL;
-	node_login(p->b);
-	SIM_CHECK(w, world_until(w, world_all_running, NULL, SEC(20)), "no new login: %s", node_login_error(p->b));
+	sim_node_login(p->b);
+	SIM_CHECK(w, world_until(w, world_all_running, NULL, SEC(20)), "no new login: %s", sim_node_login_error(p->b));
 	check_flows(&c, SEC(10), "a new login");
 }
 
@@ -297,7 +297,7 @@ static void shields(struct world *w, uint64_t seed)
 	couple_up(&c, w, seed, seed % 2 ? "easy-easy" : "hard-hard", (struct world_cfg){ 0 });
 	pinger_stop(c.back);
 	world_run(w, SEC(1));
-	node_shields(c.pair.b, true);
+	sim_node_shields(c.pair.b, true);
 	world_run(w, MSEC(500)); /* answers that are under way */
 	w->allows = nobody;
 	world_run(w, SEC(10)); /* a's pings go on */
@@ -308,7 +308,7 @@ static void shields(struct world *w, uint64_t seed)
 	world_run(w, SEC(5));
 	SIM_CHECK(w, lost_of(c.back) == 0, "%zu pings of the shielded device lost", lost_of(c.back));
 	pinger_stop(c.back);
-	node_shields(c.pair.b, false);
+	sim_node_shields(c.pair.b, false);
 	c.there = pinger_start(w, c.pair.a, c.pair.b, MSEC(50));
 	SIM_CHECK(w, world_until(w, pinger_answered, c.there, SEC(1)), "no answer without shields");
 }
@@ -321,26 +321,26 @@ static void clocks(struct world *w, uint64_t seed)
 
 	topology_build(w, seed, topology_find(seed % 2 ? "easy-easy" : "hard-hard"), (struct world_cfg){ 0 });
 	c = (struct couple){ .w = w, .pair = { w->nodes[0], w->nodes[1] } };
-	node_set_clock(c.pair.a, -10 * year);
-	node_set_clock(c.pair.b, (unix_ms)rng_below(&w->rng.rng, (uint64_t)year));
+	sim_node_set_clock(c.pair.a, -10 * year);
+	sim_node_set_clock(c.pair.b, (unix_ms)rng_below(&w->rng.rng, (uint64_t)year));
 	topology_up(w);
 	c.there = pinger_start(w, c.pair.a, c.pair.b, MSEC(50));
 	c.back = pinger_start(w, c.pair.b, c.pair.a, MSEC(50));
 	check_flows(&c, SEC(1), "the first start");
 	count_anew(&c);
-	node_set_clock(c.pair.a, 0);
+	sim_node_set_clock(c.pair.a, 0);
 	world_run(w, SEC(300));
-	node_set_clock(c.pair.b, 0);
+	sim_node_set_clock(c.pair.b, 0);
 	world_run(w, SEC(300));
 	SIM_CHECK(w, lost(&c) == 0, "%zu pings lost", lost(&c));
 	pinger_stop(c.back); /* the one with the wrong clock has to begin */
-	node_kill(c.pair.a);
+	sim_node_kill(c.pair.a);
 	world_run(w, SEC(10));
-	node_set_clock(c.pair.a, -10 * year);
-	node_start(c.pair.a);
+	sim_node_set_clock(c.pair.a, -10 * year);
+	sim_node_start(c.pair.a);
 	/* WireGuard refuses handshakes from the past, until the time comes from somewhere. */
 	world_run(w, SEC(3));
-	node_set_clock(c.pair.a, 0);
+	sim_node_set_clock(c.pair.a, 0);
 	check_flows_one(&c, SEC(6), "a restart in the past");
 }
 
@@ -396,7 +396,7 @@ const struct scenario scenario_roaming_silence = { "roaming-silence", "how long 
 const struct scenario scenario_nat_reboot = { "nat-reboot", "a router forgets its mappings", nat_reboot, 8 };
 const struct scenario scenario_hub_restart = { "hub-restart", "the hub is away for up to a minute", hub_restart, 8 };
 const struct scenario scenario_relay_restart = { "relay-restart", "a relay restarts, or is gone", relay_restart, 8 };
-const struct scenario scenario_node_restart = { "node-restart", "a device starts from its disk", node_restart, 16 };
+const struct scenario scenario_node_restart = { "node-restart", "a device starts from its disk", sim_node_restart, 16 };
 const struct scenario scenario_expiry = { "expiry", "a key ends, and the device logs in again", expiry, 4 };
 const struct scenario scenario_removal = { "removal", "a device is removed", removal, 4 };
 const struct scenario scenario_steady = { "steady", "a quarter of an hour without a break", steady, 8 };

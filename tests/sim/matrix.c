@@ -61,22 +61,22 @@ void topology_build(struct world *w, uint64_t seed, const struct topology *t, st
 		a.carrier = &carrier_place;
 	}
 	pa = place_for(w, &a);
-	node_at(w, &pa);
+	sim_node_at(w, &pa);
 	if (t->same_lan) {
-		node_beside(w, w->nodes[0]);
+		sim_node_beside(w, w->nodes[0]);
 		return;
 	}
 	pb = place_for(w, &t->b);
-	node_at(w, &pb);
+	sim_node_at(w, &pb);
 }
 
 void topology_up(struct world *w)
 {
-	node_start(w->nodes[0]);
+	sim_node_start(w->nodes[0]);
 	world_run(w, MSEC(500) + (mono_ns)rng_below(&w->rng.rng, MSEC(1000)));
-	node_start(w->nodes[1]);
-	SIM_CHECK(w, world_until(w, world_all_running, NULL, SEC(30)), "not both run: %s %s", node_login_error(w->nodes[0]),
-		node_login_error(w->nodes[1]));
+	sim_node_start(w->nodes[1]);
+	SIM_CHECK(w, world_until(w, world_all_running, NULL, SEC(30)), "not both run: %s %s", sim_node_login_error(w->nodes[0]),
+		sim_node_login_error(w->nodes[1]));
 }
 
 /* What is asked of the paths, by weather. */

@@ -8,16 +8,16 @@
 enum { STREAMS_MAX = 64, PACKET_MAX = 2048, INBOX_MAX = 1 << 20, DISK_MAX = 16 << 20, JOBS_MAX = 4096, HOST_MAX = 64 };
 
 struct stream {
-	struct node *node;
+	struct sim_node *node;
 	unsigned number;
 	struct pipe *pipe;
 };
 
-/* What a callback of the agent asks for, done when the agent has returned. */
+/* What a callback of the engine asks for, done when the engine has returned. */
 struct job {
 	struct list link;
 	struct vnet_event ev;
-	struct node *node;
+	struct sim_node *node;
 	enum { JOB_CLOSED, JOB_UDP_FAILED, JOB_RESOLVE } kind;
 	unsigned stream;
 	struct ipport to;
@@ -26,25 +26,25 @@ struct job {
 
 struct probe {
 	struct list link;
-	struct node *node;
+	struct sim_node *node;
 	int region;
 	struct pipe *pipe;
 	struct buf out;
 	mono_ns sent;
 };
 
-struct node {
-	struct node_cfg cfg;
+struct sim_node {
+	struct sim_node_cfg cfg;
 	struct vnet *v;
 	struct vnet_dev *dev;
 	struct rng_seeded rng;
 	/* The disk. */
-	struct agent_identity identity;
+	struct node_identity identity;
 	struct buf prefs, netmap;
 	/* The process. */
-	struct agent *agent;
+	struct node *node;
 	struct vnet_udp *udp;
-	struct node_forgery *forgery; /* NULL: it is honest */
+	struct sim_node_forgery *forgery; /* NULL: it is honest */
 	struct stream streams[STREAMS_MAX];
 	struct list jobs, probes;
 	size_t n_jobs;
@@ -57,18 +57,18 @@ struct node {
 	int64_t id;
 };
 
-void node_settle(struct node *n); /* node.c: after every call of the agent */
+void sim_node_settle(struct sim_node *n); /* node.c: after every call of the engine */
 
-/* edges.c: what the agent asks for. */
+/* edges.c: what the engine asks for. */
 void edge_udp_send(void *owner, struct ipport to, const struct wg_packet *d, size_t count);
 void edge_on_udp(void *ctx, struct ipport from, const uint8_t *p, size_t len);
 void edge_tun_write(void *owner, struct wg_packet *p, size_t count);
 void edge_on_kernel(struct vnet_event *e);
-void edge_dial(void *owner, unsigned number, const struct agent_dial *d);
+void edge_dial(void *owner, unsigned number, const struct node_dial *d);
 void edge_hangup(void *owner, unsigned number);
 void edge_stream_wake(void *owner, unsigned number);
 void edge_resolve(void *owner, const char *host);
-void edge_measure(void *owner, int region, const struct agent_dial *d);
-void edges_end(struct node *n); /* the process is gone; the agent is not called */
+void edge_measure(void *owner, int region, const struct node_dial *d);
+void edges_end(struct sim_node *n); /* the process is gone; the engine is not called */
 
 #endif

@@ -5,7 +5,7 @@ enum { MAGIC = 0x77726e70, PAYLOAD_LEN = 24 };
 
 struct pinger {
 	struct world *w;
-	struct node *from, *to;
+	struct sim_node *from, *to;
 	mono_ns interval;
 	struct vnet_event ev;
 	uint32_t index;
@@ -28,22 +28,22 @@ static void send_one(struct pinger *p)
 	store_be32(payload, MAGIC);
 	store_be32(payload + 4, p->index);
 	store_be32(payload + 8, p->n_sent);
-	store_be32(payload + 12, (uint32_t)node_number(p->from));
-	store_be32(payload + 16, (uint32_t)node_number(p->to));
+	store_be32(payload + 12, (uint32_t)sim_node_number(p->from));
+	store_be32(payload + 16, (uint32_t)sim_node_number(p->to));
 	store_be32(payload + 20, ~p->n_sent);
-	rc = ip_echo_encode(node_addr(p->from), node_addr(p->to), &echo, pkt, sizeof(pkt));
+	rc = ip_echo_encode(sim_node_addr(p->from), sim_node_addr(p->to), &echo, pkt, sizeof(pkt));
 	CHECK(rc > 0);
 	if (p->r.first_sent == MONO_NEVER)
 		p->r.first_sent = world_now(p->w);
 	p->sent[p->n_sent++] = world_now(p->w);
-	node_send(p->from, pkt, (size_t)rc);
+	sim_node_send(p->from, pkt, (size_t)rc);
 }
 
 /* What a device sends before it has heard of the other cannot arrive, and is no loss. */
-static bool knows(const struct node *from, const struct node *to)
+static bool knows(const struct sim_node *from, const struct sim_node *to)
 {
-	return node_is_up(from) && ipaddr_is_set(node_addr(from)) && ipaddr_is_set(node_addr(to)) &&
-		agent_whois(node_agent(from), node_addr(to));
+	return sim_node_is_up(from) && ipaddr_is_set(sim_node_addr(from)) && ipaddr_is_set(sim_node_addr(to)) &&
+		node_whois(sim_node_agent(from), sim_node_addr(to));
 }
 
 static void on_time(struct vnet_event *e)
@@ -55,7 +55,7 @@ static void on_time(struct vnet_event *e)
 		send_one(p);
 }
 
-struct pinger *pinger_start(struct world *w, struct node *from, struct node *to, mono_ns interval)
+struct pinger *pinger_start(struct world *w, struct sim_node *from, struct sim_node *to, mono_ns interval)
 {
 	struct pinger *p = calloc(1, sizeof(*p));
 
@@ -91,7 +91,7 @@ void pinger_result(const struct pinger *p, struct ping_result *ret)
 	for (uint32_t i = p->first; i < p->n_sent; i++)
 		if (p->sent[i] > 0 && p->sent[i] + PING_PATIENCE < world_now(p->w)) {
 			ret->lost++;
-			vnet_note(p->w->v, "ping %u of %s, sent at %.6f, was not answered", i, node_name(p->from),
+			vnet_note(p->w->v, "ping %u of %s, sent at %.6f, was not answered", i, sim_node_name(p->from),
 				(double)p->sent[i] / 1e9);
 		}
 }
@@ -136,14 +136,14 @@ static void on_answer(struct pinger *p, uint32_t seq)
 }
 
 /* Every packet that reaches a device: is it whole, from whom it says, for this device, and allowed? */
-void pingers_on_inner(void *ctx, struct node *at, const uint8_t *pkt, size_t len)
+void pingers_on_inner(void *ctx, struct sim_node *at, const uint8_t *pkt, size_t len)
 {
 	struct world *w = ctx;
 	struct ip_pkt ip;
 	struct ip_echo echo;
 	struct pinger *p;
 	const uint8_t *b;
-	struct node *src, *meant;
+	struct sim_node *src, *meant;
 	uint32_t seq;
 
 	w->inner++;
@@ -156,18 +156,18 @@ void pingers_on_inner(void *ctx, struct node *at, const uint8_t *pkt, size_t len
 	b = echo.payload.p;
 	seq = load_be32(b + 8);
 	SIM_CHECK(w, load_be32(b + 4) < w->n_pingers && load_be32(b + 20) == ~seq, "a packet changed on its way to %s",
-		node_name(at));
+		sim_node_name(at));
 	p = w->pingers[load_be32(b + 4)];
-	SIM_CHECK(w, seq < p->n_sent, "a packet that nobody sent came to %s", node_name(at));
+	SIM_CHECK(w, seq < p->n_sent, "a packet that nobody sent came to %s", sim_node_name(at));
 	src = echo.reply ? p->to : p->from;
 	meant = echo.reply ? p->from : p->to;
-	SIM_CHECK(w, node_had_addr(src, ip_src(&ip)) && node_had_addr(at, ip_dst(&ip)),
-		"%s got a packet of %s with addresses that they never had", node_name(at), node_name(src));
+	SIM_CHECK(w, sim_node_had_addr(src, ip_src(&ip)) && sim_node_had_addr(at, ip_dst(&ip)),
+		"%s got a packet of %s with addresses that they never had", sim_node_name(at), sim_node_name(src));
 	/* An address that a device had may be another's now. */
-	SIM_CHECK(w, at == meant || node_had_addr(meant, ip_dst(&ip)), "%s got a packet of %s to another", node_name(at),
-		node_name(src));
-	SIM_CHECK(w, !w->allows || w->allows(w, src, at), "%s got a packet of %s, which is not allowed", node_name(at),
-		node_name(src));
+	SIM_CHECK(w, at == meant || sim_node_had_addr(meant, ip_dst(&ip)), "%s got a packet of %s to another", sim_node_name(at),
+		sim_node_name(src));
+	SIM_CHECK(w, !w->allows || w->allows(w, src, at), "%s got a packet of %s, which is not allowed", sim_node_name(at),
+		sim_node_name(src));
 	if (echo.reply && at == meant)
 		on_answer(p, seq);
 }

@@ -98,10 +98,10 @@ static void settle_in(struct world *w, struct place *p)
 	give_addrs(w, p);
 }
 
-struct node *node_at(struct world *w, struct place *p)
+struct sim_node *sim_node_at(struct world *w, struct place *p)
 {
 	size_t i = w->n_nodes;
-	struct node_cfg cfg = { .name = w->names[i], .number = (int)i, .auth_key = w->auth_key,
+	struct sim_node_cfg cfg = { .name = w->names[i], .number = (int)i, .auth_key = w->auth_key,
 		.control_url = "https://hub.test", .servers = w->servers, .n_servers = w->n_servers,
 		.wall_at_zero = 1790000000000, .on_inner = pingers_on_inner, .ctx = w };
 	struct vnet_dev *d;
@@ -112,26 +112,26 @@ struct node *node_at(struct world *w, struct place *p)
 	p->dev_if = vnet_plug(d, p->lan);
 	settle_in(w, p);
 	w->places[i] = *p;
-	w->nodes[i] = node_new(w->v, d, &cfg);
+	w->nodes[i] = sim_node_new(w->v, d, &cfg);
 	w->n_nodes++;
 	return w->nodes[i];
 }
 
-struct place *sim_place_of(struct world *w, const struct node *n)
+struct place *sim_place_of(struct world *w, const struct sim_node *n)
 {
-	return &w->places[node_number(n)];
+	return &w->places[sim_node_number(n)];
 }
 
-struct node *node_beside(struct world *w, const struct node *other)
+struct sim_node *sim_node_beside(struct world *w, const struct sim_node *other)
 {
 	struct place *there = sim_place_of(w, other), p = *there;
-	struct node *n = node_at(w, &p);
+	struct sim_node *n = sim_node_at(w, &p);
 
 	there->n_hosts = p.n_hosts;
 	return n;
 }
 
-void node_move(struct world *w, struct node *n, struct place *to)
+void sim_node_move(struct world *w, struct sim_node *n, struct place *to)
 {
 	struct vnet_if *i = sim_place_of(w, n)->dev_if;
 
@@ -139,12 +139,12 @@ void node_move(struct world *w, struct node *n, struct place *to)
 	to->dev_if = i;
 	settle_in(w, to);
 	*sim_place_of(w, n) = *to;
-	vnet_note(w->v, "%s moves", node_name(n));
+	vnet_note(w->v, "%s moves", sim_node_name(n));
 	world_run(w, MSEC(20)); /* netmon's debounce */
-	node_link_changed(n);
+	sim_node_link_changed(n);
 }
 
-void node_readdress(struct world *w, struct node *n)
+void sim_node_readdress(struct world *w, struct sim_node *n)
 {
 	struct place *p = sim_place_of(w, n);
 
@@ -153,7 +153,7 @@ void node_readdress(struct world *w, struct node *n)
 	p->n_hosts += 10; /* nobody else's */
 	give_addrs(w, p);
 	world_run(w, MSEC(20));
-	node_link_changed(n);
+	sim_node_link_changed(n);
 }
 
 void place_set_weather(struct world *w, struct place *p, const struct weather *t)

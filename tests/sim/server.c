@@ -23,7 +23,7 @@ struct server {
 	struct store_mem *store;
 	bool up;
 	/* While it is up. */
-	struct ctl *ctl;
+	struct tailnet *tailnet;
 	struct derprelay *relay;
 	struct vnet_listener *plain, *tls;
 	struct vnet_udp *stun;
@@ -46,7 +46,7 @@ struct conn {
 struct request {
 	struct conn *conn;
 	struct ts_stream *stream;
-	struct ctl_poll *poll;
+	struct coord_poll *poll;
 	bool waits;
 };
 
@@ -61,8 +61,8 @@ static void rearm(struct server *s)
 {
 	mono_ns at = MONO_NEVER;
 
-	if (s->ctl)
-		at = ctl_deadline(s->ctl);
+	if (s->tailnet)
+		at = coord_deadline(s->tailnet);
 	if (s->relay)
 		at = mono_min(at, derprelay_deadline(s->relay));
 	vnet_at(s->v, &s->tick, at);
@@ -77,8 +77,8 @@ static void on_turn(struct vnet_event *e)
 {
 	struct server *s = container_of(e, struct server, turn);
 
-	if (s->ctl)
-		CHECK(ctl_turn_end(s->ctl, now_of(s)) == 0);
+	if (s->tailnet)
+		CHECK(coord_turn_end(s->tailnet, now_of(s)) == 0);
 	rearm(s);
 }
 
@@ -86,8 +86,8 @@ static void on_tick(struct vnet_event *e)
 {
 	struct server *s = container_of(e, struct server, tick);
 
-	if (s->ctl)
-		ctl_tick(s->ctl, now_of(s));
+	if (s->tailnet)
+		coord_tick(s->tailnet, now_of(s));
 	if (s->relay)
 		derprelay_tick(s->relay, vnet_now(s->v));
 	on_turn(&s->turn);
@@ -132,7 +132,7 @@ static void on_answer(void *owner, int status, const char *content_type, struct 
 static void on_request(void *owner, struct ts_stream *stream, const char *method, const char *path, struct view body)
 {
 	struct conn *c = owner;
-	struct ctl *ctl = c->server->ctl;
+	struct tailnet *tailnet = c->server->tailnet;
 	struct request *q = calloc(1, sizeof(*q));
 
 	(void)method;
@@ -142,9 +142,9 @@ static void on_request(void *owner, struct ts_stream *stream, const char *method
 	ts_stream_set_owner(stream, q);
 	if (!strcmp(path, "/machine/register")) {
 		q->waits = true;
-		ctl_register(ctl, ts2021_remote(c->ts), body, q, now_of(c->server));
+		coord_register(tailnet, ts2021_remote(c->ts), body, q, now_of(c->server));
 	} else if (!strcmp(path, "/machine/map")) {
-		if (ctl_map(ctl, ts2021_remote(c->ts), body, q, now_of(c->server), &q->poll) == 0)
+		if (coord_map(tailnet, ts2021_remote(c->ts), body, q, now_of(c->server), &q->poll) == 0)
 			CHECK(ts_stream_begin(stream, 200, "application/octet-stream") == 0);
 	} else {
 		on_answer(q, 404, "text/plain", VIEW_LIT("no such path\n"));
@@ -161,9 +161,9 @@ static void on_end(void *owner, struct ts_stream *stream, int rc)
 	if (!q)
 		return;
 	if (q->poll)
-		ctl_poll_close(q->poll, now_of(c->server));
+		coord_poll_close(q->poll, now_of(c->server));
 	if (q->waits)
-		ctl_register_cancel(c->server->ctl, q);
+		coord_register_cancel(c->server->tailnet, q);
 	free(q);
 	server_turn(c->server);
 }
@@ -174,7 +174,7 @@ static void fill(void *owner, struct ts_stream *stream, struct buf *out)
 
 	(void)owner;
 	if (q && q->poll)
-		ctl_poll_fill(q->poll, out);
+		coord_poll_fill(q->poll, out);
 }
 
 static void on_ts_output(void *owner)
@@ -233,9 +233,9 @@ static int route(struct conn *c, const struct http1_head *head)
 	struct server *s = c->server;
 	const struct ts2021_server how = { .self = &s->noise, .rng = &s->rng.rng, .now = vnet_now(s->v) };
 
-	if (s->ctl && view_eq(path, VIEW_LIT("/key")))
+	if (s->tailnet && view_eq(path, VIEW_LIT("/key")))
 		return answer_key(c);
-	if (s->ctl && view_eq(path, VIEW_LIT("/ts2021")))
+	if (s->tailnet && view_eq(path, VIEW_LIT("/ts2021")))
 		return ts2021_accept(&c->ts, head, &how, &ts_ops, c);
 	if (s->relay && view_eq(path, VIEW_LIT("/derp")))
 		return relay_take(c, head);
@@ -380,11 +380,11 @@ struct server *server_new(struct vnet *v, struct vnet_dev *d, const struct serve
 
 static void start_hub(struct server *s)
 {
-	struct ctl_cfg cfg = { .url = s->url, .base_domain = "warren.test", .derp_map = s->cfg.derp_map,
+	struct coord_cfg cfg = { .url = s->url, .base_domain = "warren.test", .derp_map = s->cfg.derp_map,
 		.store = store_mem_store(s->store), .rng = &s->rng.rng, .hash = sha256, .on_poll_ready = on_poll_ready,
 		.on_poll_end = on_poll_end, .on_answer = on_answer };
 
-	CHECK(ctl_new(&s->ctl, &cfg, now_of(s), NULL) == 0);
+	CHECK(coord_new(&s->tailnet, &cfg, now_of(s), NULL) == 0);
 }
 
 static void start_relay(struct server *s)
@@ -423,7 +423,7 @@ void server_kill(struct server *s)
 		pipe_reset(c->pipe);
 		conn_free(c);
 	}
-	s->ctl = ctl_free(s->ctl);
+	s->tailnet = coord_free(s->tailnet);
 	s->relay = derprelay_free(s->relay);
 	if (s->store)
 		store_mem_crash(s->store);
@@ -463,9 +463,9 @@ struct vnet_dev *server_dev(const struct server *s)
 	return s->dev;
 }
 
-struct ctl *server_ctl(const struct server *s)
+struct tailnet *server_ctl(const struct server *s)
 {
-	return s->ctl;
+	return s->tailnet;
 }
 
 const struct derprelay *server_relay(const struct server *s)

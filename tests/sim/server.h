@@ -5,7 +5,7 @@
 #ifndef WARREN_TESTS_SIM_SERVER_H
 #define WARREN_TESTS_SIM_SERVER_H
 
-#include "core/ctlserver/ctlserver.h"
+#include "core/coord/coord.h"
 #include "core/derprelay/derprelay.h"
 #include "store/mem/mem.h"
 #include "tests/sim/pipe.h"
@@ -28,7 +28,7 @@ void server_crash(struct server *s); /* the machine: not a word to anybody */
 bool server_is_up(const struct server *s);
 const char *server_host(const struct server *s); /* "hub.test" */
 struct vnet_dev *server_dev(const struct server *s);
-struct ctl *server_ctl(const struct server *s); /* while it is up */
+struct tailnet *server_ctl(const struct server *s); /* while it is up */
 /* After the caller did something to the hub: what is due is committed and sent. */
 void server_turn(struct server *s);
 const struct derprelay *server_relay(const struct server *s);

@@ -73,15 +73,15 @@ static void add_server(struct world *w, const char *name, bool hub, int region, 
 
 static void make_key(struct world *w)
 {
-	struct ctl *ctl = server_ctl(w->hub);
-	struct ctl_key_spec spec = { .reusable = true, .preapproved = true };
+	struct tailnet *tailnet = server_ctl(w->hub);
+	struct coord_key_spec spec = { .reusable = true, .preapproved = true };
 	struct now now = { .mono = vnet_now(w->v), .wall = 1790000000000 };
-	const struct ctl_user *user;
-	const struct ctl_key *key;
+	const struct coord_user *user;
+	const struct coord_key *key;
 
-	CHECK(ctl_user_create(ctl, "ann", now, &user) == 0);
+	CHECK(coord_user_create(tailnet, "ann", now, &user) == 0);
 	spec.user = user->id;
-	CHECK(ctl_key_create(ctl, &spec, now, w->auth_key, &key) == 0);
+	CHECK(coord_key_create(tailnet, &spec, now, w->auth_key, &key) == 0);
 	server_turn(w->hub);
 }
 
@@ -109,7 +109,7 @@ void world_fini(struct world *w)
 	for (size_t i = 0; i < w->n_pingers; i++)
 		pinger_free(w->pingers[i]);
 	for (size_t i = 0; i < w->n_nodes; i++)
-		node_free(w->nodes[i]);
+		sim_node_free(w->nodes[i]);
 	for (size_t i = 0; i < w->n_servers; i++)
 		server_free(w->servers[i]);
 	vnet_check(w->v);
@@ -153,7 +153,7 @@ bool world_all_running(struct world *w, void *unused)
 {
 	(void)unused;
 	for (size_t i = 0; i < w->n_nodes; i++)
-		if (!node_is_running(w->nodes[i]))
+		if (!sim_node_is_running(w->nodes[i]))
 			return false;
 	return true;
 }
@@ -164,7 +164,7 @@ bool pair_is_direct(struct world *w, void *pair)
 	struct ipport to;
 
 	(void)w;
-	return node_direct(p->a, node_addr(p->b), &to) && node_direct(p->b, node_addr(p->a), &to);
+	return sim_node_direct(p->a, sim_node_addr(p->b), &to) && sim_node_direct(p->b, sim_node_addr(p->a), &to);
 }
 
 bool pair_is_relayed(struct world *w, void *pair)
@@ -173,5 +173,5 @@ bool pair_is_relayed(struct world *w, void *pair)
 	struct ipport to;
 
 	(void)w;
-	return !node_direct(p->a, node_addr(p->b), &to) && !node_direct(p->b, node_addr(p->a), &to);
+	return !sim_node_direct(p->a, sim_node_addr(p->b), &to) && !sim_node_direct(p->b, sim_node_addr(p->a), &to);
 }

@@ -46,8 +46,8 @@ struct world {
 	struct server *hub; /* servers[0] */
 	struct arena mem;
 	struct tc_derp_map derp_map;
-	char auth_key[CTL_SECRET_TEXT_MAX];
-	struct node *nodes[WORLD_NODES_MAX];
+	char auth_key[COORD_SECRET_TEXT_MAX];
+	struct sim_node *nodes[WORLD_NODES_MAX];
 	struct place places[WORLD_NODES_MAX]; /* of the node with that number */
 	char names[WORLD_NODES_MAX][16];
 	size_t n_nodes;
@@ -55,7 +55,7 @@ struct world {
 	struct pinger *pingers[WORLD_PINGERS_MAX];
 	size_t n_pingers;
 	/* May a packet of the one be seen by the other now? NULL: always. */
-	bool (*allows)(const struct world *w, const struct node *from, const struct node *to);
+	bool (*allows)(const struct world *w, const struct sim_node *from, const struct sim_node *to);
 	uint64_t inner, strange; /* packets seen by devices; those that no pinger sent */
 	jmp_buf failed;
 	char why[512];
@@ -82,7 +82,7 @@ struct world_cfg {
 void world_init(struct world *w, uint64_t seed, const struct world_cfg *cfg);
 void world_fini(struct world *w);
 
-/* Places (places.c). Each has its own networks; the device is added by node_at. */
+/* Places (places.c). Each has its own networks; the device is added by sim_node_at. */
 struct place place_public(struct world *w);
 struct place_cfg {
 	const struct vnat_kind *kind4, *kind6; /* NULL: not that family */
@@ -91,12 +91,12 @@ struct place_cfg {
 	const struct place *carrier; /* the router hangs behind this one's */
 };
 struct place place_behind(struct world *w, const struct place_cfg *cfg);
-struct node *node_at(struct world *w, struct place *p); /* started by the caller */
-struct node *node_beside(struct world *w, const struct node *other); /* on the same LAN */
+struct sim_node *sim_node_at(struct world *w, struct place *p); /* started by the caller */
+struct sim_node *sim_node_beside(struct world *w, const struct sim_node *other); /* on the same LAN */
 /* Takes the device out of its place and puts it into this one; it hears of it a little later. */
-void node_move(struct world *w, struct node *n, struct place *to);
-void node_readdress(struct world *w, struct node *n); /* another address in the same place */
-struct place *sim_place_of(struct world *w, const struct node *n);
+void sim_node_move(struct world *w, struct sim_node *n, struct place *to);
+void sim_node_readdress(struct world *w, struct sim_node *n); /* another address in the same place */
+struct place *sim_place_of(struct world *w, const struct sim_node *n);
 int families_of(const struct world *w); /* WORLD_V4, WORLD_V6: of the internet */
 void place_set_weather(struct world *w, struct place *p, const struct weather *weather);
 
@@ -108,7 +108,7 @@ bool world_all_running(struct world *w, void *unused);
 mono_ns world_now(const struct world *w);
 
 struct pair {
-	struct node *a, *b;
+	struct sim_node *a, *b;
 };
 
 /* Pings that go on (ping.c). */
@@ -119,14 +119,14 @@ struct ping_result {
 	mono_ns gap_before_last; /* ended by the last answer */
 	mono_ns last_rtt;
 };
-struct pinger *pinger_start(struct world *w, struct node *from, struct node *to, mono_ns interval);
+struct pinger *pinger_start(struct world *w, struct sim_node *from, struct sim_node *to, mono_ns interval);
 void pinger_stop(struct pinger *p);
 void pinger_reset(struct pinger *p); /* counts anew; what is under way does not count */
 void pinger_result(const struct pinger *p, struct ping_result *ret);
 unsigned pinger_index(const struct pinger *p);
 struct pair pinger_pair(const struct pinger *p);
 void pinger_free(struct pinger *p);
-void pingers_on_inner(void *world, struct node *at, const uint8_t *pkt, size_t len);
+void pingers_on_inner(void *world, struct sim_node *at, const uint8_t *pkt, size_t len);
 bool pinger_answered(struct world *w, void *pinger); /* for world_until: since the last reset */
 
 /* Both have a trusted direct path to the other; none has one. For world_until. */

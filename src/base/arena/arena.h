@@ -2,8 +2,8 @@
  * base/arena: memory that lives as long as one request, map response or packet batch. Nothing inside is freed
  * alone; nothing outside points into it after arena_reset. The maximum bounds what hostile input can make us hold.
  */
-#ifndef WARREN_BASE_ARENA_H
-#define WARREN_BASE_ARENA_H
+#ifndef WARREN_BASE_ARENA_ARENA_H
+#define WARREN_BASE_ARENA_ARENA_H
 
 #include "base/bytes/bytes.h"
 

@@ -1,6 +1,6 @@
 /* base/attr: short names for the compiler attributes that we use, and the checks that stay on. */
-#ifndef WARREN_BASE_ATTR_H
-#define WARREN_BASE_ATTR_H
+#ifndef WARREN_BASE_ATTR_ATTR_H
+#define WARREN_BASE_ATTR_ATTR_H
 
 #include <stddef.h>
 #include <stdint.h>

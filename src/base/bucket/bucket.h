@@ -1,6 +1,6 @@
 /* base/bucket: a token bucket: so much a second on average, so much at once at the most. */
-#ifndef WARREN_BASE_BUCKET_H
-#define WARREN_BASE_BUCKET_H
+#ifndef WARREN_BASE_BUCKET_BUCKET_H
+#define WARREN_BASE_BUCKET_BUCKET_H
 
 #include "base/time/time.h"
 

@@ -2,8 +2,8 @@
  * base/buf: a byte queue that grows up to a maximum it is told at the start. Append at the tail, consume at
  * the head. Used for stream input and output, and for building texts.
  */
-#ifndef WARREN_BASE_BUF_H
-#define WARREN_BASE_BUF_H
+#ifndef WARREN_BASE_BUF_BUF_H
+#define WARREN_BASE_BUF_BUF_H
 
 #include "base/bytes/bytes.h"
 

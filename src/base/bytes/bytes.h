@@ -2,8 +2,8 @@
  * base/bytes: byte order, and the bounds-checked cursors through which all input is read and all output of
  * fixed size is written. A cursor that ran short turns `bad` and stays so: read several fields, check once.
  */
-#ifndef WARREN_BASE_BYTES_H
-#define WARREN_BASE_BYTES_H
+#ifndef WARREN_BASE_BYTES_BYTES_H
+#define WARREN_BASE_BYTES_BYTES_H
 
 #include "base/attr/attr.h"
 

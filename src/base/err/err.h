@@ -2,8 +2,8 @@
  * base/err: one int for every result. 0 is success; negative is an error to forward unchanged, either
  * -errno or -ERR_x; positive is an outcome that is documented at the function that returns it.
  */
-#ifndef WARREN_BASE_ERR_H
-#define WARREN_BASE_ERR_H
+#ifndef WARREN_BASE_ERR_ERR_H
+#define WARREN_BASE_ERR_ERR_H
 
 #include "base/attr/attr.h"
 

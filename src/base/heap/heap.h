@@ -2,8 +2,8 @@
  * base/heap: a min-heap of deadlines whose positions live in the items, so that a timer is moved or removed in
  * O(log n). An engine with many timers keeps them here and reports heap_deadline() as its own.
  */
-#ifndef WARREN_BASE_HEAP_H
-#define WARREN_BASE_HEAP_H
+#ifndef WARREN_BASE_HEAP_HEAP_H
+#define WARREN_BASE_HEAP_HEAP_H
 
 #include "base/time/time.h"
 

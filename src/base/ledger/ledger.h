@@ -9,8 +9,8 @@
  *
  * A holder of NULL, or one that has not entered, is allowed everywhere and charges nothing.
  */
-#ifndef WARREN_BASE_LEDGER_H
-#define WARREN_BASE_LEDGER_H
+#ifndef WARREN_BASE_LEDGER_LEDGER_H
+#define WARREN_BASE_LEDGER_LEDGER_H
 
 #include "base/heap/heap.h"
 #include "base/netip/netip.h"

@@ -1,6 +1,6 @@
 /* base/list: a doubly linked list whose links live in the items. The list owns nothing. */
-#ifndef WARREN_BASE_LIST_H
-#define WARREN_BASE_LIST_H
+#ifndef WARREN_BASE_LIST_LIST_H
+#define WARREN_BASE_LIST_LIST_H
 
 #include "base/attr/attr.h"
 

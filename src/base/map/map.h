@@ -3,8 +3,8 @@
  * under a seed from the caller, so that nobody outside can choose keys that collide. The table owns only its
  * buckets, and grows as items come.
  */
-#ifndef WARREN_BASE_MAP_H
-#define WARREN_BASE_MAP_H
+#ifndef WARREN_BASE_MAP_MAP_H
+#define WARREN_BASE_MAP_MAP_H
 
 #include "base/bytes/bytes.h"
 

@@ -2,8 +2,8 @@
  * base/netip: IP addresses, address and port, prefixes, as values. Text forms are those of Go's net/netip, which is
  * what every document on the wire uses. An IPv4 address is never kept in its IPv6-mapped form: ipaddr_from16 unmaps.
  */
-#ifndef WARREN_BASE_NETIP_H
-#define WARREN_BASE_NETIP_H
+#ifndef WARREN_BASE_NETIP_NETIP_H
+#define WARREN_BASE_NETIP_NETIP_H
 
 #include "base/bytes/bytes.h"
 

@@ -4,8 +4,8 @@
  * A table of fixed size: a slot is given to another host as soon as its bucket is full again. Hosts that share a slot
  * share its bucket meanwhile, so a full table costs strangers, never memory.
  */
-#ifndef WARREN_BASE_RATELIMIT_H
-#define WARREN_BASE_RATELIMIT_H
+#ifndef WARREN_BASE_RATELIMIT_RATELIMIT_H
+#define WARREN_BASE_RATELIMIT_RATELIMIT_H
 
 #include "base/bytes/bytes.h"
 #include "base/time/time.h"

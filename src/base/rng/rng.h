@@ -2,8 +2,8 @@
  * base/rng: randomness that is handed in. os/rng gives the kernel's; tests and the simulator give a seeded one,
  * vectors a recorded one. Everything below floor 3 takes a `struct rng *`.
  */
-#ifndef WARREN_BASE_RNG_H
-#define WARREN_BASE_RNG_H
+#ifndef WARREN_BASE_RNG_RNG_H
+#define WARREN_BASE_RNG_RNG_H
 
 #include "base/attr/attr.h"
 

@@ -1,6 +1,6 @@
 /* base/text/near: what somebody may have meant who typed a word that there is not. */
-#ifndef WARREN_BASE_NEAR_H
-#define WARREN_BASE_NEAR_H
+#ifndef WARREN_BASE_TEXT_NEAR_H
+#define WARREN_BASE_TEXT_NEAR_H
 
 #include <stddef.h>
 

@@ -1,6 +1,6 @@
 /* base/text: hex and base64. Decoders are strict and run in constant time per character: keys pass through them. */
-#ifndef WARREN_BASE_TEXT_H
-#define WARREN_BASE_TEXT_H
+#ifndef WARREN_BASE_TEXT_TEXT_H
+#define WARREN_BASE_TEXT_TEXT_H
 
 #include "base/bytes/bytes.h"
 

@@ -2,8 +2,8 @@
  * base/time: time types and their arithmetic. No clock here: the event loop samples the clocks once per
  * wake-up and hands the values down.
  */
-#ifndef WARREN_BASE_TIME_H
-#define WARREN_BASE_TIME_H
+#ifndef WARREN_BASE_TIME_TIME_H
+#define WARREN_BASE_TIME_TIME_H
 
 #include "base/attr/attr.h"
 

@@ -1,5 +1,5 @@
 /* warrend: the daemon of a device. Flags and environment are tailscaled's; see node/options.h. */
-#include "node/node.h"
+#include "daemon/daemon.h"
 #include "os/term/term.h"
 
 #include <stdio.h>
@@ -18,7 +18,7 @@ static void complain(const char *text)
 
 int main(int argc, char **argv)
 {
-	struct node_options o;
+	struct daemon_options o;
 	struct err_at at = { 0 };
 	int rc;
 
@@ -36,12 +36,12 @@ int main(int argc, char **argv)
 		return 0;
 	}
 	if (rc == 0 && o.cleanup)
-		return node_cleanup(&o);
+		return daemon_cleanup(&o);
 	if (rc == 0)
 		rc = options_settle(&o, &at);
 	if (rc < 0) {
 		complain(at.text);
 		return 1;
 	}
-	return node_run(&o);
+	return daemon_run(&o);
 }

@@ -9,8 +9,8 @@
  *
  * Source: Tailscale control/controlclient, control/controlhttp; docs/protocol/ts2021.md, control.md.
  */
-#ifndef WARREN_CORE_CTLCLIENT_H
-#define WARREN_CORE_CTLCLIENT_H
+#ifndef WARREN_CORE_CTLCLIENT_CTLCLIENT_H
+#define WARREN_CORE_CTLCLIENT_CTLCLIENT_H
 
 #include "core/ts2021/ts2021.h"
 #include "proto/tailcfg/tailcfg.h"

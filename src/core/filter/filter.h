@@ -15,8 +15,8 @@
  *
  * Source: Tailscale wgengine/filter; tests/vectors/filter.jsonl.
  */
-#ifndef WARREN_CORE_FILTER_H
-#define WARREN_CORE_FILTER_H
+#ifndef WARREN_CORE_FILTER_FILTER_H
+#define WARREN_CORE_FILTER_FILTER_H
 
 #include "base/rng/rng.h"
 #include "proto/ip/ip.h"

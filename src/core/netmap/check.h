@@ -4,7 +4,7 @@
  * refused whole, so that the last good one stays. So is one that could not even be read (fault of struct tc_node). All texts are plain afterwards (base/text/plain). What was left out is counted,
  * and told in the health of this device as long as the hub says it.
  *
- * Consent is not judged here: which routes of a peer are used follows from the preferences (core/agent/netconf).
+ * Consent is not judged here: which routes of a peer are used follows from the preferences (core/node/netconf).
  */
 #ifndef WARREN_CORE_NETMAP_CHECK_H
 #define WARREN_CORE_NETMAP_CHECK_H

@@ -5,8 +5,8 @@
  * Every part is kept in memory of its own, so that a change of one peer of ten thousand touches one peer. Pointers that
  * the accessors return are good until the part changes; on_change is called after the part has its new value.
  */
-#ifndef WARREN_CORE_NETMAP_H
-#define WARREN_CORE_NETMAP_H
+#ifndef WARREN_CORE_NETMAP_NETMAP_H
+#define WARREN_CORE_NETMAP_NETMAP_H
 
 #include "base/time/time.h"
 #include "proto/tailcfg/tailcfg.h"

@@ -1,6 +1,6 @@
 /*
  * What a response means, rule by rule: absent, null, empty and a value are told apart. The numbers are those of the table in
- * docs/protocol/control.md, and of tests/control/map_rules_test.c, which has the hub's side.
+ * docs/protocol/control.md, and of tests/coord/map_rules_test.c, which has the hub's side.
  */
 #include "core/netmap/netmap.h"
 

@@ -8,8 +8,8 @@
  *
  * Source: virtio specification 1.2, section 5.1.6 (struct virtio_net_hdr, host byte order on a TUN device).
  */
-#ifndef WARREN_CORE_OFFLOAD_H
-#define WARREN_CORE_OFFLOAD_H
+#ifndef WARREN_CORE_OFFLOAD_OFFLOAD_H
+#define WARREN_CORE_OFFLOAD_OFFLOAD_H
 
 #include "base/bytes/bytes.h"
 

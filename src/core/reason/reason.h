@@ -4,8 +4,8 @@
  *
  * A cause is a result as everywhere (base/err): -errno of the socket, -ERR_x, or an HTTP status.
  */
-#ifndef WARREN_CORE_REASON_H
-#define WARREN_CORE_REASON_H
+#ifndef WARREN_CORE_REASON_REASON_H
+#define WARREN_CORE_REASON_REASON_H
 
 #include "base/err/err.h"
 #include "base/time/time.h"

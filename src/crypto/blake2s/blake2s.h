@@ -2,8 +2,8 @@
  * crypto/blake2s: BLAKE2s, plain and keyed, HMAC over it, and the KDF that WireGuard and Noise build from that
  * (WireGuard paper, section 5.4; RFC 5869 with an empty info).
  */
-#ifndef WARREN_CRYPTO_BLAKE2S_H
-#define WARREN_CRYPTO_BLAKE2S_H
+#ifndef WARREN_CRYPTO_BLAKE2S_BLAKE2S_H
+#define WARREN_CRYPTO_BLAKE2S_BLAKE2S_H
 
 #include "base/bytes/bytes.h"
 

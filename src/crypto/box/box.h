@@ -2,8 +2,8 @@
  * crypto/box: the NaCl box (X25519, HSalsa20, XSalsa20, Poly1305) with a precomputed shared key. disco, DERP login and
  * the node key challenge use it. Layout: nonce (24), tag (16), ciphertext.
  */
-#ifndef WARREN_CRYPTO_BOX_H
-#define WARREN_CRYPTO_BOX_H
+#ifndef WARREN_CRYPTO_BOX_BOX_H
+#define WARREN_CRYPTO_BOX_BOX_H
 
 #include "crypto/keys/keys.h"
 

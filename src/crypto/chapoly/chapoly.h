@@ -2,8 +2,8 @@
  * crypto/chapoly: ChaCha20-Poly1305 (RFC 8439). One-shot calls for handshakes, and a keyed object for the data path,
  * which seals or opens a batch under one key without setting the cipher up again for each packet.
  */
-#ifndef WARREN_CRYPTO_CHAPOLY_H
-#define WARREN_CRYPTO_CHAPOLY_H
+#ifndef WARREN_CRYPTO_CHAPOLY_CHAPOLY_H
+#define WARREN_CRYPTO_CHAPOLY_CHAPOLY_H
 
 #include "base/bytes/bytes.h"
 

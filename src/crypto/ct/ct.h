@@ -1,6 +1,6 @@
 /* crypto/ct: what secrets need: comparison in constant time, and a wipe that the compiler keeps. */
-#ifndef WARREN_CRYPTO_CT_H
-#define WARREN_CRYPTO_CT_H
+#ifndef WARREN_CRYPTO_CT_CT_H
+#define WARREN_CRYPTO_CT_CT_H
 
 #include "base/bytes/bytes.h"
 

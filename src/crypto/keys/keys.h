@@ -6,8 +6,8 @@
  * Text: "<prefix>:" + 64 lower-case hex digits; parsing takes hex of either case. Prefixes: mkey, nodekey, discokey,
  * chalpub, privkey (machine and node). Source: Tailscale types/key; vectors/keys.json.
  */
-#ifndef WARREN_CRYPTO_KEYS_H
-#define WARREN_CRYPTO_KEYS_H
+#ifndef WARREN_CRYPTO_KEYS_KEYS_H
+#define WARREN_CRYPTO_KEYS_KEYS_H
 
 #include "base/bytes/bytes.h"
 #include "base/rng/rng.h"

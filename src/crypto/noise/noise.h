@@ -8,8 +8,8 @@
  *   error                   03 length (2)        text
  *   record                  04 length (2)        ciphertext, at most 4093 bytes
  */
-#ifndef WARREN_CRYPTO_NOISE_H
-#define WARREN_CRYPTO_NOISE_H
+#ifndef WARREN_CRYPTO_NOISE_NOISE_H
+#define WARREN_CRYPTO_NOISE_NOISE_H
 
 #include "base/buf/buf.h"
 #include "crypto/chapoly/chapoly.h"

@@ -3,8 +3,8 @@
  * Pings and netchecks are answered at once, or never for the address that nobody has. A logout takes until the next edit
  * when the host name is "slow".
  */
-#ifndef WARREN_LOCALAPI_FAKE_H
-#define WARREN_LOCALAPI_FAKE_H
+#ifndef WARREN_LOCALAPI_FAKE_FAKE_H
+#define WARREN_LOCALAPI_FAKE_FAKE_H
 
 #include "localapi/lapi.h"
 

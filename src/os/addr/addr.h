@@ -1,6 +1,6 @@
 /* os/addr: addresses as flags and options name them (whatever net.Listen of Go takes), and as the system has them. */
-#ifndef WARREN_OS_ADDR_H
-#define WARREN_OS_ADDR_H
+#ifndef WARREN_OS_ADDR_ADDR_H
+#define WARREN_OS_ADDR_ADDR_H
 
 #include "base/err/err.h"
 #include "base/netip/netip.h"

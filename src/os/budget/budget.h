@@ -5,8 +5,8 @@
  *	memory:      kernel (sockets' buffers) | strangers | leaving | members | rest: devices, policy, database, program
  *	descriptors: strangers | leaving | members | kept
  */
-#ifndef WARREN_OS_BUDGET_H
-#define WARREN_OS_BUDGET_H
+#ifndef WARREN_OS_BUDGET_BUDGET_H
+#define WARREN_OS_BUDGET_BUDGET_H
 
 #include "base/ledger/ledger.h"
 

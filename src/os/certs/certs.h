@@ -2,8 +2,8 @@
  * os/certs: a server's certificate from files, over its life: read again when the files change or it is asked to, while
  * connections go on; and told of, in the log and by numbers, when it expires, is close to it, or is for another name.
  */
-#ifndef WARREN_OS_CERTS_H
-#define WARREN_OS_CERTS_H
+#ifndef WARREN_OS_CERTS_CERTS_H
+#define WARREN_OS_CERTS_CERTS_H
 
 #include "os/loop/loop.h"
 #include "os/stream/tls.h"

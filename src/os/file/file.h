@@ -1,6 +1,6 @@
 /* os/file: small files, read whole within a bound and replaced atomically: after a crash it is the old or the new one. */
-#ifndef WARREN_OS_FILE_H
-#define WARREN_OS_FILE_H
+#ifndef WARREN_OS_FILE_FILE_H
+#define WARREN_OS_FILE_FILE_H
 
 #include "base/buf/buf.h"
 #include "base/err/err.h"

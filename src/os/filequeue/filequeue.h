@@ -2,8 +2,8 @@
  * os/filequeue: small files, written and removed by a thread beside the loop, in the order in which that was asked. Of two writes
  * of one file that both still wait, only the later one happens.
  */
-#ifndef WARREN_OS_FILEQUEUE_H
-#define WARREN_OS_FILEQUEUE_H
+#ifndef WARREN_OS_FILEQUEUE_FILEQUEUE_H
+#define WARREN_OS_FILEQUEUE_FILEQUEUE_H
 
 #include "base/buf/buf.h"
 #include "os/loop/loop.h"

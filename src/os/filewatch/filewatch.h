@@ -4,8 +4,8 @@
  * links followed (a swapped link is a change, of a directory too), and by looking every FILEWATCH_INTERVAL, for file systems and
  * rights that inotify cannot see through.
  */
-#ifndef WARREN_OS_FILEWATCH_H
-#define WARREN_OS_FILEWATCH_H
+#ifndef WARREN_OS_FILEWATCH_FILEWATCH_H
+#define WARREN_OS_FILEWATCH_FILEWATCH_H
 
 #include "os/loop/loop.h"
 

@@ -1,6 +1,6 @@
 /* os/hostname: the name of the machine, and the news that it has another one. */
-#ifndef WARREN_OS_HOSTNAME_H
-#define WARREN_OS_HOSTNAME_H
+#ifndef WARREN_OS_HOSTNAME_HOSTNAME_H
+#define WARREN_OS_HOSTNAME_HOSTNAME_H
 
 #include "os/loop/loop.h"
 

@@ -11,7 +11,7 @@
 #include "os/loop/loop.h"
 
 enum {
-	NETMON_ADDRS_MAX = 64, /* MESH_LOCAL_ADDRS_MAX: more are left out */
+	NETMON_ADDRS_MAX = 64, /* MAGICSOCK_LOCAL_ADDRS_MAX: more are left out */
 	NETMON_NAME_MAX = 15,
 	NETMON_NETS_MAX = 512, /* networks; with more, none is told */
 	/* A route without a gateway that is wider than these leads elsewhere than to a network that we are on. */
@@ -23,7 +23,7 @@ struct netmon;
 
 struct netmon_state {
 	/*
-	 * Of interfaces that are up, with their prefix lengths, sorted, loopback included: for mesh_set_local, which leaves out what
+	 * Of interfaces that are up, with their prefix lengths, sorted, loopback included: for magicsock_set_local, which leaves out what
 	 * is not worth telling. Not of our own interface, nor of other overlay networks' (zt*, wt0). No tentative or deprecated
 	 * addresses.
 	 */

@@ -199,7 +199,7 @@ struct reading {
 	struct sockaddr_storage from[UDP_READS];
 	struct mmsghdr m[UDP_READS];
 	struct iovec v[UDP_READS];
-	struct mesh_datagram d[UDP_BATCH_MAX];
+	struct magicsock_datagram d[UDP_BATCH_MAX];
 	size_t n_d;
 };
 
@@ -221,7 +221,7 @@ static bool take(struct udp_sock *s, struct reading *r, int i)
 	for (uint8_t *p = u->mem[i]; left;) {
 		size_t len = size && size < left ? size : left;
 
-		r->d[r->n_d++] = (struct mesh_datagram){ .p = p, .len = len, .from = from };
+		r->d[r->n_d++] = (struct magicsock_datagram){ .p = p, .len = len, .from = from };
 		p += len;
 		left -= len;
 		if (r->n_d == UDP_BATCH_MAX) {

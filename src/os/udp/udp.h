@@ -12,7 +12,7 @@
 #ifndef WARREN_OS_UDP_UDP_H
 #define WARREN_OS_UDP_UDP_H
 
-#include "core/mesh/mesh.h"
+#include "core/magicsock/magicsock.h"
 #include "os/loop/loop.h"
 
 struct udp;
@@ -24,7 +24,7 @@ struct udp_cfg {
 	uint32_t mark; /* SO_MARK; 0: none. Without the right to set it, it goes without */
 	bool no_offload; /* one datagram a call, for comparison */
 	/* Memory is good during the call; datagrams may be opened in place. */
-	void (*on_datagrams)(void *ctx, struct mesh_datagram *d, size_t n);
+	void (*on_datagrams)(void *ctx, struct magicsock_datagram *d, size_t n);
 	void *ctx;
 };
 

@@ -19,7 +19,7 @@ struct end {
 static struct loop *loop;
 static bool can;
 
-static void on_datagrams(void *ctx, struct mesh_datagram *d, size_t n)
+static void on_datagrams(void *ctx, struct magicsock_datagram *d, size_t n)
 {
 	struct end *e = ctx;
 

@@ -3,8 +3,8 @@
  * they were given, and the loop hears of each when it is done. What a job touches belongs to the thread from worker_add until its
  * `done` is called.
  */
-#ifndef WARREN_OS_WORKER_H
-#define WARREN_OS_WORKER_H
+#ifndef WARREN_OS_WORKER_WORKER_H
+#define WARREN_OS_WORKER_WORKER_H
 
 #include "base/list/list.h"
 #include "os/loop/loop.h"

@@ -2,8 +2,8 @@
  * proto/derpframe: the frames between a DERP client and its relay. Header: type (1), length (4, big-endian, payload
  * only). Unknown types are skipped by both sides. Source: Tailscale derp/derp.go; tests/vectors/derp.json.
  */
-#ifndef WARREN_PROTO_DERPFRAME_H
-#define WARREN_PROTO_DERPFRAME_H
+#ifndef WARREN_PROTO_DERPFRAME_DERPFRAME_H
+#define WARREN_PROTO_DERPFRAME_DERPFRAME_H
 
 #include "base/netip/netip.h"
 #include "crypto/box/box.h"

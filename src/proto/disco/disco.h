@@ -8,8 +8,8 @@
  *
  * Source: Tailscale disco/disco.go; tests/vectors/disco.json.
  */
-#ifndef WARREN_PROTO_DISCO_H
-#define WARREN_PROTO_DISCO_H
+#ifndef WARREN_PROTO_DISCO_DISCO_H
+#define WARREN_PROTO_DISCO_DISCO_H
 
 #include "base/netip/netip.h"
 #include "crypto/box/box.h"

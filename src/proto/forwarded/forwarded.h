@@ -2,8 +2,8 @@
  * proto/forwarded: who sent a request that came through proxies. A proxy of ours names its client in X-Forwarded-For; what others
  * write there is of no interest, and neither is what a client wrote before the proxy appended to it.
  */
-#ifndef WARREN_PROTO_FORWARDED_H
-#define WARREN_PROTO_FORWARDED_H
+#ifndef WARREN_PROTO_FORWARDED_FORWARDED_H
+#define WARREN_PROTO_FORWARDED_FORWARDED_H
 
 #include "base/err/err.h"
 #include "base/netip/netip.h"

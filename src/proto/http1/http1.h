@@ -3,8 +3,8 @@
  * Strict where leniency lets two readers disagree: no folded lines, no blanks before a colon, no bare CR, one
  * Content-Length, no Content-Length beside Transfer-Encoding.
  */
-#ifndef WARREN_PROTO_HTTP1_H
-#define WARREN_PROTO_HTTP1_H
+#ifndef WARREN_PROTO_HTTP1_HTTP1_H
+#define WARREN_PROTO_HTTP1_HTTP1_H
 
 #include "base/buf/buf.h"
 #include "base/time/time.h"

@@ -6,8 +6,8 @@
  * All members of an object are kept, doubled names too: whether that is a fault is for the reader of the
  * document to say. hujson_get takes the last, as Go's JSON does.
  */
-#ifndef WARREN_PROTO_HUJSON_H
-#define WARREN_PROTO_HUJSON_H
+#ifndef WARREN_PROTO_HUJSON_HUJSON_H
+#define WARREN_PROTO_HUJSON_HUJSON_H
 
 #include "base/arena/arena.h"
 #include "base/buf/buf.h"

@@ -11,8 +11,8 @@
  * Source: RFC 791, 8200, 9293, 768, 792, 4443, 9260; Tailscale net/packet;
  * tests/vectors/filter.jsonl.
  */
-#ifndef WARREN_PROTO_IP_H
-#define WARREN_PROTO_IP_H
+#ifndef WARREN_PROTO_IP_IP_H
+#define WARREN_PROTO_IP_IP_H
 
 #include "base/netip/netip.h"
 

@@ -5,8 +5,8 @@
  * netcheck, as recorded in tests/fixtures/localapi. Texts and lists live in the arena that a
  * document was decoded into or built in.
  */
-#ifndef WARREN_PROTO_IPN_H
-#define WARREN_PROTO_IPN_H
+#ifndef WARREN_PROTO_IPN_IPN_H
+#define WARREN_PROTO_IPN_IPN_H
 
 #include "proto/tailcfg/tailcfg.h"
 

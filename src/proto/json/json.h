@@ -20,8 +20,8 @@
  *   object -> the struct     pointer -> struct *, NULL when absent or null
  *   list -> struct json_list map -> struct json_map
  */
-#ifndef WARREN_PROTO_JSON_H
-#define WARREN_PROTO_JSON_H
+#ifndef WARREN_PROTO_JSON_JSON_H
+#define WARREN_PROTO_JSON_JSON_H
 
 #include "base/arena/arena.h"
 #include "base/buf/buf.h"

@@ -3,8 +3,8 @@
  * becomes as a DNS label, which names are accepted, and how versions compare. Names are bytes; only ASCII has case here,
  * and comparison respects it.
  */
-#ifndef WARREN_PROTO_NAMES_H
-#define WARREN_PROTO_NAMES_H
+#ifndef WARREN_PROTO_NAMES_NAMES_H
+#define WARREN_PROTO_NAMES_NAMES_H
 
 #include "base/bytes/bytes.h"
 

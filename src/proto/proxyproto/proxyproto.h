@@ -2,8 +2,8 @@
  * proto/proxyproto: the header by which a proxy that passes on bytes names the client, in front of everything else on the
  * connection (HAProxy's proxy-protocol.txt, versions 1 and 2). Whether the sender may say so is for the caller to know.
  */
-#ifndef WARREN_PROTO_PROXYPROTO_H
-#define WARREN_PROTO_PROXYPROTO_H
+#ifndef WARREN_PROTO_PROXYPROTO_PROXYPROTO_H
+#define WARREN_PROTO_PROXYPROTO_PROXYPROTO_H
 
 #include "base/err/err.h"
 #include "base/netip/netip.h"

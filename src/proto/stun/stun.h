@@ -3,8 +3,8 @@
  * only requests with the SOFTWARE value "tailnode" and a FINGERPRINT at the end; it does not look at the length field.
  * Source: Tailscale net/stun; tests/vectors/stun.json.
  */
-#ifndef WARREN_PROTO_STUN_H
-#define WARREN_PROTO_STUN_H
+#ifndef WARREN_PROTO_STUN_STUN_H
+#define WARREN_PROTO_STUN_STUN_H
 
 #include "base/netip/netip.h"
 

@@ -3,8 +3,8 @@
  * what is left out follow Tailscale's tailcfg package; docs/protocol/control.md has the meaning of those that are used. Texts and lists
  * live in the arena that they were decoded into.
  */
-#ifndef WARREN_PROTO_TAILCFG_H
-#define WARREN_PROTO_TAILCFG_H
+#ifndef WARREN_PROTO_TAILCFG_TAILCFG_H
+#define WARREN_PROTO_TAILCFG_TAILCFG_H
 
 #include "proto/json/json.h"
 

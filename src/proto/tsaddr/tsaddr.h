@@ -2,8 +2,8 @@
  * proto/tsaddr: the address ranges that have a meaning in a tailnet, and the mappings between them: the IPv6 address of
  * a node that has only an IPv4 one ("4-in-6"), and IPv4 subnets behind numbered sites ("4via6").
  */
-#ifndef WARREN_PROTO_TSADDR_H
-#define WARREN_PROTO_TSADDR_H
+#ifndef WARREN_PROTO_TSADDR_TSADDR_H
+#define WARREN_PROTO_TSADDR_TSADDR_H
 
 #include "base/netip/netip.h"
 

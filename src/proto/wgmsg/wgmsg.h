@@ -3,8 +3,8 @@
  * every field is bytes. wgmsg_type matches size against type once; all code behind it relies on that. Integers are
  * little-endian. The type is four bytes: the three reserved ones must be zero.
  */
-#ifndef WARREN_PROTO_WGMSG_H
-#define WARREN_PROTO_WGMSG_H
+#ifndef WARREN_PROTO_WGMSG_WGMSG_H
+#define WARREN_PROTO_WGMSG_WGMSG_H
 
 #include "base/bytes/bytes.h"
 

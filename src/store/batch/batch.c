@@ -39,7 +39,7 @@ void batch_move(struct batch *to, struct batch *from)
 	from->bytes = 0;
 }
 
-int batch_add(struct batch *b, enum ctl_kind kind, int64_t id, const struct view *doc)
+int batch_add(struct batch *b, enum coord_kind kind, int64_t id, const struct view *doc)
 {
 	size_t len = doc ? doc->len : 0;
 	struct batch_row *r = malloc(sizeof(*r) + len);

@@ -2,12 +2,12 @@
  * store/batch: changes that become durable together. Of two changes of one document only the later one is kept, so that a batch
  * is never larger than what is stored, however long it waits. No thread uses it beside another.
  */
-#ifndef WARREN_STORE_BATCH_H
-#define WARREN_STORE_BATCH_H
+#ifndef WARREN_STORE_BATCH_BATCH_H
+#define WARREN_STORE_BATCH_BATCH_H
 
 #include "base/list/list.h"
 #include "base/map/map.h"
-#include "core/ctlserver/ctlserver.h"
+#include "core/coord/coord.h"
 
 /* In the order in which they are to be written. */
 struct batch_row {
@@ -32,7 +32,7 @@ void batch_clear(struct batch *b);
 /* Takes all of from, which is empty then; to has to be empty. */
 void batch_move(struct batch *to, struct batch *from);
 /* doc NULL: deleted. The document is copied. -ENOMEM. */
-MUST_USE int batch_add(struct batch *b, enum ctl_kind kind, int64_t id, const struct view *doc);
+MUST_USE int batch_add(struct batch *b, enum coord_kind kind, int64_t id, const struct view *doc);
 static inline bool batch_is_empty(const struct batch *b)
 {
 	return list_empty(&b->rows);

@@ -5,7 +5,7 @@
 
 struct row {
 	struct list link;
-	enum ctl_kind kind;
+	enum coord_kind kind;
 	int64_t id;
 	bool deleted;
 	size_t len;
@@ -13,12 +13,12 @@ struct row {
 };
 
 struct store_mem {
-	struct ctl_store store;
+	struct coord_store store;
 	struct list durable, writing, pending; /* the last two: changes in order */
 	bool fail, hold;
 };
 
-static struct store_mem *of(struct ctl_store *s)
+static struct store_mem *of(struct coord_store *s)
 {
 	return container_of(s, struct store_mem, store);
 }
@@ -31,7 +31,7 @@ static void clear(struct list *rows)
 		free(container_of(l, struct row, link));
 }
 
-static int change(struct ctl_store *s, enum ctl_kind kind, int64_t id, struct view doc, bool deleted)
+static int change(struct coord_store *s, enum coord_kind kind, int64_t id, struct view doc, bool deleted)
 {
 	struct row *r = malloc(sizeof(*r) + doc.len);
 
@@ -44,12 +44,12 @@ static int change(struct ctl_store *s, enum ctl_kind kind, int64_t id, struct vi
 	return 0;
 }
 
-static int put(struct ctl_store *s, enum ctl_kind kind, int64_t id, struct view doc)
+static int put(struct coord_store *s, enum coord_kind kind, int64_t id, struct view doc)
 {
 	return change(s, kind, id, doc, false);
 }
 
-static int del(struct ctl_store *s, enum ctl_kind kind, int64_t id)
+static int del(struct coord_store *s, enum coord_kind kind, int64_t id)
 {
 	return change(s, kind, id, view_of(NULL, 0), true);
 }
@@ -83,7 +83,7 @@ void store_mem_write(struct store_mem *m)
 	m->store.durable++;
 }
 
-static void commit(struct ctl_store *s)
+static void commit(struct coord_store *s)
 {
 	struct store_mem *m = of(s);
 	struct list *l;
@@ -97,7 +97,7 @@ static void commit(struct ctl_store *s)
 		store_mem_write(m);
 }
 
-static int load(struct ctl_store *s, enum ctl_kind kind, int (*fn)(void *ctx, int64_t id, struct view doc), void *ctx)
+static int load(struct coord_store *s, enum coord_kind kind, int (*fn)(void *ctx, int64_t id, struct view doc), void *ctx)
 {
 	list_for_each(l, &of(s)->durable) {
 		struct row *r = container_of(l, struct row, link);
@@ -109,7 +109,7 @@ static int load(struct ctl_store *s, enum ctl_kind kind, int (*fn)(void *ctx, in
 	return 0;
 }
 
-static const struct ctl_store_ops ops = { put, del, load, commit };
+static const struct coord_store_ops ops = { put, del, load, commit };
 
 int store_mem_new(struct store_mem **ret)
 {
@@ -117,7 +117,7 @@ int store_mem_new(struct store_mem **ret)
 
 	if (!m)
 		return -ENOMEM;
-	m->store = (struct ctl_store){ .ops = &ops, .batch = 1 };
+	m->store = (struct coord_store){ .ops = &ops, .batch = 1 };
 	list_init(&m->writing);
 	list_init(&m->durable);
 	list_init(&m->pending);
@@ -136,7 +136,7 @@ struct store_mem *store_mem_free(struct store_mem *m)
 	return NULL;
 }
 
-struct ctl_store *store_mem_store(struct store_mem *m)
+struct coord_store *store_mem_store(struct store_mem *m)
 {
 	return &m->store;
 }
@@ -160,5 +160,5 @@ void store_mem_crash(struct store_mem *m)
 {
 	clear(&m->writing);
 	clear(&m->pending);
-	m->store = (struct ctl_store){ .ops = &ops, .batch = 1 };
+	m->store = (struct coord_store){ .ops = &ops, .batch = 1 };
 }

@@ -2,16 +2,16 @@
  * store/mem: a store in memory, for tests and the simulator. A commit is durable at once, or when it is told so, and can be made
  * to fail.
  */
-#ifndef WARREN_STORE_MEM_H
-#define WARREN_STORE_MEM_H
+#ifndef WARREN_STORE_MEM_MEM_H
+#define WARREN_STORE_MEM_MEM_H
 
-#include "core/ctlserver/ctlserver.h"
+#include "core/coord/coord.h"
 
 struct store_mem;
 
 MUST_USE int store_mem_new(struct store_mem **ret);
 struct store_mem *store_mem_free(struct store_mem *m);
-struct ctl_store *store_mem_store(struct store_mem *m);
+struct coord_store *store_mem_store(struct store_mem *m);
 /* From now on, and for good: the owner sees it at the next commit, or the next store_mem_write. */
 void store_mem_fail_commits(struct store_mem *m);
 /* true: from now on a batch that was committed is durable only after store_mem_write. */

@@ -20,7 +20,7 @@ enum {
 };
 
 struct store_sqlite {
-	struct ctl_store store;
+	struct coord_store store;
 	sqlite3 *db; /* of the thread, once it runs; so are the statements */
 	sqlite3_stmt *put, *del, *load, *begin, *commit, *rollback;
 	struct batch filling, writing;
@@ -41,7 +41,7 @@ struct store_sqlite {
 	atomic_ullong busy_times;
 };
 
-static struct store_sqlite *of(struct ctl_store *s)
+static struct store_sqlite *of(struct coord_store *s)
 {
 	return container_of(s, struct store_sqlite, store);
 }
@@ -69,7 +69,7 @@ static void note_pending(struct store_sqlite *s)
 	s->store.full = s->filling.bytes + s->writing.bytes > STORE_PENDING_MAX;
 }
 
-static int put(struct ctl_store *store, enum ctl_kind kind, int64_t id, struct view doc)
+static int put(struct coord_store *store, enum coord_kind kind, int64_t id, struct view doc)
 {
 	int rc = batch_add(&of(store)->filling, kind, id, &doc);
 
@@ -77,7 +77,7 @@ static int put(struct ctl_store *store, enum ctl_kind kind, int64_t id, struct v
 	return rc;
 }
 
-static int del(struct ctl_store *store, enum ctl_kind kind, int64_t id)
+static int del(struct coord_store *store, enum coord_kind kind, int64_t id)
 {
 	int rc = batch_add(&of(store)->filling, kind, id, NULL);
 
@@ -85,7 +85,7 @@ static int del(struct ctl_store *store, enum ctl_kind kind, int64_t id)
 	return rc;
 }
 
-static int load(struct ctl_store *store, enum ctl_kind kind, int (*fn)(void *ctx, int64_t id, struct view doc), void *ctx)
+static int load(struct coord_store *store, enum coord_kind kind, int (*fn)(void *ctx, int64_t id, struct view doc), void *ctx)
 {
 	struct store_sqlite *s = of(store);
 	int rc = 0, step = SQLITE_DONE;
@@ -189,7 +189,7 @@ static int take_back(struct store_sqlite *s)
 		struct view doc = view_of(r->doc, r->len);
 
 		if (rc == 0)
-			rc = batch_add(&s->filling, (enum ctl_kind)r->key.kind, r->key.id, r->deleted ? NULL : &doc);
+			rc = batch_add(&s->filling, (enum coord_kind)r->key.kind, r->key.id, r->deleted ? NULL : &doc);
 	}
 	batch_clear(&later);
 	return rc;
@@ -279,7 +279,7 @@ void store_sqlite_forget(struct store_sqlite *s)
 	note_pending(s);
 }
 
-static void commit(struct ctl_store *store)
+static void commit(struct coord_store *store)
 {
 	struct store_sqlite *s = of(store);
 
@@ -296,7 +296,7 @@ static void commit(struct ctl_store *store)
 	}
 }
 
-static const struct ctl_store_ops ops = { put, del, load, commit };
+static const struct coord_store_ops ops = { put, del, load, commit };
 
 static int user_version(sqlite3 *db)
 {
@@ -387,7 +387,7 @@ int store_sqlite_open(struct store_sqlite **ret, const char *path, bool must_exi
 
 	if (!s)
 		return -ENOMEM;
-	s->store = (struct ctl_store){ .ops = &ops, .batch = 1 };
+	s->store = (struct coord_store){ .ops = &ops, .batch = 1 };
 	rng_fill(loop_rng(), s->seed, sizeof(s->seed));
 	batch_init(&s->filling, s->seed);
 	batch_init(&s->writing, s->seed);
@@ -461,7 +461,7 @@ struct store_sqlite *store_sqlite_close(struct store_sqlite *s)
 	return NULL;
 }
 
-struct ctl_store *store_sqlite_store(struct store_sqlite *s)
+struct coord_store *store_sqlite_store(struct store_sqlite *s)
 {
 	return &s->store;
 }

@@ -8,10 +8,10 @@
  * STORE_PROBE_S, was written. Rows without a promise are kept until then. If there was a promise among what could not be written,
  * the store has `failed`: memory is ahead of the disk, and the owner forgets (store_sqlite_forget) and loads anew.
  */
-#ifndef WARREN_STORE_SQLITE_H
-#define WARREN_STORE_SQLITE_H
+#ifndef WARREN_STORE_SQLITE_SQLITE_H
+#define WARREN_STORE_SQLITE_SQLITE_H
 
-#include "core/ctlserver/ctlserver.h"
+#include "core/coord/coord.h"
 #include "os/loop/loop.h"
 
 struct store_sqlite;
@@ -47,6 +47,6 @@ void store_sqlite_state(const struct store_sqlite *s, struct store_sqlite_state 
 /* After `failed`: drops what is not durable. The owner loads what is, before this turn of the loop is over. */
 void store_sqlite_forget(struct store_sqlite *s);
 struct store_sqlite *store_sqlite_close(struct store_sqlite *s);
-struct ctl_store *store_sqlite_store(struct store_sqlite *s);
+struct coord_store *store_sqlite_store(struct store_sqlite *s);
 
 #endif

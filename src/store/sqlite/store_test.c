@@ -23,7 +23,7 @@ static int collect(void *ctx, int64_t id, struct view doc)
 	return 0;
 }
 
-static void check_content(struct ctl_store *s, enum ctl_kind kind, const char *want)
+static void check_content(struct coord_store *s, enum coord_kind kind, const char *want)
 {
 	struct seen seen = { "" };
 
@@ -31,30 +31,30 @@ static void check_content(struct ctl_store *s, enum ctl_kind kind, const char *w
 	CHECK_STR(seen.text, want);
 }
 
-static void contract(struct ctl_store *s)
+static void contract(struct coord_store *s)
 {
 	s->ops->commit(s); /* nothing to do is fine */
 	CHECK_INT(s->durable, ==, 0);
-	CHECK_INT(s->ops->put(s, CTL_NODE, 1, VIEW_LIT("a")), ==, 0);
-	CHECK_INT(s->ops->put(s, CTL_NODE, 2, VIEW_LIT("b")), ==, 0);
-	CHECK_INT(s->ops->put(s, CTL_USER, 1, VIEW_LIT("u")), ==, 0);
-	CHECK_TRUE(ctl_store_settled(s)); /* nobody waits for these */
+	CHECK_INT(s->ops->put(s, COORD_NODE, 1, VIEW_LIT("a")), ==, 0);
+	CHECK_INT(s->ops->put(s, COORD_NODE, 2, VIEW_LIT("b")), ==, 0);
+	CHECK_INT(s->ops->put(s, COORD_USER, 1, VIEW_LIT("u")), ==, 0);
+	CHECK_TRUE(coord_store_settled(s)); /* nobody waits for these */
 	CHECK_INT(s->batch, ==, 1);
 	s->ops->commit(s);
 	CHECK_INT(s->durable, ==, 1);
-	check_content(s, CTL_NODE, "1=a 2=b ");
-	check_content(s, CTL_USER, "1=u ");
-	check_content(s, CTL_KEY, "");
-	CHECK_INT(s->ops->put(s, CTL_NODE, 2, VIEW_LIT("B")), ==, 0);
-	CHECK_INT(s->ops->del(s, CTL_NODE, 1), ==, 0);
-	CHECK_INT(s->ops->del(s, CTL_NODE, 7), ==, 0);
-	CHECK_INT(ctl_store_put(s, CTL_NODE, 3, VIEW_LIT("c")), ==, 0);
-	CHECK_INT(ctl_store_del(s, CTL_NODE, 3), ==, 0);
+	check_content(s, COORD_NODE, "1=a 2=b ");
+	check_content(s, COORD_USER, "1=u ");
+	check_content(s, COORD_KEY, "");
+	CHECK_INT(s->ops->put(s, COORD_NODE, 2, VIEW_LIT("B")), ==, 0);
+	CHECK_INT(s->ops->del(s, COORD_NODE, 1), ==, 0);
+	CHECK_INT(s->ops->del(s, COORD_NODE, 7), ==, 0);
+	CHECK_INT(coord_store_put(s, COORD_NODE, 3, VIEW_LIT("c")), ==, 0);
+	CHECK_INT(coord_store_del(s, COORD_NODE, 3), ==, 0);
 	CHECK_INT(s->promised, ==, 2);
-	CHECK_TRUE(!ctl_store_settled(s));
+	CHECK_TRUE(!coord_store_settled(s));
 	s->ops->commit(s);
-	CHECK_TRUE(ctl_store_settled(s));
-	check_content(s, CTL_NODE, "2=B ");
+	CHECK_TRUE(coord_store_settled(s));
+	check_content(s, COORD_NODE, "2=B ");
 }
 
 static void memory_store_keeps_the_contract(void **state)
@@ -76,10 +76,10 @@ static void sqlite_store_keeps_the_contract_and_its_content(void **state)
 	close(fd);
 	CHECK_INT(store_sqlite_open(&s, path, false, &at), ==, 0);
 	contract(store_sqlite_store(s));
-	CHECK_INT(store_sqlite_store(s)->ops->put(store_sqlite_store(s), CTL_NODE, 9, VIEW_LIT("not committed")), ==, 0);
+	CHECK_INT(store_sqlite_store(s)->ops->put(store_sqlite_store(s), COORD_NODE, 9, VIEW_LIT("not committed")), ==, 0);
 	store_sqlite_close(s);
 	CHECK_INT(store_sqlite_open(&s, path, false, &at), ==, 0);
-	check_content(store_sqlite_store(s), CTL_NODE, "2=B ");
+	check_content(store_sqlite_store(s), COORD_NODE, "2=B ");
 	store_sqlite_close(s);
 	unlink(path);
 }
@@ -96,7 +96,7 @@ static void look(void *ctx)
 {
 	struct late *w = ctx;
 	struct store_sqlite_state state;
-	struct ctl_store *s = store_sqlite_store(w->store);
+	struct coord_store *s = store_sqlite_store(w->store);
 
 	w->ticks++;
 	store_sqlite_state(w->store, &state);
@@ -108,7 +108,7 @@ static void look(void *ctx)
 		w->other = NULL;
 	}
 	s->ops->commit(s); /* the end of a turn */
-	if (ctl_store_settled(s))
+	if (coord_store_settled(s))
 		loop_stop(w->loop);
 	else
 		loop_timer_set(w->timer, loop_now(w->loop).mono + MSEC(2));
@@ -118,13 +118,13 @@ static void run_until_settled(struct late *w)
 {
 	loop_timer_set(w->timer, loop_now(w->loop).mono + MSEC(2));
 	loop_run(w->loop);
-	CHECK_TRUE(ctl_store_settled(store_sqlite_store(w->store)));
+	CHECK_TRUE(coord_store_settled(store_sqlite_store(w->store)));
 }
 
 static void a_started_store_writes_beside_the_loop(void **state)
 {
 	struct late w = { 0 };
-	struct ctl_store *s;
+	struct coord_store *s;
 	struct err_at at;
 	int fd;
 
@@ -138,21 +138,21 @@ static void a_started_store_writes_beside_the_loop(void **state)
 	CHECK_TRUE(store_sqlite_was_made(w.store));
 	CHECK_INT(store_sqlite_start(w.store, w.loop), ==, 0);
 	s = store_sqlite_store(w.store);
-	CHECK_INT(ctl_store_put(s, CTL_NODE, 1, VIEW_LIT("a")), ==, 0);
+	CHECK_INT(coord_store_put(s, COORD_NODE, 1, VIEW_LIT("a")), ==, 0);
 	s->ops->commit(s);
 	CHECK_INT(s->durable, ==, 0); /* the loop has not heard of it */
 	run_until_settled(&w);
 	CHECK_INT(sqlite3_open(path, &w.other), ==, SQLITE_OK);
 	CHECK_INT(sqlite3_exec(w.other, "BEGIN EXCLUSIVE", NULL, NULL, NULL), ==, SQLITE_OK);
 	for (int64_t id = 2; id < 50; id++) {
-		CHECK_INT(ctl_store_put(s, CTL_NODE, id, VIEW_LIT("b")), ==, 0);
+		CHECK_INT(coord_store_put(s, COORD_NODE, id, VIEW_LIT("b")), ==, 0);
 		s->ops->commit(s);
 	}
 	w.ticks = 0;
 	run_until_settled(&w);
 	CHECK_INT(w.ticks, >, 10); /* the loop went on */
 	CHECK_INT(s->durable, ==, 3); /* the one that waited, and all others together */
-	CHECK_INT(ctl_store_put(s, CTL_NODE, 50, VIEW_LIT("c")), ==, 0);
+	CHECK_INT(coord_store_put(s, COORD_NODE, 50, VIEW_LIT("c")), ==, 0);
 	CHECK_INT(store_sqlite_stop(w.store), ==, 0); /* writes what was not even committed */
 	CHECK_INT(s->durable, ==, 4);
 	loop_timer_free(w.timer);
@@ -162,7 +162,7 @@ static void a_started_store_writes_beside_the_loop(void **state)
 	{
 		struct seen seen = { "" };
 
-		CHECK_INT(store_sqlite_store(w.store)->ops->load(store_sqlite_store(w.store), CTL_NODE, collect, &seen), ==, 0);
+		CHECK_INT(store_sqlite_store(w.store)->ops->load(store_sqlite_store(w.store), COORD_NODE, collect, &seen), ==, 0);
 		CHECK_TRUE(!strncmp(seen.text, "1=a 2=b 3=b ", 12) && strstr(seen.text, "50=c"));
 	}
 	store_sqlite_close(w.store);

@@ -85,7 +85,7 @@ static void on_gone(void *ctx, int rc)
 	loop_stop(w.loop);
 }
 
-static void on_datagrams(void *ctx, struct mesh_datagram *d, size_t n)
+static void on_datagrams(void *ctx, struct magicsock_datagram *d, size_t n)
 {
 	struct wg_datagram dg[WG_BATCH_MAX];
 

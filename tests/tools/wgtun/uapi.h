@@ -2,8 +2,8 @@
  * tests/tools/wgtun/uapi: the cross-platform userspace configuration protocol of WireGuard (wireguard.com/xplatform):
  * lines key=value, a blank line ends an operation. Listens at /var/run/wireguard/<interface>.sock.
  */
-#ifndef WARREN_WGTUN_UAPI_H
-#define WARREN_WGTUN_UAPI_H
+#ifndef WARREN_TESTS_TOOLS_WGTUN_UAPI_H
+#define WARREN_TESTS_TOOLS_WGTUN_UAPI_H
 
 #include "base/buf/buf.h"
 #include "wgtun.h"

@@ -2,8 +2,8 @@
  * tests/tools/wgtun: our WireGuard engine behind a TUN device, configured by the stock `wg` command: a stand-in for
  * wireguard-go in interop tests and benchmarks. Not shipped.
  */
-#ifndef WARREN_WGTUN_H
-#define WARREN_WGTUN_H
+#ifndef WARREN_TESTS_TOOLS_WGTUN_WGTUN_H
+#define WARREN_TESTS_TOOLS_WGTUN_WGTUN_H
 
 #include "os/loop/loop.h"
 #include "os/tun/tun.h"

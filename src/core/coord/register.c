@@ -1,0 +1,395 @@
+/*
+ * POST /machine/register, in the order in which the questions are asked:
+ *   logout? -> known key? -> waiting login (Followup)? -> auth key? -> a new login that somebody has to approve
+ */
+#include "core/coord/internal.h"
+#include "base/text/text.h"
+
+#include <errno.h>
+
+enum { REQUEST_MEM_MAX = 4 << 20, ANSWER_MAX = 1 << 20 };
+
+void answer_later(struct tailnet *c, void *owner, int status, const struct json_type *t, const void *doc)
+{
+	struct answer *a = calloc(1, sizeof(*a));
+
+	if (!a)
+		return; /* the client asks again */
+	a->owner = owner;
+	a->status = status;
+	a->hold = c->cfg.store->promised;
+	buf_init(&a->body, ANSWER_MAX);
+	if (json_encode(t, doc, &a->body) < 0)
+		a->status = 500;
+	list_push_tail(&c->answers, &a->link);
+}
+
+static void answer_text(struct tailnet *c, void *owner, int status, const char *text)
+{
+	struct answer *a = calloc(1, sizeof(*a));
+
+	c->stats.bad_requests++;
+	tell_refusal(c, "a registration is refused", NULL, text);
+	if (!a)
+		return;
+	a->owner = owner;
+	a->status = status;
+	a->hold = c->cfg.store->promised;
+	buf_init(&a->body, ANSWER_MAX);
+	if (buf_append_str(&a->body, text) < 0)
+		a->status = 500;
+	list_push_tail(&c->answers, &a->link);
+}
+
+void answer_error(struct tailnet *c, void *owner, const struct tc_register_request *req, const char *text)
+{
+	struct tc_register_response r = { .error = text };
+
+	c->stats.refused++;
+	tell_refusal(c, "a registration is refused", req->hostinfo ? req->hostinfo->hostname : NULL, text);
+	answer_later(c, owner, 200, &tc_register_response_type, &r);
+}
+
+void answer_success(struct tailnet *c, void *owner, const struct coord_node *n)
+{
+	struct tc_user u = profile_of(c, n->doc.tags.n ? 0 : n->doc.user);
+	struct tc_register_response r = { .user = u, .login = u, .machine_authorized = true };
+
+	c->stats.registrations++;
+	answer_later(c, owner, 200, &tc_register_response_type, &r);
+}
+
+/* The client makes a fresh key and asks with that. */
+void answer_expired(struct tailnet *c, void *owner)
+{
+	answer_later(c, owner, 200, &tc_register_response_type, &(struct tc_register_response){ .node_key_expired = true });
+}
+
+void pending_end(struct tailnet *c, struct pending *p, const char *why)
+{
+	if (p->waiter)
+		answer_error(c, p->waiter, &p->req, why);
+	pending_free(c, p);
+}
+
+static void answer_auth_url(struct tailnet *c, void *owner, const struct pending *p)
+{
+	char url[1024];
+	struct tc_register_response r = { .auth_url = url };
+
+	snprintf(url, sizeof(url), "%s/register/%s", c->cfg.url, p->code);
+	answer_later(c, owner, 200, &tc_register_response_type, &r);
+}
+
+int admit(struct tailnet *c, const struct machine_pub *m, const struct tc_register_request *req,
+	const struct admission *how, struct now now, struct coord_node **ret)
+{
+	bool tagged = how->tags && how->tags->n;
+	struct coord_node *n = coord_node_of_login(c, m, req, how->user, tagged, now.wall), *other = coord_node_by_key(c, &req->node_key);
+	struct node_pub former[COORD_FORMER_KEYS_MAX];
+	struct coord_node_doc doc = { .machine = *m };
+	const char *hostname = req->hostinfo && req->hostinfo->hostname ? req->hostinfo->hostname : "";
+	bool is_new = !n;
+	int rc;
+
+	if (other && other != n)
+		return -ERR_CONFLICT; /* one node key, two devices */
+	if (coord_node_of_former(c, &req->node_key) || (other && coord_node_is_expired(other, now.wall)))
+		return -ERR_EXPIRED; /* nobody's word brings back a key, but only that of an admin who gives it more time */
+	if (n) {
+		doc = n->doc;
+		say_merge(n, &doc);
+	}
+	if (n && n != other)
+		former_add(n, &doc, former);
+	doc.key = req->node_key;
+	doc.key_expired = false;
+	doc.key_expiry = tagged ? 0 : c->cfg.key_life_ms ? now.wall + c->cfg.key_life_ms : 0;
+	doc.cap = req->version;
+	doc.user = tagged ? 0 : how->user;
+	doc.tags = tagged ? *how->tags : (struct json_list){ 0 };
+	doc.ephemeral = how->ephemeral;
+	doc.unapproved = c->cfg.approve_devices && !how->approved && (!n || doc.unapproved);
+	if (is_new || *hostname)
+		doc.hostname = hostname;
+	doc.last_seen = now.wall;
+	if (req->hostinfo) {
+		struct tc_netinfo *keep = doc.hostinfo ? doc.hostinfo->netinfo : NULL;
+
+		doc.hostinfo = req->hostinfo;
+		if (!doc.hostinfo->netinfo)
+			doc.hostinfo->netinfo = keep;
+	}
+	if (n) {
+		rc = name_follow(c, n, &doc);
+		if (rc == 0)
+			rc = coord_node_update(c, n, &doc, true, true, now);
+		say_forget(n);
+	} else {
+		rc = coord_node_create(c, &doc, hostname, now, &n);
+	}
+	if (rc < 0)
+		return rc;
+	if (is_new && n->quarantined && c->settings.own_switch == COORD_OWN_REFUSE) {
+		coord_node_remove(c, n, now);
+		return -ERR_DENIED;
+	}
+	tell_with_key(c, is_new ? "device joined" : "device is back", n, how->key);
+	coord_node_arrives(c, n, now);
+	*ret = n;
+	return 0;
+}
+
+const struct json_list *wanted_tags(const struct tc_register_request *req)
+{
+	static const struct json_list none;
+
+	return req->hostinfo ? &req->hostinfo->request_tags : &none;
+}
+
+static bool has_all(const struct json_list *have, const struct json_list *want)
+{
+	for (size_t i = 0; i < want->n; i++) {
+		size_t k = 0;
+
+		while (k < have->n && strcmp(*JSON_AT(*have, const char *, k), *JSON_AT(*want, const char *, i)) != 0)
+			k++;
+		if (k == have->n)
+			return false;
+	}
+	return true;
+}
+
+/* May devices of this user, or this one, have the tags? Without a policy nobody has said who may not. */
+bool may_have_tags(struct tailnet *c, const struct json_list *tags, int64_t user, const struct coord_node *n)
+{
+	for (size_t i = 0; i < tags->n && !c->open; i++)
+		if (!policy_tag_allowed(policy_installed(c->policy), *JSON_AT(*tags, const char *, i), user, n ? n->doc.id : 0))
+			return false;
+	return true;
+}
+
+/* Those of the key; or, of a person's key, those that the device asks for and the person may give. NULL: not permitted. */
+static const struct json_list *tags_by_key(struct tailnet *c, const struct authkey *k, const struct machine_pub *m,
+	const struct tc_register_request *req, unix_ms wall)
+{
+	const struct json_list *wanted = wanted_tags(req);
+
+	if (has_all(&k->doc.tags, wanted))
+		return &k->doc.tags;
+	if (c->open || k->doc.tags.n || !k->doc.user)
+		return NULL;
+	return may_have_tags(c, wanted, k->doc.user, coord_node_of_login(c, m, req, k->doc.user, true, wall)) ? wanted : NULL;
+}
+
+static const char *text_of(int rc)
+{
+	switch (-rc) {
+	case ERR_CONFLICT:
+		return "this node key belongs to another device";
+	case ERR_EXPIRED:
+		return "the key of this device has expired; it has to ask with a fresh one";
+	case ERR_DENIED:
+		return "this device offers routes into networks of the organisation; an administrator has to approve them first";
+	case ERR_NO_ADDRESS:
+		return "all addresses of the pool that the policy has for this device (ipPool) are taken; an administrator has to make it larger";
+	default:
+		return err_text(rc);
+	}
+}
+
+static const char *key_fault(const struct authkey *k, unix_ms wall)
+{
+	if (!k)
+		return "invalid auth key";
+	if (k->doc.revoked)
+		return "this auth key was revoked";
+	if (k->doc.expires && k->doc.expires <= wall)
+		return "this auth key has expired";
+	if (!k->doc.reusable && k->doc.used)
+		return "this auth key was used already; it works once";
+	return NULL;
+}
+
+static void with_auth_key(struct tailnet *c, const struct machine_pub *m, const struct tc_register_request *req, void *owner,
+	struct now now)
+{
+	struct authkey *k = authkey_by_text(c, req->auth->auth_key);
+	const char *fault = key_fault(k, now.wall);
+	const struct json_list *tags = fault ? NULL : tags_by_key(c, k, m, req, now.wall);
+	struct admission how;
+	struct coord_node *n;
+	int rc;
+
+	if (!fault && !tags)
+		fault = "the device asks for tags that this auth key does not give";
+	if (fault) {
+		answer_error(c, owner, req, fault);
+		return;
+	}
+	n = coord_node_of_login(c, m, req, k->doc.user, tags->n > 0, now.wall);
+	if (n && pace_refuses(c, n, owner, now))
+		return;
+	how = (struct admission){ .user = k->doc.user, .tags = tags, .ephemeral = k->doc.ephemeral || req->ephemeral,
+		.approved = k->doc.preapproved, .key = &k->doc };
+	rc = admit(c, m, req, &how, now, &n);
+	if (rc == 0)
+		rc = authkey_use(c, k);
+	if (rc < 0)
+		answer_error(c, owner, req, text_of(rc));
+	else
+		answer_success(c, owner, n);
+}
+
+static void log_out(struct tailnet *c, struct coord_node *n, void *owner, struct now now)
+{
+	struct coord_node_doc doc = n->doc;
+
+	if (doc.ephemeral) {
+		coord_node_remove(c, n, now);
+	} else if (!n->expired) {
+		pace_pay(c, n, COORD_TOLD_MEAN, now.mono);
+		doc.key_expiry = now.wall;
+		doc.key_expired = true;
+		if (coord_node_update(c, n, &doc, true, true, now) < 0) {
+			answer_text(c, owner, 500, "out of memory\n");
+			return;
+		}
+	}
+	answer_expired(c, owner);
+}
+
+/* A device may want its key to expire sooner than it would, never later. */
+static void sooner_expiry(struct tailnet *c, struct coord_node *n, const struct tc_register_request *req, void *owner, struct now now)
+{
+	struct coord_node_doc doc = n->doc;
+	bool sooner = req->expiry && (!doc.key_expiry || doc.key_expiry > req->expiry);
+
+	if (sooner && pace_refuses(c, n, owner, now))
+		return;
+	doc.key_expiry = req->expiry;
+	if (sooner && coord_node_update(c, n, &doc, true, true, now) < 0)
+		answer_error(c, owner, req, "out of memory");
+	else
+		answer_success(c, owner, n);
+}
+
+/*
+ * The key is known: nothing changes. Of one that has expired, or was the device's before, that is said whatever else the request
+ * holds: an auth key, too, admits with a fresh key only.
+ */
+static void known_key(struct tailnet *c, const struct machine_pub *m, const struct tc_register_request *req, struct coord_node *n,
+	void *owner, struct now now)
+{
+	bool is_former = memcmp(n->doc.key.b, req->node_key.b, KEY_LEN) != 0;
+
+	if (memcmp(n->doc.machine.b, m->b, KEY_LEN) != 0) {
+		answer_error(c, owner, req, "this node key belongs to another device");
+	} else if (is_former || n->expired) {
+		c->stats.expired_asks++;
+		answer_expired(c, owner);
+	} else {
+		sooner_expiry(c, n, req, owner, now);
+	}
+}
+
+static bool follow_up(struct tailnet *c, const struct machine_pub *m, const struct tc_register_request *req, void *owner)
+{
+	const char *code = req->followup ? strrchr(req->followup, '/') : NULL;
+	struct pending *p = code ? pending_by_code(c, code + 1) : NULL;
+
+	if (!p || p != pending_by_asker(c, m, &req->node_key) || !pending_is_for(c, p, req))
+		return false; /* it is over, or for something else: a fresh URL */
+	p->waiter = owner;
+	return true;
+}
+
+/* 0, or why no question is asked at all; that is answered then. */
+static int read_request(struct tailnet *c, struct view body, void *owner, struct arena *mem, struct tc_register_request *ret)
+{
+	const char *text = arena_strndup(mem, body.p, body.len); /* what waits keeps it */
+	struct err_at at;
+	int rc = text ? json_decode(&tc_register_request_type, text, body.len, ret, mem, &at) : -ENOMEM;
+
+	if (rc == 0 && ret->hostinfo)
+		rc = told_hostinfo(c, ret->hostinfo, mem);
+	if (rc == -ERR_TOO_BIG || rc == -ERR_TOO_MANY) { /* said where a person sees it */
+		answer_error(c, owner, &(struct tc_register_request){ 0 }, at.text);
+	} else if (rc < 0) {
+		answer_text(c, owner, 400, "malformed register request\n");
+	} else if (ret->version < COORD_CAP_MIN) {
+		rc = -ERR_BAD_VALUE;
+		answer_text(c, owner, 400, "this client is too old for this server; please update it\n");
+	} else if (key_is_zero(ret->node_key.b)) {
+		rc = -ERR_BAD_VALUE;
+		answer_error(c, owner, ret, "the node key is missing");
+	}
+	return rc;
+}
+
+/* A device that starts again says what is known. */
+static bool needs_no_change(const struct coord_node *n, const struct machine_pub *m, const struct tc_register_request *req, unix_ms wall)
+{
+	if (!n || memcmp(n->doc.machine.b, m->b, KEY_LEN) != 0 || coord_node_is_expired(n, wall))
+		return false;
+	return !req->expiry || (n->doc.key_expiry && n->doc.key_expiry <= req->expiry);
+}
+
+void coord_register(struct tailnet *c, const struct machine_pub *machine, struct view body, void *owner, struct now now)
+{
+	const char *refusal = coord_store_refusal(c->cfg.store);
+	struct tc_register_request req;
+	struct arena mem;
+	struct err_at at;
+	struct pending *p;
+	struct coord_node *n;
+
+	arena_init(&mem, REQUEST_MEM_MAX);
+	if (read_request(c, body, owner, &mem, &req) < 0 || shed(c, &c->shed_register, owner, now)) {
+		arena_fini(&mem);
+		return;
+	}
+	n = coord_node_that_asks(c, &req.node_key, now);
+	if (refusal && !needs_no_change(n, machine, &req, now.wall))
+		answer_text(c, owner, 503, refusal);
+	else if (!n && req.expiry && req.expiry <= now.wall) /* a logout told twice: whatever else it holds, nobody joins by it */
+		answer_expired(c, owner);
+	else if (n && req.expiry && req.expiry <= now.wall && memcmp(n->doc.machine.b, machine->b, KEY_LEN) == 0)
+		log_out(c, n, owner, now);
+	else if (n || (n = coord_node_of_former(c, &req.node_key)))
+		known_key(c, machine, &req, n, owner, now);
+	else if (req.hostinfo && settings_check(req.hostinfo, &at) < 0)
+		answer_error(c, owner, &req, at.text);
+	else if (req.followup && *req.followup && follow_up(c, machine, &req, owner))
+		;
+	else if (req.auth && req.auth->auth_key && *req.auth->auth_key)
+		with_auth_key(c, machine, &req, owner, now);
+	else if (mem.used > COORD_PENDING_REQUEST_MAX)
+		answer_error(c, owner, &req, "the device says too much of itself to wait for approval; fewer routes, or an auth key, help");
+	else if ((p = pending_ask(c, machine, &req, mem, c->cfg.from ? c->cfg.from(owner) : (struct ipport){ 0 }, now))) {
+		answer_auth_url(c, owner, p);
+		return; /* the memory is the entry's */
+	} else {
+		answer_error(c, owner, &req, "too many devices wait to be let in; try again");
+	}
+	arena_fini(&mem);
+}
+
+void coord_register_cancel(struct tailnet *c, void *owner)
+{
+	list_for_each(l, &c->pendings) {
+		struct pending *p = container_of(l, struct pending, link);
+
+		if (p->waiter == owner)
+			p->waiter = NULL;
+	}
+	list_for_each_safe(l, &c->answers) {
+		struct answer *a = container_of(l, struct answer, link);
+
+		if (a->owner != owner)
+			continue;
+		list_remove(&a->link);
+		buf_fini(&a->body);
+		free(a);
+	}
+}

@@ -1,0 +1,302 @@
+/* Path messages: sealed and opened here, judged by core/path. */
+#include "core/magicsock/internal.h"
+#include "base/err/err.h"
+#include "crypto/ct/ct.h"
+#include "proto/tsaddr/tsaddr.h"
+
+#include <stdlib.h>
+
+static const mono_ns seen_gap = SEC(2); /* a peer may say what it likes, but not make us ask all the time */
+
+/* How a relayed ping's source looks to the pinger: an address that stands for the region. */
+static struct ipport relay_address(int region)
+{
+	return (struct ipport){ .ip = tsaddr_derp_magic, .port = (uint16_t)region };
+}
+
+/* ---- Keys ---- */
+
+struct disco_key *disco_key_get(struct magicsock *m, const struct disco_pub *pub)
+{
+	struct map_node *n = map_find(&m->disco, pub->b, KEY_LEN);
+	struct disco_key *k;
+
+	if (n)
+		return container_of(n, struct disco_key, node);
+	k = calloc(1, sizeof(*k));
+	if (!k)
+		return NULL;
+	k->pub = *pub;
+	list_init(&k->peers);
+	if (map_insert(&m->disco, &k->node, k->pub.b, KEY_LEN) < 0) {
+		free(k);
+		return NULL;
+	}
+	return k;
+}
+
+void disco_key_put(struct magicsock *m, struct disco_key *k)
+{
+	if (!list_empty(&k->peers))
+		return;
+	map_remove(&m->disco, &k->node);
+	ct_wipe(k, sizeof(*k));
+	free(k);
+}
+
+static const struct box_shared *shared(struct magicsock *m, struct disco_key *k)
+{
+	if (k->state == SHARED_UNKNOWN)
+		k->state = box_precompute(&k->shared, m->cfg.disco.b, k->pub.b) < 0 ? SHARED_BAD : SHARED_GOOD;
+	return k->state == SHARED_GOOD ? &k->shared : NULL;
+}
+
+/* ---- Out ---- */
+
+/* The length, or 0. out has the room for the largest message and its box. */
+static size_t seal(struct magicsock *m, struct disco_key *k, const struct disco_msg *msg, uint8_t *out, size_t max)
+{
+	const struct box_shared *s = k ? shared(m, k) : NULL;
+	int n = s ? disco_seal(s, &m->disco_pub, m->rng, msg, out, max) : -ERR_BAD_KEY;
+
+	return n > 0 ? (size_t)n : 0;
+}
+
+static bool send_udp(struct magicsock *m, struct ipport to, uint8_t *pkt, size_t len)
+{
+	struct wg_packet d = { .p = pkt, .len = len };
+
+	if (!len || !can_send_to(m, to.ip))
+		return false;
+	m->ops->udp_send(m->owner, to, &d, 1);
+	return true;
+}
+
+static struct disco_msg ping_msg(const struct magicsock *m, const uint8_t *txid, size_t size)
+{
+	struct disco_msg msg = { .type = DISCO_PING, .has_node_key = true, .node_key = m->self,
+		.padding = size > PATH_PING_LEN ? size - PATH_PING_LEN : 0 };
+
+	memcpy(msg.txid, txid, DISCO_TXID_LEN);
+	return msg;
+}
+
+static void op_ping(void *owner, struct ipport to, const uint8_t txid[static PATH_TXID_LEN], size_t size)
+{
+	struct magicsock_peer *p = owner;
+	struct disco_msg msg = ping_msg(p->m, txid, size);
+	uint8_t out[DISCO_OVERHEAD + DISCO_MESSAGE_MAX];
+
+	if (send_udp(p->m, to, out, seal(p->m, peer_disco(p), &msg, out, sizeof(out))))
+		p->m->n.pings_out++;
+}
+
+static void op_ping_relay(void *owner, const uint8_t txid[static PATH_TXID_LEN], size_t size)
+{
+	struct magicsock_peer *p = owner;
+	struct disco_msg msg = ping_msg(p->m, txid, size);
+	uint8_t out[DISCO_OVERHEAD + DISCO_MESSAGE_MAX];
+	size_t len = seal(p->m, peer_disco(p), &msg, out, sizeof(out));
+
+	if (len && relay_send(p, out, len))
+		p->m->n.pings_out++;
+}
+
+static void op_call_me_maybe(void *owner)
+{
+	struct magicsock_peer *p = owner;
+	struct magicsock *m = p->m;
+	struct disco_msg msg = { .type = DISCO_CALL_ME_MAYBE };
+	uint8_t out[DISCO_OVERHEAD + DISCO_MESSAGE_MAX];
+	struct magicsock_endpoint eps[MAGICSOCK_ENDPOINTS_MAX];
+	size_t n = magicsock_endpoints(m, eps), len;
+
+	/* Old ones are told all the same; if they turn out to be others now, the peer is called again. */
+	if (!m->netcheck_done_at || m->now.mono - m->netcheck_done_at > SEC(27))
+		self_netcheck(m, false);
+	if (!n || m->no_udp) /* an empty call would make the peer forget what it knows */
+		return;
+	for (size_t i = 0; i < n; i++)
+		msg.endpoint[i] = eps[i].addr;
+	msg.n_endpoints = n;
+	len = seal(m, peer_disco(p), &msg, out, sizeof(out));
+	if (len && relay_send(p, out, len))
+		m->n.calls_out++;
+}
+
+static void op_changed(void *owner)
+{
+	struct magicsock_peer *p = owner;
+	struct magicsock *m = p->m;
+	bool direct = path_is_trusted(&p->path, m->now.mono) && !p->path.doubted;
+
+	m->n.path_direct += direct;
+	m->n.path_lost += !direct;
+	m->ops->peer_event(m->owner, p->id, MAGICSOCK_PATH);
+}
+
+static bool op_may_probe(void *owner, struct ipport to)
+{
+	struct magicsock *m = ((struct magicsock_peer *)owner)->m;
+	bool may = ratelimit_allow(&m->probes, ipaddr_place(&to.ip), m->now.mono);
+
+	m->n.probe_limited += !may;
+	return may;
+}
+
+static void op_answered(void *owner, uint32_t cookie, struct ipport to, mono_ns latency)
+{
+	pings_disco_answered(owner, cookie, to, latency);
+}
+
+const struct path_ops magicsock_path_ops = { op_ping, op_ping_relay, op_call_me_maybe, op_changed, op_may_probe, op_answered };
+
+/* ---- In ---- */
+
+struct from {
+	struct ipport addr; /* unset: by relay */
+	size_t len; /* of the datagram */
+	int region;
+	const struct node_pub *key; /* that the relay vouches for */
+};
+
+/* The answer's length, 0: none. */
+static size_t answer_ping(struct magicsock *m, struct disco_key *k, const struct disco_msg *ping, const struct from *from)
+{
+	struct disco_msg pong = { .type = DISCO_PONG, .src = from->key ? relay_address(from->region) : from->addr };
+	uint8_t out[DISCO_OVERHEAD + DISCO_MESSAGE_MAX];
+	size_t len;
+
+	memcpy(pong.txid, ping->txid, DISCO_TXID_LEN);
+	len = seal(m, k, &pong, out, sizeof(out));
+	if (!(from->key ? len && relay_send_to(m, from->region, from->key, out, len) : send_udp(m, from->addr, out, len)))
+		return 0;
+	m->n.pongs_out++;
+	return len;
+}
+
+/* Of a place in a key's list. A peer with the key in both of its places is in the list twice: what is done is done twice, and harms not. */
+static struct magicsock_peer *peer_of(const struct list *l)
+{
+	return container_of(l, struct disco_slot, link)->peer;
+}
+
+/* Whose account a ping counts for, when several nodes have the key: one ping is not to be paid back several times. */
+static struct magicsock_peer *pinger(const struct disco_key *k, const struct disco_msg *ping)
+{
+	list_for_each(l, &k->peers)
+		if (ping->has_node_key && memcmp(peer_of(l)->key.b, ping->node_key.b, KEY_LEN) == 0)
+			return peer_of(l);
+	return list_empty(&k->peers) ? NULL : peer_of(k->peers.next);
+}
+
+static void got_ping(struct magicsock *m, struct disco_key *k, const struct disco_msg *msg, const struct from *from)
+{
+	struct magicsock_peer *payer = pinger(k, msg);
+	size_t answer;
+
+	m->n.pings_in++;
+	answer = answer_ping(m, k, msg, from); /* first: its latency counts */
+	list_for_each(l, &k->peers) {
+		struct magicsock_peer *p = peer_of(l);
+
+		if (!from->key)
+			path_on_ping(&p->path, from->addr, p == payer ? from->len : 0, answer, m->now.mono);
+		if (p == payer)
+			payer = NULL; /* it may be in the list twice */
+		disco_nudge(p);
+		peer_wake_set(p);
+	}
+}
+
+/* Our own address as the other side of a direct path sees it: when it changes, so did our NAT's mapping. */
+static void note_seen_as(struct magicsock_peer *p, struct ipport to, struct ipport seen)
+{
+	struct magicsock *m = p->m;
+
+	if (!ipport_eq(to, p->path.best) || !path_usable_address(seen))
+		return;
+	if (ipaddr_is_set(p->seen_as.ip) && !ipport_eq(p->seen_as, seen) &&
+		m->now.mono - m->netcheck_done_at > seen_gap)
+		self_netcheck(m, false);
+	p->seen_as = seen;
+}
+
+static void got_pong(struct magicsock *m, struct disco_key *k, const struct disco_msg *msg, const struct from *from)
+{
+	m->n.pongs_in++;
+	list_for_each(l, &k->peers) {
+		struct magicsock_peer *p = peer_of(l);
+		struct ipport to;
+
+		if (!path_on_pong(&p->path, msg->txid, from->key != NULL, m->now.mono, &to))
+			continue;
+		if (!from->key)
+			note_seen_as(p, to, msg->src);
+		disco_nudge(p);
+		peer_wake_set(p);
+		return;
+	}
+	m->n.disco_ignored++;
+}
+
+/* Over a relay only, and only from a node that has this disco key: it makes us send to addresses of its choice. */
+static void got_call(struct magicsock *m, struct disco_key *k, const struct disco_msg *msg, const struct from *from)
+{
+	struct magicsock_peer *p = from->key ? peer_by_key(m, from->key) : NULL;
+
+	if (!p || !peer_has_disco(p, k)) {
+		m->n.disco_ignored++;
+		return;
+	}
+	m->n.calls_in++;
+	path_on_call(&p->path, msg->endpoint, MIN_OF(msg->n_endpoints, (size_t)DISCO_ENDPOINTS_MAX), m->now.mono);
+	disco_nudge(p);
+	peer_wake_set(p);
+}
+
+static void dispatch(struct magicsock *m, struct disco_key *k, const struct disco_msg *msg, const struct from *from)
+{
+	switch (msg->type) {
+	case DISCO_PING:
+		got_ping(m, k, msg, from);
+		break;
+	case DISCO_PONG:
+		got_pong(m, k, msg, from);
+		break;
+	case DISCO_CALL_ME_MAYBE:
+		got_call(m, k, msg, from);
+		break;
+	case DISCO_BIND:
+	case DISCO_BIND_CHALLENGE:
+	case DISCO_BIND_ANSWER:
+	case DISCO_CALL_ME_MAYBE_VIA:
+	case DISCO_ALLOCATE_REQUEST:
+	case DISCO_ALLOCATE_RESPONSE:
+		m->n.disco_ignored++; /* of peer relays, which this version does not use */
+		break;
+	}
+}
+
+void disco_in(struct magicsock *m, const uint8_t *p, size_t len, struct ipport from, int region, const struct node_pub *key)
+{
+	struct from f = { .addr = from, .len = len, .region = region, .key = key };
+	struct disco_pub sender = disco_sender(p);
+	struct map_node *n = map_find(&m->disco, sender.b, KEY_LEN);
+	struct disco_key *k = n ? container_of(n, struct disco_key, node) : NULL;
+	const struct box_shared *s;
+	struct disco_msg msg;
+
+	if (!k) { /* no peer of ours: costs a look into the table and no key exchange */
+		m->n.disco_unknown++;
+		return;
+	}
+	s = shared(m, k);
+	if (!s || disco_open(s, p, len, &msg) < 0) {
+		m->n.disco_bad++;
+		return;
+	}
+	list_for_each_safe(l, &k->peers)
+		peer_disco_used(peer_of(l), k);
+	dispatch(m, k, &msg, &f);
+}

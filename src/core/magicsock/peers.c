@@ -1,0 +1,312 @@
+/* The table of peers: what the hub says of them, put into the WireGuard engine, the paths and the disco keys. */
+#include "core/magicsock/internal.h"
+#include "base/err/err.h"
+#include "crypto/ct/ct.h"
+#include "proto/tsaddr/tsaddr.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const mono_ns stranger_lately = SEC(10);
+
+struct magicsock_peer *peer_find(const struct magicsock *m, int64_t id)
+{
+	struct map_node *n = map_find(&m->peers, &id, sizeof(id));
+
+	return n ? container_of(n, struct magicsock_peer, by_id) : NULL;
+}
+
+struct magicsock_peer *peer_next(const struct magicsock *m, const struct magicsock_peer *p)
+{
+	struct map_node *n = p ? map_next(&m->peers, &p->by_id) : map_first(&m->peers);
+
+	return n ? container_of(n, struct magicsock_peer, by_id) : NULL;
+}
+
+struct magicsock_peer *peer_by_key(const struct magicsock *m, const struct node_pub *key)
+{
+	struct wg_peer *wp = wg_peer_find(m->wg, key);
+
+	return wp ? wg_peer_owner(wp) : NULL;
+}
+
+/* ---- Parts of a peer ---- */
+
+static void leave_engine(struct magicsock_peer *p)
+{
+	if (p->wg)
+		wg_peer_remove(p->m->wg, p->wg);
+	p->wg = NULL;
+	p->initiated_at = 0;
+	p->retry_at = MONO_NEVER;
+	p->retries = p->nudges = 0;
+	p->renew_session = false;
+}
+
+static int allow_routes(struct magicsock_peer *p)
+{
+	int rc = 0;
+
+	for (size_t i = 0; p->wg && i < p->n_routes && rc == 0; i++)
+		rc = wg_peer_allow(p->m->wg, p->wg, p->routes[i]);
+	return rc;
+}
+
+static int enter_engine(struct magicsock_peer *p)
+{
+	int rc = wg_peer_add(p->m->wg, &p->key, &p->wg);
+
+	if (rc < 0) {
+		p->wg = NULL;
+		return rc;
+	}
+	wg_peer_set_owner(p->wg, p);
+	return allow_routes(p);
+}
+
+static bool same_routes(const struct magicsock_peer *p, const struct ipprefix *r, size_t n)
+{
+	if (n != p->n_routes)
+		return false;
+	for (size_t i = 0; i < n; i++)
+		if (!ipprefix_eq(r[i], p->routes[i]))
+			return false;
+	return true;
+}
+
+static int set_routes(struct magicsock_peer *p, const struct ipprefix *r, size_t n)
+{
+	struct ipprefix *copy;
+
+	if (n > MAGICSOCK_ROUTES_MAX)
+		return -ERR_TOO_MANY;
+	if (same_routes(p, r, n))
+		return 0;
+	copy = calloc(n + 1, sizeof(*copy));
+	if (!copy)
+		return -ENOMEM;
+	if (n)
+		memcpy(copy, r, n * sizeof(*copy));
+	if (p->wg)
+		wg_peer_disallow_all(p->m->wg, p->wg);
+	free(p->routes);
+	p->routes = copy;
+	p->n_routes = n;
+	return allow_routes(p);
+}
+
+static int update_expired(struct magicsock_peer *p, bool expired)
+{
+	if (p->expired == expired)
+		return 0;
+	p->expired = expired;
+	if (!expired)
+		return enter_engine(p);
+	leave_engine(p);
+	return 0;
+}
+
+static void update_addresses(struct magicsock_peer *p, const struct tc_node *n)
+{
+	p->addr4 = p->addr6 = (struct ipaddr){ 0 };
+	for (size_t i = n->addresses.n; i-- > 0;) { /* the first of each family */
+		struct ipaddr a = JSON_AT(n->addresses, struct ipprefix, i)->ip;
+
+		if (a.family == 4)
+			p->addr4 = a;
+		else
+			p->addr6 = a;
+	}
+}
+
+static int home_of(const struct tc_node *n)
+{
+	return n->home_derp > 0 && n->home_derp <= UINT16_MAX ? (int)n->home_derp : 0;
+}
+
+/* ---- Strangers ---- */
+
+/*
+ * Two devices learn of each other from the hub, but not at the same moment. The first packet of the one that knows may come
+ * before the other one has its name; when it has, it begins at once, and nobody waits for the first one's next try.
+ */
+void stranger_note(struct magicsock *m, const struct node_pub *key, int region)
+{
+	struct stranger *s = NULL;
+
+	for (size_t i = 0; i < STRANGERS_MAX && !s; i++)
+		if (m->strangers[i].at && memcmp(m->strangers[i].key.b, key->b, KEY_LEN) == 0)
+			s = &m->strangers[i];
+	if (!s)
+		s = &m->strangers[m->next_stranger++ % STRANGERS_MAX];
+	*s = (struct stranger){ .key = *key, .region = region, .at = m->now.mono };
+}
+
+static void welcome(struct magicsock_peer *p)
+{
+	struct magicsock *m = p->m;
+
+	for (size_t i = 0; i < STRANGERS_MAX; i++) {
+		struct stranger *s = &m->strangers[i];
+
+		if (!s->at || memcmp(s->key.b, p->key.b, KEY_LEN) != 0)
+			continue;
+		if (m->now.mono - s->at <= stranger_lately) {
+			p->heard = s->region;
+			do_later(p, LATER_POKE);
+		}
+		s->at = 0;
+	}
+}
+
+/* ---- Adding, changing, removing ---- */
+
+static void peer_free(struct magicsock_peer *p)
+{
+	struct magicsock *m = p->m;
+
+	leave_engine(p);
+	disco_slots_fini(p);
+	heap_remove(&m->wakes, &p->wake);
+	path_fini(&p->path);
+	free(p->routes);
+	free(p);
+}
+
+static int peer_add(struct magicsock *m, const struct tc_node *n, struct magicsock_peer **ret)
+{
+	struct magicsock_peer *p;
+	int rc;
+
+	if (m->peers.n_items >= m->cfg.max_peers)
+		return -ERR_TOO_MANY;
+	p = calloc(1, sizeof(*p));
+	if (!p)
+		return -ENOMEM;
+	p->m = m;
+	p->id = n->id;
+	p->key = n->key;
+	p->retry_at = MONO_NEVER;
+	disco_slots_init(p);
+	path_init(&p->path, &magicsock_path_ops, p, m->rng, m->now.mono);
+	rc = n->expired ? 0 : enter_engine(p);
+	p->expired = n->expired;
+	rc = rc < 0 ? rc : map_insert(&m->peers, &p->by_id, &p->id, sizeof(p->id));
+	if (rc < 0) {
+		peer_free(p);
+		return rc;
+	}
+	*ret = p;
+	return 0;
+}
+
+static void peer_remove(struct magicsock_peer *p)
+{
+	struct magicsock *m = p->m;
+	int64_t id = p->id;
+
+	map_remove(&m->peers, &p->by_id);
+	peer_free(p);
+	pings_peer_gone(m, id);
+}
+
+static int update(struct magicsock_peer *p, const struct tc_node *n, const struct ipprefix *routes, size_t n_routes)
+{
+	struct magicsock *m = p->m;
+	bool no_disco = n->wireguard_only || n->expired; /* whose key has expired is not answered either */
+	int rc = update_expired(p, n->expired);
+
+	p->wireguard_only = n->wireguard_only;
+	p->home = home_of(n);
+	update_addresses(p, n);
+	rc = rc < 0 ? rc : set_routes(p, routes, n_routes);
+	if (rc == 0 && no_disco)
+		rc = peer_disco_by_peer(p, &(struct disco_pub){ 0 });
+	rc = rc < 0 ? rc : peer_disco_by_hub(p, no_disco ? &(struct disco_pub){ 0 } : &n->disco_key);
+	if (rc < 0)
+		return rc;
+	path_set_endpoints(&p->path, n->endpoints.v, n->expired ? 0 : n->endpoints.n, m->now.mono);
+	peer_wake_set(p);
+	return 0;
+}
+
+int magicsock_set_peer(struct magicsock *m, const struct tc_node *n, const struct ipprefix *routes, size_t n_routes,
+	struct now now)
+{
+	struct magicsock_peer *p = peer_find(m, n->id), *other;
+	bool first = !m->peers.n_items, is_new;
+	int rc;
+
+	m->now = now;
+	if (m->on && ct_equal(n->key.b, m->self.b, KEY_LEN))
+		return -ERR_BAD_KEY;
+	if (p && memcmp(p->key.b, n->key.b, KEY_LEN) != 0) { /* a new identity: nothing of the old one holds */
+		peer_remove(p);
+		p = NULL;
+	}
+	other = peer_by_key(m, &n->key);
+	if (other && other->id != n->id) /* registered anew under another number; that one's removal is still to come */
+		peer_remove(other);
+	is_new = !p;
+	rc = p ? 0 : peer_add(m, n, &p);
+	rc = rc < 0 ? rc : update(p, n, routes, n_routes);
+	if (rc == 0 && is_new)
+		welcome(p);
+	if (rc == 0 && first)
+		self_netcheck(m, false);
+	magicsock_settle(m);
+	return rc;
+}
+
+void magicsock_remove_peer(struct magicsock *m, int64_t id, struct now now)
+{
+	struct magicsock_peer *p = peer_find(m, id);
+
+	m->now = now;
+	if (p)
+		peer_remove(p);
+}
+
+void peers_drop_own_key(struct magicsock *m, const struct node_pub *self)
+{
+	map_for_each(n, &m->peers) {
+		struct magicsock_peer *p = container_of(n, struct magicsock_peer, by_id);
+
+		if (ct_equal(p->key.b, self->b, KEY_LEN))
+			peer_remove(p);
+		else
+			p->initiated_at = 0; /* handshakes begin anew */
+	}
+}
+
+void peers_free(struct magicsock *m)
+{
+	map_for_each(n, &m->peers) {
+		struct magicsock_peer *p = container_of(n, struct magicsock_peer, by_id);
+
+		map_remove(&m->peers, &p->by_id);
+		peer_free(p);
+	}
+}
+
+int magicsock_peer_status(const struct magicsock *m, int64_t id, struct now now, struct magicsock_peer_status *ret)
+{
+	const struct magicsock_peer *p = peer_find(m, id);
+	static const struct ipport nowhere;
+	struct wg_peer_stats s = { 0 };
+	bool trusted;
+
+	if (!p)
+		return -ERR_NO_PEER;
+	if (p->wg)
+		wg_peer_stats(p->wg, &s);
+	trusted = path_is_trusted(&p->path, now.mono);
+	*ret = (struct magicsock_peer_status){ .key = p->key, .home_region = p->home,
+		.addr = trusted ? p->path.best : nowhere, .latency = trusted ? p->path.best_latency : 0,
+		.rx_bytes = s.rx_bytes, .tx_bytes = s.tx_bytes, .last_handshake = s.last_handshake,
+		.last_write = p->last_write, .active = path_is_active(&p->path, now.mono), .has_session = s.has_session,
+		.expired = p->expired, .n_candidates = p->path.n_cand };
+	if (peer_disco(p))
+		ret->disco = peer_disco(p)->pub;
+	return 0;
+}

@@ -1,0 +1,65 @@
+/* What this device says of itself to the hub. */
+#include "core/node/internal.h"
+
+static const char *host_name(const struct node *a, const struct tc_hostinfo *host)
+{
+	const char *wish = prefs_of(a)->hostname;
+
+	return wish && *wish ? wish : host->hostname;
+}
+
+int node_set_host(struct node *a, const struct tc_hostinfo *host, struct now now)
+{
+	int rc = held_set(&a->host, &tc_hostinfo_type, host);
+
+	if (rc <= 0)
+		return rc;
+	a->now = now;
+	if (a->ctl)
+		ctlclient_settings_changed(a->ctl);
+	a->ctl_dirty = true;
+	node_settle(a);
+	return rc;
+}
+
+static void describe_endpoints(struct node *a, struct tc_map_request *m)
+{
+	struct magicsock_endpoint eps[MAGICSOCK_ENDPOINTS_MAX];
+	size_t n = magicsock_endpoints(a->magicsock, eps);
+	struct ipport *at = arena_array(&a->describe_mem, n, sizeof(*at));
+	int64_t *types = arena_array(&a->describe_mem, n, sizeof(*types));
+
+	if (!at || !types)
+		return;
+	for (size_t i = 0; i < n; i++) {
+		at[i] = eps[i].addr;
+		types[i] = eps[i].type;
+	}
+	m->endpoints = json_list_of(at, n);
+	m->endpoint_types = json_list_of(types, n);
+}
+
+void node_describe(void *owner, struct tc_map_request *m)
+{
+	struct node *a = owner;
+	const struct ipn_prefs *p = prefs_of(a);
+	struct tc_hostinfo *h;
+	struct tc_netinfo *net;
+
+	arena_reset(&a->describe_mem);
+	h = arena_new(&a->describe_mem, struct tc_hostinfo);
+	net = arena_new(&a->describe_mem, struct tc_netinfo);
+	if (!h || !net)
+		return;
+	*h = *(const struct tc_hostinfo *)a->host->doc;
+	h->hostname = host_name(a, h);
+	h->shields_up = p->shields_up;
+	h->routable_ips = p->advertise_routes;
+	h->request_tags = p->advertise_tags;
+	h->exit_node_id = p->exit_node_id;
+	if (magicsock_netinfo(a->magicsock, &a->describe_mem, net) == 0)
+		h->netinfo = net;
+	m->hostinfo = h;
+	m->disco_key = *magicsock_disco_key(a->magicsock);
+	describe_endpoints(a, m);
+}

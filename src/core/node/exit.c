@@ -1,0 +1,64 @@
+/* The exit node that a person chose: is it there, and if not, what is to be said of it. */
+#include "core/node/internal.h"
+
+bool node_offers_exit(const struct tc_node *n)
+{
+	unsigned have = 0;
+
+	for (size_t i = 0; i < n->allowed_ips.n; i++) {
+		struct ipprefix p = *JSON_AT(n->allowed_ips, struct ipprefix, i);
+
+		if (p.bits == 0)
+			have |= p.ip.family == 4 ? 1 : 2;
+	}
+	return have == 3;
+}
+
+const struct tc_node *node_exit_node(const struct node *a, struct arena *mem)
+{
+	size_t n = netmap_n_peers(a->nm);
+	const struct tc_node **peers = arena_array(mem, n, sizeof(*peers));
+
+	if (!peers)
+		return NULL;
+	netmap_peers(a->nm, peers);
+	for (size_t i = 0; i < n; i++)
+		if (node_is_exit_node(a, peers[i]))
+			return peers[i];
+	return NULL;
+}
+
+/* Of a peer, for people: the first part of its name. */
+static const char *name_of(const struct tc_node *n, struct arena *mem)
+{
+	const char *name = n->name ? n->name : n->stable_id;
+
+	return arena_strndup(mem, name, strcspn(name, "."));
+}
+
+static const char *fault(const struct tc_node *n, struct arena *mem)
+{
+	if (!n)
+		return "The exit node that this device uses is not in the tailnet any more, or may not be seen by this device";
+	if (n->expired)
+		return arena_printf(mem, "The key of the exit node %s has expired", name_of(n, mem));
+	if (!node_offers_exit(n))
+		return arena_printf(mem, "%s, which this device uses as its exit node, does not offer or may not be one any more", name_of(n, mem));
+	if (n->online == JSON_NO)
+		return arena_printf(mem, "The exit node %s is offline", name_of(n, mem));
+	return NULL;
+}
+
+const char *node_exit_trouble(const struct node *a, struct arena *mem)
+{
+	const struct ipn_prefs *p = prefs_of(a);
+	const char *why;
+
+	if (a->state != IPN_RUNNING || ((!p->exit_node_id || !*p->exit_node_id) && !ipaddr_is_set(p->exit_node_ip)))
+		return NULL;
+	why = fault(node_exit_node(a, mem), mem);
+	if (!why)
+		return NULL;
+	return arena_printf(mem, "%s, so nothing reaches the internet. \"warren exit-node list\" shows others, \"warren set --exit-node=NAME\" takes "
+		"one, \"warren set --exit-node=\" goes without.", why);
+}

@@ -1,0 +1,262 @@
+/* Shared by the files of core/node. */
+#ifndef WARREN_CORE_NODE_INTERNAL_H
+#define WARREN_CORE_NODE_INTERNAL_H
+
+#include "base/list/list.h"
+#include "base/map/map.h"
+#include "core/node/node.h"
+#include "core/ctlclient/ctlclient.h"
+#include "core/netmap/check.h"
+#include "core/netmap/held.h"
+#include "core/reason/reason.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+enum {
+	NODE_REJECTS_MAX = 8, /* answers to refused connections a call; more are refused in silence */
+	NODE_REJECTED_MAX = 256, /* connections turned down that are remembered, each way */
+	NODE_PROBES_MAX = 4, /* the hub's questions that wait */
+	NODE_PROBE_MAX = 64 * 1024, /* bytes of one, and of its answer */
+	NODE_C2N_MAX = 256 * 1024, /* bytes of an answer that is made: all that was turned down, each way */
+	NODE_DESCRIBE_MAX = 4 << 20,
+	NODE_SCRATCH_MAX = 64 << 20,
+};
+
+#define NODE_LOGOUT_WAIT SEC(5) /* for the hub's word; then keys are forgotten without */
+#define NODE_WARM_UP SEC(5)
+
+/* What the packet path and the timers have to know of a peer. */
+struct node_peer {
+	struct map_node node;
+	int64_t id;
+	uint64_t shape; /* hash of its addresses and routes: when it changes, so does the network configuration */
+	bool jailed;
+};
+
+struct node_reject {
+	int64_t peer;
+	size_t len;
+	uint8_t mem[MAGICSOCK_HEADROOM + TSMP_PACKET_MAX + MAGICSOCK_TAILROOM];
+};
+
+enum node_reject_direction { NODE_REJECT_OUT, NODE_REJECT_IN, NODE_REJECT_DIRECTIONS };
+
+struct node_rejection {
+	unix_ms first, last;
+	uint32_t count;
+	uint8_t proto;
+	bool maybe_broken;
+	struct ipport src, dst; /* of the flow */
+	const char *reason;
+};
+
+struct node_rejected {
+	struct node_rejection *v; /* NULL: none yet */
+	size_t n;
+};
+
+/* A ping of a person, or one that the hub asks for. */
+struct node_ping_call {
+	struct list link;
+	struct node *a;
+	node_ping_fn fn; /* NULL: cancelled */
+	void *ctx;
+	struct ipaddr ip;
+};
+
+/* One question of the hub. */
+struct node_probe {
+	struct node *a;
+	bool used, busy;
+	bool noise;
+	char *url, *types;
+	struct ipaddr ip;
+	struct view payload; /* memory of our own */
+	unsigned pings; /* under way */
+};
+
+struct node {
+	const struct node_ops *ops;
+	void *owner;
+	struct rng *rng;
+	struct now now; /* of the call that we are in */
+	const char *default_control_url;
+	bool ephemeral;
+	size_t mtu;
+
+	struct node_identity id;
+	struct secret_node trial; /* made, and not yet accepted by the hub */
+	struct held *prefs; /* struct ipn_prefs without secrets */
+	struct held *host; /* struct tc_hostinfo */
+
+	/* Login. */
+	struct ctlclient *ctl; /* NULL: no goal */
+	enum ctlclient_state ctl_state;
+	char *auth_key;
+	char login_url[NODE_TEXT_MAX], login_error[NODE_TEXT_MAX], control_error[REASON_MAX];
+	char moving_from[CTLCLIENT_URL_MAX]; /* where our hub was, until it shows its key at ctl_url; "": it is there */
+	bool other_key; /* the hub shows another key than before, which is not taken */
+	bool other_hub; /* there is another one at ctl_url: to be dealt with at the end of the call */
+	bool left; /* the node key was another hub's: this one has to take a fresh one */
+	bool started_expired; /* at the last start the key of the device had expired */
+	mono_ns joined_by_key; /* when the auth key of the last start was a login; 0: it was none */
+	char ctl_url[CTLCLIENT_URL_MAX]; /* whom ctl speaks with, and whose map nm is; empty: nobody's */
+	char refused[CTLCLIENT_REASON_MAX]; /* what the hub says of a setting that it does not take; "" */
+	mono_ns refused_since;
+	bool blocked; /* a login is needed before the engine runs again */
+	bool ctl_restart; /* the map could not be taken: begin anew */
+	bool ctl_dirty; /* tell the hub about us */
+	bool forget; /* logged out: forget who we were */
+	mono_ns forget_at;
+	mono_ns wanted_since; /* when want_running came true; MONO_NEVER: it is not */
+	mono_ns poll_lost_at; /* since when no map comes, while not polling */
+	bool relay_ready; /* the home relay is connected */
+	mono_ns relay_lost_at; /* when it was no more, or the engine came up */
+	bool has_link; /* an interface besides loopback has an address */
+	struct ipprefix *nets; /* of this machine: no default route has them */
+	size_t n_nets;
+	bool nets_known;
+	unsigned trouble; /* NODE_TROUBLE_ */
+	mono_ns trouble_since;
+	mono_ns link_since; /* of the last change of has_link */
+
+	/* The map, and what follows from it. */
+	struct netmap *nm;
+	struct netmap_check check; /* of what the hub says */
+	bool cached;
+	struct map peers; /* struct node_peer */
+	size_t n_jailed;
+	bool self_dirty, filter_dirty, derp_dirty, peers_dirty, net_dirty, other_dirty, map_changed, uses_caps;
+	bool session_seen; /* with anybody, since the engine came up */
+	mono_ns expiry_at; /* the next key to expire, own or a peer's */
+	int64_t expiry_base_ms; /* the hub's clock less our monotonic one, when that was worked out; 0: not yet */
+	struct node_net_config net;
+	struct ipprefix *net_mem; /* behind the lists of net */
+
+	struct magicsock *magicsock;
+	struct magicsock_ops magicsock_ops;
+	bool magicsock_up; /* has our node key */
+	struct filter *filter;
+	bool started; /* node_start was called: before, nothing happens by itself */
+	enum ipn_state state;
+
+	struct node_reject rejects[NODE_REJECTS_MAX];
+	size_t n_rejects;
+	bool rejects_on;
+	struct node_rejected rejected[NODE_REJECT_DIRECTIONS];
+	struct list pings; /* struct node_ping_call */
+	bool netcheck_asked;
+
+	struct node_probe probes[NODE_PROBES_MAX];
+	struct node_probe *head; /* the probe whose request is on NODE_STREAM_PROBE */
+	struct buf head_out;
+	bool head_up;
+	char *last_probe_url;
+
+	struct arena describe_mem; /* of the description being sent */
+	struct arena scratch; /* inside one function */
+	struct node_counters counters;
+};
+
+static inline const struct ipn_prefs *prefs_of(const struct node *a)
+{
+	return a->prefs->doc;
+}
+
+static inline void event(struct node *a, enum node_event ev, int64_t id)
+{
+	a->ops->on_event(a->owner, ev, id);
+}
+
+static inline bool has_node_key(const struct node *a)
+{
+	return !key_is_zero(a->id.node.b);
+}
+
+static inline const struct tc_node *self_of(const struct node *a)
+{
+	return a->nm ? netmap_self(a->nm) : NULL;
+}
+
+/* The end of every call: what callbacks marked is done here. */
+void node_settle(struct node *a);
+void node_settle_packets(struct node *a);
+
+struct ipaddr node_address_hint(const char *text); /* unset: not an address */
+struct node_dial node_dial_of(const struct tc_derp_node *n);
+
+/* login.c */
+void node_control_begin(struct node *a);
+void node_control_settle(struct node *a);
+void node_control_pause(struct node *a); /* or go on, as the preferences say */
+void node_forget(struct node *a);
+void node_auth_key_set(struct node *a, const char *key); /* or NULL; the old one is wiped */
+
+/* state.c */
+void node_evaluate(struct node *a);
+void node_engine_down(struct node *a);
+bool node_key_expired(const struct node *a, const struct tc_node *self); /* our own */
+
+/* map.c */
+MUST_USE int node_map_new(struct node *a);
+void node_map_load(struct node *a, struct view saved);
+void node_map_drop(struct node *a); /* the map, and all that came from it */
+MUST_USE int node_map_apply(struct node *a, const struct tc_map_response *m);
+void node_map_settle(struct node *a);
+void node_map_expire(struct node *a); /* keys whose time has come */
+void node_map_watch_clock(struct node *a); /* perhaps that of others, too, after a sleep or when a clock was set */
+bool node_peer_is_jailed(const struct node *a, int64_t id);
+
+/* netconf.c */
+/* The prefixes that a peer has by our preferences, into the arena. -ENOMEM. */
+MUST_USE int node_peer_routes(const struct node *a, const struct tc_node *n, struct arena *mem, struct ipprefix **ret,
+	size_t *ret_n);
+bool node_has_address(const struct tc_node *n, struct ipprefix p);
+bool node_is_exit_node(const struct node *a, const struct tc_node *n);
+void node_net_build(struct node *a);
+
+/* exit.c */
+bool node_offers_exit(const struct tc_node *n);
+const struct tc_node *node_exit_node(const struct node *a, struct arena *mem); /* the chosen one; NULL: not to be seen */
+const char *node_exit_trouble(const struct node *a, struct arena *mem); /* in the arena; NULL: none chosen, or all is well */
+
+/* prefs.c */
+MUST_USE int node_prefs_store(struct node *a, const struct ipn_prefs *p); /* 1: they differ from what was there */
+void node_prefs_resolve_exit(struct node *a);
+
+/* unbuilt.c */
+const char *node_without_effect(const struct ipn_prefs *p, struct arena *mem); /* a sentence in the arena; NULL: all have one */
+bool node_lacks_masquerading(const struct ipn_prefs *p);
+
+/* describe.c */
+void node_describe(void *owner, struct tc_map_request *m);
+
+/* packets.c */
+void node_packets_in(void *owner, int64_t peer, struct wg_packet *pkt, size_t n);
+void node_rejects_flush(struct node *a);
+
+/* rejects.c */
+void node_rejects_enable(struct node *a, bool on); /* off: forgets them */
+/* pkt: the message about it, that came (OUT: a flow of ours) or is sent (IN). */
+void node_rejects_note(struct node *a, enum node_reject_direction d, const uint8_t *pkt, size_t len);
+
+/* probe.c */
+void node_probe_take(struct node *a, struct view json);
+void node_probe_settle(struct node *a);
+void node_probe_connected(struct node *a);
+void node_probe_closed(struct node *a);
+void node_probes_drop(struct node *a);
+
+/* health.c */
+MUST_USE int node_health_texts(const struct node *a, struct now now, struct arena *mem, struct json_list *ret);
+
+/* ping.c */
+void node_ping_begin(struct node *a, struct ipaddr ip, enum ipn_ping_type type, size_t size, node_ping_fn fn, void *ctx);
+void node_pings_drop(struct node *a);
+const char *node_region_code(const struct node *a, int64_t region); /* "": unknown */
+
+/* When a wall time of the control server's clock comes; now if it is over. */
+mono_ns node_mono_of(const struct node *a, unix_ms wall);
+
+#endif

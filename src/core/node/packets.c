@@ -1,0 +1,84 @@
+/* The packet path: between the TUN device, the filter and magicsock. Two straight lines. */
+#include "core/node/internal.h"
+
+static bool is_tsmp(const struct wg_packet *p)
+{
+	if (p->len < IP4_LEN)
+		return false;
+	return p->p[0] >> 4 == 4 ? p->p[9] == IP_PROTO_TSMP : p->p[6] == IP_PROTO_TSMP;
+}
+
+/* The sender of a refused connection is told, so that it fails at once. Sent when magicsock is not in the way. */
+static void note_reject(struct node *a, int64_t peer, enum filter_verdict v, const struct wg_packet *pkt)
+{
+	struct node_reject *r;
+
+	if (a->n_rejects == NODE_REJECTS_MAX)
+		return;
+	r = &a->rejects[a->n_rejects];
+	r->len = filter_reject(v, pkt->p, pkt->len, r->mem + MAGICSOCK_HEADROOM);
+	a->n_rejects += r->len > 0;
+	r->peer = peer;
+	if (r->len)
+		node_rejects_note(a, NODE_REJECT_IN, r->mem + MAGICSOCK_HEADROOM, r->len);
+}
+
+void node_packets_in(void *owner, int64_t peer, struct wg_packet *pkt, size_t n)
+{
+	struct node *a = owner;
+	bool jailed = node_peer_is_jailed(a, peer);
+	size_t k = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		enum filter_verdict v = filter_in(a->filter, pkt[i].p, pkt[i].len, jailed);
+
+		if (!filter_accepts(v)) {
+			a->counters.filter_in_dropped++;
+			a->counters.filter_in_not_here += v == FILTER_DROP_NOT_LOCAL;
+			note_reject(a, peer, v, &pkt[i]);
+		} else if (v == FILTER_ACCEPT_TSMP) {
+			node_rejects_note(a, NODE_REJECT_OUT, pkt[i].p, pkt[i].len);
+		} else if (v != FILTER_ACCEPT_KEEPALIVE) {
+			a->counters.bytes_in += pkt[i].len;
+			pkt[k++] = pkt[i];
+		}
+	}
+	a->counters.tun_out += k;
+	if (k)
+		a->ops->tun_write(a->owner, pkt, k);
+}
+
+void node_rejects_flush(struct node *a)
+{
+	for (size_t i = 0; i < a->n_rejects; i++) {
+		struct wg_packet p = { .p = a->rejects[i].mem + MAGICSOCK_HEADROOM, .len = a->rejects[i].len };
+
+		magicsock_send(a->magicsock, &p, 1, a->now);
+	}
+	a->n_rejects = 0;
+}
+
+void node_tun_in(struct node *a, struct wg_packet *pkt, size_t n, struct now now)
+{
+	size_t k = 0;
+
+	a->now = now;
+	if (!a->magicsock_up)
+		return;
+	for (size_t i = 0; i < n; i++) {
+		bool jailed = a->n_jailed && node_peer_is_jailed(a, magicsock_route(a->magicsock, pkt[i].p, pkt[i].len));
+
+		if (is_tsmp(&pkt[i])) {
+			a->counters.tsmp_from_host++;
+		} else if (!filter_accepts(filter_out(a->filter, pkt[i].p, pkt[i].len, jailed))) {
+			a->counters.filter_out_dropped++;
+		} else {
+			a->counters.bytes_out += pkt[i].len;
+			pkt[k++] = pkt[i];
+		}
+	}
+	a->counters.tun_in += k;
+	if (k)
+		magicsock_send(a->magicsock, pkt, k, now);
+	node_settle_packets(a);
+}

@@ -1,0 +1,181 @@
+/* Whose address is it, and does that node answer? */
+#include "core/node/internal.h"
+#include "proto/names/names.h"
+
+/* The head of a packet to an address: magicsock routes packets. */
+static int64_t route_to(const struct node *a, struct ipaddr ip)
+{
+	uint8_t head[IP6_LEN] = { ip.family == 4 ? 0x45 : 0x60 };
+
+	if (ip.family == 4)
+		memcpy(head + 16, ip.b, 4);
+	else
+		memcpy(head + 24, ip.b, 16);
+	return magicsock_route(a->magicsock, head, sizeof(head));
+}
+
+const struct tc_node *node_whois(const struct node *a, struct ipaddr ip)
+{
+	const struct tc_node *self = self_of(a), *n;
+
+	if (!ipaddr_is_set(ip) || !self)
+		return NULL;
+	if (node_has_address(self, ipprefix_single(ip)))
+		return self;
+	n = netmap_peer(a->nm, route_to(a, ip));
+	return n && node_has_address(n, ipprefix_single(ip)) ? n : NULL;
+}
+
+const char *node_region_code(const struct node *a, int64_t region)
+{
+	const struct tc_derp_map *map = netmap_derp_map(a->nm);
+
+	for (size_t i = 0; map && i < map->regions.n; i++) {
+		const struct tc_derp_region *r = map->regions.v[i].value;
+
+		if (r->id == region && r->code)
+			return r->code;
+	}
+	return "";
+}
+
+static struct ipaddr first_address(const struct tc_node *n)
+{
+	return n && n->addresses.n ? JSON_AT(n->addresses, struct ipprefix, 0)->ip : (struct ipaddr){ 0 };
+}
+
+/* As a person calls it: without the domain. */
+static const char *short_name(const struct tc_node *n, char out[static NAME_LABEL_MAX + 1])
+{
+	const char *name = n && n->name ? n->name : "";
+	struct view label = name_first_label(view_of(name, strlen(name)));
+
+	snprintf(out, NAME_LABEL_MAX + 1, "%.*s", (int)label.len, (const char *)label.p);
+	return out;
+}
+
+static void answer(struct node *a, struct ipaddr ip, const struct tc_node *n, const struct magicsock_pong *pong, const char *err,
+	node_ping_fn fn, void *ctx)
+{
+	char ip_text[IPADDR_TEXT_MAX], node_ip[IPADDR_TEXT_MAX], endpoint[IPPORT_TEXT_MAX] = "", name[NAME_LABEL_MAX + 1];
+	bool local = n && n == self_of(a);
+	struct ipn_ping_result r = {
+		.ip = ipaddr_format(ip, ip_text),
+		.node_ip = ipaddr_format(local ? (struct ipaddr){ 0 } : first_address(n), node_ip),
+		.node_name = local ? "" : short_name(n, name),
+		.err = err,
+		.is_local_ip = local,
+	};
+
+	if (pong && pong->rc == 0) {
+		r.latency_seconds = (double)pong->latency / 1e9;
+		if (ipaddr_is_set(pong->endpoint.ip))
+			r.endpoint = ipport_format(pong->endpoint, endpoint);
+		r.derp_region_id = pong->relay_region;
+		r.derp_region_code = pong->relay_region ? node_region_code(a, pong->relay_region) : "";
+		r.peerapi_port = pong->peerapi_port;
+	}
+	fn(ctx, &r);
+}
+
+static const char *ping_error(int rc)
+{
+	return rc == -ETIMEDOUT ? "timed out" : rc == -ERR_EXPIRED ? "node key has expired" : err_text(rc);
+}
+
+static void on_pong(void *ctx, const struct magicsock_pong *r)
+{
+	struct node_ping_call *c = ctx;
+	const char *err = r->rc == 0 ? NULL : ping_error(r->rc);
+
+	list_remove(&c->link);
+	if (c->fn)
+		answer(c->a, c->ip, netmap_peer(c->a->nm, r->peer), r, err, c->fn, c->ctx);
+	free(c);
+}
+
+static enum magicsock_ping_kind kind_of(enum ipn_ping_type t)
+{
+	return t == IPN_PING_TSMP ? MAGICSOCK_PING_TSMP : t == IPN_PING_ICMP ? MAGICSOCK_PING_ICMP : MAGICSOCK_PING_DISCO;
+}
+
+/* Who has an address, also of peers whose key has expired: nothing is routed to those. NULL: nobody. */
+static const struct tc_node *peer_at(const struct node *a, struct ipaddr ip)
+{
+	size_t n = netmap_n_peers(a->nm);
+	const struct tc_node *found = netmap_peer(a->nm, route_to(a, ip));
+	const struct tc_node **all = found ? NULL : malloc((n + 1) * sizeof(*all));
+
+	if (all)
+		netmap_peers(a->nm, all);
+	for (size_t i = 0; all && i < n && !found; i++)
+		if (node_has_address(all[i], ipprefix_single(ip)))
+			found = all[i];
+	free(all);
+	return found;
+}
+
+static const char *refusal(const struct node *a, const struct tc_node *n, enum ipn_ping_type type)
+{
+	if (!a->magicsock_up)
+		return "not connected to a tailnet";
+	if (!n)
+		return "no matching peer";
+	return type == IPN_PING_PEERAPI ? "a ping by PeerAPI is not built yet" : NULL;
+}
+
+void node_ping_begin(struct node *a, struct ipaddr ip, enum ipn_ping_type type, size_t size, node_ping_fn fn, void *ctx)
+{
+	const struct tc_node *self = self_of(a), *n = peer_at(a, ip);
+	const char *err = refusal(a, n, type);
+	struct node_ping_call *c;
+	int rc;
+
+	if (node_has_address(self, ipprefix_single(ip))) {
+		char text[IPADDR_TEXT_MAX], local[IPADDR_TEXT_MAX + 32];
+
+		snprintf(local, sizeof(local), "%s is local Tailscale IP", ipaddr_format(ip, text));
+		answer(a, ip, self, NULL, local, fn, ctx);
+		return;
+	}
+	if (err) {
+		answer(a, ip, n, NULL, err, fn, ctx);
+		return;
+	}
+	c = calloc(1, sizeof(*c));
+	if (c)
+		*c = (struct node_ping_call){ .a = a, .fn = fn, .ctx = ctx, .ip = ip };
+	rc = c ? magicsock_ping(a->magicsock, n->id, kind_of(type), size, on_pong, c, a->now) : -ENOMEM;
+	if (rc < 0) {
+		free(c);
+		answer(a, ip, n, NULL, ping_error(rc), fn, ctx);
+	} else {
+		list_push_tail(&a->pings, &c->link);
+	}
+}
+
+void node_ping(struct node *a, struct ipaddr ip, enum ipn_ping_type type, size_t size, node_ping_fn fn, void *ctx,
+	struct now now)
+{
+	a->now = now;
+	node_ping_begin(a, ip, type, size, fn, ctx);
+	node_settle(a);
+}
+
+void node_ping_cancel(struct node *a, void *ctx)
+{
+	list_for_each(l, &a->pings) {
+		struct node_ping_call *c = container_of(l, struct node_ping_call, link);
+
+		if (c->ctx == ctx)
+			c->fn = NULL;
+	}
+}
+
+void node_pings_drop(struct node *a)
+{
+	struct list *l;
+
+	while ((l = list_pop_head(&a->pings)))
+		free(container_of(l, struct node_ping_call, link));
+}

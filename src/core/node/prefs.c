@@ -1,0 +1,128 @@
+/* The preferences: what may be set, and what follows when it is. */
+#include "core/node/internal.h"
+
+#include "proto/tsaddr/tsaddr.h"
+
+static const char unresolved_exit[] = "auto:any"; /* an exit node is to be chosen, and none is yet: nothing goes out */
+
+static bool is_set(const char *s)
+{
+	return s && *s;
+}
+
+static bool is_default_route(struct ipprefix p)
+{
+	return p.bits == 0;
+}
+
+int node_check_prefs(const struct node *a, const struct ipn_prefs *p, struct err_at *at)
+{
+	bool uses_exit = is_set(p->exit_node_id) || ipaddr_is_set(p->exit_node_ip) || is_set(p->auto_exit_node);
+	int rc;
+
+	rc = ipn_prefs_check(p, prefs_of(a), at);
+	if (rc < 0)
+		return rc;
+	for (size_t i = 0; i < p->advertise_routes.n; i++)
+		if (is_default_route(*JSON_AT(p->advertise_routes, struct ipprefix, i)) && uses_exit) {
+			err_at_set(at, 0, 0, "Cannot advertise an exit node and use an exit node at the same time.");
+			return -ERR_BAD_VALUE;
+		}
+	/* These two the original refuses as well where they cannot be had, also to programs. */
+	if (p->run_ssh || p->auto_update.apply == JSON_YES)
+		return node_check_built(a, p, at);
+	return 0;
+}
+
+int node_prefs_store(struct node *a, const struct ipn_prefs *p)
+{
+	struct ipn_persist persist = { 0 };
+	struct ipn_prefs copy = *p;
+
+	/* Keys have one place, node_identity: not in a text that lies about in memory. */
+	if (p->persist) {
+		persist.user = p->persist->user;
+		persist.node_id = p->persist->node_id;
+	}
+	copy.persist = &persist;
+	return held_set(&a->prefs, &ipn_prefs_type, &copy);
+}
+
+void node_prefs_resolve_exit(struct node *a)
+{
+	struct ipn_prefs p = *prefs_of(a);
+	const struct tc_node *n;
+
+	if (!ipaddr_is_set(p.exit_node_ip) || !(n = node_whois(a, p.exit_node_ip)) || n == self_of(a))
+		return;
+	p.exit_node_id = n->stable_id;
+	p.exit_node_ip = (struct ipaddr){ 0 };
+	if (node_prefs_store(a, &p) > 0) {
+		a->peers_dirty = a->net_dirty = true;
+		event(a, NODE_PREFS, 0);
+	}
+}
+
+/* What an edit of one preference means for others. */
+static void adjust(struct ipn_prefs *p, const struct ipn_masked_prefs *e)
+{
+	if (e->set[IPN_PREF_EXIT_NODE_ID] && !is_set(p->exit_node_id))
+		p->exit_node_prior = "";
+	if (e->set[IPN_PREF_AUTO_EXIT_NODE] && !is_set(p->auto_exit_node) && p->exit_node_id &&
+		!strcmp(p->exit_node_id, unresolved_exit))
+		p->exit_node_id = "";
+	if ((e->set[IPN_PREF_EXIT_NODE_ID] || e->set[IPN_PREF_EXIT_NODE_IP]) && !e->set[IPN_PREF_AUTO_EXIT_NODE])
+		p->auto_exit_node = NULL;
+	if (e->set[IPN_PREF_EXIT_NODE_IP] && !e->set[IPN_PREF_EXIT_NODE_ID])
+		p->exit_node_id = "";
+}
+
+static void settle_prefs(struct node *a, bool was_wanted)
+{
+	if (prefs_of(a)->want_running != was_wanted)
+		node_control_pause(a);
+	if (a->ctl)
+		ctlclient_settings_changed(a->ctl);
+	a->peers_dirty = a->net_dirty = a->filter_dirty = a->ctl_dirty = true;
+	node_prefs_resolve_exit(a);
+	event(a, NODE_PREFS, 0);
+	node_settle(a);
+}
+
+static int replace(struct node *a, struct ipn_prefs *p, struct now now, struct err_at *at)
+{
+	bool was_wanted = prefs_of(a)->want_running;
+	int rc;
+
+	a->now = now;
+	if (is_set(p->auto_exit_node) && !is_set(p->exit_node_id))
+		p->exit_node_id = unresolved_exit;
+	rc = node_check_prefs(a, p, at);
+	if (rc < 0)
+		return rc;
+	p->persist = prefs_of(a)->persist;
+	rc = node_prefs_store(a, p);
+	if (rc > 0)
+		settle_prefs(a, was_wanted);
+	return rc < 0 ? rc : 0;
+}
+
+int node_edit_prefs(struct node *a, const struct ipn_masked_prefs *edit, struct now now, struct err_at *at)
+{
+	struct ipn_prefs p = *prefs_of(a);
+
+	if (edit->set[IPN_PREF_EXIT_NODE_PRIOR]) {
+		err_at_set(at, 0, 0, "can't set Internal fields");
+		return -ERR_BAD_VALUE;
+	}
+	ipn_prefs_merge(&p, edit);
+	adjust(&p, edit);
+	return replace(a, &p, now, at);
+}
+
+int node_set_prefs(struct node *a, const struct ipn_prefs *prefs, struct now now, struct err_at *at)
+{
+	struct ipn_prefs p = *prefs;
+
+	return replace(a, &p, now, at);
+}

@@ -1,0 +1,115 @@
+/*
+ * The state of the backend, from everything that bears on it:
+ *
+ *	NoState --no key, or the hub wants a login--> NeedsLogin --login, first map--> Starting --a relay or peer lives--> Running
+ *	any --down--> Stopped --up--> Starting        any --key expired, logout--> NeedsLogin
+ *	any --machine not authorised--> NeedsMachineAuth --authorised--> Starting
+ *
+ * Rules are looked at from the top; the first that holds says the next state.
+ */
+#include "core/node/internal.h"
+
+/* Is the control client of no help without a person? */
+static bool login_waits(const struct node *a)
+{
+	return !a->ctl || a->ctl_state == CTL_NEEDS_LOGIN || a->ctl_state == CTL_LOGGED_OUT || a->ctl_state == CTL_STOPPED;
+}
+
+/* Can anybody be reached? Without any relay in the map there is none to wait for. */
+static bool is_live(const struct node *a)
+{
+	const struct tc_derp_map *map = netmap_derp_map(a->nm);
+	int home = magicsock_home(a->magicsock);
+
+	return a->session_seen || (home && magicsock_relay_is_ready(a->magicsock, home)) || !map || !map->regions.n;
+}
+
+bool node_key_expired(const struct node *a, const struct tc_node *self)
+{
+	return self->expired || (self->key_expiry && node_mono_of(a, self->key_expiry) <= a->now.mono);
+}
+
+/* It does not know our key any more: a device that was removed. While a new key is made the old one serves on. */
+static bool hub_refuses(const struct node *a)
+{
+	return a->ctl && a->ctl_state == CTL_NEEDS_LOGIN && key_is_zero(a->trial.b);
+}
+
+static enum ipn_state next_state(const struct node *a)
+{
+	const struct ipn_prefs *p = prefs_of(a);
+	const struct tc_node *self = self_of(a);
+
+	if (!p->want_running && !p->logged_out && !a->blocked && has_node_key(a))
+		return IPN_STOPPED;
+	if (!self && (login_waits(a) || p->logged_out))
+		return IPN_NEEDS_LOGIN;
+	if (!self)
+		return a->state == IPN_STOPPED ? IPN_STARTING : a->state;
+	if (!p->want_running)
+		return IPN_STOPPED;
+	if (node_key_expired(a, self) || hub_refuses(a))
+		return IPN_NEEDS_LOGIN;
+	if (!self->machine_authorized)
+		return IPN_NEEDS_MACHINE_AUTH;
+	if (a->moving_from[0]) /* whether that is our hub is about to be seen; the network goes on */
+		return IPN_STARTING;
+	if (a->state == IPN_STARTING && is_live(a))
+		return IPN_RUNNING;
+	return a->state == IPN_RUNNING ? IPN_RUNNING : IPN_STARTING;
+}
+
+void node_engine_down(struct node *a)
+{
+	if (a->magicsock_up && magicsock_set_node_key(a->magicsock, NULL, a->now) == 0)
+		a->magicsock_up = false;
+	a->net_dirty = true;
+}
+
+static void engine_up(struct node *a)
+{
+	if (magicsock_set_node_key(a->magicsock, &a->id.node, a->now) < 0)
+		return; /* tried again at the next call */
+	a->magicsock_up = true;
+	a->session_seen = false;
+	a->relay_lost_at = a->now.mono;
+	a->net_dirty = true;
+}
+
+static void enter(struct node *a, enum ipn_state s)
+{
+	a->state = s;
+	if (s == IPN_NEEDS_LOGIN)
+		a->blocked = true;
+	if (s == IPN_RUNNING)
+		a->login_url[0] = 0;
+	event(a, NODE_STATE, 0);
+}
+
+void node_evaluate(struct node *a)
+{
+	enum ipn_state s;
+	bool up;
+
+	if (!a->started)
+		return;
+	while ((s = next_state(a)) != a->state)
+		enter(a, s);
+	up = (a->state == IPN_STARTING || a->state == IPN_RUNNING) && self_of(a) && has_node_key(a);
+	if (up && !a->magicsock_up)
+		engine_up(a);
+	else if (!up && a->magicsock_up)
+		node_engine_down(a);
+	/* With the engine up the relays may be there already. */
+	while ((s = next_state(a)) != a->state)
+		enter(a, s);
+}
+
+mono_ns node_mono_of(const struct node *a, unix_ms wall)
+{
+	unix_ms left = wall - netmap_control_skew_ms(a->nm) - a->now.wall;
+
+	if (left > MONO_NEVER / MSEC(1) / 2)
+		return MONO_NEVER;
+	return left <= 0 ? a->now.mono : mono_add(a->now.mono, MSEC(left));
+}

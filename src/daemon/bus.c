@@ -1,0 +1,299 @@
+/* What programs hear on the bus of the LocalAPI, and the service manager in its status line. */
+#include "daemon/internal.h"
+#include "os/log/log.h"
+#include "os/notify/notify.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#define HEALTH_PERIOD SEC(1)
+
+static bool heard(const struct daemon *n)
+{
+	return n->lapi && lapi_is_heard(n->lapi);
+}
+
+static void tell(struct daemon *n, const struct ipn_notify *m)
+{
+	if (heard(n))
+		lapi_notify(n->lapi, m);
+}
+
+/* ---- The service manager ---- */
+
+static void tell_manager(struct daemon *n)
+{
+	const struct ipn_prefs *p = node_prefs(n->node);
+	const struct netmap *nm = node_netmap(n->node);
+	char ips[4 * IPADDR_TEXT_MAX] = "", one[IPADDR_TEXT_MAX];
+	size_t len = 0;
+
+	switch (node_state(n->node)) {
+	case IPN_NEEDS_LOGIN:
+		if (node_netmap(n->node))
+			notify_status("key expired; run 'warren up' to authenticate");
+		else
+			notify_status("Needs login: %s", node_login_url(n->node));
+		break;
+	case IPN_STOPPED:
+		notify_status("Stopped; run 'warren up' to connect");
+		break;
+	case IPN_RUNNING:
+		for (size_t i = 0; nm && i < netmap_self(nm)->addresses.n && len < sizeof(ips) - IPADDR_TEXT_MAX - 1; i++)
+			len += (size_t)snprintf(ips + len, sizeof(ips) - len, " %s",
+				ipaddr_format(JSON_AT(netmap_self(nm)->addresses, struct ipprefix, i)->ip, one));
+		notify_status("Connected; %s;%s",
+			p->persist && p->persist->user.login_name ? p->persist->user.login_name : "", ips);
+		break;
+	case IPN_NO_STATE:
+	case IPN_IN_USE_OTHER_USER:
+	case IPN_NEEDS_MACHINE_AUTH:
+	case IPN_STARTING:
+		break;
+	}
+}
+
+/* ---- Single events ---- */
+
+static void on_state(struct daemon *n)
+{
+	enum ipn_state s = node_state(n->node);
+	int64_t number = (int64_t)s;
+
+	log_info("state", "now", "state=%s", ipn_state_name(s));
+	tell(n, &(struct ipn_notify){ .state = &number });
+	tell_manager(n);
+}
+
+static void on_login_url(struct daemon *n)
+{
+	log_info("login", "a person has to open this page", "url=%s", node_login_url(n->node));
+	tell(n, &(struct ipn_notify){ .browse_to_url = node_login_url(n->node) });
+	tell_manager(n);
+}
+
+static void on_login_failed(struct daemon *n)
+{
+	log_warn("login", "failed", "err=%s", node_login_error(n->node));
+	tell(n, &(struct ipn_notify){ .err_message = node_login_error(n->node) });
+}
+
+static void on_login_finished(struct daemon *n)
+{
+	struct ipn_empty yes = { 0 };
+
+	log_info("login", "done", "control=%s", node_control_url(n->node));
+	tell(n, &(struct ipn_notify){ .login_finished = &yes, .prefs = node_prefs(n->node) });
+}
+
+static void on_refused(struct daemon *n)
+{
+	const char *why = node_refused(n->node);
+
+	if (*why)
+		log_warn_limited("control", "the hub refused a setting; the device goes on without it", "why=%s", why);
+	else
+		log_info_limited("control", "the hub takes all settings again", NULL);
+}
+
+static void on_control(struct daemon *n)
+{
+	const char *why = node_control_error(n->node);
+
+	if (node_is_polling(n->node))
+		log_info("control", "connected", "url=%s", node_control_url(n->node));
+	else if (*why)
+		log_warn_limited("control", "not connected", "url=%s err=%s", node_control_url(n->node), why);
+}
+
+static void on_relay(struct daemon *n, int region)
+{
+	struct arena a;
+	const char *why;
+
+	arena_init(&a, 4096);
+	why = node_relay_error(n->node, region, &a);
+	if (why)
+		log_warn_limited("relay", "not connected", "region=%d err=%s", region, why);
+	arena_fini(&a);
+}
+
+static void note(struct daemon *n, int64_t *list, size_t *count, int64_t id)
+{
+	if (!heard(n))
+		return;
+	for (size_t i = 0; i < *count; i++)
+		if (list[i] == id)
+			return;
+	if (*count == DAEMON_CHANGED_MAX)
+		n->changed_all = true;
+	else
+		list[(*count)++] = id;
+}
+
+void bus_event(struct daemon *n, enum node_event ev, int64_t id)
+{
+	switch (ev) {
+	case NODE_STATE:
+		on_state(n);
+		break;
+	case NODE_PREFS:
+		tell(n, &(struct ipn_notify){ .prefs = node_prefs(n->node) });
+		break;
+	case NODE_LOGIN_URL:
+		on_login_url(n);
+		break;
+	case NODE_LOGIN_FINISHED:
+		on_login_finished(n);
+		break;
+	case NODE_LOGIN_FAILED:
+		on_login_failed(n);
+		break;
+	case NODE_MOVED:
+		log_info("control", "the hub is at another URL now, and has shown its key there", "url=%s", node_control_url(n->node));
+		break;
+	case NODE_HUB_KEY:
+		log_warn("control", "the hub has another key than before", "url=%s", node_control_url(n->node));
+		break;
+	case NODE_REFUSED:
+		on_refused(n);
+		break;
+	case NODE_CONTROL:
+		on_control(n);
+		break;
+	case NODE_SELF:
+		n->self_changed = true;
+		break;
+	case NODE_PEER_ADDED:
+	case NODE_PEER_CHANGED:
+		note(n, n->changed, &n->n_changed, id);
+		break;
+	case NODE_PEER_REMOVED:
+		note(n, n->removed, &n->n_removed, id);
+		break;
+	case NODE_RELAY:
+		on_relay(n, (int)id);
+		break;
+	case NODE_USER: /* told with the peers of that user */
+	case NODE_NETMAP:
+	case NODE_KEYS:
+	case NODE_NET_CONFIG:
+	case NODE_SAVE_NETMAP:
+	case NODE_ENGINE:
+	case NODE_SELF_ENDPOINTS:
+	case NODE_NETCHECK_DONE:
+		break;
+	}
+}
+
+/* ---- Peers, at the end of a turn ---- */
+
+static int peers_listed(struct daemon *n, const struct netmap *nm, struct arena *a, struct json_list *ret)
+{
+	size_t max = n->changed_all ? netmap_n_peers(nm) : n->n_changed, k = 0;
+	struct tc_node *v = arena_array(a, max, sizeof(*v));
+	const struct tc_node **all = arena_array(a, netmap_n_peers(nm), sizeof(*all));
+
+	if (!v || !all)
+		return -ENOMEM;
+	if (n->changed_all)
+		netmap_peers(nm, all);
+	for (size_t i = 0; i < max; i++) {
+		const struct tc_node *p = n->changed_all ? all[i] : netmap_peer(nm, n->changed[i]);
+
+		if (p)
+			v[k++] = *p;
+	}
+	*ret = json_list_of(v, k);
+	return 0;
+}
+
+static int users_listed(const struct netmap *nm, const struct json_list *peers, struct arena *a, struct json_map *ret)
+{
+	struct json_pair *v = arena_array(a, peers->n, sizeof(*v));
+	size_t k = 0;
+
+	if (!v)
+		return -ENOMEM;
+	for (size_t i = 0; i < peers->n; i++) {
+		const struct tc_user *u = netmap_user(nm, JSON_AT(*peers, struct tc_node, i)->user);
+
+		if (!u || (k && v[k - 1].value == u))
+			continue;
+		v[k].key = arena_printf(a, "%lld", (long long)u->id);
+		v[k].value = (void *)(uintptr_t)u; /* only read */
+		if (!v[k++].key)
+			return -ENOMEM;
+	}
+	*ret = (struct json_map){ .v = v, .n = k, .present = k > 0 };
+	return 0;
+}
+
+static void tell_peers(struct daemon *n)
+{
+	const struct netmap *nm = node_netmap(n->node);
+	struct ipn_notify m = { 0 };
+	struct arena a;
+
+	arena_init(&a, NETMAP_TEXT_MAX);
+	if (n->n_removed)
+		m.peers_removed = json_list_of(n->removed, n->n_removed);
+	if (nm && (n->n_changed || n->changed_all) &&
+		(peers_listed(n, nm, &a, &m.peers_changed) < 0 || users_listed(nm, &m.peers_changed, &a, &m.user_profiles) < 0))
+		log_warn("bus", "changes of peers could not be told", "peers=%zu", netmap_n_peers(nm));
+	else
+		tell(n, &m);
+	arena_fini(&a);
+	n->n_changed = n->n_removed = 0;
+	n->changed_all = false;
+}
+
+/* ---- Health ---- */
+
+static void tell_health(struct daemon *n)
+{
+	struct ipn_health h;
+	struct arena a;
+	struct buf text;
+
+	arena_init(&a, 1 << 20);
+	buf_init(&text, 1 << 20);
+	if (node_health(n->node, loop_now(n->loop), &a, &h) == 0 && json_encode(&ipn_health_type, &h, &text) == 0 &&
+		buf_append(&text, "", 1) == 0 &&
+		(!n->health_text || strcmp(n->health_text, (const char *)buf_data(&text)) != 0)) {
+		free(n->health_text);
+		n->health_text = strdup((const char *)buf_data(&text));
+		tell(n, &(struct ipn_notify){ .health = &h });
+	}
+	buf_fini(&text);
+	arena_fini(&a);
+}
+
+void bus_on_health_timer(void *ctx)
+{
+	struct daemon *n = ctx;
+
+	if (!heard(n)) {
+		n->health_watched = false;
+		return;
+	}
+	tell_health(n);
+	loop_timer_set(n->health_timer, mono_add(loop_now(n->loop).mono, HEALTH_PERIOD));
+}
+
+void bus_turn_end(struct daemon *n)
+{
+	if (n->self_changed) {
+		const struct netmap *nm = node_netmap(n->node);
+
+		n->self_changed = false;
+		if (nm)
+			tell(n, &(struct ipn_notify){ .self_change = netmap_self(nm) });
+	}
+	if (n->n_changed || n->n_removed || n->changed_all)
+		tell_peers(n);
+	if (heard(n) && !n->health_watched) {
+		n->health_watched = true;
+		bus_on_health_timer(n);
+	}
+}

@@ -1,0 +1,279 @@
+/* Counters as text (Prometheus): what users watch, and all there are; and the listener of --debug. */
+#include "daemon/internal.h"
+#include "os/addr/addr.h"
+#include "os/log/log.h"
+
+#include <errno.h>
+
+enum { METRICS_MAX = 1 << 20, DEBUG_CONNS_MAX = 16 };
+
+struct metric {
+	const char *name, *type, *help;
+};
+
+static int head(struct buf *out, const struct metric *m)
+{
+	return buf_printf(out, "# TYPE %s %s\n# HELP %s %s\n", m->name, m->type, m->name, m->help);
+}
+
+static int gauge(struct buf *out, const struct metric *m, int64_t v)
+{
+	int rc = head(out, m);
+
+	return rc == 0 ? buf_printf(out, "%s %lld\n", m->name, (long long)v) : rc;
+}
+
+/* Routes in the map that are ours beyond our addresses: what the hub approved. */
+static int64_t approved_routes(const struct daemon *n)
+{
+	const struct netmap *nm = node_netmap(n->node);
+	const struct tc_node *self = nm ? netmap_self(nm) : NULL;
+	int64_t count = 0;
+
+	for (size_t i = 0; self && i < self->allowed_ips.n; i++)
+		if (JSON_AT(self->allowed_ips, struct ipprefix, i)->bits !=
+			ipaddr_bits(JSON_AT(self->allowed_ips, struct ipprefix, i)->ip))
+			count++;
+	return count;
+}
+
+static int64_t n_warnings(const struct daemon *n)
+{
+	struct ipn_health h = { 0 };
+	struct arena a;
+
+	arena_init(&a, 1 << 20);
+	if (node_health(n->node, loop_now(n->loop), &a, &h) < 0)
+		h.warnings.n = 0;
+	arena_fini(&a);
+	return (int64_t)h.warnings.n;
+}
+
+/* Direct paths by family; the mesh counts packets through relays, and not their bytes. */
+static int by_path(struct buf *out, const struct metric *m, const uint64_t direct[2], const uint64_t *relay)
+{
+	int rc = head(out, m);
+
+	if (rc == 0)
+		rc = buf_printf(out, "%s{path=\"direct_ipv4\"} %llu\n%s{path=\"direct_ipv6\"} %llu\n", m->name,
+			(unsigned long long)direct[0], m->name, (unsigned long long)direct[1]);
+	if (rc == 0 && relay)
+		rc = buf_printf(out, "%s{path=\"derp\"} %llu\n", m->name, (unsigned long long)*relay);
+	return rc;
+}
+
+static int by_reason(struct buf *out, const struct metric *m, const uint64_t n[FILTER_N_VERDICTS])
+{
+	const struct {
+		const char *reason;
+		uint64_t count;
+	} v[] = {
+		{ "acl", n[FILTER_DROP_RULES] + n[FILTER_DROP_NO_RULES] + n[FILTER_DROP_SHIELDS] + n[FILTER_DROP_JAILED] +
+				n[FILTER_DROP_REVOKED] + n[FILTER_DROP_NOT_LOCAL] },
+		{ "link_local_unicast", n[FILTER_DROP_LINK_LOCAL] },
+		{ "multicast", n[FILTER_DROP_MULTICAST] },
+		{ "too_short", n[FILTER_DROP_SHORT] },
+		{ "unknown_protocol", n[FILTER_DROP_UNREADABLE] },
+	};
+	int rc = head(out, m);
+
+	for (size_t i = 0; rc == 0 && i < ARRAY_LEN(v); i++)
+		rc = buf_printf(out, "%s{reason=\"%s\"} %llu\n", m->name, v[i].reason, (unsigned long long)v[i].count);
+	return rc;
+}
+
+int daemon_user_metrics(void *backend, struct buf *out)
+{
+	static const struct metric advertised = { "tailscaled_advertised_routes", "gauge",
+		"Number of advertised network routes (e.g. by a subnet router)" };
+	static const struct metric approved = { "tailscaled_approved_routes", "gauge",
+		"Number of approved network routes (e.g. by a subnet router)" };
+	static const struct metric warnings = { "tailscaled_health_messages", "gauge",
+		"Number of health messages broken down by type." };
+	static const struct metric home = { "tailscaled_home_derp_region_id", "gauge",
+		"DERP region ID of this node's home relay server" };
+	static const struct metric in_bytes = { "tailscaled_inbound_bytes_total", "counter",
+		"Counts the number of bytes received from other peers" };
+	static const struct metric in_drop = { "tailscaled_inbound_dropped_packets_total", "counter",
+		"Counts the number of dropped packets received by the node from other peers" };
+	static const struct metric in = { "tailscaled_inbound_packets_total", "counter",
+		"Counts the number of packets received from other peers" };
+	static const struct metric out_bytes = { "tailscaled_outbound_bytes_total", "counter",
+		"Counts the number of bytes sent to other peers" };
+	static const struct metric out_drop = { "tailscaled_outbound_dropped_packets_total", "counter",
+		"Counts the number of packets dropped while being sent to other peers" };
+	static const struct metric out_packets = { "tailscaled_outbound_packets_total", "counter",
+		"Counts the number of packets sent to other peers" };
+	struct daemon *n = backend;
+	const struct magicsock_counters *m = magicsock_counters(node_magicsock(n->node));
+	const struct filter_counters *f = filter_counters(node_filter(n->node));
+	int rc = gauge(out, &advertised, (int64_t)node_prefs(n->node)->advertise_routes.n);
+
+	if (rc == 0)
+		rc = gauge(out, &approved, approved_routes(n));
+	if (rc == 0)
+		rc = head(out, &warnings);
+	if (rc == 0)
+		rc = buf_printf(out, "%s{type=\"warning\"} %lld\n", warnings.name, (long long)n_warnings(n));
+	if (rc == 0)
+		rc = gauge(out, &home, magicsock_home(node_magicsock(n->node)));
+	if (rc == 0)
+		rc = by_path(out, &in_bytes, n->direct_in_bytes, NULL);
+	if (rc == 0)
+		rc = by_reason(out, &in_drop, f->in);
+	if (rc == 0)
+		rc = by_path(out, &in, n->direct_in, &m->relay_in);
+	if (rc == 0)
+		rc = by_path(out, &out_bytes, n->direct_out_bytes, NULL);
+	if (rc == 0)
+		rc = by_reason(out, &out_drop, f->out);
+	return rc == 0 ? by_path(out, &out_packets, n->direct_out, &m->relay_out) : rc;
+}
+
+/* ---- Everything ---- */
+
+struct counter {
+	const char *name;
+	size_t offset;
+};
+
+static int counters(struct buf *out, const void *of, const struct counter *v, size_t count)
+{
+	int rc = 0;
+
+	for (size_t i = 0; rc == 0 && i < count; i++)
+		rc = buf_printf(out, "warrend_%s %llu\n", v[i].name,
+			(unsigned long long)*(const uint64_t *)(const void *)((const char *)of + v[i].offset));
+	return rc;
+}
+
+#define C(type, member, name) { name "_" #member, offsetof(struct type, member) }
+static const struct counter node_list[] = {
+#define A(m) C(node_counters, m, "agent")
+	A(tun_in), A(tun_out), A(bytes_in), A(bytes_out), A(tsmp_from_host), A(filter_out_dropped), A(filter_in_dropped), A(filter_in_not_here),
+	A(bad_netmaps), A(bad_peers), A(probes), A(probes_refused),
+	A(map_self_refused), A(map_peers_refused), A(map_routes_refused), A(map_relays_refused), A(map_dns_refused),
+	A(map_messages_refused),
+#undef A
+};
+static const struct counter magicsock_list[] = {
+#define M(m) C(magicsock_counters, m, "mesh")
+	M(udp_in), M(stun_in), M(disco_in), M(wg_in), M(relay_in), M(relay_out), M(relay_no_peer), M(stun_unknown), M(disco_unknown),
+	M(disco_bad), M(disco_ignored), M(no_route), M(no_path), M(no_session_pokes), M(pings_out), M(pongs_out), M(calls_out),
+	M(pings_in), M(pongs_in), M(calls_in), M(ping_limited), M(probe_limited), M(stun_limited), M(unproven_held), M(path_direct), M(path_lost), M(relay_idle_closed),
+#undef M
+};
+static const struct counter derp_list[] = {
+#define D(m) C(derpclient_counters, m, "derp")
+	D(dials), D(logins), D(packets_in), D(packets_out), D(drop_queue_head), D(drop_rate), D(drop_down), D(bad_frames), D(infos_refused), D(skipped),
+#undef D
+};
+static const struct counter wg_list[] = {
+#define W(m) C(wg_counters, m, "wg")
+	W(bad_message), W(bad_mac), W(no_peer), W(bad_handshake), W(flood), W(rate_limited), W(cookie_sent), W(cookie_received),
+	W(no_session), W(replay), W(bad_tag), W(bad_source), W(bad_inner), W(staged_dropped), W(sent_datagrams),
+	W(received_datagrams),
+#undef W
+};
+static const struct counter filter_list[] = {
+#define F(m) C(filter_counters, m, "filter")
+	F(flows_evicted), F(admitted_evicted),
+#undef F
+};
+static const struct counter udp_list[] = {
+#define U(m) C(udp_counters, m, "udp")
+	U(in), U(out), U(in_calls), U(out_calls), U(in_overflow), U(out_full), U(out_failed),
+#undef U
+};
+static const struct counter tun_list[] = {
+#define T(m) C(tun_counters, m, "tun")
+	T(in_frames), T(in_packets), T(out_packets), T(out_frames), T(in_bad), T(out_failed),
+#undef T
+};
+static const struct counter route_list[] = {
+#define R(m) C(route_counters, m, "route")
+	R(applied), R(added), R(removed), R(repaired),
+#undef R
+};
+static const struct counter lapi_list[] = {
+#define L(m) C(lapi_counters, m, "lapi")
+	L(requests), L(refused), L(bad_requests), L(connections_refused), L(watchers_refused), L(watchers_behind), L(bytes_refused), L(work_refused), L(operator_late),
+#undef L
+};
+static const struct counter daemon_list[] = {
+#define N(m) C(daemon, m, "node")
+	N(lookups), N(lookups_refused), N(saves_failed),
+#undef N
+};
+#undef C
+
+int daemon_metrics(void *backend, struct buf *out)
+{
+	struct daemon *n = backend;
+	const struct derpclient_counters derp = magicsock_relay_counters(node_magicsock(n->node));
+	const struct {
+		const void *of;
+		const struct counter *v;
+		size_t count;
+	} all[] = {
+		{ node_counters(n->node), node_list, ARRAY_LEN(node_list) },
+		{ magicsock_counters(node_magicsock(n->node)), magicsock_list, ARRAY_LEN(magicsock_list) },
+		{ &derp, derp_list, ARRAY_LEN(derp_list) },
+		{ magicsock_wg_counters(node_magicsock(n->node)), wg_list, ARRAY_LEN(wg_list) },
+		{ filter_counters(node_filter(n->node)), filter_list, ARRAY_LEN(filter_list) },
+		{ udp_counters(n->udp), udp_list, ARRAY_LEN(udp_list) },
+		{ tun_counters(n->tun), tun_list, ARRAY_LEN(tun_list) },
+		{ route_counters(n->route), route_list, ARRAY_LEN(route_list) },
+		{ lapi_counters(n->lapi), lapi_list, ARRAY_LEN(lapi_list) },
+		{ n, daemon_list, ARRAY_LEN(daemon_list) },
+	};
+	int rc = daemon_user_metrics(backend, out);
+
+	for (size_t i = 0; rc == 0 && i < ARRAY_LEN(all); i++)
+		rc = counters(out, all[i].of, all[i].v, all[i].count);
+	return rc;
+}
+
+/* ---- --debug ---- */
+
+static int on_request(void *ctx, struct httpd_conn *c, const struct httpd_request *r)
+{
+	struct view path = http1_path(r->head);
+	struct buf out;
+	int rc;
+
+	if (!http1_method_is(r->head, "GET") && !http1_method_is(r->head, "HEAD"))
+		return httpd_refuse(c, 405, "only GET and HEAD");
+	if (view_eq(path, VIEW_LIT("/")))
+		return httpd_answer(c, 200, "text/plain; charset=utf-8", "", VIEW_LIT("warrend: /debug/metrics /metrics\n"));
+	if (!view_eq(path, VIEW_LIT("/debug/metrics")) && !view_eq(path, VIEW_LIT("/metrics")))
+		return httpd_refuse(c, 404, "not found");
+	buf_init(&out, METRICS_MAX);
+	rc = view_eq(path, VIEW_LIT("/metrics")) ? daemon_user_metrics(ctx, &out) : daemon_metrics(ctx, &out);
+	if (rc == 0)
+		rc = httpd_answer(c, 200, "text/plain; version=0.0.4; charset=utf-8", "", buf_view(&out));
+	buf_fini(&out);
+	return rc;
+}
+
+int daemon_debug_listen(struct daemon *n, const char *addr)
+{
+	struct httpd_cfg cfg = { .loop = n->loop, .conns_max = DEBUG_CONNS_MAX, .answer_max = METRICS_MAX, .on_request = on_request,
+		.ctx = n };
+	struct ipport at, bound;
+	char text[IPPORT_TEXT_MAX];
+	int rc = addr_listen_parse(addr, &at);
+
+	/* ":8080" is this machine only, unlike Go's: counters are nobody else's business unless somebody says so. */
+	if (rc == 0 && !at.ip.family)
+		at.ip = ipaddr_v4(127, 0, 0, 1);
+	if (rc == 0)
+		rc = httpd_new(&n->debug, &cfg);
+	if (rc == 0)
+		rc = httpd_listen(n->debug, at, NULL, &bound);
+	if (rc < 0)
+		log_error("debug", "cannot listen", "addr=%s err=%s", addr, err_text(rc));
+	else
+		log_info("debug", "counters are shown", "url=http://%s/debug/metrics", ipport_format(bound, text));
+	return rc;
+}

@@ -1,0 +1,270 @@
+/* Packets between the engine and this machine, and what the machine's network looks like. */
+#include "daemon/internal.h"
+#include "os/file/file.h"
+#include "os/log/log.h"
+
+#include <errno.h>
+
+/* ---- UDP ---- */
+
+static bool is_data(const uint8_t *p, size_t len)
+{
+	return len >= sizeof(struct wgmsg_transport) && load_le32(p) == WGMSG_TRANSPORT;
+}
+
+static void on_datagrams(void *ctx, struct magicsock_datagram *d, size_t count)
+{
+	struct daemon *n = ctx;
+
+	for (size_t i = 0; i < count; i++)
+		if (is_data(d[i].p, d[i].len)) {
+			n->direct_in[d[i].from.ip.family == 6]++;
+			n->direct_in_bytes[d[i].from.ip.family == 6] += d[i].len;
+		}
+	node_udp_in(n->node, d, count, loop_now(n->loop));
+}
+
+void net_udp_send(void *owner, struct ipport to, const struct wg_packet *d, size_t count)
+{
+	struct daemon *n = owner;
+	int rc = n->udp ? udp_send(n->udp, to, d, count) : -ENETDOWN;
+
+	for (size_t i = 0; i < count; i++)
+		if (is_data(d[i].p, d[i].len)) {
+			n->direct_out[to.ip.family == 6]++;
+			n->direct_out_bytes[to.ip.family == 6] += d[i].len;
+		}
+	/* Told at the end of the turn: we are inside the engine. */
+	if (rc < 0 && n->n_unreachable < DAEMON_UNREACHABLE_MAX)
+		n->unreachable[n->n_unreachable++] = to;
+}
+
+/* ---- TUN ---- */
+
+static void on_packets(void *ctx, struct wg_packet *pkt, size_t count)
+{
+	struct daemon *n = ctx;
+
+	node_tun_in(n->node, pkt, count, loop_now(n->loop));
+}
+
+void net_tun_write(void *owner, struct wg_packet *p, size_t count)
+{
+	struct daemon *n = owner;
+
+	if (n->tun)
+		tun_write(n->tun, p, count);
+}
+
+static void on_tun_gone(void *ctx, int rc)
+{
+	struct daemon *n = ctx;
+
+	if (n->tun_gone)
+		return;
+	log_error("tun", "interface is gone; ending, so that the service manager starts us anew", "err=%s", err_text(rc));
+	n->tun_gone = true;
+	loop_stop(n->loop);
+}
+
+static int open_one_tun(struct daemon *n, const char *name)
+{
+	struct tun_cfg cfg = { .name = name, .mtu = n->o->mtu ? (int)n->o->mtu : NODE_MTU, .on_packets = on_packets,
+		.on_gone = on_tun_gone, .ctx = n };
+	int rc;
+
+	if (!strcmp(name, "userspace-networking") || !strncmp(name, "tap:", 4)) {
+		log_error("tun", "this kind of interface is not built yet: a TUN interface is needed", "tun=%s", name);
+		return -ERR_UNSUPPORTED;
+	}
+	rc = tun_open(&n->tun, n->loop, &cfg);
+	if (rc < 0)
+		log_error("tun", "cannot open the interface", "tun=%s err=%s%s", name, err_text(rc),
+			rc == -EBUSY ? " (another daemon has it; --tun names another one)" :
+			rc == -EPERM || rc == -EACCES ? " (root or CAP_NET_ADMIN is needed)" :
+			rc == -ENOENT || rc == -ENODEV ? " (is there a /dev/net/tun?)" :
+							 "");
+	return rc;
+}
+
+static void on_routes_looked(void *ctx, int rc, bool repaired);
+
+int net_open_tun(struct daemon *n)
+{
+	char list[256], *rest = list, *name;
+	int rc = -EINVAL, left;
+
+	snprintf(list, sizeof(list), "%s", n->o->tun);
+	while ((name = strsep(&rest, ",")))
+		if ((rc = open_one_tun(n, name)) == 0)
+			break;
+	/* The interface is ours: what a daemon that was killed left under its name is nobody's. */
+	if (rc == 0 && (left = route_cleanup(tun_name(n->tun))) < 0)
+		log_warn("route", "not everything of an earlier daemon could be undone", "tun=%s err=%s", tun_name(n->tun), err_text(left));
+	if (rc == 0)
+		rc = route_open(&n->route, n->loop, tun_name(n->tun), on_routes_looked, n);
+	return rc;
+}
+
+/* ---- What changes around us ---- */
+
+void net_tell_local(struct daemon *n, bool link_changed)
+{
+	const struct netmon_state *s = netmon_state(n->netmon);
+
+	node_set_networks(n->node, s->nets_all ? s->nets : NULL, s->n_nets, loop_now(n->loop));
+	node_set_local(n->node, s->addrs, s->n_addrs, udp_port(n->udp, 4), udp_port(n->udp, 6), link_changed, loop_now(n->loop));
+}
+
+static bool offers_internet(const struct node_net_config *c)
+{
+	for (size_t i = 0; i < c->n_advertised; i++)
+		if (c->advertised[i].bits == 0)
+			return true;
+	return false;
+}
+
+static void on_network_change(void *ctx, bool link_changed)
+{
+	struct daemon *n = ctx;
+	const struct netmon_state *s = netmon_state(n->netmon);
+
+	log_info("net", "the network changed", "link=%s addrs=%zu interface=%s", link_changed ? "changed" : "same", s->n_addrs,
+		s->default_if);
+	if (link_changed)
+		n->net_config = true; /* exceptions for the local network */
+	net_tell_local(n, link_changed);
+	daemon_trouble(n, NODE_TROUBLE_NETWORKS, offers_internet(node_net_config(n->node)) && !s->nets_all);
+}
+
+int net_open_sockets(struct daemon *n)
+{
+	struct udp_cfg cfg = { .port = (uint16_t)n->o->port, .mark = ROUTE_MARK, .on_datagrams = on_datagrams, .ctx = n };
+	int rc = udp_open(&n->udp, n->loop, &cfg);
+
+	if (rc < 0) {
+		log_error("udp", "cannot open a socket", "port=%u err=%s", (unsigned)n->o->port, err_text(rc));
+		return rc;
+	}
+	rc = netmon_open(&n->netmon, n->loop, tun_name(n->tun), on_network_change, n);
+	if (rc < 0)
+		log_error("net", "cannot watch the network", "err=%s", err_text(rc));
+	return rc;
+}
+
+/* ---- Routes ---- */
+
+/* Networks that we are on, as exceptions from an exit node. */
+static size_t local_networks(const struct daemon *n, struct ipprefix out[static NETMON_ADDRS_MAX])
+{
+	const struct netmon_state *s = netmon_state(n->netmon);
+	size_t k = 0;
+
+	for (size_t i = 0; i < s->n_addrs; i++)
+		if (!ipaddr_is_loopback(s->addrs[i].ip))
+			out[k++] = ipprefix_masked(s->addrs[i]);
+	return k;
+}
+
+static bool is_on(const char *path)
+{
+	struct buf b;
+	bool on;
+
+	buf_init(&b, 16);
+	on = file_read(path, &b) == 0 && buf_len(&b) && *buf_data(&b) != '0';
+	buf_fini(&b);
+	return on;
+}
+
+/* Does the system pass on packets of the families that we advertise routes of? */
+static bool forwards(const struct node_net_config *c)
+{
+	for (size_t i = 0; i < c->n_advertised; i++)
+		if (!is_on(c->advertised[i].ip.family == 4 ? "/proc/sys/net/ipv4/ip_forward" :
+							     "/proc/sys/net/ipv6/conf/all/forwarding"))
+			return false;
+	return true;
+}
+
+/* What became of routes, addresses and rules. */
+static void tell_routes(struct daemon *n, int rc)
+{
+	const struct node_net_config *c = node_net_config(n->node);
+
+	if (rc == -ENODEV) {
+		on_tun_gone(n, rc);
+		return;
+	}
+	if (rc < 0 && !(n->trouble & NODE_TROUBLE_ROUTES))
+		log_warn("route", "the system's routes are not as they should be", "err=%s", err_text(rc));
+	daemon_trouble(n, NODE_TROUBLE_ROUTES, rc < 0);
+	daemon_trouble(n, NODE_TROUBLE_FORWARDING, c->n_advertised > 0 && !forwards(c));
+	daemon_trouble(n, NODE_TROUBLE_NETWORKS, offers_internet(c) && !netmon_state(n->netmon)->nets_all);
+}
+
+static void on_routes_looked(void *ctx, int rc, bool repaired)
+{
+	struct daemon *n = ctx;
+
+	if (repaired)
+		log_info("route", "another program had changed our interface, routes or rules", "now=%s",
+			rc < 0 ? err_text(rc) : "as it should be");
+	if (n->node)
+		tell_routes(n, rc);
+}
+
+void net_apply(struct daemon *n)
+{
+	const struct node_net_config *c = node_net_config(n->node);
+	struct ipprefix local[NETMON_ADDRS_MAX];
+	struct route_config want = { .up = c->up, .mtu = (int)c->mtu, .addrs = c->addrs, .n_addrs = c->n_addrs, .routes = c->routes,
+		.n_routes = c->n_routes };
+
+	n->net_config = false;
+	if (c->exit_lan) {
+		want.n_local = local_networks(n, local);
+		want.local = local;
+	}
+	tell_routes(n, route_apply(n->route, &want));
+}
+
+static bool self_has(const struct tc_node *self, const char *cap)
+{
+	return self && json_map_find(&self->cap_map, cap) != NULL;
+}
+
+/* The hub may know better than the kernel what this machine's drivers can do. */
+static void apply_offloads(struct daemon *n)
+{
+	const struct netmap *nm = node_netmap(n->node);
+	const struct tc_node *self = nm ? netmap_self(nm) : NULL;
+
+	n->offloads = false;
+	udp_set_offload(n->udp, !self_has(self, "disable-udp-gso"), !self_has(self, "disable-udp-gro"));
+	if (n->tun)
+		tun_set_merge(n->tun, !self_has(self, "disable-tun-tcp-gro"), !self_has(self, "disable-tun-udp-gro"));
+}
+
+void net_turn_end(struct daemon *n)
+{
+	struct ipport failed[DAEMON_UNREACHABLE_MAX];
+	size_t count = n->n_unreachable;
+
+	memcpy(failed, n->unreachable, count * sizeof(*failed));
+	n->n_unreachable = 0;
+	for (size_t i = 0; i < count; i++)
+		node_udp_failed(n->node, failed[i], loop_now(n->loop));
+	if (n->net_config)
+		net_apply(n);
+	if (n->offloads && n->udp)
+		apply_offloads(n);
+}
+
+void net_close(struct daemon *n)
+{
+	n->netmon = n->netmon ? netmon_close(n->netmon) : NULL;
+	n->udp = n->udp ? udp_close(n->udp) : NULL;
+	n->route = n->route ? route_close(n->route) : NULL;
+	n->tun = n->tun ? tun_close(n->tun) : NULL;
+}

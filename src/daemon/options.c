@@ -1,0 +1,322 @@
+#include "daemon/options.h"
+
+#include "base/text/near.h"
+#include "base/text/text.h"
+#include "base/bytes/bytes.h"
+
+#include <stddef.h>
+#include <string.h>
+#include <strings.h>
+#include <unistd.h>
+
+enum kind { TEXT, BOOL, PORT, INT };
+
+struct option {
+	const char *name;
+	enum kind kind;
+	size_t offset;
+	const char *help;
+};
+
+#define O(flag, member, kind, help) { flag, kind, offsetof(struct daemon_options, member), help }
+static const struct option options[] = {
+	O("bird-socket", bird, TEXT, "path of the bird unix socket (not built yet)"),
+	O("cleanup", cleanup, BOOL, "clean up system state and exit"),
+	O("config", config, TEXT, "path to config file, or 'vm:user-data' (not built yet)"),
+	O("debug", debug, TEXT, "listen address ([ip]:port) of optional debug server"),
+	O("encrypt-state", encrypt_state, BOOL, "encrypt the state file on disk (not built yet)"),
+	O("hardware-attestation", attestation, BOOL, "use hardware-backed keys to bind node identity to this device (not built yet)"),
+	O("no-logs-no-support", no_logs, BOOL, "disable log uploads (this daemon never uploads any)"),
+	O("outbound-http-proxy-listen", http_proxy, TEXT, "optional [ip]:port to run an outbound HTTP proxy (not built yet)"),
+	O("port", port, PORT, "UDP port to listen on for WireGuard and peer-to-peer traffic; 0 means automatically select"),
+	O("socket", socket, TEXT, "path of the service unix socket"),
+	O("socks5-server", socks5, TEXT, "optional [ip]:port to run a SOCKS5 server (not built yet)"),
+	O("state", state, TEXT, "absolute path of state file; use 'mem:' to not store state and register as an ephemeral node"),
+	O("statedir", statedir, TEXT, "path to directory for storage of config state, the cached map, ..."),
+	O("syslog", syslog, BOOL, "log to syslog (not built yet)"),
+	O("syspolicy-file", syspolicy, TEXT, "path to policy file (not built yet)"),
+	O("tun", tun, TEXT, "tunnel interface name; a comma-separated list is tried in order"),
+	O("verbose", verbose, INT, "log verbosity level; 0 is default, 1 or higher are increasingly verbose"),
+	O("version", version, BOOL, "print version information and exit"),
+};
+#undef O
+
+static void *member(struct daemon_options *o, const struct option *opt)
+{
+	return (char *)o + opt->offset;
+}
+
+void options_usage(void)
+{
+	fprintf(stderr, "Usage of warrend:\n");
+	for (size_t i = 0; i < ARRAY_LEN(options); i++)
+		fprintf(stderr, "  -%s%s\n    \t%s\n", options[i].name,
+			options[i].kind == BOOL ? "" :
+			options[i].kind == TEXT ? " string" :
+						  " value",
+			options[i].help);
+}
+
+/* The words of Go's strconv.ParseBool. */
+static int parse_bool(const char *s, bool *ret)
+{
+	static const char *const yes[] = { "1", "t", "T", "TRUE", "true", "True" };
+	static const char *const no[] = { "0", "f", "F", "FALSE", "false", "False" };
+
+	for (size_t i = 0; i < ARRAY_LEN(yes); i++)
+		if (!strcmp(s, yes[i]) || !strcmp(s, no[i])) {
+			*ret = !strcmp(s, yes[i]);
+			return 0;
+		}
+	return -ERR_BAD_VALUE;
+}
+
+static int parse_value(struct daemon_options *o, const struct option *opt, const char *s)
+{
+	uint64_t n;
+	int rc;
+
+	switch (opt->kind) {
+	case TEXT:
+		*(const char **)member(o, opt) = s;
+		return 0;
+	case BOOL:
+		return parse_bool(s, member(o, opt));
+	case PORT:
+		return text_u64(s, strlen(s), 65535, member(o, opt));
+	case INT:
+		rc = text_u64(s + (*s == '-'), strlen(s) - (*s == '-'), INT_MAX, &n);
+		if (rc == 0)
+			*(int64_t *)member(o, opt) = *s == '-' ? -(int64_t)n : (int64_t)n;
+		return rc;
+	}
+	return -ERR_BAD_VALUE;
+}
+
+static const struct option *find(const char *name, size_t len)
+{
+	for (size_t i = 0; i < ARRAY_LEN(options); i++)
+		if (strlen(options[i].name) == len && !memcmp(options[i].name, name, len))
+			return &options[i];
+	return NULL;
+}
+
+static int say_unknown(const char *name, size_t len, struct err_at *at)
+{
+	const char *meant = NULL;
+	int best = NEAR_FAR;
+
+	for (size_t i = 0; i < ARRAY_LEN(options); i++) {
+		int k = near_distance(name, len, options[i].name);
+
+		if (k >= best)
+			continue;
+		best = k;
+		meant = options[i].name;
+	}
+	err_at_set(at, 0, 0, "flag provided but not defined: -%.*s%s%s%s", (int)MIN_OF(len, 150), name, meant ? "; did you mean -" : "",
+		meant ? meant : "", meant ? "?" : "");
+	return -ERR_BAD_VALUE;
+}
+
+/* One flag at argv[*i]; moves on over its value. */
+static int parse_flag(struct daemon_options *o, int argc, char *const argv[], int *i, struct err_at *at)
+{
+	const char *name = argv[*i] + (argv[*i][1] == '-' ? 2 : 1), *value = strchr(name, '=');
+	size_t len = value ? (size_t)(value - name) : strlen(name);
+	const struct option *opt = find(name, len);
+
+	if (!len || *name == '-' || *name == '=') {
+		err_at_set(at, 0, 0, "bad flag syntax: %.150s", argv[*i]);
+		return -ERR_BAD_VALUE;
+	}
+	if (!opt && ((len == 4 && !memcmp(name, "help", 4)) || (len == 1 && *name == 'h')))
+		return OPTIONS_DONE;
+	if (!opt)
+		return say_unknown(name, len, at);
+	if (value)
+		value++;
+	else if (opt->kind == BOOL)
+		value = "true";
+	else if (*i + 1 < argc)
+		value = argv[++*i];
+	if (!value) {
+		err_at_set(at, 0, 0, "flag needs an argument: -%s", opt->name);
+		return -ERR_BAD_VALUE;
+	}
+	if (parse_value(o, opt, value) < 0) {
+		err_at_set(at, 0, 0, "invalid %svalue \"%.100s\" for flag -%s: parse error", opt->kind == BOOL ? "boolean " : "", value,
+			opt->name);
+		return -ERR_BAD_VALUE;
+	}
+	return 0;
+}
+
+/* An environment variable in our own name or in the one that containers and unit files know. "" counts as unset. */
+static const char *env(const char *name)
+{
+	char ours[64];
+	const char *v;
+
+	snprintf(ours, sizeof(ours), "WARREN_%s", name);
+	v = getenv(ours);
+	if (!v || !*v) {
+		snprintf(ours, sizeof(ours), "TS_%s", name);
+		v = getenv(ours);
+	}
+	return v && *v ? v : NULL;
+}
+
+static int env_u64(const char *name, const char *v, uint64_t max, uint64_t *ret, struct err_at *at)
+{
+	if (!v || text_u64(v, strlen(v), max, ret) == 0)
+		return 0;
+	err_at_set(at, 0, 0, "invalid value \"%.80s\" in the environment for %s", v, name);
+	return -ERR_BAD_VALUE;
+}
+
+static int env_bool(const char *name, bool *ret, struct err_at *at)
+{
+	const char *v = env(name);
+
+	if (!v || parse_bool(v, ret) == 0)
+		return 0;
+	err_at_set(at, 0, 0, "invalid boolean environment variable TS_%s value \"%.80s\"", name, v);
+	return -ERR_BAD_VALUE;
+}
+
+int options_parse(struct daemon_options *o, int argc, char *const argv[], struct err_at *at)
+{
+	uint64_t verbose = 0;
+	const char *port = getenv("PORT");
+	int rc;
+
+	*o = (struct daemon_options){ .state = "", .statedir = "", .socket = DAEMON_SOCKET, .tun = DAEMON_TUN, .debug = "", .config = "",
+		.socks5 = "", .http_proxy = "", .bird = "", .syspolicy = "", .port = DAEMON_PORT };
+	rc = env_u64("PORT", port && *port ? port : NULL, 65535, &o->port, at);
+	if (rc == 0)
+		rc = env_u64("TS_LOG_VERBOSITY", env("LOG_VERBOSITY"), INT_MAX, &verbose, at);
+	o->verbose = (int64_t)verbose;
+	for (int i = 1; rc == 0 && i < argc; i++) {
+		if (argv[i][0] != '-' || !argv[i][1]) {
+			err_at_set(at, 0, 0, "warrend does not take non-flag arguments: [\"%.150s\"]", argv[i]);
+			return -ERR_UNSUPPORTED;
+		}
+		if (!strcmp(argv[i], "--"))
+			break;
+		rc = parse_flag(o, argc, argv, &i, at);
+	}
+	return rc;
+}
+
+/* ---- What follows ---- */
+
+static int refuse(const char *value, const char *what, struct err_at *at)
+{
+	if (!*value)
+		return 0;
+	err_at_set(at, 0, 0, "%s is not built yet", what);
+	return -ERR_UNSUPPORTED;
+}
+
+static int refuse_missing(const struct daemon_options *o, struct err_at *at)
+{
+	const struct {
+		const char *value, *what;
+	} gone[] = {
+		{ o->config, "--config" },
+		{ o->socks5, "--socks5-server" },
+		{ o->http_proxy, "--outbound-http-proxy-listen" },
+		{ o->bird, "--bird-socket" },
+		{ o->syspolicy, "--syspolicy-file" },
+		{ o->encrypt_state ? "yes" : "", "--encrypt-state" },
+		{ o->attestation ? "yes" : "", "--hardware-attestation" },
+		{ o->syslog ? "yes" : "", "--syslog" },
+		{ strncmp(o->state, "kube:", 5) ? "" : "yes", "--state=kube:" },
+		{ strncmp(o->state, "arn:", 4) ? "" : "yes", "--state=arn:" },
+		{ strncmp(o->state, "tpmseal:", 8) ? "" : "yes", "--state=tpmseal:" },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(gone); i++) {
+		int rc = refuse(gone[i].value, gone[i].what, at);
+
+		if (rc < 0)
+			return rc;
+	}
+	return 0;
+}
+
+static int path_set(char out[static PATH_MAX], const char *dir, const char *file, struct err_at *at)
+{
+	if (snprintf(out, PATH_MAX, "%s%s%s", dir, *file ? "/" : "", file) < PATH_MAX)
+		return 0;
+	err_at_set(at, 0, 0, "path is too long: %.100s", dir);
+	return -ERR_BAD_VALUE;
+}
+
+/* In a directory: our file, or the one that the daemon we replace left there. */
+static int path_in(struct daemon_options *o, const char *dir, struct err_at *at)
+{
+	static const char theirs[] = "tailscaled.state";
+	int rc = path_set(o->state_path, dir, DAEMON_STATE_FILE, at);
+	char other[PATH_MAX];
+
+	if (rc == 0 && access(o->state_path, F_OK) != 0 && path_set(other, dir, theirs, at) == 0 && access(other, F_OK) == 0)
+		memcpy(o->state_path, other, sizeof(other));
+	return rc;
+}
+
+/* The directory of an absolute state file is ours to use only if its name says so. */
+static int root_of_state(struct daemon_options *o, struct err_at *at)
+{
+	char dir[PATH_MAX], *slash;
+
+	if (o->state_path[0] != '/')
+		return 0;
+	memcpy(dir, o->state_path, sizeof(dir));
+	slash = strrchr(dir, '/');
+	*slash = 0;
+	slash = strrchr(dir, '/');
+	if (slash && (!strcmp(slash + 1, "warren") || !strcmp(slash + 1, "tailscale")))
+		return path_set(o->var_root, dir, "", at);
+	return 0;
+}
+
+static int settle_paths(struct daemon_options *o, struct err_at *at)
+{
+	const char *dir = *o->statedir ? o->statedir : getenv("STATE_DIRECTORY");
+	int rc;
+
+	if (!strcmp(o->state, "mem:"))
+		return 0;
+	if (!dir || !*dir)
+		dir = *o->state ? "" : DAEMON_STATE_DIR;
+	if (*o->state)
+		rc = path_set(o->state_path, o->state, "", at);
+	else
+		rc = path_in(o, dir, at);
+	if (rc == 0 && *dir)
+		rc = path_set(o->var_root, dir, "", at);
+	else if (rc == 0)
+		rc = root_of_state(o, at);
+	return rc;
+}
+
+int options_settle(struct daemon_options *o, struct err_at *at)
+{
+	bool cached = true;
+	int rc = refuse_missing(o, at);
+
+	if (rc == 0 && !*o->socket) {
+		err_at_set(at, 0, 0, "--socket is required");
+		return -ERR_BAD_VALUE;
+	}
+	if (rc == 0)
+		rc = env_u64("TS_DEBUG_MTU", env("DEBUG_MTU"), 65495, &o->mtu, at);
+	if (rc == 0)
+		rc = env_bool("NO_LOGS_NO_SUPPORT", &o->no_logs, at);
+	if (rc == 0)
+		rc = env_bool("USE_CACHED_NETMAP", &cached, at);
+	o->no_cached_map = !cached;
+	return rc == 0 ? settle_paths(o, at) : rc;
+}
