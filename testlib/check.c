@@ -22,7 +22,8 @@ void check_fail(const char *file, int line, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
-	print_error("%s:%d: %s%s%s%s\n", file, line, row[0] ? "[" : "", row, row[0] ? "] " : "", text);
+	print_error(
+		"%s:%d: %s%s%s%s\n", file, line, row[0] ? "[" : "", row, row[0] ? "] " : "", text);
 	_fail(file, line);
 	abort(); /* _fail does not come back */
 }
@@ -39,5 +40,6 @@ void check_mem(const char *file, int line, const void *a, const void *b, size_t 
 
 	for (size_t i = 0; i < n; i++)
 		if (x[i] != y[i])
-			check_fail(file, line, "byte %zu of %zu: %02x is not %02x", i, n, x[i], y[i]);
+			check_fail(
+				file, line, "byte %zu of %zu: %02x is not %02x", i, n, x[i], y[i]);
 }

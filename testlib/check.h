@@ -10,17 +10,17 @@
 #include <string.h>
 #include <cmocka.h>
 
-#define CHECK_INT(a, op, b)                                                                        \
-	do {                                                                                       \
-		long long check_a = (long long)(a), check_b = (long long)(b);                      \
-		if (!(check_a op check_b))                                                         \
-			check_fail(__FILE__, __LINE__, "%s %s %s: %lld, %lld", #a, #op, #b, check_a, \
-				check_b);                                                          \
+#define CHECK_INT(a, op, b) \
+	do { \
+		long long check_a = (long long)(a), check_b = (long long)(b); \
+		if (!(check_a op check_b)) \
+			check_fail(__FILE__, __LINE__, "%s %s %s: %lld, %lld", #a, #op, #b, \
+				check_a, check_b); \
 	} while (0)
-#define CHECK_TRUE(c)                                                                              \
-	do {                                                                                       \
-		if (!(c))                                                                          \
-			check_fail(__FILE__, __LINE__, "not true: %s", #c);                        \
+#define CHECK_TRUE(c) \
+	do { \
+		if (!(c)) \
+			check_fail(__FILE__, __LINE__, "not true: %s", #c); \
 	} while (0)
 #define CHECK_STR(a, b) check_str(__FILE__, __LINE__, (a), (b))
 #define CHECK_MEM(a, b, n) check_mem(__FILE__, __LINE__, (a), (b), (n))

@@ -13,7 +13,7 @@
 struct cli {
 	struct lclient api;
 	struct arena arena; /* lives as long as the command */
-	int argc; /* of the whole command line, for hints */
+	int argc;           /* of the whole command line, for hints */
 	char **argv;
 	bool warned_of_version;
 	size_t width; /* of the terminal at standard output; 0: none */
@@ -22,10 +22,10 @@ struct cli {
 struct cli_cmd {
 	const char *name; /* NULL ends a table */
 	int (*run)(struct cli *c, struct flag *flags, int argc, char **argv); /* the exit code */
-	const char *usage; /* behind "warren " */
-	const char *help; /* one line */
-	const char *more; /* paragraphs; NULL for none */
-	struct flag *flags; /* NULL for none */
+	const char *usage;                                                    /* behind "warren " */
+	const char *help;                                                     /* one line */
+	const char *more;                 /* paragraphs; NULL for none */
+	struct flag *flags;               /* NULL for none */
 	struct flag *(*make_flags)(void); /* instead of flags, for tables that are put together */
 	const struct cli_cmd *sub;
 	bool takes_args; /* besides subcommands: other words are arguments */
@@ -34,9 +34,9 @@ struct cli_cmd {
 
 int cli_main(int argc, char **argv);
 
-extern const struct cli_cmd cli_up, cli_login, cli_down, cli_logout, cli_set, cli_get, cli_switch, cli_status, cli_ping, cli_ip,
-	cli_netcheck, cli_whois, cli_whoami, cli_version, cli_wait, cli_bugreport, cli_metrics, cli_dns, cli_exit_node, cli_nc,
-	cli_debug, cli_completion;
+extern const struct cli_cmd cli_up, cli_login, cli_down, cli_logout, cli_set, cli_get, cli_switch,
+	cli_status, cli_ping, cli_ip, cli_netcheck, cli_whois, cli_whoami, cli_version, cli_wait,
+	cli_bugreport, cli_metrics, cli_dns, cli_exit_node, cli_nc, cli_debug, cli_completion;
 
 /* ---- errors: a line on stderr; all give the exit code ---- */
 
@@ -52,7 +52,8 @@ bool cli_no_args(const struct cli *c, int argc, char **argv);
 bool cli_get_doc(struct cli *c, const char *path, const struct json_type *t, void *ret);
 bool cli_get_status(struct cli *c, bool peers, struct ipn_status *ret);
 /* body: may be NULL. out: may be NULL. */
-bool cli_post(struct cli *c, const char *method, const char *path, const struct buf *body, int want, struct buf *out);
+bool cli_post(struct cli *c, const char *method, const char *path, const struct buf *body, int want,
+	struct buf *out);
 bool cli_edit_prefs(struct cli *c, const struct ipn_masked_prefs *edit);
 /* After calls made with lclient_* directly: says once when the daemon is of another version. */
 void cli_note_version(struct cli *c);
@@ -76,7 +77,7 @@ const char *cli_short_name(struct cli *c, const char *dns_name, const char *suff
 const char *cli_text_or(const char *s, const char *otherwise);
 const char *cli_join(struct cli *c, const struct json_list *texts, const char *between);
 bool cli_ask(const char *question, bool by_default); /* without a terminal: the default */
-long long cli_now_ms(void); /* monotonic */
+long long cli_now_ms(void);                          /* monotonic */
 /* An escaped query value. */
 const char *cli_escape(struct cli *c, const char *s);
 
@@ -84,6 +85,7 @@ const char *cli_escape(struct cli *c, const char *s);
 
 /* The address of a device by name or address, or of the own node (*ret_self). False after an error was printed. */
 bool cli_find_ip(struct cli *c, const char *name, struct ipaddr *ret, bool *ret_self);
-const struct ipn_peer_status *cli_peer_by_ip(const struct ipn_status *s, struct ipaddr ip); /* NULL; the own node, too */
+const struct ipn_peer_status *cli_peer_by_ip(
+	const struct ipn_status *s, struct ipaddr ip); /* NULL; the own node, too */
 
 #endif

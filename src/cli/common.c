@@ -33,8 +33,9 @@ int cli_fail_api(const struct cli *c, const char *before, int rc, const struct l
 {
 	fflush(stdout);
 	if (rc == -ENOENT || rc == -ECONNREFUSED) {
-		fprintf(stderr, "failed to connect to local warrend; it doesn't appear to be running\n"
-				"(nobody answers at %s)\nStart it with 'sudo systemctl start warrend' or 'sudo warrend &'.\n",
+		fprintf(stderr,
+			"failed to connect to local warrend; it doesn't appear to be running\n"
+			"(nobody answers at %s)\nStart it with 'sudo systemctl start warrend' or 'sudo warrend &'.\n",
 			c->api.socket);
 		return 1;
 	}
@@ -46,7 +47,8 @@ int cli_fail_api(const struct cli *c, const char *before, int rc, const struct l
 	if ((rc == -ERR_DENIED || rc == -EACCES) && geteuid() != 0) {
 		fputs("\nUse 'sudo warren", stderr);
 		print_command(c);
-		fputs("'.\nTo not require root, use 'sudo warren set --operator=$USER' once.\n", stderr);
+		fputs("'.\nTo not require root, use 'sudo warren set --operator=$USER' once.\n",
+			stderr);
 	}
 	return 1;
 }
@@ -66,10 +68,12 @@ bool cli_no_args(const struct cli *c, int argc, char **argv)
 
 void cli_note_version(struct cli *c)
 {
-	if (c->warned_of_version || !c->api.server_version[0] || strcmp(c->api.server_version, WARREN_VERSION) == 0)
+	if (c->warned_of_version || !c->api.server_version[0] ||
+		strcmp(c->api.server_version, WARREN_VERSION) == 0)
 		return;
 	c->warned_of_version = true;
-	fprintf(stderr, "Warning: client version \"%s\" != warrend server version \"%s\"\n", WARREN_VERSION, c->api.server_version);
+	fprintf(stderr, "Warning: client version \"%s\" != warrend server version \"%s\"\n",
+		WARREN_VERSION, c->api.server_version);
 }
 
 bool cli_get_doc(struct cli *c, const char *path, const struct json_type *t, void *ret)
@@ -92,10 +96,14 @@ bool cli_get_status(struct cli *c, bool peers, struct ipn_status *ret)
 	return ret->self != NULL;
 }
 
-bool cli_post(struct cli *c, const char *method, const char *path, const struct buf *body, int want, struct buf *out)
+bool cli_post(struct cli *c, const char *method, const char *path, const struct buf *body, int want,
+	struct buf *out)
 {
-	const struct lclient_request q = { .method = method, .path = path, .want = want,
-		.body = body ? buf_view(body) : view_of("", 0), .headers = body ? "Content-Type: application/json\r\n" : NULL };
+	const struct lclient_request q = { .method = method,
+		.path = path,
+		.want = want,
+		.body = body ? buf_view(body) : view_of("", 0),
+		.headers = body ? "Content-Type: application/json\r\n" : NULL };
 	struct lclient_err err;
 	struct buf dropped;
 	int rc;
@@ -115,8 +123,9 @@ bool cli_edit_prefs(struct cli *c, const struct ipn_masked_prefs *edit)
 	bool ok;
 
 	buf_init(&body, 1 << 20);
-	ok = json_encode(&ipn_masked_prefs_type, edit, &body) == 0 ? cli_post(c, "PATCH", "prefs", &body, 200, NULL) :
-								    cli_fail(c, "the settings are too long") == 0;
+	ok = json_encode(&ipn_masked_prefs_type, edit, &body) == 0
+		     ? cli_post(c, "PATCH", "prefs", &body, 200, NULL)
+		     : cli_fail(c, "the settings are too long") == 0;
 	buf_fini(&body);
 	return ok;
 }
@@ -164,8 +173,10 @@ bool cli_only_wants_login(const char *health_text)
 {
 	static const char expired[] = "The key of this device has expired.";
 
-	return strcmp(health_text, "You are logged out.") == 0 || strcmp(health_text, "Warren is stopped.") == 0 ||
-	       strcmp(health_text, "Tailscale is stopped.") == 0 || strncmp(health_text, expired, sizeof(expired) - 1) == 0;
+	return strcmp(health_text, "You are logged out.") == 0 ||
+	       strcmp(health_text, "Warren is stopped.") == 0 ||
+	       strcmp(health_text, "Tailscale is stopped.") == 0 ||
+	       strncmp(health_text, expired, sizeof(expired) - 1) == 0;
 }
 
 /*
@@ -201,7 +212,8 @@ const char *cli_state_text(struct cli *c, const struct ipn_status *s)
 	case IPN_IN_USE_OTHER_USER:
 		break;
 	}
-	return arena_printf(&c->arena, "unexpected state: %s", cli_text_or(s->backend_state, "none"));
+	return arena_printf(
+		&c->arena, "unexpected state: %s", cli_text_or(s->backend_state, "none"));
 }
 
 bool cli_is_running(struct cli *c, const struct ipn_status *s)
@@ -242,17 +254,20 @@ const char *cli_join(struct cli *c, const struct json_list *texts, const char *b
 	const char *out = "";
 
 	for (size_t i = 0; i < texts->n && out; i++)
-		out = arena_printf(&c->arena, "%s%s%s", out, i ? between : "", *JSON_AT(*texts, const char *, i));
+		out = arena_printf(&c->arena, "%s%s%s", out, i ? between : "",
+			*JSON_AT(*texts, const char *, i));
 	return out ? out : "";
 }
 
 const char *cli_escape(struct cli *c, const char *s)
 {
-	static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~:";
+	static const char plain[] =
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~:";
 	char *out = arena_alloc(&c->arena, 3 * strlen(s) + 1), *o = out;
 
 	for (; out && *s; s++)
-		o += *s && strchr(plain, *s) ? sprintf(o, "%c", *s) : sprintf(o, "%%%02x", (unsigned char)*s);
+		o += *s && strchr(plain, *s) ? sprintf(o, "%c", *s)
+					     : sprintf(o, "%%%02x", (unsigned char)*s);
 	return out ? out : "";
 }
 
@@ -269,7 +284,8 @@ bool cli_ask(const char *question, bool by_default)
 	line[strcspn(line, "\r\n")] = 0;
 	if (!*line)
 		return by_default;
-	return strcasecmp(line, "y") == 0 || strcasecmp(line, "yes") == 0 || strcasecmp(line, "sure") == 0;
+	return strcasecmp(line, "y") == 0 || strcasecmp(line, "yes") == 0 ||
+	       strcasecmp(line, "sure") == 0;
 }
 
 long long cli_now_ms(void)
@@ -318,11 +334,16 @@ static bool look_up(struct cli *c, const char *name, struct ipaddr *ret)
 	int rc = getaddrinfo(name, NULL, &hints, &list);
 
 	if (rc != 0)
-		return cli_fail(c, "error looking up IP of \"%s\": %s", name, gai_strerror(rc)) == 0;
+		return cli_fail(c, "error looking up IP of \"%s\": %s", name, gai_strerror(rc)) ==
+		       0;
 	if (list->ai_family == AF_INET)
-		*ret = ipaddr_from4((const uint8_t *)&((const struct sockaddr_in *)(const void *)list->ai_addr)->sin_addr);
+		*ret = ipaddr_from4(
+			(const uint8_t *)&((const struct sockaddr_in *)(const void *)list->ai_addr)
+				->sin_addr);
 	else
-		*ret = ipaddr_from16((const uint8_t *)&((const struct sockaddr_in6 *)(const void *)list->ai_addr)->sin6_addr);
+		*ret = ipaddr_from16(
+			(const uint8_t *)&((const struct sockaddr_in6 *)(const void *)list->ai_addr)
+				->sin6_addr);
 	freeaddrinfo(list);
 	return true;
 }

@@ -23,10 +23,10 @@ static const struct {
 
 /* What was typed, as far as it is of use. */
 struct typed {
-	const struct cli_cmd *cmd; /* the subcommand so far */
+	const struct cli_cmd *cmd;    /* the subcommand so far */
 	const struct cli_cmd *parent; /* NULL: it is one of the first level */
-	size_t n_args; /* words behind it */
-	const char *flag; /* whose value is being typed; NULL: an argument */
+	size_t n_args;                /* words behind it */
+	const char *flag;             /* whose value is being typed; NULL: an argument */
 	size_t flag_len;
 	const char *now; /* the beginning of it */
 };
@@ -67,7 +67,8 @@ static bool take_flag(struct typed *t, const char *word, bool last)
 	return true;
 }
 
-static void read_typed(struct cli *c, const struct cli_cmd *root, int argc, char **argv, struct typed *t)
+static void read_typed(
+	struct cli *c, const struct cli_cmd *root, int argc, char **argv, struct typed *t)
 {
 	*t = (struct typed){ .cmd = root, .now = argc ? argv[argc - 1] : "" };
 	for (int i = 0; i < argc; i++) {
@@ -102,9 +103,11 @@ static void read_typed(struct cli *c, const struct cli_cmd *root, int argc, char
 /* Names come from the hub: only what a shell and a terminal take as it is. */
 static void offer(const struct typed *t, const char *name, const char *what)
 {
-	static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._@";
+	static const char plain[] =
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._@";
 
-	if (*name && !name[strspn(name, plain)] && !what[strspn(what, plain)] && !strncmp(name, t->now, strlen(t->now)))
+	if (*name && !name[strspn(name, plain)] && !what[strspn(what, plain)] &&
+		!strncmp(name, t->now, strlen(t->now)))
 		printf("%s\t%s\n", name, what);
 }
 
@@ -129,7 +132,8 @@ static int offer_devices(struct cli *c, const struct typed *t, bool exit_nodes)
 		const struct ipn_peer_status *p = s.peer.v[i].value;
 
 		if (!exit_nodes || p->exit_node_option)
-			offer(t, cli_short_name(c, p->dns_name, s.magic_dns_suffix), p->online ? cli_text_or(p->os, "") : "offline");
+			offer(t, cli_short_name(c, p->dns_name, s.magic_dns_suffix),
+				p->online ? cli_text_or(p->os, "") : "offline");
 	}
 	return 0;
 }
@@ -167,8 +171,10 @@ static int offer_value(struct cli *c, const struct typed *t)
 	if (t->flag_len == 9 && !memcmp(t->flag, "exit-node", 9))
 		return offer_devices(c, t, true);
 	for (size_t i = 0; i < ARRAY_LEN(values_of); i++)
-		if (strlen(values_of[i].flag) == t->flag_len && !memcmp(values_of[i].flag, t->flag, t->flag_len))
-			return values_of[i].values ? offer_words(t, &c->arena, values_of[i].values) : IS_FILE;
+		if (strlen(values_of[i].flag) == t->flag_len &&
+			!memcmp(values_of[i].flag, t->flag, t->flag_len))
+			return values_of[i].values ? offer_words(t, &c->arena, values_of[i].values)
+						   : IS_FILE;
 	return 1;
 }
 
@@ -182,7 +188,9 @@ static int offer_argument(struct cli *c, const struct typed *t)
 		return offer_accounts(c, t);
 	if (is(t, "get"))
 		return offer_settings(t);
-	return t->parent && !strcmp(t->parent->name, "metrics") && !strcmp(t->cmd->name, "write") ? IS_FILE : 1;
+	return t->parent && !strcmp(t->parent->name, "metrics") && !strcmp(t->cmd->name, "write")
+		       ? IS_FILE
+		       : 1;
 }
 
 int cli_complete(struct cli *c, const struct cli_cmd *root, int argc, char **argv)
@@ -232,9 +240,17 @@ static int run_fish(struct cli *c, struct flag *flags, int argc, char **argv)
 }
 
 static const struct cli_cmd sub[] = {
-	{ .name = "bash", .run = run_bash, .usage = "completion bash", .help = "For bash: source <(warren completion bash)" },
-	{ .name = "zsh", .run = run_zsh, .usage = "completion zsh", .help = "For zsh: warren completion zsh > \"${fpath[1]}/_warren\"" },
-	{ .name = "fish", .run = run_fish, .usage = "completion fish",
+	{ .name = "bash",
+		.run = run_bash,
+		.usage = "completion bash",
+		.help = "For bash: source <(warren completion bash)" },
+	{ .name = "zsh",
+		.run = run_zsh,
+		.usage = "completion zsh",
+		.help = "For zsh: warren completion zsh > \"${fpath[1]}/_warren\"" },
+	{ .name = "fish",
+		.run = run_fish,
+		.usage = "completion fish",
 		.help = "For fish: warren completion fish > ~/.config/fish/completions/warren.fish" },
 	{ .name = NULL },
 };

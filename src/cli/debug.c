@@ -80,7 +80,8 @@ static int run_statedir(struct cli *c, struct flag *flags, int argc, char **argv
 
 static int run_local_creds(struct cli *c, struct flag *flags, int argc, char **argv)
 {
-	printf("curl --unix-socket %s http://local-tailscaled.sock/localapi/v0/status\n", c->api.socket);
+	printf("curl --unix-socket %s http://local-tailscaled.sock/localapi/v0/status\n",
+		c->api.socket);
 	return 0;
 }
 
@@ -112,10 +113,12 @@ static int run_localapi(struct cli *c, struct flag *flags, int argc, char **argv
 	}
 	if (argc < 1 || argc > 2 || strpbrk(argv[0], " \r\n"))
 		return cli_fail(c, "usage: warren debug localapi [METHOD] PATH [BODY|-]");
-	q.path = strncmp(argv[0], prefix, sizeof(prefix) - 1) == 0 ? argv[0] + sizeof(prefix) - 1 : argv[0];
+	q.path = strncmp(argv[0], prefix, sizeof(prefix) - 1) == 0 ? argv[0] + sizeof(prefix) - 1
+								   : argv[0];
 	buf_init(&body, 1 << 20);
 	buf_init(&out, LCLIENT_ANSWER_MAX);
-	if (argc == 2 && !(strcmp(argv[1], "-") == 0 ? read_stdin(&body) : buf_append_str(&body, argv[1]) == 0))
+	if (argc == 2 && !(strcmp(argv[1], "-") == 0 ? read_stdin(&body)
+						     : buf_append_str(&body, argv[1]) == 0))
 		cli_fail(c, "the body is too long or cannot be read");
 	q.body = buf_view(&body);
 	fprintf(stderr, "# doing request %s %s%s\n", q.method, prefix, q.path);
@@ -145,7 +148,8 @@ static int run_watch(struct cli *c, struct flag *flags, int argc, char **argv)
 	int rc;
 
 	if (flag_on(flags, "initial"))
-		mask |= IPN_WATCH_INITIAL_STATE | IPN_WATCH_INITIAL_PREFS | IPN_WATCH_INITIAL_STATUS;
+		mask |= IPN_WATCH_INITIAL_STATE | IPN_WATCH_INITIAL_PREFS |
+			IPN_WATCH_INITIAL_STATUS;
 	if (flag_on(flags, "engine"))
 		mask |= IPN_WATCH_ENGINE;
 	q.path = arena_printf(&c->arena, "watch-ipn-bus?mask=%llu", (unsigned long long)mask);
@@ -176,7 +180,9 @@ static int run_set_expire(struct cli *c, struct flag *flags, int argc, char **ar
 
 	if (in <= 0)
 		return cli_fail(c, "--in must be a positive duration");
-	return !cli_post(c, "POST", arena_printf(&c->arena, "set-expiry-sooner?expiry=%lld", (long long)time(NULL) + in / SEC(1)),
+	return !cli_post(c, "POST",
+		arena_printf(&c->arena, "set-expiry-sooner?expiry=%lld",
+			(long long)time(NULL) + in / SEC(1)),
 		NULL, 200, NULL);
 }
 
@@ -218,22 +224,64 @@ static struct flag expire_flags[] = {
 };
 
 static const struct cli_cmd sub[] = {
-	{ .name = "derp-map", .run = run_derp_map, .usage = "debug derp-map", .help = "Print the relay map" },
-	{ .name = "filter-rules", .run = run_filter_rules, .usage = "debug filter-rules", .help = "Print the packet filter's rules" },
-	{ .name = "local-creds", .run = run_local_creds, .usage = "debug local-creds", .help = "Print how to call the local API" },
-	{ .name = "localapi", .run = run_localapi, .usage = "debug localapi [-v] [METHOD] PATH [BODY|-]",
-		.help = "Call the local API", .flags = localapi_flags },
-	{ .name = "metrics", .run = run_metrics, .usage = "debug metrics", .help = "Print the daemon's counters" },
-	{ .name = "netmap", .run = run_netmap, .usage = "debug netmap", .help = "Print the network map" },
-	{ .name = "prefs", .run = run_prefs, .usage = "debug prefs", .help = "Print the preferences" },
-	{ .name = "rebind", .run = run_rebind, .usage = "debug rebind", .help = "Open the UDP sockets anew" },
-	{ .name = "restun", .run = run_restun, .usage = "debug restun", .help = "Find the own public addresses anew" },
-	{ .name = "break-derp-conns", .run = run_break_derp, .usage = "debug break-derp-conns", .help = "Drop the connections to relays" },
-	{ .name = "set-expire", .run = run_set_expire, .usage = "debug set-expire --in=D", .help = "Let the key expire sooner",
+	{ .name = "derp-map",
+		.run = run_derp_map,
+		.usage = "debug derp-map",
+		.help = "Print the relay map" },
+	{ .name = "filter-rules",
+		.run = run_filter_rules,
+		.usage = "debug filter-rules",
+		.help = "Print the packet filter's rules" },
+	{ .name = "local-creds",
+		.run = run_local_creds,
+		.usage = "debug local-creds",
+		.help = "Print how to call the local API" },
+	{ .name = "localapi",
+		.run = run_localapi,
+		.usage = "debug localapi [-v] [METHOD] PATH [BODY|-]",
+		.help = "Call the local API",
+		.flags = localapi_flags },
+	{ .name = "metrics",
+		.run = run_metrics,
+		.usage = "debug metrics",
+		.help = "Print the daemon's counters" },
+	{ .name = "netmap",
+		.run = run_netmap,
+		.usage = "debug netmap",
+		.help = "Print the network map" },
+	{ .name = "prefs",
+		.run = run_prefs,
+		.usage = "debug prefs",
+		.help = "Print the preferences" },
+	{ .name = "rebind",
+		.run = run_rebind,
+		.usage = "debug rebind",
+		.help = "Open the UDP sockets anew" },
+	{ .name = "restun",
+		.run = run_restun,
+		.usage = "debug restun",
+		.help = "Find the own public addresses anew" },
+	{ .name = "break-derp-conns",
+		.run = run_break_derp,
+		.usage = "debug break-derp-conns",
+		.help = "Drop the connections to relays" },
+	{ .name = "set-expire",
+		.run = run_set_expire,
+		.usage = "debug set-expire --in=D",
+		.help = "Let the key expire sooner",
 		.flags = expire_flags },
-	{ .name = "statedir", .run = run_statedir, .usage = "debug statedir", .help = "Print where the daemon keeps its state" },
-	{ .name = "via", .run = run_via, .usage = "debug via <site-id> <v4-cidr>", .help = "The IPv6 route of an IPv4 subnet of a site" },
-	{ .name = "watch-ipn", .run = run_watch, .usage = "debug watch-ipn [--initial] [--count=N]", .help = "Watch what the daemon tells",
+	{ .name = "statedir",
+		.run = run_statedir,
+		.usage = "debug statedir",
+		.help = "Print where the daemon keeps its state" },
+	{ .name = "via",
+		.run = run_via,
+		.usage = "debug via <site-id> <v4-cidr>",
+		.help = "The IPv6 route of an IPv4 subnet of a site" },
+	{ .name = "watch-ipn",
+		.run = run_watch,
+		.usage = "debug watch-ipn [--initial] [--count=N]",
+		.help = "Watch what the daemon tells",
 		.flags = watch_flags },
 	{ .name = NULL },
 };

@@ -104,7 +104,8 @@ static bool take_routes(struct cli *c, const struct json_map *from, struct dns_s
 	d->routes->present = true;
 	for (size_t i = 0; i < from->n; i++) {
 		const struct json_list *l = from->v[i].value;
-		if (l->n && json_map_add(d->routes, &c->arena, from->v[i].key, from->v[i].value) < 0)
+		if (l->n &&
+			json_map_add(d->routes, &c->arena, from->v[i].key, from->v[i].value) < 0)
 			return false;
 	}
 	json_map_sort(d->routes);
@@ -122,7 +123,8 @@ static bool ask_hub(struct cli *c, const struct ipn_status *s, struct dns_status
 	d->tailnet = arena_new(&c->arena, struct tailnet);
 	if (!d->tailnet)
 		return false;
-	*d->tailnet = (struct tailnet){ s->current_tailnet->magic_dns_enabled, s->current_tailnet->magic_dns_suffix, s->self->dns_name };
+	*d->tailnet = (struct tailnet){ s->current_tailnet->magic_dns_enabled,
+		s->current_tailnet->magic_dns_suffix, s->self->dns_name };
 	rc = lclient_get(&c->api, "dns-config", &hub_type, &h, &c->arena, &err);
 	if (rc < 0)
 		return cli_fail_api(c, "", rc, &err) == 0;
@@ -141,7 +143,8 @@ static bool ask_system(struct cli *c, struct dns_status *d)
 {
 	struct system_dns *sys = arena_new(&c->arena, struct system_dns);
 	struct lclient_err err;
-	int rc = sys ? lclient_get(&c->api, "dns-osconfig", &system_type, sys, &c->arena, &err) : -ERR_TOO_BIG;
+	int rc = sys ? lclient_get(&c->api, "dns-osconfig", &system_type, sys, &c->arena, &err)
+		     : -ERR_TOO_BIG;
 
 	if (rc == 0)
 		d->system = sys;
@@ -176,7 +179,8 @@ static void print_routes(const struct json_map *routes)
 		const struct json_list *l = routes->v[i].value;
 
 		for (size_t k = 0; k < l->n; k++)
-			printf("  - %-30s -> %s\n", routes->v[i].key, cli_text_or(JSON_AT(*l, struct resolver, k)->addr, ""));
+			printf("  - %-30s -> %s\n", routes->v[i].key,
+				cli_text_or(JSON_AT(*l, struct resolver, k)->addr, ""));
 	}
 	if (!routes->n)
 		printf("  (no routes configured: split DNS disabled)\n");
@@ -187,7 +191,8 @@ static void print_records(const struct json_list *l)
 	printf("\nAdditional DNS Records:\n");
 	for (size_t i = 0; i < l->n; i++) {
 		const struct tc_dns_record *r = JSON_AT(*l, struct tc_dns_record, i);
-		printf("  - [%s] %-50s -> %s\n", cli_text_or(r->type, "A"), cli_text_or(r->name, ""), cli_text_or(r->value, ""));
+		printf("  - [%s] %-50s -> %s\n", cli_text_or(r->type, "A"),
+			cli_text_or(r->name, ""), cli_text_or(r->value, ""));
 	}
 	if (!l->n)
 		printf("  (no extra records)\n");
@@ -203,11 +208,13 @@ static void print_hub(const struct dns_status *d, bool all)
 	if (d->tailnet->enabled)
 		printf("MagicDNS: enabled tailnet-wide (suffix = %s)\n\nOther devices in your tailnet can reach this device at %.*s.\n",
 			cli_text_or(d->tailnet->suffix, ""),
-			(int)(strlen(cli_text_or(d->tailnet->self, ".")) - 1), cli_text_or(d->tailnet->self, "."));
+			(int)(strlen(cli_text_or(d->tailnet->self, ".")) - 1),
+			cli_text_or(d->tailnet->self, "."));
 	else
 		printf("MagicDNS: disabled tailnet-wide.\n");
 	printf("\nResolvers (in preference order):\n");
-	print_resolvers(&d->resolvers, "no resolvers configured, system default will be used: see 'System DNS configuration' below");
+	print_resolvers(&d->resolvers,
+		"no resolvers configured, system default will be used: see 'System DNS configuration' below");
 	print_routes(d->routes);
 	if (all) {
 		printf("\nFallback Resolvers:\n");
@@ -216,9 +223,11 @@ static void print_hub(const struct dns_status *d, bool all)
 	print_texts("Search Domains", &d->search, "no search domains configured");
 	if (!all)
 		return;
-	print_texts("Certificate Domains", &d->cert_domains, "no certificate domains are configured");
+	print_texts(
+		"Certificate Domains", &d->cert_domains, "no certificate domains are configured");
 	print_records(&d->records);
-	print_texts("Filtered suffixes when forwarding DNS queries as an exit node", &d->filtered, "no suffixes are filtered");
+	print_texts("Filtered suffixes when forwarding DNS queries as an exit node", &d->filtered,
+		"no suffixes are filtered");
 }
 
 static void print_system(const struct dns_status *d, bool all)
@@ -228,7 +237,8 @@ static void print_system(const struct dns_status *d, bool all)
 		printf("\n(not known: %s)\n", cli_text_or(d->system_error, "no answer"));
 		return;
 	}
-	print_texts("Nameservers", &d->system->nameservers, "no nameservers found, DNS queries might fail");
+	print_texts("Nameservers", &d->system->nameservers,
+		"no nameservers found, DNS queries might fail");
 	print_texts("Search domains", &d->system->search_domains, "no search domains found");
 	if (all)
 		print_texts("Match domains", &d->system->match_domains, "no match domains found");
@@ -260,7 +270,8 @@ static const char *not_used(struct cli *c)
 	if (lclient_get(&c->api, "warren/unbuilt", &ipn_unbuilt_list, &list, &c->arena, &err) < 0)
 		return NULL;
 	for (size_t i = 0; i < list.n; i++)
-		if (strcmp(cli_text_or(JSON_AT(list, struct ipn_unbuilt, i)->flag, ""), "accept-dns") == 0)
+		if (strcmp(cli_text_or(JSON_AT(list, struct ipn_unbuilt, i)->flag, ""),
+			    "accept-dns") == 0)
 			return JSON_AT(list, struct ipn_unbuilt, i)->why;
 	return NULL;
 }
@@ -273,12 +284,14 @@ static int run_status(struct cli *c, struct flag *flags, int argc, char **argv)
 	bool all = flag_on(flags, "all");
 	const char *why;
 
-	if (!cli_no_args(c, argc, argv) || !cli_get_status(c, false, &s) || !cli_get_doc(c, "prefs", &ipn_prefs_type, &p))
+	if (!cli_no_args(c, argc, argv) || !cli_get_status(c, false, &s) ||
+		!cli_get_doc(c, "prefs", &ipn_prefs_type, &p))
 		return 1;
 	d.used = p.corp_dns;
 	if (!ask_hub(c, &s, &d))
 		return 1;
-	if (flag_on(flags, "json") && !d.tailnet) /* as the original: the rest means something in a network only */
+	if (flag_on(flags, "json") &&
+		!d.tailnet) /* as the original: the rest means something in a network only */
 		return print_json(&d);
 	if (!ask_system(c, &d))
 		return 1;
@@ -286,12 +299,14 @@ static int run_status(struct cli *c, struct flag *flags, int argc, char **argv)
 		return print_json(&d);
 	why = not_used(c);
 	printf("\n=== 'Use Tailscale DNS' status ===\n\nTailscale DNS: %s.\n\n",
-		why ? "not built yet" : d.used ? "enabled" : "disabled");
+		why      ? "not built yet"
+		: d.used ? "enabled"
+			 : "disabled");
 	if (why)
 		printf("Nothing of the network's settings below is used: %s.\n", why);
 	else
-		printf(d.used ? "This device uses the network's DNS settings.\nRun 'warren set --accept-dns=false' to use the system's only.\n" :
-			"(Run 'warren set --accept-dns=true' to use the network's DNS settings)\n");
+		printf(d.used ? "This device uses the network's DNS settings.\nRun 'warren set --accept-dns=false' to use the system's only.\n"
+			      : "(Run 'warren set --accept-dns=true' to use the network's DNS settings)\n");
 	print_hub(&d, all);
 	print_system(&d, all);
 	return 0;
@@ -304,7 +319,10 @@ static struct flag flags[] = {
 };
 
 static const struct cli_cmd sub[] = {
-	{ .name = "status", .run = run_status, .usage = "dns status [--all] [--json]", .help = "Show how names are looked up",
+	{ .name = "status",
+		.run = run_status,
+		.usage = "dns status [--all] [--json]",
+		.help = "Show how names are looked up",
 		.flags = flags },
 	{ .name = NULL },
 };

@@ -13,9 +13,13 @@ static const char *reason_header(struct cli *c, const char *reason)
 	return arena_printf(&c->arena, "X-Tailscale-Reason: %s\r\n", b64);
 }
 
-static int call(struct cli *c, const char *method, const char *path, struct view body, int want, const char *reason)
+static int call(struct cli *c, const char *method, const char *path, struct view body, int want,
+	const char *reason)
 {
-	const struct lclient_request q = { .method = method, .path = path, .body = body, .want = want,
+	const struct lclient_request q = { .method = method,
+		.path = path,
+		.body = body,
+		.want = want,
 		.headers = reason_header(c, reason) };
 	struct lclient_err err;
 	struct buf out;
@@ -33,8 +37,8 @@ static bool accepts_risk(struct cli *c, const char *accepted)
 {
 	const char *ssh = getenv("SSH_CLIENT");
 
-	if (!ssh || (strncmp(ssh, "100.", 4) != 0 && strncmp(ssh, "fd7a:115c:a1e0:", 15) != 0) || strstr(accepted, "lose-ssh") ||
-		strstr(accepted, "all"))
+	if (!ssh || (strncmp(ssh, "100.", 4) != 0 && strncmp(ssh, "fd7a:115c:a1e0:", 15) != 0) ||
+		strstr(accepted, "lose-ssh") || strstr(accepted, "all"))
 		return true;
 	printf("You are connected over the network; this will end your session.\n"
 	       "To skip this warning, use --accept-risk=lose-ssh\n");
@@ -56,7 +60,9 @@ static int run_down(struct cli *c, struct flag *flags, int argc, char **argv)
 		fprintf(stderr, "Warren was already stopped.\n");
 		return 0;
 	}
-	return call(c, "PATCH", "prefs", VIEW_LIT("{\"WantRunning\":false,\"WantRunningSet\":true}"), 200, flag_text(flags, "reason"));
+	return call(c, "PATCH", "prefs",
+		VIEW_LIT("{\"WantRunning\":false,\"WantRunningSet\":true}"), 200,
+		flag_text(flags, "reason"));
 }
 
 static int run_logout(struct cli *c, struct flag *flags, int argc, char **argv)
@@ -67,7 +73,9 @@ static int run_logout(struct cli *c, struct flag *flags, int argc, char **argv)
 }
 
 static struct flag down_flags[] = {
-	{ .name = "accept-risk", .kind = FLAG_TEXT, .help = "do it without asking, though it may cut off your access: lose-ssh, all" },
+	{ .name = "accept-risk",
+		.kind = FLAG_TEXT,
+		.help = "do it without asking, though it may cut off your access: lose-ssh, all" },
 	{ .name = "reason", .kind = FLAG_TEXT, .help = "why, for the log" },
 	{ .name = NULL },
 };

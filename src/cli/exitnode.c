@@ -10,7 +10,9 @@ struct node {
 
 static const char *status_of(struct cli *c, const struct ipn_peer_status *p)
 {
-	const char *seen = p->last_seen ? arena_printf(&c->arena, ", last seen %s", cli_ago(c, p->last_seen)) : "";
+	const char *seen =
+		p->last_seen ? arena_printf(&c->arena, ", last seen %s", cli_ago(c, p->last_seen))
+			     : "";
 
 	if (p->online)
 		return p->exit_node ? "selected" : "-";
@@ -40,7 +42,8 @@ static bool is_best_of_city(const struct node *all, size_t i)
 	       strcmp(cli_text_or(all[i - 1].where.country, ""), cli_text_or(w->country, "")) != 0;
 }
 
-static size_t collect(struct cli *c, const struct ipn_status *s, const char *country, struct node *out)
+static size_t collect(
+	struct cli *c, const struct ipn_status *s, const char *country, struct node *out)
 {
 	size_t n = 0;
 
@@ -75,13 +78,17 @@ static int run_list(struct cli *c, struct flag *flags, int argc, char **argv)
 	nodes = arena_array(&c->arena, s.peer.n, sizeof(*nodes));
 	n = nodes ? collect(c, &s, country, nodes) : 0;
 	if (!n)
-		return *country ? cli_fail(c, "no exit nodes found for \"%s\"", country) : cli_fail(c, "no exit nodes found");
+		return *country ? cli_fail(c, "no exit nodes found for \"%s\"", country)
+				: cli_fail(c, "no exit nodes found");
 	table_init(&t, &c->arena, 5, 10, 5, true);
 	table_row(&t, " IP", "HOSTNAME", "COUNTRY", "CITY", "STATUS");
 	for (size_t i = 0; i < n; i++)
 		if (is_best_of_city(nodes, i))
-			table_row(&t, arena_printf(&c->arena, " %s", cli_first_ip(c, &nodes[i].p->tailscale_ips)),
-				cli_short_name(c, nodes[i].p->dns_name, NULL), cli_text_or(nodes[i].where.country, "-"),
+			table_row(&t,
+				arena_printf(&c->arena, " %s",
+					cli_first_ip(c, &nodes[i].p->tailscale_ips)),
+				cli_short_name(c, nodes[i].p->dns_name, NULL),
+				cli_text_or(nodes[i].where.country, "-"),
 				cli_text_or(nodes[i].where.city, "-"), status_of(c, nodes[i].p));
 	putchar('\n');
 	table_print(&t, stdout, c->width);
@@ -96,7 +103,10 @@ static struct flag flags[] = {
 };
 
 static const struct cli_cmd sub[] = {
-	{ .name = "list", .run = run_list, .usage = "exit-node list [--filter=country]", .help = "List the devices that offer it",
+	{ .name = "list",
+		.run = run_list,
+		.usage = "exit-node list [--filter=country]",
+		.help = "List the devices that offer it",
 		.flags = flags },
 	{ .name = NULL },
 };

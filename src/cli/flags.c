@@ -73,8 +73,8 @@ static bool parse_bool(const char *s, bool *ret)
 static const struct {
 	const char *name;
 	int64_t ns;
-} units[] = { { "ns", 1 }, { "us", USEC(1) }, { "µs", USEC(1) }, { "ms", MSEC(1) }, { "s", SEC(1) }, { "m", SEC(60) },
-	{ "h", SEC(3600) } };
+} units[] = { { "ns", 1 }, { "us", USEC(1) }, { "µs", USEC(1) }, { "ms", MSEC(1) }, { "s", SEC(1) },
+	{ "m", SEC(60) }, { "h", SEC(3600) } };
 
 /* The number and unit at *s. */
 static int duration_part(const char **s, double *sum)
@@ -127,7 +127,8 @@ int duration_parse(const char *s, int64_t *ret_ns)
 /* A number with its fraction, trailing zeros cut. */
 static int put_fraction(char *out, int64_t v, int64_t unit, const char *name)
 {
-	int n = snprintf(out, 32, "%lld.%09lld", (long long)(v / unit), (long long)(v % unit * (1000000000 / unit)));
+	int n = snprintf(out, 32, "%lld.%09lld", (long long)(v / unit),
+		(long long)(v % unit * (1000000000 / unit)));
 
 	while (out[n - 1] == '0')
 		n--;
@@ -152,7 +153,8 @@ char *duration_format(int64_t ns, char *out)
 		if (ns >= SEC(3600))
 			n += snprintf(out, 32, "%lldh", (long long)(ns / SEC(3600)));
 		if (ns >= SEC(60))
-			n += snprintf(out + n, (size_t)(32 - n), "%lldm", (long long)(ns % SEC(3600) / SEC(60)));
+			n += snprintf(out + n, (size_t)(32 - n), "%lldm",
+				(long long)(ns % SEC(3600) / SEC(60)));
 		put_fraction(out + n, ns % SEC(60), SEC(1), "s");
 	}
 	return out;
@@ -191,12 +193,16 @@ static void set_defaults(struct flag *table)
 	for (struct flag *f = table; f->name; f++) {
 		f->is_set = f->on = false;
 		f->n = 0;
-		CHECK(!set(f, f->def ? f->def : f->kind == FLAG_TEXT ? "" : f->kind == FLAG_BOOL ? "false" : "0"));
+		CHECK(!set(f, f->def                 ? f->def
+			      : f->kind == FLAG_TEXT ? ""
+			      : f->kind == FLAG_BOOL ? "false"
+						     : "0"));
 	}
 }
 
 /* One flag at argv[0]; how many words it took. */
-static int take_flag(struct flag *table, int argc, char **argv, int *ret_used, char *err, size_t err_size)
+static int take_flag(
+	struct flag *table, int argc, char **argv, int *ret_used, char *err, size_t err_size)
 {
 	const char *name = argv[0] + 1, *eq, *value, *wrong;
 	struct flag *f;
@@ -230,12 +236,14 @@ static int take_flag(struct flag *table, int argc, char **argv, int *ret_used, c
 	if (f->kind == FLAG_BOOL && !eq)
 		snprintf(err, err_size, "invalid boolean flag %s: %s", f->name, wrong);
 	else
-		snprintf(err, err_size, "invalid %svalue \"%s\" for %s-%s: %s", f->kind == FLAG_BOOL ? "boolean " : "", value,
+		snprintf(err, err_size, "invalid %svalue \"%s\" for %s-%s: %s",
+			f->kind == FLAG_BOOL ? "boolean " : "", value,
 			f->kind == FLAG_BOOL ? "" : "flag ", f->name, wrong);
 	return -ERR_BAD_VALUE;
 }
 
-int flags_parse(struct flag *table, int argc, char **argv, int *ret_used, char *err, size_t err_size)
+int flags_parse(
+	struct flag *table, int argc, char **argv, int *ret_used, char *err, size_t err_size)
 {
 	int i = 0;
 

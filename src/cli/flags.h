@@ -27,7 +27,8 @@ enum { FLAGS_HELP = 1 };
  * Fills in defaults, then reads flags from argv[0] on; *ret_used are done with, the rest are arguments. FLAGS_HELP: -h or
  * --help was there. -ERR_BAD_VALUE: err says what.
  */
-MUST_USE int flags_parse(struct flag *table, int argc, char **argv, int *ret_used, char *err, size_t err_size);
+MUST_USE int flags_parse(
+	struct flag *table, int argc, char **argv, int *ret_used, char *err, size_t err_size);
 
 /* The flag must be in the table. */
 struct flag *flag_find(struct flag *table, const char *name);

@@ -61,9 +61,11 @@ static void faults_are_told_in_the_words_of_go(void **state)
 		{ "--name", "flag needs an argument: -name" },
 		{ "--json=maybe", "invalid boolean value \"maybe\" for -json: parse error" },
 		{ "--json --json", "invalid boolean flag json: flag provided multiple times" },
-		{ "--name=a --name=b", "invalid value \"b\" for flag -name: flag provided multiple times" },
+		{ "--name=a --name=b",
+			"invalid value \"b\" for flag -name: flag provided multiple times" },
 		{ "--c=x", "invalid value \"x\" for flag -c: parse error" },
-		{ "--c=99999999999999999999", "invalid value \"99999999999999999999\" for flag -c: value out of range" },
+		{ "--c=99999999999999999999",
+			"invalid value \"99999999999999999999\" for flag -c: value out of range" },
 		{ "--timeout=5", "invalid value \"5\" for flag -timeout: parse error" },
 	};
 	char line[100], err[200];
@@ -85,9 +87,11 @@ static void durations_are_read_and_written_as_go_does(void **state)
 		const char *in;
 		int64_t ns;
 		const char *out;
-	} rows[] = { { "0", 0, "0s" }, { "1ns", 1, "1ns" }, { "1.5us", 1500, "1.5µs" }, { "12µs", 12000, "12µs" },
-		{ "31ms", 31000000, "31ms" }, { "1500ms", 1500000000, "1.5s" }, { "2m", 120000000000, "2m0s" },
-		{ "1h", 3600000000000, "1h0m0s" }, { "1h1ms", 3600001000000, "1h0m0.001s" }, { ".5s", 500000000, "500ms" } };
+	} rows[] = { { "0", 0, "0s" }, { "1ns", 1, "1ns" }, { "1.5us", 1500, "1.5µs" },
+		{ "12µs", 12000, "12µs" }, { "31ms", 31000000, "31ms" },
+		{ "1500ms", 1500000000, "1.5s" }, { "2m", 120000000000, "2m0s" },
+		{ "1h", 3600000000000, "1h0m0s" }, { "1h1ms", 3600001000000, "1h0m0.001s" },
+		{ ".5s", 500000000, "500ms" } };
 	static const char *const bad[] = { "", "5", "x", "5x", "1h2", "s", "1..2s", "--1s" };
 	char text[32];
 	int64_t ns;

@@ -27,7 +27,8 @@ static void print_member(const struct flag *f, const char *value, bool first)
 	struct buf text;
 
 	buf_init(&text, 65536);
-	if (f->kind == FLAG_BOOL ? buf_append_str(&text, value) == 0 : json_encode_str(&text, value, strlen(value)) == 0)
+	if (f->kind == FLAG_BOOL ? buf_append_str(&text, value) == 0
+				 : json_encode_str(&text, value, strlen(value)) == 0)
 		printf("%s\n  \"%s\": %s", first ? "" : ",", f->name, buf_cstr(&text));
 	buf_fini(&text);
 }
@@ -46,7 +47,9 @@ static int run(struct cli *c, struct flag *flags, int argc, char **argv)
 	if (json && as_flags)
 		return cli_fail(c, "--json and --set-flags are mutually exclusive");
 	if (only && !find_pref(all, only))
-		return cli_fail(c, "unknown setting \"%s\"; see \"warren set --help\" for valid settings", only);
+		return cli_fail(c,
+			"unknown setting \"%s\"; see \"warren set --help\" for valid settings",
+			only);
 	if (!cli_get_doc(c, "prefs", &ipn_prefs_type, &p) || !cli_get_status(c, true, &s))
 		return 1;
 	table_init(&t, &c->arena, 2, 0, 2, false);

@@ -21,7 +21,8 @@ static int check_assertion(struct cli *c, const char *want, const struct json_li
 }
 
 /* The addresses of a device; NULL after an error was printed. */
-static const struct json_list *addresses_of(struct cli *c, const char *name, const struct ipn_status *s)
+static const struct json_list *addresses_of(
+	struct cli *c, const char *name, const struct ipn_status *s)
 {
 	const struct ipn_peer_status *p;
 	struct ipaddr ip;
@@ -50,7 +51,8 @@ static int run(struct cli *c, struct flag *flags, int argc, char **argv)
 	if (!ips)
 		return 1;
 	if (!ips->n)
-		return cli_fail(c, "no current Warren IPs; state: %s", cli_text_or(s.backend_state, ""));
+		return cli_fail(
+			c, "no current Warren IPs; state: %s", cli_text_or(s.backend_state, ""));
 	if (*flag_text(flags, "assert"))
 		return check_assertion(c, flag_text(flags, "assert"), ips);
 	for (size_t i = 0; i < ips->n; i++) {

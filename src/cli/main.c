@@ -14,14 +14,16 @@
 enum { MEMORY_MAX = 1 << 30 };
 
 static struct flag global_flags[] = {
-	{ .name = "socket", .kind = FLAG_TEXT, .help = "path to the socket of warrend or tailscaled" },
+	{ .name = "socket",
+		.kind = FLAG_TEXT,
+		.help = "path to the socket of warrend or tailscaled" },
 	{ .name = NULL },
 };
 
-static const struct cli_cmd *const commands[] = { &cli_up, &cli_down, &cli_set, &cli_get, &cli_login, &cli_logout, &cli_switch,
-	&cli_netcheck, &cli_ip, &cli_dns, &cli_status, &cli_metrics, &cli_ping, &cli_nc, &cli_version, &cli_bugreport,
-	&cli_exit_node, &cli_whois, &cli_whoami, &cli_debug, &cli_wait,
-	&cli_completion };
+static const struct cli_cmd *const commands[] = { &cli_up, &cli_down, &cli_set, &cli_get,
+	&cli_login, &cli_logout, &cli_switch, &cli_netcheck, &cli_ip, &cli_dns, &cli_status,
+	&cli_metrics, &cli_ping, &cli_nc, &cli_version, &cli_bugreport, &cli_exit_node, &cli_whois,
+	&cli_whoami, &cli_debug, &cli_wait, &cli_completion };
 
 static void print_subcommands(const struct cli_cmd *cmd, FILE *out)
 {
@@ -48,7 +50,8 @@ static void print_flags(const struct flag *f, FILE *out)
 		if (f->kind == FLAG_BOOL)
 			fprintf(out, "  --%s, --%s=false\n    \t%s", f->name, f->name, f->help);
 		else
-			fprintf(out, "  --%s %s\n    \t%s", f->name, cli_text_or(f->arg, "value"), f->help);
+			fprintf(out, "  --%s %s\n    \t%s", f->name, cli_text_or(f->arg, "value"),
+				f->help);
 		if (f->def && *f->def)
 			fprintf(out, " (default %s)", f->def);
 		fputc('\n', out);
@@ -111,7 +114,8 @@ static int unknown_sub(struct cli *c, const struct cli_cmd *cmd, const char *pat
 	const char *below = strchr(path, ' '), *name, *meant = NULL, *meanwhile;
 	int best = NEAR_FAR;
 
-	meanwhile = unbuilt_command(below ? arena_printf(&c->arena, "%s %s", below + 1, word) : word);
+	meanwhile =
+		unbuilt_command(below ? arena_printf(&c->arena, "%s %s", below + 1, word) : word);
 	if (meanwhile)
 		return not_built(arena_printf(&c->arena, "%s %s", path, word), meanwhile);
 	fprintf(stderr, "%s: unknown subcommand: %s\n", path, word);
@@ -125,7 +129,8 @@ static int unknown_sub(struct cli *c, const struct cli_cmd *cmd, const char *pat
 }
 
 /* err: of flags_parse. */
-static int bad_flags(struct cli *c, const struct cli_cmd *shown, const char *path, const char *usage, const char *err)
+static int bad_flags(struct cli *c, const struct cli_cmd *shown, const char *path,
+	const char *usage, const char *err)
 {
 	static const char undefined[] = "flag provided but not defined: -";
 	const char *name, *meant = NULL, *meanwhile, *below = strchr(path, ' ');
@@ -150,7 +155,9 @@ static int bad_flags(struct cli *c, const struct cli_cmd *shown, const char *pat
 /* path: "warren dns". argv: behind the name. */
 static int run(struct cli *c, const struct cli_cmd *cmd, const char *path, int argc, char **argv)
 {
-	struct flag *flags = cmd->make_flags ? cmd->make_flags() : cmd->flags ? cmd->flags : no_flags;
+	struct flag *flags = cmd->make_flags ? cmd->make_flags()
+			     : cmd->flags    ? cmd->flags
+					     : no_flags;
 	struct cli_cmd shown = *cmd;
 	char err[600], *usage = arena_printf(&c->arena, "warren %s", cmd->usage);
 	const struct cli_cmd *sub;
@@ -168,7 +175,8 @@ static int run(struct cli *c, const struct cli_cmd *cmd, const char *path, int a
 	argv += used;
 	sub = cmd->sub && argc ? find_sub(cmd, argv[0]) : NULL;
 	if (sub)
-		return run(c, sub, arena_printf(&c->arena, "%s %s", path, sub->name), argc - 1, argv + 1);
+		return run(c, sub, arena_printf(&c->arena, "%s %s", path, sub->name), argc - 1,
+			argv + 1);
 	if (cmd->sub && argc && !cmd->takes_args)
 		return unknown_sub(c, cmd, path, argv[0]);
 	if (!cmd->run)
@@ -182,7 +190,8 @@ static char *renamed(struct arena *a, char *arg, const char *from, const char *t
 {
 	size_t dashes = strspn(arg, "-"), n = strlen(from);
 
-	if (dashes < 1 || dashes > 2 || strncmp(arg + dashes, from, n) != 0 || (arg[dashes + n] && arg[dashes + n] != '='))
+	if (dashes < 1 || dashes > 2 || strncmp(arg + dashes, from, n) != 0 ||
+		(arg[dashes + n] && arg[dashes + n] != '='))
 		return arg;
 	return arena_printf(a, "--%s%s", to, arg + dashes + n);
 }
@@ -198,7 +207,8 @@ static char **rewrite(struct arena *a, int argc, char **argv)
 		ours = ours && strcmp(argv[i], "--") != 0;
 		out[i] = argv[i];
 		if (ours)
-			out[i] = renamed(a, renamed(a, argv[i], "authkey", "auth-key"), "posture-checking", "report-posture");
+			out[i] = renamed(a, renamed(a, argv[i], "authkey", "auth-key"),
+				"posture-checking", "report-posture");
 	}
 	return out;
 }
@@ -212,7 +222,8 @@ static const char *default_socket(void)
 	if (env && *env)
 		return env;
 	/* A machine that runs Tailscale's daemon and not ours is served, too. */
-	return access(OUR_SOCKET, F_OK) != 0 && access(THEIR_SOCKET, F_OK) == 0 ? THEIR_SOCKET : OUR_SOCKET;
+	return access(OUR_SOCKET, F_OK) != 0 && access(THEIR_SOCKET, F_OK) == 0 ? THEIR_SOCKET
+										: OUR_SOCKET;
 }
 
 static size_t terminal_width(void)
@@ -225,9 +236,14 @@ static size_t terminal_width(void)
 static int dispatch(struct cli *c, int argc, char **argv)
 {
 	static struct cli_cmd all[ARRAY_LEN(commands) + 1];
-	struct cli_cmd root = { .name = "warren", .usage = "[flags] <subcommand> [command flags]",
-		.help = "Makes your devices one private network.", .flags = global_flags, .sub = all,
-		.more = "For help on a subcommand, add --help after it: \"warren status --help\"." };
+	struct cli_cmd root = {
+		.name = "warren",
+		.usage = "[flags] <subcommand> [command flags]",
+		.help = "Makes your devices one private network.",
+		.flags = global_flags,
+		.sub = all,
+		.more = "For help on a subcommand, add --help after it: \"warren status --help\"."
+	};
 	const struct cli_cmd *sub;
 	char err[600];
 	int used, rc;
@@ -235,9 +251,11 @@ static int dispatch(struct cli *c, int argc, char **argv)
 	for (size_t i = 0; i < ARRAY_LEN(commands); i++)
 		all[i] = *commands[i];
 	rc = flags_parse(global_flags, argc, argv, &used, err, sizeof(err));
-	c->api.socket = flag_is_set(global_flags, "socket") ? flag_text(global_flags, "socket") : default_socket();
+	c->api.socket = flag_is_set(global_flags, "socket") ? flag_text(global_flags, "socket")
+							    : default_socket();
 	if (rc < 0)
-		return bad_flags(c, &root, "warren", "warren [flags] <subcommand> [command flags]", err);
+		return bad_flags(
+			c, &root, "warren", "warren [flags] <subcommand> [command flags]", err);
 	if (rc != 0 || used == argc) {
 		cli_usage(&root, "warren [flags] <subcommand> [command flags]", stderr);
 		return 0;
@@ -247,7 +265,8 @@ static int dispatch(struct cli *c, int argc, char **argv)
 	if (!find_sub(&root, argv[used]))
 		return unknown_sub(c, &root, "warren", argv[used]);
 	sub = find_sub(&root, argv[used]);
-	return run(c, sub, arena_printf(&c->arena, "warren %s", sub->name), argc - used - 1, argv + used + 1);
+	return run(c, sub, arena_printf(&c->arena, "warren %s", sub->name), argc - used - 1,
+		argv + used + 1);
 }
 
 /* "dns status --help", as many words as before. */
@@ -272,7 +291,8 @@ static char **own_args(struct arena *a, int argc, char **argv)
 			return argv;
 	for (int i = 0; own && i < argc; i++) {
 		text_hide_secrets(argv[i]);
-		if (i && (!strcmp(own[i - 1], "--auth-key") || !strcmp(own[i - 1], "-auth-key") || !strcmp(own[i - 1], "--authkey") ||
+		if (i && (!strcmp(own[i - 1], "--auth-key") || !strcmp(own[i - 1], "-auth-key") ||
+				 !strcmp(own[i - 1], "--authkey") ||
 				 !strcmp(own[i - 1], "-authkey")))
 			memset(argv[i], '.', strlen(argv[i]));
 	}

@@ -38,7 +38,10 @@ static int write_metrics(struct cli *c, struct flag *flags, int argc, char **arg
 
 static const struct cli_cmd metrics_sub[] = {
 	{ .name = "print", .run = print_metrics, .usage = "metrics print", .help = "Print them" },
-	{ .name = "write", .run = write_metrics, .usage = "metrics write <path>", .help = "Write them to a file for a collector" },
+	{ .name = "write",
+		.run = write_metrics,
+		.usage = "metrics write <path>",
+		.help = "Write them to a file for a collector" },
 	{ .name = NULL },
 };
 
@@ -60,7 +63,9 @@ static int run_bugreport(struct cli *c, struct flag *flags, int argc, char **arg
 	if (argc > 1)
 		return cli_fail(c, "unknown arguments");
 	buf_init(&marker, 65536);
-	ok = cli_post(c, "POST", arena_printf(&c->arena, "bugreport?note=%s", argc ? cli_escape(c, argv[0]) : ""), NULL, 200, &marker);
+	ok = cli_post(c, "POST",
+		arena_printf(&c->arena, "bugreport?note=%s", argc ? cli_escape(c, argv[0]) : ""),
+		NULL, 200, &marker);
 	if (ok)
 		fwrite(buf_data(&marker), 1, buf_len(&marker), stdout);
 	buf_fini(&marker);

@@ -27,7 +27,8 @@ static bool pass_on(int fd, const char *p, size_t n)
 /* Until the other side has ended; ours may end before. */
 static int copy(int sock)
 {
-	struct pollfd fds[2] = { { .fd = sock, .events = POLLIN }, { .fd = STDIN_FILENO, .events = POLLIN } };
+	struct pollfd fds[2] = { { .fd = sock, .events = POLLIN },
+		{ .fd = STDIN_FILENO, .events = POLLIN } };
 	char mem[32768];
 
 	for (;;) {
@@ -63,7 +64,8 @@ static int connect_to(const struct ipport *to)
 	memcpy(&in6.sin6_addr, to->ip.b, 16);
 	if (fd < 0)
 		return -errno;
-	if (connect(fd, v4 ? (struct sockaddr *)&in4 : (struct sockaddr *)&in6, v4 ? sizeof(in4) : sizeof(in6)) != 0) {
+	if (connect(fd, v4 ? (struct sockaddr *)&in4 : (struct sockaddr *)&in6,
+		    v4 ? sizeof(in4) : sizeof(in6)) != 0) {
 		int rc = -errno;
 		close(fd);
 		return rc;
@@ -89,11 +91,14 @@ static int run(struct cli *c, struct flag *flags, int argc, char **argv)
 		return cli_fail(c, "invalid port number \"%s\"", argv[1]);
 	if (strpbrk(argv[0], "\r\n"))
 		return cli_fail(c, "invalid host name");
-	q.headers = arena_printf(&c->arena, "Upgrade: ts-dial\r\nConnection: upgrade\r\nDial-Host: %s\r\nDial-Port: %s\r\n"
-					    "Dial-Network: tcp\r\n", argv[0], argv[1]);
+	q.headers = arena_printf(&c->arena,
+		"Upgrade: ts-dial\r\nConnection: upgrade\r\nDial-Host: %s\r\nDial-Port: %s\r\n"
+		"Dial-Network: tcp\r\n",
+		argv[0], argv[1]);
 	rc = lclient_header(&c->api, &q, "Dial-Addr", addr, sizeof(addr), &err);
 	if (rc < 0)
-		return cli_fail_api(c, arena_printf(&c->arena, "Dial(\"%s\", %s): ", argv[0], argv[1]), rc, &err);
+		return cli_fail_api(c,
+			arena_printf(&c->arena, "Dial(\"%s\", %s): ", argv[0], argv[1]), rc, &err);
 	if (ipport_parse(addr, strlen(addr), &to) < 0)
 		return cli_fail(c, "this daemon does not let its callers connect by themselves");
 	rc = connect_to(&to);

@@ -2,12 +2,13 @@
 
 #include <unistd.h>
 
-static const char warning[] = "# Warning: this JSON format is not yet considered a stable interface";
+static const char warning[] =
+	"# Warning: this JSON format is not yet considered a stable interface";
 
 struct row {
 	const char *code, *name;
 	int64_t latency_ns; /* 0: not measured */
-	const char *why; /* it does not answer; NULL: not known */
+	const char *why;    /* it does not answer; NULL: not known */
 };
 
 static const int64_t *latency_of(const struct ipn_netcheck *r, const char *id)
@@ -38,8 +39,8 @@ static void print_relays(struct cli *c, const struct ipn_netcheck *r, const stru
 		const int64_t *ns = latency_of(r, m->regions.v[i].key);
 		const char *const *why = json_map_find(&r->region_errors, m->regions.v[i].key);
 
-		rows[i] = (struct row){ cli_text_or(region->code, ""), cli_text_or(region->name, ""), ns ? *ns : 0,
-			why ? *why : NULL };
+		rows[i] = (struct row){ cli_text_or(region->code, ""),
+			cli_text_or(region->name, ""), ns ? *ns : 0, why ? *why : NULL };
 	}
 	if (m->regions.n)
 		qsort(rows, m->regions.n, sizeof(*rows), by_latency);
@@ -75,7 +76,9 @@ static const char *port_mapping(struct cli *c, const struct ipn_netcheck *r)
 	if (r->upnp == JSON_ABSENT && r->pmp == JSON_ABSENT && r->pcp == JSON_ABSENT)
 		return " not checked";
 	for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
-		const char **item = kinds[i].has == JSON_YES ? json_list_add(&found, &c->arena, sizeof(*item)) : NULL;
+		const char **item = kinds[i].has == JSON_YES
+					    ? json_list_add(&found, &c->arena, sizeof(*item))
+					    : NULL;
 		if (item)
 			*item = kinds[i].name;
 	}
@@ -100,13 +103,15 @@ static void print_addresses(const struct ipn_netcheck *r)
 	else if (r->ipv6)
 		printf("\t* IPv6: (no addr found)\n");
 	else
-		printf("\t* IPv6: no, %s\n", r->os_has_ipv6 ? "but OS has support" : "unavailable in OS");
+		printf("\t* IPv6: no, %s\n",
+			r->os_has_ipv6 ? "but OS has support" : "unavailable in OS");
 }
 
 static void print_report(struct cli *c, const struct ipn_netcheck *r, const struct tc_derp_map *m)
 {
 	char when[TIME_RFC3339_MAX];
-	const char *mapping = three_state(r->mapping_varies), *portal = three_state(r->captive_portal);
+	const char *mapping = three_state(r->mapping_varies),
+		   *portal = three_state(r->captive_portal);
 
 	time_format_rfc3339(r->now, when);
 	if (strchr(when, 'T'))
@@ -141,7 +146,8 @@ static int once(struct cli *c, const char *format)
 		!cli_get_doc(c, "warren/netcheck", &ipn_netcheck_type, r))
 		return 1;
 	if (!m->regions.n)
-		fprintf(stderr, "This device has no relay map yet; the report shows what it finds without one.\n");
+		fprintf(stderr,
+			"This device has no relay map yet; the report shows what it finds without one.\n");
 	print_report(c, r, m);
 	return 0;
 }
@@ -164,7 +170,10 @@ static int run(struct cli *c, struct flag *flags, int argc, char **argv)
 }
 
 static struct flag flags[] = {
-	{ .name = "every", .kind = FLAG_DURATION, .def = "0s", .help = "again and again, with this pause" },
+	{ .name = "every",
+		.kind = FLAG_DURATION,
+		.def = "0s",
+		.help = "again and again, with this pause" },
 	{ .name = "format", .kind = FLAG_TEXT, .help = "json, json-line, or empty for people" },
 	{ .name = NULL },
 };

@@ -18,8 +18,10 @@ struct pinger {
 /* 0: a result; LCLIENT_TIMEOUT; negative after an error was printed. */
 static int ask(struct pinger *p, struct ipn_ping_result *ret, struct arena *a)
 {
-	const struct lclient_request q = { .method = "POST", .path = p->path,
-		.timeout_ms = (int)MIN_OF(MAX_OF(flag_n(p->flags, "timeout") / MSEC(1), 1), INT32_MAX) };
+	const struct lclient_request q = { .method = "POST",
+		.path = p->path,
+		.timeout_ms =
+			(int)MIN_OF(MAX_OF(flag_n(p->flags, "timeout") / MSEC(1), 1), INT32_MAX) };
 	struct lclient_err err;
 	struct buf body;
 	char *kept;
@@ -30,7 +32,9 @@ static int ask(struct pinger *p, struct ipn_ping_result *ret, struct arena *a)
 	cli_note_version(p->c);
 	kept = rc == 0 ? arena_strndup(a, buf_data(&body), buf_len(&body)) : NULL;
 	if (rc == 0)
-		rc = kept ? json_decode_first(&ipn_ping_result_type, kept, buf_len(&body), ret, a, NULL) : -ERR_TOO_BIG;
+		rc = kept ? json_decode_first(
+				    &ipn_ping_result_type, kept, buf_len(&body), ret, a, NULL)
+			  : -ERR_TOO_BIG;
 	if (rc == 0)
 		json_make_plain(&ipn_ping_result_type, ret);
 	buf_fini(&body);
@@ -77,14 +81,15 @@ static int on_result(struct pinger *p, const struct ipn_ping_result *r)
 	}
 	p->any = true;
 	if (p->type == IPN_PING_PEERAPI) {
-		printf("hit peerapi of %s (%s) at %s in %s\n", cli_text_or(r->node_ip, ""), cli_text_or(r->node_name, ""),
-			cli_text_or(r->peerapi_url, ""), latency(r, took));
+		printf("hit peerapi of %s (%s) at %s in %s\n", cli_text_or(r->node_ip, ""),
+			cli_text_or(r->node_name, ""), cli_text_or(r->peerapi_url, ""),
+			latency(r, took));
 		return 0;
 	}
 	if (r->peerapi_port)
 		snprintf(port, sizeof(port), ", %lld", (long long)r->peerapi_port);
-	printf("pong from %s (%s%s) via %s in %s\n", cli_text_or(r->node_name, ""), cli_text_or(r->node_ip, ""), port, via(p, r),
-		latency(r, took));
+	printf("pong from %s (%s%s) via %s in %s\n", cli_text_or(r->node_name, ""),
+		cli_text_or(r->node_ip, ""), port, via(p, r), latency(r, took));
 	fflush(stdout);
 	if (p->type != IPN_PING_DISCO)
 		return 0;
@@ -137,8 +142,10 @@ static int ping_on(struct pinger *p)
 
 static enum ipn_ping_type type_of(const struct flag *flags)
 {
-	return flag_on(flags, "tsmp") ? IPN_PING_TSMP : flag_on(flags, "icmp") ? IPN_PING_ICMP :
-	       flag_on(flags, "peerapi") ? IPN_PING_PEERAPI : IPN_PING_DISCO;
+	return flag_on(flags, "tsmp")      ? IPN_PING_TSMP
+	       : flag_on(flags, "icmp")    ? IPN_PING_ICMP
+	       : flag_on(flags, "peerapi") ? IPN_PING_PEERAPI
+					   : IPN_PING_DISCO;
 }
 
 static int run(struct cli *c, struct flag *flags, int argc, char **argv)
@@ -160,19 +167,34 @@ static int run(struct cli *c, struct flag *flags, int argc, char **argv)
 		return local_ip(c, p.ip);
 	if (flag_on(flags, "verbose") && strcmp(cli_ip_text(c, p.ip), argv[0]) != 0)
 		fprintf(stderr, "lookup \"%s\" => \"%s\"\n", argv[0], cli_ip_text(c, p.ip));
-	p.path = arena_printf(&c->arena, "ping?ip=%s&size=%lld&type=%s", cli_ip_text(c, p.ip), (long long)flag_n(flags, "size"),
-		ipn_ping_type_name(p.type));
+	p.path = arena_printf(&c->arena, "ping?ip=%s&size=%lld&type=%s", cli_ip_text(c, p.ip),
+		(long long)flag_n(flags, "size"), ipn_ping_type_name(p.type));
 	return ping_on(&p);
 }
 
 static struct flag flags[] = {
 	{ .name = "c", .kind = FLAG_INT, .def = "10", .help = "how many pings; 0 is without end" },
-	{ .name = "icmp", .kind = FLAG_BOOL, .help = "an ICMP echo through the tunnel, which the other's system answers" },
-	{ .name = "peerapi", .kind = FLAG_BOOL, .help = "ask the other's HTTP server for peers (not built yet in warrend)" },
-	{ .name = "size", .kind = FLAG_INT, .def = "0", .help = "bytes of the ping, padded; 0 for the smallest" },
-	{ .name = "timeout", .kind = FLAG_DURATION, .def = "5s", .help = "how long to wait for each answer" },
-	{ .name = "tsmp", .kind = FLAG_BOOL, .help = "through the tunnel, but answered before the other's system" },
-	{ .name = "until-direct", .kind = FLAG_BOOL, .def = "true", .help = "end when there is a direct path" },
+	{ .name = "icmp",
+		.kind = FLAG_BOOL,
+		.help = "an ICMP echo through the tunnel, which the other's system answers" },
+	{ .name = "peerapi",
+		.kind = FLAG_BOOL,
+		.help = "ask the other's HTTP server for peers (not built yet in warrend)" },
+	{ .name = "size",
+		.kind = FLAG_INT,
+		.def = "0",
+		.help = "bytes of the ping, padded; 0 for the smallest" },
+	{ .name = "timeout",
+		.kind = FLAG_DURATION,
+		.def = "5s",
+		.help = "how long to wait for each answer" },
+	{ .name = "tsmp",
+		.kind = FLAG_BOOL,
+		.help = "through the tunnel, but answered before the other's system" },
+	{ .name = "until-direct",
+		.kind = FLAG_BOOL,
+		.def = "true",
+		.help = "end when there is a direct path" },
 	{ .name = "verbose", .kind = FLAG_BOOL, .help = "tell more" },
 	{ .name = NULL },
 };

@@ -19,7 +19,8 @@ static bool is_named(const struct flag *flags, const char *name)
 	return false;
 }
 
-bool prefflags_check_built(struct cli *c, const struct flag *flags, const struct ipn_prefs *p, const struct ipn_status *s)
+bool prefflags_check_built(struct cli *c, const struct flag *flags, const struct ipn_prefs *p,
+	const struct ipn_status *s)
 {
 	struct lclient_err err;
 	struct json_list list;
@@ -39,7 +40,8 @@ bool prefflags_check_built(struct cli *c, const struct flag *flags, const struct
 		if (why[0] >= 'A' && why[0] <= 'Z') /* a sentence of its own */
 			return cli_fail(c, "%s", why) == 0;
 		if (!u->harmless)
-			return cli_fail(c, "--%s=%s is not built yet: %s.", u->flag, value, why) == 0;
+			return cli_fail(c, "--%s=%s is not built yet: %s.", u->flag, value, why) ==
+			       0;
 		printf("Warning: --%s=%s has no effect yet: %s.\n", u->flag, value, why);
 	}
 	return true;

@@ -13,46 +13,84 @@ struct row {
 	struct flag flag;
 };
 
-#define P(w, ...) { (w), true, { __VA_ARGS__ } }
-#define N(w, ...) { (w), false, { __VA_ARGS__ } }
+#define P(w, ...) \
+	{ \
+		(w), true, \
+		{ \
+			__VA_ARGS__ \
+		} \
+	}
+#define N(w, ...) \
+	{ \
+		(w), false, \
+		{ \
+			__VA_ARGS__ \
+		} \
+	}
 static const struct row rows[] = {
-	P(ALL, .name = "accept-dns", .kind = FLAG_BOOL, .def = "true", .help = "use the network's DNS settings (not built yet in warrend)"),
-	N(ALL, .name = "accept-risk", .kind = FLAG_TEXT, .help = "do it without asking, though it may cut off your access: lose-ssh, all"),
-	P(ALL, .name = "accept-routes", .kind = FLAG_BOOL, .help = "use the subnet routes that other devices offer"),
-	P(ALL, .name = "advertise-connector", .kind = FLAG_BOOL, .help = "offer this device as an app connector (not built yet in warrend)"),
-	P(ALL, .name = "advertise-exit-node", .kind = FLAG_BOOL, .help = "offer to carry the others' traffic to the internet"),
+	P(ALL, .name = "accept-dns", .kind = FLAG_BOOL, .def = "true",
+		.help = "use the network's DNS settings (not built yet in warrend)"),
+	N(ALL, .name = "accept-risk", .kind = FLAG_TEXT,
+		.help = "do it without asking, though it may cut off your access: lose-ssh, all"),
+	P(ALL, .name = "accept-routes", .kind = FLAG_BOOL,
+		.help = "use the subnet routes that other devices offer"),
+	P(ALL, .name = "advertise-connector", .kind = FLAG_BOOL,
+		.help = "offer this device as an app connector (not built yet in warrend)"),
+	P(ALL, .name = "advertise-exit-node", .kind = FLAG_BOOL,
+		.help = "offer to carry the others' traffic to the internet"),
 	P(ALL, .name = "advertise-routes", .kind = FLAG_TEXT,
 		.help = "subnets that this device offers a way to (10.0.0.0/8,192.168.0.0/24), or empty for none"),
-	P(LOGINS, .name = "advertise-tags", .kind = FLAG_TEXT, .help = "tags to ask for (tag:eng,tag:ssh), or empty for none"),
+	P(LOGINS, .name = "advertise-tags", .kind = FLAG_TEXT,
+		.help = "tags to ask for (tag:eng,tag:ssh), or empty for none"),
 	N(LOGINS, .name = "auth-key", .kind = FLAG_TEXT,
 		.help = "key that joins without a login page; \"file:PATH\" reads it from a file, the environment's WARREN_AUTH_KEY "
 			"keeps it out of the list of processes"),
-	P(PREF_SET, .name = "auto-update", .kind = FLAG_BOOL, .help = "install updates by itself (not built yet in warrend)"),
+	P(PREF_SET, .name = "auto-update", .kind = FLAG_BOOL,
+		.help = "install updates by itself (not built yet in warrend)"),
 	P(ALL, .name = "exit-node", .kind = FLAG_TEXT,
 		.help = "device (address or name) to send internet traffic through, or empty for none"),
-	P(ALL, .name = "exit-node-allow-lan-access", .kind = FLAG_BOOL, .help = "still reach the local network past the exit node"),
-	N(PREF_UP, .name = "force-reauth", .kind = FLAG_BOOL, .help = "log in anew; this cuts connections through the network"),
-	N(LOGINS, .name = "host-routes", .kind = FLAG_BOOL, .def = "true", .help = "always on", .hidden = true),
-	P(ALL, .name = "hostname", .kind = FLAG_TEXT, .help = "name to use instead of the one of the operating system"),
+	P(ALL, .name = "exit-node-allow-lan-access", .kind = FLAG_BOOL,
+		.help = "still reach the local network past the exit node"),
+	N(PREF_UP, .name = "force-reauth", .kind = FLAG_BOOL,
+		.help = "log in anew; this cuts connections through the network"),
+	N(LOGINS, .name = "host-routes", .kind = FLAG_BOOL, .def = "true", .help = "always on",
+		.hidden = true),
+	P(ALL, .name = "hostname", .kind = FLAG_TEXT,
+		.help = "name to use instead of the one of the operating system"),
 	N(PREF_UP, .name = "json", .kind = FLAG_BOOL, .help = "tell of the progress as JSON"),
-	P(LOGINS, .name = "login-server", .kind = FLAG_TEXT, .def = DEFAULT_CONTROL_URL, .help = "URL of the hub"),
-	P(ALL, .name = "netfilter-mode", .kind = FLAG_TEXT, .def = "on", .help = "what to do with the firewall: on, nodivert, off (warrend: off only, the others are not built yet)"),
-	P(PREF_LOGIN | PREF_SET, .name = "nickname", .kind = FLAG_TEXT, .help = "name for the current account"),
-	P(ALL, .name = "operator", .kind = FLAG_TEXT, .help = "user who may use this command without sudo"),
+	P(LOGINS, .name = "login-server", .kind = FLAG_TEXT, .def = DEFAULT_CONTROL_URL,
+		.help = "URL of the hub"),
+	P(ALL, .name = "netfilter-mode", .kind = FLAG_TEXT, .def = "on",
+		.help = "what to do with the firewall: on, nodivert, off (warrend: off only, the others are not built yet)"),
+	P(PREF_LOGIN | PREF_SET, .name = "nickname", .kind = FLAG_TEXT,
+		.help = "name for the current account"),
+	P(ALL, .name = "operator", .kind = FLAG_TEXT,
+		.help = "user who may use this command without sudo"),
 	N(LOGINS, .name = "qr", .kind = FLAG_BOOL, .help = "show login pages as QR codes"),
-	N(LOGINS, .name = "qr-format", .kind = FLAG_TEXT, .def = "auto", .help = "of the QR codes: auto, ascii, large, small"),
+	N(LOGINS, .name = "qr-format", .kind = FLAG_TEXT, .def = "auto",
+		.help = "of the QR codes: auto, ascii, large, small"),
 	P(PREF_SET, .name = "relay-server-port", .kind = FLAG_TEXT,
 		.help = "UDP port to relay for other devices on (0 picks one), or empty for not (not built yet in warrend)"),
-	P(PREF_SET, .name = "relay-server-static-endpoints", .kind = FLAG_TEXT, .help = "addresses of that port, ip:port,ip:port (not built yet in warrend)"),
-	P(ALL, .name = "report-posture", .kind = FLAG_BOOL, .help = "let the hub ask for facts about this device (not built yet in warrend)"),
-	N(PREF_UP, .name = "reset", .kind = FLAG_BOOL, .help = "set everything that is not mentioned to its default"),
-	P(ALL, .name = "shields-up", .kind = FLAG_BOOL, .help = "let nobody begin a connection to this device"),
-	P(ALL, .name = "snat-subnet-routes", .kind = FLAG_BOOL, .def = "true", .help = "hide the source of traffic to advertised routes (not built yet in warrend)"),
-	P(ALL, .name = "ssh", .kind = FLAG_BOOL, .help = "run an SSH server for the network (not built yet in warrend)"),
-	P(ALL, .name = "stateful-filtering", .kind = FLAG_BOOL, .help = "filter forwarded packets by connection (not built yet in warrend)"),
-	N(LOGINS, .name = "timeout", .kind = FLAG_DURATION, .def = "0s", .help = "how long to wait to be connected; 0 is for ever"),
-	P(PREF_SET, .name = "update-check", .kind = FLAG_BOOL, .def = "true", .help = "look for updates (not built yet in warrend)"),
-	P(PREF_SET, .name = "webclient", .kind = FLAG_BOOL, .help = "show a web page for this device to the network (not built yet in warrend)"),
+	P(PREF_SET, .name = "relay-server-static-endpoints", .kind = FLAG_TEXT,
+		.help = "addresses of that port, ip:port,ip:port (not built yet in warrend)"),
+	P(ALL, .name = "report-posture", .kind = FLAG_BOOL,
+		.help = "let the hub ask for facts about this device (not built yet in warrend)"),
+	N(PREF_UP, .name = "reset", .kind = FLAG_BOOL,
+		.help = "set everything that is not mentioned to its default"),
+	P(ALL, .name = "shields-up", .kind = FLAG_BOOL,
+		.help = "let nobody begin a connection to this device"),
+	P(ALL, .name = "snat-subnet-routes", .kind = FLAG_BOOL, .def = "true",
+		.help = "hide the source of traffic to advertised routes (not built yet in warrend)"),
+	P(ALL, .name = "ssh", .kind = FLAG_BOOL,
+		.help = "run an SSH server for the network (not built yet in warrend)"),
+	P(ALL, .name = "stateful-filtering", .kind = FLAG_BOOL,
+		.help = "filter forwarded packets by connection (not built yet in warrend)"),
+	N(LOGINS, .name = "timeout", .kind = FLAG_DURATION, .def = "0s",
+		.help = "how long to wait to be connected; 0 is for ever"),
+	P(PREF_SET, .name = "update-check", .kind = FLAG_BOOL, .def = "true",
+		.help = "look for updates (not built yet in warrend)"),
+	P(PREF_SET, .name = "webclient", .kind = FLAG_BOOL,
+		.help = "show a web page for this device to the network (not built yet in warrend)"),
 };
 
 struct flag *prefflags_of(enum pref_command command)
@@ -77,7 +115,8 @@ bool prefflag_is_pref(const char *name)
 
 bool same_control_url(const char *a, const char *b)
 {
-	const char *x = cli_text_or(a, DEFAULT_CONTROL_URL), *y = cli_text_or(b, DEFAULT_CONTROL_URL);
+	const char *x = cli_text_or(a, DEFAULT_CONTROL_URL),
+		   *y = cli_text_or(b, DEFAULT_CONTROL_URL);
 
 	if (strcmp(x, "https://login.tailscale.com") == 0)
 		x = DEFAULT_CONTROL_URL;
@@ -98,21 +137,26 @@ static const struct ipn_peer_status *peer_by_id(const struct ipn_status *s, cons
 	return NULL;
 }
 
-static bool exit_node_by_ip(struct cli *c, const char *text, struct ipaddr ip, const struct ipn_status *s)
+static bool exit_node_by_ip(
+	struct cli *c, const char *text, struct ipaddr ip, const struct ipn_status *s)
 {
 	const struct ipn_peer_status *p = cli_peer_by_ip(s, ip);
 
 	if (p && p == s->self)
-		return cli_fail(c, "cannot use %s as an exit node as it is a local IP address to this machine; did you mean "
-				   "--advertise-exit-node?", text) == 0;
+		return cli_fail(c,
+			       "cannot use %s as an exit node as it is a local IP address to this machine; did you mean "
+			       "--advertise-exit-node?",
+			       text) == 0;
 	if (strcmp(cli_text_or(s->backend_state, ""), "Running") != 0)
 		return true; /* nobody knows yet */
 	if (!p)
 		return cli_fail(c, "no node found in netmap with IP %s", text) == 0;
-	return p->exit_node_option || cli_fail(c, "node %s is not advertising an exit node", text) == 0;
+	return p->exit_node_option ||
+	       cli_fail(c, "node %s is not advertising an exit node", text) == 0;
 }
 
-static bool name_is(struct cli *c, const struct ipn_peer_status *p, const char *name, const char *suffix)
+static bool name_is(
+	struct cli *c, const struct ipn_peer_status *p, const char *name, const char *suffix)
 {
 	const char *full = cli_text_or(p->dns_name, "");
 	size_t n = strlen(full);
@@ -122,14 +166,16 @@ static bool name_is(struct cli *c, const struct ipn_peer_status *p, const char *
 	return n && strlen(name) == n - 1 && strncasecmp(full, name, n - 1) == 0;
 }
 
-static bool exit_node_by_name(struct cli *c, const char *name, const struct ipn_status *s, struct ipaddr *ret)
+static bool exit_node_by_name(
+	struct cli *c, const char *name, const struct ipn_status *s, struct ipaddr *ret)
 {
 	const struct ipn_peer_status *found = NULL;
 	size_t n = 0;
 
 	if (strcmp(cli_text_or(s->backend_state, ""), "Starting") == 0)
-		return cli_fail(c, "cannot resolve exit node by hostname while Warren is starting up; please use its IP address "
-				   "instead") == 0;
+		return cli_fail(c,
+			       "cannot resolve exit node by hostname while Warren is starting up; please use its IP address "
+			       "instead") == 0;
 	for (size_t i = 0; i < s->peer.n; i++) {
 		const struct ipn_peer_status *p = s->peer.v[i].value;
 		if (!name_is(c, p, name, s->magic_dns_suffix))
@@ -140,14 +186,17 @@ static bool exit_node_by_name(struct cli *c, const char *name, const struct ipn_
 	if (n > 1)
 		return cli_fail(c, "ambiguous exit node name \"%s\"", name) == 0;
 	if (!found || !found->tailscale_ips.n)
-		return cli_fail(c, "invalid value \"%s\" for --exit-node; must be IP or peer hostname", name) == 0;
+		return cli_fail(c,
+			       "invalid value \"%s\" for --exit-node; must be IP or peer hostname",
+			       name) == 0;
 	if (!found->exit_node_option)
 		return cli_fail(c, "node \"%s\" is not advertising an exit node", name) == 0;
 	*ret = *JSON_AT(found->tailscale_ips, struct ipaddr, 0);
 	return true;
 }
 
-static bool read_exit_node(struct cli *c, const char *text, const struct ipn_status *s, struct ipn_prefs *p)
+static bool read_exit_node(
+	struct cli *c, const char *text, const struct ipn_status *s, struct ipn_prefs *p)
 {
 	struct ipaddr ip = { 0 };
 
@@ -159,10 +208,14 @@ static bool read_exit_node(struct cli *c, const char *text, const struct ipn_sta
 	if (strncmp(text, "auto:", 5) == 0) {
 		p->auto_exit_node = text + 5;
 		p->exit_node_id = "auto:any"; /* nobody's id: nothing passes until one is chosen */
-		return strcmp(text, "auto:any") == 0 || cli_fail(c, "invalid value \"%s\" for --exit-node; must be auto:any, IP or peer "
-								     "hostname", text) == 0;
+		return strcmp(text, "auto:any") == 0 ||
+		       cli_fail(c,
+			       "invalid value \"%s\" for --exit-node; must be auto:any, IP or peer "
+			       "hostname",
+			       text) == 0;
 	}
-	if (ipaddr_parse(text, strlen(text), &ip) == 0 ? !exit_node_by_ip(c, text, ip, s) : !exit_node_by_name(c, text, s, &ip))
+	if (ipaddr_parse(text, strlen(text), &ip) == 0 ? !exit_node_by_ip(c, text, ip, s)
+						       : !exit_node_by_name(c, text, s, &ip))
 		return false;
 	p->exit_node_ip = ip;
 	return true;
@@ -191,7 +244,8 @@ static bool read_relay_port(struct cli *c, const char *text, struct ipn_prefs *p
 	if (!*text)
 		return true;
 	if (text_u64(text, strlen(text), 65535, &port) < 0)
-		return cli_fail(c, "failed to set relay server port: \"%s\" is not a port", text) == 0;
+		return cli_fail(c, "failed to set relay server port: \"%s\" is not a port", text) ==
+		       0;
 	p->relay_port = arena_new(&c->arena, int64_t);
 	if (p->relay_port)
 		*p->relay_port = (int64_t)port;
@@ -287,7 +341,7 @@ static bool read_checked(const struct reader *r, const struct ipn_status *s)
 	}
 	/* Both are asked, for their bit in the edit. */
 	if (ok && (int)wanted(r, "advertise-routes", IPN_PREF_ADVERTISE_ROUTES) |
-			(int)wanted(r, "advertise-exit-node", IPN_PREF_ADVERTISE_ROUTES))
+			  (int)wanted(r, "advertise-exit-node", IPN_PREF_ADVERTISE_ROUTES))
 		ok = read_routes(r->c, r->flags, r->all, r->p);
 	if (ok && wanted(r, "advertise-tags", IPN_PREF_ADVERTISE_TAGS))
 		ok = tags_parse(r->c, flag_text(r->flags, "advertise-tags"), &r->p->advertise_tags);
@@ -296,12 +350,13 @@ static bool read_checked(const struct reader *r, const struct ipn_status *s)
 	if (ok && wanted(r, "relay-server-port", IPN_PREF_RELAY_PORT))
 		ok = read_relay_port(r->c, flag_text(r->flags, "relay-server-port"), r->p);
 	if (ok && wanted(r, "relay-server-static-endpoints", IPN_PREF_RELAY_ENDPOINTS))
-		ok = endpoints_parse(r->c, flag_text(r->flags, "relay-server-static-endpoints"), &r->p->relay_endpoints);
+		ok = endpoints_parse(r->c, flag_text(r->flags, "relay-server-static-endpoints"),
+			&r->p->relay_endpoints);
 	return ok;
 }
 
-bool prefflags_read(struct cli *c, const struct flag *flags, bool all, const struct ipn_status *s, struct ipn_prefs *p,
-	struct ipn_masked_prefs *edit)
+bool prefflags_read(struct cli *c, const struct flag *flags, bool all, const struct ipn_status *s,
+	struct ipn_prefs *p, struct ipn_masked_prefs *edit)
 {
 	struct reader r = { c, flags, all, p, edit };
 
@@ -315,7 +370,8 @@ bool prefflags_read(struct cli *c, const struct flag *flags, bool all, const str
 
 /* ---- back to flags ---- */
 
-static const char *exit_node_value(struct cli *c, const struct ipn_prefs *p, const struct ipn_status *s)
+static const char *exit_node_value(
+	struct cli *c, const struct ipn_prefs *p, const struct ipn_status *s)
 {
 	const struct ipn_peer_status *peer;
 
@@ -333,7 +389,8 @@ static const char *endpoints_value(struct cli *c, const struct json_list *l)
 	const char *out = "";
 
 	for (size_t i = 0; i < l->n && out; i++)
-		out = arena_printf(&c->arena, "%s%s%s", out, i ? "," : "", ipport_format(*JSON_AT(*l, struct ipport, i), one));
+		out = arena_printf(&c->arena, "%s%s%s", out, i ? "," : "",
+			ipport_format(*JSON_AT(*l, struct ipport, i), one));
 	return out ? out : "";
 }
 
@@ -342,7 +399,8 @@ static const char *yes(bool b)
 	return b ? "true" : "false";
 }
 
-const char *prefflag_value(struct cli *c, const char *name, const struct ipn_prefs *p, const struct ipn_status *s)
+const char *prefflag_value(
+	struct cli *c, const char *name, const struct ipn_prefs *p, const struct ipn_status *s)
 {
 	static const char *const modes[] = { "off", "nodivert", "on" };
 	const struct {
@@ -359,10 +417,14 @@ const char *prefflag_value(struct cli *c, const char *name, const struct ipn_pre
 		{ "exit-node-allow-lan-access", yes(p->exit_node_lan) },
 		{ "hostname", cli_text_or(p->hostname, "") },
 		{ "login-server", cli_text_or(p->control_url, "") },
-		{ "netfilter-mode", p->netfilter_mode >= 0 && p->netfilter_mode < 3 ? modes[p->netfilter_mode] : "on" },
+		{ "netfilter-mode", p->netfilter_mode >= 0 && p->netfilter_mode < 3
+					    ? modes[p->netfilter_mode]
+					    : "on" },
 		{ "nickname", cli_text_or(p->profile_name, "") },
 		{ "operator", cli_text_or(p->operator_user, "") },
-		{ "relay-server-port", p->relay_port ? arena_printf(&c->arena, "%lld", (long long)*p->relay_port) : "" },
+		{ "relay-server-port",
+			p->relay_port ? arena_printf(&c->arena, "%lld", (long long)*p->relay_port)
+				      : "" },
 		{ "relay-server-static-endpoints", endpoints_value(c, &p->relay_endpoints) },
 		{ "report-posture", yes(p->posture_checking) },
 		{ "shields-up", yes(p->shields_up) },
@@ -384,7 +446,9 @@ const char *prefflag_value(struct cli *c, const char *name, const struct ipn_pre
 struct warning {
 	const char *text;
 };
-static const struct json_field warning_fields[] = { JSON_F(struct warning, text, "Warning", json_str, 0), JSON_END };
+static const struct json_field warning_fields[] = {
+	JSON_F(struct warning, text, "Warning", json_str, 0), JSON_END
+};
 static JSON_OBJECT_TYPE(warning_type, struct warning, warning_fields);
 
 static void warn_of(struct cli *c, const char *path)

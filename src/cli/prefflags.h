@@ -20,18 +20,20 @@ bool prefflag_is_pref(const char *name);
  * The preferences that the flags ask for, on top of *p: every flag of the table when all, else those that were given;
  * edit (may be NULL) gets the same as an edit with the bits of what was given. False after an error was printed.
  */
-bool prefflags_read(struct cli *c, const struct flag *flags, bool all, const struct ipn_status *s, struct ipn_prefs *p,
-	struct ipn_masked_prefs *edit);
+bool prefflags_read(struct cli *c, const struct flag *flags, bool all, const struct ipn_status *s,
+	struct ipn_prefs *p, struct ipn_masked_prefs *edit);
 
 /* The value of a flag that would give these preferences. Booleans: "true", "false". */
-const char *prefflag_value(struct cli *c, const char *name, const struct ipn_prefs *p, const struct ipn_status *s);
+const char *prefflag_value(
+	struct cli *c, const char *name, const struct ipn_prefs *p, const struct ipn_status *s);
 
 /* "" and both spellings of the default server are one. */
 bool same_control_url(const char *a, const char *b);
 /* Warnings about what the preferences need of the kernel, on stdout. */
 void prefflags_warn(struct cli *c, const struct flag *flags, const struct ipn_prefs *p);
 /* Is what was named done by this daemon? False after an error was printed. p: with the flags read into it. */
-bool prefflags_check_built(struct cli *c, const struct flag *flags, const struct ipn_prefs *p, const struct ipn_status *s);
+bool prefflags_check_built(struct cli *c, const struct flag *flags, const struct ipn_prefs *p,
+	const struct ipn_status *s);
 bool is_exit_route(struct ipprefix r); /* 0.0.0.0/0 or ::/0 */
 bool advertises_exit_node(const struct ipn_prefs *p);
 

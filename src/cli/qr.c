@@ -37,7 +37,8 @@ static void print_wide(const QRcode *q, const char *light, FILE *out)
 
 static void print_half(const QRcode *q, FILE *out)
 {
-	static const char *const cells[] = { "█", "▀", "▄", " " }; /* upper dark: 2, lower dark: 1 */
+	static const char *const cells[] = { "█", "▀", "▄",
+		" " }; /* upper dark: 2, lower dark: 1 */
 
 	for (int y = -QUIET; y < q->width + QUIET; y += 2) {
 		for (int x = -QUIET; x < q->width + QUIET; x++) {
@@ -150,7 +151,8 @@ static int store(const struct buf *rows, struct buf *out)
 
 	while (left && rc == 0) {
 		size_t n = MIN_OF(left, (size_t)65535);
-		uint8_t head[5] = { n == left, (uint8_t)n, (uint8_t)(n >> 8), (uint8_t)~n, (uint8_t)(~n >> 8) };
+		uint8_t head[5] = { n == left, (uint8_t)n, (uint8_t)(n >> 8), (uint8_t)~n,
+			(uint8_t)(~n >> 8) };
 
 		rc = buf_append(out, head, sizeof(head));
 		if (rc == 0)

@@ -3,7 +3,8 @@
 /* As a word of a shell. */
 static const char *quoted(struct cli *c, const char *s)
 {
-	static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~:/,+@%";
+	static const char plain[] =
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~:/,+@%";
 	char *out, *o;
 
 	if (strspn(s, plain) == strlen(s))
@@ -32,10 +33,11 @@ static const char *given(struct cli *c, const struct flag *f)
 	return as_text(c, f, f->kind == FLAG_BOOL ? (f->on ? "true" : "false") : f->text);
 }
 
-static bool would_be_lost(struct cli *c, const struct flag *f, const struct ipn_prefs *now, const struct ipn_prefs *next,
-	const struct ipn_status *s, const char **ret_value)
+static bool would_be_lost(struct cli *c, const struct flag *f, const struct ipn_prefs *now,
+	const struct ipn_prefs *next, const struct ipn_status *s, const char **ret_value)
 {
-	const char *value = prefflag_value(c, f->name, now, s), *after = prefflag_value(c, f->name, next, s);
+	const char *value = prefflag_value(c, f->name, now, s),
+		   *after = prefflag_value(c, f->name, next, s);
 
 	*ret_value = value;
 	if (f->is_set || !prefflag_is_pref(f->name) || strcmp(value, after) == 0)
@@ -66,8 +68,8 @@ static bool refuse(struct cli *c, const struct json_list *words)
 	return false;
 }
 
-bool restate_check(struct cli *c, const struct flag *flags, const struct ipn_prefs *now, const struct ipn_prefs *next,
-	const struct ipn_status *s)
+bool restate_check(struct cli *c, const struct flag *flags, const struct ipn_prefs *now,
+	const struct ipn_prefs *next, const struct ipn_status *s)
 {
 	struct json_list words = { 0 };
 	const char **word, *value;

@@ -5,7 +5,7 @@
 #include "cli/prefflags.h"
 
 /* False after the refusal was printed, with the command that mentions everything. */
-bool restate_check(struct cli *c, const struct flag *flags, const struct ipn_prefs *now, const struct ipn_prefs *next,
-	const struct ipn_status *s);
+bool restate_check(struct cli *c, const struct flag *flags, const struct ipn_prefs *now,
+	const struct ipn_prefs *next, const struct ipn_status *s);
 
 #endif

@@ -40,7 +40,8 @@ static bool check_via(struct cli *c, const char *word, struct ipprefix r)
 	if (r.bits < 96)
 		return cli_fail(c, "%s 4-in-6 prefix must be at least a /96", word) == 0;
 	if (site > 0xffff)
-		return cli_fail(c, "route %s contains invalid site ID %08x; must be 0xffff or less", word, site) == 0;
+		return cli_fail(c, "route %s contains invalid site ID %08x; must be 0xffff or less",
+			       word, site) == 0;
 	return true;
 }
 
@@ -55,11 +56,13 @@ static bool parse_one(struct cli *c, const char *word, size_t len, struct json_l
 		return false;
 	if (ipprefix_parse(word, len, &r) < 0) {
 		if (ipaddr_parse(word, len, &ip) < 0)
-			return cli_fail(c, "\"%s\" is not a valid IP address or CIDR prefix", word) == 0;
+			return cli_fail(c, "\"%s\" is not a valid IP address or CIDR prefix",
+				       word) == 0;
 		r = ipprefix_single(ip);
 	}
 	if (!ipprefix_eq(r, ipprefix_masked(r)))
-		return cli_fail(c, "%s has non-address bits set; expected %s", word, ipprefix_format(ipprefix_masked(r), good)) == 0;
+		return cli_fail(c, "%s has non-address bits set; expected %s", word,
+			       ipprefix_format(ipprefix_masked(r), good)) == 0;
 	return check_via(c, word, r) && add(c, ret, r);
 }
 
@@ -89,9 +92,13 @@ bool routes_parse(struct cli *c, const char *text, bool exit_node, struct json_l
 	has4 = holds(ret, all4);
 	has6 = holds(ret, all6);
 	if (has4 && !has6)
-		return cli_fail(c, "0.0.0.0/0 advertised without its IPv6 counterpart, please also advertise ::/0") == 0;
+		return cli_fail(c,
+			       "0.0.0.0/0 advertised without its IPv6 counterpart, please also advertise ::/0") ==
+		       0;
 	if (has6 && !has4)
-		return cli_fail(c, "::/0 advertised without its IPv4 counterpart, please also advertise 0.0.0.0/0") == 0;
+		return cli_fail(c,
+			       "::/0 advertised without its IPv4 counterpart, please also advertise 0.0.0.0/0") ==
+		       0;
 	if (exit_node && !(add(c, ret, all4) && add(c, ret, all6)))
 		return false;
 	if (ret->n)
@@ -112,7 +119,8 @@ const char *routes_format(struct cli *c, const struct json_list *routes)
 	for (size_t i = 0; i < routes->n && out; i++) {
 		struct ipprefix r = *JSON_AT(*routes, struct ipprefix, i);
 		if (!is_exit_route(r))
-			out = arena_printf(&c->arena, "%s%s%s", out, *out ? "," : "", ipprefix_format(r, text));
+			out = arena_printf(&c->arena, "%s%s%s", out, *out ? "," : "",
+				ipprefix_format(r, text));
 	}
 	return out ? out : "";
 }
@@ -123,7 +131,8 @@ static bool parse_tag(struct cli *c, const char *word, size_t len, struct json_l
 	struct err_at at;
 
 	if (item)
-		*item = arena_printf(&c->arena, "%s%.*s", memchr(word, ':', len) ? "" : "tag:", (int)len, word);
+		*item = arena_printf(
+			&c->arena, "%s%.*s", memchr(word, ':', len) ? "" : "tag:", (int)len, word);
 	if (!item || !*item)
 		return cli_fail(c, "too many tags") == 0;
 	return tc_check_tag(*item, &at) == 0 || cli_fail(c, "tag: \"%s\": %s", *item, at.text) == 0;
@@ -153,7 +162,9 @@ bool endpoints_parse(struct cli *c, const char *text, struct json_list *ret)
 		struct ipport *item = json_list_add(ret, &c->arena, sizeof(*item));
 
 		if (!item || ipport_parse(text, len, item) < 0)
-			return cli_fail(c, "failed to set relay server static endpoints: \"%.*s\" is not a valid ip:port", (int)len, text) == 0;
+			return cli_fail(c,
+				       "failed to set relay server static endpoints: \"%.*s\" is not a valid ip:port",
+				       (int)len, text) == 0;
 		text += len + (text[len] == ',');
 	}
 	return true;

@@ -6,7 +6,8 @@
 
 /* "10.0.0.0/8,192.168.1.7": sorted by length and address, no doubles. False after an error was printed. */
 bool routes_parse(struct cli *c, const char *text, bool exit_node, struct json_list *ret);
-const char *routes_format(struct cli *c, const struct json_list *routes); /* without the exit node's */
+const char *routes_format(
+	struct cli *c, const struct json_list *routes); /* without the exit node's */
 bool tags_parse(struct cli *c, const char *text, struct json_list *ret);
 /* "ip:port,ip:port" */
 bool endpoints_parse(struct cli *c, const char *text, struct json_list *ret);

@@ -38,18 +38,21 @@ static int run(struct cli *c, struct flag *flags, int argc, char **argv)
 	if (!cli_get_status(c, true, &s) || !cli_get_doc(c, "prefs", &ipn_prefs_type, &p))
 		return 1;
 	now = p;
-	if (!prefflags_read(c, flags, false, &s, &p, edit) || !prefflags_check_built(c, flags, &p, &s))
+	if (!prefflags_read(c, flags, false, &s, &p, edit) ||
+		!prefflags_check_built(c, flags, &p, &s))
 		return 1;
 	if (ipn_prefs_check(&p, &now, &at) < 0)
 		return cli_fail(c, "%s", at.text);
 	prefflags_warn(c, flags, &p);
 	edit->p.persist = p.persist = NULL;
 	buf_init(&body, 1 << 20);
-	ok = json_encode(&ipn_prefs_type, &p, &body) == 0 && cli_post(c, "POST", "check-prefs", &body, 200, NULL) &&
-	     cli_edit_prefs(c, edit);
+	ok = json_encode(&ipn_prefs_type, &p, &body) == 0 &&
+	     cli_post(c, "POST", "check-prefs", &body, 200, NULL) && cli_edit_prefs(c, edit);
 	buf_fini(&body);
-	if (ok && flag_is_set(flags, "webclient") && flag_on(flags, "webclient") && s.self->tailscale_ips.n)
-		printf("\nWeb interface now running at %s:5252\n", cli_first_ip(c, &s.self->tailscale_ips));
+	if (ok && flag_is_set(flags, "webclient") && flag_on(flags, "webclient") &&
+		s.self->tailscale_ips.n)
+		printf("\nWeb interface now running at %s:5252\n",
+			cli_first_ip(c, &s.self->tailscale_ips));
 	return !ok;
 }
 

@@ -25,12 +25,15 @@ static const char *route(struct cli *c, const struct ipn_peer_status *p)
 /* "active; direct 198.51.100.2:41641, tx 2000 rx 1000" */
 static const char *connection(struct cli *c, const struct ipn_peer_status *p)
 {
-	const char *exit_node = p->exit_node ? "exit node" : p->exit_node_option ? "offers exit node" : "";
+	const char *exit_node = p->exit_node          ? "exit node"
+				: p->exit_node_option ? "offers exit node"
+						      : "";
 	bool traffic = p->rx_bytes || p->tx_bytes;
 	const char *text = "-";
 
 	if (p->active)
-		text = arena_printf(&c->arena, "active; %s%s%s%s", exit_node, *exit_node ? "; " : "", route(c, p), offline(c, p));
+		text = arena_printf(&c->arena, "active; %s%s%s%s", exit_node,
+			*exit_node ? "; " : "", route(c, p), offline(c, p));
 	else if (*exit_node)
 		text = arena_printf(&c->arena, "idle; %s%s", exit_node, offline(c, p));
 	else if (traffic)
@@ -38,7 +41,8 @@ static const char *connection(struct cli *c, const struct ipn_peer_status *p)
 	else if (!p->online)
 		text = arena_printf(&c->arena, "offline%s", last_seen(c, p->last_seen));
 	if (traffic)
-		text = arena_printf(&c->arena, "%s, tx %lld rx %lld", text, (long long)p->tx_bytes, (long long)p->rx_bytes);
+		text = arena_printf(&c->arena, "%s, tx %lld rx %lld", text, (long long)p->tx_bytes,
+			(long long)p->rx_bytes);
 	return text;
 }
 
@@ -58,24 +62,28 @@ static const char *owner(struct cli *c, const struct ipn_status *s, const struct
 	return at ? arena_strndup(&c->arena, login, (size_t)(at - login) + 1) : login;
 }
 
-static void add_row(struct cli *c, struct table *t, const struct ipn_status *s, const struct ipn_peer_status *p)
+static void add_row(
+	struct cli *c, struct table *t, const struct ipn_status *s, const struct ipn_peer_status *p)
 {
 	const char *name = cli_short_name(c, p->dns_name, s->magic_dns_suffix);
 
 	if (!*name)
 		name = arena_printf(&c->arena, "(\"%s\")", cli_text_or(p->host_name, ""));
-	table_row(t, cli_first_ip(c, &p->tailscale_ips), name, owner(c, s, p), cli_text_or(p->os, ""), connection(c, p));
+	table_row(t, cli_first_ip(c, &p->tailscale_ips), name, owner(c, s, p),
+		cli_text_or(p->os, ""), connection(c, p));
 }
 
 static int by_name(const void *a, const void *b)
 {
-	const struct ipn_peer_status *x = *(const struct ipn_peer_status *const *)a, *y = *(const struct ipn_peer_status *const *)b;
+	const struct ipn_peer_status *x = *(const struct ipn_peer_status *const *)a,
+				     *y = *(const struct ipn_peer_status *const *)b;
 	int k = strcmp(cli_text_or(x->dns_name, ""), cli_text_or(y->dns_name, ""));
 
 	if (k == 0)
 		k = strcmp(cli_text_or(x->host_name, ""), cli_text_or(y->host_name, ""));
 	if (k == 0 && x->tailscale_ips.n && y->tailscale_ips.n)
-		k = ipaddr_cmp(*JSON_AT(x->tailscale_ips, struct ipaddr, 0), *JSON_AT(y->tailscale_ips, struct ipaddr, 0));
+		k = ipaddr_cmp(*JSON_AT(x->tailscale_ips, struct ipaddr, 0),
+			*JSON_AT(y->tailscale_ips, struct ipaddr, 0));
 	return k ? k : memcmp(x->public_key.b, y->public_key.b, KEY_LEN);
 }
 
@@ -86,8 +94,8 @@ static bool is_hidden(const struct ipn_peer_status *p)
 	const char *name = cli_text_or(p->dns_name, "");
 	size_t n = strlen(name);
 
-	return p->sharee_node ||
-	       (p->exit_node_option && !p->exit_node && n >= sizeof(suffix) && strcmp(name + n - sizeof(suffix) + 1, suffix) == 0);
+	return p->sharee_node || (p->exit_node_option && !p->exit_node && n >= sizeof(suffix) &&
+					 strcmp(name + n - sizeof(suffix) + 1, suffix) == 0);
 }
 
 static bool add_peers(struct cli *c, struct table *t, const struct ipn_status *s, bool only_active)
@@ -132,7 +140,8 @@ static int not_running(struct cli *c, const struct ipn_status *s)
 {
 	const char *state = cli_text_or(s->backend_state, "");
 
-	if ((strcmp(state, "NoState") == 0 || (strcmp(state, "NeedsLogin") == 0 && says_why(s))) && s->health.n) {
+	if ((strcmp(state, "NoState") == 0 || (strcmp(state, "NeedsLogin") == 0 && says_why(s))) &&
+		s->health.n) {
 		print_health(s);
 		putchar('\n');
 	}
@@ -149,7 +158,8 @@ static int run(struct cli *c, struct flag *flags, int argc, char **argv)
 	if (argc)
 		return cli_fail(c, "unexpected non-flag arguments to 'warren status'");
 	if (flag_on(flags, "json"))
-		return !cli_print_json(c, flag_on(flags, "peers") ? "status" : "status?peers=false", "  ", "");
+		return !cli_print_json(
+			c, flag_on(flags, "peers") ? "status" : "status?peers=false", "  ", "");
 	if (!cli_get_status(c, flag_on(flags, "peers"), &s))
 		return 1;
 	if (cli_state_text(c, &s))
@@ -173,7 +183,9 @@ static int run(struct cli *c, struct flag *flags, int argc, char **argv)
 }
 
 static struct flag flags[] = {
-	{ .name = "active", .kind = FLAG_BOOL, .help = "only devices that this one talks to right now" },
+	{ .name = "active",
+		.kind = FLAG_BOOL,
+		.help = "only devices that this one talks to right now" },
 	{ .name = "header", .kind = FLAG_BOOL, .help = "with column names" },
 	{ .name = "json", .kind = FLAG_BOOL, .help = "everything, as JSON" },
 	{ .name = "peers", .kind = FLAG_BOOL, .def = "true", .help = "list the other devices" },

@@ -49,11 +49,13 @@ static int list_json(struct cli *c, const struct profiles *p)
 		const struct ipn_login_profile *one = JSON_AT(p->all, struct ipn_login_profile, i);
 		struct entry *e = json_list_add(&out, &c->arena, sizeof(*e));
 		if (e)
-			*e = (struct entry){ one->id, one->name, tailnet_of(one), one->user.login_name, is_current(p, one) };
+			*e = (struct entry){ one->id, one->name, tailnet_of(one),
+				one->user.login_name, is_current(p, one) };
 	}
 	buf_init(&compact, 1 << 20);
 	buf_init(&text, 1 << 20);
-	if (json_encode(&entry_list, &out, &compact) == 0 && json_indent(buf_view(&compact), "", "  ", &text) == 0)
+	if (json_encode(&entry_list, &out, &compact) == 0 &&
+		json_indent(buf_view(&compact), "", "  ", &text) == 0)
 		printf("%s\n", buf_cstr(&text));
 	buf_fini(&text);
 	buf_fini(&compact);
@@ -74,7 +76,8 @@ static int list(struct cli *c, bool json)
 	for (size_t i = 0; i < p.all.n; i++) {
 		const struct ipn_login_profile *one = JSON_AT(p.all, struct ipn_login_profile, i);
 		table_row(&t, cli_text_or(one->id, ""), tailnet_of(one),
-			arena_printf(&c->arena, "%s%s", cli_text_or(one->name, ""), is_current(&p, one) ? "*" : ""));
+			arena_printf(&c->arena, "%s%s", cli_text_or(one->name, ""),
+				is_current(&p, one) ? "*" : ""));
 	}
 	table_print(&t, stdout, c->width);
 	return 0;
@@ -90,8 +93,10 @@ static const struct ipn_login_profile *find(const struct profiles *p, const char
 {
 	for (int kind = 0; kind < 4; kind++) {
 		for (size_t i = 0; i < p->all.n; i++) {
-			const struct ipn_login_profile *one = JSON_AT(p->all, struct ipn_login_profile, i);
-			const char *const texts[] = { one->id, one->network.domain_name, one->name, one->network.display_name };
+			const struct ipn_login_profile *one =
+				JSON_AT(p->all, struct ipn_login_profile, i);
+			const char *const texts[] = { one->id, one->network.domain_name, one->name,
+				one->network.display_name };
 			if (text_is(texts[kind], name))
 				return one;
 		}
@@ -107,7 +112,8 @@ static int wait_for_it(struct cli *c)
 	enum ipn_state state;
 
 	for (;;) {
-		if (!cli_get_status(c, false, &s) || ipn_state_parse(cli_text_or(s.backend_state, ""), &state) < 0)
+		if (!cli_get_status(c, false, &s) ||
+			ipn_state_parse(cli_text_or(s.backend_state, ""), &state) < 0)
 			return 1;
 		if (state == IPN_RUNNING || state == IPN_STARTING) {
 			printf("Success.\n");
@@ -145,7 +151,8 @@ static int run(struct cli *c, struct flag *flags, int argc, char **argv)
 		printf("Already on account \"%s\"\n", argv[0]);
 		return 0;
 	}
-	if (!cli_post(c, "POST", arena_printf(&c->arena, "profiles/%s", cli_escape(c, to->id)), NULL, 204, NULL))
+	if (!cli_post(c, "POST", arena_printf(&c->arena, "profiles/%s", cli_escape(c, to->id)),
+		    NULL, 204, NULL))
 		return 1;
 	printf("Switching to account \"%s\"\n", argv[0]);
 	return wait_for_it(c);
@@ -163,7 +170,8 @@ static int run_remove(struct cli *c, struct flag *flags, int argc, char **argv)
 	which = find(&p, argv[0]);
 	if (!which)
 		return cli_fail(c, "No profile named \"%s\"", argv[0]);
-	return !cli_post(c, "DELETE", arena_printf(&c->arena, "profiles/%s", cli_escape(c, which->id)), NULL, 204, NULL);
+	return !cli_post(c, "DELETE",
+		arena_printf(&c->arena, "profiles/%s", cli_escape(c, which->id)), NULL, 204, NULL);
 }
 
 static struct flag flags[] = {
@@ -173,7 +181,10 @@ static struct flag flags[] = {
 };
 
 static const struct cli_cmd sub[] = {
-	{ .name = "remove", .run = run_remove, .usage = "switch remove <id|name>", .help = "Forget an account" },
+	{ .name = "remove",
+		.run = run_remove,
+		.usage = "switch remove <id|name>",
+		.help = "Forget an account" },
 	{ .name = NULL },
 };
 

@@ -4,10 +4,15 @@
 
 enum { NARROWEST = 8 }; /* a column gives way no further */
 
-void table_init(struct table *t, struct arena *a, size_t n_columns, size_t min_width, size_t padding, bool trailing)
+void table_init(struct table *t, struct arena *a, size_t n_columns, size_t min_width,
+	size_t padding, bool trailing)
 {
 	CHECK(n_columns <= TABLE_COLUMNS_MAX);
-	*t = (struct table){ .arena = a, .min_width = min_width, .padding = padding, .trailing = trailing, .n_columns = n_columns };
+	*t = (struct table){ .arena = a,
+		.min_width = min_width,
+		.padding = padding,
+		.trailing = trailing,
+		.n_columns = n_columns };
 }
 
 void table_row(struct table *t, ...)
@@ -15,7 +20,8 @@ void table_row(struct table *t, ...)
 	va_list ap;
 
 	if (t->n_rows == t->cap) {
-		const char **more = arena_array(t->arena, t->cap ? 2 * t->cap : 16, t->n_columns * sizeof(*more));
+		const char **more = arena_array(
+			t->arena, t->cap ? 2 * t->cap : 16, t->n_columns * sizeof(*more));
 
 		if (!more) {
 			t->failed = true;
@@ -99,9 +105,11 @@ void table_print(struct table *t, FILE *out, size_t width)
 			bool last = i + 1 == t->n_columns;
 			const char *cell = t->cells[r * t->n_columns + i];
 
-			print_cell(out, cell, last ? letters(cell) + t->padding : widths[i], t->padding, false);
+			print_cell(out, cell, last ? letters(cell) + t->padding : widths[i],
+				t->padding, false);
 			if (!last || (t->trailing && !width))
-				for (size_t k = MIN_OF(letters(cell), widths[i] - t->padding); k < widths[i]; k++)
+				for (size_t k = MIN_OF(letters(cell), widths[i] - t->padding);
+					k < widths[i]; k++)
 					fputc(' ', out);
 		}
 		fputc('\n', out);

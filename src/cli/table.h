@@ -17,10 +17,11 @@ struct table {
 	bool trailing; /* the last cell is padded, too, where no terminal shows it */
 	size_t n_columns, n_rows, cap;
 	const char **cells; /* n_columns a row */
-	bool failed; /* out of memory */
+	bool failed;        /* out of memory */
 };
 
-void table_init(struct table *t, struct arena *a, size_t n_columns, size_t min_width, size_t padding, bool trailing);
+void table_init(struct table *t, struct arena *a, size_t n_columns, size_t min_width,
+	size_t padding, bool trailing);
 /* As many texts as there are columns. They are borrowed. */
 void table_row(struct table *t, ...);
 /* width: of the terminal; 0: no terminal. */

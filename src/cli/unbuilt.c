@@ -13,7 +13,8 @@ static const struct {
 	{ "completion __complete", "It is \"warren __complete WORD...\"." },
 	{ "configure", "" },
 	{ "dns query", "\"warren ip NAME\" shows the addresses of a device." },
-	{ "drive", "Share directories with any file server; the other devices reach it through the network." },
+	{ "drive",
+		"Share directories with any file server; the other devices reach it through the network." },
 	{ "exit-node suggest", "\"warren exit-node list\" shows the ones there are." },
 	{ "file", "Copy with scp or rsync to the device's address." },
 	{ "funnel", "A web server behind a public address can forward to this device." },
@@ -67,7 +68,8 @@ static const struct {
 	{ "up", " audience client-id client-secret id-token ", "Use a key: --auth-key." },
 	{ "login", " audience client-id client-secret id-token ", "Use a key: --auth-key." },
 	{ "netcheck", " bind-address bind-port verbose ", "" },
-	{ "status", " browser listen web ", "\"warren status --json\" gives everything to programs." },
+	{ "status", " browser listen web ",
+		"\"warren status --json\" gives everything to programs." },
 	{ "version", " track upstream ", "" },
 	{ "bugreport", " diagnose record ", "" },
 	{ "completion bash", " descs flags ", "The script has both." },
@@ -78,7 +80,8 @@ static const struct {
 	{ "debug prefs", " pretty ", "" },
 	{ "debug watch-ipn",
 		" engine-updates health-actions initial-client-version initial-drive-shares initial-health initial-outgoing-files "
-		"initial-status initial-suggested-exit-node peer-changes peer-patches peer-wireguard-state ", "" },
+		"initial-status initial-suggested-exit-node peer-changes peer-patches peer-wireguard-state ",
+		"" },
 };
 
 const char *unbuilt_command(const char *path)

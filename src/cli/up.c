@@ -55,8 +55,9 @@ static bool state_is(const struct up *u, const char *state)
 /* Nothing was asked for but to connect, with what is known. */
 static bool is_simple(const struct up *u)
 {
-	return !flags_any_set(u->flags) && !*u->auth_key && u->now.persist && u->now.persist->user.login_name &&
-	       *u->now.persist->user.login_name && !state_is(u, "NeedsLogin");
+	return !flags_any_set(u->flags) && !*u->auth_key && u->now.persist &&
+	       u->now.persist->user.login_name && *u->now.persist->user.login_name &&
+	       !state_is(u, "NeedsLogin");
 }
 
 static bool has_tag(const struct json_list *tags, const char *tag)
@@ -99,14 +100,18 @@ static bool is_just_an_edit(const struct up *u)
 
 static bool check_exit_node_flags(const struct up *u)
 {
-	if (u->next.exit_node_lan && !u->next.exit_node_ip.family && !cli_text_or(u->next.exit_node_id, "")[0])
-		return cli_fail(u->c, "--exit-node-allow-lan-access can only be used with --exit-node") == 0;
+	if (u->next.exit_node_lan && !u->next.exit_node_ip.family &&
+		!cli_text_or(u->next.exit_node_id, "")[0])
+		return cli_fail(u->c,
+			       "--exit-node-allow-lan-access can only be used with --exit-node") ==
+		       0;
 	return true;
 }
 
 static bool check_label(const struct up *u, const char *name, size_t n)
 {
-	static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-";
+	static const char plain[] =
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-";
 	size_t bad = strspn(name, plain);
 
 	if (name_is_label(view_of(name, n)))
@@ -114,9 +119,12 @@ static bool check_label(const struct up *u, const char *name, size_t n)
 	if (n > NAME_LABEL_MAX)
 		return cli_fail(u->c, "\"%.*s\" is too long to be a DNS label", (int)n, name) == 0;
 	if (bad < n)
-		return cli_fail(u->c, "\"%.*s\" is not a valid DNS label: contains invalid character '%c'", (int)n, name,
-			       name[bad]) == 0;
-	return cli_fail(u->c, "\"%.*s\" is not a valid DNS label: must start and end with a letter or number", (int)n, name) == 0;
+		return cli_fail(u->c,
+			       "\"%.*s\" is not a valid DNS label: contains invalid character '%c'",
+			       (int)n, name, name[bad]) == 0;
+	return cli_fail(u->c,
+		       "\"%.*s\" is not a valid DNS label: must start and end with a letter or number",
+		       (int)n, name) == 0;
 }
 
 /* A name of one label or of several, as the original takes them. */
@@ -139,7 +147,8 @@ static void keep_operator(struct up *u)
 {
 	const char *user = getenv("USER");
 
-	if (!flag_is_set(u->flags, "operator") && user && u->now.operator_user && strcmp(u->now.operator_user, user) == 0)
+	if (!flag_is_set(u->flags, "operator") && user && u->now.operator_user &&
+		strcmp(u->now.operator_user, user) == 0)
 		u->next.operator_user = u->now.operator_user;
 }
 
@@ -150,7 +159,8 @@ static bool make_prefs(struct up *u)
 	u->next = u->now;
 	if (is_simple(u)) /* as it is */
 		return true;
-	if (!prefflags_read(u->c, u->flags, true, &u->before, &u->next, NULL) || !check_exit_node_flags(u) || !check_hostname(u) ||
+	if (!prefflags_read(u->c, u->flags, true, &u->before, &u->next, NULL) ||
+		!check_exit_node_flags(u) || !check_hostname(u) ||
 		!prefflags_check_built(u->c, u->flags, &u->next, &u->before))
 		return false;
 	if (ipn_prefs_check(&u->next, &u->now, &at) < 0)
@@ -165,9 +175,12 @@ static bool make_prefs(struct up *u)
 			return false;
 	}
 	/* Without a key it is the same hub at another place, which the daemon looks after. */
-	if (state_is(u, "Running") && !up_on(u, "force-reauth") && *u->auth_key && !same_control_url(u->now.control_url, u->next.control_url))
-		return cli_fail(u->c, "can't change --login-server with --auth-key without --force-reauth: that leaves the hub that this device is "
-				      "logged in at. If it is the same hub at another place, leave out --auth-key") == 0;
+	if (state_is(u, "Running") && !up_on(u, "force-reauth") && *u->auth_key &&
+		!same_control_url(u->now.control_url, u->next.control_url))
+		return cli_fail(u->c,
+			       "can't change --login-server with --auth-key without --force-reauth: that leaves the hub that this device is "
+			       "logged in at. If it is the same hub at another place, leave out --auth-key") ==
+		       0;
 	return true;
 }
 
@@ -200,9 +213,11 @@ static bool start(struct up *u)
 	bool ok;
 
 	buf_init_secret(&body, 1 << 20);
-	ok = json_encode(&ipn_prefs_type, &u->next, &body) == 0 && cli_post(u->c, "POST", "check-prefs", &body, 200, NULL);
+	ok = json_encode(&ipn_prefs_type, &u->next, &body) == 0 &&
+	     cli_post(u->c, "POST", "check-prefs", &body, 200, NULL);
 	buf_clear(&body);
-	ok = ok && json_encode(&ipn_options_type, &o, &body) == 0 && cli_post(u->c, "POST", "start", &body, 204, NULL);
+	ok = ok && json_encode(&ipn_options_type, &o, &body) == 0 &&
+	     cli_post(u->c, "POST", "start", &body, 204, NULL);
 	buf_fini(&body);
 	if (ok && (wants_new_key(u) || !u->before.have_node_key))
 		ok = up_ask_login(u);
@@ -221,8 +236,10 @@ static int connect_and_wait(struct up *u)
 	if (rc < 0)
 		return cli_fail_api(u->c, "", rc, &err);
 	u->rekeyed = !wants_new_key(u);
-	if (wants_other_tags(u) && u->before.have_node_key && !up_on(u, "force-reauth") && !up_on(u, "json"))
-		fprintf(stderr, "The tags of a device change with a login; until then it keeps those that it has.\n");
+	if (wants_other_tags(u) && u->before.have_node_key && !up_on(u, "force-reauth") &&
+		!up_on(u, "json"))
+		fprintf(stderr,
+			"The tags of a device change with a login; until then it keeps those that it has.\n");
 	if (!u->rekeyed && u->before.auth_url)
 		u->last_url = u->before.auth_url; /* that one is of an earlier try */
 	rc = (is_simple(u) ? want_running(u) : start(u)) ? up_wait(u) : 1;
@@ -233,10 +250,13 @@ static int connect_and_wait(struct up *u)
 /* Logging in anew cuts connections, this one too when it comes through the network. */
 static bool accepts_risk(struct up *u)
 {
-	const char *ssh = getenv("SSH_CLIENT"), *accepted = u->login ? "all" : flag_text(u->flags, "accept-risk");
-	bool through_network = ssh && (strncmp(ssh, "100.", 4) == 0 || strncmp(ssh, "fd7a:115c:a1e0:", 15) == 0);
+	const char *ssh = getenv("SSH_CLIENT"),
+		   *accepted = u->login ? "all" : flag_text(u->flags, "accept-risk");
+	bool through_network =
+		ssh && (strncmp(ssh, "100.", 4) == 0 || strncmp(ssh, "fd7a:115c:a1e0:", 15) == 0);
 
-	if (!through_network || !up_on(u, "force-reauth") || strstr(accepted, "lose-ssh") || strstr(accepted, "all"))
+	if (!through_network || !up_on(u, "force-reauth") || strstr(accepted, "lose-ssh") ||
+		strstr(accepted, "all"))
 		return true;
 	printf("You are connected over the network; logging in anew will end this session.\n"
 	       "To skip this warning, use --accept-risk=lose-ssh\n");
@@ -255,10 +275,12 @@ static int run_either(struct cli *c, struct flag *flags, int argc, char **argv, 
 	if (!cli_no_args(c, argc, argv))
 		return 1;
 	if (qr_check_format(flag_text(flags, "qr-format")) < 0)
-		return cli_fail(c, "invalid value --qr-format=\"%s\"", flag_text(flags, "qr-format"));
+		return cli_fail(
+			c, "invalid value --qr-format=\"%s\"", flag_text(flags, "qr-format"));
 	if (!read_auth_key(u) || (login && !cli_post(c, "PUT", "profiles/", NULL, 201, NULL)))
 		return 1;
-	if (!cli_get_status(c, true, &u->before) || !cli_get_doc(c, "prefs", &ipn_prefs_type, &u->now))
+	if (!cli_get_status(c, true, &u->before) ||
+		!cli_get_doc(c, "prefs", &ipn_prefs_type, &u->now))
 		return 1;
 	if (!make_prefs(u) || !accepts_risk(u))
 		return 1;

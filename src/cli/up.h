@@ -18,7 +18,7 @@ struct up {
 	bool printed, showed_progress;
 	bool asked_login;
 	bool left_stop; /* it was seen in another state than stopped */
-	bool rekeyed; /* the key that was asked for is there */
+	bool rekeyed;   /* the key that was asked for is there */
 };
 
 /* login has fewer flags. */

@@ -8,7 +8,7 @@
 
 enum {
 	PROGRESS_AFTER_MS = 1000, /* without news; then the status is asked for, too */
-	LAST_WORD_MS = 2000, /* for the reason, when the time is over */
+	LAST_WORD_MS = 2000,      /* for the reason, when the time is over */
 };
 
 bool up_ask_login(struct up *u)
@@ -52,7 +52,8 @@ static void print_progress(const struct progress *p, const char *indent)
 
 	buf_init(&compact, 1 << 20);
 	buf_init(&out, 1 << 20);
-	if (json_encode(&progress_type, p, &compact) == 0 && json_indent(buf_view(&compact), "", indent, &out) == 0)
+	if (json_encode(&progress_type, p, &compact) == 0 &&
+		json_indent(buf_view(&compact), "", indent, &out) == 0)
 		printf("%s\n", buf_cstr(&out));
 	fflush(stdout);
 	buf_fini(&out);
@@ -69,12 +70,15 @@ static void tell_url(struct up *u, const char *what, const char *url, const char
 	clear_progress(u);
 	if (up_on(u, "json")) {
 		buf_init(&qr, 1 << 20);
-		print_progress(&(struct progress){ url, qr_data_url(url, &qr) == 0 ? buf_cstr(&qr) : NULL, state }, "\t");
+		print_progress(&(struct progress){ url,
+				       qr_data_url(url, &qr) == 0 ? buf_cstr(&qr) : NULL, state },
+			"\t");
 		buf_fini(&qr);
 		return;
 	}
 	u->printed = true;
-	fprintf(stderr, "\n%s, visit%s:\n\n\t%s\n\n", what, strcmp(state, "NeedsLogin") == 0 ? "" : " (as admin)", url);
+	fprintf(stderr, "\n%s, visit%s:\n\n\t%s\n\n", what,
+		strcmp(state, "NeedsLogin") == 0 ? "" : " (as admin)", url);
 	if (flag_on(u->flags, "qr") && qr_print(url, flag_text(u->flags, "qr-format"), stderr) < 0)
 		fputs("(no QR code: the address is too long for one)\n", stderr);
 }
@@ -100,10 +104,12 @@ static bool stayed(struct up *u)
 	struct arena a;
 	bool is;
 
-	if (up_on(u, "force-reauth") || !u->before.have_node_key || same_control_url(u->now.control_url, u->next.control_url))
+	if (up_on(u, "force-reauth") || !u->before.have_node_key ||
+		same_control_url(u->now.control_url, u->next.control_url))
 		return false;
 	arena_init(&a, LCLIENT_ANSWER_MAX);
-	is = lclient_get(&u->c->api, "prefs", &ipn_prefs_type, &p, &a, &err) == 0 && same_control_url(p.control_url, u->now.control_url);
+	is = lclient_get(&u->c->api, "prefs", &ipn_prefs_type, &p, &a, &err) == 0 &&
+	     same_control_url(p.control_url, u->now.control_url);
 	arena_fini(&a);
 	return is;
 }
@@ -112,7 +118,8 @@ static int connected(struct up *u)
 {
 	clear_progress(u);
 	if (stayed(u))
-		return cli_fail(u->c, "%s is another hub than the one that this device is logged in at, %s; --force-reauth leaves that one",
+		return cli_fail(u->c,
+			"%s is another hub than the one that this device is logged in at, %s; --force-reauth leaves that one",
 			cli_text_or(u->next.control_url, ""), cli_text_or(u->now.control_url, ""));
 	if (up_on(u, "json"))
 		print_progress(&(struct progress){ .backend_state = "Running" }, "  ");
@@ -130,7 +137,8 @@ static int judge(struct up *u, const struct ipn_status *s)
 {
 	const char *state = cli_text_or(s->backend_state, "");
 
-	u->rekeyed = u->rekeyed || (s->have_node_key && s->self && !is_old_key(u, &s->self->public_key));
+	u->rekeyed =
+		u->rekeyed || (s->have_node_key && s->self && !is_old_key(u, &s->self->public_key));
 	if (strcmp(state, "Running") == 0 && u->rekeyed)
 		return connected(u);
 	u->left_stop = u->left_stop || strcmp(state, "Stopped") != 0;
@@ -173,8 +181,8 @@ static bool is_news(const struct ipn_notify *n)
 /* Says why it still waits, each reason once. */
 static void tell_why(struct up *u, const struct ipn_health *h)
 {
-	static const char *const codes[] = { "login-state", "network-status", "hub-key-changed", "not-in-map-poll", "no-derp-home",
-		"no-derp-connection" };
+	static const char *const codes[] = { "login-state", "network-status", "hub-key-changed",
+		"not-in-map-poll", "no-derp-home", "no-derp-connection" };
 
 	for (size_t i = 0; i < ARRAY_LEN(codes); i++) {
 		const struct ipn_health_warning *w = json_map_find(&h->warnings, codes[i]);
@@ -185,7 +193,8 @@ static void tell_why(struct up *u, const struct ipn_health *h)
 			continue;
 		u->last_why = arena_strdup(&u->c->arena, w->text);
 		clear_progress(u);
-		fprintf(stderr, "Not connected yet. %s\nWaiting; it is tried again and again. Ctrl-C ends the waiting, not the trying.\n",
+		fprintf(stderr,
+			"Not connected yet. %s\nWaiting; it is tried again and again. Ctrl-C ends the waiting, not the trying.\n",
 			w->text);
 		u->printed = true;
 	}
@@ -223,10 +232,12 @@ static int timed_out(struct up *u)
 
 	clear_progress(u);
 	u->c->api.until_ms = cli_now_ms() + LAST_WORD_MS;
-	if (lclient_get(&u->c->api, "status?peers=false", &ipn_status_type, &s, &u->c->arena, &err) == 0)
+	if (lclient_get(&u->c->api, "status?peers=false", &ipn_status_type, &s, &u->c->arena,
+		    &err) == 0)
 		for (size_t i = 0; i < s.health.n; i++)
 			fprintf(stderr, "%s\n", *JSON_AT(s.health, const char *, i));
-	return cli_fail(u->c, "timeout waiting for Warren service to enter a Running state; check health with \"warren status\"");
+	return cli_fail(u->c,
+		"timeout waiting for Warren service to enter a Running state; check health with \"warren status\"");
 }
 
 static int on_line(struct up *u, struct view line)
@@ -268,8 +279,8 @@ int up_wait(struct up *u)
 /* Entries that a person should hear of right after connecting. */
 static bool is_worth_saying(const char *text)
 {
-	return strstr(text, "SSH") || strstr(text, "accept-routes") || strstr(text, "locked out") || strstr(text, "update available: ") ||
-	       strstr(text, "shows another key");
+	return strstr(text, "SSH") || strstr(text, "accept-routes") || strstr(text, "locked out") ||
+	       strstr(text, "update available: ") || strstr(text, "shows another key");
 }
 
 /* What the hub did not take of the settings is a failure, though the device is connected. The exit code. */
@@ -299,7 +310,8 @@ int up_tell_health(struct up *u)
 		return tell_refused(u, &s);
 	for (size_t i = 0; i < s.health.n; i++) {
 		const char *text = *JSON_AT(s.health, const char *, i), **item;
-		item = is_worth_saying(text) ? json_list_add(&say, &u->c->arena, sizeof(*item)) : NULL;
+		item = is_worth_saying(text) ? json_list_add(&say, &u->c->arena, sizeof(*item))
+					     : NULL;
 		if (item)
 			*item = text;
 	}

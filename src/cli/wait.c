@@ -17,12 +17,17 @@ static bool on_an_interface(const struct json_list *ips)
 	for (i = list; i && !found; i = i->ifa_next) {
 		struct ipaddr ip;
 
-		if (!i->ifa_addr || (i->ifa_addr->sa_family != AF_INET && i->ifa_addr->sa_family != AF_INET6))
+		if (!i->ifa_addr ||
+			(i->ifa_addr->sa_family != AF_INET && i->ifa_addr->sa_family != AF_INET6))
 			continue;
 		if (i->ifa_addr->sa_family == AF_INET)
-			ip = ipaddr_from4((const uint8_t *)&((const struct sockaddr_in *)(const void *)i->ifa_addr)->sin_addr);
+			ip = ipaddr_from4((const uint8_t *)&(
+				(const struct sockaddr_in *)(const void *)i->ifa_addr)
+						  ->sin_addr);
 		else
-			ip = ipaddr_from16((const uint8_t *)&((const struct sockaddr_in6 *)(const void *)i->ifa_addr)->sin6_addr);
+			ip = ipaddr_from16((const uint8_t *)&(
+				(const struct sockaddr_in6 *)(const void *)i->ifa_addr)
+						   ->sin6_addr);
 		for (size_t k = 0; k < ips->n; k++)
 			found = found || ipaddr_eq(*JSON_AT(*ips, struct ipaddr, k), ip);
 	}
@@ -52,7 +57,8 @@ static int run(struct cli *c, struct flag *flags, int argc, char **argv)
 
 	if (!cli_no_args(c, argc, argv))
 		return 1;
-	c->api.until_ms = timeout_ms ? begin + timeout_ms : 0; /* a daemon that hangs is not waited for longer */
+	c->api.until_ms = timeout_ms ? begin + timeout_ms
+				     : 0; /* a daemon that hangs is not waited for longer */
 	while (!is_ready(c)) {
 		long long left = timeout_ms ? begin + timeout_ms - cli_now_ms() : pause;
 
@@ -65,7 +71,10 @@ static int run(struct cli *c, struct flag *flags, int argc, char **argv)
 }
 
 static struct flag flags[] = {
-	{ .name = "timeout", .kind = FLAG_DURATION, .def = "0s", .help = "give up after this time; 0 is never" },
+	{ .name = "timeout",
+		.kind = FLAG_DURATION,
+		.def = "0s",
+		.help = "give up after this time; 0 is never" },
 	{ .name = NULL },
 };
 

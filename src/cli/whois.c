@@ -23,7 +23,8 @@ static void print_caps(const struct json_map *caps)
 		printf("  - %s%s\n", caps->v[i].key, values->n ? ":" : "");
 		for (size_t k = 0; k < values->n; k++) {
 			buf_init(&text, 1 << 20);
-			if (json_indent(*JSON_AT(*values, struct view, k), "      ", "  ", &text) == 0)
+			if (json_indent(*JSON_AT(*values, struct view, k), "      ", "  ", &text) ==
+				0)
 				printf("      %s\n", buf_cstr(&text));
 			buf_fini(&text);
 		}
@@ -42,7 +43,8 @@ static void print_whois(struct cli *c, const struct ipn_whois *w)
 	table_row(&t, "  ID:", cli_text_or(n->stable_id, ""));
 	table_row(&t, "  Addresses:", arena_printf(a, "[%s]", prefixes(c, &n->addresses, 0)));
 	if (n->allowed_ips.n > 2)
-		table_row(&t, "  AllowedIPs:", arena_printf(a, "[%s]", prefixes(c, &n->allowed_ips, 2)));
+		table_row(&t,
+			"  AllowedIPs:", arena_printf(a, "[%s]", prefixes(c, &n->allowed_ips, 2)));
 	if (n->tags.n)
 		table_row(&t, "  Tags:", cli_join(c, &n->tags, ", "));
 	table_print(&t, stdout, 0); /* not cut: these are texts to copy */
@@ -58,7 +60,8 @@ static void print_whois(struct cli *c, const struct ipn_whois *w)
 
 static int show(struct cli *c, const char *addr, const char *proto, bool json)
 {
-	const char *path = arena_printf(&c->arena, "whois?proto=%s&addr=%s", cli_escape(c, proto), cli_escape(c, addr));
+	const char *path = arena_printf(
+		&c->arena, "whois?proto=%s&addr=%s", cli_escape(c, proto), cli_escape(c, addr));
 	struct lclient_err err;
 	struct ipn_whois w;
 	int rc = lclient_get(&c->api, path, &ipn_whois_type, &w, &c->arena, &err);
@@ -92,13 +95,16 @@ static int run_self(struct cli *c, struct flag *flags, int argc, char **argv)
 	if (!cli_no_args(c, argc, argv) || !cli_get_status(c, false, &s))
 		return 1;
 	if (!s.tailscale_ips.n)
-		return cli_fail(c, "no current Warren IPs; state: %s", cli_text_or(s.backend_state, ""));
+		return cli_fail(
+			c, "no current Warren IPs; state: %s", cli_text_or(s.backend_state, ""));
 	return show(c, cli_first_ip(c, &s.tailscale_ips), "", flag_on(flags, "json"));
 }
 
 static struct flag whois_flags[] = {
 	{ .name = "json", .kind = FLAG_BOOL, .help = "as JSON" },
-	{ .name = "proto", .kind = FLAG_TEXT, .help = "of the connection with that address and port: tcp or udp" },
+	{ .name = "proto",
+		.kind = FLAG_TEXT,
+		.help = "of the connection with that address and port: tcp or udp" },
 	{ .name = NULL },
 };
 static struct flag whoami_flags[] = {

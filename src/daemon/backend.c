@@ -88,7 +88,8 @@ static int check_prefs(void *backend, const struct ipn_prefs *p, struct err_at *
 static int start(void *backend, const struct ipn_options *o, struct err_at *at)
 {
 	struct daemon *n = backend;
-	int rc = o->update_prefs ? node_set_prefs(n->node, o->update_prefs, loop_now(n->loop), at) : 0;
+	int rc = o->update_prefs ? node_set_prefs(n->node, o->update_prefs, loop_now(n->loop), at)
+				 : 0;
 
 	if (rc == 0)
 		node_start(n->node, o->auth_key, loop_now(n->loop));
@@ -117,7 +118,8 @@ static int set_expiry_sooner(void *backend, unix_ms expiry, struct err_at *at)
 {
 	(void)backend;
 	(void)expiry;
-	err_at_set(at, 0, 0, "this build cannot ask the hub for an earlier expiry; on the hub: warren-hub nodes expire");
+	err_at_set(at, 0, 0,
+		"this build cannot ask the hub for an earlier expiry; on the hub: warren-hub nodes expire");
 	return -ERR_UNSUPPORTED;
 }
 
@@ -134,7 +136,12 @@ static int profile_current(void *backend, struct arena *a, struct ipn_login_prof
 	struct json_list all;
 	int rc = profile_list(n->state, a, &all);
 
-	*ret = (struct ipn_login_profile){ .id = "", .name = "", .key = "", .node_id = "", .local_user_id = "", .control_url = "" };
+	*ret = (struct ipn_login_profile){ .id = "",
+		.name = "",
+		.key = "",
+		.node_id = "",
+		.local_user_id = "",
+		.control_url = "" };
 	for (size_t i = 0; rc == 0 && i < all.n; i++)
 		if (!strcmp(JSON_AT(all, struct ipn_login_profile, i)->id, n->profile_id))
 			*ret = *JSON_AT(all, struct ipn_login_profile, i);
@@ -174,7 +181,8 @@ static int profile_switch(void *backend, const char *id, struct err_at *at)
 	if (rc == 0)
 		rc = daemon_become(n, &p);
 	if (rc < 0)
-		err_at_set(at, 0, 0, "profile %.100s: %s", id, rc == -ENOENT ? "not found" : err_text(rc));
+		err_at_set(at, 0, 0, "profile %.100s: %s", id,
+			rc == -ENOENT ? "not found" : err_text(rc));
 	return rc;
 }
 
@@ -227,7 +235,8 @@ static int peer_caps(void *backend, struct ipaddr peer, struct arena *a, struct 
 	*ret = (struct json_map){ 0 };
 	for (size_t i = 0; rules && own && i < own->n; i++)
 		if (JSON_AT(*own, struct ipprefix, i)->ip.family == peer.family)
-			return filter_caps(rules, peer, JSON_AT(*own, struct ipprefix, i)->ip, a, ret);
+			return filter_caps(
+				rules, peer, JSON_AT(*own, struct ipprefix, i)->ip, a, ret);
 	return 0;
 }
 
@@ -242,13 +251,15 @@ static void on_ping(void *ctx, const struct ipn_ping_result *r)
 	free(p);
 }
 
-static void ping(void *backend, struct ipaddr ip, enum ipn_ping_type type, size_t size, struct lapi_call *call)
+static void ping(void *backend, struct ipaddr ip, enum ipn_ping_type type, size_t size,
+	struct lapi_call *call)
 {
 	struct daemon *n = backend;
 	struct daemon_ping *p = calloc(1, sizeof(*p));
 
 	if (!p) {
-		lapi_ping_done(call, &(struct ipn_ping_result){ .ip = "", .err = err_text(-ENOMEM) });
+		lapi_ping_done(
+			call, &(struct ipn_ping_result){ .ip = "", .err = err_text(-ENOMEM) });
 		return;
 	}
 	*p = (struct daemon_ping){ .n = n, .call = call };
@@ -307,7 +318,8 @@ void backend_drop_calls(struct daemon *n)
 		struct daemon_ping *p = container_of(l, struct daemon_ping, link);
 
 		node_ping_cancel(n->node, p);
-		lapi_ping_done(p->call, &(struct ipn_ping_result){ .ip = "", .err = "another profile was chosen" });
+		lapi_ping_done(p->call,
+			&(struct ipn_ping_result){ .ip = "", .err = "another profile was chosen" });
 		free(p);
 	}
 	backend_netcheck_done(n);
@@ -318,10 +330,12 @@ void backend_drop_calls(struct daemon *n)
 static void bugreport(void *backend, const char *marker, const char *note)
 {
 	(void)backend;
-	log_info("bugreport", "a person marked this place", "marker=%s note=%s", marker, note ? note : "");
+	log_info("bugreport", "a person marked this place", "marker=%s note=%s", marker,
+		note ? note : "");
 }
 
-static int debug(void *backend, const char *action, struct view value, struct buf *out, struct err_at *at)
+static int debug(
+	void *backend, const char *action, struct view value, struct buf *out, struct err_at *at)
 {
 	struct daemon *n = backend;
 	int rc;

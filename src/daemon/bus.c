@@ -39,11 +39,17 @@ static void tell_manager(struct daemon *n)
 		notify_status("Stopped; run 'warren up' to connect");
 		break;
 	case IPN_RUNNING:
-		for (size_t i = 0; nm && i < netmap_self(nm)->addresses.n && len < sizeof(ips) - IPADDR_TEXT_MAX - 1; i++)
+		for (size_t i = 0; nm && i < netmap_self(nm)->addresses.n &&
+				   len < sizeof(ips) - IPADDR_TEXT_MAX - 1;
+			i++)
 			len += (size_t)snprintf(ips + len, sizeof(ips) - len, " %s",
-				ipaddr_format(JSON_AT(netmap_self(nm)->addresses, struct ipprefix, i)->ip, one));
+				ipaddr_format(
+					JSON_AT(netmap_self(nm)->addresses, struct ipprefix, i)->ip,
+					one));
 		notify_status("Connected; %s;%s",
-			p->persist && p->persist->user.login_name ? p->persist->user.login_name : "", ips);
+			p->persist && p->persist->user.login_name ? p->persist->user.login_name
+								  : "",
+			ips);
 		break;
 	case IPN_NO_STATE:
 	case IPN_IN_USE_OTHER_USER:
@@ -91,7 +97,8 @@ static void on_refused(struct daemon *n)
 	const char *why = node_refused(n->node);
 
 	if (*why)
-		log_warn_limited("control", "the hub refused a setting; the device goes on without it", "why=%s", why);
+		log_warn_limited("control",
+			"the hub refused a setting; the device goes on without it", "why=%s", why);
 	else
 		log_info_limited("control", "the hub takes all settings again", NULL);
 }
@@ -103,7 +110,8 @@ static void on_control(struct daemon *n)
 	if (node_is_polling(n->node))
 		log_info("control", "connected", "url=%s", node_control_url(n->node));
 	else if (*why)
-		log_warn_limited("control", "not connected", "url=%s err=%s", node_control_url(n->node), why);
+		log_warn_limited("control", "not connected", "url=%s err=%s",
+			node_control_url(n->node), why);
 }
 
 static void on_relay(struct daemon *n, int region)
@@ -150,10 +158,12 @@ void bus_event(struct daemon *n, enum node_event ev, int64_t id)
 		on_login_failed(n);
 		break;
 	case NODE_MOVED:
-		log_info("control", "the hub is at another URL now, and has shown its key there", "url=%s", node_control_url(n->node));
+		log_info("control", "the hub is at another URL now, and has shown its key there",
+			"url=%s", node_control_url(n->node));
 		break;
 	case NODE_HUB_KEY:
-		log_warn("control", "the hub has another key than before", "url=%s", node_control_url(n->node));
+		log_warn("control", "the hub has another key than before", "url=%s",
+			node_control_url(n->node));
 		break;
 	case NODE_REFUSED:
 		on_refused(n);
@@ -188,7 +198,8 @@ void bus_event(struct daemon *n, enum node_event ev, int64_t id)
 
 /* ---- Peers, at the end of a turn ---- */
 
-static int peers_listed(struct daemon *n, const struct netmap *nm, struct arena *a, struct json_list *ret)
+static int peers_listed(
+	struct daemon *n, const struct netmap *nm, struct arena *a, struct json_list *ret)
 {
 	size_t max = n->changed_all ? netmap_n_peers(nm) : n->n_changed, k = 0;
 	struct tc_node *v = arena_array(a, max, sizeof(*v));
@@ -208,7 +219,8 @@ static int peers_listed(struct daemon *n, const struct netmap *nm, struct arena 
 	return 0;
 }
 
-static int users_listed(const struct netmap *nm, const struct json_list *peers, struct arena *a, struct json_map *ret)
+static int users_listed(const struct netmap *nm, const struct json_list *peers, struct arena *a,
+	struct json_map *ret)
 {
 	struct json_pair *v = arena_array(a, peers->n, sizeof(*v));
 	size_t k = 0;
@@ -239,8 +251,10 @@ static void tell_peers(struct daemon *n)
 	if (n->n_removed)
 		m.peers_removed = json_list_of(n->removed, n->n_removed);
 	if (nm && (n->n_changed || n->changed_all) &&
-		(peers_listed(n, nm, &a, &m.peers_changed) < 0 || users_listed(nm, &m.peers_changed, &a, &m.user_profiles) < 0))
-		log_warn("bus", "changes of peers could not be told", "peers=%zu", netmap_n_peers(nm));
+		(peers_listed(n, nm, &a, &m.peers_changed) < 0 ||
+			users_listed(nm, &m.peers_changed, &a, &m.user_profiles) < 0))
+		log_warn("bus", "changes of peers could not be told", "peers=%zu",
+			netmap_n_peers(nm));
 	else
 		tell(n, &m);
 	arena_fini(&a);
@@ -258,8 +272,8 @@ static void tell_health(struct daemon *n)
 
 	arena_init(&a, 1 << 20);
 	buf_init(&text, 1 << 20);
-	if (node_health(n->node, loop_now(n->loop), &a, &h) == 0 && json_encode(&ipn_health_type, &h, &text) == 0 &&
-		buf_append(&text, "", 1) == 0 &&
+	if (node_health(n->node, loop_now(n->loop), &a, &h) == 0 &&
+		json_encode(&ipn_health_type, &h, &text) == 0 && buf_append(&text, "", 1) == 0 &&
 		(!n->health_text || strcmp(n->health_text, (const char *)buf_data(&text)) != 0)) {
 		free(n->health_text);
 		n->health_text = strdup((const char *)buf_data(&text));

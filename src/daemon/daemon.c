@@ -93,10 +93,15 @@ static int save_end(struct daemon *n)
 static int save_profile(struct daemon *n)
 {
 	const struct netmap *nm = node_netmap(n->node);
-	const char *name = nm && netmap_self(nm)->name ? netmap_self(nm)->name : "", *dot = strchr(name, '.');
+	const char *name = nm && netmap_self(nm)->name ? netmap_self(nm)->name : "",
+		   *dot = strchr(name, '.');
 	char suffix[256];
-	struct profile_facts f = { .prefs = node_prefs(n->node), .identity = node_identity(n->node), .nl_key = n->nl_key,
-		.domain = nm ? netmap_domain(nm) : "", .suffix = suffix, .now = loop_now(n->loop).wall };
+	struct profile_facts f = { .prefs = node_prefs(n->node),
+		.identity = node_identity(n->node),
+		.nl_key = n->nl_key,
+		.domain = nm ? netmap_domain(nm) : "",
+		.suffix = suffix,
+		.now = loop_now(n->loop).wall };
 
 	snprintf(suffix, sizeof(suffix), "%s", dot ? dot + 1 : "");
 	if (*suffix && suffix[strlen(suffix) - 1] == '.')
@@ -122,8 +127,14 @@ void daemon_save(struct daemon *n)
 
 static int node_make(struct daemon *n, const struct profile *p, struct node **ret)
 {
-	struct node_cfg cfg = { .identity = p->identity, .prefs = &p->prefs, .default_control_url = "",
-		.ephemeral = !state_is_durable(n->state), .mtu = n->o->mtu, .rng = n->rng, .ops = &node_ops, .owner = n };
+	struct node_cfg cfg = { .identity = p->identity,
+		.prefs = &p->prefs,
+		.default_control_url = "",
+		.ephemeral = !state_is_durable(n->state),
+		.mtu = n->o->mtu,
+		.rng = n->rng,
+		.ops = &node_ops,
+		.owner = n };
 	struct tc_hostinfo host;
 	struct arena a;
 	struct buf map;
@@ -212,7 +223,8 @@ static void log_out_if_ephemeral(struct daemon *n)
 {
 	struct loop_timer *patience;
 
-	if (state_is_durable(n->state) || key_is_zero(node_identity(n->node)->node.b) || n->tun_gone)
+	if (state_is_durable(n->state) || key_is_zero(node_identity(n->node)->node.b) ||
+		n->tun_gone)
 		return;
 	if (loop_timer_new(n->loop, on_patience, n, &patience) < 0)
 		return;
@@ -233,11 +245,14 @@ static int take_lock(int *ret, const char *path)
 	int rc = file_lock(path, ret, &owner);
 
 	if (rc == -EWOULDBLOCK) {
-		log_error("state", "another daemon uses this state; end it first, or name another --statedir", "lock=%s pid=%ld", path, owner);
+		log_error("state",
+			"another daemon uses this state; end it first, or name another --statedir",
+			"lock=%s pid=%ld", path, owner);
 		return rc;
 	}
 	if (rc < 0)
-		log_warn("state", "cannot be locked; nothing keeps a second daemon off it", "lock=%s err=%s", path, err_text(rc));
+		log_warn("state", "cannot be locked; nothing keeps a second daemon off it",
+			"lock=%s err=%s", path, err_text(rc));
 	return 0;
 }
 
@@ -276,20 +291,25 @@ static int open_state(struct daemon *n)
 	if (rc == 0)
 		rc = state_open(&n->state, n->o->state_path);
 	if (rc < 0)
-		log_error("state", "cannot be read; it is left as it is", "path=%s err=%s", n->o->state_path, err_text(rc));
+		log_error("state", "cannot be read; it is left as it is", "path=%s err=%s",
+			n->o->state_path, err_text(rc));
 	return rc;
 }
 
 static int open_lapi(struct daemon *n)
 {
-	struct lapi_cfg cfg = { .ops = &daemon_backend, .backend = n, .version = WARREN_VERSION, .state_dir = n->o->var_root };
+	struct lapi_cfg cfg = { .ops = &daemon_backend,
+		.backend = n,
+		.version = WARREN_VERSION,
+		.state_dir = n->o->var_root };
 	int rc = lapi_new(n->loop, &cfg, &n->lapi);
 
 	if (rc == 0)
 		rc = lapi_listen(n->lapi, n->o->socket);
 	if (rc < 0)
-		log_error("localapi", rc == -EADDRINUSE ? "somebody answers there already" : "cannot listen", "socket=%s err=%s",
-			n->o->socket, err_text(rc));
+		log_error("localapi",
+			rc == -EADDRINUSE ? "somebody answers there already" : "cannot listen",
+			"socket=%s err=%s", n->o->socket, err_text(rc));
 	return rc;
 }
 
@@ -298,7 +318,9 @@ static void on_hup(void *ctx)
 {
 	struct daemon *n = ctx;
 
-	log_info("node", "SIGHUP: reading the root certificates and looking at the network anew; flags take a restart", NULL);
+	log_info("node",
+		"SIGHUP: reading the root certificates and looking at the network anew; flags take a restart",
+		NULL);
 	link_reload_roots(n);
 	if (n->netmon && n->node)
 		net_tell_local(n, true);
@@ -332,12 +354,14 @@ static int become_current(struct daemon *n)
 	int rc = profile_load_current(n->state, n->rng, &p);
 
 	if (rc < 0) {
-		log_error("state", "the profile in it cannot be read; it is left as it is, and a new one begins", "path=%s err=%s",
-			n->o->state_path, err_text(rc));
+		log_error("state",
+			"the profile in it cannot be read; it is left as it is, and a new one begins",
+			"path=%s err=%s", n->o->state_path, err_text(rc));
 		rc = profile_fresh(n->state, n->rng, &p);
 	}
 	if (rc < 0) {
-		log_error("state", "the keys in it cannot be read; it is left as it is", "path=%s err=%s", n->o->state_path, err_text(rc));
+		log_error("state", "the keys in it cannot be read; it is left as it is",
+			"path=%s err=%s", n->o->state_path, err_text(rc));
 		return rc;
 	}
 	return daemon_become(n, &p);
@@ -352,7 +376,8 @@ static int daemon_open(struct daemon *n)
 	if (rc == 0)
 		rc = open_state(n);
 	if (rc == 0)
-		rc = open_lapi(n); /* before anything is touched that another daemon may be using; nobody is answered yet */
+		rc = open_lapi(
+			n); /* before anything is touched that another daemon may be using; nobody is answered yet */
 	if (rc == 0)
 		rc = net_open_tun(n);
 	if (rc == 0)
@@ -404,15 +429,17 @@ int daemon_run(const struct daemon_options *o)
 	list_init(&n.pings);
 	log_set_verbose((int)o->verbose);
 	notify_init();
-	setenv("UV_THREADPOOL_SIZE", "2", 0); /* names are looked up there, rarely; each thread costs memory */
+	setenv("UV_THREADPOOL_SIZE", "2",
+		0); /* names are looked up there, rarely; each thread costs memory */
 	if (rc == 0)
 		rc = daemon_open(&n);
 	/* What needed privileges is open: what is left is changing the network. */
 	if (rc == 0 && (rc = priv_keep_network()) < 0)
 		log_error("node", "cannot give up privileges", "err=%s", err_text(rc));
 	if (rc == 0) {
-		log_info("node", "running", "version=%s tun=%s port=%u socket=%s state=%s", WARREN_VERSION, tun_name(n.tun),
-			(unsigned)udp_port(n.udp, 4), o->socket, *o->state_path ? o->state_path : "mem:");
+		log_info("node", "running", "version=%s tun=%s port=%u socket=%s state=%s",
+			WARREN_VERSION, tun_name(n.tun), (unsigned)udp_port(n.udp, 4), o->socket,
+			*o->state_path ? o->state_path : "mem:");
 		notify_ready();
 		loop_run(n.loop);
 		notify_stopping();
@@ -435,7 +462,8 @@ int daemon_cleanup(const struct daemon_options *o)
 		int rc = strcmp(name, "userspace-networking") != 0 ? route_cleanup(name) : 0;
 
 		if (rc < 0)
-			log_warn("cleanup", "not everything could be undone", "tun=%s err=%s", name, err_text(rc));
+			log_warn("cleanup", "not everything could be undone", "tun=%s err=%s", name,
+				err_text(rc));
 	}
 	return 0;
 }

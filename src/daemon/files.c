@@ -9,7 +9,8 @@
 static void save_failed(struct daemon *n, int rc)
 {
 	n->saves_failed++;
-	log_error("state", "cannot be kept: after a restart this device will not know what happened since",
+	log_error("state",
+		"cannot be kept: after a restart this device will not know what happened since",
 		"path=%s err=%s", n->o->state_path, err_text(rc));
 }
 
@@ -55,8 +56,8 @@ static void on_patience(void *ctx)
 {
 	struct daemon *n = ctx;
 
-	log_warn("state", "the disk has not taken what changed; it is tried on", "path=%s seconds=%d", n->o->state_path,
-		(int)(DAEMON_SAVE_PATIENCE / SEC(1)));
+	log_warn("state", "the disk has not taken what changed; it is tried on",
+		"path=%s seconds=%d", n->o->state_path, (int)(DAEMON_SAVE_PATIENCE / SEC(1)));
 	trouble(n, true);
 }
 
@@ -77,7 +78,8 @@ void files_save_state(struct daemon *n, int rc)
 	if (rc == 0) {
 		rc = filequeue_write(n->files, n->o->state_path, &text, 0600);
 		if (rc == 0 && !n->saving)
-			loop_timer_set(n->save_timer, mono_add(loop_now(n->loop).mono, DAEMON_SAVE_PATIENCE));
+			loop_timer_set(n->save_timer,
+				mono_add(loop_now(n->loop).mono, DAEMON_SAVE_PATIENCE));
 		n->saving = true;
 	} else if (rc == STATE_UNCHANGED && !filequeue_has(n->files, n->o->state_path)) {
 		trouble(n, false);

@@ -40,7 +40,8 @@ static void read_distro(struct arena *a, struct tc_hostinfo *h)
 	if (file_read("/etc/os-release", &text) == 0 && buf_append(&text, "", 1) == 0) {
 		h->distro = assignment(a, (const char *)buf_data(&text), "ID");
 		h->distro_version = assignment(a, (const char *)buf_data(&text), "VERSION_ID");
-		h->distro_codename = assignment(a, (const char *)buf_data(&text), "VERSION_CODENAME");
+		h->distro_codename =
+			assignment(a, (const char *)buf_data(&text), "VERSION_CODENAME");
 	}
 	buf_fini(&text);
 }
@@ -48,8 +49,8 @@ static void read_distro(struct arena *a, struct tc_hostinfo *h)
 /* Names of processors as Go programs say them. */
 static const char *go_arch(const char *machine)
 {
-	static const char *const names[][2] = { { "x86_64", "amd64" }, { "aarch64", "arm64" }, { "i686", "386" }, { "armv7l", "arm" },
-		{ "armv6l", "arm" } };
+	static const char *const names[][2] = { { "x86_64", "amd64" }, { "aarch64", "arm64" },
+		{ "i686", "386" }, { "armv7l", "arm" }, { "armv6l", "arm" } };
 
 	for (size_t i = 0; i < ARRAY_LEN(names); i++)
 		if (!strcmp(machine, names[i][0]))
@@ -75,7 +76,10 @@ int daemon_hostinfo(struct arena *a, const struct secret_machine *machine, struc
 	char host[HOSTNAME_LEN_MAX + 1];
 	struct utsname u;
 
-	*ret = (struct tc_hostinfo){ .ipn_version = WARREN_VERSION, .os = "linux", .no_logs = true, .userspace = JSON_NO,
+	*ret = (struct tc_hostinfo){ .ipn_version = WARREN_VERSION,
+		.os = "linux",
+		.no_logs = true,
+		.userspace = JSON_NO,
 		.state_encrypted = JSON_NO };
 	hostname_get(host);
 	ret->hostname = arena_strdup(a, host);
@@ -109,5 +113,6 @@ void daemon_watch_hostname(struct daemon *n)
 	int rc = hostname_watch_new(n->loop, on_hostname, n, &n->hostname_watch);
 
 	if (rc < 0)
-		log_warn("node", "changes of the machine's name are seen at the next start only", "err=%s", err_text(rc));
+		log_warn("node", "changes of the machine's name are seen at the next start only",
+			"err=%s", err_text(rc));
 }

@@ -18,16 +18,17 @@
 #include "os/udp/udp.h"
 
 enum {
-	DAEMON_PINS_MAX = 64, /* certificates that relays are pinned to, whose TLS contexts are kept */
-	DAEMON_LOOKUPS_MAX = 16, /* names being looked up at a time */
+	DAEMON_PINS_MAX =
+		64, /* certificates that relays are pinned to, whose TLS contexts are kept */
+	DAEMON_LOOKUPS_MAX = 16,    /* names being looked up at a time */
 	DAEMON_UNREACHABLE_MAX = 8, /* addresses that could not be sent to, a turn */
-	DAEMON_CHANGED_MAX = 1024, /* peers whose change the bus tells one by one, a turn */
-	DAEMON_WAITERS_MAX = 32, /* programs that wait for a netcheck */
+	DAEMON_CHANGED_MAX = 1024,  /* peers whose change the bus tells one by one, a turn */
+	DAEMON_WAITERS_MAX = 32,    /* programs that wait for a netcheck */
 };
 
 #define DAEMON_LOGOUT_PATIENCE SEC(5)
 #define DAEMON_SAVE_PATIENCE SEC(5) /* a disk that takes longer is told as trouble */
-#define DAEMON_MAP_DELAY MSEC(200) /* changes come in bunches */
+#define DAEMON_MAP_DELAY MSEC(200)  /* changes come in bunches */
 #define DAEMON_MAP_PERIOD SEC(2)
 
 struct pinned {
@@ -42,7 +43,7 @@ struct daemon {
 	struct state *state;
 	struct filequeue *files;
 	struct loop_timer *save_timer;
-	bool saving; /* the state file waits for the disk */
+	bool saving;  /* the state file waits for the disk */
 	int locks[2]; /* of the state file and of the directory; -1: none */
 	char profile_id[PROFILE_ID_MAX];
 	uint8_t nl_key[KEY_NL_PRIVATE_LEN];
@@ -56,11 +57,12 @@ struct daemon {
 	struct netmon *netmon;
 	struct hostname_watch *hostname_watch; /* NULL: this system does not tell */
 	bool tun_gone;
-	uint64_t direct_in[2], direct_in_bytes[2], direct_out[2], direct_out_bytes[2]; /* WireGuard by family: IPv4, IPv6 */
+	uint64_t direct_in[2], direct_in_bytes[2], direct_out[2],
+		direct_out_bytes[2]; /* WireGuard by family: IPv4, IPv6 */
 	struct ipport unreachable[DAEMON_UNREACHABLE_MAX];
 	size_t n_unreachable;
 
-	struct list links; /* struct link */
+	struct list links;             /* struct link */
 	struct list streams, measures; /* struct node_stream, struct measure */
 	size_t n_lookups;
 	uint64_t lookups, lookups_refused;
@@ -76,10 +78,10 @@ struct daemon {
 
 	/* What a turn leaves to its end. */
 	bool save, net_config, self_changed, netcheck_done, offloads;
-	unsigned trouble; /* NODE_TROUBLE_ */
+	unsigned trouble;   /* NODE_TROUBLE_ */
 	bool was_logged_in; /* this profile has a node key */
-	bool ending; /* logging out before the end */
-	bool changed_all; /* more peers changed than are told one by one */
+	bool ending;        /* logging out before the end */
+	bool changed_all;   /* more peers changed than are told one by one */
 	int64_t changed[DAEMON_CHANGED_MAX], removed[DAEMON_CHANGED_MAX];
 	size_t n_changed, n_removed;
 	mono_ns map_written;
@@ -105,21 +107,23 @@ void daemon_save(struct daemon *n);
 struct link;
 struct link_ops {
 	void (*up)(void *owner);
-	int (*data)(void *owner, uint8_t *p, size_t len); /* negative: close; then closed is called */
+	int (*data)(
+		void *owner, uint8_t *p, size_t len); /* negative: close; then closed is called */
 	struct view (*output)(void *owner);
 	void (*written)(void *owner, size_t n);
 	void (*closed)(void *owner, int rc); /* from the loop, once; the link is gone */
 };
 
 /* NULL: no memory. */
-struct link *link_open(struct daemon *n, const struct node_dial *d, const struct link_ops *ops, void *owner);
+struct link *link_open(
+	struct daemon *n, const struct node_dial *d, const struct link_ops *ops, void *owner);
 struct link *link_close(struct link *k); /* nothing is called any more */
 void link_wake(struct link *k);
 /* A relay's public key, by its TLS certificates; only in the up callback and later. */
 bool link_relay_key(const struct link *k, struct node_pub *ret);
 void link_resolve(void *owner, const char *host);
 void link_reload_roots(struct daemon *n); /* of the system, for streams from now on */
-void link_fini(struct daemon *n); /* after the loop has ended */
+void link_fini(struct daemon *n);         /* after the loop has ended */
 
 /* ---- streams.c: the engine's streams ---- */
 
@@ -147,7 +151,7 @@ void net_turn_end(struct daemon *n);
 MUST_USE int files_open(struct daemon *n);
 /* Writes the state file if something changed. rc: what became of bringing the state up to date. */
 void files_save_state(struct daemon *n, int rc);
-bool files_unsaved(void *backend); /* something that was changed is not on the disk yet */
+bool files_unsaved(void *backend);  /* something that was changed is not on the disk yet */
 void files_close(struct daemon *n); /* waits until all is written */
 
 /* ---- mapcache.c: the last network map on disk ---- */
@@ -179,6 +183,7 @@ MUST_USE int daemon_debug_listen(struct daemon *n, const char *addr); /* failure
 
 /* From now on the engine is told when the machine has another name. */
 void daemon_watch_hostname(struct daemon *n);
-MUST_USE int daemon_hostinfo(struct arena *a, const struct secret_machine *machine, struct tc_hostinfo *ret);
+MUST_USE int daemon_hostinfo(
+	struct arena *a, const struct secret_machine *machine, struct tc_hostinfo *ret);
 
 #endif

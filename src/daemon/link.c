@@ -18,14 +18,15 @@
 enum { LINK_ADDRS_MAX = 8, HOST_MAX = 256 };
 
 #define LINK_PATIENCE SEC(2) /* for one address, while there is another */
-#define LINK_LOOKUP_PATIENCE SEC(8) /* who dials is patient for 10 s, and is to hear that it was the name */
+#define LINK_LOOKUP_PATIENCE \
+	SEC(8) /* who dials is patient for 10 s, and is to hear that it was the name */
 
 struct link {
 	struct list link;
 	struct daemon *n;
 	const struct link_ops *ops; /* NULL: orphan */
 	void *owner;
-	struct stream *s; /* NULL: none now */
+	struct stream *s;         /* NULL: none now */
 	struct loop_timer *timer; /* patience, and the word of a failure */
 	struct lookup *lookup;
 	bool up, looked_up;
@@ -81,8 +82,11 @@ static void note_failure(struct link *k, int rc)
 /* Of getaddrinfo: is it the name that is wrong, or the resolver? */
 static int lookup_failure(int status)
 {
-	return status == 0 || status == UV_EAI_NONAME || status == UV_EAI_NODATA || status == UV_EAI_ADDRFAMILY ? -ERR_NO_NAME :
-	       status == UV_EAI_MEMORY || status == UV_ENOMEM ? -ENOMEM : -ERR_NO_RESOLVER;
+	return status == 0 || status == UV_EAI_NONAME || status == UV_EAI_NODATA ||
+			       status == UV_EAI_ADDRFAMILY
+		       ? -ERR_NO_NAME
+	       : status == UV_EAI_MEMORY || status == UV_ENOMEM ? -ENOMEM
+								: -ERR_NO_RESOLVER;
 }
 
 /* ---- Names ---- */
@@ -93,10 +97,13 @@ static size_t take_addresses(const struct addrinfo *ai, struct ipaddr out[static
 
 	for (; ai && n < LINK_ADDRS_MAX; ai = ai->ai_next) {
 		if (ai->ai_family == AF_INET)
-			out[n++] = ipaddr_from4((const uint8_t *)&((const struct sockaddr_in *)(const void *)ai->ai_addr)->sin_addr);
+			out[n++] = ipaddr_from4((const uint8_t *)&(
+				(const struct sockaddr_in *)(const void *)ai->ai_addr)
+							->sin_addr);
 		else if (ai->ai_family == AF_INET6)
-			out[n++] = ipaddr_from16(
-				(const uint8_t *)&((const struct sockaddr_in6 *)(const void *)ai->ai_addr)->sin6_addr);
+			out[n++] = ipaddr_from16((const uint8_t *)&(
+				(const struct sockaddr_in6 *)(const void *)ai->ai_addr)
+							 ->sin6_addr);
 	}
 	return n;
 }
@@ -127,11 +134,13 @@ static void on_looked_up(uv_getaddrinfo_t *req, int status, struct addrinfo *ai)
 
 static struct lookup *lookup_begin(struct daemon *n, const char *host, struct link *of)
 {
-	static const struct addrinfo hints = { .ai_socktype = SOCK_STREAM, .ai_flags = AI_ADDRCONFIG };
+	static const struct addrinfo hints = { .ai_socktype = SOCK_STREAM,
+		.ai_flags = AI_ADDRCONFIG };
 	struct lookup *l;
 
 	n->lookups++;
-	if (n->n_lookups == DAEMON_LOOKUPS_MAX || strlen(host) >= HOST_MAX || !(l = calloc(1, sizeof(*l)))) {
+	if (n->n_lookups == DAEMON_LOOKUPS_MAX || strlen(host) >= HOST_MAX ||
+		!(l = calloc(1, sizeof(*l)))) {
 		n->lookups_refused++;
 		return NULL;
 	}
@@ -244,7 +253,8 @@ static void on_closed(void *owner, int rc)
 		try_next(k);
 }
 
-static const struct stream_ops stream_ops = { on_connected, on_data, output, written, on_closed, NULL };
+static const struct stream_ops stream_ops = { on_connected, on_data, output, written, on_closed,
+	NULL };
 
 static int connect_to(struct link *k, struct ipaddr ip)
 {
@@ -264,7 +274,9 @@ static void try_next(struct link *k)
 		if (rc < 0) {
 			note_failure(k, rc);
 		} else {
-			loop_timer_set(k->timer, k->at < k->n_addrs || !k->looked_up ? mono_add(now, LINK_PATIENCE) : MONO_NEVER);
+			loop_timer_set(k->timer, k->at < k->n_addrs || !k->looked_up
+							 ? mono_add(now, LINK_PATIENCE)
+							 : MONO_NEVER);
 			return;
 		}
 	}
@@ -343,12 +355,14 @@ void link_reload_roots(struct daemon *n)
 	int rc = n->tls_verified ? tls_client_reload(n->tls_verified) : 0;
 
 	if (rc < 0)
-		log_error("node", "the root certificates cannot be read anew; those of before stay", "err=%s", err_text(rc));
+		log_error("node", "the root certificates cannot be read anew; those of before stay",
+			"err=%s", err_text(rc));
 }
 
 /* ---- Opening and closing ---- */
 
-static struct link *link_new(struct daemon *n, const struct node_dial *d, const struct link_ops *ops, void *owner)
+static struct link *link_new(
+	struct daemon *n, const struct node_dial *d, const struct link_ops *ops, void *owner)
 {
 	struct link *k = calloc(1, sizeof(*k));
 
@@ -365,7 +379,8 @@ static struct link *link_new(struct daemon *n, const struct node_dial *d, const 
 	return k;
 }
 
-struct link *link_open(struct daemon *n, const struct node_dial *d, const struct link_ops *ops, void *owner)
+struct link *link_open(
+	struct daemon *n, const struct node_dial *d, const struct link_ops *ops, void *owner)
 {
 	struct link *k = link_new(n, d, ops, owner);
 	struct ipaddr ip;

@@ -8,13 +8,16 @@
 #include <unistd.h>
 
 static const char map_name[] = "netmap.json";
-static const char refused_name[] = "netmap.refused"; /* the hub does not want it to be kept any more */
+static const char refused_name[] =
+	"netmap.refused"; /* the hub does not want it to be kept any more */
 
 /* The one place that makes a path of an id; one that is none has no files. */
-static bool file_of(const struct daemon *n, const char *id, const char *name, char out[static PATH_MAX])
+static bool file_of(
+	const struct daemon *n, const char *id, const char *name, char out[static PATH_MAX])
 {
 	return n->o->var_root[0] && profile_id_is_sound(id) &&
-	       snprintf(out, PATH_MAX, "%s/profile-data/%s/%s", n->o->var_root, id, name) < PATH_MAX;
+	       snprintf(out, PATH_MAX, "%s/profile-data/%s/%s", n->o->var_root, id, name) <
+		       PATH_MAX;
 }
 
 /* One that is to leave nothing behind keeps none. */
@@ -34,7 +37,8 @@ void mapcache_read(struct daemon *n, struct buf *out)
 	rc = file_read(path, out);
 	if (rc == 0 || rc == -ENOENT)
 		return;
-	log_warn("map", "the map of the last time cannot be read", "path=%s err=%s", path, err_text(rc));
+	log_warn("map", "the map of the last time cannot be read", "path=%s err=%s", path,
+		err_text(rc));
 	buf_clear(out);
 }
 
@@ -56,7 +60,8 @@ static void remove_file(struct daemon *n, const char *id, const char *name)
 	char path[PATH_MAX];
 
 	if (file_of(n, id, name, path) && filequeue_remove(n->files, path) < 0)
-		log_warn("map", "what is kept of a profile cannot be removed", "path=%s err=%s", path, err_text(-ENOMEM));
+		log_warn("map", "what is kept of a profile cannot be removed", "path=%s err=%s",
+			path, err_text(-ENOMEM));
 }
 
 static void refuse(struct daemon *n)
@@ -72,7 +77,8 @@ static void refuse(struct daemon *n)
 	buf_init(&nothing, 0);
 	if (rc == 0)
 		rc = filequeue_write(n->files, path, &nothing, 0600);
-	log_info("map", "the hub does not want the map to be kept any more", "err=%s", rc < 0 ? err_text(rc) : "none");
+	log_info("map", "the hub does not want the map to be kept any more", "err=%s",
+		rc < 0 ? err_text(rc) : "none");
 }
 
 /*
@@ -102,7 +108,8 @@ void mapcache_changed(struct daemon *n)
 	n->map_dirty = true;
 	/* Large maps take long to write: a small share of the time goes into it. */
 	at = mono_add(n->map_written, DAEMON_MAP_PERIOD + SEC(2) * (mono_ns)(n->map_size >> 20));
-	loop_timer_set(n->map_timer, MAX_OF(mono_add(now, DAEMON_MAP_DELAY), n->map_written ? at : 0));
+	loop_timer_set(
+		n->map_timer, MAX_OF(mono_add(now, DAEMON_MAP_DELAY), n->map_written ? at : 0));
 }
 
 /* A map for a device that is to start without its hub. */
@@ -112,7 +119,8 @@ void mapcache_flush(struct daemon *n)
 	struct buf text;
 	int rc;
 
-	if (!n->map_dirty || !n->node || !node_netmap(n->node) || !file_of(n, n->profile_id, map_name, path))
+	if (!n->map_dirty || !n->node || !node_netmap(n->node) ||
+		!file_of(n, n->profile_id, map_name, path))
 		return;
 	n->map_dirty = false;
 	loop_timer_set(n->map_timer, MONO_NEVER);

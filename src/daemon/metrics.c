@@ -50,15 +50,18 @@ static int64_t n_warnings(const struct daemon *n)
 }
 
 /* Direct paths by family; the mesh counts packets through relays, and not their bytes. */
-static int by_path(struct buf *out, const struct metric *m, const uint64_t direct[2], const uint64_t *relay)
+static int by_path(
+	struct buf *out, const struct metric *m, const uint64_t direct[2], const uint64_t *relay)
 {
 	int rc = head(out, m);
 
 	if (rc == 0)
-		rc = buf_printf(out, "%s{path=\"direct_ipv4\"} %llu\n%s{path=\"direct_ipv6\"} %llu\n", m->name,
+		rc = buf_printf(out,
+			"%s{path=\"direct_ipv4\"} %llu\n%s{path=\"direct_ipv6\"} %llu\n", m->name,
 			(unsigned long long)direct[0], m->name, (unsigned long long)direct[1]);
 	if (rc == 0 && relay)
-		rc = buf_printf(out, "%s{path=\"derp\"} %llu\n", m->name, (unsigned long long)*relay);
+		rc = buf_printf(
+			out, "%s{path=\"derp\"} %llu\n", m->name, (unsigned long long)*relay);
 	return rc;
 }
 
@@ -68,8 +71,9 @@ static int by_reason(struct buf *out, const struct metric *m, const uint64_t n[F
 		const char *reason;
 		uint64_t count;
 	} v[] = {
-		{ "acl", n[FILTER_DROP_RULES] + n[FILTER_DROP_NO_RULES] + n[FILTER_DROP_SHIELDS] + n[FILTER_DROP_JAILED] +
-				n[FILTER_DROP_REVOKED] + n[FILTER_DROP_NOT_LOCAL] },
+		{ "acl", n[FILTER_DROP_RULES] + n[FILTER_DROP_NO_RULES] + n[FILTER_DROP_SHIELDS] +
+				 n[FILTER_DROP_JAILED] + n[FILTER_DROP_REVOKED] +
+				 n[FILTER_DROP_NOT_LOCAL] },
 		{ "link_local_unicast", n[FILTER_DROP_LINK_LOCAL] },
 		{ "multicast", n[FILTER_DROP_MULTICAST] },
 		{ "too_short", n[FILTER_DROP_SHORT] },
@@ -78,7 +82,8 @@ static int by_reason(struct buf *out, const struct metric *m, const uint64_t n[F
 	int rc = head(out, m);
 
 	for (size_t i = 0; rc == 0 && i < ARRAY_LEN(v); i++)
-		rc = buf_printf(out, "%s{reason=\"%s\"} %llu\n", m->name, v[i].reason, (unsigned long long)v[i].count);
+		rc = buf_printf(out, "%s{reason=\"%s\"} %llu\n", m->name, v[i].reason,
+			(unsigned long long)v[i].count);
 	return rc;
 }
 
@@ -94,14 +99,15 @@ int daemon_user_metrics(void *backend, struct buf *out)
 		"DERP region ID of this node's home relay server" };
 	static const struct metric in_bytes = { "tailscaled_inbound_bytes_total", "counter",
 		"Counts the number of bytes received from other peers" };
-	static const struct metric in_drop = { "tailscaled_inbound_dropped_packets_total", "counter",
+	static const struct metric in_drop = { "tailscaled_inbound_dropped_packets_total",
+		"counter",
 		"Counts the number of dropped packets received by the node from other peers" };
 	static const struct metric in = { "tailscaled_inbound_packets_total", "counter",
 		"Counts the number of packets received from other peers" };
 	static const struct metric out_bytes = { "tailscaled_outbound_bytes_total", "counter",
 		"Counts the number of bytes sent to other peers" };
-	static const struct metric out_drop = { "tailscaled_outbound_dropped_packets_total", "counter",
-		"Counts the number of packets dropped while being sent to other peers" };
+	static const struct metric out_drop = { "tailscaled_outbound_dropped_packets_total",
+		"counter", "Counts the number of packets dropped while being sent to other peers" };
 	static const struct metric out_packets = { "tailscaled_outbound_packets_total", "counter",
 		"Counts the number of packets sent to other peers" };
 	struct daemon *n = backend;
@@ -114,7 +120,8 @@ int daemon_user_metrics(void *backend, struct buf *out)
 	if (rc == 0)
 		rc = head(out, &warnings);
 	if (rc == 0)
-		rc = buf_printf(out, "%s{type=\"warning\"} %lld\n", warnings.name, (long long)n_warnings(n));
+		rc = buf_printf(out, "%s{type=\"warning\"} %lld\n", warnings.name,
+			(long long)n_warnings(n));
 	if (rc == 0)
 		rc = gauge(out, &home, magicsock_home(node_magicsock(n->node)));
 	if (rc == 0)
@@ -143,66 +150,155 @@ static int counters(struct buf *out, const void *of, const struct counter *v, si
 
 	for (size_t i = 0; rc == 0 && i < count; i++)
 		rc = buf_printf(out, "warrend_%s %llu\n", v[i].name,
-			(unsigned long long)*(const uint64_t *)(const void *)((const char *)of + v[i].offset));
+			(unsigned long long)*(
+				const uint64_t *)(const void *)((const char *)of + v[i].offset));
 	return rc;
 }
 
-#define C(type, member, name) { name "_" #member, offsetof(struct type, member) }
+#define C(type, member, name) \
+	{ \
+		name "_" #member, offsetof(struct type, member) \
+	}
 static const struct counter node_list[] = {
 #define A(m) C(node_counters, m, "agent")
-	A(tun_in), A(tun_out), A(bytes_in), A(bytes_out), A(tsmp_from_host), A(filter_out_dropped), A(filter_in_dropped), A(filter_in_not_here),
-	A(bad_netmaps), A(bad_peers), A(probes), A(probes_refused),
-	A(map_self_refused), A(map_peers_refused), A(map_routes_refused), A(map_relays_refused), A(map_dns_refused),
+	A(tun_in),
+	A(tun_out),
+	A(bytes_in),
+	A(bytes_out),
+	A(tsmp_from_host),
+	A(filter_out_dropped),
+	A(filter_in_dropped),
+	A(filter_in_not_here),
+	A(bad_netmaps),
+	A(bad_peers),
+	A(probes),
+	A(probes_refused),
+	A(map_self_refused),
+	A(map_peers_refused),
+	A(map_routes_refused),
+	A(map_relays_refused),
+	A(map_dns_refused),
 	A(map_messages_refused),
 #undef A
 };
 static const struct counter magicsock_list[] = {
 #define M(m) C(magicsock_counters, m, "mesh")
-	M(udp_in), M(stun_in), M(disco_in), M(wg_in), M(relay_in), M(relay_out), M(relay_no_peer), M(stun_unknown), M(disco_unknown),
-	M(disco_bad), M(disco_ignored), M(no_route), M(no_path), M(no_session_pokes), M(pings_out), M(pongs_out), M(calls_out),
-	M(pings_in), M(pongs_in), M(calls_in), M(ping_limited), M(probe_limited), M(stun_limited), M(unproven_held), M(path_direct), M(path_lost), M(relay_idle_closed),
+	M(udp_in),
+	M(stun_in),
+	M(disco_in),
+	M(wg_in),
+	M(relay_in),
+	M(relay_out),
+	M(relay_no_peer),
+	M(stun_unknown),
+	M(disco_unknown),
+	M(disco_bad),
+	M(disco_ignored),
+	M(no_route),
+	M(no_path),
+	M(no_session_pokes),
+	M(pings_out),
+	M(pongs_out),
+	M(calls_out),
+	M(pings_in),
+	M(pongs_in),
+	M(calls_in),
+	M(ping_limited),
+	M(probe_limited),
+	M(stun_limited),
+	M(unproven_held),
+	M(path_direct),
+	M(path_lost),
+	M(relay_idle_closed),
 #undef M
 };
 static const struct counter derp_list[] = {
 #define D(m) C(derpclient_counters, m, "derp")
-	D(dials), D(logins), D(packets_in), D(packets_out), D(drop_queue_head), D(drop_rate), D(drop_down), D(bad_frames), D(infos_refused), D(skipped),
+	D(dials),
+	D(logins),
+	D(packets_in),
+	D(packets_out),
+	D(drop_queue_head),
+	D(drop_rate),
+	D(drop_down),
+	D(bad_frames),
+	D(infos_refused),
+	D(skipped),
 #undef D
 };
 static const struct counter wg_list[] = {
 #define W(m) C(wg_counters, m, "wg")
-	W(bad_message), W(bad_mac), W(no_peer), W(bad_handshake), W(flood), W(rate_limited), W(cookie_sent), W(cookie_received),
-	W(no_session), W(replay), W(bad_tag), W(bad_source), W(bad_inner), W(staged_dropped), W(sent_datagrams),
+	W(bad_message),
+	W(bad_mac),
+	W(no_peer),
+	W(bad_handshake),
+	W(flood),
+	W(rate_limited),
+	W(cookie_sent),
+	W(cookie_received),
+	W(no_session),
+	W(replay),
+	W(bad_tag),
+	W(bad_source),
+	W(bad_inner),
+	W(staged_dropped),
+	W(sent_datagrams),
 	W(received_datagrams),
 #undef W
 };
 static const struct counter filter_list[] = {
 #define F(m) C(filter_counters, m, "filter")
-	F(flows_evicted), F(admitted_evicted),
+	F(flows_evicted),
+	F(admitted_evicted),
 #undef F
 };
 static const struct counter udp_list[] = {
 #define U(m) C(udp_counters, m, "udp")
-	U(in), U(out), U(in_calls), U(out_calls), U(in_overflow), U(out_full), U(out_failed),
+	U(in),
+	U(out),
+	U(in_calls),
+	U(out_calls),
+	U(in_overflow),
+	U(out_full),
+	U(out_failed),
 #undef U
 };
 static const struct counter tun_list[] = {
 #define T(m) C(tun_counters, m, "tun")
-	T(in_frames), T(in_packets), T(out_packets), T(out_frames), T(in_bad), T(out_failed),
+	T(in_frames),
+	T(in_packets),
+	T(out_packets),
+	T(out_frames),
+	T(in_bad),
+	T(out_failed),
 #undef T
 };
 static const struct counter route_list[] = {
 #define R(m) C(route_counters, m, "route")
-	R(applied), R(added), R(removed), R(repaired),
+	R(applied),
+	R(added),
+	R(removed),
+	R(repaired),
 #undef R
 };
 static const struct counter lapi_list[] = {
 #define L(m) C(lapi_counters, m, "lapi")
-	L(requests), L(refused), L(bad_requests), L(connections_refused), L(watchers_refused), L(watchers_behind), L(bytes_refused), L(work_refused), L(operator_late),
+	L(requests),
+	L(refused),
+	L(bad_requests),
+	L(connections_refused),
+	L(watchers_refused),
+	L(watchers_behind),
+	L(bytes_refused),
+	L(work_refused),
+	L(operator_late),
 #undef L
 };
 static const struct counter daemon_list[] = {
 #define N(m) C(daemon, m, "node")
-	N(lookups), N(lookups_refused), N(saves_failed),
+	N(lookups),
+	N(lookups_refused),
+	N(saves_failed),
 #undef N
 };
 #undef C
@@ -217,7 +313,8 @@ int daemon_metrics(void *backend, struct buf *out)
 		size_t count;
 	} all[] = {
 		{ node_counters(n->node), node_list, ARRAY_LEN(node_list) },
-		{ magicsock_counters(node_magicsock(n->node)), magicsock_list, ARRAY_LEN(magicsock_list) },
+		{ magicsock_counters(node_magicsock(n->node)), magicsock_list,
+			ARRAY_LEN(magicsock_list) },
 		{ &derp, derp_list, ARRAY_LEN(derp_list) },
 		{ magicsock_wg_counters(node_magicsock(n->node)), wg_list, ARRAY_LEN(wg_list) },
 		{ filter_counters(node_filter(n->node)), filter_list, ARRAY_LEN(filter_list) },
@@ -245,20 +342,26 @@ static int on_request(void *ctx, struct httpd_conn *c, const struct httpd_reques
 	if (!http1_method_is(r->head, "GET") && !http1_method_is(r->head, "HEAD"))
 		return httpd_refuse(c, 405, "only GET and HEAD");
 	if (view_eq(path, VIEW_LIT("/")))
-		return httpd_answer(c, 200, "text/plain; charset=utf-8", "", VIEW_LIT("warrend: /debug/metrics /metrics\n"));
+		return httpd_answer(c, 200, "text/plain; charset=utf-8", "",
+			VIEW_LIT("warrend: /debug/metrics /metrics\n"));
 	if (!view_eq(path, VIEW_LIT("/debug/metrics")) && !view_eq(path, VIEW_LIT("/metrics")))
 		return httpd_refuse(c, 404, "not found");
 	buf_init(&out, METRICS_MAX);
-	rc = view_eq(path, VIEW_LIT("/metrics")) ? daemon_user_metrics(ctx, &out) : daemon_metrics(ctx, &out);
+	rc = view_eq(path, VIEW_LIT("/metrics")) ? daemon_user_metrics(ctx, &out)
+						 : daemon_metrics(ctx, &out);
 	if (rc == 0)
-		rc = httpd_answer(c, 200, "text/plain; version=0.0.4; charset=utf-8", "", buf_view(&out));
+		rc = httpd_answer(
+			c, 200, "text/plain; version=0.0.4; charset=utf-8", "", buf_view(&out));
 	buf_fini(&out);
 	return rc;
 }
 
 int daemon_debug_listen(struct daemon *n, const char *addr)
 {
-	struct httpd_cfg cfg = { .loop = n->loop, .conns_max = DEBUG_CONNS_MAX, .answer_max = METRICS_MAX, .on_request = on_request,
+	struct httpd_cfg cfg = { .loop = n->loop,
+		.conns_max = DEBUG_CONNS_MAX,
+		.answer_max = METRICS_MAX,
+		.on_request = on_request,
 		.ctx = n };
 	struct ipport at, bound;
 	char text[IPPORT_TEXT_MAX];
@@ -274,6 +377,7 @@ int daemon_debug_listen(struct daemon *n, const char *addr)
 	if (rc < 0)
 		log_error("debug", "cannot listen", "addr=%s err=%s", addr, err_text(rc));
 	else
-		log_info("debug", "counters are shown", "url=http://%s/debug/metrics", ipport_format(bound, text));
+		log_info("debug", "counters are shown", "url=http://%s/debug/metrics",
+			ipport_format(bound, text));
 	return rc;
 }

@@ -62,28 +62,34 @@ static void on_tun_gone(void *ctx, int rc)
 
 	if (n->tun_gone)
 		return;
-	log_error("tun", "interface is gone; ending, so that the service manager starts us anew", "err=%s", err_text(rc));
+	log_error("tun", "interface is gone; ending, so that the service manager starts us anew",
+		"err=%s", err_text(rc));
 	n->tun_gone = true;
 	loop_stop(n->loop);
 }
 
 static int open_one_tun(struct daemon *n, const char *name)
 {
-	struct tun_cfg cfg = { .name = name, .mtu = n->o->mtu ? (int)n->o->mtu : NODE_MTU, .on_packets = on_packets,
-		.on_gone = on_tun_gone, .ctx = n };
+	struct tun_cfg cfg = { .name = name,
+		.mtu = n->o->mtu ? (int)n->o->mtu : NODE_MTU,
+		.on_packets = on_packets,
+		.on_gone = on_tun_gone,
+		.ctx = n };
 	int rc;
 
 	if (!strcmp(name, "userspace-networking") || !strncmp(name, "tap:", 4)) {
-		log_error("tun", "this kind of interface is not built yet: a TUN interface is needed", "tun=%s", name);
+		log_error("tun",
+			"this kind of interface is not built yet: a TUN interface is needed",
+			"tun=%s", name);
 		return -ERR_UNSUPPORTED;
 	}
 	rc = tun_open(&n->tun, n->loop, &cfg);
 	if (rc < 0)
 		log_error("tun", "cannot open the interface", "tun=%s err=%s%s", name, err_text(rc),
-			rc == -EBUSY ? " (another daemon has it; --tun names another one)" :
-			rc == -EPERM || rc == -EACCES ? " (root or CAP_NET_ADMIN is needed)" :
-			rc == -ENOENT || rc == -ENODEV ? " (is there a /dev/net/tun?)" :
-							 "");
+			rc == -EBUSY ? " (another daemon has it; --tun names another one)"
+			: rc == -EPERM || rc == -EACCES  ? " (root or CAP_NET_ADMIN is needed)"
+			: rc == -ENOENT || rc == -ENODEV ? " (is there a /dev/net/tun?)"
+							 : "");
 	return rc;
 }
 
@@ -100,7 +106,8 @@ int net_open_tun(struct daemon *n)
 			break;
 	/* The interface is ours: what a daemon that was killed left under its name is nobody's. */
 	if (rc == 0 && (left = route_cleanup(tun_name(n->tun))) < 0)
-		log_warn("route", "not everything of an earlier daemon could be undone", "tun=%s err=%s", tun_name(n->tun), err_text(left));
+		log_warn("route", "not everything of an earlier daemon could be undone",
+			"tun=%s err=%s", tun_name(n->tun), err_text(left));
 	if (rc == 0)
 		rc = route_open(&n->route, n->loop, tun_name(n->tun), on_routes_looked, n);
 	return rc;
@@ -113,7 +120,8 @@ void net_tell_local(struct daemon *n, bool link_changed)
 	const struct netmon_state *s = netmon_state(n->netmon);
 
 	node_set_networks(n->node, s->nets_all ? s->nets : NULL, s->n_nets, loop_now(n->loop));
-	node_set_local(n->node, s->addrs, s->n_addrs, udp_port(n->udp, 4), udp_port(n->udp, 6), link_changed, loop_now(n->loop));
+	node_set_local(n->node, s->addrs, s->n_addrs, udp_port(n->udp, 4), udp_port(n->udp, 6),
+		link_changed, loop_now(n->loop));
 }
 
 static bool offers_internet(const struct node_net_config *c)
@@ -129,21 +137,26 @@ static void on_network_change(void *ctx, bool link_changed)
 	struct daemon *n = ctx;
 	const struct netmon_state *s = netmon_state(n->netmon);
 
-	log_info("net", "the network changed", "link=%s addrs=%zu interface=%s", link_changed ? "changed" : "same", s->n_addrs,
-		s->default_if);
+	log_info("net", "the network changed", "link=%s addrs=%zu interface=%s",
+		link_changed ? "changed" : "same", s->n_addrs, s->default_if);
 	if (link_changed)
 		n->net_config = true; /* exceptions for the local network */
 	net_tell_local(n, link_changed);
-	daemon_trouble(n, NODE_TROUBLE_NETWORKS, offers_internet(node_net_config(n->node)) && !s->nets_all);
+	daemon_trouble(n, NODE_TROUBLE_NETWORKS,
+		offers_internet(node_net_config(n->node)) && !s->nets_all);
 }
 
 int net_open_sockets(struct daemon *n)
 {
-	struct udp_cfg cfg = { .port = (uint16_t)n->o->port, .mark = ROUTE_MARK, .on_datagrams = on_datagrams, .ctx = n };
+	struct udp_cfg cfg = { .port = (uint16_t)n->o->port,
+		.mark = ROUTE_MARK,
+		.on_datagrams = on_datagrams,
+		.ctx = n };
 	int rc = udp_open(&n->udp, n->loop, &cfg);
 
 	if (rc < 0) {
-		log_error("udp", "cannot open a socket", "port=%u err=%s", (unsigned)n->o->port, err_text(rc));
+		log_error("udp", "cannot open a socket", "port=%u err=%s", (unsigned)n->o->port,
+			err_text(rc));
 		return rc;
 	}
 	rc = netmon_open(&n->netmon, n->loop, tun_name(n->tun), on_network_change, n);
@@ -181,8 +194,9 @@ static bool is_on(const char *path)
 static bool forwards(const struct node_net_config *c)
 {
 	for (size_t i = 0; i < c->n_advertised; i++)
-		if (!is_on(c->advertised[i].ip.family == 4 ? "/proc/sys/net/ipv4/ip_forward" :
-							     "/proc/sys/net/ipv6/conf/all/forwarding"))
+		if (!is_on(c->advertised[i].ip.family == 4
+				    ? "/proc/sys/net/ipv4/ip_forward"
+				    : "/proc/sys/net/ipv6/conf/all/forwarding"))
 			return false;
 	return true;
 }
@@ -197,10 +211,12 @@ static void tell_routes(struct daemon *n, int rc)
 		return;
 	}
 	if (rc < 0 && !(n->trouble & NODE_TROUBLE_ROUTES))
-		log_warn("route", "the system's routes are not as they should be", "err=%s", err_text(rc));
+		log_warn("route", "the system's routes are not as they should be", "err=%s",
+			err_text(rc));
 	daemon_trouble(n, NODE_TROUBLE_ROUTES, rc < 0);
 	daemon_trouble(n, NODE_TROUBLE_FORWARDING, c->n_advertised > 0 && !forwards(c));
-	daemon_trouble(n, NODE_TROUBLE_NETWORKS, offers_internet(c) && !netmon_state(n->netmon)->nets_all);
+	daemon_trouble(
+		n, NODE_TROUBLE_NETWORKS, offers_internet(c) && !netmon_state(n->netmon)->nets_all);
 }
 
 static void on_routes_looked(void *ctx, int rc, bool repaired)
@@ -208,8 +224,8 @@ static void on_routes_looked(void *ctx, int rc, bool repaired)
 	struct daemon *n = ctx;
 
 	if (repaired)
-		log_info("route", "another program had changed our interface, routes or rules", "now=%s",
-			rc < 0 ? err_text(rc) : "as it should be");
+		log_info("route", "another program had changed our interface, routes or rules",
+			"now=%s", rc < 0 ? err_text(rc) : "as it should be");
 	if (n->node)
 		tell_routes(n, rc);
 }
@@ -218,7 +234,11 @@ void net_apply(struct daemon *n)
 {
 	const struct node_net_config *c = node_net_config(n->node);
 	struct ipprefix local[NETMON_ADDRS_MAX];
-	struct route_config want = { .up = c->up, .mtu = (int)c->mtu, .addrs = c->addrs, .n_addrs = c->n_addrs, .routes = c->routes,
+	struct route_config want = { .up = c->up,
+		.mtu = (int)c->mtu,
+		.addrs = c->addrs,
+		.n_addrs = c->n_addrs,
+		.routes = c->routes,
 		.n_routes = c->n_routes };
 
 	n->net_config = false;
@@ -241,9 +261,11 @@ static void apply_offloads(struct daemon *n)
 	const struct tc_node *self = nm ? netmap_self(nm) : NULL;
 
 	n->offloads = false;
-	udp_set_offload(n->udp, !self_has(self, "disable-udp-gso"), !self_has(self, "disable-udp-gro"));
+	udp_set_offload(
+		n->udp, !self_has(self, "disable-udp-gso"), !self_has(self, "disable-udp-gro"));
 	if (n->tun)
-		tun_set_merge(n->tun, !self_has(self, "disable-tun-tcp-gro"), !self_has(self, "disable-tun-udp-gro"));
+		tun_set_merge(n->tun, !self_has(self, "disable-tun-tcp-gro"),
+			!self_has(self, "disable-tun-udp-gro"));
 }
 
 void net_turn_end(struct daemon *n)

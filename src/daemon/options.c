@@ -18,25 +18,36 @@ struct option {
 	const char *help;
 };
 
-#define O(flag, member, kind, help) { flag, kind, offsetof(struct daemon_options, member), help }
+#define O(flag, member, kind, help) \
+	{ \
+		flag, kind, offsetof(struct daemon_options, member), help \
+	}
 static const struct option options[] = {
 	O("bird-socket", bird, TEXT, "path of the bird unix socket (not built yet)"),
 	O("cleanup", cleanup, BOOL, "clean up system state and exit"),
 	O("config", config, TEXT, "path to config file, or 'vm:user-data' (not built yet)"),
 	O("debug", debug, TEXT, "listen address ([ip]:port) of optional debug server"),
 	O("encrypt-state", encrypt_state, BOOL, "encrypt the state file on disk (not built yet)"),
-	O("hardware-attestation", attestation, BOOL, "use hardware-backed keys to bind node identity to this device (not built yet)"),
-	O("no-logs-no-support", no_logs, BOOL, "disable log uploads (this daemon never uploads any)"),
-	O("outbound-http-proxy-listen", http_proxy, TEXT, "optional [ip]:port to run an outbound HTTP proxy (not built yet)"),
-	O("port", port, PORT, "UDP port to listen on for WireGuard and peer-to-peer traffic; 0 means automatically select"),
+	O("hardware-attestation", attestation, BOOL,
+		"use hardware-backed keys to bind node identity to this device (not built yet)"),
+	O("no-logs-no-support", no_logs, BOOL,
+		"disable log uploads (this daemon never uploads any)"),
+	O("outbound-http-proxy-listen", http_proxy, TEXT,
+		"optional [ip]:port to run an outbound HTTP proxy (not built yet)"),
+	O("port", port, PORT,
+		"UDP port to listen on for WireGuard and peer-to-peer traffic; 0 means automatically select"),
 	O("socket", socket, TEXT, "path of the service unix socket"),
-	O("socks5-server", socks5, TEXT, "optional [ip]:port to run a SOCKS5 server (not built yet)"),
-	O("state", state, TEXT, "absolute path of state file; use 'mem:' to not store state and register as an ephemeral node"),
-	O("statedir", statedir, TEXT, "path to directory for storage of config state, the cached map, ..."),
+	O("socks5-server", socks5, TEXT,
+		"optional [ip]:port to run a SOCKS5 server (not built yet)"),
+	O("state", state, TEXT,
+		"absolute path of state file; use 'mem:' to not store state and register as an ephemeral node"),
+	O("statedir", statedir, TEXT,
+		"path to directory for storage of config state, the cached map, ..."),
 	O("syslog", syslog, BOOL, "log to syslog (not built yet)"),
 	O("syspolicy-file", syspolicy, TEXT, "path to policy file (not built yet)"),
 	O("tun", tun, TEXT, "tunnel interface name; a comma-separated list is tried in order"),
-	O("verbose", verbose, INT, "log verbosity level; 0 is default, 1 or higher are increasingly verbose"),
+	O("verbose", verbose, INT,
+		"log verbosity level; 0 is default, 1 or higher are increasingly verbose"),
 	O("version", version, BOOL, "print version information and exit"),
 };
 #undef O
@@ -51,9 +62,9 @@ void options_usage(void)
 	fprintf(stderr, "Usage of warrend:\n");
 	for (size_t i = 0; i < ARRAY_LEN(options); i++)
 		fprintf(stderr, "  -%s%s\n    \t%s\n", options[i].name,
-			options[i].kind == BOOL ? "" :
-			options[i].kind == TEXT ? " string" :
-						  " value",
+			options[i].kind == BOOL   ? ""
+			: options[i].kind == TEXT ? " string"
+						  : " value",
 			options[i].help);
 }
 
@@ -114,13 +125,14 @@ static int say_unknown(const char *name, size_t len, struct err_at *at)
 		best = k;
 		meant = options[i].name;
 	}
-	err_at_set(at, 0, 0, "flag provided but not defined: -%.*s%s%s%s", (int)MIN_OF(len, 150), name, meant ? "; did you mean -" : "",
-		meant ? meant : "", meant ? "?" : "");
+	err_at_set(at, 0, 0, "flag provided but not defined: -%.*s%s%s%s", (int)MIN_OF(len, 150),
+		name, meant ? "; did you mean -" : "", meant ? meant : "", meant ? "?" : "");
 	return -ERR_BAD_VALUE;
 }
 
 /* One flag at argv[*i]; moves on over its value. */
-static int parse_flag(struct daemon_options *o, int argc, char *const argv[], int *i, struct err_at *at)
+static int parse_flag(
+	struct daemon_options *o, int argc, char *const argv[], int *i, struct err_at *at)
 {
 	const char *name = argv[*i] + (argv[*i][1] == '-' ? 2 : 1), *value = strchr(name, '=');
 	size_t len = value ? (size_t)(value - name) : strlen(name);
@@ -145,8 +157,8 @@ static int parse_flag(struct daemon_options *o, int argc, char *const argv[], in
 		return -ERR_BAD_VALUE;
 	}
 	if (parse_value(o, opt, value) < 0) {
-		err_at_set(at, 0, 0, "invalid %svalue \"%.100s\" for flag -%s: parse error", opt->kind == BOOL ? "boolean " : "", value,
-			opt->name);
+		err_at_set(at, 0, 0, "invalid %svalue \"%.100s\" for flag -%s: parse error",
+			opt->kind == BOOL ? "boolean " : "", value, opt->name);
 		return -ERR_BAD_VALUE;
 	}
 	return 0;
@@ -191,15 +203,25 @@ int options_parse(struct daemon_options *o, int argc, char *const argv[], struct
 	const char *port = getenv("PORT");
 	int rc;
 
-	*o = (struct daemon_options){ .state = "", .statedir = "", .socket = DAEMON_SOCKET, .tun = DAEMON_TUN, .debug = "", .config = "",
-		.socks5 = "", .http_proxy = "", .bird = "", .syspolicy = "", .port = DAEMON_PORT };
+	*o = (struct daemon_options){ .state = "",
+		.statedir = "",
+		.socket = DAEMON_SOCKET,
+		.tun = DAEMON_TUN,
+		.debug = "",
+		.config = "",
+		.socks5 = "",
+		.http_proxy = "",
+		.bird = "",
+		.syspolicy = "",
+		.port = DAEMON_PORT };
 	rc = env_u64("PORT", port && *port ? port : NULL, 65535, &o->port, at);
 	if (rc == 0)
 		rc = env_u64("TS_LOG_VERBOSITY", env("LOG_VERBOSITY"), INT_MAX, &verbose, at);
 	o->verbose = (int64_t)verbose;
 	for (int i = 1; rc == 0 && i < argc; i++) {
 		if (argv[i][0] != '-' || !argv[i][1]) {
-			err_at_set(at, 0, 0, "warrend does not take non-flag arguments: [\"%.150s\"]", argv[i]);
+			err_at_set(at, 0, 0,
+				"warrend does not take non-flag arguments: [\"%.150s\"]", argv[i]);
 			return -ERR_UNSUPPORTED;
 		}
 		if (!strcmp(argv[i], "--"))
@@ -261,7 +283,8 @@ static int path_in(struct daemon_options *o, const char *dir, struct err_at *at)
 	int rc = path_set(o->state_path, dir, DAEMON_STATE_FILE, at);
 	char other[PATH_MAX];
 
-	if (rc == 0 && access(o->state_path, F_OK) != 0 && path_set(other, dir, theirs, at) == 0 && access(other, F_OK) == 0)
+	if (rc == 0 && access(o->state_path, F_OK) != 0 && path_set(other, dir, theirs, at) == 0 &&
+		access(other, F_OK) == 0)
 		memcpy(o->state_path, other, sizeof(other));
 	return rc;
 }

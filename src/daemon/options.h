@@ -20,22 +20,24 @@ enum { DAEMON_PORT = 41641 };
 
 struct daemon_options {
 	/* Flags as given. Borrowed from argv and the environment. */
-	const char *state, *statedir, *socket, *tun, *debug, *config, *socks5, *http_proxy, *bird, *syspolicy;
+	const char *state, *statedir, *socket, *tun, *debug, *config, *socks5, *http_proxy, *bird,
+		*syspolicy;
 	uint64_t port;
 	int64_t verbose;
 	bool no_logs, cleanup, version, encrypt_state, attestation, syslog;
 
 	/* What follows from them; see options_settle. */
 	char state_path[PATH_MAX]; /* "": in memory, and this device is ephemeral */
-	char var_root[PATH_MAX]; /* for the map; "": nowhere */
-	uint64_t mtu; /* 0: the usual */
+	char var_root[PATH_MAX];   /* for the map; "": nowhere */
+	uint64_t mtu;              /* 0: the usual */
 	bool no_cached_map;
 };
 
 enum { OPTIONS_DONE = 1 }; /* help was asked for and printed to stderr: exit 0 */
 
 /* 0, OPTIONS_DONE, -ERR_BAD_VALUE: usage, at->text says what (exit 2). */
-MUST_USE int options_parse(struct daemon_options *o, int argc, char *const argv[], struct err_at *at);
+MUST_USE int options_parse(
+	struct daemon_options *o, int argc, char *const argv[], struct err_at *at);
 /* Reads the environment and decides paths; refuses what is not there. -ERR_BAD_VALUE, -ERR_UNSUPPORTED: exit 1. */
 MUST_USE int options_settle(struct daemon_options *o, struct err_at *at);
 void options_usage(void); /* to stderr */

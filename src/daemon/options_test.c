@@ -8,7 +8,7 @@ enum { ARGS_MAX = 8 };
 
 static int parse(struct daemon_options *o, struct err_at *at, const char *const *args)
 {
-	char *argv[ARGS_MAX + 1] = { (char *)(uintptr_t)"warrend" };
+	char *argv[ARGS_MAX + 1] = { (char *)(uintptr_t) "warrend" };
 	int n = 1;
 
 	while (args[n - 1]) {
@@ -26,7 +26,8 @@ static void flags_are_read_in_every_form(void **state)
 	struct err_at at;
 
 	(void)state;
-	CHECK_INT(PARSE(&o, &at, "-port=7", "--socket", "/s", "--cleanup", "-verbose", "-1"), ==, 0);
+	CHECK_INT(
+		PARSE(&o, &at, "-port=7", "--socket", "/s", "--cleanup", "-verbose", "-1"), ==, 0);
 	CHECK_INT(o.port, ==, 7);
 	CHECK_STR(o.socket, "/s");
 	CHECK_TRUE(o.cleanup && !o.version);
@@ -44,10 +45,14 @@ static void faults_are_told_in_gos_words(void **state)
 		{ "--bogus", "flag provided but not defined: -bogus", -ERR_BAD_VALUE },
 		{ "---x", "bad flag syntax: ---x", -ERR_BAD_VALUE },
 		{ "-=x", "bad flag syntax: -=x", -ERR_BAD_VALUE },
-		{ "--port=99999", "invalid value \"99999\" for flag -port: parse error", -ERR_BAD_VALUE },
-		{ "--cleanup=maybe", "invalid boolean value \"maybe\" for flag -cleanup: parse error", -ERR_BAD_VALUE },
+		{ "--port=99999", "invalid value \"99999\" for flag -port: parse error",
+			-ERR_BAD_VALUE },
+		{ "--cleanup=maybe",
+			"invalid boolean value \"maybe\" for flag -cleanup: parse error",
+			-ERR_BAD_VALUE },
 		{ "--socket", "flag needs an argument: -socket", -ERR_BAD_VALUE },
-		{ "word", "warrend does not take non-flag arguments: [\"word\"]", -ERR_UNSUPPORTED },
+		{ "word", "warrend does not take non-flag arguments: [\"word\"]",
+			-ERR_UNSUPPORTED },
 	};
 	struct daemon_options o;
 	struct err_at at;
@@ -69,7 +74,8 @@ static void paths_follow_from_what_is_said(void **state)
 		{ "", "/nowhere/d", "/nowhere/d/" DAEMON_STATE_FILE, "/nowhere/d" },
 		{ "/nowhere/x.state", "", "/nowhere/x.state", "" },
 		{ "/nowhere/warren/x.state", "", "/nowhere/warren/x.state", "/nowhere/warren" },
-		{ "/nowhere/tailscale/x.state", "", "/nowhere/tailscale/x.state", "/nowhere/tailscale" },
+		{ "/nowhere/tailscale/x.state", "", "/nowhere/tailscale/x.state",
+			"/nowhere/tailscale" },
 		{ "/nowhere/x.state", "/nowhere/d", "/nowhere/x.state", "/nowhere/d" },
 		{ "mem:", "/nowhere/d", "", "" },
 	};
@@ -80,7 +86,8 @@ static void paths_follow_from_what_is_said(void **state)
 	unsetenv("STATE_DIRECTORY");
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		CHECK_ROW("%s %s", rows[i].state, rows[i].statedir);
-		CHECK_INT(PARSE(&o, &at, "--state", rows[i].state, "--statedir", rows[i].statedir), ==, 0);
+		CHECK_INT(PARSE(&o, &at, "--state", rows[i].state, "--statedir", rows[i].statedir),
+			==, 0);
 		CHECK_INT(options_settle(&o, &at), ==, 0);
 		CHECK_STR(o.state_path, rows[i].path);
 		CHECK_STR(o.var_root, rows[i].root);

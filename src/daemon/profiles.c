@@ -4,8 +4,9 @@
 #include <stdlib.h>
 
 /* Names in the state file. The last two are ours; the others are tailscaled's. */
-static const char machine_key[] = "_machinekey", current_key[] = "_current-profile", list_key[] = "_profiles",
-		  legacy_key[] = "_daemon", disco_key[] = "_warren-discokey";
+static const char machine_key[] = "_machinekey", current_key[] = "_current-profile",
+		  list_key[] = "_profiles", legacy_key[] = "_daemon",
+		  disco_key[] = "_warren-discokey";
 static const char tailscale_control[] = "https://controlplane.tailscale.com";
 
 enum { NAME_MAX_LEN = PROFILE_ID_MAX + 24 };
@@ -110,7 +111,8 @@ static int read_prefs(struct state *s, const char *name, struct profile *p)
 
 bool profile_id_is_sound(const char *id)
 {
-	static const char allowed[] = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-_";
+	static const char allowed[] =
+		"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-_";
 
 	return *id && strlen(id) < PROFILE_ID_MAX && strspn(id, allowed) == strlen(id);
 }
@@ -139,8 +141,10 @@ int profile_load_current(struct state *s, struct rng *rng, struct profile *ret)
 	char id[PROFILE_ID_MAX];
 	int rc;
 
-	if (v.len > sizeof(prefix) - 1 && !memcmp(v.p, prefix, sizeof(prefix) - 1) && v.len - sizeof(prefix) + 1 < sizeof(id)) {
-		snprintf(id, sizeof(id), "%.*s", (int)(v.len - sizeof(prefix) + 1), (const char *)v.p + sizeof(prefix) - 1);
+	if (v.len > sizeof(prefix) - 1 && !memcmp(v.p, prefix, sizeof(prefix) - 1) &&
+		v.len - sizeof(prefix) + 1 < sizeof(id)) {
+		snprintf(id, sizeof(id), "%.*s", (int)(v.len - sizeof(prefix) + 1),
+			(const char *)v.p + sizeof(prefix) - 1);
 		rc = profile_load(s, rng, id, ret);
 		if (rc != -ENOENT)
 			return rc;
@@ -221,10 +225,12 @@ static const char *or_empty(const char *s)
 static bool is_same(const struct ipn_login_profile *p, const struct ipn_prefs *prefs)
 {
 	return !strcmp(or_empty(p->control_url), or_empty(prefs->control_url)) &&
-	       (p->user.id == prefs->persist->user.id || !strcmp(or_empty(p->node_id), or_empty(prefs->persist->node_id)));
+	       (p->user.id == prefs->persist->user.id ||
+		       !strcmp(or_empty(p->node_id), or_empty(prefs->persist->node_id)));
 }
 
-static int choose_id(const struct json_map *m, struct rng *rng, const struct ipn_prefs *prefs, char id[static PROFILE_ID_MAX])
+static int choose_id(const struct json_map *m, struct rng *rng, const struct ipn_prefs *prefs,
+	char id[static PROFILE_ID_MAX])
 {
 	for (size_t i = 0; i < m->n; i++)
 		if (is_same(m->v[i].value, prefs) && profile_id_is_sound(m->v[i].key)) {
@@ -244,14 +250,18 @@ static int choose_id(const struct json_map *m, struct rng *rng, const struct ipn
 	}
 }
 
-static int list_entry(struct state *s, struct arena *a, struct json_map *m, const char *id, const struct profile_facts *f)
+static int list_entry(struct state *s, struct arena *a, struct json_map *m, const char *id,
+	const struct profile_facts *f)
 {
 	const struct ipn_persist *c = f->prefs->persist;
 	struct ipn_login_profile e = {
 		.id = id,
-		.name = f->prefs->profile_name && *f->prefs->profile_name ? f->prefs->profile_name : c->user.login_name,
+		.name = f->prefs->profile_name && *f->prefs->profile_name ? f->prefs->profile_name
+									  : c->user.login_name,
 		.key = arena_printf(a, "profile-%s", id),
-		.network = { .magic_dns_name = f->suffix, .domain_name = f->domain, .display_name = "" },
+		.network = { .magic_dns_name = f->suffix,
+			.domain_name = f->domain,
+			.display_name = "" },
 		.user = c->user,
 		.node_id = c->node_id,
 		.local_user_id = "",
@@ -329,14 +339,16 @@ static int write_hub_key(struct state *s, const char *id, const struct machine_p
 	return state_set(s, hub_name(id, name), view_of(text, strlen(text)));
 }
 
-int profile_save(struct state *s, struct rng *rng, char id[static PROFILE_ID_MAX], const struct profile_facts *f)
+int profile_save(struct state *s, struct rng *rng, char id[static PROFILE_ID_MAX],
+	const struct profile_facts *f)
 {
 	const struct ipn_persist *c = f->prefs->persist;
 	struct json_map m;
 	struct arena a;
 	int rc;
 
-	if (!c || !c->node_id || !*c->node_id || !c->user.login_name || !*c->user.login_name || key_is_zero(f->identity->node.b))
+	if (!c || !c->node_id || !*c->node_id || !c->user.login_name || !*c->user.login_name ||
+		key_is_zero(f->identity->node.b))
 		return 0;
 	arena_init(&a, PROFILE_MEM_MAX);
 	rc = read_list(s, &a, &m);
@@ -387,7 +399,8 @@ int profile_remove(struct state *s, const char *id)
 		rc = state_set(s, prefs_name(id, name), view_of("", 0));
 	if (rc == 0)
 		rc = state_set(s, hub_name(id, name), view_of("", 0));
-	if (rc == 0 && view_eq(state_get(s, current_key), view_of(prefs_name(id, name), strlen(name))))
+	if (rc == 0 &&
+		view_eq(state_get(s, current_key), view_of(prefs_name(id, name), strlen(name))))
 		rc = profile_set_current(s, "");
 	arena_fini(&a);
 	return rc;

@@ -12,14 +12,16 @@
 #include "daemon/state.h"
 
 enum { PROFILE_ID_MAX = 32, PROFILES_MAX = 256, PROFILE_TEXT_MAX = 1 << 20 };
-enum { PROFILE_MEM_MAX = 8 * PROFILE_TEXT_MAX }; /* of a text decoded: short items need several times their length */
+enum {
+	PROFILE_MEM_MAX = 8 * PROFILE_TEXT_MAX
+}; /* of a text decoded: short items need several times their length */
 
 struct profile {
 	char id[PROFILE_ID_MAX]; /* "": not kept yet */
 	struct node_identity identity;
 	struct ipn_prefs prefs; /* with persist; its keys are wiped: they are in identity */
 	uint8_t nl_key[KEY_NL_PRIVATE_LEN]; /* kept for those who use it */
-	struct arena mem; /* behind prefs */
+	struct arena mem;                   /* behind prefs */
 };
 
 /* May it be an id? Programs and state files of others name them, and they become parts of names and paths. */
@@ -43,7 +45,8 @@ struct profile_facts {
 	unix_ms now;
 };
 /* Gives a new one its id, once it is worth it. Into the state, not yet to disk. */
-MUST_USE int profile_save(struct state *s, struct rng *rng, char id[static PROFILE_ID_MAX], const struct profile_facts *f);
+MUST_USE int profile_save(struct state *s, struct rng *rng, char id[static PROFILE_ID_MAX],
+	const struct profile_facts *f);
 /* Makes it the one that comes up at the next start; "": none. */
 MUST_USE int profile_set_current(struct state *s, const char *id);
 MUST_USE int profile_remove(struct state *s, const char *id);

@@ -15,7 +15,7 @@ struct entry {
 };
 
 struct state {
-	char *path; /* NULL: in memory */
+	char *path;      /* NULL: in memory */
 	struct entry *v; /* sorted by key */
 	size_t n;
 	bool dirty;

@@ -106,7 +106,8 @@ static void an_empty_or_missing_file_is_an_empty_state(void **state)
 
 static void damaged_files_are_refused(void **state)
 {
-	static const char *const damaged[] = { "{", "[]", "{\"a\":1}", "{\"a\":\"not base64!\"}", "{} x" };
+	static const char *const damaged[] = { "{", "[]", "{\"a\":1}", "{\"a\":\"not base64!\"}",
+		"{} x" };
 	struct state *s;
 
 	(void)state;
@@ -143,13 +144,20 @@ static void a_file_that_cannot_be_read_is_never_written(void **state)
 
 /* ---- Profiles ---- */
 
-static struct profile_facts facts(struct ipn_prefs *p, struct ipn_persist *c, const struct node_identity *id, const uint8_t *nl)
+static struct profile_facts facts(struct ipn_prefs *p, struct ipn_persist *c,
+	const struct node_identity *id, const uint8_t *nl)
 {
 	p->persist = c;
-	return (struct profile_facts){ .prefs = p, .identity = id, .nl_key = nl, .domain = "test", .suffix = "tail.test", .now = 1000 };
+	return (struct profile_facts){ .prefs = p,
+		.identity = id,
+		.nl_key = nl,
+		.domain = "test",
+		.suffix = "tail.test",
+		.now = 1000 };
 }
 
-static void login(struct state *s, char id[static PROFILE_ID_MAX], int64_t user, const char *node, const char *hub)
+static void login(struct state *s, char id[static PROFILE_ID_MAX], int64_t user, const char *node,
+	const char *hub)
 {
 	struct ipn_persist c = { .user = { .id = user, .login_name = "ann" }, .node_id = node };
 	uint8_t nl[KEY_NL_PRIVATE_LEN] = { 1, 2, 3 };
@@ -220,7 +228,8 @@ static size_t n_profiles(const struct state *s)
 
 static void the_same_account_is_the_same_profile(void **state)
 {
-	char first[PROFILE_ID_MAX] = "", again[PROFILE_ID_MAX] = "", other[PROFILE_ID_MAX] = "", hub[PROFILE_ID_MAX] = "";
+	char first[PROFILE_ID_MAX] = "", again[PROFILE_ID_MAX] = "", other[PROFILE_ID_MAX] = "",
+	     hub[PROFILE_ID_MAX] = "";
 	struct profile p;
 	struct state *s;
 
@@ -245,7 +254,8 @@ static void the_same_account_is_the_same_profile(void **state)
 
 static void ids_that_are_none_name_no_file(void **state)
 {
-	static const char *const ids[] = { "", "../x", "a/b", "0123456789012345678901234567890123456789" };
+	static const char *const ids[] = { "", "../x", "a/b",
+		"0123456789012345678901234567890123456789" };
 	struct profile p;
 	struct state *s;
 

@@ -23,7 +23,8 @@ static void on_up(void *owner)
 	struct node_stream *s = owner;
 	struct node_pub relay;
 
-	node_stream_connected(s->n->node, s->id, link_relay_key(s->k, &relay) ? &relay : NULL, loop_now(s->n->loop));
+	node_stream_connected(s->n->node, s->id, link_relay_key(s->k, &relay) ? &relay : NULL,
+		loop_now(s->n->loop));
 }
 
 static int on_data(void *owner, uint8_t *p, size_t len)
@@ -159,7 +160,8 @@ static void measure_closed(void *owner, int rc)
 	node_measured(n->node, region, rc < 0 ? rc : -ERR_CLOSED, loop_now(n->loop));
 }
 
-static const struct link_ops measure_link_ops = { measure_up, measure_data, measure_output, measure_written, measure_closed };
+static const struct link_ops measure_link_ops = { measure_up, measure_data, measure_output,
+	measure_written, measure_closed };
 
 void streams_measure(void *owner, int region, const struct node_dial *d)
 {
@@ -171,7 +173,9 @@ void streams_measure(void *owner, int region, const struct node_dial *d)
 	*m = (struct measure){ .n = n, .region = region };
 	list_push_tail(&n->measures, &m->link);
 	buf_init(&m->request, 1024);
-	if (buf_printf(&m->request, "GET /derp/latency-check HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n\r\n", d->host) < 0 ||
+	if (buf_printf(&m->request,
+		    "GET /derp/latency-check HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n\r\n",
+		    d->host) < 0 ||
 		!(m->k = link_open(n, d, &measure_link_ops, m)))
 		measure_free(m);
 }

@@ -19,7 +19,12 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { ADMIN_MEM_MAX = 256 << 20, BODY_MAX = 4 * COORD_POLICY_TEXT_MAX, EXPIRY_YEARS_MAX = 1000, FAULT_MAX = 400 };
+enum {
+	ADMIN_MEM_MAX = 256 << 20,
+	BODY_MAX = 4 * COORD_POLICY_TEXT_MAX,
+	EXPIRY_YEARS_MAX = 1000,
+	FAULT_MAX = 400
+};
 #define EXPIRY_MS_MAX ((unix_ms)EXPIRY_YEARS_MAX * 366 * 24 * 3600 * 1000)
 
 int admin_reply(struct admin_call *c, const struct json_type *t, const void *doc)
@@ -65,7 +70,9 @@ static int status_of(int rc)
 /* rc decides the status; c->error, if set, is what the person reads. */
 static int reply_error(struct admin_call *c, int rc)
 {
-	struct admin_error e = { .error = c->error[0] ? c->error : err_text(rc), .line = c->at.line, .column = c->at.column,
+	struct admin_error e = { .error = c->error[0] ? c->error : err_text(rc),
+		.line = c->at.line,
+		.column = c->at.column,
 		.failures = c->failures };
 	struct buf b;
 
@@ -89,7 +96,8 @@ int admin_say(struct admin_call *c, int rc, const char *fmt, ...)
 
 const char *admin_user_name(const struct hub *h, int64_t id)
 {
-	for (const struct coord_user *u = coord_user_next(h->tailnet, NULL); u; u = coord_user_next(h->tailnet, u))
+	for (const struct coord_user *u = coord_user_next(h->tailnet, NULL); u;
+		u = coord_user_next(h->tailnet, u))
 		if (u->id == id)
 			return u->name;
 	return NULL;
@@ -103,8 +111,10 @@ static void status_certificate(const struct hub *h, struct admin_status *doc)
 		return;
 	certs_state(h->certs, &s);
 	doc->cert_expires = s.not_after;
-	doc->cert_fault = s.expired ? "has expired: devices refuse it" : s.wrong_name ? "is not for the name in --url: devices refuse it" :
-		s.soon ? "expires soon: is its renewal at work?" : NULL;
+	doc->cert_fault = s.expired      ? "has expired: devices refuse it"
+			  : s.wrong_name ? "is not for the name in --url: devices refuse it"
+			  : s.soon       ? "expires soon: is its renewal at work?"
+					 : NULL;
 }
 
 static const char *store_fault(const struct hub *h, char text[static FAULT_MAX])
@@ -128,10 +138,22 @@ static int get_status(struct admin_call *c)
 	coord_stats(h->tailnet, &s);
 	reach_format(&h->reach.relay_at, h->relay_addr.port, relay);
 	reach_format(&h->reach.stun_at, h->stun_addr.port, stun);
-	doc = (struct admin_status){ .version = WARREN_VERSION, .url = h->url_text, .base_domain = h->o->base_domain, .relay = relay,
-		.stun = stun, .cert_name = h->pin, .tailnet_id = coord_tailnet_id(h->tailnet), .uptime_s = (c->now.mono - h->started) / SEC(1), .nodes = (int64_t)s.nodes,
-		.online = (int64_t)s.online, .duplicates = (int64_t)s.duplicates, .users = (int64_t)s.users, .keys = (int64_t)s.keys, .pending = (int64_t)(s.pending + hub_waiting(h)),
-		.sessions = (int64_t)h->n_sessions, .relay_clients = (int64_t)derprelay_clients(relay_derp(h->relay)) };
+	doc = (struct admin_status){ .version = WARREN_VERSION,
+		.url = h->url_text,
+		.base_domain = h->o->base_domain,
+		.relay = relay,
+		.stun = stun,
+		.cert_name = h->pin,
+		.tailnet_id = coord_tailnet_id(h->tailnet),
+		.uptime_s = (c->now.mono - h->started) / SEC(1),
+		.nodes = (int64_t)s.nodes,
+		.online = (int64_t)s.online,
+		.duplicates = (int64_t)s.duplicates,
+		.users = (int64_t)s.users,
+		.keys = (int64_t)s.keys,
+		.pending = (int64_t)(s.pending + hub_waiting(h)),
+		.sessions = (int64_t)h->n_sessions,
+		.relay_clients = (int64_t)derprelay_clients(relay_derp(h->relay)) };
 	status_certificate(h, &doc);
 	doc.store_fault = store_fault(h, fault);
 	return admin_reply(c, &admin_status_type, &doc);
@@ -148,13 +170,30 @@ int admin_node_doc(struct admin_call *c, const struct coord_node_doc *d, struct 
 {
 	const struct tc_hostinfo *hi = d->hostinfo;
 
-	*ret = (struct admin_node){ .id = d->id, .home_derp = d->home_derp, .name = d->name, .hostname = d->hostname,
-		.fqdn = arena_printf(&c->mem, "%s.%s", d->name, c->hub->o->base_domain), .user = admin_user_name(c->hub, d->user),
-		.os = hi && hi->os ? hi->os : "", .client = hi && hi->ipn_version ? hi->ipn_version : "", .ip4 = d->ip4, .ip6 = d->ip6,
-		.tags = d->tags, .endpoints = d->endpoints, .machine = d->machine, .key = d->key, .disco = d->disco,
-		.created = d->created, .key_expiry = d->key_expiry, .online = d->online == JSON_YES, .duplicate = coord_node_duplicate(c->hub->tailnet, d->id),
-		.last_seen = d->online == JSON_YES ? 0 : d->last_seen, .expired = coord_node_expired(d, c->now.wall),
-		.ephemeral = d->ephemeral, .approved = !d->unapproved, .name_pinned = d->name_pinned == JSON_YES };
+	*ret = (struct admin_node){ .id = d->id,
+		.home_derp = d->home_derp,
+		.name = d->name,
+		.hostname = d->hostname,
+		.fqdn = arena_printf(&c->mem, "%s.%s", d->name, c->hub->o->base_domain),
+		.user = admin_user_name(c->hub, d->user),
+		.os = hi && hi->os ? hi->os : "",
+		.client = hi && hi->ipn_version ? hi->ipn_version : "",
+		.ip4 = d->ip4,
+		.ip6 = d->ip6,
+		.tags = d->tags,
+		.endpoints = d->endpoints,
+		.machine = d->machine,
+		.key = d->key,
+		.disco = d->disco,
+		.created = d->created,
+		.key_expiry = d->key_expiry,
+		.online = d->online == JSON_YES,
+		.duplicate = coord_node_duplicate(c->hub->tailnet, d->id),
+		.last_seen = d->online == JSON_YES ? 0 : d->last_seen,
+		.expired = coord_node_expired(d, c->now.wall),
+		.ephemeral = d->ephemeral,
+		.approved = !d->unapproved,
+		.name_pinned = d->name_pinned == JSON_YES };
 	ret->tags.present = ret->endpoints.present = true;
 	return ret->fqdn ? 0 : -ENOMEM;
 }
@@ -170,7 +209,8 @@ int admin_reply_node(struct admin_call *c, int64_t id)
 
 int admin_no_node(struct admin_call *c)
 {
-	return admin_say(c, -ENOENT, "no device %lld; \"warren-hub nodes list\" shows all", (long long)c->id);
+	return admin_say(c, -ENOENT, "no device %lld; \"warren-hub nodes list\" shows all",
+		(long long)c->id);
 }
 
 int admin_find_user(struct admin_call *c, const char *name, const struct coord_user **ret)
@@ -179,8 +219,11 @@ int admin_find_user(struct admin_call *c, const char *name, const struct coord_u
 	if (*ret)
 		return 0;
 	if (!name || !*name)
-		return admin_say(c, -ENOENT, "there is no user; \"warren-hub users create NAME\" makes one");
-	return admin_say(c, -ENOENT, "no user \"%s\"; \"warren-hub users list\" shows all, \"users create\" makes one", name);
+		return admin_say(
+			c, -ENOENT, "there is no user; \"warren-hub users create NAME\" makes one");
+	return admin_say(c, -ENOENT,
+		"no user \"%s\"; \"warren-hub users list\" shows all, \"users create\" makes one",
+		name);
 }
 
 /* Whom something is given to: named, unless there is only one. */
@@ -190,7 +233,8 @@ int admin_find_heir(struct admin_call *c, const char *name, const struct coord_u
 
 	coord_stats(c->hub->tailnet, &s);
 	if ((!name || !*name) && s.users != 1)
-		return admin_say(c, -ERR_BAD_VALUE, "name the user that it goes to; \"warren-hub users list\" shows all");
+		return admin_say(c, -ERR_BAD_VALUE,
+			"name the user that it goes to; \"warren-hub users list\" shows all");
 	return admin_find_user(c, name, ret);
 }
 
@@ -204,7 +248,9 @@ static int rename_node(struct admin_call *c)
 	if (rc == -EEXIST)
 		return admin_say(c, rc, "another device has the name \"%s\"", name);
 	if (rc == -ERR_BAD_VALUE)
-		return admin_say(c, rc, "\"%s\" is not a name for a device: lower-case letters, digits and dashes, at most 63", name);
+		return admin_say(c, rc,
+			"\"%s\" is not a name for a device: lower-case letters, digits and dashes, at most 63",
+			name);
 	return rc < 0 ? rc : admin_reply_node(c, c->id);
 }
 
@@ -215,9 +261,11 @@ static int tag_node(struct admin_call *c)
 	if (rc == -ENOENT)
 		return admin_no_node(c);
 	if (rc == -ERR_BAD_VALUE && !c->req.tags.n)
-		return admin_say(c, rc, "name a tag; a device without tags is somebody's: \"warren-hub nodes move NODE USER\"");
+		return admin_say(c, rc,
+			"name a tag; a device without tags is somebody's: \"warren-hub nodes move NODE USER\"");
 	if (rc == -ERR_BAD_VALUE)
-		return admin_say(c, rc, "a tag is written tag:NAME, with letters, digits and dashes");
+		return admin_say(
+			c, rc, "a tag is written tag:NAME, with letters, digits and dashes");
 	return rc < 0 ? rc : admin_reply_node(c, c->id);
 }
 
@@ -238,7 +286,8 @@ static int expire_node(struct admin_call *c)
 	int rc;
 
 	if (in > EXPIRY_MS_MAX)
-		return admin_say(c, -ERR_BAD_VALUE, "a time to expire is at most %d years", EXPIRY_YEARS_MAX);
+		return admin_say(c, -ERR_BAD_VALUE, "a time to expire is at most %d years",
+			EXPIRY_YEARS_MAX);
 	rc = coord_node_expire_at(c->hub->tailnet, c->id, in < 0 ? 0 : c->now.wall + in, c->now);
 	return rc == -ENOENT ? admin_no_node(c) : rc < 0 ? rc : admin_reply_node(c, c->id);
 }
@@ -254,12 +303,21 @@ static int delete_node(struct admin_call *c)
 
 static void key_doc(const struct admin_call *c, const struct coord_key *k, struct admin_key *ret)
 {
-	*ret = (struct admin_key){ .id = k->id, .used = k->used, .hint = k->hint, .user = admin_user_name(c->hub, k->user),
-		.reusable = k->reusable, .ephemeral = k->ephemeral, .preapproved = k->preapproved, .tags = k->tags,
-		.created = k->created, .expires = k->expires };
+	*ret = (struct admin_key){ .id = k->id,
+		.used = k->used,
+		.hint = k->hint,
+		.user = admin_user_name(c->hub, k->user),
+		.reusable = k->reusable,
+		.ephemeral = k->ephemeral,
+		.preapproved = k->preapproved,
+		.tags = k->tags,
+		.created = k->created,
+		.expires = k->expires };
 	ret->tags.present = true;
-	ret->state = k->revoked ? "revoked" : !k->reusable && k->used ? "used" :
-			k->expires && k->expires <= c->now.wall ? "expired" : "valid";
+	ret->state = k->revoked                                ? "revoked"
+		     : !k->reusable && k->used                 ? "used"
+		     : k->expires && k->expires <= c->now.wall ? "expired"
+							       : "valid";
 }
 
 static int get_keys(struct admin_call *c)
@@ -273,7 +331,8 @@ static int get_keys(struct admin_call *c)
 	v = arena_array(&c->mem, s.keys, sizeof(*v));
 	if (!v)
 		return -ENOMEM;
-	for (const struct coord_key *k = coord_key_next(c->hub->tailnet, NULL); k; k = coord_key_next(c->hub->tailnet, k))
+	for (const struct coord_key *k = coord_key_next(c->hub->tailnet, NULL); k;
+		k = coord_key_next(c->hub->tailnet, k))
 		key_doc(c, k, &v[n++]);
 	list = json_list_of(v, n);
 	return admin_reply(c, &admin_key_list, &list);
@@ -282,15 +341,19 @@ static int get_keys(struct admin_call *c)
 int admin_expires(struct admin_call *c, unix_ms *ret)
 {
 	if (c->req.expiry_ms < 0 || c->req.expiry_ms > EXPIRY_MS_MAX)
-		return admin_say(c, -ERR_BAD_VALUE, "a time to expire is 0 (never) or at most %d years", EXPIRY_YEARS_MAX);
+		return admin_say(c, -ERR_BAD_VALUE,
+			"a time to expire is 0 (never) or at most %d years", EXPIRY_YEARS_MAX);
 	*ret = c->req.expiry_ms ? c->now.wall + c->req.expiry_ms : 0;
 	return 0;
 }
 
 static int create_key(struct admin_call *c)
 {
-	struct coord_key_spec spec = { .reusable = c->req.reusable, .ephemeral = c->req.ephemeral,
-		.preapproved = c->req.preapproved, .tags = c->req.tags.v, .n_tags = c->req.tags.n };
+	struct coord_key_spec spec = { .reusable = c->req.reusable,
+		.ephemeral = c->req.ephemeral,
+		.preapproved = c->req.preapproved,
+		.tags = c->req.tags.v,
+		.n_tags = c->req.tags.n };
 	char text[COORD_SECRET_TEXT_MAX];
 	const struct coord_user *u;
 	const struct coord_key *k;
@@ -304,7 +367,8 @@ static int create_key(struct admin_call *c)
 	spec.user = spec.n_tags ? 0 : u->id;
 	rc = coord_key_create(c->hub->tailnet, &spec, c->now, text, &k);
 	if (rc == -ERR_BAD_VALUE)
-		return admin_say(c, rc, "a tag is written tag:NAME, with letters, digits and dashes");
+		return admin_say(
+			c, rc, "a tag is written tag:NAME, with letters, digits and dashes");
 	if (rc < 0)
 		return rc;
 	key_doc(c, k, &doc);
@@ -317,7 +381,8 @@ static int create_key(struct admin_call *c)
 static int key_changed(struct admin_call *c, int rc)
 {
 	if (rc == -ENOENT)
-		return admin_say(c, rc, "no key %lld; \"warren-hub keys list\" shows all", (long long)c->id);
+		return admin_say(
+			c, rc, "no key %lld; \"warren-hub keys list\" shows all", (long long)c->id);
 	return rc < 0 ? rc : admin_ok(c);
 }
 
@@ -340,7 +405,8 @@ static int move_key(struct admin_call *c)
 		return rc;
 	rc = coord_key_move(c->hub->tailnet, c->id, u->id);
 	if (rc == -ERR_CONFLICT)
-		return admin_say(c, rc, "this key gives tags: devices that join with it belong to no person");
+		return admin_say(c, rc,
+			"this key gives tags: devices that join with it belong to no person");
 	return key_changed(c, rc);
 }
 
@@ -418,7 +484,8 @@ static bool path_matches(const char *pattern, struct view path, int64_t *ret_id)
 		return path.len == head;
 	while (head + digits < path.len && path.p[head + digits] != '/')
 		digits++;
-	if (!view_eq(view_of(path.p + head + digits, path.len - head - digits), view_of(star + 1, strlen(star + 1))) ||
+	if (!view_eq(view_of(path.p + head + digits, path.len - head - digits),
+		    view_of(star + 1, strlen(star + 1))) ||
 		text_u64((const char *)path.p + head, digits, INT64_MAX, &id) < 0)
 		return false;
 	*ret_id = (int64_t)id;
@@ -428,7 +495,8 @@ static bool path_matches(const char *pattern, struct view path, int64_t *ret_id)
 static const struct route *find_route(struct admin_call *c, const struct http1_head *head)
 {
 	for (size_t i = 0; i < ARRAY_LEN(routes); i++)
-		if (http1_method_is(head, routes[i].method) && path_matches(routes[i].path, http1_path(head), &c->id))
+		if (http1_method_is(head, routes[i].method) &&
+			path_matches(routes[i].path, http1_path(head), &c->id))
 			return &routes[i];
 	return NULL;
 }
@@ -437,10 +505,12 @@ static bool is_allowed(const struct httpd_conn *conn)
 {
 	uid_t uid;
 
-	return stream_peer_uid(httpd_stream((struct httpd_conn *)(uintptr_t)conn), &uid) && (uid == 0 || uid == geteuid());
+	return stream_peer_uid(httpd_stream((struct httpd_conn *)(uintptr_t)conn), &uid) &&
+	       (uid == 0 || uid == geteuid());
 }
 
-bool admin_raise(void *ctx, struct httpd_conn *conn, const struct http1_head *head, struct httpd_limits *l)
+bool admin_raise(
+	void *ctx, struct httpd_conn *conn, const struct http1_head *head, struct httpd_limits *l)
 {
 	(void)ctx;
 	(void)head;
@@ -451,7 +521,8 @@ bool admin_raise(void *ctx, struct httpd_conn *conn, const struct http1_head *he
 /* What only looks is not noted: GET, and POST where the question has a body. */
 static bool changes_something(const struct route *r)
 {
-	static const char *const looks[] = { "/nodes/list", "/nodes/show", "/nodes/waiting", "/policy/check", "/policy/preview", "/policy/can" };
+	static const char *const looks[] = { "/nodes/list", "/nodes/show", "/nodes/waiting",
+		"/policy/check", "/policy/preview", "/policy/can" };
 
 	for (size_t i = 0; i < ARRAY_LEN(looks); i++)
 		if (!strcmp(r->path, looks[i]))
@@ -464,15 +535,18 @@ static const char *details_of(const struct admin_request *r, char *out, size_t s
 {
 	const struct {
 		const char *name, *value;
-	} fields[] = { { "name", r->name }, { "code", r->code }, { "user", r->user }, { "role", r->role }, { "moveTo", r->move_to } };
+	} fields[] = { { "name", r->name }, { "code", r->code }, { "user", r->user },
+		{ "role", r->role }, { "moveTo", r->move_to } };
 	size_t at = 0;
 
 	out[0] = 0;
 	for (size_t i = 0; i < ARRAY_LEN(fields) && at < size; i++)
 		if (fields[i].value && *fields[i].value)
-			at += (size_t)snprintf(out + at, size - at, " %s=%s", fields[i].name, fields[i].value);
+			at += (size_t)snprintf(
+				out + at, size - at, " %s=%s", fields[i].name, fields[i].value);
 	for (size_t i = 0; i < r->tags.n && at < size; i++)
-		at += (size_t)snprintf(out + at, size - at, "%s%s", i ? "," : " tags=", *JSON_AT(r->tags, const char *, i));
+		at += (size_t)snprintf(out + at, size - at, "%s%s",
+			i ? "," : " tags=", *JSON_AT(r->tags, const char *, i));
 	return out;
 }
 
@@ -483,10 +557,11 @@ static int run(struct admin_call *c, const struct route *route, const struct htt
 	int rc = route->fn(c);
 
 	if (changes_something(route))
-		log_info("admin", rc < 0 ? "a change was refused" : "a change was asked for", "by=%s request=%.*s%s%s%s",
-			c->req.author && *c->req.author ? c->req.author : "unknown", (int)path.len, (const char *)path.p,
-			details_of(&c->req, details, sizeof(details)), rc < 0 ? " why=" : "",
-			rc < 0 ? c->error[0] ? c->error : err_text(rc) : "");
+		log_info("admin", rc < 0 ? "a change was refused" : "a change was asked for",
+			"by=%s request=%.*s%s%s%s",
+			c->req.author && *c->req.author ? c->req.author : "unknown", (int)path.len,
+			(const char *)path.p, details_of(&c->req, details, sizeof(details)),
+			rc < 0 ? " why=" : "", rc < 0 ? c->error[0] ? c->error : err_text(rc) : "");
 	return rc;
 }
 
@@ -508,7 +583,9 @@ static int on_request(struct hub *h, struct httpd_conn *conn, const struct httpd
 	if (r->body.len)
 		rc = json_decode(&admin_request_type, r->body.p, r->body.len, &c.req, &c.mem, &at);
 	if (rc == -ERR_TOO_BIG)
-		rc = admin_say(&c, -ERR_BAD_VALUE, "this is more than a request may hold; a policy has at most %d bytes", COORD_POLICY_TEXT_MAX);
+		rc = admin_say(&c, -ERR_BAD_VALUE,
+			"this is more than a request may hold; a policy has at most %d bytes",
+			COORD_POLICY_TEXT_MAX);
 	else if (rc < 0)
 		rc = httpd_refuse(conn, 400, "malformed request\n");
 	else

@@ -25,8 +25,10 @@ MUST_USE int admin_ok(struct admin_call *c);
 /* Sets the words of an error and returns rc. */
 MUST_USE int admin_say(struct admin_call *c, int rc, const char *fmt, ...) PRINTF_LIKE(3, 4);
 MUST_USE int admin_no_node(struct admin_call *c);
-MUST_USE int admin_node_doc(struct admin_call *c, const struct coord_node_doc *d, struct admin_node *ret);
-MUST_USE int admin_reply_node(struct admin_call *c, int64_t id); /* makes it durable, then the device as it is */
+MUST_USE int admin_node_doc(
+	struct admin_call *c, const struct coord_node_doc *d, struct admin_node *ret);
+MUST_USE int admin_reply_node(
+	struct admin_call *c, int64_t id); /* makes it durable, then the device as it is */
 const char *admin_user_name(const struct hub *h, int64_t id); /* NULL: nobody */
 /* When what is made now expires, as the request has it; 0: never. */
 MUST_USE int admin_expires(struct admin_call *c, unix_ms *ret);

@@ -11,13 +11,13 @@ static int by_number(int64_t a, int64_t b)
 }
 
 /* Their numbers tell apart those that are alike. */
-#define COMPARE(name, expression)                                                                                      \
-	static int by_##name(const void *pa, const void *pb)                                                           \
-	{                                                                                                              \
-		const struct admin_node *a = pa, *b = pb;                                                              \
-		int k = (expression);                                                                                  \
-                                                                                                                       \
-		return k ? k : by_number(a->id, b->id);                                                                \
+#define COMPARE(name, expression) \
+	static int by_##name(const void *pa, const void *pb) \
+	{ \
+		const struct admin_node *a = pa, *b = pb; \
+		int k = (expression); \
+\
+		return k ? k : by_number(a->id, b->id); \
 	}
 
 static const char *text(const char *s)
@@ -54,8 +54,9 @@ COMPARE(created, by_number(a->created, b->created))
 static const struct order {
 	const char *name;
 	int (*compare)(const void *a, const void *b);
-} orders[] = { { "id", by_id }, { "name", by_name }, { "address", by_address }, { "user", by_user }, { "state", by_state },
-	{ "seen", by_seen }, { "os", by_os }, { "client", by_client }, { "created", by_created } };
+} orders[] = { { "id", by_id }, { "name", by_name }, { "address", by_address }, { "user", by_user },
+	{ "state", by_state }, { "seen", by_seen }, { "os", by_os }, { "client", by_client },
+	{ "created", by_created } };
 
 /* What the request asks for. */
 struct choice {
@@ -70,18 +71,26 @@ static int read_choice(struct admin_call *c, struct choice *ret)
 	static const char *const states[] = { "online", "offline", "expired", "waiting" };
 	size_t i = 0;
 
-	*ret = (struct choice){ .state = c->req.state, .os = c->req.os, .tag = c->req.tag, .order = &orders[0], .reverse = c->req.reverse };
+	*ret = (struct choice){ .state = c->req.state,
+		.os = c->req.os,
+		.tag = c->req.tag,
+		.order = &orders[0],
+		.reverse = c->req.reverse };
 	if (c->req.user && admin_find_user(c, c->req.user, &ret->user) < 0)
 		return -ENOENT;
 	while (ret->state && i < ARRAY_LEN(states) && strcmp(ret->state, states[i]) != 0)
 		i++;
 	if (i == ARRAY_LEN(states))
-		return admin_say(c, -ERR_BAD_VALUE, "\"%s\" is no state: online, offline, expired or waiting", ret->state);
-	for (i = 0; c->req.sort && i < ARRAY_LEN(orders) && strcmp(c->req.sort, orders[i].name) != 0; i++)
+		return admin_say(c, -ERR_BAD_VALUE,
+			"\"%s\" is no state: online, offline, expired or waiting", ret->state);
+	for (i = 0;
+		c->req.sort && i < ARRAY_LEN(orders) && strcmp(c->req.sort, orders[i].name) != 0;
+		i++)
 		;
 	if (i == ARRAY_LEN(orders))
 		return admin_say(c, -ERR_BAD_VALUE,
-			"--sort %s: one of id, name, address, user, state, seen, os, client, created", c->req.sort);
+			"--sort %s: one of id, name, address, user, state, seen, os, client, created",
+			c->req.sort);
 	ret->order = &orders[i];
 	return 0;
 }
@@ -96,7 +105,8 @@ static bool has_tag(const struct admin_node *n, const char *tag)
 	return false;
 }
 
-static bool is_chosen(const struct choice *w, const struct admin_node *n, const struct coord_node_doc *d)
+static bool is_chosen(
+	const struct choice *w, const struct admin_node *n, const struct coord_node_doc *d)
 {
 	if (w->user && (n->tags.n || d->user != w->user->id))
 		return false;
@@ -127,7 +137,8 @@ int admin_nodes(struct admin_call *c)
 			return -ENOMEM;
 		n += is_chosen(&w, &v[n], d);
 	}
-	qsort(v, n, sizeof(*v), w.order->compare); /* the engine keeps them in the order of their changes */
+	qsort(v, n, sizeof(*v),
+		w.order->compare); /* the engine keeps them in the order of their changes */
 	for (size_t i = 0; w.reverse && i < n / 2; i++) {
 		struct admin_node x = v[i];
 
@@ -145,6 +156,7 @@ int admin_node_show(struct admin_call *c)
 	struct admin_node doc;
 
 	if (!d)
-		return admin_say(c, -ENOENT, "no device \"%s\"; \"warren-hub nodes list\" shows all", word);
+		return admin_say(
+			c, -ENOENT, "no device \"%s\"; \"warren-hub nodes list\" shows all", word);
 	return admin_node_doc(c, d, &doc) < 0 ? -ENOMEM : admin_reply(c, &admin_node_type, &doc);
 }

@@ -18,7 +18,8 @@ static int add_logins(struct admin_call *c, struct json_list *list)
 {
 	struct coord_pending_view p;
 
-	for (const char *after = NULL; coord_pending_next(c->hub->tailnet, after, &p); after = p.code) {
+	for (const char *after = NULL; coord_pending_next(c->hub->tailnet, after, &p);
+		after = p.code) {
 		struct admin_pending *to = json_list_add(list, &c->mem, sizeof(*to));
 
 		if (!to)
@@ -41,13 +42,15 @@ static int add_logins(struct admin_call *c, struct json_list *list)
 static int add_devices(struct admin_call *c, struct json_list *list)
 {
 	for (const struct coord_node_doc *d = NULL; (d = coord_node_next(c->hub->tailnet, d));) {
-		struct admin_pending *to = d->unapproved ? json_list_add(list, &c->mem, sizeof(*to)) : NULL;
+		struct admin_pending *to =
+			d->unapproved ? json_list_add(list, &c->mem, sizeof(*to)) : NULL;
 
 		if (!d->unapproved)
 			continue;
 		if (!to)
 			return -ENOMEM;
-		*to = (struct admin_pending){ .code = arena_printf(&c->mem, "%lld", (long long)d->id),
+		*to = (struct admin_pending){ .code = arena_printf(
+						      &c->mem, "%lld", (long long)d->id),
 			.node = d->id,
 			.name = d->name,
 			.hostname = d->hostname,
@@ -83,7 +86,8 @@ const struct coord_node_doc *hub_node(const struct hub *h, const char *word)
 		return coord_node_find(h->tailnet, (int64_t)id);
 	if (len && word[len - 1] == '.')
 		len--;
-	if (len > domain + 1 && word[len - domain - 1] == '.' && text_ieq(word + len - domain, domain, h->o->base_domain, domain))
+	if (len > domain + 1 && word[len - domain - 1] == '.' &&
+		text_ieq(word + len - domain, domain, h->o->base_domain, domain))
 		len -= domain + 1;
 	if (len >= sizeof(name))
 		return NULL;
@@ -99,8 +103,9 @@ static void log_approval(const struct admin_call *c, int64_t id)
 	const char *owner = n ? admin_user_name(c->hub, n->user) : NULL;
 
 	if (n)
-		log_info("hub", "device approved by a command", "id=%lld name=%s owner=%s by=%s", (long long)id, n->name,
-			n->tags.n || !owner ? "nobody" : owner, c->req.author ? c->req.author : "unknown");
+		log_info("hub", "device approved by a command", "id=%lld name=%s owner=%s by=%s",
+			(long long)id, n->name, n->tags.n || !owner ? "nobody" : owner,
+			c->req.author ? c->req.author : "unknown");
 }
 
 /* What the word means: a whole code, a device, or the beginning of one code. *ret_code empty: the device in c->id. */
@@ -120,29 +125,35 @@ static int find_waiting(struct admin_call *c, const char *word, const char **ret
 		n = coord_pending_match(c->hub->tailnet, word, &p);
 	}
 	if (n > 1)
-		return admin_say(c, -ERR_BAD_VALUE, "%zu codes begin with \"%s\": write one more letter", n, word);
+		return admin_say(c, -ERR_BAD_VALUE,
+			"%zu codes begin with \"%s\": write one more letter", n, word);
 	if (!n && coord_pending_successor(c->hub->tailnet, word, &p))
 		return admin_say(c, -ERR_CHANGED,
 			"the device with the code \"%s\" asks for other things by now, and has another code for them: \"warren-hub nodes pending %s\" "
-			"shows them", word, p.code);
+			"shows them",
+			word, p.code);
 	if (!n)
 		return admin_say(c, -ENOENT,
 			"nothing waits with the code \"%s\": it is in already, or the code is older than 15 minutes; \"warren-hub "
-			"nodes pending\" shows what waits", word);
+			"nodes pending\" shows what waits",
+			word);
 	*ret_code = p.code;
 	return 0;
 }
 
 /* What the approval of a login, or with code NULL of the device in c->id, would give now. */
-static int grant_now(struct admin_call *c, const char *code, const struct coord_user *u, struct coord_grant *ret)
+static int grant_now(
+	struct admin_call *c, const char *code, const struct coord_user *u, struct coord_grant *ret)
 {
-	int rc = code ? coord_pending_grant(c->hub->tailnet, code, u->id, c->now, &c->mem, ret) : coord_node_grant(c->hub->tailnet, c->id, &c->mem, ret);
+	int rc = code ? coord_pending_grant(c->hub->tailnet, code, u->id, c->now, &c->mem, ret)
+		      : coord_node_grant(c->hub->tailnet, c->id, &c->mem, ret);
 
 	return rc == -ENOENT && !code ? admin_no_node(c) : rc;
 }
 
 /* Whose it is to be: said, or the only one that there is, or the first. A device that is in belongs to somebody already. */
-static int find_grant(struct admin_call *c, const char **ret_code, const struct coord_user **ret_user, struct coord_grant *ret)
+static int find_grant(struct admin_call *c, const char **ret_code,
+	const struct coord_user **ret_user, struct coord_grant *ret)
 {
 	int rc = find_waiting(c, c->req.code ? c->req.code : "", ret_code);
 
@@ -170,8 +181,12 @@ int admin_waiting(struct admin_call *c)
 	if (code)
 		(void)coord_pending_find(c->hub->tailnet, code, &p);
 	shown_note(c->hub, &g);
-	doc = (struct admin_grant){ .node = code ? 0 : c->id, .digest = g.digest, .from = p.from.ip, .lines = g.lines,
-		.code = code ? code : arena_printf(&c->mem, "%lld", (long long)c->id), .created = code ? p.created : d->created };
+	doc = (struct admin_grant){ .node = code ? 0 : c->id,
+		.digest = g.digest,
+		.from = p.from.ip,
+		.lines = g.lines,
+		.code = code ? code : arena_printf(&c->mem, "%lld", (long long)c->id),
+		.created = code ? p.created : d->created };
 	return doc.code ? admin_reply(c, &admin_grant_type, &doc) : -ENOMEM;
 }
 
@@ -179,14 +194,17 @@ static int say_changed(struct admin_call *c, const struct coord_grant *now)
 {
 	const char *changes = shown_changes(c->hub, c->req.digest, now, &c->mem);
 
-	return admin_say(c, -ERR_CHANGED, "what this would let in is not what was shown: %s. Look at it again", *changes ? changes :
-		"something has changed meanwhile");
+	return admin_say(c, -ERR_CHANGED,
+		"what this would let in is not what was shown: %s. Look at it again",
+		*changes ? changes : "something has changed meanwhile");
 }
 
 static int no_digest(struct admin_call *c)
 {
-	return c->req.digest && *c->req.digest ? 0 : admin_say(c, -ERR_BAD_VALUE,
-		"an approval carries the digest of what was shown: \"warren-hub nodes pending CODE\" prints it");
+	return c->req.digest && *c->req.digest
+		       ? 0
+		       : admin_say(c, -ERR_BAD_VALUE,
+				 "an approval carries the digest of what was shown: \"warren-hub nodes pending CODE\" prints it");
 }
 
 int admin_approve_node(struct admin_call *c)
@@ -224,10 +242,12 @@ int admin_approve(struct admin_call *c)
 	if (rc == -ERR_CHANGED)
 		return say_changed(c, &g);
 	if (rc == -ERR_DENIED)
-		return admin_say(c, rc, "the policy does not let %s give the tags that this device asks for; --user names somebody else",
+		return admin_say(c, rc,
+			"the policy does not let %s give the tags that this device asks for; --user names somebody else",
 			u->name);
 	if (rc == -ERR_EXPIRED)
-		return admin_say(c, rc, "this device was in meanwhile, and its key has expired: it has to ask anew with a fresh one");
+		return admin_say(c, rc,
+			"this device was in meanwhile, and its key has expired: it has to ask anew with a fresh one");
 	if (rc < 0)
 		return rc;
 	log_approval(c, id);
@@ -244,7 +264,8 @@ int admin_reject(struct admin_call *c)
 	if (code)
 		rc = coord_pending_reject(c->hub->tailnet, code);
 	else if (!coord_node_find(c->hub->tailnet, c->id)->unapproved)
-		return admin_say(c, -ERR_CONFLICT, "this device is in already: \"warren-hub nodes delete\" takes it out");
+		return admin_say(c, -ERR_CONFLICT,
+			"this device is in already: \"warren-hub nodes delete\" takes it out");
 	else
 		rc = coord_node_delete(c->hub->tailnet, c->id, c->now);
 	return rc < 0 ? rc : admin_ok(c);

@@ -224,8 +224,9 @@ int admin_policy_can(struct admin_call *c)
 		return admin_say(c, -ERR_BAD_VALUE,
 			"a source, a destination with its port, and a protocol of 0 to 255 are needed");
 	if (rc == 0)
-		rc = coord_policy_can_reach(c->hub->tailnet, c->req.policy ? &text : NULL, c->req.src,
-			c->req.dst, (int)c->req.proto, (uint16_t)c->req.port, &r, &f->at);
+		rc = coord_policy_can_reach(c->hub->tailnet, c->req.policy ? &text : NULL,
+			c->req.src, c->req.dst, (int)c->req.proto, (uint16_t)c->req.port, &r,
+			&f->at);
 	if (rc < 0)
 		return f ? say_fault(c, rc, f) : rc;
 	doc = (struct admin_reach){ .allowed = r.asked && r.allowed == r.asked,
@@ -235,7 +236,8 @@ int admin_policy_can(struct admin_call *c)
 		.denied_dst = r.denied_dst,
 		.line = r.allowed ? r.by.line : 0 };
 	if (r.allowed && r.by.line)
-		doc.rule = arena_printf(&c->mem, "%s[%zu]", r.by.grant ? "grants" : "acls", r.by.index);
+		doc.rule = arena_printf(
+			&c->mem, "%s[%zu]", r.by.grant ? "grants" : "acls", r.by.index);
 	return admin_reply(c, &admin_reach_type, &doc);
 }
 

@@ -2,9 +2,9 @@
 
 #include <errno.h>
 
-static const char *const modes[] = {
-	[COORD_OWN_SHOW] = "show", [COORD_OWN_QUARANTINE] = "quarantine", [COORD_OWN_REFUSE] = "refuse"
-};
+static const char *const modes[] = { [COORD_OWN_SHOW] = "show",
+	[COORD_OWN_QUARANTINE] = "quarantine",
+	[COORD_OWN_REFUSE] = "refuse" };
 
 struct listing {
 	struct admin_call *call;

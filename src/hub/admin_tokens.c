@@ -38,7 +38,8 @@ int admin_token_create(struct admin_call *c)
 	int rc = admin_expires(c, &expires);
 
 	if (rc == 0)
-		rc = token_create(c->hub, c->req.name ? c->req.name : "", c->req.scope, expires, text, &t);
+		rc = token_create(
+			c->hub, c->req.name ? c->req.name : "", c->req.scope, expires, text, &t);
 	if (c->error[0])
 		return rc;
 

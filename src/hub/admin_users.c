@@ -4,7 +4,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
-static void user_doc(const struct coord_user *u, const struct coord_belongings *b, struct admin_user *ret)
+static void user_doc(
+	const struct coord_user *u, const struct coord_belongings *b, struct admin_user *ret)
 {
 	*ret = (struct admin_user){ .id = u->id,
 		.name = u->name,
@@ -85,7 +86,9 @@ static int say_user(struct admin_call *c, int rc)
 	if (rc == -EEXIST)
 		return admin_say(c, rc,
 			"there is a user \"%s\" already; small and capital letters and an @ at the end make no difference",
-			coord_user_find(c->hub->tailnet, name) ? coord_user_find(c->hub->tailnet, name)->name : name);
+			coord_user_find(c->hub->tailnet, name)
+				? coord_user_find(c->hub->tailnet, name)->name
+				: name);
 	if (rc == -ERR_BAD_VALUE)
 		return admin_say(c, rc,
 			"a user needs a name of 1 to 255 bytes, without control characters and without blanks at its ends");
@@ -151,7 +154,8 @@ int admin_user_delete(struct admin_call *c)
 			"%zu device%s of this user: --move-to USER gives them to somebody else, --with-devices deletes them, too",
 			b.nodes, b.nodes == 1 ? "" : "s");
 	if (rc == -ERR_BAD_VALUE)
-		return admin_say(c, rc, "--move-to names the user that is deleted: name another one");
+		return admin_say(
+			c, rc, "--move-to names the user that is deleted: name another one");
 	if (rc < 0)
 		return say_user(c, rc);
 	doc = (struct admin_left){ .nodes = (int64_t)b.nodes,

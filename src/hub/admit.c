@@ -11,15 +11,18 @@ static bool is_member(const struct hub *h, const struct node_pub *key)
 	return coord_is_member(h->tailnet, key, loop_now(h->loop).wall);
 }
 
-static enum derprelay_verdict admit(void *ctx, void *client, const struct node_pub *key, bool proven)
+static enum derprelay_verdict admit(
+	void *ctx, void *client, const struct node_pub *key, bool proven)
 {
 	struct hub *h = ctx;
 	char from[IPPORT_TEXT_MAX], name[KEY_TEXT_MAX];
 
 	if (is_member(h, key))
 		return DERPRELAY_YES;
-	log_warn_limited("relay", "a client is turned away: it is no device of this hub, or not any more (--relay-open lets others in)",
-		"from=%s key=%s", ipport_format(relay_client_addr(client), from), key_format(KEY_NODE, key->b, name));
+	log_warn_limited("relay",
+		"a client is turned away: it is no device of this hub, or not any more (--relay-open lets others in)",
+		"from=%s key=%s", ipport_format(relay_client_addr(client), from),
+		key_format(KEY_NODE, key->b, name));
 	return DERPRELAY_NO;
 }
 
@@ -42,7 +45,9 @@ static int decode(struct view body, struct derp_admit_request *ret)
 	int rc;
 
 	arena_init(&a, 4 * DERP_ADMIT_MAX);
-	rc = body.len > DERP_ADMIT_MAX ? -ERR_TOO_BIG : json_decode(&derp_admit_request_type, body.p, body.len, ret, &a, NULL);
+	rc = body.len > DERP_ADMIT_MAX
+		     ? -ERR_TOO_BIG
+		     : json_decode(&derp_admit_request_type, body.p, body.len, ret, &a, NULL);
 	arena_fini(&a);
 	return rc;
 }
@@ -56,20 +61,24 @@ int admit_on_verify(struct hub *h, struct httpd_conn *c, const struct httpd_requ
 	int rc;
 
 	if (!http1_method_is(r->head, "POST"))
-		return httpd_refuse_with(c, 405, "text/plain; charset=utf-8", "Allow: POST\r\n", VIEW_LIT("for relays, which POST a key\n"));
+		return httpd_refuse_with(c, 405, "text/plain; charset=utf-8", "Allow: POST\r\n",
+			VIEW_LIT("for relays, which POST a key\n"));
 	if (!ratelimit_allow(&h->verifiers, ipaddr_place(&from), loop_now(h->loop).mono)) {
 		h->n.verify_throttled++;
-		return httpd_refuse_with(c, 429, "text/plain; charset=utf-8", "Retry-After: 1\r\n", VIEW_LIT("too many questions\n"));
+		return httpd_refuse_with(c, 429, "text/plain; charset=utf-8", "Retry-After: 1\r\n",
+			VIEW_LIT("too many questions\n"));
 	}
 	if (decode(r->body, &q) < 0)
-		return httpd_refuse(c, 400, "this is no {\"NodePublic\": \"nodekey:...\", \"Source\": \"ADDRESS\"}\n");
+		return httpd_refuse(c, 400,
+			"this is no {\"NodePublic\": \"nodekey:...\", \"Source\": \"ADDRESS\"}\n");
 	answer.allow = is_member(h, &q.key);
 	h->n.verify_requests++;
 	h->n.verify_refused += !answer.allow;
 	buf_init(&b, DERP_ADMIT_MAX);
 	rc = json_encode(&derp_admit_response_type, &answer, &b);
 	if (rc == 0)
-		rc = httpd_answer(c, 200, "application/json", "X-Content-Type-Options: nosniff\r\n", buf_view(&b));
+		rc = httpd_answer(c, 200, "application/json", "X-Content-Type-Options: nosniff\r\n",
+			buf_view(&b));
 	buf_fini(&b);
 	return rc;
 }

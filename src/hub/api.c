@@ -180,7 +180,8 @@ static int set_policy(struct api_call *c)
 		return api_refuse(c, 412, "precondition failed, invalid old hash");
 	snprintf(author, sizeof(author), "token k%lld%s%s", (long long)c->token->id,
 		c->token->name[0] ? " " : "", c->token->name);
-	rc = hub_policy_set(c->hub, c->r->body, author, POLICY_BY_HAND, COORD_POLICY_ANY_VERSION, f);
+	rc = hub_policy_set(
+		c->hub, c->r->body, author, POLICY_BY_HAND, COORD_POLICY_ANY_VERSION, f);
 	if (rc == POLICY_OWNED_BY_GIT)
 		return api_refuse(c, 409,
 			"the policy of this hub comes from its Git repository: change it there");

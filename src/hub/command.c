@@ -66,9 +66,11 @@ static int exchange(int fd, struct buf *out, struct buf *in)
 static int say_unreachable(const char *socket, int rc)
 {
 	if (rc == -EACCES || rc == -EPERM)
-		return cmd_fail("%s: %s; run this as root or as the user of the hub", socket, err_text(rc));
-	return cmd_fail("cannot reach a hub at %s: %s; is \"warren-hub serve\" running? --socket names another file", socket,
-		err_text(rc));
+		return cmd_fail(
+			"%s: %s; run this as root or as the user of the hub", socket, err_text(rc));
+	return cmd_fail(
+		"cannot reach a hub at %s: %s; is \"warren-hub serve\" running? --socket names another file",
+		socket, err_text(rc));
 }
 
 bool cmd_decode(struct cmd *c, const struct json_type *t, void *ret)
@@ -96,18 +98,20 @@ static int say_error(struct cmd *c)
 	struct admin_error e;
 
 	if (!cmd_decode(c, &admin_error_type, &e) || !e.error)
-		return cmd_fail("the hub answered %d: %.*s", c->status, (int)MIN_OF(c->body.len, (size_t)200), (const char *)c->body.p);
+		return cmd_fail("the hub answered %d: %.*s", c->status,
+			(int)MIN_OF(c->body.len, (size_t)200), (const char *)c->body.p);
 	if (!c->file || !(e.line || e.failures.n))
 		return cmd_fail("%s", e.error);
 	if (e.line)
-		fprintf(stderr, "%s:%lld:%lld: %s\n", c->file, (long long)e.line, (long long)e.column, e.error);
+		fprintf(stderr, "%s:%lld:%lld: %s\n", c->file, (long long)e.line,
+			(long long)e.column, e.error);
 	else
 		cmd_fail("%s", e.error);
 	for (size_t i = 0; i < e.failures.n; i++) {
 		const struct admin_failure *f = JSON_AT(e.failures, struct admin_failure, i);
 
-		fprintf(stderr, "%s:%lld:%lld: %s%s: %s\n", c->file, (long long)f->line, (long long)f->column, f->ssh ? "ssh " : "", f->src,
-			f->text);
+		fprintf(stderr, "%s:%lld:%lld: %s%s: %s\n", c->file, (long long)f->line,
+			(long long)f->column, f->ssh ? "ssh " : "", f->src, f->text);
 	}
 	return 1;
 }
@@ -132,8 +136,9 @@ int cmd_ask(struct cmd *c, const char *method, const char *path, const struct ad
 		rc = json_encode(&admin_request_type, &with_author, &body);
 	}
 	if (rc == 0)
-		rc = buf_printf(&out, "%s %s HTTP/1.1\r\nHost: hub\r\nConnection: close\r\nContent-Length: %zu\r\n\r\n", method, path,
-			buf_len(&body));
+		rc = buf_printf(&out,
+			"%s %s HTTP/1.1\r\nHost: hub\r\nConnection: close\r\nContent-Length: %zu\r\n\r\n",
+			method, path, buf_len(&body));
 	if (rc == 0)
 		rc = buf_append(&out, buf_data(&body), buf_len(&body));
 	if (rc == 0)
@@ -226,24 +231,29 @@ int cmd_status(struct cmd *c)
 		return rc;
 	time_format_span(s.uptime_s, up);
 	printf("Hub       %s (warren-hub %s), up for %s\n", s.url, s.version, up);
-	printf("Devices   %lld, %lld online; names end in .%s\n", (long long)s.nodes, (long long)s.online, s.base_domain);
+	printf("Devices   %lld, %lld online; names end in .%s\n", (long long)s.nodes,
+		(long long)s.online, s.base_domain);
 	if (s.store_fault)
 		printf("Warning   %s\n", s.store_fault);
 	if (s.duplicates)
-		printf("Warning   %lld devices run twice, with copies of their state: \"warren-hub nodes list\" names them\n", (long long)s.duplicates);
+		printf("Warning   %lld devices run twice, with copies of their state: \"warren-hub nodes list\" names them\n",
+			(long long)s.duplicates);
 	if (s.pending)
-		printf("Waiting   %s for approval: warren-hub nodes pending\n", cmd_count(c, s.pending, "device"));
+		printf("Waiting   %s for approval: warren-hub nodes pending\n",
+			cmd_count(c, s.pending, "device"));
 	printf("Users     %lld; auth keys %lld\n", (long long)s.users, (long long)s.keys);
-	printf("Relay     %s, %s; STUN %s\n", s.relay ? s.relay : "off", cmd_count(c, s.relay_clients, "client"),
-		s.stun ? s.stun : "off");
+	printf("Relay     %s, %s; STUN %s\n", s.relay ? s.relay : "off",
+		cmd_count(c, s.relay_clients, "client"), s.stun ? s.stun : "off");
 	if (s.cert_expires) {
 		char until[TIME_RFC3339_MAX];
 
 		time_format_rfc3339(s.cert_expires, until);
-		printf("Certificate %s%suntil %.10s\n", s.cert_fault ? s.cert_fault : "", s.cert_fault ? "; " : "", until);
+		printf("Certificate %s%suntil %.10s\n", s.cert_fault ? s.cert_fault : "",
+			s.cert_fault ? "; " : "", until);
 	}
 	if (c->o->qr)
-		return qr_print(s.url, stdout) < 0 ? cmd_fail("the URL does not fit into a picture") : 0;
+		return qr_print(s.url, stdout) < 0 ? cmd_fail("the URL does not fit into a picture")
+						   : 0;
 	return 0;
 }
 
@@ -260,7 +270,9 @@ int cmd_login(struct cmd *c)
 		return rc;
 	printf("Open this in a browser within ten minutes; it works once:\n\n  %s\n\n", l.url);
 	if (c->o->qr)
-		return qr_print(l.url, stdout) < 0 ? cmd_fail("this link does not fit into a picture") : 0;
+		return qr_print(l.url, stdout) < 0
+			       ? cmd_fail("this link does not fit into a picture")
+			       : 0;
 	return 0;
 }
 

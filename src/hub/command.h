@@ -35,7 +35,7 @@ MUST_USE int cmd_change(
 MUST_USE int cmd_resolve_node(struct cmd *c, const char *word, int64_t *ret);
 bool cmd_is_number(const char *s);
 const char *cmd_time(struct cmd *c, unix_ms t); /* date and time of day; "-" for none */
-const char *cmd_ago(struct cmd *c, unix_ms t); /* "3m ago", "in 2d"; "-" for none */
+const char *cmd_ago(struct cmd *c, unix_ms t);  /* "3m ago", "in 2d"; "-" for none */
 const char *cmd_number(struct cmd *c, int64_t n);
 /* "1 device", "2 devices" */
 const char *cmd_count(struct cmd *c, int64_t n, const char *what);
@@ -96,7 +96,8 @@ int cmd_policy_pull(struct cmd *c);
 
 /* command_routes.c */
 int cmd_routes_list(struct cmd *c);
-const char *cmd_route_state(const struct admin_route *r); /* "primary", "standby", "not approved", ... */
+const char *cmd_route_state(
+	const struct admin_route *r); /* "primary", "standby", "not approved", ... */
 int cmd_route_approve(struct cmd *c);
 int cmd_route_unapprove(struct cmd *c);
 int cmd_own_prefixes(struct cmd *c);

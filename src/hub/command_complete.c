@@ -8,8 +8,10 @@
 
 enum { IS_FILE = 3, ANSWER_MEM_MAX = 512 << 20 };
 
-static const char *const roles[] = { "member", "auditor", "billing-admin", "network-admin", "it-admin", "admin", "owner", NULL };
-static const char *const sorts[] = { "id", "name", "address", "user", "state", "seen", "os", "client", "created", NULL };
+static const char *const roles[] = { "member", "auditor", "billing-admin", "network-admin",
+	"it-admin", "admin", "owner", NULL };
+static const char *const sorts[] = { "id", "name", "address", "user", "state", "seen", "os",
+	"client", "created", NULL };
 static const char *const modes[] = { "show", "quarantine", "refuse", NULL };
 static const char *const scopes[] = { "policy_file", "policy_file:read", NULL };
 static const char *const protos[] = { "tcp", "udp", "icmp", "sctp", "gre", "esp", "ah", NULL };
@@ -29,7 +31,8 @@ static void read_typed(int argc, char *const argv[], struct typed *t)
 {
 	*t = (struct typed){ .now = argc ? argv[argc - 1] : "" };
 	for (int i = 0; i < argc; i++) {
-		const char *w = argv[i], *name = w + 1 + (w[0] == '-' && w[1] == '-'), *eq = strchr(w, '=');
+		const char *w = argv[i], *name = w + 1 + (w[0] == '-' && w[1] == '-'),
+			   *eq = strchr(w, '=');
 		size_t len = eq ? (size_t)(eq - name) : strlen(name);
 		bool last = i + 1 == argc;
 
@@ -110,8 +113,12 @@ static int offer_keys(struct cmd *c, const struct typed *t)
 	for (size_t i = 0; rc == 0 && i < l.n; i++) {
 		const struct admin_key *k = JSON_AT(l, struct admin_key, i);
 
-		offer(t, cmd_number(c, k->id), arena_printf(&c->mem, "%s %s %s", k->hint, k->tags.n ? cmd_join(c, &k->tags) :
-			k->user ? k->user : "", k->state));
+		offer(t, cmd_number(c, k->id),
+			arena_printf(&c->mem, "%s %s %s", k->hint,
+				k->tags.n ? cmd_join(c, &k->tags)
+				: k->user ? k->user
+					  : "",
+				k->state));
 	}
 	return rc;
 }
@@ -131,7 +138,8 @@ static int offer_waiting(struct cmd *c, const struct typed *t)
 
 static bool is_any(const char *name, size_t len, const char *a, const char *b)
 {
-	return (strlen(a) == len && !memcmp(a, name, len)) || (strlen(b) == len && !memcmp(b, name, len));
+	return (strlen(a) == len && !memcmp(a, name, len)) ||
+	       (strlen(b) == len && !memcmp(b, name, len));
 }
 
 static int offer_value(struct cmd *c, const struct typed *t)

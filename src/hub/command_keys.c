@@ -22,9 +22,12 @@ int cmd_keys_list(struct cmd *c)
 	for (size_t i = 0; i < l.n && rc == 0; i++) {
 		const struct admin_key *k = JSON_AT(l, struct admin_key, i);
 
-		rc = ROW(&t, cmd_number(c, k->id), k->hint, k->tags.n ? cmd_join(c, &k->tags) : k->user, k->state,
-			arena_printf(&c->mem, "%s%s%s", k->reusable ? "reusable" : "once", k->ephemeral ? ",ephemeral" : "",
-				k->preapproved ? ",preapproved" : ""), cmd_number(c, k->used), k->expires ? cmd_ago(c, k->expires) : "never");
+		rc = ROW(&t, cmd_number(c, k->id), k->hint,
+			k->tags.n ? cmd_join(c, &k->tags) : k->user, k->state,
+			arena_printf(&c->mem, "%s%s%s", k->reusable ? "reusable" : "once",
+				k->ephemeral ? ",ephemeral" : "",
+				k->preapproved ? ",preapproved" : ""),
+			cmd_number(c, k->used), k->expires ? cmd_ago(c, k->expires) : "never");
 	}
 	return cmd_print(&t, rc);
 }
@@ -62,8 +65,11 @@ int cmd_expiry(struct cmd *c, int64_t *ret_ms)
 
 int cmd_key_create(struct cmd *c)
 {
-	struct admin_request req = { .user = c->o->user, .reusable = c->o->reusable, .ephemeral = c->o->ephemeral,
-		.preapproved = c->o->preapproved, .expiry_ms = (unix_ms)90 * 24 * 3600 * 1000 };
+	struct admin_request req = { .user = c->o->user,
+		.reusable = c->o->reusable,
+		.ephemeral = c->o->ephemeral,
+		.preapproved = c->o->preapproved,
+		.expiry_ms = (unix_ms)90 * 24 * 3600 * 1000 };
 	struct admin_key k;
 	bool done;
 	int rc = 0;
@@ -79,7 +85,9 @@ int cmd_key_create(struct cmd *c)
 		return rc;
 	printf("%s\n", k.key);
 	if (c->o->qr)
-		return qr_print(k.key, stdout) < 0 ? cmd_fail("this key does not fit into a picture") : 0;
+		return qr_print(k.key, stdout) < 0
+			       ? cmd_fail("this key does not fit into a picture")
+			       : 0;
 	return 0;
 }
 
@@ -88,7 +96,8 @@ static bool key_begins_so(const struct admin_key *k, const char *word)
 {
 	size_t len = strcspn(k->hint, ".");
 
-	return !strcmp(k->hint, word) || (strlen(word) >= len && !memcmp(k->hint, word, len) && !strchr(word, '.'));
+	return !strcmp(k->hint, word) ||
+	       (strlen(word) >= len && !memcmp(k->hint, word, len) && !strchr(word, '.'));
 }
 
 static int resolve_key(struct cmd *c, const char *word, int64_t *ret)
@@ -116,11 +125,15 @@ static int resolve_key(struct cmd *c, const char *word, int64_t *ret)
 	}
 	buf_clear(&c->in);
 	if (n > 1)
-		return cmd_fail("several keys begin so; name one by its number: \"warren-hub keys list\"");
-	return n ? 0 : cmd_fail("no key of this number or beginning; \"warren-hub keys list\" shows them");
+		return cmd_fail(
+			"several keys begin so; name one by its number: \"warren-hub keys list\"");
+	return n ? 0
+		 : cmd_fail(
+			   "no key of this number or beginning; \"warren-hub keys list\" shows them");
 }
 
-static int change_key(struct cmd *c, const char *verb, const struct admin_request *req, const char *said)
+static int change_key(
+	struct cmd *c, const char *verb, const struct admin_request *req, const char *said)
 {
 	char path[64];
 	int64_t id = 0;
@@ -132,12 +145,14 @@ static int change_key(struct cmd *c, const char *verb, const struct admin_reques
 
 int cmd_key_revoke(struct cmd *c)
 {
-	return change_key(c, "revoke", NULL, "Revoked: nothing joins with it any more. Devices that joined stay.");
+	return change_key(c, "revoke", NULL,
+		"Revoked: nothing joins with it any more. Devices that joined stay.");
 }
 
 int cmd_key_delete(struct cmd *c)
 {
-	return change_key(c, "delete", NULL, "Deleted: nothing joins with it any more. Devices that joined stay.");
+	return change_key(c, "delete", NULL,
+		"Deleted: nothing joins with it any more. Devices that joined stay.");
 }
 
 int cmd_key_move(struct cmd *c)
@@ -145,5 +160,6 @@ int cmd_key_move(struct cmd *c)
 	struct admin_request req = { .user = c->o->word[3] };
 
 	return change_key(c, "move", &req,
-		arena_printf(&c->mem, "Devices that join with it are %s's from now on.", c->o->word[3]));
+		arena_printf(
+			&c->mem, "Devices that join with it are %s's from now on.", c->o->word[3]));
 }

@@ -12,14 +12,16 @@ static const char *amount(struct cmd *c, const struct admin_limit *l, int64_t n)
 		return "-";
 	if (!bytes)
 		return cmd_number(c, n);
-	return arena_printf(&c->mem, "%lld.%lld MB", (long long)(n >> 20), (long long)((n & 0xfffff) * 10 >> 20));
+	return arena_printf(&c->mem, "%lld.%lld MB", (long long)(n >> 20),
+		(long long)((n & 0xfffff) * 10 >> 20));
 }
 
 static int add_sum(struct cmd *c, struct table *t, const char *of, int64_t sum, int64_t max)
 {
 	const struct admin_limit l = { .of = of };
 
-	return ROW(t, of, "all together", "", amount(c, &l, sum), max ? arena_printf(&c->mem, "of %s", amount(c, &l, max)) : "");
+	return ROW(t, of, "all together", "", amount(c, &l, sum),
+		max ? arena_printf(&c->mem, "of %s", amount(c, &l, max)) : "");
 }
 
 int cmd_limits(struct cmd *c)
@@ -37,7 +39,8 @@ int cmd_limits(struct cmd *c)
 	for (size_t i = 0; i < a.limits.n && rc == 0; i++) {
 		const struct admin_limit *l = JSON_AT(a.limits, struct admin_limit, i);
 
-		rc = ROW(&t, l->of, l->what, amount(c, l, l->now), amount(c, l, l->max), l->counter ? l->counter : "");
+		rc = ROW(&t, l->of, l->what, amount(c, l, l->now), amount(c, l, l->max),
+			l->counter ? l->counter : "");
 	}
 	if (rc == 0)
 		rc = add_sum(c, &t, "memory", a.memory_sum, a.memory_max);

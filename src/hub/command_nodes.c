@@ -9,7 +9,11 @@ enum { PATH_LEN = 64 };
 
 static const char *state_of(const struct admin_node *n)
 {
-	return !n->approved ? "waiting" : n->expired ? "expired" : n->duplicate ? "runs twice" : n->online ? "online" : "offline";
+	return !n->approved   ? "waiting"
+	       : n->expired   ? "expired"
+	       : n->duplicate ? "runs twice"
+	       : n->online    ? "online"
+			      : "offline";
 }
 
 static const char *owner_of(struct cmd *c, const struct admin_node *n)
@@ -27,8 +31,16 @@ static const char *address(struct cmd *c, struct ipaddr ip)
 int cmd_nodes_list(struct cmd *c)
 {
 	const struct hub_options *o = c->o;
-	struct admin_request req = { .user = o->user, .os = o->os, .tag = o->tag, .sort = o->sort, .reverse = o->reverse,
-		.state = o->online ? "online" : o->offline ? "offline" : o->expired ? "expired" : o->waiting ? "waiting" : NULL };
+	struct admin_request req = { .user = o->user,
+		.os = o->os,
+		.tag = o->tag,
+		.sort = o->sort,
+		.reverse = o->reverse,
+		.state = o->online    ? "online"
+			 : o->offline ? "offline"
+			 : o->expired ? "expired"
+			 : o->waiting ? "waiting"
+				      : NULL };
 	struct json_list l;
 	struct table t;
 	bool done;
@@ -45,7 +57,8 @@ int cmd_nodes_list(struct cmd *c)
 	for (size_t i = 0; i < l.n && rc == 0; i++) {
 		const struct admin_node *n = JSON_AT(l, struct admin_node, i);
 
-		rc = ROW(&t, cmd_number(c, n->id), n->name, state_of(n), n->online ? "now" : cmd_ago(c, n->last_seen), address(c, n->ip4),
+		rc = ROW(&t, cmd_number(c, n->id), n->name, state_of(n),
+			n->online ? "now" : cmd_ago(c, n->last_seen), address(c, n->ip4),
 			owner_of(c, n), n->os, n->client);
 	}
 	return cmd_print(&t, rc);
@@ -63,21 +76,27 @@ static void put_node(struct cmd *c, const struct admin_node *n)
 
 	put("Name", n->fqdn);
 	put("Number", cmd_number(c, n->id));
-	put("Calls itself", arena_printf(&c->mem, "%s%s", n->hostname, n->name_pinned ? " (an admin gave it its name)" : ""));
+	put("Calls itself", arena_printf(&c->mem, "%s%s", n->hostname,
+				    n->name_pinned ? " (an admin gave it its name)" : ""));
 	put("Addresses", arena_printf(&c->mem, "%s, %s", address(c, n->ip4), address(c, n->ip6)));
 	put(n->tags.n ? "Tags" : "Owner", owner_of(c, n));
-	put("State", n->online ? state_of(n) : arena_printf(&c->mem, "%s, seen %s (%s)", state_of(n), cmd_ago(c, n->last_seen),
-		cmd_time(c, n->last_seen)));
-	put("Key expires", n->key_expiry ? arena_printf(&c->mem, "%s (%s)", cmd_ago(c, n->key_expiry), cmd_time(c, n->key_expiry)) :
-		"never");
-	put("System", arena_printf(&c->mem, "%s, %s%s", *n->os ? n->os : "unknown", *n->client ? n->client : "unknown client",
-		n->ephemeral ? ", ephemeral" : ""));
+	put("State", n->online ? state_of(n)
+			       : arena_printf(&c->mem, "%s, seen %s (%s)", state_of(n),
+					 cmd_ago(c, n->last_seen), cmd_time(c, n->last_seen)));
+	put("Key expires", n->key_expiry
+				   ? arena_printf(&c->mem, "%s (%s)", cmd_ago(c, n->key_expiry),
+					     cmd_time(c, n->key_expiry))
+				   : "never");
+	put("System", arena_printf(&c->mem, "%s, %s%s", *n->os ? n->os : "unknown",
+			      *n->client ? n->client : "unknown client",
+			      n->ephemeral ? ", ephemeral" : ""));
 	put("Joined", cmd_time(c, n->created));
 	put("Home relay", n->home_derp ? cmd_number(c, n->home_derp) : "none");
 	for (size_t i = 0; i < n->endpoints.n; i++) {
 		char text[IPPORT_TEXT_MAX];
 
-		put(i ? "" : "Endpoints", ipport_format(*JSON_AT(n->endpoints, struct ipport, i), text));
+		put(i ? "" : "Endpoints",
+			ipport_format(*JSON_AT(n->endpoints, struct ipport, i), text));
 	}
 	put("Node key", key_format(KEY_NODE, n->key.b, key));
 	put("Machine key", key_format(KEY_MACHINE, n->machine.b, key));
@@ -99,7 +118,8 @@ static int put_routes(struct cmd *c, int64_t node)
 
 		if (r->node != node)
 			continue;
-		put(label, arena_printf(&c->mem, "%s, %s", ipprefix_format(r->prefix, text), cmd_route_state(r)));
+		put(label, arena_printf(&c->mem, "%s, %s", ipprefix_format(r->prefix, text),
+				   cmd_route_state(r)));
 		label = "";
 	}
 	return rc;
@@ -121,7 +141,8 @@ int cmd_node_show(struct cmd *c)
 }
 
 /* All that its approval gives. *ret_done: it was printed for --json. */
-static int show_waiting(struct cmd *c, const char *word, struct admin_grant *ret, bool quiet, bool *ret_done)
+static int show_waiting(
+	struct cmd *c, const char *word, struct admin_grant *ret, bool quiet, bool *ret_done)
 {
 	struct admin_request req = { .code = word, .user = c->o->user };
 	int rc = cmd_ask(c, "POST", "/nodes/waiting", &req);
@@ -129,7 +150,8 @@ static int show_waiting(struct cmd *c, const char *word, struct admin_grant *ret
 	*ret_done = false;
 	if (rc == 0 && !quiet)
 		rc = cmd_answer(c, &admin_grant_type, ret, ret_done);
-	else if (rc == 0 && json_decode(&admin_grant_type, c->body.p, c->body.len, ret, &c->mem, NULL) < 0)
+	else if (rc == 0 &&
+		 json_decode(&admin_grant_type, c->body.p, c->body.len, ret, &c->mem, NULL) < 0)
 		rc = cmd_fail("the hub's answer is not understood: is it of another version?");
 	if (rc || *ret_done || quiet)
 		return rc;
@@ -153,8 +175,8 @@ static int show_one(struct cmd *c)
 	if (rc || done)
 		return rc;
 	put("Digest", g.digest);
-	printf("\nTo let in this, and nothing else: warren-hub nodes approve %s --digest %s%s%s\n", g.code, g.digest, c->o->user ? " --user " : "",
-		c->o->user ? c->o->user : "");
+	printf("\nTo let in this, and nothing else: warren-hub nodes approve %s --digest %s%s%s\n",
+		g.code, g.digest, c->o->user ? " --user " : "", c->o->user ? c->o->user : "");
 	return 0;
 }
 
@@ -178,8 +200,10 @@ int cmd_nodes_pending(struct cmd *c)
 		const struct admin_pending *p = JSON_AT(l, struct admin_pending, i);
 
 		rc = ROW(&t, p->code, p->node ? p->name : p->hostname, p->os, cmd_join(c, &p->tags),
-			!p->node ? address(c, p->from) : p->user ? arena_printf(&c->mem, "key of %s", p->user) :
-			"key with tags", cmd_ago(c, p->created));
+			!p->node  ? address(c, p->from)
+			: p->user ? arena_printf(&c->mem, "key of %s", p->user)
+				  : "key with tags",
+			cmd_ago(c, p->created));
 	}
 	return cmd_print(&t, rc);
 }
@@ -199,7 +223,8 @@ int cmd_resolve_node(struct cmd *c, const char *word, int64_t *ret)
 	return 0;
 }
 
-static int change_node(struct cmd *c, const char *verb, const struct admin_request *req, const char *said)
+static int change_node(
+	struct cmd *c, const char *verb, const struct admin_request *req, const char *said)
 {
 	char path[PATH_LEN];
 	int64_t id = 0;
@@ -232,7 +257,8 @@ static int digest_to_approve(struct cmd *c, const char **ret)
 	if (rc)
 		return rc;
 	*ret = g.digest;
-	if (!c->o->json && !c->o->yes && isatty(STDIN_FILENO) && isatty(STDOUT_FILENO) && !says_yes())
+	if (!c->o->json && !c->o->yes && isatty(STDIN_FILENO) && isatty(STDOUT_FILENO) &&
+		!says_yes())
 		return cmd_fail("it was not let in");
 	buf_clear(&c->in);
 	return 0;
@@ -250,7 +276,8 @@ int cmd_node_approve(struct cmd *c)
 	if (rc == 0)
 		rc = cmd_answer(c, &admin_node_type, &n, &done);
 	if (rc == 0 && !done)
-		printf("%s is in%s%s.\n", n.name, n.tags.n ? ", with " : " and belongs to ", n.tags.n ? cmd_join(c, &n.tags) : n.user);
+		printf("%s is in%s%s.\n", n.name, n.tags.n ? ", with " : " and belongs to ",
+			n.tags.n ? cmd_join(c, &n.tags) : n.user);
 	return rc;
 }
 
@@ -258,7 +285,8 @@ int cmd_node_reject(struct cmd *c)
 {
 	struct admin_request req = { .code = c->o->word[2] };
 
-	return cmd_change(c, &req, "/nodes/reject", "It is not let in; a device that waits for its login is told.");
+	return cmd_change(c, &req, "/nodes/reject",
+		"It is not let in; a device that waits for its login is told.");
 }
 
 /* An administrator's name stays; without one the device's own word counts again. */
@@ -295,8 +323,10 @@ int cmd_node_tag(struct cmd *c)
 	const char *all = "";
 
 	if (c->o->n_words < 4)
-		return cmd_fail("name the tags that \"%s\" has from now on. To take all away: \"warren-hub nodes untag %s USER\"; "
-				"a device without tags is somebody's", c->o->word[2], c->o->word[2]);
+		return cmd_fail(
+			"name the tags that \"%s\" has from now on. To take all away: \"warren-hub nodes untag %s USER\"; "
+			"a device without tags is somebody's",
+			c->o->word[2], c->o->word[2]);
 	for (size_t i = 3; i < c->o->n_words && all; i++)
 		all = arena_printf(&c->mem, "%s%s,", all, c->o->word[i]);
 	if (!all || cmd_split_tags(c, all, &req.tags) < 0)
@@ -314,7 +344,9 @@ int cmd_node_expire(struct cmd *c)
 		return 1;
 	if (!req.expiry_ms)
 		req.expiry_ms = -1;
-	return change_node(c, "expire", &req, req.expiry_ms < 0 ? "Its key does not expire." : "Its key expires then; until that the device takes part.");
+	return change_node(c, "expire", &req,
+		req.expiry_ms < 0 ? "Its key does not expire."
+				  : "Its key expires then; until that the device takes part.");
 }
 
 int cmd_node_delete(struct cmd *c)
@@ -326,6 +358,7 @@ int cmd_node_move(struct cmd *c)
 {
 	struct admin_request req = { .user = c->o->n_words > 3 ? c->o->word[3] : c->o->user };
 
-	return change_node(c, "move", &req, req.user ? arena_printf(&c->mem, "It is %s's from now on.", req.user) :
-		"It is the only user's from now on.");
+	return change_node(c, "move", &req,
+		req.user ? arena_printf(&c->mem, "It is %s's from now on.", req.user)
+			 : "It is the only user's from now on.");
 }

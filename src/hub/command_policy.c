@@ -262,8 +262,9 @@ int cmd_policy_status(struct cmd *c)
 			cmd_time(c, s.created), s.author ? s.author : "-");
 	else
 		printf("Policy    none: all devices may reach all others\n");
-	printf("Rules     %lld, for %lld device%s of %lld kind%s\n", (long long)s.rules, (long long)s.nodes,
-		s.nodes == 1 ? "" : "s", (long long)s.classes, s.classes == 1 ? "" : "s");
+	printf("Rules     %lld, for %lld device%s of %lld kind%s\n", (long long)s.rules,
+		(long long)s.nodes, s.nodes == 1 ? "" : "s", (long long)s.classes,
+		s.classes == 1 ? "" : "s");
 	if (s.git)
 		print_git(c, s.git);
 	return 0;
@@ -335,8 +336,10 @@ int cmd_policy_can(struct cmd *c)
 	if (rc || done)
 		return rc;
 	if (r.pairs_allowed && !r.allowed)
-		printf("Not all: of %s of devices %lld may; %s may not reach %s.\n", cmd_count(c, r.pairs, "pair"),
-			(long long)r.pairs_allowed, r.denied_src ? r.denied_src : c->o->word[2], r.denied_dst ? r.denied_dst : "all");
+		printf("Not all: of %s of devices %lld may; %s may not reach %s.\n",
+			cmd_count(c, r.pairs, "pair"), (long long)r.pairs_allowed,
+			r.denied_src ? r.denied_src : c->o->word[2],
+			r.denied_dst ? r.denied_dst : "all");
 	else if (!r.allowed)
 		printf("No: no rule allows it.\n");
 	else if (!r.line)

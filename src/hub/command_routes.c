@@ -41,8 +41,8 @@ int cmd_routes_list(struct cmd *c)
 		char prefix[IPPREFIX_TEXT_MAX];
 
 		rc = ROW(&t, cmd_number(c, r->node), r->name,
-			arena_strdup(&c->mem, ipprefix_format(r->prefix, prefix)), cmd_route_state(r),
-			r->by ? r->by : "-", r->own ? r->own : "-");
+			arena_strdup(&c->mem, ipprefix_format(r->prefix, prefix)),
+			cmd_route_state(r), r->by ? r->by : "-", r->own ? r->own : "-");
 	}
 	return cmd_print(&t, rc);
 }

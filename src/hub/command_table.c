@@ -9,57 +9,83 @@ enum { ANSWER_MEM_MAX = 512 << 20, LINE_LEN = 128 };
 
 /* Behind the text: what its arguments are, for completion, and the flags that it takes besides those of all. */
 const struct command hub_commands[] = {
-	{ "status", NULL, "", 0, 0, cmd_status, "is it running, with how many devices", "", "limits qr" },
+	{ "status", NULL, "", 0, 0, cmd_status, "is it running, with how many devices", "",
+		"limits qr" },
 	{ "users", "list", "", 0, 0, cmd_users_list, "people that devices belong to", "", "" },
 	{ "users", "create", "NAME", 1, 1, cmd_user_create, "one more", "-", "" },
-	{ "users", "rename", "USER NEW-NAME", 2, 2, cmd_user_rename, "its devices and keys stay its", "u-", "" },
-	{ "users", "role", "USER ROLE", 2, 2, cmd_user_role, "what policies call it: member, admin, owner, ...", "ur", "" },
-	{ "users", "delete", "USER [--move-to USER|--with-devices]", 1, 1, cmd_user_delete, "with its keys", "u",
-		"move-to with-devices" },
-	{ "nodes", "list", "[flags]", 0, 0, cmd_nodes_list, "devices: all, or some, in some order", "",
-		"online offline expired waiting user tag os sort reverse" },
+	{ "users", "rename", "USER NEW-NAME", 2, 2, cmd_user_rename,
+		"its devices and keys stay its", "u-", "" },
+	{ "users", "role", "USER ROLE", 2, 2, cmd_user_role,
+		"what policies call it: member, admin, owner, ...", "ur", "" },
+	{ "users", "delete", "USER [--move-to USER|--with-devices]", 1, 1, cmd_user_delete,
+		"with its keys", "u", "move-to with-devices" },
+	{ "nodes", "list", "[flags]", 0, 0, cmd_nodes_list, "devices: all, or some, in some order",
+		"", "online offline expired waiting user tag os sort reverse" },
 	{ "nodes", "show", "NODE", 1, 1, cmd_node_show, "all about one", "n", "" },
 	{ "nodes", "pending", "[CODE|NODE] [--user USER]", 0, 1, cmd_nodes_pending,
 		"devices that wait for approval; of one, all that it would get", "w", "user" },
 	{ "nodes", "approve", "CODE|NODE [flags]", 1, 1, cmd_node_approve,
 		"let in the device whose page shows CODE, or that waits", "w", "user digest yes" },
 	{ "nodes", "reject", "CODE|NODE", 1, 1, cmd_node_reject, "do not let it in", "w", "" },
-	{ "nodes", "rename", "NODE [NEW-NAME|--unpin]", 1, 2, cmd_node_rename, "without a name: as it calls itself", "n-", "unpin" },
-	{ "nodes", "tag", "NODE TAG...", 1, 12, cmd_node_tag, "replaces its tags; tagged devices belong to no person", "nt", "" },
-	{ "nodes", "untag", "NODE [USER]", 1, 2, cmd_node_move, "takes its tags away; it is that user's then", "nu", "user" },
-	{ "nodes", "move", "NODE USER", 1, 2, cmd_node_move, "it is that user's from now on", "nu", "user" },
-	{ "nodes", "expire", "NODE [--expiry TIME]", 1, 1, cmd_node_expire, "it has to log in again: now, then, or never", "n", "expiry" },
-	{ "nodes", "delete", "NODE", 1, 1, cmd_node_delete, "it is out, and has to log in again", "n", "" },
+	{ "nodes", "rename", "NODE [NEW-NAME|--unpin]", 1, 2, cmd_node_rename,
+		"without a name: as it calls itself", "n-", "unpin" },
+	{ "nodes", "tag", "NODE TAG...", 1, 12, cmd_node_tag,
+		"replaces its tags; tagged devices belong to no person", "nt", "" },
+	{ "nodes", "untag", "NODE [USER]", 1, 2, cmd_node_move,
+		"takes its tags away; it is that user's then", "nu", "user" },
+	{ "nodes", "move", "NODE USER", 1, 2, cmd_node_move, "it is that user's from now on", "nu",
+		"user" },
+	{ "nodes", "expire", "NODE [--expiry TIME]", 1, 1, cmd_node_expire,
+		"it has to log in again: now, then, or never", "n", "expiry" },
+	{ "nodes", "delete", "NODE", 1, 1, cmd_node_delete, "it is out, and has to log in again",
+		"n", "" },
 	{ "keys", "list", "", 0, 0, cmd_keys_list, "keys that devices join with", "", "" },
 	{ "keys", "create", "[flags]", 0, 0, cmd_key_create, "prints it, once", "",
 		"user reusable ephemeral preapproved tags expiry qr" },
-	{ "keys", "revoke", "KEY", 1, 1, cmd_key_revoke, "nothing joins with it any more", "k", "" },
-	{ "keys", "delete", "KEY", 1, 1, cmd_key_delete, "the same, and it is not listed any more", "k", "" },
-	{ "keys", "move", "KEY USER", 2, 2, cmd_key_move, "devices that join with it are that user's", "ku", "" },
-	{ "routes", "list", "", 0, 0, cmd_routes_list, "what devices offer to carry, and what of it is approved", "", "" },
-	{ "routes", "approve", "NODE PREFIX", 2, 2, cmd_route_approve, "also in advance", "n-", "" },
-	{ "routes", "unapprove", "NODE PREFIX", 2, 2, cmd_route_unapprove, "it may not carry it any more", "n-", "" },
-	{ "own-prefixes", "list", "", 0, 0, cmd_own_prefixes, "of the organisation: no device should offer them by itself", "", "" },
-	{ "own-prefixes", "set", "[PREFIX...] [--mode MODE]", 0, 14, cmd_own_prefixes_set, "replaces them; without any only the mode",
-		"-", "mode" },
-	{ "own-prefixes", "clear", "", 0, 0, cmd_own_prefixes_clear, "there are none any more", "", "" },
+	{ "keys", "revoke", "KEY", 1, 1, cmd_key_revoke, "nothing joins with it any more", "k",
+		"" },
+	{ "keys", "delete", "KEY", 1, 1, cmd_key_delete, "the same, and it is not listed any more",
+		"k", "" },
+	{ "keys", "move", "KEY USER", 2, 2, cmd_key_move,
+		"devices that join with it are that user's", "ku", "" },
+	{ "routes", "list", "", 0, 0, cmd_routes_list,
+		"what devices offer to carry, and what of it is approved", "", "" },
+	{ "routes", "approve", "NODE PREFIX", 2, 2, cmd_route_approve, "also in advance", "n-",
+		"" },
+	{ "routes", "unapprove", "NODE PREFIX", 2, 2, cmd_route_unapprove,
+		"it may not carry it any more", "n-", "" },
+	{ "own-prefixes", "list", "", 0, 0, cmd_own_prefixes,
+		"of the organisation: no device should offer them by itself", "", "" },
+	{ "own-prefixes", "set", "[PREFIX...] [--mode MODE]", 0, 14, cmd_own_prefixes_set,
+		"replaces them; without any only the mode", "-", "mode" },
+	{ "own-prefixes", "clear", "", 0, 0, cmd_own_prefixes_clear, "there are none any more", "",
+		"" },
 	{ "policy", "get", "", 0, 0, cmd_policy_get, "prints the one in force", "", "" },
-	{ "policy", "set", "FILE [--force]", 1, 1, cmd_policy_set, "checked and tested first; - reads standard input", "f", "force" },
+	{ "policy", "set", "FILE [--force]", 1, 1, cmd_policy_set,
+		"checked and tested first; - reads standard input", "f", "force" },
 	{ "policy", "check", "FILE", 1, 1, cmd_policy_check, "would it be taken?", "f", "" },
-	{ "policy", "preview", "FILE", 1, 1, cmd_policy_preview, "what it would change, device by device", "f", "" },
+	{ "policy", "preview", "FILE", 1, 1, cmd_policy_preview,
+		"what it would change, device by device", "f", "" },
 	{ "policy", "can", "SRC DST:PORT [--proto NAME]", 2, 2, cmd_policy_can,
 		"may it reach that, and by which rule? A device, USER@, tag:NAME", "nn", "proto" },
-	{ "policy", "status", "", 0, 0, cmd_policy_status, "which one is in force, and how it stands with Git", "", "" },
+	{ "policy", "status", "", 0, 0, cmd_policy_status,
+		"which one is in force, and how it stands with Git", "", "" },
 	{ "policy", "versions", "", 0, 0, cmd_policy_versions, "those that are kept", "", "" },
 	{ "policy", "show", "N", 1, 1, cmd_policy_show, "prints that version", "-", "" },
-	{ "policy", "diff", "N [M]", 1, 2, cmd_policy_diff, "from that version to another one, or to that in force", "-", "" },
-	{ "policy", "rollback", "N [--force]", 1, 1, cmd_policy_rollback, "makes that version the newest one", "-", "force" },
+	{ "policy", "diff", "N [M]", 1, 2, cmd_policy_diff,
+		"from that version to another one, or to that in force", "-", "" },
+	{ "policy", "rollback", "N [--force]", 1, 1, cmd_policy_rollback,
+		"makes that version the newest one", "-", "force" },
 	{ "policy", "pull", "", 0, 0, cmd_policy_pull, "look into the Git repository now", "", "" },
 	{ "tokens", "list", "", 0, 0, cmd_tokens_list, "of programs that use the API", "", "" },
-	{ "tokens", "create", "[NAME] [flags]", 0, 1, cmd_tokens_create, "prints it, once", "-", "scope expiry" },
-	{ "tokens", "revoke", "ID", 1, 1, cmd_token_revoke, "nothing is let in with it any more", "-", "" },
-	{ "tokens", "delete", "ID", 1, 1, cmd_token_delete, "the same, and it is not listed any more", "-", "" },
-	{ "login", NULL, "[flags]", 0, 0, cmd_login, "a link that makes a browser an admin", "", "next qr" },
+	{ "tokens", "create", "[NAME] [flags]", 0, 1, cmd_tokens_create, "prints it, once", "-",
+		"scope expiry" },
+	{ "tokens", "revoke", "ID", 1, 1, cmd_token_revoke, "nothing is let in with it any more",
+		"-", "" },
+	{ "tokens", "delete", "ID", 1, 1, cmd_token_delete,
+		"the same, and it is not listed any more", "-", "" },
+	{ "login", NULL, "[flags]", 0, 0, cmd_login, "a link that makes a browser an admin", "",
+		"next qr" },
 	{ 0 },
 };
 
@@ -105,7 +131,8 @@ bool command_takes(const struct command *k, const char *flag)
 const struct command *command_find(const char *const *words, size_t n)
 {
 	for (const struct command *k = hub_commands; n && k->group; k++)
-		if (!strcmp(k->group, words[0]) && (!k->verb || !strcmp(k->verb, n > 1 ? words[1] : "list")))
+		if (!strcmp(k->group, words[0]) &&
+			(!k->verb || !strcmp(k->verb, n > 1 ? words[1] : "list")))
 			return k;
 	return NULL;
 }
@@ -161,10 +188,11 @@ static int say_unknown(const struct hub_options *o)
 	if (!known)
 		consider(group, "serve", &best, &meant);
 	if (known && meant)
-		cmd_fail("there is no \"%s %s\"; did you mean \"%s %s\"?", group, o->word[1], group, meant);
+		cmd_fail("there is no \"%s %s\"; did you mean \"%s %s\"?", group, o->word[1], group,
+			meant);
 	else if (known)
-		cmd_fail("there is no \"%s %s\"; \"warren-hub %s --help\" lists what there is", group, o->n_words > 1 ? o->word[1] : "list",
-			group);
+		cmd_fail("there is no \"%s %s\"; \"warren-hub %s --help\" lists what there is",
+			group, o->n_words > 1 ? o->word[1] : "list", group);
 	else if (meant)
 		cmd_fail("there is no command \"%s\"; did you mean \"%s\"?", group, meant);
 	else
@@ -180,7 +208,8 @@ static int check_flags(const struct command *k, const struct hub_options *o)
 	for (size_t i = 0; i < o->n_given; i++) {
 		if (command_takes(k, o->given[i]))
 			continue;
-		cmd_fail("--%s is nothing for \"%s\"; \"warren-hub %s --help\" lists what is", o->given[i], path_of(k, path), path);
+		cmd_fail("--%s is nothing for \"%s\"; \"warren-hub %s --help\" lists what is",
+			o->given[i], path_of(k, path), path);
 		return 2;
 	}
 	return 0;

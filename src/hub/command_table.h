@@ -11,7 +11,7 @@ struct cmd;
 
 struct command {
 	const char *group, *verb, *args; /* verb NULL: the group is the command */
-	size_t n_min, n_max; /* arguments after the verb */
+	size_t n_min, n_max;             /* arguments after the verb */
 	int (*fn)(struct cmd *c);
 	const char *text;
 	/*

@@ -22,7 +22,8 @@ int cmd_users_list(struct cmd *c)
 	for (size_t i = 0; i < l.n && rc == 0; i++) {
 		const struct admin_user *u = JSON_AT(l, struct admin_user, i);
 
-		rc = ROW(&t, cmd_number(c, u->id), u->name, u->role, cmd_number(c, u->nodes), cmd_number(c, u->keys), cmd_time(c, u->created));
+		rc = ROW(&t, cmd_number(c, u->id), u->name, u->role, cmd_number(c, u->nodes),
+			cmd_number(c, u->keys), cmd_time(c, u->created));
 	}
 	return cmd_print(&t, rc);
 }
@@ -54,7 +55,9 @@ static int pick_user(const struct json_list *l, const char *word, int64_t *ret)
 		}
 	}
 	if (n > 1)
-		return cmd_fail("several users are called \"%s\"; name one by its number: \"warren-hub users list\"", word);
+		return cmd_fail(
+			"several users are called \"%s\"; name one by its number: \"warren-hub users list\"",
+			word);
 	return n ? 0 : cmd_fail("no user \"%s\"; \"warren-hub users list\" shows all", word);
 }
 
@@ -106,22 +109,26 @@ int cmd_user_rename(struct cmd *c)
 {
 	struct admin_request req = { .name = c->o->word[3] };
 
-	return say_user(c, ask_change(c, "rename", &req), "is the name from now on; policies have to use it, too");
+	return say_user(c, ask_change(c, "rename", &req),
+		"is the name from now on; policies have to use it, too");
 }
 
 int cmd_user_role(struct cmd *c)
 {
 	struct admin_request req = { .role = c->o->word[3] };
 
-	return say_user(c, ask_change(c, "role", &req), arena_printf(&c->mem, "has the role %s from now on", c->o->word[3]));
+	return say_user(c, ask_change(c, "role", &req),
+		arena_printf(&c->mem, "has the role %s from now on", c->o->word[3]));
 }
 
 /* "2 devices and 1 auth key"; what there was none of is left out. */
 static const char *belongings(struct cmd *c, const struct admin_left *left)
 {
 	if (!left->nodes || !left->keys)
-		return left->nodes ? cmd_count(c, left->nodes, "device") : cmd_count(c, left->keys, "auth key");
-	return arena_printf(&c->mem, "%s and %s", cmd_count(c, left->nodes, "device"), cmd_count(c, left->keys, "auth key"));
+		return left->nodes ? cmd_count(c, left->nodes, "device")
+				   : cmd_count(c, left->keys, "auth key");
+	return arena_printf(&c->mem, "%s and %s", cmd_count(c, left->nodes, "device"),
+		cmd_count(c, left->keys, "auth key"));
 }
 
 int cmd_user_delete(struct cmd *c)

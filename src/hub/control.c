@@ -13,14 +13,15 @@ struct request {
 	struct session *session;
 	struct ts_stream *stream;
 	struct coord_poll *poll; /* a long poll's */
-	bool waits; /* for a register answer */
+	bool waits;              /* for a register answer */
 	struct list in_session;
 };
 
 /* After whatever may have let its machine in. It stays one: who is out is told so, and has nothing from it. */
 static void review(struct session *s)
 {
-	if (s->member || !coord_machine_is_member(s->hub->tailnet, ts2021_remote(s->ts), loop_now(s->hub->loop).wall))
+	if (s->member || !coord_machine_is_member(s->hub->tailnet, ts2021_remote(s->ts),
+				 loop_now(s->hub->loop).wall))
 		return;
 	s->member = true;
 	ts2021_set_member(s->ts);
@@ -76,7 +77,8 @@ void control_poll_end(void *owner)
 
 void control_poll_watch(void *owner, bool watch)
 {
-	stream_set_silence(((struct request *)owner)->session->stream, watch ? COORD_WATCH_SILENCE : 0);
+	stream_set_silence(
+		((struct request *)owner)->session->stream, watch ? COORD_WATCH_SILENCE : 0);
 }
 
 /* Requests */
@@ -109,7 +111,8 @@ static void answer_other(struct hub *h, struct request *q, const char *path, siz
 		size_t n = strlen(a->path);
 
 		if (len >= n && (a->prefix || len == n) && !memcmp(path, a->path, n)) {
-			control_answer(q, a->status, "text/plain; charset=utf-8", view_of(a->body, strlen(a->body)));
+			control_answer(q, a->status, "text/plain; charset=utf-8",
+				view_of(a->body, strlen(a->body)));
 			return;
 		}
 	}
@@ -154,7 +157,8 @@ static void start_map(struct hub *h, struct request *q, struct view body)
 		ts_stream_reset(q->stream);
 }
 
-static void on_request(void *owner, struct ts_stream *stream, const char *method, const char *path, struct view body)
+static void on_request(void *owner, struct ts_stream *stream, const char *method, const char *path,
+	struct view body)
 {
 	struct session *s = owner;
 	struct hub *h = s->hub;
@@ -223,8 +227,11 @@ static void on_limit(void *owner, enum ts2021_limit l)
 	((struct session *)owner)->hub->n.control_limits[l]++;
 }
 
-static const struct ts2021_ops ts_ops = { .on_request = on_request, .on_end = on_end, .fill = fill,
-	.on_output = on_output, .on_limit = on_limit };
+static const struct ts2021_ops ts_ops = { .on_request = on_request,
+	.on_end = on_end,
+	.fill = fill,
+	.on_output = on_output,
+	.on_limit = on_limit };
 
 /* The connection */
 
@@ -275,14 +282,20 @@ static void on_closed(void *owner, int rc)
 	session_free(owner);
 }
 
-static const struct stream_ops stream_ops = { .on_data = on_data, .output = output, .written = written,
-	.on_closed = on_closed, .full = full };
+static const struct stream_ops stream_ops = { .on_data = on_data,
+	.output = output,
+	.written = written,
+	.on_closed = on_closed,
+	.full = full };
 
 int control_accept(struct hub *h, struct httpd_conn *c, const struct httpd_request *r)
 {
 	struct session *s = h->n_sessions < HUB_SESSIONS_MAX ? calloc(1, sizeof(*s)) : NULL;
-	const struct ts2021_server how = { .self = &h->noise, .hub_url = former_tells(h, r->head), .rng = loop_rng(),
-		.holder = stream_holder(httpd_stream(c)), .now = loop_now(h->loop).mono };
+	const struct ts2021_server how = { .self = &h->noise,
+		.hub_url = former_tells(h, r->head),
+		.rng = loop_rng(),
+		.holder = stream_holder(httpd_stream(c)),
+		.now = loop_now(h->loop).mono };
 	int rc = s ? ts2021_accept(&s->ts, r->head, &how, &ts_ops, s) : -ENOMEM;
 	bool no_room = rc == -ENOMEM || rc == -ERR_NO_ROOM;
 
@@ -290,7 +303,8 @@ int control_accept(struct hub *h, struct httpd_conn *c, const struct httpd_reque
 		free(s);
 		h->n.bad_handshakes++;
 		return httpd_refuse(c, no_room ? 503 : 400,
-			no_room ? "no room for another connection\n" : "the handshake of the control protocol is missing or wrong\n");
+			no_room ? "no room for another connection\n"
+				: "the handshake of the control protocol is missing or wrong\n");
 	}
 	s->hub = h;
 	s->stream = httpd_stream(c);
@@ -319,7 +333,8 @@ static void let_go(struct hub *h, struct request *q)
 		ts_stream_finish(q->stream);
 	} else if (q->waits) {
 		coord_register_cancel(h->tailnet, q);
-		control_answer(q, 503, "text/plain; charset=utf-8", VIEW_LIT("the hub begins anew; ask again\n"));
+		control_answer(q, 503, "text/plain; charset=utf-8",
+			VIEW_LIT("the hub begins anew; ask again\n"));
 	}
 }
 

@@ -8,21 +8,25 @@
 #include "proto/json/json.h"
 
 struct admin_status {
-	const char *version, *url, *base_domain, *relay, *stun, *cert_name, *tailnet_id, *cert_fault, *store_fault;
+	const char *version, *url, *base_domain, *relay, *stun, *cert_name, *tailnet_id,
+		*cert_fault, *store_fault;
 	unix_ms cert_expires; /* 0: the hub has no certificate from files */
-	int64_t duplicates; /* devices that run twice */
+	int64_t duplicates;   /* devices that run twice */
 	int64_t uptime_s, nodes, online, users, keys, pending, sessions, relay_clients;
 };
 
 /* One bound: what of, how much there is now and at most. */
 struct admin_limit {
-	const char *of; /* "memory", "descriptors", "tasks": these are parts of a whole; "number": a bound of its own */
-	const char *what, *counter; /* the metric that counts when it is reached; "" where nothing can reach it */
+	const char *
+		of; /* "memory", "descriptors", "tasks": these are parts of a whole; "number": a bound of its own */
+	const char *what,
+		*counter; /* the metric that counts when it is reached; "" where nothing can reach it */
 	int64_t now, max; /* now -1: not known */
 };
 
 struct admin_limits {
-	int64_t memory_max, memory_sum, descriptors_max, descriptors_sum, tasks_max /* 0: no limit */, tasks_sum;
+	int64_t memory_max, memory_sum, descriptors_max, descriptors_sum,
+		tasks_max /* 0: no limit */, tasks_sum;
 	const char *memory_from;
 	struct json_list limits; /* struct admin_limit */
 };
@@ -43,7 +47,7 @@ struct admin_node {
 	int64_t id, home_derp;
 	const char *name, *fqdn, *hostname, *user, *os, *client;
 	struct ipaddr ip4, ip6;
-	struct json_list tags; /* const char * */
+	struct json_list tags;      /* const char * */
 	struct json_list endpoints; /* struct ipport */
 	struct machine_pub machine;
 	struct node_pub key;
@@ -73,7 +77,7 @@ struct admin_grant {
 
 struct admin_key {
 	int64_t id, used;
-	const char *key; /* the secret: only in the answer to its creation */
+	const char *key;                 /* the secret: only in the answer to its creation */
 	const char *hint, *user, *state; /* "valid", "used", "expired", "revoked" */
 	bool reusable, ephemeral, preapproved;
 	struct json_list tags;
@@ -86,7 +90,7 @@ struct admin_link {
 
 struct admin_token {
 	int64_t id;
-	const char *token; /* the secret: only in the answer to its creation */
+	const char *token;                /* the secret: only in the answer to its creation */
 	const char *name, *scope, *state; /* "valid", "expired", "revoked" */
 	unix_ms created, expires, last_used;
 };
@@ -103,7 +107,7 @@ struct admin_route {
 
 struct admin_own_prefixes {
 	struct json_list prefixes; /* struct ipprefix */
-	const char *mode; /* "show", "quarantine", "refuse" */
+	const char *mode;          /* "show", "quarantine", "refuse" */
 };
 
 struct admin_policy {
@@ -135,11 +139,11 @@ struct admin_change {
 };
 
 struct admin_reach {
-	bool allowed; /* every pair of devices that was asked about */
-	int64_t pairs, pairs_allowed; /* if several were asked about */
+	bool allowed;                        /* every pair of devices that was asked about */
+	int64_t pairs, pairs_allowed;        /* if several were asked about */
 	const char *denied_src, *denied_dst; /* the first pair that may not */
-	const char *rule; /* "acls[2]", "grants[0]", or "" */
-	int64_t line; /* of the rule */
+	const char *rule;                    /* "acls[2]", "grants[0]", or "" */
+	int64_t line;                        /* of the rule */
 };
 
 /* A failed test of a policy. */
@@ -151,13 +155,14 @@ struct admin_failure {
 
 struct admin_error {
 	const char *error;
-	int64_t line, column; /* in the policy; 0: nowhere in particular */
+	int64_t line, column;      /* in the policy; 0: nowhere in particular */
 	struct json_list failures; /* struct admin_failure */
 };
 
 /* Body of every request that changes something: each uses some of the fields. */
 struct admin_request {
-	const char *name, *code, *user, *digest, *next, *scope, *mode, *role, *move_to, *state, *os, *tag, *sort;
+	const char *name, *code, *user, *digest, *next, *scope, *mode, *role, *move_to, *state, *os,
+		*tag, *sort;
 	const char *policy, *author; /* author: who asks, for the list of versions */
 	const char *src, *dst;
 	int64_t proto, port;
@@ -167,10 +172,12 @@ struct admin_request {
 	bool reusable, ephemeral, preapproved, force, with_devices, reverse;
 };
 
-extern const struct json_type admin_status_type, admin_limits_type, admin_user_type, admin_user_list, admin_left_type, admin_node_type, admin_node_list,
-	admin_pending_type, admin_pending_list, admin_grant_type, admin_key_type, admin_key_list, admin_link_type, admin_error_type,
-	admin_request_type, admin_token_type, admin_token_list, admin_route_type, admin_route_list, admin_own_prefixes_type,
-	admin_policy_type, admin_policy_list, admin_policy_status_type, admin_change_type, admin_change_list, admin_reach_type,
+extern const struct json_type admin_status_type, admin_limits_type, admin_user_type,
+	admin_user_list, admin_left_type, admin_node_type, admin_node_list, admin_pending_type,
+	admin_pending_list, admin_grant_type, admin_key_type, admin_key_list, admin_link_type,
+	admin_error_type, admin_request_type, admin_token_type, admin_token_list, admin_route_type,
+	admin_route_list, admin_own_prefixes_type, admin_policy_type, admin_policy_list,
+	admin_policy_status_type, admin_change_type, admin_change_list, admin_reach_type,
 	admin_failure_type, admin_failure_list;
 
 #endif

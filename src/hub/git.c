@@ -146,7 +146,9 @@ static const char *complaint(int rc, int status, struct view err, char *out, siz
 			break;
 	/* The program that keeps what is fetched ended early: by SIGXFSZ, if nothing else is wrong with the disk. */
 	if (memmem(err.p, err.len, "invalid index-pack output", 25)) {
-		snprintf(out, size, "what git fetched could not be kept: it is larger than %d MiB, or the disk is full", GIT_FILE_MAX >> 20);
+		snprintf(out, size,
+			"what git fetched could not be kept: it is larger than %d MiB, or the disk is full",
+			GIT_FILE_MAX >> 20);
 		return out;
 	}
 	snprintf(out, size, "git ended with status %d: ", status);
@@ -197,8 +199,9 @@ static void make_argv(const struct git *g, enum step step, const char *argv[stat
 {
 	const char *const init[] = { "git", "init", "--quiet", "--bare", g->dir, NULL };
 	/* What comes stays one file, and large objects in it are not read into memory. */
-	const char *const fetch[] = { "git", "-C", g->dir, "-c", "gc.autoDetach=false", "-c", "fetch.unpackLimit=1", "-c",
-		"core.bigFileThreshold=1m", "-c", "core.hooksPath=/dev/null", "fetch", "--quiet", "--no-tags", "--depth=1",
+	const char *const fetch[] = { "git", "-C", g->dir, "-c", "gc.autoDetach=false", "-c",
+		"fetch.unpackLimit=1", "-c", "core.bigFileThreshold=1m", "-c",
+		"core.hooksPath=/dev/null", "fetch", "--quiet", "--no-tags", "--depth=1",
 		"--no-recurse-submodules", "--force", "--", g->hub->o->policy_git, g->refspec,
 		NULL };
 	const char *const head[] = { "git", "-C", g->dir, "log", "-1", "--no-show-signature",
@@ -349,7 +352,9 @@ void git_reload(struct hub *h)
 	struct err_at at = { 0 };
 
 	if (h->git && git_read_secret(h->git, h->o->policy_git_secret_file, &at) < 0)
-		log_error("git", "the webhook's secret cannot be read anew; the one of before stays", "why=%s", at.text);
+		log_error("git",
+			"the webhook's secret cannot be read anew; the one of before stays",
+			"why=%s", at.text);
 }
 
 void git_free(struct hub *h)

@@ -14,7 +14,7 @@ enum {
 	HEAD_OUT_MAX = 4096,
 	GIT_FILE_MAX = 32 << 20, /* bytes of one file that git writes: what it fetched is one */
 	GIT_DISK_MAX = 64 << 20, /* bytes of its directory before a pull */
-	GIT_MEM_MAX = 1 << 30 /* bytes of address space */
+	GIT_MEM_MAX = 1 << 30    /* bytes of address space */
 };
 #define RUN_TIME SEC(60)
 

@@ -49,6 +49,7 @@ void git_keep_quota(struct git *g)
 	if (bytes <= GIT_DISK_MAX)
 		return;
 	g->n.begun_anew++;
-	log_info("git", "the copy of the policy's repository grew too large: it begins anew", "bytes=%llu", (unsigned long long)bytes);
+	log_info("git", "the copy of the policy's repository grew too large: it begins anew",
+		"bytes=%llu", (unsigned long long)bytes);
 	forget(g);
 }

@@ -6,14 +6,19 @@
 #include "store/sqlite/sqlite.h"
 
 #define PAGE_HEADERS "X-Content-Type-Options: nosniff\r\nCache-Control: no-store\r\n"
-#define FAILED "the hub cannot write its database, so the change was not made; warren-hub status says whether it can again"
+#define FAILED \
+	"the hub cannot write its database, so the change was not made; warren-hub status says whether it can again"
 
 /* By enum hub_asker: what is said instead of a reply. */
 static const struct httpd_instead failed[] = {
-	[HUB_ADMIN] = { 503, "application/json", "", { (const uint8_t *)"{\"error\":\"" FAILED "\"}", sizeof("{\"error\":\"" FAILED "\"}") - 1 } },
+	[HUB_ADMIN] = { 503, "application/json", "",
+		{ (const uint8_t *)"{\"error\":\"" FAILED "\"}",
+			sizeof("{\"error\":\"" FAILED "\"}") - 1 } },
 	[HUB_API] = { 503, "application/json", PAGE_HEADERS,
-		{ (const uint8_t *)"{\"message\":\"" FAILED "\"}", sizeof("{\"message\":\"" FAILED "\"}") - 1 } },
-	[HUB_PAGE] = { 503, "text/plain; charset=utf-8", PAGE_HEADERS, { (const uint8_t *)FAILED "\n", sizeof(FAILED) } },
+		{ (const uint8_t *)"{\"message\":\"" FAILED "\"}",
+			sizeof("{\"message\":\"" FAILED "\"}") - 1 } },
+	[HUB_PAGE] = { 503, "text/plain; charset=utf-8", PAGE_HEADERS,
+		{ (const uint8_t *)FAILED "\n", sizeof(FAILED) } },
 };
 
 /* Paths that change nothing that is stored, though they are asked with POST. */
@@ -21,9 +26,17 @@ static const struct {
 	const char *text;
 	bool at_end;
 } questions[] = {
-	{ "/login", false }, { "/logout", false }, { "/nodes/list", false }, { "/nodes/show", false },
-	{ "/policy/check", false }, { "/policy/preview", false }, { "/policy/can", false }, { "/policy/pull", false },
-	{ "/webhook/policy-git", true }, { "/acl/preview", true }, { "/acl/validate", true },
+	{ "/login", false },
+	{ "/logout", false },
+	{ "/nodes/list", false },
+	{ "/nodes/show", false },
+	{ "/policy/check", false },
+	{ "/policy/preview", false },
+	{ "/policy/can", false },
+	{ "/policy/pull", false },
+	{ "/webhook/policy-git", true },
+	{ "/acl/preview", true },
+	{ "/acl/validate", true },
 };
 
 static bool is_change(const struct http1_head *head)
@@ -35,7 +48,8 @@ static bool is_change(const struct http1_head *head)
 	for (size_t i = 0; i < ARRAY_LEN(questions); i++) {
 		size_t n = strlen(questions[i].text);
 
-		if (path.len >= n && !memcmp(questions[i].at_end ? path.p + path.len - n : path.p, questions[i].text, n))
+		if (path.len >= n && !memcmp(questions[i].at_end ? path.p + path.len - n : path.p,
+					     questions[i].text, n))
 			return false;
 	}
 	return true;
@@ -55,7 +69,8 @@ static JSON_OBJECT_TYPE(reason_type, struct reason, reason_fields);
 static int refuse(struct hub *h, struct httpd_conn *c, enum hub_asker who, const char *why)
 {
 	char text[512];
-	struct reason doc = { .error = who == HUB_ADMIN ? text : NULL, .message = who == HUB_API ? text : NULL };
+	struct reason doc = { .error = who == HUB_ADMIN ? text : NULL,
+		.message = who == HUB_API ? text : NULL };
 	struct buf b;
 	int rc = 0;
 
@@ -67,12 +82,14 @@ static int refuse(struct hub *h, struct httpd_conn *c, enum hub_asker who, const
 	else
 		rc = json_encode(&reason_type, &doc, &b);
 	if (rc == 0)
-		rc = httpd_answer(c, 503, failed[who].content_type, PAGE_HEADERS "Retry-After: 60\r\n", buf_view(&b));
+		rc = httpd_answer(c, 503, failed[who].content_type,
+			PAGE_HEADERS "Retry-After: 60\r\n", buf_view(&b));
 	buf_fini(&b);
 	return rc;
 }
 
-int hub_answer(struct hub *h, struct httpd_conn *c, const struct httpd_request *r, hub_handler fn, enum hub_asker who)
+int hub_answer(struct hub *h, struct httpd_conn *c, const struct httpd_request *r, hub_handler fn,
+	enum hub_asker who)
 {
 	const struct coord_store *s = store_sqlite_store(h->store);
 	bool change = is_change(r->head);

@@ -32,7 +32,8 @@ static void on_tick(void *ctx)
 
 const struct coord_user *hub_user(const struct hub *h, const char *name)
 {
-	return name && *name ? coord_user_find(h->tailnet, name) : coord_user_next(h->tailnet, NULL);
+	return name && *name ? coord_user_find(h->tailnet, name)
+			     : coord_user_next(h->tailnet, NULL);
 }
 
 /*
@@ -51,8 +52,10 @@ static int open_database(struct hub *h, struct err_at *at)
 	was_hub = access(key, F_OK) == 0;
 	rc = store_sqlite_open(&h->store, path, was_hub, &why);
 	if (rc == -ENOENT && was_hub)
-		err_at_set(at, 0, 0, "%.100s %s, but noise.key is beside it: this was a hub. With a new database all its users, devices and "
-			"keys would be lost. Restore hub.db from a backup; or, to begin anew without them, remove noise.key", path, why.text);
+		err_at_set(at, 0, 0,
+			"%.100s %s, but noise.key is beside it: this was a hub. With a new database all its users, devices and "
+			"keys would be lost. Restore hub.db from a backup; or, to begin anew without them, remove noise.key",
+			path, why.text);
 	else if (rc < 0)
 		err_at_set(at, 0, 0, "%.100s: %s%s", path, why.text[0] ? why.text : err_text(rc),
 			rc == -ERR_STORE ? "; if it is damaged, restore it from a backup" : "");
@@ -73,8 +76,10 @@ static int open_key(struct hub *h, struct err_at *at)
 	if (rc < 0)
 		return file_explain(path, rc, at);
 	if (!there && !store_sqlite_was_made(h->store))
-		log_warn("hub", "noise.key was missing beside the database of a hub: a new one was made. Devices that come by https ask for it and "
-			"come back, those that come by plain HTTP need a login; if there is a backup, stop the hub and restore it", "path=%s", path);
+		log_warn("hub",
+			"noise.key was missing beside the database of a hub: a new one was made. Devices that come by https ask for it and "
+			"come back, those that come by plain HTTP need a login; if there is a backup, stop the hub and restore it",
+			"path=%s", path);
 	return rc;
 }
 
@@ -85,14 +90,17 @@ static int open_state(struct hub *h, struct err_at *at)
 	int rc = file_make_dir(h->o->state_dir, 0700);
 
 	if (rc < 0) {
-		err_at_set(at, 0, 0, "cannot make the state directory %s: %s; --state-dir names another one", h->o->state_dir,
-			err_text(rc));
+		err_at_set(at, 0, 0,
+			"cannot make the state directory %s: %s; --state-dir names another one",
+			h->o->state_dir, err_text(rc));
 		return rc;
 	}
 	snprintf(path, sizeof(path), "%s/hub.lock", h->o->state_dir);
 	rc = file_lock(path, &h->lock, &owner);
 	if (rc == -EWOULDBLOCK)
-		err_at_set(at, 0, 0, "another hub uses %s (process %ld); end it first, or name another --state-dir", h->o->state_dir, owner);
+		err_at_set(at, 0, 0,
+			"another hub uses %s (process %ld); end it first, or name another --state-dir",
+			h->o->state_dir, owner);
 	else if (rc < 0)
 		err_at_set(at, 0, 0, "%s: %s", path, err_text(rc));
 	if (rc < 0)
@@ -103,13 +111,16 @@ static int open_state(struct hub *h, struct err_at *at)
 
 static int open_relay(struct hub *h, struct err_at *at)
 {
-	struct relay_cfg cfg = { .loop = h->loop, .max_conns = HUB_RELAY_CLIENTS_MAX, .admission = admit_relay(h) };
+	struct relay_cfg cfg = {
+		.loop = h->loop, .max_conns = HUB_RELAY_CLIENTS_MAX, .admission = admit_relay(h)
+	};
 	char path[4096];
 	uint64_t rate;
 	int rc = text_u64(h->o->relay_rate, strlen(h->o->relay_rate), RELAY_RATE_MAX, &rate);
 
 	if (rc < 0) {
-		err_at_set(at, 0, 0, "--relay-rate %s: a number of bytes, at most %d", h->o->relay_rate, RELAY_RATE_MAX);
+		err_at_set(at, 0, 0, "--relay-rate %s: a number of bytes, at most %d",
+			h->o->relay_rate, RELAY_RATE_MAX);
 		return rc;
 	}
 	cfg.client_rate = (int64_t)rate;
@@ -127,7 +138,8 @@ static const char *tags_of(const struct coord_node_doc *n, char *out, size_t siz
 
 	out[0] = 0;
 	for (size_t i = 0; i < n->tags.n && at < size; i++)
-		at += (size_t)snprintf(out + at, size - at, "%s%s", i ? "," : "", *JSON_AT(n->tags, const char *, i));
+		at += (size_t)snprintf(out + at, size - at, "%s%s", i ? "," : "",
+			*JSON_AT(n->tags, const char *, i));
 	return out;
 }
 
@@ -137,8 +149,9 @@ static void on_event(const struct coord_event *e)
 
 	if (e->key)
 		snprintf(key, sizeof(key), "%lld", (long long)e->key->id);
-	log_info("hub", e->what, "id=%lld name=%s ip=%s owner=%s key=%s approved=%s", (long long)e->node->id, e->node->name,
-		ipaddr_format(e->node->ip4, ip), e->owner ? e->owner->name : tags_of(e->node, tags, sizeof(tags)), key,
+	log_info("hub", e->what, "id=%lld name=%s ip=%s owner=%s key=%s approved=%s",
+		(long long)e->node->id, e->node->name, ipaddr_format(e->node->ip4, ip),
+		e->owner ? e->owner->name : tags_of(e->node, tags, sizeof(tags)), key,
 		e->node->unapproved ? "no" : "yes");
 }
 
@@ -149,12 +162,27 @@ static void on_refusal(const char *what, const char *name, const char *why)
 
 static int make_engine(struct hub *h, struct err_at *at)
 {
-	struct coord_cfg cfg = { .url = h->url_text, .base_domain = h->o->base_domain, .derp_map = &h->derp_map,
-		.derp_map_unpinned = h->pin[0] ? &h->derp_map_unpinned : NULL, .from = control_from, .approve_devices = h->o->approve_devices,
-		.on_event = on_event, .on_refusal = on_refusal, .on_key_out = admit_key_out, .on_key_out_ctx = h,
-		.accept_rate = h->accept_rate, .key_life_ms = h->key_life_ms,
-		.store = store_sqlite_store(h->store), .rng = loop_rng(), .ledger = h->ledger, .hash = sha256, .on_poll_ready = control_poll_ready,
-		.on_poll_end = control_poll_end, .on_poll_watch = control_poll_watch, .on_answer = control_answer, .on_later = control_later,
+	struct coord_cfg cfg = { .url = h->url_text,
+		.base_domain = h->o->base_domain,
+		.derp_map = &h->derp_map,
+		.derp_map_unpinned = h->pin[0] ? &h->derp_map_unpinned : NULL,
+		.from = control_from,
+		.approve_devices = h->o->approve_devices,
+		.on_event = on_event,
+		.on_refusal = on_refusal,
+		.on_key_out = admit_key_out,
+		.on_key_out_ctx = h,
+		.accept_rate = h->accept_rate,
+		.key_life_ms = h->key_life_ms,
+		.store = store_sqlite_store(h->store),
+		.rng = loop_rng(),
+		.ledger = h->ledger,
+		.hash = sha256,
+		.on_poll_ready = control_poll_ready,
+		.on_poll_end = control_poll_end,
+		.on_poll_watch = control_poll_watch,
+		.on_answer = control_answer,
+		.on_later = control_later,
 		.on_poll_ask = control_poll_ask };
 	int rc = coord_new(&h->tailnet, &cfg, loop_now(h->loop), at);
 
@@ -162,7 +190,8 @@ static int make_engine(struct hub *h, struct err_at *at)
 		struct store_sqlite_state s;
 
 		store_sqlite_state(h->store, &s);
-		err_at_set(at, 0, 0, "%.100s/hub.db cannot be read: %s; restore it from a backup", h->o->state_dir, s.why);
+		err_at_set(at, 0, 0, "%.100s/hub.db cannot be read: %s; restore it from a backup",
+			h->o->state_dir, s.why);
 	}
 	return rc;
 }
@@ -187,13 +216,15 @@ static int open_engine(struct hub *h, struct err_at *at)
 	int rc = text_u64(h->o->accept_rate, strlen(h->o->accept_rate), HUB_ACCEPT_RATE_MAX, &rate);
 
 	if (rc < 0) {
-		err_at_set(at, 0, 0, "--accept-rate %s: a number, at most %d", h->o->accept_rate, HUB_ACCEPT_RATE_MAX);
+		err_at_set(at, 0, 0, "--accept-rate %s: a number, at most %d", h->o->accept_rate,
+			HUB_ACCEPT_RATE_MAX);
 		return rc;
 	}
 	h->accept_rate = (int)rate;
 	rc = duration_parse(h->o->key_expiry, &h->key_life_ms);
 	if (rc < 0) {
-		err_at_set(at, 0, 0, "--key-expiry %s: write it as 12h, 180d or never", h->o->key_expiry);
+		err_at_set(at, 0, 0, "--key-expiry %s: write it as 12h, 180d or never",
+			h->o->key_expiry);
 		return rc;
 	}
 	rc = make_engine(h, at);
@@ -202,7 +233,8 @@ static int open_engine(struct hub *h, struct err_at *at)
 		if (rc == 0)
 			rc = coord_turn_end(h->tailnet, loop_now(h->loop));
 		if (rc < 0)
-			err_at_set(at, 0, 0, "cannot make the first user \"%s\": %s", h->o->owner, err_text(rc));
+			err_at_set(at, 0, 0, "cannot make the first user \"%s\": %s", h->o->owner,
+				err_text(rc));
 	}
 	if (rc == 0)
 		rc = loop_timer_new(h->loop, on_tick, h, &h->timer);
@@ -218,7 +250,10 @@ static int open_engine(struct hub *h, struct err_at *at)
 /* The address that this machine has towards the world: no packet is sent. */
 static struct ipaddr own_address(void)
 {
-	struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons(9), .sin_addr.s_addr = htonl(0xc0000201) }, from;
+	struct sockaddr_in to = { .sin_family = AF_INET,
+		.sin_port = htons(9),
+		.sin_addr.s_addr = htonl(0xc0000201) },
+			   from;
 	socklen_t len = sizeof(from);
 	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	struct ipaddr a = ipaddr_v4(127, 0, 0, 1);
@@ -243,12 +278,14 @@ static int take_url(struct hub *h, struct err_at *at)
 			l = (struct ipport){ .port = 8080 };
 		if (!l.ip.family || ipaddr_is_unspecified(l.ip))
 			l.ip = own_address();
-		text = arena_printf(&h->mem, "http%s://%s", h->o->tls_cert ? "s" : "", ipport_format(l, addr));
+		text = arena_printf(
+			&h->mem, "http%s://%s", h->o->tls_cert ? "s" : "", ipport_format(l, addr));
 		if (!text)
 			return -ENOMEM;
 	}
 	if (hub_url_parse(text, &h->url) < 0) {
-		err_at_set(at, 0, 0, "--url %s: write it as http://HOST:PORT or https://HOST", text);
+		err_at_set(
+			at, 0, 0, "--url %s: write it as http://HOST:PORT or https://HOST", text);
 		return -ERR_BAD_VALUE;
 	}
 	n = strlen(text);
@@ -260,7 +297,9 @@ static void on_hup(void *ctx)
 {
 	struct hub *h = ctx;
 
-	log_info("hub", "SIGHUP: reading files with certificate and secrets anew; options take a restart", NULL);
+	log_info("hub",
+		"SIGHUP: reading files with certificate and secrets anew; options take a restart",
+		NULL);
 	if (h->certs)
 		certs_reload(h->certs);
 	git_reload(h);
@@ -269,7 +308,10 @@ static void on_hup(void *ctx)
 /* With the rights that stay: renewed files are read with them. */
 static int keep_certificate(struct hub *h)
 {
-	struct certs_cfg cfg = { .loop = h->loop, .tls = h->tls, .cert_file = h->o->tls_cert, .key_file = h->o->tls_key,
+	struct certs_cfg cfg = { .loop = h->loop,
+		.tls = h->tls,
+		.cert_file = h->o->tls_cert,
+		.key_file = h->o->tls_key,
 		.name = h->url.https || h->reach.relay != REACH_NO_RELAY ? h->url.host : NULL };
 
 	return h->tls ? certs_new(&h->certs, &cfg) : 0;
@@ -283,8 +325,8 @@ static int give_up_rights(const struct hub_options *o, struct err_at *at)
 	if (rc == 0)
 		rc = priv_drop_all(o->user);
 	if (rc < 0)
-		err_at_set(at, 0, 0, "cannot become the user \"%s\": %s", o->user ? o->user : "", rc == -ENOENT ? "there is no such user" :
-			err_text(rc));
+		err_at_set(at, 0, 0, "cannot become the user \"%s\": %s", o->user ? o->user : "",
+			rc == -ENOENT ? "there is no such user" : err_text(rc));
 	return rc;
 }
 
@@ -296,15 +338,19 @@ static int plan_budget(struct hub *h, struct err_at *at)
 	if (rc == 0 && memory && memory < HUB_MEMORY_MIN)
 		rc = -ERR_BAD_VALUE;
 	if (rc < 0) {
-		err_at_set(at, 0, 0, "--memory-max %s: write it as 512M or 2G, at least 256M", h->o->memory_max);
+		err_at_set(at, 0, 0, "--memory-max %s: write it as 512M or 2G, at least 256M",
+			h->o->memory_max);
 		return rc;
 	}
-	h->verifiers = (struct ratelimit){ .burst = HUB_VERIFY_BURST, .per_second = HUB_VERIFY_RATE };
+	h->verifiers =
+		(struct ratelimit){ .burst = HUB_VERIFY_BURST, .per_second = HUB_VERIFY_RATE };
 	rng_fill(loop_rng(), h->verifiers.seed, sizeof(h->verifiers.seed));
 	budget_plan(memory, &h->budget);
 	if (h->budget.memory < HUB_MEMORY_MIN)
-		log_warn("hub", "there is less memory than the sum of all bounds: \"warren-hub status --limits\" lists them", "bytes=%llu from=\"%s\"",
-			(unsigned long long)h->budget.memory, h->budget.memory_from);
+		log_warn("hub",
+			"there is less memory than the sum of all bounds: \"warren-hub status --limits\" lists them",
+			"bytes=%llu from=\"%s\"", (unsigned long long)h->budget.memory,
+			h->budget.memory_from);
 	return 0;
 }
 
@@ -378,7 +424,8 @@ int hub_run(struct hub *h)
 	loop_run(h->loop);
 	rc = store_sqlite_stop(h->store);
 	if (rc < 0 && !h->failed)
-		log_error("hub", "the last changes could not be written; none of them was answered", "dir=%s", h->o->state_dir);
+		log_error("hub", "the last changes could not be written; none of them was answered",
+			"dir=%s", h->o->state_dir);
 	return rc < 0 ? rc : h->failed;
 }
 
@@ -428,10 +475,13 @@ void hub_print_ready(const struct hub *h)
 
 	printf("warren-hub: %s on %s\n", h->url_text, ipport_format(h->web_addr, addr));
 	if (h->relay_addr.port)
-		printf("warren-hub: relay on %s, devices are told %s%s%s\n", ipport_format(h->relay_addr, addr),
-			reach_format(&h->reach.relay_at, h->relay_addr.port, told), h->pin[0] ? " with certificate " : "", h->pin);
+		printf("warren-hub: relay on %s, devices are told %s%s%s\n",
+			ipport_format(h->relay_addr, addr),
+			reach_format(&h->reach.relay_at, h->relay_addr.port, told),
+			h->pin[0] ? " with certificate " : "", h->pin);
 	if (h->reach.stun_at.host[0])
-		printf("warren-hub: STUN on %s, devices are told %s\n", h->stun_addr.port ? ipport_format(h->stun_addr, addr) : "no port of ours",
+		printf("warren-hub: STUN on %s, devices are told %s\n",
+			h->stun_addr.port ? ipport_format(h->stun_addr, addr) : "no port of ours",
 			reach_format(&h->reach.stun_at, h->stun_addr.port, told));
 	printf("warren-hub: ready\n");
 	fflush(stdout);

@@ -16,38 +16,47 @@
 #include "relay/relay.h"
 
 enum {
-	HUB_CONNS_MAX = 2 * BUDGET_STRANGER_CONNS_MAX, /* HTTP connections that have not been upgraded: never reached before the ledger's */
+	HUB_CONNS_MAX =
+		2 *
+		BUDGET_STRANGER_CONNS_MAX, /* HTTP connections that have not been upgraded: never reached before the ledger's */
 	HUB_ACCEPT_RATE_MAX = 1000000,
-	HUB_SESSIONS_MAX = 65536, /* control connections; a device has one or two */
+	HUB_SESSIONS_MAX = 65536,  /* control connections; a device has one or two */
 	HUB_SESSION_POLLS_MAX = 4, /* map streams of a control connection; a device has one */
-	HUB_SESSION_TURN = 64 * 1024, /* bytes read of a control connection in one turn of the loop */
+	HUB_SESSION_TURN =
+		64 * 1024,         /* bytes read of a control connection in one turn of the loop */
 	HUB_SESSION_WAITS_MAX = 4, /* registrations of it that wait for an answer */
 	HUB_ADMIN_CONNS_MAX = 64,
-	HUB_THREADS = 8, /* the loop, the writer of the database, and what libraries may start */
+	HUB_THREADS = 8,    /* the loop, the writer of the database, and what libraries may start */
 	HUB_GIT_TASKS = 32, /* one git at a time, with its helpers and their threads */
 	HUB_ANSWER_MAX = 64 << 20, /* a list of 200,000 devices */
 	HUB_PAGE_MAX = 256 * 1024,
 	HUB_FORMER_MAX = 8, /* URLs that the hub had before */
 	HUB_RELAY_CLIENTS_MAX = 65536,
-	HUB_LINKS_MAX = 16, /* login links that wait; the oldest goes */
+	HUB_LINKS_MAX = 16,  /* login links that wait; the oldest goes */
 	HUB_LOGINS_MAX = 64, /* browser sessions of admins; the oldest goes */
-	HUB_THROTTLES_MAX = 64, /* sources that showed wrong API tokens lately; the one that waited longest goes */
+	HUB_THROTTLES_MAX =
+		64, /* sources that showed wrong API tokens lately; the one that waited longest goes */
 	HUB_THROTTLE_BURST = 10,
-	HUB_CODES_MISSED_MAX = 300, /* wrong codes of logins, of all sources together, at once; then one each HUB_CODES_MISSED_STEP */
-	HUB_SHOWN_MAX = 64, /* what was shown of devices that wait, to say what has changed; the oldest goes */
+	HUB_CODES_MISSED_MAX =
+		300, /* wrong codes of logins, of all sources together, at once; then one each HUB_CODES_MISSED_STEP */
+	HUB_SHOWN_MAX =
+		64, /* what was shown of devices that wait, to say what has changed; the oldest goes */
 	HUB_SHOWN_TEXT_MAX = 16 << 10,
 };
 #define HUB_MEMORY_MIN ((uint64_t)256 << 20) /* below, the bounds that do not scale would not fit */
 #define HUB_THROTTLE_STEP SEC(6)
 enum {
-	HUB_VERIFY_RATE = 1000, /* questions of other relays a second, of one source; a relay has one for each device that comes */
+	HUB_VERIFY_RATE =
+		1000, /* questions of other relays a second, of one source; a relay has one for each device that comes */
 	HUB_VERIFY_BURST = 5000,
 };
 #define HUB_CODES_MISSED_STEP SEC(3)
 #define HUB_LINK_LIFE SEC(10 * 60)
 #define HUB_LOGIN_LIFE SEC(12 * 3600)
-#define HUB_STORE_STUCK SEC(10) /* a change that waits for the disk so long: the hub is not healthy */
-#define HUB_LAST_WORDS MSEC(500) /* from a failed store to the end of the process: so that those who wait read why */
+#define HUB_STORE_STUCK \
+	SEC(10) /* a change that waits for the disk so long: the hub is not healthy */
+#define HUB_LAST_WORDS \
+	MSEC(500) /* from a failed store to the end of the process: so that those who wait read why */
 #define HUB_SESSION_IDLE SEC(600) /* a control connection without a request */
 #define HUB_STRANGER_IDLE SEC(60) /* likewise, of a machine that is no member's */
 
@@ -57,7 +66,7 @@ struct hub_link {
 	uint8_t hash[32];
 	char next[256];
 	mono_ns expires; /* 0: unused */
-	bool used; /* kept to tell a used link from a wrong one */
+	bool used;       /* kept to tell a used link from a wrong one */
 };
 
 struct hub_login {
@@ -78,12 +87,15 @@ struct hub_shown {
 };
 
 struct hub_counters {
-	uint64_t sessions, bad_handshakes, bad_sessions, requests, unknown_requests, idle_closed, pages, admin_requests,
-		logins, login_failures, csrf_failures, codes_throttled, codes_missed, api_requests, api_denied, api_throttled, policy_changes, policy_refused, changes_refused;
+	uint64_t sessions, bad_handshakes, bad_sessions, requests, unknown_requests, idle_closed,
+		pages, admin_requests, logins, login_failures, csrf_failures, codes_throttled,
+		codes_missed, api_requests, api_denied, api_throttled, policy_changes,
+		policy_refused, changes_refused;
 	uint64_t verify_requests, verify_refused, verify_throttled;
 	uint64_t begun_anew; /* the engine, because the disk had refused what was promised */
 	uint64_t control_limits[TS2021_N_LIMITS]; /* bounds that control connections reached */
-	uint64_t control_busy; /* map streams and registrations that were one too many for their connection */
+	uint64_t
+		control_busy; /* map streams and registrations that were one too many for their connection */
 	uint64_t unanswered; /* control connections whose other end did not say that it lives */
 };
 
@@ -110,7 +122,7 @@ struct hub {
 	struct secret_machine noise;
 	struct machine_pub noise_pub;
 	struct url url;
-	const char *url_text; /* without a slash at the end */
+	const char *url_text;              /* without a slash at the end */
 	struct url former[HUB_FORMER_MAX]; /* --also-url */
 	size_t n_former;
 	struct tc_derp_map derp_map, derp_map_unpinned;
@@ -118,21 +130,24 @@ struct hub {
 	struct reach reach;
 	struct forwarded_trust proxies; /* whose word on who the client is counts */
 	struct ipport web_addr, http_addr, relay_addr, stun_addr; /* bound; unset: none */
-	struct list sessions, idle, idle_strangers; /* the longest idle first */
-	struct list checked; /* sessions that may wait for their other end; who is looked at next first */
-	struct heap asked; /* sessions whose program was asked whether it lives, until it says something */
+	struct list sessions, idle, idle_strangers;               /* the longest idle first */
+	struct list
+		checked; /* sessions that may wait for their other end; who is looked at next first */
+	struct heap
+		asked; /* sessions whose program was asked whether it lives, until it says something */
 	size_t n_sessions;
 	struct hub_link link[HUB_LINKS_MAX];
 	struct hub_login login[HUB_LOGINS_MAX];
 	struct ratelimit verifiers; /* who asks at /verify */
-	struct hub_throttle throttle[HUB_THROTTLES_MAX], code_throttle[HUB_THROTTLES_MAX]; /* wrong tokens; wrong codes of logins */
+	struct hub_throttle throttle[HUB_THROTTLES_MAX],
+		code_throttle[HUB_THROTTLES_MAX]; /* wrong tokens; wrong codes of logins */
 	mono_ns codes_full_at; /* of all sources: from then on HUB_CODES_MISSED_MAX are allowed again */
 	struct hub_shown shown[HUB_SHOWN_MAX];
 	size_t next_shown;
 	struct packages *packages; /* NULL: none are handed out */
 	struct tokens *tokens;
 	struct git *git; /* NULL: the policy does not come from Git */
-	char etag[65]; /* of the policy, for that version */
+	char etag[65];   /* of the policy, for that version */
 	int64_t etag_version;
 	struct hub_counters n;
 	mono_ns started;
@@ -185,9 +200,11 @@ MUST_USE int web_on_request(void *ctx, struct httpd_conn *c, const struct httpd_
  * throttle.c: sources that showed something wrong: a burst of HUB_THROTTLE_BURST, then one each HUB_THROTTLE_STEP. A network of
  * IPv6 is one source.
  */
-bool throttle_is_over(struct hub_throttle table[static HUB_THROTTLES_MAX], struct ipaddr from, mono_ns now);
+bool throttle_is_over(
+	struct hub_throttle table[static HUB_THROTTLES_MAX], struct ipaddr from, mono_ns now);
 /* Counts one more; true: it was over already. */
-bool throttle_failed(struct hub_throttle table[static HUB_THROTTLES_MAX], struct ipaddr from, mono_ns now);
+bool throttle_failed(
+	struct hub_throttle table[static HUB_THROTTLES_MAX], struct ipaddr from, mono_ns now);
 /*
  * Codes of logins, to who is no admin: a source that showed too many wrong ones is not answered, and nobody is when all sources
  * together did. So many guesses in the 15 minutes of a code find one of 2,048 that wait with a chance of 1 in 20,000.
@@ -198,20 +215,24 @@ void code_was_wrong(struct hub *h, struct ipaddr from, mono_ns now);
 /* shown.c: what people were shown of devices that wait, and what is another thing now. */
 void shown_note(struct hub *h, const struct coord_grant *g);
 /* "Tags" was "none" and is "tag:web", ...; "": it is not remembered. In mem. */
-const char *shown_changes(const struct hub *h, const char *digest, const struct coord_grant *now, struct arena *mem);
+const char *shown_changes(
+	const struct hub *h, const char *digest, const struct coord_grant *now, struct arena *mem);
 void shown_free(struct hub *h);
 
 /* pages.c: whole pages, everything from outside escaped. */
 MUST_USE int page_text(struct buf *out, const char *s);
 MUST_USE int page_landing(const struct hub *h, const struct hub_login *login, struct buf *out);
 /* For an admin: what it grants as a device of this user. g and user NULL: for anybody. */
-MUST_USE int page_register(const struct hub *h, const struct coord_pending_view *p, const struct hub_login *login,
-	const struct coord_grant *g, const struct coord_user *user, struct buf *out);
+MUST_USE int page_register(const struct hub *h, const struct coord_pending_view *p,
+	const struct hub_login *login, const struct coord_grant *g, const struct coord_user *user,
+	struct buf *out);
 /* A device that is in, and waits. */
-MUST_USE int page_device(const struct coord_node_doc *d, const struct hub_login *login, const struct coord_grant *g, struct buf *out);
+MUST_USE int page_device(const struct coord_node_doc *d, const struct hub_login *login,
+	const struct coord_grant *g, struct buf *out);
 MUST_USE int page_admin(const struct hub *h, const struct hub_login *login, struct buf *out);
 MUST_USE int page_login(const struct hub *h, const char *token, struct buf *out);
-MUST_USE int page_message(const struct hub *h, const char *title, const char *text, struct buf *out);
+MUST_USE int page_message(
+	const struct hub *h, const char *title, const char *text, struct buf *out);
 extern const char page_style[];
 
 /* login.c: one-time links and the sessions they give. */
@@ -219,7 +240,8 @@ void login_link_create(struct hub *h, const char *next, char token[static HUB_TO
 enum hub_link_state { LINK_GOOD, LINK_USED, LINK_OLD, LINK_UNKNOWN };
 enum hub_link_state login_link_state(const struct hub *h, struct view token);
 /* Uses the link up. The cookie's value is in cookie, where to go in next. NULL: no such link. */
-struct hub_login *login_begin(struct hub *h, struct view token, char cookie[static HUB_TOKEN_TEXT], char next[static 256]);
+struct hub_login *login_begin(struct hub *h, struct view token, char cookie[static HUB_TOKEN_TEXT],
+	char next[static 256]);
 /* The session that a request's cookie names, or NULL. */
 struct hub_login *login_find(struct hub *h, const struct http1_head *head);
 void login_end(struct hub_login *l);
@@ -227,7 +249,8 @@ bool login_csrf_holds(const struct hub_login *l, struct view token);
 
 /* admin.c */
 MUST_USE int admin_on_request(void *ctx, struct httpd_conn *c, const struct httpd_request *r);
-bool admin_raise(void *ctx, struct httpd_conn *c, const struct http1_head *head, struct httpd_limits *l);
+bool admin_raise(
+	void *ctx, struct httpd_conn *c, const struct http1_head *head, struct httpd_limits *l);
 /* The user that a name means; "" and NULL: the first one. NULL if there is none. */
 const struct coord_user *hub_user(const struct hub *h, const char *name);
 /* The device that a number or a name means, with or without the domain. */
@@ -238,8 +261,9 @@ size_t hub_waiting(const struct hub *h);
 /* hold.c: replies that wait for the store. Every handler of the administration, the API and the pages is called through it. */
 enum hub_asker { HUB_ADMIN, HUB_API, HUB_PAGE };
 typedef int (*hub_handler)(struct hub *h, struct httpd_conn *c, const struct httpd_request *r);
-MUST_USE int hub_answer(struct hub *h, struct httpd_conn *c, const struct httpd_request *r, hub_handler fn, enum hub_asker who);
-void hub_release(struct hub *h); /* those whose changes are durable by now */
+MUST_USE int hub_answer(struct hub *h, struct httpd_conn *c, const struct httpd_request *r,
+	hub_handler fn, enum hub_asker who);
+void hub_release(struct hub *h);        /* those whose changes are durable by now */
 void hub_release_failed(struct hub *h); /* the store has failed */
 
 /* metrics.c */

@@ -16,10 +16,13 @@ struct limits {
 	struct admin_limits doc;
 };
 
-static void add(struct limits *l, const char *of, const char *what, const char *counter, uint64_t now, uint64_t max, int64_t *sum)
+static void add(struct limits *l, const char *of, const char *what, const char *counter,
+	uint64_t now, uint64_t max, int64_t *sum)
 {
 	CHECK(l->n < LIMITS_MAX);
-	l->v[l->n++] = (struct admin_limit){ .of = of, .what = what, .counter = counter, .now = (int64_t)now, .max = (int64_t)max };
+	l->v[l->n++] = (struct admin_limit){
+		.of = of, .what = what, .counter = counter, .now = (int64_t)now, .max = (int64_t)max
+	};
 	if (sum)
 		*sum += (int64_t)max;
 }
@@ -65,21 +68,31 @@ static uint64_t resident(void)
 static void add_memory(struct hub *h, struct limits *l)
 {
 	const struct ledger_stats *n = ledger_stats(h->ledger);
-	uint64_t packages = packages_bytes(h->packages), rest = budget_rest(&h->budget), named = packages + STORE_PENDING_MAX + COORD_POLICY_KEEP_MAX;
-	uint64_t charged = n->strangers.now.bytes + n->members.now.bytes + n->leaving.bytes + packages, all = resident();
+	uint64_t packages = packages_bytes(h->packages), rest = budget_rest(&h->budget),
+		 named = packages + STORE_PENDING_MAX + COORD_POLICY_KEEP_MAX;
+	uint64_t charged = n->strangers.now.bytes + n->members.now.bytes + n->leaving.bytes +
+			   packages,
+		 all = resident();
 	struct store_sqlite_state st;
 	int64_t *sum = &l->doc.memory_sum;
 
 	store_sqlite_state(h->store, &st);
-	add(l, "memory", "connections and logins of strangers", "warren_hub_strangers_evicted_total", n->strangers.now.bytes, n->strangers.max.bytes, sum);
-	add(l, "memory", "of those that gave way and have not closed", "warren_hub_strangers_refused_total", n->leaving.bytes, n->leaving_max.bytes, sum);
-	add(l, "memory", "connections of members, API, administration", "warren_hub_members_evicted_total", n->members.now.bytes,
-		n->members.max.bytes, sum);
+	add(l, "memory", "connections and logins of strangers",
+		"warren_hub_strangers_evicted_total", n->strangers.now.bytes,
+		n->strangers.max.bytes, sum);
+	add(l, "memory", "of those that gave way and have not closed",
+		"warren_hub_strangers_refused_total", n->leaving.bytes, n->leaving_max.bytes, sum);
+	add(l, "memory", "connections of members, API, administration",
+		"warren_hub_members_evicted_total", n->members.now.bytes, n->members.max.bytes,
+		sum);
 	add(l, "memory", "packages handed out", "", packages, packages, sum);
-	add(l, "memory", "changes that wait for the disk", "warren_hub_changes_refused_total", st.pending, STORE_PENDING_MAX, sum);
+	add(l, "memory", "changes that wait for the disk", "warren_hub_changes_refused_total",
+		st.pending, STORE_PENDING_MAX, sum);
 	add(l, "memory", "policies kept", "", policy_bytes(h->tailnet), COORD_POLICY_KEEP_MAX, sum);
-	add(l, "memory", "what is left for devices, users, database, program", "", all > charged ? all - charged : 0, rest > named ? rest - named : 0, sum);
-	add(l, "memory", "kernel: buffers of sockets", "", NOT_KNOWN, budget_kernel(&h->budget), sum);
+	add(l, "memory", "what is left for devices, users, database, program", "",
+		all > charged ? all - charged : 0, rest > named ? rest - named : 0, sum);
+	add(l, "memory", "kernel: buffers of sockets", "", NOT_KNOWN, budget_kernel(&h->budget),
+		sum);
 	l->doc.memory_max = (int64_t)MAX_OF(h->budget.memory, BUDGET_MEMORY_MIN);
 	l->doc.memory_from = h->budget.memory_from;
 }
@@ -87,14 +100,17 @@ static void add_memory(struct hub *h, struct limits *l)
 static void add_descriptors(struct hub *h, struct limits *l)
 {
 	const struct ledger_stats *n = ledger_stats(h->ledger);
-	size_t kept = h->budget.files - n->strangers.max.conns - n->members.max.conns - n->leaving_max.conns;
+	size_t kept = h->budget.files - n->strangers.max.conns - n->members.max.conns -
+		      n->leaving_max.conns;
 	int64_t *sum = &l->doc.descriptors_sum;
 
-	add(l, "descriptors", "connections of strangers", "warren_hub_strangers_evicted_total", n->strangers.now.conns, n->strangers.max.conns, sum);
-	add(l, "descriptors", "of those that gave way and have not closed", "warren_hub_strangers_refused_total", n->leaving.conns,
-		n->leaving_max.conns, sum);
-	add(l, "descriptors", "connections of members, API, administration", "warren_hub_members_evicted_total", n->members.now.conns,
-		n->members.max.conns, sum);
+	add(l, "descriptors", "connections of strangers", "warren_hub_strangers_evicted_total",
+		n->strangers.now.conns, n->strangers.max.conns, sum);
+	add(l, "descriptors", "of those that gave way and have not closed",
+		"warren_hub_strangers_refused_total", n->leaving.conns, n->leaving_max.conns, sum);
+	add(l, "descriptors", "connections of members, API, administration",
+		"warren_hub_members_evicted_total", n->members.now.conns, n->members.max.conns,
+		sum);
 	add(l, "descriptors", "listeners, files, git", "", NOT_KNOWN, kept, sum);
 	l->doc.descriptors_max = (int64_t)h->budget.files;
 }
@@ -103,7 +119,8 @@ static void add_tasks(struct hub *h, struct limits *l)
 {
 	int64_t *sum = &l->doc.tasks_sum;
 
-	add(l, "tasks", "threads: the loop, the writer of the database, libraries'", "", threads(), HUB_THREADS, sum);
+	add(l, "tasks", "threads: the loop, the writer of the database, libraries'", "", threads(),
+		HUB_THREADS, sum);
 	add(l, "tasks", "git, and what it starts", "", NOT_KNOWN, h->git ? HUB_GIT_TASKS : 0, sum);
 	l->doc.tasks_max = h->budget.tasks == UINT64_MAX ? 0 : (int64_t)h->budget.tasks;
 }
@@ -114,12 +131,18 @@ static void add_numbers(struct hub *h, struct limits *l)
 	struct coord_stats s;
 
 	coord_stats(h->tailnet, &s);
-	add(l, "number", "devices", "warren_hub_registrations_refused_total", s.nodes, COORD_NODES_MAX, NULL);
-	add(l, "number", "logins that wait", "warren_hub_pending_logins_evicted_total", s.pending, COORD_PENDING_BYTES_MAX / COORD_PENDING_SHARE, NULL);
-	add(l, "number", "control connections", "warren_hub_control_bad_handshakes_total", h->n_sessions, HUB_SESSIONS_MAX, NULL);
-	add(l, "number", "connections of pages and API", "warren_hub_http_refused_total", httpd_conns(h->web), HUB_CONNS_MAX, NULL);
-	add(l, "number", "connections of the administration", "warren_hub_admin_bad_requests_total", httpd_conns(h->admin), HUB_ADMIN_CONNS_MAX, NULL);
-	add(l, "number", "clients of the relay", "", derprelay_clients(relay_derp(h->relay)), HUB_RELAY_CLIENTS_MAX, NULL);
+	add(l, "number", "devices", "warren_hub_registrations_refused_total", s.nodes,
+		COORD_NODES_MAX, NULL);
+	add(l, "number", "logins that wait", "warren_hub_pending_logins_evicted_total", s.pending,
+		COORD_PENDING_BYTES_MAX / COORD_PENDING_SHARE, NULL);
+	add(l, "number", "control connections", "warren_hub_control_bad_handshakes_total",
+		h->n_sessions, HUB_SESSIONS_MAX, NULL);
+	add(l, "number", "connections of pages and API", "warren_hub_http_refused_total",
+		httpd_conns(h->web), HUB_CONNS_MAX, NULL);
+	add(l, "number", "connections of the administration", "warren_hub_admin_bad_requests_total",
+		httpd_conns(h->admin), HUB_ADMIN_CONNS_MAX, NULL);
+	add(l, "number", "clients of the relay", "", derprelay_clients(relay_derp(h->relay)),
+		HUB_RELAY_CLIENTS_MAX, NULL);
 }
 
 int admin_limits(struct admin_call *c)

@@ -11,7 +11,8 @@
 
 static struct ipport unspecified(struct ipport a)
 {
-	return (struct ipport){ .ip = a.ip.family ? a.ip : ipaddr_from16((const uint8_t[16]){ 0 }), .port = a.port };
+	return (struct ipport){ .ip = a.ip.family ? a.ip : ipaddr_from16((const uint8_t[16]){ 0 }),
+		.port = a.port };
 }
 
 /* ":PORT" is every address of both families, or of IPv4 where the kernel has no IPv6. */
@@ -61,8 +62,10 @@ static int trust_proxies(struct hub *h, struct err_at *at)
 	int rc = list ? forwarded_trust_add(&h->proxies, list) : 0;
 
 	if (rc < 0)
-		err_at_set(at, 0, 0, "--trusted-proxy %s: %s", list, rc == -ERR_TOO_MANY ? "more than we keep; give prefixes" :
-			"write addresses and prefixes as 127.0.0.1,10.0.0.0/8");
+		err_at_set(at, 0, 0, "--trusted-proxy %s: %s", list,
+			rc == -ERR_TOO_MANY
+				? "more than we keep; give prefixes"
+				: "write addresses and prefixes as 127.0.0.1,10.0.0.0/8");
 	if (rc == 0 && h->o->proxy_protocol && !list) {
 		err_at_set(at, 0, 0, "--proxy-protocol needs --trusted-proxy: from whom");
 		rc = -ERR_BAD_VALUE;
@@ -72,11 +75,22 @@ static int trust_proxies(struct hub *h, struct err_at *at)
 
 static int listen_web(struct hub *h, struct err_at *at)
 {
-	struct httpd_cfg web = { .loop = h->loop, .ledger = h->ledger, .conns_max = HUB_CONNS_MAX, .answer_max = HUB_PAGE_MAX,
-		.on_request = web_on_request, .raise = api_raise, .ctx = h, .proxies = h->o->trusted_proxy ? &h->proxies : NULL,
+	struct httpd_cfg web = { .loop = h->loop,
+		.ledger = h->ledger,
+		.conns_max = HUB_CONNS_MAX,
+		.answer_max = HUB_PAGE_MAX,
+		.on_request = web_on_request,
+		.raise = api_raise,
+		.ctx = h,
+		.proxies = h->o->trusted_proxy ? &h->proxies : NULL,
 		.proxy_protocol = h->o->proxy_protocol };
-	struct httpd_cfg admin = { .loop = h->loop, .ledger = h->ledger, .conns_max = HUB_ADMIN_CONNS_MAX, .answer_max = HUB_ANSWER_MAX,
-		.on_request = admin_on_request, .raise = admin_raise, .ctx = h };
+	struct httpd_cfg admin = { .loop = h->loop,
+		.ledger = h->ledger,
+		.conns_max = HUB_ADMIN_CONNS_MAX,
+		.answer_max = HUB_ANSWER_MAX,
+		.on_request = admin_on_request,
+		.raise = admin_raise,
+		.ctx = h };
 	struct ipport addr;
 	int rc = trust_proxies(h, at);
 
@@ -98,7 +112,8 @@ static int listen_web(struct hub *h, struct err_at *at)
 	if (rc == 0)
 		rc = listen_tcp(h, addr, h->tls, &h->web_addr);
 	if (rc < 0) {
-		err_at_set(at, 0, 0, "cannot listen on %s: %s; --listen names another address", h->o->listen, err_text(rc));
+		err_at_set(at, 0, 0, "cannot listen on %s: %s; --listen names another address",
+			h->o->listen, err_text(rc));
 		return rc;
 	}
 	if (h->o->http_listen) {
@@ -107,7 +122,8 @@ static int listen_web(struct hub *h, struct err_at *at)
 			rc = listen_tcp(h, addr, NULL, &h->http_addr);
 		if (rc < 0) {
 			if (!at->text[0])
-				err_at_set(at, 0, 0, "cannot listen on %s: %s", h->o->http_listen, err_text(rc));
+				err_at_set(at, 0, 0, "cannot listen on %s: %s", h->o->http_listen,
+					err_text(rc));
 			return rc;
 		}
 	}
@@ -116,7 +132,8 @@ static int listen_web(struct hub *h, struct err_at *at)
 		rc = httpd_listen_unix(h->admin, h->o->socket, 0600);
 	if (rc < 0)
 		err_at_set(at, 0, 0, "cannot listen on %s: %s; %s", h->o->socket, err_text(rc),
-			rc == -EADDRINUSE ? "is a hub running already?" : "--socket names another file");
+			rc == -EADDRINUSE ? "is a hub running already?"
+					  : "--socket names another file");
 	return rc;
 }
 
@@ -149,12 +166,15 @@ static int listen_relay(struct hub *h, struct err_at *at)
 	struct ipport addr = h->reach.relay_listen;
 	int rc = listen_tcp(h, addr, tls, &h->relay_addr);
 
-	for (size_t i = 0; i < ARRAY_LEN(others) && h->reach.relay_any_port && can_try_next(rc); i++) {
+	for (size_t i = 0; i < ARRAY_LEN(others) && h->reach.relay_any_port && can_try_next(rc);
+		i++) {
 		addr.port = others[i];
 		rc = listen_tcp(h, addr, tls, &h->relay_addr);
 	}
 	if (rc < 0)
-		err_at_set(at, 0, 0, "cannot open the relay's TLS port: %s; --relay-listen names another address", err_text(rc));
+		err_at_set(at, 0, 0,
+			"cannot open the relay's TLS port: %s; --relay-listen names another address",
+			err_text(rc));
 	return rc;
 }
 
@@ -164,7 +184,9 @@ static int open_relay_port(struct hub *h, struct err_at *at)
 
 	switch (h->reach.relay) {
 	case REACH_NO_RELAY:
-		log_warn("hub", "devices are told of no relay: those without a direct path to each other do not connect", NULL);
+		log_warn("hub",
+			"devices are told of no relay: those without a direct path to each other do not connect",
+			NULL);
 		return 0;
 	case REACH_RELAY_SHARED:
 		h->relay_addr = h->web_addr;
@@ -188,7 +210,9 @@ static int listen_stun(struct hub *h, struct err_at *at)
 		rc = relay_stun_listen(h->relay, addr, &h->stun_addr);
 	}
 	if (rc < 0)
-		err_at_set(at, 0, 0, "cannot listen for STUN (UDP): %s; --stun-listen names another address", err_text(rc));
+		err_at_set(at, 0, 0,
+			"cannot listen for STUN (UDP): %s; --stun-listen names another address",
+			err_text(rc));
 	return rc;
 }
 
@@ -198,13 +222,16 @@ static void tell_of_loopback(const char *what, const struct reach_place *p, stru
 	char on[IPPORT_TEXT_MAX], told[REACH_TEXT_MAX];
 
 	if (reach_needs_help(p, bound))
-		log_warn("hub", "listens on loopback only, and devices are told of another place: something has to pass it on",
-			"what=%s on=%s told=%s", what, ipport_format(bound, on), reach_format(p, bound.port, told));
+		log_warn("hub",
+			"listens on loopback only, and devices are told of another place: something has to pass it on",
+			"what=%s on=%s told=%s", what, ipport_format(bound, on),
+			reach_format(p, bound.port, told));
 }
 
 static bool plain_80(const struct hub *h)
 {
-	bool by_url = !h->url.https && h->url.port == 80; /* also when something in front listens there */
+	bool by_url =
+		!h->url.https && h->url.port == 80; /* also when something in front listens there */
 	bool web = !h->tls && h->web_addr.port == 80 && !ipaddr_is_loopback(h->web_addr.ip);
 	bool http = h->http_addr.port == 80 && !ipaddr_is_loopback(h->http_addr.ip);
 
@@ -213,17 +240,25 @@ static bool plain_80(const struct hub *h)
 
 static int make_maps(struct hub *h)
 {
-	struct reach_bound b = { .relay_port = h->relay_addr.port, .stun_port = h->stun_addr.port, .plain_80 = plain_80(h), .pin = h->pin,
+	struct reach_bound b = { .relay_port = h->relay_addr.port,
+		.stun_port = h->stun_addr.port,
+		.plain_80 = plain_80(h),
+		.pin = h->pin,
 		.base_domain = h->o->base_domain };
 	int rc = reach_map(&h->reach, &h->url, &b, false, &h->mem, &h->derp_map);
 
-	return rc < 0 ? rc : reach_map(&h->reach, &h->url, &b, true, &h->mem, &h->derp_map_unpinned);
+	return rc < 0 ? rc
+		      : reach_map(&h->reach, &h->url, &b, true, &h->mem, &h->derp_map_unpinned);
 }
 
 static int decide(struct hub *h, struct err_at *at)
 {
-	struct reach_ask ask = { .url = h->url, .own_cert = h->o->tls_cert, .relay_listen = h->o->relay_listen,
-		.relay_url = h->o->relay_url, .stun_listen = h->o->stun_listen, .stun_url = h->o->stun_url };
+	struct reach_ask ask = { .url = h->url,
+		.own_cert = h->o->tls_cert,
+		.relay_listen = h->o->relay_listen,
+		.relay_url = h->o->relay_url,
+		.stun_listen = h->o->stun_listen,
+		.stun_url = h->o->stun_url };
 	int rc = parse("listen", h->o->listen, &ask.listen, at);
 
 	return rc < 0 ? rc : reach_decide(&ask, &h->reach, at);

@@ -33,7 +33,9 @@ static bool hash_token(struct view token, uint8_t out[static 32])
 static const char *safe_next(const char *next)
 {
 	return next && next[0] == '/' && next[1] != '/' && next[1] != '\\' && strlen(next) < 256 &&
-			!strpbrk(next, "\r\n") ? next : "/";
+			       !strpbrk(next, "\r\n")
+		       ? next
+		       : "/";
 }
 
 void login_link_create(struct hub *h, const char *next, char token[static HUB_TOKEN_TEXT])
@@ -68,7 +70,10 @@ static struct hub_link *find_link(const struct hub *h, struct view token)
 
 static enum hub_link_state state_of(const struct hub *h, const struct hub_link *l)
 {
-	return !l ? LINK_UNKNOWN : l->used ? LINK_USED : l->expires <= loop_now(h->loop).mono ? LINK_OLD : LINK_GOOD;
+	return !l                                     ? LINK_UNKNOWN
+	       : l->used                              ? LINK_USED
+	       : l->expires <= loop_now(h->loop).mono ? LINK_OLD
+						      : LINK_GOOD;
 }
 
 enum hub_link_state login_link_state(const struct hub *h, struct view token)
@@ -76,7 +81,8 @@ enum hub_link_state login_link_state(const struct hub *h, struct view token)
 	return state_of(h, find_link(h, token));
 }
 
-struct hub_login *login_begin(struct hub *h, struct view token, char cookie[static HUB_TOKEN_TEXT], char next[static 256])
+struct hub_login *login_begin(
+	struct hub *h, struct view token, char cookie[static HUB_TOKEN_TEXT], char next[static 256])
 {
 	struct hub_link *link = find_link(h, token);
 	struct hub_login *l = &h->login[0];
@@ -125,7 +131,8 @@ struct hub_login *login_find(struct hub *h, const struct http1_head *head)
 	if (!hash_token(cookie_of(head), hash))
 		return NULL;
 	for (size_t i = 0; i < HUB_LOGINS_MAX; i++)
-		if (h->login[i].expires > loop_now(h->loop).mono && CRYPTO_memcmp(h->login[i].hash, hash, sizeof(hash)) == 0)
+		if (h->login[i].expires > loop_now(h->loop).mono &&
+			CRYPTO_memcmp(h->login[i].hash, hash, sizeof(hash)) == 0)
 			return &h->login[i];
 	return NULL;
 }

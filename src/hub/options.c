@@ -18,72 +18,114 @@ struct option {
 	bool list; /* given several times, the values are joined by commas; of others the last counts */
 };
 
-#define TEXT(name, member, value, of, help) { name, value, help, offsetof(struct hub_options, member), of, false }
-#define LIST(name, member, value, of, help) { name, value, help, offsetof(struct hub_options, member), of, true }
-#define SWITCH(name, member, of, help) { name, NULL, help, offsetof(struct hub_options, member), of, false }
+#define TEXT(name, member, value, of, help) \
+	{ \
+		name, value, help, offsetof(struct hub_options, member), of, false \
+	}
+#define LIST(name, member, value, of, help) \
+	{ \
+		name, value, help, offsetof(struct hub_options, member), of, true \
+	}
+#define SWITCH(name, member, of, help) \
+	{ \
+		name, NULL, help, offsetof(struct hub_options, member), of, false \
+	}
 
 static const struct option options[] = {
-	TEXT("state-dir", state_dir, "DIR", SERVE, "where the database and keys are kept; default /var/lib/warren-hub"),
-	TEXT("listen", listen, "ADDR:PORT", SERVE, "of HTTP, or of HTTPS with a certificate; default :8080, with a certificate :443"),
-	TEXT("http-listen", http_listen, "ADDR:PORT", SERVE, "one more listener without TLS, for captive portal checks; for example :80"),
-	TEXT("url", url, "URL", SERVE, "how devices reach this hub, for example https://hub.example.org"),
-	LIST("also-url", also_url, "URL,...", SERVE, "former ones: devices that come by them are told of --url, and stay logged in"),
+	TEXT("state-dir", state_dir, "DIR", SERVE,
+		"where the database and keys are kept; default /var/lib/warren-hub"),
+	TEXT("listen", listen, "ADDR:PORT", SERVE,
+		"of HTTP, or of HTTPS with a certificate; default :8080, with a certificate :443"),
+	TEXT("http-listen", http_listen, "ADDR:PORT", SERVE,
+		"one more listener without TLS, for captive portal checks; for example :80"),
+	TEXT("url", url, "URL", SERVE,
+		"how devices reach this hub, for example https://hub.example.org"),
+	LIST("also-url", also_url, "URL,...", SERVE,
+		"former ones: devices that come by them are told of --url, and stay logged in"),
 	TEXT("tls-cert", tls_cert, "FILE", SERVE, "certificate chain in PEM; with --tls-key"),
 	TEXT("tls-key", tls_key, "FILE", SERVE, "its private key"),
 	TEXT("relay-listen", relay_listen, "ADDR:PORT", SERVE,
 		"a TLS port of the relay's own; default :443, else :8443, for an http URL, otherwise and with \"off\" none"),
-	TEXT("relay-url", relay_url, "URL", SERVE, "where devices find the relay, if not at --url or --relay-listen; \"off\": no relay"),
-	TEXT("stun-listen", stun_listen, "ADDR:PORT", SERVE, "of STUN, UDP; default :3478; \"off\" for none"),
-	TEXT("stun-url", stun_url, "HOST:PORT", SERVE, "where devices find STUN, if not at the host of --url; \"off\": nowhere"),
-	LIST("trusted-proxy", trusted_proxy, "CIDR,...", SERVE, "whose X-Forwarded-For says where a request comes from; default nobody's"),
-	SWITCH("proxy-protocol", proxy_protocol, SERVE, "connections from a --trusted-proxy begin with the PROXY protocol's header"),
-	TEXT("relay-rate", relay_rate, "BYTES", SERVE, "that a device may send through the relay a second; default 0: as much as it can"),
-	SWITCH("relay-open", relay_open, SERVE, "the relay is for devices of other hubs, too; else it is for this hub's own"),
+	TEXT("relay-url", relay_url, "URL", SERVE,
+		"where devices find the relay, if not at --url or --relay-listen; \"off\": no relay"),
+	TEXT("stun-listen", stun_listen, "ADDR:PORT", SERVE,
+		"of STUN, UDP; default :3478; \"off\" for none"),
+	TEXT("stun-url", stun_url, "HOST:PORT", SERVE,
+		"where devices find STUN, if not at the host of --url; \"off\": nowhere"),
+	LIST("trusted-proxy", trusted_proxy, "CIDR,...", SERVE,
+		"whose X-Forwarded-For says where a request comes from; default nobody's"),
+	SWITCH("proxy-protocol", proxy_protocol, SERVE,
+		"connections from a --trusted-proxy begin with the PROXY protocol's header"),
+	TEXT("relay-rate", relay_rate, "BYTES", SERVE,
+		"that a device may send through the relay a second; default 0: as much as it can"),
+	SWITCH("relay-open", relay_open, SERVE,
+		"the relay is for devices of other hubs, too; else it is for this hub's own"),
 	TEXT("accept-rate", accept_rate, "N", SERVE,
 		"devices that may log in or begin to listen a second; the others are told when to come again; default 1000, 0: all"),
 	TEXT("memory-max", memory_max, "BYTES", SERVE,
 		"that the hub may use, as 512M or 2G: its bounds follow from it; default what its cgroup allows, else 3/4 of the machine's"),
-	TEXT("base-domain", base_domain, "NAME", SERVE, "devices are NAME.this; default warren.internal"),
+	TEXT("base-domain", base_domain, "NAME", SERVE,
+		"devices are NAME.this; default warren.internal"),
 	SWITCH("approve-devices", approve_devices, SERVE,
 		"devices that join with a key wait for \"nodes approve\", unless the key is pre-approved"),
-	TEXT("key-expiry", key_expiry, "TIME", SERVE, "people's devices log in again after this; default never"),
+	TEXT("key-expiry", key_expiry, "TIME", SERVE,
+		"people's devices log in again after this; default never"),
 	TEXT("owner", owner, "NAME", SERVE, "first user, made on the first start; default admin"),
-	TEXT("packages-dir", packages_dir, "DIR", SERVE, "with warren_VERSION_ARCH.deb, which it hands out to the next device"),
-	TEXT("policy-git", policy_git, "URL", SERVE, "the policy comes from this Git repository, and from nowhere else"),
+	TEXT("packages-dir", packages_dir, "DIR", SERVE,
+		"with warren_VERSION_ARCH.deb, which it hands out to the next device"),
+	TEXT("policy-git", policy_git, "URL", SERVE,
+		"the policy comes from this Git repository, and from nowhere else"),
 	TEXT("policy-git-branch", policy_git_branch, "NAME", SERVE, "its branch; default main"),
-	TEXT("policy-git-path", policy_git_path, "PATH", SERVE, "the file in it; default policy.hujson"),
-	TEXT("policy-git-interval", policy_git_interval, "TIME", SERVE, "how often it is looked at; default 60s"),
-	TEXT("policy-git-protocols", policy_git_protocols, "NAME:...", SERVE, "that git may use; default https:ssh"),
-	TEXT("policy-git-ssh", policy_git_ssh, "COMMAND", SERVE, "git's GIT_SSH_COMMAND, for example \"ssh -i /etc/warren-hub/key\""),
+	TEXT("policy-git-path", policy_git_path, "PATH", SERVE,
+		"the file in it; default policy.hujson"),
+	TEXT("policy-git-interval", policy_git_interval, "TIME", SERVE,
+		"how often it is looked at; default 60s"),
+	TEXT("policy-git-protocols", policy_git_protocols, "NAME:...", SERVE,
+		"that git may use; default https:ssh"),
+	TEXT("policy-git-ssh", policy_git_ssh, "COMMAND", SERVE,
+		"git's GIT_SSH_COMMAND, for example \"ssh -i /etc/warren-hub/key\""),
 	TEXT("policy-git-secret-file", policy_git_secret_file, "FILE", SERVE,
 		"secret of the webhook POST /api/v2/webhook/policy-git; without it there is none"),
-	TEXT("user", user, "NAME", SERVE | COMMAND, "serve: become this user once the ports are bound; else: whose key, device or devices"),
+	TEXT("user", user, "NAME", SERVE | COMMAND,
+		"serve: become this user once the ports are bound; else: whose key, device or devices"),
 	TEXT("config", config, "FILE", SERVE, "lines NAME=VALUE with the names of these options"),
-	TEXT("socket", socket, "FILE", SERVE | COMMAND, "of the administration; default /run/warren-hub/hub.sock"),
+	TEXT("socket", socket, "FILE", SERVE | COMMAND,
+		"of the administration; default /run/warren-hub/hub.sock"),
 	SWITCH("json", json, COMMAND, "machine-readable output"),
 	SWITCH("reusable", reusable, COMMAND, "keys create: for several devices"),
 	SWITCH("ephemeral", ephemeral, COMMAND, "keys create: devices vanish when they go offline"),
 	SWITCH("preapproved", preapproved, COMMAND, "keys create: devices need no approval"),
-	TEXT("tags", tags, "TAG,...", COMMAND, "keys create: devices belong to no person but have these tags"),
-	TEXT("expiry", expiry, "TIME", COMMAND, "keys create, tokens create: 30m, 24h, 90d or never; default 90d. nodes expire: likewise, from now on"),
-	TEXT("scope", scope, "SCOPE", COMMAND, "tokens create: policy_file, or policy_file:read; default policy_file"),
-	TEXT("proto", proto, "NAME", COMMAND, "policy can: tcp, udp, icmp, ... or a number; default tcp"),
+	TEXT("tags", tags, "TAG,...", COMMAND,
+		"keys create: devices belong to no person but have these tags"),
+	TEXT("expiry", expiry, "TIME", COMMAND,
+		"keys create, tokens create: 30m, 24h, 90d or never; default 90d. nodes expire: likewise, from now on"),
+	TEXT("scope", scope, "SCOPE", COMMAND,
+		"tokens create: policy_file, or policy_file:read; default policy_file"),
+	TEXT("proto", proto, "NAME", COMMAND,
+		"policy can: tcp, udp, icmp, ... or a number; default tcp"),
 	SWITCH("online", online, COMMAND, "nodes list: those that are"),
 	SWITCH("offline", offline, COMMAND, "nodes list: those that are"),
 	SWITCH("expired", expired, COMMAND, "nodes list: those that have to log in again"),
 	SWITCH("waiting", waiting, COMMAND, "nodes list: those that wait for approval"),
 	TEXT("tag", tag, "TAG", COMMAND, "nodes list: those with this tag"),
-	TEXT("os", os, "NAME", COMMAND, "nodes list: those with this system: linux, windows, macOS, iOS, android, ..."),
-	TEXT("sort", sort, "FIELD", COMMAND, "nodes list: by id, name, address, user, state, seen, os, client or created; default id"),
+	TEXT("os", os, "NAME", COMMAND,
+		"nodes list: those with this system: linux, windows, macOS, iOS, android, ..."),
+	TEXT("sort", sort, "FIELD", COMMAND,
+		"nodes list: by id, name, address, user, state, seen, os, client or created; default id"),
 	SWITCH("reverse", reverse, COMMAND, "nodes list: the other way round"),
-	TEXT("move-to", move_to, "USER", COMMAND, "users delete: its devices and keys are this user's from now on"),
-	TEXT("digest", digest, "DIGEST", COMMAND, "nodes approve: of what \"nodes pending CODE\" showed; anything else is refused"),
+	TEXT("move-to", move_to, "USER", COMMAND,
+		"users delete: its devices and keys are this user's from now on"),
+	TEXT("digest", digest, "DIGEST", COMMAND,
+		"nodes approve: of what \"nodes pending CODE\" showed; anything else is refused"),
 	SWITCH("yes", yes, COMMAND, "nodes approve: do not ask"),
-	SWITCH("unpin", unpin, COMMAND, "nodes rename: its name follows what the device calls itself again"),
+	SWITCH("unpin", unpin, COMMAND,
+		"nodes rename: its name follows what the device calls itself again"),
 	SWITCH("with-devices", with_devices, COMMAND, "users delete: its devices are deleted, too"),
-	TEXT("mode", mode, "MODE", COMMAND, "own-prefixes set: show, quarantine or refuse devices that offer them; default as it is"),
+	TEXT("mode", mode, "MODE", COMMAND,
+		"own-prefixes set: show, quarantine or refuse devices that offer them; default as it is"),
 	SWITCH("force", force, COMMAND, "policy set, rollback: although the policy comes from Git"),
-	SWITCH("limits", limits, COMMAND, "status: what everything may take at most, and takes now"),
+	SWITCH("limits", limits, COMMAND,
+		"status: what everything may take at most, and takes now"),
 	SWITCH("qr", qr, COMMAND, "status, keys create, login: URL or key also as a picture"),
 	TEXT("next", next, "PATH", COMMAND, "login: page to go to"),
 	SWITCH("help", help, SERVE | COMMAND, "this text"),
@@ -104,7 +146,8 @@ static const struct option *find(const char *name, size_t len)
 }
 
 /* Only if nothing that goes before has set it. */
-static int set(struct hub_options *o, const struct option *opt, const char *value, struct err_at *at)
+static int set(
+	struct hub_options *o, const struct option *opt, const char *value, struct err_at *at)
 {
 	if (opt->value) {
 		const char **text = place(o, opt);
@@ -143,7 +186,8 @@ static int say_unknown(const char *given, const char *name, size_t len, struct e
 	return -ERR_BAD_VALUE;
 }
 
-static int parse_flag(struct hub_options *o, int argc, char *const argv[], int *i, struct err_at *at)
+static int parse_flag(
+	struct hub_options *o, int argc, char *const argv[], int *i, struct err_at *at)
 {
 	const char *name = argv[*i] + 1 + (argv[*i][1] == '-'), *eq = strchr(name, '=');
 	const struct option *opt = find(name, eq ? (size_t)(eq - name) : strlen(name));
@@ -231,8 +275,9 @@ static int parse_line(struct hub_options *o, char *line, unsigned number, struct
 	}
 	opt = find(name, strlen(name));
 	if (!opt || !(opt->of & SERVE) || !value) {
-		err_at_set(at, number, 1, "%s, line %u: \"%s\" is not NAME=VALUE with the name of an option of serve", o->config,
-			number, name);
+		err_at_set(at, number, 1,
+			"%s, line %u: \"%s\" is not NAME=VALUE with the name of an option of serve",
+			o->config, number, name);
 		return -ERR_BAD_VALUE;
 	}
 	return set(o, opt, value, at);
@@ -321,7 +366,8 @@ void hub_options_help(bool serve)
 			print_option(&options[i], options[i].text);
 }
 
-void hub_options_help_of(bool (*takes)(const struct command *k, const char *name), const struct command *k)
+void hub_options_help_of(
+	bool (*takes)(const struct command *k, const char *name), const struct command *k)
 {
 	for (size_t i = 0; i < ARRAY_LEN(options); i++)
 		if (options[i].of & COMMAND && takes(k, options[i].name))

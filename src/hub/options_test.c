@@ -23,18 +23,23 @@ static void flags_stand_before_or_after_the_words_of_a_command(void **state)
 	struct hub_options o;
 	struct err_at at;
 
-	CHECK_INT(PARSE(&o, &at, "--socket", "/a", "nodes", "--json", "rename", "7", "--user=ann", "x"), ==, 0);
+	CHECK_INT(PARSE(&o, &at, "--socket", "/a", "nodes", "--json", "rename", "7", "--user=ann",
+			  "x"),
+		==, 0);
 	CHECK_INT(o.n_words, ==, 4);
 	CHECK_STR(o.word[3], "x");
 	CHECK_STR(o.socket, "/a");
 	CHECK_STR(o.user, "ann");
 	CHECK_TRUE(o.json && !o.qr);
 	hub_options_fini(&o);
-	CHECK_INT(PARSE(&o, &at, "serve", "--tls-cert", "c", "--listen", ":1", "--listen", ":2"), ==, 0);
+	CHECK_INT(PARSE(&o, &at, "serve", "--tls-cert", "c", "--listen", ":1", "--listen", ":2"),
+		==, 0);
 	CHECK_STR(o.listen, ":2"); /* the last counts */
 	CHECK_STR(o.state_dir, "/var/lib/warren-hub");
 	hub_options_fini(&o);
-	CHECK_INT(PARSE(&o, &at, "serve", "--trusted-proxy", "10.0.0.1,10.0.0.2", "--trusted-proxy=::1"), ==, 0);
+	CHECK_INT(PARSE(&o, &at, "serve", "--trusted-proxy", "10.0.0.1,10.0.0.2",
+			  "--trusted-proxy=::1"),
+		==, 0);
 	CHECK_STR(o.trusted_proxy, "10.0.0.1,10.0.0.2,::1"); /* of this one all do */
 	hub_options_fini(&o);
 }
@@ -65,7 +70,8 @@ static void flag_goes_before_environment_and_environment_before_file(void **stat
 	snprintf(path, sizeof(path), "/tmp/hub-options-%d", (int)getpid());
 	f = fopen(path, "w");
 	CHECK_TRUE(f != NULL);
-	fputs("# a comment\n\nurl = http://file\nlisten=:1\nbase-domain = file.test\r\napprove-devices = true\n", f);
+	fputs("# a comment\n\nurl = http://file\nlisten=:1\nbase-domain = file.test\r\napprove-devices = true\n",
+		f);
 	fclose(f);
 	setenv("WARREN_HUB_URL", "http://environment", 1);
 	setenv("WARREN_HUB_LISTEN", ":2", 1);
@@ -91,8 +97,9 @@ static void durations_have_units(void **state)
 	static const struct {
 		const char *text;
 		unix_ms ms; /* -1: refused */
-	} rows[] = { { "30m", 1800000 }, { "24h", 86400000 }, { "90d", 7776000000 }, { "1h30m", 5400000 }, { "5s", 5000 },
-		{ "never", 0 }, { "0", 0 }, { "", -1 }, { "10", -1 }, { "h", -1 }, { "1w", -1 }, { "-1h", -1 }, { "0h", -1 },
+	} rows[] = { { "30m", 1800000 }, { "24h", 86400000 }, { "90d", 7776000000 },
+		{ "1h30m", 5400000 }, { "5s", 5000 }, { "never", 0 }, { "0", 0 }, { "", -1 },
+		{ "10", -1 }, { "h", -1 }, { "1w", -1 }, { "-1h", -1 }, { "0h", -1 },
 		{ "999999999999d", -1 } };
 	unix_ms ms;
 
@@ -109,12 +116,16 @@ static void urls_name_scheme_host_and_port(void **state)
 		int port; /* 0: refused */
 		bool https;
 		int family;
-	} rows[] = { { "http://hub", "hub", 80, false, 0 }, { "https://hub.example.org/", "hub.example.org", 443, true, 0 },
-		{ "http://192.0.2.1:8080", "192.0.2.1", 8080, false, 4 }, { "http://[2001:db8::1]", "2001:db8::1", 80, false, 6 },
-		{ "https://[2001:db8::1]:444/", "2001:db8::1", 444, true, 6 }, { "ftp://hub", NULL, 0, false, 0 },
-		{ "http://", NULL, 0, false, 0 }, { "http://hub/path", NULL, 0, false, 0 }, { "http://hub:0", NULL, 0, false, 0 },
-		{ "http://hub:x", NULL, 0, false, 0 }, { "http://[::1", NULL, 0, false, 0 }, { "http://a\"b", NULL, 0, false, 0 },
-		{ "http://2001:db8::1", NULL, 0, false, 0 }, { "hub", NULL, 0, false, 0 } };
+	} rows[] = { { "http://hub", "hub", 80, false, 0 },
+		{ "https://hub.example.org/", "hub.example.org", 443, true, 0 },
+		{ "http://192.0.2.1:8080", "192.0.2.1", 8080, false, 4 },
+		{ "http://[2001:db8::1]", "2001:db8::1", 80, false, 6 },
+		{ "https://[2001:db8::1]:444/", "2001:db8::1", 444, true, 6 },
+		{ "ftp://hub", NULL, 0, false, 0 }, { "http://", NULL, 0, false, 0 },
+		{ "http://hub/path", NULL, 0, false, 0 }, { "http://hub:0", NULL, 0, false, 0 },
+		{ "http://hub:x", NULL, 0, false, 0 }, { "http://[::1", NULL, 0, false, 0 },
+		{ "http://a\"b", NULL, 0, false, 0 }, { "http://2001:db8::1", NULL, 0, false, 0 },
+		{ "hub", NULL, 0, false, 0 } };
 	struct url u;
 
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
@@ -140,7 +151,8 @@ static void tables_fit_the_terminal_and_show_no_control_characters(void **state)
 	arena_init(&mem, 1 << 20);
 	table_init(&t, &mem, (const char *const[]){ "ID", "NAME", NULL });
 	CHECK_INT(table_add(&t, (const char *const[]){ "1", "short" }), ==, 0);
-	CHECK_INT(table_add(&t, (const char *const[]){ "22", "a name that is long\033[2J" }), ==, 0);
+	CHECK_INT(
+		table_add(&t, (const char *const[]){ "22", "a name that is long\033[2J" }), ==, 0);
 	table_print(&t, 16, f);
 	table_print(&t, 0, f);
 	fclose(f);

@@ -55,7 +55,8 @@ int packages_read(struct packages **ret, const char *dir, mono_ns now, struct er
 		rc = read_one(p, dir, architectures[i], at);
 	if (rc < 0 || !p->n) {
 		if (rc == 0)
-			log_warn("hub", "there is no package of this release to hand out", "dir=%s version=%s", dir, WARREN_VERSION);
+			log_warn("hub", "there is no package of this release to hand out",
+				"dir=%s version=%s", dir, WARREN_VERSION);
 		packages_free(p);
 		return rc;
 	}
@@ -106,9 +107,10 @@ int packages_answer(struct packages *p, struct httpd_conn *c, struct view name, 
 		return httpd_refuse(c, 404, "no such package\n");
 	if (!bucket_take(&p->bytes, (int64_t)buf_len(&k->content), now)) {
 		p->throttled++;
-		return httpd_answer(c, 503, "text/plain; charset=utf-8", "Retry-After: 10\r\nX-Content-Type-Options: nosniff\r\n",
+		return httpd_answer(c, 503, "text/plain; charset=utf-8",
+			"Retry-After: 10\r\nX-Content-Type-Options: nosniff\r\n",
 			VIEW_LIT("too many downloads, try again in a moment\n"));
 	}
-	return httpd_answer_static(c, "application/vnd.debian.binary-package", "X-Content-Type-Options: nosniff\r\n",
-		buf_view(&k->content));
+	return httpd_answer_static(c, "application/vnd.debian.binary-package",
+		"X-Content-Type-Options: nosniff\r\n", buf_view(&k->content));
 }

@@ -16,8 +16,12 @@ int page_text(struct buf *out, const char *s)
 	int rc = 0;
 
 	for (; *s && rc == 0; s++) {
-		const char *as = *s == '&' ? "&amp;" : *s == '<' ? "&lt;" : *s == '>' ? "&gt;" : *s == '"' ? "&quot;" :
-			*s == '\'' ? "&#39;" : NULL;
+		const char *as = *s == '&'    ? "&amp;"
+				 : *s == '<'  ? "&lt;"
+				 : *s == '>'  ? "&gt;"
+				 : *s == '"'  ? "&quot;"
+				 : *s == '\'' ? "&#39;"
+					      : NULL;
 
 		rc = as ? buf_append_str(out, as) : buf_append(out, s, 1);
 	}
@@ -41,7 +45,8 @@ static int begin(struct buf *out, const char *title)
 	return PUT(out,
 		"<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" "
 		"content=\"width=device-width, initial-scale=1\"><meta name=\"robots\" content=\"noindex\">"
-		"<link rel=\"stylesheet\" href=\"/style.css\"><title>", title, "</title></head><body><h1>", title, "</h1>");
+		"<link rel=\"stylesheet\" href=\"/style.css\"><title>",
+		title, "</title></head><body><h1>", title, "</h1>");
 }
 
 static int end(struct buf *out)
@@ -66,10 +71,12 @@ static int put_logins(const struct hub *h, struct buf *out)
 	char since[TIME_WORDS_MAX];
 	int rc = 0;
 
-	for (const char *after = NULL; rc == 0 && coord_pending_next(h->tailnet, after, &p); after = p.code) {
+	for (const char *after = NULL; rc == 0 && coord_pending_next(h->tailnet, after, &p);
+		after = p.code) {
 		time_format_long(p.created, now, since);
-		rc = PUT(out, "<tr><td><a href=\"/register/", p.code, "\">", *p.hostname ? p.hostname : "(no name)", "</a></td><td>",
-			p.os, "</td><td>asked ", since, "</td></tr>");
+		rc = PUT(out, "<tr><td><a href=\"/register/", p.code, "\">",
+			*p.hostname ? p.hostname : "(no name)", "</a></td><td>", p.os,
+			"</td><td>asked ", since, "</td></tr>");
 	}
 	return rc;
 }
@@ -81,13 +88,15 @@ static int put_unapproved(const struct hub *h, struct buf *out)
 	char since[TIME_WORDS_MAX], id[24];
 	int rc = 0;
 
-	for (const struct coord_node_doc *d = NULL; rc == 0 && (d = coord_node_next(h->tailnet, d));) {
+	for (const struct coord_node_doc *d = NULL;
+		rc == 0 && (d = coord_node_next(h->tailnet, d));) {
 		if (!d->unapproved)
 			continue;
 		time_format_long(d->created, now, since);
 		snprintf(id, sizeof(id), "%lld", (long long)d->id);
-		rc = PUT(out, "<tr><td><a href=\"/admin/device/", id, "\">", d->name, "</a></td><td>",
-			d->hostinfo && d->hostinfo->os ? d->hostinfo->os : "", "</td><td>joined ", since, "</td></tr>");
+		rc = PUT(out, "<tr><td><a href=\"/admin/device/", id, "\">", d->name,
+			"</a></td><td>", d->hostinfo && d->hostinfo->os ? d->hostinfo->os : "",
+			"</td><td>joined ", since, "</td></tr>");
 	}
 	return rc;
 }
@@ -96,7 +105,8 @@ static int put_waiting(const struct hub *h, struct buf *out)
 {
 	struct coord_pending_view p;
 	bool none = !coord_pending_next(h->tailnet, NULL, &p) && !hub_waiting(h);
-	int rc = buf_append_str(out, none ? "<h2>Devices that wait</h2><p>None.</p>" : "<h2>Devices that wait</h2><table>");
+	int rc = buf_append_str(out, none ? "<h2>Devices that wait</h2><p>None.</p>"
+					  : "<h2>Devices that wait</h2><table>");
 
 	if (rc == 0 && !none)
 		rc = put_logins(h, out);
@@ -107,18 +117,24 @@ static int put_waiting(const struct hub *h, struct buf *out)
 
 static int put_logout(const struct hub_login *login, struct buf *out)
 {
-	return PUT(out, "<form method=\"post\" action=\"/logout\"><input type=\"hidden\" name=\"csrf\" value=\"", login->csrf,
-		"\"><button>Log out</button></form>");
+	return PUT(out,
+		"<form method=\"post\" action=\"/logout\"><input type=\"hidden\" name=\"csrf\" value=\"",
+		login->csrf, "\"><button>Log out</button></form>");
 }
 
 /* What a Debian machine without our programs needs first. */
 static int put_packages(const struct hub *h, struct buf *out)
 {
 	const char *name;
-	int rc = packages_name(h->packages, 0) ? buf_append_str(out, "<p>A Debian machine that does not have <code>warren</code> yet enters first:</p>") : 0;
+	int rc =
+		packages_name(h->packages, 0)
+			? buf_append_str(out,
+				  "<p>A Debian machine that does not have <code>warren</code> yet enters first:</p>")
+			: 0;
 
 	for (size_t i = 0; rc == 0 && (name = packages_name(h->packages, i)); i++)
-		rc = PUT(out, "<pre>wget ", h->url_text, "/packages/", name, "\nsudo apt install ./", name, "</pre>");
+		rc = PUT(out, "<pre>wget ", h->url_text, "/packages/", name,
+			"\nsudo apt install ./", name, "</pre>");
 	return rc;
 }
 
@@ -128,8 +144,10 @@ int page_landing(const struct hub *h, const struct hub_login *login, struct buf 
 
 	if (rc == 0)
 		rc = PUT(out,
-			"<p>This is the hub of a private network. A device joins with</p><pre>sudo warren up --login-server=", h->url_text,
-			"</pre><p>or, with the official client,</p><pre>tailscale up --login-server=", h->url_text,
+			"<p>This is the hub of a private network. A device joins with</p><pre>sudo warren up --login-server=",
+			h->url_text,
+			"</pre><p>or, with the official client,</p><pre>tailscale up --login-server=",
+			h->url_text,
 			"</pre><p>On a phone, install the Tailscale app and enter this page's address as the alternate server.</p>");
 	if (rc == 0)
 		rc = put_packages(h, out);
@@ -146,9 +164,10 @@ int page_admin(const struct hub *h, const struct hub_login *login, struct buf *o
 	int rc = begin(out, "Administration");
 
 	if (rc == 0 && !login)
-		rc = PUT(out, "<p>If your device waits for approval, an admin lets it in. On the hub, this shows what waits, and lets one in:</p>"
-			      "<pre>warren-hub nodes pending\nwarren-hub nodes approve NAME</pre>"
-			      "<p>To do it in this browser, open the link that this prints:</p><pre>warren-hub login --next /admin</pre>");
+		rc = PUT(out,
+			"<p>If your device waits for approval, an admin lets it in. On the hub, this shows what waits, and lets one in:</p>"
+			"<pre>warren-hub nodes pending\nwarren-hub nodes approve NAME</pre>"
+			"<p>To do it in this browser, open the link that this prints:</p><pre>warren-hub login --next /admin</pre>");
 	if (rc == 0 && login)
 		rc = put_waiting(h, out);
 	if (rc == 0 && login)
@@ -158,7 +177,9 @@ int page_admin(const struct hub *h, const struct hub_login *login, struct buf *o
 
 static int put_tags(const struct json_list *tags, struct buf *out)
 {
-	int rc = tags->n ? buf_append_str(out, "<p>It asks for these tags, and gets them when it is let in: ") : 0;
+	int rc = tags->n ? buf_append_str(out,
+				   "<p>It asks for these tags, and gets them when it is let in: ")
+			 : 0;
 
 	for (size_t i = 0; i < tags->n && rc == 0; i++)
 		rc = PUT(out, "<code>", *JSON_AT(*tags, const char *, i), "</code> ");
@@ -170,10 +191,12 @@ static int put_device(const struct hub *h, const struct coord_pending_view *p, s
 	char from[IPADDR_TEXT_MAX], created[TIME_WORDS_MAX];
 
 	time_format_long(p->created, loop_now(h->loop).wall, created);
-	return PUT(out, "<table><tr><th>Code</th><td><code>", p->code, "</code></td></tr><tr><th>Name</th><td>", *p->hostname ? p->hostname : "(none given)", "</td></tr><tr><th>System</th><td>",
+	return PUT(out, "<table><tr><th>Code</th><td><code>", p->code,
+		"</code></td></tr><tr><th>Name</th><td>",
+		*p->hostname ? p->hostname : "(none given)", "</td></tr><tr><th>System</th><td>",
 		*p->os ? p->os : "(unknown)", "</td></tr><tr><th>From</th><td>",
-		p->from.ip.family ? ipaddr_format(p->from.ip, from) : "(unknown)", "</td></tr><tr><th>Asked</th><td>", created,
-		"</td></tr></table>");
+		p->from.ip.family ? ipaddr_format(p->from.ip, from) : "(unknown)",
+		"</td></tr><tr><th>Asked</th><td>", created, "</td></tr></table>");
 }
 
 static int put_grant(const struct coord_grant *g, struct buf *out)
@@ -189,29 +212,36 @@ static int put_grant(const struct coord_grant *g, struct buf *out)
 }
 
 /* Whose is it to be? What that gives is shown before it is given. */
-static int put_user_choice(const struct hub *h, const struct coord_pending_view *p, const struct coord_user *user, struct buf *out)
+static int put_user_choice(const struct hub *h, const struct coord_pending_view *p,
+	const struct coord_user *user, struct buf *out)
 {
 	const struct coord_user *first = coord_user_next(h->tailnet, NULL);
 	int rc;
 
 	if (!coord_user_next(h->tailnet, first))
 		return 0;
-	rc = PUT(out, "<form method=\"get\" action=\"/register/", p->code, "\"><label>Owner: <select name=\"user\">");
+	rc = PUT(out, "<form method=\"get\" action=\"/register/", p->code,
+		"\"><label>Owner: <select name=\"user\">");
 	for (const struct coord_user *u = first; u && rc == 0; u = coord_user_next(h->tailnet, u))
 		rc = PUT(out, u == user ? "<option selected>" : "<option>", u->name, "</option>");
-	return rc < 0 ? rc : buf_append_str(out, "</select></label> <button>Show as this owner's</button></form>");
+	return rc < 0 ? rc
+		      : buf_append_str(out,
+				"</select></label> <button>Show as this owner's</button></form>");
 }
 
-static int put_approval(const struct coord_pending_view *p, const struct hub_login *login, const struct coord_grant *g, const struct coord_user *user,
-	struct buf *out)
+static int put_approval(const struct coord_pending_view *p, const struct hub_login *login,
+	const struct coord_grant *g, const struct coord_user *user, struct buf *out)
 {
-	return PUT(out, "<form method=\"post\" action=\"/register/", p->code, "\"><input type=\"hidden\" name=\"csrf\" value=\"", login->csrf,
-		"\"><input type=\"hidden\" name=\"user\" value=\"", user->name, "\"><input type=\"hidden\" name=\"digest\" value=\"", g->digest,
+	return PUT(out, "<form method=\"post\" action=\"/register/", p->code,
+		"\"><input type=\"hidden\" name=\"csrf\" value=\"", login->csrf,
+		"\"><input type=\"hidden\" name=\"user\" value=\"", user->name,
+		"\"><input type=\"hidden\" name=\"digest\" value=\"", g->digest,
 		"\"><button>Let it in</button></form>");
 }
 
-int page_register(const struct hub *h, const struct coord_pending_view *p, const struct hub_login *login, const struct coord_grant *g,
-	const struct coord_user *user, struct buf *out)
+int page_register(const struct hub *h, const struct coord_pending_view *p,
+	const struct hub_login *login, const struct coord_grant *g, const struct coord_user *user,
+	struct buf *out)
 {
 	int rc = begin(out, "A device asks to join");
 
@@ -226,14 +256,17 @@ int page_register(const struct hub *h, const struct coord_pending_view *p, const
 		if (rc == 0)
 			rc = put_approval(p, login, g, user, out);
 	} else if (rc == 0) {
-		rc = PUT(out, "<p>If this is your device, an admin lets it in. On the hub:</p><pre>warren-hub nodes approve ", p->code,
+		rc = PUT(out,
+			"<p>If this is your device, an admin lets it in. On the hub:</p><pre>warren-hub nodes approve ",
+			p->code,
 			"</pre><p>or, to do it in this browser, open the link that this prints:</p><pre>warren-hub login --next /register/",
 			p->code, "</pre>");
 	}
 	return rc < 0 ? rc : end(out);
 }
 
-int page_device(const struct coord_node_doc *d, const struct hub_login *login, const struct coord_grant *g, struct buf *out)
+int page_device(const struct coord_node_doc *d, const struct hub_login *login,
+	const struct coord_grant *g, struct buf *out)
 {
 	char id[24];
 	int rc = begin(out, "A device waits");
@@ -242,8 +275,10 @@ int page_device(const struct coord_node_doc *d, const struct hub_login *login, c
 	if (rc == 0)
 		rc = put_grant(g, out);
 	if (rc == 0)
-		rc = PUT(out, "<form method=\"post\" action=\"/admin/approve\"><input type=\"hidden\" name=\"csrf\" value=\"", login->csrf,
-			"\"><input type=\"hidden\" name=\"node\" value=\"", id, "\"><input type=\"hidden\" name=\"digest\" value=\"", g->digest,
+		rc = PUT(out,
+			"<form method=\"post\" action=\"/admin/approve\"><input type=\"hidden\" name=\"csrf\" value=\"",
+			login->csrf, "\"><input type=\"hidden\" name=\"node\" value=\"", id,
+			"\"><input type=\"hidden\" name=\"digest\" value=\"", g->digest,
 			"\"><button>Let it in</button></form>");
 	return rc < 0 ? rc : end(out);
 }
@@ -254,7 +289,9 @@ int page_login(const struct hub *h, const char *token, struct buf *out)
 
 	(void)h;
 	if (rc == 0)
-		rc = PUT(out, "<p>This link works once and makes this browser an admin of the hub for 12 hours.</p>"
-			      "<form method=\"post\" action=\"/login/", token, "\"><button>Log in</button></form>");
+		rc = PUT(out,
+			"<p>This link works once and makes this browser an admin of the hub for 12 hours.</p>"
+			"<form method=\"post\" action=\"/login/",
+			token, "\"><button>Log in</button></form>");
 	return rc < 0 ? rc : end(out);
 }

@@ -76,8 +76,8 @@ int hub_policy_set(struct hub *h, struct view text, const char *author, enum pol
 	if (by == POLICY_BY_HAND && h->git)
 		return POLICY_OWNED_BY_GIT;
 	if (rc == 0)
-		rc = coord_policy_set(
-			h->tailnet, text, author, if_version, loop_now(h->loop), on_failure, f, &f->at);
+		rc = coord_policy_set(h->tailnet, text, author, if_version, loop_now(h->loop),
+			on_failure, f, &f->at);
 	note(h, rc, author, f);
 	return rc;
 }

@@ -24,7 +24,11 @@ int qr_print(const char *text, FILE *out)
 		for (int x = -MARGIN; x < q->width + MARGIN; x++) {
 			bool up = dark(q, x, y), down = dark(q, x, y + 1);
 
-			fputs(up && down ? "\xe2\x96\x88" : up ? "\xe2\x96\x80" : down ? "\xe2\x96\x84" : " ", out);
+			fputs(up && down ? "\xe2\x96\x88"
+				: up     ? "\xe2\x96\x80"
+				: down   ? "\xe2\x96\x84"
+					 : " ",
+				out);
 		}
 		fputs("\033[0m\n", out);
 		term_own(out, false);

@@ -19,13 +19,17 @@ static bool only_here(const char *host, struct ipaddr ip)
 {
 	size_t n = strlen(host);
 
-	return ip.family ? ipaddr_is_loopback(ip) : !strcmp(host, "localhost") || (n > 10 && !strcmp(host + n - 10, ".localhost"));
+	return ip.family ? ipaddr_is_loopback(ip)
+			 : !strcmp(host, "localhost") ||
+				   (n > 10 && !strcmp(host + n - 10, ".localhost"));
 }
 
 /* Where a listener goes that nobody placed: beside --listen, unless that is for a proxy on this machine only. */
 static struct ipaddr beside(const struct reach_ask *ask)
 {
-	return ipaddr_is_loopback(ask->listen.ip) && !only_here(ask->url.host, ask->url.ip) ? (struct ipaddr){ 0 } : ask->listen.ip;
+	return ipaddr_is_loopback(ask->listen.ip) && !only_here(ask->url.host, ask->url.ip)
+		       ? (struct ipaddr){ 0 }
+		       : ask->listen.ip;
 }
 
 static struct reach_place at_url(const struct url *u, uint16_t port)
@@ -41,7 +45,8 @@ static struct reach_place at_url(const struct url *u, uint16_t port)
 /* Would the second of two listeners find its port taken by the first? */
 static bool same_port(struct ipport a, struct ipport b)
 {
-	bool everywhere = !a.ip.family || !b.ip.family || ipaddr_is_unspecified(a.ip) || ipaddr_is_unspecified(b.ip);
+	bool everywhere = !a.ip.family || !b.ip.family || ipaddr_is_unspecified(a.ip) ||
+			  ipaddr_is_unspecified(b.ip);
 
 	return a.port && a.port == b.port && (everywhere || ipaddr_eq(a.ip, b.ip));
 }
@@ -51,7 +56,8 @@ static int relay_listener(const struct reach_ask *ask, struct reach *r, struct e
 	bool given = ask->relay_listen && !is_off(ask->relay_listen);
 
 	if (given && listen_parse(ask->relay_listen, &r->relay_listen) < 0)
-		return refuse(at, "relay-listen", ask->relay_listen, "write it as ADDR:PORT or :PORT, or off");
+		return refuse(at, "relay-listen", ask->relay_listen,
+			"write it as ADDR:PORT or :PORT, or off");
 	if (given && ask->own_cert && same_port(r->relay_listen, ask->listen)) {
 		r->relay = REACH_RELAY_SHARED; /* it is there already */
 	} else if (given) {
@@ -72,10 +78,12 @@ static int relay_place(const struct reach_ask *ask, struct reach *r, struct err_
 
 	if (ask->relay_url) {
 		if (hub_url_parse(ask->relay_url, &u) < 0 || !u.https)
-			return refuse(at, "relay-url", ask->relay_url, "write it as https://HOST or https://HOST:PORT, or off");
+			return refuse(at, "relay-url", ask->relay_url,
+				"write it as https://HOST or https://HOST:PORT, or off");
 		r->relay_at = at_url(&u, u.port);
 	} else if (r->relay == REACH_RELAY_SHARED && ask->url.https) {
-		r->relay_at = at_url(&ask->url, ask->url.port); /* it may be forwarded from there to another port of ours */
+		r->relay_at = at_url(&ask->url,
+			ask->url.port); /* it may be forwarded from there to another port of ours */
 	} else if (r->relay != REACH_NO_RELAY) {
 		r->relay_at = at_url(&ask->url, 0);
 	}
@@ -88,7 +96,8 @@ static int decide_relay(const struct reach_ask *ask, struct reach *r, struct err
 
 	if (is_off(ask->relay_url)) {
 		if (ask->relay_listen && !is_off(ask->relay_listen))
-			return refuse(at, "relay-listen", ask->relay_listen, "there is no relay with --relay-url off");
+			return refuse(at, "relay-listen", ask->relay_listen,
+				"there is no relay with --relay-url off");
 		return 0;
 	}
 	rc = relay_listener(ask, r, at);
@@ -106,7 +115,8 @@ static int parse_stun(const char *text, struct reach_place *ret)
 	if (!strncmp(text, "stun:", 5))
 		text += 5;
 	/* Its host and port are written as those of any URL. */
-	if (snprintf(url, sizeof(url), "http://%s", text) >= (int)sizeof(url) || hub_url_parse(url, &u) < 0 || strchr(text, '/'))
+	if (snprintf(url, sizeof(url), "http://%s", text) >= (int)sizeof(url) ||
+		hub_url_parse(url, &u) < 0 || strchr(text, '/'))
 		return -ERR_BAD_VALUE;
 	*ret = at_url(&u, u.port_given ? u.port : REACH_STUN_PORT);
 	return 0;
@@ -118,7 +128,8 @@ static int stun_listener(const struct reach_ask *ask, struct reach *r, struct er
 		return 0;
 	if (ask->stun_listen) {
 		if (listen_parse(ask->stun_listen, &r->stun_listen) < 0)
-			return refuse(at, "stun-listen", ask->stun_listen, "write it as ADDR:PORT or :PORT, or off");
+			return refuse(at, "stun-listen", ask->stun_listen,
+				"write it as ADDR:PORT or :PORT, or off");
 		r->stun = true;
 	} else if (r->relay != REACH_NO_RELAY && !is_off(ask->stun_url)) {
 		r->stun_listen = (struct ipport){ .ip = beside(ask), .port = REACH_STUN_PORT };
@@ -139,7 +150,8 @@ static int decide_stun(const struct reach_ask *ask, struct reach *r, struct err_
 		return 0;
 	}
 	if (parse_stun(ask->stun_url, &r->stun_at) < 0)
-		return refuse(at, "stun-url", ask->stun_url, "write it as stun:HOST or stun:HOST:PORT, or off");
+		return refuse(at, "stun-url", ask->stun_url,
+			"write it as stun:HOST or stun:HOST:PORT, or off");
 	r->stun_any_port = false; /* others forward to the port that the guide names */
 	return 0;
 }
@@ -167,9 +179,11 @@ bool reach_needs_help(const struct reach_place *p, struct ipport bound)
  * Official clients build a URL from the host's name without brackets, which fails for an IPv6 address: then it is a name that
  * nobody looks up, because the address stands beside it.
  */
-static const char *name_of(const struct reach_place *p, const char *kind, const char *base_domain, struct arena *a)
+static const char *name_of(
+	const struct reach_place *p, const char *kind, const char *base_domain, struct arena *a)
 {
-	return p->ip.family == 6 ? arena_printf(a, "%s.%s", kind, base_domain) : arena_strndup(a, p->host, strlen(p->host));
+	return p->ip.family == 6 ? arena_printf(a, "%s.%s", kind, base_domain)
+				 : arena_strndup(a, p->host, strlen(p->host));
 }
 
 const char *reach_relay_name(const struct reach *r, const char *base_domain, struct arena *a)
@@ -177,7 +191,8 @@ const char *reach_relay_name(const struct reach *r, const char *base_domain, str
 	return name_of(&r->relay_at, "relay", base_domain, a);
 }
 
-static int set_host(struct tc_derp_node *n, const struct reach_place *p, const char *kind, const char *base_domain, struct arena *a)
+static int set_host(struct tc_derp_node *n, const struct reach_place *p, const char *kind,
+	const char *base_domain, struct arena *a)
 {
 	const char *host = arena_strndup(a, p->host, strlen(p->host));
 
@@ -197,16 +212,21 @@ static bool is_at(const struct reach_place *p, const char *host)
 	return text_ieq(p->host, strlen(p->host), host, strlen(host));
 }
 
-static int relay_node(const struct reach *r, const struct url *url, const struct reach_bound *b, bool unpinned, struct arena *a,
-	struct tc_derp_node *ret)
+static int relay_node(const struct reach *r, const struct url *url, const struct reach_bound *b,
+	bool unpinned, struct arena *a, struct tc_derp_node *ret)
 {
 	int64_t port = r->relay_at.port ? r->relay_at.port : b->relay_port;
-	struct tc_derp_node n = { .name = "900a", .region_id = REACH_REGION, .derp_port = port == REACH_TLS_PORT ? 0 : port, .stun_port = -1,
-		.can_port80 = b->plain_80 && r->relay_at.ip.family != 6 && is_at(&r->relay_at, url->host) };
+	struct tc_derp_node n = { .name = "900a",
+		.region_id = REACH_REGION,
+		.derp_port = port == REACH_TLS_PORT ? 0 : port,
+		.stun_port = -1,
+		.can_port80 = b->plain_80 && r->relay_at.ip.family != 6 &&
+			      is_at(&r->relay_at, url->host) };
 	int rc = set_host(&n, &r->relay_at, "relay", b->base_domain, a);
 
 	if (rc == 0 && unpinned)
-		n.insecure_for_tests = true; /* what the relay carries is sealed between the devices anyway */
+		n.insecure_for_tests =
+			true; /* what the relay carries is sealed between the devices anyway */
 	else if (rc == 0 && b->pin[0])
 		n.cert_name = b->pin;
 	else if (rc == 0 && r->relay_at.ip.family == 6)
@@ -215,9 +235,11 @@ static int relay_node(const struct reach *r, const struct url *url, const struct
 	return rc;
 }
 
-static int stun_node(const struct reach *r, const struct reach_bound *b, struct arena *a, struct tc_derp_node nodes[static 2], size_t *n)
+static int stun_node(const struct reach *r, const struct reach_bound *b, struct arena *a,
+	struct tc_derp_node nodes[static 2], size_t *n)
 {
-	int64_t port = r->stun_at.port ? r->stun_at.port : b->stun_port, told = port == REACH_STUN_PORT ? 0 : port;
+	int64_t port = r->stun_at.port ? r->stun_at.port : b->stun_port,
+		told = port == REACH_STUN_PORT ? 0 : port;
 
 	if (!r->stun_at.host[0])
 		return 0;
@@ -225,13 +247,15 @@ static int stun_node(const struct reach *r, const struct reach_bound *b, struct 
 		nodes[0].stun_port = told;
 		return 0;
 	}
-	nodes[1] = (struct tc_derp_node){ .name = "900b", .region_id = REACH_REGION, .stun_only = true, .stun_port = told };
+	nodes[1] = (struct tc_derp_node){
+		.name = "900b", .region_id = REACH_REGION, .stun_only = true, .stun_port = told
+	};
 	*n = 2;
 	return set_host(&nodes[1], &r->stun_at, "stun", b->base_domain, a);
 }
 
-int reach_map(const struct reach *r, const struct url *url, const struct reach_bound *b, bool unpinned, struct arena *a,
-	struct tc_derp_map *ret)
+int reach_map(const struct reach *r, const struct url *url, const struct reach_bound *b,
+	bool unpinned, struct arena *a, struct tc_derp_map *ret)
 {
 	struct tc_derp_region *region = arena_new(a, struct tc_derp_region);
 	struct tc_derp_node *nodes = arena_array(a, 2, sizeof(*nodes));
@@ -241,13 +265,16 @@ int reach_map(const struct reach *r, const struct url *url, const struct reach_b
 
 	if (!region || !nodes || !pair)
 		return -ENOMEM;
-	*ret = (struct tc_derp_map){ .regions = { .v = pair, .present = true }, .omit_default_regions = true };
+	*ret = (struct tc_derp_map){ .regions = { .v = pair, .present = true },
+		.omit_default_regions = true };
 	if (r->relay == REACH_NO_RELAY)
 		return 0;
 	rc = relay_node(r, url, b, unpinned, a, &nodes[0]);
 	if (rc == 0)
 		rc = stun_node(r, b, a, nodes, &n);
-	*region = (struct tc_derp_region){ .id = REACH_REGION, .code = "hub", .name = "Hub", .nodes = json_list_of(nodes, n) };
+	*region = (struct tc_derp_region){
+		.id = REACH_REGION, .code = "hub", .name = "Hub", .nodes = json_list_of(nodes, n)
+	};
 	*pair = (struct json_pair){ .key = "900", .value = region };
 	ret->regions.n = 1;
 	return rc;
@@ -259,6 +286,7 @@ char *reach_format(const struct reach_place *p, uint16_t bound_port, char *out)
 
 	*out = 0;
 	if (p->host[0])
-		snprintf(out, REACH_TEXT_MAX, "%s%s%s:%u", open, p->host, close, p->port ? p->port : bound_port);
+		snprintf(out, REACH_TEXT_MAX, "%s%s%s:%u", open, p->host, close,
+			p->port ? p->port : bound_port);
 	return out;
 }

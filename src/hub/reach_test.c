@@ -9,64 +9,89 @@ struct row {
 	bool cert;
 	const char *relay_listen, *relay_url, *stun_listen, *stun_url;
 	const char *opens; /* listeners beside --listen: "relay ADDR stun ADDR" */
-	const char *told; /* nodes of the map: "NAME(/ADDRESS):PORT [pin|cert=NAME] [80] stun=PORT" */
+	const char
+		*told; /* nodes of the map: "NAME(/ADDRESS):PORT [pin|cert=NAME] [80] stun=PORT" */
 };
 
 static const struct row rows[] = {
 	/* A certificate of the hub's own: everything on one port, also when that is forwarded from another. */
-	{ "https://hub.test", ":443", true, NULL, NULL, NULL, NULL, "stun :3478", "hub.test:443 stun=3478" },
-	{ "https://hub.test", "10.0.0.5:8443", true, NULL, NULL, NULL, NULL, "stun 10.0.0.5:3478", "hub.test:443 stun=3478" },
-	{ "https://hub.test:8443", ":443", true, NULL, NULL, NULL, NULL, "stun :3478", "hub.test:8443 stun=3478" },
-	{ "https://hub.test", ":443", true, "off", NULL, NULL, NULL, "stun :3478", "hub.test:443 stun=3478" },
-	{ "https://hub.test", ":443", true, ":8443", NULL, NULL, NULL, "relay :8443 stun :3478", "hub.test:8443 stun=3478" },
-	{ "https://hub.test", ":443", true, ":443", NULL, NULL, NULL, "stun :3478", "hub.test:443 stun=3478" },
-	{ "https://hub.test", "10.0.0.5:443", true, ":443", NULL, NULL, NULL, "stun 10.0.0.5:3478", "hub.test:443 stun=3478" },
-	{ "https://hub.test", "10.0.0.5:443", true, "10.0.0.6:443", NULL, NULL, NULL, "relay 10.0.0.6:443 stun 10.0.0.5:3478",
+	{ "https://hub.test", ":443", true, NULL, NULL, NULL, NULL, "stun :3478",
 		"hub.test:443 stun=3478" },
-	{ "http://hub.test", ":443", true, NULL, NULL, NULL, NULL, "stun :3478", "hub.test:443 80 stun=3478" },
-	{ "https://198.51.100.1", ":443", true, NULL, NULL, NULL, NULL, "stun :3478", "198.51.100.1/198.51.100.1:443 stun=3478" },
+	{ "https://hub.test", "10.0.0.5:8443", true, NULL, NULL, NULL, NULL, "stun 10.0.0.5:3478",
+		"hub.test:443 stun=3478" },
+	{ "https://hub.test:8443", ":443", true, NULL, NULL, NULL, NULL, "stun :3478",
+		"hub.test:8443 stun=3478" },
+	{ "https://hub.test", ":443", true, "off", NULL, NULL, NULL, "stun :3478",
+		"hub.test:443 stun=3478" },
+	{ "https://hub.test", ":443", true, ":8443", NULL, NULL, NULL, "relay :8443 stun :3478",
+		"hub.test:8443 stun=3478" },
+	{ "https://hub.test", ":443", true, ":443", NULL, NULL, NULL, "stun :3478",
+		"hub.test:443 stun=3478" },
+	{ "https://hub.test", "10.0.0.5:443", true, ":443", NULL, NULL, NULL, "stun 10.0.0.5:3478",
+		"hub.test:443 stun=3478" },
+	{ "https://hub.test", "10.0.0.5:443", true, "10.0.0.6:443", NULL, NULL, NULL,
+		"relay 10.0.0.6:443 stun 10.0.0.5:3478", "hub.test:443 stun=3478" },
+	{ "http://hub.test", ":443", true, NULL, NULL, NULL, NULL, "stun :3478",
+		"hub.test:443 80 stun=3478" },
+	{ "https://198.51.100.1", ":443", true, NULL, NULL, NULL, NULL, "stun :3478",
+		"198.51.100.1/198.51.100.1:443 stun=3478" },
 	{ "https://[2001:db8::1]", ":443", true, NULL, NULL, NULL, NULL, "stun :3478",
 		"relay.net/2001:db8::1:443 cert=2001:db8::1 stun=3478" },
 	/* None, and plain HTTP: a TLS port of the relay's own, and devices know its certificate. */
-	{ "http://hub.test:8080", ":8080", false, NULL, NULL, NULL, NULL, "relay :443? stun :3478", "hub.test:443 pin stun=3478" },
-	{ "http://hub.test", ":80", false, ":8443", NULL, NULL, NULL, "relay :8443 stun :3478", "hub.test:8443 pin 80 stun=3478" },
-	{ "http://10.0.0.5:8080", "10.0.0.5:8080", false, NULL, NULL, NULL, NULL, "relay 10.0.0.5:443? stun 10.0.0.5:3478",
-		"10.0.0.5/10.0.0.5:443 pin stun=3478" },
+	{ "http://hub.test:8080", ":8080", false, NULL, NULL, NULL, NULL, "relay :443? stun :3478",
+		"hub.test:443 pin stun=3478" },
+	{ "http://hub.test", ":80", false, ":8443", NULL, NULL, NULL, "relay :8443 stun :3478",
+		"hub.test:8443 pin 80 stun=3478" },
+	{ "http://10.0.0.5:8080", "10.0.0.5:8080", false, NULL, NULL, NULL, NULL,
+		"relay 10.0.0.5:443? stun 10.0.0.5:3478", "10.0.0.5/10.0.0.5:443 pin stun=3478" },
 	{ "http://[2001:db8::1]", ":80", false, NULL, NULL, NULL, NULL, "relay :443? stun :3478",
 		"relay.net/2001:db8::1:443 pin stun=3478" },
 	{ "http://hub.test:8080", ":8080", false, "off", NULL, NULL, NULL, "", "" },
-	{ "http://127.0.0.1:8080", "127.0.0.1:8080", false, NULL, NULL, NULL, NULL, "relay 127.0.0.1:443? stun 127.0.0.1:3478",
+	{ "http://127.0.0.1:8080", "127.0.0.1:8080", false, NULL, NULL, NULL, NULL,
+		"relay 127.0.0.1:443? stun 127.0.0.1:3478",
 		"127.0.0.1/127.0.0.1:443 pin stun=3478" },
-	{ "http://localhost:8080", "127.0.0.1:8080", false, NULL, NULL, NULL, NULL, "relay 127.0.0.1:443? stun 127.0.0.1:3478",
-		"localhost:443 pin stun=3478" },
+	{ "http://localhost:8080", "127.0.0.1:8080", false, NULL, NULL, NULL, NULL,
+		"relay 127.0.0.1:443? stun 127.0.0.1:3478", "localhost:443 pin stun=3478" },
 	/* A proxy in front that ends TLS: the relay is where the URL says, with the proxy's certificate; STUN is reachable. */
-	{ "https://hub.test", "127.0.0.1:8080", false, NULL, NULL, NULL, NULL, "stun :3478", "hub.test:443 stun=3478" },
-	{ "https://hub.test", "[::1]:8080", false, NULL, NULL, NULL, NULL, "stun :3478", "hub.test:443 stun=3478" },
-	{ "https://hub.test:8443", "127.0.0.1:8080", false, NULL, NULL, NULL, NULL, "stun :3478", "hub.test:8443 stun=3478" },
-	{ "https://hub.test", "127.0.0.1:8080", false, "off", NULL, NULL, NULL, "stun :3478", "hub.test:443 stun=3478" },
+	{ "https://hub.test", "127.0.0.1:8080", false, NULL, NULL, NULL, NULL, "stun :3478",
+		"hub.test:443 stun=3478" },
+	{ "https://hub.test", "[::1]:8080", false, NULL, NULL, NULL, NULL, "stun :3478",
+		"hub.test:443 stun=3478" },
+	{ "https://hub.test:8443", "127.0.0.1:8080", false, NULL, NULL, NULL, NULL, "stun :3478",
+		"hub.test:8443 stun=3478" },
+	{ "https://hub.test", "127.0.0.1:8080", false, "off", NULL, NULL, NULL, "stun :3478",
+		"hub.test:443 stun=3478" },
 	{ "https://198.51.100.1", "127.0.0.1:8080", false, NULL, NULL, NULL, NULL, "stun :3478",
 		"198.51.100.1/198.51.100.1:443 stun=3478" },
 	{ "https://[2001:db8::1]", "127.0.0.1:8080", false, NULL, NULL, NULL, NULL, "stun :3478",
 		"relay.net/2001:db8::1:443 cert=2001:db8::1 stun=3478" },
-	{ "https://hub.test", "10.0.0.5:8080", false, NULL, NULL, NULL, NULL, "stun 10.0.0.5:3478", "hub.test:443 stun=3478" },
-	/* The proxy does not pass /derp, or is not to carry it: a port beside it. */
-	{ "https://hub.test", "127.0.0.1:8080", false, ":8443", NULL, NULL, NULL, "relay :8443 stun :3478", "hub.test:8443 pin stun=3478" },
-	{ "https://hub.test", "127.0.0.1:8080", true, ":8443", NULL, NULL, NULL, "relay :8443 stun :3478", "hub.test:8443 stun=3478" },
-	/* A proxy for plain HTTP: the relay's port is beside it, and not on loopback. */
-	{ "http://hub.test", "127.0.0.1:8080", false, NULL, NULL, NULL, NULL, "relay :443? stun :3478", "hub.test:443 pin 80 stun=3478" },
-	/* Somewhere else. */
-	{ "https://hub.test", "127.0.0.1:8080", false, NULL, "https://relay.test", NULL, NULL, "stun :3478",
-		"relay.test:443 stun=-1, hub.test stun=3478" },
-	{ "http://hub.test:8080", ":8080", false, NULL, "https://hub.test:8443", NULL, NULL, "stun :3478", "hub.test:8443 stun=3478" },
-	{ "http://hub.test:8080", ":8080", false, ":9000", "https://hub.test:8443", NULL, NULL, "relay :9000 stun :3478",
-		"hub.test:8443 pin stun=3478" },
-	{ "https://hub.test", "127.0.0.1:8080", false, NULL, NULL, "10.0.0.5:3479", NULL, "stun 10.0.0.5:3479", "hub.test:443 stun=3479" },
-	{ "https://hub.test", "127.0.0.1:8080", false, NULL, NULL, "10.0.0.5:3479", "stun:hub.test", "stun 10.0.0.5:3479",
+	{ "https://hub.test", "10.0.0.5:8080", false, NULL, NULL, NULL, NULL, "stun 10.0.0.5:3478",
 		"hub.test:443 stun=3478" },
-	{ "https://hub.test", "127.0.0.1:8080", false, NULL, NULL, NULL, "192.0.2.7:3480", "stun :3478",
-		"hub.test:443 stun=-1, 192.0.2.7/192.0.2.7 stun=3480" },
-	{ "https://hub.test", "127.0.0.1:8080", false, NULL, NULL, "off", "stun.test", "", "hub.test:443 stun=-1, stun.test stun=3478" },
-	{ "https://hub.test", "127.0.0.1:8080", false, NULL, "https://r.test", "off", "stun:[2001:db8::9]:3478", "",
+	/* The proxy does not pass /derp, or is not to carry it: a port beside it. */
+	{ "https://hub.test", "127.0.0.1:8080", false, ":8443", NULL, NULL, NULL,
+		"relay :8443 stun :3478", "hub.test:8443 pin stun=3478" },
+	{ "https://hub.test", "127.0.0.1:8080", true, ":8443", NULL, NULL, NULL,
+		"relay :8443 stun :3478", "hub.test:8443 stun=3478" },
+	/* A proxy for plain HTTP: the relay's port is beside it, and not on loopback. */
+	{ "http://hub.test", "127.0.0.1:8080", false, NULL, NULL, NULL, NULL,
+		"relay :443? stun :3478", "hub.test:443 pin 80 stun=3478" },
+	/* Somewhere else. */
+	{ "https://hub.test", "127.0.0.1:8080", false, NULL, "https://relay.test", NULL, NULL,
+		"stun :3478", "relay.test:443 stun=-1, hub.test stun=3478" },
+	{ "http://hub.test:8080", ":8080", false, NULL, "https://hub.test:8443", NULL, NULL,
+		"stun :3478", "hub.test:8443 stun=3478" },
+	{ "http://hub.test:8080", ":8080", false, ":9000", "https://hub.test:8443", NULL, NULL,
+		"relay :9000 stun :3478", "hub.test:8443 pin stun=3478" },
+	{ "https://hub.test", "127.0.0.1:8080", false, NULL, NULL, "10.0.0.5:3479", NULL,
+		"stun 10.0.0.5:3479", "hub.test:443 stun=3479" },
+	{ "https://hub.test", "127.0.0.1:8080", false, NULL, NULL, "10.0.0.5:3479", "stun:hub.test",
+		"stun 10.0.0.5:3479", "hub.test:443 stun=3478" },
+	{ "https://hub.test", "127.0.0.1:8080", false, NULL, NULL, NULL, "192.0.2.7:3480",
+		"stun :3478", "hub.test:443 stun=-1, 192.0.2.7/192.0.2.7 stun=3480" },
+	{ "https://hub.test", "127.0.0.1:8080", false, NULL, NULL, "off", "stun.test", "",
+		"hub.test:443 stun=-1, stun.test stun=3478" },
+	{ "https://hub.test", "127.0.0.1:8080", false, NULL, "https://r.test", "off",
+		"stun:[2001:db8::9]:3478", "",
 		"r.test:443 stun=-1, stun.net/2001:db8::9 stun=3478" },
 	/* Switched off. */
 	{ "https://hub.test", ":443", true, NULL, NULL, "off", NULL, "", "hub.test:443 stun=-1" },
@@ -84,7 +109,8 @@ static void where(char *out, size_t size, const char *what, struct ipport a, boo
 		ipport_format(a, text);
 	else
 		snprintf(text, sizeof(text), ":%u", a.port);
-	snprintf(out + n, size - n, "%s%s %s%s", n ? " " : "", what, text, any && !strcmp(what, "relay") ? "?" : "");
+	snprintf(out + n, size - n, "%s%s %s%s", n ? " " : "", what, text,
+		any && !strcmp(what, "relay") ? "?" : "");
 }
 
 static void map_text(const struct tc_derp_map *m, char *out, size_t size)
@@ -104,19 +130,23 @@ static void map_text(const struct tc_derp_map *m, char *out, size_t size)
 
 		CHECK_INT(n->stun_only, ==, i == 1);
 		snprintf(port, sizeof(port), ":%d", (int)(n->derp_port ? n->derp_port : 443));
-		at += (size_t)snprintf(out + at, size - at, "%s%s%s%s%s", i ? ", " : "", n->hostname, ip ? "/" : "", ip ? ip : "",
-			n->stun_only ? "" : port);
+		at += (size_t)snprintf(out + at, size - at, "%s%s%s%s%s", i ? ", " : "",
+			n->hostname, ip ? "/" : "", ip ? ip : "", n->stun_only ? "" : port);
 		if (n->cert_name)
-			at += (size_t)snprintf(out + at, size - at, " %s%s", !strcmp(n->cert_name, "pin") ? "" : "cert=", n->cert_name);
-		at += (size_t)snprintf(out + at, size - at, "%s stun=%d", n->can_port80 ? " 80" : "",
-			(int)(n->stun_port ? n->stun_port : 3478));
+			at += (size_t)snprintf(out + at, size - at, " %s%s",
+				!strcmp(n->cert_name, "pin") ? "" : "cert=", n->cert_name);
+		at += (size_t)snprintf(out + at, size - at, "%s stun=%d",
+			n->can_port80 ? " 80" : "", (int)(n->stun_port ? n->stun_port : 3478));
 	}
 }
 
 static void one(const struct row *row)
 {
-	struct reach_ask ask = { .own_cert = row->cert, .relay_listen = row->relay_listen, .relay_url = row->relay_url,
-		.stun_listen = row->stun_listen, .stun_url = row->stun_url };
+	struct reach_ask ask = { .own_cert = row->cert,
+		.relay_listen = row->relay_listen,
+		.relay_url = row->relay_url,
+		.stun_listen = row->stun_listen,
+		.stun_url = row->stun_url };
 	struct reach_bound b = { .base_domain = "net" };
 	char opens[200] = "", told[400];
 	struct err_at at = { 0 };
@@ -124,8 +154,9 @@ static void one(const struct row *row)
 	struct arena mem;
 	struct reach r;
 
-	CHECK_ROW("%s on %s%s relay=%s,%s stun=%s,%s", row->url, row->listen, row->cert ? " with a certificate" : "", row->relay_listen,
-		row->relay_url, row->stun_listen, row->stun_url);
+	CHECK_ROW("%s on %s%s relay=%s,%s stun=%s,%s", row->url, row->listen,
+		row->cert ? " with a certificate" : "", row->relay_listen, row->relay_url,
+		row->stun_listen, row->stun_url);
 	CHECK_INT(hub_url_parse(row->url, &ask.url), ==, 0);
 	CHECK_INT(listen_parse(row->listen, &ask.listen), ==, 0);
 	CHECK_INT(reach_decide(&ask, &r, &at), ==, 0);

@@ -12,9 +12,13 @@ static void rearm_idle(struct hub *h)
 	mono_ns at = MONO_NEVER;
 
 	if (!list_empty(&h->idle))
-		at = mono_add(container_of(h->idle.next, struct session, idle)->idle_since, HUB_SESSION_IDLE);
+		at = mono_add(container_of(h->idle.next, struct session, idle)->idle_since,
+			HUB_SESSION_IDLE);
 	if (!list_empty(&h->idle_strangers))
-		at = mono_min(at, mono_add(container_of(h->idle_strangers.next, struct session, idle)->idle_since, HUB_STRANGER_IDLE));
+		at = mono_min(
+			at, mono_add(container_of(h->idle_strangers.next, struct session, idle)
+					     ->idle_since,
+				    HUB_STRANGER_IDLE));
 	loop_timer_set(h->idle_timer, at);
 }
 
@@ -55,7 +59,9 @@ void control_on_idle_tick(void *ctx)
 static void rearm_check(struct hub *h)
 {
 	loop_timer_set(h->check_timer,
-		list_empty(&h->checked) ? MONO_NEVER : container_of(h->checked.next, struct session, checked)->check_at);
+		list_empty(&h->checked)
+			? MONO_NEVER
+			: container_of(h->checked.next, struct session, checked)->check_at);
 }
 
 void session_moves(struct session *s)

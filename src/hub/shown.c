@@ -28,7 +28,8 @@ static int copy(const struct coord_grant *from, struct hub_shown *to)
 	memcpy(to->grant.digest, from->digest, sizeof(from->digest));
 	for (size_t i = 0; i < from->lines.n; i++) {
 		const struct coord_grant_line *l = JSON_AT(from->lines, struct coord_grant_line, i);
-		struct coord_grant_line *line = json_list_add(&to->grant.lines, &to->mem, sizeof(*line));
+		struct coord_grant_line *line =
+			json_list_add(&to->grant.lines, &to->mem, sizeof(*line));
 
 		if (!line)
 			return -ENOMEM;
@@ -72,7 +73,8 @@ static const char *value_of(const struct coord_grant *g, const char *label)
 }
 
 /* Lines of `of` that are not so in `other`. gone: only those that are not there at all. */
-static const char *put_changes(const char *text, const struct coord_grant *of, const struct coord_grant *other, bool gone, struct arena *mem)
+static const char *put_changes(const char *text, const struct coord_grant *of,
+	const struct coord_grant *other, bool gone, struct arena *mem)
 {
 	for (size_t i = 0; i < of->lines.n && text; i++) {
 		const struct coord_grant_line *l = JSON_AT(of->lines, struct coord_grant_line, i);
@@ -81,16 +83,20 @@ static const char *put_changes(const char *text, const struct coord_grant *of, c
 		if (gone ? was != NULL : was && !strcmp(was, l->value))
 			continue;
 		if (gone)
-			text = arena_printf(mem, "%s%s\"%s\" was \"%s\" and is gone", text, comma, l->label, l->value);
+			text = arena_printf(mem, "%s%s\"%s\" was \"%s\" and is gone", text, comma,
+				l->label, l->value);
 		else if (was)
-			text = arena_printf(mem, "%s%s\"%s\" was \"%s\" and is \"%s\"", text, comma, l->label, was, l->value);
+			text = arena_printf(mem, "%s%s\"%s\" was \"%s\" and is \"%s\"", text, comma,
+				l->label, was, l->value);
 		else
-			text = arena_printf(mem, "%s%s\"%s\" was absent and is \"%s\"", text, comma, l->label, l->value);
+			text = arena_printf(mem, "%s%s\"%s\" was absent and is \"%s\"", text, comma,
+				l->label, l->value);
 	}
 	return text;
 }
 
-const char *shown_changes(const struct hub *h, const char *digest, const struct coord_grant *now, struct arena *mem)
+const char *shown_changes(
+	const struct hub *h, const char *digest, const struct coord_grant *now, struct arena *mem)
 {
 	const struct hub_shown *was = find(h, digest);
 	const char *text = "";

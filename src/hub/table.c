@@ -27,7 +27,9 @@ int table_add(struct table *t, const char *const *cells)
 {
 	if (t->n_rows == t->cap) {
 		size_t cap = t->cap ? t->cap * 2 : 64;
-		const char **v = cap * t->n_columns <= CELLS_MAX ? arena_array(t->mem, cap * t->n_columns, sizeof(*v)) : NULL;
+		const char **v = cap * t->n_columns <= CELLS_MAX
+					 ? arena_array(t->mem, cap * t->n_columns, sizeof(*v))
+					 : NULL;
 
 		if (!v)
 			return -ENOMEM;
@@ -82,7 +84,8 @@ static bool fit(const struct table *t, size_t width[], size_t n, size_t total)
 		size_t widest = n;
 
 		for (size_t i = 0; i < n; i++)
-			if (!t->whole[i] && width[i] > WIDTH_MIN && (widest == n || width[i] > width[widest]))
+			if (!t->whole[i] && width[i] > WIDTH_MIN &&
+				(widest == n || width[i] > width[widest]))
 				widest = i;
 		if (widest == n)
 			return false;

@@ -1,7 +1,8 @@
 #include "hub/internal.h"
 
 /* The source's entry, or the one that waited longest and is given to it. */
-static struct hub_throttle *entry_of(struct hub_throttle table[static HUB_THROTTLES_MAX], struct ipaddr from, mono_ns now)
+static struct hub_throttle *entry_of(
+	struct hub_throttle table[static HUB_THROTTLES_MAX], struct ipaddr from, mono_ns now)
 {
 	struct hub_throttle *t = &table[0];
 
@@ -20,12 +21,14 @@ static struct hub_throttle *entry_of(struct hub_throttle table[static HUB_THROTT
 	return t;
 }
 
-bool throttle_is_over(struct hub_throttle table[static HUB_THROTTLES_MAX], struct ipaddr from, mono_ns now)
+bool throttle_is_over(
+	struct hub_throttle table[static HUB_THROTTLES_MAX], struct ipaddr from, mono_ns now)
 {
 	return entry_of(table, from, now)->full_at - now > HUB_THROTTLE_BURST * HUB_THROTTLE_STEP;
 }
 
-bool throttle_failed(struct hub_throttle table[static HUB_THROTTLES_MAX], struct ipaddr from, mono_ns now)
+bool throttle_failed(
+	struct hub_throttle table[static HUB_THROTTLES_MAX], struct ipaddr from, mono_ns now)
 {
 	struct hub_throttle *t = entry_of(table, from, now);
 
@@ -37,7 +40,8 @@ bool throttle_failed(struct hub_throttle table[static HUB_THROTTLES_MAX], struct
 
 bool codes_are_shut(struct hub *h, struct ipaddr from, mono_ns now)
 {
-	return throttle_is_over(h->code_throttle, from, now) || h->codes_full_at - now > HUB_CODES_MISSED_MAX * HUB_CODES_MISSED_STEP;
+	return throttle_is_over(h->code_throttle, from, now) ||
+	       h->codes_full_at - now > HUB_CODES_MISSED_MAX * HUB_CODES_MISSED_STEP;
 }
 
 void code_was_wrong(struct hub *h, struct ipaddr from, mono_ns now)

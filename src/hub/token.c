@@ -53,7 +53,8 @@ static int store(struct hub *h, const struct token *t, bool promised)
 	buf_init(&b, 4096);
 	rc = json_encode(&token_type, t, &b);
 	if (rc == 0)
-		rc = (promised ? coord_store_put : s->ops->put)(s, COORD_API_TOKEN, t->id, buf_view(&b));
+		rc = (promised ? coord_store_put : s->ops->put)(
+			s, COORD_API_TOKEN, t->id, buf_view(&b));
 	buf_fini(&b);
 	return rc;
 }

@@ -17,7 +17,7 @@ struct token {
 	const char *name;  /* for people */
 	const char *scope; /* as Tailscale names it: "policy_file" or "policy_file:read" */
 	bool revoked;
-	bool deleted; /* stored, so that its number is not used again, and not listed */
+	bool deleted;             /* stored, so that its number is not used again, and not listed */
 	unix_ms created, expires; /* 0: never */
 	unix_ms last_used;        /* to the hour; 0: never */
 };

@@ -14,7 +14,8 @@
 static void end_with(struct hub *h, int rc, const char *why)
 {
 	h->failed = rc;
-	log_error("hub", "ending, so that memory and disk agree", "dir=%s err=%s why=\"%s\"", h->o->state_dir, err_text(rc), why);
+	log_error("hub", "ending, so that memory and disk agree", "dir=%s err=%s why=\"%s\"",
+		h->o->state_dir, err_text(rc), why);
 	hub_release_failed(h);
 	loop_timer_set(h->timer, loop_now(h->loop).mono + HUB_LAST_WORDS);
 }
@@ -30,7 +31,9 @@ static void begin_anew(struct hub *h)
 	if (rc < 0)
 		end_with(h, rc, at.text);
 	else
-		log_warn("hub", "what could not be written is undone; devices fetch their maps again", NULL);
+		log_warn("hub",
+			"what could not be written is undone; devices fetch their maps again",
+			NULL);
 }
 
 /* The store takes changes again. */

@@ -8,9 +8,10 @@
 
 enum {
 	RATE_PERIOD_S = 3, /* between two engine statuses to a watcher with the rate-limit bit */
-	INITIAL = IPN_WATCH_INITIAL_STATE | IPN_WATCH_INITIAL_PREFS | IPN_WATCH_INITIAL_NETMAP | IPN_WATCH_INITIAL_DRIVE_SHARES |
-		  IPN_WATCH_INITIAL_SUGGESTED_EXIT_NODE | IPN_WATCH_INITIAL_CLIENT_VERSION | IPN_WATCH_INITIAL_STATUS |
-		  IPN_WATCH_POLICY | IPN_WATCH_WG_STATE,
+	INITIAL = IPN_WATCH_INITIAL_STATE | IPN_WATCH_INITIAL_PREFS | IPN_WATCH_INITIAL_NETMAP |
+		  IPN_WATCH_INITIAL_DRIVE_SHARES | IPN_WATCH_INITIAL_SUGGESTED_EXIT_NODE |
+		  IPN_WATCH_INITIAL_CLIENT_VERSION | IPN_WATCH_INITIAL_STATUS | IPN_WATCH_POLICY |
+		  IPN_WATCH_WG_STATE,
 	PEER_BITS = IPN_WATCH_PEER_CHANGES | IPN_WATCH_PEER_PATCHES,
 };
 
@@ -71,7 +72,9 @@ static int encode(const struct lapi *a, const struct ipn_notify *n, struct buf *
 /* Keeps what was half written, drops the rest, says why, ends. */
 static void fell_behind(struct watcher *w)
 {
-	static const struct ipn_notify sorry = { .err_message = "IPN bus consumer fell behind; closing watch" };
+	static const struct ipn_notify sorry = {
+		.err_message = "IPN bus consumer fell behind; closing watch"
+	};
 	struct lconn *c = w->conn;
 	struct buf line;
 	size_t len;
@@ -128,7 +131,8 @@ static int without_actions(struct arena *a, const struct ipn_health *in, struct 
 			return -ERR_TOO_BIG;
 		*w = *from;
 		if (from->primary_action)
-			w->text = arena_printf(a, "%s %s: %s", from->text, from->primary_action->label, from->primary_action->url);
+			w->text = arena_printf(a, "%s %s: %s", from->text,
+				from->primary_action->label, from->primary_action->url);
 		w->primary_action = NULL;
 		if (json_map_add(&ret->warnings, a, in->warnings.v[i].key, w) < 0)
 			return -ERR_TOO_BIG;
@@ -164,7 +168,8 @@ static void send_masked(struct watcher *w, const struct ipn_notify *n, struct ar
 	struct ipn_health health;
 
 	if (!(w->mask & PEER_BITS)) {
-		out.peer_changed_patch = out.peers_changed = out.peers_removed = (struct json_list){ 0 };
+		out.peer_changed_patch = out.peers_changed = out.peers_removed =
+			(struct json_list){ 0 };
 		out.user_profiles = (struct json_map){ 0 };
 	}
 	if (!(w->mask & IPN_WATCH_PEER_PATCHES))
@@ -202,9 +207,12 @@ static int tag_health(struct arena *a, struct ipn_health *h)
 			rc = -ERR_TOO_BIG;
 			break;
 		}
-		*w = h->warnings.v[i].value ? *(struct ipn_health_warning *)h->warnings.v[i].value : none;
+		*w = h->warnings.v[i].value ? *(struct ipn_health_warning *)h->warnings.v[i].value
+					    : none;
 		w->etag = NULL;
-		one.warnings = (struct json_map){ .v = &(struct json_pair){ h->warnings.v[i].key, w }, .n = 1 };
+		one.warnings =
+			(struct json_map){ .v = &(struct json_pair){ h->warnings.v[i].key, w },
+				.n = 1 };
 		buf_clear(&text);
 		rc = json_encode(&ipn_health_type, &one, &text);
 		blake2s_hash(hash, &(struct view){ buf_data(&text), buf_len(&text) }, 1);
@@ -260,7 +268,8 @@ void bus_on_engine_tick(void *ctx)
 
 	list_for_each(i, &l->conns) {
 		const struct lconn *c = container_of(i, struct lconn, link);
-		wanted = wanted || (c->state == CONN_WATCHING && (c->watcher->mask & IPN_WATCH_ENGINE));
+		wanted = wanted ||
+			 (c->state == CONN_WATCHING && (c->watcher->mask & IPN_WATCH_ENGINE));
 	}
 	if (!wanted)
 		return;
@@ -292,7 +301,8 @@ static void fill_state(struct lapi *l, struct arena *a, struct first_message *m)
 
 	m->state = l->cfg.ops->state(l->cfg.backend);
 	m->n.state = &m->state;
-	if (m->state == IPN_NEEDS_LOGIN && l->cfg.ops->status(l->cfg.backend, false, a, &s) == 0 && s.auth_url && *s.auth_url)
+	if (m->state == IPN_NEEDS_LOGIN && l->cfg.ops->status(l->cfg.backend, false, a, &s) == 0 &&
+		s.auth_url && *s.auth_url)
 		m->n.browse_to_url = s.auth_url;
 }
 
@@ -371,8 +381,10 @@ static bool read_mask(struct lreq *r, uint64_t *ret)
 		return false;
 	}
 	if ((*ret & IPN_WATCH_RATE_LIMIT) &&
-		(*ret & (IPN_WATCH_PEER_CHANGES | IPN_WATCH_NO_NETMAP | IPN_WATCH_INITIAL_STATUS | IPN_WATCH_PEER_PATCHES))) {
-		lreq_text(r, 400, "NotifyRateLimit does not go together with peer changes or an initial status");
+		(*ret & (IPN_WATCH_PEER_CHANGES | IPN_WATCH_NO_NETMAP | IPN_WATCH_INITIAL_STATUS |
+				IPN_WATCH_PEER_PATCHES))) {
+		lreq_text(r, 400,
+			"NotifyRateLimit does not go together with peer changes or an initial status");
 		return false;
 	}
 	return true;
@@ -381,7 +393,8 @@ static bool read_mask(struct lreq *r, uint64_t *ret)
 /* The head is sent even when there is nothing to tell: clients wait for it before they go on. */
 static int send_head(struct lconn *c)
 {
-	int rc = buf_printf(&c->out, "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n%sTransfer-Encoding: chunked\r\n\r\n",
+	int rc = buf_printf(&c->out,
+		"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n%sTransfer-Encoding: chunked\r\n\r\n",
 		c->lapi->header_lines);
 
 	stream_wake(c->stream);
@@ -406,7 +419,8 @@ static void begin(struct lreq *r, uint64_t mask)
 	c->state = CONN_WATCHING;
 	c->lapi->n.n_watchers++;
 	if (mask & IPN_WATCH_ENGINE)
-		loop_timer_set(c->lapi->engine_timer, loop_now(c->lapi->loop).mono + SEC(LAPI_ENGINE_PERIOD_S));
+		loop_timer_set(c->lapi->engine_timer,
+			loop_now(c->lapi->loop).mono + SEC(LAPI_ENGINE_PERIOD_S));
 	if (!(mask & INITIAL))
 		return;
 	if (first_message(c->lapi, r->arena, mask, m) == 0)

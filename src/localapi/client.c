@@ -176,7 +176,8 @@ static int send_request(struct link *l, const struct lclient_request *q)
 	int rc;
 
 	buf_init_secret(&text, (size_t)1 << 24);
-	rc = buf_printf(&text, "%s /localapi/v0/%s HTTP/1.1\r\nHost: local-tailscaled.sock\r\nTailscale-Cap: %d\r\n%s",
+	rc = buf_printf(&text,
+		"%s /localapi/v0/%s HTTP/1.1\r\nHost: local-tailscaled.sock\r\nTailscale-Cap: %d\r\n%s",
 		q->method, q->path, IPN_CAPABILITY, q->headers ? q->headers : "");
 	if (rc == 0 && (q->body.len || strcmp(q->method, "GET") != 0))
 		rc = buf_printf(&text, "Content-Length: %zu\r\n", q->body.len);
@@ -206,7 +207,8 @@ static void note_head(struct lclient *c, struct link *l)
 	memcpy(c->server_version, v.p, n);
 	c->server_version[n] = 0;
 	l->left = l->head.content_length;
-	l->ended = l->head.status == 204 || (!l->head.chunked && l->head.has_content_length && !l->left);
+	l->ended = l->head.status == 204 ||
+		   (!l->head.chunked && l->head.has_content_length && !l->left);
 }
 
 /* One more piece of the body, decoded. 0; -ERR_CLOSED at its end. */
@@ -222,7 +224,9 @@ static int read_body(struct link *l, int timeout_ms, struct buf *to)
 		rc = http1_chunks_next(&l->chunks, buf_data(&l->in), buf_len(&l->in), &data, &used);
 		l->ended = rc == HTTP1_END;
 	} else if (buf_len(&l->in)) {
-		used = l->head.has_content_length ? (size_t)MIN_OF((uint64_t)buf_len(&l->in), l->left) : buf_len(&l->in);
+		used = l->head.has_content_length
+			       ? (size_t)MIN_OF((uint64_t)buf_len(&l->in), l->left)
+			       : buf_len(&l->in);
 		data = view_of(buf_data(&l->in), used);
 		l->left -= l->head.has_content_length ? used : 0;
 		l->ended = l->head.has_content_length && !l->left;
@@ -244,13 +248,16 @@ static int read_whole_body(struct link *l, struct buf *to)
 	while (rc >= 0 && !l->ended)
 		rc = read_body(l, -1, to);
 	/* Without a length the end of the connection is the end of the body. */
-	return rc == -ERR_CLOSED && !l->head.chunked && !l->head.has_content_length ? 0 : MIN_OF(rc, 0);
+	return rc == -ERR_CLOSED && !l->head.chunked && !l->head.has_content_length ? 0
+										    : MIN_OF(rc, 0);
 }
 
 struct json_error {
 	const char *error;
 };
-static const struct json_field json_error_fields[] = { JSON_F(struct json_error, error, "Error", json_str, 0), JSON_END };
+static const struct json_field json_error_fields[] = {
+	JSON_F(struct json_error, error, "Error", json_str, 0), JSON_END
+};
 static JSON_OBJECT_TYPE(json_error_type, struct json_error, json_error_fields);
 
 /* What a body says went wrong: the "error" of a JSON object, else all of it. */
@@ -260,7 +267,8 @@ static void error_words(struct view body, char *out, size_t size)
 	struct arena a;
 
 	arena_init(&a, 1 << 20);
-	if (body.len && json_decode_first(&json_error_type, body.p, body.len, &e, &a, NULL) == 0 && e.error && *e.error) {
+	if (body.len && json_decode_first(&json_error_type, body.p, body.len, &e, &a, NULL) == 0 &&
+		e.error && *e.error) {
 		snprintf(out, size, "%s", e.error);
 	} else {
 		while (body.len && body.p[body.len - 1] <= ' ')
@@ -287,7 +295,8 @@ static int refused(int status, struct view body, struct lclient_err *err)
 }
 
 /* Connects, asks, reads the head. */
-static int ask(struct lclient *c, const struct lclient_request *q, struct link *l, struct lclient_err *err)
+static int ask(
+	struct lclient *c, const struct lclient_request *q, struct link *l, struct lclient_err *err)
 {
 	int rc;
 
@@ -308,7 +317,8 @@ static int ask(struct lclient *c, const struct lclient_request *q, struct link *
 	return rc;
 }
 
-int lclient_call(struct lclient *c, const struct lclient_request *q, struct buf *body, struct lclient_err *err)
+int lclient_call(struct lclient *c, const struct lclient_request *q, struct buf *body,
+	struct lclient_err *err)
 {
 	size_t before = buf_len(body);
 	struct link l;
@@ -325,7 +335,8 @@ int lclient_call(struct lclient *c, const struct lclient_request *q, struct buf 
 	if (rc == 0) {
 		err->status = l.head.status;
 		if (l.head.status != want) {
-			rc = refused(l.head.status, view_of(buf_data(body) + before, buf_len(body) - before), err);
+			rc = refused(l.head.status,
+				view_of(buf_data(body) + before, buf_len(body) - before), err);
 			buf_truncate(body, before);
 		}
 	}
@@ -333,8 +344,8 @@ int lclient_call(struct lclient *c, const struct lclient_request *q, struct buf 
 	return rc;
 }
 
-int lclient_get(struct lclient *c, const char *path, const struct json_type *t, void *ret, struct arena *a,
-	struct lclient_err *err)
+int lclient_get(struct lclient *c, const char *path, const struct json_type *t, void *ret,
+	struct arena *a, struct lclient_err *err)
 {
 	const struct lclient_request q = { .method = "GET", .path = path };
 	struct err_at at = { 0 };
@@ -348,7 +359,8 @@ int lclient_get(struct lclient *c, const char *path, const struct json_type *t, 
 	if (rc == 0) {
 		rc = kept ? json_decode_first(t, kept, buf_len(&body), ret, a, &at) : -ENOMEM;
 		if (rc < 0)
-			(void)fail(err, rc, "the daemon's answer to %s cannot be read: %s", path, at.text);
+			(void)fail(err, rc, "the daemon's answer to %s cannot be read: %s", path,
+				at.text);
 		else
 			json_make_plain(t, ret);
 	}
@@ -356,8 +368,8 @@ int lclient_get(struct lclient *c, const char *path, const struct json_type *t, 
 	return rc;
 }
 
-int lclient_header(struct lclient *c, const struct lclient_request *q, const char *name, char *ret, size_t size,
-	struct lclient_err *err)
+int lclient_header(struct lclient *c, const struct lclient_request *q, const char *name, char *ret,
+	size_t size, struct lclient_err *err)
 {
 	struct link l;
 	struct buf body;
@@ -382,7 +394,8 @@ int lclient_header(struct lclient *c, const struct lclient_request *q, const cha
 
 /* ---- Streams ---- */
 
-int lstream_open(struct lclient *c, const struct lclient_request *q, struct lstream **ret, struct lclient_err *err)
+int lstream_open(struct lclient *c, const struct lclient_request *q, struct lstream **ret,
+	struct lclient_err *err)
 {
 	struct lstream *s = calloc(1, sizeof(*s));
 	int rc;
@@ -415,7 +428,9 @@ int lstream_next(struct lstream *s, int timeout_ms, struct view *ret)
 	buf_consume(&s->lines, s->returned);
 	s->returned = 0;
 	for (;;) {
-		const uint8_t *nl = buf_len(&s->lines) ? memchr(buf_data(&s->lines), '\n', buf_len(&s->lines)) : NULL;
+		const uint8_t *nl = buf_len(&s->lines)
+					    ? memchr(buf_data(&s->lines), '\n', buf_len(&s->lines))
+					    : NULL;
 		long long left = timeout_ms < 0 ? -1 : MAX_OF(until - now_ms(), 0);
 		int rc;
 

@@ -10,14 +10,16 @@
 #include "proto/ipn/ipn.h"
 
 enum {
-	LCLIENT_PATIENCE_MS = 2000, /* a daemon that is just starting is waited for, counted from the first call */
+	LCLIENT_PATIENCE_MS =
+		2000, /* a daemon that is just starting is waited for, counted from the first call */
 	LCLIENT_ANSWER_MAX = 256 << 20,
 };
 
 struct lclient {
 	const char *socket; /* path; borrowed */
-	long long born_ms; /* when the first call was made; 0 before */
-	long long until_ms; /* monotonic: every call gives up then, with -ETIMEDOUT; 0: never. Streams only while they open */
+	long long born_ms;  /* when the first call was made; 0 before */
+	long long
+		until_ms; /* monotonic: every call gives up then, with -ETIMEDOUT; 0: never. Streams only while they open */
 	char server_version[128]; /* from the last answer */
 };
 
@@ -30,8 +32,8 @@ struct lclient_request {
 	const char *method, *path; /* of the API: "status?peers=false" */
 	struct view body;
 	const char *headers; /* further lines, each with CRLF; NULL for none */
-	int want; /* the status that is success; 0: 200 */
-	int timeout_ms; /* until the answer begins; 0: for ever */
+	int want;            /* the status that is success; 0: 200 */
+	int timeout_ms;      /* until the answer begins; 0: for ever */
 };
 
 enum { LCLIENT_TIMEOUT = 1 };
@@ -40,21 +42,23 @@ enum { LCLIENT_TIMEOUT = 1 };
  * 0 and the body appended. LCLIENT_TIMEOUT. -ENOENT, -ECONNREFUSED, ...: nobody answers at the socket. -ERR_DENIED: 403. -ERR_PEER: another
  * status. -ERR_BAD_FORMAT, -ERR_CLOSED, -ERR_TOO_BIG.
  */
-MUST_USE int lclient_call(struct lclient *c, const struct lclient_request *q, struct buf *body, struct lclient_err *err);
-/* GET, decoded into the arena, for showing: its texts are plain. */
-MUST_USE int lclient_get(struct lclient *c, const char *path, const struct json_type *t, void *ret, struct arena *a,
+MUST_USE int lclient_call(struct lclient *c, const struct lclient_request *q, struct buf *body,
 	struct lclient_err *err);
+/* GET, decoded into the arena, for showing: its texts are plain. */
+MUST_USE int lclient_get(struct lclient *c, const char *path, const struct json_type *t, void *ret,
+	struct arena *a, struct lclient_err *err);
 
 /* An answer that does not end: the bus. */
 struct lstream;
 /* Returns once the head of the answer is there. LCLIENT_TIMEOUT. */
-MUST_USE int lstream_open(struct lclient *c, const struct lclient_request *q, struct lstream **ret, struct lclient_err *err);
+MUST_USE int lstream_open(struct lclient *c, const struct lclient_request *q, struct lstream **ret,
+	struct lclient_err *err);
 /* The next line without its end, good until the next call. timeout_ms < 0: for ever. LCLIENT_TIMEOUT. -ERR_CLOSED. */
 MUST_USE int lstream_next(struct lstream *s, int timeout_ms, struct view *ret);
 struct lstream *lstream_close(struct lstream *s);
 
 /* Asks for one header of the answer only; a text of size bytes. */
-MUST_USE int lclient_header(struct lclient *c, const struct lclient_request *q, const char *name, char *ret, size_t size,
-	struct lclient_err *err);
+MUST_USE int lclient_header(struct lclient *c, const struct lclient_request *q, const char *name,
+	char *ret, size_t size, struct lclient_err *err);
 
 #endif

@@ -6,7 +6,8 @@
 
 enum { METRICS_MAX = 4 << 20, NOTE_MAX = 4096 };
 
-static void send_metrics(struct lreq *r, int (*fill)(void *, struct buf *), const char *content_type)
+static void send_metrics(
+	struct lreq *r, int (*fill)(void *, struct buf *), const char *content_type)
 {
 	struct buf out;
 	int rc;
@@ -33,7 +34,8 @@ static void metrics(struct lreq *r)
 static void bugreport(struct lreq *r)
 {
 	/* Nothing is sent to anybody, so the marker is the one that says so. */
-	static const char marker[] = "BUG-NO-LOGS-NO-SUPPORT-this-node-has-had-its-logging-disabled";
+	static const char marker[] =
+		"BUG-NO-LOGS-NO-SUPPORT-this-node-has-had-its-logging-disabled";
 	const char *note = lreq_param(r, "note");
 
 	if (!lreq_is(r, "POST")) {
@@ -44,14 +46,17 @@ static void bugreport(struct lreq *r)
 		lreq_text(r, 429, "too many reports; wait a moment");
 		return;
 	}
-	OPS(r)->bugreport(BACKEND(r), marker, strlen(note) < NOTE_MAX ? note : "(a note that is too long)");
-	lreq_body(r, 200, "text/plain", "", VIEW_LIT("BUG-NO-LOGS-NO-SUPPORT-this-node-has-had-its-logging-disabled\n"));
+	OPS(r)->bugreport(
+		BACKEND(r), marker, strlen(note) < NOTE_MAX ? note : "(a note that is too long)");
+	lreq_body(r, 200, "text/plain", "",
+		VIEW_LIT("BUG-NO-LOGS-NO-SUPPORT-this-node-has-had-its-logging-disabled\n"));
 }
 
 static void reload_config(struct lreq *r)
 {
 	if (lreq_is(r, "POST"))
-		lreq_body(r, 200, "application/json", "", VIEW_LIT("{\"Reloaded\":false,\"Err\":\"\"}\n"));
+		lreq_body(r, 200, "application/json", "",
+			VIEW_LIT("{\"Reloaded\":false,\"Err\":\"\"}\n"));
 	else
 		lreq_text(r, 405, "want POST");
 }
@@ -114,7 +119,8 @@ static int by_text(const void *a, const void *b)
 	return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-static int add_self(struct lapi *l, const struct netmap *nm, struct arena *a, struct ipn_netmap *ret)
+static int add_self(
+	struct lapi *l, const struct netmap *nm, struct arena *a, struct ipn_netmap *ret)
 {
 	const struct tc_node *self = netmap_self(nm);
 	struct tc_node *shown = self ? arena_new(a, struct tc_node) : NULL;
@@ -149,7 +155,8 @@ int lapi_netmap(struct lapi *l, const struct netmap *nm, struct arena *a, struct
 		.ssh_policy = netmap_ssh_policy(nm),
 		.domain = netmap_domain(nm),
 		.user_profiles.present = true,
-		.tka_head = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", /* of no tailnet lock: 32 zeros */
+		.tka_head =
+			"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", /* of no tailnet lock: 32 zeros */
 	};
 	if (dns)
 		ret->dns = *dns;
@@ -248,7 +255,8 @@ static void debug_backend(struct lreq *r, const char *action)
 static void debug(struct lreq *r)
 {
 	struct view named = http1_find(r->head, "Debug-Action");
-	const char *action = lreq_param(r, "action"), *dir = r->lapi->cfg.state_dir ? r->lapi->cfg.state_dir : "";
+	const char *action = lreq_param(r, "action"),
+		   *dir = r->lapi->cfg.state_dir ? r->lapi->cfg.state_dir : "";
 
 	if (!lreq_is(r, "POST"))
 		lreq_text(r, 405, "POST required");

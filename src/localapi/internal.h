@@ -29,11 +29,11 @@ struct lapi {
 	struct list conns;
 	struct loop_timer *engine_timer, *logout_timer, *save_timer, *operator_timer;
 	struct users *users; /* who the operator is */
-	bool operator_late; /* who it is could not be found out in time: until it is, nobody */
+	bool operator_late;  /* who it is could not be found out in time: until it is, nobody */
 	struct luser user[LAPI_USERS_KEPT];
 	size_t n_common; /* connections of those who are not trusted, as they were when they came */
 	size_t n_held; /* answers that wait for the disk, since it was last waited for; some may be gone */
-	size_t n_logouts; /* requests that wait for the end of a logout */
+	size_t n_logouts;   /* requests that wait for the end of a logout */
 	char *header_lines; /* in every answer of the API */
 	struct lapi_counters n;
 };
@@ -64,7 +64,7 @@ struct lconn {
 	struct buf in, head_text, body, out;
 	struct http1_head head; /* views into head_text */
 	bool have_head, body_whole, answered;
-	bool held; /* its answer waits for the disk */
+	bool held;   /* its answer waits for the disk */
 	bool common; /* counted in n_common */
 	struct http1_chunks chunks;
 	struct lapi_call call;
@@ -86,16 +86,18 @@ struct lreq {
 enum llayout {
 	JSON_LINE, /* compact, with a newline */
 	JSON_COMPACT,
-	JSON_TABS, /* indented, with a newline */
+	JSON_TABS,      /* indented, with a newline */
 	JSON_TABS_BARE, /* indented, without */
 };
 
-void lreq_json(struct lreq *r, int status, const struct json_type *t, const void *value, enum llayout layout);
+void lreq_json(struct lreq *r, int status, const struct json_type *t, const void *value,
+	enum llayout layout);
 /* Plain text with a newline; text/plain; charset=utf-8. */
 void lreq_text(struct lreq *r, int status, const char *fmt, ...) PRINTF_LIKE(3, 4);
 /* {"<key>":"<text>"} */
 void lreq_json_error(struct lreq *r, int status, const char *key, const char *text);
-void lreq_body(struct lreq *r, int status, const char *content_type, const char *extra, struct view body);
+void lreq_body(
+	struct lreq *r, int status, const char *content_type, const char *extra, struct view body);
 void lreq_empty(struct lreq *r, int status);
 /* A fault of ours: 500 with the words of a result. */
 void lreq_fault(struct lreq *r, int rc);
@@ -116,14 +118,17 @@ typedef void (*lroute_fn)(struct lreq *r);
 struct lroute {
 	const char *name; /* with a slash at the end: whatever follows */
 	lroute_fn fn;
-	const char *denied; /* who may not write gets 403 with this text; NULL: everybody may call */
+	const char
+		*denied; /* who may not write gets 403 with this text; NULL: everybody may call */
 };
-extern const struct lroute lroutes_state[], lroutes_net[], lroutes_debug[]; /* ended by a NULL name */
+extern const struct lroute lroutes_state[], lroutes_net[],
+	lroutes_debug[]; /* ended by a NULL name */
 
 /* Prefs without secrets, the persist part in *persist. */
 struct ipn_prefs lapi_public_prefs(const struct ipn_prefs *p, struct ipn_persist *persist);
 /* The network map as the bus and "debug" show it. -ENOMEM. */
-MUST_USE int lapi_netmap(struct lapi *a, const struct netmap *nm, struct arena *arena, struct ipn_netmap *ret);
+MUST_USE int lapi_netmap(
+	struct lapi *a, const struct netmap *nm, struct arena *arena, struct ipn_netmap *ret);
 /* A node as the local API shows it: with its names for people. */
 struct tc_node lapi_node(const struct netmap *nm, const struct tc_node *n, struct arena *a);
 

@@ -20,7 +20,8 @@ struct stream {
 static stream_accept_fn accept_fn;
 static void *accept_ctx;
 
-int stream_listen_unix(struct loop *l, const char *path, mode_t mode, stream_accept_fn fn, void *ctx, struct listener **ret)
+int stream_listen_unix(struct loop *l, const char *path, mode_t mode, stream_accept_fn fn,
+	void *ctx, struct listener **ret)
 {
 	accept_fn = fn;
 	accept_ctx = ctx;
@@ -45,9 +46,7 @@ void stream_set_owner(struct stream *s, const struct stream_ops *ops, void *owne
 	s->owner = owner;
 }
 
-void stream_wake(struct stream *s)
-{
-}
+void stream_wake(struct stream *s) {}
 
 void stream_finish(struct stream *s)
 {

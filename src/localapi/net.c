@@ -25,7 +25,8 @@ static void name_node(struct tc_node *n, struct arena *a)
 
 	n->computed_name = arena_strndup(a, name, strcspn(name, "."));
 	n->computed_name_with_host = n->computed_name;
-	if (n->computed_name && *host && !text_ieq(host, strlen(host), n->computed_name, strlen(n->computed_name)))
+	if (n->computed_name && *host &&
+		!text_ieq(host, strlen(host), n->computed_name, strlen(n->computed_name)))
 		n->computed_name_with_host = arena_printf(a, "%s (%s)", n->computed_name, host);
 }
 
@@ -57,9 +58,11 @@ static bool is_wanted(const struct tc_node *n, const struct wanted *w)
 	return w->ip.family ? has_address(n, w->ip) : memcmp(n->key.b, w->key.b, KEY_LEN) == 0;
 }
 
-static const struct tc_node *find_node(const struct netmap *nm, const struct wanted *w, struct arena *a)
+static const struct tc_node *find_node(
+	const struct netmap *nm, const struct wanted *w, struct arena *a)
 {
-	const struct tc_node *self = netmap_self(nm), **peers = arena_array(a, netmap_n_peers(nm), sizeof(*peers));
+	const struct tc_node *self = netmap_self(nm),
+			     **peers = arena_array(a, netmap_n_peers(nm), sizeof(*peers));
 
 	if (self && is_wanted(self, w))
 		return self;
@@ -100,7 +103,8 @@ static bool parse_wanted(struct lreq *r, struct wanted *ret)
 	return false;
 }
 
-static int caps_of(struct lreq *r, const struct tc_node *n, const struct wanted *w, struct json_map *ret)
+static int caps_of(
+	struct lreq *r, const struct tc_node *n, const struct wanted *w, struct json_map *ret)
 {
 	struct ipaddr ip = w->ip;
 
@@ -200,7 +204,8 @@ static void wait_for(struct lreq *r, enum lcall_kind kind)
 
 static void ping(struct lreq *r)
 {
-	const char *ip = lreq_param(r, "ip"), *type = lreq_param(r, "type"), *size = lreq_param(r, "size");
+	const char *ip = lreq_param(r, "ip"), *type = lreq_param(r, "type"),
+		   *size = lreq_param(r, "size");
 	enum ipn_ping_type t;
 	struct ipaddr addr;
 	uint64_t n = 0;
@@ -299,7 +304,8 @@ static void read_resolv_conf(struct arena *a, char *text, struct os_config *ret)
 
 		if (n == 10 && strncmp(line, "nameserver", n) == 0) {
 			add_words(&ret->nameservers, a, line + n);
-		} else if (n == 6 && (strncmp(line, "search", n) == 0 || strncmp(line, "domain", n) == 0)) {
+		} else if (n == 6 &&
+			   (strncmp(line, "search", n) == 0 || strncmp(line, "domain", n) == 0)) {
 			ret->search_domains.n = 0;
 			add_words(&ret->search_domains, a, line + n);
 		}
@@ -333,7 +339,8 @@ static void cert_domains(struct lreq *r)
 	const struct tc_dns_config *c = nm ? netmap_dns(nm) : NULL;
 	struct json_list none = { 0 };
 
-	lreq_json(r, 200, &json_str_list, c && c->cert_domains.n ? &c->cert_domains : &none, JSON_LINE);
+	lreq_json(r, 200, &json_str_list, c && c->cert_domains.n ? &c->cert_domains : &none,
+		JSON_LINE);
 }
 
 static void services(struct lreq *r)
@@ -349,7 +356,8 @@ static void serve_config(struct lreq *r)
 {
 	if (lreq_is(r, "GET") || lreq_is(r, "HEAD"))
 		lreq_body(r, 200, "application/json",
-			"Etag: 74234e98afe7498fb5daf1f36ac2d78acc339464f950703b8c019892f982b90b\r\n", VIEW_LIT("null"));
+			"Etag: 74234e98afe7498fb5daf1f36ac2d78acc339464f950703b8c019892f982b90b\r\n",
+			VIEW_LIT("null"));
 	else if (!lreq_is(r, "POST"))
 		lreq_text(r, 405, "method not allowed");
 	else if (!lreq_may_write(r))
@@ -373,7 +381,8 @@ static bool is_on(const char *path)
 
 static void check_ip_forwarding(struct lreq *r)
 {
-	bool v4 = is_on("/proc/sys/net/ipv4/ip_forward"), v6 = is_on("/proc/sys/net/ipv6/conf/all/forwarding");
+	bool v4 = is_on("/proc/sys/net/ipv4/ip_forward"),
+	     v6 = is_on("/proc/sys/net/ipv6/conf/all/forwarding");
 	const char *text = "";
 
 	if (!v4 && !v6)
@@ -459,7 +468,8 @@ static void dial(struct lreq *r)
 			lreq_text(r, 502, "resolve failure: no device is called \"%.80s\"", host);
 			return;
 		}
-		snprintf(line, sizeof(line), "Dial-Self: true\r\nDial-Addr: %s\r\n", ipport_format(to, addr));
+		snprintf(line, sizeof(line), "Dial-Self: true\r\nDial-Addr: %s\r\n",
+			ipport_format(to, addr));
 		lreq_body(r, 200, NULL, line, view_of("", 0));
 	}
 }

@@ -11,7 +11,8 @@ bool lreq_is(const struct lreq *r, const char *method)
 
 bool lreq_may_write(const struct lreq *r)
 {
-	return share_is_trusted(r->conn); /* now, not when the connection began: the operator may have changed */
+	return share_is_trusted(
+		r->conn); /* now, not when the connection began: the operator may have changed */
 }
 
 const char *lreq_param(const struct lreq *r, const char *name)
@@ -21,7 +22,8 @@ const char *lreq_param(const struct lreq *r, const char *name)
 	static const char form[] = "application/x-www-form-urlencoded";
 	char *out;
 
-	if (text_ieq((const char *)type.p, MIN_OF(type.len, sizeof(form) - 1), form, sizeof(form) - 1))
+	if (text_ieq((const char *)type.p, MIN_OF(type.len, sizeof(form) - 1), form,
+		    sizeof(form) - 1))
 		(void)http1_form(r->body, name, &v);
 	out = arena_alloc(r->arena, v.len + 1);
 	return out && http1_unescape(v, true, out, v.len + 1) == 0 ? out : "";

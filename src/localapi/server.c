@@ -8,11 +8,12 @@
 #include <unistd.h>
 
 enum {
-	IN_MAX = 256 * 1024, /* read ahead of what is being answered, at the most */
-	IN_ENOUGH = 16 * 1024, /* with so much nothing more is read until that is answered */
+	IN_MAX = 256 * 1024,     /* read ahead of what is being answered, at the most */
+	IN_ENOUGH = 16 * 1024,   /* with so much nothing more is read until that is answered */
 	OPERATOR_PATIENCE_S = 5, /* for who the operator is; then who asked is none */
-	SAVE_PATIENCE_S = 5, /* for the disk; who has waited so long is answered anyway */
-	LOGOUT_PATIENCE_S = 5, /* for the hub to hear of it; the node is logged out here in any case */
+	SAVE_PATIENCE_S = 5,     /* for the disk; who has waited so long is answered anyway */
+	LOGOUT_PATIENCE_S =
+		5, /* for the hub to hear of it; the node is logged out here in any case */
 };
 
 static const char security_lines[] =
@@ -45,8 +46,10 @@ static bool waits_for_disk(const struct lconn *c)
 {
 	const struct lapi_cfg *cfg = &c->lapi->cfg;
 
-	return c->have_head && (http1_method_is(&c->head, "PATCH") || http1_method_is(&c->head, "PUT") ||
-	       http1_method_is(&c->head, "DELETE")) && cfg->ops->unsaved && cfg->ops->unsaved(cfg->backend);
+	return c->have_head &&
+	       (http1_method_is(&c->head, "PATCH") || http1_method_is(&c->head, "PUT") ||
+		       http1_method_is(&c->head, "DELETE")) &&
+	       cfg->ops->unsaved && cfg->ops->unsaved(cfg->backend);
 }
 
 static void let_go(struct lconn *c)
@@ -74,7 +77,8 @@ static void on_save_timer(void *ctx)
 	lapi_saved(ctx);
 }
 
-static void respond(struct lconn *c, int status, const char *content_type, const char *extra, struct view body)
+static void respond(
+	struct lconn *c, int status, const char *content_type, const char *extra, struct view body)
 {
 	bool head_only = c->have_head && http1_method_is(&c->head, "HEAD");
 	bool keep = c->have_head && c->body_whole && c->head.keep_alive;
@@ -89,10 +93,12 @@ static void respond(struct lconn *c, int status, const char *content_type, const
 	if (!c->held)
 		let_go(c);
 	else if (!c->lapi->n_held++)
-		loop_timer_set(c->lapi->save_timer, loop_now(c->lapi->loop).mono + SEC(SAVE_PATIENCE_S));
+		loop_timer_set(
+			c->lapi->save_timer, loop_now(c->lapi->loop).mono + SEC(SAVE_PATIENCE_S));
 }
 
-void lreq_body(struct lreq *r, int status, const char *content_type, const char *extra, struct view body)
+void lreq_body(
+	struct lreq *r, int status, const char *content_type, const char *extra, struct view body)
 {
 	char *lines = arena_printf(r->arena, "%s%s", r->lapi->header_lines, extra);
 
@@ -141,7 +147,8 @@ void lreq_json_error(struct lreq *r, int status, const char *key, const char *te
 	buf_fini(&b);
 }
 
-void lreq_json(struct lreq *r, int status, const struct json_type *t, const void *value, enum llayout layout)
+void lreq_json(struct lreq *r, int status, const struct json_type *t, const void *value,
+	enum llayout layout)
 {
 	struct buf compact, tabs;
 	int rc;
@@ -156,7 +163,8 @@ void lreq_json(struct lreq *r, int status, const struct json_type *t, const void
 	if (rc == 0 && (layout == JSON_TABS || layout == JSON_LINE))
 		rc = buf_append(layout == JSON_TABS ? &tabs : &compact, "\n", 1);
 	if (rc == 0)
-		lreq_body(r, status, "application/json", "", buf_len(&tabs) ? buf_view(&tabs) : buf_view(&compact));
+		lreq_body(r, status, "application/json", "",
+			buf_len(&tabs) ? buf_view(&tabs) : buf_view(&compact));
 	else
 		lreq_fault(r, rc);
 	buf_fini(&tabs);
@@ -170,7 +178,8 @@ static void bad_request(struct lconn *c, int status, const char *text)
 {
 	c->lapi->n.bad_requests++;
 	c->have_head = false;
-	respond(c, status, "text/plain; charset=utf-8", security_lines, view_of(text, strlen(text)));
+	respond(c, status, "text/plain; charset=utf-8", security_lines,
+		view_of(text, strlen(text)));
 }
 
 static bool from_a_browser(const struct http1_head *h)
@@ -188,7 +197,8 @@ static bool waits_for_operator(struct lconn *c)
 	const struct ipn_prefs *p = a->cfg.ops->prefs(a->cfg.backend);
 	uid_t uid;
 
-	if (!c->has_uid || c->uid == 0 || c->uid == getuid() || !p->operator_user || !*p->operator_user || a->operator_late ||
+	if (!c->has_uid || c->uid == 0 || c->uid == getuid() || !p->operator_user ||
+		!*p->operator_user || a->operator_late ||
 		users_uid(a->users, p->operator_user, &uid) != USERS_PENDING)
 		return false;
 	c->state = CONN_WAITING;
@@ -200,7 +210,9 @@ static bool waits_for_operator(struct lconn *c)
 static void answer(struct lconn *c)
 {
 	static const char refused[] = "invalid localapi request\n";
-	struct lreq r = { .lapi = c->lapi, .conn = c, .head = &c->head, .body = buf_view(&c->body) };
+	struct lreq r = {
+		.lapi = c->lapi, .conn = c, .head = &c->head, .body = buf_view(&c->body)
+	};
 	struct arena arena;
 
 	c->lapi->n.requests++;
@@ -215,12 +227,14 @@ static void answer(struct lconn *c)
 	if (!share_may_ask(c)) {
 		c->lapi->n.work_refused++;
 		c->head.keep_alive = false; /* what was sent behind it is not read */
-		respond(c, 429, "text/plain; charset=utf-8", security_lines, VIEW_LIT("too many requests of this user; wait a moment\n"));
+		respond(c, 429, "text/plain; charset=utf-8", security_lines,
+			VIEW_LIT("too many requests of this user; wait a moment\n"));
 		return;
 	}
 	if (!share_may_hold(c, 0)) {
 		c->lapi->n.bytes_refused++;
-		respond(c, 503, "text/plain; charset=utf-8", security_lines, VIEW_LIT("too much waits to be read by this user\n"));
+		respond(c, 503, "text/plain; charset=utf-8", security_lines,
+			VIEW_LIT("too much waits to be read by this user\n"));
 		return;
 	}
 	arena_init(&arena, LAPI_ANSWER_MAX);
@@ -306,7 +320,8 @@ static void pump(struct lconn *c)
 			return;
 		if (rc < 0) {
 			bool big = rc == -ERR_TOO_BIG;
-			bad_request(c, big ? 413 : 400, big ? "request is too large\n" : "malformed request\n");
+			bad_request(c, big ? 413 : 400,
+				big ? "request is too large\n" : "malformed request\n");
 			return;
 		}
 		c->body_whole = true;
@@ -422,7 +437,10 @@ static void on_closed(void *owner, int rc)
 	conn_free(owner);
 }
 
-static const struct stream_ops conn_ops = { .on_data = on_data, .output = output, .written = written, .full = full,
+static const struct stream_ops conn_ops = { .on_data = on_data,
+	.output = output,
+	.written = written,
+	.full = full,
 	.on_closed = on_closed };
 
 static void on_accept(void *ctx, struct stream *s)
@@ -502,8 +520,8 @@ int lapi_new(struct loop *l, const struct lapi_cfg *cfg, struct lapi **ret)
 	a->loop = l;
 	a->cfg = *cfg;
 	list_init(&a->conns);
-	if (asprintf(&a->header_lines, "Tailscale-Version: %s\r\nTailscale-Cap: %d\r\n%s", cfg->version, IPN_CAPABILITY,
-		    security_lines) < 0)
+	if (asprintf(&a->header_lines, "Tailscale-Version: %s\r\nTailscale-Cap: %d\r\n%s",
+		    cfg->version, IPN_CAPABILITY, security_lines) < 0)
 		a->header_lines = NULL;
 	rc = a->header_lines ? loop_timer_new(l, bus_on_engine_tick, a, &a->engine_timer) : -ENOMEM;
 	if (rc == 0)
@@ -577,7 +595,8 @@ const struct lapi_counters *lapi_counters(const struct lapi *a)
 
 /* ---- Calls that were answered later ---- */
 
-static void call_done(struct lapi_call *call, enum lcall_kind kind, const struct json_type *t, const void *result)
+static void call_done(
+	struct lapi_call *call, enum lcall_kind kind, const struct json_type *t, const void *result)
 {
 	struct lconn *c = call->conn;
 	struct lreq r = { .lapi = c->lapi, .conn = c, .head = &c->head };

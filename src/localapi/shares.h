@@ -8,13 +8,17 @@
 #include "localapi/internal.h"
 
 enum {
-	SHARE_CONNS_KEPT = 32, /* connections of LAPI_CONNS_MAX that only the trusted get */
-	SHARE_CONNS_MAX = 64, /* of one user */
+	SHARE_CONNS_KEPT = 32,   /* connections of LAPI_CONNS_MAX that only the trusted get */
+	SHARE_CONNS_MAX = 64,    /* of one user */
 	SHARE_WATCHERS_KEPT = 8, /* of LAPI_WATCHERS_MAX */
 	SHARE_WATCHERS_MAX = 16, /* of one user */
-	SHARE_BYTES_MAX = 8 << 20, /* that wait on all connections of one user; one answer more may always be made */
-	SHARE_REQUESTS_BURST = 200, SHARE_REQUESTS_RATE = 200, /* a second, of one user */
-	SHARE_WORK_BURST = 100, SHARE_WORK_RATE = 20, /* pings a second of one user; other work counts as several */
+	SHARE_BYTES_MAX =
+		8
+		<< 20, /* that wait on all connections of one user; one answer more may always be made */
+	SHARE_REQUESTS_BURST = 200,
+	SHARE_REQUESTS_RATE = 200, /* a second, of one user */
+	SHARE_WORK_BURST = 100,
+	SHARE_WORK_RATE = 20, /* pings a second of one user; other work counts as several */
 	SHARE_USERS_MAX = LAPI_USERS_KEPT, /* users whose work is remembered */
 };
 

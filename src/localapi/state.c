@@ -10,7 +10,8 @@ struct ipn_prefs lapi_public_prefs(const struct ipn_prefs *p, struct ipn_persist
 	struct ipn_prefs out = *p;
 
 	if (p->persist) {
-		*persist = (struct ipn_persist){ .user = p->persist->user, .node_id = p->persist->node_id };
+		*persist = (struct ipn_persist){ .user = p->persist->user,
+			.node_id = p->persist->node_id };
 		out.persist = persist;
 	}
 	return out;
@@ -20,7 +21,8 @@ static void status(struct lreq *r)
 {
 	const char *peers = lreq_param(r, "peers");
 	struct ipn_status s = { 0 };
-	int rc = OPS(r)->status(BACKEND(r), strcmp(peers, "false") != 0 && strcmp(peers, "0") != 0, r->arena, &s);
+	int rc = OPS(r)->status(
+		BACKEND(r), strcmp(peers, "false") != 0 && strcmp(peers, "0") != 0, r->arena, &s);
 
 	if (rc < 0) {
 		lreq_fault(r, rc);
@@ -44,7 +46,8 @@ static void send_prefs(struct lreq *r)
 static bool read_json(struct lreq *r, const struct json_type *t, void *ret, const char *message)
 {
 	struct err_at at = { 0 };
-	int rc = r->body.len ? json_decode_first(t, r->body.p, r->body.len, ret, r->arena, &at) : -ERR_TRUNCATED;
+	int rc = r->body.len ? json_decode_first(t, r->body.p, r->body.len, ret, r->arena, &at)
+			     : -ERR_TRUNCATED;
 
 	if (rc < 0 && message)
 		lreq_text(r, 400, "%s", message);
@@ -166,7 +169,8 @@ static void logout(struct lreq *r)
 		return;
 	rc = OPS(r)->logout(BACKEND(r), &at);
 	/* Whoever asked may ask for the status next: answered when it is so. */
-	if (rc == 0 && OPS(r)->state(BACKEND(r)) != IPN_NEEDS_LOGIN && OPS(r)->state(BACKEND(r)) != IPN_NO_STATE)
+	if (rc == 0 && OPS(r)->state(BACKEND(r)) != IPN_NEEDS_LOGIN &&
+		OPS(r)->state(BACKEND(r)) != IPN_NO_STATE)
 		lreq_wait_for_logout(r);
 	else
 		done(r, rc, &at);
@@ -252,7 +256,8 @@ static void profile_get(struct lreq *r, bool current)
 {
 	struct ipn_login_profile one = { 0 };
 	struct json_list all = { 0 };
-	int rc = current ? OPS(r)->profile_current(BACKEND(r), r->arena, &one) : profile_list(r, &all);
+	int rc = current ? OPS(r)->profile_current(BACKEND(r), r->arena, &one)
+			 : profile_list(r, &all);
 
 	if (rc < 0) {
 		lreq_fault(r, rc);

@@ -20,7 +20,8 @@ static int on_metrics(const struct relay *relay, struct httpd_conn *c, const cha
 	buf_init(&b, FRONT_ANSWER_MAX / 2);
 	rc = relay_metrics(relay, &b);
 	if (rc == 0)
-		rc = httpd_answer(c, 200, "text/plain; version=0.0.4; charset=utf-8", extra, buf_view(&b));
+		rc = httpd_answer(
+			c, 200, "text/plain; version=0.0.4; charset=utf-8", extra, buf_view(&b));
 	buf_fini(&b);
 	return rc;
 }
@@ -38,17 +39,25 @@ static int on_request(void *ctx, struct httpd_conn *c, const struct httpd_reques
 	if (view_eq(http1_path(r->head), VIEW_LIT("/metrics")))
 		return on_metrics(ctx, c, nosniff);
 	if (view_eq(http1_path(r->head), VIEW_LIT("/robots.txt")))
-		return httpd_answer(c, 200, "text/plain; charset=utf-8", nosniff, VIEW_LIT("User-agent: *\nDisallow: /\n"));
+		return httpd_answer(c, 200, "text/plain; charset=utf-8", nosniff,
+			VIEW_LIT("User-agent: *\nDisallow: /\n"));
 	return httpd_answer(c, 200, "text/html; charset=utf-8", nosniff,
-		VIEW_LIT("<!doctype html><title>DERP</title><h1>DERP</h1><p>This is a relay for encrypted packets between the "
-			 "devices of a private network.</p>\n"));
+		VIEW_LIT(
+			"<!doctype html><title>DERP</title><h1>DERP</h1><p>This is a relay for encrypted packets between the "
+			"devices of a private network.</p>\n"));
 }
 
-int front_new(struct httpd **ret, struct loop *loop, struct ledger *ledger, struct relay *relay, const struct forwarded_trust *proxies,
-	bool proxy_protocol)
+int front_new(struct httpd **ret, struct loop *loop, struct ledger *ledger, struct relay *relay,
+	const struct forwarded_trust *proxies, bool proxy_protocol)
 {
-	struct httpd_cfg cfg = { .loop = loop, .ledger = ledger, .conns_max = FRONT_CONNS_MAX, .answer_max = FRONT_ANSWER_MAX,
-		.on_request = on_request, .ctx = relay, .proxies = proxies, .proxy_protocol = proxy_protocol };
+	struct httpd_cfg cfg = { .loop = loop,
+		.ledger = ledger,
+		.conns_max = FRONT_CONNS_MAX,
+		.answer_max = FRONT_ANSWER_MAX,
+		.on_request = on_request,
+		.ctx = relay,
+		.proxies = proxies,
+		.proxy_protocol = proxy_protocol };
 
 	return httpd_new(ret, &cfg);
 }

@@ -9,14 +9,15 @@
 #include "relay/relay.h"
 
 enum {
-	FRONT_CONNS_MAX = 16384, /* HTTP connections that have not been upgraded: more than a ledger lets strangers have */
+	FRONT_CONNS_MAX =
+		16384, /* HTTP connections that have not been upgraded: more than a ledger lets strangers have */
 	FRONT_CLIENTS_MAX = 65536, /* of DERP, of a relay that stands alone */
 	FRONT_ANSWER_MAX = 16384,
 };
 
 /* ledger, proxies, proxy_protocol: of struct httpd_cfg. */
-MUST_USE int front_new(struct httpd **ret, struct loop *loop, struct ledger *ledger, struct relay *relay, const struct forwarded_trust *proxies,
-	bool proxy_protocol);
+MUST_USE int front_new(struct httpd **ret, struct loop *loop, struct ledger *ledger,
+	struct relay *relay, const struct forwarded_trust *proxies, bool proxy_protocol);
 /* A request for /derp, answered or taken: what httpd_cfg.on_request returns. */
 MUST_USE int front_derp(struct relay *relay, struct httpd_conn *c, const struct httpd_request *r);
 

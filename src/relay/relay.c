@@ -25,8 +25,8 @@ struct relay {
 	struct stun_socket stun[STUN_SOCKETS_MAX];
 	size_t n_stun;
 	struct relay_counters n;
-	uint64_t turn; /* of the loop */
-	size_t active; /* clients that were read in this turn */
+	uint64_t turn;  /* of the loop */
+	size_t active;  /* clients that were read in this turn */
 	size_t measure; /* bytes to be read of each in a turn */
 };
 
@@ -36,7 +36,7 @@ struct client {
 	struct stream *stream;
 	struct derpconn *conn;
 	struct buf head; /* the 101 answer, before the relay's own bytes */
-	uint64_t turn; /* in which it was read last */
+	uint64_t turn;   /* in which it was read last */
 };
 
 static void rearm(struct relay *r)
@@ -64,8 +64,14 @@ static void derp_close(void *owner)
 
 int relay_new(struct relay **ret, const struct relay_cfg *cfg)
 {
-	struct derprelay_cfg derp = { .private = cfg->private, .max_conns = cfg->max_conns, .client_rate = cfg->client_rate, .rng = loop_rng(),
-		.admit = cfg->admission.admit, .admit_ctx = cfg->admission.ctx, .on_output = derp_output, .on_close = derp_close };
+	struct derprelay_cfg derp = { .private = cfg->private,
+		.max_conns = cfg->max_conns,
+		.client_rate = cfg->client_rate,
+		.rng = loop_rng(),
+		.admit = cfg->admission.admit,
+		.admit_ctx = cfg->admission.ctx,
+		.on_output = derp_output,
+		.on_close = derp_close };
 	struct relay *r = calloc(1, sizeof(*r));
 	int rc;
 
@@ -156,7 +162,8 @@ static void note_turn(struct client *c)
 	uint64_t turn = loop_turn(r->cfg.loop);
 
 	if (r->turn != turn) {
-		r->measure = MAX_OF(RELAY_TURN_BYTES / MAX_OF(r->active, (size_t)1), (size_t)RELAY_TURN_MIN);
+		r->measure = MAX_OF(
+			RELAY_TURN_BYTES / MAX_OF(r->active, (size_t)1), (size_t)RELAY_TURN_MIN);
 		r->active = 0;
 		r->turn = turn;
 	}
@@ -223,7 +230,10 @@ static void written(void *owner, size_t n)
 	}
 }
 
-static const struct stream_ops client_ops = { .on_data = on_data, .output = output, .written = written, .full = full,
+static const struct stream_ops client_ops = { .on_data = on_data,
+	.output = output,
+	.written = written,
+	.full = full,
 	.on_closed = on_closed };
 
 bool relay_wants(const struct http1_head *head)
@@ -253,10 +263,12 @@ int relay_take(struct relay *r, struct stream *s, const struct http1_head *head,
 	if (!fast)
 		rc = buf_printf(&c->head,
 			"HTTP/1.1 101 Switching Protocols\r\nUpgrade: DERP\r\nConnection: Upgrade\r\nDerp-Version: %d\r\n"
-			"Derp-Public-Key: %s\r\n\r\n", DERP_VERSION, key);
+			"Derp-Public-Key: %s\r\n\r\n",
+			DERP_VERSION, key);
 	if (rc == 0)
-		rc = derprelay_accept(r->derp, stream_peer(s), http1_find(head, "Ideal-Node").len > 0, c,
-			loop_now(r->cfg.loop).mono, stream_holder(s), &c->conn);
+		rc = derprelay_accept(r->derp, stream_peer(s),
+			http1_find(head, "Ideal-Node").len > 0, c, loop_now(r->cfg.loop).mono,
+			stream_holder(s), &c->conn);
 	if (rc < 0) {
 		buf_fini(&c->head);
 		free(c);
@@ -280,10 +292,13 @@ static bool get_204(const struct http1_head *head, struct buf *out)
 
 	/* The answer proves that the relay itself was reached; only harmless characters come back. */
 	for (size_t i = 0; i < v.len; i++)
-		if (v.len > CHALLENGE_MAX || !strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_:", v.p[i]))
+		if (v.len > CHALLENGE_MAX ||
+			!strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_:",
+				v.p[i]))
 			v.len = 0;
 	if (v.len)
-		snprintf(extra, sizeof(extra), "X-Tailscale-Response: response %.*s\r\n", (int)v.len, (const char *)v.p);
+		snprintf(extra, sizeof(extra), "X-Tailscale-Response: response %.*s\r\n",
+			(int)v.len, (const char *)v.p);
 	return http1_respond(out, 204, NULL, extra, view_of("", 0), false, true) == 0;
 }
 
@@ -294,18 +309,22 @@ bool relay_http(const struct http1_head *head, struct buf *out)
 
 	if (view_eq(path, VIEW_LIT("/generate_204")))
 		return get_204(head, out);
-	if (!view_eq(path, VIEW_LIT("/derp/probe")) && !view_eq(path, VIEW_LIT("/derp/latency-check")))
+	if (!view_eq(path, VIEW_LIT("/derp/probe")) &&
+		!view_eq(path, VIEW_LIT("/derp/latency-check")))
 		return false;
 	if (!is_head && !is_get)
-		return http1_respond(out, 405, "text/plain; charset=utf-8", "", VIEW_LIT("bogus probe method\n"), false, true) == 0;
-	return http1_respond(out, 200, NULL, "Access-Control-Allow-Origin: *\r\n", view_of("", 0), is_head, true) == 0;
+		return http1_respond(out, 405, "text/plain; charset=utf-8", "",
+			       VIEW_LIT("bogus probe method\n"), false, true) == 0;
+	return http1_respond(out, 200, NULL, "Access-Control-Allow-Origin: *\r\n", view_of("", 0),
+		       is_head, true) == 0;
 }
 
 /* STUN */
 
 static struct ipport from_sockaddr(const struct sockaddr_in6 *in6)
 {
-	return (struct ipport){ .ip = ipaddr_from16((const uint8_t *)&in6->sin6_addr), .port = ntohs(in6->sin6_port) };
+	return (struct ipport){ .ip = ipaddr_from16((const uint8_t *)&in6->sin6_addr),
+		.port = ntohs(in6->sin6_port) };
 }
 
 /* What was received with a request goes out with the answer; the route decides on the interface. */
@@ -333,8 +352,12 @@ static void on_stun(void *ctx, int events)
 		_Alignas(struct cmsghdr) uint8_t control[CMSG_SPACE(sizeof(struct in6_pktinfo))];
 		struct sockaddr_in6 from;
 		struct iovec iov = { .iov_base = in, .iov_len = sizeof(in) };
-		struct msghdr m = { .msg_name = &from, .msg_namelen = sizeof(from), .msg_iov = &iov, .msg_iovlen = 1,
-			.msg_control = control, .msg_controllen = sizeof(control) };
+		struct msghdr m = { .msg_name = &from,
+			.msg_namelen = sizeof(from),
+			.msg_iov = &iov,
+			.msg_iovlen = 1,
+			.msg_control = control,
+			.msg_controllen = sizeof(control) };
 		ssize_t n = recvmsg(s->fd, &m, MSG_DONTWAIT);
 		size_t len;
 
@@ -373,7 +396,9 @@ int relay_stun_listen(struct relay *r, struct ipport addr, struct ipport *ret_bo
 	setsockopt(s->fd, IPPROTO_IPV6, IPV6_V6ONLY, &zero, sizeof(zero));
 	setsockopt(s->fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, &one, sizeof(one));
 	rc = bind(s->fd, (struct sockaddr *)&in6, sizeof(in6)) == 0 &&
-		getsockname(s->fd, (struct sockaddr *)&in6, &len) == 0 ? 0 : -errno;
+			     getsockname(s->fd, (struct sockaddr *)&in6, &len) == 0
+		     ? 0
+		     : -errno;
 	if (rc == 0)
 		rc = loop_watch_new(r->cfg.loop, s->fd, on_stun, s, &s->watch);
 	if (rc < 0) {

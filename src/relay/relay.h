@@ -25,8 +25,10 @@ enum {
 /* Who may log in. client stands for the connection, as long as it lives. */
 struct relay_admission {
 	/* As derprelay_cfg.admit. NULL: every key may. */
-	enum derprelay_verdict (*admit)(void *ctx, void *client, const struct node_pub *key, bool proven);
-	void (*forget)(void *ctx, void *client); /* it ended while it waited for relay_decide. May be NULL */
+	enum derprelay_verdict (*admit)(
+		void *ctx, void *client, const struct node_pub *key, bool proven);
+	void (*forget)(void *ctx,
+		void *client); /* it ended while it waited for relay_decide. May be NULL */
 	int (*metrics)(void *ctx, struct buf *out); /* its counters. May be NULL */
 	void *ctx;
 };
@@ -58,7 +60,8 @@ MUST_USE int relay_stun_listen(struct relay *r, struct ipport addr, struct ippor
  * Takes over a stream whose request head asked for DERP. rest: bytes behind the head. On error the stream is still the
  * caller's. The 101 answer is written here.
  */
-MUST_USE int relay_take(struct relay *r, struct stream *s, const struct http1_head *head, struct view rest);
+MUST_USE int relay_take(
+	struct relay *r, struct stream *s, const struct http1_head *head, struct view rest);
 /* Does this head ask for /derp with the right upgrade? */
 bool relay_wants(const struct http1_head *head);
 /* This key may be admitted no more: connections with it are closed after a grace if so. */

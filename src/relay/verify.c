@@ -7,7 +7,7 @@
 #include "base/list/list.h"
 #include "base/map/map.h"
 #include "base/ratelimit/ratelimit.h"
-#include "base/text/metric.h"
+#include "base/metric/metric.h"
 #include "os/log/log.h"
 #include "os/stream/tls.h"
 #include "proto/derpframe/admit.h"
@@ -32,7 +32,7 @@ struct source {
 struct known {
 	struct map_node node; /* by q */
 	struct question q;
-	struct list link; /* in source->queued, asked, or known (the oldest first) */
+	struct list link;      /* in source->queued, asked, or known (the oldest first) */
 	struct source *queued; /* QUEUED: there */
 	struct verify *v;
 	struct httpask *ask; /* ASKED */
@@ -50,7 +50,8 @@ struct waiter {
 };
 
 struct verify_counters {
-	uint64_t asked, failed, throttled; /* questions; those without an answer; keys about which one would have been too many */
+	uint64_t asked, failed,
+		throttled; /* questions; those without an answer; keys about which one would have been too many */
 };
 
 struct verify {
@@ -153,7 +154,9 @@ static bool says_yes(int status, struct view body)
 	bool yes;
 
 	arena_init(&a, 4 * DERP_ADMIT_MAX);
-	yes = status == 200 && json_decode_first(&derp_admit_response_type, body.p, body.len, &r, &a, NULL) == 0 && r.allow;
+	yes = status == 200 &&
+	      json_decode_first(&derp_admit_response_type, body.p, body.len, &r, &a, NULL) == 0 &&
+	      r.allow;
 	arena_fini(&a);
 	return yes;
 }
@@ -171,11 +174,14 @@ static void on_answer(void *ctx, int rc, int status, struct view body)
 	v->n_asked--;
 	v->n.failed += rc < 0;
 	if (rc < 0)
-		log_warn_limited("relay", "nobody says whether a client may log in", "url=%s err=%s it=%s", v->cfg.url, err_text(rc),
+		log_warn_limited("relay", "nobody says whether a client may log in",
+			"url=%s err=%s it=%s", v->cfg.url, err_text(rc),
 			yes ? "is let in" : "is turned away");
 	else if (!yes)
-		log_warn_limited("relay", "a client is turned away: it may not log in, says the one that is asked", "url=%s status=%d from=%s key=%s",
-			v->cfg.url, status, ipaddr_format(k->q.source, from), key_format(KEY_NODE, k->q.key.b, key));
+		log_warn_limited("relay",
+			"a client is turned away: it may not log in, says the one that is asked",
+			"url=%s status=%d from=%s key=%s", v->cfg.url, status,
+			ipaddr_format(k->q.source, from), key_format(KEY_NODE, k->q.key.b, key));
 	settle(k, yes, rc < 0 ? 0 : yes ? VERIFY_KEEP_YES : VERIFY_KEEP_NO);
 	next_question(v);
 }
@@ -183,7 +189,9 @@ static void on_answer(void *ctx, int rc, int status, struct view body)
 static int ask(struct known *k)
 {
 	struct verify *v = k->v;
-	const struct httpask_cfg cfg = { .loop = v->cfg.loop, .url = &v->url, .tls = v->tls, .patience = VERIFY_PATIENCE };
+	const struct httpask_cfg cfg = {
+		.loop = v->cfg.loop, .url = &v->url, .tls = v->tls, .patience = VERIFY_PATIENCE
+	};
 	const struct derp_admit_request q = { .key = k->q.key, .source = k->q.source };
 	struct buf b;
 	int rc;
@@ -278,7 +286,8 @@ static void drop_if_idle(struct known *k)
 		known_free(k);
 }
 
-static enum derprelay_verdict admit(void *ctx, void *client, const struct node_pub *key, bool proven)
+static enum derprelay_verdict admit(
+	void *ctx, void *client, const struct node_pub *key, bool proven)
 {
 	struct verify *v = ctx;
 	struct question q;
@@ -330,16 +339,20 @@ static int metrics(void *ctx, struct buf *out)
 	static const char counter[] = "counter";
 	const struct verify_counters *n = &((struct verify *)ctx)->n;
 	const struct metric rows[] = {
-		{ "relay_verify_asked_total", counter, "Keys about which somebody was asked.", n->asked },
+		{ "relay_verify_asked_total", counter, "Keys about which somebody was asked.",
+			n->asked },
 		{ "relay_verify_failed_total", counter, "Of these, without an answer.", n->failed },
-		{ "relay_verify_throttled_total", counter, "Keys about which one question would have been too many.", n->throttled },
+		{ "relay_verify_throttled_total", counter,
+			"Keys about which one question would have been too many.", n->throttled },
 	};
 	return metrics_put(out, rows, ARRAY_LEN(rows));
 }
 
 struct relay_admission verify_admission(struct verify *v)
 {
-	return (struct relay_admission){ .admit = admit, .forget = forget, .metrics = metrics, .ctx = v };
+	return (struct relay_admission){
+		.admit = admit, .forget = forget, .metrics = metrics, .ctx = v
+	};
 }
 
 int verify_new(struct verify **ret, const struct verify_cfg *cfg)
@@ -383,7 +396,9 @@ struct verify *verify_free(struct verify *v)
 		return NULL;
 	CHECK(!v->waiters.n_items);
 	while (!list_empty(&v->turns)) /* the last of a source takes the source with it */
-		known_free(container_of(container_of(v->turns.next, struct source, link)->queued.next, struct known, link));
+		known_free(
+			container_of(container_of(v->turns.next, struct source, link)->queued.next,
+				struct known, link));
 	free_all(&v->asked);
 	free_all(&v->known);
 	map_fini(&v->keys);

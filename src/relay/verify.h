@@ -9,10 +9,10 @@
 #include "relay/relay.h"
 
 enum {
-	VERIFY_ACTIVE_MAX = 32, /* questions under way; further ones wait for their turn */
+	VERIFY_ACTIVE_MAX = 32,  /* questions under way; further ones wait for their turn */
 	VERIFY_KEPT_MAX = 16384, /* keys that are known or asked about; more are turned away */
-	VERIFY_RATE = 50, /* new keys a second of one source */
-	VERIFY_BURST = 1000, /* so many devices behind one address come at once */
+	VERIFY_RATE = 50,        /* new keys a second of one source */
+	VERIFY_BURST = 1000,     /* so many devices behind one address come at once */
 };
 #define VERIFY_PATIENCE SEC(5)
 #define VERIFY_KEEP_YES SEC(60)

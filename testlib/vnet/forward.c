@@ -11,7 +11,8 @@
  */
 static void arrive(struct vnet_event *e);
 
-struct pkt *pkt_new(struct vnet *v, int proto, struct ipport src, struct ipport dst, const void *data, size_t len)
+struct pkt *pkt_new(struct vnet *v, int proto, struct ipport src, struct ipport dst,
+	const void *data, size_t len)
 {
 	struct pkt *p = calloc(1, sizeof(*p) + len);
 
@@ -72,9 +73,11 @@ void note_pkt(struct vnet *v, const struct vnet_dev *at, const char *verb, const
 		return;
 	if (p->proto == VNAT_UDP && v->what)
 		what = v->what(p->data, p->len);
-	vnet_note(v, "%-10s %-10s %s %s > %s %zu %s%s%s%s%s", at->name, verb, p->proto == VNAT_UDP ? "udp" : "tcp",
-		ipport_format(p->src, src), ipport_format(p->dst, dst), p->len, what, p->flags & SEG_SYN ? "S" : "",
-		p->flags & SEG_ACK ? "." : "", p->flags & SEG_FIN ? "F" : "", p->flags & SEG_RST ? "R" : "");
+	vnet_note(v, "%-10s %-10s %s %s > %s %zu %s%s%s%s%s", at->name, verb,
+		p->proto == VNAT_UDP ? "udp" : "tcp", ipport_format(p->src, src),
+		ipport_format(p->dst, dst), p->len, what, p->flags & SEG_SYN ? "S" : "",
+		p->flags & SEG_ACK ? "." : "", p->flags & SEG_FIN ? "F" : "",
+		p->flags & SEG_RST ? "R" : "");
 }
 
 static void drop(struct vnet_dev *at, struct pkt *p, const char *why, uint64_t *count)
@@ -92,7 +95,8 @@ static bool chance(struct vnet *v, unsigned ppm)
 /* When a packet that enters a link now leaves it, in the order of entry or not. */
 static mono_ns through(struct vnet *v, const struct vnet_link *l, mono_ns *last)
 {
-	mono_ns at = v->now + l->delay + (l->jitter ? (mono_ns)rng_below(&v->rng.rng, (uint64_t)l->jitter) : 0);
+	mono_ns at = v->now + l->delay +
+		     (l->jitter ? (mono_ns)rng_below(&v->rng.rng, (uint64_t)l->jitter) : 0);
 
 	if (chance(v, l->reorder_ppm)) {
 		v->n.reordered++;
@@ -147,7 +151,8 @@ static bool has_family(const struct vnet_if *i, uint8_t family)
 }
 
 /* The interface of the segment that an address is behind, and how exactly that is known. */
-static struct vnet_if *seg_find(const struct vnet_seg *s, struct ipaddr to, const struct vnet_dev *not, int *ret_bits)
+static struct vnet_if *seg_find(
+	const struct vnet_seg *s, struct ipaddr to, const struct vnet_dev * not, int *ret_bits)
 {
 	struct vnet_if *best = NULL;
 
@@ -155,7 +160,7 @@ static struct vnet_if *seg_find(const struct vnet_seg *s, struct ipaddr to, cons
 	list_for_each(l, &s->ifs) {
 		struct vnet_if *i = container_of(l, struct vnet_if, link);
 
-		if (i->dev != not && if_owns(i, to)) {
+		if (i->dev != not &&if_owns(i, to)) {
 			*ret_bits = 129;
 			return i;
 		}
@@ -172,7 +177,8 @@ static struct vnet_if *seg_find(const struct vnet_seg *s, struct ipaddr to, cons
 	return best;
 }
 
-bool vnet_route_find(const struct vnet_dev *d, struct ipaddr to, struct vnet_if **ret_out, struct vnet_if **ret_next)
+bool vnet_route_find(const struct vnet_dev *d, struct ipaddr to, struct vnet_if **ret_out,
+	struct vnet_if **ret_next)
 {
 	int best = -1;
 
@@ -329,7 +335,8 @@ static void from_lan(struct vnet_dev *d, struct pkt *p)
 	} else if (!vnet_route_find(d, p->dst.ip, &out, &next)) {
 		drop(d, p, "no-route", &p->v->n.no_route);
 	} else if (out == d->wan && nat &&
-		vnat_out(nat, p->proto, p->src, p->dst, wan_addr(d, p->dst.ip.family), p->v->now, &p->src) == VNAT_DROP) {
+		   vnat_out(nat, p->proto, p->src, p->dst, wan_addr(d, p->dst.ip.family), p->v->now,
+			   &p->src) == VNAT_DROP) {
 		drop(d, p, "nat-full", &p->v->n.nat_dropped);
 	} else {
 		leave(d, out, next, p);

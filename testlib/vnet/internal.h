@@ -77,17 +77,19 @@ struct pkt {
 	struct ipport src, dst;
 	unsigned flags;
 	uint64_t seq, ack;
-	bool forged; /* its source is not its sender's, on purpose */
+	bool forged;  /* its source is not its sender's, on purpose */
 	bool crossed; /* the receiving interface's link lies behind it */
 	size_t len;
 	uint8_t data[];
 };
 
 /* forward.c */
-struct pkt *pkt_new(struct vnet *v, int proto, struct ipport src, struct ipport dst, const void *data, size_t len);
+struct pkt *pkt_new(struct vnet *v, int proto, struct ipport src, struct ipport dst,
+	const void *data, size_t len);
 void pkt_free(struct pkt *p);
 /* Where a packet of this device goes: the interface it leaves by, and the one it reaches. False: nowhere. */
-bool vnet_route_find(const struct vnet_dev *d, struct ipaddr to, struct vnet_if **ret_out, struct vnet_if **ret_next);
+bool vnet_route_find(const struct vnet_dev *d, struct ipaddr to, struct vnet_if **ret_out,
+	struct vnet_if **ret_next);
 /* The address that a device sends from. Unset: no route. */
 struct ipaddr source_for(const struct vnet_dev *d, struct ipaddr to);
 bool dev_owns(const struct vnet_dev *d, struct ipaddr a);

@@ -30,28 +30,42 @@ struct vnat {
 #define CONE .translates = true, .mapping = VNAT_ENDPOINT_INDEPENDENT, .ports = VNAT_PRESERVE
 #define TIMEOUTS .udp_timeout = SEC(30), .tcp_timeout = SEC(7440)
 
-const struct vnat_kind vnat_full_cone = {
-	.name = "full-cone", CONE, .filtering = VNAT_ENDPOINT_INDEPENDENT, .hairpin = true, .inbound_refreshes = true, TIMEOUTS
-};
-const struct vnat_kind vnat_restricted = {
-	.name = "restricted", CONE, .filtering = VNAT_ADDRESS_DEPENDENT, .inbound_refreshes = true, TIMEOUTS
-};
-const struct vnat_kind vnat_easy = {
-	.name = "easy", CONE, .filtering = VNAT_ADDRESS_AND_PORT_DEPENDENT, .inbound_refreshes = true, TIMEOUTS
-};
-const struct vnat_kind vnat_hard = {
-	.name = "hard", .translates = true, .mapping = VNAT_ADDRESS_AND_PORT_DEPENDENT,
-	.filtering = VNAT_ADDRESS_AND_PORT_DEPENDENT, .ports = VNAT_RANDOM, .inbound_refreshes = true, TIMEOUTS
-};
-const struct vnat_kind vnat_linux_open = {
-	.name = "linux-open", .translates = true, .mapping = VNAT_ADDRESS_AND_PORT_DEPENDENT,
-	.filtering = VNAT_ADDRESS_AND_PORT_DEPENDENT, .ports = VNAT_PRESERVE, .inbound_refreshes = true,
-	.unsolicited_takes_port = true, TIMEOUTS
-};
-const struct vnat_kind vnat_firewall = {
-	.name = "firewall", .mapping = VNAT_ENDPOINT_INDEPENDENT, .filtering = VNAT_ADDRESS_AND_PORT_DEPENDENT,
-	.inbound_refreshes = true, TIMEOUTS
-};
+const struct vnat_kind vnat_full_cone = { .name = "full-cone",
+	CONE,
+	.filtering = VNAT_ENDPOINT_INDEPENDENT,
+	.hairpin = true,
+	.inbound_refreshes = true,
+	TIMEOUTS };
+const struct vnat_kind vnat_restricted = { .name = "restricted",
+	CONE,
+	.filtering = VNAT_ADDRESS_DEPENDENT,
+	.inbound_refreshes = true,
+	TIMEOUTS };
+const struct vnat_kind vnat_easy = { .name = "easy",
+	CONE,
+	.filtering = VNAT_ADDRESS_AND_PORT_DEPENDENT,
+	.inbound_refreshes = true,
+	TIMEOUTS };
+const struct vnat_kind vnat_hard = { .name = "hard",
+	.translates = true,
+	.mapping = VNAT_ADDRESS_AND_PORT_DEPENDENT,
+	.filtering = VNAT_ADDRESS_AND_PORT_DEPENDENT,
+	.ports = VNAT_RANDOM,
+	.inbound_refreshes = true,
+	TIMEOUTS };
+const struct vnat_kind vnat_linux_open = { .name = "linux-open",
+	.translates = true,
+	.mapping = VNAT_ADDRESS_AND_PORT_DEPENDENT,
+	.filtering = VNAT_ADDRESS_AND_PORT_DEPENDENT,
+	.ports = VNAT_PRESERVE,
+	.inbound_refreshes = true,
+	.unsolicited_takes_port = true,
+	TIMEOUTS };
+const struct vnat_kind vnat_firewall = { .name = "firewall",
+	.mapping = VNAT_ENDPOINT_INDEPENDENT,
+	.filtering = VNAT_ADDRESS_AND_PORT_DEPENDENT,
+	.inbound_refreshes = true,
+	TIMEOUTS };
 
 struct vnat *vnat_new(const struct vnat_kind *kind, struct rng *rng)
 {
@@ -193,7 +207,8 @@ static struct mapping *mapping_add(struct vnat *n, const struct mapping *m)
 /* May two mappings share an outside port? Only if each is for one remote, and these differ. */
 static bool distinct(struct ipport remote_a, struct ipport remote_b)
 {
-	return ipaddr_is_set(remote_a.ip) && ipaddr_is_set(remote_b.ip) && !ipport_eq(remote_a, remote_b);
+	return ipaddr_is_set(remote_a.ip) && ipaddr_is_set(remote_b.ip) &&
+	       !ipport_eq(remote_a, remote_b);
 }
 
 static bool port_free(const struct vnat *n, int proto, struct ipport ext, struct ipport remote)
@@ -225,8 +240,8 @@ static uint16_t first_port(struct vnat *n, uint16_t inside)
 	abort();
 }
 
-static bool choose_port(struct vnat *n, int proto, struct ipport from, struct ipport remote, struct ipaddr wan,
-	struct ipport *ret)
+static bool choose_port(struct vnat *n, int proto, struct ipport from, struct ipport remote,
+	struct ipaddr wan, struct ipport *ret)
 {
 	struct ipport ext = { .ip = wan, .port = first_port(n, from.port) };
 
@@ -239,8 +254,8 @@ static bool choose_port(struct vnat *n, int proto, struct ipport from, struct ip
 }
 
 /* A mapping to another outside address is of a time before the router got its present one. */
-static struct mapping *find_inside(struct vnat *n, int proto, struct ipport from, struct ipport remote,
-	struct ipaddr wan)
+static struct mapping *find_inside(
+	struct vnat *n, int proto, struct ipport from, struct ipport remote, struct ipaddr wan)
 {
 	for (size_t i = 0; i < n->n_mappings; i++) {
 		struct mapping *m = &n->mappings[i];
@@ -252,8 +267,8 @@ static struct mapping *find_inside(struct vnat *n, int proto, struct ipport from
 	return NULL;
 }
 
-int vnat_out(struct vnat *n, int proto, struct ipport from, struct ipport to, struct ipaddr wan, mono_ns now,
-	struct ipport *ret)
+int vnat_out(struct vnat *n, int proto, struct ipport from, struct ipport to, struct ipaddr wan,
+	mono_ns now, struct ipport *ret)
 {
 	struct ipport remote = seen_by(n->kind->mapping, to);
 	struct mapping *m, made = { .proto = proto, .in = from, .ext = from, .remote = remote };
@@ -286,7 +301,10 @@ static bool lets_in(const struct vnat *n, const struct mapping *m, struct ipport
 
 static void occupy(struct vnat *n, int proto, struct ipport from, struct ipport to, mono_ns now)
 {
-	struct mapping made = { .proto = proto, .ext = to, .remote = seen_by(n->kind->mapping, from) }, *m = NULL;
+	struct mapping made = { .proto = proto,
+		.ext = to,
+		.remote = seen_by(n->kind->mapping, from) },
+		       *m = NULL;
 
 	if (port_free(n, proto, to, made.remote))
 		m = mapping_add(n, &made);
@@ -294,7 +312,8 @@ static void occupy(struct vnat *n, int proto, struct ipport from, struct ipport 
 		flow_keep(n, m, from, now);
 }
 
-int vnat_in(struct vnat *n, int proto, struct ipport from, struct ipport to, mono_ns now, struct ipport *ret)
+int vnat_in(struct vnat *n, int proto, struct ipport from, struct ipport to, mono_ns now,
+	struct ipport *ret)
 {
 	expire(n, now);
 	for (size_t i = 0; i < n->n_mappings; i++) {
@@ -325,7 +344,8 @@ void vnat_check(const struct vnat *n, mono_ns now)
 		for (size_t k = 0; k < i; k++) {
 			const struct mapping *b = &n->mappings[k];
 
-			CHECK(a->proto != b->proto || !ipport_eq(a->ext, b->ext) || distinct(a->remote, b->remote));
+			CHECK(a->proto != b->proto || !ipport_eq(a->ext, b->ext) ||
+				distinct(a->remote, b->remote));
 		}
 	}
 }

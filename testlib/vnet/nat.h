@@ -12,7 +12,7 @@
 
 enum {
 	VNAT_MAPPINGS_MAX = 4096, /* a full table refuses new flows, as conntrack does */
-	VNAT_FLOWS_MAX = 256, /* remotes a mapping remembers; the one that expires first goes */
+	VNAT_FLOWS_MAX = 256,     /* remotes a mapping remembers; the one that expires first goes */
 };
 
 /* On what a mapping, or the decision to let a packet in, depends (RFC 4787, 4.1 and 5). */
@@ -40,16 +40,19 @@ struct vnat_kind {
 	mono_ns udp_timeout, tcp_timeout;
 };
 
-extern const struct vnat_kind vnat_full_cone; /* whoever knows the mapping gets in */
+extern const struct vnat_kind vnat_full_cone;  /* whoever knows the mapping gets in */
 extern const struct vnat_kind vnat_restricted; /* ... from an address that was sent to */
-extern const struct vnat_kind vnat_easy; /* ... from an address and port that was sent to: "port-restricted cone" */
+extern const struct vnat_kind
+	vnat_easy; /* ... from an address and port that was sent to: "port-restricted cone" */
 extern const struct vnat_kind vnat_hard; /* a random port for each remote: "symmetric" */
-extern const struct vnat_kind vnat_linux_open; /* plain masquerade, no rule against the unsolicited */
+extern const struct vnat_kind
+	vnat_linux_open;                     /* plain masquerade, no rule against the unsolicited */
 extern const struct vnat_kind vnat_firewall; /* stateful, for IPv6 and routed IPv4 */
 
 struct vnat;
 
-struct vnat *vnat_new(const struct vnat_kind *kind, struct rng *rng); /* both borrowed; aborts without memory */
+struct vnat *vnat_new(
+	const struct vnat_kind *kind, struct rng *rng); /* both borrowed; aborts without memory */
 struct vnat *vnat_free(struct vnat *n);
 const struct vnat_kind *vnat_kind_of(const struct vnat *n);
 void vnat_forget(struct vnat *n); /* a reboot */
@@ -60,10 +63,11 @@ enum { VNAT_TCP = 6, VNAT_UDP = 17 };
 
 enum { VNAT_DROP = 1 };
 /* A packet leaves: from -> to, and wan is the router's own address. 0 and the source it gets, or VNAT_DROP. */
-MUST_USE int vnat_out(struct vnat *n, int proto, struct ipport from, struct ipport to, struct ipaddr wan, mono_ns now,
-	struct ipport *ret);
+MUST_USE int vnat_out(struct vnat *n, int proto, struct ipport from, struct ipport to,
+	struct ipaddr wan, mono_ns now, struct ipport *ret);
 /* A packet comes in: from -> to. 0 and the inside host it is for, or VNAT_DROP. */
-MUST_USE int vnat_in(struct vnat *n, int proto, struct ipport from, struct ipport to, mono_ns now, struct ipport *ret);
+MUST_USE int vnat_in(struct vnat *n, int proto, struct ipport from, struct ipport to, mono_ns now,
+	struct ipport *ret);
 
 /* Aborts if two flows could be taken for each other, or a bound is passed. */
 void vnat_check(const struct vnat *n, mono_ns now);

@@ -42,7 +42,8 @@ static struct ipport out(struct vnat *n, struct ipport from, struct ipport to, m
 	return ret;
 }
 
-static bool gets_in(struct vnat *n, struct ipport from, struct ipport to, struct ipport inside, mono_ns now)
+static bool gets_in(
+	struct vnat *n, struct ipport from, struct ipport to, struct ipport inside, mono_ns now)
 {
 	struct ipport ret;
 	int rc = vnat_in(n, VNAT_UDP, from, to, now, &ret);
@@ -55,7 +56,8 @@ static bool gets_in(struct vnat *n, struct ipport from, struct ipport to, struct
 
 static void cones_use_one_mapping_for_all_remotes(void **state)
 {
-	static const struct vnat_kind *const kinds[] = { &vnat_full_cone, &vnat_restricted, &vnat_easy };
+	static const struct vnat_kind *const kinds[] = { &vnat_full_cone, &vnat_restricted,
+		&vnat_easy };
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
@@ -76,7 +78,8 @@ static void cones_use_one_mapping_for_all_remotes(void **state)
 static void hard_nat_uses_a_new_port_for_each_remote(void **state)
 {
 	struct vnat *n = make(&vnat_hard);
-	struct ipport a = out(n, in, far, t0), b = out(n, in, far_port, t0), c = out(n, in, other, t0);
+	struct ipport a = out(n, in, far, t0), b = out(n, in, far_port, t0),
+		      c = out(n, in, other, t0);
 
 	(void)state;
 	CHECK_INT(a.port, !=, b.port);
@@ -207,7 +210,8 @@ static void a_new_outside_address_makes_new_mappings(void **state)
 static void firewall_lets_answers_in_and_changes_nothing(void **state)
 {
 	struct vnat *n = make(&vnat_firewall);
-	struct ipport a = at("[2001:db8:21::2]:41641"), b = at("[2001:db8:22::2]:41641"), c = at("[2001:db8:22::2]:1"), ret;
+	struct ipport a = at("[2001:db8:21::2]:41641"), b = at("[2001:db8:22::2]:41641"),
+		      c = at("[2001:db8:22::2]:1"), ret;
 
 	(void)state;
 	CHECK_TRUE(!gets_in(n, b, a, a, t0));
@@ -272,7 +276,8 @@ int main(void)
 		cmocka_unit_test_setup(two_hosts_with_one_port_get_two_ports, setup),
 		cmocka_unit_test_setup(protocols_do_not_share_mappings, setup),
 		cmocka_unit_test_setup(a_mapping_ends_when_nothing_has_passed, setup),
-		cmocka_unit_test_setup(inbound_packets_do_not_refresh_where_the_kind_says_so, setup),
+		cmocka_unit_test_setup(
+			inbound_packets_do_not_refresh_where_the_kind_says_so, setup),
 		cmocka_unit_test_setup(one_flow_may_end_while_its_mapping_lives, setup),
 		cmocka_unit_test_setup(a_reboot_forgets_and_a_hard_nat_maps_anew, setup),
 		cmocka_unit_test_setup(a_new_outside_address_makes_new_mappings, setup),

@@ -33,16 +33,17 @@ struct vnet_stream {
 	const struct vnet_stream_ops *ops; /* NULL: no owner */
 	void *ctx;
 	struct vnet_listener *listener; /* SYN_RCVD */
-	bool cut_short; /* a write was */
+	bool cut_short;                 /* a write was */
 	int in_call;
 
 	struct buf out; /* what lies at una and after */
-	uint64_t isn, una, nxt, recover; /* recover: where a loss was noticed; no more than one cut of the window till then */
+	uint64_t isn, una, nxt,
+		recover; /* recover: where a loss was noticed; no more than one cut of the window till then */
 	bool fin; /* follows what is in out */
 	size_t window;
 	unsigned tries, repeats;
 	struct vnet_event timer, keep; /* keep: of one's own connect */
-	unsigned asked; /* keep-alives without an answer */
+	unsigned asked;                /* keep-alives without an answer */
 	mono_ns heard_at, waits_since; /* waits_since: the oldest that is not acknowledged */
 	mono_ns srtt, rttvar, rto, timed_at, closing_since;
 	uint64_t timed; /* the sequence number whose acknowledgement is measured; 0: none */
@@ -116,7 +117,8 @@ static void end_telling(struct vnet_stream *s, int rc)
 		ops->on_closed(ctx, rc);
 }
 
-static struct vnet_stream *stream_new(struct vnet_dev *d, struct ipport local, struct ipport remote, enum state state)
+static struct vnet_stream *stream_new(
+	struct vnet_dev *d, struct ipport local, struct ipport remote, enum state state)
 {
 	struct vnet_stream *s = calloc(1, sizeof(*s));
 
@@ -137,8 +139,8 @@ static struct vnet_stream *stream_new(struct vnet_dev *d, struct ipport local, s
 	return s;
 }
 
-static void segment(struct vnet_dev *d, struct ipport src, struct ipport dst, unsigned flags, uint64_t seq, uint64_t ack,
-	const void *data, size_t len)
+static void segment(struct vnet_dev *d, struct ipport src, struct ipport dst, unsigned flags,
+	uint64_t seq, uint64_t ack, const void *data, size_t len)
 {
 	struct pkt *p = pkt_new(d->v, VNAT_TCP, src, dst, data, len);
 
@@ -182,14 +184,17 @@ static size_t send_from(struct vnet_stream *s, uint64_t seq)
 	if (seq < end_of_data(s))
 		len = MIN_OF((size_t)VNET_STREAM_SEGMENT, buf_len(&s->out) - at);
 	fin = s->fin && seq + len == end_of_data(s);
-	segment(s->dev, s->local, s->remote, SEG_ACK | (fin ? SEG_FIN : 0), seq, s->rcv, buf_data(&s->out) + at, len);
+	segment(s->dev, s->local, s->remote, SEG_ACK | (fin ? SEG_FIN : 0), seq, s->rcv,
+		buf_data(&s->out) + at, len);
 	return len + fin;
 }
 
 static void arm(struct vnet_stream *s)
 {
-	vnet_at(s->dev->v, &s->timer, s->una < s->nxt ? now_of(s) + MIN_OF(s->rto << s->tries, SEC(120)) :
-		s->state == CLOSING ? s->closing_since + CLOSING_LIFE : MONO_NEVER);
+	vnet_at(s->dev->v, &s->timer,
+		s->una < s->nxt       ? now_of(s) + MIN_OF(s->rto << s->tries, SEC(120))
+		: s->state == CLOSING ? s->closing_since + CLOSING_LIFE
+				      : MONO_NEVER);
 }
 
 static void push(struct vnet_stream *s)
@@ -498,7 +503,8 @@ static void on_stranger(struct vnet_dev *d, const struct pkt *p)
 	if (p->flags & SEG_RST)
 		return;
 	if (p->flags != SEG_SYN || !l) {
-		segment(d, p->dst, p->src, SEG_RST, p->ack, p->seq + (p->flags & SEG_SYN ? 1 : 0), NULL, 0);
+		segment(d, p->dst, p->src, SEG_RST, p->ack, p->seq + (p->flags & SEG_SYN ? 1 : 0),
+			NULL, 0);
 		return;
 	}
 	s = stream_new(d, p->dst, p->src, SYN_RCVD);
@@ -541,13 +547,15 @@ static bool port_used(const struct vnet_dev *d, uint16_t port)
 	return false;
 }
 
-struct vnet_stream *vnet_connect(struct vnet_dev *d, struct ipport to, const struct vnet_stream_ops *ops, void *ctx)
+struct vnet_stream *vnet_connect(
+	struct vnet_dev *d, struct ipport to, const struct vnet_stream_ops *ops, void *ctx)
 {
 	struct ipport local = { .ip = source_for(d, to.ip) };
 	struct vnet_stream *s;
 
 	do
-		local.port = d->next_port = (uint16_t)(d->next_port >= 60000 ? 32768 : d->next_port + 1);
+		local.port = d->next_port =
+			(uint16_t)(d->next_port >= 60000 ? 32768 : d->next_port + 1);
 	while (port_used(d, local.port));
 	s = stream_new(d, local, to, SYN_SENT);
 	s->ops = ops;
@@ -601,8 +609,8 @@ void vnet_stream_set(struct vnet_stream *s, const struct vnet_stream_ops *ops, v
 	s->ctx = ctx;
 }
 
-struct vnet_listener *vnet_listen(struct vnet_dev *d, uint16_t port, void (*on_accept)(void *ctx, struct vnet_stream *s),
-	void *ctx)
+struct vnet_listener *vnet_listen(struct vnet_dev *d, uint16_t port,
+	void (*on_accept)(void *ctx, struct vnet_stream *s), void *ctx)
 {
 	struct vnet_listener *l = calloc(1, sizeof(*l));
 
@@ -648,7 +656,8 @@ void streams_check(const struct vnet_dev *d)
 
 		CHECK(s->una <= s->nxt && s->nxt <= end_of_all(s));
 		CHECK(buf_len(&s->out) <= VNET_STREAM_BUF_MAX);
-		CHECK(s->una == s->nxt || s->state == DEAD || s->timer.at.pos); /* what is under way has a timer */
+		CHECK(s->una == s->nxt || s->state == DEAD ||
+			s->timer.at.pos); /* what is under way has a timer */
 		CHECK((s->state == OPEN) == (s->ops != NULL) || s->state == SYN_SENT);
 	}
 }

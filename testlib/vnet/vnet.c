@@ -119,7 +119,8 @@ static void check_addrs(struct vnet_seg *s)
 
 			for (size_t x = 0; x < a->n_addrs; x++)
 				for (size_t y = 0; y < b->n_addrs; y++)
-					CHECK(!ipaddr_eq(a->addrs[x], b->addrs[y])); /* two hosts with one address */
+					CHECK(!ipaddr_eq(a->addrs[x],
+						b->addrs[y])); /* two hosts with one address */
 		}
 	}
 }
@@ -321,7 +322,8 @@ int vnet_udp_send(struct vnet_udp *u, struct ipport to, const void *p, size_t le
 	return vnet_udp_forge(u, from, to, p, len);
 }
 
-int vnet_udp_forge(struct vnet_udp *u, struct ipport from, struct ipport to, const void *p, size_t len)
+int vnet_udp_forge(
+	struct vnet_udp *u, struct ipport from, struct ipport to, const void *p, size_t len)
 {
 	struct pkt *pkt;
 

@@ -145,7 +145,8 @@ static void stop(struct net *n)
 
 static void send_many(struct net *n, size_t count)
 {
-	struct vnet_udp *ua = vnet_udp_open(n->a, 1000, on_udp, n), *ub = vnet_udp_open(n->b, 2000, on_udp, n);
+	struct vnet_udp *ua = vnet_udp_open(n->a, 1000, on_udp, n),
+			*ub = vnet_udp_open(n->b, 2000, on_udp, n);
 
 	for (uint32_t i = 0; i < count; i++) {
 		uint8_t b[4];
@@ -166,7 +167,8 @@ static void a_datagram_takes_the_delay_of_its_links(void **state)
 
 	(void)state;
 	start(&n, 1, (struct vnet_link){ .delay = MSEC(30) });
-	struct vnet_udp *ua = vnet_udp_open(n.a, 1, on_udp, &n), *ub = vnet_udp_open(n.b, 2, on_udp, &n);
+	struct vnet_udp *ua = vnet_udp_open(n.a, 1, on_udp, &n),
+			*ub = vnet_udp_open(n.b, 2, on_udp, &n);
 	t0 = now_of(n.v);
 	CHECK_INT(vnet_udp_send(ua, port_of(n.b, 2), "abcd", 4), ==, 0);
 	vnet_run(n.v, t0 + MSEC(29));
@@ -270,8 +272,12 @@ static void a_stream_is_whole_whatever_the_link_does(void **state)
 		struct net n;
 
 		CHECK_ROW("seed %d", (int)seed);
-		start(&n, seed, (struct vnet_link){ .delay = MSEC(10), .jitter = MSEC(20), .loss_ppm = 50000,
-			.dup_ppm = 20000, .reorder_ppm = 30000 });
+		start(&n, seed,
+			(struct vnet_link){ .delay = MSEC(10),
+				.jitter = MSEC(20),
+				.loss_ppm = 50000,
+				.dup_ppm = 20000,
+				.reorder_ppm = 30000 });
 		n.client.to_send = 300000;
 		n.server.to_send = 200000;
 		dial(&n, 443);
@@ -386,7 +392,8 @@ static void who_dialled_asks_after_a_silence(void **state)
 	while (!n.client.closed && now_of(n.v) < t0 + SEC(100))
 		vnet_run(n.v, now_of(n.v) + SEC(1));
 	CHECK_INT(n.client.rc, ==, -ETIMEDOUT);
-	CHECK_INT(now_of(n.v) - t0, <=, VNET_KEEP_IDLE + VNET_KEEP_TRIES * VNET_KEEP_INTERVAL + SEC(1));
+	CHECK_INT(now_of(n.v) - t0, <=,
+		VNET_KEEP_IDLE + VNET_KEEP_TRIES * VNET_KEEP_INTERVAL + SEC(1));
 	CHECK_TRUE(!n.server.closed); /* it had nothing to say */
 	stop(&n);
 }
@@ -414,8 +421,8 @@ struct chain {
 	struct vnet_if *lan_if;
 };
 
-static struct vnet_dev *router(struct net *n, const char *name, struct vnet_seg *wan, const char *wan_ip,
-	struct vnet_seg *lan, const char *lan_ip, const struct vnat_kind *kind)
+static struct vnet_dev *router(struct net *n, const char *name, struct vnet_seg *wan,
+	const char *wan_ip, struct vnet_seg *lan, const char *lan_ip, const struct vnat_kind *kind)
 {
 	struct vnet_dev *r = vnet_host(n->v, name);
 	struct vnet_if *w = vnet_plug(r, wan), *l = vnet_plug(r, lan);
@@ -522,7 +529,8 @@ static bool hairpins(const struct vnat_kind *kind)
 	ua = vnet_udp_open(c.n.a, 1000, on_udp, &c.n);
 	ud = vnet_udp_open(d, 1000, on_udp, &c.n);
 	ub = vnet_udp_open(c.n.b, 2000, on_udp, &c.n);
-	CHECK_INT(vnet_udp_send(ud, port_of(c.n.b, 2000), "abcd", 4), ==, 0); /* makes 198.51.100.21:1000, by both routers */
+	CHECK_INT(vnet_udp_send(ud, port_of(c.n.b, 2000), "abcd", 4), ==,
+		0); /* makes 198.51.100.21:1000, by both routers */
 	vnet_run(c.n.v, now_of(c.n.v) + MSEC(10));
 	c.n.udp_got = 0;
 	CHECK_INT(vnet_udp_send(ua, c.n.udp_from, "abcd", 4), ==, 0);
@@ -550,7 +558,11 @@ static uint64_t digest_of(uint64_t seed)
 	struct net n;
 	uint64_t d;
 
-	start(&n, seed, (struct vnet_link){ .delay = MSEC(10), .jitter = MSEC(20), .loss_ppm = 50000, .reorder_ppm = 30000 });
+	start(&n, seed,
+		(struct vnet_link){ .delay = MSEC(10),
+			.jitter = MSEC(20),
+			.loss_ppm = 50000,
+			.reorder_ppm = 30000 });
 	n.client.to_send = 50000;
 	dial(&n, 443);
 	send_many(&n, 200);

@@ -31,7 +31,9 @@ static void say_place(struct world *w, size_t i, const char *handle, const char 
 	n = snprintf(body, sizeof(body),
 		"{\"Version\":113,\"NodeKey\":\"%s\",\"OmitPeers\":true,\"ConnectionHandleForTest\":\"%s\",\"Endpoints\":[\"%s\"]}",
 		key, handle, endpoint);
-	CHECK_INT(coord_map(w->tailnet, &w->devices[i].machine, view_of(body, (size_t)n), &w->devices[i], w->now, &none), ==, 1);
+	CHECK_INT(coord_map(w->tailnet, &w->devices[i].machine, view_of(body, (size_t)n),
+			  &w->devices[i], w->now, &none),
+		==, 1);
 }
 
 static uint64_t n_maps(const struct world *w)
@@ -99,7 +101,8 @@ static void copies_get_few_maps_and_both_are_told(void **state)
 	fight(&w, SEC(300), told); /* as long as it lasts */
 	CHECK_INT(n_maps(&w) - before, <=, 11);
 	CHECK_TRUE(duplicate(&w));
-	CHECK_TRUE(netmap_peer(w.devices[WATCHER].map, node_of(&w, &w.devices[A])->id)->online == JSON_YES);
+	CHECK_TRUE(netmap_peer(w.devices[WATCHER].map, node_of(&w, &w.devices[A])->id)->online ==
+		   JSON_YES);
 	world_free(&w);
 }
 
@@ -113,7 +116,8 @@ static void who_does_not_have_the_stream_changes_nothing(void **state)
 	(void)state;
 	a_device_and_its_copy(&w);
 	fight(&w, SEC(20), told);
-	holder = w.devices[A].messages > 0 && w.devices[A].map && netmap_self(w.devices[A].map) ? A : B;
+	holder = w.devices[A].messages > 0 && w.devices[A].map && netmap_self(w.devices[A].map) ? A
+												: B;
 	say_place(&w, holder, holder == A ? "a" : "b", "192.0.2.1:1");
 	say_place(&w, holder == A ? B : A, holder == A ? "b" : "a", "192.0.2.2:2");
 	doc = node_of(&w, &w.devices[A]);
@@ -158,7 +162,8 @@ static void restarts_and_roaming_are_no_copies(void **state)
 	for (int i = 0; i < 40; i++) {
 		size_t connection = i % 2 ? A : B; /* the old one still seems to live */
 
-		snprintf(handle, sizeof(handle), "life-%d", MIN_OF(i, 20)); /* restarts; then another network, and back */
+		snprintf(handle, sizeof(handle), "life-%d",
+			MIN_OF(i, 20)); /* restarts; then another network, and back */
 		listen_as(&w, connection, handle);
 		turn(&w);
 		CHECK_TRUE(netmap_self(w.devices[connection].map));

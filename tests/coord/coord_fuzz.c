@@ -29,9 +29,7 @@ static void fake_hash(const void *p, size_t n, uint8_t out[static 32])
 	memcpy(out, p, n < 32 ? n : 32);
 }
 
-static void on_poll(void *owner)
-{
-}
+static void on_poll(void *owner) {}
 
 static void on_answer(void *owner, int status, const char *type, struct view body)
 {
@@ -100,7 +98,8 @@ static void next_policy(void)
 	const char *text = policies[(size_t)(v ? v->id : 0) % ARRAY_LEN(policies)];
 	struct err_at at;
 
-	CHECK(coord_policy_set(tailnet, view_of(text, strlen(text)), "", COORD_POLICY_ANY_VERSION, now, NULL, NULL, &at) == 0);
+	CHECK(coord_policy_set(tailnet, view_of(text, strlen(text)), "", COORD_POLICY_ANY_VERSION,
+		      now, NULL, NULL, &at) == 0);
 }
 
 static void claim_networks(void)
@@ -119,7 +118,8 @@ static void approve_routes(void)
 
 	for (const struct coord_node_doc *d = NULL; (d = coord_node_next(tailnet, d));)
 		last = d;
-	for (; last && last->hostinfo && n < ARRAY_LEN(v) && n < last->hostinfo->routable_ips.n; n++)
+	for (; last && last->hostinfo && n < ARRAY_LEN(v) && n < last->hostinfo->routable_ips.n;
+		n++)
 		v[n] = *JSON_AT(last->hostinfo->routable_ips, struct ipprefix, n);
 	for (size_t i = 0; i < n; i++) {
 		int rc = coord_route_approve(tailnet, last->id, v[i], "ann", now);
@@ -135,7 +135,9 @@ static void admin(char what)
 
 	if (what == 't')
 		now.mono += SEC(1);
-	else if (what == 'a' && coord_pending_next(tailnet, NULL, &p) && let_in(tailnet, p.code, coord_user_next(tailnet, NULL)->id, now, &(int64_t){ 0 }) < 0)
+	else if (what == 'a' && coord_pending_next(tailnet, NULL, &p) &&
+		 let_in(tailnet, p.code, coord_user_next(tailnet, NULL)->id, now, &(int64_t){ 0 }) <
+			 0)
 		return;
 	else if (what == 'd' && n && coord_node_delete(tailnet, n->id, now) < 0)
 		return;
@@ -176,8 +178,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	struct coord_stats before, after;
 	const struct coord_user *user;
 	const struct coord_key *key;
-	struct coord_cfg cfg = { .url = "http://hub.test", .base_domain = "warren.test", .rng = &rng.rng, .hash = fake_hash,
-		.on_poll_ready = on_poll, .on_poll_end = on_poll, .on_answer = on_answer };
+	struct coord_cfg cfg = { .url = "http://hub.test",
+		.base_domain = "warren.test",
+		.rng = &rng.rng,
+		.hash = fake_hash,
+		.on_poll_ready = on_poll,
+		.on_poll_end = on_poll,
+		.on_answer = on_answer };
 
 	rng_seeded_init(&rng, 1); /* the key is always the same, so that seeds can hold it */
 	next_poll = 0;
@@ -206,7 +213,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	coord_free(tailnet);
 	CHECK(coord_new(&tailnet, &cfg, now, NULL) == 0);
 	coord_stats(tailnet, &after);
-	CHECK(before.nodes == after.nodes && before.users == after.users && before.keys == after.keys);
+	CHECK(before.nodes == after.nodes && before.users == after.users &&
+		before.keys == after.keys);
 	coord_free(tailnet);
 	store_mem_free(store);
 	return 0;

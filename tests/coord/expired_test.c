@@ -30,9 +30,12 @@ static void ask_register(struct world *w, size_t i, const struct node_pub *key, 
 	int n;
 
 	key_format(KEY_NODE, key->b, text);
-	n = snprintf(body, sizeof(body), "{\"Version\":113,\"NodeKey\":\"%s\",\"Hostinfo\":{\"Hostname\":\"box\"}%s}", text, more);
+	n = snprintf(body, sizeof(body),
+		"{\"Version\":113,\"NodeKey\":\"%s\",\"Hostinfo\":{\"Hostname\":\"box\"}%s}", text,
+		more);
 	answered = 0;
-	coord_register(w->tailnet, &w->devices[i].machine, view_of(body, (size_t)n), &w->devices[i], w->now);
+	coord_register(w->tailnet, &w->devices[i].machine, view_of(body, (size_t)n), &w->devices[i],
+		w->now);
 	CHECK_INT(coord_turn_end(w->tailnet, w->now), ==, 0);
 }
 
@@ -49,7 +52,8 @@ static void is_told_expired(const char *file, int line)
 	if (answered != 200 || !strstr(answer_text, "\"NodeKeyExpired\":true"))
 		printf("# %s:%d: %d %s\n", file, line, answered, answer_text);
 	CHECK_TRUE(answered == 200 && strstr(answer_text, "\"NodeKeyExpired\":true"));
-	CHECK_TRUE(strstr(answer_text, "\"MachineAuthorized\":false") || !strstr(answer_text, "\"MachineAuthorized\":true"));
+	CHECK_TRUE(strstr(answer_text, "\"MachineAuthorized\":false") ||
+		   !strstr(answer_text, "\"MachineAuthorized\":true"));
 }
 #define TOLD_EXPIRED() is_told_expired(__FILE__, __LINE__)
 
@@ -70,14 +74,16 @@ static void knows_only_itself(const struct world *w, size_t i)
 static void others_see_it_expired(const struct world *w, size_t i, bool expired)
 {
 	for (size_t k = 0; k < 3; k++) {
-		const struct tc_node *p = k == i ? NULL : netmap_peer(w->devices[k].map, doc_of(w, i)->id);
+		const struct tc_node *p =
+			k == i ? NULL : netmap_peer(w->devices[k].map, doc_of(w, i)->id);
 
 		if (k == i)
 			continue;
 		CHECK_TRUE(p);
 		CHECK_INT(p->expired, ==, expired);
 		if (expired)
-			CHECK_TRUE(p->endpoints.n == 0 && p->home_derp == 0 && p->allowed_ips.n == 2 && p->online == JSON_NO);
+			CHECK_TRUE(p->endpoints.n == 0 && p->home_derp == 0 &&
+				   p->allowed_ips.n == 2 && p->online == JSON_NO);
 	}
 	CHECK_INT(coord_is_member(w->tailnet, &w->devices[i].key, w->now.wall), ==, !expired);
 }
@@ -99,7 +105,8 @@ static void go_to_end(struct world *w, size_t i)
 
 static void give_life(struct world *w, size_t i)
 {
-	CHECK_INT(coord_node_expire_at(w->tailnet, doc_of(w, i)->id, w->now.wall + LIFE_MS, w->now), ==, 0);
+	CHECK_INT(coord_node_expire_at(w->tailnet, doc_of(w, i)->id, w->now.wall + LIFE_MS, w->now),
+		==, 0);
 	settle(w);
 }
 
@@ -113,7 +120,8 @@ static void a_stream_that_is_open_ends_with_itself_at_that_moment(void **state)
 	give_life(&w, 0);
 	CHECK_INT(netmap_n_peers(w.devices[0].map), ==, 2);
 	go_to_end(&w, 0);
-	CHECK_TRUE(!coord_is_member(w.tailnet, &w.devices[0].key, w.now.wall)); /* before anything else has happened */
+	CHECK_TRUE(!coord_is_member(
+		w.tailnet, &w.devices[0].key, w.now.wall)); /* before anything else has happened */
 	CHECK_TRUE(coord_is_member(w.tailnet, &w.devices[0].key, w.now.wall - 1));
 	settle(&w);
 	knows_only_itself(&w, 0);
@@ -126,14 +134,17 @@ static void a_stream_that_is_open_ends_with_itself_at_that_moment(void **state)
 /* A policy that shows each only their own: its readers are told by other ways. */
 static void so_it_is_under_a_policy(void **state)
 {
-	static const char text[] = "{\"acls\":[{\"action\":\"accept\",\"src\":[\"autogroup:member\"],\"dst\":[\"*:*\"]}],"
-				   "\"ssh\":[{\"action\":\"accept\",\"src\":[\"autogroup:member\"],\"dst\":[\"autogroup:self\"],\"users\":[\"root\"]}],"
-				   "\"nodeAttrs\":[{\"target\":[\"*\"],\"attr\":[\"secret-attr\"]}]}";
+	static const char text[] =
+		"{\"acls\":[{\"action\":\"accept\",\"src\":[\"autogroup:member\"],\"dst\":[\"*:*\"]}],"
+		"\"ssh\":[{\"action\":\"accept\",\"src\":[\"autogroup:member\"],\"dst\":[\"autogroup:self\"],\"users\":[\"root\"]}],"
+		"\"nodeAttrs\":[{\"target\":[\"*\"],\"attr\":[\"secret-attr\"]}]}";
 	struct world w;
 
 	(void)state;
 	three_devices(&w);
-	CHECK_INT(coord_policy_set(w.tailnet, view_of(text, sizeof(text) - 1), "", COORD_POLICY_ANY_VERSION, w.now, NULL, NULL, NULL), ==, 0);
+	CHECK_INT(coord_policy_set(w.tailnet, view_of(text, sizeof(text) - 1), "",
+			  COORD_POLICY_ANY_VERSION, w.now, NULL, NULL, NULL),
+		==, 0);
 	settle(&w);
 	CHECK_TRUE(json_map_find(&netmap_self(w.devices[0].map)->cap_map, "secret-attr"));
 	CHECK_TRUE(strstr((const char *)netmap_ssh_policy(w.devices[0].map).p, "principals"));
@@ -141,14 +152,17 @@ static void so_it_is_under_a_policy(void **state)
 	knows_only_itself(&w, 0);
 	others_see_it_expired(&w, 0, true);
 	CHECK_TRUE(!json_map_find(&netmap_self(w.devices[0].map)->cap_map, "secret-attr"));
-	CHECK_TRUE(!strstr(w.devices[0].frame, "principals") && !strstr(w.devices[0].frame, "bob@"));
+	CHECK_TRUE(
+		!strstr(w.devices[0].frame, "principals") && !strstr(w.devices[0].frame, "bob@"));
 	CHECK_TRUE(strstr(w.devices[0].frame, "\"DNSConfig\":{}"));
 	listen_to_map(&w, &w.devices[0]); /* a new stream is told no more */
 	settle(&w);
 	knows_only_itself(&w, 0);
 	join(&w, &w.devices[3], false); /* nor of what happens then */
 	tell_place(&w, &w.devices[1]);
-	CHECK_INT(coord_policy_set(w.tailnet, VIEW_LIT(""), "", COORD_POLICY_ANY_VERSION, w.now, NULL, NULL, NULL), ==, 0);
+	CHECK_INT(coord_policy_set(w.tailnet, VIEW_LIT(""), "", COORD_POLICY_ANY_VERSION, w.now,
+			  NULL, NULL, NULL),
+		==, 0);
 	settle(&w);
 	knows_only_itself(&w, 0);
 	world_free(&w);
@@ -214,7 +228,8 @@ static void nothing_else_brings_the_key_back(void **state)
 	TOLD_EXPIRED();
 	ask_register(&w, 0, &key, ",\"Expiry\":\"2100-01-01T00:00:00Z\"");
 	TOLD_EXPIRED();
-	ask_register(&w, 0, &key, ",\"Expiry\":\"1970-01-01T00:02:03Z\""); /* logs out once more: nothing changes */
+	ask_register(&w, 0, &key,
+		",\"Expiry\":\"1970-01-01T00:02:03Z\""); /* logs out once more: nothing changes */
 	TOLD_EXPIRED();
 	w.now.wall -= 2 * LIFE_MS; /* the clock is set back */
 	ask_register(&w, 0, &key, with_auth_key(&w, 0));
@@ -224,7 +239,8 @@ static void nothing_else_brings_the_key_back(void **state)
 	others_see_it_expired(&w, 0, true);
 	ask_register(&w, 1, &key, with_auth_key(&w, 1)); /* another machine */
 	CHECK_TRUE(strstr(answer_text, "belongs to another device"));
-	CHECK_INT(coord_node_move(w.tailnet, id, w.people[1], w.now), ==, 0); /* an admin's word, but none about time */
+	CHECK_INT(coord_node_move(w.tailnet, id, w.people[1], w.now), ==,
+		0); /* an admin's word, but none about time */
 	settle(&w);
 	others_see_it_expired(&w, 0, true);
 	CHECK_INT(coord_node_move(w.tailnet, id, w.people[0], w.now), ==, 0);
@@ -259,7 +275,9 @@ static void a_former_key_is_told_so(void **state)
 	ask_register(&w, 0, &old, with_auth_key(&w, 0));
 	TOLD_EXPIRED();
 	/* It opens no map; the device's own stream goes on. */
-	w.devices[4] = (struct device){ .machine = w.devices[0].machine, .key = old, .routes = "[]", .hostname = "thief" };
+	w.devices[4] = (struct device){
+		.machine = w.devices[0].machine, .key = old, .routes = "[]", .hostname = "thief"
+	};
 	listen_to_map(&w, &w.devices[4]);
 	CHECK_TRUE(!w.devices[4].poll && w.devices[0].poll);
 	CHECK_INT(answered, ==, 404);
@@ -342,7 +360,8 @@ static void two_keys_of_one_machine(void **state)
 	settle(&w);
 	expire_now(&w, 0);
 	knows_only_itself(&w, 0);
-	CHECK_TRUE(netmap_n_peers(w.devices[3].map) == 3 && !netmap_self(w.devices[3].map)->expired);
+	CHECK_TRUE(
+		netmap_n_peers(w.devices[3].map) == 3 && !netmap_self(w.devices[3].map)->expired);
 	listen_to_map(&w, &w.devices[0]); /* the machine has a good key, but this is not it */
 	settle(&w);
 	knows_only_itself(&w, 0);
@@ -351,7 +370,8 @@ static void two_keys_of_one_machine(void **state)
 
 static void one_map_without_a_stream(void **state)
 {
-	static const char *const more[] = { "\"Stream\":false", "\"ReadOnly\":true", "\"Stream\":true,\"ReadOnly\":true" };
+	static const char *const more[] = { "\"Stream\":false", "\"ReadOnly\":true",
+		"\"Stream\":true,\"ReadOnly\":true" };
 	struct world w;
 
 	(void)state;
@@ -366,11 +386,16 @@ static void one_map_without_a_stream(void **state)
 
 		hang_up(&w, d);
 		key_format(KEY_NODE, d->key.b, key);
-		n = snprintf(body, sizeof(body), "{\"Version\":113,\"NodeKey\":\"%s\",\"Compress\":\"zstd\",%s}", key, more[i]);
-		CHECK_INT(coord_map(w.tailnet, &d->machine, view_of(body, (size_t)n), d, w.now, &d->poll), ==, 0);
+		n = snprintf(body, sizeof(body),
+			"{\"Version\":113,\"NodeKey\":\"%s\",\"Compress\":\"zstd\",%s}", key,
+			more[i]);
+		CHECK_INT(coord_map(w.tailnet, &d->machine, view_of(body, (size_t)n), d, w.now,
+				  &d->poll),
+			==, 0);
 		CHECK_INT(netmap_new(&d->map, &tailnet_map_ops, NULL, &w.rng.rng), ==, 0);
 		turn(&w);
-		CHECK_TRUE(strstr(d->frame, "\"Expired\":true") && strstr(d->frame, "\"Peers\":[]") && !strstr(d->frame, "bob@"));
+		CHECK_TRUE(strstr(d->frame, "\"Expired\":true") &&
+			   strstr(d->frame, "\"Peers\":[]") && !strstr(d->frame, "bob@"));
 	}
 	world_free(&w);
 }

@@ -109,7 +109,8 @@ static void turns_share_the_next_write(void **state)
 	s = store_mem_store(w.store);
 	durable = s->durable;
 	for (size_t i = 1; i < 6; i++)
-		ask_to_join(&w, &w.devices[i], false); /* the first one's is being written, the others' gather */
+		ask_to_join(&w, &w.devices[i],
+			false); /* the first one's is being written, the others' gather */
 	store_mem_write(w.store);
 	turn(&w);
 	CHECK_INT(s->durable, ==, durable + 1);
@@ -183,7 +184,8 @@ static void a_disk_that_refuses_keeps_nobody_from_its_map(void **state)
 	tell_place(&w, d);
 	CHECK_INT(answered, ==, 200);
 	settle(&w);
-	CHECK_TRUE(coord_store_settled(store_mem_store(w.store))); /* no route was approved, no name given */
+	CHECK_TRUE(coord_store_settled(
+		store_mem_store(w.store))); /* no route was approved, no name given */
 	CHECK_INT(netmap_n_peers(w.devices[1].map), ==, n);
 	store_mem_store(w.store)->refuses = NULL;
 	CHECK_INT(coord_store_back(w.tailnet, w.now), ==, 0);
@@ -226,7 +228,9 @@ static void note_given(struct ever *e, const struct world *w)
 
 static void check_told(const struct world *w, const struct ever *e)
 {
-	const struct tc_node *peers[DEVICES * 3]; /* one machine may be a device of each person, and one with tags */
+	const struct tc_node
+		*peers[DEVICES *
+			3]; /* one machine may be a device of each person, and one with tags */
 
 	for (size_t i = 0; i < DEVICES; i++) {
 		const struct netmap *m = w->devices[i].map;

@@ -6,7 +6,8 @@
 
 enum { LETIN_MEM_MAX = 1 << 20 };
 
-static inline int let_in(struct tailnet *c, const char *code, int64_t user, struct now now, int64_t *ret)
+static inline int let_in(
+	struct tailnet *c, const char *code, int64_t user, struct now now, int64_t *ret)
 {
 	struct coord_grant g;
 	struct arena mem;

@@ -23,7 +23,9 @@ static void start(struct world *w, const char *policy)
 	arena_fini(&mem);
 	arena_init(&mem, 64 << 20);
 	if (policy)
-		CHECK_INT(coord_policy_set(w->tailnet, view_of(policy, strlen(policy)), "", COORD_POLICY_ANY_VERSION, w->now, NULL, NULL, NULL), ==, 0);
+		CHECK_INT(coord_policy_set(w->tailnet, view_of(policy, strlen(policy)), "",
+				  COORD_POLICY_ANY_VERSION, w->now, NULL, NULL, NULL),
+			==, 0);
 }
 
 static void come_from(const char *address)
@@ -32,7 +34,8 @@ static void come_from(const char *address)
 }
 
 /* By this machine, with this node key. hostinfo: more of it; more: of the request. */
-static void ask(struct world *w, const struct machine_pub *machine, uint32_t key, const char *hostinfo, const char *more)
+static void ask(struct world *w, const struct machine_pub *machine, uint32_t key,
+	const char *hostinfo, const char *more)
 {
 	struct node_pub pub = { .b = { 1 } };
 	char text[KEY_TEXT_MAX], body[4096];
@@ -40,8 +43,9 @@ static void ask(struct world *w, const struct machine_pub *machine, uint32_t key
 
 	store_be32(pub.b + 8, key);
 	key_format(KEY_NODE, pub.b, text);
-	n = snprintf(body, sizeof(body), "{\"Version\":113,\"NodeKey\":\"%s\",\"Hostinfo\":{\"Hostname\":\"box-%u\",\"OS\":\"linux\"%s}%s}", text, key,
-		hostinfo, more);
+	n = snprintf(body, sizeof(body),
+		"{\"Version\":113,\"NodeKey\":\"%s\",\"Hostinfo\":{\"Hostname\":\"box-%u\",\"OS\":\"linux\"%s}%s}",
+		text, key, hostinfo, more);
 	CHECK_TRUE(n > 0 && (size_t)n < sizeof(body));
 	answered = 0;
 	coord_register(w->tailnet, machine, view_of(body, (size_t)n), w, w->now);
@@ -49,7 +53,8 @@ static void ask(struct world *w, const struct machine_pub *machine, uint32_t key
 }
 
 /* The code that it was told, or "". */
-static const char *asked(struct world *w, const struct machine_pub *machine, uint32_t key, const char *hostinfo, const char *more)
+static const char *asked(struct world *w, const struct machine_pub *machine, uint32_t key,
+	const char *hostinfo, const char *more)
 {
 	const char *at;
 
@@ -159,8 +164,11 @@ static void a_thousand_behind_one_address_can_log_in(void **state)
 		struct coord_grant g;
 
 		CHECK_ROW("device %u", i);
-		CHECK_INT(coord_pending_grant(w.tailnet, codes[i], w.people[0], w.now, &mem, &g), ==, 0);
-		CHECK_INT(coord_pending_approve(w.tailnet, codes[i], w.people[0], g.digest, w.now, &id), ==, 0);
+		CHECK_INT(coord_pending_grant(w.tailnet, codes[i], w.people[0], w.now, &mem, &g),
+			==, 0);
+		CHECK_INT(coord_pending_approve(
+				  w.tailnet, codes[i], w.people[0], g.digest, w.now, &id),
+			==, 0);
 	}
 	world_free(&w);
 }
@@ -186,7 +194,8 @@ static int let_go(struct world *w)
 {
 	struct coord_pending_view p;
 
-	return coord_pending_next(w->tailnet, NULL, &p) ? coord_pending_reject(w->tailnet, p.code) : -ENOENT;
+	return coord_pending_next(w->tailnet, NULL, &p) ? coord_pending_reject(w->tailnet, p.code)
+							: -ENOENT;
 }
 
 static void a_large_request_counts_for_what_it_holds(void **state)
@@ -202,7 +211,10 @@ static void a_large_request_counts_for_what_it_holds(void **state)
 	key_format(KEY_NODE, key.b, text);
 	for (size_t size = 1 << 15; size <= (size_t)1 << 19; size *= 2) {
 		buf_init(&b, 1 << 20);
-		CHECK_INT(buf_printf(&b, "{\"Version\":113,\"NodeKey\":\"%s\",\"Hostinfo\":{\"OS\":\"", text), ==, 0);
+		CHECK_INT(buf_printf(&b,
+				  "{\"Version\":113,\"NodeKey\":\"%s\",\"Hostinfo\":{\"OS\":\"",
+				  text),
+			==, 0);
 		for (size_t i = 0; i < size; i++)
 			CHECK_INT(buf_append(&b, "x", 1), ==, 0);
 		CHECK_INT(buf_append_str(&b, "\"}}"), ==, 0);
@@ -237,7 +249,8 @@ static void a_repeated_request_has_the_same_code_another_one_has_another(void **
 	come_from("192.0.2.1");
 	code = login(&w, 1);
 	CHECK_STR(login(&w, 1), code);
-	CHECK_STR(asked(&w, machine(1), 1, ",\"NetInfo\":{\"PreferredDERP\":3}", ""), code); /* nobody is shown that */
+	CHECK_STR(asked(&w, machine(1), 1, ",\"NetInfo\":{\"PreferredDERP\":3}", ""),
+		code); /* nobody is shown that */
 	for (size_t i = 0; i < ARRAY_LEN(other); i++) {
 		const char *next = asked(&w, machine(1), 1, other[i][0], other[i][1]);
 
@@ -273,12 +286,15 @@ static void two_devices_of_one_machine_are_two_logins(void **state)
 	CHECK_INT(coord_pending_grant(w.tailnet, two, w.people[0], w.now, &mem, &late), ==, 0);
 	CHECK_INT(coord_pending_approve(w.tailnet, one, w.people[0], g.digest, w.now, &id), ==, 0);
 	/* The second would take over the first one's place by now: that was not shown. */
-	CHECK_INT(coord_pending_approve(w.tailnet, two, w.people[0], late.digest, w.now, &again), ==, -ERR_CHANGED);
+	CHECK_INT(coord_pending_approve(w.tailnet, two, w.people[0], late.digest, w.now, &again),
+		==, -ERR_CHANGED);
 	CHECK_INT(coord_pending_grant(w.tailnet, two, w.people[0], w.now, &mem, &late), ==, 0);
-	CHECK_INT(coord_pending_approve(w.tailnet, two, w.people[0], late.digest, w.now, &again), ==, 0);
+	CHECK_INT(coord_pending_approve(w.tailnet, two, w.people[0], late.digest, w.now, &again),
+		==, 0);
 	CHECK_INT(again, ==, id);
 	/* A code is used once; so is it when two look at it at a time. */
-	CHECK_INT(coord_pending_approve(w.tailnet, two, w.people[0], late.digest, w.now, &again), ==, -ENOENT);
+	CHECK_INT(coord_pending_approve(w.tailnet, two, w.people[0], late.digest, w.now, &again),
+		==, -ENOENT);
 	world_free(&w);
 }
 
@@ -295,7 +311,8 @@ static const char *line(const struct coord_grant *g, const char *label)
 	return "";
 }
 
-static const char policy_text[] = "{\"tagOwners\":{\"tag:web\":[\"ann@warren.test\"]},"
+static const char policy_text[] =
+	"{\"tagOwners\":{\"tag:web\":[\"ann@warren.test\"]},"
 	"\"autoApprovers\":{\"routes\":{\"10.1.0.0/16\":[\"ann@warren.test\"]},\"exitNode\":[\"tag:web\"]},\"acls\":[]}";
 
 static void all_that_it_grants_is_shown(void **state)
@@ -310,7 +327,8 @@ static void all_that_it_grants_is_shown(void **state)
 	start(&w, policy_text);
 	CHECK_INT(ipprefix_parse("10.9.0.0/16", 11, &own), ==, 0);
 	CHECK_INT(coord_own_prefixes_set(w.tailnet, &own, 1, COORD_OWN_SHOW, w.now), ==, 0);
-	code = asked(&w, machine(1), 1, ",\"RoutableIPs\":[\"10.1.2.0/24\",\"10.9.1.0/24\",\"0.0.0.0/0\"],\"OSVersion\":\"6\\nOwner\\tadmin\"",
+	code = asked(&w, machine(1), 1,
+		",\"RoutableIPs\":[\"10.1.2.0/24\",\"10.9.1.0/24\",\"0.0.0.0/0\"],\"OSVersion\":\"6\\nOwner\\tadmin\"",
 		",\"Ephemeral\":true");
 	CHECK_INT(coord_pending_grant(w.tailnet, code, w.people[0], w.now, &mem, &g), ==, 0);
 	CHECK_STR(line(&g, "Device"), "a new one");
@@ -319,24 +337,30 @@ static void all_that_it_grants_is_shown(void **state)
 	CHECK_TRUE(!strncmp(line(&g, "Ephemeral"), "yes", 3));
 	CHECK_STR(line(&g, "Key expires"), "never");
 	CHECK_TRUE(strstr(line(&g, "Route 10.1.2.0/24"), "autoApprovers"));
-	CHECK_TRUE(strstr(line(&g, "Route 10.9.1.0/24"), "offered only") && strstr(line(&g, "Route 10.9.1.0/24"), "organisation"));
+	CHECK_TRUE(strstr(line(&g, "Route 10.9.1.0/24"), "offered only") &&
+		   strstr(line(&g, "Route 10.9.1.0/24"), "organisation"));
 	CHECK_TRUE(strstr(line(&g, "Exit node, 0.0.0.0/0"), "offered only"));
-	CHECK_TRUE(!strncmp(line(&g, "Machine key"), "mkey:", 5) && !strncmp(line(&g, "Node key"), "nodekey:", 8));
+	CHECK_TRUE(!strncmp(line(&g, "Machine key"), "mkey:", 5) &&
+		   !strncmp(line(&g, "Node key"), "nodekey:", 8));
 	CHECK_TRUE(!strchr(line(&g, "System"), '\n')); /* no second line is forged */
 	/* Bob's devices have no routes approved. */
 	CHECK_INT(coord_pending_grant(w.tailnet, code, w.people[1], w.now, &mem, &g), ==, 0);
 	CHECK_TRUE(strstr(line(&g, "Route 10.1.2.0/24"), "offered only"));
-	CHECK_INT(coord_pending_approve(w.tailnet, code, w.people[0], g.digest, w.now, &id), ==, -ERR_CHANGED); /* shown for bob, given as ann's */
-	CHECK_INT(coord_pending_approve(w.tailnet, code, w.people[1], "", w.now, &id), ==, -ERR_CHANGED);
+	CHECK_INT(coord_pending_approve(w.tailnet, code, w.people[0], g.digest, w.now, &id), ==,
+		-ERR_CHANGED); /* shown for bob, given as ann's */
+	CHECK_INT(coord_pending_approve(w.tailnet, code, w.people[1], "", w.now, &id), ==,
+		-ERR_CHANGED);
 	CHECK_INT(coord_pending_grant(w.tailnet, code, 4711, w.now, &mem, &g), ==, -ERR_BAD_VALUE);
-	code = asked(&w, machine(2), 2, ",\"RequestTags\":[\"tag:web\"],\"RoutableIPs\":[\"0.0.0.0/0\"]", "");
+	code = asked(&w, machine(2), 2,
+		",\"RequestTags\":[\"tag:web\"],\"RoutableIPs\":[\"0.0.0.0/0\"]", "");
 	CHECK_INT(coord_pending_grant(w.tailnet, code, w.people[0], w.now, &mem, &g), ==, 0);
 	CHECK_STR(line(&g, "Tags"), "tag:web");
 	CHECK_TRUE(strstr(line(&g, "Exit node, 0.0.0.0/0"), "autoApprovers"));
 	CHECK_STR(line(&g, "Policy"), "");
 	CHECK_INT(coord_pending_grant(w.tailnet, code, w.people[1], w.now, &mem, &g), ==, 0);
 	CHECK_TRUE(*line(&g, "Policy"));
-	CHECK_INT(coord_pending_approve(w.tailnet, code, w.people[1], g.digest, w.now, &id), ==, -ERR_DENIED);
+	CHECK_INT(coord_pending_approve(w.tailnet, code, w.people[1], g.digest, w.now, &id), ==,
+		-ERR_DENIED);
 	world_free(&w);
 }
 
@@ -352,8 +376,11 @@ static void a_policy_that_changed_meanwhile(void **state)
 	start(&w, NULL);
 	code = asked(&w, machine(1), 1, ",\"RoutableIPs\":[\"10.1.2.0/24\"]", "");
 	CHECK_INT(coord_pending_grant(w.tailnet, code, w.people[0], w.now, &mem, &g), ==, 0);
-	CHECK_INT(coord_policy_set(w.tailnet, view_of(policy_text, sizeof(policy_text) - 1), "", COORD_POLICY_ANY_VERSION, w.now, NULL, NULL, NULL), ==, 0);
-	CHECK_INT(coord_pending_approve(w.tailnet, code, w.people[0], g.digest, w.now, &id), ==, -ERR_CHANGED);
+	CHECK_INT(coord_policy_set(w.tailnet, view_of(policy_text, sizeof(policy_text) - 1), "",
+			  COORD_POLICY_ANY_VERSION, w.now, NULL, NULL, NULL),
+		==, 0);
+	CHECK_INT(coord_pending_approve(w.tailnet, code, w.people[0], g.digest, w.now, &id), ==,
+		-ERR_CHANGED);
 	CHECK_TRUE(waits(&w, code));
 	CHECK_INT(coord_pending_grant(w.tailnet, code, w.people[0], w.now, &mem, &g), ==, 0);
 	CHECK_INT(coord_pending_approve(w.tailnet, code, w.people[0], g.digest, w.now, &id), ==, 0);
@@ -399,10 +426,12 @@ static void a_device_that_waits(void **state)
 	CHECK_INT(coord_node_grant(w.tailnet, node_of(&w, &w.devices[0])->id, &mem, &g), ==, 0);
 	w.devices[0].routes = "[\"10.1.0.0/16\"]";
 	tell_place(&w, &w.devices[0]);
-	CHECK_INT(coord_node_approve(w.tailnet, node_of(&w, &w.devices[0])->id, g.digest, w.now), ==, -ERR_CHANGED);
+	CHECK_INT(coord_node_approve(w.tailnet, node_of(&w, &w.devices[0])->id, g.digest, w.now),
+		==, -ERR_CHANGED);
 	CHECK_TRUE(node_of(&w, &w.devices[0])->unapproved);
 	CHECK_INT(coord_node_grant(w.tailnet, node_of(&w, &w.devices[0])->id, &mem, &g), ==, 0);
-	CHECK_INT(coord_node_approve(w.tailnet, node_of(&w, &w.devices[0])->id, g.digest, w.now), ==, 0);
+	CHECK_INT(coord_node_approve(w.tailnet, node_of(&w, &w.devices[0])->id, g.digest, w.now),
+		==, 0);
 	world_free(&w);
 }
 

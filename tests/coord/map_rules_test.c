@@ -35,9 +35,8 @@ static json_t *entry(json_t *frame, const char *list, const char *id_key, int64_
 	size_t i;
 	json_t *v;
 
-	json_array_foreach(json_object_get(frame, list), i, v)
-		if (json_integer_value(json_object_get(v, id_key)) == id)
-			return v;
+	json_array_foreach(json_object_get(frame, list), i,
+		v) if (json_integer_value(json_object_get(v, id_key)) == id) return v;
 	return NULL;
 }
 
@@ -128,7 +127,8 @@ static void correction_2_every_approved_exit_node_is_suggested_to_peers(void **s
 	}
 	settle(&w);
 	f = frame_of(&w.devices[0]);
-	CHECK_TRUE(!has(json_object_get(entry(f, "Peers", "ID", id_of(&w, 1)), "CapMap"), "suggest-exit-node"));
+	CHECK_TRUE(!has(json_object_get(entry(f, "Peers", "ID", id_of(&w, 1)), "CapMap"),
+		"suggest-exit-node"));
 	json_decref(f);
 	CHECK_INT(coord_route_approve(w.tailnet, id_of(&w, 1), any, "ann", w.now), ==, 0);
 	settle(&w);
@@ -137,14 +137,19 @@ static void correction_2_every_approved_exit_node_is_suggested_to_peers(void **s
 	CHECK_TRUE(has(caps, "suggest-exit-node"));
 	json_decref(f);
 	/* Who has another view of it than all is told, too. */
-	CHECK_INT(coord_policy_set(w.tailnet, VIEW_LIT("{\"acls\":[{\"action\":\"accept\",\"src\":[\"*\"],\"dst\":[\"*:22\"]}]}"), "ann",
-			  COORD_POLICY_ANY_VERSION, w.now, NULL, NULL, NULL),
+	CHECK_INT(
+		coord_policy_set(w.tailnet,
+			VIEW_LIT(
+				"{\"acls\":[{\"action\":\"accept\",\"src\":[\"*\"],\"dst\":[\"*:22\"]}]}"),
+			"ann", COORD_POLICY_ANY_VERSION, w.now, NULL, NULL, NULL),
 		==, 0);
 	listen_to_map(&w, &w.devices[0]);
 	settle(&w);
 	f = frame_of(&w.devices[0]);
-	CHECK_TRUE(has(json_object_get(entry(f, "Peers", "ID", id_of(&w, 1)), "CapMap"), "suggest-exit-node"));
-	CHECK_TRUE(!has(json_object_get(entry(f, "Peers", "ID", id_of(&w, 2)), "CapMap"), "suggest-exit-node"));
+	CHECK_TRUE(has(json_object_get(entry(f, "Peers", "ID", id_of(&w, 1)), "CapMap"),
+		"suggest-exit-node"));
+	CHECK_TRUE(!has(json_object_get(entry(f, "Peers", "ID", id_of(&w, 2)), "CapMap"),
+		"suggest-exit-node"));
 	json_decref(f);
 	world_free(&w);
 }
@@ -152,7 +157,8 @@ static void correction_2_every_approved_exit_node_is_suggested_to_peers(void **s
 static bool resolves_subdomains(struct world *w, const char *list)
 {
 	json_t *f = frame_of(&w->devices[0]);
-	bool yes = has(json_object_get(entry(f, list, "ID", id_of(w, 1)), "CapMap"), "dns-subdomain-resolve");
+	bool yes = has(json_object_get(entry(f, list, "ID", id_of(w, 1)), "CapMap"),
+		"dns-subdomain-resolve");
 
 	json_decref(f);
 	return yes;
@@ -161,24 +167,32 @@ static bool resolves_subdomains(struct world *w, const char *list)
 /* Those who ask for a name below a device's need to know, not only the device. */
 static void correction_7_who_answers_for_all_names_below_its_own_is_told_to_peers(void **state)
 {
-	static const char policy[] = "{\"acls\":[{\"action\":\"accept\",\"src\":[\"*\"],\"dst\":[\"*:*\"]}],"
-				     "\"nodeAttrs\":[{\"target\":[\"bob@warren.test\"],\"attr\":[\"dns-subdomain-resolve\"]}]}";
+	static const char policy[] =
+		"{\"acls\":[{\"action\":\"accept\",\"src\":[\"*\"],\"dst\":[\"*:*\"]}],"
+		"\"nodeAttrs\":[{\"target\":[\"bob@warren.test\"],\"attr\":[\"dns-subdomain-resolve\"]}]}";
 	struct world w;
 	json_t *f;
 
 	start(&w, 3); /* the second is bob's */
-	CHECK_INT(coord_policy_set(w.tailnet, view_of(policy, strlen(policy)), "ann", COORD_POLICY_ANY_VERSION, w.now, NULL, NULL, NULL), ==, 0);
+	CHECK_INT(coord_policy_set(w.tailnet, view_of(policy, strlen(policy)), "ann",
+			  COORD_POLICY_ANY_VERSION, w.now, NULL, NULL, NULL),
+		==, 0);
 	settle(&w);
-	CHECK_TRUE(json_map_find(&netmap_peer(w.devices[0].map, id_of(&w, 1))->cap_map, "dns-subdomain-resolve"));
+	CHECK_TRUE(json_map_find(
+		&netmap_peer(w.devices[0].map, id_of(&w, 1))->cap_map, "dns-subdomain-resolve"));
 	listen_to_map(&w, &w.devices[0]);
 	settle(&w);
 	CHECK_TRUE(resolves_subdomains(&w, "Peers"));
 	f = frame_of(&w.devices[0]);
-	CHECK_TRUE(!has(json_object_get(entry(f, "Peers", "ID", id_of(&w, 2)), "CapMap"), "dns-subdomain-resolve"));
+	CHECK_TRUE(!has(json_object_get(entry(f, "Peers", "ID", id_of(&w, 2)), "CapMap"),
+		"dns-subdomain-resolve"));
 	json_decref(f);
-	CHECK_INT(coord_policy_set(w.tailnet, VIEW_LIT(""), "ann", COORD_POLICY_ANY_VERSION, w.now, NULL, NULL, NULL), ==, 0);
+	CHECK_INT(coord_policy_set(w.tailnet, VIEW_LIT(""), "ann", COORD_POLICY_ANY_VERSION, w.now,
+			  NULL, NULL, NULL),
+		==, 0);
 	settle(&w);
-	CHECK_TRUE(!json_map_find(&netmap_peer(w.devices[0].map, id_of(&w, 1))->cap_map, "dns-subdomain-resolve"));
+	CHECK_TRUE(!json_map_find(
+		&netmap_peer(w.devices[0].map, id_of(&w, 1))->cap_map, "dns-subdomain-resolve"));
 	world_free(&w);
 }
 
@@ -229,16 +243,20 @@ struct asked {
 /* fields: what makes the request, beside key and version. */
 static struct asked ask(struct world *w, size_t i, const char *fields)
 {
-	struct device *d = &w->devices[i], *nobody = &w->devices[DEVICES - 1]; /* its `ended` is set, not that of the stream */
+	struct device
+		*d = &w->devices[i],
+		*nobody = &w->devices[DEVICES - 1]; /* its `ended` is set, not that of the stream */
 	struct asked a = { 0 };
 	char key[KEY_TEXT_MAX], body[512];
 	size_t had;
 	int n;
 
-	n = snprintf(body, sizeof(body), "{\"Version\":113,\"NodeKey\":\"%s\"%s}", key_format(KEY_NODE, d->key.b, key), fields);
+	n = snprintf(body, sizeof(body), "{\"Version\":113,\"NodeKey\":\"%s\"%s}",
+		key_format(KEY_NODE, d->key.b, key), fields);
 	buf_init(&a.got, 1 << 20);
 	nobody->ended = false;
-	a.rc = coord_map(w->tailnet, &d->machine, view_of(body, (size_t)n), nobody, w->now, &a.poll);
+	a.rc = coord_map(
+		w->tailnet, &d->machine, view_of(body, (size_t)n), nobody, w->now, &a.poll);
 	CHECK_INT(coord_turn_end(w->tailnet, w->now), ==, 0);
 	do {
 		had = buf_len(&a.got);
@@ -275,7 +293,8 @@ static void rule_5_a_request_without_stream_gets_one_whole_map_and_the_end(void 
 	CHECK_TRUE(over(&w));
 	CHECK_INT(load_le32(buf_data(&a.got)), ==, buf_len(&a.got) - 4); /* exactly one */
 	f = json_loadb((const char *)buf_data(&a.got) + 4, buf_len(&a.got) - 4, 0, NULL);
-	CHECK_TRUE(f && has(f, "Node") && has(f, "DNSConfig") && has(f, "PacketFilters") && has(f, "UserProfiles"));
+	CHECK_TRUE(f && has(f, "Node") && has(f, "DNSConfig") && has(f, "PacketFilters") &&
+		   has(f, "UserProfiles"));
 	CHECK_INT(json_array_size(json_object_get(f, "Peers")), ==, 2);
 	json_decref(f);
 	done(&w, &a);
@@ -370,7 +389,8 @@ static void rule_21_a_device_without_endpoints_says_so(void **state)
 	start(&w, 2);
 	f = frame_of(&w.devices[0]);
 	p = json_object_get(entry(f, "PeersChanged", "ID", id_of(&w, 1)), "Endpoints");
-	CHECK_TRUE(json_is_array(p) && json_array_size(p) == 0); /* [], not absent: clients would keep what they know */
+	CHECK_TRUE(json_is_array(p) &&
+		   json_array_size(p) == 0); /* [], not absent: clients would keep what they know */
 	json_decref(f);
 	a = ask(&w, 1, ",\"OmitPeers\":true,\"Endpoints\":[\"192.0.2.7:7\"]");
 	done(&w, &a);
@@ -387,7 +407,8 @@ static void rule_21_a_device_without_endpoints_says_so(void **state)
 	listen_to_map(&w, &w.devices[0]);
 	settle(&w);
 	f = frame_of(&w.devices[0]);
-	CHECK_TRUE(json_is_array(json_object_get(entry(f, "Peers", "ID", id_of(&w, 1)), "Endpoints")));
+	CHECK_TRUE(
+		json_is_array(json_object_get(entry(f, "Peers", "ID", id_of(&w, 1)), "Endpoints")));
 	json_decref(f);
 	world_free(&w);
 }
@@ -401,12 +422,15 @@ static void rule_37_each_empty_value_that_has_a_meaning_is_written(void **state)
 	listen_to_map(&w, &w.devices[0]);
 	settle(&w);
 	f = frame_of(&w.devices[0]);
-	v = json_object_get(json_object_get(f, "SSHPolicy"), "rules"); /* 34: none, not "as before" */
+	v = json_object_get(
+		json_object_get(f, "SSHPolicy"), "rules"); /* 34: none, not "as before" */
 	CHECK_TRUE(json_is_array(v) && json_array_size(v) == 0);
 	CHECK_TRUE(!has(f, "PacketFilter")); /* one way to say it: the named piece, whole */
 	json_decref(f);
 	/* 31, 32: a filter that lets nobody in is an empty piece. */
-	CHECK_INT(coord_policy_set(w.tailnet, VIEW_LIT("{\"acls\":[]}"), "ann", COORD_POLICY_ANY_VERSION, w.now, NULL, NULL, NULL), ==, 0);
+	CHECK_INT(coord_policy_set(w.tailnet, VIEW_LIT("{\"acls\":[]}"), "ann",
+			  COORD_POLICY_ANY_VERSION, w.now, NULL, NULL, NULL),
+		==, 0);
 	settle(&w);
 	f = frame_of(&w.devices[0]);
 	v = json_object_get(json_object_get(f, "PacketFilters"), "base");
@@ -472,7 +496,8 @@ static void v144_a_disco_key_never_goes_back(void **state)
 
 		memset(key, hex[i], 64);
 		key[64] = 0;
-		snprintf(fields, sizeof(fields), ",\"OmitPeers\":true,\"DiscoKey\":\"discokey:%s\"", key);
+		snprintf(fields, sizeof(fields), ",\"OmitPeers\":true,\"DiscoKey\":\"discokey:%s\"",
+			key);
 		a = ask(&w, 1, fields);
 		done(&w, &a);
 		if (i % 3 == 0)
@@ -482,7 +507,8 @@ static void v144_a_disco_key_never_goes_back(void **state)
 		turn(&w);
 		if (i % 5 == 0)
 			pass(&w, COORD_OFFLINE_GRACE + SEC(1));
-		if (w.devices[0].poll && w.devices[0].map && netmap_peer(w.devices[0].map, id_of(&w, 1))) {
+		if (w.devices[0].poll && w.devices[0].map &&
+			netmap_peer(w.devices[0].map, id_of(&w, 1))) {
 			uint8_t now = netmap_peer(w.devices[0].map, id_of(&w, 1))->disco_key.b[0];
 
 			CHECK_INT(now, >=, last);
@@ -505,7 +531,8 @@ static bool keeps_its_map(struct world *w)
 	return yes;
 }
 
-static void v135_devices_that_stay_are_told_to_keep_their_map_unless_the_policy_says_no(void **state)
+static void v135_devices_that_stay_are_told_to_keep_their_map_unless_the_policy_says_no(
+	void **state)
 {
 	struct world w;
 	struct asked a;
@@ -516,11 +543,17 @@ static void v135_devices_that_stay_are_told_to_keep_their_map_unless_the_policy_
 	listen_to_map(&w, &w.devices[0]);
 	settle(&w);
 	CHECK_TRUE(keeps_its_map(&w));
-	CHECK_INT(coord_policy_set(w.tailnet, VIEW_LIT("{\"nodeAttrs\":[{\"target\":[\"*\"],\"attr\":[\"disable-cache-network-maps\"]}]}"), "ann",
-			  COORD_POLICY_ANY_VERSION, w.now, NULL, NULL, NULL), ==, 0);
+	CHECK_INT(
+		coord_policy_set(w.tailnet,
+			VIEW_LIT(
+				"{\"nodeAttrs\":[{\"target\":[\"*\"],\"attr\":[\"disable-cache-network-maps\"]}]}"),
+			"ann", COORD_POLICY_ANY_VERSION, w.now, NULL, NULL, NULL),
+		==, 0);
 	settle(&w);
 	CHECK_TRUE(!keeps_its_map(&w));
-	CHECK_INT(coord_policy_set(w.tailnet, VIEW_LIT(""), "ann", COORD_POLICY_ANY_VERSION, w.now, NULL, NULL, NULL), ==, 0);
+	CHECK_INT(coord_policy_set(w.tailnet, VIEW_LIT(""), "ann", COORD_POLICY_ANY_VERSION, w.now,
+			  NULL, NULL, NULL),
+		==, 0);
 	settle(&w);
 	CHECK_TRUE(keeps_its_map(&w));
 	a = ask(&w, 0, ",\"OmitPeers\":true"); /* of an older program: 113 */
@@ -614,8 +647,11 @@ static void rule_1_3_registrations_are_shed_too_and_what_they_hold_is_not_lost(v
 	accept_rate = 0;
 	join(&w, &w.devices[0], false);
 	join(&w, &w.devices[1], false);
-	coord_register(w.tailnet, &w.devices[2].machine, VIEW_LIT("{\"Version\":148,\"NodeKey\":"
-		"\"nodekey:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\"}"), &w.devices[2], w.now);
+	coord_register(w.tailnet, &w.devices[2].machine,
+		VIEW_LIT(
+			"{\"Version\":148,\"NodeKey\":"
+			"\"nodekey:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\"}"),
+		&w.devices[2], w.now);
 	CHECK_INT(coord_turn_end(w.tailnet, w.now), ==, 0);
 	CHECK_INT(answered, ==, 429);
 	CHECK_INT(answered_later, ==, 1);
@@ -631,12 +667,14 @@ static struct ipport place_of_device(void *owner)
 {
 	struct device *d = owner;
 
-	return (struct ipport){ .ip = ipaddr_v4(198, 18, 0, (uint8_t)(1 + (d - places->devices))), .port = 1 };
+	return (struct ipport){ .ip = ipaddr_v4(198, 18, 0, (uint8_t)(1 + (d - places->devices))),
+		.port = 1 };
 }
 
 static void one_source_that_asks_all_the_time_leaves_room_for_others(void **state)
 {
-	static const char text[] = "{\"Version\":148,\"NodeKey\":\"nodekey:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\"}";
+	static const char text[] =
+		"{\"Version\":148,\"NodeKey\":\"nodekey:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\"}";
 	struct world w;
 	size_t taken = 0;
 
@@ -647,7 +685,8 @@ static void one_source_that_asks_all_the_time_leaves_room_for_others(void **stat
 	accept_rate = 0;
 	request_from = NULL;
 	for (size_t i = 0; i < 400; i++) {
-		coord_register(w.tailnet, &w.devices[0].machine, view_of(text, sizeof(text) - 1), &w.devices[0], w.now);
+		coord_register(w.tailnet, &w.devices[0].machine, view_of(text, sizeof(text) - 1),
+			&w.devices[0], w.now);
 		CHECK_INT(coord_turn_end(w.tailnet, w.now), ==, 0);
 		taken += answered != 429;
 	}
@@ -657,9 +696,11 @@ static void one_source_that_asks_all_the_time_leaves_room_for_others(void **stat
 	/* It does not come by that room later either; others do. */
 	for (size_t i = 0; i < 100; i++) {
 		w.now.mono += MSEC(10);
-		coord_register(w.tailnet, &w.devices[0].machine, view_of(text, sizeof(text) - 1), &w.devices[0], w.now);
+		coord_register(w.tailnet, &w.devices[0].machine, view_of(text, sizeof(text) - 1),
+			&w.devices[0], w.now);
 		CHECK_INT(coord_turn_end(w.tailnet, w.now), ==, 0);
-		coord_register(w.tailnet, &w.devices[0].machine, view_of(text, sizeof(text) - 1), &w.devices[0], w.now);
+		coord_register(w.tailnet, &w.devices[0].machine, view_of(text, sizeof(text) - 1),
+			&w.devices[0], w.now);
 		CHECK_INT(coord_turn_end(w.tailnet, w.now), ==, 0);
 	}
 	join(&w, &w.devices[6], false);
@@ -668,7 +709,8 @@ static void one_source_that_asks_all_the_time_leaves_room_for_others(void **stat
 
 /* ---- A deleted device ---- */
 
-static void correction_10_a_deleted_device_is_sent_itself_with_an_expired_key_and_then_the_end(void **state)
+static void correction_10_a_deleted_device_is_sent_itself_with_an_expired_key_and_then_the_end(
+	void **state)
 {
 	struct device *d;
 	struct world w;
@@ -694,26 +736,34 @@ static void correction_10_a_deleted_device_is_sent_itself_with_an_expired_key_an
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(correction_1_last_seen_is_told_of_online_peers_too_in_nodes_and_patches),
+		cmocka_unit_test(
+			correction_1_last_seen_is_told_of_online_peers_too_in_nodes_and_patches),
 		cmocka_unit_test(correction_1_last_seen_of_a_peer_never_goes_back),
 		cmocka_unit_test(correction_2_every_approved_exit_node_is_suggested_to_peers),
-		cmocka_unit_test(correction_7_who_answers_for_all_names_below_its_own_is_told_to_peers),
+		cmocka_unit_test(
+			correction_7_who_answers_for_all_names_below_its_own_is_told_to_peers),
 		cmocka_unit_test(rule_5_a_request_without_stream_gets_one_whole_map_and_the_end),
 		cmocka_unit_test(rule_5_a_device_that_is_away_stays_away_when_it_asks_for_one_map),
 		cmocka_unit_test(rule_6_a_lite_update_is_taken_and_answered_without_a_body),
 		cmocka_unit_test(without_compression_a_stream_is_plain_text_in_every_message),
-		cmocka_unit_test(rule_1_3_a_storm_is_shed_with_a_queue_of_times_and_never_a_lite_update),
-		cmocka_unit_test(rule_1_3_registrations_are_shed_too_and_what_they_hold_is_not_lost),
+		cmocka_unit_test(
+			rule_1_3_a_storm_is_shed_with_a_queue_of_times_and_never_a_lite_update),
+		cmocka_unit_test(
+			rule_1_3_registrations_are_shed_too_and_what_they_hold_is_not_lost),
 		cmocka_unit_test(one_source_that_asks_all_the_time_leaves_room_for_others),
 		cmocka_unit_test(rule_21_a_device_without_endpoints_says_so),
 		cmocka_unit_test(rule_37_each_empty_value_that_has_a_meaning_is_written),
-		cmocka_unit_test(rule_33_a_device_that_is_released_is_told_that_it_is_healthy_again),
+		cmocka_unit_test(
+			rule_33_a_device_that_is_released_is_told_that_it_is_healthy_again),
 		cmocka_unit_test(rule_9_a_keep_alive_says_nothing_but_the_time),
 		cmocka_unit_test(v144_a_disco_key_never_goes_back),
-		cmocka_unit_test(correction_10_a_deleted_device_is_sent_itself_with_an_expired_key_and_then_the_end),
-		cmocka_unit_test(v135_devices_that_stay_are_told_to_keep_their_map_unless_the_policy_says_no),
+		cmocka_unit_test(
+			correction_10_a_deleted_device_is_sent_itself_with_an_expired_key_and_then_the_end),
+		cmocka_unit_test(
+			v135_devices_that_stay_are_told_to_keep_their_map_unless_the_policy_says_no),
 		cmocka_unit_test(v135_ephemeral_devices_never_keep_their_map),
-		cmocka_unit_test(v148_the_tailnet_id_is_told_of_self_only_each_time_and_never_changes),
+		cmocka_unit_test(
+			v148_the_tailnet_id_is_told_of_self_only_each_time_and_never_changes),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -19,12 +19,12 @@ static void check_texts(const json_t *v)
 
 	if (json_is_string(v))
 		CHECK_TRUE(text_is_plain(json_string_value(v), json_string_length(v)));
-	json_object_foreach((json_t *)v, key, item) {
+	json_object_foreach((json_t *)v, key, item)
+	{
 		CHECK_TRUE(text_is_plain(key, strlen(key)));
 		check_texts(item);
 	}
-	json_array_foreach(v, i, item)
-		check_texts(item);
+	json_array_foreach(v, i, item) check_texts(item);
 }
 
 /* The listener has a map of all, each with all that it needs, and its last message is one for every reader. */
@@ -40,13 +40,15 @@ static void check_map(const struct world *w)
 	for (size_t i = LIAR; i <= BYSTANDER; i++) {
 		const struct tc_node *n = netmap_peer(d->map, node_of(w, &w->devices[i])->id);
 
-		CHECK_TRUE(n && n->hostinfo && n->addresses.n == 2 && n->endpoints.n <= TC_ENDPOINTS_MAX);
+		CHECK_TRUE(n && n->hostinfo && n->addresses.n == 2 &&
+			   n->endpoints.n <= TC_ENDPOINTS_MAX);
 	}
 }
 
 static void check_size(const struct world *w)
 {
-	const struct tc_node *n = netmap_peer(w->devices[LISTENER].map, node_of(w, &w->devices[LIAR])->id);
+	const struct tc_node *n =
+		netmap_peer(w->devices[LISTENER].map, node_of(w, &w->devices[LIAR])->id);
 	struct buf b;
 
 	buf_init(&b, 1 << 20);
@@ -73,7 +75,9 @@ static int say(struct world *w, struct device *d, const char *words, size_t len)
 	struct buf b;
 
 	buf_init(&b, 1 << 24);
-	CHECK_INT(buf_printf(&b, "{\"Version\":113,\"NodeKey\":\"%s\",\"OmitPeers\":true,", key_format(KEY_NODE, d->key.b, key)), ==, 0);
+	CHECK_INT(buf_printf(&b, "{\"Version\":113,\"NodeKey\":\"%s\",\"OmitPeers\":true,",
+			  key_format(KEY_NODE, d->key.b, key)),
+		==, 0);
 	CHECK_INT(buf_append(&b, words, len), ==, 0);
 	CHECK_INT(buf_append_str(&b, "}"), ==, 0);
 	CHECK_INT(coord_map(w->tailnet, &d->machine, buf_view(&b), d, w->now, &none), ==, 1);
@@ -155,8 +159,11 @@ static void each_hostile_document_may_also_come_with_a_registration(void **state
 		CHECK_ROW("document %zu", i);
 		rng_fill(&rng.rng, d->key.b, KEY_LEN);
 		buf_clear(&b);
-		CHECK_INT(buf_printf(&b, "{\"Version\":113,\"NodeKey\":\"%s\",\"Auth\":{\"AuthKey\":\"%s\"},",
-			key_format(KEY_NODE, d->key.b, key), w.auth_keys[1]), ==, 0);
+		CHECK_INT(
+			buf_printf(&b,
+				"{\"Version\":113,\"NodeKey\":\"%s\",\"Auth\":{\"AuthKey\":\"%s\"},",
+				key_format(KEY_NODE, d->key.b, key), w.auth_keys[1]),
+			==, 0);
 		CHECK_INT(hostile_hostinfo(&rng.rng, i % 2, &b), ==, 0);
 		CHECK_INT(buf_append_str(&b, "}"), ==, 0);
 		coord_register(w.tailnet, &d->machine, buf_view(&b), d, w.now);
@@ -179,7 +186,8 @@ static void what_peers_need_reaches_them(void **state)
 
 	(void)state;
 	three_devices(&w);
-	say_text(&w, "\"Hostinfo\":{\"Hostname\":\"Bob's \xf0\x9f\x92\xbb\",\"OS\":\"linux\",\"OSVersion\":\"6.1\",\"BackendLogID\":\"ab\","
+	say_text(&w,
+		"\"Hostinfo\":{\"Hostname\":\"Bob's \xf0\x9f\x92\xbb\",\"OS\":\"linux\",\"OSVersion\":\"6.1\",\"BackendLogID\":\"ab\","
 		"\"Services\":[{\"Proto\":\"tcp\",\"Port\":22,\"Description\":\"sshd\"},{\"Proto\":\"peerapi4\",\"Port\":1},"
 		"{\"Proto\":\"peerapi4\",\"Port\":4321},{\"Proto\":\"peerapi-dns-proxy\",\"Port\":1}],"
 		"\"sshHostKeys\":[\"ssh-ed25519 AAAAC3Nz\"],\"Location\":{\"Country\":\"Germany\",\"CountryCode\":\"DE\",\"City\":\"Berlin\","
@@ -193,11 +201,15 @@ static void what_peers_need_reaches_them(void **state)
 	CHECK_STR(*JSON_AT(h->ssh_host_keys, const char *, 0), "ssh-ed25519 AAAAC3Nz");
 	CHECK_STR(h->location->city_code, "BER");
 	CHECK_INT(h->location->priority, ==, 100);
-	CHECK_INT(netmap_peer(w.devices[LISTENER].map, node_of(&w, &w.devices[LIAR])->id)->home_derp, ==, 900);
+	CHECK_INT(
+		netmap_peer(w.devices[LISTENER].map, node_of(&w, &w.devices[LIAR])->id)->home_derp,
+		==, 900);
 	/* Each of these went to everybody, who then had no map. */
-	say_text(&w, "\"Hostinfo\":{\"Hostname\":\"box\",\"Location\":{\"x\":[[[[[[[[[[[[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]]]]]]]]]]]}}");
+	say_text(&w,
+		"\"Hostinfo\":{\"Hostname\":\"box\",\"Location\":{\"x\":[[[[[[[[[[[[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]]]]]]]]]]]}}");
 	CHECK_TRUE(seen(&w)->location && !seen(&w)->location->country);
-	say_text(&w, "\"Hostinfo\":{\"Hostname\":\"a\\u202eb\\u001b\",\"OS\":\"\\u001b[31mlinux\\u2066\"}");
+	say_text(&w,
+		"\"Hostinfo\":{\"Hostname\":\"a\\u202eb\\u001b\",\"OS\":\"\\u001b[31mlinux\\u2066\"}");
 	CHECK_STR(seen(&w)->os, "[31mlinux");
 	check_refused(&w, "\"Hostinfo\":{\"Location\":{\"x\":\"\\q\"}}");
 	check_refused(&w, "\"Hostinfo\":{\"Services\":[{\"Proto\":\"tcp\",\"Port\":70000}]}");
@@ -266,7 +278,8 @@ static void what_an_older_hub_stored_is_cleaned(void **state)
 		/* It is clean on the disk, too. */
 		s = store_mem_store(w.store);
 		CHECK_INT(s->ops->load(s, COORD_NODE, load_nothing, &b), ==, 0);
-		CHECK_TRUE(!strstr(buf_cstr(&b), "\\u001b") && !strstr(buf_cstr(&b), "70000") && !strstr(buf_cstr(&b), "\\q"));
+		CHECK_TRUE(!strstr(buf_cstr(&b), "\\u001b") && !strstr(buf_cstr(&b), "70000") &&
+			   !strstr(buf_cstr(&b), "\\q"));
 		world_free(&w);
 	}
 	buf_fini(&b);

@@ -25,7 +25,9 @@ static int say(struct world *w, const char *words)
 	struct buf b;
 
 	buf_init(&b, 1 << 20);
-	CHECK_INT(buf_printf(&b, "{\"Version\":113,\"NodeKey\":\"%s\",\"OmitPeers\":true,%s}", key_format(KEY_NODE, d->key.b, key), words), ==, 0);
+	CHECK_INT(buf_printf(&b, "{\"Version\":113,\"NodeKey\":\"%s\",\"OmitPeers\":true,%s}",
+			  key_format(KEY_NODE, d->key.b, key), words),
+		==, 0);
 	CHECK_INT(coord_map(w->tailnet, &d->machine, buf_view(&b), d, w->now, &none), ==, 1);
 	buf_fini(&b);
 	return answered;
@@ -57,8 +59,10 @@ static void a_device_that_moves_is_told_of_at_once(void **state)
 		snprintf(words, sizeof(words), "\"Endpoints\":[\"192.0.2.1:%d\"]", 1000 + i);
 		CHECK_INT(say(&w, words), ==, 200);
 		turn(&w);
-		snprintf(words, sizeof(words), "\"Endpoints\":[\"192.0.2.1:%d\",\"198.51.100.7:%d\"],\"Hostinfo\":{\"Hostname\":\"box\",\"OS\":\"linux\","
-			"\"NetInfo\":{\"PreferredDERP\":%d,\"DERPLatency\":{\"1-v4\":0.0%d1}}}", 1000 + i, 2000 + i, i % 7 + 1, i);
+		snprintf(words, sizeof(words),
+			"\"Endpoints\":[\"192.0.2.1:%d\",\"198.51.100.7:%d\"],\"Hostinfo\":{\"Hostname\":\"box\",\"OS\":\"linux\","
+			"\"NetInfo\":{\"PreferredDERP\":%d,\"DERPLatency\":{\"1-v4\":0.0%d1}}}",
+			1000 + i, 2000 + i, i % 7 + 1, i);
 		CHECK_INT(say(&w, words), ==, 200);
 		pass(&w, MSEC(200));
 		CHECK_INT(seen(&w)->home_derp, ==, i % 7 + 1);
@@ -83,8 +87,10 @@ static void a_flood_is_told_at_the_pace_of_the_rest_and_its_last_word_in_the_end
 	before = stats(&w);
 	messages = w.devices[LISTENER].messages;
 	for (int i = 0; i < 840; i++) {
-		snprintf(words, sizeof(words), "\"Endpoints\":[\"192.0.2.1:%d\"],\"Hostinfo\":{\"Hostname\":\"box\",\"OS\":\"os-%d\","
-			"\"sshHostKeys\":[\"ssh-rsa %s\",\"ssh-dss %s%d\"]}", i + 1, i, big, big + 100, i);
+		snprintf(words, sizeof(words),
+			"\"Endpoints\":[\"192.0.2.1:%d\"],\"Hostinfo\":{\"Hostname\":\"box\",\"OS\":\"os-%d\","
+			"\"sshHostKeys\":[\"ssh-rsa %s\",\"ssh-dss %s%d\"]}",
+			i + 1, i, big, big + 100, i);
 		CHECK_INT(say(&w, words), ==, 200);
 		pass(&w, MSEC(140));
 	}
@@ -165,7 +171,9 @@ static void what_waits_is_only_what_the_device_says(void **state)
 	two_devices(&w);
 	id = node_of(&w, &w.devices[MOVER])->id;
 	use_up_the_burst(&w);
-	CHECK_INT(say(&w, "\"Endpoints\":[\"192.0.2.1:1\"],\"Hostinfo\":{\"Hostname\":\"desk\",\"OS\":\"haiku\"}"), ==, 200);
+	CHECK_INT(
+		say(&w, "\"Endpoints\":[\"192.0.2.1:1\"],\"Hostinfo\":{\"Hostname\":\"desk\",\"OS\":\"haiku\"}"),
+		==, 200);
 	CHECK_INT(say(&w, "\"Endpoints\":[\"192.0.2.1:2\"]"), ==, 200);
 	CHECK_INT(coord_node_rename(w.tailnet, id, "named", w.now), ==, 0);
 	CHECK_INT(coord_node_tag(w.tailnet, id, tags, 1, w.now), ==, 0);
@@ -190,7 +198,8 @@ static void what_waits_is_only_what_the_device_says(void **state)
 /* A request for tags that waits for its turn lacks them from its turn on, and the device is told then. */
 static void what_is_lacked_is_told_when_its_turn_comes(void **state)
 {
-	static const char asks[] = "\"Hostinfo\":{\"Hostname\":\"box\",\"OS\":\"linux\",\"RequestTags\":[\"tag:x\"]}";
+	static const char asks[] =
+		"\"Hostinfo\":{\"Hostname\":\"box\",\"OS\":\"linux\",\"RequestTags\":[\"tag:x\"]}";
 	struct world w;
 
 	(void)state;
@@ -219,13 +228,17 @@ static void what_the_network_is_like_concerns_nobody(void **state)
 
 	(void)state;
 	two_devices(&w);
-	CHECK_INT(say(&w, "\"Hostinfo\":{\"Hostname\":\"box\",\"OS\":\"linux\",\"NetInfo\":{\"PreferredDERP\":1}}"), ==, 200);
+	CHECK_INT(
+		say(&w, "\"Hostinfo\":{\"Hostname\":\"box\",\"OS\":\"linux\",\"NetInfo\":{\"PreferredDERP\":1}}"),
+		==, 200);
 	settle(&w);
 	before = stats(&w);
 	messages = w.devices[LISTENER].messages;
 	for (int i = 0; i < 10; i++) {
-		snprintf(words, sizeof(words), "\"Endpoints\":[],\"Hostinfo\":{\"Hostname\":\"box\",\"OS\":\"linux\",\"NetInfo\":{\"PreferredDERP\":1,"
-			"\"DERPLatency\":{\"1-v4\":0.0%d}}}", i + 1);
+		snprintf(words, sizeof(words),
+			"\"Endpoints\":[],\"Hostinfo\":{\"Hostname\":\"box\",\"OS\":\"linux\",\"NetInfo\":{\"PreferredDERP\":1,"
+			"\"DERPLatency\":{\"1-v4\":0.0%d}}}",
+			i + 1);
 		CHECK_INT(say(&w, words), ==, 200);
 		pass(&w, SEC(1));
 	}
@@ -286,7 +299,8 @@ static void an_earlier_end_of_the_key_is_a_change(void **state)
 	d = &w.devices[MOVER];
 	for (int i = 0; i < 100; i++) {
 		time_format_rfc3339(w.now.wall + 86400000 - 1000 * (unix_ms)i, time);
-		int n = snprintf(body, sizeof(body), "{\"Version\":113,\"NodeKey\":\"%s\",\"Expiry\":\"%s\",\"Hostinfo\":{}}",
+		int n = snprintf(body, sizeof(body),
+			"{\"Version\":113,\"NodeKey\":\"%s\",\"Expiry\":\"%s\",\"Hostinfo\":{}}",
 			key_format(KEY_NODE, d->key.b, key), time);
 
 		coord_register(w.tailnet, &d->machine, view_of(body, (size_t)n), d, w.now);
@@ -323,7 +337,7 @@ static void who_comes_and_goes_counts_as_here_now_and_then(void **state)
 	use_up_the_burst(&w);
 	for (int i = 0; stats(&w).waiting && i < 100; i++)
 		turn(&w); /* what waited of that is paid */
-	settle(&w); /* and told */
+	settle(&w);       /* and told */
 	messages = w.devices[LISTENER].messages;
 	listen_to_map(&w, &w.devices[MOVER]);
 	turn(&w);
@@ -342,7 +356,9 @@ static void a_full_store_delays_what_waits(void **state)
 	(void)state;
 	two_devices(&w);
 	use_up_the_burst(&w);
-	CHECK_INT(say(&w, "\"Endpoints\":[\"192.0.2.1:1\"],\"Hostinfo\":{\"Hostname\":\"box\",\"OS\":\"haiku\"}"), ==, 200);
+	CHECK_INT(
+		say(&w, "\"Endpoints\":[\"192.0.2.1:1\"],\"Hostinfo\":{\"Hostname\":\"box\",\"OS\":\"haiku\"}"),
+		==, 200);
 	store_mem_set_full(w.store, true);
 	CHECK_INT(say(&w, "\"Hostinfo\":{\"Hostname\":\"box\",\"OS\":\"other\"}"), ==, 503);
 	pass(&w, SEC(5));
@@ -357,7 +373,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_device_that_moves_is_told_of_at_once),
-		cmocka_unit_test(a_flood_is_told_at_the_pace_of_the_rest_and_its_last_word_in_the_end),
+		cmocka_unit_test(
+			a_flood_is_told_at_the_pace_of_the_rest_and_its_last_word_in_the_end),
 		cmocka_unit_test(small_changes_have_a_bound_too),
 		cmocka_unit_test(what_is_taken_back_is_not_told),
 		cmocka_unit_test(what_waits_is_only_what_the_device_says),

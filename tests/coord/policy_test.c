@@ -20,8 +20,8 @@ static void set_policy(struct world *w, const char *s)
 {
 	struct err_at at = { 0 };
 
-	CHECK_INT(coord_policy_set(
-			  w->tailnet, text(s), "ann", COORD_POLICY_ANY_VERSION, w->now, NULL, NULL, &at),
+	CHECK_INT(coord_policy_set(w->tailnet, text(s), "ann", COORD_POLICY_ANY_VERSION, w->now,
+			  NULL, NULL, &at),
 		==, 0);
 }
 
@@ -36,7 +36,8 @@ static void five_devices(struct world *w)
 		CHECK_STR(strstr(answer_text, "\"Error\":\"\"") ? "" : answer_text, "");
 		listen_to_map(w, &w->devices[i]);
 	}
-	CHECK_INT(coord_node_tag(w->tailnet, node_of(w, &w->devices[4])->id, tags, 1, w->now), ==, 0);
+	CHECK_INT(
+		coord_node_tag(w->tailnet, node_of(w, &w->devices[4])->id, tags, 1, w->now), ==, 0);
 	settle(w);
 }
 
@@ -147,8 +148,8 @@ static void refused_policies_leave_the_running_one(void **state)
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		CHECK_ROW("row %zu", i);
 		at = (struct err_at){ 0 };
-		CHECK_INT(coord_policy_set(w.tailnet, text(rows[i].text), "bob", COORD_POLICY_ANY_VERSION,
-				  w.now, count_failure, &failures, &at),
+		CHECK_INT(coord_policy_set(w.tailnet, text(rows[i].text), "bob",
+				  COORD_POLICY_ANY_VERSION, w.now, count_failure, &failures, &at),
 			==, rows[i].rc);
 		CHECK_INT(at.line, ==, rows[i].line);
 		CHECK_TRUE(!rows[i].line || at.text[0]);
@@ -197,7 +198,8 @@ static void versions_are_kept_and_the_last_one_runs_after_a_restart(void **state
 	listen_to_map(&w, &w.devices[1]);
 	settle(&w);
 	CHECK_INT(netmap_n_peers(w.devices[1].map), ==, 0);
-	CHECK_INT(coord_policy_set(w.tailnet, text(other), "bob", v->id, w.now, NULL, NULL, &at), ==, 0);
+	CHECK_INT(coord_policy_set(w.tailnet, text(other), "bob", v->id, w.now, NULL, NULL, &at),
+		==, 0);
 	CHECK_INT(coord_policy_current(w.tailnet)->id, ==, v->id + 1);
 	world_free(&w);
 }
@@ -221,17 +223,18 @@ static void a_preview_tells_who_would_lose_whom(void **state)
 	CHECK_INT(coord_policy_preview(w.tailnet, next, note_change, &lost, &at), ==, 0);
 	CHECK_INT(lost, ==, 5 * 4 - 2 * 2);
 	snprintf(dst, sizeof(dst), "%s", node_of(&w, &w.devices[4])->name);
-	CHECK_INT(coord_policy_can_reach(w.tailnet, NULL, "100.64.0.2", dst, 6, 443, &reach, &at), ==, 0);
+	CHECK_INT(coord_policy_can_reach(w.tailnet, NULL, "100.64.0.2", dst, 6, 443, &reach, &at),
+		==, 0);
 	CHECK_TRUE(reach.allowed);
-	CHECK_INT(
-		coord_policy_can_reach(w.tailnet, &next, "100.64.0.2", dst, 6, 443, &reach, &at), ==, 0);
+	CHECK_INT(coord_policy_can_reach(w.tailnet, &next, "100.64.0.2", dst, 6, 443, &reach, &at),
+		==, 0);
 	CHECK_TRUE(!reach.allowed);
-	CHECK_INT(coord_policy_can_reach(
-			  w.tailnet, &next, node_of(&w, &w.devices[0])->name, dst, 6, 443, &reach, &at),
+	CHECK_INT(coord_policy_can_reach(w.tailnet, &next, node_of(&w, &w.devices[0])->name, dst, 6,
+			  443, &reach, &at),
 		==, 0);
 	CHECK_TRUE(reach.allowed && reach.by.line == 2);
-	CHECK_INT(
-		coord_policy_can_reach(w.tailnet, NULL, "nobody", dst, 6, 443, &reach, &at), ==, -ENOENT);
+	CHECK_INT(coord_policy_can_reach(w.tailnet, NULL, "nobody", dst, 6, 443, &reach, &at), ==,
+		-ENOENT);
 	CHECK_TRUE(!coord_policy_current(w.tailnet));
 	world_free(&w);
 }
@@ -301,8 +304,8 @@ static int find_route(void *ctx, const struct coord_route *r)
 static struct coord_route route_of(const struct world *w, size_t i, const char *s)
 {
 	found = (struct coord_route){ 0 };
-	CHECK_INT(coord_routes(
-			  w->tailnet, node_of(w, &w->devices[i])->id, find_route, (void *)(uintptr_t)s),
+	CHECK_INT(coord_routes(w->tailnet, node_of(w, &w->devices[i])->id, find_route,
+			  (void *)(uintptr_t)s),
 		==, 0);
 	return found;
 }
@@ -436,8 +439,9 @@ static void who_offers_the_organisations_own_networks_is_kept_apart(void **state
 		0); /* this one is ours */
 	offer(&w, 0, "[\"10.1.0.0/16\"]");
 	CHECK_TRUE(reaches(seen(&w, 1, 0), "10.1.0.0/16"));
-	CHECK_INT(coord_own_prefixes_set(w.tailnet, &(struct ipprefix){ 0 }, 1, COORD_OWN_SHOW, w.now), ==,
-		-ERR_BAD_VALUE);
+	CHECK_INT(coord_own_prefixes_set(
+			  w.tailnet, &(struct ipprefix){ 0 }, 1, COORD_OWN_SHOW, w.now),
+		==, -ERR_BAD_VALUE);
 	world_free(&w);
 }
 

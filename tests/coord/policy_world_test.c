@@ -94,7 +94,8 @@ static void random_policy_step(struct world *w)
 		break;
 	default:
 		rc = coord_own_prefixes_set(w->tailnet, &own, rng_below(&w->rng.rng, 2),
-			rng_below(&w->rng.rng, 3) == 0 ? COORD_OWN_QUARANTINE : COORD_OWN_SHOW, w->now);
+			rng_below(&w->rng.rng, 3) == 0 ? COORD_OWN_QUARANTINE : COORD_OWN_SHOW,
+			w->now);
 	}
 	CHECK_INT(rc, ==, 0);
 	CHECK_INT(coord_routes(w->tailnet, 0, no_route, NULL), ==, 0);

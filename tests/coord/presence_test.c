@@ -59,8 +59,10 @@ static void expire_in(struct world *w, size_t i, unix_ms life)
 
 	key_format(KEY_NODE, w->devices[i].key.b, key);
 	time_format_rfc3339(w->now.wall + life, time);
-	n = snprintf(body, sizeof(body), "{\"Version\":113,\"NodeKey\":\"%s\",\"Expiry\":\"%s\"}", key, time);
-	coord_register(w->tailnet, &w->devices[i].machine, view_of(body, (size_t)n), &w->devices[i], w->now);
+	n = snprintf(body, sizeof(body), "{\"Version\":113,\"NodeKey\":\"%s\",\"Expiry\":\"%s\"}",
+		key, time);
+	coord_register(w->tailnet, &w->devices[i].machine, view_of(body, (size_t)n), &w->devices[i],
+		w->now);
 	settle(w);
 }
 
@@ -82,7 +84,8 @@ static void a_key_that_expires_ends_presence_at_that_moment(void **state)
 		turn(&w);
 	check_online(&w, 0, false, 2);
 	CHECK_INT(seen(&w, 1, 0)->last_seen, >=, end);
-	listen_to_map(&w, &w.devices[0]); /* who expired may listen, so that it hears of its return */
+	listen_to_map(
+		&w, &w.devices[0]); /* who expired may listen, so that it hears of its return */
 	settle(&w);
 	check_online(&w, 0, false, 2);
 	world_free(&w);
@@ -152,13 +155,15 @@ static void a_longer_life_brings_it_back(void **state)
 	three_devices(&w);
 	CHECK_INT(coord_node_expire(w.tailnet, id_of(&w, 0), w.now), ==, 0);
 	settle(&w);
-	CHECK_INT(coord_node_tag(w.tailnet, id_of(&w, 0), tags, 1, w.now), ==, 0); /* its key does not expire any more */
+	CHECK_INT(coord_node_tag(w.tailnet, id_of(&w, 0), tags, 1, w.now), ==,
+		0); /* its key does not expire any more */
 	settle(&w);
 	check_online(&w, 0, true, 3);
 	CHECK_INT(coord_node_expire(w.tailnet, id_of(&w, 2), w.now), ==, 0);
 	settle(&w);
 	check_online(&w, 2, false, 2);
-	CHECK_INT(coord_node_expire_at(w.tailnet, id_of(&w, 2), w.now.wall + LIFE_MS, w.now), ==, 0);
+	CHECK_INT(
+		coord_node_expire_at(w.tailnet, id_of(&w, 2), w.now.wall + LIFE_MS, w.now), ==, 0);
 	settle(&w);
 	check_online(&w, 2, true, 3);
 	world_free(&w);
@@ -177,7 +182,8 @@ static void who_is_kept_apart_is_not_online(void **state)
 	settle(&w);
 	CHECK_TRUE(!seen(&w, 1, 0) && node_of(&w, &w.devices[0])->online != JSON_YES);
 	CHECK_INT(n_online(&w), ==, 2);
-	CHECK_INT(coord_route_approve(w.tailnet, id_of(&w, 0), prefix("10.1.0.0/16"), "bob", w.now), ==, 0);
+	CHECK_INT(coord_route_approve(w.tailnet, id_of(&w, 0), prefix("10.1.0.0/16"), "bob", w.now),
+		==, 0);
 	settle(&w);
 	check_online(&w, 0, true, 3);
 	world_free(&w);
@@ -188,7 +194,8 @@ static bool carries(const struct world *w, size_t i)
 	const struct tc_node *n = seen(w, 1, i);
 
 	for (size_t k = 0; n && k < n->allowed_ips.n; k++)
-		if (ipprefix_eq(*JSON_AT(n->allowed_ips, struct ipprefix, k), prefix("10.1.0.0/16")))
+		if (ipprefix_eq(
+			    *JSON_AT(n->allowed_ips, struct ipprefix, k), prefix("10.1.0.0/16")))
 			return true;
 	return false;
 }
@@ -203,7 +210,9 @@ static void a_routers_standby_takes_over_when_its_key_expires(void **state)
 	for (size_t i = 0; i < 3; i += 2) {
 		w.devices[i].routes = "[\"10.1.0.0/16\"]";
 		tell_place(&w, &w.devices[i]);
-		CHECK_INT(coord_route_approve(w.tailnet, id_of(&w, i), prefix("10.1.0.0/16"), "bob", w.now), ==, 0);
+		CHECK_INT(coord_route_approve(
+				  w.tailnet, id_of(&w, i), prefix("10.1.0.0/16"), "bob", w.now),
+			==, 0);
 		settle(&w);
 	}
 	CHECK_TRUE(carries(&w, 0) && !carries(&w, 2));

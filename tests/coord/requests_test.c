@@ -45,9 +45,7 @@ static void on_answer(void *owner, int st, const char *type, struct view body)
 	answer[body.len] = 0;
 }
 
-static void on_poll(void *owner)
-{
-}
+static void on_poll(void *owner) {}
 
 static void hub_load(struct hub *h)
 {
@@ -61,8 +59,14 @@ static void hub_start(struct hub *h)
 	rng_seeded_init(&h->rng, 5);
 	rng_fill(&h->rng.rng, h->machine.b, KEY_LEN);
 	CHECK_INT(store_mem_new(&h->store), ==, 0);
-	h->cfg = (struct coord_cfg){ .url = "http://hub.test", .base_domain = "warren.test", .store = store_mem_store(h->store),
-		.rng = &h->rng.rng, .hash = fake_hash, .on_poll_ready = on_poll, .on_poll_end = on_poll, .on_answer = on_answer };
+	h->cfg = (struct coord_cfg){ .url = "http://hub.test",
+		.base_domain = "warren.test",
+		.store = store_mem_store(h->store),
+		.rng = &h->rng.rng,
+		.hash = fake_hash,
+		.on_poll_ready = on_poll,
+		.on_poll_end = on_poll,
+		.on_answer = on_answer };
 	hub_load(h);
 	CHECK_INT(coord_user_create(h->tailnet, "ann", h->now, &h->user), ==, 0);
 	CHECK_INT(coord_turn_end(h->tailnet, h->now), ==, 0);
@@ -78,7 +82,9 @@ static void hub_stop(struct hub *h)
 static void make_key(struct hub *h, const char *const *tags, size_t n_tags, bool preapproved,
 	char text[static COORD_SECRET_TEXT_MAX])
 {
-	struct coord_key_spec spec = { .user = n_tags ? 0 : h->user->id, .tags = tags, .n_tags = n_tags,
+	struct coord_key_spec spec = { .user = n_tags ? 0 : h->user->id,
+		.tags = tags,
+		.n_tags = n_tags,
 		.preapproved = preapproved };
 	const struct coord_key *k;
 
@@ -99,7 +105,9 @@ static bool ask(struct hub *h, json_t *doc)
 	CHECK_INT(status, ==, 200);
 	arena_fini(&reg_mem);
 	arena_init(&reg_mem, FRAME_MAX);
-	CHECK_INT(json_decode(&tc_register_response_type, answer, strlen(answer), &reg, &reg_mem, NULL), ==, 0);
+	CHECK_INT(json_decode(
+			  &tc_register_response_type, answer, strlen(answer), &reg, &reg_mem, NULL),
+		==, 0);
 	return true;
 }
 
@@ -110,8 +118,8 @@ static bool was_success(void)
 
 static json_t *request(const char *node_key, const char *auth_key)
 {
-	return json_pack("{s:i, s:s, s:{s:s}, s:{s:s, s:s}}", "Version", 113, "NodeKey", node_key, "Auth", "AuthKey", auth_key,
-		"Hostinfo", "Hostname", "box", "OS", "linux");
+	return json_pack("{s:i, s:s, s:{s:s}, s:{s:s, s:s}}", "Version", 113, "NodeKey", node_key,
+		"Auth", "AuthKey", auth_key, "Hostinfo", "Hostname", "box", "OS", "linux");
 }
 
 static void join_as(struct hub *h, const char *node_key)
@@ -180,9 +188,7 @@ static size_t tags_of(json_t *doc, const char *tags[static 8])
 	json_t *list = json_object_get(json_object_get(doc, "Hostinfo"), "RequestTags"), *tag;
 	size_t i;
 
-	json_array_foreach(list, i, tag)
-		if (i < 8)
-			tags[i] = json_string_value(tag);
+	json_array_foreach(list, i, tag) if (i < 8) tags[i] = json_string_value(tag);
 	return json_array_size(list);
 }
 
@@ -208,7 +214,9 @@ static void log_in_by_hand(struct hub *h, json_t *doc)
 	CHECK_INT(coord_turn_end(h->tailnet, h->now), ==, 0);
 	arena_fini(&reg_mem);
 	arena_init(&reg_mem, FRAME_MAX);
-	CHECK_INT(json_decode(&tc_register_response_type, answer, strlen(answer), &reg, &reg_mem, NULL), ==, 0);
+	CHECK_INT(json_decode(
+			  &tc_register_response_type, answer, strlen(answer), &reg, &reg_mem, NULL),
+		==, 0);
 	CHECK_TRUE(was_success());
 }
 
@@ -273,17 +281,20 @@ static void replay_map(json_t *doc)
 	rc = coord_map(h.tailnet, &h.machine, view_of(body, strlen(body)), NULL, h.now, &poll);
 	CHECK_INT(coord_turn_end(h.tailnet, h.now), ==, 0);
 	CHECK_INT(rc, ==, json_is_true(json_object_get(doc, "Stream")) ? 0 : 1);
-	CHECK_STR(key_format(KEY_DISCO, node_of(&h, node_key)->disco.b, text), vec_str(doc, "DiscoKey"));
+	CHECK_STR(key_format(KEY_DISCO, node_of(&h, node_key)->disco.b, text),
+		vec_str(doc, "DiscoKey"));
 	if (rc == 0) {
 		arena_init(&mem, FRAME_MAX);
 		first_frame(poll, &m, &mem);
 		CHECK_STR(key_format(KEY_NODE, m.node->key.b, text), node_key);
-		CHECK_TRUE(m.node->machine_authorized && m.node->hostinfo && m.user_profiles.n && m.dns_config);
+		CHECK_TRUE(m.node->machine_authorized && m.node->hostinfo && m.user_profiles.n &&
+			   m.dns_config);
 		arena_fini(&mem);
 		coord_poll_close(poll, h.now);
 	} else {
 		CHECK_INT(status, ==, 200);
-		CHECK_INT(node_of(&h, node_key)->endpoints.n, ==, json_array_size(json_object_get(doc, "Endpoints")));
+		CHECK_INT(node_of(&h, node_key)->endpoints.n, ==,
+			json_array_size(json_object_get(doc, "Endpoints")));
 	}
 	free(body);
 	hub_stop(&h);
@@ -294,11 +305,13 @@ static void every_recorded_request_is_understood(void **state)
 	json_t *registers = fixture("register.jsonl"), *maps = fixture("map.jsonl"), *line;
 	size_t i;
 
-	json_array_foreach(registers, i, line) {
+	json_array_foreach(registers, i, line)
+	{
 		CHECK_ROW("register.jsonl, line %zu", i + 1);
 		replay_register(json_object_get(line, "doc"));
 	}
-	json_array_foreach(maps, i, line) {
+	json_array_foreach(maps, i, line)
+	{
 		CHECK_ROW("map.jsonl, line %zu", i + 1);
 		replay_map(json_object_get(line, "doc"));
 	}
@@ -318,9 +331,12 @@ static struct coord_poll *listen_as(struct hub *h, const char *node_key)
 {
 	struct coord_poll *poll = NULL;
 	char body[256];
-	int n = snprintf(body, sizeof(body), "{\"Version\":113,\"NodeKey\":\"%s\",\"Stream\":true,\"Compress\":\"zstd\",\"Hostinfo\":{}}", node_key);
+	int n = snprintf(body, sizeof(body),
+		"{\"Version\":113,\"NodeKey\":\"%s\",\"Stream\":true,\"Compress\":\"zstd\",\"Hostinfo\":{}}",
+		node_key);
 
-	CHECK_INT(coord_map(h->tailnet, &h->machine, view_of(body, (size_t)n), NULL, h->now, &poll), ==, 0);
+	CHECK_INT(coord_map(h->tailnet, &h->machine, view_of(body, (size_t)n), NULL, h->now, &poll),
+		==, 0);
 	CHECK_INT(coord_turn_end(h->tailnet, h->now), ==, 0);
 	return poll;
 }
@@ -384,7 +400,8 @@ static void tags_that_a_device_asks_for_need_a_key_that_gives_them(void **state)
 	make_key(&h, NULL, 0, true, plain);
 	make_key(&h, web, 1, true, tagged);
 	doc = request(KEY_A, plain);
-	json_object_set_new(json_object_get(doc, "Hostinfo"), "RequestTags", json_pack("[s]", "tag:web"));
+	json_object_set_new(
+		json_object_get(doc, "Hostinfo"), "RequestTags", json_pack("[s]", "tag:web"));
 	CHECK_TRUE(ask(&h, doc) && *reg.error && !node_of(&h, KEY_A));
 	json_object_set_new(json_object_get(doc, "Auth"), "AuthKey", json_string(tagged));
 	CHECK_TRUE(ask(&h, doc) && was_success());

@@ -111,7 +111,8 @@ void world_new(struct world *w, uint64_t seed)
 	for (size_t i = 0; i < 2; i++) {
 		CHECK_INT(coord_user_create(w->tailnet, people[i], w->now, &user), ==, 0);
 		spec.user = w->people[i] = user->id;
-		CHECK_INT(coord_key_create(w->tailnet, &spec, w->now, w->auth_keys[i], &key), ==, 0);
+		CHECK_INT(
+			coord_key_create(w->tailnet, &spec, w->now, w->auth_keys[i], &key), ==, 0);
 	}
 	for (size_t i = 0; i < DEVICES; i++) {
 		rng_fill(&w->rng.rng, w->devices[i].machine.b, KEY_LEN);
@@ -276,8 +277,8 @@ void ask_to_join(struct world *w, struct device *d, bool new_key)
 	n = snprintf(body, sizeof(body),
 		"{\"Version\":%d,\"NodeKey\":\"%s\"%s%s%s,\"Auth\":{\"AuthKey\":\"%s\"},"
 		"\"Hostinfo\":{\"Hostname\":\"box\",\"OS\":\"linux\",\"RoutableIPs\":%s,\"RequestTags\":%s}}",
-		version, key, new_key ? ",\"OldNodeKey\":\"" : "", new_key ? old : "", new_key ? "\"" : "",
-		w->auth_keys[(d - w->devices) % 2], d->routes, d->tags);
+		version, key, new_key ? ",\"OldNodeKey\":\"" : "", new_key ? old : "",
+		new_key ? "\"" : "", w->auth_keys[(d - w->devices) % 2], d->routes, d->tags);
 	answered = 0;
 	coord_register(w->tailnet, &d->machine, view_of(body, (size_t)n), d, w->now);
 	CHECK_INT(coord_turn_end(w->tailnet, w->now), ==, 0);
@@ -318,9 +319,10 @@ void tell_place(struct world *w, struct device *d)
 	n = snprintf(body, sizeof(body),
 		"{\"Version\":113,\"NodeKey\":\"%s\",\"OmitPeers\":true,\"Endpoints\":[\"192.0.2.%u:%u\"],"
 		"\"Hostinfo\":{\"Hostname\":\"%s\",\"OS\":\"linux\",\"RoutableIPs\":%s,\"NetInfo\":{\"PreferredDERP\":%u}}}",
-		key, rng_u32(&w->rng.rng) % 250 + 1, rng_u32(&w->rng.rng) % 60000 + 1, d->hostname, d->routes,
-		rng_u32(&w->rng.rng) % 3 + 1);
-	CHECK_INT(coord_map(w->tailnet, &d->machine, view_of(body, (size_t)n), d, w->now, &none), ==, 1);
+		key, rng_u32(&w->rng.rng) % 250 + 1, rng_u32(&w->rng.rng) % 60000 + 1, d->hostname,
+		d->routes, rng_u32(&w->rng.rng) % 3 + 1);
+	CHECK_INT(coord_map(w->tailnet, &d->machine, view_of(body, (size_t)n), d, w->now, &none),
+		==, 1);
 }
 
 /* What the administration does with owners, and a device with its name. */
@@ -335,7 +337,8 @@ static void random_ownership(struct world *w, struct device *d, int64_t node)
 		CHECK_INT(coord_node_move(w->tailnet, node, who, w->now), ==, 0);
 		break;
 	case 1:
-		snprintf(name, sizeof(name), "%s-%u@warren.test", who == w->people[0] ? "ann" : "bob", rng_u32(&w->rng.rng) % 9);
+		snprintf(name, sizeof(name), "%s-%u@warren.test",
+			who == w->people[0] ? "ann" : "bob", rng_u32(&w->rng.rng) % 9);
 		CHECK_INT(coord_user_rename(w->tailnet, who, name, w->now), ==, 0);
 		break;
 	case 2:

@@ -16,9 +16,9 @@ struct device {
 	struct node_pub key;
 	struct coord_poll *poll;
 	struct netmap *map;
-	char *frame; /* the last message, as JSON; also of a stream that is over */
-	const char *routes; /* what it offers, as JSON */
-	const char *tags;   /* what it asks for, as JSON */
+	char *frame;          /* the last message, as JSON; also of a stream that is over */
+	const char *routes;   /* what it offers, as JSON */
+	const char *tags;     /* what it asks for, as JSON */
 	const char *hostname; /* what it calls itself */
 	bool ended, watched, began;
 	unsigned messages; /* that came, keep-alives too */
@@ -35,18 +35,18 @@ struct world {
 };
 
 extern const struct netmap_ops tailnet_map_ops; /* of a device's map */
-extern int answered; /* status of the last answer; 0: none */
+extern int answered;                            /* status of the last answer; 0: none */
 extern char answer_text[4096];
 extern bool approve_devices; /* of servers that are started from now on */
-extern unsigned keys_out; /* that the server said are no member's any more */
+extern unsigned keys_out;    /* that the server said are no member's any more */
 extern struct node_pub last_key_out;
 extern unsigned answered_later; /* seconds of Retry-After of the last answer; 0: none */
 
 void world_new(struct world *w, uint64_t seed);
-extern int version; /* that devices say from now on */
-extern int accept_rate; /* of servers that are started from now on */
+extern int version;                                /* that devices say from now on */
+extern int accept_rate;                            /* of servers that are started from now on */
 extern struct ipport (*request_from)(void *owner); /* likewise; NULL: from nowhere */
-void world_start(struct world *w); /* the server, on what is stored */
+void world_start(struct world *w);                 /* the server, on what is stored */
 void world_free(struct world *w);
 /* By node key: a machine whose device was tagged joins again as another device. */
 const struct coord_node_doc *node_of(const struct world *w, const struct device *d);

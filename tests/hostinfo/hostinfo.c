@@ -25,11 +25,14 @@ static size_t below(struct making *m, size_t n)
 }
 
 /* What a text can hold, as JSON. */
-static const char *const bits[] = { "a", "box", "\\u001b[2J\\u001b]0;x\\u0007", "\\u202e", "\\u2066", "\\u200b", "\\u200d", "\\ufeff",
-	"\\u0085", "\\u009b31m", "\\u007f", "\\n* ssh-ed25519 AAAA", "\\r\\n", "\\t", "<script>", "\\\"", "\\\\", "\\u2028", "\\ufe0f", "\xc3\xa9",
-	"\\udbff\\udfff", "\\ud83d\\ude00", "\xe2\x80\xae", "\xf3\xa0\x81\x81", "\\u0600", "\\ufffe", "\\u00ad", "%s%n", "'; --" };
+static const char *const bits[] = { "a", "box", "\\u001b[2J\\u001b]0;x\\u0007", "\\u202e",
+	"\\u2066", "\\u200b", "\\u200d", "\\ufeff", "\\u0085", "\\u009b31m", "\\u007f",
+	"\\n* ssh-ed25519 AAAA", "\\r\\n", "\\t", "<script>", "\\\"", "\\\\", "\\u2028", "\\ufe0f",
+	"\xc3\xa9", "\\udbff\\udfff", "\\ud83d\\ude00", "\xe2\x80\xae", "\xf3\xa0\x81\x81",
+	"\\u0600", "\\ufffe", "\\u00ad", "%s%n", "'; --" };
 /* What no document may hold: an escape that is none, a bare control character, bytes that are no UTF-8, a NUL, half a pair. */
-static const char *const broken[] = { "\\q", "\x01", "\xff\xfe", "\xc0\xaf", "\\u0000", "\\ud800", "\xed\xa0\x80", "\\u12", "\\" };
+static const char *const broken[] = { "\\q", "\x01", "\xff\xfe", "\xc0\xaf", "\\u0000", "\\ud800",
+	"\xed\xa0\x80", "\\u12", "\\" };
 static const size_t lengths[] = { 0, 1, 3, 20, 63, 64, 65, 255, 256, 300, 1000, 5000, 70000 };
 
 static void text(struct making *m)
@@ -53,15 +56,18 @@ static void text(struct making *m)
 static void number(struct making *m)
 {
 	static const char *const good[] = { "0", "1", "443", "65535" };
-	static const char *const bad[] = { "70000", "-1", "65536", "2147483648", "9223372036854775808", "1e999", "0.5", "1E400", "-0",
-		"99999999999999999999", "00", "+1" };
+	static const char *const bad[] = { "70000", "-1", "65536", "2147483648",
+		"9223372036854775808", "1e999", "0.5", "1E400", "-0", "99999999999999999999", "00",
+		"+1" };
 
-	put(m, m->sane || below(m, 3) ? good[below(m, ARRAY_LEN(good))] : bad[below(m, ARRAY_LEN(bad))]);
+	put(m, m->sane || below(m, 3) ? good[below(m, ARRAY_LEN(good))]
+				      : bad[below(m, ARRAY_LEN(bad))]);
 }
 
 static void degrees(struct making *m)
 {
-	static const char *const some[] = { "0", "48.85", "-200", "1e300", "-0.0", "1e-320", "90", "180.5" };
+	static const char *const some[] = { "0", "48.85", "-200", "1e300", "-0.0", "1e-320", "90",
+		"180.5" };
 
 	put(m, m->sane || below(m, 8) ? some[below(m, ARRAY_LEN(some))] : "1e999");
 }
@@ -129,7 +135,8 @@ static void list(struct making *m, void (*item)(struct making *m))
 
 static void service(struct making *m)
 {
-	static const char *const protos[] = { "tcp", "udp", "peerapi4", "peerapi6", "peerapi-dns-proxy", "egg", "\\u001b" };
+	static const char *const protos[] = { "tcp", "udp", "peerapi4", "peerapi6",
+		"peerapi-dns-proxy", "egg", "\\u001b" };
 	bool outer = m->first;
 
 	put(m, "{");
@@ -146,8 +153,9 @@ static void service(struct making *m)
 
 static void ssh_key(struct making *m)
 {
-	static const char *const keys[] = { "\"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ\"", "\"ssh-rsa AAAA\\n* ssh-rsa BBBB\"", "\"\"",
-		"\"ssh-rsa \\u001b[31m\"", "\"x y\\u202e\"" };
+	static const char *const keys[] = { "\"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ\"",
+		"\"ssh-rsa AAAA\\n* ssh-rsa BBBB\"", "\"\"", "\"ssh-rsa \\u001b[31m\"",
+		"\"x y\\u202e\"" };
 
 	if (below(m, 6) == 0) {
 		put(m, "\"ssh-rsa ");
@@ -170,27 +178,31 @@ static void mac(struct making *m)
 
 static void prefix(struct making *m)
 {
-	static const char *const some[] = { "\"10.0.0.0/8\"", "\"0.0.0.0/0\"", "\"::/0\"", "\"10.1.2.3/8\"", "\"fd00::/64\"", "\"\"" };
+	static const char *const some[] = { "\"10.0.0.0/8\"", "\"0.0.0.0/0\"", "\"::/0\"",
+		"\"10.1.2.3/8\"", "\"fd00::/64\"", "\"\"" };
 
 	put(m, m->sane || below(m, 30) ? some[below(m, ARRAY_LEN(some))] : "\"10.0.0.0/99\"");
 }
 
 static void endpoint(struct making *m)
 {
-	static const char *const some[] = { "\"192.0.2.7:41641\"", "\"[2001:db8::7]:41641\"", "\"0.0.0.0:1\"", "\"255.255.255.255:9\"",
-		"\"224.0.0.1:5\"", "\"[fe80::1]:3\"", "\"[::ffff:192.0.2.9]:1\"", "\"10.0.0.9:0\"" };
+	static const char *const some[] = { "\"192.0.2.7:41641\"", "\"[2001:db8::7]:41641\"",
+		"\"0.0.0.0:1\"", "\"255.255.255.255:9\"", "\"224.0.0.1:5\"", "\"[fe80::1]:3\"",
+		"\"[::ffff:192.0.2.9]:1\"", "\"10.0.0.9:0\"" };
 
 	if (!m->sane && below(m, 100) == 0)
 		put(m, below(m, 2) ? "\"10.0.0.1:70000\"" : "\"[fe80::1%eth0]:1\"");
 	else if (below(m, 3))
 		put(m, some[below(m, ARRAY_LEN(some))]);
 	else if (m->rc == 0)
-		m->rc = buf_printf(m->out, "\"198.51.100.%u:%u\"", (unsigned)below(m, 255), (unsigned)below(m, 65536));
+		m->rc = buf_printf(m->out, "\"198.51.100.%u:%u\"", (unsigned)below(m, 255),
+			(unsigned)below(m, 65536));
 }
 
 static void location(struct making *m)
 {
-	static const char *const names[] = { "Country", "CountryCode", "City", "CityCode", "Unknown" };
+	static const char *const names[] = { "Country", "CountryCode", "City", "CityCode",
+		"Unknown" };
 	bool outer = m->first;
 
 	put(m, "{");
@@ -247,8 +259,9 @@ static void tpm(struct making *m)
 
 static void host(struct making *m)
 {
-	static const char *const texts[] = { "IPNVersion", "BackendLogID", "OS", "OSVersion", "Env", "Distro", "App", "Package",
-		"DeviceModel", "Machine", "GoArch", "Cloud", "ServicesHash", "ExitNodeID", "NoSuchField" };
+	static const char *const texts[] = { "IPNVersion", "BackendLogID", "OS", "OSVersion", "Env",
+		"Distro", "App", "Package", "DeviceModel", "Machine", "GoArch", "Cloud",
+		"ServicesHash", "ExitNodeID", "NoSuchField" };
 
 	put(m, "\"Hostinfo\":{");
 	m->first = true;

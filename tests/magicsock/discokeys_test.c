@@ -20,7 +20,8 @@ static struct magicsock_peer *peer(void)
 
 static bool active_is(const struct disco_pub *pub)
 {
-	return peer_disco(peer()) ? memcmp(peer_disco(peer())->pub.b, pub->b, KEY_LEN) == 0 : key_is_zero(pub->b);
+	return peer_disco(peer()) ? memcmp(peer_disco(peer())->pub.b, pub->b, KEY_LEN) == 0
+				  : key_is_zero(pub->b);
 }
 
 static bool trusted(void)
@@ -41,7 +42,8 @@ static void begin(void)
 	CHECK_INT(key_public(b->disco.b, true_key.b), ==, 0);
 	memset(other.b, 7, KEY_LEN);
 	memset(third.b, 9, KEY_LEN);
-	CHECK_INT(peer_disco_by_peer(peer(), &no_key), ==, 0); /* what the first handshake carried */
+	CHECK_INT(
+		peer_disco_by_peer(peer(), &no_key), ==, 0); /* what the first handshake carried */
 	CHECK_TRUE(active_is(&true_key) && !peer()->tsmp_active);
 	CHECK_TRUE(trusted());
 	w.hub_down = true; /* from here on the test is the hub */
@@ -72,7 +74,8 @@ static bool message_with(const struct secret_disco *secret)
 	CHECK_INT(box_precompute(&k, secret->b, to.b), ==, 0);
 	n = disco_seal(&k, &from, &a->rng.rng, &m, out, sizeof(out));
 	CHECK_INT(n, >, 0);
-	disco_in(a->magicsock, out, (size_t)n, (struct ipport){ ipaddr_v4(198, 51, 100, 9), 1 }, 0, NULL);
+	disco_in(a->magicsock, out, (size_t)n, (struct ipport){ ipaddr_v4(198, 51, 100, 9), 1 }, 0,
+		NULL);
 	return magicsock_counters(a->magicsock)->pings_in > had;
 }
 
@@ -180,7 +183,7 @@ static void change_ends_trust_at_once_and_keeps_the_address(void **state)
 	tunnel(&other);
 	CHECK_TRUE(!trusted());
 	CHECK_TRUE(ipport_eq(peer()->path.best, best)); /* data goes on to it */
-	CHECK_INT(peer()->path.last_send, ==, 0); /* probing begins with the next packet */
+	CHECK_INT(peer()->path.last_send, ==, 0);       /* probing begins with the next packet */
 	CHECK_INT(peer()->path.last_call, ==, 0);
 	CHECK_INT(peer()->path.last_round, ==, 0);
 	CHECK_INT(peer()->path.search_at, ==, MONO_NEVER);
@@ -206,7 +209,8 @@ static void new_key_of_the_hub_asks_for_one_handshake_and_the_session_goes_on(vo
 	in = b->n_in;
 	node_ping(a, b);
 	world_run(&w, MSEC(500));
-	CHECK_INT(b->n_in, ==, in + 1); /* through the old session: nothing waited for the handshake */
+	CHECK_INT(b->n_in, ==,
+		in + 1); /* through the old session: nothing waited for the handshake */
 	CHECK_INT(a->sessions, ==, sessions + 1);
 	CHECK_TRUE(!peer()->renew_session);
 	node_series(a, b, MSEC(100), SEC(5));

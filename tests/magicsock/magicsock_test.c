@@ -47,7 +47,8 @@ static void first_answer_comes_at_once_and_the_direct_path_soon(void **state)
 		first = node_first_answer(a, 0) - t0;
 		CHECK_INT(first, <=, MSEC(300));
 		CHECK_INT(direct != MONO_NEVER, ==, rows[i].direct);
-		CHECK_INT(node_is_direct(b, a) || !rows[i].direct || vnet_now(w.v) - t0 < SEC(2), ==, true);
+		CHECK_INT(node_is_direct(b, a) || !rows[i].direct || vnet_now(w.v) - t0 < SEC(2),
+			==, true);
 		node_series(a, b, MSEC(100), SEC(20)); /* and no packet is lost meanwhile */
 		CHECK_INT(node_lost(a), ==, 0);
 		CHECK_INT(node_is_direct(a, b), ==, rows[i].direct);
@@ -57,8 +58,8 @@ static void first_answer_comes_at_once_and_the_direct_path_soon(void **state)
 }
 
 /* Two nodes whose path is direct. */
-static void direct_pair(struct world *w, const struct vnat_kind *ka, const struct vnat_kind *kb, struct node **a,
-	struct node **b)
+static void direct_pair(struct world *w, const struct vnat_kind *ka, const struct vnat_kind *kb,
+	struct node **a, struct node **b)
 {
 	world_open(w, 7, 1);
 	*a = node_add(w, ka, NULL);
@@ -103,7 +104,8 @@ static void device_that_is_told_late_begins_by_itself(void **state)
 	node_start(a);
 	world_run(&w, SEC(5));
 	node_start(b);
-	magicsock_remove_peer(a->magicsock, b->n, world_now(&w)); /* the hub has told b of a, and not yet a of b */
+	magicsock_remove_peer(a->magicsock, b->n,
+		world_now(&w)); /* the hub has told b of a, and not yet a of b */
 	vnet_at(w.v, &b->tell, MONO_NEVER);
 	w.hub_down = true;
 	world_run(&w, MSEC(200));
@@ -114,7 +116,8 @@ static void device_that_is_told_late_begins_by_itself(void **state)
 	t0 = vnet_now(w.v);
 	node_tell_now(b);
 	world_run(&w, MSEC(150));
-	CHECK_INT(node_first_answer(b, 0) - t0, <=, MSEC(140)); /* three and a half trips through the relay */
+	CHECK_INT(node_first_answer(b, 0) - t0, <=,
+		MSEC(140)); /* three and a half trips through the relay */
 	CHECK_TRUE(node_is_direct(a, b));
 	CHECK_TRUE(node_is_direct(b, a));
 	world_close(&w);
@@ -133,7 +136,8 @@ static void dead_path_is_left_for_the_relay(void **state)
 	CHECK_TRUE(!node_is_direct(a, b));
 	/* A second without an answer raises the question, half a second without a pong answers it. */
 	CHECK_INT(node_lost(a), <=, 18);
-	CHECK_INT(node_first_answer(a, (uint16_t)(from + 18)) - a->sent_at[from + 18], <=, MSEC(200));
+	CHECK_INT(
+		node_first_answer(a, (uint16_t)(from + 18)) - a->sent_at[from + 18], <=, MSEC(200));
 	/* The block is lifted: the direct path comes back without loss. */
 	from = a->next_seq;
 	vnet_router_rules(a->router, false, 0);
@@ -348,7 +352,9 @@ static void expired_and_removed_peers_get_nothing(void **state)
 		world_run(&w, MSEC(100));
 	}
 	CHECK_INT(b->n_in, ==, in);
-	CHECK_INT(magicsock_peer_status(a->magicsock, b->n, world_now(&w), &(struct magicsock_peer_status){ 0 }), ==, -ERR_NO_PEER);
+	CHECK_INT(magicsock_peer_status(
+			  a->magicsock, b->n, world_now(&w), &(struct magicsock_peer_status){ 0 }),
+		==, -ERR_NO_PEER);
 	world_close(&w);
 }
 
@@ -367,7 +373,9 @@ static void logged_out_node_is_silent(void **state)
 	CHECK_INT(a->udp_sent, ==, sent);
 	CHECK_TRUE(!magicsock_relay_is_ready(a->magicsock, 1));
 	CHECK_TRUE(magicsock_deadline(a->magicsock) == MONO_NEVER);
-	CHECK_INT(magicsock_ping(a->magicsock, b->n, MAGICSOCK_PING_DISCO, 0, NULL, NULL, world_now(&w)), ==, -ERR_BAD_STATE);
+	CHECK_INT(magicsock_ping(
+			  a->magicsock, b->n, MAGICSOCK_PING_DISCO, 0, NULL, NULL, world_now(&w)),
+		==, -ERR_BAD_STATE);
 	CHECK_INT(magicsock_set_node_key(a->magicsock, &a->key, world_now(&w)), ==, 0);
 	node_after(a);
 	node_series(a, b, MSEC(100), SEC(2));
@@ -388,7 +396,8 @@ static void keep_pong(void *ctx, const struct magicsock_pong *r)
 static void ask(struct node *a, const struct node *b, enum magicsock_ping_kind kind)
 {
 	a->n_pongs = 0;
-	CHECK_INT(magicsock_ping(a->magicsock, b->n, kind, 0, keep_pong, a, world_now(a->w)), ==, 0);
+	CHECK_INT(
+		magicsock_ping(a->magicsock, b->n, kind, 0, keep_pong, a, world_now(a->w)), ==, 0);
 	node_after(a);
 	world_run(a->w, SEC(1));
 }
@@ -434,13 +443,19 @@ static void ping_through_the_relay_names_its_region(void **state)
 	CHECK_INT(a->pong.relay_region, ==, 1);
 	CHECK_TRUE(!ipaddr_is_set(a->pong.endpoint.ip));
 	for (int i = 0; i < MAGICSOCK_PINGS_MAX; i++)
-		CHECK_INT(magicsock_ping(a->magicsock, b->n, MAGICSOCK_PING_TSMP, 0, keep_pong, a, world_now(&w)), ==, 0);
-	CHECK_INT(magicsock_ping(a->magicsock, b->n, MAGICSOCK_PING_TSMP, 0, keep_pong, a, world_now(&w)), ==, -ERR_TOO_MANY);
+		CHECK_INT(magicsock_ping(a->magicsock, b->n, MAGICSOCK_PING_TSMP, 0, keep_pong, a,
+				  world_now(&w)),
+			==, 0);
+	CHECK_INT(magicsock_ping(
+			  a->magicsock, b->n, MAGICSOCK_PING_TSMP, 0, keep_pong, a, world_now(&w)),
+		==, -ERR_TOO_MANY);
 	a->n_pongs = 0;
 	magicsock_remove_peer(a->magicsock, b->n, world_now(&w));
 	CHECK_INT(a->n_pongs, ==, MAGICSOCK_PINGS_MAX);
 	CHECK_INT(a->pong.rc, ==, -ERR_NO_PEER);
-	CHECK_INT(magicsock_ping(a->magicsock, b->n, MAGICSOCK_PING_TSMP, 0, keep_pong, a, world_now(&w)), ==, -ERR_NO_PEER);
+	CHECK_INT(magicsock_ping(
+			  a->magicsock, b->n, MAGICSOCK_PING_TSMP, 0, keep_pong, a, world_now(&w)),
+		==, -ERR_NO_PEER);
 	world_close(&w);
 }
 
@@ -537,7 +552,8 @@ static void changed_map_moves_the_connections_that_it_changes(void **state)
 	w.derp.regions.n = 1;
 	w.derp_pairs[0] = w.derp_pairs[1]; /* only region 2 is left */
 	for (int i = 0; i < 2; i++) {
-		CHECK_INT(magicsock_set_derp_map(w.nodes[i].magicsock, &w.derp, world_now(&w)), ==, 0);
+		CHECK_INT(magicsock_set_derp_map(w.nodes[i].magicsock, &w.derp, world_now(&w)), ==,
+			0);
 		node_after(&w.nodes[i]);
 	}
 	world_run(&w, SEC(1));
@@ -596,7 +612,8 @@ static void strange_datagrams_are_counted_and_harmless(void **state)
 }
 
 /* A message of the peer's own, by UDP. */
-static void in_disco(struct node *to, const struct node *from, const struct disco_msg *m, struct ipport source)
+static void in_disco(
+	struct node *to, const struct node *from, const struct disco_msg *m, struct ipport source)
 {
 	uint8_t out[DISCO_OVERHEAD + DISCO_MESSAGE_MAX];
 	struct disco_pub from_pub, to_pub;
@@ -623,7 +640,9 @@ static void messages_of_peer_relays_and_calls_by_udp_are_ignored(void **state)
 	c = magicsock_counters(a->magicsock);
 	sent = a->udp_sent;
 	for (int type = DISCO_CALL_ME_MAYBE; type <= DISCO_ALLOCATE_RESPONSE; type++) {
-		struct disco_msg m = { .type = (enum disco_type)type, .endpoint = { from }, .n_endpoints = 1 };
+		struct disco_msg m = {
+			.type = (enum disco_type)type, .endpoint = { from }, .n_endpoints = 1
+		};
 
 		CHECK_ROW("type %d", type);
 		in_disco(a, b, &m, from);
@@ -662,8 +681,9 @@ static void ping_from_anywhere_is_answered_there(void **state)
 
 static void endpoints_are_what_others_can_use(void **state)
 {
-	struct ipprefix local[] = { { { 4, { 192, 168, 1, 5 } }, 24 }, { { 4, { 127, 0, 0, 1 } }, 8 },
-		{ { 4, { 100, 64, 0, 1 } }, 32 }, { { 4, { 169, 254, 1, 1 } }, 16 }, { { 6, { 0xfe, 0x80, [15] = 1 } }, 64 },
+	struct ipprefix local[] = { { { 4, { 192, 168, 1, 5 } }, 24 },
+		{ { 4, { 127, 0, 0, 1 } }, 8 }, { { 4, { 100, 64, 0, 1 } }, 32 },
+		{ { 4, { 169, 254, 1, 1 } }, 16 }, { { 6, { 0xfe, 0x80, [15] = 1 } }, 64 },
 		{ { 6, { 0xfd, 1, [15] = 1 } }, 64 }, { { 6, { 0x20, 1, [15] = 3 } }, 64 },
 		{ { 6, { 0x20, 1, [15] = 1 } }, 64 }, { { 6, { 0x20, 1, [15] = 2 } }, 64 } };
 	struct magicsock_endpoint eps[MAGICSOCK_ENDPOINTS_MAX];
@@ -674,11 +694,13 @@ static void endpoints_are_what_others_can_use(void **state)
 	world_open(&w, 1, 1);
 	a = node_add(&w, none, NULL);
 	node_start(a);
-	magicsock_set_local(a->magicsock, local, ARRAY_LEN(local), 41641, 41642, false, world_now(&w));
+	magicsock_set_local(
+		a->magicsock, local, ARRAY_LEN(local), 41641, 41642, false, world_now(&w));
 	CHECK_INT(magicsock_endpoints(a->magicsock, eps), ==, 3);
 	CHECK_STR(ipport_format(eps[0].addr, text), "192.168.1.5:41641");
 	CHECK_INT(eps[0].type, ==, MAGICSOCK_ENDPOINT_LOCAL);
-	CHECK_STR(ipport_format(eps[1].addr, text), "[2001::1]:41642"); /* two of a prefix, with their own port */
+	CHECK_STR(ipport_format(eps[1].addr, text),
+		"[2001::1]:41642"); /* two of a prefix, with their own port */
 	CHECK_STR(ipport_format(eps[2].addr, text), "[2001::3]:41642");
 	magicsock_set_local(a->magicsock, &local[1], 1, 41641, 0, false, world_now(&w));
 	CHECK_INT(magicsock_endpoints(a->magicsock, eps), ==, 1); /* nothing else: loopback it is */
@@ -755,7 +777,9 @@ static void device_that_registered_anew_takes_its_key_along(void **state)
 	CHECK_INT(magicsock_set_peer(a->magicsock, &t, &route, 1, world_now(&w)), ==, 0);
 	magicsock_remove_peer(a->magicsock, b->n, world_now(&w)); /* the old number goes later */
 	node_after(a);
-	CHECK_INT(magicsock_route(a->magicsock, (uint8_t[20]){ 0x45, 0, 0, 20, [12] = 100, 64, 0, 1, 100, 64, 0, 2 }, 20), ==, 77);
+	CHECK_INT(magicsock_route(a->magicsock,
+			  (uint8_t[20]){ 0x45, 0, 0, 20, [12] = 100, 64, 0, 1, 100, 64, 0, 2 }, 20),
+		==, 77);
 	world_close(&w);
 }
 

@@ -36,7 +36,8 @@ static void plain_peer_that_forges_moves_nothing(void **state)
 	check_factor(a, b);
 	CHECK_INT(node_lost(a), ==, 0); /* packets go on to where it answered a handshake */
 	CHECK_INT(magicsock_counters(b->magicsock)->pings_out, ==, 0);
-	node_stop(b); /* the last packet had this source: it does not buy the stranger seconds at full rate */
+	node_stop(
+		b); /* the last packet had this source: it does not buy the stranger seconds at full rate */
 	for (int i = 0; i < 1000; i++) {
 		node_ping(a, b);
 		world_run(&w, MSEC(2));
@@ -66,7 +67,8 @@ static void plain_peer_that_moves_is_followed_when_it_answers(void **state)
 	world_run(&w, SEC(1));
 	CHECK_TRUE(node_first_answer(a, seq) != MONO_NEVER);
 	a->watched_bytes = 0;
-	node_series(a, b, MSEC(5), SEC(3)); /* at full rate, though little comes from there by UDP */
+	node_series(
+		a, b, MSEC(5), SEC(3)); /* at full rate, though little comes from there by UDP */
 	CHECK_INT(node_lost(a), ==, 0);
 	CHECK_INT(a->watched_bytes, >=, 500 * 96);
 	world_close(&w);
@@ -99,7 +101,8 @@ static void one_ping_of_many_nodes_is_one_ping(void **state)
 		}
 		world_run(&w, MSEC(50));
 		CHECK_INT(n[0]->watched_bytes, <=,
-			PATH_UNPROVEN_FACTOR * (n[1]->forged_bytes + n[2]->forged_bytes + n[3]->forged_bytes));
+			PATH_UNPROVEN_FACTOR *
+				(n[1]->forged_bytes + n[2]->forged_bytes + n[3]->forged_bytes));
 	}
 	CHECK_INT(n[0]->watched_bytes, >, 0);
 	world_close(&w);
@@ -127,7 +130,8 @@ static void peer_that_is_said_to_be_everywhere_costs_strangers_its_share(void **
 	t.endpoints = json_list_of(eps, ARRAY_LEN(eps));
 	for (int i = 0; i < SECONDS * 10; i++) {
 		for (size_t k = 0; k < ARRAY_LEN(eps); k++)
-			eps[k] = (struct ipport){ ipaddr_v4(198, 18, (uint8_t)(i % 10), (uint8_t)k), 53 };
+			eps[k] = (struct ipport){ ipaddr_v4(198, 18, (uint8_t)(i % 10), (uint8_t)k),
+				53 };
 		CHECK_INT(magicsock_set_peer(a->magicsock, &t, &route, 1, world_now(&w)), ==, 0);
 		node_after(a);
 		(void)node_ping(a, b);
@@ -153,25 +157,31 @@ static void machine_that_many_peers_name_has_one_share(void **state)
 	world_run(&w, SEC(1));
 	for (int i = 0; i < SECONDS * 5; i++) {
 		for (uint8_t k = 1; k <= MEMBERS; k++) {
-			struct tc_node t = { .id = 100 + k, .home_derp = 1, .endpoints = json_list_of(eps, PORTS) };
-			struct ipprefix route = ipprefix_single(ipaddr_v4(100, 64, 0, (uint8_t)(100 + k)));
+			struct tc_node t = {
+				.id = 100 + k, .home_derp = 1, .endpoints = json_list_of(eps, PORTS)
+			};
+			struct ipprefix route =
+				ipprefix_single(ipaddr_v4(100, 64, 0, (uint8_t)(100 + k)));
 			struct node to = { .n = 100 + k };
 			uint8_t secret[KEY_LEN] = { 0, k };
 
 			for (size_t e = 0; e < PORTS; e++) /* others each time, of one machine */
-				eps[e] = (struct ipport){ ipaddr_v4(198, 18, 7, 7), (uint16_t)(1 + i % 100 * PORTS + e) };
+				eps[e] = (struct ipport){ ipaddr_v4(198, 18, 7, 7),
+					(uint16_t)(1 + i % 100 * PORTS + e) };
 			CHECK_INT(key_public(secret, t.key.b), ==, 0);
 			secret[2] = 1;
 			CHECK_INT(key_public(secret, t.disco_key.b), ==, 0);
 			t.addresses = json_list_of(&route, 1);
-			CHECK_INT(magicsock_set_peer(a->magicsock, &t, &route, 1, world_now(&w)), ==, 0);
+			CHECK_INT(magicsock_set_peer(a->magicsock, &t, &route, 1, world_now(&w)),
+				==, 0);
 			(void)node_ping(a, &to);
 		}
 		world_run(&w, MSEC(200));
 	}
 	CHECK_INT(magicsock_counters(a->magicsock)->probe_limited, >, 0);
 	CHECK_INT(a->strange, >=, MAGICSOCK_PROBE_BURST);
-	CHECK_INT(a->strange, <=, MAGICSOCK_PROBE_BURST + (SECONDS + 1) * MAGICSOCK_PROBES_PER_SECOND);
+	CHECK_INT(a->strange, <=,
+		MAGICSOCK_PROBE_BURST + (SECONDS + 1) * MAGICSOCK_PROBES_PER_SECOND);
 	world_close(&w);
 }
 
@@ -185,11 +195,18 @@ static void map_of_strangers(struct world *w, struct node *n, bool one_address, 
 	const struct tc_derp_map map = { .regions = { .v = pairs, .n = 256, .present = true } };
 
 	for (int i = 0; i < 256; i++) {
-		snprintf(addr[i], sizeof(addr[i]), "198.18.%d.%d", one_address ? 0 : round % 200, one_address ? 9 : i);
+		snprintf(addr[i], sizeof(addr[i]), "198.18.%d.%d", one_address ? 0 : round % 200,
+			one_address ? 9 : i);
 		snprintf(id[i], sizeof(id[i]), "%d", i + 1);
-		nodes[i] = (struct tc_derp_node){ .name = "x", .region_id = i + 1, .hostname = addr[i], .ipv4 = addr[i], .ipv6 = "none",
+		nodes[i] = (struct tc_derp_node){ .name = "x",
+			.region_id = i + 1,
+			.hostname = addr[i],
+			.ipv4 = addr[i],
+			.ipv6 = "none",
 			.stun_port = 3000 + round };
-		regions[i] = (struct tc_derp_region){ .id = i + 1, .code = "x", .nodes = json_list_of(&nodes[i], 1) };
+		regions[i] = (struct tc_derp_region){
+			.id = i + 1, .code = "x", .nodes = json_list_of(&nodes[i], 1)
+		};
 		pairs[i] = (struct json_pair){ id[i], &regions[i] };
 	}
 	CHECK_INT(magicsock_set_derp_map(n->magicsock, &map, world_now(w)), ==, 0);
@@ -214,7 +231,9 @@ static void hub_that_names_strangers_as_relays_gets_its_share_of_requests(void *
 		}
 		CHECK_INT(magicsock_counters(a->magicsock)->stun_limited, >, 0);
 		CHECK_INT(a->strange, >, 0);
-		CHECK_INT(a->strange, <=, one ? MAGICSOCK_STUN_BURST + 11 * MAGICSOCK_STUN_PER_SECOND : MAGICSOCK_STUN_BURST_ALL + 11 * MAGICSOCK_STUN_PER_SECOND_ALL);
+		CHECK_INT(a->strange, <=,
+			one ? MAGICSOCK_STUN_BURST + 11 * MAGICSOCK_STUN_PER_SECOND
+			    : MAGICSOCK_STUN_BURST_ALL + 11 * MAGICSOCK_STUN_PER_SECOND_ALL);
 		world_close(&w);
 	}
 }

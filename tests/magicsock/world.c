@@ -7,7 +7,8 @@ enum { UDP_PORT = 41641, PKT_LEN = 32 };
 
 struct now world_now(const struct world *w)
 {
-	return (struct now){ .mono = vnet_now(w->v), .wall = 1800000000000 + vnet_now(w->v) / MSEC(1) };
+	return (struct now){ .mono = vnet_now(w->v),
+		.wall = 1800000000000 + vnet_now(w->v) / MSEC(1) };
 }
 
 void world_run(struct world *w, mono_ns d)
@@ -87,11 +88,13 @@ static int conn_head(struct relay_conn *c, const uint8_t *p, size_t len, size_t 
 	if (rc != 0)
 		return rc < 0 ? rc : 0;
 	if (!http1_find(&head, "Derp-Fast-Start").len) {
-		static const char answer[] = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: DERP\r\n\r\n";
+		static const char answer[] =
+			"HTTP/1.1 101 Switching Protocols\r\nUpgrade: DERP\r\n\r\n";
 
 		CHECK_INT(vnet_write(c->s, answer, sizeof(answer) - 1), ==, sizeof(answer) - 1);
 	}
-	return derprelay_accept(c->r->relay, vnet_stream_remote(c->s), false, c, vnet_now(c->r->w->v), NULL, &c->derp);
+	return derprelay_accept(c->r->relay, vnet_stream_remote(c->s), false, c,
+		vnet_now(c->r->w->v), NULL, &c->derp);
 }
 
 static void conn_data(void *ctx, const uint8_t *p, size_t len)
@@ -146,7 +149,9 @@ static void relay_stun(void *ctx, struct ipport from, const uint8_t *p, size_t l
 
 static void relay_open(struct world *w, size_t i, struct rng *rng)
 {
-	struct derprelay_cfg cfg = { .rng = rng, .on_output = relay_flush, .on_close = relay_on_close };
+	struct derprelay_cfg cfg = {
+		.rng = rng, .on_output = relay_flush, .on_close = relay_on_close
+	};
 	struct relay_host *r = &w->relays[i];
 	static char addr[RELAYS_MAX][16];
 	struct vnet_if *ifc;
@@ -161,9 +166,14 @@ static void relay_open(struct world *w, size_t i, struct rng *rng)
 	CHECK_INT(derprelay_new(&r->relay, &cfg), ==, 0);
 	r->udp = vnet_udp_open(r->dev, 3478, relay_stun, r);
 	r->listener = vnet_listen(r->dev, 443, relay_accept, r);
-	w->derp_nodes[i] = (struct tc_derp_node){ .name = "1a", .region_id = r->region, .hostname = addr[i],
-		.ipv4 = addr[i], .ipv6 = "none" };
-	w->derp_regions[i] = (struct tc_derp_region){ .id = r->region, .code = "x", .name = "X",
+	w->derp_nodes[i] = (struct tc_derp_node){ .name = "1a",
+		.region_id = r->region,
+		.hostname = addr[i],
+		.ipv4 = addr[i],
+		.ipv6 = "none" };
+	w->derp_regions[i] = (struct tc_derp_region){ .id = r->region,
+		.code = "x",
+		.name = "X",
 		.nodes = json_list_of(&w->derp_nodes[i], 1) };
 	w->derp_pairs[i] = (struct json_pair){ i ? "2" : "1", &w->derp_regions[i] };
 }
@@ -250,7 +260,8 @@ static void on_connected(void *ctx)
 	struct stream_ctx *c = ctx;
 	struct node *n = c->n;
 	/* Region 1 has a certificate that names the key; 2 answers in full. */
-	const struct node_pub *fast = c->region == 1 ? derprelay_public(n->w->relays[0].relay) : NULL;
+	const struct node_pub *fast =
+		c->region == 1 ? derprelay_public(n->w->relays[0].relay) : NULL;
 
 	CHECK_INT(magicsock_relay_connected(n->magicsock, c->region, fast, world_now(n->w)), ==, 0);
 	node_after(n);
@@ -260,7 +271,8 @@ static void on_data(void *ctx, const uint8_t *p, size_t len)
 {
 	struct stream_ctx *c = ctx;
 
-	CHECK_INT(magicsock_relay_feed(c->n->magicsock, c->region, p, len, world_now(c->n->w)), ==, 0);
+	CHECK_INT(magicsock_relay_feed(c->n->magicsock, c->region, p, len, world_now(c->n->w)), ==,
+		0);
 	node_after(c->n);
 }
 
@@ -304,9 +316,7 @@ static void op_relay_hangup(void *owner, int region)
 	n->hung_up[region] = true;
 }
 
-static void op_relay_wake(void *owner, int region)
-{
-}
+static void op_relay_wake(void *owner, int region) {}
 
 static void op_self_changed(void *owner, unsigned what)
 {
@@ -321,8 +331,12 @@ static void op_peer_event(void *owner, int64_t peer, enum magicsock_peer_event e
 	n->paths += ev == MAGICSOCK_PATH;
 }
 
-static const struct magicsock_ops ops = { .udp_send = op_udp_send, .packets_in = op_packets_in, .relay_dial = op_relay_dial,
-	.relay_hangup = op_relay_hangup, .relay_wake = op_relay_wake, .self_changed = op_self_changed,
+static const struct magicsock_ops ops = { .udp_send = op_udp_send,
+	.packets_in = op_packets_in,
+	.relay_dial = op_relay_dial,
+	.relay_hangup = op_relay_hangup,
+	.relay_wake = op_relay_wake,
+	.self_changed = op_self_changed,
 	.peer_event = op_peer_event };
 
 static void flush_relay(struct node *n, int region)
@@ -345,7 +359,8 @@ static void send_replies(struct node *n)
 		struct wg_packet p;
 
 		n->n_replies--;
-		p = packet(mem, (uint8_t)n->n, n->replies[n->n_replies].to, true, n->replies[n->n_replies].seq);
+		p = packet(mem, (uint8_t)n->n, n->replies[n->n_replies].to, true,
+			n->replies[n->n_replies].seq);
 		magicsock_send(n->magicsock, &p, 1, world_now(n->w));
 	}
 }
@@ -385,9 +400,13 @@ static void on_udp(void *ctx, struct ipport from, const uint8_t *p, size_t len)
 
 /* ---- The hub ---- */
 
-struct tc_node node_as_peer(const struct node *n, struct ipport eps[static MAGICSOCK_ENDPOINTS_MAX], struct ipprefix *route)
+struct tc_node node_as_peer(const struct node *n, struct ipport eps[static MAGICSOCK_ENDPOINTS_MAX],
+	struct ipprefix *route)
 {
-	struct tc_node t = { .id = n->n, .home_derp = n->home, .expired = n->expired, .wireguard_only = n->wireguard_only };
+	struct tc_node t = { .id = n->n,
+		.home_derp = n->home,
+		.expired = n->expired,
+		.wireguard_only = n->wireguard_only };
 
 	for (size_t i = 0; i < n->n_eps; i++)
 		eps[i] = n->eps[i].addr;
@@ -505,7 +524,10 @@ struct node *node_add(struct world *w, const struct vnat_kind *kind, struct node
 {
 	struct node *n = &w->nodes[w->n_nodes++];
 
-	*n = (struct node){ .w = w, .n = (unsigned)w->n_nodes, .tick.fire = node_tick, .tell.fire = node_tell,
+	*n = (struct node){ .w = w,
+		.n = (unsigned)w->n_nodes,
+		.tick.fire = node_tick,
+		.tell.fire = node_tell,
 		.stopped = true };
 	vnet_fork(w->v, &n->rng);
 	key_generate(&n->rng.rng, n->key.b);
@@ -528,14 +550,19 @@ void node_set_local(struct node *n, bool link_changed)
 
 void node_start(struct node *n)
 {
-	struct magicsock_cfg cfg = { .node = n->key, .disco = n->disco, .mtu = 1280, .rng = &n->rng.rng, .ops = &ops,
+	struct magicsock_cfg cfg = { .node = n->key,
+		.disco = n->disco,
+		.mtu = 1280,
+		.rng = &n->rng.rng,
+		.ops = &ops,
 		.owner = n };
 	struct world *w = n->w;
 
 	CHECK_INT(magicsock_new(&n->magicsock, &cfg, world_now(w)), ==, 0);
 	n->stopped = false;
 	n->udp = vnet_udp_open(n->dev, UDP_PORT, on_udp, n);
-	magicsock_set_self(n->magicsock, ipaddr_v4(100, 64, 0, (uint8_t)n->n), (struct ipaddr){ 0 }, 0, 0);
+	magicsock_set_self(
+		n->magicsock, ipaddr_v4(100, 64, 0, (uint8_t)n->n), (struct ipaddr){ 0 }, 0, 0);
 	for (size_t i = 0; i < w->n_nodes; i++)
 		if (&w->nodes[i] != n && (w->nodes[i].magicsock || w->nodes[i].home))
 			introduce(&w->nodes[i], n);

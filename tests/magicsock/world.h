@@ -39,7 +39,7 @@ struct stream_ctx {
 
 struct node {
 	struct world *w;
-	unsigned n; /* 1.. ; its tailnet address is 100.64.0.n */
+	unsigned n;                    /* 1.. ; its tailnet address is 100.64.0.n */
 	struct vnet_dev *dev, *router; /* router: NULL if it is on the internet */
 	struct vnet_if *ifc, *wan;
 	struct vnet_udp *udp;
@@ -52,7 +52,7 @@ struct node {
 	struct vnet_stream *streams[RELAYS_MAX + 1]; /* by region */
 	struct stream_ctx ctx[RELAYS_MAX + 1];
 	bool hung_up[RELAYS_MAX + 1]; /* to be reported when the call has returned */
-	bool stopped; /* between two lives */
+	bool stopped;                 /* between two lives */
 
 	/* What the hub has of it. */
 	struct magicsock_endpoint eps[MAGICSOCK_ENDPOINTS_MAX];
@@ -74,9 +74,9 @@ struct node {
 	struct magicsock_pong pong;
 	unsigned n_pongs;
 	size_t udp_sent, wg_udp_sent, stun_sent;
-	struct ipport watched; /* bytes sent there, with headers */
+	struct ipport watched;         /* bytes sent there, with headers */
 	size_t watched_bytes, strange; /* strange: datagrams to 198.18.0.0/16, where nobody is */
-	struct ipport forges; /* set: the source of all that it sends from now on */
+	struct ipport forges;          /* set: the source of all that it sends from now on */
 	size_t forged_bytes;
 	uint8_t last_disco[1500]; /* sent by UDP */
 	size_t last_disco_len;
@@ -105,11 +105,12 @@ void relay_crash(struct relay_host *r); /* for good: nobody answers there any mo
 /* kind NULL: a host on the internet; behind: another node, whose LAN this one is in. It is not started. */
 struct node *node_add(struct world *w, const struct vnat_kind *kind, struct node *behind);
 void node_start(struct node *n); /* knows the others as the hub has them; tells of itself */
-void node_stop(struct node *n); /* kill -9 */
+void node_stop(struct node *n);  /* kill -9 */
 void node_after(struct node *n); /* after every call of its magicsock */
 void node_set_local(struct node *n, bool link_changed);
 void node_tell_now(struct node *n); /* the hub has n's news at once */
-struct tc_node node_as_peer(const struct node *n, struct ipport eps[static MAGICSOCK_ENDPOINTS_MAX], struct ipprefix *route);
+struct tc_node node_as_peer(const struct node *n, struct ipport eps[static MAGICSOCK_ENDPOINTS_MAX],
+	struct ipprefix *route);
 
 /* One packet to the other; its answer is noted under the sequence number that is returned. */
 uint16_t node_ping(struct node *n, const struct node *to);

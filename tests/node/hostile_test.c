@@ -16,15 +16,18 @@ enum { ROUNDS = 200, TEXT_MAX = 1 << 16 };
 static struct world world;
 static struct buf text;
 
-static const char *const prefixes[] = { "0.0.0.0/0", "::/0", "0.0.0.0/1", "128.0.0.0/1", "2000::/3", "100.64.0.0/10", "100.64.7.7/32",
-	"100.64.0.9/32", "100.64.0.9/24", "100.100.100.100/32", "100.115.92.5/32", "10.0.0.0/8", "192.168.1.1/32", "127.0.0.0/8", "127.0.0.1/32",
-	"169.254.169.254/32", "224.0.0.0/4", "255.255.255.255/32", "0.0.0.0/32", "::1/128", "::/128", "fe80::/10", "ff02::1/128",
-	"fd7a:115c:a1e0::/48", "fd7a:115c:a1e0::9/128", "fd7a:115c:a1e0::53/128", "fd7a:115c:a1e0:b1a::1:a00:0/120", "8.8.8.8/32",
+static const char *const prefixes[] = { "0.0.0.0/0", "::/0", "0.0.0.0/1", "128.0.0.0/1", "2000::/3",
+	"100.64.0.0/10", "100.64.7.7/32", "100.64.0.9/32", "100.64.0.9/24", "100.100.100.100/32",
+	"100.115.92.5/32", "10.0.0.0/8", "192.168.1.1/32", "127.0.0.0/8", "127.0.0.1/32",
+	"169.254.169.254/32", "224.0.0.0/4", "255.255.255.255/32", "0.0.0.0/32", "::1/128",
+	"::/128", "fe80::/10", "ff02::1/128", "fd7a:115c:a1e0::/48", "fd7a:115c:a1e0::9/128",
+	"fd7a:115c:a1e0::53/128", "fd7a:115c:a1e0:b1a::1:a00:0/120", "8.8.8.8/32",
 	"2001:db8::1/128" };
-static const char *const texts[] = { "", "relay.example", "a.example\\r\\nInjected: yes", "\\u001b[31mred", "\\u009b0m", "\\u202eevil", "none", "1.2.3.4",
-	"::1", "999.1.1.1", "a b", "../../etc/passwd", "\\n\\nGET / HTTP/1.1", "sha256-raw:00", "x\\u0000y", "\\u0007" };
-static const char *const numbers[] = { "0", "1", "2", "-1", "-2", "443", "65535", "65536", "70000", "4294967297", "9223372036854775807",
-	"-9223372036854775808" };
+static const char *const texts[] = { "", "relay.example", "a.example\\r\\nInjected: yes",
+	"\\u001b[31mred", "\\u009b0m", "\\u202eevil", "none", "1.2.3.4", "::1", "999.1.1.1", "a b",
+	"../../etc/passwd", "\\n\\nGET / HTTP/1.1", "sha256-raw:00", "x\\u0000y", "\\u0007" };
+static const char *const numbers[] = { "0", "1", "2", "-1", "-2", "443", "65535", "65536", "70000",
+	"4294967297", "9223372036854775807", "-9223372036854775808" };
 
 static const char *any(const char *const *v, size_t n)
 {
@@ -81,21 +84,26 @@ static void add_node(const struct dev *d)
 
 	add("{\"ID\":%s", maybe() ? "101" : ANY(numbers));
 	add_key(d, id);
-	add(",\"Name\":\"%s\",\"StableID\":\"%s\"", ANY(texts)[0] == 'x' ? "x" : texts[rng_below(&world.rng.rng, 13)], texts[1]);
+	add(",\"Name\":\"%s\",\"StableID\":\"%s\"",
+		ANY(texts)[0] == 'x' ? "x" : texts[rng_below(&world.rng.rng, 13)], texts[1]);
 	if (maybe())
 		add_prefixes("Addresses");
 	else
 		add(",\"Addresses\":[\"100.64.9.%d/32\"]", (int)id);
 	add_prefixes("AllowedIPs");
-	add(",\"Endpoints\":[\"%s\"],\"HomeDERP\":%s,\"Cap\":%s", maybe() ? "0.0.0.0:1" : "224.0.0.1:0", ANY(numbers), ANY(numbers));
-	add(",\"Hostinfo\":{\"OS\":\"%s\",\"Services\":[{\"Proto\":\"peerapi4\",\"Port\":%s}]}}", texts[rng_below(&world.rng.rng, 13)], ANY(numbers));
+	add(",\"Endpoints\":[\"%s\"],\"HomeDERP\":%s,\"Cap\":%s",
+		maybe() ? "0.0.0.0:1" : "224.0.0.1:0", ANY(numbers), ANY(numbers));
+	add(",\"Hostinfo\":{\"OS\":\"%s\",\"Services\":[{\"Proto\":\"peerapi4\",\"Port\":%s}]}}",
+		texts[rng_below(&world.rng.rng, 13)], ANY(numbers));
 }
 
 static void add_relay(void)
 {
-	add("{\"Name\":\"%s\",\"RegionID\":%s,\"HostName\":\"%s\",", texts[rng_below(&world.rng.rng, 13)], ANY(numbers),
+	add("{\"Name\":\"%s\",\"RegionID\":%s,\"HostName\":\"%s\",",
+		texts[rng_below(&world.rng.rng, 13)], ANY(numbers),
 		texts[rng_below(&world.rng.rng, 13)]);
-	add("\"CertName\":\"%s\",\"IPv4\":\"%s\",\"IPv6\":\"%s\",", texts[rng_below(&world.rng.rng, 13)], texts[rng_below(&world.rng.rng, 13)],
+	add("\"CertName\":\"%s\",\"IPv4\":\"%s\",\"IPv6\":\"%s\",",
+		texts[rng_below(&world.rng.rng, 13)], texts[rng_below(&world.rng.rng, 13)],
 		texts[rng_below(&world.rng.rng, 13)]);
 	add("\"STUNPort\":%s,\"DERPPort\":%s}", ANY(numbers), ANY(numbers));
 }
@@ -106,8 +114,8 @@ static void add_relays(void)
 
 	add(",\"DERPMap\":{\"HomeParams\":{\"RegionScore\":{\"1\":-5,\"2\":1e300}},\"Regions\":{");
 	for (size_t i = 0; i < n; i++) {
-		add("%s\"%s\":{\"RegionID\":%s,\"RegionCode\":\"%s\",\"Nodes\":[", i ? "," : "", ANY(numbers), ANY(numbers),
-			texts[rng_below(&world.rng.rng, 13)]);
+		add("%s\"%s\":{\"RegionID\":%s,\"RegionCode\":\"%s\",\"Nodes\":[", i ? "," : "",
+			ANY(numbers), ANY(numbers), texts[rng_below(&world.rng.rng, 13)]);
 		add_relay();
 		add("]}");
 	}
@@ -131,15 +139,17 @@ static const char *make(const struct dev *d)
 		add("]");
 	}
 	if (maybe()) {
-		add(",\"PeersChangedPatch\":[{\"NodeID\":101,\"DERPRegion\":%s,\"Endpoints\":[\"0.0.0.0:7\"]", ANY(numbers));
+		add(",\"PeersChangedPatch\":[{\"NodeID\":101,\"DERPRegion\":%s,\"Endpoints\":[\"0.0.0.0:7\"]",
+			ANY(numbers));
 		add_key(d, 101);
 		add("}]");
 	}
 	if (maybe())
 		add_relays();
-	add(",\"DNSConfig\":{\"Resolvers\":[{\"Addr\":\"%s\"}],\"Domains\":[\"%s\"]}", texts[rng_below(&world.rng.rng, 13)],
+	add(",\"DNSConfig\":{\"Resolvers\":[{\"Addr\":\"%s\"}],\"Domains\":[\"%s\"]}",
+		texts[rng_below(&world.rng.rng, 13)], texts[rng_below(&world.rng.rng, 13)]);
+	add(",\"Health\":[\"%s\"],\"PopBrowserURL\":\"%s\"", texts[rng_below(&world.rng.rng, 13)],
 		texts[rng_below(&world.rng.rng, 13)]);
-	add(",\"Health\":[\"%s\"],\"PopBrowserURL\":\"%s\"", texts[rng_below(&world.rng.rng, 13)], texts[rng_below(&world.rng.rng, 13)]);
 	add(",\"PingRequest\":{\"URL\":\"http://192.0.2.1:8080/x\\r\\nInjected: yes\"}}");
 	CHECK_INT(buf_append(&text, "", 1), ==, 0);
 	return (const char *)buf_data(&text);
@@ -161,7 +171,8 @@ static void texts_are_plain(const struct netmap *nm)
 	buf_init(&out, 1 << 24);
 	arena_init(&mem, 1 << 24);
 	CHECK_INT(netmap_save(nm, &out), ==, 0);
-	CHECK_INT(json_decode(&tc_map_response_type, buf_data(&out), buf_len(&out), &r, &mem, NULL), ==, 0);
+	CHECK_INT(json_decode(&tc_map_response_type, buf_data(&out), buf_len(&out), &r, &mem, NULL),
+		==, 0);
 	json_each_text(&tc_map_response_type, &r, is_plain, NULL);
 	buf_fini(&out);
 	arena_fini(&mem);
@@ -174,12 +185,14 @@ static void relays_are_sound(const struct netmap *nm)
 	for (size_t i = 0; map && i < map->regions.n; i++) {
 		const struct tc_derp_region *r = map->regions.v[i].value;
 
-		CHECK_TRUE(r->id > 0 && r->id <= 65535 && (int64_t)strtoll(map->regions.v[i].key, NULL, 10) == r->id);
+		CHECK_TRUE(r->id > 0 && r->id <= 65535 &&
+			   (int64_t)strtoll(map->regions.v[i].key, NULL, 10) == r->id);
 		for (size_t k = 0; k < r->nodes.n; k++) {
 			const struct tc_derp_node *n = JSON_AT(r->nodes, struct tc_derp_node, k);
 
 			CHECK_TRUE(host_is_sound(n->hostname));
-			CHECK_TRUE(n->derp_port >= 0 && n->derp_port <= 65535 && n->stun_port >= -1 && n->stun_port <= 65535);
+			CHECK_TRUE(n->derp_port >= 0 && n->derp_port <= 65535 &&
+				   n->stun_port >= -1 && n->stun_port <= 65535);
 			CHECK_TRUE(!n->name || !strpbrk(n->name, " :/[?"));
 		}
 	}
@@ -208,8 +221,9 @@ static int64_t route_of(const struct dev *d, const char *to)
 /* Without consent to subnets or to an exit node there are single addresses of the tailnet, and nothing else. */
 static void nothing_but_the_tailnet(const struct dev *d)
 {
-	static const char *const elsewhere[] = { "8.8.8.8", "10.0.0.1", "192.168.1.1", "127.0.0.1", "169.254.169.254", "100.100.100.100",
-		"224.0.0.1", "255.255.255.255", "0.0.0.0", "2001:db8::1", "::1", "fe80::1", "ff02::1", "fd7a:115c:a1e0::53" };
+	static const char *const elsewhere[] = { "8.8.8.8", "10.0.0.1", "192.168.1.1", "127.0.0.1",
+		"169.254.169.254", "100.100.100.100", "224.0.0.1", "255.255.255.255", "0.0.0.0",
+		"2001:db8::1", "::1", "fe80::1", "ff02::1", "fd7a:115c:a1e0::53" };
 	const struct node_net_config *c = node_net_config(d->a);
 	char own[IPADDR_TEXT_MAX];
 
@@ -217,8 +231,10 @@ static void nothing_but_the_tailnet(const struct dev *d)
 		char s[IPPREFIX_TEXT_MAX];
 
 		if (!ipprefix_eq(c->routes[i], tsaddr_ula) &&
-			(c->routes[i].bits != ipaddr_bits(c->routes[i].ip) || !tsaddr_is_tailscale(c->routes[i].ip)))
-			check_fail(__FILE__, __LINE__, "a route without consent: %s", ipprefix_format(c->routes[i], s));
+			(c->routes[i].bits != ipaddr_bits(c->routes[i].ip) ||
+				!tsaddr_is_tailscale(c->routes[i].ip)))
+			check_fail(__FILE__, __LINE__, "a route without consent: %s",
+				ipprefix_format(c->routes[i], s));
 		CHECK_TRUE(!ipaddr_eq(c->routes[i].ip, dev_ip(d)));
 	}
 	for (size_t i = 0; i < ARRAY_LEN(elsewhere); i++) {
@@ -278,8 +294,9 @@ static bool health_has(const struct dev *d, const char *words, char *ret, size_t
 	return found;
 }
 
-#define PEER(more) "{\"PeersChanged\":[{\"ID\":7,\"StableID\":\"n7\",\"Name\":\"mallory.test.\",\"Key\":\"nodekey:" \
-		   "1111111111111111111111111111111111111111111111111111111111111111\"," more "}]}"
+#define PEER(more) \
+	"{\"PeersChanged\":[{\"ID\":7,\"StableID\":\"n7\",\"Name\":\"mallory.test.\",\"Key\":\"nodekey:" \
+	"1111111111111111111111111111111111111111111111111111111111111111\"," more "}]}"
 
 /* One bad peer is left out, the others stay, the owner hears of it, and of its end. */
 static void a_bad_peer_is_left_out_and_told_of(void **state)
@@ -296,9 +313,11 @@ static void a_bad_peer_is_left_out_and_told_of(void **state)
 	CHECK_TRUE(!netmap_peer(node_netmap(d[0].a), 7));
 	CHECK_INT(route_of(&d[0], "8.8.8.8"), ==, 0);
 	CHECK_TRUE(world_ping(&world, &d[0], &d[1]));
-	if (!health_has(&d[0], "\"mallory.test.\": an address of it is a whole network", said, sizeof(said)))
+	if (!health_has(&d[0], "\"mallory.test.\": an address of it is a whole network", said,
+		    sizeof(said)))
 		check_fail(__FILE__, __LINE__, "said: %s", said);
-	world_say(&world, PEER("\"Addresses\":[\"100.64.5.5/32\"],\"AllowedIPs\":[\"100.64.5.5/32\",\"0.0.0.0/1\",\"128.0.0.0/1\",\"::/1\",\"127.0.0.1/32\"]"));
+	world_say(&world,
+		PEER("\"Addresses\":[\"100.64.5.5/32\"],\"AllowedIPs\":[\"100.64.5.5/32\",\"0.0.0.0/1\",\"128.0.0.0/1\",\"::/1\",\"127.0.0.1/32\"]"));
 	CHECK_TRUE(netmap_peer(node_netmap(d[0].a), 7) != NULL);
 	CHECK_INT(route_of(&d[0], "100.64.5.5"), ==, 7);
 	CHECK_INT(route_of(&d[0], "8.8.8.8"), ==, 0);
@@ -319,7 +338,8 @@ static void halves_of_a_default_route_are_one(void **state)
 	ipn_prefs_init(&p);
 	p.route_all = true;
 	dev_edit(&d[0], IPN_PREF_ROUTE_ALL, &p);
-	world_say(&world, PEER("\"Addresses\":[\"100.64.5.5/32\"],\"AllowedIPs\":[\"100.64.5.5/32\",\"0.0.0.0/1\",\"128.0.0.0/1\",\"10.0.0.0/8\",\"2000::/3\"]"));
+	world_say(&world,
+		PEER("\"Addresses\":[\"100.64.5.5/32\"],\"AllowedIPs\":[\"100.64.5.5/32\",\"0.0.0.0/1\",\"128.0.0.0/1\",\"10.0.0.0/8\",\"2000::/3\"]"));
 	CHECK_INT(route_of(&d[0], "10.1.2.3"), ==, 7);
 	CHECK_INT(route_of(&d[0], "8.8.8.8"), ==, 0);
 	CHECK_INT(route_of(&d[0], "192.0.2.7"), ==, 0);

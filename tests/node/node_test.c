@@ -26,7 +26,8 @@ static void joined_devices_know_and_reach_each_other(void **state)
 	struct dev *d = join_two(&world);
 
 	(void)state;
-	CHECK_TRUE(known(&d[0], world_member(&world, &d[1])) && known(&d[1], world_member(&world, &d[0])));
+	CHECK_TRUE(known(&d[0], world_member(&world, &d[1])) &&
+		   known(&d[1], world_member(&world, &d[0])));
 	CHECK_TRUE(world_ping(&world, &d[0], &d[1]));
 	CHECK_TRUE(world_ping(&world, &d[1], &d[0]));
 	CHECK_INT(d[0].events[NODE_LOGIN_FINISHED], ==, 1);
@@ -54,7 +55,9 @@ static void peers_on_one_segment_find_the_direct_path(void **state)
 	(void)state;
 	CHECK_TRUE(world_ping(&world, &d[0], &d[1]));
 	world_run(&world, SEC(3));
-	CHECK_INT(magicsock_peer_status(node_magicsock(d[0].a), world_member(&world, &d[1])->id, world.now, &s), ==, 0);
+	CHECK_INT(magicsock_peer_status(
+			  node_magicsock(d[0].a), world_member(&world, &d[1])->id, world.now, &s),
+		==, 0);
 	CHECK_TRUE(ipport_eq(s.addr, d[1].at));
 	world_free(&world);
 }
@@ -96,7 +99,8 @@ static void an_expired_key_ends_its_traffic_on_both_sides(void **state)
 
 	(void)state;
 	CHECK_TRUE(world_ping(&world, &d[0], &d[1]));
-	CHECK_INT(coord_node_expire(world.tailnet, world_member(&world, &d[1])->id, world.now), ==, 0);
+	CHECK_INT(coord_node_expire(world.tailnet, world_member(&world, &d[1])->id, world.now), ==,
+		0);
 	world_run(&world, SEC(1));
 	CHECK_INT(node_state(d[1].a), ==, IPN_NEEDS_LOGIN);
 	CHECK_TRUE(!node_net_config(d[1].a)->up);
@@ -115,7 +119,9 @@ static void a_key_ends_at_its_time_while_the_hub_is_away(void **state)
 		unix_ms end = world.now.wall + 600 * 1000;
 
 		CHECK_ROW("asleep %d", asleep);
-		CHECK_INT(coord_node_expire_at(world.tailnet, world_member(&world, &d[1])->id, end, world.now), ==, 0);
+		CHECK_INT(coord_node_expire_at(
+				  world.tailnet, world_member(&world, &d[1])->id, end, world.now),
+			==, 0);
 		world_run(&world, SEC(1));
 		world.hub_gone = true;
 		CHECK_TRUE(world_ping(&world, &d[0], &d[1]));
@@ -126,7 +132,9 @@ static void a_key_ends_at_its_time_while_the_hub_is_away(void **state)
 		CHECK_INT(node_state(d[1].a), ==, IPN_NEEDS_LOGIN);
 		CHECK_TRUE(!node_net_config(d[1].a)->up);
 		CHECK_TRUE(!world_ping(&world, &d[0], &d[1]) && !world_ping(&world, &d[1], &d[0]));
-		CHECK_INT(magicsock_peer_status(node_magicsock(d[0].a), world_member(&world, &d[1])->id, world.now, &s), ==, 0);
+		CHECK_INT(magicsock_peer_status(node_magicsock(d[0].a),
+				  world_member(&world, &d[1])->id, world.now, &s),
+			==, 0);
 		CHECK_TRUE(s.expired && !s.has_session);
 		world_free(&world);
 	}
@@ -165,7 +173,9 @@ static void one_key_is_one_login_whenever_it_is_asked_for(void **state)
 		CHECK_ROW("gap %lld ns", (long long)gap);
 		once.user = world.user;
 		CHECK_INT(coord_key_create(world.tailnet, &once, world.now, text, &key), ==, 0);
-		CHECK_INT(coord_node_expire(world.tailnet, world_member(&world, &d[1])->id, world.now), ==, 0);
+		CHECK_INT(coord_node_expire(
+				  world.tailnet, world_member(&world, &d[1])->id, world.now),
+			==, 0);
 		world_run(&world, SEC(1));
 		failed = d[1].events[NODE_LOGIN_FAILED];
 		node_start(d[1].a, text, world.now);
@@ -289,7 +299,8 @@ static void a_hub_that_is_not_there_is_named_at_once(void **state)
 	arena_init(&a, 1 << 20);
 	CHECK_INT(node_status(d->a, false, world.now, &a, &s), ==, 0);
 	CHECK_INT(s.health.n, ==, 1);
-	CHECK_TRUE(strstr(*JSON_AT(s.health, const char *, 0), "http://192.0.2.1:8080 is not reached"));
+	CHECK_TRUE(strstr(
+		*JSON_AT(s.health, const char *, 0), "http://192.0.2.1:8080 is not reached"));
 	arena_fini(&a);
 	world_free(&world);
 }
@@ -337,7 +348,9 @@ static void a_restart_without_the_hub_reaches_the_peers_of_the_map(void **state)
 	arena_init(&a, 1 << 20);
 	CHECK_INT(netmap_save(node_netmap(d[0].a), &map), ==, 0);
 	CHECK_INT(json_encode(&ipn_prefs_type, node_prefs(d[0].a), &prefs_text), ==, 0);
-	CHECK_INT(json_decode(&ipn_prefs_type, buf_data(&prefs_text), buf_len(&prefs_text), &p, &a, NULL), ==, 0);
+	CHECK_INT(json_decode(&ipn_prefs_type, buf_data(&prefs_text), buf_len(&prefs_text), &p, &a,
+			  NULL),
+		==, 0);
 	world_halt(&world, &d[0]);
 	world.hub_gone = true;
 	world_run(&world, SEC(1));
@@ -422,7 +435,8 @@ static void pings_that_cannot_be_are_answered_in_words(void **state)
 
 	(void)state;
 	node_ping(d[0].a, dev_ip(&d[0]), IPN_PING_DISCO, 0, note_ping, &self, world.now);
-	node_ping(d[0].a, ipaddr_v4(100, 99, 99, 99), IPN_PING_DISCO, 0, note_ping, &nobody, world.now);
+	node_ping(d[0].a, ipaddr_v4(100, 99, 99, 99), IPN_PING_DISCO, 0, note_ping, &nobody,
+		world.now);
 	CHECK_INT(self.called, ==, 1);
 	CHECK_TRUE(self.local && strstr(self.err, "is local Tailscale IP"));
 	CHECK_INT(nobody.called, ==, 1);
@@ -547,7 +561,8 @@ static void the_hubs_questions_are_answered_to_the_hub(void **state)
 	CHECK_STR(world.asked.method, "HEAD");
 	CHECK_STR(world.asked.path, "/live?id=1");
 
-	world_say(&world, "{\"PingRequest\":{\"URL\":\"https://unused/noise/2\",\"URLIsNoise\":true}}");
+	world_say(&world,
+		"{\"PingRequest\":{\"URL\":\"https://unused/noise/2\",\"URLIsNoise\":true}}");
 	CHECK_INT(world.asked.n, ==, 1);
 	CHECK_STR(world.asked.path, "/noise/2");
 
@@ -557,12 +572,20 @@ static void the_hubs_questions_are_answered_to_the_hub(void **state)
 	world_say(&world, json);
 	CHECK_INT(world.asked.n, ==, 2);
 	CHECK_STR(world.asked.method, "POST");
-	CHECK_TRUE(strstr(world.asked.body, ip) && strstr(world.asked.body, "\"NodeName\":\"bert\"") && !strstr(world.asked.body, "Err"));
+	CHECK_TRUE(strstr(world.asked.body, ip) &&
+		   strstr(world.asked.body, "\"NodeName\":\"bert\"") &&
+		   !strstr(world.asked.body, "Err"));
 
-	world_say(&world, "{\"PingRequest\":{\"URL\":\"https://unused/c2n/4\",\"Types\":\"c2n\",\"Payload\":\"" ECHO "\"}}");
-	CHECK_TRUE(!strncmp(world.asked.body, "HTTP/1.1 200 OK\r\n", 17) && strstr(world.asked.body, "\r\n\r\nhello"));
-	world_say(&world, "{\"PingRequest\":{\"URL\":\"https://unused/c2n/5\",\"Types\":\"c2n\",\"Payload\":\"" NOTHING "\"}}");
-	CHECK_TRUE(!strncmp(world.asked.body, "HTTP/1.1 400 ", 13) && strstr(world.asked.body, "unknown c2n path"));
+	world_say(&world,
+		"{\"PingRequest\":{\"URL\":\"https://unused/c2n/4\",\"Types\":\"c2n\",\"Payload\":\"" ECHO
+		"\"}}");
+	CHECK_TRUE(!strncmp(world.asked.body, "HTTP/1.1 200 OK\r\n", 17) &&
+		   strstr(world.asked.body, "\r\n\r\nhello"));
+	world_say(&world,
+		"{\"PingRequest\":{\"URL\":\"https://unused/c2n/5\",\"Types\":\"c2n\",\"Payload\":\"" NOTHING
+		"\"}}");
+	CHECK_TRUE(!strncmp(world.asked.body, "HTTP/1.1 400 ", 13) &&
+		   strstr(world.asked.body, "unknown c2n path"));
 	CHECK_INT(node_counters(d[0].a)->probes, ==, 5);
 	CHECK_INT(node_counters(d[0].a)->probes_refused, ==, 0);
 	world_free(&world);

@@ -33,7 +33,8 @@ static const char *health(const struct dev *d)
 
 static void rule_8_a_question_with_the_url_of_the_last_is_the_same_question(void **state)
 {
-	static const char q[] = "{\"KeepAlive\":true,\"PingRequest\":{\"URL\":\"https://unused/q\",\"URLIsNoise\":true}}";
+	static const char q[] =
+		"{\"KeepAlive\":true,\"PingRequest\":{\"URL\":\"https://unused/q\",\"URLIsNoise\":true}}";
 
 	join_one();
 	world_say(&world, q); /* rule 9: a keep-alive carries it, too */
@@ -55,8 +56,9 @@ static void rule_33_messages_hide_health_until_the_last_is_gone(void **state)
 
 	world_say(&world, "{\"Health\":[\"old way\"]}");
 	CHECK_STR(health(d), "old way|");
-	world_say(&world, "{\"DisplayMessages\":{\"m1\":{\"Title\":\"Out of date\",\"Text\":\"update it\",\"Severity\":\"low\","
-			  "\"PrimaryAction\":{\"URL\":\"https://x.test\",\"Label\":\"Go\"}}}}");
+	world_say(&world,
+		"{\"DisplayMessages\":{\"m1\":{\"Title\":\"Out of date\",\"Text\":\"update it\",\"Severity\":\"low\","
+		"\"PrimaryAction\":{\"URL\":\"https://x.test\",\"Label\":\"Go\"}}}}");
 	CHECK_STR(health(d), "Out of date: update it|");
 	arena_init(&a, 1 << 20);
 	CHECK_INT(node_health(d->a, world.now, &a, &h), ==, 0);
@@ -80,10 +82,12 @@ static void rule_3_what_a_new_session_leaves_out_is_gone(void **state)
 {
 	struct dev *d = join_one();
 
-	world_say(&world, "{\"DisplayMessages\":{\"m1\":{\"Title\":\"Old\"}},\"PacketFilters\":{\"extra\":["
-			  "{\"SrcIPs\":[\"*\"],\"DstPorts\":[{\"IP\":\"*\",\"Ports\":{\"First\":0,\"Last\":65535}}]}]}}");
+	world_say(&world,
+		"{\"DisplayMessages\":{\"m1\":{\"Title\":\"Old\"}},\"PacketFilters\":{\"extra\":["
+		"{\"SrcIPs\":[\"*\"],\"DstPorts\":[{\"IP\":\"*\",\"Ports\":{\"First\":0,\"Last\":65535}}]}]}}");
 	CHECK_INT(netmap_n_filters(node_netmap(d->a)), ==, 2);
-	node_set_local(d->a, &(struct ipprefix){ d->at.ip, 24 }, 1, d->at.port, 0, true, world.now); /* another network: another stream */
+	node_set_local(d->a, &(struct ipprefix){ d->at.ip, 24 }, 1, d->at.port, 0, true,
+		world.now); /* another network: another stream */
 	world_run(&world, SEC(2));
 	CHECK_TRUE(node_is_polling(d->a));
 	CHECK_STR(health(d), "");
@@ -158,10 +162,15 @@ static const char *field(json_t *e, const char *name)
 
 static void give_attribute(bool on)
 {
-	struct view text = on ? VIEW_LIT("{\"acls\":[{\"action\":\"accept\",\"src\":[\"*\"],\"dst\":[\"*:*\"]}],"
-				 "\"nodeAttrs\":[{\"target\":[\"*\"],\"attr\":[\"debug-conn-reject\"]}]}") : VIEW_LIT("");
+	struct view text =
+		on ? VIEW_LIT(
+			     "{\"acls\":[{\"action\":\"accept\",\"src\":[\"*\"],\"dst\":[\"*:*\"]}],"
+			     "\"nodeAttrs\":[{\"target\":[\"*\"],\"attr\":[\"debug-conn-reject\"]}]}")
+		   : VIEW_LIT("");
 
-	CHECK_INT(coord_policy_set(world.tailnet, text, "t", COORD_POLICY_ANY_VERSION, world.now, NULL, NULL, NULL), ==, 0);
+	CHECK_INT(coord_policy_set(world.tailnet, text, "t", COORD_POLICY_ANY_VERSION, world.now,
+			  NULL, NULL, NULL),
+		==, 0);
 	world_run(&world, SEC(1));
 }
 
@@ -183,7 +192,8 @@ static void v146_nothing_is_recorded_unless_the_hub_asks_for_it(void **state)
 	connect_to(&world.dev[0], &world.dev[1], 1000, 80);
 	j = rejects(&world.dev[0]);
 	CHECK_TRUE(json_is_false(json_object_get(j, "Enabled")));
-	CHECK_TRUE(json_is_array(json_object_get(j, "Outgoing")) && json_is_array(json_object_get(j, "Incoming"))); /* never null */
+	CHECK_TRUE(json_is_array(json_object_get(j, "Outgoing")) &&
+		   json_is_array(json_object_get(j, "Incoming"))); /* never null */
 	CHECK_INT(json_array_size(json_object_get(j, "Outgoing")), ==, 0);
 	json_decref(j);
 	world_free(&world);
@@ -199,7 +209,8 @@ static void v146_both_sides_record_a_connection_that_is_turned_down(void **state
 	join_two_of_which_the_second_is_shut();
 	give_attribute(true);
 	connect_to(&d[0], &d[1], 1000, 80);
-	connect_to(&d[0], &d[1], 1001, 81); /* the same peer, protocol and reason: one entry, the newest flow */
+	connect_to(&d[0], &d[1], 1001,
+		81); /* the same peer, protocol and reason: one entry, the newest flow */
 	ipport_format((struct ipport){ dev_ip(&d[0]), 1001 }, src);
 	ipport_format((struct ipport){ dev_ip(&d[1]), 81 }, dst);
 	out = rejects(&d[0]);
@@ -226,12 +237,15 @@ static void v146_both_sides_record_a_connection_that_is_turned_down(void **state
 	json_decref(out);
 	json_decref(in);
 	/* The hub may ask, too: "GET /debug/rejects HTTP/1.1". */
-	world_say(&world, "{\"PingRequest\":{\"URL\":\"https://unused/c2n/1\",\"Types\":\"c2n\",\"Payload\":"
-			  "\"R0VUIC9kZWJ1Zy9yZWplY3RzIEhUVFAvMS4xDQoNCg==\"}}");
-	CHECK_TRUE(!strncmp(world.asked.body, "HTTP/1.1 200 OK\r\n", 17) && strstr(world.asked.body, "\"Reason\":\"shields\""));
+	world_say(&world,
+		"{\"PingRequest\":{\"URL\":\"https://unused/c2n/1\",\"Types\":\"c2n\",\"Payload\":"
+		"\"R0VUIC9kZWJ1Zy9yZWplY3RzIEhUVFAvMS4xDQoNCg==\"}}");
+	CHECK_TRUE(!strncmp(world.asked.body, "HTTP/1.1 200 OK\r\n", 17) &&
+		   strstr(world.asked.body, "\"Reason\":\"shields\""));
 	give_attribute(false);
 	out = rejects(&d[0]);
-	CHECK_TRUE(json_is_false(json_object_get(out, "Enabled")) && json_array_size(json_object_get(out, "Outgoing")) == 0);
+	CHECK_TRUE(json_is_false(json_object_get(out, "Enabled")) &&
+		   json_array_size(json_object_get(out, "Outgoing")) == 0);
 	json_decref(out);
 	world_free(&world);
 	(void)state;
@@ -247,21 +261,27 @@ static void v146_256_are_kept_each_way_the_oldest_goes(void **state)
 	join_two_of_which_the_second_is_shut();
 	give_attribute(true);
 	for (unsigned i = 0; i < 300; i++) {
-		struct tsmp t = { .type = TSMP_REJECT, .proto = IP_PROTO_TCP, .reason = i % 2 ? 'T' : 'A', .sport = 5, .dport = 6,
+		struct tsmp t = { .type = TSMP_REJECT,
+			.proto = IP_PROTO_TCP,
+			.reason = i % 2 ? 'T' : 'A',
+			.sport = 5,
+			.dport = 6,
 			.maybe_broken = true };
 		struct ipaddr peer = ipaddr_v4(100, 64, 9, (uint8_t)(i % 250));
 
 		if (i >= 250)
 			t.proto = IP_PROTO_UDP;
 		CHECK_INT(tsmp_encode(peer, dev_ip(&d[0]), &t, p), >, 0);
-		node_rejects_note(d[0].a, NODE_REJECT_OUT, p, (size_t)tsmp_encode(peer, dev_ip(&d[0]), &t, p));
+		node_rejects_note(d[0].a, NODE_REJECT_OUT, p,
+			(size_t)tsmp_encode(peer, dev_ip(&d[0]), &t, p));
 	}
 	j = rejects(&d[0]);
 	l = json_object_get(j, "Outgoing");
 	CHECK_INT(json_array_size(l), ==, 256);
 	CHECK_STR(field(json_array_get(l, 0), "Dst"), "100.64.9.44:6"); /* 0 to 43 went */
 	CHECK_STR(field(json_array_get(l, 255), "Dst"), "100.64.9.49:6");
-	CHECK_STR(field(json_array_get(l, 255), "Reason"), "unknown"); /* a letter of a later version */
+	CHECK_STR(field(json_array_get(l, 255), "Reason"),
+		"unknown"); /* a letter of a later version */
 	CHECK_TRUE(json_is_true(json_object_get(json_array_get(l, 255), "MaybeBroken")));
 	json_decref(j);
 	world_free(&world);

@@ -69,7 +69,8 @@ static void note_asked(struct world *w, const char *method, const char *path, st
 	snprintf(w->asked.body, sizeof(w->asked.body), "%.*s", (int)body.len, (const char *)body.p);
 }
 
-static void on_request(void *owner, struct ts_stream *s, const char *method, const char *path, struct view body)
+static void on_request(
+	void *owner, struct ts_stream *s, const char *method, const char *path, struct view body)
 {
 	struct pipe *p = owner;
 	struct world *w = p->d->w;
@@ -134,7 +135,9 @@ static void nothing(void *owner)
 	(void)owner;
 }
 
-static const struct ts2021_ops hub_ops = { .on_request = on_request, .on_end = on_end, .fill = fill, .on_output = nothing };
+static const struct ts2021_ops hub_ops = {
+	.on_request = on_request, .on_end = on_end, .fill = fill, .on_output = nothing
+};
 
 static void derp_close(void *owner)
 {
@@ -148,7 +151,9 @@ static void answer_key(struct pipe *p)
 
 	CHECK_INT(key_public(p->d->w->hub.b, pub.b), ==, 0);
 	snprintf(body, sizeof(body), "{\"publicKey\":\"%s\"}", key_format(KEY_MACHINE, pub.b, key));
-	CHECK_INT(buf_printf(&p->out, "HTTP/1.1 200 OK\r\nContent-Length: %zu\r\n\r\n%s", strlen(body), body), ==, 0);
+	CHECK_INT(buf_printf(&p->out, "HTTP/1.1 200 OK\r\nContent-Length: %zu\r\n\r\n%s",
+			  strlen(body), body),
+		==, 0);
 }
 
 /* The head of what a device said first decides what the stream is. */
@@ -166,9 +171,15 @@ static void far_head(struct pipe *p)
 		char key[KEY_TEXT_MAX];
 
 		hex_encode(derprelay_public(w->relay)->b, KEY_LEN, key);
-		CHECK_INT(buf_printf(&p->out, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: DERP\r\nConnection: Upgrade\r\n"
-					      "Derp-Version: 2\r\nDerp-Public-Key: %s\r\n\r\n", key), ==, 0);
-		CHECK_INT(derprelay_accept(w->relay, p->d->at, false, p, w->now.mono, NULL, &p->derp), ==, 0);
+		CHECK_INT(
+			buf_printf(&p->out,
+				"HTTP/1.1 101 Switching Protocols\r\nUpgrade: DERP\r\nConnection: Upgrade\r\n"
+				"Derp-Version: 2\r\nDerp-Public-Key: %s\r\n\r\n",
+				key),
+			==, 0);
+		CHECK_INT(
+			derprelay_accept(w->relay, p->d->at, false, p, w->now.mono, NULL, &p->derp),
+			==, 0);
 	} else if (http1_method_is(&h, "GET")) {
 		answer_key(p);
 	} else if (p->id == NODE_STREAM_PROBE) {
@@ -178,7 +189,9 @@ static void far_head(struct pipe *p)
 		note_asked(w, "HEAD", path, view_of("", 0));
 		CHECK_INT(buf_append_str(&p->out, "HTTP/1.1 200 OK\r\n\r\n"), ==, 0);
 	} else {
-		struct ts2021_server how = { .self = &w->hub, .rng = &w->rng.rng, .now = w->now.mono };
+		struct ts2021_server how = {
+			.self = &w->hub, .rng = &w->rng.rng, .now = w->now.mono
+		};
 
 		CHECK_INT(ts2021_accept(&p->ts, &h, &how, &hub_ops, p), ==, 0);
 	}
@@ -312,8 +325,12 @@ static void on_event(void *owner, enum node_event ev, int64_t id)
 		d->id = *node_identity(d->a);
 }
 
-static const struct node_ops dev_ops = { .udp_send = udp_send, .tun_write = tun_write, .dial = dial, .hangup = hangup,
-	.stream_wake = stream_wake, .on_event = on_event };
+static const struct node_ops dev_ops = { .udp_send = udp_send,
+	.tun_write = tun_write,
+	.dial = dial,
+	.hangup = hangup,
+	.stream_wake = stream_wake,
+	.on_event = on_event };
 
 static bool pump_out(struct dev *d, struct pipe *p)
 {
@@ -439,11 +456,19 @@ void world_run(struct world *w, mono_ns t)
 
 static void relay_new(struct world *w)
 {
-	static struct tc_derp_node node = { .name = "7a", .hostname = "relay.test", .region_id = RELAY_REGION, .stun_port = -1,
-		.derp_port = 8443, .insecure_for_tests = true };
-	static struct tc_derp_region region = { .id = RELAY_REGION, .code = "here", .name = "Here" };
+	static struct tc_derp_node node = { .name = "7a",
+		.hostname = "relay.test",
+		.region_id = RELAY_REGION,
+		.stun_port = -1,
+		.derp_port = 8443,
+		.insecure_for_tests = true };
+	static struct tc_derp_region region = {
+		.id = RELAY_REGION, .code = "here", .name = "Here"
+	};
 	static struct json_pair pair = { "7", &region };
-	struct derprelay_cfg cfg = { .rng = &w->rng.rng, .on_output = nothing, .on_close = derp_close };
+	struct derprelay_cfg cfg = {
+		.rng = &w->rng.rng, .on_output = nothing, .on_close = derp_close
+	};
 
 	region.nodes = json_list_of(&node, 1);
 	w->derp_map.regions = (struct json_map){ .v = &pair, .n = 1, .present = true };
@@ -453,8 +478,14 @@ static void relay_new(struct world *w)
 
 void world_new(struct world *w)
 {
-	struct coord_cfg cfg = { .url = HUB_URL, .base_domain = "test", .derp_map = &w->derp_map, .rng = &w->rng.rng,
-		.hash = fake_hash, .on_poll_ready = poll_ready, .on_poll_end = poll_end, .on_answer = coord_answer };
+	struct coord_cfg cfg = { .url = HUB_URL,
+		.base_domain = "test",
+		.derp_map = &w->derp_map,
+		.rng = &w->rng.rng,
+		.hash = fake_hash,
+		.on_poll_ready = poll_ready,
+		.on_poll_end = poll_end,
+		.on_answer = coord_answer };
 	struct coord_key_spec spec = { .reusable = true, .preapproved = true };
 	const struct coord_user *user;
 	const struct coord_key *key;
@@ -474,7 +505,8 @@ void world_new(struct world *w)
 		struct dev *d = &w->dev[i];
 
 		d->w = w;
-		d->at = (struct ipport){ .ip = ipaddr_v4(10, 0, 0, (uint8_t)(i + 1)), .port = 41641 };
+		d->at = (struct ipport){ .ip = ipaddr_v4(10, 0, 0, (uint8_t)(i + 1)),
+			.port = 41641 };
 		key_generate(&w->rng.rng, d->id.machine.b);
 		key_generate(&w->rng.rng, d->id.disco.b);
 	}
@@ -500,8 +532,14 @@ void world_free(struct world *w)
 void world_boot(struct world *w, struct dev *d, const struct ipn_prefs *prefs, struct view map)
 {
 	struct tc_hostinfo host = { .hostname = "box", .os = "linux" };
-	struct node_cfg cfg = { .identity = d->id, .prefs = prefs, .netmap = map, .default_control_url = "", .host = &host,
-		.rng = &w->rng.rng, .ops = &dev_ops, .owner = d };
+	struct node_cfg cfg = { .identity = d->id,
+		.prefs = prefs,
+		.netmap = map,
+		.default_control_url = "",
+		.host = &host,
+		.rng = &w->rng.rng,
+		.ops = &dev_ops,
+		.owner = d };
 	struct ipprefix own = { .ip = d->at.ip, .bits = 24 };
 
 	d->n_states = 0;

@@ -9,7 +9,13 @@
 #include "core/coord/coord.h"
 #include "testlib/check.h"
 
-enum { WORLD_DEVS = 3, WORLD_PIPES = 16, WORLD_DATAGRAMS = 256, WORLD_PACKETS = 64, WORLD_PACKET_MAX = 2048 };
+enum {
+	WORLD_DEVS = 3,
+	WORLD_PIPES = 16,
+	WORLD_DATAGRAMS = 256,
+	WORLD_PACKETS = 64,
+	WORLD_PACKET_MAX = 2048
+};
 
 struct world;
 struct pipe;
@@ -51,7 +57,8 @@ struct world {
 	size_t n_net;
 	bool hub_gone; /* with its relay: nobody answers there */
 	unsigned dials;
-	const char *inject; /* a map response that the hub says to the next device whose poll is looked at */
+	const char *
+		inject; /* a map response that the hub says to the next device whose poll is looked at */
 	struct {
 		unsigned n;
 		char method[8], path[256], body[2048];
@@ -75,7 +82,8 @@ void world_run(struct world *w, mono_ns t); /* that much time passes */
 struct ipaddr dev_ip(const struct dev *d);
 /* An echo request from one device's system to another; did it come out there? */
 bool world_ping(struct world *w, struct dev *from, struct dev *to);
-const struct coord_node_doc *world_member(struct world *w, const struct dev *d); /* as the hub knows it */
+const struct coord_node_doc *world_member(
+	struct world *w, const struct dev *d); /* as the hub knows it */
 /* Sets one preference: the member of the edit is filled in by the caller. */
 void dev_edit(struct dev *d, enum ipn_pref which, const struct ipn_prefs *value);
 

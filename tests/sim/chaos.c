@@ -22,7 +22,8 @@ static bool known(const struct world *w, const struct sim_node *from, const stru
 	(void)w;
 	for (size_t i = 0; i < NODE_ADDRS_MAX && !any; i++) {
 		struct ipaddr a = sim_node_addr_at(from, i);
-		const struct tc_node *p = ipaddr_is_set(a) ? node_whois(sim_node_agent(to), a) : NULL;
+		const struct tc_node *p =
+			ipaddr_is_set(a) ? node_whois(sim_node_agent(to), a) : NULL;
 
 		any = p && !p->expired && (!p->key_expiry || p->key_expiry > now.wall);
 	}
@@ -59,7 +60,8 @@ static void on_process(struct world *w, struct sim_node *n)
 
 static void on_place(struct world *w, struct sim_node *n)
 {
-	static const struct weather *const weathers[] = { &weather_lab, &weather_far, &weather_bad };
+	static const struct weather *const weathers[] = { &weather_lab, &weather_far,
+		&weather_bad };
 	struct place *p = sim_place_of(w, n), to;
 
 	switch (draw(w, 5)) {
@@ -189,15 +191,17 @@ static void tell_end(struct world *w, const struct sim_node *n, const struct sim
 
 	printf("# %s: state %d, polls %d, peers %zu, home %d; %s: known %d, expired %d, home %d, status %d, session %d, at %s, "
 	       "%s\n",
-		sim_node_name(n), node_state(a), node_is_polling(a), netmap_n_peers(node_netmap(a)), magicsock_home(node_magicsock(a)),
-		sim_node_name(other), p != NULL, p ? p->expired : 0, p ? (int)p->home_derp : 0, rc, st.has_session,
+		sim_node_name(n), node_state(a), node_is_polling(a), netmap_n_peers(node_netmap(a)),
+		magicsock_home(node_magicsock(a)), sim_node_name(other), p != NULL,
+		p ? p->expired : 0, p ? (int)p->home_derp : 0, rc, st.has_session,
 		ipport_format(st.addr, at), server_ctl(w->hub) ? "hub is up" : "no hub");
 }
 
 static void tell_pair(struct world *w, const struct pair *p)
 {
 	for (size_t i = 0; i < w->n_nodes; i++)
-		printf("# %s: id %lld, hub knows it: %d\n", sim_node_name(w->nodes[i]), (long long)sim_node_id(w->nodes[i]),
+		printf("# %s: id %lld, hub knows it: %d\n", sim_node_name(w->nodes[i]),
+			(long long)sim_node_id(w->nodes[i]),
 			coord_node_find(server_ctl(w->hub), sim_node_id(w->nodes[i])) != NULL);
 	tell_end(w, p->a, p->b);
 	tell_end(w, p->b, p->a);
@@ -207,8 +211,10 @@ static void chaos(struct world *w, uint64_t seed)
 {
 	mono_ns t0;
 
-	world_init(w, seed, &(struct world_cfg){ .n_relays = 2, .hub_has_no_relay = true,
-				    .families = seed % 2 ? WORLD_V4 : WORLD_V4 | WORLD_V6 });
+	world_init(w, seed,
+		&(struct world_cfg){ .n_relays = 2,
+			.hub_has_no_relay = true,
+			.families = seed % 2 ? WORLD_V4 : WORLD_V4 | WORLD_V6 });
 	w->allows = known;
 	for (size_t i = 0; i < DEVICES; i++) {
 		struct place p = random_place(w);
@@ -229,7 +235,8 @@ static void chaos(struct world *w, uint64_t seed)
 	world_run(w, SEC(45)); /* connections to a hub that died in silence are noticed */
 	(void)world_until(w, all_well, NULL, SEC(15));
 	log_in(w);
-	SIM_CHECK(w, world_until(w, all_well, NULL, SEC(60)), "only %zu of %zu are well", n_well(w), w->n_nodes);
+	SIM_CHECK(w, world_until(w, all_well, NULL, SEC(60)), "only %zu of %zu are well", n_well(w),
+		w->n_nodes);
 	stat_add("chaos", "all are well s", (double)(world_now(w) - t0) / 1e9);
 	for (size_t i = 0; i < w->n_pingers; i++)
 		pinger_reset(w->pingers[i]);
@@ -242,4 +249,5 @@ static void chaos(struct world *w, uint64_t seed)
 	stat_add("chaos", "all reach all s", (double)(world_now(w) - t0) / 1e9);
 }
 
-const struct scenario scenario_chaos = { "chaos", "anything at any time, and all is well after", chaos, 16 };
+const struct scenario scenario_chaos = { "chaos", "anything at any time, and all is well after",
+	chaos, 16 };

@@ -3,8 +3,8 @@
 
 struct place random_place(struct world *w)
 {
-	static const struct vnat_kind *const kinds[] = { &vnat_easy, &vnat_easy, &vnat_hard, &vnat_full_cone,
-		&vnat_restricted, &vnat_linux_open };
+	static const struct vnat_kind *const kinds[] = { &vnat_easy, &vnat_easy, &vnat_hard,
+		&vnat_full_cone, &vnat_restricted, &vnat_linux_open };
 	struct place_cfg cfg = { 0 };
 	uint64_t kind = rng_below(&w->rng.rng, ARRAY_LEN(kinds) + 2);
 
@@ -21,7 +21,9 @@ static bool all_know_all(struct world *w, void *unused)
 {
 	(void)unused;
 	for (size_t i = 0; i < w->n_nodes; i++) {
-		const struct netmap *nm = sim_node_is_running(w->nodes[i]) ? node_netmap(sim_node_agent(w->nodes[i])) : NULL;
+		const struct netmap *nm = sim_node_is_running(w->nodes[i])
+						  ? node_netmap(sim_node_agent(w->nodes[i]))
+						  : NULL;
 
 		if (!nm || netmap_n_peers(nm) != w->n_nodes - 1)
 			return false;
@@ -64,9 +66,11 @@ static void hub_blinks(struct world *w)
 	world_run(w, MSEC(500));
 	server_start(w->hub);
 	t0 = world_now(w);
-	SIM_CHECK(w, world_until(w, all_online, NULL, SEC(5)), "not all of %zu are back", w->n_nodes);
+	SIM_CHECK(
+		w, world_until(w, all_online, NULL, SEC(5)), "not all of %zu are back", w->n_nodes);
 	stat_add("crowd", "all back ms", (double)(world_now(w) - t0) / 1e6);
-	SIM_CHECK(w, world_until(w, all_know_all, NULL, SEC(1)), "not all know all after the hub's restart");
+	SIM_CHECK(w, world_until(w, all_know_all, NULL, SEC(1)),
+		"not all know all after the hub's restart");
 }
 
 static void crowd(struct world *w, uint64_t seed)
@@ -74,8 +78,10 @@ static void crowd(struct world *w, uint64_t seed)
 	size_t n;
 	mono_ns t0;
 
-	world_init(w, seed, &(struct world_cfg){ .weather = seed % 2 ? &weather_lab : &weather_far, .n_relays = 2,
-				    .families = seed % 3 ? WORLD_V4 : WORLD_V4 | WORLD_V6 });
+	world_init(w, seed,
+		&(struct world_cfg){ .weather = seed % 2 ? &weather_lab : &weather_far,
+			.n_relays = 2,
+			.families = seed % 3 ? WORLD_V4 : WORLD_V4 | WORLD_V6 });
 	n = 20 + rng_below(&w->rng.rng, 31);
 	for (size_t i = 0; i < n; i++) {
 		struct place p = random_place(w);
@@ -107,4 +113,5 @@ static void crowd(struct world *w, uint64_t seed)
 	hub_blinks(w);
 }
 
-const struct scenario scenario_crowd = { "crowd", "20 to 50 devices join within a second", crowd, 4 };
+const struct scenario scenario_crowd = { "crowd", "20 to 50 devices join within a second", crowd,
+	4 };

@@ -23,7 +23,8 @@ static void do_resolve(struct sim_node *n, const char *host)
 
 	for (size_t i = 0; i < n->cfg.n_servers; i++)
 		if (!strcmp(server_host(n->cfg.servers[i]), host))
-			n_addrs = vnet_addrs(server_dev(n->cfg.servers[i]), addrs, ARRAY_LEN(addrs));
+			n_addrs =
+				vnet_addrs(server_dev(n->cfg.servers[i]), addrs, ARRAY_LEN(addrs));
 	node_resolved(n->node, host, addrs, n_addrs, sim_node_now(n));
 }
 
@@ -85,7 +86,9 @@ void edge_udp_send(void *owner, struct ipport to, const struct wg_packet *d, siz
 	int rc = 0;
 
 	for (size_t i = 0; i < count; i++)
-		rc = n->forgery && !stun_is(d[i].p, d[i].len) ? forged(n, to, &d[i]) : vnet_udp_send(n->udp, to, d[i].p, d[i].len);
+		rc = n->forgery && !stun_is(d[i].p, d[i].len)
+			     ? forged(n, to, &d[i])
+			     : vnet_udp_send(n->udp, to, d[i].p, d[i].len);
 	if (rc == -ENETUNREACH)
 		job_add(n, &(struct job){ .kind = JOB_UDP_FAILED, .to = to });
 }
@@ -112,7 +115,8 @@ void edge_tun_write(void *owner, struct wg_packet *p, size_t count)
 		uint8_t len[4];
 
 		store_be32(len, (uint32_t)p[i].len);
-		CHECK(buf_append(&n->inbox, len, 4) == 0 && buf_append(&n->inbox, p[i].p, p[i].len) == 0);
+		CHECK(buf_append(&n->inbox, len, 4) == 0 &&
+			buf_append(&n->inbox, p[i].p, p[i].len) == 0);
 	}
 	vnet_at(n->v, &n->kernel, vnet_now(n->v));
 }
@@ -211,8 +215,11 @@ static void stream_closed(void *owner, int rc)
 	sim_node_settle(n);
 }
 
-static const struct pipe_ops stream_ops = { .on_up = stream_up, .on_data = stream_data, .output = stream_output,
-	.written = stream_written, .on_closed = stream_closed };
+static const struct pipe_ops stream_ops = { .on_up = stream_up,
+	.on_data = stream_data,
+	.output = stream_output,
+	.written = stream_written,
+	.on_closed = stream_closed };
 
 /* The address to dial first: IPv6 where both sides have it, as happy eyeballs prefer it. */
 static struct ipaddr pick(const struct sim_node *n, const struct ipaddr *addrs, size_t count)
@@ -231,7 +238,8 @@ static struct ipaddr look_up(const struct sim_node *n, const char *host, const s
 
 	if (ipaddr_parse(host, strlen(host), &addrs[0]) == 0)
 		return addrs[0];
-	for (size_t i = 0; !ipaddr_is_set(hint[0]) && !ipaddr_is_set(hint[1]) && i < n->cfg.n_servers; i++)
+	for (size_t i = 0;
+		!ipaddr_is_set(hint[0]) && !ipaddr_is_set(hint[1]) && i < n->cfg.n_servers; i++)
 		if (!strcmp(server_host(n->cfg.servers[i]), host))
 			count = vnet_addrs(server_dev(n->cfg.servers[i]), addrs, ARRAY_LEN(addrs));
 	return pick(n, addrs, count);
@@ -340,8 +348,11 @@ static void probe_closed(void *owner, int rc)
 	probe_end(p, -1);
 }
 
-static const struct pipe_ops probe_ops = { .on_up = probe_up, .on_data = probe_data, .output = probe_output,
-	.written = probe_written, .on_closed = probe_closed };
+static const struct pipe_ops probe_ops = { .on_up = probe_up,
+	.on_data = probe_data,
+	.output = probe_output,
+	.written = probe_written,
+	.on_closed = probe_closed };
 
 void edge_measure(void *owner, int region, const struct node_dial *d)
 {
@@ -355,7 +366,8 @@ void edge_measure(void *owner, int region, const struct node_dial *d)
 	p->region = region;
 	buf_init(&p->out, 1024);
 	list_push_tail(&n->probes, &p->link);
-	p->pipe = pipe_connect(n->v, n->dev, to, true, &probe_ops, p); /* without a route: closed, from the loop */
+	p->pipe = pipe_connect(
+		n->v, n->dev, to, true, &probe_ops, p); /* without a route: closed, from the loop */
 }
 
 /* ---- The end ---- */

@@ -54,11 +54,14 @@ static void forgery(struct world *w, uint64_t seed)
 	unsigned k = 0;
 
 	/* No router stands before them: one with a NAT would let no packet of a stranger in, nor a forged one out. */
-	topology_build(w, seed, topology_find("no-nat"), (struct world_cfg){ .weather = seed % 2 ? &weather_lab : &weather_far });
+	topology_build(w, seed, topology_find("no-nat"),
+		(struct world_cfg){ .weather = seed % 2 ? &weather_lab : &weather_far });
 	topology_up(w);
 	for (unsigned i = 0; i < STRANGERS; i++) {
 		stranger_open(w, &s[i], i);
-		f[i] = (struct sim_node_forgery){ .as = s[i].at, .drop_disco = seed / 2 % 2, .one_in = 1 + (unsigned)(seed / 4 % 3) * 7 };
+		f[i] = (struct sim_node_forgery){ .as = s[i].at,
+			.drop_disco = seed / 2 % 2,
+			.one_in = 1 + (unsigned)(seed / 4 % 3) * 7 };
 	}
 	there = pinger_start(w, w->nodes[1], w->nodes[0], MSEC(3));
 	back = pinger_start(w, w->nodes[0], w->nodes[1], MSEC(10));
@@ -69,7 +72,8 @@ static void forgery(struct world *w, uint64_t seed)
 		download(w->nodes[1], w->nodes[0]);
 		world_run(w, MSEC(100));
 		for (unsigned j = 0; j < STRANGERS; j++)
-			SIM_CHECK(w, s[j].bytes <= FACTOR * f[j].bytes, "%llu bytes sent to a stranger for %llu that seemed to be its",
+			SIM_CHECK(w, s[j].bytes <= FACTOR * f[j].bytes,
+				"%llu bytes sent to a stranger for %llu that seemed to be its",
 				(unsigned long long)s[j].bytes, (unsigned long long)f[j].bytes);
 	}
 	pinger_result(there, &r);
@@ -83,4 +87,5 @@ static void forgery(struct world *w, uint64_t seed)
 	}
 }
 
-const struct scenario scenario_forgery = { "forgery", "a device that forges the source of what it sends", forgery, 24 };
+const struct scenario scenario_forgery = { "forgery",
+	"a device that forges the source of what it sends", forgery, 24 };

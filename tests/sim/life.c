@@ -10,7 +10,8 @@ struct couple {
 	struct pinger *there, *back;
 };
 
-static void couple_up(struct couple *c, struct world *w, uint64_t seed, const char *topology, struct world_cfg cfg)
+static void couple_up(struct couple *c, struct world *w, uint64_t seed, const char *topology,
+	struct world_cfg cfg)
 {
 	const struct topology *t = topology_find(topology);
 
@@ -56,8 +57,8 @@ static mono_ns silence(struct couple *c, const char *row, const char *column)
 static void check_flows_one(struct couple *c, mono_ns within, const char *what)
 {
 	pinger_reset(c->there);
-	SIM_CHECK(c->w, world_until(c->w, pinger_answered, c->there, within), "nothing flows %.1f s after: %s",
-		(double)within / 1e9, what);
+	SIM_CHECK(c->w, world_until(c->w, pinger_answered, c->there, within),
+		"nothing flows %.1f s after: %s", (double)within / 1e9, what);
 }
 
 static void check_flows(struct couple *c, mono_ns within, const char *what)
@@ -66,8 +67,8 @@ static void check_flows(struct couple *c, mono_ns within, const char *what)
 
 	check_flows_one(c, within, what);
 	pinger_reset(c->back);
-	SIM_CHECK(c->w, world_until(c->w, pinger_answered, c->back, t0 + within - world_now(c->w)), "nothing flows back after: %s",
-		what);
+	SIM_CHECK(c->w, world_until(c->w, pinger_answered, c->back, t0 + within - world_now(c->w)),
+		"nothing flows back after: %s", what);
 }
 
 static size_t lost_of(const struct pinger *p)
@@ -115,7 +116,8 @@ static void roaming(struct world *w, uint64_t seed)
 	count_anew(&c);
 	t0 = world_now(w);
 	sim_node_move(w, c.pair.a, &other);
-	SIM_CHECK(w, world_until(w, pair_is_direct, &c.pair, SEC(20)), "no direct path after a move");
+	SIM_CHECK(
+		w, world_until(w, pair_is_direct, &c.pair, SEC(20)), "no direct path after a move");
 	stat_add("roaming", "direct again ms", (double)(world_now(w) - t0) / 1e6);
 	check_flows(&c, SEC(5), "a move");
 	world_run(w, SEC(5));
@@ -186,7 +188,8 @@ static void hub_restart(struct world *w, uint64_t seed)
 	server_start(w->hub);
 	t0 = world_now(w);
 	SIM_CHECK(w, world_until(w, hub_sees_all, NULL, SEC(45)), "not all are back");
-	stat_add(seed % 4 < 2 ? "hub-restart kill" : "hub-restart crash", "all back ms", (double)(world_now(w) - t0) / 1e6);
+	stat_add(seed % 4 < 2 ? "hub-restart kill" : "hub-restart crash", "all back ms",
+		(double)(world_now(w) - t0) / 1e6);
 	SIM_CHECK(w, lost(&c) == 0, "%zu pings lost while the hub was away", lost(&c));
 }
 
@@ -198,9 +201,11 @@ static void relay_restart(struct world *w, uint64_t seed)
 	bool other = seed % 2;
 	const char *row = other ? "relay-gone (two)" : "relay-restart";
 
-	couple_up(&c, w, seed, "hard-hard", (struct world_cfg){ .n_relays = other ? 2 : 1, .hub_has_no_relay = true });
+	couple_up(&c, w, seed, "hard-hard",
+		(struct world_cfg){ .n_relays = other ? 2 : 1, .hub_has_no_relay = true });
 	if (other) { /* whichever is home */
-		server_crash(w->servers[magicsock_home(node_magicsock(sim_node_agent(c.pair.b))) - 1]);
+		server_crash(
+			w->servers[magicsock_home(node_magicsock(sim_node_agent(c.pair.b))) - 1]);
 		t0 = world_now(w);
 		world_run(w, SEC(1));
 	} else {
@@ -222,7 +227,8 @@ static void sim_node_restart(struct world *w, uint64_t seed)
 	mono_ns t0;
 
 	couple_up(&c, w, seed, seed % 4 < 2 ? "easy-easy" : "no-nat",
-		(struct world_cfg){ .weather = &weather_lab, .n_relays = 1, .hub_has_no_relay = true });
+		(struct world_cfg){
+			.weather = &weather_lab, .n_relays = 1, .hub_has_no_relay = true });
 	sim_node_kill(c.pair.a);
 	world_run(w, SEC(1) + (mono_ns)rng_below(&w->rng.rng, SEC(30)));
 	if (without)
@@ -231,7 +237,8 @@ static void sim_node_restart(struct world *w, uint64_t seed)
 	pinger_reset(c.there);
 	t0 = world_now(w);
 	sim_node_start(c.pair.a);
-	SIM_CHECK(w, world_until(w, pinger_answered, c.there, without ? SEC(1) : MSEC(200)), "no answer");
+	SIM_CHECK(w, world_until(w, pinger_answered, c.there, without ? SEC(1) : MSEC(200)),
+		"no answer");
 	stat_add(row, "first answer ms", (double)(world_now(w) - t0) / 1e6);
 	SIM_CHECK(w, world_until(w, pair_is_direct, &c.pair, SEC(10)), "no direct path");
 	stat_add(row, "direct ms", (double)(world_now(w) - t0) / 1e6);
@@ -265,7 +272,8 @@ static void expiry(struct world *w, uint64_t seed)
 	SIM_CHECK(w, !sim_node_is_running(p->b), "a device with an expired key runs");
 	w->allows = NULL;
 	sim_node_login(p->b);
-	SIM_CHECK(w, world_until(w, world_all_running, NULL, SEC(20)), "no new login: %s", sim_node_login_error(p->b));
+	SIM_CHECK(w, world_until(w, world_all_running, NULL, SEC(20)), "no new login: %s",
+		sim_node_login_error(p->b));
 	check_flows(&c, SEC(10), "a new login");
 }
 
@@ -280,12 +288,14 @@ static void removal(struct world *w, uint64_t seed)
 	world_run(w, SEC(1));
 	w->allows = nobody;
 	world_run(w, SEC(20));
-	SIM_CHECK(w, netmap_n_peers(node_netmap(sim_node_agent(p->a))) == 0, "a removed device is still a peer");
-	SIM_CHECK(w, node_state(sim_node_agent(p->b)) == IPN_NEEDS_LOGIN, "a removed device is in state %d",
-		node_state(sim_node_agent(p->b)));
+	SIM_CHECK(w, netmap_n_peers(node_netmap(sim_node_agent(p->a))) == 0,
+		"a removed device is still a peer");
+	SIM_CHECK(w, node_state(sim_node_agent(p->b)) == IPN_NEEDS_LOGIN,
+		"a removed device is in state %d", node_state(sim_node_agent(p->b)));
 	w->allows = NULL;
 	sim_node_login(p->b);
-	SIM_CHECK(w, world_until(w, world_all_running, NULL, SEC(20)), "no new login: %s", sim_node_login_error(p->b));
+	SIM_CHECK(w, world_until(w, world_all_running, NULL, SEC(20)), "no new login: %s",
+		sim_node_login_error(p->b));
 	check_flows(&c, SEC(10), "a new login");
 }
 
@@ -306,7 +316,8 @@ static void shields(struct world *w, uint64_t seed)
 	w->allows = NULL;
 	c.back = pinger_start(w, c.pair.b, c.pair.a, MSEC(50));
 	world_run(w, SEC(5));
-	SIM_CHECK(w, lost_of(c.back) == 0, "%zu pings of the shielded device lost", lost_of(c.back));
+	SIM_CHECK(
+		w, lost_of(c.back) == 0, "%zu pings of the shielded device lost", lost_of(c.back));
 	pinger_stop(c.back);
 	sim_node_shields(c.pair.b, false);
 	c.there = pinger_start(w, c.pair.a, c.pair.b, MSEC(50));
@@ -319,7 +330,8 @@ static void clocks(struct world *w, uint64_t seed)
 	static const unix_ms year = INT64_C(365) * 24 * 3600 * 1000;
 	struct couple c;
 
-	topology_build(w, seed, topology_find(seed % 2 ? "easy-easy" : "hard-hard"), (struct world_cfg){ 0 });
+	topology_build(w, seed, topology_find(seed % 2 ? "easy-easy" : "hard-hard"),
+		(struct world_cfg){ 0 });
 	c = (struct couple){ .w = w, .pair = { w->nodes[0], w->nodes[1] } };
 	sim_node_set_clock(c.pair.a, -10 * year);
 	sim_node_set_clock(c.pair.b, (unix_ms)rng_below(&w->rng.rng, (uint64_t)year));
@@ -352,7 +364,8 @@ static void steady(struct world *w, uint64_t seed)
 	struct couple c;
 	bool direct;
 
-	couple_up(&c, w, seed, place, (struct world_cfg){ .weather = seed % 2 ? &weather_lab : &weather_far });
+	couple_up(&c, w, seed, place,
+		(struct world_cfg){ .weather = seed % 2 ? &weather_lab : &weather_far });
 	direct = pair_is_direct(w, &c.pair);
 	count_anew(&c);
 	for (int i = 0; i < 90; i++) {
@@ -360,7 +373,8 @@ static void steady(struct world *w, uint64_t seed)
 		SIM_CHECK(w, pair_is_direct(w, &c.pair) == direct, "the path has changed");
 	}
 	SIM_CHECK(w, lost(&c) == 0, "%zu pings lost", lost(&c));
-	SIM_CHECK(w, silence(&c, place, "longest silence ms") < MSEC(450), "too long"); /* one round trip, at first */
+	SIM_CHECK(w, silence(&c, place, "longest silence ms") < MSEC(450),
+		"too long"); /* one round trip, at first */
 }
 
 /* A day of a pair that talks now and then: nothing grows, keys are renewed, the path is there when it is needed. */
@@ -378,7 +392,8 @@ static void idle_day(struct world *w, uint64_t seed)
 		pinger_stop(c.back);
 		world_run(w, SEC(3600));
 		c.there = pinger_start(w, c.pair.a, c.pair.b, MSEC(100));
-		SIM_CHECK(w, world_until(w, pinger_answered, c.there, SEC(1)), "no answer after an idle hour");
+		SIM_CHECK(w, world_until(w, pinger_answered, c.there, SEC(1)),
+			"no answer after an idle hour");
 		pinger_result(c.there, &r);
 		stat_add(seed % 2 ? "idle easy-easy" : "idle hard-hard", "first answer ms",
 			(double)(r.first_answer - r.first_sent) / 1e6);
@@ -387,19 +402,31 @@ static void idle_day(struct world *w, uint64_t seed)
 		SIM_CHECK(w, r.lost == 0, "%zu pings lost after an idle hour", r.lost);
 	}
 	/* The pings' own records are some 40 kB. Sanitizers count nothing here. */
-	SIM_CHECK(w, mallinfo2().uordblks < memory + 128 * 1024, "memory grew from %zu to %zu", memory, mallinfo2().uordblks);
+	SIM_CHECK(w, mallinfo2().uordblks < memory + 128 * 1024, "memory grew from %zu to %zu",
+		memory, mallinfo2().uordblks);
 }
 
-const struct scenario scenario_path_death = { "path-death", "UDP is dropped on the way, and passes again", path_death, 8 };
-const struct scenario scenario_roaming = { "roaming", "a device moves into another network", roaming, 8 };
-const struct scenario scenario_roaming_silence = { "roaming-silence", "how long nothing flows then", roaming_silence, 8 };
-const struct scenario scenario_nat_reboot = { "nat-reboot", "a router forgets its mappings", nat_reboot, 8 };
-const struct scenario scenario_hub_restart = { "hub-restart", "the hub is away for up to a minute", hub_restart, 8 };
-const struct scenario scenario_relay_restart = { "relay-restart", "a relay restarts, or is gone", relay_restart, 8 };
-const struct scenario scenario_node_restart = { "node-restart", "a device starts from its disk", sim_node_restart, 16 };
-const struct scenario scenario_expiry = { "expiry", "a key ends, and the device logs in again", expiry, 4 };
+const struct scenario scenario_path_death = { "path-death",
+	"UDP is dropped on the way, and passes again", path_death, 8 };
+const struct scenario scenario_roaming = { "roaming", "a device moves into another network",
+	roaming, 8 };
+const struct scenario scenario_roaming_silence = { "roaming-silence", "how long nothing flows then",
+	roaming_silence, 8 };
+const struct scenario scenario_nat_reboot = { "nat-reboot", "a router forgets its mappings",
+	nat_reboot, 8 };
+const struct scenario scenario_hub_restart = { "hub-restart", "the hub is away for up to a minute",
+	hub_restart, 8 };
+const struct scenario scenario_relay_restart = { "relay-restart", "a relay restarts, or is gone",
+	relay_restart, 8 };
+const struct scenario scenario_node_restart = { "node-restart", "a device starts from its disk",
+	sim_node_restart, 16 };
+const struct scenario scenario_expiry = { "expiry", "a key ends, and the device logs in again",
+	expiry, 4 };
 const struct scenario scenario_removal = { "removal", "a device is removed", removal, 4 };
-const struct scenario scenario_steady = { "steady", "a quarter of an hour without a break", steady, 8 };
-const struct scenario scenario_clocks = { "clocks", "wall clocks that are wrong and that step", clocks, 4 };
+const struct scenario scenario_steady = { "steady", "a quarter of an hour without a break", steady,
+	8 };
+const struct scenario scenario_clocks = { "clocks", "wall clocks that are wrong and that step",
+	clocks, 4 };
 const struct scenario scenario_shields = { "shields", "a device that lets nobody in", shields, 4 };
-const struct scenario scenario_idle_day = { "idle-day", "a pair that talks once an hour", idle_day, 2 };
+const struct scenario scenario_idle_day = { "idle-day", "a pair that talks once an hour", idle_day,
+	2 };

@@ -7,8 +7,14 @@
 
 #include <string.h>
 
-#define EASY { .kind4 = &vnat_easy }
-#define HARD { .kind4 = &vnat_hard }
+#define EASY \
+	{ \
+		.kind4 = &vnat_easy \
+	}
+#define HARD \
+	{ \
+		.kind4 = &vnat_hard \
+	}
 
 static const struct topology topologies[] = {
 	{ .name = "no-nat", .direct = true },
@@ -18,15 +24,24 @@ static const struct topology topologies[] = {
 	{ .name = "easy-hard", .a = EASY, .b = HARD },
 	{ .name = "hard-hard", .a = HARD, .b = HARD },
 	{ .name = "cone-hard", .a = { .kind4 = &vnat_full_cone }, .b = HARD, .direct = true },
-	{ .name = "restricted-hard", .a = { .kind4 = &vnat_restricted }, .b = HARD, .direct = true },
+	{ .name = "restricted-hard",
+		.a = { .kind4 = &vnat_restricted },
+		.b = HARD,
+		.direct = true },
 	{ .name = "double-nat", .a = EASY, .b = EASY, .carrier = &vnat_easy, .direct = true },
 	{ .name = "same-lan", .a = HARD, .same_lan = true, .direct = true },
 	{ .name = "udp-blocked", .a = { .kind4 = &vnat_easy, .block_udp = true }, .b = EASY },
 	{ .name = "only-tcp-443", .a = { .kind4 = &vnat_easy, .only_tcp_port = 443 }, .b = EASY },
-	{ .name = "ipv6-only", .a = { .kind6 = &vnat_firewall }, .b = { .kind6 = &vnat_firewall }, .families = WORLD_V6,
+	{ .name = "ipv6-only",
+		.a = { .kind6 = &vnat_firewall },
+		.b = { .kind6 = &vnat_firewall },
+		.families = WORLD_V6,
 		.direct = true },
-	{ .name = "dual-stack", .a = { .kind4 = &vnat_hard, .kind6 = &vnat_firewall },
-		.b = { .kind4 = &vnat_hard, .kind6 = &vnat_firewall }, .families = WORLD_V4 | WORLD_V6, .direct = true },
+	{ .name = "dual-stack",
+		.a = { .kind4 = &vnat_hard, .kind6 = &vnat_firewall },
+		.b = { .kind4 = &vnat_hard, .kind6 = &vnat_firewall },
+		.families = WORLD_V4 | WORLD_V6,
+		.direct = true },
 };
 
 const struct topology *topology_next(const struct topology *t)
@@ -75,8 +90,8 @@ void topology_up(struct world *w)
 	sim_node_start(w->nodes[0]);
 	world_run(w, MSEC(500) + (mono_ns)rng_below(&w->rng.rng, MSEC(1000)));
 	sim_node_start(w->nodes[1]);
-	SIM_CHECK(w, world_until(w, world_all_running, NULL, SEC(30)), "not both run: %s %s", sim_node_login_error(w->nodes[0]),
-		sim_node_login_error(w->nodes[1]));
+	SIM_CHECK(w, world_until(w, world_all_running, NULL, SEC(30)), "not both run: %s %s",
+		sim_node_login_error(w->nodes[0]), sim_node_login_error(w->nodes[1]));
 }
 
 /* What is asked of the paths, by weather. */
@@ -86,7 +101,8 @@ struct bounds {
 	bool lossless;
 };
 
-static void measure(struct world *w, const struct topology *t, const struct bounds *b, const char *row)
+static void measure(
+	struct world *w, const struct topology *t, const struct bounds *b, const char *row)
 {
 	struct pair pair = { w->nodes[0], w->nodes[1] };
 	struct pinger *there, *back;
@@ -96,7 +112,8 @@ static void measure(struct world *w, const struct topology *t, const struct boun
 
 	there = pinger_start(w, pair.a, pair.b, MSEC(10));
 	back = pinger_start(w, pair.b, pair.a, MSEC(20));
-	SIM_CHECK(w, world_until(w, pinger_answered, there, b->first), "no answer within %.1f s", (double)b->first / 1e9);
+	SIM_CHECK(w, world_until(w, pinger_answered, there, b->first), "no answer within %.1f s",
+		(double)b->first / 1e9);
 	stat_add(row, "first answer ms", (double)(world_now(w) - t0) / 1e6);
 	direct = world_until(w, pair_is_direct, &pair, t0 + b->direct - world_now(w));
 	SIM_CHECK(w, direct == t->direct, "direct: %d", direct);
@@ -142,7 +159,9 @@ static void matrix_bad(struct world *w, uint64_t seed)
 	run_matrix(w, seed, &(struct bounds){ &weather_bad, SEC(4), SEC(5), SEC(5), false });
 }
 
-const struct scenario scenario_matrix = { "matrix", "the lab's topologies over lossless lines of 1 ms", matrix, 14 * 8 };
-const struct scenario scenario_matrix_far = { "matrix-far", "... over lines of 25 to 75 ms with jitter", matrix_far, 14 * 8 };
-const struct scenario scenario_matrix_bad = { "matrix-bad", "... that lose 5 % of packets, reorder and repeat", matrix_bad,
-	14 * 8 };
+const struct scenario scenario_matrix = { "matrix",
+	"the lab's topologies over lossless lines of 1 ms", matrix, 14 * 8 };
+const struct scenario scenario_matrix_far = { "matrix-far",
+	"... over lines of 25 to 75 ms with jitter", matrix_far, 14 * 8 };
+const struct scenario scenario_matrix_bad = { "matrix-bad",
+	"... that lose 5 % of packets, reorder and repeat", matrix_bad, 14 * 8 };

@@ -6,11 +6,11 @@
 
 struct topology {
 	const char *name;
-	struct place_cfg a, b; /* without kinds: public */
+	struct place_cfg a, b;           /* without kinds: public */
 	const struct vnat_kind *carrier; /* of a's router */
-	bool same_lan; /* b is beside a */
-	int families; /* 0: WORLD_V4 */
-	bool direct; /* what is expected */
+	bool same_lan;                   /* b is beside a */
+	int families;                    /* 0: WORLD_V4 */
+	bool direct;                     /* what is expected */
 };
 
 const struct topology *topology_next(const struct topology *t); /* NULL starts and ends */

@@ -6,7 +6,8 @@ struct now sim_node_now(const struct sim_node *n)
 {
 	mono_ns t = vnet_now(n->v);
 
-	return (struct now){ .mono = t, .wall = n->cfg.wall_at_zero + n->clock_ahead + t / 1000000 };
+	return (struct now){ .mono = t,
+		.wall = n->cfg.wall_at_zero + n->clock_ahead + t / 1000000 };
 }
 
 void sim_node_set_clock(struct sim_node *n, unix_ms ahead)
@@ -149,21 +150,31 @@ static void tell_addresses(struct sim_node *n, bool changed)
 	size_t count = vnet_addrs(n->dev, addrs, ARRAY_LEN(addrs));
 
 	for (size_t i = 0; i < count; i++)
-		local[i] = (struct ipprefix){ .ip = addrs[i], .bits = addrs[i].family == 4 ? 24 : 64 };
-	node_set_local(n->node, local, count, NODE_UDP_PORT, NODE_UDP_PORT, changed, sim_node_now(n));
+		local[i] =
+			(struct ipprefix){ .ip = addrs[i], .bits = addrs[i].family == 4 ? 24 : 64 };
+	node_set_local(
+		n->node, local, count, NODE_UDP_PORT, NODE_UDP_PORT, changed, sim_node_now(n));
 }
 
 void sim_node_start(struct sim_node *n)
 {
-	struct tc_hostinfo host = { .os = "linux", .hostname = n->cfg.name, .ipn_version = "1.0.0-sim" };
-	struct node_cfg cfg = { .identity = n->identity, .netmap = buf_view(&n->netmap),
-		.default_control_url = n->cfg.control_url, .host = &host, .rng = &n->rng.rng, .ops = &node_ops, .owner = n };
+	struct tc_hostinfo host = {
+		.os = "linux", .hostname = n->cfg.name, .ipn_version = "1.0.0-sim"
+	};
+	struct node_cfg cfg = { .identity = n->identity,
+		.netmap = buf_view(&n->netmap),
+		.default_control_url = n->cfg.control_url,
+		.host = &host,
+		.rng = &n->rng.rng,
+		.ops = &node_ops,
+		.owner = n };
 	struct ipn_prefs prefs;
 	struct arena mem;
 
 	CHECK(!n->node);
 	arena_init(&mem, 1 << 20);
-	CHECK(json_decode(&ipn_prefs_type, buf_data(&n->prefs), buf_len(&n->prefs), &prefs, &mem, NULL) == 0);
+	CHECK(json_decode(&ipn_prefs_type, buf_data(&n->prefs), buf_len(&n->prefs), &prefs, &mem,
+		      NULL) == 0);
 	cfg.prefs = &prefs;
 	n->started = vnet_now(n->v);
 	n->running_since = MONO_NEVER;
@@ -172,7 +183,8 @@ void sim_node_start(struct sim_node *n)
 	arena_fini(&mem);
 	vnet_note(n->v, "%s starts", n->cfg.name);
 	tell_addresses(n, false);
-	node_start(n->node, key_is_zero(n->identity.node.b) ? n->cfg.auth_key : NULL, sim_node_now(n));
+	node_start(
+		n->node, key_is_zero(n->identity.node.b) ? n->cfg.auth_key : NULL, sim_node_now(n));
 	sim_node_settle(n);
 }
 
@@ -304,7 +316,8 @@ bool sim_node_direct(const struct sim_node *n, struct ipaddr peer, struct ipport
 	struct magicsock_peer_status st;
 	const struct tc_node *p = n->node ? node_whois(n->node, peer) : NULL;
 
-	if (!p || magicsock_peer_status(node_magicsock(n->node), p->id, sim_node_now(n), &st) < 0 || !ipaddr_is_set(st.addr.ip))
+	if (!p || magicsock_peer_status(node_magicsock(n->node), p->id, sim_node_now(n), &st) < 0 ||
+		!ipaddr_is_set(st.addr.ip))
 		return false;
 	*ret = st.addr;
 	return true;

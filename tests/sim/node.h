@@ -14,7 +14,7 @@ struct sim_node;
 
 struct sim_node_cfg {
 	const char *name; /* borrowed, as all here */
-	int number; /* in the world; for the owner */
+	int number;       /* in the world; for the owner */
 	const char *auth_key;
 	const char *control_url;
 	struct server *const *servers; /* whose names can be looked up */
@@ -29,17 +29,20 @@ struct sim_node *sim_node_new(struct vnet *v, struct vnet_dev *d, const struct s
 struct sim_node *sim_node_free(struct sim_node *n);
 
 /* The process. */
-void sim_node_start(struct sim_node *n); /* with what is on the disk; logs in with the auth key when there is nothing */
+void sim_node_start(struct sim_node
+		*n); /* with what is on the disk; logs in with the auth key when there is nothing */
 void sim_node_kill(struct sim_node *n);
 bool sim_node_is_up(const struct sim_node *n);
 void sim_node_forget_disk(struct sim_node *n);
 
-void sim_node_set_clock(struct sim_node *n, unix_ms ahead); /* the wall clock, steps to: the right time and so much */
+void sim_node_set_clock(struct sim_node *n,
+	unix_ms ahead); /* the wall clock, steps to: the right time and so much */
 
 /* The machine's network is another one now: the daemon hears of it. */
 void sim_node_link_changed(struct sim_node *n);
 
-void sim_node_send(struct sim_node *n, const uint8_t *pkt, size_t len); /* an inner packet of the operating system's */
+void sim_node_send(struct sim_node *n, const uint8_t *pkt,
+	size_t len); /* an inner packet of the operating system's */
 /*
  * From now on what it sends to others by UDP has this source (to the servers it stays honest); drop_disco: path messages are not
  * sent at all. one_in: so many at random are forged, the others are as they should be. bytes: what was forged is added.
@@ -60,11 +63,11 @@ int sim_node_number(const struct sim_node *n);
 struct vnet_dev *sim_node_dev(const struct sim_node *n);
 struct node *sim_node_agent(const struct sim_node *n); /* NULL while the process is down */
 struct now sim_node_now(const struct sim_node *n);
-bool sim_node_is_running(const struct sim_node *n); /* the state, and it has an address */
+bool sim_node_is_running(const struct sim_node *n);    /* the state, and it has an address */
 struct ipaddr sim_node_addr(const struct sim_node *n); /* 100.x; unset: never had one */
-bool sim_node_had_addr(const struct sim_node *n, struct ipaddr a); /* has it, or had it once */
+bool sim_node_had_addr(const struct sim_node *n, struct ipaddr a);  /* has it, or had it once */
 struct ipaddr sim_node_addr_at(const struct sim_node *n, size_t i); /* of those; unset: no such */
-void sim_node_login(struct sim_node *n); /* anew, with the auth key */
+void sim_node_login(struct sim_node *n);                            /* anew, with the auth key */
 /* The direct path to a peer by its address: true, and which one. */
 bool sim_node_direct(const struct sim_node *n, struct ipaddr peer, struct ipport *ret);
 int64_t sim_node_id(const struct sim_node *n); /* 0 before the first map */

@@ -5,7 +5,14 @@
 #include "base/list/list.h"
 #include "tests/sim/node.h"
 
-enum { STREAMS_MAX = 64, PACKET_MAX = 2048, INBOX_MAX = 1 << 20, DISK_MAX = 16 << 20, JOBS_MAX = 4096, HOST_MAX = 64 };
+enum {
+	STREAMS_MAX = 64,
+	PACKET_MAX = 2048,
+	INBOX_MAX = 1 << 20,
+	DISK_MAX = 16 << 20,
+	JOBS_MAX = 4096,
+	HOST_MAX = 64
+};
 
 struct stream {
 	struct sim_node *node;

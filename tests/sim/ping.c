@@ -9,7 +9,7 @@ struct pinger {
 	mono_ns interval;
 	struct vnet_event ev;
 	uint32_t index;
-	mono_ns *sent; /* of each: when, negative once answered */
+	mono_ns *sent;               /* of each: when, negative once answered */
 	uint32_t n_sent, cap, first; /* first: that counts */
 	struct ping_result r;
 };
@@ -17,7 +17,9 @@ struct pinger {
 static void send_one(struct pinger *p)
 {
 	uint8_t payload[PAYLOAD_LEN], pkt[128];
-	struct ip_echo echo = { .id = (uint16_t)p->index, .seq = (uint16_t)p->n_sent, .payload = view_of(payload, sizeof(payload)) };
+	struct ip_echo echo = { .id = (uint16_t)p->index,
+		.seq = (uint16_t)p->n_sent,
+		.payload = view_of(payload, sizeof(payload)) };
 	int rc;
 
 	if (p->n_sent == p->cap) {
@@ -42,8 +44,9 @@ static void send_one(struct pinger *p)
 /* What a device sends before it has heard of the other cannot arrive, and is no loss. */
 static bool knows(const struct sim_node *from, const struct sim_node *to)
 {
-	return sim_node_is_up(from) && ipaddr_is_set(sim_node_addr(from)) && ipaddr_is_set(sim_node_addr(to)) &&
-		node_whois(sim_node_agent(from), sim_node_addr(to));
+	return sim_node_is_up(from) && ipaddr_is_set(sim_node_addr(from)) &&
+	       ipaddr_is_set(sim_node_addr(to)) &&
+	       node_whois(sim_node_agent(from), sim_node_addr(to));
 }
 
 static void on_time(struct vnet_event *e)
@@ -55,7 +58,8 @@ static void on_time(struct vnet_event *e)
 		send_one(p);
 }
 
-struct pinger *pinger_start(struct world *w, struct sim_node *from, struct sim_node *to, mono_ns interval)
+struct pinger *pinger_start(
+	struct world *w, struct sim_node *from, struct sim_node *to, mono_ns interval)
 {
 	struct pinger *p = calloc(1, sizeof(*p));
 
@@ -80,7 +84,9 @@ void pinger_stop(struct pinger *p)
 void pinger_reset(struct pinger *p)
 {
 	p->first = p->n_sent;
-	p->r = (struct ping_result){ .first_sent = MONO_NEVER, .first_answer = MONO_NEVER, .last_answer = MONO_NEVER };
+	p->r = (struct ping_result){
+		.first_sent = MONO_NEVER, .first_answer = MONO_NEVER, .last_answer = MONO_NEVER
+	};
 }
 
 void pinger_result(const struct pinger *p, struct ping_result *ret)
@@ -91,8 +97,8 @@ void pinger_result(const struct pinger *p, struct ping_result *ret)
 	for (uint32_t i = p->first; i < p->n_sent; i++)
 		if (p->sent[i] > 0 && p->sent[i] + PING_PATIENCE < world_now(p->w)) {
 			ret->lost++;
-			vnet_note(p->w->v, "ping %u of %s, sent at %.6f, was not answered", i, sim_node_name(p->from),
-				(double)p->sent[i] / 1e9);
+			vnet_note(p->w->v, "ping %u of %s, sent at %.6f, was not answered", i,
+				sim_node_name(p->from), (double)p->sent[i] / 1e9);
 		}
 }
 
@@ -121,7 +127,8 @@ bool pinger_answered(struct world *w, void *pinger)
 
 static void on_answer(struct pinger *p, uint32_t seq)
 {
-	mono_ns now = world_now(p->w), since = p->r.last_answer == MONO_NEVER ? p->r.first_sent : p->r.last_answer;
+	mono_ns now = world_now(p->w),
+		since = p->r.last_answer == MONO_NEVER ? p->r.first_sent : p->r.last_answer;
 
 	if (p->sent[seq] < 0 || seq < p->first)
 		return; /* a repetition, or of before */
@@ -155,18 +162,20 @@ void pingers_on_inner(void *ctx, struct sim_node *at, const uint8_t *pkt, size_t
 	}
 	b = echo.payload.p;
 	seq = load_be32(b + 8);
-	SIM_CHECK(w, load_be32(b + 4) < w->n_pingers && load_be32(b + 20) == ~seq, "a packet changed on its way to %s",
-		sim_node_name(at));
+	SIM_CHECK(w, load_be32(b + 4) < w->n_pingers && load_be32(b + 20) == ~seq,
+		"a packet changed on its way to %s", sim_node_name(at));
 	p = w->pingers[load_be32(b + 4)];
 	SIM_CHECK(w, seq < p->n_sent, "a packet that nobody sent came to %s", sim_node_name(at));
 	src = echo.reply ? p->to : p->from;
 	meant = echo.reply ? p->from : p->to;
 	SIM_CHECK(w, sim_node_had_addr(src, ip_src(&ip)) && sim_node_had_addr(at, ip_dst(&ip)),
-		"%s got a packet of %s with addresses that they never had", sim_node_name(at), sim_node_name(src));
-	/* An address that a device had may be another's now. */
-	SIM_CHECK(w, at == meant || sim_node_had_addr(meant, ip_dst(&ip)), "%s got a packet of %s to another", sim_node_name(at),
+		"%s got a packet of %s with addresses that they never had", sim_node_name(at),
 		sim_node_name(src));
-	SIM_CHECK(w, !w->allows || w->allows(w, src, at), "%s got a packet of %s, which is not allowed", sim_node_name(at),
+	/* An address that a device had may be another's now. */
+	SIM_CHECK(w, at == meant || sim_node_had_addr(meant, ip_dst(&ip)),
+		"%s got a packet of %s to another", sim_node_name(at), sim_node_name(src));
+	SIM_CHECK(w, !w->allows || w->allows(w, src, at),
+		"%s got a packet of %s, which is not allowed", sim_node_name(at),
 		sim_node_name(src));
 	if (echo.reply && at == meant)
 		on_answer(p, seq);

@@ -180,8 +180,9 @@ static void on_closed(void *ctx, int rc)
 	leave(p);
 }
 
-static const struct vnet_stream_ops stream_ops = { .on_connected = on_connected, .on_data = on_data, .on_room = on_room,
-	.on_closed = on_closed };
+static const struct vnet_stream_ops stream_ops = {
+	.on_connected = on_connected, .on_data = on_data, .on_room = on_room, .on_closed = on_closed
+};
 
 static struct pipe *pipe_new(struct vnet *v, bool tls, const struct pipe_ops *ops, void *owner)
 {
@@ -196,8 +197,8 @@ static struct pipe *pipe_new(struct vnet *v, bool tls, const struct pipe_ops *op
 	return p;
 }
 
-struct pipe *pipe_connect(struct vnet *v, struct vnet_dev *d, struct ipport to, bool tls, const struct pipe_ops *ops,
-	void *owner)
+struct pipe *pipe_connect(struct vnet *v, struct vnet_dev *d, struct ipport to, bool tls,
+	const struct pipe_ops *ops, void *owner)
 {
 	struct pipe *p = pipe_new(v, tls, ops, owner);
 
@@ -205,8 +206,8 @@ struct pipe *pipe_connect(struct vnet *v, struct vnet_dev *d, struct ipport to, 
 	return p;
 }
 
-struct pipe *pipe_accept(struct vnet *v, struct vnet_stream *s, const struct node_pub *tls_key, const struct pipe_ops *ops,
-	void *owner)
+struct pipe *pipe_accept(struct vnet *v, struct vnet_stream *s, const struct node_pub *tls_key,
+	const struct pipe_ops *ops, void *owner)
 {
 	struct pipe *p = pipe_new(v, tls_key != NULL, ops, owner);
 

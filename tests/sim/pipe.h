@@ -19,14 +19,14 @@ struct pipe_ops {
 	void (*on_closed)(void *owner, int rc); /* the pipe is gone */
 };
 
-struct pipe *pipe_connect(struct vnet *v, struct vnet_dev *d, struct ipport to, bool tls, const struct pipe_ops *ops,
-	void *owner);
+struct pipe *pipe_connect(struct vnet *v, struct vnet_dev *d, struct ipport to, bool tls,
+	const struct pipe_ops *ops, void *owner);
 /* From on_accept of a listener. key: to be shown in TLS. on_up is called when bytes can flow. */
-struct pipe *pipe_accept(struct vnet *v, struct vnet_stream *s, const struct node_pub *tls_key, const struct pipe_ops *ops,
-	void *owner);
+struct pipe *pipe_accept(struct vnet *v, struct vnet_stream *s, const struct node_pub *tls_key,
+	const struct pipe_ops *ops, void *owner);
 void pipe_set_owner(struct pipe *p, const struct pipe_ops *ops, void *owner);
 struct ipport pipe_remote(const struct pipe *p);
-void pipe_wake(struct pipe *p); /* output has something: it is asked for soon, not from here */
+void pipe_wake(struct pipe *p);   /* output has something: it is asked for soon, not from here */
 void pipe_finish(struct pipe *p); /* closed when all output is written */
 struct pipe *pipe_close(struct pipe *p); /* on_closed is not called; harmless inside callbacks */
 struct pipe *pipe_reset(struct pipe *p); /* as when a process is killed */

@@ -2,7 +2,10 @@
 
 static void draw_link(struct world *w, struct vnet_if *i, const struct weather *t)
 {
-	struct vnet_link l = { .delay = t->delay_min, .jitter = t->jitter, .loss_ppm = t->loss_ppm, .dup_ppm = t->dup_ppm,
+	struct vnet_link l = { .delay = t->delay_min,
+		.jitter = t->jitter,
+		.loss_ppm = t->loss_ppm,
+		.dup_ppm = t->dup_ppm,
 		.reorder_ppm = t->reorder_ppm };
 
 	if (t->delay_max > t->delay_min)
@@ -22,7 +25,8 @@ int families_of(const struct world *w)
 {
 	const struct vnet_dev *d = server_dev(w->hub);
 
-	return (ipaddr_is_set(vnet_addr(d, 4)) ? WORLD_V4 : 0) | (ipaddr_is_set(vnet_addr(d, 6)) ? WORLD_V6 : 0);
+	return (ipaddr_is_set(vnet_addr(d, 4)) ? WORLD_V4 : 0) |
+	       (ipaddr_is_set(vnet_addr(d, 6)) ? WORLD_V6 : 0);
 }
 
 struct place place_public(struct world *w)
@@ -48,8 +52,8 @@ struct place place_behind(struct world *w, const struct place_cfg *cfg)
 	p.lan_if = vnet_plug(p.router, p.lan);
 	draw_link(w, p.wan, w->weather);
 	if (cfg->kind4) {
-		add_addr(p.wan, cfg->carrier ? "192.168.%d.%d" : "198.51.%d.%d", cfg->carrier ? cfg->carrier->number : 100,
-			p.number);
+		add_addr(p.wan, cfg->carrier ? "192.168.%d.%d" : "198.51.%d.%d",
+			cfg->carrier ? cfg->carrier->number : 100, p.number);
 		add_addr(p.lan_if, "192.168.%d.%d", p.number, 1);
 		vnet_route(p.lan, "0.0.0.0/0", p.lan_if);
 	}
@@ -101,9 +105,15 @@ static void settle_in(struct world *w, struct place *p)
 struct sim_node *sim_node_at(struct world *w, struct place *p)
 {
 	size_t i = w->n_nodes;
-	struct sim_node_cfg cfg = { .name = w->names[i], .number = (int)i, .auth_key = w->auth_key,
-		.control_url = "https://hub.test", .servers = w->servers, .n_servers = w->n_servers,
-		.wall_at_zero = 1790000000000, .on_inner = pingers_on_inner, .ctx = w };
+	struct sim_node_cfg cfg = { .name = w->names[i],
+		.number = (int)i,
+		.auth_key = w->auth_key,
+		.control_url = "https://hub.test",
+		.servers = w->servers,
+		.n_servers = w->n_servers,
+		.wall_at_zero = 1790000000000,
+		.on_inner = pingers_on_inner,
+		.ctx = w };
 	struct vnet_dev *d;
 
 	CHECK(i < WORLD_NODES_MAX);

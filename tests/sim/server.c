@@ -129,7 +129,8 @@ static void on_answer(void *owner, int status, const char *content_type, struct 
 	CHECK(ts_stream_respond(q->stream, status, content_type, body) == 0);
 }
 
-static void on_request(void *owner, struct ts_stream *stream, const char *method, const char *path, struct view body)
+static void on_request(void *owner, struct ts_stream *stream, const char *method, const char *path,
+	struct view body)
 {
 	struct conn *c = owner;
 	struct tailnet *tailnet = c->server->tailnet;
@@ -144,7 +145,8 @@ static void on_request(void *owner, struct ts_stream *stream, const char *method
 		q->waits = true;
 		coord_register(tailnet, ts2021_remote(c->ts), body, q, now_of(c->server));
 	} else if (!strcmp(path, "/machine/map")) {
-		if (coord_map(tailnet, ts2021_remote(c->ts), body, q, now_of(c->server), &q->poll) == 0)
+		if (coord_map(tailnet, ts2021_remote(c->ts), body, q, now_of(c->server),
+			    &q->poll) == 0)
 			CHECK(ts_stream_begin(stream, 200, "application/octet-stream") == 0);
 	} else {
 		on_answer(q, 404, "text/plain", VIEW_LIT("no such path\n"));
@@ -182,8 +184,9 @@ static void on_ts_output(void *owner)
 	pipe_wake(((struct conn *)owner)->pipe);
 }
 
-static const struct ts2021_ops ts_ops = { .on_request = on_request, .on_end = on_end, .fill = fill,
-	.on_output = on_ts_output };
+static const struct ts2021_ops ts_ops = {
+	.on_request = on_request, .on_end = on_end, .fill = fill, .on_output = on_ts_output
+};
 
 /* ---- The relay's side ---- */
 
@@ -208,10 +211,11 @@ static int relay_take(struct conn *c, const struct http1_head *head)
 	hex_encode(derprelay_public(s->relay)->b, KEY_LEN, key);
 	if (!view_eq(http1_find(head, "Derp-Fast-Start"), VIEW_LIT("1")))
 		CHECK(buf_printf(&c->out,
-			"HTTP/1.1 101 Switching Protocols\r\nUpgrade: DERP\r\nConnection: Upgrade\r\nDerp-Version: %d\r\n"
-			"Derp-Public-Key: %s\r\n\r\n", DERP_VERSION, key) == 0);
-	return derprelay_accept(s->relay, pipe_remote(c->pipe), http1_find(head, "Ideal-Node").len > 0, c, vnet_now(s->v), NULL,
-		&c->derp);
+			      "HTTP/1.1 101 Switching Protocols\r\nUpgrade: DERP\r\nConnection: Upgrade\r\nDerp-Version: %d\r\n"
+			      "Derp-Public-Key: %s\r\n\r\n",
+			      DERP_VERSION, key) == 0);
+	return derprelay_accept(s->relay, pipe_remote(c->pipe),
+		http1_find(head, "Ideal-Node").len > 0, c, vnet_now(s->v), NULL, &c->derp);
 }
 
 /* ---- HTTP ---- */
@@ -224,14 +228,17 @@ static int answer_key(struct conn *c)
 	CHECK(key_public(c->server->noise.b, pub.b) == 0);
 	key_format(KEY_MACHINE, pub.b, text);
 	snprintf(body, sizeof(body), "{\"publicKey\":\"%s\"}", text);
-	return http1_respond(&c->out, 200, "application/json", "", view_of(body, strlen(body)), false, false);
+	return http1_respond(
+		&c->out, 200, "application/json", "", view_of(body, strlen(body)), false, false);
 }
 
 static int route(struct conn *c, const struct http1_head *head)
 {
 	struct view path = http1_path(head);
 	struct server *s = c->server;
-	const struct ts2021_server how = { .self = &s->noise, .rng = &s->rng.rng, .now = vnet_now(s->v) };
+	const struct ts2021_server how = {
+		.self = &s->noise, .rng = &s->rng.rng, .now = vnet_now(s->v)
+	};
 
 	if (s->tailnet && view_eq(path, VIEW_LIT("/key")))
 		return answer_key(c);
@@ -239,8 +246,8 @@ static int route(struct conn *c, const struct http1_head *head)
 		return ts2021_accept(&c->ts, head, &how, &ts_ops, c);
 	if (s->relay && view_eq(path, VIEW_LIT("/derp")))
 		return relay_take(c, head);
-	return http1_respond(&c->out, view_eq(path, VIEW_LIT("/generate_204")) ? 204 : 404, NULL, "", view_of("", 0), false,
-		false);
+	return http1_respond(&c->out, view_eq(path, VIEW_LIT("/generate_204")) ? 204 : 404, NULL,
+		"", view_of("", 0), false, false);
 }
 
 static int feed(struct conn *c, const uint8_t *p, size_t len)
@@ -319,7 +326,10 @@ static void on_closed(void *owner, int rc)
 	server_turn(s);
 }
 
-static const struct pipe_ops conn_ops = { .on_up = on_up, .on_data = on_data, .output = output, .written = written,
+static const struct pipe_ops conn_ops = { .on_up = on_up,
+	.on_data = on_data,
+	.output = output,
+	.written = written,
 	.on_closed = on_closed };
 
 static void accept_one(struct server *s, struct vnet_stream *stream, bool tls)
@@ -332,7 +342,11 @@ static void accept_one(struct server *s, struct vnet_stream *stream, bool tls)
 	buf_init(&c->in, HEAD_MAX);
 	buf_init(&c->out, HEAD_MAX);
 	list_push_tail(&s->conns, &c->link);
-	c->pipe = pipe_accept(s->v, stream, !tls ? NULL : s->relay ? derprelay_public(s->relay) : &no_relay, &conn_ops, c);
+	c->pipe = pipe_accept(s->v, stream,
+		!tls       ? NULL
+		: s->relay ? derprelay_public(s->relay)
+			   : &no_relay,
+		&conn_ops, c);
 }
 
 static void on_plain(void *ctx, struct vnet_stream *stream)
@@ -380,16 +394,24 @@ struct server *server_new(struct vnet *v, struct vnet_dev *d, const struct serve
 
 static void start_hub(struct server *s)
 {
-	struct coord_cfg cfg = { .url = s->url, .base_domain = "warren.test", .derp_map = s->cfg.derp_map,
-		.store = store_mem_store(s->store), .rng = &s->rng.rng, .hash = sha256, .on_poll_ready = on_poll_ready,
-		.on_poll_end = on_poll_end, .on_answer = on_answer };
+	struct coord_cfg cfg = { .url = s->url,
+		.base_domain = "warren.test",
+		.derp_map = s->cfg.derp_map,
+		.store = store_mem_store(s->store),
+		.rng = &s->rng.rng,
+		.hash = sha256,
+		.on_poll_ready = on_poll_ready,
+		.on_poll_end = on_poll_end,
+		.on_answer = on_answer };
 
 	CHECK(coord_new(&s->tailnet, &cfg, now_of(s), NULL) == 0);
 }
 
 static void start_relay(struct server *s)
 {
-	struct derprelay_cfg cfg = { .private = s->relay_key, .rng = &s->rng.rng, .on_output = relay_output,
+	struct derprelay_cfg cfg = { .private = s->relay_key,
+		.rng = &s->rng.rng,
+		.on_output = relay_output,
 		.on_close = relay_close };
 
 	CHECK(derprelay_new(&s->relay, &cfg) == 0);

@@ -15,15 +15,15 @@ struct server;
 struct server_cfg {
 	const char *name; /* "hub": also its host name, with .test behind it; borrowed */
 	bool hub;
-	int region; /* of the relay; 0: no relay */
+	int region;                         /* of the relay; 0: no relay */
 	const struct tc_derp_map *derp_map; /* what the hub tells; borrowed */
-	unix_ms wall_at_zero; /* wall time when virtual time is 0 */
+	unix_ms wall_at_zero;               /* wall time when virtual time is 0 */
 };
 
 struct server *server_new(struct vnet *v, struct vnet_dev *d, const struct server_cfg *cfg);
 struct server *server_free(struct server *s);
 void server_start(struct server *s);
-void server_kill(struct server *s); /* the process: its streams are reset */
+void server_kill(struct server *s);  /* the process: its streams are reset */
 void server_crash(struct server *s); /* the machine: not a word to anybody */
 bool server_is_up(const struct server *s);
 const char *server_host(const struct server *s); /* "hub.test" */

@@ -12,14 +12,18 @@
 
 enum { FAILURES_MAX = 5 };
 
-extern const struct scenario scenario_matrix, scenario_matrix_far, scenario_matrix_bad, scenario_path_death,
-	scenario_roaming, scenario_roaming_silence, scenario_nat_reboot, scenario_hub_restart, scenario_relay_restart,
-	scenario_node_restart, scenario_expiry, scenario_removal, scenario_clocks, scenario_shields, scenario_steady, scenario_idle_day, scenario_crowd, scenario_forgery, scenario_chaos;
+extern const struct scenario scenario_matrix, scenario_matrix_far, scenario_matrix_bad,
+	scenario_path_death, scenario_roaming, scenario_roaming_silence, scenario_nat_reboot,
+	scenario_hub_restart, scenario_relay_restart, scenario_node_restart, scenario_expiry,
+	scenario_removal, scenario_clocks, scenario_shields, scenario_steady, scenario_idle_day,
+	scenario_crowd, scenario_forgery, scenario_chaos;
 
-const struct scenario *const scenarios[] = { &scenario_matrix, &scenario_matrix_far, &scenario_matrix_bad,
-	&scenario_path_death, &scenario_roaming, &scenario_roaming_silence, &scenario_nat_reboot, &scenario_hub_restart,
-	&scenario_relay_restart, &scenario_node_restart, &scenario_expiry, &scenario_removal, &scenario_clocks, &scenario_shields, &scenario_steady, &scenario_idle_day,
-	&scenario_crowd, &scenario_forgery, &scenario_chaos };
+const struct scenario *const scenarios[] = { &scenario_matrix, &scenario_matrix_far,
+	&scenario_matrix_bad, &scenario_path_death, &scenario_roaming, &scenario_roaming_silence,
+	&scenario_nat_reboot, &scenario_hub_restart, &scenario_relay_restart,
+	&scenario_node_restart, &scenario_expiry, &scenario_removal, &scenario_clocks,
+	&scenario_shields, &scenario_steady, &scenario_idle_day, &scenario_crowd, &scenario_forgery,
+	&scenario_chaos };
 const size_t n_scenarios = ARRAY_LEN(scenarios);
 
 struct options {
@@ -33,8 +37,8 @@ static char repeat[256];
 
 static void set_repeat(const struct scenario *s, uint64_t seed)
 {
-	snprintf(repeat, sizeof(repeat), "# repeat: %s --scenario %s --seed %llu --trace\n", argv0, s->name,
-		(unsigned long long)seed);
+	snprintf(repeat, sizeof(repeat), "# repeat: %s --scenario %s --seed %llu --trace\n", argv0,
+		s->name, (unsigned long long)seed);
 }
 
 static void say_repeat(void)
@@ -59,7 +63,10 @@ static const char *describe(const uint8_t *p, size_t len)
 	if (len >= 6 && !memcmp(p, "TS\xf0\x9f\x92\xac", 6))
 		return "disco ";
 	if (len >= 4 && p[1] == 0 && p[2] == 0 && p[3] == 0 && p[0] >= 1 && p[0] <= 4)
-		return p[0] == 1 ? "initiation " : p[0] == 2 ? "response " : p[0] == 3 ? "cookie " : "data ";
+		return p[0] == 1   ? "initiation "
+		       : p[0] == 2 ? "response "
+		       : p[0] == 3 ? "cookie "
+				   : "data ";
 	return len >= 20 && !memcmp(p + 4, "\x21\x12\xa4\x42", 4) ? "stun " : "";
 }
 
@@ -89,18 +96,25 @@ static int run_seed(const struct scenario *s, uint64_t seed, bool trace, uint64_
 
 static bool run_scenario(const struct scenario *s, const struct options *o, size_t number)
 {
-	uint64_t first = o->first, n = o->one_seed ? 1 : o->seeds ? o->seeds : (uint64_t)s->seeds, digest, again;
+	uint64_t first = o->first,
+		 n = o->one_seed ? 1
+		     : o->seeds  ? o->seeds
+				 : (uint64_t)s->seeds,
+		 digest, again;
 	unsigned failed = 0;
 
 	for (uint64_t seed = first; seed < first + n && failed < FAILURES_MAX; seed++)
 		failed += run_seed(s, seed, o->trace, &digest) < 0;
 	/* The same seed, the same events. */
-	if (!failed && !o->one_seed && (run_seed(s, first, false, &digest) < 0 || run_seed(s, first, false, &again) < 0 ||
-					       digest != again)) {
-		printf("# %s: a run of seed %llu differs from another\n", s->name, (unsigned long long)first);
+	if (!failed && !o->one_seed &&
+		(run_seed(s, first, false, &digest) < 0 || run_seed(s, first, false, &again) < 0 ||
+			digest != again)) {
+		printf("# %s: a run of seed %llu differs from another\n", s->name,
+			(unsigned long long)first);
 		failed++;
 	}
-	printf("%sok %zu - %s: %s, %llu seeds\n", failed ? "not " : "", number, s->name, s->what, (unsigned long long)n);
+	printf("%sok %zu - %s: %s, %llu seeds\n", failed ? "not " : "", number, s->name, s->what,
+		(unsigned long long)n);
 	stat_print();
 	fflush(stdout);
 	return failed == 0;
@@ -108,7 +122,9 @@ static bool run_scenario(const struct scenario *s, const struct options *o, size
 
 static int usage(void)
 {
-	fprintf(stderr, "usage: %s [--list] [--scenario NAME] [--seeds N] [--seed S] [--first S] [--trace]\n", argv0);
+	fprintf(stderr,
+		"usage: %s [--list] [--scenario NAME] [--seeds N] [--seed S] [--first S] [--trace]\n",
+		argv0);
 	return 2;
 }
 
@@ -116,8 +132,10 @@ static int take_options(int argc, char **argv, struct options *o)
 {
 	for (int i = 1; i < argc; i++) {
 		const char *value = i + 1 < argc ? argv[i + 1] : NULL;
-		uint64_t *number = !strcmp(argv[i], "--seeds") ? &o->seeds :
-				   !strcmp(argv[i], "--seed") || !strcmp(argv[i], "--first") ? &o->first : NULL;
+		uint64_t *number = !strcmp(argv[i], "--seeds") ? &o->seeds
+				   : !strcmp(argv[i], "--seed") || !strcmp(argv[i], "--first")
+					   ? &o->first
+					   : NULL;
 
 		if (!strcmp(argv[i], "--trace")) {
 			o->trace = true;
@@ -125,7 +143,8 @@ static int take_options(int argc, char **argv, struct options *o)
 			o->list = true;
 		} else if (value && !strcmp(argv[i], "--scenario")) {
 			o->scenario = argv[++i];
-		} else if (value && number && text_u64(value, strlen(value), UINT64_MAX, number) == 0) {
+		} else if (value && number &&
+			   text_u64(value, strlen(value), UINT64_MAX, number) == 0) {
 			o->one_seed = o->one_seed || !strcmp(argv[i], "--seed");
 			i++;
 		} else {

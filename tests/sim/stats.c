@@ -51,7 +51,8 @@ static void print_cell(struct cell *c)
 
 	if (c->n) {
 		qsort(c->v, c->n, sizeof(*c->v), by_value);
-		snprintf(text, sizeof(text), "%.3g / %.3g", c->v[c->n / 2], c->v[(c->n * 99 + 99) / 100 - 1]);
+		snprintf(text, sizeof(text), "%.3g / %.3g", c->v[c->n / 2],
+			c->v[(c->n * 99 + 99) / 100 - 1]);
 	}
 	printf(" %20s", text);
 }

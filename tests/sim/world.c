@@ -4,14 +4,24 @@
 
 enum { CHECK_EVERY = 512 };
 
-const struct weather weather_lab = { .name = "lab", .delay_min = USEC(200), .delay_max = USEC(1500) };
-const struct weather weather_far = { .name = "far", .delay_min = MSEC(25), .delay_max = MSEC(75), .jitter = MSEC(5) };
-const struct weather weather_bad = { .name = "bad", .delay_min = MSEC(25), .delay_max = MSEC(75), .jitter = MSEC(5),
-	.loss_ppm = 25000, .dup_ppm = 5000, .reorder_ppm = 10000 };
+const struct weather weather_lab = {
+	.name = "lab", .delay_min = USEC(200), .delay_max = USEC(1500)
+};
+const struct weather weather_far = {
+	.name = "far", .delay_min = MSEC(25), .delay_max = MSEC(75), .jitter = MSEC(5)
+};
+const struct weather weather_bad = { .name = "bad",
+	.delay_min = MSEC(25),
+	.delay_max = MSEC(75),
+	.jitter = MSEC(5),
+	.loss_ppm = 25000,
+	.dup_ppm = 5000,
+	.reorder_ppm = 10000 };
 
 void world_fail(struct world *w, const char *file, int line, const char *cond, const char *fmt, ...)
 {
-	int n = snprintf(w->why, sizeof(w->why), "%s:%d: at %.3f s: %s: ", file, line, (double)vnet_now(w->v) / 1e9, cond);
+	int n = snprintf(w->why, sizeof(w->why), "%s:%d: at %.3f s: %s: ", file, line,
+		(double)vnet_now(w->v) / 1e9, cond);
 	va_list ap;
 
 	va_start(ap, fmt);
@@ -28,7 +38,8 @@ static const char *mem_printf(struct world *w, const char *fmt, int n)
 	return s;
 }
 
-static void add_region(struct world *w, int region, const char *host, const char *ip4, const char *ip6)
+static void add_region(
+	struct world *w, int region, const char *host, const char *ip4, const char *ip6)
 {
 	struct tc_derp_region *r = arena_new(&w->mem, struct tc_derp_region);
 	struct tc_derp_node *n;
@@ -55,7 +66,10 @@ static void add_server(struct world *w, const char *name, bool hub, int region, 
 	struct vnet_dev *d = vnet_host(w->v, name);
 	struct vnet_if *i = vnet_plug(d, w->inet);
 	struct vnet_link line = { .delay = USEC(500) };
-	struct server_cfg cfg = { .name = name, .hub = hub, .region = region, .derp_map = &w->derp_map,
+	struct server_cfg cfg = { .name = name,
+		.hub = hub,
+		.region = region,
+		.derp_map = &w->derp_map,
 		.wall_at_zero = 1790000000000 };
 	const char *ip4 = mem_printf(w, "198.51.100.%d", 10 + (int)w->n_servers),
 		   *ip6 = mem_printf(w, "2001:db8:1::%d", 10 + (int)w->n_servers);
@@ -66,8 +80,8 @@ static void add_server(struct world *w, const char *name, bool hub, int region, 
 	if (families & WORLD_V6)
 		vnet_addr_add(i, ip6);
 	if (region)
-		add_region(w, region, mem_printf(w, hub ? "hub.test" : "r%d.test", region), families & WORLD_V4 ? ip4 : "none",
-			families & WORLD_V6 ? ip6 : "none");
+		add_region(w, region, mem_printf(w, hub ? "hub.test" : "r%d.test", region),
+			families & WORLD_V4 ? ip4 : "none", families & WORLD_V6 ? ip6 : "none");
 	w->servers[w->n_servers++] = server_new(w->v, d, &cfg);
 }
 
@@ -133,7 +147,8 @@ void world_run(struct world *w, mono_ns how_long)
 	(void)world_until(w, never, NULL, how_long);
 }
 
-bool world_until(struct world *w, bool (*holds)(struct world *w, void *ctx), void *ctx, mono_ns how_long)
+bool world_until(
+	struct world *w, bool (*holds)(struct world *w, void *ctx), void *ctx, mono_ns how_long)
 {
 	mono_ns end = vnet_now(w->v) + how_long, was = -1;
 
@@ -164,7 +179,8 @@ bool pair_is_direct(struct world *w, void *pair)
 	struct ipport to;
 
 	(void)w;
-	return sim_node_direct(p->a, sim_node_addr(p->b), &to) && sim_node_direct(p->b, sim_node_addr(p->a), &to);
+	return sim_node_direct(p->a, sim_node_addr(p->b), &to) &&
+	       sim_node_direct(p->b, sim_node_addr(p->a), &to);
 }
 
 bool pair_is_relayed(struct world *w, void *pair)
@@ -173,5 +189,6 @@ bool pair_is_relayed(struct world *w, void *pair)
 	struct ipport to;
 
 	(void)w;
-	return !sim_node_direct(p->a, sim_node_addr(p->b), &to) && !sim_node_direct(p->b, sim_node_addr(p->a), &to);
+	return !sim_node_direct(p->a, sim_node_addr(p->b), &to) &&
+	       !sim_node_direct(p->b, sim_node_addr(p->a), &to);
 }

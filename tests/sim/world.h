@@ -15,20 +15,22 @@ enum { WORLD_NODES_MAX = 64, WORLD_PINGERS_MAX = 4096 };
 struct weather {
 	const char *name;
 	mono_ns delay_min, delay_max, jitter; /* from the place to the middle of the internet */
-	unsigned loss_ppm, dup_ppm, reorder_ppm; /* of each crossing: a packet from place to place crosses two */
+	unsigned loss_ppm, dup_ppm,
+		reorder_ppm; /* of each crossing: a packet from place to place crosses two */
 };
 
 extern const struct weather weather_lab; /* 1 ms, nothing lost: what network namespaces are */
 extern const struct weather weather_far; /* 25 to 75 ms each way, jitter */
-extern const struct weather weather_bad; /* the same with 2.5 % loss a crossing, reordering and repetition */
+extern const struct weather
+	weather_bad; /* the same with 2.5 % loss a crossing, reordering and repetition */
 
 /* Where a device lives. */
 struct place {
-	struct vnet_seg *lan; /* the internet itself for public hosts */
-	struct vnet_dev *router; /* NULL: public */
+	struct vnet_seg *lan;         /* the internet itself for public hosts */
+	struct vnet_dev *router;      /* NULL: public */
 	struct vnet_if *wan, *lan_if; /* the router's */
-	struct vnet_if *dev_if; /* the device's */
-	int number; /* of its networks */
+	struct vnet_if *dev_if;       /* the device's */
+	int number;                   /* of its networks */
 	int n_hosts;
 };
 
@@ -55,28 +57,29 @@ struct world {
 	struct pinger *pingers[WORLD_PINGERS_MAX];
 	size_t n_pingers;
 	/* May a packet of the one be seen by the other now? NULL: always. */
-	bool (*allows)(const struct world *w, const struct sim_node *from, const struct sim_node *to);
+	bool (*allows)(
+		const struct world *w, const struct sim_node *from, const struct sim_node *to);
 	uint64_t inner, strange; /* packets seen by devices; those that no pinger sent */
 	jmp_buf failed;
 	char why[512];
 };
 
 /* Ends the run of this seed, and prints how to repeat it. */
-#define SIM_CHECK(w, cond, ...)                                                                    \
-	do {                                                                                       \
-		if (!(cond))                                                                       \
-			world_fail((w), __FILE__, __LINE__, #cond, __VA_ARGS__);                   \
+#define SIM_CHECK(w, cond, ...) \
+	do { \
+		if (!(cond)) \
+			world_fail((w), __FILE__, __LINE__, #cond, __VA_ARGS__); \
 	} while (0)
-_Noreturn void world_fail(struct world *w, const char *file, int line, const char *cond, const char *fmt, ...)
-	PRINTF_LIKE(5, 6);
+_Noreturn void world_fail(struct world *w, const char *file, int line, const char *cond,
+	const char *fmt, ...) PRINTF_LIKE(5, 6);
 
 enum { WORLD_V4 = 1, WORLD_V6 = 2 };
 
 struct world_cfg {
 	const struct weather *weather; /* NULL: lab */
-	int families; /* of the internet and the hub; 0: WORLD_V4 */
-	int n_relays; /* besides the one in the hub: regions 2 and up */
-	bool hub_has_no_relay; /* then there is no region 1 */
+	int families;                  /* of the internet and the hub; 0: WORLD_V4 */
+	int n_relays;                  /* besides the one in the hub: regions 2 and up */
+	bool hub_has_no_relay;         /* then there is no region 1 */
 };
 
 void world_init(struct world *w, uint64_t seed, const struct world_cfg *cfg);
@@ -92,10 +95,12 @@ struct place_cfg {
 };
 struct place place_behind(struct world *w, const struct place_cfg *cfg);
 struct sim_node *sim_node_at(struct world *w, struct place *p); /* started by the caller */
-struct sim_node *sim_node_beside(struct world *w, const struct sim_node *other); /* on the same LAN */
+struct sim_node *sim_node_beside(
+	struct world *w, const struct sim_node *other); /* on the same LAN */
 /* Takes the device out of its place and puts it into this one; it hears of it a little later. */
 void sim_node_move(struct world *w, struct sim_node *n, struct place *to);
-void sim_node_readdress(struct world *w, struct sim_node *n); /* another address in the same place */
+void sim_node_readdress(
+	struct world *w, struct sim_node *n); /* another address in the same place */
 struct place *sim_place_of(struct world *w, const struct sim_node *n);
 int families_of(const struct world *w); /* WORLD_V4, WORLD_V6: of the internet */
 void place_set_weather(struct world *w, struct place *p, const struct weather *weather);
@@ -103,7 +108,8 @@ void place_set_weather(struct world *w, struct place *p, const struct weather *w
 /* Time. */
 void world_run(struct world *w, mono_ns how_long);
 /* Until it holds; false: it did not within that time. */
-bool world_until(struct world *w, bool (*holds)(struct world *w, void *ctx), void *ctx, mono_ns how_long);
+bool world_until(
+	struct world *w, bool (*holds)(struct world *w, void *ctx), void *ctx, mono_ns how_long);
 bool world_all_running(struct world *w, void *unused);
 mono_ns world_now(const struct world *w);
 
@@ -113,13 +119,15 @@ struct pair {
 
 /* Pings that go on (ping.c). */
 struct ping_result {
-	size_t sent, answered, lost; /* lost: not answered; those of the last two seconds do not count yet */
+	size_t sent, answered,
+		lost; /* lost: not answered; those of the last two seconds do not count yet */
 	mono_ns first_sent, first_answer, last_answer; /* MONO_NEVER: none yet */
-	mono_ns longest_gap; /* between answers, since pinger_reset */
-	mono_ns gap_before_last; /* ended by the last answer */
+	mono_ns longest_gap;                           /* between answers, since pinger_reset */
+	mono_ns gap_before_last;                       /* ended by the last answer */
 	mono_ns last_rtt;
 };
-struct pinger *pinger_start(struct world *w, struct sim_node *from, struct sim_node *to, mono_ns interval);
+struct pinger *pinger_start(
+	struct world *w, struct sim_node *from, struct sim_node *to, mono_ns interval);
 void pinger_stop(struct pinger *p);
 void pinger_reset(struct pinger *p); /* counts anew; what is under way does not count */
 void pinger_result(const struct pinger *p, struct ping_result *ret);
@@ -140,7 +148,7 @@ void stat_print(void);
 struct scenario {
 	const char *name, *what;
 	void (*run)(struct world *w, uint64_t seed); /* world_init is the scenario's */
-	int seeds; /* by default */
+	int seeds;                                   /* by default */
 };
 extern const struct scenario *const scenarios[];
 extern const size_t n_scenarios;

@@ -11,7 +11,7 @@ struct arena_chunk;
 
 struct arena {
 	struct arena_chunk *chunks; /* newest first */
-	size_t used, max; /* bytes handed out; the limit on them */
+	size_t used, max;           /* bytes handed out; the limit on them */
 };
 
 void arena_init(struct arena *a, size_t max);

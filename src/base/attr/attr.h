@@ -18,10 +18,10 @@
  * DEFINE_AUTO(relay) after the declaration of relay_free.
  */
 #define AUTO(name) __attribute__((cleanup(name##_auto_free))) struct name
-#define DEFINE_AUTO(name)                                                                          \
-	static inline void name##_auto_free(struct name **p)                                       \
-	{                                                                                          \
-		name##_free(*p);                                                                   \
+#define DEFINE_AUTO(name) \
+	static inline void name##_auto_free(struct name **p) \
+	{ \
+		name##_free(*p); \
 	}
 
 #define ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
@@ -30,12 +30,12 @@
 #define container_of(ptr, type, member) ((type *)(void *)((char *)(ptr)-offsetof(type, member)))
 
 /* For our own mistakes, never for input. Stays on in release builds. */
-#define CHECK(cond)                                                                                \
-	do {                                                                                       \
-		if (!(cond)) {                                                                     \
-			fprintf(stderr, "%s:%d: check failed: %s\n", __FILE__, __LINE__, #cond);   \
-			abort();                                                                   \
-		}                                                                                  \
+#define CHECK(cond) \
+	do { \
+		if (!(cond)) { \
+			fprintf(stderr, "%s:%d: check failed: %s\n", __FILE__, __LINE__, #cond); \
+			abort(); \
+		} \
 	} while (0)
 
 #endif

@@ -25,7 +25,10 @@ static void wipe(const struct buf *b, uint8_t *p, size_t n)
 {
 	if (b->secret && n) {
 		memset(p, 0, n);
-		__asm__ __volatile__("" : : "r"(p) : "memory"); /* the compiler may not drop the wipe */
+		__asm__ __volatile__(""
+				     :
+				     : "r"(p)
+				     : "memory"); /* the compiler may not drop the wipe */
 	}
 }
 

@@ -11,9 +11,9 @@ struct ledger_holder;
 
 struct buf {
 	uint8_t *mem;
-	size_t head, tail, cap; /* the content is mem[head..tail) */
-	size_t max; /* bytes of content at the most */
-	bool secret; /* wipe memory before it is given back */
+	size_t head, tail, cap;       /* the content is mem[head..tail) */
+	size_t max;                   /* bytes of content at the most */
+	bool secret;                  /* wipe memory before it is given back */
 	struct ledger_holder *holder; /* is charged for the memory; NULL: nobody */
 };
 
@@ -49,10 +49,11 @@ MUST_USE int buf_printf(struct buf *b, const char *fmt, ...) PRINTF_LIKE(2, 3);
 MUST_USE int buf_reserve(struct buf *b, size_t n, uint8_t **ret);
 void buf_commit(struct buf *b, size_t n);
 
-void buf_consume(struct buf *b, size_t n); /* n <= buf_len */
+void buf_consume(struct buf *b, size_t n);    /* n <= buf_len */
 void buf_truncate(struct buf *b, size_t len); /* len <= buf_len; cuts the tail */
-void buf_remove(struct buf *b, size_t at, size_t n); /* at + n <= buf_len; what is behind moves up */
-void buf_clear(struct buf *b); /* keeps the memory */
+void buf_remove(
+	struct buf *b, size_t at, size_t n); /* at + n <= buf_len; what is behind moves up */
+void buf_clear(struct buf *b);               /* keeps the memory */
 /* The content as a C string; the NUL is not part of the content. NULL without memory. */
 const char *buf_cstr(struct buf *b);
 

@@ -7,58 +7,59 @@
 
 #include "base/attr/attr.h"
 
-#define ERR_LIST(X)                                                                                \
-	X(TRUNCATED, "input ends early")                                                           \
-	X(TRAILING, "input has bytes after its end")                                               \
-	X(BAD_TAG, "authentication tag does not match")                                            \
-	X(BAD_KEY, "key is malformed or of low order")                                             \
-	X(BAD_FORMAT, "input is malformed")                                                        \
-	X(BAD_TYPE, "message or frame type is not expected here")                                  \
-	X(BAD_VALUE, "a value is out of its range")                                                \
-	X(BAD_VERSION, "protocol version is not supported")                                        \
-	X(TOO_BIG, "input is larger than its limit")                                               \
-	X(TOO_MANY, "more items than the limit allows")                                            \
-	X(NO_ROOM, "there is no room for more now")                                                \
-	X(TOO_DEEP, "input is nested deeper than the limit")                                       \
-	X(REPLAY, "message was seen before")                                                       \
-	X(NO_SESSION, "no session with this peer yet")                                             \
-	X(NO_PEER, "no such peer")                                                                 \
-	X(NO_NAME, "the name does not exist")                                                      \
-	X(NO_RESOLVER, "no name server answers")                                                   \
-	X(NO_ROUTE, "no peer has this address")                                                    \
-	X(NO_ADDRESS, "the policy's pool of addresses for this device is full: make its ipPool larger") \
-	X(DENIED, "not allowed")                                                                   \
-	X(QUEUE_FULL, "queue is full")                                                             \
-	X(FLOOD, "the other side asks for more than it may")                                       \
-	X(CLOSED, "connection is closed")                                                          \
-	X(PROXY, "the proxy's header is missing, malformed or late")                               \
-	X(BAD_STATE, "not possible in this state")                                                     \
-	X(CRYPTO, "the crypto library refused the operation")                                      \
-	X(STORE, "the database refused the operation")                                             \
-	X(CONFLICT, "somebody else changed this first")                                            \
-	X(CHANGED, "it is not what was shown any more")                                            \
-	X(EXPIRED, "has expired")                                                                  \
-	X(UNSUPPORTED, "not supported")                                                            \
-	X(SILENT, "no answer came")                                                                \
-	X(TLS, "TLS failed")                                                                       \
-	X(TLS_ALERT, "the other side refused TLS")                                                 \
-	X(TLS_VERSION, "no version of TLS that both sides know")                                   \
-	X(TLS_CUT, "the other side ended the connection instead of TLS")                           \
-	X(NOT_TLS, "the other side does not speak TLS")                                            \
-	X(WANTS_TLS, "the other side wants TLS")                                                   \
-	X(CERT_EXPIRED, "the certificate has expired")                                             \
-	X(CERT_NOT_YET, "the certificate is not valid yet")                                        \
-	X(CERT_ISSUER, "the certificate is of an unknown authority")                               \
-	X(CERT_SELF_SIGNED, "the certificate is signed by itself")                                 \
-	X(CERT_NAME, "the certificate is for another name")                                        \
-	X(CERT_PIN, "the certificate is not the one that was named")                               \
-	X(CERT_REVOKED, "the certificate was revoked")                                             \
-	X(CERT_WEAK, "the certificate is too weak")                                                \
-	X(CERT_BAD, "the certificate is not acceptable")                                           \
-	X(NOT_HTTP, "the other side does not speak HTTP")                                          \
-	X(NOT_HUB, "the answer is not a hub's")                                                    \
-	X(OTHER_HUB, "that is another hub")                                                        \
-	X(OTHER_KEY, "the hub shows another key than before")                                      \
+#define ERR_LIST(X) \
+	X(TRUNCATED, "input ends early") \
+	X(TRAILING, "input has bytes after its end") \
+	X(BAD_TAG, "authentication tag does not match") \
+	X(BAD_KEY, "key is malformed or of low order") \
+	X(BAD_FORMAT, "input is malformed") \
+	X(BAD_TYPE, "message or frame type is not expected here") \
+	X(BAD_VALUE, "a value is out of its range") \
+	X(BAD_VERSION, "protocol version is not supported") \
+	X(TOO_BIG, "input is larger than its limit") \
+	X(TOO_MANY, "more items than the limit allows") \
+	X(NO_ROOM, "there is no room for more now") \
+	X(TOO_DEEP, "input is nested deeper than the limit") \
+	X(REPLAY, "message was seen before") \
+	X(NO_SESSION, "no session with this peer yet") \
+	X(NO_PEER, "no such peer") \
+	X(NO_NAME, "the name does not exist") \
+	X(NO_RESOLVER, "no name server answers") \
+	X(NO_ROUTE, "no peer has this address") \
+	X(NO_ADDRESS, \
+		"the policy's pool of addresses for this device is full: make its ipPool larger") \
+	X(DENIED, "not allowed") \
+	X(QUEUE_FULL, "queue is full") \
+	X(FLOOD, "the other side asks for more than it may") \
+	X(CLOSED, "connection is closed") \
+	X(PROXY, "the proxy's header is missing, malformed or late") \
+	X(BAD_STATE, "not possible in this state") \
+	X(CRYPTO, "the crypto library refused the operation") \
+	X(STORE, "the database refused the operation") \
+	X(CONFLICT, "somebody else changed this first") \
+	X(CHANGED, "it is not what was shown any more") \
+	X(EXPIRED, "has expired") \
+	X(UNSUPPORTED, "not supported") \
+	X(SILENT, "no answer came") \
+	X(TLS, "TLS failed") \
+	X(TLS_ALERT, "the other side refused TLS") \
+	X(TLS_VERSION, "no version of TLS that both sides know") \
+	X(TLS_CUT, "the other side ended the connection instead of TLS") \
+	X(NOT_TLS, "the other side does not speak TLS") \
+	X(WANTS_TLS, "the other side wants TLS") \
+	X(CERT_EXPIRED, "the certificate has expired") \
+	X(CERT_NOT_YET, "the certificate is not valid yet") \
+	X(CERT_ISSUER, "the certificate is of an unknown authority") \
+	X(CERT_SELF_SIGNED, "the certificate is signed by itself") \
+	X(CERT_NAME, "the certificate is for another name") \
+	X(CERT_PIN, "the certificate is not the one that was named") \
+	X(CERT_REVOKED, "the certificate was revoked") \
+	X(CERT_WEAK, "the certificate is too weak") \
+	X(CERT_BAD, "the certificate is not acceptable") \
+	X(NOT_HTTP, "the other side does not speak HTTP") \
+	X(NOT_HUB, "the answer is not a hub's") \
+	X(OTHER_HUB, "that is another hub") \
+	X(OTHER_KEY, "the hub shows another key than before") \
 	X(PEER, "the other side reported an error")
 
 enum err {
@@ -66,7 +67,7 @@ enum err {
 #define X(id, text) ERR_##id,
 	ERR_LIST(X)
 #undef X
-	ERR_HTTP = 8192, /* and the status: an HTTP answer that was not the one wanted */
+		ERR_HTTP = 8192, /* and the status: an HTTP answer that was not the one wanted */
 };
 
 static inline int err_http(int status)

@@ -29,9 +29,10 @@ struct ledger_account {
 	struct map_node node;
 	struct account_key key;
 	struct share *share;
-	struct ledger_account *parent; /* NULL: in the share itself */
+	struct ledger_account *parent;       /* NULL: in the share itself */
 	struct heap_node in_bytes, in_conns; /* in the heaps of what is above */
-	struct heap by_bytes, by_conns; /* accounts below it; of a leaf its holders, and its connections by age */
+	struct heap by_bytes,
+		by_conns; /* accounts below it; of a leaf its holders, and its connections by age */
 	bool is_leaf;
 	size_t bytes, conns, n_below;
 	uint64_t turn; /* in which it worked last, so often */
@@ -96,7 +97,8 @@ static void prune(struct ledger *l, struct ledger_account *a)
 	}
 }
 
-static struct ledger_account *account_new(struct ledger *l, struct share *s, struct ledger_account *parent, const struct account_key *key)
+static struct ledger_account *account_new(struct ledger *l, struct share *s,
+	struct ledger_account *parent, const struct account_key *key)
 {
 	struct ledger_account *a = calloc(1, sizeof(*a));
 
@@ -121,7 +123,8 @@ static struct ledger_account *account_new(struct ledger *l, struct share *s, str
 	return a;
 }
 
-static struct ledger_account *account_of(struct ledger *l, struct share *s, struct ledger_account *parent, const struct account_key *key)
+static struct ledger_account *account_of(struct ledger *l, struct share *s,
+	struct ledger_account *parent, const struct account_key *key)
 {
 	struct map_node *n = map_find(&l->accounts, key, sizeof(*key));
 
@@ -151,7 +154,8 @@ static struct ledger_account *source_account(struct ledger *l, struct ipaddr fro
 	return a;
 }
 
-static struct ledger_account *member_account(struct ledger *l, const uint8_t id[static LEDGER_ID_LEN])
+static struct ledger_account *member_account(
+	struct ledger *l, const uint8_t id[static LEDGER_ID_LEN])
 {
 	struct account_key key = { .is_member = 1 };
 	struct ledger_account *a;
@@ -228,7 +232,8 @@ static struct ledger_account *first_account(const struct heap *h, bool by_conns)
 {
 	if (!h->n)
 		return NULL;
-	return by_conns ? container_of(h->v[0], struct ledger_account, in_conns) : container_of(h->v[0], struct ledger_account, in_bytes);
+	return by_conns ? container_of(h->v[0], struct ledger_account, in_conns)
+			: container_of(h->v[0], struct ledger_account, in_bytes);
 }
 
 /* The largest account's largest holder; where there are too many connections, the oldest of the account with most of them. */
@@ -242,7 +247,8 @@ static struct ledger_holder *largest(const struct share *s, bool by_conns)
 	h = !a ? NULL : by_conns ? &a->by_conns : &a->by_bytes;
 	if (!h || !h->n)
 		return NULL;
-	return by_conns ? container_of(h->v[0], struct ledger_holder, by_age) : container_of(h->v[0], struct ledger_holder, by_bytes);
+	return by_conns ? container_of(h->v[0], struct ledger_holder, by_age)
+			: container_of(h->v[0], struct ledger_holder, by_bytes);
 }
 
 /* It has no account any more, and holds on until its owner has let go. */
@@ -344,12 +350,14 @@ bool ledger_is_settling(const struct ledger *l)
 	return l && is_over(&l->n.leaving, &l->n.leaving_max);
 }
 
-int ledger_enter(struct ledger *l, struct ledger_holder *h, struct ipaddr from, enum ledger_kind kind,
-	void (*evict)(struct ledger_holder *h))
+int ledger_enter(struct ledger *l, struct ledger_holder *h, struct ipaddr from,
+	enum ledger_kind kind, void (*evict)(struct ledger_holder *h))
 {
 	struct ledger_account *a;
 
-	*h = (struct ledger_holder){ .evict = evict, .is_conn = kind == LEDGER_CONN, .bytes = LEDGER_ENTRY_BYTES };
+	*h = (struct ledger_holder){
+		.evict = evict, .is_conn = kind == LEDGER_CONN, .bytes = LEDGER_ENTRY_BYTES
+	};
 	if (!l)
 		return 0;
 	h->ledger = l;

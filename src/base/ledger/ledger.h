@@ -20,11 +20,12 @@ struct ledger_account;
 
 enum {
 	LEDGER_ID_LEN = 32, /* of a member: its key */
-	LEDGER_ENTRY_BYTES = 1536, /* charged for a holder as such: itself, its stream, accounts, places in tables */
+	LEDGER_ENTRY_BYTES =
+		1536, /* charged for a holder as such: itself, its stream, accounts, places in tables */
 };
 
 enum ledger_kind {
-	LEDGER_CONN, /* a connection: takes a descriptor */
+	LEDGER_CONN,  /* a connection: takes a descriptor */
 	LEDGER_LOGIN, /* a login that waits: memory only */
 };
 
@@ -44,7 +45,8 @@ struct ledger_cfg {
 
 struct ledger_share {
 	struct ledger_part now, max;
-	uint64_t evicted, refused; /* holders that were pushed out; charges and entries that were refused */
+	uint64_t evicted,
+		refused; /* holders that were pushed out; charges and entries that were refused */
 	uint64_t waited; /* costly work that had to wait a turn */
 };
 
@@ -56,8 +58,8 @@ struct ledger_stats {
 
 /* Embedded by its owner, who zeroes it. All fields are the ledger's. */
 struct ledger_holder {
-	struct ledger *ledger; /* NULL: not entered */
-	struct ledger_account *account; /* NULL: pushed out, leaving */
+	struct ledger *ledger;             /* NULL: not entered */
+	struct ledger_account *account;    /* NULL: pushed out, leaving */
 	struct heap_node by_bytes, by_age; /* in the account's; the latter for connections only */
 	size_t bytes;
 	uint64_t number; /* in the order of entering */
@@ -78,8 +80,8 @@ bool ledger_is_settling(const struct ledger *l);
  * As a stranger from this address. evict: it is pushed out. Its owner lets go of all soon (it may be called in the middle of any
  * charge, so not from there) and leaves. -ERR_TOO_MANY, -ENOMEM: it has not entered. l may be NULL.
  */
-MUST_USE int ledger_enter(struct ledger *l, struct ledger_holder *h, struct ipaddr from, enum ledger_kind kind,
-	void (*evict)(struct ledger_holder *h));
+MUST_USE int ledger_enter(struct ledger *l, struct ledger_holder *h, struct ipaddr from,
+	enum ledger_kind kind, void (*evict)(struct ledger_holder *h));
 /* A trusted proxy named the real source: it is a stranger from there, whatever it was. May push it out. */
 void ledger_set_source(struct ledger_holder *h, struct ipaddr from);
 /*

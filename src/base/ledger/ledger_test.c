@@ -16,9 +16,11 @@ static void on_evict(struct ledger_holder *h)
 	container_of(h, struct conn, h)->gone = true;
 }
 
-static struct ledger *make(size_t stranger_bytes, size_t stranger_conns, size_t member_bytes, size_t member_conns)
+static struct ledger *make(
+	size_t stranger_bytes, size_t stranger_conns, size_t member_bytes, size_t member_conns)
 {
-	struct ledger_cfg cfg = { .strangers = { stranger_bytes, stranger_conns }, .members = { member_bytes, member_conns },
+	struct ledger_cfg cfg = { .strangers = { stranger_bytes, stranger_conns },
+		.members = { member_bytes, member_conns },
 		.leaving = { 1 << 30, 1 << 20 } };
 	struct ledger *l;
 
@@ -227,7 +229,8 @@ static void costly_work_is_shared_between_networks(void **state)
 	struct conn c[3];
 
 	for (int i = 0; i < 2; i++)
-		CHECK_INT(enter(l, &c[i], v6(1, 1, (uint8_t)i)), ==, 0); /* two networks of one owner */
+		CHECK_INT(enter(l, &c[i], v6(1, 1, (uint8_t)i)), ==,
+			0); /* two networks of one owner */
 	CHECK_INT(enter(l, &c[2], v6(1, 2, 1)), ==, 0);
 	CHECK_TRUE(ledger_may_work(&c[0].h, 7, 2) && ledger_may_work(&c[1].h, 7, 2));
 	CHECK_INT(ledger_ahead(&c[0].h, 2), ==, 0);
@@ -283,7 +286,10 @@ static void check_sums(struct model *m)
 	struct ledger_part strangers = { 0 }, members = { 0 }, leaving = { 0 };
 
 	for (int i = 0; i < CONNS; i++) {
-		struct ledger_part *p = !m->in[i] ? NULL : m->c[i].gone ? &leaving : m->member[i] >= 0 ? &members : &strangers;
+		struct ledger_part *p = !m->in[i]           ? NULL
+					: m->c[i].gone      ? &leaving
+					: m->member[i] >= 0 ? &members
+							    : &strangers;
 
 		if (!p)
 			continue;
@@ -297,8 +303,10 @@ static void check_sums(struct model *m)
 	CHECK_INT(n->members.now.conns, ==, members.conns);
 	CHECK_INT(n->leaving.bytes, ==, leaving.bytes);
 	CHECK_INT(n->leaving.conns, ==, leaving.conns);
-	CHECK_TRUE(n->strangers.now.bytes <= n->strangers.max.bytes && n->strangers.now.conns <= n->strangers.max.conns);
-	CHECK_TRUE(n->members.now.bytes <= n->members.max.bytes && n->members.now.conns <= n->members.max.conns);
+	CHECK_TRUE(n->strangers.now.bytes <= n->strangers.max.bytes &&
+		   n->strangers.now.conns <= n->strangers.max.conns);
+	CHECK_TRUE(n->members.now.bytes <= n->members.max.bytes &&
+		   n->members.now.conns <= n->members.max.conns);
 }
 
 /* Of the strangers: all that one /16 holds. */
@@ -307,14 +315,16 @@ static size_t of_network(const struct model *m, struct ipaddr a)
 	size_t sum = 0;
 
 	for (int i = 0; i < CONNS; i++)
-		if (m->in[i] && !m->c[i].gone && m->member[i] < 0 && ipaddr_eq(ipaddr_mask(m->from[i], 16), ipaddr_mask(a, 16)))
+		if (m->in[i] && !m->c[i].gone && m->member[i] < 0 &&
+			ipaddr_eq(ipaddr_mask(m->from[i], 16), ipaddr_mask(a, 16)))
 			sum += m->bytes[i] + E;
 	return sum;
 }
 
 static void enter_some(struct model *m, struct rng *r, int i)
 {
-	m->from[i] = v4((unsigned)rng_below(r, 4) << 16 | (unsigned)rng_below(r, 3) << 8 | (unsigned)rng_below(r, 3));
+	m->from[i] = v4((unsigned)rng_below(r, 4) << 16 | (unsigned)rng_below(r, 3) << 8 |
+			(unsigned)rng_below(r, 3));
 	m->member[i] = -1;
 	m->bytes[i] = 0;
 	m->in[i] = enter(m->l, &m->c[i], m->from[i]) == 0;
@@ -338,7 +348,8 @@ static void charge_some(struct model *m, struct rng *r, int i)
 		return;
 	mine = of_network(m, m->from[i]) + (rc == 0 ? 0 : n);
 	for (int k = 0; k < CONNS; k++)
-		if (m->in[k] && m->c[k].gone && !was_gone[k] && !ipaddr_eq(ipaddr_mask(m->from[k], 16), ipaddr_mask(m->from[i], 16)))
+		if (m->in[k] && m->c[k].gone && !was_gone[k] &&
+			!ipaddr_eq(ipaddr_mask(m->from[k], 16), ipaddr_mask(m->from[i], 16)))
 			CHECK_TRUE(before[k] + KB >= mine);
 }
 

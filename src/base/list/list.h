@@ -57,8 +57,8 @@ static inline struct list *list_pop_head(struct list *l)
 
 #define list_for_each(pos, l) for (struct list *pos = (l)->next; pos != (l); pos = pos->next)
 /* Allows removing pos. */
-#define list_for_each_safe(pos, l)                                                                 \
-	for (struct list *pos = (l)->next, *pos##_next = pos->next; pos != (l);                    \
+#define list_for_each_safe(pos, l) \
+	for (struct list *pos = (l)->next, *pos##_next = pos->next; pos != (l); \
 		pos = pos##_next, pos##_next = pos->next)
 
 #endif

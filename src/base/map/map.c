@@ -21,8 +21,8 @@ static void sip_round(uint64_t v[static 4])
 uint64_t siphash24(const uint8_t key[static 16], const void *data, size_t len)
 {
 	const uint64_t k0 = load_le64(key), k1 = load_le64(key + 8);
-	uint64_t v[4] = { k0 ^ 0x736f6d6570736575, k1 ^ 0x646f72616e646f6d,
-		k0 ^ 0x6c7967656e657261, k1 ^ 0x7465646279746573 };
+	uint64_t v[4] = { k0 ^ 0x736f6d6570736575, k1 ^ 0x646f72616e646f6d, k0 ^ 0x6c7967656e657261,
+		k1 ^ 0x7465646279746573 };
 	struct cur c = cur_over(data, len);
 	uint64_t last = (uint64_t)len << 56;
 

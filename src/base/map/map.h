@@ -36,8 +36,8 @@ void map_remove(struct map *m, struct map_node *node);
 struct map_node *map_first(const struct map *m);
 struct map_node *map_next(const struct map *m, const struct map_node *node);
 
-#define map_for_each(pos, m)                                                                       \
-	for (struct map_node *pos = map_first(m), *pos##_next = pos ? map_next((m), pos) : NULL; pos; \
-		pos = pos##_next, pos##_next = pos ? map_next((m), pos) : NULL)
+#define map_for_each(pos, m) \
+	for (struct map_node *pos = map_first(m), *pos##_next = pos ? map_next((m), pos) : NULL; \
+		pos; pos = pos##_next, pos##_next = pos ? map_next((m), pos) : NULL)
 
 #endif

@@ -73,8 +73,8 @@ bool ipaddr_is_loopback(struct ipaddr a)
 
 bool ipaddr_is_link_local(struct ipaddr a)
 {
-	return a.family == 4 ? a.b[0] == 169 && a.b[1] == 254 :
-			       a.family == 6 && a.b[0] == 0xfe && (a.b[1] & 0xc0) == 0x80;
+	return a.family == 4 ? a.b[0] == 169 && a.b[1] == 254
+			     : a.family == 6 && a.b[0] == 0xfe && (a.b[1] & 0xc0) == 0x80;
 }
 
 bool ipaddr_is_multicast(struct ipaddr a)
@@ -93,7 +93,7 @@ bool ipaddr_is_private(struct ipaddr a)
 {
 	if (a.family == 4)
 		return a.b[0] == 10 || (a.b[0] == 172 && (a.b[1] & 0xf0) == 16) ||
-			(a.b[0] == 192 && a.b[1] == 168);
+		       (a.b[0] == 192 && a.b[1] == 168);
 	return a.family == 6 && (a.b[0] & 0xfe) == 0xfc;
 }
 
@@ -119,7 +119,7 @@ struct ipprefix ipprefix_masked(struct ipprefix p)
 bool ipprefix_contains(struct ipprefix p, struct ipaddr a)
 {
 	return p.ip.family && p.ip.family == a.family &&
-		ipaddr_eq(ipaddr_mask(a, p.bits), ipaddr_mask(p.ip, p.bits));
+	       ipaddr_eq(ipaddr_mask(a, p.bits), ipaddr_mask(p.ip, p.bits));
 }
 
 bool ipprefix_overlaps(struct ipprefix a, struct ipprefix b)

@@ -9,7 +9,7 @@
 
 struct ipaddr {
 	uint8_t family; /* 0 none, 4, 6 */
-	uint8_t b[16]; /* IPv4: the first four; the rest is zero */
+	uint8_t b[16];  /* IPv4: the first four; the rest is zero */
 };
 
 struct ipport {
@@ -29,7 +29,7 @@ struct iprange {
 
 struct ipaddr ipaddr_v4(uint8_t a, uint8_t b, uint8_t c, uint8_t d);
 struct ipaddr ipaddr_from4(const uint8_t b[static 4]);
-struct ipaddr ipaddr_from16(const uint8_t b[static 16]); /* unmaps ::ffff:a.b.c.d */
+struct ipaddr ipaddr_from16(const uint8_t b[static 16]);   /* unmaps ::ffff:a.b.c.d */
 void ipaddr_to16(struct ipaddr a, uint8_t out[static 16]); /* IPv4 as ::ffff:a.b.c.d */
 
 static inline bool ipaddr_is_set(struct ipaddr a)

@@ -20,7 +20,8 @@ static void of_text(const char *s, size_t len)
 	}
 	if (ipprefix_parse(s, len, &x) == 0) {
 		CHECK(x.bits <= ipaddr_bits(x.ip));
-		CHECK(ipprefix_parse(ipprefix_format(x, one), strlen(one), &y) == 0 && ipprefix_eq(x, y));
+		CHECK(ipprefix_parse(ipprefix_format(x, one), strlen(one), &y) == 0 &&
+			ipprefix_eq(x, y));
 		CHECK(strcmp(one, ipprefix_format(y, two)) == 0 && strlen(one) < IPPREFIX_TEXT_MAX);
 		CHECK(ipprefix_contains(x, x.ip) && ipprefix_overlaps(x, ipprefix_masked(x)));
 	}
@@ -39,12 +40,15 @@ static void of_bytes(const uint8_t *b, size_t len)
 	a = b[0] & 1 ? ipaddr_from4(b + 1) : ipaddr_from16(b + 1);
 	ipaddr_to16(a, raw);
 	CHECK(ipaddr_eq(a, ipaddr_from16(raw)));
-	CHECK(ipaddr_parse(ipaddr_format(a, text), strlen(text), &again) == 0 && ipaddr_eq(a, again));
+	CHECK(ipaddr_parse(ipaddr_format(a, text), strlen(text), &again) == 0 &&
+		ipaddr_eq(a, again));
 	port = (struct ipport){ .ip = a, .port = (uint16_t)(b[17] << 8 | b[18]) };
 	CHECK(ipport_parse(ipport_format(port, text), strlen(text), &q) == 0 && ipport_eq(port, q));
 	prefix = (struct ipprefix){ .ip = a, .bits = (uint8_t)(b[18] % (ipaddr_bits(a) + 1)) };
-	CHECK(ipprefix_parse(ipprefix_format(prefix, text), strlen(text), &x) == 0 && ipprefix_eq(prefix, x));
-	CHECK(ipaddr_cmp(iprange_of(prefix).first, a) <= 0 && ipaddr_cmp(iprange_of(prefix).last, a) >= 0);
+	CHECK(ipprefix_parse(ipprefix_format(prefix, text), strlen(text), &x) == 0 &&
+		ipprefix_eq(prefix, x));
+	CHECK(ipaddr_cmp(iprange_of(prefix).first, a) <= 0 &&
+		ipaddr_cmp(iprange_of(prefix).last, a) >= 0);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)

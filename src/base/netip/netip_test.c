@@ -25,11 +25,12 @@ static struct ipprefix prefix(const char *s)
 
 static void text_comes_out_in_its_canonical_form(void **state)
 {
-	static const char *const rows[][2] = { { "1.2.3.4", "1.2.3.4" }, { "::", "::" }, { "::1", "::1" },
-		{ "fd7a:115c:a1e0::1", "fd7a:115c:a1e0::1" }, { "FE80:0:0:0:0:0:0:1", "fe80::1" },
-		{ "1:0:0:2:0:0:0:3", "1:0:0:2::3" }, { "1:0:2:3:4:5:6:7", "1:0:2:3:4:5:6:7" },
-		{ "::ffff:1.2.3.4", "1.2.3.4" }, { "64:ff9b::1.2.3.4", "64:ff9b::102:304" },
-		{ "1::", "1::" }, { "0:0:1::", "0:0:1::" } };
+	static const char *const rows[][2] = { { "1.2.3.4", "1.2.3.4" }, { "::", "::" },
+		{ "::1", "::1" }, { "fd7a:115c:a1e0::1", "fd7a:115c:a1e0::1" },
+		{ "FE80:0:0:0:0:0:0:1", "fe80::1" }, { "1:0:0:2:0:0:0:3", "1:0:0:2::3" },
+		{ "1:0:2:3:4:5:6:7", "1:0:2:3:4:5:6:7" }, { "::ffff:1.2.3.4", "1.2.3.4" },
+		{ "64:ff9b::1.2.3.4", "64:ff9b::102:304" }, { "1::", "1::" },
+		{ "0:0:1::", "0:0:1::" } };
 	char out[IPADDR_TEXT_MAX];
 
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
@@ -38,11 +39,12 @@ static void text_comes_out_in_its_canonical_form(void **state)
 
 static void bad_texts_are_rejected(void **state)
 {
-	static const char *const bad[] = { "", "1.2.3", "1.2.3.4.5", "1.2.3.256", "01.2.3.4", "1.2.3.4 ",
-		":", ":::", "1::2::3", "1:2:3:4:5:6:7", "1:2:3:4:5:6:7:8:9", "12345::", "1:2:3:4:5:6:7::8",
-		"::1%eth0", "g::", "1:", ":1", "::1.2.3", "1.2.3.4::", "::1.2.3.4:5" };
-	static const char *const bad_ports[] = { "1.2.3.4", "1.2.3.4:", "1.2.3.4:65536", "::1:80", "[::1]",
-		"[1.2.3.4]:80", "[::1]80", ":80", "1.2.3.4:-1" };
+	static const char *const bad[] = { "", "1.2.3", "1.2.3.4.5", "1.2.3.256", "01.2.3.4",
+		"1.2.3.4 ", ":", ":::", "1::2::3", "1:2:3:4:5:6:7", "1:2:3:4:5:6:7:8:9",
+		"12345::", "1:2:3:4:5:6:7::8", "::1%eth0", "g::", "1:", ":1", "::1.2.3",
+		"1.2.3.4::", "::1.2.3.4:5" };
+	static const char *const bad_ports[] = { "1.2.3.4", "1.2.3.4:", "1.2.3.4:65536", "::1:80",
+		"[::1]", "[1.2.3.4]:80", "[::1]80", ":80", "1.2.3.4:-1" };
 	static const char *const bad_prefixes[] = { "1.2.3.4", "1.2.3.4/33", "::/129", "1.2.3.4/",
 		"1.2.3.4/08", "1.2.3.4/+8", "/8" };
 	struct ipprefix p;
@@ -55,7 +57,8 @@ static void bad_texts_are_rejected(void **state)
 	}
 	for (size_t i = 0; i < ARRAY_LEN(bad_ports); i++) {
 		CHECK_ROW("%s", bad_ports[i]);
-		CHECK_INT(ipport_parse(bad_ports[i], strlen(bad_ports[i]), &ap), ==, -ERR_BAD_FORMAT);
+		CHECK_INT(
+			ipport_parse(bad_ports[i], strlen(bad_ports[i]), &ap), ==, -ERR_BAD_FORMAT);
 	}
 	for (size_t i = 0; i < ARRAY_LEN(bad_prefixes); i++) {
 		CHECK_ROW("%s", bad_prefixes[i]);
@@ -92,7 +95,8 @@ static void random_addresses_agree_with_libc(void **state)
 static void ports_and_prefixes_round_trip(void **state)
 {
 	static const char *const ports[] = { "1.2.3.4:0", "[fd7a::1]:65535", "100.64.0.1:41641" };
-	static const char *const prefixes[] = { "0.0.0.0/0", "::/0", "100.64.0.1/10", "fd7a::1/128" };
+	static const char *const prefixes[] = { "0.0.0.0/0", "::/0", "100.64.0.1/10",
+		"fd7a::1/128" };
 	char out[IPPORT_TEXT_MAX];
 	struct ipport p;
 
@@ -121,7 +125,8 @@ static void prefix_arithmetic_holds(void **state)
 	CHECK_STR(ipaddr_format(ipaddr_next(addr("10.0.255.255")), out), "10.1.0.0");
 	CHECK_STR(ipaddr_format(ipaddr_next(addr("255.255.255.255")), out), "0.0.0.0");
 	CHECK_TRUE(ipaddr_is_private(addr("172.31.0.1")) && !ipaddr_is_private(addr("172.32.0.1")));
-	CHECK_TRUE(ipaddr_is_link_local(addr("fe80::1")) && ipaddr_is_link_local(addr("169.254.1.1")));
+	CHECK_TRUE(
+		ipaddr_is_link_local(addr("fe80::1")) && ipaddr_is_link_local(addr("169.254.1.1")));
 	CHECK_TRUE(ipaddr_is_loopback(addr("127.9.9.9")) && ipaddr_is_loopback(addr("::1")));
 	CHECK_TRUE(ipaddr_is_multicast(addr("239.1.1.1")) && ipaddr_is_multicast(addr("ff02::1")));
 }

@@ -14,7 +14,7 @@ enum { RATELIMIT_SLOTS = 1024 };
 
 struct ratelimit {
 	unsigned burst, per_second; /* these three: set by the owner */
-	uint8_t seed[16]; /* so that nobody can choose who shares a slot with whom */
+	uint8_t seed[16];           /* so that nobody can choose who shares a slot with whom */
 	mono_ns full_at[RATELIMIT_SLOTS]; /* when the bucket will be full again */
 };
 

@@ -8,7 +8,8 @@
 #include "base/attr/attr.h"
 
 struct rng {
-	void (*fill)(struct rng *r, void *out, size_t n); /* never fails; the real one aborts instead */
+	void (*fill)(
+		struct rng *r, void *out, size_t n); /* never fails; the real one aborts instead */
 };
 
 static inline void rng_fill(struct rng *r, void *out, size_t n)

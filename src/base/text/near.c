@@ -23,7 +23,8 @@ static int changes(const char *a, size_t n, const char *b, size_t m)
 
 		row[0] = (int)i;
 		for (size_t j = 1; j <= m; j++) {
-			row[j] = least(up[j] + 1, row[j - 1] + 1, up[j - 1] + (a[i - 1] != b[j - 1]));
+			row[j] = least(
+				up[j] + 1, row[j - 1] + 1, up[j - 1] + (a[i - 1] != b[j - 1]));
 			if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
 				row[j] = MIN_OF(row[j], up2[j - 2] + 1);
 		}

@@ -47,11 +47,22 @@ int text_rune(const void *s, size_t len, uint32_t *ret)
 
 bool text_rune_shows(uint32_t c)
 {
-	static const struct { uint32_t first, last; } hidden[] = {
-		{ 0, 0x1f }, { 0x7f, 0x9f }, { 0xad, 0xad }, /* controls; the soft hyphen */
-		{ 0x61c, 0x61c }, { 0x180e, 0x180e }, { 0x200b, 0x200b }, { 0x200e, 0x200f }, { 0x2028, 0x202e },
+	static const struct {
+		uint32_t first, last;
+	} hidden[] = {
+		{ 0, 0x1f },
+		{ 0x7f, 0x9f },
+		{ 0xad, 0xad }, /* controls; the soft hyphen */
+		{ 0x61c, 0x61c },
+		{ 0x180e, 0x180e },
+		{ 0x200b, 0x200b },
+		{ 0x200e, 0x200f },
+		{ 0x2028, 0x202e },
 		{ 0x2060, 0x206f }, /* direction, lines, no width */
-		{ 0xfeff, 0xfeff }, { 0xfff9, 0xfffb }, { 0xfffe, 0xffff }, { 0xe0000, 0xe0fff },
+		{ 0xfeff, 0xfeff },
+		{ 0xfff9, 0xfffb },
+		{ 0xfffe, 0xffff },
+		{ 0xe0000, 0xe0fff },
 	};
 
 	if (c >= 0x20 && c < 0x7f)
@@ -113,7 +124,8 @@ size_t text_make_plain(char *s, size_t len)
 
 static bool is_of_secret(char c)
 {
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || (c && strchr("-_+/=.~", c));
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+	       (c && strchr("-_+/=.~", c));
 }
 
 static void blank_behind(char *s, const char *mark)
@@ -139,8 +151,9 @@ static void blank_userinfo(char *s)
 
 void text_hide_secrets(char *s)
 {
-	static const char *const marks[] = { "privkey:", "nlpriv:", "wkey-", "tskey-", "hskey-", "Bearer ", "Basic ", "authkey=",
-		"auth-key=", "auth_key=", "token=", "secret=", "password=", "X-Hub-Signature-256: " };
+	static const char *const marks[] = { "privkey:", "nlpriv:", "wkey-", "tskey-", "hskey-",
+		"Bearer ", "Basic ", "authkey=", "auth-key=", "auth_key=", "token=", "secret=",
+		"password=", "X-Hub-Signature-256: " };
 
 	for (size_t i = 0; i < ARRAY_LEN(marks); i++)
 		blank_behind(s, marks[i]);

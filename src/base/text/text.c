@@ -15,7 +15,8 @@ void hex_encode(const uint8_t *in, size_t n, char *out)
 			unsigned v = k ? in[i] & 15u : in[i] >> 4;
 
 			/* 'a' - '0' - 10 is added where v > 9, by arithmetic instead of a table */
-			out[2 * i + (size_t)k] = (char)(v + '0' + (((9u - v) >> 8) & ('a' - '0' - 10)));
+			out[2 * i + (size_t)k] =
+				(char)(v + '0' + (((9u - v) >> 8) & ('a' - '0' - 10)));
 		}
 	}
 	out[2 * n] = 0;
@@ -60,7 +61,7 @@ static size_t b64_encode(const uint8_t *in, size_t n, char *out, bool url)
 	for (size_t i = 0; i < n; i += 3) {
 		size_t k = MIN_OF(n - i, (size_t)3);
 		unsigned v = (unsigned)in[i] << 16 | (k > 1 ? (unsigned)in[i + 1] << 8 : 0) |
-			(k > 2 ? in[i + 2] : 0);
+			     (k > 2 ? in[i + 2] : 0);
 
 		for (size_t j = 0; j <= k; j++)
 			out[o++] = b64_char(v >> (18 - 6 * j) & 63, url);
@@ -83,12 +84,13 @@ void base64url_encode(const uint8_t *in, size_t n, char *out)
 
 static unsigned b64_value(unsigned c)
 {
-	unsigned up = in_range(c, 'A', 'Z'), lo = in_range(c, 'a', 'z'), dig = in_range(c, '0', '9');
+	unsigned up = in_range(c, 'A', 'Z'), lo = in_range(c, 'a', 'z'),
+		 dig = in_range(c, '0', '9');
 	unsigned x62 = in_range(c, '+', '+') | in_range(c, '-', '-');
 	unsigned x63 = in_range(c, '/', '/') | in_range(c, '_', '_');
 
 	return (up & (c - 'A')) | (lo & (c - 'a' + 26)) | (dig & (c - '0' + 52)) | (x62 & 62) |
-		(x63 & 63) | (~(up | lo | dig | x62 | x63) & 256);
+	       (x63 & 63) | (~(up | lo | dig | x62 | x63) & 256);
 }
 
 int base64_decode(const char *s, size_t len, uint8_t *out, size_t *ret_len)
@@ -159,7 +161,8 @@ bool text_is_utf8(const void *s, size_t len)
 {
 	struct cur c = cur_over(s, len);
 
-	while (cur_left(&c) >= 8 && !(load_le64(c.p) & 0x8080808080808080)) /* most texts are ASCII */
+	while (cur_left(&c) >= 8 &&
+		!(load_le64(c.p) & 0x8080808080808080)) /* most texts are ASCII */
 		cur_skip(&c, 8);
 	while (cur_left(&c)) {
 		uint8_t b = cur_u8(&c);

@@ -17,7 +17,8 @@ static void written(const uint8_t *data, size_t len)
 	hex_encode(data, len, text);
 	CHECK(hex_decode(text, 2 * len, again) == 0 && memcmp(again, data, len) == 0);
 	base64_encode(data, len, text);
-	CHECK(base64_decode(text, strlen(text), again, &n) == 0 && n == len && memcmp(again, data, len) == 0);
+	CHECK(base64_decode(text, strlen(text), again, &n) == 0 && n == len &&
+		memcmp(again, data, len) == 0);
 	CHECK(strlen(text) == BASE64_LEN(len));
 }
 
@@ -28,7 +29,8 @@ static bool is_base64_of(const uint8_t *bytes, size_t n, const char *s, size_t l
 
 	base64_encode(bytes, n, text);
 	for (size_t i = 0; i < len; i++)
-		if (!(s[i] == text[i] || (s[i] == '-' && text[i] == '+') || (s[i] == '_' && text[i] == '/')))
+		if (!(s[i] == text[i] || (s[i] == '-' && text[i] == '+') ||
+			    (s[i] == '_' && text[i] == '/')))
 			return false;
 	return text[len] == 0 || text[len] == '=';
 }

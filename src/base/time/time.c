@@ -98,7 +98,8 @@ static bool zone(const char **p, const char *end, int *ret_minutes)
 		return false;
 	sign = **p == '-' ? -1 : 1;
 	(*p)++;
-	if (!digits(p, end, 2, &h) || !one(p, end, ':') || !digits(p, end, 2, &m) || h > 23 || m > 59)
+	if (!digits(p, end, 2, &h) || !one(p, end, ':') || !digits(p, end, 2, &m) || h > 23 ||
+		m > 59)
 		return false;
 	*ret_minutes = sign * (h * 60 + m);
 	return true;
@@ -119,7 +120,7 @@ int time_parse_rfc3339(const char *s, size_t len, unix_ms *ret)
 	if (mo < 1 || mo > 12 || d < 1 || d > 31 || h > 23 || mi > 59 || sec > 60)
 		return -ERR_BAD_FORMAT;
 	t = days_from_civil(y, (unsigned)mo, (unsigned)d) * 86400000 +
-		(h * 3600 + (mi - off) * 60 + sec) * (int64_t)1000 + ms;
+	    (h * 3600 + (mi - off) * 60 + sec) * (int64_t)1000 + ms;
 	if (t > UNIX_MS_MAX)
 		return -ERR_BAD_FORMAT; /* by its offset: nobody could read it again */
 	*ret = y <= 1 ? 0 : t;

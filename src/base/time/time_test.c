@@ -66,10 +66,15 @@ static void words_are_those_of_people(void **state)
 	static const struct {
 		int64_t seconds; /* ago */
 		const char *brief, *full, *span;
-	} rows[] = { { 0, "now", "just now", "0 s" }, { 1, "1s ago", "1 second ago", "1 s" }, { 59, "59s ago", "59 seconds ago", "59 s" },
-		{ 60, "1m ago", "1 minute ago", "1 min" }, { 3599, "59m ago", "59 minutes ago", "59 min" },
-		{ 3600, "1h ago", "1 hour ago", "1 h" }, { 7500, "2h ago", "2 hours ago", "2 h 5 min" },
-		{ 86400, "1d ago", "1 day ago", "1 d" }, { 180000, "2d ago", "2 days ago", "2 d 2 h" }, { -90, "in 1m", "in 1 minute", "0 s" } };
+	} rows[] = { { 0, "now", "just now", "0 s" }, { 1, "1s ago", "1 second ago", "1 s" },
+		{ 59, "59s ago", "59 seconds ago", "59 s" },
+		{ 60, "1m ago", "1 minute ago", "1 min" },
+		{ 3599, "59m ago", "59 minutes ago", "59 min" },
+		{ 3600, "1h ago", "1 hour ago", "1 h" },
+		{ 7500, "2h ago", "2 hours ago", "2 h 5 min" },
+		{ 86400, "1d ago", "1 day ago", "1 d" },
+		{ 180000, "2d ago", "2 days ago", "2 d 2 h" },
+		{ -90, "in 1m", "in 1 minute", "0 s" } };
 	const unix_ms now = 1787393472500;
 	char out[TIME_WORDS_MAX];
 

@@ -8,7 +8,8 @@ enum { MINUTE = 60, HOUR = 60 * MINUTE, DAY = 24 * HOUR };
 static const struct unit {
 	int64_t seconds;
 	const char *letter, *name;
-} units[] = { { DAY, "d", "day" }, { HOUR, "h", "hour" }, { MINUTE, "m", "minute" }, { 1, "s", "second" } };
+} units[] = { { DAY, "d", "day" }, { HOUR, "h", "hour" }, { MINUTE, "m", "minute" },
+	{ 1, "s", "second" } };
 
 static const struct unit *unit_of(int64_t seconds)
 {
@@ -38,7 +39,8 @@ void time_format_short(unix_ms t, unix_ms now, char *out)
 	else if (!n)
 		snprintf(out, TIME_WORDS_MAX, "now");
 	else
-		snprintf(out, TIME_WORDS_MAX, t < now ? "%lld%s ago" : "in %lld%s", (long long)n, u->letter);
+		snprintf(out, TIME_WORDS_MAX, t < now ? "%lld%s ago" : "in %lld%s", (long long)n,
+			u->letter);
 }
 
 void time_format_long(unix_ms t, unix_ms now, char *out)
@@ -51,7 +53,8 @@ void time_format_long(unix_ms t, unix_ms now, char *out)
 	else if (!n)
 		snprintf(out, TIME_WORDS_MAX, "just now");
 	else
-		snprintf(out, TIME_WORDS_MAX, t < now ? "%lld %s%s ago" : "in %lld %s%s", (long long)n, u->name, n == 1 ? "" : "s");
+		snprintf(out, TIME_WORDS_MAX, t < now ? "%lld %s%s ago" : "in %lld %s%s",
+			(long long)n, u->name, n == 1 ? "" : "s");
 }
 
 void time_format_span(int64_t seconds, char *out)
@@ -65,6 +68,6 @@ void time_format_span(int64_t seconds, char *out)
 	else if (!rest)
 		snprintf(out, TIME_WORDS_MAX, "%lld %s", (long long)n, u->letter);
 	else
-		snprintf(out, TIME_WORDS_MAX, "%lld %s %lld %s", (long long)n, u->letter, (long long)rest,
-			u->seconds == HOUR ? "min" : u[1].letter);
+		snprintf(out, TIME_WORDS_MAX, "%lld %s %lld %s", (long long)n, u->letter,
+			(long long)rest, u->seconds == HOUR ? "min" : u[1].letter);
 }

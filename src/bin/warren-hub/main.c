@@ -25,8 +25,9 @@ static int serve(const struct hub_options *o)
 	int rc;
 
 	if (wrong || o->n_words > 1) {
-		fprintf(stderr, "warren-hub: %s%s is nothing for \"serve\"; \"warren-hub serve --help\" lists what is\n", wrong ? "--" : "",
-			wrong ? wrong : o->word[1]);
+		fprintf(stderr,
+			"warren-hub: %s%s is nothing for \"serve\"; \"warren-hub serve --help\" lists what is\n",
+			wrong ? "--" : "", wrong ? wrong : o->word[1]);
 		return 2;
 	}
 	notify_init();
@@ -53,7 +54,8 @@ static void help_of_serve(void)
 
 static int command(const struct hub_options *o)
 {
-	bool is_serve = o->n_words && !strcmp(o->word[0], "serve"), wants_help = o->n_words && !strcmp(o->word[0], "help");
+	bool is_serve = o->n_words && !strcmp(o->word[0], "serve"),
+	     wants_help = o->n_words && !strcmp(o->word[0], "help");
 
 	if (o->version) {
 		printf("warren-hub %s\n", WARREN_VERSION);

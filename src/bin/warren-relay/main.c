@@ -43,7 +43,8 @@ static const char help[] =
 	"  --help             this text\n";
 
 struct options {
-	const char *listen, *stun, *state_dir, *cert, *key, *hostname, *http, *user, *rate, *verify_url;
+	const char *listen, *stun, *state_dir, *cert, *key, *hostname, *http, *user, *rate,
+		*verify_url;
 	struct forwarded_trust proxies;
 	uint64_t memory_max;
 	bool limits, plain, proxy_protocol, name_given, verify_fail_open;
@@ -86,8 +87,10 @@ static int unknown(const struct option *longs, const char *given)
 		best = k;
 		meant = longs->name;
 	}
-	fprintf(stderr, meant ? "warren-relay: unknown option %s; did you mean --%s?\n" :
-				"warren-relay: unknown option %s; --help lists all\n", given, meant);
+	fprintf(stderr,
+		meant ? "warren-relay: unknown option %s; did you mean --%s?\n"
+		      : "warren-relay: unknown option %s; --help lists all\n",
+		given, meant);
 	return 2;
 }
 
@@ -98,22 +101,31 @@ static int parse(int argc, char **argv, struct options *o)
 		{ "hostname", 1, NULL, 'n' }, { "plain", 0, NULL, 'p' }, { "http", 1, NULL, 'h' },
 		{ "trusted-proxy", 1, NULL, 't' }, { "proxy-protocol", 0, NULL, 'P' },
 		{ "verify-url", 1, NULL, 'v' }, { "verify-fail-open", 0, NULL, 'f' },
-		{ "user", 1, NULL, 'u' }, { "rate", 1, NULL, 'r' },
-		{ "memory-max", 1, NULL, 'm' }, { "limits", 0, NULL, 'L' }, { "help", 0, NULL, 'H' }, { 0 } };
+		{ "user", 1, NULL, 'u' }, { "rate", 1, NULL, 'r' }, { "memory-max", 1, NULL, 'm' },
+		{ "limits", 0, NULL, 'L' }, { "help", 0, NULL, 'H' }, { 0 } };
 	int opt;
 
 	opterr = 0; /* it is said here */
 	while ((opt = getopt_long(argc, argv, "", longs, NULL)) != -1) {
-		const char **text = opt == 'l' ? &o->listen : opt == 's' ? &o->stun : opt == 'd' ? &o->state_dir
-			: opt == 'c' ? &o->cert : opt == 'k' ? &o->key : opt == 'n' ? &o->hostname
-			: opt == 'h' ? &o->http : opt == 'u' ? &o->user : opt == 'r' ? &o->rate : opt == 'v' ? &o->verify_url : NULL;
+		const char **text = opt == 'l'   ? &o->listen
+				    : opt == 's' ? &o->stun
+				    : opt == 'd' ? &o->state_dir
+				    : opt == 'c' ? &o->cert
+				    : opt == 'k' ? &o->key
+				    : opt == 'n' ? &o->hostname
+				    : opt == 'h' ? &o->http
+				    : opt == 'u' ? &o->user
+				    : opt == 'r' ? &o->rate
+				    : opt == 'v' ? &o->verify_url
+						 : NULL;
 
 		if (text) {
 			*text = optarg;
 			o->name_given |= opt == 'n';
 		} else if (opt == 't') {
 			if (forwarded_trust_add(&o->proxies, optarg) < 0)
-				return usage("--trusted-proxy: addresses and prefixes, as 127.0.0.1,10.0.0.0/8");
+				return usage(
+					"--trusted-proxy: addresses and prefixes, as 127.0.0.1,10.0.0.0/8");
 		} else if (opt == 'm') {
 			if (budget_parse(optarg, &o->memory_max) < 0)
 				return usage("--memory-max: write it as 512M or 2G, at least 64M");
@@ -133,10 +145,12 @@ static int parse(int argc, char **argv, struct options *o)
 		}
 	}
 	if (optind < argc) {
-		fprintf(stderr, "warren-relay: it takes options only, and \"%s\" is none; --help lists them\n", argv[optind]);
+		fprintf(stderr,
+			"warren-relay: it takes options only, and \"%s\" is none; --help lists them\n",
+			argv[optind]);
 		return 2;
 	}
-	if ( !o->cert != !o->key || (o->plain && o->cert))
+	if (!o->cert != !o->key || (o->plain && o->cert))
 		return usage("--cert and --key belong together, not with --plain");
 	if (o->verify_fail_open && !o->verify_url)
 		return usage("--verify-fail-open needs --verify-url: who is asked");
@@ -193,9 +207,12 @@ static int give_up_rights(const struct options *o)
 	return rc < 0 ? complain(o->user ? o->user : "capabilities", rc) : 0;
 }
 
-static int open_verify(const struct options *o, struct loop *loop, struct verify **ret, struct relay_admission *admission)
+static int open_verify(const struct options *o, struct loop *loop, struct verify **ret,
+	struct relay_admission *admission)
 {
-	const struct verify_cfg cfg = { .loop = loop, .url = o->verify_url, .fail_open = o->verify_fail_open };
+	const struct verify_cfg cfg = {
+		.loop = loop, .url = o->verify_url, .fail_open = o->verify_fail_open
+	};
 	int rc = o->verify_url ? verify_new(ret, &cfg) : 0;
 
 	if (rc < 0)
@@ -205,8 +222,8 @@ static int open_verify(const struct options *o, struct loop *loop, struct verify
 	return 0;
 }
 
-static int open_all(const struct options *o, struct loop *loop, struct ledger *ledger, struct verify **verify, struct relay **relay,
-	struct httpd **front, struct tls_ctx **tls)
+static int open_all(const struct options *o, struct loop *loop, struct ledger *ledger,
+	struct verify **verify, struct relay **relay, struct httpd **front, struct tls_ctx **tls)
 {
 	struct relay_cfg cfg = { .loop = loop, .max_conns = FRONT_CLIENTS_MAX };
 	struct ipport stun;
@@ -227,7 +244,8 @@ static int open_all(const struct options *o, struct loop *loop, struct ledger *l
 		rc = relay_new(relay, &cfg);
 	key_wipe(&cfg.private, sizeof(cfg.private));
 	if (rc == 0)
-		rc = front_new(front, loop, ledger, *relay, o->proxies.n ? &o->proxies : NULL, o->proxy_protocol);
+		rc = front_new(front, loop, ledger, *relay, o->proxies.n ? &o->proxies : NULL,
+			o->proxy_protocol);
 	if (rc < 0)
 		return complain(path, rc);
 	rc = open_tls(o, *relay, tls);
@@ -254,13 +272,20 @@ static void on_hup(void *ctx)
 	if (certs)
 		certs_reload(certs);
 	else
-		log_info("relay", "SIGHUP: there is no certificate to read anew; options take a restart", NULL);
+		log_info("relay",
+			"SIGHUP: there is no certificate to read anew; options take a restart",
+			NULL);
 }
 
 /* With the rights that stay: renewed files are read with them. */
-static int keep_certificate(const struct options *o, struct loop *loop, struct tls_ctx *tls, struct certs **ret)
+static int keep_certificate(
+	const struct options *o, struct loop *loop, struct tls_ctx *tls, struct certs **ret)
 {
-	struct certs_cfg cfg = { .loop = loop, .tls = tls, .cert_file = o->cert, .key_file = o->key, .name = o->name_given ? o->hostname : NULL };
+	struct certs_cfg cfg = { .loop = loop,
+		.tls = tls,
+		.cert_file = o->cert,
+		.key_file = o->key,
+		.name = o->name_given ? o->hostname : NULL };
 	int rc = o->cert ? certs_new(ret, &cfg) : 0;
 
 	return rc < 0 ? complain("watching the certificate", rc) : 0;
@@ -268,8 +293,11 @@ static int keep_certificate(const struct options *o, struct loop *loop, struct t
 
 int main(int argc, char **argv)
 {
-	struct options o = { .listen = "[::]:443", .stun = "[::]:3478", .state_dir = "/var/lib/warren-relay",
-		.hostname = "localhost", .rate = "0" };
+	struct options o = { .listen = "[::]:443",
+		.stun = "[::]:3478",
+		.state_dir = "/var/lib/warren-relay",
+		.hostname = "localhost",
+		.rate = "0" };
 	struct verify *verify = NULL;
 	struct relay *relay = NULL;
 	struct httpd *front = NULL;

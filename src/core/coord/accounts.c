@@ -6,10 +6,13 @@
 
 enum { USER_NAME_MAX = 255 };
 
-void tell_with_key(const struct tailnet *c, const char *what, const struct coord_node *n, const struct coord_key *key)
+void tell_with_key(const struct tailnet *c, const char *what, const struct coord_node *n,
+	const struct coord_key *key)
 {
 	const struct user *u = n->doc.tags.n ? NULL : user_by_id(c, n->doc.user);
-	struct coord_event e = { .what = what, .node = &n->doc, .owner = u ? &u->doc : NULL, .key = key };
+	struct coord_event e = {
+		.what = what, .node = &n->doc, .owner = u ? &u->doc : NULL, .key = key
+	};
 
 	if (c->cfg.on_event)
 		c->cfg.on_event(&e);
@@ -27,7 +30,8 @@ static int plain_name(const char *name, char out[static USER_NAME_MAX + 1])
 
 	if (len > 1 && name[len - 1] == '@')
 		len--;
-	if (!len || len > USER_NAME_MAX || !text_is_utf8(name, len) || name[0] == ' ' || name[len - 1] == ' ')
+	if (!len || len > USER_NAME_MAX || !text_is_utf8(name, len) || name[0] == ' ' ||
+		name[len - 1] == ' ')
 		return -ERR_BAD_VALUE;
 	for (size_t i = 0; i < len; i++) {
 		if ((unsigned char)name[i] < 0x20 || name[i] == 0x7f)
@@ -73,7 +77,8 @@ const struct coord_user *coord_user_find(const struct tailnet *c, const char *na
 		found = &u->doc;
 		n++;
 	}
-	return n == 1 ? found : NULL; /* of an older database's "bob" and "Bob" only the exact one */
+	return n == 1 ? found
+		      : NULL; /* of an older database's "bob" and "Bob" only the exact one */
 }
 
 /* Somebody other than `but` who has this name in any spelling. */
@@ -110,7 +115,8 @@ int user_insert(struct tailnet *c, const struct coord_user *doc, struct user **r
 	return 0;
 }
 
-int coord_user_create(struct tailnet *c, const char *name, struct now now, const struct coord_user **ret)
+int coord_user_create(
+	struct tailnet *c, const char *name, struct now now, const struct coord_user **ret)
 {
 	char plain[USER_NAME_MAX + 1];
 	struct coord_user doc = { .name = plain, .created = now.wall };
@@ -264,7 +270,8 @@ static int nodes_leave(struct tailnet *c, int64_t user, int64_t heir, struct now
 	return rc;
 }
 
-int coord_user_delete(struct tailnet *c, int64_t id, const struct coord_user_leaving *how, struct now now)
+int coord_user_delete(
+	struct tailnet *c, int64_t id, const struct coord_user_leaving *how, struct now now)
 {
 	struct user *u = user_by_id(c, id);
 	struct coord_belongings b;
@@ -305,7 +312,8 @@ int authkey_insert(struct tailnet *c, const struct coord_key *doc, struct authke
 	struct authkey *k = calloc(1, sizeof(*k));
 	int rc = k ? doc_copy(&coord_key_type, doc, &k->doc, &k->mem) : -ENOMEM;
 
-	if (rc == 0 && map_insert(&c->keys_by_hash, &k->node, k->doc.hash, strlen(k->doc.hash)) != 0) {
+	if (rc == 0 &&
+		map_insert(&c->keys_by_hash, &k->node, k->doc.hash, strlen(k->doc.hash)) != 0) {
 		arena_fini(&k->mem);
 		rc = -EEXIST;
 	}
@@ -335,13 +343,17 @@ int authkey_use(struct tailnet *c, struct authkey *k)
 	return store_doc(c, COORD_KEY, k->doc.id, &coord_key_type, &k->doc);
 }
 
-int coord_key_create(struct tailnet *c, const struct coord_key_spec *spec, struct now now, char text[static COORD_SECRET_TEXT_MAX],
-	const struct coord_key **ret)
+int coord_key_create(struct tailnet *c, const struct coord_key_spec *spec, struct now now,
+	char text[static COORD_SECRET_TEXT_MAX], const struct coord_key **ret)
 {
 	uint8_t secret[KEY_SECRET_LEN];
 	char hex[2 * KEY_SECRET_LEN + 1], hash[65], hint[24];
-	struct coord_key doc = { .user = spec->user, .reusable = spec->reusable, .ephemeral = spec->ephemeral,
-		.preapproved = spec->preapproved, .created = now.wall, .expires = spec->expires };
+	struct coord_key doc = { .user = spec->user,
+		.reusable = spec->reusable,
+		.ephemeral = spec->ephemeral,
+		.preapproved = spec->preapproved,
+		.created = now.wall,
+		.expires = spec->expires };
 	struct authkey *k;
 	int rc;
 

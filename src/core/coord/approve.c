@@ -15,7 +15,8 @@ int coord_pending_reject(struct tailnet *c, const char *code)
 	return 0;
 }
 
-static int is_what_was_shown(struct tailnet *c, const struct pending *p, int64_t user, const char *digest, struct now now)
+static int is_what_was_shown(struct tailnet *c, const struct pending *p, int64_t user,
+	const char *digest, struct now now)
 {
 	struct coord_grant g;
 	struct arena mem;
@@ -29,7 +30,8 @@ static int is_what_was_shown(struct tailnet *c, const struct pending *p, int64_t
 	return rc;
 }
 
-int coord_pending_approve(struct tailnet *c, const char *code, int64_t user, const char *digest, struct now now, int64_t *ret)
+int coord_pending_approve(struct tailnet *c, const char *code, int64_t user, const char *digest,
+	struct now now, int64_t *ret)
 {
 	struct pending *p = pending_by_code(c, code);
 	struct admission how = { .user = user, .approved = true };
@@ -43,7 +45,8 @@ int coord_pending_approve(struct tailnet *c, const char *code, int64_t user, con
 	rc = is_what_was_shown(c, p, user, digest, now);
 	if (rc < 0)
 		return rc;
-	if (!may_have_tags(c, how.tags, user, coord_node_of_login(c, &p->asker.machine, &p->req, user, true, now.wall)))
+	if (!may_have_tags(c, how.tags, user,
+		    coord_node_of_login(c, &p->asker.machine, &p->req, user, true, now.wall)))
 		return -ERR_DENIED;
 	rc = admit(c, &p->asker.machine, &p->req, &how, now, &n);
 	if (rc == -ERR_EXPIRED) { /* meanwhile it was in, by another way */

@@ -11,7 +11,7 @@
 #include <errno.h>
 
 enum { FORMER_MAX = 32, RETURNS = 3, WAITING_MAX = 4 };
-#define WAIT_MAX SEC(30) /* clients wait 120 s for a stream's first word */
+#define WAIT_MAX SEC(30)    /* clients wait 120 s for a stream's first word */
 #define CLEAR_AFTER SEC(60) /* without a sign of the other one; clients come back within 45 s */
 
 struct rivals {

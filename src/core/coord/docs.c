@@ -74,7 +74,8 @@ JSON_OBJECT_TYPE(coord_key_type, struct coord_key, key_fields);
 static const struct json_field meta_fields[] = {
 	JSON_F(struct coord_meta, next_id, "nextID", json_int, 0),
 	JSON_F(struct coord_meta, next_host, "nextHost", json_int, 0),
-	JSON_F_MAX(struct coord_meta, tailnet_id, "tailnetID", json_str, JSON_OMIT, TAILNET_ID_MAX - 1),
+	JSON_F_MAX(struct coord_meta, tailnet_id, "tailnetID", json_str, JSON_OMIT,
+		TAILNET_ID_MAX - 1),
 	JSON_END,
 };
 JSON_OBJECT_TYPE(coord_meta_type, struct coord_meta, meta_fields);

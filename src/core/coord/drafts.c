@@ -111,7 +111,7 @@ struct filter_part {
 
 void filter_parts_clear(struct tailnet *c)
 {
-	map_for_each (m, &c->filter_parts) {
+	map_for_each(m, &c->filter_parts) {
 		struct filter_part *f = container_of(m, struct filter_part, node);
 
 		map_remove(&c->filter_parts, m);
@@ -216,8 +216,9 @@ static const char duplicate_text[] =
 	"Another device runs with the identity of this one, a copy of its state, so both lose their "
 	"connection again and again. On one of them, stop the service, delete its state and log in anew.";
 
-static const char tags_text[] = "This device asks for tags, but a device gets tags by a login only: up --force-reauth with the tags "
-				"asks for one.";
+static const char tags_text[] =
+	"This device asks for tags, but a device gets tags by a login only: up --force-reauth with the tags "
+	"asks for one.";
 
 static void put_text(struct draft *d, const char *text)
 {
@@ -275,8 +276,9 @@ static void put_field(struct draft *d, const char *name, const struct json_type 
 
 static const struct tc_derp_map *derp_map_for(const struct tailnet *c, const struct coord_node *n)
 {
-	return n->doc.cap < COORD_CAP_CERT_PIN && c->cfg.derp_map_unpinned ? c->cfg.derp_map_unpinned
-									 : c->cfg.derp_map;
+	return n->doc.cap < COORD_CAP_CERT_PIN && c->cfg.derp_map_unpinned
+		       ? c->cfg.derp_map_unpinned
+		       : c->cfg.derp_map;
 }
 
 void draft_head(struct draft *d, struct now now)
@@ -291,7 +293,9 @@ void draft_head(struct draft *d, struct now now)
 	if (coord_node_is_alone(d->p->node))
 		draft_put(d, ",\"DNSConfig\":{}");
 	else
-		draft_put(d, ",\"DNSConfig\":{\"Routes\":{\"%s.\":null},\"Domains\":[\"%s\"],\"Proxied\":true}", domain, domain);
+		draft_put(d,
+			",\"DNSConfig\":{\"Routes\":{\"%s.\":null},\"Domains\":[\"%s\"],\"Proxied\":true}",
+			domain, domain);
 	draft_put(d,
 		",\"Domain\":\"%s\",\"CollectServices\":false,\"Debug\":{\"DisableLogTail\":true}",
 		domain);
@@ -307,7 +311,7 @@ static int put_all_ids(struct tailnet *c, struct buf *out)
 	const char *comma = "";
 	int rc = buf_append_str(out, ",\"PeersRemoved\":[");
 
-	list_for_each (l, &c->nodes) {
+	list_for_each(l, &c->nodes) {
 		if (rc == 0)
 			rc = buf_printf(out, "%s%lld", comma,
 				(long long)container_of(l, struct coord_node, link)->doc.id);

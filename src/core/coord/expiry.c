@@ -73,10 +73,12 @@ static void expires(struct tailnet *c, struct coord_node *n, struct now now)
 	if (!n->doc.key_expired && coord_node_is_expired(n, now.wall))
 		tell(c, "key expired", n);
 	if (follow_node(c, n, now) < 0)
-		c->store_failed = true; /* its peers would not hear of it: better to begin anew from the disk */
+		c->store_failed =
+			true; /* its peers would not hear of it: better to begin anew from the disk */
 }
 
-struct coord_node *coord_node_that_asks(struct tailnet *c, const struct node_pub *key, struct now now)
+struct coord_node *coord_node_that_asks(
+	struct tailnet *c, const struct node_pub *key, struct now now)
 {
 	struct coord_node *n = coord_node_by_key(c, key);
 

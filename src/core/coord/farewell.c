@@ -27,7 +27,8 @@ void poll_farewell(struct coord_poll *p, struct now now)
 	if (rc == 0)
 		rc = buf_append_str(&text, "}");
 	if (rc == 0)
-		rc = message_add(p, p->raw ? piece_framed_raw(buf_view(&text)) : piece_framed(c, buf_view(&text)));
+		rc = message_add(p, p->raw ? piece_framed_raw(buf_view(&text))
+					   : piece_framed(c, buf_view(&text)));
 	arena_fini(&a);
 	buf_fini(&text);
 	list_remove(&p->in_node);

@@ -115,7 +115,8 @@ static int take_out(struct tailnet *c, const struct coord_node *n)
 							: 0;
 }
 
-static void set_quarantined(struct tailnet *c, struct coord_node *n, bool quarantined, struct now now)
+static void set_quarantined(
+	struct tailnet *c, struct coord_node *n, bool quarantined, struct now now)
 {
 	struct coord_poll *p = poll_of(n);
 
@@ -175,7 +176,7 @@ int follow_routes(struct tailnet *c, struct now now)
 {
 	int rc = 0;
 
-	list_for_each_safe (l, &c->nodes) {
+	list_for_each_safe(l, &c->nodes) {
 		struct coord_node *n = container_of(l, struct coord_node, link);
 
 		if (rc == 0 && n->doc.hostinfo && n->doc.hostinfo->routable_ips.n)
@@ -230,7 +231,8 @@ static void review_node(struct drain *d, struct coord_node *n)
 {
 	struct tailnet *c = d->c;
 	bool hides = !c->open && policy_node_hides_ip4(policy_installed(c->policy), n->doc.id);
-	bool subdomains = !c->open && policy_node_resolves_subdomains(policy_installed(c->policy), n->doc.id);
+	bool subdomains =
+		!c->open && policy_node_resolves_subdomains(policy_installed(c->policy), n->doc.id);
 	uint64_t shown;
 
 	if (n->n_use)
@@ -254,7 +256,7 @@ static void retell_routers(struct coord_poll *p)
 {
 	struct tailnet *c = p->tailnet;
 
-	list_for_each (l, &c->routers) {
+	list_for_each(l, &c->routers) {
 		struct coord_node *r = container_of(l, struct coord_node, in_routers);
 
 		if (policy_visible(policy_installed(c->policy), p->node->doc.id, r->doc.id))
@@ -381,7 +383,7 @@ int follow_before_install(struct tailnet *c, struct policy_plan *next)
 	struct ids before = { 0 }, after = { 0 };
 	int rc = 0;
 
-	list_for_each (l, &c->polls) {
+	list_for_each(l, &c->polls) {
 		struct coord_poll *p = container_of(l, struct coord_poll, all);
 
 		if (rc < 0 || p->plain || !p->started || !p->node || p->again)
@@ -410,10 +412,10 @@ int follow_start(struct tailnet *c, struct now now, struct err_at *at)
 
 	memcpy(cfg.seed, c->seed, sizeof(cfg.seed));
 	rc = policy_world_new(&c->policy, &cfg);
-	list_for_each (l, &c->users)
+	list_for_each(l, &c->users)
 		if (rc == 0)
 			rc = follow_user(c, container_of(l, struct user, link));
-	list_for_each_safe (l, &c->nodes)
+	list_for_each_safe(l, &c->nodes)
 		if (rc == 0)
 			rc = follow_node(c, container_of(l, struct coord_node, link), now);
 	if (rc == 0 && coord_policy_current(c))

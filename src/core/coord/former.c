@@ -20,10 +20,12 @@ struct coord_node *coord_node_of_former(const struct tailnet *c, const struct no
 	return m ? container_of(m, struct former, node)->owner : NULL;
 }
 
-void former_add(const struct coord_node *n, struct coord_node_doc *doc, struct node_pub mem[static COORD_FORMER_KEYS_MAX])
+void former_add(const struct coord_node *n, struct coord_node_doc *doc,
+	struct node_pub mem[static COORD_FORMER_KEYS_MAX])
 {
 	const struct json_list *old = &n->doc.former_keys;
-	size_t skip = old->n < COORD_FORMER_KEYS_MAX ? 0 : old->n - COORD_FORMER_KEYS_MAX + 1, k = 0;
+	size_t skip = old->n < COORD_FORMER_KEYS_MAX ? 0 : old->n - COORD_FORMER_KEYS_MAX + 1,
+	       k = 0;
 
 	for (size_t i = skip; i < old->n; i++)
 		mem[k++] = *JSON_AT(*old, struct node_pub, i);

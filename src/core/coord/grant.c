@@ -20,7 +20,9 @@ struct making {
 /* value NULL: there was no memory for it. One plain line, whatever a device says: it shall not look like two. */
 static void put(struct making *m, const char *label, const char *value)
 {
-	struct coord_grant_line *line = m->rc == 0 && label && value ? json_list_add(&m->to->lines, m->mem, sizeof(*line)) : NULL;
+	struct coord_grant_line *line =
+		m->rc == 0 && label && value ? json_list_add(&m->to->lines, m->mem, sizeof(*line))
+					     : NULL;
 	char *shown = line ? arena_strdup(m->mem, value) : NULL;
 
 	if (shown)
@@ -36,7 +38,8 @@ static const char *joined(struct arena *mem, const struct json_list *words)
 	const char *all = words->n ? "" : "none";
 
 	for (size_t i = 0; i < words->n && all; i++)
-		all = arena_printf(mem, "%s%s%s", all, i ? ", " : "", *JSON_AT(*words, const char *, i));
+		all = arena_printf(
+			mem, "%s%s%s", all, i ? ", " : "", *JSON_AT(*words, const char *, i));
 	return all;
 }
 
@@ -51,11 +54,14 @@ static void put_system(struct making *m, const struct tc_hostinfo *h)
 
 	h = h ? h : &nothing;
 	put(m, "Calls itself", arena_printf(m->mem, "%.*s", WORD_MAX, text_of(h->hostname)));
-	put(m, "System", arena_printf(m->mem, "%.*s%s%.*s", WORD_MAX, text_of(h->os), h->os_version ? " " : "", WORD_MAX, text_of(h->os_version)));
+	put(m, "System",
+		arena_printf(m->mem, "%.*s%s%.*s", WORD_MAX, text_of(h->os),
+			h->os_version ? " " : "", WORD_MAX, text_of(h->os_version)));
 	put(m, "Client", arena_printf(m->mem, "%.*s", WORD_MAX, text_of(h->ipn_version)));
 }
 
-static void put_keys(struct making *m, const struct machine_pub *machine, const struct node_pub *key)
+static void put_keys(
+	struct making *m, const struct machine_pub *machine, const struct node_pub *key)
 {
 	char text[KEY_TEXT_MAX];
 
@@ -74,7 +80,8 @@ static void put_expiry(struct making *m, bool tagged)
 }
 
 /* Routes that it offers; n: the device that it is or comes back as, or NULL. */
-static void put_routes(struct making *m, const struct tc_hostinfo *h, const struct coord_node *n, int64_t user, const struct json_list *tags)
+static void put_routes(struct making *m, const struct tc_hostinfo *h, const struct coord_node *n,
+	int64_t user, const struct json_list *tags)
 {
 	size_t max = h ? MIN_OF(h->routable_ips.n, (size_t)COORD_ROUTES_MAX) : 0;
 	bool exit = false;
@@ -82,13 +89,19 @@ static void put_routes(struct making *m, const struct tc_hostinfo *h, const stru
 	for (size_t i = 0; i < max && m->rc == 0; i++) {
 		struct ipprefix x = ipprefix_masked(*JSON_AT(h->routable_ips, struct ipprefix, i));
 		char text[IPPREFIX_TEXT_MAX];
-		const char *how = n && route_is_approved(n, x) ? "approved already" :
-			policy_route_would_be_approved(policy_installed(m->c->policy), user, tags->v, tags->n, x) ?
-			"approved with it, by autoApprovers" : "offered only: to be approved for itself";
+		const char *how = n && route_is_approved(n, x) ? "approved already"
+				  : policy_route_would_be_approved(policy_installed(m->c->policy),
+					    user, tags->v, tags->n, x)
+					  ? "approved with it, by autoApprovers"
+					  : "offered only: to be approved for itself";
 
 		exit |= x.bits == 0;
-		put(m, arena_printf(m->mem, "%s %s", x.bits ? "Route" : "Exit node,", ipprefix_format(x, text)),
-			arena_printf(m->mem, "%s%s", how, route_is_own(m->c, x) ? "; in a network of the organisation's own" : ""));
+		put(m,
+			arena_printf(m->mem, "%s %s", x.bits ? "Route" : "Exit node,",
+				ipprefix_format(x, text)),
+			arena_printf(m->mem, "%s%s", how,
+				route_is_own(m->c, x) ? "; in a network of the organisation's own"
+						      : ""));
 	}
 	if (!max)
 		put(m, "Routes", "none");
@@ -104,9 +117,11 @@ static int finish(struct making *m)
 
 	buf_init(&text, LINES_MAX);
 	for (size_t i = 0; i < m->to->lines.n && rc == 0; i++) {
-		const struct coord_grant_line *l = JSON_AT(m->to->lines, struct coord_grant_line, i);
+		const struct coord_grant_line *l =
+			JSON_AT(m->to->lines, struct coord_grant_line, i);
 
-		rc = json_encode_str(&text, l->label, strlen(l->label)); /* quoted: no value looks like two lines */
+		rc = json_encode_str(&text, l->label,
+			strlen(l->label)); /* quoted: no value looks like two lines */
 		if (rc == 0)
 			rc = json_encode_str(&text, l->value, strlen(l->value));
 	}
@@ -118,10 +133,12 @@ static int finish(struct making *m)
 	return rc;
 }
 
-int grant_of_login(struct tailnet *c, const struct pending *p, int64_t user, struct now now, struct arena *mem, struct coord_grant *ret)
+int grant_of_login(struct tailnet *c, const struct pending *p, int64_t user, struct now now,
+	struct arena *mem, struct coord_grant *ret)
 {
 	const struct json_list *tags = wanted_tags(&p->req);
-	const struct coord_node *n = coord_node_of_login(c, &p->asker.machine, &p->req, user, tags->n > 0, now.wall);
+	const struct coord_node *n =
+		coord_node_of_login(c, &p->asker.machine, &p->req, user, tags->n > 0, now.wall);
 	const struct user *u = user_by_id(c, user);
 	struct making m = { .c = c, .mem = mem, .to = ret };
 	char ip[IPADDR_TEXT_MAX];
@@ -129,21 +146,29 @@ int grant_of_login(struct tailnet *c, const struct pending *p, int64_t user, str
 	*ret = (struct coord_grant){ .lines.present = true };
 	if (!u)
 		return -ERR_BAD_VALUE;
-	put(&m, "Device", n ? arena_printf(mem, "comes back as %s, number %lld, %s", n->doc.name, (long long)n->doc.id,
-		ipaddr_format(n->doc.ip4, ip)) : "a new one");
+	put(&m, "Device",
+		n ? arena_printf(mem, "comes back as %s, number %lld, %s", n->doc.name,
+			    (long long)n->doc.id, ipaddr_format(n->doc.ip4, ip))
+		  : "a new one");
 	put_system(&m, p->req.hostinfo);
-	put(&m, "Owner", tags->n ? arena_printf(mem, "nobody, for it has tags; %s answers for them", u->doc.name) : u->doc.name);
+	put(&m, "Owner",
+		tags->n ? arena_printf(
+				  mem, "nobody, for it has tags; %s answers for them", u->doc.name)
+			: u->doc.name);
 	put(&m, "Tags", joined(mem, tags));
 	if (!may_have_tags(c, tags, user, n))
 		put(&m, "Policy", "does not let this user give these tags: it cannot be let in so");
-	put(&m, "Ephemeral", p->req.ephemeral ? "yes: it is deleted when it has been away for two minutes" : "no");
+	put(&m, "Ephemeral",
+		p->req.ephemeral ? "yes: it is deleted when it has been away for two minutes"
+				 : "no");
 	put_expiry(&m, tags->n > 0);
 	put_routes(&m, p->req.hostinfo, n, user, tags);
 	put_keys(&m, &p->asker.machine, &p->asker.key);
 	return finish(&m);
 }
 
-int grant_of_node(struct tailnet *c, const struct coord_node *n, struct arena *mem, struct coord_grant *ret)
+int grant_of_node(
+	struct tailnet *c, const struct coord_node *n, struct arena *mem, struct coord_grant *ret)
 {
 	const struct coord_node_doc *d = &n->doc;
 	const struct user *u = d->tags.n ? NULL : user_by_id(c, d->user);
@@ -151,21 +176,27 @@ int grant_of_node(struct tailnet *c, const struct coord_node *n, struct arena *m
 	char time[TIME_RFC3339_MAX], ip[IPADDR_TEXT_MAX];
 
 	*ret = (struct coord_grant){ .lines.present = true };
-	put(&m, "Device", arena_printf(mem, "%s, number %lld, %s", d->name, (long long)d->id, ipaddr_format(d->ip4, ip)));
+	put(&m, "Device",
+		arena_printf(mem, "%s, number %lld, %s", d->name, (long long)d->id,
+			ipaddr_format(d->ip4, ip)));
 	put_system(&m, d->hostinfo);
 	put(&m, "Owner", u ? u->doc.name : "nobody");
 	put(&m, "Tags", joined(mem, &d->tags));
-	put(&m, "Ephemeral", d->ephemeral ? "yes: it is deleted when it has been away for two minutes" : "no");
+	put(&m, "Ephemeral",
+		d->ephemeral ? "yes: it is deleted when it has been away for two minutes" : "no");
 	if (d->key_expiry)
 		time_format_rfc3339(d->key_expiry, time);
-	put(&m, "Key expires", d->key_expired ? "it has, and stays out until it brings a fresh one" : d->key_expiry ?
-		arena_strdup(mem, time) : "never");
+	put(&m, "Key expires",
+		d->key_expired  ? "it has, and stays out until it brings a fresh one"
+		: d->key_expiry ? arena_strdup(mem, time)
+				: "never");
 	put_routes(&m, d->hostinfo, n, d->user, &d->tags);
 	put_keys(&m, &d->machine, &d->key);
 	return finish(&m);
 }
 
-int coord_pending_grant(struct tailnet *c, const char *code, int64_t user, struct now now, struct arena *mem, struct coord_grant *ret)
+int coord_pending_grant(struct tailnet *c, const char *code, int64_t user, struct now now,
+	struct arena *mem, struct coord_grant *ret)
 {
 	const struct pending *p = pending_by_code(c, code);
 
@@ -188,8 +219,12 @@ static int asked(struct tailnet *c, const struct tc_register_request *req, uint8
 	int rc;
 
 	if (h)
-		shown = (struct tc_hostinfo){ .hostname = h->hostname, .os = h->os, .os_version = h->os_version, .ipn_version = h->ipn_version,
-			.request_tags = h->request_tags, .routable_ips = h->routable_ips };
+		shown = (struct tc_hostinfo){ .hostname = h->hostname,
+			.os = h->os,
+			.os_version = h->os_version,
+			.ipn_version = h->ipn_version,
+			.request_tags = h->request_tags,
+			.routable_ips = h->routable_ips };
 	buf_init(&text, ASKED_MAX);
 	rc = json_encode(&tc_hostinfo_type, &shown, &text);
 	if (rc == 0)
@@ -202,9 +237,11 @@ static int asked(struct tailnet *c, const struct tc_register_request *req, uint8
 	return rc;
 }
 
-bool pending_is_for(struct tailnet *c, const struct pending *p, const struct tc_register_request *req)
+bool pending_is_for(
+	struct tailnet *c, const struct pending *p, const struct tc_register_request *req)
 {
 	uint8_t one[32], other[32];
 
-	return asked(c, &p->req, one) == 0 && asked(c, req, other) == 0 && memcmp(one, other, sizeof(one)) == 0;
+	return asked(c, &p->req, one) == 0 && asked(c, req, other) == 0 &&
+	       memcmp(one, other, sizeof(one)) == 0;
 }

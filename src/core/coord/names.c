@@ -32,7 +32,8 @@ static bool name_taken(const struct tailnet *c, const char *name)
 	return map_find(&c->nodes_by_name, name, strlen(name)) != NULL;
 }
 
-static bool numbered_taken(const struct tailnet *c, const char *base, unsigned n, char out[static NODE_NAME_MAX + 1])
+static bool numbered_taken(
+	const struct tailnet *c, const char *base, unsigned n, char out[static NODE_NAME_MAX + 1])
 {
 	snprintf(out, NODE_NAME_MAX + 1, "%.*s-%u", NODE_NAME_MAX - 11, base, n);
 	return name_taken(c, out);
@@ -113,8 +114,10 @@ static bool is_made_of(const char *name, const char *base)
 	uint64_t number;
 
 	if (strncmp(name, base, len) != 0)
-		return strlen(name) > NODE_NAME_MAX - 11 && !strncmp(name, base, NODE_NAME_MAX - 11);
-	return !name[len] || (name[len] == '-' && text_u64(name + len + 1, strlen(name + len + 1), UINT32_MAX, &number) == 0);
+		return strlen(name) > NODE_NAME_MAX - 11 &&
+		       !strncmp(name, base, NODE_NAME_MAX - 11);
+	return !name[len] || (name[len] == '-' && text_u64(name + len + 1, strlen(name + len + 1),
+							  UINT32_MAX, &number) == 0);
 }
 
 void name_judge_old(struct coord_node_doc *doc)

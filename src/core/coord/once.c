@@ -3,7 +3,8 @@
 
 #include <errno.h>
 
-int once_begin(struct tailnet *c, const struct tc_map_request *r, struct coord_node *n, void *owner, struct coord_poll **ret)
+int once_begin(struct tailnet *c, const struct tc_map_request *r, struct coord_node *n, void *owner,
+	struct coord_poll **ret)
 {
 	struct coord_poll *p;
 

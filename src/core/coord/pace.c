@@ -29,7 +29,8 @@ static mono_ns time_of_bytes(const struct tailnet *c, size_t bytes)
 mono_ns pace_wait(const struct tailnet *c, const struct coord_node *n, size_t bytes, mono_ns now)
 {
 	mono_ns burst = COORD_TOLD_BURST * (SEC(1) / COORD_TOLD_RATE);
-	mono_ns changes = lacks(n->pace.changes_full_at, COORD_CHANGE_EVERY, COORD_CHANGE_BURST * COORD_CHANGE_EVERY, now);
+	mono_ns changes = lacks(n->pace.changes_full_at, COORD_CHANGE_EVERY,
+		COORD_CHANGE_BURST * COORD_CHANGE_EVERY, now);
 
 	return MAX_OF(changes, lacks(n->pace.bytes_full_at, time_of_bytes(c, bytes), burst, now));
 }
@@ -52,6 +53,7 @@ bool pace_refuses(struct tailnet *c, struct coord_node *n, void *owner, struct n
 	}
 	c->stats.paced_logins++;
 	c->cfg.on_later(owner, (unsigned)MIN_OF((wait + SEC(1) - 1) / SEC(1), COORD_RETRY_MAX),
-		VIEW_LIT("this device registers too often; come again after the time in Retry-After\n"));
+		VIEW_LIT(
+			"this device registers too often; come again after the time in Retry-After\n"));
 	return true;
 }

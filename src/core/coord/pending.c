@@ -21,7 +21,8 @@ struct pending *pending_by_code(const struct tailnet *c, const char *code)
 	return code_plain(code, plain) == CODE_LETTERS ? pending_by_plain(c, plain) : NULL;
 }
 
-struct pending *pending_by_asker(const struct tailnet *c, const struct machine_pub *m, const struct node_pub *key)
+struct pending *pending_by_asker(
+	const struct tailnet *c, const struct machine_pub *m, const struct node_pub *key)
 {
 	struct asker asker = { *m, *key };
 	struct map_node *n = map_find(&c->pending_by_asker, &asker, sizeof(asker));
@@ -63,11 +64,13 @@ void pendings_sweep(struct tailnet *c)
 {
 	while (!list_empty(&c->pushed_out)) {
 		c->stats.pending_evicted++;
-		pending_end(c, container_of(c->pushed_out.next, struct pending, pushed_out), "too many devices wait to be let in; log in again");
+		pending_end(c, container_of(c->pushed_out.next, struct pending, pushed_out),
+			"too many devices wait to be let in; log in again");
 	}
 }
 
-static int enter(struct ledger *l, struct ledger_holder *h, const struct pending *p, size_t bytes, void (*evict)(struct ledger_holder *h))
+static int enter(struct ledger *l, struct ledger_holder *h, const struct pending *p, size_t bytes,
+	void (*evict)(struct ledger_holder *h))
 {
 	bool known = map_find(&p->tailnet->machines, p->asker.machine.b, KEY_LEN) != NULL;
 	int rc = ledger_enter(l, h, p->from.ip, LEDGER_LOGIN, evict);
@@ -101,14 +104,19 @@ static int insert(struct tailnet *c, struct pending *p)
 }
 
 /* mem is the login's then. NULL: no room, or no memory. */
-static struct pending *pending_new(struct tailnet *c, const struct asker *asker, const struct tc_register_request *req, struct arena mem,
-	struct ipport from, struct now now)
+static struct pending *pending_new(struct tailnet *c, const struct asker *asker,
+	const struct tc_register_request *req, struct arena mem, struct ipport from, struct now now)
 {
 	struct pending *p = calloc(1, sizeof(*p));
 
 	if (!p)
 		return NULL;
-	*p = (struct pending){ .tailnet = c, .asker = *asker, .mem = mem, .req = *req, .from = from, .created = now.wall,
+	*p = (struct pending){ .tailnet = c,
+		.asker = *asker,
+		.mem = mem,
+		.req = *req,
+		.from = from,
+		.created = now.wall,
 		.expires = now.mono + COORD_PENDING_LIFE };
 	list_init(&p->pushed_out);
 	if (charge(c, p) < 0 || insert(c, p) < 0) {
@@ -130,8 +138,8 @@ static struct pending *pending_new(struct tailnet *c, const struct asker *asker,
  * One device asks once, however often it repeats itself; its code stands for what it asks for, so that other things have another
  * code. Takes mem if it gives a login; NULL: no memory.
  */
-struct pending *pending_ask(struct tailnet *c, const struct machine_pub *m, const struct tc_register_request *req, struct arena mem,
-	struct ipport from, struct now now)
+struct pending *pending_ask(struct tailnet *c, const struct machine_pub *m,
+	const struct tc_register_request *req, struct arena mem, struct ipport from, struct now now)
 {
 	struct asker asker = { *m, req->node_key };
 	struct pending *p = pending_by_asker(c, m, &req->node_key);
@@ -156,14 +164,17 @@ struct pending *pending_ask(struct tailnet *c, const struct machine_pub *m, cons
 
 mono_ns pendings_deadline(const struct tailnet *c)
 {
-	return list_empty(&c->pendings) ? MONO_NEVER : container_of(c->pendings.next, struct pending, link)->expires;
+	return list_empty(&c->pendings)
+		       ? MONO_NEVER
+		       : container_of(c->pendings.next, struct pending, link)->expires;
 }
 
 void pendings_tick(struct tailnet *c, struct now now)
 {
 	pendings_sweep(c);
 	while (pendings_deadline(c) <= now.mono)
-		pending_end(c, container_of(c->pendings.next, struct pending, link), "nobody approved this device in time; log in again");
+		pending_end(c, container_of(c->pendings.next, struct pending, link),
+			"nobody approved this device in time; log in again");
 }
 
 /* for people */
@@ -172,9 +183,12 @@ static void pending_view(const struct pending *p, struct coord_pending_view *ret
 {
 	const struct tc_hostinfo *h = p->req.hostinfo;
 
-	*ret = (struct coord_pending_view){ .code = p->code, .hostname = h && h->hostname ? h->hostname : "",
-		.os = h && h->os ? h->os : "", .from = p->from,
-		.tags = *wanted_tags(&p->req), .created = p->created };
+	*ret = (struct coord_pending_view){ .code = p->code,
+		.hostname = h && h->hostname ? h->hostname : "",
+		.os = h && h->os ? h->os : "",
+		.from = p->from,
+		.tags = *wanted_tags(&p->req),
+		.created = p->created };
 }
 
 bool coord_pending_find(const struct tailnet *c, const char *code, struct coord_pending_view *ret)
@@ -186,7 +200,8 @@ bool coord_pending_find(const struct tailnet *c, const char *code, struct coord_
 	return p != NULL;
 }
 
-bool coord_pending_successor(const struct tailnet *c, const char *code, struct coord_pending_view *ret)
+bool coord_pending_successor(
+	const struct tailnet *c, const char *code, struct coord_pending_view *ret)
 {
 	char plain[CODE_LETTERS + 1];
 
@@ -203,7 +218,8 @@ bool coord_pending_successor(const struct tailnet *c, const char *code, struct c
 	return false;
 }
 
-size_t coord_pending_match(const struct tailnet *c, const char *text, struct coord_pending_view *ret)
+size_t coord_pending_match(
+	const struct tailnet *c, const char *text, struct coord_pending_view *ret)
 {
 	char plain[CODE_LETTERS + 1];
 	size_t len = code_plain(text, plain), n = 0;
@@ -222,7 +238,8 @@ size_t coord_pending_match(const struct tailnet *c, const char *text, struct coo
 bool coord_pending_next(const struct tailnet *c, const char *after, struct coord_pending_view *ret)
 {
 	struct pending *p = after ? pending_by_code(c, after) : NULL;
-	struct list *l = after ? (p ? p->link.next : (struct list *)(uintptr_t)&c->pendings) : c->pendings.next;
+	struct list *l = after ? (p ? p->link.next : (struct list *)(uintptr_t)&c->pendings)
+			       : c->pendings.next;
 
 	if (l == &c->pendings)
 		return false;
@@ -232,7 +249,8 @@ bool coord_pending_next(const struct tailnet *c, const char *after, struct coord
 
 int pendings_start(struct tailnet *c)
 {
-	struct ledger_cfg cfg = { .strangers = { COORD_PENDING_BYTES_MAX, SIZE_MAX }, .members = { COORD_PENDING_BYTES_MAX, SIZE_MAX } };
+	struct ledger_cfg cfg = { .strangers = { COORD_PENDING_BYTES_MAX, SIZE_MAX },
+		.members = { COORD_PENDING_BYTES_MAX, SIZE_MAX } };
 
 	memcpy(cfg.seed, c->seed, sizeof(cfg.seed));
 	list_init(&c->pendings);

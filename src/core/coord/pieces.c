@@ -108,9 +108,13 @@ struct tc_user profile_of(struct tailnet *c, int64_t user)
 	struct user *u = user_by_id(c, user);
 
 	if (!u)
-		return (struct tc_user){ .id = TAGGED_USER, .login_name = "tagged-devices", .display_name = "Tagged Devices" };
-	return (struct tc_user){ .id = u->doc.id, .login_name = u->doc.name,
-		.display_name = u->doc.display_name && *u->doc.display_name ? u->doc.display_name : u->doc.name };
+		return (struct tc_user){ .id = TAGGED_USER,
+			.login_name = "tagged-devices",
+			.display_name = "Tagged Devices" };
+	return (struct tc_user){ .id = u->doc.id,
+		.login_name = u->doc.name,
+		.display_name = u->doc.display_name && *u->doc.display_name ? u->doc.display_name
+									    : u->doc.name };
 }
 
 static bool is_online(const struct coord_node *n)
@@ -133,14 +137,18 @@ static int add_cap(struct json_map *m, struct arena *a, const char *name, const 
 	return values ? json_decode(&json_raw_list, values, strlen(values), l, a, NULL) : 0;
 }
 
-static int add_role(struct tailnet *c, const struct coord_node *n, struct json_map *m, struct arena *a)
+static int add_role(
+	struct tailnet *c, const struct coord_node *n, struct json_map *m, struct arena *a)
 {
 	const struct user *u = n->doc.tags.n ? NULL : user_by_id(c, n->doc.user);
 	enum policy_role role;
 
 	if (!u || role_of(u->doc.role, &role) < 0 || role < POLICY_ADMIN)
 		return 0;
-	return add_cap(m, a, role == POLICY_OWNER ? "https://tailscale.com/cap/is-owner" : "https://tailscale.com/cap/is-admin", "[]");
+	return add_cap(m, a,
+		role == POLICY_OWNER ? "https://tailscale.com/cap/is-owner"
+				     : "https://tailscale.com/cap/is-admin",
+		"[]");
 }
 
 /*
@@ -149,7 +157,8 @@ static int add_role(struct tailnet *c, const struct coord_node *n, struct json_m
  */
 static int add_map_cache(const struct coord_node *n, struct json_map *m, struct arena *a)
 {
-	if (n->doc.cap < COORD_CAP_MAP_CACHE || n->doc.ephemeral || json_map_find(m, "disable-cache-network-maps") ||
+	if (n->doc.cap < COORD_CAP_MAP_CACHE || n->doc.ephemeral ||
+		json_map_find(m, "disable-cache-network-maps") ||
 		json_map_find(m, "cache-network-maps"))
 		return 0;
 	return add_cap(m, a, "cache-network-maps", "[]");
@@ -159,7 +168,8 @@ static int add_map_cache(const struct coord_node *n, struct json_map *m, struct 
  * What a device may do by itself: offer SSH, send files; and it does not update itself unasked. Then what the policy's nodeAttrs
  * give it.
  */
-static int own_caps(struct tailnet *c, const struct coord_node *n, struct arena *a, struct json_map *ret)
+static int own_caps(
+	struct tailnet *c, const struct coord_node *n, struct arena *a, struct json_map *ret)
 {
 	struct policy_node_cap *caps;
 	size_t n_caps = 0;
@@ -193,7 +203,8 @@ static void leave_out_standby(struct policy_allowed *al)
 }
 
 /* Addresses, and what may be reached through the device. */
-static int put_reach(struct tailnet *c, const struct coord_node *n, const struct coord_node *viewer, struct arena *a, struct tc_node *ret)
+static int put_reach(struct tailnet *c, const struct coord_node *n, const struct coord_node *viewer,
+	struct arena *a, struct tc_node *ret)
 {
 	struct policy_plan *plan = policy_installed(c->policy);
 	bool plain = !n->n_use && !n->hides_ip4 && !(viewer && viewer->hides_ip4);
@@ -201,7 +212,9 @@ static int put_reach(struct tailnet *c, const struct coord_node *n, const struct
 	int rc = 0;
 
 	if (plain || !policy_node_exists(c->policy, n->doc.id)) {
-		al = (struct policy_allowed){ .v = arena_array(a, 2, sizeof(*al.v)), .n = 2, .n_own = 2, .n_primary = 2 };
+		al = (struct policy_allowed){
+			.v = arena_array(a, 2, sizeof(*al.v)), .n = 2, .n_own = 2, .n_primary = 2
+		};
 		if (!al.v)
 			return -ENOMEM;
 		al.v[0] = ipprefix_single(n->doc.ip4);
@@ -220,7 +233,8 @@ static int put_reach(struct tailnet *c, const struct coord_node *n, const struct
 	if (al.n_primary > al.n_own)
 		ret->primary_routes = json_list_of(al.v + al.n_own, al.n_primary - al.n_own);
 	/* Clients offer a choice of exit nodes among those that say so; those of Apple's systems offer none without. */
-	if (viewer != n && n->n_use && policy_node_exists(c->policy, n->doc.id) && policy_node_suggests_exit(plan, n->doc.id))
+	if (viewer != n && n->n_use && policy_node_exists(c->policy, n->doc.id) &&
+		policy_node_suggests_exit(plan, n->doc.id))
 		rc = add_cap(&ret->cap_map, a, "suggest-exit-node", NULL);
 	if (rc == 0 && viewer != n && n->subdomains)
 		rc = add_cap(&ret->cap_map, a, "dns-subdomain-resolve", NULL);
@@ -246,20 +260,29 @@ static void mark_expired(struct tc_node *ret)
 	ret->online = JSON_NO;
 }
 
-static int coord_node_to_tc(struct tailnet *c, struct coord_node *n, const struct coord_node *viewer, struct arena *a, struct tc_node *ret)
+static int coord_node_to_tc(struct tailnet *c, struct coord_node *n,
+	const struct coord_node *viewer, struct arena *a, struct tc_node *ret)
 {
 	const struct coord_node_doc *d = &n->doc;
 	bool self = viewer == n;
 
-	*ret = (struct tc_node){ .id = d->id, .stable_id = arena_printf(a, "n%lld", (long long)d->id),
-		.name = arena_printf(a, "%s.%s.", d->name, c->cfg.base_domain), .user = d->tags.n ? TAGGED_USER : d->user,
-		.key = d->key, .key_expiry = d->key_expiry, .disco_key = d->disco,
+	*ret = (struct tc_node){ .id = d->id,
+		.stable_id = arena_printf(a, "n%lld", (long long)d->id),
+		.name = arena_printf(a, "%s.%s.", d->name, c->cfg.base_domain),
+		.user = d->tags.n ? TAGGED_USER : d->user,
+		.key = d->key,
+		.key_expiry = d->key_expiry,
+		.disco_key = d->disco,
 		.endpoints = d->endpoints,
-		.home_derp = d->home_derp, .created = d->created, .cap = d->cap, .tags = d->tags,
+		.home_derp = d->home_derp,
+		.created = d->created,
+		.cap = d->cap,
+		.tags = d->tags,
 		.online = self || is_online(n) ? JSON_YES : JSON_NO };
 	if (n->expired)
 		mark_expired(ret);
-	if (ret->home_derp && ret->home_derp <= UINT16_MAX) { /* clients before 1.80 know only the text */
+	if (ret->home_derp &&
+		ret->home_derp <= UINT16_MAX) { /* clients before 1.80 know only the text */
 		ret->derp = arena_printf(a, "127.3.3.40:%lld", (long long)d->home_derp);
 		if (!ret->derp)
 			return -ENOMEM;
@@ -267,20 +290,24 @@ static int coord_node_to_tc(struct tailnet *c, struct coord_node *n, const struc
 	if (self) { /* others have no use for it */
 		ret->machine = d->machine;
 		ret->machine_authorized = !d->unapproved;
-		ret->stable_tailnet_id = c->tailnet_id; /* every time: what it is not told of itself is gone */
+		ret->stable_tailnet_id =
+			c->tailnet_id; /* every time: what it is not told of itself is gone */
 		if (own_caps(c, n, a, &ret->cap_map) < 0)
 			return -ENOMEM;
 	}
 	if (put_reach(c, n, viewer, a, ret) < 0)
 		return -ENOMEM;
-	ret->endpoints.present = true; /* [] is "it has none"; left out, a client keeps those that it knows */
+	ret->endpoints.present =
+		true; /* [] is "it has none"; left out, a client keeps those that it knows */
 	ret->hostinfo = self && d->hostinfo ? d->hostinfo : hostinfo_for_peers(n, a);
 	if (!self)
-		ret->last_seen = d->last_seen; /* also while it is online: Apple's clients call it never seen without */
+		ret->last_seen =
+			d->last_seen; /* also while it is online: Apple's clients call it never seen without */
 	return ret->stable_id && ret->name && ret->hostinfo ? 0 : -ENOMEM;
 }
 
-int put_node(struct tailnet *c, struct coord_node *n, const struct coord_node *viewer, struct arena *a, struct buf *out)
+int put_node(struct tailnet *c, struct coord_node *n, const struct coord_node *viewer,
+	struct arena *a, struct buf *out)
 {
 	size_t from = buf_len(out);
 	struct tc_node doc;
@@ -295,15 +322,20 @@ int put_node(struct tailnet *c, struct coord_node *n, const struct coord_node *v
 int put_patch(const struct coord_node *n, struct buf *out)
 {
 	const struct coord_node_doc *d = &n->doc;
-	struct tc_peer_change p = { .node_id = d->id, .derp_region = d->home_derp, .cap = d->cap, .endpoints = d->endpoints,
-		.online = is_online(n) ? JSON_YES : JSON_NO, .last_seen = d->last_seen };
+	struct tc_peer_change p = { .node_id = d->id,
+		.derp_region = d->home_derp,
+		.cap = d->cap,
+		.endpoints = d->endpoints,
+		.online = is_online(n) ? JSON_YES : JSON_NO,
+		.last_seen = d->last_seen };
 
 	if (n->expired) {
 		p.endpoints = (struct json_list){ 0 };
 		p.derp_region = 0;
 	}
 	p.endpoints.present = true;
-	return json_encode(&tc_peer_change_type, &p, out); /* told_endpoints and the like have seen to it that this can be */
+	return json_encode(&tc_peer_change_type, &p,
+		out); /* told_endpoints and the like have seen to it that this can be */
 }
 
 struct piece *coord_node_whole(struct tailnet *c, struct coord_node *n)
@@ -362,7 +394,8 @@ int put_profiles(struct tailnet *c, struct buf *b)
 
 int block_join(struct tailnet *c, struct coord_node *n)
 {
-	struct block *b = list_empty(&c->blocks) ? NULL : container_of(c->blocks.next, struct block, link);
+	struct block *b =
+		list_empty(&c->blocks) ? NULL : container_of(c->blocks.next, struct block, link);
 
 	if (!b || b->n == BLOCK_NODES) {
 		b = calloc(1, sizeof(*b));

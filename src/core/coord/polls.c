@@ -6,7 +6,12 @@
 
 #include <errno.h>
 
-enum { FILL_MAX = 24 * 1024, REQUEST_MEM_MAX = 4 << 20, DELTA_MAX = 1 << 28, KEEP_ALIVE_SHARED_MS = 100 };
+enum {
+	FILL_MAX = 24 * 1024,
+	REQUEST_MEM_MAX = 4 << 20,
+	DELTA_MAX = 1 << 28,
+	KEEP_ALIVE_SHARED_MS = 100
+};
 
 /* It may tell of what a crash would still undo: not yet. */
 static bool is_held(const struct coord_poll *p)
@@ -202,7 +207,8 @@ static int put_removed(struct tailnet *c, struct making *m)
 		n = coord_node_by_id(c, c->removed[i].id);
 		if (n && !coord_node_is_hidden(n))
 			continue; /* it was out of sight, and is back */
-		rc = buf_printf(m->out, "%s%lld", m->n_removed ? "," : ",\"PeersRemoved\":[", (long long)c->removed[i].id);
+		rc = buf_printf(m->out, "%s%lld", m->n_removed ? "," : ",\"PeersRemoved\":[",
+			(long long)c->removed[i].id);
 		m->n_removed++;
 	}
 	return rc == 0 && m->n_removed ? buf_append_str(m->out, "]") : rc;
@@ -221,7 +227,8 @@ static int put_changed(struct tailnet *c, struct making *m, bool whole)
 
 		if (n->changed <= m->from)
 			break;
-		if (n == m->reader || coord_node_is_hidden(n) || (n->changed_whole > m->from) != whole)
+		if (n == m->reader || coord_node_is_hidden(n) ||
+			(n->changed_whole > m->from) != whole)
 			continue;
 		if ((*n_put)++)
 			rc = buf_append_str(m->out, ",");
@@ -240,7 +247,8 @@ static int put_delta(struct tailnet *c, struct making *m, struct now now)
 
 	time_format_rfc3339(now.wall, time);
 	if (m->reader && coord_node_is_alone(m->reader))
-		return buf_printf(m->out, "{\"ControlTime\":\"%s\"", time); /* it is told of nobody */
+		return buf_printf(
+			m->out, "{\"ControlTime\":\"%s\"", time); /* it is told of nobody */
 	rc = buf_printf(m->out, "{\"ControlTime\":\"%s\",\"PeersChanged\":[", time);
 	if (rc == 0)
 		rc = put_changed(c, m, true);
@@ -304,7 +312,8 @@ static int reader_delta(struct coord_poll *p, struct now now)
 	peers = buf_len(&d.text);
 	draft_self(&d, ",", false);
 	draft_policies(&d, false);
-	if (d.rc == 0 && p->n == 0 && buf_len(&d.text) == peers && m.n_whole + m.n_patch + m.n_removed == 0) {
+	if (d.rc == 0 && p->n == 0 && buf_len(&d.text) == peers &&
+		m.n_whole + m.n_patch + m.n_removed == 0) {
 		draft_drop(&d);
 		return 0;
 	}
@@ -314,7 +323,8 @@ static int reader_delta(struct coord_poll *p, struct now now)
 
 static bool has_own_news(const struct coord_poll *p)
 {
-	return p->self_stale || p->filter_stale || p->ssh_stale || p->health_stale || p->node->changed > p->cursor;
+	return p->self_stale || p->filter_stale || p->ssh_stale || p->health_stale ||
+	       p->node->changed > p->cursor;
 }
 
 static int make_delta(struct coord_poll *p, struct now now)
@@ -509,8 +519,12 @@ void coord_poll_fill(struct coord_poll *p, struct buf *out)
 		message_clear(p);
 		if (p->last)
 			poll_end(p);
-		else if (!p->ended && (p->cursor < p->tailnet->seq || p->again || p->n_retell || has_own_news(p)) && p->tailnet->flush_at == MONO_NEVER)
-			p->tailnet->flush_at = 0; /* it fell behind while writing: at the next tick */
+		else if (!p->ended &&
+			 (p->cursor < p->tailnet->seq || p->again || p->n_retell ||
+				 has_own_news(p)) &&
+			 p->tailnet->flush_at == MONO_NEVER)
+			p->tailnet->flush_at =
+				0; /* it fell behind while writing: at the next tick */
 	}
 }
 
@@ -543,7 +557,8 @@ int poll_refuse(struct tailnet *c, void *owner, int status, const char *text)
 	return 1;
 }
 
-struct coord_poll *poll_new(struct tailnet *c, const struct tc_map_request *r, struct coord_node *n, void *owner)
+struct coord_poll *poll_new(
+	struct tailnet *c, const struct tc_map_request *r, struct coord_node *n, void *owner)
 {
 	struct coord_poll *p = calloc(1, sizeof(*p));
 
@@ -601,8 +616,8 @@ void poll_take_over(struct coord_poll *p, struct now now)
 }
 
 /* 1: refused. */
-static int stream_begin(struct tailnet *c, struct coord_node *n, const struct tc_map_request *r, struct view body, mono_ns wait,
-	void *owner, struct now now, struct coord_poll **ret)
+static int stream_begin(struct tailnet *c, struct coord_node *n, const struct tc_map_request *r,
+	struct view body, mono_ns wait, void *owner, struct now now, struct coord_poll **ret)
 {
 	struct coord_poll *p = poll_new(c, r, n, owner);
 	int rc = 0;
@@ -616,14 +631,17 @@ static int stream_begin(struct tailnet *c, struct coord_node *n, const struct tc
 	if (rc < 0) {
 		p->node = NULL;
 		coord_poll_close(p, now);
-		return rc == -ERR_TOO_MANY ? poll_refuse(c, owner, 429, "too many devices run with this device's identity\n") : rc;
+		return rc == -ERR_TOO_MANY
+			       ? poll_refuse(c, owner, 429,
+					 "too many devices run with this device's identity\n")
+			       : rc;
 	}
 	*ret = p;
 	return 0;
 }
 
-int coord_map(struct tailnet *c, const struct machine_pub *machine, struct view body, void *owner, struct now now,
-	struct coord_poll **ret)
+int coord_map(struct tailnet *c, const struct machine_pub *machine, struct view body, void *owner,
+	struct now now, struct coord_poll **ret)
 {
 	struct tc_map_request r;
 	char why[sizeof(((struct err_at *)0)->text) + 32];
@@ -647,7 +665,8 @@ int coord_map(struct tailnet *c, const struct machine_pub *machine, struct view 
 	c->stats.expired_asks += n->expired;
 	if (r.version < COORD_CAP_MIN) {
 		arena_fini(&mem);
-		return poll_refuse(c, owner, 400, "this client is too old for this server; please update it\n");
+		return poll_refuse(c, owner, 400,
+			"this client is too old for this server; please update it\n");
 	}
 	/* Never a lite update: it would keep the device's endpoints from its peers. */
 	if ((r.stream || !r.omit_peers) && shed(c, &c->shed_map, owner, now)) {
@@ -655,7 +674,9 @@ int coord_map(struct tailnet *c, const struct machine_pub *machine, struct view 
 		return 1;
 	}
 	wait = r.stream ? clone_arrives(c, n, clone_process(&r), now) : 0;
-	rc = r.read_only || !clone_may_speak(c, n, clone_process(&r), now) ? 0 : say(c, n, &r, &mem, now);
+	rc = r.read_only || !clone_may_speak(c, n, clone_process(&r), now)
+		     ? 0
+		     : say(c, n, &r, &mem, now);
 	if (rc == -EAGAIN) {
 		rc = poll_refuse(c, owner, 503, coord_store_refusal(c->cfg.store));
 	} else if (rc == 0 && !r.stream && r.omit_peers) {
@@ -663,7 +684,8 @@ int coord_map(struct tailnet *c, const struct machine_pub *machine, struct view 
 		c->cfg.on_answer(owner, 200, "application/json", view_of("", 0));
 		rc = 1;
 	} else if (rc == 0) {
-		rc = r.stream ? stream_begin(c, n, &r, body, wait, owner, now, ret) : once_begin(c, &r, n, owner, ret);
+		rc = r.stream ? stream_begin(c, n, &r, body, wait, owner, now, ret)
+			      : once_begin(c, &r, n, owner, ret);
 	}
 	arena_fini(&mem);
 	return rc < 0 ? poll_refuse(c, owner, 500, "out of memory\n") : rc;
@@ -679,7 +701,9 @@ void coord_tick(struct tailnet *c, struct now now)
 	say_tick(c, now);
 	while ((h = heap_pop_due(&c->keep_alives, now.mono))) {
 		struct coord_poll *p = container_of(h, struct coord_poll, keep_alive);
-		int rc = is_held(p) ? make_keep_alive_ahead(p, now) : p->n ? 0 : make_keep_alive(p, now);
+		int rc = is_held(p) ? make_keep_alive_ahead(p, now)
+			 : p->n     ? 0
+				    : make_keep_alive(p, now);
 
 		if (rc < 0 || rearm_keep_alive(p, now) < 0)
 			poll_end(p);
@@ -692,7 +716,8 @@ void coord_tick(struct tailnet *c, struct now now)
 
 mono_ns coord_deadline(const struct tailnet *c)
 {
-	mono_ns t = mono_min(c->flush_at, mono_min(presence_deadline(c), heap_deadline(&c->keep_alives)));
+	mono_ns t = mono_min(
+		c->flush_at, mono_min(presence_deadline(c), heap_deadline(&c->keep_alives)));
 
 	t = mono_min(t, mono_min(clones_deadline(c), heap_deadline(&c->waiting)));
 	return mono_min(t, pendings_deadline(c));
@@ -703,13 +728,15 @@ static void give_answers(struct tailnet *c, int rc)
 {
 	while (!list_empty(&c->answers)) {
 		struct answer *a = container_of(c->answers.next, struct answer, link);
-		const char *type = a->status == 200 ? "application/json" : "text/plain; charset=utf-8";
+		const char *type =
+			a->status == 200 ? "application/json" : "text/plain; charset=utf-8";
 
 		if (rc == 0 && a->hold > c->cfg.store->durable)
 			break;
 		list_remove(&a->link);
 		if (rc < 0)
-			c->cfg.on_answer(a->owner, 503, "text/plain; charset=utf-8", VIEW_LIT("the hub cannot write its database\n"));
+			c->cfg.on_answer(a->owner, 503, "text/plain; charset=utf-8",
+				VIEW_LIT("the hub cannot write its database\n"));
 		else
 			c->cfg.on_answer(a->owner, a->status, type, buf_view(&a->body));
 		buf_fini(&a->body);

@@ -28,7 +28,8 @@ bool presence_review(struct tailnet *c, struct coord_node *n, struct now now)
 static void follow(struct tailnet *c, struct coord_node *n, struct now now)
 {
 	if (follow_node(c, n, now) < 0)
-		c->store_failed = true; /* routes would go where nobody is: better to begin anew from the disk */
+		c->store_failed =
+			true; /* routes would go where nobody is: better to begin anew from the disk */
 }
 
 static void set_here(struct tailnet *c, struct coord_node *n, bool here, struct now now)
@@ -42,10 +43,12 @@ static void set_here(struct tailnet *c, struct coord_node *n, bool here, struct 
 void presence_pause(struct tailnet *c, struct coord_node *n, struct now now)
 {
 	n->left = now.wall;
-	if (n->doc.ephemeral && heap_set(&c->ephemerals, &n->ephemeral, now.mono + COORD_EPHEMERAL_GRACE) < 0)
+	if (n->doc.ephemeral &&
+		heap_set(&c->ephemerals, &n->ephemeral, now.mono + COORD_EPHEMERAL_GRACE) < 0)
 		heap_remove(&c->ephemerals, &n->ephemeral);
 	/* Without memory for a timer it counts as gone. */
-	if (heap_set(&c->offline, &n->offline, now.mono + (n->watched ? COORD_WATCH_GRACE : COORD_OFFLINE_GRACE)) < 0)
+	if (heap_set(&c->offline, &n->offline,
+		    now.mono + (n->watched ? COORD_WATCH_GRACE : COORD_OFFLINE_GRACE)) < 0)
 		set_here(c, n, false, now);
 }
 
@@ -63,7 +66,8 @@ void presence_begin(struct tailnet *c, struct coord_node *n, struct now now)
 {
 	heap_remove(&c->ephemerals, &n->ephemeral);
 	heap_remove(&c->offline, &n->offline);
-	if (say_arrives(c, n, now)) /* one that comes and goes all the time counts as here only now and then */
+	if (say_arrives(c, n,
+		    now)) /* one that comes and goes all the time counts as here only now and then */
 		set_here(c, n, true, now);
 }
 
@@ -88,7 +92,8 @@ void presence_tick(struct tailnet *c, struct now now)
 
 mono_ns presence_deadline(const struct tailnet *c)
 {
-	mono_ns leaves = coord_store_refusal(c->cfg.store) ? MONO_NEVER : heap_deadline(&c->ephemerals);
+	mono_ns leaves =
+		coord_store_refusal(c->cfg.store) ? MONO_NEVER : heap_deadline(&c->ephemerals);
 
 	return mono_min(c->expire_at, mono_min(leaves, heap_deadline(&c->offline)));
 }

@@ -16,7 +16,8 @@ struct side {
 static int add(struct side *s, const struct coord_node *n, const char *word, struct err_at *at)
 {
 	if (s->n == SIDE_MAX) {
-		err_at_set(at, 0, 0, "\"%s\" means more than %d devices; name one of them", word, SIDE_MAX);
+		err_at_set(at, 0, 0, "\"%s\" means more than %d devices; name one of them", word,
+			SIDE_MAX);
 		return -ERR_TOO_MANY;
 	}
 	s->v[s->n].node = n;
@@ -34,7 +35,8 @@ static bool has_tag(const struct coord_node *n, const char *tag)
 }
 
 /* All devices with the tag, or without any of the user. */
-static int add_all(const struct tailnet *c, const char *word, const struct coord_user *u, struct side *s, struct err_at *at)
+static int add_all(const struct tailnet *c, const char *word, const struct coord_user *u,
+	struct side *s, struct err_at *at)
 {
 	int rc = 0;
 
@@ -46,8 +48,10 @@ static int add_all(const struct tailnet *c, const char *word, const struct coord
 			rc = add(s, n, word, at);
 	}
 	if (rc == 0 && !s->n) {
-		err_at_set(at, 0, 0, u ? "%s has no device without tags: there is nothing to ask about" :
-			"no device has the tag %s: there is nothing to ask about", u ? u->name : word);
+		err_at_set(at, 0, 0,
+			u ? "%s has no device without tags: there is nothing to ask about"
+			  : "no device has the tag %s: there is nothing to ask about",
+			u ? u->name : word);
 		return -ENOENT;
 	}
 	return rc;
@@ -75,17 +79,20 @@ static int take_side(const struct tailnet *c, const char *word, struct side *s, 
 	u = coord_user_find(c, word);
 	if (u)
 		return add_all(c, word, u, s, at);
-	err_at_set(at, 0, 0, "\"%s\" is no address, no device's name and no user; a tag is written tag:NAME", word);
+	err_at_set(at, 0, 0,
+		"\"%s\" is no address, no device's name and no user; a tag is written tag:NAME",
+		word);
 	return -ENOENT;
 }
 
-static void ask_pair(struct policy_plan *plan, const struct side *from, size_t i, const struct side *to, size_t k, int proto,
-	uint16_t port, struct coord_reach *ret)
+static void ask_pair(struct policy_plan *plan, const struct side *from, size_t i,
+	const struct side *to, size_t k, int proto, uint16_t port, struct coord_reach *ret)
 {
 	bool v6 = !from->v[i].ip4.family || !to->v[k].ip4.family;
 	struct policy_reach r = { 0 };
 
-	policy_can_reach(plan, v6 ? from->v[i].ip6 : from->v[i].ip4, v6 ? to->v[k].ip6 : to->v[k].ip4, proto, port, &r);
+	policy_can_reach(plan, v6 ? from->v[i].ip6 : from->v[i].ip4,
+		v6 ? to->v[k].ip6 : to->v[k].ip4, proto, port, &r);
 	if (r.allowed && !ret->allowed++)
 		ret->by = r;
 	if (!r.allowed && ret->asked == ret->allowed && from->v[i].node && to->v[k].node) {
@@ -95,8 +102,8 @@ static void ask_pair(struct policy_plan *plan, const struct side *from, size_t i
 	ret->asked++;
 }
 
-int coord_policy_can_reach(struct tailnet *c, const struct view *text, const char *src, const char *dst, int proto, uint16_t port,
-	struct coord_reach *ret, struct err_at *at)
+int coord_policy_can_reach(struct tailnet *c, const struct view *text, const char *src,
+	const char *dst, int proto, uint16_t port, struct coord_reach *ret, struct err_at *at)
 {
 	struct policy_plan *plan = policy_installed(c->policy);
 	struct side *sides = calloc(2, sizeof(*sides)), *from = sides, *to = sides + 1;
@@ -109,7 +116,8 @@ int coord_policy_can_reach(struct tailnet *c, const struct view *text, const cha
 		rc = plan_compile(c, *text, &plan, at);
 	for (size_t i = 0; rc == 0 && i < from->n; i++)
 		for (size_t k = 0; k < to->n; k++) /* a device reaches itself without asking */
-			if (from->n * to->n == 1 || !from->v[i].node || from->v[i].node != to->v[k].node)
+			if (from->n * to->n == 1 || !from->v[i].node ||
+				from->v[i].node != to->v[k].node)
 				ask_pair(plan, from, i, to, k, proto, port, ret);
 	if (rc == 0 && text)
 		policy_plan_free(plan);

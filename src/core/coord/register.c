@@ -9,7 +9,8 @@
 
 enum { REQUEST_MEM_MAX = 4 << 20, ANSWER_MAX = 1 << 20 };
 
-void answer_later(struct tailnet *c, void *owner, int status, const struct json_type *t, const void *doc)
+void answer_later(
+	struct tailnet *c, void *owner, int status, const struct json_type *t, const void *doc)
 {
 	struct answer *a = calloc(1, sizeof(*a));
 
@@ -41,12 +42,14 @@ static void answer_text(struct tailnet *c, void *owner, int status, const char *
 	list_push_tail(&c->answers, &a->link);
 }
 
-void answer_error(struct tailnet *c, void *owner, const struct tc_register_request *req, const char *text)
+void answer_error(
+	struct tailnet *c, void *owner, const struct tc_register_request *req, const char *text)
 {
 	struct tc_register_response r = { .error = text };
 
 	c->stats.refused++;
-	tell_refusal(c, "a registration is refused", req->hostinfo ? req->hostinfo->hostname : NULL, text);
+	tell_refusal(c, "a registration is refused", req->hostinfo ? req->hostinfo->hostname : NULL,
+		text);
 	answer_later(c, owner, 200, &tc_register_response_type, &r);
 }
 
@@ -62,7 +65,8 @@ void answer_success(struct tailnet *c, void *owner, const struct coord_node *n)
 /* The client makes a fresh key and asks with that. */
 void answer_expired(struct tailnet *c, void *owner)
 {
-	answer_later(c, owner, 200, &tc_register_response_type, &(struct tc_register_response){ .node_key_expired = true });
+	answer_later(c, owner, 200, &tc_register_response_type,
+		&(struct tc_register_response){ .node_key_expired = true });
 }
 
 void pending_end(struct tailnet *c, struct pending *p, const char *why)
@@ -85,16 +89,19 @@ int admit(struct tailnet *c, const struct machine_pub *m, const struct tc_regist
 	const struct admission *how, struct now now, struct coord_node **ret)
 {
 	bool tagged = how->tags && how->tags->n;
-	struct coord_node *n = coord_node_of_login(c, m, req, how->user, tagged, now.wall), *other = coord_node_by_key(c, &req->node_key);
+	struct coord_node *n = coord_node_of_login(c, m, req, how->user, tagged, now.wall),
+			  *other = coord_node_by_key(c, &req->node_key);
 	struct node_pub former[COORD_FORMER_KEYS_MAX];
 	struct coord_node_doc doc = { .machine = *m };
-	const char *hostname = req->hostinfo && req->hostinfo->hostname ? req->hostinfo->hostname : "";
+	const char *hostname =
+		req->hostinfo && req->hostinfo->hostname ? req->hostinfo->hostname : "";
 	bool is_new = !n;
 	int rc;
 
 	if (other && other != n)
 		return -ERR_CONFLICT; /* one node key, two devices */
-	if (coord_node_of_former(c, &req->node_key) || (other && coord_node_is_expired(other, now.wall)))
+	if (coord_node_of_former(c, &req->node_key) ||
+		(other && coord_node_is_expired(other, now.wall)))
 		return -ERR_EXPIRED; /* nobody's word brings back a key, but only that of an admin who gives it more time */
 	if (n) {
 		doc = n->doc;
@@ -152,7 +159,8 @@ static bool has_all(const struct json_list *have, const struct json_list *want)
 	for (size_t i = 0; i < want->n; i++) {
 		size_t k = 0;
 
-		while (k < have->n && strcmp(*JSON_AT(*have, const char *, k), *JSON_AT(*want, const char *, i)) != 0)
+		while (k < have->n && strcmp(*JSON_AT(*have, const char *, k),
+					      *JSON_AT(*want, const char *, i)) != 0)
 			k++;
 		if (k == have->n)
 			return false;
@@ -161,17 +169,19 @@ static bool has_all(const struct json_list *have, const struct json_list *want)
 }
 
 /* May devices of this user, or this one, have the tags? Without a policy nobody has said who may not. */
-bool may_have_tags(struct tailnet *c, const struct json_list *tags, int64_t user, const struct coord_node *n)
+bool may_have_tags(
+	struct tailnet *c, const struct json_list *tags, int64_t user, const struct coord_node *n)
 {
 	for (size_t i = 0; i < tags->n && !c->open; i++)
-		if (!policy_tag_allowed(policy_installed(c->policy), *JSON_AT(*tags, const char *, i), user, n ? n->doc.id : 0))
+		if (!policy_tag_allowed(policy_installed(c->policy),
+			    *JSON_AT(*tags, const char *, i), user, n ? n->doc.id : 0))
 			return false;
 	return true;
 }
 
 /* Those of the key; or, of a person's key, those that the device asks for and the person may give. NULL: not permitted. */
-static const struct json_list *tags_by_key(struct tailnet *c, const struct authkey *k, const struct machine_pub *m,
-	const struct tc_register_request *req, unix_ms wall)
+static const struct json_list *tags_by_key(struct tailnet *c, const struct authkey *k,
+	const struct machine_pub *m, const struct tc_register_request *req, unix_ms wall)
 {
 	const struct json_list *wanted = wanted_tags(req);
 
@@ -179,7 +189,10 @@ static const struct json_list *tags_by_key(struct tailnet *c, const struct authk
 		return &k->doc.tags;
 	if (c->open || k->doc.tags.n || !k->doc.user)
 		return NULL;
-	return may_have_tags(c, wanted, k->doc.user, coord_node_of_login(c, m, req, k->doc.user, true, wall)) ? wanted : NULL;
+	return may_have_tags(c, wanted, k->doc.user,
+		       coord_node_of_login(c, m, req, k->doc.user, true, wall))
+		       ? wanted
+		       : NULL;
 }
 
 static const char *text_of(int rc)
@@ -211,8 +224,8 @@ static const char *key_fault(const struct authkey *k, unix_ms wall)
 	return NULL;
 }
 
-static void with_auth_key(struct tailnet *c, const struct machine_pub *m, const struct tc_register_request *req, void *owner,
-	struct now now)
+static void with_auth_key(struct tailnet *c, const struct machine_pub *m,
+	const struct tc_register_request *req, void *owner, struct now now)
 {
 	struct authkey *k = authkey_by_text(c, req->auth->auth_key);
 	const char *fault = key_fault(k, now.wall);
@@ -230,8 +243,11 @@ static void with_auth_key(struct tailnet *c, const struct machine_pub *m, const 
 	n = coord_node_of_login(c, m, req, k->doc.user, tags->n > 0, now.wall);
 	if (n && pace_refuses(c, n, owner, now))
 		return;
-	how = (struct admission){ .user = k->doc.user, .tags = tags, .ephemeral = k->doc.ephemeral || req->ephemeral,
-		.approved = k->doc.preapproved, .key = &k->doc };
+	how = (struct admission){ .user = k->doc.user,
+		.tags = tags,
+		.ephemeral = k->doc.ephemeral || req->ephemeral,
+		.approved = k->doc.preapproved,
+		.key = &k->doc };
 	rc = admit(c, m, req, &how, now, &n);
 	if (rc == 0)
 		rc = authkey_use(c, k);
@@ -260,7 +276,8 @@ static void log_out(struct tailnet *c, struct coord_node *n, void *owner, struct
 }
 
 /* A device may want its key to expire sooner than it would, never later. */
-static void sooner_expiry(struct tailnet *c, struct coord_node *n, const struct tc_register_request *req, void *owner, struct now now)
+static void sooner_expiry(struct tailnet *c, struct coord_node *n,
+	const struct tc_register_request *req, void *owner, struct now now)
 {
 	struct coord_node_doc doc = n->doc;
 	bool sooner = req->expiry && (!doc.key_expiry || doc.key_expiry > req->expiry);
@@ -278,8 +295,8 @@ static void sooner_expiry(struct tailnet *c, struct coord_node *n, const struct 
  * The key is known: nothing changes. Of one that has expired, or was the device's before, that is said whatever else the request
  * holds: an auth key, too, admits with a fresh key only.
  */
-static void known_key(struct tailnet *c, const struct machine_pub *m, const struct tc_register_request *req, struct coord_node *n,
-	void *owner, struct now now)
+static void known_key(struct tailnet *c, const struct machine_pub *m,
+	const struct tc_register_request *req, struct coord_node *n, void *owner, struct now now)
 {
 	bool is_former = memcmp(n->doc.key.b, req->node_key.b, KEY_LEN) != 0;
 
@@ -293,7 +310,8 @@ static void known_key(struct tailnet *c, const struct machine_pub *m, const stru
 	}
 }
 
-static bool follow_up(struct tailnet *c, const struct machine_pub *m, const struct tc_register_request *req, void *owner)
+static bool follow_up(struct tailnet *c, const struct machine_pub *m,
+	const struct tc_register_request *req, void *owner)
 {
 	const char *code = req->followup ? strrchr(req->followup, '/') : NULL;
 	struct pending *p = code ? pending_by_code(c, code + 1) : NULL;
@@ -305,11 +323,13 @@ static bool follow_up(struct tailnet *c, const struct machine_pub *m, const stru
 }
 
 /* 0, or why no question is asked at all; that is answered then. */
-static int read_request(struct tailnet *c, struct view body, void *owner, struct arena *mem, struct tc_register_request *ret)
+static int read_request(struct tailnet *c, struct view body, void *owner, struct arena *mem,
+	struct tc_register_request *ret)
 {
 	const char *text = arena_strndup(mem, body.p, body.len); /* what waits keeps it */
 	struct err_at at;
-	int rc = text ? json_decode(&tc_register_request_type, text, body.len, ret, mem, &at) : -ENOMEM;
+	int rc = text ? json_decode(&tc_register_request_type, text, body.len, ret, mem, &at)
+		      : -ENOMEM;
 
 	if (rc == 0 && ret->hostinfo)
 		rc = told_hostinfo(c, ret->hostinfo, mem);
@@ -319,7 +339,8 @@ static int read_request(struct tailnet *c, struct view body, void *owner, struct
 		answer_text(c, owner, 400, "malformed register request\n");
 	} else if (ret->version < COORD_CAP_MIN) {
 		rc = -ERR_BAD_VALUE;
-		answer_text(c, owner, 400, "this client is too old for this server; please update it\n");
+		answer_text(c, owner, 400,
+			"this client is too old for this server; please update it\n");
 	} else if (key_is_zero(ret->node_key.b)) {
 		rc = -ERR_BAD_VALUE;
 		answer_error(c, owner, ret, "the node key is missing");
@@ -328,14 +349,16 @@ static int read_request(struct tailnet *c, struct view body, void *owner, struct
 }
 
 /* A device that starts again says what is known. */
-static bool needs_no_change(const struct coord_node *n, const struct machine_pub *m, const struct tc_register_request *req, unix_ms wall)
+static bool needs_no_change(const struct coord_node *n, const struct machine_pub *m,
+	const struct tc_register_request *req, unix_ms wall)
 {
 	if (!n || memcmp(n->doc.machine.b, m->b, KEY_LEN) != 0 || coord_node_is_expired(n, wall))
 		return false;
 	return !req->expiry || (n->doc.key_expiry && n->doc.key_expiry <= req->expiry);
 }
 
-void coord_register(struct tailnet *c, const struct machine_pub *machine, struct view body, void *owner, struct now now)
+void coord_register(struct tailnet *c, const struct machine_pub *machine, struct view body,
+	void *owner, struct now now)
 {
 	const char *refusal = coord_store_refusal(c->cfg.store);
 	struct tc_register_request req;
@@ -345,16 +368,21 @@ void coord_register(struct tailnet *c, const struct machine_pub *machine, struct
 	struct coord_node *n;
 
 	arena_init(&mem, REQUEST_MEM_MAX);
-	if (read_request(c, body, owner, &mem, &req) < 0 || shed(c, &c->shed_register, owner, now)) {
+	if (read_request(c, body, owner, &mem, &req) < 0 ||
+		shed(c, &c->shed_register, owner, now)) {
 		arena_fini(&mem);
 		return;
 	}
 	n = coord_node_that_asks(c, &req.node_key, now);
 	if (refusal && !needs_no_change(n, machine, &req, now.wall))
 		answer_text(c, owner, 503, refusal);
-	else if (!n && req.expiry && req.expiry <= now.wall) /* a logout told twice: whatever else it holds, nobody joins by it */
+	else if (
+		!n && req.expiry &&
+		req.expiry <=
+			now.wall) /* a logout told twice: whatever else it holds, nobody joins by it */
 		answer_expired(c, owner);
-	else if (n && req.expiry && req.expiry <= now.wall && memcmp(n->doc.machine.b, machine->b, KEY_LEN) == 0)
+	else if (n && req.expiry && req.expiry <= now.wall &&
+		 memcmp(n->doc.machine.b, machine->b, KEY_LEN) == 0)
 		log_out(c, n, owner, now);
 	else if (n || (n = coord_node_of_former(c, &req.node_key)))
 		known_key(c, machine, &req, n, owner, now);
@@ -365,8 +393,10 @@ void coord_register(struct tailnet *c, const struct machine_pub *machine, struct
 	else if (req.auth && req.auth->auth_key && *req.auth->auth_key)
 		with_auth_key(c, machine, &req, owner, now);
 	else if (mem.used > COORD_PENDING_REQUEST_MAX)
-		answer_error(c, owner, &req, "the device says too much of itself to wait for approval; fewer routes, or an auth key, help");
-	else if ((p = pending_ask(c, machine, &req, mem, c->cfg.from ? c->cfg.from(owner) : (struct ipport){ 0 }, now))) {
+		answer_error(c, owner, &req,
+			"the device says too much of itself to wait for approval; fewer routes, or an auth key, help");
+	else if ((p = pending_ask(c, machine, &req, mem,
+			  c->cfg.from ? c->cfg.from(owner) : (struct ipport){ 0 }, now))) {
 		answer_auth_url(c, owner, p);
 		return; /* the memory is the entry's */
 	} else {

@@ -7,19 +7,22 @@ static bool may_become(const struct coord_node *n, int64_t user, bool tagged)
 	return tagged || n->doc.tags.n || !n->doc.user || n->doc.user == user;
 }
 
-static struct coord_node *by_key(struct tailnet *c, const struct machine_pub *m, const struct node_pub *key, int64_t user, bool tagged)
+static struct coord_node *by_key(struct tailnet *c, const struct machine_pub *m,
+	const struct node_pub *key, int64_t user, bool tagged)
 {
 	struct coord_node *n = key_is_zero(key->b) ? NULL : coord_node_by_key(c, key);
 
-	return n && memcmp(n->doc.machine.b, m->b, KEY_LEN) == 0 && may_become(n, user, tagged) ? n : NULL;
+	return n && memcmp(n->doc.machine.b, m->b, KEY_LEN) == 0 && may_become(n, user, tagged)
+		       ? n
+		       : NULL;
 }
 
 /*
  * One machine may hold several devices, one for each of its profiles, so a device that is in use is converted only when its own
  * key is named. One that has logged out named none.
  */
-struct coord_node *coord_node_of_login(struct tailnet *c, const struct machine_pub *m, const struct tc_register_request *req, int64_t user,
-	bool tagged, unix_ms wall)
+struct coord_node *coord_node_of_login(struct tailnet *c, const struct machine_pub *m,
+	const struct tc_register_request *req, int64_t user, bool tagged, unix_ms wall)
 {
 	struct coord_node *n = by_key(c, m, &req->node_key, user, tagged);
 	struct map_node *found;

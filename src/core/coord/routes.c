@@ -31,7 +31,8 @@ static bool advertises(const struct coord_node *n, struct ipprefix prefix)
 	return false;
 }
 
-static const struct coord_route_approval *approval_of(const struct coord_node *n, struct ipprefix prefix)
+static const struct coord_route_approval *approval_of(
+	const struct coord_node *n, struct ipprefix prefix)
 {
 	for (size_t i = 0; i < n->doc.routes.n; i++) {
 		const struct coord_route_approval *a =
@@ -135,12 +136,12 @@ const struct coord_settings *coord_settings(const struct tailnet *c)
 	return &c->settings;
 }
 
-int coord_own_prefixes_set(
-	struct tailnet *c, const struct ipprefix *v, size_t n, enum coord_own_switch what, struct now now)
+int coord_own_prefixes_set(struct tailnet *c, const struct ipprefix *v, size_t n,
+	enum coord_own_switch what, struct now now)
 {
 	struct coord_settings doc = { .own_prefixes = json_list_of((void *)(uintptr_t)v, n),
 		.own_switch = what },
-			    copy;
+			      copy;
 	struct arena mem;
 	int rc;
 
@@ -171,7 +172,8 @@ bool coord_node_quarantined(const struct tailnet *c, int64_t id)
 /* approval */
 
 /* The device's approvals, with room for `more`. */
-static struct coord_route_approval *copy_approvals(const struct coord_node *n, size_t more, struct arena *a)
+static struct coord_route_approval *copy_approvals(
+	const struct coord_node *n, size_t more, struct arena *a)
 {
 	struct coord_route_approval *v = arena_array(a, n->doc.routes.n + more, sizeof(*v));
 
@@ -180,8 +182,8 @@ static struct coord_route_approval *copy_approvals(const struct coord_node *n, s
 	return v;
 }
 
-static int set_approvals(
-	struct tailnet *c, struct coord_node *n, struct coord_route_approval *v, size_t n_v, struct now now)
+static int set_approvals(struct tailnet *c, struct coord_node *n, struct coord_route_approval *v,
+	size_t n_v, struct now now)
 {
 	struct coord_node_doc doc = n->doc;
 
@@ -247,7 +249,8 @@ int coord_route_approve(
 int coord_route_unapprove(struct tailnet *c, int64_t node, struct ipprefix prefix, struct now now)
 {
 	struct coord_node *n = coord_node_by_id(c, node);
-	const struct coord_route_approval *gone = n ? approval_of(n, ipprefix_masked(prefix)) : NULL;
+	const struct coord_route_approval *gone =
+		n ? approval_of(n, ipprefix_masked(prefix)) : NULL;
 	struct coord_route_approval *v;
 	struct arena a;
 	size_t at;
@@ -303,15 +306,15 @@ static int routes_of(const struct tailnet *c, const struct coord_node *n,
 	return rc < 0 ? rc : 0;
 }
 
-int coord_routes(const struct tailnet *c, int64_t node, int (*fn)(void *ctx, const struct coord_route *r),
-	void *ctx)
+int coord_routes(const struct tailnet *c, int64_t node,
+	int (*fn)(void *ctx, const struct coord_route *r), void *ctx)
 {
 	const struct coord_node *one = node ? coord_node_by_id(c, node) : NULL;
 	int rc = 0;
 
 	if (node)
 		return one ? routes_of(c, one, fn, ctx) : -ENOENT;
-	list_for_each (l, &c->nodes)
+	list_for_each(l, &c->nodes)
 		if (rc >= 0)
 			rc = routes_of(c, container_of(l, struct coord_node, link), fn, ctx);
 	return rc;
@@ -338,12 +341,12 @@ void routes_watch(struct tailnet *c)
 	size_t n = 0, room = 0;
 
 	c->routers_changed = false;
-	list_for_each (l, &c->routers)
+	list_for_each(l, &c->routers)
 		room += container_of(l, struct coord_node, in_routers)->n_use;
 	v = malloc((room + 1) * sizeof(*v));
 	if (!v)
 		return; /* as before */
-	list_for_each (l, &c->routers) {
+	list_for_each(l, &c->routers) {
 		struct coord_node *r = container_of(l, struct coord_node, in_routers);
 
 		r->needed = false;
@@ -358,7 +361,7 @@ void routes_watch(struct tailnet *c)
 	for (size_t i = 1; i < n; i++)
 		if (ipprefix_eq(v[i - 1].prefix, v[i].prefix))
 			v[i - 1].n->needed = v[i].n->needed = true;
-	list_for_each (l, &c->routers) {
+	list_for_each(l, &c->routers) {
 		struct coord_node *r = container_of(l, struct coord_node, in_routers);
 
 		set_watched(r, r->needed);

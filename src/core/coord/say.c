@@ -74,7 +74,8 @@ static int wait_for_turn(struct tailnet *c, struct coord_node *n, mono_ns at)
 	return rc;
 }
 
-static int keep_words(struct tailnet *c, struct coord_node *n, const struct coord_node_doc *doc, mono_ns at)
+static int keep_words(
+	struct tailnet *c, struct coord_node *n, const struct coord_node_doc *doc, mono_ns at)
 {
 	struct coord_node_doc copy;
 	struct arena mem;
@@ -102,7 +103,13 @@ struct effect {
 	size_t bytes; /* to each reader, about */
 };
 
-enum { BYTES_PATCH = 200, BYTES_WHOLE = 600, BYTES_ENDPOINT = 40, BYTES_ROUTE = 30, SAY_MEM_MAX = 4 << 20 };
+enum {
+	BYTES_PATCH = 200,
+	BYTES_WHOLE = 600,
+	BYTES_ENDPOINT = 40,
+	BYTES_ROUTE = 30,
+	SAY_MEM_MAX = 4 << 20
+};
 
 static bool same_host(const struct tc_hostinfo *a, const struct tc_hostinfo *b)
 {
@@ -112,9 +119,11 @@ static bool same_host(const struct tc_hostinfo *a, const struct tc_hostinfo *b)
 	return json_same(&tc_hostinfo_type, &x, &y);
 }
 
-static int look_at_host(const struct coord_node_doc *was, const struct coord_node_doc *is, struct effect *e)
+static int look_at_host(
+	const struct coord_node_doc *was, const struct coord_node_doc *is, struct effect *e)
 {
-	const struct tc_hostinfo none = { 0 }, *old = was->hostinfo ? was->hostinfo : &none, *new = is->hostinfo ? is->hostinfo : &none;
+	const struct tc_hostinfo none = { 0 }, *old = was->hostinfo ? was->hostinfo : &none,
+				 *new = is->hostinfo ? is->hostinfo : &none;
 	const struct tc_hostinfo *x, *y;
 	struct buf b;
 	struct arena a;
@@ -136,11 +145,15 @@ static int look_at_host(const struct coord_node_doc *was, const struct coord_nod
 	return x && y ? 0 : -ENOMEM;
 }
 
-static int look_at(const struct coord_node_doc *was, const struct coord_node_doc *is, struct effect *e)
+static int look_at(
+	const struct coord_node_doc *was, const struct coord_node_doc *is, struct effect *e)
 {
-	bool home = was->home_derp != is->home_derp, disco = memcmp(was->disco.b, is->disco.b, KEY_LEN) != 0;
+	bool home = was->home_derp != is->home_derp,
+	     disco = memcmp(was->disco.b, is->disco.b, KEY_LEN) != 0;
 
-	*e = (struct effect){ .telling = TELLS_NOBODY, .saved = home || disco, .bytes = is->endpoints.n * BYTES_ENDPOINT + BYTES_PATCH };
+	*e = (struct effect){ .telling = TELLS_NOBODY,
+		.saved = home || disco,
+		.bytes = is->endpoints.n * BYTES_ENDPOINT + BYTES_PATCH };
 	if (home || was->cap != is->cap || was->endpoints.n != is->endpoints.n ||
 		(is->endpoints.n && !json_same(&json_ipport_list, &was->endpoints, &is->endpoints)))
 		e->telling = TELLS_PATCH;
@@ -152,10 +165,12 @@ static int look_at(const struct coord_node_doc *was, const struct coord_node_doc
 	return 0;
 }
 
-static int tell_now(struct tailnet *c, struct coord_node *n, struct coord_node_doc *doc, const struct effect *e, struct now now)
+static int tell_now(struct tailnet *c, struct coord_node *n, struct coord_node_doc *doc,
+	const struct effect *e, struct now now)
 {
 	int rc = name_follow(c, n, doc);
-	bool named = rc == 0 && strcmp(doc->name, n->doc.name) != 0; /* that is for us to say, and to keep */
+	bool named = rc == 0 &&
+		     strcmp(doc->name, n->doc.name) != 0; /* that is for us to say, and to keep */
 
 	if (rc == 0)
 		rc = coord_node_tell(c, n, doc, e->telling, named, now);
@@ -163,7 +178,8 @@ static int tell_now(struct tailnet *c, struct coord_node *n, struct coord_node_d
 }
 
 /* doc: all of it, with what the device says now; it may point into what waits. */
-static int now_or_later(struct tailnet *c, struct coord_node *n, struct coord_node_doc *doc, struct now now)
+static int now_or_later(
+	struct tailnet *c, struct coord_node *n, struct coord_node_doc *doc, struct now now)
 {
 	struct effect e;
 	mono_ns wait;
@@ -194,7 +210,8 @@ static int now_or_later(struct tailnet *c, struct coord_node *n, struct coord_no
 }
 
 /* What a request tells of its device. On a long poll only what is set counts. Of an expired device nothing does. */
-int say(struct tailnet *c, struct coord_node *n, struct tc_map_request *r, struct arena *mem, struct now now)
+int say(struct tailnet *c, struct coord_node *n, struct tc_map_request *r, struct arena *mem,
+	struct now now)
 {
 	struct coord_node_doc doc = n->doc;
 	int rc;
@@ -235,7 +252,8 @@ void say_merge(const struct coord_node *n, struct coord_node_doc *doc)
 
 bool say_arrives(struct tailnet *c, struct coord_node *n, struct now now)
 {
-	size_t bytes = 2 * (BYTES_PATCH + n->doc.endpoints.n * BYTES_ENDPOINT); /* it will go again */
+	size_t bytes =
+		2 * (BYTES_PATCH + n->doc.endpoints.n * BYTES_ENDPOINT); /* it will go again */
 	mono_ns wait = n->here ? 0 : pace_wait(c, n, bytes, now.mono);
 
 	if (wait && wait_for_turn(c, n, now.mono + wait) == 0) {

@@ -16,7 +16,8 @@ static void add_reason(char out[static REASONS_MAX], const char *why)
 }
 
 /* Leaves out of h what is refused; in its place stays what of before there is. */
-static void trim(struct tc_hostinfo *h, const struct coord_node_doc *before, char out[static REASONS_MAX])
+static void trim(
+	struct tc_hostinfo *h, const struct coord_node_doc *before, char out[static REASONS_MAX])
 {
 	struct err_at why;
 
@@ -30,8 +31,9 @@ static void trim(struct tc_hostinfo *h, const struct coord_node_doc *before, cha
 		h->request_tags = (struct json_list){ 0 };
 	}
 	if (h->routable_ips.n > COORD_ROUTES_MAX) {
-		snprintf(why.text, sizeof(why.text), "%zu routes are too many; only the first %d are looked at", h->routable_ips.n,
-			COORD_ROUTES_MAX);
+		snprintf(why.text, sizeof(why.text),
+			"%zu routes are too many; only the first %d are looked at",
+			h->routable_ips.n, COORD_ROUTES_MAX);
 		add_reason(out, why.text);
 		h->routable_ips.n = COORD_ROUTES_MAX;
 	}
@@ -69,7 +71,8 @@ int settings_check(const struct tc_hostinfo *h, struct err_at *why)
 		rc = tc_check_tags(&h->request_tags, why);
 	if (rc < 0 || h->routable_ips.n <= COORD_ROUTES_MAX)
 		return rc;
-	err_at_set(why, 0, 0, "%zu routes are too many; a device can advertise at most %d", h->routable_ips.n, COORD_ROUTES_MAX);
+	err_at_set(why, 0, 0, "%zu routes are too many; a device can advertise at most %d",
+		h->routable_ips.n, COORD_ROUTES_MAX);
 	return -ERR_TOO_MANY;
 }
 

@@ -9,7 +9,8 @@
 
 void shed_init(struct shed *s, const uint8_t seed[static 16])
 {
-	s->sources = (struct ratelimit){ .burst = COORD_SOURCE_BURST, .per_second = COORD_SOURCE_PER_SECOND };
+	s->sources = (struct ratelimit){ .burst = COORD_SOURCE_BURST,
+		.per_second = COORD_SOURCE_PER_SECOND };
 	memcpy(s->sources.seed, seed, sizeof(s->sources.seed));
 }
 
@@ -41,9 +42,11 @@ bool shed(struct tailnet *c, struct shed *s, void *owner, struct now now)
 	}
 	s->slot = mono_add(MAX_OF(s->slot, now.mono), step);
 	wait = s->slot - now.mono;
-	if (wait > SEC(COORD_RETRY_MAX)) { /* the queue is longer than anybody believes: spread over its second half */
+	if (wait >
+		SEC(COORD_RETRY_MAX)) { /* the queue is longer than anybody believes: spread over its second half */
 		s->slot = now.mono + SEC(COORD_RETRY_MAX);
-		wait = SEC(COORD_RETRY_MAX) - (mono_ns)rng_below(c->cfg.rng, (uint64_t)SEC(COORD_RETRY_MAX) / 2);
+		wait = SEC(COORD_RETRY_MAX) -
+		       (mono_ns)rng_below(c->cfg.rng, (uint64_t)SEC(COORD_RETRY_MAX) / 2);
 	}
 	c->stats.shed++;
 	c->cfg.on_later(owner, (unsigned)((wait + SEC(1) - 1) / SEC(1)),

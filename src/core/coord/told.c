@@ -79,9 +79,14 @@ static int put_bare(struct tailnet *c, const struct coord_node *n, struct arena 
 	const struct coord_node_doc *d = &n->doc;
 	struct ipprefix own[] = { ipprefix_single(d->ip4), ipprefix_single(d->ip6) };
 	struct tc_hostinfo none = { 0 };
-	struct tc_node t = { .id = d->id, .stable_id = arena_printf(a, "n%lld", (long long)d->id),
-		.name = arena_printf(a, "%s.%s.", d->name, c->cfg.base_domain), .user = d->tags.n ? TAGGED_USER : d->user, .key = d->key,
-		.addresses = json_list_of(own, 2), .allowed_ips = json_list_of(own, 2), .hostinfo = &none };
+	struct tc_node t = { .id = d->id,
+		.stable_id = arena_printf(a, "n%lld", (long long)d->id),
+		.name = arena_printf(a, "%s.%s.", d->name, c->cfg.base_domain),
+		.user = d->tags.n ? TAGGED_USER : d->user,
+		.key = d->key,
+		.addresses = json_list_of(own, 2),
+		.allowed_ips = json_list_of(own, 2),
+		.hostinfo = &none };
 
 	return t.stable_id && t.name ? json_encode(&tc_node_type, &t, out) : -ENOMEM;
 }
@@ -90,7 +95,8 @@ static int put_bare(struct tailnet *c, const struct coord_node *n, struct arena 
  * rc: of putting the document, which is in out from `from` on. Looked at once for each revision that is more than a patch: what
  * patches tell is numbers and addresses.
  */
-int told_check(struct tailnet *c, struct coord_node *n, int rc, size_t from, struct arena *a, struct buf *out)
+int told_check(struct tailnet *c, struct coord_node *n, int rc, size_t from, struct arena *a,
+	struct buf *out)
 {
 	if (rc == -ENOMEM || (rc == 0 && n->readable_at == n->changed_whole))
 		return rc;
@@ -99,8 +105,9 @@ int told_check(struct tailnet *c, struct coord_node *n, int rc, size_t from, str
 		return 0;
 	}
 	c->stats.unreadable++;
-	tell_refusal(c, "what others are told of a device could not be read by them; they get its name, key and addresses", n->doc.name,
-		err_text(rc < 0 ? rc : -ERR_BAD_FORMAT));
+	tell_refusal(c,
+		"what others are told of a device could not be read by them; they get its name, key and addresses",
+		n->doc.name, err_text(rc < 0 ? rc : -ERR_BAD_FORMAT));
 	buf_truncate(out, from);
 	return put_bare(c, n, a, out);
 }

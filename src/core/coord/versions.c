@@ -15,7 +15,7 @@ static void version_free(struct tailnet *c, struct version *v)
 
 void versions_free(struct tailnet *c)
 {
-	list_for_each_safe (l, &c->versions)
+	list_for_each_safe(l, &c->versions)
 		version_free(c, container_of(l, struct version, link));
 }
 
@@ -87,7 +87,7 @@ const struct coord_policy_version *coord_policy_next(
 
 int coord_policy_text(const struct tailnet *c, int64_t id, struct view *ret)
 {
-	list_for_each (l, &c->versions) {
+	list_for_each(l, &c->versions) {
 		const struct version *v = container_of(l, struct version, link);
 
 		if (id && v->v.id != id)
@@ -106,7 +106,8 @@ int plan_compile(struct tailnet *c, struct view text, struct policy_plan **ret, 
 	int rc;
 
 	if (text.len > COORD_POLICY_TEXT_MAX) {
-		err_at_set(at, 1, 1, "the policy is larger than %d MiB", COORD_POLICY_TEXT_MAX >> 20);
+		err_at_set(
+			at, 1, 1, "the policy is larger than %d MiB", COORD_POLICY_TEXT_MAX >> 20);
 		return -ERR_TOO_BIG;
 	}
 	if (text.len && (!text_is_utf8(text.p, text.len) || memchr(text.p, 0, text.len))) {
@@ -137,8 +138,8 @@ static int judge(struct tailnet *c, struct view text, coord_policy_failure_fn fn
 	return rc > 0 ? COORD_POLICY_TESTS_FAILED : rc;
 }
 
-int coord_policy_check(
-	struct tailnet *c, struct view text, coord_policy_failure_fn fn, void *ctx, struct err_at *at)
+int coord_policy_check(struct tailnet *c, struct view text, coord_policy_failure_fn fn, void *ctx,
+	struct err_at *at)
 {
 	struct policy_plan *plan;
 	int rc = judge(c, text, fn, ctx, &plan, at);
@@ -148,8 +149,8 @@ int coord_policy_check(
 	return rc;
 }
 
-static int store_version(
-	struct tailnet *c, struct view text, const char *author, struct now now, struct version **ret)
+static int store_version(struct tailnet *c, struct view text, const char *author, struct now now,
+	struct version **ret)
 {
 	const struct version *last = running(c);
 	char *copy = strndup(text.len ? (const char *)text.p : "", text.len), hash[65];
@@ -194,7 +195,7 @@ static int install(struct tailnet *c, struct policy_plan *plan, bool open, struc
 	c->installing = rc == 0;
 	follow_drain(c, now);
 	c->installing = false;
-	list_for_each (l, &c->polls) { /* hidden devices too, of which the engine knows nothing */
+	list_for_each(l, &c->polls) { /* hidden devices too, of which the engine knows nothing */
 		struct coord_poll *p = container_of(l, struct coord_poll, all);
 
 		p->filter_stale = p->ssh_stale = true;
@@ -246,8 +247,8 @@ int coord_policy_preview(struct tailnet *c, struct view text,
 	return rc;
 }
 
-int coord_policy_rules(struct tailnet *c, struct view text, int64_t user, struct ipaddr dst, uint16_t port, policy_rule_fn fn, void *ctx,
-	struct err_at *at)
+int coord_policy_rules(struct tailnet *c, struct view text, int64_t user, struct ipaddr dst,
+	uint16_t port, policy_rule_fn fn, void *ctx, struct err_at *at)
 {
 	struct policy_plan *plan;
 	int rc = plan_compile(c, text, &plan, at);

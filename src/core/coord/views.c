@@ -85,7 +85,7 @@ void spread_changes(struct tailnet *c)
 			break;
 		rc = policy_peers(plan, n->doc.id, note, &s);
 		if (rc < 0 && rc != -ENOENT)
-			list_for_each (q, &c->polls)
+			list_for_each(q, &c->polls)
 				container_of(q, struct coord_poll, all)->again =
 					true; /* no memory: better too much than too little */
 	}
@@ -219,7 +219,8 @@ static int collect(void *ctx, int64_t peer)
 /* Side by side in their blocks. */
 static int by_block(const void *a, const void *b)
 {
-	const struct coord_node *x = *(struct coord_node *const *)a, *y = *(struct coord_node *const *)b;
+	const struct coord_node *x = *(struct coord_node *const *)a,
+				*y = *(struct coord_node *const *)b;
 
 	if (x->block != y->block)
 		return (uintptr_t)x->block < (uintptr_t)y->block ? -1 : 1;
@@ -227,7 +228,8 @@ static int by_block(const void *a, const void *b)
 }
 
 /* Does the reader see the whole block, each device in it as all do? */
-static bool takes_block(struct draft *d, const struct block *b, struct coord_node *const *v, size_t n)
+static bool takes_block(
+	struct draft *d, const struct block *b, struct coord_node *const *v, size_t n)
 {
 	size_t shown = 0;
 	bool same = true;
@@ -235,7 +237,7 @@ static bool takes_block(struct draft *d, const struct block *b, struct coord_nod
 
 	if (n < BLOCK_NODES / 4 || d->p->node->block == b)
 		return false;
-	list_for_each (l, &b->nodes)
+	list_for_each(l, &b->nodes)
 		shown += !coord_node_is_hidden(container_of(l, struct coord_node, in_block));
 	arena_init(&a, MEM_MAX);
 	for (size_t i = 0; i < n && same && shown == n; i++) {
@@ -321,7 +323,8 @@ static void merge(struct coord_poll *p)
 
 enum how { TELL_WHOLE, TELL_PATCH, TELL_GONE, N_HOW };
 
-static enum how how_to_tell(const struct coord_poll *p, const struct retell *r, struct coord_node *n)
+static enum how how_to_tell(
+	const struct coord_poll *p, const struct retell *r, struct coord_node *n)
 {
 	struct tailnet *c = p->tailnet;
 

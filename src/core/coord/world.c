@@ -6,13 +6,19 @@
 #include <errno.h>
 #include <zstd.h>
 
-enum { DOC_MAX = 1 << 20, STORED_MAX = 16 << 20, LOAD_MEM_MAX = 4 * STORED_MAX, REMOVED_MAX = 4096 };
+enum {
+	DOC_MAX = 1 << 20,
+	STORED_MAX = 16 << 20,
+	LOAD_MEM_MAX = 4 * STORED_MAX,
+	REMOVED_MAX = 4096
+};
 
 const char *coord_store_refusal(const struct coord_store *s)
 {
 	if (s->refuses)
 		return s->refuses;
-	return s->full ? "the hub's database is behind with its writes; try again in a minute\n" : NULL;
+	return s->full ? "the hub's database is behind with its writes; try again in a minute\n"
+		       : NULL;
 }
 
 int coord_store_put(struct coord_store *s, enum coord_kind kind, int64_t id, struct view doc)
@@ -33,7 +39,8 @@ int coord_store_del(struct coord_store *s, enum coord_kind kind, int64_t id)
 	return rc;
 }
 
-int store_doc(struct tailnet *c, enum coord_kind kind, int64_t id, const struct json_type *t, const void *doc)
+int store_doc(struct tailnet *c, enum coord_kind kind, int64_t id, const struct json_type *t,
+	const void *doc)
 {
 	struct buf b;
 	int rc;
@@ -79,7 +86,8 @@ int doc_copy(const struct json_type *t, const void *from, void *to, struct arena
 	arena_init(mem, 4 * DOC_MAX);
 	rc = json_encode(t, from, &b);
 	if (rc == 0) {
-		const char *text = arena_strndup(mem, buf_data(&b), buf_len(&b)); /* raw fields point into it */
+		const char *text = arena_strndup(
+			mem, buf_data(&b), buf_len(&b)); /* raw fields point into it */
 
 		rc = text ? json_decode(t, text, buf_len(&b), to, mem, NULL) : -ENOMEM;
 	}
@@ -105,7 +113,8 @@ struct coord_node *coord_node_by_id(const struct tailnet *c, int64_t id)
 	return n ? container_of(n, struct coord_node, by_id) : NULL;
 }
 
-struct coord_node *coord_node_of_machine(struct tailnet *c, const struct machine_pub *m, int64_t user, bool tagged)
+struct coord_node *coord_node_of_machine(
+	struct tailnet *c, const struct machine_pub *m, int64_t user, bool tagged)
 {
 	struct map_node *found = map_find(&c->machines, m->b, KEY_LEN);
 
@@ -120,7 +129,8 @@ struct coord_node *coord_node_of_machine(struct tailnet *c, const struct machine
 	return NULL;
 }
 
-bool coord_machine_is_member(const struct tailnet *c, const struct machine_pub *machine, unix_ms wall)
+bool coord_machine_is_member(
+	const struct tailnet *c, const struct machine_pub *machine, unix_ms wall)
 {
 	struct map_node *found = map_find(&c->machines, machine->b, KEY_LEN);
 
@@ -163,12 +173,14 @@ void coord_node_touch(struct tailnet *c, struct coord_node *n, bool whole, struc
 		c->flush_at = now.mono + COORD_COALESCE;
 }
 
-int coord_node_update(struct tailnet *c, struct coord_node *n, const struct coord_node_doc *doc, bool whole, bool durable, struct now now)
+int coord_node_update(struct tailnet *c, struct coord_node *n, const struct coord_node_doc *doc,
+	bool whole, bool durable, struct now now)
 {
 	return coord_node_tell(c, n, doc, whole ? TELLS_WHOLE : TELLS_PATCH, durable, now);
 }
 
-int coord_node_tell(struct tailnet *c, struct coord_node *n, const struct coord_node_doc *doc, enum telling what, bool durable, struct now now)
+int coord_node_tell(struct tailnet *c, struct coord_node *n, const struct coord_node_doc *doc,
+	enum telling what, bool durable, struct now now)
 {
 	struct coord_node_doc copy;
 	struct arena mem;
@@ -219,7 +231,8 @@ static bool host_is_reserved(int64_t host)
 {
 	uint32_t v4 = 0x64400000 + (uint32_t)host;
 
-	return (v4 & 0xff) == 0 || (v4 & 0xff) == 255 || v4 >> 16 == 0x6464 || (v4 & 0xfffffe00) == 0x64735c00;
+	return (v4 & 0xff) == 0 || (v4 & 0xff) == 255 || v4 >> 16 == 0x6464 ||
+	       (v4 & 0xfffffe00) == 0x64735c00;
 }
 
 static int64_t host_of(const struct coord_node_doc *d)
@@ -247,11 +260,13 @@ static void host_set(struct tailnet *c, int64_t host, bool taken)
 {
 	uint8_t bit = (uint8_t)(1 << host % 8);
 
-	c->hosts[host / 8] = (uint8_t)(taken ? c->hosts[host / 8] | bit : c->hosts[host / 8] & ~bit);
+	c->hosts[host / 8] =
+		(uint8_t)(taken ? c->hosts[host / 8] | bit : c->hosts[host / 8] & ~bit);
 }
 
 /* Puts a device into all tables. doc's memory becomes the node's. */
-static int coord_node_insert(struct tailnet *c, const struct coord_node_doc *doc, struct arena mem, struct coord_node **ret)
+static int coord_node_insert(struct tailnet *c, const struct coord_node_doc *doc, struct arena mem,
+	struct coord_node **ret)
 {
 	struct coord_node *n = calloc(1, sizeof(*n));
 
@@ -273,8 +288,9 @@ static int coord_node_insert(struct tailnet *c, const struct coord_node_doc *doc
 	if (!n->machine || !n->name_in_map ||
 		map_insert(&c->nodes_by_key, &n->by_key, n->key_in_map.b, KEY_LEN) != 0 ||
 		map_insert(&c->nodes_by_id, &n->by_id, &n->id_in_map, sizeof(n->id_in_map)) != 0 ||
-		map_insert(&c->nodes_by_name, &n->by_name, n->name_in_map, strlen(n->name_in_map)) != 0 || block_join(c, n) < 0 ||
-		former_refresh(c, n) < 0)
+		map_insert(&c->nodes_by_name, &n->by_name, n->name_in_map,
+			strlen(n->name_in_map)) != 0 ||
+		block_join(c, n) < 0 || former_refresh(c, n) < 0)
 		return -ENOMEM; /* at start only: the owner gives up */
 	list_push_tail(&n->machine->nodes, &n->in_machine);
 	list_push_tail(&c->nodes, &n->link);
@@ -289,7 +305,8 @@ enum { POOLS_MAX = 16 };
 /* A free address of the pool, from a random place on. -1: there is none. */
 static int64_t host_in_pool(struct tailnet *c, struct ipprefix pool)
 {
-	int64_t first = (int64_t)load_be32(ipprefix_masked(pool).ip.b) - 0x64400000, size = (int64_t)1 << (32 - pool.bits);
+	int64_t first = (int64_t)load_be32(ipprefix_masked(pool).ip.b) - 0x64400000,
+		size = (int64_t)1 << (32 - pool.bits);
 	int64_t start = (int64_t)rng_below(c->cfg.rng, (uint32_t)MIN_OF(size, (int64_t)HOSTS_MAX));
 
 	if (pool.ip.family != 4 || first < 0 || first + size > HOSTS_MAX)
@@ -297,7 +314,8 @@ static int64_t host_in_pool(struct tailnet *c, struct ipprefix pool)
 	for (int64_t i = 0; i < size; i++) {
 		int64_t host = first + (start + i) % size;
 
-		if (host % 8 == 0 && c->hosts[host / 8] == 0xff && (start + i) % size + 8 <= size && i + 8 <= size)
+		if (host % 8 == 0 && c->hosts[host / 8] == 0xff && (start + i) % size + 8 <= size &&
+			i + 8 <= size)
 			i += 7; /* eight at once */
 		else if (!host_is_reserved(host) && !host_is_taken(c, host))
 			return host;
@@ -309,7 +327,9 @@ static int64_t host_in_pool(struct tailnet *c, struct ipprefix pool)
 static int move_to_pool(struct tailnet *c, struct coord_node *n, struct now now)
 {
 	const struct ipprefix *pools[POOLS_MAX];
-	size_t n_pools = c->open ? 0 : policy_node_pools(policy_installed(c->policy), n->doc.id, pools, POOLS_MAX);
+	size_t n_pools = c->open ? 0
+				 : policy_node_pools(policy_installed(c->policy), n->doc.id, pools,
+					   POOLS_MAX);
 	struct coord_node_doc doc = n->doc;
 	int64_t host = -1;
 
@@ -326,7 +346,8 @@ static int move_to_pool(struct tailnet *c, struct coord_node *n, struct now now)
 	return coord_node_update(c, n, &doc, true, true, now);
 }
 
-int coord_node_create(struct tailnet *c, const struct coord_node_doc *doc, const char *wanted_name, struct now now, struct coord_node **ret)
+int coord_node_create(struct tailnet *c, const struct coord_node_doc *doc, const char *wanted_name,
+	struct now now, struct coord_node **ret)
 {
 	char name[NODE_NAME_MAX + 1];
 	struct coord_node_doc d = *doc, copy;
@@ -357,7 +378,8 @@ int coord_node_create(struct tailnet *c, const struct coord_node_doc *doc, const
 		rc = follow_node(c, n, now);
 	if (rc == 0)
 		rc = move_to_pool(c, n, now);
-	if (rc == -ERR_NO_ADDRESS) { /* an address of the general range would be outside of rules that name the pool */
+	if (rc ==
+		-ERR_NO_ADDRESS) { /* an address of the general range would be outside of rules that name the pool */
 		c->stats.pools_full++;
 		coord_node_remove(c, n, now);
 	}
@@ -385,7 +407,8 @@ void note_removed(struct tailnet *c, struct coord_node *n)
 	n->was_hidden = true;
 	if (c->n_removed == c->cap_removed) {
 		size_t cap = c->cap_removed ? c->cap_removed * 2 : 64;
-		struct removed *v = cap <= REMOVED_MAX ? realloc(c->removed, cap * sizeof(*v)) : NULL;
+		struct removed *v =
+			cap <= REMOVED_MAX ? realloc(c->removed, cap * sizeof(*v)) : NULL;
 
 		if (v) {
 			c->removed = v;
@@ -394,7 +417,8 @@ void note_removed(struct tailnet *c, struct coord_node *n)
 			size_t half = c->n_removed / 2;
 
 			c->removed_floor = half ? c->removed[half - 1].seq : c->seq;
-			memmove(c->removed, c->removed + half, (c->n_removed - half) * sizeof(*c->removed));
+			memmove(c->removed, c->removed + half,
+				(c->n_removed - half) * sizeof(*c->removed));
 			c->n_removed -= half;
 			if (!c->cap_removed)
 				return;
@@ -452,9 +476,11 @@ void coord_node_remove(struct tailnet *c, struct coord_node *n, struct now now)
 
 /* administration of devices */
 
-const struct coord_node_doc *coord_node_next(const struct tailnet *c, const struct coord_node_doc *d)
+const struct coord_node_doc *coord_node_next(
+	const struct tailnet *c, const struct coord_node_doc *d)
 {
-	const struct list *l = d ? container_of(d, struct coord_node, doc)->link.next : c->nodes.next;
+	const struct list *l =
+		d ? container_of(d, struct coord_node, doc)->link.next : c->nodes.next;
 
 	return l == &c->nodes ? NULL : &container_of(l, struct coord_node, link)->doc;
 }
@@ -480,12 +506,14 @@ int coord_node_delete(struct tailnet *c, int64_t id, struct now now)
 bool tags_are_known(const struct tailnet *c, const struct json_list *tags)
 {
 	for (size_t i = 0; i < tags->n && !c->open; i++)
-		if (!policy_tag_exists(policy_installed(c->policy), *JSON_AT(*tags, const char *, i)))
+		if (!policy_tag_exists(
+			    policy_installed(c->policy), *JSON_AT(*tags, const char *, i)))
 			return false;
 	return true;
 }
 
-int coord_node_tag(struct tailnet *c, int64_t id, const char *const *tags, size_t n_tags, struct now now)
+int coord_node_tag(
+	struct tailnet *c, int64_t id, const char *const *tags, size_t n_tags, struct now now)
 {
 	struct coord_node *n = coord_node_by_id(c, id);
 	struct coord_node_doc doc;
@@ -538,7 +566,8 @@ struct load {
  */
 static bool without_hostinfo(char *text)
 {
-	char *at = text ? strstr(text, ",\"hostinfo\":") : NULL; /* in a text the quotes would be escaped */
+	char *at = text ? strstr(text, ",\"hostinfo\":")
+			: NULL; /* in a text the quotes would be escaped */
 
 	if (at)
 		memcpy(at, "}", 2);
@@ -557,8 +586,8 @@ static int load_one(void *ctx, int64_t id, struct view doc)
 		struct coord_settings settings;
 		struct coord_policy_doc policy;
 	} u;
-	const struct json_type *const types[] = { &coord_user_type, &coord_node_doc_type, &coord_key_type, &coord_meta_type,
-		&coord_settings_type, &coord_policy_doc_type };
+	const struct json_type *const types[] = { &coord_user_type, &coord_node_doc_type,
+		&coord_key_type, &coord_meta_type, &coord_settings_type, &coord_policy_doc_type };
 	struct arena mem;
 	struct coord_node *n;
 	struct user *user;
@@ -613,7 +642,8 @@ static int load_one(void *ctx, int64_t id, struct view doc)
 			n->changed = n->changed_whole = n->block->changed = ++c->seq;
 		return rc;
 	}
-	rc = l->kind == COORD_USER ? user_insert(c, &u.user, &user) : authkey_insert(c, &u.key, &key);
+	rc = l->kind == COORD_USER ? user_insert(c, &u.user, &user)
+				   : authkey_insert(c, &u.key, &key);
 	arena_fini(&mem);
 	return rc;
 }
@@ -624,7 +654,8 @@ static int load_one(void *ctx, int64_t id, struct view doc)
  */
 static int tailnet_id_make(struct tailnet *c)
 {
-	static const char digits[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+	static const char digits[] =
+		"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 	char random[11] = "";
 
 	for (size_t i = 0; i < sizeof(random) - 1; i++)
@@ -678,7 +709,8 @@ int coord_new(struct tailnet **ret, const struct coord_cfg *cfg, struct now now,
 
 		rc = cfg->store->ops->load(cfg->store, l.kind, load_one, &l);
 		if (rc < 0)
-			err_at_set(at, 0, 0, "a stored document of kind %d: %s", kind, err_text(rc));
+			err_at_set(
+				at, 0, 0, "a stored document of kind %d: %s", kind, err_text(rc));
 	}
 	if (rc == 0 && !*c->tailnet_id)
 		rc = tailnet_id_make(c);
@@ -691,7 +723,8 @@ int coord_new(struct tailnet **ret, const struct coord_cfg *cfg, struct now now,
 		if (rc == 0 && n->unsaved)
 			rc = note_node(c, n);
 		if (rc == 0 && n->doc.ephemeral)
-			rc = heap_set(&c->ephemerals, &n->ephemeral, now.mono + COORD_EPHEMERAL_GRACE);
+			rc = heap_set(
+				&c->ephemerals, &n->ephemeral, now.mono + COORD_EPHEMERAL_GRACE);
 	}
 	if (rc < 0) {
 		coord_free(c);

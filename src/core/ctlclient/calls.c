@@ -4,7 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define LOGOUT_EXPIRY 123000 /* 1970-01-01T00:02:03Z: the past that Go clients send, and hubs know it */
+#define LOGOUT_EXPIRY \
+	123000 /* 1970-01-01T00:02:03Z: the past that Go clients send, and hubs know it */
 
 /*
  * How long the hub wants us to wait; 0: the answer does not say "busy". A 503 does only with the header: proxies send it, too.
@@ -17,7 +18,8 @@ static mono_ns busy_wait(struct ctlclient *c, const struct call *call)
 
 	if (call->status != 429 && (call->status != 503 || !v.len))
 		return 0;
-	if (http1_retry_after(v, c->now.wall, &ms) < 0 || ms <= 0 || ms > CTLCLIENT_RETRY_BELIEVED / MSEC(1))
+	if (http1_retry_after(v, c->now.wall, &ms) < 0 || ms <= 0 ||
+		ms > CTLCLIENT_RETRY_BELIEVED / MSEC(1))
 		return SEC(5) + (mono_ns)rng_below(c->rng, (uint64_t)SEC(5));
 	return mono_min(MSEC(ms), CTLCLIENT_RETRY_MAX);
 }
@@ -27,7 +29,8 @@ static const struct node_pub *registering(const struct ctlclient *c)
 	return key_is_zero(c->trial.b) ? &c->node : &c->trial;
 }
 
-static int submit(struct ctlclient *c, enum call_kind kind, const char *path, const struct json_type *type, const void *doc)
+static int submit(struct ctlclient *c, enum call_kind kind, const char *path,
+	const struct json_type *type, const void *doc)
 {
 	struct call *call = &c->call[kind];
 	struct buf body;
@@ -40,7 +43,8 @@ static int submit(struct ctlclient *c, enum call_kind kind, const char *path, co
 		call->status = 0;
 		call->retry_after[0] = 0;
 		buf_clear(&call->body);
-		rc = ts2021_request(c->conn[c->won].t, "POST", path, buf_view(&body), call, &call->s);
+		rc = ts2021_request(
+			c->conn[c->won].t, "POST", path, buf_view(&body), call, &call->s);
 	}
 	buf_fini(&body);
 	return rc;
@@ -55,7 +59,8 @@ static int send_register(struct ctlclient *c)
 	struct tc_register_request r = {
 		.version = CTLCLIENT_VERSION,
 		.node_key = *registering(c),
-		.old_node_key = fresh ? c->node : c->old_node, /* whose successor the fresh one is */
+		.old_node_key =
+			fresh ? c->node : c->old_node, /* whose successor the fresh one is */
 		.auth = c->auth_key && !c->followup && !c->logout ? &auth : NULL,
 		.expiry = c->logout ? LOGOUT_EXPIRY : 0,
 		.followup = c->followup,
@@ -96,7 +101,8 @@ static int send_call(struct ctlclient *c, enum call_kind kind)
 
 	do
 		rc = kind == CALL_REGISTER ? send_register(c) : send_map(c, kind);
-	while ((rc == -ERR_TOO_BIG || rc == -ERR_TOO_MANY) && settings_try_less(c, &c->call[kind], view_of(err_text(rc), strlen(err_text(rc)))));
+	while ((rc == -ERR_TOO_BIG || rc == -ERR_TOO_MANY) &&
+		settings_try_less(c, &c->call[kind], view_of(err_text(rc), strlen(err_text(rc)))));
 	return rc;
 }
 
@@ -137,7 +143,8 @@ void ctlclient_calls_send(struct ctlclient *c)
 		/* What the poll's request says is advisory: some hubs take state from lite updates only. */
 		c->dirty = true;
 	}
-	if (rc == 0 && ctlclient_may_poll(c) && c->dirty && !c->call[CALL_LITE].s && c->now.mono >= c->lite_at) {
+	if (rc == 0 && ctlclient_may_poll(c) && c->dirty && !c->call[CALL_LITE].s &&
+		c->now.mono >= c->lite_at) {
 		c->dirty = false;
 		c->lite_at = 0;
 		rc = send_call(c, CALL_LITE);
@@ -164,7 +171,8 @@ void ctlclient_on_response(void *owner, struct ts_stream *s, int status)
 	(void)owner;
 	if (call && call->s == s) {
 		call->status = status;
-		snprintf(call->retry_after, sizeof(call->retry_after), "%s", ts_stream_retry_after(s));
+		snprintf(call->retry_after, sizeof(call->retry_after), "%s",
+			ts_stream_retry_after(s));
 		if (status == 200 && call->kind != CALL_REGISTER)
 			settings_taken(call->c, true);
 	}
@@ -279,7 +287,8 @@ static void refuse_login(struct ctlclient *c, const char *why)
 
 static void take_error(struct ctlclient *c, const struct call *call, const char *why)
 {
-	bool serves = c->registered && !c->fresh_key && !key_is_zero(c->trial.b) && !key_is_zero(c->node.b);
+	bool serves = c->registered && !c->fresh_key && !key_is_zero(c->trial.b) &&
+		      !key_is_zero(c->node.b);
 
 	if (settings_try_less(c, call, view_of(why, strlen(why))))
 		return; /* c->checked is false: it is sent again */
@@ -300,12 +309,13 @@ static void take_register(struct ctlclient *c, struct call *call, int rc)
 		ctlclient_fail(c, REASON_HUB_REGISTER, err_http(429), wait);
 		return;
 	}
-	if (rc == 0 && is_refusal(call->status) && settings_try_less(c, call, buf_view(&call->body)))
+	if (rc == 0 && is_refusal(call->status) &&
+		settings_try_less(c, call, buf_view(&call->body)))
 		return;
 	if (rc == 0 && call->status != 200)
 		rc = err_http(call->status);
-	if (rc == 0 &&
-		json_decode(&tc_register_response_type, buf_data(&call->body), buf_len(&call->body), &r, &c->arena, NULL) < 0)
+	if (rc == 0 && json_decode(&tc_register_response_type, buf_data(&call->body),
+			       buf_len(&call->body), &r, &c->arena, NULL) < 0)
 		rc = -ERR_NOT_HUB;
 	if (rc < 0) {
 		ctlclient_fail(c, REASON_HUB_REGISTER, rc, 0);
@@ -325,7 +335,8 @@ static void take_register(struct ctlclient *c, struct call *call, int rc)
 		c->checked = false;
 		ctlclient_set_state(c, CTL_NEEDS_LOGIN, r.auth_url);
 		if (same || !c->followup)
-			ctlclient_fail(c, REASON_HUB_REGISTER, 0, 0); /* a hub that does not hold the follow-up: do not spin */
+			ctlclient_fail(c, REASON_HUB_REGISTER, 0,
+				0); /* a hub that does not hold the follow-up: do not spin */
 	} else {
 		registered(c, &r);
 	}
@@ -343,14 +354,16 @@ static void end_map(struct ctlclient *c, struct call *call, int rc)
 		ctlclient_fail(c, REASON_HUB_MAP, err_http(429), wait);
 		return;
 	}
-	if (rc == 0 && is_refusal(call->status) && settings_try_less(c, call, buf_view(&call->body)))
+	if (rc == 0 && is_refusal(call->status) &&
+		settings_try_less(c, call, buf_view(&call->body)))
 		return;
 	/* A refused poll may mean that the hub forgot us: ask it again who we are. */
 	if (call->status && call->status != 200)
 		c->checked = false;
 	/* A first registration under way decides; its answer starts the poll again. */
 	if (!c->call[CALL_REGISTER].s || call->status == 200)
-		ctlclient_fail(c, REASON_HUB_MAP, call->status && call->status != 200 ? err_http(call->status) : rc, 0);
+		ctlclient_fail(c, REASON_HUB_MAP,
+			call->status && call->status != 200 ? err_http(call->status) : rc, 0);
 	else
 		c->registered = false;
 }

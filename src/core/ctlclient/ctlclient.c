@@ -13,7 +13,10 @@
 #define BACKOFF_MAX SEC(30)
 enum { AWAY_PART = 16 }; /* of the time that the hub has been away passes until the next try */
 
-enum { HOPS_MAX = 3, SENT_ON = HTTP1_MORE + 1 }; /* SENT_ON: take_key's, the key is to be asked for elsewhere */
+enum {
+	HOPS_MAX = 3,
+	SENT_ON = HTTP1_MORE + 1
+}; /* SENT_ON: take_key's, the key is to be asked for elsewhere */
 
 static void hangup(struct ctlclient *c, enum ctlclient_conn id)
 {
@@ -49,10 +52,16 @@ void ctlclient_set_state(struct ctlclient *c, enum ctlclient_state s, const char
 
 static void tell_trouble(struct ctlclient *c, enum reason_step step, int rc)
 {
-	const struct place *p = c->asked == ASKED_SENT_ON && c->won == CTL_CONNS ? &c->next : &c->at;
+	const struct place *p =
+		c->asked == ASKED_SENT_ON && c->won == CTL_CONNS ? &c->next : &c->at;
 	bool tls = c->won != CTL_CONNS ? c->won == CTL_CONN_TLS : p->https;
-	struct reason r = { .step = step, .rc = rc, .host = p->host, .port = tls ? p->tls_port : p->plain_port, .tls = tls,
-		.location = c->location, .wall = c->now.wall };
+	struct reason r = { .step = step,
+		.rc = rc,
+		.host = p->host,
+		.port = tls ? p->tls_port : p->plain_port,
+		.tls = tls,
+		.location = c->location,
+		.wall = c->now.wall };
 	char text[REASON_MAX];
 
 	c->ops->on_trouble(c->owner, reason_format(&r, text));
@@ -124,7 +133,8 @@ static void ask_key(struct ctlclient *c, enum asked who)
 	p = asked_place(c);
 	c->conn[CTL_CONN_KEY].open = true;
 	c->dial_until = mono_add(c->now.mono, DIAL_BUDGET);
-	c->ops->dial(c->owner, CTL_CONN_KEY, p->host, p->https ? p->tls_port : p->plain_port, p->https ? CTL_TLS_VERIFIED : CTL_TLS_NONE);
+	c->ops->dial(c->owner, CTL_CONN_KEY, p->host, p->https ? p->tls_port : p->plain_port,
+		p->https ? CTL_TLS_VERIFIED : CTL_TLS_NONE);
 }
 
 static void dial_tls(struct ctlclient *c)
@@ -156,7 +166,8 @@ static void open_session(struct ctlclient *c)
 /* The hub said where it wants to be found. Is it there, for us too? If not we stay. */
 static void look_where_told(struct ctlclient *c)
 {
-	bool good = place_parse(&c->next, c->told) == 0 && strcmp(c->next.url, c->at.url) != 0 && !(c->at.https && !c->next.https);
+	bool good = place_parse(&c->next, c->told) == 0 && strcmp(c->next.url, c->at.url) != 0 &&
+		    !(c->at.https && !c->next.https);
 
 	c->told[0] = 0;
 	if (good && !c->conn[CTL_CONN_KEY].open)
@@ -190,7 +201,8 @@ static void settle(struct ctlclient *c)
 
 static void on_ready(void *owner)
 {
-	((struct ctlclient *)owner)->noise_done = true; /* ctlclient_feed knows on which connection */
+	((struct ctlclient *)owner)->noise_done =
+		true; /* ctlclient_feed knows on which connection */
 }
 
 static void on_output(void *owner)
@@ -212,7 +224,8 @@ static void on_early(void *owner, struct view json)
 	struct ctlclient *c = owner;
 	struct early e = { 0 };
 
-	if (json_decode(&early_type, json.p, json.len, &e, &c->arena, NULL) == 0 && e.hub_url && strlen(e.hub_url) < sizeof(c->told))
+	if (json_decode(&early_type, json.p, json.len, &e, &c->arena, NULL) == 0 && e.hub_url &&
+		strlen(e.hub_url) < sizeof(c->told))
 		snprintf(c->told, sizeof(c->told), "%s", e.hub_url);
 	arena_reset(&c->arena);
 }
@@ -246,7 +259,9 @@ static int accept_key(struct ctlclient *c, const struct machine_pub *key)
 			c->ops->on_other_hub(c->owner);
 		return -ERR_OTHER_HUB;
 	}
-	if (!same && !c->at.https && !key_is_zero(c->node.b)) { /* nothing vouches for it, and we have something to lose */
+	if (!same && !c->at.https &&
+		!key_is_zero(
+			c->node.b)) { /* nothing vouches for it, and we have something to lose */
 		if (c->ops->on_other_key)
 			c->ops->on_other_key(c->owner);
 		return -ERR_OTHER_KEY;
@@ -289,14 +304,16 @@ static int take_key(struct ctlclient *c, struct conn *n)
 	if (h.status != 200) {
 		struct view to = http1_find(&h, "Location");
 
-		snprintf(c->location, sizeof(c->location), "%.*s", to.len < sizeof(c->location) ? (int)to.len : 0, (const char *)to.p);
+		snprintf(c->location, sizeof(c->location), "%.*s",
+			to.len < sizeof(c->location) ? (int)to.len : 0, (const char *)to.p);
 		return is_sent_on(c, h.status) ? SENT_ON : err_http(h.status);
 	}
 	if (h.chunked || !h.has_content_length || h.content_length > KEY_ANSWER_MAX / 2)
 		return -ERR_NOT_HUB;
 	if (buf_len(&n->in) - used < h.content_length)
 		return HTTP1_MORE;
-	rc = json_decode(&tc_server_keys_type, buf_data(&n->in) + used, (size_t)h.content_length, &keys, &c->arena, NULL);
+	rc = json_decode(&tc_server_keys_type, buf_data(&n->in) + used, (size_t)h.content_length,
+		&keys, &c->arena, NULL);
 	arena_reset(&c->arena);
 	if (rc < 0 || key_is_zero(keys.public_key.b))
 		return -ERR_NOT_HUB;
@@ -315,10 +332,12 @@ void ctlclient_connected(struct ctlclient *c, enum ctlclient_conn id, struct now
 	if (id == CTL_CONN_KEY) {
 		buf_init(&n->in, KEY_ANSWER_MAX);
 		buf_init(&n->out, 1024);
-		rc = buf_printf(&n->out, "GET /key?v=%d HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n\r\n", CTLCLIENT_VERSION,
-			asked_place(c)->authority);
+		rc = buf_printf(&n->out,
+			"GET /key?v=%d HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n\r\n",
+			CTLCLIENT_VERSION, asked_place(c)->authority);
 	} else {
-		rc = ts2021_connect(&n->t, c->at.authority, &c->machine, &c->hub, CTLCLIENT_VERSION, c->rng, &session_ops, c);
+		rc = ts2021_connect(&n->t, c->at.authority, &c->machine, &c->hub, CTLCLIENT_VERSION,
+			c->rng, &session_ops, c);
 	}
 	if (rc < 0)
 		ctlclient_fail(c, REASON_HUB_SESSION, rc, 0);
@@ -394,7 +413,8 @@ static void key_answered(struct ctlclient *c, int rc)
 		hangup(c, CTL_CONN_KEY);
 		ask_key(c, who == ASKED_TOLD ? ASKED_TOLD : ASKED_SENT_ON);
 	} else if (who == ASKED_TOLD) {
-		told_in_vain(c); /* or not in vain: the session stays where it is, the next one is there */
+		told_in_vain(
+			c); /* or not in vain: the session stays where it is, the next one is there */
 	} else {
 		hangup(c, CTL_CONN_KEY);
 		c->dial_until = MONO_NEVER;
@@ -466,7 +486,8 @@ void ctlclient_written(struct ctlclient *c, enum ctlclient_conn id, size_t len)
 
 mono_ns ctlclient_deadline(const struct ctlclient *c)
 {
-	mono_ns t = mono_min(mono_min(c->retry_at, c->tls_at), mono_min(c->dial_until, c->silent_at));
+	mono_ns t =
+		mono_min(mono_min(c->retry_at, c->tls_at), mono_min(c->dial_until, c->silent_at));
 
 	t = mono_min(t, c->ask_at);
 	return c->lite_at ? mono_min(t, c->lite_at) : t;
@@ -482,7 +503,8 @@ static void no_answer(struct ctlclient *c)
 		told_in_vain(c);
 		return;
 	}
-	ctlclient_fail(c, key ? REASON_HUB_KEY : REASON_HUB_SESSION, up ? -ERR_SILENT : race_rc(c, -ETIMEDOUT), 0);
+	ctlclient_fail(c, key ? REASON_HUB_KEY : REASON_HUB_SESSION,
+		up ? -ERR_SILENT : race_rc(c, -ETIMEDOUT), 0);
 }
 
 void ctlclient_tick(struct ctlclient *c, struct now now)
@@ -493,7 +515,8 @@ void ctlclient_tick(struct ctlclient *c, struct now now)
 	if (now.mono >= c->dial_until)
 		no_answer(c);
 	else if (now.mono >= c->silent_at)
-		ctlclient_fail(c, c->call[CALL_MAP].s ? REASON_HUB_MAP : REASON_HUB_REGISTER, -ERR_SILENT, 0);
+		ctlclient_fail(c, c->call[CALL_MAP].s ? REASON_HUB_MAP : REASON_HUB_REGISTER,
+			-ERR_SILENT, 0);
 	else if (now.mono >= c->ask_at)
 		ask_hub(c);
 	settle(c);
@@ -590,8 +613,8 @@ int ctlclient_request(struct ctlclient *c, const char *method, const char *path,
 	return ts2021_request(c->conn[c->won].t, method, path, body, NULL, &s);
 }
 
-int ctlclient_new(struct ctlclient **ret, const struct ctlclient_config *cfg, struct rng *rng, const struct ctlclient_ops *ops,
-	void *owner)
+int ctlclient_new(struct ctlclient **ret, const struct ctlclient_config *cfg, struct rng *rng,
+	const struct ctlclient_ops *ops, void *owner)
 {
 	struct ctlclient *c = calloc(1, sizeof(*c));
 	uint8_t handle[16];
@@ -599,10 +622,22 @@ int ctlclient_new(struct ctlclient **ret, const struct ctlclient_config *cfg, st
 
 	if (!c)
 		return -ENOMEM;
-	*c = (struct ctlclient){ .ops = ops, .owner = owner, .rng = rng, .machine = cfg->machine, .hub = cfg->hub,
-		.known = key_is_zero(cfg->hub.b) ? cfg->known : cfg->hub, .strict = cfg->strict,
-		.won = CTL_CONNS, .retry_at = MONO_NEVER, .tls_at = MONO_NEVER, .dial_until = MONO_NEVER,
-		.silent_at = MONO_NEVER, .ask_at = MONO_NEVER, .node = cfg->node, .old_node = cfg->old_node, .registered = cfg->registered,
+	*c = (struct ctlclient){ .ops = ops,
+		.owner = owner,
+		.rng = rng,
+		.machine = cfg->machine,
+		.hub = cfg->hub,
+		.known = key_is_zero(cfg->hub.b) ? cfg->known : cfg->hub,
+		.strict = cfg->strict,
+		.won = CTL_CONNS,
+		.retry_at = MONO_NEVER,
+		.tls_at = MONO_NEVER,
+		.dial_until = MONO_NEVER,
+		.silent_at = MONO_NEVER,
+		.ask_at = MONO_NEVER,
+		.node = cfg->node,
+		.old_node = cfg->old_node,
+		.registered = cfg->registered,
 		.ephemeral = cfg->ephemeral };
 	arena_init(&c->arena, CTLCLIENT_MAP_MAX);
 	rng_fill(rng, handle, sizeof(handle));

@@ -16,22 +16,25 @@
 #include "proto/tailcfg/tailcfg.h"
 
 enum {
-	CTLCLIENT_VERSION = 148, /* capability version: docs/protocol/control.md says, number by number, what that claims */
+	CTLCLIENT_VERSION =
+		148, /* capability version: docs/protocol/control.md says, number by number, what that claims */
 	CTLCLIENT_FRAME_MAX = 64 << 20, /* a compressed map message */
-	CTLCLIENT_MAP_MAX = 256 << 20, /* one decoded: 10,000 peers are some 15 MB */
+	CTLCLIENT_MAP_MAX = 256 << 20,  /* one decoded: 10,000 peers are some 15 MB */
 	CTLCLIENT_REPLY_MAX = 1 << 20,
 	CTLCLIENT_URL_MAX = 256,
 	CTLCLIENT_REASON_MAX = 256, /* of what a hub says of a setting that it refuses */
 };
 
-#define CTLCLIENT_SETTLED SEC(60) /* a session that lived so long was a good one: its end is not held against the hub */
+#define CTLCLIENT_SETTLED \
+	SEC(60) /* a session that lived so long was a good one: its end is not held against the hub */
 /* A hub that is busy says when to come again; what it does not say, or not sensibly, is 5 to 10 s. */
 #define CTLCLIENT_RETRY_MAX SEC(300)
 #define CTLCLIENT_RETRY_BELIEVED SEC(3600)
-#define CTLCLIENT_SILENCE SEC(120) /* a poll without even a keep-alive is dead; hubs send one a minute */
+#define CTLCLIENT_SILENCE \
+	SEC(120) /* a poll without even a keep-alive is dead; hubs send one a minute */
 
 enum ctlclient_conn {
-	CTL_CONN_KEY, /* GET /key */
+	CTL_CONN_KEY,   /* GET /key */
 	CTL_CONN_PLAIN, /* the two of the race for /ts2021 */
 	CTL_CONN_TLS,
 	CTL_CONNS,
@@ -47,13 +50,14 @@ enum ctlclient_state {
 	CTL_STOPPED,
 	CTL_CONNECTING,
 	CTL_NEEDS_LOGIN, /* text: the URL to visit, or why the hub refuses */
-	CTL_RUNNING, /* maps come */
+	CTL_RUNNING,     /* maps come */
 	CTL_LOGGED_OUT,
 };
 
 struct ctlclient_ops {
 	/* Open a stream; answer with ctlclient_connected or ctlclient_closed, also later. */
-	void (*dial)(void *owner, enum ctlclient_conn id, const char *host, uint16_t port, enum ctlclient_tls tls);
+	void (*dial)(void *owner, enum ctlclient_conn id, const char *host, uint16_t port,
+		enum ctlclient_tls tls);
 	/* Close it; no ctlclient_closed is due. */
 	void (*hangup)(void *owner, enum ctlclient_conn id);
 	/* Fill in what the node says of itself: disco key, endpoints and their types, hostinfo, debug flags. */
@@ -61,7 +65,8 @@ struct ctlclient_ops {
 	/* Make the next node key; it counts once on_registered names it. */
 	void (*new_node_key)(void *owner, struct node_pub *ret);
 	void (*on_hub_key)(void *owner, const struct machine_pub *key); /* worth caching */
-	void (*on_registered)(void *owner, const struct node_pub *key, const struct tc_register_response *r);
+	void (*on_registered)(
+		void *owner, const struct node_pub *key, const struct tc_register_response *r);
 	/* m: valid during the call. The first of each stream begins everything anew (ctlclient_map_is_first). */
 	void (*on_map)(void *owner, const struct tc_map_response *m);
 	void (*on_state)(void *owner, enum ctlclient_state s, const char *text);
@@ -80,22 +85,22 @@ struct ctlclient_ops {
 };
 
 struct ctlclient_config {
-	const char *url; /* http://host[:port] or https:// */
+	const char *url;      /* http://host[:port] or https:// */
 	const char *auth_key; /* or NULL: log in at a URL. Forgotten when the hub has taken it */
 	struct secret_machine machine;
-	struct machine_pub hub; /* cached, or zero: fetched */
-	struct machine_pub known; /* hub zero: the key that it had; zero: none is known */
-	bool strict; /* one with another key is not the hub that is meant */
+	struct machine_pub hub;         /* cached, or zero: fetched */
+	struct machine_pub known;       /* hub zero: the key that it had; zero: none is known */
+	bool strict;                    /* one with another key is not the hub that is meant */
 	struct node_pub node, old_node; /* zero: none yet */
-	bool registered; /* this node key was accepted in an earlier life */
+	bool registered;                /* this node key was accepted in an earlier life */
 	bool ephemeral;
 };
 
 struct ctlclient;
 
 /* -ERR_BAD_VALUE: the URL. */
-MUST_USE int ctlclient_new(struct ctlclient **ret, const struct ctlclient_config *cfg, struct rng *rng,
-	const struct ctlclient_ops *ops, void *owner);
+MUST_USE int ctlclient_new(struct ctlclient **ret, const struct ctlclient_config *cfg,
+	struct rng *rng, const struct ctlclient_ops *ops, void *owner);
 struct ctlclient *ctlclient_free(struct ctlclient *c);
 
 void ctlclient_start(struct ctlclient *c, struct now now);
@@ -114,7 +119,8 @@ void ctlclient_settings_changed(struct ctlclient *c);
 /* Do maps come? Also while a login with another key waits. */
 bool ctlclient_hears_maps(const struct ctlclient *c);
 /* A request of the owner's own (answers to pings); its answer is discarded. -ERR_BAD_STATE without a connection. */
-MUST_USE int ctlclient_request(struct ctlclient *c, const char *method, const char *path, struct view body);
+MUST_USE int ctlclient_request(
+	struct ctlclient *c, const char *method, const char *path, struct view body);
 
 void ctlclient_connected(struct ctlclient *c, enum ctlclient_conn id, struct now now);
 void ctlclient_feed(struct ctlclient *c, enum ctlclient_conn id, struct view data, struct now now);

@@ -14,7 +14,7 @@ struct world {
 	bool dialled[CTL_CONNS];
 	unsigned dials, keys_made, registers, maps, lites, got_maps;
 	const char *register_answer[4]; /* in turn; the last again */
-	struct ts_stream *held; /* the follow-up, unanswered */
+	struct ts_stream *held;         /* the follow-up, unanswered */
 	struct ts_stream *poll;
 	const char *tells; /* as its URL */
 	bool poll_sent;
@@ -32,7 +32,8 @@ struct world {
 
 static size_t map_message(uint8_t *out, size_t max)
 {
-	size_t a = ZSTD_compress(out + 4, max - 4, "{\"Node\":{\"ID\":1,\"StableID\":\"n1\",\"Name\":\"a.\"},", 45, 1);
+	size_t a = ZSTD_compress(out + 4, max - 4,
+		"{\"Node\":{\"ID\":1,\"StableID\":\"n1\",\"Name\":\"a.\"},", 45, 1);
 	size_t b = ZSTD_compress(out + 4 + a, max - 4 - a, "\"Domain\":\"example.com\"}", 23, 1);
 
 	store_le32(out, (uint32_t)(a + b));
@@ -44,10 +45,13 @@ static void refuse(struct world *w, struct ts_stream *s, int status)
 	if (w->retry_after < 0)
 		CHECK_INT(ts_stream_respond(s, status, NULL, VIEW_LIT("no\n")), ==, 0);
 	else
-		CHECK_INT(ts_stream_respond_later(s, status, (unsigned)w->retry_after, VIEW_LIT("too many\n")), ==, 0);
+		CHECK_INT(ts_stream_respond_later(
+				  s, status, (unsigned)w->retry_after, VIEW_LIT("too many\n")),
+			==, 0);
 }
 
-static void hub_request(void *owner, struct ts_stream *s, const char *method, const char *path, struct view body)
+static void hub_request(
+	void *owner, struct ts_stream *s, const char *method, const char *path, struct view body)
 {
 	struct world *w = owner;
 	char text[4096];
@@ -55,9 +59,13 @@ static void hub_request(void *owner, struct ts_stream *s, const char *method, co
 	snprintf(text, sizeof(text), "%.*s", (int)body.len, (const char *)body.p);
 	if (w->refuses && strstr(text, w->refuses)) {
 		if (!strcmp(path, "/machine/register"))
-			CHECK_INT(ts_stream_respond(s, 200, NULL, VIEW_LIT("{\"Error\":\"not this one\"}")), ==, 0);
+			CHECK_INT(ts_stream_respond(
+					  s, 200, NULL, VIEW_LIT("{\"Error\":\"not this one\"}")),
+				==, 0);
 		else
-			CHECK_INT(ts_stream_respond(s, 400, NULL, VIEW_LIT("not this\tone\nmore\n")), ==, 0);
+			CHECK_INT(
+				ts_stream_respond(s, 400, NULL, VIEW_LIT("not this\tone\nmore\n")),
+				==, 0);
 		w->registers += !strcmp(path, "/machine/register");
 	} else if (!strcmp(path, "/machine/register")) {
 		const char *answer = w->register_answer[MIN_OF(w->registers, 3)];
@@ -71,7 +79,8 @@ static void hub_request(void *owner, struct ts_stream *s, const char *method, co
 		if (w->register_status != 200)
 			refuse(w, s, w->register_status);
 		else
-			CHECK_INT(ts_stream_respond(s, 200, NULL, view_of(answer, strlen(answer))), ==, 0);
+			CHECK_INT(ts_stream_respond(s, 200, NULL, view_of(answer, strlen(answer))),
+				==, 0);
 	} else if (strstr(text, "\"Stream\":true")) {
 		w->maps++;
 		if (!w->map_status)
@@ -129,10 +138,14 @@ static void hub_output(void *owner)
 	(void)owner;
 }
 
-static const struct ts2021_ops hub_ops = { .on_request = hub_request, .on_end = hub_end, .fill = hub_fill,
-	.on_output = hub_output, .on_ready = hub_output };
+static const struct ts2021_ops hub_ops = { .on_request = hub_request,
+	.on_end = hub_end,
+	.fill = hub_fill,
+	.on_output = hub_output,
+	.on_ready = hub_output };
 
-static void dial(void *owner, enum ctlclient_conn id, const char *host, uint16_t port, enum ctlclient_tls tls)
+static void dial(void *owner, enum ctlclient_conn id, const char *host, uint16_t port,
+	enum ctlclient_tls tls)
 {
 	struct world *w = owner;
 
@@ -171,9 +184,11 @@ static void on_hub_key(void *owner, const struct machine_pub *key)
 	CHECK_INT(memcmp(key, &((struct world *)owner)->hub_pub, sizeof(*key)), ==, 0);
 }
 
-static void on_registered(void *owner, const struct node_pub *key, const struct tc_register_response *r)
+static void on_registered(
+	void *owner, const struct node_pub *key, const struct tc_register_response *r)
 {
-	CHECK_INT(key->b[0], ==, ((struct world *)owner)->keys_made ? ((struct world *)owner)->keys_made : 9);
+	CHECK_INT(key->b[0], ==,
+		((struct world *)owner)->keys_made ? ((struct world *)owner)->keys_made : 9);
 	(void)r;
 }
 
@@ -222,9 +237,17 @@ static void on_login_refused(void *owner, const char *why)
 	w->n_logins_refused++;
 }
 
-static const struct ctlclient_ops ops = { .dial = dial, .hangup = hangup, .describe = describe, .new_node_key = new_node_key,
-	.on_hub_key = on_hub_key, .on_registered = on_registered, .on_map = on_map, .on_state = on_state, .on_trouble = on_trouble,
-	.on_refused = on_refused, .on_login_refused = on_login_refused };
+static const struct ctlclient_ops ops = { .dial = dial,
+	.hangup = hangup,
+	.describe = describe,
+	.new_node_key = new_node_key,
+	.on_hub_key = on_hub_key,
+	.on_registered = on_registered,
+	.on_map = on_map,
+	.on_state = on_state,
+	.on_trouble = on_trouble,
+	.on_refused = on_refused,
+	.on_login_refused = on_login_refused };
 
 static void answer_key(struct world *w)
 {
@@ -232,7 +255,8 @@ static void answer_key(struct world *w)
 	size_t body = strlen(key_format(KEY_MACHINE, w->hub_pub.b, key)) + 16;
 
 	CHECK_TRUE(ctlclient_output(w->c, CTL_CONN_KEY).len > 20);
-	snprintf(text, sizeof(text), "HTTP/1.1 200 OK\r\nContent-Length: %zu\r\n\r\n{\"publicKey\":\"%s\"}", body, key);
+	snprintf(text, sizeof(text),
+		"HTTP/1.1 200 OK\r\nContent-Length: %zu\r\n\r\n{\"publicKey\":\"%s\"}", body, key);
 	ctlclient_feed(w->c, CTL_CONN_KEY, view_of(text, strlen(text)), w->now);
 }
 
@@ -249,7 +273,10 @@ static void pump(struct world *w)
 		ctlclient_connected(w->c, CTL_CONN_PLAIN, w->now);
 		v = ctlclient_output(w->c, CTL_CONN_PLAIN);
 		if (v.len && !w->hub) {
-			struct ts2021_server how = { .self = &w->hub_secret, .hub_url = w->tells, .rng = &w->hub_rng.rng, .now = w->now.mono };
+			struct ts2021_server how = { .self = &w->hub_secret,
+				.hub_url = w->tells,
+				.rng = &w->hub_rng.rng,
+				.now = w->now.mono };
 			struct http1_head h;
 			size_t used;
 
@@ -279,9 +306,15 @@ static const char joined[] = "{\"MachineAuthorized\":true}";
 
 static void world_open(struct world *w, bool known, const char *auth_key)
 {
-	struct ctlclient_config cfg = { .url = "http://hub.example", .auth_key = auth_key, .registered = known };
+	struct ctlclient_config cfg = {
+		.url = "http://hub.example", .auth_key = auth_key, .registered = known
+	};
 
-	*w = (struct world){ .map_status = 200, .register_status = 200, .lite_status = 200, .retry_after = -1, .now = { .mono = SEC(1), .wall = 1 } };
+	*w = (struct world){ .map_status = 200,
+		.register_status = 200,
+		.lite_status = 200,
+		.retry_after = -1,
+		.now = { .mono = SEC(1), .wall = 1 } };
 	for (size_t i = 0; i < ARRAY_LEN(w->register_answer); i++)
 		w->register_answer[i] = joined;
 	rng_seeded_init(&w->rng, 1);
@@ -477,7 +510,8 @@ static void login_url_is_shown_and_followed_until_the_hub_answers(void **state)
 	pump(&w);
 	CHECK_INT(w.state, ==, CTL_NEEDS_LOGIN);
 	CHECK_STR(w.text, "http://hub.example/register/1");
-	CHECK_TRUE(w.held && strstr(w.last_register, "\"Followup\":\"http://hub.example/register/1\""));
+	CHECK_TRUE(w.held &&
+		   strstr(w.last_register, "\"Followup\":\"http://hub.example/register/1\""));
 	CHECK_INT(ts_stream_respond(w.held, 200, NULL, view_of(joined, strlen(joined))), ==, 0);
 	pump(&w);
 	CHECK_INT(w.state, ==, CTL_RUNNING);
@@ -529,7 +563,9 @@ static void open_with_settings(struct world *w, const char *refuses)
 	static struct ipprefix route = { .ip = { .family = 4, .b = { 10 } }, .bits = 8 };
 
 	world_open(w, true, NULL);
-	w->host = (struct tc_hostinfo){ .hostname = "A Box", .request_tags = json_list_of(&tag, 1), .routable_ips = json_list_of(&route, 1) };
+	w->host = (struct tc_hostinfo){ .hostname = "A Box",
+		.request_tags = json_list_of(&tag, 1),
+		.routable_ips = json_list_of(&route, 1) };
 	w->refuses = refuses;
 	ctlclient_start(w->c, w->now);
 	pump(w);
@@ -539,7 +575,8 @@ static void a_refused_setting_is_left_out_and_the_device_stays(void **state)
 {
 	static const struct {
 		const char *refuses, *kept;
-	} rows[] = { { "\"RequestTags\"", "\"RoutableIPs\":[\"10.0.0.0/8\"]" }, { "\"A Box\"", "\"Hostname\":\"a-box\",\"RoutableIPs\"" },
+	} rows[] = { { "\"RequestTags\"", "\"RoutableIPs\":[\"10.0.0.0/8\"]" },
+		{ "\"A Box\"", "\"Hostname\":\"a-box\",\"RoutableIPs\"" },
 		{ "\"RoutableIPs\"", "\"Hostname\":\"a-box\"" } };
 	struct world w;
 
@@ -552,7 +589,8 @@ static void a_refused_setting_is_left_out_and_the_device_stays(void **state)
 		CHECK_INT(w.dials, ==, 1); /* on the same connection */
 		CHECK_INT(w.n_refused, ==, 1);
 		CHECK_TRUE(!strncmp(w.refused, "not this", 8) && !strpbrk(w.refused, "\t\n"));
-		CHECK_TRUE(strstr(w.last_lite, rows[i].kept) && !strstr(w.last_lite, rows[i].refuses));
+		CHECK_TRUE(
+			strstr(w.last_lite, rows[i].kept) && !strstr(w.last_lite, rows[i].refuses));
 		ctlclient_update(w.c, w.now); /* news of another kind do not ask for it again */
 		pump(&w);
 		CHECK_INT(w.n_refused, ==, 1);
@@ -758,7 +796,7 @@ static const struct busy_row busy_rows[] = {
 	{ 503, 3601, SEC(5), SEC(10) },
 	{ 429, 0, SEC(5), SEC(10) },
 	{ 429, -1, SEC(5), SEC(10) }, /* no header */
-	{ 503, -1, 0, 0 }, /* a proxy may say so: no word of ours */
+	{ 503, -1, 0, 0 },            /* a proxy may say so: no word of ours */
 	{ 500, 30, 0, 0 },
 };
 
@@ -767,7 +805,8 @@ static void check_wait(const struct world *w, const struct busy_row *r)
 	mono_ns wait = waits(w);
 
 	if (r->most ? wait < r->least || wait > r->most : wait > MSEC(100))
-		print_error("# %d Retry-After %d: waits %lld ms\n", r->status, r->retry_after, (long long)(wait / MSEC(1)));
+		print_error("# %d Retry-After %d: waits %lld ms\n", r->status, r->retry_after,
+			(long long)(wait / MSEC(1)));
 	CHECK_INT(wait, >=, r->most ? r->least : 0);
 	CHECK_INT(wait, <=, r->most ? r->most : MSEC(100));
 	CHECK_TRUE(!w->dialled[CTL_CONN_PLAIN] && !w->dialled[CTL_CONN_TLS]);
@@ -833,7 +872,8 @@ static void rule_1_3_a_busy_hub_is_asked_to_register_again_when_it_says(void **s
 	(void)state;
 }
 
-static void rule_1_3_a_lite_update_that_a_busy_hub_refused_is_sent_again_and_the_stream_goes_on(void **state)
+static void rule_1_3_a_lite_update_that_a_busy_hub_refused_is_sent_again_and_the_stream_goes_on(
+	void **state)
 {
 	struct world w;
 
@@ -933,7 +973,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(node_joins_with_an_auth_key_and_gets_its_map),
-		cmocka_unit_test(lost_connection_is_dialled_again_within_100_ms_without_registering),
+		cmocka_unit_test(
+			lost_connection_is_dialled_again_within_100_ms_without_registering),
 		cmocka_unit_test(sessions_that_live_only_moments_are_begun_ever_more_seldom),
 		cmocka_unit_test(a_hub_that_was_away_shortly_is_found_soon),
 		cmocka_unit_test(auth_key_is_offered_only_until_the_hub_has_taken_it),
@@ -952,11 +993,14 @@ int main(void)
 		cmocka_unit_test(message_of_several_zstd_frames_decodes_however_it_is_cut),
 		cmocka_unit_test(truncated_oversized_and_false_frames_are_refused),
 		cmocka_unit_test(rule_1_a_message_above_its_bound_ends_the_stream),
-		cmocka_unit_test(rule_2_a_stream_that_does_not_begin_with_the_device_itself_is_given_up),
-		cmocka_unit_test(rule_4_a_hub_that_never_answers_a_map_request_is_left_after_two_minutes),
+		cmocka_unit_test(
+			rule_2_a_stream_that_does_not_begin_with_the_device_itself_is_given_up),
+		cmocka_unit_test(
+			rule_4_a_hub_that_never_answers_a_map_request_is_left_after_two_minutes),
 		cmocka_unit_test(rule_1_3_a_busy_hub_is_asked_for_a_map_again_when_it_says),
 		cmocka_unit_test(rule_1_3_a_busy_hub_is_asked_to_register_again_when_it_says),
-		cmocka_unit_test(rule_1_3_a_lite_update_that_a_busy_hub_refused_is_sent_again_and_the_stream_goes_on),
+		cmocka_unit_test(
+			rule_1_3_a_lite_update_that_a_busy_hub_refused_is_sent_again_and_the_stream_goes_on),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -21,15 +21,15 @@ MUST_USE int place_redirected(const struct place *from, const char *location, st
 
 /* Whom the key is asked of. */
 enum asked {
-	ASKED_AT, /* the hub, where it is */
+	ASKED_AT,      /* the hub, where it is */
 	ASKED_SENT_ON, /* where it sent us on to: instead of it */
-	ASKED_TOLD, /* where it told us to be found, while the session goes on */
+	ASKED_TOLD,    /* where it told us to be found, while the session goes on */
 };
 
 struct conn {
-	bool open; /* dialled and not hung up */
-	bool up; /* the owner said connected */
-	int rc; /* why the last one failed; 0: it did not, since the session was begun */
+	bool open;        /* dialled and not hung up */
+	bool up;          /* the owner said connected */
+	int rc;           /* why the last one failed; 0: it did not, since the session was begun */
 	struct ts2021 *t; /* not for CTL_CONN_KEY */
 	struct buf in, out; /* CTL_CONN_KEY */
 };
@@ -53,11 +53,11 @@ struct ctlclient {
 	struct secret_machine machine;
 	struct machine_pub hub;
 	struct machine_pub known; /* the last one it had: what a hub at another place has to show */
-	struct place at, next; /* next: that is asked for its key and may become at */
+	struct place at, next;    /* next: that is asked for its key and may become at */
 	enum asked asked;
-	unsigned hops; /* times that we were sent on */
-	bool strict; /* another key is another hub, at `at` as well */
-	char told[CTLCLIENT_URL_MAX]; /* by the hub: where it wants to be found; "" */
+	unsigned hops;                    /* times that we were sent on */
+	bool strict;                      /* another key is another hub, at `at` as well */
+	char told[CTLCLIENT_URL_MAX];     /* by the hub: where it wants to be found; "" */
 	char location[REASON_DETAIL_MAX]; /* where the last answer sent us on to; "" */
 
 	enum ctlclient_state state;
@@ -68,14 +68,15 @@ struct ctlclient {
 	bool noise_done; /* in the feed that we are in */
 	bool lost; /* the session broke inside a callback of its own; torn down when the call returns */
 	mono_ns tls_at, retry_at, dial_until, silent_at;
-	mono_ns ask_at; /* a login waits, for hours perhaps: whether the hub lives is asked then */
+	mono_ns ask_at;  /* a login waits, for hours perhaps: whether the hub lives is asked then */
 	mono_ns lite_at; /* the hub asked for no lite update before */
-	unsigned failures; /* sessions in a row that did not last */
-	mono_ns lost_at; /* since when there is no hub */
+	unsigned failures;  /* sessions in a row that did not last */
+	mono_ns lost_at;    /* since when there is no hub */
 	mono_ns session_at; /* when the latest session began */
 
 	char handle[33]; /* of this life, in hex: tells it from another device with our keys */
-	struct node_pub node, old_node, trial; /* trial: what is being registered, zero: node itself */
+	struct node_pub node, old_node,
+		trial;            /* trial: what is being registered, zero: node itself */
 	bool registered, checked; /* by the hub ever; in this process */
 	bool fresh_key; /* the trial key was made because the hub asked: asking again is an error */
 	bool login_wanted, logout, ephemeral, dirty;
@@ -87,16 +88,18 @@ struct ctlclient {
 	struct call call[CALLS];
 	struct mapstream maps;
 	bool maps_began; /* a message of this stream that is more than a keep-alive was there */
-	bool first_map; /* the one in on_map is that */
+	bool first_map;  /* the one in on_map is that */
 	struct arena arena;
 };
 
 /* Drop everything, try again later. rc 0: there is nothing to say. wait 0: as the failures in a row ask for. */
 void ctlclient_fail(struct ctlclient *c, enum reason_step step, int rc, mono_ns wait);
 void ctlclient_set_state(struct ctlclient *c, enum ctlclient_state s, const char *text);
-void ctlclient_auth_key_set(struct ctlclient *c, const char *key); /* or NULL; the old one is wiped */
+void ctlclient_auth_key_set(
+	struct ctlclient *c, const char *key); /* or NULL; the old one is wiped */
 void ctlclient_calls_reset(struct ctlclient *c);
-void ctlclient_heard(struct ctlclient *c); /* without a stream: the hub lives, or is about to be asked for the first time */
+void ctlclient_heard(struct ctlclient *
+		c); /* without a stream: the hub lives, or is about to be asked for the first time */
 void ctlclient_calls_send(struct ctlclient *c); /* whatever is due on a ready session */
 bool ctlclient_may_poll(const struct ctlclient *c);
 
@@ -106,7 +109,8 @@ struct settings_copy {
 	char name[64];
 };
 /* What the hub did not take is left out of m; copy has to live as long as m. */
-void settings_leave_out(const struct ctlclient *c, struct tc_map_request *m, struct settings_copy *copy);
+void settings_leave_out(
+	const struct ctlclient *c, struct tc_map_request *m, struct settings_copy *copy);
 /* The hub refused a request of a device that it knows. True: the same is to be sent again, with less. */
 bool settings_try_less(struct ctlclient *c, const struct call *call, struct view why);
 /* It took one. all_told: one that carries all settings. */

@@ -14,7 +14,8 @@ int place_parse(struct place *p, const char *url)
 	if (url_parse(url, &u, &path) < 0)
 		return -ERR_BAD_VALUE; /* it goes into requests */
 	host = url + (u.https ? 8 : 7);
-	if ((size_t)(path - host) >= sizeof(p->authority) || (size_t)(path - url) >= sizeof(p->url) || strlen(u.host) >= sizeof(p->host))
+	if ((size_t)(path - host) >= sizeof(p->authority) ||
+		(size_t)(path - url) >= sizeof(p->url) || strlen(u.host) >= sizeof(p->host))
 		return -ERR_BAD_VALUE;
 	p->https = u.https;
 	snprintf(p->url, sizeof(p->url), "%.*s", (int)(path - url), url);
@@ -43,7 +44,8 @@ int place_redirected(const struct place *from, const char *location, struct plac
 	path += 3;
 	path += strcspn(path, "/?");
 	n = strcspn(path, "?");
-	if ((n > 1 && !(n == 4 && !memcmp(path, "/key", 4))) || (size_t)(path - location) >= sizeof(url))
+	if ((n > 1 && !(n == 4 && !memcmp(path, "/key", 4))) ||
+		(size_t)(path - location) >= sizeof(url))
 		return -ERR_BAD_VALUE;
 	snprintf(url, sizeof(url), "%.*s", (int)(path - location), location);
 	rc = place_parse(ret, url);

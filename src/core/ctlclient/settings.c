@@ -13,7 +13,8 @@
 
 enum { LESS_TAGS = 1, LESS_NAME, LESS_ROUTES };
 
-void settings_leave_out(const struct ctlclient *c, struct tc_map_request *m, struct settings_copy *copy)
+void settings_leave_out(
+	const struct ctlclient *c, struct tc_map_request *m, struct settings_copy *copy)
 {
 	struct tc_hostinfo *h = &copy->host;
 	const char *name;

@@ -15,7 +15,7 @@ enum state {
 	IDLE, /* no stream; dials at dial_at */
 	DIALING,
 	UPGRADING, /* waits for the HTTP answer */
-	GREETING, /* waits for the relay's key */
+	GREETING,  /* waits for the relay's key */
 	LOGGED_IN, /* login sent; the answer may be outstanding */
 };
 
@@ -36,10 +36,10 @@ struct derpclient {
 	size_t head, n_waiting;
 	struct arena arena;
 	unsigned failures; /* in a row; a connection that lasts ends the row */
-	size_t skip; /* bytes of a long frame that are still to come */
+	size_t skip;       /* bytes of a long frame that are still to come */
 	mono_ns dial_at, give_up_at, last_sent, last_heard, ready_at;
 	struct bucket bucket; /* what the relay lets us send */
-	struct bucket infos; /* how often it may say that */
+	struct bucket infos;  /* how often it may say that */
 	struct derpclient_counters n;
 };
 
@@ -83,7 +83,8 @@ static void emit(struct derpclient *c, const struct derpclient_event *e)
 	c->cfg.on_event(c->cfg.owner, e);
 }
 
-static int control_frame(struct derpclient *c, enum derpframe_type type, const void *payload, size_t len)
+static int control_frame(
+	struct derpclient *c, enum derpframe_type type, const void *payload, size_t len)
 {
 	uint8_t *p;
 	int rc = buf_reserve(&c->control, DERP_HEADER_LEN + len, &p);
@@ -131,7 +132,9 @@ static void dial(struct derpclient *c, mono_ns now)
 static int log_in(struct derpclient *c, mono_ns now)
 {
 	char hex[2 * MESH_KEY_LEN + 1];
-	struct derp_client_info info = { .version = DERP_VERSION, .can_ack_pings = true, .is_prober = c->cfg.prober };
+	struct derp_client_info info = {
+		.version = DERP_VERSION, .can_ack_pings = true, .is_prober = c->cfg.prober
+	};
 	int rc;
 
 	for (size_t i = 0; c->cfg.mesh_key && i < MESH_KEY_LEN; i++) {
@@ -231,10 +234,12 @@ static int got_server_info(struct derpclient *c, const struct derpframe *f, mono
 		return -ERR_TOO_MANY;
 	}
 	arena_reset(&c->arena);
-	rc = derp_server_info_decode(f->payload, f->len, c->cfg.private.b, c->server.b, &c->arena, &e.info);
+	rc = derp_server_info_decode(
+		f->payload, f->len, c->cfg.private.b, c->server.b, &c->arena, &e.info);
 	if (rc < 0)
 		return rc;
-	bucket_init(&c->bucket, e.info.bytes_per_second > 0 ? MIN_OF(e.info.bytes_per_second, RATE_MAX) : 0,
+	bucket_init(&c->bucket,
+		e.info.bytes_per_second > 0 ? MIN_OF(e.info.bytes_per_second, RATE_MAX) : 0,
 		e.info.bytes_burst > 0 ? MIN_OF(e.info.bytes_burst, RATE_MAX) : 0, now);
 	c->n.logins += !c->ready;
 	if (!c->ready)
@@ -253,7 +258,8 @@ static int got_ping(struct derpclient *c, const struct derpframe *f)
 	rc = control_frame(c, DERP_PONG, f->payload, DERP_PING_MIN);
 	if (rc < 0)
 		return rc;
-	emit(c, &(struct derpclient_event){ .type = DERPCLIENT_PING, .data = view_of(f->payload, DERP_PING_MIN) });
+	emit(c, &(struct derpclient_event){
+			.type = DERPCLIENT_PING, .data = view_of(f->payload, DERP_PING_MIN) });
 	return 0;
 }
 
@@ -272,7 +278,8 @@ static void got_about_peer(struct derpclient *c, const struct derpframe *f)
 	} else {
 		e.type = DERPCLIENT_PEER_PRESENT;
 		if (e.data.len >= 18)
-			e.addr = (struct ipport){ .ip = ipaddr_from16(e.data.p), .port = load_be16(e.data.p + 16) };
+			e.addr = (struct ipport){ .ip = ipaddr_from16(e.data.p),
+				.port = load_be16(e.data.p + 16) };
 		e.flags = e.data.len >= 19 ? e.data.p[18] : 0;
 	}
 	emit(c, &e);
@@ -282,7 +289,8 @@ static void got_restarting(struct derpclient *c, const struct derpframe *f)
 {
 	if (f->len >= 8)
 		emit(c, &(struct derpclient_event){ .type = DERPCLIENT_RESTARTING,
-			.reconnect_in_ms = load_be32(f->payload), .try_for_ms = load_be32(f->payload + 4) });
+				.reconnect_in_ms = load_be32(f->payload),
+				.try_for_ms = load_be32(f->payload + 4) });
 }
 
 static int got_frame(struct derpclient *c, const struct derpframe *f, mono_ns now)
@@ -307,10 +315,11 @@ static int got_frame(struct derpclient *c, const struct derpframe *f, mono_ns no
 	case DERP_PONG:
 		if (f->len >= DERP_PING_MIN)
 			emit(c, &(struct derpclient_event){ .type = DERPCLIENT_PONG,
-				.data = view_of(f->payload, DERP_PING_MIN) });
+					.data = view_of(f->payload, DERP_PING_MIN) });
 		return 0;
 	case DERP_HEALTH:
-		emit(c, &(struct derpclient_event){ .type = DERPCLIENT_HEALTH, .data = view_of(f->payload, f->len) });
+		emit(c, &(struct derpclient_event){
+				.type = DERPCLIENT_HEALTH, .data = view_of(f->payload, f->len) });
 		return 0;
 	case DERP_RESTARTING:
 		got_restarting(c, f);
@@ -331,7 +340,8 @@ static int got_greeting(struct derpclient *c, const struct derpframe *f, mono_ns
 }
 
 /* Takes one thing off the front. 0 and *ret_used; positive: more bytes are needed. */
-static int take_one(struct derpclient *c, const uint8_t *p, size_t len, mono_ns now, size_t *ret_used)
+static int take_one(
+	struct derpclient *c, const uint8_t *p, size_t len, mono_ns now, size_t *ret_used)
 {
 	struct http1_head head;
 	struct derpframe f;
@@ -346,7 +356,8 @@ static int take_one(struct derpclient *c, const uint8_t *p, size_t len, mono_ns 
 		c->state = GREETING;
 		return 0;
 	}
-	rc = derpframe_next(p, len, c->state == GREETING ? DERP_SERVER_KEY_MAX : DERPCLIENT_KEEP_MAX, &f);
+	rc = derpframe_next(
+		p, len, c->state == GREETING ? DERP_SERVER_KEY_MAX : DERPCLIENT_KEEP_MAX, &f);
 	if (rc == -ERR_TOO_BIG && c->state == LOGGED_IN && f.len <= DERP_CLIENT_FRAME_MAX) {
 		c->n.skipped++;
 		c->skip = f.len;
@@ -359,7 +370,8 @@ static int take_one(struct derpclient *c, const uint8_t *p, size_t len, mono_ns 
 	return c->state == GREETING ? got_greeting(c, &f, now) : got_frame(c, &f, now);
 }
 
-static int take_all(struct derpclient *c, const uint8_t *p, size_t len, mono_ns now, size_t *ret_used)
+static int take_all(
+	struct derpclient *c, const uint8_t *p, size_t len, mono_ns now, size_t *ret_used)
 {
 	size_t used;
 	int rc;
@@ -413,7 +425,8 @@ int derpclient_feed(struct derpclient *c, const uint8_t *p, size_t len, mono_ns 
 /* ---- Output ---- */
 
 /* The relay closes on who sends more than it said; what does not fit is lost, as on a slow link. */
-int derpclient_send(struct derpclient *c, const struct node_pub *to, const void *pkt, size_t len, mono_ns now)
+int derpclient_send(
+	struct derpclient *c, const struct node_pub *to, const void *pkt, size_t len, mono_ns now)
 {
 	size_t frame_len = DERP_HEADER_LEN + KEY_LEN + len;
 	struct slot *s;
@@ -454,7 +467,8 @@ int derpclient_send(struct derpclient *c, const struct node_pub *to, const void 
 
 int derpclient_ping(struct derpclient *c, const uint8_t data[static DERP_PING_MIN])
 {
-	return c->state == LOGGED_IN ? control_frame(c, DERP_PING, data, DERP_PING_MIN) : -ERR_CLOSED;
+	return c->state == LOGGED_IN ? control_frame(c, DERP_PING, data, DERP_PING_MIN)
+				     : -ERR_CLOSED;
 }
 
 void derpclient_note_preferred(struct derpclient *c, bool home)
@@ -462,7 +476,8 @@ void derpclient_note_preferred(struct derpclient *c, bool home)
 	if (c->home == home)
 		return;
 	c->home = home;
-	if (c->state == LOGGED_IN && control_frame(c, DERP_NOTE_PREFERRED, home ? "\1" : "\0", 1) < 0)
+	if (c->state == LOGGED_IN &&
+		control_frame(c, DERP_NOTE_PREFERRED, home ? "\1" : "\0", 1) < 0)
 		c->cfg.hang_up(c->cfg.owner); /* a relay that does not read */
 }
 

@@ -15,25 +15,32 @@
 #include "proto/derpframe/derpframe.h"
 
 enum {
-	DERPCLIENT_QUEUE_MAX = 192, /* packets that wait; the oldest goes when one more comes. What a session staged, or a TUN batch */
-	DERPCLIENT_CONTROL_MAX = 16 * 1024, /* bytes of other frames that wait: pongs to a relay that does not read */
+	DERPCLIENT_QUEUE_MAX =
+		192, /* packets that wait; the oldest goes when one more comes. What a session staged, or a TUN batch */
+	DERPCLIENT_CONTROL_MAX =
+		16 *
+		1024, /* bytes of other frames that wait: pongs to a relay that does not read */
 	DERPCLIENT_WRITE_MAX = 16 * 1024, /* bytes shown at once, unless one packet is larger */
-	DERPCLIENT_KEEP_MAX = 2 * KEY_LEN + DERP_PACKET_MAX, /* of a frame; longer ones have nothing for us, and are skipped */
-	DERPCLIENT_INFOS_MAX = 10, /* server infos at once, then one a second; each costs a key exchange */
+	DERPCLIENT_KEEP_MAX =
+		2 * KEY_LEN +
+		DERP_PACKET_MAX, /* of a frame; longer ones have nothing for us, and are skipped */
+	DERPCLIENT_INFOS_MAX =
+		10, /* server infos at once, then one a second; each costs a key exchange */
 };
-#define DERPCLIENT_STEADY SEC(5) /* a connection that was ready for so long ends a row of failures */
+#define DERPCLIENT_STEADY \
+	SEC(5) /* a connection that was ready for so long ends a row of failures */
 
 struct derpclient;
 
 enum derpclient_event_type {
-	DERPCLIENT_READY, /* logged in: info */
-	DERPCLIENT_PACKET, /* peer, data */
-	DERPCLIENT_PEER_GONE, /* peer, reason */
+	DERPCLIENT_READY,        /* logged in: info */
+	DERPCLIENT_PACKET,       /* peer, data */
+	DERPCLIENT_PEER_GONE,    /* peer, reason */
 	DERPCLIENT_PEER_PRESENT, /* peer, addr (may be unset), flags */
-	DERPCLIENT_PONG, /* data: the 8 bytes of derpclient_ping */
-	DERPCLIENT_PING, /* data; it has been answered already */
-	DERPCLIENT_HEALTH, /* data: what the relay complains of; empty: nothing any more */
-	DERPCLIENT_RESTARTING, /* reconnect_in_ms, try_for_ms */
+	DERPCLIENT_PONG,         /* data: the 8 bytes of derpclient_ping */
+	DERPCLIENT_PING,         /* data; it has been answered already */
+	DERPCLIENT_HEALTH,       /* data: what the relay complains of; empty: nothing any more */
+	DERPCLIENT_RESTARTING,   /* reconnect_in_ms, try_for_ms */
 	DERPCLIENT_KEEP_ALIVE,
 	DERPCLIENT_DOWN, /* rc: the stream that was ready, or was to be, is gone */
 };
@@ -52,19 +59,23 @@ struct derpclient_event {
 struct derpclient_cfg {
 	struct secret_node private;
 	const uint8_t *mesh_key; /* 32 bytes, or NULL. Copied */
-	bool watch; /* with a mesh key: learn who comes and goes */
+	bool watch;              /* with a mesh key: learn who comes and goes */
 	bool prober;
 	struct rng *rng; /* borrowed */
 	void *owner;
 	void (*dial)(void *owner);
-	void (*hang_up)(void *owner); /* close the stream; derpclient_closed may be called from inside, or later */
-	void (*on_output)(void *owner); /* derpclient_output has something; must not end the stream */
+	void (*hang_up)(
+		void *owner); /* close the stream; derpclient_closed may be called from inside, or later */
+	void (*on_output)(
+		void *owner); /* derpclient_output has something; must not end the stream */
 	void (*on_event)(void *owner, const struct derpclient_event *e);
 };
 
 struct derpclient_counters {
-	uint64_t infos_refused, skipped; /* connections closed for too many server infos; frames that were too long to be for us */
-	uint64_t dials, logins, packets_in, packets_out, drop_queue_head, drop_rate, drop_down, bad_frames;
+	uint64_t infos_refused,
+		skipped; /* connections closed for too many server infos; frames that were too long to be for us */
+	uint64_t dials, logins, packets_in, packets_out, drop_queue_head, drop_rate, drop_down,
+		bad_frames;
 };
 
 MUST_USE int derpclient_new(struct derpclient **ret, const struct derpclient_cfg *cfg);
@@ -77,7 +88,8 @@ struct derpclient *derpclient_free(struct derpclient *c); /* the stream is the o
  */
 MUST_USE int derpclient_connected(struct derpclient *c, const char *host, const char *ideal_node,
 	const struct node_pub *fast_key, mono_ns now);
-MUST_USE int derpclient_feed(struct derpclient *c, const uint8_t *p, size_t len, mono_ns now); /* negative: likewise */
+MUST_USE int derpclient_feed(
+	struct derpclient *c, const uint8_t *p, size_t len, mono_ns now); /* negative: likewise */
 void derpclient_closed(struct derpclient *c, int rc, mono_ns now);
 struct view derpclient_output(struct derpclient *c);
 void derpclient_written(struct derpclient *c, size_t n);
@@ -90,14 +102,16 @@ void derpclient_stop(struct derpclient *c, mono_ns now);
  * Copies the packet; while the connection is being opened it waits. A full queue is no error. -ERR_TOO_BIG, -ERR_CLOSED when
  * not started, -ENOMEM.
  */
-MUST_USE int derpclient_send(struct derpclient *c, const struct node_pub *to, const void *pkt, size_t len, mono_ns now);
+MUST_USE int derpclient_send(
+	struct derpclient *c, const struct node_pub *to, const void *pkt, size_t len, mono_ns now);
 MUST_USE int derpclient_ping(struct derpclient *c, const uint8_t data[static DERP_PING_MIN]);
 /* Is this region our home? Told to the relay now and after each login. */
 void derpclient_note_preferred(struct derpclient *c, bool home);
 
 bool derpclient_is_ready(const struct derpclient *c);
 const struct node_pub *derpclient_server(const struct derpclient *c); /* all zero: not known now */
-mono_ns derpclient_last_sent(const struct derpclient *c); /* a packet, or the login: for closing idle connections */
+mono_ns derpclient_last_sent(
+	const struct derpclient *c); /* a packet, or the login: for closing idle connections */
 mono_ns derpclient_last_heard(const struct derpclient *c); /* any frame */
 const struct derpclient_counters *derpclient_counters(const struct derpclient *c);
 

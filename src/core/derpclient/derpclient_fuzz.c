@@ -1,13 +1,9 @@
 /* A client eats any bytes of a relay, in pieces: from the HTTP answer on, or logged in already. */
 #include "core/derpclient/derpclient.h"
 
-static void nothing(void *owner)
-{
-}
+static void nothing(void *owner) {}
 
-static void on_event(void *owner, const struct derpclient_event *e)
-{
-}
+static void on_event(void *owner, const struct derpclient_event *e) {}
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
@@ -15,8 +11,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
 	static const struct node_pub server = { { 9 } };
 	struct rng_seeded rng;
-	struct derpclient_cfg cfg = { .private = { { 8, [31] = 64 } }, .rng = &rng.rng, .dial = nothing,
-		.hang_up = nothing, .on_output = nothing, .on_event = on_event };
+	struct derpclient_cfg cfg = { .private = { { 8, [31] = 64 } },
+		.rng = &rng.rng,
+		.dial = nothing,
+		.hang_up = nothing,
+		.on_output = nothing,
+		.on_event = on_event };
 	struct derpclient *c;
 	bool fast = len && (data[0] & 1), ok;
 

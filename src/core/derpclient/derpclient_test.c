@@ -27,9 +27,7 @@ static void on_hang_up(void *owner)
 	((struct node *)owner)->n_hang_ups++;
 }
 
-static void nothing(void *owner)
-{
-}
+static void nothing(void *owner) {}
 
 static void on_event(void *owner, const struct derpclient_event *e)
 {
@@ -49,8 +47,12 @@ static void about_key(const char *name, uint8_t ret[static KEY_LEN])
 
 static void node_open(struct node *n)
 {
-	struct derpclient_cfg cfg = { .rng = &seeded.rng, .owner = n, .dial = on_dial, .hang_up = on_hang_up,
-		.on_output = nothing, .on_event = on_event };
+	struct derpclient_cfg cfg = { .rng = &seeded.rng,
+		.owner = n,
+		.dial = on_dial,
+		.hang_up = on_hang_up,
+		.on_output = nothing,
+		.on_event = on_event };
 
 	*n = (struct node){ 0 };
 	about_key("frames_client_private", cfg.private.b);
@@ -80,10 +82,15 @@ static void node_open_fast(struct node *n)
 
 static enum derpclient_event_type type_named(const char *s)
 {
-	static const char *const names[] = { [DERPCLIENT_READY] = "server_info", [DERPCLIENT_PACKET] = "packet",
-		[DERPCLIENT_PEER_GONE] = "peer_gone", [DERPCLIENT_PEER_PRESENT] = "peer_present",
-		[DERPCLIENT_PONG] = "pong", [DERPCLIENT_PING] = "ping", [DERPCLIENT_HEALTH] = "health",
-		[DERPCLIENT_RESTARTING] = "restarting", [DERPCLIENT_KEEP_ALIVE] = "keep_alive" };
+	static const char *const names[] = { [DERPCLIENT_READY] = "server_info",
+		[DERPCLIENT_PACKET] = "packet",
+		[DERPCLIENT_PEER_GONE] = "peer_gone",
+		[DERPCLIENT_PEER_PRESENT] = "peer_present",
+		[DERPCLIENT_PONG] = "pong",
+		[DERPCLIENT_PING] = "ping",
+		[DERPCLIENT_HEALTH] = "health",
+		[DERPCLIENT_RESTARTING] = "restarting",
+		[DERPCLIENT_KEEP_ALIVE] = "keep_alive" };
 
 	for (size_t i = 0; i < ARRAY_LEN(names); i++)
 		if (!strcmp(names[i], s))
@@ -117,13 +124,14 @@ static void check_field(const struct derpclient_event *e, const char *key, const
 			CHECK_INT(ipport_parse(s, strlen(s), &addr), ==, 0);
 		CHECK_TRUE(ipport_eq(e->addr, addr));
 	} else {
-		long long got = !strcmp(key, "reason") ? e->reason
-			: !strcmp(key, "flags") ? e->flags
-			: !strcmp(key, "reconnect_in_ms") ? e->reconnect_in_ms
-			: !strcmp(key, "try_for_ms") ? e->try_for_ms
-			: !strcmp(key, "token_bucket_bytes_burst") ? e->info.bytes_burst
-			: !strcmp(key, "token_bucket_bytes_per_second") ? e->info.bytes_per_second
-								      : -1;
+		long long got = !strcmp(key, "reason")                     ? e->reason
+				: !strcmp(key, "flags")                    ? e->flags
+				: !strcmp(key, "reconnect_in_ms")          ? e->reconnect_in_ms
+				: !strcmp(key, "try_for_ms")               ? e->try_for_ms
+				: !strcmp(key, "token_bucket_bytes_burst") ? e->info.bytes_burst
+				: !strcmp(key, "token_bucket_bytes_per_second")
+					? e->info.bytes_per_second
+					: -1;
 
 		CHECK_INT(got, ==, json_integer_value(v));
 	}
@@ -135,7 +143,8 @@ static void frames_of_the_relay_are_read_as_recorded(void **state)
 	const char *key;
 	size_t i, n;
 
-	json_array_foreach(s, i, c) {
+	json_array_foreach(s, i, c)
+	{
 		uint8_t *bytes = vec_hex(c, "bytes", &n);
 		const char *result = vec_str(c, "result");
 		struct node node;
@@ -165,16 +174,20 @@ static void greetings_are_accepted_as_recorded(void **state)
 	json_t *s = vectors_section(file, "client_greeting"), *c;
 	size_t i, n;
 
-	json_array_foreach(s, i, c) {
+	json_array_foreach(s, i, c)
+	{
 		uint8_t *bytes = vec_hex(c, "bytes", &n);
 		struct node node;
 		int rc;
 
 		CHECK_ROW("%s", vec_str(c, "name"));
 		node_open(&node);
-		CHECK_INT(derpclient_connected(node.c, "derp.example.com", NULL, NULL, SEC(1)), ==, 0);
+		CHECK_INT(derpclient_connected(node.c, "derp.example.com", NULL, NULL, SEC(1)), ==,
+			0);
 		drain(&node);
-		CHECK_INT(derpclient_feed(node.c, (const uint8_t *)answer, sizeof(answer) - 1, SEC(1)), ==, 0);
+		CHECK_INT(derpclient_feed(
+				  node.c, (const uint8_t *)answer, sizeof(answer) - 1, SEC(1)),
+			==, 0);
 		rc = derpclient_feed(node.c, bytes, n, SEC(1));
 		CHECK_INT(rc == 0 && derpclient_output(node.c).len > 0, ==, vec_bool(c, "accept"));
 		free(bytes);
@@ -190,7 +203,8 @@ static void other_status_than_101_ends_the_attempt(void **state)
 
 	node_open(&n);
 	CHECK_INT(derpclient_connected(n.c, "derp.example.com", NULL, NULL, SEC(1)), ==, 0);
-	CHECK_INT(derpclient_feed(n.c, (const uint8_t *)refusal, sizeof(refusal) - 1, SEC(1)), ==, err_http(404));
+	CHECK_INT(derpclient_feed(n.c, (const uint8_t *)refusal, sizeof(refusal) - 1, SEC(1)), ==,
+		err_http(404));
 	derpclient_free(n.c);
 }
 
@@ -214,7 +228,9 @@ static void exchange(struct node *n, struct derprelay *r)
 
 static void packet_comes_back_through_our_relay_to_its_own_key(void **state)
 {
-	struct derprelay_cfg cfg = { .rng = &seeded.rng, .on_output = nothing, .on_close = nothing };
+	struct derprelay_cfg cfg = {
+		.rng = &seeded.rng, .on_output = nothing, .on_close = nothing
+	};
 	struct derprelay *r;
 	struct node_pub self;
 	struct node n;
@@ -223,7 +239,8 @@ static void packet_comes_back_through_our_relay_to_its_own_key(void **state)
 	about_key("frames_client_public", self.b);
 	CHECK_INT(derprelay_new(&r, &cfg), ==, 0);
 	node_open(&n);
-	CHECK_INT(derprelay_accept(r, (struct ipport){ 0 }, false, NULL, SEC(1), NULL, &n.conn), ==, 0);
+	CHECK_INT(derprelay_accept(r, (struct ipport){ 0 }, false, NULL, SEC(1), NULL, &n.conn), ==,
+		0);
 	CHECK_INT(derpclient_connected(n.c, "derp.example.com", "900a", NULL, SEC(1)), ==, 0);
 	drain(&n); /* the request is the owner's part of the relay */
 	CHECK_INT(derpclient_send(n.c, &self, "early", 5, SEC(1)), ==, 0); /* waits for the login */
@@ -251,7 +268,9 @@ static void packet_comes_back_through_our_relay_to_its_own_key(void **state)
 /* Two clients of one relay with a limit: ours keeps to what it was told; what another sends beyond is dropped. */
 static void a_relay_that_limits_tells_and_enforces(void **state)
 {
-	struct derprelay_cfg cfg = { .client_rate = 100000, .rng = &seeded.rng, .on_output = nothing, .on_close = nothing };
+	struct derprelay_cfg cfg = {
+		.client_rate = 100000, .rng = &seeded.rng, .on_output = nothing, .on_close = nothing
+	};
 	static uint8_t pkt[1000];
 	uint8_t frame[DERP_HEADER_LEN];
 	struct derprelay *r;
@@ -262,7 +281,8 @@ static void a_relay_that_limits_tells_and_enforces(void **state)
 	about_key("frames_client_public", self.b);
 	CHECK_INT(derprelay_new(&r, &cfg), ==, 0);
 	node_open(&n);
-	CHECK_INT(derprelay_accept(r, (struct ipport){ 0 }, false, NULL, SEC(1), NULL, &n.conn), ==, 0);
+	CHECK_INT(derprelay_accept(r, (struct ipport){ 0 }, false, NULL, SEC(1), NULL, &n.conn), ==,
+		0);
 	CHECK_INT(derpclient_connected(n.c, "derp.example.com", NULL, NULL, SEC(1)), ==, 0);
 	drain(&n); /* the request is the owner's part of the relay */
 	CHECK_INT(derpclient_feed(n.c, (const uint8_t *)answer, sizeof(answer) - 1, SEC(1)), ==, 0);
@@ -385,7 +405,9 @@ static void packets_beyond_the_announced_rate_are_not_sent(void **state)
 /* One recorded login: what the relay sent logs our client in, what the client sent logs in at our relay. */
 static void log_in_as_recorded(const json_t *c)
 {
-	struct derprelay_cfg cfg = { .rng = &seeded.rng, .on_output = nothing, .on_close = nothing };
+	struct derprelay_cfg cfg = {
+		.rng = &seeded.rng, .on_output = nothing, .on_close = nothing
+	};
 	const char *head = vec_str(c, "response_head");
 	struct derprelay *r;
 	struct node_pub server;
@@ -395,7 +417,9 @@ static void log_in_as_recorded(const json_t *c)
 
 	node_open(&n);
 	about_key("frames_server_public", server.b);
-	CHECK_INT(derpclient_connected(n.c, "derp.example.com", NULL, vec_bool(c, "tls") ? &server : NULL, SEC(1)), ==, 0);
+	CHECK_INT(derpclient_connected(n.c, "derp.example.com", NULL,
+			  vec_bool(c, "tls") ? &server : NULL, SEC(1)),
+		==, 0);
 	CHECK_INT(derpclient_feed(n.c, (const uint8_t *)head, strlen(head), SEC(1)), ==, 0);
 	bytes = vec_hex(c, "s2c_after_head", &len);
 	CHECK_INT(derpclient_feed(n.c, bytes, len, SEC(1)), ==, 0);
@@ -406,7 +430,8 @@ static void log_in_as_recorded(const json_t *c)
 
 	vec_hex_exact(c, "server_private", cfg.private.b, KEY_LEN);
 	CHECK_INT(derprelay_new(&r, &cfg), ==, 0);
-	CHECK_INT(derprelay_accept(r, (struct ipport){ 0 }, false, NULL, SEC(1), NULL, &n.conn), ==, 0);
+	CHECK_INT(derprelay_accept(r, (struct ipport){ 0 }, false, NULL, SEC(1), NULL, &n.conn), ==,
+		0);
 	bytes = vec_hex(c, "c2s_after_head", &len);
 	CHECK_INT(derprelay_feed(n.conn, bytes, len, SEC(1)), ==, 0);
 	free(bytes);
@@ -422,13 +447,16 @@ static void recorded_logins_work_at_both_ends(void **state)
 	const char *text;
 	size_t i, used;
 
-	json_array_foreach(s, i, c) {
+	json_array_foreach(s, i, c)
+	{
 		CHECK_ROW("http %zu", i);
 		text = vec_str(c, "request_head");
-		CHECK_INT(http1_parse((const uint8_t *)text, strlen(text), false, &head, &used), ==, 0);
+		CHECK_INT(http1_parse((const uint8_t *)text, strlen(text), false, &head, &used), ==,
+			0);
 		CHECK_INT(used, ==, strlen(text));
 		CHECK_TRUE(http1_has_token(&head, "Upgrade", "derp"));
-		CHECK_INT(view_eq(http1_find(&head, "Derp-Fast-Start"), VIEW_LIT("1")), ==, vec_bool(c, "tls"));
+		CHECK_INT(view_eq(http1_find(&head, "Derp-Fast-Start"), VIEW_LIT("1")), ==,
+			vec_bool(c, "tls"));
 		log_in_as_recorded(c);
 	}
 	vectors_count("derp.json", "http", i);
@@ -469,11 +497,14 @@ static void long_frames_are_skipped_and_not_kept(void **state)
 	node_open_fast(&n);
 	CHECK_INT(feed_info(&n, SEC(2)), ==, 0);
 	derpframe_header(frame, DERP_HEALTH, DERP_CLIENT_FRAME_MAX);
-	for (size_t step = 1; step < sizeof(frame); step = step * 40 + 3) { /* in pieces of any size */
+	for (size_t step = 1; step < sizeof(frame);
+		step = step * 40 + 3) { /* in pieces of any size */
 		int events = n.n_events;
 
 		for (size_t at = 0; at < sizeof(frame); at += step)
-			CHECK_INT(derpclient_feed(n.c, frame + at, MIN_OF(step, sizeof(frame) - at), SEC(3)), ==, 0);
+			CHECK_INT(derpclient_feed(n.c, frame + at, MIN_OF(step, sizeof(frame) - at),
+					  SEC(3)),
+				==, 0);
 		CHECK_INT(n.n_events, ==, events);
 		derpframe_header(frame, DERP_KEEP_ALIVE, 0);
 		CHECK_INT(derpclient_feed(n.c, frame, DERP_HEADER_LEN, SEC(3)), ==, 0);
@@ -519,8 +550,10 @@ static void names_begin_no_other_header(void **state)
 
 	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
 		node_open(&n);
-		CHECK_INT(derpclient_connected(n.c, bad[i], NULL, NULL, SEC(1)), ==, -ERR_BAD_VALUE);
-		CHECK_INT(derpclient_connected(n.c, "derp.example.com", bad[i], NULL, SEC(1)), ==, -ERR_BAD_VALUE);
+		CHECK_INT(
+			derpclient_connected(n.c, bad[i], NULL, NULL, SEC(1)), ==, -ERR_BAD_VALUE);
+		CHECK_INT(derpclient_connected(n.c, "derp.example.com", bad[i], NULL, SEC(1)), ==,
+			-ERR_BAD_VALUE);
 		CHECK_INT(derpclient_output(n.c).len, ==, 0);
 		derpclient_free(n.c);
 	}

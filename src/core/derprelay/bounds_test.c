@@ -20,16 +20,15 @@ static enum derprelay_verdict verdict_named, verdict_proven;
 static unsigned n_named, n_proven;
 static struct ledger *ledger; /* NULL: nobody is charged */
 
-static void on_output(void *owner)
-{
-}
+static void on_output(void *owner) {}
 
 static void on_close(void *owner)
 {
 	((struct peer *)owner)->close_asked = true;
 }
 
-static enum derprelay_verdict on_admit(void *ctx, void *owner, const struct node_pub *key, bool proven)
+static enum derprelay_verdict on_admit(
+	void *ctx, void *owner, const struct node_pub *key, bool proven)
 {
 	*(proven ? &n_proven : &n_named) += 1;
 	return proven ? verdict_proven : verdict_named;
@@ -37,7 +36,10 @@ static enum derprelay_verdict on_admit(void *ctx, void *owner, const struct node
 
 static struct derprelay *relay_open(bool members_only)
 {
-	struct derprelay_cfg cfg = { .private = { { 8, [31] = 64 } }, .rng = &seeded.rng, .on_output = on_output, .on_close = on_close,
+	struct derprelay_cfg cfg = { .private = { { 8, [31] = 64 } },
+		.rng = &seeded.rng,
+		.on_output = on_output,
+		.on_close = on_close,
 		.admit = members_only ? on_admit : NULL };
 	struct derprelay *r;
 
@@ -55,7 +57,9 @@ static struct buf login_of(const struct peer *p, const struct derprelay *r)
 	struct buf b;
 
 	buf_init(&b, 1000);
-	CHECK_INT(derp_client_info_encode(&b, p->private, derprelay_public(r)->b, &seeded.rng, &info), ==, 0);
+	CHECK_INT(
+		derp_client_info_encode(&b, p->private, derprelay_public(r)->b, &seeded.rng, &info),
+		==, 0);
 	return b;
 }
 
@@ -73,7 +77,9 @@ static void peer_dial(struct peer *p, struct derprelay *r)
 	buf_init(&p->got, 8 << 20);
 	if (ledger)
 		CHECK_INT(ledger_enter(ledger, &p->holder, from, LEDGER_CONN, on_evict), ==, 0);
-	CHECK_INT(derprelay_accept(r, (struct ipport){ .ip = from, .port = 1 }, false, p, 0, &p->holder, &p->conn), ==, 0);
+	CHECK_INT(derprelay_accept(r, (struct ipport){ .ip = from, .port = 1 }, false, p, 0,
+			  &p->holder, &p->conn),
+		==, 0);
 }
 
 static int peer_log_in(struct peer *p, struct derprelay *r)
@@ -129,7 +135,8 @@ static unsigned peer_count(struct peer *p, enum derpframe_type type, const struc
 	unsigned n = 0;
 
 	peer_drain(p);
-	while (derpframe_next(buf_data(&p->got), buf_len(&p->got), DERP_CLIENT_FRAME_MAX, &f) == 0) {
+	while (derpframe_next(buf_data(&p->got), buf_len(&p->got), DERP_CLIENT_FRAME_MAX, &f) ==
+		0) {
 		n += f.type == type && (!from || !memcmp(f.payload, from->b, KEY_LEN));
 		buf_consume(&p->got, DERP_HEADER_LEN + f.len);
 	}
@@ -196,7 +203,8 @@ static void a_packet_costs_the_same_whoever_heard_whom(void **state)
 	peers_open(v, CROWD + 1, r);
 	few = cost_of_packets(v, false);
 	many = cost_of_packets(v, true);
-	print_message("# %.0f ns a packet of one whom %d heard, %.0f ns where each heard one\n", many, CROWD, few);
+	print_message("# %.0f ns a packet of one whom %d heard, %.0f ns where each heard one\n",
+		many, CROWD, few);
 	CHECK_TRUE(many < 4 * few); /* walking over all that heard it takes thousands more */
 	peers_close(v, CROWD + 1);
 	CHECK_INT(derprelay_counters(r)->notes, ==, 0);
@@ -327,7 +335,9 @@ enum { STEPS = 3 * 4096 }; /* it is charged in steps */
 
 static void what_waits_is_charged_to_who_sent_it(void **state)
 {
-	const struct ledger_cfg cfg = { .strangers = { 1 << 20, 100 }, .members = { 1 << 20, 100 }, .seed = { 1 } };
+	const struct ledger_cfg cfg = {
+		.strangers = { 1 << 20, 100 }, .members = { 1 << 20, 100 }, .seed = { 1 }
+	};
 	struct derprelay *r;
 	struct peer v[6];
 	size_t idle;
@@ -378,7 +388,8 @@ static void packets_of_who_left_arrive_within_a_bound(void **state)
 	CHECK_INT(peer_count(&v[1], DERP_RECV_PACKET, NULL), ==, 1);
 	for (size_t k = 2; k < N; k++)
 		for (int i = 0; i < 2; i++)
-			CHECK_INT(peer_send(&v[k], &v[1 + (k - 1) % (N - 1)], DERP_PACKET_MAX), ==, 0);
+			CHECK_INT(peer_send(&v[k], &v[1 + (k - 1) % (N - 1)], DERP_PACKET_MAX), ==,
+				0);
 	CHECK_TRUE(derprelay_queued(r) > 2 * DERPRELAY_LEFT_MAX);
 	for (size_t k = 2; k < N; k += 2) /* half of the senders, so that the others' queues stay */
 		peer_close(&v[k]);
@@ -399,7 +410,8 @@ static void one_key_has_few_connections(void **state)
 		peer_open(&v[i], r, 1);
 	peer_open(&other, r, 2);
 	for (size_t i = 0; i < N; i++) {
-		CHECK_TRUE(v[i].close_asked == (i < N - DERPRELAY_SAME_KEY_MAX)); /* the oldest went */
+		CHECK_TRUE(
+			v[i].close_asked == (i < N - DERPRELAY_SAME_KEY_MAX)); /* the oldest went */
 		closed += v[i].close_asked;
 	}
 	CHECK_INT(derprelay_counters(r)->closed_same_key, ==, closed);
@@ -439,15 +451,19 @@ static void a_strangers_login_is_refused_unopened(void **state)
 	peer_init(&p, 1);
 	peer_dial(&p, r);
 	b = login_of(&p, r);
-	CHECK_INT(derprelay_feed(p.conn, buf_data(&b), DERP_HEADER_LEN + KEY_LEN - 1, SEC(1)), ==, 0);
-	CHECK_INT(derprelay_feed(p.conn, buf_data(&b) + DERP_HEADER_LEN + KEY_LEN - 1, 1, SEC(1)), ==, -ERR_DENIED);
+	CHECK_INT(
+		derprelay_feed(p.conn, buf_data(&b), DERP_HEADER_LEN + KEY_LEN - 1, SEC(1)), ==, 0);
+	CHECK_INT(derprelay_feed(p.conn, buf_data(&b) + DERP_HEADER_LEN + KEY_LEN - 1, 1, SEC(1)),
+		==, -ERR_DENIED);
 	peer_close(&p);
 	peer_dial(&p, r);
 	CHECK_INT(peer_log_in(&p, r), ==, -ERR_DENIED); /* in one piece */
 	peer_close(&p);
 	peer_dial(&p, r);
-	CHECK_INT(derprelay_feed(p.conn, buf_data(&b), 20, SEC(1)), ==, 0); /* and the rest at once */
-	CHECK_INT(derprelay_feed(p.conn, buf_data(&b) + 20, buf_len(&b) - 20, SEC(1)), ==, -ERR_DENIED);
+	CHECK_INT(
+		derprelay_feed(p.conn, buf_data(&b), 20, SEC(1)), ==, 0); /* and the rest at once */
+	CHECK_INT(derprelay_feed(p.conn, buf_data(&b) + 20, buf_len(&b) - 20, SEC(1)), ==,
+		-ERR_DENIED);
 	CHECK_INT(n_proven, ==, 0);
 	CHECK_INT(derprelay_counters(r)->refused, ==, 3);
 	CHECK_INT(derprelay_clients(r), ==, 0);
@@ -490,7 +506,8 @@ static void who_waits_for_the_word_is_kept(void **state)
 	derpframe_header(more, DERP_SEND_PACKET, sizeof(more) - DERP_HEADER_LEN);
 	memcpy(more + DERP_HEADER_LEN, other.key.b, KEY_LEN);
 	CHECK_INT(buf_append(&b, more, sizeof(more)), ==, 0);
-	CHECK_INT(buf_append(&b, more, sizeof(more) - 10), ==, 0); /* a whole packet, and a piece of one */
+	CHECK_INT(buf_append(&b, more, sizeof(more) - 10), ==,
+		0); /* a whole packet, and a piece of one */
 	CHECK_INT(derprelay_feed(p.conn, buf_data(&b), buf_len(&b), SEC(1)), ==, 0);
 	CHECK_TRUE(derprelay_waits(p.conn));
 	CHECK_INT(derprelay_clients(r), ==, 1);

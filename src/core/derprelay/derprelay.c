@@ -79,7 +79,8 @@ void conn_ask_close(struct derpconn *c)
 	c->relay->cfg.on_close(c->owner);
 }
 
-void conn_control(struct derpconn *c, enum derpframe_type type, const struct view *parts, size_t n_parts)
+void conn_control(
+	struct derpconn *c, enum derpframe_type type, const struct view *parts, size_t n_parts)
 {
 	uint8_t head[DERP_HEADER_LEN];
 	size_t len = 0;
@@ -90,8 +91,9 @@ void conn_control(struct derpconn *c, enum derpframe_type type, const struct vie
 	for (size_t i = 0; i < n_parts; i++)
 		len += parts[i].len;
 	derpframe_header(head, type, len);
-	rc = buf_len(&c->control) + len + sizeof(head) > DERPRELAY_CONTROL_MAX ? -ERR_TOO_BIG :
-										 buf_append(&c->control, head, sizeof(head));
+	rc = buf_len(&c->control) + len + sizeof(head) > DERPRELAY_CONTROL_MAX
+		     ? -ERR_TOO_BIG
+		     : buf_append(&c->control, head, sizeof(head));
 	for (size_t i = 0; i < n_parts && rc == 0; i++)
 		rc = buf_append(&c->control, parts[i].p, parts[i].len);
 	if (rc < 0) {
@@ -107,24 +109,27 @@ void conn_send_gone(struct derpconn *c, const struct node_pub *key, enum derp_go
 	uint8_t why = (uint8_t)reason;
 
 	c->relay->n.peer_gone_sent++;
-	conn_control(c, DERP_PEER_GONE, (struct view[]){ view_of(key->b, KEY_LEN), view_of(&why, 1) }, 2);
+	conn_control(c, DERP_PEER_GONE,
+		(struct view[]){ view_of(key->b, KEY_LEN), view_of(&why, 1) }, 2);
 }
 
 void conn_send_present(struct derpconn *to, const struct derpconn *c)
 {
 	uint8_t tail[16 + 2 + 1], flags;
 
-	flags = (uint8_t)((c->mesh ? DERP_PRESENT_MESH : 0) | (c->prober ? DERP_PRESENT_PROBER : 0) |
-		(c->not_ideal ? DERP_PRESENT_NOT_IDEAL : 0));
+	flags = (uint8_t)((c->mesh ? DERP_PRESENT_MESH : 0) |
+			  (c->prober ? DERP_PRESENT_PROBER : 0) |
+			  (c->not_ideal ? DERP_PRESENT_NOT_IDEAL : 0));
 	ipaddr_to16(c->remote.ip, tail);
 	store_be16(tail + 16, c->remote.port);
 	tail[18] = flags ? flags : DERP_PRESENT_REGULAR;
 	conn_control(to, DERP_PEER_PRESENT,
-		(struct view[]){ view_of(c->client->key.b, KEY_LEN), view_of(tail, sizeof(tail)) }, 2);
+		(struct view[]){ view_of(c->client->key.b, KEY_LEN), view_of(tail, sizeof(tail)) },
+		2);
 }
 
-int derprelay_accept(struct derprelay *r, struct ipport remote, bool not_ideal, void *owner, mono_ns now,
-	struct ledger_holder *holder, struct derpconn **ret)
+int derprelay_accept(struct derprelay *r, struct ipport remote, bool not_ideal, void *owner,
+	mono_ns now, struct ledger_holder *holder, struct derpconn **ret)
 {
 	struct derpconn *c;
 
@@ -141,7 +146,8 @@ int derprelay_accept(struct derprelay *r, struct ipport remote, bool not_ideal, 
 	c->gone_tokens = GONE_BURST;
 	buf_init(&c->in, DERP_HEADER_LEN + DERP_CLIENT_INFO_MAX);
 	buf_init(&c->control, DERPRELAY_CONTROL_MAX);
-	buf_init(&c->writing, DERPRELAY_WRITE_MAX + DERPRELAY_CONTROL_MAX + DERP_HEADER_LEN + KEY_LEN + DERP_PACKET_MAX);
+	buf_init(&c->writing, DERPRELAY_WRITE_MAX + DERPRELAY_CONTROL_MAX + DERP_HEADER_LEN +
+				      KEY_LEN + DERP_PACKET_MAX);
 	buf_set_holder(&c->in, holder);
 	buf_set_holder(&c->control, holder);
 	buf_set_holder(&c->writing, holder);
@@ -161,7 +167,9 @@ int derprelay_accept(struct derprelay *r, struct ipport remote, bool not_ideal, 
 	r->n.accepted++;
 	*ret = c;
 	conn_control(c, DERP_SERVER_KEY,
-		(struct view[]){ view_of(derp_magic, DERP_MAGIC_LEN), view_of(r->public.b, KEY_LEN) }, 2);
+		(struct view[]){
+			view_of(derp_magic, DERP_MAGIC_LEN), view_of(r->public.b, KEY_LEN) },
+		2);
 	return 0;
 }
 
@@ -192,7 +200,8 @@ static size_t frame_max(const struct derpconn *c)
 }
 
 /* The next whole frame, where it lies if it came in one piece. DERPFRAME_MORE: all input is taken, a piece is kept. */
-static int next_frame(struct derpconn *c, const uint8_t **p, size_t *len, struct derpframe *ret, bool *ret_kept)
+static int next_frame(
+	struct derpconn *c, const uint8_t **p, size_t *len, struct derpframe *ret, bool *ret_kept)
 {
 	size_t max = frame_max(c), want, take;
 	int rc;
@@ -211,7 +220,8 @@ static int next_frame(struct derpconn *c, const uint8_t **p, size_t *len, struct
 		rc = derpframe_next(buf_data(&c->in), buf_len(&c->in), max, ret);
 		if (rc != DERPFRAME_MORE || !*len)
 			return rc;
-		want = buf_len(&c->in) < DERP_HEADER_LEN ? DERP_HEADER_LEN : DERP_HEADER_LEN + ret->len;
+		want = buf_len(&c->in) < DERP_HEADER_LEN ? DERP_HEADER_LEN
+							 : DERP_HEADER_LEN + ret->len;
 		take = MIN_OF(*len, want - buf_len(&c->in));
 		rc = buf_append(&c->in, *p, take);
 		if (rc < 0)
@@ -223,7 +233,8 @@ static int next_frame(struct derpconn *c, const uint8_t **p, size_t *len, struct
 }
 
 /* The header of a long unknown frame lies at the front of what is kept or of the input: forget both, count the rest. */
-static void begin_skip(struct derpconn *c, const struct derpframe *f, const uint8_t **p, size_t *len)
+static void begin_skip(
+	struct derpconn *c, const struct derpframe *f, const uint8_t **p, size_t *len)
 {
 	size_t kept = buf_len(&c->in);
 
@@ -238,7 +249,9 @@ static void begin_skip(struct derpconn *c, const struct derpframe *f, const uint
 
 static int take_frame(struct derpconn *c, const struct derpframe *f, bool kept, mono_ns now)
 {
-	int rc = c->client ? 0 : login_preview(c, f->payload - DERP_HEADER_LEN, DERP_HEADER_LEN + f->len);
+	int rc = c->client
+			 ? 0
+			 : login_preview(c, f->payload - DERP_HEADER_LEN, DERP_HEADER_LEN + f->len);
 
 	if (rc == 0)
 		rc = c->client ? frames_take(c, f, now) : login(c, f, now);
@@ -300,7 +313,8 @@ bool derprelay_waits(const struct derpconn *c)
 
 static bool control_write(struct derpconn *c)
 {
-	if (!buf_len(&c->control) || buf_append(&c->writing, buf_data(&c->control), buf_len(&c->control)) < 0)
+	if (!buf_len(&c->control) ||
+		buf_append(&c->writing, buf_data(&c->control), buf_len(&c->control)) < 0)
 		return false;
 	buf_clear(&c->control);
 	c->pong_pending = false;
@@ -310,7 +324,8 @@ static bool control_write(struct derpconn *c)
 struct view derprelay_output(struct derpconn *c)
 {
 	while (buf_len(&c->writing) < DERPRELAY_WRITE_MAX &&
-		(control_write(c) || heard_write(c) || queue_write(c, &c->disco) || queue_write(c, &c->bulk)))
+		(control_write(c) || heard_write(c) || queue_write(c, &c->disco) ||
+			queue_write(c, &c->bulk)))
 		;
 	if (!buf_len(&c->writing) && c->writing.cap > DERPRELAY_KEEP_MAX)
 		buf_fini(&c->writing);

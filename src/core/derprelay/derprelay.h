@@ -18,20 +18,28 @@
 
 enum {
 	DERPRELAY_QUEUE_MAX = 32, /* packets a queue; derpprobe's tests assume this size */
-	DERPRELAY_QUEUE_BYTES = 144 * 1024, /* bytes of a queue: two packets of the largest size, 32 of any ordinary one */
+	DERPRELAY_QUEUE_BYTES =
+		144 *
+		1024, /* bytes of a queue: two packets of the largest size, 32 of any ordinary one */
 	DERPRELAY_SENT_MAX = 1 << 20, /* bytes of one connection that wait for others */
-	DERPRELAY_QUEUED_MAX = 32 << 20, /* bytes of all packets that wait; one sender's are at most as many as are free */
-	DERPRELAY_LEFT_MAX = 1 << 20, /* of these, whose sender has left */
-	DERPRELAY_HEARD_MAX = 4096, /* notes "it heard from that client" of one connection */
+	DERPRELAY_QUEUED_MAX =
+		32
+		<< 20, /* bytes of all packets that wait; one sender's are at most as many as are free */
+	DERPRELAY_LEFT_MAX = 1 << 20,     /* of these, whose sender has left */
+	DERPRELAY_HEARD_MAX = 4096,       /* notes "it heard from that client" of one connection */
 	DERPRELAY_NOTES_MAX = 128 * 1024, /* of all; about one client at most as many as are free */
-	DERPRELAY_TELL_MAX = 1024, /* connections that are told in one turn that a client has gone */
-	DERPRELAY_SAME_KEY_MAX = 16, /* connections with one key; the oldest goes */
-	DERPRELAY_BURST_MIN = 64 * 1024, /* a limit lets the largest packet through */
+	DERPRELAY_TELL_MAX =
+		1024, /* connections that are told in one turn that a client has gone */
+	DERPRELAY_SAME_KEY_MAX = 16,       /* connections with one key; the oldest goes */
+	DERPRELAY_BURST_MIN = 64 * 1024,   /* a limit lets the largest packet through */
 	DERPRELAY_CONTROL_MAX = 64 * 1024, /* bytes of other frames that wait */
-	DERPRELAY_WRITE_MAX = 16 * 1024, /* bytes shown at once: what the owner has not written stays in the queues */
+	DERPRELAY_WRITE_MAX =
+		16 *
+		1024, /* bytes shown at once: what the owner has not written stays in the queues */
 	DERPRELAY_KEEP_MAX = 4 * 1024, /* of its buffer that an idle connection keeps */
 };
-#define DERPRELAY_GRACE SEC(10) /* from derprelay_recheck: a device whose key is another one now comes by itself */
+#define DERPRELAY_GRACE \
+	SEC(10) /* from derprelay_recheck: a device whose key is another one now comes by itself */
 
 /* May this key log in? ASK: somebody else knows; derprelay_decide says it later. */
 enum derprelay_verdict { DERPRELAY_NO, DERPRELAY_YES, DERPRELAY_ASK };
@@ -42,14 +50,15 @@ struct derpconn;
 struct derprelay_cfg {
 	struct secret_node private;
 	const uint8_t *mesh_key; /* 32 bytes, or NULL: nobody is a mesh peer. Borrowed */
-	size_t max_conns; /* 0: no limit */
+	size_t max_conns;        /* 0: no limit */
 	int64_t client_rate; /* bytes a second that a client may send, with one second's worth at once; 0: no limit */
 	struct rng *rng; /* borrowed */
 	/*
 	 * NULL: every key may log in. Asked twice: when the key was named, and once it was proven to be the client's own; only then may
 	 * ASK lead anywhere. What is refused at first costs no more than this call.
 	 */
-	enum derprelay_verdict (*admit)(void *ctx, void *owner, const struct node_pub *key, bool proven);
+	enum derprelay_verdict (*admit)(
+		void *ctx, void *owner, const struct node_pub *key, bool proven);
 	void *admit_ctx;
 	/* A connection has output, or is to be closed by the owner (derprelay_close). */
 	void (*on_output)(void *owner);
@@ -59,8 +68,9 @@ struct derprelay_cfg {
 struct derprelay_counters {
 	uint64_t notes; /* now */
 	uint64_t refused, asked, closed_same_key, drop_memory, notes_full;
-	uint64_t accepted, logins, bad_logins, packets_in, packets_out, bytes_in, bytes_out, drop_unknown_dest,
-		drop_queue_head, drop_rate, drop_gone, drop_dup, peer_gone_sent, bad_frames, unknown_frames, closed_slow;
+	uint64_t accepted, logins, bad_logins, packets_in, packets_out, bytes_in, bytes_out,
+		drop_unknown_dest, drop_queue_head, drop_rate, drop_gone, drop_dup, peer_gone_sent,
+		bad_frames, unknown_frames, closed_slow;
 };
 
 MUST_USE int derprelay_new(struct derprelay **ret, const struct derprelay_cfg *cfg);
@@ -74,8 +84,8 @@ size_t derprelay_clients(const struct derprelay *r); /* logged in now */
  * its that wait for others; may be NULL. Who logs in is a member there: by its key if admit let it in, else by where it comes from.
  * -ENOMEM, -ERR_TOO_MANY.
  */
-MUST_USE int derprelay_accept(struct derprelay *r, struct ipport remote, bool not_ideal, void *owner, mono_ns now,
-	struct ledger_holder *holder, struct derpconn **ret);
+MUST_USE int derprelay_accept(struct derprelay *r, struct ipport remote, bool not_ideal,
+	void *owner, mono_ns now, struct ledger_holder *holder, struct derpconn **ret);
 void derprelay_close(struct derpconn *c); /* the owner's socket is gone, or on_close asked for it */
 /* Negative: close the connection. */
 MUST_USE int derprelay_feed(struct derpconn *c, const uint8_t *p, size_t len, mono_ns now);

@@ -12,9 +12,7 @@ struct link {
 	struct buf got; /* what the relay wrote */
 };
 
-static void on_output(void *owner)
-{
-}
+static void on_output(void *owner) {}
 
 static void on_close(void *owner)
 {
@@ -26,7 +24,9 @@ static uint8_t mesh_key[KEY_LEN];
 
 static struct derprelay *relay_open(const char *private)
 {
-	struct derprelay_cfg cfg = { .mesh_key = mesh_key, .rng = &seeded.rng, .on_output = on_output,
+	struct derprelay_cfg cfg = { .mesh_key = mesh_key,
+		.rng = &seeded.rng,
+		.on_output = on_output,
 		.on_close = on_close };
 	json_t *about = json_object_get(file, "about");
 	struct derprelay *r;
@@ -38,7 +38,8 @@ static struct derprelay *relay_open(const char *private)
 	return r;
 }
 
-static void link_open(struct link *l, struct derprelay *r, const char *name, const char *addr, bool not_ideal)
+static void link_open(
+	struct link *l, struct derprelay *r, const char *name, const char *addr, bool not_ideal)
 {
 	struct ipport a;
 
@@ -92,8 +93,9 @@ static struct link *link_named(struct link *links, struct derprelay *r, const ch
 {
 	static const struct {
 		const char *name, *addr;
-	} hosts[] = { { "mesh", "10.9.9.9:9999" }, { "a", "192.0.2.1:1111" }, { "b", "[2001:db8::2]:2222" },
-		{ "prober", "198.51.100.3:3333" }, { "far", "198.51.100.4:4444" } };
+	} hosts[] = { { "mesh", "10.9.9.9:9999" }, { "a", "192.0.2.1:1111" },
+		{ "b", "[2001:db8::2]:2222" }, { "prober", "198.51.100.3:3333" },
+		{ "far", "198.51.100.4:4444" } };
 
 	for (size_t i = 0; i < ARRAY_LEN(hosts); i++) {
 		if (strcmp(hosts[i].name, name) != 0)
@@ -108,8 +110,8 @@ static struct link *link_named(struct link *links, struct derprelay *r, const ch
 /* In the recording b is gone when the relay first speaks of it as gone, without a frame of b's own. */
 static void play_departures(struct link *links, const json_t *c)
 {
-	if (!strcmp(vec_str(c, "frame"), "peer_gone") && vec_int(json_object_get(c, "fields"), "reason") == 0 &&
-		links[2].conn)
+	if (!strcmp(vec_str(c, "frame"), "peer_gone") &&
+		vec_int(json_object_get(c, "fields"), "reason") == 0 && links[2].conn)
 		link_close(&links[2]);
 	for (int i = 0; i < 5; i++)
 		if (links[i].close_asked)
@@ -123,7 +125,8 @@ static void recorded_session_is_replayed(void **state)
 	struct link links[5] = { 0 };
 	size_t i, n;
 
-	json_array_foreach(s, i, c) {
+	json_array_foreach(s, i, c)
+	{
 		struct link *l = link_named(links, r, vec_str(c, "conn"));
 		uint8_t *bytes = vec_hex(c, "bytes", &n);
 		struct derpframe f;
@@ -193,7 +196,8 @@ static void frames_after_login_are_answered_as_recorded(void **state)
 	json_t *s = vectors_section(file, "server_recv"), *c, *v;
 	size_t i, k, n;
 
-	json_array_foreach(s, i, c) {
+	json_array_foreach(s, i, c)
+	{
 		struct derprelay *r = relay_open("frames_server_private");
 		uint8_t *bytes = case_bytes(c, &n);
 		struct link l;
@@ -204,16 +208,20 @@ static void frames_after_login_are_answered_as_recorded(void **state)
 		link_open(&l, r, "c", "192.0.2.1:1", false);
 		log_in(&l, vec_bool(c, "mesh"));
 		rc = derprelay_feed(l.conn, bytes, n, SEC(1));
-		json_array_foreach(json_object_get(c, "replies"), k, v) {
+		json_array_foreach(json_object_get(c, "replies"), k, v)
+		{
 			uint8_t *want;
 			size_t want_len;
 
 			CHECK_TRUE(link_next(&l, &f));
 			CHECK_INT(f.type, ==, vec_int(v, "type"));
 			CHECK_INT(f.len, ==, vec_int(v, "length"));
-			want = hex_bytes(vec_str(v, json_object_get(v, "payload") ? "payload" : "payload_head"), &want_len);
+			want = hex_bytes(vec_str(v, json_object_get(v, "payload") ? "payload"
+										  : "payload_head"),
+				&want_len);
 			/* A watcher's own address is that of the recording's pipe. */
-			CHECK_MEM(f.payload, want, f.type == DERP_PEER_PRESENT ? KEY_LEN : want_len);
+			CHECK_MEM(
+				f.payload, want, f.type == DERP_PEER_PRESENT ? KEY_LEN : want_len);
 			free(want);
 		}
 		CHECK_INT(rc == 0 && !l.close_asked, ==, vec_bool(c, "connection_kept"));
@@ -230,7 +238,8 @@ static void logins_are_accepted_as_recorded(void **state)
 	json_t *s = vectors_section(file, "server_login"), *c;
 	size_t i, n;
 
-	json_array_foreach(s, i, c) {
+	json_array_foreach(s, i, c)
+	{
 		struct derprelay *r = relay_open("frames_server_private");
 		struct link l;
 		int rc;
@@ -273,7 +282,8 @@ static void full_queue_drops_its_oldest_packet(void **state)
 
 	link_open(&l, r, "c", "192.0.2.1:1", false);
 	log_in(&l, false);
-	vec_hex_exact(json_object_get(file, "about"), "frames_client_public", pkt + DERP_HEADER_LEN, KEY_LEN);
+	vec_hex_exact(json_object_get(file, "about"), "frames_client_public", pkt + DERP_HEADER_LEN,
+		KEY_LEN);
 	for (uint8_t i = 0; i < DERPRELAY_QUEUE_MAX + 8; i++) {
 		pkt[sizeof(pkt) - 1] = i;
 		CHECK_INT(derprelay_feed(l.conn, pkt, sizeof(pkt), SEC(1)), ==, 0);

@@ -3,12 +3,14 @@
 
 bool frames_is_known(uint8_t type)
 {
-	return type == DERP_SEND_PACKET || type == DERP_FORWARD_PACKET || type == DERP_NOTE_PREFERRED || type == DERP_PING ||
-		type == DERP_WATCH_CONNS || type == DERP_CLOSE_PEER;
+	return type == DERP_SEND_PACKET || type == DERP_FORWARD_PACKET ||
+	       type == DERP_NOTE_PREFERRED || type == DERP_PING || type == DERP_WATCH_CONNS ||
+	       type == DERP_CLOSE_PEER;
 }
 
 /* "Not here" answers only packets that look like disco, 3 at once and then one a second. */
-static void answer_unknown(struct derpconn *c, const struct node_pub *dst, struct view pkt, mono_ns now)
+static void answer_unknown(
+	struct derpconn *c, const struct node_pub *dst, struct view pkt, mono_ns now)
 {
 	c->relay->n.drop_unknown_dest++;
 	if (!disco_looks_like(pkt.p, pkt.len))

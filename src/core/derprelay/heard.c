@@ -10,7 +10,8 @@ struct ends {
 struct heard {
 	struct map_node node; /* by ends */
 	struct ends ends;
-	struct list by_client; /* of from->heard_by; once the connection is to be told, neither there nor in the table */
+	struct list
+		by_client; /* of from->heard_by; once the connection is to be told, neither there nor in the table */
 	struct list by_conn; /* of conn->heard, then of conn->gone */
 };
 
@@ -55,7 +56,8 @@ void heard_note(struct derpconn *dst, struct client *from)
 	if (map_find(&r->heard, &ends, sizeof(ends)))
 		return;
 	/* Nobody's notes take more than half of what is free. */
-	if (dst->n_heard >= DERPRELAY_HEARD_MAX || from->n_heard >= DERPRELAY_NOTES_MAX - r->n.notes) {
+	if (dst->n_heard >= DERPRELAY_HEARD_MAX ||
+		from->n_heard >= DERPRELAY_NOTES_MAX - r->n.notes) {
 		r->n.notes_full++;
 		return;
 	}

@@ -9,13 +9,15 @@
 #include "base/map/map.h"
 #include "core/derprelay/derprelay.h"
 
-enum { RATE_OVERHEAD = DERP_HEADER_LEN + KEY_LEN }; /* charged beside the packet, as clients count */
+enum {
+	RATE_OVERHEAD = DERP_HEADER_LEN + KEY_LEN
+}; /* charged beside the packet, as clients count */
 enum { GONE_BURST = 3 };
 
 /* Packets for one connection, of one kind. */
 struct queue {
 	struct list packets; /* the oldest first */
-	struct list flows; /* the same, by key */
+	struct list flows;   /* the same, by key */
 	size_t n, bytes;
 };
 
@@ -25,10 +27,10 @@ struct client {
 	struct node_pub key;
 	struct list conns; /* oldest first */
 	size_t n_conns;
-	struct derpconn *active; /* NULL: gone */
-	struct list heard_by; /* notes of connections that got packets from this key */
-	size_t n_heard; /* all notes of it, also those that are about to be told */
-	struct list going; /* gone, and not all that heard from it have been told */
+	struct derpconn *active;  /* NULL: gone */
+	struct list heard_by;     /* notes of connections that got packets from this key */
+	size_t n_heard;           /* all notes of it, also those that are about to be told */
+	struct list going;        /* gone, and not all that heard from it have been told */
 	struct heap_node recheck; /* when it is asked again whether it may be here */
 };
 
@@ -36,19 +38,21 @@ struct derpconn {
 	struct derprelay *relay;
 	void *owner;
 	struct ledger_holder *holder; /* the owner's; NULL: nobody is charged */
-	struct client *client; /* NULL before login */
+	struct client *client;        /* NULL before login */
 	struct list in_client, all, watchers;
 	struct ipport remote;
 	bool not_ideal, prober, mesh, watching, preferred, pong_pending, closing;
-	bool asked; /* the key of its login was looked at, and may be good */
-	bool waiting; /* somebody is asked whether it may log in; its input is kept */
+	bool asked;          /* the key of its login was looked at, and may be good */
+	bool waiting;        /* somebody is asked whether it may log in; its input is kept */
 	struct node_pub key; /* while it waits */
 	struct buf in, control, writing;
 	struct queue disco, bulk;
-	struct list sent; /* its packets that wait for others */
+	struct list sent;           /* its packets that wait for others */
 	size_t sent_bytes, charged; /* of these packets; what the ledger was charged for them */
-	struct list heard, gone; /* notes of those it heard from; of those that left, it is still to be told */
-	size_t n_heard, skip; /* both kinds of notes; bytes of a long unknown frame that are still to come */
+	struct list heard,
+		gone; /* notes of those it heard from; of those that left, it is still to be told */
+	size_t n_heard,
+		skip; /* both kinds of notes; bytes of a long unknown frame that are still to come */
 	struct heap_node wake;
 	mono_ns keep_alive_period, gone_refill;
 	unsigned gone_tokens;
@@ -61,16 +65,18 @@ struct derprelay {
 	struct map clients;
 	struct map heard; /* notes, by connection and client */
 	struct list conns, watchers;
-	struct list going; /* clients that left, whose hearers are being told */
+	struct list going;         /* clients that left, whose hearers are being told */
 	size_t n_conns, tell_left; /* how many may be told before the next tick */
-	size_t queued, left; /* bytes of all packets that wait; of these, of senders that have left */
+	size_t queued,
+		left; /* bytes of all packets that wait; of these, of senders that have left */
 	struct heap wakes, rechecks;
 	struct derprelay_counters n;
 };
 
 /* derprelay.c */
 void conn_ask_close(struct derpconn *c);
-void conn_control(struct derpconn *c, enum derpframe_type type, const struct view *parts, size_t n_parts);
+void conn_control(
+	struct derpconn *c, enum derpframe_type type, const struct view *parts, size_t n_parts);
 void conn_send_gone(struct derpconn *c, const struct node_pub *key, enum derp_gone reason);
 void conn_send_present(struct derpconn *to, const struct derpconn *c);
 
@@ -88,11 +94,13 @@ bool frames_is_known(uint8_t type);
 /* queue.c */
 void queue_init(struct queue *q);
 /* A packet for dst, charged to from. What has no room is dropped and counted. */
-void queue_put(struct derpconn *dst, struct derpconn *from, const uint8_t *src_key, struct view pkt);
+void queue_put(
+	struct derpconn *dst, struct derpconn *from, const uint8_t *src_key, struct view pkt);
 bool queue_write(struct derpconn *c, struct queue *q); /* the next one into c->writing */
 void queue_clear(struct derprelay *r, struct queue *q);
 void queue_settle(struct derpconn *c); /* gives back what its packets do not need now */
-void queue_sender_leaves(struct derpconn *c); /* its packets for others stay, within DERPRELAY_LEFT_MAX */
+void queue_sender_leaves(
+	struct derpconn *c); /* its packets for others stay, within DERPRELAY_LEFT_MAX */
 
 /*
  * heard.c: notes "this connection was written a packet from that client", so that it can be told when the client is gone. A note

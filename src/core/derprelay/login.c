@@ -14,7 +14,8 @@
 #define KEEP_ALIVE SEC(60)
 enum { KEEP_ALIVE_JITTER_MS = 5000 };
 
-static enum derprelay_verdict verdict(const struct derpconn *c, const struct node_pub *key, bool proven)
+static enum derprelay_verdict verdict(
+	const struct derpconn *c, const struct node_pub *key, bool proven)
 {
 	const struct derprelay_cfg *cfg = &c->relay->cfg;
 
@@ -77,7 +78,8 @@ void login_leave(struct derpconn *c)
 	map_remove(&r->clients, &cl->node);
 	heap_remove(&r->rechecks, &cl->recheck);
 	list_for_each(l, &r->watchers)
-		conn_send_gone(container_of(l, struct derpconn, watchers), &cl->key, DERP_GONE_DISCONNECTED);
+		conn_send_gone(container_of(l, struct derpconn, watchers), &cl->key,
+			DERP_GONE_DISCONNECTED);
 	heard_client_gone(r, cl);
 }
 
@@ -126,7 +128,9 @@ static int let_in(struct derpconn *c, const struct node_pub *key, mono_ns now)
 {
 	struct derprelay *r = c->relay;
 	const int64_t rate = r->cfg.client_rate, burst = burst_of(rate);
-	const struct derp_server_info answer = { .version = DERP_VERSION, .bytes_per_second = rate, .bytes_burst = rate ? burst : 0 };
+	const struct derp_server_info answer = {
+		.version = DERP_VERSION, .bytes_per_second = rate, .bytes_burst = rate ? burst : 0
+	};
 	int rc;
 
 	/* Some slack: what leaves the client in time may arrive in a bunch. */
@@ -144,7 +148,8 @@ static int let_in(struct derpconn *c, const struct node_pub *key, mono_ns now)
 	c->keep_alive_period = KEEP_ALIVE + MSEC(rng_below(r->cfg.rng, KEEP_ALIVE_JITTER_MS));
 	rc = heap_set(&r->wakes, &c->wake, now + c->keep_alive_period);
 	if (rc == 0)
-		rc = derp_server_info_encode(&c->control, r->cfg.private.b, key->b, r->cfg.rng, &answer);
+		rc = derp_server_info_encode(
+			&c->control, r->cfg.private.b, key->b, r->cfg.rng, &answer);
 	r->n.logins += rc == 0;
 	r->cfg.on_output(c->owner);
 	return rc;
@@ -208,7 +213,8 @@ void derprelay_recheck(struct derprelay *r, const struct node_pub *key, mono_ns 
 	struct map_node *n = map_find(&r->clients, key->b, KEY_LEN);
 	struct client *cl = n ? container_of(n, struct client, node) : NULL;
 
-	if (cl && !cl->recheck.pos && heap_set(&r->rechecks, &cl->recheck, now + DERPRELAY_GRACE) < 0)
+	if (cl && !cl->recheck.pos &&
+		heap_set(&r->rechecks, &cl->recheck, now + DERPRELAY_GRACE) < 0)
 		check_again(r, cl); /* without memory for the grace, without it */
 }
 

@@ -11,7 +11,7 @@ enum { CHARGE_STEP = 4096 };
 
 /* What one key has in one queue. At most DERPRELAY_QUEUE_MAX of them: looking through all is a bounded step. */
 struct flow {
-	struct list link; /* in queue->flows */
+	struct list link;    /* in queue->flows */
 	struct list packets; /* the oldest first */
 	struct queue *queue;
 	struct node_pub source;
@@ -165,12 +165,14 @@ static bool make_room(struct derprelay *r, struct queue *q, const uint8_t *sourc
 /* One sender's packets may take what all others' leave free, so that the last ones to come find room as well. */
 static bool sender_pays(const struct derprelay *r, struct derpconn *from, size_t size)
 {
-	return from->sent_bytes + size <= MIN_OF((size_t)DERPRELAY_SENT_MAX, DERPRELAY_QUEUED_MAX - r->queued) &&
-		pay(from, size);
+	return from->sent_bytes + size <=
+		       MIN_OF((size_t)DERPRELAY_SENT_MAX, DERPRELAY_QUEUED_MAX - r->queued) &&
+	       pay(from, size);
 }
 
 /* A place in the queue, its bytes still to be filled in. */
-static struct packet *packet_new(struct queue *q, struct derpconn *from, const uint8_t *source, size_t len)
+static struct packet *packet_new(
+	struct queue *q, struct derpconn *from, const uint8_t *source, size_t len)
 {
 	size_t size = size_of(len);
 	struct packet *p;

@@ -10,12 +10,12 @@
 
 enum { GUESTS = 6, KEYS = 3, HONEST_A = GUESTS, HONEST_B, CLIENTS, LOGINS_MAX = 12 };
 
-#define PROMISE(what)                                                   \
-	do {                                                            \
-		if (!(what)) {                                          \
-			fprintf(stderr, "not kept: %s\n", #what);       \
-			abort();                                        \
-		}                                                       \
+#define PROMISE(what) \
+	do { \
+		if (!(what)) { \
+			fprintf(stderr, "not kept: %s\n", #what); \
+			abort(); \
+		} \
 	} while (0)
 
 struct guest {
@@ -32,9 +32,7 @@ static enum derprelay_verdict verdict;
 static mono_ns now;
 static unsigned n_logins;
 
-static void on_output(void *owner)
-{
-}
+static void on_output(void *owner) {}
 
 static void on_close(void *owner)
 {
@@ -94,7 +92,8 @@ static unsigned reads(struct guest *g, size_t max, const struct node_pub *from)
 		derprelay_written(g->conn, take);
 		n += take;
 	}
-	for (const uint8_t *p = all; from && derpframe_next(p, n, sizeof(all), &f) == 0; p += DERP_HEADER_LEN + f.len) {
+	for (const uint8_t *p = all; from && derpframe_next(p, n, sizeof(all), &f) == 0;
+		p += DERP_HEADER_LEN + f.len) {
 		found += f.type == DERP_RECV_PACKET && !memcmp(f.payload, from->b, KEY_LEN);
 		n -= DERP_HEADER_LEN + f.len;
 	}
@@ -122,7 +121,8 @@ static void promises(void)
 	say_frame(a, DERP_SEND_PACKET, &keys[KEYS + 1], 100);
 	PROMISE(reads(b, SIZE_MAX, &keys[KEYS]) == 1);
 	reads(a, SIZE_MAX, NULL);
-	PROMISE(derprelay_queued(relay) <= DERPRELAY_LEFT_MAX + (size_t)GUESTS * DERPRELAY_SENT_MAX);
+	PROMISE(derprelay_queued(relay) <=
+		DERPRELAY_LEFT_MAX + (size_t)GUESTS * DERPRELAY_SENT_MAX);
 	PROMISE(derprelay_queued(relay) <= (size_t)CLIENTS * 2 * DERPRELAY_QUEUE_BYTES);
 	PROMISE(derprelay_counters(relay)->notes <= (size_t)CLIENTS * CLIENTS);
 	PROMISE(derprelay_clients(relay) <= CLIENTS);
@@ -169,7 +169,8 @@ static size_t step(const uint8_t *p, size_t len)
 		verdict = (enum derprelay_verdict)(p[2] % 3);
 		break;
 	case 10:
-		if (g->conn && derprelay_waits(g->conn) && derprelay_decide(g->conn, p[2] & 1, now) < 0)
+		if (g->conn && derprelay_waits(g->conn) &&
+			derprelay_decide(g->conn, p[2] & 1, now) < 0)
 			leave(g);
 		break;
 	case 11:
@@ -182,7 +183,10 @@ static size_t step(const uint8_t *p, size_t len)
 static void set_up(void)
 {
 	const struct derp_client_info info = { .version = 2 };
-	struct derprelay_cfg cfg = { .private = { { 8, [31] = 64 } }, .rng = &rng.rng, .on_output = on_output, .on_close = on_close,
+	struct derprelay_cfg cfg = { .private = { { 8, [31] = 64 } },
+		.rng = &rng.rng,
+		.on_output = on_output,
+		.on_close = on_close,
 		.admit = admit };
 
 	rng_seeded_init(&rng, 1);
@@ -196,7 +200,8 @@ static void set_up(void)
 
 		buf_init(&logins[i], 1000);
 		if (key_public(private, keys[i].b) < 0 ||
-			derp_client_info_encode(&logins[i], private, derprelay_public(relay)->b, &rng.rng, &info) < 0)
+			derp_client_info_encode(&logins[i], private, derprelay_public(relay)->b,
+				&rng.rng, &info) < 0)
 			abort();
 	}
 	for (size_t i = HONEST_A; i < CLIENTS; i++) {

@@ -5,7 +5,10 @@
 /* The widest networks that have names of their own are 10.0.0.0/8 and fc00::/7. */
 enum { NAMED4_BITS = 8, NAMED6_BITS = 7, V4_BITS = 32 };
 
-#define IP4(a, b, c, d, n) { { 4, { a, b, c, d } }, n }
+#define IP4(a, b, c, d, n) \
+	{ \
+		{ 4, { a, b, c, d } }, n \
+	}
 
 /* None of these is the internet. */
 static const struct ipprefix special4[] = {
@@ -99,15 +102,16 @@ static int internet_of(struct ipprefix route, struct spans *ret)
 	return rc;
 }
 
-static int add_internet(const struct filter_carry *c, const struct spans wide[static 2], struct spans ret[static 2])
+static int add_internet(
+	const struct filter_carry *c, const struct spans wide[static 2], struct spans ret[static 2])
 {
-	struct spans not[2] = { 0 };
-	int rc = internet_is_not(c, not);
+	struct spans not [2] = { 0 };
+	int rc = internet_is_not(c, not );
 
 	for (int f = 0; f < 2 && rc == 0; f++)
-		rc = spans_without(&wide[f], &not[f], &ret[f]);
-	spans_fini(&not[0]);
-	spans_fini(&not[1]);
+		rc = spans_without(&wide[f], &not [f], &ret[f]);
+	spans_fini(&not [0]);
+	spans_fini(&not [1]);
 	return rc;
 }
 

@@ -34,7 +34,8 @@ int filter_new(struct filter **ret, struct rng *rng)
 
 	if (!f)
 		return -ENOMEM;
-	if (flows_init(&f->flows, FILTER_FLOWS_MAX, rng) < 0 || flows_init(&f->jailed_flows, FILTER_FLOWS_MAX, rng) < 0 ||
+	if (flows_init(&f->flows, FILTER_FLOWS_MAX, rng) < 0 ||
+		flows_init(&f->jailed_flows, FILTER_FLOWS_MAX, rng) < 0 ||
 		flows_init(&f->admitted, FILTER_ADMITTED_MAX, rng) < 0) {
 		filter_free(f);
 		return -ENOMEM;
@@ -63,7 +64,7 @@ static bool flow_allowed(const void *ctx, const struct flow_key *k)
 	uint32_t class;
 
 	return table_local(&r->table[v6], dst, &class) &&
-		filter_rules_ports(r, v6, class, src, dst, k->b[1], load_be16(k->b + 36));
+	       filter_rules_ports(r, v6, class, src, dst, k->b[1], load_be16(k->b + 36));
 }
 
 struct filter_rules *filter_swap(struct filter *f, struct filter_rules *take)

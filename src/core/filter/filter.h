@@ -26,7 +26,8 @@ struct netmap;
 
 enum {
 	FILTER_FLOWS_MAX = 512, /* remembered outbound flows; the least recently used goes first */
-	FILTER_ADMITTED_MAX = 4096, /* remembered flows that a rule let in; one that is forgotten goes on whatever the rules */
+	FILTER_ADMITTED_MAX =
+		4096, /* remembered flows that a rule let in; one that is forgotten goes on whatever the rules */
 	FILTER_RULES_MAX = 65536,    /* in all lists */
 	FILTER_RANGES_MAX = 4 << 20, /* source addresses and destinations of all rules */
 	FILTER_CAP_NAMES_MAX = 1024, /* different capabilities as sources */
@@ -118,7 +119,7 @@ MUST_USE int filter_caps(const struct filter_rules *r, struct ipaddr src, struct
 	X(NOT_LOCAL, "destination is not here") \
 	X(RULES, "no rule allows it") \
 	X(SHIELDS, "shields are up") \
-	X(JAILED, "peer may only answer")                                                          \
+	X(JAILED, "peer may only answer") \
 	X(REVOKED, "the rule that let it in is gone")
 
 /* Verdict and reason in one: filter_accepts tells which. */

@@ -331,12 +331,16 @@ static void flows_survive_new_rules_but_not_shields(void **state)
 	filter_free(f);
 }
 
-#define ONE_PORT "[{\"SrcIPs\":[\"*\"],\"DstPorts\":[{\"IP\":\"*\",\"Ports\":{\"First\":22,\"Last\":22}}]}]"
+#define ONE_PORT \
+	"[{\"SrcIPs\":[\"*\"],\"DstPorts\":[{\"IP\":\"*\",\"Ports\":{\"First\":22,\"Last\":22}}]}]"
 
 static size_t packet_of_connection(bool in, uint16_t sport, uint16_t dport, uint8_t *out)
 {
-	struct naive_packet p = { .src = in ? 0x64400002 : 0x64400001, .dst = in ? 0x64400001 : 0x64400002,
-		.proto = 6, .sport = sport, .dport = dport };
+	struct naive_packet p = { .src = in ? 0x64400002 : 0x64400001,
+		.dst = in ? 0x64400001 : 0x64400002,
+		.proto = 6,
+		.sport = sport,
+		.dport = dport };
 
 	return naive_packet_encode(&p, out);
 }
@@ -391,8 +395,10 @@ static void flows_that_were_let_in_are_remembered_within_a_bound(void **state)
 	}
 	CHECK_INT(filter_counters(f)->admitted_evicted, ==, 10);
 	filter_rules_free(filter_swap(f, rules_text("[]", false)));
-	CHECK_INT(filter_in(f, pkt, packet_of_connection(true, 1009, 80, pkt), false), ==, FILTER_ACCEPT_TCP_FLOW);
-	CHECK_INT(filter_in(f, pkt, packet_of_connection(true, 1010, 80, pkt), false), ==, FILTER_DROP_REVOKED);
+	CHECK_INT(filter_in(f, pkt, packet_of_connection(true, 1009, 80, pkt), false), ==,
+		FILTER_ACCEPT_TCP_FLOW);
+	CHECK_INT(filter_in(f, pkt, packet_of_connection(true, 1010, 80, pkt), false), ==,
+		FILTER_DROP_REVOKED);
 	filter_free(f);
 }
 
@@ -506,7 +512,8 @@ static struct netmap *netmap_text(const char *text)
 }
 
 #define NETMAP(approved, unsigned_peer) \
-	"{\"Node\":{\"ID\":1,\"Addresses\":[\"100.64.0.1/32\"],\"AllowedIPs\":[\"100.64.0.1/32\"" approved "]}," \
+	"{\"Node\":{\"ID\":1,\"Addresses\":[\"100.64.0.1/32\"],\"AllowedIPs\":[\"100.64.0.1/32\"" approved \
+	"]}," \
 	"\"Peers\":[{\"ID\":2,\"Addresses\":[\"100.64.0.2/32\"],\"AllowedIPs\":[\"100.64.0.2/32\"]," \
 	"\"CapMap\":{\"x\":null}},{\"ID\":3,\"Addresses\":[\"100.64.0.3/32\"],\"AllowedIPs\":" \
 	"[\"100.64.0.3/32\"]" unsigned_peer \

@@ -180,7 +180,8 @@ bool flows_is_revoked(const struct flows *f, const struct ip_pkt *in)
 	return i != NONE && f->v[i].revoked;
 }
 
-void flows_review(struct flows *f, bool (*allowed)(const void *ctx, const struct flow_key *k), const void *ctx)
+void flows_review(struct flows *f, bool (*allowed)(const void *ctx, const struct flow_key *k),
+	const void *ctx)
 {
 	for (uint16_t i = 0; i < f->n; i++)
 		set_revoked(f, &f->v[i], !allowed(ctx, &f->v[i].key));

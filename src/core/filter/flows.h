@@ -41,6 +41,7 @@ bool flows_admit(struct flows *f, const struct ip_pkt *in);
 bool flows_match(struct flows *f, const struct ip_pkt *in);
 bool flows_is_revoked(const struct flows *f, const struct ip_pkt *in);
 /* Other rules: asks for each flow whether it would be let in now. */
-void flows_review(struct flows *f, bool (*allowed)(const void *ctx, const struct flow_key *k), const void *ctx);
+void flows_review(struct flows *f, bool (*allowed)(const void *ctx, const struct flow_key *k),
+	const void *ctx);
 
 #endif

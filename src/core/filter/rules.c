@@ -179,7 +179,9 @@ static int fill_cfg(struct filter_cfg *cfg, const struct netmap *nm, const struc
 		return -ENOMEM;
 	for (size_t i = 0; i < netmap_n_filters(nm); i++)
 		lists[i] = *netmap_filter(nm, i, NULL);
-	*cfg = (struct filter_cfg){ .lists = lists, .n_lists = netmap_n_filters(nm), .carry = *carry };
+	*cfg = (struct filter_cfg){
+		.lists = lists, .n_lists = netmap_n_filters(nm), .carry = *carry
+	};
 	if (self) {
 		cfg->local = self->addresses.v;
 		cfg->n_local = self->addresses.n;

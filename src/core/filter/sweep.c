@@ -136,9 +136,12 @@ int spans_without(const struct spans *a, const struct spans *b, struct spans *re
 
 		while (k < b->n && akey_cmp(b->v[k].last, left.first) < 0)
 			k++;
-		for (size_t j = k; j < b->n && any && rc == 0 && akey_cmp(b->v[j].first, left.last) <= 0; j++) {
+		for (size_t j = k;
+			j < b->n && any && rc == 0 && akey_cmp(b->v[j].first, left.last) <= 0;
+			j++) {
 			if (akey_cmp(b->v[j].first, left.first) > 0)
-				rc = spans_add(ret, (struct span){ left.first, akey_before(b->v[j].first) });
+				rc = spans_add(ret,
+					(struct span){ left.first, akey_before(b->v[j].first) });
 			left.first = b->v[j].last;
 			any = akey_cmp(left.first, left.last) < 0 && akey_next(&left.first);
 		}

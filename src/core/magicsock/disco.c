@@ -6,7 +6,8 @@
 
 #include <stdlib.h>
 
-static const mono_ns seen_gap = SEC(2); /* a peer may say what it likes, but not make us ask all the time */
+static const mono_ns seen_gap =
+	SEC(2); /* a peer may say what it likes, but not make us ask all the time */
 
 /* How a relayed ping's source looks to the pinger: an address that stands for the region. */
 static struct ipport relay_address(int region)
@@ -47,14 +48,16 @@ void disco_key_put(struct magicsock *m, struct disco_key *k)
 static const struct box_shared *shared(struct magicsock *m, struct disco_key *k)
 {
 	if (k->state == SHARED_UNKNOWN)
-		k->state = box_precompute(&k->shared, m->cfg.disco.b, k->pub.b) < 0 ? SHARED_BAD : SHARED_GOOD;
+		k->state = box_precompute(&k->shared, m->cfg.disco.b, k->pub.b) < 0 ? SHARED_BAD
+										    : SHARED_GOOD;
 	return k->state == SHARED_GOOD ? &k->shared : NULL;
 }
 
 /* ---- Out ---- */
 
 /* The length, or 0. out has the room for the largest message and its box. */
-static size_t seal(struct magicsock *m, struct disco_key *k, const struct disco_msg *msg, uint8_t *out, size_t max)
+static size_t seal(struct magicsock *m, struct disco_key *k, const struct disco_msg *msg,
+	uint8_t *out, size_t max)
 {
 	const struct box_shared *s = k ? shared(m, k) : NULL;
 	int n = s ? disco_seal(s, &m->disco_pub, m->rng, msg, out, max) : -ERR_BAD_KEY;
@@ -74,14 +77,17 @@ static bool send_udp(struct magicsock *m, struct ipport to, uint8_t *pkt, size_t
 
 static struct disco_msg ping_msg(const struct magicsock *m, const uint8_t *txid, size_t size)
 {
-	struct disco_msg msg = { .type = DISCO_PING, .has_node_key = true, .node_key = m->self,
+	struct disco_msg msg = { .type = DISCO_PING,
+		.has_node_key = true,
+		.node_key = m->self,
 		.padding = size > PATH_PING_LEN ? size - PATH_PING_LEN : 0 };
 
 	memcpy(msg.txid, txid, DISCO_TXID_LEN);
 	return msg;
 }
 
-static void op_ping(void *owner, struct ipport to, const uint8_t txid[static PATH_TXID_LEN], size_t size)
+static void op_ping(
+	void *owner, struct ipport to, const uint8_t txid[static PATH_TXID_LEN], size_t size)
 {
 	struct magicsock_peer *p = owner;
 	struct disco_msg msg = ping_msg(p->m, txid, size);
@@ -149,27 +155,31 @@ static void op_answered(void *owner, uint32_t cookie, struct ipport to, mono_ns 
 	pings_disco_answered(owner, cookie, to, latency);
 }
 
-const struct path_ops magicsock_path_ops = { op_ping, op_ping_relay, op_call_me_maybe, op_changed, op_may_probe, op_answered };
+const struct path_ops magicsock_path_ops = { op_ping, op_ping_relay, op_call_me_maybe, op_changed,
+	op_may_probe, op_answered };
 
 /* ---- In ---- */
 
 struct from {
 	struct ipport addr; /* unset: by relay */
-	size_t len; /* of the datagram */
+	size_t len;         /* of the datagram */
 	int region;
 	const struct node_pub *key; /* that the relay vouches for */
 };
 
 /* The answer's length, 0: none. */
-static size_t answer_ping(struct magicsock *m, struct disco_key *k, const struct disco_msg *ping, const struct from *from)
+static size_t answer_ping(struct magicsock *m, struct disco_key *k, const struct disco_msg *ping,
+	const struct from *from)
 {
-	struct disco_msg pong = { .type = DISCO_PONG, .src = from->key ? relay_address(from->region) : from->addr };
+	struct disco_msg pong = { .type = DISCO_PONG,
+		.src = from->key ? relay_address(from->region) : from->addr };
 	uint8_t out[DISCO_OVERHEAD + DISCO_MESSAGE_MAX];
 	size_t len;
 
 	memcpy(pong.txid, ping->txid, DISCO_TXID_LEN);
 	len = seal(m, k, &pong, out, sizeof(out));
-	if (!(from->key ? len && relay_send_to(m, from->region, from->key, out, len) : send_udp(m, from->addr, out, len)))
+	if (!(from->key ? len && relay_send_to(m, from->region, from->key, out, len)
+			: send_udp(m, from->addr, out, len)))
 		return 0;
 	m->n.pongs_out++;
 	return len;
@@ -190,7 +200,8 @@ static struct magicsock_peer *pinger(const struct disco_key *k, const struct dis
 	return list_empty(&k->peers) ? NULL : peer_of(k->peers.next);
 }
 
-static void got_ping(struct magicsock *m, struct disco_key *k, const struct disco_msg *msg, const struct from *from)
+static void got_ping(struct magicsock *m, struct disco_key *k, const struct disco_msg *msg,
+	const struct from *from)
 {
 	struct magicsock_peer *payer = pinger(k, msg);
 	size_t answer;
@@ -201,7 +212,8 @@ static void got_ping(struct magicsock *m, struct disco_key *k, const struct disc
 		struct magicsock_peer *p = peer_of(l);
 
 		if (!from->key)
-			path_on_ping(&p->path, from->addr, p == payer ? from->len : 0, answer, m->now.mono);
+			path_on_ping(&p->path, from->addr, p == payer ? from->len : 0, answer,
+				m->now.mono);
 		if (p == payer)
 			payer = NULL; /* it may be in the list twice */
 		disco_nudge(p);
@@ -222,7 +234,8 @@ static void note_seen_as(struct magicsock_peer *p, struct ipport to, struct ippo
 	p->seen_as = seen;
 }
 
-static void got_pong(struct magicsock *m, struct disco_key *k, const struct disco_msg *msg, const struct from *from)
+static void got_pong(struct magicsock *m, struct disco_key *k, const struct disco_msg *msg,
+	const struct from *from)
 {
 	m->n.pongs_in++;
 	list_for_each(l, &k->peers) {
@@ -241,7 +254,8 @@ static void got_pong(struct magicsock *m, struct disco_key *k, const struct disc
 }
 
 /* Over a relay only, and only from a node that has this disco key: it makes us send to addresses of its choice. */
-static void got_call(struct magicsock *m, struct disco_key *k, const struct disco_msg *msg, const struct from *from)
+static void got_call(struct magicsock *m, struct disco_key *k, const struct disco_msg *msg,
+	const struct from *from)
 {
 	struct magicsock_peer *p = from->key ? peer_by_key(m, from->key) : NULL;
 
@@ -250,12 +264,14 @@ static void got_call(struct magicsock *m, struct disco_key *k, const struct disc
 		return;
 	}
 	m->n.calls_in++;
-	path_on_call(&p->path, msg->endpoint, MIN_OF(msg->n_endpoints, (size_t)DISCO_ENDPOINTS_MAX), m->now.mono);
+	path_on_call(&p->path, msg->endpoint, MIN_OF(msg->n_endpoints, (size_t)DISCO_ENDPOINTS_MAX),
+		m->now.mono);
 	disco_nudge(p);
 	peer_wake_set(p);
 }
 
-static void dispatch(struct magicsock *m, struct disco_key *k, const struct disco_msg *msg, const struct from *from)
+static void dispatch(struct magicsock *m, struct disco_key *k, const struct disco_msg *msg,
+	const struct from *from)
 {
 	switch (msg->type) {
 	case DISCO_PING:
@@ -278,7 +294,8 @@ static void dispatch(struct magicsock *m, struct disco_key *k, const struct disc
 	}
 }
 
-void disco_in(struct magicsock *m, const uint8_t *p, size_t len, struct ipport from, int region, const struct node_pub *key)
+void disco_in(struct magicsock *m, const uint8_t *p, size_t len, struct ipport from, int region,
+	const struct node_pub *key)
 {
 	struct from f = { .addr = from, .len = len, .region = region, .key = key };
 	struct disco_pub sender = disco_sender(p);

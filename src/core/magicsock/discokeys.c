@@ -96,7 +96,8 @@ int peer_disco_by_hub(struct magicsock_peer *p, const struct disco_pub *pub)
 	bool had = peer_disco(p) != NULL, first = !hub->key, known = slot_is(own, pub);
 	int rc;
 
-	if (slot_is(hub, pub)) /* what the peer told by itself is newer than a map that has not changed */
+	if (slot_is(hub,
+		    pub)) /* what the peer told by itself is newer than a map that has not changed */
 		return 0;
 	rc = slot_set(hub, pub);
 	if (rc < 0)

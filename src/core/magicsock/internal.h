@@ -17,10 +17,10 @@
 #include <errno.h>
 
 enum {
-	SPRAY_MAX = 8, /* candidates that get an initiation while no path is proven */
-	LATER_MAX = 32, /* peers with something to do after the engine returned */
+	SPRAY_MAX = 8,    /* candidates that get an initiation while no path is proven */
+	LATER_MAX = 32,   /* peers with something to do after the engine returned */
 	REPLIES_MAX = 16, /* TSMP answers that wait for it */
-	CACHED_MAX = 16, /* own endpoints that were seen lately */
+	CACHED_MAX = 16,  /* own endpoints that were seen lately */
 	CACHED_PER_IP = 6,
 	STRANGERS_MAX = 16, /* who asked for us lately and is no peer */
 };
@@ -31,7 +31,7 @@ struct disco_key {
 	struct disco_pub pub;
 	struct box_shared shared;
 	enum { SHARED_UNKNOWN, SHARED_GOOD, SHARED_BAD } state; /* computed at first use, once */
-	struct list peers; /* struct disco_slot.link */
+	struct list peers;                                      /* struct disco_slot.link */
 };
 
 enum { DISCO_BY_HUB, DISCO_BY_PEER, DISCO_SLOTS };
@@ -46,8 +46,8 @@ struct disco_slot {
 /* Of a peer without disco: where its handshakes are asked for, and where it has answered one (plain.c). */
 struct plain {
 	struct ipport asked, proven; /* unset: none */
-	uint32_t asked_index; /* of the initiation that went there, and nowhere else */
-	unsigned unanswered; /* since the last answer */
+	uint32_t asked_index;        /* of the initiation that went there, and nowhere else */
+	unsigned unanswered;         /* since the last answer */
 	mono_ns proven_until;
 };
 
@@ -57,7 +57,7 @@ struct magicsock_peer {
 	int64_t id;
 	struct node_pub key;
 	struct disco_slot slot[DISCO_SLOTS];
-	bool tsmp_active; /* we send with what the peer told by itself */
+	bool tsmp_active;   /* we send with what the peer told by itself */
 	bool renew_session; /* with its next packet: it may have been restarted */
 	struct wg_peer *wg; /* NULL while expired */
 	struct path path;
@@ -69,8 +69,8 @@ struct magicsock_peer {
 	bool expired, wireguard_only;
 	struct plain plain;
 	struct ipport seen_as; /* us, by its pongs over the direct path */
-	mono_ns initiated_at; /* 0: no handshake of ours is open */
-	mono_ns retry_at; /* of an initiation that may have been lost */
+	mono_ns initiated_at;  /* 0: no handshake of ours is open */
+	mono_ns retry_at;      /* of an initiation that may have been lost */
 	unsigned retries, nudges;
 	unix_ms last_write;
 	unsigned later; /* LATER_*; in m->later */
@@ -83,17 +83,17 @@ struct relay {
 	struct magicsock *m;
 	int region;
 	struct derpclient *c;
-	bool open; /* dialed, and not yet reported closed */
-	bool doomed; /* to be freed when it is closed */
+	bool open;      /* dialed, and not yet reported closed */
+	bool doomed;    /* to be freed when it is closed */
 	bool was_ready; /* since the last dial */
 	bool connected; /* likewise: the stream was up */
-	int failure; /* why the last dial came to nothing; 0: it did not */
+	int failure;    /* why the last dial came to nothing; 0: it did not */
 	size_t failed_node;
-	bool was_cut; /* the connection before this one was dead for a while */
-	size_t node; /* of the region, to dial */
+	bool was_cut;                /* the connection before this one was dead for a while */
+	size_t node;                 /* of the region, to dial */
 	mono_ns last_used, check_by; /* check_by: a sign of life is due; MONO_NEVER */
-	mono_ns waits_since; /* the first packet sent since something was heard */
-	mono_ns down_since; /* 0: it is ready */
+	mono_ns waits_since;         /* the first packet sent since something was heard */
+	mono_ns down_since;          /* 0: it is ready */
 };
 
 struct reply {
@@ -111,7 +111,8 @@ struct person_ping {
 	uint8_t data[8]; /* TSMP */
 	int region;
 	size_t size; /* disco */
-	mono_ns at, again_at, gap; /* begun; to be sent once more, and how long after the last time */
+	mono_ns at, again_at,
+		gap; /* begun; to be sent once more, and how long after the last time */
 	void (*fn)(void *ctx, const struct magicsock_pong *r);
 	void *ctx;
 };
@@ -133,7 +134,7 @@ struct magicsock {
 	void *owner;
 	struct rng *rng;
 	struct now now; /* of the call that runs */
-	bool on; /* there is a node key */
+	bool on;        /* there is a node key */
 	struct wg_sink sink;
 	struct wg_device *wg;
 	struct node_pub self;
@@ -160,7 +161,8 @@ struct magicsock {
 
 	struct ratelimit probes, stun, stun_all;
 	struct netcheck *nc;
-	mono_ns netcheck_at, netcheck_done_at, last_traffic; /* at: of the next; MONO_NEVER while idle */
+	mono_ns netcheck_at, netcheck_done_at,
+		last_traffic;               /* at: of the next; MONO_NEVER while idle */
 	bool netcheck_again, netcheck_full; /* when the running one has ended; as a full one */
 	unix_ms netcheck_wall;
 
@@ -198,7 +200,7 @@ static inline bool peer_has_disco(const struct magicsock_peer *p, const struct d
 
 /* ---- magicsock.c ---- */
 void peer_wake_set(struct magicsock_peer *p); /* after anything that may have moved its deadline */
-void magicsock_settle(struct magicsock *m); /* what could not be done while the engine ran */
+void magicsock_settle(struct magicsock *m);   /* what could not be done while the engine ran */
 void do_later(struct magicsock_peer *p, unsigned what);
 struct wg_source source_relay(int region, const struct node_pub *key);
 void wg_in(struct magicsock *m, struct wg_datagram *dg, size_t n);
@@ -208,14 +210,16 @@ bool to_unproven(struct magicsock_peer *p, struct ipport to, const struct wg_pac
 void peer_heard(struct magicsock_peer *p); /* something authentic came from wg_peer_source */
 
 /* ---- plain.c: peers without disco ---- */
-bool plain_send(struct magicsock_peer *p, enum wgmsg_type type, const struct wg_packet *d, size_t n);
+bool plain_send(
+	struct magicsock_peer *p, enum wgmsg_type type, const struct wg_packet *d, size_t n);
 void plain_answered(struct magicsock_peer *p, struct ipport from);
 
 /* ---- peers.c ---- */
 /* Somebody wants to talk to us whom we do not know: the hub may be about to tell. */
 void stranger_note(struct magicsock *m, const struct node_pub *key, int region);
 struct magicsock_peer *peer_find(const struct magicsock *m, int64_t id);
-struct magicsock_peer *peer_next(const struct magicsock *m, const struct magicsock_peer *p); /* NULL starts and ends */
+struct magicsock_peer *peer_next(
+	const struct magicsock *m, const struct magicsock_peer *p); /* NULL starts and ends */
 struct magicsock_peer *peer_by_key(const struct magicsock *m, const struct node_pub *key);
 void peers_free(struct magicsock *m);
 /* The identity changed: a peer with our own key goes. */
@@ -227,33 +231,41 @@ void disco_slots_fini(struct magicsock_peer *p);
 /* Zero: it has none. -ENOMEM. */
 MUST_USE int peer_disco_by_hub(struct magicsock_peer *p, const struct disco_pub *pub);
 MUST_USE int peer_disco_by_peer(struct magicsock_peer *p, const struct disco_pub *pub);
-void peer_disco_used(struct magicsock_peer *p, const struct disco_key *k); /* an authentic message came with it */
+void peer_disco_used(struct magicsock_peer *p,
+	const struct disco_key *k); /* an authentic message came with it */
 
 /* ---- disco.c ---- */
 extern const struct path_ops magicsock_path_ops;
-struct disco_key *disco_key_get(struct magicsock *m, const struct disco_pub *pub); /* NULL: no memory */
+struct disco_key *disco_key_get(
+	struct magicsock *m, const struct disco_pub *pub);    /* NULL: no memory */
 void disco_key_put(struct magicsock *m, struct disco_key *k); /* freed when nobody has it */
 /* from: unset if it came by relay; then region and key say whose it is. */
-void disco_in(struct magicsock *m, const uint8_t *p, size_t len, struct ipport from, int region, const struct node_pub *key);
-void disco_nudge(struct magicsock_peer *p); /* it is there: if a handshake is pending, now is the time */
+void disco_in(struct magicsock *m, const uint8_t *p, size_t len, struct ipport from, int region,
+	const struct node_pub *key);
+void disco_nudge(
+	struct magicsock_peer *p); /* it is there: if a handshake is pending, now is the time */
 
 /* ---- relays.c ---- */
 const struct tc_derp_region *derp_region(const struct magicsock *m, int region);
 void relay_keep_home(struct magicsock *m);
 void relays_restart(struct magicsock *m); /* another identity */
-void relays_drop_changed(struct magicsock *m, const struct tc_derp_map *next); /* regions that the next map has otherwise */
-void relays_check(struct magicsock *m, bool cut); /* another link: are they still there? cut: they cannot be */
+void relays_drop_changed(struct magicsock *m,
+	const struct tc_derp_map *next); /* regions that the next map has otherwise */
+void relays_check(struct magicsock *m,
+	bool cut); /* another link: are they still there? cut: they cannot be */
 void relays_tick(struct magicsock *m);
 mono_ns relays_deadline(const struct magicsock *m);
 void relays_free(struct magicsock *m);
 /* To a peer through the best region for it. False: there is none. */
 bool relay_send(struct magicsock_peer *p, const void *pkt, size_t len);
-bool relay_send_to(struct magicsock *m, int region, const struct node_pub *key, const void *pkt, size_t len);
+bool relay_send_to(
+	struct magicsock *m, int region, const struct node_pub *key, const void *pkt, size_t len);
 int relay_region_for(const struct magicsock_peer *p);
 
 /* ---- self.c ---- */
 void self_netcheck(struct magicsock *m, bool full); /* now, or when the running one ends */
-void self_update(struct magicsock *m); /* endpoints as they are now; tells if they differ from what was told */
+void self_update(struct magicsock
+		*m); /* endpoints as they are now; tells if they differ from what was told */
 void self_tick(struct magicsock *m);
 mono_ns self_deadline(const struct magicsock *m);
 MUST_USE int self_new(struct magicsock *m);
@@ -262,7 +274,8 @@ bool can_send_to(const struct magicsock *m, struct ipaddr a);
 /* ---- pings.c ---- */
 /* An authentic packet of the peer. True: it was for us, not for the owner. */
 bool pings_take(struct magicsock_peer *p, const struct wg_packet *pkt);
-void pings_disco_answered(struct magicsock_peer *p, uint32_t cookie, struct ipport to, mono_ns latency);
+void pings_disco_answered(
+	struct magicsock_peer *p, uint32_t cookie, struct ipport to, mono_ns latency);
 void pings_peer_gone(struct magicsock *m, int64_t id);
 void pings_tick(struct magicsock *m);
 mono_ns pings_deadline(const struct magicsock *m);

@@ -16,7 +16,8 @@ enum { SOURCE_UDP = 1, SOURCE_RELAY = 2, SOURCE_UDP_LEN = 20 };
  * side takes one each 20 ms.
  */
 static const mono_ns retry_after[] = { MSEC(300), MSEC(600), MSEC(1200), MSEC(2400) };
-static const mono_ns retry_gap = MSEC(200); /* when the peer shows up; twice as long each time, for long lines */
+static const mono_ns retry_gap =
+	MSEC(200); /* when the peer shows up; twice as long each time, for long lines */
 enum { NUDGES_MAX = 5 };
 enum { STRAYS_PER_SECOND = 10 }; /* searches among all peers for the sender of a stray datagram */
 
@@ -24,7 +25,8 @@ enum { STRAYS_PER_SECOND = 10 }; /* searches among all peers for the sender of a
 
 static struct wg_source source_udp(struct ipport a)
 {
-	struct wg_source s = { .len = SOURCE_UDP_LEN, .host_len = a.ip.family == 4 ? 2 + 4 : 2 + 8,
+	struct wg_source s = { .len = SOURCE_UDP_LEN,
+		.host_len = a.ip.family == 4 ? 2 + 4 : 2 + 8,
 		.b = { SOURCE_UDP, a.ip.family } };
 
 	/* The address before the port, which a flood may change as it likes. */
@@ -97,7 +99,8 @@ static bool has_session(const struct magicsock_peer *p)
 }
 
 /* While no path is proven, a handshake goes to all places where the peer may be: it works before disco, without a relay. */
-static bool spray(struct magicsock_peer *p, const struct wg_packet *d, struct ipport but, struct ipport nor)
+static bool spray(
+	struct magicsock_peer *p, const struct wg_packet *d, struct ipport but, struct ipport nor)
 {
 	bool any = false;
 	size_t n = 0;
@@ -123,7 +126,8 @@ static void arm_retry(struct magicsock_peer *p)
 }
 
 /* No address is known to be the peer's now: to those that may be, within what they have earned, and through the relay. */
-static bool send_by_all(struct magicsock_peer *p, enum wgmsg_type type, const struct wg_packet *d, size_t n)
+static bool send_by_all(
+	struct magicsock_peer *p, enum wgmsg_type type, const struct wg_packet *d, size_t n)
 {
 	static const struct ipport nowhere;
 	struct path_route r;
@@ -166,7 +170,8 @@ static void sink_to_peer(struct wg_sink *s, struct wg_peer *wp, const struct wg_
 	peer_wake_set(p);
 }
 
-static void sink_to_source(struct wg_sink *s, const struct wg_source *to, const uint8_t *d, size_t len)
+static void sink_to_source(
+	struct wg_sink *s, const struct wg_source *to, const uint8_t *d, size_t len)
 {
 	struct magicsock *m = container_of(s, struct magicsock, sink);
 	/* Memory of the engine's that nobody writes to: wg_packet is for both directions. */
@@ -235,7 +240,8 @@ static void sink_event(struct wg_sink *s, struct wg_peer *wp, enum wg_event ev)
 
 static struct wg_peer *sink_unknown(struct wg_sink *s, const struct node_pub *key)
 {
-	stranger_note(container_of(s, struct magicsock, sink), key, 0); /* all that the hub named are there already */
+	stranger_note(container_of(s, struct magicsock, sink), key,
+		0); /* all that the hub named are there already */
 	return NULL;
 }
 
@@ -243,7 +249,8 @@ static bool stray_allowed(struct magicsock *m)
 {
 	mono_ns gone = mono_min(m->now.mono - m->pokes_at, SEC(1));
 
-	m->poke_tokens = MIN_OF((int64_t)STRAYS_PER_SECOND * 1000, m->poke_tokens + gone / MSEC(1) * STRAYS_PER_SECOND);
+	m->poke_tokens = MIN_OF((int64_t)STRAYS_PER_SECOND * 1000,
+		m->poke_tokens + gone / MSEC(1) * STRAYS_PER_SECOND);
 	if (gone >= MSEC(1))
 		m->pokes_at = m->now.mono;
 	if (m->poke_tokens < 1000)
@@ -355,7 +362,9 @@ void magicsock_udp_in(struct magicsock *m, struct magicsock_datagram *dg, size_t
 	for (size_t i = 0; i < n; i++) {
 		if (!is_for_engine(m, &dg[i]))
 			continue;
-		batch[n_batch++] = (struct wg_datagram){ .p = dg[i].p, .len = dg[i].len, .source = source_udp(dg[i].from) };
+		batch[n_batch++] = (struct wg_datagram){
+			.p = dg[i].p, .len = dg[i].len, .source = source_udp(dg[i].from)
+		};
 		if (n_batch == WG_BATCH_MAX) {
 			wg_in(m, batch, n_batch);
 			n_batch = 0;
@@ -379,7 +388,8 @@ void magicsock_udp_failed(struct magicsock *m, struct ipport to, struct now now)
 static void note_traffic(struct magicsock *m)
 {
 	m->last_traffic = m->now.mono;
-	if (m->netcheck_at == MONO_NEVER && !netcheck_running(m->nc)) /* after a pause: the NAT may have forgotten us */
+	if (m->netcheck_at == MONO_NEVER &&
+		!netcheck_running(m->nc)) /* after a pause: the NAT may have forgotten us */
 		m->netcheck_at = MAX_OF(m->now.mono, mono_add(m->netcheck_done_at, SEC(20)));
 }
 
@@ -432,7 +442,8 @@ void disco_nudge(struct magicsock_peer *p)
 	struct magicsock *m = p->m;
 
 	/* Each initiation makes the answer to the one before worthless: faster than the round trip would be never. */
-	if (!p->wg || !p->initiated_at || m->now.mono - p->initiated_at < retry_gap << p->nudges || has_session(p))
+	if (!p->wg || !p->initiated_at || m->now.mono - p->initiated_at < retry_gap << p->nudges ||
+		has_session(p))
 		return;
 	p->nudges += p->nudges < NUDGES_MAX;
 	wg_poke_again(m->wg, p->wg, m->now);
@@ -487,7 +498,10 @@ mono_ns magicsock_deadline(const struct magicsock *m)
 
 static int open_engine(struct magicsock *m)
 {
-	struct wg_cfg cfg = { .private = m->cfg.node, .mtu = m->cfg.mtu, .max_peers = m->cfg.max_peers, .rng = m->rng,
+	struct wg_cfg cfg = { .private = m->cfg.node,
+		.mtu = m->cfg.mtu,
+		.max_peers = m->cfg.max_peers,
+		.rng = m->rng,
 		.sink = &m->sink };
 	int rc = wg_new(&m->wg, &cfg);
 
@@ -512,16 +526,20 @@ int magicsock_new(struct magicsock **ret, const struct magicsock_cfg *cfg, struc
 	m->rng = cfg->rng;
 	m->now = now;
 	m->on = !ct_is_zero(cfg->node.b, KEY_LEN);
-	m->sink = (struct wg_sink){ sink_to_peer, sink_to_source, sink_packets, sink_event, sink_unknown, sink_no_session };
+	m->sink = (struct wg_sink){ sink_to_peer, sink_to_source, sink_packets, sink_event,
+		sink_unknown, sink_no_session };
 	m->idle_at = m->netcheck_at = MONO_NEVER;
 	m->pokes_at = now.mono;
 	m->poke_tokens = STRAYS_PER_SECOND * 1000;
 	rng_fill(m->rng, seed, sizeof(seed));
 	map_init(&m->peers, seed);
 	map_init(&m->disco, seed);
-	m->probes = (struct ratelimit){ .burst = MAGICSOCK_PROBE_BURST, .per_second = MAGICSOCK_PROBES_PER_SECOND };
-	m->stun = (struct ratelimit){ .burst = MAGICSOCK_STUN_BURST, .per_second = MAGICSOCK_STUN_PER_SECOND };
-	m->stun_all = (struct ratelimit){ .burst = MAGICSOCK_STUN_BURST_ALL, .per_second = MAGICSOCK_STUN_PER_SECOND_ALL };
+	m->probes = (struct ratelimit){ .burst = MAGICSOCK_PROBE_BURST,
+		.per_second = MAGICSOCK_PROBES_PER_SECOND };
+	m->stun = (struct ratelimit){ .burst = MAGICSOCK_STUN_BURST,
+		.per_second = MAGICSOCK_STUN_PER_SECOND };
+	m->stun_all = (struct ratelimit){ .burst = MAGICSOCK_STUN_BURST_ALL,
+		.per_second = MAGICSOCK_STUN_PER_SECOND_ALL };
 	memcpy(m->probes.seed, seed, sizeof(seed));
 	memcpy(m->stun.seed, seed, sizeof(seed));
 	rng_fill(m->rng, &m->icmp_id, sizeof(m->icmp_id));

@@ -19,16 +19,17 @@
 #include "proto/tailcfg/tailcfg.h"
 
 enum {
-	MAGICSOCK_ENDPOINTS_MAX = 32, /* of our own, told to the hub and to peers */
-	MAGICSOCK_LOCAL_ADDRS_MAX = 64, /* of our interfaces, that are looked at */
+	MAGICSOCK_ENDPOINTS_MAX = 32,         /* of our own, told to the hub and to peers */
+	MAGICSOCK_LOCAL_ADDRS_MAX = 64,       /* of our interfaces, that are looked at */
 	MAGICSOCK_ROUTES_MAX = TC_ROUTES_MAX, /* prefixes of one peer */
-	MAGICSOCK_PINGS_MAX = 64, /* of magicsock_ping, outstanding */
+	MAGICSOCK_PINGS_MAX = 64,             /* of magicsock_ping, outstanding */
 	/* Probes to one IP address (IPv6: /64), by whichever peers it is named; a thousand devices may live behind one. */
 	MAGICSOCK_PROBE_BURST = 1024,
 	MAGICSOCK_PROBES_PER_SECOND = 128,
 	MAGICSOCK_STUN_BURST = 32, /* requests to one IP address, which the hub names */
 	MAGICSOCK_STUN_PER_SECOND = 2,
-	MAGICSOCK_STUN_BURST_ALL = 2048, /* and to all: a round over 256 regions, each asked three times over both families */
+	MAGICSOCK_STUN_BURST_ALL =
+		2048, /* and to all: a round over 256 regions, each asked three times over both families */
 	MAGICSOCK_STUN_PER_SECOND_ALL = 64,
 	MAGICSOCK_HEADROOM = WG_HEADROOM, /* before and behind a packet given to magicsock_send */
 	MAGICSOCK_TAILROOM = WG_TAILROOM,
@@ -37,8 +38,8 @@ enum {
 struct magicsock;
 
 enum magicsock_peer_event {
-	MAGICSOCK_SESSION, /* a WireGuard handshake completed */
-	MAGICSOCK_PATH, /* the best path is another one, or none */
+	MAGICSOCK_SESSION,     /* a WireGuard handshake completed */
+	MAGICSOCK_PATH,        /* the best path is another one, or none */
 	MAGICSOCK_UNREACHABLE, /* no answer to handshakes for 90 s */
 };
 
@@ -76,37 +77,42 @@ struct magicsock_ops {
 
 struct magicsock_cfg {
 	struct secret_node node; /* all zero: logged out, until magicsock_set_node_key */
-	struct secret_disco disco; /* kept on disk by us, so that a restarted node's peers understand it at once */
-	size_t mtu; /* inner; 0: no limit to padding */
-	size_t max_peers; /* 0: TC_PEERS_MAX */
-	struct rng *rng; /* borrowed */
+	struct secret_disco
+		disco; /* kept on disk by us, so that a restarted node's peers understand it at once */
+	size_t mtu;    /* inner; 0: no limit to padding */
+	size_t max_peers;                /* 0: TC_PEERS_MAX */
+	struct rng *rng;                 /* borrowed */
 	const struct magicsock_ops *ops; /* borrowed */
 	void *owner;
 };
 
 /* -ENOMEM, -ERR_CRYPTO. */
 MUST_USE int magicsock_new(struct magicsock **ret, const struct magicsock_cfg *cfg, struct now now);
-struct magicsock *magicsock_free(struct magicsock *m); /* streams and sockets are the owner's to close */
+struct magicsock *magicsock_free(
+	struct magicsock *m); /* streams and sockets are the owner's to close */
 
 /*
  * Another identity, or NULL: logged out or stopped; then nothing is sent and all input is dropped. All sessions and relay
  * connections end. Peers and DERP map stay: remove what does not belong to the new identity.
  */
-MUST_USE int magicsock_set_node_key(struct magicsock *m, const struct secret_node *key, struct now now);
+MUST_USE int magicsock_set_node_key(
+	struct magicsock *m, const struct secret_node *key, struct now now);
 const struct disco_pub *magicsock_disco_key(const struct magicsock *m);
 /* Our own tailnet addresses (unset if none) and peerAPI ports (0: none), for pings inside the tunnel. */
-void magicsock_set_self(struct magicsock *m, struct ipaddr addr4, struct ipaddr addr6, uint16_t peerapi4, uint16_t peerapi6);
+void magicsock_set_self(struct magicsock *m, struct ipaddr addr4, struct ipaddr addr6,
+	uint16_t peerapi4, uint16_t peerapi6);
 
 /* Copied. NULL: none. Starts a netcheck if it differs from the last. -ENOMEM, -ERR_TOO_MANY. */
-MUST_USE int magicsock_set_derp_map(struct magicsock *m, const struct tc_derp_map *map, struct now now);
+MUST_USE int magicsock_set_derp_map(
+	struct magicsock *m, const struct tc_derp_map *map, struct now now);
 
 /*
  * Adds a peer or changes it. Copied. routes: what may come from it and goes to it, the owner's choice among its
  * addresses and allowed IPs. A prefix or a key belongs to the peer that got it last. Without a change nothing happens.
  * -ERR_TOO_MANY, -ERR_BAD_KEY (ours), -ENOMEM.
  */
-MUST_USE int magicsock_set_peer(struct magicsock *m, const struct tc_node *node, const struct ipprefix *routes, size_t n_routes,
-	struct now now);
+MUST_USE int magicsock_set_peer(struct magicsock *m, const struct tc_node *node,
+	const struct ipprefix *routes, size_t n_routes, struct now now);
 void magicsock_remove_peer(struct magicsock *m, int64_t id, struct now now);
 
 /*
@@ -115,8 +121,8 @@ void magicsock_remove_peer(struct magicsock *m, int64_t id, struct now now);
  * another one: trust in all paths ends, NAT mappings are asked for again, peers are called. Report streams whose local
  * address is gone as closed before this; the others have a second to prove that they live.
  */
-void magicsock_set_local(struct magicsock *m, const struct ipprefix *addrs, size_t n, uint16_t port4, uint16_t port6,
-	bool link_changed, struct now now);
+void magicsock_set_local(struct magicsock *m, const struct ipprefix *addrs, size_t n,
+	uint16_t port4, uint16_t port6, bool link_changed, struct now now);
 /*
  * Is the hub there? While it is not, home stays where it is: nobody would learn of another one. hint: home before a restart,
  * from the saved map, as the peers still have it; 0: none.
@@ -152,16 +158,21 @@ void magicsock_udp_failed(struct magicsock *m, struct ipport to, struct now now)
  * The stream is up (TLS done, if the node asks for it). fast_key: the relay's key from its certificate, or NULL.
  * Negative: close the stream and call magicsock_relay_closed.
  */
-MUST_USE int magicsock_relay_connected(struct magicsock *m, int region, const struct node_pub *fast_key, struct now now);
-MUST_USE int magicsock_relay_feed(struct magicsock *m, int region, const uint8_t *p, size_t len, struct now now); /* likewise */
+MUST_USE int magicsock_relay_connected(
+	struct magicsock *m, int region, const struct node_pub *fast_key, struct now now);
+MUST_USE int magicsock_relay_feed(struct magicsock *m, int region, const uint8_t *p, size_t len,
+	struct now now); /* likewise */
 void magicsock_relay_closed(struct magicsock *m, int region, int rc, struct now now);
-struct view magicsock_relay_output(struct magicsock *m, int region); /* empty when there is nothing, or no such region */
+struct view magicsock_relay_output(
+	struct magicsock *m, int region); /* empty when there is nothing, or no such region */
 void magicsock_relay_written(struct magicsock *m, int region, size_t n);
 
 /* ---- Netcheck ---- */
 
-void magicsock_resolved(struct magicsock *m, const char *host, const struct ipaddr *addrs, size_t n, struct now now);
-void magicsock_measured(struct magicsock *m, int region, mono_ns latency, struct now now); /* negative latency: failed */
+void magicsock_resolved(struct magicsock *m, const char *host, const struct ipaddr *addrs, size_t n,
+	struct now now);
+void magicsock_measured(struct magicsock *m, int region, mono_ns latency,
+	struct now now); /* negative latency: failed */
 /* A full round now; self_changed tells of what it changed; poll magicsock_netcheck_running for its end. */
 void magicsock_netcheck_start(struct magicsock *m, struct now now);
 bool magicsock_netcheck_running(const struct magicsock *m);
@@ -180,16 +191,17 @@ struct magicsock_pong {
 	int rc; /* 0; -ETIMEDOUT after 5 s; -ERR_NO_PEER when it was removed meanwhile */
 	mono_ns latency;
 	struct ipport endpoint; /* disco: unset if it came by relay */
-	int relay_region; /* disco: 0 if it came directly */
-	uint16_t peerapi_port; /* TSMP */
+	int relay_region;       /* disco: 0 if it came directly */
+	uint16_t peerapi_port;  /* TSMP */
 };
 
 /*
  * fn is called once, later, unless this fails: -ERR_NO_PEER, -ERR_EXPIRED, -ERR_TOO_MANY, -ERR_TOO_BIG, -ERR_NO_ROUTE (no
  * address of ours for kinds inside the tunnel), -ERR_BAD_STATE (logged out). size: of the disco packet; 0: the usual.
  */
-MUST_USE int magicsock_ping(struct magicsock *m, int64_t id, enum magicsock_ping_kind kind, size_t size,
-	void (*fn)(void *ctx, const struct magicsock_pong *r), void *ctx, struct now now);
+MUST_USE int magicsock_ping(struct magicsock *m, int64_t id, enum magicsock_ping_kind kind,
+	size_t size, void (*fn)(void *ctx, const struct magicsock_pong *r), void *ctx,
+	struct now now);
 
 /* ---- What is ---- */
 
@@ -197,15 +209,16 @@ struct magicsock_peer_status {
 	struct node_pub key;
 	struct disco_pub disco;
 	struct ipport addr; /* the trusted direct address; unset: none now */
-	int home_region; /* the peer's, 0: none */
-	mono_ns latency; /* of addr, or 0 */
+	int home_region;    /* the peer's, 0: none */
+	mono_ns latency;    /* of addr, or 0 */
 	uint64_t rx_bytes, tx_bytes;
 	unix_ms last_handshake, last_write; /* 0: never */
-	bool active; /* we sent to it within 45 s */
+	bool active;                        /* we sent to it within 45 s */
 	bool has_session, expired;
 	size_t n_candidates;
 };
-MUST_USE int magicsock_peer_status(const struct magicsock *m, int64_t id, struct now now, struct magicsock_peer_status *ret);
+MUST_USE int magicsock_peer_status(
+	const struct magicsock *m, int64_t id, struct now now, struct magicsock_peer_status *ret);
 
 enum magicsock_endpoint_type { /* numbers of the control protocol */
 	MAGICSOCK_ENDPOINT_LOCAL = 1,
@@ -238,27 +251,32 @@ struct magicsock_region_latency {
 struct magicsock_netcheck {
 	bool done; /* a round has ended */
 	bool udp, ipv4, ipv6, os_has_ipv6;
-	uint8_t mapping_varies; /* JSON_ABSENT, JSON_NO, JSON_YES */
+	uint8_t mapping_varies;         /* JSON_ABSENT, JSON_NO, JSON_YES */
 	struct ipport global4, global6; /* unset: not seen */
 	int home;
-	struct magicsock_region_latency *regions; /* in the arena, by region number; those of the map */
+	struct magicsock_region_latency
+		*regions; /* in the arena, by region number; those of the map */
 	size_t n_regions;
 	unix_ms at;
 };
 /* The last finished round, or what is known so far. -ENOMEM. */
-MUST_USE int magicsock_netcheck_report(const struct magicsock *m, struct arena *a, struct magicsock_netcheck *ret);
+MUST_USE int magicsock_netcheck_report(
+	const struct magicsock *m, struct arena *a, struct magicsock_netcheck *ret);
 
 struct magicsock_counters {
 	uint64_t udp_in, stun_in, disco_in, wg_in; /* datagrams by kind */
-	uint64_t relay_in, relay_out, relay_no_peer; /* packets through relays; from keys we do not know */
+	uint64_t relay_in, relay_out,
+		relay_no_peer; /* packets through relays; from keys we do not know */
 	uint64_t stun_unknown; /* answers to nothing we asked */
-	uint64_t disco_unknown, disco_bad, disco_ignored; /* sender; box or message; nothing we asked for or use */
+	uint64_t disco_unknown, disco_bad,
+		disco_ignored;      /* sender; box or message; nothing we asked for or use */
 	uint64_t no_route, no_path; /* packets not sent, by reason */
-	uint64_t no_session_pokes; /* handshakes started because an old session was used */
+	uint64_t no_session_pokes;  /* handshakes started because an old session was used */
 	uint64_t pings_out, pongs_out, calls_out, pings_in, pongs_in, calls_in;
-	uint64_t ping_limited; /* pings and handshakes not sent, because a peer's or an address's share was used up */
+	uint64_t
+		ping_limited; /* pings and handshakes not sent, because a peer's or an address's share was used up */
 	uint64_t probe_limited; /* of these: the address's, whichever peers name it */
-	uint64_t stun_limited; /* requests to STUN servers not sent, likewise */
+	uint64_t stun_limited;  /* requests to STUN servers not sent, likewise */
 	uint64_t unproven_held; /* datagrams that an address that has not answered had not earned */
 	uint64_t path_direct, path_lost; /* times a direct path was found, and given up */
 	uint64_t relay_idle_closed;

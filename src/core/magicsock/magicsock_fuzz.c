@@ -18,29 +18,26 @@ static void packets_in(void *owner, int64_t peer, struct wg_packet *pkt, size_t 
 	CHECK(peer == 1 && n);
 }
 
-static void relay_dial(void *owner, int region, const struct tc_derp_node *node)
-{
-}
+static void relay_dial(void *owner, int region, const struct tc_derp_node *node) {}
 
 static void relay_hangup(void *owner, int region)
 {
 	*(bool *)owner = true;
 }
 
-static void relay_wake(void *owner, int region)
-{
-}
+static void relay_wake(void *owner, int region) {}
 
-static void self_changed(void *owner, unsigned what)
-{
-}
+static void self_changed(void *owner, unsigned what) {}
 
-static void peer_event(void *owner, int64_t peer, enum magicsock_peer_event ev)
-{
-}
+static void peer_event(void *owner, int64_t peer, enum magicsock_peer_event ev) {}
 
-static const struct magicsock_ops ops = { .udp_send = udp_send, .packets_in = packets_in, .relay_dial = relay_dial,
-	.relay_hangup = relay_hangup, .relay_wake = relay_wake, .self_changed = self_changed, .peer_event = peer_event };
+static const struct magicsock_ops ops = { .udp_send = udp_send,
+	.packets_in = packets_in,
+	.relay_dial = relay_dial,
+	.relay_hangup = relay_hangup,
+	.relay_wake = relay_wake,
+	.self_changed = self_changed,
+	.peer_event = peer_event };
 
 static const struct secret_node peer_node = { { 16, [31] = 64 } };
 static const struct secret_disco peer_disco = { { 24, [31] = 64 } };
@@ -57,7 +54,9 @@ struct fuzz {
 
 static void derp_map(struct fuzz *f)
 {
-	struct tc_derp_node node = { .name = "1a", .hostname = "203.0.113.1", .ipv4 = "203.0.113.1", .ipv6 = "none" };
+	struct tc_derp_node node = {
+		.name = "1a", .hostname = "203.0.113.1", .ipv4 = "203.0.113.1", .ipv6 = "none"
+	};
 	struct tc_derp_region region = { .id = 1, .nodes = json_list_of(&node, 1) };
 	struct json_pair pair = { "1", &region };
 	struct tc_derp_map map = { .regions = { .v = &pair, .n = 1, .present = true } };
@@ -67,16 +66,24 @@ static void derp_map(struct fuzz *f)
 
 static void open_mesh(struct fuzz *f)
 {
-	struct magicsock_cfg cfg = { .node = { { 8, [31] = 64 } }, .disco = { { 32, [31] = 64 } }, .mtu = 1280,
-		.rng = &f->rng.rng, .ops = &ops, .owner = &f->hung_up };
-	struct ipprefix local = { ipaddr_v4(192, 168, 1, 2), 24 }, route = { ipaddr_v4(100, 64, 0, 1), 32 };
+	struct magicsock_cfg cfg = { .node = { { 8, [31] = 64 } },
+		.disco = { { 32, [31] = 64 } },
+		.mtu = 1280,
+		.rng = &f->rng.rng,
+		.ops = &ops,
+		.owner = &f->hung_up };
+	struct ipprefix local = { ipaddr_v4(192, 168, 1, 2), 24 },
+			route = { ipaddr_v4(100, 64, 0, 1), 32 };
 	struct ipport ep = { ipaddr_v4(203, 0, 113, 9), 41641 };
-	struct tc_node peer = { .id = 1, .home_derp = 1, .endpoints = json_list_of(&ep, 1),
+	struct tc_node peer = { .id = 1,
+		.home_derp = 1,
+		.endpoints = json_list_of(&ep, 1),
 		.addresses = json_list_of(&route, 1) };
 
 	rng_seeded_init(&f->rng, 1);
 	CHECK(magicsock_new(&f->m, &cfg, f->now) == 0);
-	CHECK(key_public(peer_node.b, f->peer_key.b) == 0 && key_public(peer_disco.b, f->peer_disco.b) == 0);
+	CHECK(key_public(peer_node.b, f->peer_key.b) == 0 &&
+		key_public(peer_disco.b, f->peer_disco.b) == 0);
 	CHECK(box_precompute(&f->box, peer_disco.b, magicsock_disco_key(f->m)->b) == 0);
 	peer.key = f->peer_key;
 	peer.disco_key = f->peer_disco;
@@ -88,7 +95,9 @@ static void open_mesh(struct fuzz *f)
 
 static void udp_in(struct fuzz *f, uint8_t *p, size_t len)
 {
-	struct magicsock_datagram d = { .p = p, .len = len, .from = { ipaddr_v4(203, 0, 113, 9), (uint16_t)(len + 1) } };
+	struct magicsock_datagram d = {
+		.p = p, .len = len, .from = { ipaddr_v4(203, 0, 113, 9), (uint16_t)(len + 1) }
+	};
 
 	magicsock_udp_in(f->m, &d, 1, f->now);
 }
@@ -129,7 +138,8 @@ static void send_packet(struct fuzz *f)
 	uint8_t mem[MAGICSOCK_HEADROOM + 20 + MAGICSOCK_TAILROOM] = { 0 };
 	struct wg_packet pkt = { .p = mem + MAGICSOCK_HEADROOM, .len = 20 };
 
-	memcpy(pkt.p, (uint8_t[]){ 0x45, 0, 0, 20, [8] = 64, [12] = 100, 64, 0, 2, 100, 64, 0, 1 }, 20);
+	memcpy(pkt.p, (uint8_t[]){ 0x45, 0, 0, 20, [8] = 64, [12] = 100, 64, 0, 2, 100, 64, 0, 1 },
+		20);
 	magicsock_send(f->m, &pkt, 1, f->now);
 }
 

@@ -210,10 +210,12 @@ static void peer_remove(struct magicsock_peer *p)
 	pings_peer_gone(m, id);
 }
 
-static int update(struct magicsock_peer *p, const struct tc_node *n, const struct ipprefix *routes, size_t n_routes)
+static int update(struct magicsock_peer *p, const struct tc_node *n, const struct ipprefix *routes,
+	size_t n_routes)
 {
 	struct magicsock *m = p->m;
-	bool no_disco = n->wireguard_only || n->expired; /* whose key has expired is not answered either */
+	bool no_disco =
+		n->wireguard_only || n->expired; /* whose key has expired is not answered either */
 	int rc = update_expired(p, n->expired);
 
 	p->wireguard_only = n->wireguard_only;
@@ -222,7 +224,8 @@ static int update(struct magicsock_peer *p, const struct tc_node *n, const struc
 	rc = rc < 0 ? rc : set_routes(p, routes, n_routes);
 	if (rc == 0 && no_disco)
 		rc = peer_disco_by_peer(p, &(struct disco_pub){ 0 });
-	rc = rc < 0 ? rc : peer_disco_by_hub(p, no_disco ? &(struct disco_pub){ 0 } : &n->disco_key);
+	rc = rc < 0 ? rc
+		    : peer_disco_by_hub(p, no_disco ? &(struct disco_pub){ 0 } : &n->disco_key);
 	if (rc < 0)
 		return rc;
 	path_set_endpoints(&p->path, n->endpoints.v, n->expired ? 0 : n->endpoints.n, m->now.mono);
@@ -230,8 +233,8 @@ static int update(struct magicsock_peer *p, const struct tc_node *n, const struc
 	return 0;
 }
 
-int magicsock_set_peer(struct magicsock *m, const struct tc_node *n, const struct ipprefix *routes, size_t n_routes,
-	struct now now)
+int magicsock_set_peer(struct magicsock *m, const struct tc_node *n, const struct ipprefix *routes,
+	size_t n_routes, struct now now)
 {
 	struct magicsock_peer *p = peer_find(m, n->id), *other;
 	bool first = !m->peers.n_items, is_new;
@@ -240,12 +243,15 @@ int magicsock_set_peer(struct magicsock *m, const struct tc_node *n, const struc
 	m->now = now;
 	if (m->on && ct_equal(n->key.b, m->self.b, KEY_LEN))
 		return -ERR_BAD_KEY;
-	if (p && memcmp(p->key.b, n->key.b, KEY_LEN) != 0) { /* a new identity: nothing of the old one holds */
+	if (p && memcmp(p->key.b, n->key.b, KEY_LEN) !=
+			 0) { /* a new identity: nothing of the old one holds */
 		peer_remove(p);
 		p = NULL;
 	}
 	other = peer_by_key(m, &n->key);
-	if (other && other->id != n->id) /* registered anew under another number; that one's removal is still to come */
+	if (other &&
+		other->id !=
+			n->id) /* registered anew under another number; that one's removal is still to come */
 		peer_remove(other);
 	is_new = !p;
 	rc = p ? 0 : peer_add(m, n, &p);
@@ -289,7 +295,8 @@ void peers_free(struct magicsock *m)
 	}
 }
 
-int magicsock_peer_status(const struct magicsock *m, int64_t id, struct now now, struct magicsock_peer_status *ret)
+int magicsock_peer_status(
+	const struct magicsock *m, int64_t id, struct now now, struct magicsock_peer_status *ret)
 {
 	const struct magicsock_peer *p = peer_find(m, id);
 	static const struct ipport nowhere;
@@ -301,11 +308,18 @@ int magicsock_peer_status(const struct magicsock *m, int64_t id, struct now now,
 	if (p->wg)
 		wg_peer_stats(p->wg, &s);
 	trusted = path_is_trusted(&p->path, now.mono);
-	*ret = (struct magicsock_peer_status){ .key = p->key, .home_region = p->home,
-		.addr = trusted ? p->path.best : nowhere, .latency = trusted ? p->path.best_latency : 0,
-		.rx_bytes = s.rx_bytes, .tx_bytes = s.tx_bytes, .last_handshake = s.last_handshake,
-		.last_write = p->last_write, .active = path_is_active(&p->path, now.mono), .has_session = s.has_session,
-		.expired = p->expired, .n_candidates = p->path.n_cand };
+	*ret = (struct magicsock_peer_status){ .key = p->key,
+		.home_region = p->home,
+		.addr = trusted ? p->path.best : nowhere,
+		.latency = trusted ? p->path.best_latency : 0,
+		.rx_bytes = s.rx_bytes,
+		.tx_bytes = s.tx_bytes,
+		.last_handshake = s.last_handshake,
+		.last_write = p->last_write,
+		.active = path_is_active(&p->path, now.mono),
+		.has_session = s.has_session,
+		.expired = p->expired,
+		.n_candidates = p->path.n_cand };
 	if (peer_disco(p))
 		ret->disco = peer_disco(p)->pub;
 	return 0;

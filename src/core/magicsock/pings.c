@@ -21,7 +21,8 @@ static struct person_ping *free_place(struct magicsock *m)
 }
 
 /* Our address and the peer's, of one family. */
-static bool address_pair(const struct magicsock_peer *p, struct ipaddr *ret_self, struct ipaddr *ret_peer)
+static bool address_pair(
+	const struct magicsock_peer *p, struct ipaddr *ret_self, struct ipaddr *ret_peer)
 {
 	const struct magicsock *m = p->m;
 	bool v4 = ipaddr_is_set(m->self4) && ipaddr_is_set(p->addr4);
@@ -43,8 +44,9 @@ static int send_inner(struct magicsock_peer *p, const struct person_ping *ping)
 	if (!address_pair(p, &self, &peer))
 		return -ERR_NO_ROUTE;
 	memcpy(t.data, ping->data, sizeof(t.data));
-	n = ping->kind == MAGICSOCK_PING_TSMP ? tsmp_encode(self, peer, &t, pkt.p) :
-					   ip_echo_encode(self, peer, &e, pkt.p, TSMP_PACKET_MAX);
+	n = ping->kind == MAGICSOCK_PING_TSMP
+		    ? tsmp_encode(self, peer, &t, pkt.p)
+		    : ip_echo_encode(self, peer, &e, pkt.p, TSMP_PACKET_MAX);
 	if (n < 0)
 		return n;
 	pkt.len = (size_t)n;
@@ -61,7 +63,8 @@ static int send_ping(struct magicsock_peer *p, struct person_ping *ping)
 	return 0;
 }
 
-static int check_ping(const struct magicsock *m, const struct magicsock_peer *p, enum magicsock_ping_kind kind, size_t size)
+static int check_ping(const struct magicsock *m, const struct magicsock_peer *p,
+	enum magicsock_ping_kind kind, size_t size)
 {
 	if (!m->on)
 		return -ERR_BAD_STATE;
@@ -87,8 +90,16 @@ int magicsock_ping(struct magicsock *m, int64_t id, enum magicsock_ping_kind kin
 		return -ERR_TOO_MANY;
 	m->now = now;
 	m->next_cookie += m->next_cookie == UINT32_MAX ? 2 : 1; /* not 0 */
-	*ping = (struct person_ping){ .used = true, .kind = kind, .peer = id, .cookie = m->next_cookie, .at = now.mono,
-		.again_at = mono_add(now.mono, first_gap), .gap = first_gap, .size = size, .fn = fn, .ctx = ctx };
+	*ping = (struct person_ping){ .used = true,
+		.kind = kind,
+		.peer = id,
+		.cookie = m->next_cookie,
+		.at = now.mono,
+		.again_at = mono_add(now.mono, first_gap),
+		.gap = first_gap,
+		.size = size,
+		.fn = fn,
+		.ctx = ctx };
 	rng_fill(m->rng, ping->data, sizeof(ping->data));
 	rc = send_ping(p, ping);
 	ping->used = rc == 0;
@@ -107,7 +118,8 @@ static void finish(struct person_ping *ping, const struct magicsock_pong *r)
 	was.fn(was.ctx, r);
 }
 
-static struct person_ping *find(struct magicsock *m, int64_t peer, enum magicsock_ping_kind kind, uint32_t cookie)
+static struct person_ping *find(
+	struct magicsock *m, int64_t peer, enum magicsock_ping_kind kind, uint32_t cookie)
 {
 	for (size_t i = 0; i < MAGICSOCK_PINGS_MAX; i++) {
 		struct person_ping *p = &m->pings[i];
@@ -118,13 +130,16 @@ static struct person_ping *find(struct magicsock *m, int64_t peer, enum magicsoc
 	return NULL;
 }
 
-void pings_disco_answered(struct magicsock_peer *p, uint32_t cookie, struct ipport to, mono_ns latency)
+void pings_disco_answered(
+	struct magicsock_peer *p, uint32_t cookie, struct ipport to, mono_ns latency)
 {
 	struct person_ping *ping = find(p->m, p->id, MAGICSOCK_PING_DISCO, cookie);
 
 	if (ping)
-		finish(ping, &(struct magicsock_pong){ .peer = p->id, .latency = latency, .endpoint = to,
-			.relay_region = ipaddr_is_set(to.ip) ? 0 : ping->region });
+		finish(ping, &(struct magicsock_pong){ .peer = p->id,
+				     .latency = latency,
+				     .endpoint = to,
+				     .relay_region = ipaddr_is_set(to.ip) ? 0 : ping->region });
 }
 
 static void got_tsmp_pong(struct magicsock_peer *p, const struct tsmp *t)
@@ -137,8 +152,9 @@ static void got_tsmp_pong(struct magicsock_peer *p, const struct tsmp *t)
 		if (!ping->used || ping->kind != MAGICSOCK_PING_TSMP || ping->peer != p->id ||
 			memcmp(ping->data, t->data, sizeof(t->data)) != 0)
 			continue;
-		finish(ping, &(struct magicsock_pong){ .peer = p->id, .latency = m->now.mono - ping->at,
-			.peerapi_port = t->peerapi_port });
+		finish(ping, &(struct magicsock_pong){ .peer = p->id,
+				     .latency = m->now.mono - ping->at,
+				     .peerapi_port = t->peerapi_port });
 		return;
 	}
 }
@@ -152,7 +168,8 @@ static void answer_tsmp_ping(struct magicsock_peer *p, const struct wg_packet *p
 	if (m->n_replies == REPLIES_MAX)
 		return;
 	r = &m->replies[m->n_replies];
-	n = tsmp_pong_encode(pkt->p, pkt->len, pkt->p[0] >> 4 == 4 ? m->peerapi4 : m->peerapi6, r->mem + WG_HEADROOM);
+	n = tsmp_pong_encode(pkt->p, pkt->len, pkt->p[0] >> 4 == 4 ? m->peerapi4 : m->peerapi6,
+		r->mem + WG_HEADROOM);
 	if (n < 0)
 		return;
 	r->peer = p->id;
@@ -170,7 +187,8 @@ static void got_disco_key(struct magicsock_peer *p, const uint8_t key[static KEY
 		p->m->n.disco_bad++;
 }
 
-static bool take_tsmp(struct magicsock_peer *p, const struct wg_packet *pkt, const struct ip_pkt *ip)
+static bool take_tsmp(
+	struct magicsock_peer *p, const struct wg_packet *pkt, const struct ip_pkt *ip)
 {
 	struct tsmp t;
 
@@ -204,7 +222,8 @@ static bool take_echo(struct magicsock_peer *p, const struct ip_pkt *ip)
 		if (!ping->used || ping->kind != MAGICSOCK_PING_ICMP || ping->peer != p->id ||
 			(uint16_t)ping->cookie != e.seq)
 			continue;
-		finish(ping, &(struct magicsock_pong){ .peer = p->id, .latency = p->m->now.mono - ping->at });
+		finish(ping, &(struct magicsock_pong){
+				     .peer = p->id, .latency = p->m->now.mono - ping->at });
 		return true;
 	}
 	return false;
@@ -247,7 +266,8 @@ void pings_peer_gone(struct magicsock *m, int64_t id)
 {
 	for (size_t i = 0; i < MAGICSOCK_PINGS_MAX; i++)
 		if (m->pings[i].used && m->pings[i].peer == id)
-			finish(&m->pings[i], &(struct magicsock_pong){ .peer = id, .rc = -ERR_NO_PEER });
+			finish(&m->pings[i],
+				&(struct magicsock_pong){ .peer = id, .rc = -ERR_NO_PEER });
 }
 
 static void ask_again(struct magicsock *m, struct person_ping *ping)
@@ -267,7 +287,8 @@ void pings_tick(struct magicsock *m)
 			ask_again(m, &m->pings[i]);
 	for (size_t i = 0; i < MAGICSOCK_PINGS_MAX; i++)
 		if (m->pings[i].used && m->now.mono - m->pings[i].at >= ping_timeout)
-			finish(&m->pings[i], &(struct magicsock_pong){ .peer = m->pings[i].peer, .rc = -ETIMEDOUT });
+			finish(&m->pings[i], &(struct magicsock_pong){
+						     .peer = m->pings[i].peer, .rc = -ETIMEDOUT });
 }
 
 mono_ns pings_deadline(const struct magicsock *m)
@@ -276,11 +297,13 @@ mono_ns pings_deadline(const struct magicsock *m)
 
 	for (size_t i = 0; i < MAGICSOCK_PINGS_MAX; i++)
 		if (m->pings[i].used)
-			at = mono_min(at, mono_min(m->pings[i].again_at, mono_add(m->pings[i].at, ping_timeout)));
+			at = mono_min(at, mono_min(m->pings[i].again_at,
+						  mono_add(m->pings[i].at, ping_timeout)));
 	return at;
 }
 
-void magicsock_set_self(struct magicsock *m, struct ipaddr addr4, struct ipaddr addr6, uint16_t peerapi4, uint16_t peerapi6)
+void magicsock_set_self(struct magicsock *m, struct ipaddr addr4, struct ipaddr addr6,
+	uint16_t peerapi4, uint16_t peerapi6)
 {
 	m->self4 = addr4;
 	m->self6 = addr6;

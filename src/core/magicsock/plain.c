@@ -38,8 +38,8 @@ static bool may_ask(struct magicsock_peer *p, struct ipport a, size_t len)
 {
 	mono_ns now = p->m->now.mono;
 
-	return (is_proven(p) && ipport_eq(a, p->plain.proven)) || path_spend(&p->path, a, len, now) ||
-	       path_may_probe(&p->path, a, len, now);
+	return (is_proven(p) && ipport_eq(a, p->plain.proven)) ||
+	       path_spend(&p->path, a, len, now) || path_may_probe(&p->path, a, len, now);
 }
 
 static bool ask(struct magicsock_peer *p, const struct wg_packet *d)
@@ -47,7 +47,8 @@ static bool ask(struct magicsock_peer *p, const struct wg_packet *d)
 	struct plain *n = &p->plain;
 	uint32_t index = load_le32(d->p + 4);
 
-	if (index != n->asked_index || !ipaddr_is_set(n->asked.ip)) { /* else the same again, to the same address */
+	if (index != n->asked_index ||
+		!ipaddr_is_set(n->asked.ip)) { /* else the same again, to the same address */
 		n->asked_index = index;
 		n->asked = whom_to_ask(p);
 		n->unanswered++;

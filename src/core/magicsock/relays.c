@@ -10,9 +10,12 @@
 #include <string.h>
 
 static const mono_ns idle_after = SEC(60), idle_check = SEC(15),
-	life_sign = MSEC(300), /* is due after a change of the link */
-	silent_after = SEC(2), silence_limit = SEC(3), /* we send, and nothing comes back: a ping, and its answer */
-	home_patience = SEC(1), home_check_min = SEC(5), home_check_max = SEC(60); /* home cannot be connected */
+		     life_sign = MSEC(300), /* is due after a change of the link */
+	silent_after = SEC(2),
+		     silence_limit =
+			     SEC(3), /* we send, and nothing comes back: a ping, and its answer */
+	home_patience = SEC(1), home_check_min = SEC(5),
+		     home_check_max = SEC(60); /* home cannot be connected */
 
 static const struct tc_derp_region *region_in(const struct tc_derp_map *map, int region)
 {
@@ -101,12 +104,15 @@ static void got_packet(struct relay *r, const struct node_pub *from, struct view
 {
 	struct magicsock *m = r->m;
 	struct magicsock_peer *p = peer_by_key(m, from);
-	struct wg_datagram d = { .p = m->scratch, .len = data.len, .source = source_relay(r->region, from) };
+	struct wg_datagram d = {
+		.p = m->scratch, .len = data.len, .source = source_relay(r->region, from)
+	};
 
 	m->n.relay_in++;
 	if (!p || data.len > sizeof(m->scratch)) {
 		m->n.relay_no_peer++;
-		if (!p && (disco_looks_like(data.p, data.len) || wgmsg_type(data.p, data.len) == WGMSG_INITIATION))
+		if (!p && (disco_looks_like(data.p, data.len) ||
+				  wgmsg_type(data.p, data.len) == WGMSG_INITIATION))
 			stranger_note(m, from, r->region);
 		return;
 	}
@@ -187,13 +193,21 @@ static void on_event(void *owner, const struct derpclient_event *e)
 static struct relay *relay_new(struct magicsock *m, int region)
 {
 	struct relay *r = calloc(1, sizeof(*r));
-	struct derpclient_cfg cfg = { .private = m->cfg.node, .rng = m->rng, .owner = r, .dial = on_dial,
-		.hang_up = on_hang_up, .on_output = on_output, .on_event = on_event };
+	struct derpclient_cfg cfg = { .private = m->cfg.node,
+		.rng = m->rng,
+		.owner = r,
+		.dial = on_dial,
+		.hang_up = on_hang_up,
+		.on_output = on_output,
+		.on_event = on_event };
 	struct relay **v;
 
 	if (!r)
 		return NULL;
-	*r = (struct relay){ .m = m, .region = region, .check_by = MONO_NEVER, .last_used = m->now.mono,
+	*r = (struct relay){ .m = m,
+		.region = region,
+		.check_by = MONO_NEVER,
+		.last_used = m->now.mono,
 		.down_since = m->now.mono };
 	v = realloc(m->relays, (m->n_relays + 1) * sizeof(struct relay *));
 	if (v)
@@ -268,7 +282,8 @@ static void relay_drop(struct relay *r)
 {
 	r->doomed = true;
 	if (r->open)
-		derpclient_stop(r->c, r->m->now.mono); /* the owner may report the end from inside */
+		derpclient_stop(
+			r->c, r->m->now.mono); /* the owner may report the end from inside */
 	if (!r->open)
 		relay_free(r);
 }
@@ -295,7 +310,8 @@ void relays_drop_changed(struct magicsock *m, const struct tc_derp_map *next)
 {
 	for (size_t i = m->n_relays; i-- > 0;) {
 		struct relay *r = m->relays[i];
-		const struct tc_derp_region *was = derp_region(m, r->region), *is = region_in(next, r->region);
+		const struct tc_derp_region *was = derp_region(m, r->region),
+					    *is = region_in(next, r->region);
 
 		if (!r->doomed && !(was && is && json_same(&tc_derp_region_type, was, is)))
 			relay_drop(r);
@@ -343,7 +359,8 @@ static void suspect(struct relay *r)
 
 	if (r->waits_since <= derpclient_last_heard(r->c))
 		r->waits_since = m->now.mono;
-	if (r->check_by != MONO_NEVER || !derpclient_is_ready(r->c) || m->now.mono - r->waits_since < silent_after)
+	if (r->check_by != MONO_NEVER || !derpclient_is_ready(r->c) ||
+		m->now.mono - r->waits_since < silent_after)
 		return;
 	check_life(r, silence_limit);
 }
@@ -379,7 +396,8 @@ int relay_region_for(const struct magicsock_peer *p)
 	return p->heard ? p->heard : netcheck_home(m->nc);
 }
 
-bool relay_send_to(struct magicsock *m, int region, const struct node_pub *key, const void *pkt, size_t len)
+bool relay_send_to(
+	struct magicsock *m, int region, const struct node_pub *key, const void *pkt, size_t len)
 {
 	struct relay *r = relay_get(m, region);
 
@@ -400,7 +418,8 @@ bool relay_send(struct magicsock_peer *p, const void *pkt, size_t len)
 
 /* ---- Streams ---- */
 
-int magicsock_relay_connected(struct magicsock *m, int region, const struct node_pub *fast_key, struct now now)
+int magicsock_relay_connected(
+	struct magicsock *m, int region, const struct node_pub *fast_key, struct now now)
 {
 	struct relay *r = relay_find(m, region);
 	const struct tc_derp_region *in_map = derp_region(m, region);
@@ -419,10 +438,12 @@ int magicsock_relay_connected(struct magicsock *m, int region, const struct node
 		snprintf(host, sizeof(host), "%s:%d", node->hostname, (int)node->derp_port);
 	else
 		snprintf(host, sizeof(host), "%s", node->hostname);
-	return derpclient_connected(r->c, host, node == ideal ? NULL : ideal->name, fast_key, now.mono);
+	return derpclient_connected(
+		r->c, host, node == ideal ? NULL : ideal->name, fast_key, now.mono);
 }
 
-int magicsock_relay_feed(struct magicsock *m, int region, const uint8_t *p, size_t len, struct now now)
+int magicsock_relay_feed(
+	struct magicsock *m, int region, const uint8_t *p, size_t len, struct now now)
 {
 	struct relay *r = relay_find(m, region);
 	int rc;

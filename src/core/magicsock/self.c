@@ -26,7 +26,8 @@ static bool list_has(const struct magicsock_endpoint *v, size_t n, struct ipport
 	return false;
 }
 
-static void list_add(struct magicsock_endpoint *v, size_t *n, struct ipport a, enum magicsock_endpoint_type type)
+static void list_add(
+	struct magicsock_endpoint *v, size_t *n, struct ipport a, enum magicsock_endpoint_type type)
 {
 	if (*n < MAGICSOCK_ENDPOINTS_MAX && ipaddr_is_set(a.ip) && a.port && !list_has(v, *n, a))
 		v[(*n)++] = (struct magicsock_endpoint){ .addr = a, .type = type };
@@ -66,8 +67,8 @@ static void cache_add(struct magicsock *m, struct ipport a, enum magicsock_endpo
 			break;
 		}
 	cache_make_room(m, a.ip);
-	m->cached[m->n_cached++] =
-		(struct cached_endpoint){ .e = { a, type }, .until = mono_add(m->now.mono, keep_seen) };
+	m->cached[m->n_cached++] = (struct cached_endpoint){ .e = { a, type },
+		.until = mono_add(m->now.mono, keep_seen) };
 }
 
 static void cache_report(struct magicsock *m)
@@ -76,7 +77,8 @@ static void cache_report(struct magicsock *m)
 
 	/* A router with a fixed forwarding gives it to us, whatever it does with packets that go out. */
 	if (r->mapping_varies == JSON_YES && ipaddr_is_set(r->global4.ip))
-		cache_add(m, (struct ipport){ r->global4.ip, m->port4 }, MAGICSOCK_ENDPOINT_STUN_LOCAL_PORT);
+		cache_add(m, (struct ipport){ r->global4.ip, m->port4 },
+			MAGICSOCK_ENDPOINT_STUN_LOCAL_PORT);
 	cache_add(m, r->global6, MAGICSOCK_ENDPOINT_STUN);
 	for (size_t i = r->n_also4; i-- > 0;)
 		cache_add(m, r->also4[i], MAGICSOCK_ENDPOINT_STUN);
@@ -96,12 +98,15 @@ static size_t list_endpoints(struct magicsock *m, struct magicsock_endpoint *ret
 			list_add(ret, &n, m->cached[i].e.addr, m->cached[i].e.type);
 	}
 	for (size_t i = 0; i < m->n_local; i++)
-		list_add(ret, &n, (struct ipport){ m->local[i], m->local[i].family == 4 ? m->port4 : m->port6 },
+		list_add(ret, &n,
+			(struct ipport){
+				m->local[i], m->local[i].family == 4 ? m->port4 : m->port6 },
 			MAGICSOCK_ENDPOINT_LOCAL);
 	return n;
 }
 
-static bool same_set(const struct magicsock_endpoint *a, size_t n_a, const struct magicsock_endpoint *b, size_t n_b)
+static bool same_set(const struct magicsock_endpoint *a, size_t n_a,
+	const struct magicsock_endpoint *b, size_t n_b)
 {
 	if (n_a != n_b)
 		return false;
@@ -165,7 +170,8 @@ static int compare_addresses(const void *a, const void *b)
 }
 
 /* The best of them, sorted: those of the highest rank that is there. */
-static size_t choose_local(const struct ipprefix *addrs, size_t n, struct ipaddr ret[static MAGICSOCK_LOCAL_ADDRS_MAX])
+static size_t choose_local(
+	const struct ipprefix *addrs, size_t n, struct ipaddr ret[static MAGICSOCK_LOCAL_ADDRS_MAX])
 {
 	enum rank best = NOT_TOLD;
 	size_t kept = 0;
@@ -176,7 +182,8 @@ static size_t choose_local(const struct ipprefix *addrs, size_t n, struct ipaddr
 		return 0;
 	for (size_t i = 0; i < n && kept < MAGICSOCK_LOCAL_ADDRS_MAX; i++)
 		if (rank_of(addrs[i].ip) == best &&
-			(addrs[i].ip.family == 4 || n_of_prefix(addrs, i, addrs[i]) < PER_PREFIX_MAX))
+			(addrs[i].ip.family == 4 ||
+				n_of_prefix(addrs, i, addrs[i]) < PER_PREFIX_MAX))
 			ret[kept++] = addrs[i].ip;
 	qsort(ret, kept, sizeof(ret[0]), compare_addresses);
 	return kept;
@@ -220,8 +227,8 @@ static void link_changed(struct magicsock *m, bool cut)
 	relays_check(m, cut);
 }
 
-void magicsock_set_local(struct magicsock *m, const struct ipprefix *addrs, size_t n, uint16_t port4, uint16_t port6,
-	bool changed, struct now now)
+void magicsock_set_local(struct magicsock *m, const struct ipprefix *addrs, size_t n,
+	uint16_t port4, uint16_t port6, bool changed, struct now now)
 {
 	struct ipaddr local[MAGICSOCK_LOCAL_ADDRS_MAX];
 	size_t n_local = choose_local(addrs, n, local);
@@ -229,7 +236,8 @@ void magicsock_set_local(struct magicsock *m, const struct ipprefix *addrs, size
 
 	m->now = now;
 	for (size_t i = 0; i < m->n_local; i++)
-		cut = cut || !is_in(local, n_local, m->local[i]); /* paths from it are dead, and streams */
+		cut = cut ||
+		      !is_in(local, n_local, m->local[i]); /* paths from it are dead, and streams */
 	changed = changed || cut;
 	for (size_t i = 0; i < n_local; i++)
 		same = same && is_in(m->local, m->n_local, local[i]);
@@ -279,11 +287,13 @@ void self_netcheck(struct magicsock *m, bool full)
 static void op_send(void *owner, struct ipport to, const uint8_t *req, size_t len)
 {
 	struct magicsock *m = owner;
-	struct wg_packet d = { .p = (uint8_t *)(uintptr_t)req, .len = len }; /* nobody writes to it */
+	struct wg_packet d = { .p = (uint8_t *)(uintptr_t)req,
+		.len = len }; /* nobody writes to it */
 
 	if (!can_send_to(m, to.ip))
 		return;
-	if (!ratelimit_allow(&m->stun, ipaddr_place(&to.ip), m->now.mono) || !ratelimit_allow(&m->stun_all, view_of("", 0), m->now.mono)) {
+	if (!ratelimit_allow(&m->stun, ipaddr_place(&to.ip), m->now.mono) ||
+		!ratelimit_allow(&m->stun_all, view_of("", 0), m->now.mono)) {
 		m->n.stun_limited++;
 		return;
 	}
@@ -323,8 +333,10 @@ static struct tc_netinfo netinfo_now(const struct magicsock *m)
 
 	if (!r)
 		r = netcheck_now(m->nc);
-	return (struct tc_netinfo){ .mapping_varies = r->mapping_varies, .working_ipv6 = yes_no(r->ipv6),
-		.os_has_ipv6 = yes_no(m->port6 != 0), .working_udp = yes_no(r->udp),
+	return (struct tc_netinfo){ .mapping_varies = r->mapping_varies,
+		.working_ipv6 = yes_no(r->ipv6),
+		.os_has_ipv6 = yes_no(m->port6 != 0),
+		.working_udp = yes_no(r->udp),
 		.preferred_derp = netcheck_home(m->nc) };
 }
 
@@ -334,9 +346,12 @@ static void round_done(struct magicsock *m)
 
 	m->netcheck_done_at = m->now.mono;
 	m->netcheck_wall = m->now.wall;
-	m->netcheck_at = m->peers.n_items && m->last_traffic && m->now.mono - m->last_traffic <= traffic_lately ?
-		mono_add(m->now.mono, period_min + (mono_ns)rng_below(m->rng, (uint64_t)period_spread)) :
-		MONO_NEVER;
+	m->netcheck_at =
+		m->peers.n_items && m->last_traffic &&
+				m->now.mono - m->last_traffic <= traffic_lately
+			? mono_add(m->now.mono,
+				  period_min + (mono_ns)rng_below(m->rng, (uint64_t)period_spread))
+			: MONO_NEVER;
 	self_update(m); /* what has expired goes with it */
 	if (!json_same(&tc_netinfo_type, &ni, &m->told_netinfo)) {
 		m->told_netinfo = ni;
@@ -366,13 +381,17 @@ static const struct netcheck_ops ops = { op_send, op_resolve, op_measure, op_cha
 
 int self_new(struct magicsock *m)
 {
-	struct netcheck_cfg cfg = { .rng = m->rng, .ops = &ops, .owner = m, .can_resolve = m->ops->resolve != NULL,
+	struct netcheck_cfg cfg = { .rng = m->rng,
+		.ops = &ops,
+		.owner = m,
+		.can_resolve = m->ops->resolve != NULL,
 		.can_measure = m->ops->measure != NULL };
 
 	return netcheck_new(&m->nc, &cfg);
 }
 
-void magicsock_resolved(struct magicsock *m, const char *host, const struct ipaddr *addrs, size_t n, struct now now)
+void magicsock_resolved(
+	struct magicsock *m, const char *host, const struct ipaddr *addrs, size_t n, struct now now)
 {
 	m->now = now;
 	netcheck_resolved(m->nc, host, addrs, n, now.mono);
@@ -475,7 +494,8 @@ int magicsock_home(const struct magicsock *m)
 
 /* ---- Reports ---- */
 
-static int add_latency(struct arena *a, struct json_map *map, int region, const char *family, mono_ns latency)
+static int add_latency(
+	struct arena *a, struct json_map *map, int region, const char *family, mono_ns latency)
 {
 	double *v = arena_new(a, double);
 	char *key = arena_printf(a, "%d-%s", region, family);
@@ -518,9 +538,11 @@ static int by_region(const void *a, const void *b)
 	return (x->region > y->region) - (x->region < y->region);
 }
 
-int magicsock_netcheck_report(const struct magicsock *m, struct arena *a, struct magicsock_netcheck *ret)
+int magicsock_netcheck_report(
+	const struct magicsock *m, struct arena *a, struct magicsock_netcheck *ret)
 {
-	const struct netcheck_report *last = netcheck_last(m->nc), *r = last ? last : netcheck_now(m->nc);
+	const struct netcheck_report *last = netcheck_last(m->nc),
+				     *r = last ? last : netcheck_now(m->nc);
 	size_t n = netcheck_n_regions(m->nc);
 	struct magicsock_region_latency *v = arena_array(a, n + 1, sizeof(*v));
 
@@ -532,9 +554,17 @@ int magicsock_netcheck_report(const struct magicsock *m, struct arena *a, struct
 		v[i] = (struct magicsock_region_latency){ l.region, l.all, l.v4, l.v6, l.why };
 	}
 	qsort(v, n, sizeof(*v), by_region);
-	*ret = (struct magicsock_netcheck){ .done = last != NULL, .udp = r->udp, .ipv4 = r->ipv4, .ipv6 = r->ipv6,
-		.os_has_ipv6 = m->port6 != 0, .mapping_varies = r->mapping_varies, .global4 = r->global4,
-		.global6 = r->global6, .home = netcheck_home(m->nc), .regions = v, .n_regions = n,
+	*ret = (struct magicsock_netcheck){ .done = last != NULL,
+		.udp = r->udp,
+		.ipv4 = r->ipv4,
+		.ipv6 = r->ipv6,
+		.os_has_ipv6 = m->port6 != 0,
+		.mapping_varies = r->mapping_varies,
+		.global4 = r->global4,
+		.global6 = r->global6,
+		.home = netcheck_home(m->nc),
+		.regions = v,
+		.n_regions = n,
 		.at = m->netcheck_wall };
 	return 0;
 }

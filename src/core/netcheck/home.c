@@ -1,7 +1,7 @@
 #include "core/netcheck/internal.h"
 
 static const mono_ns heard_lately = SEC(8), /* shows that the region works */
-	heard_at_all = SEC(120), /* two keep-alives of a relay */
+	heard_at_all = SEC(120),            /* two keep-alives of a relay */
 	not_worth_it = MSEC(10);
 
 void home_remember(struct region *r, mono_ns latency, mono_ns now)

@@ -20,19 +20,19 @@ struct region {
 	struct sample history[NETCHECK_HISTORY];
 	size_t n_history, next_history;
 	mono_ns heard_at; /* by relay; 0: never */
-	int why; /* the last measurement failed; 0: it did not */
+	int why;          /* the last measurement failed; 0: it did not */
 };
 
 /* ---- The plan of a round (plan.c) ---- */
 
 struct probe {
-	size_t node; /* index into the region's nodes */
+	size_t node;   /* index into the region's nodes */
 	mono_ns after; /* the start of the round */
 };
 
 /* Requests to one region over one family, until the first answer. */
 struct probe_list {
-	size_t region; /* index */
+	size_t region;  /* index */
 	uint8_t family; /* 4, 6 */
 	struct probe tries[NETCHECK_TRIES_MAX];
 	size_t n_tries, next;
@@ -43,9 +43,9 @@ struct probe_list {
 struct plan_input {
 	const struct region *regions;
 	size_t n_regions;
-	bool full, first; /* first: nothing is known of any region */
+	bool full, first;  /* first: nothing is known of any region */
 	bool have4, have6; /* this host */
-	bool last6; /* IPv6 worked in the last round */
+	bool last6;        /* IPv6 worked in the last round */
 	int home;
 };
 /* Into room for 2 lists a region; returns how many. */

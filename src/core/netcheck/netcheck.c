@@ -7,10 +7,14 @@
 enum { STUN_PORT = 3478, ENOUGH_REGIONS = 3, SEEN_MAX = 8 };
 
 static const mono_ns stun_phase = SEC(3), /* for answers to STUN */
-	round_limit = SEC(5), /* with what is measured over TCP */
-	full_every = SEC(300), blocked_after = MSEC(500), /* without an answer: time the relays over TCP as well */
-	guess_after = SEC(1), /* without any answer: some home is better than none */
-	settle_min = MSEC(10), settle_max = MSEC(200); /* from the first answer to the first choice of a home */
+	round_limit = SEC(5),             /* with what is measured over TCP */
+	full_every = SEC(300),
+		     blocked_after =
+			     MSEC(500), /* without an answer: time the relays over TCP as well */
+	guess_after = SEC(1),           /* without any answer: some home is better than none */
+	settle_min = MSEC(10),
+		     settle_max =
+			     MSEC(200); /* from the first answer to the first choice of a home */
 
 struct pending {
 	uint8_t txid[STUN_TXID_LEN];
@@ -103,7 +107,9 @@ static void tell(struct netcheck *nc, unsigned what)
 
 static struct region region_from(const struct tc_derp_region *r)
 {
-	struct region n = { .id = (int)r->id, .avoid = r->avoid, .nodes = r->nodes.v, .n_nodes = r->nodes.n };
+	struct region n = {
+		.id = (int)r->id, .avoid = r->avoid, .nodes = r->nodes.v, .n_nodes = r->nodes.n
+	};
 	bool any_relay = false;
 
 	for (size_t i = 0; i < n.n_nodes; i++)
@@ -133,7 +139,8 @@ static bool needs_name(const struct tc_derp_node *n)
 {
 	struct ipaddr a;
 
-	if (!n->hostname || n->stun_port < 0 || ipaddr_parse(n->hostname, strlen(n->hostname), &a) == 0)
+	if (!n->hostname || n->stun_port < 0 ||
+		ipaddr_parse(n->hostname, strlen(n->hostname), &a) == 0)
 		return false;
 	return !n->stun_test_ip && (!n->ipv4 || !*n->ipv4 || !n->ipv6 || !*n->ipv6);
 }
@@ -170,7 +177,8 @@ static void set_home(struct netcheck *nc, int home)
 
 static double score_of(const struct tc_derp_map *map, const char *id)
 {
-	const double *score = map->home_params ? json_map_find(&map->home_params->region_score, id) : NULL;
+	const double *score =
+		map->home_params ? json_map_find(&map->home_params->region_score, id) : NULL;
 
 	return score && *score > 0 && *score <= NETCHECK_SCORE_MAX ? *score : 0;
 }
@@ -279,8 +287,13 @@ static void ask_names(struct netcheck *nc)
 
 static int round_plan(struct netcheck *nc, bool full)
 {
-	struct plan_input in = { .regions = nc->regions, .n_regions = nc->n_regions, .full = full,
-		.first = !nc->any_round, .have4 = nc->have4, .have6 = nc->have6, .last6 = nc->last.ipv6,
+	struct plan_input in = { .regions = nc->regions,
+		.n_regions = nc->n_regions,
+		.full = full,
+		.first = !nc->any_round,
+		.have4 = nc->have4,
+		.have6 = nc->have6,
+		.last6 = nc->last.ipv6,
 		.home = nc->home };
 
 	if (!nc->lists) {
@@ -295,7 +308,8 @@ static int round_plan(struct netcheck *nc, bool full)
 
 void netcheck_start(struct netcheck *nc, bool full, mono_ns now)
 {
-	full = full || !nc->any_round || !nc->last_full || now - nc->last_full >= full_every || !nc->last.udp;
+	full = full || !nc->any_round || !nc->last_full || now - nc->last_full >= full_every ||
+	       !nc->last.udp;
 	if (nc->running || !nc->n_regions || round_plan(nc, full) < 0)
 		return;
 	nc->running = true;
@@ -314,9 +328,12 @@ void netcheck_start(struct netcheck *nc, bool full, mono_ns now)
 	netcheck_tick(nc, now);
 }
 
-static struct ipaddr node_address(struct netcheck *nc, const struct tc_derp_node *n, uint8_t family, bool *ret_waits)
+static struct ipaddr node_address(
+	struct netcheck *nc, const struct tc_derp_node *n, uint8_t family, bool *ret_waits)
 {
-	const char *text = n->stun_test_ip && *n->stun_test_ip ? n->stun_test_ip : family == 4 ? n->ipv4 : n->ipv6;
+	const char *text = n->stun_test_ip && *n->stun_test_ip ? n->stun_test_ip
+			   : family == 4                       ? n->ipv4
+							       : n->ipv6;
 	struct ipaddr a = address_text(text, family);
 	struct host *h;
 
@@ -332,12 +349,14 @@ static struct ipaddr node_address(struct netcheck *nc, const struct tc_derp_node
 	return a;
 }
 
-static void send_probe(struct netcheck *nc, size_t list, const struct tc_derp_node *n, struct ipaddr a, mono_ns now)
+static void send_probe(struct netcheck *nc, size_t list, const struct tc_derp_node *n,
+	struct ipaddr a, mono_ns now)
 {
 	uint8_t req[STUN_REQUEST_LEN];
 	struct pending *p = &nc->pending[nc->n_pending++];
 
-	*p = (struct pending){ .list = list, .sent_at = now,
+	*p = (struct pending){ .list = list,
+		.sent_at = now,
 		.to = { .ip = a, .port = (uint16_t)(n->stun_port ? n->stun_port : STUN_PORT) } };
 	rng_fill(nc->cfg.rng, p->txid, sizeof(p->txid));
 	stun_request_encode(p->txid, req);
@@ -357,7 +376,8 @@ static void run_list(struct netcheck *nc, size_t i, mono_ns now)
 	struct probe_list *l = &nc->lists[i];
 	struct region *r = &nc->regions[l->region];
 
-	while (!l->done && !l->waits && l->next < l->n_tries && nc->started + l->tries[l->next].after <= now) {
+	while (!l->done && !l->waits && l->next < l->n_tries &&
+		nc->started + l->tries[l->next].after <= now) {
 		const struct tc_derp_node *n = &r->nodes[l->tries[l->next].node];
 		struct ipaddr a;
 
@@ -372,7 +392,8 @@ static void run_list(struct netcheck *nc, size_t i, mono_ns now)
 		if (ipaddr_is_set(a) && n->stun_port <= UINT16_MAX)
 			send_probe(nc, i, n, a, now);
 		else if (l->next == l->n_tries && !l->done)
-			l->done = true; /* nothing of it can be answered, unless an earlier try is */
+			l->done =
+				true; /* nothing of it can be answered, unless an earlier try is */
 	}
 }
 
@@ -440,7 +461,8 @@ static void got_latency(struct netcheck *nc, struct region *r, mono_ns latency, 
 	if ((!nc->home || nc->home_is_guess || nc->home_is_lost) && nc->decide_at == MONO_NEVER)
 		nc->decide_at = mono_add(now, settle);
 	if (n_answered(nc) >= ENOUGH_REGIONS)
-		nc->stop_at = mono_min(nc->stop_at, mono_add(now, slowest(nc) * (nc->last_full == nc->started ? 2 : 1)));
+		nc->stop_at = mono_min(nc->stop_at,
+			mono_add(now, slowest(nc) * (nc->last_full == nc->started ? 2 : 1)));
 }
 
 bool netcheck_on_stun(struct netcheck *nc, const uint8_t *pkt, size_t len, mono_ns now)
@@ -451,7 +473,8 @@ bool netcheck_on_stun(struct netcheck *nc, const uint8_t *pkt, size_t len, mono_
 	struct pending p;
 	size_t i;
 
-	if (stun_response_decode(pkt, len, txid, &mapped) < 0 || !ipaddr_is_set(mapped.ip) || !mapped.port)
+	if (stun_response_decode(pkt, len, txid, &mapped) < 0 || !ipaddr_is_set(mapped.ip) ||
+		!mapped.port)
 		return false;
 	for (i = 0; i < nc->n_pending && memcmp(nc->pending[i].txid, txid, sizeof(txid)) != 0; i++)
 		;
@@ -477,7 +500,8 @@ bool netcheck_on_stun(struct netcheck *nc, const uint8_t *pkt, size_t len, mono_
 	return true;
 }
 
-void netcheck_resolved(struct netcheck *nc, const char *host, const struct ipaddr *addrs, size_t n, mono_ns now)
+void netcheck_resolved(
+	struct netcheck *nc, const char *host, const struct ipaddr *addrs, size_t n, mono_ns now)
 {
 	struct host *h = host_find(nc, host);
 
@@ -562,7 +586,8 @@ static int guess_home(const struct netcheck *nc)
 
 static void choose_home(struct netcheck *nc, mono_ns now)
 {
-	int home = home_choose(nc->regions, nc->n_regions, nc->home_is_guess ? 0 : nc->home, nc->started, now);
+	int home = home_choose(
+		nc->regions, nc->n_regions, nc->home_is_guess ? 0 : nc->home, nc->started, now);
 
 	if (!home || (nc->home && !nc->home_is_guess && !nc->may_move))
 		return;
@@ -598,7 +623,8 @@ static bool all_done(const struct netcheck *nc)
 
 static bool wants_measuring(const struct netcheck *nc, mono_ns now)
 {
-	return nc->cfg.can_measure && !nc->measuring && !nc->now.udp && now >= nc->started + blocked_after;
+	return nc->cfg.can_measure && !nc->measuring && !nc->now.udp &&
+	       now >= nc->started + blocked_after;
 }
 
 void netcheck_tick(struct netcheck *nc, mono_ns now)

@@ -22,11 +22,11 @@ enum {
 	NETCHECK_HISTORY = 20, /* rounds: 5 min of the most frequent ones */
 	NETCHECK_TRIES_MAX = 4,
 	NETCHECK_MEASURE_MAX = 16, /* regions that are timed over TCP in one round */
-	NETCHECK_ALSO_MAX = 4, /* addresses seen more than once, besides the first */
-	NETCHECK_HOSTS_MAX = 64, /* names to look up */
+	NETCHECK_ALSO_MAX = 4,     /* addresses seen more than once, besides the first */
+	NETCHECK_HOSTS_MAX = 64,   /* names to look up */
 };
 
-enum { /* bits of changed */
+enum {                        /* bits of changed */
 	NETCHECK_ADDRESS = 1, /* one of our addresses was seen, maybe the same again */
 	NETCHECK_HOME = 2,
 	NETCHECK_DONE = 4,
@@ -36,22 +36,23 @@ struct netcheck;
 
 struct netcheck_ops {
 	void (*send)(void *owner, struct ipport to, const uint8_t *req, size_t len);
-	void (*resolve)(void *owner, const char *host); /* then netcheck_resolved; not called unless can_resolve */
+	void (*resolve)(void *owner,
+		const char *host); /* then netcheck_resolved; not called unless can_resolve */
 	void (*measure)(void *owner, int region); /* then netcheck_measured; likewise can_measure */
 	void (*changed)(void *owner, unsigned what);
 };
 
 struct netcheck_cfg {
-	struct rng *rng; /* borrowed */
+	struct rng *rng;                /* borrowed */
 	const struct netcheck_ops *ops; /* borrowed */
 	void *owner;
 	bool can_resolve, can_measure;
 };
 
 struct netcheck_report {
-	bool udp, ipv4, ipv6; /* something answered, over that family */
-	uint8_t mapping_varies; /* JSON_ABSENT until two servers answered */
-	struct ipport global4, global6; /* unset: not seen */
+	bool udp, ipv4, ipv6;                   /* something answered, over that family */
+	uint8_t mapping_varies;                 /* JSON_ABSENT until two servers answered */
+	struct ipport global4, global6;         /* unset: not seen */
 	struct ipport also4[NETCHECK_ALSO_MAX]; /* seen more than once, besides global4 */
 	size_t n_also4;
 };
@@ -82,8 +83,10 @@ bool netcheck_running(const struct netcheck *nc);
 
 /* True if it answers one of our requests. */
 bool netcheck_on_stun(struct netcheck *nc, const uint8_t *pkt, size_t len, mono_ns now);
-void netcheck_resolved(struct netcheck *nc, const char *host, const struct ipaddr *addrs, size_t n, mono_ns now);
-void netcheck_measured(struct netcheck *nc, int region, mono_ns latency, mono_ns now); /* negative: why it failed */
+void netcheck_resolved(
+	struct netcheck *nc, const char *host, const struct ipaddr *addrs, size_t n, mono_ns now);
+void netcheck_measured(struct netcheck *nc, int region, mono_ns latency,
+	mono_ns now); /* negative: why it failed */
 void netcheck_on_relay_heard(struct netcheck *nc, int region, mono_ns now);
 /* The relay does not take connections any more: what was heard of it says nothing now. */
 void netcheck_on_relay_lost(struct netcheck *nc, int region);

@@ -12,12 +12,15 @@ static char names[N][5][4], v4[N][5][16];
 static struct tc_derp_map map_of(size_t n)
 {
 	for (size_t i = 0; i < N; i++) {
-		regions[i] = (struct tc_derp_region){ .id = (int64_t)i + 1, .no_measure_no_home = i == 5,
+		regions[i] = (struct tc_derp_region){ .id = (int64_t)i + 1,
+			.no_measure_no_home = i == 5,
 			.nodes = json_list_of(nodes[i], MIN_OF(i + 1, (size_t)5)) };
 		for (size_t j = 0; j < 5; j++) {
 			snprintf(names[i][j], sizeof(names[i][j]), "%zu%c", i + 1, (char)('a' + j));
 			snprintf(v4[i][j], sizeof(v4[i][j]), "192.0.2.%zu", 16 * (i + 1) + j);
-			nodes[i][j] = (struct tc_derp_node){ .name = names[i][j], .ipv4 = v4[i][j], .ipv6 = "none",
+			nodes[i][j] = (struct tc_derp_node){ .name = names[i][j],
+				.ipv4 = v4[i][j],
+				.ipv6 = "none",
 				.hostname = "derp.example.com" };
 		}
 		pairs[i] = (struct json_pair){ "", &regions[i] };
@@ -39,7 +42,8 @@ static void plan_text(const struct plan_input *in, char *out)
 
 				if (l->region != region || l->family != family)
 					continue;
-				len += (size_t)sprintf(out + len, "%d/%u", in->regions[region].id, family);
+				len += (size_t)sprintf(
+					out + len, "%d/%u", in->regions[region].id, family);
 				for (size_t t = 0; t < l->n_tries; t++)
 					len += (size_t)sprintf(out + len, " %s@%d",
 						in->regions[region].nodes[l->tries[t].node].name,
@@ -59,7 +63,8 @@ static void plans_are_those_of_the_original(void **state)
 		{ true, false, false, 0, { 0 },
 			"1/4 1a@0 1a@100 1a@200; 2/4 2a@0 2b@100 2a@200; 3/4 3a@0 3b@100 3c@200; "
 			"4/4 4a@0 4b@100 4c@200; 5/4 5a@0 5b@100 5c@200; " },
-		{ false, false, false, 0, { 10, 20, 30, 40 }, "1/4 1a@0 1a@12; 2/4 2a@0 2b@24; 3/4 3a@0; " },
+		{ false, false, false, 0, { 10, 20, 30, 40 },
+			"1/4 1a@0 1a@12; 2/4 2a@0 2b@24; 3/4 3a@0; " },
 		{ false, true, false, 0, { 10, 20, 30, 40 },
 			"1/4 1a@0 1a@12; 2/4 2a@0 2b@24; 3/4 3a@0; 1/6 1a@0; 2/6 2a@0; " },
 		{ false, true, true, 0, { 10, 20, 30, 40 },
@@ -75,15 +80,23 @@ static void plans_are_those_of_the_original(void **state)
 	map_of(N);
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		struct region r[N] = { 0 };
-		struct plan_input in = { .regions = r, .n_regions = N, .full = rows[i].full, .first = rows[i].full,
-			.have4 = true, .have6 = rows[i].have6, .last6 = rows[i].last6, .home = rows[i].home };
+		struct plan_input in = { .regions = r,
+			.n_regions = N,
+			.full = rows[i].full,
+			.first = rows[i].full,
+			.have4 = true,
+			.have6 = rows[i].have6,
+			.last6 = rows[i].last6,
+			.home = rows[i].home };
 		char text[1024];
 
 		CHECK_ROW("row %zu", i);
 		for (size_t j = 0; j < N; j++) {
 			for (size_t k = 0; k < 5; k++)
 				nodes[j][k].ipv6 = NULL; /* perhaps */
-			r[j] = (struct region){ .id = (int)j + 1, .measured = j != 5, .nodes = nodes[j],
+			r[j] = (struct region){ .id = (int)j + 1,
+				.measured = j != 5,
+				.nodes = nodes[j],
 				.n_nodes = MIN_OF(j + 1, (size_t)5) };
 			if (j < 5)
 				r[j].last.all = MSEC(rows[i].last_ms[j]);
@@ -132,7 +145,8 @@ static void home_is_that_of_the_table(void **state)
 		{ { { SEC(2), SEC(3) } }, 1, 0, 1 },
 		{ { { SEC(2), SEC(3) }, { SEC(4), SEC(3) } }, 2, 0, 1 },
 		{ { { SEC(2), SEC(3) }, { SEC(4), SEC(3) }, { 0, SEC(3) } }, 3, 0, 2 },
-		{ { { SEC(2), SEC(3) }, { SEC(4), SEC(3) }, { 0, SEC(3) }, { SEC(4), SEC(3) } }, 4, 0, 1 },
+		{ { { SEC(2), SEC(3) }, { SEC(4), SEC(3) }, { 0, SEC(3) }, { SEC(4), SEC(3) } }, 4,
+			0, 1 },
 		{ { { SEC(4), SEC(5) }, { SEC(4), SEC(3) } }, 2, 0, 1 },
 		{ { { SEC(4), SEC(5) }, { SEC(4), SEC(1) } }, 2, 0, 2 },
 		{ { { MSEC(4), MSEC(5) }, { MSEC(4), MSEC(1) } }, 2, 0, 1 },
@@ -201,7 +215,10 @@ static const struct netcheck_ops ops = { keep_send, keep_resolve, keep_measure, 
 static void rig_open(struct rig *r, size_t n_regions, bool can_measure)
 {
 	struct tc_derp_map map = map_of(n_regions);
-	struct netcheck_cfg cfg = { .rng = &r->rng.rng, .ops = &ops, .owner = r, .can_resolve = true,
+	struct netcheck_cfg cfg = { .rng = &r->rng.rng,
+		.ops = &ops,
+		.owner = r,
+		.can_resolve = true,
 		.can_measure = can_measure };
 
 	*r = (struct rig){ .now = SEC(1000) };
@@ -238,7 +255,8 @@ static void answer(struct rig *r, unsigned region, struct ipport mapped)
 	check_fail(__FILE__, __LINE__, "region %u was not asked", region);
 }
 
-static const struct ipport us = { { 4, { 203, 0, 113, 5 } }, 41641 }, us_else = { { 4, { 203, 0, 113, 5 } }, 1024 };
+static const struct ipport us = { { 4, { 203, 0, 113, 5 } }, 41641 },
+			   us_else = { { 4, { 203, 0, 113, 5 } }, 1024 };
 
 static void only_region_is_home_at_once(void **state)
 {
@@ -259,11 +277,14 @@ static void answer_is_told_as_it_comes_and_ends_the_round_when_it_is_the_last(vo
 	CHECK_INT(r.n_sent, ==, 1);
 	r.now += MSEC(7);
 	answer(&r, 1, us);
-	CHECK_INT(r.told & (NETCHECK_ADDRESS | NETCHECK_DONE), ==, NETCHECK_ADDRESS | NETCHECK_DONE);
+	CHECK_INT(
+		r.told & (NETCHECK_ADDRESS | NETCHECK_DONE), ==, NETCHECK_ADDRESS | NETCHECK_DONE);
 	CHECK_TRUE(!netcheck_running(r.nc));
 	CHECK_TRUE(ipport_eq(netcheck_last(r.nc)->global4, us));
-	CHECK_TRUE(netcheck_last(r.nc)->udp && netcheck_last(r.nc)->ipv4 && !netcheck_last(r.nc)->ipv6);
-	CHECK_INT(netcheck_last(r.nc)->mapping_varies, ==, JSON_ABSENT); /* one server cannot tell */
+	CHECK_TRUE(netcheck_last(r.nc)->udp && netcheck_last(r.nc)->ipv4 &&
+		   !netcheck_last(r.nc)->ipv6);
+	CHECK_INT(
+		netcheck_last(r.nc)->mapping_varies, ==, JSON_ABSENT); /* one server cannot tell */
 	CHECK_INT(netcheck_latency(r.nc, 0).v4, ==, MSEC(7));
 	CHECK_TRUE(netcheck_deadline(r.nc) == MONO_NEVER);
 	netcheck_free(r.nc);

@@ -34,7 +34,8 @@ static size_t plan_full(const struct plan_input *in, struct probe_list *ret)
 			if (!(family == 4 ? in->have4 : in->have6))
 				continue;
 			for (size_t t = 0; t < TRIES_FULL; t++)
-				add_try(&l, r, t % r->n_nodes, (mono_ns)t * (in->first ? retry_first : retry_later));
+				add_try(&l, r, t % r->n_nodes,
+					(mono_ns)t * (in->first ? retry_first : retry_later));
 			if (l.n_tries)
 				ret[n++] = l;
 		}
@@ -68,7 +69,8 @@ static size_t sort_regions(const struct plan_input *in, size_t ret[static NETCHE
 	return n;
 }
 
-static void plan_region(const struct plan_input *in, const struct region *r, size_t rank, struct probe_list *l)
+static void plan_region(
+	const struct plan_input *in, const struct region *r, size_t rank, struct probe_list *l)
 {
 	bool home = r->id == in->home;
 	size_t tries = home ? TRIES_HOME : rank < 2 ? TRIES_FAST : 1;
@@ -77,12 +79,14 @@ static void plan_region(const struct plan_input *in, const struct region *r, siz
 	for (size_t t = 0; t < tries; t++) {
 		if (l->family == 6 && t && !in->last6)
 			break;
-		add_try(l, r, t % r->n_nodes, (mono_ns)t * gap + (t > 1 ? (mono_ns)t * retry_slack : 0));
+		add_try(l, r, t % r->n_nodes,
+			(mono_ns)t * gap + (t > 1 ? (mono_ns)t * retry_slack : 0));
 	}
 }
 
 /* Families that the third and later regions are not worth. */
-static bool skip_family(const struct plan_input *in, const struct region *r, size_t rank, uint8_t family)
+static bool skip_family(
+	const struct plan_input *in, const struct region *r, size_t rank, uint8_t family)
 {
 	if (rank < 2 || r->id == in->home)
 		return false;
@@ -103,7 +107,8 @@ static size_t plan_incremental(const struct plan_input *in, struct probe_list *r
 		for (uint8_t family = 4; family <= 6; family += 2) {
 			struct probe_list l = { .region = order[rank], .family = family };
 
-			if (!(family == 4 ? in->have4 : in->have6) || skip_family(in, r, rank, family))
+			if (!(family == 4 ? in->have4 : in->have6) ||
+				skip_family(in, r, rank, family))
 				continue;
 			plan_region(in, r, rank, &l);
 			if (l.n_tries)

@@ -11,7 +11,8 @@ void map_fault(struct netmap_check *c, enum map_part part, const char *of, const
 {
 	c->refused[part]++;
 	if (!c->fault[part][0])
-		snprintf(c->fault[part], sizeof(c->fault[part]), "%s%.64s%s%s", *of ? "\"" : "", of, *of ? "\": " : "", why);
+		snprintf(c->fault[part], sizeof(c->fault[part]), "%s%.64s%s%s", *of ? "\"" : "", of,
+			*of ? "\": " : "", why);
 }
 
 /* ---- Addresses and routes ---- */
@@ -42,7 +43,8 @@ static const char *addresses_fault(const struct tc_node *n, const struct tc_node
 
 		if (!is_single(p))
 			return "an address of it is a whole network";
-		if (!tsaddr_is_tailscale(p.ip) || ipprefix_contains(tsaddr_via, p.ip) || is_service(p.ip))
+		if (!tsaddr_is_tailscale(p.ip) || ipprefix_contains(tsaddr_via, p.ip) ||
+			is_service(p.ip))
 			return "an address of it is none of a tailnet";
 		if (self && has_address(self, p))
 			return "it has an address of this device";
@@ -54,8 +56,13 @@ static const char *addresses_fault(const struct tc_node *n, const struct tc_node
 static bool is_forbidden(struct ipprefix p)
 {
 	static const struct ipprefix here[] = {
-		{ { 4, { 0 } }, 8 }, { { 4, { 127 } }, 8 }, { { 4, { 169, 254 } }, 16 }, { { 4, { 224 } }, 3 },
-		{ { 6, { 0 } }, 127 }, { { 6, { 0xfe, 0x80 } }, 10 }, { { 6, { 0xff } }, 8 },
+		{ { 4, { 0 } }, 8 },
+		{ { 4, { 127 } }, 8 },
+		{ { 4, { 169, 254 } }, 16 },
+		{ { 4, { 224 } }, 3 },
+		{ { 6, { 0 } }, 127 },
+		{ { 6, { 0xfe, 0x80 } }, 10 },
+		{ { 6, { 0xff } }, 8 },
 		{ { 6, { [10] = 0xff, 0xff } }, 96 },
 	};
 
@@ -96,8 +103,8 @@ static bool endpoint_is_good(void *ctx, void *item)
 	const struct ipport *at = item;
 
 	(void)ctx;
-	return at->port && ipaddr_is_set(at->ip) && !ipaddr_is_unspecified(at->ip) && !ipaddr_is_multicast(at->ip) &&
-	       !ipaddr_eq(at->ip, ipaddr_v4(255, 255, 255, 255));
+	return at->port && ipaddr_is_set(at->ip) && !ipaddr_is_unspecified(at->ip) &&
+	       !ipaddr_is_multicast(at->ip) && !ipaddr_eq(at->ip, ipaddr_v4(255, 255, 255, 255));
 }
 
 /* ---- Nodes ---- */
@@ -105,12 +112,16 @@ static bool endpoint_is_good(void *ctx, void *item)
 static void trim_node(struct netmap_check *c, struct tc_node *n, const struct tc_node *self)
 {
 	struct of_node of = { n, self };
-	size_t gone = json_list_keep(&n->allowed_ips, sizeof(struct ipprefix), SIZE_MAX, route_is_good, &of);
+	size_t gone = json_list_keep(
+		&n->allowed_ips, sizeof(struct ipprefix), SIZE_MAX, route_is_good, &of);
 
-	gone += json_list_keep(&n->primary_routes, sizeof(struct ipprefix), SIZE_MAX, route_is_good, &of);
+	gone += json_list_keep(
+		&n->primary_routes, sizeof(struct ipprefix), SIZE_MAX, route_is_good, &of);
 	if (gone)
-		map_fault(c, MAP_ROUTES, n->name ? n->name : "", "a route of it leads to where no route may lead");
-	(void)json_list_keep(&n->endpoints, sizeof(struct ipport), SIZE_MAX, endpoint_is_good, NULL);
+		map_fault(c, MAP_ROUTES, n->name ? n->name : "",
+			"a route of it leads to where no route may lead");
+	(void)json_list_keep(
+		&n->endpoints, sizeof(struct ipport), SIZE_MAX, endpoint_is_good, NULL);
 	if (n->home_derp > MAP_REGION_MAX)
 		n->home_derp = 0;
 }
@@ -162,7 +173,8 @@ static void bad_note(struct netmap_check *c, const struct tc_node *n, const char
 	}
 	b = &c->bad[c->n_bad++];
 	b->id = n->id;
-	snprintf(b->text, sizeof(b->text), "\"%.64s\": %s", n->name && *n->name ? n->name : "a device without a name", why);
+	snprintf(b->text, sizeof(b->text), "\"%.64s\": %s",
+		n->name && *n->name ? n->name : "a device without a name", why);
 }
 
 static bool peer_is_good(void *ctx, void *item)
@@ -185,7 +197,9 @@ static bool patch_is_good(void *ctx, void *item)
 {
 	struct of_map *m = ctx;
 	struct tc_peer_change *p = item;
-	bool bad_key = !p->fault && p->key && (key_is_zero(p->key->b) || (m->by->own && !memcmp(m->by->own, p->key, sizeof(*p->key))));
+	bool bad_key = !p->fault && p->key &&
+		       (key_is_zero(p->key->b) ||
+			       (m->by->own && !memcmp(m->by->own, p->key, sizeof(*p->key))));
 
 	if (p->fault) {
 		bad_note(m->c, &(struct tc_node){ .id = p->node_id }, p->fault);
@@ -195,7 +209,8 @@ static bool patch_is_good(void *ctx, void *item)
 		m->c->refused[MAP_PEERS]++;
 		return false;
 	}
-	(void)json_list_keep(&p->endpoints, sizeof(struct ipport), SIZE_MAX, endpoint_is_good, NULL);
+	(void)json_list_keep(
+		&p->endpoints, sizeof(struct ipport), SIZE_MAX, endpoint_is_good, NULL);
 	if (p->derp_region > MAP_REGION_MAX)
 		p->derp_region = 0;
 	return true;
@@ -211,7 +226,8 @@ static void check_peers(struct of_map *m, struct tc_map_response *r)
 		bad_forget(m->c, *JSON_AT(r->peers_removed, int64_t, i));
 	(void)json_list_keep(&r->peers, sizeof(struct tc_node), SIZE_MAX, peer_is_good, m);
 	(void)json_list_keep(&r->peers_changed, sizeof(struct tc_node), SIZE_MAX, peer_is_good, m);
-	(void)json_list_keep(&r->peers_changed_patch, sizeof(struct tc_peer_change), SIZE_MAX, patch_is_good, m);
+	(void)json_list_keep(
+		&r->peers_changed_patch, sizeof(struct tc_peer_change), SIZE_MAX, patch_is_good, m);
 }
 
 static const char *self_fault(const struct netmap_check_by *by, const struct tc_node *n)
@@ -223,7 +239,8 @@ static const char *self_fault(const struct netmap_check_by *by, const struct tc_
 	return text_fault(n) ? text_fault(n) : addresses_fault(n, NULL);
 }
 
-static void check_self(struct netmap_check *c, struct tc_map_response *r, const struct netmap_check_by *by)
+static void check_self(
+	struct netmap_check *c, struct tc_map_response *r, const struct netmap_check_by *by)
 {
 	const char *why = self_fault(by, r->node);
 
@@ -246,7 +263,8 @@ static void make_plain(void *ctx, char *s)
 	text_make_plain(s, strlen(s));
 }
 
-void netmap_check(struct netmap_check *c, struct tc_map_response *r, const struct netmap_check_by *by)
+void netmap_check(
+	struct netmap_check *c, struct tc_map_response *r, const struct netmap_check_by *by)
 {
 	struct of_map m = { .c = c, .by = by };
 
@@ -268,8 +286,12 @@ void netmap_check_reset(struct netmap_check *c)
 
 const char *netmap_check_text(const struct netmap_check *c, struct arena *mem)
 {
-	static const char *const parts[MAP_PARTS] = { [MAP_SELF] = "this device", [MAP_PEERS] = "a device", [MAP_ROUTES] = "a route",
-		[MAP_RELAYS] = "a relay", [MAP_DNS] = "the DNS settings", [MAP_MESSAGES] = "a message" };
+	static const char *const parts[MAP_PARTS] = { [MAP_SELF] = "this device",
+		[MAP_PEERS] = "a device",
+		[MAP_ROUTES] = "a route",
+		[MAP_RELAYS] = "a relay",
+		[MAP_DNS] = "the DNS settings",
+		[MAP_MESSAGES] = "a message" };
 	const char *text = NULL;
 
 	for (int i = 0; i < MAP_PARTS; i++) {
@@ -278,8 +300,10 @@ const char *netmap_check_text(const struct netmap_check *c, struct arena *mem)
 
 		if (!*fault)
 			continue;
-		text = text ? arena_printf(mem, "%s; of %s, %s", text, parts[i], fault) :
-			      arena_printf(mem, "What the hub says is not used where it cannot be: of %s, %s", parts[i], fault);
+		text = text ? arena_printf(mem, "%s; of %s, %s", text, parts[i], fault)
+			    : arena_printf(mem,
+				      "What the hub says is not used where it cannot be: of %s, %s",
+				      parts[i], fault);
 		if (text && more)
 			text = arena_printf(mem, "%s (and %zu more)", text, more);
 		if (!text)

@@ -13,10 +13,11 @@
 
 enum {
 	MAP_REGION_MAX = UINT16_MAX, /* numbers of relay regions */
-	MAP_ID_MAX = 128, /* bytes of a stable ID */
-	MAP_MESSAGES_MAX = 64, /* messages of a hub for the owner */
-	MAP_MESSAGE_MAX = 1024, /* bytes of one */
-	MAP_BAD_PEERS_MAX = 32, /* peers left out that are remembered by number; more are only counted */
+	MAP_ID_MAX = 128,            /* bytes of a stable ID */
+	MAP_MESSAGES_MAX = 64,       /* messages of a hub for the owner */
+	MAP_MESSAGE_MAX = 1024,      /* bytes of one */
+	MAP_BAD_PEERS_MAX =
+		32, /* peers left out that are remembered by number; more are only counted */
 	MAP_FAULT_MAX = 160, /* bytes of what is said of a fault */
 };
 
@@ -29,20 +30,23 @@ struct map_bad_peer {
 
 /* Zero it at first; netmap_check_reset when the map is forgotten. */
 struct netmap_check {
-	uint64_t refused[MAP_PARTS]; /* times, since the beginning */
+	uint64_t refused[MAP_PARTS];          /* times, since the beginning */
 	char fault[MAP_PARTS][MAP_FAULT_MAX]; /* of what the hub says now, the first; "": none */
 	struct map_bad_peer bad[MAP_BAD_PEERS_MAX];
-	size_t n_bad, n_more; /* peers that are left out now; n_more: beyond those in bad, since the last whole list */
+	size_t n_bad,
+		n_more; /* peers that are left out now; n_more: beyond those in bad, since the last whole list */
 };
 
 struct netmap_check_by {
 	const struct node_pub *own; /* this device's node key; NULL: not known */
-	const struct tc_node *self; /* as it is known; NULL: not yet. Counts while the response has none */
-	bool first; /* the response begins a session: what was said before does not count */
+	const struct tc_node
+		*self; /* as it is known; NULL: not yet. Counts while the response has none */
+	bool first;    /* the response begins a session: what was said before does not count */
 };
 
 /* Changes the response (lists and texts of it, in place). */
-void netmap_check(struct netmap_check *c, struct tc_map_response *r, const struct netmap_check_by *by);
+void netmap_check(
+	struct netmap_check *c, struct tc_map_response *r, const struct netmap_check_by *by);
 void netmap_check_reset(struct netmap_check *c);
 /* One sentence for each part that has a fault, in the arena; NULL: there is none, or no memory. */
 const char *netmap_check_text(const struct netmap_check *c, struct arena *mem);

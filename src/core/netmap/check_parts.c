@@ -9,7 +9,9 @@
 /* A word that stands in a header: of letters that no program takes for anything else. */
 static bool is_word(const char *s)
 {
-	size_t n = s ? strspn(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.") : 0;
+	size_t n =
+		s ? strspn(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.")
+		  : 0;
 
 	return s && !s[n] && n <= MAP_ID_MAX;
 }
@@ -45,12 +47,14 @@ static const char *relay_fault(const struct of_region *r, const struct tc_derp_n
 		return "its name is none";
 	if (!is_cert_name(n->cert_name))
 		return "the name of its certificate is none";
-	if (!is_address_or_none(n->ipv4, 4) || !is_address_or_none(n->ipv6, 6) || (n->stun_test_ip && *n->stun_test_ip &&
-		!host_is_ip(n->stun_test_ip, 0)))
+	if (!is_address_or_none(n->ipv4, 4) || !is_address_or_none(n->ipv6, 6) ||
+		(n->stun_test_ip && *n->stun_test_ip && !host_is_ip(n->stun_test_ip, 0)))
 		return "an address of it is none";
-	if (n->derp_port < 0 || n->derp_port > UINT16_MAX || n->stun_port < -1 || n->stun_port > UINT16_MAX)
+	if (n->derp_port < 0 || n->derp_port > UINT16_MAX || n->stun_port < -1 ||
+		n->stun_port > UINT16_MAX)
 		return "a port of it is none";
-	return n->region_id && n->region_id != r->id ? "it is listed in another region than its own" : NULL;
+	return n->region_id && n->region_id != r->id ? "it is listed in another region than its own"
+						     : NULL;
 }
 
 static bool relay_is_good(void *ctx, void *item)
@@ -73,8 +77,10 @@ static bool region_is_good(struct netmap_check *c, const struct json_pair *p)
 
 	if (!r->id)
 		return true;
-	if (r->id < 0 || r->id > MAP_REGION_MAX || text_u64(p->key, strlen(p->key), MAP_REGION_MAX, &id) < 0 || (int64_t)id != r->id) {
-		map_fault(c, MAP_RELAYS, p->key, "its number is none, or another one than the region's");
+	if (r->id < 0 || r->id > MAP_REGION_MAX ||
+		text_u64(p->key, strlen(p->key), MAP_REGION_MAX, &id) < 0 || (int64_t)id != r->id) {
+		map_fault(c, MAP_RELAYS, p->key,
+			"its number is none, or another one than the region's");
 		return false;
 	}
 	if (r->code && strlen(r->code) > MAP_ID_MAX)
@@ -132,7 +138,9 @@ static bool resolver_is_good(void *ctx, void *item)
 	struct ipport at;
 
 	(void)ctx;
-	return s && *s && (host_is_ip(s, 0) || (ipport_parse(s, strlen(s), &at) == 0 && at.port) || url_is_sound(s));
+	return s && *s &&
+	       (host_is_ip(s, 0) || (ipport_parse(s, strlen(s), &at) == 0 && at.port) ||
+		       url_is_sound(s));
 }
 
 static bool record_is_good(void *ctx, void *item)
@@ -141,7 +149,8 @@ static bool record_is_good(void *ctx, void *item)
 	const char *type = r->type ? r->type : "";
 
 	(void)ctx;
-	if (!r->name || !host_is_name(!strncmp(r->name, "*.", 2) ? r->name + 2 : r->name) || !r->value)
+	if (!r->name || !host_is_name(!strncmp(r->name, "*.", 2) ? r->name + 2 : r->name) ||
+		!r->value)
 		return false;
 	if (!*type)
 		return host_is_ip(r->value, 0);
@@ -161,7 +170,8 @@ static size_t keep_routes(struct json_map *m)
 			gone++;
 			continue;
 		}
-		gone += json_list_keep(m->v[i].value, sizeof(struct tc_resolver), SIZE_MAX, resolver_is_good, NULL);
+		gone += json_list_keep(m->v[i].value, sizeof(struct tc_resolver), SIZE_MAX,
+			resolver_is_good, NULL);
 		m->v[k++] = m->v[i];
 	}
 	m->n = k;
@@ -176,13 +186,17 @@ void map_check_dns(struct netmap_check *c, struct tc_map_response *r)
 	if (!d)
 		return;
 	c->fault[MAP_DNS][0] = 0;
-	gone += json_list_keep(&d->resolvers, sizeof(struct tc_resolver), SIZE_MAX, resolver_is_good, NULL);
-	gone += json_list_keep(&d->fallback_resolvers, sizeof(struct tc_resolver), SIZE_MAX, resolver_is_good, NULL);
+	gone += json_list_keep(
+		&d->resolvers, sizeof(struct tc_resolver), SIZE_MAX, resolver_is_good, NULL);
+	gone += json_list_keep(&d->fallback_resolvers, sizeof(struct tc_resolver), SIZE_MAX,
+		resolver_is_good, NULL);
 	gone += keep_routes(&d->routes);
 	gone += json_list_keep(&d->domains, sizeof(char *), SIZE_MAX, domain_is_good, NULL);
 	gone += json_list_keep(&d->cert_domains, sizeof(char *), SIZE_MAX, domain_is_good, NULL);
-	gone += json_list_keep(&d->exit_node_filtered, sizeof(char *), SIZE_MAX, domain_is_good, NULL);
-	gone += json_list_keep(&d->extra_records, sizeof(struct tc_dns_record), SIZE_MAX, record_is_good, NULL);
+	gone += json_list_keep(
+		&d->exit_node_filtered, sizeof(char *), SIZE_MAX, domain_is_good, NULL);
+	gone += json_list_keep(
+		&d->extra_records, sizeof(struct tc_dns_record), SIZE_MAX, record_is_good, NULL);
 	if (gone)
 		map_fault(c, MAP_DNS, "", "a resolver, name or record is none");
 }
@@ -247,7 +261,8 @@ void map_check_messages(struct netmap_check *c, struct tc_map_response *r)
 	}
 	r->display_messages.n = MIN_OF(r->display_messages.n, (size_t)MAP_MESSAGES_MAX);
 	for (size_t i = 0; i < r->display_messages.n; i++) {
-		struct tc_display_message *m = *(struct tc_display_message **)r->display_messages.v[i].value;
+		struct tc_display_message *m =
+			*(struct tc_display_message **)r->display_messages.v[i].value;
 
 		if (m)
 			check_message(c, m);

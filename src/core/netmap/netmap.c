@@ -21,7 +21,7 @@ struct item {
 	struct map_node node;
 	int64_t id;
 	struct held *held; /* tc_node or tc_user */
-	bool listed; /* in the full list being applied */
+	bool listed;       /* in the full list being applied */
 };
 
 struct filter {
@@ -80,7 +80,8 @@ static void filters_clear(struct netmap *nm)
 
 void netmap_clear(struct netmap *nm)
 {
-	struct held **part[] = { &nm->self, &nm->derp, &nm->dns, &nm->ssh, &nm->domain, &nm->health, &nm->display };
+	struct held **part[] = { &nm->self, &nm->derp, &nm->dns, &nm->ssh, &nm->domain, &nm->health,
+		&nm->display };
 	uint8_t seed[16];
 
 	memcpy(seed, nm->peers.seed, sizeof(seed));
@@ -120,7 +121,8 @@ static struct item *item_find(const struct map *m, int64_t id)
 }
 
 /* Inserts or replaces. 0 when nothing changed, 1 added, 2 replaced. */
-static int item_put(struct map *m, int64_t id, const struct json_type *type, const void *value, size_t max)
+static int item_put(
+	struct map *m, int64_t id, const struct json_type *type, const void *value, size_t max)
 {
 	struct item *it = item_find(m, id);
 	int rc;
@@ -289,7 +291,8 @@ static int by_number(const void *x, const void *y)
 }
 
 /* Who is known, and both removed and changed in one message, is gone: the change was one of what is removed. */
-static int put_changed(struct netmap *nm, const struct json_list *changed, const int64_t *gone, size_t n_gone)
+static int put_changed(
+	struct netmap *nm, const struct json_list *changed, const int64_t *gone, size_t n_gone)
 {
 	int rc = 0;
 
@@ -351,7 +354,8 @@ static bool filter_find(const struct netmap *nm, const char *name, size_t *ret)
 	return i < nm->n_filters && !strcmp(nm->filters[i]->name, name);
 }
 
-static int filter_insert(struct netmap *nm, size_t at, const char *name, const struct json_list *rules)
+static int filter_insert(
+	struct netmap *nm, size_t at, const char *name, const struct json_list *rules)
 {
 	size_t len = strlen(name) + 1;
 	struct filter **grown, *f;
@@ -397,7 +401,8 @@ static int filter_delete(struct netmap *nm, const char *name)
 	held_free(nm->filters[at]->rules);
 	free(nm->filters[at]);
 	nm->n_filters--;
-	memmove(&nm->filters[at], &nm->filters[at + 1], (nm->n_filters - at) * sizeof(struct filter *));
+	memmove(&nm->filters[at], &nm->filters[at + 1],
+		(nm->n_filters - at) * sizeof(struct filter *));
 	return 1;
 }
 
@@ -407,7 +412,8 @@ static bool filters_reset(struct netmap *nm, const struct json_map *m)
 	bool any = nm->n_filters > 0;
 
 	for (size_t i = 0; i < m->n; i++)
-		if (!strcmp(m->v[i].key, "*") && !((const struct json_list *)m->v[i].value)->present) {
+		if (!strcmp(m->v[i].key, "*") &&
+			!((const struct json_list *)m->v[i].value)->present) {
 			filters_clear(nm);
 			return any;
 		}
@@ -422,7 +428,8 @@ static bool drop_unnamed_filters(struct netmap *nm, const struct tc_map_response
 	for (size_t i = nm->n_filters; i-- > 0;) {
 		const char *name = nm->filters[i]->name;
 
-		if (json_map_find(&r->packet_filters, name) || (r->packet_filter.present && !strcmp(name, "base")))
+		if (json_map_find(&r->packet_filters, name) ||
+			(r->packet_filter.present && !strcmp(name, "base")))
 			continue;
 		any |= filter_delete(nm, name) == 1;
 	}
@@ -489,8 +496,8 @@ static int apply_users(struct netmap *nm, const struct json_list *l)
 	return 0;
 }
 
-static int apply_part(struct netmap *nm, struct held **part, const struct json_type *type, const void *value,
-	enum netmap_change what)
+static int apply_part(struct netmap *nm, struct held **part, const struct json_type *type,
+	const void *value, enum netmap_change what)
 {
 	int rc = held_set(part, type, value);
 
@@ -556,7 +563,8 @@ static void drop_unnamed_parts(struct netmap *nm, const struct tc_map_response *
 	drop_part(nm, &nm->derp, r->derp_map, NETMAP_DERP);
 	drop_part(nm, &nm->dns, r->dns_config, NETMAP_DNS);
 	drop_part(nm, &nm->domain, r->domain && *r->domain, NETMAP_DOMAIN);
-	drop_part(nm, &nm->ssh, r->ssh_policy.len && !view_eq(r->ssh_policy, VIEW_LIT("null")), NETMAP_SSH);
+	drop_part(nm, &nm->ssh, r->ssh_policy.len && !view_eq(r->ssh_policy, VIEW_LIT("null")),
+		NETMAP_SSH);
 	drop_part(nm, &nm->health, r->health.present, NETMAP_HEALTH);
 	drop_part(nm, &nm->display, r->display_messages.present, NETMAP_HEALTH);
 }
@@ -633,7 +641,8 @@ size_t netmap_n_peers(const struct netmap *nm)
 
 static int by_node_id(const void *a, const void *b)
 {
-	const struct tc_node *x = *(const struct tc_node *const *)a, *y = *(const struct tc_node *const *)b;
+	const struct tc_node *x = *(const struct tc_node *const *)a,
+			     *y = *(const struct tc_node *const *)b;
 
 	return (x->id > y->id) - (x->id < y->id);
 }

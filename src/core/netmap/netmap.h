@@ -38,7 +38,8 @@ struct netmap_ops {
 	void (*on_change)(void *ctx, enum netmap_change what, int64_t id);
 };
 
-MUST_USE int netmap_new(struct netmap **ret, const struct netmap_ops *ops, void *ctx, struct rng *rng);
+MUST_USE int netmap_new(
+	struct netmap **ret, const struct netmap_ops *ops, void *ctx, struct rng *rng);
 void netmap_free(struct netmap *nm);
 void netmap_clear(struct netmap *nm); /* empty as at first; on_change is not called */
 
@@ -58,15 +59,16 @@ void netmap_peers(const struct netmap *nm, const struct tc_node **ret);
 const struct tc_derp_map *netmap_derp_map(const struct netmap *nm);
 const struct tc_dns_config *netmap_dns(const struct netmap *nm);
 const struct tc_user *netmap_user(const struct netmap *nm, int64_t id);
-const char *netmap_domain(const struct netmap *nm); /* "" when unknown */
-struct view netmap_ssh_policy(const struct netmap *nm); /* JSON; empty when none came */
+const char *netmap_domain(const struct netmap *nm);             /* "" when unknown */
+struct view netmap_ssh_policy(const struct netmap *nm);         /* JSON; empty when none came */
 const struct json_list *netmap_health(const struct netmap *nm); /* texts; NULL when none came */
 /* Name -> struct tc_display_message *, by name; NULL when none came. While there is one, it takes the place of netmap_health. */
 const struct json_map *netmap_display(const struct netmap *nm);
 
 /* The packet filter is the concatenation of its pieces in the order of their names. */
 size_t netmap_n_filters(const struct netmap *nm);
-const struct json_list *netmap_filter(const struct netmap *nm, size_t i, const char **ret_name); /* tc_filter_rule */
+const struct json_list *netmap_filter(
+	const struct netmap *nm, size_t i, const char **ret_name); /* tc_filter_rule */
 
 /* Wall time of the control server less ours, as of the last response that told; added to `now` to judge key expiry. */
 int64_t netmap_control_skew_ms(const struct netmap *nm);
@@ -76,7 +78,7 @@ MUST_USE int netmap_save(const struct netmap *nm, struct buf *out);
 /* Checked like any other, when c is given (check.h). -ERR_BAD_FORMAT and the like when the text is damaged. */
 struct netmap_check;
 struct netmap_check_by;
-MUST_USE int netmap_load(struct netmap *nm, const void *text, size_t len, struct netmap_check *c, const struct netmap_check_by *by,
-	struct now now);
+MUST_USE int netmap_load(struct netmap *nm, const void *text, size_t len, struct netmap_check *c,
+	const struct netmap_check_by *by, struct now now);
 
 #endif

@@ -62,7 +62,8 @@ static void save_and_load(const struct netmap *nm, struct rng *rng)
 	buf_init(&text, 1 << 24);
 	CHECK(netmap_new(&again, &ops, NULL, rng) == 0);
 	if (netmap_save(nm, &text) == 0) {
-		CHECK(netmap_load(again, buf_data(&text), buf_len(&text), NULL, NULL, (struct now){ .wall = 1000 }) == 0);
+		CHECK(netmap_load(again, buf_data(&text), buf_len(&text), NULL, NULL,
+			      (struct now){ .wall = 1000 }) == 0);
 		CHECK(netmap_n_peers(again) == netmap_n_peers(nm));
 		CHECK(netmap_n_filters(again) == netmap_n_filters(nm));
 	}

@@ -68,7 +68,8 @@ static void a_full_list_replaces_and_an_empty_one_says_nothing(void **state)
 	CHECK_INT(seen.n[NETMAP_PEER_ADDED], ==, 2);
 	apply(nm, "{\"Peers\":[]}");
 	CHECK_INT(netmap_n_peers(nm), ==, 2);
-	apply(nm, "{\"Peers\":[{\"ID\":2,\"Name\":\"b\"},{\"ID\":3}],\"PeersRemoved\":[2],\"OnlineChange\":{\"2\":true}}");
+	apply(nm,
+		"{\"Peers\":[{\"ID\":2,\"Name\":\"b\"},{\"ID\":3}],\"PeersRemoved\":[2],\"OnlineChange\":{\"2\":true}}");
 	CHECK_INT(seen.n[NETMAP_PEER_ADDED], ==, 1);
 	CHECK_INT(seen.n[NETMAP_PEER_REMOVED], ==, 1);
 	CHECK_INT(seen.n[NETMAP_PEER_CHANGED], ==, 0);
@@ -84,7 +85,8 @@ static void deltas_come_in_a_fixed_order(void **state)
 	(void)state;
 
 	apply(nm, "{\"PeersChanged\":[{\"ID\":1,\"Online\":false},{\"ID\":2}]}");
-	apply(nm, "{\"PeersChangedPatch\":[{\"NodeID\":1,\"Online\":true},{\"NodeID\":99,\"Cap\":1}],"
+	apply(nm,
+		"{\"PeersChangedPatch\":[{\"NodeID\":1,\"Online\":true},{\"NodeID\":99,\"Cap\":1}],"
 		"\"OnlineChange\":{\"1\":false,\"77\":true,\"x\":true},\"PeerSeenChange\":{\"1\":true},"
 		"\"PeersChanged\":[{\"ID\":1,\"Name\":\"new\"}],\"PeersRemoved\":[2,50]}");
 	CHECK_INT(netmap_n_peers(nm), ==, 1);
@@ -104,7 +106,8 @@ static void a_patch_changes_only_what_it_names(void **state)
 	const struct tc_node *p;
 	(void)state;
 
-	apply(nm, "{\"Peers\":[{\"ID\":1,\"Name\":\"a\",\"Endpoints\":[\"192.0.2.1:1\"],\"DERP\":\"127.3.3.40:4\","
+	apply(nm,
+		"{\"Peers\":[{\"ID\":1,\"Name\":\"a\",\"Endpoints\":[\"192.0.2.1:1\"],\"DERP\":\"127.3.3.40:4\","
 		"\"CapMap\":{\"x\":[1]},\"Cap\":5}]}");
 	apply(nm, "{\"PeersChangedPatch\":[{\"NodeID\":1,\"DERPRegion\":7}]}");
 	p = netmap_peer(nm, 1);
@@ -118,16 +121,19 @@ static void a_patch_changes_only_what_it_names(void **state)
 	CHECK_INT(p->endpoints.n, ==, 0);
 	CHECK_INT(p->cap_map.n, ==, 0);
 	CHECK_STR(p->name, "a");
-	apply(nm, "{\"PeersChangedPatch\":[{\"NodeID\":1,\"KeyExpiry\":\"2026-01-01T00:00:00Z\",\"KeySignature\":\"AQI=\"}]}");
+	apply(nm,
+		"{\"PeersChangedPatch\":[{\"NodeID\":1,\"KeyExpiry\":\"2026-01-01T00:00:00Z\",\"KeySignature\":\"AQI=\"}]}");
 	apply(nm, "{\"PeersChangedPatch\":[{\"NodeID\":1,\"Cap\":6}]}");
 	CHECK_INT(netmap_peer(nm, 1)->key_expiry, ==, 1767225600000);
 	CHECK_INT(netmap_peer(nm, 1)->key_signature.len, ==, 2);
-	apply(nm, "{\"PeersChangedPatch\":[{\"NodeID\":1,\"KeyExpiry\":\"0001-01-01T00:00:00Z\"}]}");
+	apply(nm,
+		"{\"PeersChangedPatch\":[{\"NodeID\":1,\"KeyExpiry\":\"0001-01-01T00:00:00Z\"}]}");
 	CHECK_INT(netmap_peer(nm, 1)->key_expiry, ==, 0);
 	netmap_free(nm);
 }
 
-#define RULE "{\"SrcIPs\":[\"*\"],\"DstPorts\":[{\"IP\":\"*\",\"Ports\":{\"First\":0,\"Last\":65535}}]}"
+#define RULE \
+	"{\"SrcIPs\":[\"*\"],\"DstPorts\":[{\"IP\":\"*\",\"Ports\":{\"First\":0,\"Last\":65535}}]}"
 
 static void the_filter_is_its_pieces_by_name(void **state)
 {
@@ -165,7 +171,8 @@ static void other_parts_stay_until_they_are_sent_again(void **state)
 	(void)state;
 
 	CHECK_STR(netmap_domain(nm), "");
-	apply(nm, "{\"Node\":{\"ID\":9,\"Name\":\"me\"},\"Domain\":\"x.y\",\"DNSConfig\":{\"Domains\":[\"d\"]},"
+	apply(nm,
+		"{\"Node\":{\"ID\":9,\"Name\":\"me\"},\"Domain\":\"x.y\",\"DNSConfig\":{\"Domains\":[\"d\"]},"
 		"\"DERPMap\":{\"Regions\":{\"1\":{\"RegionID\":1}}},\"UserProfiles\":[{\"ID\":4,\"LoginName\":\"u\"}],"
 		"\"SSHPolicy\":{\"rules\":[]},\"ControlTime\":\"1970-01-01T00:00:05Z\",\"Health\":[\"ill\"]}");
 	apply(nm, "{\"Domain\":\"\",\"SSHPolicy\":null}");
@@ -200,8 +207,11 @@ static int pick(int n)
 static const char *put_node(char *text, struct row *row, int id)
 {
 	*row = (struct row){ .there = true, .name = pick(5), .derp = pick(4), .online = pick(3) };
-	sprintf(text + strlen(text), "{\"ID\":%d,\"Name\":\"n%d\",\"HomeDERP\":%d%s}", id, row->name, row->derp,
-		row->online == JSON_YES ? ",\"Online\":true" : row->online == JSON_NO ? ",\"Online\":false" : "");
+	sprintf(text + strlen(text), "{\"ID\":%d,\"Name\":\"n%d\",\"HomeDERP\":%d%s}", id,
+		row->name, row->derp,
+		row->online == JSON_YES  ? ",\"Online\":true"
+		: row->online == JSON_NO ? ",\"Online\":false"
+					 : "");
 	return ",";
 }
 
@@ -223,7 +233,9 @@ static void make_full(char *text, struct row *rows)
 
 static void make_delta(char *text, struct row *rows, unix_ms now)
 {
-	bool gone[IDS] = { false }; /* known, and removed: a change in the same message does not bring it back */
+	bool gone[IDS] = {
+		false
+	}; /* known, and removed: a change in the same message does not bring it back */
 	const char *sep = "";
 
 	strcat(text, "\"PeersRemoved\":[");
@@ -297,7 +309,9 @@ static void check_saved(const struct netmap *nm, const struct row *rows)
 	buf_init(&one, 1 << 20);
 	buf_init(&two, 1 << 20);
 	CHECK_INT(netmap_save(nm, &one), ==, 0);
-	CHECK_INT(netmap_load(again, buf_data(&one), buf_len(&one), NULL, NULL, (struct now){ .wall = 7 }), ==, 0);
+	CHECK_INT(netmap_load(again, buf_data(&one), buf_len(&one), NULL, NULL,
+			  (struct now){ .wall = 7 }),
+		==, 0);
 	check_rows(again, rows);
 	CHECK_INT(netmap_save(again, &two), ==, 0);
 	CHECK_TRUE(view_eq(buf_view(&one), buf_view(&two)));
@@ -347,14 +361,17 @@ static void recorded_responses_apply_and_survive_a_restart(void **state)
 	all = vectors_load_lines("control/map_response.jsonl");
 	buf_init(&one, 1 << 24);
 	buf_init(&two, 1 << 24);
-	json_array_foreach(all, i, c) {
+	json_array_foreach(all, i, c)
+	{
 		char *text = json_dumps(json_object_get(c, "doc"), JSON_COMPACT);
 
 		CHECK_ROW("response %zu", i);
 		apply(nm, text);
 		CHECK_INT(netmap_new(&again, &ops, &seen, &rng.rng), ==, 0);
 		CHECK_INT(netmap_save(nm, &one), ==, 0);
-		CHECK_INT(netmap_load(again, buf_data(&one), buf_len(&one), NULL, NULL, (struct now){ .wall = 7 }), ==, 0);
+		CHECK_INT(netmap_load(again, buf_data(&one), buf_len(&one), NULL, NULL,
+				  (struct now){ .wall = 7 }),
+			==, 0);
 		CHECK_INT(netmap_save(again, &two), ==, 0);
 		CHECK_TRUE(view_eq(buf_view(&one), buf_view(&two)));
 		netmap_free(again);
@@ -390,7 +407,10 @@ static const char *apply_checked(struct netmap *nm, struct netmap_check *check, 
 	return says ? says : "";
 }
 
-#define PEER(id, rest) "{\"ID\":" #id ",\"Name\":\"n" #id ".\",\"Key\":\"nodekey:00000000000000000000000000000000000000000000000000000000000000" #id #id "\"" rest "}"
+#define PEER(id, rest) \
+	"{\"ID\":" #id ",\"Name\":\"n" #id \
+	".\",\"Key\":\"nodekey:00000000000000000000000000000000000000000000000000000000000000" #id #id \
+	"\"" rest "}"
 
 /* In a full list, in a delta and in a patch, each with what was told of all maps before it was left out. */
 static void a_peer_that_cannot_be_read_is_left_out_and_the_others_stay(void **state)
@@ -400,15 +420,21 @@ static void a_peer_that_cannot_be_read_is_left_out_and_the_others_stay(void **st
 	const char *says;
 
 	(void)state;
-	says = apply_checked(nm, &check, "{\"Peers\":[" PEER(1, "") "," PEER(2, ",\"Hostinfo\":{\"Services\":[{\"Proto\":\"tcp\",\"Port\":70000}]}") ","
-		PEER(3, ",\"Hostinfo\":{\"Location\":{\"x\":\"\\q\"}}") "," PEER(4, "") "]}");
+	says = apply_checked(nm, &check,
+		"{\"Peers\":[" PEER(1, "") "," PEER(2,
+			",\"Hostinfo\":{\"Services\":[{\"Proto\":\"tcp\",\"Port\":70000}]}") "," PEER(3,
+			",\"Hostinfo\":{\"Location\":{\"x\":\"\\q\"}}") "," PEER(4, "") "]}");
 	CHECK_INT(netmap_n_peers(nm), ==, 2);
-	CHECK_TRUE(netmap_peer(nm, 1) && netmap_peer(nm, 4) && strstr(says, "\"n2.\": Port: ") && strstr(says, "and 1 more"));
+	CHECK_TRUE(netmap_peer(nm, 1) && netmap_peer(nm, 4) && strstr(says, "\"n2.\": Port: ") &&
+		   strstr(says, "and 1 more"));
 	/* Of a change that cannot be read what was known stays. */
-	says = apply_checked(nm, &check, "{\"PeersChanged\":[" PEER(1, ",\"HomeDERP\":-5") "," PEER(5, "") ",{\"ID\":\"x\"}],\"PeersRemoved\":[2,3]}");
+	says = apply_checked(nm, &check,
+		"{\"PeersChanged\":[" PEER(1, ",\"HomeDERP\":-5") "," PEER(
+			5, "") ",{\"ID\":\"x\"}],\"PeersRemoved\":[2,3]}");
 	CHECK_INT(netmap_n_peers(nm), ==, 3);
 	CHECK_TRUE(netmap_peer(nm, 5) && strstr(says, "and 1 more"));
-	(void)apply_checked(nm, &check, "{\"PeersChangedPatch\":[{\"NodeID\":4,\"DERPRegion\":3000000000},{\"NodeID\":5,\"DERPRegion\":7},"
+	(void)apply_checked(nm, &check,
+		"{\"PeersChangedPatch\":[{\"NodeID\":4,\"DERPRegion\":3000000000},{\"NodeID\":5,\"DERPRegion\":7},"
 		"{\"NodeID\":77,\"Cap\":-1}]}");
 	CHECK_INT(netmap_peer(nm, 4)->home_derp, ==, 0);
 	CHECK_INT(netmap_peer(nm, 5)->home_derp, ==, 7);

@@ -20,7 +20,8 @@ static int without_nulls(const struct json_map *in, struct arena *a, struct json
 	return 0;
 }
 
-int part_derp(const struct tc_derp_map *held, const struct tc_derp_map *in, struct arena *a, struct tc_derp_map *ret)
+int part_derp(const struct tc_derp_map *held, const struct tc_derp_map *in, struct arena *a,
+	struct tc_derp_map *ret)
 {
 	*ret = held ? *held : (struct tc_derp_map){ 0 };
 	if (in->home_params && (!ret->home_params || in->home_params->region_score.present))
@@ -41,7 +42,8 @@ static int by_key(const void *x, const void *y)
 	return strcmp(((const struct json_pair *)x)->key, ((const struct json_pair *)y)->key);
 }
 
-int part_display(const struct json_map *held, const struct json_map *in, struct arena *a, struct json_map *ret)
+int part_display(const struct json_map *held, const struct json_map *in, struct arena *a,
+	struct json_map *ret)
 {
 	size_t had = held ? held->n : 0, n = 0;
 	struct json_pair *v = arena_array(a, had + in->n, sizeof(*v));
@@ -71,7 +73,8 @@ static int64_t region_of(const char *text)
 	size_t n = sizeof(head) - 1;
 	uint64_t id;
 
-	if (!text || strncmp(text, head, n) != 0 || text_u64(text + n, strlen(text + n), UINT16_MAX, &id) < 0)
+	if (!text || strncmp(text, head, n) != 0 ||
+		text_u64(text + n, strlen(text + n), UINT16_MAX, &id) < 0)
 		return 0;
 	return (int64_t)id;
 }

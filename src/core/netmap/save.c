@@ -34,7 +34,8 @@ static int list_filters(const struct netmap *nm, struct json_map *ret, struct ar
 }
 
 /* Profiles of the users that the nodes name; others are of no use after a restart. */
-static int list_users(const struct netmap *nm, const struct json_list *peers, struct json_list *ret, struct arena *a)
+static int list_users(const struct netmap *nm, const struct json_list *peers, struct json_list *ret,
+	struct arena *a)
 {
 	struct tc_user *v = arena_array(a, 2 * peers->n + 1, sizeof(*v));
 	const struct tc_node *self = netmap_self(nm);
@@ -43,7 +44,8 @@ static int list_users(const struct netmap *nm, const struct json_list *peers, st
 	if (!v)
 		return -ENOMEM;
 	for (size_t i = 0; i < 2 * peers->n + 1; i++) {
-		const struct tc_node *p = i == 2 * peers->n ? self : JSON_AT(*peers, struct tc_node, i / 2);
+		const struct tc_node *p =
+			i == 2 * peers->n ? self : JSON_AT(*peers, struct tc_node, i / 2);
 		const struct tc_user *u = p ? netmap_user(nm, i % 2 ? p->sharer : p->user) : NULL;
 
 		if (u && (n == 0 || v[n - 1].id != u->id))
@@ -88,8 +90,8 @@ int netmap_save(const struct netmap *nm, struct buf *out)
 	return rc;
 }
 
-int netmap_load(struct netmap *nm, const void *text, size_t len, struct netmap_check *c, const struct netmap_check_by *by,
-	struct now now)
+int netmap_load(struct netmap *nm, const void *text, size_t len, struct netmap_check *c,
+	const struct netmap_check_by *by, struct now now)
 {
 	struct tc_map_response r;
 	struct arena a;

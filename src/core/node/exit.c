@@ -41,9 +41,12 @@ static const char *fault(const struct tc_node *n, struct arena *mem)
 	if (!n)
 		return "The exit node that this device uses is not in the tailnet any more, or may not be seen by this device";
 	if (n->expired)
-		return arena_printf(mem, "The key of the exit node %s has expired", name_of(n, mem));
+		return arena_printf(
+			mem, "The key of the exit node %s has expired", name_of(n, mem));
 	if (!node_offers_exit(n))
-		return arena_printf(mem, "%s, which this device uses as its exit node, does not offer or may not be one any more", name_of(n, mem));
+		return arena_printf(mem,
+			"%s, which this device uses as its exit node, does not offer or may not be one any more",
+			name_of(n, mem));
 	if (n->online == JSON_NO)
 		return arena_printf(mem, "The exit node %s is offline", name_of(n, mem));
 	return NULL;
@@ -54,11 +57,14 @@ const char *node_exit_trouble(const struct node *a, struct arena *mem)
 	const struct ipn_prefs *p = prefs_of(a);
 	const char *why;
 
-	if (a->state != IPN_RUNNING || ((!p->exit_node_id || !*p->exit_node_id) && !ipaddr_is_set(p->exit_node_ip)))
+	if (a->state != IPN_RUNNING ||
+		((!p->exit_node_id || !*p->exit_node_id) && !ipaddr_is_set(p->exit_node_ip)))
 		return NULL;
 	why = fault(node_exit_node(a, mem), mem);
 	if (!why)
 		return NULL;
-	return arena_printf(mem, "%s, so nothing reaches the internet. \"warren exit-node list\" shows others, \"warren set --exit-node=NAME\" takes "
-		"one, \"warren set --exit-node=\" goes without.", why);
+	return arena_printf(mem,
+		"%s, so nothing reaches the internet. \"warren exit-node list\" shows others, \"warren set --exit-node=NAME\" takes "
+		"one, \"warren set --exit-node=\" goes without.",
+		why);
 }

@@ -5,7 +5,7 @@
 #include "core/node/internal.h"
 
 #define POLL_PATIENCE SEC(10) /* the hub may restart without anybody being told */
-#define JOIN_PATIENCE SEC(1) /* but somebody who joins waits for it */
+#define JOIN_PATIENCE SEC(1)  /* but somebody who joins waits for it */
 #define RELAY_PATIENCE SEC(10)
 #define LINK_PATIENCE SEC(5)
 
@@ -42,21 +42,30 @@ static const struct warnable warnables[N_WARNINGS] = {
 	[WARMING_UP] = { "warming-up", "low", "Starting", 0, false },
 	[LOGIN] = { "login-state", "medium", "Logged out", 1 << STOPPED, false },
 	[NO_LINK] = { "network-status", "medium", "Network down", 0, true },
-	[NO_POLL] = { "not-in-map-poll", "medium", "Out of sync", 1 << STOPPED | 1 << LOGIN | 1 << NO_LINK | 1 << OTHER_KEY, false },
-	[NO_HOME] = { "no-derp-home", "medium", "No home relay", 1 << STOPPED | 1 << LOGIN | 1 << NO_LINK, true },
-	[NO_RELAY] = { "no-derp-connection", "medium", "Relay unavailable", 1 << STOPPED | 1 << LOGIN | 1 << NO_LINK | 1 << NO_HOME,
-		true },
-	[NO_FORWARDING] = { "ip-forwarding-off", "medium", "IP forwarding off", 1 << STOPPED, false },
-	[NO_NETWORKS] = { "too-many-networks", "medium", "Exit node not served", 1 << STOPPED, false },
-	[NO_EXIT] = { "exit-node-unavailable", "high", "Exit node not available", 1 << STOPPED | 1 << LOGIN, true },
+	[NO_POLL] = { "not-in-map-poll", "medium", "Out of sync",
+		1 << STOPPED | 1 << LOGIN | 1 << NO_LINK | 1 << OTHER_KEY, false },
+	[NO_HOME] = { "no-derp-home", "medium", "No home relay",
+		1 << STOPPED | 1 << LOGIN | 1 << NO_LINK, true },
+	[NO_RELAY] = { "no-derp-connection", "medium", "Relay unavailable",
+		1 << STOPPED | 1 << LOGIN | 1 << NO_LINK | 1 << NO_HOME, true },
+	[NO_FORWARDING] = { "ip-forwarding-off", "medium", "IP forwarding off", 1 << STOPPED,
+		false },
+	[NO_NETWORKS] = { "too-many-networks", "medium", "Exit node not served", 1 << STOPPED,
+		false },
+	[NO_EXIT] = { "exit-node-unavailable", "high", "Exit node not available",
+		1 << STOPPED | 1 << LOGIN, true },
 	[NO_EFFECT] = { "settings-without-effect", "low", "Settings without effect", 0, false },
-	[NO_SNAT] = { "no-masquerading", "low", "Masquerading is the system's", 1 << STOPPED, false },
+	[NO_SNAT] = { "no-masquerading", "low", "Masquerading is the system's", 1 << STOPPED,
+		false },
 	[NO_ROUTES] = { "router", "medium", "Routes not set", 1 << STOPPED, true },
 	[NO_STATE] = { "state-store-health", "high", "State not kept", 0, false },
-	[REFUSED] = { "setting-refused", "medium", "Setting refused", 1 << STOPPED | 1 << LOGIN, false },
+	[REFUSED] = { "setting-refused", "medium", "Setting refused", 1 << STOPPED | 1 << LOGIN,
+		false },
 	[OTHER_KEY] = { "hub-key-changed", "high", "The hub has another key", 0, true },
-	[BAD_MAP] = { "invalid-network-map", "medium", "Invalid network map", 1 << STOPPED | 1 << LOGIN, false },
-	[BAD_FILTER] = { "invalid-packet-filter", "high", "Invalid packet filter", 1 << STOPPED | 1 << LOGIN, false },
+	[BAD_MAP] = { "invalid-network-map", "medium", "Invalid network map",
+		1 << STOPPED | 1 << LOGIN, false },
+	[BAD_FILTER] = { "invalid-packet-filter", "high", "Invalid packet filter",
+		1 << STOPPED | 1 << LOGIN, false },
 };
 
 struct held_warning {
@@ -73,13 +82,15 @@ static mono_ns held_since(bool holds, mono_ns since)
 static const char *login_text(const struct node *a, struct arena *mem)
 {
 	if (a->ctl && a->control_error[0])
-		return arena_printf(mem, "You are logged out. The last login error was: The hub %s is not reached: %s",
+		return arena_printf(mem,
+			"You are logged out. The last login error was: The hub %s is not reached: %s",
 			node_control_url(a), a->control_error);
 	if (!a->login_error[0] && self_of(a) && node_key_expired(a, self_of(a)))
 		return "The key of this device has expired. Log in again with \"warren up\".";
 	if (!a->login_error[0])
 		return "You are logged out.";
-	return arena_printf(mem, "You are logged out. The last login error was: %s", a->login_error);
+	return arena_printf(
+		mem, "You are logged out. The last login error was: %s", a->login_error);
 }
 
 static const char *relay_text(const struct node *a, int home, struct arena *mem)
@@ -94,7 +105,8 @@ static const char *relay_text(const struct node *a, int home, struct arena *mem)
 /* What the owner found. */
 static void look_around(const struct node *a, struct arena *mem, struct held_warning w[N_WARNINGS])
 {
-	const char *without = node_without_effect(prefs_of(a), mem), *no_exit = node_exit_trouble(a, mem),
+	const char *without = node_without_effect(prefs_of(a), mem),
+		   *no_exit = node_exit_trouble(a, mem),
 		   *bad_map = netmap_check_text(&a->check, mem);
 
 	w[NO_EFFECT] = (struct held_warning){ held_since(without != NULL, 0), 0, without };
@@ -104,17 +116,25 @@ static void look_around(const struct node *a, struct arena *mem, struct held_war
 		"Routes are advertised, and this build does not masquerade: let the system do it, or give the networks behind a route back. "
 		"\"warren set --netfilter-mode=off\" says that you see to it." };
 	w[NO_EXIT] = (struct held_warning){ held_since(no_exit != NULL, 0), 0, no_exit };
-	w[NO_FORWARDING] = (struct held_warning){ held_since(a->trouble & NODE_TROUBLE_FORWARDING, a->trouble_since), 0,
-		"Routes are advertised, but this system does not forward packets (net.ipv4.ip_forward, net.ipv6.conf.all.forwarding)." };
-	w[NO_NETWORKS] = (struct held_warning){ held_since(a->trouble & NODE_TROUBLE_NETWORKS, a->trouble_since), 0,
-		"This machine is on more networks than can be kept out of the default route that it offers, so it is no exit node now." };
-	w[NO_ROUTES] = (struct held_warning){ held_since(a->trouble & NODE_TROUBLE_ROUTES, a->trouble_since), 0,
-		"Addresses or routes could not be set; the daemon's log says which." };
-	w[NO_STATE] = (struct held_warning){ held_since(a->trouble & NODE_TROUBLE_STATE, a->trouble_since), 0,
-		"The state file cannot be written. After a restart this device will not know what happened since." };
+	w[NO_FORWARDING] = (struct held_warning){
+		held_since(a->trouble & NODE_TROUBLE_FORWARDING, a->trouble_since), 0,
+		"Routes are advertised, but this system does not forward packets (net.ipv4.ip_forward, net.ipv6.conf.all.forwarding)."
+	};
+	w[NO_NETWORKS] = (struct held_warning){
+		held_since(a->trouble & NODE_TROUBLE_NETWORKS, a->trouble_since), 0,
+		"This machine is on more networks than can be kept out of the default route that it offers, so it is no exit node now."
+	};
+	w[NO_ROUTES] = (struct held_warning){ held_since(a->trouble & NODE_TROUBLE_ROUTES,
+						      a->trouble_since),
+		0, "Addresses or routes could not be set; the daemon's log says which." };
+	w[NO_STATE] = (struct held_warning){
+		held_since(a->trouble & NODE_TROUBLE_STATE, a->trouble_since), 0,
+		"The state file cannot be written. After a restart this device will not know what happened since."
+	};
 }
 
-static void look(const struct node *a, struct now now, struct arena *mem, struct held_warning w[N_WARNINGS])
+static void look(
+	const struct node *a, struct now now, struct arena *mem, struct held_warning w[N_WARNINGS])
 {
 	bool want = prefs_of(a)->want_running, up = a->magicsock_up;
 	int home = magicsock_home(a->magicsock);
@@ -126,27 +146,41 @@ static void look(const struct node *a, struct now now, struct arena *mem, struct
 	for (size_t i = 0; i < N_WARNINGS; i++)
 		w[i] = (struct held_warning){ .since = MONO_NEVER };
 	w[STOPPED] = (struct held_warning){ held_since(!want, 0), 0, "Warren is stopped." };
-	w[WARMING_UP] = (struct held_warning){ held_since(want && !no_hub && a->state != IPN_RUNNING && a->state != IPN_NEEDS_LOGIN &&
-						       now.mono < mono_add(from, NODE_WARM_UP), from), 0,
-		"Warren is starting. Please wait." };
-	w[LOGIN] = (struct held_warning){ held_since(a->state == IPN_NEEDS_LOGIN || a->login_error[0], from), 0,
-		login_text(a, mem) };
-	w[NO_LINK] = (struct held_warning){ held_since(want && !a->has_link, a->link_since), LINK_PATIENCE,
-		"No network interface with an address is up." };
-	w[NO_POLL] = (struct held_warning){ held_since(want && !node_is_polling(a), no_hub ? from : a->poll_lost_at),
+	w[WARMING_UP] =
+		(struct held_warning){ held_since(want && !no_hub && a->state != IPN_RUNNING &&
+							  a->state != IPN_NEEDS_LOGIN &&
+							  now.mono < mono_add(from, NODE_WARM_UP),
+					       from),
+			0, "Warren is starting. Please wait." };
+	w[LOGIN] = (struct held_warning){
+		held_since(a->state == IPN_NEEDS_LOGIN || a->login_error[0], from), 0,
+		login_text(a, mem)
+	};
+	w[NO_LINK] = (struct held_warning){ held_since(want && !a->has_link, a->link_since),
+		LINK_PATIENCE, "No network interface with an address is up." };
+	w[NO_POLL] = (struct held_warning){ held_since(want && !node_is_polling(a),
+						    no_hub ? from : a->poll_lost_at),
 		no_hub ? JOIN_PATIENCE : POLL_PATIENCE,
-		arena_printf(mem, "The hub %s is not reached%s%s%s", node_control_url(a), a->control_error[0] ? ": " : ".",
-			a->control_error, joining ? "" : " What is known of the tailnet may be out of date.") };
-	w[NO_HOME] = (struct held_warning){ held_since(up && relays && !home, from), RELAY_PATIENCE,
-		"No relay can be reached. Peers that cannot be reached directly cannot be reached at all." };
-	w[NO_RELAY] = (struct held_warning){ held_since(up && home && !magicsock_relay_is_ready(a->magicsock, home), a->relay_lost_at),
-		RELAY_PATIENCE,
-		relay_text(a, home, mem) };
+		arena_printf(mem, "The hub %s is not reached%s%s%s", node_control_url(a),
+			a->control_error[0] ? ": " : ".", a->control_error,
+			joining ? "" : " What is known of the tailnet may be out of date.") };
+	w[NO_HOME] = (struct held_warning){
+		held_since(up && relays && !home, from), RELAY_PATIENCE,
+		"No relay can be reached. Peers that cannot be reached directly cannot be reached at all."
+	};
+	w[NO_RELAY] = (struct held_warning){
+		held_since(up && home && !magicsock_relay_is_ready(a->magicsock, home),
+			a->relay_lost_at),
+		RELAY_PATIENCE, relay_text(a, home, mem)
+	};
 	w[REFUSED] = (struct held_warning){ held_since(a->refused[0], a->refused_since), 0,
 		arena_printf(mem, TC_REFUSED_SETTING "%s", a->refused) };
-	w[BAD_FILTER] = (struct held_warning){ held_since(filter_current(a->filter) &&
-						       filter_rules_info(filter_current(a->filter)).refused, from), 0,
-		"The hub sent a packet filter that contradicts itself. No connection is let in." };
+	w[BAD_FILTER] = (struct held_warning){
+		held_since(filter_current(a->filter) &&
+				   filter_rules_info(filter_current(a->filter)).refused,
+			from),
+		0, "The hub sent a packet filter that contradicts itself. No connection is let in."
+	};
 }
 
 /* Which are on and not overshadowed: bits. */
@@ -191,17 +225,24 @@ static int hub_warnings(const struct node *a, struct arena *mem, struct json_pai
 	const struct json_map *hub = netmap_display(a->nm);
 
 	for (size_t i = 0; hub && i < hub->n; i++) {
-		const struct tc_display_message *m = *(struct tc_display_message *const *)hub->v[i].value;
+		const struct tc_display_message *m =
+			*(struct tc_display_message *const *)hub->v[i].value;
 		struct ipn_health_warning *out = arena_new(mem, struct ipn_health_warning);
-		struct ipn_health_action *action = m->primary_action ? arena_new(mem, struct ipn_health_action) : NULL;
+		struct ipn_health_action *action =
+			m->primary_action ? arena_new(mem, struct ipn_health_action) : NULL;
 
 		if (!out || (m->primary_action && !action))
 			return -ENOMEM;
-		*out = (struct ipn_health_warning){ .code = arena_printf(mem, "control-health.%s", hub->v[i].key),
-			.severity = m->severity && *m->severity ? m->severity : "medium", .title = m->title ? m->title : "",
-			.text = m->text ? m->text : "", .impacts_connectivity = m->impacts_connectivity, .primary_action = action };
+		*out = (struct ipn_health_warning){ .code = arena_printf(mem, "control-health.%s",
+							    hub->v[i].key),
+			.severity = m->severity && *m->severity ? m->severity : "medium",
+			.title = m->title ? m->title : "",
+			.text = m->text ? m->text : "",
+			.impacts_connectivity = m->impacts_connectivity,
+			.primary_action = action };
 		if (action)
-			*action = (struct ipn_health_action){ .url = m->primary_action->url, .label = m->primary_action->label };
+			*action = (struct ipn_health_action){ .url = m->primary_action->url,
+				.label = m->primary_action->label };
 		if (!out->code)
 			return -ENOMEM;
 		v[(*n)++] = (struct json_pair){ .key = out->code, .value = out };
@@ -231,9 +272,12 @@ int node_health(const struct node *a, struct now now, struct arena *mem, struct 
 		out = arena_new(mem, struct ipn_health_warning);
 		if (!out || !w[i].text)
 			return -ENOMEM;
-		*out = (struct ipn_health_warning){ .code = warnables[i].code, .severity = warnables[i].severity,
-			.title = warnables[i].title, .text = w[i].text,
-			.broken_since = w[i].since > 0 ? now.wall - (now.mono - w[i].since) / MSEC(1) : 0,
+		*out = (struct ipn_health_warning){ .code = warnables[i].code,
+			.severity = warnables[i].severity,
+			.title = warnables[i].title,
+			.text = w[i].text,
+			.broken_since =
+				w[i].since > 0 ? now.wall - (now.mono - w[i].since) / MSEC(1) : 0,
 			.impacts_connectivity = warnables[i].connectivity };
 		rc = depends_list(&warnables[i], mem, &out->depends_on);
 		if (rc < 0)
@@ -254,11 +298,13 @@ static const char *warning_text(const struct ipn_health_warning *w, struct arena
 
 	if (!is_hubs || !*w->title)
 		return w->text;
-	return *w->text ? arena_printf(mem, "%s: %s", w->title, w->text) : arena_printf(mem, "%s.", w->title);
+	return *w->text ? arena_printf(mem, "%s: %s", w->title, w->text)
+			: arena_printf(mem, "%s.", w->title);
 }
 
 /* Texts of the warnings, and what the hub has to say in the older way, while it says nothing in the newer. */
-int node_health_texts(const struct node *a, struct now now, struct arena *mem, struct json_list *ret)
+int node_health_texts(
+	const struct node *a, struct now now, struct arena *mem, struct json_list *ret)
 {
 	const struct json_map *newer = netmap_display(a->nm);
 	const struct json_list *hub = newer && newer->n ? NULL : netmap_health(a->nm);

@@ -14,11 +14,14 @@
 #include <stdlib.h>
 
 enum {
-	NODE_REJECTS_MAX = 8, /* answers to refused connections a call; more are refused in silence */
-	NODE_REJECTED_MAX = 256, /* connections turned down that are remembered, each way */
-	NODE_PROBES_MAX = 4, /* the hub's questions that wait */
+	NODE_REJECTS_MAX =
+		8, /* answers to refused connections a call; more are refused in silence */
+	NODE_REJECTED_MAX = 256,    /* connections turned down that are remembered, each way */
+	NODE_PROBES_MAX = 4,        /* the hub's questions that wait */
 	NODE_PROBE_MAX = 64 * 1024, /* bytes of one, and of its answer */
-	NODE_C2N_MAX = 256 * 1024, /* bytes of an answer that is made: all that was turned down, each way */
+	NODE_C2N_MAX =
+		256 *
+		1024, /* bytes of an answer that is made: all that was turned down, each way */
 	NODE_DESCRIBE_MAX = 4 << 20,
 	NODE_SCRATCH_MAX = 64 << 20,
 };
@@ -30,7 +33,8 @@ enum {
 struct node_peer {
 	struct map_node node;
 	int64_t id;
-	uint64_t shape; /* hash of its addresses and routes: when it changes, so does the network configuration */
+	uint64_t
+		shape; /* hash of its addresses and routes: when it changes, so does the network configuration */
 	bool jailed;
 };
 
@@ -73,7 +77,7 @@ struct node_probe {
 	char *url, *types;
 	struct ipaddr ip;
 	struct view payload; /* memory of our own */
-	unsigned pings; /* under way */
+	unsigned pings;      /* under way */
 };
 
 struct node {
@@ -87,33 +91,36 @@ struct node {
 
 	struct node_identity id;
 	struct secret_node trial; /* made, and not yet accepted by the hub */
-	struct held *prefs; /* struct ipn_prefs without secrets */
-	struct held *host; /* struct tc_hostinfo */
+	struct held *prefs;       /* struct ipn_prefs without secrets */
+	struct held *host;        /* struct tc_hostinfo */
 
 	/* Login. */
 	struct ctlclient *ctl; /* NULL: no goal */
 	enum ctlclient_state ctl_state;
 	char *auth_key;
 	char login_url[NODE_TEXT_MAX], login_error[NODE_TEXT_MAX], control_error[REASON_MAX];
-	char moving_from[CTLCLIENT_URL_MAX]; /* where our hub was, until it shows its key at ctl_url; "": it is there */
-	bool other_key; /* the hub shows another key than before, which is not taken */
+	char moving_from
+		[CTLCLIENT_URL_MAX]; /* where our hub was, until it shows its key at ctl_url; "": it is there */
+	bool other_key;              /* the hub shows another key than before, which is not taken */
 	bool other_hub; /* there is another one at ctl_url: to be dealt with at the end of the call */
-	bool left; /* the node key was another hub's: this one has to take a fresh one */
-	bool started_expired; /* at the last start the key of the device had expired */
+	bool left;      /* the node key was another hub's: this one has to take a fresh one */
+	bool started_expired;  /* at the last start the key of the device had expired */
 	mono_ns joined_by_key; /* when the auth key of the last start was a login; 0: it was none */
-	char ctl_url[CTLCLIENT_URL_MAX]; /* whom ctl speaks with, and whose map nm is; empty: nobody's */
-	char refused[CTLCLIENT_REASON_MAX]; /* what the hub says of a setting that it does not take; "" */
+	char ctl_url
+		[CTLCLIENT_URL_MAX]; /* whom ctl speaks with, and whose map nm is; empty: nobody's */
+	char refused
+		[CTLCLIENT_REASON_MAX]; /* what the hub says of a setting that it does not take; "" */
 	mono_ns refused_since;
-	bool blocked; /* a login is needed before the engine runs again */
+	bool blocked;     /* a login is needed before the engine runs again */
 	bool ctl_restart; /* the map could not be taken: begin anew */
-	bool ctl_dirty; /* tell the hub about us */
-	bool forget; /* logged out: forget who we were */
+	bool ctl_dirty;   /* tell the hub about us */
+	bool forget;      /* logged out: forget who we were */
 	mono_ns forget_at;
-	mono_ns wanted_since; /* when want_running came true; MONO_NEVER: it is not */
-	mono_ns poll_lost_at; /* since when no map comes, while not polling */
-	bool relay_ready; /* the home relay is connected */
+	mono_ns wanted_since;  /* when want_running came true; MONO_NEVER: it is not */
+	mono_ns poll_lost_at;  /* since when no map comes, while not polling */
+	bool relay_ready;      /* the home relay is connected */
 	mono_ns relay_lost_at; /* when it was no more, or the engine came up */
-	bool has_link; /* an interface besides loopback has an address */
+	bool has_link;         /* an interface besides loopback has an address */
 	struct ipprefix *nets; /* of this machine: no default route has them */
 	size_t n_nets;
 	bool nets_known;
@@ -127,7 +134,8 @@ struct node {
 	bool cached;
 	struct map peers; /* struct node_peer */
 	size_t n_jailed;
-	bool self_dirty, filter_dirty, derp_dirty, peers_dirty, net_dirty, other_dirty, map_changed, uses_caps;
+	bool self_dirty, filter_dirty, derp_dirty, peers_dirty, net_dirty, other_dirty, map_changed,
+		uses_caps;
 	bool session_seen; /* with anybody, since the engine came up */
 	mono_ns expiry_at; /* the next key to expire, own or a peer's */
 	int64_t expiry_base_ms; /* the hub's clock less our monotonic one, when that was worked out; 0: not yet */
@@ -155,7 +163,7 @@ struct node {
 	char *last_probe_url;
 
 	struct arena describe_mem; /* of the description being sent */
-	struct arena scratch; /* inside one function */
+	struct arena scratch;      /* inside one function */
 	struct node_counters counters;
 };
 
@@ -205,28 +213,33 @@ void node_map_drop(struct node *a); /* the map, and all that came from it */
 MUST_USE int node_map_apply(struct node *a, const struct tc_map_response *m);
 void node_map_settle(struct node *a);
 void node_map_expire(struct node *a); /* keys whose time has come */
-void node_map_watch_clock(struct node *a); /* perhaps that of others, too, after a sleep or when a clock was set */
+void node_map_watch_clock(
+	struct node *a); /* perhaps that of others, too, after a sleep or when a clock was set */
 bool node_peer_is_jailed(const struct node *a, int64_t id);
 
 /* netconf.c */
 /* The prefixes that a peer has by our preferences, into the arena. -ENOMEM. */
-MUST_USE int node_peer_routes(const struct node *a, const struct tc_node *n, struct arena *mem, struct ipprefix **ret,
-	size_t *ret_n);
+MUST_USE int node_peer_routes(const struct node *a, const struct tc_node *n, struct arena *mem,
+	struct ipprefix **ret, size_t *ret_n);
 bool node_has_address(const struct tc_node *n, struct ipprefix p);
 bool node_is_exit_node(const struct node *a, const struct tc_node *n);
 void node_net_build(struct node *a);
 
 /* exit.c */
 bool node_offers_exit(const struct tc_node *n);
-const struct tc_node *node_exit_node(const struct node *a, struct arena *mem); /* the chosen one; NULL: not to be seen */
-const char *node_exit_trouble(const struct node *a, struct arena *mem); /* in the arena; NULL: none chosen, or all is well */
+const struct tc_node *node_exit_node(
+	const struct node *a, struct arena *mem); /* the chosen one; NULL: not to be seen */
+const char *node_exit_trouble(const struct node *a,
+	struct arena *mem); /* in the arena; NULL: none chosen, or all is well */
 
 /* prefs.c */
-MUST_USE int node_prefs_store(struct node *a, const struct ipn_prefs *p); /* 1: they differ from what was there */
+MUST_USE int node_prefs_store(
+	struct node *a, const struct ipn_prefs *p); /* 1: they differ from what was there */
 void node_prefs_resolve_exit(struct node *a);
 
 /* unbuilt.c */
-const char *node_without_effect(const struct ipn_prefs *p, struct arena *mem); /* a sentence in the arena; NULL: all have one */
+const char *node_without_effect(const struct ipn_prefs *p,
+	struct arena *mem); /* a sentence in the arena; NULL: all have one */
 bool node_lacks_masquerading(const struct ipn_prefs *p);
 
 /* describe.c */
@@ -239,7 +252,8 @@ void node_rejects_flush(struct node *a);
 /* rejects.c */
 void node_rejects_enable(struct node *a, bool on); /* off: forgets them */
 /* pkt: the message about it, that came (OUT: a flow of ours) or is sent (IN). */
-void node_rejects_note(struct node *a, enum node_reject_direction d, const uint8_t *pkt, size_t len);
+void node_rejects_note(
+	struct node *a, enum node_reject_direction d, const uint8_t *pkt, size_t len);
 
 /* probe.c */
 void node_probe_take(struct node *a, struct view json);
@@ -249,10 +263,12 @@ void node_probe_closed(struct node *a);
 void node_probes_drop(struct node *a);
 
 /* health.c */
-MUST_USE int node_health_texts(const struct node *a, struct now now, struct arena *mem, struct json_list *ret);
+MUST_USE int node_health_texts(
+	const struct node *a, struct now now, struct arena *mem, struct json_list *ret);
 
 /* ping.c */
-void node_ping_begin(struct node *a, struct ipaddr ip, enum ipn_ping_type type, size_t size, node_ping_fn fn, void *ctx);
+void node_ping_begin(struct node *a, struct ipaddr ip, enum ipn_ping_type type, size_t size,
+	node_ping_fn fn, void *ctx);
 void node_pings_drop(struct node *a);
 const char *node_region_code(const struct node *a, int64_t region); /* "": unknown */
 

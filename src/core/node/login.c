@@ -25,7 +25,8 @@ static const struct tc_derp_node *relay_named(const struct node *a, const char *
 	return NULL;
 }
 
-static void dial(void *owner, enum ctlclient_conn id, const char *host, uint16_t port, enum ctlclient_tls tls)
+static void dial(void *owner, enum ctlclient_conn id, const char *host, uint16_t port,
+	enum ctlclient_tls tls)
 {
 	static const enum node_tls as[] = { [CTL_TLS_NONE] = NODE_TLS_NONE,
 		[CTL_TLS_VERIFIED] = NODE_TLS_VERIFIED,
@@ -109,7 +110,8 @@ static bool take_trial(struct node *a, const struct node_pub *key)
 {
 	struct node_pub pub;
 
-	if (key_is_zero(a->trial.b) || key_public(a->trial.b, pub.b) < 0 || memcmp(&pub, key, sizeof(pub)) != 0)
+	if (key_is_zero(a->trial.b) || key_public(a->trial.b, pub.b) < 0 ||
+		memcmp(&pub, key, sizeof(pub)) != 0)
 		return false;
 	if (has_node_key(a))
 		a->id.old_node = a->id.node;
@@ -119,7 +121,8 @@ static bool take_trial(struct node *a, const struct node_pub *key)
 	return true;
 }
 
-static void on_registered(void *owner, const struct node_pub *key, const struct tc_register_response *r)
+static void on_registered(
+	void *owner, const struct node_pub *key, const struct tc_register_response *r)
 {
 	struct node *a = owner;
 	bool fresh = take_trial(a, key);
@@ -128,14 +131,17 @@ static void on_registered(void *owner, const struct node_pub *key, const struct 
 
 	a->blocked = a->left = false;
 	a->login_url[0] = a->login_error[0] = 0;
-	if (a->auth_key && (fresh || a->started_expired)) { /* it has let us in, and may do so only once */
+	if (a->auth_key &&
+		(fresh || a->started_expired)) { /* it has let us in, and may do so only once */
 		a->joined_by_key = a->now.mono;
 		node_auth_key_set(a, NULL);
 	}
 	if (!fresh && !p.logged_out)
 		return;
 	node_auth_key_set(a, NULL);
-	persist.user = (struct tc_user){ .id = r->user.id, .login_name = r->login.login_name, .display_name = r->user.display_name,
+	persist.user = (struct tc_user){ .id = r->user.id,
+		.login_name = r->login.login_name,
+		.display_name = r->user.display_name,
 		.picture = r->user.picture };
 	p.persist = &persist;
 	p.want_running = true;
@@ -163,7 +169,8 @@ static bool may_show(const struct node *a, const char *url)
 {
 	if (!url_is_sound(url) || strlen(url) >= sizeof(a->login_url))
 		return false;
-	return !strncmp(url, "https://", 8) || (!strncmp(url, "http://", 7) && !strncmp(a->ctl_url, "http://", 7));
+	return !strncmp(url, "https://", 8) ||
+	       (!strncmp(url, "http://", 7) && !strncmp(a->ctl_url, "http://", 7));
 }
 
 static void needs_login(struct node *a, const char *text)
@@ -175,10 +182,12 @@ static void needs_login(struct node *a, const char *text)
 			event(a, NODE_LOGIN_URL, 0);
 			return;
 		}
-		snprintf(a->login_error, sizeof(a->login_error), "the hub names a page to log in at that cannot be one");
+		snprintf(a->login_error, sizeof(a->login_error),
+			"the hub names a page to log in at that cannot be one");
 		event(a, NODE_LOGIN_FAILED, 0);
 	} else {
-		snprintf(a->login_error, sizeof(a->login_error), "%s", text ? text : "the hub wants a login");
+		snprintf(a->login_error, sizeof(a->login_error), "%s",
+			text ? text : "the hub wants a login");
 		text_make_plain(a->login_error, strlen(a->login_error));
 		event(a, NODE_LOGIN_FAILED, 0);
 	}
@@ -297,8 +306,10 @@ static void stay(struct node *a)
 	char url[sizeof(a->ctl_url)];
 
 	a->other_hub = false;
-	snprintf(a->login_error, sizeof(a->login_error), "%.256s is another hub than the one that this device is logged in at, %.256s; "
-		"--force-reauth leaves that one", a->ctl_url, a->moving_from);
+	snprintf(a->login_error, sizeof(a->login_error),
+		"%.256s is another hub than the one that this device is logged in at, %.256s; "
+		"--force-reauth leaves that one",
+		a->ctl_url, a->moving_from);
 	snprintf(url, sizeof(url), "%s", a->moving_from);
 	a->moving_from[0] = 0;
 	store_control_url(a, url);
@@ -330,7 +341,9 @@ static void change_url(struct node *a, const char *url)
 void node_control_begin(struct node *a)
 {
 	const char *url = node_control_url(a);
-	struct ctlclient_config cfg = { .url = url, .auth_key = a->auth_key, .machine = a->id.machine,
+	struct ctlclient_config cfg = { .url = url,
+		.auth_key = a->auth_key,
+		.machine = a->id.machine,
 		.ephemeral = a->ephemeral };
 	int rc = 0;
 
@@ -347,7 +360,8 @@ void node_control_begin(struct node *a)
 		rc = ctlclient_new(&a->ctl, &cfg, a->rng, &control_ops, a);
 	key_wipe(&cfg.machine, sizeof(cfg.machine));
 	if (rc < 0) {
-		snprintf(a->login_error, sizeof(a->login_error), "control server %.256s: %s", url, err_text(rc));
+		snprintf(a->login_error, sizeof(a->login_error), "control server %.256s: %s", url,
+			err_text(rc));
 		event(a, NODE_LOGIN_FAILED, 0);
 		return;
 	}
@@ -384,7 +398,8 @@ static bool logs_in_already(struct node *a)
 	bool done = a->joined_by_key && a->now.mono - a->joined_by_key < LOGIN_FOLLOWS_START;
 
 	a->joined_by_key = 0;
-	return done || (a->ctl_state == CTL_CONNECTING && a->auth_key && (a->started_expired || ctlclient_joins_by_key(a->ctl)));
+	return done || (a->ctl_state == CTL_CONNECTING && a->auth_key &&
+			       (a->started_expired || ctlclient_joins_by_key(a->ctl)));
 }
 
 void node_login(struct node *a, struct now now)

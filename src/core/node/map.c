@@ -160,7 +160,8 @@ static void count_refused(struct node *a)
 int node_map_apply(struct node *a, const struct tc_map_response *m)
 {
 	struct tc_map_response r = *m; /* what its lists and texts hold is ours to change, too */
-	struct netmap_check_by by = { .self = netmap_self(a->nm), .first = a->ctl && ctlclient_map_is_first(a->ctl) };
+	struct netmap_check_by by = { .self = netmap_self(a->nm),
+		.first = a->ctl && ctlclient_map_is_first(a->ctl) };
 	struct node_pub own;
 	int rc;
 
@@ -256,8 +257,11 @@ static void self_settle(struct node *a)
 static void filter_settle(struct node *a)
 {
 	const struct ipn_prefs *p = prefs_of(a);
-	const struct filter_carry carry = { .offered = p->advertise_routes.v, .n_offered = p->advertise_routes.n,
-		.nets = a->nets, .n_nets = a->n_nets, .nets_known = a->nets_known };
+	const struct filter_carry carry = { .offered = p->advertise_routes.v,
+		.n_offered = p->advertise_routes.n,
+		.nets = a->nets,
+		.n_nets = a->n_nets,
+		.nets_known = a->nets_known };
 	struct filter_rules *rules = NULL;
 
 	if (!self_of(a))
@@ -319,7 +323,8 @@ void node_map_settle(struct node *a)
 
 void node_map_watch_clock(struct node *a)
 {
-	int64_t base = a->now.wall + netmap_control_skew_ms(a->nm) - a->now.mono / MSEC(1), moved = base - a->expiry_base_ms;
+	int64_t base = a->now.wall + netmap_control_skew_ms(a->nm) - a->now.mono / MSEC(1),
+		moved = base - a->expiry_base_ms;
 
 	if (a->expiry_base_ms && moved > -CLOCK_MOVED_MS && moved < CLOCK_MOVED_MS)
 		return;

@@ -34,7 +34,8 @@ static bool wants(const struct node *a, const struct tc_node *n, struct ipprefix
 	return is_exit_route(p) ? node_is_exit_node(a, n) : prefs_of(a)->route_all;
 }
 
-int node_peer_routes(const struct node *a, const struct tc_node *n, struct arena *mem, struct ipprefix **ret, size_t *ret_n)
+int node_peer_routes(const struct node *a, const struct tc_node *n, struct arena *mem,
+	struct ipprefix **ret, size_t *ret_n)
 {
 	const struct json_list *from = n->allowed_ips.present ? &n->allowed_ips : &n->addresses;
 	struct ipprefix *v = arena_array(mem, from->n, sizeof(*v));
@@ -100,7 +101,8 @@ static int collect_routes(struct node *a, struct arena *mem, struct ipprefix **r
 		return -ENOMEM;
 	netmap_peers(a->nm, peers);
 	for (size_t i = 0; i < n_peers; i++)
-		max += peers[i]->allowed_ips.present ? peers[i]->allowed_ips.n : peers[i]->addresses.n;
+		max += peers[i]->allowed_ips.present ? peers[i]->allowed_ips.n
+						     : peers[i]->addresses.n;
 	v = arena_array(mem, max, sizeof(*v));
 	if (!v)
 		return -ENOMEM;
@@ -149,7 +151,8 @@ static int net_take(struct node *a, const struct node_net_config *c)
 	if (c->n_routes)
 		memcpy(mem + c->n_addrs, c->routes, c->n_routes * sizeof(*mem));
 	if (c->n_advertised)
-		memcpy(mem + c->n_addrs + c->n_routes, c->advertised, c->n_advertised * sizeof(*mem));
+		memcpy(mem + c->n_addrs + c->n_routes, c->advertised,
+			c->n_advertised * sizeof(*mem));
 	free(a->net_mem);
 	a->net_mem = mem;
 	a->net = *c;

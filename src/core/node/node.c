@@ -109,7 +109,11 @@ static void peer_event(void *owner, int64_t peer, enum magicsock_peer_event ev)
 
 static int engines_new(struct node *a)
 {
-	struct magicsock_cfg cfg = { .disco = a->id.disco, .mtu = a->mtu, .rng = a->rng, .ops = &a->magicsock_ops, .owner = a };
+	struct magicsock_cfg cfg = { .disco = a->id.disco,
+		.mtu = a->mtu,
+		.rng = a->rng,
+		.ops = &a->magicsock_ops,
+		.owner = a };
 	int rc;
 
 	a->magicsock_ops = (struct magicsock_ops){
@@ -156,9 +160,18 @@ int node_new(struct node **ret, const struct node_cfg *cfg, struct now now)
 
 	if (!a)
 		return -ENOMEM;
-	*a = (struct node){ .ops = cfg->ops, .owner = cfg->owner, .rng = cfg->rng, .now = now, .ephemeral = cfg->ephemeral,
-		.default_control_url = cfg->default_control_url, .mtu = cfg->mtu ? cfg->mtu : NODE_MTU, .id = cfg->identity,
-		.ctl_state = CTL_STOPPED, .forget_at = MONO_NEVER, .wanted_since = MONO_NEVER, .expiry_at = MONO_NEVER,
+	*a = (struct node){ .ops = cfg->ops,
+		.owner = cfg->owner,
+		.rng = cfg->rng,
+		.now = now,
+		.ephemeral = cfg->ephemeral,
+		.default_control_url = cfg->default_control_url,
+		.mtu = cfg->mtu ? cfg->mtu : NODE_MTU,
+		.id = cfg->identity,
+		.ctl_state = CTL_STOPPED,
+		.forget_at = MONO_NEVER,
+		.wanted_since = MONO_NEVER,
+		.expiry_at = MONO_NEVER,
 		.state = IPN_NO_STATE };
 	list_init(&a->pings);
 	arena_init(&a->describe_mem, NODE_DESCRIBE_MAX);
@@ -258,15 +271,16 @@ void node_tick(struct node *a, struct now now)
 
 mono_ns node_deadline(const struct node *a)
 {
-	mono_ns at = mono_min(magicsock_deadline(a->magicsock), mono_min(a->forget_at, a->expiry_at));
+	mono_ns at =
+		mono_min(magicsock_deadline(a->magicsock), mono_min(a->forget_at, a->expiry_at));
 
 	return a->ctl ? mono_min(at, ctlclient_deadline(a->ctl)) : at;
 }
 
 /* ---- What the machine tells ---- */
 
-void node_set_local(struct node *a, const struct ipprefix *addrs, size_t n, uint16_t port4, uint16_t port6, bool link_changed,
-	struct now now)
+void node_set_local(struct node *a, const struct ipprefix *addrs, size_t n, uint16_t port4,
+	uint16_t port6, bool link_changed, struct now now)
 {
 	struct ipprefix keep[MAGICSOCK_LOCAL_ADDRS_MAX];
 	size_t n_keep = 0;
@@ -316,7 +330,8 @@ void node_udp_failed(struct node *a, struct ipport to, struct now now)
 	node_settle_packets(a);
 }
 
-void node_resolved(struct node *a, const char *host, const struct ipaddr *addrs, size_t n, struct now now)
+void node_resolved(
+	struct node *a, const char *host, const struct ipaddr *addrs, size_t n, struct now now)
 {
 	a->now = now;
 	magicsock_resolved(a->magicsock, host, addrs, n, now);
@@ -365,7 +380,8 @@ static int region_of(unsigned stream)
 	return (int)(stream - NODE_STREAM_RELAY);
 }
 
-void node_stream_connected(struct node *a, unsigned stream, const struct node_pub *fast_key, struct now now)
+void node_stream_connected(
+	struct node *a, unsigned stream, const struct node_pub *fast_key, struct now now)
 {
 	a->now = now;
 	if (is_control(stream)) {
@@ -416,7 +432,8 @@ void node_stream_closed(struct node *a, unsigned stream, int rc, struct now now)
 struct view node_stream_output(struct node *a, unsigned stream)
 {
 	if (is_control(stream))
-		return a->ctl ? ctlclient_output(a->ctl, (enum ctlclient_conn)stream) : view_of("", 0);
+		return a->ctl ? ctlclient_output(a->ctl, (enum ctlclient_conn)stream)
+			      : view_of("", 0);
 	if (stream == NODE_STREAM_PROBE)
 		return a->head_up ? buf_view(&a->head_out) : view_of("", 0);
 	return magicsock_relay_output(a->magicsock, region_of(stream));
@@ -464,7 +481,8 @@ const char *node_login_error(const struct node *a)
 bool node_is_polling(const struct node *a)
 {
 	/* A login that waits for a person does not end what the key before it has. */
-	return a->ctl && (a->ctl_state == CTL_RUNNING || (a->ctl_state == CTL_NEEDS_LOGIN && ctlclient_hears_maps(a->ctl)));
+	return a->ctl && (a->ctl_state == CTL_RUNNING ||
+				 (a->ctl_state == CTL_NEEDS_LOGIN && ctlclient_hears_maps(a->ctl)));
 }
 
 const char *node_control_error(const struct node *a)
@@ -488,8 +506,12 @@ const char *node_relay_error(const struct node *a, int region, struct arena *mem
 	if (!rc)
 		return NULL;
 	d = node_dial_of(n);
-	r = (struct reason){ .step = REASON_RELAY, .rc = rc, .host = d.host ? d.host : "", .port = d.port,
-		.tls = d.tls != NODE_TLS_NONE, .wall = a->now.wall };
+	r = (struct reason){ .step = REASON_RELAY,
+		.rc = rc,
+		.host = d.host ? d.host : "",
+		.port = d.port,
+		.tls = d.tls != NODE_TLS_NONE,
+		.wall = a->now.wall };
 	return arena_strdup(mem, reason_format(&r, text));
 }
 

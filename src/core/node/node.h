@@ -20,15 +20,16 @@
 #include "proto/ipn/ipn.h"
 
 enum {
-	NODE_MTU = 1280, /* inner; survives a tunnel inside the tunnel */
+	NODE_MTU = 1280,      /* inner; survives a tunnel inside the tunnel */
 	NODE_TEXT_MAX = 1024, /* a login URL, the hub's reason to refuse */
-	NODE_SUBNET_BITS_MIN = 7, /* what is wider is no subnet: it takes the consent to an exit node */
+	NODE_SUBNET_BITS_MIN =
+		7, /* what is wider is no subnet: it takes the consent to an exit node */
 	NODE_V4_ROUTES_MAX = 10000, /* more peers than these become one route, 100.64.0.0/10 */
 
 	/* Numbers of streams. */
 	NODE_STREAM_CONTROL = 0, /* and two more: key, plain, TLS (enum ctlclient_conn) */
-	NODE_STREAM_PROBE = 3, /* answers the hub's question whether we live */
-	NODE_STREAM_RELAY = 16, /* and the number of the region */
+	NODE_STREAM_PROBE = 3,   /* answers the hub's question whether we live */
+	NODE_STREAM_RELAY = 16,  /* and the number of the region */
 };
 
 /* In the health, beside why the hub is not reached. */
@@ -43,41 +44,42 @@ enum node_tls {
 	NODE_TLS_NONE,
 	NODE_TLS_VERIFIED, /* by the system's roots, for `name` */
 	NODE_TLS_ANY_CERT, /* what is inside authenticates the other side */
-	NODE_TLS_PINNED, /* this certificate and no other */
+	NODE_TLS_PINNED,   /* this certificate and no other */
 };
 
 struct node_dial {
 	const char *host; /* a name, or an address as text */
-	struct ipaddr hint[2]; /* known addresses of the host, to be tried without a lookup; unset: none */
+	struct ipaddr hint
+		[2]; /* known addresses of the host, to be tried without a lookup; unset: none */
 	uint16_t port;
 	enum node_tls tls;
 	const char *name; /* for SNI and the certificate */
-	uint8_t pin[32]; /* SHA-256 of its DER */
+	uint8_t pin[32];  /* SHA-256 of its DER */
 };
 
 enum node_event {
-	NODE_STATE, /* node_state */
-	NODE_PREFS, /* node_prefs changed, also: save them */
-	NODE_KEYS, /* node_identity changed: save it */
+	NODE_STATE,     /* node_state */
+	NODE_PREFS,     /* node_prefs changed, also: save them */
+	NODE_KEYS,      /* node_identity changed: save it */
 	NODE_LOGIN_URL, /* node_login_url: to be shown to a person */
 	NODE_LOGIN_FINISHED,
 	NODE_LOGIN_FAILED, /* node_login_error */
-	NODE_MOVED, /* the hub proved that it is at another URL now, node_control_url: save it */
+	NODE_MOVED,   /* the hub proved that it is at another URL now, node_control_url: save it */
 	NODE_HUB_KEY, /* the hub has another key than before, and its certificate vouches for it, or a login was asked for */
 	NODE_REFUSED, /* node_refused changed */
 	NODE_CONTROL, /* node_is_polling or node_control_error changed */
 	NODE_NET_CONFIG, /* node_net_config changed */
-	NODE_SELF, /* own node in the map */
+	NODE_SELF,       /* own node in the map */
 	NODE_PEER_ADDED, /* id: the node; these three also name what changed in the map */
 	NODE_PEER_CHANGED,
 	NODE_PEER_REMOVED,
-	NODE_USER, /* id: the user */
+	NODE_USER,   /* id: the user */
 	NODE_NETMAP, /* another part of the map changed (filter, DERP map, DNS, domain, health) */
-	NODE_SAVE_NETMAP, /* what netmap_save would write is different: save it some time */
-	NODE_ENGINE, /* a peer's session or path changed; id: the node */
+	NODE_SAVE_NETMAP,    /* what netmap_save would write is different: save it some time */
+	NODE_ENGINE,         /* a peer's session or path changed; id: the node */
 	NODE_SELF_ENDPOINTS, /* own endpoints, home or net info changed */
-	NODE_NETCHECK_DONE, /* of node_netcheck */
-	NODE_RELAY, /* id: the region whose relay was connected, or could not be */
+	NODE_NETCHECK_DONE,  /* of node_netcheck */
+	NODE_RELAY,          /* id: the region whose relay was connected, or could not be */
 };
 
 struct node_ops {
@@ -109,18 +111,20 @@ struct node_identity {
 	struct secret_machine machine;
 	struct secret_node node, old_node; /* zero: none yet */
 	struct secret_disco disco; /* kept, so that peers understand a restarted device at once */
-	struct machine_pub hub; /* of prefs->control_url; zero: is asked for */
+	struct machine_pub hub;    /* of prefs->control_url; zero: is asked for */
 };
 
 struct node_cfg {
 	struct node_identity identity; /* machine and disco are set */
 	const struct ipn_prefs *prefs; /* copied; of persist, the user and node ID are */
-	struct view netmap; /* as netmap_save wrote it in an earlier life; empty: none. A damaged one is ignored */
+	struct view
+		netmap; /* as netmap_save wrote it in an earlier life; empty: none. A damaged one is ignored */
 	const char *default_control_url; /* used while prefs name none; borrowed */
-	const struct tc_hostinfo *host; /* of the machine and the program: copied, completed with what the node knows */
-	bool ephemeral; /* registers as such */
-	size_t mtu; /* 0: NODE_MTU */
-	struct rng *rng; /* borrowed */
+	const struct tc_hostinfo *
+		host; /* of the machine and the program: copied, completed with what the node knows */
+	bool ephemeral;             /* registers as such */
+	size_t mtu;                 /* 0: NODE_MTU */
+	struct rng *rng;            /* borrowed */
 	const struct node_ops *ops; /* borrowed */
 	void *owner;
 };
@@ -141,11 +145,14 @@ void node_login(struct node *a, struct now now);
 /* The hub is told, then keys and map are forgotten: NODE_KEYS, NODE_PREFS. Without a login, nothing happens. */
 void node_logout(struct node *a, struct now now);
 /* Nothing has changed when it fails: -ERR_BAD_VALUE with at->text for a person; -ENOMEM. */
-MUST_USE int node_edit_prefs(struct node *a, const struct ipn_masked_prefs *edit, struct now now, struct err_at *at);
+MUST_USE int node_edit_prefs(
+	struct node *a, const struct ipn_masked_prefs *edit, struct now now, struct err_at *at);
 /* The whole set, for "start"; the login stays. The control URL counts with the next node_start. */
-MUST_USE int node_set_prefs(struct node *a, const struct ipn_prefs *prefs, struct now now, struct err_at *at);
+MUST_USE int node_set_prefs(
+	struct node *a, const struct ipn_prefs *prefs, struct now now, struct err_at *at);
 /* What would be wrong with them? */
-MUST_USE int node_check_prefs(const struct node *a, const struct ipn_prefs *prefs, struct err_at *at);
+MUST_USE int node_check_prefs(
+	const struct node *a, const struct ipn_prefs *prefs, struct err_at *at);
 
 /* Does a set ask for something new that this build does not do? -ERR_BAD_VALUE with at->text. Such a set may be kept. */
 MUST_USE int node_check_built(const struct node *a, const struct ipn_prefs *p, struct err_at *at);
@@ -158,8 +165,8 @@ MUST_USE int node_unbuilt(struct arena *mem, struct json_list *ret);
 MUST_USE int node_set_host(struct node *a, const struct tc_hostinfo *host, struct now now);
 
 /* The addresses of its interfaces that are up; see magicsock_set_local. Our own tailnet addresses are left out here. */
-void node_set_local(struct node *a, const struct ipprefix *addrs, size_t n, uint16_t port4, uint16_t port6,
-	bool link_changed, struct now now);
+void node_set_local(struct node *a, const struct ipprefix *addrs, size_t n, uint16_t port4,
+	uint16_t port6, bool link_changed, struct now now);
 /*
  * All networks that this machine is on, its addresses among them: of every interface but our own, whatever its state, and what
  * is routed through it without a gateway. Copied. A default route that we offer leaves them out; before the first call it is not
@@ -172,23 +179,26 @@ void node_udp_failed(struct node *a, struct ipport to, struct now now);
 void node_tun_in(struct node *a, struct wg_packet *pkt, size_t n, struct now now);
 
 /* fast_key: a relay's key from its certificate, or NULL. */
-void node_stream_connected(struct node *a, unsigned stream, const struct node_pub *fast_key, struct now now);
+void node_stream_connected(
+	struct node *a, unsigned stream, const struct node_pub *fast_key, struct now now);
 /* Negative: close the stream and call node_stream_closed. Relays' bytes are opened in place. */
-MUST_USE int node_stream_feed(struct node *a, unsigned stream, uint8_t *p, size_t len, struct now now);
+MUST_USE int node_stream_feed(
+	struct node *a, unsigned stream, uint8_t *p, size_t len, struct now now);
 void node_stream_closed(struct node *a, unsigned stream, int rc, struct now now);
 struct view node_stream_output(struct node *a, unsigned stream);
 void node_stream_written(struct node *a, unsigned stream, size_t n);
 
-void node_resolved(struct node *a, const char *host, const struct ipaddr *addrs, size_t n, struct now now);
+void node_resolved(
+	struct node *a, const char *host, const struct ipaddr *addrs, size_t n, struct now now);
 /* latency negative: the result that it failed with. */
 void node_measured(struct node *a, int region, mono_ns latency, struct now now);
 
 /* What the system around does not do as it should; bits. Told in the health of this device. */
 enum {
 	NODE_TROUBLE_FORWARDING = 1, /* routes are advertised, and packets are not forwarded */
-	NODE_TROUBLE_ROUTES = 2, /* addresses or routes could not be set */
-	NODE_TROUBLE_STATE = 4, /* the state file could not be written */
-	NODE_TROUBLE_NETWORKS = 8, /* more networks than node_set_networks can be told of */
+	NODE_TROUBLE_ROUTES = 2,     /* addresses or routes could not be set */
+	NODE_TROUBLE_STATE = 4,      /* the state file could not be written */
+	NODE_TROUBLE_NETWORKS = 8,   /* more networks than node_set_networks can be told of */
 };
 void node_set_trouble(struct node *a, unsigned bits, struct now now);
 
@@ -198,28 +208,35 @@ mono_ns node_deadline(const struct node *a);
 /* ---- What is ---- */
 
 enum ipn_state node_state(const struct node *a);
-const struct ipn_prefs *node_prefs(const struct node *a); /* until they change; persist: user and node ID, no keys */
+const struct ipn_prefs *node_prefs(
+	const struct node *a); /* until they change; persist: user and node ID, no keys */
 const struct node_identity *node_identity(const struct node *a);
-const char *node_login_url(const struct node *a); /* "": none is pending */
+const char *node_login_url(const struct node *a);   /* "": none is pending */
 const char *node_login_error(const struct node *a); /* "": the last login did not fail */
 const char *node_control_url(const struct node *a);
 bool node_is_polling(const struct node *a); /* maps come */
-const char *node_refused(const struct node *a); /* why the hub does not take one of the settings; "": it takes all */
-const char *node_control_error(const struct node *a); /* why the hub was lost or is not reached; "" */
+const char *node_refused(
+	const struct node *a); /* why the hub does not take one of the settings; "": it takes all */
+const char *node_control_error(
+	const struct node *a); /* why the hub was lost or is not reached; "" */
 /* Why a region's relay is not connected, as a sentence in the arena; NULL: it is, or was not tried, or no memory. */
 const char *node_relay_error(const struct node *a, int region, struct arena *mem);
-const struct netmap *node_netmap(const struct node *a); /* NULL before the first map and after a logout */
-bool node_netmap_is_cached(const struct node *a); /* of an earlier life; the hub has not been heard since */
+const struct netmap *node_netmap(
+	const struct node *a); /* NULL before the first map and after a logout */
+bool node_netmap_is_cached(
+	const struct node *a); /* of an earlier life; the hub has not been heard since */
 const struct magicsock *node_magicsock(const struct node *a);
 const struct filter *node_filter(const struct node *a);
 
 struct node_counters {
 	uint64_t tun_in, tun_out, bytes_in, bytes_out; /* packets and bytes that passed */
-	uint64_t tsmp_from_host; /* dropped: the system must not send these */
+	uint64_t tsmp_from_host;                       /* dropped: the system must not send these */
 	uint64_t filter_out_dropped, filter_in_dropped;
-	uint64_t filter_in_not_here; /* of the latter: for addresses that are not ours, nor of a route that is served */
+	uint64_t
+		filter_in_not_here; /* of the latter: for addresses that are not ours, nor of a route that is served */
 	uint64_t bad_netmaps, bad_peers, probes, probes_refused;
-	uint64_t map_self_refused, map_peers_refused, map_routes_refused, map_relays_refused, map_dns_refused, map_messages_refused;
+	uint64_t map_self_refused, map_peers_refused, map_routes_refused, map_relays_refused,
+		map_dns_refused, map_messages_refused;
 };
 const struct node_counters *node_counters(const struct node *a);
 
@@ -236,19 +253,23 @@ struct node_net_config {
 const struct node_net_config *node_net_config(const struct node *a);
 
 /* Documents of the LocalAPI; what they point to is in the arena or the node's until its next call. -ENOMEM. */
-MUST_USE int node_status(const struct node *a, bool peers, struct now now, struct arena *mem, struct ipn_status *ret);
-MUST_USE int node_health(const struct node *a, struct now now, struct arena *mem, struct ipn_health *ret);
+MUST_USE int node_status(const struct node *a, bool peers, struct now now, struct arena *mem,
+	struct ipn_status *ret);
+MUST_USE int node_health(
+	const struct node *a, struct now now, struct arena *mem, struct ipn_health *ret);
 MUST_USE int node_rejects(const struct node *a, struct arena *mem, struct ipn_rejects *ret);
-MUST_USE int node_engine(const struct node *a, struct now now, struct arena *mem, struct ipn_engine_status *ret);
-MUST_USE int node_netcheck_report(const struct node *a, struct arena *mem, struct ipn_netcheck *ret);
+MUST_USE int node_engine(
+	const struct node *a, struct now now, struct arena *mem, struct ipn_engine_status *ret);
+MUST_USE int node_netcheck_report(
+	const struct node *a, struct arena *mem, struct ipn_netcheck *ret);
 
 /* The node that an address belongs to, the own one included; NULL: nobody's. */
 const struct tc_node *node_whois(const struct node *a, struct ipaddr ip);
 
 /* fn is called once, maybe from inside; the result is good during that call. */
 typedef void (*node_ping_fn)(void *ctx, const struct ipn_ping_result *r);
-void node_ping(struct node *a, struct ipaddr ip, enum ipn_ping_type type, size_t size, node_ping_fn fn, void *ctx,
-	struct now now);
+void node_ping(struct node *a, struct ipaddr ip, enum ipn_ping_type type, size_t size,
+	node_ping_fn fn, void *ctx, struct now now);
 void node_ping_cancel(struct node *a, void *ctx); /* fn is not called for this ctx any more */
 /* Closes the connections to relays, as if they had broken. */
 void node_break_relays(struct node *a, struct now now);

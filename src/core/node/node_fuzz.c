@@ -40,13 +40,19 @@ static void on_event(void *owner, enum node_event ev, int64_t id)
 	(void)id;
 }
 
-static const struct node_ops ops = { .udp_send = on_udp, .tun_write = on_tun, .dial = on_dial, .hangup = on_stream,
-	.stream_wake = on_stream, .on_event = on_event };
+static const struct node_ops ops = { .udp_send = on_udp,
+	.tun_write = on_tun,
+	.dial = on_dial,
+	.hangup = on_stream,
+	.stream_wake = on_stream,
+	.on_event = on_event };
 
 static struct node *device(struct rng *rng, struct now now)
 {
 	struct tc_hostinfo host = { .hostname = "box", .os = "linux" };
-	struct node_cfg cfg = { .default_control_url = "http://hub", .host = &host, .rng = rng, .ops = &ops };
+	struct node_cfg cfg = {
+		.default_control_url = "http://hub", .host = &host, .rng = rng, .ops = &ops
+	};
 	struct ipprefix own = { ipaddr_v4(10, 0, 0, 1), 24 };
 	struct ipn_prefs p;
 	struct node *a;

@@ -9,7 +9,8 @@ static bool is_tsmp(const struct wg_packet *p)
 }
 
 /* The sender of a refused connection is told, so that it fails at once. Sent when magicsock is not in the way. */
-static void note_reject(struct node *a, int64_t peer, enum filter_verdict v, const struct wg_packet *pkt)
+static void note_reject(
+	struct node *a, int64_t peer, enum filter_verdict v, const struct wg_packet *pkt)
 {
 	struct node_reject *r;
 
@@ -51,7 +52,8 @@ void node_packets_in(void *owner, int64_t peer, struct wg_packet *pkt, size_t n)
 void node_rejects_flush(struct node *a)
 {
 	for (size_t i = 0; i < a->n_rejects; i++) {
-		struct wg_packet p = { .p = a->rejects[i].mem + MAGICSOCK_HEADROOM, .len = a->rejects[i].len };
+		struct wg_packet p = { .p = a->rejects[i].mem + MAGICSOCK_HEADROOM,
+			.len = a->rejects[i].len };
 
 		magicsock_send(a->magicsock, &p, 1, a->now);
 	}
@@ -66,7 +68,8 @@ void node_tun_in(struct node *a, struct wg_packet *pkt, size_t n, struct now now
 	if (!a->magicsock_up)
 		return;
 	for (size_t i = 0; i < n; i++) {
-		bool jailed = a->n_jailed && node_peer_is_jailed(a, magicsock_route(a->magicsock, pkt[i].p, pkt[i].len));
+		bool jailed = a->n_jailed && node_peer_is_jailed(a, magicsock_route(a->magicsock,
+									    pkt[i].p, pkt[i].len));
 
 		if (is_tsmp(&pkt[i])) {
 			a->counters.tsmp_from_host++;

@@ -41,7 +41,8 @@ const char *node_region_code(const struct node *a, int64_t region)
 
 static struct ipaddr first_address(const struct tc_node *n)
 {
-	return n && n->addresses.n ? JSON_AT(n->addresses, struct ipprefix, 0)->ip : (struct ipaddr){ 0 };
+	return n && n->addresses.n ? JSON_AT(n->addresses, struct ipprefix, 0)->ip
+				   : (struct ipaddr){ 0 };
 }
 
 /* As a person calls it: without the domain. */
@@ -54,10 +55,11 @@ static const char *short_name(const struct tc_node *n, char out[static NAME_LABE
 	return out;
 }
 
-static void answer(struct node *a, struct ipaddr ip, const struct tc_node *n, const struct magicsock_pong *pong, const char *err,
-	node_ping_fn fn, void *ctx)
+static void answer(struct node *a, struct ipaddr ip, const struct tc_node *n,
+	const struct magicsock_pong *pong, const char *err, node_ping_fn fn, void *ctx)
 {
-	char ip_text[IPADDR_TEXT_MAX], node_ip[IPADDR_TEXT_MAX], endpoint[IPPORT_TEXT_MAX] = "", name[NAME_LABEL_MAX + 1];
+	char ip_text[IPADDR_TEXT_MAX], node_ip[IPADDR_TEXT_MAX], endpoint[IPPORT_TEXT_MAX] = "",
+								 name[NAME_LABEL_MAX + 1];
 	bool local = n && n == self_of(a);
 	struct ipn_ping_result r = {
 		.ip = ipaddr_format(ip, ip_text),
@@ -72,7 +74,8 @@ static void answer(struct node *a, struct ipaddr ip, const struct tc_node *n, co
 		if (ipaddr_is_set(pong->endpoint.ip))
 			r.endpoint = ipport_format(pong->endpoint, endpoint);
 		r.derp_region_id = pong->relay_region;
-		r.derp_region_code = pong->relay_region ? node_region_code(a, pong->relay_region) : "";
+		r.derp_region_code =
+			pong->relay_region ? node_region_code(a, pong->relay_region) : "";
 		r.peerapi_port = pong->peerapi_port;
 	}
 	fn(ctx, &r);
@@ -80,7 +83,9 @@ static void answer(struct node *a, struct ipaddr ip, const struct tc_node *n, co
 
 static const char *ping_error(int rc)
 {
-	return rc == -ETIMEDOUT ? "timed out" : rc == -ERR_EXPIRED ? "node key has expired" : err_text(rc);
+	return rc == -ETIMEDOUT     ? "timed out"
+	       : rc == -ERR_EXPIRED ? "node key has expired"
+				    : err_text(rc);
 }
 
 static void on_pong(void *ctx, const struct magicsock_pong *r)
@@ -96,7 +101,9 @@ static void on_pong(void *ctx, const struct magicsock_pong *r)
 
 static enum magicsock_ping_kind kind_of(enum ipn_ping_type t)
 {
-	return t == IPN_PING_TSMP ? MAGICSOCK_PING_TSMP : t == IPN_PING_ICMP ? MAGICSOCK_PING_ICMP : MAGICSOCK_PING_DISCO;
+	return t == IPN_PING_TSMP   ? MAGICSOCK_PING_TSMP
+	       : t == IPN_PING_ICMP ? MAGICSOCK_PING_ICMP
+				    : MAGICSOCK_PING_DISCO;
 }
 
 /* Who has an address, also of peers whose key has expired: nothing is routed to those. NULL: nobody. */
@@ -124,7 +131,8 @@ static const char *refusal(const struct node *a, const struct tc_node *n, enum i
 	return type == IPN_PING_PEERAPI ? "a ping by PeerAPI is not built yet" : NULL;
 }
 
-void node_ping_begin(struct node *a, struct ipaddr ip, enum ipn_ping_type type, size_t size, node_ping_fn fn, void *ctx)
+void node_ping_begin(struct node *a, struct ipaddr ip, enum ipn_ping_type type, size_t size,
+	node_ping_fn fn, void *ctx)
 {
 	const struct tc_node *self = self_of(a), *n = peer_at(a, ip);
 	const char *err = refusal(a, n, type);
@@ -145,7 +153,8 @@ void node_ping_begin(struct node *a, struct ipaddr ip, enum ipn_ping_type type, 
 	c = calloc(1, sizeof(*c));
 	if (c)
 		*c = (struct node_ping_call){ .a = a, .fn = fn, .ctx = ctx, .ip = ip };
-	rc = c ? magicsock_ping(a->magicsock, n->id, kind_of(type), size, on_pong, c, a->now) : -ENOMEM;
+	rc = c ? magicsock_ping(a->magicsock, n->id, kind_of(type), size, on_pong, c, a->now)
+	       : -ENOMEM;
 	if (rc < 0) {
 		free(c);
 		answer(a, ip, n, NULL, ping_error(rc), fn, ctx);
@@ -154,8 +163,8 @@ void node_ping_begin(struct node *a, struct ipaddr ip, enum ipn_ping_type type, 
 	}
 }
 
-void node_ping(struct node *a, struct ipaddr ip, enum ipn_ping_type type, size_t size, node_ping_fn fn, void *ctx,
-	struct now now)
+void node_ping(struct node *a, struct ipaddr ip, enum ipn_ping_type type, size_t size,
+	node_ping_fn fn, void *ctx, struct now now)
 {
 	a->now = now;
 	node_ping_begin(a, ip, type, size, fn, ctx);

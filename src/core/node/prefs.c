@@ -3,7 +3,8 @@
 
 #include "proto/tsaddr/tsaddr.h"
 
-static const char unresolved_exit[] = "auto:any"; /* an exit node is to be chosen, and none is yet: nothing goes out */
+static const char unresolved_exit[] =
+	"auto:any"; /* an exit node is to be chosen, and none is yet: nothing goes out */
 
 static bool is_set(const char *s)
 {
@@ -17,15 +18,18 @@ static bool is_default_route(struct ipprefix p)
 
 int node_check_prefs(const struct node *a, const struct ipn_prefs *p, struct err_at *at)
 {
-	bool uses_exit = is_set(p->exit_node_id) || ipaddr_is_set(p->exit_node_ip) || is_set(p->auto_exit_node);
+	bool uses_exit = is_set(p->exit_node_id) || ipaddr_is_set(p->exit_node_ip) ||
+			 is_set(p->auto_exit_node);
 	int rc;
 
 	rc = ipn_prefs_check(p, prefs_of(a), at);
 	if (rc < 0)
 		return rc;
 	for (size_t i = 0; i < p->advertise_routes.n; i++)
-		if (is_default_route(*JSON_AT(p->advertise_routes, struct ipprefix, i)) && uses_exit) {
-			err_at_set(at, 0, 0, "Cannot advertise an exit node and use an exit node at the same time.");
+		if (is_default_route(*JSON_AT(p->advertise_routes, struct ipprefix, i)) &&
+			uses_exit) {
+			err_at_set(at, 0, 0,
+				"Cannot advertise an exit node and use an exit node at the same time.");
 			return -ERR_BAD_VALUE;
 		}
 	/* These two the original refuses as well where they cannot be had, also to programs. */
@@ -53,7 +57,8 @@ void node_prefs_resolve_exit(struct node *a)
 	struct ipn_prefs p = *prefs_of(a);
 	const struct tc_node *n;
 
-	if (!ipaddr_is_set(p.exit_node_ip) || !(n = node_whois(a, p.exit_node_ip)) || n == self_of(a))
+	if (!ipaddr_is_set(p.exit_node_ip) || !(n = node_whois(a, p.exit_node_ip)) ||
+		n == self_of(a))
 		return;
 	p.exit_node_id = n->stable_id;
 	p.exit_node_ip = (struct ipaddr){ 0 };
@@ -71,7 +76,8 @@ static void adjust(struct ipn_prefs *p, const struct ipn_masked_prefs *e)
 	if (e->set[IPN_PREF_AUTO_EXIT_NODE] && !is_set(p->auto_exit_node) && p->exit_node_id &&
 		!strcmp(p->exit_node_id, unresolved_exit))
 		p->exit_node_id = "";
-	if ((e->set[IPN_PREF_EXIT_NODE_ID] || e->set[IPN_PREF_EXIT_NODE_IP]) && !e->set[IPN_PREF_AUTO_EXIT_NODE])
+	if ((e->set[IPN_PREF_EXIT_NODE_ID] || e->set[IPN_PREF_EXIT_NODE_IP]) &&
+		!e->set[IPN_PREF_AUTO_EXIT_NODE])
 		p->auto_exit_node = NULL;
 	if (e->set[IPN_PREF_EXIT_NODE_IP] && !e->set[IPN_PREF_EXIT_NODE_ID])
 		p->exit_node_id = "";
@@ -107,7 +113,8 @@ static int replace(struct node *a, struct ipn_prefs *p, struct now now, struct e
 	return rc < 0 ? rc : 0;
 }
 
-int node_edit_prefs(struct node *a, const struct ipn_masked_prefs *edit, struct now now, struct err_at *at)
+int node_edit_prefs(
+	struct node *a, const struct ipn_masked_prefs *edit, struct now now, struct err_at *at)
 {
 	struct ipn_prefs p = *prefs_of(a);
 

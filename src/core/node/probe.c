@@ -28,8 +28,13 @@ static bool probe_fill(struct node *a, struct node_probe *p, const struct tc_pin
 {
 	void *payload = malloc(r->payload.len + 1);
 
-	*p = (struct node_probe){ .a = a, .used = true, .noise = r->url_is_noise, .url = text_copy(r->url),
-		.types = text_copy(r->types), .ip = r->ip, .payload = view_of(payload, r->payload.len) };
+	*p = (struct node_probe){ .a = a,
+		.used = true,
+		.noise = r->url_is_noise,
+		.url = text_copy(r->url),
+		.types = text_copy(r->types),
+		.ip = r->ip,
+		.payload = view_of(payload, r->payload.len) };
 	if (!p->url || !p->types || !payload) {
 		probe_free(p);
 		return false;
@@ -46,7 +51,8 @@ static bool may_ask(const char *url)
 
 	if (!url || *url != '/')
 		return url_is_sound(url);
-	return snprintf(whole, sizeof(whole), "http://hub%s", url) < (int)sizeof(whole) && url_is_sound(whole);
+	return snprintf(whole, sizeof(whole), "http://hub%s", url) < (int)sizeof(whole) &&
+	       url_is_sound(whole);
 }
 
 void node_probe_take(struct node *a, struct view json)
@@ -58,7 +64,8 @@ void node_probe_take(struct node *a, struct view json)
 	for (size_t i = 0; i < NODE_PROBES_MAX; i++)
 		if (!a->probes[i].used)
 			p = &a->probes[i];
-	if (json.len > NODE_PROBE_MAX || json_decode(&tc_ping_request_type, json.p, json.len, &r, &a->scratch, NULL) < 0 ||
+	if (json.len > NODE_PROBE_MAX ||
+		json_decode(&tc_ping_request_type, json.p, json.len, &r, &a->scratch, NULL) < 0 ||
 		!may_ask(r.url) || !p) {
 		a->counters.probes_refused++;
 		return;
@@ -91,7 +98,7 @@ static void post(struct node *a, const char *method, const char *url, struct vie
 struct c2n_route {
 	const char *path, *method; /* NULL: any */
 	int status;
-	const char *body; /* NULL: what came */
+	const char *body;                             /* NULL: what came */
 	int (*make)(struct node *a, struct buf *out); /* makes the body instead */
 };
 
@@ -116,7 +123,8 @@ static const struct c2n_route c2n_routes[] = {
 	{ "/debug/rejects", "GET", 200, "", make_rejects },
 	{ "/debug/health", "GET", 200, "", make_health },
 	{ "/logtail/flush", "POST", 204, "", NULL }, /* no log leaves this device */
-	{ "/update", "GET", 200, "{\"Err\":\"\",\"Enabled\":false,\"Supported\":false,\"Started\":false}", NULL },
+	{ "/update", "GET", 200,
+		"{\"Err\":\"\",\"Enabled\":false,\"Supported\":false,\"Started\":false}", NULL },
 	{ "/posture/identity", "GET", 200, "{\"PostureDisabled\":true}", NULL },
 	{ "/vip-services", "GET", 200, "{\"VIPServices\":null,\"ServicesHash\":\"\"}", NULL },
 };
@@ -130,19 +138,21 @@ static int respond_made(struct node *a, const struct c2n_route *r, struct buf *o
 	buf_init(&body, NODE_C2N_MAX);
 	rc = r->make(a, &body);
 	if (rc == 0)
-		rc = http1_respond(out, r->status, "application/json", "", buf_view(&body), false, true);
+		rc = http1_respond(
+			out, r->status, "application/json", "", buf_view(&body), false, true);
 	buf_fini(&body);
 	return rc;
 }
 
-static int c2n_respond(struct node *a, struct buf *out, const struct http1_head *h, struct view body)
+static int c2n_respond(
+	struct node *a, struct buf *out, const struct http1_head *h, struct view body)
 {
 	static const char remote[] = "/remoteapi/localapi/";
 	struct view path = http1_path(h);
 
 	if (path.len >= sizeof(remote) - 1 && !memcmp(path.p, remote, sizeof(remote) - 1))
-		return http1_respond(out, 403, "text/plain; charset=utf-8", "", VIEW_LIT("remote config not enabled by local machine\n"),
-			false, true);
+		return http1_respond(out, 403, "text/plain; charset=utf-8", "",
+			VIEW_LIT("remote config not enabled by local machine\n"), false, true);
 
 	for (size_t i = 0; i < ARRAY_LEN(c2n_routes); i++) {
 		const struct c2n_route *r = &c2n_routes[i];
@@ -150,13 +160,16 @@ static int c2n_respond(struct node *a, struct buf *out, const struct http1_head 
 		if (!view_eq(path, view_of(r->path, strlen(r->path))))
 			continue;
 		if (r->method && !http1_method_is(h, r->method))
-			return http1_respond(out, 405, "text/plain; charset=utf-8", "", VIEW_LIT("bad method\n"), false, true);
+			return http1_respond(out, 405, "text/plain; charset=utf-8", "",
+				VIEW_LIT("bad method\n"), false, true);
 		if (r->make)
 			return respond_made(a, r, out);
-		return http1_respond(out, r->status, r->body ? "application/json" : "text/plain; charset=utf-8", "",
+		return http1_respond(out, r->status,
+			r->body ? "application/json" : "text/plain; charset=utf-8", "",
 			r->body ? view_of(r->body, strlen(r->body)) : body, false, true);
 	}
-	return http1_respond(out, 400, "text/plain; charset=utf-8", "", VIEW_LIT("unknown c2n path\n"), false, true);
+	return http1_respond(out, 400, "text/plain; charset=utf-8", "",
+		VIEW_LIT("unknown c2n path\n"), false, true);
 }
 
 static void answer_c2n(struct node *a, struct node_probe *p)
@@ -177,12 +190,20 @@ static void answer_c2n(struct node *a, struct node_probe *p)
 
 /* ---- Pings on the hub's behalf ---- */
 
-static void send_pong(struct node *a, const struct node_probe *p, const char *type, const struct ipn_ping_result *r)
+static void send_pong(struct node *a, const struct node_probe *p, const char *type,
+	const struct ipn_ping_result *r)
 {
-	struct tc_ping_response out = { .type = type, .ip = r->ip, .node_ip = r->node_ip, .node_name = r->node_name,
-		.err = r->err, .latency_seconds = r->latency_seconds, .endpoint = r->endpoint,
-		.derp_region_id = r->derp_region_id, .derp_region_code = r->derp_region_code,
-		.peerapi_port = r->peerapi_port, .is_local_ip = r->is_local_ip };
+	struct tc_ping_response out = { .type = type,
+		.ip = r->ip,
+		.node_ip = r->node_ip,
+		.node_name = r->node_name,
+		.err = r->err,
+		.latency_seconds = r->latency_seconds,
+		.endpoint = r->endpoint,
+		.derp_region_id = r->derp_region_id,
+		.derp_region_code = r->derp_region_code,
+		.peerapi_port = r->peerapi_port,
+		.is_local_ip = r->is_local_ip };
 	struct buf body;
 
 	buf_init(&body, NODE_PROBE_MAX);
@@ -220,7 +241,9 @@ static void on_peerapi(void *ctx, const struct ipn_ping_result *r)
 
 static void begin_pings(struct node *a, struct node_probe *p)
 {
-	static const node_ping_fn fns[] = { [IPN_PING_DISCO] = on_disco, [IPN_PING_TSMP] = on_tsmp, [IPN_PING_ICMP] = on_icmp,
+	static const node_ping_fn fns[] = { [IPN_PING_DISCO] = on_disco,
+		[IPN_PING_TSMP] = on_tsmp,
+		[IPN_PING_ICMP] = on_icmp,
 		[IPN_PING_PEERAPI] = on_peerapi };
 	char *rest = p->types, *word;
 
@@ -257,7 +280,9 @@ static void begin_head(struct node *a, struct node_probe *p)
 	bool https = !strncmp(p->url, "https://", 8);
 	const char *at = p->url + (https ? 8 : 7);
 	char host[CTLCLIENT_URL_MAX], authority[CTLCLIENT_URL_MAX], *colon;
-	struct node_dial d = { .host = host, .port = https ? 443 : 80, .tls = https ? NODE_TLS_VERIFIED : NODE_TLS_NONE,
+	struct node_dial d = { .host = host,
+		.port = https ? 443 : 80,
+		.tls = https ? NODE_TLS_VERIFIED : NODE_TLS_NONE,
 		.name = host };
 	uint64_t port;
 
@@ -272,7 +297,8 @@ static void begin_head(struct node *a, struct node_probe *p)
 	}
 	host[strcspn(host, "]")] = 0;
 	buf_clear(&a->head_out);
-	if (buf_printf(&a->head_out, "HEAD %s HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n\r\n", path_of(p->url), authority) < 0) {
+	if (buf_printf(&a->head_out, "HEAD %s HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n\r\n",
+		    path_of(p->url), authority) < 0) {
 		a->counters.probes_refused++;
 		probe_free(p);
 		return;

@@ -7,8 +7,12 @@
  */
 #include "core/node/internal.h"
 
-static const char *const directions[] = { [NODE_REJECT_OUT] = "outgoing", [NODE_REJECT_IN] = "incoming" };
-static const char *const sources[] = { [NODE_REJECT_OUT] = "tsmp_recv", [NODE_REJECT_IN] = "tsmp_sent" };
+static const char *const directions[] = {
+	[NODE_REJECT_OUT] = "outgoing", [NODE_REJECT_IN] = "incoming"
+};
+static const char *const sources[] = {
+	[NODE_REJECT_OUT] = "tsmp_recv", [NODE_REJECT_IN] = "tsmp_sent"
+};
 
 static const char *reason_name(uint8_t letter)
 {
@@ -42,9 +46,11 @@ static struct ipaddr peer_address(enum node_reject_direction d, const struct nod
 	return d == NODE_REJECT_OUT ? r->dst.ip : r->src.ip;
 }
 
-static bool is_same(enum node_reject_direction d, const struct node_rejection *x, const struct node_rejection *y)
+static bool is_same(enum node_reject_direction d, const struct node_rejection *x,
+	const struct node_rejection *y)
 {
-	return x->proto == y->proto && ipaddr_eq(peer_address(d, x), peer_address(d, y)) && !strcmp(x->reason, y->reason);
+	return x->proto == y->proto && ipaddr_eq(peer_address(d, x), peer_address(d, y)) &&
+	       !strcmp(x->reason, y->reason);
 }
 
 /* The newest is last. One that was there already goes there, with the time of its first; of too many the oldest goes. */
@@ -81,12 +87,19 @@ void node_rejects_note(struct node *a, enum node_reject_direction d, const uint8
 	if (ip.proto != IP_PROTO_TSMP || tsmp_decode(&ip, &t) < 0 || t.type != TSMP_REJECT)
 		return;
 	/* It goes to who began, against the flow. */
-	keep(&a->rejected[d], d, (struct node_rejection){ .first = a->now.wall, .last = a->now.wall, .count = 1, .proto = t.proto,
-		.src = { ip_dst(&ip), t.sport }, .dst = { ip_src(&ip), t.dport }, .reason = reason_name(t.reason),
-		.maybe_broken = d == NODE_REJECT_OUT && t.maybe_broken });
+	keep(&a->rejected[d], d,
+		(struct node_rejection){ .first = a->now.wall,
+			.last = a->now.wall,
+			.count = 1,
+			.proto = t.proto,
+			.src = { ip_dst(&ip), t.sport },
+			.dst = { ip_src(&ip), t.dport },
+			.reason = reason_name(t.reason),
+			.maybe_broken = d == NODE_REJECT_OUT && t.maybe_broken });
 }
 
-static int list(const struct node *a, enum node_reject_direction d, struct arena *mem, struct json_list *ret)
+static int list(const struct node *a, enum node_reject_direction d, struct arena *mem,
+	struct json_list *ret)
 {
 	const struct node_rejected *l = &a->rejected[d];
 	struct ipn_reject *v = arena_array(mem, l->n, sizeof(*v));
@@ -96,8 +109,15 @@ static int list(const struct node *a, enum node_reject_direction d, struct arena
 	for (size_t i = 0; i < l->n; i++) {
 		const struct node_rejection *r = &l->v[i];
 
-		v[i] = (struct ipn_reject){ .first = r->first, .last = r->last, .count = r->count, .direction = directions[d],
-			.proto = r->proto, .src = r->src, .dst = r->dst, .reason = r->reason, .source = sources[d],
+		v[i] = (struct ipn_reject){ .first = r->first,
+			.last = r->last,
+			.count = r->count,
+			.direction = directions[d],
+			.proto = r->proto,
+			.src = r->src,
+			.dst = r->dst,
+			.reason = r->reason,
+			.source = sources[d],
 			.maybe_broken = r->maybe_broken };
 	}
 	*ret = (struct json_list){ .v = v, .n = l->n, .present = true };

@@ -12,7 +12,8 @@
 /* Is the control client of no help without a person? */
 static bool login_waits(const struct node *a)
 {
-	return !a->ctl || a->ctl_state == CTL_NEEDS_LOGIN || a->ctl_state == CTL_LOGGED_OUT || a->ctl_state == CTL_STOPPED;
+	return !a->ctl || a->ctl_state == CTL_NEEDS_LOGIN || a->ctl_state == CTL_LOGGED_OUT ||
+	       a->ctl_state == CTL_STOPPED;
 }
 
 /* Can anybody be reached? Without any relay in the map there is none to wait for. */
@@ -21,12 +22,14 @@ static bool is_live(const struct node *a)
 	const struct tc_derp_map *map = netmap_derp_map(a->nm);
 	int home = magicsock_home(a->magicsock);
 
-	return a->session_seen || (home && magicsock_relay_is_ready(a->magicsock, home)) || !map || !map->regions.n;
+	return a->session_seen || (home && magicsock_relay_is_ready(a->magicsock, home)) || !map ||
+	       !map->regions.n;
 }
 
 bool node_key_expired(const struct node *a, const struct tc_node *self)
 {
-	return self->expired || (self->key_expiry && node_mono_of(a, self->key_expiry) <= a->now.mono);
+	return self->expired ||
+	       (self->key_expiry && node_mono_of(a, self->key_expiry) <= a->now.mono);
 }
 
 /* It does not know our key any more: a device that was removed. While a new key is made the old one serves on. */
@@ -52,7 +55,8 @@ static enum ipn_state next_state(const struct node *a)
 		return IPN_NEEDS_LOGIN;
 	if (!self->machine_authorized)
 		return IPN_NEEDS_MACHINE_AUTH;
-	if (a->moving_from[0]) /* whether that is our hub is about to be seen; the network goes on */
+	if (a->moving_from
+			[0]) /* whether that is our hub is about to be seen; the network goes on */
 		return IPN_STARTING;
 	if (a->state == IPN_STARTING && is_live(a))
 		return IPN_RUNNING;

@@ -32,7 +32,8 @@ static struct json_list tailnet_ips(const struct tc_node *n, struct arena *mem)
 }
 
 /* What a node's entry in the map says. */
-static void from_node(const struct node *a, const struct tc_node *n, struct arena *mem, struct ipn_peer_status *s)
+static void from_node(
+	const struct node *a, const struct tc_node *n, struct arena *mem, struct ipn_peer_status *s)
 {
 	const struct tc_hostinfo *h = n->hostinfo;
 
@@ -67,8 +68,8 @@ static void from_node(const struct node *a, const struct tc_node *n, struct aren
 	s->expired = n->expired;
 }
 
-static void from_mesh(const struct node *a, const struct tc_node *n, struct now now, struct arena *mem,
-	struct ipn_peer_status *s)
+static void from_mesh(const struct node *a, const struct tc_node *n, struct now now,
+	struct arena *mem, struct ipn_peer_status *s)
 {
 	struct magicsock_peer_status m;
 
@@ -126,7 +127,8 @@ static struct ipn_peer_status *self_status(const struct node *a, struct arena *m
 
 	if (!s)
 		return NULL;
-	s->id = s->dns_name = s->cur_addr = s->peer_relay = s->no_file_sharing_reason = s->relay = "";
+	s->id = s->dns_name = s->cur_addr = s->peer_relay = s->no_file_sharing_reason = s->relay =
+		"";
 	s->host_name = or_empty(host->hostname);
 	if (self) {
 		from_node(a, self, mem, s);
@@ -233,7 +235,8 @@ static struct ipn_exit_node_status *exit_status(const struct node *a, struct are
 	return s;
 }
 
-static int from_map(const struct node *a, bool peers, struct now now, struct arena *mem, struct ipn_status *s)
+static int from_map(
+	const struct node *a, bool peers, struct now now, struct arena *mem, struct ipn_status *s)
 {
 	const struct tc_node *self = self_of(a);
 	const struct tc_dns_config *dns = netmap_dns(a->nm);
@@ -245,7 +248,8 @@ static int from_map(const struct node *a, bool peers, struct now now, struct are
 	if (!s->current_tailnet)
 		return -ENOMEM;
 	*s->current_tailnet = (struct ipn_tailnet_status){ .name = netmap_domain(a->nm),
-		.magic_dns_suffix = s->magic_dns_suffix, .magic_dns_enabled = dns && dns->proxied,
+		.magic_dns_suffix = s->magic_dns_suffix,
+		.magic_dns_enabled = dns && dns->proxied,
 		.stable_id = self->stable_tailnet_id };
 	if (dns) {
 		s->cert_domains = dns->cert_domains;
@@ -257,12 +261,17 @@ static int from_map(const struct node *a, bool peers, struct now now, struct are
 	return rc;
 }
 
-int node_status(const struct node *a, bool peers, struct now now, struct arena *mem, struct ipn_status *ret)
+int node_status(
+	const struct node *a, bool peers, struct now now, struct arena *mem, struct ipn_status *ret)
 {
 	int rc;
 
-	*ret = (struct ipn_status){ .version = "", .tun = true, .backend_state = ipn_state_name(a->state),
-		.have_node_key = has_node_key(a), .auth_url = a->login_url, .magic_dns_suffix = "" };
+	*ret = (struct ipn_status){ .version = "",
+		.tun = true,
+		.backend_state = ipn_state_name(a->state),
+		.have_node_key = has_node_key(a),
+		.auth_url = a->login_url,
+		.magic_dns_suffix = "" };
 	ret->self = self_status(a, mem);
 	if (!ret->self)
 		return -ENOMEM;
@@ -274,7 +283,8 @@ int node_status(const struct node *a, bool peers, struct now now, struct arena *
 	return rc;
 }
 
-int node_engine(const struct node *a, struct now now, struct arena *mem, struct ipn_engine_status *ret)
+int node_engine(
+	const struct node *a, struct now now, struct arena *mem, struct ipn_engine_status *ret)
 {
 	size_t n = netmap_n_peers(a->nm), k = 0;
 	const struct tc_node **peers = arena_array(mem, n, sizeof(*peers));
@@ -283,21 +293,26 @@ int node_engine(const struct node *a, struct now now, struct arena *mem, struct 
 	if (!peers || !v)
 		return -ENOMEM;
 	netmap_peers(a->nm, peers);
-	*ret = (struct ipn_engine_status){ .live_derps = magicsock_home(a->magicsock) && magicsock_relay_is_ready(a->magicsock, magicsock_home(a->magicsock)) };
+	*ret = (struct ipn_engine_status){ .live_derps = magicsock_home(a->magicsock) &&
+							 magicsock_relay_is_ready(a->magicsock,
+								 magicsock_home(a->magicsock)) };
 	for (size_t i = 0; i < n; i++) {
 		struct ipn_live_peer *p;
 		struct magicsock_peer_status m;
 		char key[KEY_TEXT_MAX];
 
-		if (magicsock_peer_status(a->magicsock, peers[i]->id, now, &m) < 0 || !m.last_handshake)
+		if (magicsock_peer_status(a->magicsock, peers[i]->id, now, &m) < 0 ||
+			!m.last_handshake)
 			continue;
 		p = arena_new(mem, struct ipn_live_peer);
 		v[k].key = arena_strdup(mem, key_format(KEY_NODE, peers[i]->key.b, key));
 		v[k].value = p;
 		if (!p || !v[k++].key)
 			return -ENOMEM;
-		*p = (struct ipn_live_peer){ .node_key = peers[i]->key, .rx_bytes = (int64_t)m.rx_bytes,
-			.tx_bytes = (int64_t)m.tx_bytes, .last_handshake = m.last_handshake };
+		*p = (struct ipn_live_peer){ .node_key = peers[i]->key,
+			.rx_bytes = (int64_t)m.rx_bytes,
+			.tx_bytes = (int64_t)m.tx_bytes,
+			.last_handshake = m.last_handshake };
 		ret->rx_bytes += p->rx_bytes;
 		ret->tx_bytes += p->tx_bytes;
 		ret->num_live += m.has_session;
@@ -309,7 +324,8 @@ int node_engine(const struct node *a, struct now now, struct arena *mem, struct 
 
 /* ---- The report of a netcheck ---- */
 
-static int latency_map(const struct magicsock_netcheck *n, size_t offset, struct arena *mem, struct json_map *ret)
+static int latency_map(
+	const struct magicsock_netcheck *n, size_t offset, struct arena *mem, struct json_map *ret)
 {
 	struct json_pair *v = arena_array(mem, n->n_regions, sizeof(*v));
 	size_t k = 0;
@@ -317,7 +333,8 @@ static int latency_map(const struct magicsock_netcheck *n, size_t offset, struct
 	if (!v)
 		return -ENOMEM;
 	for (size_t i = 0; i < n->n_regions; i++) {
-		mono_ns at = *(const mono_ns *)(const void *)((const char *)&n->regions[i] + offset);
+		mono_ns at =
+			*(const mono_ns *)(const void *)((const char *)&n->regions[i] + offset);
 		int64_t *ns = arena_new(mem, int64_t);
 
 		if (at <= 0)
@@ -333,7 +350,8 @@ static int latency_map(const struct magicsock_netcheck *n, size_t offset, struct
 }
 
 /* Of the regions that did not answer: why, if it is known. */
-static int errors_map(const struct node *a, const struct magicsock_netcheck *n, struct arena *mem, struct json_map *ret)
+static int errors_map(const struct node *a, const struct magicsock_netcheck *n, struct arena *mem,
+	struct json_map *ret)
 {
 	struct json_pair *v = arena_array(mem, n->n_regions, sizeof(*v));
 	size_t k = 0;
@@ -364,14 +382,25 @@ int node_netcheck_report(const struct node *a, struct arena *mem, struct ipn_net
 
 	if (rc < 0)
 		return rc;
-	*ret = (struct ipn_netcheck){ .now = n.at ? n.at : a->now.wall, .udp = n.udp, .ipv4 = n.ipv4, .ipv6 = n.ipv6, .ipv4_can_send = n.ipv4,
-		.ipv6_can_send = n.ipv6, .os_has_ipv6 = n.os_has_ipv6, .mapping_varies = n.mapping_varies,
-		.preferred_derp = n.home, .global_v4 = n.global4, .global_v6 = n.global6 };
-	rc = latency_map(&n, offsetof(struct magicsock_region_latency, latency), mem, &ret->region_latency);
+	*ret = (struct ipn_netcheck){ .now = n.at ? n.at : a->now.wall,
+		.udp = n.udp,
+		.ipv4 = n.ipv4,
+		.ipv6 = n.ipv6,
+		.ipv4_can_send = n.ipv4,
+		.ipv6_can_send = n.ipv6,
+		.os_has_ipv6 = n.os_has_ipv6,
+		.mapping_varies = n.mapping_varies,
+		.preferred_derp = n.home,
+		.global_v4 = n.global4,
+		.global_v6 = n.global6 };
+	rc = latency_map(
+		&n, offsetof(struct magicsock_region_latency, latency), mem, &ret->region_latency);
 	if (rc == 0)
-		rc = latency_map(&n, offsetof(struct magicsock_region_latency, latency4), mem, &ret->region_v4_latency);
+		rc = latency_map(&n, offsetof(struct magicsock_region_latency, latency4), mem,
+			&ret->region_v4_latency);
 	if (rc == 0)
-		rc = latency_map(&n, offsetof(struct magicsock_region_latency, latency6), mem, &ret->region_v6_latency);
+		rc = latency_map(&n, offsetof(struct magicsock_region_latency, latency6), mem,
+			&ret->region_v6_latency);
 	if (rc == 0)
 		rc = errors_map(a, &n, mem, &ret->region_errors);
 	return rc;

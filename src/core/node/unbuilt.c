@@ -57,24 +57,39 @@ static bool wants_auto_exit(const struct ipn_prefs *p)
 
 static const struct row {
 	const char *flag, *only, *why;
-	bool (*wants)(const struct ipn_prefs *p); /* NULL: the default asks for it, and nobody is refused for that */
-	bool harmless; /* only told, where a command names it */
+	bool (*wants)(const struct ipn_prefs
+			*p); /* NULL: the default asks for it, and nobody is refused for that */
+	bool harmless;       /* only told, where a command names it */
 } rows[] = {
-	{ "ssh", "false", "Unable to enable the SSH server; this build has none.", wants_ssh, false },
+	{ "ssh", "false", "Unable to enable the SSH server; this build has none.", wants_ssh,
+		false },
 	{ "webclient", "false", "this build has no web interface for a device", wants_web, false },
-	{ "stateful-filtering", "false", "this build does not filter forwarded packets by connection", wants_stateful, false },
-	{ "netfilter-mode", "off", "this build writes no firewall rules: only \"off\" is true", wants_nodivert, false },
-	{ "snat-subnet-routes", "false", "this build does not hide the source of forwarded packets: the system has to masquerade, or the "
-		"subnet needs a route back", NULL, false },
-	{ "advertise-connector", "false", "this build is no app connector", wants_connector, false },
-	{ "relay-server-port", "", "this build does not relay for other devices", wants_relay, false },
-	{ "relay-server-static-endpoints", "", "this build does not relay for other devices", wants_relay_at, false },
-	{ "report-posture", "false", "this build does not report its posture", wants_posture, false },
-	{ "auto-update", "false", "Auto-updates are not supported on this platform.", wants_update, false },
+	{ "stateful-filtering", "false",
+		"this build does not filter forwarded packets by connection", wants_stateful,
+		false },
+	{ "netfilter-mode", "off", "this build writes no firewall rules: only \"off\" is true",
+		wants_nodivert, false },
+	{ "snat-subnet-routes", "false",
+		"this build does not hide the source of forwarded packets: the system has to masquerade, or the "
+		"subnet needs a route back",
+		NULL, false },
+	{ "advertise-connector", "false", "this build is no app connector", wants_connector,
+		false },
+	{ "relay-server-port", "", "this build does not relay for other devices", wants_relay,
+		false },
+	{ "relay-server-static-endpoints", "", "this build does not relay for other devices",
+		wants_relay_at, false },
+	{ "report-posture", "false", "this build does not report its posture", wants_posture,
+		false },
+	{ "auto-update", "false", "Auto-updates are not supported on this platform.", wants_update,
+		false },
 	{ "update-check", "false", "this build does not look for updates", NULL, false },
-	{ "exit-node", "auto:", "this build does not choose exit nodes by itself: name one", wants_auto_exit, false },
-	{ "accept-dns", "false", "this build leaves names to the system's resolver; devices are found by their addresses, and by name in "
-		"warren's own commands", NULL, true },
+	{ "exit-node", "auto:", "this build does not choose exit nodes by itself: name one",
+		wants_auto_exit, false },
+	{ "accept-dns", "false",
+		"this build leaves names to the system's resolver; devices are found by their addresses, and by name in "
+		"warren's own commands",
+		NULL, true },
 };
 
 /* The sentences that the original has are used as they are. */
@@ -92,7 +107,8 @@ int node_check_built(const struct node *a, const struct ipn_prefs *p, struct err
 		if (is_sentence(rows[i].why))
 			err_at_set(at, 0, 0, "%s", rows[i].why);
 		else
-			err_at_set(at, 0, 0, "--%s is not built yet: %s", rows[i].flag, rows[i].why);
+			err_at_set(
+				at, 0, 0, "--%s is not built yet: %s", rows[i].flag, rows[i].why);
 		return -ERR_BAD_VALUE;
 	}
 	return 0;
@@ -105,7 +121,9 @@ int node_unbuilt(struct arena *mem, struct json_list *ret)
 	if (!v)
 		return -ENOMEM;
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
-		v[i] = (struct ipn_unbuilt){ .flag = rows[i].flag, .only = rows[i].only, .why = rows[i].why,
+		v[i] = (struct ipn_unbuilt){ .flag = rows[i].flag,
+			.only = rows[i].only,
+			.why = rows[i].why,
 			.harmless = rows[i].harmless };
 	*ret = json_list_of(v, ARRAY_LEN(rows));
 	return 0;
@@ -117,7 +135,8 @@ const char *node_without_effect(const struct ipn_prefs *p, struct arena *mem)
 
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
 		if (rows[i].wants && rows[i].wants(p))
-			text = arena_printf(mem, "%s%s--%s (%s)", text ? text : "These settings have no effect: ", text ? ", " : "",
+			text = arena_printf(mem, "%s%s--%s (%s)",
+				text ? text : "These settings have no effect: ", text ? ", " : "",
 				rows[i].flag, rows[i].why);
 	return text ? arena_printf(mem, "%s.", text) : NULL;
 }

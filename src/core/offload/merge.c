@@ -12,7 +12,7 @@ struct seg {
 /* The newest group of each flow. */
 struct flow {
 	uint16_t group, last; /* last: the packet at its end */
-	uint16_t next; /* flow in the same bucket, or OFFLOAD_LAST */
+	uint16_t next;        /* flow in the same bucket, or OFFLOAD_LAST */
 	struct seg head;
 	size_t total; /* length of the merged packet so far */
 	bool closed, head_checked;
@@ -64,14 +64,17 @@ static bool same_flow(const struct seg *a, const struct seg *b)
 {
 	if (a->proto != b->proto || a->ihl != b->ihl || memcmp(a->t, b->t, 4) != 0)
 		return false;
-	return a->ihl == 20 ? memcmp(a->ip + 12, b->ip + 12, 8) == 0 : memcmp(a->ip + 8, b->ip + 8, 32) == 0;
+	return a->ihl == 20 ? memcmp(a->ip + 12, b->ip + 12, 8) == 0
+			    : memcmp(a->ip + 8, b->ip + 8, 32) == 0;
 }
 
 /* Only spreads flows of one batch over buckets; a bad day costs a walk over at most OFFLOAD_MERGE_MAX of them. */
 static unsigned flow_hash(const struct seg *s)
 {
-	const uint8_t *a = s->ihl == 20 ? s->ip + 12 : s->ip + 20, *b = s->ihl == 20 ? s->ip + 16 : s->ip + 36;
-	uint32_t h = load_be32(a) * 0x9e3779b1u ^ load_be32(b) * 0x85ebca77u ^ load_be32(s->t) * 0xc2b2ae3du;
+	const uint8_t *a = s->ihl == 20 ? s->ip + 12 : s->ip + 20,
+		      *b = s->ihl == 20 ? s->ip + 16 : s->ip + 36;
+	uint32_t h = load_be32(a) * 0x9e3779b1u ^ load_be32(b) * 0x85ebca77u ^
+		     load_be32(s->t) * 0xc2b2ae3du;
 
 	return (h ^ h >> 15) * 0x2c1b3c6du >> 26;
 }
@@ -91,7 +94,8 @@ static bool same_headers(const struct seg *a, const struct seg *b)
 	if (a->hdr_len != b->hdr_len)
 		return false;
 	if (a->ihl == 20) {
-		if (a->ip[1] != b->ip[1] || a->ip[8] != b->ip[8] || (a->ip[6] & 0x40) != (b->ip[6] & 0x40))
+		if (a->ip[1] != b->ip[1] || a->ip[8] != b->ip[8] ||
+			(a->ip[6] & 0x40) != (b->ip[6] & 0x40))
 			return false;
 	} else if (memcmp(a->ip, b->ip, 4) != 0 || a->ip[7] != b->ip[7]) {
 		return false;
@@ -99,7 +103,8 @@ static bool same_headers(const struct seg *a, const struct seg *b)
 	if (a->proto == IP_PROTO_UDP)
 		return true;
 	/* Acknowledgement number and options (timestamps) alike. */
-	return memcmp(a->t + 8, b->t + 8, 4) == 0 && memcmp(a->t + 20, b->t + 20, a->hdr_len - a->ihl - 20) == 0;
+	return memcmp(a->t + 8, b->t + 8, 4) == 0 &&
+	       memcmp(a->t + 20, b->t + 20, a->hdr_len - a->ihl - 20) == 0;
 }
 
 /* May a group start with, or take, this packet? Pure data only: ACK, perhaps PSH. */
@@ -114,7 +119,8 @@ static bool follows(const struct merge *m, const struct flow *f, const struct se
 {
 	size_t gso = f->head.payload, n = m->groups[f->group].n;
 
-	if (f->closed || !same_headers(&f->head, s) || s->payload > gso || f->total + s->payload > OFFLOAD_PACKET_MAX)
+	if (f->closed || !same_headers(&f->head, s) || s->payload > gso ||
+		f->total + s->payload > OFFLOAD_PACKET_MAX)
 		return false;
 	if (s->proto == IP_PROTO_UDP)
 		return n < 64; /* the kernel's limit for a UDP super-packet */
@@ -128,12 +134,14 @@ static void append(struct merge *m, struct flow *f, uint16_t i, const struct seg
 	m->groups[f->group].n++;
 	f->total += s->payload;
 	/* A short packet or a push ends the super-packet. */
-	f->closed = s->payload < f->head.payload || (s->proto == IP_PROTO_TCP && (s->t[13] & TCP_PSH));
+	f->closed =
+		s->payload < f->head.payload || (s->proto == IP_PROTO_TCP && (s->t[13] & TCP_PSH));
 }
 
 static uint16_t group_new(struct merge *m, uint16_t i, size_t hdr_len)
 {
-	m->groups[m->n_groups] = (struct offload_group){ .first = i, .n = 1, .hdr_len = (uint16_t)hdr_len };
+	m->groups[m->n_groups] =
+		(struct offload_group){ .first = i, .n = 1, .hdr_len = (uint16_t)hdr_len };
 	return (uint16_t)m->n_groups++;
 }
 
@@ -210,7 +218,9 @@ static void finish(struct merge *m, struct offload_group *g)
 	ip_csum_store(t + (tcp ? TCP_CSUM : UDP_CSUM),
 		ip_csum_fold(ip_csum_pseudo(ip, tcp ? IP_PROTO_TCP : IP_PROTO_UDP, total - ihl)));
 	g->hdr[VNET_FLAGS] = VNET_F_NEEDS_CSUM;
-	g->hdr[VNET_GSO_TYPE] = !tcp ? VNET_GSO_UDP_L4 : ihl == 20 ? VNET_GSO_TCPV4 : VNET_GSO_TCPV6;
+	g->hdr[VNET_GSO_TYPE] = !tcp        ? VNET_GSO_UDP_L4
+				: ihl == 20 ? VNET_GSO_TCPV4
+					    : VNET_GSO_TCPV6;
 	host16_store(g->hdr + VNET_HDR_LEN, g->hdr_len);
 	host16_store(g->hdr + VNET_GSO_SIZE, gso);
 	host16_store(g->hdr + VNET_CSUM_START, ihl);

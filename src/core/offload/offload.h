@@ -14,16 +14,16 @@
 #include "base/bytes/bytes.h"
 
 enum {
-	OFFLOAD_HDR_LEN = 10, /* before each packet of a TUN with IFF_VNET_HDR */
+	OFFLOAD_HDR_LEN = 10,    /* before each packet of a TUN with IFF_VNET_HDR */
 	OFFLOAD_MERGE_MAX = 256, /* packets a call of offload_merge */
 	OFFLOAD_PACKET_MAX = 65535,
 };
 
 /* An IP super-packet being cut. Borrows the frame. */
 struct offload_split {
-	const uint8_t *p; /* the IP packet */
+	const uint8_t *p;                      /* the IP packet */
 	size_t hdr_len, payload_len, gso_size; /* gso_size 0: one packet as it is */
-	size_t at; /* payload given out so far */
+	size_t at;                             /* payload given out so far */
 	uint16_t csum_start, csum_offset;
 	bool tcp, needs_csum, done;
 };
@@ -42,7 +42,8 @@ size_t offload_split_next(struct offload_split *s, uint8_t *out);
 struct offload_pkt {
 	uint8_t *p;
 	size_t len;
-	uint16_t next; /* set by offload_merge: index of the packet behind this one in its group, or OFFLOAD_LAST */
+	uint16_t
+		next; /* set by offload_merge: index of the packet behind this one in its group, or OFFLOAD_LAST */
 };
 enum { OFFLOAD_LAST = UINT16_MAX };
 

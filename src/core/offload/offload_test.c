@@ -72,7 +72,10 @@ static size_t make_frame(bool v4, bool tcp, size_t options, size_t payload, size
 	ip_csum_store(t + (tcp ? TCP_CSUM : UDP_CSUM),
 		ip_csum_fold(ip_csum_pseudo(ip, tcp ? IP_PROTO_TCP : IP_PROTO_UDP, len - ihl)));
 	frame[VNET_FLAGS] = VNET_F_NEEDS_CSUM;
-	frame[VNET_GSO_TYPE] = !gso ? 0 : !tcp ? VNET_GSO_UDP_L4 : v4 ? VNET_GSO_TCPV4 : VNET_GSO_TCPV6;
+	frame[VNET_GSO_TYPE] = !gso   ? 0
+			       : !tcp ? VNET_GSO_UDP_L4
+			       : v4   ? VNET_GSO_TCPV4
+				      : VNET_GSO_TCPV6;
 	w = (uint16_t)hdr;
 	memcpy(frame + VNET_HDR_LEN, &w, 2);
 	w = (uint16_t)gso;
@@ -107,8 +110,9 @@ static void check_sound(const struct offload_pkt *p)
 
 	if (ihl == 20)
 		CHECK_INT(naive_csum(p->p, 20), ==, 0xffff);
-	CHECK_INT(ip_csum_fold(ip_csum_pseudo(p->p, proto, p->len - ihl) + ip_csum(p->p + ihl, p->len - ihl)), ==,
-		0xffff);
+	CHECK_INT(ip_csum_fold(ip_csum_pseudo(p->p, proto, p->len - ihl) +
+			       ip_csum(p->p + ihl, p->len - ihl)),
+		==, 0xffff);
 }
 
 static size_t gather(const struct offload_pkt *pkt, const struct offload_group *g)
@@ -130,15 +134,16 @@ static void what_is_cut_has_right_checksums_and_merges_back_to_the_same(void **s
 	rng_seeded_init(&rng, 2);
 	for (int round = 0; round < 2000; round++) {
 		bool v4 = rng_below(&rng.rng, 2), tcp = rng_below(&rng.rng, 2);
-		size_t options = tcp ? rng_below(&rng.rng, 4) * 4 : 0, gso = 600 + rng_below(&rng.rng, 800);
+		size_t options = tcp ? rng_below(&rng.rng, 4) * 4 : 0,
+		       gso = 600 + rng_below(&rng.rng, 800);
 		size_t payload = gso + 1 + rng_below(&rng.rng, 40 * gso), len, n;
 		struct offload_pkt pkt[N_MAX];
 		struct offload_group g[N_MAX];
 
 		if (payload > 60000)
 			payload = 60000;
-		CHECK_ROW("round %d: v%d tcp %d options %zu payload %zu gso %zu", round, v4 ? 4 : 6, tcp, options, payload,
-			gso);
+		CHECK_ROW("round %d: v%d tcp %d options %zu payload %zu gso %zu", round, v4 ? 4 : 6,
+			tcp, options, payload, gso);
 		len = make_frame(v4, tcp, options, payload, gso);
 		n = cut_frame(len, pkt);
 		CHECK_INT(n, ==, (payload + gso - 1) / gso);
@@ -227,7 +232,8 @@ static void packet_without_data_keeps_its_place_in_the_flow(void **state)
 	pkt[1].len = 52;
 	ip_set_length(cut[1], 20, 52);
 	memset(t + TCP_CSUM, 0, 2);
-	ip_csum_store(t + TCP_CSUM, (uint16_t)~ip_csum_fold(ip_csum_pseudo(cut[1], IP_PROTO_TCP, 32) + ip_csum(t, 32)));
+	ip_csum_store(t + TCP_CSUM,
+		(uint16_t)~ip_csum_fold(ip_csum_pseudo(cut[1], IP_PROTO_TCP, 32) + ip_csum(t, 32)));
 	CHECK_INT(offload_merge(pkt, n, true, g), ==, 3);
 	CHECK_INT(g[0].first, ==, 0);
 	CHECK_INT(g[0].n, ==, 1);
@@ -251,10 +257,13 @@ static void flows_side_by_side_are_merged_each_for_itself(void **state)
 
 			memcpy(p, pkt[i].p, pkt[i].len);
 			mix[2 * i + flow] = (struct offload_pkt){ .p = p, .len = pkt[i].len };
-			store_be16(p + 22, (uint16_t)(load_be16(p + 22) + flow)); /* another port, and its checksum */
+			store_be16(p + 22, (uint16_t)(load_be16(p + 22) +
+						      flow)); /* another port, and its checksum */
 			memset(p + 36, 0, 2);
-			ip_csum_store(p + 36, (uint16_t)~ip_csum_fold(ip_csum_pseudo(p, IP_PROTO_TCP, pkt[i].len - 20) +
-				ip_csum(p + 20, pkt[i].len - 20)));
+			ip_csum_store(
+				p + 36, (uint16_t)~ip_csum_fold(
+						ip_csum_pseudo(p, IP_PROTO_TCP, pkt[i].len - 20) +
+						ip_csum(p + 20, pkt[i].len - 20)));
 		}
 	}
 	CHECK_INT(offload_merge(mix, 10, true, g), ==, 2);

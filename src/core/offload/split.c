@@ -89,7 +89,8 @@ static size_t whole(struct offload_split *s, uint8_t *out)
 	memcpy(out, s->p, s->payload_len);
 	s->done = true;
 	if (s->needs_csum) {
-		sum = (uint16_t)~ip_csum_fold(ip_csum(out + s->csum_start, s->payload_len - s->csum_start));
+		sum = (uint16_t)~ip_csum_fold(
+			ip_csum(out + s->csum_start, s->payload_len - s->csum_start));
 		if (!sum && s->csum_offset == UDP_CSUM) /* zero means "no checksum" in UDP */
 			sum = 0xffff;
 		ip_csum_store(out + s->csum_start + s->csum_offset, sum);
@@ -121,14 +122,15 @@ size_t offload_split_next(struct offload_split *s, uint8_t *out)
 	if (s->tcp) {
 		store_be32(t + 4, load_be32(t + 4) + (uint32_t)s->at);
 		if (!last)
-			t[13] &= (uint8_t)~(TCP_FIN | TCP_PSH);
+			t[13] &= (uint8_t) ~(TCP_FIN | TCP_PSH);
 		if (index)
 			t[13] &= (uint8_t)~TCP_CWR;
 	} else {
 		store_be16(t + 4, (uint16_t)(len - s->csum_start));
 	}
 	memset(t + s->csum_offset, 0, 2);
-	sum = (uint16_t)~ip_csum_fold(ip_csum_pseudo(out, s->tcp ? IP_PROTO_TCP : IP_PROTO_UDP, len - s->csum_start) +
+	sum = (uint16_t)~ip_csum_fold(
+		ip_csum_pseudo(out, s->tcp ? IP_PROTO_TCP : IP_PROTO_UDP, len - s->csum_start) +
 		ip_csum(t, len - s->csum_start));
 	ip_csum_store(t + s->csum_offset, sum || s->tcp ? sum : 0xffff);
 	s->at += n;

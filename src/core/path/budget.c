@@ -48,7 +48,8 @@ void budget_ping(struct path_candidate *c, size_t len, size_t answer)
 {
 	/* Without an account: nobody pays for the answer, or another one has. */
 	if (len)
-		earn(&c->credit, PATH_UNPROVEN_FACTOR * (int64_t)len - (answer ? on_the_wire(c->addr, answer) : 0));
+		earn(&c->credit, PATH_UNPROVEN_FACTOR * (int64_t)len -
+					 (answer ? on_the_wire(c->addr, answer) : 0));
 }
 
 bool path_spend(struct path *p, struct ipport to, size_t len, mono_ns now)
@@ -65,7 +66,8 @@ static bool take_token(struct path *p, mono_ns now)
 {
 	int64_t full = PATH_PING_BURST * INT64_C(1000);
 
-	p->tokens = MIN_OF(full, p->tokens + mono_min(now - p->tokens_at, SEC(60)) / MSEC(1) * PATH_PINGS_PER_SECOND);
+	p->tokens = MIN_OF(full, p->tokens + mono_min(now - p->tokens_at, SEC(60)) / MSEC(1) *
+						     PATH_PINGS_PER_SECOND);
 	if (now - p->tokens_at >= MSEC(1))
 		p->tokens_at = now;
 	if (p->tokens < 1000)
@@ -91,9 +93,11 @@ bool budget_probe(struct path *p, struct path_candidate *c, size_t len, mono_ns 
 	if (ipport_eq(c->addr, p->best) && path_is_trusted(p, now))
 		return true;
 	if (c->named_by)
-		may = take_probe(c, now) && (!p->ops->may_probe || p->ops->may_probe(p->owner, c->addr));
+		may = take_probe(c, now) &&
+		      (!p->ops->may_probe || p->ops->may_probe(p->owner, c->addr));
 	else
-		may = pay(&c->credit, on_the_wire(c->addr, len)) || path_spend(p, c->addr, len, now);
+		may = pay(&c->credit, on_the_wire(c->addr, len)) ||
+		      path_spend(p, c->addr, len, now);
 	may = may && take_token(p, now);
 	p->n_limited += !may;
 	return may;

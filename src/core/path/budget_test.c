@@ -71,7 +71,8 @@ static void trusted_address_is_one_among_others_when_trust_ends(void **state)
 	CHECK_INT(sent_to(&r, a, 1312, 1000), ==, 1312000);
 	r.now++;
 	CHECK_INT(sent_to(&r, a, 100, 1000), ==, 1500);
-	path_on_udp_failed(&r.p, a, r.now); /* not the best one any more, but still where packets came from */
+	path_on_udp_failed(
+		&r.p, a, r.now); /* not the best one any more, but still where packets came from */
 	CHECK_INT(sent_to(&r, a, 100, 1000), ==, 0);
 	path_fini(&r.p);
 }
@@ -115,7 +116,8 @@ static void named_address_is_probed_within_its_share(void **state)
 		path_on_call(&r.p, i % 2 ? &victim : NULL, i % 2, r.now);
 		path_on_call(&r.p, &victim, 1, r.now);
 	}
-	CHECK_INT(r.n_pings, <=, PATH_PING_BURST); /* it forgets an address that is not named any more, but not what it spent in all */
+	CHECK_INT(r.n_pings, <=,
+		PATH_PING_BURST); /* it forgets an address that is not named any more, but not what it spent in all */
 	forget(&r);
 	path_fini(&r.p);
 
@@ -123,7 +125,8 @@ static void named_address_is_probed_within_its_share(void **state)
 	for (int i = 0; i < 400; i++) {
 		path_on_call(&r.p, &victim, 1, r.now);
 		while (path_may_probe(&r.p, victim, 148, r.now) && r.n_pings < 300)
-			keep_ping(&r, victim, (uint8_t[PATH_TXID_LEN]){ 0 }, 148); /* handshakes are of the same share */
+			keep_ping(&r, victim, (uint8_t[PATH_TXID_LEN]){ 0 },
+				148); /* handshakes are of the same share */
 		r.now += MSEC(25);
 	}
 	CHECK_INT(r.n_pings, >=, PATH_PROBE_BURST);

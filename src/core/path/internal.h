@@ -15,7 +15,8 @@ bool budget_probe(struct path *p, struct path_candidate *c, size_t len, mono_ns 
 struct path_candidate *candidate_find(const struct path *p, struct ipport a);
 /* Finds or adds; NULL: no address to send to, no room, no memory. Pointers to candidates are invalid afterwards. */
 struct path_candidate *candidate_get(struct path *p, struct ipport a, mono_ns now, bool *ret_new);
-bool candidates_replace(struct path *p, const struct ipport *eps, size_t n, uint8_t by, mono_ns now);
+bool candidates_replace(
+	struct path *p, const struct ipport *eps, size_t n, uint8_t by, mono_ns now);
 /* Forgets those that only a ping named, and that long ago. */
 void candidates_prune(struct path *p, mono_ns now);
 

@@ -18,18 +18,26 @@
 
 /* From the beginning of a search. */
 static const mono_ns steps[] = { 0, MSEC(100), MSEC(250), MSEC(500), MSEC(1000), MSEC(2000) };
-static const mono_ns search_gap = MSEC(50), /* between two pings of a search to one candidate */
-	call_gap = MSEC(80), /* between two calls, for whatever reasons */
+static const mono_ns
+	search_gap = MSEC(50),    /* between two pings of a search to one candidate */
+	call_gap = MSEC(80),      /* between two calls, for whatever reasons */
 	call_search_gap = SEC(1), /* between two searches that the peer's calls begin */
 	ping_back_gap = MSEC(100), doubt_after = MSEC(500),
-	doubt_heard_after = SEC(2), /* ... while packets still come from there: it may be dead one way only */
+	doubt_heard_after =
+		SEC(2), /* ... while packets still come from there: it may be dead one way only */
 	suspect_after = SEC(1), /* we send, and nothing comes back: is it still there? */
-	moved_gap = SEC(1); /* between two doubts because the peer seems to have moved */
+	moved_gap = SEC(1);     /* between two doubts because the peer seems to have moved */
 
-void path_init(struct path *p, const struct path_ops *ops, void *owner, struct rng *rng, mono_ns now)
+void path_init(
+	struct path *p, const struct path_ops *ops, void *owner, struct rng *rng, mono_ns now)
 {
-	*p = (struct path){ .ops = ops, .owner = owner, .rng = rng, .heartbeat_at = MONO_NEVER, .search_at = MONO_NEVER,
-		.tokens = PATH_PING_BURST * INT64_C(1000), .tokens_at = now };
+	*p = (struct path){ .ops = ops,
+		.owner = owner,
+		.rng = rng,
+		.heartbeat_at = MONO_NEVER,
+		.search_at = MONO_NEVER,
+		.tokens = PATH_PING_BURST * INT64_C(1000),
+		.tokens_at = now };
 }
 
 void path_fini(struct path *p)
@@ -105,7 +113,8 @@ static struct path_ping *ping_new(struct path *p, struct ipport to, uint32_t coo
 	return n;
 }
 
-static void ping_candidate(struct path *p, struct path_candidate *c, uint32_t cookie, size_t size, mono_ns now)
+static void ping_candidate(
+	struct path *p, struct path_candidate *c, uint32_t cookie, size_t size, mono_ns now)
 {
 	struct path_ping *n;
 
@@ -165,7 +174,8 @@ static void search_step(struct path *p, mono_ns now)
 		return;
 	}
 	p->search_step++;
-	p->search_at = p->search_step < ARRAY_LEN(steps) ? p->search_started + steps[p->search_step] : MONO_NEVER;
+	p->search_at = p->search_step < ARRAY_LEN(steps) ? p->search_started + steps[p->search_step]
+							 : MONO_NEVER;
 	ping_all(p, search_gap, p->search_calls, now);
 }
 
@@ -244,7 +254,8 @@ void path_on_key_changed(struct path *p)
 struct path_route path_route(const struct path *p, mono_ns now)
 {
 	struct path_route r = { .udp = p->best, .relay = !is_direct(p, now) };
-	bool may_be_there = r.relay && ipaddr_is_set(p->heard.ip) && now - p->heard_at <= PATH_HEARD;
+	bool may_be_there =
+		r.relay && ipaddr_is_set(p->heard.ip) && now - p->heard_at <= PATH_HEARD;
 
 	if (may_be_there && !ipaddr_is_set(r.udp.ip))
 		r.udp = p->heard;
@@ -277,7 +288,8 @@ void path_on_send(struct path *p, mono_ns now)
 		return;
 	}
 	/* The first packet in a while, or the first since trust ran out. (Doubt has begun its own search.) */
-	if (!was_active || !p->search_started || (!p->doubted && p->trust_until > p->search_started))
+	if (!was_active || !p->search_started ||
+		(!p->doubted && p->trust_until > p->search_started))
 		search_begin(p, true, now);
 }
 
@@ -326,9 +338,11 @@ void path_on_ping(struct path *p, struct ipport from, size_t len, size_t answer,
 	 * What came from there can very likely be answered there, and we know the address of a hard NAT from this only. No
 	 * loop: the other side does the same only while it has no path, and our ping gives it one by its pong to us.
 	 */
-	if (!looking || is_direct(p, now) || (c->last_ping_back && now - c->last_ping_back < ping_back_gap))
+	if (!looking || is_direct(p, now) ||
+		(c->last_ping_back && now - c->last_ping_back < ping_back_gap))
 		return;
-	c->last_ping_back = now; /* also if we have just pinged it: that was before the other side had opened its NAT */
+	c->last_ping_back =
+		now; /* also if we have just pinged it: that was before the other side had opened its NAT */
 	ping_candidate(p, c, 0, 0, now);
 }
 
@@ -361,8 +375,8 @@ static struct path_ping *ping_find(const struct path *p, const uint8_t txid[stat
 	return NULL;
 }
 
-bool path_on_pong(struct path *p, const uint8_t txid[static PATH_TXID_LEN], bool by_relay, mono_ns now,
-	struct ipport *ret_to)
+bool path_on_pong(struct path *p, const uint8_t txid[static PATH_TXID_LEN], bool by_relay,
+	mono_ns now, struct ipport *ret_to)
 {
 	struct path_ping *n = ping_find(p, txid);
 	struct path_candidate *c;
@@ -379,7 +393,8 @@ bool path_on_pong(struct path *p, const uint8_t txid[static PATH_TXID_LEN], bool
 	if (!c)
 		return true;
 	c->latency = latency;
-	if (ipport_eq(n->to, p->best) || !is_direct(p, now) || path_better(n->to, latency, p->best, p->best_latency))
+	if (ipport_eq(n->to, p->best) || !is_direct(p, now) ||
+		path_better(n->to, latency, p->best, p->best_latency))
 		best_answered(p, n->to, latency, now);
 	return true;
 }
@@ -394,7 +409,8 @@ void path_on_call(struct path *p, const struct ipport *eps, size_t n, mono_ns no
 	/* The peer has just opened its NAT for us: now is the moment, whatever we tried before. */
 	for (size_t i = 0; i < p->n_cand; i++)
 		p->cand[i].last_ping = 0;
-	if (!is_direct(p, now) && (any_new || !running) && now - p->search_started >= call_search_gap)
+	if (!is_direct(p, now) && (any_new || !running) &&
+		now - p->search_started >= call_search_gap)
 		search_begin(p, false, now);
 	else
 		ping_all(p, 0, false, now);
@@ -448,7 +464,7 @@ static mono_ns doubt_at(const struct path *p)
 static bool wants_round(const struct path *p, mono_ns now)
 {
 	return !is_direct(p, now) || !p->last_round ||
-		(p->best_latency > PATH_GOOD_ENOUGH && now - p->last_round >= PATH_UPGRADE);
+	       (p->best_latency > PATH_GOOD_ENOUGH && now - p->last_round >= PATH_UPGRADE);
 }
 
 static void heartbeat(struct path *p, mono_ns now)

@@ -17,35 +17,39 @@
 
 enum {
 	PATH_CANDIDATES_MAX = 100, /* of one peer; the originals prune above this */
-	PATH_PINGS_MAX = 256, /* outstanding; the oldest is forgotten */
-	PATH_PING_BURST = 200, /* probes to one peer's candidates at once, and a second: */
+	PATH_PINGS_MAX = 256,      /* outstanding; the oldest is forgotten */
+	PATH_PING_BURST = 200,     /* probes to one peer's candidates at once, and a second: */
 	PATH_PINGS_PER_SECOND = 10,
 	PATH_PROBE_BURST = 24, /* to one candidate; then one each PATH_PROBE_GAP */
 	PATH_TXID_LEN = 12,
 	PATH_PING_LEN = 124, /* the smallest ping of ours */
-	PATH_UNPROVEN_FACTOR = 3, /* so many times the bytes that came from an address that has not answered may go there */
+	PATH_UNPROVEN_FACTOR =
+		3, /* so many times the bytes that came from an address that has not answered may go there */
 	PATH_CREDIT_MAX = 64 * 1024, /* bytes that may go there at once, whatever came */
-	PATH_HEADERS4 = 28, /* IP and UDP, before each datagram: count for what goes, not for what came */
+	PATH_HEADERS4 =
+		28, /* IP and UDP, before each datagram: count for what goes, not for what came */
 	PATH_HEADERS6 = 48,
 };
 
 #define PATH_ACTIVE SEC(45) /* after the last packet sent */
 #define PATH_HEARTBEAT SEC(3)
 #define PATH_TRUST MSEC(6500) /* after a pong */
-#define PATH_PING_GAP SEC(5) /* between pings to one candidate, outside of a search */
+#define PATH_PING_GAP SEC(5)  /* between pings to one candidate, outside of a search */
 #define PATH_PING_TIMEOUT SEC(5)
 #define PATH_UPGRADE SEC(60) /* look for something better than a path that is not good enough */
 #define PATH_GOOD_ENOUGH MSEC(5)
 #define PATH_PROBE_GAP SEC(1)
 #define PATH_LEARNED SEC(45) /* how long a ping's source is a candidate */
-#define PATH_HEARD SEC(10) /* how long an authentic packet's source may stand in for a path */
+#define PATH_HEARD SEC(10)   /* how long an authentic packet's source may stand in for a path */
 
 struct path_ops {
 	/* size: of the whole disco packet; 0: as small as it is */
-	void (*ping)(void *owner, struct ipport to, const uint8_t txid[static PATH_TXID_LEN], size_t size);
+	void (*ping)(void *owner, struct ipport to, const uint8_t txid[static PATH_TXID_LEN],
+		size_t size);
 	void (*ping_relay)(void *owner, const uint8_t txid[static PATH_TXID_LEN], size_t size);
 	void (*call_me_maybe)(void *owner);
-	void (*changed)(void *owner); /* the best address is another one, or none, or trusted again */
+	void (*changed)(
+		void *owner); /* the best address is another one, or none, or trusted again */
 	/* May this address, of somebody else's choosing, be probed once more? NULL: always. */
 	bool (*may_probe)(void *owner, struct ipport to);
 	/* A ping of path_ping was answered. to: unset if through the relay. */
@@ -56,11 +60,11 @@ enum { PATH_BY_NETMAP = 1, PATH_BY_CALL = 2 };
 
 struct path_candidate {
 	struct ipport addr;
-	uint8_t named_by; /* PATH_BY_*; 0: only a ping's source */
+	uint8_t named_by;                                 /* PATH_BY_*; 0: only a ping's source */
 	mono_ns last_ping, last_got_ping, last_ping_back; /* 0: never */
-	mono_ns latency; /* of its last pong; 0: none */
+	mono_ns latency;                                  /* of its last pong; 0: none */
 	mono_ns probes_full_at; /* when PATH_PROBE_BURST probes may go there again */
-	int64_t credit; /* bytes that its pings have earned */
+	int64_t credit;         /* bytes that its pings have earned */
 };
 
 struct path_ping {
@@ -94,7 +98,8 @@ struct path {
 	uint64_t n_limited;
 };
 
-void path_init(struct path *p, const struct path_ops *ops, void *owner, struct rng *rng, mono_ns now);
+void path_init(
+	struct path *p, const struct path_ops *ops, void *owner, struct rng *rng, mono_ns now);
 void path_fini(struct path *p);
 
 /* ---- What the owner knows ---- */
@@ -113,7 +118,7 @@ void path_on_key_changed(struct path *p);
 /* ---- What happens ---- */
 
 struct path_route {
-	struct ipport udp; /* unset: none */
+	struct ipport udp;  /* unset: none */
 	struct ipport also; /* likewise: where the peer may have moved to */
 	bool relay;
 };
@@ -137,8 +142,8 @@ void path_on_udp_failed(struct path *p, struct ipport to, mono_ns now);
 /* Authentic disco messages of the peer. A ping by UDP of len bytes, and the answer that the owner sent, or 0. */
 void path_on_ping(struct path *p, struct ipport from, size_t len, size_t answer, mono_ns now);
 /* False: an answer to nothing, or not the way that it was asked. ret_to: where the ping went, unset: the relay. */
-bool path_on_pong(struct path *p, const uint8_t txid[static PATH_TXID_LEN], bool by_relay, mono_ns now,
-	struct ipport *ret_to);
+bool path_on_pong(struct path *p, const uint8_t txid[static PATH_TXID_LEN], bool by_relay,
+	mono_ns now, struct ipport *ret_to);
 void path_on_call(struct path *p, const struct ipport *eps, size_t n, mono_ns now);
 
 /* A ping that somebody asked for: to the trusted address, or to all and the relay. cookie: not 0. */

@@ -25,8 +25,9 @@ static void better_address_is_the_one_of_the_table(void **state)
 
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		CHECK_ROW("%s %d, %s %d", rows[i].a, rows[i].a_ms, rows[i].b, rows[i].b_ms);
-		CHECK_INT(path_better(addr(rows[i].a), MSEC(rows[i].a_ms), addr(rows[i].b), MSEC(rows[i].b_ms)), ==,
-			rows[i].better);
+		CHECK_INT(path_better(addr(rows[i].a), MSEC(rows[i].a_ms), addr(rows[i].b),
+				  MSEC(rows[i].b_ms)),
+			==, rows[i].better);
 	}
 	CHECK_TRUE(path_better(addr("1.2.3.4:5"), SEC(9), none, 0));
 	CHECK_TRUE(!path_better(none, 0, addr("1.2.3.4:5"), SEC(9)));
@@ -133,7 +134,8 @@ static void pong_counts_once_and_for_the_address_that_was_pinged(void **state)
 	set_endpoints(&r, a, none);
 	path_on_send(&r.p, r.now);
 	CHECK_TRUE(!path_on_pong(&r.p, (const uint8_t[PATH_TXID_LEN]){ 1 }, false, r.now, &to));
-	CHECK_TRUE(!path_on_pong(&r.p, r.txid[0], true, r.now, &to)); /* it was not sent through the relay */
+	CHECK_TRUE(!path_on_pong(
+		&r.p, r.txid[0], true, r.now, &to)); /* it was not sent through the relay */
 	CHECK_TRUE(path_on_pong(&r.p, r.txid[0], false, r.now, &to));
 	CHECK_TRUE(ipport_eq(to, a));
 	CHECK_TRUE(!path_on_pong(&r.p, r.txid[0], false, r.now, &to));
@@ -182,7 +184,8 @@ static void heartbeat_keeps_trust_while_we_send_and_ends_with_our_traffic(void *
 	}
 	CHECK_INT(r.n_pings, ==, 10);
 	forget(&r);
-	for (int i = 0; i < 30 && path_deadline(&r.p) != MONO_NEVER; i++) { /* their pings do not keep it going */
+	for (int i = 0; i < 30 && path_deadline(&r.p) != MONO_NEVER;
+		i++) { /* their pings do not keep it going */
 		run(&r, SEC(3));
 		if (r.n_pings)
 			answer(&r, a);
@@ -343,7 +346,8 @@ static void authentic_source_stands_in_where_nothing_is_known(void **state)
 	path_fini(&r.p);
 }
 
-static void peer_that_seems_to_have_moved_is_sent_to_everywhere_until_the_path_is_proven(void **state)
+static void peer_that_seems_to_have_moved_is_sent_to_everywhere_until_the_path_is_proven(
+	void **state)
 {
 	struct rig r;
 	struct ipport a = direct(&r), b = addr("203.0.113.9:7");
@@ -357,7 +361,8 @@ static void peer_that_seems_to_have_moved_is_sent_to_everywhere_until_the_path_i
 	check_route(&r, a, false); /* it is still there */
 	path_on_heard(&r.p, b, 100, r.now);
 	path_on_heard(&r.p, a, 100, r.now);
-	path_on_heard(&r.p, b, 100, r.now); /* it sends from two addresses: no reason for doubt each time */
+	path_on_heard(&r.p, b, 100,
+		r.now); /* it sends from two addresses: no reason for doubt each time */
 	check_route(&r, a, false);
 	path_fini(&r.p);
 }
@@ -436,7 +441,8 @@ static void call_is_answered_by_pings_and_not_by_a_call(void **state)
 
 static void later_call_replaces_an_earlier_one(void **state)
 {
-	struct ipport a = addr("203.0.113.9:7"), b = addr("203.0.113.9:8"), in_map = addr("203.0.113.9:9");
+	struct ipport a = addr("203.0.113.9:7"), b = addr("203.0.113.9:8"),
+		      in_map = addr("203.0.113.9:9");
 	struct rig r;
 
 	rig_open(&r);
@@ -573,9 +579,13 @@ static void hostile_calls_and_pings_are_bounded(void **state)
 	rig_open(&r);
 	for (int round = 0; round < 50; round++) {
 		for (int i = 0; i < 64; i++)
-			eps[i] = (struct ipport){ ipaddr_v4(198, 18, (uint8_t)round, (uint8_t)i), 1 };
+			eps[i] = (struct ipport){ ipaddr_v4(198, 18, (uint8_t)round, (uint8_t)i),
+				1 };
 		for (int i = 0; i < 64; i++)
-			path_on_ping(&r.p, (struct ipport){ ipaddr_v4(198, 19, (uint8_t)round, (uint8_t)i), 1 }, 124, 110, r.now);
+			path_on_ping(&r.p,
+				(struct ipport){
+					ipaddr_v4(198, 19, (uint8_t)round, (uint8_t)i), 1 },
+				124, 110, r.now);
 		path_on_call(&r.p, eps, 64, r.now);
 		CHECK_INT(r.p.n_cand, <=, PATH_CANDIDATES_MAX);
 	}
@@ -589,8 +599,8 @@ static void hostile_calls_and_pings_are_bounded(void **state)
 
 static void useless_addresses_are_no_candidates(void **state)
 {
-	static const char *const bad[] = { "0.0.0.0:1", "224.0.0.1:1", "255.255.255.255:1", "1.2.3.4:0", "[::]:1",
-		"[ff02::1]:1", "[fe80::1]:1" };
+	static const char *const bad[] = { "0.0.0.0:1", "224.0.0.1:1", "255.255.255.255:1",
+		"1.2.3.4:0", "[::]:1", "[ff02::1]:1", "[fe80::1]:1" };
 	struct rig r;
 
 	rig_open(&r);
@@ -623,7 +633,8 @@ int main(void)
 		cmocka_unit_test(flow_with_answers_needs_no_pings_besides_the_heartbeat),
 		cmocka_unit_test(dead_path_is_given_up),
 		cmocka_unit_test(authentic_source_stands_in_where_nothing_is_known),
-		cmocka_unit_test(peer_that_seems_to_have_moved_is_sent_to_everywhere_until_the_path_is_proven),
+		cmocka_unit_test(
+			peer_that_seems_to_have_moved_is_sent_to_everywhere_until_the_path_is_proven),
 		cmocka_unit_test(ping_teaches_an_address_for_45_seconds),
 		cmocka_unit_test(ping_during_a_search_is_pinged_back_at_once),
 		cmocka_unit_test(ping_back_does_not_wait_for_a_ping_that_came_too_early),

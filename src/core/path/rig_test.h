@@ -19,7 +19,8 @@ struct rig {
 	mono_ns answered_latency, now;
 };
 
-static inline void keep_ping(void *owner, struct ipport to, const uint8_t txid[static PATH_TXID_LEN], size_t size)
+static inline void keep_ping(
+	void *owner, struct ipport to, const uint8_t txid[static PATH_TXID_LEN], size_t size)
 {
 	struct rig *r = owner;
 
@@ -29,7 +30,8 @@ static inline void keep_ping(void *owner, struct ipport to, const uint8_t txid[s
 	r->to[r->n_pings++] = to;
 }
 
-static inline void keep_ping_relay(void *owner, const uint8_t txid[static PATH_TXID_LEN], size_t size)
+static inline void keep_ping_relay(
+	void *owner, const uint8_t txid[static PATH_TXID_LEN], size_t size)
 {
 	struct rig *r = owner;
 
@@ -57,7 +59,8 @@ static inline void keep_answered(void *owner, uint32_t cookie, struct ipport to,
 	r->answered_latency = latency;
 }
 
-static const struct path_ops ops = { keep_ping, keep_ping_relay, keep_call, keep_changed, NULL, keep_answered };
+static const struct path_ops ops = { keep_ping, keep_ping_relay, keep_call, keep_changed, NULL,
+	keep_answered };
 
 static inline struct ipport addr(const char *s)
 {
@@ -111,7 +114,8 @@ static inline void answer(struct rig *r, struct ipport a)
 
 	for (size_t i = r->n_pings; i-- > 0;)
 		if (ipport_eq(r->to[i], a)) {
-			CHECK_TRUE(path_on_pong(&r->p, r->txid[i], !ipaddr_is_set(a.ip), r->now, &to));
+			CHECK_TRUE(
+				path_on_pong(&r->p, r->txid[i], !ipaddr_is_set(a.ip), r->now, &to));
 			CHECK_TRUE(ipport_eq(to, a));
 			return;
 		}

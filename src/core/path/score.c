@@ -43,7 +43,8 @@ bool path_usable_address(struct ipport a)
 {
 	static const uint8_t broadcast[4] = { 255, 255, 255, 255 };
 
-	if (!ipaddr_is_set(a.ip) || !a.port || ipaddr_is_unspecified(a.ip) || ipaddr_is_multicast(a.ip))
+	if (!ipaddr_is_set(a.ip) || !a.port || ipaddr_is_unspecified(a.ip) ||
+		ipaddr_is_multicast(a.ip))
 		return false;
 	if (a.ip.family == 4)
 		return memcmp(a.ip.b, broadcast, sizeof(broadcast)) != 0;

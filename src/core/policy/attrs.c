@@ -232,7 +232,8 @@ bool policy_route_auto_approved(struct policy_plan *p, int64_t node, struct ippr
 	return n && approves(p, n, route);
 }
 
-bool policy_route_would_be_approved(struct policy_plan *p, int64_t user, const char *const *tags, size_t n_tags, struct ipprefix route)
+bool policy_route_would_be_approved(struct policy_plan *p, int64_t user, const char *const *tags,
+	size_t n_tags, struct ipprefix route)
 {
 	struct node_rec n = { .n_tags = n_tags };
 

@@ -207,7 +207,7 @@ int policy_plan_new(struct policy_plan **ret, struct policy_world *w, struct pol
 
 static void routes_free(struct policy_plan *p)
 {
-	map_for_each (n, &p->route_by_prefix) {
+	map_for_each(n, &p->route_by_prefix) {
 		struct route *r = container_of(n, struct route, node);
 
 		u32s_fini(&r->nodes);
@@ -252,10 +252,10 @@ struct policy_plan *policy_plan_free(struct policy_plan *p)
 	map_fini(&p->names);
 	ranges_fini(&p->internet);
 	ranges_fini(&p->star);
-	struct u32s *lists[] = { &p->free_classes, &p->dying, &p->sorted_prefixes, &p->no_ip4_sels, &p->subdomain_sels,
-		&p->exit_eps, &p->star_sels, &p->internet_sels, &p->all_eps, &p->posture_atoms,
-		&p->self_rules, &p->via_rules, &p->router_classes, &p->touched_classes, &p->orphans,
-		&p->scratch };
+	struct u32s *lists[] = { &p->free_classes, &p->dying, &p->sorted_prefixes, &p->no_ip4_sels,
+		&p->subdomain_sels, &p->exit_eps, &p->star_sels, &p->internet_sels, &p->all_eps,
+		&p->posture_atoms, &p->self_rules, &p->via_rules, &p->router_classes,
+		&p->touched_classes, &p->orphans, &p->scratch };
 	for (size_t i = 0; i < ARRAY_LEN(lists); i++)
 		u32s_fini(lists[i]);
 	free(p->atoms);

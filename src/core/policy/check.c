@@ -125,7 +125,9 @@ static int misplaced(struct checker *c, const struct term *t, enum spot spot)
 		return fault_at(c->r, t->at,
 			"\"%.60s\": group members cannot be recursive; list the users", t->full);
 	if (spot == SPOT_MEMBER)
-		return fault_at(c->r, t->at, "username must contain @, got: \"%.60s\"; write \"%.60s@\"", t->full, t->full);
+		return fault_at(c->r, t->at,
+			"username must contain @, got: \"%.60s\"; write \"%.60s@\"", t->full,
+			t->full);
 	return fault_at(c->r, t->at, "\"%.60s\" cannot stand in %s", t->full, allowed[spot].what);
 }
 
@@ -147,12 +149,15 @@ static int unknown_name(struct checker *c, const struct term *t, enum spot spot)
 	if (t->kind == TERM_HOST && spot == SPOT_TARGET)
 		return fault_at(c->r, t->at,
 			"\"%.60s\": invalid address, and no host of this name in hosts; a user is written with an @: "
-			"\"%.60s@\"", t->full, t->full);
+			"\"%.60s@\"",
+			t->full, t->full);
 	if (t->kind == TERM_HOST)
 		return fault_at(c->r, t->at,
 			"host not defined in policy: \"%.60s\"; define it in hosts. Or is it a user? Users are "
-			"written with an @: \"%.60s@\"", t->full, t->full);
-	return fault_at(c->r, t->at, "ipset not defined in policy: \"%.60s\"; define it in ipsets", t->full);
+			"written with an @: \"%.60s@\"",
+			t->full, t->full);
+	return fault_at(c->r, t->at, "ipset not defined in policy: \"%.60s\"; define it in ipsets",
+		t->full);
 }
 
 static int check_term(struct checker *c, const struct term *t, enum spot spot)

@@ -221,7 +221,8 @@ MUST_USE int policy_peer_caps(struct policy_plan *p, int64_t src, int64_t dst, s
  * one away. */
 bool policy_route_auto_approved(struct policy_plan *p, int64_t node, struct ipprefix route);
 /* A node of this user, or with these tags, that is not there yet. */
-bool policy_route_would_be_approved(struct policy_plan *p, int64_t user, const char *const *tags, size_t n_tags, struct ipprefix route);
+bool policy_route_would_be_approved(struct policy_plan *p, int64_t user, const char *const *tags,
+	size_t n_tags, struct ipprefix route);
 /* The router that carries a route now; 0 when nobody does. Default routes have no primary. */
 int64_t policy_route_primary(const struct policy_plan *p, struct ipprefix route);
 /* Makes a router the primary of a route if it is a candidate: to restore the state of before a
@@ -251,7 +252,8 @@ void policy_can_reach(struct policy_plan *p, struct ipaddr src, struct ipaddr ds
  * asked), in the order of the text, each once. Those that only give application capabilities are left out.
  */
 typedef void (*policy_rule_fn)(void *ctx, bool grant, size_t index, unsigned line);
-void policy_rules_about(struct policy_plan *p, int64_t user, struct ipaddr dst, uint16_t port, policy_rule_fn fn, void *ctx);
+void policy_rules_about(struct policy_plan *p, int64_t user, struct ipaddr dst, uint16_t port,
+	policy_rule_fn fn, void *ctx);
 
 /* tests and sshTests of the document. 0: all hold; 1: some failed, each told to fn; negative:
  * -ENOMEM. */

@@ -35,7 +35,7 @@ static bool means_who(const struct policy_plan *p, const struct sel *s, const st
 
 static bool in_routes(const struct policy_plan *p, struct iprange r)
 {
-	map_for_each (m, &p->route_by_prefix) {
+	map_for_each(m, &p->route_by_prefix) {
 		struct iprange x = iprange_of(container_of(m, struct route, node)->prefix);
 
 		if (x.first.family == r.first.family && ipaddr_cmp(x.first, r.last) <= 0 &&
@@ -200,7 +200,8 @@ static bool comes_from(const struct policy_plan *p, const struct rule *r, const 
 	for (uint32_t i = 0; i < u->nodes.n; i++) {
 		const struct node_rec *n = p->world->node_at[u->nodes.v[i]];
 
-		if (sel_meets(p, p->sels[r->src], MODE_SRC, ipprefix_single(n->ip4.family ? n->ip4 : n->ip6), NULL))
+		if (sel_meets(p, p->sels[r->src], MODE_SRC,
+			    ipprefix_single(n->ip4.family ? n->ip4 : n->ip6), NULL))
 			return true;
 	}
 	return false;
@@ -219,7 +220,8 @@ void policy_rules_about(struct policy_plan *p, int64_t user, struct ipaddr dst, 
 			continue;
 		if (told && told->grant == r->grant && told->index == r->index)
 			continue; /* one entry can be several rules */
-		if ((u && !comes_from(p, r, u)) || (ipaddr_is_set(dst) && !leads_to(p, i, dst, port)))
+		if ((u && !comes_from(p, r, u)) ||
+			(ipaddr_is_set(dst) && !leads_to(p, i, dst, port)))
 			continue;
 		fn(ctx, r->grant, r->index, r->line);
 		told = r;

@@ -172,7 +172,7 @@ int routes_elect_orphans(struct policy_plan *p)
 
 void routes_inherit(struct policy_plan *p, const struct policy_plan *from)
 {
-	map_for_each (m, &from->route_by_prefix) {
+	map_for_each(m, &from->route_by_prefix) {
 		const struct route *old = container_of(m, struct route, node);
 		struct route *r = route_find(p, old->prefix);
 

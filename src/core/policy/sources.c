@@ -175,7 +175,7 @@ static int push_star(const struct policy_plan *p, struct ranges *r)
 
 	for (size_t i = 0; i < p->star.n && rc == 0; i++)
 		rc = ranges_push(r, p->star.v[i]);
-	map_for_each (m, &p->route_by_prefix) {
+	map_for_each(m, &p->route_by_prefix) {
 		if (rc == 0)
 			rc = ranges_push(
 				r, iprange_of(container_of(m, struct route, node)->prefix));

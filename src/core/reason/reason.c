@@ -13,19 +13,33 @@ struct entry {
 };
 
 static const struct entry entries[] = {
-	{ -ERR_NO_NAME, "the name {host} does not exist. Check how it is spelt, or ask whoever runs the DNS of this network.", NULL },
+	{ -ERR_NO_NAME,
+		"the name {host} does not exist. Check how it is spelt, or ask whoever runs the DNS of this network.",
+		NULL },
 	{ -ERR_NO_RESOLVER,
 		"the name {host} could not be looked up: no name server answers. Check this device's connection and /etc/resolv.conf.",
 		NULL },
-	{ -ECONNREFUSED, "nothing listens at {host} port {port} (connection refused). Check that the hub runs, and that this is its port.",
+	{ -ECONNREFUSED,
+		"nothing listens at {host} port {port} (connection refused). Check that the hub runs, and that this is its port.",
 		"nothing listens at {host} port {port} (connection refused). Check that the relay runs, and that this is its port." },
-	{ -ENETUNREACH, "this device has no route to {host} (network is unreachable). Check its network connection.", NULL },
-	{ -EADDRNOTAVAIL, "this device has no address to reach {host} from. Check its network connection.", NULL },
-	{ -EAFNOSUPPORT, "this system lacks the address family of {host} (IPv6 is off?). Use a name or address of the other family.", NULL },
-	{ -EHOSTUNREACH, "the machine of {host} cannot be reached (no route to host). Check that it is on and that the address is right.",
+	{ -ENETUNREACH,
+		"this device has no route to {host} (network is unreachable). Check its network connection.",
 		NULL },
-	{ -EACCES, "a firewall on this device forbids connections to {host} port {port}. Allow them.", NULL },
-	{ -EPERM, "a firewall on this device forbids connections to {host} port {port}. Allow them.", NULL },
+	{ -EADDRNOTAVAIL,
+		"this device has no address to reach {host} from. Check its network connection.",
+		NULL },
+	{ -EAFNOSUPPORT,
+		"this system lacks the address family of {host} (IPv6 is off?). Use a name or address of the other family.",
+		NULL },
+	{ -EHOSTUNREACH,
+		"the machine of {host} cannot be reached (no route to host). Check that it is on and that the address is right.",
+		NULL },
+	{ -EACCES,
+		"a firewall on this device forbids connections to {host} port {port}. Allow them.",
+		NULL },
+	{ -EPERM,
+		"a firewall on this device forbids connections to {host} port {port}. Allow them.",
+		NULL },
 	{ -ETIMEDOUT,
 		"nothing answers at {host} port {port}: the machine is off, the address is wrong, or a firewall drops the packets. "
 		"Check these three.",
@@ -35,8 +49,12 @@ static const struct entry entries[] = {
 		"service has this port.",
 		NULL },
 	{ -EPIPE, "the connection to {host} port {port} was cut. It is tried again.", NULL },
-	{ -EMFILE, "this device has no file descriptors left. Raise the limit of the service (LimitNOFILE=).", NULL },
-	{ -ENFILE, "this device has no file descriptors left. Raise the limit of the system (fs.file-max).", NULL },
+	{ -EMFILE,
+		"this device has no file descriptors left. Raise the limit of the service (LimitNOFILE=).",
+		NULL },
+	{ -ENFILE,
+		"this device has no file descriptors left. Raise the limit of the system (fs.file-max).",
+		NULL },
 	{ -ENOMEM, "this device has no memory left.", NULL },
 	{ -EAGAIN, "too many names are being looked up at once. It is tried again.", NULL },
 	{ -ERR_SILENT,
@@ -44,12 +62,15 @@ static const struct entry entries[] = {
 		"that.",
 		"{host} port {port} takes the connection, but does not answer. A proxy without the relay behind it, or another service, may "
 		"do that." },
-	{ -ERR_TLS, "TLS with {host} port {port} failed. The log of the other side may tell more.", NULL },
+	{ -ERR_TLS, "TLS with {host} port {port} failed. The log of the other side may tell more.",
+		NULL },
 	{ -ERR_TLS_ALERT,
 		"{host} refuses TLS with this device: it has no certificate for this name, or wants one of ours. Check the name, and the "
 		"settings for TLS over there.",
 		NULL },
-	{ -ERR_TLS_VERSION, "{host} has no version of TLS that is still safe. It has to offer TLS 1.2 or 1.3.", NULL },
+	{ -ERR_TLS_VERSION,
+		"{host} has no version of TLS that is still safe. It has to offer TLS 1.2 or 1.3.",
+		NULL },
 	{ -ERR_TLS_CUT,
 		"{host} port {port} ends the connection as soon as TLS begins. Check that the port is one for HTTPS; a firewall that "
 		"looks into TLS may do that, too.",
@@ -58,7 +79,8 @@ static const struct entry entries[] = {
 		"{host} port {port} does not speak TLS. If the hub is meant to be without, begin its address with http://; otherwise give "
 		"the port of HTTPS.",
 		"{host} port {port} does not speak TLS. Check the relay's port in the relay map." },
-	{ -ERR_WANTS_TLS, "{host} port {port} speaks TLS. Begin the address of the hub with https://.",
+	{ -ERR_WANTS_TLS,
+		"{host} port {port} speaks TLS. Begin the address of the hub with https://.",
 		"{host} port {port} speaks TLS. Check the relay's entry in the relay map." },
 	{ -ERR_CERT_EXPIRED,
 		"its certificate has expired by the clock of this device, which says {clock}. If that is wrong, set the clock; otherwise "
@@ -85,10 +107,18 @@ static const struct entry entries[] = {
 		"between.",
 		NULL },
 	{ -ERR_CERT_REVOKED, "its certificate was revoked. It needs another one.", NULL },
-	{ -ERR_CERT_WEAK, "its certificate has a key or a signature that is too weak. It needs another one.", NULL },
-	{ -ERR_CERT_BAD, "its certificate is not acceptable. \"openssl s_client -connect {host}:{port}\" tells why.", NULL },
-	{ -ERR_NOT_HTTP, "{host} port {port} does not speak HTTP: another service has this port. Check the port.", NULL },
-	{ -ERR_NOT_HUB, "a web server answers at {host} port {port}, but it is not a hub. Check address and port.", NULL },
+	{ -ERR_CERT_WEAK,
+		"its certificate has a key or a signature that is too weak. It needs another one.",
+		NULL },
+	{ -ERR_CERT_BAD,
+		"its certificate is not acceptable. \"openssl s_client -connect {host}:{port}\" tells why.",
+		NULL },
+	{ -ERR_NOT_HTTP,
+		"{host} port {port} does not speak HTTP: another service has this port. Check the port.",
+		NULL },
+	{ -ERR_NOT_HUB,
+		"a web server answers at {host} port {port}, but it is not a hub. Check address and port.",
+		NULL },
 	{ -ERR_OTHER_HUB,
 		"there is a hub at {host} port {port}, but another one than this device is logged in at. \"warren up --force-reauth "
 		"--login-server=...\" leaves that one and joins this one.",
@@ -107,12 +137,15 @@ static const struct entry entries[] = {
 
 /* ---- HTTP ---- */
 
-static const char *denied = "{host} wants a login before it lets this device through (HTTP status {status}). Whatever is in front of "
-			    "the hub has to let /key, /ts2021 and /derp pass without one.";
-static const char *no_upgrade = "a proxy in front of the hub does not pass on the upgrade of /ts2021 (HTTP status {status}). It has to pass "
-				"on the headers Upgrade and Connection, and the method POST.";
-static const char *no_relay = "there is no relay at {host} port {port}, or a proxy in front of it does not pass on the upgrade of /derp "
-			      "(HTTP status {status}). It has to pass on the headers Upgrade and Connection.";
+static const char *denied =
+	"{host} wants a login before it lets this device through (HTTP status {status}). Whatever is in front of "
+	"the hub has to let /key, /ts2021 and /derp pass without one.";
+static const char *no_upgrade =
+	"a proxy in front of the hub does not pass on the upgrade of /ts2021 (HTTP status {status}). It has to pass "
+	"on the headers Upgrade and Connection, and the method POST.";
+static const char *no_relay =
+	"there is no relay at {host} port {port}, or a proxy in front of it does not pass on the upgrade of /derp "
+	"(HTTP status {status}). It has to pass on the headers Upgrade and Connection.";
 
 /* What a status means wherever it comes; NULL: nothing. */
 static const char *any_status(int status)
@@ -145,8 +178,9 @@ static const char *of_status(const struct reason *r, int status)
 	if (text)
 		return text;
 	if (status >= 300 && status < 400)
-		return r->location ? "{host} sends on to {location}. If that is the hub, use that address; if it is a page of this network, log in there first." :
-				     "{host} sends on to another address (HTTP status {status}). Open it in a browser to see which, and use that.";
+		return r->location
+			       ? "{host} sends on to {location}. If that is the hub, use that address; if it is a page of this network, log in there first."
+			       : "{host} sends on to another address (HTTP status {status}). Open it in a browser to see which, and use that.";
 	if (status >= 500 && status != 501)
 		return "{host} answers that it failed (HTTP status {status}). Its log tells why.";
 	switch (r->step) {
@@ -190,7 +224,8 @@ static const char *template_of(const struct reason *r)
 		return "{host} port {port} ended the connection without an answer. If it is a port for HTTPS, begin the address with https://.";
 	for (size_t i = 0; i < ARRAY_LEN(entries); i++)
 		if (entries[i].rc == r->rc)
-			return r->step == REASON_RELAY && entries[i].relay ? entries[i].relay : entries[i].hub;
+			return r->step == REASON_RELAY && entries[i].relay ? entries[i].relay
+									   : entries[i].hub;
 	return NULL;
 }
 
@@ -202,7 +237,8 @@ static size_t put(char *out, size_t at, const char *s, size_t n)
 }
 
 /* The value of the mark at s, and its length. */
-static const char *mark(const struct reason *r, const char *s, size_t len, char scratch[static TIME_RFC3339_MAX])
+static const char *mark(
+	const struct reason *r, const char *s, size_t len, char scratch[static TIME_RFC3339_MAX])
 {
 	if (len == 6 && !memcmp(s, "{host}", 6))
 		return r->host;

@@ -13,7 +13,7 @@
 enum { REASON_MAX = 640, REASON_DETAIL_MAX = 160 };
 
 enum reason_step {
-	REASON_HUB_KEY, /* GET /key, the first thing asked of a hub */
+	REASON_HUB_KEY,     /* GET /key, the first thing asked of a hub */
 	REASON_HUB_SESSION, /* the upgrade of /ts2021, and Noise */
 	REASON_HUB_REGISTER,
 	REASON_HUB_MAP, /* the long poll */
@@ -26,7 +26,8 @@ struct reason {
 	const char *host;
 	unsigned port;
 	bool tls; /* TLS was asked for */
-	const char *location; /* of a redirect; NULL or "": not known. From outside: shown only if it is harmless */
+	const char *
+		location; /* of a redirect; NULL or "": not known. From outside: shown only if it is harmless */
 	unix_ms wall; /* our clock, for certificates that do not fit it */
 };
 

@@ -3,7 +3,11 @@
 
 #include <errno.h>
 
-static const struct reason base = { .step = REASON_HUB_KEY, .rc = -ECONNREFUSED, .host = "hub.example.com", .port = 443, .tls = true };
+static const struct reason base = { .step = REASON_HUB_KEY,
+	.rc = -ECONNREFUSED,
+	.host = "hub.example.com",
+	.port = 443,
+	.tls = true };
 static char text[REASON_MAX];
 
 static const char *of(enum reason_step step, int rc)
@@ -39,11 +43,13 @@ static void marks_are_filled_in(void **state)
 	struct reason r = base;
 
 	(void)state;
-	CHECK_STR(of(REASON_HUB_KEY, -ECONNREFUSED), "nothing listens at hub.example.com port 443 (connection refused). Check that the "
-						     "hub runs, and that this is its port.");
+	CHECK_STR(of(REASON_HUB_KEY, -ECONNREFUSED),
+		"nothing listens at hub.example.com port 443 (connection refused). Check that the "
+		"hub runs, and that this is its port.");
 	r.rc = -ERR_CERT_NOT_YET;
 	r.wall = 86400000;
-	CHECK_TRUE(strstr(reason_format(&r, text), "which says 1970-01-02 00:00:00. Set the clock"));
+	CHECK_TRUE(
+		strstr(reason_format(&r, text), "which says 1970-01-02 00:00:00. Set the clock"));
 	CHECK_TRUE(strstr(of(REASON_HUB_SESSION, err_http(404)), "HTTP status 404"));
 }
 
@@ -54,8 +60,9 @@ static void where_a_redirect_leads_is_told_if_it_is_harmless(void **state)
 	(void)state;
 	r.rc = err_http(301);
 	r.location = "https://other.example.com/";
-	CHECK_STR(reason_format(&r, text), "hub.example.com sends on to https://other.example.com/. If that is the hub, use that "
-					     "address; if it is a page of this network, log in there first.");
+	CHECK_STR(reason_format(&r, text),
+		"hub.example.com sends on to https://other.example.com/. If that is the hub, use that "
+		"address; if it is a page of this network, log in there first.");
 	r.location = "https://x/\033[2J";
 	CHECK_TRUE(strstr(reason_format(&r, text), "another address (HTTP status 301)"));
 }

@@ -2,17 +2,29 @@
 #include "base/bytes/bytes.h"
 
 /* Frame types of RFC 9113, section 6. */
-enum frame_type { DATA, HEADERS, PRIORITY, RST_STREAM, SETTINGS, PUSH_PROMISE, PING, GOAWAY, WINDOW_UPDATE, CONTINUATION };
+enum frame_type {
+	DATA,
+	HEADERS,
+	PRIORITY,
+	RST_STREAM,
+	SETTINGS,
+	PUSH_PROMISE,
+	PING,
+	GOAWAY,
+	WINDOW_UPDATE,
+	CONTINUATION
+};
 enum { FLAG_END_STREAM = 1 };
 enum {
-	COST_RST_STREAM = 4, /* a stream was made and taken down for nothing */
-	COST_SETTINGS = 4, /* acknowledged, and applied to every stream */
+	COST_RST_STREAM = 4,   /* a stream was made and taken down for nothing */
+	COST_SETTINGS = 4,     /* acknowledged, and applied to every stream */
 	COST_CONTINUATION = 8, /* nobody's headers need one: a frame takes 16 KiB */
-	DATA_UNIT = 4096, /* bytes of bodies a token; less in a frame costs as much */
-	HEADERS_UNIT = 512, /* decompressed, field by field */
-	SETTINGS_UNIT = 32, /* five settings */
+	DATA_UNIT = 4096,      /* bytes of bodies a token; less in a frame costs as much */
+	HEADERS_UNIT = 512,    /* decompressed, field by field */
+	SETTINGS_UNIT = 32,    /* five settings */
 	OTHER_UNIT = 512,
-	UPDATE_BYTES = 1024, /* Go's clients send two WINDOW_UPDATEs for 4 KiB that they have read */
+	UPDATE_BYTES =
+		1024, /* Go's clients send two WINDOW_UPDATEs for 4 KiB that they have read */
 };
 
 void flood_init(struct flood *f, bool client, int64_t rate, int64_t burst, mono_ns now)
@@ -35,7 +47,8 @@ void flood_sent(struct flood *f, size_t n)
 
 void flood_refund_request(struct flood *f, size_t body_len)
 {
-	f->bucket.tokens = MIN_OF(f->bucket.tokens + 2 + (int64_t)(body_len / DATA_UNIT), f->bucket.burst);
+	f->bucket.tokens =
+		MIN_OF(f->bucket.tokens + 2 + (int64_t)(body_len / DATA_UNIT), f->bucket.burst);
 }
 
 static int64_t data_cost(const struct flood *f, size_t len, uint8_t flags)
@@ -95,7 +108,8 @@ int flood_feed(struct flood *f, const uint8_t *p, size_t n, mono_ns now)
 	int rc = 0;
 
 	while (n && rc == 0) {
-		size_t some = f->skip ? MIN_OF(f->skip, n) : MIN_OF(FLOOD_FRAME_HEAD - f->n_head, n);
+		size_t some =
+			f->skip ? MIN_OF(f->skip, n) : MIN_OF(FLOOD_FRAME_HEAD - f->n_head, n);
 
 		if (f->skip) {
 			f->skip -= some;

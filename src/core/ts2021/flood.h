@@ -13,10 +13,10 @@ enum { FLOOD_FRAME_HEAD = 9, FLOOD_PREFACE = 24 };
 
 struct flood {
 	struct bucket bucket;
-	bool client; /* we are: what comes is a server's */
+	bool client;                    /* we are: what comes is a server's */
 	uint8_t head[FLOOD_FRAME_HEAD]; /* as far as it came */
 	size_t n_head;
-	size_t skip; /* bytes until the next head */
+	size_t skip;     /* bytes until the next head */
 	uint64_t window; /* bytes that we sent and that no WINDOW_UPDATE has answered */
 };
 

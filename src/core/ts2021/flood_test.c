@@ -3,16 +3,29 @@
 
 #include <errno.h>
 
-enum frame { DATA, HEADERS, PRIORITY, RST_STREAM, SETTINGS, PUSH_PROMISE, PING, GOAWAY, WINDOW_UPDATE, CONTINUATION, UNKNOWN = 0x55 };
+enum frame {
+	DATA,
+	HEADERS,
+	PRIORITY,
+	RST_STREAM,
+	SETTINGS,
+	PUSH_PROMISE,
+	PING,
+	GOAWAY,
+	WINDOW_UPDATE,
+	CONTINUATION,
+	UNKNOWN = 0x55
+};
 enum { END_STREAM = 1, END_HEADERS = 4, PADDED = 8, MANY = 100000 };
 
-static const char post[] = "\x20\x83\x87\x04\x01/"; /* no table, as the server asks; POST, https, path "/", nothing indexed */
+static const char post[] =
+	"\x20\x83\x87\x04\x01/"; /* no table, as the server asks; POST, https, path "/", nothing indexed */
 
 struct flooder {
 	struct pair p;
 	struct ts2021 *victim;
 	struct noise_half *keys; /* that the other end seals with */
-	struct end *end; /* the victim's */
+	struct end *end;         /* the victim's */
 	struct buf wire;
 	size_t peak; /* of the victim's memory */
 	mono_ns now;
@@ -60,7 +73,8 @@ static int say(struct flooder *f, const void *p, size_t n)
 	return rc;
 }
 
-static int say_frame(struct flooder *f, enum frame type, uint8_t flags, uint32_t stream, const void *payload, size_t len)
+static int say_frame(struct flooder *f, enum frame type, uint8_t flags, uint32_t stream,
+	const void *payload, size_t len)
 {
 	uint8_t b[9 + 16384];
 
@@ -82,7 +96,7 @@ static int say_request(struct flooder *f, uint32_t stream, uint8_t more)
 struct row {
 	const char *name;
 	int (*step)(struct flooder *f, size_t n);
-	unsigned or_limit; /* bits: which bound may end it, beside the one of frames */
+	unsigned or_limit;     /* bits: which bound may end it, beside the one of frames */
 	bool may_be_malformed; /* the library has a bound of its own */
 };
 
@@ -159,7 +173,8 @@ static int made_resets(struct flooder *f, size_t n)
 
 static int continuations(struct flooder *f, size_t n)
 {
-	return n ? say_frame(f, CONTINUATION, 0, 1, "", 0) : say_frame(f, HEADERS, 0, 1, post, sizeof(post) - 1);
+	return n ? say_frame(f, CONTINUATION, 0, 1, "", 0)
+		 : say_frame(f, HEADERS, 0, 1, post, sizeof(post) - 1);
 }
 
 static int large_continuations(struct flooder *f, size_t n)
@@ -167,7 +182,8 @@ static int large_continuations(struct flooder *f, size_t n)
 	static uint8_t b[16384];
 
 	memset(b, 0x83, sizeof(b)); /* a field in each byte */
-	return n ? say_frame(f, CONTINUATION, 0, 1, b, sizeof(b)) : say_frame(f, HEADERS, 0, 1, post, sizeof(post) - 1);
+	return n ? say_frame(f, CONTINUATION, 0, 1, b, sizeof(b))
+		 : say_frame(f, HEADERS, 0, 1, post, sizeof(post) - 1);
 }
 
 static int trailers(struct flooder *f, size_t n)
@@ -221,7 +237,8 @@ static int bodies(struct flooder *f, size_t n)
 {
 	static uint8_t b[16000];
 
-	return n % 5 ? say_frame(f, DATA, 0, (uint32_t)(2 * (n / 5) + 1), b, sizeof(b)) : say_request(f, (uint32_t)(2 * (n / 5) + 1), 0);
+	return n % 5 ? say_frame(f, DATA, 0, (uint32_t)(2 * (n / 5) + 1), b, sizeof(b))
+		     : say_request(f, (uint32_t)(2 * (n / 5) + 1), 0);
 }
 
 static int empty_records(struct flooder *f, size_t n)
@@ -310,7 +327,8 @@ static void member_who_floods_is_ended_and_holds_more(void **state)
 
 static void server_that_floods_is_left(void **state)
 {
-	const struct row by_server[] = { rows[1], rows[2], rows[3], rows[4], rows[6], rows[15], rows[16], rows[22] };
+	const struct row by_server[] = { rows[1], rows[2], rows[3], rows[4], rows[6], rows[15],
+		rows[16], rows[22] };
 
 	for (size_t i = 0; i < ARRAY_LEN(by_server); i++) {
 		struct flooder f;
@@ -337,7 +355,10 @@ static void server_that_answers_without_end_is_left(void **state)
 	flooder_open(&f, true);
 	CHECK_INT(ts2021_request(f.victim, "POST", "/", VIEW_LIT("x"), NULL, &s), ==, 0);
 	for (size_t n = 0; n < MANY && rc == 0; n++)
-		rc = say_frame(&f, HEADERS, END_HEADERS, 1, "\x08\x03" "100", 5);
+		rc = say_frame(&f, HEADERS, END_HEADERS, 1,
+			"\x08\x03"
+			"100",
+			5);
 	CHECK_INT(rc, ==, -ERR_FLOOD);
 	flooder_close(&f);
 }
@@ -393,12 +414,16 @@ static void honest_client_never_meets_a_bound(void **state)
 		CHECK_INT(ts2021_ping(f.p.client.t), ==, 0);
 		CHECK_INT(ts2021_ping(f.p.server.t), ==, 0);
 		if (i % 4 == 0)
-			CHECK_INT(ts2021_request(f.p.client.t, "POST", "/machine/map", VIEW_LIT("{}"), NULL, &s), ==, 0);
+			CHECK_INT(ts2021_request(f.p.client.t, "POST", "/machine/map",
+					  VIEW_LIT("{}"), NULL, &s),
+				==, 0);
 		pump(&f.p);
 		CHECK_INT(ts2021_check(f.p.server.t, f.now), ==, 0);
 	}
 	for (int i = 0; i < 12; i++)
-		CHECK_INT(ts2021_request(f.p.client.t, "POST", "/machine/map", VIEW_LIT("{}"), NULL, &s), ==, 0);
+		CHECK_INT(ts2021_request(
+				  f.p.client.t, "POST", "/machine/map", VIEW_LIT("{}"), NULL, &s),
+			==, 0);
 	pump(&f.p);
 	CHECK_INT(ended_by(&f), ==, 0);
 	CHECK_INT(f.p.client.ended, ==, 24 * 60 + 12);
@@ -480,7 +505,7 @@ static int one_byte_window(struct flooder *f, size_t n)
 /* An answer of 1,000 bytes that nobody lets out of the window, or a byte of it now and then. */
 static void answer_that_is_not_taken_ends_the_connection(void **state)
 {
-	static int (*const each[])(struct flooder *f, size_t n) = { NULL, one_byte_window };
+	static int (*const each[])(struct flooder * f, size_t n) = { NULL, one_byte_window };
 
 	for (size_t i = 0; i < ARRAY_LEN(each); i++) {
 		struct flooder f;
@@ -488,11 +513,13 @@ static void answer_that_is_not_taken_ends_the_connection(void **state)
 
 		CHECK_ROW("%zu", i);
 		flooder_open(&f, false);
-		CHECK_INT(say_frame(&f, SETTINGS, 0, 0, "\0\4\0\0\0\0", 6), ==, 0); /* windows of nothing */
+		CHECK_INT(say_frame(&f, SETTINGS, 0, 0, "\0\4\0\0\0\0", 6), ==,
+			0); /* windows of nothing */
 		CHECK_INT(say_request(&f, 1, 0), ==, 0);
 		CHECK_INT(say_frame(&f, DATA, END_STREAM, 1, body, sizeof(body)), ==, 0);
 		ts2021_written(f.victim, ts2021_output(f.victim).len);
-		CHECK_INT(check_until(&f, f.now + TS2021_STALL + 2 * TS2021_CHECK, each[i]), ==, -ETIMEDOUT);
+		CHECK_INT(check_until(&f, f.now + TS2021_STALL + 2 * TS2021_CHECK, each[i]), ==,
+			-ETIMEDOUT);
 		CHECK_INT(f.end->limits[TS2021_BY_STALL], ==, 1);
 		flooder_close(&f);
 	}
@@ -518,7 +545,8 @@ static void map_that_is_not_taken_ends_the_connection(void **state)
 	f.p.server.to_fill = 1 << 20;
 	ts_stream_wake(f.p.server.streaming);
 	CHECK_INT(ts2021_output(f.victim).len, >, TS2021_OUT_MAX / 2);
-	CHECK_INT(check_until(&f, f.now + TS2021_STALL + 2 * TS2021_CHECK, reads_a_little), ==, -ETIMEDOUT);
+	CHECK_INT(check_until(&f, f.now + TS2021_STALL + 2 * TS2021_CHECK, reads_a_little), ==,
+		-ETIMEDOUT);
 	flooder_close(&f);
 }
 
@@ -575,7 +603,9 @@ static void member_gets_larger_bodies_than_a_stranger(void **state)
 		pump(&p);
 		if (member)
 			ts2021_set_member(p.server.t);
-		CHECK_INT(ts2021_request(p.client.t, "POST", "/", view_of(body, sizeof(body)), NULL, &s), ==, 0);
+		CHECK_INT(ts2021_request(
+				  p.client.t, "POST", "/", view_of(body, sizeof(body)), NULL, &s),
+			==, 0);
 		pump(&p);
 		CHECK_INT(p.client.ended, ==, 1);
 		CHECK_INT(p.client.end_rc, ==, member ? 0 : -ERR_CLOSED);

@@ -46,7 +46,8 @@ static void *resize(struct h2mem *m, void *p, size_t n)
 	struct head *h = p ? (struct head *)p - 1 : NULL;
 	size_t had = h ? h->size : 0, now = n + sizeof(*h);
 
-	if (n > SIZE_MAX - sizeof(*h) || (now > had && now - had > m->max - m->used) || charge(m, m->used + now - had) < 0) {
+	if (n > SIZE_MAX - sizeof(*h) || (now > had && now - had > m->max - m->used) ||
+		charge(m, m->used + now - had) < 0) {
 		m->refused = true;
 		return NULL;
 	}
@@ -106,5 +107,9 @@ static void *hook_realloc(void *p, size_t n, void *ctx)
 
 nghttp2_mem h2mem_hooks(struct h2mem *m)
 {
-	return (nghttp2_mem){ .mem_user_data = m, .malloc = hook_malloc, .free = hook_free, .calloc = hook_calloc, .realloc = hook_realloc };
+	return (nghttp2_mem){ .mem_user_data = m,
+		.malloc = hook_malloc,
+		.free = hook_free,
+		.calloc = hook_calloc,
+		.realloc = hook_realloc };
 }

@@ -15,9 +15,9 @@ struct ledger_holder;
 
 struct h2mem {
 	size_t used, max;
-	size_t charged; /* to the holder, in steps */
+	size_t charged;               /* to the holder, in steps */
 	struct ledger_holder *holder; /* NULL: nobody is charged */
-	bool refused; /* once it was not enough */
+	bool refused;                 /* once it was not enough */
 };
 
 /* own: bytes that are taken already. -ERR_NO_ROOM. */

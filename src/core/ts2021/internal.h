@@ -11,7 +11,7 @@ enum ts2021_state { TS2021_UPGRADING, TS2021_OPEN, TS2021_FAILED };
 
 /* Does the other side take what there is for it? */
 struct patience {
-	mono_ns since; /* 0: nothing waits */
+	mono_ns since;  /* 0: nothing waits */
 	uint64_t taken; /* bytes, then */
 };
 
@@ -22,12 +22,12 @@ struct ts_stream {
 	int32_t id;
 	char *method, *path;
 	struct buf body, out; /* server: request body; what waits to be sent */
-	bool complete; /* server: the request */
-	bool refused; /* server: it is being reset, whatever comes */
+	bool complete;        /* server: the request */
+	bool refused;         /* server: it is being reset, whatever comes */
 	bool streaming, finished, responded, deferred;
 	bool has_body; /* the answer */
-	bool ended; /* HTTP/2 has all of it */
-	bool dry; /* all was taken at some time since the last check */
+	bool ended;    /* HTTP/2 has all of it */
+	bool dry;      /* all was taken at some time since the last check */
 	int status;
 	unsigned n_fields;
 	mono_ns began;
@@ -56,9 +56,9 @@ struct ts2021 {
 	const struct share *share;
 	struct h2mem mem;
 	struct flood flood;
-	mono_ns now; /* of the last call that had it */
+	mono_ns now;      /* of the last call that had it */
 	uint64_t written; /* bytes of out that the socket took */
-	bool emptied; /* out was, at some time since the last check */
+	bool emptied;     /* out was, at some time since the last check */
 	struct patience patience;
 	nghttp2_session *h2;
 	char *host;
@@ -88,6 +88,7 @@ void ts2021_streams_farewell(struct ts2021 *t, uint32_t error);
 /* As ts2021_check. */
 MUST_USE int ts2021_streams_check(struct ts2021 *t, mono_ns now);
 /* 0: it is taken, or there is nothing; 1: it waits; negative: too long. moved: all was taken meanwhile. */
-MUST_USE int ts2021_patience_check(struct patience *p, bool waits, bool moved, uint64_t taken, mono_ns now);
+MUST_USE int ts2021_patience_check(
+	struct patience *p, bool waits, bool moved, uint64_t taken, mono_ns now);
 
 #endif

@@ -5,8 +5,12 @@
  */
 #include "core/ts2021/testpair.h"
 
-enum { HELD_MAX = TS2021_STRANGER_H2_MAX + 4 * TS2021_STRANGER_BODY_MAX + 4 * TS2021_OUT_MAX, OPEN_MAX = TS2021_STREAMS_MAX,
-	FILL_MAX = 20000, TURN_MAX = 4 };
+enum {
+	HELD_MAX = TS2021_STRANGER_H2_MAX + 4 * TS2021_STRANGER_BODY_MAX + 4 * TS2021_OUT_MAX,
+	OPEN_MAX = TS2021_STREAMS_MAX,
+	FILL_MAX = 20000,
+	TURN_MAX = 4
+};
 
 struct script {
 	const uint8_t *p;
@@ -38,7 +42,8 @@ static struct view take_bytes(struct script *s, size_t n)
 	return v;
 }
 
-static void hold(void *owner, struct ts_stream *s, const char *method, const char *path, struct view body)
+static void hold(
+	void *owner, struct ts_stream *s, const char *method, const char *path, struct view body)
 {
 	struct target *t = owner;
 
@@ -64,11 +69,11 @@ static void fill_some(void *owner, struct ts_stream *s, struct buf *out)
 	ts_stream_set_owner(s, NULL);
 }
 
-static void nothing(void *owner)
-{
-}
+static void nothing(void *owner) {}
 
-static const struct ts2021_ops target_ops = { .on_request = hold, .on_end = forget, .fill = fill_some, .on_output = nothing };
+static const struct ts2021_ops target_ops = {
+	.on_request = hold, .on_end = forget, .fill = fill_some, .on_output = nothing
+};
 
 static size_t held_by(const struct ts2021 *t)
 {
@@ -85,13 +90,16 @@ static size_t held_by(const struct ts2021 *t)
 static void check_bounds(const struct target *t)
 {
 	const struct ts2021 *ts = t->p.server.t;
-	size_t max = t->member ? HELD_MAX - TS2021_STRANGER_H2_MAX - 4 * TS2021_STRANGER_BODY_MAX + TS2021_H2_MAX + 4 * TS2021_BODY_MAX : HELD_MAX;
+	size_t max = t->member ? HELD_MAX - TS2021_STRANGER_H2_MAX - 4 * TS2021_STRANGER_BODY_MAX +
+					 TS2021_H2_MAX + 4 * TS2021_BODY_MAX
+			       : HELD_MAX;
 
 	CHECK(held_by(ts) <= max + t->n_open * 2 * FILL_MAX);
 	CHECK(ts->mem.used <= ts->mem.max);
 	CHECK(ts->n_streams <= TS2021_STREAMS_MAX);
 	if (ts->state == TS2021_OPEN)
-		CHECK(nghttp2_session_get_outbound_queue_size(ts->h2) <= TS2021_QUEUE_MAX + TS2021_STREAMS_MAX);
+		CHECK(nghttp2_session_get_outbound_queue_size(ts->h2) <=
+			TS2021_QUEUE_MAX + TS2021_STREAMS_MAX);
 }
 
 static int say(struct target *t, const void *p, size_t n)
@@ -138,7 +146,8 @@ static void answer(struct target *t, struct script *s)
 
 	if (!of)
 		return;
-	if (how % 4 == 0 && !of->responded && ts_stream_respond(of, 200, NULL, view_of(body, how * 50)) < 0)
+	if (how % 4 == 0 && !of->responded &&
+		ts_stream_respond(of, 200, NULL, view_of(body, how * 50)) < 0)
 		ts_stream_reset(of);
 	else if (how % 4 == 1 && ts_stream_begin(of, 200, NULL) < 0)
 		ts_stream_reset(of);

@@ -61,11 +61,13 @@ static int on_begin_headers(nghttp2_session *h2, const nghttp2_frame *frame, voi
 	struct ts2021 *t = ctx;
 	struct ts_stream *s;
 
-	if (t->client || frame->hd.type != NGHTTP2_HEADERS || frame->headers.cat != NGHTTP2_HCAT_REQUEST)
+	if (t->client || frame->hd.type != NGHTTP2_HEADERS ||
+		frame->headers.cat != NGHTTP2_HCAT_REQUEST)
 		return 0;
 	if (t->n_streams >= t->share->streams) {
 		ts2021_tell_limit(t, TS2021_BY_STREAMS);
-		nghttp2_submit_rst_stream(h2, NGHTTP2_FLAG_NONE, frame->hd.stream_id, NGHTTP2_REFUSED_STREAM);
+		nghttp2_submit_rst_stream(
+			h2, NGHTTP2_FLAG_NONE, frame->hd.stream_id, NGHTTP2_REFUSED_STREAM);
 		return 0;
 	}
 	s = stream_new(t, frame->hd.stream_id);
@@ -92,8 +94,8 @@ static void refuse(struct ts_stream *s, uint32_t error)
 	nghttp2_submit_rst_stream(s->conn->h2, NGHTTP2_FLAG_NONE, s->id, error);
 }
 
-static int on_header(nghttp2_session *h2, const nghttp2_frame *frame, const uint8_t *name, size_t name_len,
-	const uint8_t *value, size_t value_len, uint8_t flags, void *ctx)
+static int on_header(nghttp2_session *h2, const nghttp2_frame *frame, const uint8_t *name,
+	size_t name_len, const uint8_t *value, size_t value_len, uint8_t flags, void *ctx)
 {
 	struct ts_stream *s = stream_of(h2, frame->hd.stream_id);
 	struct view n = view_of(name, name_len);
@@ -108,11 +110,15 @@ static int on_header(nghttp2_session *h2, const nghttp2_frame *frame, const uint
 		refuse(s, NGHTTP2_ENHANCE_YOUR_CALM);
 		return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
 	}
-	if (view_eq(n, VIEW_LIT(":status")) && text_u64((const char *)value, value_len, 999, &status) == 0)
+	if (view_eq(n, VIEW_LIT(":status")) &&
+		text_u64((const char *)value, value_len, 999, &status) == 0)
 		s->status = (int)status;
 	if (view_eq(n, VIEW_LIT("retry-after")))
-		snprintf(s->retry_after, sizeof(s->retry_after), "%.*s", (int)value_len, (const char *)value);
-	to = view_eq(n, VIEW_LIT(":method")) ? &s->method : view_eq(n, VIEW_LIT(":path")) ? &s->path : NULL;
+		snprintf(s->retry_after, sizeof(s->retry_after), "%.*s", (int)value_len,
+			(const char *)value);
+	to = view_eq(n, VIEW_LIT(":method")) ? &s->method
+	     : view_eq(n, VIEW_LIT(":path")) ? &s->path
+					     : NULL;
 	if (to && !*to) {
 		*to = copy_text(&t->mem, value, value_len);
 		if (!*to)
@@ -121,7 +127,8 @@ static int on_header(nghttp2_session *h2, const nghttp2_frame *frame, const uint
 	return 0;
 }
 
-static int on_data_chunk(nghttp2_session *h2, uint8_t flags, int32_t id, const uint8_t *p, size_t n, void *ctx)
+static int on_data_chunk(
+	nghttp2_session *h2, uint8_t flags, int32_t id, const uint8_t *p, size_t n, void *ctx)
 {
 	struct ts2021 *t = ctx;
 	struct ts_stream *s = stream_of(h2, id);
@@ -216,7 +223,8 @@ int ts2021_streams_start(struct ts2021 *t)
 	const nghttp2_settings_entry settings[] = {
 		{ NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, TS2021_STREAMS_MAX },
 		{ NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, t->client ? 4 << 20 : 1 << 20 },
-		{ NGHTTP2_SETTINGS_HEADER_TABLE_SIZE, t->client ? 4096 : 0 }, /* a table per idle client adds up at the hub */
+		{ NGHTTP2_SETTINGS_HEADER_TABLE_SIZE,
+			t->client ? 4096 : 0 }, /* a table per idle client adds up at the hub */
 		{ NGHTTP2_SETTINGS_ENABLE_PUSH, 0 },
 	};
 	nghttp2_mem mem = h2mem_hooks(&t->mem);
@@ -240,14 +248,17 @@ int ts2021_streams_start(struct ts2021 *t)
 	nghttp2_option_set_no_http_messaging(opt, 1);
 	nghttp2_option_set_no_closed_streams(opt, 1); /* kept for priorities, that nobody uses */
 	nghttp2_option_set_max_outbound_ack(opt, TS2021_QUEUE_MAX / 2);
-	rc = t->client ? nghttp2_session_client_new3(&t->h2, cb, t, opt, &mem) : nghttp2_session_server_new3(&t->h2, cb, t, opt, &mem);
+	rc = t->client ? nghttp2_session_client_new3(&t->h2, cb, t, opt, &mem)
+		       : nghttp2_session_server_new3(&t->h2, cb, t, opt, &mem);
 	nghttp2_session_callbacks_del(cb);
 	nghttp2_option_del(opt);
 	if (rc != 0)
 		return -ENOMEM;
-	if (nghttp2_submit_settings(t->h2, NGHTTP2_FLAG_NONE, settings, t->client ? ARRAY_LEN(settings) : 3) != 0)
+	if (nghttp2_submit_settings(
+		    t->h2, NGHTTP2_FLAG_NONE, settings, t->client ? ARRAY_LEN(settings) : 3) != 0)
 		return -ENOMEM;
-	if (nghttp2_session_set_local_window_size(t->h2, NGHTTP2_FLAG_NONE, 0, t->client ? 16 << 20 : 4 << 20) != 0)
+	if (nghttp2_session_set_local_window_size(
+		    t->h2, NGHTTP2_FLAG_NONE, 0, t->client ? 16 << 20 : 4 << 20) != 0)
 		return -ENOMEM;
 	return 0;
 }
@@ -281,7 +292,8 @@ int ts2021_streams_feed(struct ts2021 *t, const uint8_t *p, size_t n)
 	used = nghttp2_session_mem_recv(t->h2, p, n);
 	if (t->mem.refused)
 		return ts2021_streams_fail(t, TS2021_BY_MEMORY);
-	if (used == NGHTTP2_ERR_FLOODED || nghttp2_session_get_outbound_queue_size(t->h2) > TS2021_QUEUE_MAX)
+	if (used == NGHTTP2_ERR_FLOODED ||
+		nghttp2_session_get_outbound_queue_size(t->h2) > TS2021_QUEUE_MAX)
 		return ts2021_streams_fail(t, TS2021_BY_QUEUE);
 	if (used < 0 || (size_t)used != n)
 		return -ERR_BAD_FORMAT;
@@ -325,22 +337,25 @@ void ts2021_streams_farewell(struct ts2021 *t, uint32_t error)
 		return;
 	for (size_t i = 0; i < 2 * TS2021_QUEUE_MAX && buf_len(&t->out) < 2 * TS2021_OUT_MAX; i++) {
 		n = nghttp2_session_mem_send(t->h2, &p);
-		if (n <= 0 || seal(t, p, (size_t)n) < 0 || (n >= FLOOD_FRAME_HEAD && p[TYPE_AT] == NGHTTP2_GOAWAY))
+		if (n <= 0 || seal(t, p, (size_t)n) < 0 ||
+			(n >= FLOOD_FRAME_HEAD && p[TYPE_AT] == NGHTTP2_GOAWAY))
 			return;
 	}
 }
 
 static nghttp2_nv nv(const char *name, const char *value)
 {
-	return (nghttp2_nv){ .name = (uint8_t *)(uintptr_t)name, .value = (uint8_t *)(uintptr_t)value,
-		.namelen = strlen(name), .valuelen = strlen(value) };
+	return (nghttp2_nv){ .name = (uint8_t *)(uintptr_t)name,
+		.value = (uint8_t *)(uintptr_t)value,
+		.namelen = strlen(name),
+		.valuelen = strlen(value) };
 }
 
-int ts2021_request(struct ts2021 *t, const char *method, const char *path, struct view body, void *owner,
-	struct ts_stream **ret)
+int ts2021_request(struct ts2021 *t, const char *method, const char *path, struct view body,
+	void *owner, struct ts_stream **ret)
 {
-	nghttp2_nv h[] = { nv(":method", method), nv(":scheme", "https"), nv(":authority", t->host), nv(":path", path),
-		nv("content-type", "application/json") };
+	nghttp2_nv h[] = { nv(":method", method), nv(":scheme", "https"), nv(":authority", t->host),
+		nv(":path", path), nv("content-type", "application/json") };
 	nghttp2_data_provider data = { .read_callback = read_body };
 	struct ts_stream *s;
 	int32_t id;
@@ -368,7 +383,8 @@ int ts2021_request(struct ts2021 *t, const char *method, const char *path, struc
 	return 0;
 }
 
-static int submit_response(struct ts_stream *s, int status, const char *content_type, const char *retry_after, bool has_body)
+static int submit_response(struct ts_stream *s, int status, const char *content_type,
+	const char *retry_after, bool has_body)
 {
 	char code[8];
 	nghttp2_nv h[3];
@@ -383,7 +399,8 @@ static int submit_response(struct ts_stream *s, int status, const char *content_
 	h[1] = nv("content-type", content_type ? content_type : "text/plain; charset=utf-8");
 	if (retry_after)
 		h[2] = nv("retry-after", retry_after);
-	if (nghttp2_submit_response(s->conn->h2, s->id, h, retry_after ? 3 : 2, has_body ? &data : NULL) != 0)
+	if (nghttp2_submit_response(
+		    s->conn->h2, s->id, h, retry_after ? 3 : 2, has_body ? &data : NULL) != 0)
 		return -ENOMEM;
 	s->conn->ops->on_output(s->conn->owner);
 	return 0;

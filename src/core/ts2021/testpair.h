@@ -19,7 +19,8 @@ struct end {
 	struct buf got;
 };
 
-static void on_request(void *owner, struct ts_stream *s, const char *method, const char *path, struct view body)
+static void on_request(
+	void *owner, struct ts_stream *s, const char *method, const char *path, struct view body)
 {
 	struct end *e = owner;
 
@@ -60,9 +61,7 @@ static void fill(void *owner, struct ts_stream *s, struct buf *out)
 		CHECK_INT(buf_append_str(out, "0123456789"), ==, 0);
 }
 
-static void on_output(void *owner)
-{
-}
+static void on_output(void *owner) {}
 
 static void on_ready(void *owner)
 {
@@ -74,12 +73,18 @@ static void on_limit(void *owner, enum ts2021_limit l)
 	((struct end *)owner)->limits[l]++;
 }
 
-static const struct ts2021_ops ops = { .on_request = on_request, .on_response = on_response, .on_data = on_data, .on_end = on_end,
-	.fill = fill, .on_output = on_output, .on_ready = on_ready, .on_limit = on_limit };
+static const struct ts2021_ops ops = { .on_request = on_request,
+	.on_response = on_response,
+	.on_data = on_data,
+	.on_end = on_end,
+	.fill = fill,
+	.on_output = on_output,
+	.on_ready = on_ready,
+	.on_limit = on_limit };
 
 struct pair {
 	struct end client, server;
-	size_t cut; /* bytes a piece */
+	size_t cut;         /* bytes a piece */
 	struct buf request; /* the head, until the server is made from it */
 	struct secret_machine server_key;
 	const char *tells;
@@ -100,8 +105,9 @@ static void pair_open(struct pair *p, size_t cut)
 	key_generate(&p->client.rng.rng, client_key.b);
 	key_generate(&p->server.rng.rng, p->server_key.b);
 	CHECK_INT(key_public(p->server_key.b, server_pub.b), ==, 0);
-	CHECK_INT(ts2021_connect(&p->client.t, "hub:80", &client_key, &server_pub, 113, &p->client.rng.rng, &ops, &p->client), ==,
-		0);
+	CHECK_INT(ts2021_connect(&p->client.t, "hub:80", &client_key, &server_pub, 113,
+			  &p->client.rng.rng, &ops, &p->client),
+		==, 0);
 }
 
 static size_t move(struct pair *p, struct ts2021 *from, struct ts2021 *to)
@@ -126,7 +132,9 @@ static void pump(struct pair *p)
 		struct http1_head h;
 		size_t used;
 
-		struct ts2021_server how = { .self = &p->server_key, .rng = &p->server.rng.rng, .hub_url = p->tells };
+		struct ts2021_server how = {
+			.self = &p->server_key, .rng = &p->server.rng.rng, .hub_url = p->tells
+		};
 
 		CHECK_INT(http1_parse(v.p, v.len, false, &h, &used), ==, 0);
 		CHECK_INT(used, ==, v.len);

@@ -12,11 +12,17 @@ enum { EARLY_HEADER_LEN = 9, EARLY_MAX = 10 << 20, IN_MAX = HTTP1_HEAD_MAX + NOI
 
 static const uint8_t early_magic[5] = { 0xff, 0xff, 0xff, 'T', 'S' };
 
-static const struct share stranger = { .bodies = TS2021_STRANGER_BODY_MAX, .streams = TS2021_STRANGER_STREAMS_MAX,
-	.h2 = TS2021_STRANGER_H2_MAX, .frames_rate = TS2021_STRANGER_FRAMES_RATE, .frames_burst = TS2021_STRANGER_FRAMES_BURST };
+static const struct share stranger = { .bodies = TS2021_STRANGER_BODY_MAX,
+	.streams = TS2021_STRANGER_STREAMS_MAX,
+	.h2 = TS2021_STRANGER_H2_MAX,
+	.frames_rate = TS2021_STRANGER_FRAMES_RATE,
+	.frames_burst = TS2021_STRANGER_FRAMES_BURST };
 /* Also a client's, for its server. */
-static const struct share member = { .bodies = TS2021_BODY_MAX, .streams = TS2021_STREAMS_MAX, .h2 = TS2021_H2_MAX,
-	.frames_rate = TS2021_FRAMES_RATE, .frames_burst = TS2021_FRAMES_BURST };
+static const struct share member = { .bodies = TS2021_BODY_MAX,
+	.streams = TS2021_STREAMS_MAX,
+	.h2 = TS2021_H2_MAX,
+	.frames_rate = TS2021_FRAMES_RATE,
+	.frames_burst = TS2021_FRAMES_BURST };
 
 int ts2021_fail(struct ts2021 *t, int rc)
 {
@@ -32,7 +38,8 @@ void ts2021_tell_limit(struct ts2021 *t, enum ts2021_limit l)
 		t->ops->on_limit(t->owner, l);
 }
 
-static struct ts2021 *conn_new(const struct ts2021_ops *ops, void *owner, bool client, struct ledger_holder *holder, mono_ns now)
+static struct ts2021 *conn_new(const struct ts2021_ops *ops, void *owner, bool client,
+	struct ledger_holder *holder, mono_ns now)
 {
 	struct ts2021 *t = calloc(1, sizeof(*t));
 
@@ -98,7 +105,8 @@ static int put_early(struct ts2021 *t, const char *hub_url, struct rng *rng)
 		return rc;
 	buf_init(&plain, EARLY_HEADER_LEN + TS2021_EARLY_MAX);
 	buf_init(&text, TS2021_EARLY_MAX);
-	rc = buf_printf(&text, "{\"nodeKeyChallenge\":\"%s\"%s%s%s}", key_format(KEY_CHALLENGE, pub, key), hub_url ? ",\"hubURL\":\"" : "",
+	rc = buf_printf(&text, "{\"nodeKeyChallenge\":\"%s\"%s%s%s}",
+		key_format(KEY_CHALLENGE, pub, key), hub_url ? ",\"hubURL\":\"" : "",
 		hub_url ? hub_url : "", hub_url ? "\"" : "");
 	memcpy(head, early_magic, sizeof(early_magic));
 	store_be32(head + 5, (uint32_t)buf_len(&text));
@@ -113,8 +121,8 @@ static int put_early(struct ts2021 *t, const char *hub_url, struct rng *rng)
 	return rc;
 }
 
-int ts2021_accept(struct ts2021 **ret, const struct http1_head *head, const struct ts2021_server *how,
-	const struct ts2021_ops *ops, void *owner)
+int ts2021_accept(struct ts2021 **ret, const struct http1_head *head,
+	const struct ts2021_server *how, const struct ts2021_ops *ops, void *owner)
 {
 	struct view v = http1_find(head, "X-Tailscale-Handshake");
 	uint8_t init[NOISE_INITIATION_LEN + 3], resp[NOISE_RESPONSE_LEN];
@@ -122,7 +130,8 @@ int ts2021_accept(struct ts2021 **ret, const struct http1_head *head, const stru
 	size_t n;
 	int rc;
 
-	if (!http1_has_token(head, "Upgrade", "tailscale-control-protocol") || v.len > BASE64_LEN(NOISE_INITIATION_LEN) ||
+	if (!http1_has_token(head, "Upgrade", "tailscale-control-protocol") ||
+		v.len > BASE64_LEN(NOISE_INITIATION_LEN) ||
 		base64_decode((const char *)v.p, v.len, init, &n) < 0 || n != NOISE_INITIATION_LEN)
 		return -ERR_BAD_VALUE;
 	t = conn_new(ops, owner, false, how->holder, how->now);
@@ -130,8 +139,9 @@ int ts2021_accept(struct ts2021 **ret, const struct http1_head *head, const stru
 		return -ENOMEM;
 	rc = noise_accept(&t->noise, how->self, init, how->rng, resp, &t->keys);
 	if (rc == 0)
-		rc = buf_append_str(&t->out, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: tailscale-control-protocol\r\n"
-					     "Connection: upgrade\r\n\r\n");
+		rc = buf_append_str(&t->out,
+			"HTTP/1.1 101 Switching Protocols\r\nUpgrade: tailscale-control-protocol\r\n"
+			"Connection: upgrade\r\n\r\n");
 	if (rc == 0)
 		rc = buf_append(&t->out, resp, sizeof(resp));
 	if (rc == 0)
@@ -149,7 +159,8 @@ int ts2021_accept(struct ts2021 **ret, const struct http1_head *head, const stru
 }
 
 int ts2021_connect(struct ts2021 **ret, const char *host, const struct secret_machine *self,
-	const struct machine_pub *server, uint16_t version, struct rng *rng, const struct ts2021_ops *ops, void *owner)
+	const struct machine_pub *server, uint16_t version, struct rng *rng,
+	const struct ts2021_ops *ops, void *owner)
 {
 	uint8_t init[NOISE_INITIATION_LEN];
 	char b64[BASE64_LEN(NOISE_INITIATION_LEN) + 1];
@@ -164,7 +175,8 @@ int ts2021_connect(struct ts2021 **ret, const char *host, const struct secret_ma
 		base64_encode(init, sizeof(init), b64);
 		rc = buf_printf(&t->out,
 			"POST /ts2021 HTTP/1.1\r\nHost: %s\r\nUser-Agent: warren\r\nContent-Length: 0\r\nConnection: upgrade\r\n"
-			"Upgrade: tailscale-control-protocol\r\nX-Tailscale-Handshake: %s\r\n\r\n", host, b64);
+			"Upgrade: tailscale-control-protocol\r\nX-Tailscale-Handshake: %s\r\n\r\n",
+			host, b64);
 	}
 	if (rc < 0) {
 		ts2021_free(t);
@@ -234,7 +246,8 @@ static int feed_plain(struct ts2021 *t, const uint8_t *p, size_t n)
 		t->early_done = true;
 		if (memcmp(buf_data(&t->early), early_magic, sizeof(early_magic)) == 0) {
 			t->early_left = load_be32(buf_data(&t->early) + sizeof(early_magic));
-			t->early_kept = t->ops->on_early && t->early_left && t->early_left <= TS2021_EARLY_MAX;
+			t->early_kept = t->ops->on_early && t->early_left &&
+					t->early_left <= TS2021_EARLY_MAX;
 			if (t->early_left > EARLY_MAX)
 				return -ERR_TOO_BIG;
 		} else {
@@ -256,7 +269,8 @@ static int feed_records(struct ts2021 *t)
 	int rc;
 
 	for (;;) {
-		rc = noise_open(&t->keys.receive, buf_data(&t->in), buf_len(&t->in), plain, &len, &used);
+		rc = noise_open(
+			&t->keys.receive, buf_data(&t->in), buf_len(&t->in), plain, &len, &used);
 		if (rc != 0)
 			return rc == NOISE_MORE ? 0 : rc;
 		buf_consume(&t->in, used);
@@ -314,7 +328,8 @@ void ts2021_written(struct ts2021 *t, size_t n)
 
 bool ts2021_wants_input(const struct ts2021 *t)
 {
-	return t->client || t->state != TS2021_OPEN || nghttp2_session_get_outbound_queue_size(t->h2) <= TS2021_QUEUE_PAUSE;
+	return t->client || t->state != TS2021_OPEN ||
+	       nghttp2_session_get_outbound_queue_size(t->h2) <= TS2021_QUEUE_PAUSE;
 }
 
 void ts2021_set_member(struct ts2021 *t)
@@ -352,4 +367,3 @@ int ts2021_ping(struct ts2021 *t)
 	t->ops->on_output(t->owner);
 	return 0;
 }
-

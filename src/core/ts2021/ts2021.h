@@ -17,24 +17,31 @@
 #include "proto/http1/http1.h"
 
 enum {
-	TS2021_BODY_MAX = 1 << 20, /* bodies of requests at the server, all of a connection's; hostinfo with services is some 20 kB */
+	TS2021_BODY_MAX =
+		1
+		<< 20, /* bodies of requests at the server, all of a connection's; hostinfo with services is some 20 kB */
 	TS2021_STRANGER_BODY_MAX = 64 * 1024,
 	TS2021_OUT_MAX = 32 * 1024, /* ciphertext made ahead of the socket */
-	TS2021_H2_MAX = 256 * 1024, /* memory of HTTP/2 and of its streams, without bodies: a session has 20 KiB, a stream 1 */
+	TS2021_H2_MAX =
+		256 *
+		1024, /* memory of HTTP/2 and of its streams, without bodies: a session has 20 KiB, a stream 1 */
 	TS2021_STRANGER_H2_MAX = 96 * 1024,
-	TS2021_QUEUE_MAX = 512, /* frames other than DATA that wait to be sent; each answer is one */
-	TS2021_QUEUE_PAUSE = 32, /* so many: nothing should be fed until they are out */
-	TS2021_RETRY_MAX = 40, /* bytes of Retry-After that are looked at: a date has 29 */
+	TS2021_QUEUE_MAX =
+		512, /* frames other than DATA that wait to be sent; each answer is one */
+	TS2021_QUEUE_PAUSE = 32,  /* so many: nothing should be fed until they are out */
+	TS2021_RETRY_MAX = 40,    /* bytes of Retry-After that are looked at: a date has 29 */
 	TS2021_STREAMS_MAX = 100, /* concurrent, as announced in SETTINGS */
 	TS2021_STRANGER_STREAMS_MAX = 16, /* at the server; one more is told to try again */
-	TS2021_FIELDS_MAX = 128, /* of the header lists of a stream; clients send ten */
+	TS2021_FIELDS_MAX = 128,          /* of the header lists of a stream; clients send ten */
 	TS2021_EARLY_MAX = 4096,
 	/* What a connection may send without asking for anything (flood.h): tokens at once, and a second. A frame is one or more. */
 	TS2021_FRAMES_BURST = 1024,
 	TS2021_FRAMES_RATE = 64,
 	TS2021_STRANGER_FRAMES_BURST = 192, /* of whom requests cost, too */
 	TS2021_STRANGER_FRAMES_RATE = 16,
-	TS2021_STALL_BYTES = 8 * 1024, /* who has that to read, and does not within TS2021_STALL, does not read */
+	TS2021_STALL_BYTES =
+		8 *
+		1024, /* who has that to read, and does not within TS2021_STALL, does not read */
 };
 #define TS2021_CHECK SEC(5)
 #define TS2021_REQUEST SEC(20) /* a whole request, however it trickles */
@@ -42,14 +49,14 @@ enum {
 
 /* The bounds of a connection, as ts2021_ops' on_limit names them. */
 enum ts2021_limit {
-	TS2021_BY_FRAMES, /* it asks for work that leads to nothing */
-	TS2021_BY_QUEUE, /* it does not read what it asks for */
-	TS2021_BY_MEMORY, /* TS2021_H2_MAX */
+	TS2021_BY_FRAMES,  /* it asks for work that leads to nothing */
+	TS2021_BY_QUEUE,   /* it does not read what it asks for */
+	TS2021_BY_MEMORY,  /* TS2021_H2_MAX */
 	TS2021_BY_STREAMS, /* the stream is refused */
-	TS2021_BY_FIELDS, /* the stream is reset */
-	TS2021_BY_BODIES, /* the stream is reset */
-	TS2021_BY_TIME, /* a request takes longer than TS2021_REQUEST */
-	TS2021_BY_STALL, /* an answer is not taken */
+	TS2021_BY_FIELDS,  /* the stream is reset */
+	TS2021_BY_BODIES,  /* the stream is reset */
+	TS2021_BY_TIME,    /* a request takes longer than TS2021_REQUEST */
+	TS2021_BY_STALL,   /* an answer is not taken */
 	TS2021_N_LIMITS,
 };
 
@@ -59,7 +66,8 @@ struct ts_stream;
 
 struct ts2021_ops {
 	/* Server: a request is complete. Method and path are valid until the stream ends, the body during the call. */
-	void (*on_request)(void *owner, struct ts_stream *s, const char *method, const char *path, struct view body);
+	void (*on_request)(void *owner, struct ts_stream *s, const char *method, const char *path,
+		struct view body);
 	/* Client: the answer's status; then its bytes; */
 	void (*on_response)(void *owner, struct ts_stream *s, int status);
 	void (*on_data)(void *owner, struct ts_stream *s, struct view data);
@@ -79,18 +87,22 @@ struct ts2021_ops {
 
 struct ts2021_server {
 	const struct secret_machine *self;
-	const char *hub_url; /* told before all else as "hubURL", of characters that JSON takes as they are; NULL: nothing */
+	const char *
+		hub_url; /* told before all else as "hubURL", of characters that JSON takes as they are; NULL: nothing */
 	struct rng *rng;
-	struct ledger_holder *holder; /* is charged for all that the connection holds; may be NULL */
+	struct ledger_holder
+		*holder; /* is charged for all that the connection holds; may be NULL */
 	mono_ns now;
 };
 /* Server. head is the request's, parsed by the listener. -ERR_BAD_VALUE: answer 400; -ERR_NO_ROOM, -ENOMEM: no room. */
-MUST_USE int ts2021_accept(struct ts2021 **ret, const struct http1_head *head, const struct ts2021_server *how,
-	const struct ts2021_ops *ops, void *owner);
+MUST_USE int ts2021_accept(struct ts2021 **ret, const struct http1_head *head,
+	const struct ts2021_server *how, const struct ts2021_ops *ops, void *owner);
 /* Client: the request to upgrade is the first output. host goes into Host: and :authority. */
-MUST_USE int ts2021_connect(struct ts2021 **ret, const char *host, const struct secret_machine *self,
-	const struct machine_pub *server, uint16_t version, struct rng *rng, const struct ts2021_ops *ops, void *owner);
-struct ts2021 *ts2021_free(struct ts2021 *t); /* on_end is called for open streams with -ERR_CLOSED */
+MUST_USE int ts2021_connect(struct ts2021 **ret, const char *host,
+	const struct secret_machine *self, const struct machine_pub *server, uint16_t version,
+	struct rng *rng, const struct ts2021_ops *ops, void *owner);
+struct ts2021 *ts2021_free(
+	struct ts2021 *t); /* on_end is called for open streams with -ERR_CLOSED */
 
 const struct machine_pub *ts2021_remote(const struct ts2021 *t); /* whom Noise authenticated */
 uint16_t ts2021_version(const struct ts2021 *t);
@@ -118,12 +130,14 @@ void ts2021_written(struct ts2021 *t, size_t n);
 MUST_USE int ts2021_ping(struct ts2021 *t);
 
 /* Client. The body is copied. */
-MUST_USE int ts2021_request(struct ts2021 *t, const char *method, const char *path, struct view body, void *owner,
-	struct ts_stream **ret);
+MUST_USE int ts2021_request(struct ts2021 *t, const char *method, const char *path,
+	struct view body, void *owner, struct ts_stream **ret);
 /* Server: a whole answer. The body is copied. */
-MUST_USE int ts_stream_respond(struct ts_stream *s, int status, const char *content_type, struct view body);
+MUST_USE int ts_stream_respond(
+	struct ts_stream *s, int status, const char *content_type, struct view body);
 /* Server: come again in so many seconds (Retry-After). */
-MUST_USE int ts_stream_respond_later(struct ts_stream *s, int status, unsigned seconds, struct view body);
+MUST_USE int ts_stream_respond_later(
+	struct ts_stream *s, int status, unsigned seconds, struct view body);
 /* Server: an answer whose body comes by fill until ts_stream_finish. */
 MUST_USE int ts_stream_begin(struct ts_stream *s, int status, const char *content_type);
 void ts_stream_wake(struct ts_stream *s);
@@ -131,7 +145,8 @@ void ts_stream_finish(struct ts_stream *s);
 /* Ends a stream early. */
 void ts_stream_reset(struct ts_stream *s);
 
-const char *ts_stream_retry_after(const struct ts_stream *s); /* client: of the answer; "": it had none */
+const char *ts_stream_retry_after(
+	const struct ts_stream *s); /* client: of the answer; "": it had none */
 void ts_stream_set_owner(struct ts_stream *s, void *owner);
 void *ts_stream_owner(const struct ts_stream *s);
 struct ts2021 *ts_stream_conn(const struct ts_stream *s);

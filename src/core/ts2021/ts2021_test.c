@@ -12,7 +12,9 @@ static void request_is_echoed_however_the_stream_is_cut(void **state)
 		pump(&p);
 		CHECK_TRUE(p.client.ready);
 		CHECK_INT(ts2021_version(p.server.t), ==, 113);
-		CHECK_INT(ts2021_request(p.client.t, "POST", "/machine/register", VIEW_LIT("{\"a\":1}"), NULL, &s), ==, 0);
+		CHECK_INT(ts2021_request(p.client.t, "POST", "/machine/register",
+				  VIEW_LIT("{\"a\":1}"), NULL, &s),
+			==, 0);
 		pump(&p);
 		CHECK_STR(p.server.path, "POST /machine/register");
 		CHECK_INT(p.client.status, ==, 200);

@@ -70,7 +70,8 @@ static struct allowedips_node **root_of(struct allowedips *t, const struct ippre
 /* The link at which the prefix is, or would be inserted. */
 static struct allowedips_node **descend(struct allowedips_node **at, const struct ipprefix *p)
 {
-	while (*at && (*at)->bits < p->bits && common_bits((*at)->addr, p->ip.b, (*at)->bits) == (*at)->bits)
+	while (*at && (*at)->bits < p->bits &&
+		common_bits((*at)->addr, p->ip.b, (*at)->bits) == (*at)->bits)
 		at = &(*at)->kid[bit_at(p->ip.b, (*at)->bits)];
 	return at;
 }
@@ -138,7 +139,8 @@ void allowedips_remove(struct allowedips *t, struct ipprefix p, const struct all
 	struct allowedips_node **path[130], **at = root_of(t, &p);
 	size_t depth = 0;
 
-	while (*at && (*at)->bits < p.bits && common_bits((*at)->addr, p.ip.b, (*at)->bits) == (*at)->bits) {
+	while (*at && (*at)->bits < p.bits &&
+		common_bits((*at)->addr, p.ip.b, (*at)->bits) == (*at)->bits) {
 		path[depth++] = at;
 		at = &(*at)->kid[bit_at(p.ip.b, (*at)->bits)];
 	}
@@ -154,10 +156,13 @@ void allowedips_remove(struct allowedips *t, struct ipprefix p, const struct all
 void allowedips_remove_all(struct allowedips *t, struct allowedips_owner *o)
 {
 	while (!list_empty(&o->nodes))
-		allowedips_remove(t, prefix_of(container_of(o->nodes.next, struct allowedips_node, of_owner)), o);
+		allowedips_remove(t,
+			prefix_of(container_of(o->nodes.next, struct allowedips_node, of_owner)),
+			o);
 }
 
-static struct allowedips_owner *find(const struct allowedips_node *n, const uint8_t *addr, unsigned bits)
+static struct allowedips_owner *find(
+	const struct allowedips_node *n, const uint8_t *addr, unsigned bits)
 {
 	struct allowedips_owner *best = NULL;
 
@@ -181,7 +186,8 @@ struct allowedips_owner *allowedips_find6(const struct allowedips *t, const uint
 	return find(t->root6, addr, 128);
 }
 
-static struct allowedips_owner *find_in(const struct allowedips *t, const uint8_t *pkt, size_t len, size_t off4, size_t off6)
+static struct allowedips_owner *find_in(
+	const struct allowedips *t, const uint8_t *pkt, size_t len, size_t off4, size_t off6)
 {
 	if (len >= 20 && pkt[0] >> 4 == 4)
 		return allowedips_find4(t, pkt + off4);
@@ -190,18 +196,20 @@ static struct allowedips_owner *find_in(const struct allowedips *t, const uint8_
 	return NULL;
 }
 
-struct allowedips_owner *allowedips_find_src(const struct allowedips *t, const uint8_t *pkt, size_t len)
+struct allowedips_owner *allowedips_find_src(
+	const struct allowedips *t, const uint8_t *pkt, size_t len)
 {
 	return find_in(t, pkt, len, 12, 8);
 }
 
-struct allowedips_owner *allowedips_find_dst(const struct allowedips *t, const uint8_t *pkt, size_t len)
+struct allowedips_owner *allowedips_find_dst(
+	const struct allowedips *t, const uint8_t *pkt, size_t len)
 {
 	return find_in(t, pkt, len, 16, 24);
 }
 
-static void each(const struct allowedips_node *n, void (*fn)(void *ctx, struct ipprefix p, struct allowedips_owner *o),
-	void *ctx)
+static void each(const struct allowedips_node *n,
+	void (*fn)(void *ctx, struct ipprefix p, struct allowedips_owner *o), void *ctx)
 {
 	if (!n)
 		return;

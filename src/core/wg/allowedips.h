@@ -28,10 +28,13 @@ void allowedips_remove(struct allowedips *t, struct ipprefix p, const struct all
 void allowedips_remove_all(struct allowedips *t, struct allowedips_owner *o);
 /* NULL: nobody. addr has 4 or 16 bytes. */
 struct allowedips_owner *allowedips_find4(const struct allowedips *t, const uint8_t addr[static 4]);
-struct allowedips_owner *allowedips_find6(const struct allowedips *t, const uint8_t addr[static 16]);
+struct allowedips_owner *allowedips_find6(
+	const struct allowedips *t, const uint8_t addr[static 16]);
 /* The peer of the inner packet's source or destination; NULL for anything that is not IP. */
-struct allowedips_owner *allowedips_find_src(const struct allowedips *t, const uint8_t *pkt, size_t len);
-struct allowedips_owner *allowedips_find_dst(const struct allowedips *t, const uint8_t *pkt, size_t len);
+struct allowedips_owner *allowedips_find_src(
+	const struct allowedips *t, const uint8_t *pkt, size_t len);
+struct allowedips_owner *allowedips_find_dst(
+	const struct allowedips *t, const uint8_t *pkt, size_t len);
 /* Calls back for each prefix, in order of addresses. */
 void allowedips_each(const struct allowedips *t,
 	void (*fn)(void *ctx, struct ipprefix p, struct allowedips_owner *o), void *ctx);

@@ -6,7 +6,8 @@
 
 enum { SECRET_LIFE_S = 120, COOKIE_LIFE_S = 120, MACS_LEN = 2 * WGMSG_MAC_LEN };
 
-static void derive(uint8_t mac1_key[static 32], uint8_t cookie_key[static 32], const uint8_t pub[static 32])
+static void derive(
+	uint8_t mac1_key[static 32], uint8_t cookie_key[static 32], const uint8_t pub[static 32])
 {
 	blake2s_hash(mac1_key, (struct view[]){ VIEW_LIT("mac1----"), view_of(pub, 32) }, 2);
 	blake2s_hash(cookie_key, (struct view[]){ VIEW_LIT("cookie--"), view_of(pub, 32) }, 2);
@@ -24,13 +25,14 @@ void cookie_sender_init(struct cookie_sender *s, const uint8_t peer_public[stati
 	derive(s->mac1_key, s->cookie_key, peer_public);
 }
 
-static void make_cookie(const struct cookie_checker *c, struct view source, uint8_t out[static COOKIE_LEN])
+static void make_cookie(
+	const struct cookie_checker *c, struct view source, uint8_t out[static COOKIE_LEN])
 {
 	blake2s_mac(out, COOKIE_LEN, c->secret, sizeof(c->secret), source.p, source.len);
 }
 
-enum cookie_verdict cookie_check(struct cookie_checker *c, const uint8_t *msg, size_t len, struct view source,
-	mono_ns now)
+enum cookie_verdict cookie_check(
+	struct cookie_checker *c, const uint8_t *msg, size_t len, struct view source, mono_ns now)
 {
 	const uint8_t *mac1 = msg + len - MACS_LEN, *mac2 = mac1 + WGMSG_MAC_LEN;
 	uint8_t mac[WGMSG_MAC_LEN], cookie[COOKIE_LEN];
@@ -45,8 +47,8 @@ enum cookie_verdict cookie_check(struct cookie_checker *c, const uint8_t *msg, s
 	return ct_equal(mac, mac2, sizeof(mac)) ? COOKIE_GOOD : COOKIE_MAC1_ONLY;
 }
 
-void cookie_reply(struct cookie_checker *c, struct rng *rng, const uint8_t *msg, size_t len, struct view source,
-	mono_ns now, struct wgmsg_cookie_reply *ret)
+void cookie_reply(struct cookie_checker *c, struct rng *rng, const uint8_t *msg, size_t len,
+	struct view source, mono_ns now, struct wgmsg_cookie_reply *ret)
 {
 	uint8_t cookie[COOKIE_LEN];
 
@@ -57,10 +59,11 @@ void cookie_reply(struct cookie_checker *c, struct rng *rng, const uint8_t *msg,
 	}
 	make_cookie(c, source, cookie);
 	wgmsg_set_type(ret->type, WGMSG_COOKIE_REPLY);
-	memcpy(ret->receiver, msg + 4, 4); /* the sender index, at the same place in both messages */
+	memcpy(ret->receiver, msg + 4,
+		4); /* the sender index, at the same place in both messages */
 	rng_fill(rng, ret->nonce, sizeof(ret->nonce));
-	xchapoly_seal(c->cookie_key, ret->nonce, view_of(msg + len - MACS_LEN, WGMSG_MAC_LEN), cookie,
-		sizeof(cookie), ret->sealed_cookie);
+	xchapoly_seal(c->cookie_key, ret->nonce, view_of(msg + len - MACS_LEN, WGMSG_MAC_LEN),
+		cookie, sizeof(cookie), ret->sealed_cookie);
 }
 
 void cookie_add_macs(struct cookie_sender *s, uint8_t *msg, size_t len, mono_ns now)
@@ -83,8 +86,8 @@ int cookie_consume(struct cookie_sender *s, const struct wgmsg_cookie_reply *m, 
 
 	if (!s->has_last_mac1)
 		return -ERR_BAD_STATE;
-	rc = xchapoly_open(s->cookie_key, m->nonce, view_of(s->last_mac1, WGMSG_MAC_LEN), m->sealed_cookie,
-		sizeof(m->sealed_cookie), cookie);
+	rc = xchapoly_open(s->cookie_key, m->nonce, view_of(s->last_mac1, WGMSG_MAC_LEN),
+		m->sealed_cookie, sizeof(m->sealed_cookie), cookie);
 	if (rc < 0)
 		return rc;
 	memcpy(s->cookie, cookie, COOKIE_LEN);

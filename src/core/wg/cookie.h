@@ -33,13 +33,14 @@ void cookie_checker_init(struct cookie_checker *c, const uint8_t own_public[stat
 void cookie_sender_init(struct cookie_sender *s, const uint8_t peer_public[static 32]);
 
 /* msg is an initiation or response: its last 32 bytes are the macs. */
-enum cookie_verdict cookie_check(struct cookie_checker *c, const uint8_t *msg, size_t len, struct view source,
-	mono_ns now);
-void cookie_reply(struct cookie_checker *c, struct rng *rng, const uint8_t *msg, size_t len, struct view source,
-	mono_ns now, struct wgmsg_cookie_reply *ret);
+enum cookie_verdict cookie_check(
+	struct cookie_checker *c, const uint8_t *msg, size_t len, struct view source, mono_ns now);
+void cookie_reply(struct cookie_checker *c, struct rng *rng, const uint8_t *msg, size_t len,
+	struct view source, mono_ns now, struct wgmsg_cookie_reply *ret);
 
 void cookie_add_macs(struct cookie_sender *s, uint8_t *msg, size_t len, mono_ns now);
 /* -ERR_BAD_TAG, -ERR_BAD_STATE when we did not ask. */
-MUST_USE int cookie_consume(struct cookie_sender *s, const struct wgmsg_cookie_reply *m, mono_ns now);
+MUST_USE int cookie_consume(
+	struct cookie_sender *s, const struct wgmsg_cookie_reply *m, mono_ns now);
 
 #endif

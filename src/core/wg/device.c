@@ -181,7 +181,8 @@ static void each_peer(void *ctx, struct ipprefix p, struct allowedips_owner *o)
 	c->fn(c->ctx, p, container_of(o, struct wg_peer, allowed));
 }
 
-void wg_allowed_each(const struct wg_device *d, void (*fn)(void *ctx, struct ipprefix p, void *peer), void *ctx)
+void wg_allowed_each(
+	const struct wg_device *d, void (*fn)(void *ctx, struct ipprefix p, void *peer), void *ctx)
 {
 	struct each_call c = { fn, ctx };
 

@@ -34,11 +34,11 @@
 #define INITIATION_REPEATS MSEC(500)
 
 enum timer {
-	TIMER_RETRANSMIT, /* the initiation was not answered */
-	TIMER_KEEPALIVE, /* we received data and sent nothing since */
+	TIMER_RETRANSMIT,    /* the initiation was not answered */
+	TIMER_KEEPALIVE,     /* we received data and sent nothing since */
 	TIMER_NEW_HANDSHAKE, /* we sent data and received nothing since */
-	TIMER_ZERO_KEYS, /* no session was made for long: forget all keys */
-	TIMER_PERSISTENT, /* the keepalive that the owner asked for */
+	TIMER_ZERO_KEYS,     /* no session was made for long: forget all keys */
+	TIMER_PERSISTENT,    /* the keepalive that the owner asked for */
 	N_TIMERS,
 };
 
@@ -80,12 +80,14 @@ struct wg_peer {
 	struct cookie_sender cookies;
 	struct handshake hs; /* our own initiation; theirs is answered at once and needs no state */
 	struct index_entry *hs_index;
-	struct wgmsg_initiation *initiation; /* the one that hs is about, as it was sent; NULL: none, or no memory */
+	struct wgmsg_initiation *
+		initiation; /* the one that hs is about, as it was sent; NULL: none, or no memory */
 	mono_ns initiation_made;
 	struct keypair *kp[N_KEYPAIRS]; /* NULL: none */
 	struct list staged;
 	size_t n_staged;
-	uint8_t last_timestamp[WGMSG_TAI64N_LEN], sent_timestamp[WGMSG_TAI64N_LEN]; /* theirs, ours */
+	uint8_t last_timestamp[WGMSG_TAI64N_LEN],
+		sent_timestamp[WGMSG_TAI64N_LEN]; /* theirs, ours */
 	mono_ns last_initiation_seen, last_initiation_sent, attempt_started;
 	mono_ns timer[N_TIMERS];
 	struct heap_node wake; /* at the earliest of timer[], or before it */
@@ -115,9 +117,10 @@ void index_free(struct wg_device *d, struct index_entry *e);
 
 /* sessions (session.c) */
 /* Takes the index. -ENOMEM, -ERR_CRYPTO: the sessions are as before. */
-MUST_USE int session_begin_take(struct wg_peer *p, const struct handshake_keys *k, struct index_entry *index,
-	uint32_t remote_index, bool initiator, mono_ns now);
-void session_confirm(struct wg_peer *p); /* the responder's next session was used: it becomes current */
+MUST_USE int session_begin_take(struct wg_peer *p, const struct handshake_keys *k,
+	struct index_entry *index, uint32_t remote_index, bool initiator, mono_ns now);
+void session_confirm(
+	struct wg_peer *p); /* the responder's next session was used: it becomes current */
 void sessions_clear(struct wg_device *d, struct wg_peer *p);
 struct keypair *session_to_send(struct wg_peer *p, mono_ns now); /* NULL: a handshake is needed */
 struct keypair *session_by_index(struct wg_peer *p, uint32_t local_index);

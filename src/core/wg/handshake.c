@@ -42,7 +42,8 @@ static void seal(struct handshake *h, const uint8_t *key, const void *in, size_t
 }
 
 /* n counts the tag. */
-static int open_sealed(struct handshake *h, const uint8_t *key, const uint8_t *in, size_t n, uint8_t *out)
+static int open_sealed(
+	struct handshake *h, const uint8_t *key, const uint8_t *in, size_t n, uint8_t *out)
 {
 	int rc = chapoly_open(key, zero_nonce, view_of(h->hash, 32), in, n, out);
 
@@ -53,9 +54,12 @@ static int open_sealed(struct handshake *h, const uint8_t *key, const uint8_t *i
 /* Both sides start from the responder's static key. */
 static void start(struct handshake *h, const uint8_t *responder_public)
 {
-	blake2s_hash(h->chain, (struct view[]){ VIEW_LIT("Noise_IKpsk2_25519_ChaChaPoly_BLAKE2s") }, 1);
-	blake2s_hash(h->hash, (struct view[]){ view_of(h->chain, 32),
-		VIEW_LIT("WireGuard v1 zx2c4 Jason@zx2c4.com") }, 2);
+	blake2s_hash(
+		h->chain, (struct view[]){ VIEW_LIT("Noise_IKpsk2_25519_ChaChaPoly_BLAKE2s") }, 1);
+	blake2s_hash(h->hash,
+		(struct view[]){
+			view_of(h->chain, 32), VIEW_LIT("WireGuard v1 zx2c4 Jason@zx2c4.com") },
+		2);
 	mix_hash(h, responder_public, KEY_LEN);
 }
 
@@ -127,20 +131,23 @@ int handshake_open_initiation(struct handshake_opened *o, const struct handshake
 	mix_hash(&o->h, m->ephemeral, KEY_LEN);
 	rc = mix_dh(&o->h, self->private, m->ephemeral, key);
 	if (rc == 0)
-		rc = open_sealed(&o->h, key, m->sealed_static, sizeof(m->sealed_static), o->peer_public);
+		rc = open_sealed(
+			&o->h, key, m->sealed_static, sizeof(m->sealed_static), o->peer_public);
 	ct_wipe(key, sizeof(key));
 	return rc;
 }
 
 int handshake_consume_initiation(struct handshake_opened *o, const struct handshake_self *self,
-	struct handshake_peer *peer, const struct wgmsg_initiation *m, uint8_t ret_timestamp[static WGMSG_TAI64N_LEN])
+	struct handshake_peer *peer, const struct wgmsg_initiation *m,
+	uint8_t ret_timestamp[static WGMSG_TAI64N_LEN])
 {
 	int rc = need_shared(peer, self);
 
 	if (rc < 0)
 		return rc;
 	mix_key_out(&o->h, peer->static_shared, KEY_LEN, o->key);
-	rc = open_sealed(&o->h, o->key, m->sealed_timestamp, sizeof(m->sealed_timestamp), ret_timestamp);
+	rc = open_sealed(
+		&o->h, o->key, m->sealed_timestamp, sizeof(m->sealed_timestamp), ret_timestamp);
 	ct_wipe(o->key, sizeof(o->key));
 	if (rc < 0)
 		return rc;
@@ -160,8 +167,9 @@ static void mix_psk(struct handshake *h, const struct handshake_peer *peer, uint
 	ct_wipe(tau, sizeof(tau));
 }
 
-int handshake_create_response(struct handshake *h, const struct handshake_peer *peer, struct rng *rng,
-	uint32_t local_index, struct wgmsg_response *ret, struct handshake_keys *ret_keys)
+int handshake_create_response(struct handshake *h, const struct handshake_peer *peer,
+	struct rng *rng, uint32_t local_index, struct wgmsg_response *ret,
+	struct handshake_keys *ret_keys)
 {
 	uint8_t key[32];
 	int rc;
@@ -190,7 +198,8 @@ int handshake_create_response(struct handshake *h, const struct handshake_peer *
 }
 
 int handshake_consume_response(struct handshake *h, const struct handshake_self *self,
-	const struct handshake_peer *peer, const struct wgmsg_response *m, struct handshake_keys *ret_keys)
+	const struct handshake_peer *peer, const struct wgmsg_response *m,
+	struct handshake_keys *ret_keys)
 {
 	struct handshake t = *h; /* a forged response must not spoil the state */
 	uint8_t key[32], nothing[1];

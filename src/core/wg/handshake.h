@@ -58,16 +58,19 @@ MUST_USE int handshake_create_initiation(struct handshake *h, const struct hands
 	const uint8_t timestamp[static WGMSG_TAI64N_LEN], struct wgmsg_initiation *ret);
 
 /* First half: who is it? Then the owner finds the peer and calls the second half. -ERR_BAD_TAG, -ERR_BAD_KEY. */
-MUST_USE int handshake_open_initiation(struct handshake_opened *o, const struct handshake_self *self,
-	const struct wgmsg_initiation *m);
-MUST_USE int handshake_consume_initiation(struct handshake_opened *o, const struct handshake_self *self,
-	struct handshake_peer *peer, const struct wgmsg_initiation *m, uint8_t ret_timestamp[static WGMSG_TAI64N_LEN]);
+MUST_USE int handshake_open_initiation(struct handshake_opened *o,
+	const struct handshake_self *self, const struct wgmsg_initiation *m);
+MUST_USE int handshake_consume_initiation(struct handshake_opened *o,
+	const struct handshake_self *self, struct handshake_peer *peer,
+	const struct wgmsg_initiation *m, uint8_t ret_timestamp[static WGMSG_TAI64N_LEN]);
 
 /* Ends the handshake on both sides: h goes back to idle, the keys are out. */
-MUST_USE int handshake_create_response(struct handshake *h, const struct handshake_peer *peer, struct rng *rng,
-	uint32_t local_index, struct wgmsg_response *ret, struct handshake_keys *ret_keys);
+MUST_USE int handshake_create_response(struct handshake *h, const struct handshake_peer *peer,
+	struct rng *rng, uint32_t local_index, struct wgmsg_response *ret,
+	struct handshake_keys *ret_keys);
 MUST_USE int handshake_consume_response(struct handshake *h, const struct handshake_self *self,
-	const struct handshake_peer *peer, const struct wgmsg_response *m, struct handshake_keys *ret_keys);
+	const struct handshake_peer *peer, const struct wgmsg_response *m,
+	struct handshake_keys *ret_keys);
 
 void handshake_clear(struct handshake *h);
 

@@ -41,7 +41,8 @@ static bool admitted(struct wg_device *d, const struct wg_datagram *dg, mono_ns 
 		d->counters.bad_mac++;
 		return false;
 	case COOKIE_GOOD:
-		if (!under_load(d, now) || ratelimit_allow(&d->ratelimit, host_of(&dg->source), now))
+		if (!under_load(d, now) ||
+			ratelimit_allow(&d->ratelimit, host_of(&dg->source), now))
 			return true;
 		d->counters.rate_limited++;
 		return false;
@@ -164,8 +165,9 @@ enum opened { OPENED_NOT, OPENED_NOTHING, OPENED_PACKET };
  * Behind the AEAD: replay, cryptokey routing. OPENED_NOT: nothing new from the peer; OPENED_NOTHING: a sign of life;
  * OPENED_PACKET: ret is an inner packet to deliver.
  */
-static enum opened accept_opened(struct wg_device *d, struct wg_peer *p, struct keypair *k, const struct wg_datagram *dg,
-	const struct chapoly_job *j, struct now now, struct wg_packet *ret)
+static enum opened accept_opened(struct wg_device *d, struct wg_peer *p, struct keypair *k,
+	const struct wg_datagram *dg, const struct chapoly_job *j, struct now now,
+	struct wg_packet *ret)
 {
 	size_t len = j->len - CHAPOLY_TAG_LEN, n;
 
@@ -214,8 +216,10 @@ static void receive_run(struct wg_device *d, struct wg_datagram *dg, size_t n, s
 		return;
 	}
 	for (size_t i = 0; i < n; i++)
-		jobs[i] = (struct chapoly_job){ .counter = load_le64(dg[i].p + 8), .in = dg[i].p + WG_HEADROOM,
-			.len = dg[i].len - WG_HEADROOM, .out = dg[i].p + WG_HEADROOM };
+		jobs[i] = (struct chapoly_job){ .counter = load_le64(dg[i].p + 8),
+			.in = dg[i].p + WG_HEADROOM,
+			.len = dg[i].len - WG_HEADROOM,
+			.out = dg[i].p + WG_HEADROOM };
 	chapoly_open_batch(&k->receive, jobs, n);
 	for (size_t i = 0; i < n; i++) {
 		enum opened o = accept_opened(d, p, k, &dg[i], &jobs[i], now, &out[n_out]);
@@ -229,7 +233,7 @@ static void receive_run(struct wg_device *d, struct wg_datagram *dg, size_t n, s
 	timers_any_received(p);
 	k->heard_at = now.mono;
 	if (k == p->kp[KP_NEXT]) {
-		session_confirm(p); /* k is the current one now */
+		session_confirm(p);          /* k is the current one now */
 		initiation_end(d, p, false); /* ours has served its purpose */
 		p->stats.last_handshake = now.wall;
 		timers_handshake_complete(p);

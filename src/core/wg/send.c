@@ -79,7 +79,8 @@ void send_response(struct wg_device *d, struct wg_peer *p, struct handshake *h, 
 	struct wgmsg_response m;
 	int rc;
 
-	if (!index || handshake_create_response(h, &p->hs_peer, d->cfg.rng, index->index, &m, &keys) < 0) {
+	if (!index || handshake_create_response(
+			      h, &p->hs_peer, d->cfg.rng, index->index, &m, &keys) < 0) {
 		index_free(d, index);
 		handshake_clear(h);
 		return;
@@ -110,23 +111,26 @@ size_t wg_sealed_len(size_t mtu, size_t len)
 }
 
 /* Seals in place and turns each packet into its datagram. */
-static void seal_batch(struct wg_device *d, struct wg_peer *p, struct keypair *k, struct wg_packet *pkt, size_t n,
-	mono_ns now)
+static void seal_batch(struct wg_device *d, struct wg_peer *p, struct keypair *k,
+	struct wg_packet *pkt, size_t n, mono_ns now)
 {
 	struct chapoly_job jobs[WG_BATCH_MAX];
 	bool data = false;
 
 	for (size_t i = 0; i < n; i++) {
 		size_t pad = padding(d->cfg.mtu, pkt[i].len);
-		struct wgmsg_transport *h = (struct wgmsg_transport *)(void *)(pkt[i].p - WG_HEADROOM);
+		struct wgmsg_transport *h =
+			(struct wgmsg_transport *)(void *)(pkt[i].p - WG_HEADROOM);
 
 		data = data || pkt[i].len;
 		memset(pkt[i].p + pkt[i].len, 0, pad);
 		wgmsg_set_type(h->type, WGMSG_TRANSPORT);
 		store_le32(h->receiver, k->remote_index);
 		store_le64(h->counter, k->send_counter);
-		jobs[i] = (struct chapoly_job){ .counter = k->send_counter++, .in = pkt[i].p,
-			.len = pkt[i].len + pad, .out = pkt[i].p };
+		jobs[i] = (struct chapoly_job){ .counter = k->send_counter++,
+			.in = pkt[i].p,
+			.len = pkt[i].len + pad,
+			.out = pkt[i].p };
 		pkt[i].p -= WG_HEADROOM;
 		pkt[i].len += pad + WGMSG_TRANSPORT_OVERHEAD;
 		p->stats.tx_bytes += pkt[i].len;
@@ -197,7 +201,8 @@ void send_keepalive(struct wg_device *d, struct wg_peer *p, struct now now)
 		send_initiation(d, p, now, false);
 }
 
-void wg_send(struct wg_device *d, struct wg_peer *p, struct wg_packet *pkt, size_t n, struct now now)
+void wg_send(
+	struct wg_device *d, struct wg_peer *p, struct wg_packet *pkt, size_t n, struct now now)
 {
 	struct keypair *k = session_to_send(p, now.mono);
 

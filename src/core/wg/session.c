@@ -69,7 +69,10 @@ int session_begin_take(struct wg_peer *p, const struct handshake_keys *k, struct
 		index_free(p->dev, index);
 		return rc;
 	}
-	*n = (struct keypair){ .initiator = initiator, .born = now, .rekey_at = rekey_at(p, now), .index = index,
+	*n = (struct keypair){ .initiator = initiator,
+		.born = now,
+		.rekey_at = rekey_at(p, now),
+		.index = index,
 		.remote_index = remote_index };
 	rc = chapoly_init(&n->send, k->send);
 	if (rc == 0)
@@ -119,5 +122,6 @@ bool session_wants_rekey_on_send(const struct keypair *k, mono_ns now)
 
 bool session_wants_rekey_on_receive(const struct keypair *k, mono_ns now)
 {
-	return k->initiator && now - k->born >= REJECT_AFTER_TIME - KEEPALIVE_TIMEOUT - REKEY_TIMEOUT;
+	return k->initiator &&
+	       now - k->born >= REJECT_AFTER_TIME - KEEPALIVE_TIMEOUT - REKEY_TIMEOUT;
 }

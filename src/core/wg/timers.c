@@ -14,7 +14,8 @@ static void arm(struct wg_peer *p, enum timer t, mono_ns at)
 {
 	p->timer[t] = at;
 	/* Without memory for the heap the peer loses this timer; the next event arms it again. */
-	if (at < (p->wake.pos ? p->wake.at : MONO_NEVER) && heap_set(&p->dev->wakes, &p->wake, at) < 0)
+	if (at < (p->wake.pos ? p->wake.at : MONO_NEVER) &&
+		heap_set(&p->dev->wakes, &p->wake, at) < 0)
 		p->timer[t] = MONO_NEVER;
 }
 

@@ -25,8 +25,9 @@
 enum { RATELIMIT_BURST = 5, RATELIMIT_PER_SECOND = 20 };
 enum {
 	WG_HEADROOM = sizeof(struct wgmsg_transport), /* before an inner packet to send */
-	WG_TAILROOM = 15 + WGMSG_TAG_LEN, /* behind it: padding and tag */
-	WG_STAGED_MAX = 128, /* packets a peer holds until its session is up; the oldest is dropped */
+	WG_TAILROOM = 15 + WGMSG_TAG_LEN,             /* behind it: padding and tag */
+	WG_STAGED_MAX =
+		128, /* packets a peer holds until its session is up; the oldest is dropped */
 	WG_SOURCE_MAX = 32,
 	WG_BATCH_MAX = 128, /* packets a call */
 };
@@ -58,7 +59,7 @@ struct wg_datagram {
 
 enum wg_event {
 	WG_EV_SESSION, /* a handshake completed: packets can flow */
-	WG_EV_ROAMED, /* wg_peer_source changed */
+	WG_EV_ROAMED,  /* wg_peer_source changed */
 	WG_EV_ANSWERED, /* before WG_EV_SESSION: from wg_peer_source came the answer to our last initiation */
 	WG_EV_UNREACHABLE, /* no answer to handshakes for 90 s; staged packets were dropped */
 };
@@ -68,7 +69,8 @@ struct wg_sink {
 	/* Datagrams for a peer, in order. */
 	void (*to_peer)(struct wg_sink *s, struct wg_peer *p, const struct wg_packet *d, size_t n);
 	/* A cookie reply to somebody not yet authenticated. */
-	void (*to_source)(struct wg_sink *s, const struct wg_source *to, const uint8_t *d, size_t len);
+	void (*to_source)(
+		struct wg_sink *s, const struct wg_source *to, const uint8_t *d, size_t len);
 	/* Inner packets of a peer whose source address belongs to it. */
 	void (*packets)(struct wg_sink *s, struct wg_peer *p, struct wg_packet *pkt, size_t n);
 	void (*event)(struct wg_sink *s, struct wg_peer *p, enum wg_event ev);
@@ -80,16 +82,16 @@ struct wg_sink {
 
 /* What was dropped, by reason. Packets that fail to parse are normal weather. */
 struct wg_counters {
-	uint64_t bad_message, bad_mac, no_peer, bad_handshake, flood, rate_limited, cookie_sent, cookie_received,
-		no_session, replay, bad_tag, bad_source,
-		bad_inner, staged_dropped, sent_datagrams, received_datagrams;
+	uint64_t bad_message, bad_mac, no_peer, bad_handshake, flood, rate_limited, cookie_sent,
+		cookie_received, no_session, replay, bad_tag, bad_source, bad_inner, staged_dropped,
+		sent_datagrams, received_datagrams;
 };
 
 struct wg_cfg {
 	struct secret_node private;
 	size_t mtu; /* inner; padding stops here. 0: no limit */
 	size_t max_peers;
-	struct rng *rng; /* borrowed */
+	struct rng *rng;      /* borrowed */
 	struct wg_sink *sink; /* borrowed */
 };
 
@@ -110,12 +112,14 @@ void wg_set_load_limit(struct wg_device *d, unsigned per_second);
 MUST_USE int wg_peer_add(struct wg_device *d, const struct node_pub *key, struct wg_peer **ret);
 void wg_peer_remove(struct wg_device *d, struct wg_peer *p);
 struct wg_peer *wg_peer_find(struct wg_device *d, const struct node_pub *key);
-struct wg_peer *wg_peer_next(struct wg_device *d, const struct wg_peer *p); /* NULL starts and ends */
+struct wg_peer *wg_peer_next(
+	struct wg_device *d, const struct wg_peer *p); /* NULL starts and ends */
 
 MUST_USE int wg_peer_allow(struct wg_device *d, struct wg_peer *p, struct ipprefix prefix);
 void wg_peer_disallow(struct wg_device *d, struct wg_peer *p, struct ipprefix prefix);
 void wg_peer_disallow_all(struct wg_device *d, struct wg_peer *p);
-void wg_allowed_each(const struct wg_device *d, void (*fn)(void *ctx, struct ipprefix p, void *peer), void *ctx);
+void wg_allowed_each(
+	const struct wg_device *d, void (*fn)(void *ctx, struct ipprefix p, void *peer), void *ctx);
 void wg_peer_set_psk(struct wg_peer *p, const uint8_t psk[static 32]);
 const uint8_t *wg_peer_psk(const struct wg_peer *p);
 /* Seconds; 0 is off. Takes effect at once when a session is there. */
@@ -134,7 +138,7 @@ void wg_peer_set_source(struct wg_peer *p, const struct wg_source *s);
 
 struct wg_peer_stats {
 	uint64_t rx_bytes, tx_bytes;
-	unix_ms last_handshake; /* 0: never */
+	unix_ms last_handshake;           /* 0: never */
 	mono_ns last_received, last_sent; /* data or keepalives; 0: never */
 	bool has_session;
 };
@@ -150,7 +154,8 @@ size_t wg_sealed_len(size_t mtu, size_t len);
 struct wg_peer *wg_route(const struct wg_device *d, const uint8_t *pkt, size_t len);
 
 /* Inner packets of one batch to one peer, n <= WG_BATCH_MAX. Without a session they are copied and staged. */
-void wg_send(struct wg_device *d, struct wg_peer *p, struct wg_packet *pkt, size_t n, struct now now);
+void wg_send(
+	struct wg_device *d, struct wg_peer *p, struct wg_packet *pkt, size_t n, struct now now);
 /* n <= WG_BATCH_MAX. */
 void wg_receive(struct wg_device *d, struct wg_datagram *dg, size_t n, struct now now);
 /* Start a handshake if there is no fresh session: before data, to be ready when it comes. */

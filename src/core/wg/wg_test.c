@@ -47,7 +47,8 @@ static void keep_to_peer(struct wg_sink *s, struct wg_peer *p, const struct wg_p
 	}
 }
 
-static void keep_to_source(struct wg_sink *s, const struct wg_source *to, const uint8_t *d, size_t len)
+static void keep_to_source(
+	struct wg_sink *s, const struct wg_source *to, const uint8_t *d, size_t len)
 {
 	struct keep *k = container_of(s, struct keep, sink);
 
@@ -86,8 +87,8 @@ static void keep_no_session(struct wg_sink *s, const struct wg_source *from)
 	CHECK_INT(from->len, >, 0);
 }
 
-static const struct wg_sink keep_sink = { keep_to_peer, keep_to_source, keep_packets, keep_event, keep_unknown,
-	keep_no_session };
+static const struct wg_sink keep_sink = { keep_to_peer, keep_to_source, keep_packets, keep_event,
+	keep_unknown, keep_no_session };
 
 struct side {
 	struct rng_script rng;
@@ -118,7 +119,8 @@ static void allow(struct side *s, const json_t *list)
 	json_t *v;
 	size_t i;
 
-	json_array_foreach(list, i, v) {
+	json_array_foreach(list, i, v)
+	{
 		struct ipprefix p;
 
 		CHECK_INT(ipprefix_parse(json_string_value(v), json_string_length(v), &p), ==, 0);
@@ -175,7 +177,8 @@ static void run_transport_verdicts(json_t *file, struct now now)
 	json_t *s = vectors_section(file, "transport_verdict"), *c;
 	size_t i;
 
-	json_array_foreach(s, i, c) {
+	json_array_foreach(s, i, c)
+	{
 		size_t n, want_len;
 		uint8_t *bytes = vec_hex(c, "bytes", &n), *want;
 
@@ -212,7 +215,8 @@ static void recorded_sessions_are_replayed_byte_for_byte(void **state)
 	struct now now = { .mono = SEC(1000) };
 	size_t i;
 
-	json_array_foreach(s, i, c) {
+	json_array_foreach(s, i, c)
+	{
 		const char *psk = vec_str(c, "preshared_key");
 		size_t k;
 		json_t *p;
@@ -227,7 +231,8 @@ static void recorded_sessions_are_replayed_byte_for_byte(void **state)
 		script_hex(&b, c, "b_index", 4);
 		script_hex(&b, c, "b_ephemeral_private", 32);
 		set_timestamp(&a, c, "timestamp", &now);
-		json_array_foreach(json_object_get(c, "packets"), k, p) {
+		json_array_foreach(json_object_get(c, "packets"), k, p)
+		{
 			struct side *from = strcmp(vec_str(p, "dir"), "a2b") ? &b : &a;
 			size_t n, plain_len;
 			uint8_t *want = vec_hex(p, "bytes", &n), *plain;
@@ -238,10 +243,9 @@ static void recorded_sessions_are_replayed_byte_for_byte(void **state)
 				json_t *first = NULL, *q;
 				size_t j;
 
-				json_array_foreach(json_object_get(c, "packets"), j, q)
-					if (!first && !strcmp(vec_str(q, "kind"), "transport") &&
-						!strcmp(vec_str(q, "dir"), "a2b"))
-						first = q;
+				json_array_foreach(json_object_get(c, "packets"), j,
+					q) if (!first && !strcmp(vec_str(q, "kind"), "transport") &&
+					       !strcmp(vec_str(q, "dir"), "a2b")) first = q;
 				plain = vec_hex(first, "plaintext", &plain_len);
 				if (plain_len)
 					send_plain(&a, plain, plain_len, now);
@@ -257,8 +261,10 @@ static void recorded_sessions_are_replayed_byte_for_byte(void **state)
 			CHECK_INT(from->keep.dg_len[0], ==, n);
 			CHECK_MEM(from->keep.dg[0], want, n);
 			from->keep.n_dg--;
-			memmove(from->keep.dg[0], from->keep.dg[1], sizeof(from->keep.dg[0]) * from->keep.n_dg);
-			memmove(from->keep.dg_len, from->keep.dg_len + 1, sizeof(size_t) * from->keep.n_dg);
+			memmove(from->keep.dg[0], from->keep.dg[1],
+				sizeof(from->keep.dg[0]) * from->keep.n_dg);
+			memmove(from->keep.dg_len, from->keep.dg_len + 1,
+				sizeof(size_t) * from->keep.n_dg);
 			feed(from == &a ? &b : &a, want, n, now);
 			free(want);
 		}
@@ -275,11 +281,13 @@ static void recorded_sessions_are_replayed_byte_for_byte(void **state)
 
 static void initiations_are_answered_as_recorded(void **state)
 {
-	json_t *file = vectors_load("wg.json"), *s = vectors_section(file, "initiation_verdict"), *c, *v;
+	json_t *file = vectors_load("wg.json"), *s = vectors_section(file, "initiation_verdict"),
+	       *c, *v;
 	json_t *keys = json_array_get(vectors_section(file, "initiation_keys"), 0);
 	size_t i, k;
 
-	json_array_foreach(s, i, c) {
+	json_array_foreach(s, i, c)
+	{
 		struct now now = { .mono = SEC(1000), .wall = 1800000000000 };
 		uint8_t a_private[KEY_LEN], a_public[KEY_LEN];
 		struct node_pub pub;
@@ -290,14 +298,16 @@ static void initiations_are_answered_as_recorded(void **state)
 		memcpy(pub.b, a_public, KEY_LEN);
 		if (vec_bool(c, "b_knows_a"))
 			side_add(&b, &pub);
-		json_array_foreach(json_object_get(c, "packets"), k, v) {
+		json_array_foreach(json_object_get(c, "packets"), k, v)
+		{
 			size_t n;
 			uint8_t *bytes = hex_bytes(json_string_value(v), &n);
 
 			CHECK_ROW("%s, packet %zu", vec_str(c, "name"), k);
 			b.keep.n_dg = 0;
 			feed(&b, bytes, n, now);
-			CHECK_INT(b.keep.n_dg, ==, json_is_true(json_array_get(json_object_get(c, "answered"), k)));
+			CHECK_INT(b.keep.n_dg, ==,
+				json_is_true(json_array_get(json_object_get(c, "answered"), k)));
 			now.mono += MSEC(vec_int(c, "gap_ms"));
 			free(bytes);
 		}
@@ -312,9 +322,11 @@ static void cookies_are_asked_for_under_load_and_honoured(void **state)
 	json_t *file = vectors_load("wg.json"), *s = vectors_section(file, "cookie"), *c;
 	size_t i;
 
-	json_array_foreach(s, i, c) {
+	json_array_foreach(s, i, c)
+	{
 		size_t n, src_len, n2;
-		uint8_t *msg = vec_hex(c, "message_without_mac2", &n), *src = vec_hex(c, "src_bytes", &src_len);
+		uint8_t *msg = vec_hex(c, "message_without_mac2", &n),
+			*src = vec_hex(c, "src_bytes", &src_len);
 		uint8_t *full = vec_hex(c, "message_with_mac2", &n2), priv[KEY_LEN], pub[KEY_LEN];
 		struct cookie_checker checker;
 		struct cookie_sender sender;
@@ -343,7 +355,8 @@ static void cookies_are_asked_for_under_load_and_honoured(void **state)
 		cookie_add_macs(&sender, msg, n, 0);
 		CHECK_MEM(msg, full, n);
 		CHECK_INT(cookie_check(&checker, msg, n, source, 0), ==, COOKIE_GOOD);
-		CHECK_INT(cookie_check(&checker, msg, n, view_of(src, src_len - 1), 0), ==, COOKIE_MAC1_ONLY);
+		CHECK_INT(cookie_check(&checker, msg, n, view_of(src, src_len - 1), 0), ==,
+			COOKIE_MAC1_ONLY);
 		CHECK_INT(cookie_check(&checker, msg, n, source, SEC(121)), ==, COOKIE_MAC1_ONLY);
 		free(msg);
 		free(src);
@@ -366,7 +379,7 @@ static void expect_initiation(const json_t *c, const char *which, struct now now
 	msg = vec_hex(c, initiation, &n);
 	a.rng.at = a.rng.len = 0;
 	script_add(&a.rng, msg + 4, 4); /* the index */
-	a.rng.len += 8; /* jitter */
+	a.rng.len += 8;                 /* jitter */
 	script_hex(&a, c, ephemeral, 32);
 	set_timestamp(&a, c, timestamp, &now);
 	a.keep.n_dg = 0;
@@ -382,7 +395,8 @@ static void expect_initiation(const json_t *c, const char *which, struct now now
 
 static void recorded_cookie_session_is_replayed(void **state)
 {
-	json_t *file = vectors_load("wg.json"), *c = json_array_get(vectors_section(file, "cookie_session"), 0);
+	json_t *file = vectors_load("wg.json"),
+	       *c = json_array_get(vectors_section(file, "cookie_session"), 0);
 	struct now now = { .mono = SEC(1000) };
 	size_t n;
 	uint8_t *msg;
@@ -442,13 +456,16 @@ static void replay_window_gives_the_recorded_verdicts(void **state)
 	json_t *file = vectors_load("wg.json"), *s = vectors_section(file, "replay_window"), *c, *v;
 	size_t i, k;
 
-	json_array_foreach(s, i, c) {
+	json_array_foreach(s, i, c)
+	{
 		struct replay r = { 0 };
 
-		json_array_foreach(json_object_get(c, "steps"), k, v) {
+		json_array_foreach(json_object_get(c, "steps"), k, v)
+		{
 			CHECK_ROW("%s, step %zu", vec_str(c, "name"), k);
-			CHECK_INT(replay_accept(&r, (uint64_t)vec_int(v, "counter"), REJECT_AFTER_MESSAGES), ==,
-				vec_bool(v, "accept"));
+			CHECK_INT(replay_accept(&r, (uint64_t)vec_int(v, "counter"),
+					  REJECT_AFTER_MESSAGES),
+				==, vec_bool(v, "accept"));
 		}
 	}
 	vectors_count("wg.json", "replay_window", json_array_size(s));
@@ -532,8 +549,8 @@ static void live_run(struct live *l, mono_ns until, bool deliver)
 
 static void live_ping(struct live *l, int from)
 {
-	uint8_t pkt[20] = { 0x45, 0, 0, 20, [8] = 64, [12] = 10, 0, 0, (uint8_t)(1 + from), 10, 0, 0,
-		(uint8_t)(2 - from) };
+	uint8_t pkt[20] = { 0x45, 0, 0, 20, [8] = 64, [12] = 10, 0, 0, (uint8_t)(1 + from), 10, 0,
+		0, (uint8_t)(2 - from) };
 
 	send_plain(&l->s[from], pkt, sizeof(pkt), l->now);
 	live_exchange(l, true);
@@ -663,13 +680,15 @@ static void sessions_that_crossed_are_renewed_one_after_the_other(void **state)
 	for (int i = 0; i < 2; i++)
 		send_plain(&l.s[i], pkt[i], sizeof(pkt[i]), l.now);
 	live_exchange(&l, true);
-	CHECK_TRUE(l.s[0].peer->kp[KP_CURRENT]->initiator && l.s[1].peer->kp[KP_CURRENT]->initiator);
+	CHECK_TRUE(
+		l.s[0].peer->kp[KP_CURRENT]->initiator && l.s[1].peer->kp[KP_CURRENT]->initiator);
 	l.now.mono += REKEY_AFTER_TIME;
 	l.now.wall += REKEY_AFTER_TIME / MSEC(1);
 	for (int i = 0; i < 2; i++) {
 		send_plain(&l.s[i], pkt[i], sizeof(pkt[i]), l.now);
 		for (size_t k = 0; k < l.s[i].keep.n_dg; k++)
-			initiations += wgmsg_type(l.s[i].keep.dg[k], l.s[i].keep.dg_len[k]) == WGMSG_INITIATION;
+			initiations += wgmsg_type(l.s[i].keep.dg[k], l.s[i].keep.dg_len[k]) ==
+				       WGMSG_INITIATION;
 	}
 	CHECK_INT(initiations, ==, 1);
 	/* What is under way while the handshake is arrives all the same. */
@@ -677,7 +696,8 @@ static void sessions_that_crossed_are_renewed_one_after_the_other(void **state)
 	live_exchange(&l, true);
 	CHECK_INT(l.s[0].keep.n_pkt, ==, 1);
 	CHECK_INT(l.s[1].keep.n_pkt, ==, 1);
-	CHECK_INT(l.s[0].peer->kp[KP_CURRENT]->initiator + l.s[1].peer->kp[KP_CURRENT]->initiator, ==, 1);
+	CHECK_INT(l.s[0].peer->kp[KP_CURRENT]->initiator + l.s[1].peer->kp[KP_CURRENT]->initiator,
+		==, 1);
 	live_close(&l);
 }
 
@@ -691,7 +711,8 @@ static void replayed_packet_is_no_sign_of_life(void **state)
 	live_open(&l);
 	live_ping(&l, 0);
 	l.s[0].keep.n_dg = 0;
-	send_plain(&l.s[0], (uint8_t[20]){ 0x45, 0, 0, 20, [12] = 10, 0, 0, 1, 10, 0, 0, 2 }, 20, l.now);
+	send_plain(&l.s[0], (uint8_t[20]){ 0x45, 0, 0, 20, [12] = 10, 0, 0, 1, 10, 0, 0, 2 }, 20,
+		l.now);
 	n = l.s[0].keep.dg_len[0];
 	memcpy(copy, l.s[0].keep.dg[0], n);
 	live_exchange(&l, true);
@@ -782,7 +803,8 @@ static void data_of_a_session_from_before_a_restart_is_told(void **state)
 	live_open(&after);
 	live_ping(&l, 0);
 	l.s[0].keep.n_dg = 0;
-	send_plain(&l.s[0], (uint8_t[20]){ 0x45, 0, 0, 20, [12] = 10, 0, 0, 1, 10, 0, 0, 2 }, 20, l.now);
+	send_plain(&l.s[0], (uint8_t[20]){ 0x45, 0, 0, 20, [12] = 10, 0, 0, 1, 10, 0, 0, 2 }, 20,
+		l.now);
 	CHECK_INT(l.s[0].keep.n_dg, ==, 1);
 	feed(&after.s[1], l.s[0].keep.dg[0], l.s[0].keep.dg_len[0], l.now);
 	CHECK_INT(after.s[1].keep.no_session, ==, 1);
@@ -829,9 +851,11 @@ static void longest_prefix_agrees_with_a_naive_search(void **state)
 		CHECK_INT(t.n, ==, n);
 		p.ip.b[2] = (uint8_t)rng_below(&r.rng, 256);
 		for (k = 0; k < n; k++)
-			if (ipprefix_contains(list[k], p.ip) && (best == N || list[k].bits > list[best].bits))
+			if (ipprefix_contains(list[k], p.ip) &&
+				(best == N || list[k].bits > list[best].bits))
 				best = k;
-		got = p.ip.family == 4 ? allowedips_find4(&t, p.ip.b) : allowedips_find6(&t, p.ip.b);
+		got = p.ip.family == 4 ? allowedips_find4(&t, p.ip.b)
+				       : allowedips_find6(&t, p.ip.b);
 		CHECK_TRUE(got == (best == N ? NULL : &peers[owner[best]]));
 	}
 	for (int i = 0; i < 8; i++)
@@ -860,7 +884,8 @@ int main(void)
 		cmocka_unit_test(replayed_packet_is_no_sign_of_life),
 		cmocka_unit_test(new_identity_shakes_hands_at_once),
 		cmocka_unit_test(lost_initiation_is_repeated_at_once_when_the_owner_asks),
-		cmocka_unit_test(initiation_that_the_owner_repeats_is_the_same_while_its_answer_may_come),
+		cmocka_unit_test(
+			initiation_that_the_owner_repeats_is_the_same_while_its_answer_may_come),
 		cmocka_unit_test(data_of_a_session_from_before_a_restart_is_told),
 		cmocka_unit_test(longest_prefix_agrees_with_a_naive_search),
 	};

@@ -13,12 +13,14 @@ void blake2s_hash(uint8_t out[static BLAKE2S_LEN], const struct view *parts, siz
 	blake2s_final(&s, out, BLAKE2S_LEN);
 }
 
-void blake2s_mac(uint8_t *out, size_t out_len, const void *key, size_t key_len, const void *in, size_t len)
+void blake2s_mac(
+	uint8_t *out, size_t out_len, const void *key, size_t key_len, const void *in, size_t len)
 {
 	CHECK(blake2s(out, in, key, out_len, len, key_len) == 0);
 }
 
-void blake2s_hmac(uint8_t out[static BLAKE2S_LEN], const void *key, size_t key_len, const void *in, size_t len)
+void blake2s_hmac(uint8_t out[static BLAKE2S_LEN], const void *key, size_t key_len, const void *in,
+	size_t len)
 {
 	uint8_t pad[BLAKE2S_BLOCK], inner[BLAKE2S_LEN];
 
@@ -28,7 +30,8 @@ void blake2s_hmac(uint8_t out[static BLAKE2S_LEN], const void *key, size_t key_l
 	blake2s_hash(inner, (struct view[]){ view_of(pad, sizeof(pad)), view_of(in, len) }, 2);
 	for (size_t i = 0; i < BLAKE2S_BLOCK; i++)
 		pad[i] ^= 0x36 ^ 0x5c;
-	blake2s_hash(out, (struct view[]){ view_of(pad, sizeof(pad)), view_of(inner, sizeof(inner)) }, 2);
+	blake2s_hash(out,
+		(struct view[]){ view_of(pad, sizeof(pad)), view_of(inner, sizeof(inner)) }, 2);
 	ct_wipe(pad, sizeof(pad));
 	ct_wipe(inner, sizeof(inner));
 }

@@ -8,7 +8,8 @@ static void kdf_gives_the_recorded_outputs(void **state)
 	json_t *file = vectors_load("wg.json"), *s = vectors_section(file, "kdf"), *c;
 	size_t i;
 
-	json_array_foreach(s, i, c) {
+	json_array_foreach(s, i, c)
+	{
 		uint8_t key[32], want[3][32], got[3][32];
 		size_t n;
 		uint8_t *in = vec_hex(c, "input", &n);
@@ -23,7 +24,8 @@ static void kdf_gives_the_recorded_outputs(void **state)
 		CHECK_MEM(got[0], want[0], 32);
 		blake2s_kdf(NULL, got[1], NULL, key, in, n);
 		CHECK_MEM(got[1], want[1], 32);
-		blake2s_kdf(key, got[1], NULL, key, in, n); /* the chaining key is replaced in place */
+		blake2s_kdf(
+			key, got[1], NULL, key, in, n); /* the chaining key is replaced in place */
 		CHECK_MEM(key, want[0], 32);
 		free(in);
 	}

@@ -20,7 +20,8 @@ int box_open(const struct box_shared *k, const uint8_t *in, size_t len, uint8_t 
 {
 	if (len < BOX_OVERHEAD)
 		return -ERR_TRUNCATED;
-	if (crypto_box_open_easy_afternm(out, in + BOX_NONCE_LEN, len - BOX_NONCE_LEN, in, k->b) != 0)
+	if (crypto_box_open_easy_afternm(out, in + BOX_NONCE_LEN, len - BOX_NONCE_LEN, in, k->b) !=
+		0)
 		return -ERR_BAD_TAG;
 	return 0;
 }

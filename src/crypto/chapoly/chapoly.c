@@ -5,34 +5,42 @@
 #include <openssl/evp.h>
 #include <sodium.h>
 
-void chapoly_seal(const uint8_t key[static CHAPOLY_KEY_LEN], const uint8_t nonce[static CHAPOLY_NONCE_LEN],
-	struct view ad, const void *in, size_t len, uint8_t *out)
+void chapoly_seal(const uint8_t key[static CHAPOLY_KEY_LEN],
+	const uint8_t nonce[static CHAPOLY_NONCE_LEN], struct view ad, const void *in, size_t len,
+	uint8_t *out)
 {
-	crypto_aead_chacha20poly1305_ietf_encrypt(out, NULL, in, len, ad.p, ad.len, NULL, nonce, key);
+	crypto_aead_chacha20poly1305_ietf_encrypt(
+		out, NULL, in, len, ad.p, ad.len, NULL, nonce, key);
 }
 
-int chapoly_open(const uint8_t key[static CHAPOLY_KEY_LEN], const uint8_t nonce[static CHAPOLY_NONCE_LEN],
-	struct view ad, const void *in, size_t len, uint8_t *out)
+int chapoly_open(const uint8_t key[static CHAPOLY_KEY_LEN],
+	const uint8_t nonce[static CHAPOLY_NONCE_LEN], struct view ad, const void *in, size_t len,
+	uint8_t *out)
 {
 	if (len < CHAPOLY_TAG_LEN)
 		return -ERR_TRUNCATED;
-	if (crypto_aead_chacha20poly1305_ietf_decrypt(out, NULL, NULL, in, len, ad.p, ad.len, nonce, key) != 0)
+	if (crypto_aead_chacha20poly1305_ietf_decrypt(
+		    out, NULL, NULL, in, len, ad.p, ad.len, nonce, key) != 0)
 		return -ERR_BAD_TAG;
 	return 0;
 }
 
-void xchapoly_seal(const uint8_t key[static CHAPOLY_KEY_LEN], const uint8_t nonce[static XCHAPOLY_NONCE_LEN],
-	struct view ad, const void *in, size_t len, uint8_t *out)
+void xchapoly_seal(const uint8_t key[static CHAPOLY_KEY_LEN],
+	const uint8_t nonce[static XCHAPOLY_NONCE_LEN], struct view ad, const void *in, size_t len,
+	uint8_t *out)
 {
-	crypto_aead_xchacha20poly1305_ietf_encrypt(out, NULL, in, len, ad.p, ad.len, NULL, nonce, key);
+	crypto_aead_xchacha20poly1305_ietf_encrypt(
+		out, NULL, in, len, ad.p, ad.len, NULL, nonce, key);
 }
 
-int xchapoly_open(const uint8_t key[static CHAPOLY_KEY_LEN], const uint8_t nonce[static XCHAPOLY_NONCE_LEN],
-	struct view ad, const void *in, size_t len, uint8_t *out)
+int xchapoly_open(const uint8_t key[static CHAPOLY_KEY_LEN],
+	const uint8_t nonce[static XCHAPOLY_NONCE_LEN], struct view ad, const void *in, size_t len,
+	uint8_t *out)
 {
 	if (len < CHAPOLY_TAG_LEN)
 		return -ERR_TRUNCATED;
-	if (crypto_aead_xchacha20poly1305_ietf_decrypt(out, NULL, NULL, in, len, ad.p, ad.len, nonce, key) != 0)
+	if (crypto_aead_xchacha20poly1305_ietf_decrypt(
+		    out, NULL, NULL, in, len, ad.p, ad.len, nonce, key) != 0)
 		return -ERR_BAD_TAG;
 	return 0;
 }
@@ -77,7 +85,8 @@ void chapoly_seal_batch(struct chapoly *c, struct chapoly_job *jobs, size_t n)
 		CHECK(EVP_CipherInit_ex(ctx, NULL, NULL, NULL, nonce, 1) == 1);
 		CHECK(EVP_CipherUpdate(ctx, j->out, &out_len, j->in, (int)j->len) == 1);
 		CHECK(EVP_CipherFinal_ex(ctx, j->out + j->len, &out_len) == 1);
-		CHECK(EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_GET_TAG, CHAPOLY_TAG_LEN, j->out + j->len) == 1);
+		CHECK(EVP_CIPHER_CTX_ctrl(
+			      ctx, EVP_CTRL_AEAD_GET_TAG, CHAPOLY_TAG_LEN, j->out + j->len) == 1);
 	}
 }
 

@@ -7,19 +7,28 @@
 
 #include "base/bytes/bytes.h"
 
-enum { CHAPOLY_KEY_LEN = 32, CHAPOLY_TAG_LEN = 16, CHAPOLY_NONCE_LEN = 12, XCHAPOLY_NONCE_LEN = 24 };
+enum {
+	CHAPOLY_KEY_LEN = 32,
+	CHAPOLY_TAG_LEN = 16,
+	CHAPOLY_NONCE_LEN = 12,
+	XCHAPOLY_NONCE_LEN = 24
+};
 
 /* out has len + CHAPOLY_TAG_LEN. in may be out. */
-void chapoly_seal(const uint8_t key[static CHAPOLY_KEY_LEN], const uint8_t nonce[static CHAPOLY_NONCE_LEN],
-	struct view ad, const void *in, size_t len, uint8_t *out);
+void chapoly_seal(const uint8_t key[static CHAPOLY_KEY_LEN],
+	const uint8_t nonce[static CHAPOLY_NONCE_LEN], struct view ad, const void *in, size_t len,
+	uint8_t *out);
 /* len counts the tag; out has len - CHAPOLY_TAG_LEN. -ERR_TRUNCATED, -ERR_BAD_TAG. */
 MUST_USE int chapoly_open(const uint8_t key[static CHAPOLY_KEY_LEN],
-	const uint8_t nonce[static CHAPOLY_NONCE_LEN], struct view ad, const void *in, size_t len, uint8_t *out);
+	const uint8_t nonce[static CHAPOLY_NONCE_LEN], struct view ad, const void *in, size_t len,
+	uint8_t *out);
 /* The same with the extended nonce (cookies). */
-void xchapoly_seal(const uint8_t key[static CHAPOLY_KEY_LEN], const uint8_t nonce[static XCHAPOLY_NONCE_LEN],
-	struct view ad, const void *in, size_t len, uint8_t *out);
+void xchapoly_seal(const uint8_t key[static CHAPOLY_KEY_LEN],
+	const uint8_t nonce[static XCHAPOLY_NONCE_LEN], struct view ad, const void *in, size_t len,
+	uint8_t *out);
 MUST_USE int xchapoly_open(const uint8_t key[static CHAPOLY_KEY_LEN],
-	const uint8_t nonce[static XCHAPOLY_NONCE_LEN], struct view ad, const void *in, size_t len, uint8_t *out);
+	const uint8_t nonce[static XCHAPOLY_NONCE_LEN], struct view ad, const void *in, size_t len,
+	uint8_t *out);
 
 /* A key that is set up for many packets. The nonce is 4 zero bytes and the counter, little-endian, as in WireGuard. */
 struct chapoly {
@@ -29,9 +38,9 @@ struct chapoly {
 struct chapoly_job {
 	uint64_t counter;
 	const uint8_t *in;
-	size_t len; /* plaintext to seal; ciphertext with tag to open */
+	size_t len;   /* plaintext to seal; ciphertext with tag to open */
 	uint8_t *out; /* may be in */
-	bool ok; /* after chapoly_open_batch: authentic? */
+	bool ok;      /* after chapoly_open_batch: authentic? */
 };
 
 /* -ENOMEM, -ERR_CRYPTO. */

@@ -11,7 +11,8 @@
 
 enum { PACKET = 1420, STRIDE = 1472, BATCH = 47, ROUNDS = 15, REPEAT = 60, WHOLE = PACKET * BATCH };
 
-static uint8_t plain[BATCH * STRIDE], sealed[BATCH * STRIDE], one[WHOLE + CHAPOLY_TAG_LEN], one_plain[WHOLE];
+static uint8_t plain[BATCH * STRIDE], sealed[BATCH * STRIDE], one[WHOLE + CHAPOLY_TAG_LEN],
+	one_plain[WHOLE];
 
 static double seconds(void)
 {
@@ -34,7 +35,9 @@ static void seal_packets(struct chapoly *c, uint64_t *counter)
 	struct chapoly_job j[BATCH];
 
 	for (size_t i = 0; i < BATCH; i++)
-		j[i] = (struct chapoly_job){ .counter = (*counter)++, .in = plain + i * STRIDE, .len = PACKET,
+		j[i] = (struct chapoly_job){ .counter = (*counter)++,
+			.in = plain + i * STRIDE,
+			.len = PACKET,
 			.out = sealed + i * STRIDE };
 	chapoly_seal_batch(c, j, BATCH);
 }
@@ -44,8 +47,10 @@ static void open_packets(struct chapoly *c, uint64_t *counter)
 	struct chapoly_job j[BATCH];
 
 	for (size_t i = 0; i < BATCH; i++)
-		j[i] = (struct chapoly_job){ .counter = *counter - BATCH + i, .in = sealed + i * STRIDE,
-			.len = PACKET + CHAPOLY_TAG_LEN, .out = plain + i * STRIDE };
+		j[i] = (struct chapoly_job){ .counter = *counter - BATCH + i,
+			.in = sealed + i * STRIDE,
+			.len = PACKET + CHAPOLY_TAG_LEN,
+			.out = plain + i * STRIDE };
 	chapoly_open_batch(c, j, BATCH);
 	for (size_t i = 0; i < BATCH; i++)
 		CHECK(j[i].ok);
@@ -53,20 +58,25 @@ static void open_packets(struct chapoly *c, uint64_t *counter)
 
 static void seal_one(struct chapoly *c, uint64_t *counter)
 {
-	struct chapoly_job j = { .counter = (*counter)++, .in = one_plain, .len = WHOLE, .out = one };
+	struct chapoly_job j = {
+		.counter = (*counter)++, .in = one_plain, .len = WHOLE, .out = one
+	};
 
 	chapoly_seal_batch(c, &j, 1);
 }
 
 static void open_one(struct chapoly *c, uint64_t *counter)
 {
-	struct chapoly_job j = { .counter = *counter - 1, .in = one, .len = WHOLE + CHAPOLY_TAG_LEN, .out = one_plain };
+	struct chapoly_job j = {
+		.counter = *counter - 1, .in = one, .len = WHOLE + CHAPOLY_TAG_LEN, .out = one_plain
+	};
 
 	chapoly_open_batch(c, &j, 1);
 	CHECK(j.ok);
 }
 
-static double gbps(void (*fn)(struct chapoly *c, uint64_t *counter), struct chapoly *c, uint64_t *counter)
+static double gbps(
+	void (*fn)(struct chapoly *c, uint64_t *counter), struct chapoly *c, uint64_t *counter)
 {
 	double t = seconds();
 
@@ -77,7 +87,8 @@ static double gbps(void (*fn)(struct chapoly *c, uint64_t *counter), struct chap
 
 /* Medians of ours and base, and the ratio with its spread. */
 static double measure(const char *name, void (*ours)(struct chapoly *, uint64_t *),
-	void (*base)(struct chapoly *, uint64_t *), struct chapoly *c, uint64_t *n_ours, uint64_t *n_base, bool print)
+	void (*base)(struct chapoly *, uint64_t *), struct chapoly *c, uint64_t *n_ours,
+	uint64_t *n_base, bool print)
 {
 	double o[ROUNDS], b[ROUNDS], r[ROUNDS];
 
@@ -90,8 +101,8 @@ static double measure(const char *name, void (*ours)(struct chapoly *, uint64_t 
 	qsort(b, ROUNDS, sizeof(*b), by_value);
 	qsort(r, ROUNDS, sizeof(*r), by_value);
 	if (print)
-		printf("%-16s%7.2f Gb/s%7.2f Gb/s%11.2f%9.2f   one message of the same bytes\n", name, o[ROUNDS / 2],
-			b[ROUNDS / 2], r[ROUNDS / 2], r[ROUNDS - 2] - r[1]);
+		printf("%-16s%7.2f Gb/s%7.2f Gb/s%11.2f%9.2f   one message of the same bytes\n",
+			name, o[ROUNDS / 2], b[ROUNDS / 2], r[ROUNDS / 2], r[ROUNDS - 2] - r[1]);
 	return o[ROUNDS / 2];
 }
 
@@ -105,7 +116,8 @@ int main(int argc, char **argv)
 
 	CHECK(chapoly_init(&c, key) == 0);
 	if (print)
-		printf("%-16s%12s%12s%11s%9s   base is\n", "bench", "ours", "base", "ours/base", "spread");
+		printf("%-16s%12s%12s%11s%9s   base is\n", "bench", "ours", "base", "ours/base",
+			"spread");
 	seal = measure("chapoly_seal", seal_packets, seal_one, &c, &packets, &ones, print);
 	seal_packets(&c, &packets);
 	open = measure("chapoly_open", open_packets, open_one, &c, &packets, &ones, print);

@@ -17,8 +17,9 @@ static void batch_and_one_shot_agree(void **state)
 		rng_fill(&r.rng, in, sizeof(in));
 		CHECK_INT(chapoly_init(&c, key), ==, 0);
 		for (size_t i = 0; i < 2; i++)
-			jobs[i] = (struct chapoly_job){ .counter = 0x0102030405060708 + i, .in = in, .len = len,
-				.out = b[i] };
+			jobs[i] = (struct chapoly_job){
+				.counter = 0x0102030405060708 + i, .in = in, .len = len, .out = b[i]
+			};
 		chapoly_seal_batch(&c, jobs, 2);
 		store_le64(nonce + 4, 0x0102030405060709);
 		chapoly_seal(key, nonce, view_of(NULL, 0), in, len, a);
@@ -26,8 +27,10 @@ static void batch_and_one_shot_agree(void **state)
 		CHECK_INT(chapoly_open(key, nonce, view_of(NULL, 0), a, len + 16, back), ==, 0);
 		CHECK_MEM(back, in, len);
 		for (size_t i = 0; i < 2; i++)
-			jobs[i] = (struct chapoly_job){ .counter = 0x0102030405060708 + i, .in = b[i],
-				.len = len + 16, .out = b[i] };
+			jobs[i] = (struct chapoly_job){ .counter = 0x0102030405060708 + i,
+				.in = b[i],
+				.len = len + 16,
+				.out = b[i] };
 		b[0][len / 2] ^= 1;
 		chapoly_open_batch(&c, jobs, 2);
 		CHECK_TRUE(!jobs[0].ok);

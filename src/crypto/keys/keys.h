@@ -42,16 +42,19 @@ struct secret_challenge {
 
 /* One enum for table-driven codecs: which text form a 32-byte key field has. */
 enum key_kind {
-	KEY_MACHINE, /* mkey: */
-	KEY_NODE, /* nodekey: */
-	KEY_DISCO, /* discokey: */
+	KEY_MACHINE,   /* mkey: */
+	KEY_NODE,      /* nodekey: */
+	KEY_DISCO,     /* discokey: */
 	KEY_CHALLENGE, /* chalpub: */
-	KEY_PRIVATE, /* privkey: */
-	KEY_NL, /* nlpub: */
-	KEY_NL_CLI, /* tlpub:, the same key as people see it */
+	KEY_PRIVATE,   /* privkey: */
+	KEY_NL,        /* nlpub: */
+	KEY_NL_CLI,    /* tlpub:, the same key as people see it */
 };
 
-enum { KEY_NL_PRIVATE_LEN = 64, KEY_NL_SIGNATURE_LEN = 64 }; /* Ed25519: seed and public key; RFC 8032 */
+enum {
+	KEY_NL_PRIVATE_LEN = 64,
+	KEY_NL_SIGNATURE_LEN = 64
+}; /* Ed25519: seed and public key; RFC 8032 */
 
 #define KEY_TEXT_MAX 80 /* longest prefix, 64 digits, NUL */
 
@@ -67,7 +70,8 @@ enum { KEY_NODE_BINARY_LEN = 2 + KEY_LEN };
 void key_node_to_binary(const struct node_pub *key, uint8_t out[static KEY_NODE_BINARY_LEN]);
 MUST_USE int key_node_from_binary(const uint8_t *p, size_t len, struct node_pub *ret);
 /* "nlpriv:" and 128 digits. */
-MUST_USE int key_nl_private_parse(const char *s, size_t len, uint8_t ret[static KEY_NL_PRIVATE_LEN]);
+MUST_USE int key_nl_private_parse(
+	const char *s, size_t len, uint8_t ret[static KEY_NL_PRIVATE_LEN]);
 /* The short form people see in logs: "[" + first five characters of base64 + "]"; zero key: "". out has 8 bytes. */
 char *key_short(const uint8_t key[static KEY_LEN], char *out);
 /* "d:" and the first 16 digits; out has 20 bytes. */

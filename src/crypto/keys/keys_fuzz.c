@@ -17,7 +17,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 		}
 		if (len >= KEY_LEN) {
 			key_format(k, data, text);
-			CHECK(key_parse(k, text, strlen(text), again) == 0 && memcmp(again, data, KEY_LEN) == 0);
+			CHECK(key_parse(k, text, strlen(text), again) == 0 &&
+				memcmp(again, data, KEY_LEN) == 0);
 		}
 	}
 	if (key_node_from_binary(data, len, &node) == 0) {

@@ -45,7 +45,8 @@ static void key_pairs_and_their_texts(void **state)
 	for (size_t r = 0; r < ARRAY_LEN(rows); r++) {
 		json_t *s = vectors_section(file, rows[r].section);
 
-		json_array_foreach(s, i, c) {
+		json_array_foreach(s, i, c)
+		{
 			uint8_t pub[KEY_LEN], priv[KEY_LEN];
 			char text[KEY_TEXT_MAX];
 
@@ -80,11 +81,12 @@ static void zero_keys_print_and_have_no_short_form(void **state)
 	char text[KEY_TEXT_MAX];
 	size_t i;
 
-	json_array_foreach(s, i, c) {
+	json_array_foreach(s, i, c)
+	{
 		const char *type = vec_str(c, "type");
-		enum key_kind kind = !strcmp(type, "node") ? KEY_NODE :
-			!strcmp(type, "machine")           ? KEY_MACHINE :
-							     KEY_DISCO;
+		enum key_kind kind = !strcmp(type, "node")      ? KEY_NODE
+				     : !strcmp(type, "machine") ? KEY_MACHINE
+								: KEY_DISCO;
 
 		CHECK_ROW("%s", type);
 		CHECK_STR(key_format(kind, zero, text), vec_str(c, "text"));
@@ -99,7 +101,8 @@ static void shared_keys_are_the_same_from_both_sides(void **state)
 	json_t *s = vectors_section(file, "shared"), *c;
 	size_t i;
 
-	json_array_foreach(s, i, c) {
+	json_array_foreach(s, i, c)
+	{
 		uint8_t a[KEY_LEN], ap[KEY_LEN], b[KEY_LEN], bp[KEY_LEN], want[KEY_LEN];
 		struct box_shared k;
 
@@ -149,9 +152,11 @@ static void boxes_are_sealed_and_opened(void **state)
 	json_t *s = vectors_section(file, "box"), *c;
 	size_t i;
 
-	json_array_foreach(s, i, c) {
+	json_array_foreach(s, i, c)
+	{
 		CHECK_ROW("box %zu", i);
-		check_box(c, "sender_private", "sender_public", "receiver_private", "receiver_public");
+		check_box(c, "sender_private", "sender_public", "receiver_private",
+			"receiver_public");
 	}
 	vectors_count(FILE_NAME, "box", json_array_size(s));
 }
@@ -161,7 +166,8 @@ static void damaged_boxes_stay_closed(void **state)
 	json_t *s = vectors_section(file, "box_open"), *c;
 	size_t i;
 
-	json_array_foreach(s, i, c) {
+	json_array_foreach(s, i, c)
+	{
 		uint8_t r[KEY_LEN], sp[KEY_LEN], *out;
 		size_t n;
 		uint8_t *sealed = vec_hex(c, "sealed", &n);
@@ -187,8 +193,10 @@ static void lock_keys_sign_and_print(void **state)
 	json_t *s = vectors_section(file, "nl"), *c;
 	size_t i;
 
-	json_array_foreach(s, i, c) {
-		uint8_t seed[KEY_LEN], pub[KEY_LEN], priv[KEY_NL_PRIVATE_LEN], want[KEY_NL_PRIVATE_LEN];
+	json_array_foreach(s, i, c)
+	{
+		uint8_t seed[KEY_LEN], pub[KEY_LEN], priv[KEY_NL_PRIVATE_LEN],
+			want[KEY_NL_PRIVATE_LEN];
 		uint8_t sig[KEY_NL_SIGNATURE_LEN], hash[KEY_LEN];
 
 		CHECK_ROW("nl %zu", i);
@@ -209,7 +217,8 @@ static void lock_keys_sign_and_print(void **state)
 		CHECK_INT(key_nl_verify(pub, hash, KEY_LEN, sig), <, 0);
 		check_text(KEY_NL, pub, c, "public_text");
 		CHECK_INT(key_nl_private_parse(vec_str(c, "private_text"),
-				  strlen(vec_str(c, "private_text")), want), ==, 0);
+				  strlen(vec_str(c, "private_text")), want),
+			==, 0);
 		CHECK_MEM(want, priv, sizeof(priv));
 	}
 	vectors_count(FILE_NAME, "nl", json_array_size(s));
@@ -221,7 +230,8 @@ static void challenge_and_control_keys(void **state)
 	uint8_t priv[KEY_LEN], pub[KEY_LEN];
 	size_t i;
 
-	json_array_foreach(s, i, c) {
+	json_array_foreach(s, i, c)
+	{
 		CHECK_ROW("challenge %zu", i);
 		vec_hex_exact(c, "private", priv, KEY_LEN);
 		CHECK_INT(key_public(priv, pub), ==, 0);
@@ -229,7 +239,8 @@ static void challenge_and_control_keys(void **state)
 	}
 	vectors_count(FILE_NAME, "challenge", json_array_size(s));
 	s = vectors_section(file, "control");
-	json_array_foreach(s, i, c) {
+	json_array_foreach(s, i, c)
+	{
 		CHECK_ROW("control %zu", i);
 		vec_hex_exact(c, "private", priv, KEY_LEN);
 		CHECK_INT(key_public(priv, pub), ==, 0);
@@ -273,14 +284,16 @@ static void parser_verdicts_are_those_of_the_library(void **state)
 	json_t *s = vectors_section(file, "text"), *c;
 	size_t i;
 
-	json_array_foreach(s, i, c) {
+	json_array_foreach(s, i, c)
+	{
 		uint8_t out[KEY_NL_PRIVATE_LEN];
 		size_t n, out_len, want_len;
 		uint8_t *text = vec_hex(c, "text_hex", &n), *want;
 		bool accept = vec_bool(c, "accept");
 
 		CHECK_ROW("text %zu, %s", i, vec_str(c, "type"));
-		CHECK_INT(verdict(vec_str(c, "type"), (const char *)text, n, out, &out_len), ==, accept);
+		CHECK_INT(verdict(vec_str(c, "type"), (const char *)text, n, out, &out_len), ==,
+			accept);
 		if (accept) {
 			want = vec_hex(c, "bytes", &want_len);
 			CHECK_INT(want_len, ==, out_len);
@@ -310,7 +323,8 @@ static void node_key_has_a_binary_form(void **state)
 	uint8_t back[KEY_NODE_BINARY_LEN];
 	size_t i, n;
 
-	json_array_foreach(s, i, c) {
+	json_array_foreach(s, i, c)
+	{
 		uint8_t *bytes = vec_hex(c, "bytes", &n);
 		struct node_pub key;
 		int rc = key_node_from_binary(bytes, n, &key);

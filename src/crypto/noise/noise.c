@@ -3,7 +3,13 @@
 #include "crypto/blake2s/blake2s.h"
 #include "crypto/ct/ct.h"
 
-enum { TYPE_INITIATION = 1, TYPE_RESPONSE = 2, TYPE_ERROR = 3, TYPE_RECORD = 4, INITIATION_HEADER_LEN = 5 };
+enum {
+	TYPE_INITIATION = 1,
+	TYPE_RESPONSE = 2,
+	TYPE_ERROR = 3,
+	TYPE_RECORD = 4,
+	INITIATION_HEADER_LEN = 5
+};
 
 static const uint8_t zero_nonce[CHAPOLY_NONCE_LEN];
 
@@ -12,7 +18,8 @@ static void mix_hash(struct noise_state *s, const void *p, size_t n)
 	blake2s_hash(s->hash, (struct view[]){ view_of(s->hash, 32), view_of(p, n) }, 2);
 }
 
-static int mix_dh(struct noise_state *s, const uint8_t *priv, const uint8_t *pub, uint8_t key[static 32])
+static int mix_dh(
+	struct noise_state *s, const uint8_t *priv, const uint8_t *pub, uint8_t key[static 32])
 {
 	uint8_t dh[KEY_LEN];
 	int rc = key_dh(priv, pub, dh);
@@ -29,7 +36,8 @@ static void seal(struct noise_state *s, const uint8_t *key, const void *in, size
 	mix_hash(s, out, n + CHAPOLY_TAG_LEN);
 }
 
-static int open_sealed(struct noise_state *s, const uint8_t *key, const uint8_t *in, size_t n, uint8_t *out)
+static int open_sealed(
+	struct noise_state *s, const uint8_t *key, const uint8_t *in, size_t n, uint8_t *out)
 {
 	int rc = chapoly_open(key, zero_nonce, view_of(s->hash, 32), in, n, out);
 
@@ -49,7 +57,8 @@ static void start(struct noise_state *s, uint16_t version, const uint8_t *server
 	mix_hash(s, server_public, KEY_LEN);
 }
 
-static void split(struct noise_state *s, struct noise_half *client_to_server, struct noise_half *server_to_client)
+static void split(struct noise_state *s, struct noise_half *client_to_server,
+	struct noise_half *server_to_client)
 {
 	*client_to_server = *server_to_client = (struct noise_half){ 0 };
 	blake2s_kdf(client_to_server->key, server_to_client->key, NULL, s->chain, NULL, 0);
@@ -58,10 +67,12 @@ static void split(struct noise_state *s, struct noise_half *client_to_server, st
 	ct_wipe(s->static_private, sizeof(s->static_private));
 }
 
-int noise_initiate(struct noise_state *s, const struct secret_machine *self, const struct machine_pub *server,
-	uint16_t version, struct rng *rng, uint8_t out[static NOISE_INITIATION_LEN])
+int noise_initiate(struct noise_state *s, const struct secret_machine *self,
+	const struct machine_pub *server, uint16_t version, struct rng *rng,
+	uint8_t out[static NOISE_INITIATION_LEN])
 {
-	uint8_t *eph = out + INITIATION_HEADER_LEN, *sealed_static = eph + KEY_LEN, *tag = sealed_static + 48;
+	uint8_t *eph = out + INITIATION_HEADER_LEN, *sealed_static = eph + KEY_LEN,
+		*tag = sealed_static + 48;
 	uint8_t key[32], pub[KEY_LEN];
 	int rc;
 
@@ -88,7 +99,8 @@ int noise_initiate(struct noise_state *s, const struct secret_machine *self, con
 	return rc;
 }
 
-int noise_finish(struct noise_state *s, const uint8_t in[static NOISE_RESPONSE_LEN], struct noise_keys *ret)
+int noise_finish(
+	struct noise_state *s, const uint8_t in[static NOISE_RESPONSE_LEN], struct noise_keys *ret)
 {
 	const uint8_t *eph = in + NOISE_HEADER_LEN, *tag = eph + KEY_LEN;
 	uint8_t key[32], nothing[1];
@@ -108,14 +120,17 @@ int noise_finish(struct noise_state *s, const uint8_t in[static NOISE_RESPONSE_L
 	return rc;
 }
 
-int noise_accept(struct noise_state *s, const struct secret_machine *self, const uint8_t in[static NOISE_INITIATION_LEN],
-	struct rng *rng, uint8_t out[static NOISE_RESPONSE_LEN], struct noise_keys *ret)
+int noise_accept(struct noise_state *s, const struct secret_machine *self,
+	const uint8_t in[static NOISE_INITIATION_LEN], struct rng *rng,
+	uint8_t out[static NOISE_RESPONSE_LEN], struct noise_keys *ret)
 {
-	const uint8_t *eph = in + INITIATION_HEADER_LEN, *sealed_static = eph + KEY_LEN, *tag = sealed_static + 48;
+	const uint8_t *eph = in + INITIATION_HEADER_LEN, *sealed_static = eph + KEY_LEN,
+		      *tag = sealed_static + 48;
 	uint8_t key[32], nothing[1], own[KEY_LEN];
 	int rc;
 
-	if (in[2] != TYPE_INITIATION || load_be16(in + 3) != NOISE_INITIATION_LEN - INITIATION_HEADER_LEN)
+	if (in[2] != TYPE_INITIATION ||
+		load_be16(in + 3) != NOISE_INITIATION_LEN - INITIATION_HEADER_LEN)
 		return -ERR_BAD_TYPE;
 	rc = key_public(self->b, own);
 	if (rc < 0)
@@ -198,7 +213,8 @@ int noise_seal_all(struct noise_half *h, const void *in, size_t len, struct buf 
 	return rc;
 }
 
-int noise_open(struct noise_half *h, const uint8_t *in, size_t len, uint8_t *out, size_t *ret_len, size_t *ret_used)
+int noise_open(struct noise_half *h, const uint8_t *in, size_t len, uint8_t *out, size_t *ret_len,
+	size_t *ret_used)
 {
 	struct cur c = cur_over(in, len);
 	uint8_t nonce[CHAPOLY_NONCE_LEN], type = cur_u8(&c);

@@ -41,14 +41,16 @@ struct noise_keys {
 };
 
 /* Client: builds the initiation. -ERR_BAD_KEY. */
-MUST_USE int noise_initiate(struct noise_state *s, const struct secret_machine *self, const struct machine_pub *server,
-	uint16_t version, struct rng *rng, uint8_t out[static NOISE_INITIATION_LEN]);
+MUST_USE int noise_initiate(struct noise_state *s, const struct secret_machine *self,
+	const struct machine_pub *server, uint16_t version, struct rng *rng,
+	uint8_t out[static NOISE_INITIATION_LEN]);
 /* Client: reads the response. -ERR_BAD_TYPE, -ERR_BAD_TAG, -ERR_BAD_KEY. */
-MUST_USE int noise_finish(struct noise_state *s, const uint8_t in[static NOISE_RESPONSE_LEN], struct noise_keys *ret);
+MUST_USE int noise_finish(
+	struct noise_state *s, const uint8_t in[static NOISE_RESPONSE_LEN], struct noise_keys *ret);
 /* Server: reads the initiation and builds the response. s->remote and s->version say who it is. */
 MUST_USE int noise_accept(struct noise_state *s, const struct secret_machine *self,
-	const uint8_t in[static NOISE_INITIATION_LEN], struct rng *rng, uint8_t out[static NOISE_RESPONSE_LEN],
-	struct noise_keys *ret);
+	const uint8_t in[static NOISE_INITIATION_LEN], struct rng *rng,
+	uint8_t out[static NOISE_RESPONSE_LEN], struct noise_keys *ret);
 void noise_wipe(void *p, size_t n);
 
 /* Appends a whole record; len <= NOISE_PLAINTEXT_MAX. -ERR_CRYPTO when the counter is used up, -ERR_TOO_BIG. */
@@ -61,7 +63,7 @@ enum { NOISE_MORE = 1 };
  * The record at the front of a buffer. 0: plaintext is in out (NOISE_PLAINTEXT_MAX) and *ret_used bytes are done with;
  * NOISE_MORE while it is not all there; negative: the connection is unusable.
  */
-MUST_USE int noise_open(struct noise_half *h, const uint8_t *in, size_t len, uint8_t *out, size_t *ret_len,
-	size_t *ret_used);
+MUST_USE int noise_open(struct noise_half *h, const uint8_t *in, size_t len, uint8_t *out,
+	size_t *ret_len, size_t *ret_used);
 
 #endif

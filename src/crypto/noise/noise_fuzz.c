@@ -28,7 +28,8 @@ static void handshake(struct ends *e, struct rng *rng, uint8_t harm, uint8_t whe
 		initiation[where % sizeof(initiation)] ^= harm;
 	}
 	CHECK(noise_accept(&s, &server, initiation, rng, response, &e->server) == 0);
-	CHECK(key_public(client.b, pub.b) == 0 && memcmp(&s.remote, &pub, sizeof(pub)) == 0 && s.version == 148);
+	CHECK(key_public(client.b, pub.b) == 0 && memcmp(&s.remote, &pub, sizeof(pub)) == 0 &&
+		s.version == 148);
 	CHECK(noise_finish(&c, response, &e->client) == 0);
 }
 
@@ -48,7 +49,8 @@ static bool take(struct noise_half *h, struct buf *in, struct buf *got)
 }
 
 /* Pieces of the stream, as long as the next bytes of the input say. */
-static void carry(struct ends *e, struct view stream, const uint8_t *pieces, size_t n_pieces, struct view written, size_t harmed_at)
+static void carry(struct ends *e, struct view stream, const uint8_t *pieces, size_t n_pieces,
+	struct view written, size_t harmed_at)
 {
 	struct buf in, got;
 	bool usable = true;
@@ -57,13 +59,15 @@ static void carry(struct ends *e, struct view stream, const uint8_t *pieces, siz
 	buf_init(&in, STREAM_MAX);
 	buf_init(&got, STREAM_MAX);
 	for (size_t i = 0; usable && at < stream.len; i++) {
-		size_t n = MIN_OF(stream.len - at, n_pieces ? (size_t)pieces[i % n_pieces] * 37 + 1 : stream.len);
+		size_t n = MIN_OF(stream.len - at,
+			n_pieces ? (size_t)pieces[i % n_pieces] * 37 + 1 : stream.len);
 
 		CHECK(buf_append(&in, stream.p + at, n) == 0);
 		at += n;
 		usable = take(&e->server.receive, &in, &got);
 	}
-	CHECK(buf_len(&got) <= written.len && (!buf_len(&got) || memcmp(buf_data(&got), written.p, buf_len(&got)) == 0));
+	CHECK(buf_len(&got) <= written.len &&
+		(!buf_len(&got) || memcmp(buf_data(&got), written.p, buf_len(&got)) == 0));
 	CHECK(harmed_at < stream.len || (usable && buf_len(&got) == written.len && !buf_len(&in)));
 	CHECK(harmed_at >= stream.len || buf_len(&got) <= harmed_at);
 	buf_fini(&in);
@@ -89,7 +93,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	harmed_at = harm && buf_len(&stream) ? (size_t)data[4] * 41 % buf_len(&stream) : SIZE_MAX;
 	if (harmed_at != SIZE_MAX)
 		((uint8_t *)(uintptr_t)buf_data(&stream))[harmed_at] ^= harm;
-	carry(&e, buf_view(&stream), data + 5, pieces, view_of(data + 5 + pieces, len - 5 - pieces), harmed_at);
+	carry(&e, buf_view(&stream), data + 5, pieces, view_of(data + 5 + pieces, len - 5 - pieces),
+		harmed_at);
 	buf_fini(&stream);
 	return 0;
 }

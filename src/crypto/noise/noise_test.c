@@ -41,7 +41,8 @@ static void check_records(const json_t *c, struct noise_keys *client, struct noi
 	json_t *v;
 	size_t i;
 
-	json_array_foreach(json_object_get(c, "records"), i, v) {
+	json_array_foreach(json_object_get(c, "records"), i, v)
+	{
 		bool c2s = !strcmp(vec_str(v, "dir"), "c2s");
 		struct noise_keys *from = c2s ? client : server, *to = c2s ? server : client;
 		uint8_t out[NOISE_PLAINTEXT_MAX], *plain;
@@ -54,8 +55,10 @@ static void check_records(const json_t *c, struct noise_keys *client, struct noi
 		CHECK_INT(noise_seal(&from->send, plain, n, &b), ==, 0);
 		check_hex(v, "bytes", buf_data(&b), buf_len(&b));
 		for (size_t cut = 0; cut < buf_len(&b); cut++)
-			CHECK_INT(noise_open(&to->receive, buf_data(&b), cut, out, &len, &used), ==, NOISE_MORE);
-		CHECK_INT(noise_open(&to->receive, buf_data(&b), buf_len(&b), out, &len, &used), ==, 0);
+			CHECK_INT(noise_open(&to->receive, buf_data(&b), cut, out, &len, &used), ==,
+				NOISE_MORE);
+		CHECK_INT(noise_open(&to->receive, buf_data(&b), buf_len(&b), out, &len, &used), ==,
+			0);
 		CHECK_INT(len, ==, n);
 		CHECK_MEM(out, plain, n);
 		buf_fini(&b);
@@ -65,7 +68,8 @@ static void check_records(const json_t *c, struct noise_keys *client, struct noi
 
 static void replay(const json_t *c, bool records)
 {
-	struct rng_key ce = rng_of(c, "client_ephemeral_private"), se = rng_of(c, "server_ephemeral_private");
+	struct rng_key ce = rng_of(c, "client_ephemeral_private"),
+		       se = rng_of(c, "server_ephemeral_private");
 	struct secret_machine cs, ss;
 	struct machine_pub server_pub, client_pub;
 	struct noise_state client, server;
@@ -76,7 +80,9 @@ static void replay(const json_t *c, bool records)
 	vec_hex_exact(c, "server_static_private", ss.b, KEY_LEN);
 	CHECK_INT(key_public(ss.b, server_pub.b), ==, 0);
 	CHECK_INT(key_public(cs.b, client_pub.b), ==, 0);
-	CHECK_INT(noise_initiate(&client, &cs, &server_pub, (uint16_t)vec_int(c, "version"), &ce.rng, init), ==, 0);
+	CHECK_INT(noise_initiate(&client, &cs, &server_pub, (uint16_t)vec_int(c, "version"),
+			  &ce.rng, init),
+		==, 0);
 	check_hex(c, "initiation", init, sizeof(init));
 	CHECK_INT(noise_accept(&server, &ss, init, &se.rng, resp, &sk), ==, 0);
 	CHECK_MEM(server.remote.b, client_pub.b, KEY_LEN);
@@ -97,13 +103,13 @@ static void recorded_sessions_are_replayed(void **state)
 	json_t *s = vectors_section(file, "session"), *c;
 	size_t i;
 
-	json_array_foreach(s, i, c) {
+	json_array_foreach(s, i, c)
+	{
 		CHECK_ROW("session %zu", i);
 		replay(c, true);
 	}
 	vectors_count("noise.json", "session", json_array_size(s));
-	json_array_foreach(vectors_section(file, "http"), i, c)
-		replay(c, false);
+	json_array_foreach(vectors_section(file, "http"), i, c) replay(c, false);
 	vectors_count("noise.json", "http", i);
 }
 
@@ -112,7 +118,8 @@ static void initiations_are_accepted_as_recorded(void **state)
 	json_t *s = vectors_section(file, "server_initiation"), *c;
 	size_t i;
 
-	json_array_foreach(s, i, c) {
+	json_array_foreach(s, i, c)
+	{
 		struct rng_key rng = { .rng.fill = key_fill, .key = { 8, [31] = 64 } };
 		uint8_t resp[NOISE_RESPONSE_LEN];
 		struct secret_machine self;
@@ -126,7 +133,7 @@ static void initiations_are_accepted_as_recorded(void **state)
 		vec_hex_exact(c, "server_static_private", self.b, KEY_LEN);
 		/* In a header the length is exact; in a stream more may follow. */
 		accept = (header ? n == NOISE_INITIATION_LEN : n >= NOISE_INITIATION_LEN) &&
-			noise_accept(&st, &self, bytes, &rng.rng, resp, &k) == 0;
+			 noise_accept(&st, &self, bytes, &rng.rng, resp, &k) == 0;
 		CHECK_INT(accept, ==, vec_bool(c, "accept"));
 		free(bytes);
 	}
@@ -138,7 +145,8 @@ static void responses_are_accepted_as_recorded(void **state)
 	json_t *s = vectors_section(file, "client_response"), *c;
 	size_t i;
 
-	json_array_foreach(s, i, c) {
+	json_array_foreach(s, i, c)
+	{
 		struct rng_key rng = rng_of(c, "client_ephemeral_private");
 		uint8_t init[NOISE_INITIATION_LEN];
 		struct secret_machine self;
@@ -155,11 +163,14 @@ static void responses_are_accepted_as_recorded(void **state)
 			size_t init_len;
 			uint8_t *sent = vec_hex(c, "initiation", &init_len);
 
-			CHECK_INT(noise_initiate(&st, &self, &server, load_be16(sent), &rng.rng, init), ==, 0);
+			CHECK_INT(noise_initiate(
+					  &st, &self, &server, load_be16(sent), &rng.rng, init),
+				==, 0);
 			CHECK_MEM(init, sent, sizeof(init));
 			free(sent);
 		}
-		CHECK_INT(n >= NOISE_RESPONSE_LEN && noise_finish(&st, resp, &k) == 0, ==, vec_bool(c, "accept"));
+		CHECK_INT(n >= NOISE_RESPONSE_LEN && noise_finish(&st, resp, &k) == 0, ==,
+			vec_bool(c, "accept"));
 		free(resp);
 	}
 	vectors_count("noise.json", "client_response", json_array_size(s));
@@ -170,10 +181,12 @@ static void record_streams_end_as_recorded(void **state)
 	json_t *s = vectors_section(file, "record_stream"), *c;
 	size_t i;
 
-	json_array_foreach(s, i, c) {
+	json_array_foreach(s, i, c)
+	{
 		struct noise_half h = { 0 };
 		size_t n, want_len, at = 0, got_len = 0;
-		uint8_t *bytes = vec_hex(c, "bytes", &n), *want = vec_hex(c, "plaintext", &want_len), got[20000];
+		uint8_t *bytes = vec_hex(c, "bytes", &n),
+			*want = vec_hex(c, "plaintext", &want_len), got[20000];
 		int rc = 0;
 
 		CHECK_ROW("%s", vec_str(c, "name"));

@@ -91,7 +91,9 @@ static int read_answer(struct httpask *a, bool at_end)
 	if (!head.chunked) {
 		if (head.has_content_length ? body.len < head.content_length : !at_end)
 			return HTTP1_MORE;
-		finish(a, 0, head.status, view_of(body.p, head.has_content_length ? (size_t)head.content_length : body.len));
+		finish(a, 0, head.status,
+			view_of(body.p,
+				head.has_content_length ? (size_t)head.content_length : body.len));
 		return 0;
 	}
 	buf_init(&whole, HTTPASK_BODY_MAX);
@@ -146,14 +148,16 @@ static void on_closed(void *owner, int rc)
 	fail(a, rc < 0 ? rc : -ERR_CLOSED); /* nobody is told who has his answer */
 }
 
-static const struct stream_ops stream_ops = { on_connected, on_data, output, written, on_closed, NULL };
+static const struct stream_ops stream_ops = { on_connected, on_data, output, written, on_closed,
+	NULL };
 
 static void connect_to(struct httpask *a, struct ipaddr ip)
 {
 	const struct url *u = &a->cfg.url->at;
 	struct ipport to = { .ip = ip, .port = u->port };
 
-	a->rc = stream_connect(a->cfg.loop, to, u->https ? a->cfg.tls : NULL, u->host, 0, &stream_ops, a, &a->s);
+	a->rc = stream_connect(
+		a->cfg.loop, to, u->https ? a->cfg.tls : NULL, u->host, 0, &stream_ops, a, &a->s);
 	if (a->rc < 0)
 		loop_timer_set(a->timer, loop_now(a->cfg.loop).mono);
 }
@@ -179,13 +183,15 @@ static void on_looked_up(uv_getaddrinfo_t *req, int status, struct addrinfo *ai)
 
 static int begin(struct httpask *a)
 {
-	static const struct addrinfo hints = { .ai_socktype = SOCK_STREAM, .ai_flags = AI_ADDRCONFIG };
+	static const struct addrinfo hints = { .ai_socktype = SOCK_STREAM,
+		.ai_flags = AI_ADDRCONFIG };
 
 	if (a->cfg.url->at.ip.family) {
 		connect_to(a, a->cfg.url->at.ip);
 		return 0;
 	}
-	if (uv_getaddrinfo(loop_uv(a->cfg.loop), &a->lookup, on_looked_up, a->cfg.url->at.host, NULL, &hints) != 0)
+	if (uv_getaddrinfo(loop_uv(a->cfg.loop), &a->lookup, on_looked_up, a->cfg.url->at.host,
+		    NULL, &hints) != 0)
 		return -ENOMEM;
 	a->looking_up = true;
 	return 0;
@@ -203,7 +209,8 @@ static int write_request(struct httpask *a, struct view body)
 	return rc < 0 ? rc : buf_append(&a->out, body.p, body.len);
 }
 
-int httpask_post(struct httpask **ret, const struct httpask_cfg *cfg, struct view body, httpask_fn fn, void *ctx)
+int httpask_post(struct httpask **ret, const struct httpask_cfg *cfg, struct view body,
+	httpask_fn fn, void *ctx)
 {
 	struct httpask *a = body.len <= HTTPASK_BODY_MAX ? calloc(1, sizeof(*a)) : NULL;
 	int rc;

@@ -29,14 +29,15 @@ MUST_USE int httpask_url_parse(const char *text, struct httpask_url *ret);
 struct httpask_cfg {
 	struct loop *loop;
 	const struct httpask_url *url; /* kept by the owner, as is tls */
-	struct tls_ctx *tls; /* for https: whom it trusts */
-	mono_ns patience; /* for all of it */
+	struct tls_ctx *tls;           /* for https: whom it trusts */
+	mono_ns patience;              /* for all of it */
 };
 /* rc 0: status and body are the answer's. Else it failed. Called once, from the loop; the ask frees itself afterwards. */
 typedef void (*httpask_fn)(void *ctx, int rc, int status, struct view body);
 
 /* body: JSON, copied. -ENOMEM, -ERR_TOO_BIG. */
-MUST_USE int httpask_post(struct httpask **ret, const struct httpask_cfg *cfg, struct view body, httpask_fn fn, void *ctx);
+MUST_USE int httpask_post(struct httpask **ret, const struct httpask_cfg *cfg, struct view body,
+	httpask_fn fn, void *ctx);
 /* Its function is not called any more. */
 struct httpask *httpask_cancel(struct httpask *a);
 

@@ -8,7 +8,8 @@ static void urls(void **state)
 		unsigned port;
 		bool https, is_ip;
 	} rows[] = {
-		{ "https://hub.example.org/verify", "hub.example.org", "/verify", 443, true, false },
+		{ "https://hub.example.org/verify", "hub.example.org", "/verify", 443, true,
+			false },
 		{ "http://hub.example.org", "hub.example.org", "/", 80, false, false },
 		{ "http://192.0.2.1:8080/a/b?c=d", "192.0.2.1", "/a/b?c=d", 8080, false, true },
 		{ "https://[2001:db8::1]:8443/verify", "2001:db8::1", "/verify", 8443, true, true },

@@ -14,8 +14,8 @@ struct httpd {
 	struct listener *listeners[HTTPD_LISTEN_MAX];
 	size_t n_listeners, n_conns;
 	struct list conns; /* all but the held */
-	struct heap due; /* those whose request has to be whole, or answer taken, by then */
-	struct list held; /* those whose answer waits; the lowest ticket first */
+	struct heap due;   /* those whose request has to be whole, or answer taken, by then */
+	struct list held;  /* those whose answer waits; the lowest ticket first */
 	size_t n_held;
 	struct httpd_counters n;
 };
@@ -26,12 +26,13 @@ struct httpd_conn {
 	struct httpd *httpd;
 	struct stream *stream;
 	bool paused, client_known, closing, is_head, keep_alive;
-	struct ipport hop; /* the other side of the connection, once a request came: a proxy's requests are of several clients */
+	struct ipport
+		hop; /* the other side of the connection, once a request came: a proxy's requests are of several clients */
 	struct buf in, out;
-	struct view after; /* of the answer, behind out: where it lies */
+	struct view after;                   /* of the answer, behind out: where it lies */
 	const struct httpd_instead *instead; /* not NULL: its answer is held */
 	uint64_t ticket;
-	size_t needs; /* bytes in `in` before there is anything new to see */
+	size_t needs;     /* bytes in `in` before there is anything new to see */
 	size_t answer_at; /* where in out the answer to the last request begins */
 	/* A chunked body, as far as it came: its content, and how many bytes came beside that. */
 	struct http1_chunks chunks;
@@ -109,7 +110,8 @@ static void on_closed(void *owner, int rc)
 
 	c->httpd->n.tls_failed += err_is_tls(rc);
 	if (rc == -ERR_PROXY)
-		proxy_failed(c, "began without a good PROXY header: does it send one (send-proxy, proxy_protocol)?");
+		proxy_failed(c,
+			"began without a good PROXY header: does it send one (send-proxy, proxy_protocol)?");
 	conn_free(c);
 }
 
@@ -141,7 +143,8 @@ static void written(void *owner, size_t n)
 	c->answer_at -= MIN_OF(n, c->answer_at);
 	/* Who takes it slowly has time for each byte, and who takes nothing has none. */
 	if (c->due.pos)
-		set_due(c, mono_min(mono_add(c->due.at, (mono_ns)n * SEC(1) / HTTPD_RATE_MIN),
+		set_due(c,
+			mono_min(mono_add(c->due.at, (mono_ns)n * SEC(1) / HTTPD_RATE_MIN),
 				mono_add(loop_now(c->httpd->cfg.loop).mono, SEC(HTTPD_TIMEOUT_S))));
 	if (!c->paused || full(c))
 		return;
@@ -149,20 +152,24 @@ static void written(void *owner, size_t n)
 	go_on(c);
 }
 
-int httpd_answer(struct httpd_conn *c, int status, const char *content_type, const char *extra, struct view body)
+int httpd_answer(struct httpd_conn *c, int status, const char *content_type, const char *extra,
+	struct view body)
 {
 	size_t had = buf_len(&c->out);
-	int rc = http1_respond(&c->out, status, content_type, extra, body, c->is_head, c->keep_alive);
+	int rc = http1_respond(
+		&c->out, status, content_type, extra, body, c->is_head, c->keep_alive);
 
 	if (rc < 0)
 		buf_truncate(&c->out, had); /* there may be room for a shorter answer */
 	return rc;
 }
 
-int httpd_answer_static(struct httpd_conn *c, const char *content_type, const char *extra, struct view body)
+int httpd_answer_static(
+	struct httpd_conn *c, const char *content_type, const char *extra, struct view body)
 {
 	size_t had = buf_len(&c->out);
-	int rc = http1_respond(&c->out, 200, content_type, extra, body, true, c->keep_alive); /* its head */
+	int rc = http1_respond(
+		&c->out, 200, content_type, extra, body, true, c->keep_alive); /* its head */
 
 	if (rc < 0)
 		buf_truncate(&c->out, had);
@@ -171,7 +178,8 @@ int httpd_answer_static(struct httpd_conn *c, const char *content_type, const ch
 	return rc;
 }
 
-int httpd_refuse_with(struct httpd_conn *c, int status, const char *content_type, const char *extra, struct view body)
+int httpd_refuse_with(struct httpd_conn *c, int status, const char *content_type, const char *extra,
+	struct view body)
 {
 	c->httpd->n.bad_requests++;
 	return httpd_answer(c, status, content_type, extra, body);
@@ -179,8 +187,8 @@ int httpd_refuse_with(struct httpd_conn *c, int status, const char *content_type
 
 int httpd_refuse(struct httpd_conn *c, int status, const char *text)
 {
-	return httpd_refuse_with(c, status, "text/plain; charset=utf-8", "X-Content-Type-Options: nosniff\r\n",
-		view_of(text, strlen(text)));
+	return httpd_refuse_with(c, status, "text/plain; charset=utf-8",
+		"X-Content-Type-Options: nosniff\r\n", view_of(text, strlen(text)));
 }
 
 /* Where the next request begins is not known: the connection ends. */
@@ -221,7 +229,8 @@ struct stream *httpd_stream(struct httpd_conn *c)
 	return c->stream;
 }
 
-static bool raise_limits(struct httpd_conn *c, const struct http1_head *head, struct httpd_limits *l)
+static bool raise_limits(
+	struct httpd_conn *c, const struct http1_head *head, struct httpd_limits *l)
 {
 	const struct httpd_cfg *cfg = &c->httpd->cfg;
 
@@ -257,7 +266,8 @@ static int read_chunks(struct httpd_conn *c, size_t at)
 		struct view data;
 		size_t used;
 
-		rc = http1_chunks_next(&c->chunks, buf_data(&c->in) + done, buf_len(&c->in) - done, &data, &used);
+		rc = http1_chunks_next(
+			&c->chunks, buf_data(&c->in) + done, buf_len(&c->in) - done, &data, &used);
 		if (rc < 0 || rc == HTTP1_MORE)
 			break;
 		done += used;
@@ -288,7 +298,8 @@ static int skip_body(struct httpd_conn *c)
 }
 
 /* 0: r->body is there, and *ret_whole bytes of `in` are the request; HTTP1_MORE; -ERR_TOO_BIG, -ERR_BAD_FORMAT. */
-static int read_body(struct httpd_conn *c, struct httpd_request *r, size_t head_len, size_t *ret_whole)
+static int read_body(
+	struct httpd_conn *c, struct httpd_request *r, size_t head_len, size_t *ret_whole)
 {
 	const struct http1_head *head = r->head;
 	struct httpd_limits l;
@@ -367,8 +378,10 @@ static int next_request(struct httpd_conn *c, bool *ret_taken)
 	if (rc == HTTP1_MORE)
 		return rc;
 	if (rc < 0)
-		return give_up(c, rc == -ERR_BAD_FORMAT ? 400 : 413, rc == -ERR_BAD_FORMAT ? "malformed request\n" :
-			"request body is not expected here, or too large\n");
+		return give_up(c, rc == -ERR_BAD_FORMAT ? 400 : 413,
+			rc == -ERR_BAD_FORMAT
+				? "malformed request\n"
+				: "request body is not expected here, or too large\n");
 	c->httpd->n.requests++;
 	c->is_head = http1_method_is(&head, "HEAD");
 	c->keep_alive = head.keep_alive;
@@ -463,11 +476,16 @@ static int on_data(void *owner, const uint8_t *p, size_t len)
 	if (rc < 0 && c->instead)
 		return rc;
 	if (rc < 0)
-		return give_up(c, rc == -ERR_TOO_BIG ? 413 : 503, rc == -ERR_TOO_BIG ? "request is too large\n" : "there is no room for it now\n");
+		return give_up(c, rc == -ERR_TOO_BIG ? 413 : 503,
+			rc == -ERR_TOO_BIG ? "request is too large\n"
+					   : "there is no room for it now\n");
 	return read_requests(c);
 }
 
-static const struct stream_ops conn_ops = { .on_data = on_data, .output = output, .written = written, .full = full,
+static const struct stream_ops conn_ops = { .on_data = on_data,
+	.output = output,
+	.written = written,
+	.full = full,
 	.on_closed = on_closed };
 
 static void on_accept(void *ctx, struct stream *s)
@@ -559,7 +577,8 @@ int httpd_listen_unix(struct httpd *h, const char *path, mode_t mode)
 
 	if (h->n_listeners == HTTPD_LISTEN_MAX)
 		return -ERR_TOO_MANY;
-	rc = stream_listen_unix(h->cfg.loop, path, mode, on_accept, h, &h->listeners[h->n_listeners]);
+	rc = stream_listen_unix(
+		h->cfg.loop, path, mode, on_accept, h, &h->listeners[h->n_listeners]);
 	if (rc < 0)
 		return rc;
 	listener_set_ledger(h->listeners[h->n_listeners++], h->cfg.ledger);

@@ -46,9 +46,7 @@ struct fake {
 	bool logged_in, profile_gone, login_asked, logging_out;
 };
 
-static void nothing(void *ctx, enum netmap_change what, int64_t id)
-{
-}
+static void nothing(void *ctx, enum netmap_change what, int64_t id) {}
 
 int fake_new(struct fake **ret)
 {
@@ -66,8 +64,10 @@ int fake_new(struct fake **ret)
 	f->prefs.want_running = true;
 	f->prefs.control_url = "https://hub.test";
 	f->prefs.persist = &f->persist;
-	f->persist = (struct ipn_persist){ .user = { .id = 1, .login_name = "anna@example.com", .display_name = "Anna" },
-		.node_id = "n1" };
+	f->persist = (struct ipn_persist){
+		.user = { .id = 1, .login_name = "anna@example.com", .display_name = "Anna" },
+		.node_id = "n1"
+	};
 	memset(f->persist.node_key.b, 0x5e, KEY_LEN); /* must never be seen */
 	f->state = IPN_RUNNING;
 	f->logged_in = true;
@@ -139,12 +139,26 @@ static struct machine_pub fake_machine_key(void *b)
 
 static int fill_peer(const struct tc_node *n, struct arena *a, struct ipn_peer_status *ret)
 {
-	*ret = (struct ipn_peer_status){ .id = n->stable_id, .node_id = n->id, .public_key = n->key, .dns_name = n->name,
-		.host_name = n->hostinfo->hostname, .os = n->hostinfo->os, .user_id = n->user, .allowed_ips = n->allowed_ips,
-		.tags = n->tags, .primary_routes = n->primary_routes, .relay = "lab", .created = n->created,
-		.last_seen = n->online == JSON_YES ? 0 : n->last_seen, .online = n->online == JSON_YES,
-		.key_expiry = n->key_expiry, .expired = n->key_expiry != 0, .exit_node_option = n->id == 3,
-		.in_network_map = true, .in_magicsock = true, .cap_map = n->cap_map };
+	*ret = (struct ipn_peer_status){ .id = n->stable_id,
+		.node_id = n->id,
+		.public_key = n->key,
+		.dns_name = n->name,
+		.host_name = n->hostinfo->hostname,
+		.os = n->hostinfo->os,
+		.user_id = n->user,
+		.allowed_ips = n->allowed_ips,
+		.tags = n->tags,
+		.primary_routes = n->primary_routes,
+		.relay = "lab",
+		.created = n->created,
+		.last_seen = n->online == JSON_YES ? 0 : n->last_seen,
+		.online = n->online == JSON_YES,
+		.key_expiry = n->key_expiry,
+		.expired = n->key_expiry != 0,
+		.exit_node_option = n->id == 3,
+		.in_network_map = true,
+		.in_magicsock = true,
+		.cap_map = n->cap_map };
 	for (size_t i = 0; i < n->addresses.n; i++) {
 		struct ipaddr *ip = json_list_add(&ret->tailscale_ips, a, sizeof(*ip));
 		if (!ip)
@@ -183,7 +197,8 @@ static int add_peers(struct fake *f, struct arena *a, struct ipn_status *ret)
 
 		rc = p && key ? fill_peer(peers[i], a, p) : -ENOMEM;
 		if (rc == 0)
-			rc = json_map_add(&ret->peer, a, key_format(KEY_NODE, peers[i]->key.b, key), p);
+			rc = json_map_add(
+				&ret->peer, a, key_format(KEY_NODE, peers[i]->key.b, key), p);
 		if (rc == 0)
 			rc = add_user(f, peers[i]->user, a, ret);
 	}
@@ -212,7 +227,9 @@ static int fake_status(void *b, bool peers, struct arena *a, struct ipn_status *
 	ret->have_node_key = true;
 	ret->tailscale_ips = ret->self->tailscale_ips;
 	ret->magic_dns_suffix = "tail.test";
-	*t = (struct ipn_tailnet_status){ .name = "hub.test", .magic_dns_suffix = "tail.test", .magic_dns_enabled = true };
+	*t = (struct ipn_tailnet_status){
+		.name = "hub.test", .magic_dns_suffix = "tail.test", .magic_dns_enabled = true
+	};
 	ret->current_tailnet = t;
 	ret->extra_records = netmap_dns(f->nm)->extra_records;
 	if (rc == 0)
@@ -235,14 +252,20 @@ static int fake_health(void *b, struct arena *a, struct ipn_health *ret)
 
 	if (!w)
 		return -ENOMEM;
-	*w = (struct ipn_health_warning){ .code = "warming-up", .severity = "low", .title = "Starting",
-		.text = "Please wait.", .primary_action = &action };
+	*w = (struct ipn_health_warning){ .code = "warming-up",
+		.severity = "low",
+		.title = "Starting",
+		.text = "Please wait.",
+		.primary_action = &action };
 	return json_map_add(&ret->warnings, a, w->code, w);
 }
 
 static int fake_engine(void *b, struct arena *a, struct ipn_engine_status *ret)
 {
-	*ret = (struct ipn_engine_status){ .rx_bytes = 1000, .tx_bytes = 2000, .num_live = 1, .live_derps = 1,
+	*ret = (struct ipn_engine_status){ .rx_bytes = 1000,
+		.tx_bytes = 2000,
+		.num_live = 1,
+		.live_derps = 1,
 		.live_peers.present = true };
 	return 0;
 }
@@ -319,7 +342,8 @@ static int fake_login(void *b, struct err_at *at)
 
 	f->login_asked = !f->logged_in;
 	if (!f->logged_in)
-		lapi_notify(f->lapi, &(struct ipn_notify){ .browse_to_url = "https://hub.test/login/abc" });
+		lapi_notify(f->lapi,
+			&(struct ipn_notify){ .browse_to_url = "https://hub.test/login/abc" });
 	return 0;
 }
 
@@ -341,9 +365,14 @@ static int fake_expiry(void *b, unix_ms expiry, struct err_at *at)
 	return -ERR_UNSUPPORTED;
 }
 
-static const struct ipn_login_profile one_profile = { .id = "f4b1", .name = "anna@example.com", .key = "profile-f4b1",
-	.network = { "tail.test", "hub.test", "" }, .user = { .id = 1, .login_name = "anna@example.com", .display_name = "Anna" },
-	.node_id = "n1", .control_url = "https://hub.test", .created = 1780000000000 };
+static const struct ipn_login_profile one_profile = { .id = "f4b1",
+	.name = "anna@example.com",
+	.key = "profile-f4b1",
+	.network = { "tail.test", "hub.test", "" },
+	.user = { .id = 1, .login_name = "anna@example.com", .display_name = "Anna" },
+	.node_id = "n1",
+	.control_url = "https://hub.test",
+	.created = 1780000000000 };
 
 static int fake_profiles(void *b, struct arena *a, struct json_list *ret)
 {
@@ -394,7 +423,8 @@ static int fake_profile_delete(void *b, const char *id, struct err_at *at)
 
 /* ---- calls ---- */
 
-static void fake_ping(void *b, struct ipaddr ip, enum ipn_ping_type type, size_t size, struct lapi_call *call)
+static void fake_ping(
+	void *b, struct ipaddr ip, enum ipn_ping_type type, size_t size, struct lapi_call *call)
 {
 	struct fake *f = b;
 	char text[IPADDR_TEXT_MAX], err[80];
@@ -430,8 +460,15 @@ static void fake_netcheck(void *b, struct lapi_call *call)
 	static int64_t latency = 12300000;
 	static struct json_pair pair = { "1", &latency };
 	static const struct json_map map = { .v = &pair, .n = 1, .present = true };
-	struct ipn_netcheck r = { .now = 1780000000000, .udp = true, .ipv4 = true, .ipv4_can_send = true, .os_has_ipv6 = true,
-		.mapping_varies = JSON_NO, .preferred_derp = 1, .region_latency = map, .region_v4_latency = map,
+	struct ipn_netcheck r = { .now = 1780000000000,
+		.udp = true,
+		.ipv4 = true,
+		.ipv4_can_send = true,
+		.os_has_ipv6 = true,
+		.mapping_varies = JSON_NO,
+		.preferred_derp = 1,
+		.region_latency = map,
+		.region_v4_latency = map,
 		.region_v6_latency.present = true,
 		.global_v4 = { .ip = { .family = 4, .b = { 203, 0, 113, 5 } }, .port = 41641 } };
 
@@ -453,8 +490,9 @@ static void fake_cancel(void *b, struct lapi_call *call)
 
 static int fake_usermetrics(void *b, struct buf *out)
 {
-	return buf_append_str(out, "# TYPE tailscaled_approved_routes gauge\n# HELP tailscaled_approved_routes Number of "
-				   "approved network routes\ntailscaled_approved_routes 0\n");
+	return buf_append_str(out,
+		"# TYPE tailscaled_approved_routes gauge\n# HELP tailscaled_approved_routes Number of "
+		"approved network routes\ntailscaled_approved_routes 0\n");
 }
 
 static int fake_metrics(void *b, struct buf *out)
@@ -462,18 +500,19 @@ static int fake_metrics(void *b, struct buf *out)
 	struct fake *f = b;
 	const struct lapi_counters *n = lapi_counters(f->lapi);
 
-	return buf_printf(out, "requests %llu\nrefused %llu\nbad_requests %llu\nconnections %zu\nwatchers %zu\n"
-			       "watchers_behind %llu\nconnections_refused %llu\nwaiting %zu\ncancelled %zu\n",
-		(unsigned long long)n->requests, (unsigned long long)n->refused, (unsigned long long)n->bad_requests,
-		n->n_connections, n->n_watchers, (unsigned long long)n->watchers_behind,
-		(unsigned long long)n->connections_refused, f->n_waiting, f->n_cancelled);
+	return buf_printf(out,
+		"requests %llu\nrefused %llu\nbad_requests %llu\nconnections %zu\nwatchers %zu\n"
+		"watchers_behind %llu\nconnections_refused %llu\nwaiting %zu\ncancelled %zu\n",
+		(unsigned long long)n->requests, (unsigned long long)n->refused,
+		(unsigned long long)n->bad_requests, n->n_connections, n->n_watchers,
+		(unsigned long long)n->watchers_behind, (unsigned long long)n->connections_refused,
+		f->n_waiting, f->n_cancelled);
 }
 
-static void fake_bugreport(void *b, const char *marker, const char *note)
-{
-}
+static void fake_bugreport(void *b, const char *marker, const char *note) {}
 
-static int fake_debug(void *b, const char *action, struct view value, struct buf *out, struct err_at *at)
+static int fake_debug(
+	void *b, const char *action, struct view value, struct buf *out, struct err_at *at)
 {
 	if (strcmp(action, "rebind") == 0 || strcmp(action, "restun") == 0)
 		return 0;

@@ -12,7 +12,7 @@ struct fake;
 
 MUST_USE int fake_new(struct fake **ret);
 struct fake *fake_free(struct fake *f);
-extern const struct lapi_backend_ops fake_ops; /* over a struct fake * */
+extern const struct lapi_backend_ops fake_ops;      /* over a struct fake * */
 void fake_set_lapi(struct fake *f, struct lapi *l); /* whom it tells of changes */
 /* Calls that wait (pings of 100.64.0.99), and how many were cancelled. */
 size_t fake_n_waiting(const struct fake *f);

@@ -7,7 +7,9 @@ int main(int argc, char **argv)
 	struct lapi *api = NULL;
 	struct loop *loop = NULL;
 	struct fake *f = NULL;
-	struct lapi_cfg cfg = { .ops = &fake_ops, .version = WARREN_VERSION, .state_dir = "/nowhere" };
+	struct lapi_cfg cfg = {
+		.ops = &fake_ops, .version = WARREN_VERSION, .state_dir = "/nowhere"
+	};
 	int rc = argc == 2 ? 0 : -ERR_BAD_VALUE;
 
 	if (rc == 0)

@@ -25,8 +25,12 @@ static int take_port(const char *s, uint16_t *ret)
 static struct ipaddr address_of(const struct addrinfo *a)
 {
 	if (a->ai_family == AF_INET)
-		return ipaddr_from4((const uint8_t *)&((const struct sockaddr_in *)(const void *)a->ai_addr)->sin_addr);
-	return ipaddr_from16((const uint8_t *)&((const struct sockaddr_in6 *)(const void *)a->ai_addr)->sin6_addr);
+		return ipaddr_from4(
+			(const uint8_t *)&((const struct sockaddr_in *)(const void *)a->ai_addr)
+				->sin_addr);
+	return ipaddr_from16(
+		(const uint8_t *)&((const struct sockaddr_in6 *)(const void *)a->ai_addr)
+			->sin6_addr);
 }
 
 static int look_up(const char *name, struct ipaddr *ret)
@@ -34,7 +38,8 @@ static int look_up(const char *name, struct ipaddr *ret)
 	static const int families[] = { AF_INET, AF_INET6 };
 
 	for (size_t i = 0; i < ARRAY_LEN(families); i++) {
-		struct addrinfo hints = { .ai_family = families[i], .ai_socktype = SOCK_STREAM }, *list;
+		struct addrinfo hints = { .ai_family = families[i], .ai_socktype = SOCK_STREAM },
+				*list;
 
 		if (getaddrinfo(name, NULL, &hints, &list) != 0)
 			continue;

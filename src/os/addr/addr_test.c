@@ -8,11 +8,14 @@ static void what_go_listens_on_is_taken(void **state)
 		int rc;
 		unsigned family;
 		uint16_t port;
-	} rows[] = { { "127.0.0.1:8080", 0, 4, 8080 }, { "[::1]:80", 0, 6, 80 }, { ":8080", 0, 0, 8080 }, { ":0", 0, 0, 0 },
-		{ "localhost:0", 0, 4, 0 }, { "localhost:9411", 0, 4, 9411 }, { "0.0.0.0:1", 0, 4, 1 }, { "[::]:443", 0, 6, 443 },
-		{ "", -ERR_BAD_FORMAT, 0, 0 }, { "localhost", -ERR_BAD_FORMAT, 0, 0 }, { "8080", -ERR_BAD_FORMAT, 0, 0 },
-		{ "::1:80", -ERR_BAD_FORMAT, 0, 0 }, { "[127.0.0.1]:80", -ERR_BAD_FORMAT, 0, 0 }, { "[x]:80", -ERR_BAD_FORMAT, 0, 0 },
-		{ "localhost:", -ERR_BAD_VALUE, 0, 0 }, { "127.0.0.1:65536", -ERR_BAD_VALUE, 0, 0 },
+	} rows[] = { { "127.0.0.1:8080", 0, 4, 8080 }, { "[::1]:80", 0, 6, 80 },
+		{ ":8080", 0, 0, 8080 }, { ":0", 0, 0, 0 }, { "localhost:0", 0, 4, 0 },
+		{ "localhost:9411", 0, 4, 9411 }, { "0.0.0.0:1", 0, 4, 1 },
+		{ "[::]:443", 0, 6, 443 }, { "", -ERR_BAD_FORMAT, 0, 0 },
+		{ "localhost", -ERR_BAD_FORMAT, 0, 0 }, { "8080", -ERR_BAD_FORMAT, 0, 0 },
+		{ "::1:80", -ERR_BAD_FORMAT, 0, 0 }, { "[127.0.0.1]:80", -ERR_BAD_FORMAT, 0, 0 },
+		{ "[x]:80", -ERR_BAD_FORMAT, 0, 0 }, { "localhost:", -ERR_BAD_VALUE, 0, 0 },
+		{ "127.0.0.1:65536", -ERR_BAD_VALUE, 0, 0 },
 		{ "127.0.0.1:-1", -ERR_BAD_VALUE, 0, 0 }, { "127.0.0.1:8x", -ERR_BAD_VALUE, 0, 0 },
 		{ "no such name:80", -ERR_NO_NAME, 0, 0 } };
 

@@ -63,7 +63,8 @@ static size_t raise_files(void)
 		return 1024;
 	r.rlim_cur = r.rlim_max;
 	(void)setrlimit(RLIMIT_NOFILE, &r);
-	return getrlimit(RLIMIT_NOFILE, &r) == 0 ? (size_t)MIN_OF(r.rlim_cur, (rlim_t)1 << 30) : 1024;
+	return getrlimit(RLIMIT_NOFILE, &r) == 0 ? (size_t)MIN_OF(r.rlim_cur, (rlim_t)1 << 30)
+						 : 1024;
 }
 
 int budget_parse(const char *text, uint64_t *ret)
@@ -101,13 +102,17 @@ void budget_plan(uint64_t memory, struct budget *ret)
 {
 	uint64_t cgroup = memory ? 0 : of_cgroup("memory.max"), machine = memory ? 0 : of_machine();
 
-	*ret = (struct budget){ .memory = memory, .memory_from = "--memory-max", .files = raise_files(),
+	*ret = (struct budget){ .memory = memory,
+		.memory_from = "--memory-max",
+		.files = raise_files(),
 		.tasks = of_cgroup("pids.max") };
 	if (!memory) {
 		ret->memory = MIN_OF(cgroup, machine);
 		if (ret->memory == cgroup)
-			ret->memory -= cgroup / 16; /* the sum of all bounds stays below what would end us */
-		ret->memory_from = cgroup <= machine ? "15/16 of the cgroup's memory.max" : "three quarters of the machine's memory";
+			ret->memory -= cgroup /
+				       16; /* the sum of all bounds stays below what would end us */
+		ret->memory_from = cgroup <= machine ? "15/16 of the cgroup's memory.max"
+						     : "three quarters of the machine's memory";
 	}
 	budget_split(ret->memory, ret->files, &ret->ledger);
 	rng_fill(loop_rng(), ret->ledger.seed, sizeof(ret->ledger.seed));
@@ -122,7 +127,8 @@ uint64_t budget_rest(const struct budget *b)
 {
 	const struct ledger_cfg *l = &b->ledger;
 
-	return MAX_OF(b->memory, BUDGET_MEMORY_MIN) - budget_kernel(b) - l->strangers.bytes - l->leaving.bytes - l->members.bytes;
+	return MAX_OF(b->memory, BUDGET_MEMORY_MIN) - budget_kernel(b) - l->strangers.bytes -
+	       l->leaving.bytes - l->members.bytes;
 }
 
 void budget_print(const struct budget *b)
@@ -141,7 +147,8 @@ void budget_print(const struct budget *b)
 		{ "descriptors", "strangers", l->strangers.conns },
 		{ "descriptors", "leaving", l->leaving.conns },
 		{ "descriptors", "members", l->members.conns },
-		{ "descriptors", "kept", b->files - l->strangers.conns - l->leaving.conns - l->members.conns },
+		{ "descriptors", "kept",
+			b->files - l->strangers.conns - l->leaving.conns - l->members.conns },
 		{ "descriptors", "of", b->files },
 	};
 

@@ -11,15 +11,17 @@
 #include "base/ledger/ledger.h"
 
 enum {
-	BUDGET_STRANGER_CONNS_MAX = 8192, /* a thousand devices join at once with room to spare; known ones are not among them */
+	BUDGET_STRANGER_CONNS_MAX =
+		8192, /* a thousand devices join at once with room to spare; known ones are not among them */
 	BUDGET_FILES_KEPT = 256, /* listeners, database, files that are read, children's pipes */
-	BUDGET_KERNEL_PART = 8, /* one of so many is the kernel's: of 128 KB a connection it has some at a time */
+	BUDGET_KERNEL_PART =
+		8, /* one of so many is the kernel's: of 128 KB a connection it has some at a time */
 };
 #define BUDGET_MEMORY_MIN ((uint64_t)64 << 20)
 #define BUDGET_STRANGER_BYTES_MAX ((size_t)64 << 20) /* a thousand TLS handshakes at once */
 
 struct budget {
-	uint64_t memory; /* bytes in all */
+	uint64_t memory;         /* bytes in all */
 	const char *memory_from; /* in words */
 	size_t files;
 	uint64_t tasks; /* that the cgroup allows (systemd's TasksMax); UINT64_MAX: no limit */

@@ -9,7 +9,7 @@
 #include "os/loop/loop.h"
 
 enum { TRIM_BYTES = 16 << 20 }; /* so much less is held than before */
-#define TRIM_EVERY SEC(2) /* how often that is looked at */
+#define TRIM_EVERY SEC(2)       /* how often that is looked at */
 
 struct trim;
 

@@ -28,8 +28,12 @@ void certs_state(const struct certs *c, struct certs_state *ret)
 
 	tls_cert_facts(c->cfg.tls, c->cfg.name ? c->cfg.name : "", &f);
 	left = f.not_after - loop_now(c->cfg.loop).wall;
-	*ret = (struct certs_state){ .not_after = f.not_after, .expired = left <= 0, .soon = left > 0 && left < soon_of(&f),
-		.wrong_name = c->cfg.name && !f.is_for_name, .reloads = c->reloads, .failures = c->failures };
+	*ret = (struct certs_state){ .not_after = f.not_after,
+		.expired = left <= 0,
+		.soon = left > 0 && left < soon_of(&f),
+		.wrong_name = c->cfg.name && !f.is_for_name,
+		.reloads = c->reloads,
+		.failures = c->failures };
 }
 
 /* Each fault by its own line: devices say no more than that TLS failed. */
@@ -41,20 +45,24 @@ static void tell(const struct certs *c)
 	certs_state(c, &s);
 	time_format_rfc3339(s.not_after, until);
 	if (s.expired)
-		log_error("tls", "the certificate has expired: devices refuse it", "file=%s until=%s", c->cfg.cert_file, until);
+		log_error("tls", "the certificate has expired: devices refuse it",
+			"file=%s until=%s", c->cfg.cert_file, until);
 	if (s.soon)
-		log_warn("tls", "the certificate expires soon: is its renewal at work?", "file=%s until=%s", c->cfg.cert_file, until);
+		log_warn("tls", "the certificate expires soon: is its renewal at work?",
+			"file=%s until=%s", c->cfg.cert_file, until);
 	if (s.wrong_name)
-		log_error("tls", "the certificate is not for the name that devices use: they refuse it", "file=%s name=%s", c->cfg.cert_file,
-			c->cfg.name);
+		log_error("tls",
+			"the certificate is not for the name that devices use: they refuse it",
+			"file=%s name=%s", c->cfg.cert_file, c->cfg.name);
 }
 
 /* Rights were given up since the files were read: will the renewed ones be readable? */
 static void tell_rights(const char *file)
 {
 	if (faccessat(AT_FDCWD, file, R_OK, AT_EACCESS) != 0 && errno == EACCES)
-		log_warn("tls", "was read as another user than this one, who may not: a renewed certificate needs a restart", "file=%s uid=%u", file,
-			(unsigned)geteuid());
+		log_warn("tls",
+			"was read as another user than this one, who may not: a renewed certificate needs a restart",
+			"file=%s uid=%u", file, (unsigned)geteuid());
 }
 
 /* What is wrong is told again after a day; what becomes wrong, at that moment. */
@@ -83,11 +91,13 @@ void certs_reload(struct certs *c)
 
 	if (rc < 0) {
 		c->failures++;
-		log_error("tls", "the new certificate is not used; the one of before stays", "why=%s", at.text[0] ? at.text : err_text(rc));
+		log_error("tls", "the new certificate is not used; the one of before stays",
+			"why=%s", at.text[0] ? at.text : err_text(rc));
 		return;
 	}
 	c->reloads++;
-	log_info("tls", "the certificate was read anew, for connections from now on", "file=%s", c->cfg.cert_file);
+	log_info("tls", "the certificate was read anew, for connections from now on", "file=%s",
+		c->cfg.cert_file);
 	on_look(c);
 }
 

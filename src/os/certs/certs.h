@@ -10,11 +10,12 @@
 
 struct certs;
 
-#define CERTS_SOON_MS ((unix_ms)14 * 24 * 3600 * 1000) /* or a quarter of its life, if that is less */
+#define CERTS_SOON_MS \
+	((unix_ms)14 * 24 * 3600 * 1000) /* or a quarter of its life, if that is less */
 
 struct certs_cfg {
 	struct loop *loop;
-	struct tls_ctx *tls; /* of tls_server_new with these files */
+	struct tls_ctx *tls;              /* of tls_server_new with these files */
 	const char *cert_file, *key_file; /* the owner's */
 	const char *name; /* by which clients ask for it, the owner's; NULL: not known */
 };

@@ -13,7 +13,8 @@ static const char *who_am_i(char who[static WHO_LEN])
 {
 	const struct passwd *p = getpwuid(geteuid());
 
-	snprintf(who, WHO_LEN, "user %s (number %u)", p ? p->pw_name : "without a name", (unsigned)geteuid());
+	snprintf(who, WHO_LEN, "user %s (number %u)", p ? p->pw_name : "without a name",
+		(unsigned)geteuid());
 	return who;
 }
 
@@ -35,9 +36,12 @@ int file_explain(const char *path, int rc, struct err_at *at)
 	if (rc == -ENOENT || rc == -ENOTDIR)
 		err_at_set(at, 0, 0, "%s: there is no such file", path);
 	else if (rc == -EACCES && closed_directory(path, dir))
-		err_at_set(at, 0, 0, "%s: the directory %s is closed to %s, as whom this program runs", path, dir, who_am_i(who));
+		err_at_set(at, 0, 0,
+			"%s: the directory %s is closed to %s, as whom this program runs", path,
+			dir, who_am_i(who));
 	else if (rc == -EACCES)
-		err_at_set(at, 0, 0, "%s: closed to %s, as whom this program runs", path, who_am_i(who));
+		err_at_set(at, 0, 0, "%s: closed to %s, as whom this program runs", path,
+			who_am_i(who));
 	else
 		err_at_set(at, 0, 0, "%s: %s", path, err_text(rc));
 	return rc;

@@ -16,12 +16,14 @@ struct filequeue;
 typedef void (*filequeue_fn)(void *ctx, const char *path, int rc);
 
 /* The thread begins with the first job, with the rights that the process has then. */
-MUST_USE int filequeue_new(struct filequeue **ret, struct loop *l, filequeue_fn on_written, void *ctx);
+MUST_USE int filequeue_new(
+	struct filequeue **ret, struct loop *l, filequeue_fn on_written, void *ctx);
 /*
  * Durable when on_written says so. Takes the content, which is empty then, and wipes it if it is secret. Makes the directory of
  * the file (0700) if it is missing. -ENOMEM.
  */
-MUST_USE int filequeue_write(struct filequeue *q, const char *path, struct buf *content, mode_t mode);
+MUST_USE int filequeue_write(
+	struct filequeue *q, const char *path, struct buf *content, mode_t mode);
 /* The file, and its directory if that is empty then. What cannot be removed stays. -ENOMEM. */
 MUST_USE int filequeue_remove(struct filequeue *q, const char *path);
 /* Does a write of this file wait, or happen right now? */

@@ -28,7 +28,7 @@ struct filewatch {
 	struct loop_watch *watch;
 	struct loop_timer *timer;
 	bool restless; /* seen, but not told yet */
-	bool soon; /* the timer is set for a look because of an event */
+	bool soon;     /* the timer is set for a look because of an event */
 	void (*fn)(void *ctx);
 	void *ctx;
 };
@@ -88,7 +88,8 @@ static void watch_way(const struct filewatch *w, const char *path)
 static void rearm(struct filewatch *w)
 {
 	w->soon = w->restless;
-	loop_timer_set(w->timer, mono_add(loop_now(w->loop).mono, w->restless ? FILEWATCH_QUIET : FILEWATCH_INTERVAL));
+	loop_timer_set(w->timer, mono_add(loop_now(w->loop).mono,
+					 w->restless ? FILEWATCH_QUIET : FILEWATCH_INTERVAL));
 }
 
 static void look(void *ctx)
@@ -142,14 +143,16 @@ static int begin(struct filewatch *w)
 		return rc;
 	loop_watch_set(w->watch, LOOP_READ);
 	for (size_t i = 0; i < w->n; i++) {
-		watch_way(w, w->path[i]); /* first: what changes in between is seen twice, and not never */
+		watch_way(w,
+			w->path[i]); /* first: what changes in between is seen twice, and not never */
 		w->seen[i] = stamp_of(w->path[i]);
 	}
 	rearm(w);
 	return 0;
 }
 
-int filewatch_new(struct filewatch **ret, struct loop *l, const char *const *path, size_t n, void (*changed)(void *ctx), void *ctx)
+int filewatch_new(struct filewatch **ret, struct loop *l, const char *const *path, size_t n,
+	void (*changed)(void *ctx), void *ctx)
 {
 	struct filewatch *w = calloc(1, sizeof(*w));
 	int rc;

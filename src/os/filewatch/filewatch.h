@@ -16,8 +16,8 @@ enum { FILEWATCH_FILES_MAX = 4 };
 struct filewatch;
 
 /* The paths are the owner's, for as long as it watches. What does not exist yet is watched for. changed is called from the loop. */
-MUST_USE int filewatch_new(struct filewatch **ret, struct loop *l, const char *const *path, size_t n, void (*changed)(void *ctx),
-	void *ctx);
+MUST_USE int filewatch_new(struct filewatch **ret, struct loop *l, const char *const *path,
+	size_t n, void (*changed)(void *ctx), void *ctx);
 struct filewatch *filewatch_free(struct filewatch *w);
 
 #endif

@@ -60,7 +60,8 @@ static void on_changed(void *ctx)
 	struct play *p = ctx;
 
 	p->told++;
-	loop_timer_set(p->end, mono_add(loop_now(p->loop).mono, MSEC(700))); /* time for one too many */
+	loop_timer_set(
+		p->end, mono_add(loop_now(p->loop).mono, MSEC(700))); /* time for one too many */
 }
 
 static void on_begin(void *ctx)
@@ -83,7 +84,9 @@ static int play(const char *a, const char *b, void (*act)(void))
 	snprintf(path[0], sizeof(path[0]), "%s/%s", dir, a);
 	snprintf(path[1], sizeof(path[1]), "%s/%s", dir, b);
 	CHECK_INT(loop_new(&p.loop), ==, 0);
-	CHECK_INT(filewatch_new(&w, p.loop, (const char *const[]){ path[0], path[1] }, 2, on_changed, &p), ==, 0);
+	CHECK_INT(filewatch_new(
+			  &w, p.loop, (const char *const[]){ path[0], path[1] }, 2, on_changed, &p),
+		==, 0);
 	CHECK_INT(loop_timer_new(p.loop, on_begin, &p, &p.begin), ==, 0);
 	CHECK_INT(loop_timer_new(p.loop, on_end, &p, &p.end), ==, 0);
 	loop_timer_set(p.begin, loop_now(p.loop).mono);

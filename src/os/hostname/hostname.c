@@ -27,7 +27,8 @@ static void on_change(void *ctx, int events)
 		w->fn(w->ctx);
 }
 
-int hostname_watch_new(struct loop *l, void (*fn)(void *ctx), void *ctx, struct hostname_watch **ret)
+int hostname_watch_new(
+	struct loop *l, void (*fn)(void *ctx), void *ctx, struct hostname_watch **ret)
 {
 	struct hostname_watch *w = calloc(1, sizeof(*w));
 	int rc;

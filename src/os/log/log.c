@@ -35,8 +35,8 @@ static bool stderr_is_journal(void)
 	unsigned long long dev, ino;
 	struct stat st;
 
-	return e && sscanf(e, "%llu:%llu", &dev, &ino) == 2 && fstat(STDERR_FILENO, &st) == 0 && st.st_dev == dev &&
-	       st.st_ino == ino;
+	return e && sscanf(e, "%llu:%llu", &dev, &ino) == 2 && fstat(STDERR_FILENO, &st) == 0 &&
+	       st.st_dev == dev && st.st_ino == ino;
 }
 
 static void look(void)
@@ -97,14 +97,15 @@ static void put_line(const char *line, size_t len)
 	}
 	lost = atomic_exchange(&self.lost, 0);
 	if (lost)
-		n = (size_t)snprintf(both, sizeof(both), "log: nobody took the lines before this one lines=%llu\n", lost);
+		n = (size_t)snprintf(both, sizeof(both),
+			"log: nobody took the lines before this one lines=%llu\n", lost);
 	memcpy(both + n, line, len);
 	while (write(STDERR_FILENO, both, n + len) < 0 && errno == EINTR)
 		; /* nobody to tell if the log is gone */
 }
 
-static void PRINTF_LIKE(5, 0) write_line(enum log_level level, const char *where, const char *what, uint64_t dropped,
-	const char *fmt, va_list ap)
+static void PRINTF_LIKE(5, 0) write_line(enum log_level level, const char *where, const char *what,
+	uint64_t dropped, const char *fmt, va_list ap)
 {
 	char line[LOG_LINE_MAX + 1];
 	size_t at = 0, text;
@@ -162,8 +163,8 @@ static bool may_write(struct log_limit *l)
 	return true;
 }
 
-void log_write_limited(struct log_limit *limit, enum log_level level, const char *where, const char *what, const char *fmt,
-	...)
+void log_write_limited(struct log_limit *limit, enum log_level level, const char *where,
+	const char *what, const char *fmt, ...)
 {
 	va_list ap;
 

@@ -29,7 +29,8 @@ void log_set_verbose(int verbose);
 int log_verbose(void);
 
 /* fmt: the fields, or NULL. */
-void log_write(enum log_level level, const char *where, const char *what, const char *fmt, ...) PRINTF_LIKE(4, 5);
+void log_write(enum log_level level, const char *where, const char *what, const char *fmt, ...)
+	PRINTF_LIKE(4, 5);
 
 #define log_error(where, what, ...) log_write(LOG_LEVEL_ERROR, where, what, __VA_ARGS__)
 #define log_warn(where, what, ...) log_write(LOG_LEVEL_WARN, where, what, __VA_ARGS__)
@@ -46,13 +47,13 @@ struct log_limit {
 	int64_t full_at; /* monotonic ns at which the whole burst is allowed again */
 	uint64_t dropped;
 };
-void log_write_limited(struct log_limit *limit, enum log_level level, const char *where, const char *what, const char *fmt,
-	...) PRINTF_LIKE(5, 6);
+void log_write_limited(struct log_limit *limit, enum log_level level, const char *where,
+	const char *what, const char *fmt, ...) PRINTF_LIKE(5, 6);
 
-#define log_limited(level, where, what, ...)                                                       \
-	do {                                                                                       \
-		static struct log_limit log_limit_here;                                            \
-		log_write_limited(&log_limit_here, level, where, what, __VA_ARGS__);               \
+#define log_limited(level, where, what, ...) \
+	do { \
+		static struct log_limit log_limit_here; \
+		log_write_limited(&log_limit_here, level, where, what, __VA_ARGS__); \
 	} while (0)
 #define log_warn_limited(where, what, ...) log_limited(LOG_LEVEL_WARN, where, what, __VA_ARGS__)
 #define log_info_limited(where, what, ...) log_limited(LOG_LEVEL_INFO, where, what, __VA_ARGS__)

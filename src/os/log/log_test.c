@@ -43,18 +43,23 @@ static void line_has_place_sentence_and_fields_and_a_date_in_files(void **state)
 
 static void hostile_and_secret(void)
 {
-	log_info("hub", "register", "name=%s key=%s auth=%s", "a\nb\x1b[2J", "privkey:00ff00ff", "tskey-auth-abc_DEF");
+	log_info("hub", "register", "name=%s key=%s auth=%s", "a\nb\x1b[2J", "privkey:00ff00ff",
+		"tskey-auth-abc_DEF");
 }
 
 static void hostile_beyond_ascii(void)
 {
-	log_info("hub", "register", "os=%s auth=%s", "c1\xc2\x9b" "0m bidi\xe2\x80\xae", "wkey-auth-1a2b-00ff");
+	log_info("hub", "register", "os=%s auth=%s",
+		"c1\xc2\x9b"
+		"0m bidi\xe2\x80\xae",
+		"wkey-auth-1a2b-00ff");
 }
 
 static void control_characters_are_replaced_and_secrets_blanked(void **state)
 {
 	capture(hostile_and_secret);
-	CHECK_STR(without_date(got), "hub: register name=a?b?[2J key=privkey:........ auth=tskey-............\n");
+	CHECK_STR(without_date(got),
+		"hub: register name=a?b?[2J key=privkey:........ auth=tskey-............\n");
 	capture(hostile_beyond_ascii);
 	CHECK_STR(without_date(got), "hub: register os=c1?0m bidi? auth=wkey-..............\n");
 }

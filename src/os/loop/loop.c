@@ -181,7 +181,7 @@ static void on_timer(uv_timer_t *u)
 	struct loop_timer *t = u->data;
 	struct loop *l;
 
-	t->loop->sampled = false; /* timers fire before the check phase */
+	t->loop->sampled = false;             /* timers fire before the check phase */
 	if (loop_now(t->loop).mono < t->at) { /* libuv counts milliseconds, down */
 		loop_timer_set(t, t->at);
 		return;
@@ -222,7 +222,8 @@ void loop_timer_set(struct loop_timer *t, mono_ns at)
 	t->at = at;
 	uv_update_time(&t->loop->uv);
 	left = at - loop_now(t->loop).mono;
-	uv_timer_start(&t->uv, on_timer, left > 0 ? (uint64_t)((left + MSEC(1) - 1) / MSEC(1)) : 0, 0);
+	uv_timer_start(
+		&t->uv, on_timer, left > 0 ? (uint64_t)((left + MSEC(1) - 1) / MSEC(1)) : 0, 0);
 }
 
 static void free_handle(uv_handle_t *h)
@@ -243,13 +244,15 @@ static void on_poll(uv_poll_t *p, int status, int events)
 	struct loop *l = w->loop;
 
 	/* An error shows on the next read or write. */
-	w->fn(w->ctx, status < 0 ? w->events :
-				   (events & UV_READABLE ? LOOP_READ : 0) | (events & UV_WRITABLE ? LOOP_WRITE : 0) |
+	w->fn(w->ctx, status < 0 ? w->events
+				 : (events & UV_READABLE ? LOOP_READ : 0) |
+					   (events & UV_WRITABLE ? LOOP_WRITE : 0) |
 					   (events & UV_PRIORITIZED ? LOOP_URGENT : 0));
 	run_tasks(l);
 }
 
-int loop_watch_new(struct loop *l, int fd, void (*fn)(void *ctx, int events), void *ctx, struct loop_watch **ret)
+int loop_watch_new(struct loop *l, int fd, void (*fn)(void *ctx, int events), void *ctx,
+	struct loop_watch **ret)
 {
 	struct loop_watch *w = calloc(1, sizeof(*w));
 	int rc;
@@ -276,7 +279,8 @@ void loop_watch_set(struct loop_watch *w, int events)
 	w->events = events;
 	if (events)
 		uv_poll_start(&w->uv,
-			(events & LOOP_READ ? UV_READABLE : 0) | (events & LOOP_WRITE ? UV_WRITABLE : 0) |
+			(events & LOOP_READ ? UV_READABLE : 0) |
+				(events & LOOP_WRITE ? UV_WRITABLE : 0) |
 				(events & LOOP_URGENT ? UV_PRIORITIZED : 0),
 			on_poll);
 	else

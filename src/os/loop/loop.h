@@ -16,20 +16,26 @@ MUST_USE int loop_new(struct loop **ret);
 struct loop *loop_free(struct loop *l);
 void loop_run(struct loop *l); /* until loop_stop */
 void loop_stop(struct loop *l);
-struct now loop_now(struct loop *l); /* of this turn */
+struct now loop_now(struct loop *l);      /* of this turn */
 uint64_t loop_turn(const struct loop *l); /* its number, from 1 */
-void *loop_uv(struct loop *l); /* uv_loop_t, for other edges of this floor */
+void *loop_uv(struct loop *l);            /* uv_loop_t, for other edges of this floor */
 /* Scratch memory that is free between two callbacks. */
 enum { LOOP_SCRATCH_LEN = 256 * 1024 };
 uint8_t *loop_scratch(struct loop *l);
 
 /* Calls back at or soon after the deadline that was set last. MONO_NEVER stops. */
-MUST_USE int loop_timer_new(struct loop *l, void (*fn)(void *ctx), void *ctx, struct loop_timer **ret);
+MUST_USE int loop_timer_new(
+	struct loop *l, void (*fn)(void *ctx), void *ctx, struct loop_timer **ret);
 void loop_timer_set(struct loop_timer *t, mono_ns at);
 struct loop_timer *loop_timer_free(struct loop_timer *t);
 
-enum { LOOP_READ = 1, LOOP_WRITE = 2, LOOP_URGENT = 4 }; /* urgent: POLLPRI, as files of the kernel tell that they changed */
-MUST_USE int loop_watch_new(struct loop *l, int fd, void (*fn)(void *ctx, int events), void *ctx, struct loop_watch **ret);
+enum {
+	LOOP_READ = 1,
+	LOOP_WRITE = 2,
+	LOOP_URGENT = 4
+}; /* urgent: POLLPRI, as files of the kernel tell that they changed */
+MUST_USE int loop_watch_new(struct loop *l, int fd, void (*fn)(void *ctx, int events), void *ctx,
+	struct loop_watch **ret);
 void loop_watch_set(struct loop_watch *w, int events);
 struct loop_watch *loop_watch_free(struct loop_watch *w); /* does not close the descriptor */
 

@@ -6,9 +6,9 @@
 
 enum {
 	BATCH_CHANGES = 64, /* their answers fit into a socket's default buffer */
-	CHANGE_MAX = 256, /* bytes of one change */
-	BUF_LEN = 32768, /* the most that the kernel puts into one answer */
-	DUMP_TRIES = 4, /* of a dump that somebody disturbs */
+	CHANGE_MAX = 256,   /* bytes of one change */
+	BUF_LEN = 32768,    /* the most that the kernel puts into one answer */
+	DUMP_TRIES = 4,     /* of a dump that somebody disturbs */
 };
 
 struct change {
@@ -31,7 +31,9 @@ struct netlink {
 int netlink_open(struct netlink **ret)
 {
 	struct netlink *nl = calloc(1, sizeof(*nl));
-	const struct timeval patience = { .tv_sec = 3 }; /* the kernel answers at once: a belt over the braces */
+	const struct timeval patience = {
+		.tv_sec = 3
+	}; /* the kernel answers at once: a belt over the braces */
 	const int on = 1;
 	int rc;
 
@@ -44,9 +46,11 @@ int netlink_open(struct netlink **ret)
 		return rc;
 	}
 	/* Dumps of one table only, errors without the request in them: faster where the kernel can. */
-	(void)mnl_socket_setsockopt(nl->sock, NETLINK_GET_STRICT_CHK, (void *)(uintptr_t)&on, sizeof(on));
+	(void)mnl_socket_setsockopt(
+		nl->sock, NETLINK_GET_STRICT_CHK, (void *)(uintptr_t)&on, sizeof(on));
 	(void)mnl_socket_setsockopt(nl->sock, NETLINK_CAP_ACK, (void *)(uintptr_t)&on, sizeof(on));
-	(void)setsockopt(mnl_socket_get_fd(nl->sock), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+	(void)setsockopt(
+		mnl_socket_get_fd(nl->sock), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
 	nl->port = mnl_socket_get_portid(nl->sock);
 	*ret = nl;
 	return 0;
@@ -73,7 +77,8 @@ static int on_dump(const struct nlmsghdr *h, void *ctx)
 	return MNL_CB_OK;
 }
 
-static int dump_once(struct netlink *nl, uint16_t type, const void *hdr, size_t hdr_len, struct dump *d)
+static int dump_once(
+	struct netlink *nl, uint16_t type, const void *hdr, size_t hdr_len, struct dump *d)
 {
 	_Alignas(struct nlmsghdr) uint8_t ask[CHANGE_MAX]; /* changes may be waiting in nl->out */
 	struct nlmsghdr *h = mnl_nlmsg_put_header(ask);
@@ -97,7 +102,8 @@ static int dump_once(struct netlink *nl, uint16_t type, const void *hdr, size_t 
 	return rc < 0 ? -errno : 0;
 }
 
-int netlink_dump(struct netlink *nl, uint16_t type, const void *hdr, size_t hdr_len, netlink_fn fn, void *ctx)
+int netlink_dump(struct netlink *nl, uint16_t type, const void *hdr, size_t hdr_len, netlink_fn fn,
+	void *ctx)
 {
 	struct dump d = { fn, ctx };
 	int rc = -EINTR;
@@ -107,7 +113,8 @@ int netlink_dump(struct netlink *nl, uint16_t type, const void *hdr, size_t hdr_
 	return rc;
 }
 
-struct nlmsghdr *netlink_begin(struct netlink *nl, uint16_t type, uint16_t flags, const void *hdr, size_t hdr_len)
+struct nlmsghdr *netlink_begin(
+	struct netlink *nl, uint16_t type, uint16_t flags, const void *hdr, size_t hdr_len)
 {
 	struct nlmsghdr *h = mnl_nlmsg_put_header(nl->out + nl->out_len);
 
@@ -139,7 +146,8 @@ static void on_answer(struct netlink *nl, const struct nlmsghdr *h)
 	for (size_t i = 0; i < nl->n_changes; i++) {
 		const struct change *c = &nl->change[i];
 
-		if (c->seq == h->nlmsg_seq && e->error && -e->error != c->fine && -e->error != c->fine_too && !nl->failed)
+		if (c->seq == h->nlmsg_seq && e->error && -e->error != c->fine &&
+			-e->error != c->fine_too && !nl->failed)
 			nl->failed = e->error;
 	}
 }
@@ -169,7 +177,8 @@ int netlink_flush(struct netlink *nl)
 	int rc = 0;
 
 	if (nl->n_changes) {
-		rc = mnl_socket_sendto(nl->sock, nl->out, nl->out_len) < 0 ? -errno : read_answers(nl);
+		rc = mnl_socket_sendto(nl->sock, nl->out, nl->out_len) < 0 ? -errno
+									   : read_answers(nl);
 		nl->n_changes = nl->out_len = 0;
 	}
 	if (nl->failed)
@@ -202,7 +211,8 @@ void netlink_attrs(const struct nlmsghdr *h, size_t hdr_len, const struct nlattr
 	struct attrs t = { tb, n_tb };
 
 	memset(tb, 0, n_tb * sizeof(*tb));
-	(void)mnl_attr_parse(h, (unsigned)hdr_len, on_attr, &t); /* it only stops early where we say so */
+	(void)mnl_attr_parse(
+		h, (unsigned)hdr_len, on_attr, &t); /* it only stops early where we say so */
 }
 
 uint32_t netlink_u32(const struct nlattr *a)
@@ -250,7 +260,8 @@ static void on_readable(void *ctx, int events)
 
 	m->in_callback = true;
 	while (!m->closed) {
-		ssize_t n = recv(mnl_socket_get_fd(m->sock), m->in, sizeof(m->in), MSG_DONTWAIT | MSG_TRUNC);
+		ssize_t n = recv(
+			mnl_socket_get_fd(m->sock), m->in, sizeof(m->in), MSG_DONTWAIT | MSG_TRUNC);
 		const struct nlmsghdr *h = (const void *)m->in;
 		int left = (int)n;
 
@@ -268,8 +279,8 @@ static void on_readable(void *ctx, int events)
 		free_monitor(m);
 }
 
-int netlink_monitor_open(struct netlink_monitor **ret, struct loop *l, const int *groups, size_t n_groups, netlink_fn fn,
-	void *ctx)
+int netlink_monitor_open(struct netlink_monitor **ret, struct loop *l, const int *groups,
+	size_t n_groups, netlink_fn fn, void *ctx)
 {
 	struct netlink_monitor *m = calloc(1, sizeof(*m));
 	int rc = 0;
@@ -282,7 +293,8 @@ int netlink_monitor_open(struct netlink_monitor **ret, struct loop *l, const int
 	if (!m->sock || mnl_socket_bind(m->sock, 0, MNL_SOCKET_AUTOPID) < 0)
 		rc = -errno;
 	for (size_t i = 0; rc == 0 && i < n_groups; i++)
-		if (mnl_socket_setsockopt(m->sock, NETLINK_ADD_MEMBERSHIP, (void *)(uintptr_t)&groups[i], sizeof(int)) < 0)
+		if (mnl_socket_setsockopt(m->sock, NETLINK_ADD_MEMBERSHIP,
+			    (void *)(uintptr_t)&groups[i], sizeof(int)) < 0)
 			rc = -errno;
 	if (rc == 0)
 		rc = loop_watch_new(l, mnl_socket_get_fd(m->sock), on_readable, m, &m->watch);

@@ -23,28 +23,31 @@ struct netlink *netlink_close(struct netlink *nl);
  * All objects that match the header (struct rtmsg, ...), as far as this kernel can filter: look again. An object may come
  * twice when somebody changes things meanwhile. -errno.
  */
-MUST_USE int netlink_dump(struct netlink *nl, uint16_t type, const void *hdr, size_t hdr_len, netlink_fn fn, void *ctx);
+MUST_USE int netlink_dump(struct netlink *nl, uint16_t type, const void *hdr, size_t hdr_len,
+	netlink_fn fn, void *ctx);
 
 /*
  * Changes are gathered and sent many at a time. Between begin and end, attributes are added by mnl_attr_put_*. fine: an errno
  * that is as good as success ("exists already"), 0: none.
  */
-struct nlmsghdr *netlink_begin(struct netlink *nl, uint16_t type, uint16_t flags, const void *hdr, size_t hdr_len);
+struct nlmsghdr *netlink_begin(
+	struct netlink *nl, uint16_t type, uint16_t flags, const void *hdr, size_t hdr_len);
 void netlink_end(struct netlink *nl, int fine, int fine_too);
 /* Sends what is left. The first failure since the last call; those behind it were tried nevertheless. */
 MUST_USE int netlink_flush(struct netlink *nl);
 
 /* Attributes of a message by type; those above n_tb are left out. */
 void netlink_attrs(const struct nlmsghdr *h, size_t hdr_len, const struct nlattr **tb, size_t n_tb);
-bool netlink_is_own(const struct netlink *nl, const struct nlmsghdr *h); /* word of what was changed through nl? */
+bool netlink_is_own(const struct netlink *nl,
+	const struct nlmsghdr *h);            /* word of what was changed through nl? */
 uint32_t netlink_u32(const struct nlattr *a); /* 0 for NULL or another size */
 /* family: AF_INET, AF_INET6. Unset for NULL or another size. */
 struct ipaddr netlink_addr(const struct nlattr *a, int family);
 void netlink_put_addr(struct nlmsghdr *h, uint16_t type, struct ipaddr a);
 
 /* groups: RTNLGRP_*. fn with NULL: some word was lost, look at everything anew. */
-MUST_USE int netlink_monitor_open(struct netlink_monitor **ret, struct loop *l, const int *groups, size_t n_groups, netlink_fn fn,
-	void *ctx);
+MUST_USE int netlink_monitor_open(struct netlink_monitor **ret, struct loop *l, const int *groups,
+	size_t n_groups, netlink_fn fn, void *ctx);
 struct netlink_monitor *netlink_monitor_close(struct netlink_monitor *m);
 
 #endif

@@ -10,10 +10,10 @@
 _Static_assert(NETMON_NAME_MAX == IFNAMSIZ - 1, "a name and its end");
 
 enum {
-	SETTLE_MS = 100, /* changes come in swarms */
+	SETTLE_MS = 100,   /* changes come in swarms */
 	SLEEP_LOOK_S = 15, /* how often we ask whether the machine slept */
-	SLEPT_S = 5, /* shorter naps do not count */
-	LINKS_MAX = 1024, /* interfaces that are looked at */
+	SLEPT_S = 5,       /* shorter naps do not count */
+	LINKS_MAX = 1024,  /* interfaces that are looked at */
 };
 
 struct link {
@@ -31,7 +31,7 @@ struct look {
 	struct netmon_state s;
 	uint32_t metric4, metric6;
 	int oif4, oif6;
-	struct ipaddr source4; /* that the default route prefers */
+	struct ipaddr source4;         /* that the default route prefers */
 	int addr_if[NETMON_ADDRS_MAX]; /* index of the interface of each address */
 };
 
@@ -45,7 +45,7 @@ struct netmon {
 	void *ctx;
 	struct netmon_state state;
 	struct ipaddr default_addr6;
-	bool waiting; /* for the settle timer */
+	bool waiting;  /* for the settle timer */
 	mono_ns slept; /* all the time that the machine was asleep */
 };
 
@@ -106,8 +106,10 @@ static void net_of_route(struct look *k, const struct rtmsg *m, const struct nla
 {
 	const struct link *l = find_link(k, (int)netlink_u32(tb[RTA_OIF]));
 	bool here = m->rtm_type == RTN_LOCAL,
-	     on_link = m->rtm_type == RTN_UNICAST && tb[RTA_OIF] && !tb[RTA_GATEWAY] && !tb[RTA_VIA] && !tb[RTA_MULTIPATH] &&
-		       m->rtm_dst_len >= (m->rtm_family == AF_INET ? NETMON_NET4_BITS_MIN : NETMON_NET6_BITS_MIN);
+	     on_link = m->rtm_type == RTN_UNICAST && tb[RTA_OIF] && !tb[RTA_GATEWAY] &&
+		       !tb[RTA_VIA] && !tb[RTA_MULTIPATH] &&
+		       m->rtm_dst_len >= (m->rtm_family == AF_INET ? NETMON_NET4_BITS_MIN
+								   : NETMON_NET6_BITS_MIN);
 
 	if ((here || on_link) && !(l && l->ours))
 		add_net(k, netlink_addr(tb[RTA_DST], m->rtm_family), m->rtm_dst_len);
@@ -128,7 +130,8 @@ static void on_addr(void *ctx, const struct nlmsghdr *h)
 	flags = tb[IFA_FLAGS] ? netlink_u32(tb[IFA_FLAGS]) : m->ifa_flags;
 	l = find_link(k, (int)m->ifa_index);
 	if (!l || !l->ours) { /* of the two ends of a line the second has the prefix */
-		add_net(k, netlink_addr(tb[IFA_LOCAL], m->ifa_family), m->ifa_family == AF_INET ? 32 : 128);
+		add_net(k, netlink_addr(tb[IFA_LOCAL], m->ifa_family),
+			m->ifa_family == AF_INET ? 32 : 128);
 		add_net(k, netlink_addr(tb[IFA_ADDRESS], m->ifa_family), m->ifa_prefixlen);
 	}
 	if (!l || !l->counts || (flags & (IFA_F_TENTATIVE | IFA_F_DADFAILED | IFA_F_DEPRECATED)))
@@ -146,7 +149,8 @@ static int route_oif(const struct nlattr **tb)
 {
 	const struct rtnexthop *first;
 
-	if (tb[RTA_OIF] || !tb[RTA_MULTIPATH] || mnl_attr_get_payload_len(tb[RTA_MULTIPATH]) < sizeof(*first))
+	if (tb[RTA_OIF] || !tb[RTA_MULTIPATH] ||
+		mnl_attr_get_payload_len(tb[RTA_MULTIPATH]) < sizeof(*first))
 		return (int)netlink_u32(tb[RTA_OIF]);
 	first = mnl_attr_get_payload(tb[RTA_MULTIPATH]);
 	return first->rtnh_ifindex;
@@ -194,7 +198,8 @@ static void on_route(void *ctx, const struct nlmsghdr *h)
 static struct ipaddr addr_of(const struct look *k, int index, uint8_t family)
 {
 	for (size_t i = 0; i < k->s.n_addrs; i++)
-		if (k->addr_if[i] == index && k->s.addrs[i].ip.family == family && !ipaddr_is_link_local(k->s.addrs[i].ip))
+		if (k->addr_if[i] == index && k->s.addrs[i].ip.family == family &&
+			!ipaddr_is_link_local(k->s.addrs[i].ip))
 			return k->s.addrs[i].ip;
 	return (struct ipaddr){ 0 };
 }
@@ -209,7 +214,8 @@ static int by_address(const void *a, const void *b)
 
 static int ask_all(struct netlink *nl, struct look *k)
 {
-	static const uint8_t families[] = { AF_INET, AF_INET6 }, tables[] = { RT_TABLE_MAIN, RT_TABLE_LOCAL };
+	static const uint8_t families[] = { AF_INET, AF_INET6 },
+			     tables[] = { RT_TABLE_MAIN, RT_TABLE_LOCAL };
 	struct ifinfomsg link = { .ifi_family = AF_UNSPEC };
 	struct ifaddrmsg addr = { .ifa_family = AF_UNSPEC };
 	int rc = netlink_dump(nl, RTM_GETLINK, &link, sizeof(link), on_link, k);
@@ -228,7 +234,9 @@ static int ask_all(struct netlink *nl, struct look *k)
 
 static int take_look(struct netmon *m, struct netmon_state *ret, struct ipaddr *ret_addr6)
 {
-	struct look k = { .skip = m->skip, .s.nets_all = true, .links = calloc(LINKS_MAX, sizeof(*k.links)) };
+	struct look k = {
+		.skip = m->skip, .s.nets_all = true, .links = calloc(LINKS_MAX, sizeof(*k.links))
+	};
 	const struct link *l;
 	int rc = k.links ? ask_all(m->nl, &k) : -ENOMEM;
 
@@ -260,13 +268,14 @@ static bool lists_eq(const struct ipprefix *a, size_t n_a, const struct ipprefix
 
 static bool addrs_eq(const struct netmon_state *a, const struct netmon_state *b)
 {
-	return lists_eq(a->addrs, a->n_addrs, b->addrs, b->n_addrs) && lists_eq(a->nets, a->n_nets, b->nets, b->n_nets) &&
-	       a->nets_all == b->nets_all;
+	return lists_eq(a->addrs, a->n_addrs, b->addrs, b->n_addrs) &&
+	       lists_eq(a->nets, a->n_nets, b->nets, b->n_nets) && a->nets_all == b->nets_all;
 }
 
 static bool link_eq(const struct netmon_state *a, const struct netmon_state *b)
 {
-	return a->default4 == b->default4 && a->default6 == b->default6 && strcmp(a->default_if, b->default_if) == 0 &&
+	return a->default4 == b->default4 && a->default6 == b->default6 &&
+	       strcmp(a->default_if, b->default_if) == 0 &&
 	       ipaddr_eq(a->default_addr4, b->default_addr4) && ipaddr_eq(a->gateway4, b->gateway4);
 }
 
@@ -295,7 +304,8 @@ static void on_settled(void *ctx)
 		return;
 	}
 	/* An IPv6 address of its own accord changes daily: it counts where there is nothing else. */
-	link_changed = slept || !link_eq(&m->state, &next) || (!next.default4 && !ipaddr_eq(addr6, m->default_addr6));
+	link_changed = slept || !link_eq(&m->state, &next) ||
+		       (!next.default4 && !ipaddr_eq(addr6, m->default_addr6));
 	if (!link_changed && addrs_eq(&m->state, &next))
 		return;
 	m->state = next;
@@ -310,7 +320,8 @@ static bool may_be_net(const struct nlmsghdr *h)
 	const struct nlattr *tb[RTA_VIA + 1];
 
 	netlink_attrs(h, sizeof(*m), tb, ARRAY_LEN(tb));
-	return !tb[RTA_GATEWAY] && !tb[RTA_VIA] && (tb[RTA_TABLE] ? netlink_u32(tb[RTA_TABLE]) : m->rtm_table) != ROUTE_TABLE;
+	return !tb[RTA_GATEWAY] && !tb[RTA_VIA] &&
+	       (tb[RTA_TABLE] ? netlink_u32(tb[RTA_TABLE]) : m->rtm_table) != ROUTE_TABLE;
 }
 
 static bool concerns_us(const struct nlmsghdr *h)
@@ -351,8 +362,8 @@ static void on_sleep_look(void *ctx)
 
 static int open_all(struct netmon *m)
 {
-	static const int groups[] = { RTNLGRP_LINK, RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR, RTNLGRP_IPV4_ROUTE,
-		RTNLGRP_IPV6_ROUTE };
+	static const int groups[] = { RTNLGRP_LINK, RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR,
+		RTNLGRP_IPV4_ROUTE, RTNLGRP_IPV6_ROUTE };
 	int rc = netlink_open(&m->nl);
 
 	if (rc == 0)
@@ -360,7 +371,8 @@ static int open_all(struct netmon *m)
 	if (rc == 0)
 		rc = loop_timer_new(m->loop, on_sleep_look, m, &m->sleep);
 	if (rc == 0) /* before the first look, so that nothing falls between */
-		rc = netlink_monitor_open(&m->monitor, m->loop, groups, ARRAY_LEN(groups), on_word, m);
+		rc = netlink_monitor_open(
+			&m->monitor, m->loop, groups, ARRAY_LEN(groups), on_word, m);
 	return rc == 0 ? take_look(m, &m->state, &m->default_addr6) : rc;
 }
 

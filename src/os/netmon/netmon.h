@@ -36,11 +36,13 @@ struct netmon_state {
 	 */
 	struct ipprefix nets[NETMON_NETS_MAX];
 	size_t n_nets;
-	bool nets_all; /* false: there are more */
+	bool nets_all;           /* false: there are more */
 	bool default4, default6; /* there is a default route, not through our own interface */
-	char default_if[NETMON_NAME_MAX + 1]; /* of the IPv4 default route, else of the IPv6 one; "": none */
+	char default_if[NETMON_NAME_MAX +
+			1];     /* of the IPv4 default route, else of the IPv6 one; "": none */
 	struct ipaddr gateway4; /* unset: none, or a link without one */
-	struct ipaddr default_addr4; /* the address that packets through default_if would have; unset: none */
+	struct ipaddr
+		default_addr4; /* the address that packets through default_if would have; unset: none */
 };
 
 /*

@@ -9,10 +9,10 @@ static bool can;
 static int changes, link_changes;
 static bool (*until)(const struct netmon_state *s);
 
-#define NEEDS_NETNS()                                                                              \
-	do {                                                                                       \
-		if (!can)                                                                          \
-			skip();                                                                    \
+#define NEEDS_NETNS() \
+	do { \
+		if (!can) \
+			skip(); \
 	} while (0)
 
 static void on_change(void *ctx, bool link_changed)
@@ -56,7 +56,8 @@ static bool has(const struct netmon_state *s, const char *text)
 
 static void start(void)
 {
-	netns_run("ip link add e0 type veth peer name far0; ip link set far0 up; ip link add zt7 type veth peer name ours0");
+	netns_run(
+		"ip link add e0 type veth peer name far0; ip link set far0 up; ip link add zt7 type veth peer name ours0");
 	changes = link_changes = 0;
 	CHECK_INT(netmon_open(&mon, loop, "ours0", on_change, NULL), ==, 0);
 }
@@ -74,7 +75,8 @@ static bool first_address(const struct netmon_state *s)
 
 static bool default_there(const struct netmon_state *s)
 {
-	return s->default4 && strcmp(s->default_if, "e0") == 0 && ipaddr_eq(s->gateway4, ipaddr_v4(192, 168, 1, 1)) &&
+	return s->default4 && strcmp(s->default_if, "e0") == 0 &&
+	       ipaddr_eq(s->gateway4, ipaddr_v4(192, 168, 1, 1)) &&
 	       ipaddr_eq(s->default_addr4, ipaddr_v4(192, 168, 1, 2));
 }
 
@@ -90,7 +92,8 @@ static bool other_address(const struct netmon_state *s)
 
 static bool nothing_left(const struct netmon_state *s)
 {
-	return !s->default4 && !s->default6 && !s->default_if[0] && has(s, "127.0.0.1/8") && s->n_addrs <= 2;
+	return !s->default4 && !s->default6 && !s->default_if[0] && has(s, "127.0.0.1/8") &&
+	       s->n_addrs <= 2;
 }
 
 static void a_cable_is_plugged_in_moved_and_pulled(void **state)
@@ -101,7 +104,8 @@ static void a_cable_is_plugged_in_moved_and_pulled(void **state)
 	start();
 	CHECK_TRUE(has(netmon_state(mon), "127.0.0.1/8"));
 	CHECK_TRUE(!netmon_state(mon)->default4 && !netmon_state(mon)->default6);
-	netns_run("ip link set e0 up; ip addr add 192.168.1.2/24 dev e0; ip addr add 2001:db8::2/64 dev e0 nodad");
+	netns_run(
+		"ip link set e0 up; ip addr add 192.168.1.2/24 dev e0; ip addr add 2001:db8::2/64 dev e0 nodad");
 	CHECK_TRUE(wait_for(first_address, 10));
 	CHECK_INT(link_changes, ==, 0); /* no default route: nothing that was trusted is lost */
 	netns_run("ip route add default via 192.168.1.1 dev e0");
@@ -121,16 +125,18 @@ static void a_cable_is_plugged_in_moved_and_pulled(void **state)
 
 static bool has_own(const struct netmon_state *s)
 {
-	return has(s, "100.64.0.9/32") || has(s, "10.147.17.2/24") || strcmp(s->default_if, "ours0") == 0;
+	return has(s, "100.64.0.9/32") || has(s, "10.147.17.2/24") ||
+	       strcmp(s->default_if, "ours0") == 0;
 }
 
 static void own_interface_and_other_overlays_do_not_count(void **state)
 {
 	NEEDS_NETNS();
 	start();
-	netns_run("ip link set ours0 up; ip link set zt7 up; ip addr add 100.64.0.9/32 dev ours0; ip addr add 10.147.17.2/24 dev zt7;"
-		  " ip route add default dev ours0; ip link set e0 up; ip addr add 192.168.1.2/24 dev e0;"
-		  " ip addr add 2001:db8::2/64 dev e0 nodad");
+	netns_run(
+		"ip link set ours0 up; ip link set zt7 up; ip addr add 100.64.0.9/32 dev ours0; ip addr add 10.147.17.2/24 dev zt7;"
+		" ip route add default dev ours0; ip link set e0 up; ip addr add 192.168.1.2/24 dev e0;"
+		" ip addr add 2001:db8::2/64 dev e0 nodad");
 	CHECK_TRUE(wait_for(first_address, 10));
 	CHECK_TRUE(!has_own(netmon_state(mon)));
 	CHECK_TRUE(!netmon_state(mon)->default4);
@@ -150,7 +156,8 @@ static bool is_on(const struct netmon_state *s, const char *text)
 
 static bool line_there(const struct netmon_state *s)
 {
-	return is_on(s, "203.0.113.9") && is_on(s, "198.51.100.1") && is_on(s, "192.0.2.77") && is_on(s, "2001:db8:5::1") && is_on(s, "198.51.100.200");
+	return is_on(s, "203.0.113.9") && is_on(s, "198.51.100.1") && is_on(s, "192.0.2.77") &&
+	       is_on(s, "2001:db8:5::1") && is_on(s, "198.51.100.200");
 }
 
 static bool zt_gone(const struct netmon_state *s)
@@ -163,15 +170,19 @@ static void every_network_of_the_machine_is_told_but_our_own(void **state)
 	NEEDS_NETNS();
 	start();
 	CHECK_TRUE(is_on(netmon_state(mon), "127.9.9.9") && is_on(netmon_state(mon), "::1"));
-	netns_run("ip link set ours0 up; ip addr add 100.64.0.9/32 dev ours0; ip route add 100.64.0.10/32 dev ours0;"
-		  " ip addr add 10.147.17.2/24 dev zt7; ip addr add 203.0.113.2/24 dev e0; ip link set e0 up"); /* zt7 is down, and another overlay's */
-	netns_run("ip addr add 198.51.100.2/32 peer 198.51.100.1/32 dev e0; ip route add 192.0.2.0/24 dev e0;"
-		  " ip addr add 2001:db8:5::2/64 dev e0; ip route add local 198.51.100.192/27 dev lo;"
-		  " ip route add default via 203.0.113.1; ip route add 1.0.0.0/8 via 203.0.113.1; ip route add 128.0.0.0/1 dev e0");
+	netns_run(
+		"ip link set ours0 up; ip addr add 100.64.0.9/32 dev ours0; ip route add 100.64.0.10/32 dev ours0;"
+		" ip addr add 10.147.17.2/24 dev zt7; ip addr add 203.0.113.2/24 dev e0; ip link set e0 up"); /* zt7 is down, and another overlay's */
+	netns_run(
+		"ip addr add 198.51.100.2/32 peer 198.51.100.1/32 dev e0; ip route add 192.0.2.0/24 dev e0;"
+		" ip addr add 2001:db8:5::2/64 dev e0; ip route add local 198.51.100.192/27 dev lo;"
+		" ip route add default via 203.0.113.1; ip route add 1.0.0.0/8 via 203.0.113.1; ip route add 128.0.0.0/1 dev e0");
 	CHECK_TRUE(wait_for(line_there, 10));
 	CHECK_TRUE(is_on(netmon_state(mon), "10.147.17.9"));
-	CHECK_TRUE(!is_on(netmon_state(mon), "100.64.0.9") && !is_on(netmon_state(mon), "100.64.0.10"));
-	CHECK_TRUE(!is_on(netmon_state(mon), "1.1.1.1") && !is_on(netmon_state(mon), "200.1.1.1")); /* by a gateway; half the internet */
+	CHECK_TRUE(!is_on(netmon_state(mon), "100.64.0.9") &&
+		   !is_on(netmon_state(mon), "100.64.0.10"));
+	CHECK_TRUE(!is_on(netmon_state(mon), "1.1.1.1") &&
+		   !is_on(netmon_state(mon), "200.1.1.1")); /* by a gateway; half the internet */
 	CHECK_TRUE(netmon_state(mon)->nets_all);
 	netns_run("ip addr del 10.147.17.2/24 dev zt7");
 	CHECK_TRUE(wait_for(zt_gone, 10));
@@ -187,7 +198,8 @@ static void more_networks_than_the_bound_are_said_to_be_more(void **state)
 {
 	NEEDS_NETNS();
 	start();
-	netns_run("for i in 0 1 2; do for k in $(seq 200); do echo \"addr add 203.$i.$k.1/24 dev e0\"; done; done | ip -batch -");
+	netns_run(
+		"for i in 0 1 2; do for k in $(seq 200); do echo \"addr add 203.$i.$k.1/24 dev e0\"; done; done | ip -batch -");
 	CHECK_TRUE(wait_for(too_many, 10));
 	CHECK_INT(netmon_state(mon)->n_nets, <=, NETMON_NETS_MAX);
 	stop();
@@ -205,7 +217,9 @@ static void many_changes_at_once_give_few_calls(void **state)
 	CHECK_INT(netmon_state(mon)->n_addrs, >=, 32);
 	CHECK_INT(changes, <=, 3);
 	for (size_t i = 1; i < netmon_state(mon)->n_addrs; i++)
-		CHECK_INT(ipaddr_cmp(netmon_state(mon)->addrs[i - 1].ip, netmon_state(mon)->addrs[i].ip), <=, 0);
+		CHECK_INT(ipaddr_cmp(netmon_state(mon)->addrs[i - 1].ip,
+				  netmon_state(mon)->addrs[i].ip),
+			<=, 0);
 	stop();
 }
 

@@ -37,7 +37,8 @@ static void send_text(const char *text)
 	if (fd < 0)
 		return;
 	/* The manager times out if it does not hear from us; there is nothing better to do. */
-	(void)sendto(fd, text, strlen(text), MSG_NOSIGNAL | MSG_DONTWAIT, (struct sockaddr *)&self.to, self.to_len);
+	(void)sendto(fd, text, strlen(text), MSG_NOSIGNAL | MSG_DONTWAIT,
+		(struct sockaddr *)&self.to, self.to_len);
 	close(fd);
 }
 

@@ -11,7 +11,9 @@ static int manager(const char *name)
 	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK, 0);
 
 	memcpy(a.sun_path + 1, name, strlen(name));
-	CHECK_INT(bind(fd, (struct sockaddr *)&a, (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + strlen(name))), ==, 0);
+	CHECK_INT(bind(fd, (struct sockaddr *)&a,
+			  (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + strlen(name))),
+		==, 0);
 	return fd;
 }
 

@@ -29,7 +29,8 @@ static bool is_kept(cap_value_t c, const cap_value_t *keep, size_t n_keep)
 static int cut_bounding(const cap_value_t *keep, size_t n_keep)
 {
 	for (cap_value_t c = 0; cap_get_bound(c) >= 0; c++)
-		if (!is_kept(c, keep, n_keep) && cap_get_bound(c) == 1 && cap_drop_bound(c) < 0 && errno != EPERM)
+		if (!is_kept(c, keep, n_keep) && cap_get_bound(c) == 1 && cap_drop_bound(c) < 0 &&
+			errno != EPERM)
 			return -errno;
 	return 0;
 }

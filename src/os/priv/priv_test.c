@@ -24,10 +24,10 @@ static int in_child(int (*fn)(void))
 }
 
 /* The number of the line of the first thing that does not hold. */
-#define HOLDS(c)                                                                                   \
-	do {                                                                                       \
-		if (!(c))                                                                          \
-			return __LINE__ % 256;                                                     \
+#define HOLDS(c) \
+	do { \
+		if (!(c)) \
+			return __LINE__ % 256; \
 	} while (0)
 
 static unsigned long long caps(const char *which)
@@ -60,7 +60,8 @@ static void hardened_process_has_private_files_and_no_dumps(void **state)
 
 static int network_only(void)
 {
-	const unsigned long long three = 1ull << 10 | 1ull << 12 | 1ull << 13; /* bind service, net admin, net raw */
+	const unsigned long long three =
+		1ull << 10 | 1ull << 12 | 1ull << 13; /* bind service, net admin, net raw */
 	unsigned long long had = caps("CapPrm:");
 
 	HOLDS(priv_keep_network() == 0);
@@ -106,7 +107,8 @@ static int nobody(void)
 	HOLDS(getuid() == pw->pw_uid && geteuid() == pw->pw_uid && getgid() == pw->pw_gid);
 	HOLDS(setuid(0) < 0 && caps("CapPrm:") == 0);
 	HOLDS(prctl(PR_GET_DUMPABLE) == 0);
-	HOLDS(stat(file, &st) == 0 && st.st_uid == pw->pw_uid && unlink(file) == 0 && rmdir(dir) == 0);
+	HOLDS(stat(file, &st) == 0 && st.st_uid == pw->pw_uid && unlink(file) == 0 &&
+		rmdir(dir) == 0);
 	return 0;
 }
 

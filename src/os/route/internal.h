@@ -37,7 +37,8 @@ struct kernel_link {
 };
 
 /* index 0: by its name, which somebody may have changed later. */
-MUST_USE int kernel_link(struct netlink *nl, int index, const char *ifname, struct kernel_link *ret);
+MUST_USE int kernel_link(
+	struct netlink *nl, int index, const char *ifname, struct kernel_link *ret);
 void kernel_rename(struct netlink *nl, int index, const char *ifname); /* queued; it is down then */
 void kernel_set_link(struct netlink *nl, int index, bool up, int mtu); /* queued; mtu 0: stays */
 

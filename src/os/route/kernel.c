@@ -28,14 +28,16 @@ static int on_ipv6_conf(const struct nlattr *a, void *ctx)
 {
 	const int32_t *v = mnl_attr_get_payload(a);
 
-	if (mnl_attr_get_type(a) == IFLA_INET6_CONF && mnl_attr_get_payload_len(a) > DEVCONF_DISABLE_IPV6 * sizeof(*v))
+	if (mnl_attr_get_type(a) == IFLA_INET6_CONF &&
+		mnl_attr_get_payload_len(a) > DEVCONF_DISABLE_IPV6 * sizeof(*v))
 		*(bool *)ctx = !v[DEVCONF_DISABLE_IPV6];
 	return MNL_CB_OK;
 }
 
 static int on_family(const struct nlattr *a, void *ctx)
 {
-	return mnl_attr_get_type(a) == AF_INET6 ? mnl_attr_parse_nested(a, on_ipv6_conf, ctx) : MNL_CB_OK;
+	return mnl_attr_get_type(a) == AF_INET6 ? mnl_attr_parse_nested(a, on_ipv6_conf, ctx)
+						: MNL_CB_OK;
 }
 
 static bool spec_has_ipv6(const struct nlattr *spec)
@@ -61,7 +63,8 @@ static void on_link(void *ctx, const struct nlmsghdr *h)
 	netlink_attrs(h, sizeof(*m), tb, ARRAY_LEN(tb));
 	if (h->nlmsg_type != RTM_NEWLINK || !tb[IFLA_IFNAME])
 		return;
-	if (q->index ? m->ifi_index != q->index : strcmp(mnl_attr_get_str(tb[IFLA_IFNAME]), q->ifname) != 0)
+	if (q->index ? m->ifi_index != q->index
+		     : strcmp(mnl_attr_get_str(tb[IFLA_IFNAME]), q->ifname) != 0)
 		return;
 	*q->ret = (struct kernel_link){
 		.index = m->ifi_index,
@@ -83,7 +86,9 @@ int kernel_link(struct netlink *nl, int index, const char *ifname, struct kernel
 
 void kernel_set_link(struct netlink *nl, int index, bool up, int mtu)
 {
-	struct ifinfomsg m = { .ifi_family = AF_UNSPEC, .ifi_index = index, .ifi_flags = up ? IFF_UP : 0,
+	struct ifinfomsg m = { .ifi_family = AF_UNSPEC,
+		.ifi_index = index,
+		.ifi_flags = up ? IFF_UP : 0,
 		.ifi_change = IFF_UP };
 	struct nlmsghdr *h = netlink_begin(nl, RTM_NEWLINK, 0, &m, sizeof(m));
 
@@ -117,14 +122,18 @@ static void on_addr(void *ctx, const struct nlmsghdr *h)
 	struct ipprefix p;
 	uint32_t flags;
 
-	if (h->nlmsg_type != RTM_NEWADDR || (int)m->ifa_index != q->index || m->ifa_scope == RT_SCOPE_LINK)
+	if (h->nlmsg_type != RTM_NEWADDR || (int)m->ifa_index != q->index ||
+		m->ifa_scope == RT_SCOPE_LINK)
 		return;
 	netlink_attrs(h, sizeof(*m), tb, ARRAY_LEN(tb));
 	p.ip = netlink_addr(tb[IFA_LOCAL] ? tb[IFA_LOCAL] : tb[IFA_ADDRESS], m->ifa_family);
 	p.bits = m->ifa_prefixlen;
 	flags = tb[IFA_FLAGS] ? netlink_u32(tb[IFA_FLAGS]) : m->ifa_flags;
 	if (ipaddr_is_set(p.ip))
-		items_add(q->ret, (flags & IFA_F_PERMANENT) && !(flags & IFA_F_DEPRECATED) ? ITEM_ADDR : ITEM_FADING, p);
+		items_add(q->ret,
+			(flags & IFA_F_PERMANENT) && !(flags & IFA_F_DEPRECATED) ? ITEM_ADDR
+										 : ITEM_FADING,
+			p);
 }
 
 static void on_route(void *ctx, const struct nlmsghdr *h)
@@ -134,7 +143,8 @@ static void on_route(void *ctx, const struct nlmsghdr *h)
 	struct item_query *q = ctx;
 	struct ipprefix p = { .bits = m->rtm_dst_len };
 
-	if (h->nlmsg_type != RTM_NEWROUTE || (m->rtm_family != AF_INET && m->rtm_family != AF_INET6))
+	if (h->nlmsg_type != RTM_NEWROUTE ||
+		(m->rtm_family != AF_INET && m->rtm_family != AF_INET6))
 		return;
 	netlink_attrs(h, sizeof(*m), tb, ARRAY_LEN(tb));
 	if ((tb[RTA_TABLE] ? netlink_u32(tb[RTA_TABLE]) : m->rtm_table) != ROUTE_TABLE)
@@ -160,13 +170,16 @@ int kernel_items(struct netlink *nl, int index, struct items *ret)
 	int rc = 0;
 
 	for (size_t i = 0; rc == 0 && i < ARRAY_LEN(families); i++) {
-		struct ifaddrmsg a = { .ifa_family = (uint8_t)families[i], .ifa_index = (uint32_t)index };
+		struct ifaddrmsg a = { .ifa_family = (uint8_t)families[i],
+			.ifa_index = (uint32_t)index };
 		struct rtmsg r = { .rtm_family = (uint8_t)families[i], .rtm_table = ROUTE_TABLE };
 
 		if (index)
-			rc = allow_absent(netlink_dump(nl, RTM_GETADDR, &a, sizeof(a), on_addr, &q));
+			rc = allow_absent(
+				netlink_dump(nl, RTM_GETADDR, &a, sizeof(a), on_addr, &q));
 		if (rc == 0)
-			rc = allow_absent(netlink_dump(nl, RTM_GETROUTE, &r, sizeof(r), on_route, &q));
+			rc = allow_absent(
+				netlink_dump(nl, RTM_GETROUTE, &r, sizeof(r), on_route, &q));
 	}
 	if (rc == 0 && ret->failed)
 		rc = -ENOMEM;
@@ -177,11 +190,14 @@ int kernel_items(struct netlink *nl, int index, struct items *ret)
 
 static void change_addr(struct netlink *nl, int index, const struct item *i, bool add)
 {
-	struct ifaddrmsg m = { .ifa_family = (uint8_t)family_of(i->p.ip), .ifa_prefixlen = i->p.bits,
-		.ifa_flags = i->p.ip.family == 6 ? IFA_F_NODAD : 0, /* there is nobody to ask, and it is usable at once */
+	struct ifaddrmsg m = { .ifa_family = (uint8_t)family_of(i->p.ip),
+		.ifa_prefixlen = i->p.bits,
+		.ifa_flags = i->p.ip.family == 6
+				     ? IFA_F_NODAD
+				     : 0, /* there is nobody to ask, and it is usable at once */
 		.ifa_index = (uint32_t)index };
-	struct nlmsghdr *h = netlink_begin(nl, add ? RTM_NEWADDR : RTM_DELADDR, add ? NLM_F_CREATE | NLM_F_REPLACE : 0, &m,
-		sizeof(m));
+	struct nlmsghdr *h = netlink_begin(nl, add ? RTM_NEWADDR : RTM_DELADDR,
+		add ? NLM_F_CREATE | NLM_F_REPLACE : 0, &m, sizeof(m));
 
 	netlink_put_addr(h, IFA_LOCAL, i->p.ip);
 	netlink_put_addr(h, IFA_ADDRESS, i->p.ip);
@@ -190,11 +206,14 @@ static void change_addr(struct netlink *nl, int index, const struct item *i, boo
 
 static void change_route(struct netlink *nl, int index, const struct item *i, bool add)
 {
-	struct rtmsg m = { .rtm_family = (uint8_t)family_of(i->p.ip), .rtm_dst_len = i->p.bits, .rtm_table = ROUTE_TABLE,
-		.rtm_protocol = RTPROT_BOOT, .rtm_scope = RT_SCOPE_UNIVERSE,
+	struct rtmsg m = { .rtm_family = (uint8_t)family_of(i->p.ip),
+		.rtm_dst_len = i->p.bits,
+		.rtm_table = ROUTE_TABLE,
+		.rtm_protocol = RTPROT_BOOT,
+		.rtm_scope = RT_SCOPE_UNIVERSE,
 		.rtm_type = i->kind == ITEM_LOCAL ? RTN_THROW : RTN_UNICAST };
-	struct nlmsghdr *h = netlink_begin(nl, add ? RTM_NEWROUTE : RTM_DELROUTE, add ? NLM_F_CREATE | NLM_F_REPLACE : 0, &m,
-		sizeof(m));
+	struct nlmsghdr *h = netlink_begin(nl, add ? RTM_NEWROUTE : RTM_DELROUTE,
+		add ? NLM_F_CREATE | NLM_F_REPLACE : 0, &m, sizeof(m));
 
 	if (i->p.bits)
 		netlink_put_addr(h, RTA_DST, i->p.ip);
@@ -222,7 +241,8 @@ static void on_rule(void *ctx, const struct nlmsghdr *h)
 	const struct nlattr *tb[FRA_OIFNAME + 1];
 	struct rule_query *q = ctx;
 
-	if (h->nlmsg_type != RTM_NEWRULE || m->family != q->family || m->src_len || m->dst_len || (m->flags & FIB_RULE_INVERT))
+	if (h->nlmsg_type != RTM_NEWRULE || m->family != q->family || m->src_len || m->dst_len ||
+		(m->flags & FIB_RULE_INVERT))
 		return;
 	netlink_attrs(h, sizeof(*m), tb, ARRAY_LEN(tb));
 	if (tb[FRA_IIFNAME] || tb[FRA_OIFNAME])
@@ -231,7 +251,8 @@ static void on_rule(void *ctx, const struct nlmsghdr *h)
 		const struct rule *r = &rules[i];
 
 		if (netlink_u32(tb[FRA_PRIORITY]) == r->priority && m->action == r->action &&
-			netlink_u32(tb[FRA_FWMARK]) == r->mark && netlink_u32(tb[FRA_FWMASK]) == r->mask &&
+			netlink_u32(tb[FRA_FWMARK]) == r->mark &&
+			netlink_u32(tb[FRA_FWMASK]) == r->mask &&
 			(tb[FRA_TABLE] ? netlink_u32(tb[FRA_TABLE]) : m->table) == r->table)
 			q->found |= 1u << i;
 	}
@@ -250,9 +271,11 @@ int kernel_rules(struct netlink *nl, int family, unsigned *ret)
 void kernel_change_rule(struct netlink *nl, int family, unsigned no, bool add)
 {
 	const struct rule *r = &rules[no];
-	struct fib_rule_hdr m = { .family = (uint8_t)family, .action = r->action, .table = (uint8_t)r->table };
-	struct nlmsghdr *h = netlink_begin(nl, add ? RTM_NEWRULE : RTM_DELRULE, add ? NLM_F_CREATE | NLM_F_EXCL : 0, &m,
-		sizeof(m));
+	struct fib_rule_hdr m = {
+		.family = (uint8_t)family, .action = r->action, .table = (uint8_t)r->table
+	};
+	struct nlmsghdr *h = netlink_begin(nl, add ? RTM_NEWRULE : RTM_DELRULE,
+		add ? NLM_F_CREATE | NLM_F_EXCL : 0, &m, sizeof(m));
 
 	mnl_attr_put_u32(h, FRA_PRIORITY, r->priority);
 	if (r->mask) {

@@ -5,9 +5,10 @@
 
 enum {
 	LOOK_AFTER_MS = 250, /* changes come in swarms */
-	LOOK_APART_MS = 1000, /* after one that found something: somebody may do it again and again */
+	LOOK_APART_MS =
+		1000,       /* after one that found something: somebody may do it again and again */
 	LOOK_PERIOD_S = 60, /* without word: not everything that a kernel changes is told */
-	RETRY_FIRST_S = 1, /* what failed; doubled up to LOOK_PERIOD_S */
+	RETRY_FIRST_S = 1,  /* what failed; doubled up to LOOK_PERIOD_S */
 };
 
 static const int families[2] = { AF_INET, AF_INET6 };
@@ -24,7 +25,7 @@ struct route {
 	route_on_look on_look;
 	void *ctx;
 	struct kernel_link link; /* at the last apply or look */
-	struct items want; /* sorted; without regard to what the host can do */
+	struct items want;       /* sorted; without regard to what the host can do */
 	bool up;
 	int mtu;
 	struct route_counters counters;
@@ -75,7 +76,8 @@ void items_fini(struct items *s)
 }
 
 /* Adds or removes what is in `a` and not in `b`. Both sorted. */
-static uint64_t change_difference(struct route *r, const struct items *a, const struct items *b, bool add)
+static uint64_t change_difference(
+	struct route *r, const struct items *a, const struct items *b, bool add)
 {
 	uint64_t n = 0;
 
@@ -156,7 +158,8 @@ static int set_rules(struct route *r, bool up)
 	int rc = 0;
 
 	for (size_t i = 0; i < ARRAY_LEN(families); i++)
-		rc = first_of(rc, change_rules(r, families[i], up && (families[i] == AF_INET || r->link.has_ipv6)));
+		rc = first_of(rc, change_rules(r, families[i],
+					  up && (families[i] == AF_INET || r->link.has_ipv6)));
 	return first_of(rc, netlink_flush(r->nl));
 }
 
@@ -194,7 +197,9 @@ static int enforce_and_go_on(struct route *r)
 		r->retry = r->retry ? MIN_OF(2 * r->retry, SEC(LOOK_PERIOD_S)) : SEC(RETRY_FIRST_S);
 	else
 		r->retry = 0;
-	look_by(r, r->up ? mono_add(loop_now(r->loop).mono, r->retry ? r->retry : SEC(LOOK_PERIOD_S)) : MONO_NEVER);
+	look_by(r,
+		r->up ? mono_add(loop_now(r->loop).mono, r->retry ? r->retry : SEC(LOOK_PERIOD_S))
+		      : MONO_NEVER);
 	return rc;
 }
 
@@ -262,8 +267,9 @@ static int new_route(struct route **ret, const char *ifname)
 
 int route_open(struct route **ret, struct loop *l, const char *ifname, route_on_look fn, void *ctx)
 {
-	static const int groups[] = { RTNLGRP_LINK, RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR, RTNLGRP_IPV6_IFINFO,
-		RTNLGRP_IPV4_ROUTE, RTNLGRP_IPV6_ROUTE, RTNLGRP_IPV4_RULE, RTNLGRP_IPV6_RULE };
+	static const int groups[] = { RTNLGRP_LINK, RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR,
+		RTNLGRP_IPV6_IFINFO, RTNLGRP_IPV4_ROUTE, RTNLGRP_IPV6_ROUTE, RTNLGRP_IPV4_RULE,
+		RTNLGRP_IPV6_RULE };
 	struct route *r;
 	int rc = new_route(&r, ifname);
 
@@ -292,7 +298,8 @@ int route_apply(struct route *r, const struct route_config *want)
 {
 	struct items next = { 0 };
 
-	if (want->n_addrs > ROUTE_ADDRS_MAX || want->n_routes > ROUTE_ROUTES_MAX || want->n_local > ROUTE_ROUTES_MAX)
+	if (want->n_addrs > ROUTE_ADDRS_MAX || want->n_routes > ROUTE_ROUTES_MAX ||
+		want->n_local > ROUTE_ROUTES_MAX)
 		return -ERR_TOO_MANY;
 	for (size_t i = 0; i < want->n_addrs; i++)
 		items_add(&next, ITEM_ADDR, want->addrs[i]);

@@ -35,13 +35,15 @@ struct route;
 
 /* Copied by route_apply. */
 struct route_config {
-	bool up; /* false: interface down, no addresses, routes or rules */
-	int mtu; /* 0: stays */
+	bool up;                      /* false: interface down, no addresses, routes or rules */
+	int mtu;                      /* 0: stays */
 	const struct ipprefix *addrs; /* of the interface: 100.64.0.7/32 */
 	size_t n_addrs;
-	const struct ipprefix *routes; /* into it; host bits are cut; IPv4 and IPv6 default routes are allowed */
+	const struct ipprefix
+		*routes; /* into it; host bits are cut; IPv4 and IPv6 default routes are allowed */
 	size_t n_routes;
-	const struct ipprefix *local; /* exceptions, more specific than a route: looked up as if we were not there */
+	const struct ipprefix *
+		local; /* exceptions, more specific than a route: looked up as if we were not there */
 	size_t n_local;
 };
 
@@ -52,7 +54,8 @@ struct route_config {
 typedef void (*route_on_look)(void *ctx, int rc, bool repaired);
 
 /* Nothing changes yet. -ENODEV: no such interface; -errno. */
-MUST_USE int route_open(struct route **ret, struct loop *l, const char *ifname, route_on_look fn, void *ctx);
+MUST_USE int route_open(
+	struct route **ret, struct loop *l, const char *ifname, route_on_look fn, void *ctx);
 /*
  * The first failure; what could be done was done, and the rest is tried again, by itself too. -ENODEV: the interface is gone.
  * -ERR_TOO_MANY, -ENOMEM, -errno.
@@ -67,8 +70,9 @@ MUST_USE int route_cleanup(const char *ifname);
 bool route_has_ipv6(const struct route *r); /* of this interface, at the last comparison */
 
 struct route_counters {
-	uint64_t applied, added, removed, links; /* calls; changes to the system; those of the interface itself */
-	uint64_t looks; /* comparisons that route_apply did not ask for */
+	uint64_t applied, added, removed,
+		links;     /* calls; changes to the system; those of the interface itself */
+	uint64_t looks;    /* comparisons that route_apply did not ask for */
 	uint64_t repaired; /* times that somebody else changed something of ours */
 };
 const struct route_counters *route_counters(const struct route *r);

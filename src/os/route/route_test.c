@@ -11,16 +11,16 @@
 static struct loop *loop;
 static bool can;
 
-#define NEEDS_NETNS()                                                                              \
-	do {                                                                                       \
-		if (!can)                                                                          \
-			skip();                                                                    \
+#define NEEDS_NETNS() \
+	do { \
+		if (!can) \
+			skip(); \
 	} while (0)
 
-#define RULES                                                                                      \
-	"5210:\tfrom all fwmark 0x80000/0xff0000 lookup main\n"                                     \
-	"5230:\tfrom all fwmark 0x80000/0xff0000 lookup default\n"                                  \
-	"5250:\tfrom all fwmark 0x80000/0xff0000 unreachable\n"                                     \
+#define RULES \
+	"5210:\tfrom all fwmark 0x80000/0xff0000 lookup main\n" \
+	"5230:\tfrom all fwmark 0x80000/0xff0000 lookup default\n" \
+	"5250:\tfrom all fwmark 0x80000/0xff0000 unreachable\n" \
 	"5270:\tfrom all lookup 52\n"
 
 static struct ipprefix prefix(const char *text)
@@ -43,7 +43,12 @@ static struct route_config plain(void)
 	routes[2] = prefix("100.100.100.100/32");
 	routes[3] = prefix("fd7a:115c:a1e0::/48");
 	routes[4] = prefix("192.168.7.9/24");
-	return (struct route_config){ .up = true, .mtu = 1280, .addrs = addrs, .n_addrs = 2, .routes = routes, .n_routes = 5 };
+	return (struct route_config){ .up = true,
+		.mtu = 1280,
+		.addrs = addrs,
+		.n_addrs = 2,
+		.routes = routes,
+		.n_routes = 5 };
 }
 
 /* stderr too: a table that is not there says so. */
@@ -58,7 +63,8 @@ static void look_ours(int family, const char *expect)
 {
 	char cmd[128];
 
-	snprintf(cmd, sizeof(cmd), "ip -%d route show table 52 2>/dev/null | sed 's/ *$//' | sort", family);
+	snprintf(cmd, sizeof(cmd), "ip -%d route show table 52 2>/dev/null | sed 's/ *$//' | sort",
+		family);
 	look(cmd, expect);
 }
 
@@ -72,7 +78,8 @@ static void look_rules(int family, const char *expect)
 
 static void look_addrs(const char *expect)
 {
-	look("ip -o addr show dev wr0 scope global | sed 's/^.*\\(inet6*\\) \\([^ ]*\\).*/\\2/'", expect);
+	look("ip -o addr show dev wr0 scope global | sed 's/^.*\\(inet6*\\) \\([^ ]*\\).*/\\2/'",
+		expect);
 }
 
 static void look_clean(void)
@@ -94,7 +101,8 @@ static struct route *open_route(void)
 {
 	struct route *r;
 
-	netns_run("ip link del wr0; ip link add wr0 type veth peer name far0 && ip link set far0 up");
+	netns_run(
+		"ip link del wr0; ip link add wr0 type veth peer name far0 && ip link set far0 up");
 	CHECK_INT(route_open(&r, loop, "wr0", on_look, NULL), ==, 0);
 	return r;
 }
@@ -110,7 +118,8 @@ static void addresses_routes_and_rules_are_as_recorded_and_gone_after_close(void
 	CHECK_INT(route_apply(r, &want), ==, 0);
 	CHECK_TRUE(route_has_ipv6(r));
 	look_addrs("100.64.0.7/32\nfd7a:115c:a1e0::7/128\n");
-	look_ours(4, "100.100.100.100 dev wr0\n100.64.0.1 dev wr0\n100.64.0.2 dev wr0\n192.168.7.0/24 dev wr0\n");
+	look_ours(4,
+		"100.100.100.100 dev wr0\n100.64.0.1 dev wr0\n100.64.0.2 dev wr0\n192.168.7.0/24 dev wr0\n");
 	look_ours(6, "fd7a:115c:a1e0::/48 dev wr0 metric 1024 pref medium\n");
 	look_rules(4, RULES);
 	look_rules(6, RULES);
@@ -140,7 +149,8 @@ static void second_apply_changes_only_what_differs(void **state)
 	CHECK_INT(route_apply(r, &want), ==, 0);
 	CHECK_INT(route_counters(r)->added, ==, before.added + 1);
 	CHECK_INT(route_counters(r)->removed, ==, before.removed + 1);
-	look_ours(4, "100.100.100.100 dev wr0\n100.64.0.1 dev wr0\n100.64.0.9 dev wr0\n192.168.7.0/24 dev wr0\n");
+	look_ours(4,
+		"100.100.100.100 dev wr0\n100.64.0.1 dev wr0\n100.64.0.9 dev wr0\n192.168.7.0/24 dev wr0\n");
 	want.up = false;
 	CHECK_INT(route_apply(r, &want), ==, 0);
 	look_clean();
@@ -163,7 +173,8 @@ static void default_routes_leave_the_local_network_alone_when_asked(void **state
 	want.n_local = 2;
 	CHECK_INT(route_apply(r, &want), ==, 0);
 	look_ours(4, "default dev wr0\nthrow 192.168.1.0/24\n");
-	look_ours(6, "default dev wr0 metric 1024 pref medium\nthrow fd12::/64 dev lo metric 1024 pref medium\n");
+	look_ours(6,
+		"default dev wr0 metric 1024 pref medium\nthrow fd12::/64 dev lo metric 1024 pref medium\n");
 	/* The local network goes into the tunnel, too: the same prefix, another kind. */
 	routes[2] = local[0];
 	want.n_routes = 3;
@@ -198,7 +209,8 @@ static void next_apply_repairs_what_somebody_flushed(void **state)
 		look_rules(4, RULES);
 		look_rules(6, RULES);
 		look_addrs("100.64.0.7/32\nfd7a:115c:a1e0::7/128\n");
-		look_ours(4, "100.100.100.100 dev wr0\n100.64.0.1 dev wr0\n100.64.0.2 dev wr0\n192.168.7.0/24 dev wr0\n");
+		look_ours(4,
+			"100.100.100.100 dev wr0\n100.64.0.1 dev wr0\n100.64.0.2 dev wr0\n192.168.7.0/24 dev wr0\n");
 		look_ours(6, "fd7a:115c:a1e0::/48 dev wr0 metric 1024 pref medium\n");
 		look("ip -o link show dev wr0 | grep -o 'mtu [0-9]*'", "mtu 1280\n");
 	}
@@ -234,7 +246,8 @@ static void look_whole(void)
 	look_rules(4, RULES);
 	look_rules(6, RULES);
 	look_addrs("100.64.0.7/32\nfd7a:115c:a1e0::7/128\n");
-	look_ours(4, "100.100.100.100 dev wr0\n100.64.0.1 dev wr0\n100.64.0.2 dev wr0\n192.168.7.0/24 dev wr0\n");
+	look_ours(4,
+		"100.100.100.100 dev wr0\n100.64.0.1 dev wr0\n100.64.0.2 dev wr0\n192.168.7.0/24 dev wr0\n");
 	look_ours(6, "fd7a:115c:a1e0::/48 dev wr0 metric 1024 pref medium\n");
 	look("ip -o link show dev wr0 | grep -o 'mtu [0-9]*'", "mtu 1280\n");
 	look("ip -o link show dev wr0 | grep -c '[<,]UP[,>]'", "1\n");
@@ -242,10 +255,11 @@ static void look_whole(void)
 
 static bool is_whole(void)
 {
-	const char *n = netns_run("ip rule | grep -c '^52'; ip -6 rule | grep -c '^52'; ip -o addr show dev wr0 scope global |"
-				  " grep -v 'sec  *preferred\\|deprecated' | wc -l;"
-				  " ip route show table 52 2>/dev/null | grep -c wr0; ip -6 route show table 52 2>/dev/null | grep -c wr0;"
-				  " ip -o link show dev wr0 | grep -c 'mtu 1280.*[<,]UP[,>]\\|[<,]UP[,>].*mtu 1280'");
+	const char *n = netns_run(
+		"ip rule | grep -c '^52'; ip -6 rule | grep -c '^52'; ip -o addr show dev wr0 scope global |"
+		" grep -v 'sec  *preferred\\|deprecated' | wc -l;"
+		" ip route show table 52 2>/dev/null | grep -c wr0; ip -6 route show table 52 2>/dev/null | grep -c wr0;"
+		" ip -o link show dev wr0 | grep -c 'mtu 1280.*[<,]UP[,>]\\|[<,]UP[,>].*mtu 1280'");
 
 	return strcmp(n, "4\n4\n2\n4\n1\n1\n") == 0;
 }
@@ -281,7 +295,8 @@ static void whatever_was_changed_comes_back_by_itself(void **state)
 		CHECK_INT(route_counters(waiting)->repaired, ==, 0);
 		netns_run("%s", harm[i]);
 		CHECK_TRUE(!is_whole() || strstr(harm[i], "sysctl"));
-		run_until(is_whole, 20); /* each look starts a dozen programs, which takes its time on a busy machine */
+		run_until(is_whole,
+			20); /* each look starts a dozen programs, which takes its time on a busy machine */
 		CHECK_ROW("%s", harm[i]);
 		look_whole();
 		CHECK_INT(route_counters(waiting)->repaired, >=, 1);
@@ -303,13 +318,15 @@ static void what_is_not_ours_makes_no_work(void **state)
 	NEEDS_NETNS();
 	waiting = open_route();
 	CHECK_INT(route_apply(waiting, &want), ==, 0);
-	run_until(never, 3); /* the kernel's own word of what we did, link-local address and its test */
+	run_until(never,
+		3); /* the kernel's own word of what we did, link-local address and its test */
 	{
 		const uint64_t before = route_counters(waiting)->looks;
 
 		CHECK_INT(before, <=, 2);
-		netns_run("ip link add other type veth peer name far1; ip link set other up; ip addr add 10.5.0.1/24 dev other;"
-			  " ip route add 10.6.0.0/16 dev other; ip rule add pref 99 lookup 99; ip rule del pref 99; ip link del other");
+		netns_run(
+			"ip link add other type veth peer name far1; ip link set other up; ip addr add 10.5.0.1/24 dev other;"
+			" ip route add 10.6.0.0/16 dev other; ip rule add pref 99 lookup 99; ip rule del pref 99; ip link del other");
 		run_until(never, 2);
 		CHECK_INT(route_counters(waiting)->looks, ==, before);
 	}
@@ -364,9 +381,10 @@ static void other_rules_routes_and_tables_are_left_alone(void **state)
 	struct route *r;
 
 	NEEDS_NETNS();
-	netns_run("ip link add other type veth peer name far1; ip link set other up; ip link set far1 up; ip addr add 10.5.0.1/24 dev other;"
-		  " ip route add 10.6.0.0/16 dev other table 52; ip route add 10.7.0.0/16 dev other table 99;"
-		  " ip rule add pref 5260 lookup 99");
+	netns_run(
+		"ip link add other type veth peer name far1; ip link set other up; ip link set far1 up; ip addr add 10.5.0.1/24 dev other;"
+		" ip route add 10.6.0.0/16 dev other table 52; ip route add 10.7.0.0/16 dev other table 99;"
+		" ip rule add pref 5260 lookup 99");
 	r = open_route();
 	CHECK_INT(route_apply(r, &want), ==, 0);
 	route_close(r);
@@ -403,7 +421,8 @@ static void ten_thousand_routes_are_set_and_gone(void **state)
 	NEEDS_NETNS();
 	r = open_route();
 	for (size_t i = 0; i < ARRAY_LEN(many); i++)
-		many[i] = ipprefix_single(ipaddr_v4(100, 64 + (uint8_t)(i >> 16), (uint8_t)(i >> 8), (uint8_t)i));
+		many[i] = ipprefix_single(
+			ipaddr_v4(100, 64 + (uint8_t)(i >> 16), (uint8_t)(i >> 8), (uint8_t)i));
 	want.routes = many;
 	want.n_routes = ARRAY_LEN(many);
 	CHECK_INT(route_apply(r, &want), ==, 0);

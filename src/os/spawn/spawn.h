@@ -12,7 +12,7 @@
 
 enum {
 	SPAWN_ERR_MAX = 4096, /* bytes of standard error that are kept: the first ones */
-	SPAWN_ARGS_MAX = 64, /* of a program with limits */
+	SPAWN_ARGS_MAX = 64,  /* of a program with limits */
 };
 
 struct loop;
@@ -25,7 +25,8 @@ struct spawn_cfg {
 	const char *dir;         /* to run in; NULL: ours */
 	size_t out_max;          /* bytes of standard output; with more it is ended */
 	int64_t timeout;         /* ns; then it is ended */
-	size_t file_max, mem_max; /* bytes of each file that it writes (SIGXFSZ), of address space; 0: as ours. By
+	size_t file_max,
+		mem_max; /* bytes of each file that it writes (SIGXFSZ), of address space; 0: as ours. By
 	                          * prlimit of util-linux: if the program is missing, that says so, with status 127 */
 	/*
 	 * Once, unless spawn_free comes first. rc: 0 and the exit status (128 and more: a signal);

@@ -75,7 +75,8 @@ static void its_status_and_what_it_complains_of_come_back(void **state)
 
 static void a_file_without_end_is_cut_off(void **state)
 {
-	static const char *const argv[] = { "dd", "if=/dev/zero", "of=/dev/shm/warren-spawn-test", "bs=1M", "count=3", NULL };
+	static const char *const argv[] = { "dd", "if=/dev/zero", "of=/dev/shm/warren-spawn-test",
+		"bs=1M", "count=3", NULL };
 
 	(void)state;
 	file_max = 1 << 20;

@@ -18,7 +18,8 @@ static int cannot_open(const char *file, int rc, struct err_at *at)
 	file_explain(file, rc, at);
 	n = strlen(at->text);
 	if (rc == -EACCES)
-		snprintf(at->text + n, sizeof(at->text) - n, "; \"Certificates and proxies\" in the documentation has ways to open it");
+		snprintf(at->text + n, sizeof(at->text) - n,
+			"; \"Certificates and proxies\" in the documentation has ways to open it");
 	return rc;
 }
 
@@ -37,13 +38,17 @@ static int peek(const char *file, char text[static PEEK], struct err_at *at)
 	return 0;
 }
 
-static int no_pem(const char *file, const char *what, bool other, const char *other_what, struct err_at *at)
+static int no_pem(
+	const char *file, const char *what, bool other, const char *other_what, struct err_at *at)
 {
 	ERR_clear_error();
 	if (other)
-		err_at_set(at, 0, 0, "%s: holds %s and not %s; are the two files exchanged?", file, other_what, what);
+		err_at_set(at, 0, 0, "%s: holds %s and not %s; are the two files exchanged?", file,
+			other_what, what);
 	else
-		err_at_set(at, 0, 0, "%s: holds no %s in PEM (\"-----BEGIN ...\"), or a damaged one", file, strchr(what, ' ') + 1);
+		err_at_set(at, 0, 0,
+			"%s: holds no %s in PEM (\"-----BEGIN ...\"), or a damaged one", file,
+			strchr(what, ' ') + 1);
 	return -ERR_BAD_FORMAT;
 }
 
@@ -58,7 +63,9 @@ static int use_cert(SSL_CTX *ctx, const char *file, const char *text, struct err
 {
 	if (SSL_CTX_use_certificate_chain_file(ctx, file) == 1)
 		return 0;
-	return no_pem(file, "a certificate", !strstr(text, "BEGIN CERTIFICATE") && strstr(text, "PRIVATE KEY"), "a private key", at);
+	return no_pem(file, "a certificate",
+		!strstr(text, "BEGIN CERTIFICATE") && strstr(text, "PRIVATE KEY"), "a private key",
+		at);
 }
 
 static int use_key(SSL_CTX *ctx, const char *file, const char *text, struct err_at *at)
@@ -75,9 +82,13 @@ static int use_key(SSL_CTX *ctx, const char *file, const char *text, struct err_
 	if (ERR_GET_REASON(ERR_peek_last_error()) == X509_R_KEY_VALUES_MISMATCH)
 		return -ERR_BAD_VALUE;
 	if (!asked)
-		return no_pem(file, "a private key", !strstr(text, "PRIVATE KEY") && strstr(text, "BEGIN CERTIFICATE"), "a certificate", at);
+		return no_pem(file, "a private key",
+			!strstr(text, "PRIVATE KEY") && strstr(text, "BEGIN CERTIFICATE"),
+			"a certificate", at);
 	ERR_clear_error();
-	err_at_set(at, 0, 0, "%s: the key is locked with a passphrase; \"openssl pkey -in %s -out FILE\" writes it without", file, file);
+	err_at_set(at, 0, 0,
+		"%s: the key is locked with a passphrase; \"openssl pkey -in %s -out FILE\" writes it without",
+		file, file);
 	return -ERR_BAD_FORMAT;
 }
 
@@ -96,7 +107,9 @@ int certfile_use(SSL_CTX *ctx, const char *cert_file, const char *key_file, stru
 		rc = -ERR_BAD_VALUE;
 	if (rc == -ERR_BAD_VALUE) {
 		ERR_clear_error();
-		err_at_set(at, 0, 0, "%s and %s do not belong together: the key is another certificate's", cert_file, key_file);
+		err_at_set(at, 0, 0,
+			"%s and %s do not belong together: the key is another certificate's",
+			cert_file, key_file);
 	}
 	OPENSSL_cleanse(text, sizeof(text));
 	return rc;

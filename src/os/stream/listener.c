@@ -20,7 +20,7 @@ struct listener {
 	struct loop_watch *watch;
 	struct tls_ctx *tls;
 	const struct forwarded_trust *proxies; /* NULL: nobody sends a proxy's header */
-	struct ledger *ledger; /* or NULL */
+	struct ledger *ledger;                 /* or NULL */
 	stream_accept_fn fn;
 	void *ctx;
 	struct ipport addr;
@@ -75,14 +75,19 @@ static void on_acceptable(void *ctx, int events)
 	}
 }
 
-static int listener_new(struct loop *l, int fd, stream_accept_fn fn, void *ctx, struct listener **ret)
+static int listener_new(
+	struct loop *l, int fd, stream_accept_fn fn, void *ctx, struct listener **ret)
 {
 	struct listener *n = calloc(1, sizeof(*n));
 	int rc;
 
 	if (!n)
 		return -ENOMEM;
-	*n = (struct listener){ .loop = l, .fd = fd, .fn = fn, .ctx = ctx, .spare = open("/dev/null", O_RDONLY | O_CLOEXEC) };
+	*n = (struct listener){ .loop = l,
+		.fd = fd,
+		.fn = fn,
+		.ctx = ctx,
+		.spare = open("/dev/null", O_RDONLY | O_CLOEXEC) };
 	rc = loop_watch_new(l, fd, on_acceptable, n, &n->watch);
 	if (rc < 0) {
 		if (n->spare >= 0)
@@ -95,12 +100,13 @@ static int listener_new(struct loop *l, int fd, stream_accept_fn fn, void *ctx, 
 	return 0;
 }
 
-int stream_listen(struct loop *l, struct ipport addr, struct tls_ctx *tls, stream_accept_fn fn, void *ctx,
-	struct listener **ret)
+int stream_listen(struct loop *l, struct ipport addr, struct tls_ctx *tls, stream_accept_fn fn,
+	void *ctx, struct listener **ret)
 {
 	struct sockaddr_storage ss;
 	socklen_t len = addr_to_sockaddr(addr, &ss);
-	int one = 1, zero = 0, rc, fd = socket(ss.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	int one = 1, zero = 0, rc,
+	    fd = socket(ss.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 
 	if (fd < 0)
 		return -errno;
@@ -125,14 +131,16 @@ static bool somebody_answers(const struct sockaddr_un *un)
 {
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	/* EAGAIN: so many wait for him that no more fit. */
-	bool yes = fd >= 0 && (connect(fd, (const struct sockaddr *)un, sizeof(*un)) == 0 || errno == EAGAIN);
+	bool yes = fd >= 0 &&
+		   (connect(fd, (const struct sockaddr *)un, sizeof(*un)) == 0 || errno == EAGAIN);
 
 	if (fd >= 0)
 		close(fd);
 	return yes;
 }
 
-int stream_listen_unix(struct loop *l, const char *path, mode_t mode, stream_accept_fn fn, void *ctx, struct listener **ret)
+int stream_listen_unix(struct loop *l, const char *path, mode_t mode, stream_accept_fn fn,
+	void *ctx, struct listener **ret)
 {
 	struct sockaddr_un un = { .sun_family = AF_UNIX };
 	int rc, fd;
@@ -147,7 +155,10 @@ int stream_listen_unix(struct loop *l, const char *path, mode_t mode, stream_acc
 	if (fd < 0)
 		return -errno;
 	fchmod(fd, mode); /* so that the file is never more open than asked */
-	rc = bind(fd, (struct sockaddr *)&un, sizeof(un)) != 0 || chmod(path, mode) != 0 || listen(fd, BACKLOG) != 0 ? -errno : 0;
+	rc = bind(fd, (struct sockaddr *)&un, sizeof(un)) != 0 || chmod(path, mode) != 0 ||
+			     listen(fd, BACKLOG) != 0
+		     ? -errno
+		     : 0;
 	if (rc == 0)
 		rc = listener_new(l, fd, fn, ctx, ret);
 	if (rc < 0) {

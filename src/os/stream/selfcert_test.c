@@ -36,7 +36,9 @@ static void relay_key_certificate_has_the_shape_that_clients_look_for(void **sta
 	memset(key, 0xab, sizeof(key));
 	c = selfcert_relay_key(key, 2);
 	CHECK_TRUE(c != NULL);
-	CHECK_INT(X509_NAME_get_text_by_NID(X509_get_subject_name(c), NID_commonName, cn, sizeof(cn)), ==, 71);
+	CHECK_INT(
+		X509_NAME_get_text_by_NID(X509_get_subject_name(c), NID_commonName, cn, sizeof(cn)),
+		==, 71);
 	CHECK_STR(cn, "derpkeyabababababababababababababababababababababababababababababababab");
 	CHECK_INT(ASN1_INTEGER_get(X509_get_serialNumber(c)), ==, 2);
 	CHECK_INT(X509_get_version(c), ==, 2);
@@ -49,7 +51,8 @@ static void relay_key_certificate_has_the_shape_that_clients_look_for(void **sta
 /* Ours beside the original's: subject, issuer, serial number, version, extensions. */
 static void relay_key_certificate_is_like_the_recorded_one(void **state)
 {
-	json_t *file = vectors_load("derp.json"), *c = json_array_get(vectors_section(file, "meta_cert"), 0);
+	json_t *file = vectors_load("derp.json"),
+	       *c = json_array_get(vectors_section(file, "meta_cert"), 0);
 	uint8_t key[32], read[32], version = 0, *der;
 	const uint8_t *at;
 	size_t len;
@@ -63,7 +66,8 @@ static void relay_key_certificate_is_like_the_recorded_one(void **state)
 	CHECK_TRUE(theirs && ours);
 	CHECK_INT(X509_NAME_cmp(X509_get_subject_name(ours), X509_get_subject_name(theirs)), ==, 0);
 	CHECK_INT(X509_NAME_cmp(X509_get_issuer_name(ours), X509_get_issuer_name(theirs)), ==, 0);
-	CHECK_INT(ASN1_INTEGER_cmp(X509_get_serialNumber(ours), X509_get_serialNumber(theirs)), ==, 0);
+	CHECK_INT(ASN1_INTEGER_cmp(X509_get_serialNumber(ours), X509_get_serialNumber(theirs)), ==,
+		0);
 	CHECK_INT(X509_get_version(ours), ==, X509_get_version(theirs));
 	CHECK_INT(X509_get_ext_count(ours), ==, X509_get_ext_count(theirs));
 	CHECK_INT(X509_get_ext_by_NID(theirs, NID_basic_constraints, -1), ==, 0);

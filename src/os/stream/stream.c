@@ -26,9 +26,10 @@ enum { TLS_BYTES = 16 * 1024, TLS_HANDSHAKE_BYTES = 28 * 1024 };
 enum { READ_PER_TURN = 8 * STREAM_READ_MAX };
 enum {
 	WRITTEN_PER_TURN = 512 * 1024, /* bytes of one stream; then it is the others' turn */
-	HANDSHAKES_PER_MS = 8, /* in which those of a network that have to wait come back, */
+	HANDSHAKES_PER_MS = 8,       /* in which those of a network that have to wait come back, */
 	HANDSHAKE_WAIT_MAX_MS = 250, /* at most so late */
-	UNSENT_MAX = 128 * 1024, /* bytes that the kernel keeps for a reader whose window is closed */
+	UNSENT_MAX =
+		128 * 1024, /* bytes that the kernel keeps for a reader whose window is closed */
 };
 #define PROXY_PATIENCE SEC(5) /* a proxy sends its header with the first segment */
 
@@ -44,7 +45,8 @@ struct stream {
 	struct loop_watch *watch;
 	struct loop_task ended;
 	struct ledger_holder holder; /* accepted with a ledger; else it charges nothing */
-	struct loop_timer *timer; /* PROXY_HEADER: patience with a proxy; HANDSHAKE: when its turn comes; else NULL */
+	struct loop_timer *
+		timer; /* PROXY_HEADER: patience with a proxy; HANDSHAKE: when its turn comes; else NULL */
 	struct proxy_header *proxy; /* PROXY_HEADER: as far as it came */
 	SSL *ssl;
 	struct tls_ctx *tls;
@@ -52,11 +54,11 @@ struct stream {
 	void *owner;
 	int rc;
 	bool want_write;
-	bool shaking; /* HANDSHAKE has begun */
-	bool unnamed; /* the proxy did not say who the client is */
-	bool waits; /* HANDSHAKE: for its turn, by the timer */
+	bool shaking;          /* HANDSHAKE has begun */
+	bool unnamed;          /* the proxy did not say who the client is */
+	bool waits;            /* HANDSHAKE: for its turn, by the timer */
 	const size_t *measure; /* bytes to be read in a turn; NULL: READ_PER_TURN */
-	size_t turn_left; /* of them, in this turn */
+	size_t turn_left;      /* of them, in this turn */
 	uint64_t turn;
 	struct ipport peer;
 };
@@ -297,7 +299,8 @@ static void wait_for_turn(struct stream *s)
 	if (!s->timer && loop_timer_new(s->loop, on_its_turn, s, &s->timer) < 0)
 		return;
 	s->waits = true;
-	loop_timer_set(s->timer, mono_add(loop_now(s->loop).mono, MSEC(MIN_OF(ms, (unsigned)HANDSHAKE_WAIT_MAX_MS))));
+	loop_timer_set(s->timer, mono_add(loop_now(s->loop).mono,
+					 MSEC(MIN_OF(ms, (unsigned)HANDSHAKE_WAIT_MAX_MS))));
 	update_watch(s);
 }
 
@@ -348,7 +351,9 @@ static int take_proxy_header(struct stream *s)
 	int rc;
 
 	if (n <= 0)
-		return n < 0 && (errno == EAGAIN || errno == EINTR) ? 1 : n < 0 ? -errno : -ERR_PROXY;
+		return n < 0 && (errno == EAGAIN || errno == EINTR) ? 1
+		       : n < 0                                      ? -errno
+								    : -ERR_PROXY;
 	rc = proxyproto_decode(h->p, h->len + (size_t)n, &who, &used);
 	if (rc < 0)
 		return -ERR_PROXY;
@@ -414,7 +419,8 @@ enum { USER_TIMEOUT_MS = 20000 };
 
 static void set_tcp(int fd, bool dialled)
 {
-	static const int one = 1, user_timeout_ms = USER_TIMEOUT_MS, unsent = UNSENT_MAX, idle_s = 25, interval_s = 5, count = 3;
+	static const int one = 1, user_timeout_ms = USER_TIMEOUT_MS, unsent = UNSENT_MAX,
+			 idle_s = 25, interval_s = 5, count = 3;
 
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
 	setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &user_timeout_ms, sizeof(user_timeout_ms));
@@ -430,7 +436,8 @@ static void set_tcp(int fd, bool dialled)
 
 void stream_set_silence(struct stream *s, mono_ns after)
 {
-	int ms = after > 0 ? (int)MIN_OF(after / MSEC(1), (mono_ns)USER_TIMEOUT_MS) : USER_TIMEOUT_MS;
+	int ms = after > 0 ? (int)MIN_OF(after / MSEC(1), (mono_ns)USER_TIMEOUT_MS)
+			   : USER_TIMEOUT_MS;
 
 	/* Of a unix socket it is refused, which does no harm. */
 	setsockopt(s->fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &ms, sizeof(ms));
@@ -443,7 +450,8 @@ size_t stream_unacked(const struct stream *s)
 	return ioctl(s->fd, SIOCOUTQ, &n) == 0 && n > 0 ? (size_t)n : 0;
 }
 
-static struct stream *stream_new(struct loop *l, int fd, struct tls_ctx *tls, const char *host, bool dialled)
+static struct stream *stream_new(
+	struct loop *l, int fd, struct tls_ctx *tls, const char *host, bool dialled)
 {
 	struct stream *s = calloc(1, sizeof(*s));
 
@@ -476,7 +484,8 @@ static int enter_ledger(struct stream *s, struct ledger *ledger, bool local)
 	return rc;
 }
 
-struct stream *stream_accepted(struct loop *l, int fd, struct tls_ctx *tls, struct ipport from, struct ledger *ledger, bool local)
+struct stream *stream_accepted(struct loop *l, int fd, struct tls_ctx *tls, struct ipport from,
+	struct ledger *ledger, bool local)
 {
 	struct stream *s = stream_new(l, fd, tls, NULL, false);
 
@@ -512,8 +521,8 @@ void stream_taken(struct stream *s)
 	update_watch(s);
 }
 
-int stream_connect(struct loop *l, struct ipport addr, struct tls_ctx *tls, const char *host, unsigned mark,
-	const struct stream_ops *ops, void *owner, struct stream **ret)
+int stream_connect(struct loop *l, struct ipport addr, struct tls_ctx *tls, const char *host,
+	unsigned mark, const struct stream_ops *ops, void *owner, struct stream **ret)
 {
 	struct sockaddr_storage ss;
 	socklen_t len = addr_to_sockaddr(addr, &ss);

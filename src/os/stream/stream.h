@@ -19,7 +19,8 @@ struct tls_ctx;
 
 enum {
 	STREAM_READ_MAX = 64 * 1024, /* bytes of one on_data */
-	STREAM_HANDSHAKES_PER_TURN = 8, /* steps of TLS for strangers of one network, half a millisecond each; the others wait a turn */
+	STREAM_HANDSHAKES_PER_TURN =
+		8, /* steps of TLS for strangers of one network, half a millisecond each; the others wait a turn */
 };
 
 struct stream_ops {
@@ -43,11 +44,11 @@ struct stream_ops {
 /* A new connection: give it an owner with stream_set_owner, or stream_close it. */
 typedef void (*stream_accept_fn)(void *ctx, struct stream *s);
 
-MUST_USE int stream_listen(struct loop *l, struct ipport addr, struct tls_ctx *tls, stream_accept_fn fn, void *ctx,
-	struct listener **ret);
+MUST_USE int stream_listen(struct loop *l, struct ipport addr, struct tls_ctx *tls,
+	stream_accept_fn fn, void *ctx, struct listener **ret);
 /* mode: of the socket file. An old socket file that nobody answers is replaced; -EADDRINUSE otherwise. */
-MUST_USE int stream_listen_unix(struct loop *l, const char *path, mode_t mode, stream_accept_fn fn, void *ctx,
-	struct listener **ret);
+MUST_USE int stream_listen_unix(struct loop *l, const char *path, mode_t mode, stream_accept_fn fn,
+	void *ctx, struct listener **ret);
 /*
  * Connections from these begin with the header of the PROXY protocol, and stream_peer is whom it names. The owner keeps the list
  * while the listener lives. A header that is malformed, or not there within 5 s, ends the connection with -ERR_PROXY.
@@ -62,8 +63,9 @@ struct listener *listener_close(struct listener *l);
 struct ipport listener_addr(const struct listener *l);
 
 /* host: for SNI and the certificate check when tls is given. mark: SO_MARK, 0 for none. */
-MUST_USE int stream_connect(struct loop *l, struct ipport addr, struct tls_ctx *tls, const char *host, unsigned mark,
-	const struct stream_ops *ops, void *owner, struct stream **ret);
+MUST_USE int stream_connect(struct loop *l, struct ipport addr, struct tls_ctx *tls,
+	const char *host, unsigned mark, const struct stream_ops *ops, void *owner,
+	struct stream **ret);
 
 void stream_set_owner(struct stream *s, const struct stream_ops *ops, void *owner);
 void *stream_owner(const struct stream *s);

@@ -28,13 +28,16 @@ static struct tls_ctx *ctx_new(bool server)
 	t->server = server;
 	/* A client tells of its failures by a number of ours: the library's texts would be 0.4 MB for nothing. */
 	if (!server)
-		OPENSSL_init_ssl(OPENSSL_INIT_NO_LOAD_SSL_STRINGS | OPENSSL_INIT_NO_LOAD_CRYPTO_STRINGS, NULL);
+		OPENSSL_init_ssl(
+			OPENSSL_INIT_NO_LOAD_SSL_STRINGS | OPENSSL_INIT_NO_LOAD_CRYPTO_STRINGS,
+			NULL);
 	t->ctx = SSL_CTX_new(server ? TLS_server_method() : TLS_client_method());
 	if (!t->ctx)
 		return tls_free(t);
 	SSL_CTX_set_min_proto_version(t->ctx, TLS1_2_VERSION);
 	/* Idle connections give their buffers back: a hub has thousands of them. */
-	SSL_CTX_set_mode(t->ctx, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+	SSL_CTX_set_mode(t->ctx, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
+					 SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
 	SSL_CTX_set_options(t->ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_IGNORE_UNEXPECTED_EOF);
 	if (server) {
 		SSL_CTX_set_session_cache_mode(t->ctx, SSL_SESS_CACHE_OFF);
@@ -54,7 +57,8 @@ struct tls_ctx *tls_free(struct tls_ctx *t)
 	return NULL;
 }
 
-int tls_server_new(struct tls_ctx **ret, const char *cert_file, const char *key_file, struct err_at *at)
+int tls_server_new(
+	struct tls_ctx **ret, const char *cert_file, const char *key_file, struct err_at *at)
 {
 	struct tls_ctx *t = ctx_new(true);
 	int rc;
@@ -98,7 +102,8 @@ int tls_server_reload(struct tls_ctx *t, struct err_at *at)
 	return 0;
 }
 
-int tls_server_self_made(struct tls_ctx **ret, const char *file, const char *name, struct err_at *at)
+int tls_server_self_made(
+	struct tls_ctx **ret, const char *file, const char *name, struct err_at *at)
 {
 	int rc = selfcert_holds(file, name) ? 0 : selfcert_write(file, name);
 
@@ -135,7 +140,8 @@ void tls_cert_facts(const struct tls_ctx *t, const char *name, struct tls_cert_f
 {
 	X509 *c = SSL_CTX_get0_certificate(t->ctx);
 
-	*ret = (struct tls_cert_facts){ .not_before = time_of(X509_get0_notBefore(c)), .not_after = time_of(X509_get0_notAfter(c)),
+	*ret = (struct tls_cert_facts){ .not_before = time_of(X509_get0_notBefore(c)),
+		.not_after = time_of(X509_get0_notAfter(c)),
 		.is_for_name = selfcert_is_for(c, name) };
 }
 
@@ -297,7 +303,8 @@ bool tls_pin_holds(const struct tls_ctx *t, SSL *ssl)
 	if (!t->pinned)
 		return true;
 	c = SSL_get1_peer_certificate(ssl);
-	ok = c && X509_digest(c, EVP_sha256(), hash, &n) == 1 && CRYPTO_memcmp(hash, t->pin, sizeof(hash)) == 0;
+	ok = c && X509_digest(c, EVP_sha256(), hash, &n) == 1 &&
+	     CRYPTO_memcmp(hash, t->pin, sizeof(hash)) == 0;
 	X509_free(c);
 	return ok;
 }

@@ -80,7 +80,8 @@ static int take(struct guard *g, char byte)
 	if (n == RUNE_BAD)
 		return put_cut(g);
 	g->n_cut = 0;
-	return text_rune_shows(c) || c == '\n' || c == '\t' ? put(g, g->cut, (size_t)n) : put(g, "?", 1);
+	return text_rune_shows(c) || c == '\n' || c == '\t' ? put(g, g->cut, (size_t)n)
+							    : put(g, "?", 1);
 }
 
 static ssize_t on_write(void *cookie, const char *p, size_t len)

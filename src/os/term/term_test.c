@@ -40,7 +40,8 @@ static void hear(void (*say)(void))
 
 static void foreign(void)
 {
-	printf("os: %s\n", "\033]0;owned\007\033[2Jred \xc2\x9b" "0m \xe2\x80\xae \x9b raw \x7f");
+	printf("os: %s\n", "\033]0;owned\007\033[2Jred \xc2\x9b"
+			   "0m \xe2\x80\xae \x9b raw \x7f");
 	puts("tab\tumlaut \xc3\xa4 picture \xf0\x9f\x98\x80");
 	for (const char *p = "byte by byte \xe2\x94\x82 \xe2\x80\xae!\r\nreturn\rover\n"; *p; p++)
 		putchar(*p);
@@ -53,8 +54,9 @@ static void foreign(void)
 static void nothing_steers_a_terminal(void **state)
 {
 	hear(foreign);
-	CHECK_STR(got, "os: ?]0;owned??[2Jred ?0m ? ? raw ?\ntab\tumlaut \xc3\xa4 picture \xf0\x9f\x98\x80\n"
-		       "byte by byte \xe2\x94\x82 ?!\r\nreturn?over\ncut ??\nerror: ?[31mred\n");
+	CHECK_STR(got,
+		"os: ?]0;owned??[2Jred ?0m ? ? raw ?\ntab\tumlaut \xc3\xa4 picture \xf0\x9f\x98\x80\n"
+		"byte by byte \xe2\x94\x82 ?!\r\nreturn?over\ncut ??\nerror: ?[31mred\n");
 }
 
 static void its_own(void)

@@ -29,7 +29,7 @@ struct tun {
 	struct tun_cfg cfg;
 	int fd;
 	char name[IFNAMSIZ];
-	bool udp_offload; /* the kernel gives and takes UDP super-packets */
+	bool udp_offload;                /* the kernel gives and takes UDP super-packets */
 	bool no_tcp_merge, no_udp_merge; /* tun_set_merge */
 	bool closed; /* from inside a callback: freed at the end of the wake-up */
 	bool reading;
@@ -62,7 +62,8 @@ static void ask_for_offload(struct tun *t)
 
 	t->udp_offload = ioctl(t->fd, TUNSETOFFLOAD, tcp | TUN_F_USO4 | TUN_F_USO6) == 0;
 	if (!t->udp_offload)
-		(void)ioctl(t->fd, TUNSETOFFLOAD, tcp); /* older than Linux 6.2; without any of it all still works */
+		(void)ioctl(t->fd, TUNSETOFFLOAD,
+			tcp); /* older than Linux 6.2; without any of it all still works */
 }
 
 static int attach(struct tun *t)

@@ -16,8 +16,8 @@ enum { TUN_NAME_MAX = 15, TUN_MTU_MIN = 576, TUN_MTU_MAX = 65495 };
 
 struct tun_cfg {
 	const char *name; /* is made if it does not exist; "" or with %d: the kernel chooses */
-	int mtu; /* the same as the WireGuard device's: it says where sealed packets end */
-	bool no_offload; /* one packet a call, for comparison */
+	int mtu;          /* the same as the WireGuard device's: it says where sealed packets end */
+	bool no_offload;  /* one packet a call, for comparison */
 	/* n <= WG_BATCH_MAX, each with WG_HEADROOM and WG_TAILROOM around it. Memory is good during the call. */
 	void (*on_packets)(void *ctx, struct wg_packet *pkt, size_t n);
 	/* The interface is gone: somebody deleted it. Nothing is read any more. May close the tun. */
@@ -36,9 +36,9 @@ void tun_write(struct tun *t, struct wg_packet *pkt, size_t n);
 void tun_set_merge(struct tun *t, bool tcp, bool udp);
 
 struct tun_counters {
-	uint64_t in_frames, in_packets; /* from the system: reads, and what they were cut into */
+	uint64_t in_frames, in_packets;   /* from the system: reads, and what they were cut into */
 	uint64_t out_packets, out_frames; /* to the system: packets, and writes */
-	uint64_t in_bad, out_failed; /* frames we cannot cut; writes that were refused */
+	uint64_t in_bad, out_failed;      /* frames we cannot cut; writes that were refused */
 };
 const struct tun_counters *tun_counters(const struct tun *t);
 

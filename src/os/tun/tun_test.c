@@ -83,14 +83,19 @@ static void run(int fd)
 
 static void open_tun(bool no_offload)
 {
-	struct tun_cfg cfg = { .name = "wtest0", .mtu = 1280, .no_offload = no_offload, .on_packets = on_packets,
+	struct tun_cfg cfg = { .name = "wtest0",
+		.mtu = 1280,
+		.no_offload = no_offload,
+		.on_packets = on_packets,
 		.on_gone = on_gone };
 
 	gone = 0;
 	CHECK_INT(tun_open(&tun, loop, &cfg), ==, 0);
 	CHECK_STR(tun_name(tun), "wtest0");
-	CHECK_STR(netns_run("ip -o link show dev wtest0 | sed 's/.* mtu \\([0-9]*\\) .*/\\1/'"), "1280\n");
-	netns_run("ip addr add 10.9.0.1/24 dev wtest0; ip addr add fd09::1/64 dev wtest0 nodad; ip link set wtest0 up");
+	CHECK_STR(netns_run("ip -o link show dev wtest0 | sed 's/.* mtu \\([0-9]*\\) .*/\\1/'"),
+		"1280\n");
+	netns_run(
+		"ip addr add 10.9.0.1/24 dev wtest0; ip addr add fd09::1/64 dev wtest0 nodad; ip link set wtest0 up");
 }
 
 static socklen_t address(int family, int last, struct sockaddr_storage *ret)
@@ -176,10 +181,10 @@ static void transfer(int family)
 	close(listener);
 }
 
-#define NEEDS_NETNS()                                                                              \
-	do {                                                                                       \
-		if (!can)                                                                          \
-			skip();                                                                    \
+#define NEEDS_NETNS() \
+	do { \
+		if (!can) \
+			skip(); \
 	} while (0)
 
 static void tcp_passes_in_super_packets(void **state)
@@ -229,7 +234,10 @@ static void deleted_interface_is_told_once(void **state)
 
 static void bad_names_and_sizes_are_refused(void **state)
 {
-	struct tun_cfg cfg = { .name = "a-name-that-is-too-long", .mtu = 1280, .on_packets = on_packets, .on_gone = on_gone };
+	struct tun_cfg cfg = { .name = "a-name-that-is-too-long",
+		.mtu = 1280,
+		.on_packets = on_packets,
+		.on_gone = on_gone };
 	struct tun *t;
 
 	NEEDS_NETNS();

@@ -6,10 +6,12 @@
 #include <poll.h>
 
 enum {
-	TRAIN_MAX = 64, /* datagrams that the kernel cuts from one send: UDP_MAX_SEGMENTS of older kernels */
+	TRAIN_MAX =
+		64, /* datagrams that the kernel cuts from one send: UDP_MAX_SEGMENTS of older kernels */
 	RUN_BYTES = 65535 - 40 - 8,
 	RUNS = 16, /* a call of sendmmsg */
-	FULL_WAIT_MS = 5, /* for a full socket buffer: the queue of a fast link is through by then */
+	FULL_WAIT_MS =
+		5, /* for a full socket buffer: the queue of a fast link is through by then */
 };
 
 /* One message to send: a run of datagrams. */
@@ -34,8 +36,8 @@ static size_t run_length(const struct wg_packet *d, size_t n, bool gso)
 
 	if (!gso)
 		return 1;
-	while (k < n && k < TRAIN_MAX && d[k].p == d[k - 1].p + d[k - 1].len && d[k - 1].len == d[0].len &&
-		d[k].len <= d[0].len && bytes + d[k].len <= RUN_BYTES)
+	while (k < n && k < TRAIN_MAX && d[k].p == d[k - 1].p + d[k - 1].len &&
+		d[k - 1].len == d[0].len && d[k].len <= d[0].len && bytes + d[k].len <= RUN_BYTES)
 		bytes += d[k++].len;
 	return k;
 }
@@ -60,20 +62,25 @@ static void put_run(struct sending *s, const struct wg_packet *d, size_t first, 
 
 	s->run[i] = (struct run){ first, n };
 	s->v[i] = (struct iovec){ d[first].p, (size_t)(last->p + last->len - d[first].p) };
-	s->m[i] = (struct mmsghdr){ .msg_hdr = { .msg_name = &s->to, .msg_namelen = s->to_len,
-					    .msg_iov = &s->v[i], .msg_iovlen = 1 } };
+	s->m[i] = (struct mmsghdr){ .msg_hdr = { .msg_name = &s->to,
+					    .msg_namelen = s->to_len,
+					    .msg_iov = &s->v[i],
+					    .msg_iovlen = 1 } };
 	if (n > 1)
-		put_segment_size(&s->m[i].msg_hdr, s->control[i], sizeof(s->control[i]), d[first].len);
+		put_segment_size(
+			&s->m[i].msg_hdr, s->control[i], sizeof(s->control[i]), d[first].len);
 }
 
 /* Runs that were not taken as such: one datagram a message. The first failure. */
-static int send_singly(struct udp *u, struct udp_sock *sock, struct sending *s, const struct wg_packet *d, struct run r)
+static int send_singly(struct udp *u, struct udp_sock *sock, struct sending *s,
+	const struct wg_packet *d, struct run r)
 {
 	int rc = 0;
 
 	for (size_t i = r.first; i < r.first + r.n; i++) {
 		u->counters.out_calls++;
-		if (sendto(sock->fd, d[i].p, d[i].len, MSG_NOSIGNAL, (struct sockaddr *)&s->to, s->to_len) >= 0) {
+		if (sendto(sock->fd, d[i].p, d[i].len, MSG_NOSIGNAL, (struct sockaddr *)&s->to,
+			    s->to_len) >= 0) {
 			u->counters.out++;
 			continue;
 		}
@@ -94,7 +101,8 @@ static bool wait_for_room(int fd)
 }
 
 /* The run at `at` was refused with this error. Returns 0 when it was dealt with. */
-static int on_refused(struct udp *u, struct udp_sock *sock, struct sending *s, const struct wg_packet *d, unsigned at, int err)
+static int on_refused(struct udp *u, struct udp_sock *sock, struct sending *s,
+	const struct wg_packet *d, unsigned at, int err)
 {
 	struct run r = s->run[at];
 
@@ -171,8 +179,10 @@ static struct ipport from_sockaddr(const struct sockaddr_storage *a)
 	const struct sockaddr_in6 *a6 = (const struct sockaddr_in6 *)a;
 
 	if (a->ss_family == AF_INET)
-		return (struct ipport){ ipaddr_from4((const uint8_t *)&a4->sin_addr), ntohs(a4->sin_port) };
-	return (struct ipport){ ipaddr_from16((const uint8_t *)&a6->sin6_addr), ntohs(a6->sin6_port) };
+		return (struct ipport){ ipaddr_from4((const uint8_t *)&a4->sin_addr),
+			ntohs(a4->sin_port) };
+	return (struct ipport){ ipaddr_from16((const uint8_t *)&a6->sin6_addr),
+		ntohs(a6->sin6_port) };
 }
 
 /* Returns the size of each datagram of a train; 0: it is one. */
@@ -195,7 +205,8 @@ static size_t read_control(struct udp_sock *s, struct msghdr *h)
 }
 
 struct reading {
-	_Alignas(struct cmsghdr) uint8_t control[UDP_READS][CMSG_SPACE(sizeof(int)) + CMSG_SPACE(sizeof(uint32_t))];
+	_Alignas(struct cmsghdr)
+		uint8_t control[UDP_READS][CMSG_SPACE(sizeof(int)) + CMSG_SPACE(sizeof(uint32_t))];
 	struct sockaddr_storage from[UDP_READS];
 	struct mmsghdr m[UDP_READS];
 	struct iovec v[UDP_READS];
@@ -244,8 +255,11 @@ static bool read_once(struct udp_sock *s)
 	r.n_d = 0;
 	for (int i = 0; i < UDP_READS; i++) {
 		r.v[i] = (struct iovec){ u->mem[i], UDP_TRAIN };
-		r.m[i] = (struct mmsghdr){ .msg_hdr = { .msg_name = &r.from[i], .msg_namelen = sizeof(r.from[i]),
-						   .msg_iov = &r.v[i], .msg_iovlen = 1, .msg_control = r.control[i],
+		r.m[i] = (struct mmsghdr){ .msg_hdr = { .msg_name = &r.from[i],
+						   .msg_namelen = sizeof(r.from[i]),
+						   .msg_iov = &r.v[i],
+						   .msg_iovlen = 1,
+						   .msg_control = r.control[i],
 						   .msg_controllen = sizeof(r.control[i]) } };
 	}
 	/* A failure is word of an earlier send (a port that was closed): it is taken by this call, and the next one goes on. */

@@ -7,16 +7,16 @@
 #include <sys/socket.h>
 
 enum {
-	UDP_READS = 4, /* messages a call of recvmmsg */
+	UDP_READS = 4,     /* messages a call of recvmmsg */
 	UDP_TRAIN = 65535, /* bytes of one, which may be a train of datagrams */
-	UDP_ROUNDS = 16, /* reads of one socket before others have their turn */
+	UDP_ROUNDS = 16,   /* reads of one socket before others have their turn */
 };
 
 struct udp_sock {
 	struct udp *udp;
 	int fd; /* -1: none */
 	uint16_t port;
-	bool gso; /* the kernel takes UDP_SEGMENT */
+	bool gso;          /* the kernel takes UDP_SEGMENT */
 	uint32_t overflow; /* the kernel's count at the last look */
 	struct loop_watch *watch;
 };

@@ -48,7 +48,8 @@ static void set_offload(struct udp_sock *s)
 	const int none = 0, gro = !u->no_gro && !u->cfg.no_offload;
 
 	(void)setsockopt(s->fd, IPPROTO_UDP, UDP_GRO, &gro, sizeof(gro));
-	s->gso = !u->no_gso && !u->cfg.no_offload && setsockopt(s->fd, IPPROTO_UDP, UDP_SEGMENT, &none, sizeof(none)) == 0;
+	s->gso = !u->no_gso && !u->cfg.no_offload &&
+		 setsockopt(s->fd, IPPROTO_UDP, UDP_SEGMENT, &none, sizeof(none)) == 0;
 }
 
 void udp_set_offload(struct udp *u, bool gso, bool gro)
@@ -71,7 +72,8 @@ static void set_options(struct udp_sock *s, int family)
 	set_buffer(s->fd, SO_SNDBUFFORCE, SO_SNDBUF);
 	(void)setsockopt(s->fd, SOL_SOCKET, SO_RXQ_OVFL, &on, sizeof(on));
 	if (cfg->mark)
-		(void)set_mark(s->fd, cfg->mark); /* no right to: then there are no rules that need it either */
+		(void)set_mark(s->fd,
+			cfg->mark); /* no right to: then there are no rules that need it either */
 	if (family == AF_INET6)
 		(void)setsockopt(s->fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
 	set_offload(s);
@@ -189,7 +191,8 @@ int udp_rebind(struct udp *u, uint16_t port)
 
 int udp_open(struct udp **ret, struct loop *l, const struct udp_cfg *cfg)
 {
-	struct udp *u = calloc(1, sizeof(*u)); /* the reading memory stays untouched until it is needed */
+	struct udp *u =
+		calloc(1, sizeof(*u)); /* the reading memory stays untouched until it is needed */
 	int rc;
 
 	if (!u)

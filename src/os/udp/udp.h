@@ -20,8 +20,8 @@ struct udp;
 enum { UDP_BATCH_MAX = 256 }; /* datagrams a call of on_datagrams */
 
 struct udp_cfg {
-	uint16_t port; /* 0: any */
-	uint32_t mark; /* SO_MARK; 0: none. Without the right to set it, it goes without */
+	uint16_t port;   /* 0: any */
+	uint32_t mark;   /* SO_MARK; 0: none. Without the right to set it, it goes without */
 	bool no_offload; /* one datagram a call, for comparison */
 	/* Memory is good during the call; datagrams may be opened in place. */
 	void (*on_datagrams)(void *ctx, struct magicsock_datagram *d, size_t n);
@@ -48,7 +48,7 @@ int udp_send(struct udp *u, struct ipport to, const struct wg_packet *d, size_t 
 struct udp_counters {
 	uint64_t in, out; /* datagrams */
 	uint64_t in_calls, out_calls;
-	uint64_t in_overflow; /* lost by the kernel: we read too slowly */
+	uint64_t in_overflow;          /* lost by the kernel: we read too slowly */
 	uint64_t out_full, out_failed; /* dropped: buffer full, refused */
 };
 const struct udp_counters *udp_counters(const struct udp *u);

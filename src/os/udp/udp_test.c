@@ -28,7 +28,8 @@ static void on_datagrams(void *ctx, struct magicsock_datagram *d, size_t n)
 		size_t no = d[i].p[0] | d[i].p[1] << 8;
 
 		e->in_order = e->in_order && no == e->n;
-		e->right_size = e->right_size && d[i].len == (no == N - 1 ? TAIL : SIZE) && d[i].p[d[i].len - 1] == (uint8_t)no;
+		e->right_size = e->right_size && d[i].len == (no == N - 1 ? TAIL : SIZE) &&
+				d[i].p[d[i].len - 1] == (uint8_t)no;
 		e->n++;
 		e->bytes += d[i].len;
 		e->from = d[i].from;
@@ -55,7 +56,9 @@ static void run(void)
 
 static void open_end(struct end *e, bool no_offload, uint16_t port)
 {
-	struct udp_cfg cfg = { .port = port, .no_offload = no_offload, .on_datagrams = on_datagrams, .ctx = e };
+	struct udp_cfg cfg = {
+		.port = port, .no_offload = no_offload, .on_datagrams = on_datagrams, .ctx = e
+	};
 
 	*e = (struct end){ .in_order = true, .right_size = true, .want = SIZE_MAX };
 	CHECK_INT(udp_open(&e->udp, loop, &cfg), ==, 0);
@@ -90,7 +93,8 @@ static void transfer(int family, bool no_offload)
 	open_end(&a, no_offload, 0);
 	open_end(&b, no_offload, 0);
 	b.want = N;
-	CHECK_INT(udp_send(a.udp, loopback(family, udp_port(b.udp, family)), packets(mem), N), ==, 0);
+	CHECK_INT(
+		udp_send(a.udp, loopback(family, udp_port(b.udp, family)), packets(mem), N), ==, 0);
 	run();
 	CHECK_INT(b.n, ==, N);
 	CHECK_INT(b.bytes, ==, (N - 1) * SIZE + TAIL);
@@ -99,17 +103,18 @@ static void transfer(int family, bool no_offload)
 	CHECK_INT(udp_counters(a.udp)->out, ==, N);
 	CHECK_INT(udp_counters(b.udp)->in, ==, N);
 	if (!no_offload && a.udp->sock[family == 6].gso)
-		CHECK_INT(udp_counters(a.udp)->out_calls, <=, 2); /* trains of 49 datagrams, 16 trains a call */
+		CHECK_INT(udp_counters(a.udp)->out_calls, <=,
+			2); /* trains of 49 datagrams, 16 trains a call */
 	udp_close(a.udp);
 	udp_close(b.udp);
 	free(mem);
 	CHECK_ROW("%s", "");
 }
 
-#define NEEDS_NETNS()                                                                              \
-	do {                                                                                       \
-		if (!can)                                                                          \
-			skip();                                                                    \
+#define NEEDS_NETNS() \
+	do { \
+		if (!can) \
+			skip(); \
 	} while (0)
 
 static void batches_arrive_whole_and_in_order_over_both_families(void **state)
@@ -132,7 +137,8 @@ static void without_offload_each_datagram_is_a_call_of_its_own(void **state)
 		udp_set_offload(a.udp, round > 0, true);
 		udp_set_offload(b.udp, true, round > 0);
 		b.want = b.n + 16;
-		CHECK_INT(udp_send(a.udp, loopback(4, udp_port(b.udp, 4)), packets(mem), 16), ==, 0);
+		CHECK_INT(
+			udp_send(a.udp, loopback(4, udp_port(b.udp, 4)), packets(mem), 16), ==, 0);
 		run();
 		CHECK_TRUE(a.udp->sock[0].gso == (round > 0) || round);
 	}
@@ -236,12 +242,14 @@ static void small_mtu_takes_datagrams_one_by_one(void **state)
 	struct end a, b;
 
 	NEEDS_NETNS();
-	netns_run("ip link add s0 type veth peer name s1 && ip link set s0 mtu 1000 up && ip link set s1 up &&"
-		  " ip addr add 10.1.1.1/24 dev s0 && ip addr add 10.1.1.3/32 dev lo &&"
-		  " ip neigh add 10.1.1.2 lladdr 02:00:00:00:00:01 dev s0");
+	netns_run(
+		"ip link add s0 type veth peer name s1 && ip link set s0 mtu 1000 up && ip link set s1 up &&"
+		" ip addr add 10.1.1.1/24 dev s0 && ip addr add 10.1.1.3/32 dev lo &&"
+		" ip neigh add 10.1.1.2 lladdr 02:00:00:00:00:01 dev s0");
 	open_end(&a, false, 0);
 	open_end(&b, false, 0);
-	CHECK_INT(udp_send(a.udp, (struct ipport){ ipaddr_v4(10, 1, 1, 2), 9 }, packets(mem), 40), ==, 0);
+	CHECK_INT(udp_send(a.udp, (struct ipport){ ipaddr_v4(10, 1, 1, 2), 9 }, packets(mem), 40),
+		==, 0);
 	CHECK_INT(udp_counters(a.udp)->out, ==, 40);
 	b.want = N;
 	CHECK_INT(udp_send(a.udp, loopback(4, udp_port(b.udp, 4)), packets(mem), N), ==, 0);

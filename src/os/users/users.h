@@ -9,7 +9,10 @@
 
 #include <sys/types.h>
 
-enum { USERS_NAME_MAX = 256, USERS_FRESH_S = 30 }; /* older answers serve, and are asked for again */
+enum {
+	USERS_NAME_MAX = 256,
+	USERS_FRESH_S = 30
+}; /* older answers serve, and are asked for again */
 
 struct users;
 

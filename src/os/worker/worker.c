@@ -74,7 +74,8 @@ static int start_thread(struct worker *w)
 	int rc;
 
 #ifdef M_ARENA_MAX
-	mallopt(M_ARENA_MAX, 1); /* a heap of its own, 100 KB, is too much for the few things that the thread allocates */
+	mallopt(M_ARENA_MAX,
+		1); /* a heap of its own, 100 KB, is too much for the few things that the thread allocates */
 #endif
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before); /* signals are the loop's */

@@ -14,7 +14,7 @@ struct worker;
 /* Part of what its owner gives; the owner's again when done is called. */
 struct worker_job {
 	struct list link;
-	void (*run)(struct worker_job *j); /* in the thread */
+	void (*run)(struct worker_job *j);  /* in the thread */
 	void (*done)(struct worker_job *j); /* on the loop; may give another job */
 };
 

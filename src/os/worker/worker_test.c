@@ -22,7 +22,7 @@ struct world {
 	struct note notes[JOBS];
 	int ran[JOBS], n_ran; /* the thread's, until it is done */
 	int n_done;
-	bool again; /* each done gives one more job */
+	bool again;  /* each done gives one more job */
 	int gate[2]; /* the first job waits until it can read a byte */
 };
 
@@ -59,7 +59,8 @@ static void world_new(struct world *w)
 	CHECK_INT(loop_new(&w->loop), ==, 0);
 	CHECK_INT(worker_new(&w->worker, w->loop), ==, 0);
 	for (int i = 0; i < JOBS; i++)
-		w->notes[i] = (struct note){ .job = { .run = run, .done = done }, .w = w, .number = i };
+		w->notes[i] =
+			(struct note){ .job = { .run = run, .done = done }, .w = w, .number = i };
 }
 
 static void world_free(struct world *w)

@@ -15,7 +15,8 @@ JSON_OBJECT_TYPE(derp_client_info_type, struct derp_client_info, client_info_fie
 
 static const struct json_field server_info_fields[] = {
 	JSON_F(struct derp_server_info, version, "version", json_int, JSON_OMIT),
-	JSON_F(struct derp_server_info, bytes_per_second, "TokenBucketBytesPerSecond", json_int, JSON_OMIT),
+	JSON_F(struct derp_server_info, bytes_per_second, "TokenBucketBytesPerSecond", json_int,
+		JSON_OMIT),
 	JSON_F(struct derp_server_info, bytes_burst, "TokenBucketBytesBurst", json_int, JSON_OMIT),
 	JSON_END,
 };
@@ -35,15 +36,16 @@ int derpframe_next(const uint8_t *p, size_t len, size_t max, struct derpframe *r
 	return c.bad ? DERPFRAME_MORE : 0;
 }
 
-void derpframe_header(uint8_t out[static DERP_HEADER_LEN], enum derpframe_type type, size_t payload_len)
+void derpframe_header(
+	uint8_t out[static DERP_HEADER_LEN], enum derpframe_type type, size_t payload_len)
 {
 	out[0] = (uint8_t)type;
 	store_be32(out + 1, (uint32_t)payload_len);
 }
 
 /* A frame whose payload is an optional clear key and a sealed JSON document. */
-static int put_sealed(struct buf *out, enum derpframe_type type, const uint8_t *clear_key, const struct box_shared *k,
-	struct rng *rng, const struct json_type *t, const void *doc)
+static int put_sealed(struct buf *out, enum derpframe_type type, const uint8_t *clear_key,
+	const struct box_shared *k, struct rng *rng, const struct json_type *t, const void *doc)
 {
 	size_t clear = clear_key ? KEY_LEN : 0, n;
 	uint8_t nonce[BOX_NONCE_LEN], *to;
@@ -67,8 +69,8 @@ static int put_sealed(struct buf *out, enum derpframe_type type, const uint8_t *
 	return rc;
 }
 
-static int get_sealed(const uint8_t *p, size_t len, const struct box_shared *k, const struct json_type *t, void *ret,
-	struct arena *a)
+static int get_sealed(const uint8_t *p, size_t len, const struct box_shared *k,
+	const struct json_type *t, void *ret, struct arena *a)
 {
 	uint8_t *plain;
 	int rc;
@@ -82,8 +84,8 @@ static int get_sealed(const uint8_t *p, size_t len, const struct box_shared *k, 
 	return rc < 0 ? rc : json_decode(t, plain, len - BOX_OVERHEAD, ret, a, NULL);
 }
 
-int derp_client_info_encode(struct buf *out, const uint8_t priv[static KEY_LEN], const uint8_t server[static KEY_LEN],
-	struct rng *rng, const struct derp_client_info *info)
+int derp_client_info_encode(struct buf *out, const uint8_t priv[static KEY_LEN],
+	const uint8_t server[static KEY_LEN], struct rng *rng, const struct derp_client_info *info)
 {
 	struct box_shared k;
 	uint8_t pub[KEY_LEN];
@@ -97,8 +99,9 @@ int derp_client_info_encode(struct buf *out, const uint8_t priv[static KEY_LEN],
 	return rc;
 }
 
-int derp_client_info_decode(const uint8_t *payload, size_t len, const uint8_t server_priv[static KEY_LEN],
-	struct arena *a, struct node_pub *ret_client, struct derp_client_info *ret)
+int derp_client_info_decode(const uint8_t *payload, size_t len,
+	const uint8_t server_priv[static KEY_LEN], struct arena *a, struct node_pub *ret_client,
+	struct derp_client_info *ret)
 {
 	struct cur c = cur_over(payload, len);
 	struct box_shared k;
@@ -116,8 +119,8 @@ int derp_client_info_decode(const uint8_t *payload, size_t len, const uint8_t se
 	return rc;
 }
 
-int derp_server_info_encode(struct buf *out, const uint8_t priv[static KEY_LEN], const uint8_t client[static KEY_LEN],
-	struct rng *rng, const struct derp_server_info *info)
+int derp_server_info_encode(struct buf *out, const uint8_t priv[static KEY_LEN],
+	const uint8_t client[static KEY_LEN], struct rng *rng, const struct derp_server_info *info)
 {
 	struct box_shared k;
 	int rc = box_precompute(&k, priv, client);

@@ -31,8 +31,8 @@ enum derpframe_type {
 enum {
 	DERP_HEADER_LEN = 5,
 	DERP_MAGIC_LEN = 8,
-	DERP_PACKET_MAX = 65536, /* what a packet frame may carry, both directions */
-	DERP_CLIENT_INFO_MAX = 262144, /* the server's limit for the login frame's payload */
+	DERP_PACKET_MAX = 65536,         /* what a packet frame may carry, both directions */
+	DERP_CLIENT_INFO_MAX = 262144,   /* the server's limit for the login frame's payload */
 	DERP_CLIENT_FRAME_MAX = 1048576, /* the client gives up on anything longer */
 	DERP_SERVER_KEY_MIN = DERP_MAGIC_LEN + KEY_LEN,
 	DERP_SERVER_KEY_MAX = 1024,
@@ -43,7 +43,12 @@ enum {
 };
 
 enum derp_gone { DERP_GONE_DISCONNECTED = 0, DERP_GONE_NOT_HERE = 1 };
-enum derp_present { DERP_PRESENT_REGULAR = 1, DERP_PRESENT_MESH = 2, DERP_PRESENT_PROBER = 4, DERP_PRESENT_NOT_IDEAL = 8 };
+enum derp_present {
+	DERP_PRESENT_REGULAR = 1,
+	DERP_PRESENT_MESH = 2,
+	DERP_PRESENT_PROBER = 4,
+	DERP_PRESENT_NOT_IDEAL = 8
+};
 
 extern const uint8_t derp_magic[DERP_MAGIC_LEN];
 
@@ -60,7 +65,8 @@ enum { DERPFRAME_MORE = 1 };
  * once the header is); -ERR_TOO_BIG (type and len are set) when it announces more than max.
  */
 MUST_USE int derpframe_next(const uint8_t *p, size_t len, size_t max, struct derpframe *ret);
-void derpframe_header(uint8_t out[static DERP_HEADER_LEN], enum derpframe_type type, size_t payload_len);
+void derpframe_header(
+	uint8_t out[static DERP_HEADER_LEN], enum derpframe_type type, size_t payload_len);
 
 /* The plaintext of the login frame's box. */
 struct derp_client_info {
@@ -77,11 +83,13 @@ extern const struct json_type derp_client_info_type, derp_server_info_type;
 /* Payload of ClientInfo and ServerInfo: [client key] nonce box. Appends the whole frame to out. */
 MUST_USE int derp_client_info_encode(struct buf *out, const uint8_t priv[static KEY_LEN],
 	const uint8_t server[static KEY_LEN], struct rng *rng, const struct derp_client_info *info);
-MUST_USE int derp_client_info_decode(const uint8_t *payload, size_t len, const uint8_t server_priv[static KEY_LEN],
-	struct arena *a, struct node_pub *ret_client, struct derp_client_info *ret);
+MUST_USE int derp_client_info_decode(const uint8_t *payload, size_t len,
+	const uint8_t server_priv[static KEY_LEN], struct arena *a, struct node_pub *ret_client,
+	struct derp_client_info *ret);
 MUST_USE int derp_server_info_encode(struct buf *out, const uint8_t priv[static KEY_LEN],
 	const uint8_t client[static KEY_LEN], struct rng *rng, const struct derp_server_info *info);
-MUST_USE int derp_server_info_decode(const uint8_t *payload, size_t len, const uint8_t priv[static KEY_LEN],
-	const uint8_t server[static KEY_LEN], struct arena *a, struct derp_server_info *ret);
+MUST_USE int derp_server_info_decode(const uint8_t *payload, size_t len,
+	const uint8_t priv[static KEY_LEN], const uint8_t server[static KEY_LEN], struct arena *a,
+	struct derp_server_info *ret);
 
 #endif

@@ -28,7 +28,8 @@ static void frames(const uint8_t *p, size_t len)
 }
 
 /* The bytes as the text inside a box, as a peer may seal anything. */
-static size_t seal(const uint8_t *from, const uint8_t *to, const uint8_t *p, size_t len, uint8_t *out)
+static size_t seal(
+	const uint8_t *from, const uint8_t *to, const uint8_t *p, size_t len, uint8_t *out)
 {
 	static const uint8_t nonce[BOX_NONCE_LEN] = { 1 };
 	uint8_t pub[KEY_LEN];
@@ -54,9 +55,12 @@ static void client_login(const uint8_t *p, size_t len, struct rng *rng, struct a
 		return;
 	buf_init(&out, DERP_HEADER_LEN + DERP_CLIENT_INFO_MAX);
 	if (derp_client_info_encode(&out, client, hub.b, rng, &info) == 0) {
-		CHECK(derpframe_next(buf_data(&out), buf_len(&out), DERP_CLIENT_INFO_MAX, &f) == 0 && f.type == DERP_CLIENT_INFO);
+		CHECK(derpframe_next(buf_data(&out), buf_len(&out), DERP_CLIENT_INFO_MAX, &f) ==
+				0 &&
+			f.type == DERP_CLIENT_INFO);
 		CHECK(derp_client_info_decode(f.payload, f.len, server, a, &who, &again) == 0);
-		CHECK(memcmp(&who, &self, sizeof(who)) == 0 && json_same(&derp_client_info_type, &info, &again));
+		CHECK(memcmp(&who, &self, sizeof(who)) == 0 &&
+			json_same(&derp_client_info_type, &info, &again));
 	}
 	buf_fini(&out);
 }
@@ -75,7 +79,8 @@ static void server_login(const uint8_t *p, size_t len, struct rng *rng, struct a
 		return;
 	buf_init(&out, DERP_HEADER_LEN + DERP_CLIENT_INFO_MAX);
 	CHECK(derp_server_info_encode(&out, server, self.b, rng, &info) == 0);
-	CHECK(derpframe_next(buf_data(&out), buf_len(&out), DERP_CLIENT_INFO_MAX, &f) == 0 && f.type == DERP_SERVER_INFO);
+	CHECK(derpframe_next(buf_data(&out), buf_len(&out), DERP_CLIENT_INFO_MAX, &f) == 0 &&
+		f.type == DERP_SERVER_INFO);
 	CHECK(derp_server_info_decode(f.payload, f.len, client, hub.b, a, &again) == 0);
 	CHECK(json_same(&derp_server_info_type, &info, &again));
 	buf_fini(&out);

@@ -49,8 +49,10 @@ static void check_client_info(const json_t *c, const struct derpframe *f, struct
 	CHECK_INT(info.is_prober, ==, json_is_true(json_object_get(want, "IsProber")));
 	if (json_object_get(want, "meshKey"))
 		CHECK_STR(info.mesh_key, json_string_value(json_object_get(want, "meshKey")));
-	if (!json_object_get(want, "AppName")) { /* a name for the relay's statistics, which we neither keep nor send */
-		CHECK_INT(derp_client_info_encode(&out, client, server_pub, &replay.rng, &info), ==, 0);
+	if (!json_object_get(want,
+		    "AppName")) { /* a name for the relay's statistics, which we neither keep nor send */
+		CHECK_INT(derp_client_info_encode(&out, client, server_pub, &replay.rng, &info), ==,
+			0);
 		CHECK_INT(buf_len(&out), ==, frame.len);
 		CHECK_MEM(buf_data(&out), frame.p, frame.len);
 	}
@@ -95,13 +97,15 @@ static void frames_are_read_and_written_as_recorded(void **state)
 	json_t *s = vectors_section(file, "frames"), *c;
 	size_t i, n;
 
-	json_array_foreach(s, i, c) {
+	json_array_foreach(s, i, c)
+	{
 		uint8_t *bytes = vec_hex(c, "bytes", &n), header[DERP_HEADER_LEN];
 		struct derpframe f;
 
 		CHECK_ROW("%s", vec_str(c, "name"));
 		for (size_t k = 0; k < n; k++)
-			CHECK_INT(derpframe_next(bytes, k, DERP_CLIENT_FRAME_MAX, &f), ==, DERPFRAME_MORE);
+			CHECK_INT(derpframe_next(bytes, k, DERP_CLIENT_FRAME_MAX, &f), ==,
+				DERPFRAME_MORE);
 		CHECK_INT(derpframe_next(bytes, n, DERP_CLIENT_FRAME_MAX, &f), ==, 0);
 		CHECK_INT(f.type, ==, vec_int(c, "type"));
 		CHECK_INT(f.len, ==, n - DERP_HEADER_LEN);

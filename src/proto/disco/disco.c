@@ -234,7 +234,9 @@ int geneve_decode(const uint8_t *p, size_t len, struct geneve *ret)
 {
 	struct cur c = cur_over(p, len);
 	uint8_t version = cur_u8(&c), flags = cur_u8(&c);
-	struct geneve g = { .version = version >> 6, .control = flags & 0x80, .protocol = cur_be16(&c) };
+	struct geneve g = {
+		.version = version >> 6, .control = flags & 0x80, .protocol = cur_be16(&c)
+	};
 
 	g.vni = cur_be32(&c) >> 8;
 	if (c.bad)

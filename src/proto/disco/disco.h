@@ -21,7 +21,8 @@ enum {
 	DISCO_OVERHEAD = DISCO_HEADER_LEN + BOX_OVERHEAD,
 	DISCO_TXID_LEN = 12,
 	DISCO_ENDPOINTS_MAX = 64, /* in one message; the originals send a dozen at most */
-	DISCO_MESSAGE_MAX = 2048, /* plaintext; more does not fit a datagram of 1500 with room for MTU probes */
+	DISCO_MESSAGE_MAX =
+		2048, /* plaintext; more does not fit a datagram of 1500 with room for MTU probes */
 };
 
 enum disco_type {
@@ -55,9 +56,9 @@ struct disco_relay {
 struct disco_msg {
 	enum disco_type type;
 	uint8_t txid[DISCO_TXID_LEN]; /* ping, pong */
-	bool has_node_key; /* ping */
+	bool has_node_key;            /* ping */
 	struct node_pub node_key;
-	size_t padding; /* ping: zero bytes at the end */
+	size_t padding;    /* ping: zero bytes at the end */
 	struct ipport src; /* pong: the pinger as the other side saw it */
 	struct disco_bind bind;
 	struct disco_relay relay;
@@ -78,7 +79,8 @@ MUST_USE int disco_decode(const uint8_t *p, size_t len, struct disco_msg *ret);
 MUST_USE int disco_encode(const struct disco_msg *m, uint8_t *out, size_t max);
 
 /* Whole packets. out has DISCO_OVERHEAD more than the message. */
-MUST_USE int disco_open(const struct box_shared *k, const uint8_t *pkt, size_t len, struct disco_msg *ret);
+MUST_USE int disco_open(
+	const struct box_shared *k, const uint8_t *pkt, size_t len, struct disco_msg *ret);
 MUST_USE int disco_seal(const struct box_shared *k, const struct disco_pub *self, struct rng *rng,
 	const struct disco_msg *m, uint8_t *out, size_t max);
 

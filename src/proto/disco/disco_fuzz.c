@@ -17,7 +17,8 @@ static void decoded(const uint8_t *data, size_t len)
 	n = disco_encode(&m, a, sizeof(a));
 	if (n < 0)
 		return;
-	if ((m.type == DISCO_CALL_ME_MAYBE_VIA || m.type == DISCO_ALLOCATE_RESPONSE) && m.n_endpoints == 0)
+	if ((m.type == DISCO_CALL_ME_MAYBE_VIA || m.type == DISCO_ALLOCATE_RESPONSE) &&
+		m.n_endpoints == 0)
 		return; /* an empty message of another version has no encoding */
 	if (m.type == DISCO_PING && !m.has_node_key && m.padding >= KEY_LEN)
 		return; /* behind the zero key, so much padding reads as the zero key again: the original loses 32 bytes, too */
@@ -40,7 +41,8 @@ static struct ipport address(struct cur *c)
 /* A message that a program of ours might send. */
 static struct disco_msg made(struct cur *c)
 {
-	struct disco_msg m = { .type = (enum disco_type)(DISCO_PING + cur_u8(c) % DISCO_ALLOCATE_RESPONSE) };
+	struct disco_msg m = { .type = (enum disco_type)(
+				       DISCO_PING + cur_u8(c) % DISCO_ALLOCATE_RESPONSE) };
 	bool has_relay = m.type == DISCO_CALL_ME_MAYBE_VIA || m.type == DISCO_ALLOCATE_RESPONSE;
 	size_t n = cur_u8(c) % DISCO_ENDPOINTS_MAX;
 
@@ -50,14 +52,17 @@ static struct disco_msg made(struct cur *c)
 	m.padding = cur_u8(c) % KEY_LEN; /* more reads as a key, if there is none */
 	m.src = address(c);
 	m.bind = (struct disco_bind){ .vni = cur_be32(c), .generation = cur_be32(c) };
-	m.relay = (struct disco_relay){ .generation = cur_be32(c), .lamport_id = cur_be64(c), .vni = cur_be32(c) };
+	m.relay = (struct disco_relay){
+		.generation = cur_be32(c), .lamport_id = cur_be64(c), .vni = cur_be32(c)
+	};
 	if (has_relay || m.type == DISCO_CALL_ME_MAYBE)
 		for (m.n_endpoints = 0; m.n_endpoints < n + has_relay; m.n_endpoints++)
 			m.endpoint[m.n_endpoints] = address(c);
 	return m;
 }
 
-static void sealed(const struct disco_msg *m, const uint8_t *plain, size_t n, uint8_t harm, size_t where)
+static void sealed(
+	const struct disco_msg *m, const uint8_t *plain, size_t n, uint8_t harm, size_t where)
 {
 	static uint8_t packet[4 * DISCO_MESSAGE_MAX], again[4 * DISCO_MESSAGE_MAX];
 	static const uint8_t priv[KEY_LEN] = { 8, [31] = 65 };
@@ -94,7 +99,8 @@ static void from_struct(const uint8_t *data, size_t len)
 	CHECK(n > 0);
 	CHECK(disco_decode(a, (size_t)n, &again) == 0);
 	CHECK(again.type == m.type && again.n_endpoints == m.n_endpoints);
-	CHECK(m.type != DISCO_PING || (again.has_node_key == m.has_node_key && again.padding == m.padding));
+	CHECK(m.type != DISCO_PING ||
+		(again.has_node_key == m.has_node_key && again.padding == m.padding));
 	for (size_t i = 0; i < m.n_endpoints; i++)
 		CHECK(ipport_eq(again.endpoint[i], m.endpoint[i]));
 	CHECK(disco_encode(&again, b, sizeof(b)) == n && memcmp(a, b, (size_t)n) == 0);
@@ -110,7 +116,8 @@ static void relayed(const uint8_t *data, size_t len)
 		return;
 	geneve_encode(&g, out);
 	CHECK(geneve_decode(out, sizeof(out), &again) == 0);
-	CHECK(again.version == g.version && again.control == g.control && again.protocol == g.protocol && again.vni == g.vni);
+	CHECK(again.version == g.version && again.control == g.control &&
+		again.protocol == g.protocol && again.vni == g.vni);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)

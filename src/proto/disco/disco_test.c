@@ -5,10 +5,13 @@
 
 static json_t *file;
 
-static const char *const names[] = { [DISCO_PING] = "ping", [DISCO_PONG] = "pong",
-	[DISCO_CALL_ME_MAYBE] = "call_me_maybe", [DISCO_BIND] = "bind_udp_relay_endpoint",
+static const char *const names[] = { [DISCO_PING] = "ping",
+	[DISCO_PONG] = "pong",
+	[DISCO_CALL_ME_MAYBE] = "call_me_maybe",
+	[DISCO_BIND] = "bind_udp_relay_endpoint",
 	[DISCO_BIND_CHALLENGE] = "bind_udp_relay_endpoint_challenge",
-	[DISCO_BIND_ANSWER] = "bind_udp_relay_endpoint_answer", [DISCO_CALL_ME_MAYBE_VIA] = "call_me_maybe_via",
+	[DISCO_BIND_ANSWER] = "bind_udp_relay_endpoint_answer",
+	[DISCO_CALL_ME_MAYBE_VIA] = "call_me_maybe_via",
 	[DISCO_ALLOCATE_REQUEST] = "allocate_udp_relay_endpoint_request",
 	[DISCO_ALLOCATE_RESPONSE] = "allocate_udp_relay_endpoint_response" };
 
@@ -99,10 +102,12 @@ static void messages_are_opened_and_sealed_as_recorded(void **state)
 	json_t *s = vectors_section(file, "messages"), *c;
 	size_t i;
 
-	json_array_foreach(s, i, c) {
+	json_array_foreach(s, i, c)
+	{
 		uint8_t priv[KEY_LEN], pub[KEY_LEN], out[DISCO_MESSAGE_MAX], nonce[BOX_NONCE_LEN];
 		size_t n, plain_len;
-		uint8_t *pkt = vec_hex(c, "packet", &n), *plain = vec_hex(c, "plaintext", &plain_len);
+		uint8_t *pkt = vec_hex(c, "packet", &n),
+			*plain = vec_hex(c, "plaintext", &plain_len);
 		struct box_shared k;
 		struct disco_msg m;
 
@@ -128,7 +133,8 @@ static void parser_verdicts_are_those_of_the_library(void **state)
 	json_t *s = vectors_section(file, "parse"), *c;
 	size_t i;
 
-	json_array_foreach(s, i, c) {
+	json_array_foreach(s, i, c)
+	{
 		size_t n, again_len;
 		uint8_t *plain = vec_hex(c, "plaintext", &n), *again, out[DISCO_MESSAGE_MAX];
 		bool accept = vec_bool(c, "accept");
@@ -153,7 +159,8 @@ static void damaged_packets_do_not_open(void **state)
 	json_t *s = vectors_section(file, "wrapper"), *c;
 	size_t i;
 
-	json_array_foreach(s, i, c) {
+	json_array_foreach(s, i, c)
+	{
 		size_t n;
 		uint8_t *pkt = vec_hex(c, "packet", &n), priv[KEY_LEN], *plain;
 		bool looks = vec_bool(c, "looks_like_disco");
@@ -169,7 +176,8 @@ static void damaged_packets_do_not_open(void **state)
 
 			rc = box_precompute(&k, priv, from.b);
 			if (rc == 0)
-				rc = box_open(&k, pkt + DISCO_HEADER_LEN, n - DISCO_HEADER_LEN, plain);
+				rc = box_open(
+					&k, pkt + DISCO_HEADER_LEN, n - DISCO_HEADER_LEN, plain);
 		}
 		CHECK_INT(rc == 0, ==, vec_bool(c, "open"));
 		free(plain);
@@ -180,12 +188,16 @@ static void damaged_packets_do_not_open(void **state)
 
 static void geneve_headers_come_and_go(void **state)
 {
-	json_t *s = vectors_section(file, "geneve"), *d = vectors_section(file, "geneve_decode"), *c;
+	json_t *s = vectors_section(file, "geneve"), *d = vectors_section(file, "geneve_decode"),
+	       *c;
 	size_t i;
 
-	json_array_foreach(s, i, c) {
-		struct geneve g = { .version = (uint8_t)vec_int(c, "version"), .control = vec_bool(c, "control"),
-			.protocol = (uint16_t)vec_int(c, "protocol"), .vni = (uint32_t)vec_int(c, "vni") };
+	json_array_foreach(s, i, c)
+	{
+		struct geneve g = { .version = (uint8_t)vec_int(c, "version"),
+			.control = vec_bool(c, "control"),
+			.protocol = (uint16_t)vec_int(c, "protocol"),
+			.vni = (uint32_t)vec_int(c, "vni") };
 		uint8_t want[GENEVE_LEN], got[GENEVE_LEN];
 
 		vec_hex_exact(c, "bytes", want, GENEVE_LEN);
@@ -193,7 +205,8 @@ static void geneve_headers_come_and_go(void **state)
 		CHECK_MEM(got, want, GENEVE_LEN);
 	}
 	vectors_count("disco.json", "geneve", json_array_size(s));
-	json_array_foreach(d, i, c) {
+	json_array_foreach(d, i, c)
+	{
 		size_t n;
 		uint8_t *p = vec_hex(c, "bytes", &n);
 		struct geneve g;

@@ -61,7 +61,9 @@ static bool parse_hop(struct view v, struct ipport *ret)
 	const char *p = (const char *)v.p;
 	struct ipport a = { 0 };
 
-	if (ipaddr_parse(p, v.len, &a.ip) < 0 && !(v.len > 2 && p[0] == '[' && p[v.len - 1] == ']' && ipaddr_parse(p + 1, v.len - 2, &a.ip) == 0) &&
+	if (ipaddr_parse(p, v.len, &a.ip) < 0 &&
+		!(v.len > 2 && p[0] == '[' && p[v.len - 1] == ']' &&
+			ipaddr_parse(p + 1, v.len - 2, &a.ip) == 0) &&
 		ipport_parse(p, v.len, &a) < 0)
 		return false;
 	*ret = a;
@@ -98,13 +100,15 @@ static void walk_back(struct walk *w, struct view v)
 	}
 }
 
-struct ipport forwarded_client(const struct forwarded_trust *t, struct ipport peer, const struct http1_head *h, bool *ret_bad)
+struct ipport forwarded_client(const struct forwarded_trust *t, struct ipport peer,
+	const struct http1_head *h, bool *ret_bad)
 {
 	struct walk w = { .trust = t, .at = peer, .end = !forwarded_trusts(t, peer.ip) };
 
 	/* The header may stand there several times; each proxy appends to the last. */
 	for (size_t i = h->n_headers; i-- && !w.end;)
-		if (text_ieq((const char *)h->header[i].name.p, h->header[i].name.len, header, sizeof(header) - 1))
+		if (text_ieq((const char *)h->header[i].name.p, h->header[i].name.len, header,
+			    sizeof(header) - 1))
 			walk_back(&w, h->header[i].value);
 	*ret_bad = w.bad;
 	return w.at;

@@ -11,7 +11,8 @@
 
 enum {
 	FORWARDED_PROXIES_MAX = 32,
-	FORWARDED_HOPS_MAX = 32, /* of a request that are looked at; proxies in a row are a handful */
+	FORWARDED_HOPS_MAX =
+		32, /* of a request that are looked at; proxies in a row are a handful */
 };
 
 /* Whose word is taken. Zero: nobody's. */
@@ -28,6 +29,7 @@ bool forwarded_trusts(const struct forwarded_trust *t, struct ipaddr a);
  * The right-most address that is not one of our proxies, if the request came from one; else the other side of the connection. Port 0
  * where the header names none. *ret_bad: a proxy's header held something that is no address; then who passed that on is it.
  */
-struct ipport forwarded_client(const struct forwarded_trust *t, struct ipport peer, const struct http1_head *h, bool *ret_bad);
+struct ipport forwarded_client(const struct forwarded_trust *t, struct ipport peer,
+	const struct http1_head *h, bool *ret_bad);
 
 #endif

@@ -21,39 +21,57 @@ static struct ipport client(const char *trust, const char *peer, const char *hea
 
 static void the_right_most_address_that_is_not_ours_counts(void **state)
 {
-	static const char lo[] = "127.0.0.0/8,::1", net[] = "127.0.0.1, 10.0.0.0/8 ,2001:db8:a::/48";
+	static const char lo[] = "127.0.0.0/8,::1",
+			  net[] = "127.0.0.1, 10.0.0.0/8 ,2001:db8:a::/48";
 	static const struct {
 		const char *trust, *peer, *headers, *from;
 		bool bad;
 	} rows[] = {
 		/* nobody is trusted, or not this one */
 		{ "", "127.0.0.1:5000", "X-Forwarded-For: 192.0.2.1\r\n", "127.0.0.1:5000", false },
-		{ lo, "198.51.100.9:5000", "X-Forwarded-For: 192.0.2.1\r\n", "198.51.100.9:5000", false },
+		{ lo, "198.51.100.9:5000", "X-Forwarded-For: 192.0.2.1\r\n", "198.51.100.9:5000",
+			false },
 		/* one that is */
 		{ lo, "127.0.0.1:5000", "", "127.0.0.1:5000", false },
 		{ lo, "127.0.0.1:5000", "X-Forwarded-For: 192.0.2.1\r\n", "192.0.2.1:0", false },
 		{ lo, "127.0.0.1:5000", "x-forwarded-for:192.0.2.1\r\n", "192.0.2.1:0", false },
 		{ lo, "[::1]:5000", "X-Forwarded-For: 2001:db8::1\r\n", "[2001:db8::1]:0", false },
-		{ lo, "127.0.0.1:5000", "X-Forwarded-For: [2001:db8::1]\r\n", "[2001:db8::1]:0", false },
-		{ lo, "127.0.0.1:5000", "X-Forwarded-For: 192.0.2.1:77\r\n", "192.0.2.1:77", false },
-		{ lo, "127.0.0.1:5000", "X-Forwarded-For: [2001:db8::1]:77\r\n", "[2001:db8::1]:77", false },
-		{ lo, "127.0.0.1:5000", "X-Forwarded-For: ::ffff:192.0.2.1\r\n", "192.0.2.1:0", false },
+		{ lo, "127.0.0.1:5000", "X-Forwarded-For: [2001:db8::1]\r\n", "[2001:db8::1]:0",
+			false },
+		{ lo, "127.0.0.1:5000", "X-Forwarded-For: 192.0.2.1:77\r\n", "192.0.2.1:77",
+			false },
+		{ lo, "127.0.0.1:5000", "X-Forwarded-For: [2001:db8::1]:77\r\n", "[2001:db8::1]:77",
+			false },
+		{ lo, "127.0.0.1:5000", "X-Forwarded-For: ::ffff:192.0.2.1\r\n", "192.0.2.1:0",
+			false },
 		/* what the client wrote itself stands to the left */
-		{ lo, "127.0.0.1:5000", "X-Forwarded-For: 203.0.113.66, 192.0.2.1\r\n", "192.0.2.1:0", false },
-		{ lo, "127.0.0.1:5000", "X-Forwarded-For: 203.0.113.66\r\nX-Forwarded-For: 192.0.2.1\r\n", "192.0.2.1:0", false },
-		{ lo, "127.0.0.1:5000", "X-Forwarded-For: nonsense, 192.0.2.1\r\n", "192.0.2.1:0", false },
-		{ lo, "127.0.0.1:5000", "X-Forwarded-For: 127.0.0.1, 192.0.2.1\r\n", "192.0.2.1:0", false },
+		{ lo, "127.0.0.1:5000", "X-Forwarded-For: 203.0.113.66, 192.0.2.1\r\n",
+			"192.0.2.1:0", false },
+		{ lo, "127.0.0.1:5000",
+			"X-Forwarded-For: 203.0.113.66\r\nX-Forwarded-For: 192.0.2.1\r\n",
+			"192.0.2.1:0", false },
+		{ lo, "127.0.0.1:5000", "X-Forwarded-For: nonsense, 192.0.2.1\r\n", "192.0.2.1:0",
+			false },
+		{ lo, "127.0.0.1:5000", "X-Forwarded-For: 127.0.0.1, 192.0.2.1\r\n", "192.0.2.1:0",
+			false },
 		/* proxies in a row */
-		{ net, "127.0.0.1:5000", "X-Forwarded-For: 203.0.113.66, 192.0.2.1, 10.1.2.3\r\n", "192.0.2.1:0", false },
-		{ net, "127.0.0.1:5000", "X-Forwarded-For: 192.0.2.1,2001:db8:a::7,10.1.2.3\r\n", "192.0.2.1:0", false },
-		{ net, "127.0.0.1:5000", "X-Forwarded-For: 192.0.2.1\r\nVia: x\r\nX-Forwarded-For: 10.1.2.3\r\n", "192.0.2.1:0", false },
-		{ net, "127.0.0.1:5000", "X-Forwarded-For: 10.0.0.9, 10.0.0.8\r\n", "10.0.0.9:0", false }, /* a client of our own net */
+		{ net, "127.0.0.1:5000", "X-Forwarded-For: 203.0.113.66, 192.0.2.1, 10.1.2.3\r\n",
+			"192.0.2.1:0", false },
+		{ net, "127.0.0.1:5000", "X-Forwarded-For: 192.0.2.1,2001:db8:a::7,10.1.2.3\r\n",
+			"192.0.2.1:0", false },
+		{ net, "127.0.0.1:5000",
+			"X-Forwarded-For: 192.0.2.1\r\nVia: x\r\nX-Forwarded-For: 10.1.2.3\r\n",
+			"192.0.2.1:0", false },
+		{ net, "127.0.0.1:5000", "X-Forwarded-For: 10.0.0.9, 10.0.0.8\r\n", "10.0.0.9:0",
+			false }, /* a client of our own net */
 		/* no address: who passed it on is as far as it goes */
 		{ lo, "127.0.0.1:5000", "X-Forwarded-For: unknown\r\n", "127.0.0.1:5000", true },
 		{ lo, "127.0.0.1:5000", "X-Forwarded-For: \r\n", "127.0.0.1:5000", true },
-		{ net, "127.0.0.1:5000", "X-Forwarded-For: 192.0.2.1, , 10.1.2.3\r\n", "10.1.2.3:0", true },
+		{ net, "127.0.0.1:5000", "X-Forwarded-For: 192.0.2.1, , 10.1.2.3\r\n", "10.1.2.3:0",
+			true },
 		{ lo, "127.0.0.1:5000", "X-Forwarded-For: 192.0.2.1,\r\n", "127.0.0.1:5000", true },
-		{ lo, "127.0.0.1:5000", "X-Forwarded-For: 192.0.2.999\r\n", "127.0.0.1:5000", true },
+		{ lo, "127.0.0.1:5000", "X-Forwarded-For: 192.0.2.999\r\n", "127.0.0.1:5000",
+			true },
 	};
 	char text[IPPORT_TEXT_MAX];
 
@@ -61,7 +79,9 @@ static void the_right_most_address_that_is_not_ours_counts(void **state)
 		bool bad = false;
 
 		CHECK_ROW("%s from %s", rows[i].headers, rows[i].peer);
-		CHECK_STR(ipport_format(client(rows[i].trust, rows[i].peer, rows[i].headers, &bad), text), rows[i].from);
+		CHECK_STR(ipport_format(
+				  client(rows[i].trust, rows[i].peer, rows[i].headers, &bad), text),
+			rows[i].from);
 		CHECK_INT(bad, ==, rows[i].bad);
 	}
 }
@@ -80,7 +100,8 @@ static void chains_have_an_end(void **state)
 
 static void lists_of_proxies_are_read_strictly(void **state)
 {
-	static const char *const bad[] = { "", ",", "127.0.0.1,", "10.0.0.0/33", "localhost", "10.0.0.0/8 10.0.0.1", "10.0.0.1:80" };
+	static const char *const bad[] = { "", ",", "127.0.0.1,", "10.0.0.0/33", "localhost",
+		"10.0.0.0/8 10.0.0.1", "10.0.0.1:80" };
 	char many[FORWARDED_PROXIES_MAX * 10 + 20] = "10.0.0.1";
 	struct forwarded_trust t = { 0 };
 

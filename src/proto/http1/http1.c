@@ -109,7 +109,8 @@ static int add_header(struct http1_head *h, struct view line)
 		return -ERR_BAD_FORMAT;
 	h->header[h->n_headers++] = f;
 	if (name_is(f.name, "content-length")) {
-		if (h->has_content_length || text_u64((const char *)f.value.p, f.value.len, INT64_MAX, &h->content_length) < 0)
+		if (h->has_content_length || text_u64((const char *)f.value.p, f.value.len,
+						     INT64_MAX, &h->content_length) < 0)
 			return -ERR_BAD_FORMAT;
 		h->has_content_length = true;
 	}
@@ -121,7 +122,8 @@ static int add_header(struct http1_head *h, struct view line)
 	return 0;
 }
 
-int http1_parse(const uint8_t *p, size_t len, bool response, struct http1_head *ret, size_t *ret_used)
+int http1_parse(
+	const uint8_t *p, size_t len, bool response, struct http1_head *ret, size_t *ret_used)
 {
 	struct cur c = cur_over(p, MIN_OF(len, (size_t)HTTP1_HEAD_MAX));
 	struct http1_head *h = ret;
@@ -146,8 +148,8 @@ int http1_parse(const uint8_t *p, size_t len, bool response, struct http1_head *
 		return rc;
 	if (h->chunked && h->has_content_length)
 		return -ERR_BAD_FORMAT;
-	h->keep_alive = h->minor >= 1 ? !http1_has_token(h, "connection", "close") :
-					http1_has_token(h, "connection", "keep-alive");
+	h->keep_alive = h->minor >= 1 ? !http1_has_token(h, "connection", "close")
+				      : http1_has_token(h, "connection", "keep-alive");
 	*ret_used = (size_t)(c.p - p);
 	return 0;
 }
@@ -243,7 +245,8 @@ static int chunk_size(struct http1_chunks *c, struct view line)
 	return 0;
 }
 
-int http1_chunks_next(struct http1_chunks *c, const uint8_t *p, size_t len, struct view *ret_data, size_t *ret_used)
+int http1_chunks_next(struct http1_chunks *c, const uint8_t *p, size_t len, struct view *ret_data,
+	size_t *ret_used)
 {
 	struct cur in = cur_over(p, len);
 	struct view line;
@@ -281,13 +284,16 @@ const char *http1_reason(int status)
 	static const struct {
 		int status;
 		const char *text;
-	} rows[] = { { 101, "Switching Protocols" }, { 200, "OK" }, { 201, "Created" }, { 202, "Accepted" },
-		{ 204, "No Content" }, { 301, "Moved Permanently" }, { 302, "Found" }, { 303, "See Other" },
-		{ 304, "Not Modified" }, { 400, "Bad Request" }, { 401, "Unauthorized" }, { 403, "Forbidden" },
-		{ 404, "Not Found" }, { 405, "Method Not Allowed" }, { 409, "Conflict" }, { 410, "Gone" },
-		{ 412, "Precondition Failed" }, { 413, "Request Entity Too Large" }, { 426, "Upgrade Required" },
-		{ 429, "Too Many Requests" }, { 500, "Internal Server Error" }, { 501, "Not Implemented" },
-		{ 502, "Bad Gateway" }, { 503, "Service Unavailable" } };
+	} rows[] = { { 101, "Switching Protocols" }, { 200, "OK" }, { 201, "Created" },
+		{ 202, "Accepted" }, { 204, "No Content" }, { 301, "Moved Permanently" },
+		{ 302, "Found" }, { 303, "See Other" }, { 304, "Not Modified" },
+		{ 400, "Bad Request" }, { 401, "Unauthorized" }, { 403, "Forbidden" },
+		{ 404, "Not Found" }, { 405, "Method Not Allowed" }, { 409, "Conflict" },
+		{ 410, "Gone" }, { 412, "Precondition Failed" },
+		{ 413, "Request Entity Too Large" }, { 426, "Upgrade Required" },
+		{ 429, "Too Many Requests" }, { 500, "Internal Server Error" },
+		{ 501, "Not Implemented" }, { 502, "Bad Gateway" },
+		{ 503, "Service Unavailable" } };
 
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
 		if (rows[i].status == status)
@@ -295,8 +301,8 @@ const char *http1_reason(int status)
 	return "Status";
 }
 
-int http1_respond(struct buf *out, int status, const char *content_type, const char *extra, struct view body,
-	bool head_only, bool keep_alive)
+int http1_respond(struct buf *out, int status, const char *content_type, const char *extra,
+	struct view body, bool head_only, bool keep_alive)
 {
 	int rc = buf_printf(out, "HTTP/1.1 %d %s\r\n", status, http1_reason(status));
 

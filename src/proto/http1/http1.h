@@ -10,7 +10,8 @@
 #include "base/time/time.h"
 
 enum {
-	HTTP1_HEAD_MAX = 16384, /* bytes of a whole head; Go's default is larger, ours need a few hundred */
+	HTTP1_HEAD_MAX =
+		16384, /* bytes of a whole head; Go's default is larger, ours need a few hundred */
 	HTTP1_HEADERS_MAX = 64,
 };
 
@@ -21,8 +22,8 @@ struct http1_header {
 struct http1_head {
 	bool is_response;
 	struct view method, target; /* request */
-	int status; /* response */
-	int minor; /* HTTP/1.minor */
+	int status;                 /* response */
+	int minor;                  /* HTTP/1.minor */
 	struct http1_header header[HTTP1_HEADERS_MAX];
 	size_t n_headers;
 	uint64_t content_length; /* 0 if absent */
@@ -34,7 +35,8 @@ enum { HTTP1_MORE = 1 };
  * The head at the front of a buffer, views into it. 0 and *ret_used; HTTP1_MORE; -ERR_TOO_BIG, -ERR_TOO_MANY,
  * -ERR_BAD_FORMAT.
  */
-MUST_USE int http1_parse(const uint8_t *p, size_t len, bool response, struct http1_head *ret, size_t *ret_used);
+MUST_USE int http1_parse(
+	const uint8_t *p, size_t len, bool response, struct http1_head *ret, size_t *ret_used);
 /* The first header of a name, without regard to case; an empty view if absent. */
 struct view http1_find(const struct http1_head *h, const char *name);
 /* Does a comma-separated header hold this token, without regard to case? */
@@ -57,8 +59,8 @@ enum {
  * One step at the front of what is there: *ret_used bytes are done with, *ret_data of them are content. 0: go on;
  * HTTP1_MORE: nothing was used, more has to come; HTTP1_END: that was the last; -ERR_BAD_FORMAT.
  */
-MUST_USE int http1_chunks_next(struct http1_chunks *c, const uint8_t *p, size_t len, struct view *ret_data,
-	size_t *ret_used);
+MUST_USE int http1_chunks_next(struct http1_chunks *c, const uint8_t *p, size_t len,
+	struct view *ret_data, size_t *ret_used);
 /*
  * A path, or with form a query parameter or form field, where "+" is a blank: %41 decoded. No NUL. -ERR_BAD_FORMAT;
  * -ERR_TOO_BIG when out (with NUL) is too small.
@@ -71,8 +73,8 @@ bool http1_form(struct view form, const char *name, struct view *ret);
 MUST_USE int http1_retry_after(struct view v, unix_ms now, unix_ms *ret);
 
 /* A whole response with a body and Content-Length. extra: further header lines, each with CRLF, or "". */
-MUST_USE int http1_respond(struct buf *out, int status, const char *content_type, const char *extra, struct view body,
-	bool head_only, bool keep_alive);
+MUST_USE int http1_respond(struct buf *out, int status, const char *content_type, const char *extra,
+	struct view body, bool head_only, bool keep_alive);
 const char *http1_reason(int status);
 
 #endif

@@ -37,11 +37,14 @@ static void answered(const uint8_t *data, size_t len)
 	head_only = data[0] & 128;
 	has_body = status != 204 && !head_only;
 	buf_init(&out, HTTP1_HEAD_MAX + len);
-	CHECK(http1_respond(&out, status, data[0] & 32 ? "text/plain" : NULL, "X-A: b\r\n", view_of(data, len), head_only, keep) == 0);
+	CHECK(http1_respond(&out, status, data[0] & 32 ? "text/plain" : NULL, "X-A: b\r\n",
+		      view_of(data, len), head_only, keep) == 0);
 	CHECK(http1_parse(buf_data(&out), buf_len(&out), true, &h, &used) == 0);
-	CHECK(h.status == status && h.keep_alive == keep && h.has_content_length == (status != 204));
+	CHECK(h.status == status && h.keep_alive == keep &&
+		h.has_content_length == (status != 204));
 	CHECK(!h.has_content_length || h.content_length == len);
-	CHECK(buf_len(&out) - used == (has_body ? len : 0) && (!has_body || memcmp(buf_data(&out) + used, data, len) == 0));
+	CHECK(buf_len(&out) - used == (has_body ? len : 0) &&
+		(!has_body || memcmp(buf_data(&out) + used, data, len) == 0));
 	buf_fini(&out);
 }
 

@@ -11,8 +11,9 @@ static int parse(const char *s, bool response, struct http1_head *h)
 
 static void upgrade_request_is_read(void **state)
 {
-	static const char in[] = "POST /ts2021?a=1&b=x%20y HTTP/1.1\r\nHost: h:1\r\nconnection: keep-alive, Upgrade\r\n"
-				 "Upgrade:  tailscale-control-protocol \r\nContent-Length: 0\r\n\r\nrest";
+	static const char in[] =
+		"POST /ts2021?a=1&b=x%20y HTTP/1.1\r\nHost: h:1\r\nconnection: keep-alive, Upgrade\r\n"
+		"Upgrade:  tailscale-control-protocol \r\nContent-Length: 0\r\n\r\nrest";
 	struct http1_head h;
 	size_t used;
 
@@ -22,7 +23,8 @@ static void upgrade_request_is_read(void **state)
 	CHECK_INT(used, ==, sizeof(in) - 5);
 	CHECK_TRUE(http1_method_is(&h, "POST") && view_eq(http1_path(&h), VIEW_LIT("/ts2021")));
 	CHECK_TRUE(view_eq(http1_query(&h, "b"), VIEW_LIT("x%20y")) && !http1_query(&h, "c").len);
-	CHECK_TRUE(http1_has_token(&h, "Connection", "upgrade") && !http1_has_token(&h, "Connection", "close"));
+	CHECK_TRUE(http1_has_token(&h, "Connection", "upgrade") &&
+		   !http1_has_token(&h, "Connection", "close"));
 	CHECK_TRUE(view_eq(http1_find(&h, "upgrade"), VIEW_LIT("tailscale-control-protocol")));
 	CHECK_TRUE(h.keep_alive && h.has_content_length && !h.content_length);
 }
@@ -31,7 +33,8 @@ static void response_is_read(void **state)
 {
 	struct http1_head h;
 
-	CHECK_INT(parse("HTTP/1.1 101 Switching Protocols\r\nUpgrade: DERP\r\n\r\n", true, &h), ==, 0);
+	CHECK_INT(parse("HTTP/1.1 101 Switching Protocols\r\nUpgrade: DERP\r\n\r\n", true, &h), ==,
+		0);
 	CHECK_INT(h.status, ==, 101);
 	CHECK_INT(parse("HTTP/1.0 204 \r\n\r\n", true, &h), ==, 0);
 	CHECK_TRUE(h.status == 204 && !h.keep_alive);
@@ -39,12 +42,15 @@ static void response_is_read(void **state)
 
 static void ambiguous_heads_are_refused(void **state)
 {
-	static const char *const bad[] = { "GET\r\n\r\n", "GET / HTTP/2.0\r\n\r\n", "GET  / HTTP/1.1\r\n\r\n",
-		"GET / HTTP/1.1\r\nA b: c\r\n\r\n", "GET / HTTP/1.1\r\nA : c\r\n\r\n", "GET / HTTP/1.1\r\n folded\r\n\r\n",
+	static const char *const bad[] = { "GET\r\n\r\n", "GET / HTTP/2.0\r\n\r\n",
+		"GET  / HTTP/1.1\r\n\r\n", "GET / HTTP/1.1\r\nA b: c\r\n\r\n",
+		"GET / HTTP/1.1\r\nA : c\r\n\r\n", "GET / HTTP/1.1\r\n folded\r\n\r\n",
 		"GET / HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 1\r\n\r\n",
-		"GET / HTTP/1.1\r\nContent-Length: -1\r\n\r\n", "GET / HTTP/1.1\r\nContent-Length: 0x1\r\n\r\n",
+		"GET / HTTP/1.1\r\nContent-Length: -1\r\n\r\n",
+		"GET / HTTP/1.1\r\nContent-Length: 0x1\r\n\r\n",
 		"GET / HTTP/1.1\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n",
-		"GET / HTTP/1.1\r\nTransfer-Encoding: gzip\r\n\r\n", "GET / HTTP/1.1\r\nA: b\rc\r\n\r\n", "GET / HTTP/1.1\r\nA\r\n\r\n",
+		"GET / HTTP/1.1\r\nTransfer-Encoding: gzip\r\n\r\n",
+		"GET / HTTP/1.1\r\nA: b\rc\r\n\r\n", "GET / HTTP/1.1\r\nA\r\n\r\n",
 		"\x16\x03\x01 / HTTP/1.1\r\n\r\n" };
 	static char big[HTTP1_HEAD_MAX + 1];
 	struct http1_head h;
@@ -55,7 +61,8 @@ static void ambiguous_heads_are_refused(void **state)
 		CHECK_INT(parse(bad[i], false, &h), ==, -ERR_BAD_FORMAT);
 	}
 	memset(big, 'a', sizeof(big));
-	CHECK_INT(http1_parse((const uint8_t *)big, sizeof(big), false, &h, &used), ==, -ERR_TOO_BIG);
+	CHECK_INT(
+		http1_parse((const uint8_t *)big, sizeof(big), false, &h, &used), ==, -ERR_TOO_BIG);
 }
 
 static void number_of_headers_is_bounded(void **state)
@@ -84,7 +91,8 @@ static int chunks(const char *in, size_t piece, char *out)
 	while (rc == HTTP1_MORE && have < len) {
 		have = MIN_OF(have + piece, len);
 		do {
-			rc = http1_chunks_next(&c, (const uint8_t *)in + at, have - at, &data, &used);
+			rc = http1_chunks_next(
+				&c, (const uint8_t *)in + at, have - at, &data, &used);
 			if (rc >= 0) {
 				strncat(out, (const char *)data.p, data.len);
 				at += used;
@@ -100,15 +108,18 @@ static void chunked_bodies_are_read_however_they_are_cut(void **state)
 
 	for (size_t piece = 1; piece < 60; piece++) {
 		CHECK_ROW("%zu", piece);
-		CHECK_INT(chunks("5\r\nhello\r\n1;ext=\"x\"\r\n \r\n00B\r\nwide world!\r\n0\r\nTrailer: y\r\n\r\n", piece, out), ==, HTTP1_END);
+		CHECK_INT(
+			chunks("5\r\nhello\r\n1;ext=\"x\"\r\n \r\n00B\r\nwide world!\r\n0\r\nTrailer: y\r\n\r\n",
+				piece, out),
+			==, HTTP1_END);
 		CHECK_STR(out, "hello wide world!");
 	}
 }
 
 static void bad_chunks_are_refused(void **state)
 {
-	static const char *const bad[] = { "\r\n", "x\r\n", "-1\r\n", "0x5\r\nhello\r\n", "5\r\nhelloX\r\n",
-		"ffffffffffffffff\r\n", "5 5\r\nhello\r\n" };
+	static const char *const bad[] = { "\r\n", "x\r\n", "-1\r\n", "0x5\r\nhello\r\n",
+		"5\r\nhelloX\r\n", "ffffffffffffffff\r\n", "5 5\r\nhello\r\n" };
 	static char longer[400];
 	char out[64];
 
@@ -137,7 +148,8 @@ static void form_fields_are_found_and_decoded(void **state)
 	CHECK_TRUE(http1_form(form, "b", &v));
 	CHECK_INT(http1_unescape(v, true, out, sizeof(out)), ==, -ERR_BAD_FORMAT);
 	CHECK_INT(http1_unescape(VIEW_LIT("%00"), true, out, sizeof(out)), ==, -ERR_BAD_FORMAT);
-	CHECK_INT(http1_unescape(VIEW_LIT("0123456789abcdef"), true, out, sizeof(out)), ==, -ERR_TOO_BIG);
+	CHECK_INT(http1_unescape(VIEW_LIT("0123456789abcdef"), true, out, sizeof(out)), ==,
+		-ERR_TOO_BIG);
 }
 
 static void retry_after_is_seconds_or_a_date(void **state)
@@ -146,11 +158,27 @@ static void retry_after_is_seconds_or_a_date(void **state)
 		const char *text;
 		int64_t seconds; /* from 1994-11-06 08:49:37; -1: refused */
 	} rows[] = {
-		{ "0", 0 }, { "30", 30 }, { "3601", 3601 }, { "9007199254740", 9007199254740 }, { "99999999999999999999", -1 },
-		{ "Sun, 06 Nov 1994 08:50:07 GMT", 30 }, { "Sunday, 06-Nov-94 08:50:07 GMT", 30 }, { "Sun Nov  6 08:50:07 1994", 30 },
-		{ "Sun, 06 Nov 1994 09:49:37 GMT", 3600 }, { "", -1 }, { "-1", -1 }, { "+1", -1 }, { "1.5", -1 }, { " 1", -1 }, { "1s", -1 },
-		{ "Sun, 06 Nov 1994 08:50:07 GMT!", -1 }, { "Sun, 06 Nov 1994 08:50:07 CET", -1 }, { "Sun, 06 nov 1994 08:50:07 GMT", -1 },
-		{ "Sun, 66 Nov 1994 08:50:07 GMT", -1 }, { "Sun, 06 Nov 1994 88:50:07 GMT", -1 }, { "soon", -1 },
+		{ "0", 0 },
+		{ "30", 30 },
+		{ "3601", 3601 },
+		{ "9007199254740", 9007199254740 },
+		{ "99999999999999999999", -1 },
+		{ "Sun, 06 Nov 1994 08:50:07 GMT", 30 },
+		{ "Sunday, 06-Nov-94 08:50:07 GMT", 30 },
+		{ "Sun Nov  6 08:50:07 1994", 30 },
+		{ "Sun, 06 Nov 1994 09:49:37 GMT", 3600 },
+		{ "", -1 },
+		{ "-1", -1 },
+		{ "+1", -1 },
+		{ "1.5", -1 },
+		{ " 1", -1 },
+		{ "1s", -1 },
+		{ "Sun, 06 Nov 1994 08:50:07 GMT!", -1 },
+		{ "Sun, 06 Nov 1994 08:50:07 CET", -1 },
+		{ "Sun, 06 nov 1994 08:50:07 GMT", -1 },
+		{ "Sun, 66 Nov 1994 08:50:07 GMT", -1 },
+		{ "Sun, 06 Nov 1994 88:50:07 GMT", -1 },
+		{ "soon", -1 },
 		{ "Sun, 06 Nov 1994 08:50:07 GMT and much more than any date is long", -1 },
 	};
 	unix_ms now, ms;
@@ -159,7 +187,8 @@ static void retry_after_is_seconds_or_a_date(void **state)
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		int rc = http1_retry_after(view_of(rows[i].text, strlen(rows[i].text)), now, &ms);
 
-		if ((rc == 0) != (rows[i].seconds >= 0) || (rc == 0 && ms != rows[i].seconds * 1000))
+		if ((rc == 0) != (rows[i].seconds >= 0) ||
+			(rc == 0 && ms != rows[i].seconds * 1000))
 			print_error("# %s: %d, %lld\n", rows[i].text, rc, (long long)ms);
 		CHECK_INT(rc == 0, ==, rows[i].seconds >= 0);
 		if (rc == 0)

@@ -21,18 +21,24 @@ static int date_parse(const char *s, unix_ms *ret)
 	int day, year, h, m, sec, end = -1, n;
 
 	/* "Sun, 06 Nov 1994 08:49:37 GMT", "Sunday, 06-Nov-94 08:49:37 GMT", "Sun Nov  6 08:49:37 1994" */
-	sscanf(s, "%*3[A-Za-z], %2d %3[A-Za-z] %4d %2d:%2d:%2d GMT%n", &day, month, &year, &h, &m, &sec, &end);
+	sscanf(s, "%*3[A-Za-z], %2d %3[A-Za-z] %4d %2d:%2d:%2d GMT%n", &day, month, &year, &h, &m,
+		&sec, &end);
 	if (end < 0) {
-		sscanf(s, "%*9[A-Za-z], %2d-%3[A-Za-z]-%2d %2d:%2d:%2d GMT%n", &day, month, &year, &h, &m, &sec, &end);
+		sscanf(s, "%*9[A-Za-z], %2d-%3[A-Za-z]-%2d %2d:%2d:%2d GMT%n", &day, month, &year,
+			&h, &m, &sec, &end);
 		if (end >= 0)
 			year += year < 69 ? 2000 : 1900; /* as POSIX has it, and Go */
 	}
 	if (end < 0)
-		sscanf(s, "%*3[A-Za-z] %3[A-Za-z] %2d %2d:%2d:%2d %4d%n", month, &day, &h, &m, &sec, &year, &end);
-	if (end < 0 || s[end] || !month_of(month) || day < 1 || h < 0 || m < 0 || sec < 0 || year < 1)
+		sscanf(s, "%*3[A-Za-z] %3[A-Za-z] %2d %2d:%2d:%2d %4d%n", month, &day, &h, &m, &sec,
+			&year, &end);
+	if (end < 0 || s[end] || !month_of(month) || day < 1 || h < 0 || m < 0 || sec < 0 ||
+		year < 1)
 		return -ERR_BAD_FORMAT;
-	n = snprintf(text, sizeof(text), "%04d-%02d-%02dT%02d:%02d:%02dZ", year, month_of(month), day, h, m, sec);
-	return n > 0 && (size_t)n < sizeof(text) ? time_parse_rfc3339(text, (size_t)n, ret) : -ERR_BAD_FORMAT;
+	n = snprintf(text, sizeof(text), "%04d-%02d-%02dT%02d:%02d:%02dZ", year, month_of(month),
+		day, h, m, sec);
+	return n > 0 && (size_t)n < sizeof(text) ? time_parse_rfc3339(text, (size_t)n, ret)
+						 : -ERR_BAD_FORMAT;
 }
 
 int http1_retry_after(struct view v, unix_ms now, unix_ms *ret)

@@ -5,8 +5,7 @@
 static const struct {
 	const char *in, *out;
 } canonical[] = {
-	{ "{\"acls\":[]}\n",
-		"{\"acls\": []}\n" },
+	{ "{\"acls\":[]}\n", "{\"acls\": []}\n" },
 	{ "// all\n{\"acls\":[{\"action\":\"accept\",\"src\":[\"*\"],\"dst\":[\"*:*\"],},],}",
 		"// all\n{\"acls\": [{\"action\": \"accept\", \"src\": [\"*\"], \"dst\": [\"*:*\"]}]}\n" },
 	{ "{\"groups\":{\"group:dev\":[\"ann@example.com\",\"bob@example.com\"],\"group:ops\":[\"eve@example.com\"],},\n\"tagOwners\":{\n\"tag:a\":[\"group:ops\"],\n\"tag:longer\":[],\n// one alone\n\"tag:b\":[\"group:dev\"]}}",
@@ -21,12 +20,9 @@ static const struct {
 		"{\"text\": \"A/\\n\303\251\\u0007\\\"\", \"n\": -0.50e+3}\n" },
 	{ "{\"one\":\"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\",\"two\":\"yyyyyyyyyyyyyyyyyyyyyyyyyyyyyy\",\"three\":\"zzzzzzz\"}",
 		"{\n\t\"one\":   \"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\",\n\t\"two\":   \"yyyyyyyyyyyyyyyyyyyyyyyyyyyyyy\",\n\t\"three\": \"zzzzzzz\"\n}\n" },
-	{ "[1,2,3,]",
-		"[1, 2, 3]\n" },
-	{ "[ /* a */1 /* b */, // c\n2]",
-		"[\n\t/* a */ 1 /* b */ , // c\n\t2,\n]\n" },
-	{ " \n null \n",
-		"null\n" },
+	{ "[1,2,3,]", "[1, 2, 3]\n" },
+	{ "[ /* a */1 /* b */, // c\n2]", "[\n\t/* a */ 1 /* b */ , // c\n\t2,\n]\n" },
+	{ " \n null \n", "null\n" },
 	{ "{\"acls\": [\n\t// first\n\t{\"action\": \"accept\", // why\n\t\"src\": [\"*\"], \"dst\": [\"*:*\"]},\n],\n}",
 		"{\n\t\"acls\": [\n\t\t// first\n\t\t{\n\t\t\t\"action\": \"accept\", // why\n\t\t\t\"src\":    [\"*\"],\n\t\t\t\"dst\":    [\"*:*\"],\n\t\t},\n\t],\n}\n" },
 	{ "{\"a\":\"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\",\"z\":/* q\n\t\tz\n  */1}",
@@ -67,8 +63,10 @@ static void what_is_canonical_stays_as_it_is(void **state)
 
 static void the_standard_form_keeps_every_value_in_its_place(void **state)
 {
-	static const char in[] = "{ // a \"comment\"\n\t\"b\": [1, /* , */ 2, // x\n\t], \"c\": \"// no, }\\\"\",\n}\n";
-	static const char out[] = "{               \n\t\"b\": [1,         2      \n\t], \"c\": \"// no, }\\\"\" \n}\n";
+	static const char in[] =
+		"{ // a \"comment\"\n\t\"b\": [1, /* , */ 2, // x\n\t], \"c\": \"// no, }\\\"\",\n}\n";
+	static const char out[] =
+		"{               \n\t\"b\": [1,         2      \n\t], \"c\": \"// no, }\\\"\" \n}\n";
 	struct buf b;
 
 	(void)state;

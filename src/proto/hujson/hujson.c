@@ -91,7 +91,8 @@ static int parse_string(struct scan *s, const char **ret)
 		int c = look(s, 0);
 
 		if (c == 0)
-			return fault(&start, -ERR_TRUNCATED, "this text is never closed: end it with \"");
+			return fault(&start, -ERR_TRUNCATED,
+				"this text is never closed: end it with \"");
 		if (c < 0x20)
 			return fault(s, -ERR_BAD_FORMAT,
 				"a text ends on its line: close it with \" or write the control character as an escape");
@@ -107,7 +108,8 @@ static int parse_string(struct scan *s, const char **ret)
 	if (rc == -ERR_TOO_BIG)
 		return fault(&start, rc, "this text is too long");
 	if (rc < 0)
-		return fault(&start, -ERR_BAD_FORMAT, "this text has an escape that does not exist in JSON");
+		return fault(&start, -ERR_BAD_FORMAT,
+			"this text has an escape that does not exist in JSON");
 	return 0;
 }
 
@@ -168,7 +170,8 @@ static int parse_word(struct scan *s, struct hujson *v)
 		size_t n = strlen(words[i].word);
 		int after = look(s, n);
 
-		if ((size_t)(s->end - s->p) < n || memcmp(s->p, words[i].word, n) != 0 || is_digit(after) ||
+		if ((size_t)(s->end - s->p) < n || memcmp(s->p, words[i].word, n) != 0 ||
+			is_digit(after) ||
 			(ascii_lower((char)after) >= 'a' && ascii_lower((char)after) <= 'z'))
 			continue;
 		while (n--)
@@ -236,13 +239,14 @@ static int parse_children(struct scan *s, struct hujson *v, const struct scan *o
 			goto unclosed;
 		else if (look(s, 0) != close)
 			return fault(s, -ERR_BAD_FORMAT,
-				object ? "expected , or } behind this member" : "expected , or ] behind this value");
+				object ? "expected , or } behind this member"
+				       : "expected , or ] behind this value");
 	}
 	step(s);
 	return 0;
 unclosed:
-	return fault(open, -ERR_TRUNCATED,
-		object ? "this { is never closed" : "this [ is never closed");
+	return fault(
+		open, -ERR_TRUNCATED, object ? "this { is never closed" : "this [ is never closed");
 }
 
 static int parse_value(struct scan *s, struct hujson *v, unsigned depth)
@@ -274,7 +278,8 @@ static int parse_value(struct scan *s, struct hujson *v, unsigned depth)
 	return rc;
 }
 
-int hujson_parse(const void *in, size_t len, struct arena *a, struct hujson **ret, struct err_at *at)
+int hujson_parse(
+	const void *in, size_t len, struct arena *a, struct hujson **ret, struct err_at *at)
 {
 	struct scan s = { .p = in, .line = 1, .column = 1, .arena = a, .at = at };
 	struct hujson *root;
@@ -311,9 +316,7 @@ const struct hujson *hujson_get(const struct hujson *obj, const char *name)
 
 	if (!obj || obj->kind != HUJSON_OBJECT)
 		return NULL;
-	hujson_for_each(m, obj)
-		if (strcmp(m->name, name) == 0)
-			found = m;
+	hujson_for_each(m, obj) if (strcmp(m->name, name) == 0) found = m;
 	return found;
 }
 

@@ -27,14 +27,16 @@ enum hujson_kind {
 
 struct hujson {
 	enum hujson_kind kind;
-	unsigned line, column; /* of the value's first character, from 1; a column is a character, not a byte */
+	unsigned line,
+		column; /* of the value's first character, from 1; a column is a character, not a byte */
 	unsigned name_line, name_column; /* of the name, in an object */
-	const char *name; /* NULL outside of objects */
-	bool yes; /* bool */
-	const char *text; /* string: decoded, without NUL inside */
+	const char *name;                /* NULL outside of objects */
+	bool yes;                        /* bool */
+	const char *text;                /* string: decoded, without NUL inside */
 	struct view raw; /* the bytes of the value in the input, comments inside included */
-	struct hujson *first, *next; /* children of an array or object in their order; the next sibling */
-	size_t n; /* children */
+	struct hujson *first,
+		*next; /* children of an array or object in their order; the next sibling */
+	size_t n;      /* children */
 };
 
 /*
@@ -42,7 +44,8 @@ struct hujson {
  * -ERR_BAD_FORMAT, -ERR_TRUNCATED, -ERR_TRAILING, -ERR_TOO_BIG, -ERR_TOO_DEEP, -ENOMEM.
  * at (may be NULL) says where and what to do about it.
  */
-MUST_USE int hujson_parse(const void *in, size_t len, struct arena *a, struct hujson **ret, struct err_at *at);
+MUST_USE int hujson_parse(
+	const void *in, size_t len, struct arena *a, struct hujson **ret, struct err_at *at);
 
 /* The last member with exactly this name; NULL when there is none or obj is no object. */
 const struct hujson *hujson_get(const struct hujson *obj, const char *name);
@@ -59,7 +62,7 @@ MUST_USE int hujson_format(const void *in, size_t len, struct buf *out, struct e
 /* The same as plain JSON, appended: comments and commas that JSON forbids become blanks, so each value keeps its place. */
 MUST_USE int hujson_standardize(const void *in, size_t len, struct buf *out, struct err_at *at);
 
-#define hujson_for_each(child, parent)                                                             \
+#define hujson_for_each(child, parent) \
 	for (const struct hujson *child = (parent)->first; child; child = child->next)
 
 #endif

@@ -9,7 +9,8 @@ static void check_inside(const struct hujson *v)
 	const uint8_t *from = v->raw.p, *end = v->raw.p + v->raw.len;
 	size_t n = 0;
 
-	hujson_for_each(c, v) {
+	hujson_for_each(c, v)
+	{
 		CHECK(c->raw.p > from && c->raw.p + c->raw.len < end);
 		CHECK((c->name != NULL) == (v->kind == HUJSON_OBJECT));
 		check_inside(c);
@@ -29,7 +30,8 @@ static void check_forms(const uint8_t *data, size_t len)
 	if (hujson_format(data, len, &once, NULL) == 0) {
 		CHECK(hujson_format(buf_data(&once), buf_len(&once), &twice, NULL) == 0);
 		CHECK(view_eq(buf_view(&once), buf_view(&twice)));
-		CHECK(hujson_standardize(data, len, &standard, NULL) == 0 && buf_len(&standard) == len);
+		CHECK(hujson_standardize(data, len, &standard, NULL) == 0 &&
+			buf_len(&standard) == len);
 		buf_clear(&twice);
 		CHECK(hujson_standardize(buf_data(&standard), len, &twice, NULL) == 0);
 		CHECK(view_eq(buf_view(&standard), buf_view(&twice)));

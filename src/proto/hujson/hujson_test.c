@@ -13,13 +13,14 @@ static int parse(const char *s, struct hujson **ret, struct err_at *at)
 
 static void a_policy_with_comments_and_trailing_commas_is_read(void **state)
 {
-	static const char text[] = "// who may what\n"
-				   "{\n"
-				   "\t\"groups\": { /* people */ \"group:dev\": [\"ann@\", \"bob@\",], },\n"
-				   "\t\"acls\": [\n"
-				   "\t\t{\"action\": \"accept\", \"src\": [\"*\"], \"dst\": [\"*:*\"]}, // all\n"
-				   "\t],\n"
-				   "} // done";
+	static const char text[] =
+		"// who may what\n"
+		"{\n"
+		"\t\"groups\": { /* people */ \"group:dev\": [\"ann@\", \"bob@\",], },\n"
+		"\t\"acls\": [\n"
+		"\t\t{\"action\": \"accept\", \"src\": [\"*\"], \"dst\": [\"*:*\"]}, // all\n"
+		"\t],\n"
+		"} // done";
 	const struct hujson *dev, *acls;
 	struct hujson *root;
 
@@ -155,7 +156,8 @@ static void depth_and_memory_are_bounded(void **state)
 	CHECK_INT(hujson_parse(deep, 2 * HUJSON_DEPTH_MAX, &arena, &root, NULL), ==, 0);
 	memset(deep, '[', HUJSON_DEPTH_MAX + 1);
 	memset(deep + HUJSON_DEPTH_MAX + 1, ']', HUJSON_DEPTH_MAX + 1);
-	CHECK_INT(hujson_parse(deep, 2 * HUJSON_DEPTH_MAX + 2, &arena, &root, NULL), ==, -ERR_TOO_DEEP);
+	CHECK_INT(hujson_parse(deep, 2 * HUJSON_DEPTH_MAX + 2, &arena, &root, NULL), ==,
+		-ERR_TOO_DEEP);
 	arena_init(&small, 400);
 	CHECK_INT(hujson_parse("[1,2,3,4,5,6,7,8]", 17, &small, &root, NULL), ==, -ENOMEM);
 	arena_fini(&small);

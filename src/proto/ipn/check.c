@@ -12,7 +12,8 @@ static bool same_text(const char *a, const char *b)
 	return strcmp(or_empty(a), or_empty(b)) == 0;
 }
 
-static bool same_list(const struct json_type *t, const struct json_list *a, const struct json_list *b)
+static bool same_list(
+	const struct json_type *t, const struct json_list *a, const struct json_list *b)
 {
 	return a->n == b->n && (a->n == 0 || json_same(t, a, b));
 }
@@ -30,7 +31,9 @@ int ipn_check_control_url(const char *url, struct err_at *at)
 		return -ERR_TOO_BIG;
 	}
 	if (!host || (strncmp(url, "http://", 7) != 0 && strncmp(url, "https://", 8) != 0)) {
-		err_at_set(at, 0, 0, "\"%.100s\" is not the URL of a hub: it starts with http:// or https://", url);
+		err_at_set(at, 0, 0,
+			"\"%.100s\" is not the URL of a hub: it starts with http:// or https://",
+			url);
 		return -ERR_BAD_VALUE;
 	}
 	host += 3;
@@ -38,13 +41,17 @@ int ipn_check_control_url(const char *url, struct err_at *at)
 	for (size_t i = 0; i < len; i++)
 		colon = host[i] == ':' ? host + i : host[i] == ']' ? NULL : colon;
 	if (colon) {
-		if (text_u64(colon + 1, (size_t)(host + len - colon - 1), 65535, &port) < 0 || !port) {
-			err_at_set(at, 0, 0, "\"%.100s\" is not the URL of a hub: the port is a number from 1 to 65535", url);
+		if (text_u64(colon + 1, (size_t)(host + len - colon - 1), 65535, &port) < 0 ||
+			!port) {
+			err_at_set(at, 0, 0,
+				"\"%.100s\" is not the URL of a hub: the port is a number from 1 to 65535",
+				url);
 			return -ERR_BAD_VALUE;
 		}
 		len = (size_t)(colon - host);
 	}
-	if (len && strcspn(url, " \t\r\n\"<>\\^`{|}") == strlen(url) && text_is_utf8(url, strlen(url)))
+	if (len && strcspn(url, " \t\r\n\"<>\\^`{|}") == strlen(url) &&
+		text_is_utf8(url, strlen(url)))
 		return 0;
 	err_at_set(at, 0, 0, "\"%.100s\" is not the URL of a hub", url);
 	return -ERR_BAD_VALUE;
@@ -63,8 +70,9 @@ static int check_default_routes(const struct json_list *routes, struct err_at *a
 	}
 	if (has[0] == has[1])
 		return 0;
-	err_at_set(at, 0, 0, "%s advertised without its %s counterpart, please also advertise %s", has[0] ? "0.0.0.0/0" : "::/0",
-		has[0] ? "IPv6" : "IPv4", has[0] ? "::/0" : "0.0.0.0/0");
+	err_at_set(at, 0, 0, "%s advertised without its %s counterpart, please also advertise %s",
+		has[0] ? "0.0.0.0/0" : "::/0", has[0] ? "IPv6" : "IPv4",
+		has[0] ? "::/0" : "0.0.0.0/0");
 	return -ERR_BAD_VALUE;
 }
 
@@ -81,8 +89,10 @@ static int check_texts(const struct ipn_prefs *p, const struct ipn_prefs *now, s
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(texts); i++)
-		if (strlen(or_empty(texts[i].is)) > IPN_PREF_TEXT_MAX && !same_text(texts[i].is, texts[i].was)) {
-			err_at_set(at, 0, 0, "%s too long: %zu bytes (max %d)", texts[i].what, strlen(texts[i].is), IPN_PREF_TEXT_MAX);
+		if (strlen(or_empty(texts[i].is)) > IPN_PREF_TEXT_MAX &&
+			!same_text(texts[i].is, texts[i].was)) {
+			err_at_set(at, 0, 0, "%s too long: %zu bytes (max %d)", texts[i].what,
+				strlen(texts[i].is), IPN_PREF_TEXT_MAX);
 			return -ERR_TOO_BIG;
 		}
 	return 0;
@@ -102,13 +112,15 @@ static int check_lists(const struct ipn_prefs *p, struct err_at *at)
 
 	for (size_t i = 0; i < ARRAY_LEN(lists); i++)
 		if (lists[i].n > IPN_PREF_ITEMS_MAX) {
-			err_at_set(at, 0, 0, "%zu %s are too many (max %d)", lists[i].n, lists[i].what, IPN_PREF_ITEMS_MAX);
+			err_at_set(at, 0, 0, "%zu %s are too many (max %d)", lists[i].n,
+				lists[i].what, IPN_PREF_ITEMS_MAX);
 			return -ERR_TOO_MANY;
 		}
 	for (size_t i = 0; i < p->drive_shares.n; i++)
 		shares += JSON_AT(p->drive_shares, struct view, i)->len;
 	for (size_t i = 0; i < p->advertise_services.n; i++)
-		if (strlen(or_empty(*JSON_AT(p->advertise_services, const char *, i))) > IPN_PREF_TEXT_MAX)
+		if (strlen(or_empty(*JSON_AT(p->advertise_services, const char *, i))) >
+			IPN_PREF_TEXT_MAX)
 			shares = SIZE_MAX;
 	if (shares <= IPN_SHARES_LEN_MAX)
 		return 0;
@@ -119,11 +131,13 @@ static int check_lists(const struct ipn_prefs *p, struct err_at *at)
 static int check_numbers(const struct ipn_prefs *p, struct err_at *at)
 {
 	if (p->relay_port && (*p->relay_port < 0 || *p->relay_port > 65535)) {
-		err_at_set(at, 0, 0, "failed to set relay server port: \"%lld\" is not a port", (long long)*p->relay_port);
+		err_at_set(at, 0, 0, "failed to set relay server port: \"%lld\" is not a port",
+			(long long)*p->relay_port);
 		return -ERR_BAD_VALUE;
 	}
 	if (p->netfilter_mode < IPN_NETFILTER_OFF || p->netfilter_mode > IPN_NETFILTER_ON) {
-		err_at_set(at, 0, 0, "netfilter mode %lld is not known", (long long)p->netfilter_mode);
+		err_at_set(
+			at, 0, 0, "netfilter mode %lld is not known", (long long)p->netfilter_mode);
 		return -ERR_BAD_VALUE;
 	}
 	return 0;
@@ -142,7 +156,8 @@ int ipn_prefs_check(const struct ipn_prefs *p, const struct ipn_prefs *now, stru
 		rc = tc_check_hostname(p->hostname, at);
 	if (rc == 0 && !same_list(&json_str_list, &p->advertise_tags, &now->advertise_tags))
 		rc = tc_check_tags(&p->advertise_tags, at);
-	if (rc == 0 && !same_list(&json_prefix_list, &p->advertise_routes, &now->advertise_routes)) {
+	if (rc == 0 &&
+		!same_list(&json_prefix_list, &p->advertise_routes, &now->advertise_routes)) {
 		rc = tc_check_routes(&p->advertise_routes, at);
 		if (rc == 0)
 			rc = check_default_routes(&p->advertise_routes, at);

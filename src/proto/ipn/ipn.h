@@ -11,11 +11,11 @@
 #include "proto/tailcfg/tailcfg.h"
 
 enum {
-	IPN_CAPABILITY = 145,      /* of the local API, as the header Tailscale-Cap tells it */
-	IPN_PING_SIZE_MAX = 65475, /* 65535 less the headers of IP, UDP and WireGuard */
-	IPN_URL_MAX = 255, /* of a hub */
-	IPN_PREF_TEXT_MAX = 255, /* of other preferences: names, IDs */
-	IPN_PREF_ITEMS_MAX = 256, /* of lists: services, shares, endpoints */
+	IPN_CAPABILITY = 145,       /* of the local API, as the header Tailscale-Cap tells it */
+	IPN_PING_SIZE_MAX = 65475,  /* 65535 less the headers of IP, UDP and WireGuard */
+	IPN_URL_MAX = 255,          /* of a hub */
+	IPN_PREF_TEXT_MAX = 255,    /* of other preferences: names, IDs */
+	IPN_PREF_ITEMS_MAX = 256,   /* of lists: services, shares, endpoints */
 	IPN_SHARES_LEN_MAX = 65536, /* bytes of all shares */
 };
 
@@ -135,7 +135,8 @@ bool ipn_prefs_same(const struct ipn_prefs *a, const struct ipn_prefs *b);
  * is sent or kept: -ERR_BAD_VALUE, -ERR_TOO_BIG, -ERR_TOO_MANY, with at->text for a person. now: what there is already, which
  * is not what somebody asks for; or NULL.
  */
-MUST_USE int ipn_prefs_check(const struct ipn_prefs *p, const struct ipn_prefs *now, struct err_at *at);
+MUST_USE int ipn_prefs_check(
+	const struct ipn_prefs *p, const struct ipn_prefs *now, struct err_at *at);
 /* Is it the URL of a hub? "" is: the default. As above. */
 MUST_USE int ipn_check_control_url(const char *url, struct err_at *at);
 bool ipn_masked_is_empty(const struct ipn_masked_prefs *m);
@@ -376,7 +377,8 @@ struct ipn_notify {
 
 struct ipn_unbuilt {
 	const char *flag, *why;
-	const char *only; /* the one value that is true; "auto:" of an exit node: what the value must not begin with */
+	const char *
+		only; /* the one value that is true; "auto:" of an exit node: what the value must not begin with */
 	bool harmless; /* taken all the same: commands only tell of it */
 };
 
@@ -388,7 +390,7 @@ struct ipn_netcheck {
 	uint8_t mapping_varies, upnp, pmp, pcp; /* JSON_ABSENT: not known */
 	int64_t preferred_derp;
 	struct json_map region_latency, region_v4_latency,
-		region_v6_latency; /* region id as text -> int64_t ns */
+		region_v6_latency;     /* region id as text -> int64_t ns */
 	struct json_map region_errors; /* ours: region id as text -> why its relay is not reached */
 	struct json_map global_v4_counters, global_v6_counters; /* ip:port -> int64_t */
 	struct ipport global_v4, global_v6;

@@ -178,10 +178,12 @@ static void names_of_states_and_pings_are_read_back(void **state)
 
 static void only_urls_of_hubs_are_taken(void **state)
 {
-	static const char *const good[] = { "", "http://hub", "https://hub.test/", "http://127.0.0.1:8080", "https://[fd7a::1]",
-		"https://[fd7a::1]:8443/x", "http://hub:1" };
-	static const char *const bad[] = { "hub:8080", "hub", "http:/hub", "http://", "https:///x", "ftp://hub", "http://hub:0",
-		"http://hub:70000", "http://hub:x", "http://:80", "http://a b", "http://a\"b", "HTTP://hub" };
+	static const char *const good[] = { "", "http://hub", "https://hub.test/",
+		"http://127.0.0.1:8080", "https://[fd7a::1]", "https://[fd7a::1]:8443/x",
+		"http://hub:1" };
+	static const char *const bad[] = { "hub:8080", "hub", "http:/hub", "http://", "https:///x",
+		"ftp://hub", "http://hub:0", "http://hub:70000", "http://hub:x", "http://:80",
+		"http://a b", "http://a\"b", "HTTP://hub" };
 	struct err_at at;
 
 	for (size_t i = 0; i < ARRAY_LEN(good); i++) {
@@ -213,7 +215,8 @@ static void what_is_there_already_is_not_asked_for_again(void **state)
 	CHECK_INT(ipn_prefs_check(&p, &now, &at), ==, 0);
 	p.advertise_tags = json_list_of(&other, 1);
 	CHECK_INT(ipn_prefs_check(&p, &now, &at), <, 0);
-	CHECK_STR(at.text, "tag: \"tag:x_2\": tag names can only contain numbers, letters, or dashes");
+	CHECK_STR(at.text,
+		"tag: \"tag:x_2\": tag names can only contain numbers, letters, or dashes");
 	p = now;
 	p.relay_port = &port;
 	CHECK_INT(ipn_prefs_check(&p, &now, &at), <, 0);
@@ -233,7 +236,8 @@ static void half_an_exit_node_is_none(void **state)
 	CHECK_INT(ipn_prefs_check(&p, NULL, &at), ==, 0);
 	p.advertise_routes.n = 1;
 	CHECK_INT(ipn_prefs_check(&p, NULL, &at), <, 0);
-	CHECK_STR(at.text, "0.0.0.0/0 advertised without its IPv6 counterpart, please also advertise ::/0");
+	CHECK_STR(at.text,
+		"0.0.0.0/0 advertised without its IPv6 counterpart, please also advertise ::/0");
 }
 
 int main(void)

@@ -175,7 +175,8 @@ static int unescape(struct view raw, uint8_t *out, size_t *ret_len)
 }
 
 /* The text between quotes, in the arena. */
-static int text_copy(struct in *in, struct view raw, bool escapes, size_t max, char **ret, size_t *ret_len)
+static int text_copy(
+	struct in *in, struct view raw, bool escapes, size_t max, char **ret, size_t *ret_len)
 {
 	size_t len;
 	char *s;
@@ -345,12 +346,13 @@ static int skip(struct in *in)
 
 static bool field_is(const struct json_field *f, const char *name, size_t len)
 {
-	return ascii_lower(f->name[0]) == ascii_lower(name[0]) && text_ieq(f->name, strlen(f->name), name, len);
+	return ascii_lower(f->name[0]) == ascii_lower(name[0]) &&
+	       text_ieq(f->name, strlen(f->name), name, len);
 }
 
 /* From `guess` on, then from the start: documents keep to the order of their table, with fields left out. */
-static const struct json_field *field_find(const struct json_field *fields, const struct json_field *guess, const char *name,
-	size_t len)
+static const struct json_field *field_find(const struct json_field *fields,
+	const struct json_field *guess, const char *name, size_t len)
 {
 	if (!len)
 		return NULL;
@@ -454,7 +456,8 @@ static int guarded(struct in *in, const struct json_type *e, size_t max, void *o
 	if (rc == 0 || rc == -ENOMEM || !e->fault_at)
 		return rc;
 	fault = (const char **)((char *)out + e->fault_at);
-	*fault = arena_printf(in->arena, "%s%s%s", in->field ? in->field : "", in->field ? ": " : "", err_text(rc));
+	*fault = arena_printf(in->arena, "%s%s%s", in->field ? in->field : "",
+		in->field ? ": " : "", err_text(rc));
 	if (!*fault)
 		return -ENOMEM;
 	in->p = from;
@@ -477,7 +480,8 @@ static int list(struct in *in, const struct json_type *t, size_t max, struct jso
 				      : -ERR_TOO_MANY;
 
 		if (rc == 0)
-			rc = guarded(in, t->elem, json_elem_max(t), (char *)out->v + out->n * t->elem->size);
+			rc = guarded(in, t->elem, json_elem_max(t),
+				(char *)out->v + out->n * t->elem->size);
 		if (rc < 0)
 			return rc;
 		out->n++;

@@ -14,7 +14,8 @@ int json_encode_hidden(struct buf *out, uint32_t c)
 	if (c < 0x10000)
 		return buf_printf(out, "\\u%04x", (unsigned)c);
 	c -= 0x10000;
-	return buf_printf(out, "\\u%04x\\u%04x", (unsigned)(0xd800 + (c >> 10)), (unsigned)(0xdc00 + (c & 0x3ff)));
+	return buf_printf(out, "\\u%04x\\u%04x", (unsigned)(0xd800 + (c >> 10)),
+		(unsigned)(0xdc00 + (c & 0x3ff)));
 }
 
 int json_encode_str(struct buf *out, const char *s, size_t len)
@@ -160,7 +161,8 @@ static int encode_fields(const struct json_type *t, const void *p, struct buf *o
 	return rc < 0 ? rc : buf_append(out, "}", 1);
 }
 
-static int encode_list(const struct json_type *t, const struct json_list *l, size_t max, struct buf *out)
+static int encode_list(
+	const struct json_type *t, const struct json_list *l, size_t max, struct buf *out)
 {
 	int rc;
 
@@ -179,7 +181,8 @@ static int encode_list(const struct json_type *t, const struct json_list *l, siz
 	return rc < 0 ? rc : buf_append(out, "]", 1);
 }
 
-static int encode_map(const struct json_type *t, const struct json_map *m, size_t max, struct buf *out)
+static int encode_map(
+	const struct json_type *t, const struct json_map *m, size_t max, struct buf *out)
 {
 	int rc;
 
@@ -257,7 +260,7 @@ static int encode_value(const struct json_type *t, const void *p, size_t max, st
 					   : *(const uint8_t *)p == JSON_NO ? "false"
 									    : "null");
 	case JK_INT:
-		if (t->elem_max && (uint64_t)*(const int64_t *)p > t->elem_max)
+		if (t->elem_max && (uint64_t) * (const int64_t *)p > t->elem_max)
 			return -ERR_BAD_VALUE;
 		return buf_printf(out, "%lld", (long long)*(const int64_t *)p);
 	case JK_U64:

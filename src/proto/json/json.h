@@ -68,8 +68,9 @@ struct json_type {
 };
 
 enum {
-	JSON_OMIT = 1,     /* left out when zero (Go: omitempty, omitzero) */
-	JSON_EMPTY = 4,    /* with JSON_OMIT: an empty list or map that is present is written, because its
+	JSON_OMIT = 1, /* left out when zero (Go: omitempty, omitzero) */
+	JSON_EMPTY =
+		4, /* with JSON_OMIT: an empty list or map that is present is written, because its
 			      reader takes it for another thing than an absent one */
 	JSON_NULLABLE = 2, /* an absent text is written as null (Go: a pointer); lists, maps and
 			      pointers are so anyway */
@@ -109,11 +110,12 @@ struct json_map {
 
 #define JSON_AT(list, type, i) (&((type *)(list).v)[i])
 
-extern const struct json_type json_bool, json_opt_bool, json_int, json_u16, json_u31, json_u64, json_f64, json_str,
-	json_raw, json_bytes, json_time, json_ip, json_ipport, json_prefix, json_key_machine,
-	json_key_node, json_key_disco, json_key_nl, json_key_challenge, json_key_private,
-	json_key_nl_private, json_str_list, json_prefix_list, json_ip_list, json_ipport_list,
-	json_int_list, json_raw_list, json_str_map, json_raw_list_map, json_f64_map;
+extern const struct json_type json_bool, json_opt_bool, json_int, json_u16, json_u31, json_u64,
+	json_f64, json_str, json_raw, json_bytes, json_time, json_ip, json_ipport, json_prefix,
+	json_key_machine, json_key_node, json_key_disco, json_key_nl, json_key_challenge,
+	json_key_private, json_key_nl_private, json_str_list, json_prefix_list, json_ip_list,
+	json_ipport_list, json_int_list, json_raw_list, json_str_map, json_raw_list_map,
+	json_f64_map;
 
 #define JSON_OBJECT_TYPE(name, struct_type, table) \
 	const struct json_type name = { \
@@ -124,9 +126,10 @@ extern const struct json_type json_bool, json_opt_bool, json_int, json_u16, json
  * then says why (NULL: it was read). Of the rest only what came before the fault is there.
  */
 #define JSON_OBJECT_TYPE_FAULT(name, struct_type, table, member) \
-	const struct json_type name = { \
-		.kind = JK_OBJECT, .size = sizeof(struct_type), .fields = (table), .fault_at = offsetof(struct_type, member) \
-	}
+	const struct json_type name = { .kind = JK_OBJECT, \
+		.size = sizeof(struct_type), \
+		.fields = (table), \
+		.fault_at = offsetof(struct_type, member) }
 #define JSON_POINTER_TYPE(name, elem_type) \
 	const struct json_type name = { \
 		.kind = JK_POINTER, .size = sizeof(void *), .elem = &(elem_type) \
@@ -137,9 +140,10 @@ extern const struct json_type json_bool, json_opt_bool, json_int, json_u16, json
 	}
 /* Items may be as large as m: bytes of a text, items of a list. */
 #define JSON_MAP_TYPE_MAX(name, elem_type, m) \
-	const struct json_type name = { \
-		.kind = JK_MAP, .size = sizeof(struct json_map), .elem = &(elem_type), .elem_max = (m) \
-	}
+	const struct json_type name = { .kind = JK_MAP, \
+		.size = sizeof(struct json_map), \
+		.elem = &(elem_type), \
+		.elem_max = (m) }
 #define JSON_MAP_TYPE(name, elem_type) \
 	const struct json_type name = { \
 		.kind = JK_MAP, .size = sizeof(struct json_map), .elem = &(elem_type) \
@@ -203,7 +207,8 @@ void json_map_sort(struct json_map *m); /* bytewise by key, the order in which G
 /* Appends room for one zeroed item. NULL without memory. */
 void *json_list_add(struct json_list *l, struct arena *a, size_t item_size);
 /* Keeps the items that are good, the first max of them, and says how many it took out. */
-size_t json_list_keep(struct json_list *l, size_t item_size, size_t max, bool (*is_good)(void *ctx, void *item), void *ctx);
+size_t json_list_keep(struct json_list *l, size_t item_size, size_t max,
+	bool (*is_good)(void *ctx, void *item), void *ctx);
 
 static inline struct json_list json_list_of(void *v, size_t n)
 {

@@ -249,14 +249,17 @@ static void what_is_written_can_be_read(void **state)
 	} rows[] = {
 		{ "inner text", { .in = { .s = "abcde" } }, 0 },
 		{ "inner text, one more", { .in = { .s = "abcdef" } }, -ERR_TOO_BIG },
-		{ "text behind a pointer", { .ptr = &(struct inner){ .s = "abcdef" } }, -ERR_TOO_BIG },
+		{ "text behind a pointer", { .ptr = &(struct inner){ .s = "abcdef" } },
+			-ERR_TOO_BIG },
 		{ "list", { .list = json_list_of(items, 3) }, 0 },
 		{ "list, one more", { .list = json_list_of(items, 4) }, -ERR_TOO_MANY },
 		{ "text", { .text = big + 1 }, 0 },
 		{ "text, one more", { .text = big }, -ERR_TOO_BIG },
 		{ "bytes", { .bytes = view_of(big, JSON_DEFAULT_MAX / 4 * 3) }, 0 },
-		{ "bytes, one more", { .bytes = view_of(big, JSON_DEFAULT_MAX / 4 * 3 + 1) }, -ERR_TOO_BIG },
-		{ "name in a map", { .map = { .v = (void *)pairs, .n = 1, .present = true } }, -ERR_TOO_BIG },
+		{ "bytes, one more", { .bytes = view_of(big, JSON_DEFAULT_MAX / 4 * 3 + 1) },
+			-ERR_TOO_BIG },
+		{ "name in a map", { .map = { .v = (void *)pairs, .n = 1, .present = true } },
+			-ERR_TOO_BIG },
 		{ "no UTF-8", { .in = { .s = "\xff" } }, 0 },
 		{ "no UTF-8, which grows", { .in = { .s = "a\xff\xff" } }, -ERR_TOO_BIG },
 	};
@@ -271,7 +274,9 @@ static void what_is_written_can_be_read(void **state)
 		buf_init(&b, 1 << 20);
 		CHECK_INT(json_encode(&doc_type, &rows[i].doc, &b), ==, rows[i].rc);
 		if (rows[i].rc == 0)
-			CHECK_INT(json_decode(&doc_type, buf_data(&b), buf_len(&b), &again, &arena, NULL), ==, 0);
+			CHECK_INT(json_decode(&doc_type, buf_data(&b), buf_len(&b), &again, &arena,
+					  NULL),
+				==, 0);
 		buf_fini(&b);
 	}
 }
@@ -282,7 +287,8 @@ static void a_text_that_is_no_utf8_is_mended(void **state)
 		const char *in, *out;
 	} rows[] = { { "caf\xc3\xa9", "\"caf\xc3\xa9\"" }, { "caf\xe9", "\"caf\\ufffd\"" },
 		{ "\xe2\x80", "\"\\ufffd\\ufffd\"" }, { "\xe2\x80\xa8", "\"\\u2028\"" },
-		{ "\xed\xa0\x80x", "\"\\ufffd\\ufffd\\ufffdx\"" }, { "\xf0\x9f\x98\x80<", "\"\xf0\x9f\x98\x80\\u003c\"" } };
+		{ "\xed\xa0\x80x", "\"\\ufffd\\ufffd\\ufffdx\"" },
+		{ "\xf0\x9f\x98\x80<", "\"\xf0\x9f\x98\x80\\u003c\"" } };
 
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		struct buf b;
@@ -295,7 +301,9 @@ static void a_text_that_is_no_utf8_is_mended(void **state)
 	}
 }
 
-static const struct json_type roomy_map = { .kind = JK_MAP, .size = sizeof(struct json_map), .elem = &json_str,
+static const struct json_type roomy_map = { .kind = JK_MAP,
+	.size = sizeof(struct json_map),
+	.elem = &json_str,
 	.elem_max = 2 * JSON_DEFAULT_MAX };
 
 static void items_of_a_map_have_the_limit_of_its_type(void **state)
@@ -320,8 +328,9 @@ static void items_of_a_map_have_the_limit_of_its_type(void **state)
 /* A value that is kept as it came goes to readers who know less than we do of what is no JSON. */
 static void escapes_are_looked_at_where_nobody_reads_the_text(void **state)
 {
-	static const char *const bad[] = { "{\"Raw\":\"\\q\"}", "{\"Raw\":{\"a\\x\":1}}", "{\"Raw\":\"\\u12g4\"}", "{\"Unknown\":[\"\\\"]}",
-		"{\"Unknown\":{\"a\":\"\\ \"}}", "{\"U\\nknown\\\":1}", "{\"Raw\":\"\\u123\"}" };
+	static const char *const bad[] = { "{\"Raw\":\"\\q\"}", "{\"Raw\":{\"a\\x\":1}}",
+		"{\"Raw\":\"\\u12g4\"}", "{\"Unknown\":[\"\\\"]}", "{\"Unknown\":{\"a\":\"\\ \"}}",
+		"{\"U\\nknown\\\":1}", "{\"Raw\":\"\\u123\"}" };
 	struct doc d;
 
 	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
@@ -344,9 +353,11 @@ static JSON_OBJECT_TYPE(numbers_type, struct numbers, number_fields);
 
 static void numbers_have_the_range_of_their_type(void **state)
 {
-	static const char *const bad[] = { "{\"Port\":65536}", "{\"Port\":-1}", "{\"Count\":2147483648}", "{\"Count\":-1}", "{\"Port\":1.5}",
+	static const char *const bad[] = { "{\"Port\":65536}", "{\"Port\":-1}",
+		"{\"Count\":2147483648}", "{\"Count\":-1}", "{\"Port\":1.5}",
 		"{\"Port\":99999999999999999999}" };
-	static const struct numbers wrong[] = { { 65536, 0 }, { -1, 0 }, { 0, 2147483648 }, { 0, -1 } };
+	static const struct numbers wrong[] = { { 65536, 0 }, { -1, 0 }, { 0, 2147483648 },
+		{ 0, -1 } };
 	struct numbers n;
 	struct doc d;
 	struct buf b;
@@ -354,7 +365,8 @@ static void numbers_have_the_range_of_their_type(void **state)
 	arena_reset(&arena);
 	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
 		CHECK_ROW("%s", bad[i]);
-		CHECK_INT(json_decode(&numbers_type, bad[i], strlen(bad[i]), &n, &arena, NULL), ==, -ERR_BAD_VALUE);
+		CHECK_INT(json_decode(&numbers_type, bad[i], strlen(bad[i]), &n, &arena, NULL), ==,
+			-ERR_BAD_VALUE);
 	}
 	buf_init(&b, 100);
 	for (size_t i = 0; i < ARRAY_LEN(wrong); i++)
@@ -386,26 +398,34 @@ static JSON_LIST_TYPE(member_list, member_type);
 
 static void an_item_that_cannot_be_read_leaves_the_others(void **state)
 {
-	static const char *const bad[] = { "{\"ID\":1,\"Texts\":[\"\\q\"]}", "{\"ID\":1,\"Texts\":5}", "{\"ID\":1,\"Texts\":[1,{\"]\":\"}\"}]}",
-		"{\"ID\":1,\"Texts\":[\"a\",\"b\",\"c\"]}", "{\"ID\":1,\"x\":[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]}",
-		"{\"ID\":1,\"x\":\"\x01\"}", "{\"ID\":1,\"Texts\":[\"\xff\"]}", "{\"ID\":1,,}", "{\"ID\":1 \"x\"}", "{\"ID\":1,\"x\":tru}" };
-	static const char *const beyond[] = { "[{\"ID\":1,\"x\":\"\\q]", "[{\"ID\":1,\"x\":[}", "[{\"ID\":1,,", "[}", "[{\"ID\":1,\"\\" };
+	static const char *const bad[] = { "{\"ID\":1,\"Texts\":[\"\\q\"]}",
+		"{\"ID\":1,\"Texts\":5}", "{\"ID\":1,\"Texts\":[1,{\"]\":\"}\"}]}",
+		"{\"ID\":1,\"Texts\":[\"a\",\"b\",\"c\"]}",
+		"{\"ID\":1,\"x\":[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]}",
+		"{\"ID\":1,\"x\":\"\x01\"}", "{\"ID\":1,\"Texts\":[\"\xff\"]}", "{\"ID\":1,,}",
+		"{\"ID\":1 \"x\"}", "{\"ID\":1,\"x\":tru}" };
+	static const char *const beyond[] = { "[{\"ID\":1,\"x\":\"\\q]", "[{\"ID\":1,\"x\":[}",
+		"[{\"ID\":1,,", "[}", "[{\"ID\":1,\"\\" };
 	struct json_list l;
 	char text[512];
 
 	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
 		CHECK_ROW("%s", bad[i]);
 		arena_reset(&arena);
-		snprintf(text, sizeof(text), "[{\"ID\":7,\"Texts\":[\"a\"]}, %s ,{\"ID\":9}]", bad[i]);
+		snprintf(text, sizeof(text), "[{\"ID\":7,\"Texts\":[\"a\"]}, %s ,{\"ID\":9}]",
+			bad[i]);
 		CHECK_INT(json_decode(&member_list, text, strlen(text), &l, &arena, NULL), ==, 0);
 		CHECK_INT(l.n, ==, 3);
-		CHECK_TRUE(!JSON_AT(l, struct member, 0)->fault && JSON_AT(l, struct member, 1)->fault && !JSON_AT(l, struct member, 2)->fault);
+		CHECK_TRUE(!JSON_AT(l, struct member, 0)->fault &&
+			   JSON_AT(l, struct member, 1)->fault &&
+			   !JSON_AT(l, struct member, 2)->fault);
 		CHECK_INT(JSON_AT(l, struct member, 1)->id, ==, 1);
 		CHECK_INT(JSON_AT(l, struct member, 2)->id, ==, 9);
 	}
 	for (size_t i = 0; i < ARRAY_LEN(beyond); i++) {
 		CHECK_ROW("%s", beyond[i]);
-		CHECK_INT(json_decode(&member_list, beyond[i], strlen(beyond[i]), &l, &arena, NULL), <, 0);
+		CHECK_INT(json_decode(&member_list, beyond[i], strlen(beyond[i]), &l, &arena, NULL),
+			<, 0);
 	}
 }
 

@@ -49,7 +49,8 @@ void *json_list_add(struct json_list *l, struct arena *a, size_t item_size)
 	return (char *)l->v + l->n++ * item_size;
 }
 
-size_t json_list_keep(struct json_list *l, size_t item_size, size_t max, bool (*is_good)(void *ctx, void *item), void *ctx)
+size_t json_list_keep(struct json_list *l, size_t item_size, size_t max,
+	bool (*is_good)(void *ctx, void *item), void *ctx)
 {
 	char *v = l->v;
 	size_t k = 0, gone;
@@ -213,7 +214,9 @@ void json_each_text(const struct json_type *t, void *value, json_text_fn fn, voi
 		break;
 	case JK_LIST:
 		for (size_t i = 0; i < ((struct json_list *)value)->n; i++)
-			json_each_text(t->elem, (char *)((struct json_list *)value)->v + i * t->elem->size, fn, ctx);
+			json_each_text(t->elem,
+				(char *)((struct json_list *)value)->v + i * t->elem->size, fn,
+				ctx);
 		break;
 	case JK_MAP:
 		each_in_map(t, value, fn, ctx);
@@ -262,7 +265,8 @@ int json_escape_hidden(struct view json, struct buf *out)
 		}
 		rc = buf_append(out, json.p + plain, i - plain);
 		if (rc == 0)
-			rc = n > 0 && c >= 0x7f ? json_encode_hidden(out, c) : buf_append(out, "?", 1);
+			rc = n > 0 && c >= 0x7f ? json_encode_hidden(out, c)
+						: buf_append(out, "?", 1);
 		plain = i = next;
 	}
 	return rc < 0 ? rc : buf_append(out, json.p + plain, json.len - plain);

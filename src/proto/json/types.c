@@ -6,8 +6,12 @@
 SCALAR(json_bool, JK_BOOL, bool);
 SCALAR(json_opt_bool, JK_OPT_BOOL, uint8_t);
 SCALAR(json_int, JK_INT, int64_t);
-const struct json_type json_u16 = { .kind = JK_INT, .size = sizeof(int64_t), .elem_max = UINT16_MAX };
-const struct json_type json_u31 = { .kind = JK_INT, .size = sizeof(int64_t), .elem_max = INT32_MAX };
+const struct json_type json_u16 = {
+	.kind = JK_INT, .size = sizeof(int64_t), .elem_max = UINT16_MAX
+};
+const struct json_type json_u31 = {
+	.kind = JK_INT, .size = sizeof(int64_t), .elem_max = INT32_MAX
+};
 SCALAR(json_u64, JK_U64, uint64_t);
 SCALAR(json_f64, JK_F64, double);
 SCALAR(json_str, JK_STR, const char *);

@@ -73,7 +73,8 @@ void name_sanitize_label(struct view in, char *out)
 
 struct view name_trim_common_suffixes(struct view in)
 {
-	const struct view common[] = { VIEW_LIT(".local"), VIEW_LIT(".localdomain"), VIEW_LIT(".lan") };
+	const struct view common[] = { VIEW_LIT(".local"), VIEW_LIT(".localdomain"),
+		VIEW_LIT(".lan") };
 
 	for (size_t i = 0; i < ARRAY_LEN(common); i++) /* each once, in this order */
 		if (has_tail(in, common[i]))
@@ -88,7 +89,8 @@ void name_sanitize_hostname(struct view in, char *out)
 
 bool name_is_label(struct view in)
 {
-	if (in.len == 0 || in.len > NAME_LABEL_MAX || !is_alnum(in.p[0]) || !is_alnum(in.p[in.len - 1]))
+	if (in.len == 0 || in.len > NAME_LABEL_MAX || !is_alnum(in.p[0]) ||
+		!is_alnum(in.p[in.len - 1]))
 		return false;
 	for (size_t i = 0; i < in.len; i++)
 		if (!is_alnum(in.p[i]) && in.p[i] != '-')
@@ -161,7 +163,8 @@ bool name_contains(struct view fqdn, struct view other)
 {
 	if (view_eq(fqdn, VIEW_LIT(".")) || view_eq(fqdn, other))
 		return true;
-	return has_tail(other, fqdn) && other.len > fqdn.len && other.p[other.len - fqdn.len - 1] == '.';
+	return has_tail(other, fqdn) && other.len > fqdn.len &&
+	       other.p[other.len - fqdn.len - 1] == '.';
 }
 
 /* The part before the suffix, with the dot between them; len 0 when name is not below suffix. */

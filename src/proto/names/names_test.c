@@ -51,7 +51,8 @@ static void fqdn(const json_t *c)
 	struct view f;
 
 	if (memchr(bytes, 0, len)) {
-		CHECK_INT(name_to_fqdn(view_of(bytes, len), out), <, 0); /* stricter than the reference */
+		CHECK_INT(name_to_fqdn(view_of(bytes, len), out), <,
+			0); /* stricter than the reference */
 		free(bytes);
 		return;
 	}
@@ -68,7 +69,8 @@ static void fqdn(const json_t *c)
 
 static void suffix(const json_t *c)
 {
-	CHECK_INT(name_has_suffix(text(c, "name"), text(c, "suffix")), ==, vec_bool(c, "has_suffix"));
+	CHECK_INT(
+		name_has_suffix(text(c, "name"), text(c, "suffix")), ==, vec_bool(c, "has_suffix"));
 	check_view(name_trim_suffix(text(c, "name"), text(c, "suffix")), vec_str(c, "trim_suffix"));
 }
 
@@ -90,7 +92,11 @@ static void every_recorded_verdict(void **state)
 		const char *name;
 		void (*check)(const json_t *c);
 	} sections[] = {
-		{ "sanitize", sanitize }, { "fqdn", fqdn }, { "suffix", suffix }, { "contains", contains }, { "cmpver", cmpver },
+		{ "sanitize", sanitize },
+		{ "fqdn", fqdn },
+		{ "suffix", suffix },
+		{ "contains", contains },
+		{ "cmpver", cmpver },
 	};
 	json_t *file = vectors_load("names.json"), *c;
 	size_t i;
@@ -99,7 +105,8 @@ static void every_recorded_verdict(void **state)
 	for (size_t s = 0; s < ARRAY_LEN(sections); s++) {
 		json_t *section = vectors_section(file, sections[s].name);
 
-		json_array_foreach(section, i, c) {
+		json_array_foreach(section, i, c)
+		{
 			CHECK_ROW("%s %zu", sections[s].name, i);
 			sections[s].check(c);
 		}

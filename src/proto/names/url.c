@@ -15,7 +15,9 @@ bool host_is_name(const char *s)
 	for (size_t i = 0; i < len; i++) {
 		char ch = ascii_lower(s[i]);
 
-		if (ch == '.' ? !label : !(ch >= 'a' && ch <= 'z') && !(ch >= '0' && ch <= '9') && ch != '-' && ch != '_')
+		if (ch == '.' ? !label
+			      : !(ch >= 'a' && ch <= 'z') && !(ch >= '0' && ch <= '9') &&
+					ch != '-' && ch != '_')
 			return false;
 		label = ch == '.' ? 0 : label + 1;
 		if (label > NAME_LABEL_MAX)
@@ -72,7 +74,10 @@ int url_parse(const char *text, struct url *ret, const char **ret_path)
 	if (!len || take_host(at, len, &u, &rest) < 0)
 		return -ERR_BAD_VALUE;
 	u.port_given = rest < at + len;
-	if (u.port_given && (*rest != ':' || text_u64(rest + 1, (size_t)(at + len - rest - 1), UINT16_MAX, &port) < 0 || !port))
+	if (u.port_given &&
+		(*rest != ':' ||
+			text_u64(rest + 1, (size_t)(at + len - rest - 1), UINT16_MAX, &port) < 0 ||
+			!port))
 		return -ERR_BAD_VALUE;
 	u.port = (uint16_t)port;
 	*ret = u;

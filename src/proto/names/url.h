@@ -22,7 +22,7 @@ bool host_is_sound(const char *host);
 struct url {
 	bool https;
 	char host[HOST_MAX + 1]; /* without brackets */
-	struct ipaddr ip; /* set if the host is an address */
+	struct ipaddr ip;        /* set if the host is an address */
 	uint16_t port;
 	bool port_given; /* else it is the scheme's */
 };

@@ -4,9 +4,13 @@
 
 static void hosts(void **state)
 {
-	static const char *const good[] = { "hub.example", "hub", "derp1.example.com.", "192.0.2.1", "::1", "2001:db8::1", "a_b.example" };
-	static const char *const bad[] = { "", ".", "a..b", "hub.example\r\nX: y", "a b", "a/b", "a:1", "[::1]", "a@b", "caf\xc3\xa9", "a\x7f",
-		"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa.example" };
+	static const char *const good[] = { "hub.example", "hub", "derp1.example.com.", "192.0.2.1",
+		"::1", "2001:db8::1", "a_b.example" };
+	static const char *const bad[] = {
+		"", ".", "a..b", "hub.example\r\nX: y", "a b", "a/b", "a:1", "[::1]", "a@b",
+		"caf\xc3\xa9", "a\x7f",
+		"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa.example"
+	};
 
 	for (size_t i = 0; i < sizeof(good) / sizeof(*good); i++) {
 		CHECK_ROW("%s", good[i]);
@@ -21,11 +25,14 @@ static void hosts(void **state)
 
 static void urls(void **state)
 {
-	static const char *const good[] = { "https://hub.example", "http://192.0.2.1:8080/a/1f?x=%20&y=1#z", "https://[2001:db8::1]:443/",
+	static const char *const good[] = { "https://hub.example",
+		"http://192.0.2.1:8080/a/1f?x=%20&y=1#z", "https://[2001:db8::1]:443/",
 		"https://login.example.com/a/b~c(d)" };
-	static const char *const bad[] = { "", "ftp://a", "javascript:alert(1)", "https://", "https:///x", "https://a b/", "https://a/\r\nX: y",
-		"https://a/\033[31m", "https://me:pw@host/", "https://a:99999/", "https://a/`id`", "https://a/\"><script>", "HTTPS://A/\x7f",
-		"https://[::1/", "https://[a]/", "https://a:b/", "https://\xc3\xa9/" };
+	static const char *const bad[] = { "", "ftp://a", "javascript:alert(1)", "https://",
+		"https:///x", "https://a b/", "https://a/\r\nX: y", "https://a/\033[31m",
+		"https://me:pw@host/", "https://a:99999/", "https://a/`id`",
+		"https://a/\"><script>", "HTTPS://A/\x7f", "https://[::1/", "https://[a]/",
+		"https://a:b/", "https://\xc3\xa9/" };
 
 	for (size_t i = 0; i < sizeof(good) / sizeof(*good); i++) {
 		CHECK_ROW("%s", good[i]);

@@ -1,7 +1,8 @@
 #include "proto/proxyproto/proxyproto.h"
 #include "base/text/text.h"
 
-static const uint8_t signature[12] = { 0x0d, 0x0a, 0x0d, 0x0a, 0x00, 0x0d, 0x0a, 0x51, 0x55, 0x49, 0x54, 0x0a };
+static const uint8_t signature[12] = { 0x0d, 0x0a, 0x0d, 0x0a, 0x00, 0x0d, 0x0a, 0x51, 0x55, 0x49,
+	0x54, 0x0a };
 static const char line_begin[] = "PROXY ";
 
 enum { V2_HEAD = 16, V2_VERSION = 0x20, V2_LOCAL = 0, V2_PROXY = 1 };
@@ -77,7 +78,8 @@ static bool split(struct view line, struct view word[static LINE_WORDS])
 
 static bool parse_ip(struct view v, bool v6, struct ipaddr *ret)
 {
-	return ipaddr_parse((const char *)v.p, v.len, ret) == 0 && (memchr(v.p, ':', v.len) != NULL) == v6;
+	return ipaddr_parse((const char *)v.p, v.len, ret) == 0 &&
+	       (memchr(v.p, ':', v.len) != NULL) == v6;
 }
 
 static bool parse_port(struct view v, uint16_t *ret)
@@ -102,8 +104,9 @@ static int parse_line(struct view line, struct proxyproto *ret)
 	if (!split(line, w))
 		return -ERR_BAD_FORMAT;
 	v6 = view_eq(w[0], VIEW_LIT("TCP6"));
-	if ((!v6 && !view_eq(w[0], VIEW_LIT("TCP4"))) || !parse_ip(w[1], v6, &r.from.ip) || !parse_ip(w[2], v6, &to.ip) ||
-		!parse_port(w[3], &r.from.port) || !parse_port(w[4], &to.port))
+	if ((!v6 && !view_eq(w[0], VIEW_LIT("TCP4"))) || !parse_ip(w[1], v6, &r.from.ip) ||
+		!parse_ip(w[2], v6, &to.ip) || !parse_port(w[3], &r.from.port) ||
+		!parse_port(w[4], &to.port))
 		return -ERR_BAD_FORMAT;
 	*ret = r;
 	return 0;

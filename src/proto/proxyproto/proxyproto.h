@@ -10,7 +10,8 @@
 
 enum {
 	PROXYPROTO_LINE_MAX = 107, /* version 1, with its CRLF: what the specification promises */
-	PROXYPROTO_MAX = 1024, /* version 2: addresses take 36 bytes, extensions of TLS and of clouds some hundred */
+	PROXYPROTO_MAX =
+		1024, /* version 2: addresses take 36 bytes, extensions of TLS and of clouds some hundred */
 };
 
 struct proxyproto {
@@ -23,6 +24,7 @@ enum { PROXYPROTO_MORE = 1 };
  * The header at the front of what came. 0 and *ret_used, its length; PROXYPROTO_MORE: all of it belongs to the header, and more
  * has to come; -ERR_BAD_FORMAT; -ERR_TOO_BIG. Extensions (TLVs) are skipped; a datagram or a unix socket behind a proxy is not named.
  */
-MUST_USE int proxyproto_decode(const uint8_t *p, size_t len, struct proxyproto *ret, size_t *ret_used);
+MUST_USE int proxyproto_decode(
+	const uint8_t *p, size_t len, struct proxyproto *ret, size_t *ret_used);
 
 #endif

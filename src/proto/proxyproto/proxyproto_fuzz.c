@@ -7,7 +7,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 /* As a proxy writes it: the client of either version is read as it was named. */
 static void written(const uint8_t *data, size_t len)
 {
-	static const uint8_t signature[] = { 0x0d, 0x0a, 0x0d, 0x0a, 0x00, 0x0d, 0x0a, 0x51, 0x55, 0x49, 0x54, 0x0a, 0x21 };
+	static const uint8_t signature[] = { 0x0d, 0x0a, 0x0d, 0x0a, 0x00, 0x0d, 0x0a, 0x51, 0x55,
+		0x49, 0x54, 0x0a, 0x21 };
 	uint8_t v2[52] = { 0 };
 	char v1[PROXYPROTO_LINE_MAX + 1], text[IPADDR_TEXT_MAX];
 	struct proxyproto got;
@@ -24,10 +25,13 @@ static void written(const uint8_t *data, size_t len)
 	v2[15] = (uint8_t)(2 * n + 4);
 	memcpy(v2 + 16, from.ip.b, n);
 	memcpy(v2 + 16 + 2 * n, data + 17, 2);
-	CHECK(proxyproto_decode(v2, 20 + 2 * n, &got, &used) == 0 && used == 20 + 2 * n && got.named && ipport_eq(got.from, from));
+	CHECK(proxyproto_decode(v2, 20 + 2 * n, &got, &used) == 0 && used == 20 + 2 * n &&
+		got.named && ipport_eq(got.from, from));
 	ipaddr_format(from.ip, text);
-	used = (size_t)snprintf(v1, sizeof(v1), "PROXY TCP%d %s %s %u 443\r\n", n == 4 ? 4 : 6, text, text, from.port);
-	CHECK(proxyproto_decode((const uint8_t *)v1, used, &got, &n) == 0 && n == used && got.named && ipport_eq(got.from, from));
+	used = (size_t)snprintf(v1, sizeof(v1), "PROXY TCP%d %s %s %u 443\r\n", n == 4 ? 4 : 6,
+		text, text, from.port);
+	CHECK(proxyproto_decode((const uint8_t *)v1, used, &got, &n) == 0 && n == used &&
+		got.named && ipport_eq(got.from, from));
 }
 
 /* However the bytes come in: each beginning of a header wants more, and the whole says the same whatever stands behind it. */

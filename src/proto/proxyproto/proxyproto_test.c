@@ -25,7 +25,8 @@ static void version_1_names_the_client(void **state)
 		const char *line, *from; /* NULL: refused */
 	} rows[] = {
 		{ "PROXY TCP4 192.0.2.1 198.51.100.1 56324 443\r\n", "192.0.2.1:56324" },
-		{ "PROXY TCP4 255.255.255.255 255.255.255.255 65535 65535\r\n", "255.255.255.255:65535" },
+		{ "PROXY TCP4 255.255.255.255 255.255.255.255 65535 65535\r\n",
+			"255.255.255.255:65535" },
 		{ "PROXY TCP6 2001:db8::1 2001:db8::2 1 443\r\n", "[2001:db8::1]:1" },
 		{ "PROXY TCP6 ::ffff:192.0.2.1 ::1 1 443\r\n", "192.0.2.1:1" },
 		{ "PROXY UNKNOWN\r\n", "" },
@@ -55,8 +56,16 @@ static void version_1_names_the_client(void **state)
 }
 
 #define SIGNATURE "\r\n\r\n\0\r\nQUIT\n"
-#define V4 "\300\0\2\1" "\306\063\144\1" "\334\4" "\1\273"
-#define V6 "\40\1\15\270\0\0\0\0\0\0\0\0\0\0\0\1" "\40\1\15\270\0\0\0\0\0\0\0\0\0\0\0\2" "\0\1" "\1\273"
+#define V4 \
+	"\300\0\2\1" \
+	"\306\063\144\1" \
+	"\334\4" \
+	"\1\273"
+#define V6 \
+	"\40\1\15\270\0\0\0\0\0\0\0\0\0\0\0\1" \
+	"\40\1\15\270\0\0\0\0\0\0\0\0\0\0\0\2" \
+	"\0\1" \
+	"\1\273"
 
 static void version_2_names_the_client(void **state)
 {
@@ -69,11 +78,13 @@ static void version_2_names_the_client(void **state)
 		ROW("\x21\x11\0\x0c" V4, "192.0.2.1:56324"),
 		ROW("\x21\x21\0\x24" V6, "[2001:db8::1]:1"),
 		ROW("\x21\x11\0\x12" V4 "\x04\0\3abc", "192.0.2.1:56324"), /* an extension */
-		ROW("\x20\0\0\0", ""), /* LOCAL */
+		ROW("\x20\0\0\0", ""),                                     /* LOCAL */
 		ROW("\x20\x11\0\x0c" V4, ""), /* LOCAL, whatever it says */
-		ROW("\x21\0\0\0", ""), /* not known */
+		ROW("\x21\0\0\0", ""),        /* not known */
 		ROW("\x21\x12\0\x0c" V4, ""), /* a datagram */
-		ROW("\x21\x11\0\x0b" "\300\0\2\1\306\063\144\1\334\4\1", NULL), /* shorter than its addresses */
+		ROW("\x21\x11\0\x0b"
+		    "\300\0\2\1\306\063\144\1\334\4\1",
+			NULL), /* shorter than its addresses */
 		ROW("\x21\x21\0\x0c" V4, NULL),
 		ROW("\x22\x11\0\x0c" V4, NULL), /* no such command */
 		ROW("\x11\x11\0\x0c" V4, NULL), /* no such version */
@@ -87,7 +98,8 @@ static void version_2_names_the_client(void **state)
 
 static void headers_have_an_end(void **state)
 {
-	uint8_t line[PROXYPROTO_LINE_MAX + 1] = "PROXY UNKNOWN ", v2[20] = SIGNATURE "\x21\x11\xff\xff";
+	uint8_t line[PROXYPROTO_LINE_MAX + 1] = "PROXY UNKNOWN ",
+					   v2[20] = SIGNATURE "\x21\x11\xff\xff";
 	struct proxyproto h;
 	size_t used;
 

@@ -40,7 +40,8 @@ static void put_header(struct wcur *w, uint16_t type, uint16_t len, const uint8_
 	wcur_copy(w, txid, STUN_TXID_LEN);
 }
 
-void stun_request_encode(const uint8_t txid[static STUN_TXID_LEN], uint8_t out[static STUN_REQUEST_LEN])
+void stun_request_encode(
+	const uint8_t txid[static STUN_TXID_LEN], uint8_t out[static STUN_REQUEST_LEN])
 {
 	struct wcur w = wcur_over(out, STUN_REQUEST_LEN);
 
@@ -109,7 +110,8 @@ size_t stun_response_encode(const uint8_t txid[static STUN_TXID_LEN], struct ipp
 	wcur_u8(&w, 0);
 	wcur_u8(&w, from.ip.family == 4 ? 1 : 2);
 	wcur_be16(&w, (uint16_t)(from.port ^ 0x2112));
-	for (uint16_t i = 0; i < n; i++) /* the mask is the magic and the transaction, as they lie in the header */
+	for (uint16_t i = 0; i < n;
+		i++) /* the mask is the magic and the transaction, as they lie in the header */
 		wcur_u8(&w, from.ip.b[i] ^ out[4 + i]);
 	return wcur_len(&w);
 }
@@ -140,7 +142,8 @@ static int get_address(struct view v, const uint8_t *mask, struct ipport *ret)
 	return 0;
 }
 
-int stun_response_decode(const uint8_t *p, size_t len, uint8_t ret_txid[static STUN_TXID_LEN], struct ipport *ret)
+int stun_response_decode(
+	const uint8_t *p, size_t len, uint8_t ret_txid[static STUN_TXID_LEN], struct ipport *ret)
 {
 	struct ipport xored = { 0 }, plain = { 0 };
 	struct view v;

@@ -5,7 +5,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 /* What we send is what we read. */
 static void written(const uint8_t *data, size_t len)
 {
-	uint8_t request[STUN_REQUEST_LEN], response[STUN_RESPONSE_MAX], txid[STUN_TXID_LEN], ip[16] = { 0 };
+	uint8_t request[STUN_REQUEST_LEN], response[STUN_RESPONSE_MAX], txid[STUN_TXID_LEN],
+		ip[16] = { 0 };
 	struct cur c = cur_over(data, len);
 	struct ipport from, got;
 
@@ -17,8 +18,10 @@ static void written(const uint8_t *data, size_t len)
 	from.ip = c.bad || cur_left(&c) ? ipaddr_from16(ip) : ipaddr_from4(ip);
 	stun_request_encode(txid, request);
 	memset(ip, 0, sizeof(ip));
-	CHECK(stun_request_decode(request, sizeof(request), ip) == 0 && memcmp(ip, txid, sizeof(txid)) == 0);
-	CHECK(stun_response_decode(response, stun_response_encode(txid, from, response), ip, &got) == 0);
+	CHECK(stun_request_decode(request, sizeof(request), ip) == 0 &&
+		memcmp(ip, txid, sizeof(txid)) == 0);
+	CHECK(stun_response_decode(
+		      response, stun_response_encode(txid, from, response), ip, &got) == 0);
 	CHECK(ipport_eq(from, got) && memcmp(ip, txid, sizeof(txid)) == 0);
 }
 

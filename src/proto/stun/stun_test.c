@@ -10,7 +10,8 @@ static void requests(void **state)
 	json_t *s = vectors_section(file, "request"), *c;
 	size_t i, n;
 
-	json_array_foreach(s, i, c) {
+	json_array_foreach(s, i, c)
+	{
 		uint8_t txid[STUN_TXID_LEN], out[STUN_REQUEST_LEN], *want = vec_hex(c, "bytes", &n);
 
 		vec_hex_exact(c, "tx_id", txid, sizeof(txid));
@@ -21,7 +22,8 @@ static void requests(void **state)
 	}
 	vectors_count("stun.json", "request", json_array_size(s));
 	s = vectors_section(file, "parse_request");
-	json_array_foreach(s, i, c) {
+	json_array_foreach(s, i, c)
+	{
 		uint8_t txid[STUN_TXID_LEN], want[STUN_TXID_LEN], *p = vec_hex(c, "bytes", &n);
 
 		CHECK_ROW("%s", vec_str(c, "name"));
@@ -43,8 +45,10 @@ static void responses(void **state)
 	struct ipport a;
 	size_t i, n;
 
-	json_array_foreach(s, i, c) {
-		uint8_t txid[STUN_TXID_LEN], out[STUN_RESPONSE_MAX], *want = vec_hex(c, "bytes", &n);
+	json_array_foreach(s, i, c)
+	{
+		uint8_t txid[STUN_TXID_LEN], out[STUN_RESPONSE_MAX],
+			*want = vec_hex(c, "bytes", &n);
 		const char *addr = vec_str(c, "addr");
 
 		CHECK_ROW("%s", addr);
@@ -60,7 +64,8 @@ static void responses(void **state)
 	}
 	vectors_count("stun.json", "response", json_array_size(s));
 	s = vectors_section(file, "parse_response");
-	json_array_foreach(s, i, c) {
+	json_array_foreach(s, i, c)
+	{
 		uint8_t txid[STUN_TXID_LEN], want[STUN_TXID_LEN], *p = vec_hex(c, "bytes", &n);
 
 		CHECK_ROW("%s", vec_str(c, "name"));
@@ -78,7 +83,8 @@ static void responses(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(requests), cmocka_unit_test(responses) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(requests),
+		cmocka_unit_test(responses) };
 
 	file = vectors_load("stun.json");
 	cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -45,7 +45,8 @@ int tc_check_tags(const struct json_list *tags, struct err_at *at)
 	}
 	if (tags->n <= TC_TAGS_MAX)
 		return 0;
-	err_at_set(at, 0, 0, "%zu tags are too many; a device can have at most %d", tags->n, TC_TAGS_MAX);
+	err_at_set(at, 0, 0, "%zu tags are too many; a device can have at most %d", tags->n,
+		TC_TAGS_MAX);
 	return -ERR_TOO_MANY;
 }
 
@@ -71,7 +72,8 @@ int tc_check_hostname(const char *name, struct err_at *at)
 int tc_check_routes(const struct json_list *routes, struct err_at *at)
 {
 	if (routes->n > TC_ADVERTISED_MAX) {
-		err_at_set(at, 0, 0, "%zu routes are too many; a device can advertise at most %d", routes->n, TC_ADVERTISED_MAX);
+		err_at_set(at, 0, 0, "%zu routes are too many; a device can advertise at most %d",
+			routes->n, TC_ADVERTISED_MAX);
 		return -ERR_TOO_MANY;
 	}
 	for (size_t i = 0; i < routes->n; i++) {
@@ -81,8 +83,8 @@ int tc_check_routes(const struct json_list *routes, struct err_at *at)
 		if (r.ip.family && ipprefix_eq(r, m))
 			continue;
 		if (r.ip.family)
-			err_at_set(at, 0, 0, "route %s has non-address bits set; expected %s", ipprefix_format(r, is),
-				ipprefix_format(m, ought));
+			err_at_set(at, 0, 0, "route %s has non-address bits set; expected %s",
+				ipprefix_format(r, is), ipprefix_format(m, ought));
 		else
 			err_at_set(at, 0, 0, "a route cannot be empty");
 		return -ERR_BAD_VALUE;

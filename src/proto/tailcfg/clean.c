@@ -8,9 +8,10 @@
 /* Beside what no text should show: marks that change a character or nothing at all, and in a name only hide a difference. */
 static bool has_no_shape(uint32_t c)
 {
-	return (c >= 0x200b && c <= 0x200f) || (c >= 0xfe00 && c <= 0xfe0f) || c == 0x34f || c == 0x115f || c == 0x1160 ||
-		c == 0x17b4 || c == 0x17b5 || (c >= 0x180b && c <= 0x180f) || c == 0x3164 || c == 0xffa0 ||
-		(c >= 0xfdd0 && c <= 0xfdef) || (c & 0xfffe) == 0xfffe;
+	return (c >= 0x200b && c <= 0x200f) || (c >= 0xfe00 && c <= 0xfe0f) || c == 0x34f ||
+	       c == 0x115f || c == 0x1160 || c == 0x17b4 || c == 0x17b5 ||
+	       (c >= 0x180b && c <= 0x180f) || c == 0x3164 || c == 0xffa0 ||
+	       (c >= 0xfdd0 && c <= 0xfdef) || (c & 0xfffe) == 0xfffe;
 }
 
 /* How many bytes are left. */
@@ -73,13 +74,26 @@ static int clean_texts(struct tc_hostinfo *h, struct arena *a, struct tc_cleaned
 		const char **s;
 		size_t max;
 	} texts[] = {
-		{ &h->ipn_version, TC_TEXT_MAX }, { &h->frontend_log_id, TC_TEXT_MAX }, { &h->backend_log_id, TC_TEXT_MAX },
-		{ &h->os, TC_WORD_MAX }, { &h->os_version, TC_TEXT_MAX }, { &h->env, TC_WORD_MAX }, { &h->distro, TC_WORD_MAX },
-		{ &h->distro_version, TC_WORD_MAX }, { &h->distro_codename, TC_WORD_MAX }, { &h->app, TC_TEXT_MAX },
-		{ &h->package, TC_TEXT_MAX }, { &h->device_model, TC_TEXT_MAX }, { &h->push_device_token, TC_TOKEN_MAX },
-		{ &h->machine, TC_WORD_MAX }, { &h->go_arch, TC_WORD_MAX },
-		{ &h->go_arch_var, TC_WORD_MAX }, { &h->go_version, TC_TEXT_MAX }, { &h->cloud, TC_WORD_MAX },
-		{ &h->services_hash, TC_TEXT_MAX }, { &h->exit_node_id, TC_WORD_MAX },
+		{ &h->ipn_version, TC_TEXT_MAX },
+		{ &h->frontend_log_id, TC_TEXT_MAX },
+		{ &h->backend_log_id, TC_TEXT_MAX },
+		{ &h->os, TC_WORD_MAX },
+		{ &h->os_version, TC_TEXT_MAX },
+		{ &h->env, TC_WORD_MAX },
+		{ &h->distro, TC_WORD_MAX },
+		{ &h->distro_version, TC_WORD_MAX },
+		{ &h->distro_codename, TC_WORD_MAX },
+		{ &h->app, TC_TEXT_MAX },
+		{ &h->package, TC_TEXT_MAX },
+		{ &h->device_model, TC_TEXT_MAX },
+		{ &h->push_device_token, TC_TOKEN_MAX },
+		{ &h->machine, TC_WORD_MAX },
+		{ &h->go_arch, TC_WORD_MAX },
+		{ &h->go_arch_var, TC_WORD_MAX },
+		{ &h->go_version, TC_TEXT_MAX },
+		{ &h->cloud, TC_WORD_MAX },
+		{ &h->services_hash, TC_TEXT_MAX },
+		{ &h->exit_node_id, TC_WORD_MAX },
 	};
 	int rc = 0;
 
@@ -90,7 +104,8 @@ static int clean_texts(struct tc_hostinfo *h, struct arena *a, struct tc_cleaned
 
 static bool is_service(void *ctx, void *item)
 {
-	static const char *const known[] = { "tcp", "udp", "peerapi4", "peerapi6", "peerapi-dns-proxy" };
+	static const char *const known[] = { "tcp", "udp", "peerapi4", "peerapi6",
+		"peerapi-dns-proxy" };
 	const struct tc_service *s = item;
 
 	for (size_t i = 0; s->proto && i < ARRAY_LEN(known); i++)
@@ -119,7 +134,8 @@ static bool is_ssh_key(void *ctx, void *item)
 
 	if (!type || s[type] != ' ' || strlen(s) > TC_SSH_KEY_LEN_MAX)
 		return false;
-	body = strspn(s + type + 1, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=");
+	body = strspn(
+		s + type + 1, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=");
 	return body && is_ascii(s, strlen(s)) && (!s[type + 1 + body] || s[type + 1 + body] == ' ');
 }
 
@@ -147,12 +163,16 @@ static int clean_lists(struct tc_hostinfo *h, struct arena *a, struct tc_cleaned
 	size_t left = TC_SSH_KEYS_BYTES_MAX;
 	int rc = 0;
 
-	ret->parts += json_list_keep(&h->services, sizeof(struct tc_service), TC_SERVICES_MAX, is_service, NULL);
+	ret->parts += json_list_keep(
+		&h->services, sizeof(struct tc_service), TC_SERVICES_MAX, is_service, NULL);
 	ret->parts += json_list_keep(&h->wol_macs, sizeof(char *), TC_MACS_MAX, is_mac, NULL);
-	ret->parts += json_list_keep(&h->routable_ips, sizeof(struct ipprefix), SIZE_MAX, is_route, NULL);
-	ret->parts += json_list_keep(&h->ssh_host_keys, sizeof(char *), TC_SSH_KEYS_MAX, ssh_key_fits, &left);
+	ret->parts +=
+		json_list_keep(&h->routable_ips, sizeof(struct ipprefix), SIZE_MAX, is_route, NULL);
+	ret->parts += json_list_keep(
+		&h->ssh_host_keys, sizeof(char *), TC_SSH_KEYS_MAX, ssh_key_fits, &left);
 	for (size_t i = 0; i < h->services.n && rc == 0; i++)
-		rc = tc_text_clean(&JSON_AT(h->services, struct tc_service, i)->description, TC_WORD_MAX, a, ret);
+		rc = tc_text_clean(&JSON_AT(h->services, struct tc_service, i)->description,
+			TC_WORD_MAX, a, ret);
 	return rc;
 }
 
@@ -193,8 +213,11 @@ static void clean_code(const char **s, size_t min, size_t max, struct tc_cleaned
 {
 	size_t len = *s ? strlen(*s) : 0;
 
-	if (!len || (len >= min && len <= max &&
-			strspn(*s, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-") == len))
+	if (!len ||
+		(len >= min && len <= max &&
+			strspn(*s,
+				"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-") ==
+				len))
 		return;
 	*s = NULL;
 	ret->parts++;
@@ -247,8 +270,9 @@ int tc_hostinfo_clean(struct tc_hostinfo *h, struct arena *a, struct tc_cleaned 
 
 static bool is_place(struct ipport e)
 {
-	return e.ip.family && e.port && !(e.ip.family == 6 && ipaddr_is_link_local(e.ip)) && !ipaddr_is_multicast(e.ip) &&
-		!ipaddr_is_unspecified(e.ip) && !(e.ip.family == 4 && load_be32(e.ip.b) == UINT32_MAX);
+	return e.ip.family && e.port && !(e.ip.family == 6 && ipaddr_is_link_local(e.ip)) &&
+	       !ipaddr_is_multicast(e.ip) && !ipaddr_is_unspecified(e.ip) &&
+	       !(e.ip.family == 4 && load_be32(e.ip.b) == UINT32_MAX);
 }
 
 void tc_endpoints_clean(struct json_list *l, struct tc_cleaned *ret)
@@ -278,7 +302,8 @@ static int services_for_peers(const struct json_list *own, struct arena *a, stru
 
 		if (strncmp(s->proto, "peerapi", 7) != 0)
 			continue;
-		while (k < ret->n && strcmp(JSON_AT(*ret, struct tc_service, k)->proto, s->proto) != 0)
+		while (k < ret->n &&
+			strcmp(JSON_AT(*ret, struct tc_service, k)->proto, s->proto) != 0)
 			k++;
 		if (k < ret->n)
 			continue;

@@ -9,7 +9,7 @@
 
 /* Of one Hostinfo, in bytes or items. Official clients stay far below. */
 enum {
-	TC_WORD_MAX = 64, /* system, architecture, cloud, place, ... */
+	TC_WORD_MAX = 64,  /* system, architecture, cloud, place, ... */
 	TC_TEXT_MAX = 128, /* versions, models, log numbers */
 	TC_TOKEN_MAX = 256,
 	TC_SERVICES_MAX = 256,

@@ -41,7 +41,8 @@ static void official_clients_lose_nothing(void **state)
 	for (size_t f = 0; f < ARRAY_LEN(files); f++) {
 		json_t *all = vectors_load_lines(files[f]);
 
-		json_array_foreach(all, i, c) {
+		json_array_foreach(all, i, c)
+		{
 			const json_t *host = json_object_get(json_object_get(c, "doc"), "Hostinfo");
 
 			if (!json_is_object(host))
@@ -62,14 +63,18 @@ static void what_is_over_a_limit_goes(void **state)
 		size_t texts, parts;
 	} rows[] = {
 		{ "{\"OS\":\"li\\u001bnux\\u009b\"}", "{\"OS\":\"linux\"}", 1, 0 },
-		{ "{\"Hostname\":\"a\\u202e\\u200b\\u2066\\ufeffb\"}", "{\"Hostname\":\"ab\"}", 1, 0 },
-		{ "{\"Hostname\":\"a\\nb\"}", "{\"Hostname\":\"a\\nb\"}", 0, 0 }, /* is refused in words */
+		{ "{\"Hostname\":\"a\\u202e\\u200b\\u2066\\ufeffb\"}", "{\"Hostname\":\"ab\"}", 1,
+			0 },
+		{ "{\"Hostname\":\"a\\nb\"}", "{\"Hostname\":\"a\\nb\"}", 0,
+			0 }, /* is refused in words */
 		{ "{\"Services\":[{\"Proto\":\"egg\",\"Port\":1},{\"Proto\":\"tcp\",\"Port\":0},{\"Proto\":\"udp\",\"Port\":5}]}",
 			"{\"Services\":[{\"Proto\":\"udp\",\"Port\":5}]}", 0, 2 },
 		{ "{\"sshHostKeys\":[\"ssh-rsa A\\n* ssh-rsa B\",\"\",\"ssh-rsa\",\"ssh-rsa AA== me@x\",\"a \\u202e\"]}",
 			"{\"sshHostKeys\":[\"ssh-rsa AA== me@x\"]}", 0, 4 },
-		{ "{\"WoLMACs\":[\"02:00:5e:10:00:01\",\"02-00-5e-10-00-01\",\"x\"]}", "{\"WoLMACs\":[\"02:00:5e:10:00:01\"]}", 0, 2 },
-		{ "{\"RoutableIPs\":[\"10.0.0.0/8\",\"\"]}", "{\"RoutableIPs\":[\"10.0.0.0/8\"]}", 0, 1 },
+		{ "{\"WoLMACs\":[\"02:00:5e:10:00:01\",\"02-00-5e-10-00-01\",\"x\"]}",
+			"{\"WoLMACs\":[\"02:00:5e:10:00:01\"]}", 0, 2 },
+		{ "{\"RoutableIPs\":[\"10.0.0.0/8\",\"\"]}", "{\"RoutableIPs\":[\"10.0.0.0/8\"]}",
+			0, 1 },
 		{ "{\"Location\":{\"CountryCode\":\"Germany\",\"CityCode\":\"B R\",\"Latitude\":91,\"Longitude\":-180}}",
 			"{\"Location\":{\"Longitude\":-180}}", 0, 3 },
 		{ "{\"NetInfo\":{\"DERPLatency\":{\"1-v4\":1,\"1-v4\":2,\"2-v4\":-1,\"\\u001b\":1}}}",
@@ -86,7 +91,9 @@ static void what_is_over_a_limit_goes(void **state)
 		CHECK_ROW("%s", rows[i].in);
 		arena_reset(&arena);
 		if (!rows[i].out) {
-			CHECK_INT(json_decode(&tc_hostinfo_type, rows[i].in, strlen(rows[i].in), &h, &arena, NULL), <, 0);
+			CHECK_INT(json_decode(&tc_hostinfo_type, rows[i].in, strlen(rows[i].in), &h,
+					  &arena, NULL),
+				<, 0);
 			continue;
 		}
 		read_host(rows[i].in, &h);
@@ -106,9 +113,16 @@ static void what_peers_are_told_is_a_few_kilobytes(void **state)
 	static char big[8000], key[3000] = "ssh-rsa ";
 	const char *keys[20];
 	struct tc_service services[300];
-	struct tc_location where = { .country = big, .city = big, .country_code = "DE", .city_code = "0123456789ABCDEF",
-		.latitude = -12.345678901234567, .longitude = -123.45678901234567, .priority = INT32_MAX };
-	struct tc_hostinfo h = { .os = big, .hostname = big + sizeof(big) - 1 - TC_HOSTNAME_MAX, .location = &where };
+	struct tc_location where = { .country = big,
+		.city = big,
+		.country_code = "DE",
+		.city_code = "0123456789ABCDEF",
+		.latitude = -12.345678901234567,
+		.longitude = -123.45678901234567,
+		.priority = INT32_MAX };
+	struct tc_hostinfo h = {
+		.os = big, .hostname = big + sizeof(big) - 1 - TC_HOSTNAME_MAX, .location = &where
+	};
 	struct tc_cleaned n = { 0 };
 	struct buf b;
 
@@ -120,7 +134,9 @@ static void what_peers_are_told_is_a_few_kilobytes(void **state)
 	memcpy(key + sizeof(key) - 1 - 500, "ssh-rsa ", 8);
 	keys[0] = "ssh-rsa AAAA";
 	for (size_t i = 0; i < ARRAY_LEN(services); i++)
-		services[i] = (struct tc_service){ .proto = i % 2 ? "peerapi4" : "peerapi6", .description = big, .port = 65535 };
+		services[i] = (struct tc_service){
+			.proto = i % 2 ? "peerapi4" : "peerapi6", .description = big, .port = 65535
+		};
 	h.services = json_list_of(services, ARRAY_LEN(services));
 	h.ssh_host_keys = json_list_of(keys, ARRAY_LEN(keys));
 	CHECK_INT(tc_hostinfo_clean(&h, &arena, &n), ==, 0);
@@ -137,10 +153,13 @@ static void endpoints_are_places(void **state)
 	struct ipport all[200], one;
 	struct json_list l = json_list_of(all, ARRAY_LEN(all));
 	struct tc_cleaned n = { 0 };
-	static const char *const bad[] = { "0.0.0.0:1", "255.255.255.255:1", "224.0.0.1:1", "[fe80::1]:1", "[::]:1", "10.0.0.1:0", "[ff02::1]:1" };
+	static const char *const bad[] = { "0.0.0.0:1", "255.255.255.255:1", "224.0.0.1:1",
+		"[fe80::1]:1", "[::]:1", "10.0.0.1:0", "[ff02::1]:1" };
 
 	for (size_t i = 0; i < ARRAY_LEN(all); i++)
-		all[i] = (struct ipport){ .ip = ipaddr_from4((uint8_t[]){ 10, 0, (uint8_t)(i / 2), 1 }), .port = 5 };
+		all[i] = (struct ipport){
+			.ip = ipaddr_from4((uint8_t[]){ 10, 0, (uint8_t)(i / 2), 1 }), .port = 5
+		};
 	tc_endpoints_clean(&l, &n);
 	CHECK_INT(l.n, ==, TC_ENDPOINTS_MAX);
 	CHECK_INT(n.parts, ==, ARRAY_LEN(all) - TC_ENDPOINTS_MAX);

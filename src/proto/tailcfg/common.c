@@ -174,7 +174,8 @@ JSON_OBJECT_TYPE(tc_derp_region_type, struct tc_derp_region, derp_region_fields)
 static JSON_MAP_TYPE(derp_region_map, tc_derp_region_type);
 
 static const struct json_field home_params_fields[] = {
-	JSON_F_MAX(struct tc_derp_home_params, region_score, "RegionScore", json_f64_map, JSON_OMIT | JSON_EMPTY, 1024),
+	JSON_F_MAX(struct tc_derp_home_params, region_score, "RegionScore", json_f64_map,
+		JSON_OMIT | JSON_EMPTY, 1024),
 	JSON_END,
 };
 static JSON_OBJECT_TYPE(home_params_type, struct tc_derp_home_params, home_params_fields);
@@ -183,7 +184,8 @@ static JSON_POINTER_TYPE(home_params_ptr, home_params_type);
 static const struct json_field derp_map_fields[] = {
 	JSON_F(struct tc_derp_map, home_params, "HomeParams", home_params_ptr, JSON_OMIT),
 	JSON_F_MAX(struct tc_derp_map, regions, "Regions", derp_region_map, 0, 1024),
-	JSON_F(struct tc_derp_map, omit_default_regions, "omitDefaultRegions", json_bool, JSON_OMIT),
+	JSON_F(struct tc_derp_map, omit_default_regions, "omitDefaultRegions", json_bool,
+		JSON_OMIT),
 	JSON_END,
 };
 JSON_OBJECT_TYPE(tc_derp_map_type, struct tc_derp_map, derp_map_fields);
@@ -250,9 +252,11 @@ static JSON_LIST_TYPE(cap_grant_list, cap_grant_type);
 static const struct json_field filter_rule_fields[] = {
 	JSON_F_MAX(struct tc_filter_rule, src_ips, "SrcIPs", json_str_list, 0, TC_RULES_MAX),
 	JSON_F(struct tc_filter_rule, src_bits, "SrcBits", json_raw, JSON_OMIT),
-	JSON_F_MAX(struct tc_filter_rule, dst_ports, "DstPorts", net_port_range_list, JSON_OMIT, TC_RULES_MAX),
+	JSON_F_MAX(struct tc_filter_rule, dst_ports, "DstPorts", net_port_range_list, JSON_OMIT,
+		TC_RULES_MAX),
 	JSON_F(struct tc_filter_rule, ip_proto, "IPProto", json_int_list, JSON_OMIT),
-	JSON_F_MAX(struct tc_filter_rule, cap_grant, "CapGrant", cap_grant_list, JSON_OMIT, TC_RULES_MAX),
+	JSON_F_MAX(struct tc_filter_rule, cap_grant, "CapGrant", cap_grant_list, JSON_OMIT,
+		TC_RULES_MAX),
 	JSON_END,
 };
 JSON_OBJECT_TYPE(tc_filter_rule_type, struct tc_filter_rule, filter_rule_fields);

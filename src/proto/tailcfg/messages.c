@@ -2,8 +2,12 @@
 #include "proto/tailcfg/tailcfg.h"
 
 static JSON_POINTER_TYPE(hostinfo_ptr, tc_hostinfo_type);
-static const struct json_type ptr_node_key = { .kind = JK_POINTER, .size = sizeof(void *), .elem = &json_key_node };
-static const struct json_type ptr_disco_key = { .kind = JK_POINTER, .size = sizeof(void *), .elem = &json_key_disco };
+static const struct json_type ptr_node_key = {
+	.kind = JK_POINTER, .size = sizeof(void *), .elem = &json_key_node
+};
+static const struct json_type ptr_disco_key = {
+	.kind = JK_POINTER, .size = sizeof(void *), .elem = &json_key_disco
+};
 static JSON_POINTER_TYPE(cap_map_ptr, json_raw_list_map);
 
 static const struct json_field auth_fields[] = {
@@ -54,8 +58,10 @@ static const struct json_field map_request_fields[] = {
 	F(disco_key, "DiscoKey", json_key_disco, 0),
 	F(stream, "Stream", json_bool, JSON_OMIT),
 	F(hostinfo, "Hostinfo", hostinfo_ptr, 0),
-	JSON_F_MAX(struct tc_map_request, endpoints, "Endpoints", json_ipport_list, JSON_OMIT, TC_TOLD_ENDPOINTS_MAX),
-	JSON_F_MAX(struct tc_map_request, endpoint_types, "EndpointTypes", json_int_list, JSON_OMIT, TC_TOLD_ENDPOINTS_MAX),
+	JSON_F_MAX(struct tc_map_request, endpoints, "Endpoints", json_ipport_list, JSON_OMIT,
+		TC_TOLD_ENDPOINTS_MAX),
+	JSON_F_MAX(struct tc_map_request, endpoint_types, "EndpointTypes", json_int_list, JSON_OMIT,
+		TC_TOLD_ENDPOINTS_MAX),
 	F(tka_head, "TKAHead", json_str, JSON_OMIT),
 	F(read_only, "ReadOnly", json_bool, JSON_OMIT),
 	F(omit_peers, "OmitPeers", json_bool, JSON_OMIT),
@@ -80,8 +86,10 @@ static const struct json_field node_fields[] = {
 	F(machine, "Machine", json_key_machine),
 	F(disco_key, "DiscoKey", json_key_disco),
 	L(addresses, "Addresses", json_prefix_list, TC_ADDRESSES_MAX),
-	JSON_F_MAX(struct tc_node, allowed_ips, "AllowedIPs", json_prefix_list, JSON_OMIT | JSON_EMPTY, TC_ROUTES_MAX),
-	JSON_F_MAX(struct tc_node, endpoints, "Endpoints", json_ipport_list, JSON_OMIT | JSON_EMPTY, TC_ENDPOINTS_MAX),
+	JSON_F_MAX(struct tc_node, allowed_ips, "AllowedIPs", json_prefix_list,
+		JSON_OMIT | JSON_EMPTY, TC_ROUTES_MAX),
+	JSON_F_MAX(struct tc_node, endpoints, "Endpoints", json_ipport_list, JSON_OMIT | JSON_EMPTY,
+		TC_ENDPOINTS_MAX),
 	F(derp, "DERP", json_str),
 	F(home_derp, "HomeDERP", json_u31),
 	F(hostinfo, "Hostinfo", hostinfo_ptr),
@@ -119,7 +127,8 @@ static const struct json_field peer_change_fields[] = {
 	F(derp_region, "DERPRegion", json_u31),
 	F(cap, "Cap", json_u31),
 	F(cap_map, "CapMap", cap_map_ptr),
-	JSON_F_MAX(struct tc_peer_change, endpoints, "Endpoints", json_ipport_list, JSON_OMIT | JSON_EMPTY, TC_ENDPOINTS_MAX),
+	JSON_F_MAX(struct tc_peer_change, endpoints, "Endpoints", json_ipport_list,
+		JSON_OMIT | JSON_EMPTY, TC_ENDPOINTS_MAX),
 	F(key, "Key", ptr_node_key),
 	F(disco_key, "DiscoKey", ptr_disco_key),
 	F(online, "Online", json_opt_bool),

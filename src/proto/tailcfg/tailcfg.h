@@ -12,7 +12,8 @@
 enum {
 	TC_PEERS_MAX = 200000,
 	TC_ENDPOINTS_MAX = 64,
-	TC_TOLD_ENDPOINTS_MAX = 4096, /* read of a device; those above TC_ENDPOINTS_MAX are left out */
+	TC_TOLD_ENDPOINTS_MAX =
+		4096, /* read of a device; those above TC_ENDPOINTS_MAX are left out */
 	TC_ADDRESSES_MAX = 64,
 	TC_ROUTES_MAX = 4096,
 	TC_RULES_MAX = 100000,
@@ -36,7 +37,8 @@ struct tc_service {
 };
 
 struct tc_netinfo {
-	uint8_t mapping_varies, hairpin, working_ipv6, os_has_ipv6, working_udp, working_icmpv4, upnp, pmp, pcp;
+	uint8_t mapping_varies, hairpin, working_ipv6, os_has_ipv6, working_udp, working_icmpv4,
+		upnp, pmp, pcp;
 	bool have_portmap;
 	int64_t preferred_derp;
 	const char *link_type, *firewall_mode;
@@ -56,14 +58,16 @@ struct tc_tpm {
 };
 
 struct tc_hostinfo {
-	const char *ipn_version, *frontend_log_id, *backend_log_id, *os, *os_version, *env, *distro, *distro_version,
-		*distro_codename, *app, *package, *device_model, *push_device_token, *hostname, *machine, *go_arch,
-		*go_arch_var, *go_version, *cloud, *services_hash, *exit_node_id;
+	const char *ipn_version, *frontend_log_id, *backend_log_id, *os, *os_version, *env, *distro,
+		*distro_version, *distro_codename, *app, *package, *device_model,
+		*push_device_token, *hostname, *machine, *go_arch, *go_arch_var, *go_version,
+		*cloud, *services_hash, *exit_node_id;
 	uint8_t container, desktop, userspace, userspace_router, app_connector, state_encrypted;
-	bool shields_up, sharee_node, no_logs, remote_config, wire_ingress, ingress_enabled, allows_update, peer_relay;
-	struct json_list routable_ips; /* struct ipprefix */
+	bool shields_up, sharee_node, no_logs, remote_config, wire_ingress, ingress_enabled,
+		allows_update, peer_relay;
+	struct json_list routable_ips;                          /* struct ipprefix */
 	struct json_list request_tags, wol_macs, ssh_host_keys; /* const char * */
-	struct json_list services; /* struct tc_service */
+	struct json_list services;                              /* struct tc_service */
 	struct tc_netinfo *netinfo;
 	struct tc_location *location;
 	struct tc_tpm *tpm;
@@ -107,7 +111,7 @@ struct tc_map_request {
 	struct node_pub node_key;
 	struct disco_pub disco_key;
 	struct tc_hostinfo *hostinfo;
-	struct json_list endpoints; /* struct ipport */
+	struct json_list endpoints;      /* struct ipport */
 	struct json_list endpoint_types; /* int64_t */
 	struct json_list debug_flags;
 };
@@ -115,14 +119,15 @@ struct tc_map_request {
 struct tc_node {
 	int64_t id, user, sharer, home_derp, cap;
 	const char *stable_id, *name, *derp;
-	const char *computed_name, *computed_name_with_host; /* made by the node itself, for its readers */
+	const char *computed_name,
+		*computed_name_with_host; /* made by the node itself, for its readers */
 	struct node_pub key;
 	unix_ms key_expiry, created, last_seen;
 	struct view key_signature;
 	struct machine_pub machine;
 	struct disco_pub disco_key;
 	struct json_list addresses, allowed_ips, primary_routes; /* struct ipprefix */
-	struct json_list endpoints; /* struct ipport */
+	struct json_list endpoints;                              /* struct ipport */
 	struct tc_hostinfo *hostinfo;
 	struct json_list tags, capabilities;
 	uint8_t online;
@@ -130,7 +135,8 @@ struct tc_node {
 	struct json_map cap_map; /* name -> list of raw */
 	struct ipaddr masq4, masq6;
 	const char *stable_tailnet_id; /* of the own node only */
-	const char *fault; /* why it could not be read; NULL: it was. Else only what comes before the fault is there */
+	const char *
+		fault; /* why it could not be read; NULL: it was. Else only what comes before the fault is there */
 };
 
 struct tc_peer_change {
@@ -160,7 +166,8 @@ struct tc_derp_region {
 };
 
 struct tc_derp_home_params {
-	struct json_map region_score; /* id as text -> double: what its latency is multiplied with */
+	struct json_map
+		region_score; /* id as text -> double: what its latency is multiplied with */
 };
 
 struct tc_derp_map {
@@ -181,9 +188,9 @@ struct tc_dns_record {
 
 struct tc_dns_config {
 	struct json_list resolvers, fallback_resolvers; /* struct tc_resolver */
-	struct json_map routes; /* suffix -> list of resolvers */
+	struct json_map routes;                         /* suffix -> list of resolvers */
 	struct json_list domains, cert_domains, exit_node_filtered; /* const char * */
-	struct json_list extra_records; /* struct tc_dns_record */
+	struct json_list extra_records;                             /* struct tc_dns_record */
 	bool proxied;
 };
 
@@ -205,9 +212,9 @@ struct tc_cap_grant {
 
 struct tc_filter_rule {
 	struct json_list src_ips; /* const char * */
-	struct view src_bits; /* of an old form; its presence makes the whole filter invalid */
+	struct view src_bits;     /* of an old form; its presence makes the whole filter invalid */
 	struct json_list dst_ports; /* struct tc_net_port_range */
-	struct json_list ip_proto; /* int64_t */
+	struct json_list ip_proto;  /* int64_t */
 	struct json_list cap_grant; /* struct tc_cap_grant */
 };
 
@@ -231,9 +238,9 @@ struct tc_map_response {
 	bool keep_alive;
 	struct tc_node *node;
 	struct tc_derp_map *derp_map;
-	struct json_list peers, peers_changed; /* struct tc_node */
-	struct json_list peers_removed; /* int64_t */
-	struct json_list peers_changed_patch; /* struct tc_peer_change */
+	struct json_list peers, peers_changed;           /* struct tc_node */
+	struct json_list peers_removed;                  /* int64_t */
+	struct json_list peers_changed_patch;            /* struct tc_peer_change */
 	struct json_map peer_seen_change, online_change; /* id -> bool */
 	struct tc_dns_config *dns_config;
 	const char *domain;
@@ -245,7 +252,8 @@ struct tc_map_response {
 	unix_ms control_time;
 	struct tc_debug *debug;
 	struct view ping_request, ssh_policy, tka_info, client_version, dial_plan;
-	struct json_map display_messages; /* name -> struct tc_display_message *; NULL: take it away */
+	struct json_map
+		display_messages; /* name -> struct tc_display_message *; NULL: take it away */
 	const char *pop_browser_url;
 };
 
@@ -280,12 +288,15 @@ struct tc_server_keys {
  */
 MUST_USE int tc_check_tag(const char *tag, struct err_at *at); /* the words are to follow the tag */
 MUST_USE int tc_check_tags(const struct json_list *tags, struct err_at *at); /* const char * */
-MUST_USE int tc_check_hostname(const char *name, struct err_at *at); /* NULL and "": none */
-MUST_USE int tc_check_routes(const struct json_list *routes, struct err_at *at); /* struct ipprefix */
+MUST_USE int tc_check_hostname(const char *name, struct err_at *at);         /* NULL and "": none */
+MUST_USE int tc_check_routes(
+	const struct json_list *routes, struct err_at *at); /* struct ipprefix */
 
-extern const struct json_type tc_service_type, tc_netinfo_type, tc_location_ptr_type, tc_hostinfo_type, tc_user_type, tc_login_type,
-	tc_user_profile_type, tc_register_request_type, tc_register_response_type, tc_map_request_type, tc_node_type,
-	tc_peer_change_type, tc_derp_node_type, tc_derp_region_type, tc_derp_map_type, tc_dns_record_type, tc_dns_config_type,
-	tc_filter_rule_type, tc_map_response_type, tc_display_map_type, tc_ping_request_type, tc_ping_response_type, tc_server_keys_type;
+extern const struct json_type tc_service_type, tc_netinfo_type, tc_location_ptr_type,
+	tc_hostinfo_type, tc_user_type, tc_login_type, tc_user_profile_type,
+	tc_register_request_type, tc_register_response_type, tc_map_request_type, tc_node_type,
+	tc_peer_change_type, tc_derp_node_type, tc_derp_region_type, tc_derp_map_type,
+	tc_dns_record_type, tc_dns_config_type, tc_filter_rule_type, tc_map_response_type,
+	tc_display_map_type, tc_ping_request_type, tc_ping_response_type, tc_server_keys_type;
 
 #endif

@@ -17,9 +17,11 @@ static void note_missing(const char *name)
 
 static bool is_nothing(const json_t *v)
 {
-	return json_is_null(v) || json_is_false(v) || (json_is_string(v) && !json_string_length(v)) ||
-		(json_is_integer(v) && !json_integer_value(v)) || (json_is_array(v) && !json_array_size(v)) ||
-		(json_is_object(v) && !json_object_size(v));
+	return json_is_null(v) || json_is_false(v) ||
+	       (json_is_string(v) && !json_string_length(v)) ||
+	       (json_is_integer(v) && !json_integer_value(v)) ||
+	       (json_is_array(v) && !json_array_size(v)) ||
+	       (json_is_object(v) && !json_object_size(v));
 }
 
 static void same(const char *path, const json_t *want, const json_t *got);
@@ -29,7 +31,8 @@ static void same_object(const char *path, const json_t *want, const json_t *got)
 	const char *key;
 	json_t *v;
 
-	json_object_foreach((json_t *)want, key, v) {
+	json_object_foreach((json_t *)want, key, v)
+	{
 		json_t *g = json_object_get(got, key);
 		char sub[512];
 
@@ -46,7 +49,8 @@ static bool same_time(const char *a, const char *b)
 {
 	unix_ms x, y;
 
-	return time_parse_rfc3339(a, strlen(a), &x) == 0 && time_parse_rfc3339(b, strlen(b), &y) == 0 && x == y;
+	return time_parse_rfc3339(a, strlen(a), &x) == 0 &&
+	       time_parse_rfc3339(b, strlen(b), &y) == 0 && x == y;
 }
 
 static void same(const char *path, const json_t *want, const json_t *got)
@@ -59,17 +63,17 @@ static void same(const char *path, const json_t *want, const json_t *got)
 		same_object(path, want, got);
 	} else if (json_is_array(want) && json_is_array(got)) {
 		CHECK_INT(json_array_size(want), ==, json_array_size(got));
-		json_array_foreach(want, i, v)
-			same(path, v, json_array_get(got, i));
+		json_array_foreach(want, i, v) same(path, v, json_array_get(got, i));
 	} else if (json_is_string(want) && json_is_string(got)) {
 		CHECK_TRUE(same_time(json_string_value(want), json_string_value(got)) ||
-			!strcmp(json_string_value(want), json_string_value(got)));
+			   !strcmp(json_string_value(want), json_string_value(got)));
 	} else if (!is_nothing(want) || !is_nothing(got)) {
 		CHECK_TRUE(json_equal(want, got));
 	}
 }
 
-static void check_file(const char *name, const struct json_type *type, void *doc, const char *not_modelled)
+static void check_file(
+	const char *name, const struct json_type *type, void *doc, const char *not_modelled)
 {
 	char path[512];
 	json_t *all, *c;
@@ -79,7 +83,8 @@ static void check_file(const char *name, const struct json_type *type, void *doc
 	snprintf(path, sizeof(path), "control/%s.jsonl", name);
 	all = vectors_load_lines(path);
 	missing[0] = 0;
-	json_array_foreach(all, i, c) {
+	json_array_foreach(all, i, c)
+	{
 		char *text = json_dumps(json_object_get(c, "doc"), JSON_COMPACT);
 		struct arena a;
 		struct err_at at = { 0 };
@@ -101,7 +106,8 @@ static void check_file(const char *name, const struct json_type *type, void *doc
 		free(text);
 	}
 	vectors_count(path, "documents", json_array_size(all));
-	printf("# skipped: fields of %s that are not modelled:%s\n", name, missing[0] ? missing : " none");
+	printf("# skipped: fields of %s that are not modelled:%s\n", name,
+		missing[0] ? missing : " none");
 	CHECK_STR(missing, not_modelled);
 	json_decref(all);
 }
@@ -138,14 +144,16 @@ static void tags_have_the_form_of_the_original(void **state)
 {
 	static const struct {
 		const char *tag, *why;
-	} rows[] = { { "tag:a", "" }, { "tag:Web-1", "" }, { "web", "tags must start with 'tag:'" }, { "", "tags must start with 'tag:'" },
-		{ "tag:", "tag names must not be empty" }, { "tag:1web", "tag names must start with a letter, after 'tag:'" },
+	} rows[] = { { "tag:a", "" }, { "tag:Web-1", "" }, { "web", "tags must start with 'tag:'" },
+		{ "", "tags must start with 'tag:'" }, { "tag:", "tag names must not be empty" },
+		{ "tag:1web", "tag names must start with a letter, after 'tag:'" },
 		{ "tag:-x", "tag names must start with a letter, after 'tag:'" },
 		{ "tag:web_1", "tag names can only contain numbers, letters, or dashes" },
 		{ "tag:web.prod", "tag names can only contain numbers, letters, or dashes" },
 		{ "tag:caf\xc3\xa9", "tag names can only contain numbers, letters, or dashes" },
 		{ "tag:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", "" },
-		{ "tag:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", "tags can have at most 64 characters" } };
+		{ "tag:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+			"tags can have at most 64 characters" } };
 
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		struct err_at at = { 0 };
@@ -168,7 +176,9 @@ static void settings_over_a_limit_are_refused_with_the_limit(void **state)
 	CHECK_INT(tc_check_hostname(name + 1, &at), ==, 0);
 	CHECK_INT(tc_check_hostname(name, &at), ==, -ERR_TOO_BIG);
 	CHECK_STR(at.text, "hostname too long: 256 bytes (max 255)");
-	CHECK_INT(tc_check_hostname(NULL, &at) | tc_check_hostname("", &at) | tc_check_hostname("Ann's box", &at), ==, 0);
+	CHECK_INT(tc_check_hostname(NULL, &at) | tc_check_hostname("", &at) |
+			  tc_check_hostname("Ann's box", &at),
+		==, 0);
 	CHECK_INT(tc_check_hostname("a\nb", &at), ==, -ERR_BAD_VALUE);
 	CHECK_INT(tc_check_hostname("a\xff", &at), ==, -ERR_BAD_VALUE);
 	for (size_t i = 0; i < ARRAY_LEN(tags); i++)
@@ -178,7 +188,9 @@ static void settings_over_a_limit_are_refused_with_the_limit(void **state)
 	l.n++;
 	CHECK_INT(tc_check_tags(&l, &at), ==, -ERR_TOO_MANY);
 	for (size_t i = 0; i < ARRAY_LEN(routes); i++)
-		routes[i] = (struct ipprefix){ .ip = ipaddr_v4(10, (uint8_t)(i >> 8), (uint8_t)i, 0), .bits = 24 };
+		routes[i] =
+			(struct ipprefix){ .ip = ipaddr_v4(10, (uint8_t)(i >> 8), (uint8_t)i, 0),
+				.bits = 24 };
 	l = json_list_of(routes, TC_ADVERTISED_MAX);
 	CHECK_INT(tc_check_routes(&l, &at), ==, 0);
 	l.n++;

@@ -10,7 +10,9 @@ const struct ipprefix tsaddr_cgnat = { { 4, { 100, 64 } }, 10 };
 const struct ipprefix tsaddr_chromeos_vm = { { 4, { 100, 115, 92 } }, 23 };
 const struct ipprefix tsaddr_ula = { { 6, { ULA } }, 48 };
 const struct ipprefix tsaddr_via = { { 6, { ULA, 0x0b, 0x1a } }, 64 };
-const struct ipprefix tsaddr_four_to_six = { { 6, { ULA, 0xab, 0x12, 0x48, 0x43, 0xcd, 0x96, 0x62 } }, 104 };
+const struct ipprefix tsaddr_four_to_six = {
+	{ 6, { ULA, 0xab, 0x12, 0x48, 0x43, 0xcd, 0x96, 0x62 } }, 104
+};
 const struct ipprefix tsaddr_ephemeral6 = { { 6, { ULA, 0xef, 0xe3 } }, 64 };
 const struct ipaddr tsaddr_service = { 4, { 100, 100, 100, 100 } };
 const struct ipaddr tsaddr_service6 = { 6, { ULA, [15] = 0x53 } };
@@ -113,8 +115,9 @@ int tsaddr_via_of_name(struct view fqdn, struct ipaddr *ret)
 	if (dot)
 		*dot = 0;
 	via = strstr(text, "-via-");
-	if (!via || (*rest && !name_has_suffix(view_of(rest, strlen(rest)), VIEW_LIT("ts.net")) &&
-			    !name_has_suffix(view_of(rest, strlen(rest)), VIEW_LIT("tailscale.net"))))
+	if (!via ||
+		(*rest && !name_has_suffix(view_of(rest, strlen(rest)), VIEW_LIT("ts.net")) &&
+			!name_has_suffix(view_of(rest, strlen(rest)), VIEW_LIT("tailscale.net"))))
 		return -ERR_BAD_FORMAT;
 	for (char *p = text; p < via; p++)
 		*p = *p == '-' ? '.' : *p;

@@ -8,14 +8,15 @@
 #include "base/netip/netip.h"
 
 extern const struct ipprefix tsaddr_cgnat; /* 100.64.0.0/10: nodes */
-extern const struct ipprefix tsaddr_chromeos_vm; /* 100.115.92.0/23: inside the former, never a node */
+extern const struct ipprefix
+	tsaddr_chromeos_vm;              /* 100.115.92.0/23: inside the former, never a node */
 extern const struct ipprefix tsaddr_ula; /* fd7a:115c:a1e0::/48 */
 extern const struct ipprefix tsaddr_via; /* fd7a:115c:a1e0:b1a::/64 */
 extern const struct ipprefix tsaddr_four_to_six; /* fd7a:115c:a1e0:ab12:4843:cd96:6200::/104 */
-extern const struct ipprefix tsaddr_ephemeral6; /* fd7a:115c:a1e0:efe3::/64 */
-extern const struct ipaddr tsaddr_service; /* 100.100.100.100 */
-extern const struct ipaddr tsaddr_service6; /* fd7a:115c:a1e0::53 */
-extern const struct ipaddr tsaddr_derp_magic; /* 127.3.3.40: the port is a region, not a port */
+extern const struct ipprefix tsaddr_ephemeral6;  /* fd7a:115c:a1e0:efe3::/64 */
+extern const struct ipaddr tsaddr_service;       /* 100.100.100.100 */
+extern const struct ipaddr tsaddr_service6;      /* fd7a:115c:a1e0::53 */
+extern const struct ipaddr tsaddr_derp_magic;    /* 127.3.3.40: the port is a region, not a port */
 
 bool tsaddr_is_tailscale4(struct ipaddr a);
 bool tsaddr_is_tailscale(struct ipaddr a);

@@ -108,7 +108,8 @@ static void map_via(const json_t *c)
 			CHECK_TRUE(in.ip.family == 4 || tsaddr_map_via(1, in, &via) < 0);
 		return;
 	}
-	CHECK_INT(tsaddr_map_via((uint32_t)vec_int(c, "site"), prefix(s), &via) == 0, ==, vec_bool(c, "accept"));
+	CHECK_INT(tsaddr_map_via((uint32_t)vec_int(c, "site"), prefix(s), &via) == 0, ==,
+		vec_bool(c, "accept"));
 	if (!vec_bool(c, "accept"))
 		return;
 	check_prefix(via, vec_str(c, "via"));
@@ -147,9 +148,14 @@ static void every_recorded_verdict(void **state)
 		const char *name;
 		void (*check)(const json_t *c);
 	} sections[] = {
-		{ "constant", constant },       { "is_tailscale_ip", is_tailscale_ip }, { "four_to_six", four_to_six },
-		{ "six_to_four", six_to_four }, { "map_via", map_via },                 { "unmap_via", unmap_via },
-		{ "is_via_prefix", is_via_prefix }, { "dns_4via6", dns_4via6 },
+		{ "constant", constant },
+		{ "is_tailscale_ip", is_tailscale_ip },
+		{ "four_to_six", four_to_six },
+		{ "six_to_four", six_to_four },
+		{ "map_via", map_via },
+		{ "unmap_via", unmap_via },
+		{ "is_via_prefix", is_via_prefix },
+		{ "dns_4via6", dns_4via6 },
 	};
 	json_t *file = vectors_load("tsaddr.json"), *c;
 	size_t i;
@@ -158,7 +164,8 @@ static void every_recorded_verdict(void **state)
 	for (size_t s = 0; s < ARRAY_LEN(sections); s++) {
 		json_t *section = vectors_section(file, sections[s].name);
 
-		json_array_foreach(section, i, c) {
+		json_array_foreach(section, i, c)
+		{
 			CHECK_ROW("%s %zu", sections[s].name, i);
 			sections[s].check(c);
 		}

@@ -10,7 +10,8 @@ enum wgmsg_type wgmsg_type(const uint8_t *p, size_t len)
 	case WGMSG_RESPONSE:
 		return len == sizeof(struct wgmsg_response) ? WGMSG_RESPONSE : WGMSG_INVALID;
 	case WGMSG_COOKIE_REPLY:
-		return len == sizeof(struct wgmsg_cookie_reply) ? WGMSG_COOKIE_REPLY : WGMSG_INVALID;
+		return len == sizeof(struct wgmsg_cookie_reply) ? WGMSG_COOKIE_REPLY
+								: WGMSG_INVALID;
 	case WGMSG_TRANSPORT:
 		return len >= WGMSG_TRANSPORT_OVERHEAD ? WGMSG_TRANSPORT : WGMSG_INVALID;
 	default:

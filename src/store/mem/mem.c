@@ -31,7 +31,8 @@ static void clear(struct list *rows)
 		free(container_of(l, struct row, link));
 }
 
-static int change(struct coord_store *s, enum coord_kind kind, int64_t id, struct view doc, bool deleted)
+static int change(
+	struct coord_store *s, enum coord_kind kind, int64_t id, struct view doc, bool deleted)
 {
 	struct row *r = malloc(sizeof(*r) + doc.len);
 
@@ -97,7 +98,8 @@ static void commit(struct coord_store *s)
 		store_mem_write(m);
 }
 
-static int load(struct coord_store *s, enum coord_kind kind, int (*fn)(void *ctx, int64_t id, struct view doc), void *ctx)
+static int load(struct coord_store *s, enum coord_kind kind,
+	int (*fn)(void *ctx, int64_t id, struct view doc), void *ctx)
 {
 	list_for_each(l, &of(s)->durable) {
 		struct row *r = container_of(l, struct row, link);

@@ -13,9 +13,11 @@
 #include <unistd.h>
 
 enum {
-	SCHEMA_VERSION = 2, /* 2: settings and policies, which a hub that knows 1 would leave aside */
+	SCHEMA_VERSION =
+		2, /* 2: settings and policies, which a hub that knows 1 would leave aside */
 	START_BUSY_MS = 5000,
-	TRY_MS = 250, /* SQLite's own tries; between two of ours the writer looks whether the program ends */
+	TRY_MS =
+		250, /* SQLite's own tries; between two of ours the writer looks whether the program ends */
 	PROBE_KIND = -1,
 };
 
@@ -31,7 +33,7 @@ struct store_sqlite {
 	struct worker_job job; /* while writing is not empty */
 	mono_ns writing_since;
 	int job_rc;
-	char why[256]; /* of job_rc */
+	char why[256];     /* of job_rc */
 	char refusal[320]; /* store.refuses, when it does */
 	struct worker_job probe;
 	struct loop_timer *probe_timer;
@@ -85,7 +87,8 @@ static int del(struct coord_store *store, enum coord_kind kind, int64_t id)
 	return rc;
 }
 
-static int load(struct coord_store *store, enum coord_kind kind, int (*fn)(void *ctx, int64_t id, struct view doc), void *ctx)
+static int load(struct coord_store *store, enum coord_kind kind,
+	int (*fn)(void *ctx, int64_t id, struct view doc), void *ctx)
 {
 	struct store_sqlite *s = of(store);
 	int rc = 0, step = SQLITE_DONE;
@@ -93,7 +96,8 @@ static int load(struct coord_store *store, enum coord_kind kind, int (*fn)(void 
 	sqlite3_bind_int(s->load, 1, (int)kind);
 	while (rc == 0 && (step = sqlite3_step(s->load)) == SQLITE_ROW)
 		rc = fn(ctx, sqlite3_column_int64(s->load, 0),
-			view_of(sqlite3_column_text(s->load, 1), (size_t)sqlite3_column_bytes(s->load, 1)));
+			view_of(sqlite3_column_text(s->load, 1),
+				(size_t)sqlite3_column_bytes(s->load, 1)));
 	if (rc == 0 && step != SQLITE_DONE) {
 		snprintf(s->why, sizeof(s->why), "%s", sqlite3_errmsg(s->db));
 		rc = -ERR_STORE;
@@ -152,7 +156,8 @@ static int write_or_wait(struct store_sqlite *s)
 		return rc;
 	s->busy = true;
 	s->busy_times++;
-	log_warn("store", "another process holds the database: changes wait for it", "seconds_at_most=%d", STORE_BUSY_S);
+	log_warn("store", "another process holds the database: changes wait for it",
+		"seconds_at_most=%d", STORE_BUSY_S);
 	while (rc == -EBUSY && clock_now() < end) {
 		if (s->ending)
 			end = mono_min(end, clock_now() + SEC(STORE_LAST_BUSY_S));
@@ -160,10 +165,11 @@ static int write_or_wait(struct store_sqlite *s)
 	}
 	s->busy = false;
 	if (rc == 0)
-		log_info("store", "the database is free again, and all that waited is written", "seconds=%lld",
-			(long long)((clock_now() - since) / SEC(1)));
+		log_info("store", "the database is free again, and all that waited is written",
+			"seconds=%lld", (long long)((clock_now() - since) / SEC(1)));
 	else if (rc == -EBUSY)
-		snprintf(s->why, sizeof(s->why), "another process has held the database for %lld seconds",
+		snprintf(s->why, sizeof(s->why),
+			"another process has held the database for %lld seconds",
 			(long long)((clock_now() - since) / SEC(1)));
 	return rc == -EBUSY ? -ERR_STORE : rc;
 }
@@ -189,7 +195,8 @@ static int take_back(struct store_sqlite *s)
 		struct view doc = view_of(r->doc, r->len);
 
 		if (rc == 0)
-			rc = batch_add(&s->filling, (enum coord_kind)r->key.kind, r->key.id, r->deleted ? NULL : &doc);
+			rc = batch_add(&s->filling, (enum coord_kind)r->key.kind, r->key.id,
+				r->deleted ? NULL : &doc);
 	}
 	batch_clear(&later);
 	return rc;
@@ -203,10 +210,14 @@ static void probe_later(struct store_sqlite *s)
 static void on_refused(struct store_sqlite *s)
 {
 	s->refused++;
-	snprintf(s->refusal, sizeof(s->refusal), "the hub cannot write its database (%.200s): no change is made until it can\n", s->why);
+	snprintf(s->refusal, sizeof(s->refusal),
+		"the hub cannot write its database (%.200s): no change is made until it can\n",
+		s->why);
 	s->store.refuses = s->refusal;
 	probe_later(s);
-	log_error("store", "the database cannot be written: no change is made until it can, all else goes on", "why=\"%s\"", s->why);
+	log_error("store",
+		"the database cannot be written: no change is made until it can, all else goes on",
+		"why=\"%s\"", s->why);
 	if (s->store.promised > s->store.durable || take_back(s) < 0)
 		s->store.failed = s->job_rc;
 }
@@ -283,7 +294,8 @@ static void commit(struct coord_store *store)
 {
 	struct store_sqlite *s = of(store);
 
-	if (store->failed || store->refuses || batch_is_empty(&s->filling) || !batch_is_empty(&s->writing))
+	if (store->failed || store->refuses || batch_is_empty(&s->filling) ||
+		!batch_is_empty(&s->writing))
 		return;
 	batch_move(&s->writing, &s->filling);
 	store->batch++;
@@ -303,7 +315,8 @@ static int user_version(sqlite3 *db)
 	sqlite3_stmt *st;
 	int v = -1;
 
-	if (sqlite3_prepare_v2(db, "PRAGMA user_version", -1, &st, NULL) == SQLITE_OK && sqlite3_step(st) == SQLITE_ROW)
+	if (sqlite3_prepare_v2(db, "PRAGMA user_version", -1, &st, NULL) == SQLITE_OK &&
+		sqlite3_step(st) == SQLITE_ROW)
 		v = sqlite3_column_int(st, 0);
 	sqlite3_finalize(st);
 	return v;
@@ -319,13 +332,16 @@ static int migrate(struct store_sqlite *s, bool must_exist, struct err_at *at)
 	}
 	s->was_made = v == 0;
 	if (v > SCHEMA_VERSION) {
-		err_at_set(at, 0, 0, "the database is from a newer version (%d, this one knows %d); update the hub", v,
-			SCHEMA_VERSION);
+		err_at_set(at, 0, 0,
+			"the database is from a newer version (%d, this one knows %d); update the hub",
+			v, SCHEMA_VERSION);
 		return -ERR_BAD_VERSION;
 	}
-	if (v < 1 && sqlite3_exec(s->db,
-			     "BEGIN; CREATE TABLE doc (kind INTEGER, id INTEGER, doc TEXT NOT NULL, PRIMARY KEY (kind, id)) "
-			     "WITHOUT ROWID; PRAGMA user_version = 1; COMMIT", NULL, NULL, NULL) != SQLITE_OK)
+	if (v < 1 &&
+		sqlite3_exec(s->db,
+			"BEGIN; CREATE TABLE doc (kind INTEGER, id INTEGER, doc TEXT NOT NULL, PRIMARY KEY (kind, id)) "
+			"WITHOUT ROWID; PRAGMA user_version = 1; COMMIT",
+			NULL, NULL, NULL) != SQLITE_OK)
 		return -ERR_STORE;
 	if (v < 2 && sqlite3_exec(s->db, "PRAGMA user_version = 2", NULL, NULL, NULL) != SQLITE_OK)
 		return -ERR_STORE;
@@ -339,11 +355,13 @@ static int prepare(struct store_sqlite *s)
 		const char *sql;
 	} rows[] = { { &s->put, "INSERT OR REPLACE INTO doc (kind, id, doc) VALUES (?, ?, ?)" },
 		{ &s->del, "DELETE FROM doc WHERE kind = ? AND id = ?" },
-		{ &s->load, "SELECT id, doc FROM doc WHERE kind = ? ORDER BY id" }, { &s->begin, "BEGIN IMMEDIATE" },
-		{ &s->commit, "COMMIT" }, { &s->rollback, "ROLLBACK" } };
+		{ &s->load, "SELECT id, doc FROM doc WHERE kind = ? ORDER BY id" },
+		{ &s->begin, "BEGIN IMMEDIATE" }, { &s->commit, "COMMIT" },
+		{ &s->rollback, "ROLLBACK" } };
 
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
-		if (sqlite3_prepare_v3(s->db, rows[i].sql, -1, SQLITE_PREPARE_PERSISTENT, rows[i].st, NULL) != SQLITE_OK)
+		if (sqlite3_prepare_v3(s->db, rows[i].sql, -1, SQLITE_PREPARE_PERSISTENT,
+			    rows[i].st, NULL) != SQLITE_OK)
 			return -ERR_STORE;
 	return 0;
 }
@@ -375,12 +393,14 @@ static int open_db(struct store_sqlite *s, const char *path, bool must_exist, st
 		return rc;
 	if (sqlite3_open_v2(path, &s->db, SQLITE_OPEN_READWRITE, NULL) != SQLITE_OK ||
 		sqlite3_busy_timeout(s->db, START_BUSY_MS) != SQLITE_OK ||
-		sqlite3_exec(s->db, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL", NULL, NULL, NULL) != SQLITE_OK)
+		sqlite3_exec(s->db, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL", NULL,
+			NULL, NULL) != SQLITE_OK)
 		return -ERR_STORE;
 	return migrate(s, must_exist, at);
 }
 
-int store_sqlite_open(struct store_sqlite **ret, const char *path, bool must_exist, struct err_at *at)
+int store_sqlite_open(
+	struct store_sqlite **ret, const char *path, bool must_exist, struct err_at *at)
 {
 	struct store_sqlite *s = calloc(1, sizeof(*s));
 	int rc;
@@ -428,7 +448,7 @@ int store_sqlite_stop(struct store_sqlite *s)
 		return s->store.failed;
 	s->ending = true;
 	worker_finish(s->worker); /* a probe, too */
-	s->store.refuses = NULL; /* once more, for what is left */
+	s->store.refuses = NULL;  /* once more, for what is left */
 	do {
 		commit(&s->store);
 		worker_finish(s->worker);
@@ -440,8 +460,12 @@ int store_sqlite_stop(struct store_sqlite *s)
 
 void store_sqlite_state(const struct store_sqlite *s, struct store_sqlite_state *ret)
 {
-	*ret = (struct store_sqlite_state){ .pending = s->filling.bytes + s->writing.bytes, .writing_since = s->writing_since,
-		.busy = s->busy, .busy_times = s->busy_times, .refused = s->refused, .why = s->why };
+	*ret = (struct store_sqlite_state){ .pending = s->filling.bytes + s->writing.bytes,
+		.writing_since = s->writing_since,
+		.busy = s->busy,
+		.busy_times = s->busy_times,
+		.refused = s->refused,
+		.why = s->why };
 }
 
 struct store_sqlite *store_sqlite_close(struct store_sqlite *s)

@@ -17,27 +17,30 @@
 struct store_sqlite;
 
 enum {
-	STORE_BUSY_S = 60, /* a database that another process holds is tried for so long */
+	STORE_BUSY_S = 60,      /* a database that another process holds is tried for so long */
 	STORE_LAST_BUSY_S = 10, /* at the end of the program: so much longer */
-	STORE_PENDING_MAX = 64 << 20, /* bytes that wait to be written; above, no change is to be begun */
+	STORE_PENDING_MAX =
+		64 << 20, /* bytes that wait to be written; above, no change is to be begun */
 	STORE_PROBE_LEN = 64 * 1024,
 	STORE_PROBE_S = 2,
 };
 
 struct store_sqlite_state {
-	size_t pending; /* bytes that wait or are being written */
+	size_t pending;        /* bytes that wait or are being written */
 	mono_ns writing_since; /* by the loop's clock; 0: nothing is being written */
-	bool busy; /* another process holds the database */
-	uint64_t busy_times; /* batches that had to wait for one */
-	uint64_t refused; /* batches that the disk refused */
-	const char *why; /* of a failed load or store: SQLite's words; else "". Not while a batch is written */
+	bool busy;             /* another process holds the database */
+	uint64_t busy_times;   /* batches that had to wait for one */
+	uint64_t refused;      /* batches that the disk refused */
+	const char *
+		why; /* of a failed load or store: SQLite's words; else "". Not while a batch is written */
 };
 
 /*
  * Brings an older schema up to date. Creates the file (0600) and its schema, unless must_exist: then -ENOENT, with what was found
  * instead of a database in *at.
  */
-MUST_USE int store_sqlite_open(struct store_sqlite **ret, const char *path, bool must_exist, struct err_at *at);
+MUST_USE int store_sqlite_open(
+	struct store_sqlite **ret, const char *path, bool must_exist, struct err_at *at);
 bool store_sqlite_was_made(const struct store_sqlite *s); /* by this open */
 /* After the last load, and after the process gave up rights: the thread keeps what it is born with. */
 MUST_USE int store_sqlite_start(struct store_sqlite *s, struct loop *l);

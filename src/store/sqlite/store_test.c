@@ -19,7 +19,8 @@ static int collect(void *ctx, int64_t id, struct view doc)
 	struct seen *s = ctx;
 	size_t n = strlen(s->text);
 
-	snprintf(s->text + n, sizeof(s->text) - n, "%lld=%.*s ", (long long)id, (int)doc.len, (const char *)doc.p);
+	snprintf(s->text + n, sizeof(s->text) - n, "%lld=%.*s ", (long long)id, (int)doc.len,
+		(const char *)doc.p);
 	return 0;
 }
 
@@ -76,7 +77,9 @@ static void sqlite_store_keeps_the_contract_and_its_content(void **state)
 	close(fd);
 	CHECK_INT(store_sqlite_open(&s, path, false, &at), ==, 0);
 	contract(store_sqlite_store(s));
-	CHECK_INT(store_sqlite_store(s)->ops->put(store_sqlite_store(s), COORD_NODE, 9, VIEW_LIT("not committed")), ==, 0);
+	CHECK_INT(store_sqlite_store(s)->ops->put(
+			  store_sqlite_store(s), COORD_NODE, 9, VIEW_LIT("not committed")),
+		==, 0);
 	store_sqlite_close(s);
 	CHECK_INT(store_sqlite_open(&s, path, false, &at), ==, 0);
 	check_content(store_sqlite_store(s), COORD_NODE, "2=B ");
@@ -150,7 +153,7 @@ static void a_started_store_writes_beside_the_loop(void **state)
 	}
 	w.ticks = 0;
 	run_until_settled(&w);
-	CHECK_INT(w.ticks, >, 10); /* the loop went on */
+	CHECK_INT(w.ticks, >, 10);    /* the loop went on */
 	CHECK_INT(s->durable, ==, 3); /* the one that waited, and all others together */
 	CHECK_INT(coord_store_put(s, COORD_NODE, 50, VIEW_LIT("c")), ==, 0);
 	CHECK_INT(store_sqlite_stop(w.store), ==, 0); /* writes what was not even committed */
@@ -162,7 +165,9 @@ static void a_started_store_writes_beside_the_loop(void **state)
 	{
 		struct seen seen = { "" };
 
-		CHECK_INT(store_sqlite_store(w.store)->ops->load(store_sqlite_store(w.store), COORD_NODE, collect, &seen), ==, 0);
+		CHECK_INT(store_sqlite_store(w.store)->ops->load(
+				  store_sqlite_store(w.store), COORD_NODE, collect, &seen),
+			==, 0);
 		CHECK_TRUE(!strncmp(seen.text, "1=a 2=b 3=b ", 12) && strstr(seen.text, "50=c"));
 	}
 	store_sqlite_close(w.store);

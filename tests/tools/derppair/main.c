@@ -80,13 +80,15 @@ static void on_closed(void *owner, int rc)
 	exit(1);
 }
 
-static const struct stream_ops stream_ops = { on_connected, on_data, output, written, on_closed, NULL };
+static const struct stream_ops stream_ops = { on_connected, on_data, output, written, on_closed,
+	NULL };
 
 static void dial(void *owner)
 {
 	struct client *cl = owner;
 
-	if (stream_connect(cl->pair->loop, cl->pair->relay, NULL, NULL, 0, &stream_ops, cl, &cl->s) < 0)
+	if (stream_connect(
+		    cl->pair->loop, cl->pair->relay, NULL, NULL, 0, &stream_ops, cl, &cl->s) < 0)
 		exit(1);
 }
 
@@ -134,8 +136,10 @@ static void on_tick(void *ctx)
 
 	for (int i = 0; i < 2; i++)
 		derpclient_tick(p->client[i].c, clock_now());
-	if (derpclient_is_ready(p->client[SENDER].c) && derpclient_is_ready(p->client[RECEIVER].c)) {
-		if (derpclient_send(p->client[SENDER].c, &p->client[RECEIVER].key, packet, sizeof(packet), clock_now()) < 0)
+	if (derpclient_is_ready(p->client[SENDER].c) &&
+		derpclient_is_ready(p->client[RECEIVER].c)) {
+		if (derpclient_send(p->client[SENDER].c, &p->client[RECEIVER].key, packet,
+			    sizeof(packet), clock_now()) < 0)
 			exit(1);
 		p->sent++;
 	}
@@ -145,12 +149,17 @@ static void on_tick(void *ctx)
 static void client_open(struct pair *p, int i, const char *secret)
 {
 	struct client *cl = &p->client[i];
-	struct derpclient_cfg cfg = { .rng = loop_rng(), .owner = cl, .dial = dial, .hang_up = hang_up, .on_output = on_output,
+	struct derpclient_cfg cfg = { .rng = loop_rng(),
+		.owner = cl,
+		.dial = dial,
+		.hang_up = hang_up,
+		.on_output = on_output,
 		.on_event = on_event };
 
 	cl->pair = p;
 	key_generate(loop_rng(), cfg.private.b);
-	if (secret && (strlen(secret) != 2 * KEY_LEN || hex_decode(secret, 2 * KEY_LEN, cfg.private.b) < 0))
+	if (secret && (strlen(secret) != 2 * KEY_LEN ||
+			      hex_decode(secret, 2 * KEY_LEN, cfg.private.b) < 0))
 		exit(2);
 	if (key_public(cfg.private.b, cl->key.b) < 0 || derpclient_new(&cl->c, &cfg) < 0)
 		exit(1);
@@ -166,14 +175,16 @@ int main(int argc, char **argv)
 		fprintf(stderr, "usage: derppair ADDRESS:PORT [SECRET-HEX SECRET-HEX]\n");
 		return 2;
 	}
-	if (loop_new(&p.loop) < 0 || loop_stop_on_signals(p.loop) < 0 || loop_timer_new(p.loop, on_tick, &p, &p.timer) < 0)
+	if (loop_new(&p.loop) < 0 || loop_stop_on_signals(p.loop) < 0 ||
+		loop_timer_new(p.loop, on_tick, &p, &p.timer) < 0)
 		return 1;
 	client_open(&p, SENDER, argc == 4 ? argv[2] : NULL);
 	client_open(&p, RECEIVER, argc == 4 ? argv[3] : NULL);
 	loop_timer_set(p.timer, loop_now(p.loop).mono + EVERY);
 	loop_run(p.loop);
 	note_gap(&p);
-	printf("{\"sent\":%u,\"arrived\":%u,\"worst_gap_ms\":%lld}\n", p.sent, p.arrived, (long long)(p.worst / MSEC(1)));
+	printf("{\"sent\":%u,\"arrived\":%u,\"worst_gap_ms\":%lld}\n", p.sent, p.arrived,
+		(long long)(p.worst / MSEC(1)));
 	fflush(stdout);
 	return p.arrived ? 0 : 1;
 }

@@ -22,7 +22,8 @@ int main(int argc, char **argv)
 	rng_seeded_init(&rng, strtoull(argv[1], NULL, 10));
 	buf_init(&line, 1 << 24);
 	for (long n = strtol(argv[2], NULL, 10); n > 0; n--) {
-		if (hostile_hostinfo(&rng.rng, argv[3][0] == 's', &line) < 0 || buf_append_str(&line, "\n") < 0)
+		if (hostile_hostinfo(&rng.rng, argv[3][0] == 's', &line) < 0 ||
+			buf_append_str(&line, "\n") < 0)
 			return 1;
 		fwrite(buf_data(&line), 1, buf_len(&line), stdout);
 		buf_clear(&line);

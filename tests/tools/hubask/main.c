@@ -74,7 +74,10 @@ static void on_ready(void *owner)
 	((struct asker *)owner)->ready = true;
 }
 
-static const struct ts2021_ops ops = { .on_response = on_response, .on_data = on_data, .on_end = on_end, .on_output = on_output,
+static const struct ts2021_ops ops = { .on_response = on_response,
+	.on_data = on_data,
+	.on_end = on_end,
+	.on_output = on_output,
 	.on_ready = on_ready };
 
 static void flush(struct asker *a)
@@ -134,7 +137,8 @@ static void ask(struct asker *a, char *line)
 	if (!text)
 		die("no memory");
 	base64_encode(buf_data(&a->body), buf_len(&a->body), text);
-	printf("%d\t%s\t%s\t%s\n", a->status, a->retry[0] ? a->retry : "-", a->ended ? "end" : "open", text);
+	printf("%d\t%s\t%s\t%s\n", a->status, a->retry[0] ? a->retry : "-",
+		a->ended ? "end" : "open", text);
 	fflush(stdout);
 	free(text);
 	if (a->s)
@@ -145,15 +149,19 @@ static void ask(struct asker *a, char *line)
 
 static void open_session(struct asker *a, char **argv)
 {
-	struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons((uint16_t)atoi(argv[2])) }, from = { .sin_family = AF_INET };
+	struct sockaddr_in to = { .sin_family = AF_INET,
+		.sin_port = htons((uint16_t)atoi(argv[2])) },
+			   from = { .sin_family = AF_INET };
 	struct machine_pub hub;
 	struct secret_machine self;
 
-	if (inet_pton(AF_INET, argv[1], &to.sin_addr) != 1 || strlen(argv[3]) != 64 || hex_decode(argv[3], 64, hub.b) < 0 ||
-		strlen(argv[4]) != 64 || hex_decode(argv[4], 64, self.b) < 0)
+	if (inet_pton(AF_INET, argv[1], &to.sin_addr) != 1 || strlen(argv[3]) != 64 ||
+		hex_decode(argv[3], 64, hub.b) < 0 || strlen(argv[4]) != 64 ||
+		hex_decode(argv[4], 64, self.b) < 0)
 		die("usage: hubask ADDRESS PORT HUB-KEY-HEX MACHINE-SECRET-HEX [SOURCE-ADDRESS]");
 	a->fd = socket(AF_INET, SOCK_STREAM, 0);
-	if (argv[5] && (inet_pton(AF_INET, argv[5], &from.sin_addr) != 1 || bind(a->fd, (struct sockaddr *)&from, sizeof(from)) < 0))
+	if (argv[5] && (inet_pton(AF_INET, argv[5], &from.sin_addr) != 1 ||
+			       bind(a->fd, (struct sockaddr *)&from, sizeof(from)) < 0))
 		die("that is no address of ours");
 	if (a->fd < 0 || connect(a->fd, (struct sockaddr *)&to, sizeof(to)) < 0)
 		die("the hub is not reached");

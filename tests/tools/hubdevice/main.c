@@ -50,7 +50,8 @@ struct device {
 static void after(struct device *d)
 {
 	for (int i = 0; i < CTL_CONNS; i++)
-		if (d->link[i] && d->link[i]->s && ctlclient_output(d->c, (enum ctlclient_conn)i).len)
+		if (d->link[i] && d->link[i]->s &&
+			ctlclient_output(d->c, (enum ctlclient_conn)i).len)
 			stream_wake(d->link[i]->s);
 	loop_timer_set(d->timer, ctlclient_deadline(d->c));
 }
@@ -105,9 +106,11 @@ static void on_closed(void *owner, int rc)
 	free(k);
 }
 
-static const struct stream_ops stream_ops = { on_connected, on_data, output, written, on_closed, NULL };
+static const struct stream_ops stream_ops = { on_connected, on_data, output, written, on_closed,
+	NULL };
 
-static void dial(void *owner, enum ctlclient_conn id, const char *host, uint16_t port, enum ctlclient_tls tls)
+static void dial(void *owner, enum ctlclient_conn id, const char *host, uint16_t port,
+	enum ctlclient_tls tls)
 {
 	struct device *d = owner;
 	struct link *k = calloc(1, sizeof(*k));
@@ -148,8 +151,11 @@ static void describe(void *owner, struct tc_map_request *m)
 	while (n < TAGS && (word = strsep(&rest, ",")))
 		if (*word)
 			tag[n++] = word;
-	h = (struct tc_hostinfo){ .hostname = d->hostname, .os = "linux", .request_tags = json_list_of(tag, n),
-		.backend_log_id = "0000000000000000000000000000000000000000000000000000000000000001" };
+	h = (struct tc_hostinfo){ .hostname = d->hostname,
+		.os = "linux",
+		.request_tags = json_list_of(tag, n),
+		.backend_log_id =
+			"0000000000000000000000000000000000000000000000000000000000000001" };
 	m->hostinfo = &h;
 }
 
@@ -168,7 +174,8 @@ static void on_hub_key(void *owner, const struct machine_pub *key)
 	(void)key;
 }
 
-static void on_registered(void *owner, const struct node_pub *key, const struct tc_register_response *r)
+static void on_registered(
+	void *owner, const struct node_pub *key, const struct tc_register_response *r)
 {
 	struct device *d = owner;
 	char hex[2 * KEY_LEN + 1];
@@ -218,8 +225,11 @@ static void on_map(void *owner, const struct tc_map_response *m)
 
 static void on_state(void *owner, enum ctlclient_state s, const char *text)
 {
-	static const char *const names[] = { [CTL_STOPPED] = "stopped", [CTL_CONNECTING] = "starting", [CTL_NEEDS_LOGIN] = "login",
-		[CTL_RUNNING] = "running", [CTL_LOGGED_OUT] = "out" };
+	static const char *const names[] = { [CTL_STOPPED] = "stopped",
+		[CTL_CONNECTING] = "starting",
+		[CTL_NEEDS_LOGIN] = "login",
+		[CTL_RUNNING] = "running",
+		[CTL_LOGGED_OUT] = "out" };
 
 	(void)owner;
 	printf("state\t%s\t%s\n", names[s], text ? text : "");
@@ -231,8 +241,15 @@ static void on_trouble(void *owner, const char *why)
 	printf("trouble\t%s\n", why);
 }
 
-static const struct ctlclient_ops ops = { .dial = dial, .hangup = hangup, .describe = describe, .new_node_key = new_node_key,
-	.on_hub_key = on_hub_key, .on_registered = on_registered, .on_map = on_map, .on_state = on_state, .on_trouble = on_trouble };
+static const struct ctlclient_ops ops = { .dial = dial,
+	.hangup = hangup,
+	.describe = describe,
+	.new_node_key = new_node_key,
+	.on_hub_key = on_hub_key,
+	.on_registered = on_registered,
+	.on_map = on_map,
+	.on_state = on_state,
+	.on_trouble = on_trouble };
 
 static void on_tick(void *ctx)
 {
@@ -289,8 +306,10 @@ int main(int argc, char **argv)
 	struct device d = { 0 };
 	struct ctlclient_config cfg = { .url = argc > 1 ? argv[1] : "" };
 
-	if (argc < 4 || strncmp(argv[1], "http://", 7) != 0 || ipport_parse(argv[1] + 7, strlen(argv[1] + 7), &d.hub) < 0) {
-		fprintf(stderr, "usage: hubdevice http://ADDRESS:PORT HOSTNAME AUTHKEY|- [TAG,...]\n");
+	if (argc < 4 || strncmp(argv[1], "http://", 7) != 0 ||
+		ipport_parse(argv[1] + 7, strlen(argv[1] + 7), &d.hub) < 0) {
+		fprintf(stderr,
+			"usage: hubdevice http://ADDRESS:PORT HOSTNAME AUTHKEY|- [TAG,...]\n");
 		return 2;
 	}
 	setvbuf(stdout, NULL, _IOLBF, 0);
@@ -300,8 +319,10 @@ int main(int argc, char **argv)
 	if (loop_new(&d.loop) < 0)
 		return 2;
 	key_generate(loop_rng(), cfg.machine.b);
-	if (ctlclient_new(&d.c, &cfg, loop_rng(), &ops, &d) < 0 || loop_timer_new(d.loop, on_tick, &d, &d.timer) < 0 ||
-		fcntl(STDIN_FILENO, F_SETFL, O_NONBLOCK) < 0 || loop_watch_new(d.loop, STDIN_FILENO, on_input, &d, &d.in) < 0)
+	if (ctlclient_new(&d.c, &cfg, loop_rng(), &ops, &d) < 0 ||
+		loop_timer_new(d.loop, on_tick, &d, &d.timer) < 0 ||
+		fcntl(STDIN_FILENO, F_SETFL, O_NONBLOCK) < 0 ||
+		loop_watch_new(d.loop, STDIN_FILENO, on_input, &d, &d.in) < 0)
 		return 2;
 	loop_watch_set(d.in, LOOP_READ);
 	ctlclient_start(d.c, loop_now(d.loop));

@@ -36,9 +36,9 @@ struct client {
 	struct loop_timer *timer;
 	struct link *link[CTL_CONNS];
 	uint64_t serial;
-	size_t peers; /* different ones that it was told of */
+	size_t peers;   /* different ones that it was told of */
 	uint8_t *known; /* a bit for each number of a device */
-	mono_ns heard; /* in this phase; 0: not yet */
+	mono_ns heard;  /* in this phase; 0: not yet */
 };
 
 struct load {
@@ -56,7 +56,8 @@ struct load {
 static void after(struct client *cl)
 {
 	for (int i = 0; i < CTL_CONNS; i++)
-		if (cl->link[i] && cl->link[i]->s && ctlclient_output(cl->c, (enum ctlclient_conn)i).len)
+		if (cl->link[i] && cl->link[i]->s &&
+			ctlclient_output(cl->c, (enum ctlclient_conn)i).len)
 			stream_wake(cl->link[i]->s);
 	loop_timer_set(cl->timer, ctlclient_deadline(cl->c));
 }
@@ -111,9 +112,11 @@ static void on_closed(void *owner, int rc)
 	free(k);
 }
 
-static const struct stream_ops stream_ops = { on_connected, on_data, output, written, on_closed, NULL };
+static const struct stream_ops stream_ops = { on_connected, on_data, output, written, on_closed,
+	NULL };
 
-static void dial(void *owner, enum ctlclient_conn id, const char *host, uint16_t port, enum ctlclient_tls tls)
+static void dial(void *owner, enum ctlclient_conn id, const char *host, uint16_t port,
+	enum ctlclient_tls tls)
 {
 	struct client *cl = owner;
 	struct link *k = calloc(1, sizeof(*k));
@@ -124,7 +127,8 @@ static void dial(void *owner, enum ctlclient_conn id, const char *host, uint16_t
 	if (!k)
 		abort();
 	*k = (struct link){ .of = cl, .id = id };
-	if (stream_connect(cl->load->loop, cl->load->hub, NULL, NULL, 0, &stream_ops, k, &k->s) < 0) {
+	if (stream_connect(cl->load->loop, cl->load->hub, NULL, NULL, 0, &stream_ops, k, &k->s) <
+		0) {
 		free(k); /* the dial's own budget ends it */
 		return;
 	}
@@ -147,9 +151,12 @@ static void describe(void *owner, struct tc_map_request *m)
 	static struct tc_hostinfo h;
 	static char name[32];
 
-	snprintf(name, sizeof(name), "load-%llu", (unsigned long long)((struct client *)owner)->serial);
-	h = (struct tc_hostinfo){ .hostname = name, .os = "linux",
-		.backend_log_id = "0000000000000000000000000000000000000000000000000000000000000001" };
+	snprintf(name, sizeof(name), "load-%llu",
+		(unsigned long long)((struct client *)owner)->serial);
+	h = (struct tc_hostinfo){ .hostname = name,
+		.os = "linux",
+		.backend_log_id =
+			"0000000000000000000000000000000000000000000000000000000000000001" };
 	m->hostinfo = &h;
 }
 
@@ -173,7 +180,8 @@ static void on_hub_key(void *owner, const struct machine_pub *key)
 
 static int registered_fd = -1;
 
-static void on_registered(void *owner, const struct node_pub *key, const struct tc_register_response *r)
+static void on_registered(
+	void *owner, const struct node_pub *key, const struct tc_register_response *r)
 {
 	char line[KEY_TEXT_MAX + 1];
 
@@ -277,7 +285,8 @@ static void phase_end(struct load *l)
 static bool holds_newcomer(const struct load *l, const struct json_list *nodes)
 {
 	for (size_t i = 0; i < nodes->n; i++)
-		if (!memcmp(&JSON_AT(*nodes, struct tc_node, i)->key, &l->newcomer, sizeof(l->newcomer)))
+		if (!memcmp(&JSON_AT(*nodes, struct tc_node, i)->key, &l->newcomer,
+			    sizeof(l->newcomer)))
 			return true;
 	return false;
 }
@@ -286,7 +295,8 @@ static void on_map(void *owner, const struct tc_map_response *m)
 {
 	struct client *cl = owner;
 	struct load *l = cl->load;
-	size_t due = l->phase == JOIN ? l->active - 1 : l->active; /* all others; the one more too */
+	size_t due =
+		l->phase == JOIN ? l->active - 1 : l->active; /* all others; the one more too */
 
 	if (m->peers.n)
 		forget(cl);
@@ -294,7 +304,8 @@ static void on_map(void *owner, const struct tc_map_response *m)
 	note(cl, &m->peers_changed);
 	if (cl == &l->client[l->n - 1] || cl->heard)
 		return;
-	if (l->phase == CHANGE && !holds_newcomer(l, &m->peers_changed) && !holds_newcomer(l, &m->peers))
+	if (l->phase == CHANGE && !holds_newcomer(l, &m->peers_changed) &&
+		!holds_newcomer(l, &m->peers))
 		return;
 	if (l->phase != CHANGE && cl->peers < due)
 		return;
@@ -306,7 +317,8 @@ static void on_map(void *owner, const struct tc_map_response *m)
 static void on_state(void *owner, enum ctlclient_state s, const char *text)
 {
 	if (s == CTL_NEEDS_LOGIN)
-		fprintf(stderr, "hubload: client %llu: %s\n", (unsigned long long)((struct client *)owner)->serial, text ? text : "");
+		fprintf(stderr, "hubload: client %llu: %s\n",
+			(unsigned long long)((struct client *)owner)->serial, text ? text : "");
 }
 
 static void on_trouble(void *owner, const char *why)
@@ -315,8 +327,15 @@ static void on_trouble(void *owner, const char *why)
 	(void)why;
 }
 
-static const struct ctlclient_ops ops = { .dial = dial, .hangup = hangup, .describe = describe, .new_node_key = new_node_key,
-	.on_hub_key = on_hub_key, .on_registered = on_registered, .on_map = on_map, .on_state = on_state, .on_trouble = on_trouble };
+static const struct ctlclient_ops ops = { .dial = dial,
+	.hangup = hangup,
+	.describe = describe,
+	.new_node_key = new_node_key,
+	.on_hub_key = on_hub_key,
+	.on_registered = on_registered,
+	.on_map = on_map,
+	.on_state = on_state,
+	.on_trouble = on_trouble };
 
 static void client_tick(void *ctx)
 {
@@ -328,7 +347,8 @@ static void client_tick(void *ctx)
 
 static void client_open(struct load *l, size_t i, const char *url, const char *key)
 {
-	struct ctlclient_config cfg = { .url = url, .auth_key = strcmp(key, "-") != 0 ? key : NULL };
+	struct ctlclient_config cfg = { .url = url,
+		.auth_key = strcmp(key, "-") != 0 ? key : NULL };
 	struct client *cl = &l->client[i];
 
 	cl->load = l;
@@ -337,7 +357,8 @@ static void client_open(struct load *l, size_t i, const char *url, const char *k
 	if (!cl->known)
 		abort();
 	key_generate(loop_rng(), cfg.machine.b);
-	if (ctlclient_new(&cl->c, &cfg, loop_rng(), &ops, cl) < 0 || loop_timer_new(l->loop, client_tick, cl, &cl->timer) < 0) {
+	if (ctlclient_new(&cl->c, &cfg, loop_rng(), &ops, cl) < 0 ||
+		loop_timer_new(l->loop, client_tick, cl, &cl->timer) < 0) {
 		fprintf(stderr, "hubload: no client for %s\n", url);
 		exit(2);
 	}
@@ -349,7 +370,8 @@ static void too_late(void *ctx)
 {
 	struct load *l = ctx;
 
-	fprintf(stderr, "hubload: %zu of %zu clients still waited in phase %d\n", l->waiting, l->active, (int)l->phase);
+	fprintf(stderr, "hubload: %zu of %zu clients still waited in phase %d\n", l->waiting,
+		l->active, (int)l->phase);
 	l->failed = true;
 	loop_stop(l->loop);
 }
@@ -376,7 +398,8 @@ int main(int argc, char **argv)
 	const char *at;
 
 	if (argc < 3 || strncmp(argv[1], "http://", 7) != 0) {
-		fprintf(stderr, "usage: hubload http://ADDRESS:PORT AUTHKEY|- [CLIENTS [HUB-PID [FILE]]]\n");
+		fprintf(stderr,
+			"usage: hubload http://ADDRESS:PORT AUTHKEY|- [CLIENTS [HUB-PID [FILE]]]\n");
 		return 2;
 	}
 	/* A thousand maps come and go: the generator's own page faults are not what is measured. */
@@ -386,11 +409,14 @@ int main(int argc, char **argv)
 	the_key = argv[2];
 	l.active = argc > 3 ? strtoul(argv[3], NULL, 10) : 1000;
 	at = argv[1] + 7;
-	if (ipport_parse(at, strlen(at), &l.hub) < 0 || l.active < 2 || l.active > CLIENTS_MAX || loop_new(&l.loop) < 0) {
-		fprintf(stderr, "hubload: needs an address with a port, and 2 to %d clients\n", CLIENTS_MAX);
+	if (ipport_parse(at, strlen(at), &l.hub) < 0 || l.active < 2 || l.active > CLIENTS_MAX ||
+		loop_new(&l.loop) < 0) {
+		fprintf(stderr, "hubload: needs an address with a port, and 2 to %d clients\n",
+			CLIENTS_MAX);
 		return 2;
 	}
-	if (argc > 5 && (registered_fd = open(argv[5], O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600)) < 0)
+	if (argc > 5 && (registered_fd = open(
+				 argv[5], O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600)) < 0)
 		return 2;
 	l.n = l.active + 1; /* the last one is the change */
 	l.client = calloc(l.n, sizeof(*l.client));
@@ -402,8 +428,9 @@ int main(int argc, char **argv)
 	loop_run(l.loop);
 	printf("{\"clients\":%zu,\"joined_ms\":%lld,\"change_p50_ms\":%lld,\"change_p99_ms\":%lld,\"reconnect_ms\":%lld,"
 	       "\"hub_rss_kb\":%ld,\"complete\":%s}\n",
-		l.active, (long long)(l.took[JOIN] / MSEC(1)), (long long)(l.p50 / MSEC(1)), (long long)(l.p99 / MSEC(1)),
-		(long long)(l.took[RECONNECT] / MSEC(1)), argc > 4 ? rss_kb(argv[4]) : 0, l.failed ? "false" : "true");
+		l.active, (long long)(l.took[JOIN] / MSEC(1)), (long long)(l.p50 / MSEC(1)),
+		(long long)(l.p99 / MSEC(1)), (long long)(l.took[RECONNECT] / MSEC(1)),
+		argc > 4 ? rss_kb(argv[4]) : 0, l.failed ? "false" : "true");
 	fflush(stdout);
 	_exit(l.failed); /* a thousand clients are not taken down one by one */
 }

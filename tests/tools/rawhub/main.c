@@ -56,7 +56,8 @@ static char *with_key(const char *json, const char *key)
 
 	buf_init(&b, 2 * LINE_MAX_LEN);
 	for (const char *p; (p = strstr(json, "KEY")); json = p + 3)
-		CHECK(buf_append(&b, json, (size_t)(p - json)) == 0 && buf_append_str(&b, key) == 0);
+		CHECK(buf_append(&b, json, (size_t)(p - json)) == 0 &&
+			buf_append_str(&b, key) == 0);
 	CHECK(buf_append(&b, json, strlen(json) + 1) == 0);
 	ret = strdup((const char *)buf_data(&b));
 	buf_fini(&b);
@@ -112,11 +113,13 @@ static void on_map(struct conn *c, struct ts_stream *s, struct view body)
 	arena_fini(&a);
 }
 
-static void on_request(void *owner, struct ts_stream *s, const char *method, const char *path, struct view body)
+static void on_request(
+	void *owner, struct ts_stream *s, const char *method, const char *path, struct view body)
 {
 	printf("<-- %s %s\n", method, path);
 	if (!strcmp(path, "/machine/register"))
-		CHECK(ts_stream_respond(s, 200, "application/json", view_of(answer, strlen(answer))) == 0);
+		CHECK(ts_stream_respond(
+			      s, 200, "application/json", view_of(answer, strlen(answer))) == 0);
 	else if (!strcmp(path, "/machine/map"))
 		on_map(owner, s, body);
 	else
@@ -151,7 +154,9 @@ static void nothing(void *owner)
 	(void)owner;
 }
 
-static const struct ts2021_ops ops = { .on_request = on_request, .on_end = on_end, .fill = fill, .on_output = nothing };
+static const struct ts2021_ops ops = {
+	.on_request = on_request, .on_end = on_end, .fill = fill, .on_output = nothing
+};
 
 /* ---- Connections ---- */
 
@@ -171,7 +176,9 @@ static void answer_key(struct conn *c)
 
 	CHECK(key_public(hub.b, pub.b) == 0);
 	snprintf(body, sizeof(body), "{\"publicKey\":\"%s\"}", key_format(KEY_MACHINE, pub.b, key));
-	CHECK(buf_printf(&c->out, "HTTP/1.1 200 OK\r\nContent-Length: %zu\r\nConnection: close\r\n\r\n%s", strlen(body), body) == 0);
+	CHECK(buf_printf(&c->out,
+		      "HTTP/1.1 200 OK\r\nContent-Length: %zu\r\nConnection: close\r\n\r\n%s",
+		      strlen(body), body) == 0);
 	c->over = true;
 }
 
@@ -180,7 +187,8 @@ static void show(struct view head)
 {
 	for (size_t i = 0, from = 0; i < head.len; i++)
 		if (head.p[i] == '\n') {
-			printf("%s %.*s\n", from ? "   " : "<--", (int)(i - from - (i > from)), (const char *)head.p + from);
+			printf("%s %.*s\n", from ? "   " : "<--", (int)(i - from - (i > from)),
+				(const char *)head.p + from);
 			from = i + 1;
 		}
 }
@@ -336,7 +344,8 @@ static int listen_at(const char *text)
 	memcpy(&to.sin_addr, at.ip.b, 4);
 	to.sin_port = htons(at.port);
 	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-	return bind(fd, (struct sockaddr *)&to, sizeof(to)) < 0 || listen(fd, CONNS_MAX) < 0 ? -1 : fd;
+	return bind(fd, (struct sockaddr *)&to, sizeof(to)) < 0 || listen(fd, CONNS_MAX) < 0 ? -1
+											     : fd;
 }
 
 static void turn(int listener, struct buf *lines)
@@ -344,13 +353,18 @@ static void turn(int listener, struct buf *lines)
 	struct pollfd p[CONNS_MAX + 2] = { { STDIN_FILENO, POLLIN, 0 }, { listener, POLLIN, 0 } };
 
 	for (size_t i = 0; i < CONNS_MAX; i++)
-		p[i + 2] = (struct pollfd){ .fd = conns[i].fd,
-			.events = (short)(POLLIN | (conns[i].fd >= 0 && output(&conns[i]).len ? POLLOUT : 0)) };
+		p[i + 2] = (struct pollfd){
+			.fd = conns[i].fd,
+			.events = (short)(POLLIN |
+					  (conns[i].fd >= 0 && output(&conns[i]).len ? POLLOUT : 0))
+		};
 	fflush(stdout);
 	if (poll(p, ARRAY_LEN(p), -1) < 0)
 		return;
 	for (size_t i = 0; i < CONNS_MAX; i++)
-		if (p[i + 2].revents && ((p[i + 2].revents & (POLLIN | POLLHUP | POLLERR) && feed(&conns[i]) < 0) || flush(&conns[i]) < 0))
+		if (p[i + 2].revents &&
+			((p[i + 2].revents & (POLLIN | POLLHUP | POLLERR) && feed(&conns[i]) < 0) ||
+				flush(&conns[i]) < 0))
 			end(&conns[i]);
 	if (p[1].revents)
 		accept_one(listener);
@@ -373,7 +387,8 @@ int main(int argc, char **argv)
 	rng_seeded_init(&rng, seed);
 	key_generate(&rng.rng, hub.b);
 	CHECK(key_public(hub.b, pub.b) == 0);
-	answer = strdup("{\"User\":{\"ID\":1,\"DisplayName\":\"anna\"},\"Login\":{\"ID\":1,\"LoginName\":\"anna@example\"},\"MachineAuthorized\":true}");
+	answer = strdup(
+		"{\"User\":{\"ID\":1,\"DisplayName\":\"anna\"},\"Login\":{\"ID\":1,\"LoginName\":\"anna@example\"},\"MachineAuthorized\":true}");
 	for (size_t i = 0; i < CONNS_MAX; i++)
 		conns[i].fd = -1;
 	buf_init(&lines, LINE_MAX_LEN);

@@ -17,12 +17,16 @@ struct raw_noise {
 #define SEALED_MAX ((size_t)1 << 30)
 
 int raw_public(const uint8_t *private, uint8_t *out);
-int raw_box_seal(const uint8_t *private, const uint8_t *peer, const uint8_t *nonce, const uint8_t *in, size_t len, uint8_t *out);
-int raw_box_open(const uint8_t *private, const uint8_t *peer, const uint8_t *in, size_t len, uint8_t *out);
-struct raw_noise *raw_noise_new(const uint8_t *machine, const uint8_t *hub, int version, uint8_t *initiation);
+int raw_box_seal(const uint8_t *private, const uint8_t *peer, const uint8_t *nonce,
+	const uint8_t *in, size_t len, uint8_t *out);
+int raw_box_open(
+	const uint8_t *private, const uint8_t *peer, const uint8_t *in, size_t len, uint8_t *out);
+struct raw_noise *raw_noise_new(
+	const uint8_t *machine, const uint8_t *hub, int version, uint8_t *initiation);
 int raw_noise_finish(struct raw_noise *n, const uint8_t *response);
 const uint8_t *raw_noise_seal(struct raw_noise *n, const uint8_t *in, size_t len, size_t *ret_len);
-long raw_noise_open(struct raw_noise *n, const uint8_t *in, size_t len, uint8_t *out, size_t *ret_used);
+long raw_noise_open(
+	struct raw_noise *n, const uint8_t *in, size_t len, uint8_t *out, size_t *ret_used);
 void raw_noise_free(struct raw_noise *n);
 
 static void fill(struct rng *r, void *out, size_t len)
@@ -38,7 +42,8 @@ int raw_public(const uint8_t *private, uint8_t *out)
 }
 
 /* out: BOX_OVERHEAD more than in. */
-int raw_box_seal(const uint8_t *private, const uint8_t *peer, const uint8_t *nonce, const uint8_t *in, size_t len, uint8_t *out)
+int raw_box_seal(const uint8_t *private, const uint8_t *peer, const uint8_t *nonce,
+	const uint8_t *in, size_t len, uint8_t *out)
 {
 	struct box_shared k;
 	int rc = box_precompute(&k, private, peer);
@@ -49,7 +54,8 @@ int raw_box_seal(const uint8_t *private, const uint8_t *peer, const uint8_t *non
 }
 
 /* in begins with the nonce; out: BOX_OVERHEAD less. */
-int raw_box_open(const uint8_t *private, const uint8_t *peer, const uint8_t *in, size_t len, uint8_t *out)
+int raw_box_open(
+	const uint8_t *private, const uint8_t *peer, const uint8_t *in, size_t len, uint8_t *out)
 {
 	struct box_shared k;
 	int rc = box_precompute(&k, private, peer);
@@ -58,7 +64,8 @@ int raw_box_open(const uint8_t *private, const uint8_t *peer, const uint8_t *in,
 }
 
 /* The client's side; initiation has NOISE_INITIATION_LEN. */
-struct raw_noise *raw_noise_new(const uint8_t *machine, const uint8_t *hub, int version, uint8_t *initiation)
+struct raw_noise *raw_noise_new(
+	const uint8_t *machine, const uint8_t *hub, int version, uint8_t *initiation)
 {
 	struct rng rng = { fill };
 	struct raw_noise *n = calloc(1, sizeof(*n));
@@ -93,7 +100,8 @@ const uint8_t *raw_noise_seal(struct raw_noise *n, const uint8_t *in, size_t len
 }
 
 /* One record's plaintext, of out's NOISE_PLAINTEXT_MAX bytes; -1: not all there; -2: none that opens. */
-long raw_noise_open(struct raw_noise *n, const uint8_t *in, size_t len, uint8_t *out, size_t *ret_used)
+long raw_noise_open(
+	struct raw_noise *n, const uint8_t *in, size_t len, uint8_t *out, size_t *ret_used)
 {
 	size_t got;
 	int rc = noise_open(&n->keys.receive, in, len, out, &got, ret_used);

@@ -19,7 +19,8 @@ static struct uapi uapi;
 
 struct wg_source source_of(struct ipport a)
 {
-	struct wg_source s = { .len = a.ip.family == 4 ? 6 : 18, .host_len = a.ip.family == 4 ? 4 : 8 };
+	struct wg_source s = { .len = a.ip.family == 4 ? 6 : 18,
+		.host_len = a.ip.family == 4 ? 4 : 8 };
 	size_t n = s.len - 2u;
 
 	memcpy(s.b, a.ip.b, n);
@@ -44,7 +45,8 @@ static void sink_to_peer(struct wg_sink *s, struct wg_peer *p, const struct wg_p
 	(void)udp_send(w.udp, source_address(wg_peer_source(p)), d, n); /* lost, as on any link */
 }
 
-static void sink_to_source(struct wg_sink *s, const struct wg_source *to, const uint8_t *d, size_t len)
+static void sink_to_source(
+	struct wg_sink *s, const struct wg_source *to, const uint8_t *d, size_t len)
 {
 	struct wg_packet one = { .p = (uint8_t *)(uintptr_t)d, .len = len };
 
@@ -56,9 +58,7 @@ static void sink_packets(struct wg_sink *s, struct wg_peer *p, struct wg_packet 
 	tun_write(w.tun, pkt, n);
 }
 
-static void sink_event(struct wg_sink *s, struct wg_peer *p, enum wg_event ev)
-{
-}
+static void sink_event(struct wg_sink *s, struct wg_peer *p, enum wg_event ev) {}
 
 static struct wg_peer *sink_unknown(struct wg_sink *s, const struct node_pub *key)
 {
@@ -91,7 +91,8 @@ static void on_datagrams(void *ctx, struct magicsock_datagram *d, size_t n)
 
 	for (size_t i = 0, k; i < n; i += k) {
 		for (k = 0; i + k < n && k < WG_BATCH_MAX; k++)
-			dg[k] = (struct wg_datagram){ d[i + k].p, d[i + k].len, source_of(d[i + k].from) };
+			dg[k] = (struct wg_datagram){ d[i + k].p, d[i + k].len,
+				source_of(d[i + k].from) };
 		wg_receive(w.dev, dg, k, loop_now(w.loop));
 	}
 }
@@ -113,14 +114,22 @@ static void print_counters(FILE *f)
 	const struct wg_counters *c = wg_counters(w.dev);
 
 #define X(name) fprintf(f, "%s=%llu\n", #name, (unsigned long long)c->name);
-	X(bad_message) X(bad_mac) X(no_peer) X(bad_handshake) X(flood) X(rate_limited) X(cookie_sent) X(cookie_received) X(no_session)
-	X(replay) X(bad_tag) X(bad_source) X(bad_inner) X(staged_dropped) X(sent_datagrams) X(received_datagrams)
+	X(bad_message)
+	X(bad_mac)
+	X(no_peer)
+	X(bad_handshake) X(flood) X(rate_limited) X(cookie_sent) X(cookie_received) X(no_session)
+		X(replay) X(bad_tag) X(bad_source) X(bad_inner) X(staged_dropped) X(sent_datagrams)
+			X(received_datagrams)
 #undef X
 }
 
 static int open_edges(const char *name, int mtu, bool no_offload)
 {
-	struct tun_cfg tun = { .name = name, .mtu = mtu, .no_offload = no_offload, .on_packets = on_packets, .on_gone = on_gone };
+	struct tun_cfg tun = { .name = name,
+		.mtu = mtu,
+		.no_offload = no_offload,
+		.on_packets = on_packets,
+		.on_gone = on_gone };
 	struct udp_cfg udp = { .no_offload = no_offload, .on_datagrams = on_datagrams };
 	int rc = tun_open(&w.tun, w.loop, &tun);
 
@@ -136,7 +145,8 @@ static int open_all(const char *name, int mtu, bool no_offload)
 
 	if (rc < 0)
 		return rc;
-	w.sink = (struct wg_sink){ sink_to_peer, sink_to_source, sink_packets, sink_event, sink_unknown, NULL };
+	w.sink = (struct wg_sink){ sink_to_peer, sink_to_source, sink_packets, sink_event,
+		sink_unknown, NULL };
 	key_generate(cfg.rng, cfg.private.b); /* until `wg` sets one */
 	rc = wg_new(&w.dev, &cfg);
 	ct_wipe(&cfg.private, sizeof(cfg.private));
@@ -151,7 +161,8 @@ static int open_all(const char *name, int mtu, bool no_offload)
 
 static int usage(void)
 {
-	fputs("usage: wgtun [--mtu N] [--load-limit N] [--no-offload] [--counters FILE] INTERFACE\n", stderr);
+	fputs("usage: wgtun [--mtu N] [--load-limit N] [--no-offload] [--counters FILE] INTERFACE\n",
+		stderr);
 	return 2;
 }
 
@@ -169,7 +180,8 @@ static void close_all(void)
 int main(int argc, char **argv)
 {
 	static const struct option options[] = { { "mtu", required_argument, NULL, 'm' },
-		{ "load-limit", required_argument, NULL, 'l' }, { "no-offload", no_argument, NULL, 'n' },
+		{ "load-limit", required_argument, NULL, 'l' },
+		{ "no-offload", no_argument, NULL, 'n' },
 		{ "counters", required_argument, NULL, 'c' }, { 0 } };
 	int mtu = MTU_DEFAULT, load = -1, opt, rc;
 	const char *counters = NULL;

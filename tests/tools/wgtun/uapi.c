@@ -55,10 +55,13 @@ static void on_ready(void *ctx, int events)
 	int rc = read_all(c), rc_run = run_all(c->uapi, c);
 	ssize_t n = 0;
 
-	while (buf_len(&c->out) && (n = send(c->fd, buf_data(&c->out), buf_len(&c->out), MSG_NOSIGNAL | MSG_DONTWAIT)) > 0)
+	while (buf_len(&c->out) && (n = send(c->fd, buf_data(&c->out), buf_len(&c->out),
+					    MSG_NOSIGNAL | MSG_DONTWAIT)) > 0)
 		buf_consume(&c->out, (size_t)n);
-	if (rc_run == 0 && (rc == 0 || (rc == -EPIPE && buf_len(&c->out))) && (n >= 0 || errno == EAGAIN))
-		loop_watch_set(c->watch, (rc == 0 ? LOOP_READ : 0) | (buf_len(&c->out) ? LOOP_WRITE : 0));
+	if (rc_run == 0 && (rc == 0 || (rc == -EPIPE && buf_len(&c->out))) &&
+		(n >= 0 || errno == EAGAIN))
+		loop_watch_set(
+			c->watch, (rc == 0 ? LOOP_READ : 0) | (buf_len(&c->out) ? LOOP_WRITE : 0));
 	else
 		drop(c);
 }
@@ -98,11 +101,13 @@ int uapi_open(struct uapi *u, struct wgtun *w)
 	snprintf(u->path, sizeof(u->path), UAPI_DIR "/%s.sock", tun_name(w->tun));
 	memcpy(a.sun_path, u->path, sizeof(a.sun_path));
 	(void)mkdir(UAPI_DIR, 0755);
-	(void)unlink(u->path); /* left behind by a killed process: the interface's name is ours now */
+	(void)unlink(
+		u->path); /* left behind by a killed process: the interface's name is ours now */
 	u->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (u->fd < 0)
 		return -errno;
-	if (fchmod(u->fd, 0600) < 0 || bind(u->fd, (struct sockaddr *)&a, sizeof(a)) < 0 || listen(u->fd, 8) < 0) {
+	if (fchmod(u->fd, 0600) < 0 || bind(u->fd, (struct sockaddr *)&a, sizeof(a)) < 0 ||
+		listen(u->fd, 8) < 0) {
 		rc = -errno;
 		close(u->fd);
 		u->fd = -1;

@@ -193,7 +193,8 @@ static int set_peer(struct set *s, const struct line *l)
 	if (is(l, "persistent_keepalive_interval")) {
 		rc = value_number(l, UINT16_MAX, &v);
 		if (rc == 0)
-			wg_peer_set_keepalive(s->w->dev, s->peer, (unsigned)v, loop_now(s->w->loop).mono);
+			wg_peer_set_keepalive(
+				s->w->dev, s->peer, (unsigned)v, loop_now(s->w->loop).mono);
 		return rc;
 	}
 	if (is(l, "replace_allowed_ips") && is_true(l)) {
@@ -273,7 +274,8 @@ static int put_key(struct buf *out, const char *name, const uint8_t key[static 3
 
 static int put_allowed(struct buf *out, const struct owned_list *o, const struct wg_peer *p)
 {
-	struct owned key = { .peer = p }, *f = o->n ? bsearch(&key, o->v, o->n, sizeof(*o->v), by_peer) : NULL;
+	struct owned key = { .peer = p },
+		     *f = o->n ? bsearch(&key, o->v, o->n, sizeof(*o->v), by_peer) : NULL;
 	char text[IPPREFIX_TEXT_MAX];
 	int rc = 0;
 
@@ -302,8 +304,10 @@ static int put_peer(struct buf *out, const struct owned_list *o, const struct wg
 		rc = buf_printf(out,
 			"last_handshake_time_sec=%lld\nlast_handshake_time_nsec=%lld\ntx_bytes=%llu\nrx_bytes=%llu\n"
 			"persistent_keepalive_interval=%u\n",
-			(long long)(st.last_handshake / 1000), (long long)(st.last_handshake % 1000 * 1000000),
-			(unsigned long long)st.tx_bytes, (unsigned long long)st.rx_bytes, wg_peer_keepalive(p));
+			(long long)(st.last_handshake / 1000),
+			(long long)(st.last_handshake % 1000 * 1000000),
+			(unsigned long long)st.tx_bytes, (unsigned long long)st.rx_bytes,
+			wg_peer_keepalive(p));
 	return rc == 0 ? put_allowed(out, o, p) : rc;
 }
 
@@ -325,7 +329,8 @@ static int op_get(struct wgtun *w, struct buf *out)
 		rc = buf_printf(out, "listen_port=%u\n", udp_port(w->udp, 4));
 	if (rc == 0 && w->mark)
 		rc = buf_printf(out, "fwmark=%u\n", w->mark);
-	for (struct wg_peer *p = wg_peer_next(w->dev, NULL); rc == 0 && p; p = wg_peer_next(w->dev, p))
+	for (struct wg_peer *p = wg_peer_next(w->dev, NULL); rc == 0 && p;
+		p = wg_peer_next(w->dev, p))
 		rc = put_peer(out, &o, p);
 	free(o.v);
 	return rc;
