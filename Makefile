@@ -3,7 +3,7 @@ BUILD ?= build
 PREFIX ?= /usr/local
 export BUILD PREFIX URL CERT KEY TARGET
 
-.PHONY: all build up down test lab restart hostile interop bench conformance fuzz sanitize check format install uninstall deb deb-test clean help
+.PHONY: all build up down test lab restart hostile interop bench conformance fuzz sanitize check calls format install uninstall deb deb-test clean help
 
 all: build
 
@@ -79,10 +79,17 @@ fuzz:
 	@scripts/install-deps fuzz
 	@scripts/fuzz
 
-## make check     what a glance at the tree can tell: floors, clocks, shells; what the documents name is there
+## make check     what a glance at the tree can tell: floors, cycles, clocks, shells, format; what the documents name is there
 check:
+	@scripts/install-deps format
 	@scripts/check-docs
+	@scripts/check-format
+	@scripts/check-walls
 	@scripts/check-floors
+
+## make calls     files of one folder that call each other in loops, and have no reason for it
+calls: build
+	@scripts/check-calls $(BUILD)
 
 ## make format    clang-format over the tree
 format:

@@ -113,13 +113,23 @@ static void print_counters(FILE *f)
 {
 	const struct wg_counters *c = wg_counters(w.dev);
 
-#define X(name) fprintf(f, "%s=%llu\n", #name, (unsigned long long)c->name);
-	X(bad_message)
-	X(bad_mac)
-	X(no_peer)
-	X(bad_handshake) X(flood) X(rate_limited) X(cookie_sent) X(cookie_received) X(no_session)
-		X(replay) X(bad_tag) X(bad_source) X(bad_inner) X(staged_dropped) X(sent_datagrams)
-			X(received_datagrams)
+#define X(name) fprintf(f, "%s=%llu\n", #name, (unsigned long long)c->name)
+	X(bad_message);
+	X(bad_mac);
+	X(no_peer);
+	X(bad_handshake);
+	X(flood);
+	X(rate_limited);
+	X(cookie_sent);
+	X(cookie_received);
+	X(no_session);
+	X(replay);
+	X(bad_tag);
+	X(bad_source);
+	X(bad_inner);
+	X(staged_dropped);
+	X(sent_datagrams);
+	X(received_datagrams);
 #undef X
 }
 

@@ -1,6 +1,6 @@
 /* base/text/metric: counters and gauges in Prometheus' text format. */
-#ifndef WARREN_BASE_TEXT_METRIC_H
-#define WARREN_BASE_TEXT_METRIC_H
+#ifndef WARREN_BASE_METRIC_METRIC_H
+#define WARREN_BASE_METRIC_METRIC_H
 
 #include "base/buf/buf.h"
 
