@@ -7,7 +7,7 @@
 
 #include "cli/flags.h"
 #include "cli/table.h"
-#include "localapi/client.h"
+#include "localapi/client/client.h"
 #include "os/term/term.h"
 
 struct cli {

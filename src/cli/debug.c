@@ -142,7 +142,7 @@ static int run_watch(struct cli *c, struct flag *flags, int argc, char **argv)
 	uint64_t mask = IPN_WATCH_PEER_CHANGES | IPN_WATCH_NO_NETMAP | IPN_WATCH_PEER_PATCHES;
 	struct lclient_request q = { .method = "GET" };
 	struct lclient_err err;
-	struct lstream *s;
+	struct lclient_stream *s;
 	struct view line;
 	int64_t count = flag_n(flags, "count");
 	int rc;
@@ -153,7 +153,7 @@ static int run_watch(struct cli *c, struct flag *flags, int argc, char **argv)
 	if (flag_on(flags, "engine"))
 		mask |= IPN_WATCH_ENGINE;
 	q.path = arena_printf(&c->arena, "watch-ipn-bus?mask=%llu", (unsigned long long)mask);
-	rc = lstream_open(&c->api, &q, &s, &err);
+	rc = lclient_stream_open(&c->api, &q, &s, &err);
 	cli_note_version(c);
 	if (rc < 0)
 		return cli_fail_api(c, "", rc, &err);
@@ -161,14 +161,14 @@ static int run_watch(struct cli *c, struct flag *flags, int argc, char **argv)
 	for (int64_t i = 0; rc == 0 && (!count || i < count); i++) {
 		struct buf text;
 
-		rc = lstream_next(s, -1, &line);
+		rc = lclient_stream_next(s, -1, &line);
 		buf_init(&text, LCLIENT_ANSWER_MAX);
 		if (rc == 0 && json_indent(line, "", "\t", &text) == 0)
 			printf("%s\n", buf_cstr(&text));
 		fflush(stdout);
 		buf_fini(&text);
 	}
-	lstream_close(s);
+	lclient_stream_close(s);
 	return rc == 0 ? 0 : cli_fail(c, "the bus ended: %s", err_text(rc));
 }
 

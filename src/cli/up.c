@@ -231,7 +231,7 @@ static int connect_and_wait(struct up *u)
 	const struct lclient_request q = { .method = "GET", .path = "watch-ipn-bus?mask=0" };
 	struct lclient_err err;
 	/* The bus first: nothing that happens after the start may be missed. */
-	int rc = lstream_open(&u->c->api, &q, &u->bus, &err);
+	int rc = lclient_stream_open(&u->c->api, &q, &u->bus, &err);
 
 	if (rc < 0)
 		return cli_fail_api(u->c, "", rc, &err);
@@ -243,7 +243,7 @@ static int connect_and_wait(struct up *u)
 	if (!u->rekeyed && u->before.auth_url)
 		u->last_url = u->before.auth_url; /* that one is of an earlier try */
 	rc = (is_simple(u) ? want_running(u) : start(u)) ? up_wait(u) : 1;
-	lstream_close(u->bus);
+	lclient_stream_close(u->bus);
 	return rc == 0 ? up_tell_health(u) : rc;
 }
 

@@ -11,7 +11,7 @@ struct up {
 	struct ipn_status before;
 	struct ipn_prefs now, next;
 	const char *auth_key;
-	struct lstream *bus;
+	struct lclient_stream *bus;
 	/* while waiting */
 	long long until_ms; /* monotonic; 0: for ever */
 	const char *last_url, *last_why;

@@ -263,7 +263,8 @@ int up_wait(struct up *u)
 		long long left = u->until_ms ? u->until_ms - cli_now_ms() : PROGRESS_AFTER_MS;
 		struct view line;
 
-		rc = lstream_next(u->bus, (int)MIN_OF(MAX_OF(left, 0), PROGRESS_AFTER_MS), &line);
+		rc = lclient_stream_next(
+			u->bus, (int)MIN_OF(MAX_OF(left, 0), PROGRESS_AFTER_MS), &line);
 		if (rc < 0)
 			return cli_fail(u->c, "the daemon ended the connection: %s", err_text(rc));
 		if (rc == 0) {

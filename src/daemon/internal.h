@@ -3,7 +3,7 @@
 #define WARREN_DAEMON_INTERNAL_H
 
 #include "base/list/list.h"
-#include "localapi/lapi.h"
+#include "localapi/server/server.h"
 #include "daemon/daemon.h"
 #include "daemon/profiles.h"
 #include "os/hostname/hostname.h"

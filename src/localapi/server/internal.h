@@ -1,10 +1,10 @@
-/* localapi/internal: between the files of the server. */
-#ifndef WARREN_LOCALAPI_INTERNAL_H
-#define WARREN_LOCALAPI_INTERNAL_H
+/* localapi/server/internal: between the files of the server. */
+#ifndef WARREN_LOCALAPI_SERVER_INTERNAL_H
+#define WARREN_LOCALAPI_SERVER_INTERNAL_H
 
 #include "base/bucket/bucket.h"
 #include "base/list/list.h"
-#include "localapi/lapi.h"
+#include "localapi/server/server.h"
 #include "os/loop/loop.h"
 #include "os/stream/stream.h"
 #include "os/users/users.h"
@@ -81,7 +81,7 @@ struct lreq {
 	const char *route, *rest; /* "profiles/" and "f4b1" */
 };
 
-/* ---- server.c: answers. Each request gets exactly one, at once or (calls, the bus) later. ---- */
+/* ---- reply.c: answers. Each request gets exactly one, at once or (calls, the bus) later. ---- */
 
 enum llayout {
 	JSON_LINE, /* compact, with a newline */
@@ -104,14 +104,20 @@ void lreq_fault(struct lreq *r, int rc);
 /* Ends the connection after what is in its output. */
 void lconn_finish(struct lconn *c);
 void lconn_abort(struct lconn *c);
+/* extra: further lines of the head, each with CRLF. */
+void lconn_respond(
+	struct lconn *c, int status, const char *content_type, const char *extra, struct view body);
 
-/* ---- routes.c ---- */
+/* ---- request.c ---- */
 
-void lreq_dispatch(struct lreq *r);
 bool lreq_may_write(const struct lreq *r);
 bool lreq_is(const struct lreq *r, const char *method);
 /* A parameter of the query or of a form in the body, decoded, in the arena; "" when absent or malformed. */
 const char *lreq_param(const struct lreq *r, const char *name);
+
+/* ---- routes.c: which path is whose; state.c, net.c and debug.c have the tables ---- */
+
+void lreq_dispatch(struct lreq *r);
 
 typedef void (*lroute_fn)(struct lreq *r);
 
@@ -124,17 +130,33 @@ struct lroute {
 extern const struct lroute lroutes_state[], lroutes_net[],
 	lroutes_debug[]; /* ended by a NULL name */
 
+/* ---- shown.c ---- */
+
 /* Prefs without secrets, the persist part in *persist. */
 struct ipn_prefs lapi_public_prefs(const struct ipn_prefs *p, struct ipn_persist *persist);
 /* The network map as the bus and "debug" show it. -ENOMEM. */
 MUST_USE int lapi_netmap(
 	struct lapi *a, const struct netmap *nm, struct arena *arena, struct ipn_netmap *ret);
+/* The rules of the packet filter, appended. -ERR_TOO_BIG. */
+MUST_USE int lapi_filter_rules(const struct netmap *nm, struct arena *a, struct json_list *ret);
 /* A node as the local API shows it: with its names for people. */
 struct tc_node lapi_node(const struct netmap *nm, const struct tc_node *n, struct arena *a);
 
+/* ---- waiting.c ---- */
+
+/* What was asked for is done: the next request on this connection may be read. */
+void lconn_go_on(struct lconn *c);
 /* Makes the request wait until the node is logged out, but not for ever. */
 void lreq_wait_for_logout(struct lreq *r);
 void lapi_logouts_done(struct lapi *a);
+
+/* ---- conn.c ---- */
+
+extern const char lapi_security_lines[]; /* in every answer */
+void lconn_accept(void *ctx, struct stream *s);
+void lconn_free(struct lconn *c);  /* its stream is gone or is nobody's */
+void lconn_on_operator(void *ctx); /* who the operator is may be known now */
+void lconn_on_operator_late(void *ctx);
 
 /* ---- bus.c ---- */
 

@@ -1,21 +1,9 @@
 /* Calls about the node itself: status, preferences, login, profiles. */
 #include "base/text/text.h"
-#include "localapi/internal.h"
+#include "localapi/server/internal.h"
 
 #define OPS(r) ((r)->lapi->cfg.ops)
 #define BACKEND(r) ((r)->lapi->cfg.backend)
-
-struct ipn_prefs lapi_public_prefs(const struct ipn_prefs *p, struct ipn_persist *persist)
-{
-	struct ipn_prefs out = *p;
-
-	if (p->persist) {
-		*persist = (struct ipn_persist){ .user = p->persist->user,
-			.node_id = p->persist->node_id };
-		out.persist = persist;
-	}
-	return out;
-}
 
 static void status(struct lreq *r)
 {

@@ -1,12 +1,12 @@
 /*
- * localapi/fake: a made-up daemon behind the local API, for tests: a network of three devices that exists in memory only.
+ * tests/localapi/fake: a made-up daemon behind the local API, for tests: a network of three devices that exists in memory only.
  * Pings and netchecks are answered at once, or never for the address that nobody has. A logout takes until the next edit
  * when the host name is "slow".
  */
-#ifndef WARREN_LOCALAPI_FAKE_FAKE_H
-#define WARREN_LOCALAPI_FAKE_FAKE_H
+#ifndef WARREN_TESTS_LOCALAPI_FAKE_H
+#define WARREN_TESTS_LOCALAPI_FAKE_H
 
-#include "localapi/lapi.h"
+#include "localapi/server/server.h"
 
 struct fake;
 

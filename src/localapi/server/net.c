@@ -1,6 +1,6 @@
 /* Calls about the network: who is who, pings, the relay map, names. */
 #include "base/text/text.h"
-#include "localapi/shares.h"
+#include "localapi/server/shares.h"
 #include "os/file/file.h"
 
 #include <ctype.h>
@@ -16,27 +16,6 @@ static const struct netmap *map_of(const struct lreq *r)
 }
 
 /* ---- whois ---- */
-
-/* "h2" from "h2.tail.test.", and "h2 (host)" when the device calls itself something else. */
-static void name_node(struct tc_node *n, struct arena *a)
-{
-	const char *name = n->name ? n->name : "";
-	const char *host = n->hostinfo && n->hostinfo->hostname ? n->hostinfo->hostname : "";
-
-	n->computed_name = arena_strndup(a, name, strcspn(name, "."));
-	n->computed_name_with_host = n->computed_name;
-	if (n->computed_name && *host &&
-		!text_ieq(host, strlen(host), n->computed_name, strlen(n->computed_name)))
-		n->computed_name_with_host = arena_printf(a, "%s (%s)", n->computed_name, host);
-}
-
-struct tc_node lapi_node(const struct netmap *nm, const struct tc_node *n, struct arena *a)
-{
-	struct tc_node out = *n;
-
-	name_node(&out, a);
-	return out;
-}
 
 static bool has_address(const struct tc_node *n, struct ipaddr ip)
 {

@@ -7,10 +7,10 @@
  * Bounds: connections, watchers of the bus, what waits for one watcher, the size of a request's
  * body. What is beyond is turned away and counted.
  */
-#ifndef WARREN_LOCALAPI_LAPI_H
-#define WARREN_LOCALAPI_LAPI_H
+#ifndef WARREN_LOCALAPI_SERVER_SERVER_H
+#define WARREN_LOCALAPI_SERVER_SERVER_H
 
-#include "localapi/backend.h"
+#include "localapi/server/backend.h"
 
 enum {
 	LAPI_CONNS_MAX = 256,

@@ -7,8 +7,8 @@
  * Errors: a negative result, with at->text saying why in words for a person; the server picks the
  * status code.
  */
-#ifndef WARREN_LOCALAPI_BACKEND_H
-#define WARREN_LOCALAPI_BACKEND_H
+#ifndef WARREN_LOCALAPI_SERVER_BACKEND_H
+#define WARREN_LOCALAPI_SERVER_BACKEND_H
 
 #include "base/arena/arena.h"
 #include "base/buf/buf.h"

@@ -1,4 +1,4 @@
-#include "localapi/fake/fake.h"
+#include "tests/localapi/fake.h"
 
 #include "base/text/text.h"
 

@@ -1,4 +1,4 @@
-#include "localapi/shares.h"
+#include "localapi/server/shares.h"
 
 #include <unistd.h>
 

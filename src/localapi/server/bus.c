@@ -4,7 +4,7 @@
  */
 #include "base/text/text.h"
 #include "crypto/blake2s/blake2s.h"
-#include "localapi/shares.h"
+#include "localapi/server/shares.h"
 
 enum {
 	RATE_PERIOD_S = 3, /* between two engine statuses to a watcher with the rate-limit bit */

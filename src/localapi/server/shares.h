@@ -2,10 +2,10 @@
  * localapi/shares: what one user of the machine may have of the local API. Root, the daemon's own user and the operator are trusted:
  * places are kept for them that nobody else can take.
  */
-#ifndef WARREN_LOCALAPI_SHARES_H
-#define WARREN_LOCALAPI_SHARES_H
+#ifndef WARREN_LOCALAPI_SERVER_SHARES_H
+#define WARREN_LOCALAPI_SERVER_SHARES_H
 
-#include "localapi/internal.h"
+#include "localapi/server/internal.h"
 
 enum {
 	SHARE_CONNS_KEPT = 32,   /* connections of LAPI_CONNS_MAX that only the trusted get */

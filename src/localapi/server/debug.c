@@ -1,5 +1,5 @@
 /* Calls for those who look closer: counters, the network map as it is, the marker of a report, debug actions. */
-#include "localapi/shares.h"
+#include "localapi/server/shares.h"
 
 #define OPS(r) ((r)->lapi->cfg.ops)
 #define BACKEND(r) ((r)->lapi->cfg.backend)
@@ -71,104 +71,6 @@ static void shutdown_daemon(struct lreq *r)
 
 /* ---- the network map ---- */
 
-static int add_user(const struct netmap *nm, int64_t id, struct json_map *to, struct arena *a)
-{
-	const struct tc_user *u = netmap_user(nm, id);
-	char *key = u ? arena_printf(a, "%lld", (long long)id) : NULL;
-
-	if (!u || (key && json_map_find(to, key)))
-		return 0;
-	return key ? json_map_add(to, a, key, (void *)u) : -ERR_TOO_BIG;
-}
-
-static int add_peers(const struct netmap *nm, struct arena *a, struct ipn_netmap *ret)
-{
-	size_t n = netmap_n_peers(nm);
-	const struct tc_node **peers = arena_array(a, n, sizeof(*peers));
-	struct tc_node *shown = arena_array(a, n, sizeof(*shown));
-	int rc = peers && shown ? 0 : -ERR_TOO_BIG;
-
-	if (rc == 0)
-		netmap_peers(nm, peers);
-	for (size_t i = 0; i < n && rc == 0; i++) {
-		shown[i] = lapi_node(nm, peers[i], a);
-		rc = add_user(nm, peers[i]->user, &ret->user_profiles, a);
-	}
-	ret->peers = json_list_of(shown, n);
-	return rc;
-}
-
-static int add_rules(const struct netmap *nm, struct arena *a, struct json_list *ret)
-{
-	for (size_t i = 0; i < netmap_n_filters(nm); i++) {
-		const char *name;
-		const struct json_list *l = netmap_filter(nm, i, &name);
-
-		for (size_t k = 0; l && k < l->n; k++) {
-			struct tc_filter_rule *rule = json_list_add(ret, a, sizeof(*rule));
-			if (!rule)
-				return -ERR_TOO_BIG;
-			*rule = *JSON_AT(*l, struct tc_filter_rule, k);
-		}
-	}
-	return 0;
-}
-
-static int by_text(const void *a, const void *b)
-{
-	return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
-static int add_self(
-	struct lapi *l, const struct netmap *nm, struct arena *a, struct ipn_netmap *ret)
-{
-	const struct tc_node *self = netmap_self(nm);
-	struct tc_node *shown = self ? arena_new(a, struct tc_node) : NULL;
-
-	if (!self)
-		return 0;
-	if (!shown)
-		return -ERR_TOO_BIG;
-	*shown = lapi_node(nm, self, a);
-	ret->self_node = shown;
-	ret->node_key = self->key;
-	ret->machine_key = l->cfg.ops->machine_key(l->cfg.backend);
-	ret->all_caps.present = true;
-	for (size_t i = 0; i < self->cap_map.n; i++) {
-		const char **cap = json_list_add(&ret->all_caps, a, sizeof(*cap));
-		if (!cap)
-			return -ERR_TOO_BIG;
-		*cap = self->cap_map.v[i].key;
-	}
-	if (ret->all_caps.n)
-		qsort(ret->all_caps.v, ret->all_caps.n, sizeof(char *), by_text);
-	return add_user(nm, self->user, &ret->user_profiles, a);
-}
-
-int lapi_netmap(struct lapi *l, const struct netmap *nm, struct arena *a, struct ipn_netmap *ret)
-{
-	const struct tc_dns_config *dns = netmap_dns(nm);
-	int rc;
-
-	*ret = (struct ipn_netmap){
-		.derp_map = netmap_derp_map(nm),
-		.ssh_policy = netmap_ssh_policy(nm),
-		.domain = netmap_domain(nm),
-		.user_profiles.present = true,
-		.tka_head =
-			"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", /* of no tailnet lock: 32 zeros */
-	};
-	if (dns)
-		ret->dns = *dns;
-	rc = add_self(l, nm, a, ret);
-	if (rc == 0)
-		rc = add_peers(nm, a, ret);
-	if (rc == 0)
-		rc = add_rules(nm, a, &ret->packet_filter_rules);
-	json_map_sort(&ret->user_profiles);
-	return rc;
-}
-
 static void current_netmap(struct lreq *r)
 {
 	const struct netmap *nm = OPS(r)->netmap(BACKEND(r));
@@ -192,7 +94,7 @@ static void packet_filter_rules(struct lreq *r)
 {
 	const struct netmap *nm = OPS(r)->netmap(BACKEND(r));
 	struct json_list rules = { .present = true };
-	int rc = nm ? add_rules(nm, r->arena, &rules) : 0;
+	int rc = nm ? lapi_filter_rules(nm, r->arena, &rules) : 0;
 
 	if (!nm)
 		lreq_text(r, 404, "no netmap");

@@ -1,4 +1,4 @@
-#include "localapi/client.h"
+#include "localapi/client/client.h"
 
 #include "base/text/plain.h"
 
@@ -25,7 +25,7 @@ struct link {
 	long long until_ms; /* as of struct lclient */
 };
 
-struct lstream {
+struct lclient_stream {
 	struct link link;
 	struct buf lines; /* decoded; the line that was returned last is at the front */
 	size_t returned;
@@ -103,7 +103,7 @@ static int dial(struct lclient *c, struct lclient_err *err)
 		if (fd >= 0 || (fd != -ENOENT && fd != -ECONNREFUSED))
 			break;
 		now = now_ms();
-		if (now - c->born_ms >= LCLIENT_PATIENCE_MS || (c->until_ms && now >= c->until_ms))
+		if (now - c->born_ms >= LCLIENT_TIMEOUT_MS || (c->until_ms && now >= c->until_ms))
 			break;
 		poll(NULL, 0, patience(c->until_ms, RETRY_MS));
 	}
@@ -394,10 +394,10 @@ int lclient_header(struct lclient *c, const struct lclient_request *q, const cha
 
 /* ---- Streams ---- */
 
-int lstream_open(struct lclient *c, const struct lclient_request *q, struct lstream **ret,
-	struct lclient_err *err)
+int lclient_stream_open(struct lclient *c, const struct lclient_request *q,
+	struct lclient_stream **ret, struct lclient_err *err)
 {
-	struct lstream *s = calloc(1, sizeof(*s));
+	struct lclient_stream *s = calloc(1, sizeof(*s));
 	int rc;
 
 	if (!s)
@@ -413,7 +413,7 @@ int lstream_open(struct lclient *c, const struct lclient_request *q, struct lstr
 		rc = rc < 0 ? rc : refused(s->link.head.status, buf_view(&s->lines), err);
 	}
 	if (rc < 0) {
-		lstream_close(s);
+		lclient_stream_close(s);
 		return rc == -LCLIENT_TIMEOUT ? LCLIENT_TIMEOUT : rc;
 	}
 	s->link.until_ms = 0;
@@ -421,7 +421,7 @@ int lstream_open(struct lclient *c, const struct lclient_request *q, struct lstr
 	return 0;
 }
 
-int lstream_next(struct lstream *s, int timeout_ms, struct view *ret)
+int lclient_stream_next(struct lclient_stream *s, int timeout_ms, struct view *ret)
 {
 	long long until = now_ms() + timeout_ms;
 
@@ -445,7 +445,7 @@ int lstream_next(struct lstream *s, int timeout_ms, struct view *ret)
 	}
 }
 
-struct lstream *lstream_close(struct lstream *s)
+struct lclient_stream *lclient_stream_close(struct lclient_stream *s)
 {
 	if (!s)
 		return NULL;

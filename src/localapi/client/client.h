@@ -2,15 +2,15 @@
  * localapi/client: the other end of the local API, for the command line. Blocking: one call, one answer. Errors are told
  * in the words that Go programs use (tailscale.com/client/local), as scripts look for them.
  */
-#ifndef WARREN_LOCALAPI_CLIENT_H
-#define WARREN_LOCALAPI_CLIENT_H
+#ifndef WARREN_LOCALAPI_CLIENT_CLIENT_H
+#define WARREN_LOCALAPI_CLIENT_CLIENT_H
 
 #include "base/buf/buf.h"
 #include "base/err/err.h"
 #include "proto/ipn/ipn.h"
 
 enum {
-	LCLIENT_PATIENCE_MS =
+	LCLIENT_TIMEOUT_MS =
 		2000, /* a daemon that is just starting is waited for, counted from the first call */
 	LCLIENT_ANSWER_MAX = 256 << 20,
 };
@@ -49,13 +49,13 @@ MUST_USE int lclient_get(struct lclient *c, const char *path, const struct json_
 	struct arena *a, struct lclient_err *err);
 
 /* An answer that does not end: the bus. */
-struct lstream;
+struct lclient_stream;
 /* Returns once the head of the answer is there. LCLIENT_TIMEOUT. */
-MUST_USE int lstream_open(struct lclient *c, const struct lclient_request *q, struct lstream **ret,
-	struct lclient_err *err);
+MUST_USE int lclient_stream_open(struct lclient *c, const struct lclient_request *q,
+	struct lclient_stream **ret, struct lclient_err *err);
 /* The next line without its end, good until the next call. timeout_ms < 0: for ever. LCLIENT_TIMEOUT. -ERR_CLOSED. */
-MUST_USE int lstream_next(struct lstream *s, int timeout_ms, struct view *ret);
-struct lstream *lstream_close(struct lstream *s);
+MUST_USE int lclient_stream_next(struct lclient_stream *s, int timeout_ms, struct view *ret);
+struct lclient_stream *lclient_stream_close(struct lclient_stream *s);
 
 /* Asks for one header of the answer only; a text of size bytes. */
 MUST_USE int lclient_header(struct lclient *c, const struct lclient_request *q, const char *name,

@@ -2,7 +2,7 @@
  * Whatever comes over the socket, from whomever: the server answers or hangs up, and goes on. The stream below it is this
  * file; the last byte of the input says who asks and in how many pieces the rest arrives.
  */
-#include "localapi/fake/fake.h"
+#include "tests/localapi/fake.h"
 #include "os/loop/loop.h"
 #include "os/stream/stream.h"
 

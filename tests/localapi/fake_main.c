@@ -1,5 +1,5 @@
 /* lapi-fake SOCKET: the made-up daemon on a real socket, for tests of the API and of the command line. */
-#include "localapi/fake/fake.h"
+#include "tests/localapi/fake.h"
 #include "os/loop/loop.h"
 
 int main(int argc, char **argv)
