@@ -15,7 +15,7 @@ struct item {
 	struct ipprefix p;
 };
 
-/* Sorted and without doubles after items_sort. */
+/* Sorted and without doubles after items_sort (items.c). */
 struct items {
 	struct item *v;
 	size_t n, cap;

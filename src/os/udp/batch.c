@@ -1,5 +1,7 @@
 #include "os/udp/internal.h"
 
+#include "os/addr/addr.h"
+
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/udp.h>
@@ -156,8 +158,8 @@ int udp_send(struct udp *u, struct ipport to, const struct wg_packet *d, size_t 
 	int rc = 0;
 
 	s.n_runs = 0;
-	s.to_len = udp_to_sockaddr(to, &s.to);
-	if (!s.to_len || sock->fd < 0) {
+	s.to_len = addr_to_sockaddr(to, &s.to);
+	if (!ipaddr_is_set(to.ip) || sock->fd < 0) {
 		u->counters.out_failed += n;
 		return -EAFNOSUPPORT;
 	}
@@ -171,18 +173,6 @@ int udp_send(struct udp *u, struct ipport to, const struct wg_packet *d, size_t 
 		}
 	}
 	return rc;
-}
-
-static struct ipport from_sockaddr(const struct sockaddr_storage *a)
-{
-	const struct sockaddr_in *a4 = (const struct sockaddr_in *)a;
-	const struct sockaddr_in6 *a6 = (const struct sockaddr_in6 *)a;
-
-	if (a->ss_family == AF_INET)
-		return (struct ipport){ ipaddr_from4((const uint8_t *)&a4->sin_addr),
-			ntohs(a4->sin_port) };
-	return (struct ipport){ ipaddr_from16((const uint8_t *)&a6->sin6_addr),
-		ntohs(a6->sin6_port) };
 }
 
 /* Returns the size of each datagram of a train; 0: it is one. */
@@ -226,7 +216,7 @@ static bool take(struct udp_sock *s, struct reading *r, int i)
 {
 	struct udp *u = s->udp;
 	unsigned generation = u->generation;
-	struct ipport from = from_sockaddr(&r->from[i]);
+	struct ipport from = addr_from_sockaddr(&r->from[i]);
 	size_t size = read_control(s, &r->m[i].msg_hdr), left = r->m[i].msg_len;
 
 	for (uint8_t *p = u->mem[i]; left;) {

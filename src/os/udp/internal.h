@@ -31,7 +31,6 @@ struct udp {
 	uint8_t mem[UDP_READS][UDP_TRAIN];
 };
 
-socklen_t udp_to_sockaddr(struct ipport a, struct sockaddr_storage *ret); /* 0: not an address */
 /* Reads what is there, within a bound. */
 void udp_read(struct udp_sock *s);
 

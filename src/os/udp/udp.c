@@ -1,32 +1,13 @@
 #include "os/udp/internal.h"
 
+#include "os/addr/addr.h"
+
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/udp.h>
 #include <unistd.h>
 
 enum { BUFFER_LEN = 7 << 20, PORT_TRIES = 16 };
-
-socklen_t udp_to_sockaddr(struct ipport a, struct sockaddr_storage *ret)
-{
-	struct sockaddr_in *a4 = (struct sockaddr_in *)ret;
-	struct sockaddr_in6 *a6 = (struct sockaddr_in6 *)ret;
-
-	memset(ret, 0, sizeof(*ret));
-	if (a.ip.family == 4) {
-		a4->sin_family = AF_INET;
-		a4->sin_port = htons(a.port);
-		memcpy(&a4->sin_addr, a.ip.b, 4);
-		return sizeof(*a4);
-	}
-	if (a.ip.family == 6) {
-		a6->sin6_family = AF_INET6;
-		a6->sin6_port = htons(a.port);
-		memcpy(&a6->sin6_addr, a.ip.b, 16);
-		return sizeof(*a6);
-	}
-	return 0;
-}
 
 /* Best effort: without it packets are lost earlier. */
 static void set_buffer(int fd, int forced, int plain)
@@ -103,7 +84,7 @@ static int open_sock(struct udp_sock *s, int family, uint16_t port)
 {
 	struct ipport any = { .ip.family = family == AF_INET ? 4 : 6, .port = port };
 	struct sockaddr_storage a;
-	socklen_t len = udp_to_sockaddr(any, &a);
+	socklen_t len = addr_to_sockaddr(any, &a);
 	int rc;
 
 	s->fd = socket(family, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
