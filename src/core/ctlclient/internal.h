@@ -92,14 +92,17 @@ struct ctlclient {
 	struct arena arena;
 };
 
+/* state.c */
 /* Drop everything, try again later. rc 0: there is nothing to say. wait 0: as the failures in a row ask for. */
 void ctlclient_fail(struct ctlclient *c, enum reason_step step, int rc, mono_ns wait);
 void ctlclient_set_state(struct ctlclient *c, enum ctlclient_state s, const char *text);
 void ctlclient_auth_key_set(
 	struct ctlclient *c, const char *key); /* or NULL; the old one is wiped */
-void ctlclient_calls_reset(struct ctlclient *c);
 void ctlclient_heard(struct ctlclient *
 		c); /* without a stream: the hub lives, or is about to be asked for the first time */
+
+/* calls.c */
+void ctlclient_calls_reset(struct ctlclient *c);
 void ctlclient_calls_send(struct ctlclient *c); /* whatever is due on a ready session */
 bool ctlclient_may_poll(const struct ctlclient *c);
 

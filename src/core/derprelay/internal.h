@@ -73,7 +73,7 @@ struct derprelay {
 	struct derprelay_counters n;
 };
 
-/* derprelay.c */
+/* conn.c: what a connection is told, beside packets */
 void conn_ask_close(struct derpconn *c);
 void conn_control(
 	struct derpconn *c, enum derpframe_type type, const struct view *parts, size_t n_parts);
@@ -84,6 +84,7 @@ void conn_send_present(struct derpconn *to, const struct derpconn *c);
 /* Of a piece of the login, as soon as it names a key: -ERR_DENIED if that one may not log in. */
 MUST_USE int login_preview(struct derpconn *c, const uint8_t *p, size_t len);
 MUST_USE int login(struct derpconn *c, const struct derpframe *f, mono_ns now);
+MUST_USE int login_decide(struct derpconn *c, bool yes, mono_ns now); /* of one that waits */
 void login_leave(struct derpconn *c); /* its key's chain, and the client if it was the last */
 void login_rechecks(struct derprelay *r, mono_ns now);
 

@@ -187,15 +187,10 @@ int login(struct derpconn *c, const struct derpframe *f, mono_ns now)
 	return let_in(c, &key, now);
 }
 
-int derprelay_decide(struct derpconn *c, bool yes, mono_ns now)
+int login_decide(struct derpconn *c, bool yes, mono_ns now)
 {
-	int rc;
-
-	if (!c->waiting || c->closing)
-		return 0;
 	c->waiting = false;
-	rc = yes ? let_in(c, &c->key, now) : refuse(c);
-	return rc < 0 ? rc : derprelay_feed(c, (const uint8_t *)"", 0, now);
+	return yes ? let_in(c, &c->key, now) : refuse(c);
 }
 
 static void check_again(struct derprelay *r, struct client *cl)

@@ -1,19 +1,11 @@
-/* Nodes, and what holds the faults of all parts. Relays, DNS and messages: check_parts.c. */
-#include "core/netmap/check_internal.h"
+/* Nodes, and the order in which the parts are checked. Relays, DNS and messages: check_parts.c. */
+#include "core/netmap/internal.h"
 
 #include "base/text/plain.h"
 #include "proto/names/url.h"
 #include "proto/tsaddr/tsaddr.h"
 
 #include <stdio.h>
-
-void map_fault(struct netmap_check *c, enum map_part part, const char *of, const char *why)
-{
-	c->refused[part]++;
-	if (!c->fault[part][0])
-		snprintf(c->fault[part], sizeof(c->fault[part]), "%s%.64s%s%s", *of ? "\"" : "", of,
-			*of ? "\": " : "", why);
-}
 
 /* ---- Addresses and routes ---- */
 
@@ -118,7 +110,7 @@ static void trim_node(struct netmap_check *c, struct tc_node *n, const struct tc
 	gone += json_list_keep(
 		&n->primary_routes, sizeof(struct ipprefix), SIZE_MAX, route_is_good, &of);
 	if (gone)
-		map_fault(c, MAP_ROUTES, n->name ? n->name : "",
+		netmap_fault(c, MAP_ROUTES, n->name ? n->name : "",
 			"a route of it leads to where no route may lead");
 	(void)json_list_keep(
 		&n->endpoints, sizeof(struct ipport), SIZE_MAX, endpoint_is_good, NULL);
@@ -249,7 +241,7 @@ static void check_self(
 		trim_node(c, r->node, NULL);
 		return;
 	}
-	map_fault(c, MAP_SELF, "", why);
+	netmap_fault(c, MAP_SELF, "", why);
 	r->node = NULL;
 }
 
@@ -273,41 +265,7 @@ void netmap_check(
 		check_self(c, r, by);
 	m.self = r->node ? r->node : by->self;
 	check_peers(&m, r);
-	map_check_relays(c, r);
-	map_check_dns(c, r);
-	map_check_messages(c, r);
-}
-
-void netmap_check_reset(struct netmap_check *c)
-{
-	memset(c->fault, 0, sizeof(c->fault));
-	c->n_bad = c->n_more = 0;
-}
-
-const char *netmap_check_text(const struct netmap_check *c, struct arena *mem)
-{
-	static const char *const parts[MAP_PARTS] = { [MAP_SELF] = "this device",
-		[MAP_PEERS] = "a device",
-		[MAP_ROUTES] = "a route",
-		[MAP_RELAYS] = "a relay",
-		[MAP_DNS] = "the DNS settings",
-		[MAP_MESSAGES] = "a message" };
-	const char *text = NULL;
-
-	for (int i = 0; i < MAP_PARTS; i++) {
-		const char *fault = i == MAP_PEERS && c->n_bad ? c->bad[0].text : c->fault[i];
-		size_t more = i == MAP_PEERS && c->n_bad ? c->n_bad + c->n_more - 1 : 0;
-
-		if (!*fault)
-			continue;
-		text = text ? arena_printf(mem, "%s; of %s, %s", text, parts[i], fault)
-			    : arena_printf(mem,
-				      "What the hub says is not used where it cannot be: of %s, %s",
-				      parts[i], fault);
-		if (text && more)
-			text = arena_printf(mem, "%s (and %zu more)", text, more);
-		if (!text)
-			return NULL;
-	}
-	return text ? arena_printf(mem, "%s.", text) : NULL;
+	netmap_check_relays(c, r);
+	netmap_check_dns(c, r);
+	netmap_check_messages(c, r);
 }

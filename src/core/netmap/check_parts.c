@@ -1,5 +1,5 @@
 /* Relays, DNS, messages. */
-#include "core/netmap/check_internal.h"
+#include "core/netmap/internal.h"
 
 #include "base/text/text.h"
 #include "proto/names/url.h"
@@ -64,7 +64,7 @@ static bool relay_is_good(void *ctx, void *item)
 	const char *why = relay_fault(r, n);
 
 	if (why)
-		map_fault(r->c, MAP_RELAYS, n->name ? n->name : "", why);
+		netmap_fault(r->c, MAP_RELAYS, n->name ? n->name : "", why);
 	return !why;
 }
 
@@ -79,7 +79,7 @@ static bool region_is_good(struct netmap_check *c, const struct json_pair *p)
 		return true;
 	if (r->id < 0 || r->id > MAP_REGION_MAX ||
 		text_u64(p->key, strlen(p->key), MAP_REGION_MAX, &id) < 0 || (int64_t)id != r->id) {
-		map_fault(c, MAP_RELAYS, p->key,
+		netmap_fault(c, MAP_RELAYS, p->key,
 			"its number is none, or another one than the region's");
 		return false;
 	}
@@ -99,7 +99,7 @@ static bool score_is_good(const struct json_pair *p)
 	return score > 0 && score < 1e6;
 }
 
-void map_check_relays(struct netmap_check *c, struct tc_map_response *r)
+void netmap_check_relays(struct netmap_check *c, struct tc_map_response *r)
 {
 	struct tc_derp_map *map = r->derp_map;
 	size_t k = 0;
@@ -178,7 +178,7 @@ static size_t keep_routes(struct json_map *m)
 	return gone;
 }
 
-void map_check_dns(struct netmap_check *c, struct tc_map_response *r)
+void netmap_check_dns(struct netmap_check *c, struct tc_map_response *r)
 {
 	struct tc_dns_config *d = r->dns_config;
 	size_t gone = 0;
@@ -198,7 +198,7 @@ void map_check_dns(struct netmap_check *c, struct tc_map_response *r)
 	gone += json_list_keep(
 		&d->extra_records, sizeof(struct tc_dns_record), SIZE_MAX, record_is_good, NULL);
 	if (gone)
-		map_fault(c, MAP_DNS, "", "a resolver, name or record is none");
+		netmap_fault(c, MAP_DNS, "", "a resolver, name or record is none");
 }
 
 /* ---- Messages for people ---- */
@@ -231,7 +231,7 @@ static void check_message(struct netmap_check *c, struct tc_display_message *m)
 	m->primary_action->label = shortened(m->primary_action->label);
 	if (url_is_sound(m->primary_action->url))
 		return;
-	map_fault(c, MAP_MESSAGES, "", "the page of it is none");
+	netmap_fault(c, MAP_MESSAGES, "", "the page of it is none");
 	m->primary_action = NULL;
 }
 
@@ -247,12 +247,12 @@ static void check_users(struct tc_map_response *r)
 	}
 }
 
-void map_check_messages(struct netmap_check *c, struct tc_map_response *r)
+void netmap_check_messages(struct netmap_check *c, struct tc_map_response *r)
 {
 	if (r->health.present || r->display_messages.present || r->pop_browser_url)
 		c->fault[MAP_MESSAGES][0] = 0;
 	if (MAX_OF(r->health.n, r->display_messages.n) > MAP_MESSAGES_MAX)
-		map_fault(c, MAP_MESSAGES, "", "there are more of them than people read");
+		netmap_fault(c, MAP_MESSAGES, "", "there are more of them than people read");
 	r->health.n = MIN_OF(r->health.n, (size_t)MAP_MESSAGES_MAX);
 	for (size_t i = 0; i < r->health.n; i++) {
 		const char **s = JSON_AT(r->health, const char *, i);
@@ -268,7 +268,7 @@ void map_check_messages(struct netmap_check *c, struct tc_map_response *r)
 			check_message(c, m);
 	}
 	if (r->pop_browser_url && *r->pop_browser_url && !url_is_sound(r->pop_browser_url)) {
-		map_fault(c, MAP_MESSAGES, "", "the page of it is none");
+		netmap_fault(c, MAP_MESSAGES, "", "the page of it is none");
 		r->pop_browser_url = NULL;
 	}
 	if (r->domain && strlen(r->domain) > HOST_MAX)

@@ -16,7 +16,7 @@ static void remove_at(struct path *p, size_t i)
 
 	p->cand[i] = p->cand[--p->n_cand];
 	if (was_best)
-		best_clear(p);
+		path_best_clear(p);
 }
 
 void candidates_prune(struct path *p, mono_ns now)

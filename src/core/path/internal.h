@@ -4,7 +4,9 @@
 
 #include "core/path/path.h"
 
-void best_clear(struct path *p); /* path.c */
+/* state.c */
+bool path_is_direct(const struct path *p, mono_ns now); /* packets go to the best address only */
+void path_best_clear(struct path *p);
 
 /* What may go to addresses that have not answered (budget.c) */
 void budget_heard(struct path *p, struct ipport from, size_t bytes); /* before p->heard moves */

@@ -47,32 +47,6 @@ void path_fini(struct path *p)
 	*p = (struct path){ 0 };
 }
 
-bool path_is_active(const struct path *p, mono_ns now)
-{
-	return p->last_send && now - p->last_send <= PATH_ACTIVE;
-}
-
-bool path_is_trusted(const struct path *p, mono_ns now)
-{
-	return ipaddr_is_set(p->best.ip) && now <= p->trust_until;
-}
-
-static bool is_direct(const struct path *p, mono_ns now)
-{
-	return path_is_trusted(p, now) && !p->doubted;
-}
-
-void best_clear(struct path *p)
-{
-	if (ipport_eq(p->best, p->heard))
-		p->heard_credit = p->best_credit;
-	p->best_credit = 0;
-	p->best = (struct ipport){ 0 };
-	p->best_latency = p->trust_until = p->unanswered_since = 0;
-	p->doubted = false;
-	p->ops->changed(p->owner);
-}
-
 /* ---- Pings ---- */
 
 static struct path_ping *ping_at(const struct path *p, size_t i)
@@ -169,7 +143,7 @@ static void ping_all(struct path *p, mono_ns gap, bool and_call, mono_ns now)
 
 static void search_step(struct path *p, mono_ns now)
 {
-	if (p->search_step && is_direct(p, now)) {
+	if (p->search_step && path_is_direct(p, now)) {
 		p->search_at = MONO_NEVER;
 		return;
 	}
@@ -208,7 +182,7 @@ void path_set_can_ping(struct path *p, bool can_ping, mono_ns now)
 	p->can_ping = can_ping;
 	if (!can_ping)
 		p->search_at = MONO_NEVER;
-	else if (!could && !is_direct(p, now) && path_is_active(p, now))
+	else if (!could && !path_is_direct(p, now) && path_is_active(p, now))
 		search_begin(p, true, now);
 }
 
@@ -216,7 +190,7 @@ void path_set_endpoints(struct path *p, const struct ipport *eps, size_t n, mono
 {
 	bool any_new = candidates_replace(p, eps, n, PATH_BY_NETMAP, now);
 
-	if (any_new && !is_direct(p, now) && path_is_active(p, now))
+	if (any_new && !path_is_direct(p, now) && path_is_active(p, now))
 		search_begin(p, true, now);
 }
 
@@ -224,7 +198,7 @@ void path_on_self_changed(struct path *p, mono_ns now)
 {
 	if (!path_is_active(p, now))
 		return;
-	if (is_direct(p, now))
+	if (path_is_direct(p, now))
 		ping_best(p, now); /* does it still work? */
 	else
 		search_begin(p, true, now);
@@ -253,7 +227,7 @@ void path_on_key_changed(struct path *p)
 
 struct path_route path_route(const struct path *p, mono_ns now)
 {
-	struct path_route r = { .udp = p->best, .relay = !is_direct(p, now) };
+	struct path_route r = { .udp = p->best, .relay = !path_is_direct(p, now) };
 	bool may_be_there =
 		r.relay && ipaddr_is_set(p->heard.ip) && now - p->heard_at <= PATH_HEARD;
 
@@ -283,7 +257,7 @@ void path_on_send(struct path *p, mono_ns now)
 	p->last_send = now;
 	if (p->heartbeat_at == MONO_NEVER)
 		p->heartbeat_at = mono_add(now, PATH_HEARTBEAT);
-	if (is_direct(p, now)) {
+	if (path_is_direct(p, now)) {
 		suspect(p, now);
 		return;
 	}
@@ -306,7 +280,8 @@ void path_on_heard(struct path *p, struct ipport from, size_t bytes, mono_ns now
 	p->heard_at = now;
 	if (ipport_eq(from, p->best))
 		p->best_heard_at = now;
-	else if (!same && is_direct(p, now) && (!p->moved_at || now - p->moved_at >= moved_gap)) {
+	else if (!same && path_is_direct(p, now) &&
+		 (!p->moved_at || now - p->moved_at >= moved_gap)) {
 		p->moved_at = now;
 		doubt(p, now);
 	}
@@ -320,7 +295,7 @@ void path_on_udp_failed(struct path *p, struct ipport to, mono_ns now)
 		c->latency = 0;
 	if (!ipport_eq(to, p->best))
 		return;
-	best_clear(p);
+	path_best_clear(p);
 	if (path_is_active(p, now))
 		search_begin(p, true, now);
 }
@@ -338,7 +313,7 @@ void path_on_ping(struct path *p, struct ipport from, size_t len, size_t answer,
 	 * What came from there can very likely be answered there, and we know the address of a hard NAT from this only. No
 	 * loop: the other side does the same only while it has no path, and our ping gives it one by its pong to us.
 	 */
-	if (!looking || is_direct(p, now) ||
+	if (!looking || path_is_direct(p, now) ||
 		(c->last_ping_back && now - c->last_ping_back < ping_back_gap))
 		return;
 	c->last_ping_back =
@@ -348,7 +323,7 @@ void path_on_ping(struct path *p, struct ipport from, size_t len, size_t answer,
 
 static void best_answered(struct path *p, struct ipport a, mono_ns latency, mono_ns now)
 {
-	bool was_direct = is_direct(p, now), other = !ipport_eq(a, p->best);
+	bool was_direct = path_is_direct(p, now), other = !ipport_eq(a, p->best);
 
 	if (other)
 		p->best_credit = ipport_eq(a, p->heard) ? p->heard_credit : 0;
@@ -393,7 +368,7 @@ bool path_on_pong(struct path *p, const uint8_t txid[static PATH_TXID_LEN], bool
 	if (!c)
 		return true;
 	c->latency = latency;
-	if (ipport_eq(n->to, p->best) || !is_direct(p, now) ||
+	if (ipport_eq(n->to, p->best) || !path_is_direct(p, now) ||
 		path_better(n->to, latency, p->best, p->best_latency))
 		best_answered(p, n->to, latency, now);
 	return true;
@@ -409,7 +384,7 @@ void path_on_call(struct path *p, const struct ipport *eps, size_t n, mono_ns no
 	/* The peer has just opened its NAT for us: now is the moment, whatever we tried before. */
 	for (size_t i = 0; i < p->n_cand; i++)
 		p->cand[i].last_ping = 0;
-	if (!is_direct(p, now) && (any_new || !running) &&
+	if (!path_is_direct(p, now) && (any_new || !running) &&
 		now - p->search_started >= call_search_gap)
 		search_begin(p, false, now);
 	else
@@ -418,7 +393,7 @@ void path_on_call(struct path *p, const struct ipport *eps, size_t n, mono_ns no
 
 void path_ping(struct path *p, uint32_t cookie, size_t size, mono_ns now)
 {
-	bool only_best = is_direct(p, now);
+	bool only_best = path_is_direct(p, now);
 	struct path_ping *n = only_best ? NULL : ping_new(p, (struct ipport){ 0 }, cookie, now);
 
 	if (n)
@@ -434,7 +409,7 @@ void path_ping(struct path *p, uint32_t cookie, size_t size, mono_ns now)
 static void ping_timed_out(struct path *p, const struct path_ping *n, mono_ns now)
 {
 	if (!n->done && ipport_eq(n->to, p->best) && now > p->trust_until)
-		best_clear(p);
+		path_best_clear(p);
 }
 
 static void expire_pings(struct path *p, mono_ns now)
@@ -463,7 +438,7 @@ static mono_ns doubt_at(const struct path *p)
 
 static bool wants_round(const struct path *p, mono_ns now)
 {
-	return !is_direct(p, now) || !p->last_round ||
+	return !path_is_direct(p, now) || !p->last_round ||
 	       (p->best_latency > PATH_GOOD_ENOUGH && now - p->last_round >= PATH_UPGRADE);
 }
 

@@ -69,6 +69,8 @@ struct ts2021 {
 	bool early_kept;
 };
 
+/* limits.c */
+extern const struct share ts2021_stranger, ts2021_member;
 /* The first one counts. */
 int ts2021_fail(struct ts2021 *t, int rc);
 /* A bound is reached: said to the owner. */
@@ -85,6 +87,7 @@ int ts2021_streams_fail(struct ts2021 *t, enum ts2021_limit l);
 void ts2021_streams_pull(struct ts2021 *t);
 /* Tells the other side why the connection ends, as far as that goes without its help. */
 void ts2021_streams_farewell(struct ts2021 *t, uint32_t error);
+/* check.c */
 /* As ts2021_check. */
 MUST_USE int ts2021_streams_check(struct ts2021 *t, mono_ns now);
 /* 0: it is taken, or there is nothing; 1: it waits; negative: too long. moved: all was taken meanwhile. */

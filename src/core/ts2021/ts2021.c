@@ -12,32 +12,6 @@ enum { EARLY_HEADER_LEN = 9, EARLY_MAX = 10 << 20, IN_MAX = HTTP1_HEAD_MAX + NOI
 
 static const uint8_t early_magic[5] = { 0xff, 0xff, 0xff, 'T', 'S' };
 
-static const struct share stranger = { .bodies = TS2021_STRANGER_BODY_MAX,
-	.streams = TS2021_STRANGER_STREAMS_MAX,
-	.h2 = TS2021_STRANGER_H2_MAX,
-	.frames_rate = TS2021_STRANGER_FRAMES_RATE,
-	.frames_burst = TS2021_STRANGER_FRAMES_BURST };
-/* Also a client's, for its server. */
-static const struct share member = { .bodies = TS2021_BODY_MAX,
-	.streams = TS2021_STREAMS_MAX,
-	.h2 = TS2021_H2_MAX,
-	.frames_rate = TS2021_FRAMES_RATE,
-	.frames_burst = TS2021_FRAMES_BURST };
-
-int ts2021_fail(struct ts2021 *t, int rc)
-{
-	if (t->state != TS2021_FAILED)
-		t->error = rc;
-	t->state = TS2021_FAILED;
-	return t->error;
-}
-
-void ts2021_tell_limit(struct ts2021 *t, enum ts2021_limit l)
-{
-	if (t->ops->on_limit)
-		t->ops->on_limit(t->owner, l);
-}
-
 static struct ts2021 *conn_new(const struct ts2021_ops *ops, void *owner, bool client,
 	struct ledger_holder *holder, mono_ns now)
 {
@@ -49,7 +23,7 @@ static struct ts2021 *conn_new(const struct ts2021_ops *ops, void *owner, bool c
 	t->owner = owner;
 	t->client = t->member = client;
 	t->now = now;
-	t->share = client ? &member : &stranger;
+	t->share = client ? &ts2021_member : &ts2021_stranger;
 	if (h2mem_init(&t->mem, t->share->h2, sizeof(*t), holder) < 0) {
 		free(t);
 		return NULL;
@@ -330,16 +304,6 @@ bool ts2021_wants_input(const struct ts2021 *t)
 {
 	return t->client || t->state != TS2021_OPEN ||
 	       nghttp2_session_get_outbound_queue_size(t->h2) <= TS2021_QUEUE_PAUSE;
-}
-
-void ts2021_set_member(struct ts2021 *t)
-{
-	if (t->member)
-		return;
-	t->member = true;
-	t->share = &member;
-	t->mem.max = member.h2;
-	flood_raise(&t->flood, member.frames_rate, member.frames_burst);
 }
 
 int ts2021_check(struct ts2021 *t, mono_ns now)
