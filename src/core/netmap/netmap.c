@@ -3,7 +3,7 @@
 #include "base/map/map.h"
 #include "base/rng/rng.h"
 #include "base/text/text.h"
-#include "core/netmap/held.h"
+#include "core/netmap/owned_doc.h"
 #include "core/netmap/parts.h"
 
 #include <errno.h>
@@ -20,12 +20,12 @@ static JSON_OBJECT_TYPE(rules_type, struct json_list, rules_fields);
 struct item {
 	struct map_node node;
 	int64_t id;
-	struct held *held; /* tc_node or tc_user */
-	bool listed;       /* in the full list being applied */
+	struct owned_doc *held; /* tc_node or tc_user */
+	bool listed;            /* in the full list being applied */
 };
 
 struct filter {
-	struct held *rules;
+	struct owned_doc *rules;
 	char name[];
 };
 
@@ -33,7 +33,7 @@ struct netmap {
 	const struct netmap_ops *ops;
 	void *ctx;
 	struct map peers, users; /* struct item */
-	struct held *self, *derp, *dns, *ssh, *domain, *health, *display;
+	struct owned_doc *self, *derp, *dns, *ssh, *domain, *health, *display;
 	struct filter **filters; /* sorted by name */
 	size_t n_filters;
 	int64_t skew_ms;
@@ -58,7 +58,7 @@ int netmap_new(struct netmap **ret, const struct netmap_ops *ops, void *ctx, str
 
 static void item_free(struct item *it)
 {
-	held_free(it->held);
+	owned_doc_free(it->held);
 	free(it);
 }
 
@@ -72,7 +72,7 @@ static void items_free(struct map *m)
 static void filters_clear(struct netmap *nm)
 {
 	for (size_t i = 0; i < nm->n_filters; i++) {
-		held_free(nm->filters[i]->rules);
+		owned_doc_free(nm->filters[i]->rules);
 		free(nm->filters[i]);
 	}
 	nm->n_filters = 0;
@@ -80,8 +80,8 @@ static void filters_clear(struct netmap *nm)
 
 void netmap_clear(struct netmap *nm)
 {
-	struct held **part[] = { &nm->self, &nm->derp, &nm->dns, &nm->ssh, &nm->domain, &nm->health,
-		&nm->display };
+	struct owned_doc **part[] = { &nm->self, &nm->derp, &nm->dns, &nm->ssh, &nm->domain,
+		&nm->health, &nm->display };
 	uint8_t seed[16];
 
 	memcpy(seed, nm->peers.seed, sizeof(seed));
@@ -90,7 +90,7 @@ void netmap_clear(struct netmap *nm)
 	map_init(&nm->peers, seed);
 	map_init(&nm->users, seed);
 	for (size_t i = 0; i < ARRAY_LEN(part); i++) {
-		held_free(*part[i]);
+		owned_doc_free(*part[i]);
 		*part[i] = NULL;
 	}
 	filters_clear(nm);
@@ -128,7 +128,7 @@ static int item_put(
 	int rc;
 
 	if (it) {
-		rc = held_set(&it->held, type, value);
+		rc = owned_doc_set(&it->held, type, value);
 		return rc == 1 ? 2 : rc;
 	}
 	if (m->n_items >= max)
@@ -137,7 +137,7 @@ static int item_put(
 	if (!it)
 		return -ENOMEM;
 	it->id = id;
-	rc = held_set(&it->held, type, value);
+	rc = owned_doc_set(&it->held, type, value);
 	if (rc >= 0)
 		rc = map_insert(m, &it->node, &it->id, sizeof(it->id));
 	if (rc < 0) {
@@ -371,7 +371,7 @@ static int filter_insert(
 	if (!f)
 		return -ENOMEM;
 	memcpy(f->name, name, len);
-	rc = held_set(&f->rules, &rules_type, rules);
+	rc = owned_doc_set(&f->rules, &rules_type, rules);
 	if (rc < 0) {
 		free(f);
 		return rc;
@@ -389,7 +389,7 @@ static int filter_put(struct netmap *nm, const char *name, const struct json_lis
 
 	if (!filter_find(nm, name, &at))
 		return filter_insert(nm, at, name, rules);
-	return held_set(&nm->filters[at]->rules, &rules_type, rules);
+	return owned_doc_set(&nm->filters[at]->rules, &rules_type, rules);
 }
 
 static int filter_delete(struct netmap *nm, const char *name)
@@ -398,7 +398,7 @@ static int filter_delete(struct netmap *nm, const char *name)
 
 	if (!filter_find(nm, name, &at))
 		return 0;
-	held_free(nm->filters[at]->rules);
+	owned_doc_free(nm->filters[at]->rules);
 	free(nm->filters[at]);
 	nm->n_filters--;
 	memmove(&nm->filters[at], &nm->filters[at + 1],
@@ -496,10 +496,10 @@ static int apply_users(struct netmap *nm, const struct json_list *l)
 	return 0;
 }
 
-static int apply_part(struct netmap *nm, struct held **part, const struct json_type *type,
+static int apply_part(struct netmap *nm, struct owned_doc **part, const struct json_type *type,
 	const void *value, enum netmap_change what)
 {
-	int rc = held_set(part, type, value);
+	int rc = owned_doc_set(part, type, value);
 
 	if (rc == 1)
 		tell(nm, what, 0);
@@ -548,11 +548,12 @@ static int apply_display(struct netmap *nm, const struct json_map *in)
 	return rc;
 }
 
-static void drop_part(struct netmap *nm, struct held **part, bool named, enum netmap_change what)
+static void drop_part(
+	struct netmap *nm, struct owned_doc **part, bool named, enum netmap_change what)
 {
 	if (named || !*part)
 		return;
-	held_free(*part);
+	owned_doc_free(*part);
 	*part = NULL;
 	tell(nm, what, 0);
 }
@@ -617,7 +618,7 @@ int netmap_apply(struct netmap *nm, const struct tc_map_response *r, struct now 
 	return rc;
 }
 
-static const void *doc_of(const struct held *h)
+static const void *doc_of(const struct owned_doc *h)
 {
 	return h ? h->doc : NULL;
 }

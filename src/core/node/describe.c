@@ -10,7 +10,7 @@ static const char *host_name(const struct node *a, const struct tc_hostinfo *hos
 
 int node_set_host(struct node *a, const struct tc_hostinfo *host, struct now now)
 {
-	int rc = held_set(&a->host, &tc_hostinfo_type, host);
+	int rc = owned_doc_set(&a->host, &tc_hostinfo_type, host);
 
 	if (rc <= 0)
 		return rc;

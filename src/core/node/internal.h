@@ -7,7 +7,7 @@
 #include "core/node/node.h"
 #include "core/ctlclient/ctlclient.h"
 #include "core/netmap/check.h"
-#include "core/netmap/held.h"
+#include "core/netmap/owned_doc.h"
 #include "core/reason/reason.h"
 
 #include <errno.h>
@@ -91,8 +91,8 @@ struct node {
 
 	struct node_identity id;
 	struct secret_node trial; /* made, and not yet accepted by the hub */
-	struct held *prefs;       /* struct ipn_prefs without secrets */
-	struct held *host;        /* struct tc_hostinfo */
+	struct owned_doc *prefs;  /* struct ipn_prefs without secrets */
+	struct owned_doc *host;   /* struct tc_hostinfo */
 
 	/* Login. */
 	struct ctlclient *ctl; /* NULL: no goal */

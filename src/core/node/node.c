@@ -142,7 +142,7 @@ static int take_config(struct node *a, const struct node_cfg *cfg)
 	int rc = node_prefs_store(a, &p);
 
 	if (rc >= 0)
-		rc = held_set(&a->host, &tc_hostinfo_type, cfg->host);
+		rc = owned_doc_set(&a->host, &tc_hostinfo_type, cfg->host);
 	if (rc >= 0)
 		rc = engines_new(a);
 	if (rc < 0)
@@ -202,8 +202,8 @@ struct node *node_free(struct node *a)
 	filter_free(a->filter);
 	netmap_free(a->nm);
 	map_fini(&a->peers);
-	held_free(a->prefs);
-	held_free(a->host);
+	owned_doc_free(a->prefs);
+	owned_doc_free(a->host);
 	free(a->net_mem);
 	free(a->nets);
 	node_auth_key_set(a, NULL);

@@ -49,7 +49,7 @@ int node_prefs_store(struct node *a, const struct ipn_prefs *p)
 		persist.node_id = p->persist->node_id;
 	}
 	copy.persist = &persist;
-	return held_set(&a->prefs, &ipn_prefs_type, &copy);
+	return owned_doc_set(&a->prefs, &ipn_prefs_type, &copy);
 }
 
 void node_prefs_resolve_exit(struct node *a)

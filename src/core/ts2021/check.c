@@ -3,7 +3,7 @@
 
 #include <errno.h>
 
-int ts2021_patience_check(struct patience *p, bool waits, bool moved, uint64_t taken, mono_ns now)
+int ts2021_stall_check(struct stall *p, bool waits, bool moved, uint64_t taken, mono_ns now)
 {
 	if (!waits) {
 		p->since = 0;
@@ -39,7 +39,7 @@ int ts2021_streams_check(struct ts2021 *t, mono_ns now)
 			ts2021_tell_limit(t, TS2021_BY_TIME);
 			return -ETIMEDOUT;
 		}
-		rc = ts2021_patience_check(&s->patience, waits(s), dry, s->sent, now);
+		rc = ts2021_stall_check(&s->stall, waits(s), dry, s->sent, now);
 		if (rc < 0) {
 			ts2021_tell_limit(t, TS2021_BY_STALL);
 			return rc;

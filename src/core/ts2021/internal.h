@@ -10,7 +10,7 @@
 enum ts2021_state { TS2021_UPGRADING, TS2021_OPEN, TS2021_FAILED };
 
 /* Does the other side take what there is for it? */
-struct patience {
+struct stall {
 	mono_ns since;  /* 0: nothing waits */
 	uint64_t taken; /* bytes, then */
 };
@@ -32,7 +32,7 @@ struct ts_stream {
 	unsigned n_fields;
 	mono_ns began;
 	uint64_t sent; /* bytes of the body that went to HTTP/2 */
-	struct patience patience;
+	struct stall stall;
 	char retry_after[TS2021_RETRY_MAX]; /* client: of the answer; cut if longer */
 };
 
@@ -59,7 +59,7 @@ struct ts2021 {
 	mono_ns now;      /* of the last call that had it */
 	uint64_t written; /* bytes of out that the socket took */
 	bool emptied;     /* out was, at some time since the last check */
-	struct patience patience;
+	struct stall stall;
 	nghttp2_session *h2;
 	char *host;
 	/* client: before HTTP/2 begins there may be an early payload */
@@ -86,12 +86,12 @@ int ts2021_streams_fail(struct ts2021 *t, enum ts2021_limit l);
 /* Fills out. */
 void ts2021_streams_pull(struct ts2021 *t);
 /* Tells the other side why the connection ends, as far as that goes without its help. */
-void ts2021_streams_farewell(struct ts2021 *t, uint32_t error);
+void ts2021_streams_goaway(struct ts2021 *t, uint32_t error);
 /* check.c */
 /* As ts2021_check. */
 MUST_USE int ts2021_streams_check(struct ts2021 *t, mono_ns now);
 /* 0: it is taken, or there is nothing; 1: it waits; negative: too long. moved: all was taken meanwhile. */
-MUST_USE int ts2021_patience_check(
-	struct patience *p, bool waits, bool moved, uint64_t taken, mono_ns now);
+MUST_USE int ts2021_stall_check(
+	struct stall *p, bool waits, bool moved, uint64_t taken, mono_ns now);
 
 #endif

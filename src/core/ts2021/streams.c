@@ -279,7 +279,7 @@ int ts2021_streams_fail(struct ts2021 *t, enum ts2021_limit l)
 {
 	ts2021_tell_limit(t, l);
 	if (l != TS2021_BY_MEMORY) /* the library may have stopped half way */
-		ts2021_streams_farewell(t, NGHTTP2_ENHANCE_YOUR_CALM);
+		ts2021_streams_goaway(t, NGHTTP2_ENHANCE_YOUR_CALM);
 	return ts2021_fail(t, -ERR_FLOOD);
 }
 
@@ -300,7 +300,7 @@ int ts2021_streams_feed(struct ts2021 *t, const uint8_t *p, size_t n)
 	if (nghttp2_session_want_read(t->h2))
 		return 0;
 	/* The library ends it, as it was spoken to wrongly; or the other side did, and nothing is open. */
-	ts2021_streams_farewell(t, NGHTTP2_NO_ERROR);
+	ts2021_streams_goaway(t, NGHTTP2_NO_ERROR);
 	return -ERR_CLOSED;
 }
 
@@ -327,7 +327,7 @@ void ts2021_streams_pull(struct ts2021 *t)
 		ts2021_fail(t, -ERR_CLOSED); /* we have said goodbye */
 }
 
-void ts2021_streams_farewell(struct ts2021 *t, uint32_t error)
+void ts2021_streams_goaway(struct ts2021 *t, uint32_t error)
 {
 	enum { TYPE_AT = 3 };
 	const uint8_t *p;

@@ -315,7 +315,7 @@ int ts2021_check(struct ts2021 *t, mono_ns now)
 	t->emptied = false;
 	if (t->state == TS2021_FAILED)
 		return t->error;
-	conn = ts2021_patience_check(&t->patience, buf_len(&t->out) > 0, emptied, t->written, now);
+	conn = ts2021_stall_check(&t->stall, buf_len(&t->out) > 0, emptied, t->written, now);
 	rc = conn < 0 ? conn : ts2021_streams_check(t, now);
 	if (conn < 0)
 		ts2021_tell_limit(t, TS2021_BY_STALL);

@@ -62,7 +62,7 @@ void cookie_reply(struct cookie_checker *c, struct rng *rng, const uint8_t *msg,
 	memcpy(ret->receiver, msg + 4,
 		4); /* the sender index, at the same place in both messages */
 	rng_fill(rng, ret->nonce, sizeof(ret->nonce));
-	xchapoly_seal(c->cookie_key, ret->nonce, view_of(msg + len - MACS_LEN, WGMSG_MAC_LEN),
+	chapoly_seal_x(c->cookie_key, ret->nonce, view_of(msg + len - MACS_LEN, WGMSG_MAC_LEN),
 		cookie, sizeof(cookie), ret->sealed_cookie);
 }
 
@@ -86,7 +86,7 @@ int cookie_consume(struct cookie_sender *s, const struct wgmsg_cookie_reply *m, 
 
 	if (!s->has_last_mac1)
 		return -ERR_BAD_STATE;
-	rc = xchapoly_open(s->cookie_key, m->nonce, view_of(s->last_mac1, WGMSG_MAC_LEN),
+	rc = chapoly_open_x(s->cookie_key, m->nonce, view_of(s->last_mac1, WGMSG_MAC_LEN),
 		m->sealed_cookie, sizeof(m->sealed_cookie), cookie);
 	if (rc < 0)
 		return rc;

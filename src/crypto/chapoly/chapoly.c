@@ -25,7 +25,7 @@ int chapoly_open(const uint8_t key[static CHAPOLY_KEY_LEN],
 	return 0;
 }
 
-void xchapoly_seal(const uint8_t key[static CHAPOLY_KEY_LEN],
+void chapoly_seal_x(const uint8_t key[static CHAPOLY_KEY_LEN],
 	const uint8_t nonce[static XCHAPOLY_NONCE_LEN], struct view ad, const void *in, size_t len,
 	uint8_t *out)
 {
@@ -33,7 +33,7 @@ void xchapoly_seal(const uint8_t key[static CHAPOLY_KEY_LEN],
 		out, NULL, in, len, ad.p, ad.len, NULL, nonce, key);
 }
 
-int xchapoly_open(const uint8_t key[static CHAPOLY_KEY_LEN],
+int chapoly_open_x(const uint8_t key[static CHAPOLY_KEY_LEN],
 	const uint8_t nonce[static XCHAPOLY_NONCE_LEN], struct view ad, const void *in, size_t len,
 	uint8_t *out)
 {

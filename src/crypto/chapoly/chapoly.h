@@ -23,10 +23,10 @@ MUST_USE int chapoly_open(const uint8_t key[static CHAPOLY_KEY_LEN],
 	const uint8_t nonce[static CHAPOLY_NONCE_LEN], struct view ad, const void *in, size_t len,
 	uint8_t *out);
 /* The same with the extended nonce (cookies). */
-void xchapoly_seal(const uint8_t key[static CHAPOLY_KEY_LEN],
+void chapoly_seal_x(const uint8_t key[static CHAPOLY_KEY_LEN],
 	const uint8_t nonce[static XCHAPOLY_NONCE_LEN], struct view ad, const void *in, size_t len,
 	uint8_t *out);
-MUST_USE int xchapoly_open(const uint8_t key[static CHAPOLY_KEY_LEN],
+MUST_USE int chapoly_open_x(const uint8_t key[static CHAPOLY_KEY_LEN],
 	const uint8_t nonce[static XCHAPOLY_NONCE_LEN], struct view ad, const void *in, size_t len,
 	uint8_t *out);
 

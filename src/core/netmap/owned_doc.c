@@ -1,11 +1,11 @@
-#include "core/netmap/held.h"
+#include "core/netmap/owned_doc.h"
 
 #include "core/netmap/netmap.h"
 
 #include <errno.h>
 #include <stdlib.h>
 
-static int held_read(struct held *h, const struct json_type *type)
+static int owned_doc_read(struct owned_doc *h, const struct json_type *type)
 {
 	h->doc = arena_alloc(&h->arena, type->size);
 	if (!h->doc)
@@ -13,9 +13,9 @@ static int held_read(struct held *h, const struct json_type *type)
 	return json_decode(type, buf_data(&h->text), buf_len(&h->text), h->doc, &h->arena, NULL);
 }
 
-int held_set(struct held **h, const struct json_type *type, const void *value)
+int owned_doc_set(struct owned_doc **h, const struct json_type *type, const void *value)
 {
-	struct held *fresh = calloc(1, sizeof(*fresh));
+	struct owned_doc *fresh = calloc(1, sizeof(*fresh));
 	int rc;
 
 	if (!fresh)
@@ -24,21 +24,21 @@ int held_set(struct held **h, const struct json_type *type, const void *value)
 	buf_init(&fresh->text, NETMAP_TEXT_MAX);
 	rc = json_encode(type, value, &fresh->text);
 	if (rc == 0 && *h && view_eq(buf_view(&(*h)->text), buf_view(&fresh->text))) {
-		held_free(fresh);
+		owned_doc_free(fresh);
 		return 0;
 	}
 	if (rc == 0)
-		rc = held_read(fresh, type);
+		rc = owned_doc_read(fresh, type);
 	if (rc < 0) {
-		held_free(fresh);
+		owned_doc_free(fresh);
 		return rc;
 	}
-	held_free(*h); /* last: value may point into it */
+	owned_doc_free(*h); /* last: value may point into it */
 	*h = fresh;
 	return 1;
 }
 
-void held_free(struct held *h)
+void owned_doc_free(struct owned_doc *h)
 {
 	if (!h)
 		return;
