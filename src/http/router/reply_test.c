@@ -1,0 +1,138 @@
+#include "http/router/reply.h"
+#include "testlib/check.h"
+
+static int sent, streams, woken, resumed, gone, ended, fails;
+
+static int send(struct http_reply *r, const struct http_answer *a, struct view body)
+{
+	if (fails)
+		return -ERR_TOO_BIG;
+	sent++;
+	return 0;
+}
+
+static int stream(struct http_reply *r, const struct http_answer *a, int64_t length)
+{
+	if (fails)
+		return -ERR_TOO_BIG;
+	streams++;
+	return 0;
+}
+
+static void wake(struct http_reply *r)
+{
+	woken++;
+}
+
+static void resume(struct http_reply *r)
+{
+	resumed++;
+}
+
+static void on_gone(void *ctx)
+{
+	gone++;
+}
+
+static int fill(void *ctx, struct buf *out, size_t room)
+{
+	return HTTP_SOURCE_END;
+}
+
+static void over(void *ctx, int rc)
+{
+	ended++;
+}
+
+static const struct http_reply_ops ops = {
+	.send = send, .stream = stream, .wake = wake, .resume = resume
+};
+static const struct http_source source = { fill, over };
+
+static int begin(void **state)
+{
+	sent = streams = woken = resumed = gone = ended = fails = 0;
+	return 0;
+}
+
+static void once(void **state)
+{
+	struct http_reply r;
+
+	http_reply_init(&r, &ops, NULL);
+	fails = 1;
+	CHECK_INT(http_reply_send(&r, 200, NULL, "", VIEW_LIT("long")), ==, -ERR_TOO_BIG);
+	fails = 0;
+	CHECK_INT(http_reply_send(&r, 500, NULL, "", VIEW_LIT("")), ==, 0);
+	CHECK_INT(http_reply_send(&r, 200, NULL, "", VIEW_LIT("")), ==, -ERR_BAD_STATE);
+	CHECK_INT(http_reply_stream(&r, 200, NULL, "", 5, &source, NULL), ==, -ERR_BAD_STATE);
+	CHECK_INT(sent, ==, 1);
+	CHECK_INT(resumed, ==, 0);
+	http_reply_gone(&r);
+	CHECK_INT(ended, ==, 0);
+}
+
+static void later(void **state)
+{
+	struct http_reply r;
+
+	http_reply_init(&r, &ops, NULL);
+	http_reply_later(&r, on_gone, NULL);
+	CHECK_INT(http_reply_send(&r, 200, NULL, "", VIEW_LIT("")), ==, 0);
+	CHECK_INT(resumed, ==, 1);
+	http_reply_gone(&r);
+	CHECK_INT(gone, ==, 0);
+}
+
+static void never(void **state)
+{
+	struct http_reply r;
+
+	http_reply_init(&r, &ops, NULL);
+	http_reply_later(&r, on_gone, NULL);
+	http_reply_gone(&r);
+	http_reply_gone(&r);
+	CHECK_INT(gone, ==, 1);
+	CHECK_INT(http_reply_send(&r, 200, NULL, "", VIEW_LIT("")), ==, -ERR_BAD_STATE);
+	CHECK_INT(sent, ==, 0);
+}
+
+static void streamed(void **state)
+{
+	struct http_reply r;
+
+	http_reply_init(&r, &ops, NULL);
+	fails = 1;
+	CHECK_INT(http_reply_stream(&r, 200, NULL, "", 5, &source, NULL), ==, -ERR_TOO_BIG);
+	http_reply_wake(&r);
+	CHECK_INT(ended + woken, ==, 0);
+	fails = 0;
+	CHECK_INT(http_reply_stream(&r, 200, NULL, "", HTTP_LENGTH_UNKNOWN, &source, NULL), ==, 0);
+	http_reply_wake(&r);
+	CHECK_INT(woken, ==, 1);
+	http_reply_gone(&r);
+	http_reply_gone(&r);
+	CHECK_INT(ended, ==, 1);
+}
+
+static void not_offered(void **state)
+{
+	static const struct http_reply_ops least = { .send = send };
+	struct http_reply r;
+
+	http_reply_init(&r, &least, NULL);
+	CHECK_INT(http_reply_stream(&r, 200, NULL, "", 5, &source, NULL), ==, -ERR_UNSUPPORTED);
+	CHECK_INT(http_reply_send_static(&r, NULL, "", VIEW_LIT("")), ==, 0);
+	CHECK_INT(sent, ==, 1);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = { cmocka_unit_test_setup(once, begin),
+		cmocka_unit_test_setup(later, begin), cmocka_unit_test_setup(never, begin),
+		cmocka_unit_test_setup(streamed, begin),
+		cmocka_unit_test_setup(not_offered, begin) };
+
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
