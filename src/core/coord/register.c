@@ -310,16 +310,56 @@ static void known_key(struct tailnet *c, const struct machine_pub *m,
 	}
 }
 
-static bool follow_up(struct tailnet *c, const struct machine_pub *m,
-	const struct tc_register_request *req, void *owner)
+/* The login that it follows up. NULL: none, it is over, or it is for something else. */
+static struct pending *followed_up(
+	struct tailnet *c, const struct machine_pub *m, const struct tc_register_request *req)
 {
 	const char *code = req->followup ? strrchr(req->followup, '/') : NULL;
 	struct pending *p = code ? pending_by_code(c, code + 1) : NULL;
 
-	if (!p || p != pending_by_asker(c, m, &req->node_key) || !pending_is_for(c, p, req))
-		return false; /* it is over, or for something else: a fresh URL */
-	p->waiter = owner;
-	return true;
+	return p && p == pending_by_asker(c, m, &req->node_key) && pending_is_for(c, p, req) ? p
+											     : NULL;
+}
+
+/* A login that somebody has to approve. Takes mem if it gives one. True: it was taken. */
+static bool new_login(struct tailnet *c, const struct machine_pub *m,
+	const struct tc_register_request *req, struct arena mem, void *owner, struct now now)
+{
+	struct ipport from = c->cfg.from ? c->cfg.from(owner) : (struct ipport){ 0 };
+	struct pending *p = NULL;
+
+	if (mem.used > COORD_PENDING_REQUEST_MAX) {
+		answer_error(c, owner, req,
+			"the device says too much of itself to wait for approval; fewer routes, or an auth key, help");
+		return false;
+	}
+	p = pending_ask(c, m, req, mem, from, now);
+	if (p)
+		answer_auth_url(c, owner, p);
+	else
+		answer_error(c, owner, req, "too many devices wait to be let in; try again");
+	return p != NULL;
+}
+
+/* Nobody knows its key. True: mem was taken. */
+static bool unknown_key(struct tailnet *c, const struct machine_pub *m,
+	const struct tc_register_request *req, struct arena mem, void *owner, struct now now)
+{
+	struct pending *waits;
+	struct err_at at;
+
+	if (req->hostinfo && settings_check(req->hostinfo, &at) < 0) {
+		answer_error(c, owner, req, at.text);
+		return false;
+	}
+	waits = followed_up(c, m, req);
+	if (waits)
+		waits->waiter = owner;
+	else if (req->auth && req->auth->auth_key && *req->auth->auth_key)
+		with_auth_key(c, m, req, owner, now);
+	else
+		return new_login(c, m, req, mem, owner, now);
+	return false;
 }
 
 /* 0, or why no question is asked at all; that is answered then. */
@@ -363,9 +403,8 @@ void coord_register(struct tailnet *c, const struct machine_pub *machine, struct
 	const char *refusal = coord_store_refusal(c->cfg.store);
 	struct tc_register_request req;
 	struct arena mem;
-	struct err_at at;
-	struct pending *p;
 	struct coord_node *n;
+	bool logout, taken = false;
 
 	arena_init(&mem, REQUEST_MEM_MAX);
 	if (read_request(c, body, owner, &mem, &req) < 0 ||
@@ -374,35 +413,22 @@ void coord_register(struct tailnet *c, const struct machine_pub *machine, struct
 		return;
 	}
 	n = coord_node_that_asks(c, &req.node_key, now);
-	if (refusal && !needs_no_change(n, machine, &req, now.wall))
+	logout = req.expiry && req.expiry <= now.wall;
+	if (refusal && !needs_no_change(n, machine, &req, now.wall)) {
 		answer_text(c, owner, 503, refusal);
-	else if (
-		!n && req.expiry &&
-		req.expiry <=
-			now.wall) /* a logout told twice: whatever else it holds, nobody joins by it */
+	} else if (logout && !n) { /* told twice: whatever else it holds, nobody joins by it */
 		answer_expired(c, owner);
-	else if (n && req.expiry && req.expiry <= now.wall &&
-		 memcmp(n->doc.machine.b, machine->b, KEY_LEN) == 0)
+	} else if (logout && memcmp(n->doc.machine.b, machine->b, KEY_LEN) == 0) {
 		log_out(c, n, owner, now);
-	else if (n || (n = coord_node_of_former(c, &req.node_key)))
-		known_key(c, machine, &req, n, owner, now);
-	else if (req.hostinfo && settings_check(req.hostinfo, &at) < 0)
-		answer_error(c, owner, &req, at.text);
-	else if (req.followup && *req.followup && follow_up(c, machine, &req, owner))
-		;
-	else if (req.auth && req.auth->auth_key && *req.auth->auth_key)
-		with_auth_key(c, machine, &req, owner, now);
-	else if (mem.used > COORD_PENDING_REQUEST_MAX)
-		answer_error(c, owner, &req,
-			"the device says too much of itself to wait for approval; fewer routes, or an auth key, help");
-	else if ((p = pending_ask(c, machine, &req, mem,
-			  c->cfg.from ? c->cfg.from(owner) : (struct ipport){ 0 }, now))) {
-		answer_auth_url(c, owner, p);
-		return; /* the memory is the entry's */
 	} else {
-		answer_error(c, owner, &req, "too many devices wait to be let in; try again");
+		n = n ? n : coord_node_of_former(c, &req.node_key);
+		if (n)
+			known_key(c, machine, &req, n, owner, now);
+		else
+			taken = unknown_key(c, machine, &req, mem, owner, now);
 	}
-	arena_fini(&mem);
+	if (!taken)
+		arena_fini(&mem);
 }
 
 void coord_register_cancel(struct tailnet *c, void *owner)
