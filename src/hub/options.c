@@ -1,6 +1,7 @@
 #include "hub/options.h"
 #include "base/text/near.h"
 #include "base/text/text.h"
+#include "core/coord/coord.h"
 #include "os/addr/addr.h"
 #include "os/file/file.h"
 
@@ -322,6 +323,16 @@ static void defaults(struct hub_options *o)
 #undef DEFAULT
 }
 
+static int check_base_domain(const struct hub_options *o, struct err_at *at)
+{
+	struct err_at why;
+	int rc = coord_base_domain_check(o->base_domain, &why);
+
+	if (rc < 0)
+		err_at_set(at, 0, 0, "--base-domain: %s", why.text);
+	return rc;
+}
+
 int hub_options_parse(struct hub_options *o, int argc, char *const argv[], struct err_at *at)
 {
 	int rc;
@@ -334,7 +345,7 @@ int hub_options_parse(struct hub_options *o, int argc, char *const argv[], struc
 	if (rc == 0 && o->config)
 		rc = from_file(o, at);
 	defaults(o);
-	return rc;
+	return rc == 0 ? check_base_domain(o, at) : rc;
 }
 
 void hub_options_fini(struct hub_options *o)

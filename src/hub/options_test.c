@@ -92,6 +92,28 @@ static void flag_goes_before_environment_and_environment_before_file(void **stat
 	unlink(path);
 }
 
+static void a_base_domain_is_a_domain(void **state)
+{
+	char labels[256];
+	struct hub_options o;
+	struct err_at at;
+	size_t n = 0;
+
+	(void)state;
+	while (n < 224)
+		n += (size_t)snprintf(labels + n, sizeof(labels) - n, "%saaaaaaa", n ? "." : "");
+	CHECK_INT(PARSE(&o, &at, "serve", "--base-domain", labels), ==, -ERR_BAD_VALUE);
+	CHECK_TRUE(strstr(at.text, "--base-domain") && strstr(at.text, "shorter"));
+	hub_options_fini(&o);
+	CHECK_INT(PARSE(&o, &at, "serve", "--base-domain", "a\"b.test"), ==, -ERR_BAD_VALUE);
+	CHECK_TRUE(strstr(at.text, "--base-domain") && strstr(at.text, "corp.example"));
+	hub_options_fini(&o);
+	CHECK_INT(PARSE(&o, &at, "serve", "--base-domain", "corp.example."), ==, -ERR_BAD_VALUE);
+	hub_options_fini(&o);
+	CHECK_INT(PARSE(&o, &at, "serve", "--base-domain", "corp.example"), ==, 0);
+	hub_options_fini(&o);
+}
+
 static void durations_have_units(void **state)
 {
 	static const struct {
@@ -168,6 +190,7 @@ int main(void)
 		cmocka_unit_test(flags_stand_before_or_after_the_words_of_a_command),
 		cmocka_unit_test(mistakes_in_flags_are_named),
 		cmocka_unit_test(flag_goes_before_environment_and_environment_before_file),
+		cmocka_unit_test(a_base_domain_is_a_domain),
 		cmocka_unit_test(durations_have_units),
 		cmocka_unit_test(urls_name_scheme_host_and_port),
 		cmocka_unit_test(tables_fit_the_terminal_and_show_no_control_characters),

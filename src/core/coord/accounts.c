@@ -51,13 +51,9 @@ static bool same_plain(const char *stored, const char *plain)
 
 struct user *user_by_id(const struct tailnet *c, int64_t id)
 {
-	list_for_each(l, &c->users) {
-		struct user *u = container_of(l, struct user, link);
+	struct map_node *m = map_find(&c->users_by_id, &id, sizeof(id));
 
-		if (u->doc.id == id)
-			return u;
-	}
-	return NULL;
+	return m ? container_of(m, struct user, by_id) : NULL;
 }
 
 const struct coord_user *coord_user_find(const struct tailnet *c, const char *name)
@@ -105,6 +101,14 @@ int user_insert(struct tailnet *c, const struct coord_user *doc, struct user **r
 	struct user *u = calloc(1, sizeof(*u));
 	int rc = u ? doc_copy(&coord_user_type, doc, &u->doc, &u->mem) : -ENOMEM;
 
+	if (rc == 0) {
+		u->id_in_map = u->doc.id;
+		if (map_insert(&c->users_by_id, &u->by_id, &u->id_in_map, sizeof(u->id_in_map)) !=
+			0) {
+			arena_fini(&u->mem);
+			rc = -EEXIST;
+		}
+	}
 	if (rc < 0) {
 		free(u);
 		return rc;
@@ -220,6 +224,7 @@ int coord_user_rename(struct tailnet *c, int64_t id, const char *name, struct no
 
 void user_free(struct tailnet *c, struct user *u)
 {
+	map_remove(&c->users_by_id, &u->by_id);
 	list_remove(&u->link);
 	arena_fini(&u->mem);
 	free(u);

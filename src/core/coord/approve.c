@@ -86,7 +86,7 @@ int coord_node_approve(struct tailnet *c, int64_t id, const char *digest, struct
 	doc = n->doc;
 	doc.unapproved = false;
 	list_for_each(l, &n->polls)
-		container_of(l, struct coord_poll, in_node)->started = false;
+		poll_begin_anew(container_of(l, struct coord_poll, in_node));
 	rc = coord_node_update(c, n, &doc, true, true, now);
 	if (rc == 0)
 		tell(c, "device approved", n);

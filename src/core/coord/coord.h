@@ -25,7 +25,8 @@ enum {
 	COORD_PENDING_REQUEST_MAX = 256 << 10,
 	COORD_DIGEST_LEN = 16,
 	COORD_SECRET_TEXT_MAX = 96,
-	COORD_CAP_MIN = 87, /* the oldest client release that is served: 1.60 */
+	COORD_BASE_DOMAIN_MAX = 253 - 64, /* so that a device's name before it is a name still */
+	COORD_CAP_MIN = 87,               /* the oldest client release that is served: 1.60 */
 	COORD_CAP_CERT_PIN =
 		116, /* 1.84 pins a relay's certificate by its hash; 1.80 fails at such a name */
 	COORD_CAP_MAP_CACHE = 135, /* keeps its map on disk only if it is told to */
@@ -196,8 +197,9 @@ struct coord_event {
 };
 
 struct coord_cfg {
-	const char *url;                    /* without a slash at the end; borrowed */
-	const char *base_domain;            /* of names: NAME.base_domain */
+	const char *url; /* without a slash at the end; borrowed */
+	const char
+		*base_domain; /* of names: NAME.base_domain; as coord_base_domain_check wants it */
 	const struct tc_derp_map *derp_map; /* borrowed, may be NULL */
 	const struct tc_derp_map
 		*derp_map_unpinned; /* for clients that cannot pin a certificate; NULL: the same */
@@ -239,7 +241,12 @@ struct coord_cfg {
 struct tailnet;
 struct coord_poll;
 
-/* Loads the world. at says which document was bad. */
+/*
+ * Labels of letters, digits and dashes, with dots between; at most COORD_BASE_DOMAIN_MAX characters. -ERR_BAD_VALUE: it is none, and why
+ * says what is wrong with it and what to do, without naming an option.
+ */
+MUST_USE int coord_base_domain_check(const char *name, struct err_at *why);
+/* Loads the world. at says which document was bad, or what of the configuration is. */
 MUST_USE int coord_new(
 	struct tailnet **ret, const struct coord_cfg *cfg, struct now now, struct err_at *at);
 struct tailnet *coord_free(struct tailnet *c);

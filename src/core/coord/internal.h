@@ -31,6 +31,8 @@ struct piece {
 };
 
 struct user {
+	struct map_node by_id;
+	int64_t id_in_map;
 	struct list link;
 	struct arena mem;
 	struct coord_user doc;
@@ -48,6 +50,7 @@ enum { BLOCK_NODES = 64 };
 struct block {
 	struct list link; /* ones with room first */
 	struct list nodes;
+	uint64_t number;      /* in the order in which they were made */
 	size_t n, n_shown;    /* devices; those of them that all tells */
 	uint64_t changed, at; /* the latest change of its devices; the one that all tells */
 	struct piece *all;    /* NULL: to be made */
@@ -110,7 +113,7 @@ struct removed {
 };
 
 struct coord_poll {
-	struct list in_node, all;
+	struct list in_node, all, unstarted;
 	struct tailnet *tailnet;
 	struct coord_node *node;
 	void *owner;
@@ -201,6 +204,9 @@ struct tailnet {
 	struct coord_cfg cfg;
 	struct shed shed_register, shed_map;
 	struct list users, keys, nodes, blocks, pendings, polls, answers;
+	struct map users_by_id;
+	uint64_t n_blocks_made;
+	struct list unstarted; /* polls that have had no map yet and wait for nothing else */
 	struct list
 		held; /* readers whose message waits for the store; in the order of its batches */
 	struct map former_keys; /* struct former */
@@ -495,7 +501,7 @@ struct piece *coord_node_patch(struct tailnet *c, struct coord_node *n); /* borr
 MUST_USE int put_node(struct tailnet *c, struct coord_node *n, const struct coord_node *viewer,
 	struct arena *a, struct buf *out);
 MUST_USE int put_patch(const struct coord_node *n, struct buf *out);
-struct tc_user profile_of(struct tailnet *c, int64_t user);
+struct tc_user profile_of(const struct tailnet *c, int64_t user);
 struct piece *block_whole(struct tailnet *c, struct block *b); /* borrowed */
 MUST_USE int put_profiles(struct tailnet *c, struct buf *b);
 MUST_USE int block_join(struct tailnet *c, struct coord_node *n);
@@ -574,6 +580,8 @@ void health_changes(struct tailnet *c, struct coord_node *n,
 void poll_take_over(struct coord_poll *p, struct now now); /* its turn has come */
 void polls_flush(struct tailnet *c, struct now now);
 void poll_end(struct coord_poll *p);
+void poll_free(struct coord_poll *p);       /* its device notices nothing */
+void poll_begin_anew(struct coord_poll *p); /* a whole map in this turn */
 void poll_watch(struct coord_poll *p);
 struct coord_poll *poll_new(
 	struct tailnet *c, const struct tc_map_request *r, struct coord_node *n, void *owner);

@@ -4,6 +4,7 @@
  */
 #include "core/coord/internal.h"
 #include "base/text/text.h"
+#include "proto/names/names.h"
 
 #include <errno.h>
 
@@ -128,6 +129,30 @@ void name_judge_old(struct coord_node_doc *doc)
 		return;
 	clean_name(doc->hostname, base);
 	doc->name_pinned = is_made_of(doc->name, base) ? JSON_NO : JSON_YES;
+}
+
+int coord_base_domain_check(const char *name, struct err_at *why)
+{
+	size_t len = name ? strlen(name) : 0;
+	struct view rest = view_of(name, len);
+
+	if (!len || len > COORD_BASE_DOMAIN_MAX) {
+		err_at_set(why, 0, 0,
+			"the base domain has %zu characters; it needs 1 to %d, so that names of devices before it are names: take a shorter one",
+			len, COORD_BASE_DOMAIN_MAX);
+		return -ERR_BAD_VALUE;
+	}
+	for (; rest.len; rest = name_parent(rest)) {
+		struct view label = name_first_label(rest);
+
+		if (!name_is_label(label) || (label.len < rest.len && label.len + 1 == rest.len)) {
+			err_at_set(why, 0, 0,
+				"the base domain \"%s\" is no domain; write it like corp.example, of letters, digits, dashes and single dots",
+				name);
+			return -ERR_BAD_VALUE;
+		}
+	}
+	return 0;
 }
 
 const struct coord_node_doc *coord_node_named(const struct tailnet *c, const char *name)

@@ -15,6 +15,7 @@ int once_begin(struct tailnet *c, const struct tc_map_request *r, struct coord_n
 		return -ENOMEM;
 	p->once_of = n->doc.id;
 	n->n_once++;
+	poll_begin_anew(p);
 	*ret = p;
 	return 0;
 }

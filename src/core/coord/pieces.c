@@ -103,10 +103,8 @@ struct piece *piece_put(struct piece *p)
 	return NULL;
 }
 
-struct tc_user profile_of(struct tailnet *c, int64_t user)
+static struct tc_user profile_of_user(const struct user *u)
 {
-	struct user *u = user_by_id(c, user);
-
 	if (!u)
 		return (struct tc_user){ .id = TAGGED_USER,
 			.login_name = "tagged-devices",
@@ -115,6 +113,11 @@ struct tc_user profile_of(struct tailnet *c, int64_t user)
 		.login_name = u->doc.name,
 		.display_name = u->doc.display_name && *u->doc.display_name ? u->doc.display_name
 									    : u->doc.name };
+}
+
+struct tc_user profile_of(const struct tailnet *c, int64_t user)
+{
+	return profile_of_user(user_by_id(c, user));
 }
 
 static bool is_online(const struct coord_node *n)
@@ -374,13 +377,13 @@ struct piece *coord_node_patch(struct tailnet *c, struct coord_node *n)
 /* All of them: there are few, and a device that joins may belong to one that the reader has not heard of. */
 int put_profiles(struct tailnet *c, struct buf *b)
 {
-	struct tc_user tagged = profile_of(c, 0);
+	struct tc_user tagged = profile_of_user(NULL);
 	int rc = buf_append_str(b, "\"UserProfiles\":[");
 
 	if (rc == 0)
 		rc = json_encode(&tc_user_profile_type, &tagged, b);
 	list_for_each(l, &c->users) {
-		struct tc_user u = profile_of(c, container_of(l, struct user, link)->doc.id);
+		struct tc_user u = profile_of_user(container_of(l, struct user, link));
 
 		if (rc == 0)
 			rc = buf_append_str(b, ",");
@@ -402,6 +405,7 @@ int block_join(struct tailnet *c, struct coord_node *n)
 		if (!b)
 			return -ENOMEM;
 		list_init(&b->nodes);
+		b->number = c->n_blocks_made++;
 		list_push_head(&c->blocks, &b->link);
 	}
 	n->block = b;

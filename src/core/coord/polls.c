@@ -399,6 +399,7 @@ void poll_end(struct coord_poll *p)
 	if (p->ended)
 		return;
 	p->ended = true;
+	list_remove(&p->unstarted);
 	clone_forget(p);
 	message_clear(p);
 	retell_clear(p);
@@ -528,22 +529,38 @@ void coord_poll_fill(struct coord_poll *p, struct buf *out)
 	}
 }
 
-void coord_poll_close(struct coord_poll *p, struct now now)
+void poll_begin_anew(struct coord_poll *p)
+{
+	p->started = false;
+	list_remove(&p->unstarted);
+	if (!p->waits)
+		list_push_tail(&p->tailnet->unstarted, &p->unstarted);
+}
+
+void poll_free(struct coord_poll *p)
 {
 	struct tailnet *c = p->tailnet;
-	struct coord_node *n = p->node;
 
 	message_clear(p);
 	retell_clear(p);
 	poll_set_plain(p, true);
 	list_remove(&p->all);
+	list_remove(&p->unstarted);
 	list_remove(&p->in_node);
 	heap_remove(&c->keep_alives, &p->keep_alive);
 	c->stats.polls--;
 	clone_forget(p);
 	once_end(p);
 	free(p);
-	if (n && list_empty(&n->polls) && now.mono)
+}
+
+void coord_poll_close(struct coord_poll *p, struct now now)
+{
+	struct tailnet *c = p->tailnet;
+	struct coord_node *n = p->node;
+
+	poll_free(p);
+	if (n && list_empty(&n->polls))
 		presence_pause(c, n, now);
 	else if (n)
 		clone_next(n);
@@ -572,6 +589,7 @@ struct coord_poll *poll_new(
 	p->raw = !r->compress || strcmp(r->compress, "zstd") != 0;
 	list_init(&p->in_node);
 	list_init(&p->held);
+	list_init(&p->unstarted);
 	list_push_tail(&c->polls, &p->all);
 	c->stats.polls++;
 	return p;
@@ -583,6 +601,7 @@ static void poll_begin(struct coord_poll *p, struct now now)
 	struct coord_node *n = p->node;
 
 	p->ask_at = now.mono + COORD_ASK;
+	poll_begin_anew(p);
 	list_remove(&p->in_node);
 	list_push_head(&n->polls, &p->in_node);
 	list_for_each_safe(l, &n->polls) {
@@ -770,11 +789,12 @@ int coord_turn_end(struct tailnet *c, struct now now)
 		return rc;
 	release_held(c);
 	follow_drain(c, now);
-	list_for_each_safe(p, &c->polls) {
-		struct coord_poll *poll = container_of(p, struct coord_poll, all);
+	list_for_each_safe(l, &c->unstarted) {
+		struct coord_poll *p = container_of(l, struct coord_poll, unstarted);
 
-		if (!poll->started)
-			poll_advance(poll, now);
+		poll_advance(p, now);
+		if (p->started || p->ended || p->last)
+			list_remove(&p->unstarted);
 	}
 	return 0;
 }

@@ -222,8 +222,9 @@ static int by_block(const void *a, const void *b)
 	const struct coord_node *x = *(struct coord_node *const *)a,
 				*y = *(struct coord_node *const *)b;
 
-	if (x->block != y->block)
-		return (uintptr_t)x->block < (uintptr_t)y->block ? -1 : 1;
+	if (x->block !=
+		y->block) /* not by their places in memory: a run is to repeat another one */
+		return x->block->number < y->block->number ? -1 : 1;
 	return (x->doc.id > y->doc.id) - (x->doc.id < y->doc.id);
 }
 

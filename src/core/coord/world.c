@@ -671,9 +671,13 @@ const char *coord_tailnet_id(const struct tailnet *c)
 
 int coord_new(struct tailnet **ret, const struct coord_cfg *cfg, struct now now, struct err_at *at)
 {
-	struct tailnet *c = calloc(1, sizeof(*c));
-	int rc = 0;
+	struct tailnet *c;
+	int rc;
 
+	rc = coord_base_domain_check(cfg->base_domain, at);
+	if (rc < 0)
+		return rc;
+	c = calloc(1, sizeof(*c));
 	if (!c)
 		return -ENOMEM;
 	c->cfg = *cfg;
@@ -684,6 +688,7 @@ int coord_new(struct tailnet **ret, const struct coord_cfg *cfg, struct now now,
 	list_init(&c->nodes);
 	list_init(&c->blocks);
 	list_init(&c->polls);
+	list_init(&c->unstarted);
 	list_init(&c->answers);
 	list_init(&c->held);
 	list_init(&c->versions);
@@ -691,6 +696,7 @@ int coord_new(struct tailnet **ret, const struct coord_cfg *cfg, struct now now,
 	rng_fill(cfg->rng, c->seed, sizeof(c->seed));
 	shed_init(&c->shed_register, c->seed);
 	shed_init(&c->shed_map, c->seed);
+	map_init(&c->users_by_id, c->seed);
 	map_init(&c->keys_by_hash, c->seed);
 	map_init(&c->nodes_by_key, c->seed);
 	map_init(&c->nodes_by_id, c->seed);
@@ -740,7 +746,7 @@ struct tailnet *coord_free(struct tailnet *c)
 		return NULL;
 	pendings_end(c);
 	list_for_each_safe(l, &c->polls)
-		coord_poll_close(container_of(l, struct coord_poll, all), (struct now){ 0 });
+		poll_free(container_of(l, struct coord_poll, all));
 	list_for_each_safe(l, &c->nodes)
 		coord_node_free(c, container_of(l, struct coord_node, link));
 	list_for_each_safe(l, &c->users)
@@ -753,6 +759,7 @@ struct tailnet *coord_free(struct tailnet *c)
 		buf_fini(&a->body);
 		free(a);
 	}
+	map_fini(&c->users_by_id);
 	map_fini(&c->keys_by_hash);
 	map_fini(&c->former_keys);
 	map_fini(&c->nodes_by_key);
