@@ -210,6 +210,7 @@ static const struct counter magicsock_list[] = {
 	M(path_direct),
 	M(path_lost),
 	M(relay_idle_closed),
+	M(relay_dropped),
 #undef M
 };
 static const struct counter derp_list[] = {
@@ -306,7 +307,8 @@ static const struct counter daemon_list[] = {
 int daemon_metrics(void *backend, struct buf *out)
 {
 	struct daemon *n = backend;
-	const struct derpclient_counters derp = magicsock_relay_counters(node_magicsock(n->node));
+	const struct derpclient_counters derp =
+		relays_client_counters(magicsock_relays(node_magicsock(n->node)));
 	const struct {
 		const void *of;
 		const struct counter *v;

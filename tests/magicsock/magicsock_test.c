@@ -371,7 +371,7 @@ static void logged_out_node_is_silent(void **state)
 	node_series(b, a, MSEC(100), SEC(10));
 	node_series(a, b, MSEC(100), SEC(1));
 	CHECK_INT(a->udp_sent, ==, sent);
-	CHECK_TRUE(!magicsock_relay_is_ready(a->magicsock, 1));
+	CHECK_TRUE(!relays_is_ready(magicsock_relays(a->magicsock), 1));
 	CHECK_TRUE(magicsock_deadline(a->magicsock) == MONO_NEVER);
 	CHECK_INT(magicsock_ping(
 			  a->magicsock, b->n, MAGICSOCK_PING_DISCO, 0, NULL, NULL, world_now(&w)),
@@ -476,15 +476,15 @@ static void peer_at_home_elsewhere_is_reached_through_its_own_region(void **stat
 	world_run(&w, SEC(5));
 	CHECK_INT(magicsock_home(a->magicsock), ==, 1);
 	CHECK_INT(magicsock_home(b->magicsock), ==, 2);
-	CHECK_TRUE(!magicsock_relay_is_ready(a->magicsock, 2));
+	CHECK_TRUE(!relays_is_ready(magicsock_relays(a->magicsock), 2));
 	node_series(a, b, MSEC(100), SEC(3));
 	CHECK_INT(node_lost(a), ==, 0);
 	CHECK_INT(node_first_answer(a, 0) - a->sent_at[0], <=, MSEC(500));
-	CHECK_TRUE(magicsock_relay_is_ready(a->magicsock, 2));
+	CHECK_TRUE(relays_is_ready(magicsock_relays(a->magicsock), 2));
 	/* b answered on the connection that a opened, or in a's region; a's is closed when it is idle. */
 	world_run(&w, SEC(300));
-	CHECK_TRUE(magicsock_relay_is_ready(a->magicsock, 1));
-	CHECK_TRUE(!magicsock_relay_is_ready(a->magicsock, 2));
+	CHECK_TRUE(relays_is_ready(magicsock_relays(a->magicsock), 1));
+	CHECK_TRUE(!relays_is_ready(magicsock_relays(a->magicsock), 2));
 	world_close(&w);
 }
 
@@ -548,7 +548,7 @@ static void changed_map_moves_the_connections_that_it_changes(void **state)
 	node_start(b);
 	magicsock_hint_home(a->magicsock, 1, world_now(&w));
 	world_run(&w, SEC(2));
-	CHECK_TRUE(magicsock_relay_is_ready(a->magicsock, magicsock_home(a->magicsock)));
+	CHECK_TRUE(relays_is_ready(magicsock_relays(a->magicsock), magicsock_home(a->magicsock)));
 	w.derp.regions.n = 1;
 	w.derp_pairs[0] = w.derp_pairs[1]; /* only region 2 is left */
 	for (int i = 0; i < 2; i++) {
@@ -558,8 +558,8 @@ static void changed_map_moves_the_connections_that_it_changes(void **state)
 	}
 	world_run(&w, SEC(1));
 	CHECK_INT(magicsock_home(a->magicsock), ==, 2);
-	CHECK_TRUE(magicsock_relay_is_ready(a->magicsock, 2));
-	CHECK_TRUE(!magicsock_relay_is_ready(a->magicsock, 1));
+	CHECK_TRUE(relays_is_ready(magicsock_relays(a->magicsock), 2));
+	CHECK_TRUE(!relays_is_ready(magicsock_relays(a->magicsock), 1));
 	node_series(a, b, MSEC(100), SEC(2));
 	CHECK_TRUE(node_first_answer(a, 0) != MONO_NEVER);
 	world_close(&w);

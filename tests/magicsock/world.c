@@ -310,10 +310,8 @@ static void op_relay_hangup(void *owner, int region)
 {
 	struct node *n = owner;
 
-	if (!n->streams[region])
-		return;
+	CHECK_TRUE(n->streams[region] != NULL);
 	n->streams[region] = vnet_stream_close(n->streams[region]);
-	n->hung_up[region] = true;
 }
 
 static void op_relay_wake(void *owner, int region) {}
@@ -367,12 +365,6 @@ static void send_replies(struct node *n)
 
 void node_after(struct node *n)
 {
-	for (int r = 1; r <= RELAYS_MAX; r++) {
-		if (!n->hung_up[r])
-			continue;
-		n->hung_up[r] = false;
-		magicsock_relay_closed(n->magicsock, r, 0, world_now(n->w));
-	}
 	send_replies(n);
 	for (int r = 1; r <= RELAYS_MAX; r++)
 		flush_relay(n, r);

@@ -51,8 +51,7 @@ struct node {
 	struct vnet_seg *lan;
 	struct vnet_stream *streams[RELAYS_MAX + 1]; /* by region */
 	struct stream_ctx ctx[RELAYS_MAX + 1];
-	bool hung_up[RELAYS_MAX + 1]; /* to be reported when the call has returned */
-	bool stopped;                 /* between two lives */
+	bool stopped; /* between two lives */
 
 	/* What the hub has of it. */
 	struct magicsock_endpoint eps[MAGICSOCK_ENDPOINTS_MAX];

@@ -6,10 +6,10 @@
 #include "base/list/list.h"
 #include "base/map/map.h"
 #include "base/ratelimit/ratelimit.h"
-#include "core/derpclient/derpclient.h"
 #include "core/magicsock/magicsock.h"
 #include "core/netcheck/netcheck.h"
 #include "core/path/path.h"
+#include "core/relays/relays.h"
 #include "proto/disco/disco.h"
 #include "proto/ip/ip.h"
 #include "proto/stun/stun.h"
@@ -65,7 +65,8 @@ struct magicsock_peer {
 	struct ipprefix *routes;
 	size_t n_routes;
 	struct ipaddr addr4, addr6;
-	int home, heard; /* regions; 0: none */
+	int home,
+		last_region; /* of relays, 0: none. last_region: it was heard through there last */
 	bool expired, wireguard_only;
 	struct plain plain;
 	struct ipport seen_as; /* us, by its pongs over the direct path */
@@ -78,23 +79,6 @@ struct magicsock_peer {
 };
 
 enum { LATER_POKE = 1, LATER_ADVERTISE = 2, LATER_RENEW = 4 };
-
-struct relay {
-	struct magicsock *m;
-	int region;
-	struct derpclient *c;
-	bool open;      /* dialed, and not yet reported closed */
-	bool doomed;    /* to be freed when it is closed */
-	bool was_ready; /* since the last dial */
-	bool connected; /* likewise: the stream was up */
-	int failure;    /* why the last dial came to nothing; 0: it did not */
-	size_t failed_node;
-	bool was_cut;                /* the connection before this one was dead for a while */
-	size_t node;                 /* of the region, to dial */
-	mono_ns last_used, check_by; /* check_by: a sign of life is due; MONO_NEVER */
-	mono_ns waits_since;         /* the first packet sent since something was heard */
-	mono_ns down_since;          /* 0: it is ready */
-};
 
 struct reply {
 	int64_t peer;
@@ -147,17 +131,12 @@ struct magicsock {
 	size_t n_later, n_replies;
 	int64_t later[LATER_MAX];
 	struct reply replies[REPLIES_MAX];
-	const struct node_pub *relay_from; /* while a datagram of a relay is with the engine */
-	int relay_from_region;
 	mono_ns pokes_at; /* searches for the peer behind a stray datagram: limited */
 	int64_t poke_tokens;
 
 	struct arena derp_mem; /* the DERP map */
 	struct tc_derp_map *derp;
-	struct relay **relays;
-	size_t n_relays;
-	bool hanging_up;
-	mono_ns idle_at, home_check_at, home_check_gap;
+	struct relays *relays;
 
 	struct ratelimit probes, stun, stun_all;
 	struct netcheck *nc;
@@ -182,9 +161,7 @@ struct magicsock {
 	struct person_ping pings[MAGICSOCK_PINGS_MAX];
 	uint32_t next_cookie;
 	uint16_t icmp_id;
-	uint8_t scratch[DERP_PACKET_MAX];
 	struct magicsock_counters n;
-	struct derpclient_counters relay_n; /* of the relays that were left */
 };
 
 /* The key that we send with. NULL: none. */
@@ -216,7 +193,7 @@ void plain_answered(struct magicsock_peer *p, struct ipport from);
 
 /* ---- peers.c ---- */
 /* Somebody wants to talk to us whom we do not know: the hub may be about to tell. */
-void stranger_note(struct magicsock *m, const struct node_pub *key, int region);
+void unknown_peer_note(struct magicsock *m, const struct node_pub *key, int region);
 struct magicsock_peer *peer_find(const struct magicsock *m, int64_t id);
 struct magicsock_peer *peer_next(
 	const struct magicsock *m, const struct magicsock_peer *p); /* NULL starts and ends */
@@ -245,17 +222,8 @@ void disco_in(struct magicsock *m, const uint8_t *p, size_t len, struct ipport f
 void disco_nudge(
 	struct magicsock_peer *p); /* it is there: if a handshake is pending, now is the time */
 
-/* ---- relays.c ---- */
-const struct tc_derp_region *derp_region(const struct magicsock *m, int region);
-void relay_keep_home(struct magicsock *m);
-void relays_restart(struct magicsock *m); /* another identity */
-void relays_drop_changed(struct magicsock *m,
-	const struct tc_derp_map *next); /* regions that the next map has otherwise */
-void relays_check(struct magicsock *m,
-	bool cut); /* another link: are they still there? cut: they cannot be */
-void relays_tick(struct magicsock *m);
-mono_ns relays_deadline(const struct magicsock *m);
-void relays_free(struct magicsock *m);
+/* ---- derp.c ---- */
+void relays_settle(struct magicsock *m); /* what the relays ask for */
 /* To a peer through the best region for it. False: there is none. */
 bool relay_send(struct magicsock_peer *p, const void *pkt, size_t len);
 bool relay_send_to(

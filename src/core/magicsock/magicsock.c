@@ -9,7 +9,7 @@
 #include <stdlib.h>
 
 /* The first byte of a wg_source, before the address. */
-enum { SOURCE_UDP = 1, SOURCE_RELAY = 2, SOURCE_UDP_LEN = 20 };
+enum { SOURCE_UDP = 1, SOURCE_RELAY = 2, SOURCE_UDP_LEN = 20, SOURCE_RELAY_LEN = 3 + KEY_LEN };
 
 /*
  * After an initiation that may have had no path, or a peer that was not there yet. Steps of the engine's own 5 s; the other
@@ -35,14 +35,22 @@ static struct wg_source source_udp(struct ipport a)
 	return s;
 }
 
-/* A region and what fits of the client's key; the whole key is in relay_from. */
 struct wg_source source_relay(int region, const struct node_pub *key)
 {
-	struct wg_source s = { .len = WG_SOURCE_MAX, .b = { SOURCE_RELAY } };
+	struct wg_source s = { .len = SOURCE_RELAY_LEN, .b = { SOURCE_RELAY } };
 
 	store_be16(s.b + 1, (uint16_t)region);
-	memcpy(s.b + 3, key->b, WG_SOURCE_MAX - 3);
+	memcpy(s.b + 3, key->b, KEY_LEN);
 	return s;
+}
+
+/* The region, and the key that the relay vouches for. 0: it came by UDP. */
+static int source_region(const struct wg_source *s, struct node_pub *ret)
+{
+	if (s->len != SOURCE_RELAY_LEN || s->b[0] != SOURCE_RELAY)
+		return 0;
+	memcpy(ret->b, s->b + 3, KEY_LEN);
+	return load_be16(s->b + 1);
 }
 
 /* Unset: it came by relay. */
@@ -176,9 +184,11 @@ static void sink_to_source(
 	struct magicsock *m = container_of(s, struct magicsock, sink);
 	/* Memory of the engine's that nobody writes to: wg_packet is for both directions. */
 	struct wg_packet pkt = { .p = (uint8_t *)(uintptr_t)d, .len = len };
+	struct node_pub key;
+	int region = source_region(to, &key);
 
-	if (m->relay_from)
-		relay_send_to(m, m->relay_from_region, m->relay_from, d, len);
+	if (region)
+		relay_send_to(m, region, &key, d, len);
 	else
 		to_udp(m, source_address(to), &pkt, 1);
 }
@@ -240,7 +250,7 @@ static void sink_event(struct wg_sink *s, struct wg_peer *wp, enum wg_event ev)
 
 static struct wg_peer *sink_unknown(struct wg_sink *s, const struct node_pub *key)
 {
-	stranger_note(container_of(s, struct magicsock, sink), key,
+	unknown_peer_note(container_of(s, struct magicsock, sink), key,
 		0); /* all that the hub named are there already */
 	return NULL;
 }
@@ -267,9 +277,10 @@ static void sink_no_session(struct wg_sink *s, const struct wg_source *from)
 {
 	struct magicsock *m = container_of(s, struct magicsock, sink);
 	struct ipport a = source_address(from);
+	struct node_pub key;
 
-	if (m->relay_from) {
-		struct magicsock_peer *p = peer_by_key(m, m->relay_from);
+	if (source_region(from, &key)) {
+		struct magicsock_peer *p = peer_by_key(m, &key);
 
 		if (p)
 			do_later(p, LATER_POKE);
@@ -324,6 +335,7 @@ void magicsock_settle(struct magicsock *m)
 	for (size_t i = 0; i < m->n_replies; i++)
 		send_reply(m, &m->replies[i]);
 	m->n_replies = 0;
+	relays_settle(m);
 }
 
 void wg_in(struct magicsock *m, struct wg_datagram *dg, size_t n)
@@ -372,6 +384,7 @@ void magicsock_udp_in(struct magicsock *m, struct magicsock_datagram *dg, size_t
 	}
 	if (n_batch)
 		wg_in(m, batch, n_batch);
+	magicsock_settle(m);
 }
 
 void magicsock_udp_failed(struct magicsock *m, struct ipport to, struct now now)
@@ -381,6 +394,7 @@ void magicsock_udp_failed(struct magicsock *m, struct ipport to, struct now now)
 		path_on_udp_failed(&p->path, to, now.mono);
 		peer_wake_set(p);
 	}
+	magicsock_settle(m);
 }
 
 /* ---- From the TUN device ---- */
@@ -477,7 +491,7 @@ void magicsock_tick(struct magicsock *m, struct now now)
 	wg_tick(m->wg, now);
 	while ((n = heap_pop_due(&m->wakes, now.mono)))
 		peer_tick(container_of(n, struct magicsock_peer, wake));
-	relays_tick(m);
+	relays_tick(m->relays, now.mono);
 	self_tick(m);
 	pings_tick(m);
 	magicsock_settle(m);
@@ -490,7 +504,7 @@ mono_ns magicsock_deadline(const struct magicsock *m)
 	if (!m->on)
 		return MONO_NEVER;
 	at = mono_min(wg_deadline(m->wg), heap_deadline(&m->wakes));
-	at = mono_min(at, mono_min(relays_deadline(m), self_deadline(m)));
+	at = mono_min(at, mono_min(relays_deadline(m->relays), self_deadline(m)));
 	return mono_min(at, pings_deadline(m));
 }
 
@@ -528,7 +542,7 @@ int magicsock_new(struct magicsock **ret, const struct magicsock_cfg *cfg, struc
 	m->on = !ct_is_zero(cfg->node.b, KEY_LEN);
 	m->sink = (struct wg_sink){ sink_to_peer, sink_to_source, sink_packets, sink_event,
 		sink_unknown, sink_no_session };
-	m->idle_at = m->netcheck_at = MONO_NEVER;
+	m->netcheck_at = MONO_NEVER;
 	m->pokes_at = now.mono;
 	m->poke_tokens = STRAYS_PER_SECOND * 1000;
 	rng_fill(m->rng, seed, sizeof(seed));
@@ -547,6 +561,9 @@ int magicsock_new(struct magicsock **ret, const struct magicsock_cfg *cfg, struc
 	rc = key_public(cfg->disco.b, m->disco_pub.b);
 	rc = rc < 0 ? rc : open_engine(m);
 	rc = rc < 0 ? rc : self_new(m);
+	rc = rc < 0 ? rc : relays_new(&m->relays, m->rng);
+	if (rc == 0)
+		relays_set_key(m->relays, m->on ? &m->cfg.node : NULL, now.mono);
 	if (rc < 0) {
 		magicsock_free(m);
 		return rc;
@@ -560,7 +577,7 @@ struct magicsock *magicsock_free(struct magicsock *m)
 	if (!m)
 		return NULL;
 	peers_free(m);
-	relays_free(m);
+	relays_free(m->relays);
 	netcheck_free(m->nc);
 	wg_free(m->wg);
 	map_fini(&m->peers);
@@ -588,11 +605,12 @@ int magicsock_set_node_key(struct magicsock *m, const struct secret_node *key, s
 	m->cfg.node = key ? *key : none;
 	m->on = key && !ct_is_zero(key->b, KEY_LEN);
 	m->self = self;
-	relays_restart(m);
+	relays_set_key(m->relays, m->on ? &m->cfg.node : NULL, now.mono);
 	if (m->on)
 		self_netcheck(m, true);
 	else
 		netcheck_reset(m->nc);
+	magicsock_settle(m);
 	return 0;
 }
 

@@ -14,7 +14,7 @@
 #ifndef WARREN_CORE_MAGICSOCK_MAGICSOCK_H
 #define WARREN_CORE_MAGICSOCK_MAGICSOCK_H
 
-#include "core/derpclient/derpclient.h"
+#include "core/relays/relays.h"
 #include "core/wg/wg.h"
 #include "proto/tailcfg/tailcfg.h"
 
@@ -57,7 +57,7 @@ struct magicsock_ops {
 
 	/* Open a stream to a relay, then magicsock_relay_connected; or magicsock_relay_closed. node: during the call. */
 	void (*relay_dial)(void *owner, int region, const struct tc_derp_node *node);
-	/* Close it (or stop opening it), then magicsock_relay_closed, from inside or later. */
+	/* Close it, or stop opening it. It is gone when this returns: magicsock_relay_closed is not called for it. */
 	void (*relay_hangup)(void *owner, int region);
 	/* magicsock_relay_output has something. */
 	void (*relay_wake)(void *owner, int region);
@@ -234,12 +234,10 @@ struct magicsock_endpoint {
 /* Into room for MAGICSOCK_ENDPOINTS_MAX; returns how many. */
 size_t magicsock_endpoints(const struct magicsock *m, struct magicsock_endpoint *ret);
 
-int magicsock_home(const struct magicsock *m); /* region; 0: not chosen yet */
-bool magicsock_relay_is_ready(const struct magicsock *m, int region);
+int magicsock_home(const struct magicsock *m);                    /* region; 0: not chosen yet */
+const struct relays *magicsock_relays(const struct magicsock *m); /* to look at */
 /* All connections to relays are closed; home's is opened anew. */
 void magicsock_relays_restart(struct magicsock *m, struct now now);
-/* Why the region's relay could not be connected the last time, and which node that was. 0: it could, or was not tried. */
-int magicsock_relay_failure(const struct magicsock *m, int region, const struct tc_derp_node **ret);
 /* For Hostinfo. Lists are in the arena. -ENOMEM. */
 MUST_USE int magicsock_netinfo(const struct magicsock *m, struct arena *a, struct tc_netinfo *ret);
 
@@ -280,10 +278,10 @@ struct magicsock_counters {
 	uint64_t unproven_held; /* datagrams that an address that has not answered had not earned */
 	uint64_t path_direct, path_lost; /* times a direct path was found, and given up */
 	uint64_t relay_idle_closed;
+	uint64_t
+		relay_dropped; /* packets that came through a relay, and there was no memory to hold them */
 };
 const struct magicsock_counters *magicsock_counters(const struct magicsock *m);
 const struct wg_counters *magicsock_wg_counters(const struct magicsock *m);
-/* Of all connections to relays, those of before included. */
-struct derpclient_counters magicsock_relay_counters(const struct magicsock *m);
 
 #endif

@@ -22,7 +22,7 @@ static void relay_dial(void *owner, int region, const struct tc_derp_node *node)
 
 static void relay_hangup(void *owner, int region)
 {
-	*(bool *)owner = true;
+	*(bool *)owner = false;
 }
 
 static void relay_wake(void *owner, int region) {}
@@ -71,7 +71,7 @@ static void open_mesh(struct fuzz *f)
 		.mtu = 1280,
 		.rng = &f->rng.rng,
 		.ops = &ops,
-		.owner = &f->hung_up };
+		.owner = &f->connected };
 	struct ipprefix local = { ipaddr_v4(192, 168, 1, 2), 24 },
 			route = { ipaddr_v4(100, 64, 0, 1), 32 };
 	struct ipport ep = { ipaddr_v4(203, 0, 113, 9), 41641 };

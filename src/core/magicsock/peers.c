@@ -130,7 +130,7 @@ static int home_of(const struct tc_node *n)
  * Two devices learn of each other from the hub, but not at the same moment. The first packet of the one that knows may come
  * before the other one has its name; when it has, it begins at once, and nobody waits for the first one's next try.
  */
-void stranger_note(struct magicsock *m, const struct node_pub *key, int region)
+void unknown_peer_note(struct magicsock *m, const struct node_pub *key, int region)
 {
 	struct stranger *s = NULL;
 
@@ -152,7 +152,7 @@ static void welcome(struct magicsock_peer *p)
 		if (!s->at || memcmp(s->key.b, p->key.b, KEY_LEN) != 0)
 			continue;
 		if (m->now.mono - s->at <= stranger_lately) {
-			p->heard = s->region;
+			p->last_region = s->region;
 			do_later(p, LATER_POKE);
 		}
 		s->at = 0;

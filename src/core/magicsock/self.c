@@ -224,7 +224,7 @@ static void link_changed(struct magicsock *m, bool cut)
 		path_on_link_changed(&p->path, m->now.mono);
 		peer_wake_set(p);
 	}
-	relays_check(m, cut);
+	relays_link_changed(m->relays, cut, m->now.mono);
 }
 
 void magicsock_set_local(struct magicsock *m, const struct ipprefix *addrs, size_t n,
@@ -267,9 +267,21 @@ void magicsock_set_no_udp(struct magicsock *m, bool no_udp, struct now now)
 		link_changed(m, false);
 	self_update(m);
 	self_netcheck(m, true);
+	magicsock_settle(m);
 }
 
 /* ---- Netcheck ---- */
+
+static const struct tc_derp_region *derp_region(const struct tc_derp_map *map, int region)
+{
+	for (size_t i = 0; map && i < map->regions.n; i++) {
+		const struct tc_derp_region *r = map->regions.v[i].value;
+
+		if (r->id == region)
+			return r;
+	}
+	return NULL;
+}
 
 void self_netcheck(struct magicsock *m, bool full)
 {
@@ -310,7 +322,7 @@ static void op_resolve(void *owner, const char *host)
 static void op_measure(void *owner, int region)
 {
 	struct magicsock *m = owner;
-	const struct tc_derp_region *r = derp_region(m, region);
+	const struct tc_derp_region *r = derp_region(m->derp, region);
 
 	for (size_t i = 0; r && i < r->nodes.n; i++) {
 		const struct tc_derp_node *node = JSON_AT(r->nodes, struct tc_derp_node, i);
@@ -370,7 +382,7 @@ static void op_changed(void *owner, unsigned what)
 		self_update(m);
 	}
 	if (what & NETCHECK_HOME) {
-		relay_keep_home(m);
+		relays_set_home(m->relays, netcheck_home(m->nc), m->now.mono);
 		m->ops->self_changed(m->owner, MAGICSOCK_SELF_HOME);
 	}
 	if (what & NETCHECK_DONE)
@@ -395,18 +407,21 @@ void magicsock_resolved(
 {
 	m->now = now;
 	netcheck_resolved(m->nc, host, addrs, n, now.mono);
+	magicsock_settle(m);
 }
 
 void magicsock_measured(struct magicsock *m, int region, mono_ns latency, struct now now)
 {
 	m->now = now;
 	netcheck_measured(m->nc, region, latency, now.mono);
+	magicsock_settle(m);
 }
 
 void magicsock_netcheck_start(struct magicsock *m, struct now now)
 {
 	m->now = now;
 	self_netcheck(m, true);
+	magicsock_settle(m);
 }
 
 bool magicsock_netcheck_running(const struct magicsock *m)
@@ -423,6 +438,8 @@ void magicsock_hint_home(struct magicsock *m, int region, struct now now)
 {
 	m->now = now;
 	netcheck_hint_home(m->nc, region);
+	relays_set_home(m->relays, netcheck_home(m->nc), now.mono);
+	magicsock_settle(m);
 }
 
 void self_tick(struct magicsock *m)
@@ -471,17 +488,16 @@ int magicsock_set_derp_map(struct magicsock *m, const struct tc_derp_map *map, s
 		arena_fini(&mem);
 		return rc;
 	}
-	relays_drop_changed(m, copy);
-	m->derp = copy; /* before netcheck has it: the home that it chooses is opened at once */
 	rc = netcheck_set_map(m->nc, copy);
 	if (rc < 0) {
-		m->derp = before;
 		arena_fini(&mem);
 		return rc;
 	}
+	m->derp = copy;
 	m->derp_mem = mem;
+	relays_set_map(m->relays, copy, now.mono);
+	relays_set_home(m->relays, netcheck_home(m->nc), now.mono);
 	arena_fini(&old);
-	relay_keep_home(m);
 	self_netcheck(m, true);
 	magicsock_settle(m);
 	return 0;

@@ -169,7 +169,7 @@ static void look(
 		"No relay can be reached. Peers that cannot be reached directly cannot be reached at all."
 	};
 	w[NO_RELAY] = (struct held_warning){
-		held_since(up && home && !magicsock_relay_is_ready(a->magicsock, home),
+		held_since(up && home && !relays_is_ready(magicsock_relays(a->magicsock), home),
 			a->relay_lost_at),
 		RELAY_PATIENCE, relay_text(a, home, mem)
 	};

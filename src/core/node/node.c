@@ -62,7 +62,6 @@ static void relay_hangup(void *owner, int region)
 	struct node *a = owner;
 
 	a->ops->hangup(a->owner, relay_stream(region));
-	magicsock_relay_closed(a->magicsock, region, 0, a->now);
 }
 
 static void relay_wake(void *owner, int region)
@@ -221,7 +220,7 @@ struct node *node_free(struct node *a)
 static void note_relay(struct node *a)
 {
 	int home = magicsock_home(a->magicsock);
-	bool ready = home && magicsock_relay_is_ready(a->magicsock, home);
+	bool ready = home && relays_is_ready(magicsock_relays(a->magicsock), home);
 
 	if (a->relay_ready && !ready)
 		a->relay_lost_at = a->now.mono;
@@ -390,7 +389,8 @@ void node_stream_connected(
 	} else if (stream == NODE_STREAM_PROBE) {
 		node_probe_connected(a);
 	} else if (magicsock_relay_connected(a->magicsock, region_of(stream), fast_key, now) < 0) {
-		relay_hangup(a, region_of(stream));
+		a->ops->hangup(a->owner, stream);
+		magicsock_relay_closed(a->magicsock, region_of(stream), 0, now);
 	}
 	node_settle(a);
 }
@@ -498,7 +498,7 @@ const char *node_refused(const struct node *a)
 const char *node_relay_error(const struct node *a, int region, struct arena *mem)
 {
 	const struct tc_derp_node *n;
-	int rc = magicsock_relay_failure(a->magicsock, region, &n);
+	int rc = relays_failure(magicsock_relays(a->magicsock), region, &n);
 	struct node_dial d;
 	struct reason r;
 	char text[REASON_MAX];

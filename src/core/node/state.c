@@ -22,8 +22,8 @@ static bool is_live(const struct node *a)
 	const struct tc_derp_map *map = netmap_derp_map(a->nm);
 	int home = magicsock_home(a->magicsock);
 
-	return a->session_seen || (home && magicsock_relay_is_ready(a->magicsock, home)) || !map ||
-	       !map->regions.n;
+	return a->session_seen || (home && relays_is_ready(magicsock_relays(a->magicsock), home)) ||
+	       !map || !map->regions.n;
 }
 
 bool node_key_expired(const struct node *a, const struct tc_node *self)

@@ -293,9 +293,10 @@ int node_engine(
 	if (!peers || !v)
 		return -ENOMEM;
 	netmap_peers(a->nm, peers);
-	*ret = (struct ipn_engine_status){ .live_derps = magicsock_home(a->magicsock) &&
-							 magicsock_relay_is_ready(a->magicsock,
-								 magicsock_home(a->magicsock)) };
+	*ret = (struct ipn_engine_status){ .live_derps =
+						   magicsock_home(a->magicsock) &&
+						   relays_is_ready(magicsock_relays(a->magicsock),
+							   magicsock_home(a->magicsock)) };
 	for (size_t i = 0; i < n; i++) {
 		struct ipn_live_peer *p;
 		struct magicsock_peer_status m;

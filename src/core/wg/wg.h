@@ -28,7 +28,7 @@ enum {
 	WG_TAILROOM = 15 + WGMSG_TAG_LEN,             /* behind it: padding and tag */
 	WG_STAGED_MAX =
 		128, /* packets a peer holds until its session is up; the oldest is dropped */
-	WG_SOURCE_MAX = 32,
+	WG_SOURCE_MAX = 36, /* a relay, its region and a client's key */
 	WG_BATCH_MAX = 128, /* packets a call */
 };
 
