@@ -61,9 +61,8 @@ static void tell_manager(struct daemon *n)
 
 /* ---- Single events ---- */
 
-static void on_state(struct daemon *n)
+static void on_state(struct daemon *n, enum ipn_state s)
 {
-	enum ipn_state s = node_state(n->node);
 	int64_t number = (int64_t)s;
 
 	log_info("state", "now", "state=%s", ipn_state_name(s));
@@ -71,17 +70,17 @@ static void on_state(struct daemon *n)
 	tell_manager(n);
 }
 
-static void on_login_url(struct daemon *n)
+static void on_login_url(struct daemon *n, const char *url)
 {
-	log_info("login", "a person has to open this page", "url=%s", node_login_url(n->node));
-	tell(n, &(struct ipn_notify){ .browse_to_url = node_login_url(n->node) });
+	log_info("login", "a person has to open this page", "url=%s", url);
+	tell(n, &(struct ipn_notify){ .browse_to_url = url });
 	tell_manager(n);
 }
 
-static void on_login_failed(struct daemon *n)
+static void on_login_failed(struct daemon *n, const char *why)
 {
-	log_warn("login", "failed", "err=%s", node_login_error(n->node));
-	tell(n, &(struct ipn_notify){ .err_message = node_login_error(n->node) });
+	log_warn("login", "failed", "err=%s", why);
+	tell(n, &(struct ipn_notify){ .err_message = why });
 }
 
 static void on_login_finished(struct daemon *n)
@@ -92,10 +91,8 @@ static void on_login_finished(struct daemon *n)
 	tell(n, &(struct ipn_notify){ .login_finished = &yes, .prefs = node_prefs(n->node) });
 }
 
-static void on_refused(struct daemon *n)
+static void on_refused(const char *why)
 {
-	const char *why = node_refused(n->node);
-
 	if (*why)
 		log_warn_limited("control",
 			"the hub refused a setting; the device goes on without it", "why=%s", why);
@@ -103,27 +100,19 @@ static void on_refused(struct daemon *n)
 		log_info_limited("control", "the hub takes all settings again", NULL);
 }
 
-static void on_control(struct daemon *n)
+static void on_control(struct daemon *n, const struct node_event *e)
 {
-	const char *why = node_control_error(n->node);
-
-	if (node_is_polling(n->node))
+	if (e->polling)
 		log_info("control", "connected", "url=%s", node_control_url(n->node));
-	else if (*why)
+	else if (*e->text)
 		log_warn_limited("control", "not connected", "url=%s err=%s",
-			node_control_url(n->node), why);
+			node_control_url(n->node), e->text);
 }
 
-static void on_relay(struct daemon *n, int region)
+static void on_relay(int region, const char *why)
 {
-	struct arena a;
-	const char *why;
-
-	arena_init(&a, 4096);
-	why = node_relay_error(n->node, region, &a);
-	if (why)
+	if (*why)
 		log_warn_limited("relay", "not connected", "region=%d err=%s", region, why);
-	arena_fini(&a);
 }
 
 static void note(struct daemon *n, int64_t *list, size_t *count, int64_t id)
@@ -139,23 +128,23 @@ static void note(struct daemon *n, int64_t *list, size_t *count, int64_t id)
 		list[(*count)++] = id;
 }
 
-void bus_event(struct daemon *n, enum node_event ev, int64_t id)
+void bus_event(struct daemon *n, const struct node_event *e)
 {
-	switch (ev) {
+	switch (e->kind) {
 	case NODE_STATE:
-		on_state(n);
+		on_state(n, e->state);
 		break;
 	case NODE_PREFS:
 		tell(n, &(struct ipn_notify){ .prefs = node_prefs(n->node) });
 		break;
 	case NODE_LOGIN_URL:
-		on_login_url(n);
+		on_login_url(n, e->text);
 		break;
 	case NODE_LOGIN_FINISHED:
 		on_login_finished(n);
 		break;
 	case NODE_LOGIN_FAILED:
-		on_login_failed(n);
+		on_login_failed(n, e->text);
 		break;
 	case NODE_MOVED:
 		log_info("control", "the hub is at another URL now, and has shown its key there",
@@ -166,34 +155,48 @@ void bus_event(struct daemon *n, enum node_event ev, int64_t id)
 			node_control_url(n->node));
 		break;
 	case NODE_REFUSED:
-		on_refused(n);
+		on_refused(e->text);
 		break;
 	case NODE_CONTROL:
-		on_control(n);
+		on_control(n, e);
 		break;
 	case NODE_SELF:
 		n->self_changed = true;
 		break;
 	case NODE_PEER_ADDED:
 	case NODE_PEER_CHANGED:
-		note(n, n->changed, &n->n_changed, id);
+		note(n, n->changed, &n->n_changed, e->id);
 		break;
 	case NODE_PEER_REMOVED:
-		note(n, n->removed, &n->n_removed, id);
+		note(n, n->removed, &n->n_removed, e->id);
+		break;
+	case NODE_PEERS_LOST:
+		n->changed_all |= heard(n);
 		break;
 	case NODE_RELAY:
-		on_relay(n, (int)id);
+		on_relay(e->region, e->text);
 		break;
-	case NODE_USER: /* told with the peers of that user */
 	case NODE_NETMAP:
 	case NODE_KEYS:
 	case NODE_NET_CONFIG:
 	case NODE_SAVE_NETMAP:
-	case NODE_ENGINE:
-	case NODE_SELF_ENDPOINTS:
 	case NODE_NETCHECK_DONE:
+	case NODE_EVENT_KINDS:
 		break;
 	}
+}
+
+void bus_all_removed(struct daemon *n)
+{
+	const struct netmap *nm = node_netmap(n->node);
+	size_t max = nm && heard(n) ? netmap_n_peers(nm) : 0;
+	const struct tc_node **v = max ? calloc(max, sizeof(*v)) : NULL;
+
+	if (v)
+		netmap_peers(nm, v);
+	for (size_t i = 0; v && i < max; i++)
+		note(n, n->removed, &n->n_removed, v[i]->id);
+	free(v);
 }
 
 /* ---- Peers, at the end of a turn ---- */

@@ -17,11 +17,9 @@
 
 /* ---- What the engine tells ---- */
 
-static void on_event(void *owner, enum node_event ev, int64_t id)
+static void on_event(struct daemon *n, const struct node_event *e)
 {
-	struct daemon *n = owner;
-
-	switch (ev) {
+	switch (e->kind) {
 	case NODE_SELF:
 		n->save = n->offloads = true;
 		break;
@@ -50,14 +48,20 @@ static void on_event(void *owner, enum node_event ev, int64_t id)
 	case NODE_PEER_ADDED:
 	case NODE_PEER_CHANGED:
 	case NODE_PEER_REMOVED:
-	case NODE_USER:
-	case NODE_ENGINE:
-	case NODE_SELF_ENDPOINTS:
+	case NODE_PEERS_LOST:
 	case NODE_RELAY:
+	case NODE_EVENT_KINDS:
 		break;
 	}
-	if (n->node)
-		bus_event(n, ev, id);
+	bus_event(n, e);
+}
+
+static void take_events(struct daemon *n)
+{
+	struct node_event e;
+
+	while (n->node && node_next_event(n->node, &e))
+		on_event(n, &e);
 }
 
 static const struct node_ops node_ops = {
@@ -68,7 +72,6 @@ static const struct node_ops node_ops = {
 	.stream_wake = streams_wake,
 	.resolve = link_resolve,
 	.measure = streams_measure,
-	.on_event = on_event,
 };
 
 void daemon_trouble(struct daemon *n, unsigned bit, bool on)
@@ -160,7 +163,9 @@ int daemon_become(struct daemon *n, struct profile *take)
 	int rc;
 
 	if (n->node) {
+		take_events(n);
 		mapcache_flush(n);
+		bus_all_removed(n);
 		backend_drop_calls(n);
 		streams_close_all(n);
 	}
@@ -200,7 +205,9 @@ static void on_turn_end(void *ctx)
 
 	if (!n->node)
 		return;
+	take_events(n);
 	net_turn_end(n);
+	take_events(n); /* of addresses that could not be sent to */
 	if (n->netcheck_done) {
 		n->netcheck_done = false;
 		backend_netcheck_done(n);
@@ -395,6 +402,7 @@ static int daemon_open(struct daemon *n)
 
 static void daemon_close(struct daemon *n)
 {
+	take_events(n);
 	if (n->node)
 		mapcache_flush(n);
 	files_close(n); /* after all is written */

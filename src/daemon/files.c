@@ -94,11 +94,16 @@ void files_save_state(struct daemon *n, int rc)
 	all_saved(n);
 }
 
+/* What daemon_save is called for, at the end of the turn. */
+static const unsigned saves =
+	1u << NODE_SELF | 1u << NODE_KEYS | 1u << NODE_PREFS | 1u << NODE_MOVED | 1u << NODE_NETMAP;
+
 bool files_unsaved(void *backend)
 {
 	const struct daemon *n = backend;
 
-	return n->save || filequeue_has(n->files, n->o->state_path);
+	return n->save || (n->node && node_event_waits(n->node, saves)) ||
+	       filequeue_has(n->files, n->o->state_path);
 }
 
 void files_close(struct daemon *n)

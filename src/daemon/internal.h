@@ -166,7 +166,8 @@ void mapcache_on_timer(void *ctx);
 
 /* ---- bus.c: what programs hear ---- */
 
-void bus_event(struct daemon *n, enum node_event ev, int64_t id);
+void bus_event(struct daemon *n, const struct node_event *e);
+void bus_all_removed(struct daemon *n); /* another profile comes: none of these peers is its */
 void bus_turn_end(struct daemon *n);
 void bus_on_health_timer(void *ctx);
 

@@ -173,6 +173,7 @@ static const struct counter node_list[] = {
 	A(bad_peers),
 	A(probes),
 	A(probes_refused),
+	A(events_dropped),
 	A(map_self_refused),
 	A(map_peers_refused),
 	A(map_routes_refused),

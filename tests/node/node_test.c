@@ -30,7 +30,7 @@ static void joined_devices_know_and_reach_each_other(void **state)
 		   known(&d[1], world_member(&world, &d[0])));
 	CHECK_TRUE(world_ping(&world, &d[0], &d[1]));
 	CHECK_TRUE(world_ping(&world, &d[1], &d[0]));
-	CHECK_INT(d[0].events[NODE_LOGIN_FINISHED], ==, 1);
+	CHECK_INT(dev_events(&d[0], NODE_LOGIN_FINISHED), ==, 1);
 	CHECK_INT(node_counters(d[0].a)->bad_netmaps + node_counters(d[0].a)->bad_peers, ==, 0);
 	world_free(&world);
 }
@@ -86,7 +86,7 @@ static void a_removed_device_is_gone_for_the_others(void **state)
 	CHECK_INT(coord_node_delete(world.tailnet, id, world.now), ==, 0);
 	world_run(&world, SEC(1));
 	CHECK_TRUE(!netmap_peer(node_netmap(d[0].a), id));
-	CHECK_INT(d[0].events[NODE_PEER_REMOVED], ==, 1);
+	CHECK_INT(dev_events(&d[0], NODE_PEER_REMOVED), ==, 1);
 	dropped = magicsock_counters(node_magicsock(d[0].a))->no_route;
 	CHECK_TRUE(!world_ping(&world, &d[0], &d[1]));
 	CHECK_INT(magicsock_counters(node_magicsock(d[0].a))->no_route, >, dropped);
@@ -177,15 +177,15 @@ static void one_key_is_one_login_whenever_it_is_asked_for(void **state)
 				  world.tailnet, world_member(&world, &d[1])->id, world.now),
 			==, 0);
 		world_run(&world, SEC(1));
-		failed = d[1].events[NODE_LOGIN_FAILED];
+		failed = dev_events(&d[1], NODE_LOGIN_FAILED);
 		node_start(d[1].a, text, world.now);
 		if (gap)
 			world_run(&world, gap);
 		node_login(d[1].a, world.now);
 		world_run(&world, SEC(2));
 		CHECK_INT(node_state(d[1].a), ==, IPN_RUNNING);
-		CHECK_INT(d[1].events[NODE_LOGIN_URL], ==, 0);
-		CHECK_INT(d[1].events[NODE_LOGIN_FAILED], ==, failed);
+		CHECK_INT(dev_events(&d[1], NODE_LOGIN_URL), ==, 0);
+		CHECK_INT(dev_events(&d[1], NODE_LOGIN_FAILED), ==, failed);
 		CHECK_INT(key->used, ==, 1);
 		world_free(&world);
 	}
@@ -269,7 +269,7 @@ static void a_refused_auth_key_is_told(void **state)
 	CHECK_INT(node_set_prefs(d->a, &p, world.now, NULL), ==, 0);
 	node_start(d->a, "wkey-auth-wrong", world.now);
 	world_run(&world, SEC(1));
-	CHECK_INT(d->events[NODE_LOGIN_FAILED], ==, 1);
+	CHECK_INT(dev_events(d, NODE_LOGIN_FAILED), ==, 1);
 	CHECK_TRUE(*node_login_error(d->a));
 	CHECK_INT(node_state(d->a), ==, IPN_NEEDS_LOGIN);
 	world_free(&world);
@@ -319,11 +319,11 @@ static void an_interactive_login_shows_its_page_and_goes_on_when_approved(void *
 	node_start(d->a, NULL, world.now);
 	node_login(d->a, world.now);
 	world_run(&world, SEC(1));
-	CHECK_INT(d->events[NODE_LOGIN_URL], ==, 1);
+	CHECK_INT(dev_events(d, NODE_LOGIN_URL), ==, 1);
 	CHECK_TRUE(!strncmp(node_login_url(d->a), "http://192.0.2.1:8080/", 22));
 	CHECK_INT(node_state(d->a), ==, IPN_NEEDS_LOGIN);
 	node_login(d->a, world.now); /* somebody else asks */
-	CHECK_INT(d->events[NODE_LOGIN_URL], ==, 2);
+	CHECK_INT(dev_events(d, NODE_LOGIN_URL), ==, 2);
 	CHECK_TRUE(coord_pending_next(world.tailnet, NULL, &who));
 	CHECK_INT(let_in(world.tailnet, who.code, world.user, world.now, &(int64_t){ 0 }), ==, 0);
 	world_run(&world, SEC(20));

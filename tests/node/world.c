@@ -108,7 +108,7 @@ static void on_end(void *owner, struct ts_stream *s, int rc)
 
 static void say(const char *json, struct buf *out)
 {
-	uint8_t frame[4 + 8192];
+	static uint8_t frame[4 + (256 << 10)];
 	size_t n = ZSTD_compress(frame + 4, sizeof(frame) - 4, json, strlen(json), 1);
 
 	CHECK_TRUE(!ZSTD_isError(n));
@@ -313,24 +313,30 @@ static void tun_write(void *owner, struct wg_packet *p, size_t n)
 	}
 }
 
-static void on_event(void *owner, enum node_event ev, int64_t id)
+static void take_events(struct dev *d)
 {
-	struct dev *d = owner;
+	struct node_event e;
 
-	(void)id;
-	d->events[ev]++;
-	if (ev == NODE_STATE && d->n_states < ARRAY_LEN(d->states))
-		d->states[d->n_states++] = node_state(d->a);
-	if (ev == NODE_KEYS)
-		d->id = *node_identity(d->a);
+	while (d->a && node_next_event(d->a, &e)) {
+		d->events[e.kind]++;
+		if (e.kind == NODE_STATE && d->n_states < ARRAY_LEN(d->states))
+			d->states[d->n_states++] = e.state;
+		if (e.kind == NODE_KEYS)
+			d->id = *node_identity(d->a);
+	}
+}
+
+unsigned dev_events(struct dev *d, enum node_event_kind kind)
+{
+	take_events(d);
+	return d->events[kind];
 }
 
 static const struct node_ops dev_ops = { .udp_send = udp_send,
 	.tun_write = tun_write,
 	.dial = dial,
 	.hangup = hangup,
-	.stream_wake = stream_wake,
-	.on_event = on_event };
+	.stream_wake = stream_wake };
 
 static bool pump_out(struct dev *d, struct pipe *p)
 {
@@ -410,6 +416,8 @@ static bool turn(struct world *w)
 			if (w->dev[i].a && w->dev[i].pipe[k])
 				any |= pump_pipe(&w->dev[i], &w->dev[i].pipe[k]);
 	CHECK_INT(coord_turn_end(w->tailnet, w->now), ==, 0);
+	for (size_t i = 0; i < WORLD_DEVS; i++)
+		take_events(&w->dev[i]);
 	return any;
 }
 
@@ -515,6 +523,7 @@ void world_new(struct world *w)
 void world_halt(struct world *w, struct dev *d)
 {
 	(void)w;
+	take_events(d);
 	d->a = node_free(d->a);
 	for (size_t i = 0; i < WORLD_PIPES; i++)
 		CHECK_TRUE(!d->pipe[i]); /* it hung up what it had */

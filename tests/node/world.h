@@ -33,7 +33,7 @@ struct dev {
 	struct pipe *pipe[WORLD_PIPES];
 	struct packet got[WORLD_PACKETS]; /* what came out of the tunnel */
 	size_t n_got;
-	unsigned events[NODE_NETCHECK_DONE + 1];
+	unsigned events[NODE_EVENT_KINDS];
 	enum ipn_state states[16]; /* as they were entered */
 	size_t n_states;
 };
@@ -80,6 +80,8 @@ void world_say(struct world *w, const char *json);
 void world_run(struct world *w, mono_ns t); /* that much time passes */
 
 struct ipaddr dev_ip(const struct dev *d);
+/* How many of a kind it has told so far. */
+unsigned dev_events(struct dev *d, enum node_event_kind kind);
 /* An echo request from one device's system to another; did it come out there? */
 bool world_ping(struct world *w, struct dev *from, struct dev *to);
 const struct coord_node_doc *world_member(

@@ -39,23 +39,6 @@ static void look(struct sim_node *n)
 	}
 }
 
-/* After every call of the engine. */
-void sim_node_settle(struct sim_node *n)
-{
-	if (!n->node)
-		return;
-	look(n);
-	vnet_at(n->v, &n->tick, node_deadline(n->node));
-}
-
-static void on_tick(struct vnet_event *e)
-{
-	struct sim_node *n = container_of(e, struct sim_node, tick);
-
-	node_tick(n->node, sim_node_now(n));
-	sim_node_settle(n);
-}
-
 /* ---- The disk ---- */
 
 static void write_prefs(struct sim_node *n)
@@ -74,19 +57,37 @@ static void on_save(struct vnet_event *e)
 		CHECK(netmap_save(nm, &n->netmap) == 0);
 }
 
-static void on_event(void *owner, enum node_event ev, int64_t id)
+static void on_event(struct sim_node *n, const struct node_event *e)
 {
-	struct sim_node *n = owner;
-
-	(void)id;
-	if (ev == NODE_KEYS)
+	if (e->kind == NODE_KEYS)
 		n->identity = *node_identity(n->node);
-	else if (ev == NODE_PREFS)
+	else if (e->kind == NODE_PREFS)
 		write_prefs(n);
-	else if (ev == NODE_SAVE_NETMAP && n->save.at.pos == 0)
+	else if (e->kind == NODE_SAVE_NETMAP && n->save.at.pos == 0)
 		vnet_at(n->v, &n->save, vnet_now(n->v) + SAVE_AFTER);
-	else if (ev == NODE_LOGIN_FAILED)
-		vnet_note(n->v, "%s: login failed: %s", n->cfg.name, node_login_error(n->node));
+	else if (e->kind == NODE_LOGIN_FAILED)
+		vnet_note(n->v, "%s: login failed: %s", n->cfg.name, e->text);
+}
+
+/* After every call of the engine. */
+void sim_node_settle(struct sim_node *n)
+{
+	struct node_event e;
+
+	if (!n->node)
+		return;
+	while (node_next_event(n->node, &e))
+		on_event(n, &e);
+	look(n);
+	vnet_at(n->v, &n->tick, node_deadline(n->node));
+}
+
+static void on_tick(struct vnet_event *e)
+{
+	struct sim_node *n = container_of(e, struct sim_node, tick);
+
+	node_tick(n->node, sim_node_now(n));
+	sim_node_settle(n);
 }
 
 static const struct node_ops node_ops = {
@@ -97,7 +98,6 @@ static const struct node_ops node_ops = {
 	.stream_wake = edge_stream_wake,
 	.resolve = edge_resolve,
 	.measure = edge_measure,
-	.on_event = on_event,
 };
 
 /* ---- Life ---- */

@@ -80,6 +80,20 @@ struct node_probe {
 	unsigned pings;      /* under way */
 };
 
+struct node_queued {
+	struct node_event e; /* its text is not set */
+	char *text;          /* NULL: empty */
+};
+
+/* What the owner has not taken yet: v[head] and the n - 1 behind it. */
+struct node_events {
+	struct node_queued *v;
+	size_t head, n, max;
+	unsigned waiting; /* bits of the kinds that are in it once */
+	bool peers_lost;
+	char *text; /* of the event that was taken last */
+};
+
 struct node {
 	const struct node_ops *ops;
 	void *owner;
@@ -164,17 +178,13 @@ struct node {
 
 	struct arena describe_mem; /* of the description being sent */
 	struct arena scratch;      /* inside one function */
+	struct node_events events;
 	struct node_counters counters;
 };
 
 static inline const struct ipn_prefs *prefs_of(const struct node *a)
 {
 	return a->prefs->doc;
-}
-
-static inline void event(struct node *a, enum node_event ev, int64_t id)
-{
-	a->ops->on_event(a->owner, ev, id);
 }
 
 static inline bool has_node_key(const struct node *a)
@@ -185,6 +195,15 @@ static inline bool has_node_key(const struct node *a)
 static inline const struct tc_node *self_of(const struct node *a)
 {
 	return a->nm ? netmap_self(a->nm) : NULL;
+}
+
+/* events.c */
+void node_event_add(struct node *a, struct node_event e); /* the text is copied */
+void node_events_free(struct node *a);
+
+static inline void event(struct node *a, enum node_event_kind kind)
+{
+	node_event_add(a, (struct node_event){ .kind = kind });
 }
 
 /* The end of every call: what callbacks marked is done here. */

@@ -25,6 +25,18 @@ static const struct tc_derp_node *relay_named(const struct node *a, const char *
 	return NULL;
 }
 
+static void tell_control(struct node *a)
+{
+	node_event_add(a, (struct node_event){ .kind = NODE_CONTROL,
+				  .polling = node_is_polling(a),
+				  .text = a->control_error });
+}
+
+static void tell_login_failed(struct node *a)
+{
+	node_event_add(a, (struct node_event){ .kind = NODE_LOGIN_FAILED, .text = a->login_error });
+}
+
 static void dial(void *owner, enum ctlclient_conn id, const char *host, uint16_t port,
 	enum ctlclient_tls tls)
 {
@@ -64,15 +76,15 @@ static void on_hub_key(void *owner, const struct machine_pub *key)
 	struct node *a = owner;
 
 	if (a->moving_from[0])
-		event(a, NODE_MOVED, 0);
+		event(a, NODE_MOVED);
 	a->moving_from[0] = 0; /* here it is */
 	a->other_key = false;
 	if (!memcmp(&a->id.hub, key, sizeof(*key)))
 		return;
 	if (!key_is_zero(a->id.hub.b))
-		event(a, NODE_HUB_KEY, 0);
+		event(a, NODE_HUB_KEY);
 	a->id.hub = *key;
-	event(a, NODE_KEYS, 0);
+	event(a, NODE_KEYS);
 }
 
 static void store_control_url(struct node *a, const char *url)
@@ -81,7 +93,7 @@ static void store_control_url(struct node *a, const char *url)
 
 	p.control_url = url;
 	if (node_prefs_store(a, &p) > 0)
-		event(a, NODE_PREFS, 0);
+		event(a, NODE_PREFS);
 	snprintf(a->ctl_url, sizeof(a->ctl_url), "%s", node_control_url(a));
 }
 
@@ -90,7 +102,7 @@ static void on_moved(void *owner, const char *url)
 	struct node *a = owner;
 
 	store_control_url(a, url);
-	event(a, NODE_MOVED, 0);
+	event(a, NODE_MOVED);
 }
 
 static void on_other_hub(void *owner)
@@ -147,9 +159,9 @@ static void on_registered(
 	p.want_running = true;
 	p.logged_out = false;
 	if (node_prefs_store(a, &p) > 0)
-		event(a, NODE_PREFS, 0);
-	event(a, NODE_KEYS, 0);
-	event(a, NODE_LOGIN_FINISHED, 0);
+		event(a, NODE_PREFS);
+	event(a, NODE_KEYS);
+	event(a, NODE_LOGIN_FINISHED);
 }
 
 static void on_map(void *owner, const struct tc_map_response *m)
@@ -179,17 +191,18 @@ static void needs_login(struct node *a, const char *text)
 	if (text && (!strncmp(text, "https://", 8) || !strncmp(text, "http://", 7))) {
 		if (may_show(a, text)) {
 			snprintf(a->login_url, sizeof(a->login_url), "%s", text);
-			event(a, NODE_LOGIN_URL, 0);
+			node_event_add(a, (struct node_event){
+						  .kind = NODE_LOGIN_URL, .text = a->login_url });
 			return;
 		}
 		snprintf(a->login_error, sizeof(a->login_error),
 			"the hub names a page to log in at that cannot be one");
-		event(a, NODE_LOGIN_FAILED, 0);
+		tell_login_failed(a);
 	} else {
 		snprintf(a->login_error, sizeof(a->login_error), "%s",
 			text ? text : "the hub wants a login");
 		text_make_plain(a->login_error, strlen(a->login_error));
-		event(a, NODE_LOGIN_FAILED, 0);
+		tell_login_failed(a);
 	}
 }
 
@@ -216,7 +229,7 @@ static void on_state(void *owner, enum ctlclient_state s, const char *text)
 	case CTL_STOPPED:
 		break;
 	}
-	event(a, NODE_CONTROL, 0);
+	tell_control(a);
 }
 
 static void on_trouble(void *owner, const char *why)
@@ -224,7 +237,7 @@ static void on_trouble(void *owner, const char *why)
 	struct node *a = owner;
 
 	snprintf(a->control_error, sizeof(a->control_error), "%s", why);
-	event(a, NODE_CONTROL, 0);
+	tell_control(a);
 }
 
 static void on_refused(void *owner, const char *why)
@@ -233,7 +246,7 @@ static void on_refused(void *owner, const char *why)
 
 	snprintf(a->refused, sizeof(a->refused), "%s", why ? why : "");
 	a->refused_since = a->now.mono;
-	event(a, NODE_REFUSED, 0);
+	node_event_add(a, (struct node_event){ .kind = NODE_REFUSED, .text = a->refused });
 }
 
 static void on_login_refused(void *owner, const char *why)
@@ -244,7 +257,7 @@ static void on_login_refused(void *owner, const char *why)
 	node_auth_key_set(a, NULL);
 	a->login_url[0] = 0;
 	snprintf(a->login_error, sizeof(a->login_error), "%s", why);
-	event(a, NODE_LOGIN_FAILED, 0);
+	tell_login_failed(a);
 	a->login_error[0] = 0; /* nobody is logged out */
 }
 
@@ -313,7 +326,7 @@ static void stay(struct node *a)
 	snprintf(url, sizeof(url), "%s", a->moving_from);
 	a->moving_from[0] = 0;
 	store_control_url(a, url);
-	event(a, NODE_LOGIN_FAILED, 0);
+	tell_login_failed(a);
 	node_control_begin(a);
 }
 
@@ -362,7 +375,7 @@ void node_control_begin(struct node *a)
 	if (rc < 0) {
 		snprintf(a->login_error, sizeof(a->login_error), "control server %.256s: %s", url,
 			err_text(rc));
-		event(a, NODE_LOGIN_FAILED, 0);
+		tell_login_failed(a);
 		return;
 	}
 	ctlclient_start(a->ctl, a->now);
@@ -414,7 +427,9 @@ void node_login(struct node *a, struct now now)
 		if (a->ctl && has_node_key(a))
 			ctlclient_login(a->ctl, a->auth_key, now);
 	} else if (a->ctl_state == CTL_NEEDS_LOGIN && a->login_url[0]) {
-		event(a, NODE_LOGIN_URL, 0); /* the one that waits serves whoever asks */
+		node_event_add(a,
+			(struct node_event){ .kind = NODE_LOGIN_URL,
+				.text = a->login_url }); /* the one that waits serves whoever asks */
 	} else if (logs_in_already(a)) {
 		a->login_error[0] = 0;
 	} else if (has_node_key(a) || a->ctl_state != CTL_CONNECTING) {
@@ -435,7 +450,7 @@ void node_logout(struct node *a, struct now now)
 	p.logged_out = true;
 	a->wanted_since = MONO_NEVER;
 	if (node_prefs_store(a, &p) > 0)
-		event(a, NODE_PREFS, 0);
+		event(a, NODE_PREFS);
 	if (!a->ctl)
 		node_control_begin(a);
 	a->forget_at = mono_add(now.mono, NODE_LOGOUT_WAIT);
@@ -464,9 +479,9 @@ void node_forget(struct node *a)
 	node_auth_key_set(a, NULL);
 	ipn_prefs_init(&p);
 	if (node_prefs_store(a, &p) > 0)
-		event(a, NODE_PREFS, 0);
-	event(a, NODE_KEYS, 0);
-	event(a, NODE_SELF, 0);
+		event(a, NODE_PREFS);
+	event(a, NODE_KEYS);
+	event(a, NODE_SELF);
 }
 
 void node_control_pause(struct node *a)

@@ -101,15 +101,15 @@ static void on_change(void *ctx, enum netmap_change what, int64_t id)
 	switch (what) {
 	case NETMAP_PEER_ADDED:
 		peer_update(a, id);
-		event(a, NODE_PEER_ADDED, id);
+		node_event_add(a, (struct node_event){ .kind = NODE_PEER_ADDED, .id = id });
 		break;
 	case NETMAP_PEER_CHANGED:
 		peer_update(a, id);
-		event(a, NODE_PEER_CHANGED, id);
+		node_event_add(a, (struct node_event){ .kind = NODE_PEER_CHANGED, .id = id });
 		break;
 	case NETMAP_PEER_REMOVED:
 		peer_remove(a, id);
-		event(a, NODE_PEER_REMOVED, id);
+		node_event_add(a, (struct node_event){ .kind = NODE_PEER_REMOVED, .id = id });
 		break;
 	case NETMAP_SELF:
 		/* Peers, too: nobody's route leads to an address of ours. */
@@ -121,8 +121,7 @@ static void on_change(void *ctx, enum netmap_change what, int64_t id)
 	case NETMAP_DERP:
 		a->derp_dirty = true;
 		break;
-	case NETMAP_USER:
-		event(a, NODE_USER, id);
+	case NETMAP_USER: /* told with the peers of that user */
 		break;
 	case NETMAP_DNS:
 	case NETMAP_SSH:
@@ -205,7 +204,7 @@ void node_map_drop(struct node *a)
 		struct node_peer *p = container_of(n, struct node_peer, node);
 
 		magicsock_remove_peer(a->magicsock, p->id, a->now);
-		event(a, NODE_PEER_REMOVED, p->id);
+		node_event_add(a, (struct node_event){ .kind = NODE_PEER_REMOVED, .id = p->id });
 		peer_drop(a, p);
 	}
 	if (a->nm)
@@ -249,8 +248,8 @@ static void self_settle(struct node *a)
 	persist.node_id = self->stable_id;
 	p.persist = &persist;
 	if (node_prefs_store(a, &p) > 0)
-		event(a, NODE_PREFS, 0);
-	event(a, NODE_SELF, 0);
+		event(a, NODE_PREFS);
+	event(a, NODE_SELF);
 }
 
 /* Rules that cannot be compiled let nobody in; the old ones might let in who was shut out. */
@@ -313,11 +312,11 @@ void node_map_settle(struct node *a)
 	}
 	if (a->other_dirty) {
 		a->other_dirty = false;
-		event(a, NODE_NETMAP, 0);
+		event(a, NODE_NETMAP);
 	}
 	if (a->map_changed) {
 		a->map_changed = false;
-		event(a, NODE_SAVE_NETMAP, 0);
+		event(a, NODE_SAVE_NETMAP);
 	}
 }
 

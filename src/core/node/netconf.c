@@ -182,5 +182,5 @@ void node_net_build(struct node *a)
 	}
 	if (net_same(&a->net, &c) || net_take(a, &c) < 0)
 		return;
-	event(a, NODE_NET_CONFIG, 0);
+	event(a, NODE_NET_CONFIG);
 }

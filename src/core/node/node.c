@@ -92,16 +92,15 @@ static void self_changed(void *owner, unsigned what)
 
 	(void)what;
 	a->ctl_dirty = true;
-	event(a, NODE_SELF_ENDPOINTS, 0);
 }
 
 static void peer_event(void *owner, int64_t peer, enum magicsock_peer_event ev)
 {
 	struct node *a = owner;
 
+	(void)peer;
 	if (ev == MAGICSOCK_SESSION)
 		a->session_seen = true;
-	event(a, NODE_ENGINE, peer);
 }
 
 /* ---- Birth and death ---- */
@@ -210,6 +209,7 @@ struct node *node_free(struct node *a)
 	buf_fini(&a->head_out);
 	arena_fini(&a->describe_mem);
 	arena_fini(&a->scratch);
+	node_events_free(a);
 	key_wipe(a, sizeof(*a));
 	free(a);
 	return NULL;
@@ -242,7 +242,7 @@ void node_settle(struct node *a)
 	magicsock_set_hub_up(a->magicsock, node_is_polling(a));
 	if (a->netcheck_asked && !magicsock_netcheck_running(a->magicsock)) {
 		a->netcheck_asked = false;
-		event(a, NODE_NETCHECK_DONE, 0);
+		event(a, NODE_NETCHECK_DONE);
 	}
 }
 
@@ -369,6 +369,15 @@ void node_netcheck(struct node *a, struct now now)
 
 /* ---- Streams ---- */
 
+static void tell_relay(struct node *a, int region)
+{
+	struct node_event e = { .kind = NODE_RELAY, .region = region };
+
+	arena_reset(&a->scratch);
+	e.text = node_relay_error(a, region, &a->scratch);
+	node_event_add(a, e);
+}
+
 static bool is_control(unsigned stream)
 {
 	return stream < CTL_CONNS;
@@ -424,7 +433,7 @@ void node_stream_closed(struct node *a, unsigned stream, int rc, struct now now)
 		node_probe_closed(a);
 	} else {
 		magicsock_relay_closed(a->magicsock, region_of(stream), rc, now);
-		event(a, NODE_RELAY, region_of(stream));
+		tell_relay(a, region_of(stream));
 	}
 	node_settle(a);
 }

@@ -4,10 +4,11 @@
  * the simulator binds the same code to a virtual network.
  *
  *	TUN, sockets, streams --> node_*_in, node_stream_* --> [ filter, magicsock, control client ] --> node_ops --> TUN, ...
- *	a person (LocalAPI)   --> node_edit_prefs, node_login ... --> state --> on_event --> bus, state file, routes
+ *	a person (LocalAPI)   --> node_edit_prefs, node_login ... --> state --> node_next_event --> bus, state file, routes
  *
- * Callbacks run inside the calls, and must not call back except for functions that take a const struct node. After every
- * call ask node_deadline again. One node is one profile: switching to another means a new node.
+ * node_ops is what the node asks for: its functions run inside the calls, and must not call back except for functions that take
+ * a const struct node. What has happened waits in a queue. After a call, take the events and ask node_deadline again. One node
+ * is one profile: switching to another means a new node.
  *
  * Source: Tailscale ipn/ipnlocal, wgengine.
  */
@@ -57,29 +58,38 @@ struct node_dial {
 	uint8_t pin[32];  /* SHA-256 of its DER */
 };
 
-enum node_event {
-	NODE_STATE,     /* node_state */
+enum node_event_kind {
+	NODE_STATE,     /* `state` was entered */
 	NODE_PREFS,     /* node_prefs changed, also: save them */
 	NODE_KEYS,      /* node_identity changed: save it */
-	NODE_LOGIN_URL, /* node_login_url: to be shown to a person */
+	NODE_LOGIN_URL, /* text: a page that a person has to open */
 	NODE_LOGIN_FINISHED,
-	NODE_LOGIN_FAILED, /* node_login_error */
+	NODE_LOGIN_FAILED, /* text: why */
 	NODE_MOVED,   /* the hub proved that it is at another URL now, node_control_url: save it */
 	NODE_HUB_KEY, /* the hub has another key than before, and its certificate vouches for it, or a login was asked for */
-	NODE_REFUSED, /* node_refused changed */
-	NODE_CONTROL, /* node_is_polling or node_control_error changed */
+	NODE_REFUSED, /* text: why the hub does not take one of the settings; "": it takes all */
+	NODE_CONTROL, /* `polling`, or text: why not, "" when nothing has failed yet */
 	NODE_NET_CONFIG, /* node_net_config changed */
 	NODE_SELF,       /* own node in the map */
-	NODE_PEER_ADDED, /* id: the node; these three also name what changed in the map */
+	NODE_PEER_ADDED, /* `id`; these three also name what changed in the map */
 	NODE_PEER_CHANGED,
 	NODE_PEER_REMOVED,
-	NODE_USER,   /* id: the user */
+	NODE_PEERS_LOST, /* more peers changed than there was room to tell: look at the whole map */
 	NODE_NETMAP, /* another part of the map changed (filter, DERP map, DNS, domain, health) */
-	NODE_SAVE_NETMAP,    /* what netmap_save would write is different: save it some time */
-	NODE_ENGINE,         /* a peer's session or path changed; id: the node */
-	NODE_SELF_ENDPOINTS, /* own endpoints, home or net info changed */
-	NODE_NETCHECK_DONE,  /* of node_netcheck */
-	NODE_RELAY,          /* id: the region whose relay was connected, or could not be */
+	NODE_SAVE_NETMAP,   /* what netmap_save would write is different: save it some time */
+	NODE_NETCHECK_DONE, /* of node_netcheck */
+	NODE_RELAY, /* `region`: its relay's connection ended; text: why, "" when it was meant to */
+	NODE_EVENT_KINDS
+};
+
+/* What has happened. What a kind does not name is zero, its text "". */
+struct node_event {
+	enum node_event_kind kind;
+	enum ipn_state state;
+	bool polling;
+	int region;
+	int64_t id;       /* of a node in the map */
+	const char *text; /* for people; until the next node_next_event */
 };
 
 struct node_ops {
@@ -102,8 +112,6 @@ struct node_ops {
 	 * NULL: not done. d: during the call.
 	 */
 	void (*measure)(void *owner, int region, const struct node_dial *d);
-
-	void (*on_event)(void *owner, enum node_event ev, int64_t id);
 };
 
 /* What is to be kept between two lives of a device. */
@@ -204,6 +212,13 @@ void node_set_trouble(struct node *a, unsigned bits, struct now now);
 
 void node_tick(struct node *a, struct now now);
 mono_ns node_deadline(const struct node *a);
+/*
+ * The next thing that happened, in order; false: nothing more. Kinds that say "look again" are in the queue once. It is bounded:
+ * what does not fit is counted, and for peers NODE_PEERS_LOST comes.
+ */
+bool node_next_event(struct node *a, struct node_event *ret);
+/* Does one of these wait? Bits (1 << kind) of kinds that say "look again". */
+bool node_event_waits(const struct node *a, unsigned kinds);
 
 /* ---- What is ---- */
 
@@ -235,6 +250,7 @@ struct node_counters {
 	uint64_t
 		filter_in_not_here; /* of the latter: for addresses that are not ours, nor of a route that is served */
 	uint64_t bad_netmaps, bad_peers, probes, probes_refused;
+	uint64_t events_dropped; /* the queue was full, or no memory */
 	uint64_t map_self_refused, map_peers_refused, map_routes_refused, map_relays_refused,
 		map_dns_refused, map_messages_refused;
 };

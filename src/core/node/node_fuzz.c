@@ -33,19 +33,19 @@ static void on_stream(void *owner, unsigned stream)
 	(void)stream;
 }
 
-static void on_event(void *owner, enum node_event ev, int64_t id)
+static void take_events(struct node *a)
 {
-	(void)owner;
-	(void)ev;
-	(void)id;
+	struct node_event e;
+
+	while (node_next_event(a, &e))
+		CHECK(e.kind < NODE_EVENT_KINDS && e.text);
 }
 
 static const struct node_ops ops = { .udp_send = on_udp,
 	.tun_write = on_tun,
 	.dial = on_dial,
 	.hangup = on_stream,
-	.stream_wake = on_stream,
-	.on_event = on_event };
+	.stream_wake = on_stream };
 
 static struct node *device(struct rng *rng, struct now now)
 {
@@ -130,6 +130,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 		size_t n = nl ? (size_t)(nl - data) : len;
 
 		line(a, data, n, now);
+		take_events(a);
 		data += nl ? n + 1 : n;
 		len -= nl ? n + 1 : n;
 		now.mono += MSEC(10);

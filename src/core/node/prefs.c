@@ -64,7 +64,7 @@ void node_prefs_resolve_exit(struct node *a)
 	p.exit_node_ip = (struct ipaddr){ 0 };
 	if (node_prefs_store(a, &p) > 0) {
 		a->peers_dirty = a->net_dirty = true;
-		event(a, NODE_PREFS, 0);
+		event(a, NODE_PREFS);
 	}
 }
 
@@ -91,7 +91,7 @@ static void settle_prefs(struct node *a, bool was_wanted)
 		ctlclient_settings_changed(a->ctl);
 	a->peers_dirty = a->net_dirty = a->filter_dirty = a->ctl_dirty = true;
 	node_prefs_resolve_exit(a);
-	event(a, NODE_PREFS, 0);
+	event(a, NODE_PREFS);
 	node_settle(a);
 }
 

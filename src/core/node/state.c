@@ -87,7 +87,7 @@ static void enter(struct node *a, enum ipn_state s)
 		a->blocked = true;
 	if (s == IPN_RUNNING)
 		a->login_url[0] = 0;
-	event(a, NODE_STATE, 0);
+	node_event_add(a, (struct node_event){ .kind = NODE_STATE, .state = s });
 }
 
 void node_evaluate(struct node *a)
