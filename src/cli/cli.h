@@ -5,10 +5,10 @@
 #ifndef WARREN_CLI_CLI_H
 #define WARREN_CLI_CLI_H
 
-#include "cli/flags.h"
-#include "cli/table.h"
 #include "localapi/client/client.h"
-#include "os/term/term.h"
+#include "term/flags.h"
+#include "term/table.h"
+#include "term/term.h"
 
 struct cli {
 	struct lclient api;

@@ -80,11 +80,11 @@ static int run_list(struct cli *c, struct flag *flags, int argc, char **argv)
 	if (!n)
 		return *country ? cli_fail(c, "no exit nodes found for \"%s\"", country)
 				: cli_fail(c, "no exit nodes found");
-	table_init(&t, &c->arena, 5, 10, 5, true);
-	table_row(&t, " IP", "HOSTNAME", "COUNTRY", "CITY", "STATUS");
+	table_init_tabs(&t, &c->arena, 5, 10, 5, true);
+	TABLE_ROW(&t, " IP", "HOSTNAME", "COUNTRY", "CITY", "STATUS");
 	for (size_t i = 0; i < n; i++)
 		if (is_best_of_city(nodes, i))
-			table_row(&t,
+			TABLE_ROW(&t,
 				arena_printf(&c->arena, " %s",
 					cli_first_ip(c, &nodes[i].p->tailscale_ips)),
 				cli_short_name(c, nodes[i].p->dns_name, NULL),

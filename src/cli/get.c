@@ -52,8 +52,8 @@ static int run(struct cli *c, struct flag *flags, int argc, char **argv)
 			only);
 	if (!cli_get_doc(c, "prefs", &ipn_prefs_type, &p) || !cli_get_status(c, true, &s))
 		return 1;
-	table_init(&t, &c->arena, 2, 0, 2, false);
-	table_row(&t, "NAME", "VALUE");
+	table_init_tabs(&t, &c->arena, 2, 0, 2, false);
+	TABLE_ROW(&t, "NAME", "VALUE");
 	if (json)
 		putchar('{');
 	for (const struct flag *f = all; f->name; f++) {
@@ -66,7 +66,7 @@ static int run(struct cli *c, struct flag *flags, int argc, char **argv)
 		else if (as_flags)
 			print_flag(f, value, first);
 		else
-			table_row(&t, f->name, value);
+			TABLE_ROW(&t, f->name, value);
 		first = false;
 	}
 	if (json)

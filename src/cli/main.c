@@ -128,25 +128,24 @@ static int unknown_sub(struct cli *c, const struct cli_cmd *cmd, const char *pat
 	return 1;
 }
 
-/* err: of flags_parse. */
 static int bad_flags(struct cli *c, const struct cli_cmd *shown, const char *path,
-	const char *usage, const char *err)
+	const char *usage, const struct flags_error *err)
 {
-	static const char undefined[] = "flag provided but not defined: -";
-	const char *name, *meant = NULL, *meanwhile, *below = strchr(path, ' ');
-	int best = NEAR_FAR;
+	const char *meanwhile, *below = strchr(path, ' ');
+	char text[600];
 
-	if (strncmp(err, undefined, sizeof(undefined) - 1) == 0) {
-		name = err + sizeof(undefined) - 1;
-		meanwhile = below ? unbuilt_flag(below + 1, name, strlen(name)) : NULL;
+	if (err->fault == FLAGS_UNKNOWN) {
+		meanwhile = below ? unbuilt_flag(below + 1, err->name, err->name_len) : NULL;
 		if (meanwhile)
-			return not_built(arena_printf(&c->arena, "%s --%s", path, name), meanwhile);
-		for (const struct flag *f = shown->flags; f->name; f++)
-			consider(name, strlen(name), f->hidden ? "" : f->name, &best, &meant);
+			return not_built(arena_printf(&c->arena, "%s --%.*s", path,
+						 (int)err->name_len, err->name),
+				meanwhile);
 	}
-	fprintf(stderr, "%s\n", err);
-	if (meant)
-		fprintf(stderr, "Did you mean --%s? \"%s --help\" lists the flags.\n", meant, path);
+	flags_explain_go(err, text, sizeof(text));
+	fprintf(stderr, "%s\n", text);
+	if (err->fault == FLAGS_UNKNOWN && err->meant)
+		fprintf(stderr, "Did you mean --%s? \"%s --help\" lists the flags.\n", err->meant,
+			path);
 	else
 		cli_usage(shown, usage, stderr);
 	return 2;
@@ -159,18 +158,19 @@ static int run(struct cli *c, const struct cli_cmd *cmd, const char *path, int a
 			     : cmd->flags    ? cmd->flags
 					     : no_flags;
 	struct cli_cmd shown = *cmd;
-	char err[600], *usage = arena_printf(&c->arena, "warren %s", cmd->usage);
+	char *usage = arena_printf(&c->arena, "warren %s", cmd->usage);
+	struct flags_error err;
 	const struct cli_cmd *sub;
 	int used, rc;
 
 	shown.flags = flags;
-	rc = flags_parse(flags, argc, argv, &used, err, sizeof(err));
+	rc = flags_parse(&(struct flags){ .table = flags, .once = true }, argc, argv, &used, &err);
 	if (rc == FLAGS_HELP) {
 		cli_usage(&shown, usage, stderr);
 		return 0;
 	}
 	if (rc < 0)
-		return bad_flags(c, &shown, path, usage, err);
+		return bad_flags(c, &shown, path, usage, &err);
 	argc -= used;
 	argv += used;
 	sub = cmd->sub && argc ? find_sub(cmd, argv[0]) : NULL;
@@ -226,13 +226,6 @@ static const char *default_socket(void)
 										: OUR_SOCKET;
 }
 
-static size_t terminal_width(void)
-{
-	struct winsize w;
-
-	return isatty(STDOUT_FILENO) && ioctl(STDOUT_FILENO, TIOCGWINSZ, &w) == 0 ? w.ws_col : 0;
-}
-
 static int dispatch(struct cli *c, int argc, char **argv)
 {
 	static struct cli_cmd all[ARRAY_LEN(commands) + 1];
@@ -245,17 +238,18 @@ static int dispatch(struct cli *c, int argc, char **argv)
 		.more = "For help on a subcommand, add --help after it: \"warren status --help\"."
 	};
 	const struct cli_cmd *sub;
-	char err[600];
+	struct flags_error err;
 	int used, rc;
 
 	for (size_t i = 0; i < ARRAY_LEN(commands); i++)
 		all[i] = *commands[i];
-	rc = flags_parse(global_flags, argc, argv, &used, err, sizeof(err));
+	rc = flags_parse(
+		&(struct flags){ .table = global_flags, .once = true }, argc, argv, &used, &err);
 	c->api.socket = flag_is_set(global_flags, "socket") ? flag_text(global_flags, "socket")
 							    : default_socket();
 	if (rc < 0)
 		return bad_flags(
-			c, &root, "warren", "warren [flags] <subcommand> [command flags]", err);
+			c, &root, "warren", "warren [flags] <subcommand> [command flags]", &err);
 	if (rc != 0 || used == argc) {
 		cli_usage(&root, "warren [flags] <subcommand> [command flags]", stderr);
 		return 0;
@@ -302,7 +296,7 @@ static char **own_args(struct arena *a, int argc, char **argv)
 int cli_main(int argc, char **argv)
 {
 	static char *version[] = { "version" }, *help[] = { "--help" };
-	struct cli c = { .argc = argc, .width = terminal_width() };
+	struct cli c = { .argc = argc, .width = term_width() };
 	char **args;
 	int rc, n = argc - 1;
 

@@ -1,4 +1,5 @@
 #include "cli/cli.h"
+#include "term/duration.h"
 
 #include <unistd.h>
 
@@ -45,7 +46,7 @@ static void print_relays(struct cli *c, const struct ipn_netcheck *r, const stru
 	if (m->regions.n)
 		qsort(rows, m->regions.n, sizeof(*rows), by_latency);
 	for (size_t i = 0; i < m->regions.n; i++) {
-		char took[32] = "";
+		char took[DURATION_TEXT_MAX] = "";
 
 		if (rows[i].latency_ns)
 			duration_format((rows[i].latency_ns + 50000) / 100000 * 100000, took);

@@ -1,4 +1,5 @@
 #include "cli/cli.h"
+#include "term/duration.h"
 
 #include <math.h>
 #include <unistd.h>

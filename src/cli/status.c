@@ -69,7 +69,7 @@ static void add_row(
 
 	if (!*name)
 		name = arena_printf(&c->arena, "(\"%s\")", cli_text_or(p->host_name, ""));
-	table_row(t, cli_first_ip(c, &p->tailscale_ips), name, owner(c, s, p),
+	TABLE_ROW(t, cli_first_ip(c, &p->tailscale_ips), name, owner(c, s, p),
 		cli_text_or(p->os, ""), connection(c, p));
 }
 
@@ -164,10 +164,10 @@ static int run(struct cli *c, struct flag *flags, int argc, char **argv)
 		return 1;
 	if (cli_state_text(c, &s))
 		return not_running(c, &s);
-	table_init(&t, &c->arena, 5, 0, 2, true);
+	table_init_tabs(&t, &c->arena, 5, 0, 2, true);
 	if (flag_on(flags, "header")) {
-		table_row(&t, "IP", "Hostname", "Owner", "OS", "Status");
-		table_row(&t, "--", "--------", "-----", "--", "------");
+		TABLE_ROW(&t, "IP", "Hostname", "Owner", "OS", "Status");
+		TABLE_ROW(&t, "--", "--------", "-----", "--", "------");
 	}
 	if (flag_on(flags, "self"))
 		add_row(c, &t, &s, s.self);

@@ -71,11 +71,11 @@ static int list(struct cli *c, bool json)
 		return 1;
 	if (json)
 		return list_json(c, &p);
-	table_init(&t, &c->arena, 3, 2, 2, false);
-	table_row(&t, "ID", "Tailnet", "Account");
+	table_init_tabs(&t, &c->arena, 3, 2, 2, false);
+	TABLE_ROW(&t, "ID", "Tailnet", "Account");
 	for (size_t i = 0; i < p.all.n; i++) {
 		const struct ipn_login_profile *one = JSON_AT(p.all, struct ipn_login_profile, i);
-		table_row(&t, cli_text_or(one->id, ""), tailnet_of(one),
+		TABLE_ROW(&t, cli_text_or(one->id, ""), tailnet_of(one),
 			arena_printf(&c->arena, "%s%s", cli_text_or(one->name, ""),
 				is_current(&p, one) ? "*" : ""));
 	}

@@ -1,6 +1,5 @@
 /* up and login: the preferences that the flags ask for, then until the network is there. */
 #include "base/err/err.h"
-#include "cli/qr.h"
 #include "cli/restate.h"
 #include "cli/up.h"
 #include "os/file/file.h"
@@ -274,7 +273,7 @@ static int run_either(struct cli *c, struct flag *flags, int argc, char **argv, 
 		c->api.until_ms = u->until_ms = cli_now_ms() + flag_n(flags, "timeout") / MSEC(1);
 	if (!cli_no_args(c, argc, argv))
 		return 1;
-	if (qr_check_format(flag_text(flags, "qr-format")) < 0)
+	if (qr_style_parse(flag_text(flags, "qr-format"), &u->qr_style) < 0)
 		return cli_fail(
 			c, "invalid value --qr-format=\"%s\"", flag_text(flags, "qr-format"));
 	if (!read_auth_key(u) || (login && !cli_post(c, "PUT", "profiles/", NULL, 201, NULL)))

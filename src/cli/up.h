@@ -3,6 +3,7 @@
 #define WARREN_CLI_UP_H
 
 #include "cli/prefflags.h"
+#include "term/qr.h"
 
 struct up {
 	struct cli *c;
@@ -11,6 +12,7 @@ struct up {
 	struct ipn_status before;
 	struct ipn_prefs now, next;
 	const char *auth_key;
+	enum qr_style qr_style;
 	struct lclient_stream *bus;
 	/* while waiting */
 	long long until_ms; /* monotonic; 0: for ever */

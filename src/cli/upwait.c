@@ -1,6 +1,5 @@
 /* The second half of up and login: what happens until the device is connected. */
 #include "base/err/err.h"
-#include "cli/qr.h"
 #include "cli/up.h"
 
 #include <errno.h>
@@ -79,7 +78,7 @@ static void tell_url(struct up *u, const char *what, const char *url, const char
 	u->printed = true;
 	fprintf(stderr, "\n%s, visit%s:\n\n\t%s\n\n", what,
 		strcmp(state, "NeedsLogin") == 0 ? "" : " (as admin)", url);
-	if (flag_on(u->flags, "qr") && qr_print(url, flag_text(u->flags, "qr-format"), stderr) < 0)
+	if (flag_on(u->flags, "qr") && qr_print(url, u->qr_style, stderr) < 0)
 		fputs("(no QR code: the address is too long for one)\n", stderr);
 }
 

@@ -38,21 +38,21 @@ static void print_whois(struct cli *c, const struct ipn_whois *w)
 	struct table t;
 
 	printf("Machine:\n");
-	table_init(&t, a, 2, 10, 5, false);
-	table_row(&t, "  Name:", cli_short_name(c, n->name, NULL));
-	table_row(&t, "  ID:", cli_text_or(n->stable_id, ""));
-	table_row(&t, "  Addresses:", arena_printf(a, "[%s]", prefixes(c, &n->addresses, 0)));
+	table_init_tabs(&t, a, 2, 10, 5, false);
+	TABLE_ROW(&t, "  Name:", cli_short_name(c, n->name, NULL));
+	TABLE_ROW(&t, "  ID:", cli_text_or(n->stable_id, ""));
+	TABLE_ROW(&t, "  Addresses:", arena_printf(a, "[%s]", prefixes(c, &n->addresses, 0)));
 	if (n->allowed_ips.n > 2)
-		table_row(&t,
+		TABLE_ROW(&t,
 			"  AllowedIPs:", arena_printf(a, "[%s]", prefixes(c, &n->allowed_ips, 2)));
 	if (n->tags.n)
-		table_row(&t, "  Tags:", cli_join(c, &n->tags, ", "));
+		TABLE_ROW(&t, "  Tags:", cli_join(c, &n->tags, ", "));
 	table_print(&t, stdout, 0); /* not cut: these are texts to copy */
 	if (!n->tags.n) {
 		printf("User:\n");
-		table_init(&t, a, 2, 10, 5, false);
-		table_row(&t, "  Name:", cli_text_or(w->user->login_name, ""));
-		table_row(&t, "  ID:", arena_printf(a, "%lld", (long long)w->user->id));
+		table_init_tabs(&t, a, 2, 10, 5, false);
+		TABLE_ROW(&t, "  Name:", cli_text_or(w->user->login_name, ""));
+		TABLE_ROW(&t, "  ID:", arena_printf(a, "%lld", (long long)w->user->id));
 		table_print(&t, stdout, 0);
 	}
 	print_caps(&w->cap_map);

@@ -1,7 +1,7 @@
 /* The commands that talk to a running hub over its administration socket. */
 #include "base/text/text.h"
 #include "hub/command.h"
-#include "hub/qr.h"
+#include "term/qr.h"
 #include "proto/http1/http1.h"
 
 #include <errno.h>
@@ -211,7 +211,7 @@ int cmd_print(const struct table *t, int rc)
 {
 	if (rc < 0)
 		return cmd_fail("%s", err_text(rc));
-	table_print(t, table_terminal_width(), stdout);
+	table_print(t, stdout, term_width());
 	return 0;
 }
 
@@ -252,8 +252,9 @@ int cmd_status(struct cmd *c)
 			s.cert_fault ? "; " : "", until);
 	}
 	if (c->o->qr)
-		return qr_print(s.url, stdout) < 0 ? cmd_fail("the URL does not fit into a picture")
-						   : 0;
+		return qr_print(s.url, QR_PAPER, stdout) < 0
+			       ? cmd_fail("the URL does not fit into a picture")
+			       : 0;
 	return 0;
 }
 
@@ -270,7 +271,7 @@ int cmd_login(struct cmd *c)
 		return rc;
 	printf("Open this in a browser within ten minutes; it works once:\n\n  %s\n\n", l.url);
 	if (c->o->qr)
-		return qr_print(l.url, stdout) < 0
+		return qr_print(l.url, QR_PAPER, stdout) < 0
 			       ? cmd_fail("this link does not fit into a picture")
 			       : 0;
 	return 0;

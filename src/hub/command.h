@@ -5,8 +5,8 @@
 
 #include "hub/docs.h"
 #include "hub/internal.h"
-#include "hub/table.h"
-#include "os/term/term.h"
+#include "term/table.h"
+#include "term/term.h"
 
 struct cmd {
 	const struct hub_options *o;
@@ -43,8 +43,9 @@ const char *cmd_join(struct cmd *c, const struct json_list *l);
 /* rc: of the rows. */
 MUST_USE int cmd_print(const struct table *t, int rc);
 
-#define ROW(t, ...) table_add(t, (const char *const[]){ __VA_ARGS__ })
-#define HEAD(t, c, ...) table_init(t, &(c)->mem, (const char *const[]){ __VA_ARGS__, NULL })
+#define HEAD(t, c, ...) \
+	table_init_head((t), &(c)->mem, (const char *const[]){ __VA_ARGS__ }, \
+		sizeof((const char *const[]){ __VA_ARGS__ }) / sizeof(const char *))
 
 /* command.c */
 int cmd_status(struct cmd *c);

@@ -1,7 +1,8 @@
 /* The commands for auth keys. */
 #include "base/text/text.h"
 #include "hub/command.h"
-#include "hub/qr.h"
+#include "term/duration.h"
+#include "term/qr.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -22,7 +23,7 @@ int cmd_keys_list(struct cmd *c)
 	for (size_t i = 0; i < l.n && rc == 0; i++) {
 		const struct admin_key *k = JSON_AT(l, struct admin_key, i);
 
-		rc = ROW(&t, cmd_number(c, k->id), k->hint,
+		rc = TABLE_ROW(&t, cmd_number(c, k->id), k->hint,
 			k->tags.n ? cmd_join(c, &k->tags) : k->user, k->state,
 			arena_printf(&c->mem, "%s%s%s", k->reusable ? "reusable" : "once",
 				k->ephemeral ? ",ephemeral" : "",
@@ -58,7 +59,7 @@ int cmd_expiry(struct cmd *c, int64_t *ret_ms)
 
 	if (!text)
 		return 0;
-	if (duration_parse(text, ret_ms) < 0 || (!*ret_ms && strcmp(text, "never") != 0))
+	if (duration_parse_life(text, ret_ms) < 0 || (!*ret_ms && strcmp(text, "never") != 0))
 		return cmd_fail("--expiry \"%s\": write it as 30m, 24h, 90d or never", text);
 	return 0;
 }
@@ -85,7 +86,7 @@ int cmd_key_create(struct cmd *c)
 		return rc;
 	printf("%s\n", k.key);
 	if (c->o->qr)
-		return qr_print(k.key, stdout) < 0
+		return qr_print(k.key, QR_PAPER, stdout) < 0
 			       ? cmd_fail("this key does not fit into a picture")
 			       : 0;
 	return 0;

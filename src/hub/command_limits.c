@@ -20,7 +20,7 @@ static int add_sum(struct cmd *c, struct table *t, const char *of, int64_t sum, 
 {
 	const struct admin_limit l = { .of = of };
 
-	return ROW(t, of, "all together", "", amount(c, &l, sum),
+	return TABLE_ROW(t, of, "all together", "", amount(c, &l, sum),
 		max ? arena_printf(&c->mem, "of %s", amount(c, &l, max)) : "");
 }
 
@@ -39,7 +39,7 @@ int cmd_limits(struct cmd *c)
 	for (size_t i = 0; i < a.limits.n && rc == 0; i++) {
 		const struct admin_limit *l = JSON_AT(a.limits, struct admin_limit, i);
 
-		rc = ROW(&t, l->of, l->what, amount(c, l, l->now), amount(c, l, l->max),
+		rc = TABLE_ROW(&t, l->of, l->what, amount(c, l, l->now), amount(c, l, l->max),
 			l->counter ? l->counter : "");
 	}
 	if (rc == 0)

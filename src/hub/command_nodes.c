@@ -57,7 +57,7 @@ int cmd_nodes_list(struct cmd *c)
 	for (size_t i = 0; i < l.n && rc == 0; i++) {
 		const struct admin_node *n = JSON_AT(l, struct admin_node, i);
 
-		rc = ROW(&t, cmd_number(c, n->id), n->name, state_of(n),
+		rc = TABLE_ROW(&t, cmd_number(c, n->id), n->name, state_of(n),
 			n->online ? "now" : cmd_ago(c, n->last_seen), address(c, n->ip4),
 			owner_of(c, n), n->os, n->client);
 	}
@@ -199,7 +199,8 @@ int cmd_nodes_pending(struct cmd *c)
 	for (size_t i = 0; i < l.n && rc == 0; i++) {
 		const struct admin_pending *p = JSON_AT(l, struct admin_pending, i);
 
-		rc = ROW(&t, p->code, p->node ? p->name : p->hostname, p->os, cmd_join(c, &p->tags),
+		rc = TABLE_ROW(&t, p->code, p->node ? p->name : p->hostname, p->os,
+			cmd_join(c, &p->tags),
 			!p->node  ? address(c, p->from)
 			: p->user ? arena_printf(&c->mem, "key of %s", p->user)
 				  : "key with tags",

@@ -157,7 +157,7 @@ int cmd_policy_preview(struct cmd *c)
 	for (size_t i = 0; i < l.n && rc == 0; i++) {
 		const struct admin_change *ch = JSON_AT(l, struct admin_change, i);
 
-		rc = ROW(&t, cmd_number(c, ch->node), ch->name, cmd_number(c, ch->gained),
+		rc = TABLE_ROW(&t, cmd_number(c, ch->node), ch->name, cmd_number(c, ch->gained),
 			cmd_number(c, ch->lost), ch->filter ? "changes" : "-",
 			ch->ssh ? "changes" : "-");
 	}
@@ -179,7 +179,7 @@ int cmd_policy_versions(struct cmd *c)
 	for (size_t i = 0; i < l.n && rc == 0; i++) {
 		const struct admin_policy *p = JSON_AT(l, struct admin_policy, i);
 
-		rc = ROW(&t, cmd_number(c, p->version), p->current ? "in force" : "-",
+		rc = TABLE_ROW(&t, cmd_number(c, p->version), p->current ? "in force" : "-",
 			cmd_time(c, p->created), p->author ? p->author : "-",
 			cmd_number(c, p->size));
 	}

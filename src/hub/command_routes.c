@@ -40,7 +40,7 @@ int cmd_routes_list(struct cmd *c)
 		const struct admin_route *r = JSON_AT(l, struct admin_route, i);
 		char prefix[IPPREFIX_TEXT_MAX];
 
-		rc = ROW(&t, cmd_number(c, r->node), r->name,
+		rc = TABLE_ROW(&t, cmd_number(c, r->node), r->name,
 			arena_strdup(&c->mem, ipprefix_format(r->prefix, prefix)),
 			cmd_route_state(r), r->by ? r->by : "-", r->own ? r->own : "-");
 	}

@@ -17,7 +17,7 @@ int cmd_tokens_list(struct cmd *c)
 	for (size_t i = 0; i < l.n && rc == 0; i++) {
 		const struct admin_token *k = JSON_AT(l, struct admin_token, i);
 
-		rc = ROW(&t, cmd_number(c, k->id), k->name, k->scope, k->state,
+		rc = TABLE_ROW(&t, cmd_number(c, k->id), k->name, k->scope, k->state,
 			cmd_time(c, k->created), k->expires ? cmd_ago(c, k->expires) : "never",
 			cmd_time(c, k->last_used));
 	}

@@ -22,7 +22,7 @@ int cmd_users_list(struct cmd *c)
 	for (size_t i = 0; i < l.n && rc == 0; i++) {
 		const struct admin_user *u = JSON_AT(l, struct admin_user, i);
 
-		rc = ROW(&t, cmd_number(c, u->id), u->name, u->role, cmd_number(c, u->nodes),
+		rc = TABLE_ROW(&t, cmd_number(c, u->id), u->name, u->role, cmd_number(c, u->nodes),
 			cmd_number(c, u->keys), cmd_time(c, u->created));
 	}
 	return cmd_print(&t, rc);

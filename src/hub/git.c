@@ -9,6 +9,7 @@
 #include "os/log/log.h"
 #include "os/spawn/spawn.h"
 #include "store/sqlite/sqlite.h"
+#include "term/duration.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -320,7 +321,7 @@ int git_new(struct hub *h, struct err_at *at)
 	if (!o->policy_git)
 		return 0;
 	rc = git_check_options(o, at);
-	if (rc == 0 && (duration_parse(o->policy_git_interval, &interval) < 0 || !interval)) {
+	if (rc == 0 && (duration_parse_life(o->policy_git_interval, &interval) < 0 || !interval)) {
 		err_at_set(at, 0, 0, "--policy-git-interval %s: write it as 60s or 5m",
 			o->policy_git_interval);
 		rc = -ERR_BAD_VALUE;

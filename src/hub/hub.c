@@ -7,6 +7,7 @@
 #include "os/priv/priv.h"
 #include "os/stream/tls.h"
 #include "store/sqlite/sqlite.h"
+#include "term/duration.h"
 
 #include <errno.h>
 #include <netinet/in.h>
@@ -221,7 +222,7 @@ static int open_engine(struct hub *h, struct err_at *at)
 		return rc;
 	}
 	h->accept_rate = (int)rate;
-	rc = duration_parse(h->o->key_expiry, &h->key_life_ms);
+	rc = duration_parse_life(h->o->key_expiry, &h->key_life_ms);
 	if (rc < 0) {
 		err_at_set(at, 0, 0, "--key-expiry %s: write it as 12h, 180d or never",
 			h->o->key_expiry);

@@ -403,48 +403,6 @@ const char *hub_options_not_of_serve(const struct hub_options *o)
 	return NULL;
 }
 
-static unix_ms unit_ms(char c)
-{
-	switch (c) {
-	case 's':
-		return 1000;
-	case 'm':
-		return 60 * 1000;
-	case 'h':
-		return 3600 * 1000;
-	case 'd':
-		return 24 * 3600 * 1000;
-	default:
-		return 0;
-	}
-}
-
-int duration_parse(const char *s, unix_ms *ret)
-{
-	unix_ms sum = 0;
-
-	if (!strcmp(s, "0") || !strcmp(s, "never")) {
-		*ret = 0;
-		return 0;
-	}
-	if (!*s)
-		return -ERR_BAD_VALUE;
-	while (*s) {
-		size_t n = strspn(s, "0123456789");
-		unix_ms unit = unit_ms(s[n]);
-		uint64_t v;
-
-		if (!unit || text_u64(s, n, 100000, &v) < 0)
-			return -ERR_BAD_VALUE;
-		sum += (unix_ms)v * unit;
-		s += n + 1;
-	}
-	if (!sum)
-		return -ERR_BAD_VALUE;
-	*ret = sum;
-	return 0;
-}
-
 int listen_parse(const char *s, struct ipport *ret)
 {
 	return addr_listen_parse(s, ret) < 0 ? -ERR_BAD_VALUE : 0;

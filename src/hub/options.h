@@ -53,8 +53,6 @@ int hub_option_has_value(const char *name, size_t len);
 /* The first flag that does not belong to serve, or NULL. */
 const char *hub_options_not_of_serve(const struct hub_options *o);
 
-/* "30m", "24h", "90d", "1h30m"; "0" and "never" give 0. -ERR_BAD_VALUE. */
-MUST_USE int duration_parse(const char *s, unix_ms *ret);
 /* "1.2.3.4:80", "[::]:80", ":80" (any address, family 0). -ERR_BAD_VALUE. */
 MUST_USE int listen_parse(const char *s, struct ipport *ret);
 

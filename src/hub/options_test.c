@@ -1,5 +1,4 @@
 #include "hub/options.h"
-#include "hub/table.h"
 #include "testlib/check.h"
 
 #include <stdio.h>
@@ -114,23 +113,6 @@ static void a_base_domain_is_a_domain(void **state)
 	hub_options_fini(&o);
 }
 
-static void durations_have_units(void **state)
-{
-	static const struct {
-		const char *text;
-		unix_ms ms; /* -1: refused */
-	} rows[] = { { "30m", 1800000 }, { "24h", 86400000 }, { "90d", 7776000000 },
-		{ "1h30m", 5400000 }, { "5s", 5000 }, { "never", 0 }, { "0", 0 }, { "", -1 },
-		{ "10", -1 }, { "h", -1 }, { "1w", -1 }, { "-1h", -1 }, { "0h", -1 },
-		{ "999999999999d", -1 } };
-	unix_ms ms;
-
-	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-		CHECK_ROW("%s", rows[i].text);
-		CHECK_INT(duration_parse(rows[i].text, &ms) == 0 ? ms : -1, ==, rows[i].ms);
-	}
-}
-
 static void urls_name_scheme_host_and_port(void **state)
 {
 	static const struct {
@@ -162,28 +144,6 @@ static void urls_name_scheme_host_and_port(void **state)
 	}
 }
 
-static void tables_fit_the_terminal_and_show_no_control_characters(void **state)
-{
-	char *text = NULL;
-	size_t len = 0;
-	struct arena mem;
-	struct table t;
-	FILE *f = open_memstream(&text, &len);
-
-	arena_init(&mem, 1 << 20);
-	table_init(&t, &mem, (const char *const[]){ "ID", "NAME", NULL });
-	CHECK_INT(table_add(&t, (const char *const[]){ "1", "short" }), ==, 0);
-	CHECK_INT(
-		table_add(&t, (const char *const[]){ "22", "a name that is long\033[2J" }), ==, 0);
-	table_print(&t, 16, f);
-	table_print(&t, 0, f);
-	fclose(f);
-	CHECK_STR(text, "ID  NAME\n1   short\n22  a name that\xe2\x80\xa6\n"
-			"ID  NAME\n1   short\n22  a name that is long?[2J\n");
-	free(text);
-	arena_fini(&mem);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -191,9 +151,7 @@ int main(void)
 		cmocka_unit_test(mistakes_in_flags_are_named),
 		cmocka_unit_test(flag_goes_before_environment_and_environment_before_file),
 		cmocka_unit_test(a_base_domain_is_a_domain),
-		cmocka_unit_test(durations_have_units),
 		cmocka_unit_test(urls_name_scheme_host_and_port),
-		cmocka_unit_test(tables_fit_the_terminal_and_show_no_control_characters),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -1,7 +1,7 @@
 /* warren-hub: the coordination server, and the commands of its administration. */
 #include "hub/hub.h"
 #include "os/notify/notify.h"
-#include "os/term/term.h"
+#include "term/term.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -10,7 +10,7 @@
 #include "os/notify/notify.h"
 #include "os/priv/priv.h"
 #include "os/stream/tls.h"
-#include "os/term/term.h"
+#include "term/term.h"
 #include "relay/front.h"
 #include "relay/verify.h"
 

@@ -1,6 +1,6 @@
 /* warrend: the daemon of a device. Flags and environment are tailscaled's; see node/options.h. */
 #include "daemon/daemon.h"
-#include "os/term/term.h"
+#include "term/term.h"
 
 #include <stdio.h>
 #include <time.h>

@@ -1,21 +1,46 @@
-#include "cli/qr.h"
+#include "term/qr.h"
 
 #include "base/err/err.h"
 #include "base/text/text.h"
+#include "term/term.h"
 
 #include <errno.h>
 #include <qrencode.h>
+#include <stdlib.h>
 #include <string.h>
 
-enum { QUIET = 4, SCALE = 4, PNG_MAX = 1 << 20 }; /* dots around the code; pixels a dot */
+/* Dots of light around the code, without which readers do not find it; pixels a dot. */
+enum { QUIET = 4, QUIET_ON_PAPER = 2, SCALE = 4, PNG_MAX = 1 << 20 };
 
-int qr_check_format(const char *format)
+static bool shows_utf8(void)
 {
-	static const char *const names[] = { "auto", "ascii", "large", "small" };
+	static const char *const names[] = { "LC_ALL", "LC_CTYPE", "LANG" };
 
-	for (size_t i = 0; i < ARRAY_LEN(names); i++)
-		if (strcmp(names[i], format) == 0)
-			return 0;
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		const char *v = getenv(names[i]);
+		if (v && *v)
+			return strcasestr(v, "UTF-8") || strcasestr(v, "UTF8");
+	}
+	return false;
+}
+
+int qr_style_parse(const char *name, enum qr_style *ret)
+{
+	static const struct {
+		const char *name;
+		enum qr_style style;
+	} styles[] = { { "ascii", QR_ASCII }, { "large", QR_LARGE }, { "small", QR_SMALL } };
+
+	if (strcmp(name, "auto") == 0) {
+		*ret = shows_utf8() ? QR_SMALL : QR_ASCII;
+		return 0;
+	}
+	for (size_t i = 0; i < ARRAY_LEN(styles); i++) {
+		if (strcmp(styles[i].name, name) != 0)
+			continue;
+		*ret = styles[i].style;
+		return 0;
+	}
 	return -ERR_BAD_VALUE;
 }
 
@@ -35,45 +60,57 @@ static void print_wide(const QRcode *q, const char *light, FILE *out)
 	}
 }
 
-static void print_half(const QRcode *q, FILE *out)
+/* Two dots a cell, one above the other. On paper it is the dark ones that are drawn, and what is below the last line is light. */
+static void print_half(const QRcode *q, bool paper, FILE *out)
 {
 	static const char *const cells[] = { "█", "▀", "▄",
 		" " }; /* upper dark: 2, lower dark: 1 */
+	int quiet = paper ? QUIET_ON_PAPER : QUIET;
 
-	for (int y = -QUIET; y < q->width + QUIET; y += 2) {
-		for (int x = -QUIET; x < q->width + QUIET; x++) {
-			bool below = y + 1 >= q->width + QUIET || dark(q, x, y + 1);
-			fputs(cells[2 * dark(q, x, y) + below], out);
+	for (int y = -quiet; y < q->width + quiet; y += 2) {
+		for (int x = -quiet; x < q->width + quiet; x++) {
+			bool below = dark(q, x, y + 1) || (!paper && y + 1 >= q->width + quiet);
+			int cell = 2 * dark(q, x, y) + below;
+
+			fputs(cells[paper ? 3 - cell : cell], out);
 		}
-		fputc('\n', out);
+		fputs(paper ? "\033[0m\n" : "\n", out);
+		if (paper && y + 2 < q->width + quiet)
+			fputs("\033[30;47m", out);
 	}
 }
 
-static bool shows_utf8(void)
+static void print_paper(const QRcode *q, FILE *out)
 {
-	static const char *const names[] = { "LC_ALL", "LC_CTYPE", "LANG" };
-
-	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
-		const char *v = getenv(names[i]);
-		if (v && *v)
-			return strcasestr(v, "UTF-8") || strcasestr(v, "UTF8");
-	}
-	return false;
+	term_own(out, true);
+	fputs("\033[30;47m", out);
+	print_half(q, true, out);
+	term_own(out, false);
 }
 
-int qr_print(const char *text, const char *format, FILE *out)
+int qr_print(const char *text, enum qr_style style, FILE *out)
 {
-	QRcode *q = QRcode_encodeString(text, 0, QR_ECLEVEL_M, QR_MODE_8, 1);
+	QRcode *q = QRcode_encodeString(
+		text, 0, style == QR_PAPER ? QR_ECLEVEL_L : QR_ECLEVEL_M, QR_MODE_8, 1);
 
 	if (!q)
 		return -errno;
-	if (strcmp(format, "ascii") == 0 || (strcmp(format, "auto") == 0 && !shows_utf8()))
+	switch (style) {
+	case QR_ASCII:
 		print_wide(q, "##", out);
-	else if (strcmp(format, "large") == 0)
+		break;
+	case QR_LARGE:
 		print_wide(q, "██", out);
-	else
-		print_half(q, out);
-	fputc('\n', out);
+		break;
+	case QR_SMALL:
+		print_half(q, false, out);
+		break;
+	case QR_PAPER:
+		print_paper(q, out);
+		break;
+	}
+	if (style != QR_PAPER)
+		fputc('\n', out);
 	QRcode_free(q);
 	return 0;
 }

@@ -1,5 +1,5 @@
 /* What of a program's output gets to a person. The guarded program is a child: its stdio is not ours. */
-#include "os/term/term.h"
+#include "term/term.h"
 #include "testlib/check.h"
 
 #include <stdlib.h>

@@ -1,10 +1,11 @@
-#include "os/term/term.h"
+#include "term/term.h"
 
 #include "base/text/plain.h"
 
 #include <errno.h>
 #include <stdbool.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 enum { OUT_MAX = 4096, CUT_MAX = 4 };
@@ -136,6 +137,13 @@ void term_own(FILE *f, bool on)
 	fflush(f);
 	(void)put_cut(g);
 	g->own = on;
+}
+
+size_t term_width(void)
+{
+	struct winsize w;
+
+	return isatty(STDOUT_FILENO) && ioctl(STDOUT_FILENO, TIOCGWINSZ, &w) == 0 ? w.ws_col : 0;
 }
 
 void term_document(FILE *f, const void *p, size_t len)
