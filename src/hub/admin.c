@@ -32,7 +32,7 @@ int admin_reply(struct admin_call *c, const struct json_type *t, const void *doc
 	struct buf b;
 	int rc;
 
-	buf_init(&b, HUB_ANSWER_MAX);
+	buf_init(&b, ADMIN_ANSWER_MAX);
 	rc = json_encode(t, doc, &b);
 	if (rc == 0)
 		rc = httpd_answer(c->conn, 200, "application/json", "", buf_view(&b));

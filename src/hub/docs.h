@@ -1,11 +1,13 @@
 /*
- * hub/docs: the documents of the administration socket, read and written by both ends (admin.c, command.c). What `--json`
+ * hub/docs: the documents of the administration socket, read and written by both ends (admin.c, hubctl/ask.c). What `--json`
  * prints is exactly what the socket answered; docs/operator-guide.md lists the fields.
  */
 #ifndef WARREN_HUB_DOCS_H
 #define WARREN_HUB_DOCS_H
 
 #include "proto/json/json.h"
+
+enum { ADMIN_ANSWER_MAX = 64 << 20 }; /* a list of 200,000 devices */
 
 struct admin_status {
 	const char *version, *url, *base_domain, *relay, *stun, *cert_name, *tailnet_id,

@@ -18,10 +18,4 @@ struct hub *hub_free(struct hub *h);
 /* Where it listens, for people: one line each. */
 void hub_print_ready(const struct hub *h);
 
-/* One of the other commands, over the socket, or its help. The exit status. */
-int hub_command(const struct hub_options *o);
-void hub_command_help(void);
-/* For shells: what may stand where the last word does, one a line with what it is behind a tab. Status 3: a file. */
-int hub_complete(int argc, char *const argv[]);
-
 #endif

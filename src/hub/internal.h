@@ -28,7 +28,6 @@ enum {
 	HUB_ADMIN_CONNS_MAX = 64,
 	HUB_THREADS = 8,    /* the loop, the writer of the database, and what libraries may start */
 	HUB_GIT_TASKS = 32, /* one git at a time, with its helpers and their threads */
-	HUB_ANSWER_MAX = 64 << 20, /* a list of 200,000 devices */
 	HUB_PAGE_MAX = 256 * 1024,
 	HUB_FORMER_MAX = 8, /* URLs that the hub had before */
 	HUB_RELAY_CLIENTS_MAX = 65536,

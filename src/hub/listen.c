@@ -1,6 +1,7 @@
 /* Sockets and certificates, and the relay map that tells devices of them. */
 #include "base/text/text.h"
 #include "hub/api.h"
+#include "hub/docs.h"
 #include "hub/internal.h"
 #include "os/file/file.h"
 #include "os/log/log.h"
@@ -87,7 +88,7 @@ static int listen_web(struct hub *h, struct err_at *at)
 	struct httpd_cfg admin = { .loop = h->loop,
 		.ledger = h->ledger,
 		.conns_max = HUB_ADMIN_CONNS_MAX,
-		.answer_max = HUB_ANSWER_MAX,
+		.answer_max = ADMIN_ANSWER_MAX,
 		.on_request = admin_on_request,
 		.raise = admin_raise,
 		.ctx = h };

@@ -1,5 +1,6 @@
 /* warren-hub: the coordination server, and the commands of its administration. */
 #include "hub/hub.h"
+#include "hubctl/hubctl.h"
 #include "os/notify/notify.h"
 #include "term/term.h"
 
@@ -10,7 +11,7 @@ static void help(void)
 {
 	printf("Usage: warren-hub serve [options]\n       warren-hub COMMAND [options]\n\n"
 	       "The hub of a private network: devices join it, and it tells each of the others.\n\nCommands:\n");
-	hub_command_help();
+	hubctl_help();
 	printf("\nTheir options:\n");
 	hub_options_help(false);
 	printf("\nOptions of serve; each is an environment variable, too (--state-dir: WARREN_HUB_STATE_DIR):\n");
@@ -65,7 +66,7 @@ static int command(const struct hub_options *o)
 	} else if (is_serve && o->help) {
 		help_of_serve();
 	} else {
-		return is_serve ? serve(o) : hub_command(o);
+		return is_serve ? serve(o) : hubctl_run(o);
 	}
 	return 0;
 }
@@ -78,7 +79,7 @@ int main(int argc, char **argv)
 
 	term_guard();
 	if (argc > 1 && !strcmp(argv[1], "__complete"))
-		return hub_complete(argc - 2, argv + 2);
+		return hubctl_complete(argc - 2, argv + 2);
 	rc = hub_options_parse(&o, argc, argv, &at);
 	if (rc < 0) {
 		fprintf(stderr, "warren-hub: %s\n", at.text);

@@ -1,6 +1,6 @@
-/* hub/diff: two texts, line by line, in the unified form of diff -u. */
-#ifndef WARREN_HUB_DIFF_H
-#define WARREN_HUB_DIFF_H
+/* hubctl/diff: two texts, line by line, in the unified form of diff -u. */
+#ifndef WARREN_HUBCTL_DIFF_H
+#define WARREN_HUBCTL_DIFF_H
 
 #include "base/buf/buf.h"
 #include "base/err/err.h"

@@ -1,6 +1,7 @@
 /* What a shell offers behind TAB: devices, users, keys and what waits come from the running hub, if it may be asked. */
-#include "hub/command.h"
-#include "hub/command_table.h"
+#include "hubctl/hubctl.h"
+#include "hubctl/internal.h"
+#include "hubctl/command.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -202,7 +203,7 @@ static bool be_quiet(void)
 	return ok;
 }
 
-int hub_complete(int argc, char *const argv[])
+int hubctl_complete(int argc, char *const argv[])
 {
 	struct hub_options o;
 	struct cmd c = { .o = &o };
@@ -217,7 +218,7 @@ int hub_complete(int argc, char *const argv[])
 	if (t.socket)
 		o.socket = t.socket;
 	arena_init(&c.mem, ANSWER_MEM_MAX);
-	buf_init(&c.in, HUB_ANSWER_MAX);
+	buf_init(&c.in, ADMIN_ANSWER_MAX);
 	rc = complete(&c, &t);
 	buf_fini(&c.in);
 	arena_fini(&c.mem);

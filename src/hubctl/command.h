@@ -1,6 +1,6 @@
-/* hub/command_table: the commands, for those who run them and those who complete them. */
-#ifndef WARREN_HUB_COMMAND_TABLE_H
-#define WARREN_HUB_COMMAND_TABLE_H
+/* hubctl/command: the commands, for those who run them and those who complete them. */
+#ifndef WARREN_HUBCTL_COMMAND_H
+#define WARREN_HUBCTL_COMMAND_H
 
 #include "base/attr/attr.h"
 
@@ -22,7 +22,7 @@ struct command {
 	const char *flags; /* names with blanks between */
 };
 
-extern const struct command hub_commands[]; /* group NULL ends it */
+extern const struct command command_table[]; /* group NULL ends it */
 
 /* NULL: there is none. */
 const struct command *command_find(const char *const *words, size_t n);

@@ -1,6 +1,6 @@
 #include "base/text/text.h"
-#include "hub/command.h"
-#include "hub/diff.h"
+#include "hubctl/internal.h"
+#include "hubctl/diff.h"
 #include "os/file/file.h"
 
 #include <errno.h>

@@ -1,4 +1,4 @@
-#include "hub/diff.h"
+#include "hubctl/diff.h"
 #include "testlib/check.h"
 
 static const char *diff(const char *a, const char *b)

@@ -1,10 +1,10 @@
-/* The commands that talk to a running hub over its administration socket. */
+/* One request to the hub and its answer, and what is said when that fails. */
 #include "base/text/text.h"
-#include "hub/command.h"
-#include "term/qr.h"
+#include "hubctl/internal.h"
 #include "proto/http1/http1.h"
 
 #include <errno.h>
+#include <pwd.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -85,7 +85,7 @@ void cmd_print_json(const struct cmd *c)
 {
 	struct buf plain;
 
-	buf_init(&plain, 2 * HUB_ANSWER_MAX);
+	buf_init(&plain, 2 * ADMIN_ANSWER_MAX);
 	if (json_escape_hidden(c->body, &plain) == 0 && buf_len(&plain))
 		fwrite(buf_data(&plain), 1, buf_len(&plain), stdout);
 	buf_fini(&plain);
@@ -114,6 +114,14 @@ static int say_error(struct cmd *c)
 			(long long)f->column, f->ssh ? "ssh " : "", f->src, f->text);
 	}
 	return 1;
+}
+
+const char *cmd_author(struct cmd *c)
+{
+	const char *sudo = getenv("SUDO_USER");
+	const struct passwd *p = getpwuid(getuid());
+
+	return sudo && *sudo ? sudo : p ? arena_strdup(&c->mem, p->pw_name) : "admin";
 }
 
 /* 0 when the answer is in c->body; else the exit status, and the person knows why. */
@@ -166,122 +174,6 @@ int cmd_answer(struct cmd *c, const struct json_type *t, void *doc, bool *ret_do
 	if (!cmd_decode(c, t, doc))
 		return cmd_fail("the hub's answer is not understood: is it of another version?");
 	return 0;
-}
-
-const char *cmd_time(struct cmd *c, unix_ms t)
-{
-	time_t s = t / 1000;
-	char text[32];
-	struct tm tm;
-
-	if (!t || !localtime_r(&s, &tm))
-		return "-";
-	strftime(text, sizeof(text), "%Y-%m-%d %H:%M", &tm);
-	return arena_strdup(&c->mem, text);
-}
-
-const char *cmd_ago(struct cmd *c, unix_ms t)
-{
-	char text[TIME_WORDS_MAX];
-
-	time_format_short(t, (unix_ms)time(NULL) * 1000, text);
-	return arena_strdup(&c->mem, text);
-}
-
-const char *cmd_join(struct cmd *c, const struct json_list *l)
-{
-	const char *s = "";
-
-	for (size_t i = 0; i < l->n && s; i++)
-		s = arena_printf(&c->mem, "%s%s%s", s, i ? "," : "", *JSON_AT(*l, const char *, i));
-	return s;
-}
-
-const char *cmd_number(struct cmd *c, int64_t n)
-{
-	return arena_printf(&c->mem, "%lld", (long long)n);
-}
-
-const char *cmd_count(struct cmd *c, int64_t n, const char *what)
-{
-	return arena_printf(&c->mem, "%lld %s%s", (long long)n, what, n == 1 ? "" : "s");
-}
-
-int cmd_print(const struct table *t, int rc)
-{
-	if (rc < 0)
-		return cmd_fail("%s", err_text(rc));
-	table_print(t, stdout, term_width());
-	return 0;
-}
-
-int cmd_status(struct cmd *c)
-{
-	struct admin_status s;
-	char up[TIME_WORDS_MAX];
-	bool done;
-	int rc;
-
-	if (c->o->limits)
-		return cmd_limits(c);
-	rc = cmd_ask(c, "GET", "/status", NULL);
-	if (rc == 0)
-		rc = cmd_answer(c, &admin_status_type, &s, &done);
-	if (rc || done)
-		return rc;
-	time_format_span(s.uptime_s, up);
-	printf("Hub       %s (warren-hub %s), up for %s\n", s.url, s.version, up);
-	printf("Devices   %lld, %lld online; names end in .%s\n", (long long)s.nodes,
-		(long long)s.online, s.base_domain);
-	if (s.store_fault)
-		printf("Warning   %s\n", s.store_fault);
-	if (s.duplicates)
-		printf("Warning   %lld devices run twice, with copies of their state: \"warren-hub nodes list\" names them\n",
-			(long long)s.duplicates);
-	if (s.pending)
-		printf("Waiting   %s for approval: warren-hub nodes pending\n",
-			cmd_count(c, s.pending, "device"));
-	printf("Users     %lld; auth keys %lld\n", (long long)s.users, (long long)s.keys);
-	printf("Relay     %s, %s; STUN %s\n", s.relay ? s.relay : "off",
-		cmd_count(c, s.relay_clients, "client"), s.stun ? s.stun : "off");
-	if (s.cert_expires) {
-		char until[TIME_RFC3339_MAX];
-
-		time_format_rfc3339(s.cert_expires, until);
-		printf("Certificate %s%suntil %.10s\n", s.cert_fault ? s.cert_fault : "",
-			s.cert_fault ? "; " : "", until);
-	}
-	if (c->o->qr)
-		return qr_print(s.url, QR_PAPER, stdout) < 0
-			       ? cmd_fail("the URL does not fit into a picture")
-			       : 0;
-	return 0;
-}
-
-int cmd_login(struct cmd *c)
-{
-	struct admin_request req = { .next = c->o->next };
-	struct admin_link l;
-	bool done;
-	int rc = cmd_ask(c, "POST", "/login", &req);
-
-	if (rc == 0)
-		rc = cmd_answer(c, &admin_link_type, &l, &done);
-	if (rc || done)
-		return rc;
-	printf("Open this in a browser within ten minutes; it works once:\n\n  %s\n\n", l.url);
-	if (c->o->qr)
-		return qr_print(l.url, QR_PAPER, stdout) < 0
-			       ? cmd_fail("this link does not fit into a picture")
-			       : 0;
-	return 0;
-}
-
-bool cmd_is_number(const char *s)
-{
-	uint64_t n;
-
-	return text_u64(s, strlen(s), INT64_MAX, &n) == 0;
 }
 
 /* Changes whose answer is short: said in a sentence, or as the hub answered with --json. */

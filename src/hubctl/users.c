@@ -1,6 +1,6 @@
 /* The commands for users. */
 #include "base/text/text.h"
-#include "hub/command.h"
+#include "hubctl/internal.h"
 
 #include <stdio.h>
 #include <stdlib.h>

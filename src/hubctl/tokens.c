@@ -1,4 +1,4 @@
-#include "hub/command.h"
+#include "hubctl/internal.h"
 
 #include <stdio.h>
 

@@ -1,7 +1,6 @@
 /* The commands for auth keys. */
 #include "base/text/text.h"
-#include "hub/command.h"
-#include "term/duration.h"
+#include "hubctl/internal.h"
 #include "term/qr.h"
 
 #include <errno.h>
@@ -31,37 +30,6 @@ int cmd_keys_list(struct cmd *c)
 			cmd_number(c, k->used), k->expires ? cmd_ago(c, k->expires) : "never");
 	}
 	return cmd_print(&t, rc);
-}
-
-/* "tag:a,tag:b" */
-int cmd_split_tags(struct cmd *c, const char *text, struct json_list *ret)
-{
-	size_t n = 1, i = 0;
-	const char **v;
-	char *rest = arena_strdup(&c->mem, text), *tag;
-
-	for (const char *p = text; *p; p++)
-		n += *p == ',';
-	v = arena_array(&c->mem, n, sizeof(*v));
-	if (!v || !rest)
-		return -ENOMEM;
-	while ((tag = strsep(&rest, ",")))
-		if (*tag)
-			v[i++] = tag;
-	*ret = json_list_of(v, i);
-	return 0;
-}
-
-/* "0" is never only where it says so: a key that has no time must be asked for in words. */
-int cmd_expiry(struct cmd *c, int64_t *ret_ms)
-{
-	const char *text = c->o->expiry;
-
-	if (!text)
-		return 0;
-	if (duration_parse_life(text, ret_ms) < 0 || (!*ret_ms && strcmp(text, "never") != 0))
-		return cmd_fail("--expiry \"%s\": write it as 30m, 24h, 90d or never", text);
-	return 0;
 }
 
 int cmd_key_create(struct cmd *c)

@@ -1,14 +1,15 @@
 /* Which commands there are: their help, which flags belong to which, and what is said of one that there is not. */
 #include "base/text/near.h"
-#include "hub/command.h"
-#include "hub/command_table.h"
+#include "hubctl/hubctl.h"
+#include "hubctl/internal.h"
+#include "hubctl/command.h"
 
 #include <stdio.h>
 
 enum { ANSWER_MEM_MAX = 512 << 20, LINE_LEN = 128 };
 
 /* Behind the text: what its arguments are, for completion, and the flags that it takes besides those of all. */
-const struct command hub_commands[] = {
+const struct command command_table[] = {
 	{ "status", NULL, "", 0, 0, cmd_status, "is it running, with how many devices", "",
 		"limits qr" },
 	{ "users", "list", "", 0, 0, cmd_users_list, "people that devices belong to", "", "" },
@@ -106,9 +107,9 @@ static void print_one(const struct command *k)
 	printf("  %-38s  %s\n", left, k->text);
 }
 
-void hub_command_help(void)
+void hubctl_help(void)
 {
-	for (const struct command *k = hub_commands; k->group; k++)
+	for (const struct command *k = command_table; k->group; k++)
 		print_one(k);
 }
 
@@ -130,7 +131,7 @@ bool command_takes(const struct command *k, const char *flag)
 /* The verb may be left out where it is "list". */
 const struct command *command_find(const char *const *words, size_t n)
 {
-	for (const struct command *k = hub_commands; n && k->group; k++)
+	for (const struct command *k = command_table; n && k->group; k++)
 		if (!strcmp(k->group, words[0]) &&
 			(!k->verb || !strcmp(k->verb, n > 1 ? words[1] : "list")))
 			return k;
@@ -139,7 +140,7 @@ const struct command *command_find(const char *const *words, size_t n)
 
 static bool group_exists(const char *name)
 {
-	for (const struct command *k = hub_commands; k->group; k++)
+	for (const struct command *k = command_table; k->group; k++)
 		if (!strcmp(k->group, name))
 			return true;
 	return false;
@@ -148,7 +149,7 @@ static bool group_exists(const char *name)
 static void help_of_group(const char *group)
 {
 	printf("Usage: warren-hub %s COMMAND [flags]\n\nCommands:\n", group);
-	for (const struct command *k = hub_commands; k->group; k++)
+	for (const struct command *k = command_table; k->group; k++)
 		if (!strcmp(k->group, group))
 			print_one(k);
 	printf("\nFlags:\n");
@@ -179,7 +180,7 @@ static int say_unknown(const struct hub_options *o)
 	bool known = group_exists(group);
 	int best = NEAR_FAR;
 
-	for (const struct command *k = hub_commands; k->group; k++) {
+	for (const struct command *k = command_table; k->group; k++) {
 		if (!known)
 			consider(group, k->group, &best, &meant);
 		else if (k->verb && !strcmp(k->group, group) && o->n_words > 1)
@@ -221,14 +222,14 @@ static int run(const struct command *k, const struct hub_options *o)
 	int rc;
 
 	arena_init(&c.mem, ANSWER_MEM_MAX);
-	buf_init(&c.in, HUB_ANSWER_MAX);
+	buf_init(&c.in, ADMIN_ANSWER_MAX);
 	rc = k->fn(&c);
 	buf_fini(&c.in);
 	arena_fini(&c.mem);
 	return rc;
 }
 
-int hub_command(const struct hub_options *o)
+int hubctl_run(const struct hub_options *o)
 {
 	const struct command *k = command_find(o->word, o->n_words);
 	size_t n_args = o->n_words - MIN_OF(o->n_words, (size_t)(k && k->verb ? 2 : 1));

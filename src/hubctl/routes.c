@@ -1,28 +1,7 @@
-#include "hub/command.h"
+#include "hubctl/internal.h"
 
-#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
-
-const char *cmd_author(struct cmd *c)
-{
-	const char *sudo = getenv("SUDO_USER");
-	const struct passwd *p = getpwuid(getuid());
-
-	return sudo && *sudo ? sudo : p ? arena_strdup(&c->mem, p->pw_name) : "admin";
-}
-
-const char *cmd_route_state(const struct admin_route *r)
-{
-	return r->quarantined                ? "quarantined"
-	       : !r->approved                ? "not approved"
-	       : !r->advertised              ? "not offered"
-	       : !r->online                  ? "offline"
-	       : r->primary                  ? "primary"
-	       : r->in_use && r->prefix.bits ? "standby"
-					     : "in use";
-}
 
 int cmd_routes_list(struct cmd *c)
 {

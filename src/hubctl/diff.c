@@ -2,7 +2,7 @@
  * The greedy algorithm of Myers (An O(ND) Difference Algorithm, 1986): row d of the table says how
  * far one gets on each diagonal with d edits; the way back through the rows is the script.
  */
-#include "hub/diff.h"
+#include "hubctl/diff.h"
 
 #include <errno.h>
 #include <stdlib.h>

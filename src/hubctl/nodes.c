@@ -1,5 +1,5 @@
 /* The commands for devices. */
-#include "hub/command.h"
+#include "hubctl/internal.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -207,21 +207,6 @@ int cmd_nodes_pending(struct cmd *c)
 			cmd_ago(c, p->created));
 	}
 	return cmd_print(&t, rc);
-}
-
-int cmd_resolve_node(struct cmd *c, const char *word, int64_t *ret)
-{
-	struct admin_request req = { .name = word };
-	struct admin_node n;
-	int rc = cmd_ask(c, "POST", "/nodes/show", &req);
-
-	if (rc)
-		return rc;
-	if (!cmd_decode(c, &admin_node_type, &n))
-		return cmd_fail("the hub's answer is not understood: is it of another version?");
-	*ret = n.id;
-	buf_clear(&c->in);
-	return 0;
 }
 
 static int change_node(

@@ -1,10 +1,10 @@
-/* hub/command: what the files of the commands share: they ask a running hub over its administration
- * socket. */
-#ifndef WARREN_HUB_COMMAND_H
-#define WARREN_HUB_COMMAND_H
+/* hubctl: what the files of the commands share. Lower files first: who asks and what is shown, then the commands. */
+#ifndef WARREN_HUBCTL_INTERNAL_H
+#define WARREN_HUBCTL_INTERNAL_H
 
+#include "core/coord/coord.h"
 #include "hub/docs.h"
-#include "hub/internal.h"
+#include "hub/options.h"
 #include "term/table.h"
 #include "term/term.h"
 
@@ -17,9 +17,11 @@ struct cmd {
 	const char *file; /* the policy that was sent: names the place of its faults */
 };
 
+/* ask.c: 0, or the exit status; then the person knows why */
+
 /* Says it on stderr and gives 1. */
 int cmd_fail(const char *fmt, ...) PRINTF_LIKE(1, 2);
-/* 0 when the answer is in c->body; else the exit status, and the person knows why. */
+/* The answer is in c->body. */
 MUST_USE int cmd_ask(
 	struct cmd *c, const char *method, const char *path, const struct admin_request *req);
 /* The answer, for showing: its texts are plain. */
@@ -27,19 +29,32 @@ MUST_USE bool cmd_decode(struct cmd *c, const struct json_type *t, void *ret);
 void cmd_print_json(const struct cmd *c); /* the answer as it came */
 /* Decodes the answer. Prints it as it came for --json: *ret_done. */
 MUST_USE int cmd_answer(struct cmd *c, const struct json_type *t, void *doc, bool *ret_done);
-/* Changes whose answer is short: said in a sentence, or as the hub answered with --json. req may be
- * NULL. */
+/* Changes whose answer is short: said in a sentence, or as the hub answered with --json. req may be NULL. */
 MUST_USE int cmd_change(
 	struct cmd *c, const struct admin_request *req, const char *path, const char *said);
+/* Who runs this command: for the list of versions and of approvals. */
+const char *cmd_author(struct cmd *c);
+
+/* args.c: 0, or the exit status */
+
 /* A number stands for itself; else it is looked up by name. */
 MUST_USE int cmd_resolve_node(struct cmd *c, const char *word, int64_t *ret);
 bool cmd_is_number(const char *s);
+/* --expiry, if it was given. */
+MUST_USE int cmd_expiry(struct cmd *c, int64_t *ret_ms);
+/* "tag:a,tag:b". -ENOMEM. */
+MUST_USE int cmd_split_tags(struct cmd *c, const char *text, struct json_list *ret);
+
+/* show.c */
+
 const char *cmd_time(struct cmd *c, unix_ms t); /* date and time of day; "-" for none */
 const char *cmd_ago(struct cmd *c, unix_ms t);  /* "3m ago", "in 2d"; "-" for none */
 const char *cmd_number(struct cmd *c, int64_t n);
 /* "1 device", "2 devices" */
 const char *cmd_count(struct cmd *c, int64_t n, const char *what);
 const char *cmd_join(struct cmd *c, const struct json_list *l);
+/* "primary", "standby", "not approved", ... */
+const char *cmd_route_state(const struct admin_route *r);
 /* rc: of the rows. */
 MUST_USE int cmd_print(const struct table *t, int rc);
 
@@ -47,19 +62,18 @@ MUST_USE int cmd_print(const struct table *t, int rc);
 	table_init_head((t), &(c)->mem, (const char *const[]){ __VA_ARGS__ }, \
 		sizeof((const char *const[]){ __VA_ARGS__ }) / sizeof(const char *))
 
-/* command.c */
+/* status.c */
 int cmd_status(struct cmd *c);
-int cmd_limits(struct cmd *c); /* of status */
 int cmd_login(struct cmd *c);
 
-/* command_users.c */
+/* users.c */
 int cmd_users_list(struct cmd *c);
 int cmd_user_create(struct cmd *c);
 int cmd_user_rename(struct cmd *c);
 int cmd_user_role(struct cmd *c);
 int cmd_user_delete(struct cmd *c);
 
-/* command_nodes.c */
+/* nodes.c */
 int cmd_nodes_list(struct cmd *c);
 int cmd_node_show(struct cmd *c);
 int cmd_nodes_pending(struct cmd *c);
@@ -71,18 +85,14 @@ int cmd_node_move(struct cmd *c);
 int cmd_node_expire(struct cmd *c);
 int cmd_node_delete(struct cmd *c);
 
-/* command_keys.c */
+/* keys.c */
 int cmd_keys_list(struct cmd *c);
 int cmd_key_create(struct cmd *c);
 int cmd_key_revoke(struct cmd *c);
 int cmd_key_delete(struct cmd *c);
 int cmd_key_move(struct cmd *c);
-/* --expiry, if it was given. 0, or the exit status. */
-MUST_USE int cmd_expiry(struct cmd *c, int64_t *ret_ms);
-/* "tag:a,tag:b" */
-MUST_USE int cmd_split_tags(struct cmd *c, const char *text, struct json_list *ret);
 
-/* command_policy.c */
+/* policy.c */
 int cmd_policy_get(struct cmd *c);
 int cmd_policy_set(struct cmd *c);
 int cmd_policy_check(struct cmd *c);
@@ -95,19 +105,15 @@ int cmd_policy_diff(struct cmd *c);
 int cmd_policy_rollback(struct cmd *c);
 int cmd_policy_pull(struct cmd *c);
 
-/* command_routes.c */
+/* routes.c */
 int cmd_routes_list(struct cmd *c);
-const char *cmd_route_state(
-	const struct admin_route *r); /* "primary", "standby", "not approved", ... */
 int cmd_route_approve(struct cmd *c);
 int cmd_route_unapprove(struct cmd *c);
 int cmd_own_prefixes(struct cmd *c);
 int cmd_own_prefixes_set(struct cmd *c);
 int cmd_own_prefixes_clear(struct cmd *c);
-/* Who runs this command: for the list of versions and of approvals. */
-const char *cmd_author(struct cmd *c);
 
-/* command_tokens.c */
+/* tokens.c */
 int cmd_tokens_list(struct cmd *c);
 int cmd_tokens_create(struct cmd *c);
 int cmd_token_revoke(struct cmd *c);
