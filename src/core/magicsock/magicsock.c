@@ -325,7 +325,7 @@ void magicsock_settle(struct magicsock *m)
 		p->later = 0;
 		if ((what & LATER_POKE) && p->wg) {
 			m->n.no_session_pokes++;
-			wg_poke(m->wg, p->wg, m->now);
+			wg_start_handshake(m->wg, p->wg, m->now);
 		}
 		if ((what & LATER_ADVERTISE) && p->wg)
 			pings_advertise(p);
@@ -460,7 +460,7 @@ void disco_nudge(struct magicsock_peer *p)
 		has_session(p))
 		return;
 	p->nudges += p->nudges < NUDGES_MAX;
-	wg_poke_again(m->wg, p->wg, m->now);
+	wg_retry_handshake(m->wg, p->wg, m->now);
 	peer_wake_set(p);
 }
 
@@ -474,7 +474,7 @@ static void peer_tick(struct magicsock_peer *p)
 	if (m->now.mono >= p->retry_at) {
 		p->retry_at = MONO_NEVER;
 		if (p->wg)
-			wg_poke_again(m->wg, p->wg, m->now);
+			wg_retry_handshake(m->wg, p->wg, m->now);
 	}
 	m->n.ping_limited += p->path.n_limited - p->limited_told;
 	p->limited_told = p->path.n_limited;

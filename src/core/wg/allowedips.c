@@ -48,7 +48,7 @@ static void set_owner(struct allowedips_node *n, struct allowedips_owner *o)
 		list_push_tail(&o->nodes, &n->of_owner);
 }
 
-void allowedips_owner_init(struct allowedips_owner *o)
+void wg_allowedips_owner_init(struct allowedips_owner *o)
 {
 	list_init(&o->nodes);
 }
@@ -81,7 +81,7 @@ static bool node_is(const struct allowedips_node *n, const struct ipprefix *p)
 	return n && n->bits == p->bits && common_bits(n->addr, p->ip.b, p->bits) == p->bits;
 }
 
-int allowedips_set(struct allowedips *t, struct ipprefix p, struct allowedips_owner *o)
+int wg_allowedips_set(struct allowedips *t, struct ipprefix p, struct allowedips_owner *o)
 {
 	struct allowedips_node **at, *old, *leaf, *fork;
 	unsigned common;
@@ -134,7 +134,7 @@ static void prune(struct allowedips_node **at)
 	}
 }
 
-void allowedips_remove(struct allowedips *t, struct ipprefix p, const struct allowedips_owner *o)
+void wg_allowedips_remove(struct allowedips *t, struct ipprefix p, const struct allowedips_owner *o)
 {
 	struct allowedips_node **path[130], **at = root_of(t, &p);
 	size_t depth = 0;
@@ -153,10 +153,10 @@ void allowedips_remove(struct allowedips *t, struct ipprefix p, const struct all
 		prune(path[depth - 1]);
 }
 
-void allowedips_remove_all(struct allowedips *t, struct allowedips_owner *o)
+void wg_allowedips_remove_all(struct allowedips *t, struct allowedips_owner *o)
 {
 	while (!list_empty(&o->nodes))
-		allowedips_remove(t,
+		wg_allowedips_remove(t,
 			prefix_of(container_of(o->nodes.next, struct allowedips_node, of_owner)),
 			o);
 }
@@ -176,12 +176,14 @@ static struct allowedips_owner *find(
 	return best;
 }
 
-struct allowedips_owner *allowedips_find4(const struct allowedips *t, const uint8_t addr[static 4])
+struct allowedips_owner *wg_allowedips_find4(
+	const struct allowedips *t, const uint8_t addr[static 4])
 {
 	return find(t->root4, addr, 32);
 }
 
-struct allowedips_owner *allowedips_find6(const struct allowedips *t, const uint8_t addr[static 16])
+struct allowedips_owner *wg_allowedips_find6(
+	const struct allowedips *t, const uint8_t addr[static 16])
 {
 	return find(t->root6, addr, 128);
 }
@@ -190,19 +192,19 @@ static struct allowedips_owner *find_in(
 	const struct allowedips *t, const uint8_t *pkt, size_t len, size_t off4, size_t off6)
 {
 	if (len >= 20 && pkt[0] >> 4 == 4)
-		return allowedips_find4(t, pkt + off4);
+		return wg_allowedips_find4(t, pkt + off4);
 	if (len >= 40 && pkt[0] >> 4 == 6)
-		return allowedips_find6(t, pkt + off6);
+		return wg_allowedips_find6(t, pkt + off6);
 	return NULL;
 }
 
-struct allowedips_owner *allowedips_find_src(
+struct allowedips_owner *wg_allowedips_find_src(
 	const struct allowedips *t, const uint8_t *pkt, size_t len)
 {
 	return find_in(t, pkt, len, 12, 8);
 }
 
-struct allowedips_owner *allowedips_find_dst(
+struct allowedips_owner *wg_allowedips_find_dst(
 	const struct allowedips *t, const uint8_t *pkt, size_t len)
 {
 	return find_in(t, pkt, len, 16, 24);
@@ -219,7 +221,7 @@ static void each(const struct allowedips_node *n,
 	each(n->kid[1], fn, ctx);
 }
 
-void allowedips_each(const struct allowedips *t,
+void wg_allowedips_each(const struct allowedips *t,
 	void (*fn)(void *ctx, struct ipprefix p, struct allowedips_owner *o), void *ctx)
 {
 	each(t->root4, fn, ctx);
@@ -236,7 +238,7 @@ static void free_below(struct allowedips_node *n)
 	free(n);
 }
 
-void allowedips_fini(struct allowedips *t)
+void wg_allowedips_fini(struct allowedips *t)
 {
 	free_below(t->root4);
 	free_below(t->root6);

@@ -20,25 +20,27 @@ struct allowedips {
 	size_t n;
 };
 
-void allowedips_owner_init(struct allowedips_owner *o);
+void wg_allowedips_owner_init(struct allowedips_owner *o);
 /* 0, -ENOMEM. Host bits of the prefix are ignored. */
-MUST_USE int allowedips_set(struct allowedips *t, struct ipprefix p, struct allowedips_owner *o);
+MUST_USE int wg_allowedips_set(struct allowedips *t, struct ipprefix p, struct allowedips_owner *o);
 /* Takes away the prefix if it belongs to the peer. */
-void allowedips_remove(struct allowedips *t, struct ipprefix p, const struct allowedips_owner *o);
-void allowedips_remove_all(struct allowedips *t, struct allowedips_owner *o);
+void wg_allowedips_remove(
+	struct allowedips *t, struct ipprefix p, const struct allowedips_owner *o);
+void wg_allowedips_remove_all(struct allowedips *t, struct allowedips_owner *o);
 /* NULL: nobody. addr has 4 or 16 bytes. */
-struct allowedips_owner *allowedips_find4(const struct allowedips *t, const uint8_t addr[static 4]);
-struct allowedips_owner *allowedips_find6(
+struct allowedips_owner *wg_allowedips_find4(
+	const struct allowedips *t, const uint8_t addr[static 4]);
+struct allowedips_owner *wg_allowedips_find6(
 	const struct allowedips *t, const uint8_t addr[static 16]);
 /* The peer of the inner packet's source or destination; NULL for anything that is not IP. */
-struct allowedips_owner *allowedips_find_src(
+struct allowedips_owner *wg_allowedips_find_src(
 	const struct allowedips *t, const uint8_t *pkt, size_t len);
-struct allowedips_owner *allowedips_find_dst(
+struct allowedips_owner *wg_allowedips_find_dst(
 	const struct allowedips *t, const uint8_t *pkt, size_t len);
 /* Calls back for each prefix, in order of addresses. */
-void allowedips_each(const struct allowedips *t,
+void wg_allowedips_each(const struct allowedips *t,
 	void (*fn)(void *ctx, struct ipprefix p, struct allowedips_owner *o), void *ctx);
 /* Owners keep nothing. */
-void allowedips_fini(struct allowedips *t);
+void wg_allowedips_fini(struct allowedips *t);
 
 #endif

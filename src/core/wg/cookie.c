@@ -13,13 +13,13 @@ static void derive(
 	blake2s_hash(cookie_key, (struct view[]){ VIEW_LIT("cookie--"), view_of(pub, 32) }, 2);
 }
 
-void cookie_checker_init(struct cookie_checker *c, const uint8_t own_public[static 32])
+void wg_cookie_checker_init(struct cookie_checker *c, const uint8_t own_public[static 32])
 {
 	*c = (struct cookie_checker){ 0 };
 	derive(c->mac1_key, c->cookie_key, own_public);
 }
 
-void cookie_sender_init(struct cookie_sender *s, const uint8_t peer_public[static 32])
+void wg_cookie_sender_init(struct cookie_sender *s, const uint8_t peer_public[static 32])
 {
 	*s = (struct cookie_sender){ 0 };
 	derive(s->mac1_key, s->cookie_key, peer_public);
@@ -31,7 +31,7 @@ static void make_cookie(
 	blake2s_mac(out, COOKIE_LEN, c->secret, sizeof(c->secret), source.p, source.len);
 }
 
-enum cookie_verdict cookie_check(
+enum cookie_verdict wg_cookie_check(
 	struct cookie_checker *c, const uint8_t *msg, size_t len, struct view source, mono_ns now)
 {
 	const uint8_t *mac1 = msg + len - MACS_LEN, *mac2 = mac1 + WGMSG_MAC_LEN;
@@ -47,7 +47,7 @@ enum cookie_verdict cookie_check(
 	return ct_equal(mac, mac2, sizeof(mac)) ? COOKIE_GOOD : COOKIE_MAC1_ONLY;
 }
 
-void cookie_reply(struct cookie_checker *c, struct rng *rng, const uint8_t *msg, size_t len,
+void wg_cookie_reply(struct cookie_checker *c, struct rng *rng, const uint8_t *msg, size_t len,
 	struct view source, mono_ns now, struct wgmsg_cookie_reply *ret)
 {
 	uint8_t cookie[COOKIE_LEN];
@@ -66,7 +66,7 @@ void cookie_reply(struct cookie_checker *c, struct rng *rng, const uint8_t *msg,
 		cookie, sizeof(cookie), ret->sealed_cookie);
 }
 
-void cookie_add_macs(struct cookie_sender *s, uint8_t *msg, size_t len, mono_ns now)
+void wg_cookie_add_macs(struct cookie_sender *s, uint8_t *msg, size_t len, mono_ns now)
 {
 	uint8_t *mac1 = msg + len - MACS_LEN, *mac2 = mac1 + WGMSG_MAC_LEN;
 
@@ -79,7 +79,7 @@ void cookie_add_macs(struct cookie_sender *s, uint8_t *msg, size_t len, mono_ns 
 		memset(mac2, 0, WGMSG_MAC_LEN);
 }
 
-int cookie_consume(struct cookie_sender *s, const struct wgmsg_cookie_reply *m, mono_ns now)
+int wg_cookie_consume(struct cookie_sender *s, const struct wgmsg_cookie_reply *m, mono_ns now)
 {
 	uint8_t cookie[COOKIE_LEN];
 	int rc;

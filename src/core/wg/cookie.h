@@ -29,18 +29,18 @@ struct cookie_sender {
 
 enum cookie_verdict { COOKIE_BAD, COOKIE_MAC1_ONLY, COOKIE_GOOD };
 
-void cookie_checker_init(struct cookie_checker *c, const uint8_t own_public[static 32]);
-void cookie_sender_init(struct cookie_sender *s, const uint8_t peer_public[static 32]);
+void wg_cookie_checker_init(struct cookie_checker *c, const uint8_t own_public[static 32]);
+void wg_cookie_sender_init(struct cookie_sender *s, const uint8_t peer_public[static 32]);
 
 /* msg is an initiation or response: its last 32 bytes are the macs. */
-enum cookie_verdict cookie_check(
+enum cookie_verdict wg_cookie_check(
 	struct cookie_checker *c, const uint8_t *msg, size_t len, struct view source, mono_ns now);
-void cookie_reply(struct cookie_checker *c, struct rng *rng, const uint8_t *msg, size_t len,
+void wg_cookie_reply(struct cookie_checker *c, struct rng *rng, const uint8_t *msg, size_t len,
 	struct view source, mono_ns now, struct wgmsg_cookie_reply *ret);
 
-void cookie_add_macs(struct cookie_sender *s, uint8_t *msg, size_t len, mono_ns now);
+void wg_cookie_add_macs(struct cookie_sender *s, uint8_t *msg, size_t len, mono_ns now);
 /* -ERR_BAD_TAG, -ERR_BAD_STATE when we did not ask. */
-MUST_USE int cookie_consume(
+MUST_USE int wg_cookie_consume(
 	struct cookie_sender *s, const struct wgmsg_cookie_reply *m, mono_ns now);
 
 #endif

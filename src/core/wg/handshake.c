@@ -63,13 +63,13 @@ static void start(struct handshake *h, const uint8_t *responder_public)
 	mix_hash(h, responder_public, KEY_LEN);
 }
 
-void handshake_peer_init(struct handshake_peer *p, const uint8_t peer_public[static KEY_LEN])
+void wg_handshake_peer_init(struct handshake_peer *p, const uint8_t peer_public[static KEY_LEN])
 {
 	*p = (struct handshake_peer){ 0 };
 	memcpy(p->public, peer_public, KEY_LEN);
 }
 
-void handshake_peer_forget(struct handshake_peer *p)
+void wg_handshake_peer_forget(struct handshake_peer *p)
 {
 	ct_wipe(p->static_shared, sizeof(p->static_shared));
 	p->has_shared = false;
@@ -83,13 +83,13 @@ static int need_shared(struct handshake_peer *p, const struct handshake_self *se
 	return rc;
 }
 
-void handshake_clear(struct handshake *h)
+void wg_handshake_clear(struct handshake *h)
 {
 	ct_wipe(h, sizeof(*h));
 	h->state = HANDSHAKE_IDLE;
 }
 
-int handshake_create_initiation(struct handshake *h, const struct handshake_self *self,
+int wg_handshake_create_initiation(struct handshake *h, const struct handshake_self *self,
 	struct handshake_peer *peer, struct rng *rng, uint32_t local_index,
 	const uint8_t timestamp[static WGMSG_TAI64N_LEN], struct wgmsg_initiation *ret)
 {
@@ -119,7 +119,7 @@ int handshake_create_initiation(struct handshake *h, const struct handshake_self
 	return 0;
 }
 
-int handshake_open_initiation(struct handshake_opened *o, const struct handshake_self *self,
+int wg_handshake_open_initiation(struct handshake_opened *o, const struct handshake_self *self,
 	const struct wgmsg_initiation *m)
 {
 	uint8_t key[32];
@@ -137,7 +137,7 @@ int handshake_open_initiation(struct handshake_opened *o, const struct handshake
 	return rc;
 }
 
-int handshake_consume_initiation(struct handshake_opened *o, const struct handshake_self *self,
+int wg_handshake_consume_initiation(struct handshake_opened *o, const struct handshake_self *self,
 	struct handshake_peer *peer, const struct wgmsg_initiation *m,
 	uint8_t ret_timestamp[static WGMSG_TAI64N_LEN])
 {
@@ -167,7 +167,7 @@ static void mix_psk(struct handshake *h, const struct handshake_peer *peer, uint
 	ct_wipe(tau, sizeof(tau));
 }
 
-int handshake_create_response(struct handshake *h, const struct handshake_peer *peer,
+int wg_handshake_create_response(struct handshake *h, const struct handshake_peer *peer,
 	struct rng *rng, uint32_t local_index, struct wgmsg_response *ret,
 	struct handshake_keys *ret_keys)
 {
@@ -197,7 +197,7 @@ int handshake_create_response(struct handshake *h, const struct handshake_peer *
 	return 0;
 }
 
-int handshake_consume_response(struct handshake *h, const struct handshake_self *self,
+int wg_handshake_consume_response(struct handshake *h, const struct handshake_self *self,
 	const struct handshake_peer *peer, const struct wgmsg_response *m,
 	struct handshake_keys *ret_keys)
 {
@@ -221,6 +221,6 @@ int handshake_consume_response(struct handshake *h, const struct handshake_self 
 		t.remote_index = load_le32(m->sender);
 		*h = t;
 	}
-	handshake_clear(&t);
+	wg_handshake_clear(&t);
 	return rc;
 }

@@ -24,7 +24,7 @@ struct handshake_peer {
 	uint8_t psk[HANDSHAKE_PSK_LEN]; /* zero: none */
 };
 
-/* Between the first and the second message. A secret: wipe with handshake_clear. */
+/* Between the first and the second message. A secret: wipe with wg_handshake_clear. */
 struct handshake {
 	enum handshake_state {
 		HANDSHAKE_IDLE,
@@ -48,30 +48,30 @@ struct handshake_opened {
 	uint8_t key[32]; /* for the timestamp step; a secret */
 };
 
-void handshake_peer_init(struct handshake_peer *p, const uint8_t peer_public[static KEY_LEN]);
+void wg_handshake_peer_init(struct handshake_peer *p, const uint8_t peer_public[static KEY_LEN]);
 /* Our own key changed. */
-void handshake_peer_forget(struct handshake_peer *p);
+void wg_handshake_peer_forget(struct handshake_peer *p);
 
-/* Macs are the caller's (cookie_add_macs). -ERR_BAD_KEY: the peer's key is of low order. */
-MUST_USE int handshake_create_initiation(struct handshake *h, const struct handshake_self *self,
+/* Macs are the caller's (wg_cookie_add_macs). -ERR_BAD_KEY: the peer's key is of low order. */
+MUST_USE int wg_handshake_create_initiation(struct handshake *h, const struct handshake_self *self,
 	struct handshake_peer *peer, struct rng *rng, uint32_t local_index,
 	const uint8_t timestamp[static WGMSG_TAI64N_LEN], struct wgmsg_initiation *ret);
 
 /* First half: who is it? Then the owner finds the peer and calls the second half. -ERR_BAD_TAG, -ERR_BAD_KEY. */
-MUST_USE int handshake_open_initiation(struct handshake_opened *o,
+MUST_USE int wg_handshake_open_initiation(struct handshake_opened *o,
 	const struct handshake_self *self, const struct wgmsg_initiation *m);
-MUST_USE int handshake_consume_initiation(struct handshake_opened *o,
+MUST_USE int wg_handshake_consume_initiation(struct handshake_opened *o,
 	const struct handshake_self *self, struct handshake_peer *peer,
 	const struct wgmsg_initiation *m, uint8_t ret_timestamp[static WGMSG_TAI64N_LEN]);
 
 /* Ends the handshake on both sides: h goes back to idle, the keys are out. */
-MUST_USE int handshake_create_response(struct handshake *h, const struct handshake_peer *peer,
+MUST_USE int wg_handshake_create_response(struct handshake *h, const struct handshake_peer *peer,
 	struct rng *rng, uint32_t local_index, struct wgmsg_response *ret,
 	struct handshake_keys *ret_keys);
-MUST_USE int handshake_consume_response(struct handshake *h, const struct handshake_self *self,
+MUST_USE int wg_handshake_consume_response(struct handshake *h, const struct handshake_self *self,
 	const struct handshake_peer *peer, const struct wgmsg_response *m,
 	struct handshake_keys *ret_keys);
 
-void handshake_clear(struct handshake *h);
+void wg_handshake_clear(struct handshake *h);
 
 #endif

@@ -1,4 +1,4 @@
-#include "core/wg/device.h"
+#include "core/wg/internal.h"
 #include "base/err/err.h"
 #include "crypto/ct/ct.h"
 
@@ -36,7 +36,7 @@ static bool admitted(struct wg_device *d, const struct wg_datagram *dg, mono_ns 
 	struct view source = view_of(dg->source.b, dg->source.len);
 	struct wgmsg_cookie_reply reply;
 
-	switch (cookie_check(&d->checker, dg->p, dg->len, source, now)) {
+	switch (wg_cookie_check(&d->checker, dg->p, dg->len, source, now)) {
 	case COOKIE_BAD:
 		d->counters.bad_mac++;
 		return false;
@@ -51,7 +51,7 @@ static bool admitted(struct wg_device *d, const struct wg_datagram *dg, mono_ns 
 			return true;
 		break;
 	}
-	cookie_reply(&d->checker, d->cfg.rng, dg->p, dg->len, source, now, &reply);
+	wg_cookie_reply(&d->checker, d->cfg.rng, dg->p, dg->len, source, now, &reply);
 	d->counters.cookie_sent++;
 	d->cfg.sink->to_source(d->cfg.sink, &dg->source, (const uint8_t *)&reply, sizeof(reply));
 	return false;
@@ -67,19 +67,19 @@ static void receive_initiation(struct wg_device *d, const struct wg_datagram *dg
 
 	if (!admitted(d, dg, now.mono))
 		return;
-	if (handshake_open_initiation(&o, &d->self, m) < 0) {
+	if (wg_handshake_open_initiation(&o, &d->self, m) < 0) {
 		d->counters.bad_handshake++;
 		goto out;
 	}
 	memcpy(key.b, o.peer_public, KEY_LEN);
 	p = wg_peer_find(d, &key);
 	if (!p)
-		p = d->cfg.sink->unknown(d->cfg.sink, &key);
+		p = d->cfg.sink->unknown_peer(d->cfg.sink, &key);
 	if (!p) {
 		d->counters.no_peer++;
 		goto out;
 	}
-	if (handshake_consume_initiation(&o, &d->self, &p->hs_peer, m, timestamp) < 0) {
+	if (wg_handshake_consume_initiation(&o, &d->self, &p->hs_peer, m, timestamp) < 0) {
 		d->counters.bad_handshake++;
 		goto out;
 	}
@@ -95,8 +95,8 @@ static void receive_initiation(struct wg_device *d, const struct wg_datagram *dg
 	p->last_initiation_seen = now.mono;
 	p->stats.rx_bytes += dg->len;
 	roam(d, p, dg);
-	timers_any_received(p);
-	send_response(d, p, &o.h, now);
+	wg_timers_any_received(p);
+	wg_send_response(d, p, &o.h, now);
 out:
 	ct_wipe(&o, sizeof(o));
 }
@@ -111,35 +111,35 @@ static void receive_response(struct wg_device *d, const struct wg_datagram *dg, 
 
 	if (!admitted(d, dg, now.mono))
 		return;
-	e = index_find(d, load_le32(m->receiver));
+	e = wg_index_find(d, load_le32(m->receiver));
 	p = e ? e->peer : NULL;
 	if (!p || p->hs_index != e || p->hs.state != HANDSHAKE_INITIATION_SENT ||
-		handshake_consume_response(&p->hs, &d->self, &p->hs_peer, m, &keys) < 0) {
+		wg_handshake_consume_response(&p->hs, &d->self, &p->hs_peer, m, &keys) < 0) {
 		d->counters.bad_handshake++;
 		return;
 	}
-	rc = session_begin_take(p, &keys, e, p->hs.remote_index, true, now.mono);
-	initiation_end(d, p, true);
+	rc = wg_session_begin_take(p, &keys, e, p->hs.remote_index, true, now.mono);
+	wg_send_end_initiation(d, p, true);
 	ct_wipe(&keys, sizeof(keys));
 	if (rc < 0)
 		return; /* the timer starts another handshake */
 	p->stats.rx_bytes += dg->len;
 	p->stats.last_handshake = now.wall;
 	roam(d, p, dg);
-	timers_any_received(p);
-	timers_handshake_complete(p);
-	timers_session_derived(p, now.mono);
+	wg_timers_any_received(p);
+	wg_timers_handshake_complete(p);
+	wg_timers_session_derived(p, now.mono);
 	d->cfg.sink->event(d->cfg.sink, p, WG_EV_ANSWERED);
 	d->cfg.sink->event(d->cfg.sink, p, WG_EV_SESSION);
-	send_keepalive(d, p, now); /* staged data or an empty packet: it confirms the session */
+	wg_send_keepalive(d, p, now); /* staged data or an empty packet: it confirms the session */
 }
 
 static void receive_cookie_reply(struct wg_device *d, const struct wg_datagram *dg, mono_ns now)
 {
 	const struct wgmsg_cookie_reply *m = (const void *)dg->p;
-	struct index_entry *e = index_find(d, load_le32(m->receiver));
+	struct index_entry *e = wg_index_find(d, load_le32(m->receiver));
 
-	if (!e || cookie_consume(&e->peer->cookies, m, now) < 0)
+	if (!e || wg_cookie_consume(&e->peer->cookies, m, now) < 0)
 		d->counters.bad_handshake++;
 	else
 		d->counters.cookie_received++;
@@ -165,8 +165,8 @@ enum opened { OPENED_NOT, OPENED_NOTHING, OPENED_PACKET };
  * Behind the AEAD: replay, cryptokey routing. OPENED_NOT: nothing new from the peer; OPENED_NOTHING: a sign of life;
  * OPENED_PACKET: ret is an inner packet to deliver.
  */
-static enum opened accept_opened(struct wg_device *d, struct wg_peer *p, struct keypair *k,
-	const struct wg_datagram *dg, const struct chapoly_job *j, struct now now,
+static enum opened accept_opened(struct wg_device *d, struct wg_peer *p,
+	const struct wg_datagram *dg, const struct chapoly_job *j, bool fresh, struct now now,
 	struct wg_packet *ret)
 {
 	size_t len = j->len - CHAPOLY_TAG_LEN, n;
@@ -175,7 +175,7 @@ static enum opened accept_opened(struct wg_device *d, struct wg_peer *p, struct 
 		d->counters.bad_tag++;
 		return OPENED_NOT;
 	}
-	if (!replay_accept(&k->replay, j->counter, REJECT_AFTER_MESSAGES)) {
+	if (!fresh) {
 		d->counters.replay++;
 		return OPENED_NOT;
 	}
@@ -189,7 +189,7 @@ static enum opened accept_opened(struct wg_device *d, struct wg_peer *p, struct 
 		d->counters.bad_inner++;
 		return OPENED_NOTHING;
 	}
-	if (allowedips_find_src(&d->allowed, j->out, n) != &p->allowed) {
+	if (wg_allowedips_find_src(&d->allowed, j->out, n) != &p->allowed) {
 		d->counters.bad_source++;
 		return OPENED_NOTHING;
 	}
@@ -200,29 +200,30 @@ static enum opened accept_opened(struct wg_device *d, struct wg_peer *p, struct 
 /* A run of transport messages with one receiver index. */
 static void receive_run(struct wg_device *d, struct wg_datagram *dg, size_t n, struct now now)
 {
-	uint32_t index = load_le32(dg[0].p + 4);
-	struct index_entry *e = index_find(d, index);
+	uint32_t index = wgmsg_transport_receiver(dg[0].p);
+	struct index_entry *e = wg_index_find(d, index);
 	struct wg_peer *p = e ? e->peer : NULL;
-	struct keypair *k = p ? session_by_index(p, index) : NULL;
+	struct wg_session *k = p ? wg_session_by_index(p, index) : NULL;
 	struct chapoly_job jobs[WG_BATCH_MAX];
 	struct wg_packet out[WG_BATCH_MAX];
 	size_t n_out = 0;
-	bool authentic = false;
+	bool fresh[WG_BATCH_MAX], authentic = false;
 
 	if (!k || now.mono - k->born >= REJECT_AFTER_TIME) {
 		d->counters.no_session += n;
-		if (d->cfg.sink->no_session)
-			d->cfg.sink->no_session(d->cfg.sink, &dg[0].source);
+		if (d->cfg.sink->unknown_session)
+			d->cfg.sink->unknown_session(d->cfg.sink, &dg[0].source);
 		return;
 	}
 	for (size_t i = 0; i < n; i++)
-		jobs[i] = (struct chapoly_job){ .counter = load_le64(dg[i].p + 8),
+		jobs[i] = (struct chapoly_job){ .counter = wgmsg_transport_counter(dg[i].p),
 			.in = dg[i].p + WG_HEADROOM,
 			.len = dg[i].len - WG_HEADROOM,
 			.out = dg[i].p + WG_HEADROOM };
 	chapoly_open_batch(&k->receive, jobs, n);
+	wg_replay_accept(&k->replay, jobs, n, REJECT_AFTER_MESSAGES, fresh);
 	for (size_t i = 0; i < n; i++) {
-		enum opened o = accept_opened(d, p, k, &dg[i], &jobs[i], now, &out[n_out]);
+		enum opened o = accept_opened(d, p, &dg[i], &jobs[i], fresh[i], now, &out[n_out]);
 
 		authentic = authentic || o != OPENED_NOT;
 		n_out += o == OPENED_PACKET;
@@ -230,22 +231,23 @@ static void receive_run(struct wg_device *d, struct wg_datagram *dg, size_t n, s
 	d->counters.received_datagrams += n;
 	if (!authentic)
 		return;
-	timers_any_received(p);
-	k->heard_at = now.mono;
-	if (k == p->kp[KP_NEXT]) {
-		session_confirm(p);          /* k is the current one now */
-		initiation_end(d, p, false); /* ours has served its purpose */
+	wg_timers_any_received(p);
+	k->last_rx = now.mono;
+	if (k == p->session[SESSION_NEXT]) {
+		wg_session_confirm(p);               /* k is the current one now */
+		wg_send_end_initiation(d, p, false); /* ours has served its purpose */
 		p->stats.last_handshake = now.wall;
-		timers_handshake_complete(p);
+		wg_timers_handshake_complete(p);
 		d->cfg.sink->event(d->cfg.sink, p, WG_EV_SESSION);
-		send_staged(d, p, now);
+		wg_send_staged(d, p, now);
 	}
 	if (n_out) {
-		timers_data_received(p, now.mono);
+		wg_timers_data_received(p, now.mono);
 		d->cfg.sink->packets(d->cfg.sink, p, out, n_out);
 	}
-	if (session_wants_rekey_on_receive(k, now.mono) && p->timer[TIMER_RETRANSMIT] == MONO_NEVER)
-		send_initiation(d, p, now, false);
+	if (wg_session_wants_rekey_on_receive(k, now.mono) &&
+		p->timer[TIMER_RETRANSMIT] == MONO_NEVER)
+		wg_send_initiation(d, p, now, false);
 }
 
 static size_t run_length(const struct wg_datagram *dg, size_t n)
@@ -253,7 +255,7 @@ static size_t run_length(const struct wg_datagram *dg, size_t n)
 	size_t i = 1;
 
 	while (i < n && wgmsg_type(dg[i].p, dg[i].len) == WGMSG_TRANSPORT &&
-		memcmp(dg[i].p + 4, dg[0].p + 4, 4) == 0)
+		wgmsg_transport_receiver(dg[i].p) == wgmsg_transport_receiver(dg[0].p))
 		i++;
 	return i;
 }

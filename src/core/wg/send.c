@@ -1,4 +1,4 @@
-#include "core/wg/device.h"
+#include "core/wg/internal.h"
 #include "crypto/ct/ct.h"
 
 #include <stdlib.h>
@@ -28,11 +28,11 @@ static void to_peer(struct wg_device *d, struct wg_peer *p, void *msg, size_t le
 
 	p->stats.tx_bytes += len;
 	d->counters.sent_datagrams++;
-	timers_any_sent(p, now);
+	wg_timers_any_sent(p, now);
 	d->cfg.sink->to_peer(d->cfg.sink, p, &dg, 1);
 }
 
-void send_initiation(struct wg_device *d, struct wg_peer *p, struct now now, bool retry)
+void wg_send_initiation(struct wg_device *d, struct wg_peer *p, struct now now, bool retry)
 {
 	struct wgmsg_initiation m;
 	uint8_t ts[WGMSG_TAI64N_LEN];
@@ -43,14 +43,14 @@ void send_initiation(struct wg_device *d, struct wg_peer *p, struct now now, boo
 	if (!retry || !p->attempt_started)
 		p->attempt_started = now.mono;
 	p->last_initiation_sent = now.mono;
-	initiation_end(d, p, false);
-	p->hs_index = index_new(d, p);
-	timers_initiation_sent(p, now.mono);
+	wg_send_end_initiation(d, p, false);
+	p->hs_index = wg_index_new(d, p);
+	wg_timers_initiation_sent(p, now.mono);
 	timestamp_now(p, now.wall, ts);
-	if (!p->hs_index || handshake_create_initiation(&p->hs, &d->self, &p->hs_peer, d->cfg.rng,
-				    p->hs_index->index, ts, &m) < 0)
+	if (!p->hs_index || wg_handshake_create_initiation(&p->hs, &d->self, &p->hs_peer,
+				    d->cfg.rng, p->hs_index->index, ts, &m) < 0)
 		return; /* the timer tries again */
-	cookie_add_macs(&p->cookies, (uint8_t *)&m, sizeof(m), now.mono);
+	wg_cookie_add_macs(&p->cookies, (uint8_t *)&m, sizeof(m), now.mono);
 	p->initiation_made = now.mono;
 	p->initiation = malloc(sizeof(m));
 	if (p->initiation)
@@ -58,12 +58,12 @@ void send_initiation(struct wg_device *d, struct wg_peer *p, struct now now, boo
 	to_peer(d, p, &m, sizeof(m), now.mono);
 }
 
-void initiation_end(struct wg_device *d, struct wg_peer *p, bool keep_index)
+void wg_send_end_initiation(struct wg_device *d, struct wg_peer *p, bool keep_index)
 {
 	if (!keep_index)
-		index_free(d, p->hs_index);
+		wg_index_free(d, p->hs_index);
 	p->hs_index = NULL;
-	handshake_clear(&p->hs);
+	wg_handshake_clear(&p->hs);
 	free(p->initiation);
 	p->initiation = NULL;
 }
@@ -72,26 +72,26 @@ void initiation_end(struct wg_device *d, struct wg_peer *p, bool keep_index)
  * An initiation of ours that crosses theirs stays valid: when both sides start at once, both handshakes complete, where a
  * peer with one handshake state for both roles would have to wait 5 s for the next attempt.
  */
-void send_response(struct wg_device *d, struct wg_peer *p, struct handshake *h, struct now now)
+void wg_send_response(struct wg_device *d, struct wg_peer *p, struct handshake *h, struct now now)
 {
-	struct index_entry *index = index_new(d, p);
+	struct index_entry *index = wg_index_new(d, p);
 	struct handshake_keys keys;
 	struct wgmsg_response m;
 	int rc;
 
-	if (!index || handshake_create_response(
+	if (!index || wg_handshake_create_response(
 			      h, &p->hs_peer, d->cfg.rng, index->index, &m, &keys) < 0) {
-		index_free(d, index);
-		handshake_clear(h);
+		wg_index_free(d, index);
+		wg_handshake_clear(h);
 		return;
 	}
-	rc = session_begin_take(p, &keys, index, h->remote_index, false, now.mono);
+	rc = wg_session_begin_take(p, &keys, index, h->remote_index, false, now.mono);
 	ct_wipe(&keys, sizeof(keys));
-	handshake_clear(h);
+	wg_handshake_clear(h);
 	if (rc < 0)
 		return;
-	timers_session_derived(p, now.mono);
-	cookie_add_macs(&p->cookies, (uint8_t *)&m, sizeof(m), now.mono);
+	wg_timers_session_derived(p, now.mono);
+	wg_cookie_add_macs(&p->cookies, (uint8_t *)&m, sizeof(m), now.mono);
 	to_peer(d, p, &m, sizeof(m), now.mono);
 }
 
@@ -110,13 +110,16 @@ size_t wg_sealed_len(size_t mtu, size_t len)
 	return len + padding(mtu, len) + WGMSG_TRANSPORT_OVERHEAD;
 }
 
-/* Seals in place and turns each packet into its datagram. */
-static void seal_batch(struct wg_device *d, struct wg_peer *p, struct keypair *k,
+/* Seals in place and turns each packet into its datagram. False: the session is used up, and nothing was touched. */
+static bool seal_batch(struct wg_device *d, struct wg_peer *p, struct wg_session *k,
 	struct wg_packet *pkt, size_t n, mono_ns now)
 {
 	struct chapoly_job jobs[WG_BATCH_MAX];
+	uint64_t counter;
 	bool data = false;
 
+	if (!wg_session_reserve(k, n, &counter))
+		return false;
 	for (size_t i = 0; i < n; i++) {
 		size_t pad = padding(d->cfg.mtu, pkt[i].len);
 		struct wgmsg_transport *h =
@@ -126,8 +129,8 @@ static void seal_batch(struct wg_device *d, struct wg_peer *p, struct keypair *k
 		memset(pkt[i].p + pkt[i].len, 0, pad);
 		wgmsg_set_type(h->type, WGMSG_TRANSPORT);
 		store_le32(h->receiver, k->remote_index);
-		store_le64(h->counter, k->send_counter);
-		jobs[i] = (struct chapoly_job){ .counter = k->send_counter++,
+		store_le64(h->counter, counter);
+		jobs[i] = (struct chapoly_job){ .counter = counter++,
 			.in = pkt[i].p,
 			.len = pkt[i].len + pad,
 			.out = pkt[i].p };
@@ -138,10 +141,11 @@ static void seal_batch(struct wg_device *d, struct wg_peer *p, struct keypair *k
 	chapoly_seal_batch(&k->send, jobs, n);
 	d->counters.sent_datagrams += n;
 	p->stats.last_sent = now;
-	timers_any_sent(p, now);
+	wg_timers_any_sent(p, now);
 	if (data)
-		timers_data_sent(p, now);
+		wg_timers_data_sent(p, now);
 	d->cfg.sink->to_peer(d->cfg.sink, p, pkt, n);
+	return true;
 }
 
 static void stage(struct wg_device *d, struct wg_peer *p, const struct wg_packet *pkt)
@@ -161,7 +165,7 @@ static void stage(struct wg_device *d, struct wg_peer *p, const struct wg_packet
 	p->n_staged++;
 }
 
-void staged_clear(struct wg_peer *p)
+void wg_send_drop_staged(struct wg_peer *p)
 {
 	struct list *l;
 
@@ -170,9 +174,9 @@ void staged_clear(struct wg_peer *p)
 	p->n_staged = 0;
 }
 
-void send_staged(struct wg_device *d, struct wg_peer *p, struct now now)
+void wg_send_staged(struct wg_device *d, struct wg_peer *p, struct now now)
 {
-	struct keypair *k = session_to_send(p, now.mono);
+	struct wg_session *k = wg_session_to_send(p, now.mono);
 	struct list *l;
 
 	while (k && (l = list_pop_head(&p->staged))) {
@@ -180,55 +184,52 @@ void send_staged(struct wg_device *d, struct wg_peer *p, struct now now)
 		struct wg_packet pkt = { .p = s->mem + WG_HEADROOM, .len = s->len };
 
 		p->n_staged--;
-		seal_batch(d, p, k, &pkt, 1, now.mono);
+		d->counters.staged_dropped += !seal_batch(d, p, k, &pkt, 1, now.mono);
 		free(s);
 	}
 }
 
-void send_keepalive(struct wg_device *d, struct wg_peer *p, struct now now)
+void wg_send_keepalive(struct wg_device *d, struct wg_peer *p, struct now now)
 {
 	uint8_t mem[WG_HEADROOM + WG_TAILROOM];
 	struct wg_packet pkt = { .p = mem + WG_HEADROOM, .len = 0 };
-	struct keypair *k = session_to_send(p, now.mono);
+	struct wg_session *k = wg_session_to_send(p, now.mono);
 
 	if (p->n_staged) { /* they say as much */
-		send_staged(d, p, now);
+		wg_send_staged(d, p, now);
 		return;
 	}
-	if (k)
-		seal_batch(d, p, k, &pkt, 1, now.mono);
-	else
-		send_initiation(d, p, now, false);
+	if (!k || !seal_batch(d, p, k, &pkt, 1, now.mono))
+		wg_send_initiation(d, p, now, false);
 }
 
 void wg_send(
 	struct wg_device *d, struct wg_peer *p, struct wg_packet *pkt, size_t n, struct now now)
 {
-	struct keypair *k = session_to_send(p, now.mono);
+	struct wg_session *k = wg_session_to_send(p, now.mono);
 
 	CHECK(n <= WG_BATCH_MAX);
-	if (!k) {
+	if (!k || !seal_batch(d, p, k, pkt, n, now.mono)) {
 		for (size_t i = 0; i < n; i++)
 			stage(d, p, &pkt[i]);
 		if (p->timer[TIMER_RETRANSMIT] == MONO_NEVER)
-			send_initiation(d, p, now, false);
+			wg_send_initiation(d, p, now, false);
 		return;
 	}
-	seal_batch(d, p, k, pkt, n, now.mono);
-	if (session_wants_rekey_on_send(k, now.mono) && p->timer[TIMER_RETRANSMIT] == MONO_NEVER)
-		send_initiation(d, p, now, false);
+	if (wg_session_wants_rekey_on_send(k, now.mono) && p->timer[TIMER_RETRANSMIT] == MONO_NEVER)
+		wg_send_initiation(d, p, now, false);
 }
 
-void wg_poke(struct wg_device *d, struct wg_peer *p, struct now now)
+void wg_start_handshake(struct wg_device *d, struct wg_peer *p, struct now now)
 {
-	if (!session_to_send(p, now.mono) && p->timer[TIMER_RETRANSMIT] == MONO_NEVER)
-		send_initiation(d, p, now, false);
+	if (!wg_session_to_send(p, now.mono) && p->timer[TIMER_RETRANSMIT] == MONO_NEVER)
+		wg_send_initiation(d, p, now, false);
 }
 
-void wg_poke_again(struct wg_device *d, struct wg_peer *p, struct now now)
+void wg_retry_handshake(struct wg_device *d, struct wg_peer *p, struct now now)
 {
-	if (session_to_send(p, now.mono) ||
-		(p->last_initiation_sent && now.mono - p->last_initiation_sent < POKE_GAP))
+	if (wg_session_to_send(p, now.mono) ||
+		(p->last_initiation_sent && now.mono - p->last_initiation_sent < RETRY_GAP))
 		return;
 	if (p->initiation && now.mono - p->initiation_made < INITIATION_REPEATS) {
 		struct wgmsg_initiation m = *p->initiation;
@@ -237,22 +238,22 @@ void wg_poke_again(struct wg_device *d, struct wg_peer *p, struct now now)
 		 * A new one would make the answer to this one worthless, and on a line of half a second none would ever
 		 * count. The peer ignores what it has had already.
 		 */
-		cookie_add_macs(&p->cookies, (uint8_t *)&m, sizeof(m), now.mono);
+		wg_cookie_add_macs(&p->cookies, (uint8_t *)&m, sizeof(m), now.mono);
 		p->last_initiation_sent = now.mono;
 		to_peer(d, p, &m, sizeof(m), now.mono);
 		return;
 	}
 	p->last_initiation_sent = 0;
-	send_initiation(d, p, now, true);
+	wg_send_initiation(d, p, now, true);
 }
 
 void wg_renew(struct wg_device *d, struct wg_peer *p, struct now now)
 {
 	if (p->timer[TIMER_RETRANSMIT] == MONO_NEVER)
-		send_initiation(d, p, now, false);
+		wg_send_initiation(d, p, now, false);
 }
 
 void wg_keepalive(struct wg_device *d, struct wg_peer *p, struct now now)
 {
-	send_keepalive(d, p, now);
+	wg_send_keepalive(d, p, now);
 }

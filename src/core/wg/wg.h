@@ -75,9 +75,9 @@ struct wg_sink {
 	void (*packets)(struct wg_sink *s, struct wg_peer *p, struct wg_packet *pkt, size_t n);
 	void (*event)(struct wg_sink *s, struct wg_peer *p, enum wg_event ev);
 	/* An initiation came from a key that is no peer yet: the owner may add it and return it, or NULL. */
-	struct wg_peer *(*unknown)(struct wg_sink *s, const struct node_pub *key);
+	struct wg_peer *(*unknown_peer)(struct wg_sink *s, const struct node_pub *key);
 	/* Data for a session we do not have: its sender holds one from before our restart. May be NULL. */
-	void (*no_session)(struct wg_sink *s, const struct wg_source *from);
+	void (*unknown_session)(struct wg_sink *s, const struct wg_source *from);
 };
 
 /* What was dropped, by reason. Packets that fail to parse are normal weather. */
@@ -98,7 +98,10 @@ struct wg_cfg {
 /* -ENOMEM, -ERR_CRYPTO. */
 MUST_USE int wg_new(struct wg_device **ret, const struct wg_cfg *cfg);
 struct wg_device *wg_free(struct wg_device *d);
-/* Another identity: all sessions end. */
+/*
+ * Another identity: all sessions end. -EEXIST: a peer has this key, and nobody is his own peer; whoever added it removes it first, as
+ * no peer goes but by wg_peer_remove. -ERR_BAD_KEY, -EEXIST: all is as before.
+ */
 MUST_USE int wg_set_private(struct wg_device *d, const struct secret_node *private, mono_ns now);
 const struct node_pub *wg_public(const struct wg_device *d);
 const struct wg_counters *wg_counters(const struct wg_device *d);
@@ -159,12 +162,12 @@ void wg_send(
 /* n <= WG_BATCH_MAX. */
 void wg_receive(struct wg_device *d, struct wg_datagram *dg, size_t n, struct now now);
 /* Start a handshake if there is no fresh session: before data, to be ready when it comes. */
-void wg_poke(struct wg_device *d, struct wg_peer *p, struct now now);
+void wg_start_handshake(struct wg_device *d, struct wg_peer *p, struct now now);
 /*
- * As wg_poke, but without waiting 5 s for the answer to an initiation before: for owners that know it had no path, or that
+ * As wg_start_handshake, but without waiting 5 s for the answer to an initiation before: for owners that know it had no path, or that
  * the peer is there now. At most one in 100 ms.
  */
-void wg_poke_again(struct wg_device *d, struct wg_peer *p, struct now now);
+void wg_retry_handshake(struct wg_device *d, struct wg_peer *p, struct now now);
 /* Begin a handshake although there may be a session, which goes on until the new one is confirmed. */
 void wg_renew(struct wg_device *d, struct wg_peer *p, struct now now);
 /* Send a keepalive now (wgtun when a peer gets an endpoint, path changes). */

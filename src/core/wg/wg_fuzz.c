@@ -35,7 +35,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	if (wg_new(&d, &cfg) < 0)
 		return 0;
 	if (wg_peer_add(d, &key, &p) == 0)
-		wg_poke(d, p, now);
+		wg_start_handshake(d, p, now);
 	while (cur_left(&c)) {
 		uint8_t mem[256];
 		size_t n = MIN_OF((size_t)cur_u8(&c), cur_left(&c));

@@ -1,7 +1,8 @@
 #include "base/err/err.h"
-#include "core/wg/device.h"
+#include "core/wg/internal.h"
 #include "testlib/vectors.h"
 
+#include <errno.h>
 #include <stdlib.h>
 
 /* Randomness that gives recorded bytes in order, then a count. */
@@ -250,7 +251,7 @@ static void recorded_sessions_are_replayed_byte_for_byte(void **state)
 				if (plain_len)
 					send_plain(&a, plain, plain_len, now);
 				else
-					wg_poke(a.dev, a.peer, now);
+					wg_start_handshake(a.dev, a.peer, now);
 				free(plain);
 			} else if (!strcmp(kind, "transport") && from->keep.n_dg == 0) {
 				plain = vec_hex(p, "plaintext", &plain_len);
@@ -340,24 +341,25 @@ static void cookies_are_asked_for_under_load_and_honoured(void **state)
 		vec_hex_exact(c, "cookie_secret", rng.bytes, 32);
 		vec_hex_exact(c, "nonce", rng.bytes + 32, 24);
 		rng.len = 56;
-		cookie_checker_init(&checker, pub);
-		cookie_sender_init(&sender, pub);
-		CHECK_INT(cookie_check(&checker, msg, n, source, 0), ==, COOKIE_MAC1_ONLY);
-		cookie_reply(&checker, &rng.rng, msg, n, source, 0, &reply);
+		wg_cookie_checker_init(&checker, pub);
+		wg_cookie_sender_init(&sender, pub);
+		CHECK_INT(wg_cookie_check(&checker, msg, n, source, 0), ==, COOKIE_MAC1_ONLY);
+		wg_cookie_reply(&checker, &rng.rng, msg, n, source, 0, &reply);
 		vec_hex_exact(c, "cookie_reply", &want, sizeof(want));
 		/* In this section the receiver index is not the one in the message: it was set by hand. */
 		CHECK_MEM(reply.receiver, msg + 4, 4);
 		CHECK_MEM(reply.nonce, want.nonce, sizeof(want.nonce));
 		CHECK_MEM(reply.sealed_cookie, want.sealed_cookie, sizeof(want.sealed_cookie));
-		CHECK_INT(cookie_consume(&sender, &reply, 0), ==, -ERR_BAD_STATE);
-		cookie_add_macs(&sender, msg, n, 0);
-		CHECK_INT(cookie_consume(&sender, &reply, 0), ==, 0);
-		cookie_add_macs(&sender, msg, n, 0);
+		CHECK_INT(wg_cookie_consume(&sender, &reply, 0), ==, -ERR_BAD_STATE);
+		wg_cookie_add_macs(&sender, msg, n, 0);
+		CHECK_INT(wg_cookie_consume(&sender, &reply, 0), ==, 0);
+		wg_cookie_add_macs(&sender, msg, n, 0);
 		CHECK_MEM(msg, full, n);
-		CHECK_INT(cookie_check(&checker, msg, n, source, 0), ==, COOKIE_GOOD);
-		CHECK_INT(cookie_check(&checker, msg, n, view_of(src, src_len - 1), 0), ==,
+		CHECK_INT(wg_cookie_check(&checker, msg, n, source, 0), ==, COOKIE_GOOD);
+		CHECK_INT(wg_cookie_check(&checker, msg, n, view_of(src, src_len - 1), 0), ==,
 			COOKIE_MAC1_ONLY);
-		CHECK_INT(cookie_check(&checker, msg, n, source, SEC(121)), ==, COOKIE_MAC1_ONLY);
+		CHECK_INT(
+			wg_cookie_check(&checker, msg, n, source, SEC(121)), ==, COOKIE_MAC1_ONLY);
 		free(msg);
 		free(src);
 		free(full);
@@ -384,7 +386,7 @@ static void expect_initiation(const json_t *c, const char *which, struct now now
 	set_timestamp(&a, c, timestamp, &now);
 	a.keep.n_dg = 0;
 	if (strcmp(which, "first") == 0)
-		wg_poke(a.dev, a.peer, now);
+		wg_start_handshake(a.dev, a.peer, now);
 	else
 		wg_tick(a.dev, now);
 	CHECK_INT(a.keep.n_dg, ==, 1);
@@ -458,15 +460,20 @@ static void replay_window_gives_the_recorded_verdicts(void **state)
 
 	json_array_foreach(s, i, c)
 	{
-		struct replay r = { 0 };
+		struct replay r;
+		bool fresh;
 
+		wg_replay_init(&r);
 		json_array_foreach(json_object_get(c, "steps"), k, v)
 		{
 			CHECK_ROW("%s, step %zu", vec_str(c, "name"), k);
-			CHECK_INT(replay_accept(&r, (uint64_t)vec_int(v, "counter"),
-					  REJECT_AFTER_MESSAGES),
-				==, vec_bool(v, "accept"));
+			wg_replay_accept(&r,
+				&(struct chapoly_job){
+					.counter = (uint64_t)vec_int(v, "counter"), .ok = true },
+				1, REJECT_AFTER_MESSAGES, &fresh);
+			CHECK_INT(fresh, ==, vec_bool(v, "accept"));
 		}
+		wg_replay_fini(&r);
 	}
 	vectors_count("wg.json", "replay_window", json_array_size(s));
 	json_decref(file);
@@ -626,7 +633,8 @@ static void keys_are_forgotten_after_nine_minutes(void **state)
 	live_open(&l);
 	live_ping(&l, 0);
 	live_run(&l, l.now.mono + SEC(541), true);
-	CHECK_TRUE(!l.s[0].peer->kp[KP_CURRENT] && !l.s[1].peer->kp[KP_CURRENT]);
+	CHECK_TRUE(
+		!l.s[0].peer->session[SESSION_CURRENT] && !l.s[1].peer->session[SESSION_CURRENT]);
 	CHECK_INT(l.s[0].dev->indices.n_items, ==, 0);
 	live_close(&l);
 }
@@ -680,8 +688,8 @@ static void sessions_that_crossed_are_renewed_one_after_the_other(void **state)
 	for (int i = 0; i < 2; i++)
 		send_plain(&l.s[i], pkt[i], sizeof(pkt[i]), l.now);
 	live_exchange(&l, true);
-	CHECK_TRUE(
-		l.s[0].peer->kp[KP_CURRENT]->initiator && l.s[1].peer->kp[KP_CURRENT]->initiator);
+	CHECK_TRUE(l.s[0].peer->session[SESSION_CURRENT]->initiator &&
+		   l.s[1].peer->session[SESSION_CURRENT]->initiator);
 	l.now.mono += REKEY_AFTER_TIME;
 	l.now.wall += REKEY_AFTER_TIME / MSEC(1);
 	for (int i = 0; i < 2; i++) {
@@ -696,7 +704,8 @@ static void sessions_that_crossed_are_renewed_one_after_the_other(void **state)
 	live_exchange(&l, true);
 	CHECK_INT(l.s[0].keep.n_pkt, ==, 1);
 	CHECK_INT(l.s[1].keep.n_pkt, ==, 1);
-	CHECK_INT(l.s[0].peer->kp[KP_CURRENT]->initiator + l.s[1].peer->kp[KP_CURRENT]->initiator,
+	CHECK_INT(l.s[0].peer->session[SESSION_CURRENT]->initiator +
+			  l.s[1].peer->session[SESSION_CURRENT]->initiator,
 		==, 1);
 	live_close(&l);
 }
@@ -734,9 +743,142 @@ static void new_identity_shakes_hands_at_once(void **state)
 	live_ping(&l, 0);
 	l.now.mono += SEC(1);
 	CHECK_INT(wg_set_private(l.s[0].dev, &other, l.now.mono), ==, 0);
-	wg_poke(l.s[0].dev, l.s[0].peer, l.now);
+	wg_start_handshake(l.s[0].dev, l.s[0].peer, l.now);
 	CHECK_INT(l.s[0].keep.n_dg, ==, 1);
 	live_close(&l);
+}
+
+/* The owner holds the pointer: only he frees the peer. */
+static void identity_of_a_peer_is_refused_and_all_stays(void **state)
+{
+	static const uint8_t own[KEY_LEN] = { 8, [31] = 64 };
+	struct secret_node other = { { 16, [31] = 64 } };
+	struct node_pub before;
+	struct live l;
+
+	live_open(&l);
+	live_ping(&l, 0);
+	before = *wg_public(l.s[0].dev);
+	CHECK_INT(wg_set_private(l.s[0].dev, &other, l.now.mono), ==, -EEXIST);
+	CHECK_TRUE(wg_peer_find(l.s[0].dev, wg_public(l.s[1].dev)) == l.s[0].peer);
+	CHECK_MEM(wg_public(l.s[0].dev), &before, sizeof(before));
+	CHECK_MEM(l.s[0].dev->self.private, own, KEY_LEN);
+	l.s[1].keep.n_pkt = 0;
+	live_ping(&l, 0); /* the session goes on */
+	CHECK_INT(l.s[1].keep.n_pkt, ==, 1);
+	wg_peer_remove(l.s[0].dev, l.s[0].peer);
+	CHECK_INT(wg_set_private(l.s[0].dev, &other, l.now.mono), ==, 0);
+	live_close(&l);
+}
+
+static void session_that_is_held_outlives_its_peer(void **state)
+{
+	struct wg_session *k;
+	struct live l;
+	uint64_t first;
+
+	live_open(&l);
+	live_ping(&l, 0);
+	k = wg_session_ref(l.s[0].peer->session[SESSION_CURRENT]);
+	wg_peer_remove(l.s[0].dev, l.s[0].peer);
+	CHECK_TRUE(!k->index);
+	CHECK_TRUE(wg_session_reserve(k, 3, &first));
+	CHECK_INT(wg_session_sent(k), ==, first + 3);
+	wg_session_unref(k);
+	live_close(&l);
+}
+
+static void used_up_session_gives_no_counter_and_a_handshake_begins(void **state)
+{
+	struct wg_session *k;
+	struct live l;
+	uint64_t first;
+
+	live_open(&l);
+	live_ping(&l, 0);
+	k = l.s[0].peer->session[SESSION_CURRENT];
+	atomic_store(&k->send_counter, REJECT_AFTER_MESSAGES - 2);
+	CHECK_TRUE(!wg_session_reserve(k, 3, &first));
+	CHECK_TRUE(wg_session_reserve(k, 2, &first));
+	CHECK_TRUE(first == REJECT_AFTER_MESSAGES - 2);
+	for (int i = 0; i < 1000; i++)
+		CHECK_TRUE(!wg_session_reserve(k, 1, &first));
+	l.now.mono += SEC(6);
+	l.s[1].keep.n_pkt = 0;
+	live_ping(&l, 0);
+	CHECK_TRUE(l.s[0].peer->session[SESSION_CURRENT] != k);
+	CHECK_INT(l.s[1].keep.n_pkt, ==, 1);
+	live_close(&l);
+}
+
+/* Counters are given once and taken once, whichever threads ask. */
+enum { THREADS = 4, ROUNDS = 2000, BATCH = 16, COUNTERS = THREADS * ROUNDS * BATCH };
+
+struct thread_case {
+	struct wg_session *k;
+	uint8_t *given;          /* by counter */
+	atomic_uint *n_accepted; /* of the recent counters, which every thread offers */
+	bool twice;
+};
+
+static void *reserve_counters(void *ctx)
+{
+	struct thread_case *t = ctx;
+	uint64_t first;
+
+	for (int i = 0; i < ROUNDS; i++) {
+		if (!wg_session_reserve(t->k, BATCH, &first))
+			return NULL;
+		for (uint64_t c = first; c < first + BATCH; c++)
+			t->twice |= t->given[c]++; /* nobody else writes there */
+	}
+	return NULL;
+}
+
+static void *accept_counters(void *ctx)
+{
+	struct thread_case *t = ctx;
+	struct chapoly_job jobs[BATCH];
+	bool fresh[BATCH];
+
+	/* Less than a window in all: none is too old, however far behind the thread is. */
+	for (uint64_t c = 0; c < REPLAY_WINDOW / 2; c += BATCH) {
+		for (uint64_t i = 0; i < BATCH; i++)
+			jobs[i] = (struct chapoly_job){ .counter = c + i, .ok = true };
+		wg_replay_accept(&t->k->replay, jobs, BATCH, REJECT_AFTER_MESSAGES, fresh);
+		for (size_t i = 0; i < BATCH; i++)
+			atomic_fetch_add(&t->n_accepted[c + i], fresh[i]);
+	}
+	return NULL;
+}
+
+static void counters_and_windows_may_be_used_by_many_threads(void **state)
+{
+	static struct wg_session k;
+	static uint8_t given[COUNTERS];
+	static atomic_uint n_accepted[REPLAY_WINDOW];
+	struct thread_case t[THREADS];
+	pthread_t id[THREADS];
+
+	wg_replay_init(&k.replay);
+	for (int pass = 0; pass < 2; pass++) {
+		for (int i = 0; i < THREADS; i++) {
+			t[i] = (struct thread_case){ &k, given, n_accepted, false };
+			CHECK_INT(pthread_create(&id[i], NULL,
+					  pass ? accept_counters : reserve_counters, &t[i]),
+				==, 0);
+		}
+		for (int i = 0; i < THREADS; i++) {
+			CHECK_INT(pthread_join(id[i], NULL), ==, 0);
+			CHECK_TRUE(!t[i].twice);
+		}
+	}
+	CHECK_INT(wg_session_sent(&k), ==, COUNTERS);
+	for (size_t c = 0; c < COUNTERS; c++)
+		CHECK_INT(given[c], ==, 1);
+	for (size_t c = 0; c < REPLAY_WINDOW / 2 / BATCH * BATCH; c++)
+		CHECK_INT(atomic_load(&n_accepted[c]), ==, 1);
+	wg_replay_fini(&k.replay);
 }
 
 static void lost_initiation_is_repeated_at_once_when_the_owner_asks(void **state)
@@ -744,20 +886,20 @@ static void lost_initiation_is_repeated_at_once_when_the_owner_asks(void **state
 	struct live l;
 
 	live_open(&l);
-	wg_poke(l.s[0].dev, l.s[0].peer, l.now);
+	wg_start_handshake(l.s[0].dev, l.s[0].peer, l.now);
 	live_exchange(&l, false);
 	l.now.mono += MSEC(99);
-	wg_poke_again(l.s[0].dev, l.s[0].peer, l.now);
+	wg_retry_handshake(l.s[0].dev, l.s[0].peer, l.now);
 	CHECK_INT(l.s[0].keep.n_dg, ==, 0);
 	l.now.mono += MSEC(1);
-	wg_poke(l.s[0].dev, l.s[0].peer, l.now); /* waits for 5 s */
+	wg_start_handshake(l.s[0].dev, l.s[0].peer, l.now); /* waits for 5 s */
 	CHECK_INT(l.s[0].keep.n_dg, ==, 0);
-	wg_poke_again(l.s[0].dev, l.s[0].peer, l.now);
+	wg_retry_handshake(l.s[0].dev, l.s[0].peer, l.now);
 	CHECK_INT(l.s[0].keep.n_dg, ==, 1);
 	live_exchange(&l, true);
 	CHECK_INT(l.s[0].keep.sessions, ==, 1);
 	l.now.mono += SEC(1);
-	wg_poke_again(l.s[0].dev, l.s[0].peer, l.now); /* there is a session */
+	wg_retry_handshake(l.s[0].dev, l.s[0].peer, l.now); /* there is a session */
 	CHECK_INT(l.s[0].keep.n_dg, ==, 0);
 	live_close(&l);
 }
@@ -769,12 +911,12 @@ static void initiation_that_the_owner_repeats_is_the_same_while_its_answer_may_c
 	uint8_t first[148];
 
 	live_open(&l);
-	wg_poke(l.s[0].dev, l.s[0].peer, l.now);
+	wg_start_handshake(l.s[0].dev, l.s[0].peer, l.now);
 	CHECK_INT(l.s[0].keep.dg_len[0], ==, sizeof(first));
 	memcpy(first, l.s[0].keep.dg[0], sizeof(first));
 	l.s[0].keep.n_dg = 0;
 	l.now.mono += MSEC(200);
-	wg_poke_again(l.s[0].dev, l.s[0].peer, l.now);
+	wg_retry_handshake(l.s[0].dev, l.s[0].peer, l.now);
 	CHECK_INT(l.s[0].keep.n_dg, ==, 1);
 	CHECK_MEM(l.s[0].keep.dg[0], first, sizeof(first));
 	l.s[0].keep.n_dg = 0;
@@ -784,10 +926,10 @@ static void initiation_that_the_owner_repeats_is_the_same_while_its_answer_may_c
 	live_close(&l);
 
 	live_open(&l);
-	wg_poke(l.s[0].dev, l.s[0].peer, l.now);
+	wg_start_handshake(l.s[0].dev, l.s[0].peer, l.now);
 	l.s[0].keep.n_dg = 0;
 	l.now.mono += MSEC(500);
-	wg_poke_again(l.s[0].dev, l.s[0].peer, l.now);
+	wg_retry_handshake(l.s[0].dev, l.s[0].peer, l.now);
 	CHECK_INT(l.s[0].keep.n_dg, ==, 1);
 	CHECK_TRUE(memcmp(l.s[0].keep.dg[0], first, sizeof(first)) != 0);
 	live_exchange(&l, true);
@@ -825,7 +967,7 @@ static void longest_prefix_agrees_with_a_naive_search(void **state)
 
 	rng_seeded_init(&r, 8);
 	for (int i = 0; i < 8; i++)
-		allowedips_owner_init(&peers[i]);
+		wg_allowedips_owner_init(&peers[i]);
 	for (int step = 0; step < 20000; step++) {
 		struct ipprefix p = { .ip = { .family = rng_below(&r.rng, 2) ? 4 : 6 } };
 		size_t k, best = N;
@@ -842,9 +984,9 @@ static void longest_prefix_agrees_with_a_naive_search(void **state)
 			list[k] = p;
 			owner[k] = (int)rng_below(&r.rng, 8);
 			n += k == n;
-			CHECK_INT(allowedips_set(&t, p, &peers[owner[k]]), ==, 0);
+			CHECK_INT(wg_allowedips_set(&t, p, &peers[owner[k]]), ==, 0);
 		} else if (k < n) {
-			allowedips_remove(&t, p, &peers[owner[k]]);
+			wg_allowedips_remove(&t, p, &peers[owner[k]]);
 			list[k] = list[--n];
 			owner[k] = owner[n];
 		}
@@ -854,15 +996,15 @@ static void longest_prefix_agrees_with_a_naive_search(void **state)
 			if (ipprefix_contains(list[k], p.ip) &&
 				(best == N || list[k].bits > list[best].bits))
 				best = k;
-		got = p.ip.family == 4 ? allowedips_find4(&t, p.ip.b)
-				       : allowedips_find6(&t, p.ip.b);
+		got = p.ip.family == 4 ? wg_allowedips_find4(&t, p.ip.b)
+				       : wg_allowedips_find6(&t, p.ip.b);
 		CHECK_TRUE(got == (best == N ? NULL : &peers[owner[best]]));
 	}
 	for (int i = 0; i < 8; i++)
-		allowedips_remove_all(&t, &peers[i]);
+		wg_allowedips_remove_all(&t, &peers[i]);
 	CHECK_INT(t.n, ==, 0);
 	CHECK_TRUE(!t.root4 && !t.root6);
-	allowedips_fini(&t);
+	wg_allowedips_fini(&t);
 }
 
 int main(void)
@@ -883,6 +1025,10 @@ int main(void)
 		cmocka_unit_test(sessions_that_crossed_are_renewed_one_after_the_other),
 		cmocka_unit_test(replayed_packet_is_no_sign_of_life),
 		cmocka_unit_test(new_identity_shakes_hands_at_once),
+		cmocka_unit_test(identity_of_a_peer_is_refused_and_all_stays),
+		cmocka_unit_test(session_that_is_held_outlives_its_peer),
+		cmocka_unit_test(used_up_session_gives_no_counter_and_a_handshake_begins),
+		cmocka_unit_test(counters_and_windows_may_be_used_by_many_threads),
 		cmocka_unit_test(lost_initiation_is_repeated_at_once_when_the_owner_asks),
 		cmocka_unit_test(
 			initiation_that_the_owner_repeats_is_the_same_while_its_answer_may_come),

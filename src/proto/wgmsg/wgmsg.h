@@ -67,4 +67,15 @@ enum {
 enum wgmsg_type wgmsg_type(const uint8_t *p, size_t len);
 void wgmsg_set_type(uint8_t type[static 4], enum wgmsg_type t);
 
+/* Of what wgmsg_type found to be data. */
+static inline uint32_t wgmsg_transport_receiver(const uint8_t *p)
+{
+	return load_le32(((const struct wgmsg_transport *)(const void *)p)->receiver);
+}
+
+static inline uint64_t wgmsg_transport_counter(const uint8_t *p)
+{
+	return load_le64(((const struct wgmsg_transport *)(const void *)p)->counter);
+}
+
 #endif

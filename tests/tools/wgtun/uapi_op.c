@@ -55,6 +55,19 @@ struct set {
 	bool in_peer, made; /* in_peer without peer: its lines are read and ignored */
 };
 
+/* As the kernel does: whose key becomes our own is no peer any more. */
+static void remove_own_peer(struct wgtun *w, const struct secret_node *k)
+{
+	struct wg_peer *p;
+	struct node_pub own;
+
+	if (key_public(k->b, own.b) < 0)
+		return;
+	p = wg_peer_find(w->dev, &own);
+	if (p)
+		wg_peer_remove(w->dev, p);
+}
+
 static int set_private(struct wgtun *w, const struct line *l)
 {
 	uint8_t key[KEY_LEN];
@@ -68,6 +81,7 @@ static int set_private(struct wgtun *w, const struct line *l)
 		key_generate(loop_rng(), key); /* no identity: one that nobody knows */
 	memcpy(k.b, key, sizeof(key));
 	w->private = k;
+	remove_own_peer(w, &k);
 	rc = wg_set_private(w->dev, &k, loop_now(w->loop).mono);
 	ct_wipe(key, sizeof(key));
 	ct_wipe(&k, sizeof(k));

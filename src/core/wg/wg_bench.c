@@ -1,0 +1,147 @@
+/* Two devices in one program: packets of 1,280 bytes, sealed by the one and opened by the other, 64 a call. */
+#include "core/wg/wg.h"
+
+#include <stdlib.h>
+#include <time.h>
+
+enum {
+	BATCH = 64,
+	LEN = 1280,
+	STRIDE = WG_HEADROOM + LEN + WG_TAILROOM,
+	ROUNDS = 20000,
+	TIMES = 7,
+	WAITS_MAX = 4
+};
+
+struct side {
+	struct wg_sink sink;
+	struct rng_seeded rng;
+	struct wg_device *dev;
+	struct wg_peer *peer;
+	struct side *other;
+	uint8_t waits[WAITS_MAX][WG_HEADROOM + LEN + WG_TAILROOM];
+	size_t waits_len[WAITS_MAX], n_waits, n_opened;
+};
+
+static struct now now = { .mono = SEC(1000), .wall = 1800000000000 };
+
+static void deliver(struct side *to, const struct wg_packet *d, size_t n)
+{
+	struct wg_datagram dg[WG_BATCH_MAX];
+
+	for (size_t i = 0; i < n; i++)
+		dg[i] = (struct wg_datagram){
+			.p = d[i].p, .len = d[i].len, .source = { .len = 6, .b = { 1 } }
+		};
+	wg_receive(to->dev, dg, n, now);
+}
+
+/* Batches go to the other device at once, which sends nothing then; what belongs to the handshake waits for its turn. */
+static void to_peer(struct wg_sink *sink, struct wg_peer *p, const struct wg_packet *d, size_t n)
+{
+	struct side *s = container_of(sink, struct side, sink);
+
+	if (n == BATCH) {
+		deliver(s->other, d, n);
+		return;
+	}
+	for (size_t i = 0; i < n && s->n_waits < WAITS_MAX; i++) {
+		memcpy(s->waits[s->n_waits], d[i].p, d[i].len);
+		s->waits_len[s->n_waits++] = d[i].len;
+	}
+}
+
+static void exchange(struct side *s)
+{
+	size_t n = s->n_waits;
+
+	s->n_waits = 0;
+	for (size_t i = 0; i < n; i++)
+		deliver(s->other, &(struct wg_packet){ s->waits[i], s->waits_len[i] }, 1);
+}
+
+static void to_source(struct wg_sink *s, const struct wg_source *to, const uint8_t *d, size_t len)
+{
+}
+
+static void packets(struct wg_sink *sink, struct wg_peer *p, struct wg_packet *pkt, size_t n)
+{
+	container_of(sink, struct side, sink)->n_opened += n;
+}
+
+static void event(struct wg_sink *s, struct wg_peer *p, enum wg_event ev) {}
+
+static struct wg_peer *unknown_peer(struct wg_sink *s, const struct node_pub *key)
+{
+	return NULL;
+}
+
+static void open_side(struct side *s, struct side *other, uint8_t private)
+{
+	struct wg_cfg cfg = { .private = { { private, [31] = 64 } },
+		.mtu = LEN,
+		.rng = &s->rng.rng,
+		.sink = &s->sink };
+
+	s->sink = (struct wg_sink){ to_peer, to_source, packets, event, unknown_peer, NULL };
+	s->other = other;
+	rng_seeded_init(&s->rng, private);
+	CHECK(wg_new(&s->dev, &cfg) == 0);
+}
+
+static void know(struct side *s, uint8_t its_host)
+{
+	struct ipprefix its = { .ip = ipaddr_v4(10, 0, 0, its_host), .bits = 32 };
+
+	CHECK(wg_peer_add(s->dev, wg_public(s->other->dev), &s->peer) == 0);
+	CHECK(wg_peer_allow(s->dev, s->peer, its) == 0);
+}
+
+static void send_batch(struct side *s, uint8_t *mem)
+{
+	static const uint8_t head[20] = { 0x45, 0, LEN >> 8, LEN & 0xff, [8] = 64, [12] = 10, 0, 0,
+		1, 10, 0, 0, 2 };
+	struct wg_packet pkt[BATCH];
+
+	for (size_t i = 0; i < BATCH; i++) {
+		pkt[i] = (struct wg_packet){ mem + i * STRIDE + WG_HEADROOM, LEN };
+		memcpy(pkt[i].p, head, sizeof(head));
+	}
+	wg_send(s->dev, s->peer, pkt, BATCH, now);
+}
+
+static double seconds(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+int main(void)
+{
+	static struct side a, b;
+	static uint8_t mem[BATCH * STRIDE];
+	double best = 1e9;
+
+	open_side(&a, &b, 8);
+	open_side(&b, &a, 16);
+	know(&a, 2);
+	know(&b, 1);
+	wg_start_handshake(a.dev, a.peer, now);
+	for (int i = 0; i < 4; i++)
+		exchange(i % 2 ? &b : &a);
+	b.n_opened = 0;
+	for (int t = 0; t < TIMES; t++) {
+		double from = seconds();
+
+		for (int i = 0; i < ROUNDS / TIMES; i++)
+			send_batch(&a, mem);
+		best = MIN_OF(best, (seconds() - from) / (ROUNDS / TIMES * BATCH));
+	}
+	CHECK(b.n_opened == (size_t)(ROUNDS / TIMES) * TIMES * BATCH);
+	printf("wg: %.0f ns a packet, sealed and opened\n", best * 1e9);
+	wg_free(a.dev);
+	wg_free(b.dev);
+	return 0;
+}
