@@ -1,6 +1,6 @@
 /* Two filters allow the same when they say the same about every point: a point for each edge of a
  * range on either side. */
-#include "core/policy/ranges.h"
+#include "core/policy/sets/ranges.h"
 #include "tests/conformance/harness.h"
 
 #include <stdlib.h>

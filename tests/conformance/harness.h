@@ -10,7 +10,7 @@
 struct trial {
 	json_t *doc;
 	const char *id;
-	struct policy_world *world;
+	struct policy_directory *directory;
 	struct policy_plan *plan;
 	size_t faults; /* differences found */
 	bool quiet;
@@ -25,8 +25,8 @@ int64_t id_of(const struct trial *t, const char *name);        /* 0: unknown */
 const char *name_of_host(
 	const struct trial *t, const char *hostname); /* NULL: none of the topology */
 
-/* world.c: users and nodes of the topology. */
-bool build_world(struct trial *t);
+/* tailnet.c: users and nodes of the topology. */
+bool build_tailnet(struct trial *t);
 
 /* flows.c: two lists of filter rules: the same flows, the same capabilities? */
 void compare_filters(struct trial *t, const char *node, json_t *want, json_t *got);

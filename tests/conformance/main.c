@@ -101,11 +101,11 @@ static int put_policy(struct trial *t, char *message, size_t len)
 	int rc = policy_doc_parse(&d, text, strlen(text), &at);
 
 	if (rc == 0)
-		rc = policy_plan_new(&t->plan, t->world, d, POLICY_NEW, &at);
+		rc = policy_plan_new(&t->plan, t->directory, d, POLICY_NEW, &at);
 	snprintf(message, len, "%s", at.text);
 	if (rc < 0)
 		return rc;
-	policy_install(t->world, t->plan);
+	policy_install(t->directory, t->plan);
 	rc = policy_test(t->plan, note_failure, &fs);
 	if (rc == 1)
 		snprintf(message, len, "test(s) failed");
@@ -185,7 +185,7 @@ static void judge(struct trial *t)
 	const char *node;
 	int rc;
 
-	if (!build_world(t)) {
+	if (!build_tailnet(t)) {
 		differ(t, "the topology makes no sense");
 		return;
 	}
@@ -234,7 +234,7 @@ static void run_case(json_t *doc)
 	t.quiet = excuse != NULL && !only;
 	c->cases++;
 	judge(&t);
-	policy_world_free(t.world);
+	policy_directory_free(t.directory);
 	if (t.faults && excuse) {
 		c->excused++;
 		printf("# differs on purpose: %s: %s\n", t.id, excuse);

@@ -221,14 +221,14 @@ static void random_world(struct plain_world *w)
 			random_node(w, i);
 }
 
-static void put_user(struct policy_world *pw, const struct plain_world *w, size_t i)
+static void put_user(struct policy_directory *pw, const struct plain_world *w, size_t i)
 {
 	struct policy_user u = { .id = (int64_t)i + 1, .login = w->logins[i], .role = w->roles[i] };
 
 	CHECK_INT(policy_user_put(pw, &u), ==, 0);
 }
 
-static void put_node(struct policy_world *pw, const struct plain_node *n)
+static void put_node(struct policy_directory *pw, const struct plain_node *n)
 {
 	struct policy_attr os = { "node:os", n->os };
 	struct policy_node doc = { .id = n->id,
@@ -245,7 +245,7 @@ static void put_node(struct policy_world *pw, const struct plain_node *n)
 	CHECK_INT(policy_node_put(pw, &doc), ==, 0);
 }
 
-static struct policy_plan *compile(struct policy_world *pw)
+static struct policy_plan *compile(struct policy_directory *pw)
 {
 	struct policy_plan *p;
 	struct policy_doc *d;
@@ -260,13 +260,13 @@ static struct policy_plan *compile(struct policy_world *pw)
 	return p;
 }
 
-static struct policy_world *fresh_world(const struct plain_world *w)
+static struct policy_directory *fresh_world(const struct plain_world *w)
 {
 	static const char *const domain = "corp.example";
 	struct policy_cfg cfg = { .domains = &domain, .n_domains = 1 };
-	struct policy_world *pw;
+	struct policy_directory *pw;
 
-	CHECK_INT(policy_world_new(&pw, &cfg), ==, 0);
+	CHECK_INT(policy_directory_new(&pw, &cfg), ==, 0);
 	for (size_t i = 0; i < PLAIN_USERS; i++)
 		put_user(pw, w, i);
 	for (size_t i = 0; i < PLAIN_NODES; i++)
@@ -414,7 +414,7 @@ static void filters_let_in_what_the_text_says(void **state)
 	(void)state;
 	for (unsigned run = 0; run < runs(); run++) {
 		struct plain_world w;
-		struct policy_world *pw;
+		struct policy_directory *pw;
 		struct policy_plan *p;
 
 		seed_run(run);
@@ -426,7 +426,7 @@ static void filters_let_in_what_the_text_says(void **state)
 		checked += check_filters(&w, p);
 		check_peers(&w, p);
 		json_decref(w.policy);
-		policy_world_free(pw);
+		policy_directory_free(pw);
 	}
 	printf("# %zu packets asked in %u networks\n", checked, runs());
 }
@@ -574,7 +574,7 @@ static void check_told(
 		CHECK_TRUE(what & POLICY_TOUCHED_SELF);
 }
 
-static void random_change(struct plain_world *w, struct policy_world *pw)
+static void random_change(struct plain_world *w, struct policy_directory *pw)
 {
 	size_t i = below(PLAIN_NODES), u = below(PLAIN_USERS);
 
@@ -593,10 +593,10 @@ static void random_change(struct plain_world *w, struct policy_world *pw)
 	}
 }
 
-static void one_step(struct plain_world *w, struct policy_world *pw, struct answer *before)
+static void one_step(struct plain_world *w, struct policy_directory *pw, struct answer *before)
 {
 	struct answer after[PLAIN_NODES] = { 0 }, want[PLAIN_NODES] = { 0 };
-	struct policy_world *fresh;
+	struct policy_directory *fresh;
 	struct policy_plan *p;
 	struct told told = { 0 };
 
@@ -615,7 +615,7 @@ static void one_step(struct plain_world *w, struct policy_world *pw, struct answ
 		answer_fini(&want[i]);
 		before[i] = after[i];
 	}
-	policy_world_free(fresh);
+	policy_directory_free(fresh);
 }
 
 static void changes_lead_where_compiling_afresh_does_and_are_told(void **state)
@@ -624,7 +624,7 @@ static void changes_lead_where_compiling_afresh_does_and_are_told(void **state)
 	for (unsigned run = 0; run < runs(); run++) {
 		struct answer before[PLAIN_NODES] = { 0 };
 		struct plain_world w;
-		struct policy_world *pw;
+		struct policy_directory *pw;
 		struct told told;
 
 		seed_run(run);
@@ -638,7 +638,7 @@ static void changes_lead_where_compiling_afresh_does_and_are_told(void **state)
 			one_step(&w, pw, before);
 		for (size_t i = 0; i < PLAIN_NODES; i++)
 			answer_fini(&before[i]);
-		policy_world_free(pw);
+		policy_directory_free(pw);
 	}
 }
 

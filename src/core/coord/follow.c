@@ -411,7 +411,7 @@ int follow_start(struct tailnet *c, struct now now, struct err_at *at)
 	int rc;
 
 	memcpy(cfg.seed, c->seed, sizeof(cfg.seed));
-	rc = policy_world_new(&c->policy, &cfg);
+	rc = policy_directory_new(&c->policy, &cfg);
 	list_for_each(l, &c->users)
 		if (rc == 0)
 			rc = follow_user(c, container_of(l, struct user, link));
@@ -435,5 +435,5 @@ int follow_start(struct tailnet *c, struct now now, struct err_at *at)
 
 void follow_end(struct tailnet *c)
 {
-	c->policy = policy_world_free(c->policy);
+	c->policy = policy_directory_free(c->policy);
 }

@@ -230,7 +230,7 @@ struct tailnet {
 	struct coord_meta meta;          /* numbers used last */
 	char tailnet_id[TAILNET_ID_MAX]; /* meta points to it */
 	uint8_t seed[16];                /* of all tables */
-	struct policy_world *policy;
+	struct policy_directory *policy;
 	struct list versions; /* of the policy, the newest first: it runs */
 	size_t n_versions, version_bytes;
 	bool open;       /* no policy: everybody reaches everybody */

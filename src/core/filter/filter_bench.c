@@ -3,7 +3,7 @@
  * rules, each with a few sources among 20,000 addresses and a few destinations among the 16 that
  * are local. Rounds alternate.
  */
-#include "core/filter/naive.h"
+#include "testlib/naive_filter.h"
 
 #include <time.h>
 

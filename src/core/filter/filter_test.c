@@ -1,4 +1,4 @@
-#include "core/filter/naive.h"
+#include "testlib/naive_filter.h"
 #include "core/netmap/netmap.h"
 #include "base/err/err.h"
 #include "testlib/vectors.h"

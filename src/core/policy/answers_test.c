@@ -1,5 +1,5 @@
 /* Routes, tags, SSH and attributes. */
-#include "core/policy/testnet.h"
+#include "testlib/policy_net.h"
 
 /* ---- routes ---- */
 
@@ -34,10 +34,10 @@ static void the_primary_stays_until_it_cannot(void **state)
 	CHECK_INT(policy_route_primary(plan, lan), ==, GWA);
 	set_state(GWA, true, false); /* gone, and nobody healthy */
 	CHECK_INT(policy_route_primary(plan, lan), ==, 0);
-	CHECK_INT(policy_node_remove(world, GWA), ==, 0);
+	CHECK_INT(policy_node_remove(directory, GWA), ==, 0);
 	set_state(CAT1, false, false);
 	CHECK_INT(policy_route_primary(plan, lan), ==, CAT1);
-	CHECK_INT(policy_drain(world, nobody, NULL), ==, 0);
+	CHECK_INT(policy_drain(directory, nobody, NULL), ==, 0);
 }
 
 static void a_new_policy_keeps_who_is_primary(void **state)

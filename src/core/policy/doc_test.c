@@ -1,4 +1,4 @@
-#include "core/policy/doc.h"
+#include "core/policy/lang/doc.h"
 #include "testlib/check.h"
 
 /* Parses; on a fault *at is filled. */

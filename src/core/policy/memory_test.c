@@ -1,8 +1,8 @@
 /*
  * The nth allocation is refused, for every n until nothing is refused any more: nothing crashes,
- * nothing leaks (under the sanitizers), and afterwards a plan can be made of the same world.
+ * nothing leaks (under the sanitizers), and afterwards a plan can be made of the same directory.
  */
-#include "core/policy/testnet.h"
+#include "testlib/policy_net.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -91,7 +91,7 @@ static int try_node(int n, int64_t user, const char *const *tag, const char *rou
 		d.routes = &r;
 		d.n_routes = 1;
 	}
-	return policy_node_put(world, &d);
+	return policy_node_put(directory, &d);
 }
 
 /* 0: nothing was refused. */
@@ -103,11 +103,11 @@ static int live_through(void)
 	int rc = policy_doc_parse(&d, policy, sizeof(policy) - 1, &at), failed = rc;
 
 	if (rc == 0)
-		rc = policy_plan_new(&p, world, d, POLICY_NEW, &at);
+		rc = policy_plan_new(&p, directory, d, POLICY_NEW, &at);
 	CHECK_TRUE(rc == 0 || rc == -ENOMEM);
 	if (rc < 0)
 		return rc;
-	policy_install(world, p);
+	policy_install(directory, p);
 	for (int64_t id = ANA1; id <= CAT1; id++)
 		ask(p, id);
 	rc = policy_test(p, ignore_failure, NULL);
@@ -116,8 +116,8 @@ static int live_through(void)
 	failed |= try_node(10, 2, NULL, NULL);
 	failed |= try_node(BEN1, 2, NULL, "10.20.5.0/24");
 	failed |= try_node(WEB1, 0, &db, NULL);
-	failed |= policy_node_remove(world, GWA);
-	failed |= policy_drain(world, nobody, NULL);
+	failed |= policy_node_remove(directory, GWA);
+	failed |= policy_drain(directory, nobody, NULL);
 	for (int64_t id = ANA1; id <= CAT1 + 1; id++)
 		ask(p, id);
 	return failed;
@@ -139,8 +139,8 @@ static void short_of_memory_nothing_crashes_and_the_plan_can_be_made_anew(void *
 		left = SIZE_MAX;
 		refusals += more;
 		CHECK_INT(policy_doc_parse(&d, policy, sizeof(policy) - 1, &at), ==, 0);
-		CHECK_INT(policy_plan_new(&p, world, d, POLICY_NEW, &at), ==, 0);
-		policy_install(world, p);
+		CHECK_INT(policy_plan_new(&p, directory, d, POLICY_NEW, &at), ==, 0);
+		policy_install(directory, p);
 		for (int64_t id = ANA1; id <= CAT1 + 1; id++)
 			ask(p, id);
 		teardown(state);

@@ -5,11 +5,11 @@
  * follows the recorded answers of Tailscale's service (tests/conformance).
  *
  * Three things with three lives:
- *   policy_doc    a text that was read: immutable, every part knows its line and column;
- *   policy_world  users and nodes, kept up to date by the owner, one change at a time;
- *   policy_plan   a document compiled against a world. The installed plan follows each change of
- * the world. A second plan can be made beside it from a candidate document, to run its tests and to
- * see what it would change.
+ *   policy_doc        a text that was read: immutable, every part knows its line and column (lang/);
+ *   policy_directory  users and nodes, kept up to date by the owner, one change at a time (compile/);
+ *   policy_plan       a document compiled against a directory. The installed plan follows each change
+ *                     of it (compile/), and is asked (answer/). A second plan can be made beside it
+ *                     from a candidate document, to run its tests and to see what it would change.
  *
  * Built for size: nodes that the document cannot tell apart form one class, and what is true of a
  * class is computed once. A change of a node moves it between classes, marks the classes that it
@@ -34,7 +34,7 @@ enum {
 };
 
 struct policy_doc;
-struct policy_world;
+struct policy_directory;
 struct policy_plan;
 
 /*
@@ -92,36 +92,37 @@ struct policy_cfg {
 	uint8_t seed[16]; /* of the hash tables */
 };
 
-MUST_USE int policy_world_new(struct policy_world **ret, const struct policy_cfg *cfg);
-struct policy_world *policy_world_free(struct policy_world *w); /* the installed plan too */
+MUST_USE int policy_directory_new(struct policy_directory **ret, const struct policy_cfg *cfg);
+struct policy_directory *policy_directory_free(
+	struct policy_directory *w); /* the installed plan too */
 
 /* New or changed. -ERR_BAD_VALUE (an id of 0 or below, a text that is too long), -ERR_TOO_MANY,
  * -ENOMEM. */
-MUST_USE int policy_user_put(struct policy_world *w, const struct policy_user *u);
-MUST_USE int policy_user_remove(struct policy_world *w, int64_t id); /* -ENOENT */
-MUST_USE int policy_node_put(struct policy_world *w, const struct policy_node *n);
-MUST_USE int policy_node_remove(struct policy_world *w, int64_t id); /* -ENOENT */
-bool policy_node_exists(const struct policy_world *w, int64_t id);
-size_t policy_n_nodes(const struct policy_world *w);
+MUST_USE int policy_user_put(struct policy_directory *w, const struct policy_user *u);
+MUST_USE int policy_user_remove(struct policy_directory *w, int64_t id); /* -ENOENT */
+MUST_USE int policy_node_put(struct policy_directory *w, const struct policy_node *n);
+MUST_USE int policy_node_remove(struct policy_directory *w, int64_t id); /* -ENOENT */
+bool policy_node_exists(const struct policy_directory *w, int64_t id);
+size_t policy_n_nodes(const struct policy_directory *w);
 
 /*
- * Compiles d against w as it is now. Takes d, also on failure. The plan is good until the world
- * changes; an installed one follows. Faults that only the world shows (two users of one name, a
+ * Compiles d against w as it is now. Takes d, also on failure. The plan is good until the directory
+ * changes; an installed one follows. Faults that only the directory shows (two users of one name, a
  * foreign domain, nobody of this name in nodeAttrs) refuse a new document with *at; for a stored
  * one, which was good when it was written, they are no fault: the selector is empty.
  */
 enum policy_origin { POLICY_NEW, POLICY_STORED };
-MUST_USE int policy_plan_new(struct policy_plan **ret, struct policy_world *w, struct policy_doc *d,
-	enum policy_origin origin, struct err_at *at);
+MUST_USE int policy_plan_new(struct policy_plan **ret, struct policy_directory *w,
+	struct policy_doc *d, enum policy_origin origin, struct err_at *at);
 struct policy_plan *policy_plan_free(struct policy_plan *p); /* not of the installed one */
 /* Takes p; the one before is freed. Everything may have changed for everybody: ask policy_preview
  * before, if you want to know. */
-void policy_install(struct policy_world *w, struct policy_plan *p);
-struct policy_plan *policy_installed(const struct policy_world *w); /* NULL before the first */
+void policy_install(struct policy_directory *w, struct policy_plan *p);
+struct policy_plan *policy_installed(const struct policy_directory *w); /* NULL before the first */
 const struct policy_doc *policy_plan_doc(const struct policy_plan *p);
 
 /*
- * What changes of the world did to the installed plan's answers since the last drain. The same may
+ * What changes of the directory did to the installed plan's answers since the last drain. The same may
  * be told twice; nothing that changed is left out. After policy_install everybody is told
  * POLICY_TOUCHED_ALL.
  */
@@ -133,9 +134,9 @@ enum policy_touched {
 	POLICY_TOUCHED_SELF = 8, /* what it is told of itself */
 	POLICY_TOUCHED_ALL = 16, /* anything, each of its peers too */
 };
-/* fn is called for each; `peer` is 0 unless POLICY_TOUCHED_PEER. fn must not change the world.
+/* fn is called for each; `peer` is 0 unless POLICY_TOUCHED_PEER. fn must not change the directory.
  * -ENOMEM. */
-MUST_USE int policy_drain(struct policy_world *w,
+MUST_USE int policy_drain(struct policy_directory *w,
 	void (*fn)(void *ctx, int64_t node, unsigned what, int64_t peer), void *ctx);
 
 /*
@@ -146,7 +147,7 @@ MUST_USE int policy_filter(struct policy_plan *p, int64_t node, struct buf *out)
 
 /*
  * The same in parts, of which most are shared by many nodes: a part with an id has the same bytes
- * wherever that id appears, and an id is never used for other bytes. Borrowed until the world
+ * wherever that id appears, and an id is never used for other bytes. Borrowed until the directory
  * changes. All parts one after another are the JSON text.
  */
 typedef int (*policy_part_fn)(

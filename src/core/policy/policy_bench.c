@@ -5,18 +5,21 @@
  * listed one by one; every rule names a group of one).
  *
  *   parse     text to document
- *   compile   document and world to the plan: every node in its class
+ *   compile   document and directory to the plan: every node in its class
  *   ready     what every class keeps of every rule, whom it sees, and the text of all sources:
- * after it each answer is a copy join      a node comes: into its class, all whom it concerns are
- * marked (median, and 99 of 100 are below) change    a node gets another tag or loses it answer the
- * filter and the list of peers of the node that came sources   the text of every set of sources
- * that it is in, made anew for the filters of others told      nodes that hear of one join, on
- * average memory    of the world and the plan, when ready, per node
+ *             after it each answer is a copy
+ *   join      a node comes: into its class, all whom it concerns are marked (median, and 99 of 100
+ *             are below)
+ *   change    a node gets another tag or loses it
+ *   answer    the filter and the list of peers of the node that came
+ *   sources   the text of every set of sources that it is in, made anew for the filters of others
+ *   told      nodes that hear of one join, on average
+ *   memory    of the directory and the plan, when ready, per node
  *
  * Fails when a realistic policy takes more than a second to parse and compile, or a node more than
  * a millisecond (median).
  */
-#include "core/policy/plan.h"
+#include "core/policy/answer/internal.h"
 
 #include "base/rng/rng.h"
 
@@ -33,7 +36,7 @@ static const char *const kind_names[] = { "realistic", "everybody", "members", "
 struct scene {
 	enum kind kind;
 	size_t n_nodes, n_users;
-	struct policy_world *w;
+	struct policy_directory *w;
 	struct rng_seeded rng;
 	int64_t next_id;
 };
@@ -163,7 +166,7 @@ static void build(struct scene *s)
 {
 	struct policy_cfg cfg = { 0 };
 
-	CHECK(policy_world_new(&s->w, &cfg) == 0);
+	CHECK(policy_directory_new(&s->w, &cfg) == 0);
 	for (size_t i = 0; i < s->n_users; i++) {
 		char login[64];
 		struct policy_user u = { .id = (int64_t)i + 1, .login = login };
@@ -196,11 +199,11 @@ static void make_ready(struct policy_plan *p)
 {
 	for (uint32_t i = 0; i < p->n_classes; i++)
 		if (p->classes[i])
-			CHECK(class_parts(p, p->classes[i]) == 0 &&
-				class_sees(p, p->classes[i]) == 0);
-	for (uint32_t i = 0; i < p->n_sels; i++)
-		if (p->sels[i]->ep[MODE_SRC] != NONE)
-			CHECK(sel_text(p, p->sels[i]) == 0);
+			CHECK(node_class_slices(p, p->classes[i]) == 0 &&
+				node_class_sees(p, p->classes[i]) == 0);
+	for (uint32_t i = 0; i < p->n_sets; i++)
+		if (p->sets[i]->side[MODE_SRC] != NONE)
+			CHECK(addr_set_text(p, p->sets[i]) == 0);
 }
 
 static int by_time(const void *a, const void *b)
@@ -244,9 +247,9 @@ static void one_delta(struct scene *s, struct deltas *d)
 	d->answer.v[d->answer.n++] = now_ms() - t0;
 	buf_fini(&b);
 	t0 = now_ms();
-	for (uint32_t i = 0; i < p->n_sels; i++)
-		if (p->sels[i]->ep[MODE_SRC] != NONE)
-			CHECK(sel_text(p, p->sels[i]) == 0);
+	for (uint32_t i = 0; i < p->n_sets; i++)
+		if (p->sets[i]->side[MODE_SRC] != NONE)
+			CHECK(addr_set_text(p, p->sets[i]) == 0);
 	d->sources.v[d->sources.n++] = now_ms() - t0;
 	CHECK(policy_drain(s->w, count, &events) == 0);
 	d->told += events;
@@ -295,7 +298,7 @@ static bool run(enum kind kind, size_t n_nodes)
 		at(&d.answer, 0.5), at(&d.sources, 0.5), d.told / DELTAS, before / n_nodes);
 	fflush(stdout);
 	buf_fini(&text);
-	policy_world_free(s.w);
+	policy_directory_free(s.w);
 	malloc_trim(0);
 	return kind != REALISTIC ||
 	       (t2 - t0 < 1000 && at(&d.join, 0.5) < 1 && at(&d.change, 0.5) < 1);

@@ -9,7 +9,7 @@
 static const char *const tags[] = { "tag:web", "tag:client", "tag:router" };
 
 static void put_node(
-	struct policy_world *w, int64_t id, int64_t user, const char *tag, const char *route)
+	struct policy_directory *w, int64_t id, int64_t user, const char *tag, const char *route)
 {
 	struct policy_attr os = { "node:os", "linux" };
 	struct policy_node n = { .id = id,
@@ -29,15 +29,15 @@ static void put_node(
 	CHECK(policy_node_put(w, &n) == 0);
 }
 
-static struct policy_world *small_world(void)
+static struct policy_directory *small_world(void)
 {
 	static const char *const logins[] = { "odin@example.com", "thor@example.org",
 		"freya@example.com" };
 	static const char *const domain = "example.com";
 	struct policy_cfg cfg = { .domains = &domain, .n_domains = 1 };
-	struct policy_world *w;
+	struct policy_directory *w;
 
-	CHECK(policy_world_new(&w, &cfg) == 0);
+	CHECK(policy_directory_new(&w, &cfg) == 0);
 	for (int i = 0; i < 3; i++) {
 		struct policy_user u = {
 			.id = i + 1, .login = logins[i], .role = i ? POLICY_MEMBER : POLICY_OWNER
@@ -117,7 +117,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
-	struct policy_world *w;
+	struct policy_directory *w;
 	struct policy_plan *p;
 	struct policy_doc *d;
 	struct err_at at = { 0 };
@@ -140,6 +140,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	} else {
 		CHECK(at.text[0]);
 	}
-	policy_world_free(w);
+	policy_directory_free(w);
 	return 0;
 }

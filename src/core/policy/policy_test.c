@@ -1,4 +1,4 @@
-#include "core/policy/testnet.h"
+#include "testlib/policy_net.h"
 
 #include <errno.h>
 
@@ -192,16 +192,16 @@ static void postures_ask_the_device(void **state)
 	CHECK_STR(filter(WEB1), "[]");
 	d.attrs = attrs;
 	d.n_attrs = 2;
-	CHECK_INT(policy_node_put(world, &d), ==, 0);
+	CHECK_INT(policy_node_put(directory, &d), ==, 0);
 	CHECK_TRUE(strstr(filter(WEB1), "\"SrcIPs\":[\"100.64.0.2\",\"fd7a:115c:a1e0::2\"]"));
 	CHECK_INT(peers(WEB1), ==, 1u << ANA2);
 	attrs[1].value = "1.80.8";
-	CHECK_INT(policy_node_put(world, &d), ==, 0);
+	CHECK_INT(policy_node_put(directory, &d), ==, 0);
 	CHECK_STR(filter(WEB1), "[]");
-	CHECK_INT(policy_drain(world, nobody, NULL), ==, 0);
+	CHECK_INT(policy_drain(directory, nobody, NULL), ==, 0);
 }
 
-/* ---- faults that the world shows ---- */
+/* ---- faults that the directory shows ---- */
 
 static void a_name_of_two_people_is_refused_when_new_only(void **state)
 {
@@ -211,7 +211,7 @@ static void a_name_of_two_people_is_refused_when_new_only(void **state)
 	struct err_at at;
 
 	(void)state;
-	CHECK_INT(policy_user_put(world, &other), ==, 0);
+	CHECK_INT(policy_user_put(directory, &other), ==, 0);
 	CHECK_INT(compile(text, POLICY_NEW, &at), ==, -ERR_BAD_VALUE);
 	CHECK_INT(at.line, ==, 2);
 	CHECK_TRUE(strstr(at.text, "multiple users found: token \"ana\""));
@@ -246,11 +246,11 @@ static void the_running_policy_stays_when_a_new_one_is_bad(void **state)
 
 	(void)state;
 	load("{\"acls\": []}");
-	before = policy_installed(world);
+	before = policy_installed(directory);
 	CHECK_INT(compile("{\"acls\": [{\"action\": \"accept\", \"src\": [\"tag:x\"]}]}",
 			  POLICY_NEW, &at),
 		<, 0);
-	CHECK_TRUE(policy_installed(world) == before);
+	CHECK_TRUE(policy_installed(directory) == before);
 	plan = before;
 	CHECK_STR(filter(WEB1), "[]");
 }
@@ -395,17 +395,17 @@ static void a_change_is_told_to_those_whom_it_concerns_and_no_others(void **stat
 	(void)state;
 	load(HEAD
 		"\"acls\": [{\"action\": \"accept\", \"src\": [\"group:eng\"], \"dst\": [\"tag:web:22\"]}]}");
-	CHECK_INT(policy_drain(world, note_told, told), ==, 0);
+	CHECK_INT(policy_drain(directory, note_told, told), ==, 0);
 	CHECK_INT(told[CAT1], ==, POLICY_TOUCHED_ALL);
 	memset(told, 0, sizeof(told));
 	put(node(CAT1 + 1, 2, NULL), NULL, 0); /* ben gets another device */
-	CHECK_INT(policy_drain(world, note_told, told), ==, 0);
+	CHECK_INT(policy_drain(directory, note_told, told), ==, 0);
 	CHECK_INT(told[WEB1], ==, POLICY_TOUCHED_FILTER | POLICY_TOUCHED_PEER);
 	CHECK_INT(told[ANA1] | told[BEN1] | told[DB1] | told[CAT1], ==, 0);
 	CHECK_TRUE(strstr(filter(WEB1), "\"100.64.0.10\""));
 	memset(told, 0, sizeof(told));
 	put(node(CAT1 + 1, 2, NULL), NULL, 0); /* the same again */
-	CHECK_INT(policy_drain(world, note_told, told), ==, 0);
+	CHECK_INT(policy_drain(directory, note_told, told), ==, 0);
 	CHECK_INT(told[WEB1], ==, 0);
 }
 
@@ -445,13 +445,13 @@ static void what_cannot_be_is_refused(void **state)
 	struct buf b;
 
 	(void)state;
-	CHECK_INT(policy_node_put(world, &bad), ==, -ERR_BAD_VALUE);
+	CHECK_INT(policy_node_put(directory, &bad), ==, -ERR_BAD_VALUE);
 	bad = node(1, 1, NULL);
 	bad.n_routes = POLICY_ROUTES_MAX + 1;
-	CHECK_INT(policy_node_put(world, &bad), ==, -ERR_BAD_VALUE);
-	CHECK_INT(policy_user_put(world, &nobody_at_all), ==, -ERR_BAD_VALUE);
-	CHECK_INT(policy_node_remove(world, 77), ==, -ENOENT);
-	CHECK_INT(policy_user_remove(world, 77), ==, -ENOENT);
+	CHECK_INT(policy_node_put(directory, &bad), ==, -ERR_BAD_VALUE);
+	CHECK_INT(policy_user_put(directory, &nobody_at_all), ==, -ERR_BAD_VALUE);
+	CHECK_INT(policy_node_remove(directory, 77), ==, -ENOENT);
+	CHECK_INT(policy_user_remove(directory, 77), ==, -ENOENT);
 	load("");
 	buf_init(&b, 16);
 	CHECK_INT(policy_filter(plan, 77, &b), ==, -ENOENT);
