@@ -212,6 +212,7 @@ static const struct counter magicsock_list[] = {
 	M(path_lost),
 	M(relay_idle_closed),
 	M(relay_dropped),
+	M(endpoints_dropped),
 #undef M
 };
 static const struct counter derp_list[] = {

@@ -686,7 +686,7 @@ static void endpoints_are_what_others_can_use(void **state)
 		{ { 4, { 169, 254, 1, 1 } }, 16 }, { { 6, { 0xfe, 0x80, [15] = 1 } }, 64 },
 		{ { 6, { 0xfd, 1, [15] = 1 } }, 64 }, { { 6, { 0x20, 1, [15] = 3 } }, 64 },
 		{ { 6, { 0x20, 1, [15] = 1 } }, 64 }, { { 6, { 0x20, 1, [15] = 2 } }, 64 } };
-	struct magicsock_endpoint eps[MAGICSOCK_ENDPOINTS_MAX];
+	struct endpoint eps[ENDPOINTS_MAX];
 	char text[IPPORT_TEXT_MAX];
 	struct world w;
 	struct node *a;
@@ -696,24 +696,24 @@ static void endpoints_are_what_others_can_use(void **state)
 	node_start(a);
 	magicsock_set_local(
 		a->magicsock, local, ARRAY_LEN(local), 41641, 41642, false, world_now(&w));
-	CHECK_INT(magicsock_endpoints(a->magicsock, eps), ==, 3);
+	CHECK_INT(node_endpoints(a, eps), ==, 3);
 	CHECK_STR(ipport_format(eps[0].addr, text), "192.168.1.5:41641");
-	CHECK_INT(eps[0].type, ==, MAGICSOCK_ENDPOINT_LOCAL);
+	CHECK_INT(eps[0].type, ==, ENDPOINT_LOCAL);
 	CHECK_STR(ipport_format(eps[1].addr, text),
 		"[2001::1]:41642"); /* two of a prefix, with their own port */
 	CHECK_STR(ipport_format(eps[2].addr, text), "[2001::3]:41642");
 	magicsock_set_local(a->magicsock, &local[1], 1, 41641, 0, false, world_now(&w));
-	CHECK_INT(magicsock_endpoints(a->magicsock, eps), ==, 1); /* nothing else: loopback it is */
+	CHECK_INT(node_endpoints(a, eps), ==, 1); /* nothing else: loopback it is */
 	magicsock_set_no_udp(a->magicsock, true, world_now(&w));
-	CHECK_INT(magicsock_endpoints(a->magicsock, eps), ==, 0);
+	CHECK_INT(node_endpoints(a, eps), ==, 0);
 	node_after(a);
 	world_close(&w);
 }
 
 static void stun_address_is_told_and_reported(void **state)
 {
-	struct magicsock_endpoint eps[MAGICSOCK_ENDPOINTS_MAX];
-	struct magicsock_netcheck report;
+	struct endpoint eps[ENDPOINTS_MAX];
+	struct endpoints_report report;
 	struct tc_netinfo ni;
 	struct arena mem;
 	struct world w;
@@ -724,10 +724,10 @@ static void stun_address_is_told_and_reported(void **state)
 	a = node_add(&w, &vnat_easy, NULL);
 	node_start(a);
 	world_run(&w, SEC(3));
-	CHECK_INT(magicsock_endpoints(a->magicsock, eps), ==, 2);
-	CHECK_INT(eps[0].type, ==, MAGICSOCK_ENDPOINT_STUN);
+	CHECK_INT(node_endpoints(a, eps), ==, 2);
+	CHECK_INT(eps[0].type, ==, ENDPOINT_STUN);
 	CHECK_TRUE(ipaddr_eq(eps[0].addr.ip, ipaddr_v4(203, 0, 113, 11)));
-	CHECK_INT(magicsock_netcheck_report(a->magicsock, &mem, &report), ==, 0);
+	CHECK_INT(endpoints_report(magicsock_endpoints(a->magicsock), &mem, &report), ==, 0);
 	CHECK_TRUE(report.done && report.udp && report.ipv4 && !report.ipv6 && !report.os_has_ipv6);
 	CHECK_INT(report.mapping_varies, ==, JSON_NO);
 	CHECK_TRUE(ipport_eq(report.global4, eps[0].addr));
@@ -735,7 +735,7 @@ static void stun_address_is_told_and_reported(void **state)
 	CHECK_INT(report.regions[0].latency4, >=, MSEC(20));
 	CHECK_INT(report.regions[0].latency4, <=, MSEC(21));
 	CHECK_INT(report.home, ==, magicsock_home(a->magicsock));
-	CHECK_INT(magicsock_netinfo(a->magicsock, &mem, &ni), ==, 0);
+	CHECK_INT(endpoints_netinfo(magicsock_endpoints(a->magicsock), &mem, &ni), ==, 0);
 	CHECK_INT(ni.working_udp, ==, JSON_YES);
 	CHECK_INT(ni.preferred_derp, ==, magicsock_home(a->magicsock));
 	CHECK_INT(ni.derp_latency.n, ==, 2);
@@ -765,7 +765,7 @@ static void netcheck_is_repeated_while_there_is_traffic(void **state)
 
 static void device_that_registered_anew_takes_its_key_along(void **state)
 {
-	struct ipport eps[MAGICSOCK_ENDPOINTS_MAX];
+	struct ipport eps[ENDPOINTS_MAX];
 	struct ipprefix route;
 	struct tc_node t;
 	struct world w;
@@ -785,7 +785,7 @@ static void device_that_registered_anew_takes_its_key_along(void **state)
 
 static void mapping_that_changes_is_noticed_and_told(void **state)
 {
-	struct magicsock_endpoint eps[MAGICSOCK_ENDPOINTS_MAX], later[MAGICSOCK_ENDPOINTS_MAX];
+	struct endpoint eps[ENDPOINTS_MAX], later[ENDPOINTS_MAX];
 	struct world w;
 	struct node *a, *b, *other;
 	size_t n;
@@ -801,12 +801,12 @@ static void mapping_that_changes_is_noticed_and_told(void **state)
 	world_run(&w, SEC(1));
 	CHECK_TRUE(node_until_direct(a, b, MSEC(100), SEC(2)) != MONO_NEVER);
 	node_series(a, b, MSEC(500), SEC(5));
-	n = magicsock_endpoints(a->magicsock, eps);
+	n = node_endpoints(a, eps);
 	vnet_router_reboot(a->router);
 	node_start(other);
 	world_run(&w, MSEC(50));
 	node_series(a, b, MSEC(100), SEC(7));
-	CHECK_INT(magicsock_endpoints(a->magicsock, later), ==, n + 1);
+	CHECK_INT(node_endpoints(a, later), ==, n + 1);
 	CHECK_TRUE(!ipport_eq(later[0].addr, eps[0].addr));
 	CHECK_TRUE(node_is_direct(a, b));
 	world_close(&w);

@@ -232,8 +232,8 @@ static void hub_that_names_strangers_as_relays_gets_its_share_of_requests(void *
 		CHECK_INT(magicsock_counters(a->magicsock)->stun_limited, >, 0);
 		CHECK_INT(a->strange, >, 0);
 		CHECK_INT(a->strange, <=,
-			one ? MAGICSOCK_STUN_BURST + 11 * MAGICSOCK_STUN_PER_SECOND
-			    : MAGICSOCK_STUN_BURST_ALL + 11 * MAGICSOCK_STUN_PER_SECOND_ALL);
+			one ? ENDPOINTS_STUN_BURST + 11 * ENDPOINTS_STUN_PER_SECOND
+			    : ENDPOINTS_STUN_BURST_ALL + 11 * ENDPOINTS_STUN_PER_SECOND_ALL);
 		world_close(&w);
 	}
 }

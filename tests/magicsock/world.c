@@ -392,8 +392,8 @@ static void on_udp(void *ctx, struct ipport from, const uint8_t *p, size_t len)
 
 /* ---- The hub ---- */
 
-struct tc_node node_as_peer(const struct node *n, struct ipport eps[static MAGICSOCK_ENDPOINTS_MAX],
-	struct ipprefix *route)
+struct tc_node node_as_peer(
+	const struct node *n, struct ipport eps[static ENDPOINTS_MAX], struct ipprefix *route)
 {
 	struct tc_node t = { .id = n->n,
 		.home_derp = n->home,
@@ -412,12 +412,21 @@ struct tc_node node_as_peer(const struct node *n, struct ipport eps[static MAGIC
 
 static void introduce(struct node *n, struct node *to)
 {
-	struct ipport eps[MAGICSOCK_ENDPOINTS_MAX];
+	struct ipport eps[ENDPOINTS_MAX];
 	struct ipprefix route;
 	struct tc_node t = node_as_peer(n, eps, &route);
 
 	CHECK_INT(magicsock_set_peer(to->magicsock, &t, &route, 1, world_now(to->w)), ==, 0);
 	node_after(to);
+}
+
+size_t node_endpoints(const struct node *n, struct endpoint ret[static ENDPOINTS_MAX])
+{
+	size_t k;
+	const struct endpoint *v = endpoints_list(magicsock_endpoints(n->magicsock), &k);
+
+	memcpy(ret, v, k * sizeof(v[0]));
+	return k;
 }
 
 void node_tell_now(struct node *n)
@@ -426,7 +435,7 @@ void node_tell_now(struct node *n)
 
 	if (n->stopped || w->hub_down)
 		return;
-	n->n_eps = magicsock_endpoints(n->magicsock, n->eps);
+	n->n_eps = node_endpoints(n, n->eps);
 	n->home = magicsock_home(n->magicsock);
 	for (size_t i = 0; i < w->n_nodes; i++)
 		if (&w->nodes[i] != n && w->nodes[i].magicsock)

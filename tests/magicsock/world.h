@@ -54,7 +54,7 @@ struct node {
 	bool stopped; /* between two lives */
 
 	/* What the hub has of it. */
-	struct magicsock_endpoint eps[MAGICSOCK_ENDPOINTS_MAX];
+	struct endpoint eps[ENDPOINTS_MAX];
 	size_t n_eps;
 	int home;
 	bool expired, wireguard_only;
@@ -108,8 +108,8 @@ void node_stop(struct node *n);  /* kill -9 */
 void node_after(struct node *n); /* after every call of its magicsock */
 void node_set_local(struct node *n, bool link_changed);
 void node_tell_now(struct node *n); /* the hub has n's news at once */
-struct tc_node node_as_peer(const struct node *n, struct ipport eps[static MAGICSOCK_ENDPOINTS_MAX],
-	struct ipprefix *route);
+struct tc_node node_as_peer(
+	const struct node *n, struct ipport eps[static ENDPOINTS_MAX], struct ipprefix *route);
 
 /* One packet to the other; its answer is noted under the sequence number that is returned. */
 uint16_t node_ping(struct node *n, const struct node *to);
@@ -117,6 +117,8 @@ uint16_t node_ping(struct node *n, const struct node *to);
 void node_series(struct node *n, const struct node *to, mono_ns gap, mono_ns d);
 size_t node_lost(const struct node *n); /* of those sent a second ago or before */
 mono_ns node_first_answer(const struct node *n, uint16_t from_seq); /* time of; MONO_NEVER */
+/* Its own, as it tells them; returns how many. */
+size_t node_endpoints(const struct node *n, struct endpoint ret[static ENDPOINTS_MAX]);
 bool node_is_direct(const struct node *n, const struct node *to);
 /* Pings until the path is direct; the time of that, or MONO_NEVER. */
 mono_ns node_until_direct(struct node *n, const struct node *to, mono_ns gap, mono_ns limit);

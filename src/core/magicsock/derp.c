@@ -73,11 +73,12 @@ static void relay_is_back(struct magicsock *m)
 	}
 }
 
-void relays_settle(struct magicsock *m)
+bool derp_settle(struct magicsock *m)
 {
 	struct relays_event e;
+	bool any = false;
 
-	while (relays_next_event(m->relays, &e))
+	for (; relays_next_event(m->relays, &e); any = true)
 		switch (e.type) {
 		case RELAYS_HANG_UP:
 			m->ops->relay_hangup(m->owner, e.region);
@@ -92,15 +93,15 @@ void relays_settle(struct magicsock *m)
 			relay_is_back(m);
 			break;
 		case RELAYS_HEARD:
-			netcheck_on_relay_heard(m->nc, e.region, m->now.mono);
+			endpoints_relay_heard(m->endpoints, e.region, m->now);
 			break;
 		case RELAYS_HOME_DOWN:
-			netcheck_on_relay_lost(m->nc, e.region);
-			self_netcheck(m, true);
+			endpoints_relay_lost(m->endpoints, e.region, m->now);
 			break;
 		}
 	m->n.relay_idle_closed = relays_counters(m->relays)->idle_closed;
 	m->n.relay_dropped = relays_counters(m->relays)->dropped;
+	return any;
 }
 
 /* ---- Out ---- */

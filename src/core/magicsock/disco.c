@@ -114,16 +114,17 @@ static void op_call_me_maybe(void *owner)
 	struct magicsock *m = p->m;
 	struct disco_msg msg = { .type = DISCO_CALL_ME_MAYBE };
 	uint8_t out[DISCO_OVERHEAD + DISCO_MESSAGE_MAX];
-	struct magicsock_endpoint eps[MAGICSOCK_ENDPOINTS_MAX];
-	size_t n = magicsock_endpoints(m, eps), len;
+	size_t n, len;
+	const struct endpoint *own = endpoints_list(m->endpoints, &n);
+	mono_ns checked_at = endpoints_checked_at(m->endpoints);
 
 	/* Old ones are told all the same; if they turn out to be others now, the peer is called again. */
-	if (!m->netcheck_done_at || m->now.mono - m->netcheck_done_at > SEC(27))
-		self_netcheck(m, false);
+	if (!checked_at || m->now.mono - checked_at > SEC(27))
+		endpoints_check(m->endpoints, false, m->now);
 	if (!n || m->no_udp) /* an empty call would make the peer forget what it knows */
 		return;
 	for (size_t i = 0; i < n; i++)
-		msg.endpoint[i] = eps[i].addr;
+		msg.endpoint[i] = own[i].addr;
 	msg.n_endpoints = n;
 	len = seal(m, peer_disco(p), &msg, out, sizeof(out));
 	if (len && relay_send(p, out, len))
@@ -229,8 +230,8 @@ static void note_seen_as(struct magicsock_peer *p, struct ipport to, struct ippo
 	if (!ipport_eq(to, p->path.best) || !path_usable_address(seen))
 		return;
 	if (ipaddr_is_set(p->seen_as.ip) && !ipport_eq(p->seen_as, seen) &&
-		m->now.mono - m->netcheck_done_at > seen_gap)
-		self_netcheck(m, false);
+		m->now.mono - endpoints_checked_at(m->endpoints) > seen_gap)
+		endpoints_check(m->endpoints, false, m->now);
 	p->seen_as = seen;
 }
 

@@ -7,7 +7,7 @@
 #include "base/map/map.h"
 #include "base/ratelimit/ratelimit.h"
 #include "core/magicsock/magicsock.h"
-#include "core/netcheck/netcheck.h"
+#include "core/endpoints/endpoints.h"
 #include "core/path/path.h"
 #include "core/relays/relays.h"
 #include "proto/disco/disco.h"
@@ -17,11 +17,9 @@
 #include <errno.h>
 
 enum {
-	SPRAY_MAX = 8,    /* candidates that get an initiation while no path is proven */
-	LATER_MAX = 32,   /* peers with something to do after the engine returned */
-	REPLIES_MAX = 16, /* TSMP answers that wait for it */
-	CACHED_MAX = 16,  /* own endpoints that were seen lately */
-	CACHED_PER_IP = 6,
+	SPRAY_MAX = 8,      /* candidates that get an initiation while no path is proven */
+	LATER_MAX = 32,     /* peers with something to do after the engine returned */
+	REPLIES_MAX = 16,   /* TSMP answers that wait for it */
 	STRANGERS_MAX = 16, /* who asked for us lately and is no peer */
 };
 
@@ -107,11 +105,6 @@ struct stranger {
 	mono_ns at; /* 0: an empty place */
 };
 
-struct cached_endpoint {
-	struct magicsock_endpoint e;
-	mono_ns until;
-};
-
 struct magicsock {
 	struct magicsock_cfg cfg;
 	const struct magicsock_ops *ops;
@@ -138,23 +131,9 @@ struct magicsock {
 	struct tc_derp_map *derp;
 	struct relays *relays;
 
-	struct ratelimit probes, stun, stun_all;
-	struct netcheck *nc;
-	mono_ns netcheck_at, netcheck_done_at,
-		last_traffic;               /* at: of the next; MONO_NEVER while idle */
-	bool netcheck_again, netcheck_full; /* when the running one has ended; as a full one */
-	unix_ms netcheck_wall;
-
-	struct ipaddr local[MAGICSOCK_LOCAL_ADDRS_MAX];
-	size_t n_local;
-	uint16_t port4, port6;
-	unsigned families; /* bits: IPv4, IPv6 */
-	bool local_known, no_udp;
-	struct cached_endpoint cached[CACHED_MAX];
-	size_t n_cached;
-	struct magicsock_endpoint told[MAGICSOCK_ENDPOINTS_MAX]; /* as the owner knows them */
-	size_t n_told;
-	struct tc_netinfo told_netinfo;
+	struct endpoints *endpoints;
+	bool no_udp;
+	struct ratelimit probes;
 
 	struct stranger strangers[STRANGERS_MAX];
 	size_t next_stranger;
@@ -223,7 +202,7 @@ void disco_nudge(
 	struct magicsock_peer *p); /* it is there: if a handshake is pending, now is the time */
 
 /* ---- derp.c ---- */
-void relays_settle(struct magicsock *m); /* what the relays ask for */
+bool derp_settle(struct magicsock *m); /* what the relays ask for. True: there was something */
 /* To a peer through the best region for it. False: there is none. */
 bool relay_send(struct magicsock_peer *p, const void *pkt, size_t len);
 bool relay_send_to(
@@ -231,12 +210,7 @@ bool relay_send_to(
 int relay_region_for(const struct magicsock_peer *p);
 
 /* ---- self.c ---- */
-void self_netcheck(struct magicsock *m, bool full); /* now, or when the running one ends */
-void self_update(struct magicsock
-		*m); /* endpoints as they are now; tells if they differ from what was told */
-void self_tick(struct magicsock *m);
-mono_ns self_deadline(const struct magicsock *m);
-MUST_USE int self_new(struct magicsock *m);
+bool self_settle(struct magicsock *m); /* what endpoints ask for. True: there was something */
 bool can_send_to(const struct magicsock *m, struct ipaddr a);
 
 /* ---- pings.c ---- */

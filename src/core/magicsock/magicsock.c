@@ -335,7 +335,8 @@ void magicsock_settle(struct magicsock *m)
 	for (size_t i = 0; i < m->n_replies; i++)
 		send_reply(m, &m->replies[i]);
 	m->n_replies = 0;
-	relays_settle(m);
+	while (derp_settle(m) || self_settle(m))
+		;
 }
 
 void wg_in(struct magicsock *m, struct wg_datagram *dg, size_t n)
@@ -350,7 +351,7 @@ static bool is_for_engine(struct magicsock *m, const struct magicsock_datagram *
 {
 	if (stun_is(d->p, d->len) && d->p[1] == 1) {
 		m->n.stun_in++;
-		if (!netcheck_on_stun(m->nc, d->p, d->len, m->now.mono))
+		if (!endpoints_on_stun(m->endpoints, d->p, d->len, m->now))
 			m->n.stun_unknown++;
 		return false;
 	}
@@ -399,14 +400,6 @@ void magicsock_udp_failed(struct magicsock *m, struct ipport to, struct now now)
 
 /* ---- From the TUN device ---- */
 
-static void note_traffic(struct magicsock *m)
-{
-	m->last_traffic = m->now.mono;
-	if (m->netcheck_at == MONO_NEVER &&
-		!netcheck_running(m->nc)) /* after a pause: the NAT may have forgotten us */
-		m->netcheck_at = MAX_OF(m->now.mono, mono_add(m->netcheck_done_at, SEC(20)));
-}
-
 /* Its peer may have lost the session that we still have: packets go on through it, and beside them a handshake begins. */
 static void renew_if_due(struct magicsock *m, struct wg_peer *wp)
 {
@@ -425,7 +418,7 @@ void magicsock_send(struct magicsock *m, struct wg_packet *pkt, size_t n, struct
 	m->now = now;
 	if (!m->on || !n)
 		return;
-	note_traffic(m);
+	endpoints_note_traffic(m->endpoints, now.mono);
 	wp = wg_route(m->wg, pkt[0].p, pkt[0].len);
 	for (size_t i = 0, run; i < n; i += run, wp = next) {
 		next = wp;
@@ -492,7 +485,7 @@ void magicsock_tick(struct magicsock *m, struct now now)
 	while ((n = heap_pop_due(&m->wakes, now.mono)))
 		peer_tick(container_of(n, struct magicsock_peer, wake));
 	relays_tick(m->relays, now.mono);
-	self_tick(m);
+	endpoints_tick(m->endpoints, now);
 	pings_tick(m);
 	magicsock_settle(m);
 }
@@ -504,7 +497,7 @@ mono_ns magicsock_deadline(const struct magicsock *m)
 	if (!m->on)
 		return MONO_NEVER;
 	at = mono_min(wg_deadline(m->wg), heap_deadline(&m->wakes));
-	at = mono_min(at, mono_min(relays_deadline(m->relays), self_deadline(m)));
+	at = mono_min(at, mono_min(relays_deadline(m->relays), endpoints_deadline(m->endpoints)));
 	return mono_min(at, pings_deadline(m));
 }
 
@@ -525,6 +518,22 @@ static int open_engine(struct magicsock *m)
 	return rc;
 }
 
+static int open_parts(struct magicsock *m)
+{
+	struct endpoints_cfg cfg = { .rng = m->rng,
+		.can_resolve = m->ops->resolve != NULL,
+		.can_measure = m->ops->measure != NULL };
+	int rc = endpoints_new(&m->endpoints, &cfg);
+
+	if (rc == 0)
+		rc = relays_new(&m->relays, m->rng);
+	if (rc < 0)
+		return rc;
+	endpoints_set_up(m->endpoints, m->on, m->now);
+	relays_set_key(m->relays, m->on ? &m->cfg.node : NULL, m->now.mono);
+	return 0;
+}
+
 int magicsock_new(struct magicsock **ret, const struct magicsock_cfg *cfg, struct now now)
 {
 	struct magicsock *m = calloc(1, sizeof(*m));
@@ -542,7 +551,6 @@ int magicsock_new(struct magicsock **ret, const struct magicsock_cfg *cfg, struc
 	m->on = !ct_is_zero(cfg->node.b, KEY_LEN);
 	m->sink = (struct wg_sink){ sink_to_peer, sink_to_source, sink_packets, sink_event,
 		sink_unknown, sink_no_session };
-	m->netcheck_at = MONO_NEVER;
 	m->pokes_at = now.mono;
 	m->poke_tokens = STRAYS_PER_SECOND * 1000;
 	rng_fill(m->rng, seed, sizeof(seed));
@@ -550,20 +558,12 @@ int magicsock_new(struct magicsock **ret, const struct magicsock_cfg *cfg, struc
 	map_init(&m->disco, seed);
 	m->probes = (struct ratelimit){ .burst = MAGICSOCK_PROBE_BURST,
 		.per_second = MAGICSOCK_PROBES_PER_SECOND };
-	m->stun = (struct ratelimit){ .burst = MAGICSOCK_STUN_BURST,
-		.per_second = MAGICSOCK_STUN_PER_SECOND };
-	m->stun_all = (struct ratelimit){ .burst = MAGICSOCK_STUN_BURST_ALL,
-		.per_second = MAGICSOCK_STUN_PER_SECOND_ALL };
 	memcpy(m->probes.seed, seed, sizeof(seed));
-	memcpy(m->stun.seed, seed, sizeof(seed));
 	rng_fill(m->rng, &m->icmp_id, sizeof(m->icmp_id));
 	arena_init(&m->derp_mem, 16 << 20);
 	rc = key_public(cfg->disco.b, m->disco_pub.b);
 	rc = rc < 0 ? rc : open_engine(m);
-	rc = rc < 0 ? rc : self_new(m);
-	rc = rc < 0 ? rc : relays_new(&m->relays, m->rng);
-	if (rc == 0)
-		relays_set_key(m->relays, m->on ? &m->cfg.node : NULL, now.mono);
+	rc = rc < 0 ? rc : open_parts(m);
 	if (rc < 0) {
 		magicsock_free(m);
 		return rc;
@@ -578,7 +578,7 @@ struct magicsock *magicsock_free(struct magicsock *m)
 		return NULL;
 	peers_free(m);
 	relays_free(m->relays);
-	netcheck_free(m->nc);
+	endpoints_free(m->endpoints);
 	wg_free(m->wg);
 	map_fini(&m->peers);
 	map_fini(&m->disco);
@@ -606,10 +606,7 @@ int magicsock_set_node_key(struct magicsock *m, const struct secret_node *key, s
 	m->on = key && !ct_is_zero(key->b, KEY_LEN);
 	m->self = self;
 	relays_set_key(m->relays, m->on ? &m->cfg.node : NULL, now.mono);
-	if (m->on)
-		self_netcheck(m, true);
-	else
-		netcheck_reset(m->nc);
+	endpoints_set_up(m->endpoints, m->on, now);
 	magicsock_settle(m);
 	return 0;
 }

@@ -14,23 +14,17 @@
 #ifndef WARREN_CORE_MAGICSOCK_MAGICSOCK_H
 #define WARREN_CORE_MAGICSOCK_MAGICSOCK_H
 
+#include "core/endpoints/endpoints.h"
 #include "core/relays/relays.h"
 #include "core/wg/wg.h"
 #include "proto/tailcfg/tailcfg.h"
 
 enum {
-	MAGICSOCK_ENDPOINTS_MAX = 32,         /* of our own, told to the hub and to peers */
-	MAGICSOCK_LOCAL_ADDRS_MAX = 64,       /* of our interfaces, that are looked at */
 	MAGICSOCK_ROUTES_MAX = TC_ROUTES_MAX, /* prefixes of one peer */
 	MAGICSOCK_PINGS_MAX = 64,             /* of magicsock_ping, outstanding */
 	/* Probes to one IP address (IPv6: /64), by whichever peers it is named; a thousand devices may live behind one. */
 	MAGICSOCK_PROBE_BURST = 1024,
 	MAGICSOCK_PROBES_PER_SECOND = 128,
-	MAGICSOCK_STUN_BURST = 32, /* requests to one IP address, which the hub names */
-	MAGICSOCK_STUN_PER_SECOND = 2,
-	MAGICSOCK_STUN_BURST_ALL =
-		2048, /* and to all: a round over 256 regions, each asked three times over both families */
-	MAGICSOCK_STUN_PER_SECOND_ALL = 64,
 	MAGICSOCK_HEADROOM = WG_HEADROOM, /* before and behind a packet given to magicsock_send */
 	MAGICSOCK_TAILROOM = WG_TAILROOM,
 };
@@ -41,12 +35,6 @@ enum magicsock_peer_event {
 	MAGICSOCK_SESSION,     /* a WireGuard handshake completed */
 	MAGICSOCK_PATH,        /* the best path is another one, or none */
 	MAGICSOCK_UNREACHABLE, /* no answer to handshakes for 90 s */
-};
-
-enum { /* bits of self_changed */
-	MAGICSOCK_SELF_ENDPOINTS = 1,
-	MAGICSOCK_SELF_HOME = 2,
-	MAGICSOCK_SELF_NETINFO = 4, /* something besides the latencies */
 };
 
 struct magicsock_ops {
@@ -71,7 +59,7 @@ struct magicsock_ops {
 	void (*measure)(void *owner, int region, const struct tc_derp_node *node);
 
 	/* Our endpoints, home region or netinfo changed: tell the hub. */
-	void (*self_changed)(void *owner, unsigned what);
+	void (*self_changed)(void *owner, unsigned what); /* bits: ENDPOINTS_* */
 	void (*peer_event)(void *owner, int64_t peer, enum magicsock_peer_event ev);
 };
 
@@ -173,9 +161,8 @@ void magicsock_resolved(struct magicsock *m, const char *host, const struct ipad
 	struct now now);
 void magicsock_measured(struct magicsock *m, int region, mono_ns latency,
 	struct now now); /* negative latency: failed */
-/* A full round now; self_changed tells of what it changed; poll magicsock_netcheck_running for its end. */
+/* A full round now; self_changed tells of what it changed; poll endpoints_is_checking for its end. */
 void magicsock_netcheck_start(struct magicsock *m, struct now now);
-bool magicsock_netcheck_running(const struct magicsock *m);
 
 /* ---- Time ---- */
 
@@ -220,47 +207,11 @@ struct magicsock_peer_status {
 MUST_USE int magicsock_peer_status(
 	const struct magicsock *m, int64_t id, struct now now, struct magicsock_peer_status *ret);
 
-enum magicsock_endpoint_type { /* numbers of the control protocol */
-	MAGICSOCK_ENDPOINT_LOCAL = 1,
-	MAGICSOCK_ENDPOINT_STUN = 2,
-	MAGICSOCK_ENDPOINT_PORTMAP = 3,
-	MAGICSOCK_ENDPOINT_STUN_LOCAL_PORT = 4,
-	MAGICSOCK_ENDPOINT_EXPLICIT = 5,
-};
-struct magicsock_endpoint {
-	struct ipport addr;
-	enum magicsock_endpoint_type type;
-};
-/* Into room for MAGICSOCK_ENDPOINTS_MAX; returns how many. */
-size_t magicsock_endpoints(const struct magicsock *m, struct magicsock_endpoint *ret);
-
+const struct endpoints *magicsock_endpoints(const struct magicsock *m); /* to look at */
 int magicsock_home(const struct magicsock *m);                    /* region; 0: not chosen yet */
 const struct relays *magicsock_relays(const struct magicsock *m); /* to look at */
 /* All connections to relays are closed; home's is opened anew. */
 void magicsock_relays_restart(struct magicsock *m, struct now now);
-/* For Hostinfo. Lists are in the arena. -ENOMEM. */
-MUST_USE int magicsock_netinfo(const struct magicsock *m, struct arena *a, struct tc_netinfo *ret);
-
-struct magicsock_region_latency {
-	int region;
-	mono_ns latency, latency4, latency6; /* 0: no answer */
-	int why; /* the last request over TCP failed; 0: it did not, or there was none */
-};
-struct magicsock_netcheck {
-	bool done; /* a round has ended */
-	bool udp, ipv4, ipv6, os_has_ipv6;
-	uint8_t mapping_varies;         /* JSON_ABSENT, JSON_NO, JSON_YES */
-	struct ipport global4, global6; /* unset: not seen */
-	int home;
-	struct magicsock_region_latency
-		*regions; /* in the arena, by region number; those of the map */
-	size_t n_regions;
-	unix_ms at;
-};
-/* The last finished round, or what is known so far. -ENOMEM. */
-MUST_USE int magicsock_netcheck_report(
-	const struct magicsock *m, struct arena *a, struct magicsock_netcheck *ret);
-
 struct magicsock_counters {
 	uint64_t udp_in, stun_in, disco_in, wg_in; /* datagrams by kind */
 	uint64_t relay_in, relay_out,
@@ -278,6 +229,7 @@ struct magicsock_counters {
 	uint64_t unproven_held; /* datagrams that an address that has not answered had not earned */
 	uint64_t path_direct, path_lost; /* times a direct path was found, and given up */
 	uint64_t relay_idle_closed;
+	uint64_t endpoints_dropped; /* requests of netcheck's that there was no memory for */
 	uint64_t
 		relay_dropped; /* packets that came through a relay, and there was no memory to hold them */
 };

@@ -237,7 +237,7 @@ int magicsock_set_peer(struct magicsock *m, const struct tc_node *n, const struc
 	size_t n_routes, struct now now)
 {
 	struct magicsock_peer *p = peer_find(m, n->id), *other;
-	bool first = !m->peers.n_items, is_new;
+	bool is_new;
 	int rc;
 
 	m->now = now;
@@ -258,8 +258,7 @@ int magicsock_set_peer(struct magicsock *m, const struct tc_node *n, const struc
 	rc = rc < 0 ? rc : update(p, n, routes, n_routes);
 	if (rc == 0 && is_new)
 		welcome(p);
-	if (rc == 0 && first)
-		self_netcheck(m, false);
+	endpoints_set_has_peers(m->endpoints, m->peers.n_items > 0, now);
 	magicsock_settle(m);
 	return rc;
 }
@@ -271,6 +270,8 @@ void magicsock_remove_peer(struct magicsock *m, int64_t id, struct now now)
 	m->now = now;
 	if (p)
 		peer_remove(p);
+	endpoints_set_has_peers(m->endpoints, m->peers.n_items > 0, now);
+	magicsock_settle(m);
 }
 
 void peers_drop_own_key(struct magicsock *m, const struct node_pub *self)

@@ -24,8 +24,8 @@ int node_set_host(struct node *a, const struct tc_hostinfo *host, struct now now
 
 static void describe_endpoints(struct node *a, struct tc_map_request *m)
 {
-	struct magicsock_endpoint eps[MAGICSOCK_ENDPOINTS_MAX];
-	size_t n = magicsock_endpoints(a->magicsock, eps);
+	size_t n;
+	const struct endpoint *eps = endpoints_list(magicsock_endpoints(a->magicsock), &n);
 	struct ipport *at = arena_array(&a->describe_mem, n, sizeof(*at));
 	int64_t *types = arena_array(&a->describe_mem, n, sizeof(*types));
 
@@ -57,7 +57,7 @@ void node_describe(void *owner, struct tc_map_request *m)
 	h->routable_ips = p->advertise_routes;
 	h->request_tags = p->advertise_tags;
 	h->exit_node_id = p->exit_node_id;
-	if (magicsock_netinfo(a->magicsock, &a->describe_mem, net) == 0)
+	if (endpoints_netinfo(magicsock_endpoints(a->magicsock), &a->describe_mem, net) == 0)
 		h->netinfo = net;
 	m->hostinfo = h;
 	m->disco_key = *magicsock_disco_key(a->magicsock);

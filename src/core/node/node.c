@@ -240,7 +240,7 @@ void node_settle(struct node *a)
 	node_rejects_flush(a);
 	node_control_settle(a);
 	magicsock_set_hub_up(a->magicsock, node_is_polling(a));
-	if (a->netcheck_asked && !magicsock_netcheck_running(a->magicsock)) {
+	if (a->netcheck_asked && !endpoints_is_checking(magicsock_endpoints(a->magicsock))) {
 		a->netcheck_asked = false;
 		event(a, NODE_NETCHECK_DONE);
 	}
@@ -281,12 +281,12 @@ mono_ns node_deadline(const struct node *a)
 void node_set_local(struct node *a, const struct ipprefix *addrs, size_t n, uint16_t port4,
 	uint16_t port6, bool link_changed, struct now now)
 {
-	struct ipprefix keep[MAGICSOCK_LOCAL_ADDRS_MAX];
+	struct ipprefix keep[ENDPOINTS_LOCAL_MAX];
 	size_t n_keep = 0;
 	bool link = false;
 
 	a->now = now;
-	for (size_t i = 0; i < n && n_keep < MAGICSOCK_LOCAL_ADDRS_MAX; i++)
+	for (size_t i = 0; i < n && n_keep < ENDPOINTS_LOCAL_MAX; i++)
 		if (!node_has_address(self_of(a), ipprefix_single(addrs[i].ip)))
 			keep[n_keep++] = addrs[i];
 	for (size_t i = 0; i < n_keep; i++)

@@ -110,8 +110,8 @@ static struct json_list self_caps(const struct tc_node *self, struct arena *mem)
 
 static struct json_list self_endpoints(const struct node *a, struct arena *mem)
 {
-	struct magicsock_endpoint eps[MAGICSOCK_ENDPOINTS_MAX];
-	size_t n = magicsock_endpoints(a->magicsock, eps);
+	size_t n;
+	const struct endpoint *eps = endpoints_list(magicsock_endpoints(a->magicsock), &n);
 	const char **v = arena_array(mem, n, sizeof(*v));
 
 	for (size_t i = 0; v && i < n; i++)
@@ -326,7 +326,7 @@ int node_engine(
 /* ---- The report of a netcheck ---- */
 
 static int latency_map(
-	const struct magicsock_netcheck *n, size_t offset, struct arena *mem, struct json_map *ret)
+	const struct endpoints_report *n, size_t offset, struct arena *mem, struct json_map *ret)
 {
 	struct json_pair *v = arena_array(mem, n->n_regions, sizeof(*v));
 	size_t k = 0;
@@ -351,7 +351,7 @@ static int latency_map(
 }
 
 /* Of the regions that did not answer: why, if it is known. */
-static int errors_map(const struct node *a, const struct magicsock_netcheck *n, struct arena *mem,
+static int errors_map(const struct node *a, const struct endpoints_report *n, struct arena *mem,
 	struct json_map *ret)
 {
 	struct json_pair *v = arena_array(mem, n->n_regions, sizeof(*v));
@@ -378,8 +378,8 @@ static int errors_map(const struct node *a, const struct magicsock_netcheck *n, 
 
 int node_netcheck_report(const struct node *a, struct arena *mem, struct ipn_netcheck *ret)
 {
-	struct magicsock_netcheck n;
-	int rc = magicsock_netcheck_report(a->magicsock, mem, &n);
+	struct endpoints_report n;
+	int rc = endpoints_report(magicsock_endpoints(a->magicsock), mem, &n);
 
 	if (rc < 0)
 		return rc;
@@ -395,12 +395,12 @@ int node_netcheck_report(const struct node *a, struct arena *mem, struct ipn_net
 		.global_v4 = n.global4,
 		.global_v6 = n.global6 };
 	rc = latency_map(
-		&n, offsetof(struct magicsock_region_latency, latency), mem, &ret->region_latency);
+		&n, offsetof(struct endpoints_latency, latency), mem, &ret->region_latency);
 	if (rc == 0)
-		rc = latency_map(&n, offsetof(struct magicsock_region_latency, latency4), mem,
+		rc = latency_map(&n, offsetof(struct endpoints_latency, latency4), mem,
 			&ret->region_v4_latency);
 	if (rc == 0)
-		rc = latency_map(&n, offsetof(struct magicsock_region_latency, latency6), mem,
+		rc = latency_map(&n, offsetof(struct endpoints_latency, latency6), mem,
 			&ret->region_v6_latency);
 	if (rc == 0)
 		rc = errors_map(a, &n, mem, &ret->region_errors);

@@ -11,7 +11,7 @@
 #include "os/loop/loop.h"
 
 enum {
-	NETMON_ADDRS_MAX = 64, /* MAGICSOCK_LOCAL_ADDRS_MAX: more are left out */
+	NETMON_ADDRS_MAX = 64, /* ENDPOINTS_LOCAL_MAX: more are left out */
 	NETMON_NAME_MAX = 15,
 	NETMON_NETS_MAX = 512, /* networks; with more, none is told */
 	/* A route without a gateway that is wider than these leads elsewhere than to a network that we are on. */
