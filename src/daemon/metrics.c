@@ -337,35 +337,51 @@ int daemon_metrics(void *backend, struct buf *out)
 
 /* ---- --debug ---- */
 
-static int on_request(void *ctx, struct httpd_conn *c, const struct httpd_request *r)
+static int answer_metrics(struct http_request *q, int (*print)(void *backend, struct buf *out))
 {
-	struct view path = http1_path(r->head);
 	struct buf out;
 	int rc;
 
-	if (!http1_method_is(r->head, "GET") && !http1_method_is(r->head, "HEAD"))
-		return httpd_refuse(c, 405, "only GET and HEAD");
-	if (view_eq(path, VIEW_LIT("/")))
-		return httpd_answer(c, 200, "text/plain; charset=utf-8", "",
-			VIEW_LIT("warrend: /debug/metrics /metrics\n"));
-	if (!view_eq(path, VIEW_LIT("/debug/metrics")) && !view_eq(path, VIEW_LIT("/metrics")))
-		return httpd_refuse(c, 404, "not found");
 	buf_init(&out, METRICS_MAX);
-	rc = view_eq(path, VIEW_LIT("/metrics")) ? daemon_user_metrics(ctx, &out)
-						 : daemon_metrics(ctx, &out);
+	rc = print(q->ctx, &out);
 	if (rc == 0)
-		rc = httpd_answer(
-			c, 200, "text/plain; version=0.0.4; charset=utf-8", "", buf_view(&out));
+		rc = http_reply_send(q->reply, 200, "text/plain; version=0.0.4; charset=utf-8", "",
+			buf_view(&out));
 	buf_fini(&out);
 	return rc;
 }
+
+static int on_all_metrics(struct http_request *q)
+{
+	return answer_metrics(q, daemon_metrics);
+}
+
+static int on_user_metrics(struct http_request *q)
+{
+	return answer_metrics(q, daemon_user_metrics);
+}
+
+static int on_root(struct http_request *q)
+{
+	return http_reply_send(q->reply, 200, "text/plain; charset=utf-8", "",
+		VIEW_LIT("warrend: /debug/metrics /metrics\n"));
+}
+
+static const struct http_route debug_routes[] = {
+	{ "GET", "/", 0, .fn = on_root },
+	{ "GET", "/debug/metrics", 0, .fn = on_all_metrics },
+	{ "GET", "/metrics", 0, .fn = on_user_metrics },
+};
+static const struct router debug_table = { ROUTER_TABLE(debug_routes) };
+static const struct router *const debug_tables[] = { &debug_table };
 
 int daemon_debug_listen(struct daemon *n, const char *addr)
 {
 	struct httpd_cfg cfg = { .loop = n->loop,
 		.conns_max = DEBUG_CONNS_MAX,
 		.answer_max = METRICS_MAX,
-		.on_request = on_request,
+		.tables = debug_tables,
+		.n_tables = ARRAY_LEN(debug_tables),
 		.ctx = n };
 	struct ipport at, bound;
 	char text[IPPORT_TEXT_MAX];

@@ -35,7 +35,7 @@ int admin_reply(struct admin_call *c, const struct json_type *t, const void *doc
 	buf_init(&b, ADMIN_ANSWER_MAX);
 	rc = json_encode(t, doc, &b);
 	if (rc == 0)
-		rc = httpd_answer(c->conn, 200, "application/json", "", buf_view(&b));
+		rc = http_reply_send(c->q->reply, 200, "application/json", "", buf_view(&b));
 	buf_fini(&b);
 	return rc;
 }
@@ -79,7 +79,7 @@ static int reply_error(struct admin_call *c, int rc)
 	buf_init(&b, 256 * 1024);
 	if (json_encode(&admin_error_type, &e, &b) < 0)
 		buf_clear(&b);
-	rc = httpd_answer(c->conn, status_of(rc), "application/json", "", buf_view(&b));
+	rc = http_reply_send(c->q->reply, status_of(rc), "application/json", "", buf_view(&b));
 	buf_fini(&b);
 	return rc;
 }
@@ -127,8 +127,9 @@ static const char *store_fault(const struct hub *h, char text[static FAULT_MAX])
 	return text;
 }
 
-static int get_status(struct admin_call *c)
+static int get_status(struct http_request *q)
 {
+	struct admin_call *c = q->call;
 	struct hub *h = c->hub;
 	struct coord_stats s;
 	char fault[FAULT_MAX];
@@ -161,7 +162,7 @@ static int get_status(struct admin_call *c)
 
 int admin_ok(struct admin_call *c)
 {
-	return httpd_answer(c->conn, 200, "application/json", "", VIEW_LIT("{}"));
+	return http_reply_send(c->q->reply, 200, "application/json", "", VIEW_LIT("{}"));
 }
 
 /* devices */
@@ -174,7 +175,7 @@ int admin_node_doc(struct admin_call *c, const struct coord_node_doc *d, struct 
 		.home_derp = d->home_derp,
 		.name = d->name,
 		.hostname = d->hostname,
-		.fqdn = arena_printf(&c->mem, "%s.%s", d->name, c->hub->o->base_domain),
+		.fqdn = arena_printf(c->mem, "%s.%s", d->name, c->hub->o->base_domain),
 		.user = admin_user_name(c->hub, d->user),
 		.os = hi && hi->os ? hi->os : "",
 		.client = hi && hi->ipn_version ? hi->ipn_version : "",
@@ -238,8 +239,9 @@ int admin_find_heir(struct admin_call *c, const char *name, const struct coord_u
 	return admin_find_user(c, name, ret);
 }
 
-static int rename_node(struct admin_call *c)
+static int rename_node(struct http_request *q)
 {
+	struct admin_call *c = q->call;
 	const char *name = c->req.name; /* none: what it calls itself */
 	int rc = coord_node_rename(c->hub->tailnet, c->id, name, c->now);
 
@@ -254,8 +256,9 @@ static int rename_node(struct admin_call *c)
 	return rc < 0 ? rc : admin_reply_node(c, c->id);
 }
 
-static int tag_node(struct admin_call *c)
+static int tag_node(struct http_request *q)
 {
+	struct admin_call *c = q->call;
 	int rc = coord_node_tag(c->hub->tailnet, c->id, c->req.tags.v, c->req.tags.n, c->now);
 
 	if (rc == -ENOENT)
@@ -269,8 +272,9 @@ static int tag_node(struct admin_call *c)
 	return rc < 0 ? rc : admin_reply_node(c, c->id);
 }
 
-static int move_node(struct admin_call *c)
+static int move_node(struct http_request *q)
 {
+	struct admin_call *c = q->call;
 	const struct coord_user *u;
 	int rc = admin_find_heir(c, c->req.user, &u);
 
@@ -280,8 +284,9 @@ static int move_node(struct admin_call *c)
 	return rc == -ENOENT ? admin_no_node(c) : rc < 0 ? rc : admin_reply_node(c, c->id);
 }
 
-static int expire_node(struct admin_call *c)
+static int expire_node(struct http_request *q)
 {
+	struct admin_call *c = q->call;
 	int64_t in = c->req.expiry_ms; /* negative: never */
 	int rc;
 
@@ -292,8 +297,9 @@ static int expire_node(struct admin_call *c)
 	return rc == -ENOENT ? admin_no_node(c) : rc < 0 ? rc : admin_reply_node(c, c->id);
 }
 
-static int delete_node(struct admin_call *c)
+static int delete_node(struct http_request *q)
 {
+	struct admin_call *c = q->call;
 	int rc = coord_node_delete(c->hub->tailnet, c->id, c->now);
 
 	return rc == -ENOENT ? admin_no_node(c) : rc < 0 ? rc : admin_ok(c);
@@ -320,15 +326,16 @@ static void key_doc(const struct admin_call *c, const struct coord_key *k, struc
 							       : "valid";
 }
 
-static int get_keys(struct admin_call *c)
+static int get_keys(struct http_request *q)
 {
+	struct admin_call *c = q->call;
 	struct coord_stats s;
 	struct admin_key *v;
 	struct json_list list;
 	size_t n = 0;
 
 	coord_stats(c->hub->tailnet, &s);
-	v = arena_array(&c->mem, s.keys, sizeof(*v));
+	v = arena_array(c->mem, s.keys, sizeof(*v));
 	if (!v)
 		return -ENOMEM;
 	for (const struct coord_key *k = coord_key_next(c->hub->tailnet, NULL); k;
@@ -347,8 +354,9 @@ int admin_expires(struct admin_call *c, unix_ms *ret)
 	return 0;
 }
 
-static int create_key(struct admin_call *c)
+static int create_key(struct http_request *q)
 {
+	struct admin_call *c = q->call;
 	struct coord_key_spec spec = { .reusable = c->req.reusable,
 		.ephemeral = c->req.ephemeral,
 		.preapproved = c->req.preapproved,
@@ -386,18 +394,23 @@ static int key_changed(struct admin_call *c, int rc)
 	return rc < 0 ? rc : admin_ok(c);
 }
 
-static int revoke_key(struct admin_call *c)
+static int revoke_key(struct http_request *q)
 {
+	struct admin_call *c = q->call;
+
 	return key_changed(c, coord_key_revoke(c->hub->tailnet, c->id));
 }
 
-static int delete_key(struct admin_call *c)
+static int delete_key(struct http_request *q)
 {
+	struct admin_call *c = q->call;
+
 	return key_changed(c, coord_key_delete(c->hub->tailnet, c->id));
 }
 
-static int move_key(struct admin_call *c)
+static int move_key(struct http_request *q)
 {
+	struct admin_call *c = q->call;
 	const struct coord_user *u;
 	int rc = admin_find_heir(c, c->req.user, &u);
 
@@ -410,124 +423,79 @@ static int move_key(struct admin_call *c)
 	return key_changed(c, rc);
 }
 
-static int make_login(struct admin_call *c)
+static int make_login(struct http_request *q)
 {
+	struct admin_call *c = q->call;
 	char token[HUB_TOKEN_TEXT];
 	struct admin_link doc;
 
 	login_link_create(c->hub, c->req.next, token);
-	doc.url = arena_printf(&c->mem, "%s/login/%s", c->hub->url_text, token);
+	doc.url = arena_printf(c->mem, "%s/login/%s", c->hub->url_text, token);
 	return doc.url ? admin_reply(c, &admin_link_type, &doc) : -ENOMEM;
 }
 
-/* A star is a number, which goes into c->id. */
-static const struct route {
-	const char *method, *path;
-	int (*fn)(struct admin_call *c);
-} routes[] = {
-	{ "GET", "/status", get_status },
-	{ "GET", "/limits", admin_limits },
-	{ "GET", "/users", admin_users },
-	{ "POST", "/users", admin_user_create },
-	{ "POST", "/users/*/delete", admin_user_delete },
-	{ "POST", "/users/*/rename", admin_user_rename },
-	{ "POST", "/users/*/role", admin_user_role },
-	{ "GET", "/nodes", admin_nodes },
-	{ "POST", "/nodes/list", admin_nodes },
-	{ "POST", "/nodes/show", admin_node_show },
-	{ "GET", "/pending", admin_pending },
-	{ "POST", "/nodes/waiting", admin_waiting },
-	{ "POST", "/nodes/approve", admin_approve },
-	{ "POST", "/nodes/reject", admin_reject },
-	{ "POST", "/nodes/*/approve", admin_approve_node },
-	{ "POST", "/nodes/*/rename", rename_node },
-	{ "POST", "/nodes/*/tag", tag_node },
-	{ "POST", "/nodes/*/move", move_node },
-	{ "POST", "/nodes/*/expire", expire_node },
-	{ "POST", "/nodes/*/delete", delete_node },
-	{ "GET", "/keys", get_keys },
-	{ "POST", "/keys", create_key },
-	{ "POST", "/keys/*/revoke", revoke_key },
-	{ "POST", "/keys/*/delete", delete_key },
-	{ "POST", "/keys/*/move", move_key },
-	{ "POST", "/login", make_login },
-	{ "GET", "/tokens", admin_tokens },
-	{ "POST", "/tokens", admin_token_create },
-	{ "POST", "/tokens/*/revoke", admin_token_revoke },
-	{ "POST", "/tokens/*/delete", admin_token_delete },
-	{ "GET", "/routes", admin_routes },
-	{ "POST", "/nodes/*/routes/approve", admin_route_approve },
-	{ "POST", "/nodes/*/routes/unapprove", admin_route_unapprove },
-	{ "GET", "/own-prefixes", admin_own_prefixes },
-	{ "POST", "/own-prefixes", admin_own_prefixes_set },
-	{ "GET", "/policy", admin_policy },
-	{ "POST", "/policy", admin_policy_set },
-	{ "GET", "/policy/status", admin_policy_status },
-	{ "GET", "/policy/versions", admin_policy_versions },
-	{ "GET", "/policy/versions/*", admin_policy_version },
-	{ "POST", "/policy/versions/*/restore", admin_policy_restore },
-	{ "POST", "/policy/check", admin_policy_check },
-	{ "POST", "/policy/preview", admin_policy_preview },
-	{ "POST", "/policy/can", admin_policy_can },
-	{ "POST", "/policy/pull", admin_policy_pull },
+/* Any of it is for root and the user of the hub. */
+enum { RIGHT = 1 };
+/* NOTED: in the log; a CHANGE is that, too. POST without either only looks: its question has a body. */
+enum { NOTED = HTTP_ROUTE_OWN, CHANGE = NOTED | HTTP_ROUTE_CHANGES };
+
+static const struct http_route routes[] = {
+	{ "GET", "/status", RIGHT, .fn = get_status },
+	{ "GET", "/limits", RIGHT, .fn = admin_limits },
+	{ "GET", "/users", RIGHT, .fn = admin_users },
+	{ "POST", "/users", RIGHT, .fn = admin_user_create, .flags = CHANGE },
+	{ "POST", "/users/{id:int}/delete", RIGHT, .fn = admin_user_delete, .flags = CHANGE },
+	{ "POST", "/users/{id:int}/rename", RIGHT, .fn = admin_user_rename, .flags = CHANGE },
+	{ "POST", "/users/{id:int}/role", RIGHT, .fn = admin_user_role, .flags = CHANGE },
+	{ "GET", "/nodes", RIGHT, .fn = admin_nodes },
+	{ "POST", "/nodes/list", RIGHT, .fn = admin_nodes },
+	{ "POST", "/nodes/show", RIGHT, .fn = admin_node_show },
+	{ "GET", "/pending", RIGHT, .fn = admin_pending },
+	{ "POST", "/nodes/waiting", RIGHT, .fn = admin_waiting },
+	{ "POST", "/nodes/approve", RIGHT, .fn = admin_approve, .flags = CHANGE },
+	{ "POST", "/nodes/reject", RIGHT, .fn = admin_reject, .flags = CHANGE },
+	{ "POST", "/nodes/{id:int}/approve", RIGHT, .fn = admin_approve_node, .flags = CHANGE },
+	{ "POST", "/nodes/{id:int}/rename", RIGHT, .fn = rename_node, .flags = CHANGE },
+	{ "POST", "/nodes/{id:int}/tag", RIGHT, .fn = tag_node, .flags = CHANGE },
+	{ "POST", "/nodes/{id:int}/move", RIGHT, .fn = move_node, .flags = CHANGE },
+	{ "POST", "/nodes/{id:int}/expire", RIGHT, .fn = expire_node, .flags = CHANGE },
+	{ "POST", "/nodes/{id:int}/delete", RIGHT, .fn = delete_node, .flags = CHANGE },
+	{ "GET", "/keys", RIGHT, .fn = get_keys },
+	{ "POST", "/keys", RIGHT, .fn = create_key, .flags = CHANGE },
+	{ "POST", "/keys/{id:int}/revoke", RIGHT, .fn = revoke_key, .flags = CHANGE },
+	{ "POST", "/keys/{id:int}/delete", RIGHT, .fn = delete_key, .flags = CHANGE },
+	{ "POST", "/keys/{id:int}/move", RIGHT, .fn = move_key, .flags = CHANGE },
+	{ "POST", "/login", RIGHT, .fn = make_login, .flags = NOTED },
+	{ "GET", "/tokens", RIGHT, .fn = admin_tokens },
+	{ "POST", "/tokens", RIGHT, .fn = admin_token_create, .flags = CHANGE },
+	{ "POST", "/tokens/{id:int}/revoke", RIGHT, .fn = admin_token_revoke, .flags = CHANGE },
+	{ "POST", "/tokens/{id:int}/delete", RIGHT, .fn = admin_token_delete, .flags = CHANGE },
+	{ "GET", "/routes", RIGHT, .fn = admin_routes },
+	{ "POST", "/nodes/{id:int}/routes/approve", RIGHT, .fn = admin_route_approve,
+		.flags = CHANGE },
+	{ "POST", "/nodes/{id:int}/routes/unapprove", RIGHT, .fn = admin_route_unapprove,
+		.flags = CHANGE },
+	{ "GET", "/own-prefixes", RIGHT, .fn = admin_own_prefixes },
+	{ "POST", "/own-prefixes", RIGHT, .fn = admin_own_prefixes_set, .flags = CHANGE },
+	{ "GET", "/policy", RIGHT, .fn = admin_policy },
+	{ "POST", "/policy", RIGHT, .fn = admin_policy_set, .flags = CHANGE },
+	{ "GET", "/policy/status", RIGHT, .fn = admin_policy_status },
+	{ "GET", "/policy/versions", RIGHT, .fn = admin_policy_versions },
+	{ "GET", "/policy/versions/{id:int}", RIGHT, .fn = admin_policy_version },
+	{ "POST", "/policy/versions/{id:int}/restore", RIGHT, .fn = admin_policy_restore,
+		.flags = CHANGE },
+	{ "POST", "/policy/check", RIGHT, .fn = admin_policy_check },
+	{ "POST", "/policy/preview", RIGHT, .fn = admin_policy_preview },
+	{ "POST", "/policy/can", RIGHT, .fn = admin_policy_can },
+	{ "POST", "/policy/pull", RIGHT, .fn = admin_policy_pull, .flags = NOTED },
 };
 
-static bool path_matches(const char *pattern, struct view path, int64_t *ret_id)
+static void identify(struct http_request *q)
 {
-	const char *star = strchr(pattern, '*');
-	size_t head = star ? (size_t)(star - pattern) : strlen(pattern), digits = 0;
-	uint64_t id;
-
-	if (path.len < head || memcmp(path.p, pattern, head) != 0)
-		return false;
-	if (!star)
-		return path.len == head;
-	while (head + digits < path.len && path.p[head + digits] != '/')
-		digits++;
-	if (!view_eq(view_of(path.p + head + digits, path.len - head - digits),
-		    view_of(star + 1, strlen(star + 1))) ||
-		text_u64((const char *)path.p + head, digits, INT64_MAX, &id) < 0)
-		return false;
-	*ret_id = (int64_t)id;
-	return true;
-}
-
-static const struct route *find_route(struct admin_call *c, const struct http1_head *head)
-{
-	for (size_t i = 0; i < ARRAY_LEN(routes); i++)
-		if (http1_method_is(head, routes[i].method) &&
-			path_matches(routes[i].path, http1_path(head), &c->id))
-			return &routes[i];
-	return NULL;
-}
-
-static bool is_allowed(const struct httpd_conn *conn)
-{
-	uid_t uid;
-
-	return stream_peer_uid(httpd_stream((struct httpd_conn *)(uintptr_t)conn), &uid) &&
-	       (uid == 0 || uid == geteuid());
-}
-
-bool admin_raise(
-	void *ctx, struct httpd_conn *conn, const struct http1_head *head, struct httpd_limits *l)
-{
-	(void)ctx;
-	(void)head;
-	l->body = BODY_MAX;
-	return is_allowed(conn);
-}
-
-/* What only looks is not noted: GET, and POST where the question has a body. */
-static bool changes_something(const struct route *r)
-{
-	static const char *const looks[] = { "/nodes/list", "/nodes/show", "/nodes/waiting",
-		"/policy/check", "/policy/preview", "/policy/can" };
-
-	for (size_t i = 0; i < ARRAY_LEN(looks); i++)
-		if (!strcmp(r->path, looks[i]))
-			return false;
-	return strcmp(r->method, "POST") == 0;
+	if (!q->who.has_uid || (q->who.uid != 0 && q->who.uid != geteuid()))
+		return;
+	q->who.kind = PRINCIPAL_ADMIN;
+	q->who.rights = RIGHT;
 }
 
 /* " name=printer user=ana": what a request says beside its path; nothing that is secret or long. */
@@ -550,53 +518,63 @@ static const char *details_of(const struct admin_request *r, char *out, size_t s
 	return out;
 }
 
-static int run(struct admin_call *c, const struct route *route, const struct http1_head *head)
+static int run(struct admin_call *c)
 {
-	struct view path = http1_path(head);
+	struct http_request *q = c->q;
 	char details[512];
-	int rc = route->fn(c);
+	int rc = q->route->fn(q);
 
-	if (changes_something(route))
+	if (q->route->flags & NOTED)
 		log_info("admin", rc < 0 ? "a change was refused" : "a change was asked for",
 			"by=%s request=%.*s%s%s%s",
-			c->req.author && *c->req.author ? c->req.author : "unknown", (int)path.len,
-			(const char *)path.p, details_of(&c->req, details, sizeof(details)),
-			rc < 0 ? " why=" : "", rc < 0 ? c->error[0] ? c->error : err_text(rc) : "");
+			c->req.author && *c->req.author ? c->req.author : "unknown",
+			(int)q->path.len, (const char *)q->path.p,
+			details_of(&c->req, details, sizeof(details)), rc < 0 ? " why=" : "",
+			rc < 0 ? c->error[0] ? c->error : err_text(rc) : "");
 	return rc;
 }
 
-static int on_request(struct hub *h, struct httpd_conn *conn, const struct httpd_request *r)
+static int around(struct http_request *q)
 {
-	struct admin_call c = { .hub = h, .conn = conn };
-	const struct route *route;
+	struct hub *h = q->ctx;
+	struct admin_call c = { .q = q,
+		.hub = h,
+		.mem = &q->mem,
+		.id = http_request_int(q, "id"),
+		.now = loop_now(h->loop) };
 	struct err_at at;
 	int rc = 0;
 
-	if (!is_allowed(conn))
-		return httpd_refuse(conn, 403, "only root and the user of the hub may do this\n");
-	c.now = loop_now(c.hub->loop);
-	c.hub->n.admin_requests++;
-	route = find_route(&c, r->head);
-	if (!route)
-		return httpd_refuse(conn, 404, "no such path\n");
-	arena_init(&c.mem, ADMIN_MEM_MAX);
-	if (r->body.len)
-		rc = json_decode(&admin_request_type, r->body.p, r->body.len, &c.req, &c.mem, &at);
+	h->n.admin_requests++;
+	q->call = &c;
+	if (q->body.len)
+		rc = json_decode(&admin_request_type, q->body.p, q->body.len, &c.req, c.mem, &at);
 	if (rc == -ERR_TOO_BIG)
 		rc = admin_say(&c, -ERR_BAD_VALUE,
 			"this is more than a request may hold; a policy has at most %d bytes",
 			COORD_POLICY_TEXT_MAX);
 	else if (rc < 0)
-		rc = httpd_refuse(conn, 400, "malformed request\n");
+		return http_reply_refuse_text(q->reply, 400, "malformed request\n");
 	else
-		rc = run(&c, route, r->head);
-	if (rc < 0)
-		rc = reply_error(&c, rc);
-	arena_fini(&c.mem);
-	return rc;
+		rc = run(&c);
+	return rc < 0 && !q->reply->answered ? reply_error(&c, rc) : rc;
 }
 
-int admin_on_request(void *ctx, struct httpd_conn *conn, const struct httpd_request *r)
+static int refuse(struct http_request *q, enum router_refusal why, const char *detail, int rc)
 {
-	return hub_answer(ctx, conn, r, on_request, HUB_ADMIN);
+	struct hub *h = q->ctx;
+
+	if (!principal_may(&q->who, RIGHT))
+		return http_reply_refuse_text(
+			q->reply, 403, "only root and the user of the hub may do this\n");
+	if (why == ROUTER_NO_CHANGE)
+		return hold_refuse(q, HUB_ADMIN, detail);
+	h->n.admin_requests += why != ROUTER_FAILED;
+	return 0;
 }
+
+static const struct router_ops ops = {
+	.identify = identify, .around = around, .refuse = refuse, .gate = &hold_admin
+};
+const struct router admin_table = { ROUTER_TABLE(routes), .ops = &ops, .mem_max = ADMIN_MEM_MAX,
+	.body_max = BODY_MAX };

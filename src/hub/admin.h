@@ -5,12 +5,13 @@
 #include "hub/docs.h"
 #include "hub/internal.h"
 
+/* What a handler finds in q->call. */
 struct admin_call {
+	struct http_request *q;
 	struct hub *hub;
-	struct httpd_conn *conn;
-	struct arena mem;
+	struct arena *mem; /* q->mem */
 	struct admin_request req;
-	int64_t id; /* from the path */
+	int64_t id; /* from the path; -1: none */
 	struct now now;
 	char error[1024]; /* what the person reads when the call fails */
 	struct {
@@ -38,49 +39,49 @@ MUST_USE int admin_find_user(struct admin_call *c, const char *name, const struc
 MUST_USE int admin_find_heir(struct admin_call *c, const char *name, const struct coord_user **ret);
 
 /* limits.c */
-MUST_USE int admin_limits(struct admin_call *c);
+MUST_USE int admin_limits(struct http_request *q);
 
 /* admin_nodes.c */
-MUST_USE int admin_nodes(struct admin_call *c);
-MUST_USE int admin_node_show(struct admin_call *c);
+MUST_USE int admin_nodes(struct http_request *q);
+MUST_USE int admin_node_show(struct http_request *q);
 
 /* admin_pending.c */
-MUST_USE int admin_pending(struct admin_call *c);
-MUST_USE int admin_waiting(struct admin_call *c);
-MUST_USE int admin_approve(struct admin_call *c);
-MUST_USE int admin_approve_node(struct admin_call *c);
-MUST_USE int admin_reject(struct admin_call *c);
+MUST_USE int admin_pending(struct http_request *q);
+MUST_USE int admin_waiting(struct http_request *q);
+MUST_USE int admin_approve(struct http_request *q);
+MUST_USE int admin_approve_node(struct http_request *q);
+MUST_USE int admin_reject(struct http_request *q);
 
 /* admin_users.c */
-MUST_USE int admin_users(struct admin_call *c);
-MUST_USE int admin_user_create(struct admin_call *c);
-MUST_USE int admin_user_delete(struct admin_call *c);
-MUST_USE int admin_user_rename(struct admin_call *c);
-MUST_USE int admin_user_role(struct admin_call *c);
+MUST_USE int admin_users(struct http_request *q);
+MUST_USE int admin_user_create(struct http_request *q);
+MUST_USE int admin_user_delete(struct http_request *q);
+MUST_USE int admin_user_rename(struct http_request *q);
+MUST_USE int admin_user_role(struct http_request *q);
 
 /* admin_policy.c */
-MUST_USE int admin_policy(struct admin_call *c);
-MUST_USE int admin_policy_set(struct admin_call *c);
-MUST_USE int admin_policy_status(struct admin_call *c);
-MUST_USE int admin_policy_versions(struct admin_call *c);
-MUST_USE int admin_policy_version(struct admin_call *c);
-MUST_USE int admin_policy_restore(struct admin_call *c);
-MUST_USE int admin_policy_check(struct admin_call *c);
-MUST_USE int admin_policy_preview(struct admin_call *c);
-MUST_USE int admin_policy_can(struct admin_call *c);
-MUST_USE int admin_policy_pull(struct admin_call *c);
+MUST_USE int admin_policy(struct http_request *q);
+MUST_USE int admin_policy_set(struct http_request *q);
+MUST_USE int admin_policy_status(struct http_request *q);
+MUST_USE int admin_policy_versions(struct http_request *q);
+MUST_USE int admin_policy_version(struct http_request *q);
+MUST_USE int admin_policy_restore(struct http_request *q);
+MUST_USE int admin_policy_check(struct http_request *q);
+MUST_USE int admin_policy_preview(struct http_request *q);
+MUST_USE int admin_policy_can(struct http_request *q);
+MUST_USE int admin_policy_pull(struct http_request *q);
 
 /* admin_routes.c: routes and the organisation's own prefixes */
-MUST_USE int admin_routes(struct admin_call *c);
-MUST_USE int admin_route_approve(struct admin_call *c);
-MUST_USE int admin_route_unapprove(struct admin_call *c);
-MUST_USE int admin_own_prefixes(struct admin_call *c);
-MUST_USE int admin_own_prefixes_set(struct admin_call *c);
+MUST_USE int admin_routes(struct http_request *q);
+MUST_USE int admin_route_approve(struct http_request *q);
+MUST_USE int admin_route_unapprove(struct http_request *q);
+MUST_USE int admin_own_prefixes(struct http_request *q);
+MUST_USE int admin_own_prefixes_set(struct http_request *q);
 
 /* admin_tokens.c */
-MUST_USE int admin_tokens(struct admin_call *c);
-MUST_USE int admin_token_create(struct admin_call *c);
-MUST_USE int admin_token_revoke(struct admin_call *c);
-MUST_USE int admin_token_delete(struct admin_call *c);
+MUST_USE int admin_tokens(struct http_request *q);
+MUST_USE int admin_token_create(struct http_request *q);
+MUST_USE int admin_token_revoke(struct http_request *q);
+MUST_USE int admin_token_delete(struct http_request *q);
 
 #endif

@@ -117,8 +117,9 @@ static bool is_chosen(
 	return !w->tag || has_tag(n, w->tag);
 }
 
-int admin_nodes(struct admin_call *c)
+int admin_nodes(struct http_request *q)
 {
+	struct admin_call *c = q->call;
 	struct coord_stats s;
 	struct choice w;
 	struct admin_node *v;
@@ -129,7 +130,7 @@ int admin_nodes(struct admin_call *c)
 	if (rc < 0)
 		return rc;
 	coord_stats(c->hub->tailnet, &s);
-	v = arena_array(&c->mem, s.nodes, sizeof(*v));
+	v = arena_array(c->mem, s.nodes, sizeof(*v));
 	if (!v)
 		return -ENOMEM;
 	for (const struct coord_node_doc *d = NULL; (d = coord_node_next(c->hub->tailnet, d));) {
@@ -149,8 +150,9 @@ int admin_nodes(struct admin_call *c)
 	return admin_reply(c, &admin_node_list, &list);
 }
 
-int admin_node_show(struct admin_call *c)
+int admin_node_show(struct http_request *q)
 {
+	struct admin_call *c = q->call;
 	const char *word = c->req.name ? c->req.name : "";
 	const struct coord_node_doc *d = hub_node(c->hub, word);
 	struct admin_node doc;

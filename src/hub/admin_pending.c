@@ -20,7 +20,7 @@ static int add_logins(struct admin_call *c, struct json_list *list)
 
 	for (const char *after = NULL; coord_pending_next(c->hub->tailnet, after, &p);
 		after = p.code) {
-		struct admin_pending *to = json_list_add(list, &c->mem, sizeof(*to));
+		struct admin_pending *to = json_list_add(list, c->mem, sizeof(*to));
 
 		if (!to)
 			return -ENOMEM;
@@ -29,7 +29,7 @@ static int add_logins(struct admin_call *c, struct json_list *list)
 			.os = p.os,
 			.from = p.from.ip,
 			.tags = json_list_of(p.tags.v, p.tags.n),
-			.url = arena_printf(&c->mem, "%s/register/%s", c->hub->url_text, p.code),
+			.url = arena_printf(c->mem, "%s/register/%s", c->hub->url_text, p.code),
 			.created = p.created };
 		to->tags.present = true;
 		if (!to->url)
@@ -43,21 +43,21 @@ static int add_devices(struct admin_call *c, struct json_list *list)
 {
 	for (const struct coord_node_doc *d = NULL; (d = coord_node_next(c->hub->tailnet, d));) {
 		struct admin_pending *to =
-			d->unapproved ? json_list_add(list, &c->mem, sizeof(*to)) : NULL;
+			d->unapproved ? json_list_add(list, c->mem, sizeof(*to)) : NULL;
 
 		if (!d->unapproved)
 			continue;
 		if (!to)
 			return -ENOMEM;
 		*to = (struct admin_pending){ .code = arena_printf(
-						      &c->mem, "%lld", (long long)d->id),
+						      c->mem, "%lld", (long long)d->id),
 			.node = d->id,
 			.name = d->name,
 			.hostname = d->hostname,
 			.user = d->tags.n ? NULL : admin_user_name(c->hub, d->user),
 			.os = d->hostinfo && d->hostinfo->os ? d->hostinfo->os : "",
 			.tags = d->tags,
-			.url = arena_printf(&c->mem, "%s/admin", c->hub->url_text),
+			.url = arena_printf(c->mem, "%s/admin", c->hub->url_text),
 			.created = d->created };
 		to->tags.present = true;
 		if (!to->code || !to->url)
@@ -66,8 +66,9 @@ static int add_devices(struct admin_call *c, struct json_list *list)
 	return 0;
 }
 
-int admin_pending(struct admin_call *c)
+int admin_pending(struct http_request *q)
 {
+	struct admin_call *c = q->call;
 	struct json_list list = { .present = true };
 	int rc = add_logins(c, &list);
 
@@ -145,8 +146,8 @@ static int find_waiting(struct admin_call *c, const char *word, const char **ret
 static int grant_now(
 	struct admin_call *c, const char *code, const struct coord_user *u, struct coord_grant *ret)
 {
-	int rc = code ? coord_pending_grant(c->hub->tailnet, code, u->id, c->now, &c->mem, ret)
-		      : coord_node_grant(c->hub->tailnet, c->id, &c->mem, ret);
+	int rc = code ? coord_pending_grant(c->hub->tailnet, code, u->id, c->now, c->mem, ret)
+		      : coord_node_grant(c->hub->tailnet, c->id, c->mem, ret);
 
 	return rc == -ENOENT && !code ? admin_no_node(c) : rc;
 }
@@ -163,8 +164,9 @@ static int find_grant(struct admin_call *c, const char **ret_code,
 	return rc < 0 ? rc : grant_now(c, *ret_code, *ret_user, ret);
 }
 
-int admin_waiting(struct admin_call *c)
+int admin_waiting(struct http_request *q)
 {
+	struct admin_call *c = q->call;
 	struct coord_pending_view p = { 0 };
 	const struct coord_node_doc *d;
 	const struct coord_user *u;
@@ -185,14 +187,14 @@ int admin_waiting(struct admin_call *c)
 		.digest = g.digest,
 		.from = p.from.ip,
 		.lines = g.lines,
-		.code = code ? code : arena_printf(&c->mem, "%lld", (long long)c->id),
+		.code = code ? code : arena_printf(c->mem, "%lld", (long long)c->id),
 		.created = code ? p.created : d->created };
 	return doc.code ? admin_reply(c, &admin_grant_type, &doc) : -ENOMEM;
 }
 
 static int say_changed(struct admin_call *c, const struct coord_grant *now)
 {
-	const char *changes = shown_changes(c->hub, c->req.digest, now, &c->mem);
+	const char *changes = shown_changes(c->hub, c->req.digest, now, c->mem);
 
 	return admin_say(c, -ERR_CHANGED,
 		"what this would let in is not what was shown: %s. Look at it again",
@@ -207,13 +209,14 @@ static int no_digest(struct admin_call *c)
 				 "an approval carries the digest of what was shown: \"warren-hub nodes pending CODE\" prints it");
 }
 
-int admin_approve_node(struct admin_call *c)
+int admin_approve_node(struct http_request *q)
 {
+	struct admin_call *c = q->call;
 	struct coord_grant g;
 	int rc = no_digest(c);
 
 	if (rc == 0)
-		rc = coord_node_grant(c->hub->tailnet, c->id, &c->mem, &g);
+		rc = coord_node_grant(c->hub->tailnet, c->id, c->mem, &g);
 	if (rc == 0)
 		rc = coord_node_approve(c->hub->tailnet, c->id, c->req.digest, c->now);
 	if (rc == -ERR_CHANGED)
@@ -224,8 +227,9 @@ int admin_approve_node(struct admin_call *c)
 	return admin_reply_node(c, c->id);
 }
 
-int admin_approve(struct admin_call *c)
+int admin_approve(struct http_request *q)
 {
+	struct admin_call *c = q->call;
 	const struct coord_user *u;
 	struct coord_grant g;
 	const char *code;
@@ -237,7 +241,7 @@ int admin_approve(struct admin_call *c)
 	if (rc < 0)
 		return rc;
 	if (!code)
-		return admin_approve_node(c);
+		return admin_approve_node(c->q);
 	rc = coord_pending_approve(c->hub->tailnet, code, u->id, c->req.digest, c->now, &id);
 	if (rc == -ERR_CHANGED)
 		return say_changed(c, &g);
@@ -254,8 +258,9 @@ int admin_approve(struct admin_call *c)
 	return admin_reply_node(c, id);
 }
 
-int admin_reject(struct admin_call *c)
+int admin_reject(struct http_request *q)
 {
+	struct admin_call *c = q->call;
 	const char *code;
 	int rc = find_waiting(c, c->req.code ? c->req.code : "", &code);
 

@@ -21,7 +21,7 @@ static int say_fault(struct admin_call *c, int rc, const struct policy_fault *f)
 	c->at.column = f->at.column;
 	if (rc < 0)
 		return admin_say(c, rc, "%s", f->at.text[0] ? f->at.text : err_text(rc));
-	v = arena_array(&c->mem, f->n, sizeof(*v));
+	v = arena_array(c->mem, f->n, sizeof(*v));
 	for (size_t i = 0; v && i < f->n; i++)
 		v[i] = (struct admin_failure){ .src = f->v[i].src,
 			.text = f->v[i].text,
@@ -35,10 +35,10 @@ static int say_fault(struct admin_call *c, int rc, const struct policy_fault *f)
 
 static struct policy_fault *new_fault(struct admin_call *c)
 {
-	struct policy_fault *f = arena_new(&c->mem, struct policy_fault);
+	struct policy_fault *f = arena_new(c->mem, struct policy_fault);
 
 	if (f)
-		f->mem = &c->mem;
+		f->mem = c->mem;
 	return f;
 }
 
@@ -53,17 +53,18 @@ static int version_doc(struct admin_call *c, const struct coord_policy_version *
 		.size = (int64_t)v->size,
 		.current = v == coord_policy_current(c->hub->tailnet) };
 	if (text)
-		ret->policy = arena_strndup(&c->mem, text->p, text->len);
+		ret->policy = arena_strndup(c->mem, text->p, text->len);
 	return text && !ret->policy ? -ENOMEM : 0;
 }
 
-int admin_policy(struct admin_call *c)
+int admin_policy(struct http_request *q)
 {
+	struct admin_call *c = q->call;
 	const struct coord_policy_version *v = coord_policy_current(c->hub->tailnet);
 	struct view text = hub_policy_text(c->hub);
 	struct admin_policy doc = { .size = (int64_t)text.len,
 		.current = true,
-		.policy = arena_strndup(&c->mem, text.p, text.len) };
+		.policy = arena_strndup(c->mem, text.p, text.len) };
 	int rc = v ? version_doc(c, v, &text, &doc) : doc.policy ? 0 : -ENOMEM;
 
 	return rc < 0 ? rc : admin_reply(c, &admin_policy_type, &doc);
@@ -100,8 +101,10 @@ static int set(struct admin_call *c, struct view text, const char *author)
 	return rc < 0 ? rc : admin_reply(c, &admin_policy_type, &doc);
 }
 
-int admin_policy_set(struct admin_call *c)
+int admin_policy_set(struct http_request *q)
 {
+	struct admin_call *c = q->call;
+
 	return set(c, request_text(c), c->req.author ? c->req.author : "admin");
 }
 
@@ -122,15 +125,16 @@ static int no_version(struct admin_call *c)
 		(long long)c->id);
 }
 
-int admin_policy_restore(struct admin_call *c)
+int admin_policy_restore(struct http_request *q)
 {
+	struct admin_call *c = q->call;
 	char author[300];
 	struct view text;
 	char *copy;
 
 	if (!find_version(c) || coord_policy_text(c->hub->tailnet, c->id, &text) < 0)
 		return no_version(c);
-	copy = arena_strndup(&c->mem, text.p, text.len);
+	copy = arena_strndup(c->mem, text.p, text.len);
 	if (!copy)
 		return -ENOMEM;
 	snprintf(author, sizeof(author), "%s (back to %lld)",
@@ -138,13 +142,14 @@ int admin_policy_restore(struct admin_call *c)
 	return set(c, view_of(copy, text.len), author);
 }
 
-int admin_policy_versions(struct admin_call *c)
+int admin_policy_versions(struct http_request *q)
 {
+	struct admin_call *c = q->call;
 	const struct coord_policy_version *v = NULL;
 	struct json_list list = { .present = true };
 
 	while ((v = coord_policy_next(c->hub->tailnet, v))) {
-		struct admin_policy *doc = json_list_add(&list, &c->mem, sizeof(*doc));
+		struct admin_policy *doc = json_list_add(&list, c->mem, sizeof(*doc));
 
 		if (!doc || version_doc(c, v, NULL, doc) < 0)
 			return -ENOMEM;
@@ -152,8 +157,9 @@ int admin_policy_versions(struct admin_call *c)
 	return admin_reply(c, &admin_policy_list, &list);
 }
 
-int admin_policy_version(struct admin_call *c)
+int admin_policy_version(struct http_request *q)
 {
+	struct admin_call *c = q->call;
 	const struct coord_policy_version *v = find_version(c);
 	struct admin_policy doc;
 	struct view text;
@@ -165,8 +171,9 @@ int admin_policy_version(struct admin_call *c)
 	return rc < 0 ? rc : admin_reply(c, &admin_policy_type, &doc);
 }
 
-int admin_policy_check(struct admin_call *c)
+int admin_policy_check(struct http_request *q)
 {
+	struct admin_call *c = q->call;
 	struct policy_fault *f = new_fault(c);
 	int rc = f ? hub_policy_check(c->hub, request_text(c), f) : -ENOMEM;
 
@@ -183,7 +190,7 @@ static void on_change(void *ctx, const struct policy_change *ch)
 {
 	struct preview *p = ctx;
 	const struct coord_node_doc *n = coord_node_find(p->call->hub->tailnet, ch->node);
-	struct admin_change *to = json_list_add(&p->list, &p->call->mem, sizeof(*to));
+	struct admin_change *to = json_list_add(&p->list, p->call->mem, sizeof(*to));
 
 	if (!to) {
 		p->rc = -ENOMEM;
@@ -197,8 +204,9 @@ static void on_change(void *ctx, const struct policy_change *ch)
 		.ssh = ch->what & POLICY_TOUCHED_SSH };
 }
 
-int admin_policy_preview(struct admin_call *c)
+int admin_policy_preview(struct http_request *q)
 {
+	struct admin_call *c = q->call;
 	struct preview p = { .call = c, .list.present = true };
 	struct policy_fault *f = new_fault(c);
 	int rc = f ? coord_policy_preview(c->hub->tailnet, request_text(c), on_change, &p, &f->at)
@@ -211,8 +219,9 @@ int admin_policy_preview(struct admin_call *c)
 	return admin_reply(c, &admin_change_list, &p.list);
 }
 
-int admin_policy_can(struct admin_call *c)
+int admin_policy_can(struct http_request *q)
 {
+	struct admin_call *c = q->call;
 	struct policy_fault *f = new_fault(c);
 	struct view text = request_text(c);
 	struct coord_reach r;
@@ -236,8 +245,8 @@ int admin_policy_can(struct admin_call *c)
 		.denied_dst = r.denied_dst,
 		.line = r.allowed ? r.by.line : 0 };
 	if (r.allowed && r.by.line)
-		doc.rule = arena_printf(
-			&c->mem, "%s[%zu]", r.by.grant ? "grants" : "acls", r.by.index);
+		doc.rule =
+			arena_printf(c->mem, "%s[%zu]", r.by.grant ? "grants" : "acls", r.by.index);
 	return admin_reply(c, &admin_reach_type, &doc);
 }
 
@@ -262,8 +271,9 @@ static void git_doc(const struct hub *h, struct admin_git *ret)
 		.read = s.pulled };
 }
 
-int admin_policy_status(struct admin_call *c)
+int admin_policy_status(struct http_request *q)
 {
+	struct admin_call *c = q->call;
 	const struct coord_policy_version *v = coord_policy_current(c->hub->tailnet);
 	struct policy_stats s;
 	struct admin_git git;
@@ -284,8 +294,10 @@ int admin_policy_status(struct admin_call *c)
 	return admin_reply(c, &admin_policy_status_type, &doc);
 }
 
-int admin_policy_pull(struct admin_call *c)
+int admin_policy_pull(struct http_request *q)
 {
+	struct admin_call *c = q->call;
+
 	if (!c->hub->git)
 		return admin_say(c, -ERR_CONFLICT,
 			"the policy does not come from Git: \"serve --policy-git URL\" makes it so");

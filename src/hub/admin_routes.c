@@ -16,7 +16,7 @@ static int add_route(void *ctx, const struct coord_route *r)
 	struct listing *l = ctx;
 	struct admin_call *c = l->call;
 	const struct coord_node_doc *n = coord_node_find(c->hub->tailnet, r->node);
-	struct admin_route *to = json_list_add(&l->list, &c->mem, sizeof(*to));
+	struct admin_route *to = json_list_add(&l->list, c->mem, sizeof(*to));
 	char own[IPPREFIX_TEXT_MAX];
 
 	if (!to)
@@ -35,12 +35,13 @@ static int add_route(void *ctx, const struct coord_route *r)
 					  : "autoApprovers",
 		.approved_at = r->approved_at };
 	if (r->own)
-		to->own = arena_strdup(&c->mem, ipprefix_format(*r->own, own));
+		to->own = arena_strdup(c->mem, ipprefix_format(*r->own, own));
 	return r->own && !to->own ? -ENOMEM : 0;
 }
 
-int admin_routes(struct admin_call *c)
+int admin_routes(struct http_request *q)
 {
+	struct admin_call *c = q->call;
 	struct listing l = { .call = c, .list.present = true };
 	int rc = coord_routes(c->hub->tailnet, 0, add_route, &l);
 
@@ -58,8 +59,9 @@ static int one_prefix(struct admin_call *c, struct ipprefix *ret)
 	return 0;
 }
 
-int admin_route_approve(struct admin_call *c)
+int admin_route_approve(struct http_request *q)
 {
+	struct admin_call *c = q->call;
 	struct ipprefix p;
 	int rc = one_prefix(c, &p);
 
@@ -74,8 +76,9 @@ int admin_route_approve(struct admin_call *c)
 	return rc < 0 ? rc : admin_ok(c);
 }
 
-int admin_route_unapprove(struct admin_call *c)
+int admin_route_unapprove(struct http_request *q)
 {
+	struct admin_call *c = q->call;
 	struct ipprefix p;
 	int rc = one_prefix(c, &p);
 
@@ -89,8 +92,9 @@ int admin_route_unapprove(struct admin_call *c)
 	return rc < 0 ? rc : admin_ok(c);
 }
 
-int admin_own_prefixes(struct admin_call *c)
+int admin_own_prefixes(struct http_request *q)
 {
+	struct admin_call *c = q->call;
 	const struct coord_settings *s = coord_settings(c->hub->tailnet);
 	struct admin_own_prefixes doc = { .prefixes = s->own_prefixes,
 		.mode = modes[s->own_switch] };
@@ -100,12 +104,13 @@ int admin_own_prefixes(struct admin_call *c)
 }
 
 /* What is not named stays: the mode, or the prefixes when there is no list. */
-int admin_own_prefixes_set(struct admin_call *c)
+int admin_own_prefixes_set(struct http_request *q)
 {
+	struct admin_call *c = q->call;
 	const struct coord_settings *s = coord_settings(c->hub->tailnet);
 	struct json_list l = c->req.prefixes.present ? c->req.prefixes : s->own_prefixes;
 	size_t mode = (size_t)s->own_switch;
-	struct ipprefix *v = arena_array(&c->mem, l.n, sizeof(*v));
+	struct ipprefix *v = arena_array(c->mem, l.n, sizeof(*v));
 	int rc;
 
 	if (!v)
@@ -126,5 +131,5 @@ int admin_own_prefixes_set(struct admin_call *c)
 	if (rc == -ERR_TOO_MANY)
 		return admin_say(c, rc, "at most %d prefixes can be the organisation's own",
 			COORD_OWN_PREFIXES_MAX);
-	return rc < 0 ? rc : admin_own_prefixes(c);
+	return rc < 0 ? rc : admin_own_prefixes(c->q);
 }

@@ -15,9 +15,10 @@ static void token_doc(const struct admin_call *c, const struct token *t, struct 
 		.last_used = t->last_used };
 }
 
-int admin_tokens(struct admin_call *c)
+int admin_tokens(struct http_request *q)
 {
-	struct admin_token *v = arena_array(&c->mem, TOKENS_MAX, sizeof(*v));
+	struct admin_call *c = q->call;
+	struct admin_token *v = arena_array(c->mem, TOKENS_MAX, sizeof(*v));
 	struct json_list list;
 	size_t n = 0;
 
@@ -29,8 +30,9 @@ int admin_tokens(struct admin_call *c)
 	return admin_reply(c, &admin_token_list, &list);
 }
 
-int admin_token_create(struct admin_call *c)
+int admin_token_create(struct http_request *q)
 {
+	struct admin_call *c = q->call;
 	char text[TOKEN_TEXT_MAX];
 	const struct token *t;
 	struct admin_token doc;
@@ -67,12 +69,16 @@ static int token_changed(struct admin_call *c, int rc)
 	return rc < 0 ? rc : admin_ok(c);
 }
 
-int admin_token_revoke(struct admin_call *c)
+int admin_token_revoke(struct http_request *q)
 {
+	struct admin_call *c = q->call;
+
 	return token_changed(c, token_revoke(c->hub, c->id));
 }
 
-int admin_token_delete(struct admin_call *c)
+int admin_token_delete(struct http_request *q)
 {
+	struct admin_call *c = q->call;
+
 	return token_changed(c, token_delete(c->hub, c->id));
 }

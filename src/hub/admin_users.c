@@ -47,15 +47,16 @@ static void count_belongings(const struct hub *h, struct admin_user *v, size_t n
 	}
 }
 
-int admin_users(struct admin_call *c)
+int admin_users(struct http_request *q)
 {
+	struct admin_call *c = q->call;
 	struct coord_stats s;
 	struct admin_user *v;
 	size_t n = 0;
 	struct json_list list;
 
 	coord_stats(c->hub->tailnet, &s);
-	v = arena_array(&c->mem, s.users, sizeof(*v));
+	v = arena_array(c->mem, s.users, sizeof(*v));
 	if (!v)
 		return -ENOMEM;
 	for (const struct coord_user *u = NULL; (u = coord_user_next(c->hub->tailnet, u));)
@@ -95,8 +96,9 @@ static int say_user(struct admin_call *c, int rc)
 	return rc;
 }
 
-int admin_user_create(struct admin_call *c)
+int admin_user_create(struct http_request *q)
 {
+	struct admin_call *c = q->call;
 	const struct coord_user *u;
 	int rc = coord_user_create(c->hub->tailnet, c->req.name ? c->req.name : "", c->now, &u);
 
@@ -112,15 +114,17 @@ static const struct coord_user *user_of(const struct admin_call *c)
 	return u;
 }
 
-int admin_user_rename(struct admin_call *c)
+int admin_user_rename(struct http_request *q)
 {
+	struct admin_call *c = q->call;
 	int rc = coord_user_rename(c->hub->tailnet, c->id, c->req.name ? c->req.name : "", c->now);
 
 	return rc < 0 ? say_user(c, rc) : reply_user(c, user_of(c));
 }
 
-int admin_user_role(struct admin_call *c)
+int admin_user_role(struct http_request *q)
 {
+	struct admin_call *c = q->call;
 	const char *role = c->req.role ? c->req.role : "";
 	int rc = *role ? coord_user_set_role(c->hub->tailnet, c->id, role, c->now) : -ERR_BAD_VALUE;
 
@@ -131,8 +135,9 @@ int admin_user_role(struct admin_call *c)
 	return rc < 0 ? say_user(c, rc) : reply_user(c, user_of(c));
 }
 
-int admin_user_delete(struct admin_call *c)
+int admin_user_delete(struct http_request *q)
 {
+	struct admin_call *c = q->call;
 	struct coord_user_leaving how = { .with_nodes = c->req.with_devices };
 	struct coord_belongings b;
 	const struct coord_user *heir = NULL;

@@ -52,33 +52,31 @@ static int decode(struct view body, struct derp_admit_request *ret)
 	return rc;
 }
 
-int admit_on_verify(struct hub *h, struct httpd_conn *c, const struct httpd_request *r)
+int admit_on_verify(struct http_request *q)
 {
-	struct derp_admit_request q;
-	struct ipaddr from = stream_peer(httpd_stream(c)).ip;
+	struct hub *h = hub_of(q);
+	struct derp_admit_request question;
+	struct ipaddr from = q->who.from.ip;
 	struct derp_admit_response answer;
 	struct buf b;
 	int rc;
 
-	if (!http1_method_is(r->head, "POST"))
-		return httpd_refuse_with(c, 405, "text/plain; charset=utf-8", "Allow: POST\r\n",
-			VIEW_LIT("for relays, which POST a key\n"));
 	if (!ratelimit_allow(&h->verifiers, ipaddr_place(&from), loop_now(h->loop).mono)) {
 		h->n.verify_throttled++;
-		return httpd_refuse_with(c, 429, "text/plain; charset=utf-8", "Retry-After: 1\r\n",
-			VIEW_LIT("too many questions\n"));
+		return http_reply_refuse(q->reply, 429, "text/plain; charset=utf-8",
+			"Retry-After: 1\r\n", VIEW_LIT("too many questions\n"));
 	}
-	if (decode(r->body, &q) < 0)
-		return httpd_refuse(c, 400,
+	if (decode(q->body, &question) < 0)
+		return http_reply_refuse_text(q->reply, 400,
 			"this is no {\"NodePublic\": \"nodekey:...\", \"Source\": \"ADDRESS\"}\n");
-	answer.allow = is_member(h, &q.key);
+	answer.allow = is_member(h, &question.key);
 	h->n.verify_requests++;
 	h->n.verify_refused += !answer.allow;
 	buf_init(&b, DERP_ADMIT_MAX);
 	rc = json_encode(&derp_admit_response_type, &answer, &b);
 	if (rc == 0)
-		rc = httpd_answer(c, 200, "application/json", "X-Content-Type-Options: nosniff\r\n",
-			buf_view(&b));
+		rc = http_reply_send(q->reply, 200, "application/json",
+			"X-Content-Type-Options: nosniff\r\n", buf_view(&b));
 	buf_fini(&b);
 	return rc;
 }

@@ -9,16 +9,15 @@
 #include <errno.h>
 #include <stdio.h>
 
-static const char base[] = "/api/v2/", webhook_path[] = "webhook/policy-git",
-		  json[] = "application/json", hujson[] = "application/hujson";
+static const char json[] = "application/json", hujson[] = "application/hujson";
 static const char headers[] = "X-Content-Type-Options: nosniff\r\nCache-Control: no-store\r\n";
 
 enum {
 	BODY_MAX = COORD_POLICY_TEXT_MAX + 64 * 1024,
 	ANSWER_MAX = 2 * COORD_POLICY_TEXT_MAX,
 	WEBHOOK_MAX = 256 * 1024,
-	SEGMENTS_MAX = 4,
-	SEGMENT_LEN_MAX = 256
+	MEM_MAX = 256 << 20,
+	TAILNET_NAME_MAX = 256
 };
 
 /* Answers */
@@ -48,7 +47,7 @@ static const struct json_field message_fields[] = {
 };
 static JSON_OBJECT_TYPE(message_type, struct message, message_fields);
 
-int api_reply(struct api_call *c, int status, const struct json_type *t, const void *doc,
+int api_reply(struct http_request *q, int status, const struct json_type *t, const void *doc,
 	const char *extra)
 {
 	char all[512];
@@ -59,53 +58,53 @@ int api_reply(struct api_call *c, int status, const struct json_type *t, const v
 	buf_init(&b, ANSWER_MAX);
 	rc = json_encode(t, doc, &b);
 	if (rc == 0)
-		rc = httpd_answer(c->conn, status, json, all, buf_view(&b));
+		rc = http_reply_send(q->reply, status, json, all, buf_view(&b));
 	buf_fini(&b);
 	return rc;
 }
 
-int api_refuse(struct api_call *c, int status, const char *text)
+int api_refuse(struct http_request *q, int status, const char *text)
 {
 	struct message m = { .message = text };
 
-	return api_reply(c, status, &message_type, &m,
+	return api_reply(q, status, &message_type, &m,
 		status == 401 ? "WWW-Authenticate: Basic realm=\"warren-hub\"\r\n" : "");
 }
 
-static int nothing(struct api_call *c)
+static int nothing(struct http_request *q)
 {
-	return httpd_answer(c->conn, 200, json, headers, VIEW_LIT("{}\n"));
+	return http_reply_send(q->reply, 200, json, headers, VIEW_LIT("{}\n"));
 }
 
 /* Why a policy is not taken, as tools show it: those for Git find the place by "line N, column M:
  * ". */
-int api_reply_fault(struct api_call *c, int status, int rc, const struct policy_fault *f)
+int api_reply_fault(struct http_request *q, int status, int rc, const struct policy_fault *f)
 {
 	struct message m = { .message = "test(s) failed" };
 	struct detail *d;
 
 	if (rc == -ERR_CONFLICT)
-		return api_refuse(c, 412, "precondition failed, invalid old hash");
+		return api_refuse(q, 412, "precondition failed, invalid old hash");
 	if (rc != COORD_POLICY_TESTS_FAILED) {
 		char text[512];
 
-		return api_refuse(c, rc == -ENOMEM || rc == -ERR_STORE ? 500 : status,
+		return api_refuse(q, rc == -ENOMEM || rc == -ERR_STORE ? 500 : status,
 			policy_fault_text(rc, f, text, sizeof(text)));
 	}
-	d = arena_array(&c->mem, f->n, sizeof(*d));
+	d = arena_array(&q->mem, f->n, sizeof(*d));
 	for (size_t i = 0; d && i < f->n; i++)
 		d[i] = (struct detail){ .user = f->v[i].src,
 			.errors = json_list_of((void *)(uintptr_t)&f->v[i].text, 1) };
 	m.data = json_list_of(d, d ? f->n : 0);
-	return api_reply(c, status, &message_type, &m, "");
+	return api_reply(q, status, &message_type, &m, "");
 }
 
 /* The policy */
 
-static bool wants_json(const struct api_call *c)
+static bool wants_json(const struct http_request *q)
 {
-	return http1_has_token(c->r->head, "Accept", json) ||
-	       http1_has_token(c->r->head, "Accept", "text/json");
+	return http1_has_token(q->head, "Accept", json) ||
+	       http1_has_token(q->head, "Accept", "text/json");
 }
 
 struct details {
@@ -120,85 +119,81 @@ static const struct json_field details_fields[] = {
 };
 static JSON_OBJECT_TYPE(details_type, struct details, details_fields);
 
-static int reply_details(struct api_call *c, struct view text, const char *extra)
+static int reply_details(struct http_request *q, struct view text, const char *extra)
 {
 	struct details d = { 0 };
-	char *b64 = arena_alloc(&c->mem, BASE64_LEN(text.len) + 1);
+	char *b64 = arena_alloc(&q->mem, BASE64_LEN(text.len) + 1);
 
 	if (!b64)
 		return -ENOMEM;
 	base64_encode(text.p, text.len, b64);
 	d.acl = b64;
-	return api_reply(c, 200, &details_type, &d, extra);
+	return api_reply(q, 200, &details_type, &d, extra);
 }
 
-static int reply_policy(struct api_call *c)
+static int reply_policy(struct http_request *q)
 {
-	struct view text = hub_policy_text(c->hub);
+	struct view text = hub_policy_text(hub_of(q));
 	char extra[512];
 	struct buf b;
 	int rc;
 
-	snprintf(extra, sizeof(extra), "%sETag: \"%s\"\r\n", headers, hub_policy_etag(c->hub));
-	if (view_eq(http1_query(c->r->head, "details"), VIEW_LIT("1")))
-		return reply_details(c, text, extra + sizeof(headers) - 1);
-	if (!wants_json(c))
-		return httpd_answer(c->conn, 200, hujson, extra, text);
+	snprintf(extra, sizeof(extra), "%sETag: \"%s\"\r\n", headers, hub_policy_etag(hub_of(q)));
+	if (view_eq(http1_query(q->head, "details"), VIEW_LIT("1")))
+		return reply_details(q, text, extra + sizeof(headers) - 1);
+	if (!wants_json(q))
+		return http_reply_send(q->reply, 200, hujson, extra, text);
 	buf_init(&b, COORD_POLICY_TEXT_MAX);
 	rc = hujson_standardize(text.p, text.len, &b, NULL);
 	if (rc == 0)
-		rc = httpd_answer(c->conn, 200, json, extra, buf_view(&b));
+		rc = http_reply_send(q->reply, 200, json, extra, buf_view(&b));
 	buf_fini(&b);
 	return rc;
 }
 
 /* If-Match: "<etag>", <etag>, "ts-default" (only while there is no policy), * or nothing. */
-static bool precondition_holds(const struct api_call *c)
+static bool precondition_holds(const struct http_request *q)
 {
-	struct view v = http1_find(c->r->head, "If-Match");
-	const char *etag = hub_policy_etag(c->hub);
+	struct view v = http1_find(q->head, "If-Match");
+	const char *etag = hub_policy_etag(hub_of(q));
 
 	if (v.len >= 2 && v.p[0] == '"' && v.p[v.len - 1] == '"')
 		v = view_of(v.p + 1, v.len - 2);
 	if (!v.len || view_eq(v, VIEW_LIT("*")))
 		return true;
 	if (view_eq(v, VIEW_LIT("ts-default")))
-		return !coord_policy_current(c->hub->tailnet);
+		return !coord_policy_current(hub_of(q)->tailnet);
 	return view_eq(v, view_of(etag, strlen(etag)));
 }
 
-static int set_policy(struct api_call *c)
+static int set_policy(struct http_request *q)
 {
-	struct policy_fault *f = arena_new(&c->mem, struct policy_fault);
+	struct policy_fault *f = arena_new(&q->mem, struct policy_fault);
+	const struct token *t = q->who.proof;
 	char author[TOKEN_NAME_MAX + 64];
 	int rc;
 
 	if (!f)
 		return -ENOMEM;
-	f->mem = &c->mem;
-	if (!precondition_holds(c))
-		return api_refuse(c, 412, "precondition failed, invalid old hash");
-	snprintf(author, sizeof(author), "token k%lld%s%s", (long long)c->token->id,
-		c->token->name[0] ? " " : "", c->token->name);
+	f->mem = &q->mem;
+	if (!precondition_holds(q))
+		return api_refuse(q, 412, "precondition failed, invalid old hash");
+	snprintf(author, sizeof(author), "token k%lld%s%s", (long long)t->id, t->name[0] ? " " : "",
+		t->name);
 	rc = hub_policy_set(
-		c->hub, c->r->body, author, POLICY_BY_HAND, COORD_POLICY_ANY_VERSION, f);
+		hub_of(q), q->body, author, POLICY_BY_HAND, COORD_POLICY_ANY_VERSION, f);
 	if (rc == POLICY_OWNED_BY_GIT)
-		return api_refuse(c, 409,
+		return api_refuse(q, 409,
 			"the policy of this hub comes from its Git repository: change it there");
-	return rc == 0 ? reply_policy(c) : api_reply_fault(c, 400, rc, f);
-}
-
-static int on_acl(struct api_call *c)
-{
-	return c->post ? set_policy(c) : reply_policy(c);
+	return rc == 0 ? reply_policy(q) : api_reply_fault(q, 400, rc, f);
 }
 
 /* Where the value of the policy's "tests" stands in its text; not set when there are none. */
 static int find_tests(
-	struct api_call *c, struct view text, struct view *ret_value, struct view *ret_open)
+	struct http_request *q, struct view text, struct view *ret_value, struct view *ret_open)
 {
 	struct hujson *root;
-	int rc = hujson_parse(text.p, text.len, &c->mem, &root, NULL);
+	int rc = hujson_parse(text.p, text.len, &q->mem, &root, NULL);
 
 	if (rc < 0)
 		return rc;
@@ -211,10 +206,10 @@ static int find_tests(
 }
 
 /* The running policy with other tests. */
-static int with_tests(struct api_call *c, struct view tests, struct buf *out)
+static int with_tests(struct http_request *q, struct view tests, struct buf *out)
 {
-	struct view text = hub_policy_text(c->hub), value = { 0 }, open = { 0 };
-	int rc = find_tests(c, text, &value, &open);
+	struct view text = hub_policy_text(hub_of(q)), value = { 0 }, open = { 0 };
+	int rc = find_tests(q, text, &value, &open);
 	const uint8_t *cut = value.p   ? value.p
 			     : rc == 0 ? open.p + 1
 				       : NULL,
@@ -233,180 +228,170 @@ static int with_tests(struct api_call *c, struct view tests, struct buf *out)
 }
 
 /* The first character that is neither blank nor comment. */
-static char first_char(struct api_call *c)
+static char first_char(struct http_request *q)
 {
 	struct hujson *root;
 
-	if (hujson_parse(c->r->body.p, c->r->body.len, &c->mem, &root, NULL) < 0)
+	if (hujson_parse(q->body.p, q->body.len, &q->mem, &root, NULL) < 0)
 		return 0;
 	return root->kind == HUJSON_ARRAY ? '[' : 0;
 }
 
 /* An object is a policy to judge; an array: tests for the running one. 200 in any case: what is
  * wrong stands in the body. */
-static int on_validate(struct api_call *c)
+static int on_validate(struct http_request *q)
 {
-	struct policy_fault *f = arena_new(&c->mem, struct policy_fault);
+	struct policy_fault *f = arena_new(&q->mem, struct policy_fault);
 	struct buf b;
 	int rc = 0;
 
 	if (!f)
 		return -ENOMEM;
-	f->mem = &c->mem;
+	f->mem = &q->mem;
 	buf_init(&b, COORD_POLICY_TEXT_MAX);
-	if (first_char(c) == '[')
-		rc = with_tests(c, c->r->body, &b);
+	if (first_char(q) == '[')
+		rc = with_tests(q, q->body, &b);
 	if (rc == 0)
-		rc = hub_policy_check(c->hub, buf_len(&b) ? buf_view(&b) : c->r->body, f);
+		rc = hub_policy_check(hub_of(q), buf_len(&b) ? buf_view(&b) : q->body, f);
 	buf_fini(&b);
-	return rc == 0 ? nothing(c) : api_reply_fault(c, 200, rc, f);
+	return rc == 0 ? nothing(q) : api_reply_fault(q, 200, rc, f);
+}
+
+static int on_webhook(struct http_request *q)
+{
+	switch (git_webhook(hub_of(q), q->head, q->body)) {
+	case GIT_WEBHOOK_TAKEN:
+		return http_reply_send(q->reply, 202, json, headers, VIEW_LIT("{}\n"));
+	case GIT_WEBHOOK_OFF:
+		return api_refuse(q, 404, "this hub has no webhook");
+	case GIT_WEBHOOK_BAD_SIGNATURE:
+		break;
+	}
+	return api_refuse(q, 403, "the signature is missing or wrong");
 }
 
 /* Who may ask for what */
 
-static const struct resource {
-	const char *path; /* behind tailnet/{t}/ */
-	enum token_right get, post;
-	bool has_get;
-	int (*fn)(struct api_call *c);
-} resources[] = {
-	{ "acl", TOKEN_READ_POLICY, TOKEN_WRITE_POLICY, true, on_acl },
-	{ "acl/preview", TOKEN_READ_POLICY, TOKEN_READ_POLICY, false, api_preview },
-	{ "acl/validate", TOKEN_READ_POLICY, TOKEN_READ_POLICY, false, on_validate },
+#define BASE "/api/v2/"
+#define ACL BASE "tailnet/{tailnet}/acl"
+#define WEBHOOK BASE "webhook/policy-git"
+
+/* Beside those of a token: its body could be signed, so it is read. */
+enum { WEBHOOK_RIGHT = 1 << 8 };
+
+static const struct http_route routes[] = {
+	{ "GET", ACL, TOKEN_READ_POLICY, .fn = reply_policy },
+	{ "POST", ACL, TOKEN_WRITE_POLICY, .fn = set_policy, .flags = HTTP_ROUTE_CHANGES },
+	{ "POST", ACL "/preview", TOKEN_READ_POLICY, .fn = api_preview },
+	{ "POST", ACL "/validate", TOKEN_READ_POLICY, .fn = on_validate },
+	{ "POST", WEBHOOK, WEBHOOK_RIGHT, .fn = on_webhook, .body_max = WEBHOOK_MAX },
 };
 
-static int refuse_credential(struct api_call *c)
+static bool is_webhook(const struct http_request *q)
 {
-	struct ipaddr from = stream_peer(httpd_stream(c->conn)).ip;
+	return view_eq(q->path, VIEW_LIT(WEBHOOK));
+}
+
+static void identify(struct http_request *q)
+{
+	struct token *t;
+
+	if (is_webhook(q)) {
+		if (git_webhook_wants(hub_of(q), q->head))
+			q->who.rights = WEBHOOK_RIGHT;
+		return;
+	}
+	t = token_of_request(hub_of(q), q->head);
+	if (!t)
+		return;
+	q->who.kind = PRINCIPAL_TOKEN;
+	q->who.rights = token_rights(t);
+	q->who.name = t->name;
+	q->who.proof = t;
+	token_proved(t, httpd_stream(q->conn));
+}
+
+static int refuse_credential(struct http_request *q)
+{
+	struct ipaddr from = q->who.from.ip;
 	char text[IPADDR_TEXT_MAX];
 
-	c->hub->n.api_denied++;
+	hub_of(q)->n.api_denied++;
 	log_warn_limited("api", "no valid token", "from=%s", ipaddr_format(from, text));
-	if (throttle_failed(c->hub->throttle, from, loop_now(c->hub->loop).mono)) {
+	if (throttle_failed(hub_of(q)->throttle, from, loop_now(hub_of(q)->loop).mono)) {
 		struct message m = { .message = "too many requests without a valid API token" };
 
-		c->hub->n.api_throttled++;
-		return api_reply(c, 429, &message_type, &m, "Retry-After: 6\r\n");
+		hub_of(q)->n.api_throttled++;
+		return api_reply(q, 429, &message_type, &m, "Retry-After: 6\r\n");
 	}
-	return api_refuse(c, 401,
+	return api_refuse(q, 401,
 		"API token invalid: unknown, expired or revoked; \"warren-hub tokens create\" makes one");
 }
 
-/* "tailnet/{t}/REST": the tailnet must be ours. */
-static bool take_tailnet(const struct api_call *c, struct view path, struct view *ret_rest)
+/* The tailnet of the path must be ours. */
+static bool is_our_tailnet(const struct http_request *q)
 {
-	static const char head[] = "tailnet/";
-	size_t n = sizeof(head) - 1;
-	const uint8_t *slash;
-	char name[SEGMENT_LEN_MAX];
+	const struct hub *h = hub_of(q);
+	char name[TAILNET_NAME_MAX];
 
-	if (path.len <= n || memcmp(path.p, head, n) != 0)
-		return false;
-	path = view_of(path.p + n, path.len - n);
-	slash = memchr(path.p, '/', path.len);
-	if (!slash || http1_unescape(view_of(path.p, (size_t)(slash - path.p)), false, name,
-			      sizeof(name)) < 0)
-		return false;
-	*ret_rest = view_of(slash + 1, (size_t)(path.p + path.len - slash - 1));
-	return !strcmp(name, "-") || !strcmp(name, coord_tailnet_id(c->hub->tailnet)) ||
-	       text_ieq(name, strlen(name), c->hub->o->base_domain,
-		       strlen(c->hub->o->base_domain)) ||
-	       text_ieq(name, strlen(name), c->hub->url.host, strlen(c->hub->url.host));
+	http_request_text(q, "tailnet", name, sizeof(name));
+	return !strcmp(name, "-") || !strcmp(name, coord_tailnet_id(h->tailnet)) ||
+	       text_ieq(name, strlen(name), h->o->base_domain, strlen(h->o->base_domain)) ||
+	       text_ieq(name, strlen(name), h->url.host, strlen(h->url.host));
 }
 
-static int dispatch(struct api_call *c, struct view path)
+static int not_found(struct http_request *q)
 {
-	bool get = http1_method_is(c->r->head, "GET") || http1_method_is(c->r->head, "HEAD");
-	struct view rest;
+	return api_refuse(q, 404, "not found: this hub serves /api/v2/tailnet/-/acl");
+}
 
-	c->post = http1_method_is(c->r->head, "POST");
-	c->token = token_of_request(c->hub, c->r->head);
-	if (!c->token)
-		return refuse_credential(c);
-	token_used(c->hub, c->token);
-	if (!take_tailnet(c, path, &rest))
-		return api_refuse(c, 404, "not found: this hub serves /api/v2/tailnet/-/acl");
-	for (size_t i = 0; i < ARRAY_LEN(resources); i++) {
-		const struct resource *s = &resources[i];
+/* Of every request one of around and refuse is the first that hears. */
+static void count(struct http_request *q)
+{
+	hub_of(q)->n.api_requests++;
+	if (q->who.proof)
+		token_used(hub_of(q), q->who.proof);
+}
 
-		if (!view_eq(rest, view_of(s->path, strlen(s->path))))
-			continue;
-		if (!c->post && !(get && s->has_get))
-			return api_refuse(c, 405, "this method is not for this path");
-		if (!token_may(c->token, c->post ? s->post : s->get))
-			return api_refuse(c, 403,
-				"this token may only read: policy_file is the scope that may write");
-		return s->fn(c);
+static int around(struct http_request *q)
+{
+	count(q);
+	return is_webhook(q) || is_our_tailnet(q) ? q->route->fn(q) : not_found(q);
+}
+
+/* Nobody learns what there is without a token, but for the webhook, which has a signature. */
+static int refuse(struct http_request *q, enum router_refusal why, const char *detail, int rc)
+{
+	char allow[HTTP_ALLOW_MAX + 16];
+
+	if (why == ROUTER_FAILED)
+		return api_refuse(q, 500, err_text(rc));
+	count(q);
+	if (!q->who.proof && !is_webhook(q))
+		return refuse_credential(q);
+	switch (why) {
+	case ROUTER_BAD_METHOD: {
+		struct message m = { .message = "this method is not for this path" };
+
+		snprintf(allow, sizeof(allow), "Allow: %s\r\n", detail);
+		return api_reply(q, 405, &message_type, &m, allow);
 	}
-	return api_refuse(c, 404, "not found: this hub serves /api/v2/tailnet/-/acl");
-}
-
-static struct view path_below_base(const struct http1_head *head)
-{
-	struct view path = http1_path(head);
-
-	return view_of(path.p + sizeof(base) - 1, path.len - (sizeof(base) - 1));
-}
-
-static bool is_webhook(const struct http1_head *head)
-{
-	return view_eq(path_below_base(head), view_of(webhook_path, sizeof(webhook_path) - 1));
-}
-
-bool api_wants(const struct http1_head *head)
-{
-	struct view path = http1_path(head);
-
-	return path.len >= sizeof(base) - 1 && !memcmp(path.p, base, sizeof(base) - 1);
-}
-
-bool api_raise(
-	void *ctx, struct httpd_conn *conn, const struct http1_head *head, struct httpd_limits *l)
-{
-	struct hub *h = ctx;
-	const struct token *t;
-
-	if (!api_wants(head))
-		return false;
-	if (is_webhook(head)) {
-		l->body = WEBHOOK_MAX;
-		l->head_only = !http1_method_is(head, "POST") || !git_webhook_wants(h, head);
-		return true;
-	}
-	t = token_of_request(h, head);
-	l->head_only = !t;
-	if (t) {
-		*l = (struct httpd_limits){ .body = BODY_MAX, .answer = 2 * ANSWER_MAX };
-		token_proved(t, httpd_stream(conn));
-	}
-	return true;
-}
-
-static int on_webhook(struct api_call *c)
-{
-	if (!http1_method_is(c->r->head, "POST"))
-		return api_refuse(c, 405, "this method is not for this path");
-	switch (git_webhook(c->hub, c->r->head, c->r->body)) {
-	case GIT_WEBHOOK_TAKEN:
-		return httpd_answer(c->conn, 202, json, headers, VIEW_LIT("{}\n"));
-	case GIT_WEBHOOK_OFF:
-		return api_refuse(c, 404, "this hub has no webhook");
-	case GIT_WEBHOOK_BAD_SIGNATURE:
+	case ROUTER_DENIED:
+		return is_webhook(q)
+			       ? on_webhook(q)
+			       : api_refuse(q, 403,
+					 "this token may only read: policy_file is the scope that may write");
+	case ROUTER_NO_CHANGE:
+		return hold_refuse(q, HUB_API, detail);
+	case ROUTER_NOT_FOUND:
+	case ROUTER_FAILED:
 		break;
 	}
-	return api_refuse(c, 403, "the signature is missing or wrong");
+	return not_found(q);
 }
 
-int api_on_request(struct hub *h, struct httpd_conn *conn, const struct httpd_request *r)
-{
-	struct api_call c = { .hub = h, .conn = conn, .r = r };
-	int rc;
-
-	h->n.api_requests++;
-	arena_init(&c.mem, 256 << 20);
-	rc = is_webhook(r->head) ? on_webhook(&c) : dispatch(&c, path_below_base(r->head));
-	if (rc < 0)
-		rc = api_refuse(&c, 500, err_text(rc));
-	arena_fini(&c.mem);
-	return rc;
-}
+static const struct router_ops ops = {
+	.identify = identify, .around = around, .refuse = refuse, .gate = &hold_api
+};
+const struct router api_table = { ROUTER_TABLE(routes), .prefix = BASE, .ops = &ops,
+	.mem_max = MEM_MAX, .body_max = BODY_MAX, .answer_max = 2 * ANSWER_MAX };

@@ -8,12 +8,9 @@
 #ifndef WARREN_HUB_API_H
 #define WARREN_HUB_API_H
 
-#include "hub/internal.h"
+#include "http/router/router.h"
 
-bool api_wants(const struct http1_head *head);
-MUST_USE int api_on_request(struct hub *h, struct httpd_conn *c, const struct httpd_request *r);
-/* For httpd_cfg: large bodies for those who show a valid token. */
-bool api_raise(
-	void *ctx, struct httpd_conn *c, const struct http1_head *head, struct httpd_limits *l);
+/* q->ctx is the hub. */
+extern const struct router api_table;
 
 #endif

@@ -17,7 +17,7 @@ struct match {
 };
 
 struct preview {
-	struct api_call *call;
+	struct http_request *q;
 	const struct hujson *root; /* of the policy */
 	struct json_list matches;
 	int rc;
@@ -60,7 +60,7 @@ static int add_texts(struct preview *p, const struct hujson *list, struct json_l
 	hujson_for_each(m, list)
 	{
 		const char **to = m->kind == HUJSON_STRING
-					  ? json_list_add(out, &p->call->mem, sizeof(*to))
+					  ? json_list_add(out, &p->q->mem, sizeof(*to))
 					  : NULL;
 
 		if (!to)
@@ -85,7 +85,7 @@ static void on_rule(void *ctx, bool grant, size_t index, unsigned line)
 	struct preview *p = ctx;
 	const struct hujson *e = entry_at(p, grant, index), *src, *dst;
 	struct match *m =
-		e && p->rc == 0 ? json_list_add(&p->matches, &p->call->mem, sizeof(*m)) : NULL;
+		e && p->rc == 0 ? json_list_add(&p->matches, &p->q->mem, sizeof(*m)) : NULL;
 
 	if (!m) {
 		p->rc = -ENOMEM;
@@ -108,37 +108,37 @@ static int take_target(struct preview *p, int64_t *ret_user, struct ipport *ret_
 	*ret_dst = (struct ipport){ 0 };
 	if (!strcmp(p->type, "ipport"))
 		return ipport_parse(p->target, strlen(p->target), ret_dst);
-	u = !strcmp(p->type, "user") ? coord_user_find(p->call->hub->tailnet, p->target) : NULL;
+	u = !strcmp(p->type, "user") ? coord_user_find(hub_of(p->q)->tailnet, p->target) : NULL;
 	*ret_user =
 		u ? u->id
 		  : -1; /* a person whom nobody knows has no devices, and so no rule concerns him */
 	return !strcmp(p->type, "user") ? 0 : -ERR_BAD_VALUE;
 }
 
-int api_preview(struct api_call *c)
+int api_preview(struct http_request *q)
 {
 	char type[TARGET_MAX], target[TARGET_MAX];
-	struct preview p = { .call = c, .matches.present = true, .type = type, .target = target };
-	struct policy_fault *f = arena_new(&c->mem, struct policy_fault);
-	struct view text = c->r->body;
+	struct preview p = { .q = q, .matches.present = true, .type = type, .target = target };
+	struct policy_fault *f = arena_new(&q->mem, struct policy_fault);
+	struct view text = q->body;
 	struct ipport dst;
 	int64_t user;
 	int rc;
 
 	if (!f)
 		return -ENOMEM;
-	f->mem = &c->mem;
-	if (http1_unescape(http1_query(c->r->head, "type"), true, type, sizeof(type)) < 0 ||
-		http1_unescape(
-			http1_query(c->r->head, "previewFor"), true, target, sizeof(target)) < 0 ||
+	f->mem = &q->mem;
+	if (http1_unescape(http1_query(q->head, "type"), true, type, sizeof(type)) < 0 ||
+		http1_unescape(http1_query(q->head, "previewFor"), true, target, sizeof(target)) <
+			0 ||
 		!text_is_utf8(target, strlen(target)) || take_target(&p, &user, &dst) < 0)
-		return api_refuse(c, 400,
+		return api_refuse(q, 400,
 			"type is user or ipport, and previewFor a login name or ADDRESS:PORT");
-	rc = hujson_parse(text.p, text.len, &c->mem, (struct hujson **)(uintptr_t)&p.root, &f->at);
+	rc = hujson_parse(text.p, text.len, &q->mem, (struct hujson **)(uintptr_t)&p.root, &f->at);
 	if (rc == 0)
 		rc = coord_policy_rules(
-			c->hub->tailnet, text, user, dst.ip, dst.port, on_rule, &p, &f->at);
+			hub_of(q)->tailnet, text, user, dst.ip, dst.port, on_rule, &p, &f->at);
 	if (rc < 0)
-		return api_reply_fault(c, 400, rc, f);
-	return p.rc < 0 ? p.rc : api_reply(c, 200, &preview_type, &p, "");
+		return api_reply_fault(q, 400, rc, f);
+	return p.rc < 0 ? p.rc : api_reply(q, 200, &preview_type, &p, "");
 }

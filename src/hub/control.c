@@ -288,26 +288,26 @@ static const struct stream_ops stream_ops = { .on_data = on_data,
 	.on_closed = on_closed,
 	.full = full };
 
-int control_accept(struct hub *h, struct httpd_conn *c, const struct httpd_request *r)
+int control_accept(struct hub *h, struct http_request *q)
 {
 	struct session *s = h->n_sessions < HUB_SESSIONS_MAX ? calloc(1, sizeof(*s)) : NULL;
 	const struct ts2021_server how = { .self = &h->noise,
-		.hub_url = former_tells(h, r->head),
+		.hub_url = former_tells(h, q->head),
 		.rng = loop_rng(),
-		.holder = stream_holder(httpd_stream(c)),
+		.holder = stream_holder(httpd_stream(q->conn)),
 		.now = loop_now(h->loop).mono };
-	int rc = s ? ts2021_accept(&s->ts, r->head, &how, &ts_ops, s) : -ENOMEM;
+	int rc = s ? ts2021_accept(&s->ts, q->head, &how, &ts_ops, s) : -ENOMEM;
 	bool no_room = rc == -ENOMEM || rc == -ERR_NO_ROOM;
 
 	if (rc < 0) {
 		free(s);
 		h->n.bad_handshakes++;
-		return httpd_refuse(c, no_room ? 503 : 400,
+		return http_reply_refuse_text(q->reply, no_room ? 503 : 400,
 			no_room ? "no room for another connection\n"
 				: "the handshake of the control protocol is missing or wrong\n");
 	}
 	s->hub = h;
-	s->stream = httpd_stream(c);
+	s->stream = httpd_stream(q->conn);
 	list_init(&s->idle);
 	list_init(&s->requests);
 	list_init(&s->checked);
@@ -319,9 +319,9 @@ int control_accept(struct hub *h, struct httpd_conn *c, const struct httpd_reque
 	stream_set_owner(s->stream, &stream_ops, s);
 	stream_set_measure(s->stream, &session_turn);
 	stream_wake(s->stream);
-	if (r->rest.len && on_data(s, r->rest.p, r->rest.len) < 0)
+	if (q->rest.len && on_data(s, q->rest.p, q->rest.len) < 0)
 		stream_close(s->stream);
-	return HTTPD_TAKEN;
+	return HTTP_TAKEN;
 }
 
 static void let_go(struct hub *h, struct request *q)

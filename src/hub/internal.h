@@ -156,6 +156,12 @@ struct hub {
 	int failed;
 };
 
+/* Of a request to any of its tables. */
+static inline struct hub *hub_of(const struct http_request *q)
+{
+	return q->ctx;
+}
+
 /* turn.c: of the loop */
 void hub_turn_end(void *ctx);
 /* hub.c: the engine, from what is on the disk. Negative: it cannot be read, and there is none. */
@@ -173,11 +179,10 @@ const char *former_tells(const struct hub *h, const struct http1_head *head);
 struct relay_admission admit_relay(struct hub *h);
 void admit_key_out(void *hub, const struct node_pub *key);
 /* POST /verify, as derper's --verify-client-url asks it. */
-MUST_USE int admit_on_verify(struct hub *h, struct httpd_conn *c, const struct httpd_request *r);
+MUST_USE int admit_on_verify(struct http_request *q);
 
 /* control.c */
-struct httpd_request;
-MUST_USE int control_accept(struct hub *h, struct httpd_conn *c, const struct httpd_request *r);
+MUST_USE int control_accept(struct hub *h, struct http_request *q);
 void control_later(void *request_owner, unsigned seconds, struct view text);
 void control_answer(void *request_owner, int status, const char *content_type, struct view body);
 struct ipport control_from(void *request_owner);
@@ -192,8 +197,9 @@ void control_let_go(struct hub *h);
 void control_on_check_tick(void *ctx);
 void control_close_all(struct hub *h);
 
-/* web.c */
-MUST_USE int web_on_request(void *ctx, struct httpd_conn *c, const struct httpd_request *r);
+/* web.c: what is served on the public port. q->ctx is the hub. */
+enum { WEB_TABLES = 4 };
+extern const struct router *const web_tables[WEB_TABLES];
 
 /*
  * throttle.c: sources that showed something wrong: a burst of HUB_THROTTLE_BURST, then one each HUB_THROTTLE_STEP. A network of
@@ -247,9 +253,7 @@ void login_end(struct hub_login *l);
 bool login_csrf_holds(const struct hub_login *l, struct view token);
 
 /* admin.c */
-MUST_USE int admin_on_request(void *ctx, struct httpd_conn *c, const struct httpd_request *r);
-bool admin_raise(
-	void *ctx, struct httpd_conn *c, const struct http1_head *head, struct httpd_limits *l);
+extern const struct router admin_table;
 /* The user that a name means; "" and NULL: the first one. NULL if there is none. */
 const struct coord_user *hub_user(const struct hub *h, const char *name);
 /* The device that a number or a name means, with or without the domain. */
@@ -257,11 +261,11 @@ const struct coord_node_doc *hub_node(const struct hub *h, const char *word);
 /* Devices that joined with a key and wait for an administrator. */
 size_t hub_waiting(const struct hub *h);
 
-/* hold.c: replies that wait for the store. Every handler of the administration, the API and the pages is called through it. */
+/* hold.c: replies that wait for the store. Every table with routes that change has one of these gates. */
 enum hub_asker { HUB_ADMIN, HUB_API, HUB_PAGE };
-typedef int (*hub_handler)(struct hub *h, struct httpd_conn *c, const struct httpd_request *r);
-MUST_USE int hub_answer(struct hub *h, struct httpd_conn *c, const struct httpd_request *r,
-	hub_handler fn, enum hub_asker who);
+extern const struct router_gate hold_admin, hold_api, hold_page;
+/* A change that is not begun, because of what a gate said. */
+MUST_USE int hold_refuse(struct http_request *q, enum hub_asker who, const char *why);
 void hub_release(struct hub *h);        /* those whose changes are durable by now */
 void hub_release_failed(struct hub *h); /* the store has failed */
 

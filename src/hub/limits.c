@@ -145,8 +145,9 @@ static void add_numbers(struct hub *h, struct limits *l)
 		HUB_RELAY_CLIENTS_MAX, NULL);
 }
 
-int admin_limits(struct admin_call *c)
+int admin_limits(struct http_request *q)
 {
+	struct admin_call *c = q->call;
 	struct limits l = { .n = 0 };
 
 	add_memory(c->hub, &l);

@@ -80,17 +80,18 @@ static int listen_web(struct hub *h, struct err_at *at)
 		.ledger = h->ledger,
 		.conns_max = HUB_CONNS_MAX,
 		.answer_max = HUB_PAGE_MAX,
-		.on_request = web_on_request,
-		.raise = api_raise,
+		.tables = web_tables,
+		.n_tables = WEB_TABLES,
 		.ctx = h,
 		.proxies = h->o->trusted_proxy ? &h->proxies : NULL,
 		.proxy_protocol = h->o->proxy_protocol };
+	static const struct router *const admin_tables[] = { &admin_table };
 	struct httpd_cfg admin = { .loop = h->loop,
 		.ledger = h->ledger,
 		.conns_max = HUB_ADMIN_CONNS_MAX,
 		.answer_max = ADMIN_ANSWER_MAX,
-		.on_request = admin_on_request,
-		.raise = admin_raise,
+		.tables = admin_tables,
+		.n_tables = ARRAY_LEN(admin_tables),
 		.ctx = h };
 	struct ipport addr;
 	int rc = trust_proxies(h, at);

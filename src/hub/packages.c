@@ -99,18 +99,18 @@ uint64_t packages_throttled(const struct packages *p)
 	return p ? p->throttled : 0;
 }
 
-int packages_answer(struct packages *p, struct httpd_conn *c, struct view name, mono_ns now)
+int packages_answer(struct packages *p, struct http_reply *r, struct view name, mono_ns now)
 {
 	const struct package *k = find(p, name);
 
 	if (!k)
-		return httpd_refuse(c, 404, "no such package\n");
+		return http_reply_refuse_text(r, 404, "no such package\n");
 	if (!bucket_take(&p->bytes, (int64_t)buf_len(&k->content), now)) {
 		p->throttled++;
-		return httpd_answer(c, 503, "text/plain; charset=utf-8",
+		return http_reply_send(r, 503, "text/plain; charset=utf-8",
 			"Retry-After: 10\r\nX-Content-Type-Options: nosniff\r\n",
 			VIEW_LIT("too many downloads, try again in a moment\n"));
 	}
-	return httpd_answer_static(c, "application/vnd.debian.binary-package",
+	return http_reply_send_static(r, "application/vnd.debian.binary-package",
 		"X-Content-Type-Options: nosniff\r\n", buf_view(&k->content));
 }

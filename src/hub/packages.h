@@ -26,6 +26,6 @@ uint64_t packages_bytes(const struct packages *p);     /* that they take in memo
 uint64_t packages_throttled(const struct packages *p); /* downloads that were told to come later */
 /* name: what stands behind /packages/ in a request's path. Answers: the package, 404, or 503 when too much is asked for at once. */
 MUST_USE int packages_answer(
-	struct packages *p, struct httpd_conn *c, struct view name, mono_ns now);
+	struct packages *p, struct http_reply *r, struct view name, mono_ns now);
 
 #endif

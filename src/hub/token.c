@@ -244,10 +244,11 @@ void token_proved(const struct token *t, struct stream *s)
 	ledger_set_member(stream_holder(s), id);
 }
 
-bool token_may(const struct token *t, enum token_right right)
+uint64_t token_rights(const struct token *t)
 {
-	return !strcmp(t->scope, write_scope) ||
-	       (right == TOKEN_READ_POLICY && !strcmp(t->scope, read_scope));
+	if (!strcmp(t->scope, write_scope))
+		return TOKEN_READ_POLICY | TOKEN_WRITE_POLICY;
+	return !strcmp(t->scope, read_scope) ? TOKEN_READ_POLICY : 0;
 }
 
 void token_used(struct hub *h, struct token *t)

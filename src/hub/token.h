@@ -9,7 +9,8 @@
 
 enum { TOKENS_MAX = 1000, TOKEN_TEXT_MAX = 112, TOKEN_NAME_MAX = 100 };
 
-enum token_right { TOKEN_READ_POLICY, TOKEN_WRITE_POLICY };
+/* Bits of principal.rights. */
+enum token_right { TOKEN_READ_POLICY = 1, TOKEN_WRITE_POLICY = 2 };
 
 struct token {
 	int64_t id;
@@ -38,7 +39,7 @@ const char *token_state(const struct token *t, unix_ms now);
 
 /* Which token a request shows, as Bearer or as the user name of Basic. NULL: none that is valid. */
 struct token *token_of_request(struct hub *h, const struct http1_head *head);
-bool token_may(const struct token *t, enum token_right right);
+uint64_t token_rights(const struct token *t); /* by its scope */
 /* The connection is no stranger's: what it holds is charged to an account of the token's. */
 struct stream;
 void token_proved(const struct token *t, struct stream *s);

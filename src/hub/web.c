@@ -18,116 +18,101 @@ static const char nosniff[] = "X-Content-Type-Options: nosniff\r\n";
 
 enum { GRANT_MEM_MAX = 4 << 20 };
 
-struct call {
-	struct hub *hub;
-	struct httpd_conn *conn;
-	const struct httpd_request *r;
-	struct view rest; /* of the path, behind what the route names */
-	bool post;
-};
-
-static int reply(const struct call *c, int status, struct buf *page, int rc)
+static int reply(struct http_request *q, int status, struct buf *page, int rc)
 {
-	c->hub->n.pages++;
+	hub_of(q)->n.pages++;
 	if (rc == 0)
-		rc = httpd_answer(c->conn, status, html, page_headers, buf_view(page));
+		rc = http_reply_send(q->reply, status, html, page_headers, buf_view(page));
 	buf_fini(page);
 	return rc;
 }
 
-static int message(const struct call *c, int status, const char *title, const char *text)
+static int message(struct http_request *q, int status, const char *title, const char *text)
 {
 	struct buf page;
 
 	buf_init(&page, HUB_PAGE_MAX);
-	return reply(c, status, &page, page_message(c->hub, title, text, &page));
+	return reply(q, status, &page, page_message(hub_of(q), title, text, &page));
 }
 
-static int redirect(const struct call *c, const char *to, const char *cookie)
+static int redirect(struct http_request *q, const char *to, const char *cookie)
 {
 	char extra[1024];
 
 	snprintf(extra, sizeof(extra), "%sLocation: %s\r\n%s", page_headers, to, cookie);
-	return httpd_answer(c->conn, 303, plain, extra, view_of("", 0));
+	return http_reply_send(q->reply, 303, plain, extra, view_of("", 0));
 }
 
-static bool form_value(const struct call *c, const char *name, char *out, size_t size)
+/* What the cookie names; NULL: nobody is logged in. */
+static struct hub_login *login_of(struct http_request *q)
 {
-	struct view v;
-
-	return http1_form(c->r->body, name, &v) && http1_unescape(v, true, out, size) == 0;
+	return q->who.proof;
 }
 
 /* The session of an admin who meant this: cookie, and the token of a page that we gave to this session. */
-static struct hub_login *admin_of(const struct call *c)
+static struct hub_login *admin_of(struct http_request *q)
 {
-	struct hub_login *l = login_find(c->hub, c->r->head);
+	struct hub_login *l = login_of(q);
 	char csrf[HUB_TOKEN_TEXT + 1];
 
 	if (!l)
 		return NULL;
-	if (form_value(c, "csrf", csrf, sizeof(csrf)) &&
+	if (http_request_form(q, "csrf", csrf, sizeof(csrf)) &&
 		login_csrf_holds(l, view_of(csrf, strlen(csrf))))
 		return l;
-	c->hub->n.csrf_failures++;
+	hub_of(q)->n.csrf_failures++;
 	return NULL;
 }
 
-static int on_landing(const struct call *c)
+static int on_landing(struct http_request *q)
 {
 	struct buf page;
 
 	buf_init(&page, HUB_PAGE_MAX);
-	return reply(c, 200, &page, page_landing(c->hub, login_find(c->hub, c->r->head), &page));
+	return reply(q, 200, &page, page_landing(hub_of(q), login_of(q), &page));
 }
 
 static const char not_logged_in[] =
 	"Log in with the link that \"warren-hub login\" prints on the hub, and try again.";
 
-static struct ipaddr from_of(const struct call *c)
+static void log_approval(struct http_request *q, int64_t id)
 {
-	return stream_peer(httpd_stream(c->conn)).ip;
-}
-
-static void log_approval(const struct call *c, int64_t id)
-{
-	const struct coord_node_doc *n = coord_node_find(c->hub->tailnet, id);
+	const struct coord_node_doc *n = coord_node_find(hub_of(q)->tailnet, id);
 	char from[IPADDR_TEXT_MAX];
 
 	log_info("hub", "device approved in a browser", "id=%lld name=%s from=%s", (long long)id,
-		n ? n->name : "", ipaddr_format(from_of(c), from));
+		n ? n->name : "", ipaddr_format(q->who.from.ip, from));
 }
 
-static int said_in(const struct call *c, int64_t id)
+static int said_in(struct http_request *q, int64_t id)
 {
-	log_approval(c, id);
-	return message(c, 200, "The device is in",
+	log_approval(q, id);
+	return message(q, 200, "The device is in",
 		"It goes on by itself within a second. You can close this page.");
 }
 
-static int changed(
-	const struct call *c, const struct coord_grant *now, const char *digest, struct arena *mem)
+static int changed(struct http_request *q, const struct coord_grant *now, const char *digest)
 {
-	const char *changes = shown_changes(c->hub, digest, now, mem);
-	const char *text = arena_printf(mem,
+	const char *changes = shown_changes(hub_of(q), digest, now, &q->mem);
+	const char *text = arena_printf(&q->mem,
 		"What this would let in is not what you were shown%s%s. Go back, load the page anew and look again.",
 		*changes ? ": " : "", changes);
 
-	return message(c, 409, "It has changed", text ? text : err_text(-ERR_CHANGED));
+	return message(q, 409, "It has changed", text ? text : err_text(-ERR_CHANGED));
 }
 
-static int say_not(const struct call *c, int rc)
+static int say_not(struct http_request *q, int rc)
 {
 	if (rc == -ERR_DENIED)
-		return message(c, 403, "Not approved",
+		return message(q, 403, "Not approved",
 			"The policy does not let this user give the tags that the device asks for.");
 	if (rc == -ERR_EXPIRED)
-		return message(c, 409, "Not approved",
+		return message(q, 409, "Not approved",
 			"This device was in meanwhile, and its key has expired: it has to ask anew with a fresh one.");
-	return message(c, rc == -ENOENT ? 404 : 500, "Not approved", err_text(rc));
+	return message(q, rc == -ENOENT ? 404 : 500, "Not approved", err_text(rc));
 }
 
-static int approve(const struct call *c, const char *code, struct arena *mem)
+static int approve(struct http_request *q, const char *code)
 {
 	char name[256], digest[64];
 	const struct coord_user *u;
@@ -135,123 +120,105 @@ static int approve(const struct call *c, const char *code, struct arena *mem)
 	int64_t id = 0;
 	int rc;
 
-	if (!admin_of(c))
-		return message(c, 403, "Not logged in", not_logged_in);
-	if (!form_value(c, "digest", digest, sizeof(digest)))
-		return message(c, 400, "Not approved",
+	if (!admin_of(q))
+		return message(q, 403, "Not logged in", not_logged_in);
+	if (!http_request_form(q, "digest", digest, sizeof(digest)))
+		return message(q, 400, "Not approved",
 			"The form does not say what was shown. Load the page anew.");
-	u = hub_user(c->hub, form_value(c, "user", name, sizeof(name)) ? name : NULL);
-	rc = u ? coord_pending_grant(c->hub->tailnet, code, u->id, loop_now(c->hub->loop), mem, &g)
+	u = hub_user(hub_of(q), http_request_form(q, "user", name, sizeof(name)) ? name : NULL);
+	rc = u ? coord_pending_grant(
+			 hub_of(q)->tailnet, code, u->id, loop_now(hub_of(q)->loop), &q->mem, &g)
 	       : -ENOENT;
 	if (rc == 0)
 		rc = coord_pending_approve(
-			c->hub->tailnet, code, u->id, digest, loop_now(c->hub->loop), &id);
+			hub_of(q)->tailnet, code, u->id, digest, loop_now(hub_of(q)->loop), &id);
 	if (rc == -ERR_CHANGED)
-		return changed(c, &g, digest, mem);
-	return rc < 0 ? say_not(c, rc) : said_in(c, id);
+		return changed(q, &g, digest);
+	return rc < 0 ? say_not(q, rc) : said_in(q, id);
 }
 
-static int approve_node(const struct call *c, struct arena *mem)
+/* The device, by the form of its page for admins. */
+static int on_approve_node(struct http_request *q)
 {
 	char text[24], digest[64];
 	struct coord_grant g;
 	uint64_t id;
 	int rc;
 
-	if (!admin_of(c))
-		return message(c, 403, "Not logged in", not_logged_in);
-	if (!form_value(c, "node", text, sizeof(text)) ||
+	if (!admin_of(q))
+		return message(q, 403, "Not logged in", not_logged_in);
+	if (!http_request_form(q, "node", text, sizeof(text)) ||
 		text_u64(text, strlen(text), INT64_MAX, &id) < 0)
-		return message(c, 400, "Not approved", "The form does not say which device.");
-	if (!form_value(c, "digest", digest, sizeof(digest)))
-		return message(c, 400, "Not approved",
+		return message(q, 400, "Not approved", "The form does not say which device.");
+	if (!http_request_form(q, "digest", digest, sizeof(digest)))
+		return message(q, 400, "Not approved",
 			"The form does not say what was shown. Load the page anew.");
-	rc = coord_node_grant(c->hub->tailnet, (int64_t)id, mem, &g);
+	rc = coord_node_grant(hub_of(q)->tailnet, (int64_t)id, &q->mem, &g);
 	if (rc == 0)
 		rc = coord_node_approve(
-			c->hub->tailnet, (int64_t)id, digest, loop_now(c->hub->loop));
+			hub_of(q)->tailnet, (int64_t)id, digest, loop_now(hub_of(q)->loop));
 	if (rc == -ENOENT)
-		return message(c, 404, "No such device", "It was deleted meanwhile.");
+		return message(q, 404, "No such device", "It was deleted meanwhile.");
 	if (rc == -ERR_CHANGED)
-		return changed(c, &g, digest, mem);
-	return rc < 0 ? message(c, 500, "Not approved", err_text(rc)) : said_in(c, (int64_t)id);
+		return changed(q, &g, digest);
+	return rc < 0 ? message(q, 500, "Not approved", err_text(rc)) : said_in(q, (int64_t)id);
 }
 
-/* The device, by the form of its page for admins. */
-static int on_approve_node(const struct call *c)
+static int show_device(struct http_request *q, const struct hub_login *login, int64_t id)
 {
-	struct arena mem;
-	int rc;
-
-	arena_init(&mem, GRANT_MEM_MAX);
-	rc = approve_node(c, &mem);
-	arena_fini(&mem);
-	return rc;
-}
-
-static int show_device(
-	const struct call *c, const struct hub_login *login, int64_t id, struct arena *mem)
-{
-	const struct coord_node_doc *d = coord_node_find(c->hub->tailnet, id);
+	const struct coord_node_doc *d = coord_node_find(hub_of(q)->tailnet, id);
 	struct coord_grant g;
 	struct buf page;
 	int rc;
 
 	if (!d || !d->unapproved)
-		return message(c, 404, "It does not wait",
+		return message(q, 404, "It does not wait",
 			d ? "This device is in already."
 			  : "There is no such device; it may have been deleted.");
-	rc = coord_node_grant(c->hub->tailnet, id, mem, &g);
+	rc = coord_node_grant(hub_of(q)->tailnet, id, &q->mem, &g);
 	if (rc < 0)
 		return rc;
-	shown_note(c->hub, &g);
+	shown_note(hub_of(q), &g);
 	buf_init(&page, HUB_PAGE_MAX);
-	return reply(c, 200, &page, page_device(d, login, &g, &page));
+	return reply(q, 200, &page, page_device(d, login, &g, &page));
 }
 
 /* A device that waits, for admins only. */
-static int on_device(const struct call *c)
+static int on_device(struct http_request *q)
 {
-	const struct hub_login *login = login_find(c->hub, c->r->head);
-	struct arena mem;
+	struct view word = http_request_param(q, "id");
 	uint64_t id;
-	int rc;
 
-	if (!login)
-		return message(c, 403, "Not logged in", not_logged_in);
-	if (text_u64((const char *)c->rest.p, c->rest.len, INT64_MAX, &id) < 0)
+	if (text_u64((const char *)word.p, word.len, INT64_MAX, &id) < 0)
 		return message(
-			c, 404, "No such device", "The address has to end with a device's number.");
-	arena_init(&mem, GRANT_MEM_MAX);
-	rc = show_device(c, login, (int64_t)id, &mem);
-	arena_fini(&mem);
-	return rc;
+			q, 404, "No such device", "The address has to end with a device's number.");
+	return show_device(q, login_of(q), (int64_t)id);
 }
 
-static int on_admin(const struct call *c)
+static int on_admin(struct http_request *q)
 {
 	struct buf page;
 
 	buf_init(&page, HUB_PAGE_MAX);
-	return reply(c, 200, &page, page_admin(c->hub, login_find(c->hub, c->r->head), &page));
+	return reply(q, 200, &page, page_admin(hub_of(q), login_of(q), &page));
 }
 
-static int no_such_code(const struct call *c, const char *code, const struct hub_login *login)
+static int no_such_code(struct http_request *q, const char *code, const struct hub_login *login)
 {
 	struct coord_pending_view p;
 
-	if (login && coord_pending_successor(c->hub->tailnet, code, &p))
-		return message(c, 409, "It has changed",
+	if (login && coord_pending_successor(hub_of(q)->tailnet, code, &p))
+		return message(q, 409, "It has changed",
 			"The device with this code asks for other things by now, and has another code for "
 			"them. Look at what the device shows.");
-	return message(c, 404, "No such request",
+	return message(q, 404, "No such request",
 		"No device waits with this code. It may be in already, or the code is older than 15 minutes: "
 		"let the device log in again.");
 }
 
 /* As whose device it is looked at, and what that would give. */
-static int show_login(const struct call *c, const struct coord_pending_view *p,
-	const struct hub_login *login, struct arena *mem)
+static int show_login(
+	struct http_request *q, const struct coord_pending_view *p, const struct hub_login *login)
 {
 	const struct coord_user *u = NULL;
 	struct coord_grant g;
@@ -260,131 +227,129 @@ static int show_login(const struct call *c, const struct coord_pending_view *p,
 	int rc = 0;
 
 	if (login)
-		u = hub_user(c->hub, http1_unescape(http1_query(c->r->head, "user"), true, name,
-					     sizeof(name)) == 0
-					     ? name
-					     : NULL);
+		u = hub_user(hub_of(q),
+			http1_unescape(http1_query(q->head, "user"), true, name, sizeof(name)) == 0
+				? name
+				: NULL);
 	if (login && !u)
-		return message(c, 404, "No such user", "There is no user of this name.");
+		return message(q, 404, "No such user", "There is no user of this name.");
 	if (u)
 		rc = coord_pending_grant(
-			c->hub->tailnet, p->code, u->id, loop_now(c->hub->loop), mem, &g);
+			hub_of(q)->tailnet, p->code, u->id, loop_now(hub_of(q)->loop), &q->mem, &g);
 	if (rc < 0)
 		return rc;
 	if (u)
-		shown_note(c->hub, &g);
+		shown_note(hub_of(q), &g);
 	buf_init(&page, HUB_PAGE_MAX);
-	return reply(c, 200, &page, page_register(c->hub, p, login, u ? &g : NULL, u, &page));
+	return reply(q, 200, &page, page_register(hub_of(q), p, login, u ? &g : NULL, u, &page));
 }
 
 /* Who is no admin and guesses is stopped, also when a guess would be right. */
-static int on_register(const struct call *c)
+static int on_register(struct http_request *q)
 {
-	const struct hub_login *login = login_find(c->hub, c->r->head);
-	mono_ns now = loop_now(c->hub->loop).mono;
+	const struct hub_login *login = login_of(q);
+	mono_ns now = loop_now(hub_of(q)->loop).mono;
+	struct view word = http_request_param(q, "code");
 	struct coord_pending_view p;
-	struct arena mem;
 	char code[64];
-	int rc;
 
-	snprintf(code, sizeof(code), "%.*s", (int)MIN_OF(c->rest.len, sizeof(code) - 1),
-		(const char *)c->rest.p);
-	if (!login && codes_are_shut(c->hub, from_of(c), now)) {
-		c->hub->n.codes_throttled++;
-		return message(c, 429, "Too many wrong codes",
+	snprintf(code, sizeof(code), "%.*s", (int)MIN_OF(word.len, sizeof(code) - 1),
+		(const char *)word.p);
+	if (!login && codes_are_shut(hub_of(q), q->who.from.ip, now)) {
+		hub_of(q)->n.codes_throttled++;
+		return message(q, 429, "Too many wrong codes",
 			"Wait a minute, and look at the code once more. An admin who is logged in does not "
 			"have to wait, nor does \"warren-hub nodes approve\".");
 	}
-	if (!coord_pending_find(c->hub->tailnet, code, &p)) {
+	if (!coord_pending_find(hub_of(q)->tailnet, code, &p)) {
 		if (!login)
-			code_was_wrong(c->hub, from_of(c), now);
-		return no_such_code(c, code, login);
+			code_was_wrong(hub_of(q), q->who.from.ip, now);
+		return no_such_code(q, code, login);
 	}
-	arena_init(&mem, GRANT_MEM_MAX);
-	rc = c->post ? approve(c, p.code, &mem) : show_login(c, &p, login, &mem);
-	arena_fini(&mem);
-	return rc;
+	return http_request_is(q, "POST") ? approve(q, p.code) : show_login(q, &p, login);
 }
 
-static int link_is_no_good(const struct call *c, enum hub_link_state state)
+static int link_is_no_good(struct http_request *q, enum hub_link_state state)
 {
 	static const char again[] = "\"warren-hub login\" on the hub prints another one.";
 	char text[256];
 
-	c->hub->n.login_failures++;
+	hub_of(q)->n.login_failures++;
 	snprintf(text, sizeof(text), "%s %s",
 		state == LINK_USED ? "Links work once, and somebody has used this one."
 		: state == LINK_OLD
 			? "Links work for ten minutes."
 			: "There is no such link. Was it copied whole? A restart of the hub ends all links, too.",
 		again);
-	return message(c, 404,
+	return message(q, 404,
 		state == LINK_USED  ? "This link was used already"
 		: state == LINK_OLD ? "This link is too old"
 				    : "This link is wrong",
 		text);
 }
 
-static int on_login(const struct call *c)
+static int on_login(struct http_request *q)
 {
 	char cookie[HUB_TOKEN_TEXT], next[256], line[256], token[HUB_TOKEN_TEXT],
 		from[IPADDR_TEXT_MAX];
-	enum hub_link_state state = login_link_state(c->hub, c->rest);
+	struct view word = http_request_param(q, "token");
+	enum hub_link_state state = login_link_state(hub_of(q), word);
 	struct buf page;
 
 	if (state != LINK_GOOD)
-		return link_is_no_good(c, state);
-	snprintf(token, sizeof(token), "%.*s", (int)c->rest.len, (const char *)c->rest.p);
-	if (!c->post) { /* a link that a chat program looks at must still work afterwards */
+		return link_is_no_good(q, state);
+	snprintf(token, sizeof(token), "%.*s", (int)word.len, (const char *)word.p);
+	if (!http_request_is(q,
+		    "POST")) { /* a link that a chat program looks at must still work afterwards */
 		buf_init(&page, HUB_PAGE_MAX);
-		return reply(c, 200, &page, page_login(c->hub, token, &page));
+		return reply(q, 200, &page, page_login(hub_of(q), token, &page));
 	}
-	if (!login_begin(c->hub, c->rest, cookie, next))
+	if (!login_begin(hub_of(q), word, cookie, next))
 		return -ERR_BAD_STATE;
-	log_info("hub", "browser became an admin", "from=%s", ipaddr_format(from_of(c), from));
+	log_info("hub", "browser became an admin", "from=%s", ipaddr_format(q->who.from.ip, from));
 	snprintf(line, sizeof(line),
 		"Set-Cookie: warren_admin=%s; Path=/; Max-Age=43200; HttpOnly; SameSite=Strict%s\r\n",
-		cookie, c->hub->url.https ? "; Secure" : "");
-	return redirect(c, next, line);
+		cookie, hub_of(q)->url.https ? "; Secure" : "");
+	return redirect(q, next, line);
 }
 
-static int on_logout(const struct call *c)
+static int on_logout(struct http_request *q)
 {
-	struct hub_login *l = admin_of(c);
+	struct hub_login *l = admin_of(q);
 
 	if (l)
 		login_end(l);
-	return redirect(c, "/",
+	return redirect(q, "/",
 		"Set-Cookie: warren_admin=; Path=/; Max-Age=0; HttpOnly; SameSite=Strict\r\n");
 }
 
-static int on_style(const struct call *c)
+static int on_style(struct http_request *q)
 {
-	return httpd_answer(c->conn, 200, "text/css; charset=utf-8", nosniff,
+	return http_reply_send(q->reply, 200, "text/css; charset=utf-8", nosniff,
 		view_of(page_style, strlen(page_style)));
 }
 
-static int on_key(const struct call *c)
+static int on_key(struct http_request *q)
 {
 	char text[KEY_TEXT_MAX], zero[KEY_TEXT_MAX], body[256];
 	static const uint8_t none[KEY_LEN];
 
 	snprintf(body, sizeof(body), "{\"legacyPublicKey\":\"%s\",\"publicKey\":\"%s\"}\n",
 		key_format(KEY_MACHINE, none, zero),
-		key_format(KEY_MACHINE, c->hub->noise_pub.b, text));
-	return httpd_answer(c->conn, 200, json, nosniff, view_of(body, strlen(body)));
+		key_format(KEY_MACHINE, hub_of(q)->noise_pub.b, text));
+	return http_reply_send(q->reply, 200, json, nosniff, view_of(body, strlen(body)));
 }
 
 /* By what the writer says of itself: the disk is not asked. */
-static int on_health(const struct call *c)
+static int on_health(struct http_request *q)
 {
 	struct store_sqlite_state s;
 	mono_ns waits;
 	char body[256];
 
-	store_sqlite_state(c->hub->store, &s);
-	waits = s.writing_since ? loop_now(c->hub->loop).mono - s.writing_since : 0;
-	if (c->hub->failed || store_sqlite_store(c->hub->store)->refuses)
+	store_sqlite_state(hub_of(q)->store, &s);
+	waits = s.writing_since ? loop_now(hub_of(q)->loop).mono - s.writing_since : 0;
+	if (hub_of(q)->failed || store_sqlite_store(hub_of(q)->store)->refuses)
 		snprintf(body, sizeof(body),
 			"{\"status\":\"fail\",\"output\":\"the database cannot be written\"}\n");
 	else if (waits > HUB_STORE_STUCK)
@@ -393,55 +358,53 @@ static int on_health(const struct call *c)
 			(long long)(waits / SEC(1)),
 			s.busy ? "another process holds it" : "the disk does not answer");
 	else
-		return httpd_answer(
-			c->conn, 200, json, nosniff, VIEW_LIT("{\"status\":\"pass\"}\n"));
-	return httpd_answer(c->conn, 503, json, nosniff, view_of(body, strlen(body)));
+		return http_reply_send(
+			q->reply, 200, json, nosniff, VIEW_LIT("{\"status\":\"pass\"}\n"));
+	return http_reply_send(q->reply, 503, json, nosniff, view_of(body, strlen(body)));
 }
 
-static int on_metrics(const struct call *c)
+static int on_metrics(struct http_request *q)
 {
 	struct buf b;
 	int rc;
 
 	buf_init(&b, HUB_PAGE_MAX / 2);
-	rc = metrics_print(c->hub, &b);
+	rc = metrics_print(hub_of(q), &b);
 	if (rc == 0)
-		rc = httpd_answer(c->conn, 200, "text/plain; version=0.0.4; charset=utf-8", nosniff,
-			buf_view(&b));
+		rc = http_reply_send(q->reply, 200, "text/plain; version=0.0.4; charset=utf-8",
+			nosniff, buf_view(&b));
 	buf_fini(&b);
 	return rc;
 }
 
-static int on_package(const struct call *c)
+static int on_package(struct http_request *q)
 {
-	return packages_answer(c->hub->packages, c->conn, c->rest, loop_now(c->hub->loop).mono);
+	return packages_answer(hub_of(q)->packages, q->reply, http_request_param(q, "name"),
+		loop_now(hub_of(q)->loop).mono);
 }
 
-static int on_bootstrap_dns(const struct call *c)
+static int on_bootstrap_dns(struct http_request *q)
 {
-	return httpd_answer(c->conn, 200, json, nosniff, VIEW_LIT("{}\n"));
+	return http_reply_send(q->reply, 200, json, nosniff, VIEW_LIT("{}\n"));
 }
 
-static int on_robots(const struct call *c)
+static int on_robots(struct http_request *q)
 {
-	return httpd_answer(c->conn, 200, plain, nosniff, VIEW_LIT("User-agent: *\nDisallow: /\n"));
+	return http_reply_send(
+		q->reply, 200, plain, nosniff, VIEW_LIT("User-agent: *\nDisallow: /\n"));
 }
 
-static int on_version(const struct call *c)
+static int on_version(struct http_request *q)
 {
-	return httpd_answer(
-		c->conn, 200, json, nosniff, VIEW_LIT("{\"version\":\"" WARREN_VERSION "\"}\n"));
+	return http_reply_send(
+		q->reply, 200, json, nosniff, VIEW_LIT("{\"version\":\"" WARREN_VERSION "\"}\n"));
 }
-
-enum { GET = 1, POST = 2, PREFIX = 4 };
-
-#define PACKAGES_PATH "/packages/"
 
 /* A browser gets a page, a program a line. Both count as the client's fault. */
-static int refuse(
-	const struct call *c, int status, const char *extra, const char *title, const char *text)
+static int say_refusal(
+	struct http_request *q, int status, const char *extra, const char *title, const char *text)
 {
-	struct view accept = http1_find(c->r->head, "Accept");
+	struct view accept = http1_find(q->head, "Accept");
 	bool is_browser = memmem(accept.p, accept.len, "text/html", 9) != NULL;
 	char headers[1024], line[512];
 	struct buf page;
@@ -450,94 +413,117 @@ static int refuse(
 	snprintf(headers, sizeof(headers), "%s%s", extra, is_browser ? page_headers : nosniff);
 	snprintf(line, sizeof(line), "%s: %s\n", title, text);
 	buf_init(&page, HUB_PAGE_MAX);
-	rc = is_browser ? page_message(c->hub, title, text, &page) : buf_append_str(&page, line);
+	rc = is_browser ? page_message(hub_of(q), title, text, &page) : buf_append_str(&page, line);
 	if (rc == 0)
-		rc = httpd_refuse_with(
-			c->conn, status, is_browser ? html : plain, headers, buf_view(&page));
+		rc = http_reply_refuse(
+			q->reply, status, is_browser ? html : plain, headers, buf_view(&page));
 	buf_fini(&page);
 	return rc;
 }
 
-static int no_such_page(const struct call *c)
+static int no_such_page(struct http_request *q)
 {
-	return refuse(c, 404, "", "No such page",
+	return say_refusal(q, 404, "", "No such page",
 		"This hub has a page at / and, for admins, at /admin. Was the address copied whole?");
 }
 
-static int wrong_method(const struct call *c, int flags)
+static int wrong_method(struct http_request *q, const char *allow)
 {
-	const char *allow = flags & GET ? flags & POST ? "GET, HEAD, POST" : "GET, HEAD" : "POST";
-	char header[64];
+	char header[HTTP_ALLOW_MAX + 16];
 
 	snprintf(header, sizeof(header), "Allow: %s\r\n", allow);
-	return refuse(c, 405, header, "Not this way",
-		flags & GET ? "This page is to be looked at; it takes no form."
-			    : "This address is for a form of a page, not to be looked at.");
+	return say_refusal(q, 405, header, "Not this way",
+		strstr(allow, "GET")
+			? "This page is to be looked at; it takes no form."
+			: "This address is for a form of a page, not to be looked at.");
 }
 
-static const struct route {
-	const char *path;
-	int flags;
-	int (*fn)(const struct call *c);
-} routes[] = {
-	{ "/", GET, on_landing },
-	{ "/key", GET, on_key },
-	{ "/health", GET, on_health },
-	{ "/metrics", GET, on_metrics },
-	{ "/version", GET, on_version },
-	{ "/style.css", GET, on_style },
-	{ "/robots.txt", GET, on_robots },
-	{ "/bootstrap-dns", GET, on_bootstrap_dns },
-	{ PACKAGES_PATH, GET | PREFIX, on_package },
-	{ "/admin", GET, on_admin },
-	{ "/admin/", GET, on_admin },
-	{ "/admin/machines", GET, on_admin },
-	{ "/admin/approve", POST, on_approve_node },
-	{ "/admin/device/", GET | PREFIX, on_device },
-	{ "/register/", GET | POST | PREFIX, on_register },
-	{ "/login/", GET | POST | PREFIX, on_login },
-	{ "/logout", POST, on_logout },
+/* A browser session of an admin; forms show that they are its own besides (admin_of). */
+enum { ADMIN = 1 };
+
+static const struct http_route pages[] = {
+	{ "GET", "/", 0, .fn = on_landing },
+	{ "GET", "/key", 0, .fn = on_key },
+	{ "GET", "/health", 0, .fn = on_health },
+	{ "GET", "/metrics", 0, .fn = on_metrics },
+	{ "GET", "/version", 0, .fn = on_version },
+	{ "GET", "/style.css", 0, .fn = on_style },
+	{ "GET", "/robots.txt", 0, .fn = on_robots },
+	{ "GET", "/bootstrap-dns", 0, .fn = on_bootstrap_dns },
+	{ "GET", "/packages/{name...}", 0, .fn = on_package },
+	{ "GET", "/admin", 0, .fn = on_admin, .flags = HTTP_ROUTE_SLASH },
+	{ "GET", "/admin/machines", 0, .fn = on_admin },
+	{ "POST", "/admin/approve", ADMIN, .fn = on_approve_node, .flags = HTTP_ROUTE_CHANGES },
+	{ "GET", "/admin/device/{id...}", ADMIN, .fn = on_device },
+	{ "GET", "/register/{code...}", 0, .fn = on_register },
+	{ "POST", "/register/{code...}", 0, .fn = on_register, .flags = HTTP_ROUTE_CHANGES },
+	{ "GET", "/login/{token...}", 0, .fn = on_login },
+	{ "POST", "/login/{token...}", 0, .fn = on_login },
+	{ "POST", "/logout", 0, .fn = on_logout },
 };
 
-static int page_on_request(
-	struct hub *h, struct httpd_conn *conn, const struct httpd_request *request)
+static void identify(struct http_request *q)
 {
-	struct call all = { .hub = h, .conn = conn, .r = request }, *c = &all;
-	struct view path = http1_path(c->r->head);
-	const struct http1_head *head = c->r->head;
-	bool get = http1_method_is(head, "GET") || http1_method_is(head, "HEAD");
+	q->who.proof = login_find(hub_of(q), q->head);
+	if (!q->who.proof)
+		return;
+	q->who.kind = PRINCIPAL_ADMIN;
+	q->who.rights = ADMIN;
+}
 
-	c->post = http1_method_is(head, "POST");
-	for (size_t i = 0; i < ARRAY_LEN(routes); i++) {
-		const struct route *r = &routes[i];
-		size_t n = strlen(r->path);
-
-		if (path.len < n || memcmp(path.p, r->path, n) != 0 ||
-			(!(r->flags & PREFIX) && path.len != n))
-			continue;
-		if (!(get && r->flags & GET) && !(c->post && r->flags & POST))
-			return wrong_method(c, r->flags);
-		c->rest = view_of(path.p + n, path.len - n);
-		return r->fn(c);
+static int refuse(struct http_request *q, enum router_refusal why, const char *detail, int rc)
+{
+	switch (why) {
+	case ROUTER_NOT_FOUND:
+		return no_such_page(q);
+	case ROUTER_BAD_METHOD:
+		return wrong_method(q, detail);
+	case ROUTER_DENIED:
+		return message(q, 403, "Not logged in", not_logged_in);
+	case ROUTER_NO_CHANGE:
+		return hold_refuse(q, HUB_PAGE, detail);
+	case ROUTER_FAILED:
+		break;
 	}
-	return no_such_page(c);
+	return 0;
 }
 
-int web_on_request(void *ctx, struct httpd_conn *conn, const struct httpd_request *r)
+static const struct router_ops page_ops = {
+	.identify = identify, .refuse = refuse, .gate = &hold_page
+};
+static const struct router page_table = { ROUTER_TABLE(pages), .ops = &page_ops,
+	.mem_max = GRANT_MEM_MAX };
+
+/* What devices and other relays ask on the same port. */
+
+static int on_ts2021(struct http_request *q)
 {
-	struct hub *h = ctx;
-
-	if (view_eq(http1_path(r->head), VIEW_LIT("/ts2021")))
-		return control_accept(h, conn, r);
-	if (relay_wants(r->head) && h->reach.relay == REACH_NO_RELAY)
-		return httpd_refuse(conn, 404, "this hub has no relay\n");
-	if (relay_wants(r->head))
-		return front_derp(h->relay, conn, r);
-	if (view_eq(http1_path(r->head), VIEW_LIT("/verify")))
-		return admit_on_verify(h, conn, r);
-	if (api_wants(r->head))
-		return hub_answer(h, conn, r, api_on_request, HUB_API);
-	if (relay_http(r->head, httpd_out(conn)))
-		return 0;
-	return hub_answer(h, conn, r, page_on_request, HUB_PAGE);
+	return control_accept(hub_of(q), q);
 }
+
+static int on_derp(struct http_request *q)
+{
+	if (hub_of(q)->reach.relay == REACH_NO_RELAY)
+		return http_reply_refuse_text(q->reply, 404, "this hub has no relay\n");
+	return front_derp(hub_of(q)->relay, q);
+}
+
+static const struct http_route devices[] = {
+	{ NULL, "/ts2021", 0, .fn = on_ts2021 },
+	{ NULL, "/derp", 0, .fn = on_derp },
+	{ "POST", "/verify", 0, .fn = admit_on_verify },
+};
+
+static int refuse_device(
+	struct http_request *q, enum router_refusal why, const char *detail, int rc)
+{
+	return why == ROUTER_BAD_METHOD ? http_reply_refuse(q->reply, 405, plain, "Allow: POST\r\n",
+						  VIEW_LIT("for relays, which POST a key\n"))
+					: 0;
+}
+
+static const struct router_ops device_ops = { .refuse = refuse_device };
+static const struct router device_table = { ROUTER_TABLE(devices), .ops = &device_ops };
+
+const struct router *const web_tables[WEB_TABLES] = { &device_table, &api_table, &front_probes,
+	&page_table };

@@ -18,7 +18,9 @@ enum {
 /* ledger, proxies, proxy_protocol: of struct httpd_cfg. */
 MUST_USE int front_new(struct httpd **ret, struct loop *loop, struct ledger *ledger,
 	struct relay *relay, const struct forwarded_trust *proxies, bool proxy_protocol);
-/* A request for /derp, answered or taken: what httpd_cfg.on_request returns. */
-MUST_USE int front_derp(struct relay *relay, struct httpd_conn *c, const struct httpd_request *r);
+/* A request for /derp, over http/server: what a handler returns. */
+MUST_USE int front_derp(struct relay *relay, struct http_request *q);
+/* The relay's plain paths, probe, latency check and 204, for any owner. */
+extern const struct router front_probes;
 
 #endif

@@ -236,11 +236,6 @@ static const struct stream_ops client_ops = { .on_data = on_data,
 	.full = full,
 	.on_closed = on_closed };
 
-bool relay_wants(const struct http1_head *head)
-{
-	return view_eq(http1_path(head), VIEW_LIT("/derp"));
-}
-
 int relay_take(struct relay *r, struct stream *s, const struct http1_head *head, struct view rest)
 {
 	struct view upgrade = http1_find(head, "Upgrade");
@@ -285,38 +280,21 @@ int relay_take(struct relay *r, struct stream *s, const struct http1_head *head,
 	return 0;
 }
 
-static bool get_204(const struct http1_head *head, struct buf *out)
+/* Only harmless characters come back. */
+void relay_204_extra(const struct http1_head *head, char extra[static RELAY_204_EXTRA_MAX])
 {
 	struct view v = http1_find(head, "X-Tailscale-Challenge");
-	char extra[CHALLENGE_MAX + 80] = "Cache-Control: no-store\r\n";
 
-	/* The answer proves that the relay itself was reached; only harmless characters come back. */
 	for (size_t i = 0; i < v.len; i++)
 		if (v.len > CHALLENGE_MAX ||
 			!strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_:",
 				v.p[i]))
 			v.len = 0;
 	if (v.len)
-		snprintf(extra, sizeof(extra), "X-Tailscale-Response: response %.*s\r\n",
+		snprintf(extra, RELAY_204_EXTRA_MAX, "X-Tailscale-Response: response %.*s\r\n",
 			(int)v.len, (const char *)v.p);
-	return http1_respond(out, 204, NULL, extra, view_of("", 0), false, true) == 0;
-}
-
-bool relay_http(const struct http1_head *head, struct buf *out)
-{
-	struct view path = http1_path(head);
-	bool is_head = http1_method_is(head, "HEAD"), is_get = http1_method_is(head, "GET");
-
-	if (view_eq(path, VIEW_LIT("/generate_204")))
-		return get_204(head, out);
-	if (!view_eq(path, VIEW_LIT("/derp/probe")) &&
-		!view_eq(path, VIEW_LIT("/derp/latency-check")))
-		return false;
-	if (!is_head && !is_get)
-		return http1_respond(out, 405, "text/plain; charset=utf-8", "",
-			       VIEW_LIT("bogus probe method\n"), false, true) == 0;
-	return http1_respond(out, 200, NULL, "Access-Control-Allow-Origin: *\r\n", view_of("", 0),
-		       is_head, true) == 0;
+	else
+		snprintf(extra, RELAY_204_EXTRA_MAX, "Cache-Control: no-store\r\n");
 }
 
 /* STUN */

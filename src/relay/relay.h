@@ -62,14 +62,13 @@ MUST_USE int relay_stun_listen(struct relay *r, struct ipport addr, struct ippor
  */
 MUST_USE int relay_take(
 	struct relay *r, struct stream *s, const struct http1_head *head, struct view rest);
-/* Does this head ask for /derp with the right upgrade? */
-bool relay_wants(const struct http1_head *head);
 /* This key may be admitted no more: connections with it are closed after a grace if so. */
 void relay_recheck(struct relay *r, const struct node_pub *key);
 /* The word on a client for which admit said DERPRELAY_ASK. */
 void relay_decide(void *client, bool yes);
 struct ipport relay_client_addr(const void *client);
-/* The relay's plain HTTP paths: probe, latency check, 204. True if one was answered into out. */
-bool relay_http(const struct http1_head *head, struct buf *out);
+enum { RELAY_204_EXTRA_MAX = 144 };
+/* Header lines of the answer to /generate_204: they prove that the relay itself was reached. */
+void relay_204_extra(const struct http1_head *head, char extra[static RELAY_204_EXTRA_MAX]);
 
 #endif

@@ -54,6 +54,12 @@ int http_reply_refuse(struct http_reply *r, int status, const char *content_type
 	return send(r, r->ops->send, &a, body);
 }
 
+int http_reply_refuse_text(struct http_reply *r, int status, const char *text)
+{
+	return http_reply_refuse(r, status, "text/plain; charset=utf-8",
+		"X-Content-Type-Options: nosniff\r\n", view_of(text, strlen(text)));
+}
+
 int http_reply_send_static(
 	struct http_reply *r, const char *content_type, const char *extra, struct view body)
 {
@@ -87,7 +93,7 @@ int http_reply_stream(struct http_reply *r, int status, const char *content_type
 
 void http_reply_wake(struct http_reply *r)
 {
-	if (r->source && r->ops->wake)
+	if ((r->source || !r->answered) && r->ops->wake)
 		r->ops->wake(r);
 }
 

@@ -38,7 +38,10 @@ struct http_source {
 	 * the body breaks off, and the connection with it.
 	 */
 	int (*fill)(void *ctx, struct buf *out, size_t room);
-	/* It is not asked again: rc 0 when it was sent whole, negative when it broke off. Called once, perhaps within fill's caller. */
+	/*
+	 * It is not asked again: rc 0 when it was sent whole, negative when it broke off. Called once, perhaps before
+	 * http_reply_stream returns: for HEAD no body is asked for.
+	 */
 	void (*over)(void *ctx, int rc);
 };
 enum { HTTP_SOURCE_END = 1 };
@@ -79,13 +82,15 @@ MUST_USE int http_reply_send(struct http_reply *r, int status, const char *conte
 /* As http_reply_send, counted as the client's fault. */
 MUST_USE int http_reply_refuse(struct http_reply *r, int status, const char *content_type,
 	const char *extra, struct view body);
+/* Likewise, a text. */
+MUST_USE int http_reply_refuse_text(struct http_reply *r, int status, const char *text);
 /* 200; the body is borrowed for as long as the transport lives. Copied where the transport cannot borrow. */
 MUST_USE int http_reply_send_static(
 	struct http_reply *r, const char *content_type, const char *extra, struct view body);
 /* length: bytes, or HTTP_LENGTH_UNKNOWN. When it fails, source->over is not called. */
 MUST_USE int http_reply_stream(struct http_reply *r, int status, const char *content_type,
 	const char *extra, int64_t length, const struct http_source *source, void *ctx);
-/* A stream's source has more, or its end. */
+/* A stream's source has more, or its end; or the sink of the request's body takes more. */
 void http_reply_wake(struct http_reply *r);
 /*
  * The handler returns 0 without an answer; whoever keeps r answers it. on_gone: the connection has ended, r must not be used any

@@ -105,14 +105,17 @@ static void streamed(void **state)
 	fails = 1;
 	CHECK_INT(http_reply_stream(&r, 200, NULL, "", 5, &source, NULL), ==, -ERR_TOO_BIG);
 	http_reply_wake(&r);
-	CHECK_INT(ended + woken, ==, 0);
+	CHECK_INT(ended, ==, 0);
+	CHECK_INT(woken, ==, 1); /* a sink of the request may have room */
 	fails = 0;
 	CHECK_INT(http_reply_stream(&r, 200, NULL, "", HTTP_LENGTH_UNKNOWN, &source, NULL), ==, 0);
 	http_reply_wake(&r);
-	CHECK_INT(woken, ==, 1);
+	CHECK_INT(woken, ==, 2);
 	http_reply_gone(&r);
+	http_reply_wake(&r);
 	http_reply_gone(&r);
 	CHECK_INT(ended, ==, 1);
+	CHECK_INT(woken, ==, 2);
 }
 
 static void not_offered(void **state)

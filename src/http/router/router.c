@@ -71,7 +71,9 @@ const struct router *router_of(const struct router *const *tables, size_t n, str
 static void identify(const struct router *r, struct http_request *q)
 {
 	q->router = r;
-	q->who = (struct principal){ 0 };
+	q->who = (struct principal){
+		.from = q->who.from, .has_uid = q->who.has_uid, .uid = q->who.uid
+	};
 	if (r->ops && r->ops->identify)
 		r->ops->identify(q);
 }
@@ -89,6 +91,8 @@ struct router_limits router_limits(const struct router *r, struct http_request *
 	l.head_only = body && (!q->route || !principal_may(&q->who, q->route->right));
 	if (!l.head_only || q->who.kind != PRINCIPAL_STRANGER)
 		l.body = body;
+	else if (q->route)
+		l.body = q->route->body_max;
 	if (l.head_only)
 		return l;
 	l.answer = r->answer_max;

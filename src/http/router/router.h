@@ -49,6 +49,7 @@ enum http_route_flags {
 	 * then the body is skipped.
 	 */
 	HTTP_ROUTE_STREAM = 4,
+	HTTP_ROUTE_OWN = 256, /* this and all above are the table's own */
 };
 
 struct http_route {
@@ -65,7 +66,7 @@ struct http_route {
 /* Takes a body as it comes, of a route with HTTP_ROUTE_STREAM. */
 struct http_sink {
 	int (*data)(void *ctx, struct view piece); /* negative: the connection ends */
-	/* True: no more for now; the transport is to be woken (http_request_wake). May be NULL. */
+	/* True: no more for now, http_reply_wake when there is room; what was read already still comes. May be NULL. */
 	bool (*full)(void *ctx);
 	/* 0: it came whole, and the reply is to be answered, now or later. Negative: it breaks off, the reply is gone. Called once. */
 	int (*over)(void *ctx, int rc);
@@ -83,13 +84,13 @@ struct http_request {
 	struct view body;              /* whole; empty for HTTP_ROUTE_STREAM */
 	struct view rest;              /* bytes behind the request, for an upgrade */
 	struct http_reply *reply;
-	void *conn; /* the transport's: for an upgrade */
+	void *conn;           /* the transport's: for an upgrade */
+	struct principal who; /* from, has_uid, uid by the transport, the rest by identify */
 	/* By the router. */
 	const struct router *router;
 	const struct http_route *route; /* NULL: none fits */
 	struct http_param param[HTTP_PARAMS_MAX];
 	size_t n_params;
-	struct principal who;
 	struct arena mem; /* until the handler returns */
 	/* By the owner of the table. */
 	void *ctx;  /* as the transport was given it */
@@ -117,7 +118,7 @@ struct router_gate {
 };
 
 struct router_ops {
-	/* Fills in q->who. It may run twice for one request (once for the limits) and must not answer. NULL: a stranger. */
+	/* Fills in q->who: kind, rights, and what it likes. It may run twice for one request (once for the limits) and must not answer. NULL: a stranger. */
 	void (*identify)(struct http_request *q);
 	/* Calls q->route->fn(q), with what all handlers need before and behind it. NULL: just calls it. */
 	int (*around)(struct http_request *q);

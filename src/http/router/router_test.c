@@ -276,7 +276,7 @@ static void bounds(void **state)
 	/* Who may not is refused by the head. */
 	asker = (struct principal){ 0 };
 	CHECK_TRUE(limits("POST", "/users").head_only);
-	CHECK_INT(limits("POST", "/users").body, ==, 0);
+	CHECK_INT(limits("POST", "/users").body, ==, 1000);
 	CHECK_INT(limits("POST", "/users").answer, ==, 0);
 }
 

@@ -1,15 +1,16 @@
 /*
- * http/server: a bounded HTTP/1.1 server over TCP, TLS and unix sockets, for short answers and upgrades. A request is handed over
- * when it is complete; it is answered at once, or its stream is taken by another owner.
+ * http/server: a bounded HTTP/1.1 server over TCP, TLS and unix sockets: a transport of http/router. A request goes to its handler
+ * when it is complete, or as its body comes where the route says so; it is answered at once or later, or its stream is taken by
+ * another owner. The next request of a connection waits until then.
  *
  * Bounded: connections, bytes of a request and of an answer, and the time until a request is complete. A chunked body is taken
- * only where the owner allows it.
+ * only where the table names a bound for it.
  */
 #ifndef WARREN_HTTP_SERVER_SERVER_H
 #define WARREN_HTTP_SERVER_SERVER_H
 
+#include "http/router/router.h"
 #include "os/stream/stream.h"
-#include "proto/http1/http1.h"
 
 struct httpd;
 struct httpd_conn;
@@ -29,20 +30,6 @@ enum {
 	HTTPD_RATE_MIN = 2048,
 };
 
-struct httpd_request {
-	const struct http1_head *head;
-	struct view body;
-	struct view rest; /* what came behind the request: for an upgrade */
-};
-
-enum { HTTPD_TAKEN = 1 };
-
-struct httpd_limits {
-	size_t body, answer; /* bytes */
-	/* The head says it all: on_request is called without the body, which is skipped as it comes and never kept. */
-	bool head_only;
-};
-
 struct httpd_cfg {
 	struct loop *loop;
 	struct ledger *ledger; /* that connections are charged to; may be NULL */
@@ -54,14 +41,9 @@ struct httpd_cfg {
 	 */
 	const struct forwarded_trust *proxies;
 	bool proxy_protocol; /* connections from proxies begin with that header */
-	/*
-	 * More for some requests, decided by the head alone: true, and *l may be raised. Then the body may be chunked, too. May be
-	 * NULL, and called several times for one request.
-	 */
-	bool (*raise)(void *ctx, struct httpd_conn *c, const struct http1_head *head,
-		struct httpd_limits *l);
-	/* 0: answered with httpd_answer or into httpd_out; HTTPD_TAKEN: the stream has another owner now; negative: close. */
-	int (*on_request)(void *ctx, struct httpd_conn *c, const struct httpd_request *r);
+	/* Who answers: router_of these. q->conn is a struct httpd_conn, q->ctx is ctx; who.from, has_uid and uid are filled in. */
+	const struct router *const *tables;
+	size_t n_tables;
 	void *ctx;
 };
 
@@ -80,33 +62,15 @@ MUST_USE int httpd_listen_unix(struct httpd *h, const char *path, mode_t mode);
 const struct httpd_counters *httpd_counters(const struct httpd *h);
 size_t httpd_conns(const struct httpd *h);
 
-/* extra: header lines, each with CRLF. The body is left out for HEAD. Negative: close the connection. */
-MUST_USE int httpd_answer(struct httpd_conn *c, int status, const char *content_type,
-	const char *extra, struct view body);
-/* As httpd_answer with status 200, and the body is sent from where it lies, not copied: it stays there as long as the server. */
-MUST_USE int httpd_answer_static(
-	struct httpd_conn *c, const char *content_type, const char *extra, struct view body);
-/* As httpd_answer, and counted as the client's fault. */
-MUST_USE int httpd_refuse(struct httpd_conn *c, int status, const char *text);
-MUST_USE int httpd_refuse_with(struct httpd_conn *c, int status, const char *content_type,
-	const char *extra, struct view body);
 /*
- * The answer that on_request is giving waits: nothing of it is sent, and no further request of its connection is read, until
- * httpd_release comes to the ticket. Tickets don't go down from one call to the next. The connection may end meanwhile.
+ * Answers that wait for a ticket (router_gate): nothing of them is sent, and no further request of their connections is read, until
+ * httpd_release comes to it. Tickets don't go down from one answer to the next. A connection may end meanwhile.
  */
-struct httpd_instead {
-	int status;
-	const char *content_type, *extra;
-	struct view body;
-};
-void httpd_hold(struct httpd_conn *c, uint64_t ticket,
-	const struct httpd_instead *instead);         /* borrowed until it is released */
 void httpd_release(struct httpd *h, uint64_t ticket); /* and all before it */
 void httpd_release_instead(
 	struct httpd *h); /* all that wait: each says what it was to say instead */
 size_t httpd_held(const struct httpd *h);
-/* For those who write a whole answer themselves. */
-struct buf *httpd_out(struct httpd_conn *c);
+/* For an upgrade: the handler gives it another owner and returns HTTP_TAKEN. */
 struct stream *httpd_stream(struct httpd_conn *c);
 
 #endif

@@ -1,0 +1,23 @@
+/* tests/http/fake_stream: os/stream without sockets: the test is the network on both sides. One listener, any number of streams. */
+#ifndef WARREN_TESTS_HTTP_FAKE_STREAM_H
+#define WARREN_TESTS_HTTP_FAKE_STREAM_H
+
+#include "os/stream/stream.h"
+
+struct stream {
+	const struct stream_ops *ops;
+	void *owner;
+	bool finished, closed;
+	char out[1 << 16]; /* what was written, with a NUL behind it */
+	size_t n_out;
+};
+
+/* A client connects to the only listener. */
+void fake_connect(struct stream *s);
+/* It sends this, and takes at most `take` bytes of what there is (then or later). False: the connection is over. */
+bool fake_send(struct stream *s, const void *p, size_t len, size_t take);
+bool fake_take(struct stream *s, size_t take);
+/* It goes away. */
+void fake_hang_up(struct stream *s);
+
+#endif
