@@ -7,6 +7,8 @@
 
 #include "base/arena/arena.h"
 
+#include <stdio.h>
+
 enum flag_kind {
 	FLAG_BOOL,
 	FLAG_TEXT,
@@ -78,6 +80,13 @@ void flags_store(const struct flag *table, void *options);
 void flags_explain_go(const struct flags_error *err, char *out, size_t size);
 /* In words that say what to do. */
 void flags_explain(const struct flags_error *err, const char *program, char *out, size_t size);
+
+/*
+ * The flags that are of one of these (0: all) and not hidden, a line each; help texts begin in this column, and go on there behind a line
+ * end.
+ */
+void flags_print_help(const struct flag *table, unsigned of, int column, FILE *out);
+void flags_print_one(const struct flag *flag, const char *help, int column, FILE *out);
 
 /* NULL: there is none. */
 struct flag *flags_find(struct flag *table, const char *name, size_t len);

@@ -1,4 +1,4 @@
-/* What is said of a flag that could not be read. */
+/* What is said of flags: help, and why one could not be read. */
 #include "base/err/err.h"
 #include "term/flags.h"
 
@@ -93,4 +93,27 @@ void flags_explain(const struct flags_error *e, const char *program, char *out, 
 		snprintf(out, size, "%s", err_text(-ENOMEM));
 		break;
 	}
+}
+
+void flags_print_one(const struct flag *f, const char *help, int column, FILE *out)
+{
+	bool takes = f->kind != FLAG_BOOL;
+	int n = fprintf(out, "  --%s%s%s", f->name, takes ? " " : "",
+		takes ? f->arg ? f->arg : "VALUE" : "");
+
+	fprintf(out, "%*s", MAX_OF(column - n, 2),
+		""); /* two blanks part what it is from what it does */
+	for (; *help; help++) {
+		fputc(*help, out);
+		if (*help == '\n')
+			fprintf(out, "%*s", column, "");
+	}
+	fputc('\n', out);
+}
+
+void flags_print_help(const struct flag *table, unsigned of, int column, FILE *out)
+{
+	for (; table->name; table++)
+		if (!table->hidden && (!of || table->of & of))
+			flags_print_one(table, table->help, column, out);
 }

@@ -108,7 +108,7 @@ DAEMONS = [("warrend", "--stae=mem:", "did you mean -state?"), ("warrend", "--tn
            ("warrend", "--xyzzy", "flag provided but not defined: -xyzzy\n"),
            ("warren-relay", "--lisen=:1", "unknown option --lisen=:1; did you mean --listen?\n"),
            ("warren-relay", "--statedir=/x", "did you mean --state-dir?"), ("warren-relay", "--xyzzy", "--help lists all"),
-           ("warren-relay", "--cert", "a value is missing"), ("warren-relay", "here", '"here" is none')]
+           ("warren-relay", "--cert", "--cert needs a value"), ("warren-relay", "here", '"here" is none')]
 
 
 def misspelt_flags_of_daemons():
