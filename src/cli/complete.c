@@ -6,7 +6,7 @@
 #include "cli/complete.h"
 
 #include "base/err/err.h"
-#include "cli/prefflags.h"
+#include "cli/prefs/prefflags.h"
 
 enum { IS_FILE = 3 };
 
@@ -31,14 +31,6 @@ struct typed {
 	const char *now; /* the beginning of it */
 };
 
-static const struct flag *flag_named(const struct flag *f, const char *name, size_t len)
-{
-	for (; f && f->name; f++)
-		if (strlen(f->name) == len && !memcmp(f->name, name, len))
-			return f;
-	return NULL;
-}
-
 static const struct cli_cmd *sub_named(const struct cli_cmd *cmd, const char *name)
 {
 	for (const struct cli_cmd *s = cmd->sub; s && s->name; s++)
@@ -50,7 +42,8 @@ static const struct cli_cmd *sub_named(const struct cli_cmd *cmd, const char *na
 /* A flag among the words; true: the next word is its value. */
 static bool take_flag(struct typed *t, const char *word, bool last)
 {
-	const struct flag *table = t->cmd->make_flags ? t->cmd->make_flags() : t->cmd->flags, *f;
+	struct flag *table = t->cmd->make_flags ? t->cmd->make_flags() : t->cmd->flags;
+	const struct flag *f;
 	const char *name = word + 1 + (word[1] == '-'), *eq = strchr(name, '=');
 	size_t len = eq ? (size_t)(eq - name) : strlen(name);
 
@@ -59,7 +52,7 @@ static bool take_flag(struct typed *t, const char *word, bool last)
 		t->flag_len = len;
 		t->now = eq + 1;
 	}
-	f = flag_named(table, name, len);
+	f = table ? flags_find(table, name, len) : NULL;
 	if (eq || !f || f->kind == FLAG_BOOL)
 		return false;
 	t->flag = name;

@@ -2,7 +2,7 @@
 #ifndef WARREN_CLI_COMPLETE_H
 #define WARREN_CLI_COMPLETE_H
 
-#include "cli/cli.h"
+#include "cli/common/common.h"
 
 /* root: the table of subcommands, and the flags before them. The exit code. */
 int cli_complete(struct cli *c, const struct cli_cmd *root, int argc, char **argv);

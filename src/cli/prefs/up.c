@@ -1,7 +1,7 @@
 /* up and login: the preferences that the flags ask for, then until the network is there. */
 #include "base/err/err.h"
-#include "cli/restate.h"
-#include "cli/up.h"
+#include "cli/prefs/restate.h"
+#include "cli/prefs/up.h"
 #include "os/file/file.h"
 #include "proto/names/names.h"
 
@@ -94,7 +94,7 @@ static bool wants_new_key(const struct up *u)
 static bool is_just_an_edit(const struct up *u)
 {
 	return state_is(u, "Running") && !up_on(u, "force-reauth") && !*u->auth_key &&
-	       same_control_url(u->now.control_url, u->next.control_url) && !wants_other_tags(u);
+	       prefflags_same_url(u->now.control_url, u->next.control_url) && !wants_other_tags(u);
 }
 
 static bool check_exit_node_flags(const struct up *u)
@@ -175,7 +175,7 @@ static bool make_prefs(struct up *u)
 	}
 	/* Without a key it is the same hub at another place, which the daemon looks after. */
 	if (state_is(u, "Running") && !up_on(u, "force-reauth") && *u->auth_key &&
-		!same_control_url(u->now.control_url, u->next.control_url))
+		!prefflags_same_url(u->now.control_url, u->next.control_url))
 		return cli_fail(u->c,
 			       "can't change --login-server with --auth-key without --force-reauth: that leaves the hub that this device is "
 			       "logged in at. If it is the same hub at another place, leave out --auth-key") ==

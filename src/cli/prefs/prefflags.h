@@ -1,11 +1,11 @@
 /*
- * cli/prefflags: the flags that stand for preferences, shared by up, login, set and get: from flags to preferences, and back
+ * cli/prefs/prefflags: the flags that stand for preferences, shared by up, login, set and get: from flags to preferences, and back
  * to the flags that would give the preferences of now.
  */
-#ifndef WARREN_CLI_PREFFLAGS_H
-#define WARREN_CLI_PREFFLAGS_H
+#ifndef WARREN_CLI_PREFS_PREFFLAGS_H
+#define WARREN_CLI_PREFS_PREFFLAGS_H
 
-#include "cli/cli.h"
+#include "cli/common/common.h"
 
 #define DEFAULT_CONTROL_URL "https://controlplane.tailscale.com"
 
@@ -28,13 +28,11 @@ const char *prefflag_value(
 	struct cli *c, const char *name, const struct ipn_prefs *p, const struct ipn_status *s);
 
 /* "" and both spellings of the default server are one. */
-bool same_control_url(const char *a, const char *b);
+bool prefflags_same_url(const char *a, const char *b);
 /* Warnings about what the preferences need of the kernel, on stdout. */
 void prefflags_warn(struct cli *c, const struct flag *flags, const struct ipn_prefs *p);
 /* Is what was named done by this daemon? False after an error was printed. p: with the flags read into it. */
 bool prefflags_check_built(struct cli *c, const struct flag *flags, const struct ipn_prefs *p,
 	const struct ipn_status *s);
-bool is_exit_route(struct ipprefix r); /* 0.0.0.0/0 or ::/0 */
-bool advertises_exit_node(const struct ipn_prefs *p);
 
 #endif

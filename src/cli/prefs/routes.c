@@ -1,10 +1,10 @@
-#include "cli/routes.h"
+#include "cli/prefs/routes.h"
 
-#include "cli/prefflags.h"
+#include "cli/prefs/prefflags.h"
 
 static const struct ipprefix all4 = { .ip = { .family = 4 } }, all6 = { .ip = { .family = 6 } };
 
-bool is_exit_route(struct ipprefix r)
+bool routes_is_exit(struct ipprefix r)
 {
 	return r.ip.family && r.bits == 0;
 }
@@ -106,7 +106,7 @@ bool routes_parse(struct cli *c, const char *text, bool exit_node, struct json_l
 	return true;
 }
 
-bool advertises_exit_node(const struct ipn_prefs *p)
+bool routes_offer_exit(const struct ipn_prefs *p)
 {
 	return holds(&p->advertise_routes, all4) && holds(&p->advertise_routes, all6);
 }
@@ -118,7 +118,7 @@ const char *routes_format(struct cli *c, const struct json_list *routes)
 
 	for (size_t i = 0; i < routes->n && out; i++) {
 		struct ipprefix r = *JSON_AT(*routes, struct ipprefix, i);
-		if (!is_exit_route(r))
+		if (!routes_is_exit(r))
 			out = arena_printf(&c->arena, "%s%s%s", out, *out ? "," : "",
 				ipprefix_format(r, text));
 	}
@@ -138,7 +138,7 @@ static bool parse_tag(struct cli *c, const char *word, size_t len, struct json_l
 	return tc_check_tag(*item, &at) == 0 || cli_fail(c, "tag: \"%s\": %s", *item, at.text) == 0;
 }
 
-bool tags_parse(struct cli *c, const char *text, struct json_list *ret)
+bool routes_parse_tags(struct cli *c, const char *text, struct json_list *ret)
 {
 	*ret = (struct json_list){ 0 };
 	while (*text) {
@@ -154,7 +154,7 @@ bool tags_parse(struct cli *c, const char *text, struct json_list *ret)
 	return true;
 }
 
-bool endpoints_parse(struct cli *c, const char *text, struct json_list *ret)
+bool routes_parse_endpoints(struct cli *c, const char *text, struct json_list *ret)
 {
 	*ret = (struct json_list){ 0 };
 	while (*text) {

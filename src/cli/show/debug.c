@@ -1,6 +1,6 @@
 /* For those who look closer: not a stable interface. */
 #include "base/text/text.h"
-#include "cli/cli.h"
+#include "cli/common/common.h"
 
 #include <time.h>
 

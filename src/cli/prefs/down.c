@@ -1,5 +1,5 @@
 #include "base/text/text.h"
-#include "cli/cli.h"
+#include "cli/common/common.h"
 
 /* X-Tailscale-Reason: why, for the daemon's log; base64. */
 static const char *reason_header(struct cli *c, const char *reason)

@@ -1,4 +1,4 @@
-#include "cli/cli.h"
+#include "cli/common/common.h"
 
 static const char *prefixes(struct cli *c, const struct json_list *l, size_t from)
 {

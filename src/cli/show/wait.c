@@ -1,5 +1,5 @@
 /* Until the network can be used: for units and scripts that start after it. */
-#include "cli/cli.h"
+#include "cli/common/common.h"
 
 #include <arpa/inet.h>
 #include <ifaddrs.h>

@@ -1,4 +1,4 @@
-#include "cli/cli.h"
+#include "cli/common/common.h"
 #include "term/duration.h"
 
 #include <unistd.h>

@@ -1,6 +1,6 @@
 /* The second half of up and login: what happens until the device is connected. */
 #include "base/err/err.h"
-#include "cli/up.h"
+#include "cli/prefs/up.h"
 
 #include <errno.h>
 #include <unistd.h>
@@ -86,7 +86,7 @@ static const char *admin_page(struct up *u)
 {
 	const char *url = u->next.control_url;
 
-	if (same_control_url(url, NULL))
+	if (prefflags_same_url(url, NULL))
 		return "https://login.tailscale.com/admin";
 	return arena_printf(&u->c->arena, "%s/admin", url);
 }
@@ -104,11 +104,11 @@ static bool stayed(struct up *u)
 	bool is;
 
 	if (up_on(u, "force-reauth") || !u->before.have_node_key ||
-		same_control_url(u->now.control_url, u->next.control_url))
+		prefflags_same_url(u->now.control_url, u->next.control_url))
 		return false;
 	arena_init(&a, LCLIENT_ANSWER_MAX);
 	is = lclient_get(&u->c->api, "prefs", &ipn_prefs_type, &p, &a, &err) == 0 &&
-	     same_control_url(p.control_url, u->now.control_url);
+	     prefflags_same_url(p.control_url, u->now.control_url);
 	arena_fini(&a);
 	return is;
 }

@@ -1,4 +1,4 @@
-#include "cli/prefflags.h"
+#include "cli/prefs/prefflags.h"
 
 static struct flag get_flags[] = {
 	{ .name = "json", .kind = FLAG_BOOL, .help = "as a JSON object" },

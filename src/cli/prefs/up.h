@@ -1,8 +1,8 @@
 /* Shared by the files of "up": what the flags ask for (up.c), and the wait until it is so (upwait.c). */
-#ifndef WARREN_CLI_UP_H
-#define WARREN_CLI_UP_H
+#ifndef WARREN_CLI_PREFS_UP_H
+#define WARREN_CLI_PREFS_UP_H
 
-#include "cli/prefflags.h"
+#include "cli/prefs/prefflags.h"
 #include "term/qr.h"
 
 struct up {

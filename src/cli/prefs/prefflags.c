@@ -1,7 +1,7 @@
-#include "cli/prefflags.h"
+#include "cli/prefs/prefflags.h"
 
 #include "base/text/text.h"
-#include "cli/routes.h"
+#include "cli/prefs/routes.h"
 
 #include <strings.h>
 
@@ -113,7 +113,7 @@ bool prefflag_is_pref(const char *name)
 	return false;
 }
 
-bool same_control_url(const char *a, const char *b)
+bool prefflags_same_url(const char *a, const char *b)
 {
 	const char *x = cli_text_or(a, DEFAULT_CONTROL_URL),
 		   *y = cli_text_or(b, DEFAULT_CONTROL_URL);
@@ -255,7 +255,7 @@ static bool read_relay_port(struct cli *c, const char *text, struct ipn_prefs *p
 /* Routes and the exit node's routes are one list; the flag that was not given keeps its part. */
 static bool read_routes(struct cli *c, const struct flag *flags, bool all, struct ipn_prefs *p)
 {
-	bool exit_node = advertises_exit_node(p);
+	bool exit_node = routes_offer_exit(p);
 	const char *text = routes_format(c, &p->advertise_routes);
 
 	if (all || flag_is_set(flags, "advertise-exit-node"))
@@ -344,13 +344,15 @@ static bool read_checked(const struct reader *r, const struct ipn_status *s)
 			  (int)wanted(r, "advertise-exit-node", IPN_PREF_ADVERTISE_ROUTES))
 		ok = read_routes(r->c, r->flags, r->all, r->p);
 	if (ok && wanted(r, "advertise-tags", IPN_PREF_ADVERTISE_TAGS))
-		ok = tags_parse(r->c, flag_text(r->flags, "advertise-tags"), &r->p->advertise_tags);
+		ok = routes_parse_tags(
+			r->c, flag_text(r->flags, "advertise-tags"), &r->p->advertise_tags);
 	if (ok && wanted(r, "netfilter-mode", IPN_PREF_NETFILTER_MODE))
 		ok = read_netfilter(r->c, flag_text(r->flags, "netfilter-mode"), r->p);
 	if (ok && wanted(r, "relay-server-port", IPN_PREF_RELAY_PORT))
 		ok = read_relay_port(r->c, flag_text(r->flags, "relay-server-port"), r->p);
 	if (ok && wanted(r, "relay-server-static-endpoints", IPN_PREF_RELAY_ENDPOINTS))
-		ok = endpoints_parse(r->c, flag_text(r->flags, "relay-server-static-endpoints"),
+		ok = routes_parse_endpoints(r->c,
+			flag_text(r->flags, "relay-server-static-endpoints"),
 			&r->p->relay_endpoints);
 	return ok;
 }
@@ -409,7 +411,7 @@ const char *prefflag_value(
 		{ "accept-dns", yes(p->corp_dns) },
 		{ "accept-routes", yes(p->route_all) },
 		{ "advertise-connector", yes(p->app_connector.advertise) },
-		{ "advertise-exit-node", yes(advertises_exit_node(p)) },
+		{ "advertise-exit-node", yes(routes_offer_exit(p)) },
 		{ "advertise-routes", routes_format(c, &p->advertise_routes) },
 		{ "advertise-tags", cli_join(c, &p->advertise_tags, ",") },
 		{ "auto-update", yes(p->auto_update.apply == JSON_YES) },

@@ -1,4 +1,4 @@
-#include "cli/prefflags.h"
+#include "cli/prefs/prefflags.h"
 
 static struct flag *set_flags(void)
 {

@@ -1,4 +1,4 @@
-#include "cli/cli.h"
+#include "cli/common/common.h"
 
 struct version {
 	const char *major_minor_patch, *short_text, *long_text, *daemon_long;

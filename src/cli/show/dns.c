@@ -1,5 +1,5 @@
 /* dns status: what this device does about names, and what the hub and the system tell it to. */
-#include "cli/cli.h"
+#include "cli/common/common.h"
 
 struct resolver {
 	const char *addr;

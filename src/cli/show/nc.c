@@ -1,6 +1,6 @@
 /* Standard input and output over a connection to another device: "ProxyCommand warren nc %h %p". */
 #include "base/text/text.h"
-#include "cli/cli.h"
+#include "cli/common/common.h"
 
 #include <errno.h>
 #include <netinet/in.h>

@@ -1,4 +1,4 @@
-#include "cli/cli.h"
+#include "cli/common/common.h"
 
 static int mutually_exclusive(struct cli *c, const struct flag *flags)
 {

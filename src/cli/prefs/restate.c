@@ -1,4 +1,4 @@
-#include "cli/restate.h"
+#include "cli/prefs/restate.h"
 
 /* As a word of a shell. */
 static const char *quoted(struct cli *c, const char *s)
@@ -43,7 +43,7 @@ static bool would_be_lost(struct cli *c, const struct flag *f, const struct ipn_
 	if (f->is_set || !prefflag_is_pref(f->name) || strcmp(value, after) == 0)
 		return false;
 	if (strcmp(f->name, "login-server") == 0)
-		return !same_control_url(value, after);
+		return !prefflags_same_url(value, after);
 	/* It became the default that this is off. */
 	if (strcmp(f->name, "stateful-filtering") == 0)
 		return strcmp(value, "true") != 0;

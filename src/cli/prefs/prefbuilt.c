@@ -1,5 +1,5 @@
 /* Flags whose settings the daemon keeps and does nothing with: it knows which they are, and who names one is told. */
-#include "cli/prefflags.h"
+#include "cli/prefs/prefflags.h"
 
 /* "auto:" is what the value must not begin with; else the one value that is true. */
 static bool is_true(const struct ipn_unbuilt *u, const char *value)

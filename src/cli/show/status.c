@@ -1,4 +1,4 @@
-#include "cli/cli.h"
+#include "cli/common/common.h"
 
 static const char *last_seen(struct cli *c, unix_ms at)
 {

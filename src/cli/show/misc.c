@@ -1,5 +1,5 @@
 /* Commands of a few lines: metrics, bugreport. */
-#include "cli/cli.h"
+#include "cli/common/common.h"
 
 #include <unistd.h>
 
