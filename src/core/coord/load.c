@@ -1,0 +1,134 @@
+/* What is stored comes into memory, also what hubs of before have stored as it came. */
+#include "core/coord/internal.h"
+
+#include <errno.h>
+
+enum { LOAD_MEM_MAX = 64 << 20 };
+
+struct load {
+	struct tailnet *c;
+	enum coord_kind kind;
+};
+
+/*
+ * What a device said of itself, and a hub of before has stored as it came, may be what nobody can read. It will say it again, so the
+ * document ends before that. False: that is not there.
+ */
+static bool without_hostinfo(char *text)
+{
+	char *at = text ? strstr(text, ",\"hostinfo\":")
+			: NULL; /* in a text the quotes would be escaped */
+
+	if (at)
+		memcpy(at, "}", 2);
+	return at != NULL;
+}
+
+union stored {
+	struct coord_user user;
+	struct coord_node_doc node;
+	struct coord_key key;
+	struct coord_meta meta;
+	struct coord_settings settings;
+	struct coord_policy_doc policy;
+};
+
+/* In mem. 1: a device's, and it is not what is stored. */
+static int decode(struct tailnet *c, enum coord_kind kind, struct view doc, union stored *ret,
+	struct arena *mem)
+{
+	static const struct json_type *const types[] = { &coord_user_type, &coord_node_doc_type,
+		&coord_key_type, &coord_meta_type, &coord_settings_type, &coord_policy_doc_type };
+	char *text = arena_strndup(mem, doc.p, doc.len);
+	int rc = text ? json_decode(types[kind], text, doc.len, ret, mem, NULL) : -ENOMEM;
+	bool cut = rc < 0 && kind == COORD_NODE && without_hostinfo(text);
+
+	if (cut)
+		rc = json_decode(types[kind], text, strlen(text), ret, mem, NULL);
+	if (rc == 0 && kind == COORD_NODE)
+		rc = told_stored(c, &ret->node, mem);
+	return rc < 0 ? rc : rc == 1 || cut;
+}
+
+static void take_meta(struct tailnet *c, const struct coord_meta *m)
+{
+	c->meta.next_id = MAX_OF(c->meta.next_id, m->next_id);
+	c->meta.next_host = m->next_host;
+	if (m->tailnet_id)
+		snprintf(c->tailnet_id, sizeof(c->tailnet_id), "%s", m->tailnet_id);
+}
+
+static int take_node(struct tailnet *c, struct coord_node_doc *doc, struct arena mem, bool unsaved)
+{
+	struct coord_node *n;
+	int rc;
+
+	c->meta.next_host = MAX_OF(c->meta.next_host, host_of(doc));
+	doc->online = JSON_NO;
+	name_judge_old(doc);
+	unsaved |= address_judge_old(doc);
+	rc = coord_node_insert(c, doc, mem, &n);
+	if (rc < 0)
+		return rc;
+	n->unsaved = unsaved;
+	n->changed = n->changed_whole = n->block->changed = ++c->seq;
+	return 0;
+}
+
+/* Of the others the memory is not needed any more. */
+static int take_other(struct tailnet *c, enum coord_kind kind, const union stored *u)
+{
+	struct user *user;
+	struct authkey *key;
+
+	if (kind == COORD_META) {
+		take_meta(c, &u->meta);
+		return 0;
+	}
+	if (kind == COORD_POLICY)
+		return version_load(c, &u->policy);
+	return kind == COORD_USER ? user_insert(c, &u->user, &user)
+				  : authkey_insert(c, &u->key, &key);
+}
+
+static int load_one(void *ctx, int64_t id, struct view doc)
+{
+	struct load *l = ctx;
+	struct tailnet *c = l->c;
+	struct arena mem;
+	union stored u;
+	int rc;
+
+	arena_init(&mem, LOAD_MEM_MAX);
+	rc = decode(c, l->kind, doc, &u, &mem);
+	if (rc >= 0 && l->kind != COORD_META && l->kind != COORD_SETTINGS &&
+		l->kind != COORD_POLICY)
+		c->meta.next_id = MAX_OF(c->meta.next_id, id);
+	if (rc >= 0 && l->kind == COORD_NODE)
+		return take_node(c, &u.node, mem, rc == 1);
+	if (rc >= 0 && l->kind == COORD_SETTINGS) {
+		c->settings = u.settings;
+		c->settings_mem = mem;
+		return 0;
+	}
+	if (rc >= 0)
+		rc = take_other(c, l->kind, &u);
+	arena_fini(&mem);
+	return rc;
+}
+
+int coord_load(struct tailnet *c, struct err_at *at)
+{
+	struct coord_store *s = c->cfg.store;
+	int rc = 0;
+
+	for (int kind = COORD_USER; kind < COORD_N_KINDS && rc == 0; kind++) {
+		struct load l = { .c = c, .kind = (enum coord_kind)kind };
+
+		rc = s->ops->load(s, l.kind, load_one, &l);
+		if (rc < 0)
+			err_at_set(
+				at, 0, 0, "a stored document of kind %d: %s", kind, err_text(rc));
+	}
+	return rc;
+}

@@ -1,0 +1,212 @@
+/*
+ * What there is to tell: the policy engine says what has changed for whom, and the folders below have noted it with devices. Here it
+ * comes to the readers.
+ */
+#include "core/coord/mapper/internal.h"
+
+#include <errno.h>
+
+struct drain {
+	struct tailnet *c;
+	struct now now;
+};
+
+static void retell_routers(struct coord_poll *p)
+{
+	struct tailnet *c = p->tailnet;
+
+	list_for_each(l, &c->routers) {
+		struct coord_node *r = container_of(l, struct coord_node, in_routers);
+
+		if (policy_visible(policy_installed(c->policy), p->node->doc.id, r->doc.id))
+			retell(p, r->doc.id, true);
+	}
+}
+
+static void review_poll(struct coord_poll *p)
+{
+	bool plain = p->plain, hides = p->hides_ip4;
+
+	p->self_stale = p->filter_stale = p->ssh_stale = true;
+	if (!p->started)
+		return;
+	poll_review(p);
+	if (plain != p->plain || hides != p->hides_ip4 ||
+		(!p->plain && !p->tailnet->mapper->installing))
+		p->again = true;
+	else if (!p->plain)
+		retell_routers(p);
+}
+
+static void on_touched(void *ctx, int64_t node, unsigned what, int64_t peer)
+{
+	struct drain *d = ctx;
+	struct coord_node *n;
+	struct coord_poll *p;
+
+	if (what == POLICY_TOUCHED_PEER && d->c->mapper->n_own == 0)
+		return;
+	n = coord_node_by_id(d->c, node);
+	if (!n)
+		return;
+	p = poll_of(n);
+	if (what & (POLICY_TOUCHED_SELF | POLICY_TOUCHED_ALL))
+		policy_sync_review(d->c, n, d->now);
+	if (!p)
+		return;
+	p->self_stale |= (what & POLICY_TOUCHED_SELF) != 0;
+	p->filter_stale |= (what & POLICY_TOUCHED_FILTER) != 0;
+	p->ssh_stale |= (what & POLICY_TOUCHED_SSH) != 0;
+	if (what & POLICY_TOUCHED_ALL)
+		review_poll(p);
+	if (what & POLICY_TOUCHED_PEER)
+		retell(p, peer, true);
+	if (d->c->flush_at == MONO_NEVER)
+		d->c->flush_at = d->now.mono + COORD_COALESCE;
+}
+
+static void settle_one(struct tailnet *c, struct coord_node *n, unsigned news, struct now now)
+{
+	struct coord_poll *p;
+
+	if (news & NEWS_END && !list_empty(&n->polls)) {
+		list_for_each_safe(l, &n->polls)
+			poll_end(container_of(l, struct coord_poll, in_node));
+		presence_pause(c, n, now);
+	}
+	p = poll_of(n);
+	if (!p)
+		return;
+	p->again |= (news & NEWS_RESYNC) != 0;
+	p->self_stale |= (news & NEWS_SELF) != 0;
+	p->health_stale |= (news & NEWS_HEALTH) != 0;
+	if (news & NEWS_WATCH && n->watched)
+		poll_watch(p);
+	else if (news & NEWS_WATCH && c->cfg.on_poll_watch)
+		c->cfg.on_poll_watch(p->owner, false);
+}
+
+void map_news_settle(struct tailnet *c, struct now now)
+{
+	while (!list_empty(&c->noted)) {
+		struct coord_node *n =
+			container_of(list_pop_head(&c->noted), struct coord_node, in_noted);
+		unsigned news = n->news;
+
+		n->news = 0;
+		settle_one(c, n, news, now);
+	}
+}
+
+void map_news_take(struct tailnet *c, struct now now)
+{
+	struct drain d = { c, now };
+
+	if (policy_drain(c->policy, on_touched, &d) < 0)
+		tailnet_fail(c, -ENOMEM);
+	if (c->routers_changed)
+		routes_watch(c, now);
+	map_news_settle(c, now);
+}
+
+/* another policy */
+
+struct ids {
+	int64_t *v;
+	size_t n, cap;
+};
+
+static int note_id(void *ctx, int64_t id)
+{
+	struct ids *s = ctx;
+
+	if (s->n == s->cap) {
+		size_t cap = s->cap ? s->cap * 2 : 256;
+		int64_t *v = realloc(s->v, cap * sizeof(*v));
+
+		if (!v)
+			return -ENOMEM;
+		s->v = v;
+		s->cap = cap;
+	}
+	s->v[s->n++] = id;
+	return 0;
+}
+
+static int by_value(const void *a, const void *b)
+{
+	int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+
+	return (x > y) - (x < y);
+}
+
+static int ids_of(struct policy_plan *p, int64_t node, struct ids *s)
+{
+	int rc;
+
+	s->n = 0;
+	rc = policy_peers(p, node, note_id, s);
+	if (s->n)
+		qsort(s->v, s->n, sizeof(*s->v), by_value);
+	return rc == -ENOENT ? 0 : rc;
+}
+
+static void retell_differences(struct coord_poll *p, const struct ids *a, const struct ids *b)
+{
+	size_t i = 0, k = 0;
+
+	while (i < a->n || k < b->n) {
+		if (k == b->n || (i < a->n && a->v[i] < b->v[k])) {
+			retell(p, a->v[i++], true);
+		} else if (i == a->n || b->v[k] < a->v[i]) {
+			retell(p, b->v[k++], true);
+		} else {
+			i++;
+			k++;
+		}
+	}
+}
+
+/*
+ * Of readers that see some and will see some, only the difference is told. Which they see of what
+ * they see, its routes, is told anew of each router once the plan is installed: primaries are not
+ * settled before.
+ */
+static int find_differences(struct tailnet *c, struct policy_plan *next)
+{
+	struct ids before = { 0 }, after = { 0 };
+	int rc = 0;
+
+	list_for_each(l, &c->mapper->polls) {
+		struct coord_poll *p = container_of(l, struct coord_poll, all);
+
+		if (rc < 0 || p->plain || !p->started || !p->node || p->again)
+			continue;
+		rc = ids_of(policy_installed(c->policy), p->node->doc.id, &before);
+		if (rc == 0)
+			rc = ids_of(next, p->node->doc.id, &after);
+		if (rc == 0)
+			retell_differences(p, &before, &after);
+	}
+	free(before.v);
+	free(after.v);
+	return rc;
+}
+
+int map_news_install(struct tailnet *c, struct policy_plan *next, bool open, struct now now)
+{
+	map_news_take(c, now); /* what happened under the policy before */
+	c->mapper->installing = find_differences(c, next) == 0;
+	policy_install(c->policy, next);
+	c->open = open;
+	map_news_take(c, now);
+	c->mapper->installing = false;
+	list_for_each(
+		l, &c->mapper->polls) { /* hidden devices too, of which the engine knows nothing */
+		struct coord_poll *p = container_of(l, struct coord_poll, all);
+
+		p->filter_stale = p->ssh_stale = true;
+	}
+	c->flush_at = now.mono;
+	return follow_routes(c, now);
+}

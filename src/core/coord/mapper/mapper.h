@@ -1,0 +1,44 @@
+/*
+ * core/coord/mapper: what devices hear: their map requests, and the messages of their long polls, made of pieces that all readers
+ * share as far as they are told the same.
+ */
+#ifndef WARREN_CORE_COORD_MAPPER_MAPPER_H
+#define WARREN_CORE_COORD_MAPPER_MAPPER_H
+
+#include "core/coord/tailnet/types.h"
+
+struct coord_poll;
+/*
+ * POST /machine/map. 0 and *ret: a long poll began, or one map was asked for, and the body is pulled with coord_poll_fill; 1:
+ * answered through on_answer.
+ */
+MUST_USE int coord_map(struct tailnet *c, const struct machine_pub *machine, struct view body,
+	void *owner, struct now now, struct coord_poll **ret);
+/* Appends some body bytes, if there are any now. */
+void coord_poll_fill(struct coord_poll *p, struct buf *out);
+void coord_poll_close(struct coord_poll *p, struct now now);
+/* Two devices run with its identity: they take the stream from each other. */
+bool coord_node_duplicate(const struct tailnet *c, int64_t id);
+/* For the folders above. */
+MUST_USE int mapper_new(struct tailnet *c);
+void mapper_free(struct tailnet *c);
+void mapper_tick(struct tailnet *c, struct now now);
+mono_ns mapper_deadline(const struct tailnet *c);
+/* The end of a turn: lets go what waited for the store, and begins the streams that are new. */
+void mapper_turn_end(struct tailnet *c, struct now now);
+/* What the policy engine says has changed, and what is noted with devices, is noted with their readers. */
+void map_news_take(struct tailnet *c, struct now now);
+/* What is noted with devices only: streams that end have ended then. */
+void map_news_settle(struct tailnet *c, struct now now);
+/* The plan that runs now is replaced by next. */
+MUST_USE int map_news_install(
+	struct tailnet *c, struct policy_plan *next, bool open, struct now now);
+/* Its streams begin anew, with a whole map. */
+void mapper_begin_anew(struct coord_node *n);
+/* It leaves: it and all others are told. */
+void coord_node_remove(struct tailnet *c, struct coord_node *n, struct now now);
+/* It is no more, and nobody is told. */
+void mapper_forget_node(struct tailnet *c, struct coord_node *n);
+struct tc_user profile_of(const struct tailnet *c, int64_t user);
+
+#endif
