@@ -1,5 +1,5 @@
 /*
- * node: the daemon of a device. It binds core/node to this machine: sockets, the TUN interface, routes, the state file, the
+ * daemon: the daemon of a device. It binds core/node to this machine: sockets, the TUN interface, routes, the state file, the
  * LocalAPI, the service manager. One loop, one thread (and libuv's for name lookups, once there is a name).
  */
 #ifndef WARREN_DAEMON_DAEMON_H

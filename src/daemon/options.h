@@ -1,5 +1,5 @@
 /*
- * node/options: what the daemon is told, by flags in the syntax of Go programs (one or two dashes, "=" or the next argument,
+ * daemon/options: what the daemon is told, by flags in the syntax of Go programs (one or two dashes, "=" or the next argument,
  * booleans without a value) and by the environment. Names and meaning are tailscaled's, so that unit files and containers
  * work with either; what this daemon does not have is refused in words, never ignored.
  *

@@ -1,4 +1,4 @@
-/* warrend: the daemon of a device. Flags and environment are tailscaled's; see node/options.h. */
+/* warrend: the daemon of a device. Flags and environment are tailscaled's; see daemon/options.h. */
 #include "daemon/daemon.h"
 #include "term/term.h"
 

@@ -251,7 +251,7 @@ static void written(void *owner, size_t n)
 
 	buf_consume(&c->out, n);
 	if (c->watcher)
-		bus_written(c->watcher, n);
+		watch_written(c->watcher, n);
 	pump(c);
 }
 
@@ -260,7 +260,7 @@ void lconn_free(struct lconn *c)
 	if (c->call.kind == CALL_PING || c->call.kind == CALL_NETCHECK)
 		c->lapi->cfg.ops->cancel(c->lapi->cfg.backend, &c->call);
 	c->lapi->n_logouts -= c->call.kind == CALL_LOGOUT;
-	c->watcher = bus_free(c->watcher);
+	c->watcher = watch_free(c->watcher);
 	list_remove(&c->link);
 	c->lapi->n.n_connections--;
 	c->lapi->n_common -= c->common;

@@ -158,12 +158,12 @@ void lconn_free(struct lconn *c);  /* its stream is gone or is nobody's */
 void lconn_on_operator(void *ctx); /* who the operator is may be known now */
 void lconn_on_operator_late(void *ctx);
 
-/* ---- bus.c ---- */
+/* ---- watch.c ---- */
 
 /* Turns the request's connection into a watcher. */
-void bus_watch(struct lreq *r);
-void bus_written(struct watcher *w, size_t n);
-struct watcher *bus_free(struct watcher *w);
-void bus_on_engine_tick(void *ctx);
+void watch_bus(struct lreq *r);
+void watch_written(struct watcher *w, size_t n);
+struct watcher *watch_free(struct watcher *w);
+void watch_on_engine_tick(void *ctx);
 
 #endif

@@ -28,7 +28,8 @@ int lapi_new(struct loop *l, const struct lapi_cfg *cfg, struct lapi **ret)
 	if (asprintf(&a->header_lines, "Tailscale-Version: %s\r\nTailscale-Cap: %d\r\n%s",
 		    cfg->version, IPN_CAPABILITY, lapi_security_lines) < 0)
 		a->header_lines = NULL;
-	rc = a->header_lines ? loop_timer_new(l, bus_on_engine_tick, a, &a->engine_timer) : -ENOMEM;
+	rc = a->header_lines ? loop_timer_new(l, watch_on_engine_tick, a, &a->engine_timer)
+			     : -ENOMEM;
 	if (rc == 0)
 		rc = loop_timer_new(l, on_logout_timer, a, &a->logout_timer);
 	if (rc == 0)

@@ -282,7 +282,7 @@ static void profiles(struct lreq *r)
 
 const struct lroute lroutes_state[] = {
 	{ "status", status, NULL },
-	{ "watch-ipn-bus", bus_watch, NULL },
+	{ "watch-ipn-bus", watch_bus, NULL },
 	{ "prefs", prefs, NULL },
 	{ "warren/unbuilt", unbuilt, NULL },
 	{ "check-prefs", check_prefs, "checkprefs access denied" },

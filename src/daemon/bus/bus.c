@@ -1,5 +1,6 @@
 /* What programs hear on the bus of the LocalAPI, and the service manager in its status line. */
-#include "daemon/internal.h"
+#include "daemon/bus/bus.h"
+#include "localapi/server/server.h"
 #include "os/log/log.h"
 #include "os/notify/notify.h"
 
@@ -8,32 +9,46 @@
 
 #define HEALTH_PERIOD SEC(1)
 
-static bool heard(const struct daemon *n)
+enum { CHANGED_MAX = 1024 }; /* peers whose change is told one by one, a turn */
+
+struct bus {
+	struct engine *e;
+	struct lapi *lapi;
+	bool self_changed;
+	bool changed_all; /* more peers changed than are told one by one */
+	int64_t changed[CHANGED_MAX], removed[CHANGED_MAX];
+	size_t n_changed, n_removed;
+	struct loop_timer *health_timer;
+	bool health_watched;
+	char *health_text; /* as last told */
+};
+
+static bool heard(const struct bus *b)
 {
-	return n->lapi && lapi_is_heard(n->lapi);
+	return b->lapi && lapi_is_heard(b->lapi);
 }
 
-static void tell(struct daemon *n, const struct ipn_notify *m)
+static void tell(struct bus *b, const struct ipn_notify *m)
 {
-	if (heard(n))
-		lapi_notify(n->lapi, m);
+	if (heard(b))
+		lapi_notify(b->lapi, m);
 }
 
 /* ---- The service manager ---- */
 
-static void tell_manager(struct daemon *n)
+static void tell_manager(struct bus *b)
 {
-	const struct ipn_prefs *p = node_prefs(n->node);
-	const struct netmap *nm = node_netmap(n->node);
+	const struct ipn_prefs *p = node_prefs(b->e->node);
+	const struct netmap *nm = node_netmap(b->e->node);
 	char ips[4 * IPADDR_TEXT_MAX] = "", one[IPADDR_TEXT_MAX];
 	size_t len = 0;
 
-	switch (node_state(n->node)) {
+	switch (node_state(b->e->node)) {
 	case IPN_NEEDS_LOGIN:
-		if (node_netmap(n->node))
+		if (node_netmap(b->e->node))
 			notify_status("key expired; run 'warren up' to authenticate");
 		else
-			notify_status("Needs login: %s", node_login_url(n->node));
+			notify_status("Needs login: %s", node_login_url(b->e->node));
 		break;
 	case IPN_STOPPED:
 		notify_status("Stopped; run 'warren up' to connect");
@@ -61,34 +76,34 @@ static void tell_manager(struct daemon *n)
 
 /* ---- Single events ---- */
 
-static void on_state(struct daemon *n, enum ipn_state s)
+static void on_state(struct bus *b, enum ipn_state s)
 {
 	int64_t number = (int64_t)s;
 
 	log_info("state", "now", "state=%s", ipn_state_name(s));
-	tell(n, &(struct ipn_notify){ .state = &number });
-	tell_manager(n);
+	tell(b, &(struct ipn_notify){ .state = &number });
+	tell_manager(b);
 }
 
-static void on_login_url(struct daemon *n, const char *url)
+static void on_login_url(struct bus *b, const char *url)
 {
 	log_info("login", "a person has to open this page", "url=%s", url);
-	tell(n, &(struct ipn_notify){ .browse_to_url = url });
-	tell_manager(n);
+	tell(b, &(struct ipn_notify){ .browse_to_url = url });
+	tell_manager(b);
 }
 
-static void on_login_failed(struct daemon *n, const char *why)
+static void on_login_failed(struct bus *b, const char *why)
 {
 	log_warn("login", "failed", "err=%s", why);
-	tell(n, &(struct ipn_notify){ .err_message = why });
+	tell(b, &(struct ipn_notify){ .err_message = why });
 }
 
-static void on_login_finished(struct daemon *n)
+static void on_login_finished(struct bus *b)
 {
 	struct ipn_empty yes = { 0 };
 
-	log_info("login", "done", "control=%s", node_control_url(n->node));
-	tell(n, &(struct ipn_notify){ .login_finished = &yes, .prefs = node_prefs(n->node) });
+	log_info("login", "done", "control=%s", node_control_url(b->e->node));
+	tell(b, &(struct ipn_notify){ .login_finished = &yes, .prefs = node_prefs(b->e->node) });
 }
 
 static void on_refused(const char *why)
@@ -100,13 +115,13 @@ static void on_refused(const char *why)
 		log_info_limited("control", "the hub takes all settings again", NULL);
 }
 
-static void on_control(struct daemon *n, const struct node_event *e)
+static void on_control(struct bus *b, const struct node_event *e)
 {
 	if (e->polling)
-		log_info("control", "connected", "url=%s", node_control_url(n->node));
+		log_info("control", "connected", "url=%s", node_control_url(b->e->node));
 	else if (*e->text)
 		log_warn_limited("control", "not connected", "url=%s err=%s",
-			node_control_url(n->node), e->text);
+			node_control_url(b->e->node), e->text);
 }
 
 static void on_relay(int region, const char *why)
@@ -115,63 +130,63 @@ static void on_relay(int region, const char *why)
 		log_warn_limited("relay", "not connected", "region=%d err=%s", region, why);
 }
 
-static void note(struct daemon *n, int64_t *list, size_t *count, int64_t id)
+static void note(struct bus *b, int64_t *list, size_t *count, int64_t id)
 {
-	if (!heard(n))
+	if (!heard(b))
 		return;
 	for (size_t i = 0; i < *count; i++)
 		if (list[i] == id)
 			return;
-	if (*count == DAEMON_CHANGED_MAX)
-		n->changed_all = true;
+	if (*count == CHANGED_MAX)
+		b->changed_all = true;
 	else
 		list[(*count)++] = id;
 }
 
-void bus_event(struct daemon *n, const struct node_event *e)
+void bus_event(struct bus *b, const struct node_event *e)
 {
 	switch (e->kind) {
 	case NODE_STATE:
-		on_state(n, e->state);
+		on_state(b, e->state);
 		break;
 	case NODE_PREFS:
-		tell(n, &(struct ipn_notify){ .prefs = node_prefs(n->node) });
+		tell(b, &(struct ipn_notify){ .prefs = node_prefs(b->e->node) });
 		break;
 	case NODE_LOGIN_URL:
-		on_login_url(n, e->text);
+		on_login_url(b, e->text);
 		break;
 	case NODE_LOGIN_FINISHED:
-		on_login_finished(n);
+		on_login_finished(b);
 		break;
 	case NODE_LOGIN_FAILED:
-		on_login_failed(n, e->text);
+		on_login_failed(b, e->text);
 		break;
 	case NODE_MOVED:
 		log_info("control", "the hub is at another URL now, and has shown its key there",
-			"url=%s", node_control_url(n->node));
+			"url=%s", node_control_url(b->e->node));
 		break;
 	case NODE_HUB_KEY:
 		log_warn("control", "the hub has another key than before", "url=%s",
-			node_control_url(n->node));
+			node_control_url(b->e->node));
 		break;
 	case NODE_REFUSED:
 		on_refused(e->text);
 		break;
 	case NODE_CONTROL:
-		on_control(n, e);
+		on_control(b, e);
 		break;
 	case NODE_SELF:
-		n->self_changed = true;
+		b->self_changed = true;
 		break;
 	case NODE_PEER_ADDED:
 	case NODE_PEER_CHANGED:
-		note(n, n->changed, &n->n_changed, e->id);
+		note(b, b->changed, &b->n_changed, e->id);
 		break;
 	case NODE_PEER_REMOVED:
-		note(n, n->removed, &n->n_removed, e->id);
+		note(b, b->removed, &b->n_removed, e->id);
 		break;
 	case NODE_PEERS_LOST:
-		n->changed_all |= heard(n);
+		b->changed_all |= heard(b);
 		break;
 	case NODE_RELAY:
 		on_relay(e->region, e->text);
@@ -186,34 +201,34 @@ void bus_event(struct daemon *n, const struct node_event *e)
 	}
 }
 
-void bus_all_removed(struct daemon *n)
+void bus_all_removed(struct bus *b)
 {
-	const struct netmap *nm = node_netmap(n->node);
-	size_t max = nm && heard(n) ? netmap_n_peers(nm) : 0;
+	const struct netmap *nm = node_netmap(b->e->node);
+	size_t max = nm && heard(b) ? netmap_n_peers(nm) : 0;
 	const struct tc_node **v = max ? calloc(max, sizeof(*v)) : NULL;
 
 	if (v)
 		netmap_peers(nm, v);
 	for (size_t i = 0; v && i < max; i++)
-		note(n, n->removed, &n->n_removed, v[i]->id);
+		note(b, b->removed, &b->n_removed, v[i]->id);
 	free(v);
 }
 
 /* ---- Peers, at the end of a turn ---- */
 
 static int peers_listed(
-	struct daemon *n, const struct netmap *nm, struct arena *a, struct json_list *ret)
+	struct bus *b, const struct netmap *nm, struct arena *a, struct json_list *ret)
 {
-	size_t max = n->changed_all ? netmap_n_peers(nm) : n->n_changed, k = 0;
+	size_t max = b->changed_all ? netmap_n_peers(nm) : b->n_changed, k = 0;
 	struct tc_node *v = arena_array(a, max, sizeof(*v));
 	const struct tc_node **all = arena_array(a, netmap_n_peers(nm), sizeof(*all));
 
 	if (!v || !all)
 		return -ENOMEM;
-	if (n->changed_all)
+	if (b->changed_all)
 		netmap_peers(nm, all);
 	for (size_t i = 0; i < max; i++) {
-		const struct tc_node *p = n->changed_all ? all[i] : netmap_peer(nm, n->changed[i]);
+		const struct tc_node *p = b->changed_all ? all[i] : netmap_peer(nm, b->changed[i]);
 
 		if (p)
 			v[k++] = *p;
@@ -244,30 +259,30 @@ static int users_listed(const struct netmap *nm, const struct json_list *peers, 
 	return 0;
 }
 
-static void tell_peers(struct daemon *n)
+static void tell_peers(struct bus *b)
 {
-	const struct netmap *nm = node_netmap(n->node);
+	const struct netmap *nm = node_netmap(b->e->node);
 	struct ipn_notify m = { 0 };
 	struct arena a;
 
 	arena_init(&a, NETMAP_TEXT_MAX);
-	if (n->n_removed)
-		m.peers_removed = json_list_of(n->removed, n->n_removed);
-	if (nm && (n->n_changed || n->changed_all) &&
-		(peers_listed(n, nm, &a, &m.peers_changed) < 0 ||
+	if (b->n_removed)
+		m.peers_removed = json_list_of(b->removed, b->n_removed);
+	if (nm && (b->n_changed || b->changed_all) &&
+		(peers_listed(b, nm, &a, &m.peers_changed) < 0 ||
 			users_listed(nm, &m.peers_changed, &a, &m.user_profiles) < 0))
 		log_warn("bus", "changes of peers could not be told", "peers=%zu",
 			netmap_n_peers(nm));
 	else
-		tell(n, &m);
+		tell(b, &m);
 	arena_fini(&a);
-	n->n_changed = n->n_removed = 0;
-	n->changed_all = false;
+	b->n_changed = b->n_removed = 0;
+	b->changed_all = false;
 }
 
 /* ---- Health ---- */
 
-static void tell_health(struct daemon *n)
+static void tell_health(struct bus *b)
 {
 	struct ipn_health h;
 	struct arena a;
@@ -275,42 +290,75 @@ static void tell_health(struct daemon *n)
 
 	arena_init(&a, 1 << 20);
 	buf_init(&text, 1 << 20);
-	if (node_health(n->node, loop_now(n->loop), &a, &h) == 0 &&
+	if (node_health(b->e->node, engine_now(b->e), &a, &h) == 0 &&
 		json_encode(&ipn_health_type, &h, &text) == 0 && buf_append(&text, "", 1) == 0 &&
-		(!n->health_text || strcmp(n->health_text, (const char *)buf_data(&text)) != 0)) {
-		free(n->health_text);
-		n->health_text = strdup((const char *)buf_data(&text));
-		tell(n, &(struct ipn_notify){ .health = &h });
+		(!b->health_text || strcmp(b->health_text, (const char *)buf_data(&text)) != 0)) {
+		free(b->health_text);
+		b->health_text = strdup((const char *)buf_data(&text));
+		tell(b, &(struct ipn_notify){ .health = &h });
 	}
 	buf_fini(&text);
 	arena_fini(&a);
 }
 
-void bus_on_health_timer(void *ctx)
+static void on_health_timer(void *ctx)
 {
-	struct daemon *n = ctx;
+	struct bus *b = ctx;
 
-	if (!heard(n)) {
-		n->health_watched = false;
+	if (!heard(b)) {
+		b->health_watched = false;
 		return;
 	}
-	tell_health(n);
-	loop_timer_set(n->health_timer, mono_add(loop_now(n->loop).mono, HEALTH_PERIOD));
+	tell_health(b);
+	loop_timer_set(b->health_timer, mono_add(engine_now(b->e).mono, HEALTH_PERIOD));
 }
 
-void bus_turn_end(struct daemon *n)
+void bus_turn_end(struct bus *b)
 {
-	if (n->self_changed) {
-		const struct netmap *nm = node_netmap(n->node);
+	if (b->self_changed) {
+		const struct netmap *nm = node_netmap(b->e->node);
 
-		n->self_changed = false;
+		b->self_changed = false;
 		if (nm)
-			tell(n, &(struct ipn_notify){ .self_change = netmap_self(nm) });
+			tell(b, &(struct ipn_notify){ .self_change = netmap_self(nm) });
 	}
-	if (n->n_changed || n->n_removed || n->changed_all)
-		tell_peers(n);
-	if (heard(n) && !n->health_watched) {
-		n->health_watched = true;
-		bus_on_health_timer(n);
+	if (b->n_changed || b->n_removed || b->changed_all)
+		tell_peers(b);
+	if (heard(b) && !b->health_watched) {
+		b->health_watched = true;
+		on_health_timer(b);
 	}
+}
+
+/* ---- Life ---- */
+
+int bus_new(struct bus **ret, struct engine *e)
+{
+	struct bus *b = calloc(1, sizeof(*b));
+	int rc;
+
+	if (!b)
+		return -ENOMEM;
+	b->e = e;
+	rc = loop_timer_new(e->loop, on_health_timer, b, &b->health_timer);
+	if (rc < 0)
+		free(b);
+	else
+		*ret = b;
+	return rc;
+}
+
+struct bus *bus_free(struct bus *b)
+{
+	if (!b)
+		return NULL;
+	loop_timer_free(b->health_timer);
+	free(b->health_text);
+	free(b);
+	return NULL;
+}
+
+void bus_set_lapi(struct bus *b, struct lapi *l)
+{
+	b->lapi = l;
 }

@@ -1,11 +1,11 @@
 /*
- * node/state: the state file: names and values, in the format of tailscaled.state, which may be taken over as it is: one JSON
+ * daemon/state: the state file: names and values, in the format of tailscaled.state, which may be taken over as it is: one JSON
  * object with sorted keys, each value in base64. 0600, replaced atomically and durably. What we do not know stays.
  *
  * Source: Tailscale ipn/store.go, ipn/prefs.go; tests/fixtures/daemon.
  */
-#ifndef WARREN_DAEMON_STATE_H
-#define WARREN_DAEMON_STATE_H
+#ifndef WARREN_DAEMON_STATE_STATE_H
+#define WARREN_DAEMON_STATE_STATE_H
 
 #include "base/buf/buf.h"
 #include "base/err/err.h"

@@ -1,5 +1,5 @@
 /* The state file, and the profiles in it. */
-#include "daemon/profiles.h"
+#include "daemon/state/profiles.h"
 #include "os/file/file.h"
 #include "testlib/check.h"
 

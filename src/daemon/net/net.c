@@ -1,9 +1,29 @@
 /* Packets between the engine and this machine, and what the machine's network looks like. */
-#include "daemon/internal.h"
+#include "daemon/net/net.h"
 #include "os/file/file.h"
 #include "os/log/log.h"
+#include "os/netmon/netmon.h"
+#include "os/route/route.h"
+#include "os/tun/tun.h"
+#include "os/udp/udp.h"
 
 #include <errno.h>
+#include <stdlib.h>
+
+enum { UNREACHABLE_MAX = 8 }; /* addresses that could not be sent to, a turn */
+
+struct net {
+	struct engine *e;
+	struct net_cfg cfg;
+	struct tun *tun;
+	struct route *route;
+	struct udp *udp;
+	struct netmon *netmon;
+	bool tun_gone, want_routes, want_offloads;
+	struct net_counters n;
+	struct ipport unreachable[UNREACHABLE_MAX];
+	size_t n_unreachable;
+};
 
 /* ---- UDP ---- */
 
@@ -14,28 +34,27 @@ static bool is_data(const uint8_t *p, size_t len)
 
 static void on_datagrams(void *ctx, struct magicsock_datagram *d, size_t count)
 {
-	struct daemon *n = ctx;
+	struct net *n = ctx;
 
 	for (size_t i = 0; i < count; i++)
 		if (is_data(d[i].p, d[i].len)) {
-			n->direct_in[d[i].from.ip.family == 6]++;
-			n->direct_in_bytes[d[i].from.ip.family == 6] += d[i].len;
+			n->n.in[d[i].from.ip.family == 6]++;
+			n->n.in_bytes[d[i].from.ip.family == 6] += d[i].len;
 		}
-	node_udp_in(n->node, d, count, loop_now(n->loop));
+	node_udp_in(n->e->node, d, count, engine_now(n->e));
 }
 
-void net_udp_send(void *owner, struct ipport to, const struct wg_packet *d, size_t count)
+void net_udp_send(struct net *n, struct ipport to, const struct wg_packet *d, size_t count)
 {
-	struct daemon *n = owner;
 	int rc = n->udp ? udp_send(n->udp, to, d, count) : -ENETDOWN;
 
 	for (size_t i = 0; i < count; i++)
 		if (is_data(d[i].p, d[i].len)) {
-			n->direct_out[to.ip.family == 6]++;
-			n->direct_out_bytes[to.ip.family == 6] += d[i].len;
+			n->n.out[to.ip.family == 6]++;
+			n->n.out_bytes[to.ip.family == 6] += d[i].len;
 		}
 	/* Told at the end of the turn: we are inside the engine. */
-	if (rc < 0 && n->n_unreachable < DAEMON_UNREACHABLE_MAX)
+	if (rc < 0 && n->n_unreachable < UNREACHABLE_MAX)
 		n->unreachable[n->n_unreachable++] = to;
 }
 
@@ -43,35 +62,33 @@ void net_udp_send(void *owner, struct ipport to, const struct wg_packet *d, size
 
 static void on_packets(void *ctx, struct wg_packet *pkt, size_t count)
 {
-	struct daemon *n = ctx;
+	struct net *n = ctx;
 
-	node_tun_in(n->node, pkt, count, loop_now(n->loop));
+	node_tun_in(n->e->node, pkt, count, engine_now(n->e));
 }
 
-void net_tun_write(void *owner, struct wg_packet *p, size_t count)
+void net_tun_write(struct net *n, struct wg_packet *p, size_t count)
 {
-	struct daemon *n = owner;
-
 	if (n->tun)
 		tun_write(n->tun, p, count);
 }
 
 static void on_tun_gone(void *ctx, int rc)
 {
-	struct daemon *n = ctx;
+	struct net *n = ctx;
 
 	if (n->tun_gone)
 		return;
 	log_error("tun", "interface is gone; ending, so that the service manager starts us anew",
 		"err=%s", err_text(rc));
 	n->tun_gone = true;
-	loop_stop(n->loop);
+	loop_stop(n->e->loop);
 }
 
-static int open_one_tun(struct daemon *n, const char *name)
+static int open_one_tun(struct net *n, const char *name)
 {
 	struct tun_cfg cfg = { .name = name,
-		.mtu = n->o->mtu ? (int)n->o->mtu : NODE_MTU,
+		.mtu = n->cfg.mtu ? (int)n->cfg.mtu : NODE_MTU,
 		.on_packets = on_packets,
 		.on_gone = on_tun_gone,
 		.ctx = n };
@@ -83,7 +100,7 @@ static int open_one_tun(struct daemon *n, const char *name)
 			"tun=%s", name);
 		return -ERR_UNSUPPORTED;
 	}
-	rc = tun_open(&n->tun, n->loop, &cfg);
+	rc = tun_open(&n->tun, n->e->loop, &cfg);
 	if (rc < 0)
 		log_error("tun", "cannot open the interface", "tun=%s err=%s%s", name, err_text(rc),
 			rc == -EBUSY ? " (another daemon has it; --tun names another one)"
@@ -95,12 +112,12 @@ static int open_one_tun(struct daemon *n, const char *name)
 
 static void on_routes_looked(void *ctx, int rc, bool repaired);
 
-int net_open_tun(struct daemon *n)
+static int open_tun(struct net *n)
 {
 	char list[256], *rest = list, *name;
 	int rc = -EINVAL, left;
 
-	snprintf(list, sizeof(list), "%s", n->o->tun);
+	snprintf(list, sizeof(list), "%s", n->cfg.tun);
 	while ((name = strsep(&rest, ",")))
 		if ((rc = open_one_tun(n, name)) == 0)
 			break;
@@ -109,19 +126,19 @@ int net_open_tun(struct daemon *n)
 		log_warn("route", "not everything of an earlier daemon could be undone",
 			"tun=%s err=%s", tun_name(n->tun), err_text(left));
 	if (rc == 0)
-		rc = route_open(&n->route, n->loop, tun_name(n->tun), on_routes_looked, n);
+		rc = route_open(&n->route, n->e->loop, tun_name(n->tun), on_routes_looked, n);
 	return rc;
 }
 
 /* ---- What changes around us ---- */
 
-void net_tell_local(struct daemon *n, bool link_changed)
+void net_tell_local(struct net *n, bool link_changed)
 {
 	const struct netmon_state *s = netmon_state(n->netmon);
 
-	node_set_networks(n->node, s->nets_all ? s->nets : NULL, s->n_nets, loop_now(n->loop));
-	node_set_local(n->node, s->addrs, s->n_addrs, udp_port(n->udp, 4), udp_port(n->udp, 6),
-		link_changed, loop_now(n->loop));
+	node_set_networks(n->e->node, s->nets_all ? s->nets : NULL, s->n_nets, engine_now(n->e));
+	node_set_local(n->e->node, s->addrs, s->n_addrs, udp_port(n->udp, 4), udp_port(n->udp, 6),
+		link_changed, engine_now(n->e));
 }
 
 static bool offers_internet(const struct node_net_config *c)
@@ -134,32 +151,31 @@ static bool offers_internet(const struct node_net_config *c)
 
 static void on_network_change(void *ctx, bool link_changed)
 {
-	struct daemon *n = ctx;
+	struct net *n = ctx;
 	const struct netmon_state *s = netmon_state(n->netmon);
 
 	log_info("net", "the network changed", "link=%s addrs=%zu interface=%s",
 		link_changed ? "changed" : "same", s->n_addrs, s->default_if);
 	if (link_changed)
-		n->net_config = true; /* exceptions for the local network */
+		n->want_routes = true; /* exceptions for the local network */
 	net_tell_local(n, link_changed);
-	daemon_trouble(n, NODE_TROUBLE_NETWORKS,
-		offers_internet(node_net_config(n->node)) && !s->nets_all);
+	engine_set_os_fault(n->e, NODE_TROUBLE_NETWORKS,
+		offers_internet(node_net_config(n->e->node)) && !s->nets_all);
 }
 
-int net_open_sockets(struct daemon *n)
+static int open_sockets(struct net *n)
 {
-	struct udp_cfg cfg = { .port = (uint16_t)n->o->port,
-		.mark = ROUTE_MARK,
-		.on_datagrams = on_datagrams,
-		.ctx = n };
-	int rc = udp_open(&n->udp, n->loop, &cfg);
+	struct udp_cfg cfg = {
+		.port = n->cfg.port, .mark = ROUTE_MARK, .on_datagrams = on_datagrams, .ctx = n
+	};
+	int rc = udp_open(&n->udp, n->e->loop, &cfg);
 
 	if (rc < 0) {
-		log_error("udp", "cannot open a socket", "port=%u err=%s", (unsigned)n->o->port,
+		log_error("udp", "cannot open a socket", "port=%u err=%s", (unsigned)n->cfg.port,
 			err_text(rc));
 		return rc;
 	}
-	rc = netmon_open(&n->netmon, n->loop, tun_name(n->tun), on_network_change, n);
+	rc = netmon_open(&n->netmon, n->e->loop, tun_name(n->tun), on_network_change, n);
 	if (rc < 0)
 		log_error("net", "cannot watch the network", "err=%s", err_text(rc));
 	return rc;
@@ -168,7 +184,7 @@ int net_open_sockets(struct daemon *n)
 /* ---- Routes ---- */
 
 /* Networks that we are on, as exceptions from an exit node. */
-static size_t local_networks(const struct daemon *n, struct ipprefix out[static NETMON_ADDRS_MAX])
+static size_t local_networks(const struct net *n, struct ipprefix out[static NETMON_ADDRS_MAX])
 {
 	const struct netmon_state *s = netmon_state(n->netmon);
 	size_t k = 0;
@@ -202,37 +218,37 @@ static bool forwards(const struct node_net_config *c)
 }
 
 /* What became of routes, addresses and rules. */
-static void tell_routes(struct daemon *n, int rc)
+static void tell_routes(struct net *n, int rc)
 {
-	const struct node_net_config *c = node_net_config(n->node);
+	const struct node_net_config *c = node_net_config(n->e->node);
 
 	if (rc == -ENODEV) {
 		on_tun_gone(n, rc);
 		return;
 	}
-	if (rc < 0 && !(n->trouble & NODE_TROUBLE_ROUTES))
+	if (rc < 0 && !(n->e->os_faults & NODE_TROUBLE_ROUTES))
 		log_warn("route", "the system's routes are not as they should be", "err=%s",
 			err_text(rc));
-	daemon_trouble(n, NODE_TROUBLE_ROUTES, rc < 0);
-	daemon_trouble(n, NODE_TROUBLE_FORWARDING, c->n_advertised > 0 && !forwards(c));
-	daemon_trouble(
-		n, NODE_TROUBLE_NETWORKS, offers_internet(c) && !netmon_state(n->netmon)->nets_all);
+	engine_set_os_fault(n->e, NODE_TROUBLE_ROUTES, rc < 0);
+	engine_set_os_fault(n->e, NODE_TROUBLE_FORWARDING, c->n_advertised > 0 && !forwards(c));
+	engine_set_os_fault(n->e, NODE_TROUBLE_NETWORKS,
+		offers_internet(c) && !netmon_state(n->netmon)->nets_all);
 }
 
 static void on_routes_looked(void *ctx, int rc, bool repaired)
 {
-	struct daemon *n = ctx;
+	struct net *n = ctx;
 
 	if (repaired)
 		log_info("route", "another program had changed our interface, routes or rules",
 			"now=%s", rc < 0 ? err_text(rc) : "as it should be");
-	if (n->node)
+	if (n->e->node)
 		tell_routes(n, rc);
 }
 
-void net_apply(struct daemon *n)
+static void apply_routes(struct net *n)
 {
-	const struct node_net_config *c = node_net_config(n->node);
+	const struct node_net_config *c = node_net_config(n->e->node);
 	struct ipprefix local[NETMON_ADDRS_MAX];
 	struct route_config want = { .up = c->up,
 		.mtu = (int)c->mtu,
@@ -241,7 +257,7 @@ void net_apply(struct daemon *n)
 		.routes = c->routes,
 		.n_routes = c->n_routes };
 
-	n->net_config = false;
+	n->want_routes = false;
 	if (c->exit_lan) {
 		want.n_local = local_networks(n, local);
 		want.local = local;
@@ -255,12 +271,12 @@ static bool self_has(const struct tc_node *self, const char *cap)
 }
 
 /* The hub may know better than the kernel what this machine's drivers can do. */
-static void apply_offloads(struct daemon *n)
+static void apply_offloads(struct net *n)
 {
-	const struct netmap *nm = node_netmap(n->node);
+	const struct netmap *nm = node_netmap(n->e->node);
 	const struct tc_node *self = nm ? netmap_self(nm) : NULL;
 
-	n->offloads = false;
+	n->want_offloads = false;
 	udp_set_offload(
 		n->udp, !self_has(self, "disable-udp-gso"), !self_has(self, "disable-udp-gro"));
 	if (n->tun)
@@ -268,25 +284,94 @@ static void apply_offloads(struct daemon *n)
 			!self_has(self, "disable-tun-udp-gro"));
 }
 
-void net_turn_end(struct daemon *n)
+void net_turn_end(struct net *n)
 {
-	struct ipport failed[DAEMON_UNREACHABLE_MAX];
+	struct ipport failed[UNREACHABLE_MAX];
 	size_t count = n->n_unreachable;
 
 	memcpy(failed, n->unreachable, count * sizeof(*failed));
 	n->n_unreachable = 0;
 	for (size_t i = 0; i < count; i++)
-		node_udp_failed(n->node, failed[i], loop_now(n->loop));
-	if (n->net_config)
-		net_apply(n);
-	if (n->offloads && n->udp)
+		node_udp_failed(n->e->node, failed[i], engine_now(n->e));
+	if (n->want_routes)
+		apply_routes(n);
+	if (n->want_offloads && n->udp)
 		apply_offloads(n);
 }
 
-void net_close(struct daemon *n)
+int net_rebind(struct net *n)
 {
-	n->netmon = n->netmon ? netmon_close(n->netmon) : NULL;
-	n->udp = n->udp ? udp_close(n->udp) : NULL;
-	n->route = n->route ? route_close(n->route) : NULL;
-	n->tun = n->tun ? tun_close(n->tun) : NULL;
+	return udp_rebind(n->udp, n->cfg.port);
+}
+
+void net_want_routes(struct net *n)
+{
+	n->want_routes = true;
+}
+
+void net_want_offloads(struct net *n)
+{
+	n->want_offloads = true;
+}
+
+/* ---- Opening and closing ---- */
+
+int net_open(struct net **ret, struct engine *e, const struct net_cfg *cfg)
+{
+	struct net *n = calloc(1, sizeof(*n));
+	int rc;
+
+	if (!n)
+		return -ENOMEM;
+	n->e = e;
+	n->cfg = *cfg;
+	rc = open_tun(n);
+	if (rc == 0)
+		rc = open_sockets(n);
+	if (rc < 0)
+		net_close(n);
+	else
+		*ret = n;
+	return rc;
+}
+
+struct net *net_close(struct net *n)
+{
+	if (!n)
+		return NULL;
+	if (n->netmon)
+		netmon_close(n->netmon);
+	if (n->udp)
+		udp_close(n->udp);
+	if (n->route)
+		route_close(n->route);
+	if (n->tun)
+		tun_close(n->tun);
+	free(n);
+	return NULL;
+}
+
+bool net_is_gone(const struct net *n)
+{
+	return n->tun_gone;
+}
+
+const struct net_counters *net_counters(const struct net *n)
+{
+	return &n->n;
+}
+
+const struct udp *net_udp(const struct net *n)
+{
+	return n->udp;
+}
+
+const struct tun *net_tun(const struct net *n)
+{
+	return n->tun;
+}
+
+const struct route *net_route(const struct net *n)
+{
+	return n->route;
 }

@@ -1,15 +1,15 @@
 /*
- * node/profiles: who this device is, once for each account that it logged in to: preferences, keys and names of a profile, kept
+ * daemon/state/profiles: who this device is, once for each account that it logged in to: preferences, keys and names of a profile, kept
  * in the state file. A profile is worth keeping when the hub has given it a node ID and a user; before that it is in memory,
  * and its id is "".
  *
  * Source: Tailscale ipn/ipnlocal/profiles.go; tests/fixtures/daemon.
  */
-#ifndef WARREN_DAEMON_PROFILES_H
-#define WARREN_DAEMON_PROFILES_H
+#ifndef WARREN_DAEMON_STATE_PROFILES_H
+#define WARREN_DAEMON_STATE_PROFILES_H
 
 #include "core/node/node.h"
-#include "daemon/state.h"
+#include "daemon/state/state.h"
 
 enum { PROFILE_ID_MAX = 32, PROFILES_MAX = 256, PROFILE_TEXT_MAX = 1 << 20 };
 enum {

@@ -1,7 +1,11 @@
 /* Counters as text (Prometheus): what users watch, and all there are; and the listener of --debug. */
-#include "daemon/internal.h"
+#include "daemon/services/services.h"
+#include "http/server/server.h"
 #include "os/addr/addr.h"
 #include "os/log/log.h"
+#include "os/route/route.h"
+#include "os/tun/tun.h"
+#include "os/udp/udp.h"
 
 #include <errno.h>
 
@@ -24,9 +28,9 @@ static int gauge(struct buf *out, const struct metric *m, int64_t v)
 }
 
 /* Routes in the map that are ours beyond our addresses: what the hub approved. */
-static int64_t approved_routes(const struct daemon *n)
+static int64_t approved_routes(const struct services *s)
 {
-	const struct netmap *nm = node_netmap(n->node);
+	const struct netmap *nm = node_netmap(s->d->engine.node);
 	const struct tc_node *self = nm ? netmap_self(nm) : NULL;
 	int64_t count = 0;
 
@@ -37,13 +41,13 @@ static int64_t approved_routes(const struct daemon *n)
 	return count;
 }
 
-static int64_t n_warnings(const struct daemon *n)
+static int64_t n_warnings(const struct services *s)
 {
 	struct ipn_health h = { 0 };
 	struct arena a;
 
 	arena_init(&a, 1 << 20);
-	if (node_health(n->node, loop_now(n->loop), &a, &h) < 0)
+	if (node_health(s->d->engine.node, engine_now(&s->d->engine), &a, &h) < 0)
 		h.warnings.n = 0;
 	arena_fini(&a);
 	return (int64_t)h.warnings.n;
@@ -87,7 +91,7 @@ static int by_reason(struct buf *out, const struct metric *m, const uint64_t n[F
 	return rc;
 }
 
-int daemon_user_metrics(void *backend, struct buf *out)
+int metrics_user(void *backend, struct buf *out)
 {
 	static const struct metric advertised = { "tailscaled_advertised_routes", "gauge",
 		"Number of advertised network routes (e.g. by a subnet router)" };
@@ -110,31 +114,33 @@ int daemon_user_metrics(void *backend, struct buf *out)
 		"counter", "Counts the number of packets dropped while being sent to other peers" };
 	static const struct metric out_packets = { "tailscaled_outbound_packets_total", "counter",
 		"Counts the number of packets sent to other peers" };
-	struct daemon *n = backend;
-	const struct magicsock_counters *m = magicsock_counters(node_magicsock(n->node));
-	const struct filter_counters *f = filter_counters(node_filter(n->node));
-	int rc = gauge(out, &advertised, (int64_t)node_prefs(n->node)->advertise_routes.n);
+	struct services *s = backend;
+	const struct magicsock_counters *m = magicsock_counters(node_magicsock(s->d->engine.node));
+	const struct filter_counters *f = filter_counters(node_filter(s->d->engine.node));
+	const struct net_counters *c = net_counters(s->d->net);
+	int rc =
+		gauge(out, &advertised, (int64_t)node_prefs(s->d->engine.node)->advertise_routes.n);
 
 	if (rc == 0)
-		rc = gauge(out, &approved, approved_routes(n));
+		rc = gauge(out, &approved, approved_routes(s));
 	if (rc == 0)
 		rc = head(out, &warnings);
 	if (rc == 0)
 		rc = buf_printf(out, "%s{type=\"warning\"} %lld\n", warnings.name,
-			(long long)n_warnings(n));
+			(long long)n_warnings(s));
 	if (rc == 0)
-		rc = gauge(out, &home, magicsock_home(node_magicsock(n->node)));
+		rc = gauge(out, &home, magicsock_home(node_magicsock(s->d->engine.node)));
 	if (rc == 0)
-		rc = by_path(out, &in_bytes, n->direct_in_bytes, NULL);
+		rc = by_path(out, &in_bytes, c->in_bytes, NULL);
 	if (rc == 0)
 		rc = by_reason(out, &in_drop, f->in);
 	if (rc == 0)
-		rc = by_path(out, &in, n->direct_in, &m->relay_in);
+		rc = by_path(out, &in, c->in, &m->relay_in);
 	if (rc == 0)
-		rc = by_path(out, &out_bytes, n->direct_out_bytes, NULL);
+		rc = by_path(out, &out_bytes, c->out_bytes, NULL);
 	if (rc == 0)
 		rc = by_reason(out, &out_drop, f->out);
-	return rc == 0 ? by_path(out, &out_packets, n->direct_out, &m->relay_out) : rc;
+	return rc == 0 ? by_path(out, &out_packets, c->out, &m->relay_out) : rc;
 }
 
 /* ---- Everything ---- */
@@ -297,42 +303,45 @@ static const struct counter lapi_list[] = {
 	L(operator_late),
 #undef L
 };
-static const struct counter daemon_list[] = {
-#define N(m) C(daemon, m, "node")
+static const struct counter dialer_list[] = {
+#define N(m) C(dialer_counters, m, "node")
 	N(lookups),
 	N(lookups_refused),
-	N(saves_failed),
 #undef N
 };
 #undef C
 
-int daemon_metrics(void *backend, struct buf *out)
+int metrics_all(void *backend, struct buf *out)
 {
-	struct daemon *n = backend;
+	struct services *s = backend;
 	const struct derpclient_counters derp =
-		relays_client_counters(magicsock_relays(node_magicsock(n->node)));
+		relays_client_counters(magicsock_relays(node_magicsock(s->d->engine.node)));
 	const struct {
 		const void *of;
 		const struct counter *v;
 		size_t count;
 	} all[] = {
-		{ node_counters(n->node), node_list, ARRAY_LEN(node_list) },
-		{ magicsock_counters(node_magicsock(n->node)), magicsock_list,
+		{ node_counters(s->d->engine.node), node_list, ARRAY_LEN(node_list) },
+		{ magicsock_counters(node_magicsock(s->d->engine.node)), magicsock_list,
 			ARRAY_LEN(magicsock_list) },
 		{ &derp, derp_list, ARRAY_LEN(derp_list) },
-		{ magicsock_wg_counters(node_magicsock(n->node)), wg_list, ARRAY_LEN(wg_list) },
-		{ filter_counters(node_filter(n->node)), filter_list, ARRAY_LEN(filter_list) },
-		{ udp_counters(n->udp), udp_list, ARRAY_LEN(udp_list) },
-		{ tun_counters(n->tun), tun_list, ARRAY_LEN(tun_list) },
-		{ route_counters(n->route), route_list, ARRAY_LEN(route_list) },
-		{ lapi_counters(n->lapi), lapi_list, ARRAY_LEN(lapi_list) },
-		{ n, daemon_list, ARRAY_LEN(daemon_list) },
+		{ magicsock_wg_counters(node_magicsock(s->d->engine.node)), wg_list,
+			ARRAY_LEN(wg_list) },
+		{ filter_counters(node_filter(s->d->engine.node)), filter_list,
+			ARRAY_LEN(filter_list) },
+		{ udp_counters(net_udp(s->d->net)), udp_list, ARRAY_LEN(udp_list) },
+		{ tun_counters(net_tun(s->d->net)), tun_list, ARRAY_LEN(tun_list) },
+		{ route_counters(net_route(s->d->net)), route_list, ARRAY_LEN(route_list) },
+		{ lapi_counters(s->lapi), lapi_list, ARRAY_LEN(lapi_list) },
+		{ dialer_counters(s->d->dialer), dialer_list, ARRAY_LEN(dialer_list) },
 	};
-	int rc = daemon_user_metrics(backend, out);
+	int rc = metrics_user(backend, out);
 
 	for (size_t i = 0; rc == 0 && i < ARRAY_LEN(all); i++)
 		rc = counters(out, all[i].of, all[i].v, all[i].count);
-	return rc;
+	return rc == 0 ? buf_printf(out, "warrend_node_saves_failed %llu\n",
+				 (unsigned long long)keeper_saves_failed(s->d->keeper))
+		       : rc;
 }
 
 /* ---- --debug ---- */
@@ -353,12 +362,12 @@ static int answer_metrics(struct http_request *q, int (*print)(void *backend, st
 
 static int on_all_metrics(struct http_request *q)
 {
-	return answer_metrics(q, daemon_metrics);
+	return answer_metrics(q, metrics_all);
 }
 
 static int on_user_metrics(struct http_request *q)
 {
-	return answer_metrics(q, daemon_user_metrics);
+	return answer_metrics(q, metrics_user);
 }
 
 static int on_root(struct http_request *q)
@@ -375,14 +384,14 @@ static const struct http_route debug_routes[] = {
 static const struct router debug_table = { ROUTER_TABLE(debug_routes) };
 static const struct router *const debug_tables[] = { &debug_table };
 
-int daemon_debug_listen(struct daemon *n, const char *addr)
+int metrics_listen(struct services *s, const char *addr)
 {
-	struct httpd_cfg cfg = { .loop = n->loop,
+	struct httpd_cfg cfg = { .loop = s->d->engine.loop,
 		.conns_max = DEBUG_CONNS_MAX,
 		.answer_max = METRICS_MAX,
 		.tables = debug_tables,
 		.n_tables = ARRAY_LEN(debug_tables),
-		.ctx = n };
+		.ctx = s };
 	struct ipport at, bound;
 	char text[IPPORT_TEXT_MAX];
 	int rc = addr_listen_parse(addr, &at);
@@ -391,9 +400,9 @@ int daemon_debug_listen(struct daemon *n, const char *addr)
 	if (rc == 0 && !at.ip.family)
 		at.ip = ipaddr_v4(127, 0, 0, 1);
 	if (rc == 0)
-		rc = httpd_new(&n->debug, &cfg);
+		rc = httpd_new(&s->debug, &cfg);
 	if (rc == 0)
-		rc = httpd_listen(n->debug, at, NULL, &bound);
+		rc = httpd_listen(s->debug, at, NULL, &bound);
 	if (rc < 0)
 		log_error("debug", "cannot listen", "addr=%s err=%s", addr, err_text(rc));
 	else

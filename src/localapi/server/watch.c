@@ -30,7 +30,7 @@ static void queue_message(struct watcher *w, size_t len)
 	w->left[(w->first + w->n++) % ARRAY_LEN(w->left)] = len;
 }
 
-void bus_written(struct watcher *w, size_t n)
+void watch_written(struct watcher *w, size_t n)
 {
 	while (n && w->n) {
 		size_t *left = &w->left[w->first], k = MIN_OF(n, *left);
@@ -259,7 +259,7 @@ void lapi_notify(struct lapi *l, const struct ipn_notify *in)
 	arena_fini(&a);
 }
 
-void bus_on_engine_tick(void *ctx)
+void watch_on_engine_tick(void *ctx)
 {
 	struct lapi *l = ctx;
 	struct ipn_engine_status e = { 0 };
@@ -429,7 +429,7 @@ static void begin(struct lreq *r, uint64_t mask)
 		lconn_abort(c);
 }
 
-void bus_watch(struct lreq *r)
+void watch_bus(struct lreq *r)
 {
 	uint64_t mask;
 
@@ -446,7 +446,7 @@ void bus_watch(struct lreq *r)
 		begin(r, mask);
 }
 
-struct watcher *bus_free(struct watcher *w)
+struct watcher *watch_free(struct watcher *w)
 {
 	if (!w)
 		return NULL;

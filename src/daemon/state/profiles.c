@@ -1,4 +1,4 @@
-#include "daemon/profiles.h"
+#include "daemon/state/profiles.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-#include "daemon/state.h"
+#include "daemon/state/state.h"
 
 #include "base/text/text.h"
 #include "crypto/keys/keys.h"

@@ -1,6 +1,7 @@
 /* What this machine is: the part of Hostinfo that does not change while we run. */
 #include "crypto/blake2s/blake2s.h"
-#include "daemon/internal.h"
+#include "daemon/device/device.h"
+#include "os/hostname/hostname.h"
 #include "os/file/file.h"
 #include "os/log/log.h"
 #include "base/text/text.h"
@@ -71,7 +72,7 @@ static char *log_id(struct arena *a, const struct secret_machine *machine)
 	return text;
 }
 
-int daemon_hostinfo(struct arena *a, const struct secret_machine *machine, struct tc_hostinfo *ret)
+int device_hostinfo(struct arena *a, const struct secret_machine *machine, struct tc_hostinfo *ret)
 {
 	char host[HOSTNAME_LEN_MAX + 1];
 	struct utsname u;
@@ -95,22 +96,22 @@ int daemon_hostinfo(struct arena *a, const struct secret_machine *machine, struc
 
 static void on_hostname(void *ctx)
 {
-	struct daemon *n = ctx;
+	struct device *d = ctx;
 	struct tc_hostinfo host;
 	struct arena a;
 
-	if (!n->node)
+	if (!d->engine.node)
 		return;
 	arena_init(&a, 1 << 20);
-	if (daemon_hostinfo(&a, &node_identity(n->node)->machine, &host) == 0 &&
-		node_set_host(n->node, &host, loop_now(n->loop)) > 0)
+	if (device_hostinfo(&a, &node_identity(d->engine.node)->machine, &host) == 0 &&
+		node_set_host(d->engine.node, &host, engine_now(&d->engine)) > 0)
 		log_info("node", "the machine has another name", "hostname=%s", host.hostname);
 	arena_fini(&a);
 }
 
-void daemon_watch_hostname(struct daemon *n)
+void device_watch_hostname(struct device *d)
 {
-	int rc = hostname_watch_new(n->loop, on_hostname, n, &n->hostname_watch);
+	int rc = hostname_watch_new(d->engine.loop, on_hostname, d, &d->hostname_watch);
 
 	if (rc < 0)
 		log_warn("node", "changes of the machine's name are seen at the next start only",
