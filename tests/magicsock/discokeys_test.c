@@ -42,8 +42,7 @@ static void begin(void)
 	CHECK_INT(key_public(b->disco.b, true_key.b), ==, 0);
 	memset(other.b, 7, KEY_LEN);
 	memset(third.b, 9, KEY_LEN);
-	CHECK_INT(
-		peer_disco_by_peer(peer(), &no_key), ==, 0); /* what the first handshake carried */
+	CHECK_INT(discokeys_by_peer(peer(), &no_key), ==, 0); /* what the first handshake carried */
 	CHECK_TRUE(active_is(&true_key) && !peer()->tsmp_active);
 	CHECK_TRUE(trusted());
 	w.hub_down = true; /* from here on the test is the hub */
@@ -51,12 +50,12 @@ static void begin(void)
 
 static void hub(const struct disco_pub *k)
 {
-	CHECK_INT(peer_disco_by_hub(peer(), k), ==, 0);
+	CHECK_INT(discokeys_by_hub(peer(), k), ==, 0);
 }
 
 static void tunnel(const struct disco_pub *k)
 {
-	CHECK_INT(peer_disco_by_peer(peer(), k), ==, 0);
+	CHECK_INT(discokeys_by_peer(peer(), k), ==, 0);
 }
 
 /* A ping sealed with a key of ours, as if the peer had it. False: it was not understood. */

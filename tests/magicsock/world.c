@@ -236,10 +236,8 @@ static void op_udp_send(void *owner, struct ipport to, const struct wg_packet *d
 	}
 }
 
-static void op_packets_in(void *owner, int64_t peer, struct wg_packet *pkt, size_t n)
+static void packets_in(struct node *nd, int64_t peer, const struct wg_packet *pkt, size_t n)
 {
-	struct node *nd = owner;
-
 	for (size_t i = 0; i < n; i++) {
 		uint16_t seq = load_be16(pkt[i].p + 22);
 
@@ -253,6 +251,14 @@ static void op_packets_in(void *owner, int64_t peer, struct wg_packet *pkt, size
 			nd->replies[nd->n_replies++].seq = seq;
 		}
 	}
+}
+
+static void take_packets(struct node *n)
+{
+	struct magicsock_packets in;
+
+	while (magicsock_next_packets(n->magicsock, &in))
+		packets_in(n, in.peer, in.pkt, in.n);
 }
 
 static void on_connected(void *ctx)
@@ -273,6 +279,7 @@ static void on_data(void *ctx, const uint8_t *p, size_t len)
 
 	CHECK_INT(magicsock_relay_feed(c->n->magicsock, c->region, p, len, world_now(c->n->w)), ==,
 		0);
+	take_packets(c->n);
 	node_after(c->n);
 }
 
@@ -330,7 +337,6 @@ static void op_peer_event(void *owner, int64_t peer, enum magicsock_peer_event e
 }
 
 static const struct magicsock_ops ops = { .udp_send = op_udp_send,
-	.packets_in = op_packets_in,
 	.relay_dial = op_relay_dial,
 	.relay_hangup = op_relay_hangup,
 	.relay_wake = op_relay_wake,
@@ -387,6 +393,7 @@ static void on_udp(void *ctx, struct ipport from, const uint8_t *p, size_t len)
 
 	memcpy(mem, p, len);
 	magicsock_udp_in(n->magicsock, &d, 1, world_now(n->w));
+	take_packets(n);
 	node_after(n);
 }
 

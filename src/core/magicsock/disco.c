@@ -1,10 +1,7 @@
 /* Path messages: sealed and opened here, judged by core/path. */
 #include "core/magicsock/internal.h"
 #include "base/err/err.h"
-#include "crypto/ct/ct.h"
 #include "proto/tsaddr/tsaddr.h"
-
-#include <stdlib.h>
 
 static const mono_ns seen_gap =
 	SEC(2); /* a peer may say what it likes, but not make us ask all the time */
@@ -15,51 +12,13 @@ static struct ipport relay_address(int region)
 	return (struct ipport){ .ip = tsaddr_derp_magic, .port = (uint16_t)region };
 }
 
-/* ---- Keys ---- */
-
-struct disco_key *disco_key_get(struct magicsock *m, const struct disco_pub *pub)
-{
-	struct map_node *n = map_find(&m->disco, pub->b, KEY_LEN);
-	struct disco_key *k;
-
-	if (n)
-		return container_of(n, struct disco_key, node);
-	k = calloc(1, sizeof(*k));
-	if (!k)
-		return NULL;
-	k->pub = *pub;
-	list_init(&k->peers);
-	if (map_insert(&m->disco, &k->node, k->pub.b, KEY_LEN) < 0) {
-		free(k);
-		return NULL;
-	}
-	return k;
-}
-
-void disco_key_put(struct magicsock *m, struct disco_key *k)
-{
-	if (!list_empty(&k->peers))
-		return;
-	map_remove(&m->disco, &k->node);
-	ct_wipe(k, sizeof(*k));
-	free(k);
-}
-
-static const struct box_shared *shared(struct magicsock *m, struct disco_key *k)
-{
-	if (k->state == SHARED_UNKNOWN)
-		k->state = box_precompute(&k->shared, m->cfg.disco.b, k->pub.b) < 0 ? SHARED_BAD
-										    : SHARED_GOOD;
-	return k->state == SHARED_GOOD ? &k->shared : NULL;
-}
-
 /* ---- Out ---- */
 
 /* The length, or 0. out has the room for the largest message and its box. */
 static size_t seal(struct magicsock *m, struct disco_key *k, const struct disco_msg *msg,
 	uint8_t *out, size_t max)
 {
-	const struct box_shared *s = k ? shared(m, k) : NULL;
+	const struct box_shared *s = k ? discokeys_shared(m, k) : NULL;
 	int n = s ? disco_seal(s, &m->disco_pub, m->rng, msg, out, max) : -ERR_BAD_KEY;
 
 	return n > 0 ? (size_t)n : 0;
@@ -69,10 +28,7 @@ static bool send_udp(struct magicsock *m, struct ipport to, uint8_t *pkt, size_t
 {
 	struct wg_packet d = { .p = pkt, .len = len };
 
-	if (!len || !can_send_to(m, to.ip))
-		return false;
-	m->ops->udp_send(m->owner, to, &d, 1);
-	return true;
+	return len && output_udp(m, to, &d, 1);
 }
 
 static struct disco_msg ping_msg(const struct magicsock *m, const uint8_t *txid, size_t size)
@@ -104,7 +60,7 @@ static void op_ping_relay(void *owner, const uint8_t txid[static PATH_TXID_LEN],
 	uint8_t out[DISCO_OVERHEAD + DISCO_MESSAGE_MAX];
 	size_t len = seal(p->m, peer_disco(p), &msg, out, sizeof(out));
 
-	if (len && relay_send(p, out, len))
+	if (len && output_relay(p, out, len))
 		p->m->n.pings_out++;
 }
 
@@ -127,7 +83,7 @@ static void op_call_me_maybe(void *owner)
 		msg.endpoint[i] = own[i].addr;
 	msg.n_endpoints = n;
 	len = seal(m, peer_disco(p), &msg, out, sizeof(out));
-	if (len && relay_send(p, out, len))
+	if (len && output_relay(p, out, len))
 		m->n.calls_out++;
 }
 
@@ -139,7 +95,7 @@ static void op_changed(void *owner)
 
 	m->n.path_direct += direct;
 	m->n.path_lost += !direct;
-	m->ops->peer_event(m->owner, p->id, MAGICSOCK_PATH);
+	peer_defer(p, DEFER_TELL_PATH);
 }
 
 static bool op_may_probe(void *owner, struct ipport to)
@@ -156,7 +112,7 @@ static void op_answered(void *owner, uint32_t cookie, struct ipport to, mono_ns 
 	pings_disco_answered(owner, cookie, to, latency);
 }
 
-const struct path_ops magicsock_path_ops = { op_ping, op_ping_relay, op_call_me_maybe, op_changed,
+const struct path_ops disco_path_ops = { op_ping, op_ping_relay, op_call_me_maybe, op_changed,
 	op_may_probe, op_answered };
 
 /* ---- In ---- */
@@ -179,7 +135,7 @@ static size_t answer_ping(struct magicsock *m, struct disco_key *k, const struct
 
 	memcpy(pong.txid, ping->txid, DISCO_TXID_LEN);
 	len = seal(m, k, &pong, out, sizeof(out));
-	if (!(from->key ? len && relay_send_to(m, from->region, from->key, out, len)
+	if (!(from->key ? len && output_relay_to(m, from->region, from->key, out, len)
 			: send_udp(m, from->addr, out, len)))
 		return 0;
 	m->n.pongs_out++;
@@ -217,7 +173,7 @@ static void got_ping(struct magicsock *m, struct disco_key *k, const struct disc
 				m->now.mono);
 		if (p == payer)
 			payer = NULL; /* it may be in the list twice */
-		disco_nudge(p);
+		handshake_retry(p);
 		peer_wake_set(p);
 	}
 }
@@ -247,7 +203,7 @@ static void got_pong(struct magicsock *m, struct disco_key *k, const struct disc
 			continue;
 		if (!from->key)
 			note_seen_as(p, to, msg->src);
-		disco_nudge(p);
+		handshake_retry(p);
 		peer_wake_set(p);
 		return;
 	}
@@ -267,7 +223,7 @@ static void got_call(struct magicsock *m, struct disco_key *k, const struct disc
 	m->n.calls_in++;
 	path_on_call(&p->path, msg->endpoint, MIN_OF(msg->n_endpoints, (size_t)DISCO_ENDPOINTS_MAX),
 		m->now.mono);
-	disco_nudge(p);
+	handshake_retry(p);
 	peer_wake_set(p);
 }
 
@@ -300,8 +256,7 @@ void disco_in(struct magicsock *m, const uint8_t *p, size_t len, struct ipport f
 {
 	struct from f = { .addr = from, .len = len, .region = region, .key = key };
 	struct disco_pub sender = disco_sender(p);
-	struct map_node *n = map_find(&m->disco, sender.b, KEY_LEN);
-	struct disco_key *k = n ? container_of(n, struct disco_key, node) : NULL;
+	struct disco_key *k = discokeys_find(m, &sender);
 	const struct box_shared *s;
 	struct disco_msg msg;
 
@@ -309,12 +264,12 @@ void disco_in(struct magicsock *m, const uint8_t *p, size_t len, struct ipport f
 		m->n.disco_unknown++;
 		return;
 	}
-	s = shared(m, k);
+	s = discokeys_shared(m, k);
 	if (!s || disco_open(s, p, len, &msg) < 0) {
 		m->n.disco_bad++;
 		return;
 	}
 	list_for_each_safe(l, &k->peers)
-		peer_disco_used(peer_of(l), k);
+		discokeys_used(peer_of(l), k);
 	dispatch(m, k, &msg, &f);
 }

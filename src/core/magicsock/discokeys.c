@@ -13,6 +13,9 @@
  */
 #include "core/magicsock/internal.h"
 #include "base/err/err.h"
+#include "crypto/ct/ct.h"
+
+#include <stdlib.h>
 
 /*
  * A peer with a new disco key may have been restarted and have lost its sessions. One that is younger than this was most likely
@@ -20,7 +23,53 @@
  */
 static const unix_ms young_session = 10000;
 
-void disco_slots_init(struct magicsock_peer *p)
+/* ---- Keys ---- */
+
+struct disco_key *discokeys_find(const struct magicsock *m, const struct disco_pub *pub)
+{
+	struct map_node *n = map_find(&m->disco, pub->b, KEY_LEN);
+
+	return n ? container_of(n, struct disco_key, node) : NULL;
+}
+
+static struct disco_key *key_get(struct magicsock *m, const struct disco_pub *pub)
+{
+	struct disco_key *k = discokeys_find(m, pub);
+
+	if (k)
+		return k;
+	k = calloc(1, sizeof(*k));
+	if (!k)
+		return NULL;
+	k->pub = *pub;
+	list_init(&k->peers);
+	if (map_insert(&m->disco, &k->node, k->pub.b, KEY_LEN) < 0) {
+		free(k);
+		return NULL;
+	}
+	return k;
+}
+
+static void key_put(struct magicsock *m, struct disco_key *k)
+{
+	if (!list_empty(&k->peers))
+		return;
+	map_remove(&m->disco, &k->node);
+	ct_wipe(k, sizeof(*k));
+	free(k);
+}
+
+const struct box_shared *discokeys_shared(struct magicsock *m, struct disco_key *k)
+{
+	if (k->state == SHARED_UNKNOWN)
+		k->state = box_precompute(&k->shared, m->cfg.disco.b, k->pub.b) < 0 ? SHARED_BAD
+										    : SHARED_GOOD;
+	return k->state == SHARED_GOOD ? &k->shared : NULL;
+}
+
+/* ---- The two places of a peer ---- */
+
+void discokeys_init(struct magicsock_peer *p)
 {
 	for (size_t i = 0; i < DISCO_SLOTS; i++) {
 		p->slot[i] = (struct disco_slot){ .peer = p };
@@ -33,11 +82,11 @@ static void slot_clear(struct disco_slot *s)
 	if (!s->key)
 		return;
 	list_remove(&s->link);
-	disco_key_put(s->peer->m, s->key);
+	key_put(s->peer->m, s->key);
 	s->key = NULL;
 }
 
-void disco_slots_fini(struct magicsock_peer *p)
+void discokeys_fini(struct magicsock_peer *p)
 {
 	for (size_t i = 0; i < DISCO_SLOTS; i++)
 		slot_clear(&p->slot[i]);
@@ -54,7 +103,7 @@ static int slot_set(struct disco_slot *s, const struct disco_pub *pub)
 
 	if (slot_is(s, pub))
 		return 0;
-	k = key_is_zero(pub->b) ? NULL : disco_key_get(s->peer->m, pub);
+	k = key_is_zero(pub->b) ? NULL : key_get(s->peer->m, pub);
 	if (!k && !key_is_zero(pub->b))
 		return -ENOMEM;
 	slot_clear(s);
@@ -89,7 +138,7 @@ static bool session_is_older(const struct magicsock_peer *p)
 	return s.has_session && p->m->now.wall - s.last_handshake > young_session;
 }
 
-int peer_disco_by_hub(struct magicsock_peer *p, const struct disco_pub *pub)
+int discokeys_by_hub(struct magicsock_peer *p, const struct disco_pub *pub)
 {
 	struct disco_slot *hub = &p->slot[DISCO_BY_HUB], *own = &p->slot[DISCO_BY_PEER];
 	struct disco_pub was = active_pub(p);
@@ -109,7 +158,7 @@ int peer_disco_by_hub(struct magicsock_peer *p, const struct disco_pub *pub)
 	return 0;
 }
 
-int peer_disco_by_peer(struct magicsock_peer *p, const struct disco_pub *pub)
+int discokeys_by_peer(struct magicsock_peer *p, const struct disco_pub *pub)
 {
 	struct disco_pub was = active_pub(p);
 	bool had = peer_disco(p) != NULL;
@@ -120,7 +169,7 @@ int peer_disco_by_peer(struct magicsock_peer *p, const struct disco_pub *pub)
 	return rc;
 }
 
-void peer_disco_used(struct magicsock_peer *p, const struct disco_key *k)
+void discokeys_used(struct magicsock_peer *p, const struct disco_key *k)
 {
 	struct disco_pub was = active_pub(p);
 

@@ -1,4 +1,14 @@
-/* core/magicsock/internal: what the files of this directory share. */
+/*
+ * core/magicsock/internal: what the files of this folder share. They call each other downwards only:
+ *
+ *	magicsock.c                              life, time, ways in and out
+ *	peers.c  self.c                          what the owner knows
+ *	receive.c  settle.c                      a batch's way in; what follows when the engine has returned
+ *	send.c  disco.c                          what the engine sends; path messages
+ *	handshake.c  plain.c  pings.c            when to begin handshakes; peers without disco; people's pings
+ *	output.c  discokeys.c                    by UDP or through a relay; whose disco key is whose
+ *	peer.c  source.c                         look-ups; where a datagram came from
+ */
 #ifndef WARREN_CORE_MAGICSOCK_INTERNAL_H
 #define WARREN_CORE_MAGICSOCK_INTERNAL_H
 
@@ -7,7 +17,6 @@
 #include "base/map/map.h"
 #include "base/ratelimit/ratelimit.h"
 #include "core/magicsock/magicsock.h"
-#include "core/endpoints/endpoints.h"
 #include "core/path/path.h"
 #include "core/relays/relays.h"
 #include "proto/disco/disco.h"
@@ -16,12 +25,7 @@
 
 #include <errno.h>
 
-enum {
-	SPRAY_MAX = 8,      /* candidates that get an initiation while no path is proven */
-	LATER_MAX = 32,     /* peers with something to do after the engine returned */
-	REPLIES_MAX = 16,   /* TSMP answers that wait for it */
-	STRANGERS_MAX = 16, /* who asked for us lately and is no peer */
-};
+enum { UNKNOWN_PEERS_MAX = 16 }; /* who asked for us lately and is no peer */
 
 /* One disco key; several nodes may have it (a shared machine, two accounts of one device). */
 struct disco_key {
@@ -67,21 +71,24 @@ struct magicsock_peer {
 		last_region; /* of relays, 0: none. last_region: it was heard through there last */
 	bool expired, wireguard_only;
 	struct plain plain;
-	struct ipport seen_as; /* us, by its pongs over the direct path */
-	mono_ns initiated_at;  /* 0: no handshake of ours is open */
-	mono_ns retry_at;      /* of an initiation that may have been lost */
-	unsigned retries, nudges;
+	struct ipport seen_as;   /* us, by its pongs over the direct path */
+	mono_ns initiated_at;    /* 0: no handshake of ours is open */
+	mono_ns retry_at;        /* of an initiation that may have been lost */
+	unsigned retries, urged; /* handshakes begun again: by time; because the peer is there */
 	unix_ms last_write;
-	unsigned later; /* LATER_*; in m->later */
+	struct list defer_link; /* in m->deferred */
+	unsigned deferred;      /* DEFER_* */
 	uint64_t limited_told;
 };
 
-enum { LATER_POKE = 1, LATER_ADVERTISE = 2, LATER_RENEW = 4 };
-
-struct reply {
-	int64_t peer;
-	size_t len;
-	uint8_t mem[WG_HEADROOM + TSMP_PACKET_MAX + WG_TAILROOM];
+/* What is done when the engine has returned (settle.c). */
+enum {
+	DEFER_HANDSHAKE = 1,
+	DEFER_ADVERTISE = 2, /* our disco key, through the tunnel */
+	DEFER_RENEW = 4,
+	DEFER_TELL_SESSION = 8, /* the owner */
+	DEFER_TELL_PATH = 16,
+	DEFER_TELL_UNREACHABLE = 32,
 };
 
 /* Of magicsock_ping. */
@@ -99,7 +106,7 @@ struct person_ping {
 	void *ctx;
 };
 
-struct stranger {
+struct unknown_peer {
 	struct node_pub key;
 	int region; /* 0: by UDP */
 	mono_ns at; /* 0: an empty place */
@@ -121,22 +128,24 @@ struct magicsock {
 
 	struct map peers, disco; /* by id; by disco key */
 	struct heap wakes;
-	size_t n_later, n_replies;
-	int64_t later[LATER_MAX];
-	struct reply replies[REPLIES_MAX];
-	mono_ns pokes_at; /* searches for the peer behind a stray datagram: limited */
-	int64_t poke_tokens;
+	struct list deferred;  /* struct magicsock_peer.defer_link */
+	mono_ns searches_at;   /* for the peer of an unknown session: limited */
+	int64_t search_tokens; /* thousandths of one */
+
+	/* Inner packets of the last batch, of this peer each, until the owner takes them. */
+	struct wg_packet inner[MAGICSOCK_BATCH_MAX];
+	struct magicsock_peer *inner_peer[MAGICSOCK_BATCH_MAX];
+	size_t n_inner, next_inner;
 
 	struct arena derp_mem; /* the DERP map */
 	struct tc_derp_map *derp;
 	struct relays *relays;
-
 	struct endpoints *endpoints;
 	bool no_udp;
 	struct ratelimit probes;
 
-	struct stranger strangers[STRANGERS_MAX];
-	size_t next_stranger;
+	struct unknown_peer unknown_peers[UNKNOWN_PEERS_MAX];
+	size_t next_unknown_peer;
 	struct person_ping pings[MAGICSOCK_PINGS_MAX];
 	uint32_t next_cookie;
 	uint16_t icmp_id;
@@ -154,67 +163,67 @@ static inline bool peer_has_disco(const struct magicsock_peer *p, const struct d
 	return p->slot[DISCO_BY_HUB].key == k || p->slot[DISCO_BY_PEER].key == k;
 }
 
-/* ---- magicsock.c ---- */
-void peer_wake_set(struct magicsock_peer *p); /* after anything that may have moved its deadline */
-void magicsock_settle(struct magicsock *m);   /* what could not be done while the engine ran */
-void do_later(struct magicsock_peer *p, unsigned what);
+/* ---- source.c: where a datagram came from, as the engine keeps it ---- */
+struct wg_source source_udp(struct ipport a);
 struct wg_source source_relay(int region, const struct node_pub *key);
-void wg_in(struct magicsock *m, struct wg_datagram *dg, size_t n);
-bool to_udp(struct magicsock *m, struct ipport to, const struct wg_packet *d, size_t n);
-/* To an address that may not have answered: as many as it has earned. */
-bool to_unproven(struct magicsock_peer *p, struct ipport to, const struct wg_packet *d, size_t n);
+struct ipport source_address(const struct wg_source *s); /* unset: it came by relay */
+/* The region, and the key that the relay vouches for. 0: it came by UDP. */
+int source_region(const struct wg_source *s, struct node_pub *ret);
+
+/* ---- peer.c: look-ups and marks ---- */
+struct magicsock_peer *peer_find(const struct magicsock *m, int64_t id);
+struct magicsock_peer *peer_next(
+	const struct magicsock *m, const struct magicsock_peer *p); /* NULL starts and ends */
+struct magicsock_peer *peer_by_key(const struct magicsock *m, const struct node_pub *key);
+bool peer_has_session(const struct magicsock_peer *p);
+void peer_wake_set(struct magicsock_peer *p); /* after anything that may have moved its deadline */
+void peer_defer(struct magicsock_peer *p, unsigned what);
 void peer_heard(struct magicsock_peer *p); /* something authentic came from wg_peer_source */
+
+/* ---- output.c: by UDP or through a relay ---- */
+bool output_udp(struct magicsock *m, struct ipport to, const struct wg_packet *d, size_t n);
+/* To an address that may not have answered: as many as it has earned. */
+bool output_unproven(
+	struct magicsock_peer *p, struct ipport to, const struct wg_packet *d, size_t n);
+/* To a peer through the best region for it. False: there is none. */
+bool output_relay(struct magicsock_peer *p, const void *pkt, size_t len);
+bool output_relay_to(
+	struct magicsock *m, int region, const struct node_pub *key, const void *pkt, size_t len);
+int output_region(const struct magicsock_peer *p);
+
+/* ---- discokeys.c ---- */
+void discokeys_init(struct magicsock_peer *p);
+void discokeys_fini(struct magicsock_peer *p);
+/* Zero: it has none. -ENOMEM. */
+MUST_USE int discokeys_by_hub(struct magicsock_peer *p, const struct disco_pub *pub);
+MUST_USE int discokeys_by_peer(struct magicsock_peer *p, const struct disco_pub *pub);
+void discokeys_used(struct magicsock_peer *p,
+	const struct disco_key *k); /* an authentic message came with it */
+struct disco_key *discokeys_find(const struct magicsock *m, const struct disco_pub *pub);
+const struct box_shared *discokeys_shared(
+	struct magicsock *m, struct disco_key *k); /* NULL: a bad key */
 
 /* ---- plain.c: peers without disco ---- */
 bool plain_send(
 	struct magicsock_peer *p, enum wgmsg_type type, const struct wg_packet *d, size_t n);
 void plain_answered(struct magicsock_peer *p, struct ipport from);
 
-/* ---- peers.c ---- */
-/* Somebody wants to talk to us whom we do not know: the hub may be about to tell. */
-void unknown_peer_note(struct magicsock *m, const struct node_pub *key, int region);
-struct magicsock_peer *peer_find(const struct magicsock *m, int64_t id);
-struct magicsock_peer *peer_next(
-	const struct magicsock *m, const struct magicsock_peer *p); /* NULL starts and ends */
-struct magicsock_peer *peer_by_key(const struct magicsock *m, const struct node_pub *key);
-void peers_free(struct magicsock *m);
-/* The identity changed: a peer with our own key goes. */
-void peers_drop_own_key(struct magicsock *m, const struct node_pub *self);
-
-/* ---- discokeys.c ---- */
-void disco_slots_init(struct magicsock_peer *p);
-void disco_slots_fini(struct magicsock_peer *p);
-/* Zero: it has none. -ENOMEM. */
-MUST_USE int peer_disco_by_hub(struct magicsock_peer *p, const struct disco_pub *pub);
-MUST_USE int peer_disco_by_peer(struct magicsock_peer *p, const struct disco_pub *pub);
-void peer_disco_used(struct magicsock_peer *p,
-	const struct disco_key *k); /* an authentic message came with it */
-
-/* ---- disco.c ---- */
-extern const struct path_ops magicsock_path_ops;
-struct disco_key *disco_key_get(
-	struct magicsock *m, const struct disco_pub *pub);    /* NULL: no memory */
-void disco_key_put(struct magicsock *m, struct disco_key *k); /* freed when nobody has it */
-/* from: unset if it came by relay; then region and key say whose it is. */
-void disco_in(struct magicsock *m, const uint8_t *p, size_t len, struct ipport from, int region,
-	const struct node_pub *key);
-void disco_nudge(
-	struct magicsock_peer *p); /* it is there: if a handshake is pending, now is the time */
-
-/* ---- derp.c ---- */
-bool derp_settle(struct magicsock *m); /* what the relays ask for. True: there was something */
-/* To a peer through the best region for it. False: there is none. */
-bool relay_send(struct magicsock_peer *p, const void *pkt, size_t len);
-bool relay_send_to(
-	struct magicsock *m, int region, const struct node_pub *key, const void *pkt, size_t len);
-int relay_region_for(const struct magicsock_peer *p);
-
-/* ---- self.c ---- */
-bool self_settle(struct magicsock *m); /* what endpoints ask for. True: there was something */
-bool can_send_to(const struct magicsock *m, struct ipaddr a);
+/* ---- handshake.c ---- */
+/* One of ours is on its way: if it is lost, the next one follows soon. */
+void handshake_begun(struct magicsock_peer *p);
+void handshake_over(struct magicsock_peer *p); /* it was answered, or given up */
+/* The peer is there: if a handshake of ours is open, now is the time for the next one. */
+void handshake_retry(struct magicsock_peer *p);
+void handshake_tick(struct magicsock_peer *p);
+/* Somebody wants to talk to us whom we do not know: the hub may be about to tell. region: 0: by UDP. */
+void handshake_unknown_peer(struct magicsock *m, const struct node_pub *key, int region);
+void handshake_with_new_peer(struct magicsock_peer *p); /* who may have asked for us already */
+void handshake_unknown_session(struct magicsock *m, const struct wg_source *from);
 
 /* ---- pings.c ---- */
-/* An authentic packet of the peer. True: it was for us, not for the owner. */
+MUST_USE int pings_start(struct magicsock *m, int64_t id, enum magicsock_ping_kind kind,
+	size_t size, void (*fn)(void *ctx, const struct magicsock_pong *r), void *ctx);
+/* An authentic packet of the peer. True: it was for us, not for the owner. The engine is not running. */
 bool pings_take(struct magicsock_peer *p, const struct wg_packet *pkt);
 void pings_disco_answered(
 	struct magicsock_peer *p, uint32_t cookie, struct ipport to, mono_ns latency);
@@ -223,5 +232,33 @@ void pings_tick(struct magicsock *m);
 mono_ns pings_deadline(const struct magicsock *m);
 /* Our disco key, through the tunnel: for peers that have an old map. */
 void pings_advertise(struct magicsock_peer *p);
+
+/* ---- disco.c ---- */
+extern const struct path_ops disco_path_ops;
+/* from: unset if it came by relay; then region and key say whose it is. */
+void disco_in(struct magicsock *m, const uint8_t *p, size_t len, struct ipport from, int region,
+	const struct node_pub *key);
+
+/* ---- send.c: of struct wg_sink ---- */
+void send_to_peer(struct wg_sink *s, struct wg_peer *wp, const struct wg_packet *d, size_t n);
+void send_to_source(struct wg_sink *s, const struct wg_source *to, const uint8_t *d, size_t len);
+
+/* ---- receive.c ---- */
+void receive_packets(struct wg_sink *s, struct wg_peer *wp, struct wg_packet *pkt, size_t n);
+void receive_event(struct wg_sink *s, struct wg_peer *wp, enum wg_event ev);
+struct wg_peer *receive_unknown_peer(struct wg_sink *s, const struct node_pub *key);
+void receive_unknown_session(struct wg_sink *s, const struct wg_source *from);
+void receive_udp(struct magicsock *m, struct magicsock_datagram *dg, size_t n);
+/* Of what came through relays, the next batch. False: there is none. */
+bool receive_relayed(struct magicsock *m);
+
+/* ---- settle.c ---- */
+/* The end of every call: what could not be done while others ran, and what the owner is told. */
+void settle_all(struct magicsock *m);
+
+/* ---- peers.c ---- */
+void peers_free(struct magicsock *m);
+/* The identity changed: a peer with our own key goes. */
+void peers_drop_own_key(struct magicsock *m, const struct node_pub *self);
 
 #endif

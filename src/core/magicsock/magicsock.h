@@ -1,13 +1,14 @@
 /*
- * core/magicsock: how this node reaches the others. It owns the WireGuard device, one core/path for each peer, the relay clients
- * (one for each DERP region in use) and core/netcheck, and knows our own addresses as others see them. No sockets: the
+ * core/magicsock: how this node reaches the others. It owns the WireGuard device (core/wg), one core/path for each peer, the
+ * connections to relays (core/relays) and what is known of our own addresses (core/endpoints), and binds them. No sockets: the
  * owner brings what arrives on the UDP sockets, the TUN device and the relay streams, and does what struct magicsock_ops asks.
  *
  * A packet out: magicsock_send -> wg_route -> seal -> the peer's best path: a UDP address that answered lately, the relay, or
- * both while trust in the address has lapsed. A datagram in: STUN -> netcheck, disco -> path, all else -> WireGuard.
+ * both while trust in the address has lapsed. A datagram in: STUN -> endpoints, disco -> path, all else -> WireGuard; inner
+ * packets wait for magicsock_next_packets.
  *
  * After every call ask magicsock_deadline again. Callbacks run inside the calls and must not call back into magicsock, except
- * for the read-only functions at the end and magicsock_relay_output.
+ * for the read-only functions at the end and magicsock_relay_output. All but udp_send run at the call's end.
  *
  * Source: Tailscale wgengine/magicsock; docs/nat-traversal.md.
  */
@@ -25,6 +26,7 @@ enum {
 	/* Probes to one IP address (IPv6: /64), by whichever peers it is named; a thousand devices may live behind one. */
 	MAGICSOCK_PROBE_BURST = 1024,
 	MAGICSOCK_PROBES_PER_SECOND = 128,
+	MAGICSOCK_BATCH_MAX = 2 * WG_BATCH_MAX, /* datagrams of one magicsock_udp_in */
 	MAGICSOCK_HEADROOM = WG_HEADROOM, /* before and behind a packet given to magicsock_send */
 	MAGICSOCK_TAILROOM = WG_TAILROOM,
 };
@@ -40,8 +42,6 @@ enum magicsock_peer_event {
 struct magicsock_ops {
 	/* Datagrams to one address, in order; those that lie side by side may leave in one call. Memory: during the call. */
 	void (*udp_send)(void *owner, struct ipport to, const struct wg_packet *d, size_t n);
-	/* Authentic packets whose source address belongs to the peer: to be filtered, and written to the TUN device. */
-	void (*packets_in)(void *owner, int64_t peer, struct wg_packet *pkt, size_t n);
 
 	/* Open a stream to a relay, then magicsock_relay_connected; or magicsock_relay_closed. node: during the call. */
 	void (*relay_dial)(void *owner, int region, const struct tc_derp_node *node);
@@ -135,8 +135,18 @@ struct magicsock_datagram {
 	size_t len;
 	struct ipport from;
 };
-/* What arrived on the UDP sockets; any n. */
+/* What arrived on the UDP sockets, n <= MAGICSOCK_BATCH_MAX. Then magicsock_next_packets until it has nothing more. */
 void magicsock_udp_in(struct magicsock *m, struct magicsock_datagram *dg, size_t n, struct now now);
+struct magicsock_packets {
+	int64_t peer;
+	struct wg_packet *pkt; /* in the memory that they came in */
+	size_t n;
+};
+/*
+ * Inner packets of one peer, authentic, from a source address that belongs to it: to be filtered, and written to the TUN device.
+ * They came with the last magicsock_udp_in or magicsock_relay_feed, and are valid until the next call but those of magicsock_send.
+ */
+bool magicsock_next_packets(struct magicsock *m, struct magicsock_packets *ret);
 /* A send to this address failed for good (no route to host): other paths are tried. */
 void magicsock_udp_failed(struct magicsock *m, struct ipport to, struct now now);
 
@@ -229,7 +239,8 @@ struct magicsock_counters {
 	uint64_t unproven_held; /* datagrams that an address that has not answered had not earned */
 	uint64_t path_direct, path_lost; /* times a direct path was found, and given up */
 	uint64_t relay_idle_closed;
-	uint64_t endpoints_dropped; /* requests of netcheck's that there was no memory for */
+	uint64_t unknown_peers_dropped; /* who asked for us, forgotten for want of room */
+	uint64_t endpoints_dropped;     /* requests of netcheck's that there was no memory for */
 	uint64_t
 		relay_dropped; /* packets that came through a relay, and there was no memory to hold them */
 };

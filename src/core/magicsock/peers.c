@@ -7,29 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const mono_ns stranger_lately = SEC(10);
-
-struct magicsock_peer *peer_find(const struct magicsock *m, int64_t id)
-{
-	struct map_node *n = map_find(&m->peers, &id, sizeof(id));
-
-	return n ? container_of(n, struct magicsock_peer, by_id) : NULL;
-}
-
-struct magicsock_peer *peer_next(const struct magicsock *m, const struct magicsock_peer *p)
-{
-	struct map_node *n = p ? map_next(&m->peers, &p->by_id) : map_first(&m->peers);
-
-	return n ? container_of(n, struct magicsock_peer, by_id) : NULL;
-}
-
-struct magicsock_peer *peer_by_key(const struct magicsock *m, const struct node_pub *key)
-{
-	struct wg_peer *wp = wg_peer_find(m->wg, key);
-
-	return wp ? wg_peer_owner(wp) : NULL;
-}
-
 /* ---- Parts of a peer ---- */
 
 static void leave_engine(struct magicsock_peer *p)
@@ -37,9 +14,7 @@ static void leave_engine(struct magicsock_peer *p)
 	if (p->wg)
 		wg_peer_remove(p->m->wg, p->wg);
 	p->wg = NULL;
-	p->initiated_at = 0;
-	p->retry_at = MONO_NEVER;
-	p->retries = p->nudges = 0;
+	handshake_over(p);
 	p->renew_session = false;
 }
 
@@ -124,49 +99,16 @@ static int home_of(const struct tc_node *n)
 	return n->home_derp > 0 && n->home_derp <= UINT16_MAX ? (int)n->home_derp : 0;
 }
 
-/* ---- Strangers ---- */
-
-/*
- * Two devices learn of each other from the hub, but not at the same moment. The first packet of the one that knows may come
- * before the other one has its name; when it has, it begins at once, and nobody waits for the first one's next try.
- */
-void unknown_peer_note(struct magicsock *m, const struct node_pub *key, int region)
-{
-	struct stranger *s = NULL;
-
-	for (size_t i = 0; i < STRANGERS_MAX && !s; i++)
-		if (m->strangers[i].at && memcmp(m->strangers[i].key.b, key->b, KEY_LEN) == 0)
-			s = &m->strangers[i];
-	if (!s)
-		s = &m->strangers[m->next_stranger++ % STRANGERS_MAX];
-	*s = (struct stranger){ .key = *key, .region = region, .at = m->now.mono };
-}
-
-static void welcome(struct magicsock_peer *p)
-{
-	struct magicsock *m = p->m;
-
-	for (size_t i = 0; i < STRANGERS_MAX; i++) {
-		struct stranger *s = &m->strangers[i];
-
-		if (!s->at || memcmp(s->key.b, p->key.b, KEY_LEN) != 0)
-			continue;
-		if (m->now.mono - s->at <= stranger_lately) {
-			p->last_region = s->region;
-			do_later(p, LATER_POKE);
-		}
-		s->at = 0;
-	}
-}
-
 /* ---- Adding, changing, removing ---- */
 
 static void peer_free(struct magicsock_peer *p)
 {
 	struct magicsock *m = p->m;
 
+	m->n_inner = m->next_inner = 0; /* packets that nobody took, maybe its own */
 	leave_engine(p);
-	disco_slots_fini(p);
+	discokeys_fini(p);
+	list_remove(&p->defer_link);
 	heap_remove(&m->wakes, &p->wake);
 	path_fini(&p->path);
 	free(p->routes);
@@ -187,8 +129,9 @@ static int peer_add(struct magicsock *m, const struct tc_node *n, struct magicso
 	p->id = n->id;
 	p->key = n->key;
 	p->retry_at = MONO_NEVER;
-	disco_slots_init(p);
-	path_init(&p->path, &magicsock_path_ops, p, m->rng, m->now.mono);
+	list_init(&p->defer_link);
+	discokeys_init(p);
+	path_init(&p->path, &disco_path_ops, p, m->rng, m->now.mono);
 	rc = n->expired ? 0 : enter_engine(p);
 	p->expired = n->expired;
 	rc = rc < 0 ? rc : map_insert(&m->peers, &p->by_id, &p->id, sizeof(p->id));
@@ -223,9 +166,8 @@ static int update(struct magicsock_peer *p, const struct tc_node *n, const struc
 	update_addresses(p, n);
 	rc = rc < 0 ? rc : set_routes(p, routes, n_routes);
 	if (rc == 0 && no_disco)
-		rc = peer_disco_by_peer(p, &(struct disco_pub){ 0 });
-	rc = rc < 0 ? rc
-		    : peer_disco_by_hub(p, no_disco ? &(struct disco_pub){ 0 } : &n->disco_key);
+		rc = discokeys_by_peer(p, &(struct disco_pub){ 0 });
+	rc = rc < 0 ? rc : discokeys_by_hub(p, no_disco ? &(struct disco_pub){ 0 } : &n->disco_key);
 	if (rc < 0)
 		return rc;
 	path_set_endpoints(&p->path, n->endpoints.v, n->expired ? 0 : n->endpoints.n, m->now.mono);
@@ -257,9 +199,9 @@ int magicsock_set_peer(struct magicsock *m, const struct tc_node *n, const struc
 	rc = p ? 0 : peer_add(m, n, &p);
 	rc = rc < 0 ? rc : update(p, n, routes, n_routes);
 	if (rc == 0 && is_new)
-		welcome(p);
+		handshake_with_new_peer(p);
 	endpoints_set_has_peers(m->endpoints, m->peers.n_items > 0, now);
-	magicsock_settle(m);
+	settle_all(m);
 	return rc;
 }
 
@@ -271,7 +213,7 @@ void magicsock_remove_peer(struct magicsock *m, int64_t id, struct now now)
 	if (p)
 		peer_remove(p);
 	endpoints_set_has_peers(m->endpoints, m->peers.n_items > 0, now);
-	magicsock_settle(m);
+	settle_all(m);
 }
 
 void peers_drop_own_key(struct magicsock *m, const struct node_pub *self)

@@ -56,7 +56,7 @@ static int send_inner(struct magicsock_peer *p, const struct person_ping *ping)
 
 static int send_ping(struct magicsock_peer *p, struct person_ping *ping)
 {
-	ping->region = relay_region_for(p);
+	ping->region = output_region(p);
 	if (ping->kind != MAGICSOCK_PING_DISCO)
 		return send_inner(p, ping);
 	path_ping(&p->path, ping->cookie, ping->size, p->m->now.mono);
@@ -77,8 +77,8 @@ static int check_ping(const struct magicsock *m, const struct magicsock_peer *p,
 	return p->wg ? 0 : -ERR_BAD_STATE;
 }
 
-int magicsock_ping(struct magicsock *m, int64_t id, enum magicsock_ping_kind kind, size_t size,
-	void (*fn)(void *ctx, const struct magicsock_pong *r), void *ctx, struct now now)
+int pings_start(struct magicsock *m, int64_t id, enum magicsock_ping_kind kind, size_t size,
+	void (*fn)(void *ctx, const struct magicsock_pong *r), void *ctx)
 {
 	struct magicsock_peer *p = peer_find(m, id);
 	struct person_ping *ping = free_place(m);
@@ -88,14 +88,13 @@ int magicsock_ping(struct magicsock *m, int64_t id, enum magicsock_ping_kind kin
 		return rc;
 	if (!ping)
 		return -ERR_TOO_MANY;
-	m->now = now;
 	m->next_cookie += m->next_cookie == UINT32_MAX ? 2 : 1; /* not 0 */
 	*ping = (struct person_ping){ .used = true,
 		.kind = kind,
 		.peer = id,
 		.cookie = m->next_cookie,
-		.at = now.mono,
-		.again_at = mono_add(now.mono, first_gap),
+		.at = m->now.mono,
+		.again_at = mono_add(m->now.mono, first_gap),
 		.gap = first_gap,
 		.size = size,
 		.fn = fn,
@@ -104,7 +103,6 @@ int magicsock_ping(struct magicsock *m, int64_t id, enum magicsock_ping_kind kin
 	rc = send_ping(p, ping);
 	ping->used = rc == 0;
 	peer_wake_set(p);
-	magicsock_settle(m);
 	return rc;
 }
 
@@ -162,19 +160,15 @@ static void got_tsmp_pong(struct magicsock_peer *p, const struct tsmp *t)
 static void answer_tsmp_ping(struct magicsock_peer *p, const struct wg_packet *pkt)
 {
 	struct magicsock *m = p->m;
-	struct reply *r;
-	int n;
+	uint8_t mem[WG_HEADROOM + TSMP_PACKET_MAX + WG_TAILROOM];
+	struct wg_packet pong = { .p = mem + WG_HEADROOM };
+	int n = tsmp_pong_encode(
+		pkt->p, pkt->len, pkt->p[0] >> 4 == 4 ? m->peerapi4 : m->peerapi6, pong.p);
 
-	if (m->n_replies == REPLIES_MAX)
-		return;
-	r = &m->replies[m->n_replies];
-	n = tsmp_pong_encode(pkt->p, pkt->len, pkt->p[0] >> 4 == 4 ? m->peerapi4 : m->peerapi6,
-		r->mem + WG_HEADROOM);
 	if (n < 0)
 		return;
-	r->peer = p->id;
-	r->len = (size_t)n;
-	m->n_replies++; /* sent when the engine has returned */
+	pong.len = (size_t)n;
+	wg_send(m->wg, p->wg, &pong, 1, m->now);
 }
 
 /* Newer than the map, if that came from an earlier life. The session that it came through stays. */
@@ -183,7 +177,7 @@ static void got_disco_key(struct magicsock_peer *p, const uint8_t key[static KEY
 	struct disco_pub pub;
 
 	memcpy(pub.b, key, KEY_LEN);
-	if (!key_is_zero(key) && !p->wireguard_only && peer_disco_by_peer(p, &pub) < 0)
+	if (!key_is_zero(key) && !p->wireguard_only && discokeys_by_peer(p, &pub) < 0)
 		p->m->n.disco_bad++;
 }
 
@@ -300,13 +294,4 @@ mono_ns pings_deadline(const struct magicsock *m)
 			at = mono_min(at, mono_min(m->pings[i].again_at,
 						  mono_add(m->pings[i].at, ping_timeout)));
 	return at;
-}
-
-void magicsock_set_self(struct magicsock *m, struct ipaddr addr4, struct ipaddr addr6,
-	uint16_t peerapi4, uint16_t peerapi6)
-{
-	m->self4 = addr4;
-	m->self6 = addr6;
-	m->peerapi4 = peerapi4;
-	m->peerapi6 = peerapi6;
 }

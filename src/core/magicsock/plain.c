@@ -28,7 +28,7 @@ static struct ipport whom_to_ask(const struct magicsock_peer *p)
 	for (size_t i = 0; i < p->path.n_cand; i++) {
 		struct ipport a = p->path.cand[(n->unanswered + i) % p->path.n_cand].addr;
 
-		if (can_send_to(p->m, a.ip))
+		if (endpoints_can_send(p->m->endpoints, a.ip))
 			return a;
 	}
 	return ipaddr_is_set(n->proven.ip) ? n->proven : p->path.heard;
@@ -53,7 +53,7 @@ static bool ask(struct magicsock_peer *p, const struct wg_packet *d)
 		n->asked = whom_to_ask(p);
 		n->unanswered++;
 	}
-	return may_ask(p, n->asked, d->len) && to_udp(p->m, n->asked, d, 1);
+	return may_ask(p, n->asked, d->len) && output_udp(p->m, n->asked, d, 1);
 }
 
 bool plain_send(struct magicsock_peer *p, enum wgmsg_type type, const struct wg_packet *d, size_t n)
@@ -65,12 +65,12 @@ bool plain_send(struct magicsock_peer *p, enum wgmsg_type type, const struct wg_
 	if (type == WGMSG_RESPONSE) /* what asks for it has earned it */
 		peer_heard(p);
 	else if (is_proven(p))
-		sent = to_udp(p->m, p->plain.proven, d, n);
+		sent = output_udp(p->m, p->plain.proven, d, n);
 	if (sent && (!ipaddr_is_set(p->path.heard.ip) || ipport_eq(p->path.heard, p->plain.proven)))
 		return true;
 	if (type != WGMSG_RESPONSE)
-		do_later(p, LATER_RENEW);
-	return to_unproven(p, p->path.heard, d, n) || sent;
+		peer_defer(p, DEFER_RENEW);
+	return output_unproven(p, p->path.heard, d, n) || sent;
 }
 
 void plain_answered(struct magicsock_peer *p, struct ipport from)

@@ -1,61 +1,10 @@
-/* Between the endpoints and the rest: what our own addresses, our link and the DERP map mean for peers and relays. */
+/* What the owner knows of this node and its network: addresses, link, home, the DERP map. */
 #include "core/magicsock/internal.h"
 #include "base/err/err.h"
 
 #include <string.h>
 
 enum { DERP_MAP_MAX = 4 << 20, DERP_MEM_MAX = 16 << 20 };
-
-bool can_send_to(const struct magicsock *m, struct ipaddr a)
-{
-	return endpoints_can_send(m->endpoints, a);
-}
-
-/* ---- What endpoints ask for ---- */
-
-static void paths_self_changed(struct magicsock *m)
-{
-	for (struct magicsock_peer *p = m->on ? peer_next(m, NULL) : NULL; p; p = peer_next(m, p)) {
-		path_on_self_changed(&p->path, m->now.mono);
-		peer_wake_set(p);
-	}
-}
-
-static void self_changed(struct magicsock *m, unsigned what)
-{
-	if (what & ENDPOINTS_HOME)
-		relays_set_home(m->relays, endpoints_home(m->endpoints), m->now.mono);
-	m->ops->self_changed(m->owner, what);
-	if (what & ENDPOINTS_LIST)
-		paths_self_changed(m);
-}
-
-bool self_settle(struct magicsock *m)
-{
-	struct endpoints_event e;
-	struct wg_packet req;
-	bool any = false;
-
-	for (; endpoints_next_event(m->endpoints, &e); any = true)
-		switch (e.type) {
-		case ENDPOINTS_SEND:
-			req = (struct wg_packet){ .p = e.request, .len = sizeof(e.request) };
-			m->ops->udp_send(m->owner, e.to, &req, 1);
-			break;
-		case ENDPOINTS_RESOLVE:
-			m->ops->resolve(m->owner, e.host);
-			break;
-		case ENDPOINTS_MEASURE:
-			m->ops->measure(m->owner, e.region, e.node);
-			break;
-		case ENDPOINTS_CHANGED:
-			self_changed(m, e.what);
-			break;
-		}
-	m->n.stun_limited = endpoints_counters(m->endpoints)->stun_limited;
-	m->n.endpoints_dropped = endpoints_counters(m->endpoints)->dropped;
-	return any;
-}
 
 /* ---- What the owner knows ---- */
 
@@ -75,7 +24,7 @@ void magicsock_set_local(struct magicsock *m, const struct ipprefix *addrs, size
 {
 	m->now = now;
 	link_changed(m, endpoints_set_local(m->endpoints, addrs, n, port4, port6, changed, now));
-	magicsock_settle(m);
+	settle_all(m);
 }
 
 void magicsock_set_no_udp(struct magicsock *m, bool no_udp, struct now now)
@@ -83,7 +32,7 @@ void magicsock_set_no_udp(struct magicsock *m, bool no_udp, struct now now)
 	m->now = now;
 	m->no_udp = no_udp;
 	link_changed(m, endpoints_set_no_udp(m->endpoints, no_udp, now));
-	magicsock_settle(m);
+	settle_all(m);
 }
 
 void magicsock_set_hub_up(struct magicsock *m, bool up)
@@ -96,7 +45,7 @@ void magicsock_hint_home(struct magicsock *m, int region, struct now now)
 	m->now = now;
 	endpoints_hint_home(m->endpoints, region);
 	relays_set_home(m->relays, endpoints_home(m->endpoints), now.mono);
-	magicsock_settle(m);
+	settle_all(m);
 }
 
 void magicsock_resolved(
@@ -104,21 +53,21 @@ void magicsock_resolved(
 {
 	m->now = now;
 	endpoints_resolved(m->endpoints, host, addrs, n, now);
-	magicsock_settle(m);
+	settle_all(m);
 }
 
 void magicsock_measured(struct magicsock *m, int region, mono_ns latency, struct now now)
 {
 	m->now = now;
 	endpoints_measured(m->endpoints, region, latency, now);
-	magicsock_settle(m);
+	settle_all(m);
 }
 
 void magicsock_netcheck_start(struct magicsock *m, struct now now)
 {
 	m->now = now;
 	endpoints_check(m->endpoints, true, now);
-	magicsock_settle(m);
+	settle_all(m);
 }
 
 const struct endpoints *magicsock_endpoints(const struct magicsock *m)
@@ -129,6 +78,15 @@ const struct endpoints *magicsock_endpoints(const struct magicsock *m)
 int magicsock_home(const struct magicsock *m)
 {
 	return endpoints_home(m->endpoints);
+}
+
+void magicsock_set_self(struct magicsock *m, struct ipaddr addr4, struct ipaddr addr6,
+	uint16_t peerapi4, uint16_t peerapi6)
+{
+	m->self4 = addr4;
+	m->self6 = addr6;
+	m->peerapi4 = peerapi4;
+	m->peerapi6 = peerapi6;
 }
 
 /* ---- The DERP map ---- */
@@ -169,6 +127,6 @@ int magicsock_set_derp_map(struct magicsock *m, const struct tc_derp_map *map, s
 	m->derp = copy;
 	m->derp_mem = mem;
 	arena_fini(&old); /* relays looked at it until now */
-	magicsock_settle(m);
+	settle_all(m);
 	return 0;
 }

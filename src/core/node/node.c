@@ -116,7 +116,6 @@ static int engines_new(struct node *a)
 
 	a->magicsock_ops = (struct magicsock_ops){
 		.udp_send = udp_send,
-		.packets_in = node_packets_in,
 		.relay_dial = relay_dial,
 		.relay_hangup = relay_hangup,
 		.relay_wake = relay_wake,
@@ -315,10 +314,19 @@ void node_set_networks(struct node *a, const struct ipprefix *nets, size_t n, st
 	node_settle(a);
 }
 
+static void take_packets(struct node *a)
+{
+	struct magicsock_packets in;
+
+	while (magicsock_next_packets(a->magicsock, &in))
+		node_packets_in(a, in.peer, in.pkt, in.n);
+}
+
 void node_udp_in(struct node *a, struct magicsock_datagram *dg, size_t n, struct now now)
 {
 	a->now = now;
 	magicsock_udp_in(a->magicsock, dg, n, now);
+	take_packets(a);
 	node_settle_packets(a);
 }
 
@@ -416,6 +424,7 @@ int node_stream_feed(struct node *a, unsigned stream, uint8_t *p, size_t len, st
 		rc = -ERR_CLOSED; /* answered: that is all that was wanted */
 	} else {
 		rc = magicsock_relay_feed(a->magicsock, region_of(stream), p, len, now);
+		take_packets(a);
 		node_settle_packets(a);
 		return rc;
 	}

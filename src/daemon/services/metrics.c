@@ -219,6 +219,7 @@ static const struct counter magicsock_list[] = {
 	M(relay_idle_closed),
 	M(relay_dropped),
 	M(endpoints_dropped),
+	M(unknown_peers_dropped),
 #undef M
 };
 static const struct counter derp_list[] = {

@@ -1,0 +1,85 @@
+/* Which way the datagrams of the WireGuard engine leave. */
+#include "core/magicsock/internal.h"
+
+enum { CANDIDATES_ASKED_MAX = 8 }; /* that get an initiation while no path is proven */
+
+/* While no path is proven, a handshake goes to all places where the peer may be: it works before disco, without a relay. */
+static bool send_to_candidates(
+	struct magicsock_peer *p, const struct wg_packet *d, struct ipport but, struct ipport nor)
+{
+	bool any = false;
+	size_t n = 0;
+
+	for (size_t i = 0; i < p->path.n_cand && n < CANDIDATES_ASKED_MAX; i++) {
+		struct ipport a = p->path.cand[i].addr;
+
+		if (ipport_eq(a, but) || ipport_eq(a, nor) ||
+			!endpoints_can_send(p->m->endpoints, a.ip) ||
+			!path_may_probe(&p->path, a, d->len, p->m->now.mono))
+			continue;
+		any |= output_udp(p->m, a, d, 1);
+		n++;
+	}
+	return any;
+}
+
+/* No address is known to be the peer's now: to those that may be, within what they have earned, and through the relay. */
+static bool send_by_all(
+	struct magicsock_peer *p, enum wgmsg_type type, const struct wg_packet *d, size_t n)
+{
+	static const struct ipport nowhere;
+	struct path_route r;
+	bool udp, also, relay = false;
+
+	if (type == WGMSG_RESPONSE) /* what asks for it has earned it */
+		peer_heard(p);
+	r = path_route(&p->path, p->m->now.mono);
+	udp = output_unproven(p, r.udp, d, n);
+	also = output_unproven(p, r.also, d, n);
+	for (size_t i = 0; i < n; i++)
+		relay |= output_relay(p, d[i].p, d[i].len);
+	if (type == WGMSG_INITIATION) {
+		udp |= send_to_candidates(p, d, udp ? r.udp : nowhere, also ? r.also : nowhere);
+		handshake_begun(p);
+	}
+	return udp || also || relay;
+}
+
+void send_to_peer(struct wg_sink *s, struct wg_peer *wp, const struct wg_packet *d, size_t n)
+{
+	struct magicsock *m = container_of(s, struct magicsock, sink);
+	struct magicsock_peer *p = wg_peer_owner(wp);
+	struct path_route r = path_route(&p->path, m->now.mono);
+	enum wgmsg_type type = n == 1 ? wgmsg_type(d->p, d->len) : WGMSG_TRANSPORT;
+	bool sent;
+
+	if (p->wireguard_only)
+		sent = plain_send(p, type, d, n);
+	else if (r.relay)
+		sent = send_by_all(p, type, d, n);
+	else
+		sent = output_udp(m, r.udp, d, n);
+	if (type == WGMSG_INITIATION && p->wireguard_only)
+		handshake_begun(p);
+	if (!sent)
+		m->n.no_path += n;
+	p->last_write = m->now.wall;
+	path_on_send(&p->path, m->now.mono);
+	peer_wake_set(p);
+}
+
+void send_to_source(struct wg_sink *s, const struct wg_source *to, const uint8_t *d, size_t len)
+{
+	struct magicsock *m = container_of(s, struct magicsock, sink);
+	uint8_t mem[sizeof(struct wgmsg_cookie_reply)];
+	struct wg_packet pkt = { .p = mem, .len = len };
+	struct node_pub key;
+	int region = source_region(to, &key);
+
+	CHECK(len <= sizeof(mem));
+	memcpy(mem, d, len);
+	if (region)
+		output_relay_to(m, region, &key, mem, len);
+	else
+		output_udp(m, source_address(to), &pkt, 1);
+}
