@@ -37,7 +37,7 @@ struct derpclient {
 	struct arena arena;
 	unsigned failures; /* in a row; a connection that lasts ends the row */
 	size_t skip;       /* bytes of a long frame that are still to come */
-	mono_ns dial_at, give_up_at, last_sent, last_heard, ready_at;
+	mono_ns dial_at, give_up_at, last_heard, ready_at;
 	struct bucket bucket; /* what the relay lets us send */
 	struct bucket infos;  /* how often it may say that */
 	struct derpclient_counters n;
@@ -153,7 +153,7 @@ static int log_in(struct derpclient *c, mono_ns now)
 		return rc;
 	c->state = LOGGED_IN;
 	bucket_init(&c->infos, 1, DERPCLIENT_INFOS_MAX, now);
-	c->last_sent = c->last_heard = now;
+	c->last_heard = now;
 	c->cfg.on_output(c->cfg.owner);
 	return 0;
 }
@@ -435,7 +435,6 @@ int derpclient_send(
 		return -ERR_TOO_BIG;
 	if (!c->wanted)
 		return -ERR_CLOSED;
-	c->last_sent = now;
 	if (!bucket_take(&c->bucket, (int64_t)frame_len, now)) {
 		c->n.drop_rate++;
 		return 0;
@@ -539,11 +538,6 @@ bool derpclient_is_ready(const struct derpclient *c)
 const struct node_pub *derpclient_server(const struct derpclient *c)
 {
 	return &c->server;
-}
-
-mono_ns derpclient_last_sent(const struct derpclient *c)
-{
-	return c->last_sent;
 }
 
 mono_ns derpclient_last_heard(const struct derpclient *c)

@@ -110,9 +110,7 @@ void derpclient_note_preferred(struct derpclient *c, bool home);
 
 bool derpclient_is_ready(const struct derpclient *c);
 const struct node_pub *derpclient_server(const struct derpclient *c); /* all zero: not known now */
-mono_ns derpclient_last_sent(
-	const struct derpclient *c); /* a packet, or the login: for closing idle connections */
-mono_ns derpclient_last_heard(const struct derpclient *c); /* any frame */
+mono_ns derpclient_last_heard(const struct derpclient *c);            /* any frame */
 const struct derpclient_counters *derpclient_counters(const struct derpclient *c);
 
 void derpclient_tick(struct derpclient *c, mono_ns now);

@@ -503,16 +503,6 @@ bool node_is_polling(const struct node *a)
 				 (a->ctl_state == CTL_NEEDS_LOGIN && ctlclient_hears_maps(a->ctl)));
 }
 
-const char *node_control_error(const struct node *a)
-{
-	return a->control_error;
-}
-
-const char *node_refused(const struct node *a)
-{
-	return a->refused;
-}
-
 const char *node_relay_error(const struct node *a, int region, struct arena *mem)
 {
 	const struct tc_derp_node *n;

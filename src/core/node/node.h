@@ -230,10 +230,6 @@ const char *node_login_url(const struct node *a);   /* "": none is pending */
 const char *node_login_error(const struct node *a); /* "": the last login did not fail */
 const char *node_control_url(const struct node *a);
 bool node_is_polling(const struct node *a); /* maps come */
-const char *node_refused(
-	const struct node *a); /* why the hub does not take one of the settings; "": it takes all */
-const char *node_control_error(
-	const struct node *a); /* why the hub was lost or is not reached; "" */
 /* Why a region's relay is not connected, as a sentence in the arena; NULL: it is, or was not tried, or no memory. */
 const char *node_relay_error(const struct node *a, int region, struct arena *mem);
 const struct netmap *node_netmap(

@@ -45,7 +45,6 @@ struct policy_plan;
 MUST_USE int policy_doc_parse(
 	struct policy_doc **ret, const void *text, size_t len, struct err_at *at);
 struct policy_doc *policy_doc_free(struct policy_doc *d);
-struct view policy_doc_text(const struct policy_doc *d);
 
 enum policy_role {
 	POLICY_MEMBER,
@@ -103,7 +102,6 @@ MUST_USE int policy_user_remove(struct policy_directory *w, int64_t id); /* -ENO
 MUST_USE int policy_node_put(struct policy_directory *w, const struct policy_node *n);
 MUST_USE int policy_node_remove(struct policy_directory *w, int64_t id); /* -ENOENT */
 bool policy_node_exists(const struct policy_directory *w, int64_t id);
-size_t policy_n_nodes(const struct policy_directory *w);
 
 /*
  * Compiles d against w as it is now. Takes d, also on failure. The plan is good until the directory
@@ -119,7 +117,6 @@ struct policy_plan *policy_plan_free(struct policy_plan *p); /* not of the insta
  * before, if you want to know. */
 void policy_install(struct policy_directory *w, struct policy_plan *p);
 struct policy_plan *policy_installed(const struct policy_directory *w); /* NULL before the first */
-const struct policy_doc *policy_plan_doc(const struct policy_plan *p);
 
 /*
  * What changes of the directory did to the installed plan's answers since the last drain. The same may
@@ -278,10 +275,7 @@ MUST_USE int policy_preview(struct policy_plan *now, struct policy_plan *next,
 	void (*fn)(void *ctx, const struct policy_change *c), void *ctx);
 
 /* Whole-tailnet switches of the document. */
-bool policy_randomize_client_port(const struct policy_plan *p);
 bool policy_disable_ipv4(const struct policy_plan *p);
-/* regions and omitDefaultRegions in plain JSON; len 0 when absent. */
-struct view policy_derp_map(const struct policy_plan *p);
 
 struct policy_stats {
 	size_t nodes, users, classes, selectors, rules;

@@ -467,8 +467,3 @@ void *ts_stream_owner(const struct ts_stream *s)
 {
 	return s->owner;
 }
-
-struct ts2021 *ts_stream_conn(const struct ts_stream *s)
-{
-	return s->conn;
-}

@@ -149,6 +149,5 @@ const char *ts_stream_retry_after(
 	const struct ts_stream *s); /* client: of the answer; "": it had none */
 void ts_stream_set_owner(struct ts_stream *s, void *owner);
 void *ts_stream_owner(const struct ts_stream *s);
-struct ts2021 *ts_stream_conn(const struct ts_stream *s);
 
 #endif

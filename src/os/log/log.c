@@ -23,11 +23,6 @@ void log_set_verbose(int verbose)
 	self.verbose = verbose;
 }
 
-int log_verbose(void)
-{
-	return self.verbose;
-}
-
 /* JOURNAL_STREAM is device:inode of the journal's socket; it counts only if that is still what stderr is. */
 static bool stderr_is_journal(void)
 {

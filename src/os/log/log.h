@@ -26,7 +26,6 @@ enum { LOG_LINE_MAX = 2048 }; /* longer lines are cut */
 
 /* 0: errors, warnings, info; 1 and 2: more. May be called again at any time. Before the first call it is 0. */
 void log_set_verbose(int verbose);
-int log_verbose(void);
 
 /* fmt: the fields, or NULL. */
 void log_write(enum log_level level, const char *where, const char *what, const char *fmt, ...)

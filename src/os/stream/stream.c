@@ -558,11 +558,6 @@ void stream_set_owner(struct stream *s, const struct stream_ops *ops, void *owne
 	s->owner = owner;
 }
 
-void *stream_owner(const struct stream *s)
-{
-	return s->owner;
-}
-
 struct ipport stream_peer(const struct stream *s)
 {
 	return s->peer;
@@ -584,16 +579,6 @@ bool stream_is_unnamed(const struct stream *s)
 	return s->unnamed;
 }
 
-struct ipport stream_local(const struct stream *s)
-{
-	struct sockaddr_storage ss;
-	socklen_t len = sizeof(ss);
-
-	if (getsockname(s->fd, (struct sockaddr *)&ss, &len) != 0)
-		return (struct ipport){ 0 };
-	return addr_from_sockaddr(&ss);
-}
-
 bool stream_peer_uid(const struct stream *s, uid_t *ret)
 {
 	struct ucred cred;
@@ -603,11 +588,6 @@ bool stream_peer_uid(const struct stream *s, uid_t *ret)
 		return false;
 	*ret = cred.uid;
 	return true;
-}
-
-bool stream_is_tls(const struct stream *s)
-{
-	return s->ssl != NULL;
 }
 
 bool stream_relay_key(const struct stream *s, uint8_t ret[static 32])

@@ -68,7 +68,6 @@ MUST_USE int stream_connect(struct loop *l, struct ipport addr, struct tls_ctx *
 	struct stream **ret);
 
 void stream_set_owner(struct stream *s, const struct stream_ops *ops, void *owner);
-void *stream_owner(const struct stream *s);
 struct ipport stream_peer(const struct stream *s); /* unset for unix sockets */
 /* The holder that whatever is kept for this connection is charged to; NULL: its listener has no ledger, or we dialled. */
 struct ledger_holder *stream_holder(struct stream *s);
@@ -76,9 +75,7 @@ struct ledger_holder *stream_holder(struct stream *s);
 void stream_set_peer(struct stream *s, struct ipport peer);
 /* A proxy's header named nobody: stream_peer is the proxy, and what the stream says of its origin is not the proxy's word. */
 bool stream_is_unnamed(const struct stream *s);
-struct ipport stream_local(const struct stream *s);
 bool stream_peer_uid(const struct stream *s, uid_t *ret);
-bool stream_is_tls(const struct stream *s);
 /* Client, once connected: the public key of the relay at the other side, if its certificates name it (tls_server_add_relay_key). */
 bool stream_relay_key(const struct stream *s, uint8_t ret[static 32]);
 /* What we write has to be acknowledged within this time, or the stream is closed. 0: as usual, 20 s. */

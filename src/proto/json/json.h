@@ -112,10 +112,9 @@ struct json_map {
 
 extern const struct json_type json_bool, json_opt_bool, json_int, json_u16, json_u31, json_u64,
 	json_f64, json_str, json_raw, json_bytes, json_time, json_ip, json_ipport, json_prefix,
-	json_key_machine, json_key_node, json_key_disco, json_key_nl, json_key_challenge,
-	json_key_private, json_key_nl_private, json_str_list, json_prefix_list, json_ip_list,
-	json_ipport_list, json_int_list, json_raw_list, json_str_map, json_raw_list_map,
-	json_f64_map;
+	json_key_machine, json_key_node, json_key_disco, json_key_nl, json_key_private,
+	json_key_nl_private, json_str_list, json_prefix_list, json_ip_list, json_ipport_list,
+	json_int_list, json_raw_list, json_str_map, json_raw_list_map, json_f64_map;
 
 #define JSON_OBJECT_TYPE(name, struct_type, table) \
 	const struct json_type name = { \

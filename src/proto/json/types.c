@@ -28,7 +28,6 @@ KEY(json_key_machine, KEY_MACHINE);
 KEY(json_key_node, KEY_NODE);
 KEY(json_key_disco, KEY_DISCO);
 KEY(json_key_nl, KEY_NL);
-KEY(json_key_challenge, KEY_CHALLENGE);
 KEY(json_key_private, KEY_PRIVATE);
 
 const struct json_type json_key_nl_private = { .kind = JK_KEY_NL_PRIVATE,

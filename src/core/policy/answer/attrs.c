@@ -311,19 +311,9 @@ bool policy_tag_owned_by_tag(struct policy_plan *p, const char *tag, const char 
 	return false;
 }
 
-bool policy_randomize_client_port(const struct policy_plan *p)
-{
-	return p->doc->randomize_client_port;
-}
-
 bool policy_disable_ipv4(const struct policy_plan *p)
 {
 	return p->doc->disable_ipv4;
-}
-
-struct view policy_derp_map(const struct policy_plan *p)
-{
-	return p->doc->derp_map;
 }
 
 void policy_stats(const struct policy_plan *p, struct policy_stats *ret)

@@ -257,8 +257,3 @@ struct policy_plan *policy_plan_free(struct policy_plan *p)
 	free(p);
 	return NULL;
 }
-
-const struct policy_doc *policy_plan_doc(const struct policy_plan *p)
-{
-	return p->doc;
-}

@@ -57,11 +57,6 @@ bool policy_node_exists(const struct policy_directory *w, int64_t id)
 	return directory_node(w, id) != NULL;
 }
 
-size_t policy_n_nodes(const struct policy_directory *w)
-{
-	return w->nodes.n_items;
-}
-
 void policy_install(struct policy_directory *w, struct policy_plan *p)
 {
 	if (w->plan)

@@ -9,11 +9,6 @@ struct policy_doc *policy_doc_free(struct policy_doc *d)
 	return NULL;
 }
 
-struct view policy_doc_text(const struct policy_doc *d)
-{
-	return view_of(d->text, d->text_len);
-}
-
 #define LOOKUP(fn, ret_type, field, count, key) \
 	ret_type *fn(const struct policy_doc *d, const char *name) \
 	{ \
