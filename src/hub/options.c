@@ -1,38 +1,28 @@
 #include "hub/options.h"
-#include "base/text/near.h"
 #include "base/text/text.h"
 #include "core/coord/coord.h"
 #include "os/addr/addr.h"
 #include "os/file/file.h"
+#include "term/flags.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 enum { FILE_MAX = 64 * 1024, NAME_LEN_MAX = 48 };
-enum { SERVE = 1, COMMAND = 2 };
+enum { SERVE = 1, COMMAND = 2, HELP_COLUMN = 28 };
 
-struct option {
-	const char *name, *value, *text; /* value NULL: a switch */
-	size_t at;
-	int of;
-	bool list; /* given several times, the values are joined by commas; of others the last counts */
-};
+#define FLAG(name_, kind_, member_, value_, of_, help_) \
+	{ \
+		.name = name_, .kind = kind_, .help = help_, .arg = value_, .of = of_, \
+		.member = offsetof(struct hub_options, member_) \
+	}
+#define TEXT(name, member, value, of, help) FLAG(name, FLAG_TEXT, member, value, of, help)
+#define LIST(name, member, value, of, help) FLAG(name, FLAG_LIST, member, value, of, help)
+#define SWITCH(name, member, of, help) FLAG(name, FLAG_BOOL, member, NULL, of, help)
 
-#define TEXT(name, member, value, of, help) \
-	{ \
-		name, value, help, offsetof(struct hub_options, member), of, false \
-	}
-#define LIST(name, member, value, of, help) \
-	{ \
-		name, value, help, offsetof(struct hub_options, member), of, true \
-	}
-#define SWITCH(name, member, of, help) \
-	{ \
-		name, NULL, help, offsetof(struct hub_options, member), of, false \
-	}
-
-static const struct option options[] = {
+/* What was given stands in it while it is read; hub_options_parse hands it on to its caller. */
+static struct flag options[] = {
 	TEXT("state-dir", state_dir, "DIR", SERVE,
 		"where the database and keys are kept; default /var/lib/warren-hub"),
 	TEXT("listen", listen, "ADDR:PORT", SERVE,
@@ -131,121 +121,58 @@ static const struct option options[] = {
 	TEXT("next", next, "PATH", COMMAND, "login: page to go to"),
 	SWITCH("help", help, SERVE | COMMAND, "this text"),
 	SWITCH("version", version, SERVE | COMMAND, "the version"),
+	{ .name = "h",
+		.of = SERVE | COMMAND,
+		.member = offsetof(struct hub_options, help),
+		.hidden = true },
+	{ 0 },
 };
 
-static void *place(struct hub_options *o, const struct option *opt)
+static int refuse(const struct flags_error *e, struct err_at *at)
 {
-	return (char *)o + opt->at;
-}
+	char text[512];
 
-static const struct option *find(const char *name, size_t len)
-{
-	for (size_t i = 0; i < ARRAY_LEN(options); i++)
-		if (strlen(options[i].name) == len && !memcmp(options[i].name, name, len))
-			return &options[i];
-	return NULL;
-}
-
-/* Only if nothing that goes before has set it. */
-static int set(
-	struct hub_options *o, const struct option *opt, const char *value, struct err_at *at)
-{
-	if (opt->value) {
-		const char **text = place(o, opt);
-
-		if (!*text)
-			*text = value;
-		return 0;
-	}
-	if (!value || !strcmp(value, "true") || !strcmp(value, "1")) {
-		*(bool *)place(o, opt) = true;
-		return 0;
-	}
-	if (!strcmp(value, "false") || !strcmp(value, "0"))
-		return 0;
-	err_at_set(at, 0, 0, "--%s is true or false, not \"%s\"", opt->name, value);
+	flags_explain(e, "warren-hub", text, sizeof(text));
+	err_at_set(at, 0, 0, "%s", text);
 	return -ERR_BAD_VALUE;
 }
 
-static int say_unknown(const char *given, const char *name, size_t len, struct err_at *at)
+static int give(struct flag *flag, const char *value, struct err_at *at)
 {
-	const char *meant = NULL;
-	int best = NEAR_FAR;
+	struct flags_error e;
 
-	for (size_t i = 0; i < ARRAY_LEN(options); i++) {
-		int k = near_distance(name, len, options[i].name);
-
-		if (k >= best)
-			continue;
-		best = k;
-		meant = options[i].name;
-	}
-	if (meant)
-		err_at_set(at, 0, 0, "unknown option %s; did you mean --%s?", given, meant);
-	else
-		err_at_set(at, 0, 0, "unknown option %s; warren-hub --help lists all", given);
-	return -ERR_BAD_VALUE;
-}
-
-static int parse_flag(
-	struct hub_options *o, int argc, char *const argv[], int *i, struct err_at *at)
-{
-	const char *name = argv[*i] + 1 + (argv[*i][1] == '-'), *eq = strchr(name, '=');
-	const struct option *opt = find(name, eq ? (size_t)(eq - name) : strlen(name));
-	const char *value = eq ? eq + 1 : NULL;
-
-	if (!opt)
-		return say_unknown(argv[*i], name, eq ? (size_t)(eq - name) : strlen(name), at);
-	if (o->n_given < HUB_FLAGS_MAX)
-		o->given[o->n_given++] = opt->name;
-	if (opt->value && !value) {
-		if (++*i == argc) {
-			err_at_set(at, 0, 0, "--%s needs a value", opt->name);
-			return -ERR_BAD_VALUE;
-		}
-		value = argv[*i];
-	}
-	if (opt->list && *(const char **)place(o, opt)) {
-		value = arena_printf(&o->mem, "%s,%s", *(const char **)place(o, opt), value);
-		if (!value)
-			return -ENOMEM;
-	}
-	if (opt->value)
-		*(const char **)place(o, opt) = NULL; /* the last of several counts */
-	return set(o, opt, value, at);
+	return flags_give(flag, value, &e) < 0 ? refuse(&e, at) : 0;
 }
 
 static int parse_argv(struct hub_options *o, int argc, char *const argv[], struct err_at *at)
 {
-	int rc = 0;
+	const struct flags how = { .table = options, .mem = &o->mem };
+	struct flags_error e;
+	int rc = flags_parse_mixed(
+		&how, argc - 1, argv + 1, o->word, HUB_WORDS_MAX, &o->n_words, &e);
 
-	for (int i = 1; i < argc && rc == 0; i++) {
-		if (argv[i][0] == '-' && argv[i][1]) {
-			rc = parse_flag(o, argc, argv, &i, at);
-		} else if (o->n_words == HUB_WORDS_MAX) {
-			err_at_set(at, 0, 0, "too many words after %s", o->word[0]);
-			rc = -ERR_TOO_MANY;
-		} else {
-			o->word[o->n_words++] = argv[i];
-		}
-	}
-	return rc;
+	if (rc < 0)
+		return refuse(&e, at);
+	for (const struct flag *f = options; f->name; f++)
+		if (f->is_set && o->n_given < HUB_FLAGS_MAX)
+			o->given[o->n_given++] = f->name;
+	return 0;
 }
 
-static int from_environment(struct hub_options *o, struct err_at *at)
+static int from_environment(struct err_at *at)
 {
 	int rc = 0;
 
-	for (size_t i = 0; i < ARRAY_LEN(options) && rc == 0; i++) {
+	for (struct flag *f = options; f->name && rc == 0; f++) {
 		char name[NAME_LEN_MAX];
 		const char *value;
 
-		snprintf(name, sizeof(name), "WARREN_HUB_%s", options[i].name);
+		snprintf(name, sizeof(name), "WARREN_HUB_%s", f->name);
 		for (char *p = name; *p; p++)
 			*p = *p == '-' ? '_' : *p >= 'a' && *p <= 'z' ? (char)(*p - 32) : *p;
-		value = getenv(name);
+		value = f->hidden ? NULL : getenv(name);
 		if (value && *value)
-			rc = set(o, &options[i], value, at);
+			rc = give(f, value, at);
 	}
 	return rc;
 }
@@ -262,10 +189,10 @@ static char *trim(char *s)
 	return s;
 }
 
-static int parse_line(struct hub_options *o, char *line, unsigned number, struct err_at *at)
+static int parse_line(const char *config, char *line, unsigned number, struct err_at *at)
 {
 	char *name = trim(line), *value = strchr(name, '=');
-	const struct option *opt;
+	struct flag *opt;
 
 	if (!*name || *name == '#')
 		return 0;
@@ -274,32 +201,32 @@ static int parse_line(struct hub_options *o, char *line, unsigned number, struct
 		name = trim(name);
 		value = trim(value);
 	}
-	opt = find(name, strlen(name));
-	if (!opt || !(opt->of & SERVE) || !value) {
+	opt = flags_find(options, name, strlen(name));
+	if (!opt || opt->hidden || !(opt->of & SERVE) || !value) {
 		err_at_set(at, number, 1,
 			"%s, line %u: \"%s\" is not NAME=VALUE with the name of an option of serve",
-			o->config, number, name);
+			config, number, name);
 		return -ERR_BAD_VALUE;
 	}
-	return set(o, opt, value, at);
+	return give(opt, value, at);
 }
 
-static int from_file(struct hub_options *o, struct err_at *at)
+static int from_file(struct hub_options *o, const char *config, struct err_at *at)
 {
 	struct buf b;
 	unsigned number = 0;
 	int rc;
 
 	buf_init(&b, FILE_MAX);
-	rc = file_read(o->config, &b);
+	rc = file_read(config, &b);
 	if (rc < 0)
-		rc = file_explain(o->config, rc, at);
+		rc = file_explain(config, rc, at);
 	if (rc == 0) {
 		char *text = arena_strndup(&o->mem, buf_data(&b), buf_len(&b)), *rest = text, *line;
 
 		rc = text ? 0 : -ENOMEM;
 		while (rc == 0 && (line = strsep(&rest, "\n")))
-			rc = parse_line(o, line, ++number, at);
+			rc = parse_line(config, line, ++number, at);
 	}
 	buf_fini(&b);
 	return rc;
@@ -335,15 +262,18 @@ static int check_base_domain(const struct hub_options *o, struct err_at *at)
 
 int hub_options_parse(struct hub_options *o, int argc, char *const argv[], struct err_at *at)
 {
+	const char *config;
 	int rc;
 
 	memset(o, 0, sizeof(*o));
 	arena_init(&o->mem, (size_t)4 * FILE_MAX);
 	rc = parse_argv(o, argc, argv, at);
 	if (rc == 0)
-		rc = from_environment(o, at);
-	if (rc == 0 && o->config)
-		rc = from_file(o, at);
+		rc = from_environment(at);
+	config = flag_text(options, "config");
+	if (rc == 0 && *config)
+		rc = from_file(o, config, at);
+	flags_store(options, o);
 	defaults(o);
 	return rc == 0 ? check_base_domain(o, at) : rc;
 }
@@ -351,14 +281,6 @@ int hub_options_parse(struct hub_options *o, int argc, char *const argv[], struc
 void hub_options_fini(struct hub_options *o)
 {
 	arena_fini(&o->mem);
-}
-
-static void print_option(const struct option *opt, const char *text)
-{
-	char left[48];
-
-	snprintf(left, sizeof(left), "--%s %s", opt->name, opt->value ? opt->value : "");
-	printf("  %-25s %s\n", left, text);
 }
 
 /* "nodes list: those that are" without what it is for; of "serve: ...; else: ..." the end. */
@@ -372,33 +294,31 @@ static const char *text_for_command(const char *text)
 
 void hub_options_help(bool serve)
 {
-	for (size_t i = 0; i < ARRAY_LEN(options); i++)
-		if (options[i].of & (serve ? SERVE : COMMAND))
-			print_option(&options[i], options[i].text);
+	flags_print_help(options, serve ? SERVE : COMMAND, HELP_COLUMN, stdout);
 }
 
 void hub_options_help_of(
 	bool (*takes)(const struct command *k, const char *name), const struct command *k)
 {
-	for (size_t i = 0; i < ARRAY_LEN(options); i++)
-		if (options[i].of & COMMAND && takes(k, options[i].name))
-			print_option(&options[i], text_for_command(options[i].text));
+	for (const struct flag *f = options; f->name; f++)
+		if (f->of & COMMAND && !f->hidden && takes(k, f->name))
+			flags_print_one(f, text_for_command(f->help), HELP_COLUMN, stdout);
 }
 
 int hub_option_has_value(const char *name, size_t len)
 {
-	const struct option *opt = find(name, len);
+	const struct flag *f = flags_find(options, name, len);
 
-	return opt ? opt->value != NULL : -1;
+	return f ? f->kind != FLAG_BOOL : -1;
 }
 
 const char *hub_options_not_of_serve(const struct hub_options *o)
 {
 	for (size_t i = 0; i < o->n_given; i++) {
-		const struct option *opt = find(o->given[i], strlen(o->given[i]));
+		const struct flag *f = flags_find(options, o->given[i], strlen(o->given[i]));
 
-		if (opt && !(opt->of & SERVE))
-			return opt->name;
+		if (f && !(f->of & SERVE))
+			return f->name;
 	}
 	return NULL;
 }

@@ -90,7 +90,7 @@ const struct command command_table[] = {
 	{ 0 },
 };
 
-static const char common_flags[] = "json socket help";
+static const char common_flags[] = "json socket help h";
 
 /* "nodes list", "status" */
 static const char *path_of(const struct command *k, char out[static LINE_LEN])
