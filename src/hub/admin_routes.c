@@ -2,9 +2,9 @@
 
 #include <errno.h>
 
-static const char *const modes[] = { [COORD_OWN_SHOW] = "show",
-	[COORD_OWN_QUARANTINE] = "quarantine",
-	[COORD_OWN_REFUSE] = "refuse" };
+static const char *const modes[] = { [COORD_PROTECTED_SHOW] = "show",
+	[COORD_PROTECTED_QUARANTINE] = "quarantine",
+	[COORD_PROTECTED_REFUSE] = "refuse" };
 
 struct listing {
 	struct admin_call *call;
@@ -96,8 +96,8 @@ int admin_own_prefixes(struct http_request *q)
 {
 	struct admin_call *c = q->call;
 	const struct coord_settings *s = coord_settings(c->hub->tailnet);
-	struct admin_own_prefixes doc = { .prefixes = s->own_prefixes,
-		.mode = modes[s->own_switch] };
+	struct admin_own_prefixes doc = { .prefixes = s->protected_prefixes,
+		.mode = modes[s->protected_switch] };
 
 	doc.prefixes.present = true;
 	return admin_reply(c, &admin_own_prefixes_type, &doc);
@@ -108,8 +108,8 @@ int admin_own_prefixes_set(struct http_request *q)
 {
 	struct admin_call *c = q->call;
 	const struct coord_settings *s = coord_settings(c->hub->tailnet);
-	struct json_list l = c->req.prefixes.present ? c->req.prefixes : s->own_prefixes;
-	size_t mode = (size_t)s->own_switch;
+	struct json_list l = c->req.prefixes.present ? c->req.prefixes : s->protected_prefixes;
+	size_t mode = (size_t)s->protected_switch;
 	struct ipprefix *v = arena_array(c->mem, l.n, sizeof(*v));
 	int rc;
 
@@ -124,12 +124,13 @@ int admin_own_prefixes_set(struct http_request *q)
 	if (mode == ARRAY_LEN(modes))
 		return admin_say(c, -ERR_BAD_VALUE,
 			"--mode is show, quarantine or refuse, not \"%s\"", c->req.mode);
-	rc = coord_own_prefixes_set(c->hub->tailnet, v, l.n, (enum coord_own_switch)mode, c->now);
+	rc = coord_protected_prefixes_set(
+		c->hub->tailnet, v, l.n, (enum coord_protected_switch)mode, c->now);
 	if (rc == -ERR_BAD_VALUE)
 		return admin_say(c, rc,
 			"a prefix is written as 10.0.0.0/8, without bits behind its length, and is no default route");
 	if (rc == -ERR_TOO_MANY)
 		return admin_say(c, rc, "at most %d prefixes can be the organisation's own",
-			COORD_OWN_PREFIXES_MAX);
+			COORD_PROTECTED_PREFIXES_MAX);
 	return rc < 0 ? rc : admin_own_prefixes(c->q);
 }

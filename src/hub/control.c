@@ -12,8 +12,8 @@
 struct request {
 	struct session *session;
 	struct ts_stream *stream;
-	struct coord_poll *poll; /* a long poll's */
-	bool waits;              /* for a register answer */
+	struct map_session *poll; /* a long poll's */
+	bool waits;               /* for a register answer */
 	struct list in_session;
 };
 
@@ -194,7 +194,7 @@ static void on_end(void *owner, struct ts_stream *stream, int rc)
 	if (!q)
 		return; /* it ended before its request was complete */
 	if (q->poll) {
-		coord_poll_close(q->poll, loop_now(s->hub->loop));
+		map_session_close(q->poll, loop_now(s->hub->loop));
 		s->n_polls--;
 	}
 	if (q->waits)
@@ -211,7 +211,7 @@ static void fill(void *owner, struct ts_stream *stream, struct buf *out)
 	struct request *q = ts_stream_owner(stream);
 
 	if (q && q->poll)
-		coord_poll_fill(q->poll, out);
+		map_session_fill(q->poll, out);
 }
 
 static void on_output(void *owner)
@@ -327,7 +327,7 @@ int control_accept(struct hub *h, struct http_request *q)
 static void let_go(struct hub *h, struct request *q)
 {
 	if (q->poll) {
-		coord_poll_close(q->poll, loop_now(h->loop));
+		map_session_close(q->poll, loop_now(h->loop));
 		q->poll = NULL;
 		q->session->n_polls--;
 		ts_stream_finish(q->stream);

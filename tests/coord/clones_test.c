@@ -24,7 +24,7 @@ static void listen_as(struct world *w, size_t i, const char *handle)
 static void say_place(struct world *w, size_t i, const char *handle, const char *endpoint)
 {
 	char key[KEY_TEXT_MAX], body[512];
-	struct coord_poll *none;
+	struct map_session *none;
 	int n;
 
 	key_format(KEY_NODE, w->devices[i].key.b, key);

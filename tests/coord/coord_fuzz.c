@@ -19,7 +19,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 enum { POLLS = 8, FRAME_MAX = 1 << 22 };
 
 static struct tailnet *tailnet;
-static struct coord_poll *polls[POLLS];
+static struct map_session *polls[POLLS];
 static size_t next_poll;
 static struct now now;
 
@@ -57,7 +57,7 @@ static void read_frames(const struct buf *b)
 	CHECK(p == end);
 }
 
-static void drain(struct coord_poll *p)
+static void drain(struct map_session *p)
 {
 	struct buf b;
 	size_t had = 1;
@@ -65,7 +65,7 @@ static void drain(struct coord_poll *p)
 	buf_init(&b, FRAME_MAX);
 	while (had) {
 		had = buf_len(&b);
-		coord_poll_fill(p, &b);
+		map_session_fill(p, &b);
 		had = buf_len(&b) - had;
 	}
 	read_frames(&b);
@@ -74,12 +74,12 @@ static void drain(struct coord_poll *p)
 
 static void map(const struct machine_pub *machine, struct view body)
 {
-	struct coord_poll *p = NULL;
+	struct map_session *p = NULL;
 
 	if (coord_map(tailnet, machine, body, &tailnet, now, &p) != 0)
 		return;
 	if (polls[next_poll])
-		coord_poll_close(polls[next_poll], now);
+		map_session_close(polls[next_poll], now);
 	polls[next_poll] = p;
 	next_poll = (next_poll + 1) % POLLS;
 }
@@ -105,9 +105,9 @@ static void next_policy(void)
 static void claim_networks(void)
 {
 	const struct ipprefix ten = { { 4, { 10 } }, 8 };
-	size_t n = coord_settings(tailnet)->own_prefixes.n ? 0 : 1;
+	size_t n = coord_settings(tailnet)->protected_prefixes.n ? 0 : 1;
 
-	CHECK(coord_own_prefixes_set(tailnet, &ten, n, COORD_OWN_REFUSE, now) == 0);
+	CHECK(coord_protected_prefixes_set(tailnet, &ten, n, COORD_PROTECTED_REFUSE, now) == 0);
 }
 
 static void approve_routes(void)
@@ -205,7 +205,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	}
 	for (size_t i = 0; i < POLLS; i++) {
 		if (polls[i])
-			coord_poll_close(polls[i], now);
+			map_session_close(polls[i], now);
 		polls[i] = NULL;
 	}
 	coord_stats(tailnet, &before);

@@ -326,7 +326,8 @@ static void all_that_it_grants_is_shown(void **state)
 	(void)state;
 	start(&w, policy_text);
 	CHECK_INT(ipprefix_parse("10.9.0.0/16", 11, &own), ==, 0);
-	CHECK_INT(coord_own_prefixes_set(w.tailnet, &own, 1, COORD_OWN_SHOW, w.now), ==, 0);
+	CHECK_INT(coord_protected_prefixes_set(w.tailnet, &own, 1, COORD_PROTECTED_SHOW, w.now), ==,
+		0);
 	code = asked(&w, machine(1), 1,
 		",\"RoutableIPs\":[\"10.1.2.0/24\",\"10.9.1.0/24\",\"0.0.0.0/0\"],\"OSVersion\":\"6\\nOwner\\tadmin\"",
 		",\"Ephemeral\":true");

@@ -235,7 +235,7 @@ static void v148_the_tailnet_id_is_told_of_self_only_each_time_and_never_changes
 /* ---- Rule 5: what kind of request it is ---- */
 
 struct asked {
-	struct coord_poll *poll;
+	struct map_session *poll;
 	struct buf got;
 	int rc;
 };
@@ -261,7 +261,7 @@ static struct asked ask(struct world *w, size_t i, const char *fields)
 	do {
 		had = buf_len(&a.got);
 		if (a.poll && !nobody->ended)
-			coord_poll_fill(a.poll, &a.got);
+			map_session_fill(a.poll, &a.got);
 	} while (buf_len(&a.got) > had);
 	return a;
 }
@@ -274,7 +274,7 @@ static bool over(const struct world *w)
 static void done(struct world *w, struct asked *a)
 {
 	if (a->poll)
-		coord_poll_close(a->poll, w->now);
+		map_session_close(a->poll, w->now);
 	w->devices[DEVICES - 1].ended = false;
 	buf_fini(&a->got);
 }
@@ -361,18 +361,18 @@ static void without_compression_a_stream_is_plain_text_in_every_message(void **s
 	buf_clear(&a.got);
 	hang_up(&w, &w.devices[1]);
 	pass(&w, COORD_OFFLINE_GRACE + SEC(1));
-	coord_poll_fill(a.poll, &a.got);
+	map_session_fill(a.poll, &a.got);
 	CHECK_INT(load_le32(buf_data(&a.got)), ==, buf_len(&a.got) - 4);
 	CHECK_TRUE(buf_data(&a.got)[4] == '{');
 	buf_clear(&a.got);
 	pass(&w, COORD_KEEP_ALIVE + SEC(1));
-	coord_poll_fill(a.poll, &a.got);
+	map_session_fill(a.poll, &a.got);
 	CHECK_INT(load_le32(buf_data(&a.got)), ==, buf_len(&a.got) - 4);
 	CHECK_TRUE(!memcmp(buf_data(&a.got) + 4, "{\"KeepAlive\":true", 17));
 	buf_clear(&a.got);
 	CHECK_INT(coord_node_delete(w.tailnet, id_of(&w, 0), w.now), ==, 0);
 	CHECK_INT(coord_turn_end(w.tailnet, w.now), ==, 0); /* it is told when it is durable */
-	coord_poll_fill(a.poll, &a.got);
+	map_session_fill(a.poll, &a.got);
 	CHECK_TRUE(buf_data(&a.got)[4] == '{' && over(&w));
 	done(&w, &a);
 	world_free(&w);
@@ -450,7 +450,9 @@ static void rule_33_a_device_that_is_released_is_told_that_it_is_healthy_again(v
 	json_t *f, *v;
 
 	world_new(&w, 7);
-	CHECK_INT(coord_own_prefixes_set(w.tailnet, &own, 1, COORD_OWN_QUARANTINE, w.now), ==, 0);
+	CHECK_INT(
+		coord_protected_prefixes_set(w.tailnet, &own, 1, COORD_PROTECTED_QUARANTINE, w.now),
+		==, 0);
 	w.devices[0].routes = "[\"10.1.0.0/16\"]";
 	join(&w, &w.devices[0], false);
 	listen_to_map(&w, &w.devices[0]);

@@ -71,7 +71,7 @@ static void three_devices(struct world *w)
 static int say(struct world *w, struct device *d, const char *words, size_t len)
 {
 	char key[KEY_TEXT_MAX];
-	struct coord_poll *none;
+	struct map_session *none;
 	struct buf b;
 
 	buf_init(&b, 1 << 24);

@@ -21,7 +21,7 @@ static int say(struct world *w, const char *words)
 {
 	struct device *d = &w->devices[MOVER];
 	char key[KEY_TEXT_MAX];
-	struct coord_poll *none;
+	struct map_session *none;
 	struct buf b;
 
 	buf_init(&b, 1 << 20);

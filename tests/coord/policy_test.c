@@ -419,12 +419,14 @@ static void who_offers_the_organisations_own_networks_is_kept_apart(void **state
 	five_devices(&w);
 	id = node_of(&w, &w.devices[0])->id;
 	offer(&w, 0, "[\"10.1.0.0/16\"]");
-	CHECK_INT(coord_own_prefixes_set(w.tailnet, &own, 1, COORD_OWN_SHOW, w.now), ==, 0);
+	CHECK_INT(coord_protected_prefixes_set(w.tailnet, &own, 1, COORD_PROTECTED_SHOW, w.now), ==,
+		0);
 	settle(&w);
 	CHECK_TRUE(route_of(&w, 0, "10.1.0.0/16").own &&
 		   ipprefix_eq(*route_of(&w, 0, "10.1.0.0/16").own, own));
 	CHECK_TRUE(seen(&w, 1, 0) && !coord_node_quarantined(w.tailnet, id));
-	CHECK_INT(coord_own_prefixes_set(w.tailnet, &own, 1, COORD_OWN_REFUSE, w.now), ==, 0);
+	CHECK_INT(coord_protected_prefixes_set(w.tailnet, &own, 1, COORD_PROTECTED_REFUSE, w.now),
+		==, 0);
 	settle(&w);
 	CHECK_TRUE(coord_node_quarantined(w.tailnet, id) && !seen(&w, 1, 0));
 	CHECK_INT(netmap_n_peers(w.devices[0].map), ==, 0);
@@ -439,8 +441,8 @@ static void who_offers_the_organisations_own_networks_is_kept_apart(void **state
 		0); /* this one is ours */
 	offer(&w, 0, "[\"10.1.0.0/16\"]");
 	CHECK_TRUE(reaches(seen(&w, 1, 0), "10.1.0.0/16"));
-	CHECK_INT(coord_own_prefixes_set(
-			  w.tailnet, &(struct ipprefix){ 0 }, 1, COORD_OWN_SHOW, w.now),
+	CHECK_INT(coord_protected_prefixes_set(
+			  w.tailnet, &(struct ipprefix){ 0 }, 1, COORD_PROTECTED_SHOW, w.now),
 		==, -ERR_BAD_VALUE);
 	world_free(&w);
 }

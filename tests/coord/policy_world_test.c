@@ -93,8 +93,9 @@ static void random_policy_step(struct world *w)
 		rc = rc == -ENOENT ? 0 : rc;
 		break;
 	default:
-		rc = coord_own_prefixes_set(w->tailnet, &own, rng_below(&w->rng.rng, 2),
-			rng_below(&w->rng.rng, 3) == 0 ? COORD_OWN_QUARANTINE : COORD_OWN_SHOW,
+		rc = coord_protected_prefixes_set(w->tailnet, &own, rng_below(&w->rng.rng, 2),
+			rng_below(&w->rng.rng, 3) == 0 ? COORD_PROTECTED_QUARANTINE
+						       : COORD_PROTECTED_SHOW,
 			w->now);
 	}
 	CHECK_INT(rc, ==, 0);

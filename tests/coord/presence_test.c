@@ -178,7 +178,9 @@ static void who_is_kept_apart_is_not_online(void **state)
 	three_devices(&w);
 	w.devices[0].routes = "[\"10.1.0.0/16\"]";
 	tell_place(&w, &w.devices[0]);
-	CHECK_INT(coord_own_prefixes_set(w.tailnet, &own, 1, COORD_OWN_QUARANTINE, w.now), ==, 0);
+	CHECK_INT(
+		coord_protected_prefixes_set(w.tailnet, &own, 1, COORD_PROTECTED_QUARANTINE, w.now),
+		==, 0);
 	settle(&w);
 	CHECK_TRUE(!seen(&w, 1, 0) && node_of(&w, &w.devices[0])->online != JSON_YES);
 	CHECK_INT(n_online(&w), ==, 2);

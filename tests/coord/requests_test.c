@@ -145,7 +145,7 @@ static const struct coord_node_doc *node_of(const struct hub *h, const char *nod
 }
 
 /* The first frame of a stream. */
-static void first_frame(struct coord_poll *poll, struct tc_map_response *ret, struct arena *mem)
+static void first_frame(struct map_session *poll, struct tc_map_response *ret, struct arena *mem)
 {
 	static uint8_t plain[FRAME_MAX];
 	struct buf b;
@@ -154,7 +154,7 @@ static void first_frame(struct coord_poll *poll, struct tc_map_response *ret, st
 	buf_init(&b, FRAME_MAX);
 	for (size_t had = 1; had;) {
 		had = buf_len(&b);
-		coord_poll_fill(poll, &b);
+		map_session_fill(poll, &b);
 		had = buf_len(&b) - had;
 	}
 	CHECK_TRUE(buf_len(&b) > 4);
@@ -269,7 +269,7 @@ static void replay_map(json_t *doc)
 {
 	const char *node_key = vec_str(doc, "NodeKey");
 	char *body = json_dumps(doc, JSON_COMPACT), text[KEY_TEXT_MAX];
-	struct coord_poll *poll = NULL;
+	struct map_session *poll = NULL;
 	struct tc_map_response m;
 	struct arena mem;
 	struct hub h;
@@ -290,7 +290,7 @@ static void replay_map(json_t *doc)
 		CHECK_TRUE(m.node->machine_authorized && m.node->hostinfo && m.user_profiles.n &&
 			   m.dns_config);
 		arena_fini(&mem);
-		coord_poll_close(poll, h.now);
+		map_session_close(poll, h.now);
 	} else {
 		CHECK_INT(status, ==, 200);
 		CHECK_INT(node_of(&h, node_key)->endpoints.n, ==,
@@ -327,9 +327,9 @@ static void every_recorded_request_is_understood(void **state)
 #define KEY_A "nodekey:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
 #define KEY_B "nodekey:bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"
 
-static struct coord_poll *listen_as(struct hub *h, const char *node_key)
+static struct map_session *listen_as(struct hub *h, const char *node_key)
 {
-	struct coord_poll *poll = NULL;
+	struct map_session *poll = NULL;
 	char body[256];
 	int n = snprintf(body, sizeof(body),
 		"{\"Version\":113,\"NodeKey\":\"%s\",\"Stream\":true,\"Compress\":\"zstd\",\"Hostinfo\":{}}",
@@ -341,7 +341,7 @@ static struct coord_poll *listen_as(struct hub *h, const char *node_key)
 	return poll;
 }
 
-static void check_first(struct coord_poll *poll, bool authorized, size_t peers)
+static void check_first(struct map_session *poll, bool authorized, size_t peers)
 {
 	struct tc_map_response m;
 	struct arena mem;
@@ -355,7 +355,7 @@ static void check_first(struct coord_poll *poll, bool authorized, size_t peers)
 
 static void device_that_waits_for_approval_is_alone_until_it_is_let_in(void **state)
 {
-	struct coord_poll *a, *b, *c;
+	struct map_session *a, *b, *c;
 	char key[COORD_SECRET_TEXT_MAX];
 	struct hub h;
 	json_t *doc;
@@ -383,9 +383,9 @@ static void device_that_waits_for_approval_is_alone_until_it_is_let_in(void **st
 	h.machine = node_of(&h, KEY_A)->machine;
 	c = listen_as(&h, KEY_A);
 	check_first(c, true, 1);
-	coord_poll_close(a, h.now);
-	coord_poll_close(b, h.now);
-	coord_poll_close(c, h.now);
+	map_session_close(a, h.now);
+	map_session_close(b, h.now);
+	map_session_close(c, h.now);
 	hub_stop(&h);
 }
 

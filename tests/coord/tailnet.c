@@ -125,7 +125,7 @@ void world_new(struct world *w, uint64_t seed)
 void hang_up(struct world *w, struct device *d)
 {
 	if (d->poll)
-		coord_poll_close(d->poll, w->now);
+		map_session_close(d->poll, w->now);
 	netmap_free(d->map);
 	d->poll = NULL;
 	d->map = NULL;
@@ -222,7 +222,7 @@ static void drain(struct world *w, struct device *d)
 	buf_init(&b, 16 << 20);
 	do {
 		had = buf_len(&b);
-		coord_poll_fill(d->poll, &b);
+		map_session_fill(d->poll, &b);
 	} while (buf_len(&b) > had);
 	while (buf_len(&b)) {
 		uint32_t len;
@@ -294,7 +294,7 @@ void join(struct world *w, struct device *d, bool new_key)
 void listen_to_map(struct world *w, struct device *d)
 {
 	char key[KEY_TEXT_MAX], body[512];
-	struct coord_poll *poll = NULL;
+	struct map_session *poll = NULL;
 	int n;
 
 	hang_up(w, d);
@@ -312,7 +312,7 @@ void listen_to_map(struct world *w, struct device *d)
 void tell_place(struct world *w, struct device *d)
 {
 	char key[KEY_TEXT_MAX], body[512];
-	struct coord_poll *none;
+	struct map_session *none;
 	int n;
 
 	key_format(KEY_NODE, d->key.b, key);

@@ -14,7 +14,7 @@ enum { DEVICES = 12 };
 struct device {
 	struct machine_pub machine;
 	struct node_pub key;
-	struct coord_poll *poll;
+	struct map_session *poll;
 	struct netmap *map;
 	char *frame;          /* the last message, as JSON; also of a stream that is over */
 	const char *routes;   /* what it offers, as JSON */

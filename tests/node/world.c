@@ -26,7 +26,7 @@ struct pipe {
 struct request {
 	struct world *w;
 	struct ts_stream *stream;
-	struct coord_poll *poll;
+	struct map_session *poll;
 	bool waits;
 };
 
@@ -100,7 +100,7 @@ static void on_end(void *owner, struct ts_stream *s, int rc)
 	if (p->poll == s)
 		p->poll = NULL;
 	if (q->poll)
-		coord_poll_close(q->poll, q->w->now);
+		map_session_close(q->poll, q->w->now);
 	if (q->waits)
 		coord_register_cancel(q->w->tailnet, q);
 	free(q);
@@ -127,7 +127,7 @@ static void fill(void *owner, struct ts_stream *s, struct buf *out)
 		say(q->w->inject, out);
 		q->w->inject = NULL;
 	}
-	coord_poll_fill(q->poll, out);
+	map_session_fill(q->poll, out);
 }
 
 static void nothing(void *owner)

@@ -46,7 +46,7 @@ struct conn {
 struct request {
 	struct conn *conn;
 	struct ts_stream *stream;
-	struct coord_poll *poll;
+	struct map_session *poll;
 	bool waits;
 };
 
@@ -163,7 +163,7 @@ static void on_end(void *owner, struct ts_stream *stream, int rc)
 	if (!q)
 		return;
 	if (q->poll)
-		coord_poll_close(q->poll, now_of(c->server));
+		map_session_close(q->poll, now_of(c->server));
 	if (q->waits)
 		coord_register_cancel(c->server->tailnet, q);
 	free(q);
@@ -176,7 +176,7 @@ static void fill(void *owner, struct ts_stream *stream, struct buf *out)
 
 	(void)owner;
 	if (q && q->poll)
-		coord_poll_fill(q->poll, out);
+		map_session_fill(q->poll, out);
 }
 
 static void on_ts_output(void *owner)

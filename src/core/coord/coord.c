@@ -33,7 +33,7 @@ static int after_load(struct tailnet *c, struct now now)
 		struct coord_node *n = container_of(l, struct coord_node, link);
 
 		if (rc == 0 && n->unsaved)
-			rc = note_node(c, n);
+			rc = store_said(c, n);
 		if (rc == 0 && n->doc.ephemeral)
 			rc = presence_ephemeral_wait(c, n, now);
 	}
@@ -58,7 +58,7 @@ int coord_new(struct tailnet **ret, const struct coord_cfg *cfg, struct now now,
 	if (rc == 0 && !*c->tailnet_id)
 		rc = tailnet_id_make(c);
 	if (rc == 0)
-		rc = follow_start(c, now, at);
+		rc = policy_sync_start(c, now, at);
 	if (rc == 0) {
 		map_news_take(c, now);
 		rc = after_load(c, now);
@@ -79,7 +79,7 @@ struct tailnet *coord_free(struct tailnet *c)
 	mapper_free(c); /* and devices */
 	intake_free(c);
 	versions_free(c);
-	follow_end(c);
+	policy_sync_end(c);
 	return tailnet_free(c);
 }
 
@@ -87,7 +87,7 @@ void coord_tick(struct tailnet *c, struct now now)
 {
 	registrar_tick(c, now);
 	intake_tick(c, now);
-	expiry_tick(c, now);
+	expire_tick(c, now);
 	mapper_tick(c, now);
 }
 
@@ -115,7 +115,7 @@ int coord_turn_end(struct tailnet *c, struct now now)
 
 int coord_store_back(struct tailnet *c, struct now now)
 {
-	return follow_routes(c, now);
+	return policy_sync_routes(c, now);
 }
 
 void coord_stats(const struct tailnet *c, struct coord_stats *ret)

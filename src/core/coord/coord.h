@@ -34,7 +34,7 @@ MUST_USE int coord_turn_end(struct tailnet *c, struct now now);
 
 /*
  * Administration. Texts are copied. Errors: -ENOENT, -EEXIST, -ERR_BAD_VALUE, ... -ERR_DENIED: a tag that the policy does not
- * define or, at the approval of a login, does not let this user give; or a device that COORD_OWN_REFUSE keeps out.
+ * define or, at the approval of a login, does not let this user give; or a device that COORD_PROTECTED_REFUSE keeps out.
  */
 /* Names are kept in lower case and without an @ at the end: "Bob" and "bob@" are "bob". */
 MUST_USE int coord_user_create(
@@ -135,8 +135,8 @@ MUST_USE int coord_route_unapprove(
 	struct tailnet *c, int64_t node, struct ipprefix prefix, struct now now); /* -ENOENT */
 const struct coord_settings *coord_settings(const struct tailnet *c);
 /* -ERR_BAD_VALUE: a default route, or bits set behind the prefix; -ERR_TOO_MANY. */
-MUST_USE int coord_own_prefixes_set(struct tailnet *c, const struct ipprefix *v, size_t n,
-	enum coord_own_switch what, struct now now);
+MUST_USE int coord_protected_prefixes_set(struct tailnet *c, const struct ipprefix *v, size_t n,
+	enum coord_protected_switch what, struct now now);
 bool coord_node_quarantined(const struct tailnet *c, int64_t id);
 void coord_stats(const struct tailnet *c, struct coord_stats *ret);
 

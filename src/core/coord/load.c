@@ -46,7 +46,7 @@ static int decode(struct tailnet *c, enum coord_kind kind, struct view doc, unio
 	if (cut)
 		rc = json_decode(types[kind], text, strlen(text), ret, mem, NULL);
 	if (rc == 0 && kind == COORD_NODE)
-		rc = told_stored(c, &ret->node, mem);
+		rc = clean_stored(c, &ret->node, mem);
 	return rc < 0 ? rc : rc == 1 || cut;
 }
 
@@ -63,15 +63,15 @@ static int take_node(struct tailnet *c, struct coord_node_doc *doc, struct arena
 	struct coord_node *n;
 	int rc;
 
-	c->meta.next_host = MAX_OF(c->meta.next_host, host_of(doc));
+	c->meta.next_host = MAX_OF(c->meta.next_host, addresses_host(doc));
 	doc->online = JSON_NO;
 	name_judge_old(doc);
-	unsaved |= address_judge_old(doc);
+	unsaved |= addresses_judge_old(doc);
 	rc = coord_node_insert(c, doc, mem, &n);
 	if (rc < 0)
 		return rc;
 	n->unsaved = unsaved;
-	n->changed = n->changed_whole = n->block->changed = ++c->seq;
+	n->changed = n->changed_whole = n->group->changed = ++c->seq;
 	return 0;
 }
 

@@ -9,7 +9,7 @@ int coord_node_delete(struct tailnet *c, int64_t id, struct now now)
 
 	if (!n)
 		return -ENOENT;
-	coord_node_remove(c, n, now);
+	mapper_remove_node(c, n, now);
 	return 0;
 }
 
@@ -30,7 +30,7 @@ int coord_node_tag(
 	doc.user = 0;
 	doc.key_expiry = 0;
 	doc.key_expired = false;
-	return coord_node_update(c, n, &doc, true, true, now);
+	return policy_sync_update(c, n, &doc, true, true, now);
 }
 
 int coord_node_move(struct tailnet *c, int64_t id, int64_t user, struct now now)
@@ -50,7 +50,7 @@ int coord_node_move(struct tailnet *c, int64_t id, int64_t user, struct now now)
 	}
 	doc.user = user;
 	tailnet_note(c, n, NEWS_RESYNC, now); /* who it belongs to is told in a whole map */
-	return coord_node_update(c, n, &doc, true, true, now);
+	return policy_sync_update(c, n, &doc, true, true, now);
 }
 
 int coord_node_rename(struct tailnet *c, int64_t id, const char *name, struct now now)
@@ -73,7 +73,7 @@ int coord_node_rename(struct tailnet *c, int64_t id, const char *name, struct no
 		return rc;
 	doc.name = n->name_in_map;
 	doc.name_pinned = name ? JSON_YES : JSON_NO;
-	return coord_node_update(c, n, &doc, true, true, now);
+	return policy_sync_update(c, n, &doc, true, true, now);
 }
 
 int coord_node_expire(struct tailnet *c, int64_t id, struct now now)
@@ -91,7 +91,7 @@ int coord_node_expire_at(struct tailnet *c, int64_t id, unix_ms at, struct now n
 	doc = n->doc;
 	doc.key_expiry = at;
 	doc.key_expired = at && at <= now.wall;
-	return coord_node_update(c, n, &doc, true, true, now);
+	return policy_sync_update(c, n, &doc, true, true, now);
 }
 
 bool coord_node_quarantined(const struct tailnet *c, int64_t id)

@@ -42,7 +42,7 @@ static void no_failure(void *ctx, const struct policy_failure *f)
 static int judge(struct tailnet *c, struct view text, coord_policy_failure_fn fn, void *ctx,
 	struct policy_plan **ret, struct err_at *at)
 {
-	int rc = plan_compile(c, text, ret, at);
+	int rc = compile_plan(c, text, ret, at);
 
 	if (rc < 0)
 		return rc;
@@ -94,7 +94,7 @@ int coord_policy_preview(struct tailnet *c, struct view text,
 	void (*fn)(void *ctx, const struct policy_change *ch), void *ctx, struct err_at *at)
 {
 	struct policy_plan *plan;
-	int rc = plan_compile(c, text, &plan, at);
+	int rc = compile_plan(c, text, &plan, at);
 
 	if (rc < 0)
 		return rc;
@@ -107,7 +107,7 @@ int coord_policy_rules(struct tailnet *c, struct view text, int64_t user, struct
 	uint16_t port, policy_rule_fn fn, void *ctx, struct err_at *at)
 {
 	struct policy_plan *plan;
-	int rc = plan_compile(c, text, &plan, at);
+	int rc = compile_plan(c, text, &plan, at);
 
 	if (rc < 0)
 		return rc;

@@ -113,7 +113,7 @@ int coord_policy_can_reach(struct tailnet *c, const struct view *text, const cha
 	if (rc == 0)
 		rc = take_side(c, dst, to, at);
 	if (rc == 0 && text)
-		rc = plan_compile(c, *text, &plan, at);
+		rc = compile_plan(c, *text, &plan, at);
 	for (size_t i = 0; rc == 0 && i < from->n; i++)
 		for (size_t k = 0; k < to->n; k++) /* a device reaches itself without asking */
 			if (from->n * to->n == 1 || !from->v[i].node ||

@@ -10,30 +10,30 @@ const struct coord_settings *coord_settings(const struct tailnet *c)
 	return &c->settings;
 }
 
-int coord_own_prefixes_set(struct tailnet *c, const struct ipprefix *v, size_t n,
-	enum coord_own_switch what, struct now now)
+int coord_protected_prefixes_set(struct tailnet *c, const struct ipprefix *v, size_t n,
+	enum coord_protected_switch what, struct now now)
 {
-	struct coord_settings doc = { .own_prefixes = json_list_of((void *)(uintptr_t)v, n),
-		.own_switch = what },
+	struct coord_settings doc = { .protected_prefixes = json_list_of((void *)(uintptr_t)v, n),
+		.protected_switch = what },
 			      copy;
 	struct arena mem;
 	int rc;
 
-	if (n > COORD_OWN_PREFIXES_MAX)
+	if (n > COORD_PROTECTED_PREFIXES_MAX)
 		return -ERR_TOO_MANY;
-	if ((unsigned)what > COORD_OWN_REFUSE)
+	if ((unsigned)what > COORD_PROTECTED_REFUSE)
 		return -ERR_BAD_VALUE;
 	for (size_t i = 0; i < n; i++)
 		if (v[i].bits == 0 || !ipprefix_eq(ipprefix_masked(v[i]), v[i]))
 			return -ERR_BAD_VALUE;
-	rc = doc_copy(&coord_settings_type, &doc, &copy, &mem);
+	rc = store_copy_doc(&coord_settings_type, &doc, &copy, &mem);
 	if (rc < 0)
 		return rc;
 	arena_fini(&c->settings_mem);
 	c->settings = copy;
 	c->settings_mem = mem;
 	rc = store_doc(c, COORD_SETTINGS, 1, &coord_settings_type, &c->settings);
-	return rc < 0 ? rc : follow_routes(c, now);
+	return rc < 0 ? rc : policy_sync_routes(c, now);
 }
 
 static int set_approvals(struct tailnet *c, struct coord_node *n, struct coord_route_approval *v,
@@ -42,7 +42,7 @@ static int set_approvals(struct tailnet *c, struct coord_node *n, struct coord_r
 	struct coord_node_doc doc = n->doc;
 
 	doc.routes = json_list_of(v, n_v);
-	return coord_node_update(c, n, &doc, true, true, now);
+	return policy_sync_update(c, n, &doc, true, true, now);
 }
 
 int coord_route_approve(

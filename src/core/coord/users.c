@@ -8,7 +8,7 @@ static int user_update(struct tailnet *c, struct user *u, const struct coord_use
 {
 	int rc = user_replace(c, u, doc);
 
-	return rc < 0 ? rc : follow_user(c, u);
+	return rc < 0 ? rc : policy_sync_user(c, u);
 }
 
 int coord_user_create(
@@ -29,7 +29,7 @@ int coord_user_create(
 		return rc;
 	*ret = &u->doc;
 	rc = store_doc(c, COORD_USER, doc.id, &coord_user_type, &u->doc);
-	return rc < 0 ? rc : follow_user(c, u);
+	return rc < 0 ? rc : policy_sync_user(c, u);
 }
 
 int coord_user_set_role(struct tailnet *c, int64_t id, const char *role, struct now now)
@@ -40,7 +40,7 @@ int coord_user_set_role(struct tailnet *c, int64_t id, const char *role, struct 
 
 	if (!u)
 		return -ENOENT;
-	if (role_of(role, &known) < 0)
+	if (policy_sync_role(role, &known) < 0)
 		return -ERR_BAD_VALUE;
 	doc = u->doc;
 	doc.role = role;
@@ -130,7 +130,7 @@ static int nodes_leave(struct tailnet *c, int64_t user, int64_t heir, struct now
 		if (heir)
 			rc = coord_node_move(c, n->doc.id, heir, now);
 		else
-			coord_node_remove(c, n, now);
+			mapper_remove_node(c, n, now);
 	}
 	return rc;
 }

@@ -8,7 +8,7 @@ static void count(struct tailnet *c, const struct tc_cleaned *n)
 	c->stats.parts_left_out += n->parts;
 }
 
-int told_hostinfo(struct tailnet *c, struct tc_hostinfo *h, struct arena *a)
+int clean_hostinfo(struct tailnet *c, struct tc_hostinfo *h, struct arena *a)
 {
 	struct tc_cleaned n = { 0 };
 	int rc = tc_hostinfo_clean(h, a, &n);
@@ -17,7 +17,7 @@ int told_hostinfo(struct tailnet *c, struct tc_hostinfo *h, struct arena *a)
 	return rc;
 }
 
-void told_endpoints(struct tailnet *c, struct json_list *endpoints)
+void clean_endpoints(struct tailnet *c, struct json_list *endpoints)
 {
 	struct tc_cleaned n = { 0 };
 
@@ -34,7 +34,7 @@ static void fit_number(int64_t *n, struct tc_cleaned *ret)
 }
 
 /* A hub of before may have stored what this one would not have taken. 1: something is another thing now. */
-int told_stored(struct tailnet *c, struct coord_node_doc *d, struct arena *a)
+int clean_stored(struct tailnet *c, struct coord_node_doc *d, struct arena *a)
 {
 	struct tc_cleaned n = { 0 };
 	int rc = tc_text_clean(&d->hostname, TC_HOSTNAME_MAX, a, &n);

@@ -21,11 +21,11 @@ void shed_init(struct shed *s, const uint8_t seed[static 16]);
 MUST_USE bool shed(struct tailnet *c, struct shed *s, void *owner, struct now now);
 
 /* What others are told of what a device says (clean.c). */
-MUST_USE int told_hostinfo(struct tailnet *c, struct tc_hostinfo *h,
+MUST_USE int clean_hostinfo(struct tailnet *c, struct tc_hostinfo *h,
 	struct arena *a); /* made fit, and counted. -ENOMEM */
-void told_endpoints(struct tailnet *c, struct json_list *endpoints);
+void clean_endpoints(struct tailnet *c, struct json_list *endpoints);
 /* Of a document that was loaded. 1: it is another one than is stored. -ENOMEM. */
-MUST_USE int told_stored(struct tailnet *c, struct coord_node_doc *d, struct arena *a);
+MUST_USE int clean_stored(struct tailnet *c, struct coord_node_doc *d, struct arena *a);
 
 /* What a device says is told at once or when its time has come (say.c). */
 /* What a map request says; it may be changed. -EAGAIN: the store is full; -ENOMEM. */
@@ -44,10 +44,10 @@ MUST_USE bool pace_refuses(struct tailnet *c, struct coord_node *n, void *owner,
 /* Of a device that is not in yet: all of it has to be good. */
 MUST_USE int settings_check(const struct tc_hostinfo *h, struct err_at *why);
 
-void coord_node_arrives(struct tailnet *c, struct coord_node *n,
+void presence_arrives(struct tailnet *c, struct coord_node *n,
 	struct now now); /* it registered and is about to listen */
 void presence_begin(struct tailnet *c, struct coord_node *n, struct now now); /* it listens */
-void presence_pause(struct tailnet *c, struct coord_node *n,
+void presence_start_offline_grace(struct tailnet *c, struct coord_node *n,
 	struct now now); /* its last stream ended: it may be back at once */
 /* It has nothing to do with presence any more. */
 void presence_forget(struct coord_node *n);

@@ -9,7 +9,7 @@
 /* Its routes and what the policy engine knows follow. */
 static void follow(struct tailnet *c, struct coord_node *n, struct now now)
 {
-	if (follow_node(c, n, now) < 0)
+	if (policy_sync_node(c, n, now) < 0)
 		tailnet_fail(c, -ENOMEM); /* routes would go where nobody is */
 }
 
@@ -21,7 +21,7 @@ static void set_here(struct tailnet *c, struct coord_node *n, bool here, struct 
 	follow(c, n, now);
 }
 
-void presence_pause(struct tailnet *c, struct coord_node *n, struct now now)
+void presence_start_offline_grace(struct tailnet *c, struct coord_node *n, struct now now)
 {
 	n->left = now.wall;
 	if (n->doc.ephemeral && presence_ephemeral_wait(c, n, now) < 0)
@@ -33,13 +33,13 @@ void presence_pause(struct tailnet *c, struct coord_node *n, struct now now)
 }
 
 /* Online from here on, so that others hear of it once and not twice. */
-void coord_node_arrives(struct tailnet *c, struct coord_node *n, struct now now)
+void presence_arrives(struct tailnet *c, struct coord_node *n, struct now now)
 {
-	if (!list_empty(&n->polls))
+	if (!list_empty(&n->sessions))
 		return;
 	if (say_arrives(c, n, now))
 		set_here(c, n, true, now);
-	presence_pause(c, n, now);
+	presence_start_offline_grace(c, n, now);
 }
 
 void presence_begin(struct tailnet *c, struct coord_node *n, struct now now)
@@ -53,7 +53,7 @@ void presence_begin(struct tailnet *c, struct coord_node *n, struct now now)
 static void went_away(struct tailnet *c, struct coord_node *n, struct now now)
 {
 	set_here(c, n, false, now);
-	if (note_node(c, n) < 0)
+	if (store_said(c, n) < 0)
 		tailnet_fail(c, -ENOMEM);
 }
 

@@ -79,7 +79,7 @@ static int keep_words(
 {
 	struct coord_node_doc copy;
 	struct arena mem;
-	int rc = doc_copy(&coord_node_doc_type, doc, &copy, &mem);
+	int rc = store_copy_doc(&coord_node_doc_type, doc, &copy, &mem);
 
 	if (rc < 0)
 		return rc;
@@ -175,8 +175,8 @@ static int tell_now(struct tailnet *c, struct coord_node *n, struct coord_node_d
 	if (rc == 0)
 		rc = coord_node_replace(c, n, doc, e->telling, named, now);
 	if (rc == 0)
-		rc = follow_node(c, n, now);
-	return rc == 0 && e->saved && !named ? note_node(c, n) : rc;
+		rc = policy_sync_node(c, n, now);
+	return rc == 0 && e->saved && !named ? store_said(c, n) : rc;
 }
 
 /* doc: all of it, with what the device says now; it may point into what waits. */
@@ -220,14 +220,14 @@ int say(struct tailnet *c, struct coord_node *n, struct tc_map_request *r, struc
 
 	if (n->expired)
 		return 0;
-	rc = r->hostinfo ? told_hostinfo(c, r->hostinfo, mem) : 0;
+	rc = r->hostinfo ? clean_hostinfo(c, r->hostinfo, mem) : 0;
 	if (rc == 0 && r->hostinfo)
 		rc = settings_take(c, n, r->hostinfo, now);
 	if (rc < 0)
 		return rc;
 	if (n->waiting && n->waiting->says)
 		overlay(&doc, &n->waiting->doc);
-	told_endpoints(c, &r->endpoints);
+	clean_endpoints(c, &r->endpoints);
 	r->endpoints.present = true;
 	if (!r->stream || r->endpoints.n)
 		doc.endpoints = r->endpoints;
@@ -274,7 +274,7 @@ bool say_arrives(struct tailnet *c, struct coord_node *n, struct now now)
 bool say_turn(struct tailnet *c, struct coord_node *n, struct now now)
 {
 	struct coord_node_doc doc = n->doc;
-	bool arrives = n->waiting->arrives && !list_empty(&n->polls);
+	bool arrives = n->waiting->arrives && !list_empty(&n->sessions);
 	int rc = 0;
 
 	n->waiting->arrives = false;

@@ -54,7 +54,7 @@ int settings_take(struct tailnet *c, struct coord_node *n, struct tc_hostinfo *h
 	if (!copy)
 		return 0;
 	c->stats.settings_refused++;
-	tell_refusal(c, "a setting of a device is refused", n->doc.name, reasons);
+	tailnet_tell_refusal(c, "a setting of a device is refused", n->doc.name, reasons);
 	return 0;
 }
 

@@ -48,14 +48,14 @@ uint64_t clone_process(const struct tc_map_request *r)
 	return known ? h : 0;
 }
 
-bool coord_node_is_duplicate(const struct coord_node *n)
+bool clones_is_duplicate(const struct coord_node *n)
 {
 	return n->rivals && n->rivals->duplicate;
 }
 
 static bool is_another(const struct coord_node *n, uint64_t process)
 {
-	return process && n->process && process != n->process && !list_empty(&n->polls);
+	return process && n->process && process != n->process && !list_empty(&n->sessions);
 }
 
 static void set_duplicate(struct tailnet *c, struct rivals *r, bool duplicate, struct now now)
@@ -64,11 +64,11 @@ static void set_duplicate(struct tailnet *c, struct rivals *r, bool duplicate, s
 		return;
 	r->duplicate = duplicate;
 	c->stats.duplicates += duplicate ? 1 : (size_t)-1;
-	tell(c, duplicate ? "device runs twice" : "device runs once again", r->node);
+	tailnet_tell(c, duplicate ? "device runs twice" : "device runs once again", r->node);
 	tailnet_note(c, r->node, NEWS_HEALTH, now);
 }
 
-void rivals_free(struct tailnet *c, struct coord_node *n)
+void clones_forget(struct tailnet *c, struct coord_node *n)
 {
 	if (!n->rivals)
 		return;
@@ -88,7 +88,7 @@ static struct rivals *rivals_seen(struct tailnet *c, struct coord_node *n, struc
 		n->rivals->node = n;
 	}
 	if (heap_set(&c->mapper->rivals, &n->rivals->clear, now.mono + CLEAR_AFTER) < 0) {
-		rivals_free(c, n);
+		clones_forget(c, n);
 		return NULL;
 	}
 	return n->rivals;
@@ -104,7 +104,7 @@ static bool was_here(const struct rivals *r, uint64_t process)
 
 bool clone_may_speak(struct tailnet *c, struct coord_node *n, uint64_t process, struct now now)
 {
-	if (!coord_node_is_duplicate(n) || !is_another(n, process))
+	if (!clones_is_duplicate(n) || !is_another(n, process))
 		return true;
 	(void)rivals_seen(c, n, now);
 	return false;
@@ -132,17 +132,17 @@ mono_ns clone_arrives(struct tailnet *c, struct coord_node *n, uint64_t process,
 
 /* Waiting */
 
-int clone_wait(struct coord_poll *p, struct view request, mono_ns until)
+int clone_wait(struct map_session *p, struct view request, mono_ns until)
 {
 	struct tailnet *c = p->tailnet;
 	size_t n_waiting = 0;
 	int rc;
 
-	list_for_each_safe(l, &p->node->polls) {
-		struct coord_poll *q = container_of(l, struct coord_poll, in_node);
+	list_for_each_safe(l, &p->node->sessions) {
+		struct map_session *q = container_of(l, struct map_session, in_node);
 
 		if (q->waits && q->process == p->process)
-			poll_end(q); /* it asks anew */
+			map_session_end(q); /* it asks anew */
 		else
 			n_waiting += q->waits;
 	}
@@ -157,20 +157,20 @@ int clone_wait(struct coord_poll *p, struct view request, mono_ns until)
 	if (rc < 0)
 		return rc;
 	p->waits = true;
-	list_push_tail(&p->node->polls, &p->in_node);
+	list_push_tail(&p->node->sessions, &p->in_node);
 	c->stats.waited++;
 	return 0;
 }
 
 static bool somebody_waits(const struct coord_node *n)
 {
-	list_for_each(l, &n->polls)
-		if (container_of(l, struct coord_poll, in_node)->waits)
+	list_for_each(l, &n->sessions)
+		if (container_of(l, struct map_session, in_node)->waits)
 			return true;
 	return false;
 }
 
-void rivals_tick(struct tailnet *c, struct now now)
+void clones_tick(struct tailnet *c, struct now now)
 {
 	struct heap_node *h;
 
@@ -180,7 +180,7 @@ void rivals_tick(struct tailnet *c, struct now now)
 		if (somebody_waits(r->node) && rivals_seen(c, r->node, now))
 			continue;
 		set_duplicate(c, r, false, now);
-		rivals_free(c, r->node);
+		clones_forget(c, r->node);
 	}
 }
 
@@ -188,5 +188,5 @@ bool coord_node_duplicate(const struct tailnet *c, int64_t id)
 {
 	const struct coord_node *n = coord_node_by_id(c, id);
 
-	return n && coord_node_is_duplicate(n);
+	return n && clones_is_duplicate(n);
 }

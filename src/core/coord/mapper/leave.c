@@ -6,7 +6,7 @@
 
 enum { MEM_MAX = 4 << 20 };
 
-static void poll_farewell(struct coord_poll *p, struct now now)
+static void send_key_expired(struct map_session *p, struct now now)
 {
 	struct tailnet *c = p->tailnet;
 	struct coord_node gone = *p->node; /* as it is told of itself */
@@ -23,48 +23,48 @@ static void poll_farewell(struct coord_poll *p, struct now now)
 	time_format_rfc3339(now.wall, time);
 	rc = buf_printf(&text, "{\"ControlTime\":\"%s\",\"Node\":", time);
 	if (rc == 0)
-		rc = put_node(c, &gone, &gone, &a, &text);
+		rc = map_node_put(c, &gone, &gone, &a, &text);
 	if (rc == 0)
 		rc = buf_append_str(&text, "}");
 	if (rc == 0)
-		rc = message_add(p, p->raw ? piece_framed_raw(buf_view(&text))
-					   : piece_framed(c, buf_view(&text)));
+		rc = map_session_add(p, p->raw ? map_frame_message_raw(buf_view(&text))
+					       : map_frame_message(c, buf_view(&text)));
 	arena_fini(&a);
 	buf_fini(&text);
-	poll_let_go(p);
+	map_session_let_go(p);
 	if (rc < 0)
-		poll_end(p);
+		map_session_end(p);
 	else
-		message_ready(p);
+		map_session_ready(p);
 }
 
 void mapper_forget_node(struct tailnet *c, struct coord_node *n)
 {
-	list_for_each_safe(l, &n->polls)
-		poll_end(container_of(l, struct coord_poll, in_node));
-	rivals_free(c, n);
+	list_for_each_safe(l, &n->sessions)
+		map_session_end(container_of(l, struct map_session, in_node));
+	clones_forget(c, n);
 	say_forget(n);
 	presence_forget(n);
 	coord_node_free(c, n);
 }
 
-void coord_node_remove(struct tailnet *c, struct coord_node *n, struct now now)
+void mapper_remove_node(struct tailnet *c, struct coord_node *n, struct now now)
 {
-	tell(c, "device left", n);
+	tailnet_tell(c, "device left", n);
 	store_delete(c, COORD_NODE, n->doc.id); /* first: what its readers are told waits for it */
-	list_for_each_safe(l, &n->polls)
-		poll_farewell(container_of(l, struct coord_poll, in_node), now);
-	key_is_out(c, &n->doc.key);
-	follow_gone(c, n);
-	note_removed(c, n);
+	list_for_each_safe(l, &n->sessions)
+		send_key_expired(container_of(l, struct map_session, in_node), now);
+	tailnet_key_is_out(c, &n->doc.key);
+	policy_sync_gone(c, n);
+	coord_node_note_removed(c, n);
 	mapper_forget_node(c, n);
 	tailnet_flush_soon(c, now);
 }
 
-void ephemerals_tick(struct tailnet *c, struct now now)
+void leave_tick(struct tailnet *c, struct now now)
 {
 	struct coord_node *n;
 
 	while ((n = presence_ephemeral_due(c, now)))
-		coord_node_remove(c, n, now);
+		mapper_remove_node(c, n, now);
 }

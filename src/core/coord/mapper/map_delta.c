@@ -51,7 +51,8 @@ static int put_changed(struct tailnet *c, struct making *m, bool whole)
 		if ((*n_put)++)
 			rc = buf_append_str(m->out, ",");
 		if (rc == 0)
-			rc = whole ? put_node(c, n, NULL, &a, m->out) : put_patch(n, m->out);
+			rc = whole ? map_node_put(c, n, NULL, &a, m->out)
+				   : map_node_put_patch(n, m->out);
 		arena_reset(&a);
 	}
 	arena_fini(&a);
@@ -81,7 +82,7 @@ static int put_delta(struct tailnet *c, struct making *m, struct now now)
 	if (rc == 0 && m->n_whole)
 		rc = buf_append_str(m->out, ",");
 	if (rc == 0 && m->n_whole)
-		rc = put_profiles(c, m->out);
+		rc = map_node_put_profiles(c, m->out);
 	return rc;
 }
 
@@ -101,10 +102,10 @@ static struct delta *shared_delta(struct tailnet *c, uint64_t from, struct now n
 	rc = put_delta(c, &m, now);
 	if (rc == 0)
 		rc = buf_append_str(&text, "}");
-	d->message = piece_put(d->message);
+	d->message = map_frame_put(d->message);
 	d->to = 0;
 	if (rc == 0 && m.n_whole + m.n_patch + m.n_removed) {
-		d->message = piece_framed(c, buf_view(&text));
+		d->message = map_frame_message(c, buf_view(&text));
 		rc = d->message ? 0 : -ENOMEM;
 	}
 	buf_fini(&text);
@@ -117,42 +118,42 @@ static struct delta *shared_delta(struct tailnet *c, uint64_t from, struct now n
 }
 
 /* For a reader whose own device changed, or what the policy says of it: without him, and with what is his own. */
-static int reader_delta(struct coord_poll *p, struct now now)
+static int reader_delta(struct map_session *p, struct now now)
 {
 	struct tailnet *c = p->tailnet;
 	struct making m = { .from = p->cursor, .reader = p->node };
-	struct draft d;
+	struct map_writer d;
 	size_t peers;
 
-	draft_begin(&d, p);
+	map_writer_begin(&d, p);
 	m.out = &d.text;
 	d.rc = put_delta(c, &m, now);
 	peers = buf_len(&d.text);
-	draft_self(&d, ",", false);
-	draft_policies(&d, false);
+	map_policies_self(&d, ",", false);
+	map_policies_put(&d, false);
 	if (d.rc == 0 && p->n == 0 && buf_len(&d.text) == peers &&
 		m.n_whole + m.n_patch + m.n_removed == 0) {
-		draft_drop(&d);
+		map_writer_drop(&d);
 		return 0;
 	}
-	draft_put(&d, "}");
-	return draft_end(&d);
+	map_writer_put(&d, "}");
+	return map_writer_end(&d);
 }
 
-int make_delta(struct coord_poll *p, struct now now)
+int map_delta_make(struct map_session *p, struct now now)
 {
 	struct tailnet *c = p->tailnet;
 	struct delta *d;
 	int rc = 0;
 
-	if (!p->plain) {
-		if (p->n_retell || poll_has_own_news(p))
-			rc = own_delta(p, now);
-	} else if (poll_has_own_news(p) || coord_node_is_alone(p->node)) {
+	if (!p->sees_all) {
+		if (p->n_dirty || map_session_has_self_news(p))
+			rc = restricted_delta(p, now);
+	} else if (map_session_has_self_news(p) || coord_node_is_alone(p->node)) {
 		rc = reader_delta(p, now);
 	} else {
 		d = shared_delta(c, p->cursor, now);
-		rc = !d ? -ENOMEM : d->message ? message_add(p, piece_get(d->message)) : 0;
+		rc = !d ? -ENOMEM : d->message ? map_session_add(p, map_frame_get(d->message)) : 0;
 		c->stats.messages += d && d->message;
 	}
 	p->cursor = c->seq;

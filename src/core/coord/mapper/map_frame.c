@@ -6,10 +6,10 @@
 
 enum { ZSTD_LEVEL = 1 };
 
-struct piece *piece_of(struct tailnet *c, const void *p, size_t n)
+struct map_frame *map_frame_of(struct tailnet *c, const void *p, size_t n)
 {
 	size_t bound = ZSTD_compressBound(n), len;
-	struct piece *q = malloc(sizeof(*q) + bound), *small;
+	struct map_frame *q = malloc(sizeof(*q) + bound), *small;
 
 	if (!q)
 		return NULL;
@@ -24,15 +24,15 @@ struct piece *piece_of(struct tailnet *c, const void *p, size_t n)
 	return small ? small : q;
 }
 
-struct piece *piece_framed(struct tailnet *c, struct view text)
+struct map_frame *map_frame_message(struct tailnet *c, struct view text)
 {
-	struct piece *body = piece_of(c, text.p, text.len), *all;
+	struct map_frame *body = map_frame_of(c, text.p, text.len), *all;
 
 	if (!body)
 		return NULL;
 	all = realloc(body, sizeof(*body) + body->len + 4);
 	if (!all)
-		return piece_put(body);
+		return map_frame_put(body);
 	memmove(all->b + 4, all->b, all->len);
 	store_le32(all->b, (uint32_t)all->len);
 	all->len += 4;
@@ -40,9 +40,9 @@ struct piece *piece_framed(struct tailnet *c, struct view text)
 }
 
 /* No client of today asks for that; small tools do. */
-struct piece *piece_framed_raw(struct view text)
+struct map_frame *map_frame_message_raw(struct view text)
 {
-	struct piece *q = malloc(sizeof(*q) + 4 + text.len);
+	struct map_frame *q = malloc(sizeof(*q) + 4 + text.len);
 
 	if (!q)
 		return NULL;
@@ -53,7 +53,7 @@ struct piece *piece_framed_raw(struct view text)
 	return q;
 }
 
-int piece_text(struct view packed, struct buf *out)
+int map_frame_text(struct view packed, struct buf *out)
 {
 	ZSTD_inBuffer in = { .src = packed.p, .size = packed.len };
 	ZSTD_DStream *z = ZSTD_createDStream();

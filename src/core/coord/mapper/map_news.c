@@ -11,7 +11,7 @@ struct drain {
 	struct now now;
 };
 
-static void retell_routers(struct coord_poll *p)
+static void dirty_routers(struct map_session *p)
 {
 	struct tailnet *c = p->tailnet;
 
@@ -19,37 +19,37 @@ static void retell_routers(struct coord_poll *p)
 		struct coord_node *r = container_of(l, struct coord_node, in_routers);
 
 		if (policy_visible(policy_installed(c->policy), p->node->doc.id, r->doc.id))
-			retell(p, r->doc.id, true);
+			map_session_dirty_peer(p, r->doc.id, true);
 	}
 }
 
-static void review_poll(struct coord_poll *p)
+static void review_poll(struct map_session *p)
 {
-	bool plain = p->plain, hides = p->hides_ip4;
+	bool sees_all = p->sees_all, hides = p->hides_ip4;
 
 	p->self_stale = p->filter_stale = p->ssh_stale = true;
 	if (!p->started)
 		return;
-	poll_review(p);
-	if (plain != p->plain || hides != p->hides_ip4 ||
-		(!p->plain && !p->tailnet->mapper->installing))
-		p->again = true;
-	else if (!p->plain)
-		retell_routers(p);
+	restricted_review(p);
+	if (sees_all != p->sees_all || hides != p->hides_ip4 ||
+		(!p->sees_all && !p->tailnet->mapper->installing))
+		p->resync = true;
+	else if (!p->sees_all)
+		dirty_routers(p);
 }
 
 static void on_touched(void *ctx, int64_t node, unsigned what, int64_t peer)
 {
 	struct drain *d = ctx;
 	struct coord_node *n;
-	struct coord_poll *p;
+	struct map_session *p;
 
-	if (what == POLICY_TOUCHED_PEER && d->c->mapper->n_own == 0)
+	if (what == POLICY_TOUCHED_PEER && d->c->mapper->n_restricted == 0)
 		return;
 	n = coord_node_by_id(d->c, node);
 	if (!n)
 		return;
-	p = poll_of(n);
+	p = map_session_of(n);
 	if (what & (POLICY_TOUCHED_SELF | POLICY_TOUCHED_ALL))
 		policy_sync_review(d->c, n, d->now);
 	if (!p)
@@ -60,28 +60,28 @@ static void on_touched(void *ctx, int64_t node, unsigned what, int64_t peer)
 	if (what & POLICY_TOUCHED_ALL)
 		review_poll(p);
 	if (what & POLICY_TOUCHED_PEER)
-		retell(p, peer, true);
+		map_session_dirty_peer(p, peer, true);
 	if (d->c->flush_at == MONO_NEVER)
 		d->c->flush_at = d->now.mono + COORD_COALESCE;
 }
 
 static void settle_one(struct tailnet *c, struct coord_node *n, unsigned news, struct now now)
 {
-	struct coord_poll *p;
+	struct map_session *p;
 
-	if (news & NEWS_END && !list_empty(&n->polls)) {
-		list_for_each_safe(l, &n->polls)
-			poll_end(container_of(l, struct coord_poll, in_node));
-		presence_pause(c, n, now);
+	if (news & NEWS_END && !list_empty(&n->sessions)) {
+		list_for_each_safe(l, &n->sessions)
+			map_session_end(container_of(l, struct map_session, in_node));
+		presence_start_offline_grace(c, n, now);
 	}
-	p = poll_of(n);
+	p = map_session_of(n);
 	if (!p)
 		return;
-	p->again |= (news & NEWS_RESYNC) != 0;
+	p->resync |= (news & NEWS_RESYNC) != 0;
 	p->self_stale |= (news & NEWS_SELF) != 0;
 	p->health_stale |= (news & NEWS_HEALTH) != 0;
 	if (news & NEWS_WATCH && n->watched)
-		poll_watch(p);
+		map_session_watch(p);
 	else if (news & NEWS_WATCH && c->cfg.on_poll_watch)
 		c->cfg.on_poll_watch(p->owner, false);
 }
@@ -151,15 +151,15 @@ static int ids_of(struct policy_plan *p, int64_t node, struct ids *s)
 	return rc == -ENOENT ? 0 : rc;
 }
 
-static void retell_differences(struct coord_poll *p, const struct ids *a, const struct ids *b)
+static void dirty_differences(struct map_session *p, const struct ids *a, const struct ids *b)
 {
 	size_t i = 0, k = 0;
 
 	while (i < a->n || k < b->n) {
 		if (k == b->n || (i < a->n && a->v[i] < b->v[k])) {
-			retell(p, a->v[i++], true);
+			map_session_dirty_peer(p, a->v[i++], true);
 		} else if (i == a->n || b->v[k] < a->v[i]) {
-			retell(p, b->v[k++], true);
+			map_session_dirty_peer(p, b->v[k++], true);
 		} else {
 			i++;
 			k++;
@@ -177,16 +177,16 @@ static int find_differences(struct tailnet *c, struct policy_plan *next)
 	struct ids before = { 0 }, after = { 0 };
 	int rc = 0;
 
-	list_for_each(l, &c->mapper->polls) {
-		struct coord_poll *p = container_of(l, struct coord_poll, all);
+	list_for_each(l, &c->mapper->sessions) {
+		struct map_session *p = container_of(l, struct map_session, all);
 
-		if (rc < 0 || p->plain || !p->started || !p->node || p->again)
+		if (rc < 0 || p->sees_all || !p->started || !p->node || p->resync)
 			continue;
 		rc = ids_of(policy_installed(c->policy), p->node->doc.id, &before);
 		if (rc == 0)
 			rc = ids_of(next, p->node->doc.id, &after);
 		if (rc == 0)
-			retell_differences(p, &before, &after);
+			dirty_differences(p, &before, &after);
 	}
 	free(before.v);
 	free(after.v);
@@ -201,12 +201,12 @@ int map_news_install(struct tailnet *c, struct policy_plan *next, bool open, str
 	c->open = open;
 	map_news_take(c, now);
 	c->mapper->installing = false;
-	list_for_each(
-		l, &c->mapper->polls) { /* hidden devices too, of which the engine knows nothing */
-		struct coord_poll *p = container_of(l, struct coord_poll, all);
+	list_for_each(l,
+		&c->mapper->sessions) { /* hidden devices too, of which the engine knows nothing */
+		struct map_session *p = container_of(l, struct map_session, all);
 
 		p->filter_stale = p->ssh_stale = true;
 	}
 	c->flush_at = now.mono;
-	return follow_routes(c, now);
+	return policy_sync_routes(c, now);
 }

@@ -18,7 +18,7 @@ static struct tc_user profile_of_user(const struct user *u)
 									    : u->doc.name };
 }
 
-struct tc_user profile_of(const struct tailnet *c, int64_t user)
+struct tc_user map_node_profile(const struct tailnet *c, int64_t user)
 {
 	return profile_of_user(user_by_id(c, user));
 }
@@ -49,7 +49,7 @@ static int add_role(
 	const struct user *u = n->doc.tags.n ? NULL : user_by_id(c, n->doc.user);
 	enum policy_role role;
 
-	if (!u || role_of(u->doc.role, &role) < 0 || role < POLICY_ADMIN)
+	if (!u || policy_sync_role(u->doc.role, &role) < 0 || role < POLICY_ADMIN)
 		return 0;
 	return add_cap(m, a,
 		role == POLICY_OWNER ? "https://tailscale.com/cap/is-owner"
@@ -74,7 +74,7 @@ static int add_map_cache(const struct coord_node *n, struct json_map *m, struct 
  * What a device may do by itself: offer SSH, send files; and it does not update itself unasked. Then what the policy's nodeAttrs
  * give it.
  */
-static int own_caps(
+static int self_caps(
 	struct tailnet *c, const struct coord_node *n, struct arena *a, struct json_map *ret)
 {
 	struct policy_node_cap *caps;
@@ -198,7 +198,7 @@ static int coord_node_to_tc(struct tailnet *c, struct coord_node *n,
 		ret->machine_authorized = !d->unapproved;
 		ret->stable_tailnet_id =
 			c->tailnet_id; /* every time: what it is not told of itself is gone */
-		if (own_caps(c, n, a, &ret->cap_map) < 0)
+		if (self_caps(c, n, a, &ret->cap_map) < 0)
 			return -ENOMEM;
 	}
 	if (put_reach(c, n, viewer, a, ret) < 0)
@@ -250,8 +250,8 @@ static int put_bare(struct tailnet *c, const struct coord_node *n, struct arena 
  * rc: of putting the document, which is in out from `from` on. Looked at once for each revision that is more than a patch: what
  * patches tell is numbers and addresses.
  */
-static int told_check(struct tailnet *c, struct coord_node *n, int rc, size_t from, struct arena *a,
-	struct buf *out)
+static int check_readable(struct tailnet *c, struct coord_node *n, int rc, size_t from,
+	struct arena *a, struct buf *out)
 {
 	if (rc == -ENOMEM || (rc == 0 && n->readable_at == n->changed_whole))
 		return rc;
@@ -260,14 +260,14 @@ static int told_check(struct tailnet *c, struct coord_node *n, int rc, size_t fr
 		return 0;
 	}
 	c->stats.unreadable++;
-	tell_refusal(c,
+	tailnet_tell_refusal(c,
 		"what others are told of a device could not be read by them; they get its name, key and addresses",
 		n->doc.name, err_text(rc < 0 ? rc : -ERR_BAD_FORMAT));
 	buf_truncate(out, from);
 	return put_bare(c, n, a, out);
 }
 
-int put_node(struct tailnet *c, struct coord_node *n, const struct coord_node *viewer,
+int map_node_put(struct tailnet *c, struct coord_node *n, const struct coord_node *viewer,
 	struct arena *a, struct buf *out)
 {
 	size_t from = buf_len(out);
@@ -276,11 +276,11 @@ int put_node(struct tailnet *c, struct coord_node *n, const struct coord_node *v
 
 	if (rc == 0)
 		rc = json_encode(&tc_node_type, &doc, out);
-	return viewer == n ? rc : told_check(c, n, rc, from, a, out);
+	return viewer == n ? rc : check_readable(c, n, rc, from, a, out);
 }
 
 /* Everything that a patch can tell, as it is now: a reader that missed several changes needs only the last patch. */
-int put_patch(const struct coord_node *n, struct buf *out)
+int map_node_put_patch(const struct coord_node *n, struct buf *out)
 {
 	const struct coord_node_doc *d = &n->doc;
 	struct tc_peer_change p = { .node_id = d->id,
@@ -296,10 +296,10 @@ int put_patch(const struct coord_node *n, struct buf *out)
 	}
 	p.endpoints.present = true;
 	return json_encode(&tc_peer_change_type, &p,
-		out); /* told_endpoints and the like have seen to it that this can be */
+		out); /* clean_endpoints and the like have seen to it that this can be */
 }
 
-struct piece *coord_node_whole(struct tailnet *c, struct coord_node *n)
+struct map_frame *map_node_whole(struct tailnet *c, struct coord_node *n)
 {
 	struct arena a;
 	struct buf b;
@@ -308,32 +308,32 @@ struct piece *coord_node_whole(struct tailnet *c, struct coord_node *n)
 		return n->whole;
 	arena_init(&a, PIECE_MAX);
 	buf_init(&b, PIECE_MAX);
-	n->whole = piece_put(n->whole);
-	if (put_node(c, n, NULL, &a, &b) == 0)
-		n->whole = piece_of(c, buf_data(&b), buf_len(&b));
+	n->whole = map_frame_put(n->whole);
+	if (map_node_put(c, n, NULL, &a, &b) == 0)
+		n->whole = map_frame_of(c, buf_data(&b), buf_len(&b));
 	n->whole_at = n->changed;
 	buf_fini(&b);
 	arena_fini(&a);
 	return n->whole;
 }
 
-struct piece *coord_node_patch(struct tailnet *c, struct coord_node *n)
+struct map_frame *map_node_patch(struct tailnet *c, struct coord_node *n)
 {
 	struct buf b;
 
 	if (n->patch && n->patch_at == n->changed)
 		return n->patch;
 	buf_init(&b, PIECE_MAX);
-	n->patch = piece_put(n->patch);
-	if (put_patch(n, &b) == 0)
-		n->patch = piece_of(c, buf_data(&b), buf_len(&b));
+	n->patch = map_frame_put(n->patch);
+	if (map_node_put_patch(n, &b) == 0)
+		n->patch = map_frame_of(c, buf_data(&b), buf_len(&b));
 	n->patch_at = n->changed;
 	buf_fini(&b);
 	return n->patch;
 }
 
 /* All of them: there are few, and a device that joins may belong to one that the reader has not heard of. */
-int put_profiles(struct tailnet *c, struct buf *b)
+int map_node_put_profiles(struct tailnet *c, struct buf *b)
 {
 	struct tc_user tagged = profile_of_user(NULL);
 	int rc = buf_append_str(b, "\"UserProfiles\":[");
@@ -352,7 +352,7 @@ int put_profiles(struct tailnet *c, struct buf *b)
 }
 
 /* The devices of a block, with commas between: one frame. */
-struct piece *block_whole(struct tailnet *c, struct block *b)
+struct map_frame *map_node_group(struct tailnet *c, struct peer_group *b)
 {
 	struct arena a;
 	struct buf out;
@@ -360,24 +360,24 @@ struct piece *block_whole(struct tailnet *c, struct block *b)
 
 	if (b->all && b->at == b->changed)
 		return b->all;
-	b->all = piece_put(b->all);
+	b->all = map_frame_put(b->all);
 	b->n_shown = 0;
-	buf_init(&out, PIECE_MAX * (size_t)BLOCK_NODES);
+	buf_init(&out, PIECE_MAX * (size_t)PEER_GROUP_NODES);
 	arena_init(&a, PIECE_MAX);
 	list_for_each(l, &b->nodes) {
-		struct coord_node *n = container_of(l, struct coord_node, in_block);
+		struct coord_node *n = container_of(l, struct coord_node, in_group);
 
 		if (coord_node_is_hidden(n))
 			continue;
 		if (rc == 0 && buf_len(&out))
 			rc = buf_append_str(&out, ",");
 		if (rc == 0)
-			rc = put_node(c, n, NULL, &a, &out);
+			rc = map_node_put(c, n, NULL, &a, &out);
 		b->n_shown++;
 		arena_reset(&a);
 	}
 	if (rc == 0)
-		b->all = piece_of(c, buf_data(&out), buf_len(&out));
+		b->all = map_frame_of(c, buf_data(&out), buf_len(&out));
 	b->at = b->changed;
 	arena_fini(&a);
 	buf_fini(&out);

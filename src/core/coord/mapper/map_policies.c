@@ -20,9 +20,9 @@ static uint64_t mix(uint64_t h, const void *p, size_t n)
 	return h;
 }
 
-void draft_self(struct draft *d, const char *before, bool all)
+void map_policies_self(struct map_writer *d, const char *before, bool all)
 {
-	struct coord_poll *p = d->p;
+	struct map_session *p = d->p;
 	size_t at = buf_len(&d->text), start;
 	struct arena a;
 	uint64_t h;
@@ -30,11 +30,11 @@ void draft_self(struct draft *d, const char *before, bool all)
 	if (!all && !p->self_stale && p->node->changed_whole <= p->cursor)
 		return;
 	p->self_stale = false;
-	draft_put(d, "%s\"Node\":", before);
+	map_writer_put(d, "%s\"Node\":", before);
 	start = buf_len(&d->text);
 	arena_init(&a, MEM_MAX);
 	if (d->rc == 0)
-		d->rc = put_node(p->tailnet, p->node, p->node, &a, &d->text);
+		d->rc = map_node_put(p->tailnet, p->node, p->node, &a, &d->text);
 	arena_fini(&a);
 	if (d->rc < 0)
 		return;
@@ -57,21 +57,21 @@ static int hash_part(void *ctx, uint64_t id, struct view bytes)
 struct filter_part {
 	struct map_node node;
 	uint64_t id;
-	struct piece *piece;
+	struct map_frame *piece;
 };
 
-void filter_parts_clear(struct tailnet *c)
+void map_policies_clear(struct tailnet *c)
 {
 	map_for_each(m, &c->mapper->filter_parts) {
 		struct filter_part *f = container_of(m, struct filter_part, node);
 
 		map_remove(&c->mapper->filter_parts, m);
-		piece_put(f->piece);
+		map_frame_put(f->piece);
 		free(f);
 	}
 }
 
-static struct piece *part_piece(struct tailnet *c, uint64_t id, struct view bytes)
+static struct map_frame *part_piece(struct tailnet *c, uint64_t id, struct view bytes)
 {
 	struct map_node *m = map_find(&c->mapper->filter_parts, &id, sizeof(id));
 	struct filter_part *f;
@@ -79,15 +79,15 @@ static struct piece *part_piece(struct tailnet *c, uint64_t id, struct view byte
 	if (m)
 		return container_of(m, struct filter_part, node)->piece;
 	if (c->mapper->filter_parts.n_items >= PARTS_MAX)
-		filter_parts_clear(c); /* most are of texts that are no more */
+		map_policies_clear(c); /* most are of texts that are no more */
 	f = calloc(1, sizeof(*f));
 	if (!f)
 		return NULL;
 	f->id = id;
-	f->piece = piece_of(c, bytes.p, bytes.len);
+	f->piece = map_frame_of(c, bytes.p, bytes.len);
 	if (!f->piece ||
 		map_insert(&c->mapper->filter_parts, &f->node, &f->id, sizeof(f->id)) != 0) {
-		piece_put(f->piece);
+		map_frame_put(f->piece);
 		free(f);
 		return NULL;
 	}
@@ -96,19 +96,19 @@ static struct piece *part_piece(struct tailnet *c, uint64_t id, struct view byte
 
 static int put_part(void *ctx, uint64_t id, struct view bytes)
 {
-	struct draft *d = ctx;
+	struct map_writer *d = ctx;
 
 	if (!id && d->rc == 0)
 		d->rc = buf_append(&d->text, bytes.p, bytes.len);
 	else if (id)
-		draft_shared(d, part_piece(d->p->tailnet, id, bytes));
+		map_writer_put_frame(d, part_piece(d->p->tailnet, id, bytes));
 	return d->rc;
 }
 
 static const char allow_all[] =
 	"[{\"SrcIPs\":[\"*\"],\"DstPorts\":[{\"IP\":\"*\",\"Ports\":{\"First\":0,\"Last\":65535}}]}]";
 
-static void filter_parts(struct draft *d, policy_part_fn fn, void *ctx)
+static void filter_parts(struct map_writer *d, policy_part_fn fn, void *ctx)
 {
 	struct tailnet *c = d->p->tailnet;
 	int rc = d->rc;
@@ -122,7 +122,7 @@ static void filter_parts(struct draft *d, policy_part_fn fn, void *ctx)
 	d->rc = rc < 0 ? rc : d->rc;
 }
 
-static void draft_filter(struct draft *d, bool all)
+static void put_filter(struct map_writer *d, bool all)
 {
 	uint64_t h = hash_start;
 
@@ -130,12 +130,12 @@ static void draft_filter(struct draft *d, bool all)
 	if (!all && h == d->p->filter_told)
 		return;
 	d->p->filter_told = h;
-	draft_put(d, ",\"PacketFilters\":{\"base\":");
+	map_writer_put(d, ",\"PacketFilters\":{\"base\":");
 	filter_parts(d, put_part, d);
-	draft_put(d, "}");
+	map_writer_put(d, "}");
 }
 
-static void draft_ssh(struct draft *d, bool all)
+static void put_ssh(struct map_writer *d, bool all)
 {
 	struct tailnet *c = d->p->tailnet;
 	struct buf text;
@@ -153,7 +153,7 @@ static void draft_ssh(struct draft *d, bool all)
 	}
 	h = mix(hash_start, buf_data(&text), buf_len(&text));
 	if (rc == 0 && (all || h != d->p->ssh_told)) {
-		draft_put(d, ",\"SSHPolicy\":");
+		map_writer_put(d, ",\"SSHPolicy\":");
 		rc = buf_append(&d->text, buf_data(&text), buf_len(&text));
 		d->p->ssh_told = h;
 	}
@@ -173,7 +173,7 @@ static const char tags_text[] =
 	"This device asks for tags, but a device gets tags by a login only: up --force-reauth with the tags "
 	"asks for one.";
 
-static void put_text(struct draft *d, const char *text)
+static void put_text(struct map_writer *d, const char *text)
 {
 	if (d->rc == 0 && *(buf_data(&d->text) + buf_len(&d->text) - 1) != '[')
 		d->rc = buf_append_str(&d->text, ",");
@@ -185,7 +185,7 @@ static void put_text(struct draft *d, const char *text)
  * What a person at the device has to know; all: at the beginning of a stream, when it may remember other things. An empty list takes
  * back what was said before.
  */
-static void draft_health(struct draft *d, bool all)
+static void put_health(struct map_writer *d, bool all)
 {
 	const struct coord_node *n = d->p->node;
 	char line[1024];
@@ -193,10 +193,10 @@ static void draft_health(struct draft *d, bool all)
 	if (!all && !d->p->health_stale)
 		return;
 	d->p->health_stale = false;
-	draft_put(d, ",\"Health\":[");
+	map_writer_put(d, ",\"Health\":[");
 	if (n->quarantined)
 		put_text(d, quarantine_text);
-	if (coord_node_is_duplicate(n))
+	if (clones_is_duplicate(n))
 		put_text(d, duplicate_text);
 	if (n->refused) {
 		snprintf(line, sizeof(line), "%s%s", TC_REFUSED_SETTING, n->refused);
@@ -204,16 +204,16 @@ static void draft_health(struct draft *d, bool all)
 	}
 	if (coord_node_lacks_tags(&n->doc))
 		put_text(d, tags_text);
-	draft_put(d, "]");
+	map_writer_put(d, "]");
 }
 
 /* The packet filter, the rules of ssh, and what is wrong. */
-void draft_policies(struct draft *d, bool all)
+void map_policies_put(struct map_writer *d, bool all)
 {
-	draft_health(d, all);
+	put_health(d, all);
 	if (all || d->p->filter_stale)
-		draft_filter(d, all);
+		put_filter(d, all);
 	if (all || d->p->ssh_stale)
-		draft_ssh(d, all);
+		put_ssh(d, all);
 	d->p->filter_stale = d->p->ssh_stale = false;
 }

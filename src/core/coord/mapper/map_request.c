@@ -5,63 +5,63 @@
 
 enum { REQUEST_MEM_MAX = 4 << 20 };
 
-static int poll_refuse(struct tailnet *c, void *owner, int status, const char *text)
+static int refuse(struct tailnet *c, void *owner, int status, const char *text)
 {
 	c->stats.bad_requests++;
-	tell_refusal(c, "a map request is refused", "", text);
+	tailnet_tell_refusal(c, "a map request is refused", "", text);
 	c->cfg.on_answer(owner, status, "text/plain; charset=utf-8", view_of(text, strlen(text)));
 	return 1;
 }
 
-static struct coord_poll *poll_for(
+static struct map_session *session_for(
 	struct tailnet *c, const struct tc_map_request *r, struct coord_node *n, void *owner)
 {
 	bool raw = !r->compress || strcmp(r->compress, "zstd") != 0;
 
-	return poll_new(c, clone_process(r), raw, n, owner);
+	return map_session_new(c, clone_process(r), raw, n, owner);
 }
 
 /* A request for one map: it is nobody's stream, and a device that does not read them keeps few. 1: refused. */
 
 static int once_begin(struct tailnet *c, const struct tc_map_request *r, struct coord_node *n,
-	void *owner, struct coord_poll **ret)
+	void *owner, struct map_session **ret)
 {
-	struct coord_poll *p;
+	struct map_session *p;
 
 	if (n->n_once >= COORD_ONCE_MAX)
-		return poll_refuse(c, owner, 429, "too many maps asked for at once\n");
-	p = poll_for(c, r, NULL, owner);
+		return refuse(c, owner, 429, "too many maps asked for at once\n");
+	p = session_for(c, r, NULL, owner);
 	if (!p)
 		return -ENOMEM;
 	p->once_of = n->doc.id;
 	n->n_once++;
-	poll_begin_anew(p);
+	map_session_restart(p);
 	*ret = p;
 	return 0;
 }
 
 /* The new stream supersedes the old one; those that wait behind it wait on. */
-static void poll_begin(struct coord_poll *p, struct now now)
+static void session_begin(struct map_session *p, struct now now)
 {
 	struct coord_node *n = p->node;
 
 	p->ask_at = now.mono + COORD_ASK;
-	poll_begin_anew(p);
+	map_session_restart(p);
 	list_remove(&p->in_node);
-	list_push_head(&n->polls, &p->in_node);
-	list_for_each_safe(l, &n->polls) {
-		struct coord_poll *q = container_of(l, struct coord_poll, in_node);
+	list_push_head(&n->sessions, &p->in_node);
+	list_for_each_safe(l, &n->sessions) {
+		struct map_session *q = container_of(l, struct map_session, in_node);
 
 		if (q != p && (!q->waits || q->process == p->process))
-			poll_end(q);
+			map_session_end(q);
 	}
 	n->process = p->process;
 	presence_begin(p->tailnet, n, now);
 	if (n->watched)
-		poll_watch(p);
+		map_session_watch(p);
 }
 
-static void poll_take_over(struct coord_poll *p, struct now now)
+static void take_over(struct map_session *p, struct now now)
 {
 	struct tc_map_request r;
 	struct arena mem;
@@ -72,11 +72,11 @@ static void poll_take_over(struct coord_poll *p, struct now now)
 	if (rc == 0 && !r.read_only)
 		rc = say(p->tailnet, p->node, &r, &mem, now);
 	arena_fini(&mem);
-	poll_forget_turn(p);
+	map_session_forget_turn(p);
 	if (rc < 0)
-		poll_end(p);
+		map_session_end(p);
 	else
-		poll_begin(p, now);
+		session_begin(p, now);
 }
 
 void map_request_tick(struct tailnet *c, struct now now)
@@ -84,14 +84,14 @@ void map_request_tick(struct tailnet *c, struct now now)
 	struct heap_node *h;
 
 	while ((h = heap_pop_due(&c->mapper->turns, now.mono)))
-		poll_take_over(container_of(h, struct coord_poll, turn), now);
+		take_over(container_of(h, struct map_session, turn), now);
 }
 
 /* 1: refused. */
 static int stream_begin(struct tailnet *c, struct coord_node *n, const struct tc_map_request *r,
-	struct view body, mono_ns wait, void *owner, struct now now, struct coord_poll **ret)
+	struct view body, mono_ns wait, void *owner, struct now now, struct map_session **ret)
 {
-	struct coord_poll *p = poll_for(c, r, n, owner);
+	struct map_session *p = session_for(c, r, n, owner);
 	int rc = 0;
 
 	if (!p)
@@ -99,12 +99,12 @@ static int stream_begin(struct tailnet *c, struct coord_node *n, const struct tc
 	if (wait)
 		rc = clone_wait(p, body, now.mono + wait);
 	else
-		poll_begin(p, now);
+		session_begin(p, now);
 	if (rc < 0) {
 		p->node = NULL;
-		coord_poll_close(p, now);
+		map_session_close(p, now);
 		return rc == -ERR_TOO_MANY
-			       ? poll_refuse(c, owner, 429,
+			       ? refuse(c, owner, 429,
 					 "too many devices run with this device's identity\n")
 			       : rc;
 	}
@@ -113,7 +113,7 @@ static int stream_begin(struct tailnet *c, struct coord_node *n, const struct tc
 }
 
 int coord_map(struct tailnet *c, const struct machine_pub *machine, struct view body, void *owner,
-	struct now now, struct coord_poll **ret)
+	struct now now, struct map_session **ret)
 {
 	struct tc_map_request r;
 	char why[sizeof(((struct err_at *)0)->text) + 32];
@@ -127,18 +127,18 @@ int coord_map(struct tailnet *c, const struct machine_pub *machine, struct view 
 	if (json_decode(&tc_map_request_type, body.p, body.len, &r, &mem, &at) < 0) {
 		arena_fini(&mem);
 		snprintf(why, sizeof(why), "malformed map request: %s\n", at.text);
-		return poll_refuse(c, owner, 400, why);
+		return refuse(c, owner, 400, why);
 	}
 	map_news_settle(c, now); /* streams that are to end are not the one that begins */
-	n = coord_node_that_asks(c, &r.node_key, now);
+	n = policy_sync_node_that_asks(c, &r.node_key, now);
 	if (!n || memcmp(n->doc.machine.b, machine->b, KEY_LEN) != 0) {
 		arena_fini(&mem);
-		return poll_refuse(c, owner, 404, "node not found\n");
+		return refuse(c, owner, 404, "node not found\n");
 	}
 	c->stats.expired_asks += n->expired;
 	if (r.version < COORD_CAP_MIN) {
 		arena_fini(&mem);
-		return poll_refuse(c, owner, 400,
+		return refuse(c, owner, 400,
 			"this client is too old for this server; please update it\n");
 	}
 	/* Never a lite update: it would keep the device's endpoints from its peers. */
@@ -151,7 +151,7 @@ int coord_map(struct tailnet *c, const struct machine_pub *machine, struct view 
 		     ? 0
 		     : say(c, n, &r, &mem, now);
 	if (rc == -EAGAIN) {
-		rc = poll_refuse(c, owner, 503, coord_store_refusal(c->cfg.store));
+		rc = refuse(c, owner, 503, coord_store_refusal(c->cfg.store));
 	} else if (rc == 0 && !r.stream && r.omit_peers) {
 		c->stats.lite_updates++;
 		c->cfg.on_answer(owner, 200, "application/json", view_of("", 0));
@@ -161,17 +161,17 @@ int coord_map(struct tailnet *c, const struct machine_pub *machine, struct view 
 			      : once_begin(c, &r, n, owner, ret);
 	}
 	arena_fini(&mem);
-	return rc < 0 ? poll_refuse(c, owner, 500, "out of memory\n") : rc;
+	return rc < 0 ? refuse(c, owner, 500, "out of memory\n") : rc;
 }
 
-void coord_poll_close(struct coord_poll *p, struct now now)
+void map_session_close(struct map_session *p, struct now now)
 {
 	struct tailnet *c = p->tailnet;
 	struct coord_node *n = p->node;
 
-	poll_free(p);
-	if (n && list_empty(&n->polls))
-		presence_pause(c, n, now);
+	map_session_free(p);
+	if (n && list_empty(&n->sessions))
+		presence_start_offline_grace(c, n, now);
 	else if (n)
-		poll_next_turn(n);
+		map_session_next_turn(n);
 }

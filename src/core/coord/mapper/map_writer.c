@@ -6,13 +6,13 @@
 
 enum { DRAFT_MAX = 1 << 28 };
 
-void draft_begin(struct draft *d, struct coord_poll *p)
+void map_writer_begin(struct map_writer *d, struct map_session *p)
 {
-	*d = (struct draft){ .p = p };
+	*d = (struct map_writer){ .p = p };
 	buf_init(&d->text, DRAFT_MAX);
 }
 
-void draft_put(struct draft *d, const char *fmt, ...)
+void map_writer_put(struct map_writer *d, const char *fmt, ...)
 {
 	char text[512];
 	va_list ap;
@@ -26,29 +26,29 @@ void draft_put(struct draft *d, const char *fmt, ...)
 		d->rc = buf_append(&d->text, text, (size_t)n);
 }
 
-static void flush(struct draft *d)
+static void flush(struct map_writer *d)
 {
 	if (d->rc == 0 && buf_len(&d->text))
-		d->rc = message_add(
-			d->p, piece_of(d->p->tailnet, buf_data(&d->text), buf_len(&d->text)));
+		d->rc = map_session_add(
+			d->p, map_frame_of(d->p->tailnet, buf_data(&d->text), buf_len(&d->text)));
 	buf_clear(&d->text);
 }
 
-void draft_shared(struct draft *d, struct piece *q)
+void map_writer_put_frame(struct map_writer *d, struct map_frame *q)
 {
 	flush(d);
 	if (d->rc == 0)
-		d->rc = q ? message_add(d->p, piece_get(q)) : -ENOMEM;
+		d->rc = q ? map_session_add(d->p, map_frame_get(q)) : -ENOMEM;
 }
 
-int draft_end(struct draft *d)
+int map_writer_end(struct map_writer *d)
 {
 	flush(d);
 	buf_fini(&d->text);
-	return d->rc < 0 ? d->rc : message_finish(d->p);
+	return d->rc < 0 ? d->rc : map_session_finish(d->p);
 }
 
-void draft_drop(struct draft *d)
+void map_writer_drop(struct map_writer *d)
 {
 	buf_fini(&d->text);
 }

@@ -7,16 +7,16 @@
 
 #include "core/coord/tailnet/types.h"
 
-struct coord_poll;
+struct map_session;
 /*
- * POST /machine/map. 0 and *ret: a long poll began, or one map was asked for, and the body is pulled with coord_poll_fill; 1:
+ * POST /machine/map. 0 and *ret: a long poll began, or one map was asked for, and the body is pulled with map_session_fill; 1:
  * answered through on_answer.
  */
 MUST_USE int coord_map(struct tailnet *c, const struct machine_pub *machine, struct view body,
-	void *owner, struct now now, struct coord_poll **ret);
+	void *owner, struct now now, struct map_session **ret);
 /* Appends some body bytes, if there are any now. */
-void coord_poll_fill(struct coord_poll *p, struct buf *out);
-void coord_poll_close(struct coord_poll *p, struct now now);
+void map_session_fill(struct map_session *p, struct buf *out);
+void map_session_close(struct map_session *p, struct now now);
 /* Two devices run with its identity: they take the stream from each other. */
 bool coord_node_duplicate(const struct tailnet *c, int64_t id);
 /* For the folders above. */
@@ -36,9 +36,9 @@ MUST_USE int map_news_install(
 /* Its streams begin anew, with a whole map. */
 void mapper_begin_anew(struct coord_node *n);
 /* It leaves: it and all others are told. */
-void coord_node_remove(struct tailnet *c, struct coord_node *n, struct now now);
+void mapper_remove_node(struct tailnet *c, struct coord_node *n, struct now now);
 /* It is no more, and nobody is told. */
 void mapper_forget_node(struct tailnet *c, struct coord_node *n);
-struct tc_user profile_of(const struct tailnet *c, int64_t user);
+struct tc_user map_node_profile(const struct tailnet *c, int64_t user);
 
 #endif

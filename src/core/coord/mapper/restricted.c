@@ -1,5 +1,5 @@
 /*
- * Readers that are not plain: the policy shows them some devices, or other routes of them than it
+ * Restricted readers: the policy shows them some devices, or other routes of them than it
  * shows to all. Their messages are put together from pieces that are shared as far as they are the
  * same. Whoever changes is noted with those who see him, so a reader whom nothing concerns costs
  * nothing.
@@ -10,17 +10,17 @@
 
 enum { MEM_MAX = 1 << 22 };
 
-void poll_review(struct coord_poll *p)
+void restricted_review(struct map_session *p)
 {
 	struct tailnet *c = p->tailnet;
 	struct policy_plan *plan = policy_installed(c->policy);
-	bool plain = c->open || coord_node_is_alone(p->node);
+	bool sees_all = c->open || coord_node_is_alone(p->node);
 
-	if (!plain)
-		plain = policy_sees_all(plan, p->node->doc.id) &&
-			(!p->node->hides_ip4 || policy_disable_ipv4(plan));
+	if (!sees_all)
+		sees_all = policy_sees_all(plan, p->node->doc.id) &&
+			   (!p->node->hides_ip4 || policy_disable_ipv4(plan));
 	p->hides_ip4 = p->node->hides_ip4;
-	poll_set_plain(p, plain);
+	map_session_set_sees_all(p, sees_all);
 }
 
 struct spreading {
@@ -32,31 +32,32 @@ static int note(void *ctx, int64_t peer)
 {
 	struct spreading *s = ctx;
 	struct coord_node *n = coord_node_by_id(s->c, peer);
-	struct coord_poll *p = n ? poll_of(n) : NULL;
+	struct map_session *p = n ? map_session_of(n) : NULL;
 
 	if (p)
-		retell(p, s->id, false);
+		map_session_dirty_peer(p, s->id, false);
 	return 0;
 }
 
-void spread_changes(struct tailnet *c)
+void restricted_mark_viewers(struct tailnet *c)
 {
 	struct policy_plan *plan = policy_installed(c->policy);
 
-	for (struct list *l = c->nodes.prev; c->mapper->n_own && l != &c->nodes; l = l->prev) {
+	for (struct list *l = c->nodes.prev; c->mapper->n_restricted && l != &c->nodes;
+		l = l->prev) {
 		struct coord_node *n = container_of(l, struct coord_node, link);
 		struct spreading s = { c, n->doc.id };
 		int rc;
 
-		if (n->changed <= c->mapper->spread)
+		if (n->changed <= c->mapper->viewers_marked)
 			break;
 		rc = policy_peers(plan, n->doc.id, note, &s);
 		if (rc < 0 && rc != -ENOENT)
-			list_for_each(q, &c->mapper->polls)
-				container_of(q, struct coord_poll, all)->again =
+			list_for_each(q, &c->mapper->sessions)
+				container_of(q, struct map_session, all)->resync =
 					true; /* no memory: better too much than too little */
 	}
-	c->mapper->spread = c->seq;
+	c->mapper->viewers_marked = c->seq;
 }
 
 /* How it is told */
@@ -77,7 +78,7 @@ static bool same_allowed(const struct policy_allowed *a, const struct policy_all
 }
 
 /* Is the device to this reader what it is to all? */
-static bool is_as_for_all(struct draft *d, const struct coord_node *n, struct arena *a)
+static bool is_as_for_all(struct map_writer *d, const struct coord_node *n, struct arena *a)
 {
 	struct policy_plan *plan = policy_installed(d->p->tailnet->policy);
 	struct policy_allowed mine, all;
@@ -90,15 +91,15 @@ static bool is_as_for_all(struct draft *d, const struct coord_node *n, struct ar
 	       policy_self_allowed(plan, n->doc.id, a, &all) == 0 && same_allowed(&mine, &all);
 }
 
-static void put_peer(struct draft *d, struct coord_node *n)
+static void put_peer(struct map_writer *d, struct coord_node *n)
 {
 	struct arena a;
 
 	arena_init(&a, MEM_MAX);
 	if (is_as_for_all(d, n, &a))
-		draft_shared(d, coord_node_whole(d->p->tailnet, n));
+		map_writer_put_frame(d, map_node_whole(d->p->tailnet, n));
 	else if (d->rc == 0)
-		d->rc = put_node(d->p->tailnet, n, d->p->node, &a, &d->text);
+		d->rc = map_node_put(d->p->tailnet, n, d->p->node, &a, &d->text);
 	arena_fini(&a);
 }
 
@@ -134,25 +135,25 @@ static int by_value(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-static void put_users(struct draft *d, struct users *u)
+static void put_users(struct map_writer *d, struct users *u)
 {
 	bool first = true;
 
 	if (u->n)
 		qsort(u->v, u->n, sizeof(*u->v), by_value);
-	draft_put(d, ",\"UserProfiles\":[");
+	map_writer_put(d, ",\"UserProfiles\":[");
 	for (size_t i = 0; i < u->n; i++) {
 		struct tc_user profile;
 
 		if (i && u->v[i] == u->v[i - 1])
 			continue;
-		profile = profile_of(d->p->tailnet, u->v[i]);
-		draft_put(d, "%s", first ? "" : ",");
+		profile = map_node_profile(d->p->tailnet, u->v[i]);
+		map_writer_put(d, "%s", first ? "" : ",");
 		if (d->rc == 0)
 			d->rc = json_encode(&tc_user_profile_type, &profile, &d->text);
 		first = false;
 	}
-	draft_put(d, "]");
+	map_writer_put(d, "]");
 }
 
 /* All that it sees */
@@ -184,29 +185,29 @@ static int collect(void *ctx, int64_t peer)
 }
 
 /* Side by side in their blocks. */
-static int by_block(const void *a, const void *b)
+static int by_group(const void *a, const void *b)
 {
 	const struct coord_node *x = *(struct coord_node *const *)a,
 				*y = *(struct coord_node *const *)b;
 
-	if (x->block !=
-		y->block) /* not by their places in memory: a run is to repeat another one */
-		return x->block->number < y->block->number ? -1 : 1;
+	if (x->group !=
+		y->group) /* not by their places in memory: a run is to repeat another one */
+		return x->group->number < y->group->number ? -1 : 1;
 	return (x->doc.id > y->doc.id) - (x->doc.id < y->doc.id);
 }
 
 /* Does the reader see the whole block, each device in it as all do? */
-static bool takes_block(
-	struct draft *d, const struct block *b, struct coord_node *const *v, size_t n)
+static bool takes_group(
+	struct map_writer *d, const struct peer_group *b, struct coord_node *const *v, size_t n)
 {
 	size_t shown = 0;
 	bool same = true;
 	struct arena a;
 
-	if (n < BLOCK_NODES / 4 || d->p->node->block == b)
+	if (n < PEER_GROUP_NODES / 4 || d->p->node->group == b)
 		return false;
 	list_for_each(l, &b->nodes)
-		shown += !coord_node_is_hidden(container_of(l, struct coord_node, in_block));
+		shown += !coord_node_is_hidden(container_of(l, struct coord_node, in_group));
 	arena_init(&a, MEM_MAX);
 	for (size_t i = 0; i < n && same && shown == n; i++) {
 		same = is_as_for_all(d, v[i], &a);
@@ -217,7 +218,7 @@ static bool takes_block(
 }
 
 /* All that it sees, with commas between: how many. */
-static size_t put_peers(struct draft *d, struct users *users)
+static size_t put_peers(struct map_writer *d, struct users *users)
 {
 	struct tailnet *c = d->p->tailnet;
 	struct view_list s = { .c = c };
@@ -226,18 +227,18 @@ static size_t put_peers(struct draft *d, struct users *users)
 	if (rc < 0 && rc != -ENOENT && d->rc == 0)
 		d->rc = rc;
 	if (s.n)
-		qsort(s.v, s.n, sizeof(*s.v), by_block);
+		qsort(s.v, s.n, sizeof(*s.v), by_group);
 	for (size_t i = 0; i < s.n;) {
 		size_t end = i;
 
-		while (end < s.n && s.v[end]->block == s.v[i]->block)
+		while (end < s.n && s.v[end]->group == s.v[i]->group)
 			end++;
 		if (i)
-			draft_put(d, ",");
-		if (takes_block(d, s.v[i]->block, s.v + i, end - i)) {
+			map_writer_put(d, ",");
+		if (takes_group(d, s.v[i]->group, s.v + i, end - i)) {
 			for (size_t k = i; k < end && d->rc == 0; k++)
 				d->rc = users_add(users, s.v[k]);
-			draft_shared(d, block_whole(c, s.v[i]->block));
+			map_writer_put_frame(d, map_node_group(c, s.v[i]->group));
 			i = end;
 		} else {
 			if (d->rc == 0)
@@ -249,14 +250,14 @@ static size_t put_peers(struct draft *d, struct users *users)
 	return s.n;
 }
 
-size_t own_peers(struct draft *d)
+size_t restricted_peers(struct map_writer *d)
 {
 	struct users users = { 0 };
 	size_t n;
 
-	draft_put(d, "\"Peers\":[");
+	map_writer_put(d, "\"Peers\":[");
 	n = put_peers(d, &users);
-	draft_put(d, "]");
+	map_writer_put(d, "]");
 	if (d->rc == 0)
 		d->rc = users_add(&users, d->p->node);
 	put_users(d, &users);
@@ -268,31 +269,31 @@ size_t own_peers(struct draft *d)
 
 static int by_id(const void *a, const void *b)
 {
-	const struct retell *x = a, *y = b;
+	const struct dirty_peer *x = a, *y = b;
 
 	return (x->id > y->id) - (x->id < y->id);
 }
 
 /* Sorted, each device once; whole if any of its entries was. */
-static void merge(struct coord_poll *p)
+static void merge(struct map_session *p)
 {
 	size_t out = 0;
 
-	if (p->n_retell)
-		qsort(p->retell, p->n_retell, sizeof(*p->retell), by_id);
-	for (size_t i = 0; i < p->n_retell; i++) {
-		if (out && p->retell[out - 1].id == p->retell[i].id)
-			p->retell[out - 1].whole |= p->retell[i].whole;
+	if (p->n_dirty)
+		qsort(p->dirty, p->n_dirty, sizeof(*p->dirty), by_id);
+	for (size_t i = 0; i < p->n_dirty; i++) {
+		if (out && p->dirty[out - 1].id == p->dirty[i].id)
+			p->dirty[out - 1].whole |= p->dirty[i].whole;
 		else
-			p->retell[out++] = p->retell[i];
+			p->dirty[out++] = p->dirty[i];
 	}
-	p->n_retell = out;
+	p->n_dirty = out;
 }
 
 enum how { TELL_WHOLE, TELL_PATCH, TELL_GONE, N_HOW };
 
 static enum how how_to_tell(
-	const struct coord_poll *p, const struct retell *r, struct coord_node *n)
+	const struct map_session *p, const struct dirty_peer *r, struct coord_node *n)
 {
 	struct tailnet *c = p->tailnet;
 
@@ -302,58 +303,58 @@ static enum how how_to_tell(
 	return r->whole || n->changed_whole > p->cursor ? TELL_WHOLE : TELL_PATCH;
 }
 
-static void put_list(struct draft *d, enum how how, struct users *users)
+static void put_list(struct map_writer *d, enum how how, struct users *users)
 {
 	static const char *const names[] = { "PeersChanged", "PeersChangedPatch", "PeersRemoved" };
-	struct coord_poll *p = d->p;
+	struct map_session *p = d->p;
 	size_t n_put = 0;
 
-	for (size_t i = 0; i < p->n_retell; i++) {
-		struct coord_node *n = coord_node_by_id(p->tailnet, p->retell[i].id);
+	for (size_t i = 0; i < p->n_dirty; i++) {
+		struct coord_node *n = coord_node_by_id(p->tailnet, p->dirty[i].id);
 
-		if (how_to_tell(p, &p->retell[i], n) != how)
+		if (how_to_tell(p, &p->dirty[i], n) != how)
 			continue;
 		if (n_put++)
-			draft_put(d, ",");
+			map_writer_put(d, ",");
 		else
-			draft_put(d, ",\"%s\":[", names[how]);
+			map_writer_put(d, ",\"%s\":[", names[how]);
 		if (how == TELL_GONE)
-			draft_put(d, "%lld", (long long)p->retell[i].id);
+			map_writer_put(d, "%lld", (long long)p->dirty[i].id);
 		else if (how == TELL_PATCH)
-			draft_shared(d, coord_node_patch(p->tailnet, n));
+			map_writer_put_frame(d, map_node_patch(p->tailnet, n));
 		else
 			put_peer(d, n);
 		if (how == TELL_WHOLE && d->rc == 0)
 			d->rc = users_add(users, n);
 	}
 	if (n_put)
-		draft_put(d, "]");
+		map_writer_put(d, "]");
 }
 
-int own_delta(struct coord_poll *p, struct now now)
+int restricted_delta(struct map_session *p, struct now now)
 {
 	struct users users = { 0 };
 	char time[TIME_RFC3339_MAX];
-	struct draft d;
+	struct map_writer d;
 	size_t empty;
 
 	merge(p);
 	time_format_rfc3339(now.wall, time);
-	draft_begin(&d, p);
-	draft_put(&d, "{\"ControlTime\":\"%s\"", time);
+	map_writer_begin(&d, p);
+	map_writer_put(&d, "{\"ControlTime\":\"%s\"", time);
 	empty = buf_len(&d.text);
 	for (int how = 0; how < N_HOW; how++)
 		put_list(&d, (enum how)how, &users);
 	if (users.n)
 		put_users(&d, &users);
-	draft_self(&d, ",", false);
-	draft_policies(&d, false);
+	map_policies_self(&d, ",", false);
+	map_policies_put(&d, false);
 	free(users.v);
-	retell_clear(p);
+	map_session_clear_dirty(p);
 	if (d.rc == 0 && p->n == 0 && buf_len(&d.text) == empty) {
-		draft_drop(&d);
+		map_writer_drop(&d);
 		return 0;
 	}
-	draft_put(&d, "}");
-	return draft_end(&d);
+	map_writer_put(&d, "}");
+	return map_writer_end(&d);
 }

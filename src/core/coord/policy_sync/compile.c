@@ -2,7 +2,7 @@
 #include "core/coord/policy_sync/internal.h"
 #include "base/text/text.h"
 
-int plan_compile(struct tailnet *c, struct view text, struct policy_plan **ret, struct err_at *at)
+int compile_plan(struct tailnet *c, struct view text, struct policy_plan **ret, struct err_at *at)
 {
 	struct policy_doc *doc;
 	int rc;

@@ -81,10 +81,10 @@ static void set_quarantined(
 	if (n->quarantined == quarantined)
 		return;
 	n->quarantined = quarantined;
-	tell(c, quarantined ? "device quarantined" : "device released", n);
+	tailnet_tell(c, quarantined ? "device quarantined" : "device released", n);
 	if (quarantined) {
-		note_removed(c, n);
-		key_is_out(c, &n->doc.key);
+		coord_node_note_removed(c, n);
+		tailnet_key_is_out(c, &n->doc.key);
 	}
 	coord_node_touch(c, n, true, now);
 	tailnet_note(c, n, NEWS_RESYNC, now);
@@ -126,7 +126,7 @@ static int auto_approve(struct tailnet *c, struct coord_node *n, struct now now)
 
 /* A device in quarantine is asked about like any other, because it may be trusted by now, and then
  * taken out again. */
-int follow_node(struct tailnet *c, struct coord_node *n, struct now now)
+int policy_sync_node(struct tailnet *c, struct coord_node *n, struct now now)
 {
 	bool changed;
 	int rc;
@@ -134,7 +134,7 @@ int follow_node(struct tailnet *c, struct coord_node *n, struct now now)
 	if (!c->policy)
 		return 0;
 	expiry_follow(c, n, now);
-	(void)presence_review(c, n, now);
+	(void)online_review(c, n, now);
 	rc = expiry_watch(c, n, now);
 	if (rc == 0)
 		rc = routes_refresh(c, n, now);
@@ -143,28 +143,28 @@ int follow_node(struct tailnet *c, struct coord_node *n, struct now now)
 	if (rc == 0 && policy_installed(c->policy) && !c->cfg.store->refuses)
 		rc = auto_approve(c, n, now);
 	if (rc != 0)
-		return rc < 0 ? rc : follow_node(c, n, now); /* it is another document now */
+		return rc < 0 ? rc : policy_sync_node(c, n, now); /* it is another document now */
 	set_quarantined(c, n, routes_conflict(c, n), now);
-	changed = presence_review(c, n, now);
+	changed = online_review(c, n, now);
 	if (n->quarantined)
 		return take_out(c, n);
 	return changed ? put(c, n) : 0; /* it was released */
 }
 
-void follow_gone(struct tailnet *c, struct coord_node *n)
+void policy_sync_gone(struct tailnet *c, struct coord_node *n)
 {
 	if (!c->policy)
 		return;
 	if (take_out(c, n) < 0)
 		tailnet_fail(c, -ENOMEM); /* its peers would not hear of it */
-	router_leaves(n);
+	routes_leave(n);
 	c->routers_changed = true;
 }
 
-int coord_node_update(struct tailnet *c, struct coord_node *n, const struct coord_node_doc *doc,
+int policy_sync_update(struct tailnet *c, struct coord_node *n, const struct coord_node_doc *doc,
 	bool whole, bool durable, struct now now)
 {
 	int rc = coord_node_replace(c, n, doc, whole ? TELLS_WHOLE : TELLS_PATCH, durable, now);
 
-	return rc < 0 ? rc : follow_node(c, n, now);
+	return rc < 0 ? rc : policy_sync_node(c, n, now);
 }

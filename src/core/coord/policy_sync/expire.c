@@ -7,12 +7,12 @@
 static void expires(struct tailnet *c, struct coord_node *n, struct now now)
 {
 	if (!n->doc.key_expired && coord_node_is_expired(n, now.wall))
-		tell(c, "key expired", n);
-	if (follow_node(c, n, now) < 0)
+		tailnet_tell(c, "key expired", n);
+	if (policy_sync_node(c, n, now) < 0)
 		tailnet_fail(c, -ENOMEM); /* its peers would not hear of it */
 }
 
-struct coord_node *coord_node_that_asks(
+struct coord_node *policy_sync_node_that_asks(
 	struct tailnet *c, const struct node_pub *key, struct now now)
 {
 	struct coord_node *n = coord_node_by_key(c, key);
@@ -22,7 +22,7 @@ struct coord_node *coord_node_that_asks(
 	return n;
 }
 
-void expiry_tick(struct tailnet *c, struct now now)
+void expire_tick(struct tailnet *c, struct now now)
 {
 	struct heap_node *h;
 

@@ -3,7 +3,7 @@
 
 /* Every device with routes again: the policy or the organisation's prefixes are others. */
 
-int follow_routes(struct tailnet *c, struct now now)
+int policy_sync_routes(struct tailnet *c, struct now now)
 {
 	int rc = 0;
 
@@ -11,12 +11,12 @@ int follow_routes(struct tailnet *c, struct now now)
 		struct coord_node *n = container_of(l, struct coord_node, link);
 
 		if (rc == 0 && n->doc.hostinfo && n->doc.hostinfo->routable_ips.n)
-			rc = follow_node(c, n, now);
+			rc = policy_sync_node(c, n, now);
 	}
 	return rc;
 }
 
-int follow_start(struct tailnet *c, struct now now, struct err_at *at)
+int policy_sync_start(struct tailnet *c, struct now now, struct err_at *at)
 {
 	struct policy_cfg cfg = { .domains = c->cfg.login_domains,
 		.n_domains = c->cfg.n_login_domains };
@@ -29,10 +29,10 @@ int follow_start(struct tailnet *c, struct now now, struct err_at *at)
 	rc = policy_directory_new(&c->policy, &cfg);
 	list_for_each(l, &c->users)
 		if (rc == 0)
-			rc = follow_user(c, container_of(l, struct user, link));
+			rc = policy_sync_user(c, container_of(l, struct user, link));
 	list_for_each_safe(l, &c->nodes)
 		if (rc == 0)
-			rc = follow_node(c, container_of(l, struct coord_node, link), now);
+			rc = policy_sync_node(c, container_of(l, struct coord_node, link), now);
 	if (rc == 0 && version_running(c))
 		text = version_running(c)->text;
 	c->open = text.len == 0;
@@ -43,10 +43,10 @@ int follow_start(struct tailnet *c, struct now now, struct err_at *at)
 	if (rc < 0)
 		return rc;
 	policy_install(c->policy, plan);
-	return follow_routes(c, now);
+	return policy_sync_routes(c, now);
 }
 
-void follow_end(struct tailnet *c)
+void policy_sync_end(struct tailnet *c)
 {
 	c->policy = policy_directory_free(c->policy);
 }

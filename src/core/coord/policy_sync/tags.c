@@ -14,7 +14,7 @@ bool tags_are_known(const struct tailnet *c, const struct json_list *tags)
 /* Without a policy nobody has said who may not. */
 
 /* May devices of this user, or this one, have the tags? Without a policy nobody has said who may not. */
-bool may_have_tags(
+bool tags_may_have(
 	struct tailnet *c, const struct json_list *tags, int64_t user, const struct coord_node *n)
 {
 	for (size_t i = 0; i < tags->n && !c->open; i++)

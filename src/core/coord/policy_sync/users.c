@@ -11,7 +11,7 @@ static const char *const role_names[] = {
 	[POLICY_OWNER] = "owner",
 };
 
-int role_of(const char *name, enum policy_role *ret)
+int policy_sync_role(const char *name, enum policy_role *ret)
 {
 	*ret = POLICY_MEMBER;
 	if (!name || !*name)
@@ -25,13 +25,13 @@ int role_of(const char *name, enum policy_role *ret)
 	return -ERR_BAD_VALUE;
 }
 
-int follow_user(struct tailnet *c, const struct user *u)
+int policy_sync_user(struct tailnet *c, const struct user *u)
 {
 	struct policy_user doc = {
 		.id = u->doc.id, .login = u->doc.name, .name = u->doc.display_name
 	};
 
-	if (role_of(u->doc.role, &doc.role) < 0)
+	if (policy_sync_role(u->doc.role, &doc.role) < 0)
 		doc.role = POLICY_MEMBER;
 	return c->policy ? policy_user_put(c->policy, &doc) : 0;
 }

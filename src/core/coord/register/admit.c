@@ -16,7 +16,7 @@ int admit(struct tailnet *c, const struct machine_pub *m, const struct tc_regist
 	const struct admission *how, struct now now, struct coord_node **ret)
 {
 	bool tagged = how->tags && how->tags->n;
-	struct coord_node *n = coord_node_of_login(c, m, req, how->user, tagged, now.wall),
+	struct coord_node *n = relogin_node(c, m, req, how->user, tagged, now.wall),
 			  *other = coord_node_by_key(c, &req->node_key);
 	struct node_pub former[COORD_FORMER_KEYS_MAX];
 	struct coord_node_doc doc = { .machine = *m };
@@ -51,21 +51,21 @@ int admit(struct tailnet *c, const struct machine_pub *m, const struct tc_regist
 	if (n) {
 		rc = name_follow(c, n, &doc);
 		if (rc == 0)
-			rc = coord_node_update(c, n, &doc, true, true, now);
+			rc = policy_sync_update(c, n, &doc, true, true, now);
 		map_news_settle(c,
 			now); /* streams of a key that was no good end before it counts as here */
 		say_forget(n);
 	} else {
-		rc = coord_node_create(c, &doc, hostname, now, &n);
+		rc = create_node(c, &doc, hostname, now, &n);
 	}
 	if (rc < 0)
 		return rc;
-	if (is_new && n->quarantined && c->settings.own_switch == COORD_OWN_REFUSE) {
-		coord_node_remove(c, n, now);
+	if (is_new && n->quarantined && c->settings.protected_switch == COORD_PROTECTED_REFUSE) {
+		mapper_remove_node(c, n, now);
 		return -ERR_DENIED;
 	}
-	tell_with_key(c, is_new ? "device joined" : "device is back", n, how->key);
-	coord_node_arrives(c, n, now);
+	tailnet_tell_with_key(c, is_new ? "device joined" : "device is back", n, how->key);
+	presence_arrives(c, n, now);
 	*ret = n;
 	return 0;
 }

@@ -33,7 +33,7 @@ void answers_text(struct tailnet *c, void *owner, int status, const char *text)
 	struct answer *a = calloc(1, sizeof(*a));
 
 	c->stats.bad_requests++;
-	tell_refusal(c, "a registration is refused", NULL, text);
+	tailnet_tell_refusal(c, "a registration is refused", NULL, text);
 	if (!a)
 		return;
 	a->owner = owner;
@@ -51,14 +51,14 @@ void answer_error(
 	struct tc_register_response r = { .error = text };
 
 	c->stats.refused++;
-	tell_refusal(c, "a registration is refused", req->hostinfo ? req->hostinfo->hostname : NULL,
-		text);
+	tailnet_tell_refusal(c, "a registration is refused",
+		req->hostinfo ? req->hostinfo->hostname : NULL, text);
 	answer_later(c, owner, 200, &tc_register_response_type, &r);
 }
 
 void answer_success(struct tailnet *c, void *owner, const struct coord_node *n)
 {
-	struct tc_user u = profile_of(c, n->doc.tags.n ? 0 : n->doc.user);
+	struct tc_user u = map_node_profile(c, n->doc.tags.n ? 0 : n->doc.user);
 	struct tc_register_response r = { .user = u, .login = u, .machine_authorized = true };
 
 	c->stats.registrations++;

@@ -45,8 +45,8 @@ int coord_pending_approve(struct tailnet *c, const char *code, int64_t user, con
 	rc = is_what_was_shown(c, p, user, digest, now);
 	if (rc < 0)
 		return rc;
-	if (!may_have_tags(c, how.tags, user,
-		    coord_node_of_login(c, &p->asker.machine, &p->req, user, true, now.wall)))
+	if (!tags_may_have(c, how.tags, user,
+		    relogin_node(c, &p->asker.machine, &p->req, user, true, now.wall)))
 		return -ERR_DENIED;
 	rc = admit(c, &p->asker.machine, &p->req, &how, now, &n);
 	if (rc == -ERR_EXPIRED) { /* meanwhile it was in, by another way */
@@ -88,8 +88,8 @@ int coord_node_approve(struct tailnet *c, int64_t id, const char *digest, struct
 	doc = n->doc;
 	doc.unapproved = false;
 	mapper_begin_anew(n);
-	rc = coord_node_update(c, n, &doc, true, true, now);
+	rc = policy_sync_update(c, n, &doc, true, true, now);
 	if (rc == 0)
-		tell(c, "device approved", n);
+		tailnet_tell(c, "device approved", n);
 	return rc;
 }

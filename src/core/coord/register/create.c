@@ -1,7 +1,7 @@
 /* A device that was never here gets a number, a name and its addresses. */
 #include "core/coord/register/internal.h"
 
-int coord_node_create(struct tailnet *c, const struct coord_node_doc *doc, const char *wanted_name,
+int create_node(struct tailnet *c, const struct coord_node_doc *doc, const char *wanted_name,
 	struct now now, struct coord_node **ret)
 {
 	char name[NODE_NAME_MAX + 1];
@@ -18,7 +18,7 @@ int coord_node_create(struct tailnet *c, const struct coord_node_doc *doc, const
 	d.name_pinned = JSON_NO;
 	d.id = ++c->meta.next_id;
 	d.created = now.wall;
-	rc = doc_copy(&coord_node_doc_type, &d, &copy, &mem);
+	rc = store_copy_doc(&coord_node_doc_type, &d, &copy, &mem);
 	if (rc == 0)
 		rc = coord_node_insert(c, &copy, mem, &n);
 	if (rc < 0)
@@ -27,13 +27,13 @@ int coord_node_create(struct tailnet *c, const struct coord_node_doc *doc, const
 	*ret = n;
 	rc = store_doc(c, COORD_NODE, copy.id, &coord_node_doc_type, &n->doc);
 	if (rc == 0)
-		rc = follow_node(c, n, now);
+		rc = policy_sync_node(c, n, now);
 	if (rc == 0)
-		rc = move_to_pool(c, n, now);
+		rc = pool_move(c, n, now);
 	if (rc ==
 		-ERR_NO_ADDRESS) { /* an address of the general range would be outside of rules that name the pool */
 		c->stats.pools_full++;
-		coord_node_remove(c, n, now);
+		mapper_remove_node(c, n, now);
 	}
 	return rc;
 }

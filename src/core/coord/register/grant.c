@@ -89,7 +89,7 @@ static void put_routes(struct making *m, const struct tc_hostinfo *h, const stru
 	for (size_t i = 0; i < max && m->rc == 0; i++) {
 		struct ipprefix x = ipprefix_masked(*JSON_AT(h->routable_ips, struct ipprefix, i));
 		char text[IPPREFIX_TEXT_MAX];
-		const char *how = n && route_is_approved(n, x) ? "approved already"
+		const char *how = n && routes_is_approved(n, x) ? "approved already"
 				  : policy_route_would_be_approved(policy_installed(m->c->policy),
 					    user, tags->v, tags->n, x)
 					  ? "approved with it, by autoApprovers"
@@ -100,8 +100,9 @@ static void put_routes(struct making *m, const struct tc_hostinfo *h, const stru
 			arena_printf(m->mem, "%s %s", x.bits ? "Route" : "Exit node,",
 				ipprefix_format(x, text)),
 			arena_printf(m->mem, "%s%s", how,
-				route_is_own(m->c, x) ? "; in a network of the organisation's own"
-						      : ""));
+				routes_is_protected(m->c, x)
+					? "; in a network of the organisation's own"
+					: ""));
 	}
 	if (!max)
 		put(m, "Routes", "none");
@@ -138,7 +139,7 @@ int grant_of_login(struct tailnet *c, const struct pending *p, int64_t user, str
 {
 	const struct json_list *tags = wanted_tags(&p->req);
 	const struct coord_node *n =
-		coord_node_of_login(c, &p->asker.machine, &p->req, user, tags->n > 0, now.wall);
+		relogin_node(c, &p->asker.machine, &p->req, user, tags->n > 0, now.wall);
 	const struct user *u = user_by_id(c, user);
 	struct making m = { .c = c, .mem = mem, .to = ret };
 	char ip[IPADDR_TEXT_MAX];
@@ -156,7 +157,7 @@ int grant_of_login(struct tailnet *c, const struct pending *p, int64_t user, str
 				  mem, "nobody, for it has tags; %s answers for them", u->doc.name)
 			: u->doc.name);
 	put(&m, "Tags", joined(mem, tags));
-	if (!may_have_tags(c, tags, user, n))
+	if (!tags_may_have(c, tags, user, n))
 		put(&m, "Policy", "does not let this user give these tags: it cannot be let in so");
 	put(&m, "Ephemeral",
 		p->req.ephemeral ? "yes: it is deleted when it has been away for two minutes"

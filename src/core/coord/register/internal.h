@@ -83,9 +83,9 @@ struct pending *pending_ask(struct tailnet *c, const struct machine_pub *m,
 void pending_free(struct tailnet *c, struct pending *p);
 void pending_end(
 	struct tailnet *c, struct pending *p, const char *why); /* who waits for it is told */
-void pendings_sweep(struct tailnet *c); /* those that a ledger has pushed out go */
-void pendings_tick(struct tailnet *c, struct now now);
-mono_ns pendings_deadline(const struct tailnet *c);
+void pending_sweep(struct tailnet *c); /* those that a ledger has pushed out go */
+void pending_tick(struct tailnet *c, struct now now);
+mono_ns pending_deadline(const struct tailnet *c);
 
 /* grant.c: what an approval gives. -ERR_BAD_VALUE: no such user; -ENOMEM. */
 MUST_USE int grant_of_login(struct tailnet *c, const struct pending *p, int64_t user,
@@ -95,11 +95,11 @@ MUST_USE int grant_of_node(
 
 /* relogin.c */
 /* The device that a login makes come back, or NULL: a new one. */
-struct coord_node *coord_node_of_login(struct tailnet *c, const struct machine_pub *m,
+struct coord_node *relogin_node(struct tailnet *c, const struct machine_pub *m,
 	const struct tc_register_request *req, int64_t user, bool tagged, unix_ms wall);
 
 /* create.c */
-MUST_USE int coord_node_create(struct tailnet *c, const struct coord_node_doc *doc,
+MUST_USE int create_node(struct tailnet *c, const struct coord_node_doc *doc,
 	const char *wanted_name, struct now now, struct coord_node **ret);
 
 /* admit.c */

@@ -67,7 +67,7 @@ static void on_holder_evict(struct ledger_holder *h)
 	push_out(container_of(h, struct pending, holder));
 }
 
-void pendings_sweep(struct tailnet *c)
+void pending_sweep(struct tailnet *c)
 {
 	while (!list_empty(&c->registrar->pushed_out)) {
 		c->stats.pending_evicted++;
@@ -140,7 +140,7 @@ static struct pending *pending_new(struct tailnet *c, const struct asker *asker,
 		list_push_tail(&c->registrar->pendings, &p->link);
 		c->stats.pending++;
 	}
-	pendings_sweep(c);
+	pending_sweep(c);
 	return p;
 }
 
@@ -172,17 +172,17 @@ struct pending *pending_ask(struct tailnet *c, const struct machine_pub *m,
 	return p;
 }
 
-mono_ns pendings_deadline(const struct tailnet *c)
+mono_ns pending_deadline(const struct tailnet *c)
 {
 	return list_empty(&c->registrar->pendings)
 		       ? MONO_NEVER
 		       : container_of(c->registrar->pendings.next, struct pending, link)->expires;
 }
 
-void pendings_tick(struct tailnet *c, struct now now)
+void pending_tick(struct tailnet *c, struct now now)
 {
-	pendings_sweep(c);
-	while (pendings_deadline(c) <= now.mono)
+	pending_sweep(c);
+	while (pending_deadline(c) <= now.mono)
 		pending_end(c, container_of(c->registrar->pendings.next, struct pending, link),
 			"nobody approved this device in time; log in again");
 }

@@ -42,8 +42,8 @@ static const struct json_list *tags_by_key(struct tailnet *c, const struct authk
 		return &k->doc.tags;
 	if (c->open || k->doc.tags.n || !k->doc.user)
 		return NULL;
-	return may_have_tags(c, wanted, k->doc.user,
-		       coord_node_of_login(c, m, req, k->doc.user, true, wall))
+	return tags_may_have(
+		       c, wanted, k->doc.user, relogin_node(c, m, req, k->doc.user, true, wall))
 		       ? wanted
 		       : NULL;
 }
@@ -93,7 +93,7 @@ static void with_auth_key(struct tailnet *c, const struct machine_pub *m,
 		answer_error(c, owner, req, fault);
 		return;
 	}
-	n = coord_node_of_login(c, m, req, k->doc.user, tags->n > 0, now.wall);
+	n = relogin_node(c, m, req, k->doc.user, tags->n > 0, now.wall);
 	if (n && pace_refuses(c, n, owner, now))
 		return;
 	how = (struct admission){ .user = k->doc.user,
@@ -115,12 +115,12 @@ static void log_out(struct tailnet *c, struct coord_node *n, void *owner, struct
 	struct coord_node_doc doc = n->doc;
 
 	if (doc.ephemeral) {
-		coord_node_remove(c, n, now);
+		mapper_remove_node(c, n, now);
 	} else if (!n->expired) {
 		pace_pay(c, n, COORD_TOLD_MEAN, now.mono);
 		doc.key_expiry = now.wall;
 		doc.key_expired = true;
-		if (coord_node_update(c, n, &doc, true, true, now) < 0) {
+		if (policy_sync_update(c, n, &doc, true, true, now) < 0) {
 			answers_text(c, owner, 500, "out of memory\n");
 			return;
 		}
@@ -138,7 +138,7 @@ static void sooner_expiry(struct tailnet *c, struct coord_node *n,
 	if (sooner && pace_refuses(c, n, owner, now))
 		return;
 	doc.key_expiry = req->expiry;
-	if (sooner && coord_node_update(c, n, &doc, true, true, now) < 0)
+	if (sooner && policy_sync_update(c, n, &doc, true, true, now) < 0)
 		answer_error(c, owner, req, "out of memory");
 	else
 		answer_success(c, owner, n);
@@ -225,7 +225,7 @@ static int read_request(struct tailnet *c, struct view body, void *owner, struct
 		      : -ENOMEM;
 
 	if (rc == 0 && ret->hostinfo)
-		rc = told_hostinfo(c, ret->hostinfo, mem);
+		rc = clean_hostinfo(c, ret->hostinfo, mem);
 	if (rc == -ERR_TOO_BIG || rc == -ERR_TOO_MANY) { /* said where a person sees it */
 		answer_error(c, owner, &(struct tc_register_request){ 0 }, at.text);
 	} else if (rc < 0) {
@@ -265,7 +265,7 @@ void coord_register(struct tailnet *c, const struct machine_pub *machine, struct
 		arena_fini(&mem);
 		return;
 	}
-	n = coord_node_that_asks(c, &req.node_key, now);
+	n = policy_sync_node_that_asks(c, &req.node_key, now);
 	logout = req.expiry && req.expiry <= now.wall;
 	if (refusal && !needs_no_change(n, machine, &req, now.wall)) {
 		answers_text(c, owner, 503, refusal);

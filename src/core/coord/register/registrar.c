@@ -40,15 +40,15 @@ void registrar_free(struct tailnet *c)
 
 void registrar_tick(struct tailnet *c, struct now now)
 {
-	pendings_tick(c, now);
+	pending_tick(c, now);
 }
 
 mono_ns registrar_deadline(const struct tailnet *c)
 {
-	return pendings_deadline(c);
+	return pending_deadline(c);
 }
 
 void registrar_sweep(struct tailnet *c)
 {
-	pendings_sweep(c);
+	pending_sweep(c);
 }

@@ -21,7 +21,7 @@ static struct coord_node *by_key(struct tailnet *c, const struct machine_pub *m,
  * One machine may hold several devices, one for each of its profiles, so a device that is in use is converted only when its own
  * key is named. One that has logged out named none.
  */
-struct coord_node *coord_node_of_login(struct tailnet *c, const struct machine_pub *m,
+struct coord_node *relogin_node(struct tailnet *c, const struct machine_pub *m,
 	const struct tc_register_request *req, int64_t user, bool tagged, unix_ms wall)
 {
 	struct coord_node *n = by_key(c, m, &req->node_key, user, tagged);

@@ -49,7 +49,7 @@ bool routes_uses(const struct coord_node *n, struct ipprefix prefix)
 	return false;
 }
 
-void router_leaves(struct coord_node *n)
+void routes_leave(struct coord_node *n)
 {
 	list_remove(&n->in_routers);
 	free(n->use);
@@ -70,7 +70,7 @@ int routes_refresh(struct tailnet *c, struct coord_node *n, struct now now)
 	size_t max = n->doc.routes.n && !n->doc.unapproved && !n->expired ? routes_offered(n) : 0;
 	bool had = n->n_use > 0;
 
-	router_leaves(n);
+	routes_leave(n);
 	if (max) {
 		n->use = malloc(max * sizeof(*n->use));
 		if (!n->use)
@@ -92,30 +92,31 @@ int routes_refresh(struct tailnet *c, struct coord_node *n, struct now now)
 
 /* the organisation's own */
 
-const struct ipprefix *routes_own_prefix(const struct tailnet *c, struct ipprefix x)
+const struct ipprefix *routes_protected_prefix(const struct tailnet *c, struct ipprefix x)
 {
-	for (size_t i = 0; x.bits && i < c->settings.own_prefixes.n; i++)
-		if (ipprefix_overlaps(*JSON_AT(c->settings.own_prefixes, struct ipprefix, i), x))
-			return JSON_AT(c->settings.own_prefixes, struct ipprefix, i);
+	for (size_t i = 0; x.bits && i < c->settings.protected_prefixes.n; i++)
+		if (ipprefix_overlaps(
+			    *JSON_AT(c->settings.protected_prefixes, struct ipprefix, i), x))
+			return JSON_AT(c->settings.protected_prefixes, struct ipprefix, i);
 	return NULL;
 }
 
-bool route_is_own(const struct tailnet *c, struct ipprefix prefix)
+bool routes_is_protected(const struct tailnet *c, struct ipprefix prefix)
 {
-	return routes_own_prefix(c, prefix) != NULL;
+	return routes_protected_prefix(c, prefix) != NULL;
 }
 
-bool route_is_approved(const struct coord_node *n, struct ipprefix prefix)
+bool routes_is_approved(const struct coord_node *n, struct ipprefix prefix)
 {
 	return routes_approval_of(n, prefix) != NULL;
 }
 
 bool routes_conflict(const struct tailnet *c, const struct coord_node *n)
 {
-	if (c->settings.own_switch == COORD_OWN_SHOW)
+	if (c->settings.protected_switch == COORD_PROTECTED_SHOW)
 		return false;
 	for (size_t i = 0; i < routes_offered(n); i++)
-		if (routes_own_prefix(c, routes_offered_at(n, i)) &&
+		if (routes_protected_prefix(c, routes_offered_at(n, i)) &&
 			!routes_approval_of(n, routes_offered_at(n, i)))
 			return true;
 	return false;

@@ -10,10 +10,10 @@ bool routes_conflict(const struct tailnet *c,
 	const struct coord_node *n); /* it offers what is not its to offer */
 void routes_watch(
 	struct tailnet *c, struct now now); /* who has to be watched, now that routers changed */
-void router_leaves(struct coord_node *n);
+void routes_leave(struct coord_node *n);
 /* Is it, or a part of it, of the organisation's own? Is it approved for the device? */
-bool route_is_own(const struct tailnet *c, struct ipprefix prefix);
-bool route_is_approved(const struct coord_node *n, struct ipprefix prefix);
+bool routes_is_protected(const struct tailnet *c, struct ipprefix prefix);
+bool routes_is_approved(const struct coord_node *n, struct ipprefix prefix);
 size_t routes_offered(
 	const struct coord_node *n); /* how many; more than COORD_ROUTES_MAX do not count */
 struct ipprefix routes_offered_at(const struct coord_node *n, size_t i);
@@ -24,7 +24,7 @@ const struct coord_route_approval *routes_approval_of(
 struct coord_route_approval *routes_copy_approvals(
 	const struct coord_node *n, size_t more, struct arena *a);
 /* The organisation's own prefix that it overlaps, or NULL. */
-const struct ipprefix *routes_own_prefix(const struct tailnet *c, struct ipprefix x);
+const struct ipprefix *routes_protected_prefix(const struct tailnet *c, struct ipprefix x);
 /* Routes: what devices offer to carry, and what of it is approved. In use is what is both. */
 struct coord_route {
 	int64_t node;

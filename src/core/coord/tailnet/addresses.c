@@ -27,19 +27,19 @@ static bool host_is_reserved(int64_t host)
 	       (v4 & 0xfffffe00) == 0x64735c00;
 }
 
-int64_t host_of(const struct coord_node_doc *d)
+int64_t addresses_host(const struct coord_node_doc *d)
 {
 	return ((int64_t)load_be32(d->ip4.b) - 0x64400000) % HOSTS_MAX;
 }
 
 /* Given by an older hub: devices don't take it for a peer's. True: it has another one now. */
-bool address_judge_old(struct coord_node_doc *d)
+bool addresses_judge_old(struct coord_node_doc *d)
 {
 	struct ipaddr ip4;
 
 	if (!ipaddr_eq(d->ip6, tsaddr_service6))
 		return false;
-	addresses_of(host_of(d), &ip4, &d->ip6);
+	addresses_of(addresses_host(d), &ip4, &d->ip6);
 	return true;
 }
 
@@ -48,7 +48,7 @@ static bool host_is_taken(const struct tailnet *c, int64_t host)
 	return c->hosts[host / 8] & 1 << host % 8;
 }
 
-void host_set(struct tailnet *c, int64_t host, bool taken)
+void addresses_set(struct tailnet *c, int64_t host, bool taken)
 {
 	uint8_t bit = (uint8_t)(1 << host % 8);
 
@@ -57,7 +57,7 @@ void host_set(struct tailnet *c, int64_t host, bool taken)
 }
 
 /* A free address of the pool, from a random place on. -1: there is none. */
-int64_t host_in_pool(struct tailnet *c, struct ipprefix pool)
+int64_t addresses_in_pool(struct tailnet *c, struct ipprefix pool)
 {
 	int64_t first = (int64_t)load_be32(ipprefix_masked(pool).ip.b) - 0x64400000,
 		size = (int64_t)1 << (32 - pool.bits);
@@ -90,7 +90,7 @@ void addresses_next(struct tailnet *c, struct ipaddr *ret4, struct ipaddr *ret6)
 void addresses_move(
 	struct tailnet *c, const struct coord_node *n, int64_t host, struct coord_node_doc *doc)
 {
-	host_set(c, host_of(&n->doc), false);
-	host_set(c, host, true);
+	addresses_set(c, addresses_host(&n->doc), false);
+	addresses_set(c, host, true);
 	addresses_of(host, &doc->ip4, &doc->ip6);
 }

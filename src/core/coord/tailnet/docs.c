@@ -87,8 +87,9 @@ static const struct json_field meta_fields[] = {
 JSON_OBJECT_TYPE(coord_meta_type, struct coord_meta, meta_fields);
 
 static const struct json_field settings_fields[] = {
-	JSON_F(struct coord_settings, own_prefixes, "ownPrefixes", json_prefix_list, JSON_OMIT),
-	JSON_F(struct coord_settings, own_switch, "ownSwitch", json_int, JSON_OMIT),
+	JSON_F(struct coord_settings, protected_prefixes, "ownPrefixes", json_prefix_list,
+		JSON_OMIT),
+	JSON_F(struct coord_settings, protected_switch, "ownSwitch", json_int, JSON_OMIT),
 	JSON_END,
 };
 

@@ -45,7 +45,7 @@ void expiry_follow(struct tailnet *c, struct coord_node *n, struct now now)
 {
 	if (!n->doc.key_expired && coord_node_is_expired(n, now.wall)) {
 		n->doc.key_expired = true;
-		if (note_node(c, n) < 0)
+		if (store_said(c, n) < 0)
 			tailnet_fail(c, -ENOMEM);
 	}
 	if (n->expired == n->doc.key_expired)
@@ -58,7 +58,7 @@ void expiry_follow(struct tailnet *c, struct coord_node *n, struct now now)
 	 */
 	tailnet_note(c, n, n->expired ? NEWS_RESYNC : NEWS_END, now);
 	if (n->expired)
-		key_is_out(c, &n->doc.key);
+		tailnet_key_is_out(c, &n->doc.key);
 }
 
 /* The earliest end of a key, as the monotonic clock will show it if nobody sets the other one. */

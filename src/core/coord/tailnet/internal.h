@@ -4,11 +4,11 @@
 
 #include "core/coord/tailnet/tailnet.h"
 
-void host_set(struct tailnet *c, int64_t host, bool taken);
+void addresses_set(struct tailnet *c, int64_t host, bool taken);
 MUST_USE int former_refresh(
 	struct tailnet *c, struct coord_node *n); /* its document names others now. -ENOMEM */
 void former_free(struct tailnet *c, struct coord_node *n);
-MUST_USE int block_join(struct tailnet *c, struct coord_node *n);
-void block_leave(struct tailnet *c, struct coord_node *n);
+MUST_USE int peer_group_join(struct tailnet *c, struct coord_node *n);
+void peer_group_leave(struct tailnet *c, struct coord_node *n);
 
 #endif

@@ -15,7 +15,7 @@ void authkey_hash(struct tailnet *c, const char *text, char out[static 65])
 int authkey_insert(struct tailnet *c, const struct coord_key *doc, struct authkey **ret)
 {
 	struct authkey *k = calloc(1, sizeof(*k));
-	int rc = k ? doc_copy(&coord_key_type, doc, &k->doc, &k->mem) : -ENOMEM;
+	int rc = k ? store_copy_doc(&coord_key_type, doc, &k->doc, &k->mem) : -ENOMEM;
 
 	if (rc == 0 &&
 		map_insert(&c->keys_by_hash, &k->node, k->doc.hash, strlen(k->doc.hash)) != 0) {

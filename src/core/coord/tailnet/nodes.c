@@ -59,7 +59,7 @@ void coord_node_touch(struct tailnet *c, struct coord_node *n, bool whole, struc
 	n->changed = ++c->seq;
 	if (whole)
 		n->changed_whole = n->changed;
-	n->block->changed = n->changed;
+	n->group->changed = n->changed;
 	list_remove(&n->link);
 	list_push_tail(&c->nodes, &n->link);
 	if (c->flush_at == MONO_NEVER)
@@ -78,7 +78,7 @@ int coord_node_replace(struct tailnet *c, struct coord_node *n, const struct coo
 	struct coord_node_doc copy;
 	struct arena mem;
 	bool fresh_key = false, lacked_tags = coord_node_lacks_tags(&n->doc);
-	int rc = doc_copy(&coord_node_doc_type, doc, &copy, &mem);
+	int rc = store_copy_doc(&coord_node_doc_type, doc, &copy, &mem);
 
 	if (rc < 0)
 		return rc;
@@ -87,7 +87,7 @@ int coord_node_replace(struct tailnet *c, struct coord_node *n, const struct coo
 		n->key_in_map = copy.key;
 		rc = map_insert(&c->nodes_by_key, &n->by_key, n->key_in_map.b, KEY_LEN);
 		CHECK(rc == 0); /* the register logic has looked for the key before */
-		key_is_out(c, &n->doc.key);
+		tailnet_key_is_out(c, &n->doc.key);
 		fresh_key = true;
 	}
 	arena_fini(&n->mem);
@@ -119,10 +119,10 @@ int coord_node_insert(struct tailnet *c, const struct coord_node_doc *doc, struc
 	n->name_in_map = strdup(doc->name);
 	list_init(&n->link);
 	list_init(&n->in_machine);
-	list_init(&n->polls);
+	list_init(&n->sessions);
 	list_init(&n->former);
 	list_init(&n->in_noted);
-	list_init(&n->in_block);
+	list_init(&n->in_group);
 	list_init(&n->in_routers);
 	n->machine = machine_get(c, &doc->machine);
 	if (!n->machine || !n->name_in_map ||
@@ -130,11 +130,11 @@ int coord_node_insert(struct tailnet *c, const struct coord_node_doc *doc, struc
 		map_insert(&c->nodes_by_id, &n->by_id, &n->id_in_map, sizeof(n->id_in_map)) != 0 ||
 		map_insert(&c->nodes_by_name, &n->by_name, n->name_in_map,
 			strlen(n->name_in_map)) != 0 ||
-		block_join(c, n) < 0 || former_refresh(c, n) < 0)
+		peer_group_join(c, n) < 0 || former_refresh(c, n) < 0)
 		return -ENOMEM; /* at start only: the owner gives up */
 	list_push_tail(&n->machine->nodes, &n->in_machine);
 	list_push_tail(&c->nodes, &n->link);
-	host_set(c, host_of(doc), true);
+	addresses_set(c, addresses_host(doc), true);
 	c->stats.nodes++;
 	*ret = n;
 	return 0;
@@ -152,7 +152,7 @@ static void forget_removed(struct tailnet *c, int64_t id)
 }
 
 /* Readers that have not come further than the floor are given a whole map. */
-void note_removed(struct tailnet *c, struct coord_node *n)
+void coord_node_note_removed(struct tailnet *c, struct coord_node *n)
 {
 	int64_t id = n->doc.id;
 
@@ -198,13 +198,13 @@ void coord_node_free(struct tailnet *c, struct coord_node *n)
 	}
 	heap_remove(&c->expiries, &n->expiry);
 	former_free(c, n);
-	host_set(c, host_of(&n->doc), false);
+	addresses_set(c, addresses_host(&n->doc), false);
 	c->stats.online -= n->doc.online == JSON_YES;
-	block_leave(c, n);
+	peer_group_leave(c, n);
 	list_remove(&n->in_routers);
 	free(n->use);
-	piece_put(n->whole);
-	piece_put(n->patch);
+	map_frame_put(n->whole);
+	map_frame_put(n->patch);
 	arena_fini(&n->mem);
 	free(n);
 	c->stats.nodes--;

@@ -1,11 +1,11 @@
-/* Up to BLOCK_NODES devices whose documents are compressed together; and the immutable bytes that messages share. */
+/* Up to PEER_GROUP_NODES devices whose documents are compressed together; and the immutable bytes that messages share. */
 #include "core/coord/tailnet/internal.h"
 
 #include <errno.h>
 
-struct piece *piece_raw(const void *p, size_t n)
+struct map_frame *map_frame_raw(const void *p, size_t n)
 {
-	struct piece *q = malloc(sizeof(*q) + n);
+	struct map_frame *q = malloc(sizeof(*q) + n);
 
 	if (!q)
 		return NULL;
@@ -15,53 +15,54 @@ struct piece *piece_raw(const void *p, size_t n)
 	return q;
 }
 
-struct piece *piece_get(struct piece *p)
+struct map_frame *map_frame_get(struct map_frame *p)
 {
 	p->refs++;
 	return p;
 }
 
-struct piece *piece_put(struct piece *p)
+struct map_frame *map_frame_put(struct map_frame *p)
 {
 	if (p && --p->refs == 0)
 		free(p);
 	return NULL;
 }
 
-int block_join(struct tailnet *c, struct coord_node *n)
+int peer_group_join(struct tailnet *c, struct coord_node *n)
 {
-	struct block *b =
-		list_empty(&c->blocks) ? NULL : container_of(c->blocks.next, struct block, link);
+	struct peer_group *b = list_empty(&c->groups)
+				       ? NULL
+				       : container_of(c->groups.next, struct peer_group, link);
 
-	if (!b || b->n == BLOCK_NODES) {
+	if (!b || b->n == PEER_GROUP_NODES) {
 		b = calloc(1, sizeof(*b));
 		if (!b)
 			return -ENOMEM;
 		list_init(&b->nodes);
-		b->number = c->n_blocks_made++;
-		list_push_head(&c->blocks, &b->link);
+		b->number = c->n_groups_made++;
+		list_push_head(&c->groups, &b->link);
 	}
-	n->block = b;
-	list_push_tail(&b->nodes, &n->in_block);
-	b->all = piece_put(b->all);
-	if (++b->n == BLOCK_NODES) {
+	n->group = b;
+	list_push_tail(&b->nodes, &n->in_group);
+	b->all = map_frame_put(b->all);
+	if (++b->n == PEER_GROUP_NODES) {
 		list_remove(&b->link);
-		list_push_tail(&c->blocks, &b->link);
+		list_push_tail(&c->groups, &b->link);
 	}
 	return 0;
 }
 
-void block_leave(struct tailnet *c, struct coord_node *n)
+void peer_group_leave(struct tailnet *c, struct coord_node *n)
 {
-	struct block *b = n->block;
+	struct peer_group *b = n->group;
 
 	if (!b)
 		return;
-	list_remove(&n->in_block);
+	list_remove(&n->in_group);
 	list_remove(&b->link);
-	b->all = piece_put(b->all);
+	b->all = map_frame_put(b->all);
 	if (--b->n == 0)
 		free(b);
 	else
-		list_push_head(&c->blocks, &b->link);
+		list_push_head(&c->groups, &b->link);
 }

@@ -45,7 +45,7 @@ int store_doc(struct tailnet *c, enum coord_kind kind, int64_t id, const struct 
 	return rc;
 }
 
-int note_node(struct tailnet *c, struct coord_node *n)
+int store_said(struct tailnet *c, struct coord_node *n)
 {
 	struct buf b;
 	int rc;
@@ -70,7 +70,7 @@ void store_delete(struct tailnet *c, enum coord_kind kind, int64_t id)
 }
 
 /* A deep copy of a document into its own memory, by way of its text. */
-int doc_copy(const struct json_type *t, const void *from, void *to, struct arena *mem)
+int store_copy_doc(const struct json_type *t, const void *from, void *to, struct arena *mem)
 {
 	struct buf b;
 	int rc;

@@ -16,7 +16,7 @@ int tailnet_new(struct tailnet **ret, const struct coord_cfg *cfg)
 	list_init(&c->keys);
 	list_init(&c->nodes);
 	list_init(&c->noted);
-	list_init(&c->blocks);
+	list_init(&c->groups);
 	list_init(&c->versions);
 	list_init(&c->routers);
 	rng_fill(cfg->rng, c->seed, sizeof(c->seed));

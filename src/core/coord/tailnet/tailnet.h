@@ -29,7 +29,7 @@ enum { NODE_NAME_MAX = 63, USER_NAME_MAX = 255 };
 enum { TAGGED_USER = 2147455555 }; /* owner of tagged devices, as headscale has it */
 
 /* Immutable bytes that many messages share: a part of a map, compressed. */
-struct piece {
+struct map_frame {
 	size_t refs, len;
 	uint8_t b[];
 };
@@ -49,15 +49,15 @@ struct authkey {
 	struct coord_key doc;
 };
 
-/* Up to BLOCK_NODES devices whose documents are compressed together: a first map is made of blocks. */
-enum { BLOCK_NODES = 64 };
-struct block {
+/* Up to PEER_GROUP_NODES devices whose documents are compressed together: a first map is made of blocks. */
+enum { PEER_GROUP_NODES = 64 };
+struct peer_group {
 	struct list link; /* ones with room first */
 	struct list nodes;
-	uint64_t number;      /* in the order in which they were made */
-	size_t n, n_shown;    /* devices; those of them that all tells */
-	uint64_t changed, at; /* the latest change of its devices; the one that all tells */
-	struct piece *all;    /* NULL: to be made */
+	uint64_t number;       /* in the order in which they were made */
+	size_t n, n_shown;     /* devices; those of them that all tells */
+	uint64_t changed, at;  /* the latest change of its devices; the one that all tells */
+	struct map_frame *all; /* NULL: to be made */
 };
 
 /* What the streams of a device are to be told, or are to do; whoever tells them takes it up. */
@@ -85,8 +85,8 @@ struct coord_node {
 	bool here; /* it holds a stream, or did a moment ago: online if it may also take part */
 	unsigned news;
 	struct list in_noted; /* while it has news */
-	struct block *block;
-	struct list in_block;
+	struct peer_group *group;
+	struct list in_group;
 	struct list link;       /* in order of the last change, oldest first */
 	struct list in_machine; /* nodes of one machine key */
 	struct machine *machine;
@@ -99,7 +99,7 @@ struct coord_node {
 	char *name_in_map;
 	uint64_t changed,
 		changed_whole; /* sequence of the last change, and of the last one that no patch can tell */
-	struct piece *whole, *patch;
+	struct map_frame *whole, *patch;
 	uint64_t whole_at, patch_at;
 	struct {
 		mono_ns changes_full_at, bytes_full_at;
@@ -108,7 +108,7 @@ struct coord_node {
 		*waiting;     /* what it said and is not told yet; NULL: nothing (intake/say.c) */
 	uint64_t readable_at; /* changed_whole, when what all are told was last read as they will */
 	bool unsaved;         /* it was loaded, and is not what is stored */
-	struct list polls;    /* the mapper's: the first one has the stream */
+	struct list sessions; /* the mapper's: the first one has the stream */
 	unsigned n_once;      /* requests for one map that are open */
 	struct heap_node ephemeral, offline; /* when it is deleted; when it counts as offline */
 	unix_ms left;            /* when its last stream ended: told when it counts as offline */
@@ -134,11 +134,11 @@ struct tailnet {
 	struct intake *intake;
 	struct mapper *mapper;
 	struct registrar *registrar;
-	struct list users, keys, nodes, blocks;
+	struct list users, keys, nodes, groups;
 	struct map users_by_id, keys_by_hash, nodes_by_key, nodes_by_id, nodes_by_name, machines;
 	struct map former_keys; /* struct former */
 	struct list noted;      /* devices with news */
-	uint64_t n_blocks_made;
+	uint64_t n_groups_made;
 	struct heap expiries; /* by wall clock in ms: the deadline is expire_at */
 	mono_ns expire_at;
 	struct removed *removed; /* a ring of what was deleted, newest last */
@@ -178,14 +178,16 @@ MUST_USE int tailnet_new(struct tailnet **ret, const struct coord_cfg *cfg);
 struct tailnet *tailnet_free(struct tailnet *c);
 
 /* events.c */
-void tell_with_key(const struct tailnet *c, const char *what, const struct coord_node *n,
+void tailnet_tell_with_key(const struct tailnet *c, const char *what, const struct coord_node *n,
 	const struct coord_key *key);
-static inline void tell(const struct tailnet *c, const char *what, const struct coord_node *n)
+static inline void tailnet_tell(
+	const struct tailnet *c, const char *what, const struct coord_node *n)
 {
-	tell_with_key(c, what, n, NULL);
+	tailnet_tell_with_key(c, what, n, NULL);
 }
-void tell_refusal(const struct tailnet *c, const char *what, const char *name, const char *why);
-void key_is_out(const struct tailnet *c, const struct node_pub *key);
+void tailnet_tell_refusal(
+	const struct tailnet *c, const char *what, const char *name, const char *why);
+void tailnet_key_is_out(const struct tailnet *c, const struct node_pub *key);
 void tailnet_note(struct tailnet *c, struct coord_node *n, unsigned news, struct now now);
 void tailnet_flush_soon(struct tailnet *c, struct now now);
 /* Something could not be done that cannot be left out: better to begin anew from the disk. The first rc counts. */
@@ -201,8 +203,9 @@ MUST_USE int store_doc(struct tailnet *c, enum coord_kind kind, int64_t id,
  * Saves what a device says of itself, and when it was seen. It says it again whenever it connects, so that others may hear of it
  * before it is durable: a standby router takes over also while the disk is slow.
  */
-MUST_USE int note_node(struct tailnet *c, struct coord_node *n);
-MUST_USE int doc_copy(const struct json_type *t, const void *from, void *to, struct arena *mem);
+MUST_USE int store_said(struct tailnet *c, struct coord_node *n);
+MUST_USE int store_copy_doc(
+	const struct json_type *t, const void *from, void *to, struct arena *mem);
 void store_delete(struct tailnet *c, enum coord_kind kind, int64_t id);
 
 /* nodes.c */
@@ -217,27 +220,27 @@ void coord_node_free(struct tailnet *c, struct coord_node *n);
 enum telling { TELLS_NOBODY, TELLS_PATCH, TELLS_WHOLE };
 /*
  * Another document: doc may point into anything, all is copied. What the policy engine is to hear of it is the caller's to say:
- * coord_node_update does both.
+ * policy_sync_update does both.
  */
 MUST_USE int coord_node_replace(struct tailnet *c, struct coord_node *n,
 	const struct coord_node_doc *doc, enum telling what, bool durable, struct now now);
 void coord_node_touch(struct tailnet *c, struct coord_node *n, bool whole, struct now now);
 bool coord_node_lacks_tags(const struct coord_node_doc *doc);
 /* Readers that have not come further than the floor are given a whole map. */
-void note_removed(struct tailnet *c, struct coord_node *n);
+void coord_node_note_removed(struct tailnet *c, struct coord_node *n);
 
 /* addresses.c */
-int64_t host_of(const struct coord_node_doc *d);
+int64_t addresses_host(const struct coord_node_doc *d);
 /* A free address of the pool, from a random place on. -1: there is none. */
-int64_t host_in_pool(struct tailnet *c, struct ipprefix pool);
+int64_t addresses_in_pool(struct tailnet *c, struct ipprefix pool);
 /* Given by an older hub: devices don't take it for a peer's. True: it has another one now. */
-bool address_judge_old(struct coord_node_doc *d);
+bool addresses_judge_old(struct coord_node_doc *d);
 void addresses_next(struct tailnet *c, struct ipaddr *ret4, struct ipaddr *ret6);
 void addresses_move(
 	struct tailnet *c, const struct coord_node *n, int64_t host, struct coord_node_doc *doc);
 
 /* online.c. True: whether it is online has changed, and is noted for its peers, but not with the policy. */
-bool presence_review(struct tailnet *c, struct coord_node *n, struct now now);
+bool online_review(struct tailnet *c, struct coord_node *n, struct now now);
 
 /* expiry.c */
 bool coord_node_is_expired(const struct coord_node *n, unix_ms wall);
@@ -268,7 +271,7 @@ void name_judge_old(struct coord_node_doc *doc);
 
 /* users.c */
 MUST_USE int user_plain_name(const char *name, char out[static USER_NAME_MAX + 1]);
-bool user_name_is_taken(const struct tailnet *c, const char *plain, const struct user *but);
+bool user_name_is_taken(const struct tailnet *c, const char *sees_all, const struct user *but);
 MUST_USE int user_insert(struct tailnet *c, const struct coord_user *doc, struct user **ret);
 MUST_USE int user_replace(struct tailnet *c, struct user *u, const struct coord_user *doc);
 void user_free(struct tailnet *c, struct user *u);
@@ -282,8 +285,8 @@ MUST_USE int authkey_use(struct tailnet *c, struct authkey *k);
 void authkey_free(struct tailnet *c, struct authkey *k);
 
 /* peer_group.c */
-struct piece *piece_raw(const void *p, size_t n); /* as it is */
-struct piece *piece_get(struct piece *p);
-struct piece *piece_put(struct piece *p);
+struct map_frame *map_frame_raw(const void *p, size_t n); /* as it is */
+struct map_frame *map_frame_get(struct map_frame *p);
+struct map_frame *map_frame_put(struct map_frame *p);
 
 #endif

@@ -31,7 +31,7 @@ enum {
 	COORD_POLICY_KEEP_MAX =
 		16 << 20, /* bytes of all kept texts; the running one stays, whatever its size */
 	COORD_ROUTES_MAX = TC_ADVERTISED_MAX, /* of one device; more are refused */
-	COORD_OWN_PREFIXES_MAX = 1024,
+	COORD_PROTECTED_PREFIXES_MAX = 1024,
 	COORD_FORMER_KEYS_MAX =
 		4, /* of one device, that no registration brings back; the oldest is forgotten */
 };
@@ -263,15 +263,15 @@ struct coord_policy_version {
  * Prefixes that belong to the organisation: nobody should offer a route into them by himself. A device is trusted with a route when
  * somebody or autoApprovers approved it; for others it depends on the switch.
  */
-enum coord_own_switch {
-	COORD_OWN_SHOW, /* listed as overlapping, no more */
-	COORD_OWN_QUARANTINE, /* a device that offers one sees nobody, and nobody sees it, until it stops or is trusted */
-	COORD_OWN_REFUSE, /* a new device that offers one is not let in; for one that is in, as quarantine */
+enum coord_protected_switch {
+	COORD_PROTECTED_SHOW, /* listed as overlapping, no more */
+	COORD_PROTECTED_QUARANTINE, /* a device that offers one sees nobody, and nobody sees it, until it stops or is trusted */
+	COORD_PROTECTED_REFUSE, /* a new device that offers one is not let in; for one that is in, as quarantine */
 };
 
 struct coord_settings {
-	struct json_list own_prefixes; /* struct ipprefix */
-	int64_t own_switch;
+	struct json_list protected_prefixes; /* struct ipprefix */
+	int64_t protected_switch;
 };
 
 struct coord_stats {

@@ -83,7 +83,7 @@ const struct coord_user *coord_user_next(const struct tailnet *c, const struct c
 int user_insert(struct tailnet *c, const struct coord_user *doc, struct user **ret)
 {
 	struct user *u = calloc(1, sizeof(*u));
-	int rc = u ? doc_copy(&coord_user_type, doc, &u->doc, &u->mem) : -ENOMEM;
+	int rc = u ? store_copy_doc(&coord_user_type, doc, &u->doc, &u->mem) : -ENOMEM;
 
 	if (rc == 0) {
 		u->id_in_map = u->doc.id;
@@ -108,7 +108,7 @@ int user_replace(struct tailnet *c, struct user *u, const struct coord_user *doc
 {
 	struct coord_user copy;
 	struct arena mem;
-	int rc = doc_copy(&coord_user_type, doc, &copy, &mem);
+	int rc = store_copy_doc(&coord_user_type, doc, &copy, &mem);
 
 	if (rc < 0)
 		return rc;
