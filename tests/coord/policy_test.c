@@ -388,6 +388,66 @@ static void a_standby_takes_over_when_the_primary_is_gone(void **state)
 	world_free(&w);
 }
 
+static void restart(struct world *w)
+{
+	for (size_t i = 0; i < DEVICES; i++)
+		hang_up(w, &w->devices[i]);
+	coord_free(w->tailnet);
+	store_mem_crash(w->store);
+	world_start(w);
+}
+
+static void a_primary_is_the_same_after_a_restart(void **state)
+{
+	struct world w;
+
+	(void)state;
+	two_routers(&w);
+	hang_up(&w,
+		&w.devices[0]); /* the one with the lower number, which an election would take */
+	pass(&w, COORD_WATCH_GRACE + MSEC(200));
+	listen_to_map(&w, &w.devices[0]);
+	settle(&w);
+	CHECK_TRUE(route_of(&w, 1, "10.1.0.0/16").primary);
+	restart(&w);
+	listen_to_map(&w, &w.devices[0]);
+	listen_to_map(&w, &w.devices[2]);
+	settle(&w);
+	CHECK_TRUE(!route_of(&w, 0, "10.1.0.0/16").primary);
+	CHECK_TRUE(!route_of(&w, 1, "10.1.0.0/16").primary); /* nor it, for it is not here */
+	listen_to_map(&w, &w.devices[1]);
+	settle(&w);
+	CHECK_TRUE(route_of(&w, 1, "10.1.0.0/16").primary);
+	CHECK_TRUE(
+		reaches(seen(&w, 2, 1), "10.1.0.0/16") && !reaches(seen(&w, 2, 0), "10.1.0.0/16"));
+	pass(&w, COORD_RETURN_GRACE + MSEC(200));
+	CHECK_TRUE(route_of(&w, 1, "10.1.0.0/16").primary);
+	world_free(&w);
+}
+
+static void a_primary_that_does_not_come_back_is_replaced(void **state)
+{
+	struct world w;
+
+	(void)state;
+	two_routers(&w);
+	CHECK_TRUE(route_of(&w, 0, "10.1.0.0/16").primary);
+	restart(&w);
+	listen_to_map(&w, &w.devices[1]);
+	listen_to_map(&w, &w.devices[2]);
+	pass(&w, COORD_RETURN_GRACE - SEC(1));
+	CHECK_TRUE(!route_of(&w, 1, "10.1.0.0/16").primary);
+	pass(&w, SEC(2));
+	CHECK_TRUE(route_of(&w, 1, "10.1.0.0/16").primary);
+	CHECK_TRUE(reaches(seen(&w, 2, 1), "10.1.0.0/16"));
+	restart(&w);
+	listen_to_map(&w, &w.devices[0]);
+	listen_to_map(&w, &w.devices[1]);
+	settle(&w);
+	CHECK_TRUE(route_of(&w, 1, "10.1.0.0/16").primary); /* that is kept, too */
+	world_free(&w);
+}
+
 static void routers_that_stand_by_for_each_other_are_watched(void **state)
 {
 	struct world w;
@@ -482,6 +542,8 @@ int main(void)
 		cmocka_unit_test(addresses_come_from_the_pool_that_the_policy_names),
 		cmocka_unit_test(routes_are_used_when_somebody_or_the_policy_approves),
 		cmocka_unit_test(a_standby_takes_over_when_the_primary_is_gone),
+		cmocka_unit_test(a_primary_is_the_same_after_a_restart),
+		cmocka_unit_test(a_primary_that_does_not_come_back_is_replaced),
 		cmocka_unit_test(routers_that_stand_by_for_each_other_are_watched),
 		cmocka_unit_test(who_offers_the_organisations_own_networks_is_kept_apart),
 		cmocka_unit_test(an_admin_is_told_that_he_is_one),

@@ -34,6 +34,8 @@ static int after_load(struct tailnet *c, struct now now)
 
 		if (rc == 0 && n->unsaved)
 			rc = store_said(c, n);
+		if (rc == 0 && n->expected)
+			rc = presence_expect(c, n, now);
 		if (rc == 0 && n->doc.ephemeral)
 			rc = presence_ephemeral_wait(c, n, now);
 	}

@@ -51,6 +51,8 @@ void presence_start_offline_grace(struct tailnet *c, struct coord_node *n,
 	struct now now); /* its last stream ended: it may be back at once */
 /* It has nothing to do with presence any more. */
 void presence_forget(struct coord_node *n);
+/* It carried a route when the hub ended: it is waited for a while. */
+MUST_USE int presence_expect(struct tailnet *c, struct coord_node *n, struct now now);
 /* A device that was to vanish when it goes, and has gone; it is no longer in the queue. NULL: none, or the store refuses changes. */
 struct coord_node *presence_ephemeral_due(struct tailnet *c, struct now now);
 /* It is one that vanishes, and has a time to say that it is still there. */

@@ -18,6 +18,7 @@ static void set_here(struct tailnet *c, struct coord_node *n, bool here, struct 
 	if (n->here == here)
 		return;
 	n->here = here;
+	n->expected = false;
 	follow(c, n, now);
 }
 
@@ -52,6 +53,11 @@ void presence_begin(struct tailnet *c, struct coord_node *n, struct now now)
 
 static void went_away(struct tailnet *c, struct coord_node *n, struct now now)
 {
+	if (n->expected) {
+		n->expected = false;
+		follow(c, n, now);
+		return;
+	}
 	set_here(c, n, false, now);
 	if (store_said(c, n) < 0)
 		tailnet_fail(c, -ENOMEM);
@@ -61,6 +67,11 @@ void presence_forget(struct coord_node *n)
 {
 	heap_remove(&n->tailnet->intake->ephemerals, &n->ephemeral);
 	heap_remove(&n->tailnet->intake->offline, &n->offline);
+}
+
+int presence_expect(struct tailnet *c, struct coord_node *n, struct now now)
+{
+	return heap_set(&c->intake->offline, &n->offline, now.mono + COORD_RETURN_GRACE);
 }
 
 int presence_ephemeral_wait(struct tailnet *c, struct coord_node *n, struct now now)

@@ -104,8 +104,10 @@ void map_news_take(struct tailnet *c, struct now now)
 
 	if (policy_drain(c->policy, on_touched, &d) < 0)
 		tailnet_fail(c, -ENOMEM);
-	if (c->routers_changed)
+	if (c->routers_changed) {
 		routes_watch(c, now);
+		primaries_save(c);
+	}
 	map_news_settle(c, now);
 }
 

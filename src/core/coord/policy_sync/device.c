@@ -61,7 +61,7 @@ static int put(struct tailnet *c, const struct coord_node *n)
 		.ip6 = d->ip6,
 		.routes = n->use,
 		.n_routes = n->n_use,
-		.offline = d->online != JSON_YES };
+		.offline = d->online != JSON_YES && !n->expected };
 
 	read_attrs(d->hostinfo, &attrs);
 	doc.attrs = attrs.v;

@@ -6,4 +6,8 @@
 #include "core/coord/routes/routes.h"
 #include "core/coord/tailnet/tailnet.h"
 
+/* primaries.c: at the start. Who carried a route is expected to be back; with the plan it is the router again. */
+void primaries_expect(struct tailnet *c);
+void primaries_restore(struct tailnet *c);
+
 #endif

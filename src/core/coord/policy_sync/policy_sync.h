@@ -51,4 +51,7 @@ struct version *version_running(const struct tailnet *c);
 /* The next version, which runs from now on; the oldest go if there are too many. */
 MUST_USE int version_store(struct tailnet *c, struct view text, const char *author, struct now now);
 
+/* Which routers carry what is saved, if it is another thing now. */
+void primaries_save(struct tailnet *c);
+
 #endif

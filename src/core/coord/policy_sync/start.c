@@ -30,6 +30,7 @@ int policy_sync_start(struct tailnet *c, struct now now, struct err_at *at)
 	list_for_each(l, &c->users)
 		if (rc == 0)
 			rc = policy_sync_user(c, container_of(l, struct user, link));
+	primaries_expect(c);
 	list_for_each_safe(l, &c->nodes)
 		if (rc == 0)
 			rc = policy_sync_node(c, container_of(l, struct coord_node, link), now);
@@ -43,6 +44,7 @@ int policy_sync_start(struct tailnet *c, struct now now, struct err_at *at)
 	if (rc < 0)
 		return rc;
 	policy_install(c->policy, plan);
+	primaries_restore(c);
 	return policy_sync_routes(c, now);
 }
 

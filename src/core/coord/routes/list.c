@@ -18,7 +18,7 @@ static int tell_route(const struct tailnet *c, const struct coord_node *n, struc
 		.own = routes_protected_prefix(c, x) };
 
 	r.in_use = r.in_use && !coord_node_is_hidden(n);
-	r.primary = r.in_use && x.bits &&
+	r.primary = r.in_use && r.online && x.bits &&
 		    policy_route_primary(policy_installed(c->policy), x) == n->doc.id;
 	return fn(ctx, &r);
 }

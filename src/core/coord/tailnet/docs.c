@@ -18,6 +18,7 @@ static const struct json_field route_fields[] = {
 	JSON_F(struct coord_route_approval, prefix, "prefix", json_prefix, 0),
 	JSON_F(struct coord_route_approval, by, "by", json_str, JSON_OMIT),
 	JSON_F(struct coord_route_approval, at, "at", json_time, 0),
+	JSON_F(struct coord_route_approval, primary, "primary", json_bool, JSON_OMIT),
 	JSON_END,
 };
 

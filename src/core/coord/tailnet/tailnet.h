@@ -82,7 +82,8 @@ struct coord_node {
 	bool was_hidden;    /* it is in the list of those that are removed, from a quarantine */
 	bool needed,
 		watched; /* it is an exit node, or another router has a subnet of its; so it is watched */
-	bool here; /* it holds a stream, or did a moment ago: online if it may also take part */
+	bool here;     /* it holds a stream, or did a moment ago: online if it may also take part */
+	bool expected; /* it carried a route when the hub ended: routes count it as online until it is back, or COORD_RETURN_GRACE is over */
 	unsigned news;
 	struct list in_noted; /* while it has news */
 	struct peer_group *group;

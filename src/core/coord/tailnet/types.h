@@ -88,6 +88,8 @@ enum {
 	SEC(6) /* unanswered for so long: the connection or the program is dead */
 #define COORD_WATCH_GRACE SEC(2)
 
+/* After a start whoever carried a route counts as its router for so long, so that it is again when it is back. */
+#define COORD_RETURN_GRACE SEC(30)
 #define COORD_COALESCE MSEC(20) /* changes that come together are told together */
 
 /*
@@ -163,6 +165,7 @@ struct coord_route_approval {
 	struct ipprefix prefix;
 	const char *by; /* who said so; "" or NULL: autoApprovers */
 	unix_ms at;
+	bool primary; /* the device carries it now, of all that may: the same after a restart */
 };
 
 struct coord_node_doc {
