@@ -1,5 +1,5 @@
 /* What a device does with its hub's messages, rule by rule; the numbers are those of docs/protocol/control.md. */
-#include "core/node/internal.h"
+#include "core/node/packets/packets.h"
 #include "tests/node/world.h"
 #include "testlib/vectors.h"
 

@@ -5,7 +5,7 @@
  * Answers go to the hub and nowhere else, whatever the URL says: over Noise, or, for a HEAD of the hub's own plain URL, over
  * a stream of its own. The same URL twice is one question.
  */
-#include "core/node/internal.h"
+#include "core/node/answers/answers.h"
 
 #include "base/text/text.h"
 #include "proto/http1/http1.h"
@@ -346,7 +346,7 @@ static void begin(struct node *a, struct node_probe *p)
 	}
 }
 
-void node_probe_settle(struct node *a)
+void node_probes_run_deferred(struct node *a)
 {
 	for (size_t i = 0; i < NODE_PROBES_MAX; i++)
 		if (a->probes[i].used && !a->probes[i].busy)

@@ -1,22 +1,7 @@
 /* What the machine's network has to look like, from the map and the preferences. */
-#include "core/node/internal.h"
+#include "core/node/map/map.h"
 
 #include "proto/tsaddr/tsaddr.h"
-
-bool node_has_address(const struct tc_node *n, struct ipprefix p)
-{
-	for (size_t i = 0; n && i < n->addresses.n; i++)
-		if (ipprefix_eq(*JSON_AT(n->addresses, struct ipprefix, i), p))
-			return true;
-	return false;
-}
-
-bool node_is_exit_node(const struct node *a, const struct tc_node *n)
-{
-	const char *id = prefs_of(a)->exit_node_id;
-
-	return id && *id && n->stable_id && !strcmp(id, n->stable_id);
-}
 
 /* So much of the internet that it is the internet: a default route in two halves, or 2000::/3. */
 static bool is_exit_route(struct ipprefix p)

@@ -1,5 +1,5 @@
 /* The packet path: between the TUN device, the filter and magicsock. Two straight lines. */
-#include "core/node/internal.h"
+#include "core/node/packets/packets.h"
 
 static bool is_tsmp(const struct wg_packet *p)
 {
@@ -24,9 +24,8 @@ static void note_reject(
 		node_rejects_note(a, NODE_REJECT_IN, r->mem + MAGICSOCK_HEADROOM, r->len);
 }
 
-void node_packets_in(void *owner, int64_t peer, struct wg_packet *pkt, size_t n)
+void node_packets_in(struct node *a, int64_t peer, struct wg_packet *pkt, size_t n)
 {
-	struct node *a = owner;
 	bool jailed = node_peer_is_jailed(a, peer);
 	size_t k = 0;
 
@@ -49,6 +48,14 @@ void node_packets_in(void *owner, int64_t peer, struct wg_packet *pkt, size_t n)
 		a->ops->tun_write(a->owner, pkt, k);
 }
 
+void node_packets_take(struct node *a)
+{
+	struct magicsock_packets in;
+
+	while (magicsock_next_packets(a->magicsock, &in))
+		node_packets_in(a, in.peer, in.pkt, in.n);
+}
+
 void node_rejects_flush(struct node *a)
 {
 	for (size_t i = 0; i < a->n_rejects; i++) {
@@ -60,11 +67,10 @@ void node_rejects_flush(struct node *a)
 	a->n_rejects = 0;
 }
 
-void node_tun_in(struct node *a, struct wg_packet *pkt, size_t n, struct now now)
+void node_packets_out(struct node *a, struct wg_packet *pkt, size_t n)
 {
 	size_t k = 0;
 
-	a->now = now;
 	if (!a->magicsock_up)
 		return;
 	for (size_t i = 0; i < n; i++) {
@@ -82,6 +88,5 @@ void node_tun_in(struct node *a, struct wg_packet *pkt, size_t n, struct now now
 	}
 	a->counters.tun_in += k;
 	if (k)
-		magicsock_send(a->magicsock, pkt, k, now);
-	node_settle_packets(a);
+		magicsock_send(a->magicsock, pkt, k, a->now);
 }

@@ -2,7 +2,10 @@
  * Map responses of a hostile control server, one a line, to a device that runs: peers, routes, filter, relays, questions. A line
  * that is no map response is a packet for the system, as its peers' sessions would give it. What follows from them can be told.
  */
-#include "core/node/internal.h"
+#include "core/node/answers/answers.h"
+#include "core/node/calls/calls.h"
+#include "core/node/map/map.h"
+#include "core/node/packets/packets.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
@@ -92,7 +95,7 @@ static void line(struct node *a, const uint8_t *p, size_t len, struct now now)
 	if (json_decode(&tc_map_response_type, p, len, &r, &mem, NULL) == 0) {
 		if (node_map_apply(a, &r) == 0 && r.ping_request.len)
 			node_probe_take(a, r.ping_request);
-		node_settle(a);
+		node_run_deferred(a);
 	} else {
 		packet(a, p, len, now);
 	}

@@ -2,7 +2,7 @@
  * Settings that are kept and have no effect yet. Who asks for one by a command is refused; a program that sets one is not, as
  * settings are for later too, but health says that nothing follows from it.
  */
-#include "core/node/internal.h"
+#include "core/node/state/state.h"
 
 /* values that ask for something, besides what everybody has who never asked */
 static bool wants_ssh(const struct ipn_prefs *p)

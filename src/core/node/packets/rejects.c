@@ -5,7 +5,7 @@
  * Of the sources that the original has, the timer of connections that get no answer is not there: the packet path keeps no flows
  * of the kind.
  */
-#include "core/node/internal.h"
+#include "core/node/packets/packets.h"
 
 static const char *const directions[] = {
 	[NODE_REJECT_OUT] = "outgoing", [NODE_REJECT_IN] = "incoming"

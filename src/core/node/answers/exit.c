@@ -1,32 +1,5 @@
 /* The exit node that a person chose: is it there, and if not, what is to be said of it. */
-#include "core/node/internal.h"
-
-bool node_offers_exit(const struct tc_node *n)
-{
-	unsigned have = 0;
-
-	for (size_t i = 0; i < n->allowed_ips.n; i++) {
-		struct ipprefix p = *JSON_AT(n->allowed_ips, struct ipprefix, i);
-
-		if (p.bits == 0)
-			have |= p.ip.family == 4 ? 1 : 2;
-	}
-	return have == 3;
-}
-
-const struct tc_node *node_exit_node(const struct node *a, struct arena *mem)
-{
-	size_t n = netmap_n_peers(a->nm);
-	const struct tc_node **peers = arena_array(mem, n, sizeof(*peers));
-
-	if (!peers)
-		return NULL;
-	netmap_peers(a->nm, peers);
-	for (size_t i = 0; i < n; i++)
-		if (node_is_exit_node(a, peers[i]))
-			return peers[i];
-	return NULL;
-}
+#include "core/node/answers/answers.h"
 
 /* Of a peer, for people: the first part of its name. */
 static const char *name_of(const struct tc_node *n, struct arena *mem)

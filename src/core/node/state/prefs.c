@@ -1,5 +1,5 @@
-/* The preferences: what may be set, and what follows when it is. */
-#include "core/node/internal.h"
+/* The preferences: what may be set, and what one of them means for others. */
+#include "core/node/state/state.h"
 
 #include "proto/tsaddr/tsaddr.h"
 
@@ -69,8 +69,9 @@ void node_prefs_resolve_exit(struct node *a)
 }
 
 /* What an edit of one preference means for others. */
-static void adjust(struct ipn_prefs *p, const struct ipn_masked_prefs *e)
+void node_prefs_merge(struct ipn_prefs *p, const struct ipn_masked_prefs *e)
 {
+	ipn_prefs_merge(p, e);
 	if (e->set[IPN_PREF_EXIT_NODE_ID] && !is_set(p->exit_node_id))
 		p->exit_node_prior = "";
 	if (e->set[IPN_PREF_AUTO_EXIT_NODE] && !is_set(p->auto_exit_node) && p->exit_node_id &&
@@ -83,53 +84,15 @@ static void adjust(struct ipn_prefs *p, const struct ipn_masked_prefs *e)
 		p->exit_node_id = "";
 }
 
-static void settle_prefs(struct node *a, bool was_wanted)
+int node_prefs_take(struct node *a, struct ipn_prefs *p, struct err_at *at)
 {
-	if (prefs_of(a)->want_running != was_wanted)
-		node_control_pause(a);
-	if (a->ctl)
-		ctlclient_settings_changed(a->ctl);
-	a->peers_dirty = a->net_dirty = a->filter_dirty = a->ctl_dirty = true;
-	node_prefs_resolve_exit(a);
-	event(a, NODE_PREFS);
-	node_settle(a);
-}
-
-static int replace(struct node *a, struct ipn_prefs *p, struct now now, struct err_at *at)
-{
-	bool was_wanted = prefs_of(a)->want_running;
 	int rc;
 
-	a->now = now;
 	if (is_set(p->auto_exit_node) && !is_set(p->exit_node_id))
 		p->exit_node_id = unresolved_exit;
 	rc = node_check_prefs(a, p, at);
 	if (rc < 0)
 		return rc;
 	p->persist = prefs_of(a)->persist;
-	rc = node_prefs_store(a, p);
-	if (rc > 0)
-		settle_prefs(a, was_wanted);
-	return rc < 0 ? rc : 0;
-}
-
-int node_edit_prefs(
-	struct node *a, const struct ipn_masked_prefs *edit, struct now now, struct err_at *at)
-{
-	struct ipn_prefs p = *prefs_of(a);
-
-	if (edit->set[IPN_PREF_EXIT_NODE_PRIOR]) {
-		err_at_set(at, 0, 0, "can't set Internal fields");
-		return -ERR_BAD_VALUE;
-	}
-	ipn_prefs_merge(&p, edit);
-	adjust(&p, edit);
-	return replace(a, &p, now, at);
-}
-
-int node_set_prefs(struct node *a, const struct ipn_prefs *prefs, struct now now, struct err_at *at)
-{
-	struct ipn_prefs p = *prefs;
-
-	return replace(a, &p, now, at);
+	return node_prefs_store(a, p);
 }

@@ -1,5 +1,5 @@
 /* The state of the device as the LocalAPI tells it. */
-#include "core/node/internal.h"
+#include "core/node/answers/answers.h"
 
 #include "base/text/text.h"
 #include "proto/tsaddr/tsaddr.h"
@@ -68,7 +68,7 @@ static void from_node(
 	s->expired = n->expired;
 }
 
-static void from_mesh(const struct node *a, const struct tc_node *n, struct now now,
+static void from_magicsock(const struct node *a, const struct tc_node *n, struct now now,
 	struct arena *mem, struct ipn_peer_status *s)
 {
 	struct magicsock_peer_status m;
@@ -163,7 +163,7 @@ static int peer_map(const struct node *a, struct now now, struct arena *mem, str
 		if (!s)
 			return -ENOMEM;
 		from_node(a, peers[i], mem, s);
-		from_mesh(a, peers[i], now, mem, s);
+		from_magicsock(a, peers[i], now, mem, s);
 		v[i].key = arena_strdup(mem, key_format(KEY_NODE, peers[i]->key.b, key));
 		v[i].value = s;
 		if (!v[i].key)

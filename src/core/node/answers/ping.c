@@ -1,43 +1,7 @@
-/* Whose address is it, and does that node answer? */
-#include "core/node/internal.h"
+/* Does the node with an address answer? */
+#include "core/node/answers/answers.h"
+
 #include "proto/names/names.h"
-
-/* The head of a packet to an address: magicsock routes packets. */
-static int64_t route_to(const struct node *a, struct ipaddr ip)
-{
-	uint8_t head[IP6_LEN] = { ip.family == 4 ? 0x45 : 0x60 };
-
-	if (ip.family == 4)
-		memcpy(head + 16, ip.b, 4);
-	else
-		memcpy(head + 24, ip.b, 16);
-	return magicsock_route(a->magicsock, head, sizeof(head));
-}
-
-const struct tc_node *node_whois(const struct node *a, struct ipaddr ip)
-{
-	const struct tc_node *self = self_of(a), *n;
-
-	if (!ipaddr_is_set(ip) || !self)
-		return NULL;
-	if (node_has_address(self, ipprefix_single(ip)))
-		return self;
-	n = netmap_peer(a->nm, route_to(a, ip));
-	return n && node_has_address(n, ipprefix_single(ip)) ? n : NULL;
-}
-
-const char *node_region_code(const struct node *a, int64_t region)
-{
-	const struct tc_derp_map *map = netmap_derp_map(a->nm);
-
-	for (size_t i = 0; map && i < map->regions.n; i++) {
-		const struct tc_derp_region *r = map->regions.v[i].value;
-
-		if (r->id == region && r->code)
-			return r->code;
-	}
-	return "";
-}
 
 static struct ipaddr first_address(const struct tc_node *n)
 {
@@ -106,22 +70,6 @@ static enum magicsock_ping_kind kind_of(enum ipn_ping_type t)
 				    : MAGICSOCK_PING_DISCO;
 }
 
-/* Who has an address, also of peers whose key has expired: nothing is routed to those. NULL: nobody. */
-static const struct tc_node *peer_at(const struct node *a, struct ipaddr ip)
-{
-	size_t n = netmap_n_peers(a->nm);
-	const struct tc_node *found = netmap_peer(a->nm, route_to(a, ip));
-	const struct tc_node **all = found ? NULL : malloc((n + 1) * sizeof(*all));
-
-	if (all)
-		netmap_peers(a->nm, all);
-	for (size_t i = 0; all && i < n && !found; i++)
-		if (node_has_address(all[i], ipprefix_single(ip)))
-			found = all[i];
-	free(all);
-	return found;
-}
-
 static const char *refusal(const struct node *a, const struct tc_node *n, enum ipn_ping_type type)
 {
 	if (!a->magicsock_up)
@@ -134,7 +82,7 @@ static const char *refusal(const struct node *a, const struct tc_node *n, enum i
 void node_ping_begin(struct node *a, struct ipaddr ip, enum ipn_ping_type type, size_t size,
 	node_ping_fn fn, void *ctx)
 {
-	const struct tc_node *self = self_of(a), *n = peer_at(a, ip);
+	const struct tc_node *self = self_of(a), *n = node_peer_at(a, ip);
 	const char *err = refusal(a, n, type);
 	struct node_ping_call *c;
 	int rc;
@@ -161,14 +109,6 @@ void node_ping_begin(struct node *a, struct ipaddr ip, enum ipn_ping_type type, 
 	} else {
 		list_push_tail(&a->pings, &c->link);
 	}
-}
-
-void node_ping(struct node *a, struct ipaddr ip, enum ipn_ping_type type, size_t size,
-	node_ping_fn fn, void *ctx, struct now now)
-{
-	a->now = now;
-	node_ping_begin(a, ip, type, size, fn, ctx);
-	node_settle(a);
 }
 
 void node_ping_cancel(struct node *a, void *ctx)

@@ -7,7 +7,7 @@
  *
  * Rules are looked at from the top; the first that holds says the next state.
  */
-#include "core/node/internal.h"
+#include "core/node/calls/calls.h"
 
 /* Is the control client of no help without a person? */
 static bool login_waits(const struct node *a)
@@ -24,12 +24,6 @@ static bool is_live(const struct node *a)
 
 	return a->session_seen || (home && relays_is_ready(magicsock_relays(a->magicsock), home)) ||
 	       !map || !map->regions.n;
-}
-
-bool node_key_expired(const struct node *a, const struct tc_node *self)
-{
-	return self->expired ||
-	       (self->key_expiry && node_mono_of(a, self->key_expiry) <= a->now.mono);
 }
 
 /* It does not know our key any more: a device that was removed. While a new key is made the old one serves on. */
@@ -63,23 +57,6 @@ static enum ipn_state next_state(const struct node *a)
 	return a->state == IPN_RUNNING ? IPN_RUNNING : IPN_STARTING;
 }
 
-void node_engine_down(struct node *a)
-{
-	if (a->magicsock_up && magicsock_set_node_key(a->magicsock, NULL, a->now) == 0)
-		a->magicsock_up = false;
-	a->net_dirty = true;
-}
-
-static void engine_up(struct node *a)
-{
-	if (magicsock_set_node_key(a->magicsock, &a->id.node, a->now) < 0)
-		return; /* tried again at the next call */
-	a->magicsock_up = true;
-	a->session_seen = false;
-	a->relay_lost_at = a->now.mono;
-	a->net_dirty = true;
-}
-
 static void enter(struct node *a, enum ipn_state s)
 {
 	a->state = s;
@@ -101,19 +78,10 @@ void node_evaluate(struct node *a)
 		enter(a, s);
 	up = (a->state == IPN_STARTING || a->state == IPN_RUNNING) && self_of(a) && has_node_key(a);
 	if (up && !a->magicsock_up)
-		engine_up(a);
+		node_engine_up(a);
 	else if (!up && a->magicsock_up)
 		node_engine_down(a);
 	/* With the engine up the relays may be there already. */
 	while ((s = next_state(a)) != a->state)
 		enter(a, s);
-}
-
-mono_ns node_mono_of(const struct node *a, unix_ms wall)
-{
-	unix_ms left = wall - netmap_control_skew_ms(a->nm) - a->now.wall;
-
-	if (left > MONO_NEVER / MSEC(1) / 2)
-		return MONO_NEVER;
-	return left <= 0 ? a->now.mono : mono_add(a->now.mono, MSEC(left));
 }

@@ -2,7 +2,7 @@
  * What has happened, for the owner, in the order in which it did. Bounded: peers come by the thousand, so their events leave room for
  * the others, and where they are too many one event says so.
  */
-#include "core/node/internal.h"
+#include "core/node/state/state.h"
 
 enum {
 	PEER_EVENTS_MAX = 1024,

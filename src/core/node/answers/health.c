@@ -2,7 +2,7 @@
  * What is wrong, in words for people. A warning is on as long as its condition holds, from the
  * moment it has held for a while; while a warning is on that another depends on, the other says nothing.
  */
-#include "core/node/internal.h"
+#include "core/node/answers/answers.h"
 
 #define POLL_PATIENCE SEC(10) /* the hub may restart without anybody being told */
 #define JOIN_PATIENCE SEC(1)  /* but somebody who joins waits for it */

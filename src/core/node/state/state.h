@@ -1,6 +1,9 @@
-/* Shared by the files of core/node. */
-#ifndef WARREN_CORE_NODE_INTERNAL_H
-#define WARREN_CORE_NODE_INTERNAL_H
+/*
+ * The state of a node, and what can be said of it without deciding anything: the lowest of the folders of core/node. Nothing here
+ * leads to anything else; what follows from a change is marked (the *_dirty flags, events), and calls/deferred.c sees to it.
+ */
+#ifndef WARREN_CORE_NODE_STATE_STATE_H
+#define WARREN_CORE_NODE_STATE_STATE_H
 
 #include "base/list/list.h"
 #include "base/map/map.h"
@@ -206,92 +209,44 @@ static inline void event(struct node *a, enum node_event_kind kind)
 	node_event_add(a, (struct node_event){ .kind = kind });
 }
 
-/* The end of every call: what callbacks marked is done here. */
-void node_settle(struct node *a);
-void node_settle_packets(struct node *a);
-
+/* dial.c */
 struct ipaddr node_address_hint(const char *text); /* unset: not an address */
 struct node_dial node_dial_of(const struct tc_derp_node *n);
 
-/* login.c */
-void node_control_begin(struct node *a);
-void node_control_settle(struct node *a);
-void node_control_pause(struct node *a); /* or go on, as the preferences say */
-void node_forget(struct node *a);
-void node_auth_key_set(struct node *a, const char *key); /* or NULL; the old one is wiped */
-
-/* state.c */
-void node_evaluate(struct node *a);
+/* engine.c */
+void node_engine_up(struct node *a); /* when it fails, it is tried again at the next call */
 void node_engine_down(struct node *a);
+
+/* clock.c */
 bool node_key_expired(const struct node *a, const struct tc_node *self); /* our own */
+/* When a wall time of the control server's clock comes; now if it is over. */
+mono_ns node_mono_of(const struct node *a, unix_ms wall);
 
-/* map.c */
-MUST_USE int node_map_new(struct node *a);
-void node_map_load(struct node *a, struct view saved);
-void node_map_drop(struct node *a); /* the map, and all that came from it */
-MUST_USE int node_map_apply(struct node *a, const struct tc_map_response *m);
-void node_map_settle(struct node *a);
-void node_map_expire(struct node *a); /* keys whose time has come */
-void node_map_watch_clock(
-	struct node *a); /* perhaps that of others, too, after a sleep or when a clock was set */
+/* lookup.c */
+struct node_peer *node_peer_find(const struct node *a, int64_t id); /* NULL: not in the map */
 bool node_peer_is_jailed(const struct node *a, int64_t id);
-
-/* netconf.c */
-/* The prefixes that a peer has by our preferences, into the arena. -ENOMEM. */
-MUST_USE int node_peer_routes(const struct node *a, const struct tc_node *n, struct arena *mem,
-	struct ipprefix **ret, size_t *ret_n);
+/* Who has an address, also of peers whose key has expired: nothing is routed to those. NULL: nobody. */
+const struct tc_node *node_peer_at(const struct node *a, struct ipaddr ip);
 bool node_has_address(const struct tc_node *n, struct ipprefix p);
 bool node_is_exit_node(const struct node *a, const struct tc_node *n);
-void node_net_build(struct node *a);
-
-/* exit.c */
 bool node_offers_exit(const struct tc_node *n);
-const struct tc_node *node_exit_node(
-	const struct node *a, struct arena *mem); /* the chosen one; NULL: not to be seen */
-const char *node_exit_trouble(const struct node *a,
-	struct arena *mem); /* in the arena; NULL: none chosen, or all is well */
+/* The chosen one; NULL: not to be seen. */
+const struct tc_node *node_exit_node(const struct node *a, struct arena *mem);
+const char *node_region_code(const struct node *a, int64_t region); /* "": unknown */
 
 /* prefs.c */
-MUST_USE int node_prefs_store(
-	struct node *a, const struct ipn_prefs *p); /* 1: they differ from what was there */
+/* 1: they differ from what was there. */
+MUST_USE int node_prefs_store(struct node *a, const struct ipn_prefs *p);
+/* Completed, checked and stored: as node_prefs_store, or -ERR_BAD_VALUE with at->text for a person. */
+MUST_USE int node_prefs_take(struct node *a, struct ipn_prefs *p, struct err_at *at);
+/* With what an edit of one means for others. */
+void node_prefs_merge(struct ipn_prefs *p, const struct ipn_masked_prefs *e);
+/* An exit node that was named by its address gets its ID when the map has it. */
 void node_prefs_resolve_exit(struct node *a);
 
 /* unbuilt.c */
-const char *node_without_effect(const struct ipn_prefs *p,
-	struct arena *mem); /* a sentence in the arena; NULL: all have one */
+/* A sentence in the arena; NULL: all have an effect. */
+const char *node_without_effect(const struct ipn_prefs *p, struct arena *mem);
 bool node_lacks_masquerading(const struct ipn_prefs *p);
-
-/* describe.c */
-void node_describe(void *owner, struct tc_map_request *m);
-
-/* packets.c */
-void node_packets_in(void *owner, int64_t peer, struct wg_packet *pkt, size_t n);
-void node_rejects_flush(struct node *a);
-
-/* rejects.c */
-void node_rejects_enable(struct node *a, bool on); /* off: forgets them */
-/* pkt: the message about it, that came (OUT: a flow of ours) or is sent (IN). */
-void node_rejects_note(
-	struct node *a, enum node_reject_direction d, const uint8_t *pkt, size_t len);
-
-/* probe.c */
-void node_probe_take(struct node *a, struct view json);
-void node_probe_settle(struct node *a);
-void node_probe_connected(struct node *a);
-void node_probe_closed(struct node *a);
-void node_probes_drop(struct node *a);
-
-/* health.c */
-MUST_USE int node_health_texts(
-	const struct node *a, struct now now, struct arena *mem, struct json_list *ret);
-
-/* ping.c */
-void node_ping_begin(struct node *a, struct ipaddr ip, enum ipn_ping_type type, size_t size,
-	node_ping_fn fn, void *ctx);
-void node_pings_drop(struct node *a);
-const char *node_region_code(const struct node *a, int64_t region); /* "": unknown */
-
-/* When a wall time of the control server's clock comes; now if it is over. */
-mono_ns node_mono_of(const struct node *a, unix_ms wall);
 
 #endif

@@ -1,25 +1,11 @@
 /* What this device says of itself to the hub. */
-#include "core/node/internal.h"
+#include "core/node/answers/answers.h"
 
 static const char *host_name(const struct node *a, const struct tc_hostinfo *host)
 {
 	const char *wish = prefs_of(a)->hostname;
 
 	return wish && *wish ? wish : host->hostname;
-}
-
-int node_set_host(struct node *a, const struct tc_hostinfo *host, struct now now)
-{
-	int rc = owned_doc_set(&a->host, &tc_hostinfo_type, host);
-
-	if (rc <= 0)
-		return rc;
-	a->now = now;
-	if (a->ctl)
-		ctlclient_settings_changed(a->ctl);
-	a->ctl_dirty = true;
-	node_settle(a);
-	return rc;
 }
 
 static void describe_endpoints(struct node *a, struct tc_map_request *m)

@@ -1,0 +1,113 @@
+/* What the machine tells. */
+#include "core/node/calls/calls.h"
+#include "core/node/map/map.h"
+#include "core/node/packets/packets.h"
+
+void node_tick(struct node *a, struct now now)
+{
+	a->now = now;
+	magicsock_tick(a->magicsock, now);
+	if (a->ctl)
+		ctlclient_tick(a->ctl, now);
+	if (now.mono >= a->forget_at)
+		a->forget = true;
+	if (now.mono >= a->expiry_at)
+		node_map_expire(a);
+	node_run_deferred(a);
+}
+
+void node_set_local(struct node *a, const struct ipprefix *addrs, size_t n, uint16_t port4,
+	uint16_t port6, bool link_changed, struct now now)
+{
+	struct ipprefix keep[ENDPOINTS_LOCAL_MAX];
+	size_t n_keep = 0;
+	bool link = false;
+
+	a->now = now;
+	for (size_t i = 0; i < n && n_keep < ENDPOINTS_LOCAL_MAX; i++)
+		if (!node_has_address(self_of(a), ipprefix_single(addrs[i].ip)))
+			keep[n_keep++] = addrs[i];
+	for (size_t i = 0; i < n_keep; i++)
+		link |= !ipaddr_is_loopback(keep[i].ip) && !ipaddr_is_link_local(keep[i].ip);
+	if (link != a->has_link)
+		a->link_since = now.mono;
+	a->has_link = link;
+	magicsock_set_local(a->magicsock, keep, n_keep, port4, port6, link_changed, now);
+	if (link_changed && a->ctl)
+		ctlclient_reconnect(a->ctl, now);
+	node_run_deferred(a);
+}
+
+void node_set_networks(struct node *a, const struct ipprefix *nets, size_t n, struct now now)
+{
+	struct ipprefix *copy = nets ? calloc(n + 1, sizeof(*copy)) : NULL;
+
+	a->now = now;
+	if (copy && n)
+		memcpy(copy, nets, n * sizeof(*copy));
+	free(a->nets);
+	a->nets = copy;
+	a->n_nets = copy ? n : 0;
+	a->nets_known = copy != NULL; /* without memory for them nothing is served either */
+	a->filter_dirty = true;
+	node_run_deferred(a);
+}
+
+void node_udp_in(struct node *a, struct magicsock_datagram *dg, size_t n, struct now now)
+{
+	a->now = now;
+	magicsock_udp_in(a->magicsock, dg, n, now);
+	node_packets_take(a);
+	node_run_deferred_packets(a);
+}
+
+void node_udp_failed(struct node *a, struct ipport to, struct now now)
+{
+	a->now = now;
+	magicsock_udp_failed(a->magicsock, to, now);
+	node_run_deferred_packets(a);
+}
+
+void node_resolved(
+	struct node *a, const char *host, const struct ipaddr *addrs, size_t n, struct now now)
+{
+	a->now = now;
+	magicsock_resolved(a->magicsock, host, addrs, n, now);
+	node_run_deferred(a);
+}
+
+void node_measured(struct node *a, int region, mono_ns latency, struct now now)
+{
+	a->now = now;
+	magicsock_measured(a->magicsock, region, latency, now);
+	node_run_deferred(a);
+}
+
+void node_set_trouble(struct node *a, unsigned bits, struct now now)
+{
+	a->now = now;
+	if (bits != a->trouble)
+		a->trouble_since = now.mono;
+	a->trouble = bits;
+}
+
+int node_set_host(struct node *a, const struct tc_hostinfo *host, struct now now)
+{
+	int rc = owned_doc_set(&a->host, &tc_hostinfo_type, host);
+
+	if (rc <= 0)
+		return rc;
+	a->now = now;
+	if (a->ctl)
+		ctlclient_settings_changed(a->ctl);
+	a->ctl_dirty = true;
+	node_run_deferred(a);
+	return rc;
+}
+
+void node_tun_in(struct node *a, struct wg_packet *pkt, size_t n, struct now now)
+{
+	a->now = now;
+	node_packets_out(a, pkt, n);
+	node_run_deferred_packets(a);
+}

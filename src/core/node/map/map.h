@@ -1,0 +1,32 @@
+/* The network map: what of it goes where. */
+#ifndef WARREN_CORE_NODE_MAP_MAP_H
+#define WARREN_CORE_NODE_MAP_MAP_H
+
+#include "core/node/state/state.h"
+
+/* map.c */
+MUST_USE int node_map_new(struct node *a);
+void node_map_load(struct node *a, struct view saved);
+void node_map_drop(struct node *a); /* the map, and all that came from it */
+MUST_USE int node_map_apply(struct node *a, const struct tc_map_response *m);
+
+/* derive.c */
+void node_map_run_deferred(struct node *a);
+void node_map_expire(struct node *a); /* keys whose time has come */
+/* Perhaps that of others, too, after a sleep or when a clock was set. */
+void node_map_watch_clock(struct node *a);
+
+/* peers.c */
+void node_peer_update(struct node *a, int64_t id);
+void node_peer_remove(struct node *a, int64_t id);
+void node_peer_drop(struct node *a, struct node_peer *p);
+/* Has its key expired? If it will, be there then. */
+bool node_watch_expiry(struct node *a, const struct tc_node *n);
+
+/* netconf.c */
+/* The prefixes that a peer has by our preferences, into the arena. -ENOMEM. */
+MUST_USE int node_peer_routes(const struct node *a, const struct tc_node *n, struct arena *mem,
+	struct ipprefix **ret, size_t *ret_n);
+void node_net_build(struct node *a);
+
+#endif
