@@ -1,19 +1,19 @@
 /* The queue of what has happened: bounded, in order, and what says "look again" is in it once. */
-#include "tests/node/world.h"
+#include "tests/node/testnet.h"
 
 enum { MANY = 1500, ROOM = 1024 };
 
-static struct world world; /* too large for a stack */
+static struct testnet net; /* too large for a stack */
 
 static void what_says_look_again_waits_once(void **state)
 {
-	struct dev *d = &world.dev[0];
+	struct dev *d = &net.dev[0];
 	unsigned prefs;
 	struct ipn_prefs p;
 
 	(void)state;
-	world_new(&world);
-	world_join(&world, d, "anna");
+	testnet_new(&net);
+	testnet_join(&net, d, "anna");
 	prefs = dev_events(d, NODE_PREFS);
 	p = *node_prefs(d->a);
 	for (int i = 0; i < 4; i++) {
@@ -24,17 +24,17 @@ static void what_says_look_again_waits_once(void **state)
 	dev_edit(d, IPN_PREF_SHIELDS_UP, &(struct ipn_prefs){ .shields_up = true });
 	CHECK_INT(dev_events(d, NODE_PREFS), ==, prefs + 2);
 	CHECK_INT(node_counters(d->a)->events_dropped, ==, 0);
-	world_free(&world);
+	testnet_free(&net);
 }
 
 static void more_peers_than_there_is_room_for_are_counted_and_told(void **state)
 {
-	struct dev *d = &world.dev[0];
+	struct dev *d = &net.dev[0];
 	struct buf json;
 
 	(void)state;
-	world_new(&world);
-	world_join(&world, d, "anna");
+	testnet_new(&net);
+	testnet_join(&net, d, "anna");
 	buf_init(&json, 1 << 20);
 	CHECK_INT(buf_printf(&json, "{\"PeersChanged\":["), ==, 0);
 	for (unsigned i = 0; i < MANY; i++)
@@ -44,16 +44,16 @@ static void more_peers_than_there_is_room_for_are_counted_and_told(void **state)
 				  i ? "," : "", 1000 + i, i, i, i + 1, i / 250, i % 250 + 1),
 			==, 0);
 	CHECK_INT(buf_append(&json, "]}", 3), ==, 0);
-	world_say(&world, (const char *)buf_data(&json));
+	testnet_say(&net, (const char *)buf_data(&json));
 	buf_fini(&json);
 	CHECK_INT(netmap_n_peers(node_netmap(d->a)), ==, MANY);
 	CHECK_INT(dev_events(d, NODE_PEER_ADDED), ==, ROOM);
 	CHECK_INT(dev_events(d, NODE_PEERS_LOST), ==, 1);
 	CHECK_INT(node_counters(d->a)->events_dropped, ==, MANY - ROOM);
-	world_say(&world, "{\"PeersRemoved\":[1000]}");
+	testnet_say(&net, "{\"PeersRemoved\":[1000]}");
 	CHECK_INT(dev_events(d, NODE_PEER_REMOVED), ==, 1);
 	CHECK_INT(dev_events(d, NODE_PEERS_LOST), ==, 1);
-	world_free(&world);
+	testnet_free(&net);
 }
 
 int main(void)

@@ -2,7 +2,7 @@
  * A hub that says whatever it likes to a device that runs: maps put together at random from what must not be, and some of what may.
  * Whatever it says, nothing is used that the owner did not consent to, and the device goes on.
  */
-#include "tests/node/world.h"
+#include "tests/node/testnet.h"
 
 #include "base/text/plain.h"
 #include "proto/names/url.h"
@@ -13,7 +13,7 @@
 
 enum { ROUNDS = 200, TEXT_MAX = 1 << 16 };
 
-static struct world world;
+static struct testnet net;
 static struct buf text;
 
 static const char *const prefixes[] = { "0.0.0.0/0", "::/0", "0.0.0.0/1", "128.0.0.0/1", "2000::/3",
@@ -31,7 +31,7 @@ static const char *const numbers[] = { "0", "1", "2", "-1", "-2", "443", "65535"
 
 static const char *any(const char *const *v, size_t n)
 {
-	return v[rng_below(&world.rng.rng, n)];
+	return v[rng_below(&net.rng.rng, n)];
 }
 #define ANY(list) any(list, ARRAY_LEN(list))
 
@@ -50,12 +50,12 @@ static void PRINTF_LIKE(1, 2) add(const char *fmt, ...)
 
 static bool maybe(void)
 {
-	return rng_below(&world.rng.rng, 2) == 0;
+	return rng_below(&net.rng.rng, 2) == 0;
 }
 
 static void add_prefixes(const char *name)
 {
-	size_t n = rng_below(&world.rng.rng, 4);
+	size_t n = rng_below(&net.rng.rng, 4);
 
 	add(",\"%s\":[", name);
 	for (size_t i = 0; i < n; i++)
@@ -67,8 +67,8 @@ static void add_prefixes(const char *name)
 static void add_key(const struct dev *d, int64_t id)
 {
 	char key[KEY_TEXT_MAX];
-	struct node_pub k = { .b = { 9, (uint8_t)id, (uint8_t)rng_below(&world.rng.rng, 250) } };
-	uint64_t what = rng_below(&world.rng.rng, 20);
+	struct node_pub k = { .b = { 9, (uint8_t)id, (uint8_t)rng_below(&net.rng.rng, 250) } };
+	uint64_t what = rng_below(&net.rng.rng, 20);
 
 	if (what == 0)
 		k = (struct node_pub){ 0 };
@@ -80,12 +80,12 @@ static void add_key(const struct dev *d, int64_t id)
 
 static void add_node(const struct dev *d)
 {
-	int64_t id = (int64_t)rng_below(&world.rng.rng, 9) + 100;
+	int64_t id = (int64_t)rng_below(&net.rng.rng, 9) + 100;
 
 	add("{\"ID\":%s", maybe() ? "101" : ANY(numbers));
 	add_key(d, id);
 	add(",\"Name\":\"%s\",\"StableID\":\"%s\"",
-		ANY(texts)[0] == 'x' ? "x" : texts[rng_below(&world.rng.rng, 13)], texts[1]);
+		ANY(texts)[0] == 'x' ? "x" : texts[rng_below(&net.rng.rng, 13)], texts[1]);
 	if (maybe())
 		add_prefixes("Addresses");
 	else
@@ -94,28 +94,28 @@ static void add_node(const struct dev *d)
 	add(",\"Endpoints\":[\"%s\"],\"HomeDERP\":%s,\"Cap\":%s",
 		maybe() ? "0.0.0.0:1" : "224.0.0.1:0", ANY(numbers), ANY(numbers));
 	add(",\"Hostinfo\":{\"OS\":\"%s\",\"Services\":[{\"Proto\":\"peerapi4\",\"Port\":%s}]}}",
-		texts[rng_below(&world.rng.rng, 13)], ANY(numbers));
+		texts[rng_below(&net.rng.rng, 13)], ANY(numbers));
 }
 
 static void add_relay(void)
 {
 	add("{\"Name\":\"%s\",\"RegionID\":%s,\"HostName\":\"%s\",",
-		texts[rng_below(&world.rng.rng, 13)], ANY(numbers),
-		texts[rng_below(&world.rng.rng, 13)]);
+		texts[rng_below(&net.rng.rng, 13)], ANY(numbers),
+		texts[rng_below(&net.rng.rng, 13)]);
 	add("\"CertName\":\"%s\",\"IPv4\":\"%s\",\"IPv6\":\"%s\",",
-		texts[rng_below(&world.rng.rng, 13)], texts[rng_below(&world.rng.rng, 13)],
-		texts[rng_below(&world.rng.rng, 13)]);
+		texts[rng_below(&net.rng.rng, 13)], texts[rng_below(&net.rng.rng, 13)],
+		texts[rng_below(&net.rng.rng, 13)]);
 	add("\"STUNPort\":%s,\"DERPPort\":%s}", ANY(numbers), ANY(numbers));
 }
 
 static void add_relays(void)
 {
-	size_t n = rng_below(&world.rng.rng, 4);
+	size_t n = rng_below(&net.rng.rng, 4);
 
 	add(",\"DERPMap\":{\"HomeParams\":{\"RegionScore\":{\"1\":-5,\"2\":1e300}},\"Regions\":{");
 	for (size_t i = 0; i < n; i++) {
 		add("%s\"%s\":{\"RegionID\":%s,\"RegionCode\":\"%s\",\"Nodes\":[", i ? "," : "",
-			ANY(numbers), ANY(numbers), texts[rng_below(&world.rng.rng, 13)]);
+			ANY(numbers), ANY(numbers), texts[rng_below(&net.rng.rng, 13)]);
 		add_relay();
 		add("]}");
 	}
@@ -126,8 +126,8 @@ static void add_relays(void)
 static const char *make(const struct dev *d)
 {
 	buf_clear(&text);
-	add("{\"Domain\":\"%s\"", texts[rng_below(&world.rng.rng, 13)]);
-	if (rng_below(&world.rng.rng, 8) == 0) {
+	add("{\"Domain\":\"%s\"", texts[rng_below(&net.rng.rng, 13)]);
+	if (rng_below(&net.rng.rng, 8) == 0) {
 		add(",\"Node\":");
 		add_node(d);
 	}
@@ -147,9 +147,9 @@ static const char *make(const struct dev *d)
 	if (maybe())
 		add_relays();
 	add(",\"DNSConfig\":{\"Resolvers\":[{\"Addr\":\"%s\"}],\"Domains\":[\"%s\"]}",
-		texts[rng_below(&world.rng.rng, 13)], texts[rng_below(&world.rng.rng, 13)]);
-	add(",\"Health\":[\"%s\"],\"PopBrowserURL\":\"%s\"", texts[rng_below(&world.rng.rng, 13)],
-		texts[rng_below(&world.rng.rng, 13)]);
+		texts[rng_below(&net.rng.rng, 13)], texts[rng_below(&net.rng.rng, 13)]);
+	add(",\"Health\":[\"%s\"],\"PopBrowserURL\":\"%s\"", texts[rng_below(&net.rng.rng, 13)],
+		texts[rng_below(&net.rng.rng, 13)]);
 	add(",\"PingRequest\":{\"URL\":\"http://192.0.2.1:8080/x\\r\\nInjected: yes\"}}");
 	CHECK_INT(buf_append(&text, "", 1), ==, 0);
 	return (const char *)buf_data(&text);
@@ -249,7 +249,7 @@ static void round_of(struct dev *d, size_t i)
 	const char *json = make(d);
 
 	CHECK_ROW("round %zu: %s", i, json);
-	world_say(&world, json);
+	testnet_say(&net, json);
 	CHECK_TRUE(node_is_polling(d->a));
 	CHECK_TRUE(node_netmap(d->a) != NULL);
 	CHECK_TRUE(tsaddr_is_tailscale(dev_ip(d)));
@@ -257,21 +257,21 @@ static void round_of(struct dev *d, size_t i)
 	texts_are_plain(node_netmap(d->a));
 	relays_are_sound(node_netmap(d->a));
 	nothing_but_the_tailnet(d);
-	CHECK_TRUE(!strstr(world.asked.path, "Injected"));
+	CHECK_TRUE(!strstr(net.asked.path, "Injected"));
 }
 
 static void whatever_a_hub_says_nothing_is_used_without_consent(void **state)
 {
 	(void)state;
-	world_new(&world);
+	testnet_new(&net);
 	buf_init(&text, TEXT_MAX);
-	world_join(&world, &world.dev[0], "anna");
-	world_run(&world, SEC(1));
+	testnet_join(&net, &net.dev[0], "anna");
+	testnet_run(&net, SEC(1));
 	for (size_t i = 0; i < ROUNDS; i++)
-		round_of(&world.dev[0], i);
-	CHECK_INT(node_counters(world.dev[0].a)->bad_netmaps, ==, 0);
+		round_of(&net.dev[0], i);
+	CHECK_INT(node_counters(net.dev[0].a)->bad_netmaps, ==, 0);
 	buf_fini(&text);
-	world_free(&world);
+	testnet_free(&net);
 }
 
 static bool health_has(const struct dev *d, const char *words, char *ret, size_t room)
@@ -281,7 +281,7 @@ static bool health_has(const struct dev *d, const char *words, char *ret, size_t
 	bool found = false;
 
 	arena_init(&mem, 1 << 20);
-	CHECK_INT(node_health(d->a, world.now, &mem, &h), ==, 0);
+	CHECK_INT(node_health(d->a, net.now, &mem, &h), ==, 0);
 	for (size_t i = 0; i < h.warnings.n; i++) {
 		const struct ipn_health_warning *w = h.warnings.v[i].value;
 
@@ -301,50 +301,50 @@ static bool health_has(const struct dev *d, const char *words, char *ret, size_t
 /* One bad peer is left out, the others stay, the owner hears of it, and of its end. */
 static void a_bad_peer_is_left_out_and_told_of(void **state)
 {
-	struct dev *d = world.dev;
+	struct dev *d = net.dev;
 	char said[512] = "";
 
 	(void)state;
-	world_new(&world);
-	world_join(&world, &d[0], "anna");
-	world_join(&world, &d[1], "bert");
-	world_run(&world, SEC(10));
-	world_say(&world, PEER("\"Addresses\":[\"0.0.0.0/0\"],\"AllowedIPs\":[\"0.0.0.0/0\"]"));
+	testnet_new(&net);
+	testnet_join(&net, &d[0], "anna");
+	testnet_join(&net, &d[1], "bert");
+	testnet_run(&net, SEC(10));
+	testnet_say(&net, PEER("\"Addresses\":[\"0.0.0.0/0\"],\"AllowedIPs\":[\"0.0.0.0/0\"]"));
 	CHECK_TRUE(!netmap_peer(node_netmap(d[0].a), 7));
 	CHECK_INT(route_of(&d[0], "8.8.8.8"), ==, 0);
-	CHECK_TRUE(world_ping(&world, &d[0], &d[1]));
+	CHECK_TRUE(testnet_ping(&net, &d[0], &d[1]));
 	if (!health_has(&d[0], "\"mallory.test.\": an address of it is a whole network", said,
 		    sizeof(said)))
 		check_fail(__FILE__, __LINE__, "said: %s", said);
-	world_say(&world,
+	testnet_say(&net,
 		PEER("\"Addresses\":[\"100.64.5.5/32\"],\"AllowedIPs\":[\"100.64.5.5/32\",\"0.0.0.0/1\",\"128.0.0.0/1\",\"::/1\",\"127.0.0.1/32\"]"));
 	CHECK_TRUE(netmap_peer(node_netmap(d[0].a), 7) != NULL);
 	CHECK_INT(route_of(&d[0], "100.64.5.5"), ==, 7);
 	CHECK_INT(route_of(&d[0], "8.8.8.8"), ==, 0);
 	CHECK_TRUE(!health_has(&d[0], "a whole network", said, sizeof(said)));
 	CHECK_TRUE(health_has(&d[0], "where no route may lead", said, sizeof(said)));
-	world_free(&world);
+	testnet_free(&net);
 }
 
 /* With consent to subnets the internet in two halves is still none of them. */
 static void halves_of_a_default_route_are_one(void **state)
 {
-	struct dev *d = world.dev;
+	struct dev *d = net.dev;
 	struct ipn_prefs p;
 
 	(void)state;
-	world_new(&world);
-	world_join(&world, &d[0], "anna");
+	testnet_new(&net);
+	testnet_join(&net, &d[0], "anna");
 	ipn_prefs_init(&p);
 	p.route_all = true;
 	dev_edit(&d[0], IPN_PREF_ROUTE_ALL, &p);
-	world_say(&world,
+	testnet_say(&net,
 		PEER("\"Addresses\":[\"100.64.5.5/32\"],\"AllowedIPs\":[\"100.64.5.5/32\",\"0.0.0.0/1\",\"128.0.0.0/1\",\"10.0.0.0/8\",\"2000::/3\"]"));
 	CHECK_INT(route_of(&d[0], "10.1.2.3"), ==, 7);
 	CHECK_INT(route_of(&d[0], "8.8.8.8"), ==, 0);
 	CHECK_INT(route_of(&d[0], "192.0.2.7"), ==, 0);
 	CHECK_INT(route_of(&d[0], "2001:db8::1"), ==, 0);
-	world_free(&world);
+	testnet_free(&net);
 }
 
 int main(void)

@@ -1,16 +1,16 @@
 /* What a device does with its hub's messages, rule by rule; the numbers are those of docs/protocol/control.md. */
 #include "core/node/packets/packets.h"
-#include "tests/node/world.h"
+#include "tests/node/testnet.h"
 #include "testlib/vectors.h"
 
-static struct world world;
+static struct testnet net;
 
 static struct dev *join_one(void)
 {
-	world_new(&world);
-	world_join(&world, &world.dev[0], "anna");
-	world_settle(&world);
-	return world.dev;
+	testnet_new(&net);
+	testnet_join(&net, &net.dev[0], "anna");
+	testnet_settle(&net);
+	return net.dev;
 }
 
 /* The texts of status, one after another. */
@@ -22,7 +22,7 @@ static const char *health(const struct dev *d)
 
 	text[0] = 0;
 	arena_init(&a, 1 << 20);
-	CHECK_INT(node_status(d->a, false, world.now, &a, &s), ==, 0);
+	CHECK_INT(node_status(d->a, false, net.now, &a, &s), ==, 0);
 	for (size_t i = 0; i < s.health.n; i++) {
 		strncat(text, *JSON_AT(s.health, const char *, i), 500);
 		strcat(text, "|");
@@ -37,13 +37,13 @@ static void rule_8_a_question_with_the_url_of_the_last_is_the_same_question(void
 		"{\"KeepAlive\":true,\"PingRequest\":{\"URL\":\"https://unused/q\",\"URLIsNoise\":true}}";
 
 	join_one();
-	world_say(&world, q); /* rule 9: a keep-alive carries it, too */
-	CHECK_INT(world.asked.n, ==, 1);
-	world_say(&world, q);
-	CHECK_INT(world.asked.n, ==, 0);
-	world_say(&world, "{\"PingRequest\":{\"URL\":\"https://unused/r\",\"URLIsNoise\":true}}");
-	CHECK_INT(world.asked.n, ==, 1);
-	world_free(&world);
+	testnet_say(&net, q); /* rule 9: a keep-alive carries it, too */
+	CHECK_INT(net.asked.n, ==, 1);
+	testnet_say(&net, q);
+	CHECK_INT(net.asked.n, ==, 0);
+	testnet_say(&net, "{\"PingRequest\":{\"URL\":\"https://unused/r\",\"URLIsNoise\":true}}");
+	CHECK_INT(net.asked.n, ==, 1);
+	testnet_free(&net);
 	(void)state;
 }
 
@@ -54,27 +54,27 @@ static void rule_33_messages_hide_health_until_the_last_is_gone(void **state)
 	struct arena a;
 	const struct ipn_health_warning *w;
 
-	world_say(&world, "{\"Health\":[\"old way\"]}");
+	testnet_say(&net, "{\"Health\":[\"old way\"]}");
 	CHECK_STR(health(d), "old way|");
-	world_say(&world,
+	testnet_say(&net,
 		"{\"DisplayMessages\":{\"m1\":{\"Title\":\"Out of date\",\"Text\":\"update it\",\"Severity\":\"low\","
 		"\"PrimaryAction\":{\"URL\":\"https://x.test\",\"Label\":\"Go\"}}}}");
 	CHECK_STR(health(d), "Out of date: update it|");
 	arena_init(&a, 1 << 20);
-	CHECK_INT(node_health(d->a, world.now, &a, &h), ==, 0);
+	CHECK_INT(node_health(d->a, net.now, &a, &h), ==, 0);
 	w = json_map_find(&h.warnings, "control-health.m1");
 	CHECK_TRUE(w != NULL);
 	CHECK_STR(w->severity, "low");
 	CHECK_STR(w->primary_action->url, "https://x.test");
 	CHECK_TRUE(!w->impacts_connectivity);
 	arena_fini(&a);
-	world_say(&world, "{\"DisplayMessages\":{\"m2\":{\"Title\":\"More\"}}}");
+	testnet_say(&net, "{\"DisplayMessages\":{\"m2\":{\"Title\":\"More\"}}}");
 	CHECK_STR(health(d), "Out of date: update it|More.|");
-	world_say(&world, "{\"DisplayMessages\":{\"*\":null}}");
+	testnet_say(&net, "{\"DisplayMessages\":{\"*\":null}}");
 	CHECK_STR(health(d), "old way|");
-	world_say(&world, "{\"Health\":[]}");
+	testnet_say(&net, "{\"Health\":[]}");
 	CHECK_STR(health(d), "");
-	world_free(&world);
+	testnet_free(&net);
 	(void)state;
 }
 
@@ -82,17 +82,17 @@ static void rule_3_what_a_new_session_leaves_out_is_gone(void **state)
 {
 	struct dev *d = join_one();
 
-	world_say(&world,
+	testnet_say(&net,
 		"{\"DisplayMessages\":{\"m1\":{\"Title\":\"Old\"}},\"PacketFilters\":{\"extra\":["
 		"{\"SrcIPs\":[\"*\"],\"DstPorts\":[{\"IP\":\"*\",\"Ports\":{\"First\":0,\"Last\":65535}}]}]}}");
 	CHECK_INT(netmap_n_filters(node_netmap(d->a)), ==, 2);
 	node_set_local(d->a, &(struct ipprefix){ d->at.ip, 24 }, 1, d->at.port, 0, true,
-		world.now); /* another network: another stream */
-	world_run(&world, SEC(2));
+		net.now); /* another network: another stream */
+	testnet_run(&net, SEC(2));
 	CHECK_TRUE(node_is_polling(d->a));
 	CHECK_STR(health(d), "");
 	CHECK_INT(netmap_n_filters(node_netmap(d->a)), ==, 1);
-	world_free(&world);
+	testnet_free(&net);
 	(void)state;
 }
 
@@ -103,10 +103,10 @@ static void v148_the_tailnet_id_is_in_status_while_the_hub_tells_it(void **state
 	struct arena a;
 
 	arena_init(&a, 1 << 20);
-	CHECK_INT(node_status(d->a, false, world.now, &a, &s), ==, 0);
-	CHECK_STR(s.current_tailnet->stable_id, coord_tailnet_id(world.tailnet));
+	CHECK_INT(node_status(d->a, false, net.now, &a, &s), ==, 0);
+	CHECK_STR(s.current_tailnet->stable_id, coord_tailnet_id(net.tailnet));
 	arena_fini(&a);
-	world_free(&world);
+	testnet_free(&net);
 	(void)state;
 }
 
@@ -130,8 +130,8 @@ static void connect_to(struct dev *from, struct dev *to, uint16_t sport, uint16_
 	store_be16(p + 22, dport);
 	p[32] = 5 << 4;
 	p[33] = 2;
-	node_tun_in(from->a, &pkt, 1, world.now);
-	world_run(&world, MSEC(200));
+	node_tun_in(from->a, &pkt, 1, net.now);
+	testnet_run(&net, MSEC(200));
 }
 
 /* As the LocalAPI writes it. */
@@ -168,20 +168,20 @@ static void give_attribute(bool on)
 			     "\"nodeAttrs\":[{\"target\":[\"*\"],\"attr\":[\"debug-conn-reject\"]}]}")
 		   : VIEW_LIT("");
 
-	CHECK_INT(coord_policy_set(world.tailnet, text, "t", COORD_POLICY_ANY_VERSION, world.now,
-			  NULL, NULL, NULL),
+	CHECK_INT(coord_policy_set(net.tailnet, text, "t", COORD_POLICY_ANY_VERSION, net.now, NULL,
+			  NULL, NULL),
 		==, 0);
-	world_run(&world, SEC(1));
+	testnet_run(&net, SEC(1));
 }
 
 static void join_two_of_which_the_second_is_shut(void)
 {
-	world_new(&world);
-	world_join(&world, &world.dev[0], "anna");
-	world_join(&world, &world.dev[1], "bert");
-	world_run(&world, SEC(1));
-	dev_edit(&world.dev[1], IPN_PREF_SHIELDS_UP, &(struct ipn_prefs){ .shields_up = true });
-	world_run(&world, SEC(1));
+	testnet_new(&net);
+	testnet_join(&net, &net.dev[0], "anna");
+	testnet_join(&net, &net.dev[1], "bert");
+	testnet_run(&net, SEC(1));
+	dev_edit(&net.dev[1], IPN_PREF_SHIELDS_UP, &(struct ipn_prefs){ .shields_up = true });
+	testnet_run(&net, SEC(1));
 }
 
 static void v146_nothing_is_recorded_unless_the_hub_asks_for_it(void **state)
@@ -189,21 +189,21 @@ static void v146_nothing_is_recorded_unless_the_hub_asks_for_it(void **state)
 	json_t *j;
 
 	join_two_of_which_the_second_is_shut();
-	connect_to(&world.dev[0], &world.dev[1], 1000, 80);
-	j = rejects(&world.dev[0]);
+	connect_to(&net.dev[0], &net.dev[1], 1000, 80);
+	j = rejects(&net.dev[0]);
 	CHECK_TRUE(json_is_false(json_object_get(j, "Enabled")));
 	CHECK_TRUE(json_is_array(json_object_get(j, "Outgoing")) &&
 		   json_is_array(json_object_get(j, "Incoming"))); /* never null */
 	CHECK_INT(json_array_size(json_object_get(j, "Outgoing")), ==, 0);
 	json_decref(j);
-	world_free(&world);
+	testnet_free(&net);
 	(void)state;
 }
 
 static void v146_both_sides_record_a_connection_that_is_turned_down(void **state)
 {
 	char src[IPPORT_TEXT_MAX], dst[IPPORT_TEXT_MAX];
-	struct dev *d = world.dev;
+	struct dev *d = net.dev;
 	json_t *out, *in, *e;
 
 	join_two_of_which_the_second_is_shut();
@@ -237,24 +237,24 @@ static void v146_both_sides_record_a_connection_that_is_turned_down(void **state
 	json_decref(out);
 	json_decref(in);
 	/* The hub may ask, too: "GET /debug/rejects HTTP/1.1". */
-	world_say(&world,
+	testnet_say(&net,
 		"{\"PingRequest\":{\"URL\":\"https://unused/c2n/1\",\"Types\":\"c2n\",\"Payload\":"
 		"\"R0VUIC9kZWJ1Zy9yZWplY3RzIEhUVFAvMS4xDQoNCg==\"}}");
-	CHECK_TRUE(!strncmp(world.asked.body, "HTTP/1.1 200 OK\r\n", 17) &&
-		   strstr(world.asked.body, "\"Reason\":\"shields\""));
+	CHECK_TRUE(!strncmp(net.asked.body, "HTTP/1.1 200 OK\r\n", 17) &&
+		   strstr(net.asked.body, "\"Reason\":\"shields\""));
 	give_attribute(false);
 	out = rejects(&d[0]);
 	CHECK_TRUE(json_is_false(json_object_get(out, "Enabled")) &&
 		   json_array_size(json_object_get(out, "Outgoing")) == 0);
 	json_decref(out);
-	world_free(&world);
+	testnet_free(&net);
 	(void)state;
 }
 
 /* From a peer that sends what it likes: as many addresses as there are, each once and some again. */
 static void v146_256_are_kept_each_way_the_oldest_goes(void **state)
 {
-	struct dev *d = world.dev;
+	struct dev *d = net.dev;
 	uint8_t p[TSMP_PACKET_MAX];
 	json_t *j, *l;
 
@@ -284,7 +284,7 @@ static void v146_256_are_kept_each_way_the_oldest_goes(void **state)
 		"unknown"); /* a letter of a later version */
 	CHECK_TRUE(json_is_true(json_object_get(json_array_get(l, 255), "MaybeBroken")));
 	json_decref(j);
-	world_free(&world);
+	testnet_free(&net);
 	(void)state;
 }
 

@@ -3,18 +3,18 @@
  * While it lasts, no packet reaches a device that does not know the sender as a valid peer, and no invariant breaks. When it
  * is over, everybody reaches everybody within a bounded time.
  */
-#include "tests/sim/crowd.h"
+#include "tests/sim/many_nodes.h"
 
 enum { DEVICES = 7, STEPS = 60 };
 #define HEALED SEC(120) /* back-offs of half a minute have to run out, one after the other */
 
-static uint64_t draw(struct world *w, uint64_t n)
+static uint64_t draw(struct simnet *w, uint64_t n)
 {
 	return rng_below(&w->rng.rng, n);
 }
 
 /* What the receiver itself knows: the sender is in its map, and its key has not ended. */
-static bool known(const struct world *w, const struct sim_node *from, const struct sim_node *to)
+static bool known(const struct simnet *w, const struct sim_node *from, const struct sim_node *to)
 {
 	struct now now = sim_node_now(to);
 	bool any = false;
@@ -30,12 +30,12 @@ static bool known(const struct world *w, const struct sim_node *from, const stru
 	return any;
 }
 
-static struct server *random_server(struct world *w)
+static struct server *random_server(struct simnet *w)
 {
 	return w->servers[draw(w, w->n_servers)];
 }
 
-static void on_server(struct world *w)
+static void on_server(struct simnet *w)
 {
 	struct server *s = random_server(w);
 
@@ -47,7 +47,7 @@ static void on_server(struct world *w)
 		server_crash(s);
 }
 
-static void on_process(struct world *w, struct sim_node *n)
+static void on_process(struct simnet *w, struct sim_node *n)
 {
 	if (!sim_node_is_up(n)) {
 		sim_node_start(n);
@@ -58,19 +58,19 @@ static void on_process(struct world *w, struct sim_node *n)
 		sim_node_forget_disk(n);
 }
 
-static void on_place(struct world *w, struct sim_node *n)
+static void on_place(struct simnet *w, struct sim_node *n)
 {
-	static const struct weather *const weathers[] = { &weather_lab, &weather_far,
-		&weather_bad };
-	struct place *p = sim_place_of(w, n), to;
+	static const struct link_model *const link_models[] = { &link_model_lab, &link_model_far,
+		&link_model_bad };
+	struct place *p = place_of_node(w, n), to;
 
 	switch (draw(w, 5)) {
 	case 0:
-		to = random_place(w);
+		to = place_random(w);
 		sim_node_move(w, n, &to);
 		break;
 	case 1:
-		place_set_weather(w, p, weathers[draw(w, ARRAY_LEN(weathers))]);
+		place_set_link_model(w, p, link_models[draw(w, ARRAY_LEN(link_models))]);
 		break;
 	case 2:
 		vnet_if_up(p->dev_if, draw(w, 2));
@@ -85,7 +85,7 @@ static void on_place(struct world *w, struct sim_node *n)
 	}
 }
 
-static void on_hub(struct world *w, struct sim_node *n)
+static void on_hub(struct simnet *w, struct sim_node *n)
 {
 	struct tailnet *tailnet = server_ctl(w->hub);
 
@@ -98,7 +98,7 @@ static void on_hub(struct world *w, struct sim_node *n)
 	server_turn(w->hub);
 }
 
-static void step(struct world *w)
+static void step(struct simnet *w)
 {
 	struct sim_node *n = w->nodes[draw(w, w->n_nodes)];
 
@@ -117,8 +117,8 @@ static void step(struct world *w)
 		on_place(w, n);
 		break;
 	case 7:
-		if (sim_place_of(w, n)->router)
-			vnet_router_reboot(sim_place_of(w, n)->router);
+		if (place_of_node(w, n)->router)
+			vnet_router_reboot(place_of_node(w, n)->router);
 		break;
 	case 8:
 		if (draw(w, 2))
@@ -132,17 +132,17 @@ static void step(struct world *w)
 	}
 }
 
-static void heal(struct world *w)
+static void heal(struct simnet *w)
 {
 	for (size_t i = 0; i < w->n_servers; i++)
 		if (!server_is_up(w->servers[i]))
 			server_start(w->servers[i]);
 	for (size_t i = 0; i < w->n_nodes; i++) {
 		struct sim_node *n = w->nodes[i];
-		struct place *p = sim_place_of(w, n);
+		struct place *p = place_of_node(w, n);
 
 		vnet_if_up(p->dev_if, true);
-		place_set_weather(w, p, &weather_lab);
+		place_set_link_model(w, p, &link_model_lab);
 		if (p->router)
 			vnet_router_rules(p->router, false, 0);
 		if (!sim_node_is_up(n))
@@ -157,7 +157,7 @@ static bool is_well(const struct sim_node *n)
 	return sim_node_is_running(n) && node_is_polling(sim_node_agent(n));
 }
 
-static size_t n_well(const struct world *w)
+static size_t n_well(const struct simnet *w)
 {
 	size_t n = 0;
 
@@ -166,14 +166,14 @@ static size_t n_well(const struct world *w)
 	return n;
 }
 
-static bool all_well(struct world *w, void *unused)
+static bool all_well(struct simnet *w, void *unused)
 {
 	(void)unused;
 	return n_well(w) == w->n_nodes;
 }
 
 /* Those whose key ended or who were removed log in again, as their owners would. */
-static void log_in(struct world *w)
+static void log_in(struct simnet *w)
 {
 	for (size_t i = 0; i < w->n_nodes; i++)
 		if (!is_well(w->nodes[i]))
@@ -181,7 +181,7 @@ static void log_in(struct world *w)
 }
 
 /* What the two ends of a pair that does not work think. */
-static void tell_end(struct world *w, const struct sim_node *n, const struct sim_node *other)
+static void tell_end(struct simnet *w, const struct sim_node *n, const struct sim_node *other)
 {
 	const struct node *a = sim_node_agent(n);
 	const struct tc_node *p = node_whois(a, sim_node_addr(other));
@@ -197,7 +197,7 @@ static void tell_end(struct world *w, const struct sim_node *n, const struct sim
 		ipport_format(st.addr, at), server_ctl(w->hub) ? "hub is up" : "no hub");
 }
 
-static void tell_pair(struct world *w, const struct pair *p)
+static void tell_pair(struct simnet *w, const struct pair *p)
 {
 	for (size_t i = 0; i < w->n_nodes; i++)
 		printf("# %s: id %lld, hub knows it: %d\n", sim_node_name(w->nodes[i]),
@@ -207,46 +207,46 @@ static void tell_pair(struct world *w, const struct pair *p)
 	tell_end(w, p->b, p->a);
 }
 
-static void chaos(struct world *w, uint64_t seed)
+static void chaos(struct simnet *w, uint64_t seed)
 {
 	mono_ns t0;
 
-	world_init(w, seed,
-		&(struct world_cfg){ .n_relays = 2,
+	simnet_init(w, seed,
+		&(struct simnet_cfg){ .n_relays = 2,
 			.hub_has_no_relay = true,
-			.families = seed % 2 ? WORLD_V4 : WORLD_V4 | WORLD_V6 });
+			.families = seed % 2 ? SIMNET_V4 : SIMNET_V4 | SIMNET_V6 });
 	w->allows = known;
 	for (size_t i = 0; i < DEVICES; i++) {
-		struct place p = random_place(w);
+		struct place p = place_random(w);
 
 		sim_node_start(sim_node_at(w, &p));
 	}
-	SIM_CHECK(w, world_until(w, world_all_running, NULL, SEC(10)), "not all run");
+	SIM_CHECK(w, simnet_until(w, simnet_all_running, NULL, SEC(10)), "not all run");
 	for (size_t i = 0; i < DEVICES; i++)
 		for (size_t k = 0; k < DEVICES; k++)
 			if (i != k)
 				pinger_start(w, w->nodes[i], w->nodes[k], MSEC(400));
 	for (int i = 0; i < STEPS; i++) {
 		step(w);
-		world_run(w, (mono_ns)draw(w, SEC(4)));
+		simnet_run(w, (mono_ns)draw(w, SEC(4)));
 	}
 	heal(w);
-	t0 = world_now(w);
-	world_run(w, SEC(45)); /* connections to a hub that died in silence are noticed */
-	(void)world_until(w, all_well, NULL, SEC(15));
+	t0 = simnet_now(w);
+	simnet_run(w, SEC(45)); /* connections to a hub that died in silence are noticed */
+	(void)simnet_until(w, all_well, NULL, SEC(15));
 	log_in(w);
-	SIM_CHECK(w, world_until(w, all_well, NULL, SEC(60)), "only %zu of %zu are well", n_well(w),
-		w->n_nodes);
-	stat_add("chaos", "all are well s", (double)(world_now(w) - t0) / 1e9);
+	SIM_CHECK(w, simnet_until(w, all_well, NULL, SEC(60)), "only %zu of %zu are well",
+		n_well(w), w->n_nodes);
+	stat_add("chaos", "all are well s", (double)(simnet_now(w) - t0) / 1e9);
 	for (size_t i = 0; i < w->n_pingers; i++)
 		pinger_reset(w->pingers[i]);
-	if (!world_until(w, all_answered, NULL, HEALED)) {
-		struct pair p = pinger_pair(first_silent(w));
+	if (!simnet_until(w, many_nodes_all_answered, NULL, HEALED)) {
+		struct pair p = pinger_pair(many_nodes_first_silent(w));
 
 		tell_pair(w, &p);
 		SIM_CHECK(w, false, "%s does not reach %s", sim_node_name(p.a), sim_node_name(p.b));
 	}
-	stat_add("chaos", "all reach all s", (double)(world_now(w) - t0) / 1e9);
+	stat_add("chaos", "all reach all s", (double)(simnet_now(w) - t0) / 1e9);
 }
 
 const struct scenario scenario_chaos = { "chaos", "anything at any time, and all is well after",

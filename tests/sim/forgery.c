@@ -20,7 +20,7 @@ static void on_packet(void *ctx, struct ipport from, const uint8_t *p, size_t le
 	(void)p;
 }
 
-static void stranger_open(struct world *w, struct stranger *s, unsigned n)
+static void stranger_open(struct simnet *w, struct stranger *s, unsigned n)
 {
 	struct vnet_dev *d = vnet_host(w->v, "stranger");
 	char addr[32];
@@ -45,7 +45,7 @@ static void download(struct sim_node *from, struct sim_node *to)
 		sim_node_send(from, p, sizeof(p));
 }
 
-static void forgery(struct world *w, uint64_t seed)
+static void forgery(struct simnet *w, uint64_t seed)
 {
 	struct sim_node_forgery f[STRANGERS] = { 0 };
 	struct stranger s[STRANGERS];
@@ -55,7 +55,7 @@ static void forgery(struct world *w, uint64_t seed)
 
 	/* No router stands before them: one with a NAT would let no packet of a stranger in, nor a forged one out. */
 	topology_build(w, seed, topology_find("no-nat"),
-		(struct world_cfg){ .weather = seed % 2 ? &weather_lab : &weather_far });
+		(struct simnet_cfg){ .links = seed % 2 ? &link_model_lab : &link_model_far });
 	topology_up(w);
 	for (unsigned i = 0; i < STRANGERS; i++) {
 		stranger_open(w, &s[i], i);
@@ -70,7 +70,7 @@ static void forgery(struct world *w, uint64_t seed)
 			k = (unsigned)rng_below(&w->rng.rng, STRANGERS);
 		sim_node_forge(w->nodes[0], i < 10 || i > 280 ? NULL : &f[k]);
 		download(w->nodes[1], w->nodes[0]);
-		world_run(w, MSEC(100));
+		simnet_run(w, MSEC(100));
 		for (unsigned j = 0; j < STRANGERS; j++)
 			SIM_CHECK(w, s[j].bytes <= FACTOR * f[j].bytes,
 				"%llu bytes sent to a stranger for %llu that seemed to be its",

@@ -5,34 +5,34 @@
 
 /* A pair, up, with pings in both directions, and on the path that its topology allows. */
 struct couple {
-	struct world *w;
+	struct simnet *w;
 	struct pair pair;
 	struct pinger *there, *back;
 };
 
-static void couple_up(struct couple *c, struct world *w, uint64_t seed, const char *topology,
-	struct world_cfg cfg)
+static void couple_up(struct couple *c, struct simnet *w, uint64_t seed, const char *topology,
+	struct simnet_cfg cfg)
 {
 	const struct topology *t = topology_find(topology);
 
 	CHECK(t);
-	if (!cfg.weather && seed % 4 == 3)
-		cfg.weather = &weather_far;
+	if (!cfg.links && seed % 4 == 3)
+		cfg.links = &link_model_far;
 	topology_build(w, seed, t, cfg);
 	topology_up(w);
 	*c = (struct couple){ .w = w, .pair = { w->nodes[0], w->nodes[1] } };
 	c->there = pinger_start(w, c->pair.a, c->pair.b, MSEC(50));
 	c->back = pinger_start(w, c->pair.b, c->pair.a, MSEC(50));
-	SIM_CHECK(w, world_until(w, pinger_answered, c->there, SEC(2)), "no first answer");
+	SIM_CHECK(w, simnet_until(w, pinger_answered, c->there, SEC(2)), "no first answer");
 	if (t->direct)
-		SIM_CHECK(w, world_until(w, pair_is_direct, &c->pair, SEC(10)), "no direct path");
-	world_run(w, SEC(5));
+		SIM_CHECK(w, simnet_until(w, pair_is_direct, &c->pair, SEC(10)), "no direct path");
+	simnet_run(w, SEC(5));
 }
 
 /* More on long lines, by some round trips. */
 static mono_ns bound(const struct couple *c, mono_ns d)
 {
-	return c->w->weather == &weather_far ? d + MSEC(1500) : d;
+	return c->w->links == &link_model_far ? d + MSEC(1500) : d;
 }
 
 static void count_anew(struct couple *c)
@@ -57,17 +57,18 @@ static mono_ns silence(struct couple *c, const char *row, const char *column)
 static void check_flows_one(struct couple *c, mono_ns within, const char *what)
 {
 	pinger_reset(c->there);
-	SIM_CHECK(c->w, world_until(c->w, pinger_answered, c->there, within),
+	SIM_CHECK(c->w, simnet_until(c->w, pinger_answered, c->there, within),
 		"nothing flows %.1f s after: %s", (double)within / 1e9, what);
 }
 
 static void check_flows(struct couple *c, mono_ns within, const char *what)
 {
-	mono_ns t0 = world_now(c->w);
+	mono_ns t0 = simnet_now(c->w);
 
 	check_flows_one(c, within, what);
 	pinger_reset(c->back);
-	SIM_CHECK(c->w, world_until(c->w, pinger_answered, c->back, t0 + within - world_now(c->w)),
+	SIM_CHECK(c->w,
+		simnet_until(c->w, pinger_answered, c->back, t0 + within - simnet_now(c->w)),
 		"nothing flows back after: %s", what);
 }
 
@@ -85,81 +86,81 @@ static size_t lost(const struct couple *c)
 }
 
 /* A firewall on the way begins to drop UDP: back to the relay; it ends: direct again. */
-static void path_death(struct world *w, uint64_t seed)
+static void path_death(struct simnet *w, uint64_t seed)
 {
 	struct couple c;
 	mono_ns t0;
 
-	couple_up(&c, w, seed, seed % 2 ? "easy-easy" : "none-hard", (struct world_cfg){ 0 });
+	couple_up(&c, w, seed, seed % 2 ? "easy-easy" : "none-hard", (struct simnet_cfg){ 0 });
 	count_anew(&c);
-	vnet_router_rules(sim_place_of(w, c.pair.b)->router, true, 0);
-	world_run(w, SEC(15));
+	vnet_router_rules(place_of_node(w, c.pair.b)->router, true, 0);
+	simnet_run(w, SEC(15));
 	SIM_CHECK(w, silence(&c, "path-death", "silence ms") < bound(&c, SEC(3)), "too long");
 	check_flows(&c, SEC(1), "UDP is blocked");
 	SIM_CHECK(w, pair_is_relayed(w, &c.pair), "a direct path where UDP is blocked");
-	vnet_router_rules(sim_place_of(w, c.pair.b)->router, false, 0);
-	t0 = world_now(w);
-	SIM_CHECK(w, world_until(w, pair_is_direct, &c.pair, SEC(60)), "no direct path again");
-	stat_add("path-death", "direct again ms", (double)(world_now(w) - t0) / 1e6);
+	vnet_router_rules(place_of_node(w, c.pair.b)->router, false, 0);
+	t0 = simnet_now(w);
+	SIM_CHECK(w, simnet_until(w, pair_is_direct, &c.pair, SEC(60)), "no direct path again");
+	stat_add("path-death", "direct again ms", (double)(simnet_now(w) - t0) / 1e6);
 }
 
 /* From one NATed network into another, then to another address in it. */
-static void roaming(struct world *w, uint64_t seed)
+static void roaming(struct simnet *w, uint64_t seed)
 {
 	struct place_cfg easy = { .kind4 = &vnat_easy };
 	struct place other;
 	struct couple c;
 	mono_ns t0;
 
-	couple_up(&c, w, seed, seed % 2 ? "easy-easy" : "no-nat", (struct world_cfg){ 0 });
+	couple_up(&c, w, seed, seed % 2 ? "easy-easy" : "no-nat", (struct simnet_cfg){ 0 });
 	other = place_behind(w, &easy);
 	count_anew(&c);
-	t0 = world_now(w);
+	t0 = simnet_now(w);
 	sim_node_move(w, c.pair.a, &other);
-	SIM_CHECK(
-		w, world_until(w, pair_is_direct, &c.pair, SEC(20)), "no direct path after a move");
-	stat_add("roaming", "direct again ms", (double)(world_now(w) - t0) / 1e6);
+	SIM_CHECK(w, simnet_until(w, pair_is_direct, &c.pair, SEC(20)),
+		"no direct path after a move");
+	stat_add("roaming", "direct again ms", (double)(simnet_now(w) - t0) / 1e6);
 	check_flows(&c, SEC(5), "a move");
-	world_run(w, SEC(5));
+	simnet_run(w, SEC(5));
 	count_anew(&c);
 	sim_node_readdress(w, c.pair.a);
-	world_run(w, SEC(10));
+	simnet_run(w, SEC(10));
 	check_flows(&c, SEC(1), "a new address");
 	SIM_CHECK(w, pair_is_direct(w, &c.pair), "no direct path after a new address");
 }
 
 /* The silence that a move brings, by itself: relayed packets have to find the way within a second. */
-static void roaming_silence(struct world *w, uint64_t seed)
+static void roaming_silence(struct simnet *w, uint64_t seed)
 {
 	struct place_cfg easy = { .kind4 = &vnat_easy };
 	struct place other;
 	struct couple c;
 
-	couple_up(&c, w, seed, "easy-easy", (struct world_cfg){ 0 });
+	couple_up(&c, w, seed, "easy-easy", (struct simnet_cfg){ 0 });
 	other = place_behind(w, &easy);
 	count_anew(&c);
 	sim_node_move(w, c.pair.a, &other);
-	world_run(w, SEC(10));
+	simnet_run(w, SEC(10));
 	SIM_CHECK(w, silence(&c, "roaming", "silence ms") < bound(&c, MSEC(500)), "too long");
 }
 
 /* The router forgets its mappings; its ports then are the same (easy) or others (hard). */
-static void nat_reboot(struct world *w, uint64_t seed)
+static void nat_reboot(struct simnet *w, uint64_t seed)
 {
 	struct couple c;
 	bool hard = seed % 2;
 	const char *row = hard ? "nat-reboot hard" : "nat-reboot easy";
 
-	couple_up(&c, w, seed, hard ? "none-hard" : "easy-easy", (struct world_cfg){ 0 });
+	couple_up(&c, w, seed, hard ? "none-hard" : "easy-easy", (struct simnet_cfg){ 0 });
 	count_anew(&c);
-	vnet_router_reboot(sim_place_of(w, c.pair.b)->router);
-	world_run(w, SEC(15));
+	vnet_router_reboot(place_of_node(w, c.pair.b)->router);
+	simnet_run(w, SEC(15));
 	SIM_CHECK(w, silence(&c, row, "silence ms") < bound(&c, SEC(2)), "too long");
 	check_flows(&c, SEC(1), "the router forgot everything");
-	SIM_CHECK(w, world_until(w, pair_is_direct, &c.pair, SEC(20)), "no direct path again");
+	SIM_CHECK(w, simnet_until(w, pair_is_direct, &c.pair, SEC(20)), "no direct path again");
 }
 
-static bool hub_sees_all(struct world *w, void *unused)
+static bool hub_sees_all(struct simnet *w, void *unused)
 {
 	struct coord_stats st;
 
@@ -171,30 +172,30 @@ static bool hub_sees_all(struct world *w, void *unused)
 }
 
 /* The hub is gone for a while. What flows goes on, and all are back without being asked. */
-static void hub_restart(struct world *w, uint64_t seed)
+static void hub_restart(struct simnet *w, uint64_t seed)
 {
 	struct couple c;
 	mono_ns t0;
 
 	couple_up(&c, w, seed, seed % 2 ? "easy-easy" : "hard-hard",
-		(struct world_cfg){ .n_relays = 1, .hub_has_no_relay = true });
-	SIM_CHECK(w, world_until(w, hub_sees_all, NULL, SEC(5)), "the hub does not see both");
+		(struct simnet_cfg){ .n_relays = 1, .hub_has_no_relay = true });
+	SIM_CHECK(w, simnet_until(w, hub_sees_all, NULL, SEC(5)), "the hub does not see both");
 	count_anew(&c);
 	if (seed % 4 < 2)
 		server_kill(w->hub);
 	else
 		server_crash(w->hub);
-	world_run(w, SEC(1) + (mono_ns)rng_below(&w->rng.rng, SEC(60)));
+	simnet_run(w, SEC(1) + (mono_ns)rng_below(&w->rng.rng, SEC(60)));
 	server_start(w->hub);
-	t0 = world_now(w);
-	SIM_CHECK(w, world_until(w, hub_sees_all, NULL, SEC(45)), "not all are back");
+	t0 = simnet_now(w);
+	SIM_CHECK(w, simnet_until(w, hub_sees_all, NULL, SEC(45)), "not all are back");
 	stat_add(seed % 4 < 2 ? "hub-restart kill" : "hub-restart crash", "all back ms",
-		(double)(world_now(w) - t0) / 1e6);
+		(double)(simnet_now(w) - t0) / 1e6);
 	SIM_CHECK(w, lost(&c) == 0, "%zu pings lost while the hub was away", lost(&c));
 }
 
 /* The only relay of a pair that needs it restarts, or is gone while there is another. */
-static void relay_restart(struct world *w, uint64_t seed)
+static void relay_restart(struct simnet *w, uint64_t seed)
 {
 	struct couple c;
 	mono_ns t0;
@@ -202,24 +203,24 @@ static void relay_restart(struct world *w, uint64_t seed)
 	const char *row = other ? "relay-gone (two)" : "relay-restart";
 
 	couple_up(&c, w, seed, "hard-hard",
-		(struct world_cfg){ .n_relays = other ? 2 : 1, .hub_has_no_relay = true });
+		(struct simnet_cfg){ .n_relays = other ? 2 : 1, .hub_has_no_relay = true });
 	if (other) { /* whichever is home */
 		server_crash(
 			w->servers[magicsock_home(node_magicsock(sim_node_agent(c.pair.b))) - 1]);
-		t0 = world_now(w);
-		world_run(w, SEC(1));
+		t0 = simnet_now(w);
+		simnet_run(w, SEC(1));
 	} else {
 		server_kill(w->servers[1]);
-		world_run(w, SEC(3));
+		simnet_run(w, SEC(3));
 		server_start(w->servers[1]);
-		t0 = world_now(w);
+		t0 = simnet_now(w);
 	}
 	check_flows(&c, bound(&c, other ? SEC(12) : SEC(5)), "the relay's end");
-	stat_add(row, "flows again ms", (double)(world_now(w) - t0) / 1e6);
+	stat_add(row, "flows again ms", (double)(simnet_now(w) - t0) / 1e6);
 }
 
 /* A device starts with what it has on its disk: with the hub, and without. */
-static void sim_node_restart(struct world *w, uint64_t seed)
+static void sim_node_restart(struct simnet *w, uint64_t seed)
 {
 	struct couple c;
 	bool without = seed % 2;
@@ -227,24 +228,24 @@ static void sim_node_restart(struct world *w, uint64_t seed)
 	mono_ns t0;
 
 	couple_up(&c, w, seed, seed % 4 < 2 ? "easy-easy" : "no-nat",
-		(struct world_cfg){
-			.weather = &weather_lab, .n_relays = 1, .hub_has_no_relay = true });
+		(struct simnet_cfg){
+			.links = &link_model_lab, .n_relays = 1, .hub_has_no_relay = true });
 	sim_node_kill(c.pair.a);
-	world_run(w, SEC(1) + (mono_ns)rng_below(&w->rng.rng, SEC(30)));
+	simnet_run(w, SEC(1) + (mono_ns)rng_below(&w->rng.rng, SEC(30)));
 	if (without)
 		server_kill(w->hub);
-	world_run(w, SEC(1));
+	simnet_run(w, SEC(1));
 	pinger_reset(c.there);
-	t0 = world_now(w);
+	t0 = simnet_now(w);
 	sim_node_start(c.pair.a);
-	SIM_CHECK(w, world_until(w, pinger_answered, c.there, without ? SEC(1) : MSEC(200)),
+	SIM_CHECK(w, simnet_until(w, pinger_answered, c.there, without ? SEC(1) : MSEC(200)),
 		"no answer");
-	stat_add(row, "first answer ms", (double)(world_now(w) - t0) / 1e6);
-	SIM_CHECK(w, world_until(w, pair_is_direct, &c.pair, SEC(10)), "no direct path");
-	stat_add(row, "direct ms", (double)(world_now(w) - t0) / 1e6);
+	stat_add(row, "first answer ms", (double)(simnet_now(w) - t0) / 1e6);
+	SIM_CHECK(w, simnet_until(w, pair_is_direct, &c.pair, SEC(10)), "no direct path");
+	stat_add(row, "direct ms", (double)(simnet_now(w) - t0) / 1e6);
 }
 
-static bool nobody(const struct world *w, const struct sim_node *from, const struct sim_node *to)
+static bool nobody(const struct simnet *w, const struct sim_node *from, const struct sim_node *to)
 {
 	(void)w;
 	(void)from;
@@ -252,86 +253,87 @@ static bool nobody(const struct world *w, const struct sim_node *from, const str
 	return false;
 }
 
-static struct now hub_now(const struct world *w)
+static struct now hub_now(const struct simnet *w)
 {
 	return sim_node_now(w->nodes[0]);
 }
 
 /* An administrator ends a key: nothing flows any more, until the device logs in again. */
-static void expiry(struct world *w, uint64_t seed)
+static void expiry(struct simnet *w, uint64_t seed)
 {
 	struct couple c;
 	struct pair *p = &c.pair;
 
-	couple_up(&c, w, seed, seed % 2 ? "easy-easy" : "hard-hard", (struct world_cfg){ 0 });
+	couple_up(&c, w, seed, seed % 2 ? "easy-easy" : "hard-hard", (struct simnet_cfg){ 0 });
 	CHECK(coord_node_expire(server_ctl(w->hub), sim_node_id(p->b), hub_now(w)) == 0);
 	server_turn(w->hub);
-	world_run(w, SEC(1));
+	simnet_run(w, SEC(1));
 	w->allows = nobody;
-	world_run(w, SEC(20));
+	simnet_run(w, SEC(20));
 	SIM_CHECK(w, !sim_node_is_running(p->b), "a device with an expired key runs");
 	w->allows = NULL;
 	sim_node_login(p->b);
-	SIM_CHECK(w, world_until(w, world_all_running, NULL, SEC(20)), "no new login: %s",
+	SIM_CHECK(w, simnet_until(w, simnet_all_running, NULL, SEC(20)), "no new login: %s",
 		sim_node_login_error(p->b));
 	check_flows(&c, SEC(10), "a new login");
 }
 
-static void removal(struct world *w, uint64_t seed)
+static void removal(struct simnet *w, uint64_t seed)
 {
 	struct couple c;
 	struct pair *p = &c.pair;
 
-	couple_up(&c, w, seed, seed % 2 ? "easy-easy" : "hard-hard", (struct world_cfg){ 0 });
+	couple_up(&c, w, seed, seed % 2 ? "easy-easy" : "hard-hard", (struct simnet_cfg){ 0 });
 	CHECK(coord_node_delete(server_ctl(w->hub), sim_node_id(p->b), hub_now(w)) == 0);
 	server_turn(w->hub);
-	world_run(w, SEC(1));
+	simnet_run(w, SEC(1));
 	w->allows = nobody;
-	world_run(w, SEC(20));
+	simnet_run(w, SEC(20));
 	SIM_CHECK(w, netmap_n_peers(node_netmap(sim_node_agent(p->a))) == 0,
 		"a removed device is still a peer");
 	SIM_CHECK(w, node_state(sim_node_agent(p->b)) == IPN_NEEDS_LOGIN,
 		"a removed device is in state %d", node_state(sim_node_agent(p->b)));
 	w->allows = NULL;
 	sim_node_login(p->b);
-	SIM_CHECK(w, world_until(w, world_all_running, NULL, SEC(20)), "no new login: %s",
+	SIM_CHECK(w, simnet_until(w, simnet_all_running, NULL, SEC(20)), "no new login: %s",
 		sim_node_login_error(p->b));
 	check_flows(&c, SEC(10), "a new login");
 }
 
 /* A device whose owner lets nobody in: it still reaches the others, and hears their answers. */
-static void shields(struct world *w, uint64_t seed)
+static void shields(struct simnet *w, uint64_t seed)
 {
 	struct couple c;
 
-	couple_up(&c, w, seed, seed % 2 ? "easy-easy" : "hard-hard", (struct world_cfg){ 0 });
+	couple_up(&c, w, seed, seed % 2 ? "easy-easy" : "hard-hard", (struct simnet_cfg){ 0 });
 	pinger_stop(c.back);
-	world_run(w, SEC(1));
+	simnet_run(w, SEC(1));
 	sim_node_shields(c.pair.b, true);
-	world_run(w, MSEC(500)); /* answers that are under way */
+	simnet_run(w, MSEC(500)); /* answers that are under way */
 	w->allows = nobody;
-	world_run(w, SEC(10)); /* a's pings go on */
+	simnet_run(w, SEC(10)); /* a's pings go on */
 	pinger_stop(c.there);
-	world_run(w, SEC(1));
+	simnet_run(w, SEC(1));
 	w->allows = NULL;
 	c.back = pinger_start(w, c.pair.b, c.pair.a, MSEC(50));
-	world_run(w, SEC(5));
+	simnet_run(w, SEC(5));
 	SIM_CHECK(
 		w, lost_of(c.back) == 0, "%zu pings of the shielded device lost", lost_of(c.back));
 	pinger_stop(c.back);
 	sim_node_shields(c.pair.b, false);
 	c.there = pinger_start(w, c.pair.a, c.pair.b, MSEC(50));
-	SIM_CHECK(w, world_until(w, pinger_answered, c.there, SEC(1)), "no answer without shields");
+	SIM_CHECK(
+		w, simnet_until(w, pinger_answered, c.there, SEC(1)), "no answer without shields");
 }
 
 /* Clocks that are wrong, that are set right while all runs, and that are wrong again after a restart. */
-static void clocks(struct world *w, uint64_t seed)
+static void clocks(struct simnet *w, uint64_t seed)
 {
 	static const unix_ms year = INT64_C(365) * 24 * 3600 * 1000;
 	struct couple c;
 
 	topology_build(w, seed, topology_find(seed % 2 ? "easy-easy" : "hard-hard"),
-		(struct world_cfg){ 0 });
+		(struct simnet_cfg){ 0 });
 	c = (struct couple){ .w = w, .pair = { w->nodes[0], w->nodes[1] } };
 	sim_node_set_clock(c.pair.a, -10 * year);
 	sim_node_set_clock(c.pair.b, (unix_ms)rng_below(&w->rng.rng, (uint64_t)year));
@@ -341,23 +343,23 @@ static void clocks(struct world *w, uint64_t seed)
 	check_flows(&c, SEC(1), "the first start");
 	count_anew(&c);
 	sim_node_set_clock(c.pair.a, 0);
-	world_run(w, SEC(300));
+	simnet_run(w, SEC(300));
 	sim_node_set_clock(c.pair.b, 0);
-	world_run(w, SEC(300));
+	simnet_run(w, SEC(300));
 	SIM_CHECK(w, lost(&c) == 0, "%zu pings lost", lost(&c));
 	pinger_stop(c.back); /* the one with the wrong clock has to begin */
 	sim_node_kill(c.pair.a);
-	world_run(w, SEC(10));
+	simnet_run(w, SEC(10));
 	sim_node_set_clock(c.pair.a, -10 * year);
 	sim_node_start(c.pair.a);
 	/* WireGuard refuses handshakes from the past, until the time comes from somewhere. */
-	world_run(w, SEC(3));
+	simnet_run(w, SEC(3));
 	sim_node_set_clock(c.pair.a, 0);
 	check_flows_one(&c, SEC(6), "a restart in the past");
 }
 
 /* A quarter of an hour without a break: sessions are renewed, NAT mappings kept, and nobody notices. */
-static void steady(struct world *w, uint64_t seed)
+static void steady(struct simnet *w, uint64_t seed)
 {
 	static const char *const where[] = { "easy-easy", "none-hard", "hard-hard", "dual-stack" };
 	const char *place = where[seed / 2 % ARRAY_LEN(where)];
@@ -365,11 +367,11 @@ static void steady(struct world *w, uint64_t seed)
 	bool direct;
 
 	couple_up(&c, w, seed, place,
-		(struct world_cfg){ .weather = seed % 2 ? &weather_lab : &weather_far });
+		(struct simnet_cfg){ .links = seed % 2 ? &link_model_lab : &link_model_far });
 	direct = pair_is_direct(w, &c.pair);
 	count_anew(&c);
 	for (int i = 0; i < 90; i++) {
-		world_run(w, SEC(10));
+		simnet_run(w, SEC(10));
 		SIM_CHECK(w, pair_is_direct(w, &c.pair) == direct, "the path has changed");
 	}
 	SIM_CHECK(w, lost(&c) == 0, "%zu pings lost", lost(&c));
@@ -378,26 +380,26 @@ static void steady(struct world *w, uint64_t seed)
 }
 
 /* A day of a pair that talks now and then: nothing grows, keys are renewed, the path is there when it is needed. */
-static void idle_day(struct world *w, uint64_t seed)
+static void idle_day(struct simnet *w, uint64_t seed)
 {
 	struct couple c;
 	struct ping_result r;
 	size_t memory = 0;
 
-	couple_up(&c, w, seed, seed % 2 ? "easy-easy" : "hard-hard", (struct world_cfg){ 0 });
+	couple_up(&c, w, seed, seed % 2 ? "easy-easy" : "hard-hard", (struct simnet_cfg){ 0 });
 	for (int i = 0; i < 24; i++) {
 		if (i == 2)
 			memory = mallinfo2().uordblks;
 		pinger_stop(c.there);
 		pinger_stop(c.back);
-		world_run(w, SEC(3600));
+		simnet_run(w, SEC(3600));
 		c.there = pinger_start(w, c.pair.a, c.pair.b, MSEC(100));
-		SIM_CHECK(w, world_until(w, pinger_answered, c.there, SEC(1)),
+		SIM_CHECK(w, simnet_until(w, pinger_answered, c.there, SEC(1)),
 			"no answer after an idle hour");
 		pinger_result(c.there, &r);
 		stat_add(seed % 2 ? "idle easy-easy" : "idle hard-hard", "first answer ms",
 			(double)(r.first_answer - r.first_sent) / 1e6);
-		world_run(w, SEC(10));
+		simnet_run(w, SEC(10));
 		pinger_result(c.there, &r);
 		SIM_CHECK(w, r.lost == 0, "%zu pings lost after an idle hour", r.lost);
 	}

@@ -35,12 +35,12 @@ static const struct topology topologies[] = {
 	{ .name = "ipv6-only",
 		.a = { .kind6 = &vnat_firewall },
 		.b = { .kind6 = &vnat_firewall },
-		.families = WORLD_V6,
+		.families = SIMNET_V6,
 		.direct = true },
 	{ .name = "dual-stack",
 		.a = { .kind4 = &vnat_hard, .kind6 = &vnat_firewall },
 		.b = { .kind4 = &vnat_hard, .kind6 = &vnat_firewall },
-		.families = WORLD_V4 | WORLD_V6,
+		.families = SIMNET_V4 | SIMNET_V6,
 		.direct = true },
 };
 
@@ -59,18 +59,19 @@ const struct topology *topology_find(const char *name)
 	return NULL;
 }
 
-static struct place place_for(struct world *w, const struct place_cfg *cfg)
+static struct place place_for(struct simnet *w, const struct place_cfg *cfg)
 {
 	return cfg->kind4 || cfg->kind6 ? place_behind(w, cfg) : place_public(w);
 }
 
-void topology_build(struct world *w, uint64_t seed, const struct topology *t, struct world_cfg cfg)
+void topology_build(
+	struct simnet *w, uint64_t seed, const struct topology *t, struct simnet_cfg cfg)
 {
 	struct place_cfg a = t->a, carrier = { .kind4 = t->carrier };
 	struct place carrier_place, pa, pb;
 
 	cfg.families = t->families;
-	world_init(w, seed, &cfg);
+	simnet_init(w, seed, &cfg);
 	if (t->carrier) {
 		carrier_place = place_behind(w, &carrier);
 		a.carrier = &carrier_place;
@@ -85,41 +86,41 @@ void topology_build(struct world *w, uint64_t seed, const struct topology *t, st
 	sim_node_at(w, &pb);
 }
 
-void topology_up(struct world *w)
+void topology_up(struct simnet *w)
 {
 	sim_node_start(w->nodes[0]);
-	world_run(w, MSEC(500) + (mono_ns)rng_below(&w->rng.rng, MSEC(1000)));
+	simnet_run(w, MSEC(500) + (mono_ns)rng_below(&w->rng.rng, MSEC(1000)));
 	sim_node_start(w->nodes[1]);
-	SIM_CHECK(w, world_until(w, world_all_running, NULL, SEC(30)), "not both run: %s %s",
+	SIM_CHECK(w, simnet_until(w, simnet_all_running, NULL, SEC(30)), "not both run: %s %s",
 		sim_node_login_error(w->nodes[0]), sim_node_login_error(w->nodes[1]));
 }
 
-/* What is asked of the paths, by weather. */
+/* What is asked of the paths, by link model. */
 struct bounds {
-	const struct weather *weather;
+	const struct link_model *links;
 	mono_ns first, direct, watch;
 	bool lossless;
 };
 
 static void measure(
-	struct world *w, const struct topology *t, const struct bounds *b, const char *row)
+	struct simnet *w, const struct topology *t, const struct bounds *b, const char *row)
 {
 	struct pair pair = { w->nodes[0], w->nodes[1] };
 	struct pinger *there, *back;
 	struct ping_result r;
-	mono_ns t0 = world_now(w);
+	mono_ns t0 = simnet_now(w);
 	bool direct;
 
 	there = pinger_start(w, pair.a, pair.b, MSEC(10));
 	back = pinger_start(w, pair.b, pair.a, MSEC(20));
-	SIM_CHECK(w, world_until(w, pinger_answered, there, b->first), "no answer within %.1f s",
+	SIM_CHECK(w, simnet_until(w, pinger_answered, there, b->first), "no answer within %.1f s",
 		(double)b->first / 1e9);
-	stat_add(row, "first answer ms", (double)(world_now(w) - t0) / 1e6);
-	direct = world_until(w, pair_is_direct, &pair, t0 + b->direct - world_now(w));
+	stat_add(row, "first answer ms", (double)(simnet_now(w) - t0) / 1e6);
+	direct = simnet_until(w, pair_is_direct, &pair, t0 + b->direct - simnet_now(w));
 	SIM_CHECK(w, direct == t->direct, "direct: %d", direct);
 	if (direct)
-		stat_add(row, "direct ms", (double)(world_now(w) - t0) / 1e6);
-	world_run(w, b->watch);
+		stat_add(row, "direct ms", (double)(simnet_now(w) - t0) / 1e6);
+	simnet_run(w, b->watch);
 	SIM_CHECK(w, pair_is_direct(w, &pair) == t->direct, "the path has changed");
 	pinger_result(there, &r);
 	stat_add(row, "rtt ms", (double)r.last_rtt / 1e6);
@@ -129,34 +130,35 @@ static void measure(
 	SIM_CHECK(w, !b->lossless || r.lost == 0, "%zu of %zu pings back lost", r.lost, r.sent);
 }
 
-static void run_matrix(struct world *w, uint64_t seed, const struct bounds *b)
+static void run_matrix(struct simnet *w, uint64_t seed, const struct bounds *b)
 {
 	const struct topology *t = NULL;
 	uint64_t i = 0, n = 0;
 
 	while ((t = topology_next(t)))
 		n++;
-	/* A seed is one world: it goes through the topologies in turn. */
+	/* A seed is one network: it goes through the topologies in turn. */
 	for (t = topology_next(NULL); i < seed % n; i++)
 		t = topology_next(t);
-	topology_build(w, seed, t, (struct world_cfg){ .weather = b->weather });
+	topology_build(w, seed, t, (struct simnet_cfg){ .links = b->links });
 	topology_up(w);
 	measure(w, t, b, t->name);
 }
 
-static void matrix(struct world *w, uint64_t seed)
+static void matrix(struct simnet *w, uint64_t seed)
 {
-	run_matrix(w, seed, &(struct bounds){ &weather_lab, MSEC(500), SEC(2), SEC(5), true });
+	run_matrix(w, seed, &(struct bounds){ &link_model_lab, MSEC(500), SEC(2), SEC(5), true });
 }
 
-static void matrix_far(struct world *w, uint64_t seed)
+static void matrix_far(struct simnet *w, uint64_t seed)
 {
-	run_matrix(w, seed, &(struct bounds){ &weather_far, MSEC(1200), MSEC(2500), SEC(5), true });
+	run_matrix(
+		w, seed, &(struct bounds){ &link_model_far, MSEC(1200), MSEC(2500), SEC(5), true });
 }
 
-static void matrix_bad(struct world *w, uint64_t seed)
+static void matrix_bad(struct simnet *w, uint64_t seed)
 {
-	run_matrix(w, seed, &(struct bounds){ &weather_bad, SEC(4), SEC(5), SEC(5), false });
+	run_matrix(w, seed, &(struct bounds){ &link_model_bad, SEC(4), SEC(5), SEC(5), false });
 }
 
 const struct scenario scenario_matrix = { "matrix",

@@ -14,7 +14,7 @@ struct sim_node;
 
 struct sim_node_cfg {
 	const char *name; /* borrowed, as all here */
-	int number;       /* in the world; for the owner */
+	int number;       /* in the network; for the owner */
 	const char *auth_key;
 	const char *control_url;
 	struct server *const *servers; /* whose names can be looked up */

@@ -1,10 +1,10 @@
-#include "tests/sim/world.h"
+#include "tests/sim/simnet.h"
 
 enum { MAGIC = 0x77726e70, PAYLOAD_LEN = 24 };
-#define PING_PATIENCE SEC(2)
+#define PING_TIMEOUT SEC(2)
 
 struct pinger {
-	struct world *w;
+	struct simnet *w;
 	struct sim_node *from, *to;
 	mono_ns interval;
 	struct vnet_event ev;
@@ -36,8 +36,8 @@ static void send_one(struct pinger *p)
 	rc = ip_echo_encode(sim_node_addr(p->from), sim_node_addr(p->to), &echo, pkt, sizeof(pkt));
 	CHECK(rc > 0);
 	if (p->r.first_sent == MONO_NEVER)
-		p->r.first_sent = world_now(p->w);
-	p->sent[p->n_sent++] = world_now(p->w);
+		p->r.first_sent = simnet_now(p->w);
+	p->sent[p->n_sent++] = simnet_now(p->w);
 	sim_node_send(p->from, pkt, (size_t)rc);
 }
 
@@ -53,17 +53,17 @@ static void on_time(struct vnet_event *e)
 {
 	struct pinger *p = container_of(e, struct pinger, ev);
 
-	vnet_at(p->w->v, &p->ev, world_now(p->w) + p->interval);
+	vnet_at(p->w->v, &p->ev, simnet_now(p->w) + p->interval);
 	if (knows(p->from, p->to))
 		send_one(p);
 }
 
 struct pinger *pinger_start(
-	struct world *w, struct sim_node *from, struct sim_node *to, mono_ns interval)
+	struct simnet *w, struct sim_node *from, struct sim_node *to, mono_ns interval)
 {
 	struct pinger *p = calloc(1, sizeof(*p));
 
-	CHECK(p && w->n_pingers < WORLD_PINGERS_MAX);
+	CHECK(p && w->n_pingers < SIMNET_PINGERS_MAX);
 	p->w = w;
 	p->from = from;
 	p->to = to;
@@ -72,7 +72,7 @@ struct pinger *pinger_start(
 	p->index = (uint32_t)w->n_pingers;
 	w->pingers[w->n_pingers++] = p;
 	pinger_reset(p);
-	vnet_at(w->v, &p->ev, world_now(w));
+	vnet_at(w->v, &p->ev, simnet_now(w));
 	return p;
 }
 
@@ -95,7 +95,7 @@ void pinger_result(const struct pinger *p, struct ping_result *ret)
 	ret->sent = p->n_sent - p->first;
 	ret->lost = 0;
 	for (uint32_t i = p->first; i < p->n_sent; i++)
-		if (p->sent[i] > 0 && p->sent[i] + PING_PATIENCE < world_now(p->w)) {
+		if (p->sent[i] > 0 && p->sent[i] + PING_TIMEOUT < simnet_now(p->w)) {
 			ret->lost++;
 			vnet_note(p->w->v, "ping %u of %s, sent at %.6f, was not answered", i,
 				sim_node_name(p->from), (double)p->sent[i] / 1e9);
@@ -119,7 +119,7 @@ void pinger_free(struct pinger *p)
 	free(p);
 }
 
-bool pinger_answered(struct world *w, void *pinger)
+bool pinger_answered(struct simnet *w, void *pinger)
 {
 	(void)w;
 	return ((struct pinger *)pinger)->r.answered > 0;
@@ -127,7 +127,7 @@ bool pinger_answered(struct world *w, void *pinger)
 
 static void on_answer(struct pinger *p, uint32_t seq)
 {
-	mono_ns now = world_now(p->w),
+	mono_ns now = simnet_now(p->w),
 		since = p->r.last_answer == MONO_NEVER ? p->r.first_sent : p->r.last_answer;
 
 	if (p->sent[seq] < 0 || seq < p->first)
@@ -145,7 +145,7 @@ static void on_answer(struct pinger *p, uint32_t seq)
 /* Every packet that reaches a device: is it whole, from whom it says, for this device, and allowed? */
 void pingers_on_inner(void *ctx, struct sim_node *at, const uint8_t *pkt, size_t len)
 {
-	struct world *w = ctx;
+	struct simnet *w = ctx;
 	struct ip_pkt ip;
 	struct ip_echo echo;
 	struct pinger *p;

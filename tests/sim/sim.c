@@ -4,7 +4,7 @@
  */
 #include "base/err/err.h"
 #include "base/text/text.h"
-#include "tests/sim/world.h"
+#include "tests/sim/simnet.h"
 
 #include <signal.h>
 #include <string.h>
@@ -16,14 +16,14 @@ extern const struct scenario scenario_matrix, scenario_matrix_far, scenario_matr
 	scenario_path_death, scenario_roaming, scenario_roaming_silence, scenario_nat_reboot,
 	scenario_hub_restart, scenario_relay_restart, scenario_node_restart, scenario_expiry,
 	scenario_removal, scenario_clocks, scenario_shields, scenario_steady, scenario_idle_day,
-	scenario_crowd, scenario_forgery, scenario_chaos;
+	scenario_many_nodes, scenario_forgery, scenario_chaos;
 
 const struct scenario *const scenarios[] = { &scenario_matrix, &scenario_matrix_far,
 	&scenario_matrix_bad, &scenario_path_death, &scenario_roaming, &scenario_roaming_silence,
 	&scenario_nat_reboot, &scenario_hub_restart, &scenario_relay_restart,
 	&scenario_node_restart, &scenario_expiry, &scenario_removal, &scenario_clocks,
-	&scenario_shields, &scenario_steady, &scenario_idle_day, &scenario_crowd, &scenario_forgery,
-	&scenario_chaos };
+	&scenario_shields, &scenario_steady, &scenario_idle_day, &scenario_many_nodes,
+	&scenario_forgery, &scenario_chaos };
 const size_t n_scenarios = ARRAY_LEN(scenarios);
 
 struct options {
@@ -73,7 +73,7 @@ static const char *describe(const uint8_t *p, size_t len)
 /* 0: it held. The digest of all that happened. */
 static int run_seed(const struct scenario *s, uint64_t seed, bool trace, uint64_t *ret_digest)
 {
-	struct world *w = calloc(1, sizeof(*w));
+	struct simnet *w = calloc(1, sizeof(*w));
 
 	CHECK(w);
 	set_repeat(s, seed);
@@ -87,7 +87,7 @@ static int run_seed(const struct scenario *s, uint64_t seed, bool trace, uint64_
 		return -1;
 	}
 	s->run(w, seed);
-	world_fini(w);
+	simnet_fini(w);
 	*ret_digest = vnet_digest(w->v);
 	vnet_free(w->v);
 	free(w);

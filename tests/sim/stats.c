@@ -1,4 +1,4 @@
-#include "tests/sim/world.h"
+#include "tests/sim/simnet.h"
 
 #include <string.h>
 

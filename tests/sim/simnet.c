@@ -1,16 +1,16 @@
-#include "tests/sim/world.h"
+#include "tests/sim/simnet.h"
 
 #include <stdarg.h>
 
 enum { CHECK_EVERY = 512 };
 
-const struct weather weather_lab = {
+const struct link_model link_model_lab = {
 	.name = "lab", .delay_min = USEC(200), .delay_max = USEC(1500)
 };
-const struct weather weather_far = {
+const struct link_model link_model_far = {
 	.name = "far", .delay_min = MSEC(25), .delay_max = MSEC(75), .jitter = MSEC(5)
 };
-const struct weather weather_bad = { .name = "bad",
+const struct link_model link_model_bad = { .name = "bad",
 	.delay_min = MSEC(25),
 	.delay_max = MSEC(75),
 	.jitter = MSEC(5),
@@ -18,7 +18,8 @@ const struct weather weather_bad = { .name = "bad",
 	.dup_ppm = 5000,
 	.reorder_ppm = 10000 };
 
-void world_fail(struct world *w, const char *file, int line, const char *cond, const char *fmt, ...)
+void simnet_fail(
+	struct simnet *w, const char *file, int line, const char *cond, const char *fmt, ...)
 {
 	int n = snprintf(w->why, sizeof(w->why), "%s:%d: at %.3f s: %s: ", file, line,
 		(double)vnet_now(w->v) / 1e9, cond);
@@ -30,7 +31,7 @@ void world_fail(struct world *w, const char *file, int line, const char *cond, c
 	longjmp(w->failed, 1);
 }
 
-static const char *mem_printf(struct world *w, const char *fmt, int n)
+static const char *mem_printf(struct simnet *w, const char *fmt, int n)
 {
 	char *s = arena_printf(&w->mem, fmt, n);
 
@@ -39,7 +40,7 @@ static const char *mem_printf(struct world *w, const char *fmt, int n)
 }
 
 static void add_region(
-	struct world *w, int region, const char *host, const char *ip4, const char *ip6)
+	struct simnet *w, int region, const char *host, const char *ip4, const char *ip6)
 {
 	struct tc_derp_region *r = arena_new(&w->mem, struct tc_derp_region);
 	struct tc_derp_node *n;
@@ -61,7 +62,7 @@ static void add_region(
 }
 
 /* A data centre: a short, clean line. */
-static void add_server(struct world *w, const char *name, bool hub, int region, int families)
+static void add_server(struct simnet *w, const char *name, bool hub, int region, int families)
 {
 	struct vnet_dev *d = vnet_host(w->v, name);
 	struct vnet_if *i = vnet_plug(d, w->inet);
@@ -75,17 +76,17 @@ static void add_server(struct world *w, const char *name, bool hub, int region, 
 		   *ip6 = mem_printf(w, "2001:db8:1::%d", 10 + (int)w->n_servers);
 
 	vnet_link(i, &line, &line);
-	if (families & WORLD_V4)
+	if (families & SIMNET_V4)
 		vnet_addr_add(i, ip4);
-	if (families & WORLD_V6)
+	if (families & SIMNET_V6)
 		vnet_addr_add(i, ip6);
 	if (region)
 		add_region(w, region, mem_printf(w, hub ? "hub.test" : "r%d.test", region),
-			families & WORLD_V4 ? ip4 : "none", families & WORLD_V6 ? ip6 : "none");
+			families & SIMNET_V4 ? ip4 : "none", families & SIMNET_V6 ? ip6 : "none");
 	w->servers[w->n_servers++] = server_new(w->v, d, &cfg);
 }
 
-static void make_key(struct world *w)
+static void make_key(struct simnet *w)
 {
 	struct tailnet *tailnet = server_ctl(w->hub);
 	struct coord_key_spec spec = { .reusable = true, .preapproved = true };
@@ -99,12 +100,12 @@ static void make_key(struct world *w)
 	server_turn(w->hub);
 }
 
-void world_init(struct world *w, uint64_t seed, const struct world_cfg *cfg)
+void simnet_init(struct simnet *w, uint64_t seed, const struct simnet_cfg *cfg)
 {
-	int families = cfg->families ? cfg->families : WORLD_V4;
+	int families = cfg->families ? cfg->families : SIMNET_V4;
 
 	w->seed = seed;
-	w->weather = cfg->weather ? cfg->weather : &weather_lab;
+	w->links = cfg->links ? cfg->links : &link_model_lab;
 	vnet_fork(w->v, &w->rng);
 	arena_init(&w->mem, 4 << 20);
 	w->inet = vnet_seg(w->v, "inet");
@@ -118,7 +119,7 @@ void world_init(struct world *w, uint64_t seed, const struct world_cfg *cfg)
 	make_key(w);
 }
 
-void world_fini(struct world *w)
+void simnet_fini(struct simnet *w)
 {
 	for (size_t i = 0; i < w->n_pingers; i++)
 		pinger_free(w->pingers[i]);
@@ -130,25 +131,25 @@ void world_fini(struct world *w)
 	arena_fini(&w->mem);
 }
 
-mono_ns world_now(const struct world *w)
+mono_ns simnet_now(const struct simnet *w)
 {
 	return vnet_now(w->v);
 }
 
-static bool never(struct world *w, void *ctx)
+static bool never(struct simnet *w, void *ctx)
 {
 	(void)w;
 	(void)ctx;
 	return false;
 }
 
-void world_run(struct world *w, mono_ns how_long)
+void simnet_run(struct simnet *w, mono_ns how_long)
 {
-	(void)world_until(w, never, NULL, how_long);
+	(void)simnet_until(w, never, NULL, how_long);
 }
 
-bool world_until(
-	struct world *w, bool (*holds)(struct world *w, void *ctx), void *ctx, mono_ns how_long)
+bool simnet_until(
+	struct simnet *w, bool (*holds)(struct simnet *w, void *ctx), void *ctx, mono_ns how_long)
 {
 	mono_ns end = vnet_now(w->v) + how_long, was = -1;
 
@@ -164,7 +165,7 @@ bool world_until(
 	return holds(w, ctx);
 }
 
-bool world_all_running(struct world *w, void *unused)
+bool simnet_all_running(struct simnet *w, void *unused)
 {
 	(void)unused;
 	for (size_t i = 0; i < w->n_nodes; i++)
@@ -173,7 +174,7 @@ bool world_all_running(struct world *w, void *unused)
 	return true;
 }
 
-bool pair_is_direct(struct world *w, void *pair)
+bool pair_is_direct(struct simnet *w, void *pair)
 {
 	struct pair *p = pair;
 	struct ipport to;
@@ -183,7 +184,7 @@ bool pair_is_direct(struct world *w, void *pair)
 	       sim_node_direct(p->b, sim_node_addr(p->a), &to);
 }
 
-bool pair_is_relayed(struct world *w, void *pair)
+bool pair_is_relayed(struct simnet *w, void *pair)
 {
 	struct pair *p = pair;
 	struct ipport to;

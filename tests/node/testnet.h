@@ -1,37 +1,37 @@
 /*
  * A tailnet in memory, for tests of core/node: the control server, a relay, and agents on one network segment. Streams and
- * datagrams are delivered by world_settle, in order and at once; time moves only with world_run.
+ * datagrams are delivered by testnet_settle, in order and at once; time moves only with testnet_run.
  */
-#ifndef WARREN_TESTS_NODE_WORLD_H
-#define WARREN_TESTS_NODE_WORLD_H
+#ifndef WARREN_TESTS_NODE_TESTNET_H
+#define WARREN_TESTS_NODE_TESTNET_H
 
 #include "core/node/node.h"
 #include "core/coord/coord.h"
 #include "testlib/check.h"
 
 enum {
-	WORLD_DEVS = 3,
-	WORLD_PIPES = 16,
-	WORLD_DATAGRAMS = 256,
-	WORLD_PACKETS = 64,
-	WORLD_PACKET_MAX = 2048
+	TESTNET_DEVS = 3,
+	TESTNET_PIPES = 16,
+	TESTNET_DATAGRAMS = 256,
+	TESTNET_PACKETS = 64,
+	TESTNET_PACKET_MAX = 2048
 };
 
-struct world;
+struct testnet;
 struct pipe;
 
 struct packet {
 	size_t len;
-	uint8_t b[WORLD_PACKET_MAX];
+	uint8_t b[TESTNET_PACKET_MAX];
 };
 
 struct dev {
-	struct world *w;
+	struct testnet *w;
 	struct node *a;
 	struct ipport at; /* on the segment */
 	struct node_identity id;
-	struct pipe *pipe[WORLD_PIPES];
-	struct packet got[WORLD_PACKETS]; /* what came out of the tunnel */
+	struct pipe *pipe[TESTNET_PIPES];
+	struct packet got[TESTNET_PACKETS]; /* what came out of the tunnel */
 	size_t n_got;
 	unsigned events[NODE_EVENT_KINDS];
 	enum ipn_state states[16]; /* as they were entered */
@@ -41,10 +41,10 @@ struct dev {
 struct datagram {
 	struct ipport from, to;
 	size_t len;
-	uint8_t b[WORLD_PACKET_MAX];
+	uint8_t b[TESTNET_PACKET_MAX];
 };
 
-struct world {
+struct testnet {
 	struct rng_seeded rng;
 	struct now now;
 	struct tailnet *tailnet;
@@ -52,8 +52,8 @@ struct world {
 	struct derprelay *relay;
 	struct secret_machine hub;
 	struct tc_derp_map derp_map;
-	struct dev dev[WORLD_DEVS];
-	struct datagram net[WORLD_DATAGRAMS];
+	struct dev dev[TESTNET_DEVS];
+	struct datagram net[TESTNET_DATAGRAMS];
 	size_t n_net;
 	bool hub_gone; /* with its relay: nobody answers there */
 	unsigned dials;
@@ -67,25 +67,25 @@ struct world {
 	char auth_key[COORD_SECRET_TEXT_MAX];
 };
 
-void world_new(struct world *w);
-void world_free(struct world *w);
+void testnet_new(struct testnet *w);
+void testnet_free(struct testnet *w);
 /* A device with its preferences and, from an earlier life, its map. Not started. */
-void world_boot(struct world *w, struct dev *d, const struct ipn_prefs *prefs, struct view map);
-void world_halt(struct world *w, struct dev *d); /* the process is gone */
+void testnet_boot(struct testnet *w, struct dev *d, const struct ipn_prefs *prefs, struct view map);
+void testnet_halt(struct testnet *w, struct dev *d); /* the process is gone */
 /* A fresh device that has joined with the auth key and runs. */
-void world_join(struct world *w, struct dev *d, const char *name);
-void world_settle(struct world *w); /* everything that is on its way arrives */
+void testnet_join(struct testnet *w, struct dev *d, const char *name);
+void testnet_settle(struct testnet *w); /* everything that is on its way arrives */
 /* The hub says this to the first device, in its long poll. */
-void world_say(struct world *w, const char *json);
-void world_run(struct world *w, mono_ns t); /* that much time passes */
+void testnet_say(struct testnet *w, const char *json);
+void testnet_run(struct testnet *w, mono_ns t); /* that much time passes */
 
 struct ipaddr dev_ip(const struct dev *d);
 /* How many of a kind it has told so far. */
 unsigned dev_events(struct dev *d, enum node_event_kind kind);
 /* An echo request from one device's system to another; did it come out there? */
-bool world_ping(struct world *w, struct dev *from, struct dev *to);
-const struct coord_node_doc *world_member(
-	struct world *w, const struct dev *d); /* as the hub knows it */
+bool testnet_ping(struct testnet *w, struct dev *from, struct dev *to);
+const struct coord_node_doc *testnet_member(
+	struct testnet *w, const struct dev *d); /* as the hub knows it */
 /* Sets one preference: the member of the edit is filled in by the caller. */
 void dev_edit(struct dev *d, enum ipn_pref which, const struct ipn_prefs *value);
 

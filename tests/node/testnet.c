@@ -1,4 +1,4 @@
-#include "tests/node/world.h"
+#include "tests/node/testnet.h"
 #include "core/derprelay/derprelay.h"
 #include "core/ts2021/ts2021.h"
 #include "base/text/text.h"
@@ -24,7 +24,7 @@ struct pipe {
 
 /* Owner of a request in ts2021 and in the control server. */
 struct request {
-	struct world *w;
+	struct testnet *w;
 	struct ts_stream *stream;
 	struct map_session *poll;
 	bool waits;
@@ -61,7 +61,7 @@ static void poll_end(void *owner)
 	ts_stream_finish(((struct request *)owner)->stream);
 }
 
-static void note_asked(struct world *w, const char *method, const char *path, struct view body)
+static void note_asked(struct testnet *w, const char *method, const char *path, struct view body)
 {
 	w->asked.n++;
 	snprintf(w->asked.method, sizeof(w->asked.method), "%s", method);
@@ -73,7 +73,7 @@ static void on_request(
 	void *owner, struct ts_stream *s, const char *method, const char *path, struct view body)
 {
 	struct pipe *p = owner;
-	struct world *w = p->d->w;
+	struct testnet *w = p->d->w;
 	struct request *q = calloc(1, sizeof(*q));
 
 	CHECK_TRUE(q);
@@ -159,7 +159,7 @@ static void answer_key(struct pipe *p)
 /* The head of what a device said first decides what the stream is. */
 static void far_head(struct pipe *p)
 {
-	struct world *w = p->d->w;
+	struct testnet *w = p->d->w;
 	struct http1_head h;
 	size_t used;
 	int rc = http1_parse(buf_data(&p->in), buf_len(&p->in), false, &h, &used);
@@ -245,7 +245,7 @@ static void pipe_free(struct pipe *p)
 
 static struct pipe **pipe_at(struct dev *d, unsigned stream)
 {
-	for (size_t i = 0; i < WORLD_PIPES; i++)
+	for (size_t i = 0; i < TESTNET_PIPES; i++)
 		if (d->pipe[i] && d->pipe[i]->id == stream)
 			return &d->pipe[i];
 	return NULL;
@@ -263,7 +263,7 @@ static void dial(void *owner, unsigned stream, const struct node_dial *to)
 	buf_init(&p->in, 1 << 20);
 	buf_init(&p->out, 1 << 16);
 	d->w->dials++;
-	for (size_t i = 0; i < WORLD_PIPES; i++)
+	for (size_t i = 0; i < TESTNET_PIPES; i++)
 		if (!d->pipe[i]) {
 			d->pipe[i] = p;
 			return;
@@ -284,15 +284,15 @@ static void hangup(void *owner, unsigned stream)
 static void stream_wake(void *owner, unsigned stream)
 {
 	(void)owner;
-	(void)stream; /* world_settle looks at all */
+	(void)stream; /* testnet_settle looks at all */
 }
 
 static void udp_send(void *owner, struct ipport to, const struct wg_packet *d, size_t n)
 {
 	struct dev *dev = owner;
-	struct world *w = dev->w;
+	struct testnet *w = dev->w;
 
-	for (size_t i = 0; i < n && w->n_net < WORLD_DATAGRAMS; i++) {
+	for (size_t i = 0; i < n && w->n_net < TESTNET_DATAGRAMS; i++) {
 		struct datagram *g = &w->net[w->n_net++];
 
 		CHECK_INT(d[i].len, <=, sizeof(g->b));
@@ -307,7 +307,7 @@ static void tun_write(void *owner, struct wg_packet *p, size_t n)
 {
 	struct dev *d = owner;
 
-	for (size_t i = 0; i < n && d->n_got < WORLD_PACKETS; i++) {
+	for (size_t i = 0; i < n && d->n_got < TESTNET_PACKETS; i++) {
 		d->got[d->n_got].len = p[i].len;
 		memcpy(d->got[d->n_got++].b, p[i].p, p[i].len);
 	}
@@ -391,7 +391,7 @@ static bool pump_pipe(struct dev *d, struct pipe **slot)
 	return *slot == p && pump_in(d, p);
 }
 
-static bool deliver(struct world *w)
+static bool deliver(struct testnet *w)
 {
 	struct datagram g;
 	struct magicsock_datagram m = { 0 };
@@ -401,27 +401,27 @@ static bool deliver(struct world *w)
 	g = w->net[0];
 	memmove(&w->net[0], &w->net[1], --w->n_net * sizeof(g));
 	m = (struct magicsock_datagram){ .p = g.b, .len = g.len, .from = g.from };
-	for (size_t i = 0; i < WORLD_DEVS; i++)
+	for (size_t i = 0; i < TESTNET_DEVS; i++)
 		if (w->dev[i].a && ipport_eq(w->dev[i].at, g.to))
 			node_udp_in(w->dev[i].a, &m, 1, w->now);
 	return true;
 }
 
-static bool turn(struct world *w)
+static bool turn(struct testnet *w)
 {
 	bool any = deliver(w);
 
-	for (size_t i = 0; i < WORLD_DEVS; i++)
-		for (size_t k = 0; k < WORLD_PIPES; k++)
+	for (size_t i = 0; i < TESTNET_DEVS; i++)
+		for (size_t k = 0; k < TESTNET_PIPES; k++)
 			if (w->dev[i].a && w->dev[i].pipe[k])
 				any |= pump_pipe(&w->dev[i], &w->dev[i].pipe[k]);
 	CHECK_INT(coord_turn_end(w->tailnet, w->now), ==, 0);
-	for (size_t i = 0; i < WORLD_DEVS; i++)
+	for (size_t i = 0; i < TESTNET_DEVS; i++)
 		take_events(&w->dev[i]);
 	return any;
 }
 
-void world_settle(struct world *w)
+void testnet_settle(struct testnet *w)
 {
 	for (int i = 0; i < 10000; i++)
 		if (!turn(w) && !turn(w))
@@ -429,24 +429,24 @@ void world_settle(struct world *w)
 	check_fail(__FILE__, __LINE__, "it never comes to rest");
 }
 
-static mono_ns next_deadline(const struct world *w)
+static mono_ns next_deadline(const struct testnet *w)
 {
 	mono_ns at = mono_min(coord_deadline(w->tailnet), derprelay_deadline(w->relay));
 
-	for (size_t i = 0; i < WORLD_DEVS; i++)
+	for (size_t i = 0; i < TESTNET_DEVS; i++)
 		if (w->dev[i].a)
 			at = mono_min(at, node_deadline(w->dev[i].a));
 	return at;
 }
 
-void world_run(struct world *w, mono_ns t)
+void testnet_run(struct testnet *w, mono_ns t)
 {
 	mono_ns end = w->now.mono + t;
 
 	for (;;) {
 		mono_ns at;
 
-		world_settle(w);
+		testnet_settle(w);
 		at = MAX_OF(next_deadline(w), w->now.mono + USEC(10));
 		w->now.wall += (mono_min(at, end) - w->now.mono) / MSEC(1);
 		w->now.mono = mono_min(at, end);
@@ -454,7 +454,7 @@ void world_run(struct world *w, mono_ns t)
 			return;
 		coord_tick(w->tailnet, w->now);
 		derprelay_tick(w->relay, w->now.mono);
-		for (size_t i = 0; i < WORLD_DEVS; i++)
+		for (size_t i = 0; i < TESTNET_DEVS; i++)
 			if (w->dev[i].a)
 				node_tick(w->dev[i].a, w->now);
 	}
@@ -462,7 +462,7 @@ void world_run(struct world *w, mono_ns t)
 
 /* ---- Beginning and end ---- */
 
-static void relay_new(struct world *w)
+static void relay_new(struct testnet *w)
 {
 	static struct tc_derp_node node = { .name = "7a",
 		.hostname = "relay.test",
@@ -484,7 +484,7 @@ static void relay_new(struct world *w)
 	CHECK_INT(derprelay_new(&w->relay, &cfg), ==, 0);
 }
 
-void world_new(struct world *w)
+void testnet_new(struct testnet *w)
 {
 	struct coord_cfg cfg = { .url = HUB_URL,
 		.base_domain = "test",
@@ -509,7 +509,7 @@ void world_new(struct world *w)
 	CHECK_INT(coord_user_create(w->tailnet, "ann", w->now, &user), ==, 0);
 	w->user = spec.user = user->id;
 	CHECK_INT(coord_key_create(w->tailnet, &spec, w->now, w->auth_key, &key), ==, 0);
-	for (size_t i = 0; i < WORLD_DEVS; i++) {
+	for (size_t i = 0; i < TESTNET_DEVS; i++) {
 		struct dev *d = &w->dev[i];
 
 		d->w = w;
@@ -520,25 +520,25 @@ void world_new(struct world *w)
 	}
 }
 
-void world_halt(struct world *w, struct dev *d)
+void testnet_halt(struct testnet *w, struct dev *d)
 {
 	(void)w;
 	take_events(d);
 	d->a = node_free(d->a);
-	for (size_t i = 0; i < WORLD_PIPES; i++)
+	for (size_t i = 0; i < TESTNET_PIPES; i++)
 		CHECK_TRUE(!d->pipe[i]); /* it hung up what it had */
 }
 
-void world_free(struct world *w)
+void testnet_free(struct testnet *w)
 {
-	for (size_t i = 0; i < WORLD_DEVS; i++)
-		world_halt(w, &w->dev[i]);
+	for (size_t i = 0; i < TESTNET_DEVS; i++)
+		testnet_halt(w, &w->dev[i]);
 	coord_free(w->tailnet);
 	store_mem_free(w->store);
 	derprelay_free(w->relay);
 }
 
-void world_boot(struct world *w, struct dev *d, const struct ipn_prefs *prefs, struct view map)
+void testnet_boot(struct testnet *w, struct dev *d, const struct ipn_prefs *prefs, struct view map)
 {
 	struct tc_hostinfo host = { .hostname = "box", .os = "linux" };
 	struct node_cfg cfg = { .identity = d->id,
@@ -556,12 +556,12 @@ void world_boot(struct world *w, struct dev *d, const struct ipn_prefs *prefs, s
 	node_set_local(d->a, &own, 1, 41641, 0, false, w->now);
 }
 
-void world_join(struct world *w, struct dev *d, const char *name)
+void testnet_join(struct testnet *w, struct dev *d, const char *name)
 {
 	struct ipn_prefs p;
 
 	ipn_prefs_init(&p);
-	world_boot(w, d, &p, view_of("", 0));
+	testnet_boot(w, d, &p, view_of("", 0));
 	p.control_url = HUB_URL;
 	p.hostname = name;
 	p.want_running = true;
@@ -572,7 +572,7 @@ void world_join(struct world *w, struct dev *d, const char *name)
 	node_start(d->a, w->auth_key, w->now);
 	node_login(d->a, w->now);
 	for (int i = 0; i < 100 && node_state(d->a) != IPN_RUNNING; i++)
-		world_run(w, MSEC(100));
+		testnet_run(w, MSEC(100));
 	CHECK_INT(node_state(d->a), ==, IPN_RUNNING);
 }
 
@@ -583,18 +583,18 @@ struct ipaddr dev_ip(const struct dev *d)
 	return JSON_AT(netmap_self(node_netmap(d->a))->addresses, struct ipprefix, 0)->ip;
 }
 
-void world_say(struct world *w, const char *json)
+void testnet_say(struct testnet *w, const char *json)
 {
 	w->asked.n = 0;
 	w->inject = json;
-	for (size_t k = 0; k < WORLD_PIPES; k++) /* the first device's poll */
+	for (size_t k = 0; k < TESTNET_PIPES; k++) /* the first device's poll */
 		if (w->dev[0].pipe[k] && w->dev[0].pipe[k]->poll)
 			ts_stream_wake(w->dev[0].pipe[k]->poll);
-	world_run(w, SEC(1));
+	testnet_run(w, SEC(1));
 	CHECK_TRUE(!w->inject);
 }
 
-bool world_ping(struct world *w, struct dev *from, struct dev *to)
+bool testnet_ping(struct testnet *w, struct dev *from, struct dev *to)
 {
 	static uint8_t mem[MAGICSOCK_HEADROOM + 256 + MAGICSOCK_TAILROOM];
 	struct ip_echo e = { .id = 1, .seq = 2, .payload = VIEW_LIT("are you there?") };
@@ -606,14 +606,14 @@ bool world_ping(struct world *w, struct dev *from, struct dev *to)
 	memcpy(sent.b, p.p, p.len);
 	to->n_got = 0;
 	node_tun_in(from->a, &p, 1, w->now);
-	world_run(w, MSEC(500));
+	testnet_run(w, MSEC(500));
 	for (size_t i = 0; i < to->n_got; i++)
 		if (to->got[i].len == sent.len && !memcmp(to->got[i].b, sent.b, sent.len))
 			return true;
 	return false;
 }
 
-const struct coord_node_doc *world_member(struct world *w, const struct dev *d)
+const struct coord_node_doc *testnet_member(struct testnet *w, const struct dev *d)
 {
 	struct machine_pub pub;
 	const struct coord_node_doc *n = NULL;
