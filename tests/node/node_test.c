@@ -588,6 +588,22 @@ static void the_hubs_questions_are_answered_to_the_hub(void **state)
 	testnet_free(&net);
 }
 
+static void a_question_for_pings_is_one_of_each_type(void **state)
+{
+	struct dev *d = join_two(&net);
+	char ip[IPADDR_TEXT_MAX], json[256];
+
+	(void)state;
+	snprintf(json, sizeof(json),
+		"{\"PingRequest\":{\"URL\":\"https://unused/pong/3\",\"URLIsNoise\":true,"
+		"\"Types\":\"disco,TSMP,disco,disco\",\"IP\":\"%s\"}}",
+		ipaddr_format(dev_ip(&d[1]), ip));
+	testnet_say(&net, json);
+	CHECK_INT(net.asked.n, ==, 2);
+	CHECK_INT(node_counters(d[0].a)->probes_refused, ==, 2);
+	testnet_free(&net);
+}
+
 static void nobody_else_is_asked_on_the_hubs_word(void **state)
 {
 	static const char *const others[] = {
@@ -654,6 +670,7 @@ int main(void)
 		cmocka_unit_test(the_hubs_keys_and_ours_are_kept_before_they_are_used),
 		cmocka_unit_test(status_says_what_is),
 		cmocka_unit_test(the_hubs_questions_are_answered_to_the_hub),
+		cmocka_unit_test(a_question_for_pings_is_one_of_each_type),
 		cmocka_unit_test(nobody_else_is_asked_on_the_hubs_word),
 		cmocka_unit_test(a_question_told_twice_is_one),
 	};

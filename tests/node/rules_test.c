@@ -288,6 +288,35 @@ static void v146_256_are_kept_each_way_the_oldest_goes(void **state)
 	(void)state;
 }
 
+/* Eight senders a call are told; who is not is counted. */
+static void refusals_that_are_not_told_are_counted(void **state)
+{
+	struct dev *d = net.dev;
+	struct wg_packet p[10];
+	uint8_t syn[10][40] = { { 0 } };
+
+	join_two_of_which_the_second_is_shut();
+	for (size_t i = 0; i < ARRAY_LEN(p); i++) {
+		uint8_t *b = syn[i];
+
+		b[0] = 0x45;
+		b[3] = sizeof(syn[i]);
+		b[8] = 64;
+		b[9] = IP_PROTO_TCP;
+		memcpy(b + 12, dev_ip(&d[0]).b, 4);
+		memcpy(b + 16, dev_ip(&d[1]).b, 4);
+		b[23] = (uint8_t)(i + 1); /* the port */
+		b[32] = 0x50;
+		b[33] = 2; /* SYN */
+		p[i] = (struct wg_packet){ .p = b, .len = sizeof(syn[i]) };
+	}
+	node_packets_in(d[1].a, testnet_member(&net, &d[0])->id, p, ARRAY_LEN(p));
+	CHECK_INT(node_counters(d[1].a)->filter_in_dropped, ==, ARRAY_LEN(p));
+	CHECK_INT(node_counters(d[1].a)->rejects_dropped, ==, 2);
+	testnet_free(&net);
+	(void)state;
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -297,6 +326,7 @@ int main(void)
 		cmocka_unit_test(v146_nothing_is_recorded_unless_the_hub_asks_for_it),
 		cmocka_unit_test(v146_both_sides_record_a_connection_that_is_turned_down),
 		cmocka_unit_test(v146_256_are_kept_each_way_the_oldest_goes),
+		cmocka_unit_test(refusals_that_are_not_told_are_counted),
 		cmocka_unit_test(v148_the_tailnet_id_is_in_status_while_the_hub_tells_it),
 	};
 

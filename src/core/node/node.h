@@ -203,12 +203,12 @@ void node_measured(struct node *a, int region, mono_ns latency, struct now now);
 
 /* What the system around does not do as it should; bits. Told in the health of this device. */
 enum {
-	NODE_TROUBLE_FORWARDING = 1, /* routes are advertised, and packets are not forwarded */
-	NODE_TROUBLE_ROUTES = 2,     /* addresses or routes could not be set */
-	NODE_TROUBLE_STATE = 4,      /* the state file could not be written */
-	NODE_TROUBLE_NETWORKS = 8,   /* more networks than node_set_networks can be told of */
+	NODE_FAULT_FORWARDING = 1, /* routes are advertised, and packets are not forwarded */
+	NODE_FAULT_ROUTES = 2,     /* addresses or routes could not be set */
+	NODE_FAULT_STATE = 4,      /* the state file could not be written */
+	NODE_FAULT_NETWORKS = 8,   /* more networks than node_set_networks can be told of */
 };
-void node_set_trouble(struct node *a, unsigned bits, struct now now);
+void node_set_os_faults(struct node *a, unsigned bits, struct now now);
 
 void node_tick(struct node *a, struct now now);
 mono_ns node_deadline(const struct node *a);
@@ -245,6 +245,8 @@ struct node_counters {
 	uint64_t filter_out_dropped, filter_in_dropped;
 	uint64_t
 		filter_in_not_here; /* of the latter: for addresses that are not ours, nor of a route that is served */
+	uint64_t
+		rejects_dropped; /* refused connections whose sender was not told: too many in one call */
 	uint64_t bad_netmaps, bad_peers, probes, probes_refused;
 	uint64_t events_dropped; /* the queue was full, or no memory */
 	uint64_t map_self_refused, map_peers_refused, map_routes_refused, map_relays_refused,

@@ -9,5 +9,5 @@ void engine_set_os_fault(struct engine *e, unsigned bit, bool on)
 {
 	e->os_faults = on ? e->os_faults | bit : e->os_faults & ~bit;
 	if (e->node)
-		node_set_trouble(e->node, e->os_faults, engine_now(e));
+		node_set_os_faults(e->node, e->os_faults, engine_now(e));
 }

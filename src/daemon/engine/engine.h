@@ -12,7 +12,7 @@ struct engine {
 	struct loop *loop;
 	struct rng *rng;
 	struct node *node;  /* NULL: before the first profile; another one after a switch */
-	unsigned os_faults; /* NODE_TROUBLE_ */
+	unsigned os_faults; /* NODE_FAULT_ */
 };
 
 struct now engine_now(const struct engine *e);

@@ -159,7 +159,7 @@ static void on_network_change(void *ctx, bool link_changed)
 	if (link_changed)
 		n->want_routes = true; /* exceptions for the local network */
 	net_tell_local(n, link_changed);
-	engine_set_os_fault(n->e, NODE_TROUBLE_NETWORKS,
+	engine_set_os_fault(n->e, NODE_FAULT_NETWORKS,
 		offers_internet(node_net_config(n->e->node)) && !s->nets_all);
 }
 
@@ -226,12 +226,12 @@ static void tell_routes(struct net *n, int rc)
 		on_tun_gone(n, rc);
 		return;
 	}
-	if (rc < 0 && !(n->e->os_faults & NODE_TROUBLE_ROUTES))
+	if (rc < 0 && !(n->e->os_faults & NODE_FAULT_ROUTES))
 		log_warn("route", "the system's routes are not as they should be", "err=%s",
 			err_text(rc));
-	engine_set_os_fault(n->e, NODE_TROUBLE_ROUTES, rc < 0);
-	engine_set_os_fault(n->e, NODE_TROUBLE_FORWARDING, c->n_advertised > 0 && !forwards(c));
-	engine_set_os_fault(n->e, NODE_TROUBLE_NETWORKS,
+	engine_set_os_fault(n->e, NODE_FAULT_ROUTES, rc < 0);
+	engine_set_os_fault(n->e, NODE_FAULT_FORWARDING, c->n_advertised > 0 && !forwards(c));
+	engine_set_os_fault(n->e, NODE_FAULT_NETWORKS,
 		offers_internet(c) && !netmon_state(n->netmon)->nets_all);
 }
 

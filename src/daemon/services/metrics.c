@@ -175,6 +175,7 @@ static const struct counter node_list[] = {
 	A(filter_out_dropped),
 	A(filter_in_dropped),
 	A(filter_in_not_here),
+	A(rejects_dropped),
 	A(bad_netmaps),
 	A(bad_peers),
 	A(probes),

@@ -30,7 +30,7 @@ static void state_written(struct keeper *k, int rc)
 		state_failed(k->state);
 		save_failed(k, rc);
 	}
-	engine_set_os_fault(k->e, NODE_TROUBLE_STATE, rc < 0);
+	engine_set_os_fault(k->e, NODE_FAULT_STATE, rc < 0);
 	if (!filequeue_has(k->files, k->cfg.state_path))
 		all_saved(k);
 }
@@ -53,7 +53,7 @@ static void on_save_timeout(void *ctx)
 
 	log_warn("state", "the disk has not taken what changed; it is tried on",
 		"path=%s seconds=%d", k->cfg.state_path, (int)(SAVE_TIMEOUT / SEC(1)));
-	engine_set_os_fault(k->e, NODE_TROUBLE_STATE, true);
+	engine_set_os_fault(k->e, NODE_FAULT_STATE, true);
 }
 
 int files_open(struct keeper *k)
@@ -77,14 +77,14 @@ void files_save_state(struct keeper *k, int rc)
 				k->save_timer, mono_add(engine_now(k->e).mono, SAVE_TIMEOUT));
 		k->saving = true;
 	} else if (rc == STATE_UNCHANGED && !filequeue_has(k->files, k->cfg.state_path)) {
-		engine_set_os_fault(k->e, NODE_TROUBLE_STATE, false);
+		engine_set_os_fault(k->e, NODE_FAULT_STATE, false);
 		all_saved(k);
 	}
 	buf_fini(&text);
 	if (rc >= 0)
 		return;
 	state_failed(k->state);
-	engine_set_os_fault(k->e, NODE_TROUBLE_STATE, true);
+	engine_set_os_fault(k->e, NODE_FAULT_STATE, true);
 	save_failed(k, rc);
 	all_saved(k);
 }

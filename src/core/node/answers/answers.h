@@ -9,7 +9,7 @@ void node_describe(void *owner, struct tc_map_request *m);
 
 /* exit.c */
 /* In the arena; NULL: none chosen, or all is well. */
-const char *node_exit_trouble(const struct node *a, struct arena *mem);
+const char *node_exit_fault(const struct node *a, struct arena *mem);
 
 /* health.c */
 MUST_USE int node_health_texts(

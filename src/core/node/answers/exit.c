@@ -25,7 +25,7 @@ static const char *fault(const struct tc_node *n, struct arena *mem)
 	return NULL;
 }
 
-const char *node_exit_trouble(const struct node *a, struct arena *mem)
+const char *node_exit_fault(const struct node *a, struct arena *mem)
 {
 	const struct ipn_prefs *p = prefs_of(a);
 	const char *why;

@@ -4,10 +4,10 @@
  */
 #include "core/node/answers/answers.h"
 
-#define POLL_PATIENCE SEC(10) /* the hub may restart without anybody being told */
-#define JOIN_PATIENCE SEC(1)  /* but somebody who joins waits for it */
-#define RELAY_PATIENCE SEC(10)
-#define LINK_PATIENCE SEC(5)
+#define POLL_TIMEOUT SEC(10) /* the hub may restart without anybody being told */
+#define JOIN_TIMEOUT SEC(1)  /* but somebody who joins waits for it */
+#define RELAY_TIMEOUT SEC(10)
+#define LINK_TIMEOUT SEC(5)
 
 enum warning {
 	STOPPED,
@@ -68,13 +68,13 @@ static const struct warnable warnables[N_WARNINGS] = {
 		1 << STOPPED | 1 << LOGIN, false },
 };
 
-struct held_warning {
+struct timed_warning {
 	mono_ns since; /* MONO_NEVER: the condition does not hold */
-	mono_ns patience;
+	mono_ns timeout;
 	const char *text;
 };
 
-static mono_ns held_since(bool holds, mono_ns since)
+static mono_ns since_if(bool holds, mono_ns since)
 {
 	return holds ? since : MONO_NEVER;
 }
@@ -103,38 +103,37 @@ static const char *relay_text(const struct node *a, int home, struct arena *mem)
 }
 
 /* What the owner found. */
-static void look_around(const struct node *a, struct arena *mem, struct held_warning w[N_WARNINGS])
+static void look_around(const struct node *a, struct arena *mem, struct timed_warning w[N_WARNINGS])
 {
 	const char *without = node_without_effect(prefs_of(a), mem),
-		   *no_exit = node_exit_trouble(a, mem),
-		   *bad_map = netmap_check_text(&a->check, mem);
+		   *no_exit = node_exit_fault(a, mem), *bad_map = netmap_check_text(&a->check, mem);
 
-	w[NO_EFFECT] = (struct held_warning){ held_since(without != NULL, 0), 0, without };
-	w[OTHER_KEY] = (struct held_warning){ held_since(a->other_key, 0), 0, NODE_OTHER_KEY_TEXT };
-	w[BAD_MAP] = (struct held_warning){ held_since(bad_map != NULL, 0), 0, bad_map };
-	w[NO_SNAT] = (struct held_warning){ held_since(node_lacks_masquerading(prefs_of(a)), 0), 0,
+	w[NO_EFFECT] = (struct timed_warning){ since_if(without != NULL, 0), 0, without };
+	w[OTHER_KEY] = (struct timed_warning){ since_if(a->other_key, 0), 0, NODE_OTHER_KEY_TEXT };
+	w[BAD_MAP] = (struct timed_warning){ since_if(bad_map != NULL, 0), 0, bad_map };
+	w[NO_SNAT] = (struct timed_warning){ since_if(node_lacks_masquerading(prefs_of(a)), 0), 0,
 		"Routes are advertised, and this build does not masquerade: let the system do it, or give the networks behind a route back. "
 		"\"warren set --netfilter-mode=off\" says that you see to it." };
-	w[NO_EXIT] = (struct held_warning){ held_since(no_exit != NULL, 0), 0, no_exit };
-	w[NO_FORWARDING] = (struct held_warning){
-		held_since(a->trouble & NODE_TROUBLE_FORWARDING, a->trouble_since), 0,
+	w[NO_EXIT] = (struct timed_warning){ since_if(no_exit != NULL, 0), 0, no_exit };
+	w[NO_FORWARDING] = (struct timed_warning){
+		since_if(a->os_faults & NODE_FAULT_FORWARDING, a->os_faults_since), 0,
 		"Routes are advertised, but this system does not forward packets (net.ipv4.ip_forward, net.ipv6.conf.all.forwarding)."
 	};
-	w[NO_NETWORKS] = (struct held_warning){
-		held_since(a->trouble & NODE_TROUBLE_NETWORKS, a->trouble_since), 0,
+	w[NO_NETWORKS] = (struct timed_warning){
+		since_if(a->os_faults & NODE_FAULT_NETWORKS, a->os_faults_since), 0,
 		"This machine is on more networks than can be kept out of the default route that it offers, so it is no exit node now."
 	};
-	w[NO_ROUTES] = (struct held_warning){ held_since(a->trouble & NODE_TROUBLE_ROUTES,
-						      a->trouble_since),
+	w[NO_ROUTES] = (struct timed_warning){ since_if(a->os_faults & NODE_FAULT_ROUTES,
+						       a->os_faults_since),
 		0, "Addresses or routes could not be set; the daemon's log says which." };
-	w[NO_STATE] = (struct held_warning){
-		held_since(a->trouble & NODE_TROUBLE_STATE, a->trouble_since), 0,
+	w[NO_STATE] = (struct timed_warning){
+		since_if(a->os_faults & NODE_FAULT_STATE, a->os_faults_since), 0,
 		"The state file cannot be written. After a restart this device will not know what happened since."
 	};
 }
 
 static void look(
-	const struct node *a, struct now now, struct arena *mem, struct held_warning w[N_WARNINGS])
+	const struct node *a, struct now now, struct arena *mem, struct timed_warning w[N_WARNINGS])
 {
 	bool want = prefs_of(a)->want_running, up = a->magicsock_up;
 	int home = magicsock_home(a->magicsock);
@@ -144,55 +143,55 @@ static void look(
 	bool joining = !netmap_self(a->nm), no_hub = joining && a->control_error[0];
 
 	for (size_t i = 0; i < N_WARNINGS; i++)
-		w[i] = (struct held_warning){ .since = MONO_NEVER };
-	w[STOPPED] = (struct held_warning){ held_since(!want, 0), 0, "Warren is stopped." };
+		w[i] = (struct timed_warning){ .since = MONO_NEVER };
+	w[STOPPED] = (struct timed_warning){ since_if(!want, 0), 0, "Warren is stopped." };
 	w[WARMING_UP] =
-		(struct held_warning){ held_since(want && !no_hub && a->state != IPN_RUNNING &&
-							  a->state != IPN_NEEDS_LOGIN &&
-							  now.mono < mono_add(from, NODE_WARM_UP),
-					       from),
+		(struct timed_warning){ since_if(want && !no_hub && a->state != IPN_RUNNING &&
+							 a->state != IPN_NEEDS_LOGIN &&
+							 now.mono < mono_add(from, NODE_WARM_UP),
+						from),
 			0, "Warren is starting. Please wait." };
-	w[LOGIN] = (struct held_warning){
-		held_since(a->state == IPN_NEEDS_LOGIN || a->login_error[0], from), 0,
+	w[LOGIN] = (struct timed_warning){
+		since_if(a->state == IPN_NEEDS_LOGIN || a->login_error[0], from), 0,
 		login_text(a, mem)
 	};
-	w[NO_LINK] = (struct held_warning){ held_since(want && !a->has_link, a->link_since),
-		LINK_PATIENCE, "No network interface with an address is up." };
-	w[NO_POLL] = (struct held_warning){ held_since(want && !node_is_polling(a),
-						    no_hub ? from : a->poll_lost_at),
-		no_hub ? JOIN_PATIENCE : POLL_PATIENCE,
+	w[NO_LINK] = (struct timed_warning){ since_if(want && !a->has_link, a->link_since),
+		LINK_TIMEOUT, "No network interface with an address is up." };
+	w[NO_POLL] = (struct timed_warning){ since_if(want && !node_is_polling(a),
+						     no_hub ? from : a->poll_lost_at),
+		no_hub ? JOIN_TIMEOUT : POLL_TIMEOUT,
 		arena_printf(mem, "The hub %s is not reached%s%s%s", node_control_url(a),
 			a->control_error[0] ? ": " : ".", a->control_error,
 			joining ? "" : " What is known of the tailnet may be out of date.") };
-	w[NO_HOME] = (struct held_warning){
-		held_since(up && relays && !home, from), RELAY_PATIENCE,
+	w[NO_HOME] = (struct timed_warning){
+		since_if(up && relays && !home, from), RELAY_TIMEOUT,
 		"No relay can be reached. Peers that cannot be reached directly cannot be reached at all."
 	};
-	w[NO_RELAY] = (struct held_warning){
-		held_since(up && home && !relays_is_ready(magicsock_relays(a->magicsock), home),
+	w[NO_RELAY] = (struct timed_warning){
+		since_if(up && home && !relays_is_ready(magicsock_relays(a->magicsock), home),
 			a->relay_lost_at),
-		RELAY_PATIENCE, relay_text(a, home, mem)
+		RELAY_TIMEOUT, relay_text(a, home, mem)
 	};
-	w[REFUSED] = (struct held_warning){ held_since(a->refused[0], a->refused_since), 0,
+	w[REFUSED] = (struct timed_warning){ since_if(a->refused[0], a->refused_since), 0,
 		arena_printf(mem, TC_REFUSED_SETTING "%s", a->refused) };
-	w[BAD_FILTER] = (struct held_warning){
-		held_since(filter_current(a->filter) &&
-				   filter_rules_info(filter_current(a->filter)).refused,
+	w[BAD_FILTER] = (struct timed_warning){
+		since_if(filter_current(a->filter) &&
+				 filter_rules_info(filter_current(a->filter)).refused,
 			from),
 		0, "The hub sent a packet filter that contradicts itself. No connection is let in."
 	};
 }
 
 /* Which are on and not overshadowed: bits. */
-static unsigned visible(const struct held_warning w[N_WARNINGS], mono_ns now)
+static unsigned visible(const struct timed_warning w[N_WARNINGS], mono_ns now)
 {
-	unsigned held = 0, shown = 0;
+	unsigned on = 0, shown = 0;
 
 	for (unsigned i = 0; i < N_WARNINGS; i++)
-		if (w[i].since != MONO_NEVER && now >= mono_add(w[i].since, w[i].patience))
-			held |= 1u << i;
+		if (w[i].since != MONO_NEVER && now >= mono_add(w[i].since, w[i].timeout))
+			on |= 1u << i;
 	for (unsigned i = 0; i < N_WARNINGS; i++)
-		if (held & 1u << i && !(held & warnables[i].depends))
+		if (on & 1u << i && !(on & warnables[i].depends))
 			shown |= 1u << i;
 	/* While it starts, nothing else is worth a word. */
 	return shown & 1u << WARMING_UP ? 1u << WARMING_UP : shown;
@@ -254,7 +253,7 @@ int node_health(const struct node *a, struct now now, struct arena *mem, struct 
 {
 	const struct json_map *hub = netmap_display(a->nm);
 	struct json_pair *v = arena_array(mem, N_WARNINGS + (hub ? hub->n : 0), sizeof(*v));
-	struct held_warning w[N_WARNINGS];
+	struct timed_warning w[N_WARNINGS];
 	unsigned shown;
 	size_t n = 0;
 

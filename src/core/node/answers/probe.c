@@ -15,7 +15,7 @@ static void probe_free(struct node_probe *p)
 {
 	free(p->url);
 	free(p->types);
-	free((void *)(uintptr_t)p->payload.p);
+	free(p->payload);
 	*p = (struct node_probe){ 0 };
 }
 
@@ -26,7 +26,7 @@ static char *text_copy(const char *s)
 
 static bool probe_fill(struct node *a, struct node_probe *p, const struct tc_ping_request *r)
 {
-	void *payload = malloc(r->payload.len + 1);
+	uint8_t *payload = malloc(r->payload.len + 1);
 
 	*p = (struct node_probe){ .a = a,
 		.used = true,
@@ -34,7 +34,8 @@ static bool probe_fill(struct node *a, struct node_probe *p, const struct tc_pin
 		.url = text_copy(r->url),
 		.types = text_copy(r->types),
 		.ip = r->ip,
-		.payload = view_of(payload, r->payload.len) };
+		.payload = payload,
+		.payload_len = r->payload.len };
 	if (!p->url || !p->types || !payload) {
 		probe_free(p);
 		return false;
@@ -179,9 +180,9 @@ static void answer_c2n(struct node *a, struct node_probe *p)
 	size_t used;
 
 	buf_init(&out, 2 * NODE_C2N_MAX);
-	if (http1_parse(p->payload.p, p->payload.len, false, &h, &used) == 0 && !h.chunked &&
-		h.content_length <= p->payload.len - used &&
-		c2n_respond(a, &out, &h, view_of(p->payload.p + used, h.content_length)) == 0)
+	if (http1_parse(p->payload, p->payload_len, false, &h, &used) == 0 && !h.chunked &&
+		h.content_length <= p->payload_len - used &&
+		c2n_respond(a, &out, &h, view_of(p->payload + used, h.content_length)) == 0)
 		post(a, "POST", p->url, buf_view(&out));
 	else
 		a->counters.probes_refused++;
@@ -212,54 +213,43 @@ static void send_pong(struct node *a, const struct node_probe *p, const char *ty
 	buf_fini(&body);
 }
 
-static void pong_done(struct node_probe *p, const char *type, const struct ipn_ping_result *r)
+static void ping_ended(struct node_probe *p)
 {
-	send_pong(p->a, p, type, r);
-	if (--p->pings == 0)
+	if (--p->n_pings == 0)
 		probe_free(p);
 }
 
-static void on_disco(void *ctx, const struct ipn_ping_result *r)
+static void on_pong(void *ctx, const struct ipn_ping_result *r)
 {
-	pong_done(ctx, "disco", r);
+	struct node_probe_ping *ping = ctx;
+	struct node_probe *p = ping->of;
+
+	send_pong(p->a, p, ipn_ping_type_name(ping->type), r);
+	ping_ended(p);
 }
 
-static void on_tsmp(void *ctx, const struct ipn_ping_result *r)
+/* One of each type, however often the hub names it. */
+static void begin_ping(struct node *a, struct node_probe *p, const char *name)
 {
-	pong_done(ctx, "TSMP", r);
-}
+	enum ipn_ping_type type;
 
-static void on_icmp(void *ctx, const struct ipn_ping_result *r)
-{
-	pong_done(ctx, "ICMP", r);
-}
-
-static void on_peerapi(void *ctx, const struct ipn_ping_result *r)
-{
-	pong_done(ctx, "peerapi", r);
+	if (ipn_ping_type_parse(name, &type) < 0 || p->pings[type].of) {
+		a->counters.probes_refused++;
+		return;
+	}
+	p->pings[type] = (struct node_probe_ping){ .of = p, .type = type };
+	p->n_pings++;
+	node_ping_begin(a, p->ip, type, 0, on_pong, &p->pings[type]);
 }
 
 static void begin_pings(struct node *a, struct node_probe *p)
 {
-	static const node_ping_fn fns[] = { [IPN_PING_DISCO] = on_disco,
-		[IPN_PING_TSMP] = on_tsmp,
-		[IPN_PING_ICMP] = on_icmp,
-		[IPN_PING_PEERAPI] = on_peerapi };
 	char *rest = p->types, *word;
 
-	p->pings = 1; /* held while they are started: answers may come from inside */
-	while ((word = strsep(&rest, ","))) {
-		enum ipn_ping_type type;
-
-		if (ipn_ping_type_parse(word, &type) < 0) {
-			a->counters.probes_refused++;
-			continue;
-		}
-		p->pings++;
-		node_ping_begin(a, p->ip, type, 0, fns[type], p);
-	}
-	if (--p->pings == 0)
-		probe_free(p);
+	p->n_pings = 1; /* held while they are started: answers may come from inside */
+	while ((word = strsep(&rest, ",")))
+		begin_ping(a, p, word);
+	ping_ended(p);
 }
 
 /* ---- HEAD of a plain URL ---- */
@@ -359,7 +349,8 @@ void node_probes_drop(struct node *a)
 		a->ops->hangup(a->owner, NODE_STREAM_PROBE);
 	a->head = NULL;
 	for (size_t i = 0; i < NODE_PROBES_MAX; i++) {
-		node_ping_cancel(a, &a->probes[i]);
+		for (size_t k = 0; k < NODE_PING_TYPES; k++)
+			node_ping_cancel(a, &a->probes[i].pings[k]);
 		probe_free(&a->probes[i]);
 	}
 }

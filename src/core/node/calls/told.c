@@ -83,12 +83,12 @@ void node_measured(struct node *a, int region, mono_ns latency, struct now now)
 	node_run_deferred(a);
 }
 
-void node_set_trouble(struct node *a, unsigned bits, struct now now)
+void node_set_os_faults(struct node *a, unsigned bits, struct now now)
 {
 	a->now = now;
-	if (bits != a->trouble)
-		a->trouble_since = now.mono;
-	a->trouble = bits;
+	if (bits != a->os_faults)
+		a->os_faults_since = now.mono;
+	a->os_faults = bits;
 }
 
 int node_set_host(struct node *a, const struct tc_hostinfo *host, struct now now)

@@ -14,8 +14,10 @@ static void note_reject(
 {
 	struct node_reject *r;
 
-	if (a->n_rejects == NODE_REJECTS_MAX)
+	if (a->n_rejects == NODE_REJECTS_MAX) {
+		a->counters.rejects_dropped++;
 		return;
+	}
 	r = &a->rejects[a->n_rejects];
 	r->len = filter_reject(v, pkt->p, pkt->len, r->mem + MAGICSOCK_HEADROOM);
 	a->n_rejects += r->len > 0;

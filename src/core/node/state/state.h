@@ -17,9 +17,9 @@
 #include <stdlib.h>
 
 enum {
-	NODE_REJECTS_MAX =
-		8, /* answers to refused connections a call; more are refused in silence */
-	NODE_REJECTED_MAX = 256,    /* connections turned down that are remembered, each way */
+	NODE_REJECTS_MAX = 8,    /* answers to refused connections a call; more are counted */
+	NODE_REJECTED_MAX = 256, /* connections turned down that are remembered, each way */
+	NODE_PING_TYPES = IPN_PING_PEERAPI + 1,
 	NODE_PROBES_MAX = 4,        /* the hub's questions that wait */
 	NODE_PROBE_MAX = 64 * 1024, /* bytes of one, and of its answer */
 	NODE_C2N_MAX =
@@ -72,6 +72,14 @@ struct node_ping_call {
 	struct ipaddr ip;
 };
 
+struct node_probe;
+
+/* One ping that a question asks for. */
+struct node_probe_ping {
+	struct node_probe *of; /* NULL: not asked for, or answered */
+	enum ipn_ping_type type;
+};
+
 /* One question of the hub. */
 struct node_probe {
 	struct node *a;
@@ -79,8 +87,10 @@ struct node_probe {
 	bool noise;
 	char *url, *types;
 	struct ipaddr ip;
-	struct view payload; /* memory of our own */
-	unsigned pings;      /* under way */
+	uint8_t *payload;
+	size_t payload_len;
+	struct node_probe_ping pings[NODE_PING_TYPES]; /* one of each type */
+	unsigned n_pings;                              /* under way */
 };
 
 struct node_queued {
@@ -141,8 +151,8 @@ struct node {
 	struct ipprefix *nets; /* of this machine: no default route has them */
 	size_t n_nets;
 	bool nets_known;
-	unsigned trouble; /* NODE_TROUBLE_ */
-	mono_ns trouble_since;
+	unsigned os_faults; /* NODE_FAULT_ */
+	mono_ns os_faults_since;
 	mono_ns link_since; /* of the last change of has_link */
 
 	/* The map, and what follows from it. */
