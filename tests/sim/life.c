@@ -245,11 +245,13 @@ static void sim_node_restart(struct simnet *w, uint64_t seed)
 	stat_add(row, "direct ms", (double)(simnet_now(w) - t0) / 1e6);
 }
 
-static bool nobody(const struct simnet *w, const struct sim_node *from, const struct sim_node *to)
+static bool nobody(
+	const struct simnet *w, const struct sim_node *from, const struct sim_node *to, bool reply)
 {
 	(void)w;
 	(void)from;
 	(void)to;
+	(void)reply;
 	return false;
 }
 

@@ -174,7 +174,7 @@ void pingers_on_inner(void *ctx, struct sim_node *at, const uint8_t *pkt, size_t
 	/* An address that a device had may be another's now. */
 	SIM_CHECK(w, at == meant || sim_node_had_addr(meant, ip_dst(&ip)),
 		"%s got a packet of %s to another", sim_node_name(at), sim_node_name(src));
-	SIM_CHECK(w, !w->allows || w->allows(w, src, at),
+	SIM_CHECK(w, !w->allows || w->allows(w, src, at, echo.reply),
 		"%s got a packet of %s, which is not allowed", sim_node_name(at),
 		sim_node_name(src));
 	if (echo.reply && at == meant)

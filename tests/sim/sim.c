@@ -16,14 +16,14 @@ extern const struct scenario scenario_matrix, scenario_matrix_far, scenario_matr
 	scenario_path_death, scenario_roaming, scenario_roaming_silence, scenario_nat_reboot,
 	scenario_hub_restart, scenario_relay_restart, scenario_node_restart, scenario_expiry,
 	scenario_removal, scenario_clocks, scenario_shields, scenario_steady, scenario_idle_day,
-	scenario_many_nodes, scenario_forgery, scenario_chaos;
+	scenario_many_nodes, scenario_forgery, scenario_chaos, scenario_policies;
 
 const struct scenario *const scenarios[] = { &scenario_matrix, &scenario_matrix_far,
 	&scenario_matrix_bad, &scenario_path_death, &scenario_roaming, &scenario_roaming_silence,
 	&scenario_nat_reboot, &scenario_hub_restart, &scenario_relay_restart,
 	&scenario_node_restart, &scenario_expiry, &scenario_removal, &scenario_clocks,
 	&scenario_shields, &scenario_steady, &scenario_idle_day, &scenario_many_nodes,
-	&scenario_forgery, &scenario_chaos };
+	&scenario_forgery, &scenario_chaos, &scenario_policies };
 const size_t n_scenarios = ARRAY_LEN(scenarios);
 
 struct options {

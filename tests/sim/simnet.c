@@ -119,6 +119,18 @@ void simnet_init(struct simnet *w, uint64_t seed, const struct simnet_cfg *cfg)
 	make_key(w);
 }
 
+void simnet_set_policy(struct simnet *w, struct view text)
+{
+	mono_ns t = vnet_now(w->v);
+	struct now now = { .mono = t, .wall = 1790000000000 + t / MSEC(1) };
+	struct err_at at = { 0 };
+	int rc = coord_policy_set(
+		server_ctl(w->hub), text, "sim", COORD_POLICY_ANY_VERSION, now, NULL, NULL, &at);
+
+	SIM_CHECK(w, rc == 0, "the hub refuses a policy: %u:%u: %s", at.line, at.column, at.text);
+	server_turn(w->hub);
+}
+
 void simnet_fini(struct simnet *w)
 {
 	for (size_t i = 0; i < w->n_pingers; i++)

@@ -56,9 +56,10 @@ struct simnet {
 	int n_places;
 	struct pinger *pingers[SIMNET_PINGERS_MAX];
 	size_t n_pingers;
-	/* May a packet of the one be seen by the other now? NULL: always. */
-	bool (*allows)(
-		const struct simnet *w, const struct sim_node *from, const struct sim_node *to);
+	/* May a packet of the one be seen by the other now? reply: an answer to what the other began. NULL: always. */
+	bool (*allows)(const struct simnet *w, const struct sim_node *from,
+		const struct sim_node *to, bool reply);
+	const void *allows_ctx;  /* the scenario's */
 	uint64_t inner, strange; /* packets seen by devices; those that no pinger sent */
 	jmp_buf failed;
 	char why[512];
@@ -104,6 +105,9 @@ void sim_node_readdress(
 struct place *place_of_node(struct simnet *w, const struct sim_node *n);
 int simnet_families(const struct simnet *w); /* SIMNET_V4, SIMNET_V6: of the internet */
 void place_set_link_model(struct simnet *w, struct place *p, const struct link_model *link_model);
+
+/* The hub's policy from now on, until its store is gone; it has to be one that the hub takes. */
+void simnet_set_policy(struct simnet *w, struct view text);
 
 /* Time. */
 void simnet_run(struct simnet *w, mono_ns how_long);
