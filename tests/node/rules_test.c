@@ -288,7 +288,7 @@ static void v146_256_are_kept_each_way_the_oldest_goes(void **state)
 	(void)state;
 }
 
-/* Eight senders a call are told; who is not is counted. */
+/* Eight senders a batch are told; who is not is counted. */
 static void refusals_that_are_not_told_are_counted(void **state)
 {
 	struct dev *d = net.dev;

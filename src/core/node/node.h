@@ -246,7 +246,7 @@ struct node_counters {
 	uint64_t
 		filter_in_not_here; /* of the latter: for addresses that are not ours, nor of a route that is served */
 	uint64_t
-		rejects_dropped; /* refused connections whose sender was not told: too many in one call */
+		rejects_dropped; /* refused connections whose sender was not told: too many in one batch */
 	uint64_t bad_netmaps, bad_peers, probes, probes_refused;
 	uint64_t events_dropped; /* the queue was full, or no memory */
 	uint64_t map_self_refused, map_peers_refused, map_routes_refused, map_relays_refused,

@@ -3,7 +3,6 @@
 #include "core/node/calls/calls.h"
 #include "core/node/login/login.h"
 #include "core/node/map/map.h"
-#include "core/node/packets/packets.h"
 
 static void note_relay(struct node *a)
 {
@@ -25,7 +24,6 @@ void node_run_deferred(struct node *a)
 	note_relay(a);
 	node_map_run_deferred(a); /* what the new state asks for */
 	node_probes_run_deferred(a);
-	node_rejects_flush(a);
 	node_control_run_deferred(a);
 	magicsock_set_hub_up(a->magicsock, node_is_polling(a));
 	if (a->netcheck_asked && !endpoints_is_checking(magicsock_endpoints(a->magicsock))) {
@@ -39,8 +37,6 @@ void node_run_deferred_packets(struct node *a)
 	/* Packets change little else: the rest is looked at when it may matter. */
 	if (a->ctl_dirty || a->state == IPN_STARTING || a->netcheck_asked || !list_empty(&a->pings))
 		node_run_deferred(a);
-	else
-		node_rejects_flush(a);
 }
 
 mono_ns node_deadline(const struct node *a)

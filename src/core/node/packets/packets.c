@@ -1,4 +1,4 @@
-/* The packet path: between the TUN device, the filter and magicsock. Two straight lines. */
+/* The packet path: between the TUN device, the filter and magicsock. */
 #include "core/node/packets/packets.h"
 
 static bool is_tsmp(const struct wg_packet *p)
@@ -8,36 +8,44 @@ static bool is_tsmp(const struct wg_packet *p)
 	return p->p[0] >> 4 == 4 ? p->p[9] == IP_PROTO_TSMP : p->p[6] == IP_PROTO_TSMP;
 }
 
-/* The sender of a refused connection is told, so that it fails at once. Sent when magicsock is not in the way. */
-static void note_reject(
-	struct node *a, int64_t peer, enum filter_verdict v, const struct wg_packet *pkt)
-{
-	struct node_reject *r;
+/* To the senders of refused connections, so that they fail at once. */
+struct answers {
+	struct wg_packet v[NODE_REJECTS_MAX];
+	uint8_t mem[NODE_REJECTS_MAX][MAGICSOCK_HEADROOM + TSMP_PACKET_MAX + MAGICSOCK_TAILROOM];
+	size_t n;
+};
 
-	if (a->n_rejects == NODE_REJECTS_MAX) {
+static void refuse(
+	struct node *a, enum filter_verdict v, const struct wg_packet *pkt, struct answers *out)
+{
+	struct wg_packet *answer = &out->v[out->n];
+
+	if (out->n == NODE_REJECTS_MAX) {
 		a->counters.rejects_dropped++;
 		return;
 	}
-	r = &a->rejects[a->n_rejects];
-	r->len = filter_reject(v, pkt->p, pkt->len, r->mem + MAGICSOCK_HEADROOM);
-	a->n_rejects += r->len > 0;
-	r->peer = peer;
-	if (r->len)
-		node_rejects_note(a, NODE_REJECT_IN, r->mem + MAGICSOCK_HEADROOM, r->len);
+	answer->p = out->mem[out->n] + MAGICSOCK_HEADROOM;
+	answer->len = filter_reject(v, pkt->p, pkt->len, answer->p);
+	if (!answer->len)
+		return;
+	node_rejects_note(a, NODE_REJECT_IN, answer->p, answer->len);
+	out->n++;
 }
 
 void node_packets_in(struct node *a, int64_t peer, struct wg_packet *pkt, size_t n)
 {
 	bool jailed = node_peer_is_jailed(a, peer);
+	struct answers answers;
 	size_t k = 0;
 
+	answers.n = 0;
 	for (size_t i = 0; i < n; i++) {
 		enum filter_verdict v = filter_in(a->filter, pkt[i].p, pkt[i].len, jailed);
 
 		if (!filter_accepts(v)) {
 			a->counters.filter_in_dropped++;
 			a->counters.filter_in_not_here += v == FILTER_DROP_NOT_LOCAL;
-			note_reject(a, peer, v, &pkt[i]);
+			refuse(a, v, &pkt[i], &answers);
 		} else if (v == FILTER_ACCEPT_TSMP) {
 			node_rejects_note(a, NODE_REJECT_OUT, pkt[i].p, pkt[i].len);
 		} else if (v != FILTER_ACCEPT_KEEPALIVE) {
@@ -48,6 +56,8 @@ void node_packets_in(struct node *a, int64_t peer, struct wg_packet *pkt, size_t
 	a->counters.tun_out += k;
 	if (k)
 		a->ops->tun_write(a->owner, pkt, k);
+	if (answers.n)
+		magicsock_send(a->magicsock, answers.v, answers.n, a->now);
 }
 
 void node_packets_take(struct node *a)
@@ -56,17 +66,6 @@ void node_packets_take(struct node *a)
 
 	while (magicsock_next_packets(a->magicsock, &in))
 		node_packets_in(a, in.peer, in.pkt, in.n);
-}
-
-void node_rejects_flush(struct node *a)
-{
-	for (size_t i = 0; i < a->n_rejects; i++) {
-		struct wg_packet p = { .p = a->rejects[i].mem + MAGICSOCK_HEADROOM,
-			.len = a->rejects[i].len };
-
-		magicsock_send(a->magicsock, &p, 1, a->now);
-	}
-	a->n_rejects = 0;
 }
 
 void node_packets_out(struct node *a, struct wg_packet *pkt, size_t n)

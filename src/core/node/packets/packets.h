@@ -8,7 +8,6 @@
 void node_packets_take(struct node *a); /* all that magicsock has for us */
 void node_packets_in(struct node *a, int64_t peer, struct wg_packet *pkt, size_t n);
 void node_packets_out(struct node *a, struct wg_packet *pkt, size_t n);
-void node_rejects_flush(struct node *a);
 
 /* rejects.c */
 void node_rejects_enable(struct node *a, bool on); /* off: forgets them */

@@ -17,7 +17,7 @@
 #include <stdlib.h>
 
 enum {
-	NODE_REJECTS_MAX = 8,    /* answers to refused connections a call; more are counted */
+	NODE_REJECTS_MAX = 8,    /* answers to refused connections of one batch; more are counted */
 	NODE_REJECTED_MAX = 256, /* connections turned down that are remembered, each way */
 	NODE_PING_TYPES = IPN_PING_PEERAPI + 1,
 	NODE_PROBES_MAX = 4,        /* the hub's questions that wait */
@@ -39,12 +39,6 @@ struct node_peer {
 	uint64_t
 		shape; /* hash of its addresses and routes: when it changes, so does the network configuration */
 	bool jailed;
-};
-
-struct node_reject {
-	int64_t peer;
-	size_t len;
-	uint8_t mem[MAGICSOCK_HEADROOM + TSMP_PACKET_MAX + MAGICSOCK_TAILROOM];
 };
 
 enum node_reject_direction { NODE_REJECT_OUT, NODE_REJECT_IN, NODE_REJECT_DIRECTIONS };
@@ -176,8 +170,6 @@ struct node {
 	bool started; /* node_start was called: before, nothing happens by itself */
 	enum ipn_state state;
 
-	struct node_reject rejects[NODE_REJECTS_MAX];
-	size_t n_rejects;
 	bool rejects_on;
 	struct node_rejected rejected[NODE_REJECT_DIRECTIONS];
 	struct list pings; /* struct node_ping_call */
