@@ -4,9 +4,8 @@
  *	state, map --> TUN, addresses, routes --> sockets --> peers answer        all within one turn of the loop
  *	                                                 \--> relay and hub are dialled side by side, the hub by its cached key
  */
+#include "daemon/backend.h"
 #include "daemon/daemon.h"
-#include "daemon/services/services.h"
-#include "http/server/server.h"
 #include "os/log/log.h"
 #include "os/notify/notify.h"
 #include "os/priv/priv.h"
@@ -23,7 +22,7 @@ struct daemon {
 	const struct daemon_options *o;
 	struct loop *loop;
 	struct device device;
-	struct services services;
+	struct backend backend;
 	struct lapi *lapi;
 	bool ending; /* logging out before the end */
 };
@@ -42,11 +41,12 @@ static void on_turn_end(void *ctx)
 	net_turn_end(dev->net);
 	device_take_events(dev); /* of addresses that could not be sent to */
 	if (device_take_netcheck_done(dev))
-		services_netcheck_done(&d->services);
+		backend_netcheck_done(&d->backend);
 	keeper_turn_end(dev->keeper);
 	if (keeper_take_saved(dev->keeper))
 		lapi_saved(d->lapi);
 	bus_turn_end(dev->bus);
+	services_turn_end(d->backend.services);
 	if (d->ending && node_state(dev->engine.node) == IPN_NEEDS_LOGIN)
 		loop_stop(d->loop);
 	device_turn_end(dev);
@@ -80,20 +80,27 @@ static void log_out_if_ephemeral(struct daemon *d)
 
 static int open_lapi(struct daemon *d)
 {
-	struct lapi_cfg cfg = { .ops = &services_backend,
-		.backend = &d->services,
-		.version = WARREN_VERSION,
-		.state_dir = d->o->var_root };
-	int rc = lapi_new(d->loop, &cfg, &d->lapi);
+	struct backend_cfg backend = {
+		.version = WARREN_VERSION, .state_dir = d->o->var_root, .debug_listen = d->o->debug
+	};
+	struct lapi_cfg cfg = { .operator_user = backend_operator_user,
+		.unsaved = backend_unsaved,
+		.owner = &d->backend,
+		.version = WARREN_VERSION };
+	int rc = backend_init(&d->backend, &d->device, &backend);
 
+	if (rc == 0) {
+		cfg.tables = services_tables(d->backend.services, &cfg.n_tables);
+		rc = lapi_new(d->loop, &cfg, &d->lapi);
+	}
 	if (rc == 0)
 		rc = lapi_listen(d->lapi, d->o->socket);
 	if (rc < 0)
 		log_error("localapi",
 			rc == -EADDRINUSE ? "somebody answers there already" : "cannot listen",
 			"socket=%s err=%s", d->o->socket, err_text(rc));
-	d->services.lapi = d->lapi;
-	bus_set_lapi(d->device.bus, d->lapi);
+	d->backend.metrics.lapi = d->lapi;
+	bus_set_watch(d->device.bus, d->backend.watch);
 	return rc;
 }
 
@@ -152,17 +159,17 @@ static int daemon_open(struct daemon *d)
 			d->device.net); /* addresses and routes now, not after the first turn */
 		device_watch_hostname(&d->device);
 	}
-	if (rc == 0 && *d->o->debug)
-		rc = metrics_listen(&d->services, d->o->debug);
+	if (rc == 0)
+		rc = services_start(d->backend.services);
 	return rc;
 }
 
 static void daemon_close(struct daemon *d)
 {
 	if (d->device.bus)
-		bus_set_lapi(d->device.bus, NULL);
+		bus_set_watch(d->device.bus, NULL);
 	d->lapi = lapi_free(d->lapi);
-	d->services.debug = httpd_free(d->services.debug);
+	backend_fini(&d->backend);
 	device_finish(&d->device);
 	if (d->loop)
 		loop_free(d->loop);
@@ -174,8 +181,6 @@ int daemon_run(const struct daemon_options *o)
 	struct daemon d = { .o = o };
 	int rc = priv_harden();
 
-	list_init(&d.services.pings);
-	d.services.d = &d.device;
 	log_set_verbose((int)o->verbose);
 	notify_init();
 	setenv("UV_THREADPOOL_SIZE", "2",

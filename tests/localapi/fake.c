@@ -1,5 +1,18 @@
 #include "tests/localapi/fake.h"
 
+#include "daemon/services/debug.h"
+#include "daemon/services/login.h"
+#include "daemon/services/machine.h"
+#include "daemon/services/map.h"
+#include "daemon/services/peers.h"
+#include "daemon/services/prefs.h"
+#include "daemon/services/probe.h"
+#include "daemon/services/profiles.h"
+#include "daemon/services/scrape.h"
+#include "daemon/services/serve.h"
+#include "daemon/services/status.h"
+#include "daemon/services/watch.h"
+
 #include "base/text/text.h"
 
 #include <errno.h>
@@ -40,15 +53,27 @@ struct fake {
 	struct arena memory; /* of the preferences, which are few and small */
 	struct ipn_prefs prefs;
 	struct ipn_persist persist;
-	struct lapi *lapi;
-	struct lapi_call *waiting[WAITING_MAX];
+	const struct lapi *lapi;
+	struct facts facts;
+	struct watch *watch;
+	struct services *services;
+	struct prefs_service prefs_service;
+	struct login_service login;
+	struct profiles_service profiles;
+	struct peers_service peers;
+	struct probe_service probe;
+	struct scrape_service scrape;
+	struct debug_service debug;
+	struct probe_call *waiting[WAITING_MAX];
 	size_t n_waiting, n_cancelled;
 	bool logged_in, profile_gone, login_asked, logging_out;
 };
 
 static void nothing(void *ctx, enum netmap_change what, int64_t id) {}
 
-int fake_new(struct fake **ret)
+static int add_services(struct fake *f, struct loop *l);
+
+int fake_new(struct fake **ret, struct loop *l)
 {
 	static const struct netmap_ops ops = { .on_change = nothing };
 	struct fake *f = calloc(1, sizeof(*f));
@@ -74,6 +99,8 @@ int fake_new(struct fake **ret)
 	rc = netmap_new(&f->nm, &ops, f, &f->rng.rng);
 	if (rc == 0)
 		rc = netmap_load(f->nm, map_text, sizeof(map_text) - 1, NULL, NULL, now);
+	if (rc == 0)
+		rc = add_services(f, l);
 	if (rc < 0) {
 		fake_free(f);
 		return rc;
@@ -88,14 +115,11 @@ struct fake *fake_free(struct fake *f)
 		return NULL;
 	if (f->nm)
 		netmap_free(f->nm);
+	services_free(f->services);
+	watch_free(f->watch);
 	arena_fini(&f->memory);
 	free(f);
 	return NULL;
-}
-
-void fake_set_lapi(struct fake *f, struct lapi *l)
-{
-	f->lapi = l;
 }
 
 size_t fake_n_waiting(const struct fake *f)
@@ -117,7 +141,7 @@ static void move_to(struct fake *f, enum ipn_state s)
 	if (f->state == s)
 		return;
 	f->state = s;
-	lapi_notify(f->lapi, &(struct ipn_notify){ .state = &state });
+	watch_notify(f->watch, &(struct ipn_notify){ .state = &state });
 }
 
 static enum ipn_state fake_state(void *b)
@@ -291,7 +315,7 @@ static int take_prefs(struct fake *f, const struct ipn_prefs *p)
 	rc = json_clone(&ipn_prefs_type, &without, &f->prefs, &f->memory);
 	f->prefs.persist = f->logged_in ? &f->persist : NULL;
 	if (rc == 0)
-		lapi_notify(f->lapi, &(struct ipn_notify){ .prefs = &f->prefs });
+		watch_notify(f->watch, &(struct ipn_notify){ .prefs = &f->prefs });
 	return rc;
 }
 
@@ -342,7 +366,7 @@ static int fake_login(void *b, struct err_at *at)
 
 	f->login_asked = !f->logged_in;
 	if (!f->logged_in)
-		lapi_notify(f->lapi,
+		watch_notify(f->watch,
 			&(struct ipn_notify){ .browse_to_url = "https://hub.test/login/abc" });
 	return 0;
 }
@@ -424,7 +448,7 @@ static int fake_profile_delete(void *b, const char *id, struct err_at *at)
 /* ---- calls ---- */
 
 static void fake_ping(
-	void *b, struct ipaddr ip, enum ipn_ping_type type, size_t size, struct lapi_call *call)
+	void *b, struct ipaddr ip, enum ipn_ping_type type, size_t size, struct probe_call *call)
 {
 	struct fake *f = b;
 	char text[IPADDR_TEXT_MAX], err[80];
@@ -452,10 +476,10 @@ static void fake_ping(
 		r.node_ip = "";
 		r.err = "no matching peer";
 	}
-	lapi_ping_done(call, &r);
+	probe_ping_done(call, &r);
 }
 
-static void fake_netcheck(void *b, struct lapi_call *call)
+static void fake_netcheck(void *b, struct probe_call *call)
 {
 	static int64_t latency = 12300000;
 	static struct json_pair pair = { "1", &latency };
@@ -472,10 +496,10 @@ static void fake_netcheck(void *b, struct lapi_call *call)
 		.region_v6_latency.present = true,
 		.global_v4 = { .ip = { .family = 4, .b = { 203, 0, 113, 5 } }, .port = 41641 } };
 
-	lapi_netcheck_done(call, &r);
+	probe_netcheck_done(call, &r);
 }
 
-static void fake_cancel(void *b, struct lapi_call *call)
+static void fake_cancel(void *b, struct probe_call *call)
 {
 	struct fake *f = b;
 
@@ -498,15 +522,16 @@ static int fake_usermetrics(void *b, struct buf *out)
 static int fake_metrics(void *b, struct buf *out)
 {
 	struct fake *f = b;
-	const struct lapi_counters *n = lapi_counters(f->lapi);
+	static const struct lapi_counters none;
+	const struct lapi_counters *n = f->lapi ? lapi_counters(f->lapi) : &none;
 
 	return buf_printf(out,
 		"requests %llu\nrefused %llu\nbad_requests %llu\nconnections %zu\nwatchers %zu\n"
 		"watchers_behind %llu\nconnections_refused %llu\nwaiting %zu\ncancelled %zu\n",
 		(unsigned long long)n->requests, (unsigned long long)n->refused,
 		(unsigned long long)n->bad_requests, n->n_connections, n->n_watchers,
-		(unsigned long long)n->watchers_behind, (unsigned long long)n->connections_refused,
-		f->n_waiting, f->n_cancelled);
+		(unsigned long long)watch_counters(f->watch)->watchers_behind,
+		(unsigned long long)n->connections_refused, f->n_waiting, f->n_cancelled);
 }
 
 static void fake_bugreport(void *b, const char *marker, const char *note) {}
@@ -523,32 +548,96 @@ static int fake_debug(
 	return -ERR_UNSUPPORTED;
 }
 
-const struct lapi_backend_ops fake_ops = {
+/* ---- Bound to the services ---- */
+
+static const struct facts_ops facts_ops = {
 	.state = fake_state,
 	.status = fake_status,
 	.netmap = fake_netmap,
 	.machine_key = fake_machine_key,
+	.prefs = fake_prefs,
 	.health = fake_health,
 	.engine = fake_engine,
-	.rejects = fake_rejects,
-	.prefs = fake_prefs,
-	.edit_prefs = fake_edit_prefs,
-	.check_prefs = fake_check_prefs,
+};
+static const struct prefs_ops prefs_ops = { .edit = fake_edit_prefs, .check = fake_check_prefs };
+static const struct login_ops login_ops = {
 	.start = fake_start,
-	.login_interactive = fake_login,
+	.interactive = fake_login,
 	.logout = fake_logout,
-	.reset_auth = fake_logout,
+	.reset = fake_logout,
 	.set_expiry_sooner = fake_expiry,
-	.profiles = fake_profiles,
-	.profile_current = fake_profile_current,
-	.profile_new = fake_profile_new,
-	.profile_switch = fake_profile_switch,
-	.profile_delete = fake_profile_delete,
+};
+static const struct profiles_ops profiles_ops = {
+	.all = fake_profiles,
+	.current = fake_profile_current,
+	.fresh = fake_profile_new,
+	.use = fake_profile_switch,
+	.remove = fake_profile_delete,
+};
+static const struct probe_ops probe_ops = {
 	.ping = fake_ping,
 	.netcheck = fake_netcheck,
 	.cancel = fake_cancel,
-	.usermetrics = fake_usermetrics,
-	.metrics = fake_metrics,
-	.bugreport = fake_bugreport,
-	.debug = fake_debug,
 };
+static const struct debug_ops debug_ops = {
+	.rejects = fake_rejects,
+	.bugreport = fake_bugreport,
+	.action = fake_debug,
+};
+
+static int add_services(struct fake *f, struct loop *l)
+{
+	int rc;
+
+	f->facts = (struct facts){ &facts_ops, f, WARREN_VERSION };
+	rc = watch_new(&f->watch, l, &f->facts);
+	if (rc == 0)
+		rc = services_new(&f->services, l);
+	if (rc < 0)
+		return rc;
+	f->prefs_service = (struct prefs_service){ &prefs_ops, f, &f->facts };
+	f->login = (struct login_service){
+		.ops = &login_ops, .owner = f, .facts = &f->facts, .loop = l
+	};
+	login_init(&f->login);
+	f->profiles = (struct profiles_service){ &profiles_ops, f };
+	f->peers = (struct peers_service){ .facts = &f->facts };
+	f->probe = (struct probe_service){ &probe_ops, f };
+	f->scrape = (struct scrape_service){ fake_usermetrics, fake_metrics, f };
+	f->debug = (struct debug_service){ &debug_ops, f, &f->facts, f->watch, "/nowhere" };
+	services_add(f->services, &status_service, &f->facts);
+	services_add(f->services, &watch_service, f->watch);
+	services_add(f->services, &prefs_service, &f->prefs_service);
+	services_add(f->services, &login_service, &f->login);
+	services_add(f->services, &profiles_service, &f->profiles);
+	services_add(f->services, &peers_service, &f->peers);
+	services_add(f->services, &map_service, &f->facts);
+	services_add(f->services, &probe_service, &f->probe);
+	services_add(f->services, &machine_service, NULL);
+	services_add(f->services, &serve_service, NULL);
+	services_add(f->services, &scrape_service, &f->scrape);
+	services_add(f->services, &debug_service, &f->debug);
+	return 0;
+}
+
+static const char *operator_user(void *owner)
+{
+	return ((struct fake *)owner)->prefs.operator_user;
+}
+
+int fake_serve(struct fake *f, struct loop *l, const char *version, struct lapi **ret)
+{
+	struct lapi_cfg cfg = { .operator_user = operator_user, .owner = f, .version = version };
+	int rc;
+
+	cfg.tables = services_tables(f->services, &cfg.n_tables);
+	rc = lapi_new(l, &cfg, ret);
+	if (rc == 0)
+		f->lapi = *ret;
+	return rc;
+}
+
+void fake_turn_end(void *ctx)
+{
+	services_turn_end(((struct fake *)ctx)->services);
+}

@@ -72,23 +72,21 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
 	struct stream s = { .uid = len && (data[len - 1] & 1) ? 65534 : 0 };
 	size_t piece = len ? (size_t)(data[len - 1] >> 1) + 1 : 1;
-	struct lapi_cfg cfg = { .ops = &fake_ops, .version = "0" };
 	struct loop *loop;
 	struct lapi *api;
 	struct fake *f;
 
 	if (!len)
 		return 0;
-	CHECK(loop_new(&loop) == 0 && fake_new(&f) == 0);
-	cfg.backend = f;
-	CHECK(lapi_new(loop, &cfg, &api) == 0);
-	fake_set_lapi(f, api);
+	CHECK(loop_new(&loop) == 0 && fake_new(&f, loop) == 0);
+	CHECK(fake_serve(f, loop, "0", &api) == 0);
 	CHECK(lapi_listen(api, "fuzz") == 0);
 	accept_fn(accept_ctx, &s);
 	for (size_t i = 0; i < len - 1 && !s.over; i += piece) {
 		if (s.ops->on_data(s.owner, data + i, MIN_OF(piece, len - 1 - i)) < 0)
 			break;
 		drain(&s);
+		fake_turn_end(f);
 	}
 	drain(&s);
 	s.ops->on_closed(s.owner, 0);

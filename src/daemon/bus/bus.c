@@ -1,6 +1,6 @@
 /* What programs hear on the bus of the LocalAPI, and the service manager in its status line. */
 #include "daemon/bus/bus.h"
-#include "localapi/server/server.h"
+#include "daemon/services/watch.h"
 #include "os/log/log.h"
 #include "os/notify/notify.h"
 
@@ -13,7 +13,7 @@ enum { CHANGED_MAX = 1024 }; /* peers whose change is told one by one, a turn */
 
 struct bus {
 	struct engine *e;
-	struct lapi *lapi;
+	struct watch *watch;
 	bool self_changed;
 	bool changed_all; /* more peers changed than are told one by one */
 	int64_t changed[CHANGED_MAX], removed[CHANGED_MAX];
@@ -25,13 +25,13 @@ struct bus {
 
 static bool heard(const struct bus *b)
 {
-	return b->lapi && lapi_is_heard(b->lapi);
+	return b->watch && watch_is_heard(b->watch);
 }
 
 static void tell(struct bus *b, const struct ipn_notify *m)
 {
 	if (heard(b))
-		lapi_notify(b->lapi, m);
+		watch_notify(b->watch, m);
 }
 
 /* ---- The service manager ---- */
@@ -358,7 +358,7 @@ struct bus *bus_free(struct bus *b)
 	return NULL;
 }
 
-void bus_set_lapi(struct bus *b, struct lapi *l)
+void bus_set_watch(struct bus *b, struct watch *w)
 {
-	b->lapi = l;
+	b->watch = w;
 }

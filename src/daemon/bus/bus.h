@@ -8,11 +8,11 @@
 #include "daemon/engine/engine.h"
 
 struct bus;
-struct lapi;
+struct watch;
 
 MUST_USE int bus_new(struct bus **ret, struct engine *e);
-struct bus *bus_free(struct bus *b);              /* before the loop */
-void bus_set_lapi(struct bus *b, struct lapi *l); /* who is told; NULL: nobody */
+struct bus *bus_free(struct bus *b);                /* before the loop */
+void bus_set_watch(struct bus *b, struct watch *w); /* who is told; NULL: nobody */
 
 void bus_event(struct bus *b, const struct node_event *e);
 void bus_all_removed(struct bus *b); /* another profile comes: none of these peers is its */

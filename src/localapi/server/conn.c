@@ -18,13 +18,21 @@ const char lapi_security_lines[] =
 
 /* ---- Requests ---- */
 
+/* An answer of the connection itself, not of a table. */
+static void refuse(struct lconn *c, int status, const char *extra, struct view text)
+{
+	if (lconn_respond(c, status, "text/plain; charset=utf-8", extra, text) < 0)
+		lconn_abort(c);
+	else
+		lconn_let_go(c);
+}
+
 /* Where the next request would begin is not known after a fault: the connection ends. */
 static void bad_request(struct lconn *c, int status, const char *text)
 {
 	c->lapi->n.bad_requests++;
 	c->have_head = false;
-	lconn_respond(c, status, "text/plain; charset=utf-8", lapi_security_lines,
-		view_of(text, strlen(text)));
+	refuse(c, status, lapi_security_lines, view_of(text, strlen(text)));
 }
 
 static bool from_a_browser(const struct http1_head *h)
@@ -39,15 +47,14 @@ static bool from_a_browser(const struct http1_head *h)
 static bool waits_for_operator(struct lconn *c)
 {
 	struct lapi *a = c->lapi;
-	const struct ipn_prefs *p = a->cfg.ops->prefs(a->cfg.backend);
+	const char *name = a->cfg.operator_user(a->cfg.owner);
 	uid_t uid;
 
-	if (!c->has_uid || c->uid == 0 || c->uid == getuid() || !p->operator_user ||
-		!*p->operator_user || a->operator_late ||
-		users_uid(a->users, p->operator_user, &uid) != USERS_PENDING)
+	if (!c->has_uid || c->uid == 0 || c->uid == getuid() || !name || !*name ||
+		a->operator_late || users_uid(a->users, name, &uid) != USERS_PENDING)
 		return false;
 	c->state = CONN_WAITING;
-	c->call.kind = CALL_OPERATOR;
+	c->asks_operator = true;
 	loop_timer_set(a->operator_timer, loop_now(a->loop).mono + SEC(OPERATOR_TIMEOUT_S));
 	return true;
 }
@@ -55,16 +62,11 @@ static bool waits_for_operator(struct lconn *c)
 static void answer(struct lconn *c)
 {
 	static const char refused[] = "invalid localapi request\n";
-	struct lreq r = {
-		.lapi = c->lapi, .conn = c, .head = &c->head, .body = buf_view(&c->body)
-	};
-	struct arena arena;
 
 	c->lapi->n.requests++;
 	if (from_a_browser(&c->head)) {
 		c->lapi->n.refused++;
-		lconn_respond(c, 403, "text/plain; charset=utf-8",
-			"X-Content-Type-Options: nosniff\r\n",
+		refuse(c, 403, "X-Content-Type-Options: nosniff\r\n",
 			view_of(refused, sizeof(refused) - 1));
 		return;
 	}
@@ -73,23 +75,20 @@ static void answer(struct lconn *c)
 	if (!share_may_ask(c)) {
 		c->lapi->n.work_refused++;
 		c->head.keep_alive = false; /* what was sent behind it is not read */
-		lconn_respond(c, 429, "text/plain; charset=utf-8", lapi_security_lines,
+		refuse(c, 429, lapi_security_lines,
 			VIEW_LIT("too many requests of this user; wait a moment\n"));
 		return;
 	}
 	if (!share_may_hold(c, 0)) {
 		c->lapi->n.bytes_refused++;
-		lconn_respond(c, 503, "text/plain; charset=utf-8", lapi_security_lines,
+		refuse(c, 503, lapi_security_lines,
 			VIEW_LIT("too much waits to be read by this user\n"));
 		return;
 	}
-	arena_init(&arena, LAPI_ANSWER_MAX);
-	r.arena = &arena;
-	c->answered = false;
-	lreq_dispatch(&r);
-	if (c->state == CONN_READING && !c->answered) /* there was no memory for it */
-		lreq_fault(&r, -ENOMEM);
-	arena_fini(&arena);
+	if (lconn_dispatch(c) < 0)
+		lconn_abort(c);
+	else if (!c->held)
+		lconn_let_go(c);
 }
 
 static int take_head(struct lconn *c)
@@ -111,7 +110,8 @@ static int take_head(struct lconn *c)
 	c->have_head = true;
 	c->body_whole = !c->head.chunked && !c->head.content_length;
 	c->chunks = (struct http1_chunks){ 0 };
-	if (c->head.content_length > LAPI_BODY_MAX)
+	c->body_max = c->body_whole ? 0 : lconn_body_max(c);
+	if (c->head.content_length > c->body_max)
 		return -ERR_TOO_BIG;
 	if (!c->body_whole && http1_has_token(&c->head, "Expect", "100-continue")) {
 		rc = buf_append_str(&c->out, "HTTP/1.1 100 Continue\r\n\r\n");
@@ -129,7 +129,9 @@ static int take_chunks(struct lconn *c)
 
 	while (rc == 0) {
 		rc = http1_chunks_next(&c->chunks, buf_data(&c->in), buf_len(&c->in), &data, &used);
-		if (rc >= 0 && data.len && buf_append(&c->body, data.p, data.len) < 0)
+		if (rc >= 0 && data.len &&
+			(data.len > c->body_max - buf_len(&c->body) ||
+				buf_append(&c->body, data.p, data.len) < 0))
 			return -ERR_TOO_BIG;
 		if (rc >= 0)
 			buf_consume(&c->in, used);
@@ -183,12 +185,13 @@ static void operator_known(struct lapi *a)
 	list_for_each_safe(l, &a->conns) {
 		struct lconn *c = container_of(l, struct lconn, link);
 
-		if (c->call.kind != CALL_OPERATOR)
+		if (!c->asks_operator)
 			continue;
-		c->call.kind = CALL_NONE;
+		c->asks_operator = false;
 		c->state = CONN_READING;
 		answer(c);
-		lconn_go_on(c);
+		if (c->state == CONN_READING)
+			c->have_head = false;
 	}
 }
 
@@ -215,7 +218,8 @@ static int on_data(void *owner, const uint8_t *p, size_t len)
 {
 	struct lconn *c = owner;
 
-	if (c->state == CONN_CLOSING || c->state == CONN_WATCHING) /* nothing more is asked there */
+	if (c->state == CONN_CLOSING ||
+		c->state == CONN_STREAMING) /* nothing more is asked there */
 		return 0;
 	if (!share_may_hold(c, len)) {
 		c->lapi->n.bytes_refused++;
@@ -250,17 +254,15 @@ static void written(void *owner, size_t n)
 	struct lconn *c = owner;
 
 	buf_consume(&c->out, n);
-	if (c->watcher)
-		watch_written(c->watcher, n);
+	lconn_pull(c);
 	pump(c);
 }
 
 void lconn_free(struct lconn *c)
 {
-	if (c->call.kind == CALL_PING || c->call.kind == CALL_NETCHECK)
-		c->lapi->cfg.ops->cancel(c->lapi->cfg.backend, &c->call);
-	c->lapi->n_logouts -= c->call.kind == CALL_LOGOUT;
-	c->watcher = watch_free(c->watcher);
+	if (c->reply.ops)
+		http_reply_gone(&c->reply);
+	c->lapi->n.n_watchers -= c->streams;
 	list_remove(&c->link);
 	c->lapi->n.n_connections--;
 	c->lapi->n_common -= c->common;
@@ -292,7 +294,6 @@ void lconn_accept(void *ctx, struct stream *s)
 		c->stream = s;
 		c->uid = (uid_t)-1;
 		c->has_uid = stream_peer_uid(s, &c->uid);
-		c->call.conn = c;
 	}
 	if (!c || !share_has_room(c)) {
 		a->n.connections_refused++;

@@ -1,6 +1,7 @@
 /* The life of the server: its socket, its timers, its end. */
 #include "localapi/server/internal.h"
 #include "os/file/file.h"
+#include "proto/ipn/ipn.h"
 
 #include <errno.h>
 #include <unistd.h>
@@ -10,11 +11,6 @@ static void on_save_timer(void *ctx)
 	lapi_saved(ctx);
 }
 
-static void on_logout_timer(void *ctx)
-{
-	lapi_logouts_done(ctx);
-}
-
 int lapi_new(struct loop *l, const struct lapi_cfg *cfg, struct lapi **ret)
 {
 	struct lapi *a = calloc(1, sizeof(*a));
@@ -22,18 +18,14 @@ int lapi_new(struct loop *l, const struct lapi_cfg *cfg, struct lapi **ret)
 
 	if (!a)
 		return -ENOMEM;
+	CHECK(cfg->n_tables <= LAPI_TABLES_MAX);
 	a->loop = l;
 	a->cfg = *cfg;
 	list_init(&a->conns);
 	if (asprintf(&a->header_lines, "Tailscale-Version: %s\r\nTailscale-Cap: %d\r\n%s",
 		    cfg->version, IPN_CAPABILITY, lapi_security_lines) < 0)
 		a->header_lines = NULL;
-	rc = a->header_lines ? loop_timer_new(l, watch_on_engine_tick, a, &a->engine_timer)
-			     : -ENOMEM;
-	if (rc == 0)
-		rc = loop_timer_new(l, on_logout_timer, a, &a->logout_timer);
-	if (rc == 0)
-		rc = loop_timer_new(l, on_save_timer, a, &a->save_timer);
+	rc = a->header_lines ? loop_timer_new(l, on_save_timer, a, &a->save_timer) : -ENOMEM;
 	if (rc == 0)
 		rc = loop_timer_new(l, lconn_on_operator_late, a, &a->operator_timer);
 	if (rc == 0)
@@ -79,19 +71,12 @@ struct lapi *lapi_free(struct lapi *a)
 		stream_close(c->stream);
 		lconn_free(c);
 	}
-	loop_timer_free(a->engine_timer);
-	loop_timer_free(a->logout_timer);
 	loop_timer_free(a->save_timer);
 	loop_timer_free(a->operator_timer);
 	users_free(a->users);
 	free(a->header_lines);
 	free(a);
 	return NULL;
-}
-
-bool lapi_is_heard(const struct lapi *a)
-{
-	return a->n.n_watchers || a->n_logouts;
 }
 
 const struct lapi_counters *lapi_counters(const struct lapi *a)

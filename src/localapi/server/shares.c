@@ -4,17 +4,18 @@
 
 bool share_is_trusted(const struct lconn *c)
 {
-	const struct ipn_prefs *p;
+	const struct lapi *a = c->lapi;
+	const char *name;
 	uid_t uid;
 
 	if (!c->has_uid)
 		return false;
 	if (c->uid == 0 || c->uid == getuid())
 		return true;
-	p = c->lapi->cfg.ops->prefs(c->lapi->cfg.backend);
-	if (!p->operator_user || !*p->operator_user)
+	name = a->cfg.operator_user(a->cfg.owner);
+	if (!name || !*name)
 		return false;
-	return users_uid(c->lapi->users, p->operator_user, &uid) == USERS_FOUND && uid == c->uid;
+	return users_uid(a->users, name, &uid) == USERS_FOUND && uid == c->uid;
 }
 
 static bool is_same(const struct lconn *a, const struct lconn *b)
@@ -46,14 +47,14 @@ bool share_may_watch(const struct lconn *c)
 	list_for_each(l, &c->lapi->conns) {
 		const struct lconn *o = container_of(l, struct lconn, link);
 
-		same += o->watcher && is_same(o, c);
+		same += o->streams && is_same(o, c);
 	}
 	return same < SHARE_WATCHERS_MAX && all < LAPI_WATCHERS_MAX - SHARE_WATCHERS_KEPT;
 }
 
 static size_t held_by(const struct lconn *c)
 {
-	return buf_len(&c->in) + buf_len(&c->body) + buf_len(&c->out);
+	return buf_len(&c->in) + buf_len(&c->body) + buf_len(&c->out) + c->waits;
 }
 
 bool share_may_hold(const struct lconn *c, size_t more)

@@ -1,10 +1,10 @@
-/* What the local API shows of things of the daemon: preferences without secrets, nodes with their names, the network map. */
+/* What programs see of things of the daemon: preferences without secrets, nodes with their names, the network map. */
 #include "base/text/text.h"
-#include "localapi/server/internal.h"
+#include "daemon/services/shown.h"
 
 #include <stdlib.h>
 
-struct ipn_prefs lapi_public_prefs(const struct ipn_prefs *p, struct ipn_persist *persist)
+struct ipn_prefs shown_prefs(const struct ipn_prefs *p, struct ipn_persist *persist)
 {
 	struct ipn_prefs out = *p;
 
@@ -29,7 +29,7 @@ static void name_node(struct tc_node *n, struct arena *a)
 		n->computed_name_with_host = arena_printf(a, "%s (%s)", n->computed_name, host);
 }
 
-struct tc_node lapi_node(const struct netmap *nm, const struct tc_node *n, struct arena *a)
+struct tc_node shown_node(const struct tc_node *n, struct arena *a)
 {
 	struct tc_node out = *n;
 
@@ -57,14 +57,14 @@ static int add_peers(const struct netmap *nm, struct arena *a, struct ipn_netmap
 	if (rc == 0)
 		netmap_peers(nm, peers);
 	for (size_t i = 0; i < n && rc == 0; i++) {
-		shown[i] = lapi_node(nm, peers[i], a);
+		shown[i] = shown_node(peers[i], a);
 		rc = add_user(nm, peers[i]->user, &ret->user_profiles, a);
 	}
 	ret->peers = json_list_of(shown, n);
 	return rc;
 }
 
-int lapi_filter_rules(const struct netmap *nm, struct arena *a, struct json_list *ret)
+int shown_filter_rules(const struct netmap *nm, struct arena *a, struct json_list *ret)
 {
 	for (size_t i = 0; i < netmap_n_filters(nm); i++) {
 		const char *name;
@@ -86,7 +86,7 @@ static int by_text(const void *a, const void *b)
 }
 
 static int add_self(
-	struct lapi *l, const struct netmap *nm, struct arena *a, struct ipn_netmap *ret)
+	const struct facts *f, const struct netmap *nm, struct arena *a, struct ipn_netmap *ret)
 {
 	const struct tc_node *self = netmap_self(nm);
 	struct tc_node *shown = self ? arena_new(a, struct tc_node) : NULL;
@@ -95,10 +95,10 @@ static int add_self(
 		return 0;
 	if (!shown)
 		return -ERR_TOO_BIG;
-	*shown = lapi_node(nm, self, a);
+	*shown = shown_node(self, a);
 	ret->self_node = shown;
 	ret->node_key = self->key;
-	ret->machine_key = l->cfg.ops->machine_key(l->cfg.backend);
+	ret->machine_key = f->ops->machine_key(f->owner);
 	ret->all_caps.present = true;
 	for (size_t i = 0; i < self->cap_map.n; i++) {
 		const char **cap = json_list_add(&ret->all_caps, a, sizeof(*cap));
@@ -111,7 +111,8 @@ static int add_self(
 	return add_user(nm, self->user, &ret->user_profiles, a);
 }
 
-int lapi_netmap(struct lapi *l, const struct netmap *nm, struct arena *a, struct ipn_netmap *ret)
+int shown_netmap(
+	const struct facts *f, const struct netmap *nm, struct arena *a, struct ipn_netmap *ret)
 {
 	const struct tc_dns_config *dns = netmap_dns(nm);
 	int rc;
@@ -126,11 +127,11 @@ int lapi_netmap(struct lapi *l, const struct netmap *nm, struct arena *a, struct
 	};
 	if (dns)
 		ret->dns = *dns;
-	rc = add_self(l, nm, a, ret);
+	rc = add_self(f, nm, a, ret);
 	if (rc == 0)
 		rc = add_peers(nm, a, ret);
 	if (rc == 0)
-		rc = lapi_filter_rules(nm, a, &ret->packet_filter_rules);
+		rc = shown_filter_rules(nm, a, &ret->packet_filter_rules);
 	json_map_sort(&ret->user_profiles);
 	return rc;
 }

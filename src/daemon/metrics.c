@@ -1,5 +1,5 @@
 /* Counters as text (Prometheus): what users watch, and all there are; and the listener of --debug. */
-#include "daemon/services/services.h"
+#include "daemon/metrics.h"
 #include "http/server/server.h"
 #include "os/addr/addr.h"
 #include "os/log/log.h"
@@ -28,7 +28,7 @@ static int gauge(struct buf *out, const struct metric *m, int64_t v)
 }
 
 /* Routes in the map that are ours beyond our addresses: what the hub approved. */
-static int64_t approved_routes(const struct services *s)
+static int64_t approved_routes(const struct metrics *s)
 {
 	const struct netmap *nm = node_netmap(s->d->engine.node);
 	const struct tc_node *self = nm ? netmap_self(nm) : NULL;
@@ -41,7 +41,7 @@ static int64_t approved_routes(const struct services *s)
 	return count;
 }
 
-static int64_t n_warnings(const struct services *s)
+static int64_t n_warnings(const struct metrics *s)
 {
 	struct ipn_health h = { 0 };
 	struct arena a;
@@ -91,7 +91,7 @@ static int by_reason(struct buf *out, const struct metric *m, const uint64_t n[F
 	return rc;
 }
 
-int metrics_user(void *backend, struct buf *out)
+int metrics_user(void *ctx, struct buf *out)
 {
 	static const struct metric advertised = { "tailscaled_advertised_routes", "gauge",
 		"Number of advertised network routes (e.g. by a subnet router)" };
@@ -114,7 +114,7 @@ int metrics_user(void *backend, struct buf *out)
 		"counter", "Counts the number of packets dropped while being sent to other peers" };
 	static const struct metric out_packets = { "tailscaled_outbound_packets_total", "counter",
 		"Counts the number of packets sent to other peers" };
-	struct services *s = backend;
+	struct metrics *s = ctx;
 	const struct magicsock_counters *m = magicsock_counters(node_magicsock(s->d->engine.node));
 	const struct filter_counters *f = filter_counters(node_filter(s->d->engine.node));
 	const struct net_counters *c = net_counters(s->d->net);
@@ -299,11 +299,15 @@ static const struct counter lapi_list[] = {
 	L(bad_requests),
 	L(connections_refused),
 	L(watchers_refused),
-	L(watchers_behind),
 	L(bytes_refused),
 	L(work_refused),
 	L(operator_late),
 #undef L
+};
+static const struct counter watch_list[] = {
+#define V(m) C(watch_counters, m, "lapi")
+	V(watchers_behind),
+#undef V
 };
 static const struct counter dialer_list[] = {
 #define N(m) C(dialer_counters, m, "node")
@@ -313,9 +317,9 @@ static const struct counter dialer_list[] = {
 };
 #undef C
 
-int metrics_all(void *backend, struct buf *out)
+int metrics_all(void *ctx, struct buf *out)
 {
-	struct services *s = backend;
+	struct metrics *s = ctx;
 	const struct derpclient_counters derp =
 		relays_client_counters(magicsock_relays(node_magicsock(s->d->engine.node)));
 	const struct {
@@ -335,9 +339,10 @@ int metrics_all(void *backend, struct buf *out)
 		{ tun_counters(net_tun(s->d->net)), tun_list, ARRAY_LEN(tun_list) },
 		{ route_counters(net_route(s->d->net)), route_list, ARRAY_LEN(route_list) },
 		{ lapi_counters(s->lapi), lapi_list, ARRAY_LEN(lapi_list) },
+		{ watch_counters(s->watch), watch_list, ARRAY_LEN(watch_list) },
 		{ dialer_counters(s->d->dialer), dialer_list, ARRAY_LEN(dialer_list) },
 	};
-	int rc = metrics_user(backend, out);
+	int rc = metrics_user(ctx, out);
 
 	for (size_t i = 0; rc == 0 && i < ARRAY_LEN(all); i++)
 		rc = counters(out, all[i].of, all[i].v, all[i].count);
@@ -348,7 +353,7 @@ int metrics_all(void *backend, struct buf *out)
 
 /* ---- --debug ---- */
 
-static int answer_metrics(struct http_request *q, int (*print)(void *backend, struct buf *out))
+static int answer_metrics(struct http_request *q, int (*print)(void *ctx, struct buf *out))
 {
 	struct buf out;
 	int rc;
@@ -386,8 +391,9 @@ static const struct http_route debug_routes[] = {
 static const struct router debug_table = { ROUTER_TABLE(debug_routes) };
 static const struct router *const debug_tables[] = { &debug_table };
 
-int metrics_listen(struct services *s, const char *addr)
+static int start(void *self)
 {
+	struct metrics *s = self;
 	struct httpd_cfg cfg = { .loop = s->d->engine.loop,
 		.conns_max = DEBUG_CONNS_MAX,
 		.answer_max = METRICS_MAX,
@@ -396,19 +402,31 @@ int metrics_listen(struct services *s, const char *addr)
 		.ctx = s };
 	struct ipport at, bound;
 	char text[IPPORT_TEXT_MAX];
-	int rc = addr_listen_parse(addr, &at);
+	int rc;
 
+	if (!*s->listen)
+		return 0;
+	rc = addr_listen_parse(s->listen, &at);
 	/* ":8080" is this machine only, unlike Go's: counters are nobody else's business unless somebody says so. */
 	if (rc == 0 && !at.ip.family)
 		at.ip = ipaddr_v4(127, 0, 0, 1);
 	if (rc == 0)
-		rc = httpd_new(&s->debug, &cfg);
+		rc = httpd_new(&s->httpd, &cfg);
 	if (rc == 0)
-		rc = httpd_listen(s->debug, at, NULL, &bound);
+		rc = httpd_listen(s->httpd, at, NULL, &bound);
 	if (rc < 0)
-		log_error("debug", "cannot listen", "addr=%s err=%s", addr, err_text(rc));
+		log_error("debug", "cannot listen", "addr=%s err=%s", s->listen, err_text(rc));
 	else
 		log_info("debug", "counters are shown", "url=http://%s/debug/metrics",
 			ipport_format(bound, text));
 	return rc;
 }
+
+static void stop(void *self)
+{
+	struct metrics *s = self;
+
+	s->httpd = httpd_free(s->httpd);
+}
+
+const struct service metrics_listener = { .name = "metrics", .start = start, .stop = stop };
