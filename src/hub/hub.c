@@ -1,41 +1,21 @@
 #include "base/text/text.h"
-#include "hub/git.h"
+#include "hub/auth/auth.h"
+#include "hub/auth/tokens.h"
+#include "hub/control/control.h"
 #include "hub/internal.h"
-#include "hub/token.h"
+#include "hub/policy_source/git.h"
+#include "hub/web/packages.h"
 #include "os/file/file.h"
 #include "os/log/log.h"
 #include "os/priv/priv.h"
 #include "os/stream/tls.h"
 #include "store/sqlite/sqlite.h"
-#include "term/duration.h"
 
 #include <errno.h>
 #include <netinet/in.h>
-#include <openssl/sha.h>
 #include <stdio.h>
 #include <sys/socket.h>
 #include <unistd.h>
-
-static void sha256(const void *p, size_t n, uint8_t out[static 32])
-{
-	SHA256(p, n, out);
-}
-
-static void on_tick(void *ctx)
-{
-	struct hub *h = ctx;
-
-	if (h->failed)
-		loop_stop(h->loop);
-	else
-		coord_tick(h->tailnet, loop_now(h->loop));
-}
-
-const struct coord_user *hub_user(const struct hub *h, const char *name)
-{
-	return name && *name ? coord_user_find(h->tailnet, name)
-			     : coord_user_next(h->tailnet, NULL);
-}
 
 /*
  * A key beside no database: this was a hub before, and a new database would lose all that it knew. The key is made after the
@@ -133,121 +113,6 @@ static int open_relay(struct hub *h, struct err_at *at)
 	return rc < 0 ? file_explain(path, rc, at) : 0;
 }
 
-static const char *tags_of(const struct coord_node_doc *n, char *out, size_t size)
-{
-	size_t at = 0;
-
-	out[0] = 0;
-	for (size_t i = 0; i < n->tags.n && at < size; i++)
-		at += (size_t)snprintf(out + at, size - at, "%s%s", i ? "," : "",
-			*JSON_AT(n->tags, const char *, i));
-	return out;
-}
-
-static void on_event(const struct coord_event *e)
-{
-	char ip[IPADDR_TEXT_MAX], tags[256], key[32] = "none";
-
-	if (e->key)
-		snprintf(key, sizeof(key), "%lld", (long long)e->key->id);
-	log_info("hub", e->what, "id=%lld name=%s ip=%s owner=%s key=%s approved=%s",
-		(long long)e->node->id, e->node->name, ipaddr_format(e->node->ip4, ip),
-		e->owner ? e->owner->name : tags_of(e->node, tags, sizeof(tags)), key,
-		e->node->unapproved ? "no" : "yes");
-}
-
-static void on_refusal(const char *what, const char *name, const char *why)
-{
-	log_warn_limited("hub", what, "device=%s why=%.*s", name, (int)strcspn(why, "\n"), why);
-}
-
-static int make_engine(struct hub *h, struct err_at *at)
-{
-	struct coord_cfg cfg = { .url = h->url_text,
-		.base_domain = h->o->base_domain,
-		.derp_map = &h->derp_map,
-		.derp_map_unpinned = h->pin[0] ? &h->derp_map_unpinned : NULL,
-		.from = control_from,
-		.approve_devices = h->o->approve_devices,
-		.on_event = on_event,
-		.on_refusal = on_refusal,
-		.on_key_out = admit_key_out,
-		.on_key_out_ctx = h,
-		.accept_rate = h->accept_rate,
-		.key_life_ms = h->key_life_ms,
-		.store = store_sqlite_store(h->store),
-		.rng = loop_rng(),
-		.ledger = h->ledger,
-		.hash = sha256,
-		.on_poll_ready = control_poll_ready,
-		.on_poll_end = control_poll_end,
-		.on_poll_watch = control_poll_watch,
-		.on_answer = control_answer,
-		.on_later = control_later,
-		.on_poll_ask = control_poll_ask };
-	int rc = coord_new(&h->tailnet, &cfg, loop_now(h->loop), at);
-
-	if (rc == -ERR_STORE) {
-		struct store_sqlite_state s;
-
-		store_sqlite_state(h->store, &s);
-		err_at_set(at, 0, 0, "%.100s/hub.db cannot be read: %s; restore it from a backup",
-			h->o->state_dir, s.why);
-	}
-	return rc;
-}
-
-int hub_begin_anew(struct hub *h, struct err_at *at)
-{
-	int rc;
-
-	control_let_go(h);
-	tokens_free(h);
-	h->tailnet = coord_free(h->tailnet);
-	h->etag[0] = 0;
-	store_sqlite_forget(h->store);
-	rc = make_engine(h, at);
-	return rc < 0 ? rc : tokens_load(h, at);
-}
-
-static int open_engine(struct hub *h, struct err_at *at)
-{
-	const struct coord_user *u;
-	uint64_t rate;
-	int rc = text_u64(h->o->accept_rate, strlen(h->o->accept_rate), HUB_ACCEPT_RATE_MAX, &rate);
-
-	if (rc < 0) {
-		err_at_set(at, 0, 0, "--accept-rate %s: a number, at most %d", h->o->accept_rate,
-			HUB_ACCEPT_RATE_MAX);
-		return rc;
-	}
-	h->accept_rate = (int)rate;
-	rc = duration_parse_life(h->o->key_expiry, &h->key_life_ms);
-	if (rc < 0) {
-		err_at_set(at, 0, 0, "--key-expiry %s: write it as 12h, 180d or never",
-			h->o->key_expiry);
-		return rc;
-	}
-	rc = make_engine(h, at);
-	if (rc == 0 && !coord_user_next(h->tailnet, NULL)) {
-		rc = coord_user_create(h->tailnet, h->o->owner, loop_now(h->loop), &u);
-		if (rc == 0)
-			rc = coord_turn_end(h->tailnet, loop_now(h->loop));
-		if (rc < 0)
-			err_at_set(at, 0, 0, "cannot make the first user \"%s\": %s", h->o->owner,
-				err_text(rc));
-	}
-	if (rc == 0)
-		rc = loop_timer_new(h->loop, on_tick, h, &h->timer);
-	if (rc == 0)
-		rc = loop_timer_new(h->loop, control_on_idle_tick, h, &h->idle_timer);
-	if (rc == 0)
-		rc = loop_timer_new(h->loop, control_on_ask_tick, h, &h->ask_timer);
-	if (rc == 0)
-		rc = loop_timer_new(h->loop, control_on_check_tick, h, &h->check_timer);
-	return rc < 0 ? rc : loop_on_turn_end(h->loop, hub_turn_end, h);
-}
-
 /* The address that this machine has towards the world: no packet is sent. */
 static struct ipaddr own_address(void)
 {
@@ -275,7 +140,7 @@ static int take_url(struct hub *h, struct err_at *at)
 	size_t n;
 
 	if (!text) {
-		if (listen_parse(h->o->listen, &l) < 0)
+		if (hub_listen_parse(h->o->listen, &l) < 0)
 			l = (struct ipport){ .port = 8080 };
 		if (!l.ip.family || ipaddr_is_unspecified(l.ip))
 			l.ip = own_address();
@@ -355,21 +220,11 @@ static int plan_budget(struct hub *h, struct err_at *at)
 	return 0;
 }
 
-int hub_new(struct hub **ret, const struct hub_options *o, struct err_at *at)
+/* What needs no file and no right. */
+static int make_loop(struct hub *h, struct err_at *at)
 {
-	struct hub *h = calloc(1, sizeof(*h));
-	int rc;
+	int rc = priv_harden();
 
-	if (!h)
-		return -ENOMEM;
-	h->o = o;
-	h->lock = -1;
-	arena_init(&h->mem, 1 << 20);
-	list_init(&h->sessions);
-	list_init(&h->idle);
-	list_init(&h->idle_strangers);
-	list_init(&h->checked);
-	rc = priv_harden();
 	if (rc == 0)
 		rc = loop_new(&h->loop);
 	if (rc == 0)
@@ -384,6 +239,24 @@ int hub_new(struct hub **ret, const struct hub_options *o, struct err_at *at)
 		rc = trim_new(h->loop, h->ledger, &h->trim);
 	if (rc == 0)
 		h->started = loop_now(h->loop).mono;
+	return rc;
+}
+
+int hub_new(struct hub **ret, const struct hub_options *o, struct err_at *at)
+{
+	struct hub *h = calloc(1, sizeof(*h));
+	int rc;
+
+	if (!h)
+		return -ENOMEM;
+	h->o = o;
+	h->lock = -1;
+	arena_init(&h->mem, 1 << 20);
+	list_init(&h->sessions);
+	list_init(&h->idle);
+	list_init(&h->idle_strangers);
+	list_init(&h->checked);
+	rc = make_loop(h, at);
 	if (rc == 0)
 		rc = take_url(h, at);
 	if (rc == 0)
@@ -403,7 +276,9 @@ int hub_new(struct hub **ret, const struct hub_options *o, struct err_at *at)
 	if (rc == 0)
 		rc = keep_certificate(h);
 	if (rc == 0)
-		rc = open_engine(h, at);
+		rc = hub_open_engine(h, at);
+	if (rc == 0)
+		rc = loop_on_turn_end(h->loop, hub_turn_end, h);
 	if (rc == 0)
 		rc = tokens_load(h, at);
 	if (rc == 0)

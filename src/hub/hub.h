@@ -6,7 +6,7 @@
 #ifndef WARREN_HUB_HUB_H
 #define WARREN_HUB_HUB_H
 
-#include "hub/options.h"
+#include "hub/state/options.h"
 
 struct hub;
 

@@ -1,8 +1,10 @@
 /* Sockets and certificates, and the relay map that tells devices of them. */
 #include "base/text/text.h"
-#include "hub/api.h"
-#include "hub/docs.h"
+#include "hub/admin/admin.h"
+#include "hub/admin/admin_json.h"
+#include "hub/api/api.h"
 #include "hub/internal.h"
+#include "hub/web/web.h"
 #include "os/file/file.h"
 #include "os/log/log.h"
 #include "os/stream/tls.h"
@@ -35,7 +37,7 @@ static bool can_try_next(int rc)
 
 static int parse(const char *flag, const char *text, struct ipport *ret, struct err_at *at)
 {
-	int rc = listen_parse(text, ret);
+	int rc = hub_listen_parse(text, ret);
 
 	if (rc < 0)
 		err_at_set(at, 0, 0, "--%s %s: write it as ADDR:PORT or :PORT", flag, text);
@@ -74,8 +76,10 @@ static int trust_proxies(struct hub *h, struct err_at *at)
 	return rc;
 }
 
-static int listen_web(struct hub *h, struct err_at *at)
+/* Two servers without a listener yet: for everybody, and for root on this machine. */
+static int make_servers(struct hub *h)
 {
+	static const struct router *const admin_tables[] = { &admin_table };
 	struct httpd_cfg web = { .loop = h->loop,
 		.ledger = h->ledger,
 		.conns_max = HUB_CONNS_MAX,
@@ -85,7 +89,6 @@ static int listen_web(struct hub *h, struct err_at *at)
 		.ctx = h,
 		.proxies = h->o->trusted_proxy ? &h->proxies : NULL,
 		.proxy_protocol = h->o->proxy_protocol };
-	static const struct router *const admin_tables[] = { &admin_table };
 	struct httpd_cfg admin = { .loop = h->loop,
 		.ledger = h->ledger,
 		.conns_max = HUB_ADMIN_CONNS_MAX,
@@ -93,6 +96,13 @@ static int listen_web(struct hub *h, struct err_at *at)
 		.tables = admin_tables,
 		.n_tables = ARRAY_LEN(admin_tables),
 		.ctx = h };
+	int rc = httpd_new(&h->web, &web);
+
+	return rc < 0 ? rc : httpd_new(&h->admin, &admin);
+}
+
+static int listen_web(struct hub *h, struct err_at *at)
+{
 	struct ipport addr;
 	int rc = trust_proxies(h, at);
 
@@ -108,9 +118,7 @@ static int listen_web(struct hub *h, struct err_at *at)
 		rc = relay_add_key(h->relay, h->tls);
 	if (rc < 0)
 		return rc;
-	rc = httpd_new(&h->web, &web);
-	if (rc == 0)
-		rc = httpd_new(&h->admin, &admin);
+	rc = make_servers(h);
 	if (rc == 0)
 		rc = listen_tcp(h, addr, h->tls, &h->web_addr);
 	if (rc < 0) {

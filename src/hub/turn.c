@@ -16,7 +16,7 @@ static void end_with(struct hub *h, int rc, const char *why)
 	h->failed = rc;
 	log_error("hub", "ending, so that memory and disk agree", "dir=%s err=%s why=\"%s\"",
 		h->o->state_dir, err_text(rc), why);
-	hub_release_failed(h);
+	hold_release_failed(h);
 	loop_timer_set(h->timer, loop_now(h->loop).mono + HUB_LAST_WORDS);
 }
 
@@ -26,7 +26,7 @@ static void begin_anew(struct hub *h)
 	int rc;
 
 	h->n.begun_anew++;
-	hub_release_failed(h);
+	hold_release_failed(h);
 	rc = hub_begin_anew(h, &at);
 	if (rc < 0)
 		end_with(h, rc, at.text);
@@ -57,7 +57,7 @@ void hub_turn_end(void *ctx)
 	rc = s->failed ? 0 : come_back(h, s);
 	do { /* a released connection may hold another request, which belongs to this turn */
 		durable = s->durable;
-		hub_release(h);
+		hold_release(h);
 		if (rc == 0)
 			rc = coord_turn_end(h->tailnet, loop_now(h->loop));
 	} while (rc == 0 && s->durable != durable);

@@ -2,7 +2,7 @@
 #ifndef WARREN_HUBCTL_HUBCTL_H
 #define WARREN_HUBCTL_HUBCTL_H
 
-#include "hub/options.h"
+#include "hub/state/options.h"
 
 /* The command that the words name, or its help. The exit status. */
 int hubctl_run(const struct hub_options *o);

@@ -3,8 +3,8 @@
 #define WARREN_HUBCTL_INTERNAL_H
 
 #include "core/coord/coord.h"
-#include "hub/docs.h"
-#include "hub/options.h"
+#include "hub/admin/admin_json.h"
+#include "hub/state/options.h"
 #include "term/table.h"
 #include "term/term.h"
 

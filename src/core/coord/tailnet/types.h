@@ -310,6 +310,7 @@ const struct coord_node_doc *coord_node_find(const struct tailnet *c, int64_t id
 const struct coord_node_doc *coord_node_named(const struct tailnet *c, const char *name);
 /* In any spelling. An older database may hold several: then only the exact name finds one. */
 const struct coord_user *coord_user_find(const struct tailnet *c, const char *name);
+const struct coord_user *coord_user_by_id(const struct tailnet *c, int64_t id);
 const struct coord_user *coord_user_next(const struct tailnet *c, const struct coord_user *u);
 const struct coord_key *coord_key_next(const struct tailnet *c, const struct coord_key *k);
 MUST_USE int coord_key_revoke(struct tailnet *c, int64_t id);

@@ -40,6 +40,13 @@ struct user *user_by_id(const struct tailnet *c, int64_t id)
 	return m ? container_of(m, struct user, by_id) : NULL;
 }
 
+const struct coord_user *coord_user_by_id(const struct tailnet *c, int64_t id)
+{
+	const struct user *u = user_by_id(c, id);
+
+	return u ? &u->doc : NULL;
+}
+
 const struct coord_user *coord_user_find(const struct tailnet *c, const char *name)
 {
 	const struct coord_user *found = NULL;

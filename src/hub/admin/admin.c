@@ -1,0 +1,164 @@
+/*
+ * The administration: HTTP with JSON over a unix socket that only its owner and root can open.
+ *	GET /status, /users, /nodes, /keys, /pending
+ *	GET /routes, /own-prefixes, /tokens, /policy, /policy/status, /policy/versions, /policy/versions/N
+ *	POST /users, /users/ID/{delete,rename,role}, /nodes/{list,show,waiting,approve,reject}, /nodes/ID/{approve,rename,tag,move,expire,delete}, /keys,
+ *	/keys/ID/{revoke,delete,move}, /login,
+ *	/nodes/ID/routes/{approve,unapprove}, /own-prefixes, /tokens, /tokens/ID/revoke, /policy, /policy/{check,preview,can,pull},
+ *	/policy/versions/N/restore
+ * A change is durable before it is answered: hold.c sees to it.
+ */
+#include "hub/admin/admin.h"
+#include "hub/admin/admin_json.h"
+#include "hub/admin/internal.h"
+#include "os/log/log.h"
+
+#include <stdio.h>
+#include <unistd.h>
+
+enum { MEM_MAX = 256 << 20, BODY_MAX = 4 * COORD_POLICY_TEXT_MAX };
+
+/* Any of it is for root and the user of the hub. */
+enum { RIGHT = 1 };
+/* NOTED: in the log; a CHANGE is that, too. POST without either only looks: its question has a body. */
+enum { NOTED = HTTP_ROUTE_OWN, CHANGE = NOTED | HTTP_ROUTE_CHANGES };
+
+static const struct http_route routes[] = {
+	{ "GET", "/status", RIGHT, .fn = admin_status_get },
+	{ "GET", "/limits", RIGHT, .fn = admin_limits },
+	{ "GET", "/users", RIGHT, .fn = admin_users },
+	{ "POST", "/users", RIGHT, .fn = admin_user_create, .flags = CHANGE },
+	{ "POST", "/users/{id:int}/delete", RIGHT, .fn = admin_user_delete, .flags = CHANGE },
+	{ "POST", "/users/{id:int}/rename", RIGHT, .fn = admin_user_rename, .flags = CHANGE },
+	{ "POST", "/users/{id:int}/role", RIGHT, .fn = admin_user_role, .flags = CHANGE },
+	{ "GET", "/nodes", RIGHT, .fn = admin_nodes },
+	{ "POST", "/nodes/list", RIGHT, .fn = admin_nodes },
+	{ "POST", "/nodes/show", RIGHT, .fn = admin_node_show },
+	{ "GET", "/pending", RIGHT, .fn = admin_pending },
+	{ "POST", "/nodes/waiting", RIGHT, .fn = admin_waiting },
+	{ "POST", "/nodes/approve", RIGHT, .fn = admin_approve, .flags = CHANGE },
+	{ "POST", "/nodes/reject", RIGHT, .fn = admin_reject, .flags = CHANGE },
+	{ "POST", "/nodes/{id:int}/approve", RIGHT, .fn = admin_approve_node, .flags = CHANGE },
+	{ "POST", "/nodes/{id:int}/rename", RIGHT, .fn = admin_node_rename, .flags = CHANGE },
+	{ "POST", "/nodes/{id:int}/tag", RIGHT, .fn = admin_node_tag, .flags = CHANGE },
+	{ "POST", "/nodes/{id:int}/move", RIGHT, .fn = admin_node_move, .flags = CHANGE },
+	{ "POST", "/nodes/{id:int}/expire", RIGHT, .fn = admin_node_expire, .flags = CHANGE },
+	{ "POST", "/nodes/{id:int}/delete", RIGHT, .fn = admin_node_delete, .flags = CHANGE },
+	{ "GET", "/keys", RIGHT, .fn = admin_keys },
+	{ "POST", "/keys", RIGHT, .fn = admin_key_create, .flags = CHANGE },
+	{ "POST", "/keys/{id:int}/revoke", RIGHT, .fn = admin_key_revoke, .flags = CHANGE },
+	{ "POST", "/keys/{id:int}/delete", RIGHT, .fn = admin_key_delete, .flags = CHANGE },
+	{ "POST", "/keys/{id:int}/move", RIGHT, .fn = admin_key_move, .flags = CHANGE },
+	{ "POST", "/login", RIGHT, .fn = admin_login_create, .flags = NOTED },
+	{ "GET", "/tokens", RIGHT, .fn = admin_tokens },
+	{ "POST", "/tokens", RIGHT, .fn = admin_token_create, .flags = CHANGE },
+	{ "POST", "/tokens/{id:int}/revoke", RIGHT, .fn = admin_token_revoke, .flags = CHANGE },
+	{ "POST", "/tokens/{id:int}/delete", RIGHT, .fn = admin_token_delete, .flags = CHANGE },
+	{ "GET", "/routes", RIGHT, .fn = admin_routes },
+	{ "POST", "/nodes/{id:int}/routes/approve", RIGHT, .fn = admin_route_approve,
+		.flags = CHANGE },
+	{ "POST", "/nodes/{id:int}/routes/unapprove", RIGHT, .fn = admin_route_unapprove,
+		.flags = CHANGE },
+	{ "GET", "/own-prefixes", RIGHT, .fn = admin_own_prefixes },
+	{ "POST", "/own-prefixes", RIGHT, .fn = admin_own_prefixes_set, .flags = CHANGE },
+	{ "GET", "/policy", RIGHT, .fn = admin_policy },
+	{ "POST", "/policy", RIGHT, .fn = admin_policy_set, .flags = CHANGE },
+	{ "GET", "/policy/status", RIGHT, .fn = admin_policy_status },
+	{ "GET", "/policy/versions", RIGHT, .fn = admin_policy_versions },
+	{ "GET", "/policy/versions/{id:int}", RIGHT, .fn = admin_policy_version },
+	{ "POST", "/policy/versions/{id:int}/restore", RIGHT, .fn = admin_policy_restore,
+		.flags = CHANGE },
+	{ "POST", "/policy/check", RIGHT, .fn = admin_policy_check },
+	{ "POST", "/policy/preview", RIGHT, .fn = admin_policy_preview },
+	{ "POST", "/policy/can", RIGHT, .fn = admin_policy_can },
+	{ "POST", "/policy/pull", RIGHT, .fn = admin_policy_pull, .flags = NOTED },
+};
+
+static void identify(struct http_request *q)
+{
+	if (!q->who.has_uid || (q->who.uid != 0 && q->who.uid != geteuid()))
+		return;
+	q->who.kind = PRINCIPAL_ADMIN;
+	q->who.rights = RIGHT;
+}
+
+/* " name=printer user=ana": what a request says beside its path; nothing that is secret or long. */
+static const char *details_of(const struct admin_request *r, char *out, size_t size)
+{
+	const struct {
+		const char *name, *value;
+	} fields[] = { { "name", r->name }, { "code", r->code }, { "user", r->user },
+		{ "role", r->role }, { "moveTo", r->move_to } };
+	size_t at = 0;
+
+	out[0] = 0;
+	for (size_t i = 0; i < ARRAY_LEN(fields) && at < size; i++)
+		if (fields[i].value && *fields[i].value)
+			at += (size_t)snprintf(
+				out + at, size - at, " %s=%s", fields[i].name, fields[i].value);
+	for (size_t i = 0; i < r->tags.n && at < size; i++)
+		at += (size_t)snprintf(out + at, size - at, "%s%s",
+			i ? "," : " tags=", *JSON_AT(r->tags, const char *, i));
+	return out;
+}
+
+static int run(struct admin_call *c)
+{
+	struct http_request *q = c->q;
+	char details[512];
+	int rc = q->route->fn(q);
+
+	if (q->route->flags & NOTED)
+		log_info("admin", rc < 0 ? "a change was refused" : "a change was asked for",
+			"by=%s request=%.*s%s%s%s",
+			c->req.author && *c->req.author ? c->req.author : "unknown",
+			(int)q->path.len, (const char *)q->path.p,
+			details_of(&c->req, details, sizeof(details)), rc < 0 ? " why=" : "",
+			rc < 0 ? c->error[0] ? c->error : err_text(rc) : "");
+	return rc;
+}
+
+static int around(struct http_request *q)
+{
+	struct hub *h = q->ctx;
+	struct admin_call c = { .q = q,
+		.hub = h,
+		.mem = &q->mem,
+		.id = http_request_int(q, "id"),
+		.now = loop_now(h->loop) };
+	struct err_at at;
+	int rc = 0;
+
+	h->n.admin_requests++;
+	q->call = &c;
+	if (q->body.len)
+		rc = json_decode(&admin_request_type, q->body.p, q->body.len, &c.req, c.mem, &at);
+	if (rc == -ERR_TOO_BIG)
+		rc = admin_say(&c, -ERR_BAD_VALUE,
+			"this is more than a request may hold; a policy has at most %d bytes",
+			COORD_POLICY_TEXT_MAX);
+	else if (rc < 0)
+		return http_reply_refuse_text(q->reply, 400, "malformed request\n");
+	else
+		rc = run(&c);
+	return rc < 0 && !q->reply->answered ? admin_reply_error(&c, rc) : rc;
+}
+
+static int refuse(struct http_request *q, enum router_refusal why, const char *detail, int rc)
+{
+	struct hub *h = q->ctx;
+
+	if (!principal_may(&q->who, RIGHT))
+		return http_reply_refuse_text(
+			q->reply, 403, "only root and the user of the hub may do this\n");
+	if (why == ROUTER_NO_CHANGE)
+		return hold_refuse(q, HUB_ADMIN, detail);
+	h->n.admin_requests += why != ROUTER_FAILED;
+	return 0;
+}
+
+static const struct router_ops ops = {
+	.identify = identify, .around = around, .refuse = refuse, .gate = &hold_admin
+};
+const struct router admin_table = { ROUTER_TABLE(routes), .ops = &ops, .mem_max = MEM_MAX,
+	.body_max = BODY_MAX };

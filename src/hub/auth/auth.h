@@ -1,0 +1,44 @@
+/*
+ * hub/auth: who comes to the hub: links and browser sessions of admins, those who guess, and whom the relay is for. API tokens are in
+ * tokens.h.
+ */
+#ifndef WARREN_HUB_AUTH_AUTH_H
+#define WARREN_HUB_AUTH_AUTH_H
+
+#include "hub/state/state.h"
+
+/* login.c: one-time links and the sessions they give. */
+void login_link_create(struct hub *h, const char *next, char token[static HUB_TOKEN_TEXT]);
+enum hub_link_state { LINK_GOOD, LINK_USED, LINK_OLD, LINK_UNKNOWN };
+enum hub_link_state login_link_state(const struct hub *h, struct view token);
+/* Uses the link up. The cookie's value is in cookie, where to go in next. NULL: no such link. */
+struct hub_login *login_begin(struct hub *h, struct view token, char cookie[static HUB_TOKEN_TEXT],
+	char next[static 256]);
+/* The session that a request's cookie names, or NULL. */
+struct hub_login *login_find(struct hub *h, const struct http1_head *head);
+void login_end(struct hub_login *l);
+bool login_csrf_holds(const struct hub_login *l, struct view token);
+
+/*
+ * throttle.c: sources that showed something wrong: a burst of HUB_THROTTLE_BURST, then one each HUB_THROTTLE_STEP. A network of
+ * IPv6 is one source.
+ */
+bool throttle_is_over(
+	struct hub_throttle table[static HUB_THROTTLES_MAX], struct ipaddr from, mono_ns now);
+/* Counts one more; true: it was over already. */
+bool throttle_failed(
+	struct hub_throttle table[static HUB_THROTTLES_MAX], struct ipaddr from, mono_ns now);
+/*
+ * Codes of logins, to who is no admin: a source that showed too many wrong ones is not answered, and nobody is when all sources
+ * together did. So many guesses in the 15 minutes of a code find one of 2,048 that wait with a chance of 1 in 20,000.
+ */
+bool throttle_codes_are_shut(struct hub *h, struct ipaddr from, mono_ns now);
+void throttle_code_was_wrong(struct hub *h, struct ipaddr from, mono_ns now);
+
+/* admit.c: whom the relay is for, and what other relays are told of it */
+struct relay_admission admit_relay(struct hub *h);
+void admit_key_out(void *hub, const struct node_pub *key);
+/* POST /verify, as derper's --verify-client-url asks it. */
+MUST_USE int admit_on_verify(struct http_request *q);
+
+#endif

@@ -1,0 +1,148 @@
+/*
+ * Admins log in with a link that works once, printed by `warren-hub login`. Links and sessions are kept as hashes, in
+ * memory: a restart of the hub ends them.
+ */
+#include "base/rng/rng.h"
+#include "base/text/text.h"
+#include "hub/auth/auth.h"
+
+#include <openssl/crypto.h>
+#include <openssl/sha.h>
+#include <stdio.h>
+
+static const char cookie_name[] = "warren_admin";
+
+static void make_token(char text[static HUB_TOKEN_TEXT])
+{
+	uint8_t b[HUB_TOKEN_LEN];
+
+	rng_fill(loop_rng(), b, sizeof(b));
+	hex_encode(b, sizeof(b), text);
+	key_wipe(b, sizeof(b));
+}
+
+static bool hash_token(struct view token, uint8_t out[static 32])
+{
+	if (token.len != HUB_TOKEN_TEXT - 1)
+		return false;
+	SHA256(token.p, token.len, out);
+	return true;
+}
+
+/* Only paths of this hub, so that a link leads nowhere else. */
+static const char *safe_next(const char *next)
+{
+	return next && next[0] == '/' && next[1] != '/' && next[1] != '\\' && strlen(next) < 256 &&
+			       !strpbrk(next, "\r\n")
+		       ? next
+		       : "/";
+}
+
+void login_link_create(struct hub *h, const char *next, char token[static HUB_TOKEN_TEXT])
+{
+	struct hub_link *l = &h->link[0];
+
+	for (size_t i = 0; i < HUB_LINKS_MAX; i++)
+		if (h->link[i].expires < l->expires)
+			l = &h->link[i];
+	make_token(token);
+	SHA256((const uint8_t *)token, HUB_TOKEN_TEXT - 1, l->hash);
+	snprintf(l->next, sizeof(l->next), "%s", safe_next(next));
+	l->expires = loop_now(h->loop).mono + HUB_LINK_LIFE;
+	l->used = false;
+}
+
+/* Used and old ones, too, until another link takes their place. */
+static struct hub_link *find_link(const struct hub *h, struct view token)
+{
+	uint8_t hash[32];
+
+	if (!hash_token(token, hash))
+		return NULL;
+	for (size_t i = 0; i < HUB_LINKS_MAX; i++) {
+		const struct hub_link *l = &h->link[i];
+
+		if (l->expires && CRYPTO_memcmp(l->hash, hash, sizeof(hash)) == 0)
+			return (struct hub_link *)(uintptr_t)l;
+	}
+	return NULL;
+}
+
+static enum hub_link_state state_of(const struct hub *h, const struct hub_link *l)
+{
+	return !l                                     ? LINK_UNKNOWN
+	       : l->used                              ? LINK_USED
+	       : l->expires <= loop_now(h->loop).mono ? LINK_OLD
+						      : LINK_GOOD;
+}
+
+enum hub_link_state login_link_state(const struct hub *h, struct view token)
+{
+	return state_of(h, find_link(h, token));
+}
+
+struct hub_login *login_begin(
+	struct hub *h, struct view token, char cookie[static HUB_TOKEN_TEXT], char next[static 256])
+{
+	struct hub_link *link = find_link(h, token);
+	struct hub_login *l = &h->login[0];
+
+	if (state_of(h, link) != LINK_GOOD) {
+		h->n.login_failures++;
+		return NULL;
+	}
+	snprintf(next, 256, "%s", link->next);
+	link->used = true;
+	for (size_t i = 0; i < HUB_LOGINS_MAX; i++)
+		if (h->login[i].expires < l->expires)
+			l = &h->login[i];
+	make_token(cookie);
+	make_token(l->csrf);
+	SHA256((const uint8_t *)cookie, HUB_TOKEN_TEXT - 1, l->hash);
+	l->expires = loop_now(h->loop).mono + HUB_LOGIN_LIFE;
+	h->n.logins++;
+	return l;
+}
+
+/* The value of our cookie in "a=b; c=d". */
+static struct view cookie_of(const struct http1_head *head)
+{
+	struct view v = http1_find(head, "Cookie");
+	size_t n = sizeof(cookie_name) - 1;
+
+	while (v.len) {
+		const uint8_t *end = memchr(v.p, ';', v.len);
+		size_t len = end ? (size_t)(end - v.p) : v.len;
+
+		if (len > n && !memcmp(v.p, cookie_name, n) && v.p[n] == '=')
+			return view_of(v.p + n + 1, len - n - 1);
+		len += end ? 1 : 0;
+		v = view_of(v.p + len, v.len - len);
+		while (v.len && v.p[0] == ' ')
+			v = view_of(v.p + 1, v.len - 1);
+	}
+	return view_of("", 0);
+}
+
+struct hub_login *login_find(struct hub *h, const struct http1_head *head)
+{
+	uint8_t hash[32];
+
+	if (!hash_token(cookie_of(head), hash))
+		return NULL;
+	for (size_t i = 0; i < HUB_LOGINS_MAX; i++)
+		if (h->login[i].expires > loop_now(h->loop).mono &&
+			CRYPTO_memcmp(h->login[i].hash, hash, sizeof(hash)) == 0)
+			return &h->login[i];
+	return NULL;
+}
+
+void login_end(struct hub_login *l)
+{
+	memset(l, 0, sizeof(*l));
+}
+
+bool login_csrf_holds(const struct hub_login *l, struct view token)
+{
+	return token.len == HUB_TOKEN_TEXT - 1 && CRYPTO_memcmp(l->csrf, token.p, token.len) == 0;
+}

@@ -1,0 +1,52 @@
+#include "hub/auth/auth.h"
+
+/* The source's entry, or the one that waited longest and is given to it. */
+static struct hub_throttle *entry_of(
+	struct hub_throttle table[static HUB_THROTTLES_MAX], struct ipaddr from, mono_ns now)
+{
+	struct hub_throttle *t = &table[0];
+
+	if (from.family == 6)
+		from = ipaddr_mask(from, 64); /* one network is one source */
+	for (size_t i = 0; i < HUB_THROTTLES_MAX; i++) {
+		if (ipaddr_eq(table[i].from, from)) {
+			t = &table[i];
+			break;
+		}
+		if (table[i].full_at < t->full_at)
+			t = &table[i];
+	}
+	if (!ipaddr_eq(t->from, from) || t->full_at < now)
+		*t = (struct hub_throttle){ .from = from, .full_at = now };
+	return t;
+}
+
+bool throttle_is_over(
+	struct hub_throttle table[static HUB_THROTTLES_MAX], struct ipaddr from, mono_ns now)
+{
+	return entry_of(table, from, now)->full_at - now > HUB_THROTTLE_BURST * HUB_THROTTLE_STEP;
+}
+
+bool throttle_failed(
+	struct hub_throttle table[static HUB_THROTTLES_MAX], struct ipaddr from, mono_ns now)
+{
+	struct hub_throttle *t = entry_of(table, from, now);
+
+	if (t->full_at - now > HUB_THROTTLE_BURST * HUB_THROTTLE_STEP)
+		return true;
+	t->full_at += HUB_THROTTLE_STEP;
+	return false;
+}
+
+bool throttle_codes_are_shut(struct hub *h, struct ipaddr from, mono_ns now)
+{
+	return throttle_is_over(h->code_throttle, from, now) ||
+	       h->codes_full_at - now > HUB_CODES_MISSED_MAX * HUB_CODES_MISSED_STEP;
+}
+
+void throttle_code_was_wrong(struct hub *h, struct ipaddr from, mono_ns now)
+{
+	(void)throttle_failed(h->code_throttle, from, now);
+	h->codes_full_at = MAX_OF(h->codes_full_at, now) + HUB_CODES_MISSED_STEP;
+	h->n.codes_missed++;
+}

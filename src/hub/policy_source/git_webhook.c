@@ -1,0 +1,47 @@
+/* The webhook: a body that is signed with the secret makes the hub look into its repository. */
+#include "base/text/text.h"
+#include "crypto/ct/ct.h"
+#include "hub/policy_source/internal.h"
+
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+
+static bool signature_of(const struct http1_head *head, uint8_t out[static 32])
+{
+	static const char algorithm[] = "sha256=";
+	struct view v = http1_find(head, "X-Hub-Signature-256");
+	size_t n = sizeof(algorithm) - 1;
+
+	if (v.len > n && !memcmp(v.p, algorithm, n))
+		v = view_of(v.p + n, v.len - n);
+	else
+		v = http1_find(head, "X-Gitea-Signature");
+	return v.len == 64 && hex_decode((const char *)v.p, v.len, out) == 0;
+}
+
+bool git_webhook_wants(const struct hub *h, const struct http1_head *head)
+{
+	uint8_t given[32];
+
+	return h->git && buf_len(&h->git->secret) && signature_of(head, given);
+}
+
+enum git_webhook git_webhook(struct hub *h, const struct http1_head *head, struct view body)
+{
+	struct git *g = h->git;
+	uint8_t given[32], want[EVP_MAX_MD_SIZE];
+	unsigned len = 0;
+
+	if (!g || !buf_len(&g->secret))
+		return GIT_WEBHOOK_OFF;
+	if (!signature_of(head, given) ||
+		!HMAC(EVP_sha256(), buf_data(&g->secret), (int)buf_len(&g->secret), body.p,
+			body.len, want, &len) ||
+		len != sizeof(given) || !ct_equal(given, want, sizeof(given))) {
+		g->n.bad_signatures++;
+		return GIT_WEBHOOK_BAD_SIGNATURE;
+	}
+	g->n.webhooks++;
+	git_pull(h);
+	return GIT_WEBHOOK_TAKEN;
+}

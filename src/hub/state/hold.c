@@ -1,0 +1,87 @@
+/*
+ * A change is durable before it is answered. This is the one place that sees to it: handlers of routes with HTTP_ROUTE_CHANGES change
+ * and reply at once, and their reply waits until the store has written all that was promised by then. Questions are answered at once.
+ */
+#include "hub/state/state.h"
+#include "store/sqlite/sqlite.h"
+
+#define PAGE_HEADERS "X-Content-Type-Options: nosniff\r\nCache-Control: no-store\r\n"
+#define FAILED \
+	"the hub cannot write its database, so the change was not made; warren-hub status says whether it can again"
+
+/* By enum hub_asker: what is said instead of a reply. */
+static const struct http_instead failed[] = {
+	[HUB_ADMIN] = { 503, "application/json", "",
+		{ (const uint8_t *)"{\"error\":\"" FAILED "\"}",
+			sizeof("{\"error\":\"" FAILED "\"}") - 1 } },
+	[HUB_API] = { 503, "application/json", PAGE_HEADERS,
+		{ (const uint8_t *)"{\"message\":\"" FAILED "\"}",
+			sizeof("{\"message\":\"" FAILED "\"}") - 1 } },
+	[HUB_PAGE] = { 503, "text/plain; charset=utf-8", PAGE_HEADERS,
+		{ (const uint8_t *)FAILED "\n", sizeof(FAILED) } },
+};
+
+struct reason {
+	const char *error, *message;
+};
+static const struct json_field reason_fields[] = {
+	JSON_F(struct reason, error, "error", json_str, JSON_OMIT),
+	JSON_F(struct reason, message, "message", json_str, JSON_OMIT),
+	JSON_END,
+};
+static JSON_OBJECT_TYPE(reason_type, struct reason, reason_fields);
+
+int hold_refuse(struct http_request *q, enum hub_asker who, const char *why)
+{
+	struct hub *h = q->ctx;
+	char text[512];
+	struct reason doc = { .error = who == HUB_ADMIN ? text : NULL,
+		.message = who == HUB_API ? text : NULL };
+	struct buf b;
+	int rc = 0;
+
+	h->n.changes_refused++;
+	snprintf(text, sizeof(text), "%.*s", (int)strcspn(why, "\n"), why);
+	buf_init(&b, 2048);
+	if (who == HUB_PAGE)
+		rc = buf_printf(&b, "%s\n", text);
+	else
+		rc = json_encode(&reason_type, &doc, &b);
+	if (rc == 0)
+		rc = http_reply_send(q->reply, 503, failed[who].content_type,
+			PAGE_HEADERS "Retry-After: 60\r\n", buf_view(&b));
+	buf_fini(&b);
+	return rc;
+}
+
+static const char *closed(void *ctx)
+{
+	const struct hub *h = ctx;
+
+	return h->failed ? FAILED : coord_store_refusal(store_sqlite_store(h->store));
+}
+
+static uint64_t ticket(void *ctx)
+{
+	const struct coord_store *s = store_sqlite_store(((struct hub *)ctx)->store);
+
+	return coord_store_settled(s) ? 0 : s->promised;
+}
+
+const struct router_gate hold_admin = { closed, ticket, &failed[HUB_ADMIN] },
+			 hold_api = { closed, ticket, &failed[HUB_API] },
+			 hold_page = { closed, ticket, &failed[HUB_PAGE] };
+
+void hold_release(struct hub *h)
+{
+	const struct coord_store *s = store_sqlite_store(h->store);
+
+	httpd_release(h->web, s->durable);
+	httpd_release(h->admin, s->durable);
+}
+
+void hold_release_failed(struct hub *h)
+{
+	httpd_release_instead(h->web);
+	httpd_release_instead(h->admin);
+}
