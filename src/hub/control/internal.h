@@ -1,4 +1,7 @@
-/* hub/control: a control connection, between control.c, which gives it requests to serve, and sessions.c, which waits for it. */
+/*
+ * hub/control: a control connection, between control.c, which has the stream, requests.c, which has its requests answered, and
+ * sessions.c, which waits for it.
+ */
 #ifndef WARREN_HUB_CONTROL_INTERNAL_H
 #define WARREN_HUB_CONTROL_INTERNAL_H
 
@@ -18,6 +21,8 @@ struct session {
 	bool overdue;
 };
 
+/* After whatever may have let its machine in. It stays a stranger's while its key is no member's. */
+void session_review(struct session *s);
 /* It has no open request any more. */
 void session_becomes_idle(struct session *s);
 /* Something was fed, or there is output: whether it is taken is looked at later. */
@@ -28,5 +33,8 @@ void session_ask(struct session *s, mono_ns within);
 void session_lives(struct session *s);
 /* Nobody waits for it any more. */
 void session_forget(struct session *s);
+
+/* requests.c: a session is the owner of its ts2021. */
+extern const struct ts2021_ops request_ops;
 
 #endif

@@ -170,3 +170,14 @@ void session_forget(struct session *s)
 	list_remove(&s->checked);
 	heap_remove(&s->hub->asked, &s->answer_due);
 }
+
+/* After whatever may have let its machine in. It stays one: who is out is told so, and has nothing from it. */
+void session_review(struct session *s)
+{
+	if (s->member || !coord_machine_is_member(s->hub->tailnet, ts2021_remote(s->ts),
+				 loop_now(s->hub->loop).wall))
+		return;
+	s->member = true;
+	ts2021_set_member(s->ts);
+	ledger_set_member(stream_holder(s->stream), ts2021_remote(s->ts)->b);
+}
