@@ -1,5 +1,6 @@
 /* The coordination engine: what it is made of, its timers, and how it begins anew from the disk. */
 #include "base/text/text.h"
+#include "crypto/sha256/sha256.h"
 #include "hub/auth/auth.h"
 #include "hub/auth/tokens.h"
 #include "hub/control/control.h"
@@ -8,13 +9,7 @@
 #include "store/sqlite/sqlite.h"
 #include "term/duration.h"
 
-#include <openssl/sha.h>
 #include <stdio.h>
-
-static void sha256(const void *p, size_t n, uint8_t out[static 32])
-{
-	SHA256(p, n, out);
-}
 
 static void on_tick(void *ctx)
 {
@@ -71,7 +66,7 @@ static int make_engine(struct hub *h, struct err_at *at)
 		.store = store_sqlite_store(h->store),
 		.rng = loop_rng(),
 		.ledger = h->ledger,
-		.hash = sha256,
+		.hash = sha256_hash,
 		.on_poll_ready = control_poll_ready,
 		.on_poll_end = control_poll_end,
 		.on_poll_watch = control_poll_watch,

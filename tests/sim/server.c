@@ -4,10 +4,10 @@
 #include "base/list/list.h"
 #include "base/text/text.h"
 #include "core/ts2021/ts2021.h"
+#include "crypto/sha256/sha256.h"
 #include "proto/http1/http1.h"
 #include "proto/stun/stun.h"
 
-#include <openssl/sha.h>
 #include <string.h>
 
 enum { HEAD_MAX = 16384, STUN_PORT = 3478 };
@@ -105,11 +105,6 @@ static void conn_free(struct conn *c)
 }
 
 /* ---- The control engine's side ---- */
-
-static void sha256(const void *p, size_t n, uint8_t out[static 32])
-{
-	SHA256(p, n, out);
-}
 
 static void on_poll_ready(void *owner)
 {
@@ -399,7 +394,7 @@ static void start_hub(struct server *s)
 		.derp_map = s->cfg.derp_map,
 		.store = store_mem_store(s->store),
 		.rng = &s->rng.rng,
-		.hash = sha256,
+		.hash = sha256_hash,
 		.on_poll_ready = on_poll_ready,
 		.on_poll_end = on_poll_end,
 		.on_answer = on_answer };

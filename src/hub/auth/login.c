@@ -4,10 +4,10 @@
  */
 #include "base/rng/rng.h"
 #include "base/text/text.h"
+#include "crypto/ct/ct.h"
+#include "crypto/sha256/sha256.h"
 #include "hub/auth/auth.h"
 
-#include <openssl/crypto.h>
-#include <openssl/sha.h>
 #include <stdio.h>
 
 static const char cookie_name[] = "warren_admin";
@@ -25,7 +25,7 @@ static bool hash_token(struct view token, uint8_t out[static 32])
 {
 	if (token.len != HUB_TOKEN_TEXT - 1)
 		return false;
-	SHA256(token.p, token.len, out);
+	sha256_hash(token.p, token.len, out);
 	return true;
 }
 
@@ -46,7 +46,7 @@ void login_link_create(struct hub *h, const char *next, char token[static HUB_TO
 		if (h->link[i].expires < l->expires)
 			l = &h->link[i];
 	make_token(token);
-	SHA256((const uint8_t *)token, HUB_TOKEN_TEXT - 1, l->hash);
+	sha256_hash(token, HUB_TOKEN_TEXT - 1, l->hash);
 	snprintf(l->next, sizeof(l->next), "%s", safe_next(next));
 	l->expires = loop_now(h->loop).mono + HUB_LINK_LIFE;
 	l->used = false;
@@ -62,7 +62,7 @@ static struct hub_link *find_link(const struct hub *h, struct view token)
 	for (size_t i = 0; i < HUB_LINKS_MAX; i++) {
 		const struct hub_link *l = &h->link[i];
 
-		if (l->expires && CRYPTO_memcmp(l->hash, hash, sizeof(hash)) == 0)
+		if (l->expires && ct_equal(l->hash, hash, sizeof(hash)))
 			return (struct hub_link *)(uintptr_t)l;
 	}
 	return NULL;
@@ -98,7 +98,7 @@ struct hub_login *login_begin(
 			l = &h->login[i];
 	make_token(cookie);
 	make_token(l->csrf);
-	SHA256((const uint8_t *)cookie, HUB_TOKEN_TEXT - 1, l->hash);
+	sha256_hash(cookie, HUB_TOKEN_TEXT - 1, l->hash);
 	l->expires = loop_now(h->loop).mono + HUB_LOGIN_LIFE;
 	h->n.logins++;
 	return l;
@@ -132,7 +132,7 @@ struct hub_login *login_find(struct hub *h, const struct http1_head *head)
 		return NULL;
 	for (size_t i = 0; i < HUB_LOGINS_MAX; i++)
 		if (h->login[i].expires > loop_now(h->loop).mono &&
-			CRYPTO_memcmp(h->login[i].hash, hash, sizeof(hash)) == 0)
+			ct_equal(h->login[i].hash, hash, sizeof(hash)))
 			return &h->login[i];
 	return NULL;
 }
@@ -144,5 +144,5 @@ void login_end(struct hub_login *l)
 
 bool login_csrf_holds(const struct hub_login *l, struct view token)
 {
-	return token.len == HUB_TOKEN_TEXT - 1 && CRYPTO_memcmp(l->csrf, token.p, token.len) == 0;
+	return token.len == HUB_TOKEN_TEXT - 1 && ct_equal(l->csrf, token.p, token.len);
 }

@@ -2,11 +2,11 @@
 #include "base/rng/rng.h"
 #include "base/text/text.h"
 #include "crypto/ct/ct.h"
+#include "crypto/sha256/sha256.h"
 #include "os/log/log.h"
 #include "store/sqlite/sqlite.h"
 
 #include <errno.h>
-#include <openssl/sha.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -34,14 +34,6 @@ static const struct json_field fields[] = {
 	JSON_END,
 };
 JSON_OBJECT_TYPE(token_type, struct token, fields);
-
-static void hash_text(const void *p, size_t n, char hex[static 65])
-{
-	uint8_t hash[32];
-
-	SHA256(p, n, hash);
-	hex_encode(hash, sizeof(hash), hex);
-}
 
 /* promised: what was done is answered only when this is durable. */
 static int store(struct hub *h, const struct token *t, bool promised)
@@ -130,7 +122,7 @@ int token_create(struct hub *h, const char *name, const char *scope, unix_ms exp
 	snprintf(text, TOKEN_TEXT_MAX, "%s%lld-%s", prefix, (long long)all->last_id + 1, hex);
 	ct_wipe(secret, sizeof(secret));
 	ct_wipe(hex, sizeof(hex));
-	hash_text(text, strlen(text), hash);
+	sha256_hex(text, strlen(text), hash);
 	*t = (struct token){ .id = all->last_id + 1,
 		.hash = arena_strdup(&all->mem, hash),
 		.name = arena_strdup(&all->mem, name),
@@ -212,7 +204,7 @@ static struct token *find_by_text(struct hub *h, const char *text, size_t len)
 	t = find(h, (int64_t)id);
 	if (!t || strcmp(token_state(t, loop_now(h->loop).wall), "valid") != 0)
 		return NULL;
-	hash_text(text, len, hash);
+	sha256_hex(text, len, hash);
 	return ct_equal(hash, t->hash, 64) ? t : NULL;
 }
 

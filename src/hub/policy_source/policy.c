@@ -1,10 +1,10 @@
 #include "hub/policy_source/policy.h"
 #include "base/text/text.h"
+#include "crypto/sha256/sha256.h"
 #include "hub/policy_source/git.h"
 #include "os/log/log.h"
 #include "proto/hujson/hujson.h"
 
-#include <openssl/sha.h>
 #include <stdio.h>
 
 static const char open_policy[] =
@@ -101,7 +101,6 @@ const char *policy_source_etag(struct hub *h)
 	const struct coord_policy_version *v = coord_policy_current(h->tailnet);
 	int64_t id = v ? v->id : 0;
 	struct view text;
-	uint8_t hash[32];
 	struct buf b;
 
 	if (h->etag[0] && h->etag_version == id)
@@ -110,9 +109,8 @@ const char *policy_source_etag(struct hub *h)
 	buf_init(&b, 8 * COORD_POLICY_TEXT_MAX); /* blanks of the canonical form included */
 	if (hujson_format(text.p, text.len, &b, NULL) == 0)
 		text = buf_view(&b);
-	SHA256(text.p, text.len, hash);
+	sha256_hex(text.p, text.len, h->etag);
 	buf_fini(&b);
-	hex_encode(hash, sizeof(hash), h->etag);
 	h->etag_version = id;
 	return h->etag;
 }
