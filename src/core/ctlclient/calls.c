@@ -133,7 +133,7 @@ void ctlclient_calls_send(struct ctlclient *c)
 			c->ops->new_node_key(c->owner, &c->trial);
 		rc = send_call(c, CALL_REGISTER);
 		if (c->silent_at == MONO_NEVER)
-			ctlclient_heard(c);
+			ctlclient_note_alive(c);
 	}
 	if (rc == 0 && ctlclient_may_poll(c) && !c->call[CALL_MAP].s) {
 		rc = send_call(c, CALL_MAP);

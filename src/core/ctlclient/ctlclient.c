@@ -100,7 +100,7 @@ static void look_where_told(struct ctlclient *c)
 }
 
 /* The end of every call: what callbacks decided is done here, outside of the protocol engines' own frames. */
-static void settle(struct ctlclient *c)
+static void run_deferred(struct ctlclient *c)
 {
 	if (c->lost && c->retry_at == MONO_NEVER)
 		ctlclient_fail(c, REASON_HUB_MAP, 0, 0);
@@ -266,7 +266,7 @@ void ctlclient_connected(struct ctlclient *c, enum ctlclient_conn id, struct now
 	}
 	if (rc < 0)
 		ctlclient_fail(c, REASON_HUB_SESSION, rc, 0);
-	settle(c);
+	run_deferred(c);
 }
 
 /* Of the two that raced, the one that the address speaks of is told of. */
@@ -324,7 +324,7 @@ static void feed_session(struct ctlclient *c, enum ctlclient_conn id, struct vie
 		c->tls_at = c->dial_until = MONO_NEVER;
 		hangup(c, id == CTL_CONN_TLS ? CTL_CONN_PLAIN : CTL_CONN_TLS);
 	} else if (c->ask_at != MONO_NEVER) {
-		ctlclient_heard(c);
+		ctlclient_note_alive(c);
 	}
 }
 
@@ -372,7 +372,7 @@ void ctlclient_feed(struct ctlclient *c, enum ctlclient_conn id, struct view dat
 	} else {
 		feed_session(c, id, data);
 	}
-	settle(c);
+	run_deferred(c);
 }
 
 void ctlclient_closed(struct ctlclient *c, enum ctlclient_conn id, int rc, struct now now)
@@ -381,7 +381,7 @@ void ctlclient_closed(struct ctlclient *c, enum ctlclient_conn id, int rc, struc
 	if (!c->conn[id].open)
 		return;
 	leg_lost(c, id, rc ? rc : -ERR_CLOSED);
-	settle(c);
+	run_deferred(c);
 }
 
 struct view ctlclient_output(struct ctlclient *c, enum ctlclient_conn id)
@@ -438,7 +438,7 @@ void ctlclient_tick(struct ctlclient *c, struct now now)
 			-ERR_SILENT, 0);
 	else if (now.mono >= c->ask_at)
 		ask_hub(c);
-	settle(c);
+	run_deferred(c);
 }
 
 void ctlclient_start(struct ctlclient *c, struct now now)
@@ -448,7 +448,7 @@ void ctlclient_start(struct ctlclient *c, struct now now)
 		return;
 	ctlclient_set_state(c, CTL_CONNECTING, NULL);
 	c->retry_at = c->lost_at = now.mono;
-	settle(c);
+	run_deferred(c);
 }
 
 void ctlclient_stop(struct ctlclient *c)
@@ -466,7 +466,7 @@ void ctlclient_reconnect(struct ctlclient *c, struct now now)
 	drop_all(c);
 	c->failures = 0;
 	c->retry_at = c->lost_at = now.mono;
-	settle(c);
+	run_deferred(c);
 }
 
 void ctlclient_login(struct ctlclient *c, const char *auth_key, struct now now)
@@ -490,7 +490,7 @@ void ctlclient_login(struct ctlclient *c, const char *auth_key, struct now now)
 		ctlclient_start(c, now);
 	else if (c->won == CTL_CONNS && c->dial_until == MONO_NEVER)
 		c->retry_at = now.mono; /* somebody is waiting: no backoff */
-	settle(c);
+	run_deferred(c);
 }
 
 bool ctlclient_joins_by_key(const struct ctlclient *c)
@@ -505,14 +505,14 @@ void ctlclient_logout(struct ctlclient *c, struct now now)
 		return;
 	c->logout = true;
 	c->trial = (struct node_pub){ 0 };
-	settle(c);
+	run_deferred(c);
 }
 
 void ctlclient_update(struct ctlclient *c, struct now now)
 {
 	c->now = now;
 	c->dirty = true;
-	settle(c);
+	run_deferred(c);
 }
 
 int ctlclient_request(struct ctlclient *c, const char *method, const char *path, struct view body)

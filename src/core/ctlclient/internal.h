@@ -98,7 +98,7 @@ void ctlclient_fail(struct ctlclient *c, enum reason_step step, int rc, mono_ns 
 void ctlclient_set_state(struct ctlclient *c, enum ctlclient_state s, const char *text);
 void ctlclient_auth_key_set(
 	struct ctlclient *c, const char *key); /* or NULL; the old one is wiped */
-void ctlclient_heard(struct ctlclient *
+void ctlclient_note_alive(struct ctlclient *
 		c); /* without a stream: the hub lives, or is about to be asked for the first time */
 
 /* calls.c */

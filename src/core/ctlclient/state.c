@@ -79,7 +79,7 @@ void ctlclient_fail(struct ctlclient *c, enum reason_step step, int rc, mono_ns 
 		tell_trouble(c, step, rc);
 }
 
-void ctlclient_heard(struct ctlclient *c)
+void ctlclient_note_alive(struct ctlclient *c)
 {
 	c->silent_at = mono_add(c->now.mono, CTLCLIENT_SILENCE);
 	c->ask_at = mono_add(c->now.mono, CTLCLIENT_SILENCE / 2);

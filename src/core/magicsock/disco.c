@@ -91,7 +91,7 @@ static void op_changed(void *owner)
 {
 	struct magicsock_peer *p = owner;
 	struct magicsock *m = p->m;
-	bool direct = path_is_trusted(&p->path, m->now.mono) && !p->path.doubted;
+	bool direct = path_is_trusted(&p->path, m->now.mono) && !p->path.degraded;
 
 	m->n.path_direct += direct;
 	m->n.path_lost += !direct;

@@ -53,5 +53,5 @@ void peer_heard(struct magicsock_peer *p)
 	size_t bytes = wg_peer_take_received(p->wg);
 
 	if (ipaddr_is_set(a.ip))
-		path_on_heard(&p->path, a, bytes, p->m->now.mono);
+		path_on_rx(&p->path, a, bytes, p->m->now.mono);
 }

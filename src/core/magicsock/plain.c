@@ -19,10 +19,11 @@ static bool is_proven(const struct magicsock_peer *p)
 static struct ipport whom_to_ask(const struct magicsock_peer *p)
 {
 	const struct plain *n = &p->plain;
-	bool elsewhere = ipaddr_is_set(p->path.heard.ip) && !ipport_eq(p->path.heard, n->proven);
+	bool elsewhere = ipaddr_is_set(p->path.last_rx_addr.ip) &&
+			 !ipport_eq(p->path.last_rx_addr, n->proven);
 
 	if (n->unanswered < FAITHFUL && elsewhere)
-		return p->path.heard;
+		return p->path.last_rx_addr;
 	if (n->unanswered < FAITHFUL && is_proven(p))
 		return n->proven;
 	for (size_t i = 0; i < p->path.n_cand; i++) {
@@ -31,7 +32,7 @@ static struct ipport whom_to_ask(const struct magicsock_peer *p)
 		if (endpoints_can_send(p->m->endpoints, a.ip))
 			return a;
 	}
-	return ipaddr_is_set(n->proven.ip) ? n->proven : p->path.heard;
+	return ipaddr_is_set(n->proven.ip) ? n->proven : p->path.last_rx_addr;
 }
 
 static bool may_ask(struct magicsock_peer *p, struct ipport a, size_t len)
@@ -66,11 +67,12 @@ bool plain_send(struct magicsock_peer *p, enum wgmsg_type type, const struct wg_
 		peer_heard(p);
 	else if (is_proven(p))
 		sent = output_udp(p->m, p->plain.proven, d, n);
-	if (sent && (!ipaddr_is_set(p->path.heard.ip) || ipport_eq(p->path.heard, p->plain.proven)))
+	if (sent && (!ipaddr_is_set(p->path.last_rx_addr.ip) ||
+			    ipport_eq(p->path.last_rx_addr, p->plain.proven)))
 		return true;
 	if (type != WGMSG_RESPONSE)
 		peer_defer(p, DEFER_RENEW);
-	return output_unproven(p, p->path.heard, d, n) || sent;
+	return output_unproven(p, p->path.last_rx_addr, d, n) || sent;
 }
 
 void plain_answered(struct magicsock_peer *p, struct ipport from)

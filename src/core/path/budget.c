@@ -30,18 +30,18 @@ static bool pay(int64_t *credit, int64_t bytes)
 	return true;
 }
 
-void budget_heard(struct path *p, struct ipport from, size_t bytes)
+void budget_rx(struct path *p, struct ipport from, size_t bytes)
 {
 	int64_t more = PATH_UNPROVEN_FACTOR * (int64_t)MIN_OF(bytes, (size_t)PATH_CREDIT_MAX);
 
 	if (ipport_eq(from, p->best)) {
 		earn(&p->best_credit, more);
-		p->heard_credit = 0; /* both are one address, and have one account */
+		p->last_rx_credit = 0; /* both are one address, and have one account */
 		return;
 	}
-	if (!ipport_eq(from, p->heard))
-		p->heard_credit = 0;
-	earn(&p->heard_credit, more);
+	if (!ipport_eq(from, p->last_rx_addr))
+		p->last_rx_credit = 0;
+	earn(&p->last_rx_credit, more);
 }
 
 void budget_ping(struct path_candidate *c, size_t len, size_t answer)
@@ -58,7 +58,7 @@ bool path_spend(struct path *p, struct ipport to, size_t len, mono_ns now)
 		return false;
 	if (ipport_eq(to, p->best))
 		return now <= p->trust_until || pay(&p->best_credit, on_the_wire(to, len));
-	return ipport_eq(to, p->heard) && pay(&p->heard_credit, on_the_wire(to, len));
+	return ipport_eq(to, p->last_rx_addr) && pay(&p->last_rx_credit, on_the_wire(to, len));
 }
 
 /* Thousandths of a probe: PATH_PINGS_PER_SECOND of them each millisecond. */

@@ -28,20 +28,20 @@ static void source_of_packets_gets_three_times_what_came_from_it(void **state)
 
 	rig_open(&r);
 	CHECK_INT(sent_to(&r, victim, 29, 10), ==, 0);
-	path_on_heard(&r.p, victim, 32, r.now);
+	path_on_rx(&r.p, victim, 32, r.now);
 	check_route(&r, victim, true);
 	CHECK_INT(sent_to(&r, victim, 1312, 100), ==, 0);
 	CHECK_INT(sent_to(&r, victim, 32, 100), ==, 96);
-	path_on_heard(&r.p, victim, 1000, r.now);
+	path_on_rx(&r.p, victim, 1000, r.now);
 	CHECK_INT(sent_to(&r, victim, 100, 100), ==, 3000);
 	CHECK_INT(sent_to(&r, other, 29, 10), ==, 0);
 	/* Back and forth: what one earned is not the other's, and nothing is earned twice. */
-	path_on_heard(&r.p, victim, 1000, r.now);
-	path_on_heard(&r.p, other, 32, r.now);
+	path_on_rx(&r.p, victim, 1000, r.now);
+	path_on_rx(&r.p, other, 32, r.now);
 	CHECK_INT(sent_to(&r, other, 32, 100), ==, 96);
-	path_on_heard(&r.p, victim, 32, r.now);
+	path_on_rx(&r.p, victim, 32, r.now);
 	CHECK_INT(sent_to(&r, victim, 32, 100), ==, 96);
-	path_on_heard(&r.p, victim, SIZE_MAX, r.now); /* however much it was */
+	path_on_rx(&r.p, victim, SIZE_MAX, r.now); /* however much it was */
 	CHECK_INT(sent_to(&r, victim, 64, 1 << 20), <=, PATH_CREDIT_MAX);
 	path_fini(&r.p);
 }
@@ -53,7 +53,7 @@ static void source_of_packets_beside_a_trusted_path_gets_no_more(void **state)
 
 	a = direct(&r);
 	CHECK_INT(sent_to(&r, a, 1312, 1000), ==, 1312000);
-	path_on_heard(&r.p, victim, 100, r.now); /* doubt: packets go to both, and the relay */
+	path_on_rx(&r.p, victim, 100, r.now); /* degraded: packets go to both, and the relay */
 	CHECK_TRUE(ipport_eq(path_route(&r.p, r.now).also, victim));
 	CHECK_INT(sent_to(&r, a, 1312, 1000), ==, 1312000);
 	CHECK_INT(sent_to(&r, victim, 100, 1000), ==, 300);
@@ -66,7 +66,7 @@ static void trusted_address_is_one_among_others_when_trust_ends(void **state)
 	struct rig r;
 
 	a = direct(&r);
-	path_on_heard(&r.p, a, 500, r.now);
+	path_on_rx(&r.p, a, 500, r.now);
 	r.now = r.p.trust_until;
 	CHECK_INT(sent_to(&r, a, 1312, 1000), ==, 1312000);
 	r.now++;

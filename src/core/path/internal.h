@@ -9,7 +9,7 @@ bool path_is_direct(const struct path *p, mono_ns now); /* packets go to the bes
 void path_best_clear(struct path *p);
 
 /* What may go to addresses that have not answered (budget.c) */
-void budget_heard(struct path *p, struct ipport from, size_t bytes); /* before p->heard moves */
+void budget_rx(struct path *p, struct ipport from, size_t bytes); /* before p->last_rx_addr moves */
 void budget_ping(struct path_candidate *c, size_t len, size_t answer);
 bool budget_probe(struct path *p, struct path_candidate *c, size_t len, mono_ns now);
 

@@ -27,7 +27,7 @@ static void live_through(struct rig *r, struct ipport a)
 	path_set_endpoints(&r->p, many, ARRAY_LEN(many) / 2, r->now);
 	run(r, SEC(1));
 	set_endpoints(r, a, none);
-	path_on_heard(&r->p, a, 1000, r->now);
+	path_on_rx(&r->p, a, 1000, r->now);
 	path_on_send(&r->p, r->now);
 	run(r, SEC(1));
 	answer_if_pinged(r, a);

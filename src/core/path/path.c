@@ -22,11 +22,12 @@ static const mono_ns
 	search_gap = MSEC(50),    /* between two pings of a search to one candidate */
 	call_gap = MSEC(80),      /* between two calls, for whatever reasons */
 	call_search_gap = SEC(1), /* between two searches that the peer's calls begin */
-	ping_back_gap = MSEC(100), doubt_after = MSEC(500),
-	doubt_heard_after =
+	ping_back_gap = MSEC(100), degrade_after = MSEC(500),
+	degrade_rx_after =
 		SEC(2), /* ... while packets still come from there: it may be dead one way only */
-	suspect_after = SEC(1), /* we send, and nothing comes back: is it still there? */
-	moved_gap = SEC(1);     /* between two doubts because the peer seems to have moved */
+	silent_after = SEC(1), /* we send, and nothing comes back: is it still there? */
+	moved_gap = SEC(
+		1); /* between two times that the path is degraded as the peer seems to have moved */
 
 void path_init(
 	struct path *p, const struct path_ops *ops, void *owner, struct rng *rng, mono_ns now)
@@ -165,9 +166,9 @@ static void search_begin(struct path *p, bool calls, mono_ns now)
 	search_step(p, now);
 }
 
-static void doubt(struct path *p, mono_ns now)
+static void degrade(struct path *p, mono_ns now)
 {
-	p->doubted = true;
+	p->degraded = true;
 	p->ops->changed(p->owner);
 	if (path_is_active(p, now))
 		search_begin(p, true, now);
@@ -210,7 +211,7 @@ void path_on_link_changed(struct path *p, mono_ns now)
 		p->cand[i].latency = p->cand[i].last_ping = 0;
 	/* The address stays: it may work from the new link as well, and so long packets go there and through the relay. */
 	p->trust_until = p->unanswered_since = 0;
-	p->heard = (struct ipport){ 0 };
+	p->last_rx_addr = (struct ipport){ 0 };
 	if (path_is_active(p, now))
 		search_begin(p, true, now);
 }
@@ -229,24 +230,24 @@ struct path_route path_route(const struct path *p, mono_ns now)
 {
 	struct path_route r = { .udp = p->best, .relay = !path_is_direct(p, now) };
 	bool may_be_there =
-		r.relay && ipaddr_is_set(p->heard.ip) && now - p->heard_at <= PATH_HEARD;
+		r.relay && ipaddr_is_set(p->last_rx_addr.ip) && now - p->last_rx_at <= PATH_LAST_RX;
 
 	if (may_be_there && !ipaddr_is_set(r.udp.ip))
-		r.udp = p->heard;
-	else if (may_be_there && !ipport_eq(r.udp, p->heard))
-		r.also = p->heard;
+		r.udp = p->last_rx_addr;
+	else if (may_be_there && !ipport_eq(r.udp, p->last_rx_addr))
+		r.also = p->last_rx_addr;
 	return r;
 }
 
 /* A dead path shows here long before the next heartbeat. A flow that needs no answers costs a ping a second. */
-static void suspect(struct path *p, mono_ns now)
+static void probe_if_silent(struct path *p, mono_ns now)
 {
 	const struct path_candidate *c;
 
-	if (now - p->best_heard_at < suspect_after)
+	if (now - p->best_rx_at < silent_after)
 		return;
 	c = candidate_find(p, p->best);
-	if (c && now - c->last_ping >= suspect_after)
+	if (c && now - c->last_ping >= silent_after)
 		ping_best(p, now);
 }
 
@@ -258,12 +259,12 @@ void path_on_send(struct path *p, mono_ns now)
 	if (p->heartbeat_at == MONO_NEVER)
 		p->heartbeat_at = mono_add(now, PATH_HEARTBEAT);
 	if (path_is_direct(p, now)) {
-		suspect(p, now);
+		probe_if_silent(p, now);
 		return;
 	}
 	/* The first packet in a while, or the first since trust ran out. (Doubt has begun its own search.) */
 	if (!was_active || !p->search_started ||
-		(!p->doubted && p->trust_until > p->search_started))
+		(!p->degraded && p->trust_until > p->search_started))
 		search_begin(p, true, now);
 }
 
@@ -271,19 +272,19 @@ void path_on_send(struct path *p, mono_ns now)
  * An authentic packet does not move the path, since it could be an old one that somebody sends from elsewhere. But when its
  * source is another one than before, the peer may have moved, and the path is asked at once whether it still holds.
  */
-void path_on_heard(struct path *p, struct ipport from, size_t bytes, mono_ns now)
+void path_on_rx(struct path *p, struct ipport from, size_t bytes, mono_ns now)
 {
-	bool same = ipport_eq(from, p->heard);
+	bool same = ipport_eq(from, p->last_rx_addr);
 
-	budget_heard(p, from, bytes);
-	p->heard = from;
-	p->heard_at = now;
+	budget_rx(p, from, bytes);
+	p->last_rx_addr = from;
+	p->last_rx_at = now;
 	if (ipport_eq(from, p->best))
-		p->best_heard_at = now;
+		p->best_rx_at = now;
 	else if (!same && path_is_direct(p, now) &&
 		 (!p->moved_at || now - p->moved_at >= moved_gap)) {
 		p->moved_at = now;
-		doubt(p, now);
+		degrade(p, now);
 	}
 }
 
@@ -326,13 +327,13 @@ static void best_answered(struct path *p, struct ipport a, mono_ns latency, mono
 	bool was_direct = path_is_direct(p, now), other = !ipport_eq(a, p->best);
 
 	if (other)
-		p->best_credit = ipport_eq(a, p->heard) ? p->heard_credit : 0;
+		p->best_credit = ipport_eq(a, p->last_rx_addr) ? p->last_rx_credit : 0;
 	p->best = a;
 	p->best_latency = latency;
 	p->trust_until = mono_add(now, PATH_TRUST);
 	p->unanswered_since = 0;
-	p->best_heard_at = now;
-	p->doubted = false;
+	p->best_rx_at = now;
+	p->degraded = false;
 	if (p->heartbeat_at == MONO_NEVER && path_is_active(p, now))
 		p->heartbeat_at = mono_add(now, PATH_HEARTBEAT);
 	if (other || !was_direct)
@@ -380,7 +381,7 @@ void path_on_call(struct path *p, const struct ipport *eps, size_t n, mono_ns no
 	bool running = p->search_at != MONO_NEVER;
 
 	/* A peer with a good path hardly calls: what we hear may be all that still passes. */
-	p->best_heard_at = 0;
+	p->best_rx_at = 0;
 	/* The peer has just opened its NAT for us: now is the moment, whatever we tried before. */
 	for (size_t i = 0; i < p->n_cand; i++)
 		p->cand[i].last_ping = 0;
@@ -426,14 +427,14 @@ static void expire_pings(struct path *p, mono_ns now)
 }
 
 /* A loaded path answers late, but then its own packets arrive and speak for it, for a while. */
-static mono_ns doubt_at(const struct path *p)
+static mono_ns degrade_at(const struct path *p)
 {
-	mono_ns from = MAX_OF(p->unanswered_since, p->best_heard_at);
+	mono_ns from = MAX_OF(p->unanswered_since, p->best_rx_at);
 
-	if (!p->unanswered_since || p->doubted)
+	if (!p->unanswered_since || p->degraded)
 		return MONO_NEVER;
-	return mono_min(mono_add(from, MAX_OF(doubt_after, 4 * p->best_latency)),
-		mono_add(p->unanswered_since, MAX_OF(doubt_heard_after, 8 * p->best_latency)));
+	return mono_min(mono_add(from, MAX_OF(degrade_after, 4 * p->best_latency)),
+		mono_add(p->unanswered_since, MAX_OF(degrade_rx_after, 8 * p->best_latency)));
 }
 
 static bool wants_round(const struct path *p, mono_ns now)
@@ -458,8 +459,8 @@ static void heartbeat(struct path *p, mono_ns now)
 void path_tick(struct path *p, mono_ns now)
 {
 	expire_pings(p, now);
-	if (now >= doubt_at(p))
-		doubt(p, now);
+	if (now >= degrade_at(p))
+		degrade(p, now);
 	if (now >= p->search_at)
 		search_step(p, now);
 	if (now >= p->heartbeat_at)
@@ -468,7 +469,7 @@ void path_tick(struct path *p, mono_ns now)
 
 mono_ns path_deadline(const struct path *p)
 {
-	mono_ns at = mono_min(p->heartbeat_at, mono_min(p->search_at, doubt_at(p)));
+	mono_ns at = mono_min(p->heartbeat_at, mono_min(p->search_at, degrade_at(p)));
 
 	return p->n_pings ? mono_min(at, mono_add(ping_at(p, 0)->at, PATH_PING_TIMEOUT)) : at;
 }

@@ -5,8 +5,8 @@
  * No I/O: the owner calls path_on_* for what happens, path_tick at path_deadline, and does what struct path_ops asks.
  *
  * Source: Tailscale wgengine/magicsock/endpoint.go. Beyond it, each compatible with peers that do not do it: searches in
- * quick steps instead of one round in five seconds; a ping back at a new address while we search; doubt about a path as
- * soon as one of its pongs is late.
+ * quick steps instead of one round in five seconds; a ping back at a new address while we search; a path is
+ * degraded (packets take the relay, too) as soon as one of its pongs is late.
  */
 #ifndef WARREN_CORE_PATH_PATH_H
 #define WARREN_CORE_PATH_PATH_H
@@ -40,7 +40,7 @@ enum {
 #define PATH_GOOD_ENOUGH MSEC(5)
 #define PATH_PROBE_GAP SEC(1)
 #define PATH_LEARNED SEC(45) /* how long a ping's source is a candidate */
-#define PATH_HEARD SEC(10)   /* how long an authentic packet's source may stand in for a path */
+#define PATH_LAST_RX SEC(10) /* how long an authentic packet's source may stand in for a path */
 
 struct path_ops {
 	/* size: of the whole disco packet; 0: as small as it is */
@@ -84,11 +84,11 @@ struct path {
 	size_t n_cand, cap_cand;
 	struct path_ping *pings; /* a ring, by time */
 	size_t ping_head, n_pings, cap_pings;
-	struct ipport best, heard;
-	mono_ns best_latency, trust_until, heard_at, best_heard_at, moved_at;
-	int64_t best_credit, heard_credit; /* bytes that may go there while it is not trusted */
+	struct ipport best, last_rx_addr;
+	mono_ns best_latency, trust_until, last_rx_at, best_rx_at, moved_at;
+	int64_t best_credit, last_rx_credit; /* bytes that may go there while it is not trusted */
 	mono_ns unanswered_since; /* best was pinged then and has not answered; 0: nothing is open */
-	bool doubted;
+	bool degraded;
 	mono_ns last_send, heartbeat_at, last_round, last_call;
 	mono_ns search_started, search_at; /* search_at: of the next step; MONO_NEVER: no search */
 	unsigned search_step;
@@ -127,7 +127,7 @@ struct path_route path_route(const struct path *p, mono_ns now);
 /* A packet of ours is on its way (data, handshakes and keepalives; not disco). */
 void path_on_send(struct path *p, mono_ns now);
 /* Authentic WireGuard packets of so many bytes came from this UDP address. */
-void path_on_heard(struct path *p, struct ipport from, size_t bytes, mono_ns now);
+void path_on_rx(struct path *p, struct ipport from, size_t bytes, mono_ns now);
 /*
  * May a datagram of so many bytes go there? Yes, as long as trust in the address lasts. Another one may be somebody's who has
  * nothing to do with the peer, since sources can be forged: it gets what the packets from there have earned it, and this is taken

@@ -202,7 +202,7 @@ static void trust_ends_six_and_a_half_seconds_after_the_last_pong(void **state)
 	struct rig r;
 	struct ipport a = direct(&r);
 
-	/* Idle, so that no heartbeat raises doubt before. */
+	/* Idle, so that no heartbeat degrades the path before. */
 	r.p.heartbeat_at = MONO_NEVER;
 	r.now += PATH_TRUST;
 	check_route(&r, a, false);
@@ -215,7 +215,7 @@ static void trust_ends_six_and_a_half_seconds_after_the_last_pong(void **state)
 	path_fini(&r.p);
 }
 
-static void late_pong_raises_doubt_and_packets_take_both_ways(void **state)
+static void late_pong_degrades_the_path_and_packets_take_both_ways(void **state)
 {
 	struct rig r;
 	struct ipport a = direct(&r);
@@ -236,7 +236,7 @@ static void late_pong_raises_doubt_and_packets_take_both_ways(void **state)
 	path_fini(&r.p);
 }
 
-static void data_from_the_address_dispels_doubt(void **state)
+static void data_from_the_address_keeps_the_path(void **state)
 {
 	struct rig r;
 	struct ipport a = direct(&r);
@@ -244,7 +244,7 @@ static void data_from_the_address_dispels_doubt(void **state)
 	path_on_send(&r.p, r.now);
 	run(&r, SEC(3));
 	for (int i = 0; i < 6; i++) {
-		path_on_heard(&r.p, a, 100, r.now);
+		path_on_rx(&r.p, a, 100, r.now);
 		run(&r, MSEC(300));
 		check_route(&r, a, false);
 	}
@@ -260,7 +260,7 @@ static void data_does_not_speak_for_an_address_that_does_not_answer_for_long(voi
 	path_on_send(&r.p, r.now);
 	run(&r, SEC(3));
 	for (int i = 0; i < 7; i++) {
-		path_on_heard(&r.p, a, 100, r.now);
+		path_on_rx(&r.p, a, 100, r.now);
 		run(&r, MSEC(300));
 	}
 	check_route(&r, a, true);
@@ -273,10 +273,10 @@ static void call_of_a_peer_without_a_path_ends_the_benefit_of_what_we_hear(void 
 	struct ipport a = direct(&r);
 
 	path_on_send(&r.p, r.now);
-	path_on_heard(&r.p, a, 100, r.now);
+	path_on_rx(&r.p, a, 100, r.now);
 	path_on_call(&r.p, &a, 1, r.now);
 	CHECK_INT(pings_to(&r, a), ==, 1);
-	path_on_heard(&r.p, a, 100, r.now); /* the last that was under way */
+	path_on_rx(&r.p, a, 100, r.now); /* the last that was under way */
 	run(&r, MSEC(499));
 	check_route(&r, a, false);
 	run(&r, MSEC(1));
@@ -311,7 +311,7 @@ static void flow_with_answers_needs_no_pings_besides_the_heartbeat(void **state)
 
 	for (int i = 0; i < 29; i++) {
 		path_on_send(&r.p, r.now);
-		path_on_heard(&r.p, a, 100, r.now);
+		path_on_rx(&r.p, a, 100, r.now);
 		run(&r, MSEC(100));
 	}
 	CHECK_INT(pings_to(&r, a), ==, 0);
@@ -339,9 +339,9 @@ static void authentic_source_stands_in_where_nothing_is_known(void **state)
 	struct rig r;
 
 	rig_open(&r);
-	path_on_heard(&r.p, a, 100, r.now);
+	path_on_rx(&r.p, a, 100, r.now);
 	check_route(&r, a, true);
-	r.now += PATH_HEARD + 1;
+	r.now += PATH_LAST_RX + 1;
 	check_route(&r, none, true);
 	path_fini(&r.p);
 }
@@ -353,16 +353,16 @@ static void peer_that_seems_to_have_moved_is_sent_to_everywhere_until_the_path_i
 	struct ipport a = direct(&r), b = addr("203.0.113.9:7");
 
 	run(&r, SEC(1));
-	path_on_heard(&r.p, b, 100, r.now);
+	path_on_rx(&r.p, b, 100, r.now);
 	check_route(&r, a, true);
 	CHECK_TRUE(ipport_eq(path_route(&r.p, r.now).also, b));
 	run(&r, MSEC(20));
 	answer(&r, a);
 	check_route(&r, a, false); /* it is still there */
-	path_on_heard(&r.p, b, 100, r.now);
-	path_on_heard(&r.p, a, 100, r.now);
-	path_on_heard(&r.p, b, 100,
-		r.now); /* it sends from two addresses: no reason for doubt each time */
+	path_on_rx(&r.p, b, 100, r.now);
+	path_on_rx(&r.p, a, 100, r.now);
+	path_on_rx(&r.p, b, 100,
+		r.now); /* it sends from two addresses: no reason to degrade the path each time */
 	check_route(&r, a, false);
 	path_fini(&r.p);
 }
@@ -625,8 +625,8 @@ int main(void)
 		cmocka_unit_test(faster_address_replaces_a_slower_one),
 		cmocka_unit_test(heartbeat_keeps_trust_while_we_send_and_ends_with_our_traffic),
 		cmocka_unit_test(trust_ends_six_and_a_half_seconds_after_the_last_pong),
-		cmocka_unit_test(late_pong_raises_doubt_and_packets_take_both_ways),
-		cmocka_unit_test(data_from_the_address_dispels_doubt),
+		cmocka_unit_test(late_pong_degrades_the_path_and_packets_take_both_ways),
+		cmocka_unit_test(data_from_the_address_keeps_the_path),
 		cmocka_unit_test(data_does_not_speak_for_an_address_that_does_not_answer_for_long),
 		cmocka_unit_test(call_of_a_peer_without_a_path_ends_the_benefit_of_what_we_hear),
 		cmocka_unit_test(silence_while_we_send_is_asked_about_within_a_second),

@@ -13,16 +13,16 @@ bool path_is_trusted(const struct path *p, mono_ns now)
 
 bool path_is_direct(const struct path *p, mono_ns now)
 {
-	return path_is_trusted(p, now) && !p->doubted;
+	return path_is_trusted(p, now) && !p->degraded;
 }
 
 void path_best_clear(struct path *p)
 {
-	if (ipport_eq(p->best, p->heard))
-		p->heard_credit = p->best_credit;
+	if (ipport_eq(p->best, p->last_rx_addr))
+		p->last_rx_credit = p->best_credit;
 	p->best_credit = 0;
 	p->best = (struct ipport){ 0 };
 	p->best_latency = p->trust_until = p->unanswered_since = 0;
-	p->doubted = false;
+	p->degraded = false;
 	p->ops->changed(p->owner);
 }
