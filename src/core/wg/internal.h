@@ -102,6 +102,8 @@ struct wg_peer {
 	struct heap_node wake; /* at the earliest of timer[], or before it */
 	unsigned keepalive_s;
 	bool sent_data_since_handshake, keepalive_again;
+	unsigned refs; /* calls that work with it */
+	bool removed; /* by the owner, while a call works with it: it has no keys, timers and packets, and gets none */
 	struct wg_peer_stats stats;
 };
 
@@ -165,6 +167,10 @@ void wg_timers_handshake_complete(struct wg_peer *p);
 void wg_timers_session_derived(struct wg_peer *p, mono_ns now);
 void wg_timers_keepalive_set(struct wg_peer *p, mono_ns now);
 void wg_timers_stop(struct wg_peer *p);
+
+/* peer_ref.c: who goes on with a peer after the sink was called holds a reference, and looks whether it was removed */
+struct wg_peer *wg_peer_ref(struct wg_peer *p);
+bool wg_peer_unref(struct wg_peer *p); /* false: it was removed */
 
 /* peer.c */
 void wg_peer_forget_keys(struct wg_device *d, struct wg_peer *p); /* sessions, handshake, timers */

@@ -2,6 +2,13 @@
 #include "base/err/err.h"
 #include "crypto/ct/ct.h"
 
+/* A peer that was removed, perhaps by the sink a moment ago, is nobody to speak of. */
+static void tell(struct wg_device *d, struct wg_peer *p, enum wg_event ev)
+{
+	if (!p->removed)
+		d->cfg.sink->event(d->cfg.sink, p, ev);
+}
+
 /* An authentic datagram of the peer: where it came from, and how much from there. */
 static void roam(struct wg_device *d, struct wg_peer *p, const struct wg_datagram *dg)
 {
@@ -13,7 +20,7 @@ static void roam(struct wg_device *d, struct wg_peer *p, const struct wg_datagra
 	}
 	p->source = *source;
 	p->source_bytes = dg->len;
-	d->cfg.sink->event(d->cfg.sink, p, WG_EV_ROAMED);
+	tell(d, p, WG_EV_ROAMED);
 }
 
 static bool under_load(struct wg_device *d, mono_ns now)
@@ -94,9 +101,11 @@ static void receive_initiation(struct wg_device *d, const struct wg_datagram *dg
 	memcpy(p->last_timestamp, timestamp, sizeof(timestamp));
 	p->last_initiation_seen = now.mono;
 	p->stats.rx_bytes += dg->len;
+	wg_peer_ref(p);
 	roam(d, p, dg);
 	wg_timers_any_received(p);
-	wg_send_response(d, p, &o.h, now);
+	if (wg_peer_unref(p))
+		wg_send_response(d, p, &o.h, now);
 out:
 	ct_wipe(&o, sizeof(o));
 }
@@ -125,13 +134,16 @@ static void receive_response(struct wg_device *d, const struct wg_datagram *dg, 
 		return; /* the timer starts another handshake */
 	p->stats.rx_bytes += dg->len;
 	p->stats.last_handshake = now.wall;
-	roam(d, p, dg);
 	wg_timers_any_received(p);
 	wg_timers_handshake_complete(p);
 	wg_timers_session_derived(p, now.mono);
-	d->cfg.sink->event(d->cfg.sink, p, WG_EV_ANSWERED);
-	d->cfg.sink->event(d->cfg.sink, p, WG_EV_SESSION);
-	wg_send_keepalive(d, p, now); /* staged data or an empty packet: it confirms the session */
+	wg_peer_ref(p);
+	roam(d, p, dg);
+	tell(d, p, WG_EV_ANSWERED);
+	tell(d, p, WG_EV_SESSION);
+	if (wg_peer_unref(p))
+		wg_send_keepalive(
+			d, p, now); /* staged data or an empty packet: it confirms the session */
 }
 
 static void receive_cookie_reply(struct wg_device *d, const struct wg_datagram *dg, mono_ns now)
@@ -197,24 +209,27 @@ static enum opened accept_opened(struct wg_device *d, struct wg_peer *p,
 	return OPENED_PACKET;
 }
 
-/* A run of transport messages with one receiver index. */
-static void receive_run(struct wg_device *d, struct wg_datagram *dg, size_t n, struct now now)
+/* The responder's session is used for the first time: the other side has the keys. */
+static void first_use(struct wg_device *d, struct wg_peer *p, struct now now)
 {
-	uint32_t index = wgmsg_transport_receiver(dg[0].p);
-	struct index_entry *e = wg_index_find(d, index);
-	struct wg_peer *p = e ? e->peer : NULL;
-	struct wg_session *k = p ? wg_session_by_index(p, index) : NULL;
+	wg_session_confirm(p);
+	wg_send_end_initiation(d, p, false); /* ours has served its purpose */
+	p->stats.last_handshake = now.wall;
+	wg_timers_handshake_complete(p);
+	tell(d, p, WG_EV_SESSION);
+	if (!p->removed)
+		wg_send_staged(d, p, now);
+}
+
+/* A run of transport messages of one session. The caller holds both. */
+static void open_run(struct wg_device *d, struct wg_peer *p, struct wg_session *k,
+	struct wg_datagram *dg, size_t n, struct now now)
+{
 	struct chapoly_job jobs[WG_BATCH_MAX];
 	struct wg_packet out[WG_BATCH_MAX];
 	size_t n_out = 0;
 	bool fresh[WG_BATCH_MAX], authentic = false;
 
-	if (!k || now.mono - k->born >= REJECT_AFTER_TIME) {
-		d->counters.no_session += n;
-		if (d->cfg.sink->unknown_session)
-			d->cfg.sink->unknown_session(d->cfg.sink, &dg[0].source);
-		return;
-	}
 	for (size_t i = 0; i < n; i++)
 		jobs[i] = (struct chapoly_job){ .counter = wgmsg_transport_counter(dg[i].p),
 			.in = dg[i].p + WG_HEADROOM,
@@ -233,21 +248,36 @@ static void receive_run(struct wg_device *d, struct wg_datagram *dg, size_t n, s
 		return;
 	wg_timers_any_received(p);
 	k->last_rx = now.mono;
-	if (k == p->session[SESSION_NEXT]) {
-		wg_session_confirm(p);               /* k is the current one now */
-		wg_send_end_initiation(d, p, false); /* ours has served its purpose */
-		p->stats.last_handshake = now.wall;
-		wg_timers_handshake_complete(p);
-		d->cfg.sink->event(d->cfg.sink, p, WG_EV_SESSION);
-		wg_send_staged(d, p, now);
-	}
-	if (n_out) {
+	if (k == p->session[SESSION_NEXT])
+		first_use(d, p, now); /* k is the current one now */
+	if (n_out && !p->removed) {
 		wg_timers_data_received(p, now.mono);
 		d->cfg.sink->packets(d->cfg.sink, p, out, n_out);
 	}
-	if (wg_session_wants_rekey_on_receive(k, now.mono) &&
+	if (!p->removed && wg_session_wants_rekey_on_receive(k, now.mono) &&
 		p->timer[TIMER_RETRANSMIT] == MONO_NEVER)
 		wg_send_initiation(d, p, now, false);
+}
+
+/* A run of transport messages with one receiver index. */
+static void receive_run(struct wg_device *d, struct wg_datagram *dg, size_t n, struct now now)
+{
+	uint32_t index = wgmsg_transport_receiver(dg[0].p);
+	struct index_entry *e = wg_index_find(d, index);
+	struct wg_peer *p = e ? e->peer : NULL;
+	struct wg_session *k = p ? wg_session_by_index(p, index) : NULL;
+
+	if (!k || now.mono - k->born >= REJECT_AFTER_TIME) {
+		d->counters.no_session += n;
+		if (d->cfg.sink->unknown_session)
+			d->cfg.sink->unknown_session(d->cfg.sink, &dg[0].source);
+		return;
+	}
+	wg_peer_ref(p);
+	wg_session_ref(k);
+	open_run(d, p, k, dg, n, now);
+	wg_session_unref(k);
+	(void)wg_peer_unref(p);
 }
 
 static size_t run_length(const struct wg_datagram *dg, size_t n)

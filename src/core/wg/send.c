@@ -111,7 +111,7 @@ size_t wg_sealed_len(size_t mtu, size_t len)
 }
 
 /* Seals in place and turns each packet into its datagram. False: the session is used up, and nothing was touched. */
-static bool seal_batch(struct wg_device *d, struct wg_peer *p, struct wg_session *k,
+static bool seal(struct wg_device *d, struct wg_peer *p, struct wg_session *k,
 	struct wg_packet *pkt, size_t n, mono_ns now)
 {
 	struct chapoly_job jobs[WG_BATCH_MAX];
@@ -144,6 +144,14 @@ static bool seal_batch(struct wg_device *d, struct wg_peer *p, struct wg_session
 	wg_timers_any_sent(p, now);
 	if (data)
 		wg_timers_data_sent(p, now);
+	return true;
+}
+
+static bool seal_and_send(struct wg_device *d, struct wg_peer *p, struct wg_session *k,
+	struct wg_packet *pkt, size_t n, mono_ns now)
+{
+	if (!seal(d, p, k, pkt, n, now))
+		return false;
 	d->cfg.sink->to_peer(d->cfg.sink, p, pkt, n);
 	return true;
 }
@@ -176,17 +184,19 @@ void wg_send_drop_staged(struct wg_peer *p)
 
 void wg_send_staged(struct wg_device *d, struct wg_peer *p, struct now now)
 {
-	struct wg_session *k = wg_session_to_send(p, now.mono);
+	struct wg_session *k;
 	struct list *l;
 
-	while (k && (l = list_pop_head(&p->staged))) {
+	wg_peer_ref(p);
+	while ((k = wg_session_to_send(p, now.mono)) && (l = list_pop_head(&p->staged))) {
 		struct staged *s = container_of(l, struct staged, link);
 		struct wg_packet pkt = { .p = s->mem + WG_HEADROOM, .len = s->len };
 
 		p->n_staged--;
-		d->counters.staged_dropped += !seal_batch(d, p, k, &pkt, 1, now.mono);
+		d->counters.staged_dropped += !seal_and_send(d, p, k, &pkt, 1, now.mono);
 		free(s);
 	}
+	(void)wg_peer_unref(p);
 }
 
 void wg_send_keepalive(struct wg_device *d, struct wg_peer *p, struct now now)
@@ -199,7 +209,7 @@ void wg_send_keepalive(struct wg_device *d, struct wg_peer *p, struct now now)
 		wg_send_staged(d, p, now);
 		return;
 	}
-	if (!k || !seal_batch(d, p, k, &pkt, 1, now.mono))
+	if (!k || !seal_and_send(d, p, k, &pkt, 1, now.mono))
 		wg_send_initiation(d, p, now, false);
 }
 
@@ -207,16 +217,20 @@ void wg_send(
 	struct wg_device *d, struct wg_peer *p, struct wg_packet *pkt, size_t n, struct now now)
 {
 	struct wg_session *k = wg_session_to_send(p, now.mono);
+	bool rekey;
 
 	CHECK(n <= WG_BATCH_MAX);
-	if (!k || !seal_batch(d, p, k, pkt, n, now.mono)) {
+	if (!k || !seal(d, p, k, pkt, n, now.mono)) {
 		for (size_t i = 0; i < n; i++)
 			stage(d, p, &pkt[i]);
 		if (p->timer[TIMER_RETRANSMIT] == MONO_NEVER)
 			wg_send_initiation(d, p, now, false);
 		return;
 	}
-	if (wg_session_wants_rekey_on_send(k, now.mono) && p->timer[TIMER_RETRANSMIT] == MONO_NEVER)
+	rekey = wg_session_wants_rekey_on_send(k, now.mono);
+	wg_peer_ref(p);
+	d->cfg.sink->to_peer(d->cfg.sink, p, pkt, n);
+	if (wg_peer_unref(p) && rekey && p->timer[TIMER_RETRANSMIT] == MONO_NEVER)
 		wg_send_initiation(d, p, now, false);
 }
 

@@ -49,12 +49,13 @@ static void tick_peer(struct wg_device *d, struct wg_peer *p, struct now now)
 {
 	mono_ns next = MONO_NEVER;
 
+	wg_peer_ref(p);
 	for (int t = 0; t < N_TIMERS; t++)
 		if (p->timer[t] <= now.mono)
 			fire(d, p, (enum timer)t, now);
 	for (int t = 0; t < N_TIMERS; t++)
 		next = mono_min(next, p->timer[t]);
-	if (heap_set(&d->wakes, &p->wake, next) < 0)
+	if (wg_peer_unref(p) && heap_set(&d->wakes, &p->wake, next) < 0)
 		wg_timers_stop(p);
 }
 

@@ -64,7 +64,10 @@ enum wg_event {
 	WG_EV_UNREACHABLE, /* no answer to handshakes for 90 s; staged packets were dropped */
 };
 
-/* What comes out. Called while wg_* runs; must not call back into the device. Memory is valid during the call. */
+/*
+ * What comes out, while wg_* runs. It may call the device, remove the peer that it is told of, and set another identity; only wg_free
+ * has to wait. Memory is valid during the call, and the peer until it is removed.
+ */
 struct wg_sink {
 	/* Datagrams for a peer, in order. */
 	void (*to_peer)(struct wg_sink *s, struct wg_peer *p, const struct wg_packet *d, size_t n);
