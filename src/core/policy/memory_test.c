@@ -2,42 +2,10 @@
  * The nth allocation is refused, for every n until nothing is refused any more: nothing crashes,
  * nothing leaks (under the sanitizers), and afterwards a plan can be made of the same directory.
  */
+#include "testlib/memory.h"
 #include "testlib/policy_net.h"
 
 #include <errno.h>
-#include <stdlib.h>
-
-static size_t left = SIZE_MAX; /* allocations until one is refused */
-
-void *__real_malloc(size_t n);
-void *__real_calloc(size_t n, size_t size);
-void *__real_realloc(void *p, size_t n);
-void *__wrap_malloc(size_t n);
-void *__wrap_calloc(size_t n, size_t size);
-void *__wrap_realloc(void *p, size_t n);
-
-static bool refused(void)
-{
-	if (left == SIZE_MAX || --left)
-		return false;
-	left = SIZE_MAX; /* only this one */
-	return true;
-}
-
-void *__wrap_malloc(size_t n)
-{
-	return refused() ? NULL : __real_malloc(n);
-}
-
-void *__wrap_calloc(size_t n, size_t size)
-{
-	return refused() ? NULL : __real_calloc(n, size);
-}
-
-void *__wrap_realloc(void *p, size_t n)
-{
-	return refused() ? NULL : __real_realloc(p, n);
-}
 
 static const char policy[] = HEAD
 	"\"postures\": {\"posture:p\": [\"node:os == 'linux'\"]}, "
@@ -133,10 +101,9 @@ static void short_of_memory_nothing_crashes_and_the_plan_can_be_made_anew(void *
 		struct err_at at;
 
 		CHECK_INT(setup(state), ==, 0);
-		left = n;
+		memory_refuse(n);
 		(void)live_through();
-		more = left == SIZE_MAX; /* it was used up */
-		left = SIZE_MAX;
+		more = memory_allow();
 		refusals += more;
 		CHECK_INT(policy_doc_parse(&d, policy, sizeof(policy) - 1, &at), ==, 0);
 		CHECK_INT(policy_plan_new(&p, directory, d, POLICY_NEW, &at), ==, 0);
