@@ -33,8 +33,8 @@ int wg_new(struct wg_device **ret, const struct wg_cfg *cfg)
 	d->cfg = *cfg;
 	d->load_limit = LOAD_LIMIT_DEFAULT;
 	rng_fill(cfg->rng, seed, sizeof(seed));
-	d->ratelimit.burst = RATELIMIT_BURST;
-	d->ratelimit.per_second = RATELIMIT_PER_SECOND;
+	d->ratelimit.burst = WG_RATELIMIT_BURST;
+	d->ratelimit.per_second = WG_RATELIMIT_PER_SECOND;
 	memcpy(d->ratelimit.seed, seed, sizeof(seed));
 	map_init(&d->peers, seed);
 	map_init(&d->indices, seed);

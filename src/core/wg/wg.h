@@ -22,7 +22,7 @@
 #include "proto/wgmsg/wgmsg.h"
 
 /* Handshake messages of one host that may be answered, once the device is under load and the host has shown a cookie. */
-enum { RATELIMIT_BURST = 5, RATELIMIT_PER_SECOND = 20 };
+enum { WG_RATELIMIT_BURST = 5, WG_RATELIMIT_PER_SECOND = 20 };
 enum {
 	WG_HEADROOM = sizeof(struct wgmsg_transport), /* before an inner packet to send */
 	WG_TAILROOM = 15 + WGMSG_TAG_LEN,             /* behind it: padding and tag */
