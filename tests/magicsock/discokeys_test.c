@@ -6,9 +6,9 @@
 #include "crypto/box/box.h"
 #include "proto/disco/disco.h"
 #include "testlib/check.h"
-#include "tests/magicsock/world.h"
+#include "tests/magicsock/rig.h"
 
-static struct world w;
+static struct rig w;
 static struct node *a, *b;
 static struct disco_pub true_key, other, third;
 static const struct disco_pub no_key;
@@ -26,18 +26,18 @@ static bool active_is(const struct disco_pub *pub)
 
 static bool trusted(void)
 {
-	return path_is_trusted(&peer()->path, world_now(&w).mono);
+	return path_is_trusted(&peer()->path, rig_now(&w).mono);
 }
 
 /* Two with a direct path; the peer's key from the hub and none from itself. */
 static void begin(void)
 {
-	world_open(&w, 7, 1);
+	rig_open(&w, 7, 1);
 	a = node_add(&w, NULL, NULL);
 	b = node_add(&w, NULL, NULL);
 	node_start(a);
 	node_start(b);
-	world_run(&w, SEC(1));
+	rig_run(&w, SEC(1));
 	CHECK_TRUE(node_until_direct(a, b, MSEC(100), SEC(2)) != MONO_NEVER);
 	CHECK_INT(key_public(b->disco.b, true_key.b), ==, 0);
 	memset(other.b, 7, KEY_LEN);
@@ -63,6 +63,7 @@ static bool message_with(const struct secret_disco *secret)
 {
 	struct disco_msg m = { .type = DISCO_PING, .txid = { 1 } };
 	uint8_t out[DISCO_OVERHEAD + DISCO_MESSAGE_MAX];
+	struct magicsock_route route;
 	struct disco_pub from, to;
 	struct box_shared k;
 	uint64_t had = magicsock_counters(a->magicsock)->pings_in;
@@ -73,8 +74,8 @@ static bool message_with(const struct secret_disco *secret)
 	CHECK_INT(box_precompute(&k, secret->b, to.b), ==, 0);
 	n = disco_seal(&k, &from, &a->rng.rng, &m, out, sizeof(out));
 	CHECK_INT(n, >, 0);
-	disco_in(a->magicsock, out, (size_t)n, (struct ipport){ ipaddr_v4(198, 51, 100, 9), 1 }, 0,
-		NULL);
+	route = route_direct((struct ipport){ ipaddr_v4(198, 51, 100, 9), 1 });
+	disco_in(a->magicsock, out, (size_t)n, &route, NULL);
 	return magicsock_counters(a->magicsock)->pings_in > had;
 }
 
@@ -87,7 +88,7 @@ static void first_key_of_the_hub_is_active(void **state)
 	hub(&other);
 	CHECK_TRUE(active_is(&other) && peer()->path.can_ping);
 	CHECK_TRUE(!peer()->renew_session); /* tells nothing of a restart */
-	world_close(&w);
+	rig_close(&w);
 	(void)state;
 }
 
@@ -98,7 +99,7 @@ static void changed_key_of_the_hub_becomes_active_even_over_the_peers_own(void *
 	CHECK_TRUE(active_is(&other));
 	hub(&third);
 	CHECK_TRUE(active_is(&third) && !peer()->tsmp_active);
-	world_close(&w);
+	rig_close(&w);
 	(void)state;
 }
 
@@ -108,7 +109,7 @@ static void repeated_key_of_the_hub_changes_nothing(void **state)
 	tunnel(&other);
 	hub(&true_key);
 	CHECK_TRUE(active_is(&other) && peer()->tsmp_active);
-	world_close(&w);
+	rig_close(&w);
 	(void)state;
 }
 
@@ -122,7 +123,7 @@ static void key_of_the_hub_that_becomes_the_peers_own_resets_nothing(void **stat
 	hub(&true_key);
 	CHECK_TRUE(active_is(&true_key) && !peer()->tsmp_active && trusted());
 	CHECK_TRUE(!peer()->renew_session);
-	world_close(&w);
+	rig_close(&w);
 	(void)state;
 }
 
@@ -135,7 +136,7 @@ static void without_a_key_of_the_hub_the_peers_own_is_active(void **state)
 	CHECK_TRUE(active_is(&other) && peer()->tsmp_active);
 	tunnel(&no_key);
 	CHECK_TRUE(active_is(&no_key));
-	world_close(&w);
+	rig_close(&w);
 	(void)state;
 }
 
@@ -145,7 +146,7 @@ static void cleared_key_of_the_peer_leaves_the_hubs(void **state)
 	tunnel(&other);
 	tunnel(&no_key);
 	CHECK_TRUE(active_is(&true_key) && !peer()->tsmp_active);
-	world_close(&w);
+	rig_close(&w);
 	(void)state;
 }
 
@@ -168,7 +169,7 @@ static void message_with_either_key_is_understood_and_makes_it_active(void **sta
 	CHECK_TRUE(!message_with(&stranger));
 	CHECK_TRUE(active_is(&pub));
 	CHECK_INT(magicsock_counters(a->magicsock)->disco_unknown, >, 0);
-	world_close(&w);
+	rig_close(&w);
 	(void)state;
 }
 
@@ -189,7 +190,7 @@ static void change_ends_trust_at_once_and_keeps_the_address(void **state)
 	tunnel(&true_key);
 	node_series(a, b, MSEC(50), SEC(2));
 	CHECK_TRUE(trusted());
-	world_close(&w);
+	rig_close(&w);
 	(void)state;
 }
 
@@ -207,7 +208,7 @@ static void new_key_of_the_hub_asks_for_one_handshake_and_the_session_goes_on(vo
 	CHECK_TRUE(peer()->wg != NULL);
 	in = b->n_in;
 	node_ping(a, b);
-	world_run(&w, MSEC(500));
+	rig_run(&w, MSEC(500));
 	CHECK_INT(b->n_in, ==,
 		in + 1); /* through the old session: nothing waited for the handshake */
 	CHECK_INT(a->sessions, ==, sessions + 1);
@@ -216,7 +217,7 @@ static void new_key_of_the_hub_asks_for_one_handshake_and_the_session_goes_on(vo
 	CHECK_INT(a->sessions, ==, sessions + 1); /* exactly one */
 	lost = node_lost(a);
 	CHECK_INT(lost, ==, 0);
-	world_close(&w);
+	rig_close(&w);
 	(void)state;
 }
 
@@ -227,7 +228,7 @@ static void every_handshake_carries_our_key(void **state)
 	CHECK_TRUE(!peer()->tsmp_active);
 	node_series(a, b, MSEC(500), SEC(130)); /* two minutes: WireGuard makes a new session */
 	CHECK_TRUE(active_is(&true_key) && peer()->tsmp_active); /* told by the peer itself */
-	world_close(&w);
+	rig_close(&w);
 	(void)state;
 }
 

@@ -1,5 +1,5 @@
 /* Two meshes and a relay on a virtual network: what a person would see, and when. */
-#include "tests/magicsock/world.h"
+#include "tests/magicsock/rig.h"
 
 #include "base/err/err.h"
 #include "proto/disco/disco.h"
@@ -30,18 +30,18 @@ static void first_answer_comes_at_once_and_the_direct_path_soon(void **state)
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-		struct world w;
+		struct rig w;
 		struct node *a, *b;
 		mono_ns t0, first, direct;
 
 		CHECK_ROW("%s", rows[i].name);
-		world_open(&w, i + 1, 1);
+		rig_open(&w, i + 1, 1);
 		a = node_add(&w, rows[i].a, NULL);
 		b = node_add(&w, rows[i].b, rows[i].same_lan ? a : NULL);
 		node_start(a);
-		world_run(&w, SEC(5));
+		rig_run(&w, SEC(5));
 		node_start(b);
-		world_run(&w, MSEC(200)); /* "up" returns when the device is connected */
+		rig_run(&w, MSEC(200)); /* "up" returns when the device is connected */
 		t0 = vnet_now(w.v);
 		direct = node_until_direct(a, b, MSEC(100), rows[i].direct ? SEC(2) : SEC(20));
 		first = node_first_answer(a, 0) - t0;
@@ -53,20 +53,20 @@ static void first_answer_comes_at_once_and_the_direct_path_soon(void **state)
 		CHECK_INT(node_lost(a), ==, 0);
 		CHECK_INT(node_is_direct(a, b), ==, rows[i].direct);
 		CHECK_INT(node_is_direct(b, a), ==, rows[i].direct);
-		world_close(&w);
+		rig_close(&w);
 	}
 }
 
 /* Two nodes whose path is direct. */
-static void direct_pair(struct world *w, const struct vnat_kind *ka, const struct vnat_kind *kb,
+static void direct_pair(struct rig *w, const struct vnat_kind *ka, const struct vnat_kind *kb,
 	struct node **a, struct node **b)
 {
-	world_open(w, 7, 1);
+	rig_open(w, 7, 1);
 	*a = node_add(w, ka, NULL);
 	*b = node_add(w, kb, NULL);
 	node_start(*a);
 	node_start(*b);
-	world_run(w, SEC(1));
+	rig_run(w, SEC(1));
 	CHECK_TRUE(node_until_direct(*a, *b, MSEC(100), SEC(2)) != MONO_NEVER);
 	node_series(*a, *b, MSEC(100), SEC(8));
 	CHECK_TRUE(node_is_direct(*a, *b) && node_is_direct(*b, *a));
@@ -75,57 +75,57 @@ static void direct_pair(struct world *w, const struct vnat_kind *ka, const struc
 
 static void both_wait_for_the_relay_and_no_packet_is_lost(void **state)
 {
-	struct world w;
+	struct rig w;
 	struct node *a, *b;
 
-	world_open(&w, 3, 1);
+	rig_open(&w, 3, 1);
 	a = node_add(&w, &vnat_hard, NULL);
 	b = node_add(&w, &vnat_hard, NULL);
 	node_start(a);
 	node_start(b);
 	/* Nobody is connected to the relay yet, and the packets go out all the same. */
-	world_run(&w, MSEC(35));
+	rig_run(&w, MSEC(35));
 	node_series(a, b, MSEC(50), SEC(4));
-	world_run(&w, SEC(1));
+	rig_run(&w, SEC(1));
 	CHECK_INT(node_lost(a), ==, 0);
 	CHECK_INT(node_first_answer(a, 0) - a->sent_at[0], <=, MSEC(500));
-	world_close(&w);
+	rig_close(&w);
 }
 
 static void device_that_is_told_late_begins_by_itself(void **state)
 {
-	struct world w;
+	struct rig w;
 	struct node *a, *b;
 	mono_ns t0;
 
-	world_open(&w, 3, 1);
+	rig_open(&w, 3, 1);
 	a = node_add(&w, &vnat_easy, NULL);
 	b = node_add(&w, &vnat_easy, NULL);
 	node_start(a);
-	world_run(&w, SEC(5));
+	rig_run(&w, SEC(5));
 	node_start(b);
-	magicsock_remove_peer(a->magicsock, b->n,
-		world_now(&w)); /* the hub has told b of a, and not yet a of b */
+	magicsock_remove_peer(
+		a->magicsock, b->n, rig_now(&w)); /* the hub has told b of a, and not yet a of b */
 	vnet_at(w.v, &b->tell, MONO_NEVER);
 	w.hub_down = true;
-	world_run(&w, MSEC(200));
+	rig_run(&w, MSEC(200));
 	node_ping(b, a);
-	world_run(&w, MSEC(120));
+	rig_run(&w, MSEC(120));
 	CHECK_INT(magicsock_counters(a->magicsock)->relay_no_peer, >, 0);
 	w.hub_down = false;
 	t0 = vnet_now(w.v);
 	node_tell_now(b);
-	world_run(&w, MSEC(150));
+	rig_run(&w, MSEC(150));
 	CHECK_INT(node_first_answer(b, 0) - t0, <=,
 		MSEC(140)); /* three and a half trips through the relay */
 	CHECK_TRUE(node_is_direct(a, b));
 	CHECK_TRUE(node_is_direct(b, a));
-	world_close(&w);
+	rig_close(&w);
 }
 
 static void dead_path_is_left_for_the_relay(void **state)
 {
-	struct world w;
+	struct rig w;
 	struct node *a, *b;
 	uint16_t from;
 
@@ -142,15 +142,15 @@ static void dead_path_is_left_for_the_relay(void **state)
 	from = a->next_seq;
 	vnet_router_rules(a->router, false, 0);
 	CHECK_TRUE(node_until_direct(a, b, MSEC(100), SEC(10)) != MONO_NEVER);
-	world_run(&w, SEC(1));
+	rig_run(&w, SEC(1));
 	for (size_t i = from; i < a->next_seq; i++)
 		CHECK_TRUE(a->answered_at[i]);
-	world_close(&w);
+	rig_close(&w);
 }
 
 static void router_that_forgets_its_mappings_does_not_end_the_direct_path(void **state)
 {
-	struct world w;
+	struct rig w;
 	struct node *a, *b;
 
 	direct_pair(&w, &vnat_easy, &vnat_easy, &a, &b);
@@ -158,12 +158,12 @@ static void router_that_forgets_its_mappings_does_not_end_the_direct_path(void *
 	node_series(a, b, MSEC(100), SEC(8));
 	CHECK_TRUE(node_is_direct(a, b));
 	CHECK_INT(node_lost(a), <=, 18);
-	world_close(&w);
+	rig_close(&w);
 }
 
 static void node_that_moves_is_reachable_at_once(void **state)
 {
-	struct world w;
+	struct rig w;
 	struct node *a, *b;
 	uint16_t from;
 
@@ -173,7 +173,7 @@ static void node_that_moves_is_reachable_at_once(void **state)
 	vnet_addr_add(a->ifc, "203.0.113.200");
 	if (a->streams[1]) /* the system would tell */
 		a->streams[1] = vnet_stream_reset(a->streams[1]);
-	magicsock_relay_closed(a->magicsock, 1, -ENETUNREACH, world_now(&w));
+	magicsock_relay_closed(a->magicsock, 1, -ENETUNREACH, rig_now(&w));
 	node_set_local(a, true);
 	node_series(a, b, MSEC(50), SEC(3));
 	CHECK_INT(node_lost(a), ==, 0); /* the mover's own packets find the way at once */
@@ -182,7 +182,7 @@ static void node_that_moves_is_reachable_at_once(void **state)
 	node_series(b, a, MSEC(50), SEC(3));
 	CHECK_TRUE(node_first_answer(b, from) != MONO_NEVER);
 	CHECK_INT(node_lost(b), ==, 0);
-	world_close(&w);
+	rig_close(&w);
 }
 
 static void stay_of_the_hub_and_the_relay_is_not_needed_after_a_restart(void **state)
@@ -202,7 +202,7 @@ static void stay_of_the_hub_and_the_relay_is_not_needed_after_a_restart(void **s
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-		struct world w;
+		struct rig w;
 		struct node *a, *b, *from, *to;
 		mono_ns t0;
 		uint16_t seq;
@@ -220,23 +220,23 @@ static void stay_of_the_hub_and_the_relay_is_not_needed_after_a_restart(void **s
 		seq = from->next_seq;
 		node_series(from, to, MSEC(20), MSEC(300));
 		CHECK_INT(node_first_answer(from, seq) - t0, <=, MSEC(200));
-		world_close(&w);
+		rig_close(&w);
 	}
 }
 
 static void restart_behind_the_relay_is_quick_too(void **state)
 {
-	struct world w;
+	struct rig w;
 	struct node *a, *b;
 	mono_ns t0;
 	uint16_t seq;
 
-	world_open(&w, 9, 1);
+	rig_open(&w, 9, 1);
 	a = node_add(&w, &vnat_hard, NULL);
 	b = node_add(&w, &vnat_hard, NULL);
 	node_start(a);
 	node_start(b);
-	world_run(&w, SEC(1));
+	rig_run(&w, SEC(1));
 	node_series(a, b, MSEC(100), SEC(5));
 	CHECK_INT(node_lost(a), ==, 0);
 	node_stop(b);
@@ -247,31 +247,31 @@ static void restart_behind_the_relay_is_quick_too(void **state)
 	node_series(a, b, MSEC(20), MSEC(500));
 	/* Connecting to a relay that is 20 ms away takes two round trips, the handshake another two. */
 	CHECK_INT(node_first_answer(a, seq) - t0, <=, MSEC(250));
-	world_close(&w);
+	rig_close(&w);
 }
 
 static void peer_with_another_key_is_another_peer(void **state)
 {
-	struct world w;
+	struct rig w;
 	struct node *a, *b;
 	uint16_t seq;
 
 	direct_pair(&w, none, &vnat_easy, &a, &b);
 	b->key.b[5] ^= 1;
-	CHECK_INT(magicsock_set_node_key(b->magicsock, &b->key, world_now(&w)), ==, 0);
+	CHECK_INT(magicsock_set_node_key(b->magicsock, &b->key, rig_now(&w)), ==, 0);
 	node_after(b);
-	world_run(&w, MSEC(100));
+	rig_run(&w, MSEC(100));
 	node_tell_now(b);
 	seq = a->next_seq;
 	node_series(a, b, MSEC(100), SEC(2));
 	CHECK_INT(node_first_answer(a, seq) - a->sent_at[seq], <=, MSEC(500));
 	CHECK_TRUE(node_is_direct(a, b));
-	world_close(&w);
+	rig_close(&w);
 }
 
 static void peer_with_another_disco_key_keeps_its_session_if_that_is_young(void **state)
 {
-	struct world w;
+	struct rig w;
 	struct node *a, *b;
 	unsigned sessions;
 
@@ -293,15 +293,15 @@ static void peer_with_another_disco_key_keeps_its_session_if_that_is_young(void 
 	key_generate(&b->rng.rng, b->disco.b);
 	node_tell_now(b);
 	node_ping(a, b);
-	world_run(&w, MSEC(500));
+	rig_run(&w, MSEC(500));
 	CHECK_INT(a->sessions, ==, sessions + 1);
-	world_close(&w);
+	rig_close(&w);
 }
 
 static void restarted_peer_tells_its_disco_key_through_the_tunnel(void **state)
 {
 	struct magicsock_peer_status s;
-	struct world w;
+	struct rig w;
 	struct node *a, *b;
 	struct disco_pub now;
 
@@ -312,16 +312,16 @@ static void restarted_peer_tells_its_disco_key_through_the_tunnel(void **state)
 	CHECK_INT(key_public(b->disco.b, now.b), ==, 0);
 	node_start(b);
 	node_series(a, b, MSEC(100), SEC(3));
-	CHECK_INT(magicsock_peer_status(a->magicsock, b->n, world_now(&w), &s), ==, 0);
+	CHECK_INT(magicsock_peer_status(a->magicsock, b->n, rig_now(&w), &s), ==, 0);
 	CHECK_MEM(s.disco.b, now.b, KEY_LEN);
 	node_series(a, b, MSEC(100), SEC(10));
 	CHECK_TRUE(node_is_direct(a, b)); /* its pings are understood again */
-	world_close(&w);
+	rig_close(&w);
 }
 
 static void expired_and_removed_peers_get_nothing(void **state)
 {
-	struct world w;
+	struct rig w;
 	struct node *a, *b;
 	uint64_t pongs, unknown;
 	size_t in;
@@ -345,27 +345,27 @@ static void expired_and_removed_peers_get_nothing(void **state)
 	node_tell_now(b);
 	node_series(a, b, MSEC(100), SEC(1));
 	CHECK_INT(b->n_in, >, in);
-	magicsock_remove_peer(a->magicsock, b->n, world_now(&w));
+	magicsock_remove_peer(a->magicsock, b->n, rig_now(&w));
 	in = b->n_in;
 	for (int i = 0; i < 3; i++) {
 		node_ping(a, b);
-		world_run(&w, MSEC(100));
+		rig_run(&w, MSEC(100));
 	}
 	CHECK_INT(b->n_in, ==, in);
 	CHECK_INT(magicsock_peer_status(
-			  a->magicsock, b->n, world_now(&w), &(struct magicsock_peer_status){ 0 }),
+			  a->magicsock, b->n, rig_now(&w), &(struct magicsock_peer_status){ 0 }),
 		==, -ERR_NO_PEER);
-	world_close(&w);
+	rig_close(&w);
 }
 
 static void logged_out_node_is_silent(void **state)
 {
-	struct world w;
+	struct rig w;
 	struct node *a, *b;
 	size_t sent;
 
 	direct_pair(&w, none, none, &a, &b);
-	CHECK_INT(magicsock_set_node_key(a->magicsock, NULL, world_now(&w)), ==, 0);
+	CHECK_INT(magicsock_set_node_key(a->magicsock, NULL, rig_now(&w)), ==, 0);
 	node_after(a);
 	sent = a->udp_sent;
 	node_series(b, a, MSEC(100), SEC(10));
@@ -374,13 +374,13 @@ static void logged_out_node_is_silent(void **state)
 	CHECK_TRUE(!relays_is_ready(magicsock_relays(a->magicsock), 1));
 	CHECK_TRUE(magicsock_deadline(a->magicsock) == MONO_NEVER);
 	CHECK_INT(magicsock_ping(
-			  a->magicsock, b->n, MAGICSOCK_PING_DISCO, 0, NULL, NULL, world_now(&w)),
+			  a->magicsock, b->n, MAGICSOCK_PING_DISCO, 0, NULL, NULL, rig_now(&w)),
 		==, -ERR_BAD_STATE);
-	CHECK_INT(magicsock_set_node_key(a->magicsock, &a->key, world_now(&w)), ==, 0);
+	CHECK_INT(magicsock_set_node_key(a->magicsock, &a->key, rig_now(&w)), ==, 0);
 	node_after(a);
 	node_series(a, b, MSEC(100), SEC(2));
 	CHECK_TRUE(node_is_direct(a, b));
-	world_close(&w);
+	rig_close(&w);
 }
 
 /* ---- Pings ---- */
@@ -396,23 +396,22 @@ static void keep_pong(void *ctx, const struct magicsock_pong *r)
 static void ask(struct node *a, const struct node *b, enum magicsock_ping_kind kind)
 {
 	a->n_pongs = 0;
-	CHECK_INT(
-		magicsock_ping(a->magicsock, b->n, kind, 0, keep_pong, a, world_now(a->w)), ==, 0);
+	CHECK_INT(magicsock_ping(a->magicsock, b->n, kind, 0, keep_pong, a, rig_now(a->w)), ==, 0);
 	node_after(a);
-	world_run(a->w, SEC(1));
+	rig_run(a->w, SEC(1));
 }
 
 static void pings_tell_the_way_they_went(void **state)
 {
-	struct world w;
+	struct rig w;
 	struct node *a, *b;
 
 	direct_pair(&w, none, none, &a, &b);
 	ask(a, b, MAGICSOCK_PING_DISCO);
 	CHECK_INT(a->n_pongs, ==, 1);
 	CHECK_INT(a->pong.rc, ==, 0);
-	CHECK_INT(a->pong.relay_region, ==, 0);
-	CHECK_INT(a->pong.endpoint.port, ==, 41641);
+	CHECK_INT(a->pong.route.kind, ==, MAGICSOCK_DIRECT);
+	CHECK_INT(a->pong.route.addr.port, ==, 41641);
 	CHECK_INT(a->pong.latency, ==, MSEC(40));
 	magicsock_set_self(b->magicsock, ipaddr_v4(100, 64, 0, 2), (struct ipaddr){ 0 }, 4711, 0);
 	ask(a, b, MAGICSOCK_PING_TSMP);
@@ -421,59 +420,60 @@ static void pings_tell_the_way_they_went(void **state)
 	node_stop(b);
 	ask(a, b, MAGICSOCK_PING_ICMP);
 	CHECK_INT(a->n_pongs, ==, 0);
-	world_run(&w, SEC(5));
+	rig_run(&w, SEC(5));
 	CHECK_INT(a->n_pongs, ==, 1);
 	CHECK_INT(a->pong.rc, ==, -ETIMEDOUT);
-	world_close(&w);
+	rig_close(&w);
 }
 
 static void ping_through_the_relay_names_its_region(void **state)
 {
-	struct world w;
+	struct rig w;
 	struct node *a, *b;
 
-	world_open(&w, 4, 1);
+	rig_open(&w, 4, 1);
 	a = node_add(&w, &vnat_hard, NULL);
 	b = node_add(&w, &vnat_hard, NULL);
 	node_start(a);
 	node_start(b);
-	world_run(&w, SEC(1));
+	rig_run(&w, SEC(1));
 	ask(a, b, MAGICSOCK_PING_DISCO);
 	CHECK_INT(a->n_pongs, ==, 1);
-	CHECK_INT(a->pong.relay_region, ==, 1);
-	CHECK_TRUE(!ipaddr_is_set(a->pong.endpoint.ip));
+	CHECK_INT(a->pong.route.kind, ==, MAGICSOCK_RELAY);
+	CHECK_INT(a->pong.route.region, ==, 1);
+	CHECK_TRUE(!ipaddr_is_set(a->pong.route.addr.ip));
 	for (int i = 0; i < MAGICSOCK_PINGS_MAX; i++)
 		CHECK_INT(magicsock_ping(a->magicsock, b->n, MAGICSOCK_PING_TSMP, 0, keep_pong, a,
-				  world_now(&w)),
+				  rig_now(&w)),
 			==, 0);
 	CHECK_INT(magicsock_ping(
-			  a->magicsock, b->n, MAGICSOCK_PING_TSMP, 0, keep_pong, a, world_now(&w)),
+			  a->magicsock, b->n, MAGICSOCK_PING_TSMP, 0, keep_pong, a, rig_now(&w)),
 		==, -ERR_TOO_MANY);
 	a->n_pongs = 0;
-	magicsock_remove_peer(a->magicsock, b->n, world_now(&w));
+	magicsock_remove_peer(a->magicsock, b->n, rig_now(&w));
 	CHECK_INT(a->n_pongs, ==, MAGICSOCK_PINGS_MAX);
 	CHECK_INT(a->pong.rc, ==, -ERR_NO_PEER);
 	CHECK_INT(magicsock_ping(
-			  a->magicsock, b->n, MAGICSOCK_PING_TSMP, 0, keep_pong, a, world_now(&w)),
+			  a->magicsock, b->n, MAGICSOCK_PING_TSMP, 0, keep_pong, a, rig_now(&w)),
 		==, -ERR_NO_PEER);
-	world_close(&w);
+	rig_close(&w);
 }
 
 /* ---- Regions ---- */
 
 static void peer_at_home_elsewhere_is_reached_through_its_own_region(void **state)
 {
-	struct world w;
+	struct rig w;
 	struct node *a, *b;
 
-	world_open(&w, 5, 2);
+	rig_open(&w, 5, 2);
 	a = node_add(&w, &vnat_hard, NULL);
 	b = node_add(&w, &vnat_hard, NULL);
 	node_start(a);
-	magicsock_hint_home(a->magicsock, 1, world_now(&w));
+	magicsock_hint_home(a->magicsock, 1, rig_now(&w));
 	node_start(b);
-	magicsock_hint_home(b->magicsock, 2, world_now(&w));
-	world_run(&w, SEC(5));
+	magicsock_hint_home(b->magicsock, 2, rig_now(&w));
+	rig_run(&w, SEC(5));
 	CHECK_INT(magicsock_home(a->magicsock), ==, 1);
 	CHECK_INT(magicsock_home(b->magicsock), ==, 2);
 	CHECK_TRUE(!relays_is_ready(magicsock_relays(a->magicsock), 2));
@@ -482,28 +482,28 @@ static void peer_at_home_elsewhere_is_reached_through_its_own_region(void **stat
 	CHECK_INT(node_first_answer(a, 0) - a->sent_at[0], <=, MSEC(500));
 	CHECK_TRUE(relays_is_ready(magicsock_relays(a->magicsock), 2));
 	/* b answered on the connection that a opened, or in a's region; a's is closed when it is idle. */
-	world_run(&w, SEC(300));
+	rig_run(&w, SEC(300));
 	CHECK_TRUE(relays_is_ready(magicsock_relays(a->magicsock), 1));
 	CHECK_TRUE(!relays_is_ready(magicsock_relays(a->magicsock), 2));
-	world_close(&w);
+	rig_close(&w);
 }
 
 static void home_that_is_gone_is_left_for_another(void **state)
 {
-	struct world w;
+	struct rig w;
 	struct node *a, *b;
 	uint16_t from;
 
-	world_open(&w, 5, 2);
+	rig_open(&w, 5, 2);
 	a = node_add(&w, &vnat_hard, NULL);
 	b = node_add(&w, &vnat_hard, NULL);
 	node_start(a);
-	magicsock_hint_home(a->magicsock, 1, world_now(&w));
+	magicsock_hint_home(a->magicsock, 1, rig_now(&w));
 	node_start(b);
-	magicsock_hint_home(b->magicsock, 1, world_now(&w));
+	magicsock_hint_home(b->magicsock, 1, rig_now(&w));
 	for (size_t i = 0; i < 2; i++)
 		magicsock_set_hub_up(w.nodes[i].magicsock, true);
-	world_run(&w, SEC(2));
+	rig_run(&w, SEC(2));
 	node_series(a, b, MSEC(100), SEC(5));
 	CHECK_INT(node_lost(a), ==, 0);
 	relay_crash(&w.relays[0]); /* its power is cut: no stream ends */
@@ -512,57 +512,57 @@ static void home_that_is_gone_is_left_for_another(void **state)
 	CHECK_INT(magicsock_home(b->magicsock), ==, 2);
 	from = a->next_seq;
 	node_series(a, b, MSEC(100), SEC(2));
-	world_run(&w, SEC(1));
+	rig_run(&w, SEC(1));
 	for (size_t i = from; i < a->next_seq; i++)
 		CHECK_TRUE(a->answered_at[i]);
-	world_close(&w);
+	rig_close(&w);
 }
 
 static void peer_whose_home_is_not_known_yet_is_sought_in_ours(void **state)
 {
-	struct world w;
+	struct rig w;
 	struct node *a, *b;
 
-	world_open(&w, 6, 1);
+	rig_open(&w, 6, 1);
 	a = node_add(&w, &vnat_hard, NULL);
 	b = node_add(&w, &vnat_hard, NULL);
 	node_start(a);
 	node_start(b);
 	w.hub_down = true;
-	world_run(&w, SEC(1));
+	rig_run(&w, SEC(1));
 	a->home = b->home = 0;
 	node_series(a, b, MSEC(100), SEC(1));
 	CHECK_INT(node_lost(a), ==, 0);
-	world_close(&w);
+	rig_close(&w);
 }
 
 static void changed_map_moves_the_connections_that_it_changes(void **state)
 {
-	struct world w;
+	struct rig w;
 	struct node *a, *b;
 
-	world_open(&w, 8, 2);
+	rig_open(&w, 8, 2);
 	a = node_add(&w, &vnat_hard, NULL);
 	b = node_add(&w, &vnat_hard, NULL);
 	node_start(a);
 	node_start(b);
-	magicsock_hint_home(a->magicsock, 1, world_now(&w));
-	world_run(&w, SEC(2));
+	magicsock_hint_home(a->magicsock, 1, rig_now(&w));
+	rig_run(&w, SEC(2));
 	CHECK_TRUE(relays_is_ready(magicsock_relays(a->magicsock), magicsock_home(a->magicsock)));
 	w.derp.regions.n = 1;
 	w.derp_pairs[0] = w.derp_pairs[1]; /* only region 2 is left */
 	for (int i = 0; i < 2; i++) {
-		CHECK_INT(magicsock_set_derp_map(w.nodes[i].magicsock, &w.derp, world_now(&w)), ==,
-			0);
+		CHECK_INT(
+			magicsock_set_derp_map(w.nodes[i].magicsock, &w.derp, rig_now(&w)), ==, 0);
 		node_after(&w.nodes[i]);
 	}
-	world_run(&w, SEC(1));
+	rig_run(&w, SEC(1));
 	CHECK_INT(magicsock_home(a->magicsock), ==, 2);
 	CHECK_TRUE(relays_is_ready(magicsock_relays(a->magicsock), 2));
 	CHECK_TRUE(!relays_is_ready(magicsock_relays(a->magicsock), 1));
 	node_series(a, b, MSEC(100), SEC(2));
 	CHECK_TRUE(node_first_answer(a, 0) != MONO_NEVER);
-	world_close(&w);
+	rig_close(&w);
 }
 
 /* ---- What strangers send ---- */
@@ -573,7 +573,7 @@ static void in(struct node *n, const uint8_t *p, size_t len, struct ipport from)
 	struct magicsock_datagram d = { .p = mem, .len = len, .from = from };
 
 	memcpy(mem, p, len);
-	magicsock_udp_in(n->magicsock, &d, 1, world_now(n->w));
+	magicsock_udp_in(n->magicsock, &d, 1, rig_now(n->w));
 	node_after(n);
 }
 
@@ -582,7 +582,7 @@ static void strange_datagrams_are_counted_and_harmless(void **state)
 	const struct magicsock_counters *c;
 	struct ipport from = { ipaddr_v4(198, 51, 100, 9), 1 };
 	uint8_t p[200] = { 0 };
-	struct world w;
+	struct rig w;
 	struct node *a, *b;
 	size_t sent;
 
@@ -608,7 +608,7 @@ static void strange_datagrams_are_counted_and_harmless(void **state)
 	CHECK_INT(a->udp_sent, ==, sent);
 	node_series(a, b, MSEC(100), SEC(1));
 	CHECK_INT(node_lost(a), ==, 0);
-	world_close(&w);
+	rig_close(&w);
 }
 
 /* A message of the peer's own, by UDP. */
@@ -632,7 +632,7 @@ static void messages_of_peer_relays_and_calls_by_udp_are_ignored(void **state)
 {
 	struct ipport from = { ipaddr_v4(198, 51, 100, 9), 1 };
 	const struct magicsock_counters *c;
-	struct world w;
+	struct rig w;
 	struct node *a, *b;
 	size_t sent;
 
@@ -649,7 +649,7 @@ static void messages_of_peer_relays_and_calls_by_udp_are_ignored(void **state)
 		CHECK_INT(c->disco_ignored, ==, (uint64_t)(type - DISCO_CALL_ME_MAYBE) + 1);
 	}
 	CHECK_INT(a->udp_sent, ==, sent);
-	world_close(&w);
+	rig_close(&w);
 }
 
 static void ping_from_anywhere_is_answered_there(void **state)
@@ -659,11 +659,11 @@ static void ping_from_anywhere_is_answered_there(void **state)
 	struct magicsock_peer_status before, after;
 	struct disco_pub a_pub;
 	struct box_shared k;
-	struct world w;
+	struct rig w;
 	struct node *a, *b;
 
 	direct_pair(&w, none, none, &a, &b);
-	CHECK_INT(magicsock_peer_status(a->magicsock, b->n, world_now(&w), &before), ==, 0);
+	CHECK_INT(magicsock_peer_status(a->magicsock, b->n, rig_now(&w), &before), ==, 0);
 	in_disco(a, b, &m, from);
 	CHECK_INT(key_public(a->disco.b, a_pub.b), ==, 0);
 	CHECK_INT(box_precompute(&k, b->disco.b, a_pub.b), ==, 0);
@@ -671,10 +671,10 @@ static void ping_from_anywhere_is_answered_there(void **state)
 	CHECK_INT(pong.type, ==, DISCO_PONG);
 	CHECK_MEM(pong.txid, m.txid, DISCO_TXID_LEN);
 	CHECK_TRUE(ipport_eq(pong.src, from));
-	CHECK_INT(magicsock_peer_status(a->magicsock, b->n, world_now(&w), &after), ==, 0);
+	CHECK_INT(magicsock_peer_status(a->magicsock, b->n, rig_now(&w), &after), ==, 0);
 	CHECK_INT(after.n_candidates, ==, before.n_candidates + 1);
-	CHECK_TRUE(ipport_eq(after.addr, before.addr)); /* a ping moves no path */
-	world_close(&w);
+	CHECK_TRUE(ipport_eq(after.route.addr, before.route.addr)); /* a ping moves no path */
+	rig_close(&w);
 }
 
 /* ---- Ourselves ---- */
@@ -688,26 +688,26 @@ static void endpoints_are_what_others_can_use(void **state)
 		{ { 6, { 0x20, 1, [15] = 1 } }, 64 }, { { 6, { 0x20, 1, [15] = 2 } }, 64 } };
 	struct endpoint eps[ENDPOINTS_MAX];
 	char text[IPPORT_TEXT_MAX];
-	struct world w;
+	struct rig w;
 	struct node *a;
 
-	world_open(&w, 1, 1);
+	rig_open(&w, 1, 1);
 	a = node_add(&w, none, NULL);
 	node_start(a);
 	magicsock_set_local(
-		a->magicsock, local, ARRAY_LEN(local), 41641, 41642, false, world_now(&w));
+		a->magicsock, local, ARRAY_LEN(local), 41641, 41642, false, rig_now(&w));
 	CHECK_INT(node_endpoints(a, eps), ==, 3);
 	CHECK_STR(ipport_format(eps[0].addr, text), "192.168.1.5:41641");
 	CHECK_INT(eps[0].type, ==, ENDPOINT_LOCAL);
 	CHECK_STR(ipport_format(eps[1].addr, text),
 		"[2001::1]:41642"); /* two of a prefix, with their own port */
 	CHECK_STR(ipport_format(eps[2].addr, text), "[2001::3]:41642");
-	magicsock_set_local(a->magicsock, &local[1], 1, 41641, 0, false, world_now(&w));
+	magicsock_set_local(a->magicsock, &local[1], 1, 41641, 0, false, rig_now(&w));
 	CHECK_INT(node_endpoints(a, eps), ==, 1); /* nothing else: loopback it is */
-	magicsock_set_no_udp(a->magicsock, true, world_now(&w));
+	magicsock_set_no_udp(a->magicsock, true, rig_now(&w));
 	CHECK_INT(node_endpoints(a, eps), ==, 0);
 	node_after(a);
-	world_close(&w);
+	rig_close(&w);
 }
 
 static void stun_address_is_told_and_reported(void **state)
@@ -716,14 +716,14 @@ static void stun_address_is_told_and_reported(void **state)
 	struct endpoints_report report;
 	struct tc_netinfo ni;
 	struct arena mem;
-	struct world w;
+	struct rig w;
 	struct node *a;
 
 	arena_init(&mem, 65536);
-	world_open(&w, 2, 2);
+	rig_open(&w, 2, 2);
 	a = node_add(&w, &vnat_easy, NULL);
 	node_start(a);
-	world_run(&w, SEC(3));
+	rig_run(&w, SEC(3));
 	CHECK_INT(node_endpoints(a, eps), ==, 2);
 	CHECK_INT(eps[0].type, ==, ENDPOINT_STUN);
 	CHECK_TRUE(ipaddr_eq(eps[0].addr.ip, ipaddr_v4(203, 0, 113, 11)));
@@ -741,12 +741,12 @@ static void stun_address_is_told_and_reported(void **state)
 	CHECK_INT(ni.derp_latency.n, ==, 2);
 	CHECK_STR(ni.derp_latency.v[0].key, "1-v4");
 	arena_fini(&mem);
-	world_close(&w);
+	rig_close(&w);
 }
 
 static void netcheck_is_repeated_while_there_is_traffic(void **state)
 {
-	struct world w;
+	struct rig w;
 	struct node *a, *b;
 	size_t sent;
 
@@ -756,11 +756,11 @@ static void netcheck_is_repeated_while_there_is_traffic(void **state)
 	/* Every 20 to 26 s a round, of one request. */
 	CHECK_INT(a->stun_sent - sent, >=, 4);
 	CHECK_INT(a->stun_sent - sent, <=, 6);
-	world_run(&w, SEC(60));
+	rig_run(&w, SEC(60));
 	sent = a->stun_sent;
-	world_run(&w, SEC(120));
+	rig_run(&w, SEC(120));
 	CHECK_INT(a->stun_sent, ==, sent);
-	world_close(&w);
+	rig_close(&w);
 }
 
 static void device_that_registered_anew_takes_its_key_along(void **state)
@@ -768,84 +768,84 @@ static void device_that_registered_anew_takes_its_key_along(void **state)
 	struct ipport eps[ENDPOINTS_MAX];
 	struct ipprefix route;
 	struct tc_node t;
-	struct world w;
+	struct rig w;
 	struct node *a, *b;
 
 	direct_pair(&w, none, none, &a, &b);
 	t = node_as_peer(b, eps, &route);
 	t.id = 77;
-	CHECK_INT(magicsock_set_peer(a->magicsock, &t, &route, 1, world_now(&w)), ==, 0);
-	magicsock_remove_peer(a->magicsock, b->n, world_now(&w)); /* the old number goes later */
+	CHECK_INT(magicsock_set_peer(a->magicsock, &t, &route, 1, rig_now(&w)), ==, 0);
+	magicsock_remove_peer(a->magicsock, b->n, rig_now(&w)); /* the old number goes later */
 	node_after(a);
-	CHECK_INT(magicsock_route(a->magicsock,
+	CHECK_INT(magicsock_peer_for(a->magicsock,
 			  (uint8_t[20]){ 0x45, 0, 0, 20, [12] = 100, 64, 0, 1, 100, 64, 0, 2 }, 20),
 		==, 77);
-	world_close(&w);
+	rig_close(&w);
 }
 
 static void mapping_that_changes_is_noticed_and_told(void **state)
 {
 	struct endpoint eps[ENDPOINTS_MAX], later[ENDPOINTS_MAX];
-	struct world w;
+	struct rig w;
 	struct node *a, *b, *other;
 	size_t n;
 
 	/* other takes the port before a's mapping is made anew. */
-	world_open(&w, 2, 1);
+	rig_open(&w, 2, 1);
 	a = node_add(&w, &vnat_easy, NULL);
 	other = node_add(&w, none, a);
 	b = node_add(&w, none, NULL);
 	node_start(a);
-	world_run(&w, SEC(1));
+	rig_run(&w, SEC(1));
 	node_start(b);
-	world_run(&w, SEC(1));
+	rig_run(&w, SEC(1));
 	CHECK_TRUE(node_until_direct(a, b, MSEC(100), SEC(2)) != MONO_NEVER);
 	node_series(a, b, MSEC(500), SEC(5));
 	n = node_endpoints(a, eps);
 	vnet_router_reboot(a->router);
 	node_start(other);
-	world_run(&w, MSEC(50));
+	rig_run(&w, MSEC(50));
 	node_series(a, b, MSEC(100), SEC(7));
 	CHECK_INT(node_endpoints(a, later), ==, n + 1);
 	CHECK_TRUE(!ipport_eq(later[0].addr, eps[0].addr));
 	CHECK_TRUE(node_is_direct(a, b));
-	world_close(&w);
+	rig_close(&w);
 }
 
 static void peer_without_disco_is_reached_at_its_address(void **state)
 {
-	struct world w;
+	struct rig w;
 	struct node *a, *b;
 
-	world_open(&w, 2, 1);
+	rig_open(&w, 2, 1);
 	a = node_add(&w, &vnat_easy, NULL);
 	b = node_add(&w, none, NULL);
 	b->wireguard_only = true;
 	node_start(a);
 	node_start(b);
-	world_run(&w, SEC(1));
+	rig_run(&w, SEC(1));
 	node_tell_now(b);
 	w.hub_down = true;
 	node_series(a, b, MSEC(100), SEC(2));
 	CHECK_INT(node_lost(a), ==, 0);
 	CHECK_INT(magicsock_counters(a->magicsock)->pings_out, ==, 0);
-	world_close(&w);
+	rig_close(&w);
 }
 
 static void idle_pair_is_silent(void **state)
 {
-	struct world w;
+	struct rig w;
 	struct node *a, *b;
 	size_t sent;
 
 	direct_pair(&w, &vnat_easy, &vnat_easy, &a, &b);
-	world_run(&w, SEC(120)); /* heartbeats, keepalives and netchecks end */
+	rig_run(&w, SEC(120)); /* heartbeats, keepalives and netchecks end */
 	sent = a->udp_sent + b->udp_sent;
-	world_run(&w, SEC(300));
+	rig_run(&w, SEC(300));
 	CHECK_INT(a->udp_sent + b->udp_sent, ==, sent);
 	node_series(a, b, MSEC(100), SEC(3)); /* the relay is there when it goes on */
 	CHECK_INT(node_lost(a), ==, 0);
-	world_close(&w);
+	rig_close(&w);
 }
 
 int main(void)

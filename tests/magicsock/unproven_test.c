@@ -1,5 +1,5 @@
 /* What a node sends to addresses that others chose for it: a peer that forges, a peer that lists strangers, the hub. */
-#include "tests/magicsock/world.h"
+#include "tests/magicsock/rig.h"
 
 static const struct ipport victim = { { 4, { 203, 0, 113, 250 } }, 53 };
 
@@ -10,15 +10,15 @@ static void check_factor(const struct node *a, const struct node *forger)
 }
 
 /* Two that know each other as peers without disco: there are addresses, and nothing else. */
-static void plain_pair(struct world *w, struct node **a, struct node **b)
+static void plain_pair(struct rig *w, struct node **a, struct node **b)
 {
-	world_open(w, 5, 1);
+	rig_open(w, 5, 1);
 	*a = node_add(w, NULL, NULL);
 	*b = node_add(w, NULL, NULL);
 	(*a)->wireguard_only = (*b)->wireguard_only = true;
 	node_start(*a);
 	node_start(*b);
-	world_run(w, SEC(1));
+	rig_run(w, SEC(1));
 	node_tell_now(*a);
 	node_tell_now(*b);
 	node_series(*a, *b, MSEC(20), SEC(2));
@@ -27,7 +27,7 @@ static void plain_pair(struct world *w, struct node **a, struct node **b)
 
 static void plain_peer_that_forges_moves_nothing(void **state)
 {
-	struct world w;
+	struct rig w;
 	struct node *a, *b;
 
 	plain_pair(&w, &a, &b);
@@ -40,47 +40,47 @@ static void plain_peer_that_forges_moves_nothing(void **state)
 		b); /* the last packet had this source: it does not buy the stranger seconds at full rate */
 	for (int i = 0; i < 1000; i++) {
 		node_ping(a, b);
-		world_run(&w, MSEC(2));
+		rig_run(&w, MSEC(2));
 	}
 	check_factor(a, b);
 	CHECK_INT(magicsock_counters(a->magicsock)->unproven_held, >, 0);
-	world_close(&w);
+	rig_close(&w);
 }
 
 static void plain_peer_that_moves_is_followed_when_it_answers(void **state)
 {
-	struct world w;
+	struct rig w;
 	struct node *a, *b;
 	uint16_t seq;
 
 	plain_pair(&w, &a, &b);
-	world_run(&w, SEC(5));
+	rig_run(&w, SEC(5));
 	vnet_addr_clear(b->ifc);
 	vnet_addr_add(b->ifc, "203.0.113.77");
 	a->watched = (struct ipport){ ipaddr_v4(203, 0, 113, 77), 41641 };
 	node_set_local(b, true);
 	for (int i = 0; i < 20; i++) { /* it speaks first: nobody knows where it is */
 		node_ping(b, a);
-		world_run(&w, MSEC(50));
+		rig_run(&w, MSEC(50));
 	}
 	seq = node_ping(a, b);
-	world_run(&w, SEC(1));
+	rig_run(&w, SEC(1));
 	CHECK_TRUE(node_first_answer(a, seq) != MONO_NEVER);
 	a->watched_bytes = 0;
 	node_series(
 		a, b, MSEC(5), SEC(3)); /* at full rate, though little comes from there by UDP */
 	CHECK_INT(node_lost(a), ==, 0);
 	CHECK_INT(a->watched_bytes, >=, 500 * 96);
-	world_close(&w);
+	rig_close(&w);
 }
 
 /* Several nodes may have one disco key: a ping of one is paid back once. */
 static void one_ping_of_many_nodes_is_one_ping(void **state)
 {
 	struct node *n[NODES_MAX];
-	struct world w;
+	struct rig w;
 
-	world_open(&w, 6, 1);
+	rig_open(&w, 6, 1);
 	for (size_t i = 0; i < NODES_MAX; i++) {
 		n[i] = node_add(&w, NULL, NULL);
 		if (i > 1)
@@ -88,7 +88,7 @@ static void one_ping_of_many_nodes_is_one_ping(void **state)
 	}
 	for (size_t i = 0; i < NODES_MAX; i++)
 		node_start(n[i]);
-	world_run(&w, SEC(1));
+	rig_run(&w, SEC(1));
 	for (size_t i = 1; i < NODES_MAX; i++)
 		node_tell_now(n[i]);
 	n[0]->watched = victim;
@@ -99,13 +99,13 @@ static void one_ping_of_many_nodes_is_one_ping(void **state)
 			(void)node_ping(n[0], n[i]);
 			(void)node_ping(n[i], n[0]);
 		}
-		world_run(&w, MSEC(50));
+		rig_run(&w, MSEC(50));
 		CHECK_INT(n[0]->watched_bytes, <=,
 			PATH_UNPROVEN_FACTOR *
 				(n[1]->forged_bytes + n[2]->forged_bytes + n[3]->forged_bytes));
 	}
 	CHECK_INT(n[0]->watched_bytes, >, 0);
-	world_close(&w);
+	rig_close(&w);
 }
 
 /* The hub, or the peer by its own word, names a hundred strangers as its addresses, others each time. */
@@ -115,15 +115,15 @@ static void peer_that_is_said_to_be_everywhere_costs_strangers_its_share(void **
 	struct ipport eps[100];
 	struct ipprefix route;
 	struct node *a, *b;
-	struct world w;
+	struct rig w;
 	struct tc_node t;
 
-	world_open(&w, 7, 1);
+	rig_open(&w, 7, 1);
 	a = node_add(&w, NULL, NULL);
 	b = node_add(&w, NULL, NULL);
 	node_start(a);
 	node_start(b);
-	world_run(&w, SEC(1));
+	rig_run(&w, SEC(1));
 	t = node_as_peer(b, eps, &route);
 	w.hub_down = true;
 	node_stop(b);
@@ -132,15 +132,15 @@ static void peer_that_is_said_to_be_everywhere_costs_strangers_its_share(void **
 		for (size_t k = 0; k < ARRAY_LEN(eps); k++)
 			eps[k] = (struct ipport){ ipaddr_v4(198, 18, (uint8_t)(i % 10), (uint8_t)k),
 				53 };
-		CHECK_INT(magicsock_set_peer(a->magicsock, &t, &route, 1, world_now(&w)), ==, 0);
+		CHECK_INT(magicsock_set_peer(a->magicsock, &t, &route, 1, rig_now(&w)), ==, 0);
 		node_after(a);
 		(void)node_ping(a, b);
-		world_run(&w, MSEC(100));
+		rig_run(&w, MSEC(100));
 	}
 	CHECK_INT(a->strange, >, PATH_PING_BURST);
 	CHECK_INT(a->strange, <=, PATH_PING_BURST + (SECONDS + 1) * PATH_PINGS_PER_SECOND);
 	CHECK_INT(magicsock_counters(a->magicsock)->ping_limited, >, 0);
-	world_close(&w);
+	rig_close(&w);
 }
 
 /* Many members who all say that they are at one machine: that has its share of them together. */
@@ -148,13 +148,13 @@ static void machine_that_many_peers_name_has_one_share(void **state)
 {
 	enum { MEMBERS = 20, PORTS = 100, SECONDS = 20 };
 	struct ipport eps[PORTS];
-	struct world w;
+	struct rig w;
 	struct node *a;
 
-	world_open(&w, 9, 1);
+	rig_open(&w, 9, 1);
 	a = node_add(&w, NULL, NULL);
 	node_start(a);
-	world_run(&w, SEC(1));
+	rig_run(&w, SEC(1));
 	for (int i = 0; i < SECONDS * 5; i++) {
 		for (uint8_t k = 1; k <= MEMBERS; k++) {
 			struct tc_node t = {
@@ -172,21 +172,21 @@ static void machine_that_many_peers_name_has_one_share(void **state)
 			secret[2] = 1;
 			CHECK_INT(key_public(secret, t.disco_key.b), ==, 0);
 			t.addresses = json_list_of(&route, 1);
-			CHECK_INT(magicsock_set_peer(a->magicsock, &t, &route, 1, world_now(&w)),
-				==, 0);
+			CHECK_INT(magicsock_set_peer(a->magicsock, &t, &route, 1, rig_now(&w)), ==,
+				0);
 			(void)node_ping(a, &to);
 		}
-		world_run(&w, MSEC(200));
+		rig_run(&w, MSEC(200));
 	}
 	CHECK_INT(magicsock_counters(a->magicsock)->probe_limited, >, 0);
 	CHECK_INT(a->strange, >=, MAGICSOCK_PROBE_BURST);
 	CHECK_INT(a->strange, <=,
 		MAGICSOCK_PROBE_BURST + (SECONDS + 1) * MAGICSOCK_PROBES_PER_SECOND);
-	world_close(&w);
+	rig_close(&w);
 }
 
 /* A relay map of 256 regions, another one ten times a second. */
-static void map_of_strangers(struct world *w, struct node *n, bool one_address, int round)
+static void map_of_strangers(struct rig *w, struct node *n, bool one_address, int round)
 {
 	static struct tc_derp_node nodes[256];
 	static struct tc_derp_region regions[256];
@@ -209,7 +209,7 @@ static void map_of_strangers(struct world *w, struct node *n, bool one_address, 
 		};
 		pairs[i] = (struct json_pair){ id[i], &regions[i] };
 	}
-	CHECK_INT(magicsock_set_derp_map(n->magicsock, &map, world_now(w)), ==, 0);
+	CHECK_INT(magicsock_set_derp_map(n->magicsock, &map, rig_now(w)), ==, 0);
 	node_after(n);
 }
 
@@ -218,23 +218,23 @@ static void hub_that_names_strangers_as_relays_gets_its_share_of_requests(void *
 	enum { ROUNDS = 100 }; /* ten seconds */
 
 	for (int one = 0; one < 2; one++) {
-		struct world w;
+		struct rig w;
 		struct node *a;
 
-		world_open(&w, 8, 1);
+		rig_open(&w, 8, 1);
 		a = node_add(&w, NULL, NULL);
 		node_start(a);
-		world_run(&w, SEC(1));
+		rig_run(&w, SEC(1));
 		for (int i = 0; i < ROUNDS; i++) {
 			map_of_strangers(&w, a, one, i);
-			world_run(&w, MSEC(100));
+			rig_run(&w, MSEC(100));
 		}
 		CHECK_INT(magicsock_counters(a->magicsock)->stun_limited, >, 0);
 		CHECK_INT(a->strange, >, 0);
 		CHECK_INT(a->strange, <=,
 			one ? ENDPOINTS_STUN_BURST + 11 * ENDPOINTS_STUN_PER_SECOND
 			    : ENDPOINTS_STUN_BURST_ALL + 11 * ENDPOINTS_STUN_PER_SECOND_ALL);
-		world_close(&w);
+		rig_close(&w);
 	}
 }
 

@@ -215,7 +215,7 @@ static int64_t route_of(const struct dev *d, const char *to)
 		pkt[6] = 17;
 		memcpy(pkt + 24, a.b, 16);
 	}
-	return magicsock_route(node_magicsock(d->a), pkt, sizeof(pkt));
+	return magicsock_peer_for(node_magicsock(d->a), pkt, sizeof(pkt));
 }
 
 /* Without consent to subnets or to an exit node there are single addresses of the tailnet, and nothing else. */

@@ -58,7 +58,7 @@ static void peers_on_one_segment_find_the_direct_path(void **state)
 	CHECK_INT(magicsock_peer_status(
 			  node_magicsock(d[0].a), testnet_member(&net, &d[1])->id, net.now, &s),
 		==, 0);
-	CHECK_TRUE(ipport_eq(s.addr, d[1].at));
+	CHECK_TRUE(ipport_eq(s.route.addr, d[1].at));
 	testnet_free(&net);
 }
 

@@ -196,7 +196,7 @@ static void tell_end(struct simnet *w, const struct sim_node *n, const struct si
 		sim_node_name(n), node_state(a), node_is_polling(a), netmap_n_peers(node_netmap(a)),
 		magicsock_home(node_magicsock(a)), sim_node_name(other), p != NULL,
 		p ? p->expired : 0, p ? (int)p->home_derp : 0, rc, st.has_session,
-		ipport_format(st.addr, at), server_ctl(w->hub) ? "hub is up" : "no hub");
+		ipport_format(st.route.addr, at), server_ctl(w->hub) ? "hub is up" : "no hub");
 }
 
 static void tell_pair(struct simnet *w, const struct pair *p)

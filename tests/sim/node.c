@@ -317,9 +317,9 @@ bool sim_node_direct(const struct sim_node *n, struct ipaddr peer, struct ipport
 	const struct tc_node *p = n->node ? node_whois(n->node, peer) : NULL;
 
 	if (!p || magicsock_peer_status(node_magicsock(n->node), p->id, sim_node_now(n), &st) < 0 ||
-		!ipaddr_is_set(st.addr.ip))
+		st.route.kind != MAGICSOCK_DIRECT)
 		return false;
-	*ret = st.addr;
+	*ret = st.route.addr;
 	return true;
 }
 

@@ -24,11 +24,14 @@ static size_t seal(struct magicsock *m, struct disco_key *k, const struct disco_
 	return n > 0 ? (size_t)n : 0;
 }
 
-static bool send_udp(struct magicsock *m, struct ipport to, uint8_t *pkt, size_t len)
+/* To whoever has the key; its length, 0: it did not leave. */
+static size_t send_to(struct magicsock *m, struct disco_key *k, const struct disco_msg *msg,
+	const struct magicsock_route *to, const struct node_pub *key)
 {
-	struct wg_packet d = { .p = pkt, .len = len };
+	uint8_t out[DISCO_OVERHEAD + DISCO_MESSAGE_MAX];
+	struct wg_packet d = { .p = out, .len = seal(m, k, msg, out, sizeof(out)) };
 
-	return len && output_udp(m, to, &d, 1);
+	return d.len && output_on(m, to, key, &d, 1) ? d.len : 0;
 }
 
 static struct disco_msg ping_msg(const struct magicsock *m, const uint8_t *txid, size_t size)
@@ -42,26 +45,27 @@ static struct disco_msg ping_msg(const struct magicsock *m, const uint8_t *txid,
 	return msg;
 }
 
+static void ping(struct magicsock_peer *p, const struct magicsock_route *to, const uint8_t *txid,
+	size_t size)
+{
+	struct disco_msg msg = ping_msg(p->m, txid, size);
+
+	p->m->n.pings_out += send_to(p->m, peer_disco(p), &msg, to, &p->key) > 0;
+}
+
 static void op_ping(
 	void *owner, struct ipport to, const uint8_t txid[static PATH_TXID_LEN], size_t size)
 {
-	struct magicsock_peer *p = owner;
-	struct disco_msg msg = ping_msg(p->m, txid, size);
-	uint8_t out[DISCO_OVERHEAD + DISCO_MESSAGE_MAX];
+	struct magicsock_route r = route_direct(to);
 
-	if (send_udp(p->m, to, out, seal(p->m, peer_disco(p), &msg, out, sizeof(out))))
-		p->m->n.pings_out++;
+	ping(owner, &r, txid, size);
 }
 
 static void op_ping_relay(void *owner, const uint8_t txid[static PATH_TXID_LEN], size_t size)
 {
-	struct magicsock_peer *p = owner;
-	struct disco_msg msg = ping_msg(p->m, txid, size);
-	uint8_t out[DISCO_OVERHEAD + DISCO_MESSAGE_MAX];
-	size_t len = seal(p->m, peer_disco(p), &msg, out, sizeof(out));
+	struct magicsock_route r = output_relay_of(owner);
 
-	if (len && output_relay(p, out, len))
-		p->m->n.pings_out++;
+	ping(owner, &r, txid, size);
 }
 
 static void op_call_me_maybe(void *owner)
@@ -69,22 +73,21 @@ static void op_call_me_maybe(void *owner)
 	struct magicsock_peer *p = owner;
 	struct magicsock *m = p->m;
 	struct disco_msg msg = { .type = DISCO_CALL_ME_MAYBE };
-	uint8_t out[DISCO_OVERHEAD + DISCO_MESSAGE_MAX];
-	size_t n, len;
-	const struct endpoint *own = endpoints_list(m->endpoints, &n);
+	struct magicsock_route relay = output_relay_of(p);
+	const struct endpoint *own;
+	size_t n;
 	mono_ns checked_at = endpoints_checked_at(m->endpoints);
 
 	/* Old ones are told all the same; if they turn out to be others now, the peer is called again. */
 	if (!checked_at || m->now.mono - checked_at > SEC(27))
 		endpoints_check(m->endpoints, false, m->now);
+	own = endpoints_list(m->endpoints, &n);
 	if (!n || m->no_udp) /* an empty call would make the peer forget what it knows */
 		return;
 	for (size_t i = 0; i < n; i++)
 		msg.endpoint[i] = own[i].addr;
 	msg.n_endpoints = n;
-	len = seal(m, peer_disco(p), &msg, out, sizeof(out));
-	if (len && output_relay(p, out, len))
-		m->n.calls_out++;
+	m->n.calls_out += send_to(m, peer_disco(p), &msg, &relay, &p->key) > 0;
 }
 
 static void op_changed(void *owner)
@@ -109,7 +112,9 @@ static bool op_may_probe(void *owner, struct ipport to)
 
 static void op_answered(void *owner, uint32_t cookie, struct ipport to, mono_ns latency)
 {
-	pings_disco_answered(owner, cookie, to, latency);
+	struct magicsock_route direct = route_direct(to);
+
+	pings_disco_answered(owner, cookie, &direct, latency);
 }
 
 const struct path_ops disco_path_ops = { op_ping, op_ping_relay, op_call_me_maybe, op_changed,
@@ -118,10 +123,9 @@ const struct path_ops disco_path_ops = { op_ping, op_ping_relay, op_call_me_mayb
 /* ---- In ---- */
 
 struct from {
-	struct ipport addr; /* unset: by relay */
-	size_t len;         /* of the datagram */
-	int region;
-	const struct node_pub *key; /* that the relay vouches for */
+	const struct magicsock_route *route;
+	size_t len;                 /* of the datagram */
+	const struct node_pub *key; /* that the relay vouches for; NULL: it came directly */
 };
 
 /* The answer's length, 0: none. */
@@ -129,16 +133,12 @@ static size_t answer_ping(struct magicsock *m, struct disco_key *k, const struct
 	const struct from *from)
 {
 	struct disco_msg pong = { .type = DISCO_PONG,
-		.src = from->key ? relay_address(from->region) : from->addr };
-	uint8_t out[DISCO_OVERHEAD + DISCO_MESSAGE_MAX];
+		.src = from->key ? relay_address(from->route->region) : from->route->addr };
 	size_t len;
 
 	memcpy(pong.txid, ping->txid, DISCO_TXID_LEN);
-	len = seal(m, k, &pong, out, sizeof(out));
-	if (!(from->key ? len && output_relay_to(m, from->region, from->key, out, len)
-			: send_udp(m, from->addr, out, len)))
-		return 0;
-	m->n.pongs_out++;
+	len = send_to(m, k, &pong, from->route, from->key);
+	m->n.pongs_out += len > 0;
 	return len;
 }
 
@@ -169,8 +169,8 @@ static void got_ping(struct magicsock *m, struct disco_key *k, const struct disc
 		struct magicsock_peer *p = peer_of(l);
 
 		if (!from->key)
-			path_on_ping(&p->path, from->addr, p == payer ? from->len : 0, answer,
-				m->now.mono);
+			path_on_ping(&p->path, from->route->addr, p == payer ? from->len : 0,
+				answer, m->now.mono);
 		if (p == payer)
 			payer = NULL; /* it may be in the list twice */
 		handshake_retry(p);
@@ -251,10 +251,10 @@ static void dispatch(struct magicsock *m, struct disco_key *k, const struct disc
 	}
 }
 
-void disco_in(struct magicsock *m, const uint8_t *p, size_t len, struct ipport from, int region,
+void disco_in(struct magicsock *m, const uint8_t *p, size_t len, const struct magicsock_route *from,
 	const struct node_pub *key)
 {
-	struct from f = { .addr = from, .len = len, .region = region, .key = key };
+	struct from f = { .route = from, .len = len, .key = key };
 	struct disco_pub sender = disco_sender(p);
 	struct disco_key *k = discokeys_find(m, &sender);
 	const struct box_shared *s;

@@ -79,20 +79,20 @@ static bool may_search(struct magicsock *m)
  */
 void handshake_unknown_session(struct magicsock *m, const struct wg_source *from)
 {
-	struct ipport a = source_address(from);
 	struct node_pub key;
+	struct magicsock_route r = source_route(from, &key);
 
-	if (source_region(from, &key)) {
+	if (r.kind == MAGICSOCK_RELAY) {
 		struct magicsock_peer *p = peer_by_key(m, &key);
 
 		if (p)
 			peer_defer(p, DEFER_HANDSHAKE);
 		return;
 	}
-	if (!ipaddr_is_set(a.ip) || !may_search(m))
+	if (r.kind != MAGICSOCK_DIRECT || !may_search(m))
 		return;
 	for (struct magicsock_peer *p = peer_next(m, NULL); p; p = peer_next(m, p))
-		if (p->wg && !peer_has_session(p) && path_has_candidate(&p->path, a))
+		if (p->wg && !peer_has_session(p) && path_has_candidate(&p->path, r.addr))
 			peer_defer(p, DEFER_HANDSHAKE);
 }
 

@@ -98,8 +98,8 @@ struct person_ping {
 	int64_t peer;
 	uint32_t cookie; /* disco; also ICMP's sequence number */
 	uint8_t data[8]; /* TSMP */
-	int region;
-	size_t size; /* disco */
+	int region;      /* of the relay that it goes through, if it does */
+	size_t size;     /* disco */
 	mono_ns at, again_at,
 		gap; /* begun; to be sent once more, and how long after the last time */
 	void (*fn)(void *ctx, const struct magicsock_pong *r);
@@ -163,12 +163,24 @@ static inline bool peer_has_disco(const struct magicsock_peer *p, const struct d
 	return p->slot[DISCO_BY_HUB].key == k || p->slot[DISCO_BY_PEER].key == k;
 }
 
+static inline struct magicsock_route route_direct(struct ipport addr)
+{
+	return (struct magicsock_route){
+		.kind = ipaddr_is_set(addr.ip) ? MAGICSOCK_DIRECT : MAGICSOCK_NO_ROUTE, .addr = addr
+	};
+}
+
+static inline struct magicsock_route route_relay(int region)
+{
+	return (struct magicsock_route){ .kind = region ? MAGICSOCK_RELAY : MAGICSOCK_NO_ROUTE,
+		.region = region };
+}
+
 /* ---- source.c: where a datagram came from, as the engine keeps it ---- */
 struct wg_source source_udp(struct ipport a);
 struct wg_source source_relay(int region, const struct node_pub *key);
-struct ipport source_address(const struct wg_source *s); /* unset: it came by relay */
-/* The region, and the key that the relay vouches for. 0: it came by UDP. */
-int source_region(const struct wg_source *s, struct node_pub *ret);
+/* The way that it came. Through a relay: ret_key is whom the relay vouches for. */
+struct magicsock_route source_route(const struct wg_source *s, struct node_pub *ret_key);
 
 /* ---- peer.c: look-ups and marks ---- */
 struct magicsock_peer *peer_find(const struct magicsock *m, int64_t id);
@@ -181,15 +193,15 @@ void peer_defer(struct magicsock_peer *p, unsigned what);
 void peer_heard(struct magicsock_peer *p); /* something authentic came from wg_peer_source */
 
 /* ---- output.c: by UDP or through a relay ---- */
+/* key: of who is to get it. False: it cannot leave that way. */
+bool output_on(struct magicsock *m, const struct magicsock_route *to, const struct node_pub *key,
+	const struct wg_packet *d, size_t n);
 bool output_udp(struct magicsock *m, struct ipport to, const struct wg_packet *d, size_t n);
 /* To an address that may not have answered: as many as it has earned. */
 bool output_unproven(
 	struct magicsock_peer *p, struct ipport to, const struct wg_packet *d, size_t n);
-/* To a peer through the best region for it. False: there is none. */
-bool output_relay(struct magicsock_peer *p, const void *pkt, size_t len);
-bool output_relay_to(
-	struct magicsock *m, int region, const struct node_pub *key, const void *pkt, size_t len);
-int output_region(const struct magicsock_peer *p);
+/* The best relay for it. */
+struct magicsock_route output_relay_of(const struct magicsock_peer *p);
 
 /* ---- discokeys.c ---- */
 void discokeys_init(struct magicsock_peer *p);
@@ -225,8 +237,8 @@ MUST_USE int pings_start(struct magicsock *m, int64_t id, enum magicsock_ping_ki
 	size_t size, void (*fn)(void *ctx, const struct magicsock_pong *r), void *ctx);
 /* An authentic packet of the peer. True: it was for us, not for the owner. The engine is not running. */
 bool pings_take(struct magicsock_peer *p, const struct wg_packet *pkt);
-void pings_disco_answered(
-	struct magicsock_peer *p, uint32_t cookie, struct ipport to, mono_ns latency);
+void pings_disco_answered(struct magicsock_peer *p, uint32_t cookie,
+	const struct magicsock_route *direct, mono_ns latency);
 void pings_peer_gone(struct magicsock *m, int64_t id);
 void pings_tick(struct magicsock *m);
 mono_ns pings_deadline(const struct magicsock *m);
@@ -235,8 +247,8 @@ void pings_advertise(struct magicsock_peer *p);
 
 /* ---- disco.c ---- */
 extern const struct path_ops disco_path_ops;
-/* from: unset if it came by relay; then region and key say whose it is. */
-void disco_in(struct magicsock *m, const uint8_t *p, size_t len, struct ipport from, int region,
+/* key: that the relay vouches for, NULL if it came directly. */
+void disco_in(struct magicsock *m, const uint8_t *p, size_t len, const struct magicsock_route *from,
 	const struct node_pub *key);
 
 /* ---- send.c: of struct wg_sink ---- */

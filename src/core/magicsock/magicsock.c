@@ -102,7 +102,7 @@ void magicsock_send(struct magicsock *m, struct wg_packet *pkt, size_t n, struct
 	settle_all(m);
 }
 
-int64_t magicsock_route(const struct magicsock *m, const uint8_t *pkt, size_t len)
+int64_t magicsock_peer_for(const struct magicsock *m, const uint8_t *pkt, size_t len)
 {
 	struct wg_peer *wp = wg_route(m->wg, pkt, len);
 

@@ -33,6 +33,21 @@ enum {
 
 struct magicsock;
 
+/* A way to a peer, or the way that something of a peer's took. */
+enum magicsock_route_kind {
+	MAGICSOCK_NO_ROUTE,
+	MAGICSOCK_DIRECT, /* to addr */
+	MAGICSOCK_RELAY,  /* through the DERP region */
+	MAGICSOCK_PEER_RELAY, /* to addr, which passes on what bears the vni. Reserved: nothing is sent so yet */
+};
+
+struct magicsock_route {
+	enum magicsock_route_kind kind;
+	int region;
+	uint32_t vni;
+	struct ipport addr; /* unset if it is not of the kind */
+};
+
 enum magicsock_peer_event {
 	MAGICSOCK_SESSION,     /* a WireGuard handshake completed */
 	MAGICSOCK_PATH,        /* the best path is another one, or none */
@@ -128,7 +143,7 @@ void magicsock_set_no_udp(struct magicsock *m, bool no_udp, struct now now);
  */
 void magicsock_send(struct magicsock *m, struct wg_packet *pkt, size_t n, struct now now);
 /* The peer that a packet goes to by its destination, 0: nobody. */
-int64_t magicsock_route(const struct magicsock *m, const uint8_t *pkt, size_t len);
+int64_t magicsock_peer_for(const struct magicsock *m, const uint8_t *pkt, size_t len);
 
 struct magicsock_datagram {
 	uint8_t *p; /* is opened in place */
@@ -187,9 +202,8 @@ struct magicsock_pong {
 	int64_t peer;
 	int rc; /* 0; -ETIMEDOUT after 5 s; -ERR_NO_PEER when it was removed meanwhile */
 	mono_ns latency;
-	struct ipport endpoint; /* disco: unset if it came by relay */
-	int relay_region;       /* disco: 0 if it came directly */
-	uint16_t peerapi_port;  /* TSMP */
+	struct magicsock_route route; /* disco: that the ping took */
+	uint16_t peerapi_port;        /* TSMP */
 };
 
 /*
@@ -205,9 +219,10 @@ MUST_USE int magicsock_ping(struct magicsock *m, int64_t id, enum magicsock_ping
 struct magicsock_peer_status {
 	struct node_pub key;
 	struct disco_pub disco;
-	struct ipport addr; /* the trusted direct address; unset: none now */
-	int home_region;    /* the peer's, 0: none */
-	mono_ns latency;    /* of addr, or 0 */
+	struct magicsock_route
+		route;   /* direct if an address is trusted now, else through a relay */
+	int home_region; /* the peer's, 0: none */
+	mono_ns latency; /* of a direct route, or 0 */
 	uint64_t rx_bytes, tx_bytes;
 	unix_ms last_handshake, last_write; /* 0: never */
 	bool active;                        /* we sent to it within 45 s */

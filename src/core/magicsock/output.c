@@ -22,23 +22,35 @@ bool output_unproven(
 	return k && output_udp(p->m, to, d, k);
 }
 
-int output_region(const struct magicsock_peer *p)
+struct magicsock_route output_relay_of(const struct magicsock_peer *p)
 {
-	return relays_choose(p->m->relays, p->home, p->last_region);
+	/* Who has no disco has no relay. */
+	return route_relay(
+		p->wireguard_only ? 0 : relays_choose(p->m->relays, p->home, p->last_region));
 }
 
-bool output_relay_to(
-	struct magicsock *m, int region, const struct node_pub *key, const void *pkt, size_t len)
+static bool through_relay(struct magicsock *m, int region, const struct node_pub *key,
+	const struct wg_packet *d, size_t n)
 {
-	if (!relays_send(m->relays, region, key, pkt, len, m->now.mono))
-		return false;
-	m->n.relay_out++;
-	return true;
+	size_t sent = 0;
+
+	for (size_t i = 0; i < n; i++)
+		sent += relays_send(m->relays, region, key, d[i].p, d[i].len, m->now.mono);
+	m->n.relay_out += sent;
+	return sent > 0;
 }
 
-bool output_relay(struct magicsock_peer *p, const void *pkt, size_t len)
+bool output_on(struct magicsock *m, const struct magicsock_route *to, const struct node_pub *key,
+	const struct wg_packet *d, size_t n)
 {
-	int region = p->wireguard_only ? 0 : output_region(p);
-
-	return region && output_relay_to(p->m, region, &p->key, pkt, len);
+	switch (to->kind) {
+	case MAGICSOCK_DIRECT:
+		return output_udp(m, to->addr, d, n);
+	case MAGICSOCK_RELAY:
+		return through_relay(m, to->region, key, d, n);
+	case MAGICSOCK_PEER_RELAY:
+	case MAGICSOCK_NO_ROUTE:
+		break;
+	}
+	return false;
 }

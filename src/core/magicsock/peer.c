@@ -49,7 +49,8 @@ void peer_defer(struct magicsock_peer *p, unsigned what)
 
 void peer_heard(struct magicsock_peer *p)
 {
-	struct ipport a = source_address(wg_peer_source(p->wg));
+	struct node_pub key;
+	struct ipport a = source_route(wg_peer_source(p->wg), &key).addr;
 	size_t bytes = wg_peer_take_received(p->wg);
 
 	if (ipaddr_is_set(a.ip))

@@ -242,7 +242,6 @@ int magicsock_peer_status(
 	const struct magicsock *m, int64_t id, struct now now, struct magicsock_peer_status *ret)
 {
 	const struct magicsock_peer *p = peer_find(m, id);
-	static const struct ipport nowhere;
 	struct wg_peer_stats s = { 0 };
 	bool trusted;
 
@@ -253,7 +252,7 @@ int magicsock_peer_status(
 	trusted = path_is_trusted(&p->path, now.mono);
 	*ret = (struct magicsock_peer_status){ .key = p->key,
 		.home_region = p->home,
-		.addr = trusted ? p->path.best : nowhere,
+		.route = trusted ? route_direct(p->path.best) : output_relay_of(p),
 		.latency = trusted ? p->path.best_latency : 0,
 		.rx_bytes = s.rx_bytes,
 		.tx_bytes = s.tx_bytes,

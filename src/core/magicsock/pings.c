@@ -56,7 +56,7 @@ static int send_inner(struct magicsock_peer *p, const struct person_ping *ping)
 
 static int send_ping(struct magicsock_peer *p, struct person_ping *ping)
 {
-	ping->region = output_region(p);
+	ping->region = output_relay_of(p).region;
 	if (ping->kind != MAGICSOCK_PING_DISCO)
 		return send_inner(p, ping);
 	path_ping(&p->path, ping->cookie, ping->size, p->m->now.mono);
@@ -128,16 +128,18 @@ static struct person_ping *find(
 	return NULL;
 }
 
-void pings_disco_answered(
-	struct magicsock_peer *p, uint32_t cookie, struct ipport to, mono_ns latency)
+void pings_disco_answered(struct magicsock_peer *p, uint32_t cookie,
+	const struct magicsock_route *direct, mono_ns latency)
 {
 	struct person_ping *ping = find(p->m, p->id, MAGICSOCK_PING_DISCO, cookie);
 
+	/* How the path says that it came through a relay: not directly. */
 	if (ping)
 		finish(ping, &(struct magicsock_pong){ .peer = p->id,
 				     .latency = latency,
-				     .endpoint = to,
-				     .relay_region = ipaddr_is_set(to.ip) ? 0 : ping->region });
+				     .route = direct->kind == MAGICSOCK_DIRECT
+						      ? *direct
+						      : route_relay(ping->region) });
 }
 
 static void got_tsmp_pong(struct magicsock_peer *p, const struct tsmp *t)

@@ -22,6 +22,7 @@ void receive_packets(struct wg_sink *s, struct wg_peer *wp, struct wg_packet *pk
 void receive_event(struct wg_sink *s, struct wg_peer *wp, enum wg_event ev)
 {
 	struct magicsock_peer *p = wg_peer_owner(wp);
+	struct node_pub key;
 
 	switch (ev) {
 	case WG_EV_SESSION:
@@ -31,7 +32,7 @@ void receive_event(struct wg_sink *s, struct wg_peer *wp, enum wg_event ev)
 		break;
 	case WG_EV_ANSWERED:
 		if (p->wireguard_only)
-			plain_answered(p, source_address(wg_peer_source(wp)));
+			plain_answered(p, source_route(wg_peer_source(wp), &key).addr);
 		break;
 	case WG_EV_ROAMED:
 		peer_heard(p);
@@ -86,6 +87,8 @@ static void into_engine(struct magicsock *m, struct wg_datagram *dg, size_t n)
 /* Everything but WireGuard is taken here. */
 static bool is_for_engine(struct magicsock *m, const struct magicsock_datagram *d)
 {
+	struct magicsock_route from;
+
 	if (stun_is(d->p, d->len) && d->p[1] == 1) {
 		m->n.stun_in++;
 		if (!endpoints_on_stun(m->endpoints, d->p, d->len, m->now))
@@ -94,7 +97,8 @@ static bool is_for_engine(struct magicsock *m, const struct magicsock_datagram *
 	}
 	if (disco_looks_like(d->p, d->len)) {
 		m->n.disco_in++;
-		disco_in(m, d->p, d->len, d->from, 0, NULL);
+		from = route_direct(d->from);
+		disco_in(m, d->p, d->len, &from, NULL);
 		return false;
 	}
 	return true;
@@ -132,6 +136,7 @@ static void note_if_unknown_peer(struct magicsock *m, const struct relays_packet
 static bool got_packet(struct magicsock *m, const struct relays_packet *pkt)
 {
 	struct magicsock_peer *p = peer_by_key(m, &pkt->from);
+	struct magicsock_route from;
 
 	m->n.relay_in++;
 	if (!p || pkt->len > DERP_PACKET_MAX) {
@@ -145,7 +150,8 @@ static bool got_packet(struct magicsock *m, const struct relays_packet *pkt)
 	if (!disco_looks_like(pkt->p, pkt->len))
 		return true;
 	m->n.disco_in++;
-	disco_in(m, pkt->p, pkt->len, (struct ipport){ 0 }, pkt->region, &pkt->from);
+	from = route_relay(pkt->region);
+	disco_in(m, pkt->p, pkt->len, &from, &pkt->from);
 	return false;
 }
 

@@ -28,21 +28,21 @@ static bool send_by_all(
 	struct magicsock_peer *p, enum wgmsg_type type, const struct wg_packet *d, size_t n)
 {
 	static const struct ipport nowhere;
+	struct magicsock_route relay = output_relay_of(p);
 	struct path_route r;
-	bool udp, also, relay = false;
+	bool udp, also, relayed;
 
 	if (type == WGMSG_RESPONSE) /* what asks for it has earned it */
 		peer_heard(p);
 	r = path_route(&p->path, p->m->now.mono);
 	udp = output_unproven(p, r.udp, d, n);
 	also = output_unproven(p, r.also, d, n);
-	for (size_t i = 0; i < n; i++)
-		relay |= output_relay(p, d[i].p, d[i].len);
+	relayed = output_on(p->m, &relay, &p->key, d, n);
 	if (type == WGMSG_INITIATION) {
 		udp |= send_to_candidates(p, d, udp ? r.udp : nowhere, also ? r.also : nowhere);
 		handshake_begun(p);
 	}
-	return udp || also || relay;
+	return udp || also || relayed;
 }
 
 void send_to_peer(struct wg_sink *s, struct wg_peer *wp, const struct wg_packet *d, size_t n)
@@ -74,12 +74,9 @@ void send_to_source(struct wg_sink *s, const struct wg_source *to, const uint8_t
 	uint8_t mem[sizeof(struct wgmsg_cookie_reply)];
 	struct wg_packet pkt = { .p = mem, .len = len };
 	struct node_pub key;
-	int region = source_region(to, &key);
+	struct magicsock_route route = source_route(to, &key);
 
 	CHECK(len <= sizeof(mem));
 	memcpy(mem, d, len);
-	if (region)
-		output_relay_to(m, region, &key, mem, len);
-	else
-		output_udp(m, source_address(to), &pkt, 1);
+	output_on(m, &route, &key, &pkt, 1);
 }

@@ -25,22 +25,18 @@ struct wg_source source_relay(int region, const struct node_pub *key)
 	return s;
 }
 
-int source_region(const struct wg_source *s, struct node_pub *ret)
-{
-	if (s->len != SOURCE_RELAY_LEN || s->b[0] != SOURCE_RELAY)
-		return 0;
-	memcpy(ret->b, s->b + 3, KEY_LEN);
-	return load_be16(s->b + 1);
-}
-
-struct ipport source_address(const struct wg_source *s)
+struct magicsock_route source_route(const struct wg_source *s, struct node_pub *ret_key)
 {
 	struct ipport a = { 0 };
 
-	if (s->len != SOURCE_UDP_LEN || s->b[0] != SOURCE_UDP)
-		return a;
-	a.ip.family = s->b[1];
-	memcpy(a.ip.b, s->b + 2, 16);
-	a.port = load_be16(s->b + 18);
-	return a;
+	if (s->len == SOURCE_RELAY_LEN && s->b[0] == SOURCE_RELAY) {
+		memcpy(ret_key->b, s->b + 3, KEY_LEN);
+		return route_relay(load_be16(s->b + 1));
+	}
+	if (s->len == SOURCE_UDP_LEN && s->b[0] == SOURCE_UDP) {
+		a.ip.family = s->b[1];
+		memcpy(a.ip.b, s->b + 2, 16);
+		a.port = load_be16(s->b + 18);
+	}
+	return route_direct(a);
 }

@@ -35,11 +35,11 @@ static void answer(struct node *a, struct ipaddr ip, const struct tc_node *n,
 
 	if (pong && pong->rc == 0) {
 		r.latency_seconds = (double)pong->latency / 1e9;
-		if (ipaddr_is_set(pong->endpoint.ip))
-			r.endpoint = ipport_format(pong->endpoint, endpoint);
-		r.derp_region_id = pong->relay_region;
+		if (pong->route.kind == MAGICSOCK_DIRECT)
+			r.endpoint = ipport_format(pong->route.addr, endpoint);
+		r.derp_region_id = pong->route.region;
 		r.derp_region_code =
-			pong->relay_region ? node_region_code(a, pong->relay_region) : "";
+			pong->route.region ? node_region_code(a, pong->route.region) : "";
 		r.peerapi_port = pong->peerapi_port;
 	}
 	fn(ctx, &r);

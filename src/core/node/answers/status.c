@@ -75,8 +75,8 @@ static void from_magicsock(const struct node *a, const struct tc_node *n, struct
 
 	if (magicsock_peer_status(a->magicsock, n->id, now, &m) < 0)
 		return;
-	if (ipaddr_is_set(m.addr.ip))
-		s->cur_addr = port_text(mem, m.addr);
+	if (m.route.kind == MAGICSOCK_DIRECT)
+		s->cur_addr = port_text(mem, m.route.addr);
 	s->rx_bytes = (int64_t)m.rx_bytes;
 	s->tx_bytes = (int64_t)m.tx_bytes;
 	s->last_handshake = m.last_handshake;

@@ -75,7 +75,7 @@ void node_packets_out(struct node *a, struct wg_packet *pkt, size_t n)
 	if (!a->magicsock_up)
 		return;
 	for (size_t i = 0; i < n; i++) {
-		bool jailed = a->n_jailed && node_peer_is_jailed(a, magicsock_route(a->magicsock,
+		bool jailed = a->n_jailed && node_peer_is_jailed(a, magicsock_peer_for(a->magicsock,
 									    pkt[i].p, pkt[i].len));
 
 		if (is_tsmp(&pkt[i])) {

@@ -66,7 +66,7 @@ static int64_t route_to(const struct node *a, struct ipaddr ip)
 		memcpy(head + 16, ip.b, 4);
 	else
 		memcpy(head + 24, ip.b, 16);
-	return magicsock_route(a->magicsock, head, sizeof(head));
+	return magicsock_peer_for(a->magicsock, head, sizeof(head));
 }
 
 const struct tc_node *node_whois(const struct node *a, struct ipaddr ip)

@@ -1,13 +1,13 @@
 /*
- * tests/magicsock/world: what magicsock's test needs around it: hosts on testlib/vnet with a magicsock each, a relay with STUN in
+ * tests/magicsock/rig: what magicsock's test needs around it: hosts on testlib/vnet with a magicsock each, a relay with STUN in
  * between, and a hub that tells everybody of everybody, 30 ms late.
  *
  *	   home 1              internet 203.0.113.0/24             home 2
  *	192.168.1.0/24                                         192.168.2.0/24
  *	  node ---- [ router .11 ] ----- relay .1 ----- [ router .12 ] ---- node
  */
-#ifndef WARREN_TESTS_MAGICSOCK_WORLD_H
-#define WARREN_TESTS_MAGICSOCK_WORLD_H
+#ifndef WARREN_TESTS_MAGICSOCK_RIG_H
+#define WARREN_TESTS_MAGICSOCK_RIG_H
 
 #include "core/derprelay/derprelay.h"
 #include "core/magicsock/magicsock.h"
@@ -17,11 +17,11 @@
 
 enum { NODES_MAX = 4, RELAYS_MAX = 2, SERIES_MAX = 2000, REPLIES_QUEUED = 64, CONNS_MAX = 64 };
 
-struct world;
+struct rig;
 struct relay_conn;
 
 struct relay_host {
-	struct world *w;
+	struct rig *w;
 	struct vnet_dev *dev;
 	struct vnet_udp *udp;
 	struct vnet_listener *listener;
@@ -38,7 +38,7 @@ struct stream_ctx {
 };
 
 struct node {
-	struct world *w;
+	struct rig *w;
 	unsigned n;                    /* 1.. ; its tailnet address is 100.64.0.n */
 	struct vnet_dev *dev, *router; /* router: NULL if it is on the internet */
 	struct vnet_if *ifc, *wan;
@@ -81,7 +81,7 @@ struct node {
 	size_t last_disco_len;
 };
 
-struct world {
+struct rig {
 	struct vnet *v;
 	struct vnet_seg *inet;
 	struct relay_host relays[RELAYS_MAX];
@@ -95,14 +95,14 @@ struct world {
 	struct tc_derp_node derp_nodes[RELAYS_MAX];
 };
 
-void world_open(struct world *w, uint64_t seed, size_t n_relays);
-void world_close(struct world *w);
-struct now world_now(const struct world *w);
-void world_run(struct world *w, mono_ns d);
+void rig_open(struct rig *w, uint64_t seed, size_t n_relays);
+void rig_close(struct rig *w);
+struct now rig_now(const struct rig *w);
+void rig_run(struct rig *w, mono_ns d);
 void relay_crash(struct relay_host *r); /* for good: nobody answers there any more */
 
 /* kind NULL: a host on the internet; behind: another node, whose LAN this one is in. It is not started. */
-struct node *node_add(struct world *w, const struct vnat_kind *kind, struct node *behind);
+struct node *node_add(struct rig *w, const struct vnat_kind *kind, struct node *behind);
 void node_start(struct node *n); /* knows the others as the hub has them; tells of itself */
 void node_stop(struct node *n);  /* kill -9 */
 void node_after(struct node *n); /* after every call of its magicsock */

@@ -1,17 +1,17 @@
-#include "tests/magicsock/world.h"
+#include "tests/magicsock/rig.h"
 
 #include "proto/http1/http1.h"
 #include "proto/stun/stun.h"
 
 enum { UDP_PORT = 41641, PKT_LEN = 32 };
 
-struct now world_now(const struct world *w)
+struct now rig_now(const struct rig *w)
 {
 	return (struct now){ .mono = vnet_now(w->v),
 		.wall = 1800000000000 + vnet_now(w->v) / MSEC(1) };
 }
 
-void world_run(struct world *w, mono_ns d)
+void rig_run(struct rig *w, mono_ns d)
 {
 	vnet_run(w->v, vnet_now(w->v) + d);
 }
@@ -147,7 +147,7 @@ static void relay_stun(void *ctx, struct ipport from, const uint8_t *p, size_t l
 		(void)vnet_udp_send(r->udp, from, out, stun_response_encode(txid, from, out));
 }
 
-static void relay_open(struct world *w, size_t i, struct rng *rng)
+static void relay_open(struct rig *w, size_t i, struct rng *rng)
 {
 	struct derprelay_cfg cfg = {
 		.rng = rng, .on_output = relay_flush, .on_close = relay_on_close
@@ -269,7 +269,7 @@ static void on_connected(void *ctx)
 	const struct node_pub *fast =
 		c->region == 1 ? derprelay_public(n->w->relays[0].relay) : NULL;
 
-	CHECK_INT(magicsock_relay_connected(n->magicsock, c->region, fast, world_now(n->w)), ==, 0);
+	CHECK_INT(magicsock_relay_connected(n->magicsock, c->region, fast, rig_now(n->w)), ==, 0);
 	node_after(n);
 }
 
@@ -277,8 +277,8 @@ static void on_data(void *ctx, const uint8_t *p, size_t len)
 {
 	struct stream_ctx *c = ctx;
 
-	CHECK_INT(magicsock_relay_feed(c->n->magicsock, c->region, p, len, world_now(c->n->w)), ==,
-		0);
+	CHECK_INT(
+		magicsock_relay_feed(c->n->magicsock, c->region, p, len, rig_now(c->n->w)), ==, 0);
 	take_packets(c->n);
 	node_after(c->n);
 }
@@ -295,7 +295,7 @@ static void on_closed(void *ctx, int rc)
 	int region = c->region;
 
 	n->streams[region] = NULL;
-	magicsock_relay_closed(n->magicsock, region, rc, world_now(n->w));
+	magicsock_relay_closed(n->magicsock, region, rc, rig_now(n->w));
 	node_after(n);
 }
 
@@ -365,7 +365,7 @@ static void send_replies(struct node *n)
 		n->n_replies--;
 		p = packet(mem, (uint8_t)n->n, n->replies[n->n_replies].to, true,
 			n->replies[n->n_replies].seq);
-		magicsock_send(n->magicsock, &p, 1, world_now(n->w));
+		magicsock_send(n->magicsock, &p, 1, rig_now(n->w));
 	}
 }
 
@@ -381,7 +381,7 @@ static void node_tick(struct vnet_event *e)
 {
 	struct node *n = container_of(e, struct node, tick);
 
-	magicsock_tick(n->magicsock, world_now(n->w));
+	magicsock_tick(n->magicsock, rig_now(n->w));
 	node_after(n);
 }
 
@@ -392,7 +392,7 @@ static void on_udp(void *ctx, struct ipport from, const uint8_t *p, size_t len)
 	struct magicsock_datagram d = { .p = mem, .len = len, .from = from };
 
 	memcpy(mem, p, len);
-	magicsock_udp_in(n->magicsock, &d, 1, world_now(n->w));
+	magicsock_udp_in(n->magicsock, &d, 1, rig_now(n->w));
 	take_packets(n);
 	node_after(n);
 }
@@ -423,7 +423,7 @@ static void introduce(struct node *n, struct node *to)
 	struct ipprefix route;
 	struct tc_node t = node_as_peer(n, eps, &route);
 
-	CHECK_INT(magicsock_set_peer(to->magicsock, &t, &route, 1, world_now(to->w)), ==, 0);
+	CHECK_INT(magicsock_set_peer(to->magicsock, &t, &route, 1, rig_now(to->w)), ==, 0);
 	node_after(to);
 }
 
@@ -438,7 +438,7 @@ size_t node_endpoints(const struct node *n, struct endpoint ret[static ENDPOINTS
 
 void node_tell_now(struct node *n)
 {
-	struct world *w = n->w;
+	struct rig *w = n->w;
 
 	if (n->stopped || w->hub_down)
 		return;
@@ -456,11 +456,11 @@ static void node_tell(struct vnet_event *e)
 
 /* ---- Life ---- */
 
-void world_open(struct world *w, uint64_t seed, size_t n_relays)
+void rig_open(struct rig *w, uint64_t seed, size_t n_relays)
 {
 	static struct rng_seeded relay_rng;
 
-	*w = (struct world){ .v = vnet_new(seed), .n_relays = n_relays };
+	*w = (struct rig){ .v = vnet_new(seed), .n_relays = n_relays };
 	w->inet = vnet_seg(w->v, "internet");
 	vnet_fork(w->v, &relay_rng);
 	for (size_t i = 0; i < n_relays; i++)
@@ -468,7 +468,7 @@ void world_open(struct world *w, uint64_t seed, size_t n_relays)
 	w->derp.regions = (struct json_map){ .v = w->derp_pairs, .n = n_relays, .present = true };
 }
 
-void world_close(struct world *w)
+void rig_close(struct rig *w)
 {
 	for (size_t i = 0; i < w->n_nodes; i++)
 		magicsock_free(w->nodes[i].magicsock);
@@ -495,7 +495,7 @@ static void link_of(struct vnet_if *i, mono_ns delay)
 /* A home of its own behind a router, or the home of another. */
 static void node_place(struct node *n, const struct vnat_kind *kind, struct node *behind)
 {
-	struct world *w = n->w;
+	struct rig *w = n->w;
 	char addr[32];
 
 	n->dev = vnet_host(w->v, "node");
@@ -528,7 +528,7 @@ static void node_place(struct node *n, const struct vnat_kind *kind, struct node
 	vnet_addr_add(n->ifc, addr);
 }
 
-struct node *node_add(struct world *w, const struct vnat_kind *kind, struct node *behind)
+struct node *node_add(struct rig *w, const struct vnat_kind *kind, struct node *behind)
 {
 	struct node *n = &w->nodes[w->n_nodes++];
 
@@ -552,7 +552,7 @@ void node_set_local(struct node *n, bool link_changed)
 
 	for (size_t i = 0; i < k; i++)
 		p[i] = (struct ipprefix){ a[i], a[i].family == 4 ? 24 : 64 };
-	magicsock_set_local(n->magicsock, p, k, UDP_PORT, 0, link_changed, world_now(n->w));
+	magicsock_set_local(n->magicsock, p, k, UDP_PORT, 0, link_changed, rig_now(n->w));
 	node_after(n);
 }
 
@@ -564,9 +564,9 @@ void node_start(struct node *n)
 		.rng = &n->rng.rng,
 		.ops = &ops,
 		.owner = n };
-	struct world *w = n->w;
+	struct rig *w = n->w;
 
-	CHECK_INT(magicsock_new(&n->magicsock, &cfg, world_now(w)), ==, 0);
+	CHECK_INT(magicsock_new(&n->magicsock, &cfg, rig_now(w)), ==, 0);
 	n->stopped = false;
 	n->udp = vnet_udp_open(n->dev, UDP_PORT, on_udp, n);
 	magicsock_set_self(
@@ -574,7 +574,7 @@ void node_start(struct node *n)
 	for (size_t i = 0; i < w->n_nodes; i++)
 		if (&w->nodes[i] != n && (w->nodes[i].magicsock || w->nodes[i].home))
 			introduce(&w->nodes[i], n);
-	CHECK_INT(magicsock_set_derp_map(n->magicsock, &w->derp, world_now(w)), ==, 0);
+	CHECK_INT(magicsock_set_derp_map(n->magicsock, &w->derp, rig_now(w)), ==, 0);
 	node_set_local(n, false);
 	node_tell_now(n);
 }
@@ -600,7 +600,7 @@ uint16_t node_ping(struct node *n, const struct node *to)
 
 	CHECK_INT(seq, <, SERIES_MAX);
 	n->sent_at[seq] = vnet_now(n->w->v);
-	magicsock_send(n->magicsock, &p, 1, world_now(n->w));
+	magicsock_send(n->magicsock, &p, 1, rig_now(n->w));
 	node_after(n);
 	return seq;
 }
@@ -609,7 +609,7 @@ void node_series(struct node *n, const struct node *to, mono_ns gap, mono_ns d)
 {
 	for (mono_ns t = 0; t < d; t += gap) {
 		node_ping(n, to);
-		world_run(n->w, gap);
+		rig_run(n->w, gap);
 	}
 }
 
@@ -636,8 +636,8 @@ bool node_is_direct(const struct node *n, const struct node *to)
 {
 	struct magicsock_peer_status s;
 
-	CHECK_INT(magicsock_peer_status(n->magicsock, to->n, world_now(n->w), &s), ==, 0);
-	return ipaddr_is_set(s.addr.ip);
+	CHECK_INT(magicsock_peer_status(n->magicsock, to->n, rig_now(n->w), &s), ==, 0);
+	return s.route.kind == MAGICSOCK_DIRECT;
 }
 
 mono_ns node_until_direct(struct node *n, const struct node *to, mono_ns gap, mono_ns limit)
