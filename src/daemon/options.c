@@ -1,166 +1,96 @@
 #include "daemon/options.h"
 
-#include "base/text/near.h"
 #include "base/text/text.h"
 #include "base/bytes/bytes.h"
+#include "term/flags.h"
 
 #include <stddef.h>
 #include <string.h>
 #include <strings.h>
 #include <unistd.h>
 
-enum kind { TEXT, BOOL, PORT, INT };
-
-struct option {
-	const char *name;
-	enum kind kind;
-	size_t offset;
-	const char *help;
-};
-
-#define O(flag, member, kind, help) \
+#define O(flag, member_, kind_, help_) \
 	{ \
-		flag, kind, offsetof(struct daemon_options, member), help \
+		.name = flag, .kind = kind_, .help = help_, \
+		.member = offsetof(struct daemon_options, member_) \
 	}
-static const struct option options[] = {
-	O("bird-socket", bird, TEXT, "path of the bird unix socket (not built yet)"),
-	O("cleanup", cleanup, BOOL, "clean up system state and exit"),
-	O("config", config, TEXT, "path to config file, or 'vm:user-data' (not built yet)"),
-	O("debug", debug, TEXT, "listen address ([ip]:port) of optional debug server"),
-	O("encrypt-state", encrypt_state, BOOL, "encrypt the state file on disk (not built yet)"),
-	O("hardware-attestation", attestation, BOOL,
+/* What was given stands in it while it is read; options_parse hands it on to its caller. */
+static struct flag options[] = {
+	O("bird-socket", bird, FLAG_TEXT, "path of the bird unix socket (not built yet)"),
+	O("cleanup", cleanup, FLAG_BOOL, "clean up system state and exit"),
+	O("config", config, FLAG_TEXT, "path to config file, or 'vm:user-data' (not built yet)"),
+	O("debug", debug, FLAG_TEXT, "listen address ([ip]:port) of optional debug server"),
+	O("encrypt-state", encrypt_state, FLAG_BOOL,
+		"encrypt the state file on disk (not built yet)"),
+	O("hardware-attestation", attestation, FLAG_BOOL,
 		"use hardware-backed keys to bind node identity to this device (not built yet)"),
-	O("no-logs-no-support", no_logs, BOOL,
+	O("no-logs-no-support", no_logs, FLAG_BOOL,
 		"disable log uploads (this daemon never uploads any)"),
-	O("outbound-http-proxy-listen", http_proxy, TEXT,
+	O("outbound-http-proxy-listen", http_proxy, FLAG_TEXT,
 		"optional [ip]:port to run an outbound HTTP proxy (not built yet)"),
-	O("port", port, PORT,
-		"UDP port to listen on for WireGuard and peer-to-peer traffic; 0 means automatically select"),
-	O("socket", socket, TEXT, "path of the service unix socket"),
-	O("socks5-server", socks5, TEXT,
+	{ .name = "port",
+		.kind = FLAG_INT,
+		.min = 0,
+		.max = 65535,
+		.member = offsetof(struct daemon_options, port),
+		.help = "UDP port to listen on for WireGuard and peer-to-peer traffic; 0 means automatically select" },
+	O("socket", socket, FLAG_TEXT, "path of the service unix socket"),
+	O("socks5-server", socks5, FLAG_TEXT,
 		"optional [ip]:port to run a SOCKS5 server (not built yet)"),
-	O("state", state, TEXT,
+	O("state", state, FLAG_TEXT,
 		"absolute path of state file; use 'mem:' to not store state and register as an ephemeral node"),
-	O("statedir", statedir, TEXT,
+	O("statedir", statedir, FLAG_TEXT,
 		"path to directory for storage of config state, the cached map, ..."),
-	O("syslog", syslog, BOOL, "log to syslog (not built yet)"),
-	O("syspolicy-file", syspolicy, TEXT, "path to policy file (not built yet)"),
-	O("tun", tun, TEXT, "tunnel interface name; a comma-separated list is tried in order"),
-	O("verbose", verbose, INT,
-		"log verbosity level; 0 is default, 1 or higher are increasingly verbose"),
-	O("version", version, BOOL, "print version information and exit"),
+	O("syslog", syslog, FLAG_BOOL, "log to syslog (not built yet)"),
+	O("syspolicy-file", syspolicy, FLAG_TEXT, "path to policy file (not built yet)"),
+	O("tun", tun, FLAG_TEXT, "tunnel interface name; a comma-separated list is tried in order"),
+	{ .name = "verbose",
+		.kind = FLAG_INT,
+		.min = -INT_MAX,
+		.max = INT_MAX,
+		.member = offsetof(struct daemon_options, verbose),
+		.help = "log verbosity level; 0 is default, 1 or higher are increasingly verbose" },
+	O("version", version, FLAG_BOOL, "print version information and exit"),
+	{ 0 },
 };
 #undef O
-
-static void *member(struct daemon_options *o, const struct option *opt)
-{
-	return (char *)o + opt->offset;
-}
 
 void options_usage(void)
 {
 	fprintf(stderr, "Usage of warrend:\n");
-	for (size_t i = 0; i < ARRAY_LEN(options); i++)
-		fprintf(stderr, "  -%s%s\n    \t%s\n", options[i].name,
-			options[i].kind == BOOL   ? ""
-			: options[i].kind == TEXT ? " string"
-						  : " value",
-			options[i].help);
+	for (const struct flag *f = options; f->name; f++)
+		fprintf(stderr, "  -%s%s\n    \t%s\n", f->name,
+			f->kind == FLAG_BOOL   ? ""
+			: f->kind == FLAG_TEXT ? " string"
+					       : " value",
+			f->help);
 }
 
-/* The words of Go's strconv.ParseBool. */
-static int parse_bool(const char *s, bool *ret)
+/* In the words of Go's flag package, and what may have been meant. */
+static int refuse_flag(const struct flags_error *e, struct err_at *at)
 {
-	static const char *const yes[] = { "1", "t", "T", "TRUE", "true", "True" };
-	static const char *const no[] = { "0", "f", "F", "FALSE", "false", "False" };
+	char text[512];
 
-	for (size_t i = 0; i < ARRAY_LEN(yes); i++)
-		if (!strcmp(s, yes[i]) || !strcmp(s, no[i])) {
-			*ret = !strcmp(s, yes[i]);
-			return 0;
-		}
+	flags_explain_go(e, text, sizeof(text));
+	err_at_set(at, 0, 0, "%s%s%s%s", text, e->meant ? "; did you mean -" : "",
+		e->meant ? e->meant : "", e->meant ? "?" : "");
 	return -ERR_BAD_VALUE;
 }
 
-static int parse_value(struct daemon_options *o, const struct option *opt, const char *s)
+static int parse_argv(struct daemon_options *o, int argc, char *const argv[], struct err_at *at)
 {
-	uint64_t n;
-	int rc;
+	struct flags_error e;
+	int used, rc;
 
-	switch (opt->kind) {
-	case TEXT:
-		*(const char **)member(o, opt) = s;
-		return 0;
-	case BOOL:
-		return parse_bool(s, member(o, opt));
-	case PORT:
-		return text_u64(s, strlen(s), 65535, member(o, opt));
-	case INT:
-		rc = text_u64(s + (*s == '-'), strlen(s) - (*s == '-'), INT_MAX, &n);
-		if (rc == 0)
-			*(int64_t *)member(o, opt) = *s == '-' ? -(int64_t)n : (int64_t)n;
-		return rc;
+	rc = flags_parse(&(struct flags){ .table = options }, argc - 1, argv + 1, &used, &e);
+	if (rc != 0)
+		return rc == FLAGS_HELP ? OPTIONS_DONE : refuse_flag(&e, at);
+	if (used < argc - 1 && strcmp(argv[used], "--") != 0) {
+		err_at_set(at, 0, 0, "warrend does not take non-flag arguments: [\"%.150s\"]",
+			argv[used + 1]);
+		return -ERR_UNSUPPORTED;
 	}
-	return -ERR_BAD_VALUE;
-}
-
-static const struct option *find(const char *name, size_t len)
-{
-	for (size_t i = 0; i < ARRAY_LEN(options); i++)
-		if (strlen(options[i].name) == len && !memcmp(options[i].name, name, len))
-			return &options[i];
-	return NULL;
-}
-
-static int say_unknown(const char *name, size_t len, struct err_at *at)
-{
-	const char *meant = NULL;
-	int best = NEAR_FAR;
-
-	for (size_t i = 0; i < ARRAY_LEN(options); i++) {
-		int k = near_distance(name, len, options[i].name);
-
-		if (k >= best)
-			continue;
-		best = k;
-		meant = options[i].name;
-	}
-	err_at_set(at, 0, 0, "flag provided but not defined: -%.*s%s%s%s", (int)MIN_OF(len, 150),
-		name, meant ? "; did you mean -" : "", meant ? meant : "", meant ? "?" : "");
-	return -ERR_BAD_VALUE;
-}
-
-/* One flag at argv[*i]; moves on over its value. */
-static int parse_flag(
-	struct daemon_options *o, int argc, char *const argv[], int *i, struct err_at *at)
-{
-	const char *name = argv[*i] + (argv[*i][1] == '-' ? 2 : 1), *value = strchr(name, '=');
-	size_t len = value ? (size_t)(value - name) : strlen(name);
-	const struct option *opt = find(name, len);
-
-	if (!len || *name == '-' || *name == '=') {
-		err_at_set(at, 0, 0, "bad flag syntax: %.150s", argv[*i]);
-		return -ERR_BAD_VALUE;
-	}
-	if (!opt && ((len == 4 && !memcmp(name, "help", 4)) || (len == 1 && *name == 'h')))
-		return OPTIONS_DONE;
-	if (!opt)
-		return say_unknown(name, len, at);
-	if (value)
-		value++;
-	else if (opt->kind == BOOL)
-		value = "true";
-	else if (*i + 1 < argc)
-		value = argv[++*i];
-	if (!value) {
-		err_at_set(at, 0, 0, "flag needs an argument: -%s", opt->name);
-		return -ERR_BAD_VALUE;
-	}
-	if (parse_value(o, opt, value) < 0) {
-		err_at_set(at, 0, 0, "invalid %svalue \"%.100s\" for flag -%s: parse error",
-			opt->kind == BOOL ? "boolean " : "", value, opt->name);
-		return -ERR_BAD_VALUE;
-	}
+	flags_store(options, o);
 	return 0;
 }
 
@@ -191,7 +121,7 @@ static int env_bool(const char *name, bool *ret, struct err_at *at)
 {
 	const char *v = env(name);
 
-	if (!v || parse_bool(v, ret) == 0)
+	if (!v || flags_parse_bool(v, ret) == 0)
 		return 0;
 	err_at_set(at, 0, 0, "invalid boolean environment variable TS_%s value \"%.80s\"", name, v);
 	return -ERR_BAD_VALUE;
@@ -218,17 +148,7 @@ int options_parse(struct daemon_options *o, int argc, char *const argv[], struct
 	if (rc == 0)
 		rc = env_u64("TS_LOG_VERBOSITY", env("LOG_VERBOSITY"), INT_MAX, &verbose, at);
 	o->verbose = (int64_t)verbose;
-	for (int i = 1; rc == 0 && i < argc; i++) {
-		if (argv[i][0] != '-' || !argv[i][1]) {
-			err_at_set(at, 0, 0,
-				"warrend does not take non-flag arguments: [\"%.150s\"]", argv[i]);
-			return -ERR_UNSUPPORTED;
-		}
-		if (!strcmp(argv[i], "--"))
-			break;
-		rc = parse_flag(o, argc, argv, &i, at);
-	}
-	return rc;
+	return rc == 0 ? parse_argv(o, argc, argv, at) : rc;
 }
 
 /* ---- What follows ---- */

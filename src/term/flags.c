@@ -73,11 +73,9 @@ static const char *parse_int(const struct flag *f, const char *s, int64_t *ret)
 
 	errno = 0;
 	*ret = strtoll(s, &end, 0);
-	if (!*s || *end)
+	if (!*s || *end || ((f->min || f->max) && (*ret < f->min || *ret > f->max)))
 		return "parse error";
-	if (errno == ERANGE || ((f->min || f->max) && (*ret < f->min || *ret > f->max)))
-		return "value out of range";
-	return NULL;
+	return errno == ERANGE ? "value out of range" : NULL;
 }
 
 /* NULL, or what is wrong. */

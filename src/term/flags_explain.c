@@ -59,6 +59,9 @@ static void explain_value(const struct flags_error *e, char *out, size_t size)
 	else if (e->flag->kind == FLAG_BOOL)
 		snprintf(out, size, "--%s is true or false, not \"%.*s\"", name, SHOWN_MAX,
 			e->value);
+	else if (e->flag->kind == FLAG_INT && (e->flag->min || e->flag->max))
+		snprintf(out, size, "--%s \"%.*s\": write a number from %lld to %lld", name,
+			SHOWN_MAX, e->value, (long long)e->flag->min, (long long)e->flag->max);
 	else
 		snprintf(out, size, "--%s \"%.*s\": %s", name, SHOWN_MAX, e->value, e->why);
 }

@@ -183,7 +183,7 @@ static void faults_say_what_to_do(void **state)
 	CHECK_INT(PARSE("--names", "a b"), <, 0);
 	CHECK_STR(text, "--names: write it without blanks");
 	CHECK_INT(PARSE("--port=65536"), <, 0);
-	CHECK_STR(text, "--port \"65536\": value out of range");
+	CHECK_STR(text, "--port \"65536\": write a number from 0 to 65535");
 	CHECK_INT(PARSE("a", "b", "c"), <, 0);
 	CHECK_TRUE(strstr(text, "\"c\""));
 }
