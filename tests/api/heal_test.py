@@ -13,6 +13,8 @@ os.environ["WARREN_BIN"] = os.path.dirname(os.path.dirname(WARREND))
 sys.path.insert(0, os.path.join(TOP, "tests", "lab"))
 from net import Net  # noqa: E402
 from nodes import WarrenHub, WarrenNode, wait_for  # noqa: E402
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "helpers"))
+from tap import check, results  # noqa: E402
 
 HEALED = 3.0  # seconds
 LOOKING = 20.0  # until our looking, which starts many programs, has seen it on a busy machine; told where it is above HEALED
@@ -48,14 +50,6 @@ HARM = {
                    f" ip link set {DEV} down; ip link set {DEV} mtu 1000; sleep 0.4; {IPV6_ON}",
     "it is done again and again": "for i in 1 2 3 4 5 6; do ip addr flush dev " + DEV + "; ip -6 rule del pref 5270; sleep 0.2; done",
 }
-results = []
-
-
-def check(name, ok, why=""):
-    results.append(bool(ok))
-    print(f"{'ok' if ok else 'not ok'} {len(results)} - {name}", flush=True)
-    if not ok and why:
-        print("# " + str(why).replace("\n", "\n# "), flush=True)
 
 
 def picture(host):

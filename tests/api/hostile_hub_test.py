@@ -20,6 +20,8 @@ from raw_hub import RawHub, derp_map, node, own, relay  # noqa: E402
 RELAY = 8081
 LISTENER = r"""
 import socketserver, sys
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "helpers"))
+from tap import check, results  # noqa: E402
 class H(socketserver.BaseRequestHandler):
     def handle(self):
         got = b""
@@ -34,14 +36,6 @@ class S(socketserver.ThreadingTCPServer):
     allow_reuse_address = daemon_threads = True
 S(("127.0.0.1", int(sys.argv[1])), H).serve_forever()
 """
-results = []
-
-
-def check(name, ok, why=""):
-    results.append(bool(ok))
-    print(f"{'ok' if ok else 'not ok'} {len(results)} - {name}", flush=True)
-    if not ok and why:
-        print("# " + str(why).strip().replace("\n", "\n# "), flush=True)
 
 
 class Box:

@@ -16,6 +16,8 @@ os.environ["WARREN_BIN"] = os.path.dirname(os.path.dirname(os.path.abspath(sys.a
 sys.path.insert(0, os.path.join(HERE, "..", "lab"))
 import topologies  # noqa: E402
 from nodes import CA, Process, WarrenHub, WarrenNode, wait_for  # noqa: E402
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "helpers"))
+from tap import check, results  # noqa: E402
 
 URL = f"https://{topologies.HUB4}"
 ASK_DERP = ('import http.client as h; c = h.HTTPConnection("127.0.0.1", 8080); c.request("GET", "/derp"); '
@@ -24,14 +26,6 @@ NO_UDP = """
 table inet block {
   chain out { type filter hook output priority 0; oifname "eth0" meta l4proto udp drop; }
 }"""
-results = []
-
-
-def check(name, ok, why=""):
-    results.append(bool(ok))
-    print(f"{'ok' if ok else 'not ok'} {len(results)} - {name}", flush=True)
-    if not ok:
-        print("#   " + str(why).replace("\n", "\n#   "), flush=True)
 
 
 class HubBehind(WarrenHub):

@@ -20,6 +20,8 @@ from nodes import Process, WarrenHub, WarrenNode, wait_for  # noqa: E402
 OLD, NEW = "198.51.100.3", "198.51.100.4"
 REDIRECT = r"""
 import http.server, sys
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "helpers"))
+from tap import check, results  # noqa: E402
 class H(http.server.BaseHTTPRequestHandler):
     def send(self):
         self.send_response(int(sys.argv[3])); self.send_header("Location", sys.argv[2] + self.path); self.send_header("Content-Length", "0")
@@ -28,14 +30,6 @@ class H(http.server.BaseHTTPRequestHandler):
     def log_message(self, *a): pass
 http.server.ThreadingHTTPServer((sys.argv[1], 80), H).serve_forever()
 """
-results = []
-
-
-def check(name, ok, why=""):
-    results.append(bool(ok))
-    print(f"{'ok' if ok else 'not ok'} {len(results)} - {name}", flush=True)
-    if not ok and why:
-        print("# " + str(why).strip().replace("\n", "\n# "), flush=True)
 
 
 class Lab:

@@ -1,34 +1,16 @@
 """A hub and devices as processes, for the tests of this directory."""
-import http.client, json, os, queue, re, signal, socket, subprocess, sys, tempfile, threading, time
+import http.client, json, os, re, signal, subprocess, sys, tempfile, threading
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "helpers"))
+from ports import own_port  # noqa: E402
+from tap import check, results  # noqa: E402
+from waits import wait_for  # noqa: E402
 
-results, children = [], []
-
-
-def check(name, ok, why=""):
-    results.append(bool(ok))
-    print(f"{'ok' if ok else 'not ok'} {len(results)} - {name}{'' if ok else f' # {why}'}", flush=True)
-
-
-def wait_for(what, condition, timeout=20.0):
-    end = time.monotonic() + timeout
-    while True:
-        value = condition()
-        if value:
-            return value
-        if time.monotonic() > end:
-            raise TimeoutError(what)
-        time.sleep(0.02)
-
-
-def free_port(kind=socket.SOCK_STREAM):
-    with socket.socket(socket.AF_INET, kind) as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+children = []
 
 
 class Hub:
     def __init__(self, program, directory, *extra):
-        self.program, self.dir, self.port = program, directory, free_port()
+        self.program, self.dir, self.port = program, directory, own_port()
         self.socket = os.path.join(directory, "hub.sock")
         self.url = f"http://127.0.0.1:{self.port}"
         self.argv = [program, "serve", "--state-dir", os.path.join(directory, "state"), "--socket", self.socket, "--relay-listen",
@@ -56,8 +38,8 @@ class Hub:
     def run(self, *args, **kw):
         return subprocess.run([self.program, *args, "--socket", self.socket], capture_output=True, text=True, timeout=60, **kw)
 
-    def admin(self, *args):
-        r = self.run(*args)
+    def admin(self, *args, **kw):
+        r = self.run(*args, **kw)
         if r.returncode != 0:
             raise RuntimeError(f"{args}: {r.stderr}")
         return r.stdout
@@ -67,8 +49,8 @@ class Hub:
         r = self.run(*args)
         return r.stderr.strip() if r.returncode == 1 else f"status {r.returncode}: {r.stdout}{r.stderr}"
 
-    def json(self, *args):
-        return json.loads(self.admin(*args, "--json"))
+    def json(self, *args, **kw):
+        return json.loads(self.admin(*args, "--json", **kw))
 
     def nodes(self):
         return {n["name"]: n for n in self.json("nodes", "list")}
@@ -76,14 +58,21 @@ class Hub:
     def users(self):
         return {u["name"]: u for u in self.json("users", "list")}
 
-    def http(self, method, path, body=None, headers={}):
-        c = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+    def http(self, method, path, body=None, headers={}, chunked=False):
+        c = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
+        body = body.encode() if isinstance(body, str) else body
         try:
-            c.request(method, path, body, headers)
+            c.request(method, path, iter([body]) if chunked else body, headers, encode_chunked=chunked)
             r = c.getresponse()
             return r.status, r.read().decode(), r.headers
         finally:
             c.close()
+
+    def metric(self, name):
+        for line in self.http("GET", "/metrics")[1].splitlines():
+            if line.startswith(f"warren_{name} "):
+                return int(line.split()[1])
+        raise KeyError(name)
 
     def browser(self, next_page="/"):
         """Headers and token of a browser that followed a login link."""

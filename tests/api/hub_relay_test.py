@@ -8,7 +8,7 @@ import json, os, re, sys, time
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
 sys.path.insert(0, os.path.join(os.path.dirname(HERE), "hostile"))
-from hub_process import Device, Hub, check, free_port, run, wait_for  # noqa: E402
+from hub_process import Device, Hub, check, own_port, run, wait_for  # noqa: E402
 from raw import CLIENT_INFO, RECV_PACKET, Closed, Conn, Derp, derp_frame, public, request  # noqa: E402
 
 HUB, DEVICE = sys.argv[1:3]
@@ -48,7 +48,7 @@ class Member(Device):
 
 class RelayHub(Hub):
     def __init__(self, directory, *flags):
-        self.relay = "127.0.0.1", free_port()
+        self.relay = "127.0.0.1", own_port()
         super().__init__(HUB, directory, "--relay-listen", f"127.0.0.1:{self.relay[1]}", *flags)
 
     def auth_key(self, *flags):

@@ -5,7 +5,7 @@ Usage: hub_requests_test.py WARREN-HUB HUBASK. Prints TAP."""
 import json, os, sys
 
 from asker import Asker
-from hub_process import Hub, check, children, free_port, run, wait_for
+from hub_process import Hub, check, children, own_port, run, wait_for
 
 HUB, HUBASK = sys.argv[1:3]
 
@@ -44,7 +44,7 @@ def one_map(d):
 
 
 def versions(d):
-    relay = free_port()
+    relay = own_port()
     hub = Hub(HUB, d, "--relay-listen", f"127.0.0.1:{relay}").start()
     a = asker(hub, 17).register(hub.json("keys", "create", "--reusable")["key"])
 

@@ -2,66 +2,20 @@
 """warren-hub as a process: commands, pages, devices that join, a crash in the middle of it, hostile bytes.
 
 Usage: hub_test.py WARREN-HUB HUBLOAD. Prints TAP."""
-import base64, http.client, json, os, random, re, signal, socket, ssl, stat, subprocess, sys, tempfile, time
+import base64, http.client, json, os, random, re, signal, socket, ssl, stat, subprocess, sys, tempfile
+import hub_process
+from hub_process import check, children, own_port, results, wait_for
 
 HUB, HUBLOAD = sys.argv[1:3]
-results, children = [], []
 
 
-def check(name, ok, why=""):
-    results.append(bool(ok))
-    print(f"{'ok' if ok else 'not ok'} {len(results)} - {name}{'' if ok else f' # {why}'}", flush=True)
-
-
-def free_port(kind=socket.SOCK_STREAM):
-    with socket.socket(socket.AF_INET, kind) as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
-
-
-class Hub:
+class Hub(hub_process.Hub):
     def __init__(self, directory, *extra):
-        self.dir, self.port = directory, free_port()
-        self.socket = os.path.join(directory, "hub.sock")
-        self.url = f"http://127.0.0.1:{self.port}"
-        self.argv = [HUB, "serve", "--state-dir", os.path.join(directory, "state"), "--socket", self.socket,
-                     "--listen", f"127.0.0.1:{self.port}", "--url", self.url, *extra]
-
-    def start(self):
-        self.p = subprocess.Popen(self.argv, stdout=subprocess.PIPE, text=True)
-        children.append(self.p)
-        for line in self.p.stdout:
-            if line == "warren-hub: ready\n":
-                return self
-        raise RuntimeError("the hub ended before it was ready")
+        super().__init__(HUB, directory, "--relay-listen", f"127.0.0.1:{own_port()}", "--stun-listen", f"127.0.0.1:{own_port()}", *extra)
 
     def stop(self, sig=signal.SIGTERM):
         self.p.send_signal(sig)
         return self.p.wait(20)
-
-    def admin(self, *args, ok=True):
-        r = subprocess.run([HUB, *args, "--socket", self.socket], capture_output=True, text=True)
-        if ok and r.returncode != 0:
-            raise RuntimeError(f"{args}: {r.stderr}")
-        return r
-
-    def json(self, *args):
-        return json.loads(self.admin(*args, "--json").stdout)
-
-    def http(self, method, path, body=None, headers={}):
-        c = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
-        try:
-            c.request(method, path, body, headers)
-            r = c.getresponse()
-            return r.status, r.read().decode(), r.headers
-        finally:
-            c.close()
-
-    def metric(self, name):
-        for line in self.http("GET", "/metrics")[1].splitlines():
-            if line.startswith(f"warren_{name} "):
-                return int(line.split()[1])
-        raise KeyError(name)
 
 
 def basics(d):
@@ -149,19 +103,19 @@ def administration(d):
     nodes = {n["name"]: n for n in hub.json("nodes", "list")}
     check("rename, tag, expire and delete", sorted(nodes) == ["load-0", "load-2", "printer"] and nodes["load-0"]["expired"] and
           nodes["load-2"]["tags"] == ["tag:web", "tag:db"] and "user" not in nodes["load-2"], nodes)
-    wrong = [hub.admin(*a, ok=False) for a in (
+    wrong = [hub.run(*a) for a in (
         ("nodes", "rename", "printer", "load-0"), ("nodes", "rename", "printer", "Not a name"), ("nodes", "delete", "99999"),
         ("nodes", "tag", "printer", "web"), ("users", "delete", "admin"), ("users", "create", "admin"), ("keys", "revoke", "77"),
         ("keys", "create", "--expiry", "soon"), ("nodes", "approve", "nobody"), ("keys", "create", "--user", "nobody"))]
     check("mistakes are explained", all(r.returncode == 1 and len(r.stderr) > 30 for r in wrong), [r.stderr for r in wrong])
-    usage = [hub.admin(*a, ok=False).returncode for a in (("nodes", "fly"), ("what",), ("nodes", "rename"), ("status", "--no"))]
+    usage = [hub.run(*a).returncode for a in (("nodes", "fly"), ("what",), ("nodes", "rename"), ("status", "--no"))]
     check("usage errors end with 2", usage == [2] * 4, usage)
     hub.admin("keys", "revoke", str(hub.json("keys", "list")[0]["id"]))
     once = hub.json("keys", "create", "--ephemeral", "--tags", "tag:ci", "--expiry", "1h")
     states = [(k["state"], k["used"], "key" in k, "hash" in k) for k in hub.json("keys", "list")]
     check("keys are listed without their text", states == [("revoked", 4, False, False), ("valid", 0, False, False)], states)
     check("key tells what it is for", once["tags"] == ["tag:ci"] and once["ephemeral"] and not once["reusable"], once)
-    table = hub.admin("nodes", "list").stdout.splitlines()
+    table = hub.admin("nodes", "list").splitlines()
     check("tables have a head and a line each", table[0].split()[:2] == ["ID", "NAME"] and len(table) == 4, table)
     hub.stop()
 
@@ -229,7 +183,7 @@ def throw(family, address, data):
 
 def hostile(d):
     rng = random.Random(7)
-    tls, stun = free_port(), free_port(socket.SOCK_DGRAM)
+    tls, stun = own_port(), own_port()
     hub = Hub(d, "--relay-listen", f"127.0.0.1:{tls}", "--stun-listen", f"127.0.0.1:{stun}").start()
     for data in hostile_bytes(rng):
         throw(socket.AF_INET, ("127.0.0.1", hub.port), data)
@@ -266,17 +220,6 @@ def hostile(d):
     check("hub serves on after hostile bytes", hub.p.poll() is None and json.loads(r.stdout)["complete"])
     check("no connection is left behind", wait_for("they are closed", lambda: hub.metric("hub_http_connections") <= 1, 40))
     hub.stop()
-
-
-def wait_for(what, condition, timeout=20.0):
-    end = time.monotonic() + timeout
-    while True:
-        value = condition()
-        if value:
-            return value
-        if time.monotonic() > end:
-            raise TimeoutError(what)
-        time.sleep(0.02)
 
 
 def main():

@@ -10,12 +10,13 @@ import json, os, random, select, signal, socket, subprocess, sys, tempfile, time
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from lapi_client import Bus, ask, as_user, connect, message, read_answer, read_head
 from shapes import differences, shape, union
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "helpers"))
+from tap import check, results  # noqa: E402
 
 FIXTURES = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "fixtures", "localapi")
 API = "/localapi/v0/"
 NOBODY = 65534
 LIVE = sys.argv[1].startswith("--socket=")
-results = []
 
 # Where ours answers otherwise on purpose: method and path (and body), and why.
 ON_PURPOSE = {
@@ -25,14 +26,6 @@ ON_PURPOSE = {
 }
 # Words of Go's JSON reader: ours says what is wrong in its own.
 OWN_WORDS = ("invalid character", "json: cannot unmarshal")
-
-
-def check(name, ok, why=""):
-    results.append(bool(ok))
-    print(f"{'ok' if ok else 'not ok'} {len(results)} - {name}", flush=True)
-    for line in why if isinstance(why, list) else [why]:
-        if line and not ok:
-            print("#   " + line, flush=True)
 
 
 def skip(name, why):

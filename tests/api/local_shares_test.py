@@ -15,6 +15,8 @@ import time
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
 from lapi_client import as_user, ask, connect, message, read_answer, read_head  # noqa: E402
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "helpers"))
+from tap import check, results  # noqa: E402
 
 FAKE, SLOWNSS = (os.path.abspath(a) for a in sys.argv[1:3])
 SANITIZED = b"__asan_init" in open(FAKE, "rb").read()
@@ -22,14 +24,6 @@ API = "/localapi/v0/"
 SERVED = 1.0  # seconds in which root is answered, whatever others do
 GROWTH_MB = 48  # what one user can make of the daemon: SHARE_BYTES_MAX, and buffers around it
 USERS = range(20001, 20007)
-results = []
-
-
-def check(name, ok, why=""):
-    results.append(bool(ok))
-    print(f"{'ok' if ok else 'not ok'} {len(results)} - {name}", flush=True)
-    if not ok and why:
-        print("# " + str(why).strip().replace("\n", "\n# "), flush=True)
 
 
 class Api:

@@ -11,16 +11,10 @@ os.environ["WARREN_BIN"] = os.path.dirname(os.path.dirname(os.path.abspath(sys.a
 sys.path.insert(0, os.path.join(TOP, "tests", "lab"))
 from nodes import WarrenHub, WarrenNode, wait_for  # noqa: E402
 import topologies  # noqa: E402
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "helpers"))
+from tap import check, results  # noqa: E402
 
-results = []
 GET = "import sys, urllib.request as u; print(u.urlopen(sys.argv[1]).read().decode())"
-
-
-def check(name, ok, why=""):
-    results.append(bool(ok))
-    print(f"{'ok' if ok else 'not ok'} {len(results)} - {name}", flush=True)
-    if not ok and why != "":
-        print("# " + str(why).replace("\n", "\n# "), flush=True)
 
 
 def within(what, condition, bound):

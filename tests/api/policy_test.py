@@ -2,84 +2,18 @@
 """warren-hub and its policy: the API that tools for Tailscale use, the commands, the pull from Git.
 
 Usage: policy_test.py WARREN-HUB HUBLOAD. Prints TAP."""
-import base64, hashlib, hmac, http.client, json, os, random, re, shutil, signal, socket, subprocess, sys, tempfile, time
+import base64, hashlib, hmac, http.client, json, os, random, re, shutil, signal, socket, subprocess, sys, tempfile
+import hub_process
+from hub_process import check, children, results, wait_for
 
 HUB, HUBLOAD = sys.argv[1:3]
-results, children = [], []
 ALL_OPEN = '{\n\t"acls": [{"action": "accept", "src": ["*"], "dst": ["*:*"]}],\n}\n'
 ACL = "/api/v2/tailnet/-/acl"
 
 
-def check(name, ok, why=""):
-    results.append(bool(ok))
-    print(f"{'ok' if ok else 'not ok'} {len(results)} - {name}{'' if ok else f' # {why}'}", flush=True)
-
-
-def free_port():
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
-
-
-def wait_for(what, condition, timeout=20.0):
-    end = time.monotonic() + timeout
-    while True:
-        value = condition()
-        if value:
-            return value
-        if time.monotonic() > end:
-            raise TimeoutError(what)
-        time.sleep(0.02)
-
-
-class Hub:
+class Hub(hub_process.Hub):
     def __init__(self, directory, *extra):
-        self.dir, self.port = directory, free_port()
-        self.socket = os.path.join(directory, "hub.sock")
-        self.url = f"http://127.0.0.1:{self.port}"
-        self.argv = [HUB, "serve", "--state-dir", os.path.join(directory, "state"), "--socket", self.socket, "--relay-listen", "off",
-                     "--stun-listen", "off", "--listen", f"127.0.0.1:{self.port}", "--url", self.url, *extra]
-
-    def start(self):
-        self.log = open(os.path.join(self.dir, "log"), "a+")
-        self.p = subprocess.Popen(self.argv, stdout=subprocess.PIPE, stderr=self.log, text=True)
-        children.append(self.p)
-        for line in self.p.stdout:
-            if line == "warren-hub: ready\n":
-                return self
-        raise RuntimeError("the hub ended before it was ready: " + self.said())
-
-    def said(self):
-        with open(os.path.join(self.dir, "log")) as f:
-            return f.read()
-
-    def stop(self):
-        self.p.terminate()
-        self.log.close()
-        if self.p.wait(20) != 0:
-            raise RuntimeError(f"the hub ended with status {self.p.returncode}: {self.said()[-3000:]}")
-
-    def run(self, *args, stdin=None):
-        return subprocess.run([HUB, *args, "--socket", self.socket], input=stdin, capture_output=True, text=True)
-
-    def admin(self, *args, stdin=None):
-        r = self.run(*args, stdin=stdin)
-        if r.returncode != 0:
-            raise RuntimeError(f"{args}: {r.stderr}")
-        return r.stdout
-
-    def json(self, *args, stdin=None):
-        return json.loads(self.admin(*args, "--json", stdin=stdin))
-
-    def http(self, method, path, body=None, headers={}, chunked=False):
-        c = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
-        try:
-            c.request(method, path, iter([body.encode()]) if chunked else body.encode() if body is not None else None, headers,
-                      encode_chunked=chunked)
-            r = c.getresponse()
-            return r.status, r.read().decode(), r.headers
-        finally:
-            c.close()
+        super().__init__(HUB, directory, *extra)
 
     def api(self, method, path, token, body=None, chunked=False, **headers):
         h = {"Authorization": f"Bearer {token}"} if token else {}
@@ -87,12 +21,6 @@ class Hub:
         if chunked:
             h["Transfer-Encoding"] = "chunked"
         return self.http(method, path, body, h, chunked)
-
-    def metric(self, name):
-        for line in self.http("GET", "/metrics")[1].splitlines():
-            if line.startswith(f"warren_{name} "):
-                return int(line.split()[1])
-        raise KeyError(name)
 
 
 def write(path, text):
@@ -151,7 +79,7 @@ def commands(d):
     check("preview names who loses whom", changes["load-0"]["peersLost"] == 1 and changes["load-1"]["peersLost"] == 1 and
           changes["load-2"]["peersLost"] == 2 and hub.json("policy", "status")["version"] == 1, changes)
     check("preview is a table that fits", hub.admin("policy", "preview", file).splitlines()[0].split()[:2] == ["DEVICE", "NAME"])
-    hub.admin("policy", "set", "-", stdin=narrow)
+    hub.admin("policy", "set", "-", input=narrow)
     can = lambda *a: hub.json("policy", "can", *a)
     check("can tells yes, and by which rule", can("load-0", "load-1:22") == {"allowed": True, "rule": "acls[0]", "line": 4},
           can("load-0", "load-1:22"))
@@ -167,7 +95,7 @@ def commands(d):
           '\n-\t"acls": [{"action"' in diff and "\n+\t\t// the first may reach one port\n" in diff and
           hub.admin("policy", "diff", "1", "1") == "", diff)
     failing = narrow.replace(':23"]', ':22"]')
-    r = hub.run("policy", "set", "-", stdin=failing)
+    r = hub.run("policy", "set", "-", input=failing)
     check("a policy whose own tests fail is refused with the test's place", r.returncode == 1 and
           re.search(r"^standard input:6:\d+: .*22", r.stderr, re.M) and hub.json("policy", "status")["version"] == 2, r.stderr)
     hub.stop()
@@ -380,10 +308,10 @@ def from_git(d):
     seen = state("applied")
     check("the fixed head is applied", seen["commit"] == fixed and hub.admin("policy", "get") == '{"acls": []}\n')
     token = hub.json("tokens", "create")["token"]
-    r = hub.run("policy", "set", "-", stdin=ALL_OPEN)
+    r = hub.run("policy", "set", "-", input=ALL_OPEN)
     check("edits by other ways are refused while Git owns the policy", r.returncode == 1 and "--force" in r.stderr and
           hub.api("POST", ACL, token, ALL_OPEN)[0] == 409 and hub.run("policy", "rollback", "1").returncode == 1, r.stderr)
-    hub.admin("policy", "set", "-", "--force", stdin=ALL_OPEN)
+    hub.admin("policy", "set", "-", "--force", input=ALL_OPEN)
     state("overridden")
     hub.stop()
     hub.start()

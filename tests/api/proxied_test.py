@@ -15,7 +15,7 @@ import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import procs  # noqa: E402
-from hub_process import check, children, free_port, run, wait_for  # noqa: E402
+from hub_process import check, children, own_port, run, wait_for  # noqa: E402
 from procs import Program  # noqa: E402
 
 HUB, HUBLOAD, RELAY = sys.argv[1:4]
@@ -26,7 +26,7 @@ PATIENCE = 5  # of the hub with a proxy's header
 
 class Hub(Program):
     def __init__(self, directory, *extra):
-        self.port, self.relay, self.socket = free_port(), free_port(), os.path.join(directory, "s")
+        self.port, self.relay, self.socket = own_port(), own_port(), os.path.join(directory, "s")
         super().__init__(directory, [
             HUB, "serve", "--state-dir", os.path.join(directory, "state"), "--socket", self.socket, "--listen", f"127.0.0.1:{self.port}",
             "--url", f"http://127.0.0.1:{self.port}", "--relay-listen", f"127.0.0.1:{self.relay}", "--stun-listen", "off", *extra],
@@ -192,7 +192,7 @@ def slow(hub):
 
 
 def relay(d):
-    port = free_port()
+    port = own_port()
     p = Program(d, [RELAY, "--plain", "--listen", f"127.0.0.1:{port}", "--stun", "off", "--state-dir", os.path.join(d, "state"),
                     "--trusted-proxy", PROXY, "--proxy-protocol"], "warren-relay: ready\n")
     check("warren-relay takes the header from its proxy only", [

@@ -20,6 +20,8 @@ import time
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 DIR = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(TOP, "tests", "lab"))
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "helpers"))
+from tap import check, results  # noqa: E402
 
 # ---- The servers ----
 
@@ -118,14 +120,6 @@ os.environ["WARREN_BIN"] = os.path.dirname(os.path.dirname(WARREND))
 from net import Net  # noqa: E402
 from nodes import CA, WarrenHub, WarrenNode, program, wait_for  # noqa: E402
 
-results = []
-
-
-def check(name, ok, why=""):
-    results.append(ok)
-    print(f"{'ok' if ok else 'not ok'} {len(results)} - {name}", flush=True)
-    if not ok and why:
-        print("# " + str(why).replace("\n", "\n# "), flush=True)
 
 
 class Certificates:

@@ -3,24 +3,15 @@
 
 Usage: relay_test.py PATH-OF-WARREN-RELAY. Prints TAP."""
 import os, random, signal, socket, stat, subprocess, sys, tempfile
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "helpers"))
+from ports import own_port  # noqa: E402
+from tap import check, results  # noqa: E402
 
 STUN_REQUEST = bytes.fromhex("000100142112a4420102030405060708090a0b0c802200087461696c6e6f646580280004b32c370f")
 UPGRADE = b"GET /derp HTTP/1.1\r\nHost: x\r\nUpgrade: DERP\r\nConnection: Upgrade\r\n\r\n"
 UPGRADE_ANSWER = (b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: DERP\r\nConnection: Upgrade\r\nDerp-Version: 2\r\n"
                   b"Derp-Public-Key: ")
-results = []
 running = None
-
-
-def check(name, ok):
-    results.append(ok)
-    print(f"{'ok' if ok else 'not ok'} {len(results)} - {name}", flush=True)
-
-
-def free_port(kind):
-    with socket.socket(socket.AF_INET, kind) as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
 
 
 def start(binary, state, tcp, udp):
@@ -87,7 +78,7 @@ def hostile(rng):
 
 def main():
     rng = random.Random(1)
-    tcp, udp = free_port(socket.SOCK_STREAM), free_port(socket.SOCK_DGRAM)
+    tcp, udp = own_port(), own_port()
     with tempfile.TemporaryDirectory() as state:
         p = start(sys.argv[1], state, tcp, udp)
         check("pages answer with the status of the original", [status(tcp, r) for r in (

@@ -9,7 +9,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
 sys.path.insert(0, os.path.join(os.path.dirname(HERE), "hostile"))
 from certificates import CA  # noqa: E402
-from hub_process import check, free_port, run, wait_for  # noqa: E402
+from hub_process import check, own_port, run, wait_for  # noqa: E402
 from procs import Program  # noqa: E402
 from raw import CLIENT_INFO, RECV_PACKET, Closed, Derp, derp_frame, public  # noqa: E402
 
@@ -63,7 +63,7 @@ class Controller:
 
 class Relay(Program):
     def __init__(self, directory, url, *flags, **kw):
-        self.to = "127.0.0.1", free_port()
+        self.to = "127.0.0.1", own_port()
         super().__init__(directory, [RELAY, "--plain", "--listen", f"127.0.0.1:{self.to[1]}", "--stun", "off", "--state-dir",
                                      os.path.join(directory, "relay"), "--verify-url", url, *flags], "warren-relay: ready\n", **kw)
 
@@ -195,7 +195,7 @@ def with_a_hub(d):
 
 def usage(d):
     def said(*args):
-        p = subprocess.run([RELAY, "--plain", "--listen", f"127.0.0.1:{free_port()}", "--stun", "off", "--state-dir", d, *args],
+        p = subprocess.run([RELAY, "--plain", "--listen", f"127.0.0.1:{own_port()}", "--stun", "off", "--state-dir", d, *args],
                            capture_output=True, text=True, timeout=20)
         return p.returncode, p.stderr
     check("a URL that is none is refused", said("--verify-url", "hub/verify")[0] == 1)

@@ -17,7 +17,7 @@ import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from certificates import CA, openssl  # noqa: E402
-from hub_process import check, free_port, run, wait_for  # noqa: E402
+from hub_process import check, own_port, run, wait_for  # noqa: E402
 from procs import Program, ask, unverified  # noqa: E402
 
 HUB, RELAY = sys.argv[1:3]
@@ -59,7 +59,7 @@ class Files:
 
 class Hub(Program):
     def __init__(self, d, cert, key, *extra, url=f"https://{NAME}", **kw):
-        self.port, self.plain = free_port(), free_port()
+        self.port, self.plain = own_port(), own_port()
         self.argv = [HUB, "serve", "--state-dir", os.path.join(d, "state"), "--socket", os.path.join(d, "s"), "--listen",
                      f"127.0.0.1:{self.port}", "--http-listen", f"127.0.0.1:{self.plain}", "--url", url, "--stun-listen", "off", *extra]
         if cert:
@@ -139,7 +139,7 @@ def broken(hub, files, pairs, marks, kept):
 
 def without(d):
     """Nothing from files: SIGHUP does no harm, and the pinned certificate is the same one."""
-    relay = free_port()
+    relay = own_port()
     hub = Hub(d, None, None, "--relay-listen", f"127.0.0.1:{relay}", url="http://127.0.0.1:1")
     before = shown(relay)
     hub.p.send_signal(signal.SIGHUP)
@@ -154,7 +154,7 @@ def relay(d):
     ca, files = CA(os.path.join(d, "ca")), Files(d)
     pairs = [ca.issue("relay.test") for _ in range(2)]
     files.put(*pairs[0])
-    port = free_port()
+    port = own_port()
     argv = [RELAY, "--listen", f"127.0.0.1:{port}", "--stun", "off", "--state-dir", os.path.join(d, "state")]
     p = Program(os.path.join(d, "with"), [*argv, "--cert", files.cert, "--key", files.key, "--hostname", NAME], "warren-relay: ready\n")
     check("warren-relay tells of a certificate for another name", "not for the name that devices use" in p.said(), p.said())

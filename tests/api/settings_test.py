@@ -17,17 +17,11 @@ os.environ["WARREN_BIN"] = os.path.dirname(os.path.dirname(os.path.abspath(sys.a
 sys.path.insert(0, os.path.join(HERE, "..", "lab"))
 from net import Net  # noqa: E402
 from nodes import WarrenHub, WarrenNode, program, wait_for  # noqa: E402
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "helpers"))
+from tap import check, results  # noqa: E402
 
-results = []
 NUMBERS = "tag names can only contain numbers, letters, or dashes"
 LETTER = "tag names must start with a letter, after 'tag:'"
-
-
-def check(name, ok, why=""):
-    results.append(bool(ok))
-    print(f"{'ok' if ok else 'not ok'} {len(results)} - {name}", flush=True)
-    if not ok:
-        print("#   " + str(why).replace("\n", "\n#   "), flush=True)
 
 
 def routes(n):

@@ -11,6 +11,8 @@ import subprocess
 import sys
 import tempfile
 import threading
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "helpers"))
+from tap import check, results  # noqa: E402
 
 WARREN, WARREND, HUB, RELAY = sys.argv[1:5]
 EVIL = "\x1b]0;owned\x07\x1b[2J\x1b[31mred \u009b31m \u202egnp.exe \u2066\x7f\x08\x08 line one\nline two\r\u2028end\U000e0041"
@@ -29,14 +31,6 @@ PREFS = {"ControlURL": "https://hub.test", "WantRunning": True, "Hostname": EVIL
          "Config": {"UserProfile": {"ID": 1, "LoginName": EVIL, "DisplayName": EVIL}, "NodeID": "n1"}}
 PROFILES = [{"ID": EVIL, "Name": EVIL, "Key": EVIL, "UserProfile": {"ID": 1, "LoginName": EVIL}, "NetworkProfile": {"DomainName": EVIL}}]
 DERP = {"Regions": {"1": {"RegionID": 1, "RegionCode": EVIL, "RegionName": EVIL, "Nodes": []}}}
-results = []
-
-
-def check(name, ok, why=""):
-    results.append(bool(ok))
-    print(f"{'ok' if ok else 'not ok'} {len(results)} - {name}", flush=True)
-    if not ok:
-        print("# " + str(why).replace("\n", "\n# "), flush=True)
 
 
 class Handler(socketserver.StreamRequestHandler):

@@ -18,17 +18,11 @@ os.environ["WARREN_BIN"] = os.path.dirname(os.path.dirname(os.path.abspath(sys.a
 from scripted import NEW, OLD, Scripted  # noqa: E402
 import topologies  # noqa: E402
 from nodes import TailscaleNode, WarrenHub, WarrenNode, wait_for  # noqa: E402
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "helpers"))
+from tap import check, results  # noqa: E402
 
 OFFICIAL = os.path.join(HERE, "..", "interop", "bin", "1.102.5")
 PATIENCE = 20  # of the test; no command here may need so long
-results = []
-
-
-def check(name, ok, why=""):
-    results.append(bool(ok))
-    print(f"{'ok' if ok else 'not ok'} {len(results)} - {name}", flush=True)
-    if not ok:
-        print("#   " + str(why).replace("\n", "\n#   "), flush=True)
 
 
 def run(socket, *args, argv=lambda *a: list(a)):

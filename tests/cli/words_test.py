@@ -15,15 +15,9 @@ os.environ["WARREN_BIN"] = os.path.dirname(os.path.dirname(WARREND))
 sys.path.insert(0, os.path.join(TOP, "tests", "lab"))
 from net import Net  # noqa: E402
 from nodes import WarrenHub, WarrenNode, wait_for  # noqa: E402
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "helpers"))
+from tap import check, results  # noqa: E402
 
-results = []
-
-
-def check(name, ok, why=""):
-    results.append(bool(ok))
-    print(f"{'ok' if ok else 'not ok'} {len(results)} - {name}", flush=True)
-    if not ok and why:
-        print("# " + str(why).replace("\n", "\n# "), flush=True)
 
 
 def warren(*args):

@@ -1,4 +1,5 @@
 """Programs on lab hosts: hubs and nodes, ours and official ones, behind one small interface."""
+import sys
 import http.client
 import json
 import os
@@ -8,6 +9,8 @@ import socket
 import subprocess
 import tempfile
 import time
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "helpers"))
+from waits import wait_for  # noqa: E402
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BIN = os.environ.get("WARREN_BIN", os.path.join(TOP, os.environ.get("BUILD", "build"), "src", "bin"))
@@ -15,18 +18,6 @@ BIN = os.environ.get("WARREN_BIN", os.path.join(TOP, os.environ.get("BUILD", "bu
 
 def program(name):
     return os.path.join(BIN, name, name)
-
-
-def wait_for(what, condition, timeout=20.0, step=0.02):
-    """Polls a condition until it gives something true; says what did not happen when it never does."""
-    end = time.monotonic() + timeout
-    while True:
-        value = condition()
-        if value:
-            return value
-        if time.monotonic() > end:
-            raise TimeoutError(f"not within {timeout:g} s: {what}")
-        time.sleep(step)
 
 
 class UnixHTTP(http.client.HTTPConnection):

@@ -9,6 +9,8 @@ import shutil
 import subprocess
 import sys
 import tempfile
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "helpers"))
+from tap import check, results  # noqa: E402
 
 NAME, PROGRAM, MANUAL = sys.argv[1:4]
 COMPLETIONS = dict(zip(("bash", "zsh", "fish"), sys.argv[4:]))
@@ -94,14 +96,6 @@ def zsh(path, word):
     return set(r.stdout.split())
 
 
-results = []
-
-
-def check(what, ok, why=""):
-    results.append(ok)
-    print(f"{'ok' if ok else 'not ok'} {len(results)} - {what}")
-    for line in ([] if ok else str(why).splitlines()):
-        print("# " + line)
 
 
 def skip(what, why):

@@ -13,16 +13,10 @@ import tempfile
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lab"))
 from examples import example  # noqa: E402
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "helpers"))
+from tap import check, results  # noqa: E402
 
 DROP_INS = ("/etc/systemd/system/warren-hub.service.d/tls.conf", "/etc/systemd/system/warren-hub.service.d/credentials.conf")
-results = []
-
-
-def check(name, ok, why=""):
-    results.append(bool(ok))
-    print(f"{'ok' if ok else 'not ok'} {len(results)} - {name}", flush=True)
-    for line in [] if ok else str(why).splitlines():
-        print("# " + line)
 
 
 def complaints(unit, program, drop_in=None):
