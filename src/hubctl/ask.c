@@ -1,16 +1,13 @@
 /* One request to the hub and its answer, and what is said when that fails. */
 #include "base/text/text.h"
 #include "hubctl/internal.h"
-#include "proto/http1/http1.h"
+#include "http/client/unix.h"
 
 #include <errno.h>
 #include <pwd.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/socket.h>
-#include <sys/un.h>
-#include <time.h>
 #include <unistd.h>
 
 enum { REQUEST_MAX = 4 * COORD_POLICY_TEXT_MAX, TEXT_MAX_LEN = 512 };
@@ -25,42 +22,6 @@ int cmd_fail(const char *fmt, ...)
 	va_end(ap);
 	fputc('\n', stderr);
 	return 1;
-}
-
-static int dial(const char *path)
-{
-	struct sockaddr_un un = { .sun_family = AF_UNIX };
-	int fd, rc;
-
-	if (strlen(path) >= sizeof(un.sun_path))
-		return -ENAMETOOLONG;
-	strcpy(un.sun_path, path);
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (fd < 0 || connect(fd, (struct sockaddr *)&un, sizeof(un)) == 0)
-		return fd < 0 ? -errno : fd;
-	rc = -errno;
-	close(fd);
-	return rc;
-}
-
-static int exchange(int fd, struct buf *out, struct buf *in)
-{
-	uint8_t chunk[16384];
-	ssize_t n;
-
-	while (buf_len(out)) {
-		n = write(fd, buf_data(out), buf_len(out));
-		if (n < 0)
-			return -errno;
-		buf_consume(out, (size_t)n);
-	}
-	while ((n = read(fd, chunk, sizeof(chunk))) > 0) {
-		int rc = buf_append(in, chunk, (size_t)n);
-
-		if (rc < 0)
-			return rc;
-	}
-	return n < 0 ? -errno : 0;
 }
 
 static int say_unreachable(const char *socket, int rc)
@@ -124,18 +85,30 @@ const char *cmd_author(struct cmd *c)
 	return sudo && *sudo ? sudo : p ? arena_strdup(&c->mem, p->pw_name) : "admin";
 }
 
-/* 0 when the answer is in c->body; else the exit status, and the person knows why. */
-int cmd_ask(struct cmd *c, const char *method, const char *path, const struct admin_request *req)
+/* One request on a connection of its own; the answer's body goes behind what is in c->in. */
+static int exchange(struct cmd *c, struct http_unix *h, struct view request)
 {
-	static struct http1_head head;
-	struct admin_request with_author;
-	struct buf out, body;
-	size_t used;
-	int rc = 0, fd = dial(c->o->socket);
+	size_t before = buf_len(&c->in);
+	int rc = http_unix_send(h, request);
 
-	if (fd < 0)
-		return say_unreachable(c->o->socket, fd);
-	buf_init(&out, 2 * REQUEST_MAX);
+	if (rc == 0)
+		rc = http_unix_read_head(h, 0);
+	if (rc < 0)
+		return rc;
+	c->status = h->head.status;
+	buf_consume(&h->in, (size_t)rc);
+	rc = http_unix_read_all(h, &c->in);
+	c->body = view_of(buf_data(&c->in) + before, buf_len(&c->in) - before);
+	return rc;
+}
+
+static int put_request(struct cmd *c, const char *method, const char *path,
+	const struct admin_request *req, struct buf *out)
+{
+	struct admin_request with_author;
+	struct buf body;
+	int rc = 0;
+
 	buf_init(&body, REQUEST_MAX);
 	if (req) {
 		with_author = *req;
@@ -144,23 +117,34 @@ int cmd_ask(struct cmd *c, const char *method, const char *path, const struct ad
 		rc = json_encode(&admin_request_type, &with_author, &body);
 	}
 	if (rc == 0)
-		rc = buf_printf(&out,
+		rc = buf_printf(out,
 			"%s %s HTTP/1.1\r\nHost: hub\r\nConnection: close\r\nContent-Length: %zu\r\n\r\n",
 			method, path, buf_len(&body));
 	if (rc == 0)
-		rc = buf_append(&out, buf_data(&body), buf_len(&body));
-	if (rc == 0)
-		rc = exchange(fd, &out, &c->in);
-	close(fd);
-	buf_fini(&out);
+		rc = buf_append(out, buf_data(&body), buf_len(&body));
 	buf_fini(&body);
-	if (rc == 0 && http1_parse(buf_data(&c->in), buf_len(&c->in), true, &head, &used) != 0)
-		rc = -ERR_TRUNCATED;
+	return rc;
+}
+
+int cmd_ask(struct cmd *c, const char *method, const char *path, const struct admin_request *req)
+{
+	struct http_unix h;
+	struct buf out;
+	int rc = http_unix_open(&h, c->o->socket, ADMIN_ANSWER_MAX, 0);
+
+	if (rc < 0) {
+		http_unix_close(&h);
+		return say_unreachable(c->o->socket, rc);
+	}
+	buf_init(&out, 2 * REQUEST_MAX);
+	rc = put_request(c, method, path, req, &out);
+	if (rc == 0)
+		rc = exchange(c, &h, buf_view(&out));
+	buf_fini(&out);
+	http_unix_close(&h);
 	if (rc < 0)
 		return cmd_fail("the hub's answer: %s", err_text(rc));
-	c->status = head.status;
-	c->body = view_of(buf_data(&c->in) + used, buf_len(&c->in) - used);
-	return head.status == 200 ? 0 : say_error(c);
+	return c->status == 200 ? 0 : say_error(c);
 }
 
 /* Decodes the answer. Prints it as it came for --json: *ret_done. */

@@ -2,42 +2,19 @@
 
 #include "base/text/plain.h"
 
-#include "proto/http1/http1.h"
+#include "http/client/unix.h"
 
 #include <errno.h>
 #include <poll.h>
 #include <stdarg.h>
-#include <sys/socket.h>
-#include <sys/un.h>
-#include <time.h>
-#include <unistd.h>
 
-enum { READ_CHUNK = 64 * 1024, RETRY_MS = 250 };
-
-/* One connection and what has been read of it. */
-struct link {
-	int fd;
-	struct buf in;
-	struct http1_head head;
-	struct http1_chunks chunks;
-	uint64_t left; /* of a body with a length */
-	bool ended;
-	long long until_ms; /* as of struct lclient */
-};
+enum { RETRY_MS = 250 };
 
 struct lclient_stream {
-	struct link link;
+	struct http_unix link;
 	struct buf lines; /* decoded; the line that was returned last is at the front */
 	size_t returned;
 };
-
-static long long now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (long long)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
 
 static int fail(struct lclient_err *err, int rc, const char *fmt, ...) PRINTF_LIKE(3, 4);
 
@@ -52,125 +29,26 @@ static int fail(struct lclient_err *err, int rc, const char *fmt, ...)
 	return rc;
 }
 
-/* How long may be waited: at most `most` (negative: for ever), and not beyond until_ms. 0: it is over. */
-static int patience(long long until_ms, int most)
+static int dial(struct lclient *c, struct http_unix *l, struct lclient_err *err)
 {
-	long long left = until_ms ? MAX_OF(until_ms - now_ms(), 0) : INT32_MAX;
-
-	if (!until_ms || (most >= 0 && most < left))
-		return most;
-	return (int)MIN_OF(left, INT32_MAX);
-}
-
-/* A daemon that hangs lets its queue of connections run full: connecting waits, too. */
-static void bound_connect(int fd, long long until_ms)
-{
-	int ms = MAX_OF(patience(until_ms, -1), 1);
-	struct timeval t = { .tv_sec = ms / 1000, .tv_usec = (ms % 1000) * 1000 };
-
-	if (until_ms)
-		(void)setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &t, sizeof(t));
-}
-
-static int connect_once(const char *path, long long until_ms)
-{
-	struct sockaddr_un un = { .sun_family = AF_UNIX };
-	int fd, rc = 0;
-
-	if (strlen(path) >= sizeof(un.sun_path))
-		return -ENAMETOOLONG;
-	strcpy(un.sun_path, path);
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (fd < 0)
-		return -errno;
-	bound_connect(fd, until_ms);
-	if (connect(fd, (struct sockaddr *)&un, sizeof(un)) != 0)
-		rc = errno == EAGAIN && until_ms ? -ETIMEDOUT : -errno;
-	if (rc < 0)
-		close(fd);
-	return rc < 0 ? rc : fd;
-}
-
-static int dial(struct lclient *c, struct lclient_err *err)
-{
-	long long now = now_ms();
-	int fd;
+	long long now = http_unix_now_ms();
+	int rc;
 
 	if (!c->born_ms)
 		c->born_ms = now;
 	for (;;) {
-		fd = connect_once(c->socket, c->until_ms);
-		if (fd >= 0 || (fd != -ENOENT && fd != -ECONNREFUSED))
+		rc = http_unix_open(l, c->socket, LCLIENT_ANSWER_MAX, c->until_ms);
+		if (rc != -ENOENT && rc != -ECONNREFUSED)
 			break;
-		now = now_ms();
+		now = http_unix_now_ms();
 		if (now - c->born_ms >= LCLIENT_TIMEOUT_MS || (c->until_ms && now >= c->until_ms))
 			break;
-		poll(NULL, 0, patience(c->until_ms, RETRY_MS));
+		poll(NULL, 0, http_unix_patience(c->until_ms, RETRY_MS));
 	}
-	return fd < 0 ? fail(err, fd, "dial unix %s: %s", c->socket, err_text(fd)) : fd;
+	return rc < 0 ? fail(err, rc, "dial unix %s: %s", c->socket, err_text(rc)) : 0;
 }
 
-static int write_all(int fd, struct view v)
-{
-	while (v.len) {
-		ssize_t n = send(fd, v.p, v.len, MSG_NOSIGNAL);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return errno == EAGAIN ? -ETIMEDOUT : -errno; /* as bound_connect says */
-		v = view_of(v.p + n, v.len - (size_t)n);
-	}
-	return 0;
-}
-
-/* Reads what there is. 0; LCLIENT_TIMEOUT; -ERR_CLOSED. */
-static int read_some(struct link *l, int timeout_ms)
-{
-	struct pollfd p = { .fd = l->fd, .events = POLLIN };
-	uint8_t *to;
-	ssize_t n;
-	int rc = poll(&p, 1, patience(l->until_ms, timeout_ms));
-
-	if (rc == 0 && l->until_ms && now_ms() >= l->until_ms)
-		return -ETIMEDOUT;
-	if (rc <= 0)
-		return rc == 0 || errno == EINTR ? LCLIENT_TIMEOUT : -errno;
-	rc = buf_reserve(&l->in, READ_CHUNK, &to);
-	if (rc < 0)
-		return rc;
-	n = recv(l->fd, to, READ_CHUNK, 0);
-	if (n < 0)
-		return -errno;
-	if (n == 0)
-		return -ERR_CLOSED;
-	buf_commit(&l->in, (size_t)n);
-	return 0;
-}
-
-/* How many bytes the head has; -LCLIENT_TIMEOUT when it does not come in time. */
-static int read_head(struct link *l, int timeout_ms)
-{
-	long long until = now_ms() + timeout_ms;
-	size_t used = 0;
-	int rc;
-
-	for (;;) {
-		rc = http1_parse(buf_data(&l->in), buf_len(&l->in), true, &l->head, &used);
-		if (rc == 0 && l->head.status != 100)
-			return (int)used;
-		if (rc == 0)
-			buf_consume(&l->in, used);
-		if (rc == HTTP1_MORE)
-			rc = read_some(l, timeout_ms ? (int)MAX_OF(until - now_ms(), 0) : -1);
-		if (rc < 0)
-			return rc;
-		if (timeout_ms && now_ms() >= until)
-			return -LCLIENT_TIMEOUT;
-	}
-}
-
-static int send_request(struct link *l, const struct lclient_request *q)
+static int send_request(struct http_unix *l, const struct lclient_request *q)
 {
 	struct buf text;
 	int rc;
@@ -186,70 +64,19 @@ static int send_request(struct link *l, const struct lclient_request *q)
 	if (rc == 0)
 		rc = buf_append(&text, q->body.p, q->body.len);
 	if (rc == 0)
-		rc = write_all(l->fd, buf_view(&text));
+		rc = http_unix_send(l, buf_view(&text));
 	buf_fini(&text);
 	return rc;
 }
 
-static void link_close(struct link *l)
-{
-	if (l->fd >= 0)
-		close(l->fd);
-	buf_fini(&l->in);
-}
-
 /* The head has been read, its text is still in l->in; copies what outlives it. */
-static void note_head(struct lclient *c, struct link *l)
+static void note_head(struct lclient *c, struct http_unix *l)
 {
 	struct view v = http1_find(&l->head, "Tailscale-Version");
 	size_t n = MIN_OF(v.len, sizeof(c->server_version) - 1);
 
 	memcpy(c->server_version, v.p, n);
 	c->server_version[n] = 0;
-	l->left = l->head.content_length;
-	l->ended = l->head.status == 204 ||
-		   (!l->head.chunked && l->head.has_content_length && !l->left);
-}
-
-/* One more piece of the body, decoded. 0; -ERR_CLOSED at its end. */
-static int read_body(struct link *l, int timeout_ms, struct buf *to)
-{
-	struct view data;
-	size_t used;
-	int rc = HTTP1_MORE;
-
-	if (l->ended)
-		return -ERR_CLOSED;
-	if (buf_len(&l->in) && l->head.chunked) {
-		rc = http1_chunks_next(&l->chunks, buf_data(&l->in), buf_len(&l->in), &data, &used);
-		l->ended = rc == HTTP1_END;
-	} else if (buf_len(&l->in)) {
-		used = l->head.has_content_length
-			       ? (size_t)MIN_OF((uint64_t)buf_len(&l->in), l->left)
-			       : buf_len(&l->in);
-		data = view_of(buf_data(&l->in), used);
-		l->left -= l->head.has_content_length ? used : 0;
-		l->ended = l->head.has_content_length && !l->left;
-		rc = 0;
-	}
-	if (rc == HTTP1_MORE)
-		return read_some(l, timeout_ms);
-	if (rc < 0)
-		return rc;
-	rc = buf_append(to, data.p, data.len);
-	buf_consume(&l->in, used);
-	return rc;
-}
-
-static int read_whole_body(struct link *l, struct buf *to)
-{
-	int rc = 0;
-
-	while (rc >= 0 && !l->ended)
-		rc = read_body(l, -1, to);
-	/* Without a length the end of the connection is the end of the body. */
-	return rc == -ERR_CLOSED && !l->head.chunked && !l->head.has_content_length ? 0
-										    : MIN_OF(rc, 0);
 }
 
 struct json_error {
@@ -295,22 +122,19 @@ static int refused(int status, struct view body, struct lclient_err *err)
 }
 
 /* Connects, asks, reads the head. */
-static int ask(
-	struct lclient *c, const struct lclient_request *q, struct link *l, struct lclient_err *err)
+static int ask(struct lclient *c, const struct lclient_request *q, struct http_unix *l,
+	struct lclient_err *err)
 {
 	int rc;
 
 	err->status = 0;
 	err->text[0] = 0;
-	*l = (struct link){ .fd = -1, .until_ms = c->until_ms };
-	buf_init(&l->in, LCLIENT_ANSWER_MAX);
-	rc = dial(c, err);
+	rc = dial(c, l, err);
 	if (rc < 0)
 		return rc;
-	l->fd = rc;
 	rc = send_request(l, q);
 	if (rc == 0)
-		rc = read_head(l, q->timeout_ms);
+		rc = http_unix_read_head(l, q->timeout_ms);
 	if (rc < 0)
 		return fail(err, rc, "%s %s: %s", q->method, q->path, err_text(rc));
 	note_head(c, l);
@@ -321,12 +145,12 @@ int lclient_call(struct lclient *c, const struct lclient_request *q, struct buf 
 	struct lclient_err *err)
 {
 	size_t before = buf_len(body);
-	struct link l;
+	struct http_unix l;
 	int rc = ask(c, q, &l, err), want = q->want ? q->want : 200;
 
 	if (rc >= 0) {
 		buf_consume(&l.in, (size_t)rc);
-		rc = strcmp(q->method, "HEAD") == 0 ? 0 : read_whole_body(&l, body);
+		rc = strcmp(q->method, "HEAD") == 0 ? 0 : http_unix_read_all(&l, body);
 		if (rc < 0)
 			(void)fail(err, rc, "%s %s: %s", q->method, q->path, err_text(rc));
 	}
@@ -340,7 +164,7 @@ int lclient_call(struct lclient *c, const struct lclient_request *q, struct buf 
 			buf_truncate(body, before);
 		}
 	}
-	link_close(&l);
+	http_unix_close(&l);
 	return rc;
 }
 
@@ -371,7 +195,7 @@ int lclient_get(struct lclient *c, const char *path, const struct json_type *t, 
 int lclient_header(struct lclient *c, const struct lclient_request *q, const char *name, char *ret,
 	size_t size, struct lclient_err *err)
 {
-	struct link l;
+	struct http_unix l;
 	struct buf body;
 	struct view v;
 	int rc = ask(c, q, &l, err);
@@ -383,12 +207,12 @@ int lclient_header(struct lclient *c, const struct lclient_request *q, const cha
 		buf_consume(&l.in, (size_t)rc);
 		rc = 0;
 		if (l.head.status != (q->want ? q->want : 200)) {
-			rc = read_whole_body(&l, &body);
+			rc = http_unix_read_all(&l, &body);
 			rc = rc < 0 ? rc : refused(l.head.status, buf_view(&body), err);
 		}
 	}
 	buf_fini(&body);
-	link_close(&l);
+	http_unix_close(&l);
 	return rc;
 }
 
@@ -409,7 +233,7 @@ int lclient_stream_open(struct lclient *c, const struct lclient_request *q,
 		rc = 0;
 	}
 	if (rc == 0 && s->link.head.status != (q->want ? q->want : 200)) {
-		rc = read_whole_body(&s->link, &s->lines);
+		rc = http_unix_read_all(&s->link, &s->lines);
 		rc = rc < 0 ? rc : refused(s->link.head.status, buf_view(&s->lines), err);
 	}
 	if (rc < 0) {
@@ -423,7 +247,7 @@ int lclient_stream_open(struct lclient *c, const struct lclient_request *q,
 
 int lclient_stream_next(struct lclient_stream *s, int timeout_ms, struct view *ret)
 {
-	long long until = now_ms() + timeout_ms;
+	long long until = http_unix_now_ms() + timeout_ms;
 
 	buf_consume(&s->lines, s->returned);
 	s->returned = 0;
@@ -431,7 +255,7 @@ int lclient_stream_next(struct lclient_stream *s, int timeout_ms, struct view *r
 		const uint8_t *nl = buf_len(&s->lines)
 					    ? memchr(buf_data(&s->lines), '\n', buf_len(&s->lines))
 					    : NULL;
-		long long left = timeout_ms < 0 ? -1 : MAX_OF(until - now_ms(), 0);
+		long long left = timeout_ms < 0 ? -1 : MAX_OF(until - http_unix_now_ms(), 0);
 		int rc;
 
 		if (nl) {
@@ -439,7 +263,7 @@ int lclient_stream_next(struct lclient_stream *s, int timeout_ms, struct view *r
 			s->returned = ret->len + 1;
 			return 0;
 		}
-		rc = read_body(&s->link, (int)left, &s->lines);
+		rc = http_unix_read_body(&s->link, (int)left, &s->lines);
 		if (rc != 0)
 			return rc;
 	}
@@ -449,7 +273,7 @@ struct lclient_stream *lclient_stream_close(struct lclient_stream *s)
 {
 	if (!s)
 		return NULL;
-	link_close(&s->link);
+	http_unix_close(&s->link);
 	buf_fini(&s->lines);
 	free(s);
 	return NULL;
