@@ -1,5 +1,7 @@
 #include "base/heap/heap.h"
 
+#include "base/vec/vec.h"
+
 #include <errno.h>
 
 void heap_fini(struct heap *h)
@@ -47,15 +49,9 @@ int heap_set(struct heap *h, struct heap_node *n, mono_ns at)
 		return 0;
 	}
 	if (!n->pos) {
-		if (h->n == h->cap) {
-			size_t cap = h->cap ? h->cap * 2 : 4;
-			void *v = realloc(h->v, cap * sizeof(struct heap_node *));
-
-			if (!v)
-				return -ENOMEM;
-			h->v = v;
-			h->cap = cap;
-		}
+		if (h->n == h->cap &&
+			vec_grow(&h->v, &h->cap, sizeof(struct heap_node *), SIZE_MAX) < 0)
+			return -ENOMEM;
 		n->at = at;
 		sift_up(h, h->n++, n);
 		return 0;

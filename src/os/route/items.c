@@ -1,6 +1,8 @@
 /* Sorted lists of addresses and routes: what is wanted and what is there are compared by them. */
 #include "os/route/internal.h"
 
+#include "base/vec/vec.h"
+
 #include <stdlib.h>
 
 int items_cmp(const void *a, const void *b)
@@ -16,15 +18,9 @@ int items_cmp(const void *a, const void *b)
 
 void items_add(struct items *s, enum item_kind kind, struct ipprefix p)
 {
-	if (s->n == s->cap) {
-		size_t cap = s->cap ? s->cap * 2 : 32;
-		void *v = realloc(s->v, cap * sizeof(*s->v));
-
-		s->failed = s->failed || !v;
-		if (!v)
-			return;
-		s->v = v;
-		s->cap = cap;
+	if (s->n == s->cap && vec_grow(&s->v, &s->cap, sizeof(*s->v), SIZE_MAX) < 0) {
+		s->failed = true;
+		return;
 	}
 	s->v[s->n++] = (struct item){ (uint8_t)kind, p };
 }
