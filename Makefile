@@ -3,7 +3,7 @@ BUILD ?= build
 PREFIX ?= /usr/local
 export BUILD PREFIX URL CERT KEY TARGET
 
-.PHONY: all build up down test lab restart hostile interop bench conformance fuzz sanitize check calls format install uninstall deb deb-test clean help
+.PHONY: all build up down test lab restart hostile interop bench conformance fuzz sanitize check calls recipes format install uninstall deb deb-test clean help
 
 all: build
 
@@ -87,9 +87,15 @@ check:
 	@scripts/check-walls
 	@scripts/check-floors
 
-## make calls     files of one folder that call each other in loops, and have no reason for it
+## make calls     no loops of calls between the files of a folder; the ways of docs/architecture.md, walked over the calls
 calls: build
+	@scripts/check-ways $(BUILD)
 	@scripts/check-calls $(BUILD)
+
+## make recipes   docs/recipes.md, followed in a copy of the tree (root)
+recipes:
+	@scripts/install-deps test format
+	@tests/recipes/run
 
 ## make format    clang-format over the tree
 format:
