@@ -190,7 +190,7 @@ static void relays_are_sound(const struct netmap *nm)
 		for (size_t k = 0; k < r->nodes.n; k++) {
 			const struct tc_derp_node *n = JSON_AT(r->nodes, struct tc_derp_node, k);
 
-			CHECK_TRUE(host_is_sound(n->hostname));
+			CHECK_TRUE(url_host_is_sound(n->hostname));
 			CHECK_TRUE(n->derp_port >= 0 && n->derp_port <= 65535 &&
 				   n->stun_port >= -1 && n->stun_port <= 65535);
 			CHECK_TRUE(!n->name || !strpbrk(n->name, " :/[?"));

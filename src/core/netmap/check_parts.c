@@ -18,7 +18,7 @@ static bool is_word(const char *s)
 
 static bool is_address_or_none(const char *s, int family)
 {
-	return !s || !*s || !strcmp(s, "none") || host_is_ip(s, family);
+	return !s || !*s || !strcmp(s, "none") || url_host_is_ip(s, family);
 }
 
 static bool is_cert_name(const char *s)
@@ -29,7 +29,7 @@ static bool is_cert_name(const char *s)
 	if (!s || !*s)
 		return true;
 	if (strncmp(s, pin, sizeof(pin) - 1) != 0)
-		return host_is_sound(s);
+		return url_host_is_sound(s);
 	s += sizeof(pin) - 1;
 	return strlen(s) == 2 * sizeof(hash) && hex_decode(s, 2 * sizeof(hash), hash) == 0;
 }
@@ -41,14 +41,14 @@ struct of_region {
 
 static const char *relay_fault(const struct of_region *r, const struct tc_derp_node *n)
 {
-	if (!host_is_sound(n->hostname))
+	if (!url_host_is_sound(n->hostname))
 		return "its host name is none";
 	if (n->name && !is_word(n->name))
 		return "its name is none";
 	if (!is_cert_name(n->cert_name))
 		return "the name of its certificate is none";
 	if (!is_address_or_none(n->ipv4, 4) || !is_address_or_none(n->ipv6, 6) ||
-		(n->stun_test_ip && *n->stun_test_ip && !host_is_ip(n->stun_test_ip, 0)))
+		(n->stun_test_ip && *n->stun_test_ip && !url_host_is_ip(n->stun_test_ip, 0)))
 		return "an address of it is none";
 	if (n->derp_port < 0 || n->derp_port > UINT16_MAX || n->stun_port < -1 ||
 		n->stun_port > UINT16_MAX)
@@ -127,7 +127,7 @@ static bool domain_is_good(void *ctx, void *item)
 	const char *s = *(const char **)item;
 
 	(void)ctx;
-	return s && host_is_name(s[0] == '.' ? s + 1 : s);
+	return s && url_host_is_name(s[0] == '.' ? s + 1 : s);
 }
 
 /* An address, with or without a port, or the URL of DNS over HTTPS; of a peer also over HTTP. */
@@ -139,7 +139,7 @@ static bool resolver_is_good(void *ctx, void *item)
 
 	(void)ctx;
 	return s && *s &&
-	       (host_is_ip(s, 0) || (ipport_parse(s, strlen(s), &at) == 0 && at.port) ||
+	       (url_host_is_ip(s, 0) || (ipport_parse(s, strlen(s), &at) == 0 && at.port) ||
 		       url_is_sound(s));
 }
 
@@ -149,13 +149,13 @@ static bool record_is_good(void *ctx, void *item)
 	const char *type = r->type ? r->type : "";
 
 	(void)ctx;
-	if (!r->name || !host_is_name(!strncmp(r->name, "*.", 2) ? r->name + 2 : r->name) ||
+	if (!r->name || !url_host_is_name(!strncmp(r->name, "*.", 2) ? r->name + 2 : r->name) ||
 		!r->value)
 		return false;
 	if (!*type)
-		return host_is_ip(r->value, 0);
+		return url_host_is_ip(r->value, 0);
 	if (!strcmp(type, "A") || !strcmp(type, "AAAA"))
-		return host_is_ip(r->value, type[1] ? 6 : 4);
+		return url_host_is_ip(r->value, type[1] ? 6 : 4);
 	return is_word(type) && strlen(r->value) <= MAP_MESSAGE_MAX;
 }
 

@@ -33,7 +33,8 @@ static void must_be_sound(struct tc_map_response *r)
 		const struct tc_derp_region *of = r->derp_map->regions.v[i].value;
 
 		for (size_t k = 0; of->id && k < of->nodes.n; k++)
-			CHECK(host_is_sound(JSON_AT(of->nodes, struct tc_derp_node, k)->hostname));
+			CHECK(url_host_is_sound(
+				JSON_AT(of->nodes, struct tc_derp_node, k)->hostname));
 	}
 }
 

@@ -221,7 +221,7 @@ static int cmp_number(struct view a, struct view b)
 	return a.len != b.len ? (a.len > b.len) - (a.len < b.len) : cmp_bytes(a, b);
 }
 
-int version_cmp(struct view a, struct view b)
+int names_version_cmp(struct view a, struct view b)
 {
 	int c = 0;
 

@@ -44,6 +44,6 @@ bool name_has_suffix(struct view name, struct view suffix);
 struct view name_trim_suffix(struct view name, struct view suffix);
 
 /* Versions: runs of digits compare as numbers, what is between them as bytes. Negative, 0, positive. */
-int version_cmp(struct view a, struct view b);
+int names_version_cmp(struct view a, struct view b);
 
 #endif

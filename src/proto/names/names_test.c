@@ -81,7 +81,7 @@ static void contains(const json_t *c)
 
 static void cmpver(const json_t *c)
 {
-	int got = version_cmp(text(c, "a"), text(c, "b"));
+	int got = names_version_cmp(text(c, "a"), text(c, "b"));
 
 	CHECK_INT((got > 0) - (got < 0), ==, vec_int(c, "compare"));
 }

@@ -4,7 +4,7 @@
 #include "proto/names/names.h"
 
 /* Labels of letters, digits, '-' and, as some systems have them, '_'. A dot at the end does not count. */
-bool host_is_name(const char *s)
+bool url_host_is_name(const char *s)
 {
 	size_t len = strlen(s), label = 0;
 
@@ -26,16 +26,16 @@ bool host_is_name(const char *s)
 	return label > 0;
 }
 
-bool host_is_ip(const char *s, int family)
+bool url_host_is_ip(const char *s, int family)
 {
 	struct ipaddr a;
 
 	return ipaddr_parse(s, strlen(s), &a) == 0 && (!family || a.family == family);
 }
 
-bool host_is_sound(const char *host)
+bool url_host_is_sound(const char *host)
 {
-	return host && (host_is_ip(host, 0) || host_is_name(host));
+	return host && (url_host_is_ip(host, 0) || url_host_is_name(host));
 }
 
 /* host, host:port, [ipv6] or [ipv6]:port. *ret_rest is where a port would begin. */
@@ -58,7 +58,7 @@ static int take_host(const char *at, size_t len, struct url *u, const char **ret
 	*ret_rest = at + n;
 	if (ipaddr_parse(u->host, n, &u->ip) < 0)
 		u->ip = (struct ipaddr){ 0 };
-	return host_is_sound(u->host) ? 0 : -ERR_BAD_VALUE;
+	return url_host_is_sound(u->host) ? 0 : -ERR_BAD_VALUE;
 }
 
 int url_parse(const char *text, struct url *ret, const char **ret_path)

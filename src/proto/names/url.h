@@ -14,11 +14,11 @@ enum {
 };
 
 /* Labels of letters, digits, '-' and, as some systems have them, '_'; with or without a dot at the end. */
-bool host_is_name(const char *s);
+bool url_host_is_name(const char *s);
 /* family 4 or 6, or 0: either. */
-bool host_is_ip(const char *s, int family);
+bool url_host_is_ip(const char *s, int family);
 /* Such a name, or an address without brackets. NULL is none. */
-bool host_is_sound(const char *host);
+bool url_host_is_sound(const char *host);
 struct url {
 	bool https;
 	char host[HOST_MAX + 1]; /* without brackets */

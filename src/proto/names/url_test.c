@@ -14,13 +14,13 @@ static void hosts(void **state)
 
 	for (size_t i = 0; i < sizeof(good) / sizeof(*good); i++) {
 		CHECK_ROW("%s", good[i]);
-		CHECK_TRUE(host_is_sound(good[i]));
+		CHECK_TRUE(url_host_is_sound(good[i]));
 	}
 	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
 		CHECK_ROW("%s", bad[i]);
-		CHECK_TRUE(!host_is_sound(bad[i]));
+		CHECK_TRUE(!url_host_is_sound(bad[i]));
 	}
-	CHECK_TRUE(!host_is_sound(NULL));
+	CHECK_TRUE(!url_host_is_sound(NULL));
 }
 
 static void urls(void **state)
