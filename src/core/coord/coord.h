@@ -16,7 +16,7 @@
 #include "core/coord/routes/routes.h"
 #include "core/coord/tailnet/types.h"
 
-/* Loads the world. at says which document was bad, or what of the configuration is. */
+/* Loads what is stored. at says which document was bad, or what of the configuration is. */
 MUST_USE int coord_new(
 	struct tailnet **ret, const struct coord_cfg *cfg, struct now now, struct err_at *at);
 struct tailnet *coord_free(struct tailnet *c);

@@ -59,12 +59,12 @@ struct delta {
 struct mapper {
 	struct shed shed;
 	struct list sessions;
-	struct list unstarted; /* polls that have had no map yet and wait for nothing else */
+	struct list unstarted; /* sessions that have had no map yet and wait for nothing else */
 	struct list
 		held; /* readers whose message waits for the store; in the order of its batches */
 	struct heap keep_alives;
 	struct heap turns,
-		rivals; /* polls that wait for their turn; when a device counts as one again */
+		rivals; /* sessions that wait for their turn; when a device counts as one again */
 	struct delta delta[DELTAS_KEPT];
 	size_t next_delta;
 	struct ZSTD_CCtx_s *zstd;
@@ -94,7 +94,7 @@ struct map_frame *map_frame_of(
 struct map_frame *map_frame_message(struct tailnet *c, struct view text);
 struct map_frame *map_frame_message_raw(struct view text); /* for who does not read zstd */
 MUST_USE int map_frame_text(
-	struct view packed, struct buf *out); /* what pieces, one after another, were made of */
+	struct view packed, struct buf *out); /* what frames, one after another, were made of */
 
 /* map_session.c */
 struct map_session *map_session_new(
@@ -114,7 +114,7 @@ void map_session_next_turn(
 	struct coord_node *n); /* a stream ended: who waits may have it at the next tick */
 void map_session_dirty_peer(struct map_session *p, int64_t id, bool whole);
 void map_session_clear_dirty(struct map_session *p);
-/* A message in the making. map_session_add takes over the reference; a missing piece (no memory) ends the poll: the client comes again. */
+/* A message in the making. map_session_add takes over the reference; a missing frame (no memory) ends the session: the client comes again. */
 MUST_USE int map_session_add(struct map_session *p, struct map_frame *q);
 MUST_USE int map_session_finish(struct map_session *p); /* puts the length in front */
 MUST_USE int map_session_unpack(struct map_session *p); /* for who does not read zstd */
@@ -133,7 +133,7 @@ MUST_USE int map_node_put_profiles(struct tailnet *c, struct buf *b);
 
 /*
  * map_writer.c
- * Text of a message, and between it pieces that others share. What fails is kept in rc, and nothing is put any more.
+ * Text of a message, and between it frames that others share. What fails is kept in rc, and nothing is put any more.
  */
 struct map_writer {
 	struct map_session *p;

@@ -351,7 +351,7 @@ int map_node_put_profiles(struct tailnet *c, struct buf *b)
 	return rc < 0 ? rc : buf_append_str(b, "]");
 }
 
-/* The devices of a block, with commas between: one frame. */
+/* The devices of a group, with commas between: one frame. */
 struct map_frame *map_node_group(struct tailnet *c, struct peer_group *b)
 {
 	struct arena a;

@@ -1,6 +1,6 @@
 /*
  * A long poll, or a request for one map: the message in progress, which is a list of shared pieces under one length, and what of its
- * reader's world is to be told next.
+ * reader's tailnet is to be told next.
  */
 #include "core/coord/mapper/internal.h"
 
@@ -19,7 +19,8 @@ void map_session_ready(struct map_session *p)
 	struct tailnet *c = p->tailnet;
 
 	p->hold = c->cfg.store->promised;
-	list_remove(&p->held); /* a farewell goes behind what waits already */
+	list_remove(
+		&p->held); /* what a device that is gone is told goes behind what waits already */
 	if (map_session_is_held(p))
 		list_push_tail(&c->mapper->held, &p->held);
 	else
@@ -57,7 +58,7 @@ int map_session_add(struct map_session *p, struct map_frame *q)
 	return 0;
 }
 
-/* The length of all pieces, as a piece in front that is not compressed. */
+/* The length of all frames, as one in front that is not compressed. */
 int map_session_finish(struct map_session *p)
 {
 	struct map_frame *head;

@@ -79,7 +79,7 @@ static void put_all_gone(struct map_writer *d)
 	map_writer_put_frame(d, c->mapper->all_ids);
 }
 
-/* The reader's own block, device by device without himself. */
+/* The reader's group, device by device without himself. */
 static void put_self_group(struct map_writer *d, struct peer_group *b, size_t *n_put)
 {
 	list_for_each(l, &b->nodes) {

@@ -1,4 +1,4 @@
-/* Messages being put together: text, and between it pieces that others share. */
+/* Messages being put together: text, and between it frames that others share. */
 #include "core/coord/mapper/internal.h"
 
 #include <errno.h>

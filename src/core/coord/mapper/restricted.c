@@ -1,6 +1,6 @@
 /*
  * Restricted readers: the policy shows them some devices, or other routes of them than it
- * shows to all. Their messages are put together from pieces that are shared as far as they are the
+ * shows to all. Their messages are put together from frames that are shared as far as they are the
  * same. Whoever changes is noted with those who see him, so a reader whom nothing concerns costs
  * nothing.
  */
@@ -184,7 +184,7 @@ static int collect(void *ctx, int64_t peer)
 	return 0;
 }
 
-/* Side by side in their blocks. */
+/* Side by side in their groups. */
 static int by_group(const void *a, const void *b)
 {
 	const struct coord_node *x = *(struct coord_node *const *)a,
@@ -196,7 +196,7 @@ static int by_group(const void *a, const void *b)
 	return (x->doc.id > y->doc.id) - (x->doc.id < y->doc.id);
 }
 
-/* Does the reader see the whole block, each device in it as all do? */
+/* Does the reader see the whole group, each device in it as all do? */
 static bool takes_group(
 	struct map_writer *d, const struct peer_group *b, struct coord_node *const *v, size_t n)
 {

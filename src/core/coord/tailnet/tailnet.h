@@ -49,7 +49,7 @@ struct authkey {
 	struct coord_key doc;
 };
 
-/* Up to PEER_GROUP_NODES devices whose documents are compressed together: a first map is made of blocks. */
+/* Up to PEER_GROUP_NODES devices whose documents are compressed together: a first map is made of groups. */
 enum { PEER_GROUP_NODES = 64 };
 struct peer_group {
 	struct list link; /* ones with room first */
