@@ -79,11 +79,12 @@ fuzz:
 	@scripts/install-deps fuzz
 	@scripts/fuzz
 
-## make check     what a glance at the tree can tell: floors, cycles, clocks, shells, format; what the documents name is there
+## make check     what a glance at the tree can tell: floors, cycles, clocks, shells, format; what documents and scripts name is there
 check:
 	@scripts/install-deps format
 	@scripts/check-docs
 	@scripts/check-format
+	@scripts/check-python
 	@scripts/check-walls
 	@scripts/check-floors
 

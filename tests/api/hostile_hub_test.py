@@ -16,12 +16,12 @@ sys.path[:0] = [os.path.join(HERE, "..", "lab"), HERE]
 from net import Net  # noqa: E402
 from nodes import Process, WarrenNode, program, wait_for  # noqa: E402
 from raw_hub import RawHub, derp_map, node, own, relay  # noqa: E402
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "helpers"))
+from tap import check, results  # noqa: E402
 
 RELAY = 8081
 LISTENER = r"""
 import socketserver, sys
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "helpers"))
-from tap import check, results  # noqa: E402
 class H(socketserver.BaseRequestHandler):
     def handle(self):
         got = b""

@@ -16,12 +16,12 @@ os.environ["WARREN_BIN"] = os.path.dirname(os.path.dirname(os.path.abspath(sys.a
 sys.path.insert(0, os.path.join(HERE, "..", "lab"))
 from net import Net  # noqa: E402
 from nodes import Process, WarrenHub, WarrenNode, wait_for  # noqa: E402
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "helpers"))
+from tap import check, results  # noqa: E402
 
 OLD, NEW = "198.51.100.3", "198.51.100.4"
 REDIRECT = r"""
 import http.server, sys
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "helpers"))
-from tap import check, results  # noqa: E402
 class H(http.server.BaseHTTPRequestHandler):
     def send(self):
         self.send_response(int(sys.argv[3])); self.send_header("Location", sys.argv[2] + self.path); self.send_header("Content-Length", "0")

@@ -31,7 +31,9 @@ UNTRIED = {
     "nginx": "tests/interop runs nginx with it",
     "caddy": "tests/interop runs Caddy with it",
     "haproxy": "tests/interop runs HAProxy with it",
-    "c": "a piece of the simulator, as a reader would write it",
+    "c": "pieces of the simulator and of recipes, which make recipes follows",
+    "meson": "recipes: make recipes follows them",
+    "console": "recipes: make recipes tries them",
 }
 # Programs of others that lines may begin with.
 OTHERS = {"apt", "apt-get", "cd", "certbot", "curl", "git", "gitops-pusher", "install", "ip", "mv", "scp", "sqlite3", "systemctl", "tailscale", "wget",
