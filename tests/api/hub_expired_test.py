@@ -12,11 +12,17 @@ Asker = functools.partial(asker.at_hub, HUBASK)
 LOGOUT = "1970-01-01T00:02:03Z"
 
 
+def when(text):
+    """As a time: as texts "05.4Z" is behind "05.41Z"."""
+    whole, _, part = text.rstrip("Z").partition(".")
+    return datetime.datetime.fromisoformat(f"{whole}.{part:0<6.6}+00:00")
+
+
 def out(m, of):
     """Its own node only?"""
     node = m["Node"]
     rules = [r for f in (m.get("PacketFilters") or {}).values() for r in f or []] + (m.get("PacketFilter") or [])
-    return node["Key"] == of and node.get("Expired") and node["KeyExpiry"] <= datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%fZ") and \
+    return node["Key"] == of and node.get("Expired") and when(node["KeyExpiry"]) <= datetime.datetime.now(datetime.timezone.utc) and \
         not m.get("Peers") and not rules and not (m.get("DNSConfig") or {}) and not (m.get("SSHPolicy") or {}).get("rules")
 
 
