@@ -253,7 +253,9 @@ int hub_new(struct hub **ret, const struct hub_options *o, struct err_at *at)
 	h->lock = -1;
 	arena_init(&h->mem, 1 << 20);
 	list_init(&h->sessions);
-	h->reading.measure = HUB_TURN_MAX;
+	h->reading = (struct stream_turn){
+		.bytes = HUB_TURN_BYTES, .min = HUB_TURN_MIN, .max = HUB_TURN_MAX
+	};
 	list_init(&h->idle);
 	list_init(&h->idle_strangers);
 	list_init(&h->checked);

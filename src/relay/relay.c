@@ -25,9 +25,7 @@ struct relay {
 	struct stun_socket stun[STUN_SOCKETS_MAX];
 	size_t n_stun;
 	struct relay_counters n;
-	uint64_t turn;  /* of the loop */
-	size_t active;  /* clients that were read in this turn */
-	size_t measure; /* bytes to be read of each in a turn */
+	struct stream_turn reading; /* of clients */
 };
 
 struct client {
@@ -36,7 +34,6 @@ struct client {
 	struct stream *stream;
 	struct derpconn *conn;
 	struct buf head; /* the 101 answer, before the relay's own bytes */
-	uint64_t turn;   /* in which it was read last */
 };
 
 static void rearm(struct relay *r)
@@ -78,7 +75,9 @@ int relay_new(struct relay **ret, const struct relay_cfg *cfg)
 	if (!r)
 		return -ENOMEM;
 	r->cfg = *cfg;
-	r->measure = RELAY_TURN_BYTES;
+	r->reading = (struct stream_turn){
+		.bytes = RELAY_TURN_BYTES, .min = RELAY_TURN_MIN, .max = RELAY_TURN_BYTES
+	};
 	list_init(&r->clients);
 	rc = derprelay_new(&r->derp, &derp);
 	if (rc == 0)
@@ -155,29 +154,10 @@ int relay_add_key(const struct relay *r, struct tls_ctx *tls)
 
 /* DERP over a stream */
 
-/* The more clients speak in one turn, the less of each is read in the next. */
-static void note_turn(struct client *c)
-{
-	struct relay *r = c->relay;
-	uint64_t turn = loop_turn(r->cfg.loop);
-
-	if (r->turn != turn) {
-		r->measure = MAX_OF(
-			RELAY_TURN_BYTES / MAX_OF(r->active, (size_t)1), (size_t)RELAY_TURN_MIN);
-		r->active = 0;
-		r->turn = turn;
-	}
-	r->active += c->turn != turn;
-	c->turn = turn;
-}
-
 static int on_data(void *owner, const uint8_t *p, size_t len)
 {
 	struct client *c = owner;
-	int rc;
-
-	note_turn(c);
-	rc = derprelay_feed(c->conn, p, len, loop_now(c->relay->cfg.loop).mono);
+	int rc = derprelay_feed(c->conn, p, len, loop_now(c->relay->cfg.loop).mono);
 	rearm(c->relay);
 	return rc;
 }
@@ -272,7 +252,7 @@ int relay_take(struct relay *r, struct stream *s, const struct http1_head *head,
 	r->n.fast_starts += fast;
 	list_push_tail(&r->clients, &c->link);
 	stream_set_owner(s, &client_ops, c);
-	stream_set_measure(s, &r->measure);
+	stream_share_turn(s, &r->reading);
 	stream_wake(s);
 	if (rest.len && on_data(c, rest.p, rest.len) < 0)
 		stream_close(s);

@@ -26,34 +26,10 @@ static bool full(void *owner)
 	return !ts2021_wants_input(((struct session *)owner)->ts);
 }
 
-/*
- * The more connections speak in one turn, the less of each is read in the next: 64 KiB are some 170 updates of a device, and those of
- * 30 devices in one turn would make all others wait for a second.
- */
-static void note_turn(struct session *s)
-{
-	struct hub *h = s->hub;
-	uint64_t turn = loop_turn(h->loop);
-
-	if (h->reading.turn != turn) {
-		size_t share = HUB_TURN_BYTES / MAX_OF(h->reading.active, (size_t)1);
-
-		h->reading.measure =
-			MIN_OF(MAX_OF(share, (size_t)HUB_TURN_MIN), (size_t)HUB_TURN_MAX);
-		h->reading.active = 0;
-		h->reading.turn = turn;
-	}
-	h->reading.active += s->turn != turn;
-	s->turn = turn;
-}
-
 static int on_data(void *owner, const uint8_t *p, size_t len)
 {
 	struct session *s = owner;
-	int rc;
-
-	note_turn(s);
-	rc = ts2021_feed(s->ts, p, len, loop_now(s->hub->loop).mono);
+	int rc = ts2021_feed(s->ts, p, len, loop_now(s->hub->loop).mono);
 
 	session_lives(s);
 	session_moves(s);
@@ -114,7 +90,7 @@ int control_accept(struct hub *h, struct http_request *q)
 	session_review(s);
 	session_becomes_idle(s);
 	stream_set_owner(s->stream, &stream_ops, s);
-	stream_set_measure(s->stream, &h->reading.measure);
+	stream_share_turn(s->stream, &h->reading);
 	stream_wake(s->stream);
 	if (q->rest.len && on_data(s, q->rest.p, q->rest.len) < 0)
 		stream_close(s->stream);

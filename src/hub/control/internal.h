@@ -12,8 +12,7 @@ struct session {
 	struct hub *hub;
 	struct stream *stream;
 	struct ts2021 *ts;
-	bool member;   /* its machine's */
-	uint64_t turn; /* in which it was read last */
+	bool member; /* its machine's */
 	size_t n_requests, n_polls, n_waits;
 	mono_ns idle_since, check_at;
 	struct heap_node answer_due; /* in hub->asked */

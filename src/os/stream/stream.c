@@ -54,11 +54,11 @@ struct stream {
 	void *owner;
 	int rc;
 	bool want_write;
-	bool shaking;          /* HANDSHAKE has begun */
-	bool unnamed;          /* the proxy did not say who the client is */
-	bool waits;            /* HANDSHAKE: for its turn, by the timer */
-	const size_t *measure; /* bytes to be read in a turn; NULL: READ_PER_TURN */
-	size_t turn_left;      /* of them, in this turn */
+	bool shaking;              /* HANDSHAKE has begun */
+	bool unnamed;              /* the proxy did not say who the client is */
+	bool waits;                /* HANDSHAKE: for its turn, by the timer */
+	struct stream_turn *share; /* NULL: READ_PER_TURN */
+	size_t turn_left;          /* bytes to be read in this turn */
 	uint64_t turn;
 	struct ipport peer;
 };
@@ -225,12 +225,26 @@ static int do_read(struct stream *s, uint8_t *mem, size_t max, size_t *ret)
 	return 0;
 }
 
+/* What the next stream that is read in this turn may have. */
+static size_t part_of_turn(struct stream_turn *t, uint64_t turn)
+{
+	if (t->turn != turn || !t->part) {
+		t->part = MIN_OF(MAX_OF(t->bytes / MAX_OF(t->active, (size_t)1), t->min), t->max);
+		t->active = 0;
+		t->turn = turn;
+	}
+	t->active++;
+	return t->part;
+}
+
 /* A turn of the loop may call several times, when very many streams are ready. */
 static size_t left_of_turn(struct stream *s)
 {
-	if (s->turn != loop_turn(s->loop)) {
-		s->turn = loop_turn(s->loop);
-		s->turn_left = s->measure ? *s->measure : READ_PER_TURN;
+	uint64_t turn = loop_turn(s->loop);
+
+	if (s->turn != turn) {
+		s->turn = turn;
+		s->turn_left = s->share ? part_of_turn(s->share, turn) : READ_PER_TURN;
 	}
 	return s->turn_left;
 }
@@ -595,9 +609,9 @@ bool stream_relay_key(const struct stream *s, uint8_t ret[static 32])
 	return s->ssl && tls_relay_key(s->ssl, ret);
 }
 
-void stream_set_measure(struct stream *s, const size_t *bytes)
+void stream_share_turn(struct stream *s, struct stream_turn *t)
 {
-	s->measure = bytes;
+	s->share = t;
 }
 
 void stream_flush(struct stream *s)

@@ -83,10 +83,19 @@ void stream_set_silence(struct stream *s, mono_ns after);
 /* Bytes that the other side's system has not acknowledged. */
 size_t stream_unacked(const struct stream *s);
 /*
- * At most *bytes are read of it in one turn of the loop (of TLS, up to a record more), so that many streams at full rate leave each
- * other their turn. The owner keeps the number while the stream lives, and may change it. NULL: a fixed number, for a few.
+ * Streams of one kind, and what is read of all of them in one turn of the loop: of each the same part (of TLS, up to a record more), so
+ * that one with little to say waits for milliseconds, however many send as fast as they can. The more were read in one turn, the less of
+ * each is in the next. Without it a fixed number of bytes is read of a stream, which is enough for a few.
  */
-void stream_set_measure(struct stream *s, const size_t *bytes);
+struct stream_turn {
+	size_t bytes;    /* of all together */
+	size_t min, max; /* of one, whatever all together are */
+	/* Of the streams. */
+	uint64_t turn;
+	size_t active, part;
+};
+/* Borrowed while the stream lives. */
+void stream_share_turn(struct stream *s, struct stream_turn *t);
 /* There is output. Written at the end of this call at the earliest, from the loop at the latest. */
 void stream_wake(struct stream *s);
 /* Writes now what there is, as far as the socket takes it: for last words, before on_data says that it is over. */
