@@ -238,6 +238,29 @@ static void a_logout_forgets_keys_and_map(void **state)
 	testnet_free(&net);
 }
 
+/* Whatever of a login is on its way: an expired device logs in with an auth key, and logs out again before it is done. */
+static void a_logout_during_a_login_reaches_the_hub(void **state)
+{
+	bool more = true;
+
+	(void)state;
+	for (size_t hops = 0; more; hops++) {
+		struct dev *d = join_two(&net);
+		int64_t id = testnet_member(&net, &d[1])->id;
+
+		CHECK_ROW("after %zu hops", hops);
+		CHECK_INT(coord_node_expire(net.tailnet, id, net.now), ==, 0);
+		node_start(d[1].a, net.auth_key, net.now);
+		more = testnet_hops(&net, hops);
+		node_logout(d[1].a, net.now);
+		testnet_run(&net, SEC(1));
+		CHECK_INT(node_state(d[1].a), ==, IPN_NEEDS_LOGIN);
+		CHECK_TRUE(key_is_zero(d[1].id.node.b));
+		CHECK_TRUE(coord_node_expired(coord_node_find(net.tailnet, id), net.now.wall));
+		testnet_free(&net);
+	}
+}
+
 static void a_logout_without_a_hub_ends_anyway(void **state)
 {
 	struct dev *d = join_two(&net);
@@ -656,6 +679,7 @@ int main(void)
 		cmocka_unit_test(shields_up_lets_nobody_begin_but_answers_come_in),
 		cmocka_unit_test(down_ends_the_network_and_up_brings_it_back),
 		cmocka_unit_test(a_logout_forgets_keys_and_map),
+		cmocka_unit_test(a_logout_during_a_login_reaches_the_hub),
 		cmocka_unit_test(a_logout_without_a_hub_ends_anyway),
 		cmocka_unit_test(a_refused_auth_key_is_told),
 		cmocka_unit_test(a_hub_that_is_not_there_is_named_at_once),

@@ -429,6 +429,14 @@ void testnet_settle(struct testnet *w)
 	check_fail(__FILE__, __LINE__, "it never comes to rest");
 }
 
+bool testnet_hops(struct testnet *w, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (!turn(w) && !turn(w))
+			return false;
+	return true;
+}
+
 static mono_ns next_deadline(const struct testnet *w)
 {
 	mono_ns at = mono_min(coord_deadline(w->tailnet), derprelay_deadline(w->relay));

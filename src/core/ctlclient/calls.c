@@ -37,6 +37,7 @@ static int submit(struct ctlclient *c, enum call_kind kind, const char *path,
 	int rc;
 
 	call->less = c->less;
+	call->logout = c->logout;
 	buf_init(&body, CTLCLIENT_REPLY_MAX);
 	rc = json_encode(type, doc, &body);
 	if (rc == 0) {
@@ -300,6 +301,21 @@ static void take_error(struct ctlclient *c, const struct call *call, const char 
 	ctlclient_fail(c, REASON_HUB_REGISTER, 0, refused_wait(c));
 }
 
+/*
+ * While a login was under way, the hub may know us by the fresh key, or by the one before: each is logged out. The answer to the login
+ * is none to the logout. True: there is more to ask.
+ */
+static bool logout_goes_on(struct ctlclient *c, const struct call *call)
+{
+	if (call->logout && key_is_zero(c->trial.b))
+		return false;
+	if (call->logout)
+		c->trial = (struct node_pub){
+			0
+		}; /* whatever it said: another hub may not know such a key */
+	return true;
+}
+
 static void take_register(struct ctlclient *c, struct call *call, int rc)
 {
 	struct tc_register_response r;
@@ -309,6 +325,8 @@ static void take_register(struct ctlclient *c, struct call *call, int rc)
 		ctlclient_fail(c, REASON_HUB_REGISTER, err_http(429), wait);
 		return;
 	}
+	if (rc == 0 && c->logout && logout_goes_on(c, call))
+		return;
 	if (rc == 0 && is_refusal(call->status) &&
 		settings_try_less(c, call, buf_view(&call->body)))
 		return;

@@ -469,6 +469,18 @@ void ctlclient_reconnect(struct ctlclient *c, struct now now)
 	run_deferred(c);
 }
 
+/* What was asked before no longer counts. */
+static void drop_register(struct ctlclient *c)
+{
+	struct ts_stream *old = c->call[CALL_REGISTER].s;
+
+	if (!old)
+		return;
+	c->call[CALL_REGISTER].s = NULL;
+	ts_stream_set_owner(old, NULL);
+	ts_stream_reset(old);
+}
+
 void ctlclient_login(struct ctlclient *c, const char *auth_key, struct now now)
 {
 	c->now = now;
@@ -479,13 +491,7 @@ void ctlclient_login(struct ctlclient *c, const char *auth_key, struct now now)
 	c->login_wanted = true;
 	c->logout = false;
 	c->ops->new_node_key(c->owner, &c->trial);
-	if (c->call[CALL_REGISTER].s) { /* what was asked before no longer counts */
-		struct ts_stream *old = c->call[CALL_REGISTER].s;
-
-		c->call[CALL_REGISTER].s = NULL;
-		ts_stream_set_owner(old, NULL);
-		ts_stream_reset(old);
-	}
+	drop_register(c);
 	if (c->state == CTL_LOGGED_OUT || c->state == CTL_STOPPED)
 		ctlclient_start(c, now);
 	else if (c->won == CTL_CONNS && c->dial_until == MONO_NEVER)
@@ -504,7 +510,8 @@ void ctlclient_logout(struct ctlclient *c, struct now now)
 	if (c->state == CTL_LOGGED_OUT || key_is_zero(c->node.b))
 		return;
 	c->logout = true;
-	c->trial = (struct node_pub){ 0 };
+	if (c->followup) /* the hub holds it until a person has decided */
+		drop_register(c);
 	run_deferred(c);
 }
 

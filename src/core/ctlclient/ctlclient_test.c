@@ -23,6 +23,7 @@ struct world {
 	int map_status, register_status, lite_status;
 	int retry_after; /* with a status that is not 200; negative: none */
 	char last_register[4096], text[200], trouble[REASON_MAX];
+	unsigned logouts;
 	const char *refuses; /* text in a request that the hub does not like; NULL */
 	struct tc_hostinfo host;
 	char refused[CTLCLIENT_REASON_MAX], last_lite[4096];
@@ -71,6 +72,7 @@ static void hub_request(
 		const char *answer = w->register_answer[MIN_OF(w->registers, 3)];
 
 		memcpy(w->last_register, text, sizeof(text));
+		w->logouts += strstr(text, "\"Expiry\":\"1970-01-01T00:02:03Z\"") != NULL;
 		w->registers++;
 		if (!answer) {
 			w->held = s;
@@ -733,6 +735,24 @@ static void logout_is_told_to_the_hub_and_ends_the_session(void **state)
 	(void)state;
 }
 
+/* A login is under way. Which key the hub knows is not known, so both are logged out; the login's answer is none to that. */
+static void a_logout_during_a_login_is_told_to_the_hub(void **state)
+{
+	struct world w;
+
+	world_open(&w, true, NULL);
+	ctlclient_start(w.c, w.now);
+	pump(&w);
+	ctlclient_login(w.c, "hskey-auth-1", w.now);
+	ctlclient_logout(w.c, w.now);
+	pump(&w);
+	CHECK_INT(w.logouts, ==, 2);
+	CHECK_TRUE(strstr(w.last_register, "\"NodeKey\":\"nodekey:0909") != NULL);
+	CHECK_INT(w.state, ==, CTL_LOGGED_OUT);
+	world_close(&w);
+	(void)state;
+}
+
 static void message_of_several_zstd_frames_decodes_however_it_is_cut(void **state)
 {
 	uint8_t m[512];
@@ -990,6 +1010,7 @@ int main(void)
 		cmocka_unit_test(a_login_that_waits_asks_whether_the_hub_lives),
 		cmocka_unit_test(tls_is_dialled_when_plaintext_is_slow_or_fails),
 		cmocka_unit_test(logout_is_told_to_the_hub_and_ends_the_session),
+		cmocka_unit_test(a_logout_during_a_login_is_told_to_the_hub),
 		cmocka_unit_test(message_of_several_zstd_frames_decodes_however_it_is_cut),
 		cmocka_unit_test(truncated_oversized_and_false_frames_are_refused),
 		cmocka_unit_test(rule_1_a_message_above_its_bound_ends_the_stream),

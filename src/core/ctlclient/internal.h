@@ -43,6 +43,7 @@ struct call {
 	int status;
 	char retry_after[TS2021_RETRY_MAX];
 	unsigned less; /* as in struct ctlclient, when it was sent */
+	bool logout;   /* likewise */
 	struct buf body;
 };
 
