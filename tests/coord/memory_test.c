@@ -3,42 +3,10 @@
  * that memory was short and does not blame the store, and the engine begins anew from what is stored.
  */
 #include "testlib/check.h"
+#include "testlib/memory.h"
 #include "tests/coord/tailnet.h"
 
 #include <errno.h>
-#include <stdlib.h>
-
-static size_t left = SIZE_MAX; /* allocations until one is refused */
-
-void *__real_malloc(size_t n);
-void *__real_calloc(size_t n, size_t size);
-void *__real_realloc(void *p, size_t n);
-void *__wrap_malloc(size_t n);
-void *__wrap_calloc(size_t n, size_t size);
-void *__wrap_realloc(void *p, size_t n);
-
-static bool refused(void)
-{
-	if (left == SIZE_MAX || --left)
-		return false;
-	left = SIZE_MAX; /* only this one */
-	return true;
-}
-
-void *__wrap_malloc(size_t n)
-{
-	return refused() ? NULL : __real_malloc(n);
-}
-
-void *__wrap_calloc(size_t n, size_t size)
-{
-	return refused() ? NULL : __real_calloc(n, size);
-}
-
-void *__wrap_realloc(void *p, size_t n)
-{
-	return refused() ? NULL : __real_realloc(p, n);
-}
 
 static const char policy[] =
 	"{\"acls\": [{\"action\": \"accept\", \"src\": [\"ann@warren.test\"], \"dst\": [\"bob@warren.test:443\"]}],"
@@ -86,10 +54,9 @@ static void short_of_memory_the_engine_ends_or_goes_on_and_the_store_is_not_blam
 		}
 		settle(&w);
 		CHECK_ROW("allocation %zu", n);
-		left = n;
+		memory_refuse(n);
 		ended += live_on(&w, ids) < 0;
-		more = left == SIZE_MAX; /* it was used up */
-		left = SIZE_MAX;
+		more = memory_allow();
 		for (size_t i = 0; i < DEVICES; i++)
 			hang_up(&w, &w.devices[i]);
 		coord_free(w.tailnet);

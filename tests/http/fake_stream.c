@@ -4,12 +4,14 @@
 
 static stream_accept_fn accept_fn;
 static void *accept_ctx;
+static bool over_unix;
 
 int stream_listen_unix(struct loop *l, const char *path, mode_t mode, stream_accept_fn fn,
 	void *ctx, struct listener **ret)
 {
 	accept_fn = fn;
 	accept_ctx = ctx;
+	over_unix = true;
 	*ret = NULL;
 	return 0;
 }
@@ -17,7 +19,10 @@ int stream_listen_unix(struct loop *l, const char *path, mode_t mode, stream_acc
 int stream_listen(struct loop *l, struct ipport addr, struct tls_ctx *tls, stream_accept_fn fn,
 	void *ctx, struct listener **ret)
 {
-	return stream_listen_unix(l, "", 0, fn, ctx, ret);
+	int rc = stream_listen_unix(l, "", 0, fn, ctx, ret);
+
+	over_unix = false;
+	return rc;
 }
 
 struct listener *listener_close(struct listener *l)
@@ -36,7 +41,8 @@ struct ipport listener_addr(const struct listener *l)
 
 bool stream_peer_uid(const struct stream *s, uid_t *ret)
 {
-	return false;
+	*ret = s->uid;
+	return over_unix;
 }
 
 struct ipport stream_peer(const struct stream *s)

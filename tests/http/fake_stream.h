@@ -7,6 +7,7 @@
 struct stream {
 	const struct stream_ops *ops;
 	void *owner;
+	uid_t uid; /* who asks, over a unix socket */
 	bool finished, closed;
 	char out[1 << 16]; /* what was written, with a NUL behind it */
 	size_t n_out;

@@ -5,6 +5,9 @@
 #include "core/policy/compile/plan.h"
 
 /* sources.c */
+/* Is the class in the set because of who its nodes are, whatever their addresses, so that both of these count? */
+bool addr_set_means(
+	const struct policy_plan *p, const struct addr_set *s, const struct node_class *c);
 bool addr_set_holds(const struct policy_plan *p, const struct addr_set *s,
 	const struct node_class *c, struct ipaddr a);
 MUST_USE int addr_set_text(

@@ -18,20 +18,6 @@ static bool postures_hold(const struct policy_plan *p, const struct addr_set *s,
 	return false;
 }
 
-/* Is the node in the set because of who it is, whatever its address? */
-static bool means_who(
-	const struct policy_plan *p, const struct addr_set *s, const struct node_class *c)
-{
-	for (uint32_t i = 0; i < s->atoms.n; i++) {
-		uint32_t atom = s->atoms.v[i];
-
-		if (atom != ATOM_STAR4 && atom != ATOM_STAR6 &&
-			p->atoms[atom]->kind != ATOM_PREFIX && u32s_has(&c->atoms, atom))
-			return true;
-	}
-	return false;
-}
-
 static bool in_routes(const struct policy_plan *p, struct iprange r)
 {
 	map_for_each(m, &p->route_by_prefix) {
@@ -66,7 +52,7 @@ bool addr_set_meets(const struct policy_plan *p, const struct addr_set *s, enum 
 
 	if (!postures_hold(p, s, n, given))
 		return false;
-	if (meets_fixed(p, s, mode, iprange_of(x)) || (c && means_who(p, s, c)))
+	if (meets_fixed(p, s, mode, iprange_of(x)) || (c && addr_set_means(p, s, c)))
 		return true;
 	if (x.bits == ipaddr_bits(x.ip))
 		return false;
@@ -76,7 +62,7 @@ bool addr_set_meets(const struct policy_plan *p, const struct addr_set *s, enum 
 		for (uint32_t k = 0; c && k < c->nodes.n; k++) {
 			n = p->directory->node_at[c->nodes.v[k]];
 			if ((ipprefix_contains(x, n->ip4) || ipprefix_contains(x, n->ip6)) &&
-				means_who(p, s, c))
+				addr_set_means(p, s, c))
 				return true;
 		}
 	}

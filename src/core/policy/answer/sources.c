@@ -127,8 +127,7 @@ static int settle(struct pile *x, const struct ranges *fixed, struct ranges *ret
 	return rc;
 }
 
-/* Is the class in the set because of who its nodes are, so that both their addresses count? */
-static bool by_who(
+bool addr_set_means(
 	const struct policy_plan *p, const struct addr_set *s, const struct node_class *c)
 {
 	for (uint32_t i = 0; i < s->atoms.n; i++) {
@@ -144,14 +143,14 @@ static bool by_who(
 bool addr_set_holds(const struct policy_plan *p, const struct addr_set *s,
 	const struct node_class *c, struct ipaddr a)
 {
-	return by_who(p, s, c) || ranges_contain(&s->literals, a) ||
+	return addr_set_means(p, s, c) || ranges_contain(&s->literals, a) ||
 	       (s->star && ranges_contain(&p->star, a));
 }
 
 static int push_class(const struct policy_plan *p, struct pile *x, const struct addr_set *s,
 	const struct node_class *c)
 {
-	bool who = by_who(p, s, c);
+	bool who = addr_set_means(p, s, c);
 	int rc = 0;
 
 	/* By its address alone: that address is among the literals already, unless a posture leaves

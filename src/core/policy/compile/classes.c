@@ -188,22 +188,6 @@ static int link_class(struct policy_plan *p, struct node_class *c)
 	return rc;
 }
 
-/* Where in a sorted list x is. */
-static uint32_t place_in(const struct u32s *s, uint32_t x)
-{
-	uint32_t lo = 0, hi = s->n;
-
-	while (lo < hi) {
-		uint32_t mid = lo + (hi - lo) / 2;
-
-		if (s->v[mid] < x)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	return lo;
-}
-
 /* Takes the entry at pos out of a list of classes; the last one takes its place, and is told. */
 static void unlink_list(
 	struct policy_plan *p, struct u32s *list, uint32_t pos, uint32_t what, bool own)
@@ -214,9 +198,9 @@ static void unlink_list(
 	if (pos == list->n)
 		return;
 	if (own)
-		moved->sets_pos.v[place_in(&moved->sets, what)] = pos;
+		moved->sets_pos.v[u32s_place(&moved->sets, what)] = pos;
 	else
-		moved->extra_pos.v[place_in(&moved->extra, what)] = pos;
+		moved->extra_pos.v[u32s_place(&moved->extra, what)] = pos;
 }
 
 static void unlink_class(struct policy_plan *p, struct node_class *c)

@@ -45,7 +45,7 @@ void u32s_sort(struct u32s *s)
 	s->n = out + 1;
 }
 
-bool u32s_has(const struct u32s *s, uint32_t x)
+uint32_t u32s_place(const struct u32s *s, uint32_t x)
 {
 	uint32_t lo = 0, hi = s->n;
 
@@ -57,7 +57,14 @@ bool u32s_has(const struct u32s *s, uint32_t x)
 		else
 			hi = mid;
 	}
-	return lo < s->n && s->v[lo] == x;
+	return lo;
+}
+
+bool u32s_has(const struct u32s *s, uint32_t x)
+{
+	uint32_t at = u32s_place(s, x);
+
+	return at < s->n && s->v[at] == x;
 }
 
 bool u32s_meet(const struct u32s *a, const struct u32s *b)

@@ -14,7 +14,9 @@ struct u32s {
 
 MUST_USE int u32s_push(struct u32s *s, uint32_t x); /* -ENOMEM */
 void u32s_fini(struct u32s *s);
-void u32s_sort(struct u32s *s);                  /* ascending, doubles gone */
+void u32s_sort(struct u32s *s); /* ascending, doubles gone */
+/* Where in a sorted one x is, or would be. */
+uint32_t u32s_place(const struct u32s *s, uint32_t x);
 bool u32s_has(const struct u32s *s, uint32_t x); /* in a sorted one */
 /* Have two sorted ones anything in common? */
 bool u32s_meet(const struct u32s *a, const struct u32s *b);
