@@ -9,6 +9,7 @@
 #include "core/filter/rules.h"
 #include "base/err/err.h"
 #include "base/map/map.h"
+#include "base/vec/vec.h"
 
 #include <errno.h>
 
@@ -74,12 +75,13 @@ static int spend(struct filter_rules *r, size_t cells)
 
 static int add_ports(struct table *t, struct ports p)
 {
-	struct ports *v = filter_grown(t->ports, t->n_ports, &t->max_ports, sizeof(*v));
+	int rc = t->n_ports == t->max_ports
+			 ? vec_grow(&t->ports, &t->max_ports, sizeof(*t->ports), NUMBERS)
+			 : 0;
 
-	if (!v)
-		return -ENOMEM;
-	t->ports = v;
-	v[t->n_ports++] = p;
+	if (rc < 0)
+		return rc;
+	t->ports[t->n_ports++] = p;
 	return 0;
 }
 
@@ -165,15 +167,22 @@ static void perm_other(const struct filter_rules *r, int f, const struct members
 	}
 }
 
+static int room_for_perm(struct table *t)
+{
+	return t->n_perms == t->max_perms
+		       ? vec_grow(&t->perms, &t->max_perms, sizeof(*t->perms), NUMBERS)
+		       : 0;
+}
+
 static int new_perm(struct filter_rules *r, int f, const struct members *m, const struct sweep *w,
 	uint32_t *ret)
 {
 	struct table *t = &r->table[f];
-	struct perm *v = filter_grown(t->perms, t->n_perms, &t->max_perms, sizeof(*v)), p = { 0 };
-	int rc = v ? spend(r, 1 + w->n_active) : -ENOMEM;
+	struct perm p = { 0 };
+	int rc = room_for_perm(t);
 
-	if (v)
-		t->perms = v;
+	if (rc == 0)
+		rc = spend(r, 1 + w->n_active);
 	for (int i = 0; i < N_WITH_PORTS && rc == 0; i++)
 		rc = perm_ports(r, f, m, w, i, &p);
 	if (rc < 0)
@@ -182,7 +191,7 @@ static int new_perm(struct filter_rules *r, int f, const struct members *m, cons
 		if (w->active[i] % 2 == 0) /* by address */
 			perm_other(r, f, m, &m->v[w->active[i] / 2], &p);
 	*ret = (uint32_t)t->n_perms;
-	v[t->n_perms++] = p;
+	t->perms[t->n_perms++] = p;
 	return 0;
 }
 
@@ -261,12 +270,13 @@ static int add_scan(struct filter_rules *r, int f, const uint32_t *dsts, size_t 
 	c->n_dst = (uint32_t)n;
 	r->n_scanned++;
 	for (size_t i = 0; i < n; i++) {
-		uint32_t *v = filter_grown(t->scan, t->n_scan, &t->max_scan, sizeof(*v));
+		int rc = t->n_scan == t->max_scan
+				 ? vec_grow(&t->scan, &t->max_scan, sizeof(*t->scan), NUMBERS)
+				 : 0;
 
-		if (!v)
-			return -ENOMEM;
-		t->scan = v;
-		v[t->n_scan++] = dsts[i];
+		if (rc < 0)
+			return rc;
+		t->scan[t->n_scan++] = dsts[i];
 	}
 	return 0;
 }
@@ -299,13 +309,12 @@ static int new_class(
 	struct filter_rules *r, int f, uint32_t *dsts, size_t n, bool scan, uint32_t *ret)
 {
 	struct table *t = &r->table[f];
-	struct class *v = filter_grown(t->classes, t->n_classes, &t->max_classes, sizeof(*v)),
-		     c = { 0 };
+	struct class c = { 0 };
 	struct members m = { .v = calloc(n + 1, sizeof(*m.v)) };
-	int rc = v && m.v ? 0 : -ENOMEM;
+	int rc = m.v ? 0 : -ENOMEM;
 
-	if (v)
-		t->classes = v;
+	if (rc == 0 && t->n_classes == t->max_classes)
+		rc = vec_grow(&t->classes, &t->max_classes, sizeof(*t->classes), NUMBERS);
 	if (rc == 0) {
 		group_by_rule(r, f, dsts, n, &m);
 		rc = scan ? -ERR_TOO_BIG : compile_class(r, f, &m, &c);
@@ -318,7 +327,7 @@ static int new_class(
 		return rc;
 	}
 	*ret = (uint32_t)t->n_classes;
-	v[t->n_classes++] = c;
+	t->classes[t->n_classes++] = c;
 	return 0;
 }
 
@@ -370,10 +379,9 @@ static int compile_family(struct filter_rules *r, int f, size_t n_dst)
 	int rc = sweep_init(&w, n_dst + 1);
 
 	seen_init(&seen);
-	t->perms = filter_grown(NULL, 0, &t->max_perms, sizeof(*t->perms));
-	if (!t->perms)
-		rc = -ENOMEM;
-	else
+	if (rc == 0)
+		rc = room_for_perm(t);
+	if (rc == 0)
 		t->perms[t->n_perms++] = (struct perm){ 0 };
 	for (size_t i = 0; i < r->local[f].n && rc == 0; i++)
 		rc = sweep_add(&w, r->local[f].v[i], 0);

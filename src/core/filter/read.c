@@ -2,6 +2,7 @@
 #include "core/filter/rules.h"
 #include "base/err/err.h"
 #include "base/text/text.h"
+#include "base/vec/vec.h"
 
 #include <errno.h>
 
@@ -98,20 +99,19 @@ static int holders_of(struct filter_rules *r, const struct filter_cfg *cfg, cons
 	struct cap_name **ret)
 {
 	struct cap_name *c;
-	int rc = 0;
+	int rc;
 
 	for (size_t i = 0; i < r->n_caps; i++)
 		if (strcmp(r->caps[i].name, name) == 0) {
 			*ret = &r->caps[i];
 			return 0;
 		}
-	if (r->n_caps == FILTER_CAP_NAMES_MAX)
-		return -ERR_TOO_MANY;
-	c = filter_grown(r->caps, r->n_caps, &r->max_caps, sizeof(*c));
-	if (!c)
-		return -ENOMEM;
-	r->caps = c;
-	c += r->n_caps++;
+	rc = r->n_caps == r->max_caps
+		     ? vec_grow(&r->caps, &r->max_caps, sizeof(*r->caps), FILTER_CAP_NAMES_MAX)
+		     : 0;
+	if (rc < 0)
+		return rc;
+	c = &r->caps[r->n_caps++];
 	*c = (struct cap_name){ .name = name };
 	for (size_t i = 0; i < cfg->n_holders && rc == 0; i++) {
 		struct ipaddr a = cfg->holders[i].addr;
@@ -160,14 +160,12 @@ static int read_source(
 
 static int add_dst(struct filter_rules *r, int f, struct dst d)
 {
-	struct dst *v = filter_grown(r->dst[f], r->n_dst[f], &r->max_dst[f], sizeof(*v));
 	int rc = count_range(r);
 
-	if (!v)
-		return -ENOMEM;
-	r->dst[f] = v;
+	if (rc == 0 && r->n_dst[f] == r->max_dst[f])
+		rc = vec_grow(&r->dst[f], &r->max_dst[f], sizeof(*r->dst[f]), FILTER_RANGES_MAX);
 	if (rc == 0)
-		v[r->n_dst[f]++] = d;
+		r->dst[f][r->n_dst[f]++] = d;
 	return rc;
 }
 
@@ -210,17 +208,16 @@ static struct protos read_protos(const struct json_list *l)
 
 static int read_grant(struct filter_rules *r, const struct tc_filter_rule *in)
 {
-	struct grant *g = filter_grown(r->grants, r->n_grants, &r->max_grants, sizeof(*g));
 	const struct tc_filter_rule only = { .cap_grant = in->cap_grant };
 	struct tc_filter_rule kept;
-	int rc;
+	int rc = 0;
 
-	if (!g)
-		return -ENOMEM;
-	r->grants = g;
-	rc = json_clone(&tc_filter_rule_type, &only, &kept, &r->arena);
+	if (r->n_grants == r->max_grants)
+		rc = vec_grow(&r->grants, &r->max_grants, sizeof(*r->grants), FILTER_RULES_MAX);
 	if (rc == 0)
-		g[r->n_grants++] =
+		rc = json_clone(&tc_filter_rule_type, &only, &kept, &r->arena);
+	if (rc == 0)
+		r->grants[r->n_grants++] =
 			(struct grant){ .rule = (uint32_t)r->n_rules, .caps = kept.cap_grant };
 	return rc;
 }
@@ -228,13 +225,14 @@ static int read_grant(struct filter_rules *r, const struct tc_filter_rule *in)
 static int read_rule(
 	struct filter_rules *r, const struct filter_cfg *cfg, const struct tc_filter_rule *in)
 {
-	struct rule *rule = filter_grown(r->rules, r->n_rules, &r->max_rules, sizeof(*rule));
-	int rc = 0;
+	struct rule *rule;
+	int rc = r->n_rules == r->max_rules
+			 ? vec_grow(&r->rules, &r->max_rules, sizeof(*r->rules), FILTER_RULES_MAX)
+			 : 0;
 
-	if (!rule)
-		return -ENOMEM;
-	r->rules = rule;
-	rule += r->n_rules;
+	if (rc < 0)
+		return rc;
+	rule = &r->rules[r->n_rules];
 	*rule = (struct rule){ .protos = read_protos(&in->ip_proto) };
 	for (size_t i = 0; i < in->src_ips.n && rc == 0; i++)
 		rc = read_source(r, cfg, *JSON_AT(in->src_ips, const char *, i), rule);

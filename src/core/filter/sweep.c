@@ -1,5 +1,7 @@
 #include "core/filter/sweep.h"
 
+#include "base/vec/vec.h"
+
 #include <errno.h>
 
 struct sweep_event {
@@ -9,20 +11,6 @@ struct sweep_event {
 };
 
 enum { NOWHERE = UINT32_MAX };
-
-void *filter_grown(void *v, size_t n, size_t *max, size_t size)
-{
-	size_t want;
-	void *p;
-
-	if (n < *max)
-		return v;
-	want = *max ? *max * 2 : 8;
-	p = realloc(v, want * size);
-	if (p)
-		*max = want;
-	return p;
-}
 
 struct span span_whole(bool v6)
 {
@@ -45,12 +33,11 @@ struct span span_of_prefix(struct ipprefix p)
 
 int spans_add(struct spans *s, struct span x)
 {
-	struct span *v = filter_grown(s->v, s->n, &s->max, sizeof(*v));
+	int rc = s->n == s->max ? vec_grow(&s->v, &s->max, sizeof(*s->v), NUMBERS) : 0;
 
-	if (!v)
-		return -ENOMEM;
-	s->v = v;
-	v[s->n++] = x;
+	if (rc < 0)
+		return rc;
+	s->v[s->n++] = x;
 	return 0;
 }
 
@@ -159,24 +146,20 @@ void spans_fini(struct spans *s)
 
 int pieces_add(struct pieces *p, struct akey start, uint32_t value)
 {
-	size_t max = p->max;
-	struct akey *k;
-	uint32_t *v;
+	int rc = 0;
 
 	if (p->n && akey_cmp(p->start[p->n - 1], start) == 0)
 		p->n--;
 	if (p->n && p->value[p->n - 1] == value)
 		return 0;
-	k = filter_grown(p->start, p->n, &max, sizeof(*k));
-	if (!k)
-		return -ENOMEM;
-	p->start = k;
-	v = filter_grown(p->value, p->n, &p->max, sizeof(*v)); /* grows by the same steps */
-	if (!v)
-		return -ENOMEM;
-	p->value = v;
-	k[p->n] = start;
-	v[p->n++] = value;
+	if (p->n == p->max_start)
+		rc = vec_grow(&p->start, &p->max_start, sizeof(*p->start), NUMBERS);
+	if (rc == 0 && p->n == p->max_value)
+		rc = vec_grow(&p->value, &p->max_value, sizeof(*p->value), NUMBERS);
+	if (rc < 0)
+		return rc;
+	p->start[p->n] = start;
+	p->value[p->n++] = value;
 	return 0;
 }
 
@@ -200,12 +183,13 @@ int sweep_init(struct sweep *s, size_t n_ids)
 
 static int add_event(struct sweep *s, struct sweep_event e)
 {
-	struct sweep_event *v = filter_grown(s->events, s->n_events, &s->max_events, sizeof(*v));
+	int rc = s->n_events == s->max_events
+			 ? vec_grow(&s->events, &s->max_events, sizeof(*s->events), NUMBERS)
+			 : 0;
 
-	if (!v)
-		return -ENOMEM;
-	s->events = v;
-	v[s->n_events++] = e;
+	if (rc < 0)
+		return rc;
+	s->events[s->n_events++] = e;
 	return 0;
 }
 

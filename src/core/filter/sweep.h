@@ -13,6 +13,9 @@ struct akey {
 	uint64_t hi, lo;
 };
 
+/* Most things of one kind: their numbers have 32 bits. Whoever fills a table counts ranges (FILTER_RANGES_MAX) and cells (FILTER_TABLE_MAX). */
+#define NUMBERS ((size_t)UINT32_MAX)
+
 struct span {
 	struct akey first, last;
 };
@@ -59,7 +62,7 @@ void spans_fini(struct spans *s);
 struct pieces {
 	struct akey *start;
 	uint32_t *value;
-	size_t n, max;
+	size_t n, max_start, max_value;
 };
 
 /* Adds a piece that begins here, unless the one before has that value; again at the same place
@@ -100,8 +103,5 @@ void sweep_begin(struct sweep *s);
 bool sweep_next(struct sweep *s);
 bool sweep_is_active(const struct sweep *s, uint32_t id);
 void sweep_fini(struct sweep *s);
-
-/* Room for one more in an array that grows: NULL when memory is out, and then v is as before. */
-void *filter_grown(void *v, size_t n, size_t *max, size_t size);
 
 #endif

@@ -3,6 +3,7 @@
 #include "base/map/map.h"
 #include "base/rng/rng.h"
 #include "base/text/text.h"
+#include "base/vec/vec.h"
 #include "core/netmap/owned_doc.h"
 #include "core/netmap/parts.h"
 
@@ -35,7 +36,7 @@ struct netmap {
 	struct map peers, users; /* struct item */
 	struct owned_doc *self, *derp, *dns, *ssh, *domain, *health, *display;
 	struct filter **filters; /* sorted by name */
-	size_t n_filters;
+	size_t n_filters, cap_filters;
 	int64_t skew_ms;
 	bool first; /* the next response that is no keep-alive begins a session: what it leaves out is not there */
 };
@@ -358,15 +359,14 @@ static int filter_insert(
 	struct netmap *nm, size_t at, const char *name, const struct json_list *rules)
 {
 	size_t len = strlen(name) + 1;
-	struct filter **grown, *f;
-	int rc;
+	struct filter *f;
+	int rc = nm->n_filters == nm->cap_filters
+			 ? vec_grow(&nm->filters, &nm->cap_filters, sizeof(struct filter *),
+				   NETMAP_FILTERS_MAX)
+			 : 0;
 
-	if (nm->n_filters >= NETMAP_FILTERS_MAX)
-		return -ERR_TOO_MANY;
-	grown = reallocarray(nm->filters, nm->n_filters + 1, sizeof(struct filter *));
-	if (!grown)
-		return -ENOMEM;
-	nm->filters = grown;
+	if (rc < 0)
+		return rc;
 	f = calloc(1, sizeof(*f) + len);
 	if (!f)
 		return -ENOMEM;
@@ -376,8 +376,9 @@ static int filter_insert(
 		free(f);
 		return rc;
 	}
-	memmove(&grown[at + 1], &grown[at], (nm->n_filters - at) * sizeof(struct filter *));
-	grown[at] = f;
+	memmove(&nm->filters[at + 1], &nm->filters[at],
+		(nm->n_filters - at) * sizeof(struct filter *));
+	nm->filters[at] = f;
 	nm->n_filters++;
 	return 1;
 }

@@ -31,7 +31,7 @@ struct relays {
 	const struct tc_derp_map *map;
 	int home;
 	struct relays_conn **conns;
-	size_t n_conns;
+	size_t n_conns, cap_conns;
 	bool has_events, home_down;
 	struct buf packets; /* each a struct relays_packet, then its bytes */
 	mono_ns idle_at, home_check_at, home_check_gap;

@@ -1,6 +1,7 @@
 /* All connections: which there are, which one a packet takes, and whether home's is well. */
 #include "core/relays/internal.h"
 #include "base/err/err.h"
+#include "base/vec/vec.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -36,14 +37,13 @@ static struct relays_conn *conn_live(const struct relays *r, int region)
 static struct relays_conn *conn_add(struct relays *r, int region)
 {
 	struct relays_conn *c = calloc(1, sizeof(*c));
-	struct relays_conn **v =
-		c ? realloc(r->conns, (r->n_conns + 1) * sizeof(struct relays_conn *)) : NULL;
 
-	if (!v) {
+	if (!c || (r->n_conns == r->cap_conns &&
+			  vec_grow(&r->conns, &r->cap_conns, sizeof(struct relays_conn *),
+				  TC_REGIONS_MAX) < 0)) {
 		free(c);
 		return NULL;
 	}
-	r->conns = v;
 	c->r = r;
 	c->region = region;
 	r->conns[r->n_conns++] = c;

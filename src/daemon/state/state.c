@@ -1,6 +1,7 @@
 #include "daemon/state/state.h"
 
 #include "base/text/text.h"
+#include "base/vec/vec.h"
 #include "crypto/keys/keys.h"
 #include "os/file/file.h"
 #include "proto/json/json.h"
@@ -17,7 +18,7 @@ struct entry {
 struct state {
 	char *path;      /* NULL: in memory */
 	struct entry *v; /* sorted by key */
-	size_t n;
+	size_t n, cap;
 	bool dirty;
 };
 
@@ -86,13 +87,11 @@ static void remove_at(struct state *s, size_t i)
 static int insert_at(struct state *s, size_t i, const char *key)
 {
 	struct entry *v;
+	int rc = s->n == s->cap ? vec_grow(&s->v, &s->cap, sizeof(*s->v), STATE_KEYS_MAX) : 0;
 
-	if (s->n == STATE_KEYS_MAX)
-		return -ERR_TOO_MANY;
-	v = realloc(s->v, (s->n + 1) * sizeof(*v));
-	if (!v)
-		return -ENOMEM;
-	s->v = v;
+	if (rc < 0)
+		return rc;
+	v = s->v;
 	memmove(&v[i + 1], &v[i], (s->n - i) * sizeof(*v));
 	v[i] = (struct entry){ .key = strdup(key) };
 	s->n++;

@@ -183,7 +183,7 @@ static JSON_POINTER_TYPE(home_params_ptr, home_params_type);
 
 static const struct json_field derp_map_fields[] = {
 	JSON_F(struct tc_derp_map, home_params, "HomeParams", home_params_ptr, JSON_OMIT),
-	JSON_F_MAX(struct tc_derp_map, regions, "Regions", derp_region_map, 0, 1024),
+	JSON_F_MAX(struct tc_derp_map, regions, "Regions", derp_region_map, 0, TC_REGIONS_MAX),
 	JSON_F(struct tc_derp_map, omit_default_regions, "omitDefaultRegions", json_bool,
 		JSON_OMIT),
 	JSON_END,

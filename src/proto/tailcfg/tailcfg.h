@@ -17,6 +17,7 @@ enum {
 	TC_ADDRESSES_MAX = 64,
 	TC_ROUTES_MAX = 4096,
 	TC_RULES_MAX = 100000,
+	TC_REGIONS_MAX = 1024, /* of a DERP map */
 	/* Far more than a hub takes of one device: a hub has to read them to say which of them it refuses. */
 	TC_HOSTINFO_TEXT_MAX = 4096,
 	TC_HOSTINFO_TAGS_MAX = 4096,

@@ -4,6 +4,8 @@
  */
 #include "core/node/state/state.h"
 
+#include "base/vec/vec.h"
+
 enum {
 	PEER_EVENTS_MAX = 1024,
 	EVENTS_MAX = PEER_EVENTS_MAX + 256,
@@ -20,12 +22,9 @@ static bool is_of_peer(enum node_event_kind k)
 	return k == NODE_PEER_ADDED || k == NODE_PEER_CHANGED || k == NODE_PEER_REMOVED;
 }
 
-/* Room for one more, and the queue's first at v[0]. */
+/* Room for one more. */
 static bool make_room(struct node_events *q)
 {
-	size_t max = q->max ? q->max * 2 : EVENTS_KEPT;
-	struct node_queued *v;
-
 	if (q->head + q->n < q->max)
 		return true;
 	if (q->head) {
@@ -33,12 +32,7 @@ static bool make_room(struct node_events *q)
 		q->head = 0;
 		return true;
 	}
-	v = realloc(q->v, max * sizeof(*v));
-	if (!v)
-		return false;
-	q->v = v;
-	q->max = max;
-	return true;
+	return vec_grow(&q->v, &q->max, sizeof(*q->v), EVENTS_MAX) == 0;
 }
 
 void node_event_add(struct node *a, struct node_event e)

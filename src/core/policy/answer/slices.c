@@ -5,30 +5,32 @@
  */
 #include "core/policy/answer/internal.h"
 
+#include "base/vec/vec.h"
+
 #include <errno.h>
 
 /* A slice while it is put together. */
-struct draft {
+struct slice_writer {
 	struct policy_plan *p;
 	struct node_class *c;
 	struct buf fixed;
 	struct port_range *self_ports;
-	size_t n_self_ports, cap_self_ports;
+	size_t n_self_ports, cap_self_ports, cap_slices;
 };
 
-static int put_entry(struct draft *d, const char *ip, const struct ports *ports)
+static int put_entry(struct slice_writer *w, const char *ip, const struct ports *ports)
 {
 	int rc = 0;
 
 	for (size_t i = 0; i < ports->n && rc == 0; i++)
-		rc = buf_printf(&d->fixed, "%s{\"IP\":\"%s\",\"Ports\":{\"First\":%u,\"Last\":%u}}",
-			buf_len(&d->fixed) ? "," : "", ip, ports->v[i].first, ports->v[i].last);
+		rc = buf_printf(&w->fixed, "%s{\"IP\":\"%s\",\"Ports\":{\"First\":%u,\"Last\":%u}}",
+			buf_len(&w->fixed) ? "," : "", ip, ports->v[i].first, ports->v[i].last);
 	return rc;
 }
 
 /* Single addresses are bare, except where a rule has via. */
 static int put_prefix_entry(
-	struct draft *d, struct ipprefix x, const struct ports *ports, bool with_bits)
+	struct slice_writer *w, struct ipprefix x, const struct ports *ports, bool with_bits)
 {
 	char text[IPPREFIX_TEXT_MAX];
 
@@ -36,32 +38,30 @@ static int put_prefix_entry(
 		ipaddr_format(x.ip, text);
 	else
 		ipprefix_format(x, text);
-	return put_entry(d, text, ports);
+	return put_entry(w, text, ports);
 }
 
-static int put_range_entry(struct draft *d, struct iprange r, const struct ports *ports)
+static int put_range_entry(struct slice_writer *w, struct iprange r, const struct ports *ports)
 {
 	char first[IPADDR_TEXT_MAX], last[IPADDR_TEXT_MAX], text[2 * IPADDR_TEXT_MAX];
 
 	snprintf(text, sizeof(text), "%s-%s", ipaddr_format(r.first, first),
 		ipaddr_format(r.last, last));
-	return put_entry(d, text, ports);
+	return put_entry(w, text, ports);
 }
 
-static int put_self(struct draft *d, const struct ports *ports)
+static int put_self(struct slice_writer *w, const struct ports *ports)
 {
-	if (d->n_self_ports + ports->n > d->cap_self_ports) {
-		size_t cap = (d->n_self_ports + ports->n) * 2;
-		struct port_range *v = realloc(d->self_ports, cap * sizeof(*v));
+	int rc = 0;
 
-		if (!v)
-			return -ENOMEM;
-		d->self_ports = v;
-		d->cap_self_ports = cap;
+	for (size_t i = 0; i < ports->n && rc == 0; i++) {
+		if (w->n_self_ports == w->cap_self_ports)
+			rc = vec_grow(
+				&w->self_ports, &w->cap_self_ports, sizeof(*w->self_ports), NONE);
+		if (rc == 0)
+			w->self_ports[w->n_self_ports++] = ports->v[i];
 	}
-	memcpy(d->self_ports + d->n_self_ports, ports->v, ports->n * sizeof(*ports->v));
-	d->n_self_ports += ports->n;
-	return 0;
+	return rc;
 }
 
 static bool in_internet(const struct policy_plan *p, struct ipprefix x)
@@ -69,111 +69,108 @@ static bool in_internet(const struct policy_plan *p, struct ipprefix x)
 	return ranges_cover(&p->internet, iprange_of(x));
 }
 
-static int put_internet(struct draft *d, const struct ports *ports)
+static int put_internet(struct slice_writer *w, const struct ports *ports)
 {
 	int rc = 0;
 
-	for (size_t i = 0; i < d->p->internet.n && rc == 0; i++) {
-		bool keep = d->c->exit;
+	for (size_t i = 0; i < w->p->internet.n && rc == 0; i++) {
+		bool keep = w->c->exit;
 
-		for (size_t k = 0; k < d->c->n_routes && !keep; k++) {
-			struct ranges one = { .v = &d->p->internet.v[i], .n = 1 };
+		for (size_t k = 0; k < w->c->n_routes && !keep; k++) {
+			struct ranges one = { .v = &w->p->internet.v[i], .n = 1 };
 
-			keep = ranges_overlap(&one, iprange_of(d->c->routes[k]));
+			keep = ranges_overlap(&one, iprange_of(w->c->routes[k]));
 		}
 		if (keep)
-			rc = put_range_entry(d, d->p->internet.v[i], ports);
+			rc = put_range_entry(w, w->p->internet.v[i], ports);
 	}
 	return rc;
 }
 
-static int put_dst(struct draft *d, uint32_t atom, const struct ports *ports)
+static int put_dst(struct slice_writer *w, uint32_t atom, const struct ports *ports)
 {
-	const struct atom *a = d->p->atoms[atom];
+	const struct atom *a = w->p->atoms[atom];
 
 	if (atom == ATOM_STAR4)
-		return put_entry(d, "*", ports);
+		return put_entry(w, "*", ports);
 	if (atom == ATOM_STAR6)
 		return 0; /* said with the other */
 	if (atom == ATOM_INTERNET)
-		return put_internet(d, ports);
+		return put_internet(w, ports);
 	if (a->kind != ATOM_PREFIX)
-		return u32s_has(&d->c->atoms, atom) ? put_self(d, ports) : 0;
-	if (u32s_has(&d->c->atoms, atom) || node_class_routes_meet(d->c, a->prefix) ||
-		(d->c->exit && in_internet(d->p, a->prefix)))
-		return put_prefix_entry(d, a->prefix, ports, false);
+		return u32s_has(&w->c->atoms, atom) ? put_self(w, ports) : 0;
+	if (u32s_has(&w->c->atoms, atom) || node_class_routes_meet(w->c, a->prefix) ||
+		(w->c->exit && in_internet(w->p, a->prefix)))
+		return put_prefix_entry(w, a->prefix, ports, false);
 	return 0;
 }
 
 /* The literal destination, where it overlaps a route of the router; not the route. */
-static int put_via_dst(struct draft *d, uint32_t atom, const struct ports *ports)
+static int put_via_dst(struct slice_writer *w, uint32_t atom, const struct ports *ports)
 {
-	const struct atom *a = d->p->atoms[atom];
+	const struct atom *a = w->p->atoms[atom];
 
 	if (atom == ATOM_INTERNET)
-		return d->c->exit ? put_internet(d, ports) : 0;
-	if (a->kind == ATOM_PREFIX && node_class_routes_meet(d->c, a->prefix))
-		return put_prefix_entry(d, a->prefix, ports, true);
+		return w->c->exit ? put_internet(w, ports) : 0;
+	if (a->kind == ATOM_PREFIX && node_class_routes_meet(w->c, a->prefix))
+		return put_prefix_entry(w, a->prefix, ports, true);
 	return 0;
 }
 
-static int keep_slice(struct draft *d, uint32_t rule, bool self4, bool self6, size_t *cap)
+static int keep_slice(struct slice_writer *w, uint32_t rule, bool self4, bool self6)
 {
-	struct node_class *c = d->c;
+	struct node_class *c = w->c;
 	struct rule_slice *slice;
+	int rc;
 
-	if (buf_len(&d->fixed) == 0 && d->n_self_ports == 0 && !self4 && !self6)
+	if (buf_len(&w->fixed) == 0 && w->n_self_ports == 0 && !self4 && !self6)
 		return 0;
-	if (c->n_slices == *cap) {
-		size_t more = *cap ? *cap * 2 : 8;
-		struct rule_slice *v = realloc(c->slices, more * sizeof(*v));
-
-		if (!v)
-			return -ENOMEM;
-		c->slices = v;
-		*cap = more;
-	}
+	rc = c->n_slices == w->cap_slices
+		     ? vec_grow(&c->slices, &w->cap_slices, sizeof(*c->slices), NONE)
+		     : 0;
+	if (rc < 0)
+		return rc;
 	slice = &c->slices[c->n_slices];
 	*slice = (struct rule_slice){ .rule = rule, .next = NONE, .self4 = self4, .self6 = self6 };
-	if (buf_len(&d->fixed)) {
-		slice->fixed = strdup(buf_cstr(&d->fixed) ? buf_cstr(&d->fixed) : "");
+	if (buf_len(&w->fixed)) {
+		slice->fixed = strdup(buf_cstr(&w->fixed) ? buf_cstr(&w->fixed) : "");
 		if (!slice->fixed)
 			return -ENOMEM;
 	}
-	slice->self_ports = (struct ports){ d->self_ports, d->n_self_ports };
-	d->self_ports = NULL;
-	d->n_self_ports = d->cap_self_ports = 0;
+	slice->self_ports = (struct ports){ w->self_ports, w->n_self_ports };
+	w->self_ports = NULL;
+	w->n_self_ports = w->cap_self_ports = 0;
 	c->n_slices++;
 	return 0;
 }
 
-static int add_port_part(struct draft *d, uint32_t id, size_t *cap)
+static int add_port_part(struct slice_writer *w, uint32_t id)
 {
-	const struct rule *r = &d->p->rules[id];
-	const struct addr_set *dst = r->dst == NONE ? NULL : d->p->sets[r->dst];
+	const struct rule *r = &w->p->rules[id];
+	const struct addr_set *dst = r->dst == NONE ? NULL : w->p->sets[r->dst];
 	int rc = 0;
 
-	buf_clear(&d->fixed);
-	d->n_self_ports = 0;
+	buf_clear(&w->fixed);
+	w->n_self_ports = 0;
 	if (!dst)
-		rc = put_self(d, &r->ports); /* autogroup:self */
+		rc = put_self(w, &r->ports); /* autogroup:self */
 	for (uint32_t i = 0; dst && i < dst->atoms.n && rc == 0; i++)
-		rc = (r->kind == RULE_VIA ? put_via_dst : put_dst)(d, dst->atoms.v[i], &r->ports);
-	return rc < 0 ? rc : keep_slice(d, id, false, false, cap);
+		rc = (r->kind == RULE_VIA ? put_via_dst : put_dst)(w, dst->atoms.v[i], &r->ports);
+	return rc < 0 ? rc : keep_slice(w, id, false, false);
 }
 
-static int put_dsts(struct draft *d, struct ipprefix x)
+static int put_dsts(struct slice_writer *w, struct ipprefix x)
 {
 	char text[IPPREFIX_TEXT_MAX];
 
-	if (!node_class_routes_meet(d->c, x))
+	if (!node_class_routes_meet(w->c, x))
 		return 0;
 	return buf_printf(
-		&d->fixed, "%s\"%s\"", buf_len(&d->fixed) ? "," : "", ipprefix_format(x, text));
+		&w->fixed, "%s\"%s\"", buf_len(&w->fixed) ? "," : "", ipprefix_format(x, text));
 }
 
 /* The prefixes of the tailnet's own range that a route of the class overlaps. */
-static int put_star_dsts(struct draft *d)
+static int put_star_dsts(struct slice_writer *w)
 {
 	struct ipprefix *v;
 	struct arena a;
@@ -181,19 +178,19 @@ static int put_star_dsts(struct draft *d)
 	int rc;
 
 	arena_init(&a, 1 << 16);
-	rc = ranges_prefixes(&d->p->star, &a, &v, &n);
+	rc = ranges_prefixes(&w->p->star, &a, &v, &n);
 	for (size_t i = 0; i < n && rc == 0; i++)
-		rc = put_dsts(d, v[i]);
+		rc = put_dsts(w, v[i]);
 	arena_fini(&a);
 	return rc;
 }
 
 static int put_cap_atom(
-	struct draft *d, const struct addr_set *dst, uint32_t atom, bool *self4, bool *self6)
+	struct slice_writer *w, const struct addr_set *dst, uint32_t atom, bool *self4, bool *self6)
 {
 	static const struct ipprefix whole4 = { { 4, { 0 } }, 0 }, whole6 = { { 6, { 0 } }, 0 };
-	const struct atom *a = d->p->atoms[atom];
-	bool own = u32s_has(&d->c->atoms, atom) && node_class_in_set(d->c, dst->id);
+	const struct atom *a = w->p->atoms[atom];
+	bool own = u32s_has(&w->c->atoms, atom) && node_class_in_set(w->c, dst->id);
 	int rc = 0;
 
 	*self4 |= own && atom != ATOM_STAR6 && (a->kind != ATOM_PREFIX || a->prefix.ip.family == 4);
@@ -201,34 +198,34 @@ static int put_cap_atom(
 	if (dst->postures.n)
 		return 0; /* only devices */
 	if (a->kind == ATOM_PREFIX)
-		rc = put_dsts(d, a->prefix);
+		rc = put_dsts(w, a->prefix);
 	else if (atom == ATOM_STAR4)
-		rc = put_star_dsts(d);
+		rc = put_star_dsts(w);
 	else if (atom == ATOM_ALL)
-		rc = put_dsts(d, whole4) < 0 ? -ENOMEM : put_dsts(d, whole6);
+		rc = put_dsts(w, whole4) < 0 ? -ENOMEM : put_dsts(w, whole6);
 	return rc;
 }
 
 /* One slice for each selector of the destination: each is a CapGrant of its own. */
-static int add_cap_parts(struct draft *d, uint32_t id, size_t *cap)
+static int add_cap_parts(struct slice_writer *w, uint32_t id)
 {
-	const struct rule *r = &d->p->rules[id];
-	const struct addr_set *dst = r->dst == NONE ? NULL : d->p->sets[r->dst];
+	const struct rule *r = &w->p->rules[id];
+	const struct addr_set *dst = r->dst == NONE ? NULL : w->p->sets[r->dst];
 	uint32_t i = 0;
 	int rc = 0;
 
-	buf_clear(&d->fixed);
+	buf_clear(&w->fixed);
 	if (!dst)
-		return keep_slice(d, id, true, true, cap);
+		return keep_slice(w, id, true, true);
 	while (i < dst->atoms.n && rc == 0) {
 		uint32_t term = dst->terms.v[i];
 		bool self4 = false, self6 = false;
 
-		buf_clear(&d->fixed);
+		buf_clear(&w->fixed);
 		for (; i < dst->atoms.n && dst->terms.v[i] == term && rc == 0; i++)
-			rc = put_cap_atom(d, dst, dst->atoms.v[i], &self4, &self6);
+			rc = put_cap_atom(w, dst, dst->atoms.v[i], &self4, &self6);
 		if (rc == 0)
-			rc = keep_slice(d, id, self4, self6, cap);
+			rc = keep_slice(w, id, self4, self6);
 	}
 	return rc;
 }
@@ -297,24 +294,23 @@ static void chain(struct policy_plan *p, struct node_class *c)
 
 int node_class_slices(struct policy_plan *p, struct node_class *c)
 {
-	struct draft d = { .p = p, .c = c };
+	struct slice_writer w = { .p = p, .c = c };
 	struct u32s rules = { 0 };
-	size_t cap = 0;
 	int rc;
 
 	if (c->has_slices)
 		return 0;
 	node_class_slices_free(c);
-	buf_init(&d.fixed, POLICY_FILTER_MAX);
+	buf_init(&w.fixed, POLICY_FILTER_MAX);
 	rc = candidates(p, c, &rules);
 	for (uint32_t i = 0; i < rules.n && rc == 0; i++)
 		rc = (is_cap(&p->rules[rules.v[i]]) ? add_cap_parts : add_port_part)(
-			&d, rules.v[i], &cap);
+			&w, rules.v[i]);
 	if (rc == 0)
 		chain(p, c);
 	c->has_slices = rc == 0;
-	free(d.self_ports);
-	buf_fini(&d.fixed);
+	free(w.self_ports);
+	buf_fini(&w.fixed);
 	u32s_fini(&rules);
 	return rc;
 }

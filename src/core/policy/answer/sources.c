@@ -2,6 +2,8 @@
  * node of the set changes. */
 #include "core/policy/answer/internal.h"
 
+#include "base/vec/vec.h"
+
 #include <errno.h>
 
 /* Addresses of many nodes, in network order, to be sorted at once. */
@@ -18,15 +20,10 @@ static void pile_fini(struct pile *x)
 
 static int pile_push(uint8_t **v, size_t *n, size_t *cap, const uint8_t *b, size_t width)
 {
-	if (*n == *cap) {
-		size_t more = *cap ? *cap * 2 : 64;
-		uint8_t *bigger = realloc(*v, more * width);
+	int rc = *n == *cap ? vec_grow(v, cap, width, NONE) : 0; /* a node has one of each family */
 
-		if (!bigger)
-			return -ENOMEM;
-		*v = bigger;
-		*cap = more;
-	}
+	if (rc < 0)
+		return rc;
 	memcpy(*v + *n * width, b, width);
 	++*n;
 	return 0;

@@ -1,6 +1,8 @@
 /* core/policy/answer: the tests that a document brings along. A change that makes one fail is refused. */
 #include "core/policy/answer/internal.h"
 
+#include "base/vec/vec.h"
+
 #include <errno.h>
 #include <stdarg.h>
 
@@ -38,15 +40,10 @@ static void fail(struct runner *r, const struct doc_text *src, struct place at, 
 
 static int push(struct addresses *a, struct ipprefix x)
 {
-	if (a->n == a->cap) {
-		size_t cap = a->cap ? a->cap * 2 : 16;
-		struct ipprefix *v = realloc(a->v, cap * sizeof(*v));
+	int rc = a->n == a->cap ? vec_grow(&a->v, &a->cap, sizeof(*a->v), NONE) : 0;
 
-		if (!v)
-			return -ENOMEM;
-		a->v = v;
-		a->cap = cap;
-	}
+	if (rc < 0)
+		return rc;
 	a->v[a->n++] = x;
 	return 0;
 }

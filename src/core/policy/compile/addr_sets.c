@@ -4,21 +4,6 @@
 
 #include <errno.h>
 
-int plan_grow(void ***v, uint32_t n, uint32_t *cap)
-{
-	uint32_t more = *cap ? *cap * 2 : 64;
-	void **bigger;
-
-	if (n < *cap)
-		return 0;
-	bigger = realloc(*v, more * sizeof(*bigger));
-	if (!bigger)
-		return -ENOMEM;
-	*v = bigger;
-	*cap = more;
-	return 0;
-}
-
 /* The key of an atom: its kind, then its text or prefix. At most this long. */
 enum { ATOM_KEY_MAX = 2048 };
 
@@ -51,7 +36,7 @@ static uint32_t atom_add(struct policy_plan *p, enum atom_kind kind, const void 
 		return found;
 	a = arena_new(&p->mem, struct atom);
 	kept = arena_strndup(&p->mem, key, key_len);
-	if (!a || !kept || plan_grow((void ***)&p->atoms, p->n_atoms, &p->cap_atoms) < 0)
+	if (!a || !kept || plan_room(&p->atoms, p->n_atoms, &p->cap_atoms, sizeof(*p->atoms)) < 0)
 		return NONE;
 	a->id = p->n_atoms;
 	a->kind = kind;
@@ -272,7 +257,7 @@ static void judge_internet(struct policy_plan *p, struct addr_set *s)
 
 static int set_register(struct policy_plan *p, struct addr_set *s, char *key, size_t key_len)
 {
-	int rc = plan_grow((void ***)&p->sets, p->n_sets, &p->cap_sets);
+	int rc = plan_room(&p->sets, p->n_sets, &p->cap_sets, sizeof(*p->sets));
 
 	if (rc == 0)
 		rc = map_insert(&p->set_by_key, &s->node, key, key_len);
@@ -336,7 +321,7 @@ uint32_t plan_side(struct policy_plan *p, uint32_t set, enum mode mode)
 	if (s->side[mode] != NONE)
 		return s->side[mode];
 	e = calloc(1, sizeof(*e));
-	if (!e || plan_grow((void ***)&p->sides, p->n_sides, &p->cap_sides) < 0) {
+	if (!e || plan_room(&p->sides, p->n_sides, &p->cap_sides, sizeof(*p->sides)) < 0) {
 		free(e);
 		return NONE;
 	}

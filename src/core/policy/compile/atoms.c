@@ -6,7 +6,7 @@
 
 int plan_room_for_users(struct policy_plan *p)
 {
-	uint32_t n = p->directory->cap_user_slots;
+	uint32_t n = (uint32_t)p->directory->cap_user_slots; /* grows with those */
 	struct user_plan *v;
 
 	if (n <= p->n_user_plans)

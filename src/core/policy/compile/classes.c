@@ -18,7 +18,7 @@ bool node_class_in_set(const struct node_class *c, uint32_t set)
 
 static int room_for_nodes(struct policy_plan *p)
 {
-	uint32_t n = p->directory->cap_node_slots;
+	uint32_t n = (uint32_t)p->directory->cap_node_slots; /* grows with those */
 	uint32_t *classes, *pos;
 
 	if (n <= p->n_class_of)
@@ -256,7 +256,7 @@ static int take_id(struct policy_plan *p, struct node_class *c)
 	if (p->free_classes.n) {
 		c->id = p->free_classes.v[--p->free_classes.n];
 	} else {
-		if (plan_grow((void ***)&p->classes, p->n_classes, &p->cap_classes) < 0)
+		if (plan_room(&p->classes, p->n_classes, &p->cap_classes, sizeof(*p->classes)) < 0)
 			return -ENOMEM;
 		c->id = p->n_classes++;
 	}

@@ -51,21 +51,17 @@ bool node_rec_is_exit(const struct node_rec *n)
 }
 
 int directory_take_slot(
-	void ***at, uint32_t *n, uint32_t *cap, struct u32s *free_slots, uint32_t *ret)
+	void ***at, uint32_t *n, size_t *cap, struct u32s *free_slots, uint32_t *ret)
 {
+	int rc;
+
 	if (free_slots->n) {
 		*ret = free_slots->v[--free_slots->n];
 		return 0;
 	}
-	if (*n == *cap) {
-		uint32_t more = *cap ? *cap * 2 : 64;
-		void **v = realloc(*at, more * sizeof(*v));
-
-		if (!v)
-			return -ENOMEM;
-		*at = v;
-		*cap = more;
-	}
+	rc = plan_room(at, *n, cap, sizeof(**at));
+	if (rc < 0)
+		return rc;
 	(*at)[*n] = NULL;
 	*ret = (*n)++;
 	return 0;

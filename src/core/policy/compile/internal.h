@@ -2,12 +2,19 @@
 #ifndef WARREN_CORE_POLICY_COMPILE_INTERNAL_H
 #define WARREN_CORE_POLICY_COMPILE_INTERNAL_H
 
+#include "base/vec/vec.h"
 #include "core/policy/compile/plan.h"
+
+/* Room for one more in an array whose places are numbers below NONE. */
+MUST_USE static inline int plan_room(void *v, size_t n, size_t *cap, size_t size)
+{
+	return n < *cap ? 0 : vec_grow(v, cap, size, NONE);
+}
 
 /* directory.c */
 /* A free place in an array of pointers that grows; the caller fills it. */
 MUST_USE int directory_take_slot(
-	void ***at, uint32_t *n, uint32_t *cap, struct u32s *free_slots, uint32_t *ret);
+	void ***at, uint32_t *n, size_t *cap, struct u32s *free_slots, uint32_t *ret);
 /* One that nobody told us of yet. */
 MUST_USE int directory_user_create(struct policy_directory *w, int64_t id, struct user_rec **ret);
 void user_rec_free(struct user_rec *u);
@@ -15,7 +22,6 @@ void node_rec_free(struct node_rec *n);
 
 /* addr_sets.c */
 void addr_set_fini(struct addr_set *s);
-MUST_USE int plan_grow(void ***v, uint32_t n, uint32_t *cap); /* room for one more */
 /* NONE: no memory */
 uint32_t plan_atom(struct policy_plan *p, enum atom_kind kind, const char *text);
 uint32_t plan_prefix_find(const struct policy_plan *p, struct ipprefix x);

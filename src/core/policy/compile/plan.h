@@ -54,7 +54,8 @@ struct policy_directory {
 	struct map users, nodes, addrs;
 	struct user_rec **user_at; /* by slot; NULL: free */
 	struct node_rec **node_at;
-	uint32_t n_user_slots, cap_user_slots, n_node_slots, cap_node_slots;
+	uint32_t n_user_slots, n_node_slots;
+	size_t cap_user_slots, cap_node_slots;
 	struct u32s free_users, free_nodes;
 	struct policy_plan *plan;
 	uint64_t next_text_id;
@@ -234,8 +235,8 @@ struct policy_plan {
 	struct side **sides;
 	struct rule *rules;
 	struct node_class **classes; /* by id; NULL: free */
-	uint32_t n_atoms, cap_atoms, n_sets, cap_sets, n_sides, cap_sides, n_rules, cap_rules,
-		n_classes, cap_classes;
+	uint32_t n_atoms, n_sets, n_sides, n_rules, n_classes;
+	size_t cap_atoms, cap_sets, cap_sides, cap_rules, cap_classes;
 	struct u32s free_classes, dying; /* empty ones go at the next drain */
 	struct user_plan *user_plans;    /* by user slot */
 	uint32_t n_user_plans;

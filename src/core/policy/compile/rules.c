@@ -15,21 +15,6 @@ struct entry {
 	const struct doc_texts *postures;
 };
 
-static int room_for_rule(struct policy_plan *p)
-{
-	uint32_t more = p->cap_rules ? p->cap_rules * 2 : 64;
-	struct rule *v;
-
-	if (p->n_rules < p->cap_rules)
-		return 0;
-	v = realloc(p->rules, more * sizeof(*v));
-	if (!v)
-		return -ENOMEM;
-	p->rules = v;
-	p->cap_rules = more;
-	return 0;
-}
-
 static int link_sides(struct policy_plan *p, struct rule *r, uint32_t id)
 {
 	bool cap = r->kind == RULE_CAP || r->kind == RULE_SELF_CAP;
@@ -55,7 +40,8 @@ static int link_sides(struct policy_plan *p, struct rule *r, uint32_t id)
 
 static int add_rule(struct policy_plan *p, const struct entry *e, struct rule r)
 {
-	int rc = r.src == NONE ? -ENOMEM : room_for_rule(p);
+	int rc = r.src == NONE ? -ENOMEM
+			       : plan_room(&p->rules, p->n_rules, &p->cap_rules, sizeof(*p->rules));
 
 	if (rc < 0) {
 		u32s_fini(&r.via);

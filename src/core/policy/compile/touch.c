@@ -5,17 +5,13 @@
 
 static int log_touch(struct policy_plan *p, struct touch t)
 {
+	int rc;
+
 	if (p->all_touched)
 		return 0; /* everybody will be told everything */
-	if (p->n_touches == p->cap_touches) {
-		size_t cap = p->cap_touches ? p->cap_touches * 2 : 64;
-		struct touch *v = realloc(p->touches, cap * sizeof(*v));
-
-		if (!v)
-			return -ENOMEM;
-		p->touches = v;
-		p->cap_touches = cap;
-	}
+	rc = plan_room(&p->touches, p->n_touches, &p->cap_touches, sizeof(*p->touches));
+	if (rc < 0)
+		return rc;
 	p->touches[p->n_touches++] = t;
 	return 0;
 }

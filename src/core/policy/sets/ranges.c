@@ -1,6 +1,11 @@
 #include "core/policy/sets/ranges.h"
 
+#include "base/vec/vec.h"
+
 #include <errno.h>
+
+/* What they are made of has bounds of its own: a document, the addresses of a tailnet. This one is that of our numbers. */
+enum { RANGES_MAX = INT32_MAX };
 
 void ranges_fini(struct ranges *s)
 {
@@ -35,15 +40,10 @@ static bool joins(struct iprange a, struct iprange b)
 
 int ranges_push(struct ranges *s, struct iprange r)
 {
-	if (s->n == s->cap) {
-		size_t cap = s->cap ? s->cap * 2 : 8;
-		struct iprange *v = realloc(s->v, cap * sizeof(*v));
+	int rc = s->n == s->cap ? vec_grow(&s->v, &s->cap, sizeof(*s->v), RANGES_MAX) : 0;
 
-		if (!v)
-			return -ENOMEM;
-		s->v = v;
-		s->cap = cap;
-	}
+	if (rc < 0)
+		return rc;
 	s->v[s->n++] = r;
 	return 0;
 }

@@ -1,20 +1,18 @@
 /* core/policy/sets: lists of numbers. */
 #include "core/policy/sets/u32s.h"
 
-#include <errno.h>
+#include "base/vec/vec.h"
+
 #include <stdlib.h>
 
 int u32s_push(struct u32s *s, uint32_t x)
 {
-	if (s->n == s->cap) {
-		uint32_t cap = s->cap ? s->cap * 2 : 4;
-		uint32_t *v = realloc(s->v, cap * sizeof(*v));
+	size_t cap = s->cap; /* there are many lists, and they are kept small */
+	int rc = s->n == cap ? vec_grow(&s->v, &cap, sizeof(*s->v), UINT32_MAX) : 0;
 
-		if (!v)
-			return -ENOMEM;
-		s->v = v;
-		s->cap = cap;
-	}
+	if (rc < 0)
+		return rc;
+	s->cap = (uint32_t)cap;
 	s->v[s->n++] = x;
 	return 0;
 }
