@@ -1,8 +1,7 @@
 #include "daemon/services/machine.h"
 #include "localapi/server/request.h"
 #include "os/file/file.h"
-
-#include <string.h>
+#include "proto/resolvconf/resolvconf.h"
 
 struct os_config {
 	struct json_list nameservers, search_domains, match_domains;
@@ -16,45 +15,28 @@ static const struct json_field os_config_fields[] = {
 };
 static JSON_OBJECT_TYPE(os_config_type, struct os_config, os_config_fields);
 
-static void add_words(struct json_list *l, struct arena *a, char *words)
+static void add_words(struct json_list *l, struct arena *a, const struct view *w, size_t n)
 {
-	char *rest;
-
-	for (char *w = strtok_r(words, " \t", &rest); w; w = strtok_r(NULL, " \t", &rest)) {
+	for (size_t i = 0; i < n; i++) {
 		const char **item = json_list_add(l, a, sizeof(*item));
 		if (item)
-			*item = w;
-	}
-}
-
-/* resolv.conf(5): the last "search" or "domain" line counts. */
-static void read_resolv_conf(struct arena *a, char *text, struct os_config *ret)
-{
-	char *rest;
-
-	for (char *line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
-		size_t n = strcspn(line, " \t");
-
-		if (n == 10 && strncmp(line, "nameserver", n) == 0) {
-			add_words(&ret->nameservers, a, line + n);
-		} else if (n == 6 &&
-			   (strncmp(line, "search", n) == 0 || strncmp(line, "domain", n) == 0)) {
-			ret->search_domains.n = 0;
-			add_words(&ret->search_domains, a, line + n);
-		}
+			*item = arena_strndup(a, (const char *)w[i].p, w[i].len);
 	}
 }
 
 static int dns_osconfig(struct http_request *q)
 {
 	struct os_config c = { { .present = true }, { .present = true }, { .present = true } };
+	struct resolvconf file;
 	struct buf text;
 	int rc;
 
-	buf_init(&text, 65536);
+	buf_init(&text, RESOLVCONF_TEXT_MAX);
 	rc = file_read("/etc/resolv.conf", &text);
-	if (rc == 0 && buf_cstr(&text)) {
-		read_resolv_conf(&q->mem, (char *)buf_cstr(&text), &c);
+	if (rc == 0) {
+		resolvconf_parse(buf_view(&text), &file);
+		add_words(&c.nameservers, &q->mem, file.server, file.n_servers);
+		add_words(&c.search_domains, &q->mem, file.search, file.n_search);
 		rc = lapi_send_json(q->reply, 200, &os_config_type, &c, JSON_LINE);
 	} else {
 		rc = lapi_send_text(q->reply, 500, "reading /etc/resolv.conf: %s", err_text(rc));
