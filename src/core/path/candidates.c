@@ -61,15 +61,9 @@ struct path_candidate *candidate_get(struct path *p, struct ipport a, mono_ns no
 		return c;
 	if (!path_usable_address(a) || (p->n_cand == PATH_CANDIDATES_MAX && !make_room(p, now)))
 		return NULL;
-	if (p->n_cand == p->cap_cand) {
-		size_t cap = p->cap_cand ? MIN_OF(p->cap_cand * 2, (size_t)PATH_CANDIDATES_MAX) : 4;
-		struct path_candidate *v = realloc(p->cand, cap * sizeof(*v));
-
-		if (!v)
-			return NULL;
-		p->cand = v;
-		p->cap_cand = cap;
-	}
+	if (p->n_cand == p->cap_cand &&
+		vec_grow(&p->cand, &p->cap_cand, sizeof(*p->cand), PATH_CANDIDATES_MAX) < 0)
+		return NULL;
 	*ret_new = true;
 	p->cand[p->n_cand] = (struct path_candidate){ .addr = a };
 	return &p->cand[p->n_cand++];

@@ -2,6 +2,7 @@
 #ifndef WARREN_CORE_PATH_INTERNAL_H
 #define WARREN_CORE_PATH_INTERNAL_H
 
+#include "base/vec/vec.h"
 #include "core/path/path.h"
 
 /* state.c */

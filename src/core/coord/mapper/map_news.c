@@ -122,15 +122,8 @@ static int note_id(void *ctx, int64_t id)
 {
 	struct ids *s = ctx;
 
-	if (s->n == s->cap) {
-		size_t cap = s->cap ? s->cap * 2 : 256;
-		int64_t *v = realloc(s->v, cap * sizeof(*v));
-
-		if (!v)
-			return -ENOMEM;
-		s->v = v;
-		s->cap = cap;
-	}
+	if (s->n == s->cap && vec_grow(&s->v, &s->cap, sizeof(*s->v), COORD_NODES_MAX) < 0)
+		return -ENOMEM;
 	s->v[s->n++] = id;
 	return 0;
 }

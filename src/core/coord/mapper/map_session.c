@@ -6,7 +6,11 @@
 
 #include <errno.h>
 
-enum { FILL_MAX = 24 * 1024, DELTA_MAX = 1 << 28 };
+enum {
+	FILL_MAX = 24 * 1024,
+	DELTA_MAX = 1 << 28,
+	FRAMES_MAX = 4 * COORD_NODES_MAX /* of one message: some for each device */
+};
 
 /* It may tell of what a crash would still undo: not yet. */
 bool map_session_is_held(const struct map_session *p)
@@ -43,16 +47,10 @@ int map_session_add(struct map_session *p, struct map_frame *q)
 {
 	if (!q)
 		return -ENOMEM;
-	if (p->n == p->cap) {
-		size_t cap = p->cap ? p->cap * 2 : 16;
-		struct map_frame **v = realloc(p->v, cap * sizeof(*v));
-
-		if (!v) {
-			map_frame_put(q);
-			return -ENOMEM;
-		}
-		p->v = v;
-		p->cap = cap;
+	if (p->n == p->cap &&
+		vec_grow(&p->v, &p->cap, sizeof(struct map_frame *), FRAMES_MAX) < 0) {
+		map_frame_put(q);
+		return -ENOMEM;
 	}
 	p->v[p->n++] = q;
 	return 0;
@@ -109,17 +107,10 @@ void map_session_dirty_peer(struct map_session *p, int64_t id, bool whole)
 {
 	if (p->sees_all || !p->started || p->resync)
 		return;
-	if (p->n_dirty == p->cap_dirty) {
-		size_t cap = p->cap_dirty ? p->cap_dirty * 2 : 16;
-		struct dirty_peer *v =
-			cap <= DIRTY_PEERS_MAX ? realloc(p->dirty, cap * sizeof(*v)) : NULL;
-
-		if (!v) {
-			p->resync = true;
-			return;
-		}
-		p->dirty = v;
-		p->cap_dirty = cap;
+	if (p->n_dirty == p->cap_dirty &&
+		vec_grow(&p->dirty, &p->cap_dirty, sizeof(*p->dirty), DIRTY_PEERS_MAX) < 0) {
+		p->resync = true;
+		return;
 	}
 	p->dirty[p->n_dirty++] = (struct dirty_peer){ id, whole };
 }

@@ -115,15 +115,8 @@ static int users_add(struct users *u, const struct coord_node *n)
 
 	if (u->n && u->v[u->n - 1] == id)
 		return 0;
-	if (u->n == u->cap) {
-		size_t cap = u->cap ? u->cap * 2 : 64;
-		int64_t *v = realloc(u->v, cap * sizeof(*v));
-
-		if (!v)
-			return -ENOMEM;
-		u->v = v;
-		u->cap = cap;
-	}
+	if (u->n == u->cap && vec_grow(&u->v, &u->cap, sizeof(*u->v), COORD_NODES_MAX) < 0)
+		return -ENOMEM;
 	u->v[u->n++] = id;
 	return 0;
 }
@@ -171,15 +164,9 @@ static int collect(void *ctx, int64_t peer)
 
 	if (!n)
 		return 0;
-	if (s->n == s->cap) {
-		size_t cap = s->cap ? s->cap * 2 : 64;
-		struct coord_node **v = realloc(s->v, cap * sizeof(struct coord_node *));
-
-		if (!v)
-			return -ENOMEM;
-		s->v = v;
-		s->cap = cap;
-	}
+	if (s->n == s->cap &&
+		vec_grow(&s->v, &s->cap, sizeof(struct coord_node *), COORD_NODES_MAX) < 0)
+		return -ENOMEM;
 	s->v[s->n++] = n;
 	return 0;
 }

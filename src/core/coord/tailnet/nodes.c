@@ -159,24 +159,15 @@ void coord_node_note_removed(struct tailnet *c, struct coord_node *n)
 	if (n->was_hidden)
 		forget_removed(c, id);
 	n->was_hidden = true;
-	if (c->n_removed == c->cap_removed) {
-		size_t cap = c->cap_removed ? c->cap_removed * 2 : 64;
-		struct removed *v =
-			cap <= REMOVED_MAX ? realloc(c->removed, cap * sizeof(*v)) : NULL;
+	if (c->n_removed == c->cap_removed &&
+		vec_grow(&c->removed, &c->cap_removed, sizeof(*c->removed), REMOVED_MAX) < 0) {
+		size_t half = c->n_removed / 2;
 
-		if (v) {
-			c->removed = v;
-			c->cap_removed = cap;
-		} else {
-			size_t half = c->n_removed / 2;
-
-			c->removed_floor = half ? c->removed[half - 1].seq : c->seq;
-			memmove(c->removed, c->removed + half,
-				(c->n_removed - half) * sizeof(*c->removed));
-			c->n_removed -= half;
-			if (!c->cap_removed)
-				return;
-		}
+		c->removed_floor = half ? c->removed[half - 1].seq : c->seq;
+		if (!c->cap_removed)
+			return;
+		memmove(c->removed, c->removed + half, (c->n_removed - half) * sizeof(*c->removed));
+		c->n_removed -= half;
 	}
 	c->removed[c->n_removed++] = (struct removed){ .seq = ++c->seq, .id = id };
 }

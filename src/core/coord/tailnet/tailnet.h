@@ -8,6 +8,7 @@
 
 #include "base/list/list.h"
 #include "base/map/map.h"
+#include "base/vec/vec.h"
 #include "core/coord/tailnet/types.h"
 
 /* What must not be used again, even if what used it is gone; and what stays as long as the tailnet. */
