@@ -6,20 +6,13 @@
 
 #include <errno.h>
 
-/* Its routes and what the policy engine knows follow. */
-static void follow(struct tailnet *c, struct coord_node *n, struct now now)
-{
-	if (policy_sync_node(c, n, now) < 0)
-		tailnet_fail(c, -ENOMEM); /* routes would go where nobody is */
-}
-
 static void set_here(struct tailnet *c, struct coord_node *n, bool here, struct now now)
 {
 	if (n->here == here)
 		return;
 	n->here = here;
 	n->expected = false;
-	follow(c, n, now);
+	policy_sync_follow(c, n, now);
 }
 
 void presence_start_offline_grace(struct tailnet *c, struct coord_node *n, struct now now)
@@ -55,7 +48,7 @@ static void went_away(struct tailnet *c, struct coord_node *n, struct now now)
 {
 	if (n->expected) {
 		n->expected = false;
-		follow(c, n, now);
+		policy_sync_follow(c, n, now);
 		return;
 	}
 	set_here(c, n, false, now);

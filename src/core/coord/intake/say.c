@@ -175,7 +175,7 @@ static int tell_now(struct tailnet *c, struct coord_node *n, struct coord_node_d
 	if (rc == 0)
 		rc = coord_node_replace(c, n, doc, e->telling, named, now);
 	if (rc == 0)
-		rc = policy_sync_node(c, n, now);
+		rc = policy_sync_follow(c, n, now);
 	return rc == 0 && e->saved && !named ? store_said(c, n) : rc;
 }
 

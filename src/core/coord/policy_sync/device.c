@@ -151,6 +151,15 @@ int policy_sync_node(struct tailnet *c, struct coord_node *n, struct now now)
 	return changed ? put(c, n) : 0; /* it was released */
 }
 
+int policy_sync_follow(struct tailnet *c, struct coord_node *n, struct now now)
+{
+	int rc = policy_sync_node(c, n, now);
+
+	if (rc < 0)
+		tailnet_fail(c, rc);
+	return rc;
+}
+
 void policy_sync_gone(struct tailnet *c, struct coord_node *n)
 {
 	if (!c->policy)
@@ -166,5 +175,5 @@ int policy_sync_update(struct tailnet *c, struct coord_node *n, const struct coo
 {
 	int rc = coord_node_replace(c, n, doc, whole ? TELLS_WHOLE : TELLS_PATCH, durable, now);
 
-	return rc < 0 ? rc : policy_sync_node(c, n, now);
+	return rc < 0 ? rc : policy_sync_follow(c, n, now);
 }

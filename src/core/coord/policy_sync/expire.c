@@ -1,15 +1,12 @@
 /* Keys whose time has come: the policy engine has to hear of it, whoever notices first. */
 #include "core/coord/policy_sync/internal.h"
 
-#include <errno.h>
-
 /* Its time has come, or the clock was set. */
 static void expires(struct tailnet *c, struct coord_node *n, struct now now)
 {
 	if (!n->doc.key_expired && coord_node_is_expired(n, now.wall))
 		tailnet_tell(c, "key expired", n);
-	if (policy_sync_node(c, n, now) < 0)
-		tailnet_fail(c, -ENOMEM); /* its peers would not hear of it */
+	policy_sync_follow(c, n, now);
 }
 
 struct coord_node *policy_sync_node_that_asks(

@@ -23,6 +23,9 @@ MUST_USE int policy_sync_role(const char *name, enum policy_role *ret);
 MUST_USE int policy_sync_user(struct tailnet *c, const struct user *u);
 MUST_USE int policy_sync_node(struct tailnet *c, struct coord_node *n,
 	struct now now); /* its document or state is another */
+/* The same, after a change that is made and cannot be taken back: peers would not hear of it, and routes go where nobody is, so the
+ * engine ends if there is no memory. */
+int policy_sync_follow(struct tailnet *c, struct coord_node *n, struct now now);
 /* Its document is replaced, and the policy engine follows. whole: a patch cannot tell it. */
 MUST_USE int policy_sync_update(struct tailnet *c, struct coord_node *n,
 	const struct coord_node_doc *doc, bool whole, bool durable, struct now now);

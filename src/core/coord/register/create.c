@@ -31,9 +31,9 @@ int create_node(struct tailnet *c, const struct coord_node_doc *doc, const char 
 	if (rc == 0)
 		rc = pool_move(c, n, now);
 	if (rc ==
-		-ERR_NO_ADDRESS) { /* an address of the general range would be outside of rules that name the pool */
+		-ERR_NO_ADDRESS) /* one of the general range would be outside of rules that name the pool */
 		c->stats.pools_full++;
+	if (rc < 0) /* it asks again, and is to be a new one then */
 		mapper_remove_node(c, n, now);
-	}
 	return rc;
 }

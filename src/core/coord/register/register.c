@@ -102,8 +102,12 @@ static void with_auth_key(struct tailnet *c, const struct machine_pub *m,
 		.approved = k->doc.preapproved,
 		.key = &k->doc };
 	rc = admit(c, m, req, &how, now, &n);
-	if (rc == 0)
+	if (rc == 0) {
 		rc = authkey_use(c, k);
+		if (rc < 0)
+			tailnet_fail(c,
+				rc); /* the device would be in, and the key good for another one */
+	}
 	if (rc < 0)
 		answer_error(c, owner, req, text_of(rc));
 	else

@@ -49,15 +49,19 @@ int former_refresh(struct tailnet *c, struct coord_node *n)
 	former_free(c, n);
 	for (size_t i = 0; i < n->doc.former_keys.n; i++) {
 		struct former *f = calloc(1, sizeof(*f));
+		int rc;
 
 		if (!f)
 			return -ENOMEM;
 		f->owner = n;
 		f->key = *JSON_AT(n->doc.former_keys, struct node_pub, i);
-		if (map_insert(&c->former_keys, &f->node, f->key.b, KEY_LEN) != 0)
+		rc = map_insert(&c->former_keys, &f->node, f->key.b, KEY_LEN);
+		if (rc != 0)
 			free(f); /* another one's, too: it is remembered there */
 		else
 			list_push_tail(&n->former, &f->link);
+		if (rc < 0)
+			return rc;
 	}
 	return 0;
 }

@@ -71,20 +71,18 @@ void name_free(const struct tailnet *c, const char *wanted, char out[static NODE
 /* The name that it has, if it is free but for itself, else the next free one; in the tables from here on. */
 int name_claim(struct tailnet *c, struct coord_node *n, const char *wanted)
 {
-	char name[NODE_NAME_MAX + 1], *copy;
+	char name[NODE_NAME_MAX + 1], *copy, *had = n->name_in_map;
+	int rc;
 
-	if (n->name_in_map) {
-		map_remove(&c->nodes_by_name, &n->by_name);
-		free(n->name_in_map);
-		n->name_in_map = NULL;
-	}
+	map_remove(&c->nodes_by_name, &n->by_name);
 	name_free(c, wanted, name);
 	copy = strdup(name);
-	if (!copy || map_insert(&c->nodes_by_name, &n->by_name, copy, strlen(copy)) != 0) {
-		free(copy);
+	n->name_in_map = copy ? copy : had;
+	rc = map_insert(&c->nodes_by_name, &n->by_name, n->name_in_map, strlen(n->name_in_map));
+	CHECK(rc == 0); /* one has just left */
+	if (!copy)
 		return -ENOMEM;
-	}
-	n->name_in_map = copy;
+	free(had);
 	return 0;
 }
 

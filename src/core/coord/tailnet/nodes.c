@@ -72,16 +72,34 @@ bool coord_node_lacks_tags(const struct coord_node_doc *doc)
 	return doc->hostinfo && doc->hostinfo->request_tags.n && !doc->tags.n;
 }
 
+/* Before anything is changed: a device that has heard of an error asks again, and what it asks for must be news then. */
+static int copy_and_store(struct tailnet *c, const struct coord_node_doc *doc, bool durable,
+	struct coord_node_doc *ret, struct arena *ret_mem)
+{
+	int rc = store_copy_doc(&coord_node_doc_type, doc, ret, ret_mem);
+
+	if (rc < 0 || !durable)
+		return rc;
+	rc = store_doc(c, COORD_NODE, ret->id, &coord_node_doc_type, ret);
+	if (rc < 0)
+		arena_fini(ret_mem);
+	return rc;
+}
+
 int coord_node_replace(struct tailnet *c, struct coord_node *n, const struct coord_node_doc *doc,
 	enum telling what, bool durable, struct now now)
 {
 	struct coord_node_doc copy;
 	struct arena mem;
 	bool fresh_key = false, lacked_tags = coord_node_lacks_tags(&n->doc);
-	int rc = store_copy_doc(&coord_node_doc_type, doc, &copy, &mem);
+	int rc = copy_and_store(c, doc, durable, &copy, &mem);
 
-	if (rc < 0)
+	if (rc < 0) {
+		if (strcmp(n->name_in_map, n->doc.name) != 0)
+			tailnet_fail(c,
+				rc); /* it was to have another name, and its own may be taken by now */
 		return rc;
+	}
 	if (memcmp(copy.key.b, n->key_in_map.b, KEY_LEN) != 0) {
 		map_remove(&c->nodes_by_key, &n->by_key);
 		n->key_in_map = copy.key;
@@ -98,19 +116,49 @@ int coord_node_replace(struct tailnet *c, struct coord_node *n, const struct coo
 	if (what != TELLS_NOBODY)
 		coord_node_touch(c, n, what == TELLS_WHOLE, now);
 	rc = fresh_key ? former_refresh(c, n) : 0;
-	if (rc == 0 && durable)
-		rc = store_doc(c, COORD_NODE, n->doc.id, &coord_node_doc_type, &n->doc);
+	if (rc < 0)
+		tailnet_fail(c, rc); /* a key that was given up would open something */
 	return rc;
 }
 
-/* Puts a device into all tables. doc's memory becomes the node's. */
+static int put_into_tables(struct tailnet *c, struct coord_node *n)
+{
+	if (map_insert(&c->nodes_by_key, &n->by_key, n->key_in_map.b, KEY_LEN) != 0)
+		return -ENOMEM;
+	if (map_insert(&c->nodes_by_id, &n->by_id, &n->id_in_map, sizeof(n->id_in_map)) != 0)
+		goto by_key;
+	if (map_insert(&c->nodes_by_name, &n->by_name, n->name_in_map, strlen(n->name_in_map)) != 0)
+		goto by_id;
+	if (peer_group_join(c, n) == 0 && former_refresh(c, n) == 0)
+		return 0;
+	former_free(c, n);
+	peer_group_leave(c, n);
+	map_remove(&c->nodes_by_name, &n->by_name);
+by_id:
+	map_remove(&c->nodes_by_id, &n->by_id);
+by_key:
+	map_remove(&c->nodes_by_key, &n->by_key);
+	return -ENOMEM;
+}
+
+static void machine_put(struct tailnet *c, struct machine *m)
+{
+	if (!m || !list_empty(&m->nodes))
+		return;
+	map_remove(&c->machines, &m->node);
+	free(m);
+}
+
+/* Puts a device into all tables. doc's memory becomes the node's; on failure it is freed. */
 int coord_node_insert(struct tailnet *c, const struct coord_node_doc *doc, struct arena mem,
 	struct coord_node **ret)
 {
 	struct coord_node *n = calloc(1, sizeof(*n));
 
-	if (!n)
+	if (!n) {
+		arena_fini(&mem);
 		return -ENOMEM;
+	}
 	n->tailnet = c;
 	n->mem = mem;
 	n->doc = *doc;
@@ -125,13 +173,13 @@ int coord_node_insert(struct tailnet *c, const struct coord_node_doc *doc, struc
 	list_init(&n->in_group);
 	list_init(&n->in_routers);
 	n->machine = machine_get(c, &doc->machine);
-	if (!n->machine || !n->name_in_map ||
-		map_insert(&c->nodes_by_key, &n->by_key, n->key_in_map.b, KEY_LEN) != 0 ||
-		map_insert(&c->nodes_by_id, &n->by_id, &n->id_in_map, sizeof(n->id_in_map)) != 0 ||
-		map_insert(&c->nodes_by_name, &n->by_name, n->name_in_map,
-			strlen(n->name_in_map)) != 0 ||
-		peer_group_join(c, n) < 0 || former_refresh(c, n) < 0)
-		return -ENOMEM; /* at start only: the owner gives up */
+	if (!n->machine || !n->name_in_map || put_into_tables(c, n) < 0) {
+		machine_put(c, n->machine);
+		free(n->name_in_map);
+		arena_fini(&n->mem);
+		free(n);
+		return -ENOMEM;
+	}
 	list_push_tail(&n->machine->nodes, &n->in_machine);
 	list_push_tail(&c->nodes, &n->link);
 	addresses_set(c, addresses_host(doc), true);
@@ -176,17 +224,13 @@ void coord_node_free(struct tailnet *c, struct coord_node *n)
 {
 	map_remove(&c->nodes_by_key, &n->by_key);
 	map_remove(&c->nodes_by_id, &n->by_id);
-	if (n->name_in_map)
-		map_remove(&c->nodes_by_name, &n->by_name);
+	map_remove(&c->nodes_by_name, &n->by_name);
 	free(n->name_in_map);
 	free(n->refused);
 	list_remove(&n->link);
 	list_remove(&n->in_noted);
 	list_remove(&n->in_machine);
-	if (list_empty(&n->machine->nodes)) {
-		map_remove(&c->machines, &n->machine->node);
-		free(n->machine);
-	}
+	machine_put(c, n->machine);
 	heap_remove(&c->expiries, &n->expiry);
 	former_free(c, n);
 	addresses_set(c, addresses_host(&n->doc), false);

@@ -215,7 +215,7 @@ struct coord_node *coord_node_by_key(struct tailnet *c, const struct node_pub *k
 struct coord_node *coord_node_by_id(const struct tailnet *c, int64_t id);
 struct coord_node *coord_node_of_machine(
 	struct tailnet *c, const struct machine_pub *m, int64_t user, bool tagged);
-/* Puts a device into all tables. doc's memory becomes the node's. */
+/* Puts a device into all tables. doc's memory becomes the node's; on failure it is freed. */
 MUST_USE int coord_node_insert(struct tailnet *c, const struct coord_node_doc *doc,
 	struct arena mem, struct coord_node **ret);
 void coord_node_free(struct tailnet *c, struct coord_node *n);
