@@ -269,7 +269,7 @@ int hub_new(struct hub **ret, const struct hub_options *o, struct err_at *at)
 	if (rc == 0)
 		rc = open_relay(h, at);
 	if (rc == 0 && o->packages_dir)
-		rc = packages_read(&h->packages, o->packages_dir, h->started, at);
+		rc = packages_read(&h->packages, o->packages_dir, at);
 	if (rc == 0)
 		rc = hub_listen(h, at);
 	if (rc == 0)

@@ -152,7 +152,7 @@ static int log_in(struct derpclient *c, mono_ns now)
 	if (rc < 0)
 		return rc;
 	c->state = LOGGED_IN;
-	bucket_init(&c->infos, 1, DERPCLIENT_INFOS_MAX, now);
+	bucket_init(&c->infos, 1, DERPCLIENT_INFOS_MAX);
 	c->last_heard = now;
 	c->cfg.on_output(c->cfg.owner);
 	return 0;
@@ -240,7 +240,7 @@ static int got_server_info(struct derpclient *c, const struct derpframe *f, mono
 		return rc;
 	bucket_init(&c->bucket,
 		e.info.bytes_per_second > 0 ? MIN_OF(e.info.bytes_per_second, RATE_MAX) : 0,
-		e.info.bytes_burst > 0 ? MIN_OF(e.info.bytes_burst, RATE_MAX) : 0, now);
+		e.info.bytes_burst > 0 ? MIN_OF(e.info.bytes_burst, RATE_MAX) : 0);
 	c->n.logins += !c->ready;
 	if (!c->ready)
 		c->ready_at = now;

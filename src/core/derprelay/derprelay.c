@@ -85,7 +85,6 @@ int derprelay_accept(struct derprelay *r, struct ipport remote, bool not_ideal, 
 	c->holder = holder;
 	c->remote = remote;
 	c->not_ideal = not_ideal;
-	c->gone_tokens = GONE_BURST;
 	buf_init(&c->in, DERP_HEADER_LEN + DERP_CLIENT_INFO_MAX);
 	buf_init(&c->control, DERPRELAY_CONTROL_MAX);
 	buf_init(&c->writing, DERPRELAY_WRITE_MAX + DERPRELAY_CONTROL_MAX + DERP_HEADER_LEN +

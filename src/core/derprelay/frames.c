@@ -15,16 +15,8 @@ static void answer_unknown(
 	c->relay->n.drop_unknown_dest++;
 	if (!disco_looks_like(pkt.p, pkt.len))
 		return;
-	if (now - c->gone_refill >= SEC(1)) {
-		mono_ns whole = (now - c->gone_refill) / SEC(1);
-
-		c->gone_tokens = (unsigned)MIN_OF(whole + c->gone_tokens, (mono_ns)GONE_BURST);
-		c->gone_refill = now;
-	}
-	if (!c->gone_tokens)
-		return;
-	c->gone_tokens--;
-	conn_send_gone(c, dst, DERP_GONE_NOT_HERE);
+	if (bucket_spend(&c->not_here_full_at, SEC(1), NOT_HERE_BURST * SEC(1), now))
+		conn_send_gone(c, dst, DERP_GONE_NOT_HERE);
 }
 
 static int packet_frame(struct derpconn *c, const struct derpframe *f, mono_ns now)

@@ -11,8 +11,8 @@
 
 enum {
 	RATE_OVERHEAD = DERP_HEADER_LEN + KEY_LEN
-}; /* charged beside the packet, as clients count */
-enum { GONE_BURST = 3 };
+};                           /* charged beside the packet, as clients count */
+enum { NOT_HERE_BURST = 3 }; /* answers that a destination is not here; then one a second */
 
 /* Packets for one connection, of one kind. */
 struct queue {
@@ -54,8 +54,7 @@ struct derpconn {
 	size_t n_heard,
 		skip; /* both kinds of notes; bytes of a long unknown frame that are still to come */
 	struct heap_node wake;
-	mono_ns keep_alive_period, gone_refill;
-	unsigned gone_tokens;
+	mono_ns keep_alive_period, not_here_full_at;
 	struct bucket bucket; /* what it may send */
 };
 

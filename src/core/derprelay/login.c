@@ -134,7 +134,7 @@ static int let_in(struct derpconn *c, const struct node_pub *key, mono_ns now)
 	int rc;
 
 	/* Some slack: what leaves the client in time may arrive in a bunch. */
-	bucket_init(&c->bucket, rate, burst + burst / 4, now);
+	bucket_init(&c->bucket, rate, burst + burst / 4);
 	c->client = client_get(r, key);
 	if (!c->client)
 		return -ENOMEM;

@@ -86,7 +86,7 @@ static void op_send(void *owner, struct ipport to, const uint8_t *req, size_t le
 	if (!endpoints_can_send(e, to.ip))
 		return;
 	if (!ratelimit_allow(&e->stun, ipaddr_place(&to.ip), e->now.mono) ||
-		!ratelimit_allow(&e->stun_all, view_of("", 0), e->now.mono)) {
+		!bucket_take(&e->stun_all, 1, e->now.mono)) {
 		e->n.stun_limited++;
 		return;
 	}
@@ -210,8 +210,7 @@ int endpoints_new(struct endpoints **ret, const struct endpoints_cfg *cfg)
 	e->check_at = MONO_NEVER;
 	e->stun = (struct ratelimit){ .burst = ENDPOINTS_STUN_BURST,
 		.per_second = ENDPOINTS_STUN_PER_SECOND };
-	e->stun_all = (struct ratelimit){ .burst = ENDPOINTS_STUN_BURST_ALL,
-		.per_second = ENDPOINTS_STUN_PER_SECOND_ALL };
+	bucket_init(&e->stun_all, ENDPOINTS_STUN_PER_SECOND_ALL, ENDPOINTS_STUN_BURST_ALL);
 	rng_fill(e->rng, e->stun.seed, sizeof(e->stun.seed));
 	buf_init(&e->events, EVENTS_MAX * sizeof(struct endpoints_event));
 	*ret = e;

@@ -3,6 +3,7 @@
 #define WARREN_CORE_ENDPOINTS_INTERNAL_H
 
 #include "base/buf/buf.h"
+#include "base/bucket/bucket.h"
 #include "base/ratelimit/ratelimit.h"
 #include "core/endpoints/endpoints.h"
 #include "core/netcheck/netcheck.h"
@@ -48,7 +49,8 @@ struct endpoints {
 	mono_ns checked_at, last_traffic;
 	unix_ms checked_wall;
 	bool check_again, check_full; /* when the running one has ended; as a full one */
-	struct ratelimit stun, stun_all;
+	struct ratelimit stun;        /* to one host */
+	struct bucket stun_all;
 	struct endpoints_local local;
 	uint16_t port4, port6;
 	unsigned families; /* bits: IPv4, IPv6 */

@@ -12,9 +12,6 @@ static const mono_ns retry_after[] = { MSEC(300), MSEC(600), MSEC(1200), MSEC(24
 static const mono_ns retry_gap =
 	MSEC(200); /* when the peer shows up; twice as long each time, for long lines */
 enum { URGED_MAX = 5 };
-enum {
-	SEARCHES_PER_SECOND = 10
-}; /* among all peers, for the sender of an unknown session's datagram */
 
 static const mono_ns unknown_peer_lately = SEC(10);
 
@@ -59,20 +56,6 @@ void handshake_tick(struct magicsock_peer *p)
 
 /* ---- Unknown sessions ---- */
 
-static bool may_search(struct magicsock *m)
-{
-	mono_ns gone = mono_min(m->now.mono - m->searches_at, SEC(1));
-
-	m->search_tokens = MIN_OF((int64_t)SEARCHES_PER_SECOND * 1000,
-		m->search_tokens + gone / MSEC(1) * SEARCHES_PER_SECOND);
-	if (gone >= MSEC(1))
-		m->searches_at = m->now.mono;
-	if (m->search_tokens < 1000)
-		return false;
-	m->search_tokens -= 1000;
-	return true;
-}
-
 /*
  * Somebody holds a session with us that we do not know: we were restarted. Rather than wait 15 s for it to notice, begin a
  * handshake with whoever it may be: the key that the relay vouches for, or a peer with this address.
@@ -89,7 +72,7 @@ void handshake_unknown_session(struct magicsock *m, const struct wg_source *from
 			peer_defer(p, DEFER_HANDSHAKE);
 		return;
 	}
-	if (r.kind != MAGICSOCK_DIRECT || !may_search(m))
+	if (r.kind != MAGICSOCK_DIRECT || !bucket_take(&m->searches, 1, m->now.mono))
 		return;
 	for (struct magicsock_peer *p = peer_next(m, NULL); p; p = peer_next(m, p))
 		if (p->wg && !peer_has_session(p) && path_has_candidate(&p->path, r.addr))

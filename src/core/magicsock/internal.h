@@ -15,6 +15,7 @@
 #include "base/heap/heap.h"
 #include "base/list/list.h"
 #include "base/map/map.h"
+#include "base/bucket/bucket.h"
 #include "base/ratelimit/ratelimit.h"
 #include "core/magicsock/magicsock.h"
 #include "core/path/path.h"
@@ -128,9 +129,9 @@ struct magicsock {
 
 	struct map peers, disco; /* by id; by disco key */
 	struct heap wakes;
-	struct list deferred;  /* struct magicsock_peer.defer_link */
-	mono_ns searches_at;   /* for the peer of an unknown session: limited */
-	int64_t search_tokens; /* thousandths of one */
+	struct list deferred; /* struct magicsock_peer.defer_link */
+	struct bucket
+		searches; /* among all peers, for the sender of an unknown session's datagram */
 
 	/* Inner packets of the last batch, of this peer each, until the owner takes them. */
 	struct wg_packet inner[MAGICSOCK_BATCH_MAX];

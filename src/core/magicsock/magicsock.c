@@ -266,7 +266,7 @@ int magicsock_new(struct magicsock **ret, const struct magicsock_cfg *cfg, struc
 	m->sink = (struct wg_sink){ send_to_peer, send_to_source, receive_packets, receive_event,
 		receive_unknown_peer, receive_unknown_session };
 	list_init(&m->deferred);
-	m->searches_at = now.mono - SEC(1); /* a second's worth of searches */
+	bucket_init(&m->searches, MAGICSOCK_SEARCHES_PER_SECOND, MAGICSOCK_SEARCHES_PER_SECOND);
 	rng_fill(m->rng, seed, sizeof(seed));
 	map_init(&m->peers, seed);
 	map_init(&m->disco, seed);

@@ -26,6 +26,8 @@ enum {
 	/* Probes to one IP address (IPv6: /64), by whichever peers it is named; a thousand devices may live behind one. */
 	MAGICSOCK_PROBE_BURST = 1024,
 	MAGICSOCK_PROBES_PER_SECOND = 128,
+	MAGICSOCK_SEARCHES_PER_SECOND =
+		10, /* for the peer whose session we do not know; as many at once */
 	MAGICSOCK_BATCH_MAX = 2 * WG_BATCH_MAX, /* datagrams of one magicsock_udp_in */
 	MAGICSOCK_HEADROOM = WG_HEADROOM, /* before and behind a packet given to magicsock_send */
 	MAGICSOCK_TAILROOM = WG_TAILROOM,

@@ -12,6 +12,10 @@
  */
 #include "core/path/internal.h"
 
+#include "base/bucket/bucket.h"
+
+static const mono_ns ping_every = SEC(1) / PATH_PINGS_PER_SECOND;
+
 static void earn(int64_t *credit, int64_t bytes)
 {
 	*credit = MIN_OF((int64_t)PATH_CREDIT_MAX, *credit + bytes);
@@ -61,29 +65,15 @@ bool path_spend(struct path *p, struct ipport to, size_t len, mono_ns now)
 	return ipport_eq(to, p->last_rx_addr) && pay(&p->last_rx_credit, on_the_wire(to, len));
 }
 
-/* Thousandths of a probe: PATH_PINGS_PER_SECOND of them each millisecond. */
-static bool take_token(struct path *p, mono_ns now)
+static bool take_ping(struct path *p, mono_ns now)
 {
-	int64_t full = PATH_PING_BURST * INT64_C(1000);
-
-	p->tokens = MIN_OF(full, p->tokens + mono_min(now - p->tokens_at, SEC(60)) / MSEC(1) *
-						     PATH_PINGS_PER_SECOND);
-	if (now - p->tokens_at >= MSEC(1))
-		p->tokens_at = now;
-	if (p->tokens < 1000)
-		return false;
-	p->tokens -= 1000;
-	return true;
+	return bucket_spend(&p->pings_full_at, ping_every, PATH_PING_BURST * ping_every, now);
 }
 
 static bool take_probe(struct path_candidate *c, mono_ns now)
 {
-	mono_ns from = MAX_OF(c->probes_full_at, now);
-
-	if (from + PATH_PROBE_GAP - now > PATH_PROBE_BURST * PATH_PROBE_GAP)
-		return false;
-	c->probes_full_at = from + PATH_PROBE_GAP;
-	return true;
+	return bucket_spend(
+		&c->probes_full_at, PATH_PROBE_GAP, PATH_PROBE_BURST * PATH_PROBE_GAP, now);
 }
 
 bool budget_probe(struct path *p, struct path_candidate *c, size_t len, mono_ns now)
@@ -98,7 +88,7 @@ bool budget_probe(struct path *p, struct path_candidate *c, size_t len, mono_ns 
 	else
 		may = pay(&c->credit, on_the_wire(c->addr, len)) ||
 		      path_spend(p, c->addr, len, now);
-	may = may && take_token(p, now);
+	may = may && take_ping(p, now);
 	p->n_limited += !may;
 	return may;
 }

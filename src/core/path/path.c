@@ -36,9 +36,7 @@ void path_init(
 		.owner = owner,
 		.rng = rng,
 		.heartbeat_at = MONO_NEVER,
-		.search_at = MONO_NEVER,
-		.tokens = PATH_PING_BURST * INT64_C(1000),
-		.tokens_at = now };
+		.search_at = MONO_NEVER };
 }
 
 void path_fini(struct path *p)

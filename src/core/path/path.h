@@ -93,8 +93,7 @@ struct path {
 	mono_ns search_started, search_at; /* search_at: of the next step; MONO_NEVER: no search */
 	unsigned search_step;
 	bool search_calls;
-	int64_t tokens; /* thousandths of a ping */
-	mono_ns tokens_at;
+	mono_ns pings_full_at; /* when PATH_PING_BURST may be sent again */
 	uint64_t n_limited;
 };
 

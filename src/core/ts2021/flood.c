@@ -27,17 +27,15 @@ enum {
 		1024, /* Go's clients send two WINDOW_UPDATEs for 4 KiB that they have read */
 };
 
-void flood_init(struct flood *f, bool client, int64_t rate, int64_t burst, mono_ns now)
+void flood_init(struct flood *f, bool client, int64_t rate, int64_t burst)
 {
 	*f = (struct flood){ .client = client, .skip = client ? 0 : FLOOD_PREFACE };
-	bucket_init(&f->bucket, rate, burst, now);
+	bucket_init(&f->bucket, rate, burst);
 }
 
-void flood_raise(struct flood *f, int64_t rate, int64_t burst)
+void flood_raise(struct flood *f, int64_t rate, int64_t burst, mono_ns now)
 {
-	f->bucket.tokens += burst - f->bucket.burst;
-	f->bucket.rate = rate;
-	f->bucket.burst = burst;
+	bucket_change(&f->bucket, rate, burst, now);
 }
 
 void flood_sent(struct flood *f, size_t n)
@@ -47,8 +45,7 @@ void flood_sent(struct flood *f, size_t n)
 
 void flood_refund_request(struct flood *f, size_t body_len)
 {
-	f->bucket.tokens =
-		MIN_OF(f->bucket.tokens + 2 + (int64_t)(body_len / DATA_UNIT), f->bucket.burst);
+	bucket_give(&f->bucket, 2 + (int64_t)(body_len / DATA_UNIT));
 }
 
 static int64_t data_cost(const struct flood *f, size_t len, uint8_t flags)

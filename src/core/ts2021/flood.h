@@ -21,9 +21,9 @@ struct flood {
 };
 
 /* A full bucket; rate: of tokens a second. */
-void flood_init(struct flood *f, bool client, int64_t rate, int64_t burst, mono_ns now);
+void flood_init(struct flood *f, bool client, int64_t rate, int64_t burst);
 /* More from now on; what was spent stays spent. */
-void flood_raise(struct flood *f, int64_t rate, int64_t burst);
+void flood_raise(struct flood *f, int64_t rate, int64_t burst, mono_ns now);
 /* A record came. -ERR_FLOOD, as below: too much. */
 MUST_USE int flood_record(struct flood *f, size_t n, mono_ns now);
 /* Some of HTTP/2. */

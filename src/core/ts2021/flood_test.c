@@ -380,7 +380,7 @@ static void farewell_names_the_reason(void **state)
 			break;
 		memcpy(copy, v.p, n);
 		ts2021_written(f.victim, n);
-		rc = ts2021_feed(f.p.client.t, copy, n, 0);
+		rc = ts2021_feed(f.p.client.t, copy, n, f.now);
 	}
 	CHECK_INT(rc, ==, -ERR_CLOSED); /* a GOAWAY, and nothing is open */
 	flooder_close(&f);

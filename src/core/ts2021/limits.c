@@ -34,5 +34,5 @@ void ts2021_set_member(struct ts2021 *t)
 	t->member = true;
 	t->share = &ts2021_member;
 	t->mem.max = ts2021_member.h2;
-	flood_raise(&t->flood, ts2021_member.frames_rate, ts2021_member.frames_burst);
+	flood_raise(&t->flood, ts2021_member.frames_rate, ts2021_member.frames_burst, t->now);
 }

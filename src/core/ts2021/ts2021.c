@@ -28,7 +28,7 @@ static struct ts2021 *conn_new(const struct ts2021_ops *ops, void *owner, bool c
 		free(t);
 		return NULL;
 	}
-	flood_init(&t->flood, client, t->share->frames_rate, t->share->frames_burst, now);
+	flood_init(&t->flood, client, t->share->frames_rate, t->share->frames_burst);
 	list_init(&t->streams);
 	buf_init(&t->in, IN_MAX);
 	buf_init(&t->out, (size_t)1 << 26);

@@ -43,14 +43,14 @@ static int read_one(struct packages *p, const char *dir, const char *arch, struc
 	return rc;
 }
 
-int packages_read(struct packages **ret, const char *dir, mono_ns now, struct err_at *at)
+int packages_read(struct packages **ret, const char *dir, struct err_at *at)
 {
 	struct packages *p = calloc(1, sizeof(*p));
 	int rc = 0;
 
 	if (!p)
 		return -ENOMEM;
-	bucket_init(&p->bytes, PACKAGE_RATE, PACKAGE_BURST, now);
+	bucket_init(&p->bytes, PACKAGE_RATE, PACKAGE_BURST);
 	for (size_t i = 0; i < ARRAY_LEN(architectures) && rc == 0; i++)
 		rc = read_one(p, dir, architectures[i], at);
 	if (rc < 0 || !p->n) {

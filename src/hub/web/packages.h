@@ -18,7 +18,7 @@ enum {
 };
 
 /* Those of this release that are in the directory. None: *ret stays NULL, and the log says so. -ENOMEM, -errno, -ERR_TOO_BIG. */
-MUST_USE int packages_read(struct packages **ret, const char *dir, mono_ns now, struct err_at *at);
+MUST_USE int packages_read(struct packages **ret, const char *dir, struct err_at *at);
 struct packages *packages_free(struct packages *p);
 /* The name of the i-th, NULL: there are no more. p may be NULL. */
 const char *packages_name(const struct packages *p, size_t i);

@@ -72,19 +72,19 @@ bool share_may_hold(const struct lconn *c, size_t more)
 }
 
 /* Of the users that are remembered, this one, or the place of whoever came longest ago. */
-static struct luser *user_of(struct lapi *a, uid_t uid, mono_ns now)
+static struct luser *user_of(struct lapi *a, uid_t uid)
 {
 	struct luser *oldest = &a->user[0];
 
 	for (size_t i = 0; i < SHARE_USERS_MAX; i++) {
 		if (a->user[i].used && a->user[i].uid == uid)
 			return &a->user[i];
-		if (a->user[i].requests.at < oldest->requests.at)
+		if (a->user[i].requests.full_at < oldest->requests.full_at)
 			oldest = &a->user[i];
 	}
 	*oldest = (struct luser){ .used = true, .uid = uid };
-	bucket_init(&oldest->requests, SHARE_REQUESTS_RATE, SHARE_REQUESTS_BURST, now);
-	bucket_init(&oldest->work, SHARE_WORK_RATE, SHARE_WORK_BURST, now);
+	bucket_init(&oldest->requests, SHARE_REQUESTS_RATE, SHARE_REQUESTS_BURST);
+	bucket_init(&oldest->work, SHARE_WORK_RATE, SHARE_WORK_BURST);
 	return oldest;
 }
 
@@ -92,14 +92,14 @@ bool share_may_ask(struct lconn *c)
 {
 	mono_ns now = loop_now(c->lapi->loop).mono;
 
-	return share_is_trusted(c) || bucket_take(&user_of(c->lapi, c->uid, now)->requests, 1, now);
+	return share_is_trusted(c) || bucket_take(&user_of(c->lapi, c->uid)->requests, 1, now);
 }
 
 bool share_may_work(struct lconn *c, unsigned cost)
 {
 	mono_ns now = loop_now(c->lapi->loop).mono;
 
-	if (share_is_trusted(c) || bucket_take(&user_of(c->lapi, c->uid, now)->work, cost, now))
+	if (share_is_trusted(c) || bucket_take(&user_of(c->lapi, c->uid)->work, cost, now))
 		return true;
 	c->lapi->n.work_refused++;
 	return false;

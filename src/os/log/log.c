@@ -1,6 +1,6 @@
 #include "os/log/log.h"
+#include "base/bucket/bucket.h"
 #include "base/text/plain.h"
-#include "base/time/time.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -148,14 +148,10 @@ static bool may_write(struct log_limit *l)
 
 	clock_gettime(CLOCK_MONOTONIC, &ts);
 	now = SEC(ts.tv_sec) + ts.tv_nsec;
-	if (l->full_at < now)
-		l->full_at = now;
-	if (l->full_at + each > now + LOG_LIMIT_BURST * each) {
-		l->dropped++;
-		return false;
-	}
-	l->full_at += each;
-	return true;
+	if (bucket_spend(&l->full_at, each, LOG_LIMIT_BURST * each, now))
+		return true;
+	l->dropped++;
+	return false;
 }
 
 void log_write_limited(struct log_limit *limit, enum log_level level, const char *where,

@@ -12,7 +12,7 @@ mono_ns intake_deadline(const struct tailnet *c);
 
 /* One kind of request of which only so many are taken a second (shed.c). */
 struct shed {
-	mono_ns full_at; /* ahead of now by what was taken of the burst */
+	mono_ns full_at; /* of base/bucket */
 	mono_ns slot;    /* when the last one that was sent away is to come again */
 	struct ratelimit sources;
 };

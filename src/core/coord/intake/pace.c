@@ -4,18 +4,7 @@
  */
 #include "core/coord/intake/internal.h"
 
-/* When the account is full again is all that is kept: ahead of now by what was taken of the burst. */
-static mono_ns lacks(mono_ns full_at, mono_ns cost, mono_ns burst, mono_ns now)
-{
-	mono_ns ahead = full_at > now ? full_at - now : 0;
-
-	return MAX_OF(ahead + MIN_OF(cost, burst) - burst, 0);
-}
-
-static void take(mono_ns *full_at, mono_ns cost, mono_ns now)
-{
-	*full_at = MAX_OF(*full_at, now) + cost;
-}
+#include "base/bucket/bucket.h"
 
 /* The more readers there are, the slower each byte comes back. */
 static mono_ns time_of_bytes(const struct tailnet *c, size_t bytes)
@@ -29,18 +18,19 @@ static mono_ns time_of_bytes(const struct tailnet *c, size_t bytes)
 mono_ns pace_wait(const struct tailnet *c, const struct coord_node *n, size_t bytes, mono_ns now)
 {
 	mono_ns burst = COORD_TOLD_BURST * (SEC(1) / COORD_TOLD_RATE);
-	mono_ns changes = lacks(n->pace.changes_full_at, COORD_CHANGE_EVERY,
+	mono_ns changes = bucket_lacks(n->pace.changes_full_at, COORD_CHANGE_EVERY,
 		COORD_CHANGE_BURST * COORD_CHANGE_EVERY, now);
 
-	return MAX_OF(changes, lacks(n->pace.bytes_full_at, time_of_bytes(c, bytes), burst, now));
+	return MAX_OF(changes, bucket_lacks(n->pace.bytes_full_at,
+				       MIN_OF(time_of_bytes(c, bytes), burst), burst, now));
 }
 
 void pace_pay(const struct tailnet *c, struct coord_node *n, size_t bytes, mono_ns now)
 {
 	mono_ns burst = COORD_TOLD_BURST * (SEC(1) / COORD_TOLD_RATE);
 
-	take(&n->pace.changes_full_at, COORD_CHANGE_EVERY, now);
-	take(&n->pace.bytes_full_at, MIN_OF(time_of_bytes(c, bytes), burst), now);
+	bucket_charge(&n->pace.changes_full_at, COORD_CHANGE_EVERY, now);
+	bucket_charge(&n->pace.bytes_full_at, MIN_OF(time_of_bytes(c, bytes), burst), now);
 }
 
 bool pace_refuses(struct tailnet *c, struct coord_node *n, void *owner, struct now now)

@@ -7,6 +7,8 @@
  */
 #include "core/coord/intake/internal.h"
 
+#include "base/bucket/bucket.h"
+
 void shed_init(struct shed *s, const uint8_t seed[static 16])
 {
 	s->sources = (struct ratelimit){ .burst = COORD_SOURCE_BURST,
@@ -33,13 +35,9 @@ bool shed(struct tailnet *c, struct shed *s, void *owner, struct now now)
 	if (c->cfg.accept_rate <= 0 || !c->cfg.on_later)
 		return false;
 	step = SEC(1) / c->cfg.accept_rate;
-	if (s->full_at < now.mono)
-		s->full_at = now.mono;
 	room = asks_seldom(c, s, owner, now) ? burst : burst - burst / COORD_ACCEPT_RESERVE;
-	if (s->full_at - now.mono < room) {
-		s->full_at += step;
+	if (bucket_spend(&s->full_at, step, room, now.mono))
 		return false;
-	}
 	s->slot = mono_add(MAX_OF(s->slot, now.mono), step);
 	wait = s->slot - now.mono;
 	if (wait >
