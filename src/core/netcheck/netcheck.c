@@ -216,21 +216,27 @@ int netcheck_set_map(struct netcheck *nc, const struct tc_derp_map *map)
 {
 	size_t n = map ? map->regions.n : 0;
 	struct region *regions;
+	struct probe_list *lists;
+	struct pending *pending;
 	int rc = n > NETCHECK_REGIONS_MAX ? -ERR_TOO_MANY : 0;
 
 	if (rc < 0)
 		return rc;
 	regions = calloc(n + 1, sizeof(*regions));
-	if (!regions)
-		return -ENOMEM;
-	rc = map ? take_regions(nc, map, regions) : 0;
+	lists = calloc(2 * n + 1, sizeof(*lists)); /* rounds need no memory of their own */
+	pending = calloc(2 * n * NETCHECK_TRIES_MAX + 1, sizeof(*pending));
+	rc = !regions || !lists || !pending ? -ENOMEM : map ? take_regions(nc, map, regions) : 0;
 	if (rc < 0) {
 		free(regions);
+		free(lists);
+		free(pending);
 		return rc;
 	}
 	netcheck_reset(nc);
 	forget_map(nc);
 	nc->regions = regions;
+	nc->lists = lists;
+	nc->pending = pending;
 	nc->n_regions = n;
 	for (size_t i = 0; i < n; i++)
 		for (size_t j = 0; j < regions[i].n_nodes; j++)
@@ -285,7 +291,7 @@ static void ask_names(struct netcheck *nc)
 	}
 }
 
-static int round_plan(struct netcheck *nc, bool full)
+static void round_plan(struct netcheck *nc, bool full)
 {
 	struct plan_input in = { .regions = nc->regions,
 		.n_regions = nc->n_regions,
@@ -296,22 +302,16 @@ static int round_plan(struct netcheck *nc, bool full)
 		.last6 = nc->last.ipv6,
 		.home = nc->home };
 
-	if (!nc->lists) {
-		nc->lists = calloc(2 * nc->n_regions, sizeof(*nc->lists));
-		nc->pending = calloc(2 * nc->n_regions * NETCHECK_TRIES_MAX, sizeof(*nc->pending));
-	}
-	if (!nc->lists || !nc->pending)
-		return -ENOMEM;
 	nc->n_lists = plan_make(&in, nc->lists);
-	return 0;
 }
 
 void netcheck_start(struct netcheck *nc, bool full, mono_ns now)
 {
 	full = full || !nc->any_round || !nc->last_full || now - nc->last_full >= full_every ||
 	       !nc->last.udp;
-	if (nc->running || !nc->n_regions || round_plan(nc, full) < 0)
+	if (nc->running || !nc->n_regions)
 		return;
+	round_plan(nc, full);
 	nc->running = true;
 	nc->measuring = false;
 	nc->started = now;
