@@ -34,7 +34,7 @@ struct relays {
 	size_t n_conns, cap_conns;
 	bool has_events, home_down;
 	struct buf packets; /* each a struct relays_packet, then its bytes */
-	mono_ns idle_at, home_check_at, home_check_gap;
+	mono_ns idle_at, home_retry_at, home_check_at, home_check_gap;
 	struct relays_counters n;
 	struct derpclient_counters left; /* of the connections that are gone */
 };

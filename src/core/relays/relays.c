@@ -13,7 +13,7 @@ static const mono_ns idle_after = SEC(60), idle_check = SEC(15),
 	silent_after = SEC(2),
 		     silence_limit =
 			     SEC(3), /* we send, and nothing comes back: a ping, and its answer */
-	home_timeout = SEC(1), home_check_min = SEC(5),
+	home_retry = SEC(1), home_timeout = SEC(1), home_check_min = SEC(5),
 		     home_check_max = SEC(60); /* home cannot be connected */
 
 /* ---- The table ---- */
@@ -61,15 +61,21 @@ static void conn_remove(struct relays_conn *c)
 	free(c);
 }
 
+static bool can_open(const struct relays *r, int region)
+{
+	const struct tc_derp_region *in_map = relays_map_region(r->map, region);
+
+	return r->on && in_map && relays_map_node(in_map, 0);
+}
+
 /* Opened if it is not there. NULL: no such region, or no memory. */
 static struct relays_conn *conn_get(struct relays *r, int region)
 {
 	struct relays_conn *c = conn_find(r, region);
-	const struct tc_derp_region *in_map = relays_map_region(r->map, region);
 
 	if (c && c->c)
 		return c;
-	if (!r->on || !in_map || !relays_map_node(in_map, 0))
+	if (!can_open(r, region))
 		return NULL;
 	c = c ? c : conn_add(r, region);
 	if (!c)
@@ -101,7 +107,7 @@ int relays_new(struct relays **ret, struct rng *rng)
 	if (!r)
 		return -ENOMEM;
 	r->rng = rng;
-	r->idle_at = MONO_NEVER;
+	r->idle_at = r->home_retry_at = MONO_NEVER;
 	buf_init(&r->packets, PACKETS_MAX);
 	*ret = r;
 	return 0;
@@ -132,8 +138,9 @@ static void keep_home(struct relays *r)
 		derpclient_note_preferred(r->conns[i]->c, r->conns[i]->region == r->home);
 		relays_conn_settle(r->conns[i]);
 	}
-	if (r->home)
-		conn_get(r, r->home);
+	r->home_retry_at = MONO_NEVER;
+	if (r->home && !conn_get(r, r->home) && can_open(r, r->home))
+		r->home_retry_at = mono_add(r->now, home_retry); /* there was no memory for it */
 }
 
 static void drop_all(struct relays *r)
@@ -421,12 +428,14 @@ void relays_tick(struct relays *r, mono_ns now)
 			relays_conn_tick(r->conns[i]);
 	if (now >= r->idle_at)
 		close_idle(r);
+	if (now >= r->home_retry_at)
+		keep_home(r);
 	check_home(r);
 }
 
 mono_ns relays_deadline(const struct relays *r)
 {
-	mono_ns at = mono_min(r->idle_at, home_check_due(r));
+	mono_ns at = mono_min(mono_min(r->idle_at, r->home_retry_at), home_check_due(r));
 
 	for (size_t i = 0; i < r->n_conns; i++) {
 		const struct relays_conn *c = r->conns[i];
