@@ -197,9 +197,10 @@ static void tell_hub(struct node *n)
 		vnet_at(n->w->v, &n->tell, vnet_now(n->w->v) + MSEC(30));
 }
 
-static struct wg_packet packet(uint8_t *mem, uint8_t from, uint8_t to, bool reply, uint16_t seq)
+static struct pkt packet(uint8_t *mem, uint8_t from, uint8_t to, bool reply, uint16_t seq)
 {
-	uint8_t *p = mem + MAGICSOCK_HEADROOM;
+	struct pkt pkt = pkt_in(mem, PKT_LEN);
+	uint8_t *p = pkt.p;
 
 	memset(p, 0, PKT_LEN);
 	p[0] = 0x45;
@@ -209,10 +210,10 @@ static struct wg_packet packet(uint8_t *mem, uint8_t from, uint8_t to, bool repl
 	memcpy(p + 12, (uint8_t[]){ 100, 64, 0, from, 100, 64, 0, to }, 8);
 	p[20] = reply;
 	store_be16(p + 22, seq);
-	return (struct wg_packet){ .p = p, .len = PKT_LEN };
+	return pkt;
 }
 
-static void op_udp_send(void *owner, struct ipport to, const struct wg_packet *d, size_t n)
+static void op_udp_send(void *owner, struct ipport to, const struct pkt *d, size_t n)
 {
 	struct node *nd = owner;
 
@@ -236,7 +237,7 @@ static void op_udp_send(void *owner, struct ipport to, const struct wg_packet *d
 	}
 }
 
-static void packets_in(struct node *nd, int64_t peer, const struct wg_packet *pkt, size_t n)
+static void packets_in(struct node *nd, int64_t peer, const struct pkt *pkt, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
 		uint16_t seq = load_be16(pkt[i].p + 22);
@@ -359,8 +360,8 @@ static void flush_relay(struct node *n, int region)
 static void send_replies(struct node *n)
 {
 	while (n->n_replies) {
-		uint8_t mem[MAGICSOCK_HEADROOM + PKT_LEN + MAGICSOCK_TAILROOM];
-		struct wg_packet p;
+		uint8_t mem[PKT_ROOM(PKT_LEN)];
+		struct pkt p;
 
 		n->n_replies--;
 		p = packet(mem, (uint8_t)n->n, n->replies[n->n_replies].to, true,
@@ -594,9 +595,9 @@ void node_stop(struct node *n)
 
 uint16_t node_ping(struct node *n, const struct node *to)
 {
-	uint8_t mem[MAGICSOCK_HEADROOM + PKT_LEN + MAGICSOCK_TAILROOM];
+	uint8_t mem[PKT_ROOM(PKT_LEN)];
 	uint16_t seq = n->next_seq++;
-	struct wg_packet p = packet(mem, (uint8_t)n->n, (uint8_t)to->n, false, seq);
+	struct pkt p = packet(mem, (uint8_t)n->n, (uint8_t)to->n, false, seq);
 
 	CHECK_INT(seq, <, SERIES_MAX);
 	n->sent_at[seq] = vnet_now(n->w->v);

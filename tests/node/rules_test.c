@@ -115,9 +115,9 @@ static void v148_the_tailnet_id_is_in_status_while_the_hub_tells_it(void **state
 /* A connection that begins: TCP with SYN. */
 static void connect_to(struct dev *from, struct dev *to, uint16_t sport, uint16_t dport)
 {
-	static uint8_t mem[MAGICSOCK_HEADROOM + 256 + MAGICSOCK_TAILROOM];
-	uint8_t *p = mem + MAGICSOCK_HEADROOM;
-	struct wg_packet pkt = { .p = p, .len = 40 };
+	static uint8_t mem[PKT_ROOM(256)];
+	struct pkt pkt = pkt_in(mem, 40);
+	uint8_t *p = pkt.p;
 
 	memset(p, 0, 40);
 	p[0] = 0x45;
@@ -130,7 +130,8 @@ static void connect_to(struct dev *from, struct dev *to, uint16_t sport, uint16_
 	store_be16(p + 22, dport);
 	p[32] = 5 << 4;
 	p[33] = 2;
-	node_tun_in(from->a, &pkt, 1, net.now);
+	node_port_in(from->a, NODE_PORT_TUN, &pkt, 1, net.now);
+	dev_take_packets(from);
 	testnet_run(&net, MSEC(200));
 }
 
@@ -292,7 +293,7 @@ static void v146_256_are_kept_each_way_the_oldest_goes(void **state)
 static void refusals_that_are_not_told_are_counted(void **state)
 {
 	struct dev *d = net.dev;
-	struct wg_packet p[10];
+	struct pkt p[10];
 	uint8_t syn[10][40] = { { 0 } };
 
 	join_two_of_which_the_second_is_shut();
@@ -308,7 +309,7 @@ static void refusals_that_are_not_told_are_counted(void **state)
 		b[23] = (uint8_t)(i + 1); /* the port */
 		b[32] = 0x50;
 		b[33] = 2; /* SYN */
-		p[i] = (struct wg_packet){ .p = b, .len = sizeof(syn[i]) };
+		p[i] = (struct pkt){ .p = b, .len = sizeof(syn[i]) };
 	}
 	node_packets_in(d[1].a, testnet_member(&net, &d[0])->id, p, ARRAY_LEN(p));
 	CHECK_INT(node_counters(d[1].a)->filter_in_dropped, ==, ARRAY_LEN(p));

@@ -287,7 +287,7 @@ static void stream_wake(void *owner, unsigned stream)
 	(void)stream; /* testnet_settle looks at all */
 }
 
-static void udp_send(void *owner, struct ipport to, const struct wg_packet *d, size_t n)
+static void udp_send(void *owner, struct ipport to, const struct pkt *d, size_t n)
 {
 	struct dev *dev = owner;
 	struct testnet *w = dev->w;
@@ -303,14 +303,16 @@ static void udp_send(void *owner, struct ipport to, const struct wg_packet *d, s
 	}
 }
 
-static void tun_write(void *owner, struct wg_packet *p, size_t n)
+void dev_take_packets(struct dev *d)
 {
-	struct dev *d = owner;
+	struct node_packets p;
 
-	for (size_t i = 0; i < n && d->n_got < TESTNET_PACKETS; i++) {
-		d->got[d->n_got].len = p[i].len;
-		memcpy(d->got[d->n_got++].b, p[i].p, p[i].len);
-	}
+	while (node_next_packets(d->a, &p))
+		for (size_t i = 0; i < p.n && d->n_got < TESTNET_PACKETS; i++) {
+			d->got[d->n_got].port = p.port;
+			d->got[d->n_got].len = p.pkt[i].len;
+			memcpy(d->got[d->n_got++].b, p.pkt[i].p, p.pkt[i].len);
+		}
 }
 
 static void take_events(struct dev *d)
@@ -332,11 +334,9 @@ unsigned dev_events(struct dev *d, enum node_event_kind kind)
 	return d->events[kind];
 }
 
-static const struct node_ops dev_ops = { .udp_send = udp_send,
-	.tun_write = tun_write,
-	.dial = dial,
-	.hangup = hangup,
-	.stream_wake = stream_wake };
+static const struct node_ops dev_ops = {
+	.udp_send = udp_send, .dial = dial, .hangup = hangup, .stream_wake = stream_wake
+};
 
 static bool pump_out(struct dev *d, struct pipe *p)
 {
@@ -366,6 +366,7 @@ static bool pump_in(struct dev *d, struct pipe *p)
 	far_written(p, n);
 	if (node_stream_feed(d->a, id, copy, n, d->w->now) < 0)
 		p->closing = true;
+	dev_take_packets(d);
 	free(copy);
 	return true;
 }
@@ -402,8 +403,10 @@ static bool deliver(struct testnet *w)
 	memmove(&w->net[0], &w->net[1], --w->n_net * sizeof(g));
 	m = (struct magicsock_datagram){ .p = g.b, .len = g.len, .from = g.from };
 	for (size_t i = 0; i < TESTNET_DEVS; i++)
-		if (w->dev[i].a && ipport_eq(w->dev[i].at, g.to))
+		if (w->dev[i].a && ipport_eq(w->dev[i].at, g.to)) {
 			node_udp_in(w->dev[i].a, &m, 1, w->now);
+			dev_take_packets(&w->dev[i]);
+		}
 	return true;
 }
 
@@ -604,16 +607,18 @@ void testnet_say(struct testnet *w, const char *json)
 
 bool testnet_ping(struct testnet *w, struct dev *from, struct dev *to)
 {
-	static uint8_t mem[MAGICSOCK_HEADROOM + 256 + MAGICSOCK_TAILROOM];
+	static uint8_t mem[PKT_ROOM(256)];
 	struct ip_echo e = { .id = 1, .seq = 2, .payload = VIEW_LIT("are you there?") };
-	int len = ip_echo_encode(dev_ip(from), dev_ip(to), &e, mem + MAGICSOCK_HEADROOM, 256);
-	struct wg_packet p = { .p = mem + MAGICSOCK_HEADROOM, .len = (size_t)len };
+	struct pkt p = pkt_in(mem, 0);
+	int len = ip_echo_encode(dev_ip(from), dev_ip(to), &e, p.p, 256);
 	struct packet sent = { .len = (size_t)len };
 
 	CHECK_INT(len, >, 0);
+	p.len = (size_t)len;
 	memcpy(sent.b, p.p, p.len);
 	to->n_got = 0;
-	node_tun_in(from->a, &p, 1, w->now);
+	node_port_in(from->a, NODE_PORT_TUN, &p, 1, w->now);
+	dev_take_packets(from);
 	testnet_run(w, MSEC(500));
 	for (size_t i = 0; i < to->n_got; i++)
 		if (to->got[i].len == sent.len && !memcmp(to->got[i].b, sent.b, sent.len))

@@ -21,6 +21,7 @@ struct testnet;
 struct pipe;
 
 struct packet {
+	enum node_port port; /* that it was for */
 	size_t len;
 	uint8_t b[TESTNET_PACKET_MAX];
 };
@@ -84,6 +85,8 @@ void testnet_run(struct testnet *w, mono_ns t); /* that much time passes */
 struct ipaddr dev_ip(const struct dev *d);
 /* How many of a kind it has told so far. */
 unsigned dev_events(struct dev *d, enum node_event_kind kind);
+/* What is for ports goes to `got`: after a call of the node that may have brought some. */
+void dev_take_packets(struct dev *d);
 /* An echo request from one device's system to another; did it come out there? */
 bool testnet_ping(struct testnet *w, struct dev *from, struct dev *to);
 const struct coord_node_doc *testnet_member(

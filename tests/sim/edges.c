@@ -63,7 +63,7 @@ static void job_add(struct sim_node *n, const struct job *what)
 
 /* ---- Datagrams ---- */
 
-static int forged(struct sim_node *n, struct ipport to, const struct wg_packet *d)
+static int forged(struct sim_node *n, struct ipport to, const struct pkt *d)
 {
 	struct sim_node_forgery *f = n->forgery;
 
@@ -80,7 +80,7 @@ void sim_node_forge(struct sim_node *n, struct sim_node_forgery *f)
 	n->forgery = f;
 }
 
-void edge_udp_send(void *owner, struct ipport to, const struct wg_packet *d, size_t count)
+void edge_udp_send(void *owner, struct ipport to, const struct pkt *d, size_t count)
 {
 	struct sim_node *n = owner;
 	int rc = 0;
@@ -102,23 +102,28 @@ void edge_on_udp(void *ctx, struct ipport from, const uint8_t *p, size_t len)
 	CHECK(len <= sizeof(mem));
 	memcpy(mem, p, len);
 	node_udp_in(n->node, &dg, 1, sim_node_now(n));
+	edge_take_packets(n);
 	sim_node_settle(n);
 }
 
 /* ---- The operating system's side of the TUN device ---- */
 
-void edge_tun_write(void *owner, struct wg_packet *p, size_t count)
+static void to_kernel(struct sim_node *n, const struct pkt *p)
 {
-	struct sim_node *n = owner;
+	uint8_t len[4];
 
-	for (size_t i = 0; i < count; i++) {
-		uint8_t len[4];
-
-		store_be32(len, (uint32_t)p[i].len);
-		CHECK(buf_append(&n->inbox, len, 4) == 0 &&
-			buf_append(&n->inbox, p[i].p, p[i].len) == 0);
-	}
+	store_be32(len, (uint32_t)p->len);
+	CHECK(buf_append(&n->inbox, len, 4) == 0 && buf_append(&n->inbox, p->p, p->len) == 0);
 	vnet_at(n->v, &n->kernel, vnet_now(n->v));
+}
+
+void edge_take_packets(struct sim_node *n)
+{
+	struct node_packets p;
+
+	while (node_next_packets(n->node, &p))
+		for (size_t i = 0; i < p.n; i++)
+			to_kernel(n, &p.pkt[i]);
 }
 
 static void answer_echo(struct sim_node *n, const uint8_t *pkt, size_t len)
@@ -155,14 +160,15 @@ void edge_on_kernel(struct vnet_event *e)
 
 void sim_node_send(struct sim_node *n, const uint8_t *pkt, size_t len)
 {
-	uint8_t mem[MAGICSOCK_HEADROOM + PACKET_MAX + MAGICSOCK_TAILROOM];
-	struct wg_packet p = { .p = mem + MAGICSOCK_HEADROOM, .len = len };
+	uint8_t mem[PKT_ROOM(PACKET_MAX)];
+	struct pkt p = pkt_in(mem, len);
 
 	if (!n->node || !node_net_config(n->node)->up)
 		return;
 	CHECK(len <= PACKET_MAX);
 	memcpy(p.p, pkt, len);
-	node_tun_in(n->node, &p, 1, sim_node_now(n));
+	node_port_in(n->node, NODE_PORT_TUN, &p, 1, sim_node_now(n));
+	edge_take_packets(n);
 	sim_node_settle(n);
 }
 
@@ -185,6 +191,7 @@ static int stream_data(void *owner, uint8_t *p, size_t len)
 	struct sim_node *n = s->node;
 	int rc = node_stream_feed(n->node, s->number, p, len, sim_node_now(n));
 
+	edge_take_packets(n);
 	sim_node_settle(n);
 	return rc;
 }

@@ -92,7 +92,6 @@ static void on_tick(struct vnet_event *e)
 
 static const struct node_ops node_ops = {
 	.udp_send = edge_udp_send,
-	.tun_write = edge_tun_write,
 	.dial = edge_dial,
 	.hangup = edge_hangup,
 	.stream_wake = edge_stream_wake,

@@ -67,9 +67,9 @@ struct sim_node {
 void sim_node_settle(struct sim_node *n); /* node.c: after every call of the engine */
 
 /* edges.c: what the engine asks for. */
-void edge_udp_send(void *owner, struct ipport to, const struct wg_packet *d, size_t count);
+void edge_udp_send(void *owner, struct ipport to, const struct pkt *d, size_t count);
 void edge_on_udp(void *ctx, struct ipport from, const uint8_t *p, size_t len);
-void edge_tun_write(void *owner, struct wg_packet *p, size_t count);
+void edge_take_packets(struct sim_node *n); /* for the operating system */
 void edge_on_kernel(struct vnet_event *e);
 void edge_dial(void *owner, unsigned number, const struct node_dial *d);
 void edge_hangup(void *owner, unsigned number);

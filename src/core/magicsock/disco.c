@@ -29,7 +29,7 @@ static size_t send_to(struct magicsock *m, struct disco_key *k, const struct dis
 	const struct magicsock_route *to, const struct node_pub *key)
 {
 	uint8_t out[DISCO_OVERHEAD + DISCO_MESSAGE_MAX];
-	struct wg_packet d = { .p = out, .len = seal(m, k, msg, out, sizeof(out)) };
+	struct pkt d = { .p = out, .len = seal(m, k, msg, out, sizeof(out)) };
 
 	return d.len && output_on(m, to, key, &d, 1) ? d.len : 0;
 }

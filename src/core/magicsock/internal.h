@@ -134,7 +134,7 @@ struct magicsock {
 		searches; /* among all peers, for the sender of an unknown session's datagram */
 
 	/* Inner packets of the last batch, of this peer each, until the owner takes them. */
-	struct wg_packet inner[MAGICSOCK_BATCH_MAX];
+	struct pkt inner[MAGICSOCK_BATCH_MAX];
 	struct magicsock_peer *inner_peer[MAGICSOCK_BATCH_MAX];
 	size_t n_inner, next_inner;
 
@@ -196,11 +196,10 @@ void peer_heard(struct magicsock_peer *p); /* something authentic came from wg_p
 /* ---- output.c: by UDP or through a relay ---- */
 /* key: of who is to get it. False: it cannot leave that way. */
 bool output_on(struct magicsock *m, const struct magicsock_route *to, const struct node_pub *key,
-	const struct wg_packet *d, size_t n);
-bool output_udp(struct magicsock *m, struct ipport to, const struct wg_packet *d, size_t n);
+	const struct pkt *d, size_t n);
+bool output_udp(struct magicsock *m, struct ipport to, const struct pkt *d, size_t n);
 /* To an address that may not have answered: as many as it has earned. */
-bool output_unproven(
-	struct magicsock_peer *p, struct ipport to, const struct wg_packet *d, size_t n);
+bool output_unproven(struct magicsock_peer *p, struct ipport to, const struct pkt *d, size_t n);
 /* The best relay for it. */
 struct magicsock_route output_relay_of(const struct magicsock_peer *p);
 
@@ -217,8 +216,7 @@ const struct box_shared *discokeys_shared(
 	struct magicsock *m, struct disco_key *k); /* NULL: a bad key */
 
 /* ---- plain.c: peers without disco ---- */
-bool plain_send(
-	struct magicsock_peer *p, enum wgmsg_type type, const struct wg_packet *d, size_t n);
+bool plain_send(struct magicsock_peer *p, enum wgmsg_type type, const struct pkt *d, size_t n);
 void plain_answered(struct magicsock_peer *p, struct ipport from);
 
 /* ---- handshake.c ---- */
@@ -237,7 +235,7 @@ void handshake_unknown_session(struct magicsock *m, const struct wg_source *from
 MUST_USE int pings_start(struct magicsock *m, int64_t id, enum magicsock_ping_kind kind,
 	size_t size, void (*fn)(void *ctx, const struct magicsock_pong *r), void *ctx);
 /* An authentic packet of the peer. True: it was for us, not for the owner. The engine is not running. */
-bool pings_take(struct magicsock_peer *p, const struct wg_packet *pkt);
+bool pings_take(struct magicsock_peer *p, const struct pkt *pkt);
 void pings_disco_answered(struct magicsock_peer *p, uint32_t cookie,
 	const struct magicsock_route *direct, mono_ns latency);
 void pings_peer_gone(struct magicsock *m, int64_t id);
@@ -253,11 +251,11 @@ void disco_in(struct magicsock *m, const uint8_t *p, size_t len, const struct ma
 	const struct node_pub *key);
 
 /* ---- send.c: of struct wg_sink ---- */
-void send_to_peer(struct wg_sink *s, struct wg_peer *wp, const struct wg_packet *d, size_t n);
+void send_to_peer(struct wg_sink *s, struct wg_peer *wp, const struct pkt *d, size_t n);
 void send_to_source(struct wg_sink *s, const struct wg_source *to, const uint8_t *d, size_t len);
 
 /* ---- receive.c ---- */
-void receive_packets(struct wg_sink *s, struct wg_peer *wp, struct wg_packet *pkt, size_t n);
+void receive_packets(struct wg_sink *s, struct wg_peer *wp, struct pkt *pkt, size_t n);
 void receive_event(struct wg_sink *s, struct wg_peer *wp, enum wg_event ev);
 struct wg_peer *receive_unknown_peer(struct wg_sink *s, const struct node_pub *key);
 void receive_unknown_session(struct wg_sink *s, const struct wg_source *from);

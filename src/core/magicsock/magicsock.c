@@ -76,7 +76,7 @@ static void renew_if_due(struct magicsock *m, struct wg_peer *wp)
 	wg_renew(m->wg, wp, m->now);
 }
 
-void magicsock_send(struct magicsock *m, struct wg_packet *pkt, size_t n, struct now now)
+void magicsock_send(struct magicsock *m, struct pkt *pkt, size_t n, struct now now)
 {
 	struct wg_peer *wp, *next;
 

@@ -28,9 +28,7 @@ enum {
 	MAGICSOCK_PROBES_PER_SECOND = 128,
 	MAGICSOCK_SEARCHES_PER_SECOND =
 		10, /* for the peer whose session we do not know; as many at once */
-	MAGICSOCK_BATCH_MAX = 2 * WG_BATCH_MAX, /* datagrams of one magicsock_udp_in */
-	MAGICSOCK_HEADROOM = WG_HEADROOM, /* before and behind a packet given to magicsock_send */
-	MAGICSOCK_TAILROOM = WG_TAILROOM,
+	MAGICSOCK_BATCH_MAX = 2 * PKT_BATCH_MAX, /* datagrams of one magicsock_udp_in */
 };
 
 struct magicsock;
@@ -58,7 +56,7 @@ enum magicsock_peer_event {
 
 struct magicsock_ops {
 	/* Datagrams to one address, in order; those that lie side by side may leave in one call. Memory: during the call. */
-	void (*udp_send)(void *owner, struct ipport to, const struct wg_packet *d, size_t n);
+	void (*udp_send)(void *owner, struct ipport to, const struct pkt *d, size_t n);
 
 	/* Open a stream to a relay, then magicsock_relay_connected; or magicsock_relay_closed. node: during the call. */
 	void (*relay_dial)(void *owner, int region, const struct tc_derp_node *node);
@@ -140,10 +138,10 @@ void magicsock_set_no_udp(struct magicsock *m, bool no_udp, struct now now);
 /* ---- Packets ---- */
 
 /*
- * Inner packets to send, already filtered, n <= WG_BATCH_MAX, each with MAGICSOCK_HEADROOM and MAGICSOCK_TAILROOM around it.
+ * Inner packets to send, already filtered, n <= PKT_BATCH_MAX, with the room of base/pkt around each.
  * Those that nobody has the address of are dropped and counted. Sealed in place.
  */
-void magicsock_send(struct magicsock *m, struct wg_packet *pkt, size_t n, struct now now);
+void magicsock_send(struct magicsock *m, struct pkt *pkt, size_t n, struct now now);
 /* The peer that a packet goes to by its destination, 0: nobody. */
 int64_t magicsock_peer_for(const struct magicsock *m, const uint8_t *pkt, size_t len);
 
@@ -156,7 +154,7 @@ struct magicsock_datagram {
 void magicsock_udp_in(struct magicsock *m, struct magicsock_datagram *dg, size_t n, struct now now);
 struct magicsock_packets {
 	int64_t peer;
-	struct wg_packet *pkt; /* in the memory that they came in */
+	struct pkt *pkt; /* in the memory that they came in */
 	size_t n;
 };
 /*

@@ -8,7 +8,7 @@
 
 enum { STEPS_MAX = 200, FRAME_MAX = 1024 };
 
-static void udp_send(void *owner, struct ipport to, const struct wg_packet *d, size_t n)
+static void udp_send(void *owner, struct ipport to, const struct pkt *d, size_t n)
 {
 	CHECK(ipaddr_is_set(to.ip) && to.port && n);
 }
@@ -137,8 +137,8 @@ static void relay_packet(struct fuzz *f, const uint8_t *p, size_t len)
 
 static void send_packet(struct fuzz *f)
 {
-	uint8_t mem[MAGICSOCK_HEADROOM + 20 + MAGICSOCK_TAILROOM] = { 0 };
-	struct wg_packet pkt = { .p = mem + MAGICSOCK_HEADROOM, .len = 20 };
+	uint8_t mem[PKT_ROOM(20)] = { 0 };
+	struct pkt pkt = pkt_in(mem, 20);
 
 	memcpy(pkt.p, (uint8_t[]){ 0x45, 0, 0, 20, [8] = 64, [12] = 100, 64, 0, 2, 100, 64, 0, 1 },
 		20);

@@ -1,7 +1,7 @@
 /* A datagram leaves: by UDP, or through a relay. */
 #include "core/magicsock/internal.h"
 
-bool output_udp(struct magicsock *m, struct ipport to, const struct wg_packet *d, size_t n)
+bool output_udp(struct magicsock *m, struct ipport to, const struct pkt *d, size_t n)
 {
 	if (!ipaddr_is_set(to.ip) || !endpoints_can_send(m->endpoints, to.ip))
 		return false;
@@ -9,8 +9,7 @@ bool output_udp(struct magicsock *m, struct ipport to, const struct wg_packet *d
 	return true;
 }
 
-bool output_unproven(
-	struct magicsock_peer *p, struct ipport to, const struct wg_packet *d, size_t n)
+bool output_unproven(struct magicsock_peer *p, struct ipport to, const struct pkt *d, size_t n)
 {
 	size_t k = 0;
 
@@ -29,8 +28,8 @@ struct magicsock_route output_relay_of(const struct magicsock_peer *p)
 		p->wireguard_only ? 0 : relays_choose(p->m->relays, p->home, p->last_region));
 }
 
-static bool through_relay(struct magicsock *m, int region, const struct node_pub *key,
-	const struct wg_packet *d, size_t n)
+static bool through_relay(
+	struct magicsock *m, int region, const struct node_pub *key, const struct pkt *d, size_t n)
 {
 	size_t sent = 0;
 
@@ -41,7 +40,7 @@ static bool through_relay(struct magicsock *m, int region, const struct node_pub
 }
 
 bool output_on(struct magicsock *m, const struct magicsock_route *to, const struct node_pub *key,
-	const struct wg_packet *d, size_t n)
+	const struct pkt *d, size_t n)
 {
 	switch (to->kind) {
 	case MAGICSOCK_DIRECT:

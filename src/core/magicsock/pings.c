@@ -35,10 +35,10 @@ static bool address_pair(
 static int send_inner(struct magicsock_peer *p, const struct person_ping *ping)
 {
 	struct ipaddr self, peer;
-	uint8_t mem[WG_HEADROOM + TSMP_PACKET_MAX + WG_TAILROOM];
+	uint8_t mem[PKT_ROOM(TSMP_PACKET_MAX)];
 	struct tsmp t = { .type = TSMP_PING };
 	struct ip_echo e = { .id = p->m->icmp_id, .seq = (uint16_t)ping->cookie };
-	struct wg_packet pkt = { .p = mem + WG_HEADROOM };
+	struct pkt pkt = pkt_in(mem, 0);
 	int n;
 
 	if (!address_pair(p, &self, &peer))
@@ -159,11 +159,11 @@ static void got_tsmp_pong(struct magicsock_peer *p, const struct tsmp *t)
 	}
 }
 
-static void answer_tsmp_ping(struct magicsock_peer *p, const struct wg_packet *pkt)
+static void answer_tsmp_ping(struct magicsock_peer *p, const struct pkt *pkt)
 {
 	struct magicsock *m = p->m;
-	uint8_t mem[WG_HEADROOM + TSMP_PACKET_MAX + WG_TAILROOM];
-	struct wg_packet pong = { .p = mem + WG_HEADROOM };
+	uint8_t mem[PKT_ROOM(TSMP_PACKET_MAX)];
+	struct pkt pong = pkt_in(mem, 0);
 	int n = tsmp_pong_encode(
 		pkt->p, pkt->len, pkt->p[0] >> 4 == 4 ? m->peerapi4 : m->peerapi6, pong.p);
 
@@ -183,8 +183,7 @@ static void got_disco_key(struct magicsock_peer *p, const uint8_t key[static KEY
 		p->m->n.disco_bad++;
 }
 
-static bool take_tsmp(
-	struct magicsock_peer *p, const struct wg_packet *pkt, const struct ip_pkt *ip)
+static bool take_tsmp(struct magicsock_peer *p, const struct pkt *pkt, const struct ip_pkt *ip)
 {
 	struct tsmp t;
 
@@ -225,7 +224,7 @@ static bool take_echo(struct magicsock_peer *p, const struct ip_pkt *ip)
 	return false;
 }
 
-bool pings_take(struct magicsock_peer *p, const struct wg_packet *pkt)
+bool pings_take(struct magicsock_peer *p, const struct pkt *pkt)
 {
 	/* A look at two bytes spares almost all packets the rest. */
 	uint8_t proto = pkt->len < IP4_LEN ? 0 : pkt->p[0] >> 4 == 4 ? pkt->p[9] : pkt->p[6];
@@ -240,8 +239,8 @@ bool pings_take(struct magicsock_peer *p, const struct wg_packet *pkt)
 void pings_advertise(struct magicsock_peer *p)
 {
 	struct magicsock *m = p->m;
-	uint8_t mem[WG_HEADROOM + TSMP_PACKET_MAX + WG_TAILROOM];
-	struct wg_packet pkt = { .p = mem + WG_HEADROOM };
+	uint8_t mem[PKT_ROOM(TSMP_PACKET_MAX)];
+	struct pkt pkt = pkt_in(mem, 0);
 	struct tsmp t = { .type = TSMP_DISCO_KEY };
 	struct ipaddr self, peer;
 	int n;

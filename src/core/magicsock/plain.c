@@ -43,7 +43,7 @@ static bool may_ask(struct magicsock_peer *p, struct ipport a, size_t len)
 	       path_spend(&p->path, a, len, now) || path_may_probe(&p->path, a, len, now);
 }
 
-static bool ask(struct magicsock_peer *p, const struct wg_packet *d)
+static bool ask(struct magicsock_peer *p, const struct pkt *d)
 {
 	struct plain *n = &p->plain;
 	uint32_t index = load_le32(d->p + 4);
@@ -57,7 +57,7 @@ static bool ask(struct magicsock_peer *p, const struct wg_packet *d)
 	return may_ask(p, n->asked, d->len) && output_udp(p->m, n->asked, d, 1);
 }
 
-bool plain_send(struct magicsock_peer *p, enum wgmsg_type type, const struct wg_packet *d, size_t n)
+bool plain_send(struct magicsock_peer *p, enum wgmsg_type type, const struct pkt *d, size_t n)
 {
 	bool sent = false;
 

@@ -6,7 +6,7 @@
 
 /* ---- Out of the engine ---- */
 
-void receive_packets(struct wg_sink *s, struct wg_peer *wp, struct wg_packet *pkt, size_t n)
+void receive_packets(struct wg_sink *s, struct wg_peer *wp, struct pkt *pkt, size_t n)
 {
 	struct magicsock *m = container_of(s, struct magicsock, sink);
 	struct magicsock_peer *p = wg_peer_owner(wp);
@@ -106,7 +106,7 @@ static bool is_for_engine(struct magicsock *m, const struct magicsock_datagram *
 
 void receive_udp(struct magicsock *m, struct magicsock_datagram *dg, size_t n)
 {
-	struct wg_datagram batch[WG_BATCH_MAX];
+	struct wg_datagram batch[PKT_BATCH_MAX];
 	size_t n_batch = 0;
 
 	for (size_t i = 0; i < n; i++) {
@@ -115,7 +115,7 @@ void receive_udp(struct magicsock *m, struct magicsock_datagram *dg, size_t n)
 		batch[n_batch++] = (struct wg_datagram){
 			.p = dg[i].p, .len = dg[i].len, .source = source_udp(dg[i].from)
 		};
-		if (n_batch == WG_BATCH_MAX) {
+		if (n_batch == PKT_BATCH_MAX) {
 			into_engine(m, batch, n_batch);
 			n_batch = 0;
 		}
@@ -165,12 +165,12 @@ static void got_peer_gone(struct magicsock *m, const struct relays_packet *gone)
 
 bool receive_relayed(struct magicsock *m)
 {
-	struct wg_datagram batch[WG_BATCH_MAX];
+	struct wg_datagram batch[PKT_BATCH_MAX];
 	struct relays_packet pkt;
 	size_t n = 0;
 	bool any = false;
 
-	while (n < WG_BATCH_MAX && relays_next_packet(m->relays, &pkt)) {
+	while (n < PKT_BATCH_MAX && relays_next_packet(m->relays, &pkt)) {
 		any = true;
 		if (pkt.type == RELAYS_PEER_GONE)
 			got_peer_gone(m, &pkt);

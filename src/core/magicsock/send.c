@@ -5,7 +5,7 @@ enum { CANDIDATES_ASKED_MAX = 8 }; /* that get an initiation while no path is pr
 
 /* While no path is proven, a handshake goes to all places where the peer may be: it works before disco, without a relay. */
 static bool send_to_candidates(
-	struct magicsock_peer *p, const struct wg_packet *d, struct ipport but, struct ipport nor)
+	struct magicsock_peer *p, const struct pkt *d, struct ipport but, struct ipport nor)
 {
 	bool any = false;
 	size_t n = 0;
@@ -25,7 +25,7 @@ static bool send_to_candidates(
 
 /* No address is known to be the peer's now: to those that may be, within what they have earned, and through the relay. */
 static bool send_by_all(
-	struct magicsock_peer *p, enum wgmsg_type type, const struct wg_packet *d, size_t n)
+	struct magicsock_peer *p, enum wgmsg_type type, const struct pkt *d, size_t n)
 {
 	static const struct ipport nowhere;
 	struct magicsock_route relay = output_relay_of(p);
@@ -45,7 +45,7 @@ static bool send_by_all(
 	return udp || also || relayed;
 }
 
-void send_to_peer(struct wg_sink *s, struct wg_peer *wp, const struct wg_packet *d, size_t n)
+void send_to_peer(struct wg_sink *s, struct wg_peer *wp, const struct pkt *d, size_t n)
 {
 	struct magicsock *m = container_of(s, struct magicsock, sink);
 	struct magicsock_peer *p = wg_peer_owner(wp);
@@ -72,7 +72,7 @@ void send_to_source(struct wg_sink *s, const struct wg_source *to, const uint8_t
 {
 	struct magicsock *m = container_of(s, struct magicsock, sink);
 	uint8_t mem[sizeof(struct wgmsg_cookie_reply)];
-	struct wg_packet pkt = { .p = mem, .len = len };
+	struct pkt pkt = { .p = mem, .len = len };
 	struct node_pub key;
 	struct magicsock_route route = source_route(to, &key);
 

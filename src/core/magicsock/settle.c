@@ -97,13 +97,13 @@ static void self_changed(struct magicsock *m, unsigned what)
 static bool run_endpoints(struct magicsock *m)
 {
 	struct endpoints_event e;
-	struct wg_packet req;
+	struct pkt req;
 	bool any = false;
 
 	for (; endpoints_next_event(m->endpoints, &e); any = true)
 		switch (e.type) {
 		case ENDPOINTS_SEND:
-			req = (struct wg_packet){ .p = e.request, .len = sizeof(e.request) };
+			req = (struct pkt){ .p = e.request, .len = sizeof(e.request) };
 			m->ops->udp_send(m->owner, e.to, &req, 1);
 			break;
 		case ENDPOINTS_RESOLVE:

@@ -3,7 +3,8 @@
  * magicsock with the peers, the preferences, and the state machine over them. The daemon binds it to sockets, a TUN device and files;
  * the simulator binds the same code to a virtual network.
  *
- *	TUN, sockets, streams --> node_*_in, node_stream_* --> [ filter, magicsock, control client ] --> node_ops --> TUN, ...
+ *	sockets, streams     --> node_udp_in, node_stream_* --> [ filter, magicsock, control client ] --> node_ops --> sockets, ...
+ *	packet ports         --> node_port_in               --> [ filter, magicsock ]                 --> node_next_packets --> packet ports
  *	a person (LocalAPI)   --> node_edit_prefs, node_login ... --> state --> node_next_event --> bus, state file, routes
  *
  * node_ops is what the node asks for: its functions run inside the calls, and must not call back except for functions that take
@@ -94,9 +95,7 @@ struct node_event {
 
 struct node_ops {
 	/* Datagrams to one address, in order. Memory: during the call. */
-	void (*udp_send)(void *owner, struct ipport to, const struct wg_packet *d, size_t n);
-	/* Packets for the operating system. Memory: during the call; may be changed (offload headers). */
-	void (*tun_write)(void *owner, struct wg_packet *p, size_t n);
+	void (*udp_send)(void *owner, struct ipport to, const struct pkt *d, size_t n);
 
 	/* Open a stream; answer with node_stream_connected or node_stream_closed, not from inside. d: during the call. */
 	void (*dial)(void *owner, unsigned stream, const struct node_dial *d);
@@ -181,20 +180,53 @@ void node_set_local(struct node *a, const struct ipprefix *addrs, size_t n, uint
  * served, nor with NULL: there are more than anybody can list.
  */
 void node_set_networks(struct node *a, const struct ipprefix *nets, size_t n, struct now now);
+/* Then node_next_packets until there is nothing more. */
 void node_udp_in(struct node *a, struct magicsock_datagram *dg, size_t n, struct now now);
 void node_udp_failed(struct node *a, struct ipport to, struct now now);
-/* Packets from the TUN device, n <= WG_BATCH_MAX, each with MAGICSOCK_HEADROOM and MAGICSOCK_TAILROOM around it. */
-void node_tun_in(struct node *a, struct wg_packet *pkt, size_t n, struct now now);
 
 /* fast_key: a relay's key from its certificate, or NULL. */
 void node_stream_connected(
 	struct node *a, unsigned stream, const struct node_pub *fast_key, struct now now);
-/* Negative: close the stream and call node_stream_closed. Relays' bytes are opened in place. */
+/* Then node_next_packets until there is nothing more. Negative: close the stream and call node_stream_closed. */
 MUST_USE int node_stream_feed(
 	struct node *a, unsigned stream, uint8_t *p, size_t len, struct now now);
 void node_stream_closed(struct node *a, unsigned stream, int rc, struct now now);
 struct view node_stream_output(struct node *a, unsigned stream);
 void node_stream_written(struct node *a, unsigned stream, size_t n);
+
+/* ---- Packets ---- */
+
+/*
+ * A packet port: somebody has packets behind it. What comes from one goes to peers or to another port, by its destination; what comes
+ * from peers goes to the system.
+ */
+enum node_port {
+	NODE_PORT_TUN,     /* the system; always open */
+	NODE_PORT_QUAD100, /* 100.100.100.100 and fd7a:115c:a1e0::53 */
+	NODE_PORTS
+};
+
+/* Is somebody behind the port? While it is closed, packets to its addresses are like others. At first only the system's is open. */
+void node_port_open(struct node *a, enum node_port port, bool open);
+/*
+ * What came from a port: whole IP packets, n <= PKT_BATCH_MAX, with the room of base/pkt around each. From the system: to an address of
+ * an open port they go there, as they are; all else goes through the filter to peers, sealed where it lies. From another port they
+ * go to the system, if it has the address; all else is dropped. Then node_next_packets until there is nothing more.
+ */
+void node_port_in(struct node *a, enum node_port from, struct pkt *pkt, size_t n, struct now now);
+
+struct node_packets {
+	enum node_port port; /* that they are for */
+	struct pkt *pkt; /* in the memory that they came in: to be changed in place, not around */
+	size_t n;
+};
+/*
+ * The next batch for a port: good until the next call of the node but this one. What nobody took by then is dropped and counted. False:
+ * nothing more; then what follows from the packets is done.
+ */
+bool node_next_packets(struct node *a, struct node_packets *ret);
+
+/* ---- Names and measurements that the node asked for ---- */
 
 void node_resolved(
 	struct node *a, const char *host, const struct ipaddr *addrs, size_t n, struct now now);
@@ -241,7 +273,12 @@ const struct filter *node_filter(const struct node *a);
 
 struct node_counters {
 	uint64_t tun_in, tun_out, bytes_in, bytes_out; /* packets and bytes that passed */
-	uint64_t tsmp_from_host;                       /* dropped: the system must not send these */
+	uint64_t ports_in,
+		ports_out; /* packets that other ports than the system's said, and were given */
+	uint64_t
+		ports_dropped; /* of ports: to who is not here; or not taken before the next call */
+	uint64_t ports_forged; /* dropped: of peers, from the address of a port */
+	uint64_t tsmp_from_host; /* dropped: the system must not send these */
 	uint64_t filter_out_dropped, filter_in_dropped;
 	uint64_t
 		filter_in_not_here; /* of the latter: for addresses that are not ours, nor of a route that is served */

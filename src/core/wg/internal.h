@@ -15,6 +15,9 @@
 
 #include <stdatomic.h>
 
+static_assert(PKT_HEADROOM == sizeof(struct wgmsg_transport) && PKT_TAILROOM == 15 + WGMSG_TAG_LEN,
+	"what a data message has around the packet");
+
 /* The constants of the paper, section 6.1. */
 #define REKEY_AFTER_TIME SEC(120)
 /*
@@ -74,7 +77,7 @@ enum { SESSION_CURRENT, SESSION_PREVIOUS, SESSION_NEXT, N_SESSIONS };
 struct staged {
 	struct list link;
 	size_t len;
-	uint8_t mem[]; /* WG_HEADROOM, packet, WG_TAILROOM */
+	uint8_t mem[]; /* PKT_ROOM(len) */
 };
 
 struct wg_peer {
@@ -139,7 +142,7 @@ struct wg_session *wg_session_to_send(
 	struct wg_peer *p, mono_ns now); /* NULL: a handshake is needed */
 struct wg_session *wg_session_by_index(struct wg_peer *p, uint32_t local_index);
 uint64_t wg_session_sent(const struct wg_session *k);
-/* n counters in a row for the sender alone, n <= WG_BATCH_MAX. False: the session is used up. */
+/* n counters in a row for the sender alone, n <= PKT_BATCH_MAX. False: the session is used up. */
 MUST_USE bool wg_session_reserve(struct wg_session *k, size_t n, uint64_t *ret_first);
 /* Time or count say that a new handshake should start. */
 bool wg_session_wants_rekey_on_send(const struct wg_session *k, mono_ns now);

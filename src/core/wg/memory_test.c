@@ -19,7 +19,7 @@ struct side {
 static struct side a, b;
 static struct now now;
 
-static void to_peer(struct wg_sink *sink, struct wg_peer *p, const struct wg_packet *d, size_t n)
+static void to_peer(struct wg_sink *sink, struct wg_peer *p, const struct pkt *d, size_t n)
 {
 	struct side *s = container_of(sink, struct side, sink);
 
@@ -33,7 +33,7 @@ static void to_source(struct wg_sink *s, const struct wg_source *to, const uint8
 {
 }
 
-static void packets(struct wg_sink *sink, struct wg_peer *p, struct wg_packet *pkt, size_t n)
+static void packets(struct wg_sink *sink, struct wg_peer *p, struct pkt *pkt, size_t n)
 {
 	container_of(sink, struct side, sink)->n_packets += n;
 }
@@ -94,10 +94,10 @@ static void run(mono_ns d)
 
 static void send_one(void)
 {
-	uint8_t mem[WG_HEADROOM + 20 + WG_TAILROOM] = { 0 };
+	uint8_t mem[PKT_ROOM(20)] = { 0 };
 	static const uint8_t head[20] = { 0x45, 0, 0, 20, [8] = 64, [12] = 10, 0, 0, 1, 10, 0, 0,
 		2 };
-	struct wg_packet pkt = { .p = mem + WG_HEADROOM, .len = sizeof(head) };
+	struct pkt pkt = pkt_in(mem, sizeof(head));
 
 	memcpy(pkt.p, head, sizeof(head));
 	wg_send(a.dev, a.peer, &pkt, 1, now);

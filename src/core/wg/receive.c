@@ -179,7 +179,7 @@ enum opened { OPENED_NOT, OPENED_NOTHING, OPENED_PACKET };
  */
 static enum opened accept_opened(struct wg_device *d, struct wg_peer *p,
 	const struct wg_datagram *dg, const struct chapoly_job *j, bool fresh, struct now now,
-	struct wg_packet *ret)
+	struct pkt *ret)
 {
 	size_t len = j->len - CHAPOLY_TAG_LEN, n;
 
@@ -205,7 +205,7 @@ static enum opened accept_opened(struct wg_device *d, struct wg_peer *p,
 		d->counters.bad_source++;
 		return OPENED_NOTHING;
 	}
-	*ret = (struct wg_packet){ .p = j->out, .len = n };
+	*ret = (struct pkt){ .p = j->out, .len = n };
 	return OPENED_PACKET;
 }
 
@@ -225,16 +225,16 @@ static void first_use(struct wg_device *d, struct wg_peer *p, struct now now)
 static void open_run(struct wg_device *d, struct wg_peer *p, struct wg_session *k,
 	struct wg_datagram *dg, size_t n, struct now now)
 {
-	struct chapoly_job jobs[WG_BATCH_MAX];
-	struct wg_packet out[WG_BATCH_MAX];
+	struct chapoly_job jobs[PKT_BATCH_MAX];
+	struct pkt out[PKT_BATCH_MAX];
 	size_t n_out = 0;
-	bool fresh[WG_BATCH_MAX], authentic = false;
+	bool fresh[PKT_BATCH_MAX], authentic = false;
 
 	for (size_t i = 0; i < n; i++)
 		jobs[i] = (struct chapoly_job){ .counter = wgmsg_transport_counter(dg[i].p),
-			.in = dg[i].p + WG_HEADROOM,
-			.len = dg[i].len - WG_HEADROOM,
-			.out = dg[i].p + WG_HEADROOM };
+			.in = dg[i].p + sizeof(struct wgmsg_transport),
+			.len = dg[i].len - sizeof(struct wgmsg_transport),
+			.out = dg[i].p + sizeof(struct wgmsg_transport) };
 	chapoly_open_batch(&k->receive, jobs, n);
 	wg_replay_accept(&k->replay, jobs, n, REJECT_AFTER_MESSAGES, fresh);
 	for (size_t i = 0; i < n; i++) {
@@ -292,7 +292,7 @@ static size_t run_length(const struct wg_datagram *dg, size_t n)
 
 void wg_receive(struct wg_device *d, struct wg_datagram *dg, size_t n, struct now now)
 {
-	CHECK(n <= WG_BATCH_MAX);
+	CHECK(n <= PKT_BATCH_MAX);
 	for (size_t i = 0; i < n;) {
 		size_t run = 1;
 

@@ -47,11 +47,11 @@ static void send_from_a(size_t n)
 {
 	static const uint8_t head[20] = { 0x45, 0, 0, 20, [8] = 64, [12] = 10, 0, 0, 1, 10, 0, 0,
 		2 };
-	uint8_t mem[4][WG_HEADROOM + 20 + WG_TAILROOM];
-	struct wg_packet pkt[4];
+	uint8_t mem[4][PKT_ROOM(20)];
+	struct pkt pkt[4];
 
 	for (size_t i = 0; i < n; i++) {
-		pkt[i] = (struct wg_packet){ mem[i] + WG_HEADROOM, sizeof(head) };
+		pkt[i] = pkt_in(mem[i], sizeof(head));
 		memcpy(pkt[i].p, head, sizeof(head));
 	}
 	if (a.peer)
@@ -121,7 +121,7 @@ static void call_back(void)
 	depth--;
 }
 
-static void to_peer(struct wg_sink *sink, struct wg_peer *p, const struct wg_packet *d, size_t n)
+static void to_peer(struct wg_sink *sink, struct wg_peer *p, const struct pkt *d, size_t n)
 {
 	struct side *s = container_of(sink, struct side, sink);
 
@@ -137,7 +137,7 @@ static void to_source(struct wg_sink *s, const struct wg_source *to, const uint8
 {
 }
 
-static void packets(struct wg_sink *sink, struct wg_peer *p, struct wg_packet *pkt, size_t n)
+static void packets(struct wg_sink *sink, struct wg_peer *p, struct pkt *pkt, size_t n)
 {
 	struct side *s = container_of(sink, struct side, sink);
 
@@ -185,10 +185,10 @@ static void answer_from_b(void)
 {
 	static const uint8_t head[20] = { 0x45, 0, 0, 20, [8] = 64, [12] = 10, 0, 0, 2, 10, 0, 0,
 		1 };
-	uint8_t mem[WG_HEADROOM + 20 + WG_TAILROOM];
+	uint8_t mem[PKT_ROOM(20)];
 
 	for (struct wg_peer *p = wg_peer_next(b.dev, NULL); p; p = wg_peer_next(b.dev, p)) {
-		struct wg_packet pkt = { mem + WG_HEADROOM, sizeof(head) };
+		struct pkt pkt = pkt_in(mem, sizeof(head));
 
 		memcpy(pkt.p, head, sizeof(head));
 		wg_send(b.dev, p, &pkt, 1, now);

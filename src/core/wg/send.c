@@ -24,7 +24,7 @@ static void timestamp_now(struct wg_peer *p, unix_ms wall, uint8_t out[static WG
 
 static void to_peer(struct wg_device *d, struct wg_peer *p, void *msg, size_t len, mono_ns now)
 {
-	struct wg_packet dg = { .p = msg, .len = len };
+	struct pkt dg = { .p = msg, .len = len };
 
 	p->stats.tx_bytes += len;
 	d->counters.sent_datagrams++;
@@ -111,10 +111,10 @@ size_t wg_sealed_len(size_t mtu, size_t len)
 }
 
 /* Seals in place and turns each packet into its datagram. False: the session is used up, and nothing was touched. */
-static bool seal(struct wg_device *d, struct wg_peer *p, struct wg_session *k,
-	struct wg_packet *pkt, size_t n, mono_ns now)
+static bool seal(struct wg_device *d, struct wg_peer *p, struct wg_session *k, struct pkt *pkt,
+	size_t n, mono_ns now)
 {
-	struct chapoly_job jobs[WG_BATCH_MAX];
+	struct chapoly_job jobs[PKT_BATCH_MAX];
 	uint64_t counter;
 	bool data = false;
 
@@ -123,7 +123,8 @@ static bool seal(struct wg_device *d, struct wg_peer *p, struct wg_session *k,
 	for (size_t i = 0; i < n; i++) {
 		size_t pad = padding(d->cfg.mtu, pkt[i].len);
 		struct wgmsg_transport *h =
-			(struct wgmsg_transport *)(void *)(pkt[i].p - WG_HEADROOM);
+			(struct wgmsg_transport *)(void *)(pkt[i].p -
+							   sizeof(struct wgmsg_transport));
 
 		data = data || pkt[i].len;
 		memset(pkt[i].p + pkt[i].len, 0, pad);
@@ -134,7 +135,7 @@ static bool seal(struct wg_device *d, struct wg_peer *p, struct wg_session *k,
 			.in = pkt[i].p,
 			.len = pkt[i].len + pad,
 			.out = pkt[i].p };
-		pkt[i].p -= WG_HEADROOM;
+		pkt[i].p -= sizeof(struct wgmsg_transport);
 		pkt[i].len += pad + WGMSG_TRANSPORT_OVERHEAD;
 		p->stats.tx_bytes += pkt[i].len;
 	}
@@ -148,7 +149,7 @@ static bool seal(struct wg_device *d, struct wg_peer *p, struct wg_session *k,
 }
 
 static bool seal_and_send(struct wg_device *d, struct wg_peer *p, struct wg_session *k,
-	struct wg_packet *pkt, size_t n, mono_ns now)
+	struct pkt *pkt, size_t n, mono_ns now)
 {
 	if (!seal(d, p, k, pkt, n, now))
 		return false;
@@ -156,9 +157,9 @@ static bool seal_and_send(struct wg_device *d, struct wg_peer *p, struct wg_sess
 	return true;
 }
 
-static void stage(struct wg_device *d, struct wg_peer *p, const struct wg_packet *pkt)
+static void stage(struct wg_device *d, struct wg_peer *p, const struct pkt *pkt)
 {
-	struct staged *s = malloc(sizeof(*s) + WG_HEADROOM + pkt->len + WG_TAILROOM);
+	struct staged *s = malloc(sizeof(*s) + PKT_ROOM(pkt->len));
 
 	if (!s)
 		return;
@@ -168,7 +169,7 @@ static void stage(struct wg_device *d, struct wg_peer *p, const struct wg_packet
 		d->counters.staged_dropped++;
 	}
 	s->len = pkt->len;
-	memcpy(s->mem + WG_HEADROOM, pkt->p, pkt->len);
+	memcpy(s->mem + PKT_HEADROOM, pkt->p, pkt->len);
 	list_push_tail(&p->staged, &s->link);
 	p->n_staged++;
 }
@@ -190,7 +191,7 @@ void wg_send_staged(struct wg_device *d, struct wg_peer *p, struct now now)
 	wg_peer_ref(p);
 	while ((k = wg_session_to_send(p, now.mono)) && (l = list_pop_head(&p->staged))) {
 		struct staged *s = container_of(l, struct staged, link);
-		struct wg_packet pkt = { .p = s->mem + WG_HEADROOM, .len = s->len };
+		struct pkt pkt = pkt_in(s->mem, s->len);
 
 		p->n_staged--;
 		d->counters.staged_dropped += !seal_and_send(d, p, k, &pkt, 1, now.mono);
@@ -201,8 +202,8 @@ void wg_send_staged(struct wg_device *d, struct wg_peer *p, struct now now)
 
 void wg_send_keepalive(struct wg_device *d, struct wg_peer *p, struct now now)
 {
-	uint8_t mem[WG_HEADROOM + WG_TAILROOM];
-	struct wg_packet pkt = { .p = mem + WG_HEADROOM, .len = 0 };
+	uint8_t mem[PKT_ROOM(0)];
+	struct pkt pkt = pkt_in(mem, 0);
 	struct wg_session *k = wg_session_to_send(p, now.mono);
 
 	if (p->n_staged) { /* they say as much */
@@ -213,13 +214,12 @@ void wg_send_keepalive(struct wg_device *d, struct wg_peer *p, struct now now)
 		wg_send_initiation(d, p, now, false);
 }
 
-void wg_send(
-	struct wg_device *d, struct wg_peer *p, struct wg_packet *pkt, size_t n, struct now now)
+void wg_send(struct wg_device *d, struct wg_peer *p, struct pkt *pkt, size_t n, struct now now)
 {
 	struct wg_session *k = wg_session_to_send(p, now.mono);
 	bool rekey;
 
-	CHECK(n <= WG_BATCH_MAX);
+	CHECK(n <= PKT_BATCH_MAX);
 	if (!k || !seal(d, p, k, pkt, n, now.mono)) {
 		for (size_t i = 0; i < n; i++)
 			stage(d, p, &pkt[i]);

@@ -138,7 +138,7 @@ struct wg_session *wg_session_to_send(struct wg_peer *p, mono_ns now)
 	struct wg_session *k = p->session[SESSION_CURRENT];
 
 	if (!k || now - k->born >= REJECT_AFTER_TIME ||
-		wg_session_sent(k) > REJECT_AFTER_MESSAGES - WG_BATCH_MAX)
+		wg_session_sent(k) > REJECT_AFTER_MESSAGES - PKT_BATCH_MAX)
 		return NULL;
 	return k;
 }

@@ -16,6 +16,7 @@
 #define WARREN_CORE_WG_WG_H
 
 #include "base/netip/netip.h"
+#include "base/pkt/pkt.h"
 #include "base/rng/rng.h"
 #include "base/time/time.h"
 #include "crypto/keys/keys.h"
@@ -24,12 +25,9 @@
 /* Handshake messages of one host that may be answered, once the device is under load and the host has shown a cookie. */
 enum { WG_RATELIMIT_BURST = 5, WG_RATELIMIT_PER_SECOND = 20 };
 enum {
-	WG_HEADROOM = sizeof(struct wgmsg_transport), /* before an inner packet to send */
-	WG_TAILROOM = 15 + WGMSG_TAG_LEN,             /* behind it: padding and tag */
 	WG_STAGED_MAX =
 		128, /* packets a peer holds until its session is up; the oldest is dropped */
 	WG_SOURCE_MAX = 36, /* a relay, its region and a client's key */
-	WG_BATCH_MAX = 128, /* packets a call */
 };
 
 struct wg_device;
@@ -43,12 +41,6 @@ struct wg_peer;
 struct wg_source {
 	uint8_t len, host_len;
 	uint8_t b[WG_SOURCE_MAX];
-};
-
-/* An inner packet. To send: WG_HEADROOM before p and WG_TAILROOM behind p + len belong to the engine, too. */
-struct wg_packet {
-	uint8_t *p;
-	size_t len;
 };
 
 struct wg_datagram {
@@ -70,12 +62,12 @@ enum wg_event {
  */
 struct wg_sink {
 	/* Datagrams for a peer, in order. */
-	void (*to_peer)(struct wg_sink *s, struct wg_peer *p, const struct wg_packet *d, size_t n);
+	void (*to_peer)(struct wg_sink *s, struct wg_peer *p, const struct pkt *d, size_t n);
 	/* A cookie reply to somebody not yet authenticated. */
 	void (*to_source)(
 		struct wg_sink *s, const struct wg_source *to, const uint8_t *d, size_t len);
 	/* Inner packets of a peer whose source address belongs to it. */
-	void (*packets)(struct wg_sink *s, struct wg_peer *p, struct wg_packet *pkt, size_t n);
+	void (*packets)(struct wg_sink *s, struct wg_peer *p, struct pkt *pkt, size_t n);
 	void (*event)(struct wg_sink *s, struct wg_peer *p, enum wg_event ev);
 	/* An initiation came from a key that is no peer yet: the owner may add it and return it, or NULL. */
 	struct wg_peer *(*unknown_peer)(struct wg_sink *s, const struct node_pub *key);
@@ -159,10 +151,12 @@ size_t wg_sealed_len(size_t mtu, size_t len);
 /* Whose address is this? NULL: nobody's. */
 struct wg_peer *wg_route(const struct wg_device *d, const uint8_t *pkt, size_t len);
 
-/* Inner packets of one batch to one peer, n <= WG_BATCH_MAX. Without a session they are copied and staged. */
-void wg_send(
-	struct wg_device *d, struct wg_peer *p, struct wg_packet *pkt, size_t n, struct now now);
-/* n <= WG_BATCH_MAX. */
+/*
+ * Inner packets of one batch to one peer, n <= PKT_BATCH_MAX, with the room of base/pkt around each: sealed where they lie. Without a
+ * session they are copied and staged.
+ */
+void wg_send(struct wg_device *d, struct wg_peer *p, struct pkt *pkt, size_t n, struct now now);
+/* n <= PKT_BATCH_MAX. */
 void wg_receive(struct wg_device *d, struct wg_datagram *dg, size_t n, struct now now);
 /* Start a handshake if there is no fresh session: before data, to be ready when it comes. */
 void wg_start_handshake(struct wg_device *d, struct wg_peer *p, struct now now);

@@ -4,14 +4,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-enum {
-	BATCH = 64,
-	LEN = 1280,
-	STRIDE = WG_HEADROOM + LEN + WG_TAILROOM,
-	ROUNDS = 20000,
-	TIMES = 7,
-	WAITS_MAX = 4
-};
+enum { BATCH = 64, LEN = 1280, STRIDE = PKT_ROOM(LEN), ROUNDS = 20000, TIMES = 7, WAITS_MAX = 4 };
 
 struct side {
 	struct wg_sink sink;
@@ -19,15 +12,15 @@ struct side {
 	struct wg_device *dev;
 	struct wg_peer *peer;
 	struct side *other;
-	uint8_t waits[WAITS_MAX][WG_HEADROOM + LEN + WG_TAILROOM];
+	uint8_t waits[WAITS_MAX][PKT_ROOM(LEN)];
 	size_t waits_len[WAITS_MAX], n_waits, n_opened;
 };
 
 static struct now now = { .mono = SEC(1000), .wall = 1800000000000 };
 
-static void deliver(struct side *to, const struct wg_packet *d, size_t n)
+static void deliver(struct side *to, const struct pkt *d, size_t n)
 {
-	struct wg_datagram dg[WG_BATCH_MAX];
+	struct wg_datagram dg[PKT_BATCH_MAX];
 
 	for (size_t i = 0; i < n; i++)
 		dg[i] = (struct wg_datagram){
@@ -37,7 +30,7 @@ static void deliver(struct side *to, const struct wg_packet *d, size_t n)
 }
 
 /* Batches go to the other device at once, which sends nothing then; what belongs to the handshake waits for its turn. */
-static void to_peer(struct wg_sink *sink, struct wg_peer *p, const struct wg_packet *d, size_t n)
+static void to_peer(struct wg_sink *sink, struct wg_peer *p, const struct pkt *d, size_t n)
 {
 	struct side *s = container_of(sink, struct side, sink);
 
@@ -57,14 +50,14 @@ static void exchange(struct side *s)
 
 	s->n_waits = 0;
 	for (size_t i = 0; i < n; i++)
-		deliver(s->other, &(struct wg_packet){ s->waits[i], s->waits_len[i] }, 1);
+		deliver(s->other, &(struct pkt){ s->waits[i], s->waits_len[i] }, 1);
 }
 
 static void to_source(struct wg_sink *s, const struct wg_source *to, const uint8_t *d, size_t len)
 {
 }
 
-static void packets(struct wg_sink *sink, struct wg_peer *p, struct wg_packet *pkt, size_t n)
+static void packets(struct wg_sink *sink, struct wg_peer *p, struct pkt *pkt, size_t n)
 {
 	container_of(sink, struct side, sink)->n_opened += n;
 }
@@ -101,10 +94,10 @@ static void send_batch(struct side *s, uint8_t *mem)
 {
 	static const uint8_t head[20] = { 0x45, 0, LEN >> 8, LEN & 0xff, [8] = 64, [12] = 10, 0, 0,
 		1, 10, 0, 0, 2 };
-	struct wg_packet pkt[BATCH];
+	struct pkt pkt[BATCH];
 
 	for (size_t i = 0; i < BATCH; i++) {
-		pkt[i] = (struct wg_packet){ mem + i * STRIDE + WG_HEADROOM, LEN };
+		pkt[i] = pkt_in(mem + i * STRIDE, LEN);
 		memcpy(pkt[i].p, head, sizeof(head));
 	}
 	wg_send(s->dev, s->peer, pkt, BATCH, now);

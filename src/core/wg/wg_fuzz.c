@@ -1,13 +1,13 @@
 /* One device with one known peer eats any datagrams, cut from the input by a length byte each. */
 #include "core/wg/wg.h"
 
-static void to_peer(struct wg_sink *s, struct wg_peer *p, const struct wg_packet *d, size_t n) {}
+static void to_peer(struct wg_sink *s, struct wg_peer *p, const struct pkt *d, size_t n) {}
 
 static void to_source(struct wg_sink *s, const struct wg_source *to, const uint8_t *d, size_t len)
 {
 }
 
-static void packets(struct wg_sink *s, struct wg_peer *p, struct wg_packet *pkt, size_t n) {}
+static void packets(struct wg_sink *s, struct wg_peer *p, struct pkt *pkt, size_t n) {}
 
 static void event(struct wg_sink *s, struct wg_peer *p, enum wg_event ev) {}
 

@@ -38,7 +38,7 @@ struct keep {
 	unsigned sessions, unreachable, no_session;
 };
 
-static void keep_to_peer(struct wg_sink *s, struct wg_peer *p, const struct wg_packet *d, size_t n)
+static void keep_to_peer(struct wg_sink *s, struct wg_peer *p, const struct pkt *d, size_t n)
 {
 	struct keep *k = container_of(s, struct keep, sink);
 
@@ -57,7 +57,7 @@ static void keep_to_source(
 	k->reply_len = len;
 }
 
-static void keep_packets(struct wg_sink *s, struct wg_peer *p, struct wg_packet *pkt, size_t n)
+static void keep_packets(struct wg_sink *s, struct wg_peer *p, struct pkt *pkt, size_t n)
 {
 	struct keep *k = container_of(s, struct keep, sink);
 
@@ -200,8 +200,8 @@ static void run_transport_verdicts(json_t *file, struct now now)
 
 static void send_plain(struct side *s, const uint8_t *p, size_t n, struct now now)
 {
-	uint8_t mem[WG_HEADROOM + 2048 + WG_TAILROOM];
-	struct wg_packet pkt = { .p = mem + WG_HEADROOM, .len = n };
+	uint8_t mem[PKT_ROOM(2048)];
+	struct pkt pkt = pkt_in(mem, n);
 
 	memcpy(pkt.p, p, n);
 	if (n)

@@ -58,14 +58,9 @@ void device_take_events(struct device *d)
 
 /* ---- What the engine asks for ---- */
 
-static void on_udp_send(void *owner, struct ipport to, const struct wg_packet *p, size_t count)
+static void on_udp_send(void *owner, struct ipport to, const struct pkt *p, size_t count)
 {
 	net_udp_send(((struct device *)owner)->net, to, p, count);
-}
-
-static void on_tun_write(void *owner, struct wg_packet *p, size_t count)
-{
-	net_tun_write(((struct device *)owner)->net, p, count);
 }
 
 static void on_dial(void *owner, unsigned stream, const struct node_dial *to)
@@ -95,7 +90,6 @@ static void on_measure(void *owner, int region, const struct node_dial *to)
 
 static const struct node_ops node_ops = {
 	.udp_send = on_udp_send,
-	.tun_write = on_tun_write,
 	.dial = on_dial,
 	.hangup = on_hangup,
 	.stream_wake = on_wake,

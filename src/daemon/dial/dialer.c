@@ -1,5 +1,6 @@
 /* The engine's streams, and the requests by which the distance to relays is measured where UDP is blocked. */
 #include "daemon/dial/internal.h"
+#include "daemon/net/net.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -31,8 +32,12 @@ static void on_up(void *owner)
 static int on_data(void *owner, uint8_t *p, size_t len)
 {
 	struct dialer_stream *s = owner;
+	struct engine *e = s->d->e;
+	int rc = node_stream_feed(e->node, s->id, p, len, engine_now(e));
 
-	return node_stream_feed(s->d->e->node, s->id, p, len, engine_now(s->d->e));
+	if (e->net)
+		net_take_packets(e->net);
+	return rc;
 }
 
 static struct view on_output(void *owner)

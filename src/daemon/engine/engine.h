@@ -8,10 +8,13 @@
 #include "core/node/node.h"
 #include "os/loop/loop.h"
 
+struct net;
+
 struct engine {
 	struct loop *loop;
 	struct rng *rng;
 	struct node *node;  /* NULL: before the first profile; another one after a switch */
+	struct net *net;    /* that takes its packets; NULL: not open yet */
 	unsigned os_faults; /* NODE_FAULT_ */
 };
 

@@ -25,6 +25,24 @@ struct net {
 	size_t n_unreachable;
 };
 
+/* ---- Packet ports ---- */
+
+void net_take_packets(struct net *n)
+{
+	struct node_packets p;
+
+	while (node_next_packets(n->e->node, &p))
+		switch (p.port) {
+		case NODE_PORT_TUN:
+			if (n->tun)
+				tun_write(n->tun, p.pkt, p.n);
+			break;
+		case NODE_PORT_QUAD100:
+		case NODE_PORTS:
+			break;
+		}
+}
+
 /* ---- UDP ---- */
 
 static bool is_data(const uint8_t *p, size_t len)
@@ -42,9 +60,10 @@ static void on_datagrams(void *ctx, struct magicsock_datagram *d, size_t count)
 			n->n.in_bytes[d[i].from.ip.family == 6] += d[i].len;
 		}
 	node_udp_in(n->e->node, d, count, engine_now(n->e));
+	net_take_packets(n);
 }
 
-void net_udp_send(struct net *n, struct ipport to, const struct wg_packet *d, size_t count)
+void net_udp_send(struct net *n, struct ipport to, const struct pkt *d, size_t count)
 {
 	int rc = n->udp ? udp_send(n->udp, to, d, count) : -ENETDOWN;
 
@@ -60,17 +79,12 @@ void net_udp_send(struct net *n, struct ipport to, const struct wg_packet *d, si
 
 /* ---- TUN ---- */
 
-static void on_packets(void *ctx, struct wg_packet *pkt, size_t count)
+static void on_packets(void *ctx, struct pkt *pkt, size_t count)
 {
 	struct net *n = ctx;
 
-	node_tun_in(n->e->node, pkt, count, engine_now(n->e));
-}
-
-void net_tun_write(struct net *n, struct wg_packet *p, size_t count)
-{
-	if (n->tun)
-		tun_write(n->tun, p, count);
+	node_port_in(n->e->node, NODE_PORT_TUN, pkt, count, engine_now(n->e));
+	net_take_packets(n);
 }
 
 static void on_tun_gone(void *ctx, int rc)
@@ -331,7 +345,7 @@ int net_open(struct net **ret, struct engine *e, const struct net_cfg *cfg)
 	if (rc < 0)
 		net_close(n);
 	else
-		*ret = n;
+		*ret = e->net = n;
 	return rc;
 }
 
@@ -339,6 +353,7 @@ struct net *net_close(struct net *n)
 {
 	if (!n)
 		return NULL;
+	n->e->net = NULL;
 	if (n->netmon)
 		netmon_close(n->netmon);
 	if (n->udp)

@@ -27,9 +27,10 @@ struct net_counters {
 MUST_USE int net_open(struct net **ret, struct engine *e, const struct net_cfg *cfg);
 struct net *net_close(struct net *n);
 
-/* The engine's packets. Memory: during the call. */
-void net_udp_send(struct net *n, struct ipport to, const struct wg_packet *d, size_t count);
-void net_tun_write(struct net *n, struct wg_packet *p, size_t count);
+/* The engine's datagrams. Memory: during the call. */
+void net_udp_send(struct net *n, struct ipport to, const struct pkt *d, size_t count);
+/* The engine's packets go to their ports: after every call that may have brought some. */
+void net_take_packets(struct net *n);
 
 /* The engine is told of addresses and networks. */
 void net_tell_local(struct net *n, bool link_changed);

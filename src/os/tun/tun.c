@@ -1,5 +1,6 @@
 #include "os/tun/tun.h"
 #include "core/offload/offload.h"
+#include "core/wg/wg.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -34,7 +35,7 @@ struct tun {
 	bool closed; /* from inside a callback: freed at the end of the wake-up */
 	bool reading;
 	struct tun_counters counters;
-	struct wg_packet pkt[WG_BATCH_MAX];
+	struct pkt pkt[PKT_BATCH_MAX];
 	size_t n, used; /* packets in out, and bytes of it */
 	uint8_t frame[FRAME_CAP];
 	uint8_t out[OUT_CAP];
@@ -110,12 +111,13 @@ static void cut(struct tun *t, size_t len)
 		return;
 	}
 	while ((n = offload_split_peek(&s)) && !t->closed) {
-		uint8_t *at;
+		struct pkt *pkt;
 
-		if (t->n == WG_BATCH_MAX || OUT_CAP - t->used < WG_HEADROOM + n + WG_TAILROOM)
+		if (t->n == PKT_BATCH_MAX || OUT_CAP - t->used < PKT_ROOM(n))
 			hand_over(t);
-		at = t->out + t->used + WG_HEADROOM;
-		t->pkt[t->n++] = (struct wg_packet){ .p = at, .len = offload_split_next(&s, at) };
+		pkt = &t->pkt[t->n++];
+		*pkt = pkt_in(t->out + t->used, n);
+		(void)offload_split_next(&s, pkt->p);
 		t->used += wg_sealed_len((size_t)t->cfg.mtu, n);
 		t->counters.in_packets++;
 	}
@@ -211,7 +213,7 @@ static void write_group(struct tun *t, const struct offload_pkt *pkt, struct off
 		t->counters.out_failed++;
 }
 
-static void write_some(struct tun *t, const struct wg_packet *pkt, size_t n)
+static void write_some(struct tun *t, const struct pkt *pkt, size_t n)
 {
 	struct offload_pkt in[OFFLOAD_MERGE_MAX];
 	struct offload_group g[OFFLOAD_MERGE_MAX];
@@ -239,7 +241,7 @@ void tun_set_merge(struct tun *t, bool tcp, bool udp)
 	t->no_udp_merge = !udp;
 }
 
-void tun_write(struct tun *t, struct wg_packet *pkt, size_t n)
+void tun_write(struct tun *t, struct pkt *pkt, size_t n)
 {
 	t->counters.out_packets += n;
 	for (size_t i = 0; i < n; i += OFFLOAD_MERGE_MAX)

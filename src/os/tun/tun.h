@@ -7,7 +7,7 @@
 #ifndef WARREN_OS_TUN_TUN_H
 #define WARREN_OS_TUN_TUN_H
 
-#include "core/wg/wg.h"
+#include "base/pkt/pkt.h"
 #include "os/loop/loop.h"
 
 struct tun;
@@ -18,8 +18,8 @@ struct tun_cfg {
 	const char *name; /* is made if it does not exist; "" or with %d: the kernel chooses */
 	int mtu;          /* the same as the WireGuard device's: it says where sealed packets end */
 	bool no_offload;  /* one packet a call, for comparison */
-	/* n <= WG_BATCH_MAX, each with WG_HEADROOM and WG_TAILROOM around it. Memory is good during the call. */
-	void (*on_packets)(void *ctx, struct wg_packet *pkt, size_t n);
+	/* n <= PKT_BATCH_MAX, with the room of base/pkt around each. Memory is good during the call. */
+	void (*on_packets)(void *ctx, struct pkt *pkt, size_t n);
 	/* The interface is gone: somebody deleted it. Nothing is read any more. May close the tun. */
 	void (*on_gone)(void *ctx, int rc);
 	void *ctx;
@@ -30,7 +30,7 @@ MUST_USE int tun_open(struct tun **ret, struct loop *l, const struct tun_cfg *cf
 struct tun *tun_close(struct tun *t); /* a made interface vanishes */
 const char *tun_name(const struct tun *t);
 /* Merges what follows each other and writes it; changes headers. Any n. An interface that is down loses packets. */
-void tun_write(struct tun *t, struct wg_packet *pkt, size_t n);
+void tun_write(struct tun *t, struct pkt *pkt, size_t n);
 
 /* What tun_write merges; at first both. Without TCP, nothing is merged. For systems that take it wrong. */
 void tun_set_merge(struct tun *t, bool tcp, bool udp);

@@ -33,14 +33,14 @@ static void swap(uint8_t *a, uint8_t *b, size_t n)
 	}
 }
 
-static void on_packets(void *ctx, struct wg_packet *pkt, size_t n)
+static void on_packets(void *ctx, struct pkt *pkt, size_t n)
 {
-	CHECK_INT(n, <=, WG_BATCH_MAX);
+	CHECK_INT(n, <=, PKT_BATCH_MAX);
 	for (size_t i = 0; i < n; i++) {
 		uint8_t *p = pkt[i].p;
 
 		if (i > 0)
-			CHECK_TRUE(p >= pkt[i - 1].p + pkt[i - 1].len + WG_HEADROOM);
+			CHECK_TRUE(p >= pkt[i - 1].p + pkt[i - 1].len + PKT_HEADROOM);
 		if (p[0] >> 4 == 4)
 			swap(p + 12, p + 16, 4);
 		else

@@ -32,7 +32,7 @@ struct sending {
 };
 
 /* How many datagrams from the first on can leave as one: side by side, one size, only the last may be shorter. */
-static size_t run_length(const struct wg_packet *d, size_t n, bool gso)
+static size_t run_length(const struct pkt *d, size_t n, bool gso)
 {
 	size_t k = 1, bytes = d[0].len;
 
@@ -57,10 +57,10 @@ static void put_segment_size(struct msghdr *h, uint8_t *control, size_t control_
 	memcpy(CMSG_DATA(c), &size, sizeof(size));
 }
 
-static void put_run(struct sending *s, const struct wg_packet *d, size_t first, size_t n)
+static void put_run(struct sending *s, const struct pkt *d, size_t first, size_t n)
 {
 	unsigned i = s->n_runs++;
-	const struct wg_packet *last = &d[first + n - 1];
+	const struct pkt *last = &d[first + n - 1];
 
 	s->run[i] = (struct run){ first, n };
 	s->v[i] = (struct iovec){ d[first].p, (size_t)(last->p + last->len - d[first].p) };
@@ -74,8 +74,8 @@ static void put_run(struct sending *s, const struct wg_packet *d, size_t first, 
 }
 
 /* Runs that were not taken as such: one datagram a message. The first failure. */
-static int send_singly(struct udp *u, struct udp_sock *sock, struct sending *s,
-	const struct wg_packet *d, struct run r)
+static int send_singly(
+	struct udp *u, struct udp_sock *sock, struct sending *s, const struct pkt *d, struct run r)
 {
 	int rc = 0;
 
@@ -103,8 +103,8 @@ static bool wait_for_room(int fd)
 }
 
 /* The run at `at` was refused with this error. Returns 0 when it was dealt with. */
-static int on_refused(struct udp *u, struct udp_sock *sock, struct sending *s,
-	const struct wg_packet *d, unsigned at, int err)
+static int on_refused(struct udp *u, struct udp_sock *sock, struct sending *s, const struct pkt *d,
+	unsigned at, int err)
 {
 	struct run r = s->run[at];
 
@@ -119,7 +119,7 @@ static int on_refused(struct udp *u, struct udp_sock *sock, struct sending *s,
 }
 
 /* Sends all runs. A refused run does not keep those behind it back. */
-static int flush(struct udp *u, struct udp_sock *sock, struct sending *s, const struct wg_packet *d)
+static int flush(struct udp *u, struct udp_sock *sock, struct sending *s, const struct pkt *d)
 {
 	bool waited = false;
 	int rc = 0;
@@ -151,7 +151,7 @@ static int flush(struct udp *u, struct udp_sock *sock, struct sending *s, const 
 	return rc == -EAGAIN ? 0 : rc;
 }
 
-int udp_send(struct udp *u, struct ipport to, const struct wg_packet *d, size_t n)
+int udp_send(struct udp *u, struct ipport to, const struct pkt *d, size_t n)
 {
 	struct udp_sock *sock = &u->sock[to.ip.family == 6];
 	struct sending s;

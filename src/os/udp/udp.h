@@ -43,7 +43,7 @@ MUST_USE int udp_set_mark(struct udp *u, uint32_t mark);
  * moment, then the rest is dropped and counted: losses are UDP's own business. -errno when the address cannot be reached now
  * (-ENETUNREACH, -EHOSTUNREACH, -EAFNOSUPPORT, -EPERM of a firewall, ...): what was to go there is lost.
  */
-int udp_send(struct udp *u, struct ipport to, const struct wg_packet *d, size_t n);
+int udp_send(struct udp *u, struct ipport to, const struct pkt *d, size_t n);
 
 struct udp_counters {
 	uint64_t in, out; /* datagrams */

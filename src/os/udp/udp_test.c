@@ -65,12 +65,12 @@ static void open_end(struct end *e, bool no_offload, uint16_t port)
 }
 
 /* N datagrams side by side, the last of them short. */
-static struct wg_packet *packets(uint8_t *mem)
+static struct pkt *packets(uint8_t *mem)
 {
-	static struct wg_packet d[N];
+	static struct pkt d[N];
 
 	for (size_t i = 0; i < N; i++) {
-		d[i] = (struct wg_packet){ .p = mem + i * SIZE, .len = i == N - 1 ? TAIL : SIZE };
+		d[i] = (struct pkt){ .p = mem + i * SIZE, .len = i == N - 1 ? TAIL : SIZE };
 		memset(d[i].p, (int)(i & 0xff), d[i].len);
 		d[i].p[1] = (uint8_t)(i >> 8);
 	}
@@ -223,7 +223,7 @@ static void mark_is_on_the_sockets(void **state)
 static void unreachable_addresses_are_told(void **state)
 {
 	uint8_t byte = 0;
-	struct wg_packet one = { &byte, 1 };
+	struct pkt one = { &byte, 1 };
 	struct ipport far = { ipaddr_v4(192, 0, 2, 1), 1 }, none = { 0 };
 	struct end a;
 

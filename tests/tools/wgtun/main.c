@@ -40,7 +40,7 @@ struct ipport source_address(const struct wg_source *s)
 	return a;
 }
 
-static void sink_to_peer(struct wg_sink *s, struct wg_peer *p, const struct wg_packet *d, size_t n)
+static void sink_to_peer(struct wg_sink *s, struct wg_peer *p, const struct pkt *d, size_t n)
 {
 	(void)udp_send(w.udp, source_address(wg_peer_source(p)), d, n); /* lost, as on any link */
 }
@@ -48,12 +48,12 @@ static void sink_to_peer(struct wg_sink *s, struct wg_peer *p, const struct wg_p
 static void sink_to_source(
 	struct wg_sink *s, const struct wg_source *to, const uint8_t *d, size_t len)
 {
-	struct wg_packet one = { .p = (uint8_t *)(uintptr_t)d, .len = len };
+	struct pkt one = { .p = (uint8_t *)(uintptr_t)d, .len = len };
 
 	(void)udp_send(w.udp, source_address(to), &one, 1);
 }
 
-static void sink_packets(struct wg_sink *s, struct wg_peer *p, struct wg_packet *pkt, size_t n)
+static void sink_packets(struct wg_sink *s, struct wg_peer *p, struct pkt *pkt, size_t n)
 {
 	tun_write(w.tun, pkt, n);
 }
@@ -66,7 +66,7 @@ static struct wg_peer *sink_unknown(struct wg_sink *s, const struct node_pub *ke
 }
 
 /* Packets that follow each other to one peer leave together. */
-static void on_packets(void *ctx, struct wg_packet *pkt, size_t n)
+static void on_packets(void *ctx, struct pkt *pkt, size_t n)
 {
 	struct now now = loop_now(w.loop);
 
@@ -87,10 +87,10 @@ static void on_gone(void *ctx, int rc)
 
 static void on_datagrams(void *ctx, struct magicsock_datagram *d, size_t n)
 {
-	struct wg_datagram dg[WG_BATCH_MAX];
+	struct wg_datagram dg[PKT_BATCH_MAX];
 
 	for (size_t i = 0, k; i < n; i += k) {
-		for (k = 0; i + k < n && k < WG_BATCH_MAX; k++)
+		for (k = 0; i + k < n && k < PKT_BATCH_MAX; k++)
 			dg[k] = (struct wg_datagram){ d[i + k].p, d[i + k].len,
 				source_of(d[i + k].from) };
 		wg_receive(w.dev, dg, k, loop_now(w.loop));

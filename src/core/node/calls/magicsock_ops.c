@@ -1,7 +1,7 @@
 /* What magicsock asks for. */
 #include "core/node/calls/calls.h"
 
-static void udp_send(void *owner, struct ipport to, const struct wg_packet *d, size_t n)
+static void udp_send(void *owner, struct ipport to, const struct pkt *d, size_t n)
 {
 	struct node *a = owner;
 

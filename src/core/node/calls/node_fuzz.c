@@ -9,18 +9,11 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
-static void on_udp(void *owner, struct ipport to, const struct wg_packet *d, size_t n)
+static void on_udp(void *owner, struct ipport to, const struct pkt *d, size_t n)
 {
 	(void)owner;
 	(void)to;
 	(void)d;
-	(void)n;
-}
-
-static void on_tun(void *owner, struct wg_packet *p, size_t n)
-{
-	(void)owner;
-	(void)p;
 	(void)n;
 }
 
@@ -44,11 +37,9 @@ static void take_events(struct node *a)
 		CHECK(e.kind < NODE_EVENT_KINDS && e.text);
 }
 
-static const struct node_ops ops = { .udp_send = on_udp,
-	.tun_write = on_tun,
-	.dial = on_dial,
-	.hangup = on_stream,
-	.stream_wake = on_stream };
+static const struct node_ops ops = {
+	.udp_send = on_udp, .dial = on_dial, .hangup = on_stream, .stream_wake = on_stream
+};
 
 static struct node *device(struct rng *rng, struct now now)
 {
@@ -70,19 +61,26 @@ static struct node *device(struct rng *rng, struct now now)
 	key_generate(rng, cfg.identity.disco.b);
 	CHECK(node_new(&a, &cfg, now) == 0);
 	node_set_local(a, &own, 1, 41641, 0, false, now);
+	node_port_open(a, NODE_PORT_QUAD100, true);
 	node_start(a, NULL, now);
 	return a;
 }
 
 static void packet(struct node *a, const uint8_t *p, size_t len, struct now now)
 {
-	uint8_t mem[MAGICSOCK_HEADROOM + 1500 + MAGICSOCK_TAILROOM];
-	struct wg_packet in = { .p = mem + MAGICSOCK_HEADROOM, .len = MIN_OF(len, 1500) }, out = in;
+	uint8_t mem[PKT_ROOM(1500)];
+	struct pkt in = pkt_in(mem, len = MIN_OF(len, 1500)), out = in;
+	struct node_packets next;
 
 	memcpy(in.p, p, in.len);
 	node_packets_in(a, 1, &in, 1);
-	memcpy(out.p, p, out.len);
-	node_tun_in(a, &out, 1, now);
+	for (int port = 0; port < NODE_PORTS; port++) {
+		memcpy(out.p, p, len);
+		out.len = len;
+		node_port_in(a, (enum node_port)port, &out, 1, now);
+		while (node_next_packets(a, &next))
+			CHECK(next.n == 1 && next.port != (enum node_port)port);
+	}
 }
 
 static void line(struct node *a, const uint8_t *p, size_t len, struct now now)

@@ -1,7 +1,6 @@
 /* The streams of a node: the hub's, its question's, the relays'. */
 #include "core/node/answers/answers.h"
 #include "core/node/calls/calls.h"
-#include "core/node/packets/packets.h"
 
 static void tell_relay(struct node *a, int region)
 {
@@ -49,10 +48,7 @@ int node_stream_feed(struct node *a, unsigned stream, uint8_t *p, size_t len, st
 	} else if (stream == NODE_STREAM_PROBE) {
 		rc = -ERR_CLOSED; /* answered: that is all that was wanted */
 	} else {
-		rc = magicsock_relay_feed(a->magicsock, region_of(stream), p, len, now);
-		node_packets_take(a);
-		node_run_deferred_packets(a);
-		return rc;
+		return magicsock_relay_feed(a->magicsock, region_of(stream), p, len, now);
 	}
 	node_run_deferred(a);
 	return rc;

@@ -57,8 +57,6 @@ void node_udp_in(struct node *a, struct magicsock_datagram *dg, size_t n, struct
 {
 	a->now = now;
 	magicsock_udp_in(a->magicsock, dg, n, now);
-	node_packets_take(a);
-	node_run_deferred_packets(a);
 }
 
 void node_udp_failed(struct node *a, struct ipport to, struct now now)
@@ -105,9 +103,28 @@ int node_set_host(struct node *a, const struct tc_hostinfo *host, struct now now
 	return rc;
 }
 
-void node_tun_in(struct node *a, struct wg_packet *pkt, size_t n, struct now now)
+void node_port_open(struct node *a, enum node_port port, bool open)
 {
+	a->ports.open[port] = open;
+}
+
+void node_port_in(struct node *a, enum node_port from, struct pkt *pkt, size_t n, struct now now)
+{
+	CHECK(n <= PKT_BATCH_MAX);
 	a->now = now;
-	node_packets_out(a, pkt, n);
+	node_ports_forget(a);
+	if (from == NODE_PORT_TUN)
+		node_packets_out(a, pkt, n);
+	else
+		node_ports_in(a, pkt, n);
+}
+
+/* What follows is done at the end: it may remove a peer, and the packets are peers'. */
+bool node_next_packets(struct node *a, struct node_packets *ret)
+{
+	if (node_packets_next(a, ret))
+		return true;
+	node_ports_forget(a);
 	node_run_deferred_packets(a);
+	return false;
 }

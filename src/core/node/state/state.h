@@ -87,6 +87,14 @@ struct node_probe {
 	unsigned n_pings;                              /* under way */
 };
 
+/* Packets of the last node_port_in that are for ports. */
+struct node_ports {
+	bool open[NODE_PORTS];
+	struct pkt pkt[PKT_BATCH_MAX];
+	enum node_port to[PKT_BATCH_MAX];
+	size_t n, next; /* of them; the first that was not taken */
+};
+
 struct node_queued {
 	struct node_event e; /* its text is not set */
 	char *text;          /* NULL: empty */
@@ -170,6 +178,7 @@ struct node {
 	bool started; /* node_start was called: before, nothing happens by itself */
 	enum ipn_state state;
 
+	struct node_ports ports;
 	bool rejects_on;
 	struct node_rejected rejected[NODE_REJECT_DIRECTIONS];
 	struct list pings; /* struct node_ping_call */
