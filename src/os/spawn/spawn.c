@@ -6,6 +6,8 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
 #include <uv.h>
 
 enum { CHUNK_LEN = 16384 };
@@ -142,9 +144,29 @@ static void wrap(const struct spawn_cfg *cfg, struct wrapped *w)
 	w->argv[n] = NULL;
 }
 
-static int start(struct spawn *s)
+/* Its input as a file in memory: whether it reads all of it, or none, is of no interest to us. -1: none. */
+static int open_input(struct view in, int *ret)
 {
-	uv_stdio_container_t io[3] = { { .flags = UV_IGNORE },
+	int fd;
+
+	*ret = -1;
+	if (!in.len)
+		return 0;
+	fd = memfd_create("stdin", MFD_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	if (pwrite(fd, in.p, in.len, 0) != (ssize_t)in.len) {
+		close(fd);
+		return -EIO;
+	}
+	*ret = fd;
+	return 0;
+}
+
+static int start(struct spawn *s, int in)
+{
+	uv_stdio_container_t io[3] = { { .flags = in < 0 ? UV_IGNORE : UV_INHERIT_FD,
+					       .data.fd = in },
 		{ .flags = UV_CREATE_PIPE | UV_WRITABLE_PIPE,
 			.data.stream = (uv_stream_t *)&s->out.uv },
 		{ .flags = UV_CREATE_PIPE | UV_WRITABLE_PIPE,
@@ -192,7 +214,7 @@ static int pipe_init(struct spawn *s, struct pipe *p, size_t max)
 int spawn_new(struct spawn **ret, const struct spawn_cfg *cfg)
 {
 	struct spawn *s = calloc(1, sizeof(*s));
-	int rc;
+	int rc, in;
 
 	if (!s)
 		return -ENOMEM;
@@ -208,7 +230,12 @@ int spawn_new(struct spawn **ret, const struct spawn_cfg *cfg)
 		close_handle((uv_handle_t *)&s->out.uv);
 		return rc;
 	}
-	rc = start(s);
+	rc = open_input(cfg->in, &in);
+	if (rc == 0) {
+		rc = start(s, in);
+		if (in >= 0)
+			close(in);
+	}
 	if (rc < 0) {
 		spawn_free(s);
 		return rc;

@@ -1,7 +1,7 @@
 /*
  * os/spawn: another program, run with an argument vector (no shell), for a bounded time and with
- * bounded output. It has no standard input, only the environment that it is given, and none of our
- * descriptors. What it starts ends with it.
+ * bounded output. It has the standard input and the environment that it is given, none of our
+ * descriptors, and what it starts ends with it.
  */
 #ifndef WARREN_OS_SPAWN_SPAWN_H
 #define WARREN_OS_SPAWN_SPAWN_H
@@ -23,6 +23,7 @@ struct spawn_cfg {
 	const char *const *argv; /* NULL at the end; argv[0] is looked up in the PATH of env */
 	const char *const *env;  /* "NAME=VALUE", NULL at the end */
 	const char *dir;         /* to run in; NULL: ours */
+	struct view in;          /* its standard input; empty: /dev/null */
 	size_t out_max;          /* bytes of standard output; with more it is ended */
 	int64_t timeout;         /* ns; then it is ended */
 	size_t file_max,

@@ -29,6 +29,7 @@ static void on_end(void *ctx, int rc, int status, struct view out, struct view e
 }
 
 static size_t file_max;
+static struct view input;
 static const char *const env[] = { "PATH=/usr/bin:/bin", "GREETING=hello", NULL };
 
 static int run(const char *const *argv, size_t out_max, int64_t timeout)
@@ -37,6 +38,7 @@ static int run(const char *const *argv, size_t out_max, int64_t timeout)
 		.argv = argv,
 		.env = env,
 		.dir = "/",
+		.in = input,
 		.out_max = out_max,
 		.file_max = file_max,
 		.timeout = timeout,
@@ -60,6 +62,20 @@ static void a_program_gets_its_arguments_and_environment_as_they_are(void **stat
 	CHECK_STR(end_out, "a b; $(c)|*");
 	CHECK_INT(run(printenv, 100, SEC(20)), ==, 0);
 	CHECK_STR(end_out, "PATH=/usr/bin:/bin\nGREETING=hello\n");
+}
+
+static void it_reads_what_it_is_given(void **state)
+{
+	static const char *const argv[] = { "cat", NULL };
+
+	(void)state;
+	CHECK_INT(run(argv, 100, SEC(20)), ==, 0);
+	CHECK_STR(end_out, "");
+	input = VIEW_LIT("nameserver 10.0.0.1\n");
+	CHECK_INT(run(argv, 100, SEC(20)), ==, 0);
+	input = (struct view){ 0 };
+	CHECK_INT(end_status, ==, 0);
+	CHECK_STR(end_out, "nameserver 10.0.0.1\n");
 }
 
 static void its_status_and_what_it_complains_of_come_back(void **state)
@@ -146,6 +162,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_program_gets_its_arguments_and_environment_as_they_are),
+		cmocka_unit_test(it_reads_what_it_is_given),
 		cmocka_unit_test(its_status_and_what_it_complains_of_come_back),
 		cmocka_unit_test(a_file_without_end_is_cut_off),
 		cmocka_unit_test(output_without_end_is_cut_off),
