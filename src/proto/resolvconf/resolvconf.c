@@ -157,11 +157,19 @@ static int put_words(struct buf *out, const char *key, const struct view *w, siz
 	return rc == 0 && begun ? buf_append_str(out, "\n") : rc;
 }
 
+int resolvconf_format_search(const struct os_dns_config *c, struct buf *out)
+{
+	struct view search[OSDNS_SEARCH_MAX];
+	size_t n = MIN_OF(c->n_search, (size_t)OSDNS_SEARCH_MAX);
+
+	for (size_t i = 0; i < n; i++)
+		search[i] = view_of(c->search[i], strlen(c->search[i]));
+	return put_words(out, "search", search, n);
+}
+
 int resolvconf_format(const struct os_dns_config *c, const struct resolvconf *options,
 	const char *backup, struct buf *out)
 {
-	struct view search[OSDNS_SEARCH_MAX];
-	size_t n_search = MIN_OF(c->n_search, (size_t)OSDNS_SEARCH_MAX);
 	char text[IPADDR_TEXT_MAX];
 	int rc;
 
@@ -171,10 +179,8 @@ int resolvconf_format(const struct os_dns_config *c, const struct resolvconf *op
 		ours, backup);
 	for (size_t i = 0; rc == 0 && i < c->n_servers; i++)
 		rc = buf_printf(out, "nameserver %s\n", ipaddr_format(c->server[i], text));
-	for (size_t i = 0; i < n_search; i++)
-		search[i] = view_of(c->search[i], strlen(c->search[i]));
 	if (rc == 0)
-		rc = put_words(out, "search", search, n_search);
+		rc = resolvconf_format_search(c, out);
 	if (rc == 0 && options)
 		rc = put_words(out, "options", options->option, options->n_options);
 	return rc;

@@ -51,5 +51,7 @@ struct ipaddr resolvconf_server(const struct resolvconf *c, size_t i);
  */
 MUST_USE int resolvconf_format(const struct os_dns_config *c, const struct resolvconf *options,
 	const char *backup, struct buf *out);
+/* Its line of search domains alone, if there is one. */
+MUST_USE int resolvconf_format_search(const struct os_dns_config *c, struct buf *out);
 
 #endif

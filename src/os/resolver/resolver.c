@@ -1,0 +1,321 @@
+/*
+ *	IDLE --resolver_want--> WORKING: look for the manager --> tell it --> SET ----resolver_want(empty)----> WORKING --> IDLE
+ *	                                                           |  ^        '-- others rewrite twice --> YIELDED
+ *	                                                           v  '-- the next want, a change of the network
+ *	                                                         FAILED
+ */
+#include "os/resolver/internal.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { WANT_MEM = 1 << 20, BASE_MEM = 64 << 10 };
+#define CLOSE_TIMEOUT SEC(12) /* more than a program may take */
+
+static void tell_now(void *ctx)
+{
+	struct resolver *r = ctx;
+
+	loop_timer_set(r->tell, MONO_NEVER);
+	if (r->cfg.changed && !r->closing)
+		r->cfg.changed(r->cfg.ctx);
+}
+
+void resolver_tell(struct resolver *r)
+{
+	loop_timer_set(r->tell, loop_now(r->cfg.loop).mono);
+}
+
+static void enter(struct resolver *r, enum resolver_state s, int rc)
+{
+	if (s != r->state)
+		r->since = loop_now(r->cfg.loop).wall;
+	r->state = s;
+	r->rc = rc;
+}
+
+static void go(struct resolver *r);
+
+void resolver_told(struct resolver *r, enum resolver_state s, int rc)
+{
+	r->busy = false;
+	if (s == RESOLVER_SET && os_dns_config_is_empty(&r->want))
+		s = RESOLVER_IDLE;
+	enter(r, s, rc);
+	if (s == RESOLVER_IDLE) {
+		r->ops = NULL; /* the next time it is looked anew who it is */
+		r->manager = RESOLVER_NOBODY;
+		r->why = "";
+	}
+	resolver_read_base(r);
+	resolver_tell(r);
+	if (r->again)
+		go(r);
+	if (r->closing && !r->busy)
+		loop_stop(r->cfg.loop);
+}
+
+static void sync_now(struct resolver *r)
+{
+	r->busy = true;
+	if (r->state != RESOLVER_YIELDED)
+		enter(r, RESOLVER_WORKING, 0);
+	r->ops->sync(r);
+}
+
+static void looked(struct resolver *r)
+{
+	static const struct resolver_ops *const ops[] = {
+		[RESOLVER_FILE] = &resolver_file_ops,
+		[RESOLVER_DEBIAN_RESOLVCONF] = &resolver_program_ops,
+		[RESOLVER_OPENRESOLV] = &resolver_program_ops,
+		[RESOLVER_RESOLVED] = NULL,
+	};
+
+	r->looking = r->again = false;
+	r->manager = resolver_choose(r->cfg.choice, &r->facts, &r->why);
+	r->ops = ops[r->manager];
+	if (r->ops && !os_dns_config_is_empty(&r->want)) {
+		sync_now(r);
+		return;
+	}
+	r->ops = NULL;
+	enter(r, RESOLVER_IDLE, 0);
+	resolver_read_base(r);
+	resolver_tell(r);
+}
+
+static void go(struct resolver *r)
+{
+	r->again = r->looking || r->busy;
+	if (r->again)
+		return;
+	if (r->ops && r->state == RESOLVER_FAILED && !os_dns_config_is_empty(&r->want)) {
+		r->ops->forget(r); /* another one may manage by now */
+		r->ops = NULL;
+	}
+	if (r->ops) {
+		sync_now(r);
+	} else if (!os_dns_config_is_empty(&r->want)) {
+		r->overwritten = 0;
+		r->looking = true;
+		enter(r, RESOLVER_WORKING, 0);
+		resolver_look(r, looked);
+	} else {
+		enter(r, RESOLVER_IDLE, 0);
+	}
+}
+
+/* ---- what is wanted ---- */
+
+static bool same_names(const char *const *a, size_t n_a, const char *const *b, size_t n_b)
+{
+	if (n_a != n_b)
+		return false;
+	for (size_t i = 0; i < n_a; i++)
+		if (strcmp(a[i], b[i]) != 0)
+			return false;
+	return true;
+}
+
+static bool same(const struct os_dns_config *a, const struct os_dns_config *b)
+{
+	if (a->n_servers != b->n_servers)
+		return false;
+	for (size_t i = 0; i < a->n_servers; i++)
+		if (!ipaddr_eq(a->server[i], b->server[i]))
+			return false;
+	return same_names(a->search, a->n_search, b->search, b->n_search) &&
+	       same_names(a->match, a->n_match, b->match, b->n_match);
+}
+
+static const char *const *copy_names(struct arena *a, const char *const *from, size_t n)
+{
+	const char **to = arena_array(a, n, sizeof(*to));
+
+	for (size_t i = 0; to && i < n; i++) {
+		to[i] = arena_strdup(a, from[i]);
+		if (!to[i])
+			return NULL;
+	}
+	return to;
+}
+
+static int copy(struct resolver *r, const struct os_dns_config *c)
+{
+	struct os_dns_config new = *c;
+	struct arena mem;
+
+	arena_init(&mem, WANT_MEM);
+	new.n_servers = MIN_OF(c->n_servers, (size_t)OSDNS_SERVERS_MAX);
+	new.n_search = MIN_OF(c->n_search, (size_t)OSDNS_SEARCH_MAX);
+	new.n_match = MIN_OF(c->n_match, (size_t)OSDNS_MATCH_MAX);
+	new.search = copy_names(&mem, c->search, new.n_search);
+	new.match = copy_names(&mem, c->match, new.n_match);
+	if (!new.search || !new.match) {
+		arena_fini(&mem);
+		return -ENOMEM;
+	}
+	arena_fini(&r->want_mem);
+	r->want_mem = mem;
+	r->want = new;
+	return 0;
+}
+
+int resolver_want(struct resolver *r, const struct os_dns_config *c)
+{
+	static const struct os_dns_config nothing;
+	int rc;
+
+	if (!c)
+		c = &nothing;
+	if (same(&r->want, c) && r->state != RESOLVER_FAILED)
+		return 0;
+	rc = copy(r, c);
+	if (rc == 0)
+		go(r);
+	return rc;
+}
+
+void resolver_on_network_change(struct resolver *r)
+{
+	if (r->state == RESOLVER_FAILED)
+		go(r);
+	if (r->busy || r->looking)
+		return;
+	resolver_read_base(r);
+	resolver_tell(r);
+}
+
+struct resolver_status resolver_status(const struct resolver *r)
+{
+	return (struct resolver_status){ .state = r->state,
+		.manager = r->manager,
+		.why = r->why,
+		.since = r->since,
+		.rc = r->rc,
+		.overwritten = r->overwritten,
+		.other = r->other };
+}
+
+bool resolver_splits(const struct resolver *r)
+{
+	return r->ops && r->ops->splits;
+}
+
+const struct os_dns_config *resolver_base(const struct resolver *r)
+{
+	return &r->base;
+}
+
+/* ---- life ---- */
+
+static void recover(struct resolver *r)
+{
+	int rc = etc_undo(&r->etc);
+
+	if (rc < 0)
+		enter(r, RESOLVER_FAILED, rc);
+	if (resolver_program_left(r, &r->manager)) {
+		r->ops = &resolver_program_ops;
+		r->why = "left behind";
+		sync_now(r);
+	} else {
+		r->manager = RESOLVER_NOBODY;
+		resolver_read_base(r);
+	}
+}
+
+int resolver_new(struct resolver **ret, const struct resolver_cfg *cfg)
+{
+	struct resolver *r = calloc(1, sizeof(*r));
+	int rc;
+
+	if (!r)
+		return -ENOMEM;
+	r->cfg = *cfg;
+	r->why = "";
+	arena_init(&r->want_mem, WANT_MEM);
+	arena_init(&r->base_mem, BASE_MEM);
+	buf_init(&r->text, RESOLVCONF_TEXT_MAX);
+	rc = etc_init(&r->etc, cfg->root);
+	if (rc == 0 &&
+		(snprintf(r->root, sizeof(r->root), "%s", cfg->root) >= (int)sizeof(r->root) ||
+			snprintf(r->interface, sizeof(r->interface), "%s", cfg->interface) >=
+				(int)sizeof(r->interface)))
+		rc = -ENAMETOOLONG;
+	if (rc == 0)
+		rc = loop_timer_new(cfg->loop, tell_now, r, &r->tell);
+	if (rc < 0) {
+		resolver_free(r);
+		return rc;
+	}
+	recover(r);
+	*ret = r;
+	return 0;
+}
+
+static void on_timeout(void *ctx)
+{
+	loop_stop(((struct resolver *)ctx)->cfg.loop);
+}
+
+/* Until the manager has undone what it was told. */
+static void wait_for_it(struct resolver *r)
+{
+	struct loop_timer *t;
+
+	if (!r->busy || loop_timer_new(r->cfg.loop, on_timeout, r, &t) < 0)
+		return;
+	loop_timer_set(t, mono_add(loop_now(r->cfg.loop).mono, CLOSE_TIMEOUT));
+	loop_run(r->cfg.loop);
+	loop_timer_free(t);
+}
+
+static void stop_looking(struct resolver *r)
+{
+	r->spawn = spawn_free(r->spawn);
+	r->looking = false;
+}
+
+struct resolver *resolver_free(struct resolver *r)
+{
+	if (!r)
+		return NULL;
+	r->closing = true;
+	if (r->looking)
+		stop_looking(r);
+	if (r->tell) {
+		r->want = (struct os_dns_config){ 0 };
+		go(r);
+		wait_for_it(r);
+	}
+	if (r->ops)
+		r->ops->forget(r);
+	loop_timer_free(r->tell);
+	buf_fini(&r->text);
+	arena_fini(&r->want_mem);
+	arena_fini(&r->base_mem);
+	free(r);
+	return NULL;
+}
+
+int resolver_cleanup(const char *root, const char *interface)
+{
+	struct resolver_cfg cfg = { .root = root, .interface = interface, .choice = RESOLVER_OFF };
+	struct resolver *r;
+	int rc = loop_new(&cfg.loop);
+
+	if (rc < 0)
+		return rc;
+	rc = resolver_new(&r, &cfg);
+	if (rc == 0) {
+		r->closing = true;
+		wait_for_it(r);
+		rc = r->state == RESOLVER_FAILED ? r->rc : 0;
+		resolver_free(r);
+	}
+	loop_free(cfg.loop);
+	return rc;
+}
