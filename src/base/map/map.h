@@ -1,5 +1,5 @@
 /*
- * base/map: a hash table whose links live in the items. Keys are bytes inside the item; the hash is SipHash-2-4
+ * base/map: a hash table whose links live in the items. Keys are bytes inside the item; the hash is base/siphash
  * under a seed from the caller, so that nobody outside can choose keys that collide. The table owns only its
  * buckets, and grows as items come.
  */
@@ -20,8 +20,6 @@ struct map {
 	size_t n_buckets, n_items;
 	uint8_t seed[16];
 };
-
-uint64_t siphash24(const uint8_t key[static 16], const void *data, size_t len);
 
 void map_init(struct map *m, const uint8_t seed[static 16]); /* allocates nothing yet */
 void map_fini(struct map *m); /* frees the buckets; items are the caller's */

@@ -1,6 +1,6 @@
 #include "base/ratelimit/ratelimit.h"
 #include "base/bucket/bucket.h"
-#include "base/map/map.h"
+#include "base/siphash/siphash.h"
 
 bool ratelimit_allow(struct ratelimit *r, struct view host, mono_ns now)
 {

@@ -1,5 +1,5 @@
 #include "core/filter/flows.h"
-#include "base/map/map.h"
+#include "base/siphash/siphash.h"
 
 #include <errno.h>
 

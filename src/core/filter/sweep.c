@@ -232,7 +232,7 @@ static uint64_t mix(uint64_t x)
 
 /*
  * The hash of a set is the xor of what its numbers mix to, so a step costs the same however many
- * are active. Two sets that meet by chance in 128 bits would be taken for one; whoever could seek
+ * are active, which base/siphash cannot do. Two sets that meet by chance in 128 bits would be taken for one; whoever could seek
  * that out writes the rules anyway.
  */
 static void turn(struct sweep *s, uint32_t id, bool on)

@@ -68,7 +68,7 @@ static bool same_flow(const struct seg *a, const struct seg *b)
 			    : memcmp(a->ip + 8, b->ip + 8, 32) == 0;
 }
 
-/* Only spreads flows of one batch over buckets; a bad day costs a walk over at most OFFLOAD_MERGE_MAX of them. */
+/* Only spreads flows of one batch over buckets; a bad day costs a walk over at most OFFLOAD_MERGE_MAX of them. base/siphash would cost more. */
 static unsigned flow_hash(const struct seg *s)
 {
 	const uint8_t *a = s->ihl == 20 ? s->ip + 12 : s->ip + 20,

@@ -1,6 +1,8 @@
 /* The parts of a message that the policy makes for one reader: its filter, ssh rules, itself; and what is wrong. */
 #include "core/coord/mapper/internal.h"
 
+#include "base/siphash/siphash.h"
+
 #include <errno.h>
 
 enum { DRAFT_MAX = 1 << 28, MEM_MAX = 1 << 22, PARTS_MAX = 4096 };
@@ -8,17 +10,6 @@ enum { DRAFT_MAX = 1 << 28, MEM_MAX = 1 << 22, PARTS_MAX = 4096 };
 /* In a check rule: the client asks us, over Noise, whatever the address is called here. */
 static const char check_url[] =
 	"https://unused/machine/ssh/action/$SRC_NODE_ID/to/$DST_NODE_ID?local_user=$LOCAL_USER";
-
-static const uint64_t hash_start = 1469598103934665603u; /* FNV-1a */
-
-static uint64_t mix(uint64_t h, const void *p, size_t n)
-{
-	const uint8_t *b = p;
-
-	for (size_t i = 0; i < n; i++)
-		h = (h ^ b[i]) * 1099511628211u;
-	return h;
-}
 
 void map_policies_self(struct map_writer *d, const char *before, bool all)
 {
@@ -38,7 +29,7 @@ void map_policies_self(struct map_writer *d, const char *before, bool all)
 	arena_fini(&a);
 	if (d->rc < 0)
 		return;
-	h = mix(hash_start, buf_data(&d->text) + start, buf_len(&d->text) - start);
+	h = siphash24(p->tailnet->seed, buf_data(&d->text) + start, buf_len(&d->text) - start);
 	if (!all && h == p->self_told)
 		buf_truncate(&d->text, at);
 	p->self_told = h;
@@ -46,11 +37,17 @@ void map_policies_self(struct map_writer *d, const char *before, bool all)
 
 /* the packet filter */
 
+struct filter_hash {
+	const uint8_t *seed;
+	uint64_t sum;
+};
+
 static int hash_part(void *ctx, uint64_t id, struct view bytes)
 {
-	uint64_t *h = ctx;
+	struct filter_hash *h = ctx;
 
-	*h = id ? mix(*h, &id, sizeof(id)) : mix(*h, bytes.p, bytes.len);
+	h->sum = id ? siphash24_next(h->seed, h->sum, &id, sizeof(id))
+		    : siphash24_next(h->seed, h->sum, bytes.p, bytes.len);
 	return 0;
 }
 
@@ -124,12 +121,12 @@ static void filter_parts(struct map_writer *d, policy_part_fn fn, void *ctx)
 
 static void put_filter(struct map_writer *d, bool all)
 {
-	uint64_t h = hash_start;
+	struct filter_hash h = { .seed = d->p->tailnet->seed };
 
 	filter_parts(d, hash_part, &h);
-	if (!all && h == d->p->filter_told)
+	if (!all && h.sum == d->p->filter_told)
 		return;
-	d->p->filter_told = h;
+	d->p->filter_told = h.sum;
 	map_writer_put(d, ",\"PacketFilters\":{\"base\":");
 	filter_parts(d, put_part, d);
 	map_writer_put(d, "}");
@@ -151,7 +148,7 @@ static void put_ssh(struct map_writer *d, bool all)
 		buf_clear(&text);
 		rc = buf_append_str(&text, "{\"rules\":[]}");
 	}
-	h = mix(hash_start, buf_data(&text), buf_len(&text));
+	h = siphash24(c->seed, buf_data(&text), buf_len(&text));
 	if (rc == 0 && (all || h != d->p->ssh_told)) {
 		map_writer_put(d, ",\"SSHPolicy\":");
 		rc = buf_append(&d->text, buf_data(&text), buf_len(&text));

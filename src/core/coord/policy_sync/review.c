@@ -1,23 +1,16 @@
 /* What all may know of a device by the policy: its routes, and how it is named and reached. */
 #include "core/coord/policy_sync/internal.h"
 
+#include "base/siphash/siphash.h"
+
 enum { MEM_MAX = 1 << 20 };
-
-static uint64_t mix(uint64_t h, const void *p, size_t n)
-{
-	const uint8_t *b = p;
-
-	for (size_t i = 0; i < n; i++)
-		h = (h ^ b[i]) * 1099511628211u;
-	return h;
-}
 
 /* What everybody may know of its routes; 0: nothing. */
 static uint64_t shown_hash(struct tailnet *c, struct coord_node *n)
 {
 	struct policy_allowed al;
 	struct arena a;
-	uint64_t h = 1469598103934665603u;
+	uint64_t h = 1;
 
 	if (!n->n_use && !n->hides_ip4)
 		return 0;
@@ -27,7 +20,8 @@ static uint64_t shown_hash(struct tailnet *c, struct coord_node *n)
 	for (size_t i = 0; h && i < al.n; i++) {
 		uint8_t kind = i < al.n_primary; /* a standby's subnets are known to itself */
 
-		h = mix(mix(h, &al.v[i], sizeof(al.v[i])), &kind, 1);
+		h = siphash24_next(c->seed, h, &al.v[i], sizeof(al.v[i]));
+		h = siphash24_next(c->seed, h, &kind, 1);
 	}
 	arena_fini(&a);
 	return h;

@@ -1,5 +1,6 @@
 /* One peer of the map: its entry in magicsock, its routes, when its key expires. */
 #include "core/node/map/map.h"
+#include "base/siphash/siphash.h"
 
 static struct node_peer *peer_make(struct node *a, int64_t id)
 {
