@@ -49,7 +49,7 @@ static void on_refusal(const char *what, const char *name, const char *why)
 	log_warn_limited("hub", what, "device=%s why=%.*s", name, (int)strcspn(why, "\n"), why);
 }
 
-static int make_engine(struct hub *h, struct err_at *at)
+static int make_engine(struct hub *h, struct tailnet **ret, struct err_at *at)
 {
 	struct coord_cfg cfg = { .url = h->url_text,
 		.base_domain = h->o->base_domain,
@@ -73,7 +73,7 @@ static int make_engine(struct hub *h, struct err_at *at)
 		.on_answer = control_answer,
 		.on_later = control_later,
 		.on_poll_ask = control_poll_ask };
-	int rc = coord_new(&h->tailnet, &cfg, loop_now(h->loop), at);
+	int rc = coord_new(ret, &cfg, loop_now(h->loop), at);
 
 	if (rc == -ERR_STORE) {
 		struct store_sqlite_state s;
@@ -85,17 +85,31 @@ static int make_engine(struct hub *h, struct err_at *at)
 	return rc;
 }
 
+/* The engine that was ends: what it says on its way out of devices that go is older than what is on the disk. */
+static void replace_engine(struct hub *h, struct tailnet *fresh)
+{
+	store_sqlite_ignore(h->store, true);
+	control_let_go(h);
+	coord_free(h->tailnet);
+	store_sqlite_ignore(h->store, false);
+	h->tailnet = fresh;
+	h->etag[0] = 0;
+}
+
 int hub_begin_anew(struct hub *h, struct err_at *at)
 {
+	struct tailnet *fresh = NULL;
 	int rc;
 
-	control_let_go(h);
-	tokens_free(h);
-	h->tailnet = coord_free(h->tailnet);
-	h->etag[0] = 0;
 	store_sqlite_forget(h->store);
-	rc = make_engine(h, at);
-	return rc < 0 ? rc : tokens_load(h, at);
+	rc = make_engine(h, &fresh, at);
+	if (rc == 0)
+		rc = tokens_load(h, at);
+	if (rc == 0)
+		replace_engine(h, fresh);
+	else
+		coord_free(fresh);
+	return rc;
 }
 
 int hub_open_engine(struct hub *h, struct err_at *at)
@@ -116,7 +130,7 @@ int hub_open_engine(struct hub *h, struct err_at *at)
 			h->o->key_expiry);
 		return rc;
 	}
-	rc = make_engine(h, at);
+	rc = make_engine(h, &h->tailnet, at);
 	if (rc == 0 && !coord_user_next(h->tailnet, NULL)) {
 		rc = coord_user_create(h->tailnet, h->o->owner, loop_now(h->loop), &u);
 		if (rc == 0)

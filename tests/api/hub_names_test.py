@@ -108,13 +108,10 @@ def old_database(d):
     hub.admin("nodes", "rename", "given", "printer")
     hub.stop()
     with sqlite3.connect(os.path.join(d, "state", "hub.db")) as db:
-        table = db.execute("SELECT name FROM sqlite_master WHERE type = 'table' AND sql LIKE '%doc%'").fetchone()[0]
-        for kind, number, doc in db.execute(f"SELECT * FROM {table} WHERE kind = 1").fetchall():
+        for number, doc in db.execute("SELECT id, doc FROM doc WHERE tailnet = 1 AND kind = 1").fetchall():
             fields = json.loads(doc)
             fields.pop("namePinned")
-            text = json.dumps(fields)
-            db.execute(f"UPDATE {table} SET doc = ? WHERE kind = ? AND id = ?",
-                       (text.encode() if isinstance(doc, bytes) else text, kind, number))
+            db.execute("UPDATE doc SET doc = ? WHERE tailnet = 1 AND kind = 1 AND id = ?", (json.dumps(fields), number))
     hub.start()
     check("of an older database given names are known as such", {n: x["namePinned"] for n, x in hub.nodes().items()} ==
           {"box": False, "box-1": False, "printer": True}, hub.nodes())

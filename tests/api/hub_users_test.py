@@ -39,14 +39,11 @@ def old_database(d):
     hub.admin("users", "create", "eve")
     hub.stop()
     with sqlite3.connect(os.path.join(d, "state", "hub.db")) as db:
-        table, columns = db.execute("SELECT name, sql FROM sqlite_master WHERE type = 'table' AND sql LIKE '%doc%'").fetchone()
-        rows = db.execute(f"SELECT * FROM {table} WHERE kind = 0").fetchall()
-        at = [r for r in rows if b"eve" in bytes(r[2] if isinstance(r[2], bytes) else r[2].encode())][0]
+        eve = next(t for (t,) in db.execute("SELECT doc FROM doc WHERE tailnet = 1 AND kind = 0") if '"eve"' in t)
         for number, name in ((900, "Eve"), (901, "eve@"), (902, "Zoe")):
-            doc = json.loads(at[2])
+            doc = json.loads(eve)
             doc.update(id=number, name=name)
-            text = json.dumps(doc)
-            db.execute(f"INSERT INTO {table} VALUES (?, ?, ?)", (at[0], number, text.encode() if isinstance(at[2], bytes) else text))
+            db.execute("INSERT INTO doc (tailnet, kind, id, doc) VALUES (1, 0, ?, ?)", (number, json.dumps(doc)))
     hub.start()
     check("users of an older database load", {"eve", "Eve", "eve@", "Zoe"} <= set(hub.users()), hub.users())
     got = [hub.json("keys", "create", "--user", n)["user"] for n in ("eve", "Eve", "eve@", "zoe", "ZOE@")]

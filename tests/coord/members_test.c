@@ -241,7 +241,7 @@ static void store_instead(struct world *w, const char *words)
 	CHECK_TRUE(host);
 	CHECK_INT(buf_append(&b, buf_data(&c), (size_t)(host - (const char *)buf_data(&c))), ==, 0);
 	CHECK_INT(buf_append_str(&b, words), ==, 0);
-	CHECK_INT(s->ops->put(s, COORD_NODE, id, buf_view(&b)), ==, 0);
+	CHECK_INT(coord_store_note(s, COORD_NODE, id, buf_view(&b)), ==, 0);
 	s->ops->commit(s);
 	buf_fini(&b);
 	buf_fini(&c);

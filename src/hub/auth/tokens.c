@@ -45,7 +45,7 @@ static int store(struct hub *h, const struct token *t, bool promised)
 	buf_init(&b, 4096);
 	rc = json_encode(&token_type, t, &b);
 	if (rc == 0)
-		rc = (promised ? coord_store_put : s->ops->put)(
+		rc = (promised ? coord_store_put : coord_store_note)(
 			s, COORD_API_TOKEN, t->id, buf_view(&b));
 	buf_fini(&b);
 	return rc;
@@ -71,28 +71,38 @@ static int on_load(void *ctx, int64_t id, struct view doc)
 	return t->hash && strlen(t->hash) == 64 && t->scope ? 0 : -ERR_BAD_FORMAT;
 }
 
-int tokens_load(struct hub *h, struct err_at *at)
+static void all_free(struct tokens *all)
 {
-	struct coord_store *s = store_sqlite_store(h->store);
-	int rc;
-
-	h->tokens = calloc(1, sizeof(*h->tokens));
-	if (!h->tokens)
-		return -ENOMEM;
-	arena_init(&h->tokens->mem, TOKENS_MEM_MAX);
-	rc = s->ops->load(s, COORD_API_TOKEN, on_load, h->tokens);
-	if (rc < 0)
-		err_at_set(at, 0, 0, "the database has an API token that cannot be read: %s",
-			err_text(rc));
-	return rc;
+	if (all)
+		arena_fini(&all->mem);
+	free(all);
 }
 
 void tokens_free(struct hub *h)
 {
-	if (h->tokens)
-		arena_fini(&h->tokens->mem);
-	free(h->tokens);
+	all_free(h->tokens);
 	h->tokens = NULL;
+}
+
+int tokens_load(struct hub *h, struct err_at *at)
+{
+	struct coord_store *s = store_sqlite_store(h->store);
+	struct tokens *all = calloc(1, sizeof(*all));
+	int rc;
+
+	if (!all)
+		return -ENOMEM;
+	arena_init(&all->mem, TOKENS_MEM_MAX);
+	rc = s->ops->load(s, COORD_API_TOKEN, on_load, all);
+	if (rc < 0) {
+		err_at_set(at, 0, 0, "the database has an API token that cannot be read: %s",
+			err_text(rc));
+		all_free(all);
+		return rc;
+	}
+	tokens_free(h);
+	h->tokens = all;
+	return 0;
 }
 
 static bool is_name(const char *s)

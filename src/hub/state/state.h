@@ -99,6 +99,7 @@ struct hub_counters {
 		policy_refused, changes_refused;
 	uint64_t verify_requests, verify_refused, verify_throttled;
 	uint64_t begun_anew; /* the engine, because the disk had refused what was promised */
+	uint64_t reread;     /* the engine, because another program changed the database */
 	uint64_t control_limits[TS2021_N_LIMITS]; /* bounds that control connections reached */
 	uint64_t
 		control_busy; /* map streams and registrations that were one too many for their connection */
@@ -162,6 +163,7 @@ struct hub {
 	int accept_rate;
 	int64_t key_life_ms;
 	bool store_refused; /* at the end of the last turn */
+	mono_ns reread_at; /* not before: the next time that all is loaded anew for another program */
 	int failed;
 };
 

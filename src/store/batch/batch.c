@@ -10,7 +10,7 @@ void batch_init(struct batch *b, const uint8_t seed[static 16])
 	b->bytes = 0;
 }
 
-static void drop(struct batch *b, struct batch_row *r)
+void batch_drop(struct batch *b, struct batch_row *r)
 {
 	map_remove(&b->by_key, &r->node);
 	list_remove(&r->link);
@@ -21,7 +21,7 @@ static void drop(struct batch *b, struct batch_row *r)
 void batch_clear(struct batch *b)
 {
 	list_for_each_safe(l, &b->rows)
-		drop(b, container_of(l, struct batch_row, link));
+		batch_drop(b, container_of(l, struct batch_row, link));
 	map_fini(&b->by_key);
 }
 
@@ -39,20 +39,31 @@ void batch_move(struct batch *to, struct batch *from)
 	from->bytes = 0;
 }
 
-int batch_add(struct batch *b, enum coord_kind kind, int64_t id, const struct view *doc)
+struct batch_row *batch_find(struct batch *b, const struct batch_row *like)
+{
+	struct map_node *n = map_find(&b->by_key, &like->key, sizeof(like->key));
+
+	return n ? container_of(n, struct batch_row, node) : NULL;
+}
+
+int batch_add(struct batch *b, int64_t kind, int64_t id, const struct view *doc, bool promised)
 {
 	size_t len = doc ? doc->len : 0;
 	struct batch_row *r = malloc(sizeof(*r) + len);
-	struct map_node *old;
+	struct batch_row *old;
 
 	if (!r)
 		return -ENOMEM;
-	*r = (struct batch_row){ .key = { .kind = kind, .id = id }, .deleted = !doc, .len = len };
+	*r = (struct batch_row){
+		.key = { .kind = kind, .id = id }, .deleted = !doc, .promised = promised, .len = len
+	};
 	if (len)
 		memcpy(r->doc, doc->p, len);
-	old = map_find(&b->by_key, &r->key, sizeof(r->key));
-	if (old)
-		drop(b, container_of(old, struct batch_row, node));
+	old = batch_find(b, r);
+	if (old) {
+		r->promised |= old->promised;
+		batch_drop(b, old);
+	}
 	if (map_insert(&b->by_key, &r->node, &r->key, sizeof(r->key)) != 0) {
 		free(r);
 		return -ENOMEM;
@@ -60,4 +71,11 @@ int batch_add(struct batch *b, enum coord_kind kind, int64_t id, const struct vi
 	list_push_tail(&b->rows, &r->link);
 	b->bytes += sizeof(*r) + len;
 	return 0;
+}
+
+int batch_add_row(struct batch *b, const struct batch_row *r)
+{
+	struct view doc = view_of(r->doc, r->len);
+
+	return batch_add(b, r->key.kind, r->key.id, r->deleted ? NULL : &doc, r->promised);
 }

@@ -16,7 +16,7 @@ struct batch_row {
 	struct {
 		int64_t kind, id;
 	} key;
-	bool deleted;
+	bool deleted, promised;
 	size_t len;
 	uint8_t doc[];
 };
@@ -31,8 +31,14 @@ void batch_init(struct batch *b, const uint8_t seed[static 16]);
 void batch_clear(struct batch *b);
 /* Takes all of from, which is empty then; to has to be empty. */
 void batch_move(struct batch *to, struct batch *from);
-/* doc NULL: deleted. The document is copied. -ENOMEM. */
-MUST_USE int batch_add(struct batch *b, enum coord_kind kind, int64_t id, const struct view *doc);
+/* doc NULL: deleted. The document is copied. What was promised once stays so. -ENOMEM. */
+MUST_USE int batch_add(
+	struct batch *b, int64_t kind, int64_t id, const struct view *doc, bool promised);
+/* A copy of another batch's row. */
+MUST_USE int batch_add_row(struct batch *b, const struct batch_row *r);
+/* The row of the same document, or NULL. */
+struct batch_row *batch_find(struct batch *b, const struct batch_row *like);
+void batch_drop(struct batch *b, struct batch_row *r);
 static inline bool batch_is_empty(const struct batch *b)
 {
 	return list_empty(&b->rows);

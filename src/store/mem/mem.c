@@ -5,16 +5,28 @@
 
 struct row {
 	struct list link;
+	int64_t tailnet;
+	uint64_t seq; /* in the database: the write that made it */
+	const struct store_mem *writer;
 	enum coord_kind kind;
 	int64_t id;
-	bool deleted;
+	bool deleted, promised;
 	size_t len;
 	uint8_t doc[];
 };
 
+/* Of what was deleted a row without a document stays, for those who have not heard of it. */
+struct database {
+	struct list rows;
+	uint64_t seq;
+	unsigned handles;
+};
+
 struct store_mem {
 	struct coord_store store;
-	struct list durable, writing, pending; /* the last two: changes in order */
+	struct database *db;
+	struct list writing, pending; /* changes in order */
+	uint64_t seen, looked;        /* what others wrote: told up to here, found up to here */
 	bool fail, hold;
 };
 
@@ -31,28 +43,63 @@ static void clear(struct list *rows)
 		free(container_of(l, struct row, link));
 }
 
-static int change(
-	struct coord_store *s, enum coord_kind kind, int64_t id, struct view doc, bool deleted)
+static bool is_same(const struct row *a, const struct row *b)
 {
-	struct row *r = malloc(sizeof(*r) + doc.len);
+	return a->tailnet == b->tailnet && a->kind == b->kind && a->id == b->id;
+}
+
+static bool is_news(const struct store_mem *m, const struct row *r)
+{
+	return r->tailnet == m->store.tailnet && r->writer != m && r->seq > m->seen;
+}
+
+static int change(struct coord_store *s, enum coord_kind kind, int64_t id, const struct view *doc,
+	bool promised)
+{
+	size_t len = doc ? doc->len : 0;
+	struct row *r = malloc(sizeof(*r) + len);
 
 	if (!r)
 		return -ENOMEM;
-	*r = (struct row){ .kind = kind, .id = id, .deleted = deleted, .len = doc.len };
-	if (doc.len)
-		memcpy(r->doc, doc.p, doc.len);
+	*r = (struct row){ .tailnet = s->tailnet,
+		.writer = of(s),
+		.kind = kind,
+		.id = id,
+		.deleted = !doc,
+		.promised = promised,
+		.len = len };
+	if (len)
+		memcpy(r->doc, doc->p, len);
 	list_push_tail(&of(s)->pending, &r->link);
 	return 0;
 }
 
-static int put(struct coord_store *s, enum coord_kind kind, int64_t id, struct view doc)
+/* The row that is in the database, or NULL. */
+static struct row *find(struct database *db, const struct row *like)
 {
-	return change(s, kind, id, doc, false);
+	list_for_each(l, &db->rows) {
+		struct row *r = container_of(l, struct row, link);
+
+		if (is_same(r, like))
+			return r;
+	}
+	return NULL;
 }
 
-static int del(struct coord_store *s, enum coord_kind kind, int64_t id)
+static void write_row(struct store_mem *m, struct row *r)
 {
-	return change(s, kind, id, view_of(NULL, 0), true);
+	struct row *old = find(m->db, r);
+
+	if (old && !r->promised && is_news(m, old)) {
+		free(r);
+		return;
+	}
+	if (old) {
+		list_remove(&old->link);
+		free(old);
+	}
+	r->seq = ++m->db->seq;
+	list_push_tail(&m->db->rows, &r->link);
 }
 
 void store_mem_write(struct store_mem *m)
@@ -65,22 +112,8 @@ void store_mem_write(struct store_mem *m)
 		m->store.failed = -ERR_STORE;
 		return;
 	}
-	while ((l = list_pop_head(&m->writing))) {
-		struct row *r = container_of(l, struct row, link);
-
-		list_for_each_safe(o, &m->durable) {
-			struct row *old = container_of(o, struct row, link);
-
-			if (old->kind != r->kind || old->id != r->id)
-				continue;
-			list_remove(o);
-			free(old);
-		}
-		if (r->deleted)
-			free(r);
-		else
-			list_push_tail(&m->durable, &r->link);
-	}
+	while ((l = list_pop_head(&m->writing)))
+		write_row(m, container_of(l, struct row, link));
 	m->store.durable++;
 }
 
@@ -101,40 +134,127 @@ static void commit(struct coord_store *s)
 static int load(struct coord_store *s, enum coord_kind kind,
 	int (*fn)(void *ctx, int64_t id, struct view doc), void *ctx)
 {
-	list_for_each(l, &of(s)->durable) {
+	list_for_each(l, &of(s)->db->rows) {
 		struct row *r = container_of(l, struct row, link);
-		int rc = r->kind == kind ? fn(ctx, r->id, view_of(r->doc, r->len)) : 0;
+		int rc = 0;
 
+		if (r->tailnet == s->tailnet && r->kind == kind && !r->deleted)
+			rc = fn(ctx, r->id, view_of(r->doc, r->len));
 		if (rc < 0)
 			return rc;
 	}
 	return 0;
 }
 
-static const struct coord_store_ops ops = { put, del, load, commit };
+void store_mem_look(struct store_mem *m)
+{
+	m->looked = m->db->seq;
+	list_for_each(l, &m->db->rows)
+		if (is_news(m, container_of(l, struct row, link)))
+			m->store.news = COORD_SOME_NEWS;
+}
 
-int store_mem_new(struct store_mem **ret)
+/* A promise is on its way. */
+static bool is_promised(const struct list *rows, const struct row *like)
+{
+	list_for_each(l, rows) {
+		const struct row *r = container_of(l, struct row, link);
+
+		if (is_same(r, like) && r->promised)
+			return true;
+	}
+	return false;
+}
+
+static void give_way(struct list *rows, const struct row *to)
+{
+	list_for_each_safe(l, rows) {
+		struct row *r = container_of(l, struct row, link);
+
+		if (is_same(r, to)) {
+			list_remove(l);
+			free(r);
+		}
+	}
+}
+
+static int changes(struct coord_store *s,
+	int (*fn)(void *ctx, enum coord_kind kind, int64_t id, const struct view *doc), void *ctx)
+{
+	struct store_mem *m = of(s);
+	int rc = 0;
+
+	s->news = COORD_NO_NEWS;
+	list_for_each(l, &m->db->rows) {
+		const struct row *r = container_of(l, struct row, link);
+		struct view doc = view_of(r->doc, r->len);
+
+		if (rc < 0 || r->seq > m->looked || !is_news(m, r) || is_promised(&m->pending, r) ||
+			is_promised(&m->writing, r))
+			continue;
+		give_way(&m->pending, r);
+		give_way(&m->writing, r);
+		rc = fn(ctx, r->kind, r->id, r->deleted ? NULL : &doc);
+	}
+	m->seen = m->looked;
+	if (rc < 0)
+		s->news = COORD_ALL_NEWS;
+	return rc < 0 ? rc : 0;
+}
+
+static const struct coord_store_ops ops = { change, load, commit, changes };
+
+static struct coord_store fresh(int64_t tailnet)
+{
+	return (struct coord_store){ .ops = &ops, .tailnet = tailnet, .batch = 1 };
+}
+
+static int handle_new(struct database *db, int64_t tailnet, struct store_mem **ret)
 {
 	struct store_mem *m = calloc(1, sizeof(*m));
 
 	if (!m)
 		return -ENOMEM;
-	m->store = (struct coord_store){ .ops = &ops, .batch = 1 };
+	m->store = fresh(tailnet);
+	m->db = db;
+	m->seen = m->looked = db->seq;
+	db->handles++;
 	list_init(&m->writing);
-	list_init(&m->durable);
 	list_init(&m->pending);
 	*ret = m;
 	return 0;
 }
 
+int store_mem_new(struct store_mem **ret)
+{
+	struct database *db = calloc(1, sizeof(*db));
+	int rc;
+
+	if (!db)
+		return -ENOMEM;
+	list_init(&db->rows);
+	rc = handle_new(db, 1, ret);
+	if (rc < 0)
+		free(db);
+	return rc;
+}
+
+int store_mem_open(struct store_mem *of, int64_t tailnet, struct store_mem **ret)
+{
+	return handle_new(of->db, tailnet, ret);
+}
+
 struct store_mem *store_mem_free(struct store_mem *m)
 {
-	if (m) {
-		clear(&m->durable);
-		clear(&m->writing);
-		clear(&m->pending);
-		free(m);
+	if (!m)
+		return NULL;
+	if (--m->db->handles == 0) {
+		clear(&m->db->rows);
+		free(m->db);
 	}
+	clear(&m->writing);
+	clear(&m->pending);
+	free(m);
 	return NULL;
 }
 
@@ -162,5 +282,6 @@ void store_mem_crash(struct store_mem *m)
 {
 	clear(&m->writing);
 	clear(&m->pending);
-	m->store = (struct coord_store){ .ops = &ops, .batch = 1 };
+	m->store = fresh(m->store.tailnet);
+	m->seen = m->looked = m->db->seq;
 }

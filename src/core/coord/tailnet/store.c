@@ -9,13 +9,20 @@ const char *coord_store_refusal(const struct coord_store *s)
 {
 	if (s->refuses)
 		return s->refuses;
+	if (s->news == COORD_ALL_NEWS)
+		return "another program changed the hub's database, and the hub reads it anew; try again in a moment\n";
 	return s->full ? "the hub's database is behind with its writes; try again in a minute\n"
 		       : NULL;
 }
 
+int coord_store_note(struct coord_store *s, enum coord_kind kind, int64_t id, struct view doc)
+{
+	return s->ops->change(s, kind, id, &doc, false);
+}
+
 int coord_store_put(struct coord_store *s, enum coord_kind kind, int64_t id, struct view doc)
 {
-	int rc = s->ops->put(s, kind, id, doc);
+	int rc = s->ops->change(s, kind, id, &doc, true);
 
 	if (rc == 0)
 		s->promised = s->batch;
@@ -24,7 +31,7 @@ int coord_store_put(struct coord_store *s, enum coord_kind kind, int64_t id, str
 
 int coord_store_del(struct coord_store *s, enum coord_kind kind, int64_t id)
 {
-	int rc = s->ops->del(s, kind, id);
+	int rc = s->ops->change(s, kind, id, NULL, true);
 
 	if (rc == 0)
 		s->promised = s->batch;
@@ -53,7 +60,7 @@ int store_said(struct tailnet *c, struct coord_node *n)
 	buf_init(&b, DOC_MAX);
 	rc = json_encode(&coord_node_doc_type, &n->doc, &b);
 	if (rc == 0)
-		rc = c->cfg.store->ops->put(c->cfg.store, COORD_NODE, n->doc.id, buf_view(&b));
+		rc = coord_store_note(c->cfg.store, COORD_NODE, n->doc.id, buf_view(&b));
 	buf_fini(&b);
 	return rc;
 }

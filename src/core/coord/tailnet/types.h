@@ -111,13 +111,26 @@ enum coord_kind {
 		64, /* from here on: its owner's, in the same database and transactions; the engine does not look at them */
 };
 
+/* What others have changed, as far as the store knows. */
+enum coord_news {
+	COORD_NO_NEWS,
+	COORD_SOME_NEWS, /* changes gives it */
+	COORD_ALL_NEWS, /* so much that it is not known what: what is on the disk is to be loaded anew */
+};
+
 /*
- * The durable form: JSON documents by kind and number. What is put or deleted joins a batch, whose number is `batch`. commit says
+ * The durable form: JSON documents by tailnet, kind and number. A store is of one tailnet: it reads and writes the documents of no
+ * other, and one database may have many. What is put or deleted joins a batch, whose number is `batch`. commit says
  * that a turn is over: the batch may be written now, as a whole. It is durable later, when `durable` has come to its number; turns
  * that end while one batch is written share the next. Who waits compares numbers; nobody waits for a disk here.
+ *
+ * Others may write the same tailnet: another process, another handle. The store finds that out by itself, and sets `news`; what
+ * its owner wrote is no news to him. If both changed a document, then the owner's promise counts and the other's change is lost;
+ * a change without a promise gives way, and the other's is news.
  */
 struct coord_store {
 	const struct coord_store_ops *ops;
+	int64_t tailnet; /* whose documents; from 1 */
 	/* Changed by the store, on its owner's thread, in commit or between two events. */
 	uint64_t batch;   /* the one that is being filled; from 1 */
 	uint64_t durable; /* all up to this one are on the disk */
@@ -125,22 +138,33 @@ struct coord_store {
 	bool full;        /* so much waits that no further change should be begun */
 	const char *
 		refuses; /* the disk takes no changes: why, a line for who asks for one. NULL: it does */
+	enum coord_news news;
 	/* Changed by coord_store_put and coord_store_del. */
 	uint64_t
 		promised; /* the last one with a change of which nobody may hear before it is durable */
 };
 
 struct coord_store_ops {
-	/* 0 or -ENOMEM. */
-	int (*put)(struct coord_store *s, enum coord_kind kind, int64_t id, struct view doc);
-	int (*del)(struct coord_store *s, enum coord_kind kind, int64_t id);
-	/* What is durable; at start, before the first put. -ERR_STORE, or what fn returns below 0. */
+	/* doc NULL: deletes. 0 or -ENOMEM. For coord_store_put, _del and _note. */
+	int (*change)(struct coord_store *s, enum coord_kind kind, int64_t id,
+		const struct view *doc, bool promised);
+	/* What is durable; before the first put. -ERR_STORE, or what fn returns below 0. */
 	int (*load)(struct coord_store *s, enum coord_kind kind,
 		int (*fn)(void *ctx, int64_t id, struct view doc), void *ctx);
 	void (*commit)(struct coord_store *s);
+	/*
+	 * News, and then there is none: each document once, as it is now; doc NULL: it was deleted. 0, or what fn returns below 0: it
+	 * is not called again, and `news` is COORD_ALL_NEWS.
+	 */
+	int (*changes)(struct coord_store *s,
+		int (*fn)(void *ctx, enum coord_kind kind, int64_t id, const struct view *doc),
+		void *ctx);
 };
 
-/* A change that is answered or told to others only when it is durable. Others, which a crash may undo, use ops->put. */
+/* A change that a crash may undo, and that gives way to what another process wrote. */
+MUST_USE int coord_store_note(
+	struct coord_store *s, enum coord_kind kind, int64_t id, struct view doc);
+/* A change that is answered or told to others only when it is durable. */
 MUST_USE int coord_store_put(
 	struct coord_store *s, enum coord_kind kind, int64_t id, struct view doc);
 MUST_USE int coord_store_del(struct coord_store *s, enum coord_kind kind, int64_t id);
