@@ -279,7 +279,7 @@ static void on_readable(void *ctx, int events)
 		free_monitor(m);
 }
 
-int netlink_monitor_open(struct netlink_monitor **ret, struct loop *l, const int *groups,
+int netlink_monitor_open(struct netlink_monitor **ret, struct loop *l, int bus, const int *groups,
 	size_t n_groups, netlink_fn fn, void *ctx)
 {
 	struct netlink_monitor *m = calloc(1, sizeof(*m));
@@ -289,7 +289,7 @@ int netlink_monitor_open(struct netlink_monitor **ret, struct loop *l, const int
 		return -ENOMEM;
 	m->fn = fn;
 	m->ctx = ctx;
-	m->sock = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	m->sock = mnl_socket_open2(bus, SOCK_CLOEXEC | SOCK_NONBLOCK);
 	if (!m->sock || mnl_socket_bind(m->sock, 0, MNL_SOCKET_AUTOPID) < 0)
 		rc = -errno;
 	for (size_t i = 0; rc == 0 && i < n_groups; i++)

@@ -45,9 +45,9 @@ uint32_t netlink_u32(const struct nlattr *a); /* 0 for NULL or another size */
 struct ipaddr netlink_addr(const struct nlattr *a, int family);
 void netlink_put_addr(struct nlmsghdr *h, uint16_t type, struct ipaddr a);
 
-/* groups: RTNLGRP_*. fn with NULL: some word was lost, look at everything anew. */
-MUST_USE int netlink_monitor_open(struct netlink_monitor **ret, struct loop *l, const int *groups,
-	size_t n_groups, netlink_fn fn, void *ctx);
+/* bus: NETLINK_ROUTE with groups RTNLGRP_*, or another of the kernel's. fn with NULL: some word was lost, look at everything anew. */
+MUST_USE int netlink_monitor_open(struct netlink_monitor **ret, struct loop *l, int bus,
+	const int *groups, size_t n_groups, netlink_fn fn, void *ctx);
 struct netlink_monitor *netlink_monitor_close(struct netlink_monitor *m);
 
 #endif

@@ -372,7 +372,7 @@ static int open_all(struct netmon *m)
 		rc = loop_timer_new(m->loop, on_sleep_look, m, &m->sleep);
 	if (rc == 0) /* before the first look, so that nothing falls between */
 		rc = netlink_monitor_open(
-			&m->monitor, m->loop, groups, ARRAY_LEN(groups), on_word, m);
+			&m->monitor, m->loop, NETLINK_ROUTE, groups, ARRAY_LEN(groups), on_word, m);
 	return rc == 0 ? take_look(m, &m->state, &m->default_addr6) : rc;
 }
 

@@ -241,7 +241,8 @@ int route_open(struct route **ret, struct loop *l, const char *ifname, route_on_
 	if (rc == 0)
 		rc = loop_timer_new(l, on_look, r, &r->look);
 	if (rc == 0)
-		rc = netlink_monitor_open(&r->monitor, l, groups, ARRAY_LEN(groups), on_word, r);
+		rc = netlink_monitor_open(
+			&r->monitor, l, NETLINK_ROUTE, groups, ARRAY_LEN(groups), on_word, r);
 	if (rc < 0) {
 		free_route(r);
 		return rc;

@@ -1,0 +1,244 @@
+#include "os/firewall/internal.h"
+
+#include "os/netlink/netlink.h"
+
+#include <errno.h>
+#include <linux/netfilter/nfnetlink.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+enum {
+	LOOK_AFTER_MS = 250,  /* changes come in swarms */
+	LOOK_APART_MS = 2000, /* others may write all the time: Docker, Kubernetes */
+	LOOK_PERIOD_S = 60,   /* without word; also until what failed is tried again */
+};
+
+struct firewall {
+	struct table table;
+	struct nft *nft;
+	struct netlink_monitor *monitor;
+	struct loop *loop;
+	struct loop_timer *look;
+	mono_ns look_at, look_not_before;
+	uint32_t generation; /* of the kernel's rules, as we have seen them last */
+	firewall_on_look on_look;
+	void *ctx;
+	struct firewall_config want;
+	bool failed;
+	struct firewall_counters counters;
+};
+
+/* What there is of rules in one batch. */
+static int commit_all(struct firewall *f, bool table)
+{
+	int rc = 0, others;
+
+	nft_begin(f->nft);
+	if (table)
+		rc = table_put(f->nft, &f->table, &f->want);
+	others = rc < 0 ? rc : others_put(f->nft, f->table.ifname, &f->want);
+	rc = others < 0 ? others : nft_commit(f->nft);
+	if (rc < 0)
+		return rc;
+	if (table)
+		f->table.there = f->want.mode != FIREWALL_OFF;
+	return others > 0 || table;
+}
+
+/* 1: something had to be changed. */
+static int enforce(struct firewall *f, bool table)
+{
+	int rc = commit_all(f, table);
+
+	if (rc == -EOPNOTSUPP && f->table.can_own) {
+		f->table.can_own = false; /* before Linux 5.12 */
+		rc = commit_all(f, table);
+	} else if (rc == -ENOENT && table && f->table.there) {
+		f->table.there = false; /* somebody has removed it */
+		rc = commit_all(f, table);
+	}
+	f->failed = rc < 0;
+	if (rc >= 0 && nft_generation(f->nft, &f->generation) < 0)
+		f->generation = 0; /* looked at in vain the next time */
+	return rc;
+}
+
+static void look_by(struct firewall *f, mono_ns at)
+{
+	f->look_at = at;
+	loop_timer_set(f->look, at);
+}
+
+static void look_later(struct firewall *f)
+{
+	mono_ns now = loop_now(f->loop).mono;
+
+	f->look_not_before = mono_add(now, MSEC(LOOK_APART_MS));
+	look_by(f, f->want.mode == FIREWALL_OFF && !f->failed ? MONO_NEVER
+							      : mono_add(now, SEC(LOOK_PERIOD_S)));
+}
+
+static int look(struct firewall *f)
+{
+	uint32_t generation = 0;
+	int rc = nft_generation(f->nft, &generation);
+
+	if (rc < 0 || (generation == f->generation && !f->failed))
+		return rc;
+	rc = table_is_there(f->nft, &f->table, &f->want);
+	return rc < 0 ? rc : enforce(f, f->failed || rc == 0);
+}
+
+static void on_look(void *ctx)
+{
+	struct firewall *f = ctx;
+	bool failed = f->failed;
+	int rc = look(f);
+
+	f->counters.looks++;
+	f->counters.repaired += rc > 0;
+	f->failed = rc < 0;
+	look_later(f);
+	if (rc || failed)
+		f->on_look(f->ctx, MIN_OF(rc, 0), rc > 0);
+}
+
+static void on_word(void *ctx, const struct nlmsghdr *h)
+{
+	struct firewall *f = ctx;
+	mono_ns at = mono_add(loop_now(f->loop).mono, MSEC(LOOK_AFTER_MS));
+
+	(void)h; /* the generation tells whether it was us */
+	if (f->want.mode == FIREWALL_OFF)
+		return;
+	at = MAX_OF(at, f->look_not_before);
+	if (at < f->look_at)
+		look_by(f, at);
+}
+
+static void free_firewall(struct firewall *f)
+{
+	netlink_monitor_close(f->monitor);
+	loop_timer_free(f->look);
+	nft_close(f->nft);
+	free(f);
+}
+
+static int new_firewall(struct firewall **ret, const char *ifname)
+{
+	struct firewall *f;
+	int rc;
+
+	if (!*ifname || strlen(ifname) >= IFNAMSIZ)
+		return -EINVAL;
+	f = calloc(1, sizeof(*f));
+	if (!f)
+		return -ENOMEM;
+	f->table.can_own = true;
+	strcpy(f->table.ifname, ifname);
+	snprintf(f->table.name, sizeof(f->table.name), "warren-%s", ifname);
+	rc = nft_open(&f->nft);
+	if (rc < 0) {
+		free_firewall(f);
+		return rc;
+	}
+	*ret = f;
+	return 0;
+}
+
+/* Of an earlier life: a table that was not owned, and rules in others' chains. */
+static int remove_left(struct firewall *f)
+{
+	int rc;
+
+	f->table.there = true;
+	rc = enforce(f, true);
+	/* A kernel without nftables has nothing of ours. */
+	return rc == -EOPNOTSUPP || rc == -EPROTONOSUPPORT ? 0 : MIN_OF(rc, 0);
+}
+
+int firewall_open(
+	struct firewall **ret, struct loop *l, const char *ifname, firewall_on_look fn, void *ctx)
+{
+	static const int groups[] = { NFNLGRP_NFTABLES };
+	struct firewall *f;
+	int rc = new_firewall(&f, ifname);
+
+	if (rc < 0)
+		return rc;
+	f->loop = l;
+	f->on_look = fn;
+	f->ctx = ctx;
+	f->look_at = MONO_NEVER;
+	rc = loop_timer_new(l, on_look, f, &f->look);
+	if (rc == 0)
+		rc = remove_left(f);
+	if (rc == 0)
+		rc = netlink_monitor_open(
+			&f->monitor, l, NETLINK_NETFILTER, groups, ARRAY_LEN(groups), on_word, f);
+	if (rc < 0) {
+		free_firewall(f);
+		return rc;
+	}
+	*ret = f;
+	return 0;
+}
+
+static bool same(const struct firewall_config *a, const struct firewall_config *b)
+{
+	if (a->mode != b->mode || a->port4 != b->port4 || a->port6 != b->port6 ||
+		a->masquerade != b->masquerade || a->stateful != b->stateful ||
+		a->spoofing_allowed != b->spoofing_allowed || a->n_nets != b->n_nets)
+		return false;
+	for (size_t i = 0; i < a->n_nets; i++)
+		if (!ipprefix_eq(a->nets[i], b->nets[i]))
+			return false;
+	return true;
+}
+
+int firewall_apply(struct firewall *f, const struct firewall_config *want)
+{
+	int rc;
+
+	if (same(&f->want, want) && !f->failed && f->counters.applied)
+		return 0;
+	f->want = *want;
+	f->counters.applied++;
+	rc = enforce(f, true);
+	look_later(f);
+	return MIN_OF(rc, 0);
+}
+
+struct firewall *firewall_close(struct firewall *f)
+{
+	if (!f)
+		return NULL;
+	f->want = (struct firewall_config){ .mode = FIREWALL_OFF };
+	(void)enforce(f,
+		f->table.there); /* nothing more can be done; firewall_cleanup may be tried later */
+	free_firewall(f);
+	return NULL;
+}
+
+int firewall_cleanup(const char *ifname)
+{
+	struct firewall *f;
+	int rc = new_firewall(&f, ifname);
+
+	if (rc < 0)
+		return rc == -EPROTONOSUPPORT ? 0 : rc;
+	rc = remove_left(f);
+	free_firewall(f);
+	return rc;
+}
+
+/* The old tables are listed once a program has used them. */
+bool firewall_has_legacy(void)
+{
+	return access("/proc/net/ip_tables_names", F_OK) == 0;
+}
+
+const struct firewall_counters *firewall_counters(const struct firewall *f)
+{
+	return &f->counters;
+}
