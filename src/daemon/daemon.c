@@ -9,7 +9,6 @@
 #include "os/log/log.h"
 #include "os/notify/notify.h"
 #include "os/priv/priv.h"
-#include "os/route/route.h"
 #include "os/tun/tun.h"
 #include "os/udp/udp.h"
 
@@ -214,7 +213,7 @@ int daemon_cleanup(const struct daemon_options *o)
 
 	snprintf(list, sizeof(list), "%s", o->tun);
 	while ((name = strsep(&rest, ","))) {
-		int rc = strcmp(name, "userspace-networking") != 0 ? route_cleanup(name) : 0;
+		int rc = strcmp(name, "userspace-networking") != 0 ? net_cleanup(name) : 0;
 
 		if (rc < 0)
 			log_warn("cleanup", "not everything could be undone", "tun=%s err=%s", name,

@@ -116,8 +116,7 @@ def misspelt_flags_of_daemons():
 
 # ---- Settings ----
 
-REFUSED = ["--webclient", "--ssh", "--stateful-filtering", "--netfilter-mode=nodivert", "--netfilter-mode=on", "--snat-subnet-routes",
-           "--snat-subnet-routes=true", "--advertise-connector", "--relay-server-port=0", "--relay-server-static-endpoints=1.2.3.4:5",
+REFUSED = ["--webclient", "--ssh", "--advertise-connector", "--relay-server-port=0", "--relay-server-static-endpoints=1.2.3.4:5",
            "--report-posture", "--auto-update", "--update-check", "--exit-node=auto:any"]
 TAKEN = ["--webclient=false", "--ssh=false", "--stateful-filtering=false", "--netfilter-mode=off", "--snat-subnet-routes=false",
          "--advertise-connector=false", "--relay-server-port=", "--report-posture=false", "--auto-update=false", "--update-check=false",
@@ -153,37 +152,57 @@ def refused_flags(node):
 
 def set_by_programs(node):
     """The LocalAPI keeps what a program sets, as the original's does; health tells that nothing comes of it."""
-    edit = {"RunWebClient": True, "RunWebClientSet": True, "NoStatefulFiltering": False, "NoStatefulFilteringSet": True}
+    edit = {"RunWebClient": True, "RunWebClientSet": True, "PostureChecking": True, "PostureCheckingSet": True}
     code, body = node.local("PATCH", "prefs", json.dumps(edit))
     check("a program's setting is kept", code == 200 and json.loads(body)["RunWebClient"], body)
     health = node.status()["Health"]
-    told = [h for h in health if h.startswith("These settings have no effect: --webclient (") and "--stateful-filtering (" in h]
+    told = [h for h in health if h.startswith("These settings have no effect: --webclient (") and "--report-posture (" in h]
     check("health tells that it has no effect", told, health)
     check("so does status", "These settings have no effect" in node.cli("status", check=False))
     check("other settings can be changed all the same", node.cli("set", "--shields-up") == "" and node.cli("set", "--shields-up=false") == "")
-    ask = {**json.loads(body), "Config": None, "PostureChecking": True}
+    ask = {**json.loads(body), "Config": None, "AppConnector": {"Advertise": True}}
     code, body = node.local("POST", "check-prefs", json.dumps(ask))
-    check("who asks before is told", code == 200 and "--report-posture is not built yet" in json.loads(body).get("Error", ""), body)
-    node.local("PATCH", "prefs", json.dumps({**edit, "RunWebClient": False, "NoStatefulFiltering": True}))
+    check("who asks before is told", code == 200 and "--advertise-connector is not built yet" in json.loads(body).get("Error", ""), body)
+    node.local("PATCH", "prefs", json.dumps({**edit, "RunWebClient": False, "PostureChecking": False}))
     check("and it is over with the setting", not any("no effect" in h for h in node.status()["Health"]), node.status()["Health"])
 
 
-def masquerading(node):
-    def told():
-        return [h for h in node.status()["Health"] if "does not masquerade" in h]
+def firewall(node):
+    def rules():
+        said = node.host.run("nft", "list", "table", "inet", "warren-warren0", check=False)
+        return said if said.startswith("table") else ""
 
-    node.cli("set", "--snat-subnet-routes=false", "--netfilter-mode=off", "--advertise-routes=")
-    node.local("PATCH", "prefs", json.dumps({"NetfilterMode": 2, "NetfilterModeSet": True, "NoSNAT": False, "NoSNATSet": True}))
-    check("without routes nobody masquerades", not told())
+    def told():
+        return [h for h in node.status()["Health"] if "masquerading is off" in h]
+
+    def shows(what, cond):
+        wait_for(what, lambda: cond(rules()))
+        check(what, True)
+
+    for flags in (["--netfilter-mode=on"], ["--netfilter-mode=nodivert"], ["--stateful-filtering"], ["--snat-subnet-routes"]):
+        said = node.cli("set", *flags)
+        check(f"{flags[0]} is taken", "not built" not in said, said)
+        node.cli("set", "--netfilter-mode=on", "--stateful-filtering=false", "--advertise-routes=")
+    shows("a device has a table of its own", lambda r: "hook input" in r and "masquerade" not in r and "established" in r)
     node.cli("set", "--advertise-routes=10.1.0.0/16")
-    check("a router is told that the system has to", told(), node.status()["Health"])
-    node.cli("set", "--snat-subnet-routes=false")
-    check("not when it is not wanted", not told())
+    shows("a router masquerades", lambda r: "masquerade" in r)
+    node.cli("set", "--stateful-filtering")
+    shows("and lets only answers into the tunnel when that is wanted", lambda r: "ct state ! established,related" in r)
+    node.cli("set", "--snat-subnet-routes=false", "--stateful-filtering=false")
+    shows("but not when it is not wanted", lambda r: "masquerade" not in r and "ct state !" not in r and r)
+    check("which is no fault of a router", not told(), node.status()["Health"])
     node.cli("set", "--advertise-exit-node")
-    check("an exit node is told in any case", told())
+    wait_for("an exit node without it is told", told)
+    node.cli("set", "--snat-subnet-routes")
+    wait_for("until it masquerades", lambda: not told())
+    node.cli("set", "--netfilter-mode=nodivert")
+    shows("chains without hooks for who wants to hook them", lambda r: "masquerade" in r and "hook" not in r)
     node.cli("set", "--netfilter-mode=off")
-    check("until somebody says to see to it", not told())
-    node.cli("set", "--advertise-routes=", "--advertise-exit-node=false")
+    shows("nothing of ours when it is off", lambda r: r == "")
+    node.cli("set", "--advertise-routes=", "--advertise-exit-node=false", "--netfilter-mode=on")
+    shows("and all again", lambda r: "hook input" in r)
+    node.host.run("nft", "flush", "ruleset")
+    check("a flush of everything leaves it", "hook input" in rules())
 
 
 def run(node, *args):
@@ -295,7 +314,7 @@ def with_a_daemon(net):
         wait_for("it runs without complaints", lambda: not node.status()["Health"])
         refused_flags(node)
         set_by_programs(node)
-        masquerading(node)
+        firewall(node)
         bad_login_servers(bert.start())
         bert.up(hub.url, hub.auth_key())
         cara.start().up(hub.url, hub.auth_key(), "--advertise-exit-node", "--netfilter-mode=off")

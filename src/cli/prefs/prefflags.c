@@ -467,7 +467,7 @@ static void warn_of(struct cli *c, const char *path)
 void prefflags_warn(struct cli *c, const struct flag *flags, const struct ipn_prefs *p)
 {
 	if (flag_is_set(flags, "netfilter-mode") && p->netfilter_mode == IPN_NETFILTER_NODIVERT)
-		printf("Warning: netfilter=nodivert; add iptables calls to ts-* chains manually.\n");
+		printf("Warning: netfilter=nodivert; hook the chains of the nftables table inet warren-INTERFACE manually.\n");
 	if (flag_is_set(flags, "netfilter-mode") && p->netfilter_mode == IPN_NETFILTER_OFF)
 		printf("Warning: netfilter=off; configure iptables yourself.\n");
 	if ((flag_is_set(flags, "advertise-routes") || flag_is_set(flags, "advertise-exit-node") ||

@@ -235,10 +235,12 @@ void node_measured(struct node *a, int region, mono_ns latency, struct now now);
 
 /* What the system around does not do as it should; bits. Told in the health of this device. */
 enum {
-	NODE_FAULT_FORWARDING = 1, /* routes are advertised, and packets are not forwarded */
-	NODE_FAULT_ROUTES = 2,     /* addresses or routes could not be set */
-	NODE_FAULT_STATE = 4,      /* the state file could not be written */
-	NODE_FAULT_NETWORKS = 8,   /* more networks than node_set_networks can be told of */
+	NODE_FAULT_FORWARDING = 1,  /* routes are advertised, and packets are not forwarded */
+	NODE_FAULT_ROUTES = 2,      /* addresses or routes could not be set */
+	NODE_FAULT_STATE = 4,       /* the state file could not be written */
+	NODE_FAULT_NETWORKS = 8,    /* more networks than node_set_networks can be told of */
+	NODE_FAULT_FIREWALL = 16,   /* the rules of the firewall could not be set */
+	NODE_FAULT_OLD_TABLES = 32, /* the host also filters by what our rules cannot see into */
 };
 void node_set_os_faults(struct node *a, unsigned bits, struct now now);
 
@@ -300,6 +302,11 @@ struct node_net_config {
 	const struct ipprefix *advertised; /* to be forwarded for others */
 	size_t n_advertised;
 	bool exit_lan; /* an exit node is in use, and the local network stays reachable */
+	/* The host's firewall: IPN_NETFILTER_*, off while not up. */
+	int64_t netfilter;
+	bool masquerade; /* what comes out of the tunnel for other networks has this device's address there */
+	bool stateful;         /* into the tunnel is forwarded only what answers */
+	bool spoofing_allowed; /* the hub says that addresses of the tailnet may come from elsewhere */
 };
 const struct node_net_config *node_net_config(const struct node *a);
 

@@ -1,6 +1,9 @@
 /* Packets between the engine and this machine, and what the machine's network looks like. */
 #include "daemon/net/net.h"
+
+#include "daemon/net/firewall.h"
 #include "os/file/file.h"
+#include "os/firewall/firewall.h"
 #include "os/log/log.h"
 #include "os/netmon/netmon.h"
 #include "os/route/route.h"
@@ -17,6 +20,7 @@ struct net {
 	struct net_cfg cfg;
 	struct tun *tun;
 	struct route *route;
+	struct net_firewall *firewall;
 	struct udp *udp;
 	struct netmon *netmon;
 	bool tun_gone, want_routes, want_offloads;
@@ -136,11 +140,13 @@ static int open_tun(struct net *n)
 		if ((rc = open_one_tun(n, name)) == 0)
 			break;
 	/* The interface is ours: what a daemon that was killed left under its name is nobody's. */
-	if (rc == 0 && (left = route_cleanup(tun_name(n->tun))) < 0)
+	if (rc == 0 && (left = net_cleanup(tun_name(n->tun))) < 0)
 		log_warn("route", "not everything of an earlier daemon could be undone",
 			"tun=%s err=%s", tun_name(n->tun), err_text(left));
 	if (rc == 0)
 		rc = route_open(&n->route, n->e->loop, tun_name(n->tun), on_routes_looked, n);
+	if (rc == 0)
+		rc = net_firewall_open(&n->firewall, n->e, tun_name(n->tun));
 	return rc;
 }
 
@@ -277,6 +283,8 @@ static void apply_routes(struct net *n)
 		want.local = local;
 	}
 	tell_routes(n, route_apply(n->route, &want));
+	net_firewall_apply(
+		n->firewall, c, netmon_state(n->netmon), udp_port(n->udp, 4), udp_port(n->udp, 6));
 }
 
 static bool self_has(const struct tc_node *self, const char *cap)
@@ -315,6 +323,7 @@ void net_turn_end(struct net *n)
 
 int net_rebind(struct net *n)
 {
+	n->want_routes = true; /* the firewall lets the port in */
 	return udp_rebind(n->udp, n->cfg.port);
 }
 
@@ -329,6 +338,13 @@ void net_want_offloads(struct net *n)
 }
 
 /* ---- Opening and closing ---- */
+
+int net_cleanup(const char *ifname)
+{
+	int routes = route_cleanup(ifname), rules = firewall_cleanup(ifname);
+
+	return routes < 0 ? routes : rules;
+}
 
 int net_open(struct net **ret, struct engine *e, const struct net_cfg *cfg)
 {
@@ -358,6 +374,7 @@ struct net *net_close(struct net *n)
 		netmon_close(n->netmon);
 	if (n->udp)
 		udp_close(n->udp);
+	net_firewall_close(n->firewall);
 	if (n->route)
 		route_close(n->route);
 	if (n->tun)

@@ -1,11 +1,11 @@
 #include "os/firewall/internal.h"
 
+#include "os/file/file.h"
 #include "os/netlink/netlink.h"
 
 #include <errno.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 enum {
 	LOOK_AFTER_MS = 250,  /* changes come in swarms */
@@ -232,10 +232,22 @@ int firewall_cleanup(const char *ifname)
 	return rc;
 }
 
-/* The old tables are listed once a program has used them. */
+/* A table is listed once a program has used it. */
 bool firewall_has_legacy(void)
 {
-	return access("/proc/net/ip_tables_names", F_OK) == 0;
+	static const char *const lists[] = { "/proc/net/ip_tables_names",
+		"/proc/net/ip6_tables_names" };
+	bool has = false;
+
+	for (size_t i = 0; i < ARRAY_LEN(lists) && !has; i++) {
+		struct buf b;
+
+		buf_init(&b, 4096);
+		has = file_read(lists[i], &b) == 0 &&
+		      memmem(buf_data(&b), buf_len(&b), "filter\n", 7) != NULL;
+		buf_fini(&b);
+	}
+	return has;
 }
 
 const struct firewall_counters *firewall_counters(const struct firewall *f)

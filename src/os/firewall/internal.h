@@ -1,4 +1,4 @@
-/* os/firewall/internal: rules as libnftnl has them (rule.c), our table (table.c), others' chains (others.c), the kernel (kernel.c). */
+/* os/firewall/internal: rules as libnftnl has them (rule.c), our table (table.c), others' chains (others.c), the kernel (nft.c). */
 #ifndef WARREN_OS_FIREWALL_INTERNAL_H
 #define WARREN_OS_FIREWALL_INTERNAL_H
 
@@ -16,7 +16,7 @@
 
 enum { FIREWALL_NAME_MAX = 32 };
 
-/* ---- kernel.c: questions, and changes that are made all together or not at all ---- */
+/* ---- nft.c: questions, and changes that are made all together or not at all ---- */
 
 struct nft;
 

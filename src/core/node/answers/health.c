@@ -20,6 +20,8 @@ enum warning {
 	BAD_FILTER,
 	NO_EFFECT,
 	NO_SNAT,
+	NO_FIREWALL,
+	OLD_TABLES,
 	NO_FORWARDING,
 	NO_NETWORKS,
 	NO_EXIT,
@@ -55,8 +57,11 @@ static const struct warnable warnables[N_WARNINGS] = {
 	[NO_EXIT] = { "exit-node-unavailable", "high", "Exit node not available",
 		1 << STOPPED | 1 << LOGIN, true },
 	[NO_EFFECT] = { "settings-without-effect", "low", "Settings without effect", 0, false },
-	[NO_SNAT] = { "no-masquerading", "low", "Masquerading is the system's", 1 << STOPPED,
-		false },
+	[NO_SNAT] = { "nosnat-with-advertised-exit-node", "medium",
+		"Exit node without masquerading", 1 << STOPPED, false },
+	[NO_FIREWALL] = { "firewall", "medium", "Firewall not set", 1 << STOPPED, false },
+	[OLD_TABLES] = { "firewall-old-tables", "low", "The host also filters with ip_tables",
+		1 << STOPPED, false },
 	[NO_ROUTES] = { "router", "medium", "Routes not set", 1 << STOPPED, true },
 	[NO_STATE] = { "state-store-health", "high", "State not kept", 0, false },
 	[REFUSED] = { "setting-refused", "medium", "Setting refused", 1 << STOPPED | 1 << LOGIN,
@@ -102,6 +107,15 @@ static const char *relay_text(const struct node *a, int home, struct arena *mem)
 	return arena_printf(mem, "The relay '%s' is not connected: %s", code, why);
 }
 
+/* A default route is offered, and nobody but us would masquerade. */
+static bool offers_exit_unmasked(const struct ipn_prefs *p)
+{
+	for (size_t i = 0; p->no_snat && i < p->advertise_routes.n; i++)
+		if (!JSON_AT(p->advertise_routes, struct ipprefix, i)->bits)
+			return true;
+	return false;
+}
+
 /* What the owner found. */
 static void look_around(const struct node *a, struct arena *mem, struct timed_warning w[N_WARNINGS])
 {
@@ -111,9 +125,18 @@ static void look_around(const struct node *a, struct arena *mem, struct timed_wa
 	w[NO_EFFECT] = (struct timed_warning){ since_if(without != NULL, 0), 0, without };
 	w[OTHER_KEY] = (struct timed_warning){ since_if(a->other_key, 0), 0, NODE_OTHER_KEY_TEXT };
 	w[BAD_MAP] = (struct timed_warning){ since_if(bad_map != NULL, 0), 0, bad_map };
-	w[NO_SNAT] = (struct timed_warning){ since_if(node_lacks_masquerading(prefs_of(a)), 0), 0,
-		"Routes are advertised, and this build does not masquerade: let the system do it, or give the networks behind a route back. "
-		"\"warren set --netfilter-mode=off\" says that you see to it." };
+	w[NO_SNAT] = (struct timed_warning){ since_if(offers_exit_unmasked(prefs_of(a)), 0), 0,
+		"This device is offered as an exit node, and masquerading is off: the internet does not know the way back to addresses of "
+		"the tailnet. \"warren set --snat-subnet-routes=true\" turns it on." };
+	w[NO_FIREWALL] = (struct timed_warning){
+		since_if(a->os_faults & NODE_FAULT_FIREWALL, a->os_faults_since), 0,
+		"The rules of the firewall could not be set; the daemon's log says why. \"warren set --netfilter-mode=off\" says that you see to them."
+	};
+	w[OLD_TABLES] = (struct timed_warning){
+		since_if(a->os_faults & NODE_FAULT_OLD_TABLES, a->os_faults_since), 0,
+		"This host also filters with the kernel's old ip_tables (iptables-legacy), which our rules for nftables cannot see into. If they drop what "
+		"comes from the tailnet, let its interface through there."
+	};
 	w[NO_EXIT] = (struct timed_warning){ since_if(no_exit != NULL, 0), 0, no_exit };
 	w[NO_FORWARDING] = (struct timed_warning){
 		since_if(a->os_faults & NODE_FAULT_FORWARDING, a->os_faults_since), 0,

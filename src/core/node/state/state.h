@@ -258,6 +258,5 @@ void node_prefs_resolve_exit(struct node *a);
 /* unbuilt.c */
 /* A sentence in the arena; NULL: all have an effect. */
 const char *node_without_effect(const struct ipn_prefs *p, struct arena *mem);
-bool node_lacks_masquerading(const struct ipn_prefs *p);
 
 #endif

@@ -15,16 +15,6 @@ static bool wants_web(const struct ipn_prefs *p)
 	return p->run_web;
 }
 
-static bool wants_stateful(const struct ipn_prefs *p)
-{
-	return p->no_stateful == JSON_NO;
-}
-
-static bool wants_nodivert(const struct ipn_prefs *p)
-{
-	return p->netfilter_mode == IPN_NETFILTER_NODIVERT;
-}
-
 static bool wants_connector(const struct ipn_prefs *p)
 {
 	return p->app_connector.advertise;
@@ -64,15 +54,6 @@ static const struct row {
 	{ "ssh", "false", "Unable to enable the SSH server; this build has none.", wants_ssh,
 		false },
 	{ "webclient", "false", "this build has no web interface for a device", wants_web, false },
-	{ "stateful-filtering", "false",
-		"this build does not filter forwarded packets by connection", wants_stateful,
-		false },
-	{ "netfilter-mode", "off", "this build writes no firewall rules: only \"off\" is true",
-		wants_nodivert, false },
-	{ "snat-subnet-routes", "false",
-		"this build does not hide the source of forwarded packets: the system has to masquerade, or the "
-		"subnet needs a route back",
-		NULL, false },
 	{ "advertise-connector", "false", "this build is no app connector", wants_connector,
 		false },
 	{ "relay-server-port", "", "this build does not relay for other devices", wants_relay,
@@ -139,14 +120,4 @@ const char *node_without_effect(const struct ipn_prefs *p, struct arena *mem)
 				text ? text : "These settings have no effect: ", text ? ", " : "",
 				rows[i].flag, rows[i].why);
 	return text ? arena_printf(mem, "%s.", text) : NULL;
-}
-
-/* Somebody has to masquerade for a router, and it is not us. */
-bool node_lacks_masquerading(const struct ipn_prefs *p)
-{
-	bool subnets = false, exit = false;
-
-	for (size_t i = 0; i < p->advertise_routes.n; i++)
-		*(JSON_AT(p->advertise_routes, struct ipprefix, i)->bits ? &subnets : &exit) = true;
-	return p->netfilter_mode != IPN_NETFILTER_OFF && (exit || (subnets && !p->no_snat));
 }
