@@ -40,6 +40,11 @@ enum {
 };
 
 enum {
+	IP4_DONT_FRAGMENT = 0x4000,
+	IP4_FRAGMENT = 0x3fff, /* offset, or more follow: no whole packet */
+};
+
+enum {
 	TCP_FIN = 0x01,
 	TCP_SYN = 0x02,
 	TCP_RST = 0x04,
@@ -91,6 +96,24 @@ MUST_USE int ip_echo_decode(const struct ip_pkt *p, struct ip_echo *ret);
  */
 MUST_USE int ip_echo_encode(
 	struct ipaddr src, struct ipaddr dst, const struct ip_echo *e, uint8_t *out, size_t max);
+
+/* A UDP datagram; src and dst of one family. Returns the packet's length, -ERR_TOO_BIG or
+ * -ERR_BAD_VALUE. Fragments of it are forbidden on the way up to IP_WHOLE_MAX bytes. */
+MUST_USE int ip_udp_encode(
+	struct ipport src, struct ipport dst, struct view payload, uint8_t *out, size_t max);
+/* Are the checksum and the length of this UDP datagram right? IPv4 may go without a checksum. */
+bool ip_udp_is_sound(const struct ip_pkt *p, const uint8_t *packet);
+
+enum {
+	IP_WHOLE_MAX = 1280,
+	IP_RESET_MAX = IP6_LEN + TCP_LEN,
+	IP_UNREACHABLE_MAX = 576, /* of what it answers, as much as fits: RFC 1812, 4.3.2.3 */
+};
+/* The answer to a TCP segment that nobody waits for (RFC 9293, 3.10.7.1); 0: a reset gets none. */
+MUST_USE int ip_reset_encode(const struct ip_pkt *segment, uint8_t out[static IP_RESET_MAX]);
+/* "Port unreachable" to the sender of this packet, whose whole bytes are given. */
+MUST_USE int ip_unreachable_encode(const struct ip_pkt *p, const uint8_t *packet, size_t len,
+	uint8_t out[static IP_UNREACHABLE_MAX]);
 
 /*
  * TSMP, the messages that nodes exchange inside the tunnel as IP protocol 99. They never come from
