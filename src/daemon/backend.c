@@ -1,5 +1,6 @@
 /* What the services ask of the device. */
 #include "daemon/backend.h"
+#include "daemon/peerapi/peerapi.h"
 #include "daemon/services/machine.h"
 #include "daemon/services/map.h"
 #include "daemon/services/serve.h"
@@ -464,11 +465,22 @@ int backend_init(struct backend *b, struct device *d, const struct backend_cfg *
 	b->debug = (struct debug_service){ &debug_ops, b, &b->facts, b->watch, cfg->state_dir };
 	b->metrics = (struct metrics){ .d = d, .watch = b->watch, .listen = cfg->debug_listen };
 	add_all(b);
-	return 0;
+	rc = peerapi_new(&b->peerapi, &d->engine, b->services);
+	b->metrics.peerapi = b->peerapi;
+	if (rc == 0)
+		services_add(b->services, &peerapi_service, b->peerapi);
+	return rc;
+}
+
+void backend_turn_end(struct backend *b)
+{
+	peerapi_turn_end(b->peerapi);
+	services_turn_end(b->services);
 }
 
 void backend_fini(struct backend *b)
 {
+	b->peerapi = peerapi_free(b->peerapi);
 	b->services = services_free(b->services);
 	b->watch = watch_free(b->watch);
 }

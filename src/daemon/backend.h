@@ -32,6 +32,7 @@ struct backend {
 	struct profiles_service profiles;
 	struct peers_service peers;
 	struct probe_service probe;
+	struct peerapi *peerapi;
 	struct scrape_service scrape;
 	struct debug_service debug;
 	struct metrics metrics;
@@ -48,6 +49,7 @@ MUST_USE int backend_init(struct backend *b, struct device *d, const struct back
 /* Stops the services. After the LocalAPI, whose requests wait for them. */
 void backend_fini(struct backend *b);
 void backend_netcheck_done(struct backend *b);
+void backend_turn_end(struct backend *b); /* after addresses are set */
 
 /* For the LocalAPI; owner: struct backend. */
 const char *backend_operator_user(void *owner);

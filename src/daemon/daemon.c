@@ -45,7 +45,7 @@ static void on_turn_end(void *ctx)
 	if (keeper_take_saved(dev->keeper))
 		lapi_saved(d->lapi);
 	bus_turn_end(dev->bus);
-	services_turn_end(d->backend.services);
+	backend_turn_end(&d->backend);
 	if (d->ending && node_state(dev->engine.node) == IPN_NEEDS_LOGIN)
 		loop_stop(d->loop);
 	device_turn_end(dev);

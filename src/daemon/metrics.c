@@ -1,5 +1,6 @@
 /* Counters as text (Prometheus): what users watch, and all there are; and the listener of --debug. */
 #include "daemon/metrics.h"
+#include "daemon/peerapi/peerapi.h"
 #include "http/server/server.h"
 #include "os/addr/addr.h"
 #include "os/log/log.h"
@@ -319,6 +320,14 @@ static const struct counter dialer_list[] = {
 	N(lookups_refused),
 #undef N
 };
+static const struct counter peerapi_list[] = {
+#define P(m) C(peerapi_counters, m, "peerapi")
+	P(requests),
+	P(strangers),
+	P(refused),
+	P(connections_refused),
+#undef P
+};
 #undef C
 
 int metrics_all(void *ctx, struct buf *out)
@@ -345,6 +354,7 @@ int metrics_all(void *ctx, struct buf *out)
 		{ lapi_counters(s->lapi), lapi_list, ARRAY_LEN(lapi_list) },
 		{ watch_counters(s->watch), watch_list, ARRAY_LEN(watch_list) },
 		{ dialer_counters(s->d->dialer), dialer_list, ARRAY_LEN(dialer_list) },
+		{ peerapi_counters(s->peerapi), peerapi_list, ARRAY_LEN(peerapi_list) },
 	};
 	int rc = metrics_user(ctx, out);
 

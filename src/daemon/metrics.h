@@ -12,6 +12,7 @@ struct metrics {
 	struct device *d;
 	const struct watch *watch;
 	const struct lapi *lapi; /* set once it is there */
+	struct peerapi *peerapi; /* likewise */
 	const char *listen;      /* "": nowhere; borrowed */
 	struct httpd *httpd;
 };

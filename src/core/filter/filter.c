@@ -207,6 +207,17 @@ enum filter_verdict filter_in(struct filter *f, const uint8_t *pkt, size_t len, 
 	return (enum filter_verdict)v;
 }
 
+bool filter_lets_in(const struct filter *f, struct ipaddr src, struct ipport dst)
+{
+	bool v6 = src.family == 6;
+	struct akey from = akey_load(v6, src.b), to = akey_load(v6, dst.ip.b);
+	uint32_t class;
+
+	return f->rules && src.family && src.family == dst.ip.family &&
+	       table_local(&f->rules->table[v6], to, &class) &&
+	       filter_rules_ports(f->rules, v6, class, from, to, IP_PROTO_TCP, dst.port);
+}
+
 enum filter_verdict filter_out(struct filter *f, const uint8_t *pkt, size_t len, bool jailed)
 {
 	struct ip_pkt p;

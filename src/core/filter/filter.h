@@ -160,6 +160,9 @@ void filter_set_peerapi(struct filter *f, const struct ipport *at, size_t n);
 enum filter_verdict filter_in(struct filter *f, const uint8_t *pkt, size_t len, bool jailed);
 enum filter_verdict filter_out(struct filter *f, const uint8_t *pkt, size_t len, bool jailed);
 
+/* Would the rules let src begin a TCP connection to dst? Nothing is counted or remembered. Both addresses of one family. */
+bool filter_lets_in(const struct filter *f, struct ipaddr src, struct ipport dst);
+
 /*
  * What to tell the sender of an inbound packet that was dropped: a TSMP reject for an IPv4 TCP SYN,
  * so that its connection fails at once. Returns the length of the packet to send back to that peer,

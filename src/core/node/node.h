@@ -233,6 +233,12 @@ void node_resolved(
 /* latency negative: the result that it failed with. */
 void node_measured(struct node *a, int region, mono_ns latency, struct now now);
 
+/*
+ * Where this device's PeerAPI listens, IPv4 first; port 0: it does not. Peers are let through to it whatever the rules, and the hub is
+ * told, so that they find it. At first nowhere.
+ */
+void node_set_peerapi(struct node *a, const struct ipport at[static 2], struct now now);
+
 /* What the system around does not do as it should; bits. Told in the health of this device. */
 enum {
 	NODE_FAULT_FORWARDING = 1,  /* routes are advertised, and packets are not forwarded */

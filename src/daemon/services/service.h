@@ -14,7 +14,7 @@ struct service {
 	const char *name;
 	/* What can be asked over the LocalAPI, by paths behind /localapi/v0; q->ctx is self. */
 	const struct router *routes;
-	/* Likewise by other devices of the tailnet. There is no PeerAPI yet, which would look at it. */
+	/* Likewise by other devices of the tailnet, over the PeerAPI; see daemon/peerapi. */
 	const struct router *peerapi;
 	int (*start)(void *self); /* after the engine is there */
 	void (*stop)(void *self); /* once, also when it was not started */
@@ -34,5 +34,6 @@ MUST_USE int services_start(struct services *s);
 void services_turn_end(struct services *s);
 /* For the LocalAPI; of all that were added. */
 const struct lapi_table *services_tables(const struct services *s, size_t *ret_n);
+const struct lapi_table *services_peerapi(const struct services *s, size_t *ret_n);
 
 #endif

@@ -7,10 +7,10 @@
 struct services {
 	struct loop *loop;
 	struct loop_timer *timer; /* the earliest deadline */
-	size_t n, n_tables;
+	size_t n, n_tables, n_peerapi;
 	const struct service *is[LAPI_TABLES_MAX];
 	void *self[LAPI_TABLES_MAX];
-	struct lapi_table tables[LAPI_TABLES_MAX];
+	struct lapi_table tables[LAPI_TABLES_MAX], peerapi[LAPI_TABLES_MAX];
 };
 
 /* What is due is done at the end of the turn. */
@@ -51,6 +51,8 @@ void services_add(struct services *s, const struct service *is, void *self)
 	s->self[s->n++] = self;
 	if (is->routes)
 		s->tables[s->n_tables++] = (struct lapi_table){ is->routes, self };
+	if (is->peerapi)
+		s->peerapi[s->n_peerapi++] = (struct lapi_table){ is->peerapi, self };
 }
 
 int services_start(struct services *s)
@@ -85,4 +87,10 @@ const struct lapi_table *services_tables(const struct services *s, size_t *ret_n
 {
 	*ret_n = s->n_tables;
 	return s->tables;
+}
+
+const struct lapi_table *services_peerapi(const struct services *s, size_t *ret_n)
+{
+	*ret_n = s->n_peerapi;
+	return s->peerapi;
 }

@@ -134,3 +134,25 @@ bool tsaddr_is_via_prefix(struct ipprefix p)
 {
 	return ipprefix_contains(tsaddr_via, p.ip);
 }
+
+/* CRC-32 of IEEE 802.3, bit by bit: of three bytes. */
+static uint32_t crc32_ieee(const uint8_t *p, size_t n)
+{
+	uint32_t crc = UINT32_MAX;
+
+	for (size_t i = 0; i < n; i++) {
+		crc ^= p[i];
+		for (int bit = 0; bit < 8; bit++)
+			crc = crc >> 1 ^ (crc & 1 ? 0xedb88320 : 0);
+	}
+	return ~crc;
+}
+
+uint16_t tsaddr_peerapi_port(struct ipaddr a, unsigned try)
+{
+	uint8_t b[16];
+
+	ipaddr_to16(a, b);
+	b[13] = (uint8_t)(b[13] + try);
+	return (uint16_t)(0x8000 | (crc32_ieee(b + 13, 3) & 0xffff));
+}

@@ -34,6 +34,9 @@ struct ipaddr tsaddr_unmap_via(struct ipaddr a);
  * it, is 10.1.1.5 at site 7. The site is a number as Go writes it (7, 0x7, 0o7, 017, 0b111, 1_000). -ERR_BAD_FORMAT.
  */
 MUST_USE int tsaddr_via_of_name(struct view fqdn, struct ipaddr *ret);
+/* The port that a PeerAPI at this address prefers, the try-th time (0 to 4) that it looks for one. Others read it from Hostinfo. */
+enum { TSADDR_PEERAPI_TRIES = 5 };
+uint16_t tsaddr_peerapi_port(struct ipaddr a, unsigned try);
 /* Does the prefix begin in the 4via6 range? */
 bool tsaddr_is_via_prefix(struct ipprefix p);
 

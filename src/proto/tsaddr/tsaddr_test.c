@@ -174,9 +174,33 @@ static void every_recorded_verdict(void **state)
 	json_decref(file);
 }
 
+/* As the original chooses them. */
+static void peerapi_ports(void **state)
+{
+	static const struct {
+		const char *addr;
+		uint16_t port[TSADDR_PEERAPI_TRIES];
+	} rows[] = {
+		{ "100.64.0.1", { 58436, 36467, 45098, 55837, 52376 } },
+		{ "100.100.1.2", { 60035, 32948, 48877, 54490, 37863 } },
+		{ "100.101.102.103", { 59395, 54874, 48237, 64336, 37223 } },
+		{ "fd7a:115c:a1e0::1", { 59780, 33715, 48618, 55261, 49496 } },
+	};
+	struct ipaddr a;
+	(void)state;
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		CHECK_ROW("%s", rows[i].addr);
+		CHECK_INT(ipaddr_parse(rows[i].addr, strlen(rows[i].addr), &a), ==, 0);
+		for (unsigned t = 0; t < TSADDR_PEERAPI_TRIES; t++)
+			CHECK_INT(tsaddr_peerapi_port(a, t), ==, rows[i].port[t]);
+	}
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(every_recorded_verdict) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(every_recorded_verdict),
+		cmocka_unit_test(peerapi_ports) };
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -25,6 +25,23 @@ static void describe_endpoints(struct node *a, struct tc_map_request *m)
 	m->endpoint_types = json_list_of(types, n);
 }
 
+/* Where our PeerAPI is. */
+static void describe_peerapi(struct node *a, struct tc_hostinfo *h)
+{
+	static const char *const names[2] = { "peerapi4", "peerapi6" };
+	struct json_list all = { .present = true };
+	struct tc_service *s;
+
+	for (size_t i = 0; i < h->services.n; i++)
+		if ((s = json_list_add(&all, &a->describe_mem, sizeof(*s))))
+			*s = *JSON_AT(h->services, struct tc_service, i);
+	for (size_t i = 0; i < 2; i++)
+		if (a->peerapi[i].port && (s = json_list_add(&all, &a->describe_mem, sizeof(*s))))
+			*s = (struct tc_service){ .proto = names[i], .port = a->peerapi[i].port };
+	if (all.n)
+		h->services = all;
+}
+
 void node_describe(void *owner, struct tc_map_request *m)
 {
 	struct node *a = owner;
@@ -45,6 +62,7 @@ void node_describe(void *owner, struct tc_map_request *m)
 	h->exit_node_id = p->exit_node_id;
 	if (endpoints_netinfo(magicsock_endpoints(a->magicsock), &a->describe_mem, net) == 0)
 		h->netinfo = net;
+	describe_peerapi(a, h);
 	m->hostinfo = h;
 	m->disco_key = *magicsock_disco_key(a->magicsock);
 	describe_endpoints(a, m);

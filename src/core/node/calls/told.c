@@ -89,6 +89,27 @@ void node_set_os_faults(struct node *a, unsigned bits, struct now now)
 	a->os_faults = bits;
 }
 
+void node_set_peerapi(struct node *a, const struct ipport at[static 2], struct now now)
+{
+	struct ipport open[2];
+	size_t n = 0;
+
+	if (ipport_eq(a->peerapi[0], at[0]) && ipport_eq(a->peerapi[1], at[1]))
+		return;
+	a->now = now;
+	for (size_t i = 0; i < 2; i++) {
+		a->peerapi[i] = at[i];
+		if (at[i].port)
+			open[n++] = at[i];
+	}
+	filter_set_peerapi(a->filter, open, n);
+	node_map_tell_self(a);
+	if (a->ctl)
+		ctlclient_settings_changed(a->ctl);
+	a->ctl_dirty = true;
+	node_run_deferred(a);
+}
+
 int node_set_host(struct node *a, const struct tc_hostinfo *host, struct now now)
 {
 	int rc = owned_doc_set(&a->host, &tc_hostinfo_type, host);

@@ -9,12 +9,9 @@ static bool has_cap(const struct tc_node *n, const char *name)
 	return json_map_find(&n->cap_map, name) != NULL;
 }
 
-static void derive_self(struct node *a)
+void node_map_tell_self(struct node *a)
 {
 	const struct tc_node *self = self_of(a);
-	struct ipn_prefs p = *prefs_of(a);
-	struct ipn_persist persist = p.persist ? *p.persist : (struct ipn_persist){ 0 };
-	const struct tc_user *user;
 	struct ipaddr at[2] = { 0 };
 
 	if (!self)
@@ -25,7 +22,19 @@ static void derive_self(struct node *a)
 		if (!ipaddr_is_set(at[ip.family == 6]))
 			at[ip.family == 6] = ip;
 	}
-	magicsock_set_self(a->magicsock, at[0], at[1], 0, 0);
+	magicsock_set_self(a->magicsock, at[0], at[1], a->peerapi[0].port, a->peerapi[1].port);
+}
+
+static void derive_self(struct node *a)
+{
+	const struct tc_node *self = self_of(a);
+	struct ipn_prefs p = *prefs_of(a);
+	struct ipn_persist persist = p.persist ? *p.persist : (struct ipn_persist){ 0 };
+	const struct tc_user *user;
+
+	if (!self)
+		return;
+	node_map_tell_self(a);
 	magicsock_set_no_udp(a->magicsock, has_cap(self, "only-tcp-443"), a->now);
 	node_rejects_enable(a, has_cap(self, "debug-conn-reject"));
 	(void)node_watch_expiry(a, self);

@@ -12,7 +12,8 @@ MUST_USE int node_map_apply(struct node *a, const struct tc_map_response *m);
 
 /* derive.c */
 void node_map_run_deferred(struct node *a);
-void node_map_expire(struct node *a); /* keys whose time has come */
+void node_map_tell_self(struct node *a); /* our addresses and ports, to magicsock */
+void node_map_expire(struct node *a);    /* keys whose time has come */
 /* Perhaps that of others, too, after a sleep or when a clock was set. */
 void node_map_watch_clock(struct node *a);
 

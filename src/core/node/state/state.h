@@ -153,7 +153,8 @@ struct node {
 	struct ipprefix *nets; /* of this machine: no default route has them */
 	size_t n_nets;
 	bool nets_known;
-	unsigned os_faults; /* NODE_FAULT_ */
+	struct ipport peerapi[2]; /* IPv4 first; port 0: none */
+	unsigned os_faults;       /* NODE_FAULT_ */
 	mono_ns os_faults_since;
 	mono_ns link_since; /* of the last change of has_link */
 
