@@ -6,6 +6,7 @@
 #include "store/mem/mem.h"
 #include "testlib/check.h"
 
+#include <errno.h>
 #include <stdlib.h>
 
 enum { FEW = 500, MANY = 2000 };
@@ -154,10 +155,57 @@ static void crowd_free(struct crowd *w)
 	store_mem_free(w->store);
 }
 
-/* Of one first map, when all others have one; and of the end of a turn in which nothing has changed. */
-static void measure(size_t n, uint64_t *map, uint64_t *turn)
+struct cost {
+	uint64_t map;  /* one first map, when all others have one */
+	uint64_t turn; /* the end of a turn in which nothing has changed */
+	uint64_t news; /* telling one device what concerns only itself */
+	uint64_t
+		behind; /* telling all devices, one after the other, what they missed while they read */
+};
+
+static void rename_first(struct crowd *w, const char *name)
+{
+	const struct coord_user *u = coord_user_next(w->tailnet, NULL);
+
+	CHECK_INT(coord_user_rename(w->tailnet, u->id, name, w->now), ==, 0);
+	pass(w, SEC(1));
+}
+
+/* Each reader takes what waits, and is told of the second change at the next tick. */
+static uint64_t catch_up(struct crowd *w)
+{
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < w->n; i++) {
+		(void)read_all(w->members[i].stream);
+		w->members[i].ready = false;
+		steps = 0;
+		coord_tick(w->tailnet, w->now);
+		CHECK_INT(coord_turn_end(w->tailnet, w->now), ==, 0);
+		sum += steps;
+		CHECK_TRUE(w->members[i].ready);
+	}
+	return sum;
+}
+
+static uint64_t tell_one(struct crowd *w)
+{
+	const struct coord_user *u = coord_user_next(w->tailnet, NULL);
+
+	CHECK_INT(coord_user_set_role(w->tailnet, u->id, "admin", w->now), ==, 0);
+	CHECK_INT(coord_turn_end(w->tailnet, w->now), ==, 0);
+	w->now.mono += SEC(1);
+	w->members[0].ready = false;
+	steps = 0;
+	coord_tick(w->tailnet, w->now);
+	CHECK_TRUE(w->members[0].ready);
+	return steps;
+}
+
+static struct cost measure(size_t n)
 {
 	struct crowd *w = malloc(sizeof(*w));
+	struct cost c;
 
 	CHECK_TRUE(w);
 	crowd_new(w, n);
@@ -166,28 +214,76 @@ static void measure(size_t n, uint64_t *map, uint64_t *turn)
 	pass(w, SEC(1));
 	steps = 0;
 	(void)listen_to_map(w, n - 1);
-	*map = steps;
+	c.map = steps;
 	pass(w, SEC(1));
 	steps = 0;
 	CHECK_INT(coord_turn_end(w->tailnet, w->now), ==, 0);
-	*turn = steps;
+	c.turn = steps;
+	for (size_t i = 0; i < n; i++)
+		(void)read_all(w->members[i].stream);
+	pass(w, SEC(1));
+	c.news = tell_one(w);
+	rename_first(w, "first@warren.test");
+	rename_first(w, "again@warren.test");
+	c.behind = catch_up(w);
 	crowd_free(w);
 	free(w);
+	return c;
 }
 
 static void work_grows_in_proportion(void **state)
 {
-	uint64_t map_few, turn_few, map_many, turn_many;
+	struct cost few = measure(FEW), many = measure(MANY);
 
 	(void)state;
-	measure(FEW, &map_few, &turn_few);
-	measure(MANY, &map_many, &turn_many);
-	print_message("# %d users: a first map %llu steps, a turn %llu; %d users: %llu, %llu\n",
-		FEW, (unsigned long long)map_few, (unsigned long long)turn_few, MANY,
-		(unsigned long long)map_many, (unsigned long long)turn_many);
-	CHECK_TRUE(map_few > 0 && turn_few > 0);
-	CHECK_INT(map_many, <=, map_few * MANY / FEW * 5 / 4);
-	CHECK_INT(turn_many, ==, turn_few);
+	print_message("# %d users: a first map %llu steps, a turn %llu, news %llu, behind %llu\n",
+		FEW, (unsigned long long)few.map, (unsigned long long)few.turn,
+		(unsigned long long)few.news, (unsigned long long)few.behind);
+	print_message("# %d users: %llu, %llu, %llu, %llu\n", MANY, (unsigned long long)many.map,
+		(unsigned long long)many.turn, (unsigned long long)many.news,
+		(unsigned long long)many.behind);
+	CHECK_TRUE(few.map > 0 && few.turn > 0 && few.news > 0 && few.behind > 0);
+	CHECK_INT(many.map, <=, few.map * MANY / FEW * 5 / 4);
+	CHECK_INT(many.turn, ==, few.turn);
+	CHECK_INT(many.news, <=, few.news * 5 / 4);
+	CHECK_INT(many.behind, <=, few.behind * MANY / FEW * 5 / 4);
+}
+
+/* Steps that it takes to make so many users. */
+static uint64_t make_users(size_t n)
+{
+	struct crowd *w = calloc(1, sizeof(*w));
+	uint64_t sum;
+
+	CHECK_TRUE(w);
+	crowd_new(w, 0);
+	steps = 0;
+	for (size_t i = 0; i < n; i++) {
+		const struct coord_user *user;
+		char name[32];
+
+		snprintf(name, sizeof(name), "User%zu@warren.test", i);
+		CHECK_INT(coord_user_create(w->tailnet, name, w->now, &user), ==, 0);
+	}
+	sum = steps;
+	CHECK_TRUE(coord_user_find(w->tailnet, "user7@warren.test"));
+	CHECK_INT(coord_user_create(w->tailnet, "USER7@warren.test", w->now,
+			  &(const struct coord_user *){ 0 }),
+		==, -EEXIST);
+	crowd_free(w);
+	free(w);
+	return sum;
+}
+
+static void an_import_of_users_costs_the_same_for_each(void **state)
+{
+	uint64_t few = make_users(2000), many = make_users(20000);
+
+	(void)state;
+	print_message("# 2000 users made in %llu steps, 20000 in %llu\n", (unsigned long long)few,
+		(unsigned long long)many);
+	CHECK_TRUE(few > 0);
+	CHECK_INT(many, <=, few * 10 * 5 / 4);
 }
 
 /* The map of the first of 500 users, who sees every third one. */
@@ -243,6 +339,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(work_grows_in_proportion),
+		cmocka_unit_test(an_import_of_users_costs_the_same_for_each),
 		cmocka_unit_test(a_run_repeats_another_with_a_policy_wherever_memory_lies),
 	};
 

@@ -60,7 +60,7 @@ static struct map_node *find_hashed(const struct map *m, const void *key, size_t
 
 int map_insert(struct map *m, struct map_node *node, const void *key, size_t key_len)
 {
-	uint64_t hash = siphash24(m->seed, key, key_len);
+	uint64_t hash = siphash(m->seed, key, key_len);
 	struct map_node **b;
 
 	if (find_hashed(m, key, key_len, hash))
@@ -80,7 +80,7 @@ int map_insert(struct map *m, struct map_node *node, const void *key, size_t key
 
 struct map_node *map_find(const struct map *m, const void *key, size_t key_len)
 {
-	return find_hashed(m, key, key_len, siphash24(m->seed, key, key_len));
+	return find_hashed(m, key, key_len, siphash(m->seed, key, key_len));
 }
 
 void map_remove(struct map *m, struct map_node *node)

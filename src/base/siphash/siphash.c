@@ -16,7 +16,7 @@ static void sip_round(uint64_t v[static 4])
 	v[2] = ROTL(v[2], 32);
 }
 
-uint64_t siphash24(const uint8_t key[static 16], const void *data, size_t len)
+uint64_t siphash(const uint8_t key[static 16], const void *data, size_t len)
 {
 	const uint64_t k0 = load_le64(key), k1 = load_le64(key + 8);
 	uint64_t v[4] = { k0 ^ 0x736f6d6570736575, k1 ^ 0x646f72616e646f6d, k0 ^ 0x6c7967656e657261,
@@ -44,11 +44,11 @@ uint64_t siphash24(const uint8_t key[static 16], const void *data, size_t len)
 	return v[0] ^ v[1] ^ v[2] ^ v[3];
 }
 
-uint64_t siphash24_next(const uint8_t key[static 16], uint64_t sum, const void *data, size_t len)
+uint64_t siphash_next(const uint8_t key[static 16], uint64_t sum, const void *data, size_t len)
 {
 	uint8_t own[16];
 
 	memcpy(own, key, sizeof(own));
 	store_le64(own, load_le64(key) ^ sum);
-	return siphash24(own, data, len);
+	return siphash(own, data, len);
 }

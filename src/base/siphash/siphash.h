@@ -11,8 +11,8 @@
 
 #include "base/bytes/bytes.h"
 
-uint64_t siphash24(const uint8_t key[static 16], const void *data, size_t len);
+uint64_t siphash(const uint8_t key[static 16], const void *data, size_t len);
 /* Of one thing after another: sum is that of those before, at first any number. */
-uint64_t siphash24_next(const uint8_t key[static 16], uint64_t sum, const void *data, size_t len);
+uint64_t siphash_next(const uint8_t key[static 16], uint64_t sum, const void *data, size_t len);
 
 #endif

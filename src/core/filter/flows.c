@@ -45,7 +45,7 @@ static struct flow_key key_of(const struct ip_pkt *p, bool turned)
 
 static uint16_t *bucket_of(const struct flows *f, const struct flow_key *k)
 {
-	return &f->bucket[siphash24(f->seed, k->b, sizeof(k->b)) % f->n_buckets];
+	return &f->bucket[siphash(f->seed, k->b, sizeof(k->b)) % f->n_buckets];
 }
 
 static uint16_t find(const struct flows *f, uint16_t at, const struct flow_key *k)

@@ -9,7 +9,7 @@
 #include "core/coord/tailnet/tailnet.h"
 
 struct map_session {
-	struct list in_node, all, unstarted;
+	struct list in_node, all, unstarted, due;
 	struct tailnet *tailnet;
 	struct coord_node *node;
 	void *owner;
@@ -60,6 +60,9 @@ struct mapper {
 	struct shed shed;
 	struct list sessions;
 	struct list unstarted; /* sessions that have had no map yet and wait for nothing else */
+	struct list due;   /* sessions of which something has changed, but not for all readers */
+	uint64_t told_seq; /* up to here all sessions have been looked at */
+	bool all_due;
 	struct list
 		held; /* readers whose message waits for the store; in the order of its batches */
 	struct heap keep_alives;
@@ -112,6 +115,7 @@ bool map_session_is_held(const struct map_session *p);
 void map_session_forget_turn(struct map_session *p); /* it waits no longer */
 void map_session_next_turn(
 	struct coord_node *n); /* a stream ended: who waits may have it at the next tick */
+void map_session_due(struct map_session *p); /* at the next flush it is looked at */
 void map_session_dirty_peer(struct map_session *p, int64_t id, bool whole);
 void map_session_clear_dirty(struct map_session *p);
 /* A message in the making. map_session_add takes over the reference; a missing frame (no memory) ends the session: the client comes again. */

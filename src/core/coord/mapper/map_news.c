@@ -61,6 +61,7 @@ static void on_touched(void *ctx, int64_t node, unsigned what, int64_t peer)
 		review_poll(p);
 	if (what & POLICY_TOUCHED_PEER)
 		map_session_dirty_peer(p, peer, true);
+	map_session_due(p);
 	if (d->c->flush_at == MONO_NEVER)
 		d->c->flush_at = d->now.mono + COORD_COALESCE;
 }
@@ -80,6 +81,7 @@ static void settle_one(struct tailnet *c, struct coord_node *n, unsigned news, s
 	p->resync |= (news & NEWS_RESYNC) != 0;
 	p->self_stale |= (news & NEWS_SELF) != 0;
 	p->health_stale |= (news & NEWS_HEALTH) != 0;
+	map_session_due(p);
 	if (news & NEWS_WATCH && n->watched)
 		map_session_watch(p);
 	else if (news & NEWS_WATCH && c->cfg.on_poll_watch)
@@ -202,6 +204,7 @@ int map_news_install(struct tailnet *c, struct policy_plan *next, bool open, str
 
 		p->filter_stale = p->ssh_stale = true;
 	}
+	c->mapper->all_due = true;
 	c->flush_at = now.mono;
 	return policy_sync_routes(c, now);
 }

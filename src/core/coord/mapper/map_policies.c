@@ -29,7 +29,7 @@ void map_policies_self(struct map_writer *d, const char *before, bool all)
 	arena_fini(&a);
 	if (d->rc < 0)
 		return;
-	h = siphash24(p->tailnet->seed, buf_data(&d->text) + start, buf_len(&d->text) - start);
+	h = siphash(p->tailnet->seed, buf_data(&d->text) + start, buf_len(&d->text) - start);
 	if (!all && h == p->self_told)
 		buf_truncate(&d->text, at);
 	p->self_told = h;
@@ -46,8 +46,8 @@ static int hash_part(void *ctx, uint64_t id, struct view bytes)
 {
 	struct filter_hash *h = ctx;
 
-	h->sum = id ? siphash24_next(h->seed, h->sum, &id, sizeof(id))
-		    : siphash24_next(h->seed, h->sum, bytes.p, bytes.len);
+	h->sum = id ? siphash_next(h->seed, h->sum, &id, sizeof(id))
+		    : siphash_next(h->seed, h->sum, bytes.p, bytes.len);
 	return 0;
 }
 
@@ -148,7 +148,7 @@ static void put_ssh(struct map_writer *d, bool all)
 		buf_clear(&text);
 		rc = buf_append_str(&text, "{\"rules\":[]}");
 	}
-	h = siphash24(c->seed, buf_data(&text), buf_len(&text));
+	h = siphash(c->seed, buf_data(&text), buf_len(&text));
 	if (rc == 0 && (all || h != d->p->ssh_told)) {
 		map_writer_put(d, ",\"SSHPolicy\":");
 		rc = buf_append(&d->text, buf_data(&text), buf_len(&text));

@@ -103,6 +103,13 @@ bool map_session_has_self_news(const struct map_session *p)
 	       p->node->changed > p->cursor;
 }
 
+void map_session_due(struct map_session *p)
+{
+	list_remove(&p->due);
+	if (!p->ended)
+		list_push_tail(&p->tailnet->mapper->due, &p->due);
+}
+
 void map_session_dirty_peer(struct map_session *p, int64_t id, bool whole)
 {
 	if (p->sees_all || !p->started || p->resync)
@@ -150,6 +157,7 @@ void map_session_end(struct map_session *p)
 		return;
 	p->ended = true;
 	list_remove(&p->unstarted);
+	list_remove(&p->due);
 	map_session_forget_turn(p);
 	message_clear(p);
 	map_session_clear_dirty(p);
@@ -205,6 +213,7 @@ void map_session_free(struct map_session *p)
 	map_session_set_sees_all(p, true);
 	list_remove(&p->all);
 	list_remove(&p->unstarted);
+	list_remove(&p->due);
 	list_remove(&p->in_node);
 	heap_remove(&c->mapper->keep_alives, &p->keep_alive);
 	c->stats.polls--;
@@ -218,6 +227,7 @@ void map_session_let_go(struct map_session *p)
 {
 	list_remove(&p->in_node);
 	list_remove(&p->unstarted);
+	list_remove(&p->due);
 	heap_remove(&p->tailnet->mapper->keep_alives, &p->keep_alive);
 	map_session_forget_turn(p);
 	map_session_clear_dirty(p);
@@ -251,12 +261,13 @@ void map_session_fill(struct map_session *p, struct buf *out)
 		message_clear(p);
 		if (p->last)
 			map_session_end(p);
-		else if (!p->ended &&
-			 (p->cursor < p->tailnet->seq || p->resync || p->n_dirty ||
-				 map_session_has_self_news(p)) &&
-			 p->tailnet->flush_at == MONO_NEVER)
-			p->tailnet->flush_at =
-				0; /* it fell behind while writing: at the next tick */
+		else if (!p->ended && (p->cursor < p->tailnet->seq || p->resync || p->n_dirty ||
+					      map_session_has_self_news(p))) {
+			/* It fell behind while writing: at the next tick. */
+			map_session_due(p);
+			if (p->tailnet->flush_at == MONO_NEVER)
+				p->tailnet->flush_at = 0;
+		}
 	}
 }
 
@@ -276,6 +287,7 @@ struct map_session *map_session_new(
 	list_init(&p->in_node);
 	list_init(&p->held);
 	list_init(&p->unstarted);
+	list_init(&p->due);
 	list_push_tail(&c->mapper->sessions, &p->all);
 	c->stats.polls++;
 	return p;

@@ -14,6 +14,7 @@ int mapper_new(struct tailnet *c)
 	list_init(&m->sessions);
 	list_init(&m->unstarted);
 	list_init(&m->held);
+	list_init(&m->due);
 	map_init(&m->filter_parts, c->seed);
 	shed_init(&m->shed, c->seed);
 	m->zstd = ZSTD_createCCtx();
@@ -84,13 +85,29 @@ static void advance(struct map_session *p, struct now now)
 		map_session_ready(p);
 }
 
+/* A change of a device concerns all readers, and marks none; what concerns one marks that one. */
 static void flush(struct tailnet *c, struct now now)
 {
+	struct mapper *m = c->mapper;
+	bool all;
+
 	map_news_take(c, now);
 	restricted_mark_viewers(c);
 	c->flush_at = MONO_NEVER;
-	list_for_each_safe(l, &c->mapper->sessions)
-		advance(container_of(l, struct map_session, all), now);
+	all = m->all_due || m->told_seq != c->seq;
+	m->all_due = false;
+	m->told_seq = c->seq;
+	if (all)
+		list_for_each_safe(l, &m->sessions)
+			advance(container_of(l, struct map_session, all), now);
+	/* Of those that are writing, map_session_fill marks whoever has fallen behind. */
+	list_for_each_safe(l, &m->due) {
+		struct map_session *p = container_of(l, struct map_session, due);
+
+		list_remove(&p->due);
+		if (!all)
+			advance(p, now);
+	}
 }
 
 void mapper_tick(struct tailnet *c, struct now now)

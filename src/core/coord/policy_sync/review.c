@@ -20,8 +20,8 @@ static uint64_t shown_hash(struct tailnet *c, struct coord_node *n)
 	for (size_t i = 0; h && i < al.n; i++) {
 		uint8_t kind = i < al.n_primary; /* a standby's subnets are known to itself */
 
-		h = siphash24_next(c->seed, h, &al.v[i], sizeof(al.v[i]));
-		h = siphash24_next(c->seed, h, &kind, 1);
+		h = siphash_next(c->seed, h, &al.v[i], sizeof(al.v[i]));
+		h = siphash_next(c->seed, h, &kind, 1);
 	}
 	arena_fini(&a);
 	return h;

@@ -21,6 +21,7 @@ int tailnet_new(struct tailnet **ret, const struct coord_cfg *cfg)
 	list_init(&c->routers);
 	rng_fill(cfg->rng, c->seed, sizeof(c->seed));
 	map_init(&c->users_by_id, c->seed);
+	map_init(&c->users_by_name, c->seed);
 	map_init(&c->keys_by_hash, c->seed);
 	map_init(&c->nodes_by_key, c->seed);
 	map_init(&c->nodes_by_id, c->seed);
@@ -40,6 +41,7 @@ struct tailnet *tailnet_free(struct tailnet *c)
 	list_for_each_safe(l, &c->keys)
 		authkey_free(c, container_of(l, struct authkey, link));
 	map_fini(&c->users_by_id);
+	map_fini(&c->users_by_name);
 	map_fini(&c->keys_by_hash);
 	map_fini(&c->former_keys);
 	map_fini(&c->nodes_by_key);

@@ -38,6 +38,8 @@ struct map_frame {
 struct user {
 	struct map_node by_id;
 	int64_t id_in_map;
+	struct user_name *name; /* NULL: a name of an older database that would be none today */
+	struct list in_name;
 	struct list link;
 	struct arena mem;
 	struct coord_user doc;
@@ -137,7 +139,8 @@ struct tailnet {
 	struct mapper *mapper;
 	struct registrar *registrar;
 	struct list users, keys, nodes, groups;
-	struct map users_by_id, keys_by_hash, nodes_by_key, nodes_by_id, nodes_by_name, machines;
+	struct map users_by_id, users_by_name, keys_by_hash, nodes_by_key, nodes_by_id,
+		nodes_by_name, machines;
 	struct map former_keys; /* struct former */
 	struct list noted;      /* devices with news */
 	uint64_t n_groups_made;

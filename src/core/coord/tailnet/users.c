@@ -26,11 +26,61 @@ int user_plain_name(const char *name, char out[static USER_NAME_MAX + 1])
 	return 0;
 }
 
-static bool same_plain(const char *stored, const char *plain)
-{
-	char text[USER_NAME_MAX + 1];
+/* Those with one name in any spelling: an older database may have "bob" and "Bob". */
+struct user_name {
+	struct map_node node;
+	struct list users;
+	char plain[];
+};
 
-	return user_plain_name(stored, text) == 0 && !strcmp(text, plain);
+static struct user_name *name_find(const struct tailnet *c, const char *plain)
+{
+	struct map_node *m = map_find(&c->users_by_name, plain, strlen(plain));
+
+	return m ? container_of(m, struct user_name, node) : NULL;
+}
+
+/* Made if it is not there; NULL for what is no name. -ENOMEM. */
+static int name_get(struct tailnet *c, const char *name, struct user_name **ret)
+{
+	char plain[USER_NAME_MAX + 1];
+	struct user_name *n = NULL;
+	size_t len;
+
+	if (user_plain_name(name, plain) == 0 && !(n = name_find(c, plain))) {
+		len = strlen(plain);
+		n = malloc(sizeof(*n) + len + 1);
+		if (!n)
+			return -ENOMEM;
+		memcpy(n->plain, plain, len + 1);
+		list_init(&n->users);
+		if (map_insert(&c->users_by_name, &n->node, n->plain, len) != 0) {
+			free(n);
+			return -ENOMEM;
+		}
+	}
+	*ret = n;
+	return 0;
+}
+
+/* The last who had it has another now, or is gone. */
+static void name_put(struct tailnet *c, struct user_name *n)
+{
+	if (!n || !list_empty(&n->users))
+		return;
+	map_remove(&c->users_by_name, &n->node);
+	free(n);
+}
+
+static void name_move(struct tailnet *c, struct user *u, struct user_name *to)
+{
+	struct user_name *from = u->name;
+
+	list_remove(&u->in_name);
+	u->name = to;
+	if (to)
+		list_push_tail(&to->users, &u->in_name);
+	name_put(c, from);
 }
 
 struct user *user_by_id(const struct tailnet *c, int64_t id)
@@ -47,36 +97,49 @@ const struct coord_user *coord_user_by_id(const struct tailnet *c, int64_t id)
 	return u ? &u->doc : NULL;
 }
 
+/* Of names that no user can get any more there are few at most. */
+static const struct coord_user *find_odd(const struct tailnet *c, const char *name)
+{
+	list_for_each(l, &c->users) {
+		const struct user *u = container_of(l, struct user, link);
+
+		if (!u->name && !strcmp(u->doc.name, name))
+			return &u->doc;
+	}
+	return NULL;
+}
+
 const struct coord_user *coord_user_find(const struct tailnet *c, const char *name)
 {
 	const struct coord_user *found = NULL;
 	char plain[USER_NAME_MAX + 1];
-	bool is_name = user_plain_name(name, plain) == 0;
-	size_t n = 0;
+	struct user_name *n;
+	size_t spellings = 0;
 
-	list_for_each(l, &c->users) {
-		const struct user *u = container_of(l, struct user, link);
-
-		if (!strcmp(u->doc.name, name))
-			return &u->doc;
-		if (!is_name || !same_plain(u->doc.name, plain))
-			continue;
-		found = &u->doc;
-		n++;
+	if (user_plain_name(name, plain) < 0)
+		return find_odd(c, name);
+	n = name_find(c, plain);
+	if (!n)
+		return NULL;
+	list_for_each(l, &n->users) {
+		found = &container_of(l, struct user, in_name)->doc;
+		if (!strcmp(found->name, name))
+			return found;
+		spellings++;
 	}
-	return n == 1 ? found
-		      : NULL; /* of an older database's "bob" and "Bob" only the exact one */
+	return spellings == 1 ? found : NULL; /* of "bob" and "Bob" only the exact one */
 }
 
 /* Somebody other than `but` who has this name in any spelling. */
 bool user_name_is_taken(const struct tailnet *c, const char *plain, const struct user *but)
 {
-	list_for_each(l, &c->users) {
-		const struct user *u = container_of(l, struct user, link);
+	const struct user_name *n = name_find(c, plain);
 
-		if (u != but && same_plain(u->doc.name, plain))
+	if (!n)
+		return false;
+	list_for_each(l, &n->users)
+		if (container_of(l, struct user, in_name) != but)
 			return true;
-	}
 	return false;
 }
 
@@ -90,8 +153,11 @@ const struct coord_user *coord_user_next(const struct tailnet *c, const struct c
 int user_insert(struct tailnet *c, const struct coord_user *doc, struct user **ret)
 {
 	struct user *u = calloc(1, sizeof(*u));
-	int rc = u ? store_copy_doc(&coord_user_type, doc, &u->doc, &u->mem) : -ENOMEM;
+	struct user_name *name = NULL;
+	int rc = u ? name_get(c, doc->name ? doc->name : "", &name) : -ENOMEM;
 
+	if (rc == 0)
+		rc = store_copy_doc(&coord_user_type, doc, &u->doc, &u->mem);
 	if (rc == 0) {
 		u->id_in_map = u->doc.id;
 		if (map_insert(&c->users_by_id, &u->by_id, &u->id_in_map, sizeof(u->id_in_map)) !=
@@ -101,9 +167,12 @@ int user_insert(struct tailnet *c, const struct coord_user *doc, struct user **r
 		}
 	}
 	if (rc < 0) {
+		name_put(c, name);
 		free(u);
 		return rc;
 	}
+	list_init(&u->in_name);
+	name_move(c, u, name);
 	list_push_tail(&c->users, &u->link);
 	c->stats.users++;
 	*ret = u;
@@ -113,12 +182,19 @@ int user_insert(struct tailnet *c, const struct coord_user *doc, struct user **r
 /* Replaces the document; doc may point into the old one. */
 int user_replace(struct tailnet *c, struct user *u, const struct coord_user *doc)
 {
+	struct user_name *name = NULL;
 	struct coord_user copy;
 	struct arena mem;
-	int rc = store_copy_doc(&coord_user_type, doc, &copy, &mem);
+	int rc = name_get(c, doc->name, &name);
 
-	if (rc < 0)
+	if (rc == 0)
+		rc = store_copy_doc(&coord_user_type, doc, &copy, &mem);
+	if (rc < 0) {
+		name_put(c, name);
 		return rc;
+	}
+	if (name != u->name)
+		name_move(c, u, name);
 	arena_fini(&u->mem);
 	u->mem = mem;
 	u->doc = copy;
@@ -127,6 +203,7 @@ int user_replace(struct tailnet *c, struct user *u, const struct coord_user *doc
 
 void user_free(struct tailnet *c, struct user *u)
 {
+	name_move(c, u, NULL);
 	map_remove(&c->users_by_id, &u->by_id);
 	list_remove(&u->link);
 	arena_fini(&u->mem);

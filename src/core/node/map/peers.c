@@ -55,7 +55,7 @@ void node_peer_update(struct node *a, int64_t id)
 	as_is.expired = node_watch_expiry(a, n);
 	if (magicsock_set_peer(a->magicsock, &as_is, routes, n_routes, a->now) < 0)
 		a->counters.bad_peers++; /* others are not to suffer from one that cannot be */
-	shape = siphash24(a->peers.seed, routes, n_routes * sizeof(*routes));
+	shape = siphash(a->peers.seed, routes, n_routes * sizeof(*routes));
 	if (shape != p->shape)
 		a->net_dirty = true;
 	p->shape = shape;
