@@ -129,6 +129,15 @@ static void on_event(void *ctx, int events)
 	loop_timer_set(w->timer, mono_add(loop_now(w->loop).mono, FILEWATCH_QUIET));
 }
 
+/* The way first: what changes in between is seen twice, and not never. */
+void filewatch_seen(struct filewatch *w)
+{
+	for (size_t i = 0; i < w->n; i++) {
+		watch_way(w, w->path[i]);
+		w->seen[i] = stamp_of(w->path[i]);
+	}
+}
+
 static int begin(struct filewatch *w)
 {
 	int rc;
@@ -142,11 +151,7 @@ static int begin(struct filewatch *w)
 	if (rc < 0)
 		return rc;
 	loop_watch_set(w->watch, LOOP_READ);
-	for (size_t i = 0; i < w->n; i++) {
-		watch_way(w,
-			w->path[i]); /* first: what changes in between is seen twice, and not never */
-		w->seen[i] = stamp_of(w->path[i]);
-	}
+	filewatch_seen(w);
 	rearm(w);
 	return 0;
 }

@@ -18,6 +18,8 @@ struct filewatch;
 /* The paths are the owner's, for as long as it watches. What does not exist yet is watched for. changed is called from the loop. */
 MUST_USE int filewatch_new(struct filewatch **ret, struct loop *l, const char *const *path,
 	size_t n, void (*changed)(void *ctx), void *ctx);
+/* The owner has written them himself: what is there now is not told, and what comes after it is, even if it is what was there before. */
+void filewatch_seen(struct filewatch *w);
 struct filewatch *filewatch_free(struct filewatch *w);
 
 #endif
