@@ -76,20 +76,41 @@ static void on_version(void *ctx, int rc, int status, struct view out, struct vi
 	r->looked(r);
 }
 
-void resolver_look(struct resolver *r, void (*done)(struct resolver *r))
+static void on_owner(void *ctx, int rc, const struct dbus_head *h, struct dbus_in *body)
+{
+	struct resolver *r = ctx;
+
+	r->facts.resolved_runs = rc == 0 && dbus_get_bool(body) && !body->bad;
+	r->looked(r);
+}
+
+/* False: there is nothing to wait for. */
+static bool ask_program(struct resolver *r)
 {
 	char path[ETC_PATH_MAX];
 	const char *const argv[] = { path, "--version", NULL };
-	bool wants = r->cfg.choice == RESOLVER_USE_RESOLVCONF;
+
+	return resolver_find_program(r, path) &&
+	       resolver_spawn(r, argv, (struct view){ 0 }, on_version) == 0;
+}
+
+static bool ask(struct resolver *r)
+{
+	enum resolvconf_owner o = r->facts.owner;
+
+	if (r->cfg.choice == RESOLVER_USE_RESOLVCONF || o == RESOLVCONF_RESOLVCONF)
+		return ask_program(r);
+	if (o == RESOLVCONF_RESOLVED || o == RESOLVCONF_NETWORKMANAGER)
+		return resolver_ask_resolved(r, on_owner) == 0;
+	return false;
+}
+
+void resolver_look(struct resolver *r, void (*done)(struct resolver *r))
+{
+	bool wants = r->cfg.choice == RESOLVER_AUTO || r->cfg.choice == RESOLVER_USE_RESOLVCONF;
 
 	r->looked = done;
-	if (r->cfg.choice == RESOLVER_OFF || r->cfg.choice == RESOLVER_USE_FILE) {
-		done(r);
-		return;
-	}
 	look_at_files(r);
-	wants |= r->cfg.choice == RESOLVER_AUTO && r->facts.owner == RESOLVCONF_RESOLVCONF;
-	if (!wants || !resolver_find_program(r, path) ||
-		resolver_spawn(r, argv, (struct view){ 0 }, on_version) < 0)
+	if (!wants || !ask(r))
 		done(r);
 }

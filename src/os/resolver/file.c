@@ -55,6 +55,8 @@ static int write_ours(struct resolver *r)
 	rc = make_text(r, &r->text);
 	if (rc == 0 && !says(r, buf_view(&r->text)))
 		rc = etc_put(&r->etc, buf_view(&r->text));
+	if (rc == 0 && r->watch)
+		filewatch_seen(r->watch);
 	return rc;
 }
 

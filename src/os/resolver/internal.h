@@ -6,6 +6,7 @@
 #define WARREN_OS_RESOLVER_INTERNAL_H
 
 #include "base/arena/arena.h"
+#include "os/dbus/dbus.h"
 #include "os/filewatch/filewatch.h"
 #include "os/resolver/etc.h"
 #include "os/resolver/resolver.h"
@@ -37,11 +38,12 @@ enum { RESOLVER_NAME_MAX = 32 }; /* of an interface, and of our record among tho
 /* A manager. sync: makes the system say r->want; empty: what it said before. Ends with resolver_told, now or later. */
 struct resolver_ops {
 	bool splits;
+	bool follows_network; /* is told again when the network has changed */
 	void (*sync)(struct resolver *r);
 	void (*forget)(struct resolver *r); /* no word any more; nothing is undone */
 };
 
-extern const struct resolver_ops resolver_file_ops, resolver_program_ops;
+extern const struct resolver_ops resolver_file_ops, resolver_program_ops, resolver_resolved_ops;
 
 struct resolver {
 	struct resolver_cfg cfg;
@@ -60,11 +62,17 @@ struct resolver {
 	bool looking, busy; /* facts.c is at it; the manager is */
 	bool again;         /* another configuration is wanted since it began */
 	bool closing;       /* resolver_free waits for the end of busy */
-	struct loop_timer *tell;
+	struct loop_timer *tell, *retry;
+	mono_ns retry_after;
 
 	struct resolver_facts facts;
 	void (*looked)(struct resolver *r);
 	struct spawn *spawn; /* of facts.c or of program.c */
+
+	/* resolved.c */
+	struct dbus *bus; /* NULL: none now */
+	unsigned calls;   /* without an answer yet */
+	int calls_rc;     /* the first failure among them */
 
 	/* file.c */
 	struct buf text; /* that we wrote */
@@ -76,6 +84,8 @@ struct resolver {
 
 /* The manager has done what it can: state and rc; SET with an empty want is IDLE. */
 void resolver_told(struct resolver *r, enum resolver_state state, int rc);
+/* The manager is to be told once more, if anything is wanted. */
+void resolver_again(struct resolver *r);
 /* Tells the owner, soon. */
 void resolver_tell(struct resolver *r);
 
@@ -87,6 +97,12 @@ void resolver_look(struct resolver *r, void (*done)(struct resolver *r));
 /* ---- base.c ---- */
 
 void resolver_read_base(struct resolver *r);
+
+/* ---- resolved.c ---- */
+
+MUST_USE int resolver_open_bus(struct resolver *r);
+/* Does it run? */
+MUST_USE int resolver_ask_resolved(struct resolver *r, dbus_fn fn);
 
 /* ---- program.c ---- */
 

@@ -119,17 +119,25 @@ static int make_record(const struct resolver *r, struct buf *out)
 	return rc == 0 ? resolvconf_format_search(c, out) : rc;
 }
 
+/* A hook of another package may have failed behind it: what counts is the record. */
+static bool is_done(const struct resolver *r)
+{
+	enum resolver_manager m;
+
+	return resolver_program_left(r, &m) != os_dns_config_is_empty(&r->want);
+}
+
 static void on_end(void *ctx, int rc, int status, struct view out, struct view err)
 {
 	struct resolver *r = ctx;
 
 	(void)out;
 	r->spawn = NULL;
-	if (rc == 0 && status != 0)
-		rc = -EIO;
-	if (rc < 0)
+	if (rc < 0 || status != 0)
 		log_warn("dns", "resolvconf failed", "status=%d err=%s says=%.*s", status,
 			err_text(rc), (int)MIN_OF(err.len, (size_t)200), (const char *)err.p);
+	if (rc == 0 && status != 0 && !r->again && !is_done(r))
+		rc = -EIO;
 	resolver_told(r, rc < 0 ? RESOLVER_FAILED : RESOLVER_SET, rc);
 }
 

@@ -11,6 +11,8 @@
 #include <stdlib.h>
 
 enum { WANT_MEM = 1 << 20, BASE_MEM = 64 << 10 };
+#define RETRY_MIN SEC(1) /* a link that was just made is not known everywhere yet */
+#define RETRY_MAX SEC(64)
 #define CLOSE_TIMEOUT SEC(12) /* more than a program may take */
 
 static void tell_now(void *ctx)
@@ -33,6 +35,23 @@ static void enter(struct resolver *r, enum resolver_state s, int rc)
 		r->since = loop_now(r->cfg.loop).wall;
 	r->state = s;
 	r->rc = rc;
+	if (s == RESOLVER_SET || s == RESOLVER_IDLE)
+		r->retry_after = RETRY_MIN;
+}
+
+static void retry_later(struct resolver *r)
+{
+	loop_timer_set(r->retry, mono_add(loop_now(r->cfg.loop).mono, r->retry_after));
+	r->retry_after = MIN_OF(2 * r->retry_after, RETRY_MAX);
+}
+
+static void on_retry(void *ctx)
+{
+	struct resolver *r = ctx;
+
+	loop_timer_set(r->retry, MONO_NEVER);
+	if (r->state == RESOLVER_FAILED)
+		resolver_again(r);
 }
 
 static void go(struct resolver *r);
@@ -43,7 +62,11 @@ void resolver_told(struct resolver *r, enum resolver_state s, int rc)
 	if (s == RESOLVER_SET && os_dns_config_is_empty(&r->want))
 		s = RESOLVER_IDLE;
 	enter(r, s, rc);
+	if (s == RESOLVER_FAILED && !r->closing)
+		retry_later(r);
 	if (s == RESOLVER_IDLE) {
+		if (r->ops)
+			r->ops->forget(r);
 		r->ops = NULL; /* the next time it is looked anew who it is */
 		r->manager = RESOLVER_NOBODY;
 		r->why = "";
@@ -70,12 +93,14 @@ static void looked(struct resolver *r)
 		[RESOLVER_FILE] = &resolver_file_ops,
 		[RESOLVER_DEBIAN_RESOLVCONF] = &resolver_program_ops,
 		[RESOLVER_OPENRESOLV] = &resolver_program_ops,
-		[RESOLVER_RESOLVED] = NULL,
+		[RESOLVER_RESOLVED] = &resolver_resolved_ops,
 	};
 
 	r->looking = r->again = false;
 	r->manager = resolver_choose(r->cfg.choice, &r->facts, &r->why);
 	r->ops = ops[r->manager];
+	if (r->manager != RESOLVER_RESOLVED)
+		r->bus = dbus_close(r->bus);
 	if (r->ops && !os_dns_config_is_empty(&r->want)) {
 		sync_now(r);
 		return;
@@ -105,6 +130,12 @@ static void go(struct resolver *r)
 	} else {
 		enter(r, RESOLVER_IDLE, 0);
 	}
+}
+
+void resolver_again(struct resolver *r)
+{
+	if (r->ops || !os_dns_config_is_empty(&r->want))
+		go(r);
 }
 
 /* ---- what is wanted ---- */
@@ -180,8 +211,8 @@ int resolver_want(struct resolver *r, const struct os_dns_config *c)
 
 void resolver_on_network_change(struct resolver *r)
 {
-	if (r->state == RESOLVER_FAILED)
-		go(r);
+	if (r->state == RESOLVER_FAILED || (r->ops && r->ops->follows_network))
+		resolver_again(r);
 	if (r->busy || r->looking)
 		return;
 	resolver_read_base(r);
@@ -236,6 +267,7 @@ int resolver_new(struct resolver **ret, const struct resolver_cfg *cfg)
 		return -ENOMEM;
 	r->cfg = *cfg;
 	r->why = "";
+	r->retry_after = RETRY_MIN;
 	arena_init(&r->want_mem, WANT_MEM);
 	arena_init(&r->base_mem, BASE_MEM);
 	buf_init(&r->text, RESOLVCONF_TEXT_MAX);
@@ -247,6 +279,8 @@ int resolver_new(struct resolver **ret, const struct resolver_cfg *cfg)
 		rc = -ENAMETOOLONG;
 	if (rc == 0)
 		rc = loop_timer_new(cfg->loop, tell_now, r, &r->tell);
+	if (rc == 0)
+		rc = loop_timer_new(cfg->loop, on_retry, r, &r->retry);
 	if (rc < 0) {
 		resolver_free(r);
 		return rc;
@@ -286,14 +320,16 @@ struct resolver *resolver_free(struct resolver *r)
 	r->closing = true;
 	if (r->looking)
 		stop_looking(r);
-	if (r->tell) {
+	if (r->retry) {
 		r->want = (struct os_dns_config){ 0 };
 		go(r);
 		wait_for_it(r);
 	}
 	if (r->ops)
 		r->ops->forget(r);
+	dbus_close(r->bus);
 	loop_timer_free(r->tell);
+	loop_timer_free(r->retry);
 	buf_fini(&r->text);
 	arena_fini(&r->want_mem);
 	arena_fini(&r->base_mem);

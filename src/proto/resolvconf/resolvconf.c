@@ -86,8 +86,11 @@ static bool line_has(struct view line, const char *word)
 	return memmem(line.p, line.len, word, strlen(word)) != NULL;
 }
 
+/* Debian's resolvconf explains in its own comment what 127.0.0.53 is. */
 static enum resolvconf_owner owner_in_line(struct view line, enum resolvconf_owner before)
 {
+	if (line_has(line, "127.0.0.53 is the systemd-resolved stub"))
+		return before;
 	return line_has(line, "systemd-resolved") ? RESOLVCONF_RESOLVED
 	       : line_has(line, "NetworkManager") ? RESOLVCONF_NETWORKMANAGER
 	       : line_has(line, "resolvconf")     ? RESOLVCONF_RESOLVCONF
