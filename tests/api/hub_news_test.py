@@ -3,7 +3,7 @@
 and so do the devices; what the hub writes itself is no news to it.
 
 Usage: hub_news_test.py WARREN-HUB HUBDEVICE. Prints TAP."""
-import json, os, sqlite3, sys
+import hashlib, json, os, sqlite3, sys
 
 from hub_process import Device, Hub, check, run, wait_for
 
@@ -47,9 +47,10 @@ def started(d, *names):
 
 
 def edited(d):
+    """Single documents: whoever is concerned is told over the streams that are there."""
     hub, db, (one, two) = started(d, "one", "two")
     process, number = hub.p.pid, one.self["id"]
-    check("what the hub wrote itself is no news", hub.metric("hub_store_foreign_total") == 0 and hub.metric("hub_reread_total") == 0)
+    check("what the hub wrote itself is no news", hub.metric("hub_store_foreign_total") == 0)
     db.set(NODE, number, name="desk", namePinned=True)
     two.wait("its peer hears of the other name", lambda x: x.peers.get(number, {}).get("name") == "desk")
     one.wait("and so does the device", lambda x: x.self["name"] == "desk")
@@ -58,19 +59,55 @@ def edited(d):
     admin = next(iter(db.docs(USER).values()))
     db.put(USER, 900, {**admin, "id": 900, "name": "eve"})
     wait_for("a user that was inserted is there", lambda: "eve" in hub.users())
-    hub.admin("keys", "create", "--user", "eve")
+    key = hub.json("keys", "create", "--user", "eve")
+    db.set(NODE, number, user=900)
+    two.wait("the device is hers", lambda x: x.peers[number]["user"] == 900 and x.logins.get(900, "").startswith("eve"))
+    one.wait("and is told so", lambda x: x.owner().startswith("eve"))
+    db.set(KEY, key["id"], revoked=True)
+    wait_for("a key that was revoked is", lambda: [k for k in hub.json("keys", "list") if k["id"] == key["id"]][0]["state"] == "revoked")
+    put_policy(db, '{"acls": [{"action": "accept", "src": ["eve@"], "dst": ["eve@:*"]}]}')
+    two.wait("a policy that was inserted hides others' devices", lambda x: number not in x.peers)
+    put_policy(db, '{"acls": [{"action": "accept", "src": ["*"], "dst": ["*:*"]}]}')
+    two.wait("the next one shows them", lambda x: number in x.peers)
+    copy = dict(db.docs(NODE)[number])
     db.delete(NODE, number)
-    wait_for("a device that was deleted is in no list", lambda: [n["id"] for n in hub.json("nodes", "list")] == [two.self["id"]])
-    check("all in one process, and it is well", hub.p.poll() is None and hub.p.pid == process and hub.http("GET", "/health")[0] == 200)
+    two.wait("the peer is gone", lambda x: number not in x.peers)
+    wait_for("in no list is one that was deleted", lambda: [n["id"] for n in hub.json("nodes", "list")] == [two.self["id"]])
+    db.put(NODE, number, {**copy, "name": "back"})
+    two.wait("one that was inserted is a peer", lambda x: x.peers.get(number, {}).get("name") == "back")
+    check("no stream ended for any of it, in one process", hub.metric("hub_reread_total") == 0 and hub.p.poll() is None and
+          hub.p.pid == process and hub.http("GET", "/health")[0] == 200, hub.said())
+    own_changes(hub, db, admin, two)
+    hub.stop()
+    hub.start()
+    check("after a restart all is as it was", {"eve", "ann", "zoe"} <= set(hub.users()) and set(hub.nodes()) == {"table", "back"}, hub.nodes())
+    hub.stop()
+
+
+def own_changes(hub, db, admin, two):
     foreign = hub.metric("hub_store_foreign_total")
     hub.admin("nodes", "rename", "two", "table")
+    two.wait("a change of the hub's own is told", lambda x: x.self["name"] == "table")
     hub.admin("users", "create", "ann")
     db.put(USER, 901, {**admin, "id": 901, "name": "zoe"})
     wait_for("the next one is there", lambda: "zoe" in hub.users())
     check("between two of others nothing of the hub's own was news", hub.metric("hub_store_foreign_total") == foreign + 1)
-    hub.stop()
-    hub.start()
-    check("after a restart all is as it was", {"eve", "ann", "zoe"} <= set(hub.users()) and list(hub.nodes()) == ["table"])
+
+
+def put_policy(db, text):
+    number = max(db.docs(POLICY), default=0) + 1
+    db.put(POLICY, number, {"id": number, "author": "hand", "hash": hashlib.sha256(text.encode()).hexdigest(),
+                            "created": "2026-01-01T00:00:00Z", "text": text})
+
+
+def not_simple(d):
+    """What cannot be taken over by itself is loaded with all the rest."""
+    hub, db, (one, two) = started(d, "one", "two")
+    number = one.self["id"]
+    db.set(NODE, number, ipv4="100.64.9.9", ipv6="fd7a:115c:a1e0::4:909")
+    one.wait("it has its other address", lambda x: x.self["ip"] == "100.64.9.9")
+    check("it was read anew, in the same process", hub.metric("hub_reread_total") == 1 and "was read anew" in hub.said())
+    one.wait("devices are back", lambda x: x.state == "running" and two.self["id"] in x.peers)
     hub.stop()
 
 
@@ -93,17 +130,29 @@ def restored(d):
     hub.stop()
 
 
+BAD = {"no JSON": lambda good: '{"id": "what', "no name": lambda good: {k: v for k, v in good.items() if k != "name"},
+       "an address of others": lambda good: {**good, "ipv4": "8.8.8.8"}}
+
+
 def damaged(d):
-    """What cannot be read changes nothing, and is told."""
+    """What cannot be read changes nothing, is told, and is not to be forgotten: no change is made until it can be read."""
     hub, db, (one, two) = started(d, "one", "two")
     number, good = one.self["id"], db.docs(NODE)[one.self["id"]]
-    db.put(NODE, number, '{"id": "what')
-    wait_for("the log says so", lambda: "cannot be read" in hub.said())
-    check("devices stay", hub.p.poll() is None and set(hub.nodes()) == {"one", "two"} and one.state == two.state == "running")
+    for what, bad in BAD.items():
+        db.put(NODE, number, bad(good))
+        wait_for(f"{what}: health says so", lambda: hub.http("GET", "/health")[0] == 503)
+        refusal = hub.refusal("users", "create", "ann")
+        check(f"{what}: who wants a change reads why", "cannot be read" in refusal and f"number {number}" in refusal, refusal)
+        check(f"{what}: devices stay", hub.p.poll() is None and set(hub.nodes()) == {"one", "two"} and one.state == two.state == "running")
+        db.put(NODE, number, good)
+        wait_for(f"{what}: it is well once it can be read", lambda: hub.http("GET", "/health")[0] == 200)
     db.put(NODE, number, {**good, "name": "desk", "namePinned": True})
-    two.wait("once it can be read it counts", lambda x: x.peers.get(number, {}).get("name") == "desk")
-    wait_for("changes are made", lambda: hub.run("users", "create", "ann").returncode == 0)
+    two.wait("and it counts", lambda x: x.peers.get(number, {}).get("name") == "desk")
+    hub.admin("users", "create", "ann")
     hub.stop()
+    db.put(NODE, number, "{}")
+    again = hub.run("serve", "--state-dir", os.path.join(d, "state"), "--listen", f"127.0.0.1:{hub.port}")
+    check("a hub that starts refuses it as well", again.returncode != 0 and f"number {number}" in again.stderr, again.stderr)
 
 
-sys.exit(run((edited, restored, damaged)))
+sys.exit(run((edited, not_simple, restored, damaged)))

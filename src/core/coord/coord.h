@@ -25,6 +25,12 @@ const char *coord_tailnet_id(const struct tailnet *c);
 void coord_tick(struct tailnet *c, struct now now);
 /* The store takes changes again: what the engine would have decided by itself meanwhile is decided now. */
 MUST_USE int coord_store_back(struct tailnet *c, struct now now);
+/*
+ * Another process wrote this document (NULL: deleted it), and it is stored. Whoever is concerned is told. Negative: it cannot be taken by
+ * itself, or not be read, and memory may be half of it: the owner makes a new engine from what is stored.
+ */
+MUST_USE int coord_apply(struct tailnet *c, enum coord_kind kind, int64_t id,
+	const struct view *doc, struct now now);
 mono_ns coord_deadline(const struct tailnet *c);
 /*
  * The end of a turn, also of one in which only the store has something new: commits, and lets go what waited for what is durable

@@ -3,11 +3,10 @@
 
 #include <errno.h>
 
-enum { LOAD_MEM_MAX = 64 << 20 };
-
 struct load {
 	struct tailnet *c;
 	enum coord_kind kind;
+	int64_t id; /* the last one */
 };
 
 /*
@@ -24,17 +23,33 @@ static bool without_hostinfo(char *text)
 	return at != NULL;
 }
 
-union stored {
-	struct coord_user user;
-	struct coord_node_doc node;
-	struct coord_key key;
-	struct coord_meta meta;
-	struct coord_settings settings;
-	struct coord_policy_doc policy;
-};
+static bool is_text(const char *text, size_t max)
+{
+	return text && *text && strlen(text) <= max;
+}
 
-/* In mem. 1: a device's, and it is not what is stored. */
-static int decode(struct tailnet *c, enum coord_kind kind, struct view doc, union stored *ret,
+/* What the rest relies on. A person may have written the document. */
+static bool is_usable(enum coord_kind kind, const union stored *u)
+{
+	switch (kind) {
+	case COORD_USER:
+		return is_text(u->user.name, USER_NAME_MAX);
+	case COORD_NODE:
+		return is_text(u->node.name, NODE_NAME_MAX) && addresses_are_ours(&u->node);
+	case COORD_KEY:
+		return u->key.hint && u->key.hash && strlen(u->key.hash) == 64;
+	case COORD_META:
+		return u->meta.next_host >= 0 && u->meta.next_host < HOSTS_MAX;
+	case COORD_SETTINGS:
+	case COORD_POLICY:
+	case COORD_N_KINDS:
+	case COORD_API_TOKEN:
+		break;
+	}
+	return true;
+}
+
+int stored_decode(struct tailnet *c, enum coord_kind kind, struct view doc, union stored *ret,
 	struct arena *mem)
 {
 	static const struct json_type *const types[] = { &coord_user_type, &coord_node_doc_type,
@@ -45,12 +60,14 @@ static int decode(struct tailnet *c, enum coord_kind kind, struct view doc, unio
 
 	if (cut)
 		rc = json_decode(types[kind], text, strlen(text), ret, mem, NULL);
+	if (rc == 0 && !is_usable(kind, ret))
+		rc = -ERR_BAD_VALUE;
 	if (rc == 0 && kind == COORD_NODE)
 		rc = clean_stored(c, &ret->node, mem);
 	return rc < 0 ? rc : rc == 1 || cut;
 }
 
-static void take_meta(struct tailnet *c, const struct coord_meta *m)
+void stored_take_meta(struct tailnet *c, const struct coord_meta *m)
 {
 	c->meta.next_id = MAX_OF(c->meta.next_id, m->next_id);
 	c->meta.next_host = m->next_host;
@@ -58,7 +75,7 @@ static void take_meta(struct tailnet *c, const struct coord_meta *m)
 		snprintf(c->tailnet_id, sizeof(c->tailnet_id), "%s", m->tailnet_id);
 }
 
-static int take_node(struct tailnet *c, struct coord_node_doc *doc, struct arena mem, bool unsaved)
+int stored_take_node(struct tailnet *c, struct coord_node_doc *doc, struct arena mem, bool unsaved)
 {
 	struct coord_node *n;
 	int rc;
@@ -82,7 +99,7 @@ static int take_other(struct tailnet *c, enum coord_kind kind, const union store
 	struct authkey *key;
 
 	if (kind == COORD_META) {
-		take_meta(c, &u->meta);
+		stored_take_meta(c, &u->meta);
 		return 0;
 	}
 	if (kind == COORD_POLICY)
@@ -99,13 +116,14 @@ static int load_one(void *ctx, int64_t id, struct view doc)
 	union stored u;
 	int rc;
 
-	arena_init(&mem, LOAD_MEM_MAX);
-	rc = decode(c, l->kind, doc, &u, &mem);
+	l->id = id;
+	arena_init(&mem, STORED_MEM_MAX);
+	rc = stored_decode(c, l->kind, doc, &u, &mem);
 	if (rc >= 0 && l->kind != COORD_META && l->kind != COORD_SETTINGS &&
 		l->kind != COORD_POLICY)
 		c->meta.next_id = MAX_OF(c->meta.next_id, id);
 	if (rc >= 0 && l->kind == COORD_NODE)
-		return take_node(c, &u.node, mem, rc == 1);
+		return stored_take_node(c, &u.node, mem, rc == 1);
 	if (rc >= 0 && l->kind == COORD_SETTINGS) {
 		c->settings = u.settings;
 		c->settings_mem = mem;
@@ -127,8 +145,8 @@ int coord_load(struct tailnet *c, struct err_at *at)
 
 		rc = s->ops->load(s, l.kind, load_one, &l);
 		if (rc < 0)
-			err_at_set(
-				at, 0, 0, "a stored document of kind %d: %s", kind, err_text(rc));
+			err_at_set(at, 0, 0, "a stored document of kind %d (number %lld): %s", kind,
+				(long long)l.id, err_text(rc));
 	}
 	return rc;
 }

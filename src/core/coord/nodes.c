@@ -100,3 +100,78 @@ bool coord_node_quarantined(const struct tailnet *c, int64_t id)
 
 	return n && n->quarantined;
 }
+
+/* What it says itself, here, is newer than what another process knew of it. */
+static void keep_said(struct coord_node_doc *doc, const struct coord_node_doc *own)
+{
+	doc->cap = own->cap;
+	doc->home_derp = own->home_derp;
+	doc->disco = own->disco;
+	doc->hostname = own->hostname;
+	doc->endpoints = own->endpoints;
+	doc->hostinfo = own->hostinfo;
+	doc->last_seen = own->last_seen;
+}
+
+static bool same_former(const struct coord_node_doc *a, const struct coord_node_doc *b)
+{
+	return a->former_keys.n == b->former_keys.n &&
+	       (!a->former_keys.n || !memcmp(a->former_keys.v, b->former_keys.v,
+					     a->former_keys.n * sizeof(struct node_pub)));
+}
+
+static bool is_plain_name(const char *name)
+{
+	char clean[NODE_NAME_MAX + 1];
+
+	name_clean(name, clean);
+	return !strcmp(clean, name);
+}
+
+/* What is entered in tables is as it was, or can be. */
+static bool is_simple(
+	struct tailnet *c, const struct coord_node *n, const struct coord_node_doc *doc)
+{
+	const struct coord_node_doc *d = &n->doc;
+	bool same_key = !memcmp(doc->key.b, d->key.b, KEY_LEN);
+
+	return !memcmp(doc->machine.b, d->machine.b, KEY_LEN) && ipaddr_eq(doc->ip4, d->ip4) &&
+	       ipaddr_eq(doc->ip6, d->ip6) && doc->ephemeral == d->ephemeral &&
+	       doc->unapproved == d->unapproved &&
+	       (same_key ? same_former(doc, d) : !coord_node_by_key(c, &doc->key)) &&
+	       (!strcmp(doc->name, d->name) ||
+		       (is_plain_name(doc->name) && !name_taken(c, doc->name)));
+}
+
+int nodes_apply(
+	struct tailnet *c, struct coord_node *n, const struct coord_node_doc *doc, struct now now)
+{
+	struct coord_node_doc d = *doc;
+	bool moves = d.user != n->doc.user;
+	int rc;
+
+	if (!is_simple(c, n, doc))
+		return -ERR_CONFLICT;
+	name_judge_old(&d);
+	d.online = n->doc.online;
+	if (n->here)
+		keep_said(&d, &n->doc);
+	if (strcmp(d.name, n->doc.name) != 0) {
+		rc = name_claim(c, n, d.name);
+		if (rc < 0)
+			return rc;
+	}
+	rc = policy_sync_update(c, n, &d, true, false, now);
+	if (rc == 0 && moves)
+		tailnet_note(c, n, NEWS_RESYNC, now);
+	return rc < 0 || !n->here ? rc : store_said(c, n);
+}
+
+int nodes_check_new(const struct tailnet *c, const struct coord_node_doc *doc)
+{
+	return c->stats.nodes >= COORD_NODES_MAX || !is_plain_name(doc->name) ||
+			       name_taken(c, doc->name) || addresses_are_taken(c, doc) ||
+			       map_find(&c->nodes_by_key, doc->key.b, KEY_LEN)
+		       ? -ERR_CONFLICT
+		       : 0;
+}

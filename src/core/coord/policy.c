@@ -90,6 +90,27 @@ int coord_policy_set(struct tailnet *c, struct view text, const char *author, in
 	return map_news_install(c, plan, text.len == 0, now);
 }
 
+int policy_apply(struct tailnet *c, const struct coord_policy_doc *doc, struct now now)
+{
+	const struct version *present = version_running(c);
+	struct view text = view_of(doc->text, doc->text ? strlen(doc->text) : 0);
+	struct policy_plan *plan;
+	struct err_at at;
+	int rc;
+
+	if (present && doc->id <= present->v.id)
+		return -ERR_CONFLICT; /* versions do not change */
+	rc = compile_plan(c, text, &plan, &at);
+	if (rc < 0)
+		return rc;
+	rc = version_load(c, doc);
+	if (rc < 0) {
+		policy_plan_free(plan);
+		return rc;
+	}
+	return map_news_install(c, plan, text.len == 0, now);
+}
+
 int coord_policy_preview(struct tailnet *c, struct view text,
 	void (*fn)(void *ctx, const struct policy_change *ch), void *ctx, struct err_at *at)
 {

@@ -6,7 +6,7 @@
 /* Saved, and the policy engine follows. */
 static int user_update(struct tailnet *c, struct user *u, const struct coord_user *doc)
 {
-	int rc = user_replace(c, u, doc);
+	int rc = user_replace(c, u, doc, true);
 
 	return rc < 0 ? rc : policy_sync_user(c, u);
 }
@@ -60,12 +60,26 @@ static void tell_owner(struct tailnet *c, struct coord_node *n, struct now now)
 	coord_node_touch(c, n, true, now);
 }
 
+static void tell_of_owner(struct tailnet *c, int64_t id, struct now now)
+{
+	struct list *last =
+		c->nodes.prev; /* who is touched goes to the end, and is not to be met there again */
+
+	list_for_each_safe(l, &c->nodes) {
+		struct coord_node *n = container_of(l, struct coord_node, link);
+
+		if (n->doc.user == id)
+			tell_owner(c, n, now);
+		if (l == last)
+			break;
+	}
+}
+
 int coord_user_rename(struct tailnet *c, int64_t id, const char *name, struct now now)
 {
 	struct user *u = user_by_id(c, id);
 	char plain[USER_NAME_MAX + 1];
 	struct coord_user doc;
-	struct list *last;
 	int rc;
 
 	if (!u)
@@ -79,15 +93,7 @@ int coord_user_rename(struct tailnet *c, int64_t id, const char *name, struct no
 	rc = user_update(c, u, &doc);
 	if (rc < 0)
 		return rc;
-	last = c->nodes.prev; /* who is touched goes to the end, and is not to be met there again */
-	list_for_each_safe(l, &c->nodes) {
-		struct coord_node *n = container_of(l, struct coord_node, link);
-
-		if (n->doc.user == id)
-			tell_owner(c, n, now);
-		if (l == last)
-			break;
-	}
+	tell_of_owner(c, id, now);
 	return 0;
 }
 
@@ -156,5 +162,31 @@ int coord_user_delete(
 		return rc;
 	user_free(c, u);
 	store_delete(c, COORD_USER, id);
+	return policy_user_remove(c->policy, id);
+}
+
+int users_apply(struct tailnet *c, const struct coord_user *doc, struct now now)
+{
+	struct user *u = user_by_id(c, doc->id);
+	int rc = u ? user_replace(c, u, doc, false) : user_insert(c, doc, &u);
+
+	if (rc == 0)
+		rc = policy_sync_user(c, u);
+	if (rc == 0)
+		tell_of_owner(c, doc->id, now);
+	return rc;
+}
+
+int users_apply_gone(struct tailnet *c, int64_t id)
+{
+	struct user *u = user_by_id(c, id);
+	struct coord_belongings b;
+
+	if (!u)
+		return 0;
+	coord_user_belongings(c, id, &b);
+	if (b.nodes || b.keys)
+		return -ERR_CONFLICT; /* they may be about to go, too */
+	user_free(c, u);
 	return policy_user_remove(c->policy, id);
 }

@@ -105,6 +105,30 @@ int tokens_load(struct hub *h, struct err_at *at)
 	return 0;
 }
 
+static struct token *find(const struct hub *h, int64_t id)
+{
+	for (size_t i = 0; i < h->tokens->n; i++)
+		if (h->tokens->v[i]->id == id)
+			return h->tokens->v[i];
+	return NULL;
+}
+
+static void take_out(struct tokens *all, const struct token *t)
+{
+	for (size_t i = 0, n = all->n; i < n; i++)
+		if (all->v[i] == t) {
+			memmove(all->v + i, all->v + i + 1, (n - i - 1) * sizeof(struct token *));
+			all->n--;
+			break;
+		}
+}
+
+int tokens_apply(struct hub *h, int64_t id, const struct view *doc)
+{
+	take_out(h->tokens, find(h, id));
+	return doc ? on_load(h->tokens, id, *doc) : 0;
+}
+
 static bool is_name(const char *s)
 {
 	for (const char *p = s; *p; p++)
@@ -148,14 +172,6 @@ int token_create(struct hub *h, const char *name, const char *scope, unix_ms exp
 	return 0;
 }
 
-static struct token *find(const struct hub *h, int64_t id)
-{
-	for (size_t i = 0; i < h->tokens->n; i++)
-		if (h->tokens->v[i]->id == id)
-			return h->tokens->v[i];
-	return NULL;
-}
-
 int token_revoke(struct hub *h, int64_t id)
 {
 	struct token *t = find(h, id);
@@ -178,12 +194,8 @@ int token_delete(struct hub *h, int64_t id)
 		return -ENOENT;
 	t->deleted = true;
 	rc = id == all->last_id ? store(h, t, true) : coord_store_del(s, COORD_API_TOKEN, id);
-	for (size_t i = 0, n = all->n; rc == 0 && i < n; i++)
-		if (all->v[i] == t) {
-			memmove(all->v + i, all->v + i + 1, (n - i - 1) * sizeof(struct token *));
-			all->n--;
-			break;
-		}
+	if (rc == 0)
+		take_out(all, t);
 	return rc;
 }
 

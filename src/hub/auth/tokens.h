@@ -26,6 +26,8 @@ struct token {
 extern const struct json_type token_type;
 
 MUST_USE int tokens_load(struct hub *h, struct err_at *at);
+/* Another process wrote this token (NULL: deleted it). Negative: they have to be loaded anew. */
+MUST_USE int tokens_apply(struct hub *h, int64_t id, const struct view *doc);
 void tokens_free(struct hub *h);
 /* scope NULL: policy_file. The secret is in text, once. -ERR_BAD_VALUE: name or scope;
  * -ERR_TOO_MANY. Not committed yet. */

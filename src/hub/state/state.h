@@ -163,6 +163,8 @@ struct hub {
 	int accept_rate;
 	int64_t key_life_ms;
 	bool store_refused; /* at the end of the last turn */
+	/* The store refuses changes with these words, while what another program wrote cannot be read. */
+	char unreadable[320];
 	mono_ns reread_at; /* not before: the next time that all is loaded anew for another program */
 	int failed;
 };

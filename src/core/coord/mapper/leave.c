@@ -48,10 +48,9 @@ void mapper_forget_node(struct tailnet *c, struct coord_node *n)
 	coord_node_free(c, n);
 }
 
-void mapper_remove_node(struct tailnet *c, struct coord_node *n, struct now now)
+void mapper_drop_node(struct tailnet *c, struct coord_node *n, struct now now)
 {
 	tailnet_tell(c, "device left", n);
-	store_delete(c, COORD_NODE, n->doc.id); /* first: what its readers are told waits for it */
 	list_for_each_safe(l, &n->sessions)
 		send_key_expired(container_of(l, struct map_session, in_node), now);
 	tailnet_key_is_out(c, &n->doc.key);
@@ -59,6 +58,12 @@ void mapper_remove_node(struct tailnet *c, struct coord_node *n, struct now now)
 	coord_node_note_removed(c, n);
 	mapper_forget_node(c, n);
 	tailnet_flush_soon(c, now);
+}
+
+void mapper_remove_node(struct tailnet *c, struct coord_node *n, struct now now)
+{
+	store_delete(c, COORD_NODE, n->doc.id); /* first: what its readers are told waits for it */
+	mapper_drop_node(c, n, now);
 }
 
 void leave_tick(struct tailnet *c, struct now now)

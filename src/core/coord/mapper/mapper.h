@@ -37,6 +37,8 @@ MUST_USE int map_news_install(
 void mapper_begin_anew(struct coord_node *n);
 /* It leaves: it and all others are told. */
 void mapper_remove_node(struct tailnet *c, struct coord_node *n, struct now now);
+/* The same, of one that is in the store no more. */
+void mapper_drop_node(struct tailnet *c, struct coord_node *n, struct now now);
 /* It is no more, and nobody is told. */
 void mapper_forget_node(struct tailnet *c, struct coord_node *n);
 struct tc_user map_node_profile(const struct tailnet *c, int64_t user);

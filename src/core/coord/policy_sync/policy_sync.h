@@ -48,6 +48,8 @@ bool tags_may_have(
 MUST_USE int compile_plan(
 	struct tailnet *c, struct view text, struct policy_plan **ret, struct err_at *at);
 MUST_USE int version_load(struct tailnet *c, const struct coord_policy_doc *doc);
+/* It is in the store no more. -ERR_CONFLICT: it runs. */
+MUST_USE int version_drop(struct tailnet *c, int64_t id);
 void versions_free(struct tailnet *c);
 /* The running one; NULL: none was ever set. */
 struct version *version_running(const struct tailnet *c);

@@ -66,6 +66,21 @@ int version_load(struct tailnet *c, const struct coord_policy_doc *doc)
 	return 0;
 }
 
+int version_drop(struct tailnet *c, int64_t id)
+{
+	list_for_each_safe(l, &c->versions) {
+		struct version *v = container_of(l, struct version, link);
+
+		if (v->v.id != id)
+			continue;
+		if (l == c->versions.next)
+			return -ERR_CONFLICT;
+		version_free(c, v);
+		return 0;
+	}
+	return 0;
+}
+
 struct version *version_running(const struct tailnet *c)
 {
 	return list_empty(&c->versions) ? NULL

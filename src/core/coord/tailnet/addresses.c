@@ -32,6 +32,13 @@ int64_t addresses_host(const struct coord_node_doc *d)
 	return ((int64_t)load_be32(d->ip4.b) - 0x64400000) % HOSTS_MAX;
 }
 
+bool addresses_are_ours(const struct coord_node_doc *d)
+{
+	int64_t host = (int64_t)load_be32(d->ip4.b) - 0x64400000;
+
+	return d->ip4.family == 4 && d->ip6.family == 6 && host >= 0 && host < HOSTS_MAX;
+}
+
 /* Given by an older hub: devices don't take it for a peer's. True: it has another one now. */
 bool addresses_judge_old(struct coord_node_doc *d)
 {
@@ -46,6 +53,11 @@ bool addresses_judge_old(struct coord_node_doc *d)
 static bool host_is_taken(const struct tailnet *c, int64_t host)
 {
 	return c->hosts[host / 8] & 1 << host % 8;
+}
+
+bool addresses_are_taken(const struct tailnet *c, const struct coord_node_doc *d)
+{
+	return host_is_taken(c, addresses_host(d));
 }
 
 void addresses_set(struct tailnet *c, int64_t host, bool taken)

@@ -109,3 +109,12 @@ int coord_key_move(struct tailnet *c, int64_t id, int64_t user)
 	k->doc.user = user;
 	return store_doc(c, COORD_KEY, id, &coord_key_type, &k->doc);
 }
+
+int authkey_apply(struct tailnet *c, int64_t id, const struct coord_key *doc)
+{
+	struct authkey *k = authkey_by_id(c, id);
+
+	if (k)
+		authkey_free(c, k);
+	return doc ? authkey_insert(c, doc, &k) : 0;
+}

@@ -236,6 +236,9 @@ void coord_node_note_removed(struct tailnet *c, struct coord_node *n);
 
 /* addresses.c */
 int64_t addresses_host(const struct coord_node_doc *d);
+/* Of our range, so that addresses_host is one of the table's. */
+bool addresses_are_ours(const struct coord_node_doc *d);
+bool addresses_are_taken(const struct tailnet *c, const struct coord_node_doc *d);
 /* A free address of the pool, from a random place on. -1: there is none. */
 int64_t addresses_in_pool(struct tailnet *c, struct ipprefix pool);
 /* Given by an older hub: devices don't take it for a peer's. True: it has another one now. */
@@ -278,13 +281,17 @@ void name_judge_old(struct coord_node_doc *doc);
 MUST_USE int user_plain_name(const char *name, char out[static USER_NAME_MAX + 1]);
 bool user_name_is_taken(const struct tailnet *c, const char *sees_all, const struct user *but);
 MUST_USE int user_insert(struct tailnet *c, const struct coord_user *doc, struct user **ret);
-MUST_USE int user_replace(struct tailnet *c, struct user *u, const struct coord_user *doc);
+/* durable: it is stored, too. */
+MUST_USE int user_replace(
+	struct tailnet *c, struct user *u, const struct coord_user *doc, bool durable);
 void user_free(struct tailnet *c, struct user *u);
 struct user *user_by_id(const struct tailnet *c, int64_t id);
 
 /* keys.c */
 void authkey_hash(struct tailnet *c, const char *text, char out[static 65]);
 MUST_USE int authkey_insert(struct tailnet *c, const struct coord_key *doc, struct authkey **ret);
+/* Another process changed it; doc NULL: deleted it. */
+MUST_USE int authkey_apply(struct tailnet *c, int64_t id, const struct coord_key *doc);
 struct authkey *authkey_by_text(struct tailnet *c, const char *text);
 MUST_USE int authkey_use(struct tailnet *c, struct authkey *k);
 void authkey_free(struct tailnet *c, struct authkey *k);

@@ -180,7 +180,7 @@ int user_insert(struct tailnet *c, const struct coord_user *doc, struct user **r
 }
 
 /* Replaces the document; doc may point into the old one. */
-int user_replace(struct tailnet *c, struct user *u, const struct coord_user *doc)
+int user_replace(struct tailnet *c, struct user *u, const struct coord_user *doc, bool durable)
 {
 	struct user_name *name = NULL;
 	struct coord_user copy;
@@ -198,7 +198,7 @@ int user_replace(struct tailnet *c, struct user *u, const struct coord_user *doc
 	arena_fini(&u->mem);
 	u->mem = mem;
 	u->doc = copy;
-	return store_doc(c, COORD_USER, u->doc.id, &coord_user_type, &u->doc);
+	return durable ? store_doc(c, COORD_USER, u->doc.id, &coord_user_type, &u->doc) : 0;
 }
 
 void user_free(struct tailnet *c, struct user *u)
