@@ -81,7 +81,6 @@ struct dns_config {
 	bool magic; /* MagicDNS is on: domain and the reverse zones of the tailnet are ours, short names count */
 	bool v6_only; /* this device has no IPv4: AAAA only */
 	bool aaaa;    /* AAAA also for nodes with an IPv4 address (node attribute magicdns-aaaa) */
-	bool wildcard; /* names below every node's name are that node; else only where the node says so */
 	bool no_tcp_retries; /* node attribute dns-forwarder-disable-tcp-retries */
 	const struct dns_record *records;
 	size_t n_records;

@@ -68,7 +68,7 @@ struct setup {
 	struct arena mem; /* holds all of it */
 	const struct dns_names *names;
 	struct dnsmsg_name domain; /* len 0: none */
-	bool magic, v6_only, aaaa, wildcard, no_tcp_retries, no_base;
+	bool magic, v6_only, aaaa, no_tcp_retries, no_base;
 	struct map routes, records, addrs;
 	struct route *list; /* all of them */
 	size_t n_list;

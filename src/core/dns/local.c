@@ -110,7 +110,7 @@ static const struct dns_host *wildcard_host(const struct setup *s, const struct 
 		memcpy(up.b, lower->b + i, up.len);
 		h = dns_names_find(s->names, &up);
 		if (h)
-			return h->wildcard || s->wildcard ? h : NULL;
+			return h->wildcard ? h : NULL;
 	}
 	return NULL;
 }

@@ -359,7 +359,6 @@ int setup_new(struct setup **ret, const struct dns_config *c, struct rng *rng)
 	s->magic = c->magic;
 	s->v6_only = c->v6_only;
 	s->aaaa = c->aaaa;
-	s->wildcard = c->wildcard;
 	s->no_tcp_retries = c->no_tcp_retries;
 	s->no_base = c->no_base;
 	rc = fill(s, c);

@@ -2,6 +2,7 @@
 #include "core/netmap/internal.h"
 
 #include "base/text/text.h"
+#include "proto/names/names.h"
 #include "proto/names/url.h"
 
 /* ---- Relays ---- */
@@ -130,17 +131,41 @@ static bool domain_is_good(void *ctx, void *item)
 	return s && url_host_is_name(s[0] == '.' ? s + 1 : s);
 }
 
-/* An address, with or without a port, or the URL of DNS over HTTPS; of a peer also over HTTP. */
+static bool is_place(const char *s)
+{
+	struct ipport at;
+
+	return url_host_is_ip(s, 0) || (ipport_parse(s, strlen(s), &at) == 0 && at.port);
+}
+
+/* "tls://NAME" or "tls://NAME:PORT"; a name of at most 253 bytes. */
+static bool is_tls_name(const char *s)
+{
+	char name[NAME_FQDN_MAX + 1];
+	size_t len = strcspn(s, ":");
+	uint64_t port = 1;
+
+	if (len >= sizeof(name))
+		return false;
+	memcpy(name, s, len);
+	name[len] = 0;
+	return url_host_is_name(name) &&
+	       (!s[len] || text_u64(s + len + 1, strlen(s + len + 1), UINT16_MAX, &port) == 0) &&
+	       port;
+}
+
+/* An address, with or without a port, also for TCP or TLS alone, or the URL of DNS over HTTPS; of a peer also over HTTP. */
 static bool resolver_is_good(void *ctx, void *item)
 {
 	const struct tc_resolver *r = item;
 	const char *s = r->addr;
-	struct ipport at;
 
 	(void)ctx;
-	return s && *s &&
-	       (url_host_is_ip(s, 0) || (ipport_parse(s, strlen(s), &at) == 0 && at.port) ||
-		       url_is_sound(s));
+	if (!s || !*s)
+		return false;
+	if (!strncmp(s, "tls://", 6))
+		return is_place(s + 6) || is_tls_name(s + 6);
+	return is_place(!strncmp(s, "tcp://", 6) ? s + 6 : s) || url_is_sound(s);
 }
 
 static bool record_is_good(void *ctx, void *item)

@@ -19,7 +19,9 @@
 #include "core/filter/filter.h"
 #include "core/magicsock/magicsock.h"
 #include "core/netmap/netmap.h"
+#include "core/dns/dns.h"
 #include "proto/ipn/ipn.h"
+#include "proto/resolvconf/osdns.h"
 
 enum {
 	NODE_MTU = 1280,      /* inner; survives a tunnel inside the tunnel */
@@ -71,6 +73,7 @@ enum node_event_kind {
 	NODE_REFUSED, /* text: why the hub does not take one of the settings; "": it takes all */
 	NODE_CONTROL, /* `polling`, or text: why not, "" when nothing has failed yet */
 	NODE_NET_CONFIG, /* node_net_config changed */
+	NODE_DNS,        /* node_dns_config, node_os_dns: one of them changed */
 	NODE_SELF,       /* own node in the map */
 	NODE_PEER_ADDED, /* `id`; these three also name what changed in the map */
 	NODE_PEER_CHANGED,
@@ -315,6 +318,22 @@ struct node_net_config {
 	bool spoofing_allowed; /* the hub says that addresses of the tailnet may come from elsewhere */
 };
 const struct node_net_config *node_net_config(const struct node *a);
+
+/*
+ * For our own resolver (core/dns). Good until the next call of this node that changes something: take it at NODE_DNS, with dns_configure. Its
+ * names are the node's, and change in place as devices come and go; before node_free the resolver has to be told of another configuration.
+ */
+const struct dns_config *node_dns_config(const struct node *a);
+
+/* What the system's resolver has to say. Texts as with node_dns_config. */
+struct node_os_dns {
+	bool wanted; /* false: the system's resolver is to be as it was without us */
+	struct os_dns_config
+		split; /* for a manager that knows which server to ask for which suffix */
+	struct os_dns_config whole; /* for one that does not: everything goes to our resolver */
+	bool wants_base; /* our resolver has no servers for what is not ours: give it those that the system had before */
+};
+const struct node_os_dns *node_os_dns(const struct node *a);
 
 /* Documents of the LocalAPI; what they point to is in the arena or the node's until its next call. -ENOMEM. */
 MUST_USE int node_status(const struct node *a, bool peers, struct now now, struct arena *mem,

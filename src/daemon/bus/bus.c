@@ -194,6 +194,7 @@ void bus_event(struct bus *b, const struct node_event *e)
 	case NODE_NETMAP:
 	case NODE_KEYS:
 	case NODE_NET_CONFIG:
+	case NODE_DNS:
 	case NODE_SAVE_NETMAP:
 	case NODE_NETCHECK_DONE:
 	case NODE_EVENT_KINDS:

@@ -42,6 +42,7 @@ static void on_event(struct device *d, const struct node_event *e)
 	case NODE_PEER_REMOVED:
 	case NODE_PEERS_LOST:
 	case NODE_RELAY:
+	case NODE_DNS:
 	case NODE_EVENT_KINDS:
 		break;
 	}

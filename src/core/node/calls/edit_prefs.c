@@ -8,7 +8,7 @@ static void prefs_changed(struct node *a, bool was_wanted)
 		node_control_pause(a);
 	if (a->ctl)
 		ctlclient_settings_changed(a->ctl);
-	a->peers_dirty = a->net_dirty = a->filter_dirty = a->ctl_dirty = true;
+	a->peers_dirty = a->net_dirty = a->filter_dirty = a->ctl_dirty = a->dns.dirty = true;
 	node_prefs_resolve_exit(a);
 	event(a, NODE_PREFS);
 	node_run_deferred(a);

@@ -90,6 +90,8 @@ struct node *node_free(struct node *a)
 	filter_free(a->filter);
 	netmap_free(a->nm);
 	map_fini(&a->peers);
+	dns_names_free(a->dns.names);
+	arena_fini(&a->dns.mem);
 	owned_doc_free(a->prefs);
 	owned_doc_free(a->host);
 	free(a->net_mem);

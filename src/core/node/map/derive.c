@@ -4,11 +4,6 @@
 
 enum { CLOCK_MOVED_MS = 2000 }; /* less is no reason to look at every peer */
 
-static bool has_cap(const struct tc_node *n, const char *name)
-{
-	return json_map_find(&n->cap_map, name) != NULL;
-}
-
 void node_map_tell_self(struct node *a)
 {
 	const struct tc_node *self = self_of(a);
@@ -35,9 +30,10 @@ static void derive_self(struct node *a)
 	if (!self)
 		return;
 	node_map_tell_self(a);
-	magicsock_set_no_udp(a->magicsock, has_cap(self, "only-tcp-443"), a->now);
-	node_rejects_enable(a, has_cap(self, "debug-conn-reject"));
+	magicsock_set_no_udp(a->magicsock, node_has_cap(self, "only-tcp-443"), a->now);
+	node_rejects_enable(a, node_has_cap(self, "debug-conn-reject"));
 	(void)node_watch_expiry(a, self);
+	node_dns_self(a, self);
 	user = netmap_user(a->nm, self->user);
 	if (user)
 		persist.user = *user;
@@ -73,6 +69,7 @@ static void derive_filter(struct node *a)
 static void derive_peers(struct node *a)
 {
 	a->expiry_at = MONO_NEVER;
+	a->dns.dirty = true; /* our own key may be among them */
 	if (self_of(a))
 		(void)node_watch_expiry(a, self_of(a));
 	map_for_each(n, &a->peers)
@@ -106,6 +103,8 @@ void node_map_run_deferred(struct node *a)
 		a->net_dirty = false;
 		node_net_build(a);
 	}
+	if (a->dns.dirty)
+		node_dns_build(a);
 	if (a->other_dirty) {
 		a->other_dirty = false;
 		event(a, NODE_NETMAP);

@@ -22,6 +22,7 @@ static void on_change(void *ctx, enum netmap_change what, int64_t id)
 	case NETMAP_SELF:
 		/* Peers, too: nobody's route leads to an address of ours. */
 		a->self_dirty = a->filter_dirty = a->net_dirty = a->peers_dirty = true;
+		a->dns.dirty = true;
 		break;
 	case NETMAP_FILTER:
 		a->filter_dirty = true;
@@ -32,6 +33,8 @@ static void on_change(void *ctx, enum netmap_change what, int64_t id)
 	case NETMAP_USER: /* told with the peers of that user */
 		break;
 	case NETMAP_DNS:
+		a->other_dirty = a->dns.dirty = true;
+		break;
 	case NETMAP_SSH:
 	case NETMAP_DOMAIN:
 	case NETMAP_HEALTH:
@@ -45,9 +48,16 @@ static const struct netmap_ops map_ops = { .on_change = on_change };
 int node_map_new(struct node *a)
 {
 	uint8_t seed[16];
+	int rc;
 
 	rng_fill(a->rng, seed, sizeof(seed));
 	map_init(&a->peers, seed);
+	arena_init(&a->dns.mem, NODE_DNS_MEM_MAX);
+	rc = dns_names_new(&a->dns.names, a->rng);
+	if (rc < 0)
+		return rc;
+	a->dns.config.names = a->dns.names;
+	a->dns.config.no_base = true;
 	return netmap_new(&a->nm, &map_ops, a, a->rng);
 }
 
@@ -117,6 +127,9 @@ void node_map_drop(struct node *a)
 	}
 	if (a->nm)
 		netmap_clear(a->nm);
+	if (a->dns.names)
+		dns_names_clear(a->dns.names);
+	a->dns.dirty = true;
 	netmap_check_reset(&a->check);
 	a->cached = a->self_dirty = a->derp_dirty = a->filter_dirty = a->map_changed = false;
 	a->net_dirty = true;

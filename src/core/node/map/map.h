@@ -30,4 +30,15 @@ MUST_USE int node_peer_routes(const struct node *a, const struct tc_node *n, str
 	struct ipprefix **ret, size_t *ret_n);
 void node_net_build(struct node *a);
 
+/* dns.c, osdns.c: what they make is in the arena, or the map's. -ENOMEM. */
+void node_dns_peer(
+	struct node *a, const struct tc_node *n); /* one that is in the map, also the own one */
+void node_dns_peer_removed(struct node *a, int64_t id);
+void node_dns_self(struct node *a, const struct tc_node *self);
+MUST_USE int node_dns_config_make(const struct node *a, struct arena *mem, struct dns_config *c);
+MUST_USE int node_os_dns_make(
+	const struct node *a, const struct dns_config *c, struct arena *mem, struct node_os_dns *o);
+/* dns_build.c: both made anew; tells when they are others. */
+void node_dns_build(struct node *a);
+
 #endif

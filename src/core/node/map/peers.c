@@ -51,6 +51,7 @@ void node_peer_update(struct node *a, int64_t id)
 		a->counters.bad_peers++;
 		return;
 	}
+	node_dns_peer(a, n);
 	as_is = *n;
 	as_is.expired = node_watch_expiry(a, n);
 	if (magicsock_set_peer(a->magicsock, &as_is, routes, n_routes, a->now) < 0)
@@ -70,6 +71,7 @@ void node_peer_remove(struct node *a, int64_t id)
 	struct node_peer *p = node_peer_find(a, id);
 
 	magicsock_remove_peer(a->magicsock, id, a->now);
+	node_dns_peer_removed(a, id);
 	if (p)
 		node_peer_drop(a, p);
 	a->net_dirty = true;

@@ -5,7 +5,7 @@ void node_engine_down(struct node *a)
 {
 	if (a->magicsock_up && magicsock_set_node_key(a->magicsock, NULL, a->now) == 0)
 		a->magicsock_up = false;
-	a->net_dirty = true;
+	a->net_dirty = a->dns.dirty = true;
 }
 
 void node_engine_up(struct node *a)
@@ -15,5 +15,5 @@ void node_engine_up(struct node *a)
 	a->magicsock_up = true;
 	a->session_seen = false;
 	a->relay_lost_at = a->now.mono;
-	a->net_dirty = true;
+	a->net_dirty = a->dns.dirty = true;
 }

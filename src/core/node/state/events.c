@@ -14,8 +14,9 @@ enum {
 
 /* Events that say "look again": one in the queue says as much as two. */
 static const unsigned look_again = 1u << NODE_PREFS | 1u << NODE_KEYS | 1u << NODE_NET_CONFIG |
-				   1u << NODE_SELF | 1u << NODE_NETMAP | 1u << NODE_MOVED |
-				   1u << NODE_SAVE_NETMAP | 1u << NODE_NETCHECK_DONE;
+				   1u << NODE_DNS | 1u << NODE_SELF | 1u << NODE_NETMAP |
+				   1u << NODE_MOVED | 1u << NODE_SAVE_NETMAP |
+				   1u << NODE_NETCHECK_DONE;
 
 static bool is_of_peer(enum node_event_kind k)
 {

@@ -30,6 +30,11 @@ bool node_is_exit_node(const struct node *a, const struct tc_node *n)
 	return id && *id && n->stable_id && !strcmp(id, n->stable_id);
 }
 
+bool node_has_cap(const struct tc_node *n, const char *name)
+{
+	return json_map_find(&n->cap_map, name) != NULL;
+}
+
 bool node_offers_exit(const struct tc_node *n)
 {
 	unsigned have = 0;

@@ -63,7 +63,7 @@ void node_prefs_resolve_exit(struct node *a)
 	p.exit_node_id = n->stable_id;
 	p.exit_node_ip = (struct ipaddr){ 0 };
 	if (node_prefs_store(a, &p) > 0) {
-		a->peers_dirty = a->net_dirty = true;
+		a->peers_dirty = a->net_dirty = a->dns.dirty = true;
 		event(a, NODE_PREFS);
 	}
 }

@@ -9,6 +9,7 @@
 #include "base/map/map.h"
 #include "core/node/node.h"
 #include "core/ctlclient/ctlclient.h"
+#include "core/dns/names/names.h"
 #include "core/netmap/check.h"
 #include "core/netmap/owned_doc.h"
 #include "core/reason/reason.h"
@@ -27,6 +28,7 @@ enum {
 		1024, /* bytes of an answer that is made: all that was turned down, each way */
 	NODE_DESCRIBE_MAX = 4 << 20,
 	NODE_SCRATCH_MAX = 64 << 20,
+	NODE_DNS_MEM_MAX = 32 << 20,
 };
 
 #define NODE_LOGOUT_WAIT SEC(5) /* for the hub's word; then keys are forgotten without */
@@ -109,6 +111,18 @@ struct node_events {
 	char *text; /* of the event that was taken last */
 };
 
+struct node_dns {
+	struct dns_names *names;   /* of the own device and all peers */
+	struct dnsmsg_name domain; /* MagicDNS suffix; len 0: none */
+	size_t n_outside;          /* names that are not below it */
+	bool dirty;
+	struct arena mem; /* of what follows, beside what is in the map */
+	struct dns_config config;
+	struct node_os_dns os;
+	uint64_t said; /* hash of both, as they were told the last time */
+	int64_t self;  /* the own device in names; 0: it is not there */
+};
+
 struct node {
 	const struct node_ops *ops;
 	void *owner;
@@ -171,6 +185,7 @@ struct node {
 	int64_t expiry_base_ms; /* the hub's clock less our monotonic one, when that was worked out; 0: not yet */
 	struct node_net_config net;
 	struct ipprefix *net_mem; /* behind the lists of net */
+	struct node_dns dns;
 
 	struct magicsock *magicsock;
 	struct magicsock_ops magicsock_ops;
@@ -242,6 +257,7 @@ const struct tc_node *node_peer_at(const struct node *a, struct ipaddr ip);
 bool node_has_address(const struct tc_node *n, struct ipprefix p);
 bool node_is_exit_node(const struct node *a, const struct tc_node *n);
 bool node_offers_exit(const struct tc_node *n);
+bool node_has_cap(const struct tc_node *n, const char *name);
 /* The chosen one; NULL: not to be seen. */
 const struct tc_node *node_exit_node(const struct node *a, struct arena *mem);
 const char *node_region_code(const struct node *a, int64_t region); /* "": unknown */
