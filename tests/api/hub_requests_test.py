@@ -64,6 +64,41 @@ def versions(d):
     hub.stop()
 
 
+def relays_of_the_policy(d):
+    """derpMap adds regions, replaces them, leaves them out; devices that listen are told."""
+    hub = Hub(HUB, d, "--relay-listen", f"127.0.0.1:{own_port()}").start()
+    a = asker(hub, 17).register(hub.json("keys", "create", "--reusable")["key"])
+    file = os.path.join(d, "policy.hujson")
+    every = '"acls": [{"action": "accept", "src": ["*"], "dst": ["*:*"]}]'
+    node = '{"Name": "7a", "RegionID": 7, "HostName": "derp.corp.example", "DERPPort": 8443, "STUNPort": -1}'
+    region = '"7": {"RegionID": 7, "RegionCode": "own", "RegionName": "Our own", "Nodes": [%s]}' % node
+
+    def regions(text=None):
+        if text is not None:
+            with open(file, "w") as f:
+                f.write("{%s, %s}" % (every, text))
+            hub.admin("policy", "set", file)
+        return a.map()[0]["DERPMap"]["Regions"]
+
+    usual = regions()
+    check("without derpMap there is the hub's region", list(usual) == ["900"], usual)
+    both = regions('"derpMap": {"Regions": {%s}}' % region)
+    check("a region is added", set(both) == {"7", "900"} and both["900"] == usual["900"] and both["7"]["RegionID"] == 7 and
+          both["7"]["RegionCode"] == "own" and both["7"]["Nodes"][0]["HostName"] == "derp.corp.example" and
+          both["7"]["Nodes"][0]["DERPPort"] == 8443 and both["7"]["Nodes"][0]["STUNPort"] == -1, both)
+    alone = regions('"derpMap": {"OmitDefaultRegions": true, "Regions": {%s}}' % region)
+    check("it can be the only one", list(alone) == ["7"], alone)
+    check("null leaves one out", list(regions('"derpMap": {"regions": {"900": null, %s}}' % region)) == ["7"])
+    other = regions('"derpMap": {"regions": {"900": {"nodes": [{"hostName": "derp.corp.example"}]}}}')
+    check("the hub's can be replaced", other["900"]["RegionID"] == 900 and
+          [n["HostName"] for n in other["900"]["Nodes"]] == ["derp.corp.example"], other)
+    check("with none at all the hub's stays, as devices need one", regions('"derpMap": {"omitDefaultRegions": true}') == usual)
+    with open(file, "w") as f:
+        f.write('{%s, "derpMap": {"regions": {"7": {"nodes": []}}}}' % every)
+    check("a region without relays is refused with its place", ":1:" in hub.refusal("policy", "set", file))
+    hub.stop()
+
+
 def storm(d):
     hub = Hub(HUB, d, "--accept-rate", "1").start()
     key = hub.json("keys", "create", "--reusable")["key"]
@@ -85,4 +120,4 @@ def storm(d):
     hub.stop()
 
 
-sys.exit(run((one_map, versions, storm)))
+sys.exit(run((one_map, versions, relays_of_the_policy, storm)))

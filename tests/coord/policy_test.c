@@ -530,9 +530,35 @@ static void an_admin_is_told_that_he_is_one(void **state)
 	world_free(&w);
 }
 
+#define RELAYS \
+	"\"derpMap\": {\"Regions\": {\"7\": {\"Nodes\": [{\"HostName\": \"derp.corp.example\"}]}}}"
+
+#define FROM_ALL_TO(dst) \
+	"\"acls\": [{\"action\": \"accept\", \"src\": [\"*\"], \"dst\": [\"" dst "\"]}]"
+
+static void devices_hear_of_the_relays_of_a_policy_when_they_change(void **state)
+{
+	struct world w;
+	size_t told = 0;
+
+	(void)state;
+	five_devices(&w);
+	set_policy(&w, "{" RELAYS ", " FROM_ALL_TO("*:22") "}");
+	settle(&w);
+	for (size_t i = 0; i < 5; i++)
+		told += strstr(w.devices[i].frame, "\"HostName\":\"derp.corp.example\"") != NULL;
+	CHECK_INT(told, ==, 5);
+	set_policy(&w, "{" RELAYS ", " FROM_ALL_TO("*:23") "}");
+	settle(&w);
+	for (size_t i = 0; i < 5; i++)
+		CHECK_TRUE(!strstr(w.devices[i].frame, "DERPMap"));
+	world_free(&w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(devices_hear_of_the_relays_of_a_policy_when_they_change),
 		cmocka_unit_test(devices_see_whom_the_policy_shows_them_at_once),
 		cmocka_unit_test(changes_of_who_is_not_seen_are_not_told),
 		cmocka_unit_test(refused_policies_leave_the_running_one),

@@ -1,4 +1,5 @@
 #include "core/policy/lang/doc.h"
+#include "proto/tailcfg/tailcfg.h"
 #include "testlib/check.h"
 
 /* Parses; on a fault *at is filled. */
@@ -30,7 +31,8 @@ static void every_section_is_read_and_keeps_its_place(void **state)
 		"    \"dst\": [\"autogroup:self\"], \"users\": [\"root\", \"localpart:*@corp.example\"], \"acceptEnv\": [\"LC_*\"]}],\n"
 		"  \"nodeAttrs\": [{\"target\": [\"*\"], \"attr\": [\"funnel\"], \"ipPool\": [\"100.81.0.0/16\"]}],\n"
 		"  \"attrConfig\": {\"custom:tier\": {\"type\": \"string\", \"allowSetByNode\": true}},\n"
-		"  \"derpMap\": {\"omitDefaultRegions\": true, \"regions\": {\"900\": null}},\n"
+		"  \"derpMap\": {\"OmitDefaultRegions\": true, \"regions\": {\"900\": null, \"7\": {\"RegionCode\": \"own\", \"Nodes\": "
+		"[{\"HostName\": \"derp.corp.example\", \"STUNPort\": -1, \"ipv6\": \"none\"}]}}},\n"
 		"  \"randomizeClientPort\": true, \"disableIPv4\": false, \"OneCGNATRoute\": \"mac-always\",\n"
 		"  \"tests\": [{\"src\": \"ann@corp.example\", \"accept\": [\"tag:web:80\"], \"deny\": [\"printer:0\"]}],\n"
 		"  \"sshTests\": [{\"src\": \"ann@corp.example\", \"dst\": [\"tag:web\"], \"deny\": [\"root\"]}],\n"
@@ -42,6 +44,11 @@ static void every_section_is_read_and_keeps_its_place(void **state)
 	(void)state;
 	CHECK_ROW("%u:%u %s", at.line, at.column, at.text);
 	CHECK_INT(rc, ==, 0);
+	CHECK_TRUE(
+		d->derp_map.omit_default && d->derp_map.n == 2 && !d->derp_map.regions[0].region);
+	CHECK_INT(d->derp_map.regions[1].region->id, ==, 7);
+	CHECK_INT(JSON_AT(d->derp_map.regions[1].region->nodes, struct tc_derp_node, 0)->stun_port,
+		==, -1);
 	CHECK_INT(d->n_acls, ==, 1);
 	CHECK_INT(d->acls[0].at.line, ==, 11);
 	CHECK_INT(d->acls[0].proto, ==, 6);
@@ -203,6 +210,19 @@ static const struct {
 	{ "{\"defaultSrcPosture\": [\"posture:a\"]}", 1, 24, "posture not defined" },
 	{ "{\"attrConfig\": {\"custom:a\": {\"type\": \"float\"}}}", 1, 17, "type must be" },
 	{ "{\"derpMap\": {\"regions\": {\"x\": null}}}", 1, 26, "is not the number of a region" },
+	{ "{\"derpMap\": {\"regions\": {\"070\": null}}}", 1, 26, "is not the number of a region" },
+	{ "{\"derpMap\": {\"regions\": {\"70000\": null}}}", 1, 26,
+		"is not the number of a region" },
+	{ "{\"derpMap\": {\"regions\": {\"7\": {}}}}", 1, 31, "has no nodes" },
+	{ "{\"derpMap\": {\"regions\": {\"7\": {\"nodes\": [{}]}}}}", 1, 42, "no hostName" },
+	{ "{\"derpMap\": {\"regions\": {\"7\": {\"nodes\": [{\"hostName\": \"a b\"}]}}}}", 1, 55,
+		"is not the name of a host" },
+	{ "{\"derpMap\": {\"regions\": {\"7\": {\"regionID\": 8, \"nodes\": [{\"hostName\": \"a\"}]}}}}",
+		1, 31, "another number" },
+	{ "{\"derpMap\": {\"regions\": {\"7\": {\"nodes\": [{\"hostName\": \"a\", \"ipv4\": \"::1\"}]}}}}",
+		1, 68, "such an address" },
+	{ "{\"derpMap\": {\"regions\": {\"7\": {\"nodes\": [{\"hostName\": \"a\", \"derpPort\": 70000}]}}}}",
+		1, 72, "a whole number from 0 to 65535" },
 	{ "{\"randomizeClientPort\": 1}", 1, 25, "true or false" },
 	{ "{\"OneCGNATRoute\": \"x\"}", 1, 19, "OneCGNATRoute" },
 	/* ssh */

@@ -34,6 +34,7 @@ enum {
 };
 
 struct policy_doc;
+struct tc_derp_region;
 struct policy_directory;
 struct policy_plan;
 
@@ -205,6 +206,21 @@ bool policy_node_resolves_subdomains(struct policy_plan *p, int64_t node);
 bool policy_node_suggests_exit(struct policy_plan *p, int64_t node);
 /* Is the IPv4 address of the node kept from everybody (disable-ipv4)? */
 bool policy_node_hides_ip4(struct policy_plan *p, int64_t node);
+/*
+ * derpMap: regions by number, added to the hub's, put in the place of the hub's of that number, or (NULL) left out; omit_default: none
+ * of the hub's. Borrowed from the document; without regions and omit_default it says nothing.
+ */
+struct policy_derp_region {
+	const char *number;
+	struct tc_derp_region *region;
+};
+struct policy_derp_map {
+	struct policy_derp_region *regions;
+	size_t n;
+	bool omit_default;
+};
+const struct policy_derp_map *policy_derp_map(const struct policy_plan *p);
+bool policy_derp_map_same(const struct policy_plan *a, const struct policy_plan *b);
 /* Address pools (ipPool) for a new address of the node; none: the hub's own. Borrowed from the
  * document. */
 size_t policy_node_pools(

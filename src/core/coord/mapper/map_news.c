@@ -192,6 +192,8 @@ static int find_differences(struct tailnet *c, struct policy_plan *next)
 
 int map_news_install(struct tailnet *c, struct policy_plan *next, bool open, struct now now)
 {
+	bool relays = !policy_derp_map_same(policy_installed(c->policy), next);
+
 	map_news_take(c, now); /* what happened under the policy before */
 	c->mapper->installing = find_differences(c, next) == 0;
 	policy_install(c->policy, next);
@@ -203,6 +205,7 @@ int map_news_install(struct tailnet *c, struct policy_plan *next, bool open, str
 		struct map_session *p = container_of(l, struct map_session, all);
 
 		p->filter_stale = p->ssh_stale = true;
+		p->resync |= relays; /* they are told in a whole map */
 	}
 	c->mapper->all_due = true;
 	c->flush_at = now.mono;

@@ -1,7 +1,9 @@
 /* A whole map: everything, the first time, and when telling what has changed would not be less. */
 #include "core/coord/mapper/internal.h"
 
-enum { ALL_IDS_MAX = 1 << 28 };
+#include <errno.h>
+
+enum { ALL_IDS_MAX = 1 << 28, DERP_MEM_MAX = 64 * 1024 };
 
 static void put_field(
 	struct map_writer *d, const char *name, const struct json_type *t, const void *v)
@@ -11,11 +13,57 @@ static void put_field(
 		d->rc = json_encode(t, v, &d->text);
 }
 
-static const struct tc_derp_map *derp_map_for(const struct tailnet *c, const struct coord_node *n)
+static bool policy_names(const struct policy_derp_map *p, const char *number)
 {
-	return n->doc.cap < COORD_CAP_CERT_PIN && c->cfg.derp_map_unpinned
-		       ? c->cfg.derp_map_unpinned
-		       : c->cfg.derp_map;
+	for (size_t i = 0; i < p->n; i++)
+		if (!strcmp(p->regions[i].number, number))
+			return true;
+	return false;
+}
+
+static void add_region(struct json_map *m, const char *number, void *region)
+{
+	if (region)
+		m->v[m->n++] = (struct json_pair){ .key = number, .value = region };
+}
+
+/* The hub's relays, and what the policy makes of them; if that is nothing at all, the hub's, as devices need one to begin. */
+static int derp_map_for(const struct tailnet *c, const struct coord_node *n, struct arena *a,
+	struct tc_derp_map *ret)
+{
+	const struct policy_derp_map *p = policy_derp_map(policy_installed(c->policy));
+	struct json_map m = { .present = true };
+	const struct tc_derp_map *hubs = n->doc.cap < COORD_CAP_CERT_PIN && c->cfg.derp_map_unpinned
+						 ? c->cfg.derp_map_unpinned
+						 : c->cfg.derp_map;
+
+	*ret = hubs ? *hubs : (struct tc_derp_map){ .omit_default_regions = true };
+	if (!p->n && !p->omit_default)
+		return 0;
+	m.v = arena_array(a, ret->regions.n + p->n + 1, sizeof(*m.v));
+	if (!m.v)
+		return -ENOMEM;
+	for (size_t i = 0; i < ret->regions.n && !p->omit_default; i++)
+		if (!policy_names(p, ret->regions.v[i].key))
+			add_region(&m, ret->regions.v[i].key, ret->regions.v[i].value);
+	for (size_t i = 0; i < p->n; i++)
+		add_region(&m, p->regions[i].number, p->regions[i].region);
+	if (m.n)
+		ret->regions = m;
+	return 0;
+}
+
+static void put_derp_map(struct map_writer *d)
+{
+	struct tc_derp_map map;
+	struct arena a;
+
+	arena_init(&a, DERP_MEM_MAX);
+	if (d->rc == 0)
+		d->rc = derp_map_for(d->p->tailnet, d->p->node, &a, &map);
+	if (d->rc == 0 && (d->p->tailnet->cfg.derp_map || map.regions.n))
+		put_field(d, "DERPMap", &tc_derp_map_type, &map);
+	arena_fini(&a);
 }
 
 static void put_head(struct map_writer *d, struct now now)
@@ -25,8 +73,7 @@ static void put_head(struct map_writer *d, struct now now)
 	char time[TIME_RFC3339_MAX];
 
 	map_policies_self(d, "{", true);
-	if (c->cfg.derp_map)
-		put_field(d, "DERPMap", &tc_derp_map_type, derp_map_for(c, d->p->node));
+	put_derp_map(d);
 	if (coord_node_is_alone(d->p->node))
 		map_writer_put(d, ",\"DNSConfig\":{}");
 	else

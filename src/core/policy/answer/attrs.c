@@ -1,6 +1,7 @@
 /* core/policy/answer: attributes and capabilities of nodes, approval of routes, ownership of tags, the
  * switches. */
 #include "core/policy/answer/internal.h"
+#include "proto/tailcfg/tailcfg.h"
 
 #include <errno.h>
 
@@ -323,4 +324,23 @@ void policy_stats(const struct policy_plan *p, struct policy_stats *ret)
 		.classes = p->class_by_key.n_items,
 		.selectors = p->n_sets,
 		.rules = p->n_rules };
+}
+
+const struct policy_derp_map *policy_derp_map(const struct policy_plan *p)
+{
+	return &p->doc->derp_map;
+}
+
+bool policy_derp_map_same(const struct policy_plan *a, const struct policy_plan *b)
+{
+	const struct policy_derp_map *x = policy_derp_map(a), *y = policy_derp_map(b);
+	bool same = x->n == y->n && x->omit_default == y->omit_default;
+
+	for (size_t i = 0; i < x->n && same; i++) {
+		const struct policy_derp_region *s = &x->regions[i], *t = &y->regions[i];
+
+		same = !strcmp(s->number, t->number) && !s->region == !t->region &&
+		       (!s->region || json_same(&tc_derp_region_type, s->region, t->region));
+	}
+	return same;
 }

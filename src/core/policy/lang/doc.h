@@ -280,7 +280,7 @@ struct policy_doc {
 	struct doc_texts default_posture;
 	bool randomize_client_port, disable_ipv4;
 	const char *one_cgnat;
-	struct view derp_map;
+	struct policy_derp_map derp_map;
 };
 
 /* Lookups by exact name; NULL when there is none. */

@@ -86,7 +86,8 @@ int doc_read_posture(struct reader *r, const struct hujson *v, void *dst);
 int doc_read_acl_test(struct reader *r, const struct hujson *v, void *dst);
 int doc_read_ssh_test(struct reader *r, const struct hujson *v, void *dst);
 int doc_read_attr_config(struct reader *r, const struct hujson *v, void *dst);
-int doc_read_derp_map(struct reader *r, const struct hujson *v, void *dst); /* struct view */
+int doc_read_derp_map(
+	struct reader *r, const struct hujson *v, void *dst); /* struct policy_derp_map */
 
 /* posture.c */
 MUST_USE int posture_parse(
