@@ -260,6 +260,7 @@ static const struct counter wg_list[] = {
 	W(staged_dropped),
 	W(sent_datagrams),
 	W(received_datagrams),
+	W(out_dropped),
 #undef W
 };
 static const struct counter filter_list[] = {

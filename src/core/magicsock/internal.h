@@ -3,8 +3,9 @@
  *
  *	magicsock.c                              life, time, ways in and out
  *	peers.c  self.c                          what the owner knows
- *	receive.c  settle.c                      a batch's way in; what follows when the engine has returned
- *	send.c  disco.c                          what the engine sends; path messages
+ *	receive.c  settle.c                      a batch's way in; what every call ends with
+ *	engine.c                                 what comes out of the WireGuard engine
+ *	send.c  disco.c                          which way it leaves; path messages
  *	handshake.c  plain.c  pings.c            when to begin handshakes; peers without disco; people's pings
  *	output.c  discokeys.c                    by UDP or through a relay; whose disco key is whose
  *	peer.c  source.c                         look-ups; where a datagram came from
@@ -120,7 +121,6 @@ struct magicsock {
 	struct rng *rng;
 	struct now now; /* of the call that runs */
 	bool on;        /* there is a node key */
-	struct wg_sink sink;
 	struct wg_device *wg;
 	struct node_pub self;
 	struct disco_pub disco_pub;
@@ -250,15 +250,15 @@ extern const struct path_ops disco_path_ops;
 void disco_in(struct magicsock *m, const uint8_t *p, size_t len, const struct magicsock_route *from,
 	const struct node_pub *key);
 
-/* ---- send.c: of struct wg_sink ---- */
-void send_to_peer(struct wg_sink *s, struct wg_peer *wp, const struct pkt *d, size_t n);
-void send_to_source(struct wg_sink *s, const struct wg_source *to, const uint8_t *d, size_t len);
+/* ---- send.c ---- */
+void send_to_peer(struct magicsock_peer *p, const struct pkt *d, size_t n);
+void send_reply(struct magicsock *m, const struct wg_source *to, const struct pkt *d);
+
+/* ---- engine.c ---- */
+/* After calls of the engine, while the memory that they were given is good. False: nothing came out. */
+bool engine_drain(struct magicsock *m);
 
 /* ---- receive.c ---- */
-void receive_packets(struct wg_sink *s, struct wg_peer *wp, struct pkt *pkt, size_t n);
-void receive_event(struct wg_sink *s, struct wg_peer *wp, enum wg_event ev);
-struct wg_peer *receive_unknown_peer(struct wg_sink *s, const struct node_pub *key);
-void receive_unknown_session(struct wg_sink *s, const struct wg_source *from);
 void receive_udp(struct magicsock *m, struct magicsock_datagram *dg, size_t n);
 /* Of what came through relays, the next batch. False: there is none. */
 bool receive_relayed(struct magicsock *m);

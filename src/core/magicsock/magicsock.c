@@ -195,9 +195,13 @@ void magicsock_tick(struct magicsock *m, struct now now)
 	m->now = now;
 	if (!m->on)
 		return;
-	wg_tick(m->wg, now);
-	while ((n = heap_pop_due(&m->wakes, now.mono)))
+	do
+		wg_tick(m->wg, now);
+	while (engine_drain(m) && wg_deadline(m->wg) <= now.mono);
+	while ((n = heap_pop_due(&m->wakes, now.mono))) {
 		peer_tick(container_of(n, struct magicsock_peer, wake));
+		(void)engine_drain(m);
+	}
 	relays_tick(m->relays, now.mono);
 	endpoints_tick(m->endpoints, now);
 	pings_tick(m);
@@ -222,8 +226,7 @@ static int open_engine(struct magicsock *m)
 	struct wg_cfg cfg = { .private = m->cfg.node,
 		.mtu = m->cfg.mtu,
 		.max_peers = m->cfg.max_peers,
-		.rng = m->rng,
-		.sink = &m->sink };
+		.rng = m->rng };
 	int rc = wg_new(&m->wg, &cfg);
 
 	ct_wipe(&cfg.private, sizeof(cfg.private));
@@ -263,8 +266,6 @@ int magicsock_new(struct magicsock **ret, const struct magicsock_cfg *cfg, struc
 	m->rng = cfg->rng;
 	m->now = now;
 	m->on = !ct_is_zero(cfg->node.b, KEY_LEN);
-	m->sink = (struct wg_sink){ send_to_peer, send_to_source, receive_packets, receive_event,
-		receive_unknown_peer, receive_unknown_session };
 	list_init(&m->deferred);
 	bucket_init(&m->searches, MAGICSOCK_SEARCHES_PER_SECOND, MAGICSOCK_SEARCHES_PER_SECOND);
 	rng_fill(m->rng, seed, sizeof(seed));

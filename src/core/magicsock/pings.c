@@ -35,22 +35,20 @@ static bool address_pair(
 static int send_inner(struct magicsock_peer *p, const struct person_ping *ping)
 {
 	struct ipaddr self, peer;
-	uint8_t mem[PKT_ROOM(TSMP_PACKET_MAX)];
+	uint8_t out[TSMP_PACKET_MAX];
 	struct tsmp t = { .type = TSMP_PING };
 	struct ip_echo e = { .id = p->m->icmp_id, .seq = (uint16_t)ping->cookie };
-	struct pkt pkt = pkt_in(mem, 0);
 	int n;
 
 	if (!address_pair(p, &self, &peer))
 		return -ERR_NO_ROUTE;
 	memcpy(t.data, ping->data, sizeof(t.data));
 	n = ping->kind == MAGICSOCK_PING_TSMP
-		    ? tsmp_encode(self, peer, &t, pkt.p)
-		    : ip_echo_encode(self, peer, &e, pkt.p, TSMP_PACKET_MAX);
+		    ? tsmp_encode(self, peer, &t, out)
+		    : ip_echo_encode(self, peer, &e, out, TSMP_PACKET_MAX);
 	if (n < 0)
 		return n;
-	pkt.len = (size_t)n;
-	wg_send(p->m->wg, p->wg, &pkt, 1, p->m->now);
+	wg_send_copy(p->m->wg, p->wg, out, (size_t)n, p->m->now);
 	return 0;
 }
 
@@ -162,15 +160,13 @@ static void got_tsmp_pong(struct magicsock_peer *p, const struct tsmp *t)
 static void answer_tsmp_ping(struct magicsock_peer *p, const struct pkt *pkt)
 {
 	struct magicsock *m = p->m;
-	uint8_t mem[PKT_ROOM(TSMP_PACKET_MAX)];
-	struct pkt pong = pkt_in(mem, 0);
+	uint8_t out[TSMP_PACKET_MAX];
 	int n = tsmp_pong_encode(
-		pkt->p, pkt->len, pkt->p[0] >> 4 == 4 ? m->peerapi4 : m->peerapi6, pong.p);
+		pkt->p, pkt->len, pkt->p[0] >> 4 == 4 ? m->peerapi4 : m->peerapi6, out);
 
 	if (n < 0)
 		return;
-	pong.len = (size_t)n;
-	wg_send(m->wg, p->wg, &pong, 1, m->now);
+	wg_send_copy(m->wg, p->wg, out, (size_t)n, m->now);
 }
 
 /* Newer than the map, if that came from an earlier life. The session that it came through stays. */
@@ -239,8 +235,7 @@ bool pings_take(struct magicsock_peer *p, const struct pkt *pkt)
 void pings_advertise(struct magicsock_peer *p)
 {
 	struct magicsock *m = p->m;
-	uint8_t mem[PKT_ROOM(TSMP_PACKET_MAX)];
-	struct pkt pkt = pkt_in(mem, 0);
+	uint8_t out[TSMP_PACKET_MAX];
 	struct tsmp t = { .type = TSMP_DISCO_KEY };
 	struct ipaddr self, peer;
 	int n;
@@ -248,11 +243,10 @@ void pings_advertise(struct magicsock_peer *p)
 	if (p->wireguard_only || !address_pair(p, &self, &peer))
 		return;
 	memcpy(t.disco_key, m->disco_pub.b, KEY_LEN);
-	n = tsmp_encode(self, peer, &t, pkt.p);
+	n = tsmp_encode(self, peer, &t, out);
 	if (n < 0)
 		return;
-	pkt.len = (size_t)n;
-	wg_send(m->wg, p->wg, &pkt, 1, m->now);
+	wg_send_copy(m->wg, p->wg, out, (size_t)n, m->now);
 }
 
 /* ---- Ends ---- */

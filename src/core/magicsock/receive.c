@@ -4,59 +4,6 @@
  */
 #include "core/magicsock/internal.h"
 
-/* ---- Out of the engine ---- */
-
-void receive_packets(struct wg_sink *s, struct wg_peer *wp, struct pkt *pkt, size_t n)
-{
-	struct magicsock *m = container_of(s, struct magicsock, sink);
-	struct magicsock_peer *p = wg_peer_owner(wp);
-
-	peer_heard(p);
-	CHECK(n <= MAGICSOCK_BATCH_MAX - m->n_inner);
-	for (size_t i = 0; i < n; i++) {
-		m->inner[m->n_inner] = pkt[i];
-		m->inner_peer[m->n_inner++] = p;
-	}
-}
-
-void receive_event(struct wg_sink *s, struct wg_peer *wp, enum wg_event ev)
-{
-	struct magicsock_peer *p = wg_peer_owner(wp);
-	struct node_pub key;
-
-	switch (ev) {
-	case WG_EV_SESSION:
-		handshake_over(p);
-		peer_heard(p);
-		peer_defer(p, DEFER_ADVERTISE | DEFER_TELL_SESSION);
-		break;
-	case WG_EV_ANSWERED:
-		if (p->wireguard_only)
-			plain_answered(p, source_route(wg_peer_source(wp), &key).addr);
-		break;
-	case WG_EV_ROAMED:
-		peer_heard(p);
-		break;
-	case WG_EV_UNREACHABLE:
-		handshake_over(p);
-		peer_defer(p, DEFER_TELL_UNREACHABLE);
-		break;
-	}
-	peer_wake_set(p);
-}
-
-struct wg_peer *receive_unknown_peer(struct wg_sink *s, const struct node_pub *key)
-{
-	/* All that the hub named are there already. */
-	handshake_unknown_peer(container_of(s, struct magicsock, sink), key, 0);
-	return NULL;
-}
-
-void receive_unknown_session(struct wg_sink *s, const struct wg_source *from)
-{
-	handshake_unknown_session(container_of(s, struct magicsock, sink), from);
-}
-
 /* ---- Into the engine ---- */
 
 /* Those that are for us do not go on. The engine has returned: what they ask for is done at once. */
@@ -79,6 +26,7 @@ static void into_engine(struct magicsock *m, struct wg_datagram *dg, size_t n)
 
 	m->n.wg_in += n;
 	wg_receive(m->wg, dg, n, m->now);
+	(void)engine_drain(m);
 	take_own(m, before);
 }
 
@@ -99,6 +47,7 @@ static bool is_for_engine(struct magicsock *m, const struct magicsock_datagram *
 		m->n.disco_in++;
 		from = route_direct(d->from);
 		disco_in(m, d->p, d->len, &from, NULL);
+		(void)engine_drain(m); /* a handshake may have begun */
 		return false;
 	}
 	return true;
@@ -152,6 +101,7 @@ static bool got_packet(struct magicsock *m, const struct relays_packet *pkt)
 	m->n.disco_in++;
 	from = route_relay(pkt->region);
 	disco_in(m, pkt->p, pkt->len, &from, &pkt->from);
+	(void)engine_drain(m);
 	return false;
 }
 

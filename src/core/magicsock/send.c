@@ -45,10 +45,9 @@ static bool send_by_all(
 	return udp || also || relayed;
 }
 
-void send_to_peer(struct wg_sink *s, struct wg_peer *wp, const struct pkt *d, size_t n)
+void send_to_peer(struct magicsock_peer *p, const struct pkt *d, size_t n)
 {
-	struct magicsock *m = container_of(s, struct magicsock, sink);
-	struct magicsock_peer *p = wg_peer_owner(wp);
+	struct magicsock *m = p->m;
 	struct path_route r = path_route(&p->path, m->now.mono);
 	enum wgmsg_type type = n == 1 ? wgmsg_type(d->p, d->len) : WGMSG_TRANSPORT;
 	bool sent;
@@ -68,15 +67,10 @@ void send_to_peer(struct wg_sink *s, struct wg_peer *wp, const struct pkt *d, si
 	peer_wake_set(p);
 }
 
-void send_to_source(struct wg_sink *s, const struct wg_source *to, const uint8_t *d, size_t len)
+void send_reply(struct magicsock *m, const struct wg_source *to, const struct pkt *d)
 {
-	struct magicsock *m = container_of(s, struct magicsock, sink);
-	uint8_t mem[sizeof(struct wgmsg_cookie_reply)];
-	struct pkt pkt = { .p = mem, .len = len };
 	struct node_pub key;
 	struct magicsock_route route = source_route(to, &key);
 
-	CHECK(len <= sizeof(mem));
-	memcpy(mem, d, len);
-	output_on(m, &route, &key, &pkt, 1);
+	output_on(m, &route, &key, d, 1);
 }

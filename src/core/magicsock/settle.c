@@ -1,6 +1,6 @@
 /*
- * What every call ends with: what could not be done while the engine ran, what relays and endpoints ask for, and what the owner is
- * told. It goes round until nothing is left, because one leads to another.
+ * What every call ends with: what came out of the engine, what follows from it, what relays and endpoints ask for, and what the owner
+ * is told. It goes round until nothing is left, because one leads to another.
  */
 #include "core/magicsock/internal.h"
 
@@ -36,6 +36,7 @@ static bool run_deferred(struct magicsock *m)
 			pings_advertise(p);
 		if ((what & DEFER_RENEW) && p->wg)
 			wg_renew(m->wg, p->wg, m->now);
+		(void)engine_drain(m);
 		tell_owner(p, what);
 	}
 	return any;
@@ -123,6 +124,6 @@ static bool run_endpoints(struct magicsock *m)
 
 void settle_all(struct magicsock *m)
 {
-	while (run_deferred(m) || run_relays(m) || run_endpoints(m))
+	while (engine_drain(m) || run_deferred(m) || run_relays(m) || run_endpoints(m))
 		;
 }

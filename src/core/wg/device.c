@@ -58,6 +58,7 @@ struct wg_device *wg_free(struct wg_device *d)
 	map_fini(&d->indices);
 	heap_fini(&d->wakes);
 	wg_allowedips_fini(&d->allowed);
+	free(d->queue.staged);
 	ct_wipe(d, sizeof(*d));
 	free(d);
 	return NULL;

@@ -105,12 +105,44 @@ struct wg_peer {
 	struct heap_node wake; /* at the earliest of timer[], or before it */
 	unsigned keepalive_s;
 	bool sent_data_since_handshake, keepalive_again;
-	unsigned refs; /* calls that work with it */
-	bool removed; /* by the owner, while a call works with it: it has no keys, timers and packets, and gets none */
 	struct wg_peer_stats stats;
 };
 
+/*
+ * A call's worth: of each datagram of a batch at most five things come out (it roamed, it is an answer, a session, what waited for it, the
+ * next initiation), and two messages.
+ */
+enum { QUEUE_MAX = 5 * PKT_BATCH_MAX, MESSAGES_MAX = 2 * PKT_BATCH_MAX, SAID_AT_ONCE_MAX = 8 };
+
+struct queued {
+	struct wg_out out;
+	mono_ns at;
+	bool staged; /* all that is staged for the peer, sealed at the time */
+	bool gone;   /* its peer was removed */
+};
+
+struct message {
+	struct pkt pkt;
+	struct node_pub key; /* of WG_OUT_UNKNOWN_PEER */
+	uint8_t mem[PKT_ROOM(WG_COPY_MAX)];
+};
+
+static_assert(sizeof(struct wgmsg_initiation) <= WG_COPY_MAX + PKT_TAILROOM,
+	"a message has room for the largest");
+
+struct queue {
+	struct queued v[QUEUE_MAX];
+	size_t n, next; /* put in; the first that was not taken */
+	struct message messages[MESSAGES_MAX];
+	size_t n_messages;
+	struct pkt inner[PKT_BATCH_MAX];
+	size_t n_inner;
+	struct staged *staged; /* that was taken last; NULL: none */
+	struct pkt staged_pkt;
+};
+
 struct wg_device {
+	struct queue queue;
 	struct handshake_self self;
 	struct node_pub public;
 	struct wg_cfg cfg;
@@ -148,6 +180,21 @@ MUST_USE bool wg_session_reserve(struct wg_session *k, size_t n, uint64_t *ret_f
 bool wg_session_wants_rekey_on_send(const struct wg_session *k, mono_ns now);
 bool wg_session_wants_rekey_on_receive(const struct wg_session *k, mono_ns now);
 
+/* queue.c */
+/* For n things and n messages? */
+bool wg_queue_has_room(const struct wg_device *d, size_t n);
+/* False: there is no room, and it is counted. */
+bool wg_queue_add(struct wg_device *d, struct wg_out o);
+void wg_queue_add_staged(struct wg_device *d, struct wg_peer *p, mono_ns now);
+/* Memory for a message of len bytes, with room around it. NULL: there is no room, and it is counted. */
+struct message *wg_queue_message(struct wg_device *d, size_t len);
+/* Memory for n inner packets, then how many of them there are. NULL: there is no room, and it is counted. */
+struct pkt *wg_queue_inner(struct wg_device *d, size_t n);
+void wg_queue_add_inner(struct wg_device *d, struct wg_peer *p, size_t n);
+struct queued *wg_queue_head(struct wg_device *d); /* NULL: all was taken */
+void wg_queue_pop(struct wg_device *d);
+void wg_queue_forget_peer(struct wg_device *d, const struct wg_peer *p);
+
 /* send.c */
 void wg_send_initiation(struct wg_device *d, struct wg_peer *p, struct now now, bool retry);
 /* Our initiation was answered, or is of no use any more. The index stays if a session has it. */
@@ -156,6 +203,9 @@ void wg_send_end_initiation(struct wg_device *d, struct wg_peer *p, bool keep_in
 void wg_send_response(struct wg_device *d, struct wg_peer *p, struct handshake *h, struct now now);
 void wg_send_keepalive(struct wg_device *d, struct wg_peer *p, struct now now);
 void wg_send_staged(struct wg_device *d, struct wg_peer *p, struct now now);
+/* The oldest, sealed; its memory is the caller's. NULL: none, or no session. */
+struct staged *wg_send_next_staged(
+	struct wg_device *d, struct wg_peer *p, mono_ns now, struct pkt *ret);
 void wg_send_drop_staged(struct wg_peer *p);
 
 /* timers.c: callers report what happened; that file knows which timer moves, and tick.c what follows when its time comes */
@@ -170,10 +220,6 @@ void wg_timers_handshake_complete(struct wg_peer *p);
 void wg_timers_session_derived(struct wg_peer *p, mono_ns now);
 void wg_timers_keepalive_set(struct wg_peer *p, mono_ns now);
 void wg_timers_stop(struct wg_peer *p);
-
-/* peer_ref.c: who goes on with a peer after the sink was called holds a reference, and looks whether it was removed */
-struct wg_peer *wg_peer_ref(struct wg_peer *p);
-bool wg_peer_unref(struct wg_peer *p); /* false: it was removed */
 
 /* peer.c */
 void wg_peer_forget_keys(struct wg_device *d, struct wg_peer *p); /* sessions, handshake, timers */

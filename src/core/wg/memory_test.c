@@ -8,7 +8,6 @@
 enum { WIRE_MAX = 64 };
 
 struct side {
-	struct wg_sink sink;
 	struct rng_seeded rng;
 	struct wg_device *dev;
 	struct wg_peer *peer;
@@ -19,40 +18,27 @@ struct side {
 static struct side a, b;
 static struct now now;
 
-static void to_peer(struct wg_sink *sink, struct wg_peer *p, const struct pkt *d, size_t n)
+static void take(struct side *s)
 {
-	struct side *s = container_of(sink, struct side, sink);
+	struct wg_out o;
 
-	for (size_t i = 0; i < n && s->n_wire < WIRE_MAX; i++) {
-		memcpy(s->wire[s->n_wire], d[i].p, d[i].len);
-		s->wire_len[s->n_wire++] = d[i].len;
+	while (wg_next(s->dev, &o)) {
+		s->n_packets += o.kind == WG_OUT_PACKETS ? o.n : 0;
+		for (size_t i = 0; o.kind == WG_OUT_DATAGRAMS && i < o.n && s->n_wire < WIRE_MAX;
+			i++) {
+			memcpy(s->wire[s->n_wire], o.pkt[i].p, o.pkt[i].len);
+			s->wire_len[s->n_wire++] = o.pkt[i].len;
+		}
 	}
-}
-
-static void to_source(struct wg_sink *s, const struct wg_source *to, const uint8_t *d, size_t len)
-{
-}
-
-static void packets(struct wg_sink *sink, struct wg_peer *p, struct pkt *pkt, size_t n)
-{
-	container_of(sink, struct side, sink)->n_packets += n;
-}
-
-static void event(struct wg_sink *s, struct wg_peer *p, enum wg_event ev) {}
-
-static struct wg_peer *unknown_peer(struct wg_sink *s, const struct node_pub *key)
-{
-	return NULL;
 }
 
 static int side_open(struct side *s, uint8_t private)
 {
-	struct wg_cfg cfg = { .private = { { private, [31] = 64 } },
-		.mtu = 1280,
-		.rng = &s->rng.rng,
-		.sink = &s->sink };
+	struct wg_cfg cfg = {
+		.private = { { private, [31] = 64 } }, .mtu = 1280, .rng = &s->rng.rng
+	};
 
-	*s = (struct side){ .sink = { to_peer, to_source, packets, event, unknown_peer, NULL } };
+	*s = (struct side){ 0 };
 	rng_seeded_init(&s->rng, private);
 	return wg_new(&s->dev, &cfg);
 }
@@ -76,6 +62,7 @@ static void deliver(struct side *from, struct side *to)
 			.source = { .len = 6, .b = { 1 } } };
 
 		wg_receive(to->dev, &dg, 1, now);
+		take(to);
 	}
 }
 
@@ -84,7 +71,9 @@ static void run(mono_ns d)
 	for (mono_ns end = now.mono + d; now.mono < end; now.mono += MSEC(500)) {
 		now.wall += 500;
 		wg_tick(a.dev, now);
+		take(&a);
 		wg_tick(b.dev, now);
+		take(&b);
 		for (int i = 0; i < 4; i++) {
 			deliver(&a, &b);
 			deliver(&b, &a);
@@ -101,6 +90,7 @@ static void send_one(void)
 
 	memcpy(pkt.p, head, sizeof(head));
 	wg_send(a.dev, a.peer, &pkt, 1, now);
+	take(&a);
 }
 
 static int open_both(void)

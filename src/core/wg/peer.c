@@ -49,9 +49,9 @@ void wg_peer_remove(struct wg_device *d, struct wg_peer *p)
 	wg_peer_forget_keys(d, p);
 	wg_send_drop_staged(p);
 	map_remove(&d->peers, &p->node);
-	wg_peer_ref(p);
-	p->removed = true;
-	(void)wg_peer_unref(p);
+	wg_queue_forget_peer(d, p);
+	ct_wipe(p, sizeof(*p));
+	free(p);
 }
 
 struct wg_peer *wg_peer_find(struct wg_device *d, const struct node_pub *key)

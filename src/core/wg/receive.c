@@ -2,11 +2,10 @@
 #include "base/err/err.h"
 #include "crypto/ct/ct.h"
 
-/* A peer that was removed, perhaps by the sink a moment ago, is nobody to speak of. */
-static void tell(struct wg_device *d, struct wg_peer *p, enum wg_event ev)
+static void tell(
+	struct wg_device *d, enum wg_out_kind kind, struct wg_peer *p, struct wg_datagram *dg)
 {
-	if (!p->removed)
-		d->cfg.sink->event(d->cfg.sink, p, ev);
+	(void)wg_queue_add(d, (struct wg_out){ .kind = kind, .peer = p, .datagram = dg });
 }
 
 /* An authentic datagram of the peer: where it came from, and how much from there. */
@@ -20,7 +19,7 @@ static void roam(struct wg_device *d, struct wg_peer *p, const struct wg_datagra
 	}
 	p->source = *source;
 	p->source_bytes = dg->len;
-	tell(d, p, WG_EV_ROAMED);
+	tell(d, WG_OUT_ROAMED, p, NULL);
 }
 
 static bool under_load(struct wg_device *d, mono_ns now)
@@ -37,11 +36,24 @@ static struct view host_of(const struct wg_source *s)
 	return view_of(s->b, s->host_len && s->host_len < s->len ? s->host_len : s->len);
 }
 
+static void send_cookie(
+	struct wg_device *d, struct wg_datagram *dg, struct view source, mono_ns now)
+{
+	struct message *m = wg_queue_message(d, sizeof(struct wgmsg_cookie_reply));
+
+	if (!m)
+		return;
+	wg_cookie_reply(&d->checker, d->cfg.rng, dg->p, dg->len, source, now,
+		(struct wgmsg_cookie_reply *)(void *)m->pkt.p);
+	d->counters.cookie_sent++;
+	(void)wg_queue_add(
+		d, (struct wg_out){ .kind = WG_OUT_REPLY, .pkt = &m->pkt, .n = 1, .datagram = dg });
+}
+
 /* Macs first: nothing costly happens for a stranger. */
-static bool admitted(struct wg_device *d, const struct wg_datagram *dg, mono_ns now)
+static bool admitted(struct wg_device *d, struct wg_datagram *dg, mono_ns now)
 {
 	struct view source = view_of(dg->source.b, dg->source.len);
-	struct wgmsg_cookie_reply reply;
 
 	switch (wg_cookie_check(&d->checker, dg->p, dg->len, source, now)) {
 	case COOKIE_BAD:
@@ -58,13 +70,24 @@ static bool admitted(struct wg_device *d, const struct wg_datagram *dg, mono_ns 
 			return true;
 		break;
 	}
-	wg_cookie_reply(&d->checker, d->cfg.rng, dg->p, dg->len, source, now, &reply);
-	d->counters.cookie_sent++;
-	d->cfg.sink->to_source(d->cfg.sink, &dg->source, (const uint8_t *)&reply, sizeof(reply));
+	send_cookie(d, dg, source, now);
 	return false;
 }
 
-static void receive_initiation(struct wg_device *d, const struct wg_datagram *dg, struct now now)
+static void tell_unknown_peer(
+	struct wg_device *d, struct wg_datagram *dg, const struct node_pub *key)
+{
+	struct message *m = wg_queue_message(d, 0);
+
+	d->counters.no_peer++;
+	if (!m)
+		return;
+	m->key = *key;
+	(void)wg_queue_add(
+		d, (struct wg_out){ .kind = WG_OUT_UNKNOWN_PEER, .datagram = dg, .key = &m->key });
+}
+
+static void receive_initiation(struct wg_device *d, struct wg_datagram *dg, struct now now)
 {
 	const struct wgmsg_initiation *m = (const void *)dg->p;
 	uint8_t timestamp[WGMSG_TAI64N_LEN];
@@ -80,10 +103,8 @@ static void receive_initiation(struct wg_device *d, const struct wg_datagram *dg
 	}
 	memcpy(key.b, o.peer_public, KEY_LEN);
 	p = wg_peer_find(d, &key);
-	if (!p)
-		p = d->cfg.sink->unknown_peer(d->cfg.sink, &key);
 	if (!p) {
-		d->counters.no_peer++;
+		tell_unknown_peer(d, dg, &key);
 		goto out;
 	}
 	if (wg_handshake_consume_initiation(&o, &d->self, &p->hs_peer, m, timestamp) < 0) {
@@ -101,16 +122,14 @@ static void receive_initiation(struct wg_device *d, const struct wg_datagram *dg
 	memcpy(p->last_timestamp, timestamp, sizeof(timestamp));
 	p->last_initiation_seen = now.mono;
 	p->stats.rx_bytes += dg->len;
-	wg_peer_ref(p);
 	roam(d, p, dg);
 	wg_timers_any_received(p);
-	if (wg_peer_unref(p))
-		wg_send_response(d, p, &o.h, now);
+	wg_send_response(d, p, &o.h, now);
 out:
 	ct_wipe(&o, sizeof(o));
 }
 
-static void receive_response(struct wg_device *d, const struct wg_datagram *dg, struct now now)
+static void receive_response(struct wg_device *d, struct wg_datagram *dg, struct now now)
 {
 	const struct wgmsg_response *m = (const void *)dg->p;
 	struct handshake_keys keys;
@@ -137,13 +156,10 @@ static void receive_response(struct wg_device *d, const struct wg_datagram *dg, 
 	wg_timers_any_received(p);
 	wg_timers_handshake_complete(p);
 	wg_timers_session_derived(p, now.mono);
-	wg_peer_ref(p);
 	roam(d, p, dg);
-	tell(d, p, WG_EV_ANSWERED);
-	tell(d, p, WG_EV_SESSION);
-	if (wg_peer_unref(p))
-		wg_send_keepalive(
-			d, p, now); /* staged data or an empty packet: it confirms the session */
+	tell(d, WG_OUT_ANSWERED, p, dg);
+	tell(d, WG_OUT_SESSION, p, NULL);
+	wg_send_keepalive(d, p, now); /* staged data or an empty packet: it confirms the session */
 }
 
 static void receive_cookie_reply(struct wg_device *d, const struct wg_datagram *dg, mono_ns now)
@@ -216,20 +232,21 @@ static void first_use(struct wg_device *d, struct wg_peer *p, struct now now)
 	wg_send_end_initiation(d, p, false); /* ours has served its purpose */
 	p->stats.last_handshake = now.wall;
 	wg_timers_handshake_complete(p);
-	tell(d, p, WG_EV_SESSION);
-	if (!p->removed)
-		wg_send_staged(d, p, now);
+	tell(d, WG_OUT_SESSION, p, NULL);
+	wg_send_staged(d, p, now);
 }
 
-/* A run of transport messages of one session. The caller holds both. */
+/* A run of transport messages of one session, which the caller holds. */
 static void open_run(struct wg_device *d, struct wg_peer *p, struct wg_session *k,
 	struct wg_datagram *dg, size_t n, struct now now)
 {
 	struct chapoly_job jobs[PKT_BATCH_MAX];
-	struct pkt out[PKT_BATCH_MAX];
+	struct pkt *out = wg_queue_inner(d, n);
 	size_t n_out = 0;
 	bool fresh[PKT_BATCH_MAX], authentic = false;
 
+	if (!out)
+		return;
 	for (size_t i = 0; i < n; i++)
 		jobs[i] = (struct chapoly_job){ .counter = wgmsg_transport_counter(dg[i].p),
 			.in = dg[i].p + sizeof(struct wgmsg_transport),
@@ -250,11 +267,11 @@ static void open_run(struct wg_device *d, struct wg_peer *p, struct wg_session *
 	k->last_rx = now.mono;
 	if (k == p->session[SESSION_NEXT])
 		first_use(d, p, now); /* k is the current one now */
-	if (n_out && !p->removed) {
+	if (n_out) {
 		wg_timers_data_received(p, now.mono);
-		d->cfg.sink->packets(d->cfg.sink, p, out, n_out);
+		wg_queue_add_inner(d, p, n_out);
 	}
-	if (!p->removed && wg_session_wants_rekey_on_receive(k, now.mono) &&
+	if (wg_session_wants_rekey_on_receive(k, now.mono) &&
 		p->timer[TIMER_RETRANSMIT] == MONO_NEVER)
 		wg_send_initiation(d, p, now, false);
 }
@@ -269,15 +286,12 @@ static void receive_run(struct wg_device *d, struct wg_datagram *dg, size_t n, s
 
 	if (!k || now.mono - k->born >= REJECT_AFTER_TIME) {
 		d->counters.no_session += n;
-		if (d->cfg.sink->unknown_session)
-			d->cfg.sink->unknown_session(d->cfg.sink, &dg[0].source);
+		tell(d, WG_OUT_UNKNOWN_SESSION, NULL, &dg[0]);
 		return;
 	}
-	wg_peer_ref(p);
 	wg_session_ref(k);
 	open_run(d, p, k, dg, n, now);
 	wg_session_unref(k);
-	(void)wg_peer_unref(p);
 }
 
 static size_t run_length(const struct wg_datagram *dg, size_t n)

@@ -22,14 +22,24 @@ static void timestamp_now(struct wg_peer *p, unix_ms wall, uint8_t out[static WG
 	memcpy(p->sent_timestamp, out, WGMSG_TAI64N_LEN);
 }
 
-static void to_peer(struct wg_device *d, struct wg_peer *p, void *msg, size_t len, mono_ns now)
+static void to_peer(struct wg_device *d, struct wg_peer *p, struct pkt *pkt, size_t n)
 {
-	struct pkt dg = { .p = msg, .len = len };
+	(void)wg_queue_add(
+		d, (struct wg_out){ .kind = WG_OUT_DATAGRAMS, .peer = p, .pkt = pkt, .n = n });
+}
 
+static void message_to_peer(
+	struct wg_device *d, struct wg_peer *p, const void *msg, size_t len, mono_ns now)
+{
+	struct message *m = wg_queue_message(d, len);
+
+	if (!m)
+		return;
+	memcpy(m->pkt.p, msg, len);
 	p->stats.tx_bytes += len;
 	d->counters.sent_datagrams++;
 	wg_timers_any_sent(p, now);
-	d->cfg.sink->to_peer(d->cfg.sink, p, &dg, 1);
+	to_peer(d, p, &m->pkt, 1);
 }
 
 void wg_send_initiation(struct wg_device *d, struct wg_peer *p, struct now now, bool retry)
@@ -55,7 +65,7 @@ void wg_send_initiation(struct wg_device *d, struct wg_peer *p, struct now now, 
 	p->initiation = malloc(sizeof(m));
 	if (p->initiation)
 		*p->initiation = m;
-	to_peer(d, p, &m, sizeof(m), now.mono);
+	message_to_peer(d, p, &m, sizeof(m), now.mono);
 }
 
 void wg_send_end_initiation(struct wg_device *d, struct wg_peer *p, bool keep_index)
@@ -92,7 +102,7 @@ void wg_send_response(struct wg_device *d, struct wg_peer *p, struct handshake *
 		return;
 	wg_timers_session_derived(p, now.mono);
 	wg_cookie_add_macs(&p->cookies, (uint8_t *)&m, sizeof(m), now.mono);
-	to_peer(d, p, &m, sizeof(m), now.mono);
+	message_to_peer(d, p, &m, sizeof(m), now.mono);
 }
 
 /* A multiple of 16, but not beyond the MTU: the packet would not fit any more. */
@@ -148,21 +158,14 @@ static bool seal(struct wg_device *d, struct wg_peer *p, struct wg_session *k, s
 	return true;
 }
 
-static bool seal_and_send(struct wg_device *d, struct wg_peer *p, struct wg_session *k,
-	struct pkt *pkt, size_t n, mono_ns now)
-{
-	if (!seal(d, p, k, pkt, n, now))
-		return false;
-	d->cfg.sink->to_peer(d->cfg.sink, p, pkt, n);
-	return true;
-}
-
 static void stage(struct wg_device *d, struct wg_peer *p, const struct pkt *pkt)
 {
 	struct staged *s = malloc(sizeof(*s) + PKT_ROOM(pkt->len));
 
-	if (!s)
+	if (!s) {
+		d->counters.staged_dropped++;
 		return;
+	}
 	if (p->n_staged == WG_STAGED_MAX) { /* the oldest is the least useful */
 		free(container_of(list_pop_head(&p->staged), struct staged, link));
 		p->n_staged--;
@@ -185,53 +188,79 @@ void wg_send_drop_staged(struct wg_peer *p)
 
 void wg_send_staged(struct wg_device *d, struct wg_peer *p, struct now now)
 {
+	if (p->n_staged)
+		wg_queue_add_staged(d, p, now.mono);
+}
+
+struct staged *wg_send_next_staged(
+	struct wg_device *d, struct wg_peer *p, mono_ns now, struct pkt *ret)
+{
 	struct wg_session *k;
 	struct list *l;
 
-	wg_peer_ref(p);
-	while ((k = wg_session_to_send(p, now.mono)) && (l = list_pop_head(&p->staged))) {
+	while ((k = wg_session_to_send(p, now)) && (l = list_pop_head(&p->staged))) {
 		struct staged *s = container_of(l, struct staged, link);
-		struct pkt pkt = pkt_in(s->mem, s->len);
 
 		p->n_staged--;
-		d->counters.staged_dropped += !seal_and_send(d, p, k, &pkt, 1, now.mono);
+		*ret = pkt_in(s->mem, s->len);
+		if (seal(d, p, k, ret, 1, now))
+			return s;
+		d->counters.staged_dropped++;
 		free(s);
 	}
-	(void)wg_peer_unref(p);
+	return NULL;
 }
 
 void wg_send_keepalive(struct wg_device *d, struct wg_peer *p, struct now now)
 {
-	uint8_t mem[PKT_ROOM(0)];
-	struct pkt pkt = pkt_in(mem, 0);
 	struct wg_session *k = wg_session_to_send(p, now.mono);
+	struct message *m;
 
 	if (p->n_staged) { /* they say as much */
 		wg_send_staged(d, p, now);
 		return;
 	}
-	if (!k || !seal_and_send(d, p, k, &pkt, 1, now.mono))
+	m = k ? wg_queue_message(d, 0) : NULL;
+	if (k && !m)
+		return;
+	if (k && seal(d, p, k, &m->pkt, 1, now.mono))
+		to_peer(d, p, &m->pkt, 1);
+	else
+		wg_send_initiation(d, p, now, false);
+}
+
+static void begin_if_idle(struct wg_device *d, struct wg_peer *p, struct now now)
+{
+	if (p->timer[TIMER_RETRANSMIT] == MONO_NEVER)
 		wg_send_initiation(d, p, now, false);
 }
 
 void wg_send(struct wg_device *d, struct wg_peer *p, struct pkt *pkt, size_t n, struct now now)
 {
 	struct wg_session *k = wg_session_to_send(p, now.mono);
-	bool rekey;
 
 	CHECK(n <= PKT_BATCH_MAX);
 	if (!k || !seal(d, p, k, pkt, n, now.mono)) {
 		for (size_t i = 0; i < n; i++)
 			stage(d, p, &pkt[i]);
-		if (p->timer[TIMER_RETRANSMIT] == MONO_NEVER)
-			wg_send_initiation(d, p, now, false);
+		begin_if_idle(d, p, now);
 		return;
 	}
-	rekey = wg_session_wants_rekey_on_send(k, now.mono);
-	wg_peer_ref(p);
-	d->cfg.sink->to_peer(d->cfg.sink, p, pkt, n);
-	if (wg_peer_unref(p) && rekey && p->timer[TIMER_RETRANSMIT] == MONO_NEVER)
-		wg_send_initiation(d, p, now, false);
+	to_peer(d, p, pkt, n);
+	if (wg_session_wants_rekey_on_send(k, now.mono))
+		begin_if_idle(d, p, now);
+}
+
+void wg_send_copy(
+	struct wg_device *d, struct wg_peer *p, const uint8_t *pkt, size_t len, struct now now)
+{
+	struct message *m = wg_queue_message(d, len);
+
+	CHECK(len <= WG_COPY_MAX);
+	if (!m)
+		return;
+	memcpy(m->pkt.p, pkt, len);
+	wg_send(d, p, &m->pkt, 1, now);
 }
 
 void wg_start_handshake(struct wg_device *d, struct wg_peer *p, struct now now)
@@ -254,7 +283,7 @@ void wg_retry_handshake(struct wg_device *d, struct wg_peer *p, struct now now)
 		 */
 		wg_cookie_add_macs(&p->cookies, (uint8_t *)&m, sizeof(m), now.mono);
 		p->last_initiation_sent = now.mono;
-		to_peer(d, p, &m, sizeof(m), now.mono);
+		message_to_peer(d, p, &m, sizeof(m), now.mono);
 		return;
 	}
 	p->last_initiation_sent = 0;
@@ -263,8 +292,7 @@ void wg_retry_handshake(struct wg_device *d, struct wg_peer *p, struct now now)
 
 void wg_renew(struct wg_device *d, struct wg_peer *p, struct now now)
 {
-	if (p->timer[TIMER_RETRANSMIT] == MONO_NEVER)
-		wg_send_initiation(d, p, now, false);
+	begin_if_idle(d, p, now);
 }
 
 void wg_keepalive(struct wg_device *d, struct wg_peer *p, struct now now)

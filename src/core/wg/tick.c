@@ -12,7 +12,7 @@ static void retransmit(struct wg_device *d, struct wg_peer *p, struct now now)
 	wg_send_drop_staged(p);
 	if (p->timer[TIMER_ZERO_KEYS] == MONO_NEVER)
 		wg_timers_arm(p, TIMER_ZERO_KEYS, now.mono + 3 * REJECT_AFTER_TIME);
-	d->cfg.sink->event(d->cfg.sink, p, WG_EV_UNREACHABLE);
+	(void)wg_queue_add(d, (struct wg_out){ .kind = WG_OUT_UNREACHABLE, .peer = p });
 }
 
 static void fire(struct wg_device *d, struct wg_peer *p, enum timer t, struct now now)
@@ -49,13 +49,12 @@ static void tick_peer(struct wg_device *d, struct wg_peer *p, struct now now)
 {
 	mono_ns next = MONO_NEVER;
 
-	wg_peer_ref(p);
 	for (int t = 0; t < N_TIMERS; t++)
 		if (p->timer[t] <= now.mono)
 			fire(d, p, (enum timer)t, now);
 	for (int t = 0; t < N_TIMERS; t++)
 		next = mono_min(next, p->timer[t]);
-	if (wg_peer_unref(p) && heap_set(&d->wakes, &p->wake, next) < 0)
+	if (heap_set(&d->wakes, &p->wake, next) < 0)
 		wg_timers_stop(p);
 }
 
@@ -63,7 +62,7 @@ void wg_tick(struct wg_device *d, struct now now)
 {
 	struct heap_node *n;
 
-	while ((n = heap_pop_due(&d->wakes, now.mono)))
+	while (wg_queue_has_room(d, SAID_AT_ONCE_MAX) && (n = heap_pop_due(&d->wakes, now.mono)))
 		tick_peer(d, container_of(n, struct wg_peer, wake), now);
 }
 

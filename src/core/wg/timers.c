@@ -12,8 +12,6 @@
 
 void wg_timers_arm(struct wg_peer *p, enum timer t, mono_ns at)
 {
-	if (p->removed)
-		return;
 	p->timer[t] = at;
 	/* Without memory for the heap the peer loses this timer; the next event arms it again. */
 	if (at < (p->wake.pos ? p->wake.at : MONO_NEVER) &&

@@ -1,10 +1,13 @@
 /*
  * core/wg: the WireGuard data plane of one device: all peers, their handshakes, sessions and timers. No sockets, no
- * clock: datagrams and packets go in with the time, what comes out goes to the sink, and wg_deadline says when to tick.
+ * clock: datagrams and packets go in with the time, what comes out waits for wg_next, and wg_deadline says when to tick.
  *
  * Batch first: wg_send takes many inner packets and seals them where they lie, so that packets that lie side by side
  * leave as datagrams that lie side by side (one sendmsg with segmentation offload). wg_receive takes many datagrams and
  * opens them in place, run by run under one key.
+ *
+ * What comes out waits, in order, until the owner takes it (wg_next): after each call, before the memory of the packets and datagrams
+ * that he gave is used again. He may go on calling meanwhile. What nobody takes is bounded, and what does not fit is counted.
  *
  * Where a peer is, is the owner's business: a datagram comes with an opaque source, and leaves with its peer. The engine
  * keeps the source of the last authentic datagram of each peer (roaming), for owners that want it.
@@ -26,7 +29,8 @@
 enum { WG_RATELIMIT_BURST = 5, WG_RATELIMIT_PER_SECOND = 20 };
 enum {
 	WG_STAGED_MAX =
-		128, /* packets a peer holds until its session is up; the oldest is dropped */
+		128,       /* packets a peer holds until its session is up; the oldest is dropped */
+	WG_COPY_MAX = 117, /* bytes of a packet for wg_send_copy */
 	WG_SOURCE_MAX = 36, /* a relay, its region and a client's key */
 };
 
@@ -49,30 +53,26 @@ struct wg_datagram {
 	struct wg_source source;
 };
 
-enum wg_event {
-	WG_EV_SESSION, /* a handshake completed: packets can flow */
-	WG_EV_ROAMED,  /* wg_peer_source changed */
-	WG_EV_ANSWERED, /* before WG_EV_SESSION: from wg_peer_source came the answer to our last initiation */
-	WG_EV_UNREACHABLE, /* no answer to handshakes for 90 s; staged packets were dropped */
+enum wg_out_kind {
+	WG_OUT_DATAGRAMS, /* pkt, n: for `peer`, in order */
+	WG_OUT_REPLY, /* pkt: for the source of `datagram`, who has proved nothing: a cookie reply */
+	WG_OUT_PACKETS, /* pkt, n: inner packets of `peer`, where they were opened; their source address belongs to it */
+	WG_OUT_SESSION,  /* a handshake with `peer` completed: packets can flow */
+	WG_OUT_ROAMED,   /* wg_peer_source changed */
+	WG_OUT_ANSWERED, /* before WG_OUT_SESSION: `datagram` is the answer to our last initiation */
+	WG_OUT_UNREACHABLE,  /* no answer to handshakes for 90 s; staged packets were dropped */
+	WG_OUT_UNKNOWN_PEER, /* `datagram` is an initiation of `key`, which is no peer; the owner may add it and hand the datagram in again */
+	WG_OUT_UNKNOWN_SESSION, /* `datagram` is data of a session that we do not have: its sender holds one from before our restart */
 };
 
-/*
- * What comes out, while wg_* runs. It may call the device, remove the peer that it is told of, and set another identity; only wg_free
- * has to wait. Memory is valid during the call, and the peer until it is removed.
- */
-struct wg_sink {
-	/* Datagrams for a peer, in order. */
-	void (*to_peer)(struct wg_sink *s, struct wg_peer *p, const struct pkt *d, size_t n);
-	/* A cookie reply to somebody not yet authenticated. */
-	void (*to_source)(
-		struct wg_sink *s, const struct wg_source *to, const uint8_t *d, size_t len);
-	/* Inner packets of a peer whose source address belongs to it. */
-	void (*packets)(struct wg_sink *s, struct wg_peer *p, struct pkt *pkt, size_t n);
-	void (*event)(struct wg_sink *s, struct wg_peer *p, enum wg_event ev);
-	/* An initiation came from a key that is no peer yet: the owner may add it and return it, or NULL. */
-	struct wg_peer *(*unknown_peer)(struct wg_sink *s, const struct node_pub *key);
-	/* Data for a session we do not have: its sender holds one from before our restart. May be NULL. */
-	void (*unknown_session)(struct wg_sink *s, const struct wg_source *from);
+/* What a kind does not name is NULL or 0. */
+struct wg_out {
+	enum wg_out_kind kind;
+	struct wg_peer *peer;
+	struct pkt *pkt;
+	size_t n;
+	struct wg_datagram *datagram; /* as it was given to wg_receive */
+	const struct node_pub *key;
 };
 
 /* What was dropped, by reason. Packets that fail to parse are normal weather. */
@@ -80,14 +80,14 @@ struct wg_counters {
 	uint64_t bad_message, bad_mac, no_peer, bad_handshake, flood, rate_limited, cookie_sent,
 		cookie_received, no_session, replay, bad_tag, bad_source, bad_inner, staged_dropped,
 		sent_datagrams, received_datagrams;
+	uint64_t out_dropped; /* datagrams, packets and events that nobody took in time */
 };
 
 struct wg_cfg {
 	struct secret_node private;
 	size_t mtu; /* inner; padding stops here. 0: no limit */
 	size_t max_peers;
-	struct rng *rng;      /* borrowed */
-	struct wg_sink *sink; /* borrowed */
+	struct rng *rng; /* borrowed */
 };
 
 /* -ENOMEM, -ERR_CRYPTO. */
@@ -156,6 +156,9 @@ struct wg_peer *wg_route(const struct wg_device *d, const uint8_t *pkt, size_t l
  * session they are copied and staged.
  */
 void wg_send(struct wg_device *d, struct wg_peer *p, struct pkt *pkt, size_t n, struct now now);
+/* One packet of the owner's own making, len <= WG_COPY_MAX: copied. */
+void wg_send_copy(
+	struct wg_device *d, struct wg_peer *p, const uint8_t *pkt, size_t len, struct now now);
 /* n <= PKT_BATCH_MAX. */
 void wg_receive(struct wg_device *d, struct wg_datagram *dg, size_t n, struct now now);
 /* Start a handshake if there is no fresh session: before data, to be ready when it comes. */
@@ -170,7 +173,14 @@ void wg_renew(struct wg_device *d, struct wg_peer *p, struct now now);
 /* Send a keepalive now (wgtun when a peer gets an endpoint, path changes). */
 void wg_keepalive(struct wg_device *d, struct wg_peer *p, struct now now);
 
+/* As many peers as there is room for what they say; wg_deadline is over if some wait. */
 void wg_tick(struct wg_device *d, struct now now);
 mono_ns wg_deadline(const struct wg_device *d);
+
+/*
+ * The next thing that came out; false: nothing more. Good until the next call but this one; the peer, too, unless the owner removes it:
+ * then nothing more of it comes.
+ */
+bool wg_next(struct wg_device *d, struct wg_out *ret);
 
 #endif

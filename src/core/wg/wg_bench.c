@@ -7,7 +7,6 @@
 enum { BATCH = 64, LEN = 1280, STRIDE = PKT_ROOM(LEN), ROUNDS = 20000, TIMES = 7, WAITS_MAX = 4 };
 
 struct side {
-	struct wg_sink sink;
 	struct rng_seeded rng;
 	struct wg_device *dev;
 	struct wg_peer *peer;
@@ -18,6 +17,8 @@ struct side {
 
 static struct now now = { .mono = SEC(1000), .wall = 1800000000000 };
 
+static void take(struct side *s);
+
 static void deliver(struct side *to, const struct pkt *d, size_t n)
 {
 	struct wg_datagram dg[PKT_BATCH_MAX];
@@ -27,13 +28,12 @@ static void deliver(struct side *to, const struct pkt *d, size_t n)
 			.p = d[i].p, .len = d[i].len, .source = { .len = 6, .b = { 1 } }
 		};
 	wg_receive(to->dev, dg, n, now);
+	take(to);
 }
 
 /* Batches go to the other device at once, which sends nothing then; what belongs to the handshake waits for its turn. */
-static void to_peer(struct wg_sink *sink, struct wg_peer *p, const struct pkt *d, size_t n)
+static void sent(struct side *s, const struct pkt *d, size_t n)
 {
-	struct side *s = container_of(sink, struct side, sink);
-
 	if (n == BATCH) {
 		deliver(s->other, d, n);
 		return;
@@ -42,6 +42,17 @@ static void to_peer(struct wg_sink *sink, struct wg_peer *p, const struct pkt *d
 		memcpy(s->waits[s->n_waits], d[i].p, d[i].len);
 		s->waits_len[s->n_waits++] = d[i].len;
 	}
+}
+
+static void take(struct side *s)
+{
+	struct wg_out o;
+
+	while (wg_next(s->dev, &o))
+		if (o.kind == WG_OUT_DATAGRAMS)
+			sent(s, o.pkt, o.n);
+		else if (o.kind == WG_OUT_PACKETS)
+			s->n_opened += o.n;
 }
 
 static void exchange(struct side *s)
@@ -53,30 +64,12 @@ static void exchange(struct side *s)
 		deliver(s->other, &(struct pkt){ s->waits[i], s->waits_len[i] }, 1);
 }
 
-static void to_source(struct wg_sink *s, const struct wg_source *to, const uint8_t *d, size_t len)
-{
-}
-
-static void packets(struct wg_sink *sink, struct wg_peer *p, struct pkt *pkt, size_t n)
-{
-	container_of(sink, struct side, sink)->n_opened += n;
-}
-
-static void event(struct wg_sink *s, struct wg_peer *p, enum wg_event ev) {}
-
-static struct wg_peer *unknown_peer(struct wg_sink *s, const struct node_pub *key)
-{
-	return NULL;
-}
-
 static void open_side(struct side *s, struct side *other, uint8_t private)
 {
-	struct wg_cfg cfg = { .private = { { private, [31] = 64 } },
-		.mtu = LEN,
-		.rng = &s->rng.rng,
-		.sink = &s->sink };
+	struct wg_cfg cfg = {
+		.private = { { private, [31] = 64 } }, .mtu = LEN, .rng = &s->rng.rng
+	};
 
-	s->sink = (struct wg_sink){ to_peer, to_source, packets, event, unknown_peer, NULL };
 	s->other = other;
 	rng_seeded_init(&s->rng, private);
 	CHECK(wg_new(&s->dev, &cfg) == 0);
@@ -101,6 +94,7 @@ static void send_batch(struct side *s, uint8_t *mem)
 		memcpy(pkt[i].p, head, sizeof(head));
 	}
 	wg_send(s->dev, s->peer, pkt, BATCH, now);
+	take(s);
 }
 
 static double seconds(void)
@@ -122,6 +116,7 @@ int main(void)
 	know(&a, 2);
 	know(&b, 1);
 	wg_start_handshake(a.dev, a.peer, now);
+	take(&a);
 	for (int i = 0; i < 4; i++)
 		exchange(i % 2 ? &b : &a);
 	b.n_opened = 0;

@@ -40,29 +40,29 @@ struct ipport source_address(const struct wg_source *s)
 	return a;
 }
 
-static void sink_to_peer(struct wg_sink *s, struct wg_peer *p, const struct pkt *d, size_t n)
+static void take_all(void)
 {
-	(void)udp_send(w.udp, source_address(wg_peer_source(p)), d, n); /* lost, as on any link */
-}
+	struct wg_out o;
 
-static void sink_to_source(
-	struct wg_sink *s, const struct wg_source *to, const uint8_t *d, size_t len)
-{
-	struct pkt one = { .p = (uint8_t *)(uintptr_t)d, .len = len };
-
-	(void)udp_send(w.udp, source_address(to), &one, 1);
-}
-
-static void sink_packets(struct wg_sink *s, struct wg_peer *p, struct pkt *pkt, size_t n)
-{
-	tun_write(w.tun, pkt, n);
-}
-
-static void sink_event(struct wg_sink *s, struct wg_peer *p, enum wg_event ev) {}
-
-static struct wg_peer *sink_unknown(struct wg_sink *s, const struct node_pub *key)
-{
-	return NULL;
+	while (wg_next(w.dev, &o))
+		switch (o.kind) {
+		case WG_OUT_DATAGRAMS: /* may be lost, as on any link */
+			(void)udp_send(w.udp, source_address(wg_peer_source(o.peer)), o.pkt, o.n);
+			break;
+		case WG_OUT_REPLY:
+			(void)udp_send(w.udp, source_address(&o.datagram->source), o.pkt, o.n);
+			break;
+		case WG_OUT_PACKETS:
+			tun_write(w.tun, o.pkt, o.n);
+			break;
+		case WG_OUT_SESSION:
+		case WG_OUT_ROAMED:
+		case WG_OUT_ANSWERED:
+		case WG_OUT_UNREACHABLE:
+		case WG_OUT_UNKNOWN_PEER:
+		case WG_OUT_UNKNOWN_SESSION:
+			break;
+		}
 }
 
 /* Packets that follow each other to one peer leave together. */
@@ -78,6 +78,7 @@ static void on_packets(void *ctx, struct pkt *pkt, size_t n)
 		if (p)
 			wg_send(w.dev, p, pkt + i, k, now);
 	}
+	take_all();
 }
 
 static void on_gone(void *ctx, int rc)
@@ -94,12 +95,14 @@ static void on_datagrams(void *ctx, struct magicsock_datagram *d, size_t n)
 			dg[k] = (struct wg_datagram){ d[i + k].p, d[i + k].len,
 				source_of(d[i + k].from) };
 		wg_receive(w.dev, dg, k, loop_now(w.loop));
+		take_all();
 	}
 }
 
 static void on_turn_end(void *ctx)
 {
 	wg_tick(w.dev, loop_now(w.loop));
+	take_all();
 	loop_timer_set(w.timer, wg_deadline(w.dev));
 }
 
@@ -130,6 +133,7 @@ static void print_counters(FILE *f)
 	X(staged_dropped);
 	X(sent_datagrams);
 	X(received_datagrams);
+	X(out_dropped);
 #undef X
 }
 
@@ -150,13 +154,11 @@ static int open_edges(const char *name, int mtu, bool no_offload)
 
 static int open_all(const char *name, int mtu, bool no_offload)
 {
-	struct wg_cfg cfg = { .mtu = (size_t)mtu, .rng = loop_rng(), .sink = &w.sink };
+	struct wg_cfg cfg = { .mtu = (size_t)mtu, .rng = loop_rng() };
 	int rc = loop_new(&w.loop);
 
 	if (rc < 0)
 		return rc;
-	w.sink = (struct wg_sink){ sink_to_peer, sink_to_source, sink_packets, sink_event,
-		sink_unknown, NULL };
 	key_generate(cfg.rng, cfg.private.b); /* until `wg` sets one */
 	rc = wg_new(&w.dev, &cfg);
 	ct_wipe(&cfg.private, sizeof(cfg.private));

@@ -12,7 +12,6 @@
 struct wgtun {
 	struct loop *loop;
 	struct wg_device *dev;
-	struct wg_sink sink;
 	struct tun *tun;
 	struct udp *udp;
 	struct loop_timer *timer;
