@@ -22,8 +22,8 @@ static struct flag global_flags[] = {
 
 static const struct cli_cmd *const commands[] = { &cli_up, &cli_down, &cli_set, &cli_get,
 	&cli_login, &cli_logout, &cli_switch, &cli_netcheck, &cli_ip, &cli_dns, &cli_status,
-	&cli_metrics, &cli_ping, &cli_nc, &cli_version, &cli_bugreport, &cli_exit_node, &cli_whois,
-	&cli_whoami, &cli_debug, &cli_wait, &cli_completion };
+	&cli_metrics, &cli_ping, &cli_nc, &cli_version, &cli_bugreport, &cli_exit_node, &cli_routes,
+	&cli_whois, &cli_whoami, &cli_debug, &cli_wait, &cli_completion };
 
 static struct flag no_flags[] = { { .name = NULL } };
 

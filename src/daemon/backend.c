@@ -62,6 +62,21 @@ static int engine(void *backend, struct arena *a, struct ipn_engine_status *ret)
 	return node_engine(b->d->engine.node, engine_now(&b->d->engine), a, ret);
 }
 
+static int routes(void *backend, struct arena *a, struct json_list *ret)
+{
+	struct backend *b = backend;
+	int rc = node_routes(b->d->engine.node, a, ret);
+
+	for (size_t i = 0; rc == 0 && i < ret->n; i++) {
+		struct ipn_route *r = JSON_AT(*ret, struct ipn_route, i);
+
+		if (!r->own && !strcmp(r->state, IPN_ROUTE_ACTIVE) &&
+			net_keeps_local(b->d->net, r->prefix))
+			r->state = IPN_ROUTE_LAN;
+	}
+	return rc;
+}
+
 bool backend_unsaved(void *owner)
 {
 	return keeper_unsaved(((struct backend *)owner)->d->keeper);
@@ -433,6 +448,7 @@ static void add_all(struct backend *b)
 	services_add(b->services, &peers_service, &b->peers);
 	services_add(b->services, &map_service, &b->facts);
 	services_add(b->services, &probe_service, &b->probe);
+	services_add(b->services, &routes_service, &b->routes);
 	services_add(b->services, &machine_service, NULL);
 	services_add(b->services, &serve_service, NULL);
 	services_add(b->services, &scrape_service, &b->scrape);
@@ -461,6 +477,7 @@ int backend_init(struct backend *b, struct device *d, const struct backend_cfg *
 	b->profiles = (struct profiles_service){ &profiles_ops, b };
 	b->peers = (struct peers_service){ &b->facts, peer_caps, b };
 	b->probe = (struct probe_service){ &probe_ops, b };
+	b->routes = (struct routes_service){ routes, b };
 	b->scrape = (struct scrape_service){ metrics_user, metrics_all, &b->metrics };
 	b->debug = (struct debug_service){ &debug_ops, b, &b->facts, b->watch, cfg->state_dir };
 	b->metrics = (struct metrics){ .d = d, .watch = b->watch, .listen = cfg->debug_listen };

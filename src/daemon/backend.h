@@ -13,6 +13,7 @@
 #include "daemon/services/prefs.h"
 #include "daemon/services/probe.h"
 #include "daemon/services/profiles.h"
+#include "daemon/services/routes.h"
 #include "daemon/services/scrape.h"
 #include "daemon/services/watch.h"
 
@@ -33,6 +34,7 @@ struct backend {
 	struct peers_service peers;
 	struct probe_service probe;
 	struct peerapi *peerapi;
+	struct routes_service routes;
 	struct scrape_service scrape;
 	struct debug_service debug;
 	struct metrics metrics;

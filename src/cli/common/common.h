@@ -34,7 +34,8 @@ struct cli_cmd {
 
 extern const struct cli_cmd cli_up, cli_login, cli_down, cli_logout, cli_set, cli_get, cli_switch,
 	cli_status, cli_ping, cli_ip, cli_netcheck, cli_whois, cli_whoami, cli_version, cli_wait,
-	cli_bugreport, cli_metrics, cli_dns, cli_exit_node, cli_nc, cli_debug, cli_completion;
+	cli_bugreport, cli_metrics, cli_dns, cli_exit_node, cli_routes, cli_nc, cli_debug,
+	cli_completion;
 
 /* ---- errors: a line on stderr; all give the exit code ---- */
 

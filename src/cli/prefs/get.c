@@ -14,6 +14,16 @@ static const struct flag *find_pref(const struct flag *f, const char *name)
 	return NULL;
 }
 
+/* Scripts that compare the whole list know nothing of ours. */
+static bool is_listed(const struct flag *f, const char *value, const char *only)
+{
+	if (!prefflag_is_pref(f->name))
+		return false;
+	if (only)
+		return strcmp(only, f->name) == 0;
+	return !prefflag_is_ours(f->name) || strcmp(value, f->def ? f->def : "false") != 0;
+}
+
 static void print_flag(const struct flag *f, const char *value, bool first)
 {
 	if (f->kind == FLAG_BOOL && strcmp(value, "true") == 0)
@@ -59,7 +69,7 @@ static int run(struct cli *c, struct flag *flags, int argc, char **argv)
 	for (const struct flag *f = all; f->name; f++) {
 		const char *value = prefflag_value(c, f->name, &p, &s);
 
-		if (!prefflag_is_pref(f->name) || (only && strcmp(only, f->name) != 0))
+		if (!is_listed(f, value, only))
 			continue;
 		if (json)
 			print_member(f, value, first);

@@ -58,10 +58,12 @@ static const struct row rows[] = {
 	P(ALL, .name = "hostname", .kind = FLAG_TEXT,
 		.help = "name to use instead of the one of the operating system"),
 	N(PREF_UP, .name = "json", .kind = FLAG_BOOL, .help = "tell of the progress as JSON"),
+	P(ALL, .name = "keep-lan", .kind = FLAG_BOOL, .def = "true",
+		.help = "networks that this machine is on stay as they are, though a subnet route leads there, too"),
 	P(LOGINS, .name = "login-server", .kind = FLAG_TEXT, .def = DEFAULT_CONTROL_URL,
 		.help = "URL of the hub"),
 	P(ALL, .name = "netfilter-mode", .kind = FLAG_TEXT, .def = "on",
-		.help = "what to do with the firewall: on, nodivert, off (warrend: off only, the others are not built yet)"),
+		.help = "what to do with the firewall: on, nodivert, off"),
 	P(PREF_LOGIN | PREF_SET, .name = "nickname", .kind = FLAG_TEXT,
 		.help = "name for the current account"),
 	P(ALL, .name = "operator", .kind = FLAG_TEXT,
@@ -80,11 +82,11 @@ static const struct row rows[] = {
 	P(ALL, .name = "shields-up", .kind = FLAG_BOOL,
 		.help = "let nobody begin a connection to this device"),
 	P(ALL, .name = "snat-subnet-routes", .kind = FLAG_BOOL, .def = "true",
-		.help = "hide the source of traffic to advertised routes (not built yet in warrend)"),
+		.help = "hide the source of traffic to advertised routes"),
 	P(ALL, .name = "ssh", .kind = FLAG_BOOL,
 		.help = "run an SSH server for the network (not built yet in warrend)"),
 	P(ALL, .name = "stateful-filtering", .kind = FLAG_BOOL,
-		.help = "filter forwarded packets by connection (not built yet in warrend)"),
+		.help = "forward to other devices only what answers"),
 	N(LOGINS, .name = "timeout", .kind = FLAG_DURATION, .def = "0s",
 		.help = "how long to wait to be connected; 0 is for ever"),
 	P(PREF_SET, .name = "update-check", .kind = FLAG_BOOL, .def = "true",
@@ -111,6 +113,11 @@ bool prefflag_is_pref(const char *name)
 		if (strcmp(rows[i].flag.name, name) == 0)
 			return rows[i].is_pref;
 	return false;
+}
+
+bool prefflag_is_ours(const char *name)
+{
+	return strcmp(name, "keep-lan") == 0;
 }
 
 bool prefflags_same_url(const char *a, const char *b)
@@ -318,6 +325,7 @@ static void read_plain(const struct reader *r)
 	on(r, "webclient", IPN_PREF_RUN_WEB, &p->run_web);
 	on(r, "update-check", IPN_PREF_AUTO_UPDATE_CHECK, &p->auto_update.check);
 	off(r, "snat-subnet-routes", IPN_PREF_NO_SNAT, &p->no_snat);
+	off(r, "keep-lan", IPN_PREF_ROUTES_OVER_LAN, &p->routes_over_lan);
 	text(r, "hostname", IPN_PREF_HOSTNAME, &p->hostname);
 	text(r, "login-server", IPN_PREF_CONTROL_URL, &p->control_url);
 	text(r, "nickname", IPN_PREF_PROFILE_NAME, &p->profile_name);
@@ -418,6 +426,7 @@ const char *prefflag_value(
 		{ "exit-node", exit_node_value(c, p, s) },
 		{ "exit-node-allow-lan-access", yes(p->exit_node_lan) },
 		{ "hostname", cli_text_or(p->hostname, "") },
+		{ "keep-lan", yes(!p->routes_over_lan) },
 		{ "login-server", cli_text_or(p->control_url, "") },
 		{ "netfilter-mode", p->netfilter_mode >= 0 && p->netfilter_mode < 3
 					    ? modes[p->netfilter_mode]

@@ -16,6 +16,9 @@ struct flag *prefflags_of(enum pref_command command);
 /* Is it one that says something about preferences? */
 bool prefflag_is_pref(const char *name);
 
+/* Is it ours alone? The original's list of settings has it only when it is not as it always was. */
+bool prefflag_is_ours(const char *name);
+
 /*
  * The preferences that the flags ask for, on top of *p: every flag of the table when all, else those that were given;
  * edit (may be NULL) gets the same as an edit with the bits of what was given. False after an error was printed.

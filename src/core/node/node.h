@@ -311,6 +311,7 @@ struct node_net_config {
 	const struct ipprefix *advertised; /* to be forwarded for others */
 	size_t n_advertised;
 	bool exit_lan; /* an exit node is in use, and the local network stays reachable */
+	bool keep_lan; /* networks that this machine is on win over subnet routes */
 	/* The host's firewall: IPN_NETFILTER_*, off while not up. */
 	int64_t netfilter;
 	bool masquerade; /* what comes out of the tunnel for other networks has this device's address there */
@@ -345,6 +346,9 @@ MUST_USE int node_engine(
 	const struct node *a, struct now now, struct arena *mem, struct ipn_engine_status *ret);
 MUST_USE int node_netcheck_report(
 	const struct node *a, struct arena *mem, struct ipn_netcheck *ret);
+
+/* Routes that are offered, by us and by others, sorted: struct ipn_route in the arena. -ENOMEM. */
+MUST_USE int node_routes(const struct node *a, struct arena *mem, struct json_list *ret);
 
 /* The node that an address belongs to, the own one included; NULL: nobody's. */
 const struct tc_node *node_whois(const struct node *a, struct ipaddr ip);

@@ -2,6 +2,7 @@
 #include "daemon/net/net.h"
 
 #include "daemon/net/firewall.h"
+#include "daemon/net/lan.h"
 #include "os/file/file.h"
 #include "os/firewall/firewall.h"
 #include "os/log/log.h"
@@ -176,8 +177,7 @@ static void on_network_change(void *ctx, bool link_changed)
 
 	log_info("net", "the network changed", "link=%s addrs=%zu interface=%s",
 		link_changed ? "changed" : "same", s->n_addrs, s->default_if);
-	if (link_changed)
-		n->want_routes = true; /* exceptions for the local network */
+	n->want_routes = true; /* exceptions for the local network */
 	net_tell_local(n, link_changed);
 	engine_set_os_fault(n->e, NODE_FAULT_NETWORKS,
 		offers_internet(node_net_config(n->e->node)) && !s->nets_all);
@@ -202,18 +202,6 @@ static int open_sockets(struct net *n)
 }
 
 /* ---- Routes ---- */
-
-/* Networks that we are on, as exceptions from an exit node. */
-static size_t local_networks(const struct net *n, struct ipprefix out[static NETMON_ADDRS_MAX])
-{
-	const struct netmon_state *s = netmon_state(n->netmon);
-	size_t k = 0;
-
-	for (size_t i = 0; i < s->n_addrs; i++)
-		if (!ipaddr_is_loopback(s->addrs[i].ip))
-			out[k++] = ipprefix_masked(s->addrs[i]);
-	return k;
-}
 
 static bool is_on(const char *path)
 {
@@ -269,20 +257,23 @@ static void on_routes_looked(void *ctx, int rc, bool repaired)
 static void apply_routes(struct net *n)
 {
 	const struct node_net_config *c = node_net_config(n->e->node);
-	struct ipprefix local[NETMON_ADDRS_MAX];
-	struct route_config want = { .up = c->up,
-		.mtu = (int)c->mtu,
-		.addrs = c->addrs,
-		.n_addrs = c->n_addrs,
-		.routes = c->routes,
-		.n_routes = c->n_routes };
+	const struct netmon_state *around = netmon_state(n->netmon);
+	struct lan lan;
+	struct route_config want = {
+		.up = c->up, .mtu = (int)c->mtu, .addrs = c->addrs, .n_addrs = c->n_addrs
+	};
+	int rc = lan_keep(&lan, c, around->addrs, around->n_addrs);
 
 	n->want_routes = false;
-	if (c->exit_lan) {
-		want.n_local = local_networks(n, local);
-		want.local = local;
+	if (rc == 0) {
+		want.routes = lan.routes;
+		want.n_routes = lan.n_routes;
+		want.local = lan.local;
+		want.n_local = lan.n_local;
+		rc = route_apply(n->route, &want);
 	}
-	tell_routes(n, route_apply(n->route, &want));
+	lan_fini(&lan);
+	tell_routes(n, rc);
 	net_firewall_apply(
 		n->firewall, c, netmon_state(n->netmon), udp_port(n->udp, 4), udp_port(n->udp, 6));
 }
@@ -381,6 +372,13 @@ struct net *net_close(struct net *n)
 		tun_close(n->tun);
 	free(n);
 	return NULL;
+}
+
+bool net_keeps_local(const struct net *n, struct ipprefix route)
+{
+	const struct netmon_state *s = netmon_state(n->netmon);
+
+	return node_net_config(n->e->node)->keep_lan && lan_shadows(&route, s->addrs, s->n_addrs);
 }
 
 bool net_is_gone(const struct net *n)

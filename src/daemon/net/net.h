@@ -43,6 +43,9 @@ void net_turn_end(struct net *n);
 /* Sockets anew, on the port that was asked for. */
 MUST_USE int net_rebind(struct net *n);
 
+/* Does a network of this machine stand before a subnet route? See daemon/net/lan. */
+bool net_keeps_local(const struct net *n, struct ipprefix route);
+
 bool net_is_gone(const struct net *n); /* another program has taken the interface away */
 const struct net_counters *net_counters(const struct net *n);
 const struct udp *net_udp(const struct net *n);

@@ -87,7 +87,9 @@ struct ipn_app_connector {
 	X(DRIVE_SHARES, drive_shares, struct json_list, "DriveShares", json_raw_list, 0) \
 	X(RELAY_PORT, relay_port, int64_t *, "RelayServerPort", ipn_int_ptr, JSON_OMIT) \
 	X(RELAY_ENDPOINTS, relay_endpoints, struct json_list, "RelayServerStaticEndpoints", \
-		json_ipport_list, JSON_OMIT)
+		json_ipport_list, JSON_OMIT) \
+	/* Ours alone: routes of the tailnet win over networks that this machine is on. */ \
+	X(ROUTES_OVER_LAN, routes_over_lan, bool, "RoutesOverLAN", json_bool, JSON_OMIT)
 
 enum ipn_pref {
 #define X(id, member, c_type, name, type, flags) IPN_PREF_##id,
@@ -382,6 +384,29 @@ struct ipn_unbuilt {
 	bool harmless; /* taken all the same: commands only tell of it */
 };
 
+/* ---- Ours: routes that this device offers and those that others offer it (warren/routes) ---- */
+
+#define IPN_ROUTE_ACTIVE "active"   /* used; offered: approved, and this device is the router */
+#define IPN_ROUTE_STANDBY "standby" /* offered and approved: another router is before us */
+#define IPN_ROUTE_WAITS "waits"     /* offered: nobody has approved it */
+#define IPN_ROUTE_NOT_ACCEPTED \
+	"not accepted" /* this device takes no subnet routes; no exit node is chosen, or another */
+#define IPN_ROUTE_LAN \
+	"local network" /* this machine is on that network, or on one inside it, which stays as it is */
+#define IPN_ROUTE_OFFLINE "router offline"
+
+enum { IPN_OVERLAPS_MAX = 8 };
+
+struct ipn_route {
+	struct ipprefix prefix;
+	bool own;           /* offered by this device */
+	const char *router; /* its name */
+	struct ipaddr ip;   /* its address */
+	const char *state;
+	struct json_list
+		overlaps; /* struct ipprefix: other routes of the list with addresses of this one */
+};
+
 /* ---- Netcheck ---- */
 
 struct ipn_netcheck {
@@ -401,6 +426,6 @@ extern const struct json_type ipn_int_ptr, ipn_app_connector_type, ipn_prefs_typ
 	ipn_masked_prefs_type, ipn_options_type, ipn_peer_status_type, ipn_status_type,
 	ipn_ping_result_type, ipn_whois_type, ipn_login_profile_type, ipn_login_profile_list,
 	ipn_login_profile_map, ipn_health_type, ipn_engine_status_type, ipn_netmap_type,
-	ipn_notify_type, ipn_netcheck_type, ipn_persist_type, ipn_unbuilt_list;
+	ipn_notify_type, ipn_netcheck_type, ipn_persist_type, ipn_unbuilt_list, ipn_route_list;
 
 #endif

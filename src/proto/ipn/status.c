@@ -239,3 +239,17 @@ static const struct json_field unbuilt_fields[] = {
 #undef F
 static JSON_OBJECT_TYPE(unbuilt_type, struct ipn_unbuilt, unbuilt_fields);
 JSON_LIST_TYPE(ipn_unbuilt_list, unbuilt_type);
+
+#define F(member, key, type) JSON_F(struct ipn_route, member, key, type, 0)
+static const struct json_field route_fields[] = {
+	F(prefix, "Prefix", json_prefix),
+	F(own, "Own", json_bool),
+	F(router, "Router", json_str),
+	F(ip, "RouterIP", json_ip),
+	F(state, "State", json_str),
+	JSON_F(struct ipn_route, overlaps, "Overlaps", json_prefix_list, JSON_OMIT),
+	JSON_END,
+};
+#undef F
+static JSON_OBJECT_TYPE(route_type, struct ipn_route, route_fields);
+JSON_LIST_TYPE(ipn_route_list, route_type);

@@ -119,8 +119,9 @@ static bool lists_same(const struct ipprefix *a, size_t n_a, const struct ippref
 static bool net_same(const struct node_net_config *x, const struct node_net_config *y)
 {
 	return x->up == y->up && x->mtu == y->mtu && x->exit_lan == y->exit_lan &&
-	       x->netfilter == y->netfilter && x->masquerade == y->masquerade &&
-	       x->stateful == y->stateful && x->spoofing_allowed == y->spoofing_allowed &&
+	       x->keep_lan == y->keep_lan && x->netfilter == y->netfilter &&
+	       x->masquerade == y->masquerade && x->stateful == y->stateful &&
+	       x->spoofing_allowed == y->spoofing_allowed &&
 	       lists_same(x->addrs, x->n_addrs, y->addrs, y->n_addrs) &&
 	       lists_same(x->routes, x->n_routes, y->routes, y->n_routes) &&
 	       lists_same(x->advertised, x->n_advertised, y->advertised, y->n_advertised);
@@ -166,6 +167,7 @@ void node_net_build(struct node *a)
 		c.advertised = p->advertise_routes.v;
 		c.n_advertised = p->advertise_routes.n;
 		c.exit_lan = exit_wanted(p) && p->exit_node_lan;
+		c.keep_lan = !p->routes_over_lan;
 		c.netfilter = p->netfilter_mode;
 		c.masquerade = p->advertise_routes.n > 0 && !p->no_snat;
 		c.stateful = p->no_stateful == JSON_NO;
