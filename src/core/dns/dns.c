@@ -155,7 +155,8 @@ static bool is_plain(const struct dnsmsg *m)
 
 	if (m->h.flags & DNSMSG_OPCODE || m->q.type == DNSMSG_AXFR || m->q.type == DNSMSG_IXFR)
 		return false;
-	return more == (m->opt.at ? 1u : 0u) && !has_foreign_options(&m->opt);
+	return more == (m->opt.at ? 1u : 0u) &&
+	       !(m->opt.options.len && has_foreign_options(&m->opt));
 }
 
 static size_t limit_of(struct dns_client who, const struct dnsmsg_opt *o)

@@ -177,7 +177,7 @@ static int add_routes(struct setup *s, const struct dns_config *c)
 	struct dnsmsg_name n;
 	int rc = 0;
 
-	s->list = arena_array(&s->mem, c->n_routes + c->n_records + OWN_ZONES, sizeof(*s->list));
+	s->list = arena_array(&s->mem, c->n_routes + OWN_ZONES, sizeof(*s->list));
 	if (!s->list)
 		return -ENOMEM;
 	/* First, so that nobody else is asked for them. Routes below them have the longer suffix. */
@@ -271,7 +271,6 @@ static int read_record(struct arena *mem, const struct dns_record *from, struct 
 	return 0;
 }
 
-/* Its name becomes a zone of its own when it is in none that we have: what else is asked of it stays here. */
 static int add_record(struct setup *s, struct record *r)
 {
 	struct map_node *there = map_find(&s->records, r->name.b, r->name.len);
@@ -285,8 +284,6 @@ static int add_record(struct setup *s, struct record *r)
 		last->next = r;
 	} else {
 		rc = map_insert(&s->records, &r->node, r->name.b, r->name.len);
-		if (rc >= 0 && !setup_route(s, &r->name))
-			rc = add_route(s, &r->name, NULL, 0);
 	}
 	if (rc >= 0 && ipaddr_is_set(r->ip))
 		rc = map_insert(&s->addrs, &r->by_addr, r->ip.b, r->ip.family == 4 ? 4 : 16);
