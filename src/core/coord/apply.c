@@ -78,6 +78,8 @@ static int apply_other(
 		return apply_meta(c, &u->meta);
 	case COORD_POLICY:
 		return u->policy.id == id ? policy_apply(c, &u->policy, now) : -ERR_CONFLICT;
+	case COORD_DNS:
+		return id == 1 ? dns_apply(c, &u->dns, now) : -ERR_CONFLICT;
 	case COORD_NODE:
 	case COORD_SETTINGS:
 	case COORD_N_KINDS:

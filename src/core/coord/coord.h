@@ -11,6 +11,7 @@
 #ifndef WARREN_CORE_COORD_COORD_H
 #define WARREN_CORE_COORD_COORD_H
 
+#include "core/coord/dns/dns.h"
 #include "core/coord/mapper/mapper.h"
 #include "core/coord/register/register.h"
 #include "core/coord/routes/routes.h"
@@ -143,6 +144,11 @@ const struct coord_settings *coord_settings(const struct tailnet *c);
 /* -ERR_BAD_VALUE: a default route, or bits set behind the prefix; -ERR_TOO_MANY. */
 MUST_USE int coord_protected_prefixes_set(struct tailnet *c, const struct ipprefix *v, size_t n,
 	enum coord_protected_switch what, struct now now);
+/* DNS: how devices resolve names. Good until the next coord_dns_set. */
+const struct coord_dns *coord_dns(const struct tailnet *c);
+/* Cleaned, stored, and told to those for whom it is another thing. Errors as coord_dns_clean; -ERR_TOO_BIG: all together. */
+MUST_USE int coord_dns_set(
+	struct tailnet *c, const struct coord_dns *d, struct now now, struct err_at *at);
 bool coord_node_quarantined(const struct tailnet *c, int64_t id);
 void coord_stats(const struct tailnet *c, struct coord_stats *ret);
 

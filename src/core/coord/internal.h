@@ -15,6 +15,7 @@ union stored {
 	struct coord_meta meta;
 	struct coord_settings settings;
 	struct coord_policy_doc policy;
+	struct coord_dns dns;
 };
 
 enum { STORED_MEM_MAX = 64 << 20 };
@@ -37,6 +38,9 @@ MUST_USE int nodes_apply(
 	struct tailnet *c, struct coord_node *n, const struct coord_node_doc *doc, struct now now);
 /* -ERR_CONFLICT: another device has its key, its name or its address. */
 MUST_USE int nodes_check_new(const struct tailnet *c, const struct coord_node_doc *doc);
+/* dns.c: as it is stored; mem is the tailnet's from here on. And of another process's document. */
+MUST_USE int dns_load(struct tailnet *c, const struct coord_dns *doc, struct arena mem);
+MUST_USE int dns_apply(struct tailnet *c, const struct coord_dns *doc, struct now now);
 /* policy.c: another process set it */
 MUST_USE int policy_apply(struct tailnet *c, const struct coord_policy_doc *doc, struct now now);
 

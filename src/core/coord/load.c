@@ -42,6 +42,7 @@ static bool is_usable(enum coord_kind kind, const union stored *u)
 		return u->meta.next_host >= 0 && u->meta.next_host < HOSTS_MAX;
 	case COORD_SETTINGS:
 	case COORD_POLICY:
+	case COORD_DNS: /* dns_load judges it */
 	case COORD_N_KINDS:
 	case COORD_API_TOKEN:
 		break;
@@ -53,7 +54,8 @@ int stored_decode(struct tailnet *c, enum coord_kind kind, struct view doc, unio
 	struct arena *mem)
 {
 	static const struct json_type *const types[] = { &coord_user_type, &coord_node_doc_type,
-		&coord_key_type, &coord_meta_type, &coord_settings_type, &coord_policy_doc_type };
+		&coord_key_type, &coord_meta_type, &coord_settings_type, &coord_policy_doc_type,
+		&coord_dns_type };
 	char *text = arena_strndup(mem, doc.p, doc.len);
 	int rc = text ? json_decode(types[kind], text, doc.len, ret, mem, NULL) : -ENOMEM;
 	bool cut = rc < 0 && kind == COORD_NODE && without_hostinfo(text);
@@ -119,8 +121,7 @@ static int load_one(void *ctx, int64_t id, struct view doc)
 	l->id = id;
 	arena_init(&mem, STORED_MEM_MAX);
 	rc = stored_decode(c, l->kind, doc, &u, &mem);
-	if (rc >= 0 && l->kind != COORD_META && l->kind != COORD_SETTINGS &&
-		l->kind != COORD_POLICY)
+	if (rc >= 0 && (l->kind == COORD_USER || l->kind == COORD_NODE || l->kind == COORD_KEY))
 		c->meta.next_id = MAX_OF(c->meta.next_id, id);
 	if (rc >= 0 && l->kind == COORD_NODE)
 		return stored_take_node(c, &u.node, mem, rc == 1);
@@ -129,6 +130,8 @@ static int load_one(void *ctx, int64_t id, struct view doc)
 		c->settings_mem = mem;
 		return 0;
 	}
+	if (rc >= 0 && l->kind == COORD_DNS)
+		return dns_load(c, &u.dns, mem);
 	if (rc >= 0)
 		rc = take_other(c, l->kind, &u);
 	arena_fini(&mem);

@@ -196,8 +196,8 @@ static const struct json_field resolver_fields[] = {
 	JSON_F(struct tc_resolver, use_with_exit_node, "UseWithExitNode", json_bool, JSON_OMIT),
 	JSON_END,
 };
-static JSON_OBJECT_TYPE(resolver_type, struct tc_resolver, resolver_fields);
-static JSON_LIST_TYPE(resolver_list, resolver_type);
+JSON_OBJECT_TYPE(tc_resolver_type, struct tc_resolver, resolver_fields);
+static JSON_LIST_TYPE(resolver_list, tc_resolver_type);
 static JSON_MAP_TYPE(resolver_map, resolver_list);
 
 static const struct json_field dns_record_fields[] = {

@@ -297,7 +297,8 @@ extern const struct json_type tc_service_type, tc_netinfo_type, tc_location_ptr_
 	tc_hostinfo_type, tc_user_type, tc_login_type, tc_user_profile_type,
 	tc_register_request_type, tc_register_response_type, tc_map_request_type, tc_node_type,
 	tc_peer_change_type, tc_derp_node_type, tc_derp_region_type, tc_derp_map_type,
-	tc_dns_record_type, tc_dns_config_type, tc_filter_rule_type, tc_map_response_type,
-	tc_display_map_type, tc_ping_request_type, tc_ping_response_type, tc_server_keys_type;
+	tc_resolver_type, tc_dns_record_type, tc_dns_config_type, tc_filter_rule_type,
+	tc_map_response_type, tc_display_map_type, tc_ping_request_type, tc_ping_response_type,
+	tc_server_keys_type;
 
 #endif

@@ -2,6 +2,7 @@
 #ifndef WARREN_CORE_COORD_MAPPER_INTERNAL_H
 #define WARREN_CORE_COORD_MAPPER_INTERNAL_H
 
+#include "core/coord/dns/dns.h"
 #include "core/coord/intake/intake.h"
 #include "core/coord/mapper/mapper.h"
 #include "core/coord/policy_sync/policy_sync.h"
@@ -17,10 +18,11 @@ struct map_session {
 	bool told; /* it has had a map */
 	/* It sees everybody, and of everybody what all are told: its messages are shared ones. */
 	bool sees_all;
-	bool hides_ip4;                            /* its own device's */
-	bool resync;                               /* everything is to be told anew */
-	bool self_stale, filter_stale, ssh_stale;  /* perhaps */
-	uint64_t self_told, filter_told, ssh_told; /* hashes of what it was told last */
+	bool hides_ip4;                                      /* its own device's */
+	bool resync;                                         /* everything is to be told anew */
+	bool self_stale, filter_stale, ssh_stale, dns_stale; /* perhaps */
+	/* Hashes of what it was told last. */
+	uint64_t self_told, filter_told, ssh_told, dns_told;
 	struct dirty_peer
 		*dirty; /* of a restricted one: peers of which there is something to tell */
 	size_t n_dirty, cap_dirty;
@@ -43,6 +45,9 @@ struct map_session {
 	mono_ns ask_at; /* whether its program lives */
 };
 
+enum {
+	MAP_DNS_MAX = 4 << 20
+}; /* bytes of one DNSConfig: more than the bounds of the settings allow */
 enum { DIRTY_PEERS_MAX = 4096 }; /* more: everything is told anew */
 struct dirty_peer {
 	int64_t id;
@@ -81,6 +86,11 @@ struct mapper {
 	struct map_frame *keep_alive[2]; /* the message as of then, compressed and raw */
 	unix_ms keep_alive_at;
 	struct map_frame *comma;
+	struct {             /* what all are told of DNS to whom nothing personal is */
+		uint64_t of; /* dns_at of then; 0: to be made */
+		struct buf text;
+		struct map_frame *frame; /* of a long one */
+	} dns;
 };
 
 static inline struct map_session *map_session_of(const struct coord_node *n)
@@ -154,6 +164,9 @@ void map_policies_put(struct map_writer *d,
 void map_policies_self(struct map_writer *d, const char *before,
 	bool all); /* its own document: always, or if it is another */
 void map_policies_clear(struct tailnet *c);
+
+/* map_dns.c: how names are resolved: all, or if it is another thing than before */
+void map_dns_put(struct map_writer *d, bool all);
 
 /* restricted.c: readers that are restricted */
 void restricted_review(struct map_session *p); /* does it see all? */

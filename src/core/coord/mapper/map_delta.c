@@ -65,9 +65,9 @@ static int put_delta(struct tailnet *c, struct making *m, struct now now)
 	int rc;
 
 	time_format_rfc3339(now.wall, time);
-	if (m->reader && coord_node_is_alone(m->reader))
-		return buf_printf(
-			m->out, "{\"ControlTime\":\"%s\"", time); /* it is told of nobody */
+	/* It is told of nobody, or of nobody is anything new. */
+	if (m->reader && (coord_node_is_alone(m->reader) || m->from == c->seq))
+		return buf_printf(m->out, "{\"ControlTime\":\"%s\"", time);
 	rc = buf_printf(m->out, "{\"ControlTime\":\"%s\",\"PeersChanged\":[", time);
 	if (rc == 0)
 		rc = put_changed(c, m, true);

@@ -4,6 +4,9 @@
 
 #include <errno.h>
 
+/* All names below its own are its own, too. Peers' names are looked up by the peers' entries, its own by itself. */
+static const char subdomain_resolve[] = "dns-subdomain-resolve";
+
 enum { PIECE_MAX = 1 << 22, READ_MEM_MAX = 16 << 20 };
 
 static struct tc_user profile_of_user(const struct user *u)
@@ -94,6 +97,8 @@ static int self_caps(
 		rc = policy_node_caps(policy_installed(c->policy), n->doc.id, a, &caps, &n_caps);
 	for (size_t i = 0; i < n_caps && rc == 0; i++)
 		rc = add_cap(ret, a, caps[i].name, caps[i].values);
+	if (rc == 0 && n->subdomains && !json_map_find(ret, subdomain_resolve))
+		rc = add_cap(ret, a, subdomain_resolve, "[]");
 	return rc < 0 ? rc : add_map_cache(n, ret, a);
 }
 
@@ -143,7 +148,7 @@ static int put_reach(struct tailnet *c, const struct coord_node *n, const struct
 		policy_node_suggests_exit(plan, n->doc.id))
 		rc = add_cap(&ret->cap_map, a, "suggest-exit-node", NULL);
 	if (rc == 0 && viewer != n && n->subdomains)
-		rc = add_cap(&ret->cap_map, a, "dns-subdomain-resolve", NULL);
+		rc = add_cap(&ret->cap_map, a, subdomain_resolve, NULL);
 	return rc;
 }
 

@@ -21,6 +21,7 @@ void map_policies_self(struct map_writer *d, const char *before, bool all)
 	if (!all && !p->self_stale && p->node->changed_whole <= p->cursor)
 		return;
 	p->self_stale = false;
+	p->dns_stale = true; /* what is told of resolvers may depend on it */
 	map_writer_put(d, "%s\"Node\":", before);
 	start = buf_len(&d->text);
 	arena_init(&a, MEM_MAX);
@@ -204,13 +205,15 @@ static void put_health(struct map_writer *d, bool all)
 	map_writer_put(d, "]");
 }
 
-/* The packet filter, the rules of ssh, and what is wrong. */
+/* What is wrong, how names are resolved, the packet filter, and the rules of ssh. */
 void map_policies_put(struct map_writer *d, bool all)
 {
 	put_health(d, all);
+	if (all || d->p->dns_stale)
+		map_dns_put(d, all);
 	if (all || d->p->filter_stale)
 		put_filter(d, all);
 	if (all || d->p->ssh_stale)
 		put_ssh(d, all);
-	d->p->filter_stale = d->p->ssh_stale = false;
+	d->p->filter_stale = d->p->ssh_stale = d->p->dns_stale = false;
 }

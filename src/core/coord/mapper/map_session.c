@@ -100,7 +100,7 @@ int map_session_unpack(struct map_session *p)
 bool map_session_has_self_news(const struct map_session *p)
 {
 	return p->self_stale || p->filter_stale || p->ssh_stale || p->health_stale ||
-	       p->node->changed > p->cursor;
+	       p->dns_stale || p->node->changed > p->cursor;
 }
 
 void map_session_due(struct map_session *p)

@@ -74,12 +74,6 @@ static void put_head(struct map_writer *d, struct now now)
 
 	map_policies_self(d, "{", true);
 	put_derp_map(d);
-	if (coord_node_is_alone(d->p->node))
-		map_writer_put(d, ",\"DNSConfig\":{}");
-	else
-		map_writer_put(d,
-			",\"DNSConfig\":{\"Routes\":{\"%s.\":null},\"Domains\":[\"%s\"],\"Proxied\":true}",
-			domain, domain);
 	map_writer_put(d,
 		",\"Domain\":\"%s\",\"CollectServices\":false,\"Debug\":{\"DisableLogTail\":true}",
 		domain);

@@ -16,6 +16,7 @@ int mapper_new(struct tailnet *c)
 	list_init(&m->held);
 	list_init(&m->due);
 	map_init(&m->filter_parts, c->seed);
+	buf_init(&m->dns.text, MAP_DNS_MAX);
 	shed_init(&m->shed, c->seed);
 	m->zstd = ZSTD_createCCtx();
 	m->comma = m->zstd ? map_frame_of(c, ",", 1) : NULL;
@@ -39,6 +40,8 @@ void mapper_free(struct tailnet *c)
 	map_fini(&m->filter_parts);
 	map_frame_put(m->all_ids);
 	map_frame_put(m->comma);
+	map_frame_put(m->dns.frame);
+	buf_fini(&m->dns.text);
 	map_frame_put(m->keep_alive[0]);
 	map_frame_put(m->keep_alive[1]);
 	for (size_t i = 0; i < DELTAS_KEPT; i++)

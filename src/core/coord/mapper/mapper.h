@@ -33,6 +33,8 @@ void map_news_settle(struct tailnet *c, struct now now);
 /* The plan that runs now is replaced by next. */
 MUST_USE int map_news_install(
 	struct tailnet *c, struct policy_plan *next, bool open, struct now now);
+/* The settings of DNS are other ones: who is told anything else by them hears of it. */
+void mapper_dns_changed(struct tailnet *c, struct now now);
 /* Its streams begin anew, with a whole map. */
 void mapper_begin_anew(struct coord_node *n);
 /* It leaves: it and all others are told. */

@@ -31,7 +31,8 @@ void policy_sync_review(struct tailnet *c, struct coord_node *n, struct now now)
 {
 	bool hides = !c->open && policy_node_hides_ip4(policy_installed(c->policy), n->doc.id);
 	bool subdomains =
-		!c->open && policy_node_resolves_subdomains(policy_installed(c->policy), n->doc.id);
+		c->dns.wildcard || (!c->open && policy_node_resolves_subdomains(
+							policy_installed(c->policy), n->doc.id));
 	uint64_t shown;
 
 	if (n->n_use)

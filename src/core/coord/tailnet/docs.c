@@ -96,6 +96,34 @@ static const struct json_field settings_fields[] = {
 
 JSON_OBJECT_TYPE(coord_settings_type, struct coord_settings, settings_fields);
 
+static JSON_LIST_TYPE(resolver_list, tc_resolver_type);
+
+static const struct json_field split_fields[] = {
+	JSON_F(struct coord_dns_split, suffix, "suffix", json_str, 0),
+	JSON_F(struct coord_dns_split, resolvers, "resolvers", resolver_list, JSON_OMIT),
+	JSON_END,
+};
+
+static JSON_OBJECT_TYPE(split_type, struct coord_dns_split, split_fields);
+
+static JSON_LIST_TYPE(split_list, split_type);
+
+static JSON_LIST_TYPE(record_list, tc_dns_record_type);
+
+static const struct json_field dns_fields[] = {
+	JSON_F(struct coord_dns, resolvers, "resolvers", resolver_list, JSON_OMIT),
+	JSON_F(struct coord_dns, splits, "splits", split_list, JSON_OMIT),
+	JSON_F(struct coord_dns, search, "search", json_str_list, JSON_OMIT),
+	JSON_F(struct coord_dns, records, "records", record_list, JSON_OMIT),
+	JSON_F(struct coord_dns, magic_off, "magicOff", json_bool, JSON_OMIT),
+	JSON_F(struct coord_dns, override_off, "overrideOff", json_bool, JSON_OMIT),
+	JSON_F(struct coord_dns, wildcard, "wildcard", json_bool, JSON_OMIT),
+	JSON_F(struct coord_dns, certificates, "certificates", json_bool, JSON_OMIT),
+	JSON_END,
+};
+
+JSON_OBJECT_TYPE(coord_dns_type, struct coord_dns, dns_fields);
+
 static const struct json_field policy_fields[] = {
 	JSON_F(struct coord_policy_doc, id, "id", json_int, 0),
 	JSON_F(struct coord_policy_doc, author, "author", json_str, JSON_OMIT),

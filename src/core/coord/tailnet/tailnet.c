@@ -50,6 +50,7 @@ struct tailnet *tailnet_free(struct tailnet *c)
 	map_fini(&c->machines);
 	heap_fini(&c->expiries);
 	arena_fini(&c->settings_mem);
+	arena_fini(&c->dns_mem);
 	free(c->removed);
 	free(c->hosts);
 	free(c);

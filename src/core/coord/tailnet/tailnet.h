@@ -23,7 +23,8 @@ struct coord_policy_doc {
 	const char *author, *hash, *text;
 	unix_ms created;
 };
-extern const struct json_type coord_meta_type, coord_settings_type, coord_policy_doc_type;
+extern const struct json_type coord_meta_type, coord_settings_type, coord_policy_doc_type,
+	coord_dns_type;
 
 enum { HOSTS_MAX = 1 << 22 }; /* addresses in 100.64.0.0/10 */
 enum { NODE_NAME_MAX = 63, USER_NAME_MAX = 255 };
@@ -160,6 +161,9 @@ struct tailnet {
 	struct list routers;
 	struct coord_settings settings;
 	struct arena settings_mem;
+	struct coord_dns dns;
+	struct arena dns_mem;
+	uint64_t dns_at;  /* counts its changes */
 	uint8_t *hosts;   /* a bit for each address that is taken */
 	mono_ns flush_at; /* what has changed is told then */
 	int failed; /* negative: memory is not what it should be, and only the disk is: the engine ends with the turn */

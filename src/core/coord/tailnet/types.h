@@ -36,6 +36,16 @@ enum {
 		4, /* of one device, that no registration brings back; the oldest is forgotten */
 };
 
+/* Of the DNS settings, which every device is told: all together are a few hundred kilobytes at most. */
+enum {
+	COORD_DNS_RESOLVERS_MAX = 16, /* of all names, or of one suffix */
+	COORD_DNS_BOOTSTRAP_MAX = 8,  /* addresses of one resolver */
+	COORD_DNS_SPLITS_MAX = 128,
+	COORD_DNS_SEARCH_MAX = 32,
+	COORD_DNS_RECORDS_MAX = 2048,
+	COORD_DNS_URL_MAX = 255,
+};
+
 enum {
 	COORD_ACCEPT_BURST = 2, /* seconds of it at once */
 	COORD_ACCEPT_RESERVE =
@@ -106,6 +116,7 @@ enum coord_kind {
 	COORD_META,
 	COORD_SETTINGS,
 	COORD_POLICY,
+	COORD_DNS,
 	COORD_N_KINDS,
 	COORD_API_TOKEN =
 		64, /* from here on: its owner's, in the same database and transactions; the engine does not look at them */
@@ -299,6 +310,27 @@ enum coord_protected_switch {
 struct coord_settings {
 	struct json_list protected_prefixes; /* struct ipprefix */
 	int64_t protected_switch;
+};
+
+/* Resolvers of the names at and below a suffix. None: such names are answered from records and devices only. */
+struct coord_dns_split {
+	const char *suffix;
+	struct json_list resolvers; /* struct tc_resolver */
+};
+
+/*
+ * How devices resolve names. All zero is what a tailnet begins with: names of devices are resolved, and nothing else is another thing
+ * than before. Names are in lower case and without a dot at the end.
+ */
+struct coord_dns {
+	struct json_list resolvers; /* struct tc_resolver: of all names */
+	struct json_list splits;    /* struct coord_dns_split */
+	struct json_list search;    /* const char *: behind the base domain, which is first */
+	struct json_list records;   /* struct tc_dns_record: A and AAAA */
+	bool magic_off;             /* short names of devices are not resolved */
+	bool override_off; /* a device's own resolvers go before the global ones where it has some */
+	bool wildcard;     /* each name below a device's name is that device */
+	bool certificates; /* each device is told that it may have a certificate for its name */
 };
 
 struct coord_stats {
