@@ -13,6 +13,7 @@ static const char *const roles[] = { "member", "auditor", "billing-admin", "netw
 	"it-admin", "admin", "owner", NULL };
 static const char *const sorts[] = { "id", "name", "address", "user", "state", "seen", "os",
 	"client", "created", NULL };
+static const char *const switches[] = { "on", "off", NULL };
 static const char *const modes[] = { "show", "quarantine", "refuse", NULL };
 static const char *const scopes[] = { "policy_file", "policy_file:read", NULL };
 static const char *const protos[] = { "tcp", "udp", "icmp", "sctp", "gre", "esp", "ah", NULL };
@@ -173,6 +174,8 @@ static int offer_argument(struct cmd *c, const struct typed *t, char kind)
 		return offer_waiting(c, t);
 	case 'r':
 		return offer_words(t, roles);
+	case 'o':
+		return offer_words(t, switches);
 	case 'f':
 		return IS_FILE;
 	default:
@@ -183,7 +186,7 @@ static int offer_argument(struct cmd *c, const struct typed *t, char kind)
 static int complete(struct cmd *c, const struct typed *t)
 {
 	const struct command *k = command_find(t->word, t->n);
-	size_t first = k && k->verb ? 2 : 1, at = t->n - MIN_OF(t->n, first);
+	size_t first = k ? command_words(k) : 1, at = t->n - MIN_OF(t->n, first);
 
 	if (t->flag)
 		return offer_value(c, t);

@@ -61,6 +61,45 @@ const struct command command_table[] = {
 		"replaces them; without any only the mode", "-", "mode" },
 	{ "own-prefixes", "clear", "", 0, 0, cmd_own_prefixes_clear, "there are none any more", "",
 		"" },
+	{ "dns", "status", "", 0, 0, cmd_dns_status, "how devices resolve names", "", "" },
+	{ "dns", "nameservers list", "", 0, 0, cmd_dns_list, "resolvers of all names", "", "" },
+	{ "dns", "nameservers add", "ADDRESS... [flags]", 1, 12, cmd_dns_change,
+		"an address, https://NAME/PATH or tls://NAME", "-", "with-exit-node at" },
+	{ "dns", "nameservers remove", "ADDRESS...", 1, 12, cmd_dns_change, "some of them", "-",
+		"" },
+	{ "dns", "nameservers set", "ADDRESS... [flags]", 1, 12, cmd_dns_change, "replaces them",
+		"-", "with-exit-node at" },
+	{ "dns", "nameservers clear", "", 0, 0, cmd_dns_change, "devices use their own", "", "" },
+	{ "dns", "split list", "", 0, 0, cmd_dns_list, "domains with resolvers of their own", "",
+		"" },
+	{ "dns", "split set", "DOMAIN [ADDRESS...] [flags]", 1, 12, cmd_dns_change_split,
+		"who answers its names; without an address only records do", "-",
+		"with-exit-node at" },
+	{ "dns", "split add", "DOMAIN ADDRESS... [flags]", 2, 12, cmd_dns_change_split,
+		"one more resolver", "-", "with-exit-node at" },
+	{ "dns", "split remove", "DOMAIN [ADDRESS...]", 1, 12, cmd_dns_change_split,
+		"the domain, or some of its resolvers", "-", "" },
+	{ "dns", "search list", "", 0, 0, cmd_dns_list, "what is put behind short names", "", "" },
+	{ "dns", "search add", "DOMAIN...", 1, 12, cmd_dns_change, "behind those that are there",
+		"-", "" },
+	{ "dns", "search remove", "DOMAIN...", 1, 12, cmd_dns_change, "some of them", "-", "" },
+	{ "dns", "search set", "DOMAIN...", 1, 12, cmd_dns_change, "replaces them", "-", "" },
+	{ "dns", "search clear", "", 0, 0, cmd_dns_change, "only the base domain is left", "", "" },
+	{ "dns", "records list", "", 0, 0, cmd_dns_list, "names beside those of devices", "", "" },
+	{ "dns", "records add", "NAME [A|AAAA] ADDRESS...", 2, 12, cmd_dns_change_records,
+		"every device resolves it so", "-", "" },
+	{ "dns", "records remove", "NAME [A|AAAA] [ADDRESS...]", 1, 12, cmd_dns_change_records,
+		"without an address all of this name", "-", "" },
+	{ "dns", "magic", "on|off", 1, 1, cmd_dns_switch, "short names of devices are resolved",
+		"o", "" },
+	{ "dns", "override", "on|off", 1, 1, cmd_dns_switch,
+		"nameservers go before the devices' own resolvers", "o", "" },
+	{ "dns", "wildcard", "on|off", 1, 1, cmd_dns_switch,
+		"names below a device's name are that device", "o", "" },
+	{ "dns", "certificates", "on|off", 1, 1, cmd_dns_switch,
+		"devices are told that they may have one for their name", "o", "" },
+	{ "dns", "preview", "NAME [NODE]", 1, 2, cmd_dns_preview,
+		"who answers it, on any device or on this one", "-n", "" },
 	{ "policy", "get", "", 0, 0, cmd_policy_get, "prints the one in force", "", "" },
 	{ "policy", "set", "FILE [--force]", 1, 1, cmd_policy_set,
 		"checked and tested first; - reads standard input", "f", "force" },
@@ -128,14 +167,35 @@ bool command_takes(const struct command *k, const char *flag)
 	return lists(common_flags, flag) || (k && lists(k->flags, flag));
 }
 
-/* The verb may be left out where it is "list". */
+/* A verb may be of two words. The last one may be left out where it is "list". */
+static bool is_named(const struct command *k, const char *const *words, size_t n)
+{
+	const char *verb = k->verb;
+
+	if (!n || strcmp(k->group, words[0]) != 0)
+		return false;
+	for (size_t i = 1; verb; i++) {
+		const char *word = i < n ? words[i] : "list";
+		size_t len = strcspn(verb, " ");
+
+		if (strlen(word) != len || memcmp(word, verb, len) != 0)
+			return false;
+		verb = verb[len] ? verb + len + 1 : NULL;
+	}
+	return true;
+}
+
 const struct command *command_find(const char *const *words, size_t n)
 {
-	for (const struct command *k = command_table; n && k->group; k++)
-		if (!strcmp(k->group, words[0]) &&
-			(!k->verb || !strcmp(k->verb, n > 1 ? words[1] : "list")))
+	for (const struct command *k = command_table; k->group; k++)
+		if (is_named(k, words, n))
 			return k;
 	return NULL;
+}
+
+size_t command_words(const struct command *k)
+{
+	return !k->verb ? 1 : strchr(k->verb, ' ') ? 3 : 2;
 }
 
 static bool group_exists(const char *name)
@@ -177,20 +237,26 @@ static void consider(const char *word, const char *name, int *best, const char *
 static int say_unknown(const struct hub_options *o)
 {
 	const char *group = o->word[0], *meant = NULL;
-	bool known = group_exists(group);
+	bool known = group_exists(group), two = o->n_words > 2;
+	char typed[LINE_LEN];
 	int best = NEAR_FAR;
+
+	/* As much of it as could be a verb of two words. */
+	snprintf(typed, sizeof(typed), "%s%s%s", o->n_words > 1 ? o->word[1] : "list",
+		two ? " " : "", two ? o->word[2] : "");
 
 	for (const struct command *k = command_table; k->group; k++) {
 		if (!known)
 			consider(group, k->group, &best, &meant);
 		else if (k->verb && !strcmp(k->group, group) && o->n_words > 1)
-			consider(o->word[1], k->verb, &best, &meant);
+			consider(two && strchr(k->verb, ' ') ? typed : o->word[1], k->verb, &best,
+				&meant);
 	}
 	if (!known)
 		consider(group, "serve", &best, &meant);
 	if (known && meant)
-		cmd_fail("there is no \"%s %s\"; did you mean \"%s %s\"?", group, o->word[1], group,
-			meant);
+		cmd_fail("there is no \"%s %s\"; did you mean \"%s %s\"?", group,
+			strchr(meant, ' ') ? typed : o->word[1], group, meant);
 	else if (known)
 		cmd_fail("there is no \"%s %s\"; \"warren-hub %s --help\" lists what there is",
 			group, o->n_words > 1 ? o->word[1] : "list", group);
@@ -232,7 +298,7 @@ static int run(const struct command *k, const struct hub_options *o)
 int hubctl_run(const struct hub_options *o)
 {
 	const struct command *k = command_find(o->word, o->n_words);
-	size_t n_args = o->n_words - MIN_OF(o->n_words, (size_t)(k && k->verb ? 2 : 1));
+	size_t n_args = o->n_words - MIN_OF(o->n_words, k ? command_words(k) : 1);
 	char path[LINE_LEN];
 
 	if (o->help && group_exists(o->word[0]) && (!k || (k->verb && o->n_words < 2))) {

@@ -113,6 +113,15 @@ int cmd_own_prefixes(struct cmd *c);
 int cmd_own_prefixes_set(struct cmd *c);
 int cmd_own_prefixes_clear(struct cmd *c);
 
+/* dns.c */
+int cmd_dns_status(struct cmd *c);
+int cmd_dns_list(struct cmd *c);
+int cmd_dns_change(struct cmd *c);
+int cmd_dns_change_split(struct cmd *c);
+int cmd_dns_change_records(struct cmd *c);
+int cmd_dns_switch(struct cmd *c);
+int cmd_dns_preview(struct cmd *c);
+
 /* tokens.c */
 int cmd_tokens_list(struct cmd *c);
 int cmd_tokens_create(struct cmd *c);

@@ -1,11 +1,11 @@
 /*
  * The administration: HTTP with JSON over a unix socket that only its owner and root can open.
  *	GET /status, /users, /nodes, /keys, /pending
- *	GET /routes, /own-prefixes, /tokens, /policy, /policy/status, /policy/versions, /policy/versions/N
+ *	GET /routes, /own-prefixes, /dns, /tokens, /policy, /policy/status, /policy/versions, /policy/versions/N
  *	POST /users, /users/ID/{delete,rename,role}, /nodes/{list,show,waiting,approve,reject}, /nodes/ID/{approve,rename,tag,move,expire,delete}, /keys,
  *	/keys/ID/{revoke,delete,move}, /login,
  *	/nodes/ID/routes/{approve,unapprove}, /own-prefixes, /tokens, /tokens/ID/revoke, /policy, /policy/{check,preview,can,pull},
- *	/policy/versions/N/restore
+ *	/policy/versions/N/restore, /dns/{nameservers,split,search,records}/{add,remove,set}, /dns/switch/NAME/{on,off}, /dns/preview
  * A change is durable before it is answered: hold.c sees to it.
  */
 #include "hub/admin/admin.h"
@@ -61,6 +61,13 @@ static const struct http_route routes[] = {
 		.flags = CHANGE },
 	{ "GET", "/own-prefixes", RIGHT, .fn = admin_own_prefixes },
 	{ "POST", "/own-prefixes", RIGHT, .fn = admin_own_prefixes_set, .flags = CHANGE },
+	{ "GET", "/dns", RIGHT, .fn = admin_dns },
+	{ "POST", "/dns/nameservers/{verb}", RIGHT, .fn = admin_dns_nameservers, .flags = CHANGE },
+	{ "POST", "/dns/split/{verb}", RIGHT, .fn = admin_dns_split, .flags = CHANGE },
+	{ "POST", "/dns/search/{verb}", RIGHT, .fn = admin_dns_search, .flags = CHANGE },
+	{ "POST", "/dns/records/{verb}", RIGHT, .fn = admin_dns_records, .flags = CHANGE },
+	{ "POST", "/dns/switch/{name}/{verb}", RIGHT, .fn = admin_dns_switch, .flags = CHANGE },
+	{ "POST", "/dns/preview", RIGHT, .fn = admin_dns_preview },
 	{ "GET", "/policy", RIGHT, .fn = admin_policy },
 	{ "POST", "/policy", RIGHT, .fn = admin_policy_set, .flags = CHANGE },
 	{ "GET", "/policy/status", RIGHT, .fn = admin_policy_status },
@@ -82,6 +89,15 @@ static void identify(struct http_request *q)
 	q->who.rights = RIGHT;
 }
 
+/* " tags=tag:a,tag:b" */
+static void add_texts(
+	const char *name, const struct json_list *l, char *out, size_t size, size_t *at)
+{
+	for (size_t i = 0; i < l->n && *at < size; i++)
+		*at += (size_t)snprintf(out + *at, size - *at, "%s%s%s%s", i ? "," : " ",
+			i ? "" : name, i ? "" : "=", *JSON_AT(*l, const char *, i));
+}
+
 /* " name=printer user=ana": what a request says beside its path; nothing that is secret or long. */
 static const char *details_of(const struct admin_request *r, char *out, size_t size)
 {
@@ -96,9 +112,8 @@ static const char *details_of(const struct admin_request *r, char *out, size_t s
 		if (fields[i].value && *fields[i].value)
 			at += (size_t)snprintf(
 				out + at, size - at, " %s=%s", fields[i].name, fields[i].value);
-	for (size_t i = 0; i < r->tags.n && at < size; i++)
-		at += (size_t)snprintf(out + at, size - at, "%s%s",
-			i ? "," : " tags=", *JSON_AT(r->tags, const char *, i));
+	add_texts("tags", &r->tags, out, size, &at);
+	add_texts("values", &r->values, out, size, &at);
 	return out;
 }
 

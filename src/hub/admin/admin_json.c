@@ -282,6 +282,57 @@ static const struct json_field failure_fields[] = {
 JSON_OBJECT_TYPE(admin_failure_type, struct admin_failure, failure_fields);
 JSON_LIST_TYPE(admin_failure_list, admin_failure_type);
 
+static const struct json_field resolver_fields[] = {
+	F(tc_resolver, addr, "address", json_str),
+	O(tc_resolver, bootstrap, "at", json_ip_list),
+	O(tc_resolver, use_with_exit_node, "useWithExitNode", json_bool),
+	JSON_END,
+};
+static JSON_OBJECT_TYPE(resolver_type, struct tc_resolver, resolver_fields);
+static JSON_LIST_TYPE(resolver_list, resolver_type);
+static const struct json_field split_fields[] = {
+	F(coord_dns_split, suffix, "suffix", json_str),
+	F(coord_dns_split, resolvers, "nameservers", resolver_list),
+	JSON_END,
+};
+static JSON_OBJECT_TYPE(split_type, struct coord_dns_split, split_fields);
+static JSON_LIST_TYPE(split_list, split_type);
+static const struct json_field record_fields[] = {
+	F(tc_dns_record, name, "name", json_str),
+	F(tc_dns_record, type, "type", json_str),
+	F(tc_dns_record, value, "value", json_str),
+	JSON_END,
+};
+static JSON_OBJECT_TYPE(record_type, struct tc_dns_record, record_fields);
+static JSON_LIST_TYPE(record_list, record_type);
+
+static const struct json_field dns_fields[] = {
+	F(admin_dns, base_domain, "baseDomain", json_str),
+	F(admin_dns, magic, "magicDNS", json_bool),
+	F(admin_dns, override, "overrideLocalDNS", json_bool),
+	F(admin_dns, wildcard, "wildcard", json_bool),
+	F(admin_dns, certificates, "certificates", json_bool),
+	F(admin_dns, nameservers, "nameservers", resolver_list),
+	F(admin_dns, splits, "splitDNS", split_list),
+	F(admin_dns, search, "searchDomains", json_str_list),
+	F(admin_dns, records, "records", record_list),
+	F(admin_dns, notes, "notes", json_str_list),
+	JSON_END,
+};
+JSON_OBJECT_TYPE(admin_dns_type, struct admin_dns, dns_fields);
+
+static const struct json_field dns_preview_fields[] = {
+	F(admin_dns_preview, name, "name", json_str),
+	F(admin_dns_preview, answers, "answers", json_str),
+	O(admin_dns_preview, suffix, "suffix", json_str),
+	O(admin_dns_preview, device, "device", json_str),
+	O(admin_dns_preview, hidden, "hidden", json_bool),
+	F(admin_dns_preview, addresses, "addresses", json_str_list),
+	F(admin_dns_preview, nameservers, "nameservers", resolver_list),
+	JSON_END,
+};
+JSON_OBJECT_TYPE(admin_dns_preview_type, struct admin_dns_preview, dns_preview_fields);
+
 static const struct json_field error_fields[] = {
 	F(admin_error, error, "error", json_str),
 	O(admin_error, line, "line", json_int),
@@ -320,6 +371,10 @@ static const struct json_field request_fields[] = {
 	F(admin_request, prefixes, "prefixes", json_prefix_list),
 	O(admin_request, force, "force", json_bool),
 	O(admin_request, tags, "tags", json_str_list),
+	O(admin_request, type, "type", json_str),
+	O(admin_request, values, "values", json_str_list),
+	O(admin_request, at, "at", json_ip_list),
+	O(admin_request, with_exit_node, "useWithExitNode", json_bool),
 	O(admin_request, expiry_ms, "expiryMs", json_int),
 	O(admin_request, reusable, "reusable", json_bool),
 	O(admin_request, ephemeral, "ephemeral", json_bool),

@@ -112,6 +112,25 @@ struct admin_own_prefixes {
 	const char *mode;          /* "show", "quarantine", "refuse" */
 };
 
+struct admin_dns {
+	const char *base_domain;
+	struct json_list nameservers; /* struct tc_resolver */
+	struct json_list splits;      /* struct coord_dns_split */
+	struct json_list search;      /* const char * */
+	struct json_list records;     /* struct tc_dns_record */
+	struct json_list notes;       /* const char *: what may surprise */
+	bool magic, override, wildcard, certificates;
+};
+
+struct admin_dns_preview {
+	const char *name;    /* in full */
+	const char *answers; /* "nobody", "device", "records", "split", "global", "system" */
+	const char *suffix, *device;
+	bool hidden; /* a device has the name, and the one that asks may not see it */
+	struct json_list addresses;   /* const char * */
+	struct json_list nameservers; /* struct tc_resolver: that are asked */
+};
+
 struct admin_policy {
 	int64_t version; /* 0: none was ever set */
 	const char *author, *hash;
@@ -170,7 +189,12 @@ struct admin_request {
 	int64_t proto, port;
 	struct json_list prefixes; /* struct ipprefix */
 	struct json_list tags;
-	int64_t expiry_ms; /* 0: never; of a device: now, and negative is never */
+	const char *type; /* of a record */
+	struct json_list
+		values;      /* const char *: addresses of resolvers or records, search domains */
+	struct json_list at; /* struct ipaddr: where a resolver with a name is found */
+	bool with_exit_node; /* it is asked also while an exit node is in use */
+	int64_t expiry_ms;   /* 0: never; of a device: now, and negative is never */
 	bool reusable, ephemeral, preapproved, force, with_devices, reverse;
 };
 
@@ -180,6 +204,6 @@ extern const struct json_type admin_status_type, admin_limits_type, admin_user_t
 	admin_error_type, admin_request_type, admin_token_type, admin_token_list, admin_route_type,
 	admin_route_list, admin_own_prefixes_type, admin_policy_type, admin_policy_list,
 	admin_policy_status_type, admin_change_type, admin_change_list, admin_reach_type,
-	admin_failure_type, admin_failure_list;
+	admin_failure_type, admin_failure_list, admin_dns_type, admin_dns_preview_type;
 
 #endif

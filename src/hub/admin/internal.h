@@ -102,6 +102,15 @@ MUST_USE int admin_route_unapprove(struct http_request *q);
 MUST_USE int admin_own_prefixes(struct http_request *q);
 MUST_USE int admin_own_prefixes_set(struct http_request *q);
 
+/* dns.c */
+MUST_USE int admin_dns(struct http_request *q);
+MUST_USE int admin_dns_nameservers(struct http_request *q);
+MUST_USE int admin_dns_split(struct http_request *q);
+MUST_USE int admin_dns_search(struct http_request *q);
+MUST_USE int admin_dns_records(struct http_request *q);
+MUST_USE int admin_dns_switch(struct http_request *q);
+MUST_USE int admin_dns_preview(struct http_request *q);
+
 /* tokens.c */
 MUST_USE int admin_tokens(struct http_request *q);
 MUST_USE int admin_token_create(struct http_request *q);

@@ -1,0 +1,117 @@
+#!/usr/bin/env python3
+"""How a hub is told what names its devices resolve, and what the devices hear of it.
+
+Usage: hub_dns_test.py WARREN-HUB HUBDEVICE. Prints TAP."""
+import json, sys
+
+from hub_process import Hub, check, run
+
+HUB, DEVICE = sys.argv[1:3]
+
+
+def settings(d):
+    hub = Hub(HUB, d, "--base-domain", "corp.test").start()
+    first = hub.json("dns", "status")
+    check("names of devices and nothing else", first["magicDNS"] and first["overrideLocalDNS"] and not first["wildcard"] and
+          not first["certificates"] and first["baseDomain"] == "corp.test" and
+          not any(first[k] for k in ("nameservers", "splitDNS", "searchDomains", "records", "notes")), first)
+    hub.admin("dns", "nameservers", "add", "9.9.9.9", "149.112.112.112:53")
+    hub.admin("dns", "nameservers", "add", "https://DNS.corp.example/dns-query", "--at", "10.0.0.53,fd00::53", "--with-exit-node")
+    said = hub.refusal("dns", "nameservers", "add", "9.9.9.9")
+    check("what is there is not added twice", "9.9.9.9 is there already" in said, said)
+    got = hub.json("dns", "nameservers", "list")["nameservers"]
+    check("resolvers in their usual form", got == [
+        {"address": "9.9.9.9"}, {"address": "149.112.112.112"},
+        {"address": "https://dns.corp.example/dns-query", "at": ["10.0.0.53", "fd00::53"], "useWithExitNode": True}], got)
+    hub.admin("dns", "nameservers", "remove", "149.112.112.112")
+    hub.admin("dns", "split", "set", "Lab.Example.", "10.1.0.53", "10.1.0.54")
+    hub.admin("dns", "split", "set", "only.records.example")
+    hub.admin("dns", "split", "remove", "lab.example", "10.1.0.54")
+    hub.admin("dns", "search", "add", "lab.example", "corp.example")
+    hub.admin("dns", "records", "add", "Printer.Lab.Example", "10.1.0.9", "fd00::9")
+    hub.admin("dns", "records", "add", "nas.corp.test", "A", "10.1.0.8")
+    now = hub.json("dns", "status")
+    check("what was set", now["splitDNS"] == [{"suffix": "lab.example", "nameservers": [{"address": "10.1.0.53"}]},
+                                              {"suffix": "only.records.example", "nameservers": None}] and
+          now["searchDomains"] == ["lab.example", "corp.example"] and now["records"] == [
+              {"name": "nas.corp.test", "type": "A", "value": "10.1.0.8"},
+              {"name": "printer.lab.example", "type": "A", "value": "10.1.0.9"},
+              {"name": "printer.lab.example", "type": "AAAA", "value": "fd00::9"}], now)
+    check("what surprises is said", any("well-known providers" in n for n in now["notes"]), now["notes"])
+    table = hub.admin("dns", "records")
+    check("records as a table", "NAME" in table and "printer.lab.example  AAAA" in table, table)
+    table = hub.admin("dns", "split", "list")
+    check("split as a table", "lab.example" in table and "10.1.0.53" in table and "records only" in table, table)
+    check("status in words", "instead of the devices' own" in hub.admin("dns", "status"))
+    for name, on in (("magic", "off"), ("override", "off"), ("wildcard", "on"), ("certificates", "on")):
+        hub.admin("dns", name, on)
+    now = hub.json("dns", "status")
+    check("switches", not now["magicDNS"] and not now["overrideLocalDNS"] and now["wildcard"] and now["certificates"], now)
+    hub.stop()
+    hub.start()
+    check("all of it is there after a restart", hub.json("dns", "status") == now)
+    said = hub.said()
+    check("changes are in the log with who and what", "request=/dns/records/add name=nas.corp.test values=10.1.0.8" in said and
+          "request=/dns/switch/magic/off" in said and "by=" in said, said[-2000:])
+    hub.admin("dns", "records", "remove", "printer.lab.example")
+    hub.admin("dns", "split", "remove", "lab.example")
+    hub.admin("dns", "search", "clear")
+    hub.admin("dns", "nameservers", "clear")
+    now = hub.json("dns", "status")
+    check("taken out again", len(now["records"]) == 1 and len(now["splitDNS"]) == 1 and not now["searchDomains"] and
+          not now["nameservers"], now)
+    hub.stop()
+
+
+REFUSED = [
+    (("nameservers", "add", "dns.google"), "is no resolver"),
+    (("nameservers", "add", "http://dns.google/dns-query"), "in clear"),
+    (("nameservers", "add", "100.100.100.100"), "ask itself"),
+    (("nameservers", "add", "9.9.9.9", "--at", "10.0.0.1"), "is an address itself"),
+    (("nameservers", "add", "tls://dns.example", "--at", "nowhere"), "write addresses"),
+    (("nameservers", "remove", "9.9.9.9"), "dns nameservers list"),
+    (("split", "set", "warren.internal", "10.0.0.53"), "base domain"),
+    (("split", "set", "no name", "10.0.0.53"), "is no name"),
+    (("split", "remove", "lab.example"), "dns split list"),
+    (("search", "add", "warren.internal"), "searched first"),
+    (("search", "remove", "lab.example"), "dns search list"),
+    (("records", "add", "x.lab.example", "TXT", "hello"), "A and AAAA only"),
+    (("records", "add", "*.lab.example", "10.0.0.9"), "dns wildcard on"),
+    (("records", "add", "x.lab.example", "AAAA", "10.0.0.9"), "no address"),
+    (("records", "add", "x.lab.example", "A"), "which address"),
+    (("records", "remove", "x.lab.example"), "dns records list"),
+    (("magic", "maybe"), "on or off"),
+    (("preview", "a..b"), "is no name"),
+    (("preview", "x", "nobody"), 'no device "nobody"'),
+]
+
+
+def refusals(d):
+    hub = Hub(HUB, d).start()
+    for args, words in REFUSED:
+        said = hub.refusal("dns", *args)
+        check(f"dns {' '.join(args)}", words in said, said)
+    r = hub.run("dns", "nameserver", "add", "9.9.9.9")
+    check("a slip is put right", r.returncode == 2 and 'did you mean "dns nameservers add"' in r.stderr, r.stderr)
+    r = hub.run("dns", "nameservers", "set")
+    check("usage of a verb of two words", r.returncode == 2 and "dns nameservers set ADDRESS..." in r.stderr, r.stderr)
+    check("nothing was set", not hub.json("dns", "status")["nameservers"])
+    hub.stop()
+
+
+def previews(d):
+    hub = Hub(HUB, d).start()
+    hub.admin("dns", "split", "set", "lab.example", "10.1.0.53")
+    hub.admin("dns", "records", "add", "printer.lab.example", "10.1.0.9")
+
+    def answers(*args):
+        return hub.json("dns", "preview", *args)["answers"]
+    got = [answers(n) for n in ("printer.lab.example", "x.lab.example", "nobody", "example.org")]
+    check("who answers", got == ["records", "split", "nobody", "system"], got)
+    hub.admin("dns", "nameservers", "add", "9.9.9.9")
+    check("in words", "asked of 9.9.9.9" in hub.admin("dns", "preview", "example.org"))
+    hub.stop()
+
+
+if __name__ == "__main__":
+    sys.exit(run([settings, refusals, previews]))
