@@ -15,7 +15,8 @@ static const char *const sorts[] = { "id", "name", "address", "user", "state", "
 	"client", "created", NULL };
 static const char *const switches[] = { "on", "off", NULL };
 static const char *const modes[] = { "show", "quarantine", "refuse", NULL };
-static const char *const scopes[] = { "policy_file", "policy_file:read", NULL };
+static const char *const scopes[] = { "policy_file", "policy_file:read", "dns", "dns:read", "all",
+	"all:read", NULL };
 static const char *const protos[] = { "tcp", "udp", "icmp", "sctp", "gre", "esp", "ah", NULL };
 static const char *const lives[] = { "30m", "24h", "90d", "never", NULL };
 

@@ -113,5 +113,55 @@ def previews(d):
     hub.stop()
 
 
+def api(d):
+    hub = Hub(HUB, d, "--base-domain", "corp.test").start()
+    token, reader, other = (hub.json("tokens", "create", n, "--scope", s)["token"] for n, s in
+                            (("tf", "dns"), ("watch", "all:read"), ("ci", "policy_file")))
+
+    def ask(method, path, body=None, key=token):
+        status, text, _ = hub.http(method, "/api/v2/tailnet/-/dns/" + path, json.dumps(body) if body is not None else None,
+                                   {"Authorization": "Bearer " + key})
+        return status, json.loads(text)
+    got = [ask("GET", p)[1] for p in ("nameservers", "preferences", "searchpaths", "split-dns", "configuration")]
+    check("as it begins", got == [{"dns": []}, {"magicDNS": True}, {"searchPaths": []}, {}, {
+        "nameservers": [], "splitDNS": {}, "searchPaths": [], "preferences": {"overrideLocalDNS": True, "magicDNS": True}}], got)
+    hub.admin("dns", "records", "add", "nas.corp.test", "10.1.0.8")
+    got = ask("POST", "nameservers", {"dns": ["8.8.8.8", "2001:4860:4860:0::8888"]})
+    check("nameservers", got == (200, {"dns": ["8.8.8.8", "2001:4860:4860::8888"], "magicDNS": True}), got)
+    got = ask("POST", "nameservers", {"dns": []})
+    check("without any, names of devices stay", got == (200, {"dns": [], "magicDNS": True}), got)
+    got = ask("POST", "preferences", {"magicDNS": False}), ask("POST", "preferences", {"magicDNS": True})
+    check("preferences", got == ((200, {"magicDNS": False}), (200, {"magicDNS": True})), got)
+    got = ask("POST", "searchpaths", {"searchPaths": ["Lab.Example"]})
+    check("search paths", got == (200, {"searchPaths": ["lab.example"]}), got)
+    got = ask("PUT", "split-dns", {"a.example": ["10.0.0.1"], "b.example": ["10.0.0.2"]})
+    check("split replaced", got == (200, {"a.example": ["10.0.0.1"], "b.example": ["10.0.0.2"]}), got)
+    got = ask("PATCH", "split-dns", {"b.example": None, "c.example": ["10.0.0.3"], "gone.example": None})
+    check("split merged", got == (200, {"a.example": ["10.0.0.1"], "c.example": ["10.0.0.3"]}), got)
+    whole = {"nameservers": [{"address": "1.1.1.1", "useWithExitNode": True}], "splitDNS": {"d.example": [{"address": "10.0.0.4"}]},
+             "searchPaths": ["d.example"], "preferences": {"overrideLocalDNS": False, "magicDNS": True}}
+    got = ask("POST", "configuration", whole)
+    check("configuration", got == (200, whole) and ask("GET", "configuration") == (200, whole), got)
+    check("what the API has no form for stays", hub.json("dns", "status")["records"] ==
+          [{"name": "nas.corp.test", "type": "A", "value": "10.1.0.8"}])
+    hub.admin("dns", "nameservers", "set", "https://dns.lab.example/q", "--at", "10.0.0.5")
+    ask("POST", "nameservers", {"dns": ["https://dns.lab.example/q", "9.9.9.9"]})
+    got = hub.json("dns", "nameservers")["nameservers"]
+    check("so does where a resolver is found", got[0].get("at") == ["10.0.0.5"] and got[1] == {"address": "9.9.9.9"}, got)
+    got = ask("POST", "nameservers", {"dns": ["no resolver"]})
+    check("what is refused is told", got[0] == 400 and "is no resolver" in got[1]["message"], got)
+    got = ask("PATCH", "split-dns", {"corp.test": ["10.0.0.1"]})
+    check("the base domain is ours", got[0] == 400 and "base domain" in got[1]["message"], got)
+    got = ask("POST", "searchpaths", {"searchPaths": 7})
+    check("what is no such body is told", got[0] == 400 and "body" in got[1]["message"], got)
+    got = [ask("GET", "nameservers", key=reader)[0], *ask("POST", "nameservers", {"dns": []}, reader)]
+    check("who may read only", got[:2] == [200, 403] and "dns is the scope" in got[2]["message"], got)
+    got = ask("GET", "nameservers", key=other)
+    check("another scope", got[0] == 403 and "this needs dns:read" in got[1]["message"], got)
+    check("nobody else", hub.http("GET", "/api/v2/tailnet/-/dns/nameservers")[0] == 401)
+    check("a wrong method", ask("DELETE", "split-dns")[0] == 405)
+    hub.stop()
+
+
 if __name__ == "__main__":
-    sys.exit(run([settings, refusals, previews]))
+    sys.exit(run([settings, refusals, previews, api]))

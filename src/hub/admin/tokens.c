@@ -48,7 +48,7 @@ int admin_token_create(struct http_request *q)
 
 	if (rc == -ERR_BAD_VALUE)
 		return admin_say(c, rc,
-			"a token's scope is policy_file or policy_file:read; its name has at most %d bytes",
+			"a token's scope is policy_file, dns or all, each also with :read; its name has at most %d bytes",
 			TOKEN_NAME_MAX);
 	if (rc == -ERR_TOO_MANY)
 		return admin_say(c, rc, "there are %d tokens, and no more can be", TOKENS_MAX);

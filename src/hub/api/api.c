@@ -33,6 +33,7 @@ static int on_webhook(struct http_request *q)
 
 #define BASE "/api/v2/"
 #define ACL BASE "tailnet/{tailnet}/acl"
+#define DNS BASE "tailnet/{tailnet}/dns/"
 #define WEBHOOK BASE "webhook/policy-git"
 
 /* Beside those of a token: its body could be signed, so it is read. */
@@ -43,6 +44,23 @@ static const struct http_route routes[] = {
 	{ "POST", ACL, TOKEN_WRITE_POLICY, .fn = api_policy_set, .flags = HTTP_ROUTE_CHANGES },
 	{ "POST", ACL "/preview", TOKEN_READ_POLICY, .fn = api_preview },
 	{ "POST", ACL "/validate", TOKEN_READ_POLICY, .fn = api_policy_validate },
+	{ "GET", DNS "nameservers", TOKEN_READ_DNS, .fn = api_dns_nameservers },
+	{ "POST", DNS "nameservers", TOKEN_WRITE_DNS, .fn = api_dns_nameservers_set,
+		.flags = HTTP_ROUTE_CHANGES },
+	{ "GET", DNS "preferences", TOKEN_READ_DNS, .fn = api_dns_preferences },
+	{ "POST", DNS "preferences", TOKEN_WRITE_DNS, .fn = api_dns_preferences_set,
+		.flags = HTTP_ROUTE_CHANGES },
+	{ "GET", DNS "searchpaths", TOKEN_READ_DNS, .fn = api_dns_search },
+	{ "POST", DNS "searchpaths", TOKEN_WRITE_DNS, .fn = api_dns_search_set,
+		.flags = HTTP_ROUTE_CHANGES },
+	{ "GET", DNS "split-dns", TOKEN_READ_DNS, .fn = api_dns_split },
+	{ "PUT", DNS "split-dns", TOKEN_WRITE_DNS, .fn = api_dns_split_set,
+		.flags = HTTP_ROUTE_CHANGES },
+	{ "PATCH", DNS "split-dns", TOKEN_WRITE_DNS, .fn = api_dns_split_set,
+		.flags = HTTP_ROUTE_CHANGES },
+	{ "GET", DNS "configuration", TOKEN_READ_DNS, .fn = api_dns_configuration },
+	{ "POST", DNS "configuration", TOKEN_WRITE_DNS, .fn = api_dns_configuration_set,
+		.flags = HTTP_ROUTE_CHANGES },
 	{ "POST", WEBHOOK, WEBHOOK_RIGHT, .fn = on_webhook, .body_max = WEBHOOK_MAX },
 };
 
@@ -100,7 +118,8 @@ static bool is_our_tailnet(const struct http_request *q)
 
 static int not_found(struct http_request *q)
 {
-	return api_refuse(q, 404, "not found: this hub serves /api/v2/tailnet/-/acl");
+	return api_refuse(q, 404,
+		"not found: this hub serves /api/v2/tailnet/-/acl and /api/v2/tailnet/-/dns");
 }
 
 /* Of every request one of around and refuse is the first that hears. */
@@ -115,6 +134,23 @@ static int around(struct http_request *q)
 {
 	count(q);
 	return is_webhook(q) || is_our_tailnet(q) ? q->route->fn(q) : not_found(q);
+}
+
+static int refuse_right(struct http_request *q)
+{
+	const uint64_t right = q->route->right;
+	const char *needed = token_scope_for(right);
+	bool reads = (right == TOKEN_WRITE_POLICY && principal_may(&q->who, TOKEN_READ_POLICY)) ||
+		     (right == TOKEN_WRITE_DNS && principal_may(&q->who, TOKEN_READ_DNS));
+	char text[256];
+
+	if (reads)
+		snprintf(text, sizeof(text),
+			"this token may only read: %s is the scope that may write", needed);
+	else
+		snprintf(text, sizeof(text), "this token's scope is %s: this needs %s",
+			((const struct token *)q->who.proof)->scope, needed);
+	return api_refuse(q, 403, text);
 }
 
 /* Nobody learns what there is without a token, but for the webhook, which has a signature. */
@@ -132,10 +168,7 @@ static int refuse(struct http_request *q, enum router_refusal why, const char *d
 		snprintf(allow, sizeof(allow), "Allow: %s\r\n", detail);
 		return api_refuse_with(q, 405, "this method is not for this path", allow);
 	case ROUTER_DENIED:
-		return is_webhook(q)
-			       ? on_webhook(q)
-			       : api_refuse(q, 403,
-					 "this token may only read: policy_file is the scope that may write");
+		return is_webhook(q) ? on_webhook(q) : refuse_right(q);
 	case ROUTER_NO_CHANGE:
 		return hold_refuse(q, HUB_API, detail);
 	case ROUTER_NOT_FOUND:

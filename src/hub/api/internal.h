@@ -25,6 +25,18 @@ MUST_USE int api_policy_get(struct http_request *q);
 MUST_USE int api_policy_set(struct http_request *q);
 MUST_USE int api_policy_validate(struct http_request *q);
 
+/* dns.c */
+MUST_USE int api_dns_nameservers(struct http_request *q);
+MUST_USE int api_dns_nameservers_set(struct http_request *q);
+MUST_USE int api_dns_preferences(struct http_request *q);
+MUST_USE int api_dns_preferences_set(struct http_request *q);
+MUST_USE int api_dns_search(struct http_request *q);
+MUST_USE int api_dns_search_set(struct http_request *q);
+MUST_USE int api_dns_split(struct http_request *q);
+MUST_USE int api_dns_split_set(struct http_request *q);
+MUST_USE int api_dns_configuration(struct http_request *q);
+MUST_USE int api_dns_configuration_set(struct http_request *q);
+
 /* preview.c */
 MUST_USE int api_preview(struct http_request *q);
 

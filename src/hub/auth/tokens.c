@@ -11,8 +11,25 @@
 #include <stdlib.h>
 
 enum { SECRET_LEN = 32, TOKENS_MEM_MAX = 4 << 20, HOUR_MS = 3600 * 1000 };
-static const char prefix[] = "tskey-api-k", write_scope[] = "policy_file",
-		  read_scope[] = "policy_file:read";
+static const char prefix[] = "tskey-api-k";
+
+/* The first one is meant where none is named; narrow ones stand before wide ones. A scope that writes reads, too. */
+static const struct scope {
+	const char *name;
+	uint64_t rights;
+} scopes[] = { { "policy_file", TOKEN_READ_POLICY | TOKEN_WRITE_POLICY },
+	{ "policy_file:read", TOKEN_READ_POLICY }, { "dns", TOKEN_READ_DNS | TOKEN_WRITE_DNS },
+	{ "dns:read", TOKEN_READ_DNS }, { "all:read", TOKEN_READ_POLICY | TOKEN_READ_DNS },
+	{ "all", TOKEN_READ_POLICY | TOKEN_WRITE_POLICY | TOKEN_READ_DNS | TOKEN_WRITE_DNS } };
+
+/* NULL: there is none of this name. */
+static const struct scope *scope_find(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_LEN(scopes); i++)
+		if (!strcmp(scopes[i].name, name))
+			return &scopes[i];
+	return NULL;
+}
 
 struct tokens {
 	struct arena mem;
@@ -146,8 +163,8 @@ int token_create(struct hub *h, const char *name, const char *scope, unix_ms exp
 	char hex[2 * SECRET_LEN + 1], hash[65];
 	int rc;
 
-	scope = scope && *scope ? scope : write_scope;
-	if ((strcmp(scope, write_scope) != 0 && strcmp(scope, read_scope) != 0) || !is_name(name))
+	scope = scope && *scope ? scope : scopes[0].name;
+	if (!scope_find(scope) || !is_name(name))
 		return -ERR_BAD_VALUE;
 	if (!t || all->n == TOKENS_MAX)
 		return t ? -ERR_TOO_MANY : -ENOMEM;
@@ -260,9 +277,19 @@ void token_proved(const struct token *t, struct stream *s)
 
 uint64_t token_rights(const struct token *t)
 {
-	if (!strcmp(t->scope, write_scope))
-		return TOKEN_READ_POLICY | TOKEN_WRITE_POLICY;
-	return !strcmp(t->scope, read_scope) ? TOKEN_READ_POLICY : 0;
+	const struct scope *s = scope_find(t->scope);
+
+	return s ? s->rights : 0;
+}
+
+const char *token_scope_for(uint64_t rights)
+{
+	size_t i = ARRAY_LEN(scopes) - 1;
+
+	for (size_t k = 0; k < ARRAY_LEN(scopes); k++)
+		if ((scopes[k].rights & rights) == rights && scopes[k].rights < scopes[i].rights)
+			i = k;
+	return scopes[i].name;
 }
 
 void token_used(struct hub *h, struct token *t)

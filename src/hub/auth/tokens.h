@@ -10,13 +10,19 @@
 enum { TOKENS_MAX = 1000, TOKEN_TEXT_MAX = 112, TOKEN_NAME_MAX = 100 };
 
 /* Bits of principal.rights. */
-enum token_right { TOKEN_READ_POLICY = 1, TOKEN_WRITE_POLICY = 2 };
+enum token_right {
+	TOKEN_READ_POLICY = 1,
+	TOKEN_WRITE_POLICY = 2,
+	TOKEN_READ_DNS = 4,
+	TOKEN_WRITE_DNS = 8,
+};
 
 struct token {
 	int64_t id;
-	const char *hash;  /* hex */
-	const char *name;  /* for people */
-	const char *scope; /* as Tailscale names it: "policy_file" or "policy_file:read" */
+	const char *hash; /* hex */
+	const char *name; /* for people */
+	const char *
+		scope; /* as Tailscale names it: "policy_file", "policy_file:read", "dns", "dns:read", "all", "all:read" */
 	bool revoked;
 	bool deleted;             /* stored, so that its number is not used again, and not listed */
 	unix_ms created, expires; /* 0: never */
@@ -42,6 +48,8 @@ const char *token_state(const struct token *t, unix_ms now);
 /* Which token a request shows, as Bearer or as the user name of Basic. NULL: none that is valid. */
 struct token *token_of_request(struct hub *h, const struct http1_head *head);
 uint64_t token_rights(const struct token *t); /* by its scope */
+/* The narrowest scope with all of these. */
+const char *token_scope_for(uint64_t rights);
 /* The connection is no stranger's: what it holds is charged to an account of the token's. */
 struct stream;
 void token_proved(const struct token *t, struct stream *s);

@@ -91,7 +91,7 @@ static struct flag options[] = {
 	TEXT("expiry", expiry, "TIME", COMMAND,
 		"keys create, tokens create: 30m, 24h, 90d or never; default 90d. nodes expire: likewise, from now on"),
 	TEXT("scope", scope, "SCOPE", COMMAND,
-		"tokens create: policy_file, or policy_file:read; default policy_file"),
+		"tokens create: policy_file, dns or all, each also with :read; default policy_file"),
 	TEXT("proto", proto, "NAME", COMMAND,
 		"policy can: tcp, udp, icmp, ... or a number; default tcp"),
 	SWITCH("online", online, COMMAND, "nodes list: those that are"),
