@@ -517,6 +517,41 @@ static void a_preview_says_who_answers(void **state)
 	world_free(&w);
 }
 
+static void a_device_is_called_as_its_host_name_says(void **state)
+{
+	static const struct {
+		const char *hostname, *name;
+	} t[] = { { "Joe's Mac mini", "joes-mac-mini" }, { "Test@Host", "test-host" },
+		{ "mail.server", "mail-server" }, { "My-PC!", "my-pc" },
+		{ "\xe6\x88\x91\xe7\x9a\x84", "device" }, { "nas.local", "nas" },
+		{ "box.lan", "box" }, { "BOX", "box-1" }, { "box", "box-2" }, { "-_x_-", "x" } };
+	struct world w;
+
+	(void)state;
+	world_new(&w, 3);
+	for (size_t i = 0; i < ARRAY_LEN(t); i++) {
+		w.devices[i].hostname = t[i].hostname;
+		join(&w, &w.devices[i], false);
+		listen_to_map(&w, &w.devices[i]);
+		settle(&w);
+		CHECK_STR(node_of(&w, &w.devices[i])->name, t[i].name);
+	}
+	CHECK_INT(
+		coord_node_rename(w.tailnet, node_of(&w, &w.devices[0])->id, "mini", w.now), ==, 0);
+	{
+		static const char *const none[] = { "", "Mini", "a.b", "-a", "a-", "a b", "a_b",
+			"0123456789012345678901234567890123456789012345678901234567890123" };
+
+		for (size_t i = 0; i < ARRAY_LEN(none); i++)
+			CHECK_INT(coord_node_rename(w.tailnet, node_of(&w, &w.devices[0])->id,
+					  none[i], w.now),
+				==, -ERR_BAD_VALUE);
+	}
+	CHECK_INT(coord_node_rename(w.tailnet, node_of(&w, &w.devices[0])->id, "box", w.now), ==,
+		-EEXIST);
+	world_free(&w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -534,6 +569,7 @@ int main(void)
 		cmocka_unit_test(there_are_bounds),
 		cmocka_unit_test(one_thing_is_added_or_taken_out_by_name),
 		cmocka_unit_test(a_preview_says_who_answers),
+		cmocka_unit_test(a_device_is_called_as_its_host_name_says),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

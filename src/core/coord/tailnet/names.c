@@ -1,5 +1,5 @@
 /*
- * Names of devices: each is what the device calls itself, made fit for DNS and told apart by a number, until an administrator
+ * Names of devices: each is what the device calls itself, made fit for DNS as Tailscale does it and told apart by a number, until an administrator
  * gives it another one. That one stays, whatever the device calls itself, until it is to follow again.
  */
 #include "core/coord/tailnet/internal.h"
@@ -8,23 +8,11 @@
 
 #include <errno.h>
 
-/* Lower-case letters, digits and single dashes; at most 63. Never empty. */
 void name_clean(const char *wanted, char out[static NODE_NAME_MAX + 1])
 {
-	size_t n = 0;
-
-	for (; wanted && *wanted && n < NODE_NAME_MAX && *wanted != '.'; wanted++) {
-		char ch = ascii_lower(*wanted);
-
-		if ((ch >= 'a' && ch <= 'z') || (ch >= '0' && ch <= '9'))
-			out[n++] = ch;
-		else if (n && out[n - 1] != '-')
-			out[n++] = '-';
-	}
-	while (n && out[n - 1] == '-')
-		n--;
-	out[n] = 0;
-	if (!n)
+	_Static_assert((int)NODE_NAME_MAX == (int)NAME_LABEL_MAX, "a name is a label");
+	name_sanitize_hostname(view_of(wanted, wanted ? strlen(wanted) : 0), out);
+	if (!*out)
 		strcpy(out, "device");
 }
 

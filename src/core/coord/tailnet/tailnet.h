@@ -269,7 +269,7 @@ void former_add(const struct coord_node *n, struct coord_node_doc *doc,
 	struct node_pub mem[static COORD_FORMER_KEYS_MAX]);
 
 /* names.c */
-/* Lower-case letters, digits and single dashes; at most 63. Never empty. */
+/* A label: lower-case letters, digits and dashes inside, at most 63. Never empty. Any host name; its dots, blanks, @ and _ become dashes. */
 void name_clean(const char *wanted, char out[static NODE_NAME_MAX + 1]);
 bool name_taken(const struct tailnet *c, const char *name);
 /* The name that it has, if it is free but for itself, else the next free one; in the tables from here on. */
