@@ -167,6 +167,52 @@ static void uploads(void **state)
 	CHECK_INT(count("hello\n"), ==, 2);
 }
 
+static const char go_on[] = "HTTP/1.1 100 Continue\r\n\r\n";
+
+/* RFC 9110, 10.1.1 */
+static void a_client_that_waits_with_its_body_is_told_to_go_on(void **state)
+{
+	CHECK_TRUE(
+		ask("POST /hello HTTP/1.1\r\nExpect: 100-Continue\r\nContent-Length: 3\r\n\r\n"));
+	CHECK_STR(client.out, go_on);
+	CHECK_TRUE(ask("a"));
+	CHECK_STR(client.out, go_on); /* once */
+	CHECK_TRUE(ask("bc"));
+	CHECK_INT(count("HTTP/1.1 200 OK\r\n"), ==, 1);
+	CHECK_TRUE(ask(
+		"PUT /upload HTTP/1.1\r\nExpect: 100-continue\r\nTransfer-Encoding: chunked\r\n\r\n"));
+	CHECK_INT(count(go_on), ==, 2);
+	CHECK_TRUE(!ask("3\r\nabc\r\n0\r\n\r\n"));
+	CHECK_STR(table_got, "[abc] whole");
+	CHECK_INT(count("kept\n"), ==, 1);
+}
+
+static void who_need_not_wait_is_not_told_to_go_on(void **state)
+{
+	CHECK_TRUE(
+		ask("POST /hello HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\na"));
+	CHECK_INT(client.n_out, ==, 0); /* it did not */
+	CHECK_TRUE(ask("bcGET /hello HTTP/1.1\r\nExpect: 100-continue\r\n\r\n"));
+	CHECK_INT(count("HTTP/1.1 200 OK\r\n"), ==, 2);
+	CHECK_INT(count(go_on), ==, 0); /* there is no body */
+	CHECK_TRUE(
+		ask("POST /hello HTTP/1.0\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\n"));
+	CHECK_INT(count(go_on), ==, 0);
+}
+
+/* Whether a refused body follows is the client's choice, so the connection ends. */
+static void whose_body_is_refused_is_answered_at_once(void **state)
+{
+	CHECK_TRUE(!ask(
+		"POST /secret HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 1000\r\n\r\n"));
+	CHECK_INT(count("HTTP/1.1 403 "), ==, 1);
+	fake_connect(&client);
+	CHECK_TRUE(!ask(
+		"POST /hello HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 100000\r\n\r\n"));
+	CHECK_INT(count("HTTP/1.1 413 "), ==, 1);
+	CHECK_INT(count(go_on), ==, 0);
+}
+
 static void uploads_that_end_early(void **state)
 {
 	CHECK_TRUE(ask("PUT /upload HTTP/1.1\r\nContent-Length: 10\r\n\r\nabcd"));
@@ -240,6 +286,11 @@ int main(void)
 		cmocka_unit_test_setup_teardown(uploads_that_end_early, begin, end),
 		cmocka_unit_test_setup_teardown(an_upload_in_chunks_has_a_bound, begin, end),
 		cmocka_unit_test_setup_teardown(a_sink_that_is_full, begin, end),
+		cmocka_unit_test_setup_teardown(
+			a_client_that_waits_with_its_body_is_told_to_go_on, begin, end),
+		cmocka_unit_test_setup_teardown(who_need_not_wait_is_not_told_to_go_on, begin, end),
+		cmocka_unit_test_setup_teardown(
+			whose_body_is_refused_is_answered_at_once, begin, end),
 		cmocka_unit_test_setup_teardown(refused_by_the_head, begin, end) };
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -67,6 +67,19 @@ int answer_put(struct httpd_conn *c, const struct http_answer *a, struct view bo
 	return put(c, a, body, c->is_head);
 }
 
+int answer_continue(struct httpd_conn *c)
+{
+	int rc = 0;
+
+	if (!c->told_to_go_on) {
+		rc = buf_append_str(&c->out, "HTTP/1.1 100 Continue\r\n\r\n");
+		c->answer_at = buf_len(&c->out); /* not a part of what may be held */
+		stream_wake(c->stream);
+	}
+	c->told_to_go_on = true;
+	return rc;
+}
+
 int answer_put_static(struct httpd_conn *c, const struct http_answer *a, struct view body)
 {
 	int rc = put(c, a, body, true);

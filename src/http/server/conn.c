@@ -138,13 +138,15 @@ static struct httpd_limits limits_of(
 static const struct http_reply_ops reply_ops;
 
 /* A whole request, or the head of one whose body passes. HTTP_TAKEN; 0; negative: close. */
-static int serve(struct httpd_conn *c, const struct router *table, struct http_request *q)
+static int serve(
+	struct httpd_conn *c, const struct router *table, struct http_request *q, bool expects)
 {
 	int rc;
 
 	c->httpd->n.requests++;
 	c->is_head = http1_method_is(q->head, "HEAD");
-	c->keep_alive = q->head->keep_alive;
+	/* Who is answered without having sent the body may send it or not: what follows could be either. */
+	c->keep_alive = q->head->keep_alive && !expects;
 	c->is_old = !q->head->minor;
 	c->answer_at = buf_len(&c->out);
 	c->serving = true;
@@ -154,7 +156,7 @@ static int serve(struct httpd_conn *c, const struct router *table, struct http_r
 		return rc;
 	c->sink = c->reply.answered ? NULL : q->sink;
 	c->sink_ctx = q->sink_ctx;
-	return 0;
+	return expects && c->sink ? answer_continue(c) : 0;
 }
 
 static struct http_request request_of(struct httpd_conn *c, const struct http1_head *head)
@@ -179,9 +181,19 @@ static void forget_request(struct httpd_conn *c, size_t whole)
 	if (!c->skip_chunks)
 		buf_fini(&c->body);
 	c->has_chunks = c->skip_chunks;
-	c->client_known = false;
+	c->client_known = c->told_to_go_on = false;
 	c->needs = 0;
 	c->in.max = HTTPD_IN_MAX;
+}
+
+/*
+ * The client waits with its body until it is told to go on, or has an answer (RFC 9110, 10.1.1). Not in HTTP/1.0, and not once some of
+ * the body has come.
+ */
+static bool expects_word(const struct httpd_conn *c, const struct http1_head *head, size_t head_len)
+{
+	return head->minor && (head->chunked || head->content_length) &&
+	       buf_len(&c->in) == head_len && http1_has_token(head, "Expect", "100-continue");
 }
 
 static int begin_request(
@@ -192,6 +204,7 @@ static int begin_request(
 	const struct router *table;
 	struct httpd_limits l;
 	size_t whole = 0;
+	bool expects = expects_word(c, head, head_len);
 	int rc;
 
 	find_client(c, head);
@@ -199,6 +212,8 @@ static int begin_request(
 	table = router_of(cfg->tables, cfg->n_tables, q.path);
 	l = limits_of(c, table, &q);
 	rc = body_read(c, head, &l, head_len, &q.body, &whole);
+	if (rc == HTTP1_MORE && expects && answer_continue(c) < 0)
+		return -ENOMEM;
 	if (rc == HTTP1_MORE)
 		return rc;
 	if (rc < 0)
@@ -208,7 +223,7 @@ static int begin_request(
 				: "request body is not expected here, or too large\n");
 	q.rest = view_of(buf_data(&c->in) + whole, buf_len(&c->in) - whole);
 	http_reply_init(&c->reply, &reply_ops, c);
-	rc = serve(c, table, &q);
+	rc = serve(c, table, &q, expects && body_is_passing(c));
 	if (rc == HTTP_TAKEN) {
 		*ret_taken = true;
 		conn_free(c);

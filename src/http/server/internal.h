@@ -32,9 +32,10 @@ struct httpd_conn {
 	struct httpd *httpd;
 	struct stream *stream;
 	bool paused, client_known, closing, is_head, keep_alive;
-	bool serving; /* the handler runs */
-	bool waits;   /* for a handler that answers later */
-	bool is_old;  /* HTTP/1.0 */
+	bool serving;       /* the handler runs */
+	bool waits;         /* for a handler that answers later */
+	bool is_old;        /* HTTP/1.0 */
+	bool told_to_go_on; /* the client waited for that with its body */
 	struct ipport
 		hop; /* the other side of the connection, once a request came: a proxy's requests are of several clients */
 	struct buf in, out;
@@ -78,6 +79,8 @@ static inline void httpd_rearm(struct httpd *h)
 /* As http1_respond; whole or not at all. */
 MUST_USE int answer_put(struct httpd_conn *c, const struct http_answer *a, struct view body);
 MUST_USE int answer_put_static(struct httpd_conn *c, const struct http_answer *a, struct view body);
+/* A body may come; once for a request. -ENOMEM. */
+MUST_USE int answer_continue(struct httpd_conn *c);
 /* The head of a stream, whose body answer_pull gets. */
 MUST_USE int answer_begin_stream(struct httpd_conn *c, const struct http_answer *a, int64_t length);
 /* 0: as much as there is room for, or as there is now; negative: it broke off. */

@@ -1,7 +1,8 @@
 /*
  * http/server: a bounded HTTP/1.1 server over TCP, TLS and unix sockets: a transport of http/router. A request goes to its handler
  * when it is complete, or as its body comes where the route says so; it is answered at once or later, or its stream is taken by
- * another owner. The next request of a connection waits until then.
+ * another owner. The next request of a connection waits until then. A client that waits with its body (Expect: 100-continue) is told
+ * to go on as soon as the body is wanted.
  *
  * Bounded: connections, bytes of a request and of an answer, and the time until a request is complete. A chunked body is taken
  * only where the table names a bound for it.
