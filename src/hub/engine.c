@@ -34,11 +34,22 @@ static const char *tags_of(const struct coord_node_doc *n, char *out, size_t siz
 
 static void on_event(const struct coord_event *e)
 {
+	static const char *const words[] = {
+		[COORD_DEVICE_JOINED] = "device joined",
+		[COORD_DEVICE_BACK] = "device is back",
+		[COORD_DEVICE_APPROVED] = "device approved",
+		[COORD_DEVICE_LEFT] = "device left",
+		[COORD_DEVICE_QUARANTINED] = "device quarantined",
+		[COORD_DEVICE_RELEASED] = "device released",
+		[COORD_DEVICE_DUPLICATED] = "device runs twice",
+		[COORD_DEVICE_SINGLE] = "device runs once again",
+		[COORD_KEY_EXPIRED] = "key expired",
+	};
 	char ip[IPADDR_TEXT_MAX], tags[256], key[32] = "none";
 
 	if (e->key)
 		snprintf(key, sizeof(key), "%lld", (long long)e->key->id);
-	log_info("hub", e->what, "id=%lld name=%s ip=%s owner=%s key=%s approved=%s",
+	log_info("hub", words[e->type], "id=%lld name=%s ip=%s owner=%s key=%s approved=%s",
 		(long long)e->node->id, e->node->name, ipaddr_format(e->node->ip4, ip),
 		e->owner ? e->owner->name : tags_of(e->node, tags, sizeof(tags)), key,
 		e->node->unapproved ? "no" : "yes");

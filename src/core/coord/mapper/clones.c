@@ -64,7 +64,7 @@ static void set_duplicate(struct tailnet *c, struct rivals *r, bool duplicate, s
 		return;
 	r->duplicate = duplicate;
 	c->stats.duplicates += duplicate ? 1 : (size_t)-1;
-	tailnet_tell(c, duplicate ? "device runs twice" : "device runs once again", r->node);
+	tailnet_tell(c, duplicate ? COORD_DEVICE_DUPLICATED : COORD_DEVICE_SINGLE, r->node);
 	tailnet_note(c, r->node, NEWS_HEALTH, now);
 }
 

@@ -50,7 +50,7 @@ void mapper_forget_node(struct tailnet *c, struct coord_node *n)
 
 void mapper_drop_node(struct tailnet *c, struct coord_node *n, struct now now)
 {
-	tailnet_tell(c, "device left", n);
+	tailnet_tell(c, COORD_DEVICE_LEFT, n);
 	list_for_each_safe(l, &n->sessions)
 		send_key_expired(container_of(l, struct map_session, in_node), now);
 	tailnet_key_is_out(c, &n->doc.key);

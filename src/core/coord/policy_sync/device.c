@@ -81,7 +81,7 @@ static void set_quarantined(
 	if (n->quarantined == quarantined)
 		return;
 	n->quarantined = quarantined;
-	tailnet_tell(c, quarantined ? "device quarantined" : "device released", n);
+	tailnet_tell(c, quarantined ? COORD_DEVICE_QUARANTINED : COORD_DEVICE_RELEASED, n);
 	if (quarantined) {
 		coord_node_note_removed(c, n);
 		tailnet_key_is_out(c, &n->doc.key);

@@ -5,7 +5,7 @@
 static void expires(struct tailnet *c, struct coord_node *n, struct now now)
 {
 	if (!n->doc.key_expired && coord_node_is_expired(n, now.wall))
-		tailnet_tell(c, "key expired", n);
+		tailnet_tell(c, COORD_KEY_EXPIRED, n);
 	policy_sync_follow(c, n, now);
 }
 

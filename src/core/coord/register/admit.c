@@ -64,7 +64,7 @@ int admit(struct tailnet *c, const struct machine_pub *m, const struct tc_regist
 		mapper_remove_node(c, n, now);
 		return -ERR_DENIED;
 	}
-	tailnet_tell_with_key(c, is_new ? "device joined" : "device is back", n, how->key);
+	tailnet_tell_with_key(c, is_new ? COORD_DEVICE_JOINED : COORD_DEVICE_BACK, n, how->key);
 	presence_arrives(c, n, now);
 	*ret = n;
 	return 0;

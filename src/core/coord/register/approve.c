@@ -90,6 +90,6 @@ int coord_node_approve(struct tailnet *c, int64_t id, const char *digest, struct
 	mapper_begin_anew(n);
 	rc = policy_sync_update(c, n, &doc, true, true, now);
 	if (rc == 0)
-		tailnet_tell(c, "device approved", n);
+		tailnet_tell(c, COORD_DEVICE_APPROVED, n);
 	return rc;
 }

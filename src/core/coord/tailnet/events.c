@@ -1,12 +1,12 @@
 /* What others have to hear of: the owner of the engine by its callbacks, the readers of maps by what is noted. */
 #include "core/coord/tailnet/internal.h"
 
-void tailnet_tell_with_key(const struct tailnet *c, const char *what, const struct coord_node *n,
-	const struct coord_key *key)
+void tailnet_tell_with_key(const struct tailnet *c, enum coord_event_type type,
+	const struct coord_node *n, const struct coord_key *key)
 {
 	const struct user *u = n->doc.tags.n ? NULL : user_by_id(c, n->doc.user);
 	struct coord_event e = {
-		.what = what, .node = &n->doc, .owner = u ? &u->doc : NULL, .key = key
+		.type = type, .node = &n->doc, .owner = u ? &u->doc : NULL, .key = key
 	};
 
 	if (c->cfg.on_event)

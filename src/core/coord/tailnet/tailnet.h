@@ -187,12 +187,12 @@ MUST_USE int tailnet_new(struct tailnet **ret, const struct coord_cfg *cfg);
 struct tailnet *tailnet_free(struct tailnet *c);
 
 /* events.c */
-void tailnet_tell_with_key(const struct tailnet *c, const char *what, const struct coord_node *n,
-	const struct coord_key *key);
+void tailnet_tell_with_key(const struct tailnet *c, enum coord_event_type type,
+	const struct coord_node *n, const struct coord_key *key);
 static inline void tailnet_tell(
-	const struct tailnet *c, const char *what, const struct coord_node *n)
+	const struct tailnet *c, enum coord_event_type type, const struct coord_node *n)
 {
-	tailnet_tell_with_key(c, what, n, NULL);
+	tailnet_tell_with_key(c, type, n, NULL);
 }
 void tailnet_tell_refusal(
 	const struct tailnet *c, const char *what, const char *name, const char *why);

@@ -239,9 +239,20 @@ struct coord_key {
 };
 
 extern const struct json_type coord_user_type, coord_node_doc_type, coord_key_type;
+/* What happened to a device. Words for it are the owner's. */
+enum coord_event_type {
+	COORD_DEVICE_JOINED,
+	COORD_DEVICE_BACK, /* it logged in again */
+	COORD_DEVICE_APPROVED,
+	COORD_DEVICE_LEFT,
+	COORD_DEVICE_QUARANTINED,
+	COORD_DEVICE_RELEASED,   /* from quarantine */
+	COORD_DEVICE_DUPLICATED, /* two processes have its identity */
+	COORD_DEVICE_SINGLE,     /* one of them again */
+	COORD_KEY_EXPIRED,
+};
 struct coord_event {
-	const char *
-		what; /* "device joined", "device is back", "device approved", "device left", ... */
+	enum coord_event_type type;
 	const struct coord_node_doc *node;
 	const struct coord_user *owner; /* NULL: it has tags */
 	const struct coord_key *key;    /* that it came with, or NULL */
