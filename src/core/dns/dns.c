@@ -111,6 +111,11 @@ static void forward(
 	struct job *there = raw.len ? NULL : race_find(d, k);
 	bool stale = false;
 
+	if (there) {
+		race_returned(d, there, a->id, now);
+		there = race_find(d, k); /* that may have been its last server */
+	}
+
 	if (!has_servers(r)) {
 		d->n.no_upstream++;
 		out_error(d, a, DNSMSG_SERVFAIL);

@@ -472,6 +472,32 @@ static void nobody_answers(void **state)
 	CHECK_INT(dns_deadline(w.d), ==, MONO_NEVER);
 }
 
+static void a_server_that_asks_us_is_not_asked_any_more(void **state)
+{
+	const struct dns_client server = { .id = 3, .group = 3 };
+	struct dns_upstream_state s;
+	struct sent *first = &w.sent[0];
+
+	(void)ask("x.lab.corp.test", DNSMSG_A);
+	CHECK_TRUE(dns_ask(w.d, server, view_of(first->msg, first->len), w.now));
+	take();
+	CHECK_INT(dns_counters(w.d)->loops, ==, 0); /* it might be chance */
+	CHECK_TRUE(dns_ask(w.d, server, view_of(first->msg, first->len), w.now));
+	take();
+	CHECK_INT(dns_counters(w.d)->loops, ==, 1);
+	CHECK_INT(w.n_answers, ==, 3);
+	CHECK_INT(w.answer.h.flags & DNSMSG_RCODE, ==, DNSMSG_SERVFAIL);
+	w.n_sent = 0;
+	CHECK_INT(ask("y.lab.corp.test", DNSMSG_A), ==, DNSMSG_SERVFAIL);
+	CHECK_INT(w.n_sent, ==, 0);
+	for (size_t i = 0; dns_upstream_at(w.d, i, &s) && !s.loop; i++)
+		;
+	CHECK_TRUE(s.loop);
+	CHECK_STR(s.route, "lab.corp.test.");
+	dns_network_changed(w.d, w.now);
+	CHECK_INT(ask("y.lab.corp.test", DNSMSG_A), ==, -1);
+}
+
 static void wrong_replies_are_not_taken(void **state)
 {
 	uint8_t buf[64];
@@ -607,6 +633,7 @@ int main(void)
 		T(a_cut_answer_is_fetched_over_tcp),
 		T(soft_answers_are_never_lost),
 		T(nobody_answers),
+		T(a_server_that_asks_us_is_not_asked_any_more),
 		T(wrong_replies_are_not_taken),
 		T(known_providers_are_asked_over_https_first),
 		T(answers_are_kept_as_long_as_they_say),

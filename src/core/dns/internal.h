@@ -38,6 +38,7 @@ struct path {
 	mono_ns silent_since; /* the first question without any reply since the last reply; 0: none */
 	mono_ns next_try;     /* while silent: asked again from then on, beside the others */
 	uint32_t failures;    /* in a row */
+	uint8_t returned; /* how often a question of ours came back to us while it was under way */
 	bool loop;
 };
 
@@ -275,6 +276,8 @@ struct job *race_find(const struct dns *d, struct view key);
 bool race_begin(struct dns *d, const struct route *r, const struct ask *a, struct view raw,
 	bool stale, struct now now);
 void race_run(struct dns *d, struct job *j, struct now now);
+/* A question that is just what we ask there: is it ours, come back? Its server is not used any more when it happens again. */
+void race_returned(struct dns *d, struct job *j, uint16_t id, struct now now);
 void race_lost(struct dns *d, struct exchange *e, struct now now);
 void race_won(struct dns *d, struct exchange *e, const struct dnsmsg *m, struct now now);
 /* Ends all exchanges of a job, and the job. Waiters are to be gone. */

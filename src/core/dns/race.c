@@ -11,6 +11,8 @@
 
 enum rank { RANK_NONE, RANK_REFUSED, RANK_SERVFAIL, RANK_CUT };
 
+enum { LOOP_RETURNS = 2 };
+
 #define AGAIN_AFTER SEC(1)
 #define PATIENCE MSEC(1500)    /* with something to fall back on */
 #define STALE_AFTER MSEC(1800) /* RFC 8767, 5 */
@@ -161,7 +163,8 @@ static void give_up(struct dns *d, struct job *j, mono_ns now)
 static void begin_tcp(struct dns *d, struct job *j, struct try *t, mono_ns now)
 {
 	t->next = MONO_NEVER;
-	if (t->path->up.transport == DNS_UDP && !t->tcp && !d->setup->no_tcp_retries) {
+	if (t->path->up.transport == DNS_UDP && !t->tcp && !t->path->loop &&
+		!d->setup->no_tcp_retries) {
 		t->tcp = true;
 		(void)send(d, j, t, DNS_TCP, now);
 	}
@@ -177,7 +180,7 @@ static void step(struct dns *d, struct job *j, struct try *t, mono_ns now)
 			t->next = now + AGAIN_AFTER;
 		}
 	} else if (t->state == TRY_RUNS && t->next <= now) {
-		if (t->n_udp < 2) {
+		if (t->n_udp < 2 && !t->path->loop) {
 			t->n_udp++;
 			t->next = now + AGAIN_AFTER;
 			(void)send(d, j, t, DNS_UDP, now);
@@ -303,6 +306,27 @@ void race_lost(struct dns *d, struct exchange *e, struct now now)
 		}
 	}
 	race_run(d, j, now);
+}
+
+/*
+ * A server that asks us, unchanged: each question would come back until somebody gives up. (One that gives it another id waits with us for
+ * the same answer, and so asks nobody.) Twice, because a program may have taken the same id by chance.
+ */
+void race_returned(struct dns *d, struct job *j, uint16_t id, struct now now)
+{
+	list_for_each(p, &j->exchanges) {
+		struct exchange *e = container_of(p, struct exchange, link);
+		struct path *path = j->tries[e->try].path;
+
+		if (e->id != id || (e->transport != DNS_UDP && e->transport != DNS_TCP) ||
+			++path->returned < LOOP_RETURNS)
+			continue;
+		path->loop = true;
+		d->n.loops++;
+		out_cancel(d, e->number);
+		race_lost(d, e, now);
+		return;
+	}
 }
 
 /* ---- Answers ---- */
