@@ -45,32 +45,17 @@ static struct disco_msg ping_msg(const struct magicsock *m, const uint8_t *txid,
 	return msg;
 }
 
-static void ping(struct magicsock_peer *p, const struct magicsock_route *to, const uint8_t *txid,
-	size_t size)
+static void ping(struct magicsock_peer *p, const struct path_out *o)
 {
-	struct disco_msg msg = ping_msg(p->m, txid, size);
+	struct magicsock_route to =
+		ipaddr_is_set(o->to.ip) ? route_direct(o->to) : output_relay_of(p);
+	struct disco_msg msg = ping_msg(p->m, o->txid, o->size);
 
-	p->m->n.pings_out += send_to(p->m, peer_disco(p), &msg, to, &p->key) > 0;
+	p->m->n.pings_out += send_to(p->m, peer_disco(p), &msg, &to, &p->key) > 0;
 }
 
-static void op_ping(
-	void *owner, struct ipport to, const uint8_t txid[static PATH_TXID_LEN], size_t size)
+static void call_me_maybe(struct magicsock_peer *p)
 {
-	struct magicsock_route r = route_direct(to);
-
-	ping(owner, &r, txid, size);
-}
-
-static void op_ping_relay(void *owner, const uint8_t txid[static PATH_TXID_LEN], size_t size)
-{
-	struct magicsock_route r = output_relay_of(owner);
-
-	ping(owner, &r, txid, size);
-}
-
-static void op_call_me_maybe(void *owner)
-{
-	struct magicsock_peer *p = owner;
 	struct magicsock *m = p->m;
 	struct disco_msg msg = { .type = DISCO_CALL_ME_MAYBE };
 	struct magicsock_route relay = output_relay_of(p);
@@ -90,9 +75,8 @@ static void op_call_me_maybe(void *owner)
 	m->n.calls_out += send_to(m, peer_disco(p), &msg, &relay, &p->key) > 0;
 }
 
-static void op_changed(void *owner)
+static void changed(struct magicsock_peer *p)
 {
-	struct magicsock_peer *p = owner;
 	struct magicsock *m = p->m;
 	bool direct = path_is_trusted(&p->path, m->now.mono) && !p->path.degraded;
 
@@ -101,24 +85,23 @@ static void op_changed(void *owner)
 	peer_defer(p, DEFER_TELL_PATH);
 }
 
-static bool op_may_probe(void *owner, struct ipport to)
+void disco_run_path(struct magicsock_peer *p)
 {
-	struct magicsock *m = ((struct magicsock_peer *)owner)->m;
-	bool may = ratelimit_allow(&m->probes, ipaddr_place(&to.ip), m->now.mono);
+	struct path_out o;
 
-	m->n.probe_limited += !may;
-	return may;
+	while (path_next(&p->path, &o))
+		switch (o.kind) {
+		case PATH_OUT_PING:
+			ping(p, &o);
+			break;
+		case PATH_OUT_CALL:
+			call_me_maybe(p);
+			break;
+		case PATH_OUT_CHANGED:
+			changed(p);
+			break;
+		}
 }
-
-static void op_answered(void *owner, uint32_t cookie, struct ipport to, mono_ns latency)
-{
-	struct magicsock_route direct = route_direct(to);
-
-	pings_disco_answered(owner, cookie, &direct, latency);
-}
-
-const struct path_ops disco_path_ops = { op_ping, op_ping_relay, op_call_me_maybe, op_changed,
-	op_may_probe, op_answered };
 
 /* ---- In ---- */
 
@@ -197,12 +180,14 @@ static void got_pong(struct magicsock *m, struct disco_key *k, const struct disc
 	m->n.pongs_in++;
 	list_for_each(l, &k->peers) {
 		struct magicsock_peer *p = peer_of(l);
-		struct ipport to;
+		struct path_answer a;
 
-		if (!path_on_pong(&p->path, msg->txid, from->key != NULL, m->now.mono, &to))
+		if (!path_on_pong(&p->path, msg->txid, from->key != NULL, m->now.mono, &a))
 			continue;
+		if (a.cookie)
+			pings_disco_answered(p, &a);
 		if (!from->key)
-			note_seen_as(p, to, msg->src);
+			note_seen_as(p, a.to, msg->src);
 		handshake_retry(p);
 		peer_wake_set(p);
 		return;

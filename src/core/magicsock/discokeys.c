@@ -123,6 +123,8 @@ static void activate(struct magicsock_peer *p, bool had, const struct disco_pub 
 	if (had && k && memcmp(k->pub.b, was->b, KEY_LEN) != 0)
 		path_on_key_changed(&p->path);
 	path_set_can_ping(&p->path, k != NULL, p->m->now.mono);
+	if (path_has_next(&p->path))
+		peer_wake_set(p);
 }
 
 static struct disco_pub active_pub(const struct magicsock_peer *p)

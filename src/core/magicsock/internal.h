@@ -91,6 +91,7 @@ enum {
 	DEFER_TELL_SESSION = 8, /* the owner */
 	DEFER_TELL_PATH = 16,
 	DEFER_TELL_UNREACHABLE = 32,
+	DEFER_PATH = 64, /* it wants something */
 };
 
 /* Of magicsock_ping. */
@@ -143,7 +144,7 @@ struct magicsock {
 	struct relays *relays;
 	struct endpoints *endpoints;
 	bool no_udp;
-	struct ratelimit probes;
+	struct path_probes probes;
 
 	struct unknown_peer unknown_peers[UNKNOWN_PEERS_MAX];
 	size_t next_unknown_peer;
@@ -189,7 +190,8 @@ struct magicsock_peer *peer_next(
 	const struct magicsock *m, const struct magicsock_peer *p); /* NULL starts and ends */
 struct magicsock_peer *peer_by_key(const struct magicsock *m, const struct node_pub *key);
 bool peer_has_session(const struct magicsock_peer *p);
-void peer_wake_set(struct magicsock_peer *p); /* after anything that may have moved its deadline */
+void peer_wake_set(struct magicsock_peer
+		*p); /* after calls of its path, and what else may have moved its deadline */
 void peer_defer(struct magicsock_peer *p, unsigned what);
 void peer_heard(struct magicsock_peer *p); /* something authentic came from wg_peer_source */
 
@@ -236,8 +238,7 @@ MUST_USE int pings_start(struct magicsock *m, int64_t id, enum magicsock_ping_ki
 	size_t size, void (*fn)(void *ctx, const struct magicsock_pong *r), void *ctx);
 /* An authentic packet of the peer. True: it was for us, not for the owner. The engine is not running. */
 bool pings_take(struct magicsock_peer *p, const struct pkt *pkt);
-void pings_disco_answered(struct magicsock_peer *p, uint32_t cookie,
-	const struct magicsock_route *direct, mono_ns latency);
+void pings_disco_answered(struct magicsock_peer *p, const struct path_answer *a);
 void pings_peer_gone(struct magicsock *m, int64_t id);
 void pings_tick(struct magicsock *m);
 mono_ns pings_deadline(const struct magicsock *m);
@@ -245,7 +246,8 @@ mono_ns pings_deadline(const struct magicsock *m);
 void pings_advertise(struct magicsock_peer *p);
 
 /* ---- disco.c ---- */
-extern const struct path_ops disco_path_ops;
+/* What the peer's path wants. */
+void disco_run_path(struct magicsock_peer *p);
 /* key: that the relay vouches for, NULL if it came directly. */
 void disco_in(struct magicsock *m, const uint8_t *p, size_t len, const struct magicsock_route *from,
 	const struct node_pub *key);

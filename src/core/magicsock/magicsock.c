@@ -271,9 +271,9 @@ int magicsock_new(struct magicsock **ret, const struct magicsock_cfg *cfg, struc
 	rng_fill(m->rng, seed, sizeof(seed));
 	map_init(&m->peers, seed);
 	map_init(&m->disco, seed);
-	m->probes = (struct ratelimit){ .burst = MAGICSOCK_PROBE_BURST,
+	m->probes.limit = (struct ratelimit){ .burst = MAGICSOCK_PROBE_BURST,
 		.per_second = MAGICSOCK_PROBES_PER_SECOND };
-	memcpy(m->probes.seed, seed, sizeof(seed));
+	memcpy(m->probes.limit.seed, seed, sizeof(seed));
 	rng_fill(m->rng, &m->icmp_id, sizeof(m->icmp_id));
 	arena_init(&m->derp_mem, 16 << 20);
 	rc = key_public(cfg->disco.b, m->disco_pub.b);

@@ -34,6 +34,8 @@ void peer_wake_set(struct magicsock_peer *p)
 {
 	mono_ns at = mono_min(path_deadline(&p->path), p->retry_at);
 
+	if (path_has_next(&p->path))
+		peer_defer(p, DEFER_PATH);
 	if (at == (p->wake.pos ? p->wake.at : MONO_NEVER))
 		return;
 	if (heap_set(&p->m->wakes, &p->wake, at) < 0)
@@ -53,6 +55,9 @@ void peer_heard(struct magicsock_peer *p)
 	struct ipport a = source_route(wg_peer_source(p->wg), &key).addr;
 	size_t bytes = wg_peer_take_received(p->wg);
 
-	if (ipaddr_is_set(a.ip))
-		path_on_rx(&p->path, a, bytes, p->m->now.mono);
+	if (!ipaddr_is_set(a.ip))
+		return;
+	path_on_rx(&p->path, a, bytes, p->m->now.mono);
+	if (path_has_next(&p->path))
+		peer_wake_set(p);
 }

@@ -131,7 +131,7 @@ static int peer_add(struct magicsock *m, const struct tc_node *n, struct magicso
 	p->retry_at = MONO_NEVER;
 	list_init(&p->defer_link);
 	discokeys_init(p);
-	path_init(&p->path, &disco_path_ops, p, m->rng, m->now.mono);
+	path_init(&p->path, m->rng, &m->probes);
 	rc = n->expired ? 0 : enter_engine(p);
 	p->expired = n->expired;
 	rc = rc < 0 ? rc : map_insert(&m->peers, &p->by_id, &p->id, sizeof(p->id));

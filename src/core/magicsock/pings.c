@@ -126,18 +126,16 @@ static struct person_ping *find(
 	return NULL;
 }
 
-void pings_disco_answered(struct magicsock_peer *p, uint32_t cookie,
-	const struct magicsock_route *direct, mono_ns latency)
+void pings_disco_answered(struct magicsock_peer *p, const struct path_answer *a)
 {
-	struct person_ping *ping = find(p->m, p->id, MAGICSOCK_PING_DISCO, cookie);
+	struct person_ping *ping = find(p->m, p->id, MAGICSOCK_PING_DISCO, a->cookie);
 
-	/* How the path says that it came through a relay: not directly. */
 	if (ping)
-		finish(ping, &(struct magicsock_pong){ .peer = p->id,
-				     .latency = latency,
-				     .route = direct->kind == MAGICSOCK_DIRECT
-						      ? *direct
-						      : route_relay(ping->region) });
+		finish(ping,
+			&(struct magicsock_pong){ .peer = p->id,
+				.latency = a->latency,
+				.route = ipaddr_is_set(a->to.ip) ? route_direct(a->to)
+								 : route_relay(ping->region) });
 }
 
 static void got_tsmp_pong(struct magicsock_peer *p, const struct tsmp *t)

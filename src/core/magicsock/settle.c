@@ -28,6 +28,8 @@ static bool run_deferred(struct magicsock *m)
 		unsigned what = p->deferred;
 
 		p->deferred = 0;
+		if (what & DEFER_PATH)
+			disco_run_path(p);
 		if ((what & DEFER_HANDSHAKE) && p->wg) {
 			m->n.no_session_pokes++;
 			wg_start_handshake(m->wg, p->wg, m->now);
@@ -80,6 +82,7 @@ static bool run_relays(struct magicsock *m)
 			break;
 		}
 	m->n.relay_idle_closed = relays_counters(m->relays)->idle_closed;
+	m->n.probe_limited = m->probes.n_limited;
 	m->n.relay_dropped = relays_counters(m->relays)->dropped;
 	return any;
 }

@@ -8,7 +8,7 @@
  *	of a ping, or trusted before
  *	a candidate that the hub or the       probes only (pings, beginnings of handshakes): PATH_PROBE_BURST at once and then one
  *	peer named                            each PATH_PROBE_GAP; of all of a peer's PATH_PING_BURST, PATH_PINGS_PER_SECOND; and what
- *	                                      the owner grants an address, whichever peers name it
+ *	                                      struct path_probes grants an address, whichever peers name it
  */
 #include "core/path/internal.h"
 
@@ -76,6 +76,16 @@ static bool take_probe(struct path_candidate *c, mono_ns now)
 		&c->probes_full_at, PATH_PROBE_GAP, PATH_PROBE_BURST * PATH_PROBE_GAP, now);
 }
 
+/* Whichever peers name it. */
+static bool take_of_all(struct path_probes *all, const struct ipport *to, mono_ns now)
+{
+	bool may = !all || ratelimit_allow(&all->limit, ipaddr_place(&to->ip), now);
+
+	if (!may)
+		all->n_limited++;
+	return may;
+}
+
 bool budget_probe(struct path *p, struct path_candidate *c, size_t len, mono_ns now)
 {
 	bool may;
@@ -83,8 +93,7 @@ bool budget_probe(struct path *p, struct path_candidate *c, size_t len, mono_ns 
 	if (ipport_eq(c->addr, p->best) && path_is_trusted(p, now))
 		return true;
 	if (c->named_by)
-		may = take_probe(c, now) &&
-		      (!p->ops->may_probe || p->ops->may_probe(p->owner, c->addr));
+		may = take_probe(c, now) && take_of_all(p->probes, &c->addr, now);
 	else
 		may = pay(&c->credit, on_the_wire(c->addr, len)) ||
 		      path_spend(p, c->addr, len, now);

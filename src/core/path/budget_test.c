@@ -29,19 +29,25 @@ static void source_of_packets_gets_three_times_what_came_from_it(void **state)
 	rig_open(&r);
 	CHECK_INT(sent_to(&r, victim, 29, 10), ==, 0);
 	path_on_rx(&r.p, victim, 32, r.now);
+	take(&r);
 	check_route(&r, victim, true);
 	CHECK_INT(sent_to(&r, victim, 1312, 100), ==, 0);
 	CHECK_INT(sent_to(&r, victim, 32, 100), ==, 96);
 	path_on_rx(&r.p, victim, 1000, r.now);
+	take(&r);
 	CHECK_INT(sent_to(&r, victim, 100, 100), ==, 3000);
 	CHECK_INT(sent_to(&r, other, 29, 10), ==, 0);
 	/* Back and forth: what one earned is not the other's, and nothing is earned twice. */
 	path_on_rx(&r.p, victim, 1000, r.now);
+	take(&r);
 	path_on_rx(&r.p, other, 32, r.now);
+	take(&r);
 	CHECK_INT(sent_to(&r, other, 32, 100), ==, 96);
 	path_on_rx(&r.p, victim, 32, r.now);
+	take(&r);
 	CHECK_INT(sent_to(&r, victim, 32, 100), ==, 96);
 	path_on_rx(&r.p, victim, SIZE_MAX, r.now); /* however much it was */
+	take(&r);
 	CHECK_INT(sent_to(&r, victim, 64, 1 << 20), <=, PATH_CREDIT_MAX);
 	path_fini(&r.p);
 }
@@ -54,6 +60,7 @@ static void source_of_packets_beside_a_trusted_path_gets_no_more(void **state)
 	a = direct(&r);
 	CHECK_INT(sent_to(&r, a, 1312, 1000), ==, 1312000);
 	path_on_rx(&r.p, victim, 100, r.now); /* degraded: packets go to both, and the relay */
+	take(&r);
 	CHECK_TRUE(ipport_eq(path_route(&r.p, r.now).also, victim));
 	CHECK_INT(sent_to(&r, a, 1312, 1000), ==, 1312000);
 	CHECK_INT(sent_to(&r, victim, 100, 1000), ==, 300);
@@ -67,6 +74,7 @@ static void trusted_address_is_one_among_others_when_trust_ends(void **state)
 
 	a = direct(&r);
 	path_on_rx(&r.p, a, 500, r.now);
+	take(&r);
 	r.now = r.p.trust_until;
 	CHECK_INT(sent_to(&r, a, 1312, 1000), ==, 1312000);
 	r.now++;
@@ -85,13 +93,17 @@ static void source_of_pings_is_pinged_within_what_they_earned(void **state)
 
 	rig_open(&r);
 	path_on_send(&r.p, r.now);
+	take(&r);
 	for (int i = 0; i < 200; i++) {
 		if (i % 3 == 0) {
 			path_on_ping(&r.p, victim, 92, 110, r.now);
+			take(&r);
 			pings++;
 		}
 		path_on_send(&r.p, r.now);
+		take(&r);
 		path_ping(&r.p, 7, 0, r.now); /* somebody asks for the peer, too */
+		take(&r);
 		run(&r, MSEC(150));
 		CHECK_INT(ping_bytes_to(&r, victim), <=, pings * (3 * 92 - 110 - PATH_HEADERS4));
 	}
@@ -100,21 +112,18 @@ static void source_of_pings_is_pinged_within_what_they_earned(void **state)
 	path_fini(&r.p);
 }
 
-static bool at_most_three(void *owner, struct ipport to)
-{
-	return ((struct rig *)owner)->n_pings < 3;
-}
-
 static void named_address_is_probed_within_its_share(void **state)
 {
-	struct path_ops asks = ops;
+	static struct path_probes few = { .limit = { .burst = 3, .per_second = 1 } };
 	struct ipport victim = addr("203.0.113.9:7");
 	struct rig r;
 
 	rig_open(&r);
 	for (int i = 0; i < 1000; i++) { /* calls, each as if it were the first */
 		path_on_call(&r.p, i % 2 ? &victim : NULL, i % 2, r.now);
+		take(&r);
 		path_on_call(&r.p, &victim, 1, r.now);
+		take(&r);
 	}
 	CHECK_INT(r.n_pings, <=,
 		PATH_PING_BURST); /* it forgets an address that is not named any more, but not what it spent in all */
@@ -124,21 +133,24 @@ static void named_address_is_probed_within_its_share(void **state)
 	rig_open(&r);
 	for (int i = 0; i < 400; i++) {
 		path_on_call(&r.p, &victim, 1, r.now);
+		take(&r);
 		while (path_may_probe(&r.p, victim, 148, r.now) && r.n_pings < 300)
-			keep_ping(&r, victim, (uint8_t[PATH_TXID_LEN]){ 0 },
-				148); /* handshakes are of the same share */
+			keep_ping(&r, &(struct path_out){ .to = victim,
+					      .size = 148 }); /* handshakes are of the same share */
 		r.now += MSEC(25);
 	}
 	CHECK_INT(r.n_pings, >=, PATH_PROBE_BURST);
 	CHECK_INT(r.n_pings, <=, PATH_PROBE_BURST + 10);
 	path_fini(&r.p);
 
-	asks.may_probe = at_most_three;
 	rig_open(&r);
-	r.p.ops = &asks;
-	for (int i = 0; i < 10; i++)
+	r.p.probes = &few;
+	for (int i = 0; i < 10; i++) {
 		path_on_call(&r.p, &victim, 1, r.now);
+		take(&r);
+	}
 	CHECK_INT(r.n_pings, ==, 3);
+	CHECK_INT(few.n_limited, >, 0);
 	path_fini(&r.p);
 }
 
@@ -154,9 +166,13 @@ static void thousand_addresses_are_probed_within_the_share_of_one_peer(void **st
 	rig_open(&r);
 	for (int t = 0; t < 600; t++) {
 		path_set_endpoints(&r.p, eps + t * 7 % 900, 100, r.now);
+		take(&r);
 		path_on_call(&r.p, eps + t * 13 % 900, 100, r.now);
+		take(&r);
 		path_on_self_changed(&r.p, r.now);
+		take(&r);
 		path_on_send(&r.p, r.now);
+		take(&r);
 		run(&r, MSEC(100));
 		pings += r.n_pings;
 		forget(&r);

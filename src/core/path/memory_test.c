@@ -4,11 +4,11 @@
 
 static void answer_if_pinged(struct rig *r, struct ipport a)
 {
-	struct ipport to;
+	struct path_answer got;
 
 	for (size_t i = r->n_pings; i-- > 0;)
 		if (ipport_eq(r->to[i], a)) {
-			(void)path_on_pong(&r->p, r->txid[i], false, r->now, &to);
+			(void)pong(r, r->txid[i], false, &got);
 			return;
 		}
 }
@@ -20,15 +20,22 @@ static void live_through(struct rig *r, struct ipport a)
 	for (size_t i = 0; i < ARRAY_LEN(many); i++)
 		many[i] = (struct ipport){ ipaddr_v4(198, 51, 100, (uint8_t)(i + 1)), 41641 };
 	path_on_send(&r->p, r->now);
+	take(r);
 	path_on_ping(&r->p, addr("203.0.113.9:1"), 100, 100, r->now);
+	take(r);
 	path_on_call(&r->p, many, 3, r->now);
+	take(r);
 	path_ping(&r->p, 7, 0, r->now);
+	take(r);
 	run(r, SEC(1));
 	path_set_endpoints(&r->p, many, ARRAY_LEN(many) / 2, r->now);
+	take(r);
 	run(r, SEC(1));
 	set_endpoints(r, a, none);
 	path_on_rx(&r->p, a, 1000, r->now);
+	take(r);
 	path_on_send(&r->p, r->now);
+	take(r);
 	run(r, SEC(1));
 	answer_if_pinged(r, a);
 	run(r, SEC(4));
@@ -51,6 +58,7 @@ static void short_of_memory_the_address_is_found_later(void **state)
 		set_endpoints(&r, a, none);
 		for (int i = 0; i < 10 && path_route(&r.p, r.now).relay; i++) {
 			path_on_send(&r.p, r.now);
+			take(&r);
 			run(&r, SEC(1));
 			answer_if_pinged(&r, a);
 		}

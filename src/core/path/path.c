@@ -29,14 +29,11 @@ static const mono_ns
 	moved_gap = SEC(
 		1); /* between two times that the path is degraded as the peer seems to have moved */
 
-void path_init(
-	struct path *p, const struct path_ops *ops, void *owner, struct rng *rng, mono_ns now)
+void path_init(struct path *p, struct rng *rng, struct path_probes *probes)
 {
-	*p = (struct path){ .ops = ops,
-		.owner = owner,
-		.rng = rng,
-		.heartbeat_at = MONO_NEVER,
-		.search_at = MONO_NEVER };
+	*p = (struct path){
+		.rng = rng, .probes = probes, .heartbeat_at = MONO_NEVER, .search_at = MONO_NEVER
+	};
 }
 
 void path_fini(struct path *p)
@@ -69,19 +66,31 @@ static bool pings_grow(struct path *p)
 	return true;
 }
 
-/* A place at the end of the ring. NULL: no memory. */
-static struct path_ping *ping_new(struct path *p, struct ipport to, uint32_t cookie, mono_ns now)
+static void forget_oldest(struct path *p)
+{
+	p->ping_head = (p->ping_head + 1) % p->cap_pings;
+	if (p->n_unsent == p->n_pings--) {
+		p->n_unsent--;
+		p->n_limited++;
+	}
+}
+
+/* One to be sent, at the end of the ring. NULL: no memory. */
+static struct path_ping *ping_new(
+	struct path *p, struct ipport to, uint32_t cookie, size_t size, mono_ns now)
 {
 	struct path_ping *n;
 
 	if (p->n_pings == p->cap_pings && p->cap_pings < PATH_PINGS_MAX && !pings_grow(p))
 		return NULL;
-	if (p->n_pings == p->cap_pings) {
-		p->ping_head = (p->ping_head + 1) % p->cap_pings;
-		p->n_pings--;
-	}
+	if (p->n_pings == p->cap_pings)
+		forget_oldest(p);
 	n = ping_at(p, p->n_pings++);
-	*n = (struct path_ping){ .to = to, .at = now, .cookie = cookie };
+	p->n_unsent++;
+	*n = (struct path_ping){ .to = to,
+		.at = now,
+		.cookie = cookie,
+		.size = (uint16_t)MIN_OF(size, (size_t)UINT16_MAX) };
 	rng_fill(p->rng, n->txid, sizeof(n->txid));
 	return n;
 }
@@ -89,17 +98,13 @@ static struct path_ping *ping_new(struct path *p, struct ipport to, uint32_t coo
 static void ping_candidate(
 	struct path *p, struct path_candidate *c, uint32_t cookie, size_t size, mono_ns now)
 {
-	struct path_ping *n;
-
 	if (!p->can_ping || !budget_probe(p, c, MAX_OF(size, (size_t)PATH_PING_LEN), now))
 		return;
-	n = ping_new(p, c->addr, cookie, now);
-	if (!n)
+	if (!ping_new(p, c->addr, cookie, size, now))
 		return;
 	c->last_ping = now;
 	if (ipport_eq(c->addr, p->best) && !p->unanswered_since)
 		p->unanswered_since = now;
-	p->ops->ping(p->owner, c->addr, n->txid, size);
 }
 
 static void ping_best(struct path *p, mono_ns now)
@@ -115,7 +120,7 @@ static void call(struct path *p, mono_ns now)
 	if (!p->can_ping || (p->last_call && now - p->last_call < call_gap))
 		return;
 	p->last_call = now;
-	p->ops->call_me_maybe(p->owner);
+	p->wants_call = true;
 }
 
 /* Every candidate that was not pinged within the gap; then, if wanted, the call that asks the peer to do the same. */
@@ -167,7 +172,7 @@ static void search_begin(struct path *p, bool calls, mono_ns now)
 static void degrade(struct path *p, mono_ns now)
 {
 	p->degraded = true;
-	p->ops->changed(p->owner);
+	p->has_changed = true;
 	if (path_is_active(p, now))
 		search_begin(p, true, now);
 }
@@ -334,8 +339,7 @@ static void best_answered(struct path *p, struct ipport a, mono_ns latency, mono
 	p->degraded = false;
 	if (p->heartbeat_at == MONO_NEVER && path_is_active(p, now))
 		p->heartbeat_at = mono_add(now, PATH_HEARTBEAT);
-	if (other || !was_direct)
-		p->ops->changed(p->owner);
+	p->has_changed |= other || !was_direct;
 }
 
 static struct path_ping *ping_find(const struct path *p, const uint8_t txid[static PATH_TXID_LEN])
@@ -350,26 +354,22 @@ static struct path_ping *ping_find(const struct path *p, const uint8_t txid[stat
 }
 
 bool path_on_pong(struct path *p, const uint8_t txid[static PATH_TXID_LEN], bool by_relay,
-	mono_ns now, struct ipport *ret_to)
+	mono_ns now, struct path_answer *ret)
 {
 	struct path_ping *n = ping_find(p, txid);
 	struct path_candidate *c;
-	mono_ns latency;
 
 	if (!n || by_relay == ipaddr_is_set(n->to.ip))
 		return false;
 	n->done = true;
-	latency = now - n->at;
-	*ret_to = n->to;
-	if (n->cookie)
-		p->ops->answered(p->owner, n->cookie, n->to, latency);
+	*ret = (struct path_answer){ .to = n->to, .cookie = n->cookie, .latency = now - n->at };
 	c = ipaddr_is_set(n->to.ip) ? candidate_find(p, n->to) : NULL;
 	if (!c)
 		return true;
-	c->latency = latency;
+	c->latency = ret->latency;
 	if (ipport_eq(n->to, p->best) || !path_is_direct(p, now) ||
-		path_better(n->to, latency, p->best, p->best_latency))
-		best_answered(p, n->to, latency, now);
+		path_better(n->to, ret->latency, p->best, p->best_latency))
+		best_answered(p, n->to, ret->latency, now);
 	return true;
 }
 
@@ -393,10 +393,9 @@ void path_on_call(struct path *p, const struct ipport *eps, size_t n, mono_ns no
 void path_ping(struct path *p, uint32_t cookie, size_t size, mono_ns now)
 {
 	bool only_best = path_is_direct(p, now);
-	struct path_ping *n = only_best ? NULL : ping_new(p, (struct ipport){ 0 }, cookie, now);
 
-	if (n)
-		p->ops->ping_relay(p->owner, n->txid, size);
+	if (!only_best)
+		(void)ping_new(p, (struct ipport){ 0 }, cookie, size, now);
 	for (size_t i = 0; i < p->n_cand; i++)
 		if (!only_best || ipport_eq(p->cand[i].addr, p->best))
 			ping_candidate(p, &p->cand[i], cookie, size, now);
@@ -413,7 +412,7 @@ static void ping_timed_out(struct path *p, const struct path_ping *n, mono_ns no
 
 static void expire_pings(struct path *p, mono_ns now)
 {
-	while (p->n_pings) {
+	while (p->n_pings > p->n_unsent) {
 		struct path_ping n = *ping_at(p, 0);
 
 		if (!n.done && now - n.at < PATH_PING_TIMEOUT)
@@ -470,4 +469,27 @@ mono_ns path_deadline(const struct path *p)
 	mono_ns at = mono_min(p->heartbeat_at, mono_min(p->search_at, degrade_at(p)));
 
 	return p->n_pings ? mono_min(at, mono_add(ping_at(p, 0)->at, PATH_PING_TIMEOUT)) : at;
+}
+
+/* ---- What is to be done ---- */
+
+bool path_next(struct path *p, struct path_out *ret)
+{
+	*ret = (struct path_out){ .kind = PATH_OUT_PING };
+	if (p->n_unsent) {
+		const struct path_ping *n = ping_at(p, p->n_pings - p->n_unsent--);
+
+		ret->to = n->to;
+		ret->size = n->size;
+		memcpy(ret->txid, n->txid, sizeof(ret->txid));
+		return true;
+	}
+	if (p->wants_call || p->has_changed) {
+		bool *what = p->wants_call ? &p->wants_call : &p->has_changed;
+
+		ret->kind = p->wants_call ? PATH_OUT_CALL : PATH_OUT_CHANGED;
+		*what = false;
+		return true;
+	}
+	return false;
 }

@@ -2,7 +2,7 @@
  * core/path: which way leads to one peer. It keeps the addresses at which the peer may be (candidates), pings them while we
  * have something to send, trusts for a while what answers, and says for each packet: this address, the relay, or both.
  *
- * No I/O: the owner calls path_on_* for what happens, path_tick at path_deadline, and does what struct path_ops asks.
+ * No I/O: the owner calls path_on_* for what happens, path_tick at path_deadline, and after each call does what path_next says.
  *
  * Source: Tailscale wgengine/magicsock/endpoint.go. Beyond it, each compatible with peers that do not do it: searches in
  * quick steps instead of one round in five seconds; a ping back at a new address while we search; a path is
@@ -12,6 +12,7 @@
 #define WARREN_CORE_PATH_PATH_H
 
 #include "base/netip/netip.h"
+#include "base/ratelimit/ratelimit.h"
 #include "base/rng/rng.h"
 #include "base/time/time.h"
 
@@ -42,18 +43,23 @@ enum {
 #define PATH_LEARNED SEC(45) /* how long a ping's source is a candidate */
 #define PATH_LAST_RX SEC(10) /* how long an authentic packet's source may stand in for a path */
 
-struct path_ops {
-	/* size: of the whole disco packet; 0: as small as it is */
-	void (*ping)(void *owner, struct ipport to, const uint8_t txid[static PATH_TXID_LEN],
-		size_t size);
-	void (*ping_relay)(void *owner, const uint8_t txid[static PATH_TXID_LEN], size_t size);
-	void (*call_me_maybe)(void *owner);
-	void (*changed)(
-		void *owner); /* the best address is another one, or none, or trusted again */
-	/* May this address, of somebody else's choosing, be probed once more? NULL: always. */
-	bool (*may_probe)(void *owner, struct ipport to);
-	/* A ping of path_ping was answered. to: unset if through the relay. */
-	void (*answered)(void *owner, uint32_t cookie, struct ipport to, mono_ns latency);
+enum path_out_kind {
+	PATH_OUT_PING,    /* to, txid, size */
+	PATH_OUT_CALL,    /* call the peer, so that it pings us */
+	PATH_OUT_CHANGED, /* the best address is another one, or none, or trusted again */
+};
+
+struct path_out {
+	enum path_out_kind kind;
+	struct ipport to; /* unset: through the relay */
+	uint8_t txid[PATH_TXID_LEN];
+	size_t size; /* of the whole disco packet; 0: as small as it is */
+};
+
+/* Probes to addresses of somebody else's choosing, of all paths of a device: how often one address, whichever peers name it. */
+struct path_probes {
+	struct ratelimit limit;
+	uint64_t n_limited;
 };
 
 enum { PATH_BY_NETMAP = 1, PATH_BY_CALL = 2 };
@@ -72,18 +78,20 @@ struct path_ping {
 	struct ipport to; /* unset: the relay */
 	mono_ns at;
 	uint32_t cookie; /* 0: none */
+	uint16_t size;   /* see struct path_out */
 	bool done;
 };
 
 struct path {
-	const struct path_ops *ops;
-	void *owner;
 	struct rng *rng;
-	bool can_ping; /* the peer has a disco key */
+	struct path_probes *probes; /* NULL: no limit */
+	bool can_ping;              /* the peer has a disco key */
 	struct path_candidate *cand;
 	size_t n_cand, cap_cand;
 	struct path_ping *pings; /* a ring, by time */
 	size_t ping_head, n_pings, cap_pings;
+	size_t n_unsent; /* the last of them, which the owner has not taken */
+	bool wants_call, has_changed;
 	struct ipport best, last_rx_addr;
 	mono_ns best_latency, trust_until, last_rx_at, best_rx_at, moved_at;
 	int64_t best_credit, last_rx_credit; /* bytes that may go there while it is not trusted */
@@ -97,8 +105,8 @@ struct path {
 	uint64_t n_limited;
 };
 
-void path_init(
-	struct path *p, const struct path_ops *ops, void *owner, struct rng *rng, mono_ns now);
+/* rng, probes: borrowed. */
+void path_init(struct path *p, struct rng *rng, struct path_probes *probes);
 void path_fini(struct path *p);
 
 /* ---- What the owner knows ---- */
@@ -140,9 +148,14 @@ void path_on_udp_failed(struct path *p, struct ipport to, mono_ns now);
 
 /* Authentic disco messages of the peer. A ping by UDP of len bytes, and the answer that the owner sent, or 0. */
 void path_on_ping(struct path *p, struct ipport from, size_t len, size_t answer, mono_ns now);
-/* False: an answer to nothing, or not the way that it was asked. ret_to: where the ping went, unset: the relay. */
+struct path_answer {
+	struct ipport to; /* where the ping went; unset: through the relay */
+	uint32_t cookie;  /* of path_ping; 0: it was none */
+	mono_ns latency;
+};
+/* False: an answer to nothing, or not the way that it was asked. */
 bool path_on_pong(struct path *p, const uint8_t txid[static PATH_TXID_LEN], bool by_relay,
-	mono_ns now, struct ipport *ret_to);
+	mono_ns now, struct path_answer *ret);
 void path_on_call(struct path *p, const struct ipport *eps, size_t n, mono_ns now);
 
 /* A ping that somebody asked for: to the trusted address, or to all and the relay. cookie: not 0. */
@@ -150,6 +163,13 @@ void path_ping(struct path *p, uint32_t cookie, size_t size, mono_ns now);
 
 void path_tick(struct path *p, mono_ns now);
 mono_ns path_deadline(const struct path *p); /* MONO_NEVER when idle */
+
+/* What is to be done, in order; false: nothing more. Before time goes on, since what is sent is timed from the call that wanted it. */
+bool path_next(struct path *p, struct path_out *ret);
+static inline bool path_has_next(const struct path *p)
+{
+	return p->n_unsent || p->wants_call || p->has_changed;
+}
 
 /* ---- What is ---- */
 

@@ -56,20 +56,24 @@ static void first_packet_begins_a_search_in_quick_steps(void **state)
 	set_endpoints(&r, a, b);
 	t0 = r.now;
 	path_on_send(&r.p, r.now);
+	take(&r);
 	for (size_t i = 0; i < ARRAY_LEN(at); i++) {
 		CHECK_ROW("step %zu", i);
 		run_to(&r, t0 + at[i]);
 		CHECK_INT(r.n_pings, ==, 2 * (i + 1));
 		CHECK_INT(pings_to(&r, a), ==, i + 1);
 		CHECK_INT(r.calls, ==, i + 1);
-		for (int j = 0; j < 5; j++) /* more traffic does not speed it up */
+		for (int j = 0; j < 5; j++) { /* more traffic does not speed it up */
 			path_on_send(&r.p, r.now);
+			take(&r);
+		}
 	}
 	/* Afterwards the heartbeat's rounds, each candidate once in 5 s at most. */
 	forget(&r);
 	for (int i = 0; i < 30; i++) {
 		run(&r, SEC(1));
 		path_on_send(&r.p, r.now);
+		take(&r);
 	}
 	CHECK_INT(pings_to(&r, a), >=, 4);
 	CHECK_INT(pings_to(&r, a), <=, 6);
@@ -83,12 +87,15 @@ static void peer_without_a_disco_key_is_not_pinged(void **state)
 
 	rig_open(&r);
 	path_set_can_ping(&r.p, false, r.now);
+	take(&r);
 	set_endpoints(&r, addr("203.0.113.7:41641"), none);
 	path_on_send(&r.p, r.now);
+	take(&r);
 	run(&r, SEC(10));
 	CHECK_INT(r.n_pings + r.calls, ==, 0);
 	check_route(&r, none, true);
 	path_set_can_ping(&r.p, true, r.now); /* now it has one */
+	take(&r);
 	CHECK_INT(r.n_pings, ==, 1);
 	path_fini(&r.p);
 }
@@ -99,6 +106,7 @@ static void peer_without_addresses_is_called(void **state)
 
 	rig_open(&r);
 	path_on_send(&r.p, r.now);
+	take(&r);
 	CHECK_INT(r.n_pings, ==, 0);
 	CHECK_INT(r.calls, ==, 1);
 	path_fini(&r.p);
@@ -112,6 +120,7 @@ static void pong_makes_the_path_direct(void **state)
 	rig_open(&r);
 	set_endpoints(&r, a, none);
 	path_on_send(&r.p, r.now);
+	take(&r);
 	check_route(&r, none, true);
 	run(&r, MSEC(20));
 	answer(&r, a);
@@ -127,18 +136,19 @@ static void pong_makes_the_path_direct(void **state)
 
 static void pong_counts_once_and_for_the_address_that_was_pinged(void **state)
 {
-	struct ipport a = addr("203.0.113.7:41641"), to;
+	struct ipport a = addr("203.0.113.7:41641");
+	struct path_answer got;
 	struct rig r;
 
 	rig_open(&r);
 	set_endpoints(&r, a, none);
 	path_on_send(&r.p, r.now);
-	CHECK_TRUE(!path_on_pong(&r.p, (const uint8_t[PATH_TXID_LEN]){ 1 }, false, r.now, &to));
-	CHECK_TRUE(!path_on_pong(
-		&r.p, r.txid[0], true, r.now, &to)); /* it was not sent through the relay */
-	CHECK_TRUE(path_on_pong(&r.p, r.txid[0], false, r.now, &to));
-	CHECK_TRUE(ipport_eq(to, a));
-	CHECK_TRUE(!path_on_pong(&r.p, r.txid[0], false, r.now, &to));
+	take(&r);
+	CHECK_TRUE(!pong(&r, (const uint8_t[PATH_TXID_LEN]){ 1 }, false, &got));
+	CHECK_TRUE(!pong(&r, r.txid[0], true, &got)); /* it was not sent through the relay */
+	CHECK_TRUE(pong(&r, r.txid[0], false, &got));
+	CHECK_TRUE(ipport_eq(got.to, a));
+	CHECK_TRUE(!pong(&r, r.txid[0], false, &got));
 	path_fini(&r.p);
 }
 
@@ -150,16 +160,19 @@ static void faster_address_replaces_a_slower_one(void **state)
 	rig_open(&r);
 	set_endpoints(&r, a, b);
 	path_on_send(&r.p, r.now);
+	take(&r);
 	run(&r, MSEC(30));
 	answer(&r, a);
 	run(&r, MSEC(10));
 	answer(&r, b); /* slower */
 	check_route(&r, a, false);
 	path_on_send(&r.p, r.now);
+	take(&r);
 	/* 30 ms is not good enough: after a minute all are tried again. */
 	for (int i = 0; i < 22; i++) {
 		run_to(&r, r.p.heartbeat_at);
 		path_on_send(&r.p, r.now);
+		take(&r);
 		run(&r, MSEC(10));
 		if (pings_to(&r, b) == 2)
 			break;
@@ -178,6 +191,7 @@ static void heartbeat_keeps_trust_while_we_send_and_ends_with_our_traffic(void *
 
 	for (int i = 0; i < 10; i++) {
 		path_on_send(&r.p, r.now);
+		take(&r);
 		run(&r, SEC(3));
 		answer(&r, a);
 		check_route(&r, a, false);
@@ -191,6 +205,7 @@ static void heartbeat_keeps_trust_while_we_send_and_ends_with_our_traffic(void *
 			answer(&r, a);
 		forget(&r);
 		path_on_ping(&r.p, a, 124, 110, r.now);
+		take(&r);
 	}
 	CHECK_TRUE(path_deadline(&r.p) == MONO_NEVER);
 	CHECK_TRUE(!path_is_active(&r.p, r.now));
@@ -209,6 +224,7 @@ static void trust_ends_six_and_a_half_seconds_after_the_last_pong(void **state)
 	r.now += 1;
 	check_route(&r, a, true); /* both */
 	path_on_send(&r.p, r.now);
+	take(&r);
 	CHECK_INT(pings_to(&r, a), ==, 1); /* and it is asked at once */
 	answer(&r, a);
 	check_route(&r, a, false);
@@ -221,6 +237,7 @@ static void late_pong_degrades_the_path_and_packets_take_both_ways(void **state)
 	struct ipport a = direct(&r);
 
 	path_on_send(&r.p, r.now);
+	take(&r);
 	run(&r, SEC(3)); /* the heartbeat's ping is not answered */
 	CHECK_INT(pings_to(&r, a), ==, 1);
 	check_route(&r, a, false);
@@ -228,8 +245,10 @@ static void late_pong_degrades_the_path_and_packets_take_both_ways(void **state)
 	check_route(&r, a, true);
 	CHECK_INT(pings_to(&r, a), >=, 2);
 	CHECK_INT(r.calls, ==, 1);
-	for (int i = 0; i < 5; i++) /* each packet is no reason for another search */
+	for (int i = 0; i < 5; i++) { /* each packet is no reason for another search */
 		path_on_send(&r.p, r.now);
+		take(&r);
+	}
 	CHECK_INT(r.calls, ==, 1);
 	answer(&r, a);
 	check_route(&r, a, false);
@@ -242,9 +261,11 @@ static void data_from_the_address_keeps_the_path(void **state)
 	struct ipport a = direct(&r);
 
 	path_on_send(&r.p, r.now);
+	take(&r);
 	run(&r, SEC(3));
 	for (int i = 0; i < 6; i++) {
 		path_on_rx(&r.p, a, 100, r.now);
+		take(&r);
 		run(&r, MSEC(300));
 		check_route(&r, a, false);
 	}
@@ -258,9 +279,11 @@ static void data_does_not_speak_for_an_address_that_does_not_answer_for_long(voi
 	struct ipport a = direct(&r);
 
 	path_on_send(&r.p, r.now);
+	take(&r);
 	run(&r, SEC(3));
 	for (int i = 0; i < 7; i++) {
 		path_on_rx(&r.p, a, 100, r.now);
+		take(&r);
 		run(&r, MSEC(300));
 	}
 	check_route(&r, a, true);
@@ -273,10 +296,14 @@ static void call_of_a_peer_without_a_path_ends_the_benefit_of_what_we_hear(void 
 	struct ipport a = direct(&r);
 
 	path_on_send(&r.p, r.now);
+	take(&r);
 	path_on_rx(&r.p, a, 100, r.now);
+	take(&r);
 	path_on_call(&r.p, &a, 1, r.now);
+	take(&r);
 	CHECK_INT(pings_to(&r, a), ==, 1);
 	path_on_rx(&r.p, a, 100, r.now); /* the last that was under way */
+	take(&r);
 	run(&r, MSEC(499));
 	check_route(&r, a, false);
 	run(&r, MSEC(1));
@@ -291,13 +318,16 @@ static void silence_while_we_send_is_asked_about_within_a_second(void **state)
 
 	for (int i = 0; i < 9; i++) {
 		path_on_send(&r.p, r.now);
+		take(&r);
 		run(&r, MSEC(100));
 	}
 	CHECK_INT(pings_to(&r, a), ==, 0);
 	run(&r, MSEC(100));
 	path_on_send(&r.p, r.now);
+	take(&r);
 	CHECK_INT(pings_to(&r, a), ==, 1);
 	path_on_send(&r.p, r.now);
+	take(&r);
 	CHECK_INT(pings_to(&r, a), ==, 1); /* not for each packet */
 	run(&r, MSEC(500));
 	check_route(&r, a, true);
@@ -311,7 +341,9 @@ static void flow_with_answers_needs_no_pings_besides_the_heartbeat(void **state)
 
 	for (int i = 0; i < 29; i++) {
 		path_on_send(&r.p, r.now);
+		take(&r);
 		path_on_rx(&r.p, a, 100, r.now);
+		take(&r);
 		run(&r, MSEC(100));
 	}
 	CHECK_INT(pings_to(&r, a), ==, 0);
@@ -325,6 +357,7 @@ static void dead_path_is_given_up(void **state)
 
 	for (int i = 0; i < 13; i++) {
 		path_on_send(&r.p, r.now);
+		take(&r);
 		run(&r, SEC(1));
 	}
 	check_route(&r, none, true);
@@ -340,6 +373,7 @@ static void authentic_source_stands_in_where_nothing_is_known(void **state)
 
 	rig_open(&r);
 	path_on_rx(&r.p, a, 100, r.now);
+	take(&r);
 	check_route(&r, a, true);
 	r.now += PATH_LAST_RX + 1;
 	check_route(&r, none, true);
@@ -354,15 +388,19 @@ static void peer_that_seems_to_have_moved_is_sent_to_everywhere_until_the_path_i
 
 	run(&r, SEC(1));
 	path_on_rx(&r.p, b, 100, r.now);
+	take(&r);
 	check_route(&r, a, true);
 	CHECK_TRUE(ipport_eq(path_route(&r.p, r.now).also, b));
 	run(&r, MSEC(20));
 	answer(&r, a);
 	check_route(&r, a, false); /* it is still there */
 	path_on_rx(&r.p, b, 100, r.now);
+	take(&r);
 	path_on_rx(&r.p, a, 100, r.now);
+	take(&r);
 	path_on_rx(&r.p, b, 100,
 		r.now); /* it sends from two addresses: no reason to degrade the path each time */
+	take(&r);
 	check_route(&r, a, false);
 	path_fini(&r.p);
 }
@@ -374,15 +412,19 @@ static void ping_teaches_an_address_for_45_seconds(void **state)
 
 	rig_open(&r);
 	path_on_ping(&r.p, a, 124, 110, r.now);
+	take(&r);
 	CHECK_TRUE(path_has_candidate(&r.p, a));
 	CHECK_INT(r.n_pings, ==, 0); /* we have nothing to send */
 	r.now += SEC(40);
 	path_on_ping(&r.p, a, 124, 110, r.now);
+	take(&r);
 	r.now += SEC(44);
 	path_on_send(&r.p, r.now);
+	take(&r);
 	CHECK_INT(pings_to(&r, a), ==, 1);
 	r.now += SEC(2);
 	path_on_call(&r.p, NULL, 0, r.now);
+	take(&r);
 	CHECK_TRUE(!path_has_candidate(&r.p, a));
 	path_fini(&r.p);
 }
@@ -394,14 +436,19 @@ static void ping_during_a_search_is_pinged_back_at_once(void **state)
 
 	rig_open(&r);
 	path_on_send(&r.p, r.now);
-	for (int i = 0; i < 5; i++)
+	take(&r);
+	for (int i = 0; i < 5; i++) {
 		path_on_ping(&r.p, a, 124, 110, r.now);
+		take(&r);
+	}
 	CHECK_INT(pings_to(&r, a), ==, 1);
 	answer(&r, a);
 	forget(&r);
 	r.now += SEC(1);
-	for (int i = 0; i < 5; i++)
+	for (int i = 0; i < 5; i++) {
 		path_on_ping(&r.p, a, 124, 110, r.now); /* there is a path: no loop of pings */
+		take(&r);
+	}
 	CHECK_INT(r.n_pings, ==, 0);
 	path_fini(&r.p);
 }
@@ -414,8 +461,10 @@ static void ping_back_does_not_wait_for_a_ping_that_came_too_early(void **state)
 	rig_open(&r);
 	set_endpoints(&r, a, none);
 	path_on_send(&r.p, r.now);
+	take(&r);
 	r.now += MSEC(1);
 	path_on_ping(&r.p, a, 124, 110, r.now);
+	take(&r);
 	CHECK_INT(pings_to(&r, a), ==, 2);
 	path_fini(&r.p);
 }
@@ -427,11 +476,13 @@ static void call_is_answered_by_pings_and_not_by_a_call(void **state)
 
 	rig_open(&r);
 	path_on_call(&r.p, eps, 2, r.now);
+	take(&r);
 	CHECK_INT(r.n_pings, ==, 1); /* link-local IPv6 is no candidate */
 	CHECK_INT(pings_to(&r, a), ==, 1);
 	run(&r, MSEC(110));
 	CHECK_INT(pings_to(&r, a), ==, 2); /* our pings may have been early */
 	path_on_call(&r.p, eps, 2, r.now);
+	take(&r);
 	CHECK_INT(pings_to(&r, a), ==, 3); /* however recently it was pinged */
 	CHECK_INT(r.calls, ==, 0);
 	run(&r, SEC(10));
@@ -448,12 +499,16 @@ static void later_call_replaces_an_earlier_one(void **state)
 	rig_open(&r);
 	set_endpoints(&r, in_map, none);
 	path_on_call(&r.p, &a, 1, r.now);
+	take(&r);
 	r.now += SEC(3600); /* age does not remove it */
 	path_on_ping(&r.p, b, 124, 110, r.now);
+	take(&r);
 	CHECK_TRUE(path_has_candidate(&r.p, a));
 	path_on_call(&r.p, &b, 1, r.now);
+	take(&r);
 	CHECK_TRUE(!path_has_candidate(&r.p, a));
 	path_on_call(&r.p, NULL, 0, r.now + SEC(46));
+	take(&r);
 	CHECK_TRUE(!path_has_candidate(&r.p, b));
 	CHECK_TRUE(path_has_candidate(&r.p, in_map));
 	set_endpoints(&r, b, none);
@@ -469,6 +524,7 @@ static void new_addresses_of_an_active_peer_are_tried_at_once(void **state)
 	rig_open(&r);
 	set_endpoints(&r, a, none);
 	path_on_send(&r.p, r.now);
+	take(&r);
 	run(&r, SEC(2) + MSEC(500));
 	forget(&r);
 	set_endpoints(&r, a, b);
@@ -499,17 +555,22 @@ static void own_change_calls_an_active_peer(void **state)
 
 	rig_open(&r);
 	path_on_self_changed(&r.p, r.now);
+	take(&r);
 	CHECK_INT(r.calls, ==, 0); /* idle */
 	path_on_send(&r.p, r.now);
+	take(&r);
 	run(&r, MSEC(1200));
 	forget(&r);
 	path_on_self_changed(&r.p, r.now);
+	take(&r);
 	path_on_self_changed(&r.p, r.now);
+	take(&r);
 	run(&r, MSEC(99));
 	CHECK_INT(r.calls, ==, 1);
 	path_fini(&r.p);
 	a = direct(&r);
 	path_on_self_changed(&r.p, r.now);
+	take(&r);
 	CHECK_INT(r.calls, ==, 0);
 	CHECK_INT(pings_to(&r, a), ==, 1); /* it is only checked */
 	path_fini(&r.p);
@@ -522,6 +583,7 @@ static void changed_link_ends_all_trust_but_keeps_the_address(void **state)
 
 	run(&r, SEC(1));
 	path_on_link_changed(&r.p, r.now);
+	take(&r);
 	check_route(&r, a, true);
 	CHECK_INT(pings_to(&r, a), ==, 1);
 	CHECK_INT(r.calls, ==, 1);
@@ -536,8 +598,10 @@ static void refused_address_is_dropped_at_once(void **state)
 	struct ipport a = direct(&r);
 
 	path_on_udp_failed(&r.p, addr("203.0.113.9:8"), r.now);
+	take(&r);
 	check_route(&r, a, false);
 	path_on_udp_failed(&r.p, a, r.now);
+	take(&r);
 	check_route(&r, none, true);
 	CHECK_INT(r.changes, ==, 1);
 	path_fini(&r.p);
@@ -551,12 +615,13 @@ static void asked_for_ping_takes_the_trusted_address_or_all(void **state)
 	rig_open(&r);
 	set_endpoints(&r, a, b);
 	path_ping(&r.p, 7, 200, r.now);
+	take(&r);
 	CHECK_INT(r.n_relay_pings, ==, 1);
 	CHECK_INT(pings_to(&r, a), >=, 1);
 	CHECK_INT(pings_to(&r, b), >=, 1);
 	CHECK_INT(r.size[0], ==, 200);
 	r.now += MSEC(5);
-	CHECK_TRUE(path_on_pong(&r.p, r.txid[0], true, r.now, &(struct ipport){ 0 }));
+	CHECK_TRUE(pong(&r, r.txid[0], true, &(struct path_answer){ 0 }));
 	CHECK_INT(r.answers, ==, 1);
 	CHECK_TRUE(!ipaddr_is_set(r.answered_to.ip));
 	CHECK_INT(r.answered_latency, ==, MSEC(5));
@@ -565,6 +630,7 @@ static void asked_for_ping_takes_the_trusted_address_or_all(void **state)
 
 	a = direct(&r);
 	path_ping(&r.p, 7, 0, r.now);
+	take(&r);
 	CHECK_INT(r.n_pings, ==, 1);
 	answer(&r, a);
 	CHECK_TRUE(ipport_eq(r.answered_to, a));
@@ -586,7 +652,9 @@ static void hostile_calls_and_pings_are_bounded(void **state)
 				(struct ipport){
 					ipaddr_v4(198, 19, (uint8_t)round, (uint8_t)i), 1 },
 				124, 110, r.now);
+		take(&r);
 		path_on_call(&r.p, eps, 64, r.now);
+		take(&r);
 		CHECK_INT(r.p.n_cand, <=, PATH_CANDIDATES_MAX);
 	}
 	CHECK_INT(r.n_pings, <=, PATH_PING_BURST);
@@ -607,6 +675,7 @@ static void useless_addresses_are_no_candidates(void **state)
 	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
 		CHECK_ROW("%s", bad[i]);
 		path_on_ping(&r.p, addr(bad[i]), 124, 110, r.now);
+		take(&r);
 		CHECK_INT(r.p.n_cand, ==, 0);
 	}
 	path_fini(&r.p);

@@ -19,48 +19,47 @@ struct rig {
 	mono_ns answered_latency, now;
 };
 
-static inline void keep_ping(
-	void *owner, struct ipport to, const uint8_t txid[static PATH_TXID_LEN], size_t size)
+static inline void keep_ping(struct rig *r, const struct path_out *o)
 {
-	struct rig *r = owner;
-
 	CHECK_INT(r->n_pings, <, SENT_MAX);
-	memcpy(r->txid[r->n_pings], txid, PATH_TXID_LEN);
-	r->size[r->n_pings] = size;
-	r->to[r->n_pings++] = to;
+	r->n_relay_pings += !ipaddr_is_set(o->to.ip);
+	memcpy(r->txid[r->n_pings], o->txid, PATH_TXID_LEN);
+	r->size[r->n_pings] = o->size;
+	r->to[r->n_pings++] = o->to;
 }
 
-static inline void keep_ping_relay(
-	void *owner, const uint8_t txid[static PATH_TXID_LEN], size_t size)
+/* What the path wants, after each call. */
+static inline void take(struct rig *r)
 {
-	struct rig *r = owner;
+	struct path_out o;
 
-	r->n_relay_pings++;
-	keep_ping(owner, (struct ipport){ 0 }, txid, size);
+	while (path_next(&r->p, &o))
+		switch (o.kind) {
+		case PATH_OUT_PING:
+			keep_ping(r, &o);
+			break;
+		case PATH_OUT_CALL:
+			r->calls++;
+			break;
+		case PATH_OUT_CHANGED:
+			r->changes++;
+			break;
+		}
 }
 
-static inline void keep_call(void *owner)
+static inline bool pong(struct rig *r, const uint8_t *txid, bool by_relay, struct path_answer *ret)
 {
-	((struct rig *)owner)->calls++;
-}
+	bool good = path_on_pong(&r->p, txid, by_relay, r->now, ret);
 
-static inline void keep_changed(void *owner)
-{
-	((struct rig *)owner)->changes++;
-}
-
-static inline void keep_answered(void *owner, uint32_t cookie, struct ipport to, mono_ns latency)
-{
-	struct rig *r = owner;
-
-	CHECK_INT(cookie, ==, 7);
+	take(r);
+	if (!good || !ret->cookie)
+		return good;
+	CHECK_INT(ret->cookie, ==, 7);
 	r->answers++;
-	r->answered_to = to;
-	r->answered_latency = latency;
+	r->answered_to = ret->to;
+	r->answered_latency = ret->latency;
+	return true;
 }
-
-static const struct path_ops ops = { keep_ping, keep_ping_relay, keep_call, keep_changed, NULL,
-	keep_answered };
 
 static inline struct ipport addr(const char *s)
 {
@@ -74,8 +73,9 @@ static inline void rig_open(struct rig *r)
 {
 	*r = (struct rig){ .now = SEC(1000) };
 	rng_seeded_init(&r->rng, 1);
-	path_init(&r->p, &ops, r, &r->rng.rng, r->now);
+	path_init(&r->p, &r->rng.rng, NULL);
 	path_set_can_ping(&r->p, true, r->now);
+	take(r);
 }
 
 /* Runs the path's own deadlines up to then. */
@@ -84,6 +84,7 @@ static inline void run_to(struct rig *r, mono_ns then)
 	while (path_deadline(&r->p) <= then) {
 		r->now = MAX_OF(r->now, path_deadline(&r->p));
 		path_tick(&r->p, r->now);
+		take(r);
 	}
 	r->now = then;
 }
@@ -110,13 +111,12 @@ static inline size_t pings_to(const struct rig *r, struct ipport a)
 /* The last ping to this address is answered now. */
 static inline void answer(struct rig *r, struct ipport a)
 {
-	struct ipport to;
+	struct path_answer got;
 
 	for (size_t i = r->n_pings; i-- > 0;)
 		if (ipport_eq(r->to[i], a)) {
-			CHECK_TRUE(
-				path_on_pong(&r->p, r->txid[i], !ipaddr_is_set(a.ip), r->now, &to));
-			CHECK_TRUE(ipport_eq(to, a));
+			CHECK_TRUE(pong(r, r->txid[i], !ipaddr_is_set(a.ip), &got));
+			CHECK_TRUE(ipport_eq(got.to, a));
 			return;
 		}
 	check_fail(__FILE__, __LINE__, "no ping to answer");
@@ -127,6 +127,7 @@ static inline void set_endpoints(struct rig *r, struct ipport a, struct ipport b
 	struct ipport eps[2] = { a, b };
 
 	path_set_endpoints(&r->p, eps, ipaddr_is_set(b.ip) ? 2 : 1, r->now);
+	take(r);
 }
 
 static const struct ipport none;
@@ -139,6 +140,7 @@ static inline struct ipport direct(struct rig *r)
 	rig_open(r);
 	set_endpoints(r, a, none);
 	path_on_send(&r->p, r->now);
+	take(r);
 	run(r, MSEC(20));
 	answer(r, a);
 	CHECK_TRUE(path_is_trusted(&r->p, r->now));

@@ -24,5 +24,5 @@ void path_best_clear(struct path *p)
 	p->best = (struct ipport){ 0 };
 	p->best_latency = p->trust_until = p->unanswered_since = 0;
 	p->degraded = false;
-	p->ops->changed(p->owner);
+	p->has_changed = true;
 }
