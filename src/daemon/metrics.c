@@ -224,7 +224,6 @@ static const struct counter magicsock_list[] = {
 	M(path_lost),
 	M(relay_idle_closed),
 	M(relay_dropped),
-	M(endpoints_dropped),
 	M(unknown_peers_dropped),
 #undef M
 };

@@ -1,10 +1,8 @@
-/* When a round of netcheck runs, and what follows from what it sees. Its wishes are noted while it runs, and told afterwards. */
+/* When a round of netcheck runs, and what follows from what it sees. */
 #include "core/endpoints/internal.h"
 
 #include <errno.h>
 #include <stdlib.h>
-
-enum { EVENTS_MAX = 4096 };
 
 static const mono_ns traffic_lately = SEC(45), period_min = SEC(20), period_spread = SEC(6);
 
@@ -71,32 +69,15 @@ static void update_list(struct endpoints *e)
 
 /* ---- What netcheck asks for ---- */
 
-static void tell(struct endpoints *e, const struct endpoints_event *ev)
+static bool may_send(struct endpoints *e, struct ipport to)
 {
-	if (buf_append(&e->events, ev, sizeof(*ev)) < 0)
-		e->n.dropped++;
-}
-
-static void op_send(void *owner, struct ipport to, const uint8_t *req, size_t len)
-{
-	struct endpoints *e = owner;
-	struct endpoints_event ev = { .type = ENDPOINTS_SEND, .to = to };
-
-	CHECK(len == sizeof(ev.request));
 	if (!endpoints_can_send(e, to.ip))
-		return;
-	if (!ratelimit_allow(&e->stun, ipaddr_place(&to.ip), e->now.mono) ||
-		!bucket_take(&e->stun_all, 1, e->now.mono)) {
-		e->n.stun_limited++;
-		return;
-	}
-	memcpy(ev.request, req, len);
-	tell(e, &ev);
-}
-
-static void op_resolve(void *owner, const char *host)
-{
-	tell(owner, &(struct endpoints_event){ .type = ENDPOINTS_RESOLVE, .host = host });
+		return false;
+	if (ratelimit_allow(&e->stun, ipaddr_place(&to.ip), e->now.mono) &&
+		bucket_take(&e->stun_all, 1, e->now.mono))
+		return true;
+	e->n.stun_limited++;
+	return false;
 }
 
 static const struct tc_derp_region *region_find(const struct tc_derp_map *map, int region)
@@ -110,28 +91,40 @@ static const struct tc_derp_region *region_find(const struct tc_derp_map *map, i
 	return NULL;
 }
 
-static void op_measure(void *owner, int region)
+/* Its first relay; NULL: none. */
+static const struct tc_derp_node *relay_of(const struct endpoints *e, int region)
 {
-	struct endpoints *e = owner;
 	const struct tc_derp_region *r = region_find(e->map, region);
 
 	for (size_t i = 0; r && i < r->nodes.n; i++) {
 		const struct tc_derp_node *node = JSON_AT(r->nodes, struct tc_derp_node, i);
 
-		if (node->stun_only)
-			continue;
-		tell(e, &(struct endpoints_event){
-				.type = ENDPOINTS_MEASURE, .region = region, .node = node });
-		return;
+		if (!node->stun_only)
+			return node;
 	}
+	return NULL;
 }
 
-static void op_changed(void *owner, unsigned what)
+/* False: not to be done. */
+static bool event_of(
+	struct endpoints *e, const struct netcheck_request *r, struct endpoints_event *ret)
 {
-	((struct endpoints *)owner)->told |= what;
+	*ret = (struct endpoints_event){ .to = r->to, .host = r->host, .region = r->region };
+	switch (r->kind) {
+	case NETCHECK_SEND:
+		ret->type = ENDPOINTS_SEND;
+		memcpy(ret->request, r->request, sizeof(ret->request));
+		return may_send(e, r->to);
+	case NETCHECK_RESOLVE:
+		ret->type = ENDPOINTS_RESOLVE;
+		return true;
+	case NETCHECK_MEASURE:
+		ret->type = ENDPOINTS_MEASURE;
+		ret->node = relay_of(e, r->region);
+		return ret->node != NULL;
+	}
+	return false;
 }
-
-static const struct netcheck_ops ops = { op_send, op_resolve, op_measure, op_changed };
 
 /* ---- Rounds ---- */
 
@@ -175,10 +168,9 @@ static void round_done(struct endpoints *e)
 /* After each call of netcheck: what it has told. */
 static void settle(struct endpoints *e)
 {
-	while (e->told) {
-		unsigned told = e->told;
+	unsigned told;
 
-		e->told = 0;
+	while ((told = netcheck_take_changed(e->nc))) {
 		if (told & NETCHECK_ADDRESS) {
 			endpoints_seen_add(&e->seen, netcheck_now(e->nc), e->port4, e->now.mono);
 			update_list(e);
@@ -195,11 +187,9 @@ static void settle(struct endpoints *e)
 int endpoints_new(struct endpoints **ret, const struct endpoints_cfg *cfg)
 {
 	struct endpoints *e = calloc(1, sizeof(*e));
-	struct netcheck_cfg nc = { .rng = cfg->rng,
-		.ops = &ops,
-		.owner = e,
-		.can_resolve = cfg->can_resolve,
-		.can_measure = cfg->can_measure };
+	struct netcheck_cfg nc = {
+		.rng = cfg->rng, .can_resolve = cfg->can_resolve, .can_measure = cfg->can_measure
+	};
 	int rc = e ? netcheck_new(&e->nc, &nc) : -ENOMEM;
 
 	if (rc < 0) {
@@ -212,7 +202,6 @@ int endpoints_new(struct endpoints **ret, const struct endpoints_cfg *cfg)
 		.per_second = ENDPOINTS_STUN_PER_SECOND };
 	bucket_init(&e->stun_all, ENDPOINTS_STUN_PER_SECOND_ALL, ENDPOINTS_STUN_BURST_ALL);
 	rng_fill(e->rng, e->stun.seed, sizeof(e->stun.seed));
-	buf_init(&e->events, EVENTS_MAX * sizeof(struct endpoints_event));
 	*ret = e;
 	return 0;
 }
@@ -222,7 +211,6 @@ struct endpoints *endpoints_free(struct endpoints *e)
 	if (!e)
 		return NULL;
 	netcheck_free(e->nc);
-	buf_fini(&e->events);
 	free(e);
 	return NULL;
 }
@@ -256,7 +244,6 @@ int endpoints_set_map(struct endpoints *e, const struct tc_derp_map *map, struct
 	if (rc < 0)
 		return rc;
 	e->map = map;
-	buf_clear(&e->events); /* they name what the map before had */
 	endpoints_check(e, true, now);
 	return 0;
 }
@@ -399,11 +386,11 @@ void endpoints_check(struct endpoints *e, bool full, struct now now)
 
 bool endpoints_next_event(struct endpoints *e, struct endpoints_event *ret)
 {
-	if (buf_len(&e->events)) {
-		memcpy(ret, buf_data(&e->events), sizeof(*ret));
-		buf_consume(&e->events, sizeof(*ret));
-		return true;
-	}
+	struct netcheck_request r;
+
+	while (netcheck_next(e->nc, &r))
+		if (event_of(e, &r, ret))
+			return true;
 	*ret = (struct endpoints_event){ .type = ENDPOINTS_CHANGED, .what = e->changed };
 	e->changed = 0;
 	return ret->what != 0;

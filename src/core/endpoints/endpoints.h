@@ -159,7 +159,6 @@ MUST_USE int endpoints_report(
 
 struct endpoints_counters {
 	uint64_t stun_limited; /* requests not sent, because an address's share was used up */
-	uint64_t dropped;      /* events that there was no memory for */
 };
 const struct endpoints_counters *endpoints_counters(const struct endpoints *e);
 

@@ -2,7 +2,6 @@
 #ifndef WARREN_CORE_ENDPOINTS_INTERNAL_H
 #define WARREN_CORE_ENDPOINTS_INTERNAL_H
 
-#include "base/buf/buf.h"
 #include "base/bucket/bucket.h"
 #include "base/ratelimit/ratelimit.h"
 #include "core/endpoints/endpoints.h"
@@ -38,14 +37,12 @@ void endpoints_seen_expire(struct endpoints_seen *s, mono_ns now);
 
 struct endpoints {
 	struct rng *rng;
-	struct now now; /* of the call that runs: netcheck's wishes come without */
+	struct now now; /* of the last call */
 	bool up, has_peers, local_known, no_udp;
 	const struct tc_derp_map *map;
 	struct netcheck *nc;
-	unsigned told;     /* NETCHECK_*: by netcheck, within the call that runs */
-	unsigned changed;  /* ENDPOINTS_*: to be told to the owner */
-	struct buf events; /* each a struct endpoints_event */
-	mono_ns check_at;  /* of the next round; MONO_NEVER while idle */
+	unsigned changed; /* ENDPOINTS_*: to be told to the owner */
+	mono_ns check_at; /* of the next round; MONO_NEVER while idle */
 	mono_ns checked_at, last_traffic;
 	unix_ms checked_wall;
 	bool check_again, check_full; /* when the running one has ended; as a full one */

@@ -1,5 +1,5 @@
 /*
- * Endpoints and their netcheck, short of memory: a map that does not fit leaves the one before, what cannot be asked is counted, and
+ * Endpoints and their netcheck, short of memory: a map that does not fit leaves the one before, and
  * rounds go on.
  */
 #include "core/endpoints/endpoints.h"

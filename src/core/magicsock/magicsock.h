@@ -255,7 +255,6 @@ struct magicsock_counters {
 	uint64_t path_direct, path_lost; /* times a direct path was found, and given up */
 	uint64_t relay_idle_closed;
 	uint64_t unknown_peers_dropped; /* who asked for us, forgotten for want of room */
-	uint64_t endpoints_dropped;     /* requests of netcheck's that there was no memory for */
 	uint64_t
 		relay_dropped; /* packets that came through a relay, and there was no memory to hold them */
 };

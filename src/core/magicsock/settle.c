@@ -121,7 +121,6 @@ static bool run_endpoints(struct magicsock *m)
 			break;
 		}
 	m->n.stun_limited = endpoints_counters(m->endpoints)->stun_limited;
-	m->n.endpoints_dropped = endpoints_counters(m->endpoints)->dropped;
 	return any;
 }
 

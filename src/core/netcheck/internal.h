@@ -21,6 +21,7 @@ struct region {
 	size_t n_history, next_history;
 	mono_ns heard_at; /* by relay; 0: never */
 	int why;          /* the last measurement failed; 0: it did not */
+	bool to_measure;  /* is to be asked for */
 };
 
 /* ---- The plan of a round (plan.c) ---- */

@@ -31,7 +31,7 @@ struct seen {
 struct host {
 	const char *name; /* in the map */
 	struct ipaddr a4, a6;
-	bool asked;
+	bool asked, to_ask; /* under way; not yet taken by the owner */
 };
 
 struct netcheck {
@@ -48,7 +48,9 @@ struct netcheck {
 	struct probe_list *lists;
 	size_t n_lists;
 	struct pending *pending;
-	size_t n_pending, n_measuring;
+	size_t n_pending, next_to_send,
+		n_measuring; /* next_to_send: the first that the owner has not taken */
+	unsigned changed;    /* NETCHECK_*, not yet taken */
 	struct netcheck_report now, last;
 	struct ipport first4_server;
 	struct seen seen[SEEN_MAX];
@@ -95,12 +97,6 @@ static struct region *region_find(struct netcheck *nc, int id)
 		if (nc->regions[i].id == id)
 			return &nc->regions[i];
 	return NULL;
-}
-
-static void tell(struct netcheck *nc, unsigned what)
-{
-	if (what)
-		nc->cfg.ops->changed(nc->cfg.owner, what);
 }
 
 /* ---- The map ---- */
@@ -172,7 +168,7 @@ static void set_home(struct netcheck *nc, int home)
 		return;
 	nc->home = home;
 	nc->home_is_lost = false;
-	tell(nc, NETCHECK_HOME);
+	nc->changed |= NETCHECK_HOME;
 }
 
 static double score_of(const struct tc_derp_map *map, const char *id)
@@ -269,11 +265,19 @@ void netcheck_set_may_move(struct netcheck *nc, bool may_move)
 
 /* ---- A round ---- */
 
+static void forget_requests(struct netcheck *nc)
+{
+	nc->n_pending = nc->next_to_send = 0;
+	for (size_t i = 0; i < nc->n_regions; i++)
+		nc->regions[i].to_measure = false;
+}
+
 void netcheck_reset(struct netcheck *nc)
 {
 	nc->running = nc->measuring = false;
 	nc->stop_at = nc->decide_at = MONO_NEVER;
-	nc->n_lists = nc->n_pending = nc->n_measuring = nc->n_seen = 0;
+	forget_requests(nc);
+	nc->n_lists = nc->n_measuring = nc->n_seen = 0;
 	nc->now = (struct netcheck_report){ 0 };
 	nc->last_full = 0;
 }
@@ -285,10 +289,8 @@ bool netcheck_running(const struct netcheck *nc)
 
 static void ask_names(struct netcheck *nc)
 {
-	for (size_t i = 0; nc->cfg.can_resolve && i < nc->n_hosts; i++) {
-		nc->hosts[i].asked = true;
-		nc->cfg.ops->resolve(nc->cfg.owner, nc->hosts[i].name);
-	}
+	for (size_t i = 0; nc->cfg.can_resolve && i < nc->n_hosts; i++)
+		nc->hosts[i].asked = nc->hosts[i].to_ask = true;
 }
 
 static void round_plan(struct netcheck *nc, bool full)
@@ -317,7 +319,8 @@ void netcheck_start(struct netcheck *nc, bool full, mono_ns now)
 	nc->started = now;
 	nc->stop_at = mono_add(now, stun_phase);
 	nc->decide_at = MONO_NEVER;
-	nc->n_pending = nc->n_measuring = nc->n_seen = 0;
+	nc->n_measuring = nc->n_seen = 0;
+	forget_requests(nc);
 	nc->now = (struct netcheck_report){ 0 };
 	for (size_t i = 0; i < nc->n_regions; i++)
 		nc->regions[i].now = (struct netcheck_latency){ .region = nc->regions[i].id };
@@ -352,15 +355,12 @@ static struct ipaddr node_address(
 static void send_probe(struct netcheck *nc, size_t list, const struct tc_derp_node *n,
 	struct ipaddr a, mono_ns now)
 {
-	uint8_t req[STUN_REQUEST_LEN];
 	struct pending *p = &nc->pending[nc->n_pending++];
 
 	*p = (struct pending){ .list = list,
 		.sent_at = now,
 		.to = { .ip = a, .port = (uint16_t)(n->stun_port ? n->stun_port : STUN_PORT) } };
 	rng_fill(nc->cfg.rng, p->txid, sizeof(p->txid));
-	stun_request_encode(p->txid, req);
-	nc->cfg.ops->send(nc->cfg.owner, p->to, req, sizeof(req));
 }
 
 /* Would an answer tell anything new? */
@@ -465,6 +465,16 @@ static void got_latency(struct netcheck *nc, struct region *r, mono_ns latency, 
 			mono_add(now, slowest(nc) * (nc->last_full == nc->started ? 2 : 1)));
 }
 
+/* Those that were sent stay before those that were not. */
+static void pending_remove(struct netcheck *nc, size_t i)
+{
+	if (i < nc->next_to_send) {
+		nc->pending[i] = nc->pending[--nc->next_to_send];
+		i = nc->next_to_send;
+	}
+	nc->pending[i] = nc->pending[--nc->n_pending];
+}
+
 bool netcheck_on_stun(struct netcheck *nc, const uint8_t *pkt, size_t len, mono_ns now)
 {
 	uint8_t txid[STUN_TXID_LEN];
@@ -481,7 +491,7 @@ bool netcheck_on_stun(struct netcheck *nc, const uint8_t *pkt, size_t len, mono_
 	if (i == nc->n_pending)
 		return false;
 	p = nc->pending[i];
-	nc->pending[i] = nc->pending[--nc->n_pending]; /* an answer counts once */
+	pending_remove(nc, i); /* an answer counts once */
 	l = &nc->lists[p.list];
 	l->done = true;
 	nc->now.udp = true;
@@ -495,7 +505,7 @@ bool netcheck_on_stun(struct netcheck *nc, const uint8_t *pkt, size_t len, mono_
 	lower(l->family == 4 ? &nc->regions[l->region].now.v4 : &nc->regions[l->region].now.v6,
 		MAX_OF(now - p.sent_at, NSEC(1)));
 	got_latency(nc, &nc->regions[l->region], MAX_OF(now - p.sent_at, NSEC(1)), now);
-	tell(nc, NETCHECK_ADDRESS);
+	nc->changed |= NETCHECK_ADDRESS;
 	netcheck_tick(nc, now);
 	return true;
 }
@@ -564,7 +574,7 @@ static void measure_all(struct netcheck *nc)
 		if (!r->measured || r->avoid || r->now.all)
 			continue;
 		nc->n_measuring++;
-		nc->cfg.ops->measure(nc->cfg.owner, r->id);
+		r->to_measure = true;
 	}
 }
 
@@ -608,9 +618,10 @@ static void finish(struct netcheck *nc, mono_ns now)
 	nc->last = nc->now;
 	nc->any_round = true;
 	nc->running = false;
-	nc->n_pending = nc->n_lists = 0;
+	forget_requests(nc);
+	nc->n_lists = 0;
 	nc->stop_at = nc->decide_at = MONO_NEVER;
-	tell(nc, NETCHECK_DONE);
+	nc->changed |= NETCHECK_DONE;
 }
 
 static bool all_done(const struct netcheck *nc)
@@ -658,6 +669,53 @@ mono_ns netcheck_deadline(const struct netcheck *nc)
 	if (nc->cfg.can_measure && !nc->measuring && !nc->now.udp)
 		at = mono_min(at, nc->started + blocked_after);
 	return nc->home ? at : mono_min(at, nc->started + guess_after);
+}
+
+/* ---- What came of it ---- */
+
+static bool next_to_ask(struct netcheck *nc, struct netcheck_request *ret)
+{
+	for (size_t i = 0; i < nc->n_hosts; i++)
+		if (nc->hosts[i].to_ask) {
+			nc->hosts[i].to_ask = false;
+			ret->kind = NETCHECK_RESOLVE;
+			ret->host = nc->hosts[i].name;
+			return true;
+		}
+	return false;
+}
+
+static bool next_to_measure(struct netcheck *nc, struct netcheck_request *ret)
+{
+	for (size_t i = 0; i < nc->n_regions; i++)
+		if (nc->regions[i].to_measure) {
+			nc->regions[i].to_measure = false;
+			ret->kind = NETCHECK_MEASURE;
+			ret->region = nc->regions[i].id;
+			return true;
+		}
+	return false;
+}
+
+bool netcheck_next(struct netcheck *nc, struct netcheck_request *ret)
+{
+	const struct pending *p;
+
+	*ret = (struct netcheck_request){ .kind = NETCHECK_SEND };
+	if (nc->next_to_send == nc->n_pending)
+		return next_to_ask(nc, ret) || next_to_measure(nc, ret);
+	p = &nc->pending[nc->next_to_send++];
+	ret->to = p->to;
+	stun_request_encode(p->txid, ret->request);
+	return true;
+}
+
+unsigned netcheck_take_changed(struct netcheck *nc)
+{
+	unsigned changed = nc->changed;
+
+	nc->changed = 0;
+	return changed;
 }
 
 /* ---- What is ---- */

@@ -1,7 +1,7 @@
 /*
  * core/netcheck: what kind of network this is: our addresses as STUN servers see them, whether the NAT gives every
- * destination another port, how far the relays' regions are, and which of them is our home. No I/O: requests go out through
- * the owner, on the socket that WireGuard uses, so that what is learned is true for it.
+ * destination another port, how far the relays' regions are, and which of them is our home. No I/O: the owner takes the requests
+ * after each call, and sends them on the socket that WireGuard uses, so that what is learned is true for it.
  *
  * A round asks the regions of the DERP map. What it learns is told as it comes (NETCHECK_ADDRESS), not at its end. Home is
  * decided early the first time: at once if there is one region, else soon after the first answer, because nobody reaches
@@ -14,6 +14,7 @@
 
 #include "base/rng/rng.h"
 #include "base/time/time.h"
+#include "proto/stun/stun.h"
 #include "proto/tailcfg/tailcfg.h"
 
 enum {
@@ -26,7 +27,7 @@ enum {
 	NETCHECK_HOSTS_MAX = 64,   /* names to look up */
 };
 
-enum {                        /* bits of changed */
+enum {                        /* bits of netcheck_take_changed */
 	NETCHECK_ADDRESS = 1, /* one of our addresses was seen, maybe the same again */
 	NETCHECK_HOME = 2,
 	NETCHECK_DONE = 4,
@@ -34,19 +35,23 @@ enum {                        /* bits of changed */
 
 struct netcheck;
 
-struct netcheck_ops {
-	void (*send)(void *owner, struct ipport to, const uint8_t *req, size_t len);
-	void (*resolve)(void *owner,
-		const char *host); /* then netcheck_resolved; not called unless can_resolve */
-	void (*measure)(void *owner, int region); /* then netcheck_measured; likewise can_measure */
-	void (*changed)(void *owner, unsigned what);
+struct netcheck_cfg {
+	struct rng *rng; /* borrowed */
+	bool can_resolve, can_measure;
 };
 
-struct netcheck_cfg {
-	struct rng *rng;                /* borrowed */
-	const struct netcheck_ops *ops; /* borrowed */
-	void *owner;
-	bool can_resolve, can_measure;
+enum netcheck_request_kind {
+	NETCHECK_SEND,    /* `request` to `to`: STUN */
+	NETCHECK_RESOLVE, /* look up `host`, then netcheck_resolved; only if can_resolve */
+	NETCHECK_MEASURE, /* time a request to `region` over TCP, then netcheck_measured; only if can_measure */
+};
+
+struct netcheck_request {
+	enum netcheck_request_kind kind;
+	struct ipport to;
+	uint8_t request[STUN_REQUEST_LEN];
+	const char *host; /* of the map */
+	int region;
 };
 
 struct netcheck_report {
@@ -93,6 +98,11 @@ void netcheck_on_relay_lost(struct netcheck *nc, int region);
 
 void netcheck_tick(struct netcheck *nc, mono_ns now);
 mono_ns netcheck_deadline(const struct netcheck *nc);
+
+/* The next thing to ask; false: nothing more. */
+bool netcheck_next(struct netcheck *nc, struct netcheck_request *ret);
+/* What became of it since this was asked: bits. */
+unsigned netcheck_take_changed(struct netcheck *nc);
 
 int netcheck_home(const struct netcheck *nc); /* 0: none */
 /* The round that runs, or the last one. */

@@ -180,51 +180,49 @@ struct rig {
 	mono_ns now;
 };
 
-static void keep_send(void *owner, struct ipport to, const uint8_t *req, size_t len)
+static void keep_send(struct rig *r, const struct netcheck_request *q)
 {
-	struct rig *r = owner;
-
 	CHECK_INT(r->n_sent, <, SENT_MAX);
-	CHECK_INT(stun_request_decode(req, len, r->sent[r->n_sent].txid), ==, 0);
-	r->sent[r->n_sent++].to = to;
+	CHECK_INT(stun_request_decode(q->request, sizeof(q->request), r->sent[r->n_sent].txid), ==,
+		0);
+	r->sent[r->n_sent++].to = q->to;
 }
 
-static void keep_resolve(void *owner, const char *host)
+/* What it asks for and tells, after each call. */
+static void take(struct rig *r)
 {
-	((struct rig *)owner)->n_resolves++;
-	CHECK_STR(host, "derp.example.com");
+	unsigned changed = netcheck_take_changed(r->nc);
+	struct netcheck_request q;
+
+	r->told |= changed;
+	r->homes += (changed & NETCHECK_HOME) != 0;
+	while (netcheck_next(r->nc, &q))
+		switch (q.kind) {
+		case NETCHECK_SEND:
+			keep_send(r, &q);
+			break;
+		case NETCHECK_RESOLVE:
+			r->n_resolves++;
+			CHECK_STR(q.host, "derp.example.com");
+			break;
+		case NETCHECK_MEASURE:
+			r->measured[r->n_measured++] = q.region;
+			break;
+		}
 }
-
-static void keep_measure(void *owner, int region)
-{
-	struct rig *r = owner;
-
-	r->measured[r->n_measured++] = region;
-}
-
-static void keep_changed(void *owner, unsigned what)
-{
-	struct rig *r = owner;
-
-	r->told |= what;
-	r->homes += (what & NETCHECK_HOME) != 0;
-}
-
-static const struct netcheck_ops ops = { keep_send, keep_resolve, keep_measure, keep_changed };
 
 static void rig_open(struct rig *r, size_t n_regions, bool can_measure)
 {
 	struct tc_derp_map map = map_of(n_regions);
-	struct netcheck_cfg cfg = { .rng = &r->rng.rng,
-		.ops = &ops,
-		.owner = r,
-		.can_resolve = true,
-		.can_measure = can_measure };
+	struct netcheck_cfg cfg = {
+		.rng = &r->rng.rng, .can_resolve = true, .can_measure = can_measure
+	};
 
 	*r = (struct rig){ .now = SEC(1000) };
 	rng_seeded_init(&r->rng, 1);
 	CHECK_INT(netcheck_new(&r->nc, &cfg), ==, 0);
 	CHECK_INT(netcheck_set_map(r->nc, &map), ==, 0);
+	take(r);
 }
 
 static void run_to(struct rig *r, mono_ns then)
@@ -232,6 +230,7 @@ static void run_to(struct rig *r, mono_ns then)
 	while (netcheck_deadline(r->nc) <= then) {
 		r->now = MAX_OF(r->now, netcheck_deadline(r->nc));
 		netcheck_tick(r->nc, r->now);
+		take(r);
 	}
 	r->now = then;
 }
@@ -249,7 +248,9 @@ static void answer(struct rig *r, unsigned region, struct ipport mapped)
 		len = stun_response_encode(r->sent[i].txid, mapped, out);
 		r->sent[i].answered = true;
 		CHECK_TRUE(netcheck_on_stun(r->nc, out, len, r->now));
+		take(r);
 		CHECK_TRUE(!netcheck_on_stun(r->nc, out, len, r->now));
+		take(r);
 		return;
 	}
 	check_fail(__FILE__, __LINE__, "region %u was not asked", region);
@@ -274,6 +275,7 @@ static void answer_is_told_as_it_comes_and_ends_the_round_when_it_is_the_last(vo
 
 	rig_open(&r, 1, false);
 	netcheck_start(r.nc, false, r.now);
+	take(&r);
 	CHECK_INT(r.n_sent, ==, 1);
 	r.now += MSEC(7);
 	answer(&r, 1, us);
@@ -296,6 +298,7 @@ static void lost_request_is_repeated_after_100_ms(void **state)
 
 	rig_open(&r, 1, false);
 	netcheck_start(r.nc, false, r.now);
+	take(&r);
 	run_to(&r, SEC(1000) + MSEC(99));
 	CHECK_INT(r.n_sent, ==, 1);
 	run_to(&r, SEC(1000) + MSEC(250));
@@ -314,6 +317,7 @@ static void first_home_of_several_does_not_wait_for_slow_regions(void **state)
 	rig_open(&r, 4, true);
 	CHECK_INT(netcheck_home(r.nc), ==, 0);
 	netcheck_start(r.nc, false, r.now);
+	take(&r);
 	run_to(&r, r.now + MSEC(30));
 	answer(&r, 3, us);
 	run_to(&r, r.now + MSEC(29));
@@ -338,15 +342,19 @@ static void blocked_udp_makes_the_owner_time_the_relays(void **state)
 
 	rig_open(&r, 3, true);
 	netcheck_start(r.nc, false, r.now);
+	take(&r);
 	run_to(&r, SEC(1000) + MSEC(499));
 	CHECK_INT(r.n_measured, ==, 0);
 	run_to(&r, SEC(1000) + MSEC(520));
 	CHECK_INT(r.n_measured, ==, 3);
 	netcheck_measured(r.nc, 1, -1, r.now);
+	take(&r);
 	netcheck_measured(r.nc, 2, MSEC(20), r.now);
+	take(&r);
 	run_to(&r, r.now + MSEC(21));
 	CHECK_INT(netcheck_home(r.nc), ==, 2);
 	netcheck_measured(r.nc, 3, MSEC(90), r.now);
+	take(&r);
 	run_to(&r, SEC(1006));
 	CHECK_TRUE(!netcheck_running(r.nc));
 	CHECK_TRUE(!netcheck_last(r.nc)->udp);
@@ -360,6 +368,7 @@ static void without_any_answer_some_home_is_better_than_none(void **state)
 
 	rig_open(&r, 5, false);
 	netcheck_start(r.nc, false, r.now);
+	take(&r);
 	run_to(&r, SEC(1001));
 	CHECK_INT(netcheck_home(r.nc), !=, 0);
 	run_to(&r, SEC(1010));
@@ -367,6 +376,7 @@ static void without_any_answer_some_home_is_better_than_none(void **state)
 	/* What answers later is preferred to the guess. */
 	r.n_sent = 0;
 	netcheck_start(r.nc, false, r.now);
+	take(&r);
 	run_to(&r, r.now + MSEC(5));
 	answer(&r, 1 + (unsigned)netcheck_home(r.nc) % 5, us);
 	run_to(&r, r.now + MSEC(10));
@@ -381,11 +391,14 @@ static void home_before_a_restart_is_kept_until_measured(void **state)
 
 	rig_open(&r, 0, false);
 	netcheck_hint_home(r.nc, 4);
+	take(&r);
 	CHECK_INT(netcheck_home(r.nc), ==, 0);
 	CHECK_INT(netcheck_set_map(r.nc, &map), ==, 0);
+	take(&r);
 	CHECK_INT(netcheck_home(r.nc), ==, 4);
 	map = map_of(3);
 	CHECK_INT(netcheck_set_map(r.nc, &map), ==, 0);
+	take(&r);
 	CHECK_INT(netcheck_home(r.nc), ==, 0); /* it is gone */
 	netcheck_free(r.nc);
 }
@@ -396,9 +409,11 @@ static void home_does_not_move_while_the_hub_is_away(void **state)
 
 	rig_open(&r, 2, false);
 	netcheck_hint_home(r.nc, 1);
+	take(&r);
 	netcheck_set_may_move(r.nc, false);
 	for (int i = 0; i < 2; i++) {
 		netcheck_start(r.nc, true, r.now);
+		take(&r);
 		run_to(&r, r.now + MSEC(1));
 		answer(&r, 2, us);
 		run_to(&r, r.now + SEC(5));
@@ -418,13 +433,17 @@ static void server_without_an_address_is_looked_up(void **state)
 	map = map_of(1);
 	nodes[0][0].ipv4 = NULL;
 	CHECK_INT(netcheck_set_map(r.nc, &map), ==, 0);
+	take(&r);
 	netcheck_start(r.nc, false, r.now);
+	take(&r);
 	CHECK_INT(r.n_resolves, ==, 1);
 	run_to(&r, r.now + MSEC(50));
 	CHECK_INT(r.n_sent, ==, 0);
 	netcheck_resolved(r.nc, "other.example.com", found, 2, r.now);
+	take(&r);
 	CHECK_INT(r.n_sent, ==, 0);
 	netcheck_resolved(r.nc, "derp.example.com", found, 2, r.now);
+	take(&r);
 	CHECK_INT(r.n_sent, ==, 1);
 	answer(&r, 1, us);
 	CHECK_TRUE(!netcheck_running(r.nc));
@@ -437,6 +456,7 @@ static void address_seen_twice_is_worth_telling(void **state)
 
 	rig_open(&r, 4, false);
 	netcheck_start(r.nc, false, r.now);
+	take(&r);
 	run_to(&r, r.now + MSEC(50));
 	answer(&r, 1, us);
 	answer(&r, 2, us_else);
@@ -454,21 +474,27 @@ static void strange_maps_are_refused_or_harmless(void **state)
 
 	rig_open(&r, 0, false);
 	netcheck_start(r.nc, true, r.now);
+	take(&r);
 	CHECK_TRUE(!netcheck_running(r.nc));
 	regions[0].id = 65536;
 	CHECK_INT(netcheck_set_map(r.nc, &map), ==, -ERR_BAD_VALUE);
+	take(&r);
 	regions[0].id = 1;
 	regions[0].nodes.n = 0;
 	nodes[1][0].stun_port = -1;
 	nodes[1][1].stun_port = 70000;
 	CHECK_INT(netcheck_set_map(r.nc, &map), ==, 0);
+	take(&r);
 	netcheck_start(r.nc, true, r.now);
+	take(&r);
 	run_to(&r, r.now + SEC(6));
 	CHECK_INT(r.n_sent, ==, 0);
 	CHECK_INT(netcheck_home(r.nc), ==, 2);
 	CHECK_INT(netcheck_set_map(r.nc, &none), ==, 0);
+	take(&r);
 	CHECK_INT(netcheck_home(r.nc), ==, 0);
 	CHECK_INT(netcheck_set_map(r.nc, NULL), ==, 0);
+	take(&r);
 	netcheck_free(r.nc);
 }
 
