@@ -12,7 +12,6 @@ static const struct {
 	{ "completion powershell", "There are scripts for bash, zsh and fish." },
 	{ "completion __complete", "It is \"warren __complete WORD...\"." },
 	{ "configure", "" },
-	{ "dns query", "\"warren ip NAME\" shows the addresses of a device." },
 	{ "drive",
 		"Share directories with any file server; the other devices reach it through the network." },
 	{ "exit-node suggest", "\"warren exit-node list\" shows the ones there are." },

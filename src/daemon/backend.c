@@ -451,6 +451,7 @@ static void add_all(struct backend *b)
 	services_add(b->services, &routes_service, &b->routes);
 	services_add(b->services, &machine_service, NULL);
 	services_add(b->services, &serve_service, NULL);
+	services_add(b->services, &names_service, &b->names);
 	services_add(b->services, &scrape_service, &b->scrape);
 	services_add(b->services, &debug_service, &b->debug);
 	services_add(b->services, &metrics_listener, &b->metrics);
@@ -478,6 +479,7 @@ int backend_init(struct backend *b, struct device *d, const struct backend_cfg *
 	b->peers = (struct peers_service){ &b->facts, peer_caps, b };
 	b->probe = (struct probe_service){ &probe_ops, b };
 	b->routes = (struct routes_service){ routes, b };
+	b->names = (struct names_service){ d->dns, &d->engine };
 	b->scrape = (struct scrape_service){ metrics_user, metrics_all, &b->metrics };
 	b->debug = (struct debug_service){ &debug_ops, b, &b->facts, b->watch, cfg->state_dir };
 	b->metrics = (struct metrics){ .d = d, .watch = b->watch, .listen = cfg->debug_listen };

@@ -6,6 +6,7 @@
 
 #include "base/list/list.h"
 #include "daemon/device/device.h"
+#include "daemon/dns/names.h"
 #include "daemon/metrics.h"
 #include "daemon/services/debug.h"
 #include "daemon/services/login.h"
@@ -33,6 +34,7 @@ struct backend {
 	struct profiles_service profiles;
 	struct peers_service peers;
 	struct probe_service probe;
+	struct names_service names;
 	struct peerapi *peerapi;
 	struct routes_service routes;
 	struct scrape_service scrape;

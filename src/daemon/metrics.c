@@ -320,6 +320,66 @@ static const struct counter dialer_list[] = {
 	N(lookups_refused),
 #undef N
 };
+static const struct counter dns_list[] = {
+#define D(m) C(dns_counters, m, "dns")
+	D(asked),
+	D(answered),
+	D(local),
+	D(cached),
+	D(stale),
+	D(forwarded),
+	D(joined),
+	D(sent),
+	D(sent_tcp),
+	D(sent_doh),
+	D(replies),
+	D(late),
+	D(failures),
+	D(timeouts),
+	D(bad_replies),
+	D(servfail_made),
+	D(no_upstream),
+	D(truncated),
+	D(formerr),
+	D(notimp),
+	D(badvers),
+	D(refused_peers),
+	D(not_questions),
+	D(refused_busy),
+	D(refused_group),
+	D(loops),
+	D(cache_evicted),
+	D(records_ignored),
+	D(no_memory),
+#undef D
+};
+static const struct counter dnsd_list[] = {
+#define I(m) C(dnsd_io_counters, m, "dns")
+	I(udp_sockets),
+	I(udp_late),
+	I(stream_late),
+	I(udp_full),
+	I(stream_full),
+	I(streams),
+	I(tcp_clients),
+	I(tcp_strangers),
+	I(tcp_full),
+	I(clients_full),
+#undef I
+};
+static const struct counter quad100_list[] = {
+#define Q(m) C(quad100_counters, m, "quad100")
+	Q(udp_questions),
+	Q(udp_answers),
+	Q(tcp_segments),
+	Q(echoes),
+	Q(refused),
+	Q(unreadable),
+	Q(ignored),
+	Q(unrefused),
+	Q(no_room),
+#undef Q
+};
 static const struct counter peerapi_list[] = {
 #define P(m) C(peerapi_counters, m, "peerapi")
 	P(requests),
@@ -354,6 +414,9 @@ int metrics_all(void *ctx, struct buf *out)
 		{ lapi_counters(s->lapi), lapi_list, ARRAY_LEN(lapi_list) },
 		{ watch_counters(s->watch), watch_list, ARRAY_LEN(watch_list) },
 		{ dialer_counters(s->d->dialer), dialer_list, ARRAY_LEN(dialer_list) },
+		{ dns_counters(dnsd_engine(s->d->dns)), dns_list, ARRAY_LEN(dns_list) },
+		{ dnsd_io_counters(s->d->dns), dnsd_list, ARRAY_LEN(dnsd_list) },
+		{ dnsd_quad100_counters(s->d->dns), quad100_list, ARRAY_LEN(quad100_list) },
 		{ peerapi_counters(s->peerapi), peerapi_list, ARRAY_LEN(peerapi_list) },
 	};
 	int rc = metrics_user(ctx, out);

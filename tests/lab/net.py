@@ -59,6 +59,12 @@ class Host:
         with open(os.path.join(self.etc, "hosts"), "w") as f:
             f.write("127.0.0.1 localhost\n" + "".join(f"{ip} {name}\n" for name, ip in table.items()))
 
+    def resolv_conf(self, text):
+        """The resolver's file here, likewise."""
+        os.makedirs(self.etc, exist_ok=True)
+        with open(os.path.join(self.etc, "resolv.conf"), "w") as f:
+            f.write(text)
+
     @property
     def etc(self):
         return os.path.join("/etc/netns", self.ns)

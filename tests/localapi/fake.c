@@ -14,6 +14,8 @@
 #include "daemon/services/watch.h"
 
 #include "base/text/text.h"
+#include "localapi/server/request.h"
+#include "proto/dnsmsg/dnsmsg.h"
 
 #include <errno.h>
 
@@ -585,6 +587,36 @@ static const struct debug_ops debug_ops = {
 	.action = fake_debug,
 };
 
+/* ---- A resolver that knows h2.tail.test and app.tail.test ---- */
+
+static int fake_dns_query(struct http_request *q)
+{
+	static const struct ipaddr known = { 4, { 100, 64, 0, 1 } };
+	const char *name = lapi_param(q, "name"), *type = lapi_param(q, "type");
+	bool is_known = !strncmp(name, "h2.", 3) || !strncmp(name, "app.", 4);
+	struct ipn_dns_answer doc = { .resolvers = { .present = true } };
+	struct dnsmsg_question ask = { .type = DNSMSG_A, .class = DNSMSG_IN };
+	uint8_t msg[DNSMSG_UDP_MAX];
+	struct wcur w = wcur_over(msg, sizeof(msg));
+
+	if (*type && strcmp(type, "A") != 0 && strcmp(type, "AAAA") != 0)
+		return lapi_send_text(q->reply, 400, "unknown DNS message type: %s", type);
+	if (dnsmsg_name_parse(name, strlen(name), &ask.name) < 0)
+		return lapi_send_text(q->reply, 500, "\"\" is not a valid DNS label");
+	dnsmsg_put_header(&w, 1, DNSMSG_QR | (is_known ? DNSMSG_NOERROR : DNSMSG_SERVFAIL));
+	dnsmsg_put_question(&w, &ask);
+	if (is_known && strcmp(type, "AAAA") != 0)
+		dnsmsg_put_address(&w, NULL, known, 5);
+	doc.bytes = view_of(msg, wcur_len(&w));
+	return lapi_send_json(q->reply, 200, &ipn_dns_answer_type, &doc, JSON_LINE);
+}
+
+static const struct http_route names_routes[] = {
+	{ "GET", "/dns-query", LAPI_WRITE, .fn = fake_dns_query },
+};
+static const struct router names_table = LAPI_TABLE(names_routes);
+static const struct service names_service = { .name = "names", .routes = &names_table };
+
 static int add_services(struct fake *f, struct loop *l)
 {
 	int rc;
@@ -615,6 +647,7 @@ static int add_services(struct fake *f, struct loop *l)
 	services_add(f->services, &probe_service, &f->probe);
 	services_add(f->services, &machine_service, NULL);
 	services_add(f->services, &serve_service, NULL);
+	services_add(f->services, &names_service, NULL);
 	services_add(f->services, &scrape_service, &f->scrape);
 	services_add(f->services, &debug_service, &f->debug);
 	return 0;

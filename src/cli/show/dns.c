@@ -1,5 +1,6 @@
 /* dns status: what this device does about names, and what the hub and the system tell it to. */
 #include "cli/common/common.h"
+#include "cli/show/query.h"
 
 struct resolver {
 	const char *addr;
@@ -318,12 +319,22 @@ static struct flag flags[] = {
 	{ .name = NULL },
 };
 
+static struct flag query_flags[] = {
+	{ .name = "json", .kind = FLAG_BOOL, .help = "as JSON" },
+	{ .name = NULL },
+};
+
 static const struct cli_cmd sub[] = {
 	{ .name = "status",
 		.run = run_status,
 		.usage = "dns status [--all] [--json]",
 		.help = "Show how names are looked up",
 		.flags = flags },
+	{ .name = "query",
+		.run = cli_dns_query,
+		.usage = "dns query [--json] <name> [type]",
+		.help = "Ask the resolver of this device for a name",
+		.flags = query_flags },
 	{ .name = NULL },
 };
 

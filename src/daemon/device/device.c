@@ -23,6 +23,10 @@ static void on_event(struct device *d, const struct node_event *e)
 		break;
 	case NODE_NET_CONFIG:
 		net_want_routes(d->net);
+		dnsd_changed(d->dns);
+		break;
+	case NODE_DNS:
+		dnsd_changed(d->dns);
 		break;
 	case NODE_SAVE_NETMAP:
 		keeper_map_changed(d->keeper);
@@ -42,7 +46,6 @@ static void on_event(struct device *d, const struct node_event *e)
 	case NODE_PEER_REMOVED:
 	case NODE_PEERS_LOST:
 	case NODE_RELAY:
-	case NODE_DNS:
 	case NODE_EVENT_KINDS:
 		break;
 	}
@@ -139,6 +142,7 @@ int device_become(struct device *d, struct profile *take)
 		keeper_leave(d->keeper);
 		bus_all_removed(d->bus);
 		dialer_close_all(d->dialer);
+		dnsd_ends(d->dns);
 	}
 	keeper_take(d->keeper, take);
 	d->engine.node = node_free(d->engine.node);
@@ -150,6 +154,7 @@ int device_become(struct device *d, struct profile *take)
 		return rc;
 	}
 	d->engine.node = fresh;
+	dnsd_begun(d->dns);
 	keeper_begun(d->keeper);
 	net_tell_local(d->net, false);
 	node_start(d->engine.node, NULL, engine_now(&d->engine));
@@ -214,6 +219,8 @@ int device_init(struct device *d, const struct device_cfg *cfg)
 	if (rc == 0)
 		rc = dialer_new(&d->dialer, &d->engine);
 	if (rc == 0)
+		rc = dnsd_new(&d->dns, &d->engine, d->dialer);
+	if (rc == 0)
 		rc = keeper_new(&d->keeper, &d->engine, &cfg->keeper);
 	return rc;
 }
@@ -225,6 +232,7 @@ void device_finish(struct device *d)
 		keeper_finish(d->keeper); /* after all is written */
 	if (d->dialer)
 		dialer_close_all(d->dialer);
+	d->dns = dnsd_free(d->dns);
 	d->engine.node = node_free(d->engine.node);
 	d->net = net_close(d->net);
 	d->hostname_watch = hostname_watch_free(d->hostname_watch);

@@ -7,6 +7,7 @@
 
 #include "daemon/bus/bus.h"
 #include "daemon/dial/dialer.h"
+#include "daemon/dns/dnsd.h"
 #include "daemon/engine/engine.h"
 #include "daemon/net/net.h"
 #include "daemon/state/keeper.h"
@@ -18,6 +19,7 @@ struct device {
 	struct keeper *keeper;
 	struct net *net; /* NULL: not open yet */
 	struct dialer *dialer;
+	struct dnsd *dns;
 	struct bus *bus;
 	uint64_t mtu;
 	struct loop_timer *timer;              /* node_deadline */

@@ -241,9 +241,13 @@ static const struct stream_ops stream_ops = { on_connected, on_data, output, wri
 static int connect_to(struct dial *k, struct ipaddr ip)
 {
 	struct ipport to = { .ip = ip, .port = k->port };
+	unsigned mark = k->by_routes && engine_routes_to(k->d->e, ip) ? 0 : ROUTE_MARK;
+	int rc = stream_connect(k->d->e->loop, to, k->tls, k->name, mark, &stream_ops, k, &k->s);
 
-	return stream_connect(
-		k->d->e->loop, to, k->tls, k->name, ROUTE_MARK, &stream_ops, k, &k->s);
+	/* What cannot be offered is as an address that does not answer: on_closed goes on. */
+	if (rc == 0 && k->alpn && k->tls && stream_offer(k->s, k->alpn) < 0)
+		stream_close(k->s);
+	return rc;
 }
 
 /* The next address; when they are used up and there is a name, what the resolver says of it. */
@@ -277,14 +281,19 @@ static void try_next(struct dial *k)
 
 /* ---- Opening and closing ---- */
 
-static struct dial *dial_new(
-	struct dialer *d, const struct node_dial *to, const struct dial_ops *ops, void *owner)
+static struct dial *dial_new(struct dialer *d, const struct node_dial *to,
+	const struct dial_how *how, const struct dial_ops *ops, void *owner)
 {
 	struct dial *k = calloc(1, sizeof(*k));
 
 	if (!k)
 		return NULL;
 	*k = (struct dial){ .d = d, .ops = ops, .owner = owner, .port = to->port };
+	if (how) {
+		k->by_routes = how->by_routes;
+		k->alpn = how->alpn;
+		k->looked_up = how->n_addrs > 0;
+	}
 	snprintf(k->host, sizeof(k->host), "%s", to->host);
 	snprintf(k->name, sizeof(k->name), "%s", to->name ? to->name : to->host);
 	if (loop_timer_new(d->e->loop, on_timer, k, &k->timer) < 0) {
@@ -295,10 +304,19 @@ static struct dial *dial_new(
 	return k;
 }
 
-struct dial *dial_open(
-	struct dialer *d, const struct node_dial *to, const struct dial_ops *ops, void *owner)
+static void add_address(struct dial *k, struct ipaddr ip)
 {
-	struct dial *k = dial_new(d, to, ops, owner);
+	for (size_t i = 0; i < k->n_addrs; i++)
+		if (ipaddr_eq(k->addr[i], ip))
+			return;
+	if (ipaddr_is_set(ip) && k->n_addrs < DIAL_ADDRS_MAX)
+		k->addr[k->n_addrs++] = ip;
+}
+
+struct dial *dial_open(struct dialer *d, const struct node_dial *to, const struct dial_how *how,
+	const struct dial_ops *ops, void *owner)
+{
+	struct dial *k = dial_new(d, to, how, ops, owner);
 	struct ipaddr ip;
 
 	if (!k)
@@ -308,14 +326,14 @@ struct dial *dial_open(
 		loop_timer_set(k->timer, loop_now(d->e->loop).mono);
 		return k;
 	}
-	if (ipaddr_parse(to->host, strlen(to->host), &ip) == 0) {
+	for (size_t i = 0; how && i < how->n_addrs; i++)
+		add_address(k, how->addrs[i]);
+	if (!k->n_addrs && ipaddr_parse(to->host, strlen(to->host), &ip) == 0) {
 		k->looked_up = true; /* nothing to ask anybody */
-		k->addr[k->n_addrs++] = ip;
+		add_address(k, ip);
 	}
 	for (size_t i = 0; i < ARRAY_LEN(to->hint); i++)
-		if (ipaddr_is_set(to->hint[i]) &&
-			!(k->n_addrs && ipaddr_eq(k->addr[0], to->hint[i])))
-			k->addr[k->n_addrs++] = to->hint[i];
+		add_address(k, to->hint[i]);
 	try_next(k);
 	return k;
 }
@@ -341,4 +359,10 @@ void dial_wake(struct dial *k)
 bool dial_relay_key(const struct dial *k, struct node_pub *ret)
 {
 	return k->s && stream_relay_key(k->s, ret->b);
+}
+
+const char *dial_agreed(const struct dial *k, char out[static 16])
+{
+	*out = '\0';
+	return k->s ? stream_agreed(k->s, out) : out;
 }

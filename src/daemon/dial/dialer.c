@@ -74,7 +74,7 @@ void dialer_dial(struct dialer *d, unsigned stream, const struct node_dial *to)
 		return; /* the engine's own patience ends it */
 	*s = (struct dialer_stream){ .d = d, .id = stream };
 	list_push_tail(&d->streams, &s->link);
-	s->k = dial_open(d, to, &stream_dial_ops, s);
+	s->k = dial_open(d, to, NULL, &stream_dial_ops, s);
 	if (!s->k)
 		stream_free(s);
 }
@@ -182,7 +182,7 @@ void dialer_measure(struct dialer *d, int region, const struct node_dial *to)
 	if (buf_printf(&m->request,
 		    "GET /derp/latency-check HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n\r\n",
 		    to->host) < 0 ||
-		!(m->k = dial_open(d, to, &measure_dial_ops, m)))
+		!(m->k = dial_open(d, to, NULL, &measure_dial_ops, m)))
 		measure_free(m);
 }
 

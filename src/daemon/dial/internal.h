@@ -3,7 +3,7 @@
 #define WARREN_DAEMON_DIAL_INTERNAL_H
 
 #include "base/list/list.h"
-#include "daemon/dial/dialer.h"
+#include "daemon/dial/dial.h"
 #include "os/stream/stream.h"
 #include "os/stream/tls.h"
 
@@ -11,7 +11,6 @@ enum {
 	DIAL_PINS_MAX =
 		64, /* certificates that relays are pinned to, whose TLS contexts are kept */
 	DIAL_LOOKUPS_MAX = 16, /* names being looked up at a time */
-	DIAL_ADDRS_MAX = 8,
 	DIAL_HOST_MAX = 256,
 };
 
@@ -35,15 +34,6 @@ struct dialer {
 
 struct dial_lookup;
 
-struct dial_ops {
-	void (*up)(void *owner);
-	int (*data)(
-		void *owner, uint8_t *p, size_t len); /* negative: close; then closed is called */
-	struct view (*output)(void *owner);
-	void (*written)(void *owner, size_t n);
-	void (*closed)(void *owner, int rc); /* from the loop, once; the dial is gone */
-};
-
 struct dial {
 	struct list link;
 	struct dialer *d;
@@ -52,8 +42,9 @@ struct dial {
 	struct stream *s;         /* NULL: none now */
 	struct loop_timer *timer; /* the time for an address, and the word of a failure */
 	struct dial_lookup *lookup;
-	bool up, looked_up;
-	int rc; /* of the last attempt */
+	bool up, looked_up, by_routes;
+	const char *alpn; /* NULL: none */
+	int rc;           /* of the last attempt */
 	char host[DIAL_HOST_MAX], name[DIAL_HOST_MAX];
 	uint16_t port;
 	struct tls_ctx *tls; /* NULL: plain */
@@ -61,13 +52,6 @@ struct dial {
 	size_t n_addrs, at;
 };
 
-/* NULL: no memory. */
-struct dial *dial_open(
-	struct dialer *d, const struct node_dial *to, const struct dial_ops *ops, void *owner);
-struct dial *dial_close(struct dial *k); /* nothing is called any more */
-void dial_wake(struct dial *k);
-/* A relay's public key, by its TLS certificates; only in the up callback and later. */
-bool dial_relay_key(const struct dial *k, struct node_pub *ret);
 /* The engine is told of the addresses; without a free place there is no answer. */
 void dial_resolve(struct dialer *d, const char *host);
 

@@ -19,6 +19,8 @@ struct engine {
 };
 
 struct now engine_now(const struct engine *e);
+/* Is this address reached through the tunnel: a device's, or one behind a router of the tailnet? */
+bool engine_routes_to(const struct engine *e, struct ipaddr ip);
 /* Sets or clears a bit of what this machine cannot do, for the health of this device. Kept for the next engine too. */
 void engine_set_os_fault(struct engine *e, unsigned bit, bool on);
 

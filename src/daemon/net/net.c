@@ -28,6 +28,8 @@ struct net {
 	struct net_counters n;
 	struct ipport unreachable[UNREACHABLE_MAX];
 	size_t n_unreachable;
+	void (*quad100)(void *ctx, struct pkt *pkt, size_t count);
+	void *quad100_ctx;
 };
 
 /* ---- Packet ports ---- */
@@ -43,9 +45,24 @@ void net_take_packets(struct net *n)
 				tun_write(n->tun, p.pkt, p.n);
 			break;
 		case NODE_PORT_QUAD100:
+			if (n->quad100)
+				n->quad100(n->quad100_ctx, p.pkt, p.n);
+			break;
 		case NODE_PORTS:
 			break;
 		}
+}
+
+void net_port_in(struct net *n, enum node_port from, struct pkt *pkt, size_t count)
+{
+	node_port_in(n->e->node, from, pkt, count, engine_now(n->e));
+	net_take_packets(n);
+}
+
+void net_set_quad100(struct net *n, void (*fn)(void *ctx, struct pkt *pkt, size_t count), void *ctx)
+{
+	n->quad100 = fn;
+	n->quad100_ctx = ctx;
 }
 
 /* ---- UDP ---- */

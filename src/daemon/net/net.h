@@ -34,6 +34,12 @@ void net_udp_send(struct net *n, struct ipport to, const struct pkt *d, size_t c
 /* The engine's packets go to their ports: after every call that may have brought some. */
 void net_take_packets(struct net *n);
 
+/* Packets from a port other than the system's: they are handed on before this returns. n <= PKT_BATCH_MAX. */
+void net_port_in(struct net *n, enum node_port from, struct pkt *pkt, size_t count);
+/* Who has packets for the service addresses. fn may call net_port_in; memory: during the call. */
+void net_set_quad100(
+	struct net *n, void (*fn)(void *ctx, struct pkt *pkt, size_t count), void *ctx);
+
 /* The engine is told of addresses and networks. */
 void net_tell_local(struct net *n, bool link_changed);
 /* At the end of the turn: what the engine wants of routes; what the hub wants of offloads. */

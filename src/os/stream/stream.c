@@ -566,6 +566,26 @@ int stream_connect(struct loop *l, struct ipport addr, struct tls_ctx *tls, cons
 	return 0;
 }
 
+int stream_offer(struct stream *s, const char *protocols)
+{
+	size_t n = strlen(protocols);
+
+	return s->ssl && SSL_set_alpn_protos(s->ssl, (const uint8_t *)protocols, (unsigned)n) == 0
+		       ? 0
+		       : -ENOMEM;
+}
+
+const char *stream_agreed(const struct stream *s, char out[static 16])
+{
+	const uint8_t *p = NULL;
+	unsigned n = 0;
+
+	if (s->ssl)
+		SSL_get0_alpn_selected(s->ssl, &p, &n);
+	snprintf(out, 16, "%.*s", (int)n, n ? (const char *)p : "");
+	return out;
+}
+
 void stream_set_owner(struct stream *s, const struct stream_ops *ops, void *owner)
 {
 	s->ops = ops;

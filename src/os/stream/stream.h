@@ -67,6 +67,13 @@ MUST_USE int stream_connect(struct loop *l, struct ipport addr, struct tls_ctx *
 	const char *host, unsigned mark, const struct stream_ops *ops, void *owner,
 	struct stream **ret);
 
+/*
+ * Client with TLS, before the loop's next turn: the protocols that are offered (ALPN), each with its length before it: "\x02h2". And
+ * once connected, which of them it is; "": the other side names none. out: 16 bytes.
+ */
+MUST_USE int stream_offer(struct stream *s, const char *protocols);
+const char *stream_agreed(const struct stream *s, char out[static 16]);
+
 void stream_set_owner(struct stream *s, const struct stream_ops *ops, void *owner);
 struct ipport stream_peer(const struct stream *s); /* unset for unix sockets */
 /* The holder that whatever is kept for this connection is charged to; NULL: its listener has no ledger, or we dialled. */

@@ -243,6 +243,13 @@ struct ipn_whois {
 	struct json_map cap_map;    /* name -> list of raw; absent: null */
 };
 
+/* dns-query */
+struct ipn_dns_answer {
+	struct view bytes; /* a DNS message */
+	struct json_list
+		resolvers; /* struct tc_resolver: who would be asked; none: answered on the device */
+};
+
 struct ipn_network_profile {
 	const char *magic_dns_name, *domain_name, *display_name;
 };
@@ -424,8 +431,9 @@ struct ipn_netcheck {
 
 extern const struct json_type ipn_int_ptr, ipn_app_connector_type, ipn_prefs_type,
 	ipn_masked_prefs_type, ipn_options_type, ipn_peer_status_type, ipn_status_type,
-	ipn_ping_result_type, ipn_whois_type, ipn_login_profile_type, ipn_login_profile_list,
-	ipn_login_profile_map, ipn_health_type, ipn_engine_status_type, ipn_netmap_type,
-	ipn_notify_type, ipn_netcheck_type, ipn_persist_type, ipn_unbuilt_list, ipn_route_list;
+	ipn_ping_result_type, ipn_dns_answer_type, ipn_whois_type, ipn_login_profile_type,
+	ipn_login_profile_list, ipn_login_profile_map, ipn_health_type, ipn_engine_status_type,
+	ipn_netmap_type, ipn_notify_type, ipn_netcheck_type, ipn_persist_type, ipn_unbuilt_list,
+	ipn_route_list;
 
 #endif

@@ -160,6 +160,14 @@ static const struct json_field ping_result_fields[] = {
 #undef F
 JSON_OBJECT_TYPE(ipn_ping_result_type, struct ipn_ping_result, ping_result_fields);
 
+static JSON_LIST_TYPE(resolver_list, tc_resolver_type);
+static const struct json_field dns_answer_fields[] = {
+	JSON_F(struct ipn_dns_answer, bytes, "Bytes", json_bytes, 0),
+	JSON_F(struct ipn_dns_answer, resolvers, "Resolvers", resolver_list, 0),
+	JSON_END,
+};
+JSON_OBJECT_TYPE(ipn_dns_answer_type, struct ipn_dns_answer, dns_answer_fields);
+
 static JSON_POINTER_TYPE(node_ptr, tc_node_type);
 static JSON_POINTER_TYPE(user_ptr, tc_user_profile_type);
 

@@ -25,7 +25,7 @@ static void describe_endpoints(struct node *a, struct tc_map_request *m)
 	m->endpoint_types = json_list_of(types, n);
 }
 
-/* Where our PeerAPI is. */
+/* Where our PeerAPI is, and that it answers questions for names. */
 static void describe_peerapi(struct node *a, struct tc_hostinfo *h)
 {
 	static const char *const names[2] = { "peerapi4", "peerapi6" };
@@ -38,6 +38,10 @@ static void describe_peerapi(struct node *a, struct tc_hostinfo *h)
 	for (size_t i = 0; i < 2; i++)
 		if (a->peerapi[i].port && (s = json_list_add(&all, &a->describe_mem, sizeof(*s))))
 			*s = (struct tc_service){ .proto = names[i], .port = a->peerapi[i].port };
+	/* The port is a version. */
+	if ((a->peerapi[0].port || a->peerapi[1].port) &&
+		(s = json_list_add(&all, &a->describe_mem, sizeof(*s))))
+		*s = (struct tc_service){ .proto = "peerapi-dns-proxy", .port = 1 };
 	if (all.n)
 		h->services = all;
 }

@@ -74,12 +74,21 @@ static bool exit_wanted(const struct ipn_prefs *p)
 	return (p->exit_node_id && *p->exit_node_id) || ipaddr_is_set(p->exit_node_ip);
 }
 
-/* Routes of all peers, into mem. -ENOMEM. */
+static bool has_family(const struct tc_node *self, uint8_t family)
+{
+	for (size_t i = 0; i < self->addresses.n; i++)
+		if (JSON_AT(self->addresses, struct ipprefix, i)->ip.family == family)
+			return true;
+	return false;
+}
+
+/* Routes of all peers and of the service addresses, into mem. -ENOMEM. */
 static int collect_routes(struct node *a, struct arena *mem, struct ipprefix **ret, size_t *ret_n)
 {
-	size_t n_peers = netmap_n_peers(a->nm), n = 0, max = 2;
+	size_t n_peers = netmap_n_peers(a->nm), n = 0, max = 4;
 	const struct tc_node **peers = arena_array(mem, n_peers, sizeof(*peers));
 	bool all_v4 = n_peers > NODE_V4_ROUTES_MAX;
+	const struct ipaddr service[] = { tsaddr_service, tsaddr_service6 };
 	struct ipprefix *v;
 
 	if (!peers)
@@ -101,6 +110,10 @@ static int collect_routes(struct node *a, struct arena *mem, struct ipprefix **r
 		for (size_t k = 0; k < n_r; k++)
 			v[n++] = widened(r[k], all_v4);
 	}
+	/* Our own service addresses, of the families that we have. */
+	for (size_t i = 0; i < ARRAY_LEN(service); i++)
+		if (has_family(self_of(a), service[i].family))
+			v[n++] = widened(ipprefix_single(service[i]), all_v4);
 	/* Also while the exit node is away: traffic meant for it must not leave in the clear. */
 	if (exit_wanted(prefs_of(a))) {
 		v[n++] = (struct ipprefix){ .ip = { .family = 4 } };
