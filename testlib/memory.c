@@ -5,6 +5,7 @@
 
 static size_t left; /* allocations until one is refused; 0: none will be */
 static bool did;
+static int outside; /* how often it was left */
 
 void *__real_malloc(size_t n);
 void *__real_calloc(size_t n, size_t size);
@@ -26,9 +27,19 @@ bool memory_allow(void)
 	return did;
 }
 
+void memory_outside(void)
+{
+	outside++;
+}
+
+void memory_inside(void)
+{
+	outside--;
+}
+
 static bool refused(void)
 {
-	if (!left || --left)
+	if (outside > 0 || !left || --left)
 		return false;
 	did = true;
 	return true;

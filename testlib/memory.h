@@ -16,4 +16,11 @@ void memory_refuse(size_t nth);
 /* No more. True: one was refused since memory_refuse. */
 bool memory_allow(void);
 
+/*
+ * Where more than the engine under test allocates: what comes after memory_outside is not counted, until memory_inside. Both nest, and
+ * every program begins inside.
+ */
+void memory_outside(void);
+void memory_inside(void);
+
 #endif

@@ -3,6 +3,8 @@
 #include "proto/http1/http1.h"
 #include "proto/stun/stun.h"
 
+#include <errno.h>
+
 enum { UDP_PORT = 41641, PKT_LEN = 32 };
 
 struct now rig_now(const struct rig *w)
@@ -262,6 +264,23 @@ static void take_packets(struct node *n)
 		packets_in(n, in.peer, in.pkt, in.n);
 }
 
+static void check_rc(const struct rig *w, int rc)
+{
+	CHECK_TRUE(rc == 0 || (w->short_of_memory && rc == -ENOMEM));
+}
+
+static void check_stream(struct stream_ctx *c, int rc)
+{
+	struct node *n = c->n;
+
+	check_rc(n->w, rc);
+	if (rc == 0 || !n->streams[c->region])
+		return;
+	vnet_stream_reset(n->streams[c->region]);
+	n->streams[c->region] = NULL;
+	magicsock_relay_closed(n->magicsock, c->region, rc, rig_now(n->w));
+}
+
 static void on_connected(void *ctx)
 {
 	struct stream_ctx *c = ctx;
@@ -270,7 +289,7 @@ static void on_connected(void *ctx)
 	const struct node_pub *fast =
 		c->region == 1 ? derprelay_public(n->w->relays[0].relay) : NULL;
 
-	CHECK_INT(magicsock_relay_connected(n->magicsock, c->region, fast, rig_now(n->w)), ==, 0);
+	check_stream(c, magicsock_relay_connected(n->magicsock, c->region, fast, rig_now(n->w)));
 	node_after(n);
 }
 
@@ -278,8 +297,7 @@ static void on_data(void *ctx, const uint8_t *p, size_t len)
 {
 	struct stream_ctx *c = ctx;
 
-	CHECK_INT(
-		magicsock_relay_feed(c->n->magicsock, c->region, p, len, rig_now(c->n->w)), ==, 0);
+	check_stream(c, magicsock_relay_feed(c->n->magicsock, c->region, p, len, rig_now(c->n->w)));
 	take_packets(c->n);
 	node_after(c->n);
 }
@@ -424,7 +442,7 @@ static void introduce(struct node *n, struct node *to)
 	struct ipprefix route;
 	struct tc_node t = node_as_peer(n, eps, &route);
 
-	CHECK_INT(magicsock_set_peer(to->magicsock, &t, &route, 1, rig_now(to->w)), ==, 0);
+	check_rc(to->w, magicsock_set_peer(to->magicsock, &t, &route, 1, rig_now(to->w)));
 	node_after(to);
 }
 
@@ -567,7 +585,9 @@ void node_start(struct node *n)
 		.owner = n };
 	struct rig *w = n->w;
 
-	CHECK_INT(magicsock_new(&n->magicsock, &cfg, rig_now(w)), ==, 0);
+	check_rc(w, magicsock_new(&n->magicsock, &cfg, rig_now(w)));
+	if (!n->magicsock)
+		return;
 	n->stopped = false;
 	n->udp = vnet_udp_open(n->dev, UDP_PORT, on_udp, n);
 	magicsock_set_self(
@@ -575,7 +595,7 @@ void node_start(struct node *n)
 	for (size_t i = 0; i < w->n_nodes; i++)
 		if (&w->nodes[i] != n && (w->nodes[i].magicsock || w->nodes[i].home))
 			introduce(&w->nodes[i], n);
-	CHECK_INT(magicsock_set_derp_map(n->magicsock, &w->derp, rig_now(w)), ==, 0);
+	check_rc(w, magicsock_set_derp_map(n->magicsock, &w->derp, rig_now(w)));
 	node_set_local(n, false);
 	node_tell_now(n);
 }

@@ -89,6 +89,7 @@ struct rig {
 	struct node nodes[NODES_MAX];
 	size_t n_nodes;
 	bool hub_down;
+	bool short_of_memory; /* what nodes are told may fail for that, and their streams end by it */
 	struct tc_derp_map derp;
 	struct json_pair derp_pairs[RELAYS_MAX];
 	struct tc_derp_region derp_regions[RELAYS_MAX];
@@ -103,7 +104,8 @@ void relay_crash(struct relay_host *r); /* for good: nobody answers there any mo
 
 /* kind NULL: a host on the internet; behind: another node, whose LAN this one is in. It is not started. */
 struct node *node_add(struct rig *w, const struct vnat_kind *kind, struct node *behind);
-void node_start(struct node *n); /* knows the others as the hub has them; tells of itself */
+/* Knows the others as the hub has them; tells of itself. Short of memory it may stay without a magicsock. */
+void node_start(struct node *n);
 void node_stop(struct node *n);  /* kill -9 */
 void node_after(struct node *n); /* after every call of its magicsock */
 void node_set_local(struct node *n, bool link_changed);

@@ -36,7 +36,10 @@ static int enter_engine(struct magicsock_peer *p)
 		return rc;
 	}
 	wg_peer_set_owner(p->wg, p);
-	return allow_routes(p);
+	rc = allow_routes(p);
+	if (rc < 0)
+		leave_engine(p);
+	return rc;
 }
 
 static bool same_routes(const struct magicsock_peer *p, const struct ipprefix *r, size_t n)
@@ -52,6 +55,7 @@ static bool same_routes(const struct magicsock_peer *p, const struct ipprefix *r
 static int set_routes(struct magicsock_peer *p, const struct ipprefix *r, size_t n)
 {
 	struct ipprefix *copy;
+	int rc;
 
 	if (n > MAGICSOCK_ROUTES_MAX)
 		return -ERR_TOO_MANY;
@@ -67,17 +71,23 @@ static int set_routes(struct magicsock_peer *p, const struct ipprefix *r, size_t
 	free(p->routes);
 	p->routes = copy;
 	p->n_routes = n;
-	return allow_routes(p);
+	rc = allow_routes(p);
+	if (rc < 0) { /* none, so that the same ones are news when they are told again */
+		p->n_routes = 0;
+		wg_peer_disallow_all(p->m->wg, p->wg);
+	}
+	return rc;
 }
 
 static int update_expired(struct magicsock_peer *p, bool expired)
 {
-	if (p->expired == expired)
-		return 0;
+	int rc = p->expired && !expired ? enter_engine(p) : 0;
+
+	if (rc < 0)
+		return rc;
+	if (expired && !p->expired)
+		leave_engine(p);
 	p->expired = expired;
-	if (!expired)
-		return enter_engine(p);
-	leave_engine(p);
 	return 0;
 }
 
