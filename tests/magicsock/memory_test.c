@@ -3,77 +3,45 @@
  * what was refused, packets flow and the path is direct. Calls of the engine are counted, the network around it is not: see the
  * meson.build, which puts the functions below between them.
  */
-#include "testlib/memory.h"
+#include "testlib/memory_calls.h"
 #include "tests/magicsock/rig.h"
 
 #include <errno.h>
 
-#define INSIDE(type, name, params, args) \
-	type __real_##name params; \
-	type __wrap_##name params; \
-	type __wrap_##name params \
-	{ \
-		type result; \
-		memory_inside(); \
-		result = __real_##name args; \
-		memory_outside(); \
-		return result; \
-	}
-#define INSIDE_VOID(name, params, args) \
-	void __real_##name params; \
-	void __wrap_##name params; \
-	void __wrap_##name params \
-	{ \
-		memory_inside(); \
-		__real_##name args; \
-		memory_outside(); \
-	}
-#define OUTSIDE(type, name, params, args) \
-	type __real_##name params; \
-	type __wrap_##name params; \
-	type __wrap_##name params \
-	{ \
-		type result; \
-		memory_outside(); \
-		result = __real_##name args; \
-		memory_inside(); \
-		return result; \
-	}
-
-INSIDE(int, magicsock_new,
+MEMORY_INSIDE(int, magicsock_new,
 	(struct magicsock * *ret, const struct magicsock_cfg *cfg, struct now now), (ret, cfg, now))
-INSIDE(int, magicsock_set_peer,
+MEMORY_INSIDE(int, magicsock_set_peer,
 	(struct magicsock * m, const struct tc_node *n, const struct ipprefix *r, size_t n_r,
 		struct now now),
 	(m, n, r, n_r, now))
-INSIDE(int, magicsock_set_derp_map,
+MEMORY_INSIDE(int, magicsock_set_derp_map,
 	(struct magicsock * m, const struct tc_derp_map *map, struct now now), (m, map, now))
-INSIDE_VOID(magicsock_set_local,
+MEMORY_INSIDE_VOID(magicsock_set_local,
 	(struct magicsock * m, const struct ipprefix *a, size_t n, uint16_t p4, uint16_t p6,
 		bool changed, struct now now),
 	(m, a, n, p4, p6, changed, now))
-INSIDE_VOID(magicsock_send, (struct magicsock * m, struct wg_packet *p, size_t n, struct now now),
+MEMORY_INSIDE_VOID(magicsock_send, (struct magicsock * m, struct pkt *p, size_t n, struct now now),
 	(m, p, n, now))
-INSIDE_VOID(magicsock_udp_in,
+MEMORY_INSIDE_VOID(magicsock_udp_in,
 	(struct magicsock * m, struct magicsock_datagram *d, size_t n, struct now now),
 	(m, d, n, now))
-INSIDE(int, magicsock_relay_connected,
+MEMORY_INSIDE(int, magicsock_relay_connected,
 	(struct magicsock * m, int region, const struct node_pub *fast, struct now now),
 	(m, region, fast, now))
-INSIDE(int, magicsock_relay_feed,
+MEMORY_INSIDE(int, magicsock_relay_feed,
 	(struct magicsock * m, int region, const uint8_t *p, size_t len, struct now now),
 	(m, region, p, len, now))
-INSIDE_VOID(magicsock_relay_closed, (struct magicsock * m, int region, int rc, struct now now),
-	(m, region, rc, now))
-INSIDE_VOID(magicsock_tick, (struct magicsock * m, struct now now), (m, now))
+MEMORY_INSIDE_VOID(magicsock_relay_closed,
+	(struct magicsock * m, int region, int rc, struct now now), (m, region, rc, now))
+MEMORY_INSIDE_VOID(magicsock_tick, (struct magicsock * m, struct now now), (m, now))
 
 /* The network, called from within. */
-OUTSIDE(int, vnet_udp_send, (struct vnet_udp * u, struct ipport to, const void *p, size_t len),
-	(u, to, p, len))
-OUTSIDE(struct vnet_stream *, vnet_connect,
+MEMORY_OUTSIDE(int, vnet_udp_send,
+	(struct vnet_udp * u, struct ipport to, const void *p, size_t len), (u, to, p, len))
+MEMORY_OUTSIDE(struct vnet_stream *, vnet_connect,
 	(struct vnet_dev * d, struct ipport to, const struct vnet_stream_ops *ops, void *ctx),
 	(d, to, ops, ctx))
-OUTSIDE(struct vnet_stream *, vnet_stream_close, (struct vnet_stream * s), (s))
+MEMORY_OUTSIDE(struct vnet_stream *, vnet_stream_close, (struct vnet_stream * s), (s))
 
 void __real_vnet_at(struct vnet *v, struct vnet_event *e, mono_ns at);
 void __wrap_vnet_at(struct vnet *v, struct vnet_event *e, mono_ns at);
