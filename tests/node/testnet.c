@@ -15,12 +15,14 @@
 struct pipe {
 	struct dev *d;
 	unsigned id;
-	bool connected, closing;
+	bool used, connected, closing;
 	struct buf in, out; /* at the far end: what came, what goes */
 	struct ts2021 *ts;
 	struct ts_stream *poll;
 	struct derpconn *derp;
 };
+
+static struct pipe pipes[TESTNET_DEVS * TESTNET_PIPES];
 
 /* Owner of a request in ts2021 and in the control server. */
 struct request {
@@ -99,6 +101,8 @@ static void on_end(void *owner, struct ts_stream *s, int rc)
 	(void)rc;
 	if (p->poll == s)
 		p->poll = NULL;
+	if (!q) /* it ended before it was a whole request */
+		return;
 	if (q->poll)
 		map_session_close(q->poll, q->w->now);
 	if (q->waits)
@@ -238,7 +242,7 @@ static void pipe_free(struct pipe *p)
 		derprelay_close(p->derp);
 	buf_fini(&p->in);
 	buf_fini(&p->out);
-	free(p);
+	p->used = false;
 }
 
 /* ---- The device's side ---- */
@@ -254,12 +258,14 @@ static struct pipe **pipe_at(struct dev *d, unsigned stream)
 static void dial(void *owner, unsigned stream, const struct node_dial *to)
 {
 	struct dev *d = owner;
-	struct pipe *p = calloc(1, sizeof(*p));
+	struct pipe *p = pipes;
 
-	CHECK_TRUE(p && !pipe_at(d, stream));
+	while (p < pipes + ARRAY_LEN(pipes) && p->used)
+		p++;
+	CHECK_TRUE(p < pipes + ARRAY_LEN(pipes) && !pipe_at(d, stream));
 	CHECK_STR(to->host, stream >= NODE_STREAM_RELAY ? "relay.test" : "192.0.2.1");
 	CHECK_INT(to->port, ==, stream >= NODE_STREAM_RELAY ? 8443 : 8080);
-	*p = (struct pipe){ .d = d, .id = stream };
+	*p = (struct pipe){ .d = d, .id = stream, .used = true };
 	buf_init(&p->in, 1 << 20);
 	buf_init(&p->out, 1 << 16);
 	d->w->dials++;
@@ -325,6 +331,8 @@ static void take_events(struct dev *d)
 			d->states[d->n_states++] = e.state;
 		if (e.kind == NODE_KEYS)
 			d->id = *node_identity(d->a);
+		if (e.kind == NODE_NET_CONFIG)
+			d->up = node_net_config(d->a)->up;
 	}
 }
 
@@ -549,7 +557,8 @@ void testnet_free(struct testnet *w)
 	derprelay_free(w->relay);
 }
 
-void testnet_boot(struct testnet *w, struct dev *d, const struct ipn_prefs *prefs, struct view map)
+int testnet_try_boot(
+	struct testnet *w, struct dev *d, const struct ipn_prefs *prefs, struct view map)
 {
 	struct tc_hostinfo host = { .hostname = "box", .os = "linux" };
 	struct node_cfg cfg = { .identity = d->id,
@@ -562,9 +571,19 @@ void testnet_boot(struct testnet *w, struct dev *d, const struct ipn_prefs *pref
 		.owner = d };
 	struct ipprefix own = { .ip = d->at.ip, .bits = 24 };
 
+	int rc;
+
 	d->n_states = 0;
-	CHECK_INT(node_new(&d->a, &cfg, w->now), ==, 0);
-	node_set_local(d->a, &own, 1, 41641, 0, false, w->now);
+	d->up = false;
+	rc = node_new(&d->a, &cfg, w->now);
+	if (rc == 0)
+		node_set_local(d->a, &own, 1, 41641, 0, false, w->now);
+	return rc;
+}
+
+void testnet_boot(struct testnet *w, struct dev *d, const struct ipn_prefs *prefs, struct view map)
+{
+	CHECK_INT(testnet_try_boot(w, d, prefs, map), ==, 0);
 }
 
 void testnet_join(struct testnet *w, struct dev *d, const char *name)

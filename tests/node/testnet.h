@@ -37,6 +37,7 @@ struct dev {
 	unsigned events[NODE_EVENT_KINDS];
 	enum ipn_state states[16]; /* as they were entered */
 	size_t n_states;
+	bool up; /* the network, when its configuration was looked at last: at NODE_NET_CONFIG */
 };
 
 struct datagram {
@@ -72,6 +73,9 @@ void testnet_new(struct testnet *w);
 void testnet_free(struct testnet *w);
 /* A device with its preferences and, from an earlier life, its map. Not started. */
 void testnet_boot(struct testnet *w, struct dev *d, const struct ipn_prefs *prefs, struct view map);
+/* The same, -ENOMEM is told. */
+MUST_USE int testnet_try_boot(
+	struct testnet *w, struct dev *d, const struct ipn_prefs *prefs, struct view map);
 void testnet_halt(struct testnet *w, struct dev *d); /* the process is gone */
 /* A fresh device that has joined with the auth key and runs. */
 void testnet_join(struct testnet *w, struct dev *d, const char *name);

@@ -44,5 +44,6 @@ mono_ns node_deadline(const struct node *a)
 	mono_ns at =
 		mono_min(magicsock_deadline(a->magicsock), mono_min(a->forget_at, a->expiry_at));
 
+	at = mono_min(at, a->retry_at);
 	return a->ctl ? mono_min(at, ctlclient_deadline(a->ctl)) : at;
 }

@@ -60,12 +60,15 @@ int node_new(struct node **ret, const struct node_cfg *cfg, struct now now)
 		.forget_at = MONO_NEVER,
 		.wanted_since = MONO_NEVER,
 		.expiry_at = MONO_NEVER,
+		.retry_at = MONO_NEVER,
 		.state = IPN_NO_STATE };
 	list_init(&a->pings);
 	arena_init(&a->describe_mem, NODE_DESCRIBE_MAX);
 	arena_init(&a->scratch, NODE_SCRATCH_MAX);
 	buf_init(&a->head_out, NODE_TEXT_MAX);
-	rc = take_config(a, cfg);
+	rc = node_events_new(a);
+	if (rc == 0)
+		rc = take_config(a, cfg);
 	if (rc == 0 && !key_is_zero(a->id.node.b))
 		snprintf(a->ctl_url, sizeof(a->ctl_url), "%s", node_control_url(a));
 	if (rc < 0) {

@@ -13,6 +13,8 @@ void node_tick(struct node *a, struct now now)
 		a->forget = true;
 	if (now.mono >= a->expiry_at)
 		node_map_expire(a);
+	if (now.mono >= a->retry_at)
+		node_map_retry(a);
 	node_run_deferred(a);
 }
 

@@ -2,6 +2,9 @@
 #include "core/node/map/map.h"
 #include "core/node/packets/packets.h"
 
+#include <errno.h>
+#include <stdlib.h>
+
 enum { CLOCK_MOVED_MS = 2000 }; /* less is no reason to look at every peer */
 
 void node_map_tell_self(struct node *a)
@@ -26,6 +29,7 @@ static void derive_self(struct node *a)
 	struct ipn_prefs p = *prefs_of(a);
 	struct ipn_persist persist = p.persist ? *p.persist : (struct ipn_persist){ 0 };
 	const struct tc_user *user;
+	int rc;
 
 	if (!self)
 		return;
@@ -39,8 +43,11 @@ static void derive_self(struct node *a)
 		persist.user = *user;
 	persist.node_id = self->stable_id;
 	p.persist = &persist;
-	if (node_prefs_store(a, &p) > 0)
+	rc = node_prefs_store(a, &p);
+	if (rc > 0)
 		event(a, NODE_PREFS);
+	else if (rc < 0)
+		node_map_retry_later(a);
 	event(a, NODE_SELF);
 }
 
@@ -54,10 +61,14 @@ static void derive_filter(struct node *a)
 		.n_nets = a->n_nets,
 		.nets_known = a->nets_known };
 	struct filter_rules *rules = NULL;
+	int rc;
 
 	if (!self_of(a))
 		return;
-	if (filter_rules_from_netmap(&rules, a->nm, &carry, p->shields_up) < 0) {
+	rc = filter_rules_from_netmap(&rules, a->nm, &carry, p->shields_up);
+	if (rc == -ENOMEM)
+		node_map_retry_later(a);
+	if (rc < 0) {
 		a->counters.bad_netmaps++;
 		if (filter_rules_from_netmap(&rules, a->nm, &carry, true) < 0)
 			rules = NULL; /* not even that: nothing passes */
@@ -76,14 +87,22 @@ static void derive_peers(struct node *a)
 		node_peer_update(a, container_of(n, struct node_peer, node)->id);
 }
 
+static void derive_relays(struct node *a)
+{
+	int rc = magicsock_set_derp_map(a->magicsock, netmap_derp_map(a->nm), a->now);
+
+	a->derp_dirty = false;
+	a->other_dirty = true;
+	if (rc < 0)
+		a->counters.bad_netmaps++;
+	if (rc == -ENOMEM)
+		node_map_retry_later(a);
+}
+
 void node_map_run_deferred(struct node *a)
 {
-	if (a->derp_dirty) {
-		a->derp_dirty = false;
-		if (magicsock_set_derp_map(a->magicsock, netmap_derp_map(a->nm), a->now) < 0)
-			a->counters.bad_netmaps++;
-		a->other_dirty = true;
-	}
+	if (a->derp_dirty)
+		derive_relays(a);
 	if (a->self_dirty) {
 		a->self_dirty = false;
 		derive_self(a);
@@ -125,6 +144,24 @@ void node_map_watch_clock(struct node *a)
 	if (a->expiry_base_ms)
 		node_map_expire(a);
 	a->expiry_base_ms = base;
+}
+
+/* Peers, too, of which nothing is known but in the map. */
+void node_map_retry(struct node *a)
+{
+	size_t n = netmap_n_peers(a->nm);
+	const struct tc_node **peers = calloc(n + 1, sizeof(*peers));
+
+	a->retry_at = MONO_NEVER;
+	a->derp_dirty = a->self_dirty = a->filter_dirty = a->net_dirty = true;
+	if (!peers) {
+		node_map_retry_later(a);
+		return;
+	}
+	netmap_peers(a->nm, peers);
+	for (size_t i = 0; i < n; i++)
+		node_peer_update(a, peers[i]->id);
+	free(peers);
 }
 
 void node_map_expire(struct node *a)

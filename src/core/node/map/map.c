@@ -90,6 +90,7 @@ int node_map_apply(struct node *a, const struct tc_map_response *m)
 		netmap_check(&a->check, &r, &by);
 		count_refused(a);
 	}
+	a->retry_gap = 0;
 	rc = netmap_apply(a->nm, &r, a->now);
 	if (r.node)
 		a->cached = false;
@@ -131,6 +132,7 @@ void node_map_drop(struct node *a)
 		dns_names_clear(a->dns.names);
 	a->dns.dirty = true;
 	netmap_check_reset(&a->check);
+	a->retry_at = MONO_NEVER;
 	a->cached = a->self_dirty = a->derp_dirty = a->filter_dirty = a->map_changed = false;
 	a->net_dirty = true;
 	a->expiry_at = MONO_NEVER;

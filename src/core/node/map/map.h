@@ -17,6 +17,16 @@ void node_map_expire(struct node *a);    /* keys whose time has come */
 /* Perhaps that of others, too, after a sleep or when a clock was set. */
 void node_map_watch_clock(struct node *a);
 
+/* There was no memory for something: all that the map adds up to is worked out anew, a second later, then at longer and longer gaps. */
+static inline void node_map_retry_later(struct node *a)
+{
+	if (a->retry_at != MONO_NEVER)
+		return;
+	a->retry_gap = mono_min(MAX_OF(2 * a->retry_gap, SEC(1)), SEC(64));
+	a->retry_at = mono_add(a->now.mono, a->retry_gap);
+}
+void node_map_retry(struct node *a);
+
 /* peers.c */
 void node_peer_update(struct node *a, int64_t id);
 void node_peer_remove(struct node *a, int64_t id);

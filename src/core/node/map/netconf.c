@@ -172,8 +172,10 @@ void node_net_build(struct node *a)
 
 	arena_reset(&a->scratch);
 	if (c.up) {
-		if (collect_routes(a, &a->scratch, &routes, &c.n_routes) < 0)
+		if (collect_routes(a, &a->scratch, &routes, &c.n_routes) < 0) {
+			node_map_retry_later(a);
 			return;
+		}
 		c.routes = routes;
 		c.addrs = self->addresses.v;
 		c.n_addrs = self->addresses.n;
@@ -187,7 +189,10 @@ void node_net_build(struct node *a)
 		c.spoofing_allowed =
 			json_map_find(&self->cap_map, "disable-linux-cgnat-drop-rule") != NULL;
 	}
-	if (net_same(&a->net, &c) || net_take(a, &c) < 0)
+	if (net_same(&a->net, &c))
 		return;
-	event(a, NODE_NET_CONFIG);
+	if (net_take(a, &c) == 0)
+		event(a, NODE_NET_CONFIG);
+	else
+		node_map_retry_later(a);
 }

@@ -2,6 +2,8 @@
 #include "core/node/map/map.h"
 #include "base/siphash/siphash.h"
 
+#include <errno.h>
+
 static struct node_peer *peer_make(struct node *a, int64_t id)
 {
 	struct node_peer *p = node_peer_find(a, id);
@@ -45,17 +47,23 @@ void node_peer_update(struct node *a, int64_t id)
 	struct tc_node as_is;
 	size_t n_routes;
 	uint64_t shape;
+	int rc;
 
 	arena_reset(&a->scratch);
 	if (!p || node_peer_routes(a, n, &a->scratch, &routes, &n_routes) < 0) {
 		a->counters.bad_peers++;
+		if (n)
+			node_map_retry_later(a);
 		return;
 	}
 	node_dns_peer(a, n);
 	as_is = *n;
 	as_is.expired = node_watch_expiry(a, n);
-	if (magicsock_set_peer(a->magicsock, &as_is, routes, n_routes, a->now) < 0)
+	rc = magicsock_set_peer(a->magicsock, &as_is, routes, n_routes, a->now);
+	if (rc < 0)
 		a->counters.bad_peers++; /* others are not to suffer from one that cannot be */
+	if (rc == -ENOMEM)
+		node_map_retry_later(a);
 	shape = siphash(a->peers.seed, routes, n_routes * sizeof(*routes));
 	if (shape != p->shape)
 		a->net_dirty = true;

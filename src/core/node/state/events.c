@@ -6,10 +6,12 @@
 
 #include "base/vec/vec.h"
 
+#include <errno.h>
+
 enum {
 	PEER_EVENTS_MAX = 1024,
 	EVENTS_MAX = PEER_EVENTS_MAX + 256,
-	EVENTS_KEPT = 64, /* room that an empty queue keeps */
+	EVENTS_KEPT = 64, /* room that is there from the beginning, and that an empty queue keeps */
 };
 
 /* Events that say "look again": one in the queue says as much as two. */
@@ -21,6 +23,15 @@ static const unsigned look_again = 1u << NODE_PREFS | 1u << NODE_KEYS | 1u << NO
 static bool is_of_peer(enum node_event_kind k)
 {
 	return k == NODE_PEER_ADDED || k == NODE_PEER_CHANGED || k == NODE_PEER_REMOVED;
+}
+
+int node_events_new(struct node *a)
+{
+	struct node_events *q = &a->events;
+
+	q->v = calloc(EVENTS_KEPT, sizeof(*q->v));
+	q->max = q->v ? EVENTS_KEPT : 0;
+	return q->v ? 0 : -ENOMEM;
 }
 
 /* Room for one more. */
@@ -46,6 +57,7 @@ void node_event_add(struct node *a, struct node_event e)
 	if (q->n >= max || !make_room(q)) {
 		a->counters.events_dropped++;
 		q->peers_lost |= is_of_peer(e.kind);
+		q->lost |= look_again & 1u << e.kind;
 		return;
 	}
 	q->waiting |= look_again & 1u << e.kind;
@@ -63,12 +75,29 @@ static void drop_text(struct node_events *q)
 /* The queue is empty: what a large map made of it is given back. */
 static void rest(struct node_events *q)
 {
+	struct node_queued *v;
+
 	q->head = 0;
 	if (q->max <= EVENTS_KEPT)
 		return;
-	free(q->v);
-	q->v = NULL;
-	q->max = 0;
+	v = realloc(q->v, EVENTS_KEPT * sizeof(*v));
+	if (!v)
+		return;
+	q->v = v;
+	q->max = EVENTS_KEPT;
+}
+
+/* Kinds for which there was no room: one of each. */
+static bool next_lost(struct node_events *q, struct node_event *ret)
+{
+	for (unsigned kind = 0; kind < NODE_EVENT_KINDS; kind++) {
+		if (!(q->lost & 1u << kind))
+			continue;
+		q->lost &= ~(1u << kind);
+		*ret = (struct node_event){ .kind = (enum node_event_kind)kind, .text = "" };
+		return true;
+	}
+	return false;
 }
 
 bool node_next_event(struct node *a, struct node_event *ret)
@@ -85,6 +114,8 @@ bool node_next_event(struct node *a, struct node_event *ret)
 		return true;
 	}
 	rest(q);
+	if (next_lost(q, ret))
+		return true;
 	*ret = (struct node_event){ .kind = NODE_PEERS_LOST, .text = "" };
 	if (!q->peers_lost)
 		return false;
@@ -94,7 +125,7 @@ bool node_next_event(struct node *a, struct node_event *ret)
 
 bool node_event_waits(const struct node *a, unsigned kinds)
 {
-	return (a->events.waiting & kinds) != 0;
+	return ((a->events.waiting | a->events.lost) & kinds) != 0;
 }
 
 void node_events_free(struct node *a)

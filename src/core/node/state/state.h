@@ -107,6 +107,7 @@ struct node_events {
 	struct node_queued *v;
 	size_t head, n, max;
 	unsigned waiting; /* bits of the kinds that are in it once */
+	unsigned lost;    /* likewise: of those that there was no room for; told at the end */
 	bool peers_lost;
 	char *text; /* of the event that was taken last */
 };
@@ -180,8 +181,9 @@ struct node {
 	size_t n_jailed;
 	bool self_dirty, filter_dirty, derp_dirty, peers_dirty, net_dirty, other_dirty, map_changed,
 		uses_caps;
-	bool session_seen; /* with anybody, since the engine came up */
-	mono_ns expiry_at; /* the next key to expire, own or a peer's */
+	bool session_seen;           /* with anybody, since the engine came up */
+	mono_ns expiry_at;           /* the next key to expire, own or a peer's */
+	mono_ns retry_at, retry_gap; /* something of the map came to nothing for want of memory */
 	int64_t expiry_base_ms; /* the hub's clock less our monotonic one, when that was worked out; 0: not yet */
 	struct node_net_config net;
 	struct ipprefix *net_mem; /* behind the lists of net */
@@ -228,6 +230,7 @@ static inline const struct tc_node *self_of(const struct node *a)
 }
 
 /* events.c */
+MUST_USE int node_events_new(struct node *a);
 void node_event_add(struct node *a, struct node_event e); /* the text is copied */
 void node_events_free(struct node *a);
 
