@@ -1,7 +1,7 @@
 /*
  * Anything at any time: processes and machines die and return, routers forget, cables are pulled, devices move, keys end.
  * While it lasts, no packet reaches a device that does not know the sender as a valid peer, and no invariant breaks. When it
- * is over, everybody reaches everybody within a bounded time.
+ * is over, everybody reaches everybody within a bounded time, and knows the DNS settings that an administrator changed all the while.
  */
 #include "tests/sim/many_nodes.h"
 
@@ -98,6 +98,46 @@ static void on_hub(struct simnet *w, struct sim_node *n)
 	else
 		CHECK(coord_node_delete(tailnet, sim_node_id(n), sim_node_now(n)) == 0);
 	server_turn(w->hub);
+}
+
+/* A record with another address each time, and names below those of devices now and then. */
+static void change_dns(struct simnet *w, int i)
+{
+	struct tailnet *tailnet = server_ctl(w->hub);
+	char value[IPADDR_TEXT_MAX];
+	struct tc_dns_record record = { .name = "db.corp.example",
+		.value = ipaddr_format(ipaddr_v4(10, 0, 0, (uint8_t)(i + 1)), value) };
+	struct coord_dns d;
+	struct err_at at;
+
+	if (!tailnet)
+		return;
+	d = *coord_dns(tailnet);
+	d.records = json_list_of(&record, 1);
+	d.wildcard = i % 2;
+	CHECK(coord_dns_set(tailnet, &d, sim_node_now(w->nodes[0]), &at) == 0);
+	server_turn(w->hub);
+}
+
+static const char *record_of(const struct json_list *records)
+{
+	return records->n == 1 ? JSON_AT(*records, struct tc_dns_record, 0)->value : "";
+}
+
+/* What each device knows of DNS is what the hub has. */
+static bool all_know_dns(struct simnet *w, void *unused)
+{
+	const struct coord_dns *d = coord_dns(server_ctl(w->hub));
+
+	(void)unused;
+	for (size_t i = 0; i < w->n_nodes; i++) {
+		const struct tc_dns_config *has =
+			netmap_dns(node_netmap(sim_node_agent(w->nodes[i])));
+
+		if (!has || strcmp(record_of(&has->extra_records), record_of(&d->records)) != 0)
+			return false;
+	}
+	return true;
 }
 
 static void step(struct simnet *w)
@@ -234,6 +274,8 @@ static void chaos(struct simnet *w, uint64_t seed)
 				pinger_start(w, w->nodes[i], w->nodes[k], MSEC(400));
 	for (int i = 0; i < STEPS; i++) {
 		step(w);
+		if (i % 4 == 0)
+			change_dns(w, i);
 		simnet_run(w, (mono_ns)draw(w, SEC(4)));
 	}
 	heal(w);
@@ -243,6 +285,9 @@ static void chaos(struct simnet *w, uint64_t seed)
 	log_in(w);
 	SIM_CHECK(w, simnet_until(w, all_well, NULL, SEC(60)), "only %zu of %zu are well",
 		n_well(w), w->n_nodes);
+	SIM_CHECK(w, simnet_until(w, all_know_dns, NULL, SEC(5)),
+		"somebody does not know the record %s",
+		record_of(&coord_dns(server_ctl(w->hub))->records));
 	stat_add("chaos", "all are well s", (double)(simnet_now(w) - t0) / 1e9);
 	for (size_t i = 0; i < w->n_pingers; i++)
 		pinger_reset(w->pingers[i]);
