@@ -55,6 +55,7 @@ const char *cmd_route_state(const struct admin_route *r)
 {
 	return r->quarantined                ? "quarantined"
 	       : !r->approved                ? "not approved"
+	       : r->nobodys                  ? "offered by nobody"
 	       : !r->advertised              ? "not offered"
 	       : !r->online                  ? "offline"
 	       : r->primary                  ? "primary"

@@ -121,6 +121,7 @@ def routes(d):
     listed = hub.json("routes", "list")
     check("a route is approved in advance, and it is said by whom", [(r["name"], r["prefix"], r["approved"], r["advertised"], r["inUse"])
           for r in listed] == [("load-0", "10.1.0.0/16", True, False, False)] and listed[0]["approvedBy"], listed)
+    check("and that nobody offers it", listed[0].get("offeredByNobody") and "offered by nobody" in hub.admin("routes", "list"), listed)
     own = hub.json("own-prefixes", "set", "10.0.0.0/8", "--mode", "quarantine")
     check("the organisation's own prefixes are kept", own == {"prefixes": ["10.0.0.0/8"], "mode": "quarantine"}, own)
     check("the list of routes shows what overlaps them", hub.json("routes", "list")[0].get("ownPrefix") == "10.0.0.0/8")

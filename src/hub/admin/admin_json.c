@@ -187,6 +187,7 @@ static const struct json_field route_fields[] = {
 	F(admin_route, primary, "primary", json_bool),
 	F(admin_route, online, "online", json_bool),
 	F(admin_route, quarantined, "quarantined", json_bool),
+	O(admin_route, nobodys, "offeredByNobody", json_bool),
 	O(admin_route, by, "approvedBy", json_str),
 	O(admin_route, approved_at, "approvedAt", json_time),
 	O(admin_route, own, "ownPrefix", json_str),

@@ -102,6 +102,7 @@ struct admin_route {
 	const char *name; /* of the device */
 	struct ipprefix prefix;
 	bool advertised, approved, in_use, primary, online, quarantined;
+	bool nobodys;   /* approved, and no device at all offers it */
 	const char *by; /* who approved it; "autoApprovers" */
 	unix_ms approved_at;
 	const char *own; /* the organisation's own prefix that it overlaps */

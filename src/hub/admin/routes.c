@@ -1,6 +1,7 @@
 #include "hub/admin/internal.h"
 
 #include <errno.h>
+#include <stdlib.h>
 
 static const char *const modes[] = { [COORD_PROTECTED_SHOW] = "show",
 	[COORD_PROTECTED_QUARANTINE] = "quarantine",
@@ -39,12 +40,47 @@ static int add_route(void *ctx, const struct coord_route *r)
 	return r->own && !to->own ? -ENOMEM : 0;
 }
 
+static int by_prefix(const void *pa, const void *pb)
+{
+	const struct ipprefix *a = pa, *b = pb;
+	int k = ipaddr_cmp(a->ip, b->ip);
+
+	return k ? k : (a->bits > b->bits) - (a->bits < b->bits);
+}
+
+/* Approved here and there, and no device offers it: it was withdrawn everywhere, or never came. */
+static int mark_nobodys(struct admin_call *c, struct json_list *list)
+{
+	struct ipprefix *offered = arena_array(c->mem, list->n, sizeof(*offered));
+	size_t n = 0;
+
+	if (!offered)
+		return -ENOMEM;
+	for (size_t i = 0; i < list->n; i++) {
+		const struct admin_route *r = JSON_AT(*list, struct admin_route, i);
+
+		if (r->advertised)
+			offered[n++] = r->prefix;
+	}
+	if (n)
+		qsort(offered, n, sizeof(*offered), by_prefix);
+	for (size_t i = 0; i < list->n; i++) {
+		struct admin_route *r = JSON_AT(*list, struct admin_route, i);
+
+		r->nobodys = r->approved && !r->advertised &&
+			     (!n || !bsearch(&r->prefix, offered, n, sizeof(*offered), by_prefix));
+	}
+	return 0;
+}
+
 int admin_routes(struct http_request *q)
 {
 	struct admin_call *c = q->call;
 	struct listing l = { .call = c, .list.present = true };
 	int rc = coord_routes(c->hub->tailnet, 0, add_route, &l);
 
+	if (rc >= 0)
+		rc = mark_nobodys(c, &l.list);
 	return rc < 0 ? rc : admin_reply(c, &admin_route_list, &l.list);
 }
 
