@@ -206,11 +206,16 @@ static bool group_exists(const char *name)
 	return false;
 }
 
-static void help_of_group(const char *group)
+/* verb: the first of two words; NULL: all of the group. */
+static void help_of_group(const char *group, const char *verb)
 {
-	printf("Usage: warren-hub %s COMMAND [flags]\n\nCommands:\n", group);
+	size_t len = verb ? strlen(verb) : 0;
+
+	printf("Usage: warren-hub %s%s%s COMMAND [flags]\n\nCommands:\n", group, verb ? " " : "",
+		verb ? verb : "");
 	for (const struct command *k = command_table; k->group; k++)
-		if (!strcmp(k->group, group))
+		if (!strcmp(k->group, group) &&
+			(!verb || (!strncmp(k->verb, verb, len) && k->verb[len] == ' ')))
 			print_one(k);
 	printf("\nFlags:\n");
 	hub_options_help_of(command_takes, NULL);
@@ -301,8 +306,8 @@ int hubctl_run(const struct hub_options *o)
 	size_t n_args = o->n_words - MIN_OF(o->n_words, k ? command_words(k) : 1);
 	char path[LINE_LEN];
 
-	if (o->help && group_exists(o->word[0]) && (!k || (k->verb && o->n_words < 2))) {
-		help_of_group(o->word[0]);
+	if (o->help && group_exists(o->word[0]) && (!k || o->n_words < command_words(k))) {
+		help_of_group(o->word[0], k && o->n_words > 1 ? o->word[1] : NULL);
 		return 0;
 	}
 	if (!k)

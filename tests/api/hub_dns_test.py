@@ -95,6 +95,10 @@ def refusals(d):
     check("a slip is put right", r.returncode == 2 and 'did you mean "dns nameservers add"' in r.stderr, r.stderr)
     r = hub.run("dns", "nameservers", "set")
     check("usage of a verb of two words", r.returncode == 2 and "dns nameservers set ADDRESS..." in r.stderr, r.stderr)
+    said = hub.run("dns", "nameservers", "--help").stdout
+    check("help of a verb of two words", "dns nameservers remove" in said and "dns split" not in said, said)
+    said = hub.run("dns", "--help").stdout
+    check("help of the group", "dns nameservers remove" in said and "dns preview" in said, said)
     check("nothing was set", not hub.json("dns", "status")["nameservers"])
     hub.stop()
 
