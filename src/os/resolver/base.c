@@ -1,4 +1,5 @@
 /* What others say, wherever they say it while the system asks us. */
+#include "base/text/text.h"
 #include "os/file/file.h"
 #include "os/resolver/internal.h"
 #include "proto/tsaddr/tsaddr.h"
@@ -28,7 +29,7 @@ static bool is_upstream(struct ipaddr a)
 static bool has_search(const char *const *list, size_t n, const char *name)
 {
 	for (size_t i = 0; i < n; i++)
-		if (!strcmp(list[i], name))
+		if (text_ieq(list[i], strlen(list[i]), name, strlen(name)))
 			return true;
 	return false;
 }
@@ -42,8 +43,7 @@ static void add_search(struct resolver *r, const char **list, struct view name)
 	if (!name.len || r->base.n_search == OSDNS_SEARCH_MAX)
 		return;
 	copy = arena_strndup(&r->base_mem, name.p, name.len);
-	if (copy && !has_search(list, r->base.n_search, copy) &&
-		!has_search(r->want.search, r->want.n_search, copy))
+	if (copy && !has_search(list, r->base.n_search, copy))
 		list[r->base.n_search++] = copy;
 }
 
@@ -151,4 +151,28 @@ void resolver_read_base(struct resolver *r)
 		break;
 	}
 	r->base.search = list;
+}
+
+/* Behind ours, what is not there already. */
+static void add_base_search(struct resolver *r)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < r->whole.n_search; i++)
+		r->search[n++] = r->whole.search[i];
+	for (size_t i = 0; i < r->base.n_search && n < OSDNS_SEARCH_MAX; i++)
+		if (!has_search(r->search, n, r->base.search[i]))
+			r->search[n++] = r->base.search[i];
+	r->want.search = r->search;
+	r->want.n_search = n;
+}
+
+void resolver_select(struct resolver *r)
+{
+	resolver_read_base(r);
+	r->want = resolver_splits(r) ? r->split : r->whole;
+	if (!resolver_splits(r))
+		r->want.n_match = 0;
+	if (!resolver_splits(r) && r->add_search && !os_dns_config_is_empty(&r->whole))
+		add_base_search(r);
 }

@@ -51,6 +51,7 @@ static int write_ours(struct resolver *r)
 {
 	int rc;
 
+	resolver_select(r); /* with the search domains of whoever has written it since */
 	buf_clear(&r->text);
 	rc = make_text(r, &r->text);
 	if (rc == 0 && !says(r, buf_view(&r->text)))

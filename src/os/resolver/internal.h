@@ -49,7 +49,11 @@ struct resolver {
 	struct resolver_cfg cfg;
 	char root[ETC_PATH_MAX], interface[RESOLVER_NAME_MAX];
 	struct etc etc;
-	struct os_dns_config want, base;
+	struct os_dns_config whole, split; /* the wish, in want_mem */
+	bool add_search;
+	struct os_dns_config want; /* of these, what this manager is told; see resolver_select */
+	const char *search[OSDNS_SEARCH_MAX];
+	struct os_dns_config base;
 	struct arena want_mem, base_mem;
 
 	/* Who is told, and how far that is. */
@@ -84,6 +88,8 @@ struct resolver {
 
 /* The manager has done what it can: state and rc; SET with an empty want is IDLE. */
 void resolver_told(struct resolver *r, enum resolver_state state, int rc);
+/* What others say now, and what the manager is to be told by that. */
+void resolver_select(struct resolver *r);
 /* The manager is to be told once more, if anything is wanted. */
 void resolver_again(struct resolver *r);
 /* Tells the owner, soon. */

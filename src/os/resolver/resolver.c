@@ -56,10 +56,15 @@ static void on_retry(void *ctx)
 
 static void go(struct resolver *r);
 
+static bool is_wanted(const struct resolver *r)
+{
+	return !os_dns_config_is_empty(&r->whole);
+}
+
 void resolver_told(struct resolver *r, enum resolver_state s, int rc)
 {
 	r->busy = false;
-	if (s == RESOLVER_SET && os_dns_config_is_empty(&r->want))
+	if (s == RESOLVER_SET && !is_wanted(r))
 		s = RESOLVER_IDLE;
 	enter(r, s, rc);
 	if (s == RESOLVER_FAILED && !r->closing)
@@ -84,6 +89,7 @@ static void sync_now(struct resolver *r)
 	r->busy = true;
 	if (r->state != RESOLVER_YIELDED)
 		enter(r, RESOLVER_WORKING, 0);
+	resolver_select(r);
 	r->ops->sync(r);
 }
 
@@ -101,7 +107,7 @@ static void looked(struct resolver *r)
 	r->ops = ops[r->manager];
 	if (r->manager != RESOLVER_RESOLVED)
 		r->bus = dbus_close(r->bus);
-	if (r->ops && !os_dns_config_is_empty(&r->want)) {
+	if (r->ops && is_wanted(r)) {
 		sync_now(r);
 		return;
 	}
@@ -116,13 +122,13 @@ static void go(struct resolver *r)
 	r->again = r->looking || r->busy;
 	if (r->again)
 		return;
-	if (r->ops && r->state == RESOLVER_FAILED && !os_dns_config_is_empty(&r->want)) {
+	if (r->ops && r->state == RESOLVER_FAILED && is_wanted(r)) {
 		r->ops->forget(r); /* another one may manage by now */
 		r->ops = NULL;
 	}
 	if (r->ops) {
 		sync_now(r);
-	} else if (!os_dns_config_is_empty(&r->want)) {
+	} else if (is_wanted(r)) {
 		r->overwritten = 0;
 		r->looking = true;
 		enter(r, RESOLVER_WORKING, 0);
@@ -134,7 +140,7 @@ static void go(struct resolver *r)
 
 void resolver_again(struct resolver *r)
 {
-	if (r->ops || !os_dns_config_is_empty(&r->want))
+	if (r->ops || is_wanted(r))
 		go(r);
 }
 
@@ -173,37 +179,58 @@ static const char *const *copy_names(struct arena *a, const char *const *from, s
 	return to;
 }
 
-static int copy(struct resolver *r, const struct os_dns_config *c)
+static int copy(struct arena *mem, const struct os_dns_config *c, struct os_dns_config *ret)
 {
 	struct os_dns_config new = *c;
-	struct arena mem;
 
-	arena_init(&mem, WANT_MEM);
 	new.n_servers = MIN_OF(c->n_servers, (size_t)OSDNS_SERVERS_MAX);
 	new.n_search = MIN_OF(c->n_search, (size_t)OSDNS_SEARCH_MAX);
 	new.n_match = MIN_OF(c->n_match, (size_t)OSDNS_MATCH_MAX);
-	new.search = copy_names(&mem, c->search, new.n_search);
-	new.match = copy_names(&mem, c->match, new.n_match);
-	if (!new.search || !new.match) {
-		arena_fini(&mem);
+	new.search = copy_names(mem, c->search, new.n_search);
+	new.match = copy_names(mem, c->match, new.n_match);
+	if (!new.search || !new.match)
 		return -ENOMEM;
-	}
-	arena_fini(&r->want_mem);
-	r->want_mem = mem;
-	r->want = new;
+	*ret = new;
 	return 0;
 }
 
-int resolver_want(struct resolver *r, const struct os_dns_config *c)
+static int take(struct resolver *r, const struct resolver_wish *w)
 {
-	static const struct os_dns_config nothing;
+	struct os_dns_config whole, split;
+	struct arena mem;
 	int rc;
 
-	if (!c)
-		c = &nothing;
-	if (same(&r->want, c) && r->state != RESOLVER_FAILED)
+	arena_init(&mem, WANT_MEM);
+	rc = copy(&mem, w->whole, &whole);
+	if (rc == 0)
+		rc = copy(&mem, w->split ? w->split : w->whole, &split);
+	if (rc < 0) {
+		arena_fini(&mem);
+		return rc;
+	}
+	arena_fini(&r->want_mem);
+	r->want_mem = mem;
+	r->whole = whole;
+	r->split = split;
+	r->add_search = w->add_search;
+	r->want = (struct os_dns_config){ 0 }; /* its texts are gone */
+	return 0;
+}
+
+int resolver_want(struct resolver *r, const struct resolver_wish *w)
+{
+	static const struct os_dns_config nothing;
+	static const struct resolver_wish none = { .whole = &nothing };
+	int rc;
+
+	if (r->closing)
 		return 0;
-	rc = copy(r, c);
+	if (!w)
+		w = &none;
+	if (same(&r->whole, w->whole) && same(&r->split, w->split ? w->split : w->whole) &&
+		r->add_search == w->add_search && r->state != RESOLVER_FAILED)
+		return 0;
+	rc = take(r, w);
 	if (rc == 0)
 		go(r);
 	return rc;
@@ -226,6 +253,7 @@ struct resolver_status resolver_status(const struct resolver *r)
 		.why = r->why,
 		.since = r->since,
 		.rc = r->rc,
+		.splits = resolver_splits(r),
 		.overwritten = r->overwritten,
 		.other = r->other };
 }
@@ -321,7 +349,7 @@ struct resolver *resolver_free(struct resolver *r)
 	if (r->looking)
 		stop_looking(r);
 	if (r->retry) {
-		r->want = (struct os_dns_config){ 0 };
+		r->whole = r->split = r->want = (struct os_dns_config){ 0 };
 		go(r);
 		wait_for_it(r);
 	}

@@ -51,6 +51,7 @@ struct resolver_status {
 	const char *why; /* this manager; static */
 	unix_ms since;   /* of the state; 0: from the start */
 	int rc;
+	bool splits; /* only some domains come to us */
 	unsigned
 		overwritten; /* how often others have rewritten what we wrote, since it was wanted */
 	enum resolvconf_owner other; /* who says so in the file that he wrote the last time */
@@ -73,13 +74,21 @@ MUST_USE int resolver_new(struct resolver **ret, const struct resolver_cfg *cfg)
 /* Undoes all, and waits for it: the loop runs meanwhile, for a few seconds at the most. */
 struct resolver *resolver_free(struct resolver *r);
 
-/* What the system is to say; empty or NULL: what it said before. Copied. The same as before: nothing is done. -ENOMEM. */
-MUST_USE int resolver_want(struct resolver *r, const struct os_dns_config *c);
+/* What the system is to say. Both are empty or none is. */
+struct resolver_wish {
+	const struct os_dns_config
+		*whole; /* where all questions go to the servers; match is not looked at */
+	const struct os_dns_config
+		*split;  /* where a manager can send some domains only; NULL: as whole */
+	bool add_search; /* whole: the search domains of the others come behind ours */
+};
+/* NULL, or empty: what it said before. Copied. The same as before: nothing is done. -ENOMEM. */
+MUST_USE int resolver_want(struct resolver *r, const struct resolver_wish *w);
 /* Addresses or links have changed: others may say something new. */
 void resolver_on_network_change(struct resolver *r);
 
 struct resolver_status resolver_status(const struct resolver *r);
-/* Can the system send only some domains to us? Else all questions come, and `match` is not looked at. Known after the first look. */
+/* Do only some domains come to us? */
 bool resolver_splits(const struct resolver *r);
 /* What others say: servers, without ours, and search domains. Good until the next `changed`. */
 const struct os_dns_config *resolver_base(const struct resolver *r);

@@ -139,7 +139,9 @@ static void begin(enum resolver_choice choice)
 
 static void want(const struct os_dns_config *c)
 {
-	CHECK_INT(resolver_want(resolver, c), ==, 0);
+	const struct resolver_wish w = { .whole = c };
+
+	CHECK_INT(resolver_want(resolver, c ? &w : NULL), ==, 0);
 }
 
 /* "servers|domains" */
@@ -271,6 +273,20 @@ static void servers_that_would_ask_us_are_no_base(void **state)
 	CHECK_STR(base(), "10.0.0.1 |Tail.test ");
 }
 
+static void the_others_search_domains_come_behind_ours(void **state)
+{
+	const struct resolver_wish w = { .whole = &wanted, .add_search = true };
+
+	put_file(ETC_FILE, BASE);
+	begin(RESOLVER_AUTO);
+	CHECK_INT(resolver_want(resolver, &w), ==, 0);
+	wait_for(RESOLVER_SET, 0);
+	CHECK_TRUE(strstr(text_of(ETC_FILE), "\nsearch tail.test base.example\n"));
+	put_file(ETC_FILE, "search tail.test other.example\n");
+	wait_for(RESOLVER_SET, 1);
+	CHECK_TRUE(strstr(text_of(ETC_FILE), "\nsearch tail.test other.example\n"));
+}
+
 /* ---- programs ---- */
 
 /* Notes its arguments and its input, keeps a record, and writes the file as the real ones do. */
@@ -355,6 +371,7 @@ int main(void)
 		T(a_line_that_somebody_adds_to_ours_is_no_base),
 		T(off_touches_nothing),
 		T(servers_that_would_ask_us_are_no_base),
+		T(the_others_search_domains_come_behind_ours),
 		T(debians_resolvconf_has_no_room_for_other_servers),
 		T(openresolv_is_told_that_ours_is_exclusive),
 		T(a_record_that_was_left_is_removed),

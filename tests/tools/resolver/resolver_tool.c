@@ -53,7 +53,7 @@ static void want(char *words)
 			 ipaddr_parse(w, strlen(w), &c.server[c.n_servers]) == 0)
 			c.n_servers++;
 	}
-	if (resolver_want(resolver, &c) < 0)
+	if (resolver_want(resolver, &(struct resolver_wish){ .whole = &c }) < 0)
 		abort();
 	say(NULL);
 }
