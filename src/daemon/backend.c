@@ -438,6 +438,40 @@ const char *backend_operator_user(void *owner)
 	return prefs(owner)->operator_user;
 }
 
+/* ---- The system's resolver ---- */
+
+static const struct os_dns_config *dns_base(void *owner)
+{
+	const struct backend *b = owner;
+
+	return b->d->sysdns ? sysdns_base(b->d->sysdns) : NULL;
+}
+
+static bool dns_manager(void *owner, struct ipn_dns_manager *ret)
+{
+	static const char *const states[] = { [RESOLVER_IDLE] = "idle",
+		[RESOLVER_WORKING] = "working",
+		[RESOLVER_SET] = "set",
+		[RESOLVER_YIELDED] = "yielded",
+		[RESOLVER_FAILED] = "failed" };
+	const struct backend *b = owner;
+	struct resolver_status s;
+
+	if (!b->d->sysdns)
+		return false;
+	s = sysdns_status(b->d->sysdns);
+	*ret = (struct ipn_dns_manager){ .manager = resolver_manager_name(s.manager),
+		.state = states[s.state],
+		.why = s.why,
+		.error = s.rc < 0 ? err_text(s.rc) : "",
+		.since = s.since,
+		.overwritten = s.overwritten,
+		.split = s.splits };
+	return true;
+}
+
+static const struct machine_ops machine_ops = { .dns_base = dns_base, .dns_manager = dns_manager };
+
 static void add_all(struct backend *b)
 {
 	services_add(b->services, &status_service, &b->facts);
@@ -449,7 +483,7 @@ static void add_all(struct backend *b)
 	services_add(b->services, &map_service, &b->facts);
 	services_add(b->services, &probe_service, &b->probe);
 	services_add(b->services, &routes_service, &b->routes);
-	services_add(b->services, &machine_service, NULL);
+	services_add(b->services, &machine_service, &b->machine);
 	services_add(b->services, &serve_service, NULL);
 	services_add(b->services, &names_service, &b->names);
 	services_add(b->services, &scrape_service, &b->scrape);
@@ -480,6 +514,7 @@ int backend_init(struct backend *b, struct device *d, const struct backend_cfg *
 	b->probe = (struct probe_service){ &probe_ops, b };
 	b->routes = (struct routes_service){ routes, b };
 	b->names = (struct names_service){ d->dns, &d->engine };
+	b->machine = (struct machine){ &machine_ops, b };
 	b->scrape = (struct scrape_service){ metrics_user, metrics_all, &b->metrics };
 	b->debug = (struct debug_service){ &debug_ops, b, &b->facts, b->watch, cfg->state_dir };
 	b->metrics = (struct metrics){ .d = d, .watch = b->watch, .listen = cfg->debug_listen };

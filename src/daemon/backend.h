@@ -10,6 +10,7 @@
 #include "daemon/metrics.h"
 #include "daemon/services/debug.h"
 #include "daemon/services/login.h"
+#include "daemon/services/machine.h"
 #include "daemon/services/peers.h"
 #include "daemon/services/prefs.h"
 #include "daemon/services/probe.h"
@@ -37,6 +38,7 @@ struct backend {
 	struct names_service names;
 	struct peerapi *peerapi;
 	struct routes_service routes;
+	struct machine machine;
 	struct scrape_service scrape;
 	struct debug_service debug;
 	struct metrics metrics;

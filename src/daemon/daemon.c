@@ -143,6 +143,7 @@ static int open_loop(struct daemon *d)
 static int daemon_open(struct daemon *d)
 {
 	struct net_cfg net = { .tun = d->o->tun, .port = (uint16_t)d->o->port, .mtu = d->o->mtu };
+	struct sysdns_cfg dns = { .choice = d->o->dns_choice };
 	int rc = open_loop(d);
 
 	if (rc == 0)
@@ -152,6 +153,9 @@ static int daemon_open(struct daemon *d)
 			d); /* before anything is touched that another daemon may be using; nobody is answered yet */
 	if (rc == 0)
 		rc = net_open(&d->device.net, &d->device.engine, &net);
+	dns.interface = rc == 0 ? tun_name(net_tun(d->device.net)) : "";
+	if (rc == 0)
+		rc = sysdns_new(&d->device.sysdns, &d->device.engine, &dns);
 	if (rc == 0)
 		rc = device_become_current(&d->device);
 	if (rc == 0) {
@@ -166,6 +170,8 @@ static int daemon_open(struct daemon *d)
 
 static void daemon_close(struct daemon *d)
 {
+	/* First: programs may have to be waited for, with everything in its place. */
+	d->device.sysdns = sysdns_free(d->device.sysdns);
 	if (d->device.bus)
 		bus_set_watch(d->device.bus, NULL);
 	d->lapi = lapi_free(d->lapi);
@@ -214,8 +220,12 @@ int daemon_cleanup(const struct daemon_options *o)
 
 	snprintf(list, sizeof(list), "%s", o->tun);
 	while ((name = strsep(&rest, ","))) {
-		int rc = strcmp(name, "userspace-networking") != 0 ? net_cleanup(name) : 0;
+		bool tun = strcmp(name, "userspace-networking") != 0;
+		int rc = tun ? net_cleanup(name) : 0, dns = tun ? resolver_cleanup("", name) : 0;
 
+		if (dns < 0)
+			log_warn("cleanup", "the system's resolver could not be put back",
+				"tun=%s err=%s", name, err_text(dns));
 		if (rc < 0)
 			log_warn("cleanup", "not everything could be undone", "tun=%s err=%s", name,
 				err_text(rc));

@@ -20,6 +20,8 @@ static struct flag options[] = {
 	O("cleanup", cleanup, FLAG_BOOL, "clean up system state and exit"),
 	O("config", config, FLAG_TEXT, "path to config file, or 'vm:user-data' (not built yet)"),
 	O("debug", debug, FLAG_TEXT, "listen address ([ip]:port) of optional debug server"),
+	O("dns", dns, FLAG_TEXT,
+		"what to do about the system's resolver: 'auto', 'resolved', 'resolvconf', 'file' or 'off'"),
 	O("encrypt-state", encrypt_state, FLAG_BOOL,
 		"encrypt the state file on disk (not built yet)"),
 	O("hardware-attestation", attestation, FLAG_BOOL,
@@ -143,6 +145,7 @@ int options_parse(struct daemon_options *o, int argc, char *const argv[], struct
 		.http_proxy = "",
 		.bird = "",
 		.syspolicy = "",
+		.dns = "",
 		.port = DAEMON_PORT };
 	rc = env_u64("PORT", port && *port ? port : NULL, 65535, &o->port, at);
 	if (rc == 0)
@@ -245,6 +248,17 @@ static int settle_paths(struct daemon_options *o, struct err_at *at)
 	return rc;
 }
 
+/* The flag, or the environment where flags are not at hand. */
+static int settle_dns(struct daemon_options *o, struct err_at *at)
+{
+	const char *v = *o->dns ? o->dns : env("DNS");
+
+	if (resolver_choice_parse(v ? v : "auto", &o->dns_choice) == 0)
+		return 0;
+	err_at_set(at, 0, 0, "--dns is auto, resolved, resolvconf, file or off, not \"%.80s\"", v);
+	return -ERR_BAD_VALUE;
+}
+
 int options_settle(struct daemon_options *o, struct err_at *at)
 {
 	bool cached = true;
@@ -261,5 +275,7 @@ int options_settle(struct daemon_options *o, struct err_at *at)
 	if (rc == 0)
 		rc = env_bool("USE_CACHED_NETMAP", &cached, at);
 	o->no_cached_map = !cached;
+	if (rc == 0)
+		rc = settle_dns(o, at);
 	return rc == 0 ? settle_paths(o, at) : rc;
 }

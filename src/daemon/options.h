@@ -9,6 +9,7 @@
 #define WARREN_DAEMON_OPTIONS_H
 
 #include "base/err/err.h"
+#include "os/resolver/resolver.h"
 
 #include <limits.h>
 
@@ -21,7 +22,7 @@ enum { DAEMON_PORT = 41641 };
 struct daemon_options {
 	/* Flags as given. Borrowed from argv and the environment. */
 	const char *state, *statedir, *socket, *tun, *debug, *config, *socks5, *http_proxy, *bird,
-		*syspolicy;
+		*syspolicy, *dns;
 	uint64_t port;
 	int64_t verbose;
 	bool no_logs, cleanup, version, encrypt_state, attestation, syslog;
@@ -31,6 +32,7 @@ struct daemon_options {
 	char var_root[PATH_MAX];   /* for the map; "": nowhere */
 	uint64_t mtu;              /* 0: the usual */
 	bool no_cached_map;
+	enum resolver_choice dns_choice;
 };
 
 enum { OPTIONS_DONE = 1 }; /* help was asked for and printed to stderr: exit 0 */

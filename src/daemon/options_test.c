@@ -36,6 +36,28 @@ static void flags_are_read_in_every_form(void **state)
 	CHECK_TRUE(!o.cleanup && !*o.tun);
 }
 
+static void the_resolver_is_chosen_by_a_flag_or_by_the_environment(void **state)
+{
+	static struct daemon_options o;
+	struct err_at at;
+
+	(void)state;
+	unsetenv("WARREN_DNS");
+	CHECK_INT(PARSE(&o, &at, "--state=mem:"), ==, 0);
+	CHECK_INT(options_settle(&o, &at), ==, 0);
+	CHECK_INT(o.dns_choice, ==, RESOLVER_AUTO);
+	setenv("WARREN_DNS", "off", 1);
+	CHECK_INT(options_settle(&o, &at), ==, 0);
+	CHECK_INT(o.dns_choice, ==, RESOLVER_OFF);
+	CHECK_INT(PARSE(&o, &at, "--state=mem:", "--dns=file"), ==, 0);
+	CHECK_INT(options_settle(&o, &at), ==, 0);
+	CHECK_INT(o.dns_choice, ==, RESOLVER_USE_FILE);
+	CHECK_INT(PARSE(&o, &at, "--state=mem:", "--dns=bind"), ==, 0);
+	CHECK_INT(options_settle(&o, &at), ==, -ERR_BAD_VALUE);
+	CHECK_TRUE(strstr(at.text, "\"bind\""));
+	unsetenv("WARREN_DNS");
+}
+
 static void faults_are_told_in_gos_words(void **state)
 {
 	static const struct {
@@ -121,6 +143,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(flags_are_read_in_every_form),
+		cmocka_unit_test(the_resolver_is_chosen_by_a_flag_or_by_the_environment),
 		cmocka_unit_test(faults_are_told_in_gos_words),
 		cmocka_unit_test(paths_follow_from_what_is_said),
 		cmocka_unit_test(the_environment_gives_defaults_in_either_name),

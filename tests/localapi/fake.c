@@ -64,6 +64,7 @@ struct fake {
 	struct profiles_service profiles;
 	struct peers_service peers;
 	struct probe_service probe;
+	struct machine machine;
 	struct scrape_service scrape;
 	struct debug_service debug;
 	struct probe_call *waiting[WAITING_MAX];
@@ -561,6 +562,27 @@ static const struct facts_ops facts_ops = {
 	.health = fake_health,
 	.engine = fake_engine,
 };
+static const struct os_dns_config *fake_dns_base(void *b)
+{
+	static const char *const search[] = { "base.example" };
+	static const struct os_dns_config base = { .server = { { 4, { 10, 53, 9, 1 } } },
+		.n_servers = 1,
+		.search = search,
+		.n_search = 1 };
+
+	return &base;
+}
+
+static bool fake_dns_manager(void *b, struct ipn_dns_manager *ret)
+{
+	*ret = (struct ipn_dns_manager){
+		.manager = "none", .state = "idle", .why = "", .error = ""
+	};
+	return true;
+}
+
+static const struct machine_ops machine_ops = { .dns_base = fake_dns_base,
+	.dns_manager = fake_dns_manager };
 static const struct prefs_ops prefs_ops = { .edit = fake_edit_prefs, .check = fake_check_prefs };
 static const struct login_ops login_ops = {
 	.start = fake_start,
@@ -635,6 +657,7 @@ static int add_services(struct fake *f, struct loop *l)
 	f->profiles = (struct profiles_service){ &profiles_ops, f };
 	f->peers = (struct peers_service){ .facts = &f->facts };
 	f->probe = (struct probe_service){ &probe_ops, f };
+	f->machine = (struct machine){ &machine_ops, f };
 	f->scrape = (struct scrape_service){ fake_usermetrics, fake_metrics, f };
 	f->debug = (struct debug_service){ &debug_ops, f, &f->facts, f->watch, "/nowhere" };
 	services_add(f->services, &status_service, &f->facts);
@@ -645,7 +668,7 @@ static int add_services(struct fake *f, struct loop *l)
 	services_add(f->services, &peers_service, &f->peers);
 	services_add(f->services, &map_service, &f->facts);
 	services_add(f->services, &probe_service, &f->probe);
-	services_add(f->services, &machine_service, NULL);
+	services_add(f->services, &machine_service, &f->machine);
 	services_add(f->services, &serve_service, NULL);
 	services_add(f->services, &names_service, NULL);
 	services_add(f->services, &scrape_service, &f->scrape);

@@ -231,6 +231,34 @@ static void print_hub(const struct dns_status *d, bool all)
 		"no suffixes are filtered");
 }
 
+/* Who was told to ask this device, in words. */
+static void print_manager(struct cli *c)
+{
+	struct ipn_dns_manager m;
+	struct lclient_err err;
+	const char *state;
+
+	if (lclient_get(&c->api, "warren/dns-manager", &ipn_dns_manager_type, &m, &c->arena, &err) <
+		0)
+		return; /* a daemon of another make */
+	state = cli_text_or(m.state, "");
+	printf("\n=== System's resolver ===\n\n");
+	if (!strcmp(state, "set"))
+		printf("Told to ask this device: %s (%s).\n", cli_text_or(m.manager, ""),
+			cli_text_or(m.why, ""));
+	else if (!strcmp(state, "yielded"))
+		printf("Left alone: another program has rewritten /etc/resolv.conf %lld times. \"warren down\" and \"warren up\" begin anew.\n",
+			(long long)m.overwritten);
+	else if (!strcmp(state, "failed"))
+		printf("It could not be told: %s: %s\n", cli_text_or(m.manager, ""),
+			cli_text_or(m.error, ""));
+	else
+		printf("As it is without this device%s%s.\n", *cli_text_or(m.why, "") ? ": " : "",
+			cli_text_or(m.why, ""));
+	if (m.split && !strcmp(state, "set"))
+		printf("It asks this device for the tailnet's domains only.\n");
+}
+
 static void print_system(const struct dns_status *d, bool all)
 {
 	printf("\n=== System DNS configuration ===\n\nWhat the operating system uses by itself.\n");
@@ -308,6 +336,7 @@ static int run_status(struct cli *c, struct flag *flags, int argc, char **argv)
 	else
 		printf(d.used ? "This device uses the network's DNS settings.\nRun 'warren set --accept-dns=false' to use the system's only.\n"
 			      : "(Run 'warren set --accept-dns=true' to use the network's DNS settings)\n");
+	print_manager(c);
 	print_hub(&d, all);
 	print_system(&d, all);
 	return 0;

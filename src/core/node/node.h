@@ -244,11 +244,13 @@ void node_set_peerapi(struct node *a, const struct ipport at[static 2], struct n
 
 /* What the system around does not do as it should; bits. Told in the health of this device. */
 enum {
-	NODE_FAULT_FORWARDING = 1,  /* routes are advertised, and packets are not forwarded */
-	NODE_FAULT_ROUTES = 2,      /* addresses or routes could not be set */
-	NODE_FAULT_STATE = 4,       /* the state file could not be written */
-	NODE_FAULT_NETWORKS = 8,    /* more networks than node_set_networks can be told of */
-	NODE_FAULT_FIREWALL = 16,   /* the rules of the firewall could not be set */
+	NODE_FAULT_FORWARDING = 1, /* routes are advertised, and packets are not forwarded */
+	NODE_FAULT_ROUTES = 2,     /* addresses or routes could not be set */
+	NODE_FAULT_STATE = 4,      /* the state file could not be written */
+	NODE_FAULT_NETWORKS = 8,   /* more networks than node_set_networks can be told of */
+	NODE_FAULT_FIREWALL = 16,  /* the rules of the firewall could not be set */
+	NODE_FAULT_RESOLVER = 64,  /* the system's resolver could not be told */
+	NODE_FAULT_RESOLVER_YIELDED = 128, /* another program keeps writing /etc/resolv.conf */
 	NODE_FAULT_OLD_TABLES = 32, /* the host also filters by what our rules cannot see into */
 };
 void node_set_os_faults(struct node *a, unsigned bits, struct now now);

@@ -27,6 +27,7 @@ static void on_event(struct device *d, const struct node_event *e)
 		break;
 	case NODE_DNS:
 		dnsd_changed(d->dns);
+		sysdns_changed(d->sysdns);
 		break;
 	case NODE_SAVE_NETMAP:
 		keeper_map_changed(d->keeper);
@@ -160,6 +161,7 @@ int device_become(struct device *d, struct profile *take)
 	node_start(d->engine.node, NULL, engine_now(&d->engine));
 	keeper_changed(d->keeper);
 	net_want_routes(d->net);
+	sysdns_changed(d->sysdns);
 	return 0;
 }
 
@@ -193,6 +195,9 @@ static void on_deadline(void *ctx)
 
 void device_turn_end(struct device *d)
 {
+	if (net_take_changed(d->net))
+		sysdns_on_network_change(d->sysdns);
+	sysdns_turn_end(d->sysdns);
 	loop_timer_set(d->timer, node_deadline(d->engine.node));
 }
 

@@ -11,13 +11,15 @@
 #include "daemon/engine/engine.h"
 #include "daemon/net/net.h"
 #include "daemon/state/keeper.h"
+#include "daemon/sysdns/sysdns.h"
 
 struct hostname_watch;
 
 struct device {
 	struct engine engine;
 	struct keeper *keeper;
-	struct net *net; /* NULL: not open yet */
+	struct net *net;       /* NULL: not open yet */
+	struct sysdns *sysdns; /* likewise */
 	struct dialer *dialer;
 	struct dnsd *dns;
 	struct bus *bus;

@@ -24,7 +24,7 @@ struct net {
 	struct net_firewall *firewall;
 	struct udp *udp;
 	struct netmon *netmon;
-	bool tun_gone, want_routes, want_offloads;
+	bool tun_gone, want_routes, want_offloads, changed;
 	struct net_counters n;
 	struct ipport unreachable[UNREACHABLE_MAX];
 	size_t n_unreachable;
@@ -194,6 +194,7 @@ static void on_network_change(void *ctx, bool link_changed)
 
 	log_info("net", "the network changed", "link=%s addrs=%zu interface=%s",
 		link_changed ? "changed" : "same", s->n_addrs, s->default_if);
+	n->changed = true;
 	n->want_routes = true; /* exceptions for the local network */
 	net_tell_local(n, link_changed);
 	engine_set_os_fault(n->e, NODE_FAULT_NETWORKS,
@@ -396,6 +397,14 @@ bool net_keeps_local(const struct net *n, struct ipprefix route)
 	const struct netmon_state *s = netmon_state(n->netmon);
 
 	return node_net_config(n->e->node)->keep_lan && lan_shadows(&route, s->addrs, s->n_addrs);
+}
+
+bool net_take_changed(struct net *n)
+{
+	bool changed = n->changed;
+
+	n->changed = false;
+	return changed;
 }
 
 bool net_is_gone(const struct net *n)

@@ -52,6 +52,7 @@ MUST_USE int net_rebind(struct net *n);
 /* Does a network of this machine stand before a subnet route? See daemon/net/lan. */
 bool net_keeps_local(const struct net *n, struct ipprefix route);
 
+bool net_take_changed(struct net *n);  /* the machine's addresses or links, since the last time */
 bool net_is_gone(const struct net *n); /* another program has taken the interface away */
 const struct net_counters *net_counters(const struct net *n);
 const struct udp *net_udp(const struct net *n);

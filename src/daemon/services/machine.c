@@ -1,7 +1,6 @@
 #include "daemon/services/machine.h"
 #include "localapi/server/request.h"
 #include "os/file/file.h"
-#include "proto/resolvconf/resolvconf.h"
 
 struct os_config {
 	struct json_list nameservers, search_domains, match_domains;
@@ -15,34 +14,37 @@ static const struct json_field os_config_fields[] = {
 };
 static JSON_OBJECT_TYPE(os_config_type, struct os_config, os_config_fields);
 
-static void add_words(struct json_list *l, struct arena *a, const struct view *w, size_t n)
-{
-	for (size_t i = 0; i < n; i++) {
-		const char **item = json_list_add(l, a, sizeof(*item));
-		if (item)
-			*item = arena_strndup(a, (const char *)w[i].p, w[i].len);
-	}
-}
-
+/* What others say: our own servers are no configuration of the system. */
 static int dns_osconfig(struct http_request *q)
 {
 	struct os_config c = { { .present = true }, { .present = true }, { .present = true } };
-	struct resolvconf file;
-	struct buf text;
-	int rc;
+	const struct machine *m = q->ctx;
+	const struct os_dns_config *base = m->ops->dns_base(m->owner);
+	char text[IPADDR_TEXT_MAX];
 
-	buf_init(&text, RESOLVCONF_TEXT_MAX);
-	rc = file_read("/etc/resolv.conf", &text);
-	if (rc == 0) {
-		resolvconf_parse(buf_view(&text), &file);
-		add_words(&c.nameservers, &q->mem, file.server, file.n_servers);
-		add_words(&c.search_domains, &q->mem, file.search, file.n_search);
-		rc = lapi_send_json(q->reply, 200, &os_config_type, &c, JSON_LINE);
-	} else {
-		rc = lapi_send_text(q->reply, 500, "reading /etc/resolv.conf: %s", err_text(rc));
+	if (!base)
+		return lapi_send_text(q->reply, 500, "the daemon begins or ends");
+	for (size_t i = 0; i < base->n_servers; i++) {
+		const char **item = json_list_add(&c.nameservers, &q->mem, sizeof(*item));
+		if (item)
+			*item = arena_strdup(&q->mem, ipaddr_format(base->server[i], text));
 	}
-	buf_fini(&text);
-	return rc;
+	for (size_t i = 0; i < base->n_search; i++) {
+		const char **item = json_list_add(&c.search_domains, &q->mem, sizeof(*item));
+		if (item)
+			*item = base->search[i];
+	}
+	return lapi_send_json(q->reply, 200, &os_config_type, &c, JSON_LINE);
+}
+
+static int dns_manager(struct http_request *q)
+{
+	const struct machine *m = q->ctx;
+	struct ipn_dns_manager manager;
+
+	if (!m->ops->dns_manager(m->owner, &manager))
+		return lapi_send_text(q->reply, 500, "the daemon begins or ends");
+	return lapi_send_json(q->reply, 200, &ipn_dns_manager_type, &manager, JSON_LINE);
 }
 
 static int only_get(struct http_request *q)
@@ -96,6 +98,8 @@ static const struct http_route routes[] = {
 	{ "HEAD", "/dns-osconfig", LAPI_WRITE, .fn = only_get, .denied = denied },
 	{ "GET", "/dns-osconfig", LAPI_WRITE, .fn = dns_osconfig, .denied = denied },
 	{ NULL, "/dns-osconfig", LAPI_WRITE, .fn = only_get, .denied = denied },
+	{ "GET", "/warren/dns-manager", 0, .fn = dns_manager },
+	{ NULL, "/warren/dns-manager", 0, .fn = only_get },
 	{ NULL, "/check-ip-forwarding", 0, .fn = check_ip_forwarding },
 	{ NULL, "/check-udp-gro-forwarding", 0, .fn = check_gro },
 	{ NULL, "/check-so-mark-in-use", 0, .fn = check_so_mark },

@@ -261,3 +261,17 @@ static const struct json_field route_fields[] = {
 #undef F
 static JSON_OBJECT_TYPE(route_type, struct ipn_route, route_fields);
 JSON_LIST_TYPE(ipn_route_list, route_type);
+
+#define F(member, key, type) JSON_F(struct ipn_dns_manager, member, key, type, 0)
+static const struct json_field dns_manager_fields[] = {
+	F(manager, "Manager", json_str),
+	F(state, "State", json_str),
+	F(why, "Why", json_str),
+	F(error, "Error", json_str),
+	JSON_F(struct ipn_dns_manager, since, "Since", json_time, JSON_OMIT),
+	F(overwritten, "Overwritten", json_int),
+	F(split, "Split", json_bool),
+	JSON_END,
+};
+#undef F
+JSON_OBJECT_TYPE(ipn_dns_manager_type, struct ipn_dns_manager, dns_manager_fields);

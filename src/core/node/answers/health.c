@@ -22,6 +22,8 @@ enum warning {
 	NO_SNAT,
 	NO_FIREWALL,
 	OLD_TABLES,
+	RESOLVER_YIELDED,
+	NO_RESOLVER,
 	NO_FORWARDING,
 	NO_NETWORKS,
 	NO_EXIT,
@@ -61,6 +63,10 @@ static const struct warnable warnables[N_WARNINGS] = {
 		"Exit node without masquerading", 1 << STOPPED, false },
 	[NO_FIREWALL] = { "firewall", "medium", "Firewall not set", 1 << STOPPED, false },
 	[OLD_TABLES] = { "firewall-old-tables", "low", "The host also filters with ip_tables",
+		1 << STOPPED, false },
+	[RESOLVER_YIELDED] = { "resolv-conf-overwritten", "medium",
+		"Another program writes /etc/resolv.conf", 1 << STOPPED, false },
+	[NO_RESOLVER] = { "dns-set-os-config-failed", "medium", "System's resolver not set",
 		1 << STOPPED, false },
 	[NO_ROUTES] = { "router", "medium", "Routes not set", 1 << STOPPED, true },
 	[NO_STATE] = { "state-store-health", "high", "State not kept", 0, false },
@@ -136,6 +142,17 @@ static void look_around(const struct node *a, struct arena *mem, struct timed_wa
 		since_if(a->os_faults & NODE_FAULT_OLD_TABLES, a->os_faults_since), 0,
 		"This host also filters with the kernel's old ip_tables (iptables-legacy), which our rules for nftables cannot see into. If they drop what "
 		"comes from the tailnet, let its interface through there."
+	};
+	w[RESOLVER_YIELDED] = (struct timed_warning){
+		since_if(a->os_faults & NODE_FAULT_RESOLVER_YIELDED, a->os_faults_since), 0,
+		"Another program has written /etc/resolv.conf twice in a row, so its content stays and names of the tailnet are not known to other "
+		"programs. Tell that program to leave the file alone, then run \"warren down\" and \"warren up\"; or \"warren set --accept-dns=false\" if it "
+		"is to stay so."
+	};
+	w[NO_RESOLVER] = (struct timed_warning){
+		since_if(a->os_faults & NODE_FAULT_RESOLVER, a->os_faults_since), 0,
+		"The system's resolver could not be told of the tailnet's names; the daemon's log says why. It is tried again. \"warren set "
+		"--accept-dns=false\" says that the system is to stay as it is."
 	};
 	w[NO_EXIT] = (struct timed_warning){ since_if(no_exit != NULL, 0), 0, no_exit };
 	w[NO_FORWARDING] = (struct timed_warning){
