@@ -5,12 +5,14 @@
  *	t     time passes      a  an admin approves who waits      d  and deletes the device that changed longest ago
  *	p     the next policy comes into force      o  the organisation claims networks, or does not
  *	s     the routes that the device that changed last offers are approved
+ *	xKIND NUMBER DOCUMENT   another process wrote it; without a document it deleted it
  * What the hub sends can be read, and what it holds can be stored and loaded.
  */
 #include "tests/coord/letin.h"
 #include "core/coord/coord.h"
 #include "store/mem/mem.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <zstd.h>
 
@@ -19,6 +21,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 enum { POLLS = 8, FRAME_MAX = 1 << 22 };
 
 static struct tailnet *tailnet;
+static struct store_mem *other; /* the same database, as another process has it */
+static bool begins_anew;
 static struct map_session *polls[POLLS];
 static size_t next_poll;
 static struct now now;
@@ -150,6 +154,28 @@ static void admin(char what)
 	now.wall += 1000;
 }
 
+/* What is taken is stored, and can be loaded. False: it is not, and the engine is to begin anew. */
+static bool other_process(struct view line)
+{
+	char text[64];
+	size_t n = MIN_OF(line.len, sizeof(text) - 1);
+	struct coord_store *s = store_mem_store(other);
+	struct view doc;
+	int kind, at = 0;
+	long long id;
+
+	memcpy(text, line.p, n);
+	text[n] = 0;
+	if (sscanf(text, "%d %lld %n", &kind, &id, &at) != 2 || kind < 0 || kind > COORD_API_TOKEN)
+		return true;
+	doc = view_of(line.p + at, line.len - (size_t)at);
+	if (coord_apply(tailnet, (enum coord_kind)kind, id, doc.len ? &doc : NULL, now) < 0)
+		return false;
+	CHECK(s->ops->change(s, (enum coord_kind)kind, id, doc.len ? &doc : NULL, true) == 0);
+	s->ops->commit(s);
+	return true;
+}
+
 static void one_line(const uint8_t *line, size_t n)
 {
 	struct machine_pub machine = { 0 };
@@ -160,8 +186,12 @@ static void one_line(const uint8_t *line, size_t n)
 		coord_register(tailnet, &machine, body, &tailnet, now);
 	else if (line[0] == 'M' || line[0] == 'm')
 		map(&machine, body);
+	else if (line[0] == 'x')
+		begins_anew = !other_process(body);
 	else
 		admin((char)line[0]);
+	if (begins_anew)
+		return;
 	coord_tick(tailnet, now);
 	CHECK(coord_turn_end(tailnet, now) == 0);
 	for (size_t i = 0; i < POLLS; i++)
@@ -194,7 +224,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	CHECK(coord_new(&tailnet, &cfg, now, NULL) == 0);
 	CHECK(coord_user_create(tailnet, "ann", now, &user) == 0);
 	CHECK(coord_key_create(tailnet, &spec, now, text, &key) == 0);
-	while (len) {
+	CHECK(coord_turn_end(tailnet, now) == 0);
+	CHECK(store_mem_open(store, 1, &other) == 0);
+	begins_anew = false;
+	while (len && !begins_anew) {
 		const uint8_t *nl = memchr(data, '\n', len);
 		size_t n = nl ? (size_t)(nl - data) : len;
 
@@ -209,13 +242,19 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 		polls[i] = NULL;
 	}
 	coord_stats(tailnet, &before);
-	CHECK(coord_turn_end(tailnet, now) == 0);
+	CHECK(begins_anew || coord_turn_end(tailnet, now) == 0);
 	coord_free(tailnet);
+	if (begins_anew) {
+		store_mem_free(other);
+		store_mem_free(store);
+		return 0;
+	}
 	CHECK(coord_new(&tailnet, &cfg, now, NULL) == 0);
 	coord_stats(tailnet, &after);
 	CHECK(before.nodes == after.nodes && before.users == after.users &&
 		before.keys == after.keys);
 	coord_free(tailnet);
+	store_mem_free(other);
 	store_mem_free(store);
 	return 0;
 }
