@@ -1,5 +1,5 @@
 /*
- * hub: between the files on top: hub.c begins and ends it, engine.c makes the engine, turn.c ends a turn, news.c hears what other
+ * hub: between the files on top: hub.c begins and ends it, engine.c makes the engine, turn.c ends a turn, foreign.c hears what other
  * programs changed in the database, listen.c has the sockets.
  */
 #ifndef WARREN_HUB_INTERNAL_H
@@ -19,12 +19,12 @@ MUST_USE int hub_begin_anew(struct hub *h, struct err_at *at);
 /* turn.c: of the loop */
 void hub_turn_end(void *ctx);
 /*
- * news.c: before and after the engine's end of a turn. What another program changed is taken over, by single documents or by a new
+ * foreign.c: before and after the engine's end of a turn. What another program changed is taken over, by single documents or by a new
  * engine.
  */
-void news_hear(struct hub *h);
-void news_begin_anew(struct hub *h);
-mono_ns news_deadline(const struct hub *h);
+void foreign_hear(struct hub *h);
+void foreign_begin_anew(struct hub *h);
+mono_ns foreign_deadline(const struct hub *h);
 /* listen.c: sockets, certificates and the relay map that names them */
 MUST_USE int hub_listen(struct hub *h, struct err_at *at);
 

@@ -5,7 +5,7 @@
  *	the disk refuses   --> nothing was promised: rows wait, the engine goes on
  *	                       something was: whoever waits for it reads that it is not so, and the engine begins anew from the
  *	                       disk; streams of maps end, devices ask for another, and nothing that was not written is known
- *	another program    --> what it changed is taken over (news.c)
+ *	another program    --> what it changed is taken over (foreign.c)
  *	the engine failed  --> the same as a crash: the hub ends, and starts from the disk
  */
 #include "hub/internal.h"
@@ -56,7 +56,7 @@ void hub_turn_end(void *ctx)
 	if (h->failed)
 		return;
 	rc = s->failed ? 0 : come_back(h, s);
-	news_hear(h);
+	foreign_hear(h);
 	do { /* a released connection may hold another request, which belongs to this turn */
 		durable = s->durable;
 		hold_release(h);
@@ -68,7 +68,7 @@ void hub_turn_end(void *ctx)
 	else if (rc < 0)
 		end_with(h, rc, s->failed ? "the database refused a commit" : "the engine failed");
 	else
-		news_begin_anew(h);
+		foreign_begin_anew(h);
 	if (!h->failed)
-		loop_timer_set(h->timer, mono_min(coord_deadline(h->tailnet), news_deadline(h)));
+		loop_timer_set(h->timer, mono_min(coord_deadline(h->tailnet), foreign_deadline(h)));
 }

@@ -24,7 +24,7 @@ static void follow(const struct world *w)
 
 	second.now = w->now;
 	store_mem_look(second.store);
-	if (s->news == COORD_SOME_NEWS && s->ops->changes(s, take, NULL) < 0) {
+	if (s->foreign == COORD_FOREIGN_SOME && s->ops->changes(s, take, NULL) < 0) {
 		not_simple++;
 		coord_free(second.tailnet);
 		store_mem_crash(second.store);

@@ -48,7 +48,7 @@ static bool is_same(const struct row *a, const struct row *b)
 	return a->tailnet == b->tailnet && a->kind == b->kind && a->id == b->id;
 }
 
-static bool is_news(const struct store_mem *m, const struct row *r)
+static bool is_foreign(const struct store_mem *m, const struct row *r)
 {
 	return r->tailnet == m->store.tailnet && r->writer != m && r->seq > m->seen;
 }
@@ -90,7 +90,7 @@ static void write_row(struct store_mem *m, struct row *r)
 {
 	struct row *old = find(m->db, r);
 
-	if (old && !r->promised && is_news(m, old)) {
+	if (old && !r->promised && is_foreign(m, old)) {
 		free(r);
 		return;
 	}
@@ -150,8 +150,8 @@ void store_mem_look(struct store_mem *m)
 {
 	m->looked = m->db->seq;
 	list_for_each(l, &m->db->rows)
-		if (is_news(m, container_of(l, struct row, link)))
-			m->store.news = COORD_SOME_NEWS;
+		if (is_foreign(m, container_of(l, struct row, link)))
+			m->store.foreign = COORD_FOREIGN_SOME;
 }
 
 /* A promise is on its way. */
@@ -184,13 +184,13 @@ static int changes(struct coord_store *s,
 	struct store_mem *m = of(s);
 	int rc = 0;
 
-	s->news = COORD_NO_NEWS;
+	s->foreign = COORD_FOREIGN_NONE;
 	list_for_each(l, &m->db->rows) {
 		const struct row *r = container_of(l, struct row, link);
 		struct view doc = view_of(r->doc, r->len);
 
-		if (rc < 0 || r->seq > m->looked || !is_news(m, r) || is_promised(&m->pending, r) ||
-			is_promised(&m->writing, r))
+		if (rc < 0 || r->seq > m->looked || !is_foreign(m, r) ||
+			is_promised(&m->pending, r) || is_promised(&m->writing, r))
 			continue;
 		give_way(&m->pending, r);
 		give_way(&m->writing, r);
@@ -198,7 +198,7 @@ static int changes(struct coord_store *s,
 	}
 	m->seen = m->looked;
 	if (rc < 0)
-		s->news = COORD_ALL_NEWS;
+		s->foreign = COORD_FOREIGN_ALL;
 	return rc < 0 ? rc : 0;
 }
 

@@ -20,7 +20,7 @@ void store_mem_fail_commits(struct store_mem *m);
 void store_mem_hold(struct store_mem *m, bool hold);
 /* The batch that was committed becomes durable. */
 void store_mem_write(struct store_mem *m);
-/* What others wrote up to now is news. */
+/* What others wrote up to now is found. */
 void store_mem_look(struct store_mem *m);
 /* As when more waits than a store takes. */
 void store_mem_set_full(struct store_mem *m, bool full);

@@ -50,7 +50,7 @@ static void add_foreign(struct store_sqlite *s, struct feed_found *f)
 	struct view doc = view_of(sqlite3_column_blob(st, 2), (size_t)sqlite3_column_bytes(st, 2));
 	bool deleted = sqlite3_column_type(st, 2) == SQLITE_NULL;
 
-	f->all = f->rows.bytes + doc.len > STORE_NEWS_MAX ||
+	f->all = f->rows.bytes + doc.len > STORE_FOREIGN_MAX ||
 		 batch_add(&f->rows, sqlite3_column_int64(st, 0), sqlite3_column_int64(st, 1),
 			 deleted ? NULL : &doc, false) < 0;
 }
@@ -139,10 +139,10 @@ static void look_job(struct worker_job *j)
 }
 
 /*
- * True: what another wrote is news. A row of ours that has no promise and is being written may be on top of it: what is news is then
+ * True: what another wrote counts. A row of ours that has no promise and is being written may be on top of it: it is then
  * written again, so that memory and disk agree.
  */
-static bool is_news(struct store_sqlite *s, const struct batch_row *r, bool by_look)
+static bool counts(struct store_sqlite *s, const struct batch_row *r, bool by_look)
 {
 	struct batch_row *filling = batch_find(&s->filling, r),
 			 *writing = batch_find(&s->writing, r);
@@ -152,26 +152,26 @@ static bool is_news(struct store_sqlite *s, const struct batch_row *r, bool by_l
 	if (filling)
 		batch_drop(&s->filling, filling);
 	if (writing && by_look && batch_add_row(&s->filling, r) < 0)
-		s->store.news = COORD_ALL_NEWS;
+		s->store.foreign = COORD_FOREIGN_ALL;
 	return true;
 }
 
 void feed_tell(struct store_sqlite *s, struct feed_found *f)
 {
 	if (f->all)
-		s->store.news = COORD_ALL_NEWS;
+		s->store.foreign = COORD_FOREIGN_ALL;
 	list_for_each(l, &f->rows.rows) {
 		const struct batch_row *r = container_of(l, struct batch_row, link);
 
-		if (!is_news(s, r, f == &s->by_look))
+		if (!counts(s, r, f == &s->by_look))
 			continue;
-		s->foreign++;
-		if (batch_add_row(&s->news, r) < 0)
-			s->store.news = COORD_ALL_NEWS;
+		s->n_foreign++;
+		if (batch_add_row(&s->untold, r) < 0)
+			s->store.foreign = COORD_FOREIGN_ALL;
 	}
 	feed_found_clear(f);
-	if (s->store.news == COORD_NO_NEWS && !batch_is_empty(&s->news))
-		s->store.news = COORD_SOME_NEWS;
+	if (s->store.foreign == COORD_FOREIGN_NONE && !batch_is_empty(&s->untold))
+		s->store.foreign = COORD_FOREIGN_SOME;
 }
 
 static void on_looked(struct worker_job *j)
@@ -186,10 +186,10 @@ bool feed_settles(struct store_sqlite *s, int64_t kind, int64_t id, bool promise
 {
 	struct batch_row like = { .key = { .kind = kind, .id = id } }, *r;
 
-	if (batch_is_empty(&s->news) || !(r = batch_find(&s->news, &like)))
+	if (batch_is_empty(&s->untold) || !(r = batch_find(&s->untold, &like)))
 		return false;
 	if (promised)
-		batch_drop(&s->news, r);
+		batch_drop(&s->untold, r);
 	return !promised;
 }
 
@@ -197,14 +197,14 @@ int feed_changes(struct coord_store *store,
 	int (*fn)(void *ctx, enum coord_kind kind, int64_t id, const struct view *doc), void *ctx)
 {
 	struct store_sqlite *s = store_sqlite_of(store);
-	struct batch news;
+	struct batch told;
 	int rc = 0;
 
-	batch_init(&news, s->seed);
-	batch_move(&news, &s->news); /* fn may change documents */
-	if (store->news == COORD_SOME_NEWS)
-		store->news = COORD_NO_NEWS;
-	list_for_each(l, &news.rows) {
+	batch_init(&told, s->seed);
+	batch_move(&told, &s->untold); /* fn may change documents */
+	if (store->foreign == COORD_FOREIGN_SOME)
+		store->foreign = COORD_FOREIGN_NONE;
+	list_for_each(l, &told.rows) {
 		const struct batch_row *r = container_of(l, struct batch_row, link);
 		struct view doc = view_of(r->doc, r->len);
 
@@ -212,9 +212,9 @@ int feed_changes(struct coord_store *store,
 			rc = fn(ctx, (enum coord_kind)r->key.kind, r->key.id,
 				r->deleted ? NULL : &doc);
 	}
-	batch_clear(&news);
+	batch_clear(&told);
 	if (rc < 0)
-		store->news = COORD_ALL_NEWS;
+		store->foreign = COORD_FOREIGN_ALL;
 	return rc < 0 ? rc : 0;
 }
 
@@ -222,7 +222,7 @@ void feed_init(struct store_sqlite *s)
 {
 	batch_init(&s->by_write.rows, s->seed);
 	batch_init(&s->by_look.rows, s->seed);
-	batch_init(&s->news, s->seed);
+	batch_init(&s->untold, s->seed);
 	s->look = (struct worker_job){ .run = look_job, .done = on_looked };
 }
 
@@ -237,12 +237,12 @@ void feed_fini(struct store_sqlite *s)
 {
 	feed_found_clear(&s->by_write);
 	feed_found_clear(&s->by_look);
-	batch_clear(&s->news);
+	batch_clear(&s->untold);
 }
 
 void feed_look(struct store_sqlite *s)
 {
-	if (s->looking || s->store.news == COORD_ALL_NEWS)
+	if (s->looking || s->store.foreign == COORD_FOREIGN_ALL)
 		return;
 	s->looking = true;
 	if (s->worker) {

@@ -73,8 +73,8 @@ struct store_sqlite {
 	struct worker_job look;
 	struct loop_timer *look_timer;
 	bool looking;
-	struct batch news; /* what the owner has not taken */
-	uint64_t foreign;  /* documents that others changed */
+	struct batch untold; /* foreign changes that the owner has not taken */
+	uint64_t n_foreign;  /* documents that others changed */
 };
 
 static inline bool is_busy(int step)
@@ -93,7 +93,7 @@ void schema_bind_key(struct store_sqlite *s, sqlite3_stmt *st, int64_t kind, int
 
 /* feed.c: what others changed */
 void feed_init(struct store_sqlite *s);
-/* From here on what others write is news. */
+/* From here on what others write is found. */
 MUST_USE int feed_begin(struct store_sqlite *s);
 void feed_fini(struct store_sqlite *s);
 /* Up to where the list goes now. 0, -EBUSY or -ERR_STORE. */
@@ -104,11 +104,11 @@ MUST_USE int feed_last(struct store_sqlite *s, struct feed_place *ret);
  */
 MUST_USE int feed_read(struct store_sqlite *s, struct feed_found *f, struct feed_place *end);
 void feed_found_clear(struct feed_found *f);
-/* On the loop. What was found becomes news, but for documents of which a promise is on its way. */
+/* On the loop. What was found is to be told, but for documents of which a promise is on its way. */
 void feed_tell(struct store_sqlite *s, struct feed_found *f);
 void feed_look(struct store_sqlite *s);
 void feed_on_timer(void *ctx);
-/* A change of the owner, while there is news of the document. True: it gives way. */
+/* A change of the owner, while a foreign one of the document is to be told. True: it gives way. */
 bool feed_settles(struct store_sqlite *s, int64_t kind, int64_t id, bool promised);
 int feed_changes(struct coord_store *store,
 	int (*fn)(void *ctx, enum coord_kind kind, int64_t id, const struct view *doc), void *ctx);

@@ -41,7 +41,7 @@ static int load(struct coord_store *store, enum coord_kind kind,
 static bool has_work(const struct store_sqlite *s)
 {
 	return !batch_is_empty(&s->filling) &&
-	       !(s->store.news == COORD_ALL_NEWS && coord_store_settled(&s->store));
+	       !(s->store.foreign == COORD_FOREIGN_ALL && coord_store_settled(&s->store));
 }
 
 static void commit(struct coord_store *store)
@@ -51,7 +51,7 @@ static void commit(struct coord_store *store)
 	if (store->failed || store->refuses || !has_work(s) || !batch_is_empty(&s->writing))
 		return;
 	batch_move(&s->writing, &s->filling);
-	s->promises_only = store->news == COORD_ALL_NEWS;
+	s->promises_only = store->foreign == COORD_FOREIGN_ALL;
 	store->batch++;
 	write_begin(s);
 }
@@ -60,8 +60,8 @@ void store_sqlite_forget(struct store_sqlite *s)
 {
 	batch_clear(&s->writing);
 	batch_clear(&s->filling);
-	batch_clear(&s->news);
-	s->store.news = COORD_NO_NEWS;
+	batch_clear(&s->untold);
+	s->store.foreign = COORD_FOREIGN_NONE;
 	s->store.failed = 0;
 	s->store.promised = s->store.durable;
 	write_note_pending(s);
@@ -172,7 +172,7 @@ void store_sqlite_state(const struct store_sqlite *s, struct store_sqlite_state 
 		.busy = s->busy,
 		.busy_times = s->busy_times,
 		.refused = s->refused,
-		.foreign = s->foreign,
+		.foreign = s->n_foreign,
 		.why = s->why };
 }
 

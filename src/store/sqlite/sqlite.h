@@ -29,7 +29,7 @@ enum {
 	STORE_PROBE_S = 2,
 	STORE_LOOK_S = 1,
 	STORE_CHANGES_KEPT = 20000,
-	STORE_NEWS_MAX = 16 << 20, /* bytes of what others changed; above, all is loaded anew */
+	STORE_FOREIGN_MAX = 16 << 20, /* bytes of what others changed; above, all is loaded anew */
 };
 
 struct store_sqlite_state {
@@ -63,7 +63,7 @@ void store_sqlite_look(struct store_sqlite *s);
 /* What was promised is durable, and the thread has nothing to do: what is on the disk may be loaded. */
 bool store_sqlite_is_quiet(const struct store_sqlite *s);
 /*
- * After `failed`, and after COORD_ALL_NEWS once it is quiet: drops what is not durable, and news. The owner loads what is durable,
+ * After `failed`, and after COORD_FOREIGN_ALL once it is quiet: drops what is not durable, and foreign changes. The owner loads what is durable,
  * before this turn of the loop is over.
  */
 void store_sqlite_forget(struct store_sqlite *s);

@@ -74,7 +74,7 @@ static void check_changes(struct coord_store *s, const char *want)
 
 	CHECK_INT(s->ops->changes(s, collect_change, &seen), ==, 0);
 	CHECK_STR(seen.text, want);
-	CHECK_INT(s->news, ==, COORD_NO_NEWS);
+	CHECK_INT(s->foreign, ==, COORD_FOREIGN_NONE);
 }
 
 /* Either kind of store. */
@@ -102,11 +102,11 @@ static void look(const struct handle *h)
 		store_sqlite_look(h->sqlite);
 }
 
-static void check_news(const struct handle *h, const char *want)
+static void check_foreign(const struct handle *h, const char *want)
 {
 	look(h);
 	CHECK_ROW("%s", want);
-	CHECK_INT(h->store->news, ==, *want ? COORD_SOME_NEWS : COORD_NO_NEWS);
+	CHECK_INT(h->store->foreign, ==, *want ? COORD_FOREIGN_SOME : COORD_FOREIGN_NONE);
 	check_changes(h->store, want);
 }
 
@@ -125,27 +125,27 @@ static void note(struct coord_store *s, int64_t id, const char *text)
 static void others_are_heard_of(
 	const struct handle *a, const struct handle *b, const struct handle *other)
 {
-	check_news(b, "");
+	check_foreign(b, "");
 	put_now(a->store, 20, "x");
 	put_now(a->store, 21, "y");
 	put_now(a->store, 20, "z");
 	put_now(other->store, 20, "theirs");
 	check_content(other->store, COORD_NODE, "20=theirs ");
-	check_news(a, ""); /* its own */
-	check_news(other, "");
-	check_news(b, "1/21=y 1/20=z "); /* each once, as it is now */
-	check_news(b, "");
+	check_foreign(a, ""); /* its own */
+	check_foreign(other, "");
+	check_foreign(b, "1/21=y 1/20=z "); /* each once, as it is now */
+	check_foreign(b, "");
 	CHECK_INT(coord_store_del(b->store, COORD_NODE, 21), ==, 0);
 	b->store->ops->commit(b->store);
 	put_now(b->store, 22, "from b");
-	check_news(a, "1/21=GONE 1/22=from b ");
+	check_foreign(a, "1/21=GONE 1/22=from b ");
 	check_content(a->store, COORD_NODE, "2=B 20=z 22=from b ");
 	check_content(b->store, COORD_NODE, "2=B 20=z 22=from b ");
 	check_content(other->store, COORD_NODE, "20=theirs ");
 	look(a);
 	put_now(b->store, 23, "after the look");
-	CHECK_INT(a->store->news, ==, COORD_NO_NEWS);
-	check_news(a, "1/23=after the look ");
+	CHECK_INT(a->store->foreign, ==, COORD_FOREIGN_NONE);
+	check_foreign(a, "1/23=after the look ");
 }
 
 /* Of a document that two changed a promise counts, and what has none gives way; memory and disk agree in the end. */
@@ -154,7 +154,7 @@ static void who_changed_the_same_agrees(const struct handle *a, const struct han
 	put_now(a->store, 30, "edited");
 	note(b->store, 30, "seen at noon"); /* b has not heard of the edit */
 	b->store->ops->commit(b->store);
-	check_news(b, "1/30=edited ");
+	check_foreign(b, "1/30=edited ");
 	check_content(b->store, COORD_NODE, "2=B 20=z 22=from b 23=after the look 30=edited ");
 	put_now(a->store, 30, "edited again");
 	look(b);
@@ -165,13 +165,13 @@ static void who_changed_the_same_agrees(const struct handle *a, const struct han
 		b->store, COORD_NODE, "2=B 20=z 22=from b 23=after the look 30=edited again ");
 	put_now(a->store, 30, "lost");
 	put_now(b->store, 30, "renamed");
-	check_news(b, "");
-	check_news(a, "1/30=renamed ");
+	check_foreign(b, "");
+	check_foreign(a, "1/30=renamed ");
 	put_now(a->store, 30, "lost, too");
 	look(b);
 	put_now(b->store, 30, "promised");
 	check_changes(b->store, "");
-	check_news(a, "1/30=promised ");
+	check_foreign(a, "1/30=promised ");
 	check_content(b->store, COORD_NODE, "2=B 20=z 22=from b 23=after the look 30=promised ");
 }
 
@@ -180,7 +180,7 @@ static int stop_at_second(void *ctx, enum coord_kind kind, int64_t id, const str
 	return ++*(int *)ctx == 2 ? -ENOMEM : 0;
 }
 
-static void who_cannot_take_news_loads_anew(const struct handle *a, const struct handle *b)
+static void who_cannot_take_changes_loads_anew(const struct handle *a, const struct handle *b)
 {
 	int n = 0;
 
@@ -189,7 +189,7 @@ static void who_cannot_take_news_loads_anew(const struct handle *a, const struct
 	look(b);
 	CHECK_INT(b->store->ops->changes(b->store, stop_at_second, &n), ==, -ENOMEM);
 	CHECK_INT(n, ==, 2);
-	CHECK_INT(b->store->news, ==, COORD_ALL_NEWS);
+	CHECK_INT(b->store->foreign, ==, COORD_FOREIGN_ALL);
 	CHECK_TRUE(strstr(coord_store_refusal(b->store), "reads it anew"));
 }
 
@@ -202,8 +202,8 @@ static void feed_contract(
 	CHECK_INT(other->store->tailnet, ==, 2);
 	others_are_heard_of(a, b, other);
 	who_changed_the_same_agrees(a, b);
-	check_news(other, "");
-	who_cannot_take_news_loads_anew(a, b);
+	check_foreign(other, "");
+	who_cannot_take_changes_loads_anew(a, b);
 }
 
 static void memory_store_keeps_the_contract(void **state)
@@ -293,7 +293,7 @@ static void an_older_database_is_brought_up_and_loses_nothing(void **state)
 	check_content(store_sqlite_store(s), COORD_NODE, "1=a 2=b ");
 	check_content(store_sqlite_store(s), COORD_API_TOKEN, "7=token ");
 	store_sqlite_look(s);
-	CHECK_INT(store_sqlite_store(s)->news, ==, COORD_NO_NEWS);
+	CHECK_INT(store_sqlite_store(s)->foreign, ==, COORD_FOREIGN_NONE);
 	put_now(store_sqlite_store(s), 2, "B");
 	store_sqlite_close(s);
 	CHECK_INT(store_sqlite_open(&s, path, true, &at), ==, 0);
@@ -346,26 +346,26 @@ static void what_is_edited_by_hand_is_heard_of(void **state)
 	sql("UPDATE doc SET doc = 'b' WHERE id = 1; DELETE FROM doc WHERE id = 2; UPDATE doc SET id = 30 WHERE id = 3; "
 	    "INSERT INTO doc (tailnet, kind, id, doc) VALUES (1, 1, 5, 'c'), (1, 0, 6, 'u'), (2, 1, 7, 'theirs')",
 		SQLITE_OK);
-	check_news(&h, "1/1=b 1/2=GONE 1/3=GONE 1/30=a 1/5=c 0/6=u ");
+	check_foreign(&h, "1/1=b 1/2=GONE 1/3=GONE 1/30=a 1/5=c 0/6=u ");
 	put_now(h.store, 8, "mine");
-	check_news(&h, "");
+	check_foreign(&h, "");
 	sql("CREATE TABLE notes (x); INSERT INTO notes VALUES (1)", SQLITE_OK);
-	check_news(&h, "");
+	check_foreign(&h, "");
 	store_sqlite_close(s);
 	unlink(path);
 }
 
-static void check_all_news(struct store_sqlite *s)
+static void check_all_foreign(struct store_sqlite *s)
 {
 	struct coord_store *store = store_sqlite_store(s);
 
 	store_sqlite_look(s);
-	CHECK_INT(store->news, ==, COORD_ALL_NEWS);
+	CHECK_INT(store->foreign, ==, COORD_FOREIGN_ALL);
 	CHECK_TRUE(store_sqlite_is_quiet(s));
 	store_sqlite_forget(s);
-	CHECK_INT(store->news, ==, COORD_NO_NEWS);
+	CHECK_INT(store->foreign, ==, COORD_FOREIGN_NONE);
 	store_sqlite_look(s);
-	CHECK_INT(store->news, ==, COORD_NO_NEWS);
+	CHECK_INT(store->foreign, ==, COORD_FOREIGN_NONE);
 }
 
 static void who_cannot_know_what_changed_loads_anew(void **state)
@@ -383,19 +383,19 @@ static void who_cannot_know_what_changed_loads_anew(void **state)
 	/* The list was shortened. */
 	sql("UPDATE doc SET doc = 'b'; UPDATE doc SET doc = 'c'; DELETE FROM change WHERE seq < 5",
 		SQLITE_OK);
-	check_all_news(s);
+	check_all_foreign(s);
 	/* A backup was restored, and went on elsewhere: the same numbers with another history. */
 	sql("DELETE FROM change WHERE seq > 3; INSERT INTO change (seq, mark) VALUES (4, 1), (5, 2), (6, 3)",
 		SQLITE_OK);
-	check_all_news(s);
+	check_all_foreign(s);
 	sql("DELETE FROM change", SQLITE_OK);
-	check_all_news(s);
+	check_all_foreign(s);
 	/* What is noted gives way before a look, too, and what was promised is written. */
 	sql("DELETE FROM change; UPDATE doc SET doc = 'd'", SQLITE_OK);
 	note(store, 1, "seen");
 	CHECK_INT(coord_store_put(store, COORD_NODE, 2, VIEW_LIT("promised")), ==, 0);
 	store->ops->commit(store);
-	CHECK_INT(store->news, ==, COORD_ALL_NEWS);
+	CHECK_INT(store->foreign, ==, COORD_FOREIGN_ALL);
 	note(store, 1, "seen again");
 	store->ops->commit(store);
 	CHECK_INT(coord_store_put(store, COORD_NODE, 3, VIEW_LIT("too")), ==, 0);
@@ -413,7 +413,7 @@ struct late {
 	struct store_sqlite *store;
 	sqlite3 *other; /* holds the database until the writer has found out */
 	unsigned ticks;
-	bool await_news;
+	bool await_foreign;
 };
 
 static void on_tick(void *ctx)
@@ -432,7 +432,7 @@ static void on_tick(void *ctx)
 		w->other = NULL;
 	}
 	s->ops->commit(s); /* the end of a turn */
-	if (w->await_news ? s->news : coord_store_settled(s))
+	if (w->await_foreign ? s->foreign : coord_store_settled(s))
 		loop_stop(w->loop);
 	else
 		loop_timer_set(w->timer, loop_now(w->loop).mono + MSEC(2));
@@ -478,13 +478,13 @@ static void a_started_store_writes_beside_the_loop(void **state)
 	run_until_settled(&w);
 	CHECK_INT(w.ticks, >, 10);    /* the loop went on */
 	CHECK_INT(s->durable, ==, 3); /* the one that waited, and all others together */
-	CHECK_TRUE(!s->news);         /* only its own */
+	CHECK_TRUE(!s->foreign);      /* only its own */
 	CHECK_INT(store_sqlite_open_tailnet(&second, path, 1, &at), ==, 0);
 	put_now(store_sqlite_store(second), 1, "A");
 	store_sqlite_close(second);
 	store_sqlite_look(w.store);
-	CHECK_TRUE(!s->news); /* the loop has not heard of it */
-	w.await_news = true;
+	CHECK_TRUE(!s->foreign); /* the loop has not heard of it */
+	w.await_foreign = true;
 	run_until_settled(&w);
 	check_changes(s, "1/1=A ");
 	CHECK_INT(coord_store_put(s, COORD_NODE, 50, VIEW_LIT("c")), ==, 0);

@@ -9,7 +9,7 @@ const char *coord_store_refusal(const struct coord_store *s)
 {
 	if (s->refuses)
 		return s->refuses;
-	if (s->news == COORD_ALL_NEWS)
+	if (s->foreign == COORD_FOREIGN_ALL)
 		return "another program changed the hub's database, and the hub reads it anew; try again in a moment\n";
 	return s->full ? "the hub's database is behind with its writes; try again in a minute\n"
 		       : NULL;

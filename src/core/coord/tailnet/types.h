@@ -123,10 +123,10 @@ enum coord_kind {
 };
 
 /* What others have changed, as far as the store knows. */
-enum coord_news {
-	COORD_NO_NEWS,
-	COORD_SOME_NEWS, /* changes gives it */
-	COORD_ALL_NEWS, /* so much that it is not known what: what is on the disk is to be loaded anew */
+enum coord_foreign {
+	COORD_FOREIGN_NONE,
+	COORD_FOREIGN_SOME, /* changes gives it */
+	COORD_FOREIGN_ALL, /* so much that it is not known what: what is on the disk is to be loaded anew */
 };
 
 /*
@@ -135,9 +135,9 @@ enum coord_news {
  * that a turn is over: the batch may be written now, as a whole. It is durable later, when `durable` has come to its number; turns
  * that end while one batch is written share the next. Who waits compares numbers; nobody waits for a disk here.
  *
- * Others may write the same tailnet: another process, another handle. The store finds that out by itself, and sets `news`; what
- * its owner wrote is no news to him. If both changed a document, then the owner's promise counts and the other's change is lost;
- * a change without a promise gives way, and the other's is news.
+ * Others may write the same tailnet: another process, another handle. The store finds that out by itself, and sets `foreign`;
+ * what its owner wrote is not. If both changed a document, then the owner's promise counts and the other's change is lost;
+ * a change without a promise gives way to the other's.
  */
 struct coord_store {
 	const struct coord_store_ops *ops;
@@ -149,7 +149,7 @@ struct coord_store {
 	bool full;        /* so much waits that no further change should be begun */
 	const char *
 		refuses; /* the disk takes no changes: why, a line for who asks for one. NULL: it does */
-	enum coord_news news;
+	enum coord_foreign foreign;
 	/* Changed by coord_store_put and coord_store_del. */
 	uint64_t
 		promised; /* the last one with a change of which nobody may hear before it is durable */
@@ -164,8 +164,8 @@ struct coord_store_ops {
 		int (*fn)(void *ctx, int64_t id, struct view doc), void *ctx);
 	void (*commit)(struct coord_store *s);
 	/*
-	 * News, and then there is none: each document once, as it is now; doc NULL: it was deleted. 0, or what fn returns below 0: it
-	 * is not called again, and `news` is COORD_ALL_NEWS.
+	 * What others changed, and then it is told: each document once, as it is now; doc NULL: it was deleted. 0, or what fn returns below 0: it
+	 * is not called again, and `foreign` is COORD_FOREIGN_ALL.
 	 */
 	int (*changes)(struct coord_store *s,
 		int (*fn)(void *ctx, enum coord_kind kind, int64_t id, const struct view *doc),

@@ -28,12 +28,12 @@ static int on_change(void *ctx, enum coord_kind kind, int64_t id, const struct v
 	return coord_apply(h->tailnet, kind, id, doc, loop_now(h->loop));
 }
 
-void news_hear(struct hub *h)
+void foreign_hear(struct hub *h)
 {
 	struct coord_store *s = store_sqlite_store(h->store);
 	int rc;
 
-	if (s->news != COORD_SOME_NEWS)
+	if (s->foreign != COORD_FOREIGN_SOME)
 		return;
 	rc = s->ops->changes(s, on_change, h);
 	if (rc == 0)
@@ -55,19 +55,20 @@ static void refuse_changes(struct hub *h, struct coord_store *s, const char *why
 		s->refuses = h->unreadable;
 }
 
-void news_begin_anew(struct hub *h)
+void foreign_begin_anew(struct hub *h)
 {
 	struct coord_store *s = store_sqlite_store(h->store);
 	mono_ns now = loop_now(h->loop).mono;
 	struct err_at at = { 0 };
 	int rc;
 
-	if (s->news != COORD_ALL_NEWS || now < h->reread_at || !store_sqlite_is_quiet(h->store))
+	if (s->foreign != COORD_FOREIGN_ALL || now < h->reread_at ||
+		!store_sqlite_is_quiet(h->store))
 		return;
 	rc = hub_begin_anew(h, &at);
 	h->reread_at = now + (rc < 0 ? RETRY_EVERY : REREAD_EVERY);
 	if (rc < 0) {
-		s->news = COORD_ALL_NEWS;
+		s->foreign = COORD_FOREIGN_ALL;
 		refuse_changes(h, s, at.text[0] ? at.text : err_text(rc));
 		return;
 	}
@@ -79,7 +80,8 @@ void news_begin_anew(struct hub *h)
 		NULL);
 }
 
-mono_ns news_deadline(const struct hub *h)
+mono_ns foreign_deadline(const struct hub *h)
 {
-	return store_sqlite_store(h->store)->news == COORD_ALL_NEWS ? h->reread_at : MONO_NEVER;
+	return store_sqlite_store(h->store)->foreign == COORD_FOREIGN_ALL ? h->reread_at
+									  : MONO_NEVER;
 }

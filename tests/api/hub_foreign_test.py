@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Another program changes the database of a running hub: a person with sqlite3, a backup that is restored into it. The hub hears of it,
-and so do the devices; what the hub writes itself is no news to it.
+and so do the devices; what the hub writes itself is not foreign to it.
 
-Usage: hub_news_test.py WARREN-HUB HUBDEVICE. Prints TAP."""
+Usage: hub_foreign_test.py WARREN-HUB HUBDEVICE. Prints TAP."""
 import hashlib, json, os, sqlite3, sys
 
 from hub_process import Device, Hub, check, run, wait_for
@@ -50,12 +50,12 @@ def edited(d):
     """Single documents: whoever is concerned is told over the streams that are there."""
     hub, db, (one, two) = started(d, "one", "two")
     process, number = hub.p.pid, one.self["id"]
-    check("what the hub wrote itself is no news", hub.metric("hub_store_foreign_total") == 0)
+    check("what the hub wrote itself is not foreign", hub.metric("hub_store_foreign_total") == 0)
     db.set(NODE, number, name="desk", namePinned=True)
     two.wait("its peer hears of the other name", lambda x: x.peers.get(number, {}).get("name") == "desk")
     one.wait("and so does the device", lambda x: x.self["name"] == "desk")
     check("the command shows it", "desk" in hub.nodes() and "one" not in hub.nodes(), hub.nodes().keys())
-    check("one document was news", hub.metric("hub_store_foreign_total") == 1, hub.metric("hub_store_foreign_total"))
+    check("one document was foreign", hub.metric("hub_store_foreign_total") == 1, hub.metric("hub_store_foreign_total"))
     admin = next(iter(db.docs(USER).values()))
     db.put(USER, 900, {**admin, "id": 900, "name": "eve"})
     wait_for("a user that was inserted is there", lambda: "eve" in hub.users())
@@ -91,7 +91,7 @@ def own_changes(hub, db, admin, two):
     hub.admin("users", "create", "ann")
     db.put(USER, 901, {**admin, "id": 901, "name": "zoe"})
     wait_for("the next one is there", lambda: "zoe" in hub.users())
-    check("between two of others nothing of the hub's own was news", hub.metric("hub_store_foreign_total") == foreign + 1)
+    check("between two of others nothing of the hub's own was foreign", hub.metric("hub_store_foreign_total") == foreign + 1)
 
 
 def put_policy(db, text):
