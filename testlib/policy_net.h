@@ -160,7 +160,7 @@ static UNUSED int64_t router_for(int64_t viewer, const char *route)
 			continue;
 		arena_init(&mem, 1 << 16);
 		CHECK_INT(policy_allowed(plan, viewer, i, &mem, &a), ==, 0);
-		for (size_t k = a.n_own; k < a.n; k++)
+		for (size_t k = a.n_addresses; k < a.n; k++)
 			if (ipprefix_eq(a.v[k], want)) {
 				CHECK_INT(found, ==, 0); /* one router at a time */
 				found = i;

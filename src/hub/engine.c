@@ -78,12 +78,12 @@ static int make_engine(struct hub *h, struct tailnet **ret, struct err_at *at)
 		.rng = loop_rng(),
 		.ledger = h->ledger,
 		.hash = sha256_hash,
-		.on_poll_ready = control_poll_ready,
-		.on_poll_end = control_poll_end,
-		.on_poll_watch = control_poll_watch,
+		.on_map_ready = control_map_ready,
+		.on_map_end = control_map_end,
+		.on_map_watch = control_map_watch,
 		.on_answer = control_answer,
 		.on_later = control_later,
-		.on_poll_ask = control_poll_ask };
+		.on_map_ask = control_map_ask };
 	int rc = coord_new(ret, &cfg, loop_now(h->loop), at);
 
 	if (rc == -ERR_STORE) {

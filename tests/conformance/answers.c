@@ -65,8 +65,8 @@ static void compare_allowed(
 	struct trial *t, const char *what, json_t *node, const struct policy_allowed *a)
 {
 	const char *name = str_of(json_object_get(node, "Hostinfo"), "Hostname");
-	json_t *own = prefixes(a->v, a->n_own), *all = prefixes(a->v, a->n),
-	       *primary = prefixes(a->v + a->n_own, a->n_primary - a->n_own);
+	json_t *own = prefixes(a->v, a->n_addresses), *all = prefixes(a->v, a->n),
+	       *primary = prefixes(a->v + a->n_addresses, a->n_primary - a->n_addresses);
 	char text[200];
 
 	snprintf(text, sizeof(text), "%s %s", name, "Addresses");

@@ -148,7 +148,7 @@ static bool route_in_use(struct trial *t, const char *name, struct ipprefix p)
 
 	arena_init(&mem, 1 << 16);
 	if (policy_self_allowed(t->plan, id_of(t, name), &mem, &a) == 0)
-		for (size_t i = a.n_own; i < a.n; i++)
+		for (size_t i = a.n_addresses; i < a.n; i++)
 			found |= ipprefix_eq(a.v[i], p);
 	arena_fini(&mem);
 	return found;

@@ -466,7 +466,7 @@ static void put_allowed(struct buf *b, const struct policy_allowed *a)
 
 	for (size_t i = 0; i < a->n; i++)
 		CHECK_INT(buf_printf(b, " %s%s",
-				  i < a->n_own       ? "="
+				  i < a->n_addresses ? "="
 				  : i < a->n_primary ? "+"
 						     : "",
 				  ipprefix_format(a->v[i], text)),

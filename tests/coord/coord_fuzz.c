@@ -212,8 +212,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 		.base_domain = "warren.test",
 		.rng = &rng.rng,
 		.hash = fake_hash,
-		.on_poll_ready = on_poll,
-		.on_poll_end = on_poll,
+		.on_map_ready = on_poll,
+		.on_map_end = on_poll,
 		.on_answer = on_answer };
 
 	rng_seeded_init(&rng, 1); /* the key is always the same, so that seeds can hold it */

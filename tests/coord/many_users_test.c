@@ -46,12 +46,12 @@ static void hash(const void *p, size_t n, uint8_t out[static 32])
 		out[i] = (uint8_t)(h >> 32);
 }
 
-static void on_poll_ready(void *owner)
+static void on_map_ready(void *owner)
 {
 	((struct member *)owner)->ready = true;
 }
 
-static void on_poll_end(void *owner)
+static void on_map_end(void *owner)
 {
 	(void)owner;
 }
@@ -71,8 +71,8 @@ static void crowd_new(struct crowd *w, size_t n)
 		.base_domain = "warren.test",
 		.rng = &w->rng.rng,
 		.hash = hash,
-		.on_poll_ready = on_poll_ready,
-		.on_poll_end = on_poll_end,
+		.on_map_ready = on_map_ready,
+		.on_map_end = on_map_end,
 		.on_answer = on_answer };
 
 	*w = (struct crowd){ .now = { .mono = SEC(1), .wall = 1790000000000 }, .n = n };

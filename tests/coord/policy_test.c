@@ -482,8 +482,8 @@ static void who_offers_the_organisations_own_networks_is_kept_apart(void **state
 	CHECK_INT(coord_protected_prefixes_set(w.tailnet, &own, 1, COORD_PROTECTED_SHOW, w.now), ==,
 		0);
 	settle(&w);
-	CHECK_TRUE(route_of(&w, 0, "10.1.0.0/16").own &&
-		   ipprefix_eq(*route_of(&w, 0, "10.1.0.0/16").own, own));
+	CHECK_TRUE(route_of(&w, 0, "10.1.0.0/16").protected &&
+		   ipprefix_eq(*route_of(&w, 0, "10.1.0.0/16").protected, own));
 	CHECK_TRUE(seen(&w, 1, 0) && !coord_node_quarantined(w.tailnet, id));
 	CHECK_INT(coord_protected_prefixes_set(w.tailnet, &own, 1, COORD_PROTECTED_REFUSE, w.now),
 		==, 0);

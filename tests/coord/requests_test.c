@@ -64,8 +64,8 @@ static void hub_start(struct hub *h)
 		.store = store_mem_store(h->store),
 		.rng = &h->rng.rng,
 		.hash = fake_hash,
-		.on_poll_ready = on_poll,
-		.on_poll_end = on_poll,
+		.on_map_ready = on_poll,
+		.on_map_end = on_poll,
 		.on_answer = on_answer };
 	hub_load(h);
 	CHECK_INT(coord_user_create(h->tailnet, "ann", h->now, &h->user), ==, 0);

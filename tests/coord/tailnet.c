@@ -29,17 +29,17 @@ static void fake_hash(const void *p, size_t n, uint8_t out[static 32])
 	}
 }
 
-static void on_poll_ready(void *owner)
+static void on_map_ready(void *owner)
 {
 	(void)owner;
 }
 
-static void on_poll_end(void *owner)
+static void on_map_end(void *owner)
 {
 	((struct device *)owner)->ended = true;
 }
 
-static void on_poll_watch(void *owner, bool watch)
+static void on_map_watch(void *owner, bool watch)
 {
 	((struct device *)owner)->watched = watch;
 }
@@ -82,9 +82,9 @@ void world_start(struct world *w)
 		.store = store_mem_store(w->store),
 		.rng = &w->rng.rng,
 		.hash = fake_hash,
-		.on_poll_ready = on_poll_ready,
-		.on_poll_end = on_poll_end,
-		.on_poll_watch = on_poll_watch,
+		.on_map_ready = on_map_ready,
+		.on_map_end = on_map_end,
+		.on_map_watch = on_map_watch,
 		.on_key_out = on_key_out,
 		.on_answer = on_answer,
 		.on_later = on_later,

@@ -510,8 +510,8 @@ void testnet_new(struct testnet *w)
 		.derp_map = &w->derp_map,
 		.rng = &w->rng.rng,
 		.hash = fake_hash,
-		.on_poll_ready = poll_ready,
-		.on_poll_end = poll_end,
+		.on_map_ready = poll_ready,
+		.on_map_end = poll_end,
 		.on_answer = coord_answer };
 	struct coord_key_spec spec = { .reusable = true, .preapproved = true };
 	const struct coord_user *user;

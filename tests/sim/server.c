@@ -106,12 +106,12 @@ static void conn_free(struct conn *c)
 
 /* ---- The control engine's side ---- */
 
-static void on_poll_ready(void *owner)
+static void on_map_ready(void *owner)
 {
 	ts_stream_wake(((struct request *)owner)->stream);
 }
 
-static void on_poll_end(void *owner)
+static void on_map_end(void *owner)
 {
 	ts_stream_finish(((struct request *)owner)->stream);
 }
@@ -395,8 +395,8 @@ static void start_hub(struct server *s)
 		.store = store_mem_store(s->store),
 		.rng = &s->rng.rng,
 		.hash = sha256_hash,
-		.on_poll_ready = on_poll_ready,
-		.on_poll_end = on_poll_end,
+		.on_map_ready = on_map_ready,
+		.on_map_end = on_map_end,
 		.on_answer = on_answer };
 
 	CHECK(coord_new(&s->tailnet, &cfg, now_of(s), NULL) == 0);

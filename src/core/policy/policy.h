@@ -172,7 +172,7 @@ MUST_USE int policy_peers(
  */
 struct policy_allowed {
 	struct ipprefix *v;
-	size_t n, n_own, n_primary;
+	size_t n, n_addresses, n_primary;
 };
 MUST_USE int policy_allowed(struct policy_plan *p, int64_t viewer, int64_t peer, struct arena *a,
 	struct policy_allowed *ret);

@@ -35,9 +35,9 @@ static int add_route(void *ctx, const struct coord_route *r)
 		      : r->by && r->by[0] ? r->by
 					  : "autoApprovers",
 		.approved_at = r->approved_at };
-	if (r->own)
-		to->own = arena_strdup(c->mem, ipprefix_format(*r->own, own));
-	return r->own && !to->own ? -ENOMEM : 0;
+	if (r->protected)
+		to->own = arena_strdup(c->mem, ipprefix_format(*r->protected, own));
+	return r->protected && !to->own ? -ENOMEM : 0;
 }
 
 static int by_prefix(const void *pa, const void *pb)

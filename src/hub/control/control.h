@@ -8,10 +8,10 @@ MUST_USE int control_accept(struct hub *h, struct http_request *q);
 void control_later(void *request_owner, unsigned seconds, struct view text);
 void control_answer(void *request_owner, int status, const char *content_type, struct view body);
 struct ipport control_from(void *request_owner);
-void control_poll_ready(void *poll_owner);
-void control_poll_end(void *poll_owner);
-void control_poll_watch(void *poll_owner, bool watch);
-void control_poll_ask(void *poll_owner, mono_ns within);
+void control_map_ready(void *owner);
+void control_map_end(void *owner);
+void control_map_watch(void *owner, bool watch);
+void control_map_ask(void *owner, mono_ns within);
 void control_on_idle_tick(void *ctx);
 void control_on_ask_tick(void *ctx);
 /* Before the engine goes: maps end, and who waits for an answer is told to ask again. */

@@ -13,7 +13,7 @@ struct session {
 	struct stream *stream;
 	struct ts2021 *ts;
 	bool member; /* its machine's */
-	size_t n_requests, n_polls, n_waits;
+	size_t n_requests, n_maps, n_waits;
 	mono_ns idle_since, check_at;
 	struct heap_node answer_due; /* in hub->asked */
 	mono_ns answer_within;

@@ -11,8 +11,8 @@ struct control_request {
 	struct http_reply reply;
 	struct session *session;
 	struct ts_stream *stream;
-	struct map_session *poll; /* a long poll's */
-	bool waits;               /* for a register answer */
+	struct map_session *map; /* a map request's */
+	bool waits;              /* for a register answer */
 	struct list in_session;
 };
 
@@ -64,22 +64,22 @@ struct ipport control_from(void *owner)
 	return stream_peer(((struct control_request *)owner)->session->stream);
 }
 
-void control_poll_ready(void *owner)
+void control_map_ready(void *owner)
 {
 	ts_stream_wake(((struct control_request *)owner)->stream);
 }
 
-void control_poll_ask(void *owner, mono_ns within)
+void control_map_ask(void *owner, mono_ns within)
 {
 	session_ask(((struct control_request *)owner)->session, within);
 }
 
-void control_poll_end(void *owner)
+void control_map_end(void *owner)
 {
 	ts_stream_finish(((struct control_request *)owner)->stream);
 }
 
-void control_poll_watch(void *owner, bool watch)
+void control_map_watch(void *owner, bool watch)
 {
 	stream_set_silence(((struct control_request *)owner)->session->stream,
 		watch ? COORD_WATCH_SILENCE : 0);
@@ -117,18 +117,18 @@ static int on_register(struct http_request *q)
 	return 0;
 }
 
-/* Without a poll the engine has answered, or will. */
+/* Without a map session the engine has answered, or will. */
 static int on_map(struct http_request *q)
 {
 	struct control_request *r = q->conn;
 	struct session *s = r->session;
 
-	if (is_busy(q, s->n_polls, HUB_SESSION_POLLS_MAX))
+	if (is_busy(q, s->n_maps, HUB_SESSION_MAPS_MAX))
 		return 0;
 	if (coord_map(s->hub->tailnet, ts2021_remote(s->ts), q->body, r, loop_now(s->hub->loop),
-		    &r->poll) != 0)
+		    &r->map) != 0)
 		return 0;
-	s->n_polls++;
+	s->n_maps++;
 	session_review(s);
 	r->reply.answered = true;
 	if (ts_stream_begin(r->stream, 200, "application/octet-stream") < 0)
@@ -225,9 +225,9 @@ static void on_end(void *owner, struct ts_stream *stream, int rc)
 
 	if (!r)
 		return; /* it ended before its request was complete */
-	if (r->poll) {
-		map_session_close(r->poll, loop_now(s->hub->loop));
-		s->n_polls--;
+	if (r->map) {
+		map_session_close(r->map, loop_now(s->hub->loop));
+		s->n_maps--;
 	}
 	http_reply_gone(&r->reply);
 	list_remove(&r->in_session);
@@ -241,8 +241,8 @@ static void fill(void *owner, struct ts_stream *stream, struct buf *out)
 {
 	struct control_request *r = ts_stream_owner(stream);
 
-	if (r && r->poll)
-		map_session_fill(r->poll, out);
+	if (r && r->map)
+		map_session_fill(r->map, out);
 }
 
 static void on_output(void *owner)
@@ -268,10 +268,10 @@ const struct ts2021_ops request_ops = { .on_request = on_request,
 
 static void let_go(struct hub *h, struct control_request *r)
 {
-	if (r->poll) {
-		map_session_close(r->poll, loop_now(h->loop));
-		r->poll = NULL;
-		r->session->n_polls--;
+	if (r->map) {
+		map_session_close(r->map, loop_now(h->loop));
+		r->map = NULL;
+		r->session->n_maps--;
 		ts_stream_finish(r->stream);
 	} else if (r->waits) {
 		coord_register_cancel(h->tailnet, r);

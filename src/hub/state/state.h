@@ -22,8 +22,8 @@ enum {
 		2 *
 		BUDGET_STRANGER_CONNS_MAX, /* HTTP connections that have not been upgraded: never reached before the ledger's */
 	HUB_ACCEPT_RATE_MAX = 1000000,
-	HUB_SESSIONS_MAX = 65536,  /* control connections; a device has one or two */
-	HUB_SESSION_POLLS_MAX = 4, /* map streams of a control connection; a device has one */
+	HUB_SESSIONS_MAX = 65536, /* control connections; a device has one or two */
+	HUB_SESSION_MAPS_MAX = 4, /* map streams of a control connection; a device has one */
 	/*
 	 * Read of all control connections in one turn of the loop (struct stream_turn). An update of a device is some 400 bytes and
 	 * costs 0.2 ms: these are a tenth of a second.

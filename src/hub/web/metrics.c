@@ -30,7 +30,7 @@ static int put_engine(struct hub *h, struct buf *out)
 			s.pending_evicted },
 		{ "hub_pending_logins_refused_total", counter,
 			"Logins for which there was no room.", s.pending_refused },
-		{ "hub_map_streams", gauge, "Open map streams.", s.polls },
+		{ "hub_map_streams", gauge, "Open map streams.", s.map_sessions },
 		{ "hub_registrations_total", counter, "Registrations answered with success.",
 			s.registrations },
 		{ "hub_registrations_refused_total", counter,

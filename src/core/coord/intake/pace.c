@@ -9,7 +9,7 @@
 /* The more readers there are, the slower each byte comes back. */
 static mono_ns time_of_bytes(const struct tailnet *c, size_t bytes)
 {
-	int64_t rate = COORD_FANOUT_RATE / (int64_t)MAX_OF(c->stats.polls, 1);
+	int64_t rate = COORD_FANOUT_RATE / (int64_t)MAX_OF(c->stats.map_sessions, 1);
 
 	rate = MAX_OF(MIN_OF(rate, COORD_TOLD_RATE), COORD_TOLD_RATE_MIN);
 	return (mono_ns)MIN_OF(bytes, COORD_TOLD_BURST) * (SEC(1) / rate);

@@ -67,6 +67,6 @@ void keep_alive_tick(struct tailnet *c, struct now now)
 		if (rc < 0 || map_session_rearm(p, now) < 0)
 			map_session_end(p);
 		else
-			c->cfg.on_poll_ready(p->owner);
+			c->cfg.on_map_ready(p->owner);
 	}
 }

@@ -23,7 +23,7 @@ static void dirty_routers(struct map_session *p)
 	}
 }
 
-static void review_poll(struct map_session *p)
+static void review_session(struct map_session *p)
 {
 	bool sees_all = p->sees_all, hides = p->hides_ip4;
 
@@ -58,7 +58,7 @@ static void on_touched(void *ctx, int64_t node, unsigned what, int64_t peer)
 	p->filter_stale |= (what & POLICY_TOUCHED_FILTER) != 0;
 	p->ssh_stale |= (what & POLICY_TOUCHED_SSH) != 0;
 	if (what & POLICY_TOUCHED_ALL)
-		review_poll(p);
+		review_session(p);
 	if (what & POLICY_TOUCHED_PEER)
 		map_session_dirty_peer(p, peer, true);
 	map_session_due(p);
@@ -84,8 +84,8 @@ static void settle_one(struct tailnet *c, struct coord_node *n, unsigned news, s
 	map_session_due(p);
 	if (news & NEWS_WATCH && n->watched)
 		map_session_watch(p);
-	else if (news & NEWS_WATCH && c->cfg.on_poll_watch)
-		c->cfg.on_poll_watch(p->owner, false);
+	else if (news & NEWS_WATCH && c->cfg.on_map_watch)
+		c->cfg.on_map_watch(p->owner, false);
 }
 
 void map_news_settle(struct tailnet *c, struct now now)

@@ -123,9 +123,10 @@ static int put_reach(struct tailnet *c, const struct coord_node *n, const struct
 	int rc = 0;
 
 	if (plain || !policy_node_exists(c->policy, n->doc.id)) {
-		al = (struct policy_allowed){
-			.v = arena_array(a, 2, sizeof(*al.v)), .n = 2, .n_own = 2, .n_primary = 2
-		};
+		al = (struct policy_allowed){ .v = arena_array(a, 2, sizeof(*al.v)),
+			.n = 2,
+			.n_addresses = 2,
+			.n_primary = 2 };
 		if (!al.v)
 			return -ENOMEM;
 		al.v[0] = ipprefix_single(n->doc.ip4);
@@ -139,10 +140,11 @@ static int put_reach(struct tailnet *c, const struct coord_node *n, const struct
 		return rc;
 	if (!viewer)
 		leave_out_standby(&al);
-	ret->addresses = json_list_of(al.v, al.n_own);
+	ret->addresses = json_list_of(al.v, al.n_addresses);
 	ret->allowed_ips = json_list_of(al.v, al.n);
-	if (al.n_primary > al.n_own)
-		ret->primary_routes = json_list_of(al.v + al.n_own, al.n_primary - al.n_own);
+	if (al.n_primary > al.n_addresses)
+		ret->primary_routes =
+			json_list_of(al.v + al.n_addresses, al.n_primary - al.n_addresses);
 	/* Clients offer a choice of exit nodes among those that say so; those of Apple's systems offer none without. */
 	if (viewer != n && n->n_use && policy_node_exists(c->policy, n->doc.id) &&
 		policy_node_suggests_exit(plan, n->doc.id))

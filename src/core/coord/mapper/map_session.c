@@ -28,7 +28,7 @@ void map_session_ready(struct map_session *p)
 	if (map_session_is_held(p))
 		list_push_tail(&c->mapper->held, &p->held);
 	else
-		c->cfg.on_poll_ready(p->owner);
+		c->cfg.on_map_ready(p->owner);
 }
 
 static void message_clear(struct map_session *p)
@@ -167,7 +167,7 @@ void map_session_end(struct map_session *p)
 	if (p->node)
 		map_session_next_turn(p->node);
 	p->node = NULL;
-	p->tailnet->cfg.on_poll_end(p->owner);
+	p->tailnet->cfg.on_map_end(p->owner);
 }
 
 /* Something is about to go to this reader: with it the question whether its program lives, if it is time for that. */
@@ -176,9 +176,9 @@ int map_session_rearm(struct map_session *p, struct now now)
 	struct tailnet *c = p->tailnet;
 	bool watched = p->node->watched;
 
-	if (p->ask_at <= now.mono && c->cfg.on_poll_ask) {
+	if (p->ask_at <= now.mono && c->cfg.on_map_ask) {
 		p->ask_at = now.mono + (watched ? COORD_WATCH_KEEP_ALIVE : COORD_ASK);
-		c->cfg.on_poll_ask(p->owner, watched ? COORD_WATCH_SILENCE : COORD_ASK_SILENCE);
+		c->cfg.on_map_ask(p->owner, watched ? COORD_WATCH_SILENCE : COORD_ASK_SILENCE);
 	}
 	return heap_set(&p->tailnet->mapper->keep_alives, &p->keep_alive,
 		mono_add(now.mono, p->node->watched ? COORD_WATCH_KEEP_ALIVE : COORD_KEEP_ALIVE));
@@ -189,8 +189,8 @@ void map_session_watch(struct map_session *p)
 {
 	struct tailnet *c = p->tailnet;
 
-	if (c->cfg.on_poll_watch)
-		c->cfg.on_poll_watch(p->owner, true);
+	if (c->cfg.on_map_watch)
+		c->cfg.on_map_watch(p->owner, true);
 	p->ask_at = 0;
 	if (p->told && heap_set(&c->mapper->keep_alives, &p->keep_alive, 0) < 0)
 		map_session_end(p);
@@ -216,7 +216,7 @@ void map_session_free(struct map_session *p)
 	list_remove(&p->due);
 	list_remove(&p->in_node);
 	heap_remove(&c->mapper->keep_alives, &p->keep_alive);
-	c->stats.polls--;
+	c->stats.map_sessions--;
 	map_session_forget_turn(p);
 	if (p->once_of && coord_node_by_id(c, p->once_of))
 		coord_node_by_id(c, p->once_of)->n_once--;
@@ -289,6 +289,6 @@ struct map_session *map_session_new(
 	list_init(&p->unstarted);
 	list_init(&p->due);
 	list_push_tail(&c->mapper->sessions, &p->all);
-	c->stats.polls++;
+	c->stats.map_sessions++;
 	return p;
 }

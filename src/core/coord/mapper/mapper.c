@@ -145,7 +145,7 @@ static void release_held(struct tailnet *c)
 		if (map_session_is_held(p))
 			break;
 		list_remove(&p->held);
-		c->cfg.on_poll_ready(p->owner);
+		c->cfg.on_map_ready(p->owner);
 	}
 }
 

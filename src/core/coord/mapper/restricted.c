@@ -66,7 +66,7 @@ static bool same_allowed(const struct policy_allowed *a, const struct policy_all
 {
 	size_t k = 0;
 
-	if (a->n_own != all->n_own || a->n_primary != all->n_primary)
+	if (a->n_addresses != all->n_addresses || a->n_primary != all->n_primary)
 		return false;
 	for (size_t i = 0; i < all->n; i++) {
 		if (i >= all->n_primary && all->v[i].bits)

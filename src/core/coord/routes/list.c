@@ -15,7 +15,7 @@ static int tell_route(const struct tailnet *c, const struct coord_node *n, struc
 		.online = n->doc.online == JSON_YES,
 		.by = ok && ok->by ? ok->by : "",
 		.approved_at = ok ? ok->at : 0,
-		.own = routes_protected_prefix(c, x) };
+		.protected = routes_protected_prefix(c, x) };
 
 	r.in_use = r.in_use && !coord_node_is_hidden(n);
 	r.primary = r.in_use && r.online && x.bits &&

@@ -34,7 +34,8 @@ struct coord_route {
 	bool online;    /* the device */
 	const char *by; /* who approved it; "": autoApprovers */
 	unix_ms approved_at;
-	const struct ipprefix *own; /* the organisation's own prefix that it overlaps, or NULL */
+	const struct ipprefix
+		*protected; /* the organisation's own prefix that it overlaps, or NULL */
 };
 
 /* node 0: of all devices. fn's negative result ends the walk and is returned. -ENOENT. */

@@ -80,7 +80,7 @@ enum {
 #define COORD_KEEP_ALIVE SEC(55)
 
 /*
- * A system acknowledges what its program never reads, so a device is asked whether it lives (on_poll_ask). This seldom, because a
+ * A system acknowledges what its program never reads, so a device is asked whether it lives (on_map_ask). This seldom, because a
  * hundred thousand of them are: with every fourth keep-alive.
  */
 #define COORD_ASK SEC(200)
@@ -89,7 +89,7 @@ enum {
 
 /*
  * A device on which others depend is watched: an exit node, or one that carries a route for which another one stands by. It is
- * asked that often, whoever owns its connection is told to give up soon (on_poll_watch), and then the standby takes over after the
+ * asked that often, whoever owns its connection is told to give up soon (on_map_watch), and then the standby takes over after the
  * short grace.
  */
 #define COORD_WATCH_KEEP_ALIVE SEC(3)
@@ -285,17 +285,17 @@ struct coord_cfg {
 	/* For the log: a registration, a request or a setting is refused. name: the device's, or what it calls itself. May be NULL. */
 	void (*on_refusal)(const char *what, const char *name, const char *why);
 	/* A long poll has something to say, or an answer is ready: pull or take it. */
-	void (*on_poll_ready)(void *poll_owner);
-	void (*on_poll_end)(void *poll_owner); /* superseded or its node is gone: finish the body */
+	void (*on_map_ready)(void *owner);
+	void (*on_map_end)(void *owner); /* superseded or its node is gone: finish the body */
 	/* coord_is_member holds no longer for this key, or may not: it expired, its device has another one or is gone. May be NULL. */
 	void (*on_key_out)(void *ctx, const struct node_pub *key);
 	void *on_key_out_ctx;
 	/* Others depend on this device: end its connection after COORD_WATCH_SILENCE without an answer, or as usual. May be NULL. */
-	void (*on_poll_watch)(void *poll_owner, bool watch);
+	void (*on_map_watch)(void *owner, bool watch);
 	/* 429 with Retry-After. NULL: all are taken. */
 	void (*on_later)(void *request_owner, unsigned seconds, struct view text);
 	/* Ask the other side's program whether it lives, and end its connection if it says nothing within that time. May be NULL. */
-	void (*on_poll_ask)(void *poll_owner, mono_ns within);
+	void (*on_map_ask)(void *owner, mono_ns within);
 	void (*on_answer)(
 		void *request_owner, int status, const char *content_type, struct view body);
 };
@@ -345,7 +345,7 @@ struct coord_dns {
 };
 
 struct coord_stats {
-	size_t nodes, online, users, keys, pending, polls, duplicates;
+	size_t nodes, online, users, keys, pending, map_sessions, duplicates;
 	uint64_t pending_evicted,
 		pending_refused; /* logins that gave way to others; for which there was no room */
 	uint64_t

@@ -29,7 +29,7 @@ static int begin_allowed(
 		push_prefix(ret, ipprefix_single(n->ip4));
 	if (n->ip6.family)
 		push_prefix(ret, ipprefix_single(n->ip6));
-	ret->n_own = ret->n;
+	ret->n_addresses = ret->n;
 	return 0;
 }
 
@@ -195,7 +195,8 @@ int policy_self_allowed(
 		if (primary)
 			ret->n_primary = ret->n;
 	}
-	qsort(ret->v + ret->n_own, ret->n_primary - ret->n_own, sizeof(*ret->v), by_prefix);
+	qsort(ret->v + ret->n_addresses, ret->n_primary - ret->n_addresses, sizeof(*ret->v),
+		by_prefix);
 	for (size_t i = n->n_subnets; i < n->n_routes; i++)
 		push_prefix(ret, n->routes[i]);
 	return 0;
