@@ -161,6 +161,7 @@ int device_become(struct device *d, struct profile *take)
 	node_start(d->engine.node, NULL, engine_now(&d->engine));
 	keeper_changed(d->keeper);
 	net_want_routes(d->net);
+	sysdns_set_served(d->sysdns, true);
 	sysdns_changed(d->sysdns);
 	return 0;
 }
@@ -193,11 +194,25 @@ static void on_deadline(void *ctx)
 	node_tick(d->engine.node, engine_now(&d->engine));
 }
 
-void device_turn_end(struct device *d)
+/* Who is told to ask us, and whom we ask instead. */
+static void look_after_system(struct device *d)
 {
+	const struct os_dns_config *base;
+
+	if (!d->sysdns)
+		return;
 	if (net_take_changed(d->net))
 		sysdns_on_network_change(d->sysdns);
 	sysdns_turn_end(d->sysdns);
+	if (!sysdns_take_base_changed(d->sysdns))
+		return;
+	base = sysdns_base(d->sysdns);
+	dnsd_set_base(d->dns, base->server, base->n_servers);
+}
+
+void device_turn_end(struct device *d)
+{
+	look_after_system(d);
 	loop_timer_set(d->timer, node_deadline(d->engine.node));
 }
 

@@ -1,8 +1,6 @@
 /* Life, settings, and packets for the service addresses. */
 #include "daemon/dns/internal.h"
-#include "os/file/file.h"
 #include "os/log/log.h"
-#include "proto/resolvconf/resolvconf.h"
 #include "proto/tsaddr/tsaddr.h"
 
 #include <errno.h>
@@ -69,32 +67,8 @@ void dnsd_network_changed(struct dnsd *d)
 	dnsd_run(d);
 }
 
-/* Ours are not among them: a file that a daemon before us left behind names us. */
-static void read_base(struct dnsd *d)
-{
-	struct ipaddr servers[DNSD_BASE_MAX];
-	struct resolvconf c;
-	struct buf text;
-	size_t n = 0;
-
-	buf_init(&text, RESOLVCONF_TEXT_MAX);
-	if (file_read("/etc/resolv.conf", &text) == 0) {
-		resolvconf_parse(buf_view(&text), &c);
-		for (size_t i = 0; i < c.n_servers && n < DNSD_BASE_MAX; i++) {
-			struct ipaddr ip = resolvconf_server(&c, i);
-
-			if (ipaddr_is_set(ip) && !ipaddr_eq(ip, tsaddr_service) &&
-				!ipaddr_eq(ip, tsaddr_service6))
-				servers[n++] = ip;
-		}
-	}
-	buf_fini(&text);
-	dnsd_set_base(d, servers, n);
-}
-
 void dnsd_begun(struct dnsd *d)
 {
-	read_base(d);
 	if (d->e->net)
 		net_set_quad100(d->e->net, on_packets, d);
 	dnsd_changed(d);

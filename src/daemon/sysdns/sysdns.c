@@ -78,7 +78,7 @@ void sysdns_set_served(struct sysdns *s, bool served)
 void sysdns_changed(struct sysdns *s)
 {
 	if (s)
-		s->changed = true;
+		s->changed = s->base_changed = true;
 }
 
 void sysdns_on_network_change(struct sysdns *s)

@@ -173,6 +173,11 @@ void resolver_select(struct resolver *r)
 	r->want = resolver_splits(r) ? r->split : r->whole;
 	if (!resolver_splits(r))
 		r->want.n_match = 0;
+	/* Search domains only: a file without servers would leave the system without any. */
+	if (!resolver_splits(r) && !r->whole.n_servers && !os_dns_config_is_empty(&r->whole)) {
+		memcpy(r->want.server, r->base.server, sizeof(r->want.server));
+		r->want.n_servers = r->base.n_servers;
+	}
 	if (!resolver_splits(r) && r->add_search && !os_dns_config_is_empty(&r->whole))
 		add_base_search(r);
 }

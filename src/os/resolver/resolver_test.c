@@ -287,6 +287,18 @@ static void the_others_search_domains_come_behind_ours(void **state)
 	CHECK_TRUE(strstr(text_of(ETC_FILE), "\nsearch tail.test other.example\n"));
 }
 
+static void search_domains_alone_leave_the_servers(void **state)
+{
+	const struct os_dns_config only = { .search = search, .n_search = 1 };
+
+	put_file(ETC_FILE, BASE);
+	begin(RESOLVER_AUTO);
+	want(&only);
+	wait_for(RESOLVER_SET, 0);
+	CHECK_TRUE(strstr(text_of(ETC_FILE),
+		"\nnameserver 10.53.9.1\nnameserver 10.53.9.2\nsearch tail.test\n"));
+}
+
 /* ---- programs ---- */
 
 /* Notes its arguments and its input, keeps a record, and writes the file as the real ones do. */
@@ -372,6 +384,7 @@ int main(void)
 		T(off_touches_nothing),
 		T(servers_that_would_ask_us_are_no_base),
 		T(the_others_search_domains_come_behind_ours),
+		T(search_domains_alone_leave_the_servers),
 		T(debians_resolvconf_has_no_room_for_other_servers),
 		T(openresolv_is_told_that_ours_is_exclusive),
 		T(a_record_that_was_left_is_removed),
