@@ -622,7 +622,8 @@ static int fake_dns_query(struct http_request *q)
 	struct wcur w = wcur_over(msg, sizeof(msg));
 
 	if (*type && strcmp(type, "A") != 0 && strcmp(type, "AAAA") != 0)
-		return lapi_send_text(q->reply, 400, "unknown DNS message type: %s", type);
+		return lapi_send_text(q->reply, 400, "unknown DNS message type: %s",
+			!strcmp(type, "bogus") ? "BOGUS" : type);
 	if (dnsmsg_name_parse(name, strlen(name), &ask.name) < 0)
 		return lapi_send_text(q->reply, 500, "\"\" is not a valid DNS label");
 	dnsmsg_put_header(&w, 1, DNSMSG_QR | (is_known ? DNSMSG_NOERROR : DNSMSG_SERVFAIL));
@@ -633,8 +634,16 @@ static int fake_dns_query(struct http_request *q)
 	return lapi_send_json(q->reply, 200, &ipn_dns_answer_type, &doc, JSON_LINE);
 }
 
+static int fake_only_get(struct http_request *q)
+{
+	return lapi_send_text(q->reply, 405, "only GET allowed");
+}
+
 static const struct http_route names_routes[] = {
-	{ "GET", "/dns-query", LAPI_WRITE, .fn = fake_dns_query },
+	{ "GET", "/dns-query", LAPI_WRITE, .fn = fake_dns_query,
+		.denied = "dns-query access denied" },
+	{ NULL, "/dns-query", LAPI_WRITE, .fn = fake_only_get,
+		.denied = "dns-query access denied" },
 };
 static const struct router names_table = LAPI_TABLE(names_routes);
 static const struct service names_service = { .name = "names", .routes = &names_table };

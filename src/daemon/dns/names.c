@@ -138,6 +138,17 @@ static size_t question(const struct dnsmsg_name *name, uint16_t type, uint8_t *o
 	return w.bad ? 0 : wcur_len(&w);
 }
 
+/* As the original writes a type that it does not know. */
+static const char *in_capitals(struct arena *a, const char *s)
+{
+	char *out = arena_strdup(a, s);
+
+	for (char *p = out; p && *p; p++)
+		if (*p >= 'a' && *p <= 'z')
+			*p = (char)(*p - 'a' + 'A');
+	return out ? out : s;
+}
+
 static int query(struct http_request *q)
 {
 	const struct names_service *s = q->ctx;
@@ -148,7 +159,8 @@ static int query(struct http_request *q)
 	size_t len;
 
 	if (!type_of(type))
-		return lapi_send_text(q->reply, 400, "unknown DNS message type: %s", type);
+		return lapi_send_text(
+			q->reply, 400, "unknown DNS message type: %s", in_capitals(&q->mem, type));
 	if (dnsmsg_name_parse(name, strlen(name), &wire) < 0)
 		return bad_name(q, name);
 	if (!lapi_may_work(q, 1))
