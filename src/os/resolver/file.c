@@ -66,7 +66,7 @@ static void forget(struct resolver *r)
 	r->watch = filewatch_free(r->watch);
 }
 
-static void sync_file(struct resolver *r)
+static bool sync_file(struct resolver *r, struct resolver_result *ret)
 {
 	int rc;
 
@@ -74,13 +74,14 @@ static void sync_file(struct resolver *r)
 		forget(r);
 		rc = etc_undo(&r->etc);
 	} else if (r->state == RESOLVER_YIELDED) {
-		resolver_told(r, RESOLVER_YIELDED, 0);
-		return;
+		*ret = (struct resolver_result){ RESOLVER_YIELDED, 0 };
+		return true;
 	} else {
 		rc = write_ours(r);
 		watch(r);
 	}
-	resolver_told(r, rc < 0 ? RESOLVER_FAILED : RESOLVER_SET, rc);
+	*ret = (struct resolver_result){ rc < 0 ? RESOLVER_FAILED : RESOLVER_SET, rc };
+	return true;
 }
 
 static void note_other(struct resolver *r)
@@ -104,7 +105,7 @@ static void on_changed(void *ctx)
 	int rc;
 
 	if (r->state == RESOLVER_YIELDED) {
-		resolver_told(r, RESOLVER_YIELDED, 0);
+		resolver_done(r, RESOLVER_YIELDED, 0);
 		return;
 	}
 	if (says(r, buf_view(&r->text)))
@@ -112,11 +113,11 @@ static void on_changed(void *ctx)
 	note_other(r);
 	if (r->overwritten > 1) {
 		/* The backup stays: if it is our text that he has changed, only the backup is right. */
-		resolver_told(r, RESOLVER_YIELDED, 0);
+		resolver_done(r, RESOLVER_YIELDED, 0);
 		return;
 	}
 	rc = write_ours(r);
-	resolver_told(r, rc < 0 ? RESOLVER_FAILED : RESOLVER_SET, rc);
+	resolver_done(r, rc < 0 ? RESOLVER_FAILED : RESOLVER_SET, rc);
 }
 
 const struct resolver_ops resolver_file_ops = { .sync = sync_file, .forget = forget };

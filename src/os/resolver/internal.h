@@ -1,6 +1,7 @@
 /*
- * os/resolver/internal: between the files of the resolver: who manages (choose.c, pure) < what this machine shows of it (facts.c) and what
- * others say (base.c) < the managers (file.c, program.c, resolved.c) < resolver.c.
+ * os/resolver/internal: between the files of the resolver: who manages (choose.c, pure), the file (etc.c), the program and our
+ * record (record.c), what has come (state.c) < what others say (base.c) < the managers (file.c, program.c, resolved.c) < what this machine
+ * shows of who manages (facts.c) < resolver.c.
  */
 #ifndef WARREN_OS_RESOLVER_INTERNAL_H
 #define WARREN_OS_RESOLVER_INTERNAL_H
@@ -35,11 +36,20 @@ enum resolver_manager resolver_choose(
 
 enum { RESOLVER_NAME_MAX = 32 }; /* of an interface, and of our record among those of a program */
 
-/* A manager. sync: makes the system say r->want; empty: what it said before. Ends with resolver_told, now or later. */
+/* What became of it: state and rc; SET with an empty want is IDLE. */
+struct resolver_result {
+	enum resolver_state state;
+	int rc;
+};
+
+/*
+ * A manager. sync: makes the system say r->want; empty: what it said before. True: done, *ret says how; false: resolver_done comes
+ * later.
+ */
 struct resolver_ops {
 	bool splits;
 	bool follows_network; /* is told again when the network has changed */
-	void (*sync)(struct resolver *r);
+	bool (*sync)(struct resolver *r, struct resolver_result *ret);
 	void (*forget)(struct resolver *r); /* no word any more; nothing is undone */
 };
 
@@ -66,7 +76,9 @@ struct resolver {
 	bool looking, busy; /* facts.c is at it; the manager is */
 	bool again;         /* another configuration is wanted since it began */
 	bool closing;       /* resolver_free waits for the end of busy */
-	struct loop_timer *tell, *retry;
+	struct loop_timer *tell, *retry, *settle;
+	bool done, once_more; /* for settle: what has come since */
+	struct resolver_result result;
 	mono_ns retry_after;
 
 	struct resolver_facts facts;
@@ -86,13 +98,13 @@ struct resolver {
 	enum resolvconf_owner other;
 };
 
-/* The manager has done what it can: state and rc; SET with an empty want is IDLE. */
-void resolver_told(struct resolver *r, enum resolver_state state, int rc);
-/* What others say now, and what the manager is to be told by that. */
-void resolver_select(struct resolver *r);
+/* ---- state.c: looked at in the next turn ---- */
+
+/* The manager has done what it can. */
+void resolver_done(struct resolver *r, enum resolver_state state, int rc);
 /* The manager is to be told once more, if anything is wanted. */
-void resolver_again(struct resolver *r);
-/* Tells the owner, soon. */
+void resolver_once_more(struct resolver *r);
+/* Tells the owner. */
 void resolver_tell(struct resolver *r);
 
 /* ---- facts.c ---- */
@@ -103,6 +115,8 @@ void resolver_look(struct resolver *r, void (*done)(struct resolver *r));
 /* ---- base.c ---- */
 
 void resolver_read_base(struct resolver *r);
+/* What others say now, and what the manager is to be told by that. */
+void resolver_select(struct resolver *r);
 
 /* ---- resolved.c ---- */
 
@@ -110,7 +124,7 @@ MUST_USE int resolver_open_bus(struct resolver *r);
 /* Does it run? */
 MUST_USE int resolver_ask_resolved(struct resolver *r, dbus_fn fn);
 
-/* ---- program.c ---- */
+/* ---- record.c ---- */
 
 /* The name of our record in the tables of a resolvconf. */
 void resolver_record(

@@ -8,75 +8,8 @@
 
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <unistd.h>
 
-enum { OUT_MAX = 65536, LIBC_SERVERS = 3 };
-#define TIMEOUT SEC(10)
-
-void resolver_record(
-	const struct resolver *r, enum resolver_manager m, char out[static 2 * RESOLVER_NAME_MAX])
-{
-	snprintf(out, 2 * RESOLVER_NAME_MAX, "tun-%s%s", r->interface,
-		m == RESOLVER_DEBIAN_RESOLVCONF ? ".inet" : "");
-}
-
-static bool left_in(const struct resolver *r, const char *dir, enum resolver_manager m)
-{
-	char path[ETC_PATH_MAX + 3 * RESOLVER_NAME_MAX], record[2 * RESOLVER_NAME_MAX];
-
-	resolver_record(r, m, record);
-	snprintf(path, sizeof(path), "%s%s/%s", r->root, dir, record);
-	return access(path, F_OK) == 0;
-}
-
-bool resolver_program_left(const struct resolver *r, enum resolver_manager *ret)
-{
-	bool debian = left_in(r, RESOLVER_DEBIAN_DIR, RESOLVER_DEBIAN_RESOLVCONF);
-
-	*ret = debian ? RESOLVER_DEBIAN_RESOLVCONF : RESOLVER_OPENRESOLV;
-	return debian || left_in(r, RESOLVER_OPENRESOLV_DIR, RESOLVER_OPENRESOLV);
-}
-
-static bool is_resolvectl(const char *path)
-{
-	char *real = realpath(path, NULL), *name = real ? strrchr(real, '/') : NULL;
-	bool is = name && !strcmp(name, "/resolvectl");
-
-	free(real);
-	return is;
-}
-
-bool resolver_find_program(const struct resolver *r, char out[static ETC_PATH_MAX])
-{
-	static const char *const dirs[] = { "/usr/sbin", "/sbin", "/usr/bin", "/bin" };
-
-	for (size_t i = 0; i < ARRAY_LEN(dirs); i++)
-		if (snprintf(out, ETC_PATH_MAX, "%s%s/resolvconf", r->root, dirs[i]) <
-				ETC_PATH_MAX &&
-			access(out, X_OK) == 0)
-			return !is_resolvectl(out);
-	return false;
-}
-
-int resolver_spawn(struct resolver *r, const char *const *argv, struct view in,
-	void (*on_end)(void *ctx, int rc, int status, struct view out, struct view err))
-{
-	static const char *const env[] = { "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C", NULL };
-	const struct spawn_cfg cfg = { .loop = r->cfg.loop,
-		.argv = argv,
-		.env = env,
-		.dir = "/",
-		.in = in,
-		.out_max = OUT_MAX,
-		.timeout = TIMEOUT,
-		.on_end = on_end,
-		.ctx = r };
-
-	return spawn_new(&r->spawn, &cfg);
-}
-
-/* ---- the record ---- */
+enum { LIBC_SERVERS = 3 };
 
 static int put_server(struct buf *out, const char *text, size_t *n)
 {
@@ -138,7 +71,7 @@ static void on_end(void *ctx, int rc, int status, struct view out, struct view e
 			err_text(rc), (int)MIN_OF(err.len, (size_t)200), (const char *)err.p);
 	if (rc == 0 && status != 0 && !r->again && !is_done(r))
 		rc = -EIO;
-	resolver_told(r, rc < 0 ? RESOLVER_FAILED : RESOLVER_SET, rc);
+	resolver_done(r, rc < 0 ? RESOLVER_FAILED : RESOLVER_SET, rc);
 }
 
 static int start(struct resolver *r, struct view in)
@@ -164,7 +97,7 @@ static int start(struct resolver *r, struct view in)
 	return resolver_spawn(r, argv, in, on_end);
 }
 
-static void sync_program(struct resolver *r)
+static bool sync_program(struct resolver *r, struct resolver_result *ret)
 {
 	struct buf in;
 	int rc;
@@ -174,8 +107,8 @@ static void sync_program(struct resolver *r)
 	if (rc == 0)
 		rc = start(r, buf_view(&in));
 	buf_fini(&in);
-	if (rc < 0)
-		resolver_told(r, RESOLVER_FAILED, rc);
+	*ret = (struct resolver_result){ RESOLVER_FAILED, rc };
+	return rc < 0;
 }
 
 static void forget(struct resolver *r)

@@ -40,7 +40,7 @@ static void call_ended(struct resolver *r)
 
 	if (--r->calls)
 		return;
-	resolver_told(r, rc < 0 ? RESOLVER_FAILED : RESOLVER_SET, rc);
+	resolver_done(r, rc < 0 ? RESOLVER_FAILED : RESOLVER_SET, rc);
 }
 
 static void on_answer(void *ctx, int rc, const struct dbus_head *h, struct dbus_in *body)
@@ -198,7 +198,7 @@ static void set(struct resolver *r, unsigned link)
 	flush_caches(r);
 }
 
-static void sync_resolved(struct resolver *r)
+static bool sync_resolved(struct resolver *r, struct resolver_result *ret)
 {
 	bool gone = os_dns_config_is_empty(&r->want);
 	unsigned link = if_nametoindex(r->interface);
@@ -215,8 +215,9 @@ static void sync_resolved(struct resolver *r)
 	} else if (rc == 0) {
 		rc = gone ? 0 : -ENODEV;
 	}
-	if (!r->calls)
-		resolver_told(r, rc < 0 && !gone ? RESOLVER_FAILED : RESOLVER_SET, gone ? 0 : rc);
+	*ret = (struct resolver_result){ rc < 0 && !gone ? RESOLVER_FAILED : RESOLVER_SET,
+		gone ? 0 : rc };
+	return !r->calls;
 }
 
 /* ---- the bus ---- */
@@ -233,7 +234,7 @@ static void on_signal(void *ctx, const struct dbus_head *h, struct dbus_in *body
 	(void)dbus_get_text(body);
 	owner = dbus_get_text(body);
 	if (!body->bad && view_eq(name, view_of(service, sizeof(service) - 1)) && owner.len)
-		resolver_again(r);
+		resolver_once_more(r);
 }
 
 static void on_lost(void *ctx, int rc)
@@ -242,7 +243,7 @@ static void on_lost(void *ctx, int rc)
 
 	r->bus = dbus_close(r->bus);
 	if (r->manager == RESOLVER_RESOLVED && !r->busy && !r->looking)
-		resolver_told(r, RESOLVER_FAILED, rc);
+		resolver_done(r, RESOLVER_FAILED, rc);
 }
 
 int resolver_open_bus(struct resolver *r)

@@ -24,11 +24,6 @@ static void tell_now(void *ctx)
 		r->cfg.changed(r->cfg.ctx);
 }
 
-void resolver_tell(struct resolver *r)
-{
-	loop_timer_set(r->tell, loop_now(r->cfg.loop).mono);
-}
-
 static void enter(struct resolver *r, enum resolver_state s, int rc)
 {
 	if (s != r->state)
@@ -45,23 +40,24 @@ static void retry_later(struct resolver *r)
 	r->retry_after = MIN_OF(2 * r->retry_after, RETRY_MAX);
 }
 
+static void go(struct resolver *r);
+static void again(struct resolver *r);
+
 static void on_retry(void *ctx)
 {
 	struct resolver *r = ctx;
 
 	loop_timer_set(r->retry, MONO_NEVER);
 	if (r->state == RESOLVER_FAILED)
-		resolver_again(r);
+		again(r);
 }
-
-static void go(struct resolver *r);
 
 static bool is_wanted(const struct resolver *r)
 {
 	return !os_dns_config_is_empty(&r->whole);
 }
 
-void resolver_told(struct resolver *r, enum resolver_state s, int rc)
+static void told(struct resolver *r, enum resolver_state s, int rc)
 {
 	r->busy = false;
 	if (s == RESOLVER_SET && !is_wanted(r))
@@ -86,11 +82,30 @@ void resolver_told(struct resolver *r, enum resolver_state s, int rc)
 
 static void sync_now(struct resolver *r)
 {
+	struct resolver_result result;
+
 	r->busy = true;
 	if (r->state != RESOLVER_YIELDED)
 		enter(r, RESOLVER_WORKING, 0);
+	r->done = false; /* what came before counts no more */
 	resolver_select(r);
-	r->ops->sync(r);
+	if (r->ops->sync(r, &result))
+		told(r, result.state, result.rc);
+}
+
+static void on_settle(void *ctx)
+{
+	struct resolver *r = ctx;
+	bool once_more = r->once_more;
+
+	loop_timer_set(r->settle, MONO_NEVER);
+	r->once_more = false;
+	if (r->done) {
+		r->done = false;
+		told(r, r->result.state, r->result.rc);
+	}
+	if (once_more && !r->closing)
+		again(r);
 }
 
 static void looked(struct resolver *r)
@@ -138,7 +153,7 @@ static void go(struct resolver *r)
 	}
 }
 
-void resolver_again(struct resolver *r)
+static void again(struct resolver *r)
 {
 	if (r->ops || is_wanted(r))
 		go(r);
@@ -239,7 +254,7 @@ int resolver_want(struct resolver *r, const struct resolver_wish *w)
 void resolver_on_network_change(struct resolver *r)
 {
 	if (r->state == RESOLVER_FAILED || (r->ops && r->ops->follows_network))
-		resolver_again(r);
+		again(r);
 	if (r->busy || r->looking)
 		return;
 	resolver_read_base(r);
@@ -256,11 +271,6 @@ struct resolver_status resolver_status(const struct resolver *r)
 		.splits = resolver_splits(r),
 		.overwritten = r->overwritten,
 		.other = r->other };
-}
-
-bool resolver_splits(const struct resolver *r)
-{
-	return r->ops && r->ops->splits;
 }
 
 const struct os_dns_config *resolver_base(const struct resolver *r)
@@ -307,6 +317,8 @@ int resolver_new(struct resolver **ret, const struct resolver_cfg *cfg)
 		rc = -ENAMETOOLONG;
 	if (rc == 0)
 		rc = loop_timer_new(cfg->loop, tell_now, r, &r->tell);
+	if (rc == 0)
+		rc = loop_timer_new(cfg->loop, on_settle, r, &r->settle);
 	if (rc == 0)
 		rc = loop_timer_new(cfg->loop, on_retry, r, &r->retry);
 	if (rc < 0) {
@@ -358,6 +370,7 @@ struct resolver *resolver_free(struct resolver *r)
 	dbus_close(r->bus);
 	loop_timer_free(r->tell);
 	loop_timer_free(r->retry);
+	loop_timer_free(r->settle);
 	buf_fini(&r->text);
 	arena_fini(&r->want_mem);
 	arena_fini(&r->base_mem);
