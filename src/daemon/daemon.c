@@ -38,6 +38,7 @@ static void on_turn_end(void *ctx)
 		return;
 	device_take_events(dev);
 	net_turn_end(dev->net);
+	device_look_around(dev);
 	dnsd_turn_end(dev->dns);
 	device_take_events(dev); /* of addresses that could not be sent to */
 	if (device_take_netcheck_done(dev))

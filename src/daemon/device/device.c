@@ -195,14 +195,16 @@ static void on_deadline(void *ctx)
 }
 
 /* Who is told to ask us, and whom we ask instead. */
-static void look_after_system(struct device *d)
+void device_look_around(struct device *d)
 {
 	const struct os_dns_config *base;
 
 	if (!d->sysdns)
 		return;
-	if (net_take_changed(d->net))
+	if (net_take_changed(d->net)) {
 		sysdns_on_network_change(d->sysdns);
+		dnsd_network_changed(d->dns);
+	}
 	sysdns_turn_end(d->sysdns);
 	if (!sysdns_take_base_changed(d->sysdns))
 		return;
@@ -212,7 +214,6 @@ static void look_after_system(struct device *d)
 
 void device_turn_end(struct device *d)
 {
-	look_after_system(d);
 	loop_timer_set(d->timer, node_deadline(d->engine.node));
 }
 

@@ -45,6 +45,8 @@ MUST_USE int device_become(struct device *d, struct profile *take);
 void device_watch_hostname(struct device *d);
 /* What has happened goes to who is concerned: after every call of the engine, so at the end of the turn. */
 void device_take_events(struct device *d);
+/* What the machine's network and its resolver have become. Before the services are asked for their deadlines. */
+void device_look_around(struct device *d);
 void device_turn_end(struct device *d);
 bool device_take_netcheck_done(struct device *d);
 
