@@ -116,7 +116,9 @@ def routes(b):
     taken = [ip for ip in ELSEWHERE if b.takes(ip)]
     check("with --accept-routes subnets are; the internet in two halves is none", taken == ["10.1.2.3"], b.routes())
     own_table = b.host.run("ip", "route", "show", "table", "52")
-    check("nor what is this device's own", not re.search(r"^(127|169\.254|224|100\.64\.0\.0/10|100\.100\.100\.100|100\.64\.0\.1 )", own_table, re.M), own_table)
+    check("nor what is this device's own", not re.search(r"^(127|169\.254|224|100\.64\.0\.0/10|100\.64\.0\.1 )", own_table, re.M), own_table)
+    of_peers = [r["Prefix"] for r in json.loads(b.d.cli("routes", "--json"))]
+    check("nor the address of this device's services, which it routes by itself", "100.100.100.100/32" not in of_peers and "10.0.0.0/8" in of_peers, of_peers)
     b.d.cli("set", "--accept-routes=false")
     wait_for("it is routed no more", lambda: not b.takes("10.1.2.3"))
 

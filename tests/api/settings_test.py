@@ -188,6 +188,7 @@ def other_tags(d, hub):
     check("and the device stays connected with the key that it has", connected(d) and d.status()["Self"]["PublicKey"] == key and d.ip() == ip,
           d.status()["BackendState"])
     wait_for("the device says what it lacks", lambda: any("gets tags by a login only" in h for h in d.status()["Health"]))
+    wait_for("it is connected", lambda: connected(d))
     child = subprocess.Popen(d.host.argv(program("warren"), f"--socket={d.socket}", *up, "--advertise-tags=tag:x", "--timeout=30s"),
                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     try:

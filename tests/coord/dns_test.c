@@ -572,5 +572,6 @@ int main(void)
 		cmocka_unit_test(a_device_is_called_as_its_host_name_says),
 	};
 
+	cmocka_set_message_output(CM_OUTPUT_TAP);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
