@@ -1,10 +1,10 @@
 /* Two devices with one identity: how often each gets a map, what both are told, and when it is over. */
 #include "testlib/check.h"
-#include "tests/coord/tailnet.h"
+#include "tests/coord/rig.h"
 
 enum { A = 0, B = 5, WATCHER = 1 }; /* B is a copy of A */
 
-static void listen_as(struct world *w, size_t i, const char *handle)
+static void listen_as(struct rig *w, size_t i, const char *handle)
 {
 	struct device *d = &w->devices[i];
 	char key[KEY_TEXT_MAX], body[512];
@@ -21,7 +21,7 @@ static void listen_as(struct world *w, size_t i, const char *handle)
 	CHECK_INT(netmap_new(&d->map, &tailnet_map_ops, NULL, &w->rng.rng), ==, 0);
 }
 
-static void say_place(struct world *w, size_t i, const char *handle, const char *endpoint)
+static void say_place(struct rig *w, size_t i, const char *handle, const char *endpoint)
 {
 	char key[KEY_TEXT_MAX], body[512];
 	struct map_session *none;
@@ -36,7 +36,7 @@ static void say_place(struct world *w, size_t i, const char *handle, const char 
 		==, 1);
 }
 
-static uint64_t n_maps(const struct world *w)
+static uint64_t n_maps(const struct rig *w)
 {
 	struct coord_stats s;
 
@@ -44,7 +44,7 @@ static uint64_t n_maps(const struct world *w)
 	return s.maps;
 }
 
-static bool duplicate(const struct world *w)
+static bool duplicate(const struct rig *w)
 {
 	struct coord_stats s;
 	bool is = coord_node_duplicate(w->tailnet, node_of(w, &w->devices[A])->id);
@@ -54,9 +54,9 @@ static bool duplicate(const struct world *w)
 	return is;
 }
 
-static void a_device_and_its_copy(struct world *w)
+static void a_device_and_its_copy(struct rig *w)
 {
-	world_new(w, 9);
+	rig_new(w, 9);
 	join(w, &w->devices[A], false);
 	join(w, &w->devices[WATCHER], false);
 	w->devices[B].machine = w->devices[A].machine;
@@ -65,7 +65,7 @@ static void a_device_and_its_copy(struct world *w)
 	settle(w);
 }
 
-static bool n_health(const struct world *w, size_t i)
+static bool n_health(const struct rig *w, size_t i)
 {
 	const struct json_list *h = w->devices[i].map ? netmap_health(w->devices[i].map) : NULL;
 
@@ -73,7 +73,7 @@ static bool n_health(const struct world *w, size_t i)
 }
 
 /* Each comes back as soon as its stream ends, as the worst of clients do. */
-static void fight(struct world *w, mono_ns span, unsigned told[2])
+static void fight(struct rig *w, mono_ns span, unsigned told[2])
 {
 	for (mono_ns end = w->now.mono + span; w->now.mono < end; turn(w)) {
 		if (!w->devices[A].poll)
@@ -88,7 +88,7 @@ static void fight(struct world *w, mono_ns span, unsigned told[2])
 static void copies_get_few_maps_and_both_are_told(void **state)
 {
 	unsigned told[2] = { 0 };
-	struct world w;
+	struct rig w;
 	uint64_t before;
 
 	(void)state;
@@ -103,14 +103,14 @@ static void copies_get_few_maps_and_both_are_told(void **state)
 	CHECK_TRUE(duplicate(&w));
 	CHECK_TRUE(netmap_peer(w.devices[WATCHER].map, node_of(&w, &w.devices[A])->id)->online ==
 		   JSON_YES);
-	world_free(&w);
+	rig_free(&w);
 }
 
 static void who_does_not_have_the_stream_changes_nothing(void **state)
 {
 	unsigned told[2] = { 0 };
 	const struct coord_node_doc *doc;
-	struct world w;
+	struct rig w;
 	size_t holder;
 
 	(void)state;
@@ -123,13 +123,13 @@ static void who_does_not_have_the_stream_changes_nothing(void **state)
 	doc = node_of(&w, &w.devices[A]);
 	CHECK_INT(doc->endpoints.n, ==, 1);
 	CHECK_INT(JSON_AT(doc->endpoints, struct ipport, 0)->port, ==, 1);
-	world_free(&w);
+	rig_free(&w);
 }
 
 static void it_is_over_when_one_is_gone(void **state)
 {
 	unsigned told[2] = { 0 };
-	struct world w;
+	struct rig w;
 	mono_ns t0;
 
 	(void)state;
@@ -147,14 +147,14 @@ static void it_is_over_when_one_is_gone(void **state)
 	pass(&w, SEC(61));
 	CHECK_TRUE(!duplicate(&w) && !n_health(&w, B));
 	CHECK_TRUE(w.devices[B].poll && !w.devices[B].ended);
-	world_free(&w);
+	rig_free(&w);
 }
 
 static void restarts_and_roaming_are_no_copies(void **state)
 {
 	char handle[16];
 	uint64_t before;
-	struct world w;
+	struct rig w;
 
 	(void)state;
 	a_device_and_its_copy(&w);
@@ -170,12 +170,12 @@ static void restarts_and_roaming_are_no_copies(void **state)
 	}
 	CHECK_TRUE(!duplicate(&w));
 	CHECK_INT(n_maps(&w) - before, ==, 40);
-	world_free(&w);
+	rig_free(&w);
 }
 
 static void a_crowd_of_copies_is_bounded(void **state)
 {
-	struct world w;
+	struct rig w;
 	int refused = 0;
 
 	(void)state;
@@ -198,7 +198,7 @@ static void a_crowd_of_copies_is_bounded(void **state)
 	CHECK_TRUE(duplicate(&w) && refused);
 	CHECK_INT(coord_node_delete(w.tailnet, node_of(&w, &w.devices[A])->id, w.now), ==, 0);
 	settle(&w);
-	world_free(&w);
+	rig_free(&w);
 }
 
 int main(void)

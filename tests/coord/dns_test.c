@@ -1,6 +1,6 @@
 /* DNS settings of a tailnet: what is taken, what is refused, and who is told what of it. */
 #include "testlib/check.h"
-#include "tests/coord/tailnet.h"
+#include "tests/coord/rig.h"
 
 #include <errno.h>
 
@@ -10,12 +10,12 @@ static struct tc_resolver resolver(const char *addr)
 }
 
 /* The settings as they are, for a change. */
-static struct coord_dns copy_of(const struct world *w)
+static struct coord_dns copy_of(const struct rig *w)
 {
 	return *coord_dns(w->tailnet);
 }
 
-static void set(struct world *w, const struct coord_dns *d)
+static void set(struct rig *w, const struct coord_dns *d)
 {
 	struct err_at at = { 0 };
 
@@ -23,7 +23,7 @@ static void set(struct world *w, const struct coord_dns *d)
 	settle(w);
 }
 
-static void set_resolvers(struct world *w, const char *addr)
+static void set_resolvers(struct rig *w, const char *addr)
 {
 	struct tc_resolver r = resolver(addr);
 	struct coord_dns d = copy_of(w);
@@ -32,7 +32,7 @@ static void set_resolvers(struct world *w, const char *addr)
 	set(w, &d);
 }
 
-static void set_records(struct world *w, const char *name, const char *value)
+static void set_records(struct rig *w, const char *name, const char *value)
 {
 	struct tc_dns_record r = { .name = name, .value = value };
 	struct coord_dns d = copy_of(w);
@@ -41,7 +41,7 @@ static void set_records(struct world *w, const char *name, const char *value)
 	set(w, &d);
 }
 
-static void set_policy(struct world *w, const char *s)
+static void set_policy(struct rig *w, const char *s)
 {
 	struct err_at at = { 0 };
 	int rc = coord_policy_set(w->tailnet, view_of(s, strlen(s)), "ann",
@@ -52,9 +52,9 @@ static void set_policy(struct world *w, const char *s)
 	settle(w);
 }
 
-static void three_devices(struct world *w)
+static void three_devices(struct rig *w)
 {
-	world_new(w, 7);
+	rig_new(w, 7);
 	for (size_t i = 0; i < 3; i++) {
 		join(w, &w->devices[i], false);
 		listen_to_map(w, &w->devices[i]);
@@ -63,7 +63,7 @@ static void three_devices(struct world *w)
 }
 
 /* The DNSConfig of the last message; "" if it has none. */
-static const char *dns_of(const struct world *w, size_t i)
+static const char *dns_of(const struct rig *w, size_t i)
 {
 	static char text[4096];
 	const char *at = strstr(w->devices[i].frame, "\"DNSConfig\":");
@@ -83,25 +83,25 @@ static const char *dns_of(const struct world *w, size_t i)
 	return text;
 }
 
-static bool tells(const struct world *w, size_t i, const char *what)
+static bool tells(const struct rig *w, size_t i, const char *what)
 {
 	return strstr(dns_of(w, i), what) != NULL;
 }
 
 static void a_tailnet_begins_with_names_of_devices_and_nothing_else(void **state)
 {
-	struct world w;
+	struct rig w;
 
 	(void)state;
 	three_devices(&w);
 	CHECK_STR(dns_of(&w, 2),
 		"{\"Routes\":{\"warren.test.\":null},\"Domains\":[\"warren.test\"],\"Proxied\":true}");
-	world_free(&w);
+	rig_free(&w);
 }
 
 static void a_change_is_one_message_with_nothing_else_to_each(void **state)
 {
-	struct world w;
+	struct rig w;
 	unsigned before[3];
 
 	(void)state;
@@ -119,7 +119,7 @@ static void a_change_is_one_message_with_nothing_else_to_each(void **state)
 	set_resolvers(&w, "9.9.9.9"); /* it is what it was */
 	for (size_t i = 0; i < 3; i++)
 		CHECK_INT(w.devices[i].messages, ==, before[i] + 1);
-	world_free(&w);
+	rig_free(&w);
 }
 
 static void settings_come_to_devices_in_the_field_that_clients_read(void **state)
@@ -135,7 +135,7 @@ static void settings_come_to_devices_in_the_field_that_clients_read(void **state
 		.records = json_list_of(r, 2),
 		.resolvers = json_list_of(&global, 1),
 		.override_off = true };
-	struct world w;
+	struct rig w;
 
 	(void)state;
 	global.use_with_exit_node = true;
@@ -153,12 +153,12 @@ static void settings_come_to_devices_in_the_field_that_clients_read(void **state
 	set(&w, &d);
 	CHECK_TRUE(!tells(&w, 0, "Proxied") && !tells(&w, 0, "warren.test."));
 	CHECK_TRUE(tells(&w, 0, "\"Resolvers\":[{\"Addr\":\"1.1.1.1\""));
-	world_free(&w);
+	rig_free(&w);
 }
 
 static void settings_are_there_after_a_restart(void **state)
 {
-	struct world w;
+	struct rig w;
 
 	(void)state;
 	three_devices(&w);
@@ -167,12 +167,12 @@ static void settings_are_there_after_a_restart(void **state)
 		hang_up(&w, &w.devices[i]);
 	turn(&w);
 	coord_free(w.tailnet);
-	world_start(&w);
+	rig_start(&w);
 	CHECK_INT(coord_dns(w.tailnet)->records.n, ==, 1);
 	listen_to_map(&w, &w.devices[1]);
 	settle(&w);
 	CHECK_TRUE(tells(&w, 1, "\"Value\":\"10.0.0.9\""));
-	world_free(&w);
+	rig_free(&w);
 }
 
 /* Ann sees nobody of Bob's, and hears of records all the same; a long list is shared as a frame of its own. */
@@ -181,7 +181,7 @@ static void who_sees_few_devices_hears_of_all_records(void **state)
 	struct tc_dns_record r[200];
 	char names[200][32];
 	struct coord_dns d;
-	struct world w;
+	struct rig w;
 
 	(void)state;
 	three_devices(&w);
@@ -197,12 +197,12 @@ static void who_sees_few_devices_hears_of_all_records(void **state)
 	set(&w, &d);
 	for (size_t i = 0; i < 3; i++)
 		CHECK_TRUE(strstr(w.devices[i].frame, "h199.corp.example") != NULL);
-	world_free(&w);
+	rig_free(&w);
 }
 
 static void a_device_that_is_out_is_told_of_no_names(void **state)
 {
-	struct world w;
+	struct rig w;
 
 	(void)state;
 	three_devices(&w);
@@ -219,12 +219,12 @@ static void a_device_that_is_out_is_told_of_no_names(void **state)
 	settle(&w);
 	CHECK_TRUE(w.devices[0].map && netmap_dns(w.devices[0].map));
 	CHECK_INT(netmap_dns(w.devices[0].map)->extra_records.n, ==, 1);
-	world_free(&w);
+	rig_free(&w);
 }
 
 static void nextdns_is_told_which_device_asks_and_the_policy_says_how(void **state)
 {
-	struct world w;
+	struct rig w;
 	unsigned before;
 
 	(void)state;
@@ -246,13 +246,13 @@ static void nextdns_is_told_which_device_asks_and_the_policy_says_how(void **sta
 	CHECK_INT(w.devices[1].messages, <=, before + 1);
 	set_resolvers(&w, "https://dns.controld.com/xyz");
 	CHECK_TRUE(tells(&w, 1, "https://dns.controld.com/xyz/box-1"));
-	world_free(&w);
+	rig_free(&w);
 }
 
 static void a_device_may_have_a_certificate_for_its_own_name(void **state)
 {
 	struct coord_dns d = { .certificates = true };
-	struct world w;
+	struct rig w;
 
 	(void)state;
 	three_devices(&w);
@@ -262,10 +262,10 @@ static void a_device_may_have_a_certificate_for_its_own_name(void **state)
 		==, 0);
 	settle(&w);
 	CHECK_TRUE(tells(&w, 1, "\"CertDomains\":[\"printer.warren.test\"]"));
-	world_free(&w);
+	rig_free(&w);
 }
 
-static bool peer_has_names_below(const struct world *w, size_t viewer, size_t peer)
+static bool peer_has_names_below(const struct rig *w, size_t viewer, size_t peer)
 {
 	const struct tc_node *n =
 		netmap_peer(w->devices[viewer].map, node_of(w, &w->devices[peer])->id);
@@ -276,7 +276,7 @@ static bool peer_has_names_below(const struct world *w, size_t viewer, size_t pe
 static void names_below_each_device_are_a_switch(void **state)
 {
 	struct coord_dns d = { .wildcard = true };
-	struct world w;
+	struct rig w;
 
 	(void)state;
 	three_devices(&w);
@@ -289,7 +289,7 @@ static void names_below_each_device_are_a_switch(void **state)
 	d.wildcard = false;
 	set(&w, &d);
 	CHECK_TRUE(!peer_has_names_below(&w, 0, 1) && !peer_has_names_below(&w, 0, 3));
-	world_free(&w);
+	rig_free(&w);
 }
 
 static void resolvers_are_taken_in_any_spelling_or_refused_with_the_reason(void **state)
@@ -464,7 +464,7 @@ static void one_thing_is_added_or_taken_out_by_name(void **state)
 	arena_fini(&a);
 }
 
-static enum coord_dns_how how(const struct world *w, const char *name, const char **ret_first)
+static enum coord_dns_how how(const struct rig *w, const char *name, const char **ret_first)
 {
 	static char first[64];
 	struct coord_dns_preview p;
@@ -491,7 +491,7 @@ static void a_preview_says_who_answers(void **state)
 	struct tc_dns_record r = { "db.corp.example", NULL, "10.0.0.9" };
 	struct coord_dns d = { .splits = json_list_of(s, 3), .records = json_list_of(&r, 1) };
 	const char *first;
-	struct world w;
+	struct rig w;
 
 	(void)state;
 	three_devices(&w);
@@ -514,7 +514,7 @@ static void a_preview_says_who_answers(void **state)
 	CHECK_INT(how(&w, "x.box.warren.test", &first), ==, COORD_DNS_DEVICE);
 	CHECK_INT(how(&w, "example.org", &first), ==, COORD_DNS_GLOBAL);
 	CHECK_STR(first, "9.9.9.9");
-	world_free(&w);
+	rig_free(&w);
 }
 
 static void a_device_is_called_as_its_host_name_says(void **state)
@@ -525,10 +525,10 @@ static void a_device_is_called_as_its_host_name_says(void **state)
 		{ "mail.server", "mail-server" }, { "My-PC!", "my-pc" },
 		{ "\xe6\x88\x91\xe7\x9a\x84", "device" }, { "nas.local", "nas" },
 		{ "box.lan", "box" }, { "BOX", "box-1" }, { "box", "box-2" }, { "-_x_-", "x" } };
-	struct world w;
+	struct rig w;
 
 	(void)state;
-	world_new(&w, 3);
+	rig_new(&w, 3);
 	for (size_t i = 0; i < ARRAY_LEN(t); i++) {
 		w.devices[i].hostname = t[i].hostname;
 		join(&w, &w.devices[i], false);
@@ -549,7 +549,7 @@ static void a_device_is_called_as_its_host_name_says(void **state)
 	}
 	CHECK_INT(coord_node_rename(w.tailnet, node_of(&w, &w.devices[0])->id, "box", w.now), ==,
 		-EEXIST);
-	world_free(&w);
+	rig_free(&w);
 }
 
 int main(void)

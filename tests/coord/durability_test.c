@@ -1,14 +1,14 @@
 /* The server on a store that writes late, fails or is full: who waits, who does not, and that nobody hears of what a crash undoes. */
 #include "testlib/check.h"
-#include "tests/coord/tailnet.h"
+#include "tests/coord/rig.h"
 
 #include <stdlib.h>
 
 enum { STEPS = 1500, EVER_MAX = 4096 };
 
-static void start(struct world *w, size_t joined)
+static void start(struct rig *w, size_t joined)
 {
-	world_new(w, 11);
+	rig_new(w, 11);
 	for (size_t i = 0; i < joined; i++) {
 		join(w, &w->devices[i], false);
 		listen_to_map(w, &w->devices[i]);
@@ -19,7 +19,7 @@ static void start(struct world *w, size_t joined)
 
 static void a_join_is_answered_and_told_when_it_is_durable(void **state)
 {
-	struct world w;
+	struct rig w;
 
 	(void)state;
 	start(&w, 2);
@@ -32,12 +32,12 @@ static void a_join_is_answered_and_told_when_it_is_durable(void **state)
 	CHECK_INT(answered, ==, 200);
 	settle(&w);
 	CHECK_INT(netmap_n_peers(w.devices[0].map), ==, 2);
-	world_free(&w);
+	rig_free(&w);
 }
 
 static void a_reader_that_comes_meanwhile_waits_for_its_first_map(void **state)
 {
-	struct world w;
+	struct rig w;
 
 	(void)state;
 	start(&w, 3);
@@ -49,12 +49,12 @@ static void a_reader_that_comes_meanwhile_waits_for_its_first_map(void **state)
 	store_mem_write(w.store);
 	settle(&w);
 	CHECK_INT(netmap_n_peers(w.devices[2].map), ==, 3);
-	world_free(&w);
+	rig_free(&w);
 }
 
 static void keep_alives_go_on_before_a_message_that_waits(void **state)
 {
-	struct world w;
+	struct rig w;
 	unsigned before;
 
 	(void)state;
@@ -68,10 +68,10 @@ static void keep_alives_go_on_before_a_message_that_waits(void **state)
 	settle(&w);
 	CHECK_INT(w.devices[0].messages, >, before + 2);
 	CHECK_INT(netmap_n_peers(w.devices[0].map), ==, 2);
-	world_free(&w);
+	rig_free(&w);
 }
 
-static bool sees_online(const struct world *w, const struct device *d, const struct device *other)
+static bool sees_online(const struct rig *w, const struct device *d, const struct device *other)
 {
 	const struct tc_node *n = netmap_peer(d->map, node_of(w, other)->id);
 
@@ -81,7 +81,7 @@ static bool sees_online(const struct world *w, const struct device *d, const str
 /* While nothing is promised: places and who is there need no disk. */
 static void what_a_device_says_of_itself_is_told_at_once(void **state)
 {
-	struct world w;
+	struct rig w;
 	unsigned before;
 
 	(void)state;
@@ -95,12 +95,12 @@ static void what_a_device_says_of_itself_is_told_at_once(void **state)
 	pass(&w, COORD_OFFLINE_GRACE + SEC(1));
 	CHECK_TRUE(!sees_online(&w, &w.devices[0], &w.devices[2]));
 	CHECK_TRUE(coord_store_settled(store_mem_store(w.store)));
-	world_free(&w);
+	rig_free(&w);
 }
 
 static void turns_share_the_next_write(void **state)
 {
-	struct world w;
+	struct rig w;
 	struct coord_store *s;
 	uint64_t durable;
 
@@ -120,12 +120,12 @@ static void turns_share_the_next_write(void **state)
 	CHECK_TRUE(coord_store_settled(s));
 	settle(&w);
 	CHECK_INT(netmap_n_peers(w.devices[0].map), ==, 5);
-	world_free(&w);
+	rig_free(&w);
 }
 
 static void a_late_failure_is_answered_as_an_error_and_told_to_nobody(void **state)
 {
-	struct world w;
+	struct rig w;
 
 	(void)state;
 	start(&w, 2);
@@ -136,12 +136,12 @@ static void a_late_failure_is_answered_as_an_error_and_told_to_nobody(void **sta
 	CHECK_INT(coord_turn_end(w.tailnet, w.now), <, 0);
 	CHECK_INT(answered, ==, 503);
 	CHECK_INT(netmap_n_peers(w.devices[0].map), ==, 1);
-	world_free(&w);
+	rig_free(&w);
 }
 
 static void a_full_store_refuses_joins_and_changes_and_keeps_the_streams(void **state)
 {
-	struct world w;
+	struct rig w;
 	struct device *d;
 
 	(void)state;
@@ -162,13 +162,13 @@ static void a_full_store_refuses_joins_and_changes_and_keeps_the_streams(void **
 	join(&w, &w.devices[2], false);
 	settle(&w);
 	CHECK_INT(netmap_n_peers(d->map), ==, 2);
-	world_free(&w);
+	rig_free(&w);
 }
 
 /* As full, but what a device says of itself is taken: it needs no promise. */
 static void a_disk_that_refuses_keeps_nobody_from_its_map(void **state)
 {
-	struct world w;
+	struct rig w;
 	struct device *d;
 	size_t n;
 
@@ -192,7 +192,7 @@ static void a_disk_that_refuses_keeps_nobody_from_its_map(void **state)
 	join(&w, &w.devices[2], false);
 	settle(&w);
 	CHECK_INT(netmap_n_peers(w.devices[1].map), ==, 2);
-	world_free(&w);
+	rig_free(&w);
 }
 
 /* Every identity that the server ever gave, and the batch that made it durable: itself, or one that came after it. */
@@ -214,7 +214,7 @@ static uint64_t batch_of(const struct ever *e, int64_t id, const struct node_pub
 	return 0;
 }
 
-static void note_given(struct ever *e, const struct world *w)
+static void note_given(struct ever *e, const struct rig *w)
 {
 	for (const struct coord_node_doc *n = NULL; (n = coord_node_next(w->tailnet, n));) {
 		if (batch_of(e, n->id, &n->key))
@@ -226,7 +226,7 @@ static void note_given(struct ever *e, const struct world *w)
 	}
 }
 
-static void check_told(const struct world *w, const struct ever *e)
+static void check_told(const struct rig *w, const struct ever *e)
 {
 	const struct tc_node
 		*peers[DEVICES *
@@ -250,7 +250,7 @@ static void nobody_is_told_of_a_device_that_a_crash_would_undo(void **state)
 {
 	static struct ever ever;
 	struct coord_store *s;
-	struct world w;
+	struct rig w;
 
 	(void)state;
 	start(&w, 0);
@@ -268,7 +268,7 @@ static void nobody_is_told_of_a_device_that_a_crash_would_undo(void **state)
 		settle(&w);
 	}
 	CHECK_TRUE(coord_store_settled(s));
-	world_free(&w);
+	rig_free(&w);
 }
 
 int main(void)

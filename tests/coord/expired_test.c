@@ -1,21 +1,21 @@
 /* Expired means out: what a device hears whose key has expired, what is heard of it, and that nothing brings the key back. */
 #include "tests/coord/letin.h"
 #include "testlib/check.h"
-#include "tests/coord/tailnet.h"
+#include "tests/coord/rig.h"
 
 #include <errno.h>
 
 enum { LIFE_MS = 3600 * 1000 };
 
-static const struct coord_node_doc *doc_of(const struct world *w, size_t i)
+static const struct coord_node_doc *doc_of(const struct rig *w, size_t i)
 {
 	return node_of(w, &w->devices[i]);
 }
 
 /* Devices 0 and 2 are ann's, 1 is bob's; all listen. */
-static void three_devices(struct world *w)
+static void three_devices(struct rig *w)
 {
-	world_new(w, 5);
+	rig_new(w, 5);
 	for (size_t i = 0; i < 3; i++) {
 		join(w, &w->devices[i], false);
 		listen_to_map(w, &w->devices[i]);
@@ -24,7 +24,7 @@ static void three_devices(struct world *w)
 	settle(w);
 }
 
-static void ask_register(struct world *w, size_t i, const struct node_pub *key, const char *more)
+static void ask_register(struct rig *w, size_t i, const struct node_pub *key, const char *more)
 {
 	char text[KEY_TEXT_MAX], body[1024];
 	int n;
@@ -39,7 +39,7 @@ static void ask_register(struct world *w, size_t i, const struct node_pub *key, 
 	CHECK_INT(coord_turn_end(w->tailnet, w->now), ==, 0);
 }
 
-static const char *with_auth_key(const struct world *w, size_t i)
+static const char *with_auth_key(const struct rig *w, size_t i)
 {
 	static char text[256];
 
@@ -58,7 +58,7 @@ static void is_told_expired(const char *file, int line)
 #define TOLD_EXPIRED() is_told_expired(__FILE__, __LINE__)
 
 /* Its map says that it has expired, and nothing of others. */
-static void knows_only_itself(const struct world *w, size_t i)
+static void knows_only_itself(const struct rig *w, size_t i)
 {
 	const struct device *d = &w->devices[i];
 	const char *name;
@@ -71,7 +71,7 @@ static void knows_only_itself(const struct world *w, size_t i)
 		CHECK_INT(netmap_filter(d->map, k, &name)->n, ==, 0);
 }
 
-static void others_see_it_expired(const struct world *w, size_t i, bool expired)
+static void others_see_it_expired(const struct rig *w, size_t i, bool expired)
 {
 	for (size_t k = 0; k < 3; k++) {
 		const struct tc_node *p =
@@ -88,14 +88,14 @@ static void others_see_it_expired(const struct world *w, size_t i, bool expired)
 	CHECK_INT(coord_is_member(w->tailnet, &w->devices[i].key, w->now.wall), ==, !expired);
 }
 
-static void expire_now(struct world *w, size_t i)
+static void expire_now(struct rig *w, size_t i)
 {
 	CHECK_INT(coord_node_expire(w->tailnet, doc_of(w, i)->id, w->now), ==, 0);
 	settle(w);
 }
 
 /* The clocks go to the moment at which its key ends. */
-static void go_to_end(struct world *w, size_t i)
+static void go_to_end(struct rig *w, size_t i)
 {
 	unix_ms end = doc_of(w, i)->key_expiry;
 
@@ -103,7 +103,7 @@ static void go_to_end(struct world *w, size_t i)
 	w->now.wall = end;
 }
 
-static void give_life(struct world *w, size_t i)
+static void give_life(struct rig *w, size_t i)
 {
 	CHECK_INT(coord_node_expire_at(w->tailnet, doc_of(w, i)->id, w->now.wall + LIFE_MS, w->now),
 		==, 0);
@@ -112,7 +112,7 @@ static void give_life(struct world *w, size_t i)
 
 static void a_stream_that_is_open_ends_with_itself_at_that_moment(void **state)
 {
-	struct world w;
+	struct rig w;
 	unsigned out = keys_out;
 
 	(void)state;
@@ -128,7 +128,7 @@ static void a_stream_that_is_open_ends_with_itself_at_that_moment(void **state)
 	others_see_it_expired(&w, 0, true);
 	CHECK_INT(keys_out, ==, out + 1);
 	CHECK_MEM(last_key_out.b, w.devices[0].key.b, KEY_LEN);
-	world_free(&w);
+	rig_free(&w);
 }
 
 /* A policy that shows each only their own: its readers are told by other ways. */
@@ -138,7 +138,7 @@ static void so_it_is_under_a_policy(void **state)
 		"{\"acls\":[{\"action\":\"accept\",\"src\":[\"autogroup:member\"],\"dst\":[\"*:*\"]}],"
 		"\"ssh\":[{\"action\":\"accept\",\"src\":[\"autogroup:member\"],\"dst\":[\"autogroup:self\"],\"users\":[\"root\"]}],"
 		"\"nodeAttrs\":[{\"target\":[\"*\"],\"attr\":[\"secret-attr\"]}]}";
-	struct world w;
+	struct rig w;
 
 	(void)state;
 	three_devices(&w);
@@ -165,13 +165,13 @@ static void so_it_is_under_a_policy(void **state)
 		==, 0);
 	settle(&w);
 	knows_only_itself(&w, 0);
-	world_free(&w);
+	rig_free(&w);
 }
 
 static void what_it_says_counts_for_nothing(void **state)
 {
 	struct coord_node_doc before;
-	struct world w;
+	struct rig w;
 	unsigned told;
 
 	(void)state;
@@ -187,13 +187,13 @@ static void what_it_says_counts_for_nothing(void **state)
 	CHECK_INT(doc_of(&w, 0)->home_derp, ==, before.home_derp);
 	CHECK_STR(doc_of(&w, 0)->name, "box");
 	CHECK_TRUE(json_same(&json_ipport_list, &doc_of(&w, 0)->endpoints, &before.endpoints));
-	world_free(&w);
+	rig_free(&w);
 }
 
 /* More time from an admin: the stream ends, so that the device comes at once and says where it is. */
 static void an_admin_gives_it_more_time(void **state)
 {
-	struct world w;
+	struct rig w;
 
 	(void)state;
 	three_devices(&w);
@@ -206,13 +206,13 @@ static void an_admin_gives_it_more_time(void **state)
 	settle(&w);
 	CHECK_INT(netmap_n_peers(w.devices[0].map), ==, 2);
 	CHECK_TRUE(!netmap_self(w.devices[0].map)->expired);
-	world_free(&w);
+	rig_free(&w);
 }
 
 static void nothing_else_brings_the_key_back(void **state)
 {
 	struct node_pub fresh = { .b = { 7 } }, key;
-	struct world w;
+	struct rig w;
 	int64_t id;
 
 	(void)state;
@@ -250,14 +250,14 @@ static void nothing_else_brings_the_key_back(void **state)
 	settle(&w);
 	CHECK_INT(doc_of(&w, 0)->id, ==, id);
 	others_see_it_expired(&w, 0, false);
-	world_free(&w);
+	rig_free(&w);
 }
 
 /* After the login with a fresh key the old one opens nothing, and the stream that it had has ended. */
 static void a_former_key_is_told_so(void **state)
 {
 	struct node_pub old;
-	struct world w;
+	struct rig w;
 
 	(void)state;
 	three_devices(&w);
@@ -281,14 +281,14 @@ static void a_former_key_is_told_so(void **state)
 	listen_to_map(&w, &w.devices[4]);
 	CHECK_TRUE(!w.devices[4].poll && w.devices[0].poll);
 	CHECK_INT(answered, ==, 404);
-	world_free(&w);
+	rig_free(&w);
 }
 
 /* A rotation without an expiry leaves a key that is told so, too; of each device only the last few are known. */
 static void former_keys_are_bounded(void **state)
 {
 	struct node_pub keys[COORD_FORMER_KEYS_MAX + 2];
-	struct world w;
+	struct rig w;
 
 	(void)state;
 	three_devices(&w);
@@ -301,29 +301,29 @@ static void former_keys_are_bounded(void **state)
 		hang_up(&w, &w.devices[i]);
 	coord_free(w.tailnet); /* they are kept */
 	store_mem_crash(w.store);
-	world_start(&w);
+	rig_start(&w);
 	for (size_t i = 2; i < ARRAY_LEN(keys); i++) {
 		ask_register(&w, 0, &keys[i], with_auth_key(&w, 0));
 		TOLD_EXPIRED();
 	}
 	ask_register(&w, 0, &keys[0], "");
 	CHECK_TRUE(strstr(answer_text, "\"AuthURL\":\"http"));
-	world_free(&w);
+	rig_free(&w);
 }
 
-static void restart(struct world *w)
+static void restart(struct rig *w)
 {
 	for (size_t i = 0; i < DEVICES; i++)
 		hang_up(w, &w->devices[i]);
 	settle(w);
 	coord_free(w->tailnet);
-	world_start(w);
+	rig_start(w);
 }
 
 /* Also when the clock of the hub's machine is wrong after its start. */
 static void expiry_while_the_hub_was_down(void **state)
 {
-	struct world w;
+	struct rig w;
 
 	(void)state;
 	three_devices(&w);
@@ -345,12 +345,12 @@ static void expiry_while_the_hub_was_down(void **state)
 	others_see_it_expired(&w, 0, true);
 	ask_register(&w, 0, &w.devices[0].key, with_auth_key(&w, 0));
 	TOLD_EXPIRED();
-	world_free(&w);
+	rig_free(&w);
 }
 
 static void two_keys_of_one_machine(void **state)
 {
-	struct world w;
+	struct rig w;
 
 	(void)state;
 	three_devices(&w);
@@ -365,14 +365,14 @@ static void two_keys_of_one_machine(void **state)
 	listen_to_map(&w, &w.devices[0]); /* the machine has a good key, but this is not it */
 	settle(&w);
 	knows_only_itself(&w, 0);
-	world_free(&w);
+	rig_free(&w);
 }
 
 static void one_map_without_a_stream(void **state)
 {
 	static const char *const more[] = { "\"Stream\":false", "\"ReadOnly\":true",
 		"\"Stream\":true,\"ReadOnly\":true" };
-	struct world w;
+	struct rig w;
 
 	(void)state;
 	three_devices(&w);
@@ -397,7 +397,7 @@ static void one_map_without_a_stream(void **state)
 		CHECK_TRUE(strstr(d->frame, "\"Expired\":true") &&
 			   strstr(d->frame, "\"Peers\":[]") && !strstr(d->frame, "bob@"));
 	}
-	world_free(&w);
+	rig_free(&w);
 }
 
 /* A login that waited, of a key that meanwhile joined by another way and expired. */
@@ -405,7 +405,7 @@ static void an_approval_brings_back_no_key(void **state)
 {
 	struct coord_pending_view p;
 	struct node_pub key = { .b = { 9 } };
-	struct world w;
+	struct rig w;
 	char code[32];
 	int64_t id;
 
@@ -420,7 +420,7 @@ static void an_approval_brings_back_no_key(void **state)
 	CHECK_INT(let_in(w.tailnet, code, w.people[0], w.now, &id), ==, -ERR_EXPIRED);
 	CHECK_TRUE(!coord_pending_next(w.tailnet, NULL, &p));
 	CHECK_TRUE(!coord_is_member(w.tailnet, &key, w.now.wall));
-	world_free(&w);
+	rig_free(&w);
 }
 
 int main(void)

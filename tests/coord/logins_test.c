@@ -1,6 +1,6 @@
 /* Logins that wait: whose they are when there is no room, what a code stands for, and that what was shown is what is approved. */
 #include "testlib/check.h"
-#include "tests/coord/tailnet.h"
+#include "tests/coord/rig.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -16,10 +16,10 @@ static struct ipport from(void *owner)
 	return asks_from;
 }
 
-static void start(struct world *w, const char *policy)
+static void start(struct rig *w, const char *policy)
 {
 	request_from = from;
-	world_new(w, 5);
+	rig_new(w, 5);
 	arena_fini(&mem);
 	arena_init(&mem, 64 << 20);
 	if (policy)
@@ -34,7 +34,7 @@ static void come_from(const char *address)
 }
 
 /* By this machine, with this node key. hostinfo: more of it; more: of the request. */
-static void ask(struct world *w, const struct machine_pub *machine, uint32_t key,
+static void ask(struct rig *w, const struct machine_pub *machine, uint32_t key,
 	const char *hostinfo, const char *more)
 {
 	struct node_pub pub = { .b = { 1 } };
@@ -53,7 +53,7 @@ static void ask(struct world *w, const struct machine_pub *machine, uint32_t key
 }
 
 /* The code that it was told, or "". */
-static const char *asked(struct world *w, const struct machine_pub *machine, uint32_t key,
+static const char *asked(struct rig *w, const struct machine_pub *machine, uint32_t key,
 	const char *hostinfo, const char *more)
 {
 	const char *at;
@@ -74,19 +74,19 @@ static const struct machine_pub *machine(uint32_t n)
 	return &m[i];
 }
 
-static const char *login(struct world *w, uint32_t n)
+static const char *login(struct rig *w, uint32_t n)
 {
 	return asked(w, machine(n), n, "", "");
 }
 
-static bool waits(const struct world *w, const char *code)
+static bool waits(const struct rig *w, const char *code)
 {
 	struct coord_pending_view p;
 
 	return coord_pending_find(w->tailnet, code, &p);
 }
 
-static size_t n_waiting(const struct world *w)
+static size_t n_waiting(const struct rig *w)
 {
 	struct coord_stats s;
 
@@ -97,7 +97,7 @@ static size_t n_waiting(const struct world *w)
 static void one_address_pushes_out_only_itself(void **state)
 {
 	struct coord_stats s;
-	struct world w;
+	struct rig w;
 	const char *honest, *first = "";
 
 	(void)state;
@@ -114,14 +114,14 @@ static void one_address_pushes_out_only_itself(void **state)
 	CHECK_INT(n_waiting(&w), ==, FULL);
 	coord_stats(w.tailnet, &s);
 	CHECK_INT(s.pending_evicted, ==, 1101);
-	world_free(&w);
+	rig_free(&w);
 }
 
 /* Many addresses of one network, of either kind, are no more than one. */
 static void nor_does_a_network(void **state)
 {
 	static const char *const shapes[] = { "198.51.%u.%u", "2001:db8:7:%x:%x::1" };
-	struct world w;
+	struct rig w;
 
 	(void)state;
 	for (size_t k = 0; k < ARRAY_LEN(shapes); k++) {
@@ -141,7 +141,7 @@ static void nor_does_a_network(void **state)
 			(void)login(&w, i);
 		}
 		CHECK_TRUE(waits(&w, honest[0]) && waits(&w, honest[1]));
-		world_free(&w);
+		rig_free(&w);
 	}
 }
 
@@ -149,7 +149,7 @@ static void nor_does_a_network(void **state)
 static void a_thousand_behind_one_address_can_log_in(void **state)
 {
 	const char *codes[1000];
-	struct world w;
+	struct rig w;
 	int64_t id;
 
 	(void)state;
@@ -170,13 +170,13 @@ static void a_thousand_behind_one_address_can_log_in(void **state)
 				  w.tailnet, codes[i], w.people[0], g.digest, w.now, &id),
 			==, 0);
 	}
-	world_free(&w);
+	rig_free(&w);
 }
 
 /* The login of a machine that has a device here is a member's: strangers from its own address do not push it out. */
 static void a_members_login_is_no_strangers(void **state)
 {
-	struct world w;
+	struct rig w;
 	const char *code;
 
 	(void)state;
@@ -187,10 +187,10 @@ static void a_members_login_is_no_strangers(void **state)
 	for (uint32_t i = 10; i <= FULL + 100; i++)
 		(void)login(&w, i);
 	CHECK_TRUE(waits(&w, code));
-	world_free(&w);
+	rig_free(&w);
 }
 
-static int let_go(struct world *w)
+static int let_go(struct rig *w)
 {
 	struct coord_pending_view p;
 
@@ -200,7 +200,7 @@ static int let_go(struct world *w)
 
 static void a_large_request_counts_for_what_it_holds(void **state)
 {
-	struct world w;
+	struct rig w;
 	struct buf b;
 	char text[KEY_TEXT_MAX];
 	struct node_pub key = { .b = { 2 } };
@@ -226,7 +226,7 @@ static void a_large_request_counts_for_what_it_holds(void **state)
 		buf_fini(&b);
 	}
 	CHECK_TRUE(strstr(answer_text, "\"Error\":\"") && !strstr(answer_text, "\"Error\":\"\""));
-	world_free(&w);
+	rig_free(&w);
 }
 
 /* ---- What a code stands for ---- */
@@ -241,7 +241,7 @@ static void a_repeated_request_has_the_same_code_another_one_has_another(void **
 		{ "", ",\"OldNodeKey\":\"nodekey:0101010101010101010101010101010101010101010101010101010101010101\"" },
 	};
 	struct coord_pending_view p;
-	struct world w;
+	struct rig w;
 	const char *code, *follow;
 
 	(void)state;
@@ -267,13 +267,13 @@ static void a_repeated_request_has_the_same_code_another_one_has_another(void **
 	CHECK_INT(answered, ==, 0);
 	ask(&w, machine(1), 1, ",\"RequestTags\":[\"tag:x\"]", follow);
 	CHECK_TRUE(answered == 200 && !waits(&w, code));
-	world_free(&w);
+	rig_free(&w);
 }
 
 static void two_devices_of_one_machine_are_two_logins(void **state)
 {
 	struct coord_grant g, late;
-	struct world w;
+	struct rig w;
 	const char *one, *two;
 	int64_t id, again;
 
@@ -295,7 +295,7 @@ static void two_devices_of_one_machine_are_two_logins(void **state)
 	/* A code is used once; so is it when two look at it at a time. */
 	CHECK_INT(coord_pending_approve(w.tailnet, two, w.people[0], late.digest, w.now, &again),
 		==, -ENOENT);
-	world_free(&w);
+	rig_free(&w);
 }
 
 /* ---- What was shown ---- */
@@ -319,7 +319,7 @@ static void all_that_it_grants_is_shown(void **state)
 {
 	struct ipprefix own;
 	struct coord_grant g;
-	struct world w;
+	struct rig w;
 	const char *code;
 	int64_t id;
 
@@ -362,14 +362,14 @@ static void all_that_it_grants_is_shown(void **state)
 	CHECK_TRUE(*line(&g, "Policy"));
 	CHECK_INT(coord_pending_approve(w.tailnet, code, w.people[1], g.digest, w.now, &id), ==,
 		-ERR_DENIED);
-	world_free(&w);
+	rig_free(&w);
 }
 
 /* What the policy would make of it is another thing by then. */
 static void a_policy_that_changed_meanwhile(void **state)
 {
 	struct coord_grant g;
-	struct world w;
+	struct rig w;
 	const char *code;
 	int64_t id;
 
@@ -385,14 +385,14 @@ static void a_policy_that_changed_meanwhile(void **state)
 	CHECK_TRUE(waits(&w, code));
 	CHECK_INT(coord_pending_grant(w.tailnet, code, w.people[0], w.now, &mem, &g), ==, 0);
 	CHECK_INT(coord_pending_approve(w.tailnet, code, w.people[0], g.digest, w.now, &id), ==, 0);
-	world_free(&w);
+	rig_free(&w);
 }
 
 /* What is shown of routes is what comes of them. */
 static void what_is_shown_comes_about(void **state)
 {
 	struct coord_grant g, after;
-	struct world w;
+	struct rig w;
 	const char *code;
 	int64_t id;
 
@@ -405,7 +405,7 @@ static void what_is_shown_comes_about(void **state)
 	CHECK_STR(line(&after, "Route 10.1.2.0/24"), "approved already");
 	CHECK_TRUE(strstr(line(&after, "Route 10.2.0.0/16"), "offered only"));
 	CHECK_STR(line(&after, "Owner"), line(&g, "Owner"));
-	world_free(&w);
+	rig_free(&w);
 }
 
 /* A device that joined with a key and waits: what it says of itself changes what would be let in. */
@@ -414,7 +414,7 @@ static void a_device_that_waits(void **state)
 	struct coord_key_spec spec = { .reusable = true };
 	const struct coord_key *key;
 	struct coord_grant g;
-	struct world w;
+	struct rig w;
 
 	(void)state;
 	approve_devices = true;
@@ -433,7 +433,7 @@ static void a_device_that_waits(void **state)
 	CHECK_INT(coord_node_grant(w.tailnet, node_of(&w, &w.devices[0])->id, &mem, &g), ==, 0);
 	CHECK_INT(coord_node_approve(w.tailnet, node_of(&w, &w.devices[0])->id, g.digest, w.now),
 		==, 0);
-	world_free(&w);
+	rig_free(&w);
 }
 
 int main(void)

@@ -4,7 +4,7 @@
  */
 #include "testlib/check.h"
 #include "testlib/vectors.h"
-#include "tests/coord/tailnet.h"
+#include "tests/coord/rig.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -40,14 +40,14 @@ static json_t *entry(json_t *frame, const char *list, const char *id_key, int64_
 	return NULL;
 }
 
-static int64_t id_of(const struct world *w, size_t i)
+static int64_t id_of(const struct rig *w, size_t i)
 {
 	return node_of(w, &w->devices[i])->id;
 }
 
-static void start(struct world *w, size_t n)
+static void start(struct rig *w, size_t n)
 {
-	world_new(w, 7);
+	rig_new(w, 7);
 	for (size_t i = 0; i < n; i++) {
 		join(w, &w->devices[i], false);
 		listen_to_map(w, &w->devices[i]);
@@ -65,7 +65,7 @@ static void check_seen(json_t *node, bool online)
 static void correction_1_last_seen_is_told_of_online_peers_too_in_nodes_and_patches(void **state)
 {
 	struct device *d;
-	struct world w;
+	struct rig w;
 	json_t *f;
 
 	start(&w, 3);
@@ -89,13 +89,13 @@ static void correction_1_last_seen_is_told_of_online_peers_too_in_nodes_and_patc
 	f = frame_of(d);
 	check_seen(entry(f, "PeersChangedPatch", "NodeID", id_of(&w, 1)), true);
 	json_decref(f);
-	world_free(&w);
+	rig_free(&w);
 }
 
 /* A time that goes back would make a client believe an old message. */
 static void correction_1_last_seen_of_a_peer_never_goes_back(void **state)
 {
-	struct world w;
+	struct rig w;
 	unix_ms last = 0;
 
 	start(&w, 2);
@@ -110,16 +110,16 @@ static void correction_1_last_seen_of_a_peer_never_goes_back(void **state)
 			hang_up(&w, &w.devices[1]);
 		pass(&w, COORD_OFFLINE_GRACE + SEC(1));
 	}
-	world_free(&w);
+	rig_free(&w);
 }
 
 static void correction_2_every_approved_exit_node_is_suggested_to_peers(void **state)
 {
 	static const struct ipprefix any = { .ip = { .family = 4 } };
-	struct world w;
+	struct rig w;
 	json_t *f, *caps;
 
-	world_new(&w, 7);
+	rig_new(&w, 7);
 	w.devices[1].routes = "[\"0.0.0.0/0\",\"::/0\",\"10.0.0.0/24\"]";
 	for (size_t i = 0; i < 3; i++) {
 		join(&w, &w.devices[i], false);
@@ -151,10 +151,10 @@ static void correction_2_every_approved_exit_node_is_suggested_to_peers(void **s
 	CHECK_TRUE(!has(json_object_get(entry(f, "Peers", "ID", id_of(&w, 2)), "CapMap"),
 		"suggest-exit-node"));
 	json_decref(f);
-	world_free(&w);
+	rig_free(&w);
 }
 
-static bool resolves_subdomains(struct world *w, const char *list)
+static bool resolves_subdomains(struct rig *w, const char *list)
 {
 	json_t *f = frame_of(&w->devices[0]);
 	bool yes = has(json_object_get(entry(f, list, "ID", id_of(w, 1)), "CapMap"),
@@ -170,7 +170,7 @@ static void correction_7_who_answers_for_all_names_below_its_own_is_told_to_peer
 	static const char policy[] =
 		"{\"acls\":[{\"action\":\"accept\",\"src\":[\"*\"],\"dst\":[\"*:*\"]}],"
 		"\"nodeAttrs\":[{\"target\":[\"bob@warren.test\"],\"attr\":[\"dns-subdomain-resolve\"]}]}";
-	struct world w;
+	struct rig w;
 	json_t *f;
 
 	start(&w, 3); /* the second is bob's */
@@ -193,10 +193,10 @@ static void correction_7_who_answers_for_all_names_below_its_own_is_told_to_peer
 	settle(&w);
 	CHECK_TRUE(!json_map_find(
 		&netmap_peer(w.devices[0].map, id_of(&w, 1))->cap_map, "dns-subdomain-resolve"));
-	world_free(&w);
+	rig_free(&w);
 }
 
-static void check_tailnet_id(struct world *w, const char *id)
+static void check_tailnet_id(struct rig *w, const char *id)
 {
 	json_t *f = frame_of(&w->devices[0]), *p;
 	size_t i;
@@ -210,7 +210,7 @@ static void check_tailnet_id(struct world *w, const char *id)
 static void v148_the_tailnet_id_is_told_of_self_only_each_time_and_never_changes(void **state)
 {
 	char id[64];
-	struct world w;
+	struct rig w;
 
 	start(&w, 2);
 	listen_to_map(&w, &w.devices[0]);
@@ -227,9 +227,9 @@ static void v148_the_tailnet_id_is_told_of_self_only_each_time_and_never_changes
 	settle(&w);
 	hang_up(&w, &w.devices[0]);
 	coord_free(w.tailnet);
-	world_start(&w);
+	rig_start(&w);
 	CHECK_STR(coord_tailnet_id(w.tailnet), id);
-	world_free(&w);
+	rig_free(&w);
 }
 
 /* ---- Rule 5: what kind of request it is ---- */
@@ -241,7 +241,7 @@ struct asked {
 };
 
 /* fields: what makes the request, beside key and version. */
-static struct asked ask(struct world *w, size_t i, const char *fields)
+static struct asked ask(struct rig *w, size_t i, const char *fields)
 {
 	struct device
 		*d = &w->devices[i],
@@ -266,12 +266,12 @@ static struct asked ask(struct world *w, size_t i, const char *fields)
 	return a;
 }
 
-static bool over(const struct world *w)
+static bool over(const struct rig *w)
 {
 	return w->devices[DEVICES - 1].ended;
 }
 
-static void done(struct world *w, struct asked *a)
+static void done(struct rig *w, struct asked *a)
 {
 	if (a->poll)
 		map_session_close(a->poll, w->now);
@@ -281,7 +281,7 @@ static void done(struct world *w, struct asked *a)
 
 static void rule_5_a_request_without_stream_gets_one_whole_map_and_the_end(void **state)
 {
-	struct world w;
+	struct rig w;
 	struct asked a;
 	struct coord_stats before, after;
 	json_t *f;
@@ -307,12 +307,12 @@ static void rule_5_a_request_without_stream_gets_one_whole_map_and_the_end(void 
 	CHECK_INT(coord_node_rename(w.tailnet, id_of(&w, 1), "another", w.now), ==, 0);
 	settle(&w);
 	CHECK_TRUE(strstr(w.devices[0].frame, "another"));
-	world_free(&w);
+	rig_free(&w);
 }
 
 static void rule_5_a_device_that_is_away_stays_away_when_it_asks_for_one_map(void **state)
 {
-	struct world w;
+	struct rig w;
 	struct asked a;
 
 	start(&w, 2);
@@ -324,12 +324,12 @@ static void rule_5_a_device_that_is_away_stays_away_when_it_asks_for_one_map(voi
 	done(&w, &a);
 	settle(&w);
 	CHECK_INT(node_of(&w, &w.devices[0])->online, ==, JSON_NO);
-	world_free(&w);
+	rig_free(&w);
 }
 
 static void rule_6_a_lite_update_is_taken_and_answered_without_a_body(void **state)
 {
-	struct world w;
+	struct rig w;
 	struct asked a;
 
 	start(&w, 2);
@@ -347,12 +347,12 @@ static void rule_6_a_lite_update_is_taken_and_answered_without_a_body(void **sta
 	done(&w, &a);
 	settle(&w);
 	CHECK_TRUE(!strstr(w.devices[1].frame, "192.0.2.8:8"));
-	world_free(&w);
+	rig_free(&w);
 }
 
 static void without_compression_a_stream_is_plain_text_in_every_message(void **state)
 {
-	struct world w;
+	struct rig w;
 	struct asked a;
 
 	start(&w, 2);
@@ -375,14 +375,14 @@ static void without_compression_a_stream_is_plain_text_in_every_message(void **s
 	map_session_fill(a.poll, &a.got);
 	CHECK_TRUE(buf_data(&a.got)[4] == '{' && over(&w));
 	done(&w, &a);
-	world_free(&w);
+	rig_free(&w);
 }
 
 /* ---- What is said by its absence ---- */
 
 static void rule_21_a_device_without_endpoints_says_so(void **state)
 {
-	struct world w;
+	struct rig w;
 	struct asked a;
 	json_t *f, *p;
 
@@ -410,12 +410,12 @@ static void rule_21_a_device_without_endpoints_says_so(void **state)
 	CHECK_TRUE(
 		json_is_array(json_object_get(entry(f, "Peers", "ID", id_of(&w, 1)), "Endpoints")));
 	json_decref(f);
-	world_free(&w);
+	rig_free(&w);
 }
 
 static void rule_37_each_empty_value_that_has_a_meaning_is_written(void **state)
 {
-	struct world w;
+	struct rig w;
 	json_t *f, *v;
 
 	start(&w, 2);
@@ -440,16 +440,16 @@ static void rule_37_each_empty_value_that_has_a_meaning_is_written(void **state)
 	CHECK_TRUE(json_array_size(json_object_get(f, "PeersRemoved")) > 0);
 	CHECK_INT(netmap_n_peers(w.devices[0].map), ==, 0);
 	json_decref(f);
-	world_free(&w);
+	rig_free(&w);
 }
 
 static void rule_33_a_device_that_is_released_is_told_that_it_is_healthy_again(void **state)
 {
 	static const struct ipprefix own = { .ip = { .family = 4, .b = { 10 } }, .bits = 8 };
-	struct world w;
+	struct rig w;
 	json_t *f, *v;
 
-	world_new(&w, 7);
+	rig_new(&w, 7);
 	CHECK_INT(
 		coord_protected_prefixes_set(w.tailnet, &own, 1, COORD_PROTECTED_QUARANTINE, w.now),
 		==, 0);
@@ -467,12 +467,12 @@ static void rule_33_a_device_that_is_released_is_told_that_it_is_healthy_again(v
 	v = json_object_get(f, "Health");
 	CHECK_TRUE(json_is_array(v) && json_array_size(v) == 0);
 	json_decref(f);
-	world_free(&w);
+	rig_free(&w);
 }
 
 static void rule_9_a_keep_alive_says_nothing_but_the_time(void **state)
 {
-	struct world w;
+	struct rig w;
 	json_t *f;
 
 	start(&w, 1);
@@ -481,14 +481,14 @@ static void rule_9_a_keep_alive_says_nothing_but_the_time(void **state)
 	CHECK_TRUE(json_is_true(json_object_get(f, "KeepAlive")) && has(f, "ControlTime"));
 	CHECK_INT(json_object_size(f), ==, 2);
 	json_decref(f);
-	world_free(&w);
+	rig_free(&w);
 }
 
 /* A disco key that is older than the one that a reader knows would take that away from him (version 144). */
 static void v144_a_disco_key_never_goes_back(void **state)
 {
 	static const char *const hex = "123456789abcdef";
-	struct world w;
+	struct rig w;
 	uint8_t last = 0;
 
 	start(&w, 2);
@@ -519,12 +519,12 @@ static void v144_a_disco_key_never_goes_back(void **state)
 	}
 	settle(&w);
 	CHECK_INT(netmap_peer(w.devices[0].map, id_of(&w, 1))->disco_key.b[0], ==, 0xff);
-	world_free(&w);
+	rig_free(&w);
 }
 
 /* ---- Version 135 ---- */
 
-static bool keeps_its_map(struct world *w)
+static bool keeps_its_map(struct rig *w)
 {
 	json_t *f = frame_of(&w->devices[0]);
 	bool yes = has(json_object_get(json_object_get(f, "Node"), "CapMap"), "cache-network-maps");
@@ -536,7 +536,7 @@ static bool keeps_its_map(struct world *w)
 static void v135_devices_that_stay_are_told_to_keep_their_map_unless_the_policy_says_no(
 	void **state)
 {
-	struct world w;
+	struct rig w;
 	struct asked a;
 
 	start(&w, 1); /* which says 113 */
@@ -564,16 +564,16 @@ static void v135_devices_that_stay_are_told_to_keep_their_map_unless_the_policy_
 	settle(&w);
 	CHECK_TRUE(keeps_its_map(&w));
 	version = 113;
-	world_free(&w);
+	rig_free(&w);
 }
 
 static void v135_ephemeral_devices_never_keep_their_map(void **state)
 {
 	struct coord_key_spec spec = { .reusable = true, .preapproved = true, .ephemeral = true };
 	const struct coord_key *key;
-	struct world w;
+	struct rig w;
 
-	world_new(&w, 7);
+	rig_new(&w, 7);
 	spec.user = w.people[0];
 	CHECK_INT(coord_key_create(w.tailnet, &spec, w.now, w.auth_keys[0], &key), ==, 0);
 	version = 148;
@@ -582,14 +582,14 @@ static void v135_ephemeral_devices_never_keep_their_map(void **state)
 	settle(&w);
 	CHECK_TRUE(!keeps_its_map(&w));
 	version = 113;
-	world_free(&w);
+	rig_free(&w);
 }
 
 /* ---- Storms ---- */
 
 static void rule_1_3_a_storm_is_shed_with_a_queue_of_times_and_never_a_lite_update(void **state)
 {
-	struct world w;
+	struct rig w;
 	struct asked a;
 	unsigned told[700];
 	struct coord_stats stats;
@@ -599,7 +599,7 @@ static void rule_1_3_a_storm_is_shed_with_a_queue_of_times_and_never_a_lite_upda
 	hang_up(&w, &w.devices[0]);
 	hang_up(&w, &w.devices[1]);
 	coord_free(w.tailnet);
-	world_start(&w);
+	rig_start(&w);
 	accept_rate = 0;
 	for (size_t i = 0; i < 20; i++) { /* two seconds of it at once */
 		a = ask(&w, 0, ",\"Stream\":true");
@@ -637,15 +637,15 @@ static void rule_1_3_a_storm_is_shed_with_a_queue_of_times_and_never_a_lite_upda
 	a = ask(&w, 0, ",\"Stream\":true");
 	CHECK_INT(a.rc, ==, 0);
 	done(&w, &a);
-	world_free(&w);
+	rig_free(&w);
 }
 
 static void rule_1_3_registrations_are_shed_too_and_what_they_hold_is_not_lost(void **state)
 {
-	struct world w;
+	struct rig w;
 
 	accept_rate = 1;
-	world_new(&w, 7);
+	rig_new(&w, 7);
 	accept_rate = 0;
 	join(&w, &w.devices[0], false);
 	join(&w, &w.devices[1], false);
@@ -659,10 +659,10 @@ static void rule_1_3_registrations_are_shed_too_and_what_they_hold_is_not_lost(v
 	CHECK_INT(answered_later, ==, 1);
 	w.now.mono += SEC(1);
 	join(&w, &w.devices[2], false);
-	world_free(&w);
+	rig_free(&w);
 }
 
-static struct world *places;
+static struct rig *places;
 
 /* The first device's own network, and one for each of the others. */
 static struct ipport place_of_device(void *owner)
@@ -677,13 +677,13 @@ static void one_source_that_asks_all_the_time_leaves_room_for_others(void **stat
 {
 	static const char text[] =
 		"{\"Version\":148,\"NodeKey\":\"nodekey:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\"}";
-	struct world w;
+	struct rig w;
 	size_t taken = 0;
 
 	accept_rate = 100;
 	request_from = place_of_device;
 	places = &w;
-	world_new(&w, 9);
+	rig_new(&w, 9);
 	accept_rate = 0;
 	request_from = NULL;
 	for (size_t i = 0; i < 400; i++) {
@@ -706,7 +706,7 @@ static void one_source_that_asks_all_the_time_leaves_room_for_others(void **stat
 		CHECK_INT(coord_turn_end(w.tailnet, w.now), ==, 0);
 	}
 	join(&w, &w.devices[6], false);
-	world_free(&w);
+	rig_free(&w);
 }
 
 /* ---- A deleted device ---- */
@@ -715,7 +715,7 @@ static void correction_10_a_deleted_device_is_sent_itself_with_an_expired_key_an
 	void **state)
 {
 	struct device *d;
-	struct world w;
+	struct rig w;
 	json_t *f;
 	int64_t id;
 	char now[TIME_RFC3339_MAX];
@@ -732,7 +732,7 @@ static void correction_10_a_deleted_device_is_sent_itself_with_an_expired_key_an
 	CHECK_INT(json_integer_value(json_object_get(json_object_get(f, "Node"), "ID")), ==, id);
 	CHECK_TRUE(strcmp(text_at(json_object_get(f, "Node"), "KeyExpiry"), now) < 0);
 	json_decref(f);
-	world_free(&w);
+	rig_free(&w);
 }
 
 int main(void)

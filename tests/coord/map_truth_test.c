@@ -1,9 +1,9 @@
 /*
  * The coordination server and the map that a device keeps, against each other, without a network
- * between: whatever happens to the world in whatever order, the map of every device that listens is
- * the world's truth.
+ * between: whatever happens to the tailnet in whatever order, the map of every device that listens is
+ * the truth of the tailnet.
  */
-#include "tests/coord/tailnet.h"
+#include "tests/coord/rig.h"
 #include "testlib/check.h"
 
 enum { STEPS = 400, SEEDS = 8 };
@@ -33,7 +33,7 @@ static void check_peer(const struct tc_node *p, const struct coord_node_doc *n)
 		n->endpoints.n == 0 || json_same(&json_ipport_list, &p->endpoints, &n->endpoints));
 }
 
-static void check_map(const struct world *w, const struct device *d)
+static void check_map(const struct rig *w, const struct device *d)
 {
 	const struct coord_node_doc *self = node_of(w, d), *n = NULL;
 	size_t known = 0;
@@ -54,7 +54,7 @@ static void check_map(const struct world *w, const struct device *d)
 	CHECK_INT(netmap_n_peers(d->map), ==, known); /* nobody who is gone */
 }
 
-static void check_truth(const struct world *w)
+static void check_truth(const struct rig *w)
 {
 	for (size_t i = 0; i < DEVICES; i++)
 		if (w->devices[i].poll)
@@ -65,9 +65,9 @@ static void every_map_is_the_truth_after_any_changes(void **state)
 {
 	(void)state;
 	for (uint64_t seed = 1; seed <= SEEDS; seed++) {
-		struct world w;
+		struct rig w;
 
-		world_new(&w, seed);
+		rig_new(&w, seed);
 		for (int step = 0; step < STEPS; step++) {
 			CHECK_ROW("seed %llu, step %d", (unsigned long long)seed, step);
 			random_step(&w);
@@ -76,22 +76,22 @@ static void every_map_is_the_truth_after_any_changes(void **state)
 				check_truth(&w);
 			}
 		}
-		world_free(&w);
+		rig_free(&w);
 	}
 }
 
 static void what_was_answered_is_there_after_a_crash(void **state)
 {
-	struct world w;
+	struct rig w;
 	size_t n = 0;
 
 	(void)state;
-	world_new(&w, 99);
+	rig_new(&w, 99);
 	for (size_t i = 0; i < DEVICES; i++)
 		join(&w, &w.devices[i], false);
 	coord_free(w.tailnet);
 	store_mem_crash(w.store);
-	world_start(&w);
+	rig_start(&w);
 	for (const struct coord_node_doc *d = NULL; (d = coord_node_next(w.tailnet, d));)
 		n++;
 	CHECK_INT(n, ==, DEVICES);
@@ -101,17 +101,17 @@ static void what_was_answered_is_there_after_a_crash(void **state)
 	}
 	settle(&w);
 	check_truth(&w);
-	world_free(&w);
+	rig_free(&w);
 }
 
 static void a_commit_that_fails_is_answered_as_an_error(void **state)
 {
-	struct world w;
+	struct rig w;
 	char key[KEY_TEXT_MAX], body[512];
 	int n;
 
 	(void)state;
-	world_new(&w, 7);
+	rig_new(&w, 7);
 	CHECK_INT(coord_turn_end(w.tailnet, w.now), ==, 0);
 	store_mem_fail_commits(w.store);
 	key_format(KEY_NODE, w.devices[0].key.b, key);
@@ -123,7 +123,7 @@ static void a_commit_that_fails_is_answered_as_an_error(void **state)
 	CHECK_INT(answered, ==, 0); /* not before the commit */
 	CHECK_INT(coord_turn_end(w.tailnet, w.now), <, 0);
 	CHECK_INT(answered, ==, 503);
-	world_free(&w);
+	rig_free(&w);
 }
 
 int main(void)

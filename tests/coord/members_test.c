@@ -2,7 +2,7 @@
 #include "base/text/plain.h"
 #include "proto/tailcfg/clean.h"
 #include "testlib/check.h"
-#include "tests/coord/tailnet.h"
+#include "tests/coord/rig.h"
 #include "tests/hostinfo/hostinfo.h"
 
 #include <jansson.h>
@@ -28,7 +28,7 @@ static void check_texts(const json_t *v)
 }
 
 /* The listener has a map of all, each with all that it needs, and its last message is one for every reader. */
-static void check_map(const struct world *w)
+static void check_map(const struct rig *w)
 {
 	const struct device *d = &w->devices[LISTENER];
 	json_t *doc = json_loads(d->frame, JSON_REJECT_DUPLICATES, NULL);
@@ -45,7 +45,7 @@ static void check_map(const struct world *w)
 	}
 }
 
-static void check_size(const struct world *w)
+static void check_size(const struct rig *w)
 {
 	const struct tc_node *n =
 		netmap_peer(w->devices[LISTENER].map, node_of(w, &w->devices[LIAR])->id);
@@ -57,9 +57,9 @@ static void check_size(const struct world *w)
 	buf_fini(&b);
 }
 
-static void three_devices(struct world *w)
+static void three_devices(struct rig *w)
 {
-	world_new(w, 8);
+	rig_new(w, 8);
 	for (size_t i = 0; i < 3; i++) {
 		join(w, &w->devices[i], false);
 		listen_to_map(w, &w->devices[i]);
@@ -68,7 +68,7 @@ static void three_devices(struct world *w)
 }
 
 /* The status of the answer. */
-static int say(struct world *w, struct device *d, const char *words, size_t len)
+static int say(struct rig *w, struct device *d, const char *words, size_t len)
 {
 	char key[KEY_TEXT_MAX];
 	struct map_session *none;
@@ -85,18 +85,18 @@ static int say(struct world *w, struct device *d, const char *words, size_t len)
 	return answered;
 }
 
-static void say_text(struct world *w, const char *words)
+static void say_text(struct rig *w, const char *words)
 {
 	CHECK_INT(say(w, &w->devices[LIAR], words, strlen(words)), ==, 200);
 	pass(w, SEC(1));
 }
 
-static void check_refused(struct world *w, const char *words)
+static void check_refused(struct rig *w, const char *words)
 {
 	CHECK_INT(say(w, &w->devices[LIAR], words, strlen(words)), ==, 400);
 }
 
-static const struct tc_hostinfo *seen(const struct world *w)
+static const struct tc_hostinfo *seen(const struct rig *w)
 {
 	return netmap_peer(w->devices[LISTENER].map, node_of(w, &w->devices[LIAR])->id)->hostinfo;
 }
@@ -106,7 +106,7 @@ static void hostile_documents_break_nobodys_map(void **state)
 	struct rng_seeded rng;
 	struct coord_stats stats;
 	size_t taken = 0;
-	struct world w;
+	struct rig w;
 	struct buf b;
 
 	(void)state;
@@ -133,19 +133,19 @@ static void hostile_documents_break_nobodys_map(void **state)
 		hang_up(&w, &w.devices[i]);
 	CHECK_INT(coord_turn_end(w.tailnet, w.now), ==, 0);
 	coord_free(w.tailnet);
-	world_start(&w);
+	rig_start(&w);
 	for (size_t i = 0; i < 3; i++)
 		listen_to_map(&w, &w.devices[i]);
 	settle(&w);
 	check_map(&w);
 	buf_fini(&b);
-	world_free(&w);
+	rig_free(&w);
 }
 
 static void each_hostile_document_may_also_come_with_a_registration(void **state)
 {
 	struct rng_seeded rng;
-	struct world w;
+	struct rig w;
 	struct buf b;
 
 	(void)state;
@@ -175,14 +175,14 @@ static void each_hostile_document_may_also_come_with_a_registration(void **state
 		check_size(&w);
 	}
 	buf_fini(&b);
-	world_free(&w);
+	rig_free(&w);
 }
 
 /* What others need of an honest device is there, and nothing else. */
 static void what_peers_need_reaches_them(void **state)
 {
 	const struct tc_hostinfo *h;
-	struct world w;
+	struct rig w;
 
 	(void)state;
 	three_devices(&w);
@@ -214,7 +214,7 @@ static void what_peers_need_reaches_them(void **state)
 	check_refused(&w, "\"Hostinfo\":{\"Location\":{\"x\":\"\\q\"}}");
 	check_refused(&w, "\"Hostinfo\":{\"Services\":[{\"Proto\":\"tcp\",\"Port\":70000}]}");
 	check_refused(&w, "\"Hostinfo\":{\"NetInfo\":{\"PreferredDERP\":2147483648}}");
-	world_free(&w);
+	rig_free(&w);
 }
 
 static int load_nothing(void *ctx, int64_t id, struct view doc)
@@ -227,7 +227,7 @@ static int load_nothing(void *ctx, int64_t id, struct view doc)
 }
 
 /* Puts these words in the place of what the liar's stored document ends with: its Hostinfo. */
-static void store_instead(struct world *w, const char *words)
+static void store_instead(struct rig *w, const char *words)
 {
 	struct coord_store *s = store_mem_store(w->store);
 	int64_t id = node_of(w, &w->devices[LIAR])->id;
@@ -259,7 +259,7 @@ static void what_an_older_hub_stored_is_cleaned(void **state)
 		"\"capVersion\":-5,\"hostinfo\":{\"sshHostKeys\":[\"ssh-rsa A\\n* ssh-rsa B\"]}}",
 	};
 	struct coord_store *s;
-	struct world w;
+	struct rig w;
 	struct buf b;
 
 	(void)state;
@@ -271,7 +271,7 @@ static void what_an_older_hub_stored_is_cleaned(void **state)
 		for (size_t k = 0; k < DEVICES; k++)
 			hang_up(&w, &w.devices[k]);
 		coord_free(w.tailnet);
-		world_start(&w);
+		rig_start(&w);
 		listen_to_map(&w, &w.devices[LISTENER]);
 		settle(&w);
 		check_map(&w);
@@ -280,7 +280,7 @@ static void what_an_older_hub_stored_is_cleaned(void **state)
 		CHECK_INT(s->ops->load(s, COORD_NODE, load_nothing, &b), ==, 0);
 		CHECK_TRUE(!strstr(buf_cstr(&b), "\\u001b") && !strstr(buf_cstr(&b), "70000") &&
 			   !strstr(buf_cstr(&b), "\\q"));
-		world_free(&w);
+		rig_free(&w);
 	}
 	buf_fini(&b);
 }

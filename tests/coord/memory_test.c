@@ -4,7 +4,7 @@
  */
 #include "testlib/check.h"
 #include "testlib/memory.h"
-#include "tests/coord/tailnet.h"
+#include "tests/coord/rig.h"
 
 #include <errno.h>
 
@@ -18,7 +18,7 @@ static void check_rc(int rc)
 }
 
 /* What the end of the turn says. */
-static int live_on(struct world *w, const int64_t ids[static 4])
+static int live_on(struct rig *w, const int64_t ids[static 4])
 {
 	struct err_at at;
 	int rc;
@@ -42,10 +42,10 @@ static void short_of_memory_the_engine_ends_or_goes_on_and_the_store_is_not_blam
 
 	(void)state;
 	for (size_t n = 1; more; n++) {
-		struct world w;
+		struct rig w;
 		int64_t ids[4];
 
-		world_new(&w, 1);
+		rig_new(&w, 1);
 		for (size_t i = 0; i < 4; i++) {
 			w.devices[i].routes = "[\"10.1.0.0/16\"]";
 			join(&w, &w.devices[i], false);
@@ -60,15 +60,14 @@ static void short_of_memory_the_engine_ends_or_goes_on_and_the_store_is_not_blam
 		for (size_t i = 0; i < DEVICES; i++)
 			hang_up(&w, &w.devices[i]);
 		coord_free(w.tailnet);
-		world_start(&w);
+		rig_start(&w);
 		settle(&w);
-		world_free(&w);
+		rig_free(&w);
 	}
 	CHECK_TRUE(ended > 0);
 }
 
-static void key_for_one_device(
-	struct world *w, int64_t user, char text[static COORD_SECRET_TEXT_MAX])
+static void key_for_one_device(struct rig *w, int64_t user, char text[static COORD_SECRET_TEXT_MAX])
 {
 	struct coord_key_spec spec = { .user = user, .preapproved = true };
 	const struct coord_key *key;
@@ -76,17 +75,17 @@ static void key_for_one_device(
 	CHECK_INT(coord_key_create(w->tailnet, &spec, w->now, text, &key), ==, 0);
 }
 
-static void begin_anew(struct world *w)
+static void begin_anew(struct rig *w)
 {
 	for (size_t i = 0; i < DEVICES; i++)
 		hang_up(w, &w->devices[i]);
 	coord_free(w->tailnet);
 	store_mem_crash(w->store);
-	world_start(w);
+	rig_start(w);
 }
 
 /* With the old key when it has one: it comes back with a fresh one then. */
-static int ask(struct world *w, struct device *d, const struct node_pub *old, const char *auth_key)
+static int ask(struct rig *w, struct device *d, const struct node_pub *old, const char *auth_key)
 {
 	char key[KEY_TEXT_MAX], old_key[KEY_TEXT_MAX] = "", body[512];
 	int len;
@@ -108,7 +107,7 @@ static bool was_let_in(void)
 }
 
 /* One that is in is so after a crash, too; and it is known to those who listen. */
-static void check_is_in(struct world *w, struct device *d, struct device *peer)
+static void check_is_in(struct rig *w, struct device *d, struct device *peer)
 {
 	const struct coord_key *key = NULL;
 	int64_t id, used = 0;
@@ -138,13 +137,13 @@ static void joins_or_can_come_again(bool comes_back)
 	bool more = true;
 
 	for (size_t n = 1; more; n++) {
-		struct world w;
+		struct rig w;
 		struct device *d, *peer;
 		struct node_pub old;
 		char key[COORD_SECRET_TEXT_MAX];
 		int rc;
 
-		world_new(&w, 1);
+		rig_new(&w, 1);
 		d = &w.devices[0];
 		peer = &w.devices[1];
 		old = d->key;
@@ -172,7 +171,7 @@ static void joins_or_can_come_again(bool comes_back)
 			CHECK_TRUE(was_let_in());
 		}
 		check_is_in(&w, d, peer);
-		world_free(&w);
+		rig_free(&w);
 	}
 	CHECK_TRUE(ended > 0 && refused > ended);
 }

@@ -1,14 +1,14 @@
 /* One device's changes cost the others and the disk little, whatever it does; an honest one's are told at once, and the last word always. */
 #include "testlib/check.h"
-#include "tests/coord/tailnet.h"
+#include "tests/coord/rig.h"
 
 #include <stdlib.h>
 
 enum { LISTENER = 0, MOVER = 1 };
 
-static void two_devices(struct world *w)
+static void two_devices(struct rig *w)
 {
-	world_new(w, 31);
+	rig_new(w, 31);
 	for (size_t i = 0; i < 2; i++) {
 		join(w, &w->devices[i], false);
 		listen_to_map(w, &w->devices[i]);
@@ -17,7 +17,7 @@ static void two_devices(struct world *w)
 	pass(w, SEC(60)); /* what that took is there again */
 }
 
-static int say(struct world *w, const char *words)
+static int say(struct rig *w, const char *words)
 {
 	struct device *d = &w->devices[MOVER];
 	char key[KEY_TEXT_MAX];
@@ -33,12 +33,12 @@ static int say(struct world *w, const char *words)
 	return answered;
 }
 
-static const struct tc_node *seen(const struct world *w)
+static const struct tc_node *seen(const struct rig *w)
 {
 	return netmap_peer(w->devices[LISTENER].map, node_of(w, &w->devices[MOVER])->id);
 }
 
-static struct coord_stats stats(const struct world *w)
+static struct coord_stats stats(const struct rig *w)
 {
 	struct coord_stats s;
 
@@ -48,7 +48,7 @@ static struct coord_stats stats(const struct world *w)
 
 static void a_device_that_moves_is_told_of_at_once(void **state)
 {
-	struct world w;
+	struct rig w;
 	char words[256];
 
 	(void)state;
@@ -70,7 +70,7 @@ static void a_device_that_moves_is_told_of_at_once(void **state)
 		pass(&w, SEC(10));
 	}
 	CHECK_INT(stats(&w).updates_held, ==, 0);
-	world_free(&w);
+	rig_free(&w);
 }
 
 /* Seven times a second as much as a member can say, for two minutes. */
@@ -79,7 +79,7 @@ static void a_flood_is_told_at_the_pace_of_the_rest_and_its_last_word_in_the_end
 	struct coord_stats before, after;
 	char big[2001] = "", words[4096];
 	unsigned messages;
-	struct world w;
+	struct rig w;
 
 	(void)state;
 	two_devices(&w);
@@ -105,7 +105,7 @@ static void a_flood_is_told_at_the_pace_of_the_rest_and_its_last_word_in_the_end
 	CHECK_INT(JSON_AT(seen(&w)->endpoints, struct ipport, 0)->port, ==, 840);
 	CHECK_STR(node_of(&w, &w.devices[MOVER])->hostinfo->os, "os-839");
 	CHECK_INT(stats(&w).waiting, ==, 0);
-	world_free(&w);
+	rig_free(&w);
 }
 
 static void small_changes_have_a_bound_too(void **state)
@@ -113,7 +113,7 @@ static void small_changes_have_a_bound_too(void **state)
 	struct coord_stats before;
 	unsigned messages;
 	char words[128];
-	struct world w;
+	struct rig w;
 
 	(void)state;
 	two_devices(&w);
@@ -128,10 +128,10 @@ static void small_changes_have_a_bound_too(void **state)
 	CHECK_INT(stats(&w).commits, ==, before.commits); /* places are not worth a write */
 	pass(&w, SEC(3));
 	CHECK_INT(JSON_AT(seen(&w)->endpoints, struct ipport, 0)->port, ==, 600);
-	world_free(&w);
+	rig_free(&w);
 }
 
-static void use_up_the_burst(struct world *w)
+static void use_up_the_burst(struct rig *w)
 {
 	char words[128];
 
@@ -145,7 +145,7 @@ static void use_up_the_burst(struct world *w)
 static void what_is_taken_back_is_not_told(void **state)
 {
 	unsigned messages;
-	struct world w;
+	struct rig w;
 
 	(void)state;
 	two_devices(&w);
@@ -157,14 +157,14 @@ static void what_is_taken_back_is_not_told(void **state)
 	CHECK_INT(stats(&w).waiting, ==, 0);
 	pass(&w, SEC(5));
 	CHECK_INT(w.devices[LISTENER].messages, ==, messages);
-	world_free(&w);
+	rig_free(&w);
 }
 
 /* What an administrator does meanwhile stays. What waits goes with its device. */
 static void what_waits_is_only_what_the_device_says(void **state)
 {
 	static const char *const tags[] = { "tag:web" };
-	struct world w;
+	struct rig w;
 	int64_t id;
 
 	(void)state;
@@ -192,7 +192,7 @@ static void what_waits_is_only_what_the_device_says(void **state)
 	join(&w, &w.devices[MOVER], false);
 	use_up_the_burst(&w);
 	CHECK_INT(say(&w, "\"Endpoints\":[\"192.0.2.1:7\"]"), ==, 200);
-	world_free(&w);
+	rig_free(&w);
 }
 
 /* A request for tags that waits for its turn lacks them from its turn on, and the device is told then. */
@@ -200,7 +200,7 @@ static void what_is_lacked_is_told_when_its_turn_comes(void **state)
 {
 	static const char asks[] =
 		"\"Hostinfo\":{\"Hostname\":\"box\",\"OS\":\"linux\",\"RequestTags\":[\"tag:x\"]}";
-	struct world w;
+	struct rig w;
 
 	(void)state;
 	two_devices(&w);
@@ -216,7 +216,7 @@ static void what_is_lacked_is_told_when_its_turn_comes(void **state)
 		pass(&w, SEC(5));
 		CHECK_INT(netmap_health(w.devices[MOVER].map)->n, ==, 0);
 	}
-	world_free(&w);
+	rig_free(&w);
 }
 
 static void what_the_network_is_like_concerns_nobody(void **state)
@@ -224,7 +224,7 @@ static void what_the_network_is_like_concerns_nobody(void **state)
 	struct coord_stats before;
 	unsigned messages;
 	char words[256];
-	struct world w;
+	struct rig w;
 
 	(void)state;
 	two_devices(&w);
@@ -244,10 +244,10 @@ static void what_the_network_is_like_concerns_nobody(void **state)
 	}
 	CHECK_INT(stats(&w).commits, ==, before.commits);
 	CHECK_INT(w.devices[LISTENER].messages, ==, messages);
-	world_free(&w);
+	rig_free(&w);
 }
 
-static int enroll(struct world *w, bool new_key)
+static int enroll(struct rig *w, bool new_key)
 {
 	ask_to_join(w, &w->devices[MOVER], new_key);
 	return answered;
@@ -258,7 +258,7 @@ static void who_registers_all_the_time_is_told_to_come_later(void **state)
 	struct coord_stats before;
 	unsigned later = 0;
 	struct node_pub kept;
-	struct world w;
+	struct rig w;
 
 	(void)state;
 	two_devices(&w);
@@ -284,14 +284,14 @@ static void who_registers_all_the_time_is_told_to_come_later(void **state)
 	listen_to_map(&w, &w.devices[MOVER]);
 	settle(&w);
 	CHECK_TRUE(seen(&w));
-	world_free(&w);
+	rig_free(&w);
 }
 
 static void an_earlier_end_of_the_key_is_a_change(void **state)
 {
 	char key[KEY_TEXT_MAX], time[TIME_RFC3339_MAX], body[512];
 	struct device *d;
-	struct world w;
+	struct rig w;
 	int later = 0;
 
 	(void)state;
@@ -308,14 +308,14 @@ static void an_earlier_end_of_the_key_is_a_change(void **state)
 		later += answered == 429;
 	}
 	CHECK_INT(later, ==, 100 - COORD_CHANGE_BURST);
-	world_free(&w);
+	rig_free(&w);
 }
 
 /* It comes and goes, each time long enough to be told of. */
 static void who_comes_and_goes_counts_as_here_now_and_then(void **state)
 {
 	unsigned messages;
-	struct world w;
+	struct rig w;
 
 	(void)state;
 	two_devices(&w);
@@ -345,13 +345,13 @@ static void who_comes_and_goes_counts_as_here_now_and_then(void **state)
 	hang_up(&w, &w.devices[MOVER]);
 	pass(&w, SEC(12));
 	CHECK_INT(w.devices[LISTENER].messages, ==, messages);
-	world_free(&w);
+	rig_free(&w);
 }
 
 /* While the store takes nothing more, a change is refused, and what waits goes on waiting. */
 static void a_full_store_delays_what_waits(void **state)
 {
-	struct world w;
+	struct rig w;
 
 	(void)state;
 	two_devices(&w);
@@ -366,7 +366,7 @@ static void a_full_store_delays_what_waits(void **state)
 	store_mem_set_full(w.store, false);
 	pass(&w, SEC(2));
 	CHECK_STR(seen(&w)->hostinfo->os, "haiku");
-	world_free(&w);
+	rig_free(&w);
 }
 
 int main(void)

@@ -1,6 +1,6 @@
 /* What a policy, and what is said about routes, means to the devices of one tailnet. */
 #include "testlib/check.h"
-#include "tests/coord/tailnet.h"
+#include "tests/coord/rig.h"
 
 #include <errno.h>
 
@@ -16,7 +16,7 @@ static struct view text(const char *s)
 	return view_of(s, strlen(s));
 }
 
-static void set_policy(struct world *w, const char *s)
+static void set_policy(struct rig *w, const char *s)
 {
 	struct err_at at = { 0 };
 
@@ -26,11 +26,11 @@ static void set_policy(struct world *w, const char *s)
 }
 
 /* Devices 0 and 2 are ann's, 1 and 3 bob's; 4 is a web server. */
-static void five_devices(struct world *w)
+static void five_devices(struct rig *w)
 {
 	static const char *const tags[] = { "tag:web" };
 
-	world_new(w, 1);
+	rig_new(w, 1);
 	for (size_t i = 0; i < 5; i++) {
 		join(w, &w->devices[i], false);
 		CHECK_STR(strstr(answer_text, "\"Error\":\"\"") ? "" : answer_text, "");
@@ -41,12 +41,12 @@ static void five_devices(struct world *w)
 	settle(w);
 }
 
-static const struct tc_node *seen(const struct world *w, size_t viewer, size_t peer)
+static const struct tc_node *seen(const struct rig *w, size_t viewer, size_t peer)
 {
 	return netmap_peer(w->devices[viewer].map, node_of(w, &w->devices[peer])->id);
 }
 
-static size_t n_rules(const struct world *w, size_t i)
+static size_t n_rules(const struct rig *w, size_t i)
 {
 	const char *name;
 
@@ -72,7 +72,7 @@ static bool reaches(const struct tc_node *peer, const char *s)
 
 static void devices_see_whom_the_policy_shows_them_at_once(void **state)
 {
-	struct world w;
+	struct rig w;
 	mono_ns t0;
 
 	(void)state;
@@ -96,12 +96,12 @@ static void devices_see_whom_the_policy_shows_them_at_once(void **state)
 	settle(&w);
 	for (size_t i = 0; i < 5; i++)
 		CHECK_TRUE(netmap_n_peers(w.devices[i].map) == 4 && n_rules(&w, i) == 1);
-	world_free(&w);
+	rig_free(&w);
 }
 
 static void changes_of_who_is_not_seen_are_not_told(void **state)
 {
-	struct world w;
+	struct rig w;
 	unsigned before;
 
 	(void)state;
@@ -113,7 +113,7 @@ static void changes_of_who_is_not_seen_are_not_told(void **state)
 	settle(&w);
 	CHECK_INT(w.devices[1].messages, ==, before);
 	CHECK_INT(seen(&w, 0, 4)->home_derp, ==, node_of(&w, &w.devices[4])->home_derp);
-	world_free(&w);
+	rig_free(&w);
 }
 
 static void count_failure(void *ctx, const struct policy_failure *f)
@@ -137,7 +137,7 @@ static void refused_policies_leave_the_running_one(void **state)
 		{ "{\"acls\": [], \"tests\": [{\"src\": \"ann@warren.test\", \"accept\": [\"bob@warren.test:22\"]}]}",
 			COORD_POLICY_TESTS_FAILED, 0 },
 	};
-	struct world w;
+	struct rig w;
 	struct err_at at;
 	int failures = 0;
 
@@ -160,13 +160,13 @@ static void refused_policies_leave_the_running_one(void **state)
 	CHECK_INT(coord_policy_current(w.tailnet)->id, ==, 1);
 	settle(&w);
 	CHECK_INT(netmap_n_peers(w.devices[1].map), ==, 0);
-	world_free(&w);
+	rig_free(&w);
 }
 
 static void versions_are_kept_and_the_last_one_runs_after_a_restart(void **state)
 {
 	const struct coord_policy_version *v = NULL;
-	struct world w;
+	struct rig w;
 	struct view got;
 	struct err_at at;
 	char other[64];
@@ -185,7 +185,7 @@ static void versions_are_kept_and_the_last_one_runs_after_a_restart(void **state
 		hang_up(&w, &w.devices[i]);
 	coord_free(w.tailnet);
 	store_mem_crash(w.store);
-	world_start(&w);
+	rig_start(&w);
 	while ((v = coord_policy_next(w.tailnet, v)))
 		CHECK_INT(v->id, ==, (size_t)COORD_POLICY_VERSIONS_MAX + 6 - n++);
 	CHECK_INT(n, ==, COORD_POLICY_VERSIONS_MAX);
@@ -201,7 +201,7 @@ static void versions_are_kept_and_the_last_one_runs_after_a_restart(void **state
 	CHECK_INT(coord_policy_set(w.tailnet, text(other), "bob", v->id, w.now, NULL, NULL, &at),
 		==, 0);
 	CHECK_INT(coord_policy_current(w.tailnet)->id, ==, v->id + 1);
-	world_free(&w);
+	rig_free(&w);
 }
 
 static void note_change(void *ctx, const struct policy_change *c)
@@ -212,7 +212,7 @@ static void note_change(void *ctx, const struct policy_change *c)
 static void a_preview_tells_who_would_lose_whom(void **state)
 {
 	struct coord_reach reach;
-	struct world w;
+	struct rig w;
 	struct err_at at;
 	struct view next = text(web_for_ann);
 	size_t lost = 0;
@@ -236,16 +236,16 @@ static void a_preview_tells_who_would_lose_whom(void **state)
 	CHECK_INT(coord_policy_can_reach(w.tailnet, NULL, "nobody", dst, 6, 443, &reach, &at), ==,
 		-ENOENT);
 	CHECK_TRUE(!coord_policy_current(w.tailnet));
-	world_free(&w);
+	rig_free(&w);
 }
 
 static void tags_are_given_to_whom_the_policy_lets(void **state)
 {
 	static const char *const unknown[] = { "tag:db" };
-	struct world w;
+	struct rig w;
 
 	(void)state;
-	world_new(&w, 2);
+	rig_new(&w, 2);
 	set_policy(&w, "{\"tagOwners\": {\"tag:web\": [\"ann@warren.test\"]}}");
 	w.devices[0].tags = w.devices[1].tags = "[\"tag:web\"]";
 	join(&w, &w.devices[0], false);
@@ -254,17 +254,17 @@ static void tags_are_given_to_whom_the_policy_lets(void **state)
 	CHECK_TRUE(strstr(answer_text, "tags") && !node_of(&w, &w.devices[1]));
 	CHECK_INT(coord_node_tag(w.tailnet, node_of(&w, &w.devices[0])->id, unknown, 1, w.now), ==,
 		-ERR_DENIED);
-	world_free(&w);
+	rig_free(&w);
 }
 
 static void addresses_come_from_the_pool_that_the_policy_names(void **state)
 {
-	struct world w;
+	struct rig w;
 	struct coord_stats stats;
 	char text_of[IPADDR_TEXT_MAX];
 
 	(void)state;
-	world_new(&w, 3);
+	rig_new(&w, 3);
 	set_policy(&w,
 		"{\"nodeAttrs\": [{\"target\": [\"ann@warren.test\"], \"ipPool\": [\"100.81.7.0/30\"]}]}");
 	for (size_t i = 0; i < 8; i++)
@@ -287,7 +287,7 @@ static void addresses_come_from_the_pool_that_the_policy_names(void **state)
 	CHECK_TRUE(
 		ipaddr_eq(JSON_AT(netmap_self(w.devices[0].map)->addresses, struct ipprefix, 0)->ip,
 			node_of(&w, &w.devices[0])->ip4));
-	world_free(&w);
+	rig_free(&w);
 }
 
 /* routes */
@@ -301,7 +301,7 @@ static int find_route(void *ctx, const struct coord_route *r)
 	return 0;
 }
 
-static struct coord_route route_of(const struct world *w, size_t i, const char *s)
+static struct coord_route route_of(const struct rig *w, size_t i, const char *s)
 {
 	found = (struct coord_route){ 0 };
 	CHECK_INT(coord_routes(w->tailnet, node_of(w, &w->devices[i])->id, find_route,
@@ -310,7 +310,7 @@ static struct coord_route route_of(const struct world *w, size_t i, const char *
 	return found;
 }
 
-static void offer(struct world *w, size_t i, const char *routes)
+static void offer(struct rig *w, size_t i, const char *routes)
 {
 	w->devices[i].routes = routes;
 	tell_place(w, &w->devices[i]);
@@ -319,7 +319,7 @@ static void offer(struct world *w, size_t i, const char *routes)
 
 static void routes_are_used_when_somebody_or_the_policy_approves(void **state)
 {
-	struct world w;
+	struct rig w;
 	struct coord_route r;
 	int64_t id;
 
@@ -347,10 +347,10 @@ static void routes_are_used_when_somebody_or_the_policy_approves(void **state)
 	CHECK_TRUE(route_of(&w, 4, "10.2.0.0/16").in_use &&
 		   !route_of(&w, 4, "192.168.0.0/16").approved);
 	CHECK_STR(route_of(&w, 4, "10.2.0.0/16").by, "");
-	world_free(&w);
+	rig_free(&w);
 }
 
-static void two_routers(struct world *w)
+static void two_routers(struct rig *w)
 {
 	five_devices(w);
 	for (size_t i = 0; i < 2; i++) {
@@ -364,7 +364,7 @@ static void two_routers(struct world *w)
 
 static void a_standby_takes_over_when_the_primary_is_gone(void **state)
 {
-	struct world w;
+	struct rig w;
 	mono_ns t0;
 
 	(void)state;
@@ -385,21 +385,21 @@ static void a_standby_takes_over_when_the_primary_is_gone(void **state)
 	hang_up(&w, &w.devices[1]);
 	pass(&w, COORD_WATCH_GRACE + MSEC(200));
 	CHECK_TRUE(reaches(seen(&w, 2, 0), "10.1.0.0/16"));
-	world_free(&w);
+	rig_free(&w);
 }
 
-static void restart(struct world *w)
+static void restart(struct rig *w)
 {
 	for (size_t i = 0; i < DEVICES; i++)
 		hang_up(w, &w->devices[i]);
 	coord_free(w->tailnet);
 	store_mem_crash(w->store);
-	world_start(w);
+	rig_start(w);
 }
 
 static void a_primary_is_the_same_after_a_restart(void **state)
 {
-	struct world w;
+	struct rig w;
 
 	(void)state;
 	two_routers(&w);
@@ -422,12 +422,12 @@ static void a_primary_is_the_same_after_a_restart(void **state)
 		reaches(seen(&w, 2, 1), "10.1.0.0/16") && !reaches(seen(&w, 2, 0), "10.1.0.0/16"));
 	pass(&w, COORD_RETURN_GRACE + MSEC(200));
 	CHECK_TRUE(route_of(&w, 1, "10.1.0.0/16").primary);
-	world_free(&w);
+	rig_free(&w);
 }
 
 static void a_primary_that_does_not_come_back_is_replaced(void **state)
 {
-	struct world w;
+	struct rig w;
 
 	(void)state;
 	two_routers(&w);
@@ -445,12 +445,12 @@ static void a_primary_that_does_not_come_back_is_replaced(void **state)
 	listen_to_map(&w, &w.devices[1]);
 	settle(&w);
 	CHECK_TRUE(route_of(&w, 1, "10.1.0.0/16").primary); /* that is kept, too */
-	world_free(&w);
+	rig_free(&w);
 }
 
 static void routers_that_stand_by_for_each_other_are_watched(void **state)
 {
-	struct world w;
+	struct rig w;
 	unsigned before[3];
 
 	(void)state;
@@ -466,13 +466,13 @@ static void routers_that_stand_by_for_each_other_are_watched(void **state)
 	CHECK_TRUE(w.devices[1].watched);
 	offer(&w, 1, "[]");
 	CHECK_TRUE(!w.devices[0].watched && !w.devices[1].watched);
-	world_free(&w);
+	rig_free(&w);
 }
 
 static void who_offers_the_organisations_own_networks_is_kept_apart(void **state)
 {
 	struct ipprefix own = prefix("10.0.0.0/8");
-	struct world w;
+	struct rig w;
 	int64_t id;
 
 	(void)state;
@@ -504,12 +504,12 @@ static void who_offers_the_organisations_own_networks_is_kept_apart(void **state
 	CHECK_INT(coord_protected_prefixes_set(
 			  w.tailnet, &(struct ipprefix){ 0 }, 1, COORD_PROTECTED_SHOW, w.now),
 		==, -ERR_BAD_VALUE);
-	world_free(&w);
+	rig_free(&w);
 }
 
 static void an_admin_is_told_that_he_is_one(void **state)
 {
-	struct world w;
+	struct rig w;
 
 	(void)state;
 	five_devices(&w);
@@ -527,7 +527,7 @@ static void an_admin_is_told_that_he_is_one(void **state)
 	CHECK_INT(coord_user_set_role(w.tailnet, w.people[0], "member", w.now), ==, 0);
 	settle(&w);
 	CHECK_TRUE(!seen(&w, 0, 1));
-	world_free(&w);
+	rig_free(&w);
 }
 
 #define RELAYS \
@@ -538,7 +538,7 @@ static void an_admin_is_told_that_he_is_one(void **state)
 
 static void devices_hear_of_the_relays_of_a_policy_when_they_change(void **state)
 {
-	struct world w;
+	struct rig w;
 	size_t told = 0;
 
 	(void)state;
@@ -552,7 +552,7 @@ static void devices_hear_of_the_relays_of_a_policy_when_they_change(void **state
 	settle(&w);
 	for (size_t i = 0; i < 5; i++)
 		CHECK_TRUE(!strstr(w.devices[i].frame, "DERPMap"));
-	world_free(&w);
+	rig_free(&w);
 }
 
 int main(void)

@@ -3,7 +3,7 @@
  * whole map says, and what a server says that has just started from what is stored.
  */
 #include "testlib/check.h"
-#include "tests/coord/tailnet.h"
+#include "tests/coord/rig.h"
 
 #include <errno.h>
 
@@ -51,7 +51,7 @@ static int no_route(void *ctx, const struct coord_route *r)
 	return 0;
 }
 
-static void random_policy_step(struct world *w)
+static void random_policy_step(struct rig *w)
 {
 	static const char *const prefixes[] = { "10.1.0.0/16", "10.2.0.0/16", "0.0.0.0/0", "::/0",
 		"192.168.7.0/24" };
@@ -155,7 +155,7 @@ struct prints {
 	struct buf v[DEVICES];
 };
 
-static void print_all(const struct world *w, bool with_state, struct prints *ret)
+static void print_all(const struct rig *w, bool with_state, struct prints *ret)
 {
 	for (size_t i = 0; i < DEVICES; i++) {
 		buf_init(&ret->v[i], 1 << 20);
@@ -187,7 +187,7 @@ static void compare(struct prints *a, struct prints *b)
 	}
 }
 
-static void listen_again(struct world *w)
+static void listen_again(struct rig *w)
 {
 	for (size_t i = 0; i < DEVICES; i++)
 		if (w->devices[i].poll)
@@ -195,7 +195,7 @@ static void listen_again(struct world *w)
 	settle(w);
 }
 
-static void check_against_whole_maps(struct world *w)
+static void check_against_whole_maps(struct rig *w)
 {
 	struct prints by_deltas, whole;
 
@@ -209,7 +209,7 @@ static void check_against_whole_maps(struct world *w)
 }
 
 /* Who is primary may be another after a restart. */
-static void check_against_restarted_hub(struct world *w)
+static void check_against_restarted_hub(struct rig *w)
 {
 	struct prints before, after;
 
@@ -222,7 +222,7 @@ static void check_against_restarted_hub(struct world *w)
 		hang_up(w, &w->devices[i]);
 	coord_free(w->tailnet);
 	store_mem_crash(w->store);
-	world_start(w);
+	rig_start(w);
 	for (size_t i = 0; i < DEVICES; i++)
 		if (node_of(w, &w->devices[i]))
 			listen_to_map(w, &w->devices[i]);
@@ -235,9 +235,9 @@ static void maps_follow_the_policy_whatever_happens(void **state)
 {
 	(void)state;
 	for (uint64_t seed = 100; seed < 100 + SEEDS; seed++) {
-		struct world w;
+		struct rig w;
 
-		world_new(&w, seed);
+		rig_new(&w, seed);
 		for (int step = 0; step < STEPS; step++) {
 			CHECK_ROW("seed %llu, step %d", (unsigned long long)seed, step);
 			if (step % 3 == 2)
@@ -250,7 +250,7 @@ static void maps_follow_the_policy_whatever_happens(void **state)
 				check_against_whole_maps(&w);
 		}
 		check_against_restarted_hub(&w);
-		world_free(&w);
+		rig_free(&w);
 	}
 }
 

@@ -1,6 +1,6 @@
 /* Who counts as online: devices that may take part and listen; what others are told of it, and when. */
 #include "testlib/check.h"
-#include "tests/coord/tailnet.h"
+#include "tests/coord/rig.h"
 
 #include <errno.h>
 
@@ -15,9 +15,9 @@ static struct ipprefix prefix(const char *s)
 }
 
 /* Devices 0 and 2 are ann's, 1 is bob's; all listen. */
-static void three_devices(struct world *w)
+static void three_devices(struct rig *w)
 {
-	world_new(w, 5);
+	rig_new(w, 5);
 	for (size_t i = 0; i < 3; i++) {
 		join(w, &w->devices[i], false);
 		listen_to_map(w, &w->devices[i]);
@@ -25,17 +25,17 @@ static void three_devices(struct world *w)
 	settle(w);
 }
 
-static int64_t id_of(const struct world *w, size_t i)
+static int64_t id_of(const struct rig *w, size_t i)
 {
 	return node_of(w, &w->devices[i])->id;
 }
 
-static const struct tc_node *seen(const struct world *w, size_t viewer, size_t peer)
+static const struct tc_node *seen(const struct rig *w, size_t viewer, size_t peer)
 {
 	return netmap_peer(w->devices[viewer].map, id_of(w, peer));
 }
 
-static size_t n_online(const struct world *w)
+static size_t n_online(const struct rig *w)
 {
 	struct coord_stats s;
 
@@ -44,7 +44,7 @@ static size_t n_online(const struct world *w)
 }
 
 /* The hub's list, its count and what a peer was told say the same. */
-static void check_online(const struct world *w, size_t i, bool online, size_t count)
+static void check_online(const struct rig *w, size_t i, bool online, size_t count)
 {
 	CHECK_INT(node_of(w, &w->devices[i])->online == JSON_YES, ==, online);
 	CHECK_INT(seen(w, 1, i)->online == JSON_YES, ==, online);
@@ -52,7 +52,7 @@ static void check_online(const struct world *w, size_t i, bool online, size_t co
 }
 
 /* Asks for a sooner expiry, as a device may. */
-static void expire_in(struct world *w, size_t i, unix_ms life)
+static void expire_in(struct rig *w, size_t i, unix_ms life)
 {
 	char key[KEY_TEXT_MAX], time[TIME_RFC3339_MAX], body[512];
 	int n;
@@ -68,7 +68,7 @@ static void expire_in(struct world *w, size_t i, unix_ms life)
 
 static void a_key_that_expires_ends_presence_at_that_moment(void **state)
 {
-	struct world w;
+	struct rig w;
 	unix_ms end;
 
 	(void)state;
@@ -88,12 +88,12 @@ static void a_key_that_expires_ends_presence_at_that_moment(void **state)
 		&w, &w.devices[0]); /* who expired may listen, so that it hears of its return */
 	settle(&w);
 	check_online(&w, 0, false, 2);
-	world_free(&w);
+	rig_free(&w);
 }
 
 static void the_end_of_a_key_is_looked_for_by_the_wall_clock(void **state)
 {
-	struct world w;
+	struct rig w;
 
 	(void)state;
 	three_devices(&w);
@@ -101,12 +101,12 @@ static void the_end_of_a_key_is_looked_for_by_the_wall_clock(void **state)
 	w.now.wall += LIFE_MS; /* somebody set the clock */
 	pass(&w, SEC(61));
 	check_online(&w, 0, false, 2);
-	world_free(&w);
+	rig_free(&w);
 }
 
 static void an_end_is_looked_for_after_a_restart(void **state)
 {
-	struct world w;
+	struct rig w;
 
 	(void)state;
 	three_devices(&w);
@@ -115,19 +115,19 @@ static void an_end_is_looked_for_after_a_restart(void **state)
 		hang_up(&w, &w.devices[i]);
 	coord_free(w.tailnet);
 	store_mem_crash(w.store);
-	world_start(&w);
+	rig_start(&w);
 	for (size_t i = 0; i < 3; i++)
 		listen_to_map(&w, &w.devices[i]);
 	settle(&w);
 	check_online(&w, 0, true, 3);
 	pass(&w, SEC(10));
 	check_online(&w, 0, false, 2);
-	world_free(&w);
+	rig_free(&w);
 }
 
 static void an_admins_word_and_a_logout_end_it_and_a_login_begins_it(void **state)
 {
-	struct world w;
+	struct rig w;
 
 	(void)state;
 	three_devices(&w);
@@ -143,13 +143,13 @@ static void an_admins_word_and_a_logout_end_it_and_a_login_begins_it(void **stat
 	join(&w, &w.devices[0], true);
 	settle(&w);
 	check_online(&w, 0, true, 3);
-	world_free(&w);
+	rig_free(&w);
 }
 
 static void a_longer_life_brings_it_back(void **state)
 {
 	static const char *const tags[] = { "tag:web" };
-	struct world w;
+	struct rig w;
 
 	(void)state;
 	three_devices(&w);
@@ -166,13 +166,13 @@ static void a_longer_life_brings_it_back(void **state)
 		coord_node_expire_at(w.tailnet, id_of(&w, 2), w.now.wall + LIFE_MS, w.now), ==, 0);
 	settle(&w);
 	check_online(&w, 2, true, 3);
-	world_free(&w);
+	rig_free(&w);
 }
 
 static void who_is_kept_apart_is_not_online(void **state)
 {
 	struct ipprefix own = prefix("10.0.0.0/8");
-	struct world w;
+	struct rig w;
 
 	(void)state;
 	three_devices(&w);
@@ -188,10 +188,10 @@ static void who_is_kept_apart_is_not_online(void **state)
 		==, 0);
 	settle(&w);
 	check_online(&w, 0, true, 3);
-	world_free(&w);
+	rig_free(&w);
 }
 
-static bool carries(const struct world *w, size_t i)
+static bool carries(const struct rig *w, size_t i)
 {
 	const struct tc_node *n = seen(w, 1, i);
 
@@ -204,7 +204,7 @@ static bool carries(const struct world *w, size_t i)
 
 static void a_routers_standby_takes_over_when_its_key_expires(void **state)
 {
-	struct world w;
+	struct rig w;
 	unix_ms end;
 
 	(void)state;
@@ -229,7 +229,7 @@ static void a_routers_standby_takes_over_when_its_key_expires(void **state)
 	settle(&w);
 	CHECK_TRUE(!carries(&w, 0) && carries(&w, 2));
 	check_online(&w, 0, true, 3);
-	world_free(&w);
+	rig_free(&w);
 }
 
 int main(void)

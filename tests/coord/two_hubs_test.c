@@ -4,12 +4,12 @@
  */
 #include "core/coord/tailnet/tailnet.h"
 #include "testlib/check.h"
-#include "tests/coord/tailnet.h"
+#include "tests/coord/rig.h"
 
 enum { STEPS = 600 };
 
 /* Of the second engine; its changes are dropped. */
-static struct world second;
+static struct rig second;
 static unsigned taken, not_simple;
 
 static int take(void *ctx, enum coord_kind kind, int64_t id, const struct view *doc)
@@ -18,7 +18,7 @@ static int take(void *ctx, enum coord_kind kind, int64_t id, const struct view *
 	return coord_apply(second.tailnet, kind, id, doc, second.now);
 }
 
-static void follow(const struct world *w)
+static void follow(const struct rig *w)
 {
 	struct coord_store *s = store_mem_store(second.store);
 
@@ -28,7 +28,7 @@ static void follow(const struct world *w)
 		not_simple++;
 		coord_free(second.tailnet);
 		store_mem_crash(second.store);
-		world_start(&second);
+		rig_start(&second);
 	}
 	CHECK_INT(coord_turn_end(second.tailnet, second.now), ==, 0);
 	store_mem_crash(second.store);
@@ -62,7 +62,7 @@ static void check_node(const struct coord_node_doc *a, const struct coord_node_d
 }
 
 /* Both know the same, and find it by what it is. */
-static void check_same(const struct world *w)
+static void check_same(const struct rig *w)
 {
 	struct coord_stats a, b;
 
@@ -86,7 +86,7 @@ static void check_same(const struct world *w)
 	}
 }
 
-static void step(struct world *w, unsigned i)
+static void step(struct rig *w, unsigned i)
 {
 	static const char *const policies[] = {
 		"{\"tagOwners\": {\"tag:web\": []}, \"acls\": []}",
@@ -113,15 +113,15 @@ static void step(struct world *w, unsigned i)
 
 static void a_second_engine_knows_what_the_first_one_does(void **state)
 {
-	struct world w;
+	struct rig w;
 
 	(void)state;
-	world_new(&w, 7);
+	rig_new(&w, 7);
 	turn(&w);
 	CHECK_INT(store_mem_open(w.store, 1, &second.store), ==, 0);
 	second.now = w.now;
 	rng_seeded_init(&second.rng, 8);
-	world_start(&second);
+	rig_start(&second);
 	for (unsigned i = 0; i < STEPS; i++) {
 		step(&w, i);
 		settle(&w);
@@ -132,7 +132,7 @@ static void a_second_engine_knows_what_the_first_one_does(void **state)
 	CHECK_INT(not_simple, <, taken / 20);
 	printf("# %u documents taken, %u times all was loaded\n", taken, not_simple);
 	coord_free(second.tailnet);
-	world_free(&w);
+	rig_free(&w);
 	store_mem_free(second.store);
 }
 

@@ -4,7 +4,7 @@
 #include "core/ctlclient/mapstream.h"
 #include "testlib/check.h"
 
-struct world {
+struct rig {
 	struct ctlclient *c;
 	struct rng_seeded rng, hub_rng;
 	struct secret_machine hub_secret;
@@ -41,7 +41,7 @@ static size_t map_message(uint8_t *out, size_t max)
 	return 4 + a + b;
 }
 
-static void refuse(struct world *w, struct ts_stream *s, int status)
+static void refuse(struct rig *w, struct ts_stream *s, int status)
 {
 	if (w->retry_after < 0)
 		CHECK_INT(ts_stream_respond(s, status, NULL, VIEW_LIT("no\n")), ==, 0);
@@ -54,7 +54,7 @@ static void refuse(struct world *w, struct ts_stream *s, int status)
 static void hub_request(
 	void *owner, struct ts_stream *s, const char *method, const char *path, struct view body)
 {
-	struct world *w = owner;
+	struct rig *w = owner;
 	char text[4096];
 
 	snprintf(text, sizeof(text), "%.*s", (int)body.len, (const char *)body.p);
@@ -107,7 +107,7 @@ static void hub_request(
 
 static void hub_end(void *owner, struct ts_stream *s, int rc)
 {
-	struct world *w = owner;
+	struct rig *w = owner;
 
 	if (w->poll == s)
 		w->poll = NULL;
@@ -118,7 +118,7 @@ static void hub_end(void *owner, struct ts_stream *s, int rc)
 
 static void hub_fill(void *owner, struct ts_stream *s, struct buf *out)
 {
-	struct world *w = owner;
+	struct rig *w = owner;
 	uint8_t m[512];
 
 	if (s != w->poll || w->poll_sent)
@@ -149,7 +149,7 @@ static const struct ts2021_ops hub_ops = { .on_request = hub_request,
 static void dial(void *owner, enum ctlclient_conn id, const char *host, uint16_t port,
 	enum ctlclient_tls tls)
 {
-	struct world *w = owner;
+	struct rig *w = owner;
 
 	CHECK_STR(host, "hub.example");
 	CHECK_INT(port, ==, id == CTL_CONN_TLS ? 443 : 80);
@@ -160,7 +160,7 @@ static void dial(void *owner, enum ctlclient_conn id, const char *host, uint16_t
 
 static void hangup(void *owner, enum ctlclient_conn id)
 {
-	struct world *w = owner;
+	struct rig *w = owner;
 
 	w->dialled[id] = false;
 	if (id != CTL_CONN_KEY && !w->dialled[CTL_CONN_PLAIN])
@@ -169,34 +169,34 @@ static void hangup(void *owner, enum ctlclient_conn id)
 
 static void describe(void *owner, struct tc_map_request *m)
 {
-	struct world *w = owner;
+	struct rig *w = owner;
 
 	m->hostinfo = &w->host;
 }
 
 static void new_node_key(void *owner, struct node_pub *ret)
 {
-	struct world *w = owner;
+	struct rig *w = owner;
 
 	memset(ret->b, (int)++w->keys_made, KEY_LEN);
 }
 
 static void on_hub_key(void *owner, const struct machine_pub *key)
 {
-	CHECK_INT(memcmp(key, &((struct world *)owner)->hub_pub, sizeof(*key)), ==, 0);
+	CHECK_INT(memcmp(key, &((struct rig *)owner)->hub_pub, sizeof(*key)), ==, 0);
 }
 
 static void on_registered(
 	void *owner, const struct node_pub *key, const struct tc_register_response *r)
 {
 	CHECK_INT(key->b[0], ==,
-		((struct world *)owner)->keys_made ? ((struct world *)owner)->keys_made : 9);
+		((struct rig *)owner)->keys_made ? ((struct rig *)owner)->keys_made : 9);
 	(void)r;
 }
 
 static void on_map(void *owner, const struct tc_map_response *m)
 {
-	struct world *w = owner;
+	struct rig *w = owner;
 
 	if (m->keep_alive)
 		return;
@@ -210,7 +210,7 @@ static void on_map(void *owner, const struct tc_map_response *m)
 
 static void on_state(void *owner, enum ctlclient_state s, const char *text)
 {
-	struct world *w = owner;
+	struct rig *w = owner;
 
 	w->state = s;
 	snprintf(w->text, sizeof(w->text), "%s", text ? text : "");
@@ -218,14 +218,14 @@ static void on_state(void *owner, enum ctlclient_state s, const char *text)
 
 static void on_trouble(void *owner, const char *why)
 {
-	struct world *w = owner;
+	struct rig *w = owner;
 
 	snprintf(w->trouble, sizeof(w->trouble), "%s", why);
 }
 
 static void on_refused(void *owner, const char *why)
 {
-	struct world *w = owner;
+	struct rig *w = owner;
 
 	snprintf(w->refused, sizeof(w->refused), "%s", why ? why : "");
 	w->n_refused++;
@@ -233,7 +233,7 @@ static void on_refused(void *owner, const char *why)
 
 static void on_login_refused(void *owner, const char *why)
 {
-	struct world *w = owner;
+	struct rig *w = owner;
 
 	snprintf(w->refused, sizeof(w->refused), "%s", why);
 	w->n_logins_refused++;
@@ -251,7 +251,7 @@ static const struct ctlclient_ops ops = { .dial = dial,
 	.on_refused = on_refused,
 	.on_login_refused = on_login_refused };
 
-static void answer_key(struct world *w)
+static void answer_key(struct rig *w)
 {
 	char key[KEY_TEXT_MAX], text[512];
 	size_t body = strlen(key_format(KEY_MACHINE, w->hub_pub.b, key)) + 16;
@@ -263,7 +263,7 @@ static void answer_key(struct world *w)
 }
 
 /* Moves bytes until both sides are silent. */
-static void pump(struct world *w)
+static void pump(struct rig *w)
 {
 	for (bool moved = true; moved;) {
 		struct view v;
@@ -306,13 +306,13 @@ static void pump(struct world *w)
 
 static const char joined[] = "{\"MachineAuthorized\":true}";
 
-static void world_open(struct world *w, bool known, const char *auth_key)
+static void rig_open(struct rig *w, bool known, const char *auth_key)
 {
 	struct ctlclient_config cfg = {
 		.url = "http://hub.example", .auth_key = auth_key, .registered = known
 	};
 
-	*w = (struct world){ .map_status = 200,
+	*w = (struct rig){ .map_status = 200,
 		.register_status = 200,
 		.lite_status = 200,
 		.retry_after = -1,
@@ -332,7 +332,7 @@ static void world_open(struct world *w, bool known, const char *auth_key)
 	CHECK_INT(ctlclient_new(&w->c, &cfg, &w->rng.rng, &ops, w), ==, 0);
 }
 
-static void world_close(struct world *w)
+static void rig_close(struct rig *w)
 {
 	w->c = ctlclient_free(w->c);
 	w->hub = ts2021_free(w->hub);
@@ -340,9 +340,9 @@ static void world_close(struct world *w)
 
 static void node_joins_with_an_auth_key_and_gets_its_map(void **state)
 {
-	struct world w;
+	struct rig w;
 
-	world_open(&w, false, "hskey-auth-1");
+	rig_open(&w, false, "hskey-auth-1");
 	ctlclient_start(w.c, w.now);
 	pump(&w);
 	CHECK_TRUE(strstr(w.last_register, "\"AuthKey\":\"hskey-auth-1\"") != NULL);
@@ -355,15 +355,15 @@ static void node_joins_with_an_auth_key_and_gets_its_map(void **state)
 	pump(&w);
 	CHECK_INT(w.lites, ==, 2);
 	CHECK_INT(w.maps, ==, 1);
-	world_close(&w);
+	rig_close(&w);
 	(void)state;
 }
 
 static void lost_connection_is_dialled_again_within_100_ms_without_registering(void **state)
 {
-	struct world w;
+	struct rig w;
 
-	world_open(&w, true, NULL);
+	rig_open(&w, true, NULL);
 	ctlclient_start(w.c, w.now);
 	pump(&w);
 	CHECK_INT(w.dials, ==, 1); /* the hub's key was handed in */
@@ -376,12 +376,12 @@ static void lost_connection_is_dialled_again_within_100_ms_without_registering(v
 	CHECK_INT(w.registers, ==, 1);
 	CHECK_INT(w.got_maps, ==, 2);
 	CHECK_INT(w.state, ==, CTL_RUNNING);
-	world_close(&w);
+	rig_close(&w);
 	(void)state;
 }
 
 /* To the next session, or the next try if there is no hub: the time that it took. */
-static mono_ns next_session(struct world *w, bool hub_there)
+static mono_ns next_session(struct rig *w, bool hub_there)
 {
 	mono_ns t0 = w->now.mono;
 	unsigned dials = w->dials;
@@ -399,7 +399,7 @@ static mono_ns next_session(struct world *w, bool hub_there)
 	return w->now.mono - t0;
 }
 
-static void end_poll(struct world *w)
+static void end_poll(struct rig *w)
 {
 	ts_stream_finish(w->poll);
 	pump(w);
@@ -409,9 +409,9 @@ static void end_poll(struct world *w)
 static void sessions_that_live_only_moments_are_begun_ever_more_seldom(void **state)
 {
 	mono_ns t0;
-	struct world w;
+	struct rig w;
 
-	world_open(&w, true, NULL);
+	rig_open(&w, true, NULL);
 	ctlclient_start(w.c, w.now);
 	pump(&w);
 	t0 = w.now.mono;
@@ -428,7 +428,7 @@ static void sessions_that_live_only_moments_are_begun_ever_more_seldom(void **st
 	ctlclient_tick(w.c, w.now);
 	end_poll(&w);
 	CHECK_INT(next_session(&w, true), <=, MSEC(100));
-	world_close(&w);
+	rig_close(&w);
 	(void)state;
 }
 
@@ -437,12 +437,12 @@ static void a_hub_that_was_away_shortly_is_found_soon(void **state)
 	static const mono_ns away[] = { SEC(1), SEC(4), SEC(12), SEC(30), SEC(120) };
 
 	for (size_t i = 0; i < ARRAY_LEN(away); i++) {
-		struct world w;
+		struct rig w;
 		mono_ns lost, back;
 		unsigned tries = 0;
 
 		CHECK_ROW("row %zu", i);
-		world_open(&w, true, NULL);
+		rig_open(&w, true, NULL);
 		ctlclient_start(w.c, w.now);
 		pump(&w);
 		lost = w.now.mono;
@@ -454,7 +454,7 @@ static void a_hub_that_was_away_shortly_is_found_soon(void **state)
 		(void)next_session(&w, true);
 		CHECK_INT(w.state, ==, CTL_RUNNING);
 		CHECK_INT(w.now.mono - back, <=, MSEC(100) + away[i] / 16);
-		world_close(&w);
+		rig_close(&w);
 	}
 	(void)state;
 }
@@ -462,9 +462,9 @@ static void a_hub_that_was_away_shortly_is_found_soon(void **state)
 /* A hub that removed a device would have it back at once. */
 static void auth_key_is_offered_only_until_the_hub_has_taken_it(void **state)
 {
-	struct world w;
+	struct rig w;
 
-	world_open(&w, false, "hskey-auth-1");
+	rig_open(&w, false, "hskey-auth-1");
 	ctlclient_start(w.c, w.now);
 	pump(&w);
 	CHECK_INT(w.state, ==, CTL_RUNNING);
@@ -478,15 +478,15 @@ static void auth_key_is_offered_only_until_the_hub_has_taken_it(void **state)
 	}
 	CHECK_INT(w.state, ==, CTL_NEEDS_LOGIN);
 	CHECK_TRUE(strstr(w.last_register, "hskey-auth-1") == NULL);
-	world_close(&w);
+	rig_close(&w);
 	(void)state;
 }
 
 static void changed_link_is_followed_by_a_new_connection_at_once(void **state)
 {
-	struct world w;
+	struct rig w;
 
-	world_open(&w, true, NULL);
+	rig_open(&w, true, NULL);
 	ctlclient_start(w.c, w.now);
 	pump(&w);
 	CHECK_INT(w.dials, ==, 1);
@@ -497,15 +497,15 @@ static void changed_link_is_followed_by_a_new_connection_at_once(void **state)
 	ctlclient_stop(w.c);
 	ctlclient_reconnect(w.c, w.now);
 	CHECK_INT(w.dials, ==, 2);
-	world_close(&w);
+	rig_close(&w);
 	(void)state;
 }
 
 static void login_url_is_shown_and_followed_until_the_hub_answers(void **state)
 {
-	struct world w;
+	struct rig w;
 
-	world_open(&w, false, NULL);
+	rig_open(&w, false, NULL);
 	w.register_answer[0] = "{\"AuthURL\":\"http://hub.example/register/1\"}";
 	w.register_answer[1] = NULL;
 	ctlclient_start(w.c, w.now);
@@ -518,30 +518,30 @@ static void login_url_is_shown_and_followed_until_the_hub_answers(void **state)
 	pump(&w);
 	CHECK_INT(w.state, ==, CTL_RUNNING);
 	CHECK_INT(w.registers, ==, 2);
-	world_close(&w);
+	rig_close(&w);
 	(void)state;
 }
 
 static void expired_key_is_replaced_by_a_new_one_that_names_the_old(void **state)
 {
-	struct world w;
+	struct rig w;
 
-	world_open(&w, true, "k");
+	rig_open(&w, true, "k");
 	w.register_answer[0] = "{\"NodeKeyExpired\":true}";
 	ctlclient_start(w.c, w.now);
 	pump(&w);
 	CHECK_INT(w.keys_made, ==, 1);
 	CHECK_TRUE(strstr(w.last_register, "\"OldNodeKey\":\"nodekey:0909") != NULL);
 	CHECK_INT(w.state, ==, CTL_RUNNING);
-	world_close(&w);
+	rig_close(&w);
 	(void)state;
 }
 
 static void refused_poll_makes_the_node_register_again(void **state)
 {
-	struct world w;
+	struct rig w;
 
-	world_open(&w, true, NULL);
+	rig_open(&w, true, NULL);
 	w.map_status = 404;
 	ctlclient_start(w.c, w.now);
 	pump(&w);
@@ -554,17 +554,17 @@ static void refused_poll_makes_the_node_register_again(void **state)
 	}
 	CHECK_INT(w.registers, >=, 2);
 	CHECK_INT(w.got_maps, ==, 1);
-	world_close(&w);
+	rig_close(&w);
 	(void)state;
 }
 
 /* The device has tags, a name and routes; the hub dislikes one of them in every request, or in none. */
-static void open_with_settings(struct world *w, const char *refuses)
+static void open_with_settings(struct rig *w, const char *refuses)
 {
 	static const char *tag = "tag:x";
 	static struct ipprefix route = { .ip = { .family = 4, .b = { 10 } }, .bits = 8 };
 
-	world_open(w, true, NULL);
+	rig_open(w, true, NULL);
 	w->host = (struct tc_hostinfo){ .hostname = "A Box",
 		.request_tags = json_list_of(&tag, 1),
 		.routable_ips = json_list_of(&route, 1) };
@@ -580,7 +580,7 @@ static void a_refused_setting_is_left_out_and_the_device_stays(void **state)
 	} rows[] = { { "\"RequestTags\"", "\"RoutableIPs\":[\"10.0.0.0/8\"]" },
 		{ "\"A Box\"", "\"Hostname\":\"a-box\",\"RoutableIPs\"" },
 		{ "\"RoutableIPs\"", "\"Hostname\":\"a-box\"" } };
-	struct world w;
+	struct rig w;
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
@@ -604,13 +604,13 @@ static void a_refused_setting_is_left_out_and_the_device_stays(void **state)
 		CHECK_INT(w.n_refused, ==, 2);
 		CHECK_STR(w.refused, "");
 		CHECK_TRUE(strstr(w.last_lite, rows[i].refuses));
-		world_close(&w);
+		rig_close(&w);
 	}
 }
 
 static void a_setting_that_is_refused_while_it_runs_leaves_the_poll_alone(void **state)
 {
-	struct world w;
+	struct rig w;
 
 	(void)state;
 	open_with_settings(&w, NULL);
@@ -622,12 +622,12 @@ static void a_setting_that_is_refused_while_it_runs_leaves_the_poll_alone(void *
 	CHECK_INT(w.state, ==, CTL_RUNNING);
 	CHECK_INT(w.maps, ==, 1);
 	CHECK_STR(w.refused, "not this one");
-	world_close(&w);
+	rig_close(&w);
 }
 
 static void what_is_no_fault_of_the_settings_stays_a_failure(void **state)
 {
-	struct world w;
+	struct rig w;
 
 	(void)state;
 	open_with_settings(&w, "NodeKey");
@@ -635,12 +635,12 @@ static void what_is_no_fault_of_the_settings_stays_a_failure(void **state)
 	CHECK_STR(w.text, "not this one");
 	CHECK_INT(w.registers, ==, 4);
 	CHECK_INT(w.n_refused, ==, 0);
-	world_close(&w);
+	rig_close(&w);
 }
 
 static void a_refused_login_leaves_the_device_with_its_key(void **state)
 {
-	struct world w;
+	struct rig w;
 
 	(void)state;
 	open_with_settings(&w, NULL);
@@ -652,14 +652,14 @@ static void a_refused_login_leaves_the_device_with_its_key(void **state)
 	CHECK_INT(w.state, ==, CTL_RUNNING);
 	CHECK_INT(w.maps, ==, 1);
 	CHECK_INT(w.dials, ==, 1);
-	world_close(&w);
+	rig_close(&w);
 }
 
 static void silent_poll_is_given_up_after_two_minutes(void **state)
 {
-	struct world w;
+	struct rig w;
 
-	world_open(&w, true, NULL);
+	rig_open(&w, true, NULL);
 	ctlclient_start(w.c, w.now);
 	pump(&w);
 	CHECK_INT(ctlclient_deadline(w.c), ==, w.now.mono + CTLCLIENT_SILENCE);
@@ -667,16 +667,16 @@ static void silent_poll_is_given_up_after_two_minutes(void **state)
 	ctlclient_tick(w.c, w.now);
 	CHECK_INT(w.state, ==, CTL_CONNECTING);
 	CHECK_TRUE(!w.dialled[CTL_CONN_PLAIN]);
-	world_close(&w);
+	rig_close(&w);
 	(void)state;
 }
 
 static void a_login_that_waits_asks_whether_the_hub_lives(void **state)
 {
-	struct world w;
+	struct rig w;
 	mono_ns t0;
 
-	world_open(&w, false, NULL);
+	rig_open(&w, false, NULL);
 	w.register_answer[0] = "{\"AuthURL\":\"http://hub.example/register/1\"}";
 	w.register_answer[1] = NULL; /* nobody approves it yet */
 	ctlclient_start(w.c, w.now);
@@ -693,16 +693,16 @@ static void a_login_that_waits_asks_whether_the_hub_lives(void **state)
 		ctlclient_tick(w.c, w.now);
 	}
 	CHECK_INT(w.now.mono - t0, ==, CTLCLIENT_SILENCE);
-	world_close(&w);
+	rig_close(&w);
 	(void)state;
 }
 
 static void tls_is_dialled_when_plaintext_is_slow_or_fails(void **state)
 {
 	for (int slow = 0; slow < 2; slow++) {
-		struct world w;
+		struct rig w;
 
-		world_open(&w, true, NULL);
+		rig_open(&w, true, NULL);
 		ctlclient_start(w.c, w.now);
 		CHECK_TRUE(!w.dialled[CTL_CONN_TLS]);
 		if (slow) {
@@ -713,16 +713,16 @@ static void tls_is_dialled_when_plaintext_is_slow_or_fails(void **state)
 			ctlclient_closed(w.c, CTL_CONN_PLAIN, -ERR_CLOSED, w.now);
 		}
 		CHECK_TRUE(w.dialled[CTL_CONN_TLS]);
-		world_close(&w);
+		rig_close(&w);
 	}
 	(void)state;
 }
 
 static void logout_is_told_to_the_hub_and_ends_the_session(void **state)
 {
-	struct world w;
+	struct rig w;
 
-	world_open(&w, true, NULL);
+	rig_open(&w, true, NULL);
 	ctlclient_start(w.c, w.now);
 	pump(&w);
 	ctlclient_logout(w.c, w.now);
@@ -731,16 +731,16 @@ static void logout_is_told_to_the_hub_and_ends_the_session(void **state)
 	CHECK_INT(w.state, ==, CTL_LOGGED_OUT);
 	CHECK_TRUE(!w.dialled[CTL_CONN_PLAIN]);
 	CHECK_INT(ctlclient_deadline(w.c), ==, MONO_NEVER);
-	world_close(&w);
+	rig_close(&w);
 	(void)state;
 }
 
 /* A login is under way. Which key the hub knows is not known, so both are logged out; the login's answer is none to that. */
 static void a_logout_during_a_login_is_told_to_the_hub(void **state)
 {
-	struct world w;
+	struct rig w;
 
-	world_open(&w, true, NULL);
+	rig_open(&w, true, NULL);
 	ctlclient_start(w.c, w.now);
 	pump(&w);
 	ctlclient_login(w.c, "hskey-auth-1", w.now);
@@ -749,7 +749,7 @@ static void a_logout_during_a_login_is_told_to_the_hub(void **state)
 	CHECK_INT(w.logouts, ==, 2);
 	CHECK_TRUE(strstr(w.last_register, "\"NodeKey\":\"nodekey:0909") != NULL);
 	CHECK_INT(w.state, ==, CTL_LOGGED_OUT);
-	world_close(&w);
+	rig_close(&w);
 	(void)state;
 }
 
@@ -797,7 +797,7 @@ static void truncated_oversized_and_false_frames_are_refused(void **state)
 }
 
 /* When it comes again: the deadline, and nothing before. */
-static mono_ns waits(const struct world *w)
+static mono_ns waits(const struct rig *w)
 {
 	return ctlclient_deadline(w->c) - w->now.mono;
 }
@@ -820,7 +820,7 @@ static const struct busy_row busy_rows[] = {
 	{ 500, 30, 0, 0 },
 };
 
-static void check_wait(const struct world *w, const struct busy_row *r)
+static void check_wait(const struct rig *w, const struct busy_row *r)
 {
 	mono_ns wait = waits(w);
 
@@ -836,9 +836,9 @@ static void rule_1_3_a_busy_hub_is_asked_for_a_map_again_when_it_says(void **sta
 {
 	for (size_t i = 0; i < ARRAY_LEN(busy_rows); i++) {
 		const struct busy_row *r = &busy_rows[i];
-		struct world w;
+		struct rig w;
 
-		world_open(&w, true, NULL);
+		rig_open(&w, true, NULL);
 		w.map_status = r->status;
 		w.retry_after = r->retry_after;
 		ctlclient_start(w.c, w.now);
@@ -863,7 +863,7 @@ static void rule_1_3_a_busy_hub_is_asked_for_a_map_again_when_it_says(void **sta
 		pump(&w);
 		CHECK_INT(w.got_maps, ==, 1);
 		CHECK_INT(w.registers, ==, r->most ? 1 : 2); /* busy is not "I don't know you" */
-		world_close(&w);
+		rig_close(&w);
 	}
 	(void)state;
 }
@@ -872,9 +872,9 @@ static void rule_1_3_a_busy_hub_is_asked_to_register_again_when_it_says(void **s
 {
 	for (size_t i = 0; i < ARRAY_LEN(busy_rows); i++) {
 		const struct busy_row *r = &busy_rows[i];
-		struct world w;
+		struct rig w;
 
-		world_open(&w, false, "hskey-auth-1");
+		rig_open(&w, false, "hskey-auth-1");
 		w.register_status = r->status;
 		w.retry_after = r->retry_after;
 		ctlclient_start(w.c, w.now);
@@ -887,7 +887,7 @@ static void rule_1_3_a_busy_hub_is_asked_to_register_again_when_it_says(void **s
 		CHECK_INT(w.registers, ==, 2);
 		CHECK_TRUE(strstr(w.last_register, "hskey-auth-1") != NULL);
 		CHECK_INT(w.got_maps, ==, 1);
-		world_close(&w);
+		rig_close(&w);
 	}
 	(void)state;
 }
@@ -895,9 +895,9 @@ static void rule_1_3_a_busy_hub_is_asked_to_register_again_when_it_says(void **s
 static void rule_1_3_a_lite_update_that_a_busy_hub_refused_is_sent_again_and_the_stream_goes_on(
 	void **state)
 {
-	struct world w;
+	struct rig w;
 
-	world_open(&w, true, NULL);
+	rig_open(&w, true, NULL);
 	ctlclient_start(w.c, w.now);
 	pump(&w);
 	w.lite_status = 429;
@@ -917,7 +917,7 @@ static void rule_1_3_a_lite_update_that_a_busy_hub_refused_is_sent_again_and_the
 	CHECK_INT(w.lites, ==, 3);
 	CHECK_INT(w.maps, ==, 1);
 	CHECK_INT(w.state, ==, CTL_RUNNING);
-	world_close(&w);
+	rig_close(&w);
 	(void)state;
 }
 
@@ -947,9 +947,9 @@ static void rule_1_a_message_above_its_bound_ends_the_stream(void **state)
 
 static void rule_2_a_stream_that_does_not_begin_with_the_device_itself_is_given_up(void **state)
 {
-	struct world w;
+	struct rig w;
 
-	world_open(&w, true, NULL);
+	rig_open(&w, true, NULL);
 	w.says[0] = "{\"KeepAlive\":true}"; /* may come before */
 	w.says[1] = "{\"PeersRemoved\":[1]}";
 	ctlclient_start(w.c, w.now);
@@ -965,15 +965,15 @@ static void rule_2_a_stream_that_does_not_begin_with_the_device_itself_is_given_
 	CHECK_INT(w.state, ==, CTL_RUNNING);
 	CHECK_INT(w.got_maps, ==, 2);
 	CHECK_INT(w.first_maps, ==, 1);
-	world_close(&w);
+	rig_close(&w);
 	(void)state;
 }
 
 static void rule_4_a_hub_that_never_answers_a_map_request_is_left_after_two_minutes(void **state)
 {
-	struct world w;
+	struct rig w;
 
-	world_open(&w, true, NULL);
+	rig_open(&w, true, NULL);
 	w.map_status = 0; /* no headers */
 	ctlclient_start(w.c, w.now);
 	pump(&w);
@@ -985,7 +985,7 @@ static void rule_4_a_hub_that_never_answers_a_map_request_is_left_after_two_minu
 	w.now.mono += 1;
 	ctlclient_tick(w.c, w.now);
 	CHECK_TRUE(!w.dialled[CTL_CONN_PLAIN]);
-	world_close(&w);
+	rig_close(&w);
 	(void)state;
 }
 

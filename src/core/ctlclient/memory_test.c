@@ -6,7 +6,7 @@
 #include <errno.h>
 #include <zstd.h>
 
-struct world {
+struct rig {
 	struct ctlclient *c;
 	struct rng_seeded rng, hub_rng;
 	struct secret_machine hub_secret;
@@ -24,7 +24,7 @@ static void hub_request(
 	void *owner, struct ts_stream *s, const char *method, const char *path, struct view body)
 {
 	static const char joined[] = "{\"MachineAuthorized\":true}";
-	struct world *w = owner;
+	struct rig *w = owner;
 	int rc;
 
 	if (!strcmp(path, "/machine/register")) {
@@ -43,7 +43,7 @@ static void hub_request(
 
 static void hub_end(void *owner, struct ts_stream *s, int rc)
 {
-	struct world *w = owner;
+	struct rig *w = owner;
 
 	if (w->poll == s)
 		w->poll = NULL;
@@ -52,7 +52,7 @@ static void hub_end(void *owner, struct ts_stream *s, int rc)
 static void hub_fill(void *owner, struct ts_stream *s, struct buf *out)
 {
 	static const char map[] = "{\"Node\":{\"ID\":1,\"StableID\":\"n1\",\"Name\":\"a.\"}}";
-	struct world *w = owner;
+	struct rig *w = owner;
 	uint8_t m[512];
 	size_t n;
 
@@ -76,12 +76,12 @@ static const struct ts2021_ops hub_ops = { .on_request = hub_request,
 static void dial(void *owner, enum ctlclient_conn id, const char *host, uint16_t port,
 	enum ctlclient_tls tls)
 {
-	((struct world *)owner)->dialled[id] = true;
+	((struct rig *)owner)->dialled[id] = true;
 }
 
 static void hangup(void *owner, enum ctlclient_conn id)
 {
-	struct world *w = owner;
+	struct rig *w = owner;
 
 	w->dialled[id] = false;
 	if (id == CTL_CONN_PLAIN)
@@ -97,7 +97,7 @@ static void describe(void *owner, struct tc_map_request *m)
 
 static void new_node_key(void *owner, struct node_pub *ret)
 {
-	memset(ret->b, ++((struct world *)owner)->n_keys, KEY_LEN);
+	memset(ret->b, ++((struct rig *)owner)->n_keys, KEY_LEN);
 }
 
 static void on_hub_key(void *owner, const struct machine_pub *key) {}
@@ -105,17 +105,17 @@ static void on_hub_key(void *owner, const struct machine_pub *key) {}
 static void on_registered(
 	void *owner, const struct node_pub *key, const struct tc_register_response *r)
 {
-	((struct world *)owner)->n_registered++;
+	((struct rig *)owner)->n_registered++;
 }
 
 static void on_map(void *owner, const struct tc_map_response *m)
 {
-	((struct world *)owner)->n_maps++;
+	((struct rig *)owner)->n_maps++;
 }
 
 static void on_state(void *owner, enum ctlclient_state s, const char *text)
 {
-	((struct world *)owner)->state = s;
+	((struct rig *)owner)->state = s;
 }
 
 static void on_trouble(void *owner, const char *why) {}
@@ -130,7 +130,7 @@ static const struct ctlclient_ops ops = { .dial = dial,
 	.on_state = on_state,
 	.on_trouble = on_trouble };
 
-static void answer_key(struct world *w)
+static void answer_key(struct rig *w)
 {
 	char key[KEY_TEXT_MAX], text[512];
 	size_t body = strlen(key_format(KEY_MACHINE, w->hub_pub.b, key)) + 16;
@@ -140,13 +140,13 @@ static void answer_key(struct world *w)
 	ctlclient_feed(w->c, CTL_CONN_KEY, view_of(text, strlen(text)), w->now);
 }
 
-static void lose(struct world *w)
+static void lose(struct rig *w)
 {
 	w->hub = ts2021_free(w->hub);
 	ctlclient_closed(w->c, CTL_CONN_PLAIN, -ERR_CLOSED, w->now);
 }
 
-static int accept_node(struct world *w, struct view v)
+static int accept_node(struct rig *w, struct view v)
 {
 	struct ts2021_server how = {
 		.self = &w->hub_secret, .rng = &w->hub_rng.rng, .now = w->now.mono
@@ -162,7 +162,7 @@ static int accept_node(struct world *w, struct view v)
 }
 
 /* False: neither side has anything to say. */
-static bool exchange(struct world *w)
+static bool exchange(struct rig *w)
 {
 	static uint8_t copy[65536];
 	bool moved = false;
@@ -202,7 +202,7 @@ static bool exchange(struct world *w)
 	return moved;
 }
 
-static void run(struct world *w, mono_ns d)
+static void run(struct rig *w, mono_ns d)
 {
 	for (mono_ns end = w->now.mono + d; w->now.mono < end; w->now.mono += MSEC(250)) {
 		w->now.wall += 250;
@@ -214,11 +214,11 @@ static void run(struct world *w, mono_ns d)
 	}
 }
 
-static int world_open(struct world *w)
+static int rig_open(struct rig *w)
 {
 	struct ctlclient_config cfg = { .url = "http://hub.example", .auth_key = "hskey-auth-1" };
 
-	*w = (struct world){ .now = { .mono = SEC(1), .wall = 1800000000000 } };
+	*w = (struct rig){ .now = { .mono = SEC(1), .wall = 1800000000000 } };
 	rng_seeded_init(&w->rng, 1);
 	rng_seeded_init(&w->hub_rng, 2);
 	key_generate(&w->hub_rng.rng, w->hub_secret.b);
@@ -227,7 +227,7 @@ static int world_open(struct world *w)
 	return ctlclient_new(&w->c, &cfg, &w->rng.rng, &ops, w);
 }
 
-static void live_through(struct world *w)
+static void live_through(struct rig *w)
 {
 	ctlclient_start(w->c, w->now);
 	run(w, SEC(2));
@@ -241,7 +241,7 @@ static void live_through(struct world *w)
 
 static void short_of_memory_the_map_comes_with_a_later_session(void **state)
 {
-	static struct world w;
+	static struct rig w;
 	bool more = true;
 
 	for (size_t n = 1; more; n++) {
@@ -249,7 +249,7 @@ static void short_of_memory_the_map_comes_with_a_later_session(void **state)
 
 		CHECK_ROW("allocation %zu", n);
 		memory_refuse(n);
-		rc = world_open(&w);
+		rc = rig_open(&w);
 		if (rc == 0)
 			live_through(&w);
 		more = memory_allow();

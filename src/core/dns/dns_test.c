@@ -17,7 +17,7 @@ struct sent {
 };
 
 /* One engine, what it sent, what it answered. */
-struct world {
+struct rig {
 	struct dns *d;
 	struct dns_names *names;
 	struct rng_seeded rng;
@@ -29,7 +29,7 @@ struct world {
 	uint8_t bytes[ANSWER_MAX];
 };
 
-static struct world w;
+static struct rig w;
 
 static struct dns_upstream plain(const char *text)
 {

@@ -10,13 +10,13 @@ enum { JOBS = 200 };
 
 struct note {
 	struct worker_job job;
-	struct world *w;
+	struct rig *w;
 	int number;
 	pthread_t ran_in;
 	bool term_blocked;
 };
 
-struct world {
+struct rig {
 	struct loop *loop;
 	struct worker *worker;
 	struct note notes[JOBS];
@@ -43,7 +43,7 @@ static void run(struct worker_job *j)
 static void done(struct worker_job *j)
 {
 	struct note *n = container_of(j, struct note, job);
-	struct world *w = n->w;
+	struct rig *w = n->w;
 
 	CHECK_INT(w->ran[w->n_done], ==, n->number);
 	w->n_done++;
@@ -53,9 +53,9 @@ static void done(struct worker_job *j)
 		loop_stop(w->loop);
 }
 
-static void world_new(struct world *w)
+static void rig_new(struct rig *w)
 {
-	*w = (struct world){ .gate = { -1, -1 } };
+	*w = (struct rig){ .gate = { -1, -1 } };
 	CHECK_INT(loop_new(&w->loop), ==, 0);
 	CHECK_INT(worker_new(&w->worker, w->loop), ==, 0);
 	for (int i = 0; i < JOBS; i++)
@@ -63,7 +63,7 @@ static void world_new(struct world *w)
 			(struct note){ .job = { .run = run, .done = done }, .w = w, .number = i };
 }
 
-static void world_free(struct world *w)
+static void rig_free(struct rig *w)
 {
 	worker_free(w->worker);
 	loop_free(w->loop);
@@ -75,7 +75,7 @@ static void world_free(struct world *w)
 
 static void let_go(void *ctx)
 {
-	struct world *w = ctx;
+	struct rig *w = ctx;
 
 	CHECK_INT(w->n_done, ==, 0); /* the loop ran on while the thread was stuck */
 	CHECK_INT(write(w->gate[1], "x", 1), ==, 1);
@@ -83,11 +83,11 @@ static void let_go(void *ctx)
 
 static void jobs_run_in_order_beside_the_loop(void **state)
 {
-	static struct world w;
+	static struct rig w;
 	struct loop_timer *t;
 
 	(void)state;
-	world_new(&w);
+	rig_new(&w);
 	CHECK_INT(pipe(w.gate), ==, 0);
 	CHECK_INT(loop_timer_new(w.loop, let_go, &w, &t), ==, 0);
 	loop_timer_set(t, loop_now(w.loop).mono + MSEC(30));
@@ -98,21 +98,21 @@ static void jobs_run_in_order_beside_the_loop(void **state)
 	CHECK_TRUE(!pthread_equal(w.notes[0].ran_in, pthread_self()));
 	CHECK_TRUE(w.notes[0].term_blocked);
 	loop_timer_free(t);
-	world_free(&w);
+	rig_free(&w);
 }
 
 static void a_finish_waits_for_all_and_for_what_they_give(void **state)
 {
-	static struct world w;
+	static struct rig w;
 
 	(void)state;
-	world_new(&w);
+	rig_new(&w);
 	w.again = true;
 	worker_add(w.worker, &w.notes[0].job);
 	worker_finish(w.worker);
 	CHECK_INT(w.n_done, ==, JOBS);
 	worker_finish(w.worker); /* nothing to do */
-	world_free(&w);
+	rig_free(&w);
 }
 
 int main(void)

@@ -1,4 +1,4 @@
-#include "tests/coord/tailnet.h"
+#include "tests/coord/rig.h"
 #include "testlib/check.h"
 
 #include <stdlib.h>
@@ -74,7 +74,7 @@ static void on_change(void *ctx, enum netmap_change what, int64_t id)
 
 const struct netmap_ops tailnet_map_ops = { .on_change = on_change };
 
-void world_start(struct world *w)
+void rig_start(struct rig *w)
 {
 	struct coord_cfg cfg = {
 		.url = "http://hub.test",
@@ -96,7 +96,7 @@ void world_start(struct world *w)
 	CHECK_INT(coord_new(&w->tailnet, &cfg, w->now, NULL), ==, 0);
 }
 
-void world_new(struct world *w, uint64_t seed)
+void rig_new(struct rig *w, uint64_t seed)
 {
 	const struct coord_user *user;
 	const struct coord_key *key;
@@ -104,10 +104,10 @@ void world_new(struct world *w, uint64_t seed)
 
 	static const char *const people[] = { "ann@warren.test", "bob@warren.test" };
 
-	*w = (struct world){ .now = { .mono = SEC(1), .wall = 1790000000000 } };
+	*w = (struct rig){ .now = { .mono = SEC(1), .wall = 1790000000000 } };
 	rng_seeded_init(&w->rng, seed);
 	CHECK_INT(store_mem_new(&w->store), ==, 0);
-	world_start(w);
+	rig_start(w);
 	for (size_t i = 0; i < 2; i++) {
 		CHECK_INT(coord_user_create(w->tailnet, people[i], w->now, &user), ==, 0);
 		spec.user = w->people[i] = user->id;
@@ -122,7 +122,7 @@ void world_new(struct world *w, uint64_t seed)
 	}
 }
 
-void hang_up(struct world *w, struct device *d)
+void hang_up(struct rig *w, struct device *d)
 {
 	if (d->poll)
 		map_session_close(d->poll, w->now);
@@ -132,7 +132,7 @@ void hang_up(struct world *w, struct device *d)
 	d->ended = d->watched = d->began = false;
 }
 
-void world_free(struct world *w)
+void rig_free(struct rig *w)
 {
 	for (size_t i = 0; i < DEVICES; i++) {
 		hang_up(w, &w->devices[i]);
@@ -142,7 +142,7 @@ void world_free(struct world *w)
 	store_mem_free(w->store);
 }
 
-const struct coord_node_doc *node_of(const struct world *w, const struct device *d)
+const struct coord_node_doc *node_of(const struct rig *w, const struct device *d)
 {
 	const struct coord_node_doc *n = NULL;
 
@@ -187,7 +187,7 @@ static void check_faults(const struct tc_map_response *r)
 		CHECK_TRUE(!JSON_AT(r->peers_changed_patch, struct tc_peer_change, i)->fault);
 }
 
-static void apply_frame(struct world *w, struct device *d, const uint8_t *frame, size_t len)
+static void apply_frame(struct rig *w, struct device *d, const uint8_t *frame, size_t len)
 {
 	struct tc_map_response r;
 	struct arena mem;
@@ -214,7 +214,7 @@ static void apply_frame(struct world *w, struct device *d, const uint8_t *frame,
 	free(text);
 }
 
-static void drain(struct world *w, struct device *d)
+static void drain(struct rig *w, struct device *d)
 {
 	struct buf b;
 	size_t had;
@@ -237,7 +237,7 @@ static void drain(struct world *w, struct device *d)
 	buf_fini(&b);
 }
 
-void turn(struct world *w)
+void turn(struct rig *w)
 {
 	coord_tick(w->tailnet, w->now);
 	CHECK_INT(coord_turn_end(w->tailnet, w->now), ==, 0);
@@ -253,19 +253,19 @@ void turn(struct world *w)
 	w->now.wall += 50;
 }
 
-void settle(struct world *w)
+void settle(struct rig *w)
 {
 	for (int i = 0; i < 4 || coord_deadline(w->tailnet) <= w->now.mono + COORD_COALESCE; i++)
 		turn(w);
 }
 
-void pass(struct world *w, mono_ns span)
+void pass(struct rig *w, mono_ns span)
 {
 	for (mono_ns end = w->now.mono + span; w->now.mono < end;)
 		turn(w);
 }
 
-void ask_to_join(struct world *w, struct device *d, bool new_key)
+void ask_to_join(struct rig *w, struct device *d, bool new_key)
 {
 	char key[KEY_TEXT_MAX], old[KEY_TEXT_MAX], body[1024];
 	int n;
@@ -284,14 +284,14 @@ void ask_to_join(struct world *w, struct device *d, bool new_key)
 	CHECK_INT(coord_turn_end(w->tailnet, w->now), ==, 0);
 }
 
-void join(struct world *w, struct device *d, bool new_key)
+void join(struct rig *w, struct device *d, bool new_key)
 {
 	ask_to_join(w, d, new_key);
 	if (coord_store_settled(store_mem_store(w->store)))
 		CHECK_INT(answered, ==, 200);
 }
 
-void listen_to_map(struct world *w, struct device *d)
+void listen_to_map(struct rig *w, struct device *d)
 {
 	char key[KEY_TEXT_MAX], body[512];
 	struct map_session *poll = NULL;
@@ -309,7 +309,7 @@ void listen_to_map(struct world *w, struct device *d)
 	CHECK_INT(netmap_new(&d->map, &tailnet_map_ops, NULL, &w->rng.rng), ==, 0);
 }
 
-void tell_place(struct world *w, struct device *d)
+void tell_place(struct rig *w, struct device *d)
 {
 	char key[KEY_TEXT_MAX], body[512];
 	struct map_session *none;
@@ -326,7 +326,7 @@ void tell_place(struct world *w, struct device *d)
 }
 
 /* What the administration does with owners, and a device with its name. */
-static void random_ownership(struct world *w, struct device *d, int64_t node)
+static void random_ownership(struct rig *w, struct device *d, int64_t node)
 {
 	static const char *const hostnames[] = { "box", "desk", "box-1", "Anas Laptop" };
 	int64_t who = w->people[rng_below(&w->rng.rng, 2)];
@@ -350,7 +350,7 @@ static void random_ownership(struct world *w, struct device *d, int64_t node)
 	}
 }
 
-void random_step(struct world *w)
+void random_step(struct rig *w)
 {
 	static const char *const tags[] = { "tag:web" };
 	struct device *d = &w->devices[rng_below(&w->rng.rng, DEVICES)];
