@@ -8,6 +8,7 @@ the programs' own parsers. Of others, the program has to be on a list here. A bl
 kind of line that is not understood: what is shown and not tried has to be named in UNTRIED, with the reason.
 """
 import glob
+import itertools
 import json
 import os
 import re
@@ -65,7 +66,8 @@ def help_of(program, *words):
 def hub_commands():
     text = help_of("warren-hub").stdout
     lines = text[text.index("Commands:"):].split("\n\n")[0].splitlines()[1:]
-    return {tuple(re.match(r"  ((?:[a-z-]+ ?)+)", line).group(1).split()) for line in lines}
+    words = [re.match(r"  ((?:[a-z|-]+ ?)+)", line).group(1).split() for line in lines]
+    return {tuple(way) for w in words for way in itertools.product(*(x.split("|") for x in w))}  # "on|off" is two
 
 
 def warren_words(words):
@@ -83,8 +85,8 @@ def fault_of_ours(program, words):
     if program == "warren-hub":
         names = [w for w in words if not w.startswith("-")]
         known = hub_commands() | {("serve",)}
-        if names and not names[0].isupper() and not any(tuple(names[:n]) in known for n in (1, 2)):
-            return f"there is no command {' '.join(names[:2])}"
+        if names and not names[0].isupper() and not any(tuple(names[:n]) in known for n in (1, 2, 3)):
+            return f"there is no command {' '.join(names[:3])}"
     if program == "warren" and words and not words[0].startswith("-"):
         words = warren_words(words)
     r = subprocess.run([PROGRAM[program], *words, "--help"], capture_output=True, text=True, timeout=20)
