@@ -190,7 +190,7 @@ static int ask(struct known *k)
 {
 	struct verify *v = k->v;
 	const struct httpask_cfg cfg = {
-		.loop = v->cfg.loop, .url = &v->url, .tls = v->tls, .patience = VERIFY_PATIENCE
+		.loop = v->cfg.loop, .url = &v->url, .tls = v->tls, .timeout = VERIFY_PATIENCE
 	};
 	const struct derp_admit_request q = { .key = k->q.key, .source = k->q.source };
 	struct buf b;

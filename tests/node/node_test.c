@@ -296,7 +296,7 @@ static void a_refused_auth_key_is_told(void **state)
 	testnet_free(&net);
 }
 
-/* Who joins sees in a second what is wrong, not after the patience with a hub that restarts. */
+/* Who joins sees in a second what is wrong, not after the timeout with a hub that restarts. */
 static void a_hub_that_is_not_there_is_named_at_once(void **state)
 {
 	struct dev *d = &net.dev[0];

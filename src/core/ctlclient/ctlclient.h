@@ -71,7 +71,7 @@ struct ctlclient_ops {
 	void (*on_map)(void *owner, const struct tc_map_response *m);
 	void (*on_state)(void *owner, enum ctlclient_state s, const char *text);
 	/* The hub is not reached, or was lost, and is tried again: why, and what a person can do. Over with the next on_state. */
-	void (*on_trouble)(void *owner, const char *why);
+	void (*on_error)(void *owner, const char *why);
 	/* May be NULL. The hub has moved and proved itself by its key: it is at this URL from now on. */
 	void (*on_moved)(void *owner, const char *url);
 	/* strict: there is another hub at the URL. Nothing was asked of it; it is tried again until the owner frees the engine. */

@@ -216,7 +216,7 @@ static void on_state(void *owner, enum ctlclient_state s, const char *text)
 	snprintf(w->text, sizeof(w->text), "%s", text ? text : "");
 }
 
-static void on_trouble(void *owner, const char *why)
+static void on_error(void *owner, const char *why)
 {
 	struct rig *w = owner;
 
@@ -247,7 +247,7 @@ static const struct ctlclient_ops ops = { .dial = dial,
 	.on_registered = on_registered,
 	.on_map = on_map,
 	.on_state = on_state,
-	.on_trouble = on_trouble,
+	.on_error = on_error,
 	.on_refused = on_refused,
 	.on_login_refused = on_login_refused };
 

@@ -118,7 +118,7 @@ static void on_state(void *owner, enum ctlclient_state s, const char *text)
 	((struct rig *)owner)->state = s;
 }
 
-static void on_trouble(void *owner, const char *why) {}
+static void on_error(void *owner, const char *why) {}
 
 static const struct ctlclient_ops ops = { .dial = dial,
 	.hangup = hangup,
@@ -128,7 +128,7 @@ static const struct ctlclient_ops ops = { .dial = dial,
 	.on_registered = on_registered,
 	.on_map = on_map,
 	.on_state = on_state,
-	.on_trouble = on_trouble };
+	.on_error = on_error };
 
 static void answer_key(struct rig *w)
 {

@@ -15,7 +15,7 @@ void ctlclient_set_state(struct ctlclient *c, enum ctlclient_state s, const char
 	c->ops->on_state(c->owner, s, text);
 }
 
-static void tell_trouble(struct ctlclient *c, enum reason_step step, int rc)
+static void tell_error(struct ctlclient *c, enum reason_step step, int rc)
 {
 	const struct place *p =
 		c->asked == ASKED_SENT_ON && c->won == CTL_CONNS ? &c->next : &c->at;
@@ -29,7 +29,7 @@ static void tell_trouble(struct ctlclient *c, enum reason_step step, int rc)
 		.wall = c->now.wall };
 	char text[REASON_MAX];
 
-	c->ops->on_trouble(c->owner, reason_format(&r, text));
+	c->ops->on_error(c->owner, reason_format(&r, text));
 }
 
 static mono_ns spread(struct ctlclient *c, mono_ns least, mono_ns width)
@@ -76,7 +76,7 @@ void ctlclient_fail(struct ctlclient *c, enum reason_step step, int rc, mono_ns 
 	if (c->state != CTL_NEEDS_LOGIN)
 		ctlclient_set_state(c, CTL_CONNECTING, NULL);
 	if (rc)
-		tell_trouble(c, step, rc);
+		tell_error(c, step, rc);
 }
 
 void ctlclient_note_alive(struct ctlclient *c)

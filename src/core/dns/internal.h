@@ -190,7 +190,7 @@ struct job {
 	struct dnsmsg_question q;
 	uint16_t flags;
 	bool had_stale;
-	mono_ns created, patience, stale_at, deadline;
+	mono_ns created, fallback_at, stale_at, deadline;
 	struct try tries[PATHS_MAX];
 	size_t n_tries;
 	uint8_t *held; /* the best of what is no good answer */

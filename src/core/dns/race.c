@@ -218,7 +218,7 @@ static mono_ns job_deadline(const struct job *j)
 		return at;
 	if (!list_empty(&j->waiters))
 		at = mono_min(at, j->stale_at);
-	at = mono_min(at, j->patience);
+	at = mono_min(at, j->fallback_at);
 	for (size_t i = 0; i < j->n_tries; i++) {
 		const struct try *t = &j->tries[i];
 
@@ -270,9 +270,9 @@ void race_run(struct dns *d, struct job *j, struct now now)
 			j->stale_at = MONO_NEVER;
 			(void)answer_stale(d, j, now.mono);
 		}
-		if (now.mono < j->deadline && now.mono < j->patience)
+		if (now.mono < j->deadline && now.mono < j->fallback_at)
 			run_all(d, j, now.mono);
-		if (now.mono >= j->deadline || now.mono >= j->patience || all_ended(j))
+		if (now.mono >= j->deadline || now.mono >= j->fallback_at || all_ended(j))
 			give_up(d, j, now.mono);
 	}
 	if (j->done && now.mono >= j->deadline)
@@ -362,8 +362,8 @@ static void hold(struct dns *d, struct job *j, const struct dnsmsg *m, int rank,
 	j->held = copy;
 	j->held_len = len;
 	j->held_rank = rank;
-	if (j->patience == MONO_NEVER)
-		j->patience = now + PATIENCE;
+	if (j->fallback_at == MONO_NEVER)
+		j->fallback_at = now + PATIENCE;
 }
 
 static void deliver(struct dns *d, struct job *j, const struct dnsmsg *m, mono_ns now)
@@ -459,7 +459,7 @@ bool race_begin(struct dns *d, const struct route *r, const struct ask *a, struc
 	j->had_stale = stale;
 	list_init(&j->waiters);
 	list_init(&j->exchanges);
-	j->patience = MONO_NEVER;
+	j->fallback_at = MONO_NEVER;
 	j->stale_at = stale ? now.mono + STALE_AFTER : MONO_NEVER;
 	j->deadline = now.mono + GIVE_UP;
 	j->key_len = cache_key(a, j->key);

@@ -238,7 +238,7 @@ static void lost_initiation_is_repeated_at_once_when_the_owner_asks(void **state
 	live_close(&l);
 }
 
-/* The line is longer than the owner's patience: the answer to the first still counts. */
+/* The line is longer than the owner's timeout: the answer to the first still counts. */
 static void initiation_that_the_owner_repeats_is_the_same_while_its_answer_may_come(void **state)
 {
 	struct live l;

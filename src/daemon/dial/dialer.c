@@ -71,7 +71,7 @@ void dialer_dial(struct dialer *d, unsigned stream, const struct node_dial *to)
 	struct dialer_stream *s = calloc(1, sizeof(*s));
 
 	if (!s)
-		return; /* the engine's own patience ends it */
+		return; /* the engine's own timeout ends it */
 	*s = (struct dialer_stream){ .d = d, .id = stream };
 	list_push_tail(&d->streams, &s->link);
 	s->k = dial_open(d, to, NULL, &stream_dial_ops, s);

@@ -111,7 +111,7 @@ static void send_waiting(struct dnsd_exit *t)
 		t->n_waiting--;
 		c->r = r;
 		if (write_request(c, r) < 0)
-			conn_free(c); /* -ENOMEM; the engine's patience ends the question */
+			conn_free(c); /* -ENOMEM; the engine's timeout ends the question */
 		else
 			dial_wake(c->dial);
 	}

@@ -1,5 +1,5 @@
 /*
- *	a name --> LOOKUP --address--> stream --head, body--> answered          patience over, or an error: failed
+ *	a name --> LOOKUP --address--> stream --head, body--> answered          timeout over, or an error: failed
  *
  * Who is cancelled while the resolver is at work stays until it comes back, and then goes without a word.
  */
@@ -21,7 +21,7 @@ struct httpask {
 	uv_getaddrinfo_t lookup;
 	bool looking_up;
 	struct stream *s;
-	struct loop_timer *timer; /* patience, and the word of a failure */
+	struct loop_timer *timer; /* timeout, and the word of a failure */
 	int rc;
 	struct buf out, in;
 };
@@ -225,7 +225,7 @@ int httpask_post(struct httpask **ret, const struct httpask_cfg *cfg, struct vie
 		free(a);
 		return rc;
 	}
-	loop_timer_set(a->timer, mono_add(loop_now(cfg->loop).mono, cfg->patience));
+	loop_timer_set(a->timer, mono_add(loop_now(cfg->loop).mono, cfg->timeout));
 	rc = write_request(a, body);
 	if (rc == 0)
 		rc = begin(a);

@@ -30,7 +30,7 @@ struct httpask_cfg {
 	struct loop *loop;
 	const struct httpask_url *url; /* kept by the owner, as is tls */
 	struct tls_ctx *tls;           /* for https: whom it trusts */
-	mono_ns patience;              /* for all of it */
+	mono_ns timeout;               /* for all of it */
 };
 /* rc 0: status and body are the answer's. Else it failed. Called once, from the loop; the ask frees itself afterwards. */
 typedef void (*httpask_fn)(void *ctx, int rc, int status, struct view body);

@@ -20,7 +20,7 @@ long long http_unix_now_ms(void)
 	return (long long)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
-int http_unix_patience(long long until_ms, int most)
+int http_unix_timeout(long long until_ms, int most)
 {
 	long long left = until_ms ? MAX_OF(until_ms - http_unix_now_ms(), 0) : INT32_MAX;
 
@@ -32,7 +32,7 @@ int http_unix_patience(long long until_ms, int most)
 /* A daemon that hangs lets its queue of connections run full: connecting waits, too. */
 static void bound_connect(int fd, long long until_ms)
 {
-	int ms = MAX_OF(http_unix_patience(until_ms, -1), 1);
+	int ms = MAX_OF(http_unix_timeout(until_ms, -1), 1);
 	struct timeval t = { .tv_sec = ms / 1000, .tv_usec = (ms % 1000) * 1000 };
 
 	if (until_ms)
@@ -87,7 +87,7 @@ static int read_some(struct http_unix *h, int timeout_ms)
 	struct pollfd p = { .fd = h->fd, .events = POLLIN };
 	uint8_t *to;
 	ssize_t n;
-	int rc = poll(&p, 1, http_unix_patience(h->until_ms, timeout_ms));
+	int rc = poll(&p, 1, http_unix_timeout(h->until_ms, timeout_ms));
 
 	if (rc == 0 && h->until_ms && http_unix_now_ms() >= h->until_ms)
 		return -ETIMEDOUT;

@@ -23,7 +23,7 @@ enum { HTTP_UNIX_TIMEOUT = 1 };
 
 long long http_unix_now_ms(void); /* monotonic */
 /* How long may be waited, in ms: at most `most` (negative: for ever), and not beyond until_ms. 0: it is over. */
-int http_unix_patience(long long until_ms, int most);
+int http_unix_timeout(long long until_ms, int most);
 /* Connects. A negative errno; to be closed in any case. answer_max: bytes that may be held at once. */
 MUST_USE int http_unix_open(
 	struct http_unix *h, const char *path, size_t answer_max, long long until_ms);

@@ -43,7 +43,7 @@ static int dial(struct lclient *c, struct http_unix *l, struct lclient_err *err)
 		now = http_unix_now_ms();
 		if (now - c->born_ms >= LCLIENT_TIMEOUT_MS || (c->until_ms && now >= c->until_ms))
 			break;
-		poll(NULL, 0, http_unix_patience(c->until_ms, RETRY_MS));
+		poll(NULL, 0, http_unix_timeout(c->until_ms, RETRY_MS));
 	}
 	return rc < 0 ? fail(err, rc, "dial unix %s: %s", c->socket, err_text(rc)) : 0;
 }

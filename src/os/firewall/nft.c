@@ -28,7 +28,7 @@ struct nft {
 int nft_open(struct nft **ret)
 {
 	struct nft *k = calloc(1, sizeof(*k));
-	const struct timeval patience = { .tv_sec = 3 };
+	const struct timeval timeout = { .tv_sec = 3 };
 	const int size = 1 << 20; /* a batch has as many answers as changes */
 	int rc;
 
@@ -41,7 +41,7 @@ int nft_open(struct nft **ret)
 		return rc;
 	}
 	(void)setsockopt(
-		mnl_socket_get_fd(k->sock), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+		mnl_socket_get_fd(k->sock), SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof(timeout));
 	(void)setsockopt(mnl_socket_get_fd(k->sock), SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
 	k->port = mnl_socket_get_portid(k->sock);
 	*ret = k;

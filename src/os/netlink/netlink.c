@@ -31,7 +31,7 @@ struct netlink {
 int netlink_open(struct netlink **ret)
 {
 	struct netlink *nl = calloc(1, sizeof(*nl));
-	const struct timeval patience = {
+	const struct timeval timeout = {
 		.tv_sec = 3
 	}; /* the kernel answers at once: a belt over the braces */
 	const int on = 1;
@@ -50,7 +50,7 @@ int netlink_open(struct netlink **ret)
 		nl->sock, NETLINK_GET_STRICT_CHK, (void *)(uintptr_t)&on, sizeof(on));
 	(void)mnl_socket_setsockopt(nl->sock, NETLINK_CAP_ACK, (void *)(uintptr_t)&on, sizeof(on));
 	(void)setsockopt(
-		mnl_socket_get_fd(nl->sock), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+		mnl_socket_get_fd(nl->sock), SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof(timeout));
 	nl->port = mnl_socket_get_portid(nl->sock);
 	*ret = nl;
 	return 0;

@@ -46,7 +46,7 @@ struct stream {
 	struct loop_task ended;
 	struct ledger_holder holder; /* accepted with a ledger; else it charges nothing */
 	struct loop_timer *
-		timer; /* PROXY_HEADER: patience with a proxy; HANDSHAKE: when its turn comes; else NULL */
+		timer; /* PROXY_HEADER: timeout with a proxy; HANDSHAKE: when its turn comes; else NULL */
 	struct proxy_header *proxy; /* PROXY_HEADER: as far as it came */
 	SSL *ssl;
 	struct tls_ctx *tls;

@@ -235,7 +235,7 @@ static void on_state(void *owner, enum ctlclient_state s, const char *text)
 	printf("state\t%s\t%s\n", names[s], text ? text : "");
 }
 
-static void on_trouble(void *owner, const char *why)
+static void on_error(void *owner, const char *why)
 {
 	(void)owner;
 	printf("trouble\t%s\n", why);
@@ -249,7 +249,7 @@ static const struct ctlclient_ops ops = { .dial = dial,
 	.on_registered = on_registered,
 	.on_map = on_map,
 	.on_state = on_state,
-	.on_trouble = on_trouble };
+	.on_error = on_error };
 
 static void on_tick(void *ctx)
 {

@@ -321,7 +321,7 @@ static void on_state(void *owner, enum ctlclient_state s, const char *text)
 			(unsigned long long)((struct client *)owner)->serial, text ? text : "");
 }
 
-static void on_trouble(void *owner, const char *why)
+static void on_error(void *owner, const char *why)
 {
 	(void)owner;
 	(void)why;
@@ -335,7 +335,7 @@ static const struct ctlclient_ops ops = { .dial = dial,
 	.on_registered = on_registered,
 	.on_map = on_map,
 	.on_state = on_state,
-	.on_trouble = on_trouble };
+	.on_error = on_error };
 
 static void client_tick(void *ctx)
 {

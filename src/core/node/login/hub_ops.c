@@ -230,7 +230,7 @@ static void on_state(void *owner, enum ctlclient_state s, const char *text)
 	tell_control(a);
 }
 
-static void on_trouble(void *owner, const char *why)
+static void on_error(void *owner, const char *why)
 {
 	struct node *a = owner;
 
@@ -271,7 +271,7 @@ const struct ctlclient_ops node_control_ops = {
 	.on_registered = on_registered,
 	.on_map = on_map,
 	.on_state = on_state,
-	.on_trouble = on_trouble,
+	.on_error = on_error,
 	.on_refused = on_refused,
 	.on_login_refused = on_login_refused,
 };
