@@ -669,3 +669,18 @@ mono_ns node_until_direct(struct node *n, const struct node *to, mono_ns gap, mo
 		node_series(n, to, gap, gap);
 	return node_is_direct(n, to) ? vnet_now(n->w->v) : MONO_NEVER;
 }
+
+void rig_direct_pair(struct rig *w, const struct vnat_kind *ka, const struct vnat_kind *kb,
+	struct node **a, struct node **b)
+{
+	rig_open(w, 7, 1);
+	*a = node_add(w, ka, NULL);
+	*b = node_add(w, kb, NULL);
+	node_start(*a);
+	node_start(*b);
+	rig_run(w, SEC(1));
+	CHECK_TRUE(node_until_direct(*a, *b, MSEC(100), SEC(2)) != MONO_NEVER);
+	node_series(*a, *b, MSEC(100), SEC(8));
+	CHECK_TRUE(node_is_direct(*a, *b) && node_is_direct(*b, *a));
+	CHECK_INT(node_lost(*a), ==, 0);
+}

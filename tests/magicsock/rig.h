@@ -125,4 +125,8 @@ bool node_is_direct(const struct node *n, const struct node *to);
 /* Pings until the path is direct; the time of that, or MONO_NEVER. */
 mono_ns node_until_direct(struct node *n, const struct node *to, mono_ns gap, mono_ns limit);
 
+/* Opens the rig, with two nodes whose path is direct. */
+void rig_direct_pair(struct rig *w, const struct vnat_kind *ka, const struct vnat_kind *kb,
+	struct node **a, struct node **b);
+
 #endif
