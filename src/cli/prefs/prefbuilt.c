@@ -39,10 +39,7 @@ bool prefflags_check_built(struct cli *c, const struct flag *flags, const struct
 			continue;
 		if (why[0] >= 'A' && why[0] <= 'Z') /* a sentence of its own */
 			return cli_fail(c, "%s", why) == 0;
-		if (!u->harmless)
-			return cli_fail(c, "--%s=%s is not built yet: %s.", u->flag, value, why) ==
-			       0;
-		printf("Warning: --%s=%s has no effect yet: %s.\n", u->flag, value, why);
+		return cli_fail(c, "--%s=%s is not built yet: %s.", u->flag, value, why) == 0;
 	}
 	return true;
 }

@@ -29,7 +29,7 @@ struct row {
 	}
 static const struct row rows[] = {
 	P(ALL, .name = "accept-dns", .kind = FLAG_BOOL, .def = "true",
-		.help = "use the network's DNS settings (not built yet in warrend)"),
+		.help = "use the network's DNS settings"),
 	N(ALL, .name = "accept-risk", .kind = FLAG_TEXT,
 		.help = "do it without asking, though it may cut off your access: lose-ssh, all"),
 	P(ALL, .name = "accept-routes", .kind = FLAG_BOOL,

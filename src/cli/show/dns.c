@@ -290,28 +290,12 @@ static int print_json(const struct dns_status *d)
 	return rc < 0;
 }
 
-/* Why the daemon does not use the network's settings, whatever is set. NULL: it does. */
-static const char *not_used(struct cli *c)
-{
-	struct lclient_err err;
-	struct json_list list;
-
-	if (lclient_get(&c->api, "warren/unbuilt", &ipn_unbuilt_list, &list, &c->arena, &err) < 0)
-		return NULL;
-	for (size_t i = 0; i < list.n; i++)
-		if (strcmp(cli_text_or(JSON_AT(list, struct ipn_unbuilt, i)->flag, ""),
-			    "accept-dns") == 0)
-			return JSON_AT(list, struct ipn_unbuilt, i)->why;
-	return NULL;
-}
-
 static int run_status(struct cli *c, struct flag *flags, int argc, char **argv)
 {
 	struct dns_status d = { 0 };
 	struct ipn_prefs p;
 	struct ipn_status s;
 	bool all = flag_on(flags, "all");
-	const char *why;
 
 	if (!cli_no_args(c, argc, argv) || !cli_get_status(c, false, &s) ||
 		!cli_get_doc(c, "prefs", &ipn_prefs_type, &p))
@@ -326,16 +310,10 @@ static int run_status(struct cli *c, struct flag *flags, int argc, char **argv)
 		return 1;
 	if (flag_on(flags, "json"))
 		return print_json(&d);
-	why = not_used(c);
 	printf("\n=== 'Use Tailscale DNS' status ===\n\nTailscale DNS: %s.\n\n",
-		why      ? "not built yet"
-		: d.used ? "enabled"
-			 : "disabled");
-	if (why)
-		printf("Nothing of the network's settings below is used: %s.\n", why);
-	else
-		printf(d.used ? "This device uses the network's DNS settings.\nRun 'warren set --accept-dns=false' to use the system's only.\n"
-			      : "(Run 'warren set --accept-dns=true' to use the network's DNS settings)\n");
+		d.used ? "enabled" : "disabled");
+	printf(d.used ? "This device uses the network's DNS settings.\nRun 'warren set --accept-dns=false' to use the system's only.\n"
+		      : "(Run 'warren set --accept-dns=true' to use the network's DNS settings)\n");
 	print_manager(c);
 	print_hub(&d, all);
 	print_system(&d, all);

@@ -388,7 +388,6 @@ struct ipn_unbuilt {
 	const char *flag, *why;
 	const char *
 		only; /* the one value that is true; "auto:" of an exit node: what the value must not begin with */
-	bool harmless; /* taken all the same: commands only tell of it */
 };
 
 /* ---- Ours: routes that this device offers and those that others offer it (warren/routes) ---- */

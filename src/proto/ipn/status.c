@@ -241,7 +241,6 @@ static const struct json_field unbuilt_fields[] = {
 	F(flag, "Flag", json_str),
 	F(only, "Only", json_str),
 	F(why, "Why", json_str),
-	F(harmless, "Harmless", json_bool),
 	JSON_END,
 };
 #undef F

@@ -49,28 +49,19 @@ static const struct row {
 	const char *flag, *only, *why;
 	bool (*wants)(const struct ipn_prefs
 			*p); /* NULL: the default asks for it, and nobody is refused for that */
-	bool harmless;       /* only told, where a command names it */
 } rows[] = {
-	{ "ssh", "false", "Unable to enable the SSH server; this build has none.", wants_ssh,
-		false },
-	{ "webclient", "false", "this build has no web interface for a device", wants_web, false },
-	{ "advertise-connector", "false", "this build is no app connector", wants_connector,
-		false },
-	{ "relay-server-port", "", "this build does not relay for other devices", wants_relay,
-		false },
+	{ "ssh", "false", "Unable to enable the SSH server; this build has none.", wants_ssh },
+	{ "webclient", "false", "this build has no web interface for a device", wants_web },
+	{ "advertise-connector", "false", "this build is no app connector", wants_connector },
+	{ "relay-server-port", "", "this build does not relay for other devices", wants_relay },
 	{ "relay-server-static-endpoints", "", "this build does not relay for other devices",
-		wants_relay_at, false },
-	{ "report-posture", "false", "this build does not report its posture", wants_posture,
-		false },
-	{ "auto-update", "false", "Auto-updates are not supported on this platform.", wants_update,
-		false },
-	{ "update-check", "false", "this build does not look for updates", NULL, false },
+		wants_relay_at },
+	{ "report-posture", "false", "this build does not report its posture", wants_posture },
+	{ "auto-update", "false", "Auto-updates are not supported on this platform.",
+		wants_update },
+	{ "update-check", "false", "this build does not look for updates", NULL },
 	{ "exit-node", "auto:", "this build does not choose exit nodes by itself: name one",
-		wants_auto_exit, false },
-	{ "accept-dns", "false",
-		"this build leaves names to the system's resolver; devices are found by their addresses, and by name in "
-		"warren's own commands",
-		NULL, true },
+		wants_auto_exit },
 };
 
 /* The sentences that the original has are used as they are. */
@@ -102,10 +93,9 @@ int node_unbuilt(struct arena *mem, struct json_list *ret)
 	if (!v)
 		return -ENOMEM;
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
-		v[i] = (struct ipn_unbuilt){ .flag = rows[i].flag,
-			.only = rows[i].only,
-			.why = rows[i].why,
-			.harmless = rows[i].harmless };
+		v[i] = (struct ipn_unbuilt){
+			.flag = rows[i].flag, .only = rows[i].only, .why = rows[i].why
+		};
 	*ret = json_list_of(v, ARRAY_LEN(rows));
 	return 0;
 }
