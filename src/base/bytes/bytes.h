@@ -7,7 +7,24 @@
 
 #include "base/attr/attr.h"
 
+#include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
+
+/*
+ * A struct that ends in buffers, of which `first` is the first: what is before it is zero, they are as the allocator gives them. So their
+ * pages are there only as far as they were written. NULL: no memory.
+ */
+#define NEW_WITH_BUFFERS(type, first) bytes_new_head(sizeof(type), offsetof(type, first))
+
+static inline void *bytes_new_head(size_t size, size_t head)
+{
+	void *p = malloc(size);
+
+	if (p)
+		memset(p, 0, head);
+	return p;
+}
 
 /* Borrowed bytes. The owner must outlive the view. */
 struct view {

@@ -14,7 +14,7 @@ enum {
 int dns_new(struct dns **ret, struct rng *rng)
 {
 	static const struct dns_config nothing;
-	struct dns *d = calloc(1, sizeof(*d));
+	struct dns *d = NEW_WITH_BUFFERS(struct dns, scratch);
 	uint8_t seed[16];
 	int rc;
 

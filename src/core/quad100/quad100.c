@@ -5,7 +5,6 @@
 #include "proto/tsaddr/tsaddr.h"
 
 #include <errno.h>
-#include <stdlib.h>
 
 enum {
 	PACKET_MAX = IP6_LEN + UDP_LEN + QUAD100_ANSWER_MAX,
@@ -15,12 +14,12 @@ enum {
 struct quad100 {
 	struct ipport tcp_dns[2]; /* by family, IPv4 first */
 	struct quad100_counters n;
-	struct pkt back[PKT_BATCH_MAX];
-	struct quad100_question question[PKT_BATCH_MAX];
 	size_t n_back, n_questions, at; /* at: the next question to be taken */
 	size_t n_refusals, used;        /* bytes of out */
+	struct pkt back[PKT_BATCH_MAX];
+	struct quad100_question question[PKT_BATCH_MAX];
 	uint8_t refusal[QUAD100_REFUSALS_MAX][IP_UNREACHABLE_MAX];
-	uint8_t out[OUT_MAX]; /* memory that is touched only as far as it is used */
+	uint8_t out[OUT_MAX];
 };
 
 static bool is_ours(const struct ip_pkt *ip)
@@ -234,7 +233,7 @@ size_t quad100_next_packets(struct quad100 *q, struct pkt **ret)
 
 int quad100_new(struct quad100 **ret)
 {
-	struct quad100 *q = calloc(1, sizeof(*q));
+	struct quad100 *q = NEW_WITH_BUFFERS(struct quad100, back);
 
 	if (!q)
 		return -ENOMEM;

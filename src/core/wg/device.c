@@ -24,7 +24,7 @@ static int set_identity(struct wg_device *d, const struct secret_node *private)
 
 int wg_new(struct wg_device **ret, const struct wg_cfg *cfg)
 {
-	struct wg_device *d = calloc(1, sizeof(*d));
+	struct wg_device *d = NEW_WITH_BUFFERS(struct wg_device, queue.v);
 	uint8_t seed[16];
 	int rc;
 

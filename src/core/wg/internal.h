@@ -131,18 +131,16 @@ static_assert(sizeof(struct wgmsg_initiation) <= WG_COPY_MAX + PKT_TAILROOM,
 	"a message has room for the largest");
 
 struct queue {
-	struct queued v[QUEUE_MAX];
 	size_t n, next; /* put in; the first that was not taken */
-	struct message messages[MESSAGES_MAX];
-	size_t n_messages;
-	struct pkt inner[PKT_BATCH_MAX];
-	size_t n_inner;
+	size_t n_messages, n_inner;
 	struct staged *staged; /* that was taken last; NULL: none */
 	struct pkt staged_pkt;
+	struct queued v[QUEUE_MAX];
+	struct pkt inner[PKT_BATCH_MAX];
+	struct message messages[MESSAGES_MAX];
 };
 
 struct wg_device {
-	struct queue queue;
 	struct handshake_self self;
 	struct node_pub public;
 	struct wg_cfg cfg;
@@ -154,6 +152,7 @@ struct wg_device {
 	struct wg_counters counters;
 	unsigned load_limit, load_count;
 	mono_ns load_second;
+	struct queue queue; /* the last: it ends in buffers */
 };
 
 /* index.c */

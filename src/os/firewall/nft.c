@@ -27,7 +27,7 @@ struct nft {
 
 int nft_open(struct nft **ret)
 {
-	struct nft *k = calloc(1, sizeof(*k));
+	struct nft *k = NEW_WITH_BUFFERS(struct nft, out);
 	const struct timeval timeout = { .tv_sec = 3 };
 	const int size = 1 << 20; /* a batch has as many answers as changes */
 	int rc;

@@ -21,16 +21,16 @@ struct netlink {
 	unsigned port;
 	uint32_t seq;
 	int failed; /* the first, since the last flush */
-	struct change change[BATCH_CHANGES];
 	size_t n_changes, out_len;
 	struct nlmsghdr *open; /* between begin and end */
+	struct change change[BATCH_CHANGES];
 	_Alignas(struct nlmsghdr) uint8_t out[BATCH_CHANGES * CHANGE_MAX];
 	_Alignas(struct nlmsghdr) uint8_t in[BUF_LEN];
 };
 
 int netlink_open(struct netlink **ret)
 {
-	struct netlink *nl = calloc(1, sizeof(*nl));
+	struct netlink *nl = NEW_WITH_BUFFERS(struct netlink, change);
 	const struct timeval timeout = {
 		.tv_sec = 3
 	}; /* the kernel answers at once: a belt over the braces */
@@ -282,7 +282,7 @@ static void on_readable(void *ctx, int events)
 int netlink_monitor_open(struct netlink_monitor **ret, struct loop *l, int bus, const int *groups,
 	size_t n_groups, netlink_fn fn, void *ctx)
 {
-	struct netlink_monitor *m = calloc(1, sizeof(*m));
+	struct netlink_monitor *m = NEW_WITH_BUFFERS(struct netlink_monitor, in);
 	int rc = 0;
 
 	if (!m)
