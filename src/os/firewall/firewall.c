@@ -1,10 +1,8 @@
 #include "os/firewall/internal.h"
 
 #include "os/file/file.h"
-#include "os/netlink/netlink.h"
 
 #include <errno.h>
-#include <linux/netfilter/nfnetlink.h>
 #include <stdlib.h>
 
 enum {
@@ -31,12 +29,12 @@ struct firewall {
 /* What there is of rules in one batch. */
 static int commit_all(struct firewall *f, bool table)
 {
-	int rc = 0, others;
+	int rc, others;
 
 	nft_begin(f->nft);
 	if (table)
-		rc = table_put(f->nft, &f->table, &f->want);
-	others = rc < 0 ? rc : others_put(f->nft, f->table.ifname, &f->want);
+		table_put(f->nft, &f->table, &f->want);
+	others = others_put(f->nft, f->table.ifname, &f->want);
 	rc = others < 0 ? others : nft_commit(f->nft);
 	if (rc < 0)
 		return rc;

@@ -14,7 +14,7 @@
  *
  * Desired state in. The kernel removes our table when the process ends, however it ends (an owned table, Linux 5.12), and
  * `nft flush ruleset` does not touch it. Rules in others' chains are looked at when the kernel tells of a change, and once a minute.
- * Through libmnl and libnftnl; no program is run. Nothing here is for the old ip_tables of the kernel: `firewall_has_legacy`.
+ * Through libmnl; no program is run. Nothing here is for the old ip_tables of the kernel: `firewall_has_legacy`.
  *
  * Source: what tailscaled 1.102.5 leaves on a machine; the meaning of its --netfilter-mode, --snat-subnet-routes and
  * --stateful-filtering; nft(8).

@@ -1,17 +1,15 @@
-/* os/firewall/internal: rules as libnftnl has them (rule.c), our table (table.c), others' chains (others.c), the kernel (nft.c). */
+/* os/firewall/internal: the kernel (nft.c), one rule (rule.c), our table (table.c), others' chains (others.c). */
 #ifndef WARREN_OS_FIREWALL_INTERNAL_H
 #define WARREN_OS_FIREWALL_INTERNAL_H
 
 #include "os/firewall/firewall.h"
+#include "os/netlink/netlink.h"
 
-#include <netinet/in.h> /* before the kernel's headers, which define the same */
+#include <arpa/inet.h> /* before the kernel's headers, which define the same */
 
-#include <libmnl/libmnl.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
-
-#include <libnftnl/chain.h>
-#include <libnftnl/rule.h>
+#include <linux/netfilter/nfnetlink.h>
 #include <net/if.h>
 
 enum { FIREWALL_NAME_MAX = 32 };
@@ -29,40 +27,38 @@ struct nlmsghdr *nft_add(struct nft *k, uint16_t type, uint16_t family, uint16_t
 /* The first failure: nothing was changed then. -ENOBUFS: more than fits. */
 MUST_USE int nft_commit(struct nft *k);
 
-typedef void (*nft_chain_fn)(void *ctx, const struct nftnl_chain *c);
-typedef void (*nft_rule_fn)(void *ctx, const struct nftnl_rule *r);
-
-MUST_USE int nft_chains(struct nft *k, nft_chain_fn fn, void *ctx);
-/* Rules of one chain, in order. */
+/* The kernel's messages about each; attributes NFTA_CHAIN_* and NFTA_RULE_*, behind a struct nfgenmsg. */
+MUST_USE int nft_chains(struct nft *k, netlink_fn fn, void *ctx);
+/* Of one chain, in order. -ENOENT: there is no such chain. */
 MUST_USE int nft_rules(struct nft *k, uint32_t family, const char *table, const char *chain,
-	nft_rule_fn fn, void *ctx);
+	netlink_fn fn, void *ctx);
 /* Counts the commits of all programs. */
 MUST_USE int nft_generation(struct nft *k, uint32_t *ret);
 
-/* ---- rule.c: one rule, put together ---- */
+/* ---- rule.c: one rule, written into the batch ---- */
 
 struct rule {
-	struct nftnl_rule *r; /* NULL: no memory */
-	bool failed;
+	struct nlmsghdr *h;
+	struct nlattr *expressions;
 };
 
-void rule_init(struct rule *r, uint32_t family, const char *table, const char *chain);
-void rule_fini(struct rule *r);
+/* flags: NLM_F_APPEND, or 0 for the head of the chain. */
+void rule_begin(struct rule *r, struct nft *k, uint16_t flags, uint32_t family, const char *table,
+	const char *chain);
+void rule_end(struct rule *r, const char *comment); /* NULL: none */
 void rule_iface(struct rule *r, bool in, bool same, const char *name);
 void rule_mark(struct rule *r, uint32_t mask, uint32_t value);
 void rule_ct_mark(struct rule *r, uint32_t mask, uint32_t value);
-void rule_ct_state(struct rule *r, uint32_t bits, bool any);
+void rule_ct_state(
+	struct rule *r, uint32_t bits, bool any);    /* any: in one of these states; else in none */
 void rule_source(struct rule *r, struct ipprefix p); /* in a table for both families */
 void rule_udp_port(struct rule *r, uint16_t port);
 void rule_set_mark(struct rule *r, uint32_t mask, uint32_t value);
 void rule_set_ct_mark(struct rule *r, uint32_t mask, uint32_t value);
 void rule_masquerade(struct rule *r);
 void rule_verdict(struct rule *r, uint32_t verdict); /* with a counter */
-void rule_comment(struct rule *r, const char *text);
-/* Its comment; "": none. Until the rule is freed. */
-const char *rule_comment_of(const struct nftnl_rule *r);
-/* Into the batch. flags: NLM_F_APPEND, or 0 for the head of the chain. -ENOMEM. */
-MUST_USE int rule_put(struct rule *r, struct nft *k, uint16_t flags);
+/* Of NFTA_RULE_USERDATA, which may be NULL; "": none. As long as the message. */
+const char *rule_comment_of(const struct nlattr *userdata);
 
 /* ---- table.c ---- */
 
@@ -72,8 +68,8 @@ struct table {
 	bool can_own; /* the kernel then removes it when we are gone, and lets nobody else change it */
 };
 
-/* Into the batch: our table anew, or no table of ours (mode off). -ENOMEM. */
-MUST_USE int table_put(struct nft *k, const struct table *t, const struct firewall_config *want);
+/* Into the batch: our table anew, or no table of ours (mode off). */
+void table_put(struct nft *k, const struct table *t, const struct firewall_config *want);
 /* Is it as table_put made it? 1 or 0; -errno. */
 MUST_USE int table_is_there(
 	struct nft *k, const struct table *t, const struct firewall_config *want);

@@ -2,7 +2,6 @@
 #include "os/firewall/internal.h"
 
 #include <ctype.h>
-#include <endian.h>
 #include <errno.h>
 #include <stdlib.h>
 
@@ -18,7 +17,7 @@ struct other {
 	char table[CHAIN_NAME_MAX], chain[CHAIN_NAME_MAX];
 	bool drops; /* its policy */
 	size_t n_rules;
-	uint64_t ours[OURS_MAX]; /* handles */
+	uint64_t ours[OURS_MAX]; /* handles, as the kernel has them */
 	size_t n_ours;
 	unsigned have; /* bits: which of ours */
 };
@@ -30,52 +29,83 @@ struct others {
 	struct other *at;
 };
 
-static bool short_enough(const char *s)
+/* A short name, copied. */
+static bool take_name(char to[static CHAIN_NAME_MAX], const struct nlattr *a)
 {
-	return s && strlen(s) < CHAIN_NAME_MAX;
+	if (!a || mnl_attr_validate(a, MNL_TYPE_NUL_STRING) < 0 ||
+		mnl_attr_get_payload_len(a) > CHAIN_NAME_MAX)
+		return false;
+	strcpy(to, mnl_attr_get_str(a));
+	return true;
 }
 
-static void note_chain(void *ctx, const struct nftnl_chain *c)
+static bool is_text(const struct nlattr *a, const char *text)
 {
-	struct others *s = ctx;
-	uint32_t family = nftnl_chain_get_u32(c, NFTNL_CHAIN_FAMILY);
-	uint32_t hook = nftnl_chain_get_u32(c, NFTNL_CHAIN_HOOKNUM);
+	return a && mnl_attr_validate(a, MNL_TYPE_NUL_STRING) == 0 &&
+	       strcmp(mnl_attr_get_str(a), text) == 0;
+}
+
+static int on_hook(const struct nlattr *a, void *ctx)
+{
+	const struct nlattr **tb = ctx;
+
+	if (mnl_attr_get_type(a) <= NFTA_HOOK_PRIORITY)
+		tb[mnl_attr_get_type(a)] = a;
+	return MNL_CB_OK;
+}
+
+/* Is it a place where packets are let in or through, at the time when filters do that? */
+static bool is_filter(const struct nlattr *nest, uint32_t *ret_hook)
+{
+	const struct nlattr *tb[NFTA_HOOK_PRIORITY + 1] = { 0 };
 	int32_t priority;
-	const char *type, *table = nftnl_chain_get_str(c, NFTNL_CHAIN_TABLE),
-			  *name = nftnl_chain_get_str(c, NFTNL_CHAIN_NAME);
 
-	if (!nftnl_chain_is_set(c, NFTNL_CHAIN_HOOKNUM) || s->n == CHAINS_MAX)
-		return;
-	priority = nftnl_chain_get_s32(c, NFTNL_CHAIN_PRIO);
-	type = nftnl_chain_get_str(c, NFTNL_CHAIN_TYPE);
-	if ((family != NFPROTO_IPV4 && family != NFPROTO_IPV6 && family != NFPROTO_INET) ||
-		(hook != NF_INET_LOCAL_IN && hook != NF_INET_FORWARD) || !type ||
-		strcmp(type, "filter") != 0 || priority < -PRIORITY_MAX ||
-		priority > PRIORITY_MAX || !short_enough(table) || !short_enough(name) ||
-		!strncmp(table, "warren-", strlen("warren-")))
-		return;
-	s->v[s->n] = (struct other){ .family = family,
-		.hook = hook,
-		.drops = nftnl_chain_get_u32(c, NFTNL_CHAIN_POLICY) == NF_DROP };
-	strcpy(s->v[s->n].table, table);
-	strcpy(s->v[s->n].chain, name);
-	s->n++;
+	if (!nest || mnl_attr_parse_nested(nest, on_hook, tb) < 0)
+		return false;
+	*ret_hook = ntohl(netlink_u32(tb[NFTA_HOOK_HOOKNUM]));
+	priority = (int32_t)ntohl(netlink_u32(tb[NFTA_HOOK_PRIORITY]));
+	return (*ret_hook == NF_INET_LOCAL_IN || *ret_hook == NF_INET_FORWARD) &&
+	       priority >= -PRIORITY_MAX && priority <= PRIORITY_MAX;
 }
 
-static void note_rule(void *ctx, const struct nftnl_rule *r)
+static void note_chain(void *ctx, const struct nlmsghdr *h)
 {
+	const struct nfgenmsg *g = mnl_nlmsg_get_payload(h);
+	const struct nlattr *tb[NFTA_CHAIN_TYPE + 1];
+	struct others *s = ctx;
+	struct other o = { .family = g->nfgen_family };
+
+	netlink_attrs(h, sizeof(*g), tb, ARRAY_LEN(tb));
+	if ((o.family != NFPROTO_IPV4 && o.family != NFPROTO_IPV6 && o.family != NFPROTO_INET) ||
+		s->n == CHAINS_MAX || !is_text(tb[NFTA_CHAIN_TYPE], "filter") ||
+		!is_filter(tb[NFTA_CHAIN_HOOK], &o.hook) ||
+		!take_name(o.table, tb[NFTA_CHAIN_TABLE]) ||
+		!take_name(o.chain, tb[NFTA_CHAIN_NAME]) ||
+		!strncmp(o.table, "warren-", strlen("warren-")))
+		return;
+	o.drops = tb[NFTA_CHAIN_POLICY] && ntohl(netlink_u32(tb[NFTA_CHAIN_POLICY])) == NF_DROP;
+	s->v[s->n++] = o;
+}
+
+static void note_rule(void *ctx, const struct nlmsghdr *h)
+{
+	const struct nlattr *tb[NFTA_RULE_USERDATA + 1];
 	struct others *s = ctx;
 	struct other *o = s->at;
-	const char *comment = rule_comment_of(r), *rest = comment + strlen(s->mark);
+	const char *comment, *rest;
 
+	netlink_attrs(h, sizeof(struct nfgenmsg), tb, ARRAY_LEN(tb));
+	comment = rule_comment_of(tb[NFTA_RULE_USERDATA]);
 	if (strncmp(comment, s->mark, strlen(s->mark)) != 0) {
 		o->n_rules++;
 		return;
 	}
-	if (o->n_ours == OURS_MAX)
+	if (o->n_ours == OURS_MAX || !tb[NFTA_RULE_HANDLE] ||
+		mnl_attr_validate(tb[NFTA_RULE_HANDLE], MNL_TYPE_U64) < 0)
 		return;
-	o->ours[o->n_ours++] = nftnl_rule_get_u64(r, NFTNL_RULE_HANDLE);
+	o->ours[o->n_ours++] = mnl_attr_get_u64(tb[NFTA_RULE_HANDLE]);
 	/* One for other ports is to go. */
+	rest = comment + strlen(s->mark);
 	if (!strncmp(rest, s->ports, strlen(s->ports)) && isdigit((uint8_t)rest[strlen(s->ports)]))
 		o->have |= 1u << (rest[strlen(s->ports)] - '0');
 }
@@ -100,24 +130,20 @@ static unsigned wanted(const struct other *o, const struct firewall_config *want
 	return bits;
 }
 
-static int put_accept(struct nft *k, const struct others *s, const struct other *o,
+static void put_accept(struct nft *k, const struct others *s, const struct other *o,
 	const char *ifname, const struct firewall_config *want, unsigned which)
 {
 	struct rule r;
 	char comment[64];
-	int rc;
 
 	snprintf(comment, sizeof(comment), "%s%s%u", s->mark, s->ports, which);
-	rule_init(&r, o->family, o->table, o->chain);
+	rule_begin(&r, k, 0, o->family, o->table, o->chain);
 	if (which == ACCEPT_IN || which == ACCEPT_OUT)
 		rule_iface(&r, which == ACCEPT_IN, true, ifname);
 	else
 		rule_udp_port(&r, which == ACCEPT_PORT4 ? want->port4 : want->port6);
 	rule_verdict(&r, NF_ACCEPT);
-	rule_comment(&r, comment);
-	rc = rule_put(&r, k, 0);
-	rule_fini(&r);
-	return rc;
+	rule_end(&r, comment);
 }
 
 static void drop_ours(struct nft *k, const struct other *o)
@@ -127,30 +153,31 @@ static void drop_ours(struct nft *k, const struct other *o)
 
 		mnl_attr_put_strz(h, NFTA_RULE_TABLE, o->table);
 		mnl_attr_put_strz(h, NFTA_RULE_CHAIN, o->chain);
-		mnl_attr_put_u64(h, NFTA_RULE_HANDLE, htobe64(o->ours[i]));
+		mnl_attr_put_u64(h, NFTA_RULE_HANDLE, o->ours[i]);
 	}
 }
 
-static int put_other(struct nft *k, const struct others *s, const struct other *o,
+/* True: something is in the batch. */
+static bool put_other(struct nft *k, const struct others *s, const struct other *o,
 	const char *ifname, const struct firewall_config *want)
 {
 	unsigned should = wanted(o, want);
-	int rc = 0;
 
 	if (o->have == should && o->n_ours == (size_t)__builtin_popcount(should))
-		return 0;
+		return false;
 	drop_ours(k, o);
-	for (unsigned i = 0; rc == 0 && i < ACCEPTS; i++)
+	for (unsigned i = 0; i < ACCEPTS; i++)
 		if (should >> i & 1)
-			rc = put_accept(k, s, o, ifname, want, i);
-	return rc < 0 ? rc : 1;
+			put_accept(k, s, o, ifname, want, i);
+	return true;
 }
 
 int others_put(struct nft *k, const char *ifname, const struct firewall_config *want)
 {
 	struct others *s = calloc(1, sizeof(*s));
 	char mark[32], ports[16];
-	int rc, any = 0;
+	bool any = false;
+	int rc;
 
 	if (!s)
 		return -ENOMEM;
@@ -162,13 +189,10 @@ int others_put(struct nft *k, const char *ifname, const struct firewall_config *
 	for (size_t i = 0; rc >= 0 && i < s->n; i++) {
 		s->at = &s->v[i];
 		rc = nft_rules(k, s->at->family, s->at->table, s->at->chain, note_rule, s);
-		if (rc == -ENOENT) {
-			rc = 0; /* gone meanwhile */
-			continue;
-		}
 		if (rc >= 0)
-			rc = put_other(k, s, s->at, ifname, want);
-		any |= rc > 0;
+			any |= put_other(k, s, s->at, ifname, want);
+		else if (rc == -ENOENT)
+			rc = 0; /* gone meanwhile */
 	}
 	free(s);
 	return rc < 0 ? rc : any;

@@ -1,87 +1,119 @@
-/* Rules, put together from the kernel's expressions. */
+/* One rule, written into the batch as the kernel's expressions: libnftnl would do it as well, for 190 KB of every device. */
 #include "os/firewall/internal.h"
 
-#include <errno.h>
-#include <libnftnl/expr.h>
-#include <libnftnl/udata.h>
-#include <linux/netfilter/nf_conntrack_common.h>
-#include <stddef.h>
-#include <stdlib.h>
-
-enum { COMMENT_MAX = 64 };
-
-void rule_init(struct rule *r, uint32_t family, const char *table, const char *chain)
-{
-	*r = (struct rule){ .r = nftnl_rule_alloc() };
-	r->failed = !r->r || nftnl_rule_set_str(r->r, NFTNL_RULE_TABLE, table) < 0 ||
-		    nftnl_rule_set_str(r->r, NFTNL_RULE_CHAIN, chain) < 0;
-	if (!r->failed)
-		nftnl_rule_set_u32(r->r, NFTNL_RULE_FAMILY, family);
-}
-
-void rule_fini(struct rule *r)
-{
-	if (r->r)
-		nftnl_rule_free(r->r);
-	*r = (struct rule){ 0 };
-}
-
-struct u32_attr {
-	uint16_t type;
-	uint32_t v;
+enum {
+	UDATA_COMMENT = 0, /* of what nft(8) keeps with a rule: type, length, bytes */
+	COMMENT_MAX = 64,
 };
 
-/* An expression with numbers as attributes, the last of which has type 0 when there are fewer; NULL: no memory, and r knows. */
-static struct nftnl_expr *add(struct rule *r, const char *name, const struct u32_attr *v, size_t n)
+void rule_begin(struct rule *r, struct nft *k, uint16_t flags, uint32_t family, const char *table,
+	const char *chain)
 {
-	struct nftnl_expr *e = r->failed ? NULL : nftnl_expr_alloc(name);
+	r->h = nft_add(k, NFT_MSG_NEWRULE, (uint16_t)family, NLM_F_CREATE | flags);
+	mnl_attr_put_strz(r->h, NFTA_RULE_TABLE, table);
+	mnl_attr_put_strz(r->h, NFTA_RULE_CHAIN, chain);
+	r->expressions = mnl_attr_nest_start(r->h, NFTA_RULE_EXPRESSIONS);
+}
 
-	if (!e) {
-		r->failed = true;
-		return NULL;
-	}
-	for (size_t i = 0; i < n; i++)
-		nftnl_expr_set_u32(e, v[i].type, v[i].v);
-	nftnl_rule_add_expr(r->r, e);
+void rule_end(struct rule *r, const char *comment)
+{
+	uint8_t data[2 + COMMENT_MAX] = { UDATA_COMMENT };
+	size_t n;
+
+	mnl_attr_nest_end(r->h, r->expressions);
+	if (!comment)
+		return;
+	n = strlen(comment) + 1;
+	CHECK(n <= COMMENT_MAX);
+	data[1] = (uint8_t)n;
+	memcpy(data + 2, comment, n);
+	mnl_attr_put(r->h, NFTA_RULE_USERDATA, 2 + n, data);
+}
+
+struct expression {
+	struct nlattr *item, *data;
+};
+
+static struct expression begin(struct rule *r, const char *name)
+{
+	struct expression e = { .item = mnl_attr_nest_start(r->h, NFTA_LIST_ELEM) };
+
+	mnl_attr_put_strz(r->h, NFTA_EXPR_NAME, name);
+	e.data = mnl_attr_nest_start(r->h, NFTA_EXPR_DATA);
 	return e;
 }
 
-#define ADD(r, name, ...) \
-	add(r, name, (const struct u32_attr[]){ __VA_ARGS__ }, \
-		sizeof((const struct u32_attr[]){ __VA_ARGS__ }) / sizeof(struct u32_attr))
-
-static void put_data(struct rule *r, struct nftnl_expr *e, uint16_t type, const void *p, size_t n)
+static void end(struct rule *r, struct expression e)
 {
-	if (e && nftnl_expr_set(e, type, p, (uint32_t)n) < 0)
-		r->failed = true;
+	mnl_attr_nest_end(r->h, e.data);
+	mnl_attr_nest_end(r->h, e.item);
 }
 
+static void put_u32(struct rule *r, uint16_t type, uint32_t v)
+{
+	mnl_attr_put_u32(r->h, type, htonl(v));
+}
+
+static void put_value(struct rule *r, uint16_t type, const void *p, size_t n)
+{
+	struct nlattr *nest = mnl_attr_nest_start(r->h, type);
+
+	mnl_attr_put(r->h, NFTA_DATA_VALUE, n, p);
+	mnl_attr_nest_end(r->h, nest);
+}
+
+/* Goes on only where the register is that, or is not. */
 static void compare(struct rule *r, bool same, const void *p, size_t n)
 {
-	struct nftnl_expr *e = ADD(r, "cmp", { NFTNL_EXPR_CMP_SREG, NFT_REG_1 },
-		{ NFTNL_EXPR_CMP_OP, same ? NFT_CMP_EQ : NFT_CMP_NEQ });
+	struct expression e = begin(r, "cmp");
 
-	put_data(r, e, NFTNL_EXPR_CMP_DATA, p, n);
+	put_u32(r, NFTA_CMP_SREG, NFT_REG_1);
+	put_u32(r, NFTA_CMP_OP, same ? NFT_CMP_EQ : NFT_CMP_NEQ);
+	put_value(r, NFTA_CMP_DATA, p, n);
+	end(r, e);
 }
 
 /* register = register & mask ^ xor */
 static void masked(struct rule *r, const void *mask, const void * xor, size_t n)
 {
-	struct nftnl_expr *e = ADD(r, "bitwise", { NFTNL_EXPR_BITWISE_SREG, NFT_REG_1 },
-		{ NFTNL_EXPR_BITWISE_DREG, NFT_REG_1 }, { NFTNL_EXPR_BITWISE_LEN, (uint32_t)n });
+	struct expression e = begin(r, "bitwise");
 
-	put_data(r, e, NFTNL_EXPR_BITWISE_MASK, mask, n);
-	put_data(r, e, NFTNL_EXPR_BITWISE_XOR, xor, n);
+	put_u32(r, NFTA_BITWISE_SREG, NFT_REG_1);
+	put_u32(r, NFTA_BITWISE_DREG, NFT_REG_1);
+	put_u32(r, NFTA_BITWISE_LEN, (uint32_t)n);
+	put_value(r, NFTA_BITWISE_MASK, mask, n);
+	put_value(r, NFTA_BITWISE_XOR, xor, n);
+	end(r, e);
 }
 
-static void load_meta(struct rule *r, uint32_t key)
+/* Between the register and what belongs to a packet. reg: the attribute for the source or the target. */
+static void meta(struct rule *r, uint32_t key, uint16_t reg)
 {
-	ADD(r, "meta", { NFTNL_EXPR_META_KEY, key }, { NFTNL_EXPR_META_DREG, NFT_REG_1 });
+	struct expression e = begin(r, "meta");
+
+	put_u32(r, NFTA_META_KEY, key);
+	put_u32(r, reg, NFT_REG_1);
+	end(r, e);
 }
 
-static void load_ct(struct rule *r, uint32_t key)
+static void ct(struct rule *r, uint32_t key, uint16_t reg)
 {
-	ADD(r, "ct", { NFTNL_EXPR_CT_KEY, key }, { NFTNL_EXPR_CT_DREG, NFT_REG_1 });
+	struct expression e = begin(r, "ct");
+
+	put_u32(r, NFTA_CT_KEY, key);
+	put_u32(r, reg, NFT_REG_1);
+	end(r, e);
+}
+
+static void payload(struct rule *r, uint32_t base, uint32_t offset, size_t n)
+{
+	struct expression e = begin(r, "payload");
+
+	put_u32(r, NFTA_PAYLOAD_DREG, NFT_REG_1);
+	put_u32(r, NFTA_PAYLOAD_BASE, base);
+	put_u32(r, NFTA_PAYLOAD_OFFSET, offset);
+	put_u32(r, NFTA_PAYLOAD_LEN, (uint32_t)n);
+	end(r, e);
 }
 
 void rule_iface(struct rule *r, bool in, bool same, const char *name)
@@ -89,11 +121,11 @@ void rule_iface(struct rule *r, bool in, bool same, const char *name)
 	char padded[IFNAMSIZ] = { 0 };
 
 	snprintf(padded, sizeof(padded), "%s", name);
-	load_meta(r, in ? NFT_META_IIFNAME : NFT_META_OIFNAME);
+	meta(r, in ? NFT_META_IIFNAME : NFT_META_OIFNAME, NFTA_META_DREG);
 	compare(r, same, padded, sizeof(padded));
 }
 
-static void masked_u32(struct rule *r, uint32_t mask, uint32_t value)
+static void masked_is(struct rule *r, uint32_t mask, uint32_t value)
 {
 	const uint32_t none = 0;
 
@@ -103,22 +135,21 @@ static void masked_u32(struct rule *r, uint32_t mask, uint32_t value)
 
 void rule_mark(struct rule *r, uint32_t mask, uint32_t value)
 {
-	load_meta(r, NFT_META_MARK);
-	masked_u32(r, mask, value);
+	meta(r, NFT_META_MARK, NFTA_META_DREG);
+	masked_is(r, mask, value);
 }
 
 void rule_ct_mark(struct rule *r, uint32_t mask, uint32_t value)
 {
-	load_ct(r, NFT_CT_MARK);
-	masked_u32(r, mask, value);
+	ct(r, NFT_CT_MARK, NFTA_CT_DREG);
+	masked_is(r, mask, value);
 }
 
-/* any: in one of these states; else in none of them. */
 void rule_ct_state(struct rule *r, uint32_t bits, bool any)
 {
 	const uint32_t none = 0;
 
-	load_ct(r, NFT_CT_STATE);
+	ct(r, NFT_CT_STATE, NFTA_CT_DREG);
 	masked(r, &bits, &none, sizeof(bits));
 	compare(r, !any, &none, sizeof(none));
 }
@@ -131,12 +162,9 @@ void rule_source(struct rule *r, struct ipprefix p)
 
 	for (unsigned i = 0; i < p.bits; i++)
 		mask[i / 8] |= (uint8_t)(0x80 >> i % 8);
-	load_meta(r, NFT_META_NFPROTO);
+	meta(r, NFT_META_NFPROTO, NFTA_META_DREG);
 	compare(r, true, &family, 1);
-	ADD(r, "payload", { NFTNL_EXPR_PAYLOAD_DREG, NFT_REG_1 },
-		{ NFTNL_EXPR_PAYLOAD_BASE, NFT_PAYLOAD_NETWORK_HEADER },
-		{ NFTNL_EXPR_PAYLOAD_OFFSET, p.ip.family == 4 ? 12 : 8 },
-		{ NFTNL_EXPR_PAYLOAD_LEN, (uint32_t)n });
+	payload(r, NFT_PAYLOAD_NETWORK_HEADER, p.ip.family == 4 ? 12 : 8, n);
 	masked(r, mask, none, n);
 	compare(r, true, p.ip.b, n);
 }
@@ -146,11 +174,9 @@ void rule_udp_port(struct rule *r, uint16_t port)
 	const uint8_t udp = IPPROTO_UDP;
 	const uint16_t be = htons(port);
 
-	load_meta(r, NFT_META_L4PROTO);
+	meta(r, NFT_META_L4PROTO, NFTA_META_DREG);
 	compare(r, true, &udp, sizeof(udp));
-	ADD(r, "payload", { NFTNL_EXPR_PAYLOAD_DREG, NFT_REG_1 },
-		{ NFTNL_EXPR_PAYLOAD_BASE, NFT_PAYLOAD_TRANSPORT_HEADER },
-		{ NFTNL_EXPR_PAYLOAD_OFFSET, 2 }, { NFTNL_EXPR_PAYLOAD_LEN, sizeof(be) });
+	payload(r, NFT_PAYLOAD_TRANSPORT_HEADER, 2, sizeof(be));
 	compare(r, true, &be, sizeof(be));
 }
 
@@ -159,67 +185,53 @@ void rule_set_mark(struct rule *r, uint32_t mask, uint32_t value)
 {
 	const uint32_t keep = ~mask;
 
-	load_meta(r, NFT_META_MARK);
+	meta(r, NFT_META_MARK, NFTA_META_DREG);
 	masked(r, &keep, &value, sizeof(keep));
-	ADD(r, "meta", { NFTNL_EXPR_META_KEY, NFT_META_MARK }, { NFTNL_EXPR_META_SREG, NFT_REG_1 });
+	meta(r, NFT_META_MARK, NFTA_META_SREG);
 }
 
 void rule_set_ct_mark(struct rule *r, uint32_t mask, uint32_t value)
 {
 	const uint32_t keep = ~mask;
 
-	load_ct(r, NFT_CT_MARK);
+	ct(r, NFT_CT_MARK, NFTA_CT_DREG);
 	masked(r, &keep, &value, sizeof(keep));
-	ADD(r, "ct", { NFTNL_EXPR_CT_KEY, NFT_CT_MARK }, { NFTNL_EXPR_CT_SREG, NFT_REG_1 });
+	ct(r, NFT_CT_MARK, NFTA_CT_SREG);
 }
 
 void rule_masquerade(struct rule *r)
 {
-	add(r, "counter", NULL, 0);
-	add(r, "masq", NULL, 0);
+	end(r, begin(r, "counter"));
+	end(r, begin(r, "masq"));
 }
 
 void rule_verdict(struct rule *r, uint32_t verdict)
 {
-	add(r, "counter", NULL, 0);
-	ADD(r, "immediate", { NFTNL_EXPR_IMM_DREG, NFT_REG_VERDICT },
-		{ NFTNL_EXPR_IMM_VERDICT, verdict });
+	struct expression e;
+	struct nlattr *data, *nest;
+
+	end(r, begin(r, "counter"));
+	e = begin(r, "immediate");
+	put_u32(r, NFTA_IMMEDIATE_DREG, NFT_REG_VERDICT);
+	data = mnl_attr_nest_start(r->h, NFTA_IMMEDIATE_DATA);
+	nest = mnl_attr_nest_start(r->h, NFTA_DATA_VERDICT);
+	put_u32(r, NFTA_VERDICT_CODE, verdict);
+	mnl_attr_nest_end(r->h, nest);
+	mnl_attr_nest_end(r->h, data);
+	end(r, e);
 }
 
-void rule_comment(struct rule *r, const char *text)
+/* Whatever another program has put there. */
+const char *rule_comment_of(const struct nlattr *userdata)
 {
-	struct nftnl_udata_buf *b = nftnl_udata_buf_alloc(COMMENT_MAX);
+	const uint8_t *p = userdata ? mnl_attr_get_payload(userdata) : NULL;
+	size_t len = userdata ? mnl_attr_get_payload_len(userdata) : 0;
 
-	if (!b || r->failed || !nftnl_udata_put_strz(b, NFTNL_UDATA_RULE_COMMENT, text) ||
-		nftnl_rule_set_data(r->r, NFTNL_RULE_USERDATA, nftnl_udata_buf_data(b),
-			nftnl_udata_buf_len(b)) < 0)
-		r->failed = true;
-	if (b)
-		nftnl_udata_buf_free(b);
-}
-
-/* Attributes as libnftnl packs them: type, length, bytes. Whatever another program has put there. */
-const char *rule_comment_of(const struct nftnl_rule *r)
-{
-	uint32_t len = 0;
-	const uint8_t *p = nftnl_rule_get_data(r, NFTNL_RULE_USERDATA, &len);
-
-	while (p && len >= 2 && len - 2 >= p[1]) {
-		if (p[0] == NFTNL_UDATA_RULE_COMMENT && p[1] && p[2 + p[1] - 1] == 0)
+	while (len >= 2 && len - 2 >= p[1]) {
+		if (p[0] == UDATA_COMMENT && p[1] && p[2 + p[1] - 1] == 0)
 			return (const char *)p + 2;
-		len -= 2 + (uint32_t)p[1];
+		len -= 2 + (size_t)p[1];
 		p += 2 + p[1];
 	}
 	return "";
-}
-
-int rule_put(struct rule *r, struct nft *k, uint16_t flags)
-{
-	if (!r->failed)
-		nftnl_rule_nlmsg_build_payload(
-			nft_add(k, NFT_MSG_NEWRULE,
-				(uint16_t)nftnl_rule_get_u32(r->r, NFTNL_RULE_FAMILY),
-				NLM_F_CREATE | flags),
-			r->r);
-	return r->failed ? -ENOMEM : 0;
 }

@@ -5,7 +5,6 @@
 
 #include <errno.h>
 #include <linux/netfilter/nf_conntrack_common.h>
-#include <stdlib.h>
 
 enum {
 	MARK_MASK = 0xff0000,
@@ -33,22 +32,13 @@ struct writer {
 	struct nft *k;
 	const struct table *t;
 	const struct firewall_config *want;
-	int rc;
 	unsigned n; /* rules so far */
 };
 
-static void begin(const struct writer *w, struct rule *r, enum chain c)
+static void begin(struct writer *w, struct rule *r, enum chain c)
 {
-	rule_init(r, NFPROTO_INET, w->t->name, chains[c].name);
-}
-
-static void end(struct writer *w, struct rule *r)
-{
-	int rc = rule_put(r, w->k, NLM_F_APPEND);
-
-	rule_fini(r);
+	rule_begin(r, w->k, NLM_F_APPEND, NFPROTO_INET, w->t->name, chains[c].name);
 	w->n++;
-	w->rc = w->rc < 0 ? w->rc : rc;
 }
 
 static void put_name(struct nlmsghdr *h, const struct table *t)
@@ -56,26 +46,21 @@ static void put_name(struct nlmsghdr *h, const struct table *t)
 	mnl_attr_put_strz(h, NFTA_TABLE_NAME, t->name);
 }
 
-static void put_chain(struct writer *w, enum chain c)
+static void put_chain(const struct writer *w, enum chain c)
 {
-	struct nftnl_chain *n = nftnl_chain_alloc();
+	struct nlmsghdr *h = nft_add(w->k, NFT_MSG_NEWCHAIN, NFPROTO_INET, NLM_F_CREATE);
+	struct nlattr *hook;
 
-	if (!n || nftnl_chain_set_str(n, NFTNL_CHAIN_TABLE, w->t->name) < 0 ||
-		nftnl_chain_set_str(n, NFTNL_CHAIN_NAME, chains[c].name) < 0 ||
-		(w->want->mode == FIREWALL_ON &&
-			nftnl_chain_set_str(n, NFTNL_CHAIN_TYPE, chains[c].type) < 0)) {
-		w->rc = -ENOMEM;
-	} else {
-		if (w->want->mode == FIREWALL_ON) {
-			nftnl_chain_set_u32(n, NFTNL_CHAIN_HOOKNUM, chains[c].hook);
-			nftnl_chain_set_s32(n, NFTNL_CHAIN_PRIO, chains[c].priority);
-			nftnl_chain_set_u32(n, NFTNL_CHAIN_POLICY, NF_ACCEPT);
-		}
-		nftnl_chain_nlmsg_build_payload(
-			nft_add(w->k, NFT_MSG_NEWCHAIN, NFPROTO_INET, NLM_F_CREATE), n);
-	}
-	if (n)
-		nftnl_chain_free(n);
+	mnl_attr_put_strz(h, NFTA_CHAIN_TABLE, w->t->name);
+	mnl_attr_put_strz(h, NFTA_CHAIN_NAME, chains[c].name);
+	if (w->want->mode != FIREWALL_ON)
+		return;
+	hook = mnl_attr_nest_start(h, NFTA_CHAIN_HOOK);
+	mnl_attr_put_u32(h, NFTA_HOOK_HOOKNUM, htonl(chains[c].hook));
+	mnl_attr_put_u32(h, NFTA_HOOK_PRIORITY, htonl((uint32_t)chains[c].priority));
+	mnl_attr_nest_end(h, hook);
+	mnl_attr_put_u32(h, NFTA_CHAIN_POLICY, htonl(NF_ACCEPT));
+	mnl_attr_put_strz(h, NFTA_CHAIN_TYPE, chains[c].type);
 }
 
 /* What our sockets send is remembered with the flow, and its answers are marked by that. */
@@ -87,12 +72,12 @@ static void put_marks(struct writer *w)
 	rule_ct_state(&r, STATE_ESTABLISHED | STATE_RELATED, true);
 	rule_ct_mark(&r, MARK_MASK, MARK_OURS);
 	rule_set_mark(&r, MARK_MASK, MARK_OURS);
-	end(w, &r);
+	rule_end(&r, NULL);
 	begin(w, &r, OUTPUT);
 	rule_ct_state(&r, STATE_NEW, true);
 	rule_mark(&r, MARK_MASK, MARK_OURS);
 	rule_set_ct_mark(&r, MARK_MASK, MARK_OURS);
-	end(w, &r);
+	rule_end(&r, NULL);
 }
 
 static void put_source(struct writer *w, enum chain c, struct ipprefix p, uint32_t verdict)
@@ -102,7 +87,7 @@ static void put_source(struct writer *w, enum chain c, struct ipprefix p, uint32
 	begin(w, &r, c);
 	rule_source(&r, p);
 	rule_verdict(&r, verdict);
-	end(w, &r);
+	rule_end(&r, NULL);
 }
 
 static void put_iface(struct writer *w, enum chain c, bool in, bool same, const char *name)
@@ -112,7 +97,7 @@ static void put_iface(struct writer *w, enum chain c, bool in, bool same, const 
 	begin(w, &r, c);
 	rule_iface(&r, in, same, name);
 	rule_verdict(&r, NF_ACCEPT);
-	end(w, &r);
+	rule_end(&r, NULL);
 }
 
 /* Whoever has an address of the tailnet comes through the tunnel, or is this machine. */
@@ -144,14 +129,14 @@ static void put_forward(struct writer *w)
 	rule_iface(&r, true, true, w->t->ifname);
 	rule_set_mark(&r, MARK_MASK, FIREWALL_MARK_FORWARDED);
 	rule_verdict(&r, NF_ACCEPT);
-	end(w, &r);
+	rule_end(&r, NULL);
 	/* From here on: not out of the tunnel, and what does not go into it is not our business. */
 	put_iface(w, FORWARD, false, false, w->t->ifname);
 	if (w->want->stateful) {
 		begin(w, &r, FORWARD);
 		rule_ct_state(&r, STATE_ESTABLISHED | STATE_RELATED, false);
 		rule_verdict(&r, NF_DROP);
-		end(w, &r);
+		rule_end(&r, NULL);
 	}
 	if (!w->want->spoofing_allowed)
 		put_no_spoofing(w, FORWARD);
@@ -165,7 +150,7 @@ static void put_masquerade(struct writer *w)
 	rule_mark(&r, MARK_MASK, FIREWALL_MARK_FORWARDED);
 	rule_iface(&r, false, false, w->t->ifname);
 	rule_masquerade(&r);
-	end(w, &r);
+	rule_end(&r, NULL);
 }
 
 static unsigned put_rules(struct writer *w)
@@ -178,7 +163,7 @@ static unsigned put_rules(struct writer *w)
 	return w->n;
 }
 
-int table_put(struct nft *k, const struct table *t, const struct firewall_config *want)
+void table_put(struct nft *k, const struct table *t, const struct firewall_config *want)
 {
 	struct writer w = { .k = k, .t = t, .want = want };
 	struct nlmsghdr *h;
@@ -186,7 +171,7 @@ int table_put(struct nft *k, const struct table *t, const struct firewall_config
 	if (t->there)
 		put_name(nft_add(k, NFT_MSG_DELTABLE, NFPROTO_INET, 0), t);
 	if (want->mode == FIREWALL_OFF)
-		return 0;
+		return;
 	h = nft_add(k, NFT_MSG_NEWTABLE, NFPROTO_INET, NLM_F_CREATE);
 	put_name(h, t);
 	/* An administrator hooks into unhooked chains, which nobody could if we owned the table. */
@@ -195,12 +180,11 @@ int table_put(struct nft *k, const struct table *t, const struct firewall_config
 	for (enum chain c = 0; c < CHAINS; c++)
 		put_chain(&w, c);
 	put_rules(&w);
-	return w.rc;
 }
 
-static void count_rule(void *ctx, const struct nftnl_rule *r)
+static void count_rule(void *ctx, const struct nlmsghdr *h)
 {
-	(void)r;
+	(void)h;
 	++*(unsigned *)ctx;
 }
 
@@ -219,5 +203,5 @@ int table_is_there(struct nft *k, const struct table *t, const struct firewall_c
 		if (rc < 0 && rc != -ENOENT)
 			return rc;
 	}
-	return w.rc < 0 ? w.rc : have == should;
+	return have == should;
 }

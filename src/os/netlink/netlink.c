@@ -28,7 +28,7 @@ struct netlink {
 	_Alignas(struct nlmsghdr) uint8_t in[BUF_LEN];
 };
 
-int netlink_open(struct netlink **ret)
+int netlink_open(struct netlink **ret, int bus)
 {
 	struct netlink *nl = NEW_WITH_BUFFERS(struct netlink, change);
 	const struct timeval timeout = {
@@ -39,7 +39,7 @@ int netlink_open(struct netlink **ret)
 
 	if (!nl)
 		return -ENOMEM;
-	nl->sock = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC);
+	nl->sock = mnl_socket_open2(bus, SOCK_CLOEXEC);
 	if (!nl->sock || mnl_socket_bind(nl->sock, 0, MNL_SOCKET_AUTOPID) < 0) {
 		rc = -errno;
 		netlink_close(nl);
@@ -77,17 +77,11 @@ static int on_dump(const struct nlmsghdr *h, void *ctx)
 	return MNL_CB_OK;
 }
 
-static int dump_once(
-	struct netlink *nl, uint16_t type, const void *hdr, size_t hdr_len, struct dump *d)
+static int ask_once(struct netlink *nl, struct nlmsghdr *h, struct dump *d)
 {
-	_Alignas(struct nlmsghdr) uint8_t ask[CHANGE_MAX]; /* changes may be waiting in nl->out */
-	struct nlmsghdr *h = mnl_nlmsg_put_header(ask);
 	int rc = MNL_CB_OK;
 
-	h->nlmsg_type = type;
-	h->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
 	h->nlmsg_seq = ++nl->seq;
-	memcpy(mnl_nlmsg_put_extra_header(h, hdr_len), hdr, hdr_len);
 	if (mnl_socket_sendto(nl->sock, h, h->nlmsg_len) < 0)
 		return -errno;
 	while (rc > MNL_CB_STOP) {
@@ -102,15 +96,26 @@ static int dump_once(
 	return rc < 0 ? -errno : 0;
 }
 
-int netlink_dump(struct netlink *nl, uint16_t type, const void *hdr, size_t hdr_len, netlink_fn fn,
-	void *ctx)
+int netlink_ask(struct netlink *nl, struct nlmsghdr *h, netlink_fn fn, void *ctx)
 {
 	struct dump d = { fn, ctx };
 	int rc = -EINTR;
 
 	for (int i = 0; i < DUMP_TRIES && rc == -EINTR; i++)
-		rc = dump_once(nl, type, hdr, hdr_len, &d);
+		rc = ask_once(nl, h, &d);
 	return rc;
+}
+
+int netlink_dump(struct netlink *nl, uint16_t type, const void *hdr, size_t hdr_len, netlink_fn fn,
+	void *ctx)
+{
+	_Alignas(struct nlmsghdr) uint8_t ask[CHANGE_MAX]; /* changes may be waiting in nl->out */
+	struct nlmsghdr *h = mnl_nlmsg_put_header(ask);
+
+	h->nlmsg_type = type;
+	h->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
+	memcpy(mnl_nlmsg_put_extra_header(h, hdr_len), hdr, hdr_len);
+	return netlink_ask(nl, h, fn, ctx);
 }
 
 struct nlmsghdr *netlink_begin(

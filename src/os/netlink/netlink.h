@@ -16,7 +16,8 @@ struct netlink_monitor;
 
 typedef void (*netlink_fn)(void *ctx, const struct nlmsghdr *h);
 
-MUST_USE int netlink_open(struct netlink **ret);
+/* bus: NETLINK_ROUTE, or another of the kernel's. */
+MUST_USE int netlink_open(struct netlink **ret, int bus);
 struct netlink *netlink_close(struct netlink *nl);
 
 /*
@@ -25,6 +26,9 @@ struct netlink *netlink_close(struct netlink *nl);
  */
 MUST_USE int netlink_dump(struct netlink *nl, uint16_t type, const void *hdr, size_t hdr_len,
 	netlink_fn fn, void *ctx);
+
+/* The same for a message that the caller has made: a dump, or with NLM_F_ACK what is answered once. Its number is ours. */
+MUST_USE int netlink_ask(struct netlink *nl, struct nlmsghdr *h, netlink_fn fn, void *ctx);
 
 /*
  * Changes are gathered and sent many at a time. Between begin and end, attributes are added by mnl_attr_put_*. fine: an errno

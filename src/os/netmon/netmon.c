@@ -364,7 +364,7 @@ static int open_all(struct netmon *m)
 {
 	static const int groups[] = { RTNLGRP_LINK, RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR,
 		RTNLGRP_IPV4_ROUTE, RTNLGRP_IPV6_ROUTE };
-	int rc = netlink_open(&m->nl);
+	int rc = netlink_open(&m->nl, NETLINK_ROUTE);
 
 	if (rc == 0)
 		rc = loop_timer_new(m->loop, on_settled, m, &m->settle);

@@ -212,7 +212,7 @@ static int new_route(struct route **ret, const char *ifname)
 	if (!r)
 		return -ENOMEM;
 	strcpy(r->ifname, ifname);
-	rc = netlink_open(&r->nl);
+	rc = netlink_open(&r->nl, NETLINK_ROUTE);
 	if (rc < 0) {
 		free_route(r);
 		return rc;
