@@ -32,7 +32,7 @@ static bool has_match(const struct node_os_dns *o, const char *suffix)
 	return false;
 }
 
-static const struct dns_host *named(const struct dev *d, const char *text)
+static const struct dns_known *named(const struct dev *d, const char *text)
 {
 	const struct dns_config *c = node_dns_config(d->a);
 	struct dnsmsg_name n, domain;

@@ -8,7 +8,7 @@ enum { CNAMES_MAX = 8, VIA_TEXT_MAX = 64 };
 /* What one name stands for here. */
 struct found {
 	const struct record *records; /* a list */
-	const struct dns_host *host;
+	const struct dns_known *host;
 };
 
 struct local_ctx {
@@ -96,14 +96,14 @@ static struct found look_up(const struct setup *s, const struct dnsmsg_name *low
 }
 
 /* A device whose name is above this one, and that takes all names below its own. */
-static const struct dns_host *wildcard_host(const struct setup *s, const struct dnsmsg_name *lower)
+static const struct dns_known *wildcard_host(const struct setup *s, const struct dnsmsg_name *lower)
 {
 	struct dnsmsg_name up;
 
 	if (!s->names)
 		return NULL;
 	for (unsigned i = 0; i < lower->len && lower->b[i];) {
-		const struct dns_host *h;
+		const struct dns_known *h;
 
 		i += 1u + lower->b[i];
 		up.len = (uint8_t)(lower->len - i);
@@ -116,7 +116,7 @@ static const struct dns_host *wildcard_host(const struct setup *s, const struct 
 }
 
 /* IPv6 addresses are told where there is no other, or who asked for them: many programs try them first, and wait. */
-static bool publishes(const struct setup *s, const struct dns_host *h, struct ipaddr ip)
+static bool publishes(const struct setup *s, const struct dns_known *h, struct ipaddr ip)
 {
 	bool has4 = false;
 
@@ -133,7 +133,7 @@ static bool type_wants(uint16_t asked, uint16_t type)
 }
 
 static size_t put_host(
-	struct local_ctx *x, const struct dnsmsg_name *owner, const struct dns_host *h)
+	struct local_ctx *x, const struct dnsmsg_name *owner, const struct dns_known *h)
 {
 	size_t n = 0;
 
@@ -226,7 +226,7 @@ static bool name_of_address(const struct setup *s, struct ipaddr ip, struct dnsm
 {
 	struct ipaddr v4;
 	struct map_node *n;
-	const struct dns_host *h;
+	const struct dns_known *h;
 
 	if (tsaddr_6to4(ip, &v4) == 0)
 		ip = v4;
@@ -239,7 +239,10 @@ static bool name_of_address(const struct setup *s, struct ipaddr ip, struct dnsm
 	n = map_find(&s->addrs, ip.b, ip.family == 4 ? 4 : 16);
 	if (!h && !n)
 		return false;
-	*ret = h ? h->name : container_of(n, struct record, by_addr)->name;
+	if (h)
+		dns_known_name(h, ret);
+	else
+		*ret = container_of(n, struct record, by_addr)->name;
 	return true;
 }
 

@@ -9,17 +9,19 @@ struct entry;
 
 struct address {
 	struct map_node node;
-	struct entry *owner;
-	bool entered;
+	struct entry *owner; /* NULL: it is not in the table */
 };
 
-/* A device. Several may claim a name or an address: who came first is in the table, the others wait until it goes. */
+/*
+ * A device: behind it its address nodes, its addresses, its name. Several may claim a name or an address: who came first is in the
+ * table, the others wait until it goes.
+ */
 struct entry {
 	struct map_node by_id, by_name;
-	struct address by_addr[DNS_NAMES_ADDRS_MAX];
-	bool named;
 	int64_t id;
-	struct dns_host host;
+	bool named;
+	struct dns_known known;
+	struct address by_addr[];
 };
 
 struct dns_names {
@@ -47,10 +49,10 @@ static void leave(struct dns_names *t, struct entry *e)
 	if (e->named)
 		map_remove(&t->names, &e->by_name);
 	e->named = false;
-	for (size_t i = 0; i < e->host.n_addrs; i++) {
-		if (e->by_addr[i].entered)
+	for (size_t i = 0; i < e->known.n_addrs; i++) {
+		if (e->by_addr[i].owner)
 			map_remove(&t->addrs, &e->by_addr[i].node);
-		e->by_addr[i].entered = false;
+		e->by_addr[i].owner = NULL;
 	}
 }
 
@@ -87,15 +89,37 @@ static struct entry *entry_find(const struct dns_names *t, int64_t id)
 	return n ? container_of(n, struct entry, by_id) : NULL;
 }
 
-static bool host_same(const struct dns_host *a, const struct dns_host *b)
+static bool says(const struct dns_known *k, const struct dns_host *h)
 {
-	if (a->name.len != b->name.len || memcmp(a->name.b, b->name.b, a->name.len) ||
-		a->wildcard != b->wildcard || a->n_addrs != b->n_addrs)
+	if (k->name_len != h->name.len || memcmp(k->name, h->name.b, h->name.len) ||
+		k->wildcard != h->wildcard || k->n_addrs != h->n_addrs)
 		return false;
-	for (size_t i = 0; i < a->n_addrs; i++)
-		if (!ipaddr_eq(a->addrs[i], b->addrs[i]))
+	for (size_t i = 0; i < h->n_addrs; i++)
+		if (!ipaddr_eq(k->addrs[i], h->addrs[i]))
 			return false;
 	return true;
+}
+
+static struct entry *entry_new(int64_t id, const struct dns_host *h)
+{
+	size_t nodes = h->n_addrs * sizeof(struct address), addrs = h->n_addrs * sizeof(*h->addrs);
+	struct entry *e = calloc(1, sizeof(*e) + nodes + addrs + h->name.len);
+	struct ipaddr *to;
+	uint8_t *name;
+
+	if (!e)
+		return NULL;
+	to = (struct ipaddr *)(void *)&e->by_addr[h->n_addrs];
+	name = (uint8_t *)(to + h->n_addrs);
+	memcpy(to, h->addrs, addrs);
+	memcpy(name, h->name.b, h->name.len);
+	e->id = id;
+	e->known = (struct dns_known){ .addrs = to,
+		.n_addrs = (uint8_t)h->n_addrs,
+		.name_len = h->name.len,
+		.wildcard = h->wildcard,
+		.name = name };
+	return e;
 }
 
 /* What it claims and does not have yet. */
@@ -104,19 +128,18 @@ static int enter(struct dns_names *t, struct entry *e)
 	int rc = 0;
 
 	if (!e->named) {
-		rc = map_insert(&t->names, &e->by_name, e->host.name.b, e->host.name.len);
+		rc = map_insert(&t->names, &e->by_name, e->known.name, e->known.name_len);
 		e->named = rc == 0;
 		t->contested |= rc == 1;
 	}
-	for (size_t i = 0; rc >= 0 && i < e->host.n_addrs; i++) {
+	for (size_t i = 0; rc >= 0 && i < e->known.n_addrs; i++) {
 		struct address *a = &e->by_addr[i];
-		struct ipaddr *ip = &e->host.addrs[i];
+		const struct ipaddr *ip = &e->known.addrs[i];
 
-		if (a->entered)
+		if (a->owner)
 			continue;
-		a->owner = e;
 		rc = map_insert(&t->addrs, &a->node, ip->b, ip->family == 4 ? 4 : 16);
-		a->entered = rc == 0;
+		a->owner = rc == 0 ? e : NULL;
 		t->contested |= rc == 1;
 	}
 	return rc < 0 ? rc : 0;
@@ -137,21 +160,17 @@ int dns_names_set(struct dns_names *t, int64_t id, const struct dns_host *h)
 {
 	struct entry *e = entry_find(t, id);
 
-	if (e && host_same(&e->host, h))
+	if (e && says(&e->known, h))
 		return 1;
-	if (e) {
-		leave(t, e);
-	} else {
-		e = calloc(1, sizeof(*e));
-		if (!e)
-			return -ENOMEM;
-		e->id = id;
-		if (map_insert(&t->ids, &e->by_id, &e->id, sizeof(e->id)) < 0) {
-			free(e);
-			return -ENOMEM;
-		}
+	if (e)
+		drop(t, e);
+	e = entry_new(id, h);
+	if (!e)
+		return -ENOMEM;
+	if (map_insert(&t->ids, &e->by_id, &e->id, sizeof(e->id)) < 0) {
+		free(e);
+		return -ENOMEM;
 	}
-	e->host = *h;
 	if (enter(t, e) < 0) {
 		drop(t, e);
 		return -ENOMEM;
@@ -175,18 +194,24 @@ size_t dns_names_count(const struct dns_names *t)
 	return t->ids.n_items;
 }
 
-const struct dns_host *dns_names_find(const struct dns_names *t, const struct dnsmsg_name *lower)
+const struct dns_known *dns_names_find(const struct dns_names *t, const struct dnsmsg_name *lower)
 {
 	struct map_node *n = map_find(&t->names, lower->b, lower->len);
 
-	return n ? &container_of(n, struct entry, by_name)->host : NULL;
+	return n ? &container_of(n, struct entry, by_name)->known : NULL;
 }
 
-const struct dns_host *dns_names_by_address(const struct dns_names *t, struct ipaddr ip)
+const struct dns_known *dns_names_by_address(const struct dns_names *t, struct ipaddr ip)
 {
 	struct map_node *n = map_find(&t->addrs, ip.b, ip.family == 4 ? 4 : 16);
 
-	return n ? &container_of(n, struct address, node)->owner->host : NULL;
+	return n ? &container_of(n, struct address, node)->owner->known : NULL;
+}
+
+void dns_known_name(const struct dns_known *k, struct dnsmsg_name *ret)
+{
+	ret->len = k->name_len;
+	memcpy(ret->b, k->name, k->name_len);
 }
 
 size_t dns_names_outside(const struct dns_names *t, const struct dnsmsg_name *suffix)
@@ -194,9 +219,10 @@ size_t dns_names_outside(const struct dns_names *t, const struct dnsmsg_name *su
 	size_t n = 0;
 
 	map_for_each(p, &t->ids) {
-		const struct entry *e = container_of(p, struct entry, by_id);
+		struct dnsmsg_name name;
 
-		n += !dnsmsg_name_is_below(&e->host.name, suffix);
+		dns_known_name(&container_of(p, struct entry, by_id)->known, &name);
+		n += !dnsmsg_name_is_below(&name, suffix);
 	}
 	return n;
 }

@@ -19,6 +19,15 @@ struct dns_host {
 	bool wildcard; /* names below it are this device (dns-subdomain-resolve) */
 };
 
+/* What the table has of a device, in the room that this takes: there may be a hundred thousand. */
+struct dns_known {
+	const struct ipaddr *addrs;
+	uint8_t n_addrs, name_len;
+	bool wildcard;
+	const uint8_t *name; /* as in struct dnsmsg_name */
+};
+void dns_known_name(const struct dns_known *k, struct dnsmsg_name *ret);
+
 /* rng seeds the hash. -ENOMEM. */
 MUST_USE int dns_names_new(struct dns_names **ret, struct rng *rng);
 struct dns_names *dns_names_free(struct dns_names *t);
@@ -33,8 +42,8 @@ void dns_names_clear(struct dns_names *t);
 size_t dns_names_count(const struct dns_names *t);
 
 /* By the full name in lower case; NULL: nobody's. Borrowed until the table changes. */
-const struct dns_host *dns_names_find(const struct dns_names *t, const struct dnsmsg_name *lower);
-const struct dns_host *dns_names_by_address(const struct dns_names *t, struct ipaddr ip);
+const struct dns_known *dns_names_find(const struct dns_names *t, const struct dnsmsg_name *lower);
+const struct dns_known *dns_names_by_address(const struct dns_names *t, struct ipaddr ip);
 /* How many names are neither `suffix` nor below it (suffix in lower case; len 0: none). */
 size_t dns_names_outside(const struct dns_names *t, const struct dnsmsg_name *suffix);
 

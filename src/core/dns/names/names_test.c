@@ -31,7 +31,7 @@ static struct dns_names *table(void)
 static bool is(const struct dns_names *t, const char *name, const char *addr)
 {
 	struct dns_host want = host(name, addr, NULL);
-	const struct dns_host *h = dns_names_find(t, &want.name);
+	const struct dns_known *h = dns_names_find(t, &want.name);
 
 	return h && ipaddr_eq(h->addrs[0], want.addrs[0]) &&
 	       dns_names_by_address(t, want.addrs[0]) == h;
