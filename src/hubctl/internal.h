@@ -92,6 +92,10 @@ int cmd_key_revoke(struct cmd *c);
 int cmd_key_delete(struct cmd *c);
 int cmd_key_move(struct cmd *c);
 
+/* backup.c */
+int cmd_backup(struct cmd *c);
+int cmd_restore(struct cmd *c);
+
 /* policy.c */
 int cmd_policy_get(struct cmd *c);
 int cmd_policy_set(struct cmd *c);

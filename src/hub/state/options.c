@@ -23,7 +23,7 @@ enum { SERVE = 1, COMMAND = 2, HELP_COLUMN = 28 };
 
 /* What was given stands in it while it is read; hub_options_parse hands it on to its caller. */
 static struct flag options[] = {
-	TEXT("state-dir", state_dir, "DIR", SERVE,
+	TEXT("state-dir", state_dir, "DIR", SERVE | COMMAND,
 		"where the database and keys are kept; default /var/lib/warren-hub"),
 	TEXT("listen", listen, "ADDR:PORT", SERVE,
 		"of HTTP, or of HTTPS with a certificate; default :8080, with a certificate :443"),
@@ -118,6 +118,7 @@ static struct flag options[] = {
 		"dns nameservers, dns split: they are asked also while a device uses an exit node"),
 	LIST("at", at, "ADDRESS,...", COMMAND,
 		"dns nameservers, dns split: where https:// and tls:// resolvers with a name are found"),
+	SWITCH("replace", replace, COMMAND, "restore: a hub that is there already is kept aside"),
 	SWITCH("force", force, COMMAND, "policy set, rollback: although the policy comes from Git"),
 	SWITCH("limits", limits, COMMAND,
 		"status: what everything may take at most, and takes now"),

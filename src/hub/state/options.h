@@ -35,8 +35,8 @@ struct hub_options {
 	const char *socket, *tags, *expiry, *digest, *next, *proto, *scope, *mode, *move_to, *tag,
 		*os, *sort, *at;
 	bool with_exit_node, yes, online, offline, expired, waiting, reverse, unpin, with_devices,
-		force, approve_devices, json, limits, reusable, ephemeral, preapproved, qr, help,
-		version;
+		force, replace, approve_devices, json, limits, reusable, ephemeral, preapproved, qr,
+		help, version;
 };
 
 /* at->text says what is wrong. -ERR_BAD_VALUE for usage. */

@@ -93,6 +93,19 @@ int file_write(const char *path, struct view content, mode_t mode)
 	return sync_dir_of(path);
 }
 
+int file_put(const char *tmp, const char *path)
+{
+	int fd = open(tmp, O_RDONLY | O_CLOEXEC), rc;
+
+	if (fd < 0)
+		return -errno;
+	rc = fsync(fd) == 0 ? 0 : -errno;
+	close(fd);
+	if (rc == 0 && rename(tmp, path) != 0)
+		rc = -errno;
+	return rc < 0 ? rc : sync_dir_of(path);
+}
+
 /* As it is asked for, whatever the umask of the one who started us. */
 static int make_one(const char *path, mode_t mode)
 {

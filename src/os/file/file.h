@@ -16,6 +16,8 @@ MUST_USE int file_read(const char *path, struct buf *out);
 int file_explain(const char *path, int rc, struct err_at *at);
 /* Durable when it returns 0: written beside, synchronised, renamed over, directory synchronised. */
 MUST_USE int file_write(const char *path, struct view content, mode_t mode);
+/* What another library wrote to tmp becomes path, and is durable when it returns 0. */
+MUST_USE int file_put(const char *tmp, const char *path);
 /* A directory with this mode, parents made as needed (0755). */
 MUST_USE int file_make_dir(const char *path, mode_t mode);
 /*

@@ -1,4 +1,4 @@
-/* store/sqlite: between its files. From the top down: sqlite.c, write.c, feed.c, schema.c. */
+/* store/sqlite: between its files. From the top down: sqlite.c, write.c, feed.c, schema.c, backup.c. */
 #ifndef WARREN_STORE_SQLITE_INTERNAL_H
 #define WARREN_STORE_SQLITE_INTERNAL_H
 
@@ -10,6 +10,7 @@
 #include <stdatomic.h>
 
 enum {
+	SCHEMA_VERSION = 3,
 	TRY_MS =
 		250, /* SQLite's own tries; between two of ours the writer looks whether the program ends */
 	PROBE_KIND =

@@ -1,5 +1,6 @@
 /* The file of the database: its tables, and how those of older versions are brought up to date. */
 #include "os/log/log.h"
+#include "store/sqlite/backup.h"
 #include "store/sqlite/internal.h"
 
 #include <errno.h>
@@ -7,10 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum {
-	SCHEMA_VERSION = 3,
-	START_BUSY_MS = 5000,
-};
+enum { START_BUSY_MS = 5000, PATH_LEN = 4096 };
 
 /*
  * What brings the schema from version i to version i + 1. A new kind of document is none: kinds are numbers. It is one when a
@@ -112,7 +110,23 @@ static int bring_up(struct store_sqlite *s, struct err_at *at)
 	return rc;
 }
 
-static int migrate(struct store_sqlite *s, bool must_exist, struct err_at *at)
+/* Who goes back to the program of before needs what it wrote. "hub.db.before-4" is what this schema 4 was made of. */
+static int keep_old(struct store_sqlite *s, const char *path, int v, struct err_at *at)
+{
+	char to[PATH_LEN];
+	int rc;
+
+	if (snprintf(to, sizeof(to), "%s.before-%d", path, SCHEMA_VERSION) >= (int)sizeof(to))
+		return -ENAMETOOLONG;
+	rc = store_backup_copy(s->db, to);
+	if (rc < 0)
+		err_at_set(at, 0, 0,
+			"the database is of an older version (%d) and is to be brought up to date; no copy of it could be made first: %s",
+			v, rc == -ERR_STORE ? sqlite3_errmsg(s->db) : err_text(rc));
+	return rc;
+}
+
+static int migrate(struct store_sqlite *s, const char *path, bool must_exist, struct err_at *at)
 {
 	int v = user_version(s->db), rc = 0;
 
@@ -123,10 +137,14 @@ static int migrate(struct store_sqlite *s, bool must_exist, struct err_at *at)
 	s->was_made = v == 0;
 	if (v > SCHEMA_VERSION)
 		return is_newer(v, at);
-	if (v < SCHEMA_VERSION)
+	if (v > 0 && v < SCHEMA_VERSION)
+		rc = keep_old(s, path, v, at);
+	if (rc == 0 && v < SCHEMA_VERSION)
 		rc = bring_up(s, at);
 	if (rc == 0 && v > 0 && v < SCHEMA_VERSION)
-		log_info("store", "the database is brought up to date", "from=%d to=%d", v,
+		log_info("store",
+			"the database is brought up to date; as it was before it is beside it",
+			"from=%d to=%d before=\"%s.before-%d\"", v, SCHEMA_VERSION, path,
 			SCHEMA_VERSION);
 	return rc;
 }
@@ -170,7 +188,7 @@ static int open_db(struct store_sqlite *s, const char *path, bool must_exist, st
 		sqlite3_exec(s->db, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL", NULL,
 			NULL, NULL) != SQLITE_OK)
 		return -ERR_STORE;
-	rc = migrate(s, must_exist, at);
+	rc = migrate(s, path, must_exist, at);
 	return rc < 0 ? rc : prepare(s);
 }
 
