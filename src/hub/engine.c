@@ -1,5 +1,6 @@
 /* The coordination engine: what it is made of, its timers, and how it begins anew from the disk. */
 #include "base/text/text.h"
+#include "crypto/bcrypt/bcrypt.h"
 #include "crypto/sha256/sha256.h"
 #include "hub/auth/auth.h"
 #include "hub/auth/tokens.h"
@@ -78,6 +79,7 @@ static int make_engine(struct hub *h, struct tailnet **ret, struct err_at *at)
 		.rng = loop_rng(),
 		.ledger = h->ledger,
 		.hash = sha256_hash,
+		.bcrypt_holds = bcrypt_holds,
 		.on_map_ready = control_map_ready,
 		.on_map_end = control_map_end,
 		.on_map_watch = control_map_watch,

@@ -58,3 +58,11 @@ int cmd_resolve_node(struct cmd *c, const char *word, int64_t *ret)
 	buf_clear(&c->in);
 	return 0;
 }
+
+const char *cmd_given(const struct cmd *c, const char *flag, const char *value)
+{
+	for (size_t i = 0; i < c->o->n_given; i++)
+		if (!strcmp(c->o->given[i], flag))
+			return value;
+	return NULL;
+}

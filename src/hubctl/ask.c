@@ -42,15 +42,33 @@ bool cmd_decode(struct cmd *c, const struct json_type *t, void *ret)
 	return true;
 }
 
-void cmd_print_json(const struct cmd *c)
+static void print_plain(struct view json)
 {
 	struct buf plain;
 
 	buf_init(&plain, 2 * ADMIN_ANSWER_MAX);
-	if (json_escape_hidden(c->body, &plain) == 0 && buf_len(&plain))
+	if (json_escape_hidden(json, &plain) == 0 && buf_len(&plain))
 		fwrite(buf_data(&plain), 1, buf_len(&plain), stdout);
 	buf_fini(&plain);
 	putchar('\n');
+}
+
+void cmd_print_json(const struct cmd *c)
+{
+	print_plain(c->body);
+}
+
+int cmd_print_doc(const struct json_type *t, const void *doc)
+{
+	struct buf out;
+	int rc;
+
+	buf_init(&out, ADMIN_ANSWER_MAX);
+	rc = json_encode(t, doc, &out);
+	if (rc == 0)
+		print_plain(view_of(buf_data(&out), buf_len(&out)));
+	buf_fini(&out);
+	return rc < 0 ? cmd_fail("%s", err_text(rc)) : 0;
 }
 
 /* The hub's own words, if it gave some. */

@@ -27,20 +27,13 @@ static JSON_OBJECT_TYPE(outcome_type, struct outcome, outcome_fields);
 static int print_outcome(const struct store_backup_info *info, const struct outcome *where)
 {
 	struct outcome o = *where;
-	struct buf out;
-	int rc;
 
 	o.made = info->made;
 	o.version = info->version;
 	o.users = info->users;
 	o.devices = info->devices;
 	o.keys = info->keys;
-	buf_init(&out, 64 * 1024);
-	rc = json_encode(&outcome_type, &o, &out);
-	if (rc == 0)
-		printf("%.*s\n", (int)buf_len(&out), (const char *)buf_data(&out));
-	buf_fini(&out);
-	return rc < 0 ? cmd_fail("%s", err_text(rc)) : 0;
+	return cmd_print_doc(&outcome_type, &o);
 }
 
 static const char *content(struct cmd *c, const struct store_backup_info *info)

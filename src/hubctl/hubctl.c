@@ -128,6 +128,8 @@ const struct command command_table[] = {
 		"all of the hub in one file; it may be running", "f", "state-dir" },
 	{ "restore", NULL, "FILE [--state-dir DIR] [--replace]", 1, 1, cmd_restore,
 		"what backup wrote; the hub has to be ended", "f", "state-dir replace" },
+	{ "import", "headscale", "CONFIG.YAML [flags]", 1, 1, cmd_import_headscale,
+		"its users, devices and keys go on here", "f", "state-dir dry-run policy owner" },
 	{ "login", NULL, "[flags]", 0, 0, cmd_login, "a link that makes a browser an admin", "",
 		"next qr" },
 	{ 0 },

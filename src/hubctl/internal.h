@@ -27,6 +27,8 @@ MUST_USE int cmd_ask(
 /* The answer, for showing: its texts are plain. */
 MUST_USE bool cmd_decode(struct cmd *c, const struct json_type *t, void *ret);
 void cmd_print_json(const struct cmd *c); /* the answer as it came */
+/* One of the command's own, without a hub's answer. 0, or the exit status. */
+MUST_USE int cmd_print_doc(const struct json_type *t, const void *doc);
 /* Decodes the answer. Prints it as it came for --json: *ret_done. */
 MUST_USE int cmd_answer(struct cmd *c, const struct json_type *t, void *doc, bool *ret_done);
 /* Changes whose answer is short: said in a sentence, or as the hub answered with --json. req may be NULL. */
@@ -36,6 +38,9 @@ MUST_USE int cmd_change(
 const char *cmd_author(struct cmd *c);
 
 /* args.c: 0, or the exit status */
+
+/* The value of an option that serve has a default for: only if it stands on the command line. Else NULL. */
+const char *cmd_given(const struct cmd *c, const char *flag, const char *value);
 
 /* A number stands for itself; else it is looked up by name. */
 MUST_USE int cmd_resolve_node(struct cmd *c, const char *word, int64_t *ret);
@@ -95,6 +100,9 @@ int cmd_key_move(struct cmd *c);
 /* backup.c */
 int cmd_backup(struct cmd *c);
 int cmd_restore(struct cmd *c);
+
+/* import.c */
+int cmd_import_headscale(struct cmd *c);
 
 /* policy.c */
 int cmd_policy_get(struct cmd *c);

@@ -1,4 +1,5 @@
 #include "hub/backup/backup.h"
+#include "hub/backup/place.h"
 #include "base/arena/arena.h"
 #include "crypto/ct/ct.h"
 #include "os/file/file.h"
@@ -135,17 +136,8 @@ int backup_make(const char *state_dir, const char *to, unix_ms now, struct store
 
 struct restore {
 	const char *dir;
-	const struct stat *owner; /* of the directory */
 	struct err_at *at;
 };
-
-/* The hub may run as another user than the one who restores. */
-static int give(const struct restore *r, const char *path)
-{
-	if (geteuid() == 0 && lchown(path, r->owner->st_uid, r->owner->st_gid) != 0)
-		return -errno;
-	return 0;
-}
 
 static int put_file(void *ctx, const struct store_backup_file *file)
 {
@@ -159,13 +151,13 @@ static int put_file(void *ctx, const struct store_backup_file *file)
 			file->name);
 		rc = file_make_dir(path, 0700);
 		if (rc == 0)
-			rc = give(r, path);
+			rc = place_give(r->dir, path);
 	}
 	snprintf(path, sizeof(path), "%s/%s", r->dir, file->name);
 	if (rc == 0)
 		rc = file_write(path, file->content, file->mode);
 	if (rc == 0)
-		rc = give(r, path);
+		rc = place_give(r->dir, path);
 	if (rc < 0)
 		err_at_set(r->at, 0, 0, "%.300s: %s", path, err_text(rc));
 	return rc;
@@ -204,19 +196,11 @@ static int move_away(const struct restore *r, unix_ms now, char ret[static PATH_
 	if (d)
 		closedir(d);
 	if (rc == 0)
-		rc = give(r, ret);
+		rc = place_give(r->dir, ret);
 	if (rc < 0)
 		err_at_set(r->at, 0, 0, "moving the hub in %.200s to %.200s: %s", r->dir, ret,
 			err_text(rc));
 	return rc;
-}
-
-static bool has_hub(const char *dir)
-{
-	char path[PATH_LEN];
-
-	snprintf(path, sizeof(path), "%s/hub.db", dir);
-	return access(path, F_OK) == 0;
 }
 
 static int put_back(struct store_backup *b, struct restore *r, bool replace, unix_ms now,
@@ -226,13 +210,13 @@ static int put_back(struct store_backup *b, struct restore *r, bool replace, uni
 	int rc = 0;
 
 	ret_moved[0] = 0;
-	if (has_hub(r->dir) && !replace) {
+	if (place_has_hub(r->dir) && !replace) {
 		err_at_set(r->at, 0, 0,
 			"%.200s has a hub already; with --replace it is kept aside, and this one takes its place",
 			r->dir);
 		return -EEXIST;
 	}
-	if (has_hub(r->dir))
+	if (place_has_hub(r->dir))
 		rc = move_away(r, now, ret_moved);
 	/* The keys before the database: a hub that finds them alone says what is missing, and makes no new one. */
 	if (rc == 0)
@@ -241,36 +225,16 @@ static int put_back(struct store_backup *b, struct restore *r, bool replace, uni
 	if (rc == 0)
 		rc = store_backup_extract(b, db, r->at);
 	if (rc == 0)
-		rc = give(r, db);
+		rc = place_give(r->dir, db);
 	if (rc < 0 && !r->at->text[0])
 		err_at_set(r->at, 0, 0, "%.300s: %s", r->dir, err_text(rc));
-	return rc;
-}
-
-static int lock(const char *dir, int *ret, struct err_at *at)
-{
-	char path[PATH_LEN];
-	long owner;
-	int rc = file_make_dir(dir, 0700);
-
-	if (rc < 0)
-		return file_explain(dir, rc, at);
-	snprintf(path, sizeof(path), "%s/hub.lock", dir);
-	rc = file_lock(path, ret, &owner);
-	if (rc == -EWOULDBLOCK)
-		err_at_set(at, 0, 0,
-			"a hub is running with %.200s (process %ld): end it first (systemctl stop warren-hub), then again",
-			dir, owner);
-	else if (rc < 0)
-		file_explain(path, rc, at);
 	return rc;
 }
 
 int backup_restore(const char *file, const char *state_dir, bool replace, unix_ms now,
 	char ret_moved[static PATH_LEN], struct store_backup_info *ret, struct err_at *at)
 {
-	struct stat owner;
-	struct restore r = { .dir = state_dir, .owner = &owner, .at = at };
+	struct restore r = { .dir = state_dir, .at = at };
 	struct store_backup *b;
 	int held, rc;
 
@@ -279,10 +243,9 @@ int backup_restore(const char *file, const char *state_dir, bool replace, unix_m
 	if (rc < 0)
 		return rc;
 	store_backup_info(b, ret);
-	rc = lock(state_dir, &held, at);
+	rc = place_lock(state_dir, &held, at);
 	if (rc == 0) {
-		rc = stat(state_dir, &owner) == 0 ? put_back(b, &r, replace, now, ret_moved)
-						  : -errno;
+		rc = put_back(b, &r, replace, now, ret_moved);
 		close(held);
 	}
 	store_backup_close(b);

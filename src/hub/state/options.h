@@ -33,10 +33,10 @@ struct hub_options {
 	const char *user;
 	/* commands */
 	const char *socket, *tags, *expiry, *digest, *next, *proto, *scope, *mode, *move_to, *tag,
-		*os, *sort, *at;
+		*os, *sort, *at, *policy;
 	bool with_exit_node, yes, online, offline, expired, waiting, reverse, unpin, with_devices,
-		force, replace, approve_devices, json, limits, reusable, ephemeral, preapproved, qr,
-		help, version;
+		force, replace, dry_run, approve_devices, json, limits, reusable, ephemeral,
+		preapproved, qr, help, version;
 };
 
 /* at->text says what is wrong. -ERR_BAD_VALUE for usage. */

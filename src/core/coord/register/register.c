@@ -80,13 +80,26 @@ static const char *key_fault(const struct authkey *k, unix_ms wall)
 static void with_auth_key(struct tailnet *c, const struct machine_pub *m,
 	const struct tc_register_request *req, void *owner, struct now now)
 {
-	struct authkey *k = authkey_by_text(c, req->auth->auth_key);
-	const char *fault = key_fault(k, now.wall);
-	const struct json_list *tags = fault ? NULL : tags_by_key(c, k, m, req, now.wall);
+	const struct json_list *tags;
+	const char *fault;
 	struct admission how;
 	struct coord_node *n;
-	int rc;
+	struct authkey *k;
+	int rc = authkey_by_text(c, req->auth->auth_key, now, &k);
 
+	if (rc == -EAGAIN && c->cfg.on_later) {
+		c->cfg.on_later(owner, (unsigned)(COORD_BCRYPT_EVERY / SEC(1)),
+			VIEW_LIT("too many keys of another hub are tried; come again\n"));
+		return;
+	}
+	if (rc < 0) {
+		answers_text(c, owner, rc == -EAGAIN ? 503 : 500,
+			rc == -EAGAIN ? "too many keys of another hub are tried; come again\n"
+				      : "out of memory\n");
+		return;
+	}
+	fault = key_fault(k, now.wall);
+	tags = fault ? NULL : tags_by_key(c, k, m, req, now.wall);
 	if (!fault && !tags)
 		fault = "the device asks for tags that this auth key does not give";
 	if (fault) {

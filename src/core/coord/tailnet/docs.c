@@ -64,6 +64,7 @@ static const struct json_field key_fields[] = {
 	JSON_F(struct coord_key, user, "user", json_int, JSON_OMIT),
 	JSON_F(struct coord_key, hint, "hint", json_str, 0),
 	JSON_F(struct coord_key, hash, "hash", json_str, 0),
+	JSON_F(struct coord_key, bcrypt, "bcrypt", json_str, JSON_OMIT),
 	JSON_F(struct coord_key, reusable, "reusable", json_bool, 0),
 	JSON_F(struct coord_key, ephemeral, "ephemeral", json_bool, 0),
 	JSON_F(struct coord_key, preapproved, "preapproved", json_bool, 0),

@@ -1,5 +1,6 @@
 /* Auth keys in memory; the store is their durable form. A key is found by the hash of its secret. */
 #include "core/coord/tailnet/internal.h"
+#include "base/bucket/bucket.h"
 #include "base/text/text.h"
 
 #include <errno.h>
@@ -32,7 +33,7 @@ int authkey_insert(struct tailnet *c, const struct coord_key *doc, struct authke
 	return 0;
 }
 
-struct authkey *authkey_by_text(struct tailnet *c, const char *text)
+static struct authkey *by_hash(struct tailnet *c, const char *text)
 {
 	char hex[65];
 	struct map_node *n;
@@ -40,6 +41,59 @@ struct authkey *authkey_by_text(struct tailnet *c, const char *text)
 	authkey_hash(c, text, hex);
 	n = map_find(&c->keys_by_hash, hex, 64);
 	return n ? container_of(n, struct authkey, node) : NULL;
+}
+
+/* "hskey-auth-" and a prefix that names the key, a dash, and the secret, of which headscale kept a slow hash. */
+enum { FOREIGN_NAME_LEN = 11 + 12, FOREIGN_SECRET_LEN = 64 };
+
+/* From here on it is found as our own are, at once. */
+static int make_ours(struct tailnet *c, struct authkey *k, const char *text)
+{
+	char hex[65], *copy;
+	int rc;
+
+	authkey_hash(c, text, hex);
+	copy = arena_printf(&k->mem, "%s", hex);
+	if (!copy)
+		return -ENOMEM;
+	map_remove(&c->keys_by_hash, &k->node);
+	k->doc.hash = copy;
+	k->doc.bcrypt = NULL;
+	rc = map_insert(&c->keys_by_hash, &k->node, k->doc.hash, 64);
+	CHECK(rc == 0); /* one has just left, and nobody else has this text */
+	return store_doc(c, COORD_KEY, k->doc.id, &coord_key_type, &k->doc);
+}
+
+static int by_bcrypt(struct tailnet *c, const char *text, struct now now, struct authkey **ret)
+{
+	char name[FOREIGN_NAME_LEN + 1];
+	struct authkey *k;
+	bool there = strlen(text) == FOREIGN_NAME_LEN + 1 + FOREIGN_SECRET_LEN &&
+		     text[FOREIGN_NAME_LEN] == '-';
+
+	if (there)
+		memcpy(name, text, FOREIGN_NAME_LEN);
+	name[there ? FOREIGN_NAME_LEN : 0] = 0;
+	k = there ? by_hash(c, name) : NULL;
+	if (!k || !k->doc.bcrypt || !c->cfg.bcrypt_holds)
+		return 0;
+	if (!bucket_spend(&c->bcrypt_full_at, COORD_BCRYPT_EVERY,
+		    COORD_BCRYPT_BURST * COORD_BCRYPT_EVERY, now.mono))
+		return -EAGAIN;
+	if (!c->cfg.bcrypt_holds(
+		    view_of(text + FOREIGN_NAME_LEN + 1, FOREIGN_SECRET_LEN), k->doc.bcrypt))
+		return 0;
+	*ret = k;
+	return make_ours(c, k, text);
+}
+
+int authkey_by_text(struct tailnet *c, const char *text, struct now now, struct authkey **ret)
+{
+	*ret = by_hash(c, text);
+	if (*ret && !(*ret)->doc.bcrypt)
+		return 0;
+	*ret = NULL; /* a name is no secret */
+	return by_bcrypt(c, text, now, ret);
 }
 
 int authkey_use(struct tailnet *c, struct authkey *k)

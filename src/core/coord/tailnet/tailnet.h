@@ -163,9 +163,10 @@ struct tailnet {
 	struct arena settings_mem;
 	struct coord_dns dns;
 	struct arena dns_mem;
-	uint64_t dns_at;  /* counts its changes */
-	uint8_t *hosts;   /* a bit for each address that is taken */
-	mono_ns flush_at; /* what has changed is told then */
+	uint64_t dns_at;        /* counts its changes */
+	mono_ns bcrypt_full_at; /* a bucket: how often a foreign key may be tried */
+	uint8_t *hosts;         /* a bit for each address that is taken */
+	mono_ns flush_at;       /* what has changed is told then */
 	int failed; /* negative: memory is not what it should be, and only the disk is: the engine ends with the turn */
 	struct coord_stats stats;
 };
@@ -296,7 +297,9 @@ void authkey_hash(struct tailnet *c, const char *text, char out[static 65]);
 MUST_USE int authkey_insert(struct tailnet *c, const struct coord_key *doc, struct authkey **ret);
 /* Another process changed it; doc NULL: deleted it. */
 MUST_USE int authkey_apply(struct tailnet *c, int64_t id, const struct coord_key *doc);
-struct authkey *authkey_by_text(struct tailnet *c, const char *text);
+/* *ret NULL: there is none. -EAGAIN: too many were tried that take long; -ENOMEM. */
+MUST_USE int authkey_by_text(
+	struct tailnet *c, const char *text, struct now now, struct authkey **ret);
 MUST_USE int authkey_use(struct tailnet *c, struct authkey *k);
 void authkey_free(struct tailnet *c, struct authkey *k);
 

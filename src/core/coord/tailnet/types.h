@@ -71,6 +71,10 @@ enum {
 
 #define COORD_CHANGE_EVERY SEC(2)
 
+enum { COORD_BCRYPT_BURST = 8 };
+
+#define COORD_BCRYPT_EVERY SEC(2)
+
 #define COORD_PENDING_LIFE SEC(15 * 60)
 
 #define COORD_EPHEMERAL_GRACE SEC(120)
@@ -230,7 +234,12 @@ struct coord_node_doc {
 
 struct coord_key {
 	int64_t id, user;
-	const char *hash; /* hex of SHA-256 of the secret; the secret itself is nowhere */
+	const char *hash; /* hex of SHA-256 of the text; the text itself is nowhere */
+	/*
+	 * Of a key that headscale made and nobody has used here: its hash of the secret, the last 64 characters of
+	 * "hskey-auth-PREFIX-SECRET". hash is of "hskey-auth-PREFIX" then. NULL: the key is one of ours.
+	 */
+	const char *bcrypt;
 	const char *hint; /* its first characters, for people */
 	bool reusable, ephemeral, preapproved, revoked;
 	int64_t used;
@@ -279,6 +288,8 @@ struct coord_cfg {
 	 */
 	int accept_rate;
 	void (*hash)(const void *p, size_t n, uint8_t out[static 32]); /* SHA-256 */
+	/* Slow: COORD_BCRYPT_BURST times at most, then one each COORD_BCRYPT_EVERY. NULL: no such key is good. */
+	bool (*bcrypt_holds)(struct view secret, const char *hash);
 	/* Where a request comes from, for the page that asks for approval. May be NULL. */
 	struct ipport (*from)(void *request_owner);
 	void (*on_event)(const struct coord_event *e); /* for the log. May be NULL */
