@@ -12,6 +12,8 @@
 
 #include <stdio.h>
 
+#define AUDIT_SWEEP_EVERY SEC(600)
+
 static void on_tick(void *ctx)
 {
 	struct hub *h = ctx;
@@ -125,6 +127,34 @@ int hub_begin_anew(struct hub *h, struct err_at *at)
 	return rc;
 }
 
+static void sweep_audit(void *ctx)
+{
+	struct hub *h = ctx;
+
+	audit_sweep(h->audit, loop_now(h->loop).wall);
+	loop_timer_set(h->audit_timer, loop_now(h->loop).mono + AUDIT_SWEEP_EVERY);
+}
+
+static int open_audit(struct hub *h, struct err_at *at)
+{
+	int64_t keep;
+	uint8_t seed[16];
+	int rc = duration_parse_life(h->o->audit_keep, &keep);
+
+	if (rc < 0) {
+		err_at_set(at, 0, 0, "--audit-keep %s: write it as 90d, 400d or never",
+			h->o->audit_keep);
+		return rc;
+	}
+	rng_fill(loop_rng(), seed, sizeof(seed));
+	rc = audit_new(&h->audit, store_sqlite_store(h->store), seed, keep);
+	if (rc == 0)
+		rc = loop_timer_new(h->loop, sweep_audit, h, &h->audit_timer);
+	if (rc == 0)
+		loop_timer_set(h->audit_timer, loop_now(h->loop).mono + SEC(1));
+	return rc;
+}
+
 int hub_open_engine(struct hub *h, struct err_at *at)
 {
 	const struct coord_user *u;
@@ -143,7 +173,9 @@ int hub_open_engine(struct hub *h, struct err_at *at)
 			h->o->key_expiry);
 		return rc;
 	}
-	rc = make_engine(h, &h->tailnet, at);
+	rc = open_audit(h, at);
+	if (rc == 0)
+		rc = make_engine(h, &h->tailnet, at);
 	if (rc == 0 && !coord_user_next(h->tailnet, NULL)) {
 		rc = coord_user_create(h->tailnet, h->o->owner, loop_now(h->loop), &u);
 		if (rc == 0)

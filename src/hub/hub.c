@@ -318,6 +318,8 @@ struct hub *hub_free(struct hub *h)
 	h->relay = relay_free(h->relay);
 	git_free(h);
 	tokens_free(h);
+	audit_free(h->audit);
+	h->audit_timer = loop_timer_free(h->audit_timer);
 	certs_free(h->certs);
 	h->packages = packages_free(h->packages);
 	shown_free(h);

@@ -101,6 +101,10 @@ int cmd_key_move(struct cmd *c);
 int cmd_backup(struct cmd *c);
 int cmd_restore(struct cmd *c);
 
+/* audit.c */
+int cmd_audit_list(struct cmd *c);
+int cmd_audit_export(struct cmd *c);
+
 /* import.c */
 int cmd_import_headscale(struct cmd *c);
 

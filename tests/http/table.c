@@ -189,7 +189,7 @@ static uint64_t ticket(void *ctx)
 
 static const struct http_instead instead = { 503, "text/plain", "",
 	{ (const uint8_t *)"not kept\n", 9 } };
-static const struct router_gate gate = { closed, ticket, &instead };
+static const struct router_gate gate = { closed, ticket, &instead, NULL, NULL };
 
 static void identify(struct http_request *q)
 {

@@ -18,6 +18,7 @@ static const struct hub_options options = { .url = "http://hub.test",
 	.owner = "ann@hub.test",
 	.key_expiry = "180d",
 	.accept_rate = "0",
+	.audit_keep = "400d",
 	.relay_rate = "0",
 	.state_dir = "/nonexistent",
 	.socket = "/nonexistent/hub.sock" };

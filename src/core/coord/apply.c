@@ -84,6 +84,7 @@ static int apply_other(
 	case COORD_SETTINGS:
 	case COORD_N_KINDS:
 	case COORD_API_TOKEN:
+	case COORD_AUDIT:
 		break;
 	}
 	return -ERR_CONFLICT;

@@ -45,6 +45,7 @@ static bool is_usable(enum coord_kind kind, const union stored *u)
 	case COORD_DNS: /* dns_load judges it */
 	case COORD_N_KINDS:
 	case COORD_API_TOKEN:
+	case COORD_AUDIT:
 		break;
 	}
 	return true;

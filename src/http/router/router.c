@@ -142,8 +142,13 @@ static int run(struct http_request *q, const struct router_gate *gate)
 {
 	const struct router_ops *ops = q->router->ops;
 	uint64_t ticket;
-	int rc = ops && ops->around ? ops->around(q) : q->route->fn(q);
+	int rc;
 
+	if (gate && gate->begin)
+		gate->begin(q);
+	rc = ops && ops->around ? ops->around(q) : q->route->fn(q);
+	if (gate && gate->end)
+		gate->end(q);
 	if (rc == HTTP_TAKEN)
 		return rc;
 	if (rc < 0 && !q->reply->answered)

@@ -115,6 +115,9 @@ struct router_gate {
 	/* What was promised by now and is not durable yet; 0: all is. */
 	uint64_t (*ticket)(void *ctx);
 	const struct http_instead *instead; /* said when it does not become durable */
+	/* Around the handler, for who keeps a record of changes. Both may be NULL. */
+	void (*begin)(struct http_request *q);
+	void (*end)(struct http_request *q);
 };
 
 struct router_ops {

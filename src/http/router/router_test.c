@@ -114,7 +114,7 @@ static uint64_t ticket(void *ctx)
 }
 
 static const struct http_instead instead = { 503, "text/plain", "", { NULL, 0 } };
-static const struct router_gate gate = { closed, ticket, &instead };
+static const struct router_gate gate = { closed, ticket, &instead, NULL, NULL };
 static const struct router_ops ops = { .identify = identify, .gate = &gate };
 
 static const struct http_route routes[] = {

@@ -4,7 +4,7 @@
  *	GET /routes, /own-prefixes, /dns, /tokens, /policy, /policy/status, /policy/versions, /policy/versions/N
  *	POST /users, /users/ID/{delete,rename,role}, /nodes/{list,show,waiting,approve,reject}, /nodes/ID/{approve,rename,tag,move,expire,delete}, /keys,
  *	/keys/ID/{revoke,delete,move}, /login,
- *	/nodes/ID/routes/{approve,unapprove}, /own-prefixes, /tokens, /tokens/ID/revoke, /policy, /policy/{check,preview,can,pull},
+ *	/nodes/ID/routes/{approve,unapprove}, /own-prefixes, /tokens, /tokens/ID/revoke, /audit/list, /policy, /policy/{check,preview,can,pull},
  *	/policy/versions/N/restore, /dns/{nameservers,split,search,records}/{add,remove,set}, /dns/switch/NAME/{on,off}, /dns/preview
  * A change is durable before it is answered: hold.c sees to it.
  */
@@ -54,6 +54,7 @@ static const struct http_route routes[] = {
 	{ "POST", "/tokens", RIGHT, .fn = admin_token_create, .flags = CHANGE },
 	{ "POST", "/tokens/{id:int}/revoke", RIGHT, .fn = admin_token_revoke, .flags = CHANGE },
 	{ "POST", "/tokens/{id:int}/delete", RIGHT, .fn = admin_token_delete, .flags = CHANGE },
+	{ "POST", "/audit/list", RIGHT, .fn = admin_audit },
 	{ "GET", "/routes", RIGHT, .fn = admin_routes },
 	{ "POST", "/nodes/{id:int}/routes/approve", RIGHT, .fn = admin_route_approve,
 		.flags = CHANGE },
@@ -154,9 +155,14 @@ static int around(struct http_request *q)
 			COORD_POLICY_TEXT_MAX);
 	else if (rc < 0)
 		return http_reply_refuse_text(q->reply, 400, "malformed request\n");
-	else
+	if (rc == 0 && !q->who.name)
+		q->who.name = c.req.author;
+	if (rc == 0)
 		rc = run(&c);
-	return rc < 0 && !q->reply->answered ? admin_reply_error(&c, rc) : rc;
+	if (rc < 0 && !q->reply->answered)
+		rc = admin_reply_error(&c, rc);
+	q->call = NULL;
+	return rc;
 }
 
 static int refuse(struct http_request *q, enum router_refusal why, const char *detail, int rc)

@@ -1,4 +1,5 @@
 #include "hub/admin/admin_json.h"
+#include "hub/audit/audit.h"
 #include "core/coord/coord.h"
 
 enum { POLICY_LEN_MAX = COORD_POLICY_TEXT_MAX };
@@ -366,6 +367,10 @@ static const struct json_field request_fields[] = {
 		.max = POLICY_LEN_MAX },
 	O(admin_request, author, "author", json_str),
 	O(admin_request, src, "src", json_str),
+	O(admin_request, text, "text", json_str),
+	O(admin_request, below, "below", json_int),
+	O(admin_request, limit, "limit", json_int),
+	O(admin_request, since, "since", json_time),
 	O(admin_request, dst, "dst", json_str),
 	O(admin_request, proto, "proto", json_int),
 	O(admin_request, port, "port", json_int),
@@ -383,3 +388,17 @@ static const struct json_field request_fields[] = {
 	JSON_END,
 };
 JSON_OBJECT_TYPE(admin_request_type, struct admin_request, request_fields);
+
+static const struct json_field audit_fields[] = {
+	F(admin_audit, entries, "entries", json_raw_list),
+	O(admin_audit, next, "next", json_int),
+	JSON_END,
+};
+JSON_OBJECT_TYPE(admin_audit_type, struct admin_audit, audit_fields);
+
+static const struct json_field audit_read_fields[] = {
+	F(admin_audit_read, entries, "entries", audit_entry_list),
+	O(admin_audit_read, next, "next", json_int),
+	JSON_END,
+};
+JSON_OBJECT_TYPE(admin_audit_read_type, struct admin_audit_read, audit_read_fields);

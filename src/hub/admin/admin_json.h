@@ -187,6 +187,9 @@ struct admin_request {
 		*tag, *sort;
 	const char *policy, *author; /* author: who asks, for the list of versions */
 	const char *src, *dst;
+	const char *text; /* of the record: that has to occur */
+	int64_t below, limit;
+	unix_ms since;
 	int64_t proto, port;
 	struct json_list prefixes; /* struct ipprefix */
 	struct json_list tags;
@@ -199,6 +202,18 @@ struct admin_request {
 	bool reusable, ephemeral, preapproved, force, with_devices, reverse;
 };
 
+/* A page of the record of changes: documents as hub/audit has them. */
+struct admin_audit {
+	struct json_list entries; /* struct view */
+	int64_t next;             /* below, for the next page; 0: this was the last */
+};
+/* The same, read. */
+struct admin_audit_read {
+	struct json_list entries; /* struct audit_entry */
+	int64_t next;
+};
+
+extern const struct json_type admin_audit_type, admin_audit_read_type;
 extern const struct json_type admin_status_type, admin_limits_type, admin_user_type,
 	admin_user_list, admin_left_type, admin_node_type, admin_node_list, admin_pending_type,
 	admin_pending_list, admin_grant_type, admin_key_type, admin_key_list, admin_link_type,

@@ -111,6 +111,9 @@ MUST_USE int admin_dns_records(struct http_request *q);
 MUST_USE int admin_dns_switch(struct http_request *q);
 MUST_USE int admin_dns_preview(struct http_request *q);
 
+/* audit.c */
+MUST_USE int admin_audit(struct http_request *q);
+
 /* tokens.c */
 MUST_USE int admin_tokens(struct http_request *q);
 MUST_USE int admin_token_create(struct http_request *q);

@@ -94,7 +94,10 @@ static void take_text(struct git *g, struct view text)
 	rc = -ENOMEM;
 	if (f) {
 		f->mem = &mem;
+		audit_begin(h->audit);
 		rc = policy_source_set(h, text, author, POLICY_BY_GIT, COORD_POLICY_ANY_VERSION, f);
+		hold_record(
+			h, &(struct audit_entry){ .by = author, .via = "git", .action = "policy" });
 	}
 	settle(g, rc == 0 ? GIT_APPLIED : GIT_REFUSED,
 		rc == 0 ? ""

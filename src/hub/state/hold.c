@@ -3,6 +3,7 @@
  * and reply at once, and their reply waits until the store has written all that was promised by then. Questions are answered at once.
  */
 #include "hub/state/state.h"
+#include "os/log/log.h"
 #include "store/sqlite/sqlite.h"
 
 #define PAGE_HEADERS "X-Content-Type-Options: nosniff\r\nCache-Control: no-store\r\n"
@@ -68,9 +69,46 @@ static uint64_t ticket(void *ctx)
 	return coord_store_settled(s) ? 0 : s->promised;
 }
 
-const struct router_gate hold_admin = { closed, ticket, &failed[HUB_ADMIN] },
-			 hold_api = { closed, ticket, &failed[HUB_API] },
-			 hold_page = { closed, ticket, &failed[HUB_PAGE] };
+/* ---- The record ---- */
+
+static void begin(struct http_request *q)
+{
+	audit_begin(hub_of(q)->audit);
+}
+
+static const char *via(const struct principal *p)
+{
+	return !p->from.ip.family ? "socket" : p->kind == PRINCIPAL_TOKEN ? "api" : "browser";
+}
+
+void hold_record(struct hub *h, const struct audit_entry *who)
+{
+	int rc = audit_end(h->audit, who, loop_now(h->loop).wall);
+
+	if (rc < 0)
+		log_error("hub", "a change could not be recorded", "by=%s action=\"%s\" err=%s",
+			who->by, who->action, err_text(rc));
+}
+
+static void end(struct http_request *q)
+{
+	const struct principal *p = &q->who;
+	char number[32];
+	struct audit_entry who = { .by = p->name, .via = via(p), .from = p->from.ip };
+
+	snprintf(number, sizeof(number), "uid %u", p->uid);
+	if (!who.by || !*who.by)
+		who.by = p->from.ip.family ? "admin" : number;
+	who.action = arena_printf(&q->mem, "%.*s %.*s", (int)q->method.len,
+		(const char *)q->method.p, (int)q->path.len, (const char *)q->path.p);
+	if (!who.action)
+		who.action = "";
+	hold_record(hub_of(q), &who);
+}
+
+const struct router_gate hold_admin = { closed, ticket, &failed[HUB_ADMIN], begin, end },
+			 hold_api = { closed, ticket, &failed[HUB_API], begin, end },
+			 hold_page = { closed, ticket, &failed[HUB_PAGE], begin, end };
 
 void hold_release(struct hub *h)
 {

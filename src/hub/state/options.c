@@ -61,6 +61,8 @@ static struct flag options[] = {
 		"devices that join with a key wait for \"nodes approve\", unless the key is pre-approved"),
 	TEXT("key-expiry", key_expiry, "TIME", SERVE,
 		"people's devices log in again after this; default never"),
+	TEXT("audit-keep", audit_keep, "TIME", SERVE,
+		"how long the record of changes is kept: 90d, never (for ever); default 400d"),
 	TEXT("owner", owner, "NAME", SERVE | COMMAND,
 		"serve: first user, made on the first start; default admin; else: which user is the owner"),
 	TEXT("packages-dir", packages_dir, "DIR", SERVE,
@@ -119,6 +121,8 @@ static struct flag options[] = {
 		"dns nameservers, dns split: they are asked also while a device uses an exit node"),
 	LIST("at", at, "ADDRESS,...", COMMAND,
 		"dns nameservers, dns split: where https:// and tls:// resolvers with a name are found"),
+	TEXT("since", since, "TIME", COMMAND, "audit: of the last 12h, 7d, ...; default all"),
+	TEXT("limit", limit, "N", COMMAND, "audit list: at most so many; default 50"),
 	SWITCH("dry-run", dry_run, COMMAND, "import: say what would be, and write nothing"),
 	TEXT("policy", policy, "FILE", COMMAND, "import: instead of headscale's"),
 	SWITCH("replace", replace, COMMAND, "restore: a hub that is there already is kept aside"),
@@ -248,6 +252,7 @@ static void defaults(struct hub_options *o)
 	DEFAULT(base_domain, "warren.internal");
 	DEFAULT(owner, "admin");
 	DEFAULT(key_expiry, "never");
+	DEFAULT(audit_keep, "400d");
 	DEFAULT(relay_rate, "0");
 	DEFAULT(accept_rate, "1000");
 	DEFAULT(policy_git_branch, "main");

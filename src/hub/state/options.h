@@ -27,13 +27,13 @@ struct hub_options {
 		*base_domain, *owner, *key_expiry, *http_listen, *packages_dir, *policy_git,
 		*policy_git_branch, *policy_git_path, *policy_git_interval, *policy_git_protocols,
 		*policy_git_ssh, *policy_git_secret_file;
-	const char *accept_rate, *memory_max;
+	const char *accept_rate, *memory_max, *audit_keep;
 	bool proxy_protocol, relay_open;
 	/* serve: become this user; commands: whose */
 	const char *user;
 	/* commands */
 	const char *socket, *tags, *expiry, *digest, *next, *proto, *scope, *mode, *move_to, *tag,
-		*os, *sort, *at, *policy;
+		*os, *sort, *at, *policy, *since, *limit;
 	bool with_exit_node, yes, online, offline, expired, waiting, reverse, unpin, with_devices,
 		force, replace, dry_run, approve_devices, json, limits, reusable, ephemeral,
 		preapproved, qr, help, version;

@@ -10,6 +10,7 @@
 #include "core/coord/coord.h"
 #include "core/ts2021/ts2021.h"
 #include "http/server/server.h"
+#include "hub/audit/audit.h"
 #include "hub/state/options.h"
 #include "hub/state/reach.h"
 #include "os/budget/budget.h"
@@ -155,8 +156,10 @@ struct hub {
 	size_t next_shown;
 	struct packages *packages; /* NULL: none are handed out */
 	struct tokens *tokens;
-	struct git *git; /* NULL: the policy does not come from Git */
-	char etag[65];   /* of the policy, for that version */
+	struct audit *audit;
+	struct loop_timer *audit_timer; /* what is too old goes */
+	struct git *git;                /* NULL: the policy does not come from Git */
+	char etag[65];                  /* of the policy, for that version */
 	int64_t etag_version;
 	struct hub_counters n;
 	mono_ns started;
@@ -188,6 +191,8 @@ enum hub_asker { HUB_ADMIN, HUB_API, HUB_PAGE };
 extern const struct router_gate hold_admin, hold_api, hold_page;
 /* A change that is not begun, because of what a gate said. */
 MUST_USE int hold_refuse(struct http_request *q, enum hub_asker who, const char *why);
+/* Ends audit_begin; what cannot be recorded is logged. */
+void hold_record(struct hub *h, const struct audit_entry *who);
 void hold_release(struct hub *h);        /* those whose changes are durable by now */
 void hold_release_failed(struct hub *h); /* the store has failed */
 

@@ -202,7 +202,58 @@ static int changes(struct coord_store *s,
 	return rc < 0 ? rc : 0;
 }
 
-static const struct coord_store_ops ops = { change, load, commit, changes };
+/* The latest word on a document in a list of changes; NULL: there is none. */
+static const struct row *latest(
+	const struct list *rows, int64_t tailnet, enum coord_kind kind, int64_t id)
+{
+	const struct row *found = NULL;
+
+	list_for_each(l, rows) {
+		const struct row *r = container_of(l, struct row, link);
+
+		if (r->tailnet == tailnet && r->kind == kind && r->id == id)
+			found = r;
+	}
+	return found;
+}
+
+static int read_doc(struct coord_store *s, enum coord_kind kind, int64_t id, struct buf *out)
+{
+	const struct store_mem *m = of(s);
+	const struct row *r = latest(&m->pending, s->tailnet, kind, id);
+
+	if (!r)
+		r = latest(&m->writing, s->tailnet, kind, id);
+	if (!r)
+		r = latest(&m->db->rows, s->tailnet, kind, id);
+	return r && !r->deleted ? buf_append(out, r->doc, r->len) : -ENOENT;
+}
+
+static int list_docs(struct coord_store *s, enum coord_kind kind, int64_t from, bool down,
+	int (*fn)(void *ctx, int64_t id, struct view doc), void *ctx)
+{
+	int rc = 0;
+
+	while (rc == 0) {
+		const struct row *next = NULL;
+
+		list_for_each(l, &of(s)->db->rows) {
+			const struct row *r = container_of(l, struct row, link);
+
+			if (r->tailnet == s->tailnet && r->kind == kind && !r->deleted &&
+				(down ? r->id < from && (!next || r->id > next->id)
+				      : r->id > from && (!next || r->id < next->id)))
+				next = r;
+		}
+		if (!next)
+			break;
+		from = next->id;
+		rc = fn(ctx, next->id, view_of(next->doc, next->len));
+	}
+	return rc < 0 ? rc : 0;
+}
+
+static const struct coord_store_ops ops = { change, load, commit, changes, read_doc, list_docs };
 
 static struct coord_store fresh(int64_t tailnet)
 {

@@ -1,4 +1,4 @@
-/* store/sqlite: between its files. From the top down: sqlite.c, write.c, feed.c, schema.c, backup.c. */
+/* store/sqlite: between its files. From the top down: sqlite.c, write.c, read.c, feed.c, schema.c, backup.c. */
 #ifndef WARREN_STORE_SQLITE_INTERNAL_H
 #define WARREN_STORE_SQLITE_INTERNAL_H
 
@@ -48,6 +48,7 @@ struct store_sqlite {
 	struct coord_store store;
 	sqlite3 *db; /* of the thread, once it runs; so are the statements */
 	sqlite3_stmt *st[N_STATEMENTS];
+	sqlite3 *reading; /* of the loop's thread, for read.c */
 	struct batch filling, writing;
 	uint8_t seed[16];
 	bool was_made, ignores;
@@ -113,6 +114,13 @@ void feed_on_timer(void *ctx);
 bool feed_settles(struct store_sqlite *s, int64_t kind, int64_t id, bool promised);
 int feed_changes(struct coord_store *store,
 	int (*fn)(void *ctx, enum coord_kind kind, int64_t id, const struct view *doc), void *ctx);
+
+/* read.c: single documents, and lists that nobody keeps in memory, on a connection of their own */
+MUST_USE int read_open(struct store_sqlite *s, const char *path, struct err_at *at);
+void read_close(struct store_sqlite *s);
+int read_doc(struct coord_store *store, enum coord_kind kind, int64_t id, struct buf *out);
+int read_docs(struct coord_store *store, enum coord_kind kind, int64_t from, bool down,
+	int (*fn)(void *ctx, int64_t id, struct view doc), void *ctx);
 
 /* write.c: what is in `writing` goes to the disk; a probe when it refuses */
 void write_begin(struct store_sqlite *s);

@@ -87,7 +87,8 @@ void store_sqlite_look(struct store_sqlite *s)
 	feed_look(s);
 }
 
-static const struct coord_store_ops ops = { change, load, commit, feed_changes };
+static const struct coord_store_ops ops = { change, load, commit, feed_changes, read_doc,
+	read_docs };
 
 static int open_tailnet(struct store_sqlite **ret, const char *path, int64_t tailnet,
 	bool must_exist, struct err_at *at)
@@ -106,6 +107,8 @@ static int open_tailnet(struct store_sqlite **ret, const char *path, int64_t tai
 	rc = schema_open(s, path, must_exist, at);
 	if (rc == 0)
 		rc = feed_begin(s);
+	if (rc == 0)
+		rc = read_open(s, path, at);
 	if (rc < 0) {
 		store_sqlite_close(s);
 		return rc;
@@ -180,6 +183,7 @@ struct store_sqlite *store_sqlite_close(struct store_sqlite *s)
 {
 	if (!s)
 		return NULL;
+	read_close(s);
 	schema_close(s);
 	batch_clear(&s->filling);
 	batch_clear(&s->writing);

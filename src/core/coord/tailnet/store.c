@@ -22,7 +22,11 @@ int coord_store_note(struct coord_store *s, enum coord_kind kind, int64_t id, st
 
 int coord_store_put(struct coord_store *s, enum coord_kind kind, int64_t id, struct view doc)
 {
-	int rc = s->ops->change(s, kind, id, &doc, true);
+	int rc;
+
+	if (s->on_change)
+		s->on_change(s->on_change_ctx, kind, id, &doc);
+	rc = s->ops->change(s, kind, id, &doc, true);
 
 	if (rc == 0)
 		s->promised = s->batch;
@@ -31,7 +35,11 @@ int coord_store_put(struct coord_store *s, enum coord_kind kind, int64_t id, str
 
 int coord_store_del(struct coord_store *s, enum coord_kind kind, int64_t id)
 {
-	int rc = s->ops->change(s, kind, id, NULL, true);
+	int rc;
+
+	if (s->on_change)
+		s->on_change(s->on_change_ctx, kind, id, NULL);
+	rc = s->ops->change(s, kind, id, NULL, true);
 
 	if (rc == 0)
 		s->promised = s->batch;

@@ -124,6 +124,7 @@ enum coord_kind {
 	COORD_N_KINDS,
 	COORD_API_TOKEN =
 		64, /* from here on: its owner's, in the same database and transactions; the engine does not look at them */
+	COORD_AUDIT,
 };
 
 /* What others have changed, as far as the store knows. */
@@ -154,6 +155,9 @@ struct coord_store {
 	const char *
 		refuses; /* the disk takes no changes: why, a line for who asks for one. NULL: it does */
 	enum coord_foreign foreign;
+	/* Set by the owner: told of each promised change before it is made. May be NULL. */
+	void (*on_change)(void *ctx, enum coord_kind kind, int64_t id, const struct view *doc);
+	void *on_change_ctx;
 	/* Changed by coord_store_put and coord_store_del. */
 	uint64_t
 		promised; /* the last one with a change of which nobody may hear before it is durable */
@@ -174,6 +178,11 @@ struct coord_store_ops {
 	int (*changes)(struct coord_store *s,
 		int (*fn)(void *ctx, enum coord_kind kind, int64_t id, const struct view *doc),
 		void *ctx);
+	/* One document as it is now, changes that wait included; appended. -ENOENT, -ERR_STORE, -ENOMEM, -ERR_TOO_BIG. */
+	int (*read)(struct coord_store *s, enum coord_kind kind, int64_t id, struct buf *out);
+	/* What is durable of a kind: up from the first number above `from`, or down from the first below it, until fn returns other than 0. */
+	int (*list)(struct coord_store *s, enum coord_kind kind, int64_t from, bool down,
+		int (*fn)(void *ctx, int64_t id, struct view doc), void *ctx);
 };
 
 /* A change that a crash may undo, and that gives way to what another process wrote. */
