@@ -3,7 +3,7 @@ BUILD ?= build
 PREFIX ?= /usr/local
 export BUILD PREFIX URL CERT KEY TARGET
 
-.PHONY: all build up down test lab restart hostile interop bench conformance fuzz sanitize check calls recipes format install uninstall deb deb-test clean help
+.PHONY: all build up down test lab restart hostile interop bench conformance fuzz sanitize check calls recipes console browser format install uninstall deb deb-test clean help
 
 all: build
 
@@ -92,6 +92,16 @@ check:
 calls: build
 	@scripts/check-ways $(BUILD)
 	@scripts/check-calls $(BUILD)
+
+## make console   the built console anew from its lock file (npm); what stands in the repository needs neither
+console:
+	@cd console && npm ci --no-audit --no-fund --silent && npx tsc --noEmit && node build.mjs
+
+## make browser   the console in Chromium, driven by Playwright; its built files are those of its sources (npm)
+browser: build
+	@scripts/install-deps browser
+	@scripts/check-console
+	@tests/browser/run
 
 ## make recipes   docs/recipes.md, followed in a copy of the tree (root)
 recipes:

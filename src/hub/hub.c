@@ -1,6 +1,7 @@
 #include "base/text/text.h"
 #include "hub/auth/auth.h"
 #include "hub/auth/tokens.h"
+#include "hub/console/console.h"
 #include "hub/control/control.h"
 #include "hub/internal.h"
 #include "hub/policy_source/git.h"
@@ -314,6 +315,7 @@ struct hub *hub_free(struct hub *h)
 		return NULL;
 	h->admin = httpd_free(h->admin);
 	h->web = httpd_free(h->web);
+	h->console = console_free(h->console);
 	control_close_all(h);
 	h->relay = relay_free(h->relay);
 	git_free(h);

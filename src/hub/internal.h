@@ -25,7 +25,10 @@ void hub_turn_end(void *ctx);
 void foreign_hear(struct hub *h);
 void foreign_begin_anew(struct hub *h);
 mono_ns foreign_deadline(const struct hub *h);
-/* listen.c: sockets, certificates and the relay map that names them */
+/* listen.c: what is asked on the public port, the first table that has a path */
+enum { HUB_WEB_TABLES = 7 };
+extern const struct router *const hub_web_tables[HUB_WEB_TABLES];
+/* sockets, certificates and the relay map that names them */
 MUST_USE int hub_listen(struct hub *h, struct err_at *at);
 
 #endif

@@ -3,11 +3,13 @@
 #include "hub/admin/admin.h"
 #include "hub/admin/admin_json.h"
 #include "hub/api/api.h"
+#include "hub/console/console.h"
 #include "hub/internal.h"
 #include "hub/web/web.h"
 #include "os/file/file.h"
 #include "os/log/log.h"
 #include "os/stream/tls.h"
+#include "relay/front.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -76,6 +78,9 @@ static int trust_proxies(struct hub *h, struct err_at *at)
 	return rc;
 }
 
+const struct router *const hub_web_tables[HUB_WEB_TABLES] = { &web_devices, &api_table,
+	&front_probes, &console_live, &admin_browser_table, &console_files, &web_pages };
+
 /* Two servers without a listener yet: for everybody, and for root on this machine. */
 static int make_servers(struct hub *h)
 {
@@ -84,8 +89,8 @@ static int make_servers(struct hub *h)
 		.ledger = h->ledger,
 		.conns_max = HUB_CONNS_MAX,
 		.answer_max = HUB_PAGE_MAX,
-		.tables = web_tables,
-		.n_tables = WEB_TABLES,
+		.tables = hub_web_tables,
+		.n_tables = HUB_WEB_TABLES,
 		.ctx = h,
 		.proxies = h->o->trusted_proxy ? &h->proxies : NULL,
 		.proxy_protocol = h->o->proxy_protocol };

@@ -134,6 +134,8 @@ const struct command command_table[] = {
 		"what backup wrote; the hub has to be ended", "f", "state-dir replace" },
 	{ "import", "headscale", "CONFIG.YAML [flags]", 1, 1, cmd_import_headscale,
 		"its users, devices and keys go on here", "f", "state-dir dry-run policy owner" },
+	{ "console", NULL, "[flags]", 0, 0, cmd_console,
+		"a link to the console, and its picture for a phone", "", "next" },
 	{ "login", NULL, "[flags]", 0, 0, cmd_login, "a link that makes a browser an admin", "",
 		"next qr" },
 	{ 0 },

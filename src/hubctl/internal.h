@@ -70,6 +70,7 @@ MUST_USE int cmd_print(const struct table *t, int rc);
 /* status.c */
 int cmd_status(struct cmd *c);
 int cmd_login(struct cmd *c);
+int cmd_console(struct cmd *c);
 
 /* users.c */
 int cmd_users_list(struct cmd *c);

@@ -103,9 +103,9 @@ int cmd_status(struct cmd *c)
 	return 0;
 }
 
-int cmd_login(struct cmd *c)
+static int print_link(struct cmd *c, const char *next, bool picture)
 {
-	struct admin_request req = { .next = c->o->next };
+	struct admin_request req = { .next = next };
 	struct admin_link l;
 	bool done;
 	int rc = cmd_ask(c, "POST", "/login", &req);
@@ -115,9 +115,19 @@ int cmd_login(struct cmd *c)
 	if (rc || done)
 		return rc;
 	printf("Open this in a browser within ten minutes; it works once:\n\n  %s\n\n", l.url);
-	if (c->o->qr)
+	if (picture)
 		return qr_print(l.url, QR_PAPER, stdout) < 0
 			       ? cmd_fail("this link does not fit into a picture")
 			       : 0;
 	return 0;
+}
+
+int cmd_login(struct cmd *c)
+{
+	return print_link(c, c->o->next, c->o->qr);
+}
+
+int cmd_console(struct cmd *c)
+{
+	return print_link(c, c->o->next ? c->o->next : "/console", true);
 }

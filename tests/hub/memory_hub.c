@@ -30,8 +30,8 @@ static int make_servers(struct hub *h)
 		.ledger = h->ledger,
 		.conns_max = HUB_CONNS_MAX,
 		.answer_max = HUB_PAGE_MAX,
-		.tables = web_tables,
-		.n_tables = WEB_TABLES,
+		.tables = hub_web_tables,
+		.n_tables = HUB_WEB_TABLES,
 		.ctx = h };
 	struct httpd_cfg admin = web;
 	struct ipport bound;

@@ -124,4 +124,5 @@ void coord_stats(const struct tailnet *c, struct coord_stats *ret)
 {
 	*ret = c->stats;
 	ret->commits = c->cfg.store->durable;
+	ret->changes = c->seq;
 }

@@ -14,9 +14,21 @@ static bool method_fits(const struct http_route *e, struct view method)
 	       (is(method, "HEAD") && !strcmp(e->method, "GET"));
 }
 
-static bool path_fits(const struct http_route *e, struct http_request *q)
+static bool begins_with(struct view path, const char *prefix)
 {
-	return match_path(e->pattern, q->path, e->flags & HTTP_ROUTE_SLASH, q->param, &q->n_params);
+	size_t n = strlen(prefix);
+
+	return path.len >= n && !memcmp(path.p, prefix, n);
+}
+
+static bool path_fits(const struct router *r, const struct http_route *e, struct http_request *q)
+{
+	size_t n = r->mount ? strlen(r->mount) : 0;
+
+	if (n && !begins_with(q->path, r->mount))
+		return false;
+	return match_path(e->pattern, view_of(q->path.p + n, q->path.len - n),
+		e->flags & HTTP_ROUTE_SLASH, q->param, &q->n_params);
 }
 
 static void allow(char list[static HTTP_ALLOW_MAX], const struct http_route *e)
@@ -36,7 +48,7 @@ static void find(const struct router *r, struct http_request *q, char list[stati
 	for (size_t i = 0; i < r->n_routes; i++) {
 		const struct http_route *e = &r->route[i];
 
-		if (!path_fits(e, q))
+		if (!path_fits(r, e, q))
 			continue;
 		if (method_fits(e, q->method)) {
 			q->route = e;
@@ -50,12 +62,11 @@ static void find(const struct router *r, struct http_request *q, char list[stati
 static bool claims(const struct router *r, struct view path)
 {
 	struct http_request q = { .path = path };
-	size_t n = r->prefix ? strlen(r->prefix) : 0;
 
-	if (n && path.len >= n && !memcmp(path.p, r->prefix, n))
+	if (r->prefix && *r->prefix && begins_with(path, r->prefix))
 		return true;
 	for (size_t i = 0; i < r->n_routes; i++)
-		if (path_fits(&r->route[i], &q))
+		if (path_fits(r, &r->route[i], &q))
 			return true;
 	return false;
 }

@@ -135,6 +135,8 @@ struct router {
 	size_t n_routes;
 	const char *
 		prefix; /* every path with it is this table's, also where no line fits; NULL: only paths that fit */
+	const char *
+		mount; /* stands before every pattern, so that one list of routes serves at two places; NULL: nothing */
 	const struct router_ops *ops; /* may be NULL */
 	size_t mem_max;               /* of q->mem; 0: ROUTER_MEM_MAX */
 	uint64_t body_max;            /* where a route names none; 0: the transport's */

@@ -11,6 +11,7 @@
 #include "hub/admin/admin.h"
 #include "hub/admin/admin_json.h"
 #include "hub/admin/internal.h"
+#include "hub/auth/auth.h"
 #include "os/log/log.h"
 
 #include <stdio.h>
@@ -134,7 +135,8 @@ static int run(struct admin_call *c)
 	return rc;
 }
 
-static int around(struct http_request *q)
+/* author: who asks, where the request itself is not to say that; NULL: it may. */
+static int answer(struct http_request *q, const char *author)
 {
 	struct hub *h = q->ctx;
 	struct admin_call c = { .q = q,
@@ -155,6 +157,8 @@ static int around(struct http_request *q)
 			COORD_POLICY_TEXT_MAX);
 	else if (rc < 0)
 		return http_reply_refuse_text(q->reply, 400, "malformed request\n");
+	if (rc == 0 && author)
+		c.req.author = author;
 	if (rc == 0 && !q->who.name)
 		q->who.name = c.req.author;
 	if (rc == 0)
@@ -163,6 +167,11 @@ static int around(struct http_request *q)
 		rc = admin_reply_error(&c, rc);
 	q->call = NULL;
 	return rc;
+}
+
+static int around(struct http_request *q)
+{
+	return answer(q, NULL);
 }
 
 static int refuse(struct http_request *q, enum router_refusal why, const char *detail, int rc)
@@ -183,3 +192,45 @@ static const struct router_ops ops = {
 };
 const struct router admin_table = { ROUTER_TABLE(routes), .ops = &ops, .mem_max = MEM_MAX,
 	.body_max = BODY_MAX };
+
+/* The same for browsers: a session, and for whatever is more than GET the token that only a page of ours can have read. */
+
+static void identify_browser(struct http_request *q)
+{
+	struct hub_login *l = login_find(q->ctx, q->head);
+
+	if (!l)
+		return;
+	q->who.proof = l;
+	q->who.kind = PRINCIPAL_ADMIN;
+	q->who.rights = RIGHT;
+	login_proved(l, httpd_stream(q->conn));
+}
+
+static int around_browser(struct http_request *q)
+{
+	struct hub *h = q->ctx;
+
+	if (login_comes_from_us(q->who.proof, q->head, http_request_is(q, "GET")))
+		return answer(q, "console");
+	h->n.csrf_failures++;
+	return http_reply_refuse(q->reply, 403, "application/json", admin_headers,
+		VIEW_LIT("{\"error\":\"this did not come from a page of the console\"}"));
+}
+
+static int refuse_browser(
+	struct http_request *q, enum router_refusal why, const char *detail, int rc)
+{
+	if (!principal_may(&q->who, RIGHT))
+		return http_reply_refuse(q->reply, 401, "application/json", admin_headers,
+			VIEW_LIT("{\"error\":\"not logged in\"}"));
+	return refuse(q, why, detail, rc);
+}
+
+static const struct router_ops browser_ops = { .identify = identify_browser,
+	.around = around_browser,
+	.refuse = refuse_browser,
+	.gate = &hold_admin };
+const struct router admin_browser_table = { ROUTER_TABLE(routes), .ops = &browser_ops,
+	.mount = ADMIN_BROWSER_MOUNT, .prefix = ADMIN_BROWSER_MOUNT "/", .mem_max = MEM_MAX,
+	.body_max = BODY_MAX, .answer_max = ADMIN_ANSWER_MAX };

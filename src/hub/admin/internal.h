@@ -21,6 +21,7 @@ struct admin_call {
 };
 
 /* reply.c: each request has one answer. */
+extern const char admin_headers[];
 MUST_USE int admin_reply(struct admin_call *c, const struct json_type *t, const void *doc);
 MUST_USE int admin_ok(struct admin_call *c);
 /* Sets the words of an error and returns rc. */

@@ -5,6 +5,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+const char admin_headers[] = "X-Content-Type-Options: nosniff\r\nCache-Control: no-store\r\n";
+
 int admin_reply(struct admin_call *c, const struct json_type *t, const void *doc)
 {
 	struct buf b;
@@ -13,7 +15,8 @@ int admin_reply(struct admin_call *c, const struct json_type *t, const void *doc
 	buf_init(&b, ADMIN_ANSWER_MAX);
 	rc = json_encode(t, doc, &b);
 	if (rc == 0)
-		rc = http_reply_send(c->q->reply, 200, "application/json", "", buf_view(&b));
+		rc = http_reply_send(
+			c->q->reply, 200, "application/json", admin_headers, buf_view(&b));
 	buf_fini(&b);
 	return rc;
 }
@@ -57,7 +60,8 @@ int admin_reply_error(struct admin_call *c, int rc)
 	buf_init(&b, 256 * 1024);
 	if (json_encode(&admin_error_type, &e, &b) < 0)
 		buf_clear(&b);
-	rc = http_reply_send(c->q->reply, status_of(rc), "application/json", "", buf_view(&b));
+	rc = http_reply_send(
+		c->q->reply, status_of(rc), "application/json", admin_headers, buf_view(&b));
 	buf_fini(&b);
 	return rc;
 }
@@ -74,5 +78,5 @@ int admin_say(struct admin_call *c, int rc, const char *fmt, ...)
 
 int admin_ok(struct admin_call *c)
 {
-	return http_reply_send(c->q->reply, 200, "application/json", "", VIEW_LIT("{}"));
+	return http_reply_send(c->q->reply, 200, "application/json", admin_headers, VIEW_LIT("{}"));
 }

@@ -18,6 +18,10 @@ struct hub_login *login_begin(struct hub *h, struct view token, char cookie[stat
 struct hub_login *login_find(struct hub *h, const struct http1_head *head);
 void login_end(struct hub_login *l);
 bool login_csrf_holds(const struct hub_login *l, struct view token);
+/* The connection is no stranger's: what it holds is charged to an account of the session's. */
+void login_proved(const struct hub_login *l, struct stream *s);
+/* A request by a script: of a page of this hub, and with the session's token unless it only looks. */
+bool login_comes_from_us(const struct hub_login *l, const struct http1_head *head, bool only_looks);
 
 /*
  * throttle.c: sources that showed something wrong: a burst of HUB_THROTTLE_BURST, then one each HUB_THROTTLE_STEP. A network of

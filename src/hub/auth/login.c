@@ -146,3 +146,21 @@ bool login_csrf_holds(const struct hub_login *l, struct view token)
 {
 	return token.len == HUB_TOKEN_TEXT - 1 && ct_equal(l->csrf, token.p, token.len);
 }
+
+void login_proved(const struct hub_login *l, struct stream *s)
+{
+	uint8_t id[LEDGER_ID_LEN] = "browser";
+
+	memcpy(id + 8, l->hash, MIN_OF(sizeof(id) - 8, sizeof(l->hash)));
+	ledger_set_member(stream_holder(s), id);
+}
+
+/* Browsers say where a request comes from; what is older says nothing, and its token has to do. */
+bool login_comes_from_us(const struct hub_login *l, const struct http1_head *head, bool only_looks)
+{
+	struct view site = http1_find(head, "Sec-Fetch-Site");
+
+	if (site.len && !view_eq(site, VIEW_LIT("same-origin")))
+		return false;
+	return only_looks || login_csrf_holds(l, http1_find(head, "X-CSRF-Token"));
+}

@@ -112,6 +112,7 @@ struct git;
 
 struct store_sqlite;
 struct packages;
+struct console;
 
 struct hub {
 	const struct hub_options *o;
@@ -155,6 +156,7 @@ struct hub {
 	struct hub_shown shown[HUB_SHOWN_MAX];
 	size_t next_shown;
 	struct packages *packages; /* NULL: none are handed out */
+	struct console *console;   /* NULL: nobody ever looked */
 	struct tokens *tokens;
 	struct audit *audit;
 	struct loop_timer *audit_timer; /* what is too old goes */

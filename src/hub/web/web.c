@@ -1,7 +1,6 @@
 /* The public listeners: control protocol, relay and pages on one port. */
 #include "hub/web/web.h"
 #include "base/text/text.h"
-#include "hub/api/api.h"
 #include "hub/auth/auth.h"
 #include "hub/control/control.h"
 #include "hub/web/internal.h"
@@ -494,8 +493,7 @@ static int refuse(struct http_request *q, enum router_refusal why, const char *d
 static const struct router_ops page_ops = {
 	.identify = identify, .refuse = refuse, .gate = &hold_page
 };
-static const struct router page_table = { ROUTER_TABLE(pages), .ops = &page_ops,
-	.mem_max = GRANT_MEM_MAX };
+const struct router web_pages = { ROUTER_TABLE(pages), .ops = &page_ops, .mem_max = GRANT_MEM_MAX };
 
 /* What devices and other relays ask on the same port. */
 
@@ -526,7 +524,4 @@ static int refuse_device(
 }
 
 static const struct router_ops device_ops = { .refuse = refuse_device };
-static const struct router device_table = { ROUTER_TABLE(devices), .ops = &device_ops };
-
-const struct router *const web_tables[WEB_TABLES] = { &device_table, &api_table, &front_probes,
-	&page_table };
+const struct router web_devices = { ROUTER_TABLE(devices), .ops = &device_ops };

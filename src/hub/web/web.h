@@ -1,11 +1,11 @@
-/* hub/web: what is served on the public port: pages, keys and counters; and which tables stand on that port. */
+/* hub/web: what is served on the public port: pages, keys and counters, and what devices and other relays ask there. */
 #ifndef WARREN_HUB_WEB_WEB_H
 #define WARREN_HUB_WEB_WEB_H
 
 #include "http/router/router.h"
 
 /* q->ctx is the hub. */
-enum { WEB_TABLES = 4 };
-extern const struct router *const web_tables[WEB_TABLES];
+extern const struct router web_devices,
+	web_pages; /* the pages are the last of the port: they answer what nobody knows */
 
 #endif

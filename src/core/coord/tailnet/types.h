@@ -372,7 +372,8 @@ struct coord_stats {
 		expired_asks; /* registrations and map requests with a key that is known as no longer good */
 	uint64_t registrations, refused, settings_refused, bad_requests, maps, lite_updates,
 		messages, commits, bytes_out, shed, waited, pools_full;
-	size_t waiting; /* devices of which something is to be told later */
+	uint64_t changes; /* of devices, as far as others are told of them: a number that goes up */
+	size_t waiting;   /* devices of which something is to be told later */
 	uint64_t updates_held, paced_logins;
 	uint64_t texts_cleaned, parts_left_out,
 		unreadable; /* of what devices say of themselves; intake/clean.c */
