@@ -14,7 +14,6 @@ static const struct {
 	{ "configure", "" },
 	{ "drive",
 		"Share directories with any file server; the other devices reach it through the network." },
-	{ "exit-node suggest", "\"warren exit-node list\" shows the ones there are." },
 	{ "file", "Copy with scp or rsync to the device's address." },
 	{ "funnel", "A web server behind a public address can forward to this device." },
 	{ "id-token", "" },

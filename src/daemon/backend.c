@@ -62,6 +62,11 @@ static int engine(void *backend, struct arena *a, struct ipn_engine_status *ret)
 	return node_engine(b->d->engine.node, engine_now(&b->d->engine), a, ret);
 }
 
+static int suggest_exit(void *backend, struct arena *a, const struct tc_node **ret)
+{
+	return node_suggest_exit(((struct backend *)backend)->d->engine.node, a, ret);
+}
+
 static int routes(void *backend, struct arena *a, struct json_list *ret)
 {
 	struct backend *b = backend;
@@ -512,7 +517,7 @@ int backend_init(struct backend *b, struct device *d, const struct backend_cfg *
 	b->profiles = (struct profiles_service){ &profiles_ops, b };
 	b->peers = (struct peers_service){ &b->facts, peer_caps, b };
 	b->probe = (struct probe_service){ &probe_ops, b };
-	b->routes = (struct routes_service){ routes, b };
+	b->routes = (struct routes_service){ routes, suggest_exit, b };
 	b->names = (struct names_service){ d->dns, &d->engine };
 	b->machine = (struct machine){ &machine_ops, b };
 	b->scrape = (struct scrape_service){ metrics_user, metrics_all, &b->metrics };

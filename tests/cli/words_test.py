@@ -117,7 +117,7 @@ def misspelt_flags_of_daemons():
 # ---- Settings ----
 
 REFUSED = ["--webclient", "--ssh", "--advertise-connector", "--relay-server-port=0", "--relay-server-static-endpoints=1.2.3.4:5",
-           "--report-posture", "--auto-update", "--update-check", "--exit-node=auto:any"]
+           "--report-posture", "--auto-update", "--update-check"]
 TAKEN = ["--webclient=false", "--ssh=false", "--stateful-filtering=false", "--netfilter-mode=off", "--snat-subnet-routes=false",
          "--advertise-connector=false", "--relay-server-port=", "--report-posture=false", "--auto-update=false", "--update-check=false",
          "--accept-dns=false", "--exit-node=", "--shields-up", "--accept-routes"]

@@ -97,6 +97,39 @@ static int run_list(struct cli *c, struct flag *flags, int argc, char **argv)
 	return 0;
 }
 
+struct suggestion {
+	const char *id, *name;
+};
+static const struct json_field suggestion_fields[] = {
+	JSON_F(struct suggestion, id, "ID", json_str, 0),
+	JSON_F(struct suggestion, name, "Name", json_str, 0),
+	JSON_END,
+};
+static JSON_OBJECT_TYPE(suggestion_type, struct suggestion, suggestion_fields);
+
+static int run_suggest(struct cli *c, struct flag *flags, int argc, char **argv)
+{
+	struct suggestion s;
+	const char *name;
+	int rc;
+	struct lclient_err err = { 0 };
+
+	if (!cli_no_args(c, argc, argv))
+		return 1;
+	rc = lclient_get(&c->api, "suggest-exit-node", &suggestion_type, &s, &c->arena, &err);
+	cli_note_version(c);
+	if (rc < 0)
+		return cli_fail_api(c, "suggest exit node: ", rc, &err);
+	if (!s.id[0]) {
+		printf("No exit node suggestion is available.\n");
+		return 0;
+	}
+	name = cli_short_name(c, s.name, NULL);
+	printf("Suggested exit node: %s\nTo accept this suggestion, use `warren set --exit-node=%s`.\n",
+		name, name);
+	return 0;
+}
+
 static struct flag flags[] = {
 	{ .name = "filter", .kind = FLAG_TEXT, .help = "of this country only" },
 	{ .name = NULL },
@@ -108,6 +141,10 @@ static const struct cli_cmd sub[] = {
 		.usage = "exit-node list [--filter=country]",
 		.help = "List the devices that offer it",
 		.flags = flags },
+	{ .name = "suggest",
+		.run = run_suggest,
+		.usage = "exit-node suggest",
+		.help = "Name the one that would do best" },
 	{ .name = NULL },
 };
 

@@ -8,6 +8,8 @@
 struct routes_service {
 	/* struct ipn_route, in the arena. */
 	int (*routes)(void *owner, struct arena *a, struct json_list *ret);
+	/* The exit node that would do best; *ret NULL: none. -ERR_BAD_STATE: it is too early to say. */
+	int (*suggest_exit)(void *owner, struct arena *a, const struct tc_node **ret);
 	void *owner;
 };
 

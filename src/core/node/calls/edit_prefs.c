@@ -10,6 +10,7 @@ static void prefs_changed(struct node *a, bool was_wanted)
 		ctlclient_settings_changed(a->ctl);
 	a->peers_dirty = a->net_dirty = a->filter_dirty = a->ctl_dirty = a->dns.dirty = true;
 	node_prefs_resolve_exit(a);
+	node_prefs_auto_exit(a);
 	event(a, NODE_PREFS);
 	node_run_deferred(a);
 }

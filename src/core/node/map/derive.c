@@ -109,6 +109,10 @@ void node_map_run_deferred(struct node *a)
 	}
 	if (ipaddr_is_set(prefs_of(a)->exit_node_ip))
 		node_prefs_resolve_exit(a);
+	if (a->peers_dirty || a->exit_dirty) {
+		a->exit_dirty = false;
+		node_prefs_auto_exit(a);
+	}
 	if (a->peers_dirty) {
 		a->peers_dirty = false;
 		derive_peers(a);

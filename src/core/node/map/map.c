@@ -5,7 +5,7 @@ static void on_change(void *ctx, enum netmap_change what, int64_t id)
 {
 	struct node *a = ctx;
 
-	a->map_changed = true;
+	a->map_changed = a->exit_dirty = true;
 	switch (what) {
 	case NETMAP_PEER_ADDED:
 		node_peer_update(a, id);

@@ -124,8 +124,11 @@ struct node_dns {
 	int64_t self;  /* the own device in names; 0: it is not there */
 };
 
+enum { NODE_STABLE_ID_MAX = 64 };
+
 struct node {
 	const struct node_ops *ops;
+	char suggested_exit[NODE_STABLE_ID_MAX]; /* the last one; "": none yet */
 	void *owner;
 	struct rng *rng;
 	struct now now; /* of the call that we are in */
@@ -179,6 +182,7 @@ struct node {
 	bool cached;
 	struct map peers; /* struct node_peer */
 	size_t n_jailed;
+	bool exit_dirty; /* peers changed, and one may be chosen as exit node */
 	bool self_dirty, filter_dirty, derp_dirty, peers_dirty, net_dirty, other_dirty, map_changed,
 		uses_caps;
 	bool session_seen;           /* with anybody, since the engine came up */
@@ -274,6 +278,11 @@ MUST_USE int node_prefs_take(struct node *a, struct ipn_prefs *p, struct err_at 
 void node_prefs_merge(struct ipn_prefs *p, const struct ipn_masked_prefs *e);
 /* An exit node that was named by its address gets its ID when the map has it. */
 void node_prefs_resolve_exit(struct node *a);
+
+/* suggest.c */
+enum { NODE_SUGGEST_MEM_MAX = 16 << 20 };
+/* With --exit-node=auto:any: one is chosen if none is, or the chosen one cannot be used any more. */
+void node_prefs_auto_exit(struct node *a);
 
 /* unbuilt.c */
 /* A sentence in the arena; NULL: all have an effect. */

@@ -40,11 +40,6 @@ static bool wants_update(const struct ipn_prefs *p)
 	return p->auto_update.apply == JSON_YES;
 }
 
-static bool wants_auto_exit(const struct ipn_prefs *p)
-{
-	return p->auto_exit_node && *p->auto_exit_node;
-}
-
 static const struct row {
 	const char *flag, *only, *why;
 	bool (*wants)(const struct ipn_prefs
@@ -60,8 +55,6 @@ static const struct row {
 	{ "auto-update", "false", "Auto-updates are not supported on this platform.",
 		wants_update },
 	{ "update-check", "false", "this build does not look for updates", NULL },
-	{ "exit-node", "auto:", "this build does not choose exit nodes by itself: name one",
-		wants_auto_exit },
 };
 
 /* The sentences that the original has are used as they are. */
