@@ -20,7 +20,7 @@ export function speak(l: string) { chosen = l; remember("language", l); document
 document.documentElement.lang = language();
 
 export function t(word: Word, values: Record<string, string | number> = {}): string {
-  return (languages[language()]?.words[word] ?? en[word]).replace(/\{(\w+)\}/g, (_, k: string) => String(values[k] ?? ""));
+  return (languages[language()]?.words[word] ?? en[word] ?? word).replace(/\{(\w+)\}/g, (_, k: string) => String(values[k] ?? ""));
 }
 
 const steps: [number, Intl.RelativeTimeFormatUnit][] = [[60, "second"], [3600, "minute"], [86400, "hour"], [86400 * 30, "day"], [86400 * 365, "month"], [Infinity, "year"]];

@@ -54,13 +54,14 @@ export function Fault({ error }: { error?: Refusal }) {
 }
 
 /** What is asked before something that can't be undone. */
-export function Sure({ text, verb, command, busy, error, onYes, onNo }: {
-  text: string; verb: string; command?: string; busy: boolean; error?: Refusal; onYes: () => void; onNo: () => void;
+export function Sure({ text, verb, command, busy, error, onYes, onNo, children }: {
+  text: string; verb: string; command?: string; busy: boolean; error?: Refusal; onYes: () => void; onNo: () => void; children?: ComponentChildren;
 }) {
   const box = useRef<HTMLDialogElement>(null);
   useEffect(() => { box.current?.showModal() }, []);
   return <dialog ref={box} onCancel={(e) => { e.preventDefault(); onNo() }} aria-label={verb}>
     <p>{text}</p>
+    {children}
     {command && <Command text={command} />}
     <Fault error={error} />
     <div class="actions"><button class="danger" disabled={busy} onClick={onYes}>{verb}</button><button onClick={onNo}>{t("cancel")}</button></div>

@@ -53,6 +53,12 @@ def console(d):
     while "devices" not in text:
         text += r.readline().decode()
     check("a page is told that devices have changed", "event: changed" in text, text)
+    for _ in range(40):
+        c = http.client.HTTPConnection("127.0.0.1", hub.port, timeout=20)
+        c.request("GET", "/console/api/events", headers=cookie)
+        c.getresponse()
+        c.close()
+    check("pages that are gone hold nothing", hub.http("GET", "/console/api/nodes", headers=cookie)[0] == 200)
     extra = []
     for i in range(9):
         c = http.client.HTTPConnection("127.0.0.1", hub.port, timeout=20)

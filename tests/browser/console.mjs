@@ -21,7 +21,7 @@ async function trial(name, f) {
 const HOSTILE = ["<img src=x onerror=alert(1)>", "<script>alert(1)</script>", "\"><svg onload=alert(1)>", "javascript:alert(1)", "{{7*7}}${7*7}",
   "'-alert(1)-'", "</title><script>alert(1)</script>", "\u202eevil\u2066", "a".repeat(250), "%3Cscript%3E", "&lt;b&gt;&#x3c;"];
 
-const pages = ["devices", "settings"];
+const pages = ["devices", "people", "access", "network", "settings"];
 const hub = await startHub("--approve-devices");
 const browser = await chromium.launch({ executablePath: "/usr/bin/chromium", args: ["--no-sandbox", "--disable-gpu"] });
 
@@ -131,6 +131,74 @@ try {
     check("removed, and said so before", !hub.json("nodes", "list").some((n) => n.name === "printer"));
   });
 
+  await trial("policy", async () => {
+    await desk.goto(hub.url + "/console/access");
+    const box = desk.getByRole("textbox", { name: "Policy" });
+    await box.fill('{\n\t"grants": [ { "src": ["nobody@nowhere"], "dst": ["*"], "ip": ["*"], } ],\n\t"tests": [ { "src": "nope" } ]\n');
+    await desk.getByRole("button", { name: /Go there/ }).first().waitFor({ timeout: 10000 });
+    check("an error has its place, as one types", /Line \d+/.test(await desk.getByRole("button", { name: /Go there/ }).first().textContent()));
+    await box.fill('{ "grants": [ { "src": ["tag:none"], "dst": ["tag:none"], "ip": ["*"] } ], "tagOwners": { "tag:none": [] } }');
+    await desk.getByRole("button", { name: "Who is concerned" }).click();
+    await desk.getByText("It changes something for").waitFor();
+    check("who is concerned is shown before", (await desk.locator(".page table tr").count()) >= 3);
+    if (pictures) await shot(desk, "policy");
+    await desk.getByRole("button", { name: "Save" }).click();
+    await desk.getByText("Saved.").waitFor();
+    check("saved", hub.run("policy", "get").includes("tag:none"));
+    await desk.getByLabel("From").fill("laptop");
+    await desk.getByLabel("To", { exact: true }).fill("storage");
+    await desk.getByRole("button", { name: "Ask" }).click();
+    await desk.getByText("No. No rule lets").waitFor();
+    check("can A reach B: no", true);
+    const version = hub.json("policy", "status").version;
+    const stale = await desk.evaluate(async (v) => {
+      const s = await (await fetch("/console/api/session")).json();
+      return (await fetch("/console/api/policy", { method: "POST", headers: { "X-CSRF-Token": s.csrf }, body: JSON.stringify({ policy: "{}", ifVersion: v + 7 }) })).status;
+    }, version);
+    check("who looked at another version does not save", stale === 409, stale);
+    await desk.getByText("Versions (").click();
+    check("versions are listed", (await desk.locator("details li").count()) >= 1);
+    await box.fill("{}");
+    await desk.getByRole("button", { name: "Save" }).click();
+    await desk.getByText("Saved.").waitFor();
+  });
+
+  await trial("keys", async () => {
+    await desk.getByRole("button", { name: "New key" }).click();
+    await desk.getByLabel("For several devices").check();
+    await desk.getByRole("button", { name: "New key" }).click();
+    await desk.getByText("This key is shown once").waitFor();
+    const shown = (await desk.locator(".card .command code").first().textContent()) ?? "";
+    check("a key is shown once, with its command", shown.length > 40 && (await desk.locator(".card .command code").nth(1).textContent()).endsWith("--auth-key=" + shown));
+    await desk.getByRole("button", { name: "Close" }).click();
+    check("and not again", !(await desk.textContent("main")).includes(shown));
+  });
+
+  await trial("people", async () => {
+    await desk.goto(hub.url + "/console/people");
+    await desk.getByLabel("New user").fill("ana");
+    await desk.getByRole("button", { name: "Add" }).click();
+    await desk.getByText("ana", { exact: true }).first().waitFor();
+    await desk.getByLabel("Role: ana").selectOption("auditor");
+    await desk.waitForFunction(() => [...document.querySelectorAll("select")].some((s) => s.value === "auditor" && !s.disabled));
+    check("a person and her role", hub.json("users", "list").find((u) => u.name === "ana")?.role === "auditor", hub.json("users", "list"));
+  });
+
+  await trial("dns", async () => {
+    await desk.goto(hub.url + "/console/network");
+    await desk.getByLabel("Resolvers for everything: Value").fill("192.0.2.53");
+    await desk.getByRole("button", { name: "Add" }).first().click();
+    await desk.getByRole("button", { name: "Remove: 192.0.2.53" }).waitFor();
+    await desk.getByLabel("Records of your own: Name").fill("wiki.example.org");
+    await desk.getByLabel("Records of your own: Value").fill("192.0.2.80");
+    await desk.locator("form", { has: desk.getByLabel("Records of your own: Name") }).getByRole("button").click();
+    await desk.getByText("wiki.example.org A 192.0.2.80").waitFor();
+    await desk.getByLabel("What would a device ask?").fill("wiki.example.org");
+    await desk.getByRole("button", { name: "Ask" }).click();
+    await desk.getByText("A record of yours answers.").waitFor();
+    check("resolvers, records, and who answers", hub.json("dns", "status").records.length === 1);
+  });
+
   await trial("csrf", async () => {
     const r = await desk.request.post(hub.url + "/console/api/users", { data: { name: "mallory" } });
     check("a change without the token of a page is refused", r.status() === 403, r.status());
@@ -164,7 +232,7 @@ try {
       await login(page);
       for (const p of pages) {
         await page.goto(`${hub.url}/console/${p}`);
-        await page.locator("#main h1").waitFor();
+        await page.locator("#main h1").waitFor({ timeout: 10000 }).catch(async (e) => { throw new Error(`${p}, ${label}: ${await page.textContent("body")} ${page.faults} ${e}`) });
         await page.waitForLoadState("domcontentloaded");
         await page.waitForFunction(() => !document.querySelector(".skeleton"));
         await fits(page, `${p}, ${label}`);

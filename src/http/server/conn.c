@@ -392,9 +392,14 @@ static struct view output(void *owner)
 	return buf_len(&c->out) ? buf_view(&c->out) : c->after;
 }
 
+/* While a stream is sent, one read is let in: a client that has gone is not noticed otherwise, as long as there is nothing to send. */
 static bool full(void *owner)
 {
-	return is_full(owner);
+	const struct httpd_conn *c = owner;
+
+	if (c->reply.source && !buf_len(&c->in) && !buf_len(&c->out))
+		return false;
+	return is_full(c);
 }
 
 static void written(void *owner, size_t n)

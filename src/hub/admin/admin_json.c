@@ -381,6 +381,7 @@ static const struct json_field request_fields[] = {
 	O(admin_request, values, "values", json_str_list),
 	O(admin_request, at, "at", json_ip_list),
 	O(admin_request, with_exit_node, "useWithExitNode", json_bool),
+	O(admin_request, if_version, "ifVersion", json_int),
 	O(admin_request, expiry_ms, "expiryMs", json_int),
 	O(admin_request, reusable, "reusable", json_bool),
 	O(admin_request, ephemeral, "ephemeral", json_bool),

@@ -198,6 +198,7 @@ struct admin_request {
 		values;      /* const char *: addresses of resolvers or records, search domains */
 	struct json_list at; /* struct ipaddr: where a resolver with a name is found */
 	bool with_exit_node; /* it is asked also while an exit node is in use */
+	int64_t if_version;  /* of the policy that was looked at; 0: any */
 	int64_t expiry_ms;   /* 0: never; of a device: now, and negative is never */
 	bool reusable, ephemeral, preapproved, force, with_devices, reverse;
 };

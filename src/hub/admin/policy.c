@@ -91,9 +91,12 @@ static int set(struct admin_call *c, struct view text, const char *author)
 	if (!f)
 		return -ENOMEM;
 	rc = policy_source_set(c->hub, text, author,
-		c->req.force ? POLICY_BY_FORCE : POLICY_BY_HAND, COORD_POLICY_ANY_VERSION, f);
+		c->req.force ? POLICY_BY_FORCE : POLICY_BY_HAND,
+		c->req.if_version > 0 ? c->req.if_version : COORD_POLICY_ANY_VERSION, f);
 	if (rc == POLICY_OWNED_BY_GIT)
 		return say_owned(c);
+	if (rc == -ERR_CONFLICT && c->req.if_version > 0)
+		return admin_say(c, rc, "another policy came in meanwhile: look at it first");
 	if (rc != 0)
 		return say_fault(c, rc, f);
 	v = coord_policy_current(c->hub->tailnet);
