@@ -11,7 +11,7 @@ function Person({ u, all }: { u: User; all: User[] }) {
   const c = useChange();
   const [leaving, setLeaving] = useState(false), [heir, setHeir] = useState("");
   const others = all.filter((o) => o.id !== u.id);
-  return <li><div class="line"><b>{u.displayName || u.name}</b><span class="dim">{u.name}</span>
+  return <li><div class="line"><b>{u.displayName || u.name}</b>{u.displayName && u.displayName !== u.name ? <span class="dim">{u.name}</span> : null}
     <button class="plain" onClick={() => go(`/devices?q=${encodeURIComponent("user:" + u.name)}`)}>{t("userDevices", { n: u.nodes })}</button>
     <label><span class="hidden">{t("role")}: {u.name}</span><select value={u.role} disabled={c.busy} onChange={(e) => {
       const select = e.currentTarget, role = select.value;
