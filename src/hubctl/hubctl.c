@@ -135,9 +135,9 @@ const struct command command_table[] = {
 	{ "import", "headscale", "CONFIG.YAML [flags]", 1, 1, cmd_import_headscale,
 		"its users, devices and keys go on here", "f", "state-dir dry-run policy owner" },
 	{ "console", NULL, "[flags]", 0, 0, cmd_console,
-		"a link to the console, and its picture for a phone", "", "next" },
-	{ "login", NULL, "[flags]", 0, 0, cmd_login, "a link that makes a browser an admin", "",
-		"next qr" },
+		"a link to the console, and its picture for a phone", "", "next user" },
+	{ "login", NULL, "[flags]", 0, 0, cmd_login, "a link that logs a browser in", "",
+		"next qr user" },
 	{ 0 },
 };
 

@@ -105,7 +105,7 @@ int cmd_status(struct cmd *c)
 
 static int print_link(struct cmd *c, const char *next, bool picture)
 {
-	struct admin_request req = { .next = next };
+	struct admin_request req = { .next = next, .user = c->o->user };
 	struct admin_link l;
 	bool done;
 	int rc = cmd_ask(c, "POST", "/login", &req);

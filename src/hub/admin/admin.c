@@ -19,68 +19,74 @@
 
 enum { MEM_MAX = 256 << 20, BODY_MAX = 4 * COORD_POLICY_TEXT_MAX };
 
-/* Any of it is for root and the user of the hub. */
-enum { RIGHT = 1 };
 /* NOTED: in the log; a CHANGE is that, too. POST without either only looks: its question has a body. */
 enum { NOTED = HTTP_ROUTE_OWN, CHANGE = NOTED | HTTP_ROUTE_CHANGES };
 
 static const struct http_route routes[] = {
-	{ "GET", "/status", RIGHT, .fn = admin_status_get },
-	{ "GET", "/limits", RIGHT, .fn = admin_limits },
-	{ "GET", "/users", RIGHT, .fn = admin_users },
-	{ "POST", "/users", RIGHT, .fn = admin_user_create, .flags = CHANGE },
-	{ "POST", "/users/{id:int}/delete", RIGHT, .fn = admin_user_delete, .flags = CHANGE },
-	{ "POST", "/users/{id:int}/rename", RIGHT, .fn = admin_user_rename, .flags = CHANGE },
-	{ "POST", "/users/{id:int}/role", RIGHT, .fn = admin_user_role, .flags = CHANGE },
-	{ "GET", "/nodes", RIGHT, .fn = admin_nodes },
-	{ "POST", "/nodes/list", RIGHT, .fn = admin_nodes },
-	{ "POST", "/nodes/show", RIGHT, .fn = admin_node_show },
-	{ "GET", "/pending", RIGHT, .fn = admin_pending },
-	{ "POST", "/nodes/waiting", RIGHT, .fn = admin_waiting },
-	{ "POST", "/nodes/approve", RIGHT, .fn = admin_approve, .flags = CHANGE },
-	{ "POST", "/nodes/reject", RIGHT, .fn = admin_reject, .flags = CHANGE },
-	{ "POST", "/nodes/{id:int}/approve", RIGHT, .fn = admin_approve_node, .flags = CHANGE },
-	{ "POST", "/nodes/{id:int}/rename", RIGHT, .fn = admin_node_rename, .flags = CHANGE },
-	{ "POST", "/nodes/{id:int}/tag", RIGHT, .fn = admin_node_tag, .flags = CHANGE },
-	{ "POST", "/nodes/{id:int}/move", RIGHT, .fn = admin_node_move, .flags = CHANGE },
-	{ "POST", "/nodes/{id:int}/expire", RIGHT, .fn = admin_node_expire, .flags = CHANGE },
-	{ "POST", "/nodes/{id:int}/delete", RIGHT, .fn = admin_node_delete, .flags = CHANGE },
-	{ "GET", "/keys", RIGHT, .fn = admin_keys },
-	{ "POST", "/keys", RIGHT, .fn = admin_key_create, .flags = CHANGE },
-	{ "POST", "/keys/{id:int}/revoke", RIGHT, .fn = admin_key_revoke, .flags = CHANGE },
-	{ "POST", "/keys/{id:int}/delete", RIGHT, .fn = admin_key_delete, .flags = CHANGE },
-	{ "POST", "/keys/{id:int}/move", RIGHT, .fn = admin_key_move, .flags = CHANGE },
-	{ "POST", "/login", RIGHT, .fn = admin_login_create, .flags = NOTED },
-	{ "GET", "/tokens", RIGHT, .fn = admin_tokens },
-	{ "POST", "/tokens", RIGHT, .fn = admin_token_create, .flags = CHANGE },
-	{ "POST", "/tokens/{id:int}/revoke", RIGHT, .fn = admin_token_revoke, .flags = CHANGE },
-	{ "POST", "/tokens/{id:int}/delete", RIGHT, .fn = admin_token_delete, .flags = CHANGE },
-	{ "POST", "/audit/list", RIGHT, .fn = admin_audit },
-	{ "GET", "/routes", RIGHT, .fn = admin_routes },
-	{ "POST", "/nodes/{id:int}/routes/approve", RIGHT, .fn = admin_route_approve,
+	{ "GET", "/status", RIGHT_SEE, .fn = admin_status_get },
+	{ "GET", "/limits", RIGHT_SEE, .fn = admin_limits },
+	{ "GET", "/users", RIGHT_SEE, .fn = admin_users },
+	{ "POST", "/users", RIGHT_USERS, .fn = admin_user_create, .flags = CHANGE },
+	{ "POST", "/users/{id:int}/delete", RIGHT_USERS, .fn = admin_user_delete, .flags = CHANGE },
+	{ "POST", "/users/{id:int}/rename", RIGHT_USERS, .fn = admin_user_rename, .flags = CHANGE },
+	{ "POST", "/users/{id:int}/role", RIGHT_USERS, .fn = admin_user_role, .flags = CHANGE },
+	{ "GET", "/nodes", RIGHT_SEE, .fn = admin_nodes },
+	{ "POST", "/nodes/list", RIGHT_SEE, .fn = admin_nodes },
+	{ "POST", "/nodes/show", RIGHT_SEE, .fn = admin_node_show },
+	{ "GET", "/pending", RIGHT_SEE, .fn = admin_pending },
+	{ "POST", "/nodes/waiting", RIGHT_SEE, .fn = admin_waiting },
+	{ "POST", "/nodes/approve", RIGHT_DEVICES, .fn = admin_approve, .flags = CHANGE },
+	{ "POST", "/nodes/reject", RIGHT_DEVICES, .fn = admin_reject, .flags = CHANGE },
+	{ "POST", "/nodes/{id:int}/approve", RIGHT_DEVICES, .fn = admin_approve_node,
 		.flags = CHANGE },
-	{ "POST", "/nodes/{id:int}/routes/unapprove", RIGHT, .fn = admin_route_unapprove,
+	{ "POST", "/nodes/{id:int}/rename", RIGHT_DEVICES, .fn = admin_node_rename,
 		.flags = CHANGE },
-	{ "GET", "/own-prefixes", RIGHT, .fn = admin_own_prefixes },
-	{ "POST", "/own-prefixes", RIGHT, .fn = admin_own_prefixes_set, .flags = CHANGE },
-	{ "GET", "/dns", RIGHT, .fn = admin_dns },
-	{ "POST", "/dns/nameservers/{verb}", RIGHT, .fn = admin_dns_nameservers, .flags = CHANGE },
-	{ "POST", "/dns/split/{verb}", RIGHT, .fn = admin_dns_split, .flags = CHANGE },
-	{ "POST", "/dns/search/{verb}", RIGHT, .fn = admin_dns_search, .flags = CHANGE },
-	{ "POST", "/dns/records/{verb}", RIGHT, .fn = admin_dns_records, .flags = CHANGE },
-	{ "POST", "/dns/switch/{name}/{verb}", RIGHT, .fn = admin_dns_switch, .flags = CHANGE },
-	{ "POST", "/dns/preview", RIGHT, .fn = admin_dns_preview },
-	{ "GET", "/policy", RIGHT, .fn = admin_policy },
-	{ "POST", "/policy", RIGHT, .fn = admin_policy_set, .flags = CHANGE },
-	{ "GET", "/policy/status", RIGHT, .fn = admin_policy_status },
-	{ "GET", "/policy/versions", RIGHT, .fn = admin_policy_versions },
-	{ "GET", "/policy/versions/{id:int}", RIGHT, .fn = admin_policy_version },
-	{ "POST", "/policy/versions/{id:int}/restore", RIGHT, .fn = admin_policy_restore,
+	{ "POST", "/nodes/{id:int}/tag", RIGHT_DEVICES, .fn = admin_node_tag, .flags = CHANGE },
+	{ "POST", "/nodes/{id:int}/move", RIGHT_DEVICES, .fn = admin_node_move, .flags = CHANGE },
+	{ "POST", "/nodes/{id:int}/expire", RIGHT_DEVICES, .fn = admin_node_expire,
 		.flags = CHANGE },
-	{ "POST", "/policy/check", RIGHT, .fn = admin_policy_check },
-	{ "POST", "/policy/preview", RIGHT, .fn = admin_policy_preview },
-	{ "POST", "/policy/can", RIGHT, .fn = admin_policy_can },
-	{ "POST", "/policy/pull", RIGHT, .fn = admin_policy_pull, .flags = NOTED },
+	{ "POST", "/nodes/{id:int}/delete", RIGHT_DEVICES, .fn = admin_node_delete,
+		.flags = CHANGE },
+	{ "GET", "/keys", RIGHT_SEE, .fn = admin_keys },
+	{ "POST", "/keys", RIGHT_DEVICES, .fn = admin_key_create, .flags = CHANGE },
+	{ "POST", "/keys/{id:int}/revoke", RIGHT_DEVICES, .fn = admin_key_revoke, .flags = CHANGE },
+	{ "POST", "/keys/{id:int}/delete", RIGHT_DEVICES, .fn = admin_key_delete, .flags = CHANGE },
+	{ "POST", "/keys/{id:int}/move", RIGHT_DEVICES, .fn = admin_key_move, .flags = CHANGE },
+	{ "POST", "/login", RIGHT_MACHINE, .fn = admin_login_create, .flags = NOTED },
+	{ "GET", "/tokens", RIGHT_LOG, .fn = admin_tokens },
+	{ "POST", "/tokens", RIGHT_TOKENS, .fn = admin_token_create, .flags = CHANGE },
+	{ "POST", "/tokens/{id:int}/revoke", RIGHT_TOKENS, .fn = admin_token_revoke,
+		.flags = CHANGE },
+	{ "POST", "/tokens/{id:int}/delete", RIGHT_TOKENS, .fn = admin_token_delete,
+		.flags = CHANGE },
+	{ "POST", "/audit/list", RIGHT_LOG, .fn = admin_audit },
+	{ "GET", "/routes", RIGHT_SEE, .fn = admin_routes },
+	{ "POST", "/nodes/{id:int}/routes/approve", RIGHT_NETWORK, .fn = admin_route_approve,
+		.flags = CHANGE },
+	{ "POST", "/nodes/{id:int}/routes/unapprove", RIGHT_NETWORK, .fn = admin_route_unapprove,
+		.flags = CHANGE },
+	{ "GET", "/own-prefixes", RIGHT_SEE, .fn = admin_own_prefixes },
+	{ "POST", "/own-prefixes", RIGHT_NETWORK, .fn = admin_own_prefixes_set, .flags = CHANGE },
+	{ "GET", "/dns", RIGHT_SEE, .fn = admin_dns },
+	{ "POST", "/dns/nameservers/{verb}", RIGHT_NETWORK, .fn = admin_dns_nameservers,
+		.flags = CHANGE },
+	{ "POST", "/dns/split/{verb}", RIGHT_NETWORK, .fn = admin_dns_split, .flags = CHANGE },
+	{ "POST", "/dns/search/{verb}", RIGHT_NETWORK, .fn = admin_dns_search, .flags = CHANGE },
+	{ "POST", "/dns/records/{verb}", RIGHT_NETWORK, .fn = admin_dns_records, .flags = CHANGE },
+	{ "POST", "/dns/switch/{name}/{verb}", RIGHT_NETWORK, .fn = admin_dns_switch,
+		.flags = CHANGE },
+	{ "POST", "/dns/preview", RIGHT_SEE, .fn = admin_dns_preview },
+	{ "GET", "/policy", RIGHT_SEE, .fn = admin_policy },
+	{ "POST", "/policy", RIGHT_POLICY, .fn = admin_policy_set, .flags = CHANGE },
+	{ "GET", "/policy/status", RIGHT_SEE, .fn = admin_policy_status },
+	{ "GET", "/policy/versions", RIGHT_SEE, .fn = admin_policy_versions },
+	{ "GET", "/policy/versions/{id:int}", RIGHT_SEE, .fn = admin_policy_version },
+	{ "POST", "/policy/versions/{id:int}/restore", RIGHT_POLICY, .fn = admin_policy_restore,
+		.flags = CHANGE },
+	{ "POST", "/policy/check", RIGHT_SEE, .fn = admin_policy_check },
+	{ "POST", "/policy/preview", RIGHT_SEE, .fn = admin_policy_preview },
+	{ "POST", "/policy/can", RIGHT_SEE, .fn = admin_policy_can },
+	{ "POST", "/policy/pull", RIGHT_POLICY, .fn = admin_policy_pull, .flags = NOTED },
 };
 
 static void identify(struct http_request *q)
@@ -88,7 +94,7 @@ static void identify(struct http_request *q)
 	if (!q->who.has_uid || (q->who.uid != 0 && q->who.uid != geteuid()))
 		return;
 	q->who.kind = PRINCIPAL_ADMIN;
-	q->who.rights = RIGHT;
+	q->who.rights = RIGHTS_ALL;
 }
 
 /* " tags=tag:a,tag:b" */
@@ -178,7 +184,7 @@ static int refuse(struct http_request *q, enum router_refusal why, const char *d
 {
 	struct hub *h = q->ctx;
 
-	if (!principal_may(&q->who, RIGHT))
+	if (q->who.kind == PRINCIPAL_STRANGER)
 		return http_reply_refuse_text(
 			q->reply, 403, "only root and the user of the hub may do this\n");
 	if (why == ROUTER_NO_CHANGE)
@@ -203,16 +209,17 @@ static void identify_browser(struct http_request *q)
 		return;
 	q->who.proof = l;
 	q->who.kind = PRINCIPAL_ADMIN;
-	q->who.rights = RIGHT;
+	q->who.rights = login_rights(q->ctx, l);
 	login_proved(l, httpd_stream(q->conn));
 }
 
 static int around_browser(struct http_request *q)
 {
 	struct hub *h = q->ctx;
+	const struct coord_user *u = login_user(h, q->who.proof);
 
 	if (login_comes_from_us(q->who.proof, q->head, http_request_is(q, "GET")))
-		return answer(q, "console");
+		return answer(q, u ? u->name : "console");
 	h->n.csrf_failures++;
 	return http_reply_refuse(q->reply, 403, "application/json", admin_headers,
 		VIEW_LIT("{\"error\":\"this did not come from a page of the console\"}"));
@@ -221,9 +228,12 @@ static int around_browser(struct http_request *q)
 static int refuse_browser(
 	struct http_request *q, enum router_refusal why, const char *detail, int rc)
 {
-	if (!principal_may(&q->who, RIGHT))
+	if (!principal_may(&q->who, RIGHT_SESSION))
 		return http_reply_refuse(q->reply, 401, "application/json", admin_headers,
 			VIEW_LIT("{\"error\":\"not logged in\"}"));
+	if (why == ROUTER_DENIED)
+		return http_reply_refuse(q->reply, 403, "application/json", admin_headers,
+			VIEW_LIT("{\"error\":\"your role does not include this\"}"));
 	return refuse(q, why, detail, rc);
 }
 

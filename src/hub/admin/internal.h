@@ -41,7 +41,12 @@ enum { ADMIN_EXPIRY_YEARS_MAX = 1000 };
 MUST_USE int admin_expires(struct admin_call *c, unix_ms *ret);
 /* By name; NULL and "": the first one. */
 MUST_USE int admin_find_user(struct admin_call *c, const char *name, const struct coord_user **ret);
-/* By name; without one, the only user that there is. */
+/* Whoever asks has all the rights that this user has. -ERR_DENIED, said. */
+MUST_USE int admin_may_act_for(struct admin_call *c, const struct coord_user *u);
+/* Whom a device or a key is made the property of: by name, else whoever asks in a browser, else the first. -ERR_DENIED as above. */
+MUST_USE int admin_find_grantee(
+	struct admin_call *c, const char *name, const struct coord_user **ret);
+/* The same, but without a name the only user that there is. */
 MUST_USE int admin_find_heir(struct admin_call *c, const char *name, const struct coord_user **ret);
 
 /* Handlers, by file */

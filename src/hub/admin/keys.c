@@ -53,7 +53,7 @@ int admin_key_create(struct http_request *q)
 	const struct coord_user *u;
 	const struct coord_key *k;
 	struct admin_key doc;
-	int rc = admin_find_user(c, c->req.user, &u);
+	int rc = admin_find_grantee(c, c->req.user, &u);
 
 	if (rc == 0)
 		rc = admin_expires(c, &spec.expires);

@@ -1,5 +1,6 @@
 /* What a request names: users, devices, times. */
 #include "hub/admin/internal.h"
+#include "hub/auth/auth.h"
 
 #include <errno.h>
 
@@ -70,6 +71,28 @@ int admin_find_user(struct admin_call *c, const char *name, const struct coord_u
 		name);
 }
 
+int admin_may_act_for(struct admin_call *c, const struct coord_user *u)
+{
+	return login_may_act_for(c->q->who.rights, u)
+		       ? 0
+		       : admin_say(c, -ERR_DENIED,
+				 "%s has a role with more rights than yours; ask somebody who has them",
+				 u->name);
+}
+
+int admin_find_grantee(struct admin_call *c, const char *name, const struct coord_user **ret)
+{
+	const struct coord_user *self =
+		c->q->who.proof ? login_user(c->hub, c->q->who.proof) : NULL;
+	int rc = 0;
+
+	if (self && (!name || !*name))
+		*ret = self;
+	else
+		rc = admin_find_user(c, name, ret);
+	return rc < 0 ? rc : admin_may_act_for(c, *ret);
+}
+
 /* Whom something is given to: named, unless there is only one. */
 int admin_find_heir(struct admin_call *c, const char *name, const struct coord_user **ret)
 {
@@ -79,7 +102,7 @@ int admin_find_heir(struct admin_call *c, const char *name, const struct coord_u
 	if ((!name || !*name) && s.users != 1)
 		return admin_say(c, -ERR_BAD_VALUE,
 			"name the user that it goes to; \"warren-hub users list\" shows all");
-	return admin_find_user(c, name, ret);
+	return admin_find_grantee(c, name, ret);
 }
 
 int admin_expires(struct admin_call *c, unix_ms *ret)

@@ -129,7 +129,7 @@ static int find_grant(struct admin_call *c, const char **ret_code,
 
 	*ret_user = NULL;
 	if (rc == 0 && *ret_code)
-		rc = admin_find_user(c, c->req.user, ret_user);
+		rc = admin_find_grantee(c, c->req.user, ret_user);
 	return rc < 0 ? rc : grant_now(c, *ret_code, *ret_user, ret);
 }
 

@@ -84,14 +84,18 @@ int admin_token_delete(struct http_request *q)
 	return token_changed(c, token_delete(c->hub, c->id));
 }
 
-/* A link that makes a browser an admin. */
+/* A link that logs a browser in: as a user, or as root of this machine. */
 int admin_login_create(struct http_request *q)
 {
 	struct admin_call *c = q->call;
 	char token[HUB_TOKEN_TEXT];
 	struct admin_link doc;
+	const struct coord_user *u = NULL;
+	int rc = c->req.user && *c->req.user ? admin_find_user(c, c->req.user, &u) : 0;
 
-	login_link_create(c->hub, c->req.next, token);
+	if (rc < 0)
+		return rc;
+	login_link_create(c->hub, u ? u->id : 0, c->req.next, token);
 	doc.url = arena_printf(c->mem, "%s/login/%s", c->hub->url_text, token);
 	return doc.url ? admin_reply(c, &admin_link_type, &doc) : -ENOMEM;
 }

@@ -1,5 +1,6 @@
 /* The administration of users. */
 #include "hub/admin/internal.h"
+#include "hub/auth/auth.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -110,20 +111,58 @@ static const struct coord_user *user_of(const struct admin_call *c)
 	return coord_user_by_id(c->hub->tailnet, c->id);
 }
 
+/* The user of the path exists, and whoever asks may decide about him. */
+static int check_user(struct admin_call *c)
+{
+	const struct coord_user *u = user_of(c);
+
+	return u ? admin_may_act_for(c, u) : -ENOENT;
+}
+
+/* In a browser: nobody changes his own role or goes, but an owner names the next one. */
+static bool is_self(const struct admin_call *c)
+{
+	const struct hub_login *l = c->q->who.proof;
+
+	return l && l->user == c->id;
+}
+
 int admin_user_rename(struct http_request *q)
 {
 	struct admin_call *c = q->call;
-	int rc = coord_user_rename(c->hub->tailnet, c->id, c->req.name ? c->req.name : "", c->now);
+	int rc = check_user(c);
+
+	if (rc == 0)
+		rc = coord_user_rename(
+			c->hub->tailnet, c->id, c->req.name ? c->req.name : "", c->now);
 
 	return rc < 0 ? say_user(c, rc) : reply_user(c, user_of(c));
+}
+
+/* An owner who makes somebody else the owner is an admin from now on. */
+static int hand_over(struct admin_call *c)
+{
+	const struct hub_login *l = c->q->who.proof;
+
+	return l && l->user ? coord_user_set_role(c->hub->tailnet, l->user, "admin", c->now) : 0;
 }
 
 int admin_user_role(struct http_request *q)
 {
 	struct admin_call *c = q->call;
 	const char *role = c->req.role ? c->req.role : "";
-	int rc = *role ? coord_user_set_role(c->hub->tailnet, c->id, role, c->now) : -ERR_BAD_VALUE;
+	int rc = check_user(c);
 
+	if (rc == 0 && is_self(c))
+		return admin_say(c, -ERR_DENIED, "nobody changes his own role");
+	if (rc == 0 && (rights_of_role(role) & ~q->who.rights))
+		return admin_say(
+			c, -ERR_DENIED, "nobody gives a role with more rights than his own");
+	if (rc == 0)
+		rc = *role ? coord_user_set_role(c->hub->tailnet, c->id, role, c->now)
+			   : -ERR_BAD_VALUE;
+	if (rc == 0 && !strcmp(role, "owner"))
+		rc = hand_over(c);
 	if (rc == -ERR_BAD_VALUE)
 		return admin_say(c, rc,
 			"\"%s\" is no role: member, auditor, billing-admin, network-admin, it-admin, admin or owner",
@@ -138,8 +177,12 @@ int admin_user_delete(struct http_request *q)
 	struct coord_belongings b;
 	const struct coord_user *heir = NULL;
 	struct admin_left doc;
-	int rc = 0;
+	int rc = check_user(c);
 
+	if (rc < 0)
+		return say_user(c, rc);
+	if (is_self(c))
+		return admin_say(c, -ERR_DENIED, "nobody deletes himself");
 	if (c->req.move_to && c->req.with_devices)
 		return admin_say(c, -ERR_BAD_VALUE,
 			"its devices can be deleted or moved: name --with-devices or --move-to");

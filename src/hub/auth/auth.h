@@ -5,10 +5,13 @@
 #ifndef WARREN_HUB_AUTH_AUTH_H
 #define WARREN_HUB_AUTH_AUTH_H
 
+#include "hub/auth/rights.h"
 #include "hub/state/state.h"
 
 /* login.c: one-time links and the sessions they give. */
-void login_link_create(struct hub *h, const char *next, char token[static HUB_TOKEN_TEXT]);
+/* user: who comes with it; 0: whoever is root on this machine, with all rights of an owner. */
+void login_link_create(
+	struct hub *h, int64_t user, const char *next, char token[static HUB_TOKEN_TEXT]);
 enum hub_link_state { LINK_GOOD, LINK_USED, LINK_OLD, LINK_UNKNOWN };
 enum hub_link_state login_link_state(const struct hub *h, struct view token);
 /* Uses the link up. The cookie's value is in cookie, where to go in next. NULL: no such link. */
@@ -17,6 +20,15 @@ struct hub_login *login_begin(struct hub *h, struct view token, char cookie[stat
 /* The session that a request's cookie names, or NULL. */
 struct hub_login *login_find(struct hub *h, const struct http1_head *head);
 void login_end(struct hub_login *l);
+/* Who it is; NULL: root of this machine, or somebody who is deleted by now. */
+const struct coord_user *login_user(const struct hub *h, const struct hub_login *l);
+/* By the role that the user has now. */
+uint64_t login_rights(const struct hub *h, const struct hub_login *l);
+/* Whom a word of the session's person means: "" and NULL are the person, or for root the first user. NULL: nobody. */
+const struct coord_user *login_means(
+	const struct hub *h, const struct hub_login *l, const char *name);
+/* Whose devices and role who has these rights may decide about: nobody gives what he has not. */
+bool login_may_act_for(uint64_t rights, const struct coord_user *u);
 bool login_csrf_holds(const struct hub_login *l, struct view token);
 /* The connection is no stranger's: what it holds is charged to an account of the session's. */
 void login_proved(const struct hub_login *l, struct stream *s);

@@ -1,5 +1,5 @@
 /*
- * Admins log in with a link that works once, printed by `warren-hub login`. Links and sessions are kept as hashes, in
+ * People log in with a link that works once, printed by `warren-hub login`. Links and sessions are kept as hashes, in
  * memory: a restart of the hub ends them.
  */
 #include "base/rng/rng.h"
@@ -38,7 +38,8 @@ static const char *safe_next(const char *next)
 		       : "/";
 }
 
-void login_link_create(struct hub *h, const char *next, char token[static HUB_TOKEN_TEXT])
+void login_link_create(
+	struct hub *h, int64_t user, const char *next, char token[static HUB_TOKEN_TEXT])
 {
 	struct hub_link *l = &h->link[0];
 
@@ -49,6 +50,7 @@ void login_link_create(struct hub *h, const char *next, char token[static HUB_TO
 	sha256_hash(token, HUB_TOKEN_TEXT - 1, l->hash);
 	snprintf(l->next, sizeof(l->next), "%s", safe_next(next));
 	l->expires = loop_now(h->loop).mono + HUB_LINK_LIFE;
+	l->user = user;
 	l->used = false;
 }
 
@@ -99,6 +101,7 @@ struct hub_login *login_begin(
 	make_token(cookie);
 	make_token(l->csrf);
 	sha256_hash(cookie, HUB_TOKEN_TEXT - 1, l->hash);
+	l->user = link->user;
 	l->expires = loop_now(h->loop).mono + HUB_LOGIN_LIFE;
 	h->n.logins++;
 	return l;
@@ -140,6 +143,33 @@ struct hub_login *login_find(struct hub *h, const struct http1_head *head)
 void login_end(struct hub_login *l)
 {
 	memset(l, 0, sizeof(*l));
+}
+
+const struct coord_user *login_user(const struct hub *h, const struct hub_login *l)
+{
+	return l->user ? coord_user_by_id(h->tailnet, l->user) : NULL;
+}
+
+uint64_t login_rights(const struct hub *h, const struct hub_login *l)
+{
+	const struct coord_user *u = login_user(h, l);
+
+	if (!l->user)
+		return rights_of_role("owner");
+	return u ? rights_of_role(u->role) : 0;
+}
+
+const struct coord_user *login_means(
+	const struct hub *h, const struct hub_login *l, const char *name)
+{
+	const struct coord_user *self = login_user(h, l);
+
+	return self && (!name || !*name) ? self : hub_user(h, name);
+}
+
+bool login_may_act_for(uint64_t rights, const struct coord_user *u)
+{
+	return (rights_of_role(u->role) & ~rights) == 0;
 }
 
 bool login_csrf_holds(const struct hub_login *l, struct view token)

@@ -20,7 +20,6 @@ enum {
 		20, /* a line that says nothing, so that a proxy keeps the stream and a dead one is found */
 };
 #define TICK SEC(1)
-enum right { ADMIN = 1 };
 
 enum kind { DEVICES, WAITING, POLICY, STORED, N_KINDS };
 static const char *const kind_name[N_KINDS] = {
@@ -213,6 +212,8 @@ static int on_events(struct http_request *q)
 
 struct session {
 	const char *csrf, *version, *url, *base_domain, *tailnet;
+	const char *user, *role; /* without user: root of this machine */
+	struct json_list rights; /* const char * */
 };
 static const struct json_field session_fields[] = {
 	JSON_F(struct session, csrf, "csrf", json_str, 0),
@@ -220,6 +221,9 @@ static const struct json_field session_fields[] = {
 	JSON_F(struct session, url, "url", json_str, 0),
 	JSON_F(struct session, base_domain, "baseDomain", json_str, 0),
 	JSON_F(struct session, tailnet, "tailnetID", json_str, 0),
+	JSON_F(struct session, user, "user", json_str, JSON_OMIT),
+	JSON_F(struct session, role, "role", json_str, 0),
+	JSON_F(struct session, rights, "rights", json_str_list, 0),
 	JSON_END,
 };
 static JSON_OBJECT_TYPE(session_type, struct session, session_fields);
@@ -228,8 +232,18 @@ static int on_session(struct http_request *q)
 {
 	struct hub *h = hub_of(q);
 	const struct hub_login *login = q->who.proof;
-	struct session doc = { login->csrf, WARREN_VERSION, h->url_text, h->o->base_domain,
-		coord_tailnet_id(h->tailnet) };
+	const struct coord_user *u = login_user(h, login);
+	const char *names[RIGHTS_N];
+	struct session doc = { .csrf = login->csrf,
+		.version = WARREN_VERSION,
+		.url = h->url_text,
+		.base_domain = h->o->base_domain,
+		.tailnet = coord_tailnet_id(h->tailnet),
+		.user = u ? u->name : NULL,
+		.role = !u                    ? "owner"
+			: u->role && *u->role ? u->role
+					      : "member",
+		.rights = json_list_of(names, rights_names(q->who.rights, names)) };
 	struct buf b;
 	int rc;
 
@@ -253,9 +267,9 @@ static int on_logout(struct http_request *q)
 }
 
 static const struct http_route routes[] = {
-	{ "GET", "/console/api/session", ADMIN, .fn = on_session },
-	{ "GET", "/console/api/events", ADMIN, .fn = on_events },
-	{ "POST", "/console/api/logout", ADMIN, .fn = on_logout },
+	{ "GET", "/console/api/session", RIGHT_SESSION, .fn = on_session },
+	{ "GET", "/console/api/events", RIGHT_SEE, .fn = on_events },
+	{ "POST", "/console/api/logout", RIGHT_SESSION, .fn = on_logout },
 };
 
 static void identify(struct http_request *q)
@@ -264,7 +278,7 @@ static void identify(struct http_request *q)
 	if (!q->who.proof)
 		return;
 	q->who.kind = PRINCIPAL_ADMIN;
-	q->who.rights = ADMIN;
+	q->who.rights = login_rights(hub_of(q), q->who.proof);
 	login_proved(q->who.proof, httpd_stream(q->conn));
 }
 
@@ -281,7 +295,11 @@ static int refuse(struct http_request *q, enum router_refusal why, const char *d
 {
 	(void)detail;
 	(void)rc;
-	return why == ROUTER_DENIED ? http_reply_refuse_text(q->reply, 401, "not logged in\n") : 0;
+	if (why != ROUTER_DENIED)
+		return 0;
+	if (principal_may(&q->who, RIGHT_SESSION))
+		return http_reply_refuse_text(q->reply, 403, "your role does not include this\n");
+	return http_reply_refuse_text(q->reply, 401, "not logged in\n");
 }
 
 static const struct router_ops ops = { .identify = identify, .around = around, .refuse = refuse };

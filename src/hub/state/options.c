@@ -81,7 +81,7 @@ static struct flag options[] = {
 	TEXT("policy-git-secret-file", policy_git_secret_file, "FILE", SERVE,
 		"secret of the webhook POST /api/v2/webhook/policy-git; without it there is none"),
 	TEXT("user", user, "NAME", SERVE | COMMAND,
-		"serve: become this user once the ports are bound; else: whose key, device or devices"),
+		"serve: become this user once the ports are bound; else: whose key, device, devices or login"),
 	TEXT("config", config, "FILE", SERVE, "lines NAME=VALUE with the names of these options"),
 	TEXT("socket", socket, "FILE", SERVE | COMMAND,
 		"of the administration; default /run/warren-hub/hub.sock"),

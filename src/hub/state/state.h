@@ -73,6 +73,7 @@ struct hub_link {
 	uint8_t hash[32];
 	char next[256];
 	mono_ns expires; /* 0: unused */
+	int64_t user;    /* who comes with it; 0: whoever is root on this machine */
 	bool used;       /* kept to tell a used link from a wrong one */
 };
 
@@ -80,6 +81,7 @@ struct hub_login {
 	uint8_t hash[32]; /* of the cookie */
 	char csrf[HUB_TOKEN_TEXT];
 	mono_ns expires;
+	int64_t user; /* as of the link */
 };
 
 struct hub_throttle {

@@ -45,16 +45,15 @@ static int redirect(struct http_request *q, const char *to, const char *cookie)
 	return http_reply_send(q->reply, 303, plain, extra, view_of("", 0));
 }
 
-/* What the cookie names; NULL: nobody is logged in. */
+/* The session of who may let devices in; NULL: nobody is logged in, or has another role. */
 static struct hub_login *login_of(struct http_request *q)
 {
-	return q->who.proof;
+	return principal_may(&q->who, RIGHT_DEVICES) ? q->who.proof : NULL;
 }
 
-/* The session of an admin who meant this: cookie, and the token of a page that we gave to this session. */
-static struct hub_login *admin_of(struct http_request *q)
+/* The session, if its person meant this: cookie, and the token of a page that we gave to this session. */
+static struct hub_login *meant_by(struct http_request *q, struct hub_login *l)
 {
-	struct hub_login *l = login_of(q);
 	char csrf[HUB_TOKEN_TEXT + 1];
 
 	if (!l)
@@ -66,16 +65,24 @@ static struct hub_login *admin_of(struct http_request *q)
 	return NULL;
 }
 
+static struct hub_login *admin_of(struct http_request *q)
+{
+	return meant_by(q, login_of(q));
+}
+
 static int on_landing(struct http_request *q)
 {
 	struct buf page;
 
 	buf_init(&page, HUB_PAGE_MAX);
-	return reply(q, 200, &page, page_landing(hub_of(q), login_of(q), &page));
+	return reply(q, 200, &page, page_landing(hub_of(q), q->who.proof, &page));
 }
 
 static const char not_logged_in[] =
 	"Log in with the link that \"warren-hub login\" prints on the hub, and try again.";
+
+static const char more_rights[] =
+	"This user has a role with more rights than yours; who has them lets the device in.";
 
 static void log_approval(struct http_request *q, int64_t id)
 {
@@ -127,7 +134,10 @@ static int approve(struct http_request *q, const char *code)
 	if (!http_request_form(q, "digest", digest, sizeof(digest)))
 		return message(q, 400, "Not approved",
 			"The form does not say what was shown. Load the page anew.");
-	u = hub_user(hub_of(q), http_request_form(q, "user", name, sizeof(name)) ? name : NULL);
+	u = login_means(hub_of(q), login_of(q),
+		http_request_form(q, "user", name, sizeof(name)) ? name : NULL);
+	if (u && !login_may_act_for(q->who.rights, u))
+		return message(q, 403, "Not approved", more_rights);
 	rc = u ? coord_pending_grant(
 			 hub_of(q)->tailnet, code, u->id, loop_now(hub_of(q)->loop), &q->mem, &g)
 	       : -ENOENT;
@@ -229,12 +239,14 @@ static int show_login(
 	int rc = 0;
 
 	if (login)
-		u = hub_user(hub_of(q),
+		u = login_means(hub_of(q), login,
 			http1_unescape(http1_query(q->head, "user"), true, name, sizeof(name)) == 0
 				? name
 				: NULL);
 	if (login && !u)
 		return message(q, 404, "No such user", "There is no user of this name.");
+	if (u && !login_may_act_for(q->who.rights, u))
+		return message(q, 403, "Not yours to approve", more_rights);
 	if (u)
 		rc = coord_pending_grant(
 			hub_of(q)->tailnet, p->code, u->id, loop_now(hub_of(q)->loop), &q->mem, &g);
@@ -308,7 +320,7 @@ static int on_login(struct http_request *q)
 	}
 	if (!login_begin(hub_of(q), word, cookie, next))
 		return -ERR_BAD_STATE;
-	log_info("hub", "browser became an admin", "from=%s", ipaddr_format(q->who.from.ip, from));
+	log_info("hub", "browser logged in", "from=%s", ipaddr_format(q->who.from.ip, from));
 	snprintf(line, sizeof(line),
 		"Set-Cookie: warren_admin=%s; Path=/; Max-Age=43200; HttpOnly; SameSite=Strict%s\r\n",
 		cookie, hub_of(q)->url.https ? "; Secure" : "");
@@ -317,7 +329,7 @@ static int on_login(struct http_request *q)
 
 static int on_logout(struct http_request *q)
 {
-	struct hub_login *l = admin_of(q);
+	struct hub_login *l = meant_by(q, q->who.proof);
 
 	if (l)
 		login_end(l);
@@ -440,9 +452,7 @@ static int wrong_method(struct http_request *q, const char *allow)
 			: "This address is for a form of a page, not to be looked at.");
 }
 
-/* A browser session of an admin; forms show that they are its own besides (admin_of). */
-enum { ADMIN = 1 };
-
+/* RIGHT_DEVICES: a browser session; forms show that they are its own besides (admin_of). */
 static const struct http_route pages[] = {
 	{ "GET", "/", 0, .fn = on_landing },
 	{ "GET", "/key", 0, .fn = on_key },
@@ -455,8 +465,9 @@ static const struct http_route pages[] = {
 	{ "GET", "/packages/{name...}", 0, .fn = on_package },
 	{ "GET", "/admin", 0, .fn = on_admin, .flags = HTTP_ROUTE_SLASH },
 	{ "GET", "/admin/machines", 0, .fn = on_admin },
-	{ "POST", "/admin/approve", ADMIN, .fn = on_approve_node, .flags = HTTP_ROUTE_CHANGES },
-	{ "GET", "/admin/device/{id...}", ADMIN, .fn = on_device },
+	{ "POST", "/admin/approve", RIGHT_DEVICES, .fn = on_approve_node,
+		.flags = HTTP_ROUTE_CHANGES },
+	{ "GET", "/admin/device/{id...}", RIGHT_DEVICES, .fn = on_device },
 	{ "GET", "/register/{code...}", 0, .fn = on_register },
 	{ "POST", "/register/{code...}", 0, .fn = on_register, .flags = HTTP_ROUTE_CHANGES },
 	{ "GET", "/login/{token...}", 0, .fn = on_login },
@@ -470,7 +481,7 @@ static void identify(struct http_request *q)
 	if (!q->who.proof)
 		return;
 	q->who.kind = PRINCIPAL_ADMIN;
-	q->who.rights = ADMIN;
+	q->who.rights = login_rights(hub_of(q), q->who.proof);
 }
 
 static int refuse(struct http_request *q, enum router_refusal why, const char *detail, int rc)
@@ -481,6 +492,9 @@ static int refuse(struct http_request *q, enum router_refusal why, const char *d
 	case ROUTER_BAD_METHOD:
 		return wrong_method(q, detail);
 	case ROUTER_DENIED:
+		if (principal_may(&q->who, RIGHT_SESSION))
+			return message(
+				q, 403, "Not yours to do", "Your role does not include this.");
 		return message(q, 403, "Not logged in", not_logged_in);
 	case ROUTER_NO_CHANGE:
 		return hold_refuse(q, HUB_PAGE, detail);
