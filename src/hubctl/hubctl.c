@@ -124,6 +124,8 @@ const struct command command_table[] = {
 		"-", "" },
 	{ "tokens", "delete", "ID", 1, 1, cmd_token_delete,
 		"the same, and it is not listed any more", "-", "" },
+	{ "sessions", "list", "", 0, 0, cmd_sessions_list, "browsers that are logged in", "", "" },
+	{ "sessions", "end", "ID", 1, 1, cmd_session_end, "logs this one out", "-", "" },
 	{ "audit", "list", "[TEXT] [flags]", 0, 1, cmd_audit_list,
 		"who changed what; only entries in which TEXT occurs", "-", "since limit" },
 	{ "audit", "export", "FILE [--since TIME]", 1, 1, cmd_audit_export,

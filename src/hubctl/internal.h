@@ -70,6 +70,8 @@ MUST_USE int cmd_print(const struct table *t, int rc);
 /* status.c */
 int cmd_status(struct cmd *c);
 int cmd_login(struct cmd *c);
+int cmd_sessions_list(struct cmd *c);
+int cmd_session_end(struct cmd *c);
 int cmd_console(struct cmd *c);
 
 /* users.c */

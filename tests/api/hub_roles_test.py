@@ -21,8 +21,8 @@ for roles, lines in (
     (SEE, """GET /status, GET /limits, GET /users, GET /nodes, POST /nodes/list, POST /nodes/show, GET /pending, POST /nodes/waiting, GET /keys,
         GET /routes, GET /own-prefixes, GET /dns, POST /dns/preview, GET /policy, GET /policy/status, GET /policy/versions,
         GET /policy/versions/{id:int}, POST /policy/check, POST /policy/preview, POST /policy/can, GET /events"""),
-    (LOG, "GET /tokens, POST /audit/list"),
-    (USERS, "POST /users, POST /users/{id:int}/delete, POST /users/{id:int}/rename, POST /users/{id:int}/role"),
+    (LOG, "GET /tokens, GET /sessions, POST /audit/list"),
+    (USERS, "POST /users, POST /users/{id:int}/delete, POST /users/{id:int}/rename, POST /users/{id:int}/role, POST /sessions/{id:int}/end"),
     (DEVICES, """POST /nodes/approve, POST /nodes/reject, POST /nodes/{id:int}/approve, POST /nodes/{id:int}/rename, POST /nodes/{id:int}/tag,
         POST /nodes/{id:int}/move, POST /nodes/{id:int}/expire, POST /nodes/{id:int}/delete, POST /keys, POST /keys/{id:int}/revoke,
         POST /keys/{id:int}/delete, POST /keys/{id:int}/move"""),
@@ -102,6 +102,13 @@ def roles(hub):
     check("without a name it is one's own", status == 200 and json.loads(text)["user"] == "the-it-admin", text)
     entry = json.loads(helpdesk.ask("POST", "/audit/list")[1])
     check("the record says who it was", "the-it-admin" in json.dumps(entry), entry)
+    ids_of = lambda name: [s["id"] for s in hub.json("sessions", "list") if s.get("user") == name]
+    check("sessions are listed", len(ids_of("the-owner")) == 2 and "the-owner" in hub.admin("sessions", "list"), hub.json("sessions", "list"))
+    check("nobody logs out who has more rights", helpdesk.ask("POST", f"/sessions/{ids_of('the-owner')[-1]}/end")[0] == 403)
+    guest = Browser(hub, "the-auditor")
+    hub.admin("sessions", "end", str(max(ids_of("the-auditor"))))
+    check("a session that is ended is over", guest.ask("GET", "/session")[0] == 401)
+    check("and not there any more", "no session 999999" in hub.refusal("sessions", "end", "999999"))
     hub.admin("users", "role", "the-it-admin", "member")
     check("a role that is taken away is gone at once", helpdesk.ask("GET", "/nodes")[0] == 403)
     check("the ownership is handed over", give(owner, "the-admin", "owner") == 200 and role_of("the-admin") == "owner" and role_of("the-owner") == "admin")

@@ -1,10 +1,10 @@
 /*
  * The administration: HTTP with JSON over a unix socket that only its owner and root can open.
- *	GET /status, /users, /nodes, /keys, /pending
+ *	GET /status, /users, /nodes, /keys, /sessions, /pending
  *	GET /routes, /own-prefixes, /dns, /tokens, /policy, /policy/status, /policy/versions, /policy/versions/N
  *	POST /users, /users/ID/{delete,rename,role}, /nodes/{list,show,waiting,approve,reject}, /nodes/ID/{approve,rename,tag,move,expire,delete}, /keys,
  *	/keys/ID/{revoke,delete,move}, /login,
- *	/nodes/ID/routes/{approve,unapprove}, /own-prefixes, /tokens, /tokens/ID/revoke, /audit/list, /policy, /policy/{check,preview,can,pull},
+ *	/nodes/ID/routes/{approve,unapprove}, /own-prefixes, /tokens, /tokens/ID/revoke, /sessions/ID/end, /audit/list, /policy, /policy/{check,preview,can,pull},
  *	/policy/versions/N/restore, /dns/{nameservers,split,search,records}/{add,remove,set}, /dns/switch/NAME/{on,off}, /dns/preview
  * A change is durable before it is answered: hold.c sees to it.
  */
@@ -53,6 +53,8 @@ static const struct http_route routes[] = {
 	{ "POST", "/keys/{id:int}/delete", RIGHT_DEVICES, .fn = admin_key_delete, .flags = CHANGE },
 	{ "POST", "/keys/{id:int}/move", RIGHT_DEVICES, .fn = admin_key_move, .flags = CHANGE },
 	{ "POST", "/login", RIGHT_MACHINE, .fn = admin_login_create, .flags = NOTED },
+	{ "GET", "/sessions", RIGHT_LOG, .fn = admin_sessions },
+	{ "POST", "/sessions/{id:int}/end", RIGHT_USERS, .fn = admin_session_end, .flags = NOTED },
 	{ "GET", "/tokens", RIGHT_LOG, .fn = admin_tokens },
 	{ "POST", "/tokens", RIGHT_TOKENS, .fn = admin_token_create, .flags = CHANGE },
 	{ "POST", "/tokens/{id:int}/revoke", RIGHT_TOKENS, .fn = admin_token_revoke,

@@ -67,6 +67,17 @@ static const struct json_field user_fields[] = {
 JSON_OBJECT_TYPE(admin_user_type, struct admin_user, user_fields);
 JSON_LIST_TYPE(admin_user_list, admin_user_type);
 
+static const struct json_field session_fields[] = {
+	F(admin_session, id, "id", json_int),
+	O(admin_session, user, "user", json_str),
+	F(admin_session, role, "role", json_str),
+	F(admin_session, created, "created", json_time),
+	F(admin_session, expires, "expires", json_time),
+	JSON_END,
+};
+static JSON_OBJECT_TYPE(session_type, struct admin_session, session_fields);
+JSON_LIST_TYPE(admin_session_list, session_type);
+
 static const struct json_field left_fields[] = {
 	F(admin_left, nodes, "nodes", json_int),
 	F(admin_left, keys, "keys", json_int),

@@ -39,6 +39,15 @@ struct admin_user {
 	unix_ms created;
 };
 
+/* A browser that is logged in. */
+struct admin_session {
+	int64_t id;
+	const char *user; /* NULL: root of the hub's machine */
+	const char *role;
+	unix_ms created, expires;
+};
+extern const struct json_type admin_session_list;
+
 /* What a deleted user had: it was deleted too, or moved. */
 struct admin_left {
 	int64_t nodes, keys;

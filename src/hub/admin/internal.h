@@ -61,6 +61,10 @@ MUST_USE int admin_node_move(struct http_request *q);
 MUST_USE int admin_node_expire(struct http_request *q);
 MUST_USE int admin_node_delete(struct http_request *q);
 
+/* sessions.c */
+MUST_USE int admin_sessions(struct http_request *q);
+MUST_USE int admin_session_end(struct http_request *q);
+
 /* keys.c */
 MUST_USE int admin_keys(struct http_request *q);
 MUST_USE int admin_key_create(struct http_request *q);

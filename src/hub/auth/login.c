@@ -103,7 +103,8 @@ struct hub_login *login_begin(
 	sha256_hash(cookie, HUB_TOKEN_TEXT - 1, l->hash);
 	l->user = link->user;
 	l->expires = loop_now(h->loop).mono + HUB_LOGIN_LIFE;
-	h->n.logins++;
+	l->id = (int64_t)++h->n.logins;
+	l->created = loop_now(h->loop).wall;
 	return l;
 }
 

@@ -81,7 +81,9 @@ struct hub_login {
 	uint8_t hash[32]; /* of the cookie */
 	char csrf[HUB_TOKEN_TEXT];
 	mono_ns expires;
+	int64_t id;   /* since the hub began; 0: nobody's */
 	int64_t user; /* as of the link */
+	unix_ms created;
 };
 
 struct hub_throttle {
