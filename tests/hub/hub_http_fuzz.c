@@ -70,11 +70,11 @@ static void fill(struct hub *h)
 	spec.user = coord_user_next(h->tailnet, NULL)->id;
 	CHECK(coord_key_create(h->tailnet, &spec, now, auth_key, &key) == 0);
 	CHECK(token_create(h, "fuzz", NULL, 0, secret[0], &token) == 0);
-	login_link_create(h, "/admin", link);
+	login_link_create(h, 0, "/admin", link);
 	login = login_begin(h, view_of(link, strlen(link)), secret[1], next);
 	CHECK(login);
 	snprintf(secret[2], SECRET_MAX, "%s", login->csrf);
-	login_link_create(h, "/admin", secret[3]);
+	login_link_create(h, 0, "/admin", secret[3]);
 	ask_to_join(h, 1, auth_key);
 	ask_to_join(h, 2, "");
 	CHECK(coord_pending_next(h->tailnet, NULL, &waits));
