@@ -7,6 +7,7 @@ export interface Device {
   tags: string[] | null; os: string; clientVersion: string; homeDERP: number; endpoints: string[] | null; created: string;
   nodeKey: string; machineKey: string;
 }
+export interface News { changes: number; total: number; all: boolean; nodes: Device[] | null }
 export interface Waiting {
   code: string; node?: number; name?: string; user?: string; hostname: string; os: string; from?: string; tags: string[] | null;
   created: string;

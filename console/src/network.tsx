@@ -65,7 +65,7 @@ function Names() {
     {says && !look.error && <p role="status"><code>{says.name}</code> {t(("ans." + says.answers) as Word, { suffix: says.suffix ?? "" })} <code>{[...(says.addresses ?? []), ...(says.nameservers ?? []).map((n) => n.address)].join(", ")}</code></p>}
     <Command text={`warren-hub dns preview ${quoted(name || "NAME")}`} />
     {!d ? <Waits error={error} /> : <>
-      <label class="check"><input type="checkbox" checked={d.magicDNS} disabled={c.busy} onChange={() => flip("magic", !d.magicDNS)} />{t("magic")}: <code>{d.baseDomain}</code></label>
+      <label class="check"><input type="checkbox" checked={d.magicDNS} disabled={c.busy} onChange={() => flip("magic", !d.magicDNS)} /><span>{t("magic")}: <code>{d.baseDomain}</code></span></label>
       <label class="check"><input type="checkbox" checked={d.overrideLocalDNS} disabled={c.busy} onChange={() => flip("override", !d.overrideLocalDNS)} />{t("override")}</label>
       <Fault error={c.error} />
       {d.notes?.map((n) => <p key={n}><Mark kind="attention">{n}</Mark></p>)}

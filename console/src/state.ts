@@ -1,6 +1,6 @@
 // What is known of the hub, kept fresh while a page is open.
 import { useEffect, useReducer, useRef, useState } from "preact/hooks";
-import { ask, Refusal, Session, setToken } from "./api";
+import { ask, Device, News, Refusal, Session, setToken } from "./api";
 
 type Kind = "devices" | "waiting" | "policy" | "stored";
 interface Entry { value?: unknown; error?: Refusal; kinds: Kind[]; fetched: number; took: number; busy: boolean; again: boolean; timer?: number; readers: number }
@@ -11,12 +11,24 @@ const tell = () => listeners.forEach((f) => f());
 
 export const live: { online: boolean; session?: Session; loggedOut: boolean } = { online: true, loggedOut: false };
 
+// Of the devices only those are asked for that have changed; where one has gone, and once a minute, all of them.
+let changes = 0, whole = 0;
+async function freshDevices(have?: Device[]): Promise<Device[]> {
+  const news = await ask<News>("/nodes/changed", { changes: have && Date.now() - whole < 60000 ? changes : 0 });
+  if (news.all) whole = Date.now();
+  const by = new Map((news.all ? [] : have ?? []).map((d) => [d.id, d]));
+  for (const d of news.nodes ?? []) by.set(d.id, d);
+  if (by.size !== news.total && !news.all) return freshDevices();
+  changes = news.changes;
+  return [...by.values()];
+}
+
 async function load(path: string, e: Entry) {
   if (e.busy) { e.again = true; return }
   e.busy = true;
   const begun = performance.now();
   try {
-    e.value = await ask(path);
+    e.value = path === "/nodes" ? await freshDevices(e.value as Device[] | undefined) : await ask(path);
     e.error = undefined;
     live.online = true;
   } catch (x) {
@@ -31,7 +43,7 @@ async function load(path: string, e: Entry) {
   if (e.again) { e.again = false; later(path, e) }
 }
 
-// A long list costs the hub more, so it is asked for less often: 1,000 devices every 5 s at most.
+// A long list costs more, so it is asked for less often: for changes of 1,000 devices every 5 s at most.
 function later(path: string, e: Entry) {
   if (e.timer || document.hidden) return; // who comes back to the page loads it anew
   const rows = Array.isArray(e.value) ? e.value.length : 0;
@@ -57,6 +69,7 @@ export function useDoc<T>(path: string, ...kinds: Kind[]): { value?: T; error?: 
 
 /** After a change of ours: what depends on it is asked for at once. */
 export function refresh(...kinds: Kind[]) {
+  changes = 0;
   entries.forEach((e, path) => {
     if (!e.kinds.some((k) => kinds.includes(k))) return;
     if (e.readers) void load(path, e); else e.fetched = 0;

@@ -59,6 +59,14 @@ def console(d):
         c.getresponse()
         c.close()
     check("pages that are gone hold nothing", hub.http("GET", "/console/api/nodes", headers=cookie)[0] == 200)
+    news = json.loads(hub.http("POST", "/console/api/nodes/changed", "{}", cookie | token)[1])
+    check("a page asks for all devices", news["all"] and news["total"] == len(news["nodes"]) == 1, news)
+    known = json.dumps({"changes": news["changes"]})
+    later = json.loads(hub.http("POST", "/console/api/nodes/changed", known, cookie | token)[1])
+    check("and then for those that have changed", not later["all"] and later["nodes"] == [] and later["total"] == 1, later)
+    hub.admin("nodes", "rename", "laptop", "desk")
+    later = json.loads(hub.http("POST", "/console/api/nodes/changed", known, cookie | token)[1])
+    check("a name is a change", [n["name"] for n in later["nodes"]] == ["desk"], later)
     extra = []
     for i in range(9):
         c = http.client.HTTPConnection("127.0.0.1", hub.port, timeout=20)

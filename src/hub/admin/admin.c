@@ -32,6 +32,7 @@ static const struct http_route routes[] = {
 	{ "POST", "/users/{id:int}/role", RIGHT_USERS, .fn = admin_user_role, .flags = CHANGE },
 	{ "GET", "/nodes", RIGHT_SEE, .fn = admin_nodes },
 	{ "POST", "/nodes/list", RIGHT_SEE, .fn = admin_nodes },
+	{ "POST", "/nodes/changed", RIGHT_SEE, .fn = admin_nodes_changed },
 	{ "POST", "/nodes/show", RIGHT_SEE, .fn = admin_node_show },
 	{ "GET", "/pending", RIGHT_SEE, .fn = admin_pending },
 	{ "POST", "/nodes/waiting", RIGHT_SEE, .fn = admin_waiting },

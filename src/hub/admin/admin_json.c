@@ -116,6 +116,15 @@ static const struct json_field node_fields[] = {
 JSON_OBJECT_TYPE(admin_node_type, struct admin_node, node_fields);
 JSON_LIST_TYPE(admin_node_list, admin_node_type);
 
+static const struct json_field news_fields[] = {
+	F(admin_news, changes, "changes", json_int),
+	F(admin_news, total, "total", json_int),
+	F(admin_news, all, "all", json_bool),
+	F(admin_news, nodes, "nodes", admin_node_list),
+	JSON_END,
+};
+JSON_OBJECT_TYPE(admin_news_type, struct admin_news, news_fields);
+
 static const struct json_field pending_fields[] = {
 	F(admin_pending, code, "code", json_str),
 	O(admin_pending, node, "node", json_int),
@@ -392,6 +401,7 @@ static const struct json_field request_fields[] = {
 	O(admin_request, values, "values", json_str_list),
 	O(admin_request, at, "at", json_ip_list),
 	O(admin_request, with_exit_node, "useWithExitNode", json_bool),
+	O(admin_request, changes, "changes", json_int),
 	O(admin_request, if_version, "ifVersion", json_int),
 	O(admin_request, expiry_ms, "expiryMs", json_int),
 	O(admin_request, reusable, "reusable", json_bool),

@@ -68,6 +68,14 @@ struct admin_node {
 	bool duplicate; /* two devices run with its identity */
 };
 
+/* Devices that changed after the number of a request; all where that is not known. */
+struct admin_news {
+	int64_t changes,
+		total; /* the number to ask with next; of all devices: who has another number of them asks for all */
+	bool all;
+	struct json_list nodes; /* struct admin_node */
+};
+
 /* A login, or a device that joined with a key (node is its number, and the code is that). */
 struct admin_pending {
 	int64_t node;
@@ -207,6 +215,7 @@ struct admin_request {
 		values;      /* const char *: addresses of resolvers or records, search domains */
 	struct json_list at; /* struct ipaddr: where a resolver with a name is found */
 	bool with_exit_node; /* it is asked also while an exit node is in use */
+	int64_t changes;     /* the number of changes that is known; 0: none */
 	int64_t if_version;  /* of the policy that was looked at; 0: any */
 	int64_t expiry_ms;   /* 0: never; of a device: now, and negative is never */
 	bool reusable, ephemeral, preapproved, force, with_devices, reverse;
@@ -230,6 +239,7 @@ extern const struct json_type admin_status_type, admin_limits_type, admin_user_t
 	admin_error_type, admin_request_type, admin_token_type, admin_token_list, admin_route_type,
 	admin_route_list, admin_own_prefixes_type, admin_policy_type, admin_policy_list,
 	admin_policy_status_type, admin_change_type, admin_change_list, admin_reach_type,
-	admin_failure_type, admin_failure_list, admin_dns_type, admin_dns_preview_type;
+	admin_failure_type, admin_failure_list, admin_dns_type, admin_dns_preview_type,
+	admin_news_type;
 
 #endif

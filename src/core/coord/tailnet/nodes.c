@@ -254,6 +254,11 @@ const struct coord_node_doc *coord_node_next(
 	return l == &c->nodes ? NULL : &container_of(l, struct coord_node, link)->doc;
 }
 
+uint64_t coord_node_changed(const struct coord_node_doc *d)
+{
+	return container_of(d, struct coord_node, doc)->changed;
+}
+
 const struct coord_node_doc *coord_node_find(const struct tailnet *c, int64_t id)
 {
 	struct coord_node *n = coord_node_by_id(c, id);

@@ -392,6 +392,8 @@ bool coord_machine_is_member(
 bool coord_is_member(const struct tailnet *c, const struct node_pub *key, unix_ms wall);
 bool coord_node_expired(const struct coord_node_doc *d, unix_ms wall);
 /* Listing: the document with its online state. NULL ends. */
+/* The number of its last change that others are told of (coord_stats.changes was that then). */
+uint64_t coord_node_changed(const struct coord_node_doc *d);
 const struct coord_node_doc *coord_node_next(
 	const struct tailnet *c, const struct coord_node_doc *n);
 const struct coord_node_doc *coord_node_find(const struct tailnet *c, int64_t id);
