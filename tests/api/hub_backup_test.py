@@ -4,7 +4,7 @@
 Usage: hub_backup_test.py WARREN-HUB HUBDEVICE HUBLOAD. Prints TAP."""
 import json, os, sqlite3, stat, subprocess, sys
 
-from hub_process import Device, Hub, check, children, run
+from hub_process import Device, Hub, check, children, run, wait_for
 
 HUB, HUBDEVICE, HUBLOAD = sys.argv[1:4]
 NODE = 1  # kind of document
@@ -41,16 +41,18 @@ def while_all_changes(d):
     open(answered, "w").close()
     load = subprocess.Popen([HUBLOAD, hub.url, key, "1000", str(hub.p.pid), answered], stdout=subprocess.PIPE, text=True)
     children.append(load)
-    missing, sizes = [], []
-    while load.poll() is None and len(sizes) < 200:
+    missing, sizes, seen = [], [], -1
+    while load.poll() is None and len(sizes) < 40:
+        wait_for("one more is in, or all are", lambda: len(acknowledged(answered)) > seen or load.poll() is not None, 170)
         before, file = acknowledged(answered), os.path.join(d, f"b{len(sizes)}")
+        seen = len(before)
         r = make(hub, file)
         if r.returncode != 0:
             raise RuntimeError(r.stderr)
         found = keys_in(file)
         missing += sorted(before - found)
         sizes.append(len(found))
-    figures = json.loads(load.communicate(timeout=90)[0])
+    figures = json.loads(load.communicate(timeout=170)[0])
     check("what was acknowledged before a backup began is in it", not missing and sizes, missing[:3])
     print(f"# {len(sizes)} backups while 1,000 devices joined, of {sizes[0]} to {sizes[-1]} devices; joined in {figures['joined_ms']} ms")
     check("all joined meanwhile", load.returncode == 0 and len(hub.nodes()) >= 1000, figures)
