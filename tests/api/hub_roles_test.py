@@ -18,7 +18,7 @@ NOBODY = set()
 
 MAY = {}
 for roles, lines in (
-    (SEE, """GET /status, GET /limits, GET /users, GET /nodes, POST /nodes/list, POST /nodes/show, GET /pending, POST /nodes/waiting, GET /keys,
+    (SEE, """GET /status, GET /limits, GET /users, GET /nodes, POST /nodes/list, POST /nodes/changed, POST /nodes/show, GET /pending, POST /nodes/waiting, GET /keys,
         GET /routes, GET /own-prefixes, GET /dns, POST /dns/preview, GET /policy, GET /policy/status, GET /policy/versions,
         GET /policy/versions/{id:int}, POST /policy/check, POST /policy/preview, POST /policy/can, GET /events"""),
     (LOG, "GET /tokens, GET /sessions, POST /audit/list"),
