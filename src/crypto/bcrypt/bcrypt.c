@@ -38,7 +38,7 @@ bool bcrypt_holds(struct view secret, const char *hash)
 		return false;
 	memcpy(text, secret.p, secret.len);
 	text[secret.len] = 0;
-	made = crypt_r(text, hash, work);
+	made = crypt_rn(text, hash, work, sizeof(*work));
 	holds = made && strlen(made) == BCRYPT_HASH_LEN && ct_equal(made, hash, BCRYPT_HASH_LEN);
 	ct_wipe(text, sizeof(text));
 	ct_wipe(work, sizeof(*work));

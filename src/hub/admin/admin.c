@@ -14,6 +14,7 @@
 #include "hub/auth/auth.h"
 #include "os/log/log.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -166,8 +167,10 @@ static int answer(struct http_request *q, const char *author)
 			COORD_POLICY_TEXT_MAX);
 	else if (rc < 0)
 		return http_reply_refuse_text(q->reply, 400, "malformed request\n");
-	if (rc == 0 && author)
-		c.req.author = author;
+	if (rc == 0 && author) { /* the handler may change the user whose name it is */
+		c.req.author = arena_strdup(c.mem, author);
+		rc = c.req.author ? 0 : -ENOMEM;
+	}
 	if (rc == 0 && !q->who.name)
 		q->who.name = c.req.author;
 	if (rc == 0)
