@@ -1,4 +1,5 @@
 #include "base/text/text.h"
+#include "hub/admin/admin.h"
 #include "hub/auth/auth.h"
 #include "hub/auth/tokens.h"
 #include "hub/console/console.h"
@@ -316,6 +317,7 @@ struct hub *hub_free(struct hub *h)
 	h->admin = httpd_free(h->admin);
 	h->web = httpd_free(h->web);
 	h->console = console_free(h->console);
+	h->news = admin_news_free(h->news);
 	control_close_all(h);
 	h->relay = relay_free(h->relay);
 	git_free(h);

@@ -67,6 +67,17 @@ def console(d):
     hub.admin("nodes", "rename", "laptop", "desk")
     later = json.loads(hub.http("POST", "/console/api/nodes/changed", known, cookie | token)[1])
     check("a name is a change", [n["name"] for n in later["nodes"]] == ["desk"], later)
+    known = json.dumps({"changes": later["changes"]})
+    answers = {hub.http("POST", "/console/api/nodes/changed", known, cookie | token)[1] for _ in range(5)}
+    second = Device(HUBDEVICE, hub, "tablet", hub.json("keys", "create")["key"]).running()
+    seen = []
+    while "tablet" not in seen:  # each time that an event says so: what was asked between two of them may be older
+        text = ""
+        while "devices" not in text:
+            text = r.readline().decode()
+        seen = [n["name"] for n in json.loads(hub.http("POST", "/console/api/nodes/changed", known, cookie | token)[1])["nodes"]]
+    check("what is asked behind an event knows what the event was for", "tablet" in seen and len(answers) <= 2, answers)
+    second.p.kill()
     extra = []
     for i in range(9):
         c = http.client.HTTPConnection("127.0.0.1", hub.port, timeout=20)

@@ -1,4 +1,4 @@
-#include "http/router/reply.h"
+#include "http/router/shared.h"
 #include "testlib/check.h"
 
 static int sent, streams, woken, resumed, gone, ended, fails;
@@ -129,11 +129,44 @@ static void not_offered(void **state)
 	CHECK_INT(sent, ==, 1);
 }
 
+static const char *take(struct http_reply *r, struct buf *out)
+{
+	buf_clear(out);
+	while (r->source->fill(r->source_ctx, out, 3) == 0)
+		;
+	CHECK_INT(buf_append(out, "", 1), ==, 0);
+	return (const char *)buf_data(out);
+}
+
+/* The body lives as long as the last who sends it, and ends with a connection. */
+static void shared(void **state)
+{
+	struct http_shared *body = http_shared_new(VIEW_LIT("a long body"));
+	struct http_reply r[3];
+	struct buf out;
+
+	buf_init(&out, 64);
+	CHECK_TRUE(body);
+	for (size_t i = 0; i < ARRAY_LEN(r); i++)
+		http_reply_init(&r[i], &ops, NULL);
+	CHECK_INT(http_reply_send_shared(&r[0], "text/plain", "", body), ==, 0);
+	CHECK_INT(http_reply_send_shared(&r[1], "text/plain", "", body), ==, 0);
+	fails = 1;
+	CHECK_INT(http_reply_send_shared(&r[2], "text/plain", "", body), ==, -ERR_TOO_BIG);
+	body = http_shared_put(body);
+	CHECK_STR(take(&r[0], &out), "a long body");
+	r[0].source->over(r[0].source_ctx, 0);
+	CHECK_STR(take(&r[1], &out), "a long body");
+	http_reply_gone(&r[1]);
+	CHECK_INT(streams, ==, 2);
+	buf_fini(&out);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = { cmocka_unit_test_setup(once, begin),
 		cmocka_unit_test_setup(later, begin), cmocka_unit_test_setup(never, begin),
-		cmocka_unit_test_setup(streamed, begin),
+		cmocka_unit_test_setup(streamed, begin), cmocka_unit_test_setup(shared, begin),
 		cmocka_unit_test_setup(not_offered, begin) };
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

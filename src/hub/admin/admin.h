@@ -13,4 +13,8 @@ extern const struct router admin_table;
 #define ADMIN_BROWSER_MOUNT "/console/api"
 extern const struct router admin_browser_table;
 
+/* Answers that open pages of the console share (hub.news). NULL. */
+struct admin_news_kept;
+struct admin_news_kept *admin_news_free(struct admin_news_kept *k);
+
 #endif

@@ -77,8 +77,10 @@ MUST_USE int admin_limits(struct http_request *q);
 
 /* nodes.c */
 MUST_USE int admin_nodes(struct http_request *q);
-MUST_USE int admin_nodes_changed(struct http_request *q);
 MUST_USE int admin_node_show(struct http_request *q);
+
+/* news.c */
+MUST_USE int admin_nodes_changed(struct http_request *q);
 
 /* pending.c */
 MUST_USE int admin_pending(struct http_request *q);

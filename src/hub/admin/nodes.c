@@ -150,31 +150,6 @@ int admin_nodes(struct http_request *q)
 	return admin_reply(c, &admin_node_list, &list);
 }
 
-/* For who has the list already and keeps it fresh. */
-int admin_nodes_changed(struct http_request *q)
-{
-	struct admin_call *c = q->call;
-	uint64_t since = (uint64_t)MAX_OF(c->req.changes, 0);
-	struct admin_news doc = { 0 };
-	struct coord_stats s;
-
-	coord_stats(c->hub->tailnet, &s);
-	doc.all = !since || since > s.changes;
-	doc.changes = (int64_t)s.changes;
-	doc.total = (int64_t)s.nodes;
-	doc.nodes.present = true;
-	for (const struct coord_node_doc *d = NULL; (d = coord_node_next(c->hub->tailnet, d));) {
-		struct admin_node *to;
-
-		if (!doc.all && coord_node_changed(d) <= since)
-			continue;
-		to = json_list_add(&doc.nodes, c->mem, sizeof(*to));
-		if (!to || admin_node_doc(c, d, to) < 0)
-			return -ENOMEM;
-	}
-	return admin_reply(c, &admin_news_type, &doc);
-}
-
 int admin_node_show(struct http_request *q)
 {
 	struct admin_call *c = q->call;

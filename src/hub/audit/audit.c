@@ -281,6 +281,11 @@ struct audit *audit_free(struct audit *a)
 	return NULL;
 }
 
+int64_t audit_last(const struct audit *a)
+{
+	return a->last_id;
+}
+
 struct page {
 	const struct audit_filter *filter;
 	struct arena *mem;

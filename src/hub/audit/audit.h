@@ -52,6 +52,8 @@ void audit_begin(struct audit *a);
 /* *who: all but id, at, changes and more. What changed nothing leaves no entry. -ENOMEM: neither does this. */
 MUST_USE int audit_end(struct audit *a, const struct audit_entry *who, unix_ms now);
 
+int64_t audit_last(const struct audit *a); /* the number of the latest entry; 0: there is none */
+
 struct audit_filter {
 	int64_t below;    /* entries with lower numbers; 0: all */
 	unix_ms since;    /* 0: all */

@@ -4,6 +4,7 @@
  *
  * Bounded: streams of a session and of all; each holds a few bits.
  */
+#include "hub/admin/admin.h"
 #include "hub/auth/auth.h"
 #include "hub/console/console.h"
 #include "os/log/log.h"
@@ -43,6 +44,7 @@ struct console {
 	size_t n;
 	struct loop_timer *timer;
 	uint64_t mark[N_KINDS]; /* as it was at the last tick */
+	uint64_t ticks;
 };
 
 static void look(const struct hub *h, uint64_t mark[static N_KINDS])
@@ -55,6 +57,20 @@ static void look(const struct hub *h, uint64_t mark[static N_KINDS])
 	mark[WAITING] = s.pending + ((uint64_t)hub_waiting(h) << 32);
 	mark[POLICY] = v ? (uint64_t)v->id : 0;
 	mark[STORED] = store_sqlite_store(h->store)->promised;
+}
+
+/* What is asked from here on knows all that was looked at. */
+static void begin_tick(struct console *c)
+{
+	c->hub->pages_tick = ++c->ticks;
+	loop_timer_set(c->timer, mono_add(loop_now(c->hub->loop).mono, TICK));
+}
+
+static void rest(struct console *c)
+{
+	loop_timer_set(c->timer, MONO_NEVER);
+	c->hub->pages_tick = 0;
+	c->hub->news = admin_news_free(c->hub->news);
 }
 
 static bool is_over(const struct watcher *w, mono_ns now)
@@ -75,6 +91,7 @@ static void on_tick(void *ctx)
 	for (size_t i = 0; i < N_KINDS; i++)
 		news |= mark[i] != c->mark[i] ? 1u << i : 0;
 	memcpy(c->mark, mark, sizeof(mark));
+	begin_tick(c);
 	for (l = c->watchers.next; l != &c->watchers; l = next) {
 		struct watcher *w = container_of(l, struct watcher, link);
 
@@ -84,8 +101,8 @@ static void on_tick(void *ctx)
 		if (w->news || w->quiet >= QUIET_TICKS || is_over(w, now))
 			http_reply_wake(w->reply);
 	}
-	if (c->n)
-		loop_timer_set(c->timer, mono_add(now, TICK));
+	if (!c->n)
+		rest(c);
 }
 
 static int fill(void *ctx, struct buf *out, size_t room)
@@ -199,7 +216,7 @@ static int on_events(struct http_request *q)
 	memcpy(w->session, login->hash, sizeof(w->session));
 	if (!c->n++) { /* what changed while nobody looked is no news */
 		look(h, c->mark);
-		loop_timer_set(c->timer, mono_add(loop_now(h->loop).mono, TICK));
+		begin_tick(c);
 	}
 	list_push_tail(&c->watchers, &w->link);
 	rc = http_reply_stream(q->reply, 200, "text/event-stream",

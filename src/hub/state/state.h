@@ -117,6 +117,7 @@ struct git;
 struct store_sqlite;
 struct packages;
 struct console;
+struct admin_news_kept;
 
 struct hub {
 	const struct hub_options *o;
@@ -161,6 +162,9 @@ struct hub {
 	size_t next_shown;
 	struct packages *packages; /* NULL: none are handed out */
 	struct console *console;   /* NULL: nobody ever looked */
+	uint64_t
+		pages_tick; /* goes up when open pages are told what has changed; 0: none is open */
+	struct admin_news_kept *news; /* answers that they share; NULL: none yet */
 	struct tokens *tokens;
 	struct audit *audit;
 	struct loop_timer *audit_timer; /* what is too old goes */

@@ -254,6 +254,15 @@ const struct coord_node_doc *coord_node_next(
 	return l == &c->nodes ? NULL : &container_of(l, struct coord_node, link)->doc;
 }
 
+const struct coord_node_doc *coord_node_before(
+	const struct tailnet *c, const struct coord_node_doc *d)
+{
+	const struct list *l =
+		d ? container_of(d, struct coord_node, doc)->link.prev : c->nodes.prev;
+
+	return l == &c->nodes ? NULL : &container_of(l, struct coord_node, link)->doc;
+}
+
 uint64_t coord_node_changed(const struct coord_node_doc *d)
 {
 	return container_of(d, struct coord_node, doc)->changed;

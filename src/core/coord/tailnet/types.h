@@ -391,11 +391,14 @@ bool coord_machine_is_member(
 /* Does a device with this key take part now? Not if it has expired, waits for approval, is kept apart, or there is none. */
 bool coord_is_member(const struct tailnet *c, const struct node_pub *key, unix_ms wall);
 bool coord_node_expired(const struct coord_node_doc *d, unix_ms wall);
-/* Listing: the document with its online state. NULL ends. */
-/* The number of its last change that others are told of (coord_stats.changes was that then). */
-uint64_t coord_node_changed(const struct coord_node_doc *d);
+/* Listing: the document with its online state, the one that changed last at the end. NULL ends. */
 const struct coord_node_doc *coord_node_next(
 	const struct tailnet *c, const struct coord_node_doc *n);
+/* The other way round: the one that changed last first. */
+const struct coord_node_doc *coord_node_before(
+	const struct tailnet *c, const struct coord_node_doc *n);
+/* The number of its last change that others are told of (coord_stats.changes was that then). */
+uint64_t coord_node_changed(const struct coord_node_doc *d);
 const struct coord_node_doc *coord_node_find(const struct tailnet *c, int64_t id);
 const struct coord_node_doc *coord_node_named(const struct tailnet *c, const char *name);
 /* In any spelling. An older database may hold several: then only the exact name finds one. */
