@@ -2,14 +2,13 @@
 #include "base/text/text.h"
 #include "hub/audit/audit.h"
 #include "hubctl/internal.h"
-#include "os/file/file.h"
 #include "term/duration.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <time.h>
 
-enum { SHOWN_MAX = 60, PAGE = AUDIT_PAGE_MAX };
+enum { SHOWN_MAX = 60, SHOWN_BY_DEFAULT = 50, PAGE = AUDIT_PAGE_MAX };
 
 static int read_flags(struct cmd *c, struct admin_request *req)
 {
@@ -68,40 +67,86 @@ static const char *place(struct cmd *c, const struct audit_entry *e)
 			      : e->via;
 }
 
-int cmd_audit_list(struct cmd *c)
+/* The next page, an entry after the other to fn; req then asks for the one behind it, below 0: there is none. */
+static int ask_page(struct cmd *c, struct admin_request *req,
+	int (*fn)(struct cmd *c, const struct view *doc, void *ctx), void *ctx)
 {
-	struct admin_request req = { .text = c->o->n_words > 2 ? c->o->word[2] : NULL };
-	struct admin_audit_read page;
+	struct admin_audit page = { 0 };
+	int rc = cmd_ask(c, "POST", "/audit/list", req);
+
+	if (rc == 0 && !cmd_decode(c, &admin_audit_type, &page))
+		rc = cmd_fail("the hub's answer is not understood: is it of another version?");
+	for (size_t i = 0; i < page.entries.n && rc == 0; i++)
+		rc = fn(c, JSON_AT(page.entries, struct view, i), ctx);
+	req->below = page.next;
+	buf_clear(&c->in);
+	return rc;
+}
+
+static int keep(struct cmd *c, const struct view *doc, void *ctx)
+{
+	struct json_list *kept = ctx;
+	struct view *v = json_list_add(kept, &c->mem, sizeof(*v));
+	char *copy = arena_strndup(&c->mem, doc->p, doc->len);
+
+	if (!v || !copy)
+		return cmd_fail("%s", err_text(-ENOMEM));
+	*v = view_of(copy, doc->len);
+	return 0;
+}
+
+static int print_table(struct cmd *c, const struct json_list *entries)
+{
 	struct table t;
-	bool done;
-	int rc = read_flags(c, &req);
+	int rc = 0;
 
-	if (rc == 0)
-		rc = cmd_ask(c, "POST", "/audit/list", &req);
-	if (rc == 0)
-		rc = cmd_answer(c, &admin_audit_read_type, &page, &done);
-	if (rc || done)
-		return rc;
 	HEAD(&t, c, "WHEN", "=BY", "=FROM", "=ACTION", "=CHANGED");
-	for (size_t i = 0; i < page.entries.n && rc == 0; i++) {
-		const struct audit_entry *e = JSON_AT(page.entries, struct audit_entry, i);
+	for (size_t i = 0; i < entries->n && rc == 0; i++) {
+		const struct view *doc = JSON_AT(*entries, struct view, i);
+		struct audit_entry e;
 
-		rc = TABLE_ROW(
-			&t, cmd_time(c, e->at), e->by, place(c, e), e->action, changes_text(c, e));
+		rc = json_decode(&audit_entry_type, doc->p, doc->len, &e, &c->mem, NULL);
+		if (rc == 0)
+			rc = TABLE_ROW(&t, cmd_time(c, e.at), e.by, place(c, &e), e.action,
+				changes_text(c, &e));
 	}
 	return cmd_print(&t, rc);
 }
 
-/* A page to the file, the newest first. */
-static int write_page(struct cmd *c, const struct json_list *entries, FILE *out)
+int cmd_audit_list(struct cmd *c)
 {
-	for (size_t i = 0; i < entries->n; i++) {
-		const struct view *v = JSON_AT(*entries, struct view, i);
+	struct admin_request req = { .text = c->o->n_words > 2 ? c->o->word[2] : NULL };
+	struct admin_audit all = { .entries.present = true };
+	int64_t limit;
+	int rc = read_flags(c, &req);
 
-		if (fprintf(out, "%.*s\n", (int)v->len, (const char *)v->p) < 0)
-			return cmd_fail("%s: %s", c->o->word[2], err_text(-errno));
-	}
-	return 0;
+	limit = req.limit ? req.limit : SHOWN_BY_DEFAULT;
+	do {
+		req.limit = MIN_OF(limit - (int64_t)all.entries.n, (int64_t)PAGE);
+		rc = rc ? rc : ask_page(c, &req, keep, &all.entries);
+	} while (rc == 0 && req.below && (int64_t)all.entries.n < limit);
+	if (rc)
+		return rc;
+	return c->o->json ? cmd_print_doc(&admin_audit_type, &all) : print_table(c, &all.entries);
+}
+
+static int write_line(struct cmd *c, const struct view *doc, void *out)
+{
+	return fprintf(out, "%.*s\n", (int)doc->len, (const char *)doc->p) < 0
+		       ? cmd_fail("%s: %s", c->o->word[2], err_text(-errno))
+		       : 0;
+}
+
+/* A file that is not whole is none. */
+static int finish(struct cmd *c, FILE *out, int rc)
+{
+	const char *path = c->o->word[2];
+
+	if (fclose(out) != 0 && rc == 0)
+		rc = cmd_fail("%s: %s", path, err_text(-errno));
+	if (rc)
+		remove(path);
+	return rc;
 }
 
 int cmd_audit_export(struct cmd *c)
@@ -114,22 +159,13 @@ int cmd_audit_export(struct cmd *c)
 		     : cmd_fail("%s: %s", path,
 			       errno == EEXIST ? "is there already: name another file"
 					       : err_text(-errno));
-	struct admin_audit page = { 0 };
 
-	if (rc == 0)
-		do {
-			req.limit = PAGE;
-			rc = cmd_ask(c, "POST", "/audit/list", &req);
-			if (rc == 0 && !cmd_decode(c, &admin_audit_type, &page))
-				rc = cmd_fail(
-					"the hub's answer is not understood: is it of another version?");
-			if (rc == 0)
-				rc = write_page(c, &page.entries, out);
-			req.below = page.next;
-			buf_clear(&c->in);
-			arena_reset(&c->mem);
-		} while (rc == 0 && page.next);
-	if (out && !to_stdout && fclose(out) != 0 && rc == 0)
-		rc = cmd_fail("%s: %s", path, err_text(-errno));
-	return rc;
+	req.limit = PAGE;
+	while (rc == 0) {
+		rc = ask_page(c, &req, write_line, out);
+		arena_reset(&c->mem);
+		if (!req.below)
+			break;
+	}
+	return out && !to_stdout ? finish(c, out, rc) : rc;
 }

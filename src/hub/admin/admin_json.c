@@ -1,5 +1,4 @@
 #include "hub/admin/admin_json.h"
-#include "hub/audit/audit.h"
 #include "core/coord/coord.h"
 
 enum { POLICY_LEN_MAX = COORD_POLICY_TEXT_MAX };
@@ -417,10 +416,3 @@ static const struct json_field audit_fields[] = {
 	JSON_END,
 };
 JSON_OBJECT_TYPE(admin_audit_type, struct admin_audit, audit_fields);
-
-static const struct json_field audit_read_fields[] = {
-	F(admin_audit_read, entries, "entries", audit_entry_list),
-	O(admin_audit_read, next, "next", json_int),
-	JSON_END,
-};
-JSON_OBJECT_TYPE(admin_audit_read_type, struct admin_audit_read, audit_read_fields);

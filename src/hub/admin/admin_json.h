@@ -226,20 +226,14 @@ struct admin_audit {
 	struct json_list entries; /* struct view */
 	int64_t next;             /* below, for the next page; 0: this was the last */
 };
-/* The same, read. */
-struct admin_audit_read {
-	struct json_list entries; /* struct audit_entry */
-	int64_t next;
-};
 
-extern const struct json_type admin_audit_type, admin_audit_read_type;
-extern const struct json_type admin_status_type, admin_limits_type, admin_user_type,
-	admin_user_list, admin_left_type, admin_node_type, admin_node_list, admin_pending_type,
-	admin_pending_list, admin_grant_type, admin_key_type, admin_key_list, admin_link_type,
-	admin_error_type, admin_request_type, admin_token_type, admin_token_list, admin_route_type,
-	admin_route_list, admin_own_prefixes_type, admin_policy_type, admin_policy_list,
-	admin_policy_status_type, admin_change_type, admin_change_list, admin_reach_type,
-	admin_failure_type, admin_failure_list, admin_dns_type, admin_dns_preview_type,
-	admin_news_type;
+extern const struct json_type admin_audit_type, admin_status_type, admin_limits_type,
+	admin_user_type, admin_user_list, admin_left_type, admin_node_type, admin_node_list,
+	admin_pending_type, admin_pending_list, admin_grant_type, admin_key_type, admin_key_list,
+	admin_link_type, admin_error_type, admin_request_type, admin_token_type, admin_token_list,
+	admin_route_type, admin_route_list, admin_own_prefixes_type, admin_policy_type,
+	admin_policy_list, admin_policy_status_type, admin_change_type, admin_change_list,
+	admin_reach_type, admin_failure_type, admin_failure_list, admin_dns_type,
+	admin_dns_preview_type, admin_news_type;
 
 #endif

@@ -286,44 +286,57 @@ int64_t audit_last(const struct audit *a)
 	return a->last_id;
 }
 
-struct page {
-	const struct audit_filter *filter;
-	struct arena *mem;
-	struct view *v;
-	size_t n;
-	int64_t last;
-	bool full;
-};
-
-static bool is_wanted(const struct audit_filter *f, const char *text, bool *over)
+static unix_ms time_of(struct view doc)
 {
 	struct arena mem;
 	struct audit_entry e;
 	int rc;
 
 	arena_init(&mem, REQUEST_MEM_MAX);
-	rc = json_decode(&audit_entry_type, text, strlen(text), &e, &mem, NULL);
+	rc = json_decode(&audit_entry_type, doc.p, doc.len, &e, &mem, NULL);
 	arena_fini(&mem);
-	*over = rc == 0 && e.at < f->since; /* they are in order of time */
-	return !*over && (!f->text || !*f->text || strcasestr(text, f->text));
+	return rc == 0 ? e.at
+		       : UNIX_MS_MAX; /* one that somebody wrote by hand is shown, and kept */
+}
+
+struct page {
+	const struct audit_filter *filter;
+	struct arena *mem;
+	struct buf text; /* of the entry that is looked at */
+	struct view *v;
+	size_t n, looked_at;
+	int64_t last;
+	bool full;
+};
+
+static bool occurs(struct page *p, const char *what, struct view doc)
+{
+	buf_clear(&p->text);
+	if (buf_append(&p->text, doc.p, doc.len) < 0 || buf_append(&p->text, "", 1) < 0)
+		return true; /* no memory: rather one too many */
+	return strcasestr((const char *)buf_data(&p->text), what) != NULL;
 }
 
 static int take_page(void *ctx, int64_t id, struct view doc)
 {
 	struct page *p = ctx;
-	char *text = arena_strndup(p->mem, doc.p, doc.len);
-	bool over;
+	const struct audit_filter *f = p->filter;
+	char *copy;
 
-	if (!text)
-		return -ENOMEM;
-	if (p->n == p->filter->limit) {
+	if (p->n == f->limit || p->looked_at++ == AUDIT_SCAN_MAX) {
 		p->full = true;
 		return 1;
 	}
+	if (f->since && time_of(doc) < f->since)
+		return 1; /* they are in order of time */
 	p->last = id;
-	if (is_wanted(p->filter, text, &over))
-		p->v[p->n++] = view_of(text, doc.len);
-	return over;
+	if (f->text && *f->text && !occurs(p, f->text, doc))
+		return 0;
+	copy = arena_strndup(p->mem, doc.p, doc.len);
+	if (!copy)
+		return -ENOMEM;
+	p->v[p->n++] = view_of(copy, doc.len);
+	return 0;
 }
 
 int audit_list(struct audit *a, const struct audit_filter *f, struct arena *mem,
@@ -335,8 +348,10 @@ int audit_list(struct audit *a, const struct audit_filter *f, struct arena *mem,
 	p.v = arena_array(mem, f->limit, sizeof(*p.v));
 	if (!p.v)
 		return -ENOMEM;
+	buf_init(&p.text, ENTRY_MAX + 1);
 	rc = a->store->ops->list(
 		a->store, COORD_AUDIT, f->below > 0 ? f->below : INT64_MAX, true, take_page, &p);
+	buf_fini(&p.text);
 	*ret = json_list_of(p.v, p.n);
 	*ret_next = p.full ? p.last : 0;
 	return rc;
@@ -353,14 +368,8 @@ struct sweep {
 static int take_old(void *ctx, int64_t id, struct view doc)
 {
 	struct sweep *s = ctx;
-	struct arena mem;
-	struct audit_entry e;
-	int rc;
 
-	arena_init(&mem, REQUEST_MEM_MAX);
-	rc = json_decode(&audit_entry_type, doc.p, doc.len, &e, &mem, NULL);
-	arena_fini(&mem);
-	if (s->n == AUDIT_SWEEP_MAX || (rc == 0 && e.at >= s->before))
+	if (s->n == AUDIT_SWEEP_MAX || time_of(doc) >= s->before)
 		return 1;
 	s->id[s->n++] = id;
 	return 0;

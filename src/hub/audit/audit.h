@@ -14,6 +14,7 @@ enum {
 	AUDIT_CHANGES_MAX = 200, /* of one request that are told; of more the number */
 	AUDIT_VALUE_MAX = 1024,  /* bytes of one value; of longer ones the length */
 	AUDIT_PAGE_MAX = 500,    /* entries of one answer */
+	AUDIT_SCAN_MAX = 2000,   /* that are looked at for one answer */
 	AUDIT_SWEEP_MAX = 500,   /* old ones that go at once */
 };
 
@@ -39,7 +40,7 @@ struct audit_entry {
 	int64_t more; /* changes that are not listed */
 };
 
-extern const struct json_type audit_entry_type, audit_entry_list;
+extern const struct json_type audit_entry_type;
 
 struct audit;
 
@@ -60,7 +61,10 @@ struct audit_filter {
 	const char *text; /* has to occur in it, capitals or not; NULL: all */
 	size_t limit;
 };
-/* The newest first: struct view, each a document, in the arena. *ret_next: where the next page begins (below); 0: this was the last. */
+/*
+ * The newest first: struct view, each a document, in the arena. *ret_next: where the next page begins (below); 0: this was the last. A page may
+ * have fewer than limit, and none, and not be the last.
+ */
 MUST_USE int audit_list(struct audit *a, const struct audit_filter *f, struct arena *mem,
 	struct json_list *ret, int64_t *ret_next);
 /* Now and then: what is too old goes. */

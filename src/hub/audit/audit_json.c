@@ -31,4 +31,3 @@ static const struct json_field entry_fields[] = {
 	JSON_END,
 };
 JSON_OBJECT_TYPE(audit_entry_type, struct audit_entry, entry_fields);
-JSON_LIST_TYPE(audit_entry_list, audit_entry_type);
