@@ -64,7 +64,7 @@ def ways(hub, d):
     e = latest(hub)
     check("a program with a token", status == 200 and e["via"] == "api" and e["by"] == "ci" and e["from"] == "127.0.0.1" and
           e["changes"][0]["kind"] == "policy", (status, text, e))
-    cookie, csrf = hub.browser()
+    cookie, csrf = hub.browser(user="zoe")
     waits = Device(HUBDEVICE, hub, "guest")
     waits.wait("it has a page", lambda x: "/register/" in x.text)
     path = re.search(r"/register/\S+", waits.text).group(0)
@@ -76,13 +76,13 @@ def ways(hub, d):
     status = hub.http("POST", action, form, {**cookie, "Content-Type": "application/x-www-form-urlencoded", "Origin": hub.url})[0]
     waits.running()
     e = latest(hub)
-    check("an approval in the browser", e["via"] == "browser" and any(c["kind"] == "device" and c["name"] == "guest" for c in e["changes"]), (status, e))
+    check("an approval in the browser", e["via"] == "browser" and e["by"] == "zoe" and any(c["kind"] == "device" and c["name"] == "guest" for c in e["changes"]), (status, e))
 
 
 def shown(hub, d, key):
     text = hub.admin("audit", "list")
     check("people read a table", "desk" in text and "WHEN" in text and "zoe" in text, text)
-    check("a word picks", all("zoe" in json.dumps(e) for e in entries(hub, "zoe")) and len(entries(hub, "ZOE")) == len(entries(hub, "zoe")) == 2)
+    check("a word picks", all("zoe" in json.dumps(e) for e in entries(hub, "zoe")) and len(entries(hub, "ZOE")) == len(entries(hub, "zoe")) == 3)
     check("a time picks", len(entries(hub, "--since", "1h")) == len(entries(hub)))
     check("what is no time is refused", "--since" in hub.refusal("audit", "list", "--since", "yesterday"))
     path = os.path.join(d, "audit.jsonl")

@@ -74,9 +74,9 @@ class Hub:
                 return int(line.split()[1])
         raise KeyError(name)
 
-    def browser(self, next_page="/"):
+    def browser(self, next_page="/", user=None):
         """Headers and token of a browser that followed a login link."""
-        path = self.json("login", "--next", next_page)["url"][len(self.url):]
+        path = self.json("login", "--next", next_page, *(["--user", user] if user else []))["url"][len(self.url):]
         cookie = {"Cookie": self.http("POST", path)[2]["Set-Cookie"].split(";")[0]}
         return cookie, re.search(r'name="csrf" value="([0-9a-f]{64})"', self.http("GET", "/", headers=cookie)[1]).group(1)
 

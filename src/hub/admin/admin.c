@@ -14,7 +14,6 @@
 #include "hub/auth/auth.h"
 #include "os/log/log.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -145,7 +144,28 @@ static int run(struct admin_call *c)
 	return rc;
 }
 
-/* author: who asks, where the request itself is not to say that; NULL: it may. */
+/* author: who asks, where the request itself is not to say that; NULL: it may. 1: it is malformed, and answered so. */
+static int read_request(struct admin_call *c, const char *author)
+{
+	struct http_request *q = c->q;
+	struct err_at at;
+	int rc = q->body.len ? json_decode(&admin_request_type, q->body.p, q->body.len, &c->req,
+				       c->mem, &at)
+			     : 0;
+
+	if (rc == -ERR_TOO_BIG)
+		return admin_say(c, -ERR_BAD_VALUE,
+			"this is more than a request may hold; a policy has at most %d bytes",
+			COORD_POLICY_TEXT_MAX);
+	if (rc < 0) {
+		rc = http_reply_refuse_text(q->reply, 400, "malformed request\n");
+		return rc < 0 ? rc : 1;
+	}
+	c->req.author = author ? author : c->req.author;
+	q->who.name = c->req.author;
+	return 0;
+}
+
 static int answer(struct http_request *q, const char *author)
 {
 	struct hub *h = q->ctx;
@@ -154,31 +174,17 @@ static int answer(struct http_request *q, const char *author)
 		.mem = &q->mem,
 		.id = http_request_int(q, "id"),
 		.now = loop_now(h->loop) };
-	struct err_at at;
-	int rc = 0;
+	int rc;
 
 	h->n.admin_requests++;
 	q->call = &c;
-	if (q->body.len)
-		rc = json_decode(&admin_request_type, q->body.p, q->body.len, &c.req, c.mem, &at);
-	if (rc == -ERR_TOO_BIG)
-		rc = admin_say(&c, -ERR_BAD_VALUE,
-			"this is more than a request may hold; a policy has at most %d bytes",
-			COORD_POLICY_TEXT_MAX);
-	else if (rc < 0)
-		return http_reply_refuse_text(q->reply, 400, "malformed request\n");
-	if (rc == 0 && author) { /* the handler may change the user whose name it is */
-		c.req.author = arena_strdup(c.mem, author);
-		rc = c.req.author ? 0 : -ENOMEM;
-	}
-	if (rc == 0 && !q->who.name)
-		q->who.name = c.req.author;
+	rc = read_request(&c, author);
 	if (rc == 0)
 		rc = run(&c);
 	if (rc < 0 && !q->reply->answered)
 		rc = admin_reply_error(&c, rc);
 	q->call = NULL;
-	return rc;
+	return MIN_OF(rc, 0);
 }
 
 static int around(struct http_request *q)
@@ -207,25 +213,12 @@ const struct router admin_table = { ROUTER_TABLE(routes), .ops = &ops, .mem_max 
 
 /* The same for browsers: a session, and for whatever is more than GET the token that only a page of ours can have read. */
 
-static void identify_browser(struct http_request *q)
-{
-	struct hub_login *l = login_find(q->ctx, q->head);
-
-	if (!l)
-		return;
-	q->who.proof = l;
-	q->who.kind = PRINCIPAL_ADMIN;
-	q->who.rights = login_rights(q->ctx, l);
-	login_proved(l, httpd_stream(q->conn));
-}
-
 static int around_browser(struct http_request *q)
 {
 	struct hub *h = q->ctx;
-	const struct coord_user *u = login_user(h, q->who.proof);
 
 	if (login_comes_from_us(q->who.proof, q->head, http_request_is(q, "GET")))
-		return answer(q, u ? u->name : "console");
+		return answer(q, q->who.name ? q->who.name : "console");
 	h->n.csrf_failures++;
 	return http_reply_refuse(q->reply, 403, "application/json", admin_headers,
 		VIEW_LIT("{\"error\":\"this did not come from a page of the console\"}"));
@@ -243,7 +236,7 @@ static int refuse_browser(
 	return refuse(q, why, detail, rc);
 }
 
-static const struct router_ops browser_ops = { .identify = identify_browser,
+static const struct router_ops browser_ops = { .identify = login_identify,
 	.around = around_browser,
 	.refuse = refuse_browser,
 	.gate = &hold_admin };

@@ -30,8 +30,8 @@ const struct coord_user *login_means(
 /* Whose devices and role who has these rights may decide about: nobody gives what he has not. */
 bool login_may_act_for(uint64_t rights, const struct coord_user *u);
 bool login_csrf_holds(const struct hub_login *l, struct view token);
-/* The connection is no stranger's: what it holds is charged to an account of the session's. */
-void login_proved(const struct hub_login *l, struct stream *s);
+/* For tables: who asks, by the cookie; what the connection holds is charged to an account of the session's. */
+void login_identify(struct http_request *q);
 /* A request by a script: of a page of this hub, and with the session's token unless it only looks. */
 bool login_comes_from_us(const struct hub_login *l, const struct http1_head *head, bool only_looks);
 

@@ -178,12 +178,27 @@ bool login_csrf_holds(const struct hub_login *l, struct view token)
 	return token.len == HUB_TOKEN_TEXT - 1 && ct_equal(l->csrf, token.p, token.len);
 }
 
-void login_proved(const struct hub_login *l, struct stream *s)
+/* The connection is no stranger's. */
+static void proved(const struct hub_login *l, struct stream *s)
 {
 	uint8_t id[LEDGER_ID_LEN] = "browser";
 
 	memcpy(id + 8, l->hash, MIN_OF(sizeof(id) - 8, sizeof(l->hash)));
 	ledger_set_member(stream_holder(s), id);
+}
+
+void login_identify(struct http_request *q)
+{
+	struct hub_login *l = login_find(hub_of(q), q->head);
+	const struct coord_user *u = l ? login_user(hub_of(q), l) : NULL;
+
+	if (!l)
+		return;
+	q->who.name = u ? u->name : NULL;
+	q->who.proof = l;
+	q->who.kind = PRINCIPAL_ADMIN;
+	q->who.rights = login_rights(hub_of(q), l);
+	proved(l, httpd_stream(q->conn));
 }
 
 /* Browsers say where a request comes from; what is older says nothing, and its token has to do. */

@@ -289,16 +289,6 @@ static const struct http_route routes[] = {
 	{ "POST", "/console/api/logout", RIGHT_SESSION, .fn = on_logout },
 };
 
-static void identify(struct http_request *q)
-{
-	q->who.proof = login_find(hub_of(q), q->head);
-	if (!q->who.proof)
-		return;
-	q->who.kind = PRINCIPAL_ADMIN;
-	q->who.rights = login_rights(hub_of(q), q->who.proof);
-	login_proved(q->who.proof, httpd_stream(q->conn));
-}
-
 static int around(struct http_request *q)
 {
 	if (login_comes_from_us(q->who.proof, q->head, http_request_is(q, "GET")))
@@ -319,5 +309,7 @@ static int refuse(struct http_request *q, enum router_refusal why, const char *d
 	return http_reply_refuse_text(q->reply, 401, "not logged in\n");
 }
 
-static const struct router_ops ops = { .identify = identify, .around = around, .refuse = refuse };
+static const struct router_ops ops = {
+	.identify = login_identify, .around = around, .refuse = refuse
+};
 const struct router console_live = { ROUTER_TABLE(routes), .ops = &ops };

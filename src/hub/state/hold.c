@@ -71,8 +71,10 @@ static uint64_t ticket(void *ctx)
 
 /* ---- The record ---- */
 
+/* The name is copied: the request may change the very user, or token, that makes it. */
 static void begin(struct http_request *q)
 {
+	q->who.name = q->who.name ? arena_strdup(&q->mem, q->who.name) : NULL;
 	audit_begin(hub_of(q)->audit);
 }
 

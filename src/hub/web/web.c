@@ -475,15 +475,6 @@ static const struct http_route pages[] = {
 	{ "POST", "/logout", 0, .fn = on_logout },
 };
 
-static void identify(struct http_request *q)
-{
-	q->who.proof = login_find(hub_of(q), q->head);
-	if (!q->who.proof)
-		return;
-	q->who.kind = PRINCIPAL_ADMIN;
-	q->who.rights = login_rights(hub_of(q), q->who.proof);
-}
-
 static int refuse(struct http_request *q, enum router_refusal why, const char *detail, int rc)
 {
 	switch (why) {
@@ -505,7 +496,7 @@ static int refuse(struct http_request *q, enum router_refusal why, const char *d
 }
 
 static const struct router_ops page_ops = {
-	.identify = identify, .refuse = refuse, .gate = &hold_page
+	.identify = login_identify, .refuse = refuse, .gate = &hold_page
 };
 const struct router web_pages = { ROUTER_TABLE(pages), .ops = &page_ops, .mem_max = GRANT_MEM_MAX };
 
