@@ -97,26 +97,16 @@ static int run_list(struct cli *c, struct flag *flags, int argc, char **argv)
 	return 0;
 }
 
-struct suggestion {
-	const char *id, *name;
-};
-static const struct json_field suggestion_fields[] = {
-	JSON_F(struct suggestion, id, "ID", json_str, 0),
-	JSON_F(struct suggestion, name, "Name", json_str, 0),
-	JSON_END,
-};
-static JSON_OBJECT_TYPE(suggestion_type, struct suggestion, suggestion_fields);
-
 static int run_suggest(struct cli *c, struct flag *flags, int argc, char **argv)
 {
-	struct suggestion s;
+	struct ipn_suggestion s;
 	const char *name;
 	int rc;
 	struct lclient_err err = { 0 };
 
 	if (!cli_no_args(c, argc, argv))
 		return 1;
-	rc = lclient_get(&c->api, "suggest-exit-node", &suggestion_type, &s, &c->arena, &err);
+	rc = lclient_get(&c->api, "suggest-exit-node", &ipn_suggestion_type, &s, &c->arena, &err);
 	cli_note_version(c);
 	if (rc < 0)
 		return cli_fail_api(c, "suggest exit node: ", rc, &err);

@@ -352,7 +352,7 @@ MUST_USE int node_netcheck_report(
 /* Routes that are offered, by us and by others, sorted: struct ipn_route in the arena. -ENOMEM. */
 MUST_USE int node_routes(const struct node *a, struct arena *mem, struct json_list *ret);
 
-/* The exit node that would do best; *ret NULL: there is none. -ERR_BAD_STATE: not connected yet; -ENOMEM. Borrowed, until the next call. */
+/* The exit node that would do best; *ret NULL: there is none. -ERR_BAD_STATE: not connected, or relays not measured yet; -ENOMEM. Borrowed, until the next call. */
 MUST_USE int node_suggest_exit(struct node *a, struct arena *mem, const struct tc_node **ret);
 
 /* The node that an address belongs to, the own one included; NULL: nobody's. */

@@ -10,23 +10,11 @@ static int get(struct http_request *q)
 	return rc < 0 ? rc : lapi_send_json(q->reply, 200, &ipn_route_list, &list, JSON_TABS);
 }
 
-struct suggestion {
-	const char *id, *name;
-	struct tc_location *location;
-};
-static const struct json_field suggestion_fields[] = {
-	JSON_F(struct suggestion, id, "ID", json_str, 0),
-	JSON_F(struct suggestion, name, "Name", json_str, 0),
-	JSON_F(struct suggestion, location, "Location", tc_location_ptr_type, JSON_OMIT),
-	JSON_END,
-};
-static JSON_OBJECT_TYPE(suggestion_type, struct suggestion, suggestion_fields);
-
 static int suggest_exit(struct http_request *q)
 {
 	const struct routes_service *s = q->ctx;
 	const struct tc_node *n;
-	struct suggestion doc = { .id = "", .name = "" };
+	struct ipn_suggestion doc = { .id = "", .name = "" };
 	int rc = s->suggest_exit(s->owner, &q->mem, &n);
 
 	if (rc == -ERR_BAD_STATE)
@@ -35,9 +23,9 @@ static int suggest_exit(struct http_request *q)
 	if (rc < 0)
 		return rc;
 	if (n)
-		doc = (struct suggestion){ n->stable_id, n->name ? n->name : "",
+		doc = (struct ipn_suggestion){ n->stable_id, n->name ? n->name : "",
 			n->hostinfo ? n->hostinfo->location : NULL };
-	return lapi_send_json(q->reply, 200, &suggestion_type, &doc, JSON_LINE);
+	return lapi_send_json(q->reply, 200, &ipn_suggestion_type, &doc, JSON_LINE);
 }
 
 static const struct http_route routes[] = {

@@ -413,6 +413,13 @@ struct ipn_route {
 		overlaps; /* struct ipprefix: other routes of the list with addresses of this one */
 };
 
+/* ---- The exit node that would do best (suggest-exit-node) ---- */
+
+struct ipn_suggestion {
+	const char *id, *name; /* stable ID and full name; "": there is none */
+	struct tc_location *location;
+};
+
 /* ---- Ours: who manages the system's resolver, and what became of what he was told (warren/dns-manager) ---- */
 
 struct ipn_dns_manager {
@@ -444,6 +451,6 @@ extern const struct json_type ipn_int_ptr, ipn_app_connector_type, ipn_prefs_typ
 	ipn_ping_result_type, ipn_dns_answer_type, ipn_whois_type, ipn_login_profile_type,
 	ipn_login_profile_list, ipn_login_profile_map, ipn_health_type, ipn_engine_status_type,
 	ipn_netmap_type, ipn_notify_type, ipn_netcheck_type, ipn_persist_type, ipn_unbuilt_list,
-	ipn_route_list, ipn_dns_manager_type;
+	ipn_route_list, ipn_dns_manager_type, ipn_suggestion_type;
 
 #endif

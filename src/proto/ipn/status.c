@@ -261,6 +261,14 @@ static const struct json_field route_fields[] = {
 static JSON_OBJECT_TYPE(route_type, struct ipn_route, route_fields);
 JSON_LIST_TYPE(ipn_route_list, route_type);
 
+static const struct json_field suggestion_fields[] = {
+	JSON_F(struct ipn_suggestion, id, "ID", json_str, 0),
+	JSON_F(struct ipn_suggestion, name, "Name", json_str, 0),
+	JSON_F(struct ipn_suggestion, location, "Location", tc_location_ptr_type, JSON_OMIT),
+	JSON_END,
+};
+JSON_OBJECT_TYPE(ipn_suggestion_type, struct ipn_suggestion, suggestion_fields);
+
 #define F(member, key, type) JSON_F(struct ipn_dns_manager, member, key, type, 0)
 static const struct json_field dns_manager_fields[] = {
 	F(manager, "Manager", json_str),

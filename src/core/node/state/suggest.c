@@ -56,7 +56,8 @@ static int64_t latency(const void *ctx, const struct tc_node *n)
 	for (size_t i = 0; i < r->n_regions; i++)
 		if (r->regions[i].region == n->home_derp && r->regions[i].latency > 0)
 			return r->regions[i].latency;
-	return INT64_MAX - 1; /* not measured: behind all that are, before those without a relay */
+	/* Not measured: the own home is near whatever it takes; others are behind all that are, before those without a relay. */
+	return n->home_derp == r->home ? 0 : INT64_MAX - 1;
 }
 
 static const struct tc_location *place(const struct tc_node *n)
@@ -100,6 +101,8 @@ static int narrow(struct node *a, struct arena *mem, struct candidates *c)
 	rc = endpoints_report(magicsock_endpoints(a->magicsock), mem, &r);
 	if (rc < 0)
 		return rc;
+	if (!r.done || !r.home)
+		return -ERR_BAD_STATE; /* which is near is not known yet */
 	keep_least(c, latency, &r);
 	keep_one_region(c);
 	return 0;
@@ -139,11 +142,14 @@ void node_prefs_auto_exit(struct node *a)
 	struct ipn_prefs p = *prefs_of(a);
 	const struct tc_node *n = NULL;
 	struct arena mem;
+	int rc;
 
 	if (!a->nm || !self_of(a) || !p.auto_exit_node || !*p.auto_exit_node)
 		return;
 	arena_init(&mem, NODE_SUGGEST_MEM_MAX);
-	if (is_needed(a, &mem) && node_suggest_exit(a, &mem, &n) == 0 && n) {
+	rc = is_needed(a, &mem) ? node_suggest_exit(a, &mem, &n) : 0;
+	a->exit_dirty = rc < 0; /* again at the end of the next call: relays are being measured */
+	if (n) {
 		p.exit_node_id = n->stable_id;
 		if (node_prefs_store(a, &p) > 0) {
 			a->peers_dirty = a->net_dirty = a->dns.dirty = true;
