@@ -2,7 +2,7 @@
 """A real installation of headscale becomes a hub: what is there afterwards, whether its keys let devices in, and what is refused.
 
 Usage: hub_import_test.py WARREN-HUB HUBDEVICE. Prints TAP."""
-import json, os, sqlite3, subprocess, sys, time
+import hashlib, json, os, shutil, sqlite3, subprocess, sys, time
 
 from hub_process import Device, Hub, check, run
 import headscale
@@ -99,6 +99,44 @@ def guesses_are_few(hub, keys):
         g.p.kill()
 
 
+def killed(db):
+    """The database of a headscale that was killed: what it wrote last is in the log beside it."""
+    other = db + ".other"
+    with sqlite3.connect(db) as c:
+        c.execute("PRAGMA journal_mode=WAL")
+        c.execute("PRAGMA wal_autocheckpoint=0")
+        c.execute("UPDATE nodes SET given_name = 'h1-renamed' WHERE given_name = 'h1'")
+        c.commit()
+        shutil.copy(db, other)
+        shutil.copy(db + "-wal", other + "-wal")
+    c.close()
+    os.replace(other, db)
+    os.replace(other + "-wal", db + "-wal")
+
+
+def contents(state):
+    of = {}
+    for name in ("db.sqlite", "db.sqlite-wal"):
+        with open(os.path.join(state, name), "rb") as f:
+            of[name] = hashlib.sha256(f.read()).hexdigest()
+    return of
+
+
+def only_read(d):
+    """headscale can be started again as if nothing had been."""
+    config = headscale.put_down(d)
+    theirs = os.path.join(d, "STATE")
+    killed(os.path.join(theirs, "db.sqlite"))
+    before = contents(theirs)
+    hub = Hub(HUB, d, "--base-domain", "tail.test")
+    r = command(config, "--state-dir", os.path.join(d, "state"))
+    check("that of a killed headscale, too", r.returncode == 0, r.stdout + r.stderr)
+    check("its files are as they were", contents(theirs) == before, (before, contents(theirs)))
+    hub.start()
+    check("and what it wrote last is there", "h1-renamed" in hub.nodes(), hub.nodes().keys())
+    hub.stop()
+
+
 def refused(d):
     def attempt(name, what, words, **how):
         place = os.path.join(d, name)
@@ -128,4 +166,4 @@ def refused(d):
     check("a configuration that is not there", r.returncode == 1 and "nowhere.yaml" in r.stderr, r.stderr)
 
 
-sys.exit(run((taken_over, refused)))
+sys.exit(run((taken_over, only_read, refused)))

@@ -187,7 +187,7 @@ int rows_read(const char *path, struct arena *mem, unix_ms now, struct rows *ret
 	*ret = (struct rows){ 0 };
 	if (access(path, R_OK) != 0)
 		return file_explain(path, -errno, at);
-	if (sqlite3_open_v2(path, &r.db, SQLITE_OPEN_READWRITE, NULL) != SQLITE_OK ||
+	if (sqlite3_open_v2(path, &r.db, SQLITE_OPEN_READONLY, NULL) != SQLITE_OK ||
 		sqlite3_busy_timeout(r.db, BUSY_MS) != SQLITE_OK ||
 		sqlite3_exec(r.db, "BEGIN", NULL, NULL, NULL) != SQLITE_OK) {
 		err_at_set(at, 0, 0, "%.200s: %s", path,
