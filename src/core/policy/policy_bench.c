@@ -22,10 +22,10 @@
 #include "core/policy/answer/internal.h"
 
 #include "base/rng/rng.h"
+#include "testlib/stopwatch.h"
 
 #include <malloc.h>
 #include <stdarg.h>
-#include <time.h>
 
 enum { DELTAS = 200, GROUPS = 300, TAGS = 120, SUBNETS = 40 };
 
@@ -43,10 +43,7 @@ struct scene {
 
 static double now_ms(void)
 {
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec * 1e3 + (double)t.tv_nsec / 1e6;
+	return stopwatch() * 1e3;
 }
 
 static size_t below(struct scene *s, size_t n)

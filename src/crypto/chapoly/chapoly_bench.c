@@ -6,21 +6,12 @@
  *   chapoly_bench --gbps   two numbers for bench/wg: seal and open, Gb/s on one core
  */
 #include "crypto/chapoly/chapoly.h"
-
-#include <time.h>
+#include "testlib/stopwatch.h"
 
 enum { PACKET = 1420, STRIDE = 1472, BATCH = 47, ROUNDS = 15, REPEAT = 60, WHOLE = PACKET * BATCH };
 
 static uint8_t plain[BATCH * STRIDE], sealed[BATCH * STRIDE], one[WHOLE + CHAPOLY_TAG_LEN],
 	one_plain[WHOLE];
-
-static double seconds(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
-}
 
 static int by_value(const void *a, const void *b)
 {
@@ -78,11 +69,11 @@ static void open_one(struct chapoly *c, uint64_t *counter)
 static double gbps(
 	void (*fn)(struct chapoly *c, uint64_t *counter), struct chapoly *c, uint64_t *counter)
 {
-	double t = seconds();
+	double t = stopwatch();
 
 	for (int i = 0; i < REPEAT; i++)
 		fn(c, counter);
-	return (double)WHOLE * REPEAT * 8 / (seconds() - t) / 1e9;
+	return (double)WHOLE * REPEAT * 8 / (stopwatch() - t) / 1e9;
 }
 
 /* Medians of ours and base, and the ratio with its spread. */
