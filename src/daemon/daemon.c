@@ -222,7 +222,8 @@ int daemon_cleanup(const struct daemon_options *o)
 	snprintf(list, sizeof(list), "%s", o->tun);
 	while ((name = strsep(&rest, ","))) {
 		bool tun = strcmp(name, "userspace-networking") != 0;
-		int rc = tun ? net_cleanup(name) : 0, dns = tun ? resolver_cleanup("", name) : 0;
+		int rc = tun ? net_cleanup(name, !o->keep_killswitch) : 0,
+		    dns = tun ? resolver_cleanup("", name) : 0;
 
 		if (dns < 0)
 			log_warn("cleanup", "the system's resolver could not be put back",

@@ -26,6 +26,8 @@ static struct flag options[] = {
 		"encrypt the state file on disk (not built yet)"),
 	O("hardware-attestation", attestation, FLAG_BOOL,
 		"use hardware-backed keys to bind node identity to this device (not built yet)"),
+	O("keep-kill-switch", keep_killswitch, FLAG_BOOL,
+		"with --cleanup: what --exit-node-required asked for stays in force"),
 	O("no-logs-no-support", no_logs, FLAG_BOOL,
 		"disable log uploads (this daemon never uploads any)"),
 	O("outbound-http-proxy-listen", http_proxy, FLAG_TEXT,

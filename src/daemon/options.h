@@ -25,7 +25,7 @@ struct daemon_options {
 		*syspolicy, *dns;
 	uint64_t port;
 	int64_t verbose;
-	bool no_logs, cleanup, version, encrypt_state, attestation, syslog;
+	bool no_logs, cleanup, keep_killswitch, version, encrypt_state, attestation, syslog;
 
 	/* What follows from them; see options_settle. */
 	char state_path[PATH_MAX]; /* "": in memory, and this device is ephemeral */

@@ -210,6 +210,10 @@ class WarrenNode(Node):
     def cli(self, *args, check=True):
         return self.host.run(program("warren"), f"--socket={self.socket}", *args, check=check)
 
+    def cli_of_daemon(self, *args):
+        """warrend itself, as its service or a package calls it."""
+        return self.host.run(program("warrend"), *args)
+
 
 class TailscaleNode(Node):
     """The official daemon and command, from tests/interop/bin/VERSION."""

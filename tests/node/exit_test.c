@@ -109,6 +109,44 @@ static void auto_takes_it_and_keeps_it(void **state)
 	testnet_free(&net);
 }
 
+static const char *health(struct dev *d)
+{
+	static char text[4000];
+	struct ipn_health h;
+	struct arena mem;
+	struct buf b;
+
+	arena_init(&mem, MEM_MAX);
+	buf_init(&b, sizeof(text));
+	CHECK_INT(node_health(d->a, net.now, &mem, &h), ==, 0);
+	CHECK_INT(json_encode(&ipn_health_type, &h, &b), ==, 0);
+	snprintf(text, sizeof(text), "%.*s", (int)buf_len(&b), (const char *)buf_data(&b));
+	buf_fini(&b);
+	arena_fini(&mem);
+	return text;
+}
+
+/* Asked for, it is there whatever the exit node and the connection do, until the network is taken down. */
+static void the_kill_switch_follows_what_is_wanted(void **state)
+{
+	struct dev *d = join();
+	struct ipn_masked_prefs edit = { .p = { .exit_node_required = true } };
+	struct err_at at = { 0 };
+
+	edit.set[IPN_PREF_EXIT_NODE_REQUIRED] = true;
+	CHECK_INT(node_edit_prefs(d->a, &edit, net.now, &at), ==, -ERR_BAD_VALUE);
+	CHECK_TRUE(strstr(at.text, "--exit-node") != NULL);
+	CHECK_TRUE(!node_net_config(d->a)->killswitch);
+	choose(d, "any");
+	dev_edit(d, IPN_PREF_EXIT_NODE_REQUIRED, &edit.p);
+	CHECK_TRUE(node_net_config(d->a)->up && node_net_config(d->a)->killswitch);
+	CHECK_TRUE(strstr(health(d), "no exit node that this device could choose") != NULL);
+	CHECK_TRUE(strstr(health(d), "--exit-node-required=false") != NULL);
+	dev_edit(d, IPN_PREF_WANT_RUNNING, &(struct ipn_prefs){ .want_running = false });
+	CHECK_TRUE(!node_net_config(d->a)->up && !node_net_config(d->a)->killswitch);
+	testnet_free(&net);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -116,6 +154,7 @@ int main(void)
 		cmocka_unit_test(within_a_region_it_stays),
 		cmocka_unit_test(who_is_away_or_not_to_be_suggested_is_not),
 		cmocka_unit_test(auto_takes_it_and_keeps_it),
+		cmocka_unit_test(the_kill_switch_follows_what_is_wanted),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

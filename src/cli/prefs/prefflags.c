@@ -51,6 +51,8 @@ static const struct row rows[] = {
 		.help = "device (address or name) to send internet traffic through, or empty for none"),
 	P(ALL, .name = "exit-node-allow-lan-access", .kind = FLAG_BOOL,
 		.help = "still reach the local network past the exit node"),
+	P(ALL, .name = "exit-node-required", .kind = FLAG_BOOL,
+		.help = "let nothing leave but through the exit node, also while it or warrend is away"),
 	N(PREF_UP, .name = "force-reauth", .kind = FLAG_BOOL,
 		.help = "log in anew; this cuts connections through the network"),
 	N(LOGINS, .name = "host-routes", .kind = FLAG_BOOL, .def = "true", .help = "always on",
@@ -117,7 +119,7 @@ bool prefflag_is_pref(const char *name)
 
 bool prefflag_is_ours(const char *name)
 {
-	return strcmp(name, "keep-lan") == 0;
+	return strcmp(name, "keep-lan") == 0 || strcmp(name, "exit-node-required") == 0;
 }
 
 bool prefflags_same_url(const char *a, const char *b)
@@ -319,6 +321,7 @@ static void read_plain(const struct reader *r)
 	on(r, "accept-routes", IPN_PREF_ROUTE_ALL, &p->route_all);
 	on(r, "advertise-connector", IPN_PREF_APP_CONNECTOR, &p->app_connector.advertise);
 	on(r, "exit-node-allow-lan-access", IPN_PREF_EXIT_NODE_LAN, &p->exit_node_lan);
+	on(r, "exit-node-required", IPN_PREF_EXIT_NODE_REQUIRED, &p->exit_node_required);
 	on(r, "report-posture", IPN_PREF_POSTURE_CHECKING, &p->posture_checking);
 	on(r, "shields-up", IPN_PREF_SHIELDS_UP, &p->shields_up);
 	on(r, "ssh", IPN_PREF_RUN_SSH, &p->run_ssh);
@@ -425,6 +428,7 @@ const char *prefflag_value(
 		{ "auto-update", yes(p->auto_update.apply == JSON_YES) },
 		{ "exit-node", exit_node_value(c, p, s) },
 		{ "exit-node-allow-lan-access", yes(p->exit_node_lan) },
+		{ "exit-node-required", yes(p->exit_node_required) },
 		{ "hostname", cli_text_or(p->hostname, "") },
 		{ "keep-lan", yes(!p->routes_over_lan) },
 		{ "login-server", cli_text_or(p->control_url, "") },

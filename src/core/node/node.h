@@ -312,13 +312,14 @@ struct node_net_config {
 	size_t n_addrs, n_routes;
 	const struct ipprefix *advertised; /* to be forwarded for others */
 	size_t n_advertised;
-	bool exit_lan; /* an exit node is in use, and the local network stays reachable */
+	bool exit_lan; /* an exit node is chosen, and the local network stays reachable; also while not up */
 	bool keep_lan; /* networks that this machine is on win over subnet routes */
 	/* The host's firewall: IPN_NETFILTER_*, off while not up. */
 	int64_t netfilter;
 	bool masquerade; /* what comes out of the tunnel for other networks has this device's address there */
 	bool stateful;         /* into the tunnel is forwarded only what answers */
 	bool spoofing_allowed; /* the hub says that addresses of the tailnet may come from elsewhere */
+	bool killswitch;       /* nothing leaves but through the tunnel; also while not up */
 };
 const struct node_net_config *node_net_config(const struct node *a);
 

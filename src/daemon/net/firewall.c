@@ -20,6 +20,7 @@ struct net_firewall {
 	struct firewall *rules; /* NULL: none yet, or none to be had */
 	bool set_valid_mark;    /* by us: it was off before */
 	bool told;
+	bool begun; /* what an earlier life left of a kill switch was looked for */
 };
 
 static char first_of(const char *path)
@@ -119,19 +120,37 @@ static void take_nets(struct firewall_config *w, const struct netmon_state *arou
 			w->nets[w->n_nets++] = ipprefix_masked(around->nets[i]);
 }
 
+/* Where it lets through to: the networks that the tunnel leaves alone, too. */
+static void take_lans(struct firewall_config *w, const struct lan *lan)
+{
+	for (size_t i = 0; i < lan->n_local && w->n_lans < FIREWALL_LANS_MAX; i++)
+		w->lans[w->n_lans++] = lan->local[i];
+}
+
+/* Is there anything to do for it? One that an earlier life left has to go if it is not wanted any more. */
+static bool is_needed(struct net_firewall *f, const struct firewall_config *want)
+{
+	bool left = !f->begun && firewall_has_killswitch(f->ifname) > 0;
+
+	f->begun = true;
+	return want->mode != FIREWALL_OFF || want->killswitch || left;
+}
+
 void net_firewall_apply(struct net_firewall *f, const struct node_net_config *c,
-	const struct netmon_state *around, uint16_t port4, uint16_t port6)
+	const struct lan *lan, const struct netmon_state *around, uint16_t port4, uint16_t port6)
 {
 	struct firewall_config want = { .mode = (enum firewall_mode)c->netfilter,
 		.port4 = port4,
 		.port6 = port6,
 		.masquerade = c->masquerade,
 		.stateful = c->stateful,
-		.spoofing_allowed = c->spoofing_allowed };
+		.spoofing_allowed = c->spoofing_allowed,
+		.killswitch = c->killswitch };
 	int rc = 0;
 
 	take_nets(&want, around);
-	if (!f->rules && want.mode != FIREWALL_OFF)
+	take_lans(&want, lan);
+	if (!f->rules && is_needed(f, &want))
 		rc = firewall_open(&f->rules, f->e->loop, f->ifname, on_look, f);
 	if (f->rules)
 		rc = firewall_apply(f->rules, &want);

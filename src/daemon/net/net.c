@@ -158,7 +158,7 @@ static int open_tun(struct net *n)
 		if ((rc = open_one_tun(n, name)) == 0)
 			break;
 	/* The interface is ours: what a daemon that was killed left under its name is nobody's. */
-	if (rc == 0 && (left = net_cleanup(tun_name(n->tun))) < 0)
+	if (rc == 0 && (left = net_cleanup(tun_name(n->tun), false)) < 0)
 		log_warn("route", "not everything of an earlier daemon could be undone",
 			"tun=%s err=%s", tun_name(n->tun), err_text(left));
 	if (rc == 0)
@@ -290,10 +290,9 @@ static void apply_routes(struct net *n)
 		want.n_local = lan.n_local;
 		rc = route_apply(n->route, &want);
 	}
-	lan_fini(&lan);
 	tell_routes(n, rc);
-	net_firewall_apply(
-		n->firewall, c, netmon_state(n->netmon), udp_port(n->udp, 4), udp_port(n->udp, 6));
+	net_firewall_apply(n->firewall, c, &lan, around, udp_port(n->udp, 4), udp_port(n->udp, 6));
+	lan_fini(&lan);
 }
 
 static bool self_has(const struct tc_node *self, const char *cap)
@@ -348,9 +347,9 @@ void net_want_offloads(struct net *n)
 
 /* ---- Opening and closing ---- */
 
-int net_cleanup(const char *ifname)
+int net_cleanup(const char *ifname, bool killswitch)
 {
-	int routes = route_cleanup(ifname), rules = firewall_cleanup(ifname);
+	int routes = route_cleanup(ifname), rules = firewall_cleanup(ifname, killswitch);
 
 	return routes < 0 ? routes : rules;
 }

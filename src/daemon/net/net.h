@@ -26,8 +26,8 @@ struct net_counters {
 /* Opens the interface and the sockets. What went wrong was logged. */
 MUST_USE int net_open(struct net **ret, struct engine *e, const struct net_cfg *cfg);
 struct net *net_close(struct net *n);
-/* Undoes what a daemon that was killed has left of routes and rules under this interface's name. -errno. */
-MUST_USE int net_cleanup(const char *ifname);
+/* Undoes what a daemon that was killed has left of routes and rules under this interface's name; the kill switch, too, if it is named. -errno. */
+MUST_USE int net_cleanup(const char *ifname, bool killswitch);
 
 /* The engine's datagrams. Memory: during the call. */
 void net_udp_send(struct net *n, struct ipport to, const struct pkt *d, size_t count);

@@ -23,6 +23,7 @@ struct firewall {
 	void *ctx;
 	struct firewall_config want;
 	bool failed;
+	bool killswitch_mine; /* to be made or removed: somebody has said which */
 	struct firewall_counters counters;
 };
 
@@ -34,12 +35,16 @@ static int commit_all(struct firewall *f, bool table)
 	nft_begin(f->nft);
 	if (table)
 		table_put(f->nft, &f->table, &f->want);
+	if (table && f->killswitch_mine)
+		killswitch_put(f->nft, &f->table, &f->want);
 	others = others_put(f->nft, f->table.ifname, &f->want);
 	rc = others < 0 ? others : nft_commit(f->nft);
 	if (rc < 0)
 		return rc;
-	if (table)
+	if (table) {
 		f->table.there = f->want.mode != FIREWALL_OFF;
+		f->killswitch_mine = f->killswitch_mine && f->want.killswitch;
+	}
 	return others > 0 || table;
 }
 
@@ -67,13 +72,18 @@ static void look_by(struct firewall *f, mono_ns at)
 	loop_timer_set(f->look, at);
 }
 
+/* Is there anything that others could take away? */
+static bool is_watched(const struct firewall *f)
+{
+	return f->want.mode != FIREWALL_OFF || f->want.killswitch;
+}
+
 static void look_later(struct firewall *f)
 {
 	mono_ns now = loop_now(f->loop).mono;
 
 	f->look_not_before = mono_add(now, MSEC(LOOK_APART_MS));
-	look_by(f, f->want.mode == FIREWALL_OFF && !f->failed ? MONO_NEVER
-							      : mono_add(now, SEC(LOOK_PERIOD_S)));
+	look_by(f, is_watched(f) || f->failed ? mono_add(now, SEC(LOOK_PERIOD_S)) : MONO_NEVER);
 }
 
 static int look(struct firewall *f)
@@ -84,6 +94,8 @@ static int look(struct firewall *f)
 	if (rc < 0 || (generation == f->generation && !f->failed))
 		return rc;
 	rc = table_is_there(f->nft, &f->table, &f->want);
+	if (rc > 0)
+		rc = killswitch_is_there(f->nft, &f->table, &f->want);
 	return rc < 0 ? rc : enforce(f, f->failed || rc == 0);
 }
 
@@ -107,7 +119,7 @@ static void on_word(void *ctx, const struct nlmsghdr *h)
 	mono_ns at = mono_add(loop_now(f->loop).mono, MSEC(LOOK_AFTER_MS));
 
 	(void)h; /* the generation tells whether it was us */
-	if (f->want.mode == FIREWALL_OFF)
+	if (!is_watched(f))
 		return;
 	at = MAX_OF(at, f->look_not_before);
 	if (at < f->look_at)
@@ -135,6 +147,7 @@ static int new_firewall(struct firewall **ret, const char *ifname)
 	f->table.can_own = true;
 	strcpy(f->table.ifname, ifname);
 	snprintf(f->table.name, sizeof(f->table.name), "warren-%s", ifname);
+	snprintf(f->table.killswitch, sizeof(f->table.killswitch), "warren-%s-only", ifname);
 	rc = nft_open(&f->nft);
 	if (rc < 0) {
 		free_firewall(f);
@@ -142,6 +155,15 @@ static int new_firewall(struct firewall **ret, const char *ifname)
 	}
 	*ret = f;
 	return 0;
+}
+
+/* Is there one, of this life or an earlier one? */
+static int killswitch_left(struct firewall *f)
+{
+	unsigned n = 0;
+	int rc = nft_count_rules(f->nft, NFPROTO_INET, f->table.killswitch, "output", &n);
+
+	return rc < 0 ? rc : n > 0;
 }
 
 /* Of an earlier life: a table that was not owned, and rules in others' chains. */
@@ -182,16 +204,24 @@ int firewall_open(
 	return 0;
 }
 
+static bool lists_same(const struct ipprefix *a, size_t n_a, const struct ipprefix *b, size_t n_b)
+{
+	if (n_a != n_b)
+		return false;
+	for (size_t i = 0; i < n_a; i++)
+		if (!ipprefix_eq(a[i], b[i]))
+			return false;
+	return true;
+}
+
 static bool same(const struct firewall_config *a, const struct firewall_config *b)
 {
 	if (a->mode != b->mode || a->port4 != b->port4 || a->port6 != b->port6 ||
 		a->masquerade != b->masquerade || a->stateful != b->stateful ||
-		a->spoofing_allowed != b->spoofing_allowed || a->n_nets != b->n_nets)
+		a->spoofing_allowed != b->spoofing_allowed || a->killswitch != b->killswitch)
 		return false;
-	for (size_t i = 0; i < a->n_nets; i++)
-		if (!ipprefix_eq(a->nets[i], b->nets[i]))
-			return false;
-	return true;
+	return lists_same(a->nets, a->n_nets, b->nets, b->n_nets) &&
+	       lists_same(a->lans, a->n_lans, b->lans, b->n_lans);
 }
 
 int firewall_apply(struct firewall *f, const struct firewall_config *want)
@@ -201,6 +231,7 @@ int firewall_apply(struct firewall *f, const struct firewall_config *want)
 	if (same(&f->want, want) && !f->failed && f->counters.applied)
 		return 0;
 	f->want = *want;
+	f->killswitch_mine |= want->killswitch || killswitch_left(f) > 0;
 	f->counters.applied++;
 	rc = enforce(f, true);
 	look_later(f);
@@ -212,20 +243,34 @@ struct firewall *firewall_close(struct firewall *f)
 	if (!f)
 		return NULL;
 	f->want = (struct firewall_config){ .mode = FIREWALL_OFF };
+	f->killswitch_mine = false;
 	(void)enforce(f,
 		f->table.there); /* nothing more can be done; firewall_cleanup may be tried later */
 	free_firewall(f);
 	return NULL;
 }
 
-int firewall_cleanup(const char *ifname)
+int firewall_cleanup(const char *ifname, bool killswitch)
 {
 	struct firewall *f;
 	int rc = new_firewall(&f, ifname);
 
 	if (rc < 0)
 		return rc == -EPROTONOSUPPORT ? 0 : rc;
+	f->killswitch_mine = killswitch;
 	rc = remove_left(f);
+	free_firewall(f);
+	return rc;
+}
+
+int firewall_has_killswitch(const char *ifname)
+{
+	struct firewall *f;
+	int rc = new_firewall(&f, ifname);
+
+	if (rc < 0)
+		return rc == -EPROTONOSUPPORT ? 0 : rc;
+	rc = killswitch_left(f);
 	free_firewall(f);
 	return rc;
 }

@@ -12,6 +12,13 @@
  * accept what our interface brings; what may come out of the tunnel was decided by core/filter before. Nothing else of others is
  * touched, and all of ours goes again.
  *
+ * And the kill switch, where it is wanted, in a table of its own, whatever the mode:
+ *
+ *	table inet warren-IFNAME-only
+ *	  output, forward     only into the tunnel, by our marked sockets, to the networks that are named, for DHCP and neighbours
+ *
+ * It stays when the process ends, however it ends: until firewall_apply or firewall_cleanup says otherwise.
+ *
  * Desired state in. The kernel removes our table when the process ends, however it ends (an owned table, Linux 5.12), and
  * `nft flush ruleset` does not touch it. Rules in others' chains are looked at when the kernel tells of a change, and once a minute.
  * Through libmnl; no program is run. Nothing here is for the old ip_tables of the kernel: `firewall_has_legacy`.
@@ -28,6 +35,7 @@
 enum {
 	FIREWALL_MARK_FORWARDED = 0x40000, /* came out of the tunnel and goes on */
 	FIREWALL_NETS_MAX = 16,
+	FIREWALL_LANS_MAX = 32,
 };
 
 enum firewall_mode {
@@ -46,6 +54,9 @@ struct firewall_config {
 	/* Networks of other interfaces inside 100.64.0.0/10 (a provider's): not ours. */
 	struct ipprefix nets[FIREWALL_NETS_MAX];
 	size_t n_nets;
+	bool killswitch;
+	struct ipprefix lans[FIREWALL_LANS_MAX]; /* where it lets through to; more are left out */
+	size_t n_lans;
 };
 
 struct firewall;
@@ -53,14 +64,17 @@ struct firewall;
 /* After each look that firewall_apply did not ask for and that changed something or failed. */
 typedef void (*firewall_on_look)(void *ctx, int rc, bool repaired);
 
-/* Nothing changes yet. -errno. */
+/* Nothing changes yet: also a kill switch of an earlier life stays until firewall_apply. -errno. */
 MUST_USE int firewall_open(
 	struct firewall **ret, struct loop *l, const char *ifname, firewall_on_look fn, void *ctx);
 /* All of it or nothing, and what failed is tried again once a minute. -EOPNOTSUPP: the kernel has no nftables; -errno. */
 MUST_USE int firewall_apply(struct firewall *f, const struct firewall_config *want);
-struct firewall *firewall_close(struct firewall *f); /* everything of ours is removed */
-/* Removes what a killed process left. Nothing there is no error. -errno. */
-MUST_USE int firewall_cleanup(const char *ifname);
+struct firewall *firewall_close(
+	struct firewall *f); /* everything of ours is removed, but for a kill switch */
+/* Removes what a killed process left, and the kill switch if it is named. Nothing there is no error. -errno. */
+MUST_USE int firewall_cleanup(const char *ifname, bool killswitch);
+/* 1: one is there, whoever left it; 0; -errno. */
+MUST_USE int firewall_has_killswitch(const char *ifname);
 
 /* Does this host also use the kernel's old ip_tables, which nftables cannot see into? */
 bool firewall_has_legacy(void);

@@ -281,10 +281,73 @@ static void what_a_killed_process_left_goes(void **state)
 	CHECK_INT(status, ==, 0);
 	look("nft list tables | grep warren", "");
 	look("nft list ruleset | grep -c 'warren-wr0 '", "6\n");
-	CHECK_INT(firewall_cleanup("wr0"), ==, 0);
+	CHECK_INT(firewall_cleanup("wr0", true), ==, 0);
 	look_clean();
-	CHECK_INT(firewall_cleanup("wr0"), ==, 0);
+	CHECK_INT(firewall_cleanup("wr0", true), ==, 0);
 	netns_run("nft flush ruleset");
+}
+
+static struct firewall_config only_tunnel(void)
+{
+	return (struct firewall_config){ .mode = FIREWALL_OFF,
+		.killswitch = true,
+		.lans = { { ipaddr_v4(192, 168, 1, 0), 24 } },
+		.n_lans = 1 };
+}
+
+#define KILLSWITCH_THERE "nft list tables | grep -c only"
+
+static void the_kill_switch_lets_through_what_a_machine_needs_and_stays_when_we_end(void **state)
+{
+	struct firewall_config want = only_tunnel();
+	struct firewall *f;
+
+	NEEDS_NETNS();
+	f = open_it();
+	CHECK_INT(firewall_apply(f, &want), ==, 0);
+	look_chain("inet warren-wr0-only output",
+		"oifname \"lo\" counter accept\noifname \"wr0\" counter accept\n"
+		"meta mark & 0x00ff0000 == 0x00080000 counter accept\n"
+		"udp sport 68 udp dport 67 counter accept\nudp sport 546 udp dport 547 counter accept\n"
+		"icmpv6 type nd-router-solicit counter accept\nicmpv6 type nd-router-advert counter accept\n"
+		"icmpv6 type nd-neighbor-solicit counter accept\nicmpv6 type nd-neighbor-advert counter accept\n"
+		"ip daddr 192.168.1.0/24 counter accept\ncounter reject with icmpx admin-prohibited\n");
+	look_chain("inet warren-wr0-only forward",
+		"iifname \"wr0\" counter accept\noifname \"wr0\" counter accept\n"
+		"ip daddr 192.168.1.0/24 counter accept\ncounter reject with icmpx admin-prohibited\n");
+	firewall_close(f);
+	look(KILLSWITCH_THERE, "1\n");
+	CHECK_INT(firewall_has_killswitch("wr0"), ==, 1);
+	CHECK_INT(firewall_cleanup("wr0", false), ==, 0);
+	look(KILLSWITCH_THERE, "1\n");
+	f = open_it(); /* the next life: it stays until that knows what it wants */
+	look(KILLSWITCH_THERE, "1\n");
+	want.killswitch = false;
+	CHECK_INT(firewall_apply(f, &want), ==, 0);
+	look_clean();
+	CHECK_INT(firewall_has_killswitch("wr0"), ==, 0);
+	want.killswitch = true;
+	CHECK_INT(firewall_apply(f, &want), ==, 0);
+	firewall_close(f);
+	CHECK_INT(firewall_cleanup("wr0", true), ==, 0);
+	look_clean();
+}
+
+static void the_kill_switch_comes_back_when_it_is_flushed(void **state)
+{
+	struct firewall_config want = only_tunnel();
+
+	NEEDS_NETNS();
+	waiting = open_it();
+	CHECK_INT(firewall_apply(waiting, &want), ==, 0);
+	look("nft flush ruleset; nft list tables", "");
+	run_until(KILLSWITCH_THERE, "1\n");
+	look("nft flush chain inet warren-wr0-only output", "");
+	run_until("nft list chain inet warren-wr0-only output | grep -c reject", "1\n");
+	want.killswitch = false;
+	CHECK_INT(firewall_apply(waiting, &want), ==, 0);
+	firewall_close(waiting);
+	look_clean();
 }
 
 int main(void)
@@ -297,6 +360,9 @@ int main(void)
 		cmocka_unit_test(what_is_flushed_or_comes_later_gets_our_rules),
 		cmocka_unit_test(an_unhooked_table_that_was_removed_comes_back),
 		cmocka_unit_test(what_a_killed_process_left_goes),
+		cmocka_unit_test(
+			the_kill_switch_lets_through_what_a_machine_needs_and_stays_when_we_end),
+		cmocka_unit_test(the_kill_switch_comes_back_when_it_is_flushed),
 	};
 	int rc;
 

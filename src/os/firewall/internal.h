@@ -1,4 +1,4 @@
-/* os/firewall/internal: the kernel (nft.c), one rule (rule.c), our table (table.c), others' chains (others.c). */
+/* os/firewall/internal: the kernel (nft.c), one rule (rule.c), our tables (table.c, killswitch.c), others' chains (others.c). */
 #ifndef WARREN_OS_FIREWALL_INTERNAL_H
 #define WARREN_OS_FIREWALL_INTERNAL_H
 
@@ -12,7 +12,11 @@
 #include <linux/netfilter/nfnetlink.h>
 #include <net/if.h>
 
-enum { FIREWALL_NAME_MAX = 32 };
+enum {
+	FIREWALL_NAME_MAX = 32,
+	FIREWALL_MARK_MASK = 0xff0000,
+	FIREWALL_MARK_OURS = 0x80000, /* of our sockets: ROUTE_MARK */
+};
 
 /* ---- nft.c: questions, and changes that are made all together or not at all ---- */
 
@@ -32,6 +36,9 @@ MUST_USE int nft_chains(struct nft *k, netlink_fn fn, void *ctx);
 /* Of one chain, in order. -ENOENT: there is no such chain. */
 MUST_USE int nft_rules(struct nft *k, uint32_t family, const char *table, const char *chain,
 	netlink_fn fn, void *ctx);
+/* Adds them to *n; a chain that is not there has none. -errno. */
+MUST_USE int nft_count_rules(
+	struct nft *k, uint32_t family, const char *table, const char *chain, unsigned *n);
 /* Counts the commits of all programs. */
 MUST_USE int nft_generation(struct nft *k, uint32_t *ret);
 
@@ -52,18 +59,22 @@ void rule_ct_mark(struct rule *r, uint32_t mask, uint32_t value);
 void rule_ct_state(
 	struct rule *r, uint32_t bits, bool any);    /* any: in one of these states; else in none */
 void rule_source(struct rule *r, struct ipprefix p); /* in a table for both families */
+void rule_destination(struct rule *r, struct ipprefix p);
 void rule_udp_port(struct rule *r, uint16_t port);
+void rule_udp_source_port(struct rule *r, uint16_t port);
+void rule_icmp6(struct rule *r, uint8_t type);
 void rule_set_mark(struct rule *r, uint32_t mask, uint32_t value);
 void rule_set_ct_mark(struct rule *r, uint32_t mask, uint32_t value);
 void rule_masquerade(struct rule *r);
 void rule_verdict(struct rule *r, uint32_t verdict); /* with a counter */
+void rule_reject(struct rule *r);                    /* by ICMP: forbidden; with a counter */
 /* Of NFTA_RULE_USERDATA, which may be NULL; "": none. As long as the message. */
 const char *rule_comment_of(const struct nlattr *userdata);
 
 /* ---- table.c ---- */
 
 struct table {
-	char name[FIREWALL_NAME_MAX], ifname[IFNAMSIZ];
+	char name[FIREWALL_NAME_MAX], killswitch[FIREWALL_NAME_MAX], ifname[IFNAMSIZ];
 	bool there; /* as far as we know */
 	bool can_own; /* the kernel then removes it when we are gone, and lets nobody else change it */
 };
@@ -72,6 +83,14 @@ struct table {
 void table_put(struct nft *k, const struct table *t, const struct firewall_config *want);
 /* Is it as table_put made it? 1 or 0; -errno. */
 MUST_USE int table_is_there(
+	struct nft *k, const struct table *t, const struct firewall_config *want);
+
+/* ---- killswitch.c ---- */
+
+/* Into the batch: the kill switch's table anew, or none. Nobody owns it: it stays when the process ends. */
+void killswitch_put(struct nft *k, const struct table *t, const struct firewall_config *want);
+/* Is it as killswitch_put made it? 1 or 0; -errno. */
+MUST_USE int killswitch_is_there(
 	struct nft *k, const struct table *t, const struct firewall_config *want);
 
 /* ---- others.c ---- */

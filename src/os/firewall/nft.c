@@ -175,6 +175,20 @@ static void on_generation(void *ctx, const struct nlmsghdr *h)
 	*(uint32_t *)ctx = ntohl(netlink_u32(tb[NFTA_GEN_ID]));
 }
 
+static void count_rule(void *ctx, const struct nlmsghdr *h)
+{
+	(void)h;
+	++*(unsigned *)ctx;
+}
+
+int nft_count_rules(
+	struct nft *k, uint32_t family, const char *table, const char *chain, unsigned *n)
+{
+	int rc = nft_rules(k, family, table, chain, count_rule, n);
+
+	return rc == -ENOENT ? 0 : rc;
+}
+
 int nft_generation(struct nft *k, uint32_t *ret)
 {
 	_Alignas(struct nlmsghdr) uint8_t ask[ASK_MAX];

@@ -154,7 +154,8 @@ void rule_ct_state(struct rule *r, uint32_t bits, bool any)
 	compare(r, !any, &none, sizeof(none));
 }
 
-void rule_source(struct rule *r, struct ipprefix p)
+/* v4, v6: where the address is in the header. */
+static void address_in(struct rule *r, struct ipprefix p, uint32_t v4, uint32_t v6)
 {
 	static const uint8_t none[16];
 	uint8_t mask[16] = { 0 }, family = p.ip.family == 4 ? NFPROTO_IPV4 : NFPROTO_IPV6;
@@ -164,20 +165,51 @@ void rule_source(struct rule *r, struct ipprefix p)
 		mask[i / 8] |= (uint8_t)(0x80 >> i % 8);
 	meta(r, NFT_META_NFPROTO, NFTA_META_DREG);
 	compare(r, true, &family, 1);
-	payload(r, NFT_PAYLOAD_NETWORK_HEADER, p.ip.family == 4 ? 12 : 8, n);
+	payload(r, NFT_PAYLOAD_NETWORK_HEADER, p.ip.family == 4 ? v4 : v6, n);
 	masked(r, mask, none, n);
 	compare(r, true, p.ip.b, n);
 }
 
-void rule_udp_port(struct rule *r, uint16_t port)
+void rule_source(struct rule *r, struct ipprefix p)
 {
-	const uint8_t udp = IPPROTO_UDP;
+	address_in(r, p, 12, 8);
+}
+
+void rule_destination(struct rule *r, struct ipprefix p)
+{
+	address_in(r, p, 16, 24);
+}
+
+static void protocol(struct rule *r, uint8_t no)
+{
+	meta(r, NFT_META_L4PROTO, NFTA_META_DREG);
+	compare(r, true, &no, sizeof(no));
+}
+
+static void udp_field(struct rule *r, uint32_t offset, uint16_t port)
+{
 	const uint16_t be = htons(port);
 
-	meta(r, NFT_META_L4PROTO, NFTA_META_DREG);
-	compare(r, true, &udp, sizeof(udp));
-	payload(r, NFT_PAYLOAD_TRANSPORT_HEADER, 2, sizeof(be));
+	protocol(r, IPPROTO_UDP);
+	payload(r, NFT_PAYLOAD_TRANSPORT_HEADER, offset, sizeof(be));
 	compare(r, true, &be, sizeof(be));
+}
+
+void rule_udp_port(struct rule *r, uint16_t port)
+{
+	udp_field(r, 2, port);
+}
+
+void rule_udp_source_port(struct rule *r, uint16_t port)
+{
+	udp_field(r, 0, port);
+}
+
+void rule_icmp6(struct rule *r, uint8_t type)
+{
+	protocol(r, IPPROTO_ICMPV6);
+	payload(r, NFT_PAYLOAD_TRANSPORT_HEADER, 0, sizeof(type));
+	compare(r, true, &type, sizeof(type));
 }
 
 /* Other programs' bits stay. */
@@ -218,6 +250,17 @@ void rule_verdict(struct rule *r, uint32_t verdict)
 	put_u32(r, NFTA_VERDICT_CODE, verdict);
 	mnl_attr_nest_end(r->h, nest);
 	mnl_attr_nest_end(r->h, data);
+	end(r, e);
+}
+
+void rule_reject(struct rule *r)
+{
+	struct expression e;
+
+	end(r, begin(r, "counter"));
+	e = begin(r, "reject");
+	put_u32(r, NFTA_REJECT_TYPE, NFT_REJECT_ICMPX_UNREACH);
+	mnl_attr_put_u8(r->h, NFTA_REJECT_ICMP_CODE, NFT_REJECT_ICMPX_ADMIN_PROHIBITED);
 	end(r, e);
 }
 

@@ -7,8 +7,6 @@
 #include <linux/netfilter/nf_conntrack_common.h>
 
 enum {
-	MARK_MASK = 0xff0000,
-	MARK_OURS = 0x80000, /* of our sockets: ROUTE_MARK */
 	STATE_ESTABLISHED = NF_CT_STATE_BIT(IP_CT_ESTABLISHED),
 	STATE_RELATED = NF_CT_STATE_BIT(IP_CT_RELATED),
 	STATE_NEW = NF_CT_STATE_BIT(IP_CT_NEW),
@@ -70,13 +68,13 @@ static void put_marks(struct writer *w)
 
 	begin(w, &r, PREROUTING);
 	rule_ct_state(&r, STATE_ESTABLISHED | STATE_RELATED, true);
-	rule_ct_mark(&r, MARK_MASK, MARK_OURS);
-	rule_set_mark(&r, MARK_MASK, MARK_OURS);
+	rule_ct_mark(&r, FIREWALL_MARK_MASK, FIREWALL_MARK_OURS);
+	rule_set_mark(&r, FIREWALL_MARK_MASK, FIREWALL_MARK_OURS);
 	rule_end(&r, NULL);
 	begin(w, &r, OUTPUT);
 	rule_ct_state(&r, STATE_NEW, true);
-	rule_mark(&r, MARK_MASK, MARK_OURS);
-	rule_set_ct_mark(&r, MARK_MASK, MARK_OURS);
+	rule_mark(&r, FIREWALL_MARK_MASK, FIREWALL_MARK_OURS);
+	rule_set_ct_mark(&r, FIREWALL_MARK_MASK, FIREWALL_MARK_OURS);
 	rule_end(&r, NULL);
 }
 
@@ -127,7 +125,7 @@ static void put_forward(struct writer *w)
 
 	begin(w, &r, FORWARD);
 	rule_iface(&r, true, true, w->t->ifname);
-	rule_set_mark(&r, MARK_MASK, FIREWALL_MARK_FORWARDED);
+	rule_set_mark(&r, FIREWALL_MARK_MASK, FIREWALL_MARK_FORWARDED);
 	rule_verdict(&r, NF_ACCEPT);
 	rule_end(&r, NULL);
 	/* From here on: not out of the tunnel, and what does not go into it is not our business. */
@@ -147,7 +145,7 @@ static void put_masquerade(struct writer *w)
 	struct rule r;
 
 	begin(w, &r, POSTROUTING);
-	rule_mark(&r, MARK_MASK, FIREWALL_MARK_FORWARDED);
+	rule_mark(&r, FIREWALL_MARK_MASK, FIREWALL_MARK_FORWARDED);
 	rule_iface(&r, false, false, w->t->ifname);
 	rule_masquerade(&r);
 	rule_end(&r, NULL);
@@ -182,12 +180,6 @@ void table_put(struct nft *k, const struct table *t, const struct firewall_confi
 	put_rules(&w);
 }
 
-static void count_rule(void *ctx, const struct nlmsghdr *h)
-{
-	(void)h;
-	++*(unsigned *)ctx;
-}
-
 int table_is_there(struct nft *k, const struct table *t, const struct firewall_config *want)
 {
 	struct writer w = { .k = k, .t = t, .want = want };
@@ -198,9 +190,9 @@ int table_is_there(struct nft *k, const struct table *t, const struct firewall_c
 	nft_begin(k); /* made to be counted, and never sent */
 	should = put_rules(&w);
 	for (enum chain c = 0; c < CHAINS; c++) {
-		int rc = nft_rules(k, NFPROTO_INET, t->name, chains[c].name, count_rule, &have);
+		int rc = nft_count_rules(k, NFPROTO_INET, t->name, chains[c].name, &have);
 
-		if (rc < 0 && rc != -ENOENT)
+		if (rc < 0)
 			return rc;
 	}
 	return have == should;

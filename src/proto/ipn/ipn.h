@@ -89,7 +89,9 @@ struct ipn_app_connector {
 	X(RELAY_ENDPOINTS, relay_endpoints, struct json_list, "RelayServerStaticEndpoints", \
 		json_ipport_list, JSON_OMIT) \
 	/* Ours alone: routes of the tailnet win over networks that this machine is on. */ \
-	X(ROUTES_OVER_LAN, routes_over_lan, bool, "RoutesOverLAN", json_bool, JSON_OMIT)
+	X(ROUTES_OVER_LAN, routes_over_lan, bool, "RoutesOverLAN", json_bool, JSON_OMIT) \
+	/* Ours alone: nothing leaves but through the exit node. */ \
+	X(EXIT_NODE_REQUIRED, exit_node_required, bool, "ExitNodeRequired", json_bool, JSON_OMIT)
 
 enum ipn_pref {
 #define X(id, member, c_type, name, type, flags) IPN_PREF_##id,

@@ -9,8 +9,12 @@ static const char *name_of(const struct tc_node *n, struct arena *mem)
 	return arena_strndup(mem, name, strcspn(name, "."));
 }
 
-static const char *fault(const struct tc_node *n, struct arena *mem)
+static const char *fault(const struct node *a, const struct tc_node *n, struct arena *mem)
 {
+	const struct ipn_prefs *p = prefs_of(a);
+
+	if (!n && p->auto_exit_node && *p->auto_exit_node)
+		return "There is no exit node that this device could choose by itself";
 	if (!n)
 		return "The exit node that this device uses is not in the tailnet any more, or may not be seen by this device";
 	if (n->expired)
@@ -25,19 +29,26 @@ static const char *fault(const struct tc_node *n, struct arena *mem)
 	return NULL;
 }
 
+static bool is_chosen(const struct ipn_prefs *p)
+{
+	return (p->exit_node_id && *p->exit_node_id) || ipaddr_is_set(p->exit_node_ip);
+}
+
 const char *node_exit_fault(const struct node *a, struct arena *mem)
 {
 	const struct ipn_prefs *p = prefs_of(a);
-	const char *why;
+	const char *why, *without = p->exit_node_required ? " --exit-node-required=false" : "";
 
-	if (a->state != IPN_RUNNING ||
-		((!p->exit_node_id || !*p->exit_node_id) && !ipaddr_is_set(p->exit_node_ip)))
+	if (p->exit_node_required && p->want_running && a->state != IPN_RUNNING)
+		return "The kill switch is on (--exit-node-required), and this device is not connected, so nothing reaches the internet. \"warren "
+		       "down\" lifts it until the next \"warren up\", \"warren set --exit-node-required=false\" for good.";
+	if (a->state != IPN_RUNNING || !is_chosen(p))
 		return NULL;
-	why = fault(node_exit_node(a, mem), mem);
+	why = fault(a, node_exit_node(a, mem), mem);
 	if (!why)
 		return NULL;
 	return arena_printf(mem,
 		"%s, so nothing reaches the internet. \"warren exit-node list\" shows others, \"warren set --exit-node=NAME\" takes "
-		"one, \"warren set --exit-node=\" goes without.",
-		why);
+		"one, \"warren set --exit-node=%s\" goes without.",
+		why, without);
 }

@@ -134,7 +134,7 @@ static bool net_same(const struct node_net_config *x, const struct node_net_conf
 	return x->up == y->up && x->mtu == y->mtu && x->exit_lan == y->exit_lan &&
 	       x->keep_lan == y->keep_lan && x->netfilter == y->netfilter &&
 	       x->masquerade == y->masquerade && x->stateful == y->stateful &&
-	       x->spoofing_allowed == y->spoofing_allowed &&
+	       x->spoofing_allowed == y->spoofing_allowed && x->killswitch == y->killswitch &&
 	       lists_same(x->addrs, x->n_addrs, y->addrs, y->n_addrs) &&
 	       lists_same(x->routes, x->n_routes, y->routes, y->n_routes) &&
 	       lists_same(x->advertised, x->n_advertised, y->advertised, y->n_advertised);
@@ -167,7 +167,10 @@ void node_net_build(struct node *a)
 {
 	const struct ipn_prefs *p = prefs_of(a);
 	const struct tc_node *self = self_of(a);
-	struct node_net_config c = { .up = a->magicsock_up && self, .mtu = a->mtu };
+	struct node_net_config c = { .up = a->magicsock_up && self,
+		.mtu = a->mtu,
+		.exit_lan = exit_wanted(p) && p->exit_node_lan,
+		.killswitch = p->exit_node_required && p->want_running };
 	struct ipprefix *routes;
 
 	arena_reset(&a->scratch);
@@ -181,7 +184,6 @@ void node_net_build(struct node *a)
 		c.n_addrs = self->addresses.n;
 		c.advertised = p->advertise_routes.v;
 		c.n_advertised = p->advertise_routes.n;
-		c.exit_lan = exit_wanted(p) && p->exit_node_lan;
 		c.keep_lan = !p->routes_over_lan;
 		c.netfilter = p->netfilter_mode;
 		c.masquerade = p->advertise_routes.n > 0 && !p->no_snat;

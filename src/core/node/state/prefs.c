@@ -32,6 +32,12 @@ int node_check_prefs(const struct node *a, const struct ipn_prefs *p, struct err
 				"Cannot advertise an exit node and use an exit node at the same time.");
 			return -ERR_BAD_VALUE;
 		}
+	if (p->exit_node_required && !uses_exit) {
+		err_at_set(at, 0, 0,
+			"The kill switch is on (--exit-node-required), and without an exit node nothing would reach the internet. Choose one with "
+			"--exit-node, or turn it off with --exit-node-required=false.");
+		return -ERR_BAD_VALUE;
+	}
 	/* These two the original refuses as well where they cannot be had, also to programs. */
 	if (p->run_ssh || p->auto_update.apply == JSON_YES)
 		return node_check_built(a, p, at);
