@@ -84,7 +84,10 @@ static const char *set(struct flag *f, const char *value)
 	f->text = value;
 	switch (f->kind) {
 	case FLAG_BOOL:
-		return flags_parse_bool(value, &f->on) == 0 ? NULL : "parse error";
+		if (flags_parse_bool(value, &f->on) == 0)
+			return NULL;
+		f->on = f->or_list && strpbrk(value, "/:,");
+		return f->on ? NULL : "parse error";
 	case FLAG_INT:
 		return parse_int(f, value, &f->n);
 	case FLAG_DURATION:

@@ -28,6 +28,7 @@ struct flag {
 	size_t member;                           /* flags_store: where it belongs, by offsetof */
 	unsigned of;                             /* the program's own: which commands take it */
 	bool hidden;
+	bool or_list; /* of a boolean: a list (with one of "/:,", so that no misspelt boolean is one) is taken, too, and means that it is on */
 	/* filled in */
 	bool is_set, on;
 	const char *text;

@@ -8,6 +8,7 @@ enum { ERR_SIZE = 200 };
 static struct flag table[] = {
 	{ .name = "json", .kind = FLAG_BOOL },
 	{ .name = "peers", .kind = FLAG_BOOL, .def = "true" },
+	{ .name = "some", .kind = FLAG_BOOL, .or_list = true },
 	{ .name = "name", .kind = FLAG_TEXT, .def = "x" },
 	{ .name = "c", .kind = FLAG_INT, .def = "10" },
 	{ .name = "timeout", .kind = FLAG_DURATION, .def = "5s" },
@@ -53,6 +54,25 @@ static void what_is_not_given_has_its_default(void **state)
 	CHECK_STR(flag_text(table, "name"), "x");
 	CHECK_INT(flag_n(table, "timeout"), ==, 5000000000);
 	CHECK_TRUE(!flags_any_set(table));
+}
+
+static void a_boolean_may_be_a_list_and_no_misspelt_one_is(void **state)
+{
+	static const char *const lists[] = { "--some=a,b", "--some=10.0.0.0/8", "--some=nas:*" };
+	char line[] = "--some", bad[] = "--some=ture", err[ERR_SIZE];
+	int used;
+
+	CHECK_INT(parse(line, &used, err), ==, 0);
+	CHECK_TRUE(flag_on(table, "some"));
+	for (size_t i = 0; i < ARRAY_LEN(lists); i++) {
+		char one[64];
+
+		snprintf(one, sizeof(one), "%s", lists[i]);
+		CHECK_INT(parse(one, &used, err), ==, 0);
+		CHECK_TRUE(flag_on(table, "some"));
+		CHECK_STR(flag_text(table, "some"), lists[i] + strlen("--some="));
+	}
+	CHECK_INT(parse(bad, &used, err), <, 0);
 }
 
 static void faults_are_told_in_the_words_of_go(void **state)
@@ -208,6 +228,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(flags_are_read_as_go_reads_them),
 		cmocka_unit_test(what_is_not_given_has_its_default),
+		cmocka_unit_test(a_boolean_may_be_a_list_and_no_misspelt_one_is),
 		cmocka_unit_test(faults_are_told_in_the_words_of_go),
 		cmocka_unit_test(flags_stand_between_words_and_the_last_one_counts),
 		cmocka_unit_test(faults_say_what_to_do),

@@ -35,10 +35,12 @@ static void print_flag(const struct flag *f, const char *value, bool first)
 static void print_member(const struct flag *f, const char *value, bool first)
 {
 	struct buf text;
+	bool b;
 
 	buf_init(&text, 65536);
-	if (f->kind == FLAG_BOOL ? buf_append_str(&text, value) == 0
-				 : json_encode_str(&text, value, strlen(value)) == 0)
+	if (f->kind == FLAG_BOOL && flags_parse_bool(value, &b) == 0
+			? buf_append_str(&text, value) == 0
+			: json_encode_str(&text, value, strlen(value)) == 0)
 		printf("%s\n  \"%s\": %s", first ? "" : ",", f->name, buf_cstr(&text));
 	buf_fini(&text);
 }

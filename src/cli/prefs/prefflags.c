@@ -32,8 +32,8 @@ static const struct row rows[] = {
 		.help = "use the network's DNS settings"),
 	N(ALL, .name = "accept-risk", .kind = FLAG_TEXT,
 		.help = "do it without asking, though it may cut off your access: lose-ssh, all"),
-	P(ALL, .name = "accept-routes", .kind = FLAG_BOOL,
-		.help = "use the subnet routes that other devices offer"),
+	P(ALL, .name = "accept-routes", .kind = FLAG_BOOL, .or_list = true,
+		.help = "use the subnet routes that other devices offer; =10.0.0.0/8,nas:*,office:192.168.1.0/24: of these networks, routers and networks of routers only"),
 	P(ALL, .name = "advertise-connector", .kind = FLAG_BOOL,
 		.help = "offer this device as an app connector (not built yet in warrend)"),
 	P(ALL, .name = "advertise-exit-node", .kind = FLAG_BOOL,
@@ -345,7 +345,10 @@ static bool read_checked(const struct reader *r, const struct ipn_status *s)
 {
 	bool ok = true;
 
-	if (wanted(r, "exit-node", IPN_PREF_EXIT_NODE_ID)) {
+	if (wanted(r, "accept-routes", IPN_PREF_ACCEPTED_ROUTES))
+		ok = routes_parse_accepted(
+			r->c, flag_text(r->flags, "accept-routes"), &r->p->accepted_routes);
+	if (ok && wanted(r, "exit-node", IPN_PREF_EXIT_NODE_ID)) {
 		(void)wanted(r, "exit-node", IPN_PREF_EXIT_NODE_IP);
 		(void)wanted(r, "exit-node", IPN_PREF_AUTO_EXIT_NODE);
 		ok = read_exit_node(r->c, flag_text(r->flags, "exit-node"), s, r->p);
@@ -420,7 +423,9 @@ const char *prefflag_value(
 		const char *name, *value;
 	} values[] = {
 		{ "accept-dns", yes(p->corp_dns) },
-		{ "accept-routes", yes(p->route_all) },
+		{ "accept-routes", p->route_all && p->accepted_routes.n
+					   ? cli_join(c, &p->accepted_routes, ",")
+					   : yes(p->route_all) },
 		{ "advertise-connector", yes(p->app_connector.advertise) },
 		{ "advertise-exit-node", yes(routes_offer_exit(p)) },
 		{ "advertise-routes", routes_format(c, &p->advertise_routes) },

@@ -23,14 +23,16 @@ static const char *as_text(struct cli *c, const struct flag *f, const char *valu
 {
 	if (f->kind == FLAG_BOOL && strcmp(value, "true") == 0)
 		return arena_printf(&c->arena, "--%s", f->name);
-	if (f->kind == FLAG_BOOL)
-		return arena_printf(&c->arena, "--%s=false", f->name);
 	return arena_printf(&c->arena, "--%s=%s", f->name, quoted(c, value));
 }
 
 static const char *given(struct cli *c, const struct flag *f)
 {
-	return as_text(c, f, f->kind == FLAG_BOOL ? (f->on ? "true" : "false") : f->text);
+	bool b;
+
+	return as_text(c, f,
+		f->kind == FLAG_BOOL && flags_parse_bool(f->text, &b) == 0 ? (b ? "true" : "false")
+									   : f->text);
 }
 
 static bool would_be_lost(struct cli *c, const struct flag *f, const struct ipn_prefs *now,

@@ -154,6 +154,25 @@ bool routes_parse_tags(struct cli *c, const char *text, struct json_list *ret)
 	return true;
 }
 
+bool routes_parse_accepted(struct cli *c, const char *text, struct json_list *ret)
+{
+	struct err_at at;
+	bool all;
+
+	*ret = (struct json_list){ 0 };
+	if (flags_parse_bool(text, &all) == 0)
+		return true;
+	while (*text) {
+		size_t len = strcspn(text, ",");
+		const char **item = json_list_add(ret, &c->arena, sizeof(*item));
+
+		if (!item || !(*item = arena_strndup(&c->arena, text, len)))
+			return cli_fail(c, "out of memory") == 0;
+		text += len + (text[len] == ',');
+	}
+	return ipn_check_accepted(ret, &at) == 0 || cli_fail(c, "%s", at.text) == 0;
+}
+
 bool routes_parse_endpoints(struct cli *c, const char *text, struct json_list *ret)
 {
 	*ret = (struct json_list){ 0 };

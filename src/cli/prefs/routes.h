@@ -8,6 +8,8 @@
 bool routes_parse(struct cli *c, const char *text, bool exit_node, struct json_list *ret);
 const char *routes_format(
 	struct cli *c, const struct json_list *routes); /* without the exit node's */
+/* "true" and the like: an empty list; "10.0.0.0/8,nas:*,office:192.168.1.0/24". */
+bool routes_parse_accepted(struct cli *c, const char *text, struct json_list *ret);
 bool routes_parse_tags(struct cli *c, const char *text, struct json_list *ret);
 /* "ip:port,ip:port" */
 bool routes_parse_endpoints(struct cli *c, const char *text, struct json_list *ret);

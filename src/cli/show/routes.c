@@ -24,6 +24,8 @@ static const char *advice(const char *state, bool own)
 		return "# local network: this machine is on it, and it stays as it is; \"warren set --keep-lan=false\" sends it into the tunnel.\n";
 	if (!strcmp(state, IPN_ROUTE_NOT_ACCEPTED) && !own)
 		return "# not accepted: \"warren set --accept-routes\" takes subnets, \"--exit-node=NAME\" a way to the internet.\n";
+	if (!strcmp(state, IPN_ROUTE_NOT_CHOSEN))
+		return "# not chosen: \"warren get accept-routes\" says which are, \"warren set --accept-routes\" takes all.\n";
 	return NULL;
 }
 

@@ -162,6 +162,8 @@ int ipn_prefs_check(const struct ipn_prefs *p, const struct ipn_prefs *now, stru
 		if (rc == 0)
 			rc = check_default_routes(&p->advertise_routes, at);
 	}
+	if (rc == 0 && !same_list(&json_str_list, &p->accepted_routes, &now->accepted_routes))
+		rc = ipn_check_accepted(&p->accepted_routes, at);
 	if (rc == 0)
 		rc = check_texts(p, now, at);
 	if (rc == 0)

@@ -91,7 +91,10 @@ struct ipn_app_connector {
 	/* Ours alone: routes of the tailnet win over networks that this machine is on. */ \
 	X(ROUTES_OVER_LAN, routes_over_lan, bool, "RoutesOverLAN", json_bool, JSON_OMIT) \
 	/* Ours alone: nothing leaves but through the exit node. */ \
-	X(EXIT_NODE_REQUIRED, exit_node_required, bool, "ExitNodeRequired", json_bool, JSON_OMIT)
+	X(EXIT_NODE_REQUIRED, exit_node_required, bool, "ExitNodeRequired", json_bool, JSON_OMIT) \
+	/* Ours alone: of the subnet routes these only, see ipn_accepts; none: all. */ \
+	X(ACCEPTED_ROUTES, accepted_routes, struct json_list, "AcceptedRoutes", json_str_list, \
+		JSON_OMIT)
 
 enum ipn_pref {
 #define X(id, member, c_type, name, type, flags) IPN_PREF_##id,
@@ -127,6 +130,15 @@ struct ipn_masked_prefs {
 	struct ipn_prefs p;
 	bool set[IPN_PREF_COUNT];
 };
+
+enum { IPN_ACCEPTED_MAX = 64 };
+/*
+ * Is a subnet route taken, by a list of networks ("192.168.1.0/24": it and what lies inside), routers ("nas:*", the first part of a name) or both
+ * ("nas:192.168.1.0/24")? An empty list takes all. router: full name; NULL: none.
+ */
+bool ipn_accepts(const struct json_list *accepted, const char *router, struct ipprefix route);
+/* -ERR_BAD_VALUE, -ERR_TOO_MANY. */
+MUST_USE int ipn_check_accepted(const struct json_list *accepted, struct err_at *at);
 
 /* Those of a profile that nobody has logged in to yet. */
 void ipn_prefs_init(struct ipn_prefs *p);
@@ -399,6 +411,7 @@ struct ipn_unbuilt {
 #define IPN_ROUTE_WAITS "waits"     /* offered: nobody has approved it */
 #define IPN_ROUTE_NOT_ACCEPTED \
 	"not accepted" /* this device takes no subnet routes; no exit node is chosen, or another */
+#define IPN_ROUTE_NOT_CHOSEN "not chosen" /* subnets are, but this one is not named */
 #define IPN_ROUTE_LAN \
 	"local network" /* this machine is on that network, or on one inside it, which stays as it is */
 #define IPN_ROUTE_OFFLINE "router offline"

@@ -240,9 +240,73 @@ static void half_an_exit_node_is_none(void **state)
 		"0.0.0.0/0 advertised without its IPv6 counterpart, please also advertise ::/0");
 }
 
+static void chosen_routes_are_by_network_by_router_or_both(void **state)
+{
+	const char *list[] = { "10.0.0.0/8", "nas:*", "office:192.168.1.0/24", "lab:fd00::/8",
+		"2001:db8::/32" };
+	struct json_list l = json_list_of(list, ARRAY_LEN(list)), none = { 0 };
+	static const struct {
+		const char *router, *route;
+		bool taken;
+	} rows[] = {
+		{ "any.tail.test.", "10.0.0.0/8", true },
+		{ "any.tail.test.", "10.7.0.0/16", true },
+		{ "any.tail.test.", "10.0.0.0/7", false },
+		{ "any.tail.test.", "11.0.0.0/8", false },
+		{ "nas.tail.test.", "172.16.0.0/24", true },
+		{ "NAS.tail.test.", "fd12::/64", true },
+		{ "nas-1.tail.test.", "172.16.0.0/24", false },
+		{ "na", "172.16.0.0/24", false },
+		{ "office.tail.test.", "192.168.1.0/24", true },
+		{ "office.tail.test.", "192.168.1.128/25", true },
+		{ "office.tail.test.", "192.168.0.0/16", false },
+		{ "home.tail.test.", "192.168.1.0/24", false },
+		{ "lab.tail.test.", "fd00:1::/64", true },
+		{ "home.tail.test.", "fd00:1::/64", false },
+		{ NULL, "2001:db8:5::/48", true },
+		{ NULL, "172.16.0.0/24", false },
+	};
+	struct err_at at;
+
+	CHECK_INT(ipn_check_accepted(&l, &at), ==, 0);
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct ipprefix p;
+
+		CHECK_ROW("%s %s", rows[i].router ? rows[i].router : "", rows[i].route);
+		CHECK_INT(ipprefix_parse(rows[i].route, strlen(rows[i].route), &p), ==, 0);
+		CHECK_INT(ipn_accepts(&l, rows[i].router, p), ==, rows[i].taken);
+		CHECK_TRUE(ipn_accepts(&none, rows[i].router, p));
+	}
+}
+
+static void what_chooses_no_route_is_refused(void **state)
+{
+	static const char *const bad[] = { "", ":", "nas:", "nas", ":*", ":10.0.0.0/8",
+		"nas:10.0.0.0", "nas.tail:*", "10.0.0.0/33", "a b:*", "nas:nas:10.0.0.0/8",
+		"-nas:*" };
+	const char *many[IPN_ACCEPTED_MAX + 1];
+	struct json_list l;
+	struct err_at at;
+
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+		const char *one = bad[i];
+
+		l = json_list_of(&one, 1);
+		CHECK_ROW("%s", bad[i]);
+		CHECK_INT(ipn_check_accepted(&l, &at), ==, -ERR_BAD_VALUE);
+		CHECK_TRUE(strstr(at.text, "192.168.1.0/24") != NULL);
+	}
+	for (size_t i = 0; i < ARRAY_LEN(many); i++)
+		many[i] = "nas:*";
+	l = json_list_of(many, ARRAY_LEN(many));
+	CHECK_INT(ipn_check_accepted(&l, &at), ==, -ERR_TOO_MANY);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(chosen_routes_are_by_network_by_router_or_both),
+		cmocka_unit_test(what_chooses_no_route_is_refused),
 		cmocka_unit_test(recorded_documents_come_back_as_they_were),
 		cmocka_unit_test(an_edit_changes_only_what_it_names),
 		cmocka_unit_test(a_new_profile_has_the_defaults_of_the_original),

@@ -46,11 +46,10 @@ static void add_own(const struct node *a, const struct tc_node *self, struct rou
 
 static const char *state_of(const struct node *a, const struct tc_node *n, struct ipprefix p)
 {
-	bool wanted =
-		p.bits < NODE_SUBNET_BITS_MIN ? node_is_exit_node(a, n) : prefs_of(a)->route_all;
+	enum node_route_answer taken = node_takes_route(a, n, p);
 
-	if (!wanted)
-		return IPN_ROUTE_NOT_ACCEPTED;
+	if (taken != NODE_ROUTE_TAKEN)
+		return taken == NODE_ROUTE_NONE ? IPN_ROUTE_NOT_ACCEPTED : IPN_ROUTE_NOT_CHOSEN;
 	return n->online == JSON_NO ? IPN_ROUTE_OFFLINE : IPN_ROUTE_ACTIVE;
 }
 

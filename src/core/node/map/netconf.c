@@ -3,12 +3,6 @@
 
 #include "proto/tsaddr/tsaddr.h"
 
-/* So much of the internet that it is the internet: a default route in two halves, or 2000::/3. */
-static bool is_exit_route(struct ipprefix p)
-{
-	return p.bits < NODE_SUBNET_BITS_MIN;
-}
-
 /* A peer's own addresses always, unless they are ours; what is behind it, when we want it. */
 static bool wants(const struct node *a, const struct tc_node *n, struct ipprefix p)
 {
@@ -16,7 +10,7 @@ static bool wants(const struct node *a, const struct tc_node *n, struct ipprefix
 		return false;
 	if (node_has_address(n, p))
 		return p.bits == ipaddr_bits(p.ip);
-	return is_exit_route(p) ? node_is_exit_node(a, n) : prefs_of(a)->route_all;
+	return node_takes_route(a, n, p) == NODE_ROUTE_TAKEN;
 }
 
 int node_peer_routes(const struct node *a, const struct tc_node *n, struct arena *mem,

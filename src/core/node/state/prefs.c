@@ -78,6 +78,9 @@ void node_prefs_resolve_exit(struct node *a)
 void node_prefs_merge(struct ipn_prefs *p, const struct ipn_masked_prefs *e)
 {
 	ipn_prefs_merge(p, e);
+	/* Programs that know of all or none mean all. */
+	if (e->set[IPN_PREF_ROUTE_ALL] && !e->set[IPN_PREF_ACCEPTED_ROUTES])
+		p->accepted_routes = (struct json_list){ 0 };
 	if (e->set[IPN_PREF_EXIT_NODE_ID] && !is_set(p->exit_node_id))
 		p->exit_node_prior = "";
 	if (e->set[IPN_PREF_AUTO_EXIT_NODE] && !is_set(p->auto_exit_node) && p->exit_node_id &&
@@ -88,6 +91,18 @@ void node_prefs_merge(struct ipn_prefs *p, const struct ipn_masked_prefs *e)
 		p->auto_exit_node = NULL;
 	if (e->set[IPN_PREF_EXIT_NODE_IP] && !e->set[IPN_PREF_EXIT_NODE_ID])
 		p->exit_node_id = "";
+}
+
+enum node_route_answer node_takes_route(
+	const struct node *a, const struct tc_node *n, struct ipprefix p)
+{
+	/* So much of the internet that it is the internet: a default route in two halves, or 2000::/3. */
+	if (p.bits < NODE_SUBNET_BITS_MIN)
+		return node_is_exit_node(a, n) ? NODE_ROUTE_TAKEN : NODE_ROUTE_NONE;
+	if (!prefs_of(a)->route_all)
+		return NODE_ROUTE_NONE;
+	return ipn_accepts(&prefs_of(a)->accepted_routes, n->name, p) ? NODE_ROUTE_TAKEN
+								      : NODE_ROUTE_NOT_CHOSEN;
 }
 
 int node_prefs_take(struct node *a, struct ipn_prefs *p, struct err_at *at)

@@ -270,6 +270,10 @@ const struct tc_node *node_exit_node(const struct node *a, struct arena *mem);
 const char *node_region_code(const struct node *a, int64_t region); /* "": unknown */
 
 /* prefs.c */
+/* Is this route of a peer's, masked and none of its own addresses, to be used? */
+enum node_route_answer { NODE_ROUTE_TAKEN, NODE_ROUTE_NONE, NODE_ROUTE_NOT_CHOSEN };
+enum node_route_answer node_takes_route(
+	const struct node *a, const struct tc_node *n, struct ipprefix p);
 /* 1: they differ from what was there. */
 MUST_USE int node_prefs_store(struct node *a, const struct ipn_prefs *p);
 /* Completed, checked and stored: as node_prefs_store, or -ERR_BAD_VALUE with at->text for a person. */
