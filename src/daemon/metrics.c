@@ -350,6 +350,7 @@ static const struct counter dns_list[] = {
 	D(loops),
 	D(cache_evicted),
 	D(records_ignored),
+	D(lookups),
 	D(no_memory),
 #undef D
 };

@@ -77,13 +77,23 @@ static const struct route *route_or_default(const struct dns *d, const struct ro
 	return &d->base;
 }
 
-/* Servers that are not us. */
-static bool has_servers(const struct route *r)
+/* Servers that are not us. by_address: whose place need not be asked for. */
+static bool has_servers(const struct route *r, bool by_address)
 {
 	for (size_t i = 0; i < r->n_paths; i++)
-		if (!r->paths[i].loop)
+		if (!r->paths[i].loop && !(by_address && r->paths[i].place))
 			return true;
 	return false;
+}
+
+/* Where it is asked where a server is. Without a server that has an address, those of the system are left. */
+static const struct route *route_of_place(const struct dns *d, const struct route *r)
+{
+	if (r && has_servers(r, true))
+		return r;
+	if (d->setup->no_base || has_servers(&d->setup->defaults, true))
+		return &d->setup->defaults;
+	return &d->base;
 }
 
 static bool answer_cached(
@@ -108,7 +118,8 @@ static void forward(
 {
 	uint8_t key[CACHE_KEY_MAX];
 	struct view k = view_of(key, cache_key(a, key));
-	struct job *there = raw.len ? NULL : race_find(d, k);
+	/* One of our own joins none: that one may be waiting for it. */
+	struct job *there = raw.len || a->own ? NULL : race_find(d, k);
 	bool stale = false;
 
 	if (there) {
@@ -116,7 +127,7 @@ static void forward(
 		there = race_find(d, k); /* that may have been its last server */
 	}
 
-	if (!has_servers(r)) {
+	if (!has_servers(r, a->own)) {
 		d->n.no_upstream++;
 		out_error(d, a, DNSMSG_SERVFAIL);
 		return;
@@ -190,9 +201,45 @@ static void ask_read(struct dns *d, const struct ask *a, const struct dnsmsg *m,
 		d->n.truncated += cut;
 		return;
 	}
-	forward(d, a, route_or_default(d, r),
+	forward(d, a, a->own ? route_of_place(d, r) : route_or_default(d, r),
 		is_plain(m) ? view_of(NULL, 0) : view_of(m->bytes.p, m->end), now);
 }
+
+/* ---- Servers that are known by name only ---- */
+
+enum { OWN_GROUP = -1 };
+
+static void ask_place(struct dns *d, const struct dnsmsg_name *name, uint16_t type, struct now now)
+{
+	struct ask a = { .who = { .group = (uint64_t)OWN_GROUP, .stream = true },
+		.own = true,
+		.flags = DNSMSG_RD,
+		.q = { .name = *name, .type = type, .class = DNSMSG_IN },
+		.lower = *name,
+		.limit = DNS_REPLY_MAX };
+	struct dnsmsg m = { .q = a.q };
+
+	m.h.flags = a.flags;
+	ask_read(d, &a, &m, now);
+}
+
+/* Asks where servers are that questions wait for, and goes on with these when it is known. At the end of each call. */
+static void settle(struct dns *d, struct now now)
+{
+	struct dnsmsg_name name;
+
+	do {
+		while (place_wanted(d, &name, now.mono)) {
+			d->n.lookups++;
+			ask_place(d, &name, DNSMSG_A, now);
+			ask_place(d, &name, DNSMSG_AAAA, now);
+		}
+		if (places_take(d, now.mono))
+			race_places(d, now);
+	} while (d->places_wanted || d->places_heard);
+}
+
+/* ---- The owner's questions ---- */
 
 bool dns_ask(struct dns *d, struct dns_client who, struct view msg, struct now now)
 {
@@ -223,6 +270,7 @@ bool dns_ask(struct dns *d, struct dns_client who, struct view msg, struct now n
 		return true;
 	}
 	ask_read(d, &a, &m, now);
+	settle(d, now);
 	return true;
 }
 
@@ -234,7 +282,7 @@ void dns_forget(struct dns *d, uint64_t id)
 		list_for_each_safe(q, &j->waiters) {
 			struct ask *a = container_of(q, struct ask, link);
 
-			if (a->who.id == id)
+			if (a->who.id == id && !a->own)
 				waiter_drop(d, a);
 		}
 	}
@@ -306,9 +354,10 @@ bool dns_reply(struct dns *d, uint64_t exchange, struct view msg, struct now now
 		if (e->transport == DNS_UDP && ++e->n_bad < BAD_REPLIES_MAX)
 			return false;
 		race_lost(d, e, now);
-		return true;
+	} else {
+		race_won(d, e, &m, now);
 	}
-	race_won(d, e, &m, now);
+	settle(d, now);
 	return true;
 }
 
@@ -319,6 +368,7 @@ void dns_failed(struct dns *d, uint64_t exchange, int rc, struct now now)
 	(void)rc; /* whatever it was, another way is taken */
 	if (e)
 		race_lost(d, e, now);
+	settle(d, now);
 }
 
 /* ---- Configuration ---- */
@@ -337,6 +387,7 @@ static void ask_again(struct dns *d, struct list *asks, struct now now)
 		m.h.flags = copy.flags;
 		ask_read(d, &copy, &m, now);
 	}
+	settle(d, now);
 }
 
 /* All jobs end; who waits is put into the list. Messages that were passed on as they came are not known any more: they fail. */
@@ -349,8 +400,9 @@ static void stop_jobs(struct dns *d, struct list *waiting)
 		list_for_each_safe(q, &j->waiters) {
 			struct ask *a = container_of(q, struct ask, link);
 
-			if (j->raw) {
+			if (j->raw)
 				out_error(d, a, DNSMSG_SERVFAIL);
+			if (j->raw || a->own) {
 				waiter_drop(d, a);
 				continue;
 			}
@@ -359,6 +411,7 @@ static void stop_jobs(struct dns *d, struct list *waiting)
 		}
 		race_drop(d, j);
 	}
+	places_reset(d, false);
 }
 
 int dns_configure(struct dns *d, const struct dns_config *c, struct now now)
@@ -404,8 +457,9 @@ int dns_set_base(struct dns *d, const struct dns_upstream *up, size_t n, struct 
 static void forget_paths(struct route *r)
 {
 	for (size_t i = 0; i < r->n_paths; i++)
-		r->paths[i] =
-			(struct path){ .up = r->paths[i].up, .fallback = r->paths[i].fallback };
+		r->paths[i] = (struct path){ .up = r->paths[i].up,
+			.place = r->paths[i].place,
+			.fallback = r->paths[i].fallback };
 }
 
 void dns_network_changed(struct dns *d, struct now now)
@@ -417,6 +471,7 @@ void dns_network_changed(struct dns *d, struct now now)
 		forget_paths(&d->setup->list[i]);
 	forget_paths(&d->setup->defaults);
 	forget_paths(&d->base);
+	places_reset(d, true);
 	cache_flush(&d->cache);
 	d->failing_since = 0;
 	ask_again(d, &waiting, now);
@@ -435,6 +490,7 @@ void dns_tick(struct dns *d, struct now now)
 
 	while ((t = heap_pop_due(&d->timers, now.mono)))
 		race_run(d, container_of(t, struct job, timer), now);
+	settle(d, now);
 }
 
 mono_ns dns_deadline(const struct dns *d)

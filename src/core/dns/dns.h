@@ -10,6 +10,9 @@
  * route with the longest matching suffix, and to no other. What is to be checked about a reply (id, question, kind) is checked here; the
  * owner checks where it came from: a connected socket with a port of its own for each exchange over UDP.
  *
+ * An upstream that is given by name alone is looked up here, of upstreams that have addresses: its own route's, the defaults, else the
+ * base servers. The system is not asked: it would ask us.
+ *
  * Source: RFC 1034, 1035, 2308, 6891, 8484, 8767; Tailscale net/dns/resolver.
  */
 #ifndef WARREN_CORE_DNS_DNS_H
@@ -41,8 +44,8 @@ enum {
 enum dns_transport {
 	DNS_UDP, /* addr */
 	DNS_TCP, /* addr; two bytes of length before each message */
-	DNS_TLS, /* addr, or a name in `host` to be looked up; the certificate is for `host`, or for addr when host is "" */
-	DNS_HTTPS, /* url; dial[] when there are addresses, else look the name up without us */
+	DNS_TLS, /* addr, or as HTTPS a name in `host`; the certificate is for `host`, or for addr when host is "" */
+	DNS_HTTPS, /* url; dial[]: the engine has looked up where it is, unless it is an address */
 	DNS_PEER, /* url: http://IP:PORT/dns-query, PeerAPI of the exit node, through the tunnel; like DoH, without TLS */
 };
 
@@ -175,6 +178,7 @@ struct dns_counters {
 		refused_group; /* questions beyond DNS_JOBS_MAX, DNS_WAITERS_MAX; DNS_GROUP_WAITERS_MAX */
 	uint64_t loops;        /* upstreams that turned out to ask us */
 	uint64_t cache_evicted;
+	uint64_t lookups;         /* names of upstreams that were asked for, of other upstreams */
 	uint64_t records_ignored; /* of the configuration: types and values that we do not know */
 	uint64_t no_memory;
 };

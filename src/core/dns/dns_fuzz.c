@@ -51,6 +51,7 @@ static void configure(struct fuzz *f, uint8_t bits, struct view text)
 {
 	char suffix[CHUNK_MAX + 1];
 	struct dns_upstream up[] = { { .addr = { { 4, { 10, 0, 0, 1 } }, 53 } },
+		{ .transport = DNS_HTTPS, .url = "https://dns.corp.test/dns-query" },
 		{ .addr = { { 4, { 9, 9, 9, 9 } }, 53 } },
 		{ .transport = DNS_PEER, .url = "http://100.64.0.3:1/dns-query" } };
 	const struct dns_route route = { suffix, up, bits & 3 };
@@ -70,7 +71,7 @@ static void configure(struct fuzz *f, uint8_t bits, struct view text)
 		.routes = &route,
 		.n_routes = 1,
 		.defaults = up,
-		.n_defaults = 2,
+		.n_defaults = 3,
 		.filtered = filtered,
 		.n_filtered = 1 };
 

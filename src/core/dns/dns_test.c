@@ -547,6 +547,110 @@ static void known_providers_are_asked_over_https_first(void **state)
 	CHECK_INT(w.sent[0].to.dial[0].family, ==, 6);
 }
 
+/* ---- Servers that are known by name only ---- */
+
+static const struct dns_upstream by_name = { .transport = DNS_HTTPS,
+	.url = "https://DNS.Example/dns-query" };
+
+static void set_base(const char *text)
+{
+	struct dns_upstream base = plain(text);
+
+	CHECK_INT(dns_set_base(w.d, &base, 1, w.now), ==, 0);
+	take();
+}
+
+/* The i-th and the next exchange are about where it is; the first is answered, the second has none. */
+static void says_where_it_is(size_t i, uint32_t ttl)
+{
+	CHECK_STR(sent_to(i), "10.9.0.1:53 0");
+	CHECK_STR(sent_to(i + 1), "10.9.0.1:53 0");
+	CHECK_INT(w.n_sent, ==, i + 2);
+	CHECK_TRUE(reply_with(i, 0, 2, ttl, false));
+	CHECK_TRUE(reply_with(i + 1, 0, 0, ttl, true));
+}
+
+static void the_place_of_a_server_is_asked_of_the_base(void **state)
+{
+	configure(&by_name, 1);
+	set_base("10.9.0.1");
+	CHECK_INT(ask("www.test", DNSMSG_A), ==, -1);
+	says_where_it_is(0, 100);
+	CHECK_INT(w.n_sent, ==, 3);
+	CHECK_INT(w.sent[2].to.transport, ==, DNS_HTTPS);
+	CHECK_INT(w.sent[2].to.n_dial, ==, 2);
+	CHECK_INT(w.sent[2].to.dial[0].b[0], ==, 203);
+	CHECK_INT(w.n_answers, ==, 0);
+	CHECK_TRUE(reply(2, 0));
+	CHECK_INT(w.n_answers, ==, 1);
+	/* Known for as long as it said; then it is used, and asked for anew. */
+	pass(SEC(99));
+	CHECK_INT(ask("b.test", DNSMSG_A), ==, -1);
+	CHECK_INT(w.n_sent, ==, 4);
+	CHECK_TRUE(reply(3, 0));
+	pass(SEC(2));
+	CHECK_INT(ask("c.test", DNSMSG_A), ==, -1);
+	CHECK_INT(w.n_sent, ==, 7);
+	CHECK_INT(w.sent[4].to.transport, ==, DNS_HTTPS);
+	CHECK_INT(dns_counters(w.d)->lookups, ==, 2);
+	/* Another network: the same name may be somewhere else. */
+	dns_network_changed(w.d, w.now);
+	take();
+	says_where_it_is(7, 100);
+	CHECK_INT(w.sent[9].to.transport, ==, DNS_HTTPS);
+}
+
+static void a_server_that_is_nowhere_is_an_answer_in_time(void **state)
+{
+	struct dns_upstream both[] = { by_name, plain("10.0.0.1") };
+
+	/* Alone: what is told of its name ends the question. */
+	configure(&by_name, 1);
+	set_base("10.9.0.1");
+	(void)ask("www.test", DNSMSG_A);
+	CHECK_TRUE(reply_with(0, DNSMSG_NXDOMAIN, 0, 60, true));
+	CHECK_INT(w.n_answers, ==, 0);
+	CHECK_TRUE(reply_with(1, DNSMSG_NXDOMAIN, 0, 60, true));
+	CHECK_INT(w.n_answers, ==, 1);
+	CHECK_INT(w.answer.h.flags & DNSMSG_RCODE, ==, DNSMSG_SERVFAIL);
+	CHECK_INT(ask("www.test", DNSMSG_A), ==, DNSMSG_SERVFAIL); /* it was asked just now */
+	CHECK_INT(w.n_sent, ==, 2);
+	/* Beside another one, which is asked for it, too: that one costs 200 ms. */
+	configure(both, 2);
+	w.n_sent = 0;
+	(void)ask("www.test", DNSMSG_A);
+	CHECK_INT(w.n_sent, ==, 2);
+	CHECK_STR(sent_to(0), "10.0.0.1:53 0");
+	pass(MSEC(210));
+	CHECK_INT(w.n_sent, ==, 3);
+	CHECK_TRUE(reply(2, 0));
+	CHECK_INT(w.n_answers, ==, 3);
+	/* Its own name, asked by a program, does not wait for itself. */
+	configure(&by_name, 1);
+	w.n_sent = 0;
+	(void)ask("dns.example", DNSMSG_A);
+	says_where_it_is(0, 100);
+	CHECK_INT(w.sent[2].to.transport, ==, DNS_HTTPS);
+	/* Nobody is left to be asked. */
+	CHECK_INT(dns_set_base(w.d, NULL, 0, w.now), ==, 0);
+	configure(&by_name, 1);
+	take();
+	CHECK_INT(ask("www.test", DNSMSG_A), ==, DNSMSG_SERVFAIL);
+}
+
+static void a_device_of_the_tailnet_may_be_a_server(void **state)
+{
+	struct dns_upstream up = {
+		.transport = DNS_TLS, .addr.port = 853, .host = "host.tail.test"
+	};
+
+	configure(&up, 1);
+	(void)ask("www.test", DNSMSG_A);
+	CHECK_INT(w.n_sent, ==, 1);
+	CHECK_INT(w.sent[0].to.n_dial, ==, 1);
+	CHECK_INT(w.sent[0].to.dial[0].b[0], ==, 100);
+}
+
 /* ---- The cache ---- */
 
 static void answers_are_kept_as_long_as_they_say(void **state)
@@ -636,6 +740,9 @@ int main(void)
 		T(a_server_that_asks_us_is_not_asked_any_more),
 		T(wrong_replies_are_not_taken),
 		T(known_providers_are_asked_over_https_first),
+		T(the_place_of_a_server_is_asked_of_the_base),
+		T(a_server_that_is_nowhere_is_an_answer_in_time),
+		T(a_device_of_the_tailnet_may_be_a_server),
 		T(answers_are_kept_as_long_as_they_say),
 		T(old_answers_are_given_when_nobody_is_there),
 		T(same_questions_share_one_exchange),

@@ -1,4 +1,4 @@
-/* Shared between the files of core/dns. From the bottom: providers, setup, answer, local, cache, upstream, race, dns. */
+/* Shared between the files of core/dns. From the bottom: providers, setup, places, answer, local, cache, out, race, dns. */
 #ifndef WARREN_CORE_DNS_INTERNAL_H
 #define WARREN_CORE_DNS_INTERNAL_H
 
@@ -30,9 +30,22 @@ size_t provider_addresses(const char *url, struct ipaddr ret[static DNS_DIAL_MAX
 
 /* ---- setup.c: a configuration as the engine uses it ---- */
 
+/* Where a server is that is known by its name only. Its addresses are in the path's `up`. */
+struct place {
+	struct dnsmsg_name name; /* lower case */
+	struct ipaddr found[DNS_DIAL_MAX];
+	size_t n_found;
+	uint32_t ttl;       /* seconds, of what was found */
+	unsigned n_pending; /* questions under way: one a family */
+	bool wanted, heard;
+	mono_ns good_until;
+	mono_ns ask_after; /* not before: it was asked a moment ago */
+};
+
 /* One way to one server, and what is known of it. */
 struct path {
 	struct dns_upstream up;
+	struct place *place; /* NULL: it has addresses */
 	bool fallback; /* plain DNS to a server that is reached over HTTPS as well: begins late */
 	mono_ns rtt;   /* smoothed; 0: not known */
 	mono_ns silent_since; /* the first question without any reply since the last reply; 0: none */
@@ -87,6 +100,8 @@ struct setup *setup_free(struct setup *s);
 /* Paths to servers, into the arena. Those at addresses of our own are left out. -ENOMEM. */
 MUST_USE int setup_paths(struct arena *mem, const struct dns_upstream *up, size_t n,
 	const struct ipaddr *own, size_t n_own, struct route *r);
+/* An address of this device: whoever asks there asks us. */
+bool setup_is_own(const struct setup *s, struct ipaddr ip);
 /* The route with the longest suffix that the name (lower case) has; NULL: none but the defaults. */
 const struct route *setup_route(const struct setup *s, const struct dnsmsg_name *lower);
 
@@ -96,6 +111,7 @@ const struct route *setup_route(const struct setup *s, const struct dnsmsg_name 
 struct ask {
 	struct list link; /* of those that wait for one job */
 	struct dns_client who;
+	bool own; /* of the engine itself: where one of its servers is */
 	uint16_t id, flags;
 	struct dnsmsg_question q; /* as sent, letters too */
 	struct dnsmsg_name lower;
@@ -163,7 +179,12 @@ struct out {
 
 /* ---- the engine ---- */
 
-enum try_state { TRY_WAITS, TRY_RUNS, TRY_ENDED };
+enum try_state {
+	TRY_WAITS,
+	TRY_PLACE, /* for the addresses of its server */
+	TRY_RUNS,
+	TRY_ENDED,
+};
 
 /* What one path of the route has done for a job. */
 struct
@@ -234,9 +255,28 @@ struct dns {
 	size_t n_jobs, n_waiters;
 	uint64_t next_exchange;
 	mono_ns failing_since;
+	bool places_wanted, places_heard; /* of any path */
 	struct dns_counters n;
 	uint8_t scratch[ANSWER_MAX];
 };
+
+/* ---- places.c: servers that are known by name only ---- */
+
+enum place_state {
+	PLACE_KNOWN,
+	PLACE_ASKED,   /* it is being found out, or will be before the call ends */
+	PLACE_UNKNOWN, /* and not asked for at the moment */
+};
+/* Of a path that is to be used now. */
+enum place_state place_of(struct dns *d, struct path *p, mono_ns now);
+/* A question for a path's place, if one is wanted: true. The caller asks it for A and for AAAA. */
+bool place_wanted(struct dns *d, struct dnsmsg_name *ret, mono_ns now);
+/* The answer to a question of our own. */
+void place_heard(struct dns *d, const struct ask *a, struct view msg);
+/* What was heard holds from now on. False: nothing was. */
+bool places_take(struct dns *d, mono_ns now);
+/* No question is under way any more. forget: what is known is of another network. */
+void places_reset(struct dns *d, bool forget);
 
 /* ---- out.c ---- */
 
@@ -263,8 +303,8 @@ bool path_is_away(const struct path *p, mono_ns now);
 void path_asked(struct path *p, mono_ns now);
 void path_heard(struct path *p, mono_ns rtt);
 void path_failed(struct path *p, mono_ns now);
-/* When the tries of a race begin. */
-void paths_plan(struct job *j, const struct route *r, mono_ns now);
+/* When the tries of a race begin. by_address: servers whose place would have to be asked for are left out. */
+void paths_plan(struct job *j, const struct route *r, bool by_address, mono_ns now);
 
 /* ---- race.c: one question at the servers of its route ---- */
 
@@ -278,6 +318,8 @@ bool race_begin(struct dns *d, const struct route *r, const struct ask *a, struc
 void race_run(struct dns *d, struct job *j, struct now now);
 /* A question that is just what we ask there: is it ours, come back? Its server is not used any more when it happens again. */
 void race_returned(struct dns *d, struct job *j, uint16_t id, struct now now);
+/* Questions that waited for the place of a server go on. */
+void race_places(struct dns *d, struct now now);
 void race_lost(struct dns *d, struct exchange *e, struct now now);
 void race_won(struct dns *d, struct exchange *e, const struct dnsmsg *m, struct now now);
 /* Ends all exchanges of a job, and the job. Waiters are to be gone. */

@@ -39,15 +39,18 @@ static int story(struct dns *d)
 {
 	struct dns_upstream up[] = { { .addr = { ipaddr_v4(10, 0, 0, 1), 53 } },
 		{ .addr = { ipaddr_v4(9, 9, 9, 9), 53 } } };
-	const struct dns_route route = { "corp.test", up, 2 };
+	const struct dns_upstream by_name = {
+		.transport = DNS_TLS, .addr.port = 853, .host = "dns.example"
+	};
+	const struct dns_route routes[] = { { "corp.test", up, 2 }, { "named.test", &by_name, 1 } };
 	const struct dns_record record = { "x.tail.test", "TXT", "text" };
 	const struct dns_config c = { .names = names,
 		.domain = "tail.test",
 		.magic = true,
 		.records = &record,
 		.n_records = 1,
-		.routes = &route,
-		.n_routes = 1 };
+		.routes = routes,
+		.n_routes = 2 };
 	uint8_t answer[512];
 	int rc = dns_configure(d, &c, now);
 
@@ -56,6 +59,7 @@ static int story(struct dns *d)
 	(void)ask(d, "a.tail.test", answer);
 	(void)ask(d, "a.corp.test", answer);
 	(void)ask(d, "a.example", answer);
+	(void)ask(d, "a.named.test", answer);
 	dns_network_changed(d, now);
 	return rc;
 }

@@ -18,6 +18,10 @@ static void push(struct dns *d, const struct dns_out *o, struct view msg)
 
 void out_answer(struct dns *d, const struct ask *a, size_t len)
 {
+	if (a->own) {
+		place_heard(d, a, view_of(d->scratch, len));
+		return;
+	}
 	d->n.answered++;
 	push(d, &(struct dns_out){ .kind = DNS_ANSWER, .who = a->who }, view_of(d->scratch, len));
 }

@@ -36,6 +36,8 @@ void path_failed(struct path *p, mono_ns now)
 	mono_ns wait = AWAY_FIRST << MIN_OF(p->failures, (uint32_t)AWAY_SHIFT_MAX);
 
 	p->failures++;
+	if (p->place)
+		p->place->good_until = 0; /* it may have moved */
 	p->next_try = now + wait;
 	if (!path_is_away(p, now))
 		p->silent_since = now - AWAY_AFTER - 1;
@@ -53,7 +55,7 @@ static void add(struct job *j, struct path *p, mono_ns begin)
 	j->tries[j->n_tries++] = (struct try){ .path = p, .begin = begin, .next = MONO_NEVER };
 }
 
-void paths_plan(struct job *j, const struct route *r, mono_ns now)
+void paths_plan(struct job *j, const struct route *r, bool by_address, mono_ns now)
 {
 	mono_ns at = now;
 	bool https = false;
@@ -62,7 +64,7 @@ void paths_plan(struct job *j, const struct route *r, mono_ns now)
 	for (size_t i = 0; i < r->n_paths; i++) {
 		struct path *p = &r->paths[i];
 
-		if (p->loop || path_is_away(p, now))
+		if (p->loop || path_is_away(p, now) || (by_address && p->place))
 			continue;
 		https |= p->up.transport == DNS_HTTPS;
 		if (p->fallback && https)
@@ -73,7 +75,7 @@ void paths_plan(struct job *j, const struct route *r, mono_ns now)
 	for (size_t i = 0; i < r->n_paths; i++) {
 		struct path *p = &r->paths[i];
 
-		if (p->loop || !path_is_away(p, now))
+		if (p->loop || !path_is_away(p, now) || (by_address && p->place))
 			continue;
 		if (p->next_try <= now) {
 			add(j, p, now);

@@ -2,6 +2,7 @@
  * One question at the servers of its route.
  *
  *	TRY_WAITS --begin--> TRY_RUNS --lost, soft answer--> TRY_ENDED      of each server; the next one begins when one ends
+ *	        <--> TRY_PLACE  |                                           while it is asked where the server is
  *	                        | plain: UDP at 0 s and 1 s, TCP at 2 s, or at once after a cut or soft answer
  *
  * A good answer (or "no such name") ends the job. SERVFAIL, REFUSED and what was cut are held back while others may do better, and given when
@@ -110,7 +111,7 @@ static void end(struct dns *d, struct job *j, mono_ns now)
 	j->joinable = false;
 	j->deadline = mono_min(j->deadline, now + LINGER);
 	for (size_t i = 0; i < j->n_tries; i++)
-		if (j->tries[i].state == TRY_WAITS)
+		if (j->tries[i].state == TRY_WAITS || j->tries[i].state == TRY_PLACE)
 			j->tries[i].state = TRY_ENDED;
 }
 
@@ -170,15 +171,31 @@ static void begin_tcp(struct dns *d, struct job *j, struct try *t, mono_ns now)
 	}
 }
 
-static void step(struct dns *d, struct job *j, struct try *t, mono_ns now)
+static void begin(struct dns *d, struct job *j, struct try *t, mono_ns now)
 {
-	if (t->state == TRY_WAITS && t->begin <= now) {
+	switch (place_of(d, t->path, now)) {
+	case PLACE_KNOWN:
 		t->state = TRY_RUNS;
 		(void)send(d, j, t, t->path->up.transport, now);
 		if (t->path->up.transport == DNS_UDP) {
 			t->n_udp = 1;
 			t->next = now + AGAIN_AFTER;
 		}
+		break;
+	case PLACE_ASKED:
+		t->state = TRY_PLACE;
+		break;
+	case PLACE_UNKNOWN:
+		t->state = TRY_ENDED;
+		path_failed(t->path, now);
+		break;
+	}
+}
+
+static void step(struct dns *d, struct job *j, struct try *t, mono_ns now)
+{
+	if (t->state == TRY_WAITS && t->begin <= now) {
+		begin(d, j, t, now);
 	} else if (t->state == TRY_RUNS && t->next <= now) {
 		if (t->n_udp < 2 && !t->path->loop) {
 			t->n_udp++;
@@ -285,6 +302,26 @@ void race_run(struct dns *d, struct job *j, struct now now)
 		d->n.no_memory++; /* without a timer it would never end */
 		answer_all(d, j, NULL);
 		race_drop(d, j);
+	}
+}
+
+void race_places(struct dns *d, struct now now)
+{
+	list_for_each_safe(p, &d->all_jobs) {
+		struct job *j = container_of(p, struct job, link);
+		bool waits = false;
+
+		for (size_t i = 0; i < j->n_tries; i++) {
+			struct try *t = &j->tries[i];
+
+			if (t->state != TRY_PLACE)
+				continue;
+			t->state = TRY_WAITS;
+			t->begin = now.mono;
+			waits = true;
+		}
+		if (waits)
+			race_run(d, j, now);
 	}
 }
 
@@ -467,11 +504,11 @@ bool race_begin(struct dns *d, const struct route *r, const struct ask *a, struc
 		free(j);
 		return false;
 	}
-	j->joinable = !j->raw && map_insert(&d->jobs, &j->node, j->key, j->key_len) == 0;
+	j->joinable = !j->raw && !a->own && map_insert(&d->jobs, &j->node, j->key, j->key_len) == 0;
 	list_push_tail(&d->all_jobs, &j->link);
 	d->n_jobs++;
 	d->n.forwarded++;
-	paths_plan(j, r, now.mono);
+	paths_plan(j, r, a->own, now.mono);
 	race_run(d, j, now);
 	return true;
 }

@@ -2,6 +2,7 @@
 #include "core/dns/internal.h"
 
 #include "base/text/text.h"
+#include "proto/names/url.h"
 #include "proto/tsaddr/tsaddr.h"
 
 enum { SETUP_BYTES_MAX = 32 << 20 };
@@ -34,13 +35,44 @@ static bool copy_text(struct arena *mem, const char *from, const char **to)
 	return *to != NULL;
 }
 
+bool setup_is_own(const struct setup *s, struct ipaddr ip)
+{
+	return is_own(ip, s->own, s->n_own);
+}
+
+/* A server without an address: its place is to be found out by its name. What is no name fails where it is used. */
+static int add_place(struct arena *mem, struct path *p)
+{
+	const char *host = p->up.host, *rest;
+	struct dnsmsg_name name;
+	struct ipaddr ip;
+	struct url u;
+
+	if (p->up.n_dial || ipaddr_is_set(p->up.addr.ip) ||
+		(p->up.transport != DNS_HTTPS && p->up.transport != DNS_TLS))
+		return 0;
+	if (p->up.transport == DNS_HTTPS) {
+		if (url_parse(p->up.url, &u, &rest) < 0)
+			return 0;
+		host = u.host;
+	}
+	if (ipaddr_parse(host, strlen(host), &ip) == 0 || !name_of(host, &name) || name.len == 1)
+		return 0;
+	p->place = arena_new(mem, struct place);
+	if (!p->place)
+		return -ENOMEM;
+	p->place->name = name;
+	return 0;
+}
+
 static int add_path(
 	struct arena *mem, struct route *r, const struct dns_upstream *up, bool fallback)
 {
 	struct path *p = &r->paths[r->n_paths];
 
 	*p = (struct path){ .up = *up, .fallback = fallback };
-	if (!copy_text(mem, up->url, &p->up.url) || !copy_text(mem, up->host, &p->up.host))
+	if (!copy_text(mem, up->url, &p->up.url) || !copy_text(mem, up->host, &p->up.host) ||
+		add_place(mem, p) < 0)
 		return -ENOMEM;
 	r->n_paths++;
 	return 0;
