@@ -15,16 +15,18 @@ class Table:
         if title:
             print(f"{title}\n{'':34}{'ours':>12}{'peer':>12}{'ours/peer':>11}   {'goal':14} peer is", flush=True)
 
-    def row(self, what, ours, peer=None, unit="", goal=None, name="", digits=2):
-        """goal: ("<", limit) or (">", limit) for ours. peer None: was not measured."""
+    def row(self, what, ours, peer=None, unit="", goal=None, name="", digits=2, ratio=None):
+        """goal: ("<", limit) or (">", limit) for ours; ratio: ours is to be that many times the peer's. peer None: was not measured."""
         def text(v):
             return "-" if v is None else f"{v:.{digits}f} {unit}"
         kept = ours is not None and (not goal or (ours < goal[1] if goal[0] == "<" else ours > goal[1]))
+        if ratio:
+            kept = kept and bool(peer) and ours / peer >= ratio
         self.n_passed += kept
         self.n_failed += not kept
-        ratio = f"{ours / peer:.3f}" if ours is not None and peer else "-"
-        said = f"{goal[0]} {goal[1]:g} {unit}" if goal else ""
-        print(f"{what:34}{text(ours):>12}{text(peer):>12}{ratio:>11}   {said:14} {name}{'' if kept else '   MISSED'}", flush=True)
+        times = f"{ours / peer:.3f}" if ours is not None and peer else "-"
+        said = f"{goal[0]} {goal[1]:g} {unit}" if goal else f"> {ratio:g} times" if ratio else ""
+        print(f"{what:34}{text(ours):>12}{text(peer):>12}{times:>11}   {said:14} {name}{'' if kept else '   MISSED'}", flush=True)
 
     @classmethod
     def skipped(cls, why):
