@@ -482,6 +482,19 @@ static void warn_of(struct cli *c, const char *path)
 		printf("Warning: %s\n", w.text);
 }
 
+/* Of the families that are advertised; an app connector's addresses may be of both. */
+static const char *check_forwarding(const struct ipn_prefs *p)
+{
+	static const char *const calls[] = { "check-ip-forwarding",
+		"check-ip-forwarding?families=4", "check-ip-forwarding?families=6",
+		"check-ip-forwarding?families=46" };
+	unsigned have = 0;
+
+	for (size_t i = 0; i < p->advertise_routes.n; i++)
+		have |= JSON_AT(p->advertise_routes, struct ipprefix, i)->ip.family == 4 ? 1 : 2;
+	return calls[p->app_connector.advertise ? 0 : have];
+}
+
 void prefflags_warn(struct cli *c, const struct flag *flags, const struct ipn_prefs *p)
 {
 	if (flag_is_set(flags, "netfilter-mode") && p->netfilter_mode == IPN_NETFILTER_NODIVERT)
@@ -491,7 +504,7 @@ void prefflags_warn(struct cli *c, const struct flag *flags, const struct ipn_pr
 	if ((flag_is_set(flags, "advertise-routes") || flag_is_set(flags, "advertise-exit-node") ||
 		    flag_is_set(flags, "advertise-connector")) &&
 		(p->advertise_routes.n || p->app_connector.advertise)) {
-		warn_of(c, "check-ip-forwarding");
+		warn_of(c, check_forwarding(p));
 		warn_of(c, "check-udp-gro-forwarding");
 	}
 }

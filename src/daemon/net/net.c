@@ -221,24 +221,11 @@ static int open_sockets(struct net *n)
 
 /* ---- Routes ---- */
 
-static bool is_on(const char *path)
-{
-	struct buf b;
-	bool on;
-
-	buf_init(&b, 16);
-	on = file_read(path, &b) == 0 && buf_len(&b) && *buf_data(&b) != '0';
-	buf_fini(&b);
-	return on;
-}
-
 /* Does the system pass on packets of the families that we advertise routes of? */
 static bool forwards(const struct node_net_config *c)
 {
 	for (size_t i = 0; i < c->n_advertised; i++)
-		if (!is_on(c->advertised[i].ip.family == 4
-				    ? "/proc/sys/net/ipv4/ip_forward"
-				    : "/proc/sys/net/ipv6/conf/all/forwarding"))
+		if (!route_forwards(c->advertised[i].ip.family))
 			return false;
 	return true;
 }

@@ -1,6 +1,10 @@
 #include "daemon/services/machine.h"
 #include "localapi/server/request.h"
-#include "os/file/file.h"
+#include "os/route/route.h"
+
+#include <errno.h>
+
+#define SETTINGS "/etc/sysctl.d/99-warren.conf"
 
 struct os_config {
 	struct json_list nameservers, search_domains, match_domains;
@@ -54,30 +58,28 @@ static int only_get(struct http_request *q)
 
 /* ---- the kernel's settings ---- */
 
-static bool is_on(const char *path)
+static bool is_off(const char *families, char family)
 {
-	struct buf text;
-	bool on;
-
-	buf_init(&text, 16);
-	on = file_read(path, &text) == 0 && buf_len(&text) && buf_data(&text)[0] == '1';
-	buf_fini(&text);
-	return on;
+	return (!*families || strchr(families, family)) &&
+	       !route_forwards((unsigned)(family - '0'));
 }
 
+/* families: of the routes in question, "4", "6"; programs that do not say mean both. */
 static int check_ip_forwarding(struct http_request *q)
 {
-	bool v4 = is_on("/proc/sys/net/ipv4/ip_forward"),
-	     v6 = is_on("/proc/sys/net/ipv6/conf/all/forwarding");
-	const char *text = "";
+	const char *families = lapi_param(q, "families"), *what, *text = "";
+	bool off4 = is_off(families, '4'), off6 = is_off(families, '6');
 
-	if (!v4 && !v6)
-		text = "IP forwarding is disabled; subnet routes and exit nodes will not work.";
-	else if (!v4)
-		text = "IPv4 forwarding is disabled; IPv4 subnet routes and exit nodes will not work.";
-	else if (!v6)
-		text = "IPv6 forwarding is disabled; IPv6 subnet routes and exit nodes will not work.";
-	return lapi_send_json_error(q->reply, 200, "Warning", text);
+	what = off4 && off6 ? "IP forwarding is disabled;"
+	       : off4       ? "IPv4 forwarding is disabled; IPv4"
+			    : "IPv6 forwarding is disabled; IPv6";
+	if (off4 || off6)
+		text = arena_printf(&q->mem,
+			"%s subnet routes and exit nodes will not work. To turn it on, now and at each start: printf '%%s = 1\\n'%s%s | "
+			"sudo tee " SETTINGS " && sudo sysctl -p " SETTINGS,
+			what, off4 ? " net.ipv4.ip_forward" : "",
+			off6 ? " net.ipv6.conf.all.forwarding" : "");
+	return text ? lapi_send_json_error(q->reply, 200, "Warning", text) : -ENOMEM;
 }
 
 /* Nothing to warn of: the node's packets are cut and joined by the daemon, whatever the interface's setting. */

@@ -1,3 +1,4 @@
+#include "os/file/file.h"
 #include "os/route/internal.h"
 
 #include <errno.h>
@@ -298,6 +299,21 @@ int route_cleanup(const char *ifname)
 	rc = enforce(r);
 	free_route(r);
 	return rc;
+}
+
+bool route_forwards(unsigned family)
+{
+	struct buf b;
+	bool on;
+
+	buf_init(&b, 16);
+	/* IPv6 knows 2, too: on, with router advertisements taken. */
+	on = file_read(family == 4 ? "/proc/sys/net/ipv4/ip_forward"
+				   : "/proc/sys/net/ipv6/conf/all/forwarding",
+		     &b) == 0 &&
+	     buf_len(&b) && *buf_data(&b) != '0';
+	buf_fini(&b);
+	return on;
 }
 
 bool route_has_ipv6(const struct route *r)

@@ -67,6 +67,7 @@ struct route *route_close(struct route *r); /* everything that route_apply made 
  * error. -errno.
  */
 MUST_USE int route_cleanup(const char *ifname);
+bool route_forwards(unsigned family);       /* does the system pass on packets of others? 4 or 6 */
 bool route_has_ipv6(const struct route *r); /* of this interface, at the last comparison */
 
 struct route_counters {

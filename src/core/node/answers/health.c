@@ -157,7 +157,8 @@ static void look_around(const struct node *a, struct arena *mem, struct timed_wa
 	w[NO_EXIT] = (struct timed_warning){ since_if(no_exit != NULL, 0), 0, no_exit };
 	w[NO_FORWARDING] = (struct timed_warning){
 		since_if(a->os_faults & NODE_FAULT_FORWARDING, a->os_faults_since), 0,
-		"Routes are advertised, but this system does not forward packets (net.ipv4.ip_forward, net.ipv6.conf.all.forwarding)."
+		"Routes are advertised, but this system does not forward packets of their kind. \"sudo sysctl -w net.ipv4.ip_forward=1 "
+		"net.ipv6.conf.all.forwarding=1\" turns it on until the next start, a file in /etc/sysctl.d for good."
 	};
 	w[NO_NETWORKS] = (struct timed_warning){
 		since_if(a->os_faults & NODE_FAULT_NETWORKS, a->os_faults_since), 0,
