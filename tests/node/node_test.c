@@ -449,6 +449,53 @@ static void pings_of_every_kind_are_answered(void **state)
 	testnet_free(&net);
 }
 
+/* A peer of which the hub says that it has a PeerAPI; what that answers is up to it. */
+static void a_ping_by_peerapi_takes_what_comes(void **state)
+{
+	static const char head[] = "HEAD / HTTP/1.1\r\nHost: 100.90.0.1:80\r\n";
+	static char too_long[70000];
+	static const struct {
+		const char *answer; /* NULL: it closes */
+		const char *err;
+	} rows[] = {
+		{ "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", "" },
+		{ "HTTP/1.1 403 Forbidden\r\n\r\n", "refused" },
+		{ "SSH-2.0-x\r\n\r\n", "something else" },
+		{ too_long, "something else" },
+		{ NULL, "closed" },
+	};
+	struct dev *d = join_two(&net);
+	struct ipaddr ip = ipaddr_v4(100, 90, 0, 1);
+
+	memset(too_long, 'x', sizeof(too_long) - 1);
+	testnet_say(&net,
+		"{\"PeersChanged\":[{\"ID\":900,\"StableID\":\"n900\",\"Name\":\"p.x.\",\"Key\":\"nodekey:"
+		"0000000000000000000000000000000000000000000000000000000000000384\",\"Cap\":100,\"HomeDERP\":1,\"Online\":true,"
+		"\"Addresses\":[\"100.90.0.1/32\"],\"AllowedIPs\":[\"100.90.0.1/32\"],"
+		"\"Hostinfo\":{\"Services\":[{\"Proto\":\"peerapi4\",\"Port\":80}]}}]}");
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct ping_note n = { 0 };
+		const unsigned stream = NODE_STREAM_PEERAPI; /* free again each time */
+		struct view ask;
+
+		CHECK_ROW("%.20s", rows[i].answer ? rows[i].answer : "closed");
+		node_ping(d[0].a, ip, IPN_PING_PEERAPI, 0, note_ping, &n, net.now);
+		CHECK_INT(node_stream_output(d[0].a, stream).len, ==, 0);
+		node_stream_connected(d[0].a, stream, NULL, net.now);
+		ask = node_stream_output(d[0].a, stream);
+		CHECK_TRUE(ask.len > sizeof(head) && !memcmp(ask.p, head, sizeof(head) - 1));
+		node_stream_written(d[0].a, stream, ask.len);
+		for (size_t at = 0; rows[i].answer && !n.called; at++)
+			if (node_stream_feed(
+				    d[0].a, stream, (uint8_t *)rows[i].answer + at, 1, net.now) < 0)
+				break;
+		node_stream_closed(d[0].a, stream, 0, net.now);
+		CHECK_INT(n.called, ==, 1);
+		CHECK_TRUE(*rows[i].err ? strstr(n.err, rows[i].err) != NULL : !*n.err);
+	}
+	testnet_free(&net);
+}
+
 static void pings_that_cannot_be_are_answered_in_words(void **state)
 {
 	struct dev *d = join_two(&net);
@@ -687,6 +734,7 @@ int main(void)
 		cmocka_unit_test(a_restart_without_the_hub_reaches_the_peers_of_the_map),
 		cmocka_unit_test(the_map_of_another_device_is_not_taken),
 		cmocka_unit_test(pings_of_every_kind_are_answered),
+		cmocka_unit_test(a_ping_by_peerapi_takes_what_comes),
 		cmocka_unit_test(pings_that_cannot_be_are_answered_in_words),
 		cmocka_unit_test(whois_tells_whose_an_address_is),
 		cmocka_unit_test(preferences_that_cannot_be_are_refused_in_words),

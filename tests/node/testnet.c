@@ -260,6 +260,8 @@ static void dial(void *owner, unsigned stream, const struct node_dial *to)
 	struct dev *d = owner;
 	struct pipe *p = pipes;
 
+	if (to->by_routes)
+		return; /* through the tunnel, to another machine's programs: those are not here */
 	while (p < pipes + ARRAY_LEN(pipes) && p->used)
 		p++;
 	CHECK_TRUE(p < pipes + ARRAY_LEN(pipes) && !pipe_at(d, stream));

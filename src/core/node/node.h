@@ -33,7 +33,9 @@ enum {
 	/* Numbers of streams. */
 	NODE_STREAM_CONTROL = 0, /* and two more: key, plain, TLS (enum ctlclient_conn) */
 	NODE_STREAM_PROBE = 3,   /* answers the hub's question whether we live */
-	NODE_STREAM_RELAY = 16,  /* and the number of the region */
+	NODE_STREAM_PEERAPI = 4, /* and three more: pings by PeerAPI */
+	NODE_PEERAPI_PINGS = 4,
+	NODE_STREAM_RELAY = 16, /* and the number of the region */
 };
 
 /* In the health, beside why the hub is not reached. */
@@ -59,6 +61,7 @@ struct node_dial {
 	enum node_tls tls;
 	const char *name; /* for SNI and the certificate */
 	uint8_t pin[32];  /* SHA-256 of its DER */
+	bool by_routes; /* through the tunnel, to a device: the host is its address, and the only hint */
 };
 
 enum node_event_kind {

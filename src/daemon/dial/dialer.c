@@ -69,12 +69,13 @@ static const struct dial_ops stream_dial_ops = { on_up, on_data, on_output, on_w
 void dialer_dial(struct dialer *d, unsigned stream, const struct node_dial *to)
 {
 	struct dialer_stream *s = calloc(1, sizeof(*s));
+	struct dial_how how = { .addrs = to->hint, .n_addrs = 1, .by_routes = true };
 
 	if (!s)
 		return; /* the engine's own timeout ends it */
 	*s = (struct dialer_stream){ .d = d, .id = stream };
 	list_push_tail(&d->streams, &s->link);
-	s->k = dial_open(d, to, NULL, &stream_dial_ops, s);
+	s->k = dial_open(d, to, to->by_routes ? &how : NULL, &stream_dial_ops, s);
 	if (!s->k)
 		stream_free(s);
 }

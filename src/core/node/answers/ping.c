@@ -1,37 +1,11 @@
 /* Does the node with an address answer? */
 #include "core/node/answers/answers.h"
 
-#include "proto/names/names.h"
-
-static struct ipaddr first_address(const struct tc_node *n)
-{
-	return n && n->addresses.n ? JSON_AT(n->addresses, struct ipprefix, 0)->ip
-				   : (struct ipaddr){ 0 };
-}
-
-/* As a person calls it: without the domain. */
-static const char *short_name(const struct tc_node *n, char out[static NAME_LABEL_MAX + 1])
-{
-	const char *name = n && n->name ? n->name : "";
-	struct view label = name_first_label(view_of(name, strlen(name)));
-
-	snprintf(out, NAME_LABEL_MAX + 1, "%.*s", (int)label.len, (const char *)label.p);
-	return out;
-}
-
 static void answer(struct node *a, struct ipaddr ip, const struct tc_node *n,
 	const struct magicsock_pong *pong, const char *err, node_ping_fn fn, void *ctx)
 {
-	char ip_text[IPADDR_TEXT_MAX], node_ip[IPADDR_TEXT_MAX], endpoint[IPPORT_TEXT_MAX] = "",
-								 name[NAME_LABEL_MAX + 1];
-	bool local = n && n == self_of(a);
-	struct ipn_ping_result r = {
-		.ip = ipaddr_format(ip, ip_text),
-		.node_ip = ipaddr_format(local ? (struct ipaddr){ 0 } : first_address(n), node_ip),
-		.node_name = local ? "" : short_name(n, name),
-		.err = err,
-		.is_local_ip = local,
-	};
+	char endpoint[IPPORT_TEXT_MAX] = "";
+	struct ipn_ping_result r = { .err = err };
 
 	if (pong && pong->rc == 0) {
 		r.latency_seconds = (double)pong->latency / 1e9;
@@ -42,7 +16,7 @@ static void answer(struct node *a, struct ipaddr ip, const struct tc_node *n,
 			pong->route.region ? node_region_code(a, pong->route.region) : "";
 		r.peerapi_port = pong->peerapi_port;
 	}
-	fn(ctx, &r);
+	node_pong(a, ip, n, &r, fn, ctx);
 }
 
 static const char *ping_error(int rc)
@@ -70,20 +44,16 @@ static enum magicsock_ping_kind kind_of(enum ipn_ping_type t)
 				    : MAGICSOCK_PING_DISCO;
 }
 
-static const char *refusal(const struct node *a, const struct tc_node *n, enum ipn_ping_type type)
+static const char *refusal(const struct node *a, const struct tc_node *n)
 {
-	if (!a->magicsock_up)
-		return "not connected to a tailnet";
-	if (!n)
-		return "no matching peer";
-	return type == IPN_PING_PEERAPI ? "a ping by PeerAPI is not built yet" : NULL;
+	return !a->magicsock_up ? "not connected to a tailnet" : !n ? "no matching peer" : NULL;
 }
 
 void node_ping_begin(struct node *a, struct ipaddr ip, enum ipn_ping_type type, size_t size,
 	node_ping_fn fn, void *ctx)
 {
 	const struct tc_node *self = self_of(a), *n = node_peer_at(a, ip);
-	const char *err = refusal(a, n, type);
+	const char *err = refusal(a, n);
 	struct node_ping_call *c;
 	int rc;
 
@@ -93,6 +63,11 @@ void node_ping_begin(struct node *a, struct ipaddr ip, enum ipn_ping_type type, 
 		snprintf(local, sizeof(local), "%s is local Tailscale IP", ipaddr_format(ip, text));
 		answer(a, ip, self, NULL, local, fn, ctx);
 		return;
+	}
+	if (!err && type == IPN_PING_PEERAPI) {
+		err = node_peerapi_ping_begin(a, ip, n, fn, ctx);
+		if (!err)
+			return;
 	}
 	if (err) {
 		answer(a, ip, n, NULL, err, fn, ctx);
@@ -119,12 +94,14 @@ void node_ping_cancel(struct node *a, void *ctx)
 		if (c->ctx == ctx)
 			c->fn = NULL;
 	}
+	node_peerapi_pings_cancel(a, ctx);
 }
 
 void node_pings_drop(struct node *a)
 {
 	struct list *l;
 
+	node_peerapi_pings_cancel(a, NULL);
 	while ((l = list_pop_head(&a->pings)))
 		free(container_of(l, struct node_ping_call, link));
 }

@@ -119,6 +119,22 @@ static struct json_list self_endpoints(const struct node *a, struct arena *mem)
 	return v ? json_list_of(v, n) : (struct json_list){ 0 };
 }
 
+/* Where our PeerAPI listens. */
+static struct json_list self_peerapi(const struct node *a, struct arena *mem)
+{
+	struct json_list l = { 0 };
+	char text[IPPORT_TEXT_MAX];
+
+	for (size_t i = 0; i < ARRAY_LEN(a->peerapi); i++) {
+		const char **item =
+			a->peerapi[i].port ? json_list_add(&l, mem, sizeof(*item)) : NULL;
+
+		if (item)
+			*item = arena_printf(mem, "http://%s", ipport_format(a->peerapi[i], text));
+	}
+	return l;
+}
+
 static struct ipn_peer_status *self_status(const struct node *a, struct arena *mem)
 {
 	const struct tc_hostinfo *host = a->host->doc;
@@ -142,6 +158,7 @@ static struct ipn_peer_status *self_status(const struct node *a, struct arena *m
 	}
 	s->os = or_empty(host->os);
 	s->addrs = self_endpoints(a, mem);
+	s->peerapi_url = self_peerapi(a, mem);
 	return s;
 }
 

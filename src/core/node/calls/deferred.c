@@ -24,6 +24,7 @@ void node_run_deferred(struct node *a)
 	note_relay(a);
 	node_map_run_deferred(a); /* what the new state asks for */
 	node_probes_run_deferred(a);
+	node_peerapi_pings_run_deferred(a);
 	node_control_run_deferred(a);
 	magicsock_set_hub_up(a->magicsock, node_is_polling(a));
 	if (a->netcheck_asked && !endpoints_is_checking(magicsock_endpoints(a->magicsock))) {
@@ -44,6 +45,6 @@ mono_ns node_deadline(const struct node *a)
 	mono_ns at =
 		mono_min(magicsock_deadline(a->magicsock), mono_min(a->forget_at, a->expiry_at));
 
-	at = mono_min(at, a->retry_at);
+	at = mono_min(mono_min(at, a->retry_at), node_peerapi_pings_deadline(a));
 	return a->ctl ? mono_min(at, ctlclient_deadline(a->ctl)) : at;
 }

@@ -148,52 +148,16 @@ static int read_resolvers(const struct json_list *l, bool exit_only, struct aren
 
 /* ---- The exit node ---- */
 
-static int64_t service_port(const struct tc_node *n, const char *proto)
-{
-	int64_t port = 0;
-
-	for (size_t i = 0; n->hostinfo && i < n->hostinfo->services.n; i++) {
-		const struct tc_service *s = JSON_AT(n->hostinfo->services, struct tc_service, i);
-
-		if (s->proto && !strcmp(s->proto, proto))
-			port = s->port;
-	}
-	return port;
-}
-
-static struct ipaddr address_of(const struct tc_node *n, unsigned family)
-{
-	for (size_t i = 0; n && i < n->addresses.n; i++) {
-		struct ipprefix p = *JSON_AT(n->addresses, struct ipprefix, i);
-
-		if (p.ip.family == family && p.bits == ipaddr_bits(p.ip))
-			return p.ip;
-	}
-	return (struct ipaddr){ 0 };
-}
-
-/* Where its PeerAPI is, for us. Unset: nowhere. */
-static struct ipport peerapi_of(const struct node *a, const struct tc_node *n)
-{
-	int64_t port4 = service_port(n, "peerapi4"), port6 = service_port(n, "peerapi6");
-
-	if (port4 > 0 && port4 <= UINT16_MAX && ipaddr_is_set(address_of(self_of(a), 4)))
-		return (struct ipport){ address_of(n, 4), (uint16_t)port4 };
-	if (port6 > 0 && port6 <= UINT16_MAX && ipaddr_is_set(address_of(self_of(a), 6)))
-		return (struct ipport){ address_of(n, 6), (uint16_t)port6 };
-	return (struct ipport){ 0 };
-}
-
 static bool answers_questions(const struct tc_node *n)
 {
-	return n && (n->cap >= CAP_DNS_PROXY || service_port(n, "peerapi-dns-proxy"));
+	return n && (n->cap >= CAP_DNS_PROXY || node_service_port(n, "peerapi-dns-proxy"));
 }
 
 /* All questions but those that the hub leaves to us go to the exit node: who asks which names should not depend on where the network is. */
 static int use_exit_node(
 	const struct node *a, const struct tc_node *exit, struct arena *mem, struct dns_config *c)
 {
-	struct ipport at = peerapi_of(a, exit);
+	struct ipport at = node_peerapi_of(a, exit);
 	struct dns_upstream *up = arena_new(mem, struct dns_upstream);
 	char text[IPPORT_TEXT_MAX];
 
@@ -287,7 +251,7 @@ static int take_own(const struct tc_node *self, struct arena *mem, struct dns_co
 	c->domain = dot && dot[1] ? arena_strdup(mem, dot + 1) : NULL;
 	if (dot && dot[1] && !c->domain)
 		return -ENOMEM;
-	c->v6_only = !ipaddr_is_set(address_of(self, 4));
+	c->v6_only = !ipaddr_is_set(node_address_of(self, 4));
 	c->aaaa = node_has_cap(self, "magicdns-aaaa");
 	c->no_tcp_retries = node_has_cap(self, "dns-forwarder-disable-tcp-retries");
 	return 0;

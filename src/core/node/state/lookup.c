@@ -102,6 +102,41 @@ const struct tc_node *node_peer_at(const struct node *a, struct ipaddr ip)
 	return found;
 }
 
+int64_t node_service_port(const struct tc_node *n, const char *proto)
+{
+	int64_t port = 0;
+
+	for (size_t i = 0; n->hostinfo && i < n->hostinfo->services.n; i++) {
+		const struct tc_service *s = JSON_AT(n->hostinfo->services, struct tc_service, i);
+
+		if (s->proto && !strcmp(s->proto, proto))
+			port = s->port;
+	}
+	return port;
+}
+
+struct ipaddr node_address_of(const struct tc_node *n, unsigned family)
+{
+	for (size_t i = 0; n && i < n->addresses.n; i++) {
+		struct ipprefix p = *JSON_AT(n->addresses, struct ipprefix, i);
+
+		if (p.ip.family == family && p.bits == ipaddr_bits(p.ip))
+			return p.ip;
+	}
+	return (struct ipaddr){ 0 };
+}
+
+struct ipport node_peerapi_of(const struct node *a, const struct tc_node *n)
+{
+	int64_t port4 = node_service_port(n, "peerapi4"), port6 = node_service_port(n, "peerapi6");
+
+	if (port4 > 0 && port4 <= UINT16_MAX && ipaddr_is_set(node_address_of(self_of(a), 4)))
+		return (struct ipport){ node_address_of(n, 4), (uint16_t)port4 };
+	if (port6 > 0 && port6 <= UINT16_MAX && ipaddr_is_set(node_address_of(self_of(a), 6)))
+		return (struct ipport){ node_address_of(n, 6), (uint16_t)port6 };
+	return (struct ipport){ 0 };
+}
+
 const char *node_region_code(const struct node *a, int64_t region)
 {
 	const struct tc_derp_map *map = netmap_derp_map(a->nm);

@@ -68,6 +68,18 @@ struct node_ping_call {
 	struct ipaddr ip;
 };
 
+/* One by PeerAPI, on a stream of its own. */
+struct node_peerapi_ping {
+	node_ping_fn fn; /* NULL: free */
+	void *ctx;
+	struct ipaddr ip; /* that was asked for */
+	int64_t peer;
+	struct ipport at;
+	mono_ns began;
+	bool up; /* the stream */
+	struct buf in, out;
+};
+
 struct node_probe;
 
 /* One ping that a question asks for. */
@@ -203,7 +215,8 @@ struct node {
 	struct node_ports ports;
 	bool rejects_on;
 	struct node_rejected rejected[NODE_REJECT_DIRECTIONS];
-	struct list pings; /* struct node_ping_call */
+	struct list pings;                                          /* struct node_ping_call */
+	struct node_peerapi_ping peerapi_pings[NODE_PEERAPI_PINGS]; /* by stream */
 	bool netcheck_asked;
 
 	struct node_probe probes[NODE_PROBES_MAX];
@@ -257,6 +270,11 @@ bool node_key_expired(const struct node *a, const struct tc_node *self); /* our 
 mono_ns node_mono_of(const struct node *a, unix_ms wall);
 
 /* lookup.c */
+struct ipaddr node_address_of(
+	const struct tc_node *n, unsigned family);                     /* its first; unset: none */
+int64_t node_service_port(const struct tc_node *n, const char *proto); /* 0: it has none */
+/* Where its PeerAPI is, for us. Unset: nowhere. */
+struct ipport node_peerapi_of(const struct node *a, const struct tc_node *n);
 struct node_peer *node_peer_find(const struct node *a, int64_t id); /* NULL: not in the map */
 bool node_peer_is_jailed(const struct node *a, int64_t id);
 /* Who has an address, also of peers whose key has expired: nothing is routed to those. NULL: nobody. */
