@@ -2,7 +2,8 @@
 """The least of DNS that tests need: one question by UDP, and a server that has one address for every name.
 
     smalldns.py ask SERVER NAME [TYPE]     prints the answer's code and its addresses: "0 203.0.113.7", "3", or "silent"
-    smalldns.py serve ADDRESS ANSWER       answers A questions at ADDRESS port 53 with ANSWER, all others with nothing
+    smalldns.py serve ADDRESS ANSWER       answers A questions at ADDRESS port 53 with ANSWER, all others with nothing; a label "all-nx",
+                                           "all-servfail" or "all-refused" in the name is that code
 """
 import ipaddress
 import os
@@ -11,6 +12,7 @@ import struct
 import sys
 
 TYPES = {"A": 1, "AAAA": 28}
+CODES = {b"\6all-nx": 3, b"\x0call-servfail": 2, b"\x0ball-refused": 5}
 
 
 def name_bytes(name):
@@ -58,8 +60,9 @@ def serve(address, answer):
     while True:
         data, who = s.recvfrom(4096)
         end = skip_name(data, 12) + 4
-        is_a = struct.unpack(">H", data[end - 4:end - 2])[0] == 1
-        head = data[:2] + struct.pack(">HHHHH", 0x8180, 1, int(is_a), 0, 0)
+        code = next((n for label, n in CODES.items() if label in data[12:end].lower()), 0)
+        is_a = struct.unpack(">H", data[end - 4:end - 2])[0] == 1 and not code
+        head = data[:2] + struct.pack(">HHHHH", data[2] << 8 & 0x7900 | 0x8080 | code, 1, int(is_a), 0, 0)
         record = b"\xc0\x0c" + struct.pack(">HHIH", 1, 1, 1, 4) + socket.inet_aton(answer) if is_a else b""
         s.sendto(head + data[12:end] + record, who)
 

@@ -194,6 +194,11 @@ static void ask_read(struct dns *d, const struct ask *a, const struct dnsmsg *m,
 			out_error(d, a, DNSMSG_REFUSED);
 			return;
 		}
+		if (local_is_browsing(&a->lower)) {
+			d->n.local++;
+			out_error(d, a, DNSMSG_NXDOMAIN);
+			return;
+		}
 		r = setup_route(d->setup, &a->lower);
 	} else if (local_answer(d->setup, a, now.wall, &w, &r) == LOCAL_ANSWERED) {
 		d->n.local++;

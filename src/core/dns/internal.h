@@ -135,6 +135,8 @@ enum local { LOCAL_ANSWERED, LOCAL_FORWARD };
 /* Writes an answer (without its end), or says who is to be asked: *route, NULL for the defaults. wall: for the SOA's serial. */
 enum local local_answer(const struct setup *s, const struct ask *a, unix_ms wall, struct wcur *w,
 	const struct route **route);
+/* RFC 6763, 11: is there a domain to browse here? Nobody upstream knows. */
+bool local_is_browsing(const struct dnsmsg_name *lower);
 /* Refused to peers: names of the tailnet, and what the hub lists. */
 bool local_is_filtered(const struct setup *s, const struct dnsmsg_name *lower);
 /* reverse.c: the address that a reverse name (lower case) stands for. */

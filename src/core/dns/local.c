@@ -35,8 +35,7 @@ static bool has_suffix(const struct dnsmsg_name *n, const uint8_t *wire, size_t 
 	return n->len > len && dnsmsg_name_is_below(n, &suffix);
 }
 
-/* RFC 6763, 11: is there a domain to browse here? Nobody upstream knows. */
-static bool is_browsing(const struct dnsmsg_name *n)
+bool local_is_browsing(const struct dnsmsg_name *n)
 {
 	static const char *const firsts[] = { "\001b", "\002db", "\001r", "\002dr", "\002lb" };
 	static const char rest[] = "\007_dns-sd\004_udp";
@@ -317,7 +316,7 @@ static enum local answer_special(struct local_ctx *x)
 	struct ipaddr ip = { 0 }, none = { 0 };
 	struct dnsmsg_name name;
 
-	if (is_browsing(n))
+	if (local_is_browsing(n))
 		return say(x, DNSMSG_NXDOMAIN, false);
 	if (has_suffix(n, onion, sizeof(onion)))
 		return say(x, DNSMSG_AA | DNSMSG_NXDOMAIN, false);

@@ -196,16 +196,16 @@ struct peer_call {
 };
 
 /*
- * Devices of our own user; and those whom the policy lets use us as exit node, which is asked as the original asks it: would they
- * be let through to port 53 of the internet? Nobody is, unless we are one and it was approved.
+ * Devices of our own user; and those whom the policy lets use us as exit node: would they be let through to port 53 of the internet?
+ * Nobody is, unless we are one and it was approved. The first addresses of what is given out stand for it; the original asks for 0.0.0.0
+ * and 2000::, but to the former we carry nothing.
  */
 static bool may_ask(const struct http_request *q)
 {
 	const struct names_service *s = q->ctx;
 	struct ipport probe = { .ip.family = q->who.from.ip.family, .port = 53 };
 
-	if (probe.ip.family == 6)
-		probe.ip.b[0] = 0x20;
+	probe.ip.b[0] = probe.ip.family == 6 ? 0x20 : 1;
 	return peerapi_is_self(q) || filter_lets_in(node_filter(s->e->node), q->who.from.ip, probe);
 }
 
