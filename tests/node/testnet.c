@@ -615,15 +615,20 @@ struct ipaddr dev_ip(const struct dev *d)
 	return JSON_AT(netmap_self(node_netmap(d->a))->addresses, struct ipprefix, 0)->ip;
 }
 
-void testnet_say(struct testnet *w, const char *json)
+void testnet_say_to(struct testnet *w, struct dev *d, const char *json)
 {
 	w->asked.n = 0;
 	w->inject = json;
-	for (size_t k = 0; k < TESTNET_PIPES; k++) /* the first device's poll */
-		if (w->dev[0].pipe[k] && w->dev[0].pipe[k]->poll)
-			ts_stream_wake(w->dev[0].pipe[k]->poll);
+	for (size_t k = 0; k < TESTNET_PIPES; k++) /* its poll */
+		if (d->pipe[k] && d->pipe[k]->poll)
+			ts_stream_wake(d->pipe[k]->poll);
 	testnet_run(w, SEC(1));
 	CHECK_TRUE(!w->inject);
+}
+
+void testnet_say(struct testnet *w, const char *json)
+{
+	testnet_say_to(w, &w->dev[0], json);
 }
 
 bool testnet_ping(struct testnet *w, struct dev *from, struct dev *to)

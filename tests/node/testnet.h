@@ -82,7 +82,8 @@ void testnet_join(struct testnet *w, struct dev *d, const char *name);
 void testnet_settle(struct testnet *w); /* everything that is on its way arrives */
 /* So many hops of what is on its way. False: there are fewer. */
 bool testnet_hops(struct testnet *w, size_t n);
-/* The hub says this to the first device, in its long poll. */
+/* The hub says this to a device, in its long poll; to the first one. */
+void testnet_say_to(struct testnet *w, struct dev *d, const char *json);
 void testnet_say(struct testnet *w, const char *json);
 void testnet_run(struct testnet *w, mono_ns t); /* that much time passes */
 

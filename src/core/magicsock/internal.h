@@ -69,6 +69,7 @@ struct magicsock_peer {
 	struct ipprefix *routes;
 	size_t n_routes;
 	struct ipaddr addr4, addr6;
+	struct ipaddr masq4, masq6; /* by which it knows us; unset: by our own */
 	int home,
 		last_region; /* of relays, 0: none. last_region: it was heard through there last */
 	bool expired, wireguard_only;
@@ -126,6 +127,7 @@ struct magicsock {
 	struct node_pub self;
 	struct disco_pub disco_pub;
 	struct ipaddr self4, self6;
+	size_t n_masqueraded; /* peers that know us by another address */
 	uint16_t peerapi4, peerapi6;
 
 	struct map peers, disco; /* by id; by disco key */
@@ -273,5 +275,13 @@ void settle_all(struct magicsock *m);
 void peers_free(struct magicsock *m);
 /* The identity changed: a peer with our own key goes. */
 void peers_drop_own_key(struct magicsock *m, const struct node_pub *self);
+
+/* masquerade.c */
+void masquerade_set(struct magicsock_peer *p, const struct tc_node *n);
+void masquerade_forget(struct magicsock_peer *p);
+struct ipaddr masquerade_address(
+	const struct magicsock_peer *p, unsigned family); /* ours, for it */
+void masquerade_out(const struct magicsock_peer *p, struct pkt *pkt, size_t n);
+void masquerade_in(const struct magicsock_peer *p, struct pkt *pkt);
 
 #endif

@@ -94,6 +94,8 @@ void magicsock_send(struct magicsock *m, struct pkt *pkt, size_t n, struct now n
 		}
 		if (wp) {
 			renew_if_due(m, wp);
+			if (m->n_masqueraded)
+				masquerade_out(wg_peer_owner(wp), pkt + i, run);
 			wg_send(m->wg, wp, pkt + i, run, now);
 		} else {
 			m->n.no_route += run;

@@ -117,6 +117,7 @@ static void peer_free(struct magicsock_peer *p)
 
 	m->n_inner = m->next_inner = 0; /* packets that nobody took, maybe its own */
 	leave_engine(p);
+	masquerade_forget(p);
 	discokeys_fini(p);
 	list_remove(&p->defer_link);
 	heap_remove(&m->wakes, &p->wake);
@@ -174,6 +175,7 @@ static int update(struct magicsock_peer *p, const struct tc_node *n, const struc
 	p->wireguard_only = n->wireguard_only;
 	p->home = home_of(n);
 	update_addresses(p, n);
+	masquerade_set(p, n);
 	rc = rc < 0 ? rc : set_routes(p, routes, n_routes);
 	if (rc == 0 && no_disco)
 		rc = discokeys_by_peer(p, &(struct disco_pub){ 0 });

@@ -27,7 +27,7 @@ static bool address_pair(
 	const struct magicsock *m = p->m;
 	bool v4 = ipaddr_is_set(m->self4) && ipaddr_is_set(p->addr4);
 
-	*ret_self = v4 ? m->self4 : m->self6;
+	*ret_self = masquerade_address(p, v4 ? 4 : 6);
 	*ret_peer = v4 ? p->addr4 : p->addr6;
 	return ipaddr_is_set(*ret_self) && ipaddr_is_set(*ret_peer);
 }

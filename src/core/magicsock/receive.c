@@ -14,6 +14,8 @@ static void take_own(struct magicsock *m, size_t from)
 	for (size_t i = from; i < m->n_inner; i++) {
 		if (pings_take(m->inner_peer[i], &m->inner[i]))
 			continue;
+		if (m->n_masqueraded)
+			masquerade_in(m->inner_peer[i], &m->inner[i]);
 		m->inner[kept] = m->inner[i];
 		m->inner_peer[kept++] = m->inner_peer[i];
 	}

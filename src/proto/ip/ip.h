@@ -104,6 +104,12 @@ MUST_USE int ip_udp_encode(
 /* Are the checksum and the length of this UDP datagram right? IPv4 may go without a checksum. */
 bool ip_udp_is_sound(const struct ip_pkt *p, const uint8_t *packet);
 
+/*
+ * Another source or destination, of the packet's family (else nothing changes), with the checksums of IPv4, TCP, UDP and ICMPv6. What an
+ * ICMP error quotes stays.
+ */
+void ip_set_address(uint8_t *p, size_t len, bool source, struct ipaddr to);
+
 enum {
 	IP_WHOLE_MAX = 1280,
 	IP_RESET_MAX = IP6_LEN + TCP_LEN,

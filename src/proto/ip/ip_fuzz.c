@@ -33,6 +33,24 @@ static void rebuild(const struct ip_pkt *p)
 	}
 }
 
+/* Another address: nothing else changes but checksums, and it reads as before. */
+static void readdress(const uint8_t *data, size_t len, const struct ip_pkt *p)
+{
+	static uint8_t copy[65535];
+	struct ipaddr to = p->version == 4 ? ipaddr_v4(100, 64, 0, 9)
+					   : (struct ipaddr){ 6, { 0xfd, 0x7a, [15] = 9 } };
+	struct ip_pkt again;
+
+	if (len > sizeof(copy))
+		return;
+	memcpy(copy, data, len);
+	ip_set_address(copy, len, false, to);
+	ip_decode(copy, len, &again);
+	CHECK(again.version == p->version && again.proto == p->proto && again.sport == p->sport &&
+		again.dport == p->dport && again.body_len == p->body_len);
+	CHECK(ipaddr_eq(ip_dst(&again), to) && ipaddr_eq(ip_src(&again), ip_src(p)));
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
 	uint8_t pong[TSMP_PACKET_MAX];
@@ -46,8 +64,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 			p.body + p.body_len == data + len);
 	else
 		CHECK(p.proto == IP_PROTO_UNKNOWN);
-	if (p.version)
+	if (p.version) {
 		rebuild(&p);
+		readdress(data, len, &p);
+	}
 	n = tsmp_pong_encode(data, len, 7, pong);
 	if (n > 0) {
 		ip_decode(pong, (size_t)n, &q);

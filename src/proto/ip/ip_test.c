@@ -244,9 +244,99 @@ static void tsmp_flags_may_be_missing_and_old_pongs_are_short(void **state)
 	CHECK_INT(tsmp_decode(&p, &got), ==, -ERR_BAD_TYPE);
 }
 
+/* Whether a transport's checksum, and that of IPv4, are those of the bytes. */
+static bool is_sound(const uint8_t *p, size_t len)
+{
+	struct ip_pkt ip;
+
+	ip_decode(p, len, &ip);
+	if (ip.version == 4 && ip_csum_fold(ip_csum(p, IP4_LEN)) != 0xffff)
+		return false;
+	return ip_csum_fold(ip_csum(ip.body, ip.body_len) +
+			    ip_csum_pseudo(p, ip.proto, ip.body_len)) == 0xffff;
+}
+
+static size_t make_tcp(struct ipaddr src, struct ipaddr dst, uint8_t *out)
+{
+	/* A reset is the one TCP segment that is built here: to a SYN from the other side. */
+	uint8_t syn[IP6_LEN + TCP_LEN] = { 0 };
+	size_t head = src.family == 4 ? IP4_LEN : IP6_LEN;
+	struct ip_pkt p;
+
+	syn[0] = src.family == 4 ? 0x45 : 0x60;
+	syn[src.family == 4 ? 9 : 6] = IP_PROTO_TCP;
+	memcpy(syn + (src.family == 4 ? 12 : 8), dst.b, src.family == 4 ? 4 : 16);
+	memcpy(syn + (src.family == 4 ? 16 : 24), src.b, src.family == 4 ? 4 : 16);
+	ip_set_length(syn, IP4_LEN, head + TCP_LEN);
+	syn[head + 3] = 22;
+	syn[head + 12] = 0x50;
+	syn[head + 13] = TCP_SYN;
+	ip_decode(syn, head + TCP_LEN, &p);
+	return (size_t)ip_reset_encode(&p, out);
+}
+
+static void an_address_changes_with_all_checksums(void **state)
+{
+	static const struct {
+		const char *src, *dst, *to;
+	} rows[] = {
+		{ "100.64.0.1", "100.64.0.2", "100.101.102.103" },
+		{ "255.255.255.255", "0.0.0.0", "0.0.0.0" },
+		{ "fd7a:115c:a1e0::1", "fd7a:115c:a1e0::2", "fd7a:115c:a1e0:ffff::ffff" },
+		{ "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff", "::1", "2001:db8::7" },
+	};
+	uint8_t out[200], before[200];
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+		for (int source = 0; source < 2; source++)
+			for (unsigned kind = 0; kind < 3; kind++) {
+				struct ipaddr src = addr(rows[i].src), dst = addr(rows[i].dst),
+					      to = addr(rows[i].to);
+				struct ip_echo e = {
+					.id = 7, .seq = 1, .payload = VIEW_LIT("abc")
+				};
+				struct ip_pkt p;
+				int n = kind == 0   ? ip_udp_encode((struct ipport){ src, 53 },
+							      (struct ipport){ dst, 54 },
+							      VIEW_LIT("odd"), out, sizeof(out))
+					: kind == 1 ? ip_echo_encode(src, dst, &e, out, sizeof(out))
+						    : (int)make_tcp(src, dst, out);
+
+				CHECK_ROW("%s %s source %d kind %u", rows[i].src, rows[i].to,
+					source, kind);
+				CHECK_INT(n, >, 0);
+				CHECK_TRUE(
+					(kind == 1 && src.family == 4) || is_sound(out, (size_t)n));
+				ip_set_address(out, (size_t)n, source, to);
+				CHECK_TRUE(
+					(kind == 1 && src.family == 4) || is_sound(out, (size_t)n));
+				ip_decode(out, (size_t)n, &p);
+				CHECK_TRUE(ipaddr_eq(ip_src(&p), source ? to : src) &&
+					   ipaddr_eq(ip_dst(&p), source ? dst : to));
+			}
+	/* One without a checksum stays so; a later fragment has none; another family is not touched. */
+	CHECK_INT(
+		ip_udp_encode((struct ipport){ addr("100.64.0.1"), 1 },
+			(struct ipport){ addr("100.64.0.2"), 2 }, VIEW_LIT("x"), out, sizeof(out)),
+		==, 29);
+	memset(out + IP4_LEN + UDP_CSUM, 0, 2);
+	ip_set_address(out, 29, true, addr("100.101.102.103"));
+	CHECK_TRUE(!out[IP4_LEN + UDP_CSUM] && !out[IP4_LEN + UDP_CSUM + 1]);
+	out[6] = 0;
+	out[7] = 20; /* at offset 160 */
+	memset(out + IP4_LEN, 0xaa, 9);
+	ip_set_address(out, 29, true, addr("100.64.0.1"));
+	for (size_t i = IP4_LEN; i < 29; i++)
+		CHECK_INT(out[i], ==, 0xaa);
+	memcpy(before, out, sizeof(out));
+	ip_set_address(out, 29, true, addr("::1"));
+	CHECK_MEM(out, before, 29);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(an_address_changes_with_all_checksums),
 		cmocka_unit_test(packets_read_as_the_original_reads_them),
 		cmocka_unit_test(a_header_shorter_than_itself_is_unreadable),
 		cmocka_unit_test(echo_goes_there_and_back),
