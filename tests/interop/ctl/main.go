@@ -5,6 +5,8 @@
 //	remove HOSTNAME         the device is gone for all others, who hear of it in a delta
 //	haunt HOSTNAME          the device is told of a new peer with a home relay that not every reader has a number for
 //	exorcise HOSTNAME       and that it is gone
+//	masquerade HOSTNAME PEER ADDRESS   the peer knows the device by this address
+//	jail HOSTNAME PEER      the peer may only answer the device; release: no more
 //
 // It exits when its input ends.
 package main
@@ -95,6 +97,20 @@ func obey(c *testcontrol.Server, line string) error {
 		n.ComputedName, n.ComputedNameWithHost = "", ""
 		c.UpdateNode(n)
 		return nil
+	case (word[0] == "masquerade" && len(word) == 4) || ((word[0] == "jail" || word[0] == "release") && len(word) == 3):
+		peer := nodeByHostname(c, word[2])
+		if peer == nil {
+			return fmt.Errorf("no device %q", word[2])
+		}
+		if word[0] != "masquerade" {
+			c.SetJailed(n.Key, peer.Key, word[0] == "jail")
+			return nil
+		}
+		as, err := netip.ParseAddr(word[3])
+		if err == nil {
+			c.SetMasqueradeAddresses([]testcontrol.MasqueradePair{{Node: n.Key, Peer: peer.Key, NodeMasqueradesAs: as}})
+		}
+		return err
 	case word[0] == "remove":
 		return remove(c, n)
 	case word[0] == "haunt":
