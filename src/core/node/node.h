@@ -254,7 +254,8 @@ enum {
 	NODE_FAULT_FIREWALL = 16,  /* the rules of the firewall could not be set */
 	NODE_FAULT_RESOLVER = 64,  /* the system's resolver could not be told */
 	NODE_FAULT_RESOLVER_YIELDED = 128, /* another program keeps writing /etc/resolv.conf */
-	NODE_FAULT_OLD_TABLES = 32, /* the host also filters by what our rules cannot see into */
+	NODE_FAULT_OLD_TABLES =
+		32, /* the host also filters with ip_tables, and our rules are not there */
 };
 void node_set_os_faults(struct node *a, unsigned bits, struct now now);
 

@@ -19,7 +19,7 @@ struct net_firewall {
 	char ifname[IFNAMSIZ];
 	struct firewall *rules; /* NULL: none yet, or none to be had */
 	bool set_valid_mark;    /* by us: it was off before */
-	bool told;
+	bool told, legacy_told;
 	bool begun; /* what an earlier life left of a kill switch was looked for */
 };
 
@@ -79,6 +79,19 @@ static void tell(struct net_firewall *f, int rc)
 	engine_set_os_fault(f->e, NODE_FAULT_FIREWALL, rc < 0);
 }
 
+/* Rules of the old ip_tables that ours could not be put into. */
+static void tell_legacy(struct net_firewall *f)
+{
+	int rc = f->rules ? firewall_legacy(f->rules) : 0;
+
+	if (rc < 0 && !f->legacy_told)
+		log_warn("firewall", "the rules of iptables-legacy could not be changed",
+			"tun=%s err=%s%s", f->ifname, err_text(rc),
+			rc == -ENOENT ? " (iptables-legacy-restore is missing)" : "");
+	f->legacy_told = rc < 0;
+	engine_set_os_fault(f->e, NODE_FAULT_OLD_TABLES, rc < 0);
+}
+
 static void on_look(void *ctx, int rc, bool repaired)
 {
 	struct net_firewall *f = ctx;
@@ -87,6 +100,7 @@ static void on_look(void *ctx, int rc, bool repaired)
 		log_info("firewall", "another program had changed our rules, or has new chains",
 			"now=%s", rc < 0 ? err_text(rc) : "as it should be");
 	tell(f, rc);
+	tell_legacy(f);
 }
 
 int net_firewall_open(struct net_firewall **ret, struct engine *e, const char *ifname)
@@ -155,7 +169,6 @@ void net_firewall_apply(struct net_firewall *f, const struct node_net_config *c,
 	if (f->rules)
 		rc = firewall_apply(f->rules, &want);
 	tell(f, rc);
-	engine_set_os_fault(
-		f->e, NODE_FAULT_OLD_TABLES, want.mode == FIREWALL_ON && firewall_has_legacy());
+	tell_legacy(f);
 	let_answers_in(f, want.mode == FIREWALL_ON, around->default_if);
 }

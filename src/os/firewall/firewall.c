@@ -1,7 +1,5 @@
 #include "os/firewall/internal.h"
 
-#include "os/file/file.h"
-
 #include <errno.h>
 #include <stdlib.h>
 
@@ -9,6 +7,7 @@ enum {
 	LOOK_AFTER_MS = 250,  /* changes come in swarms */
 	LOOK_APART_MS = 2000, /* others may write all the time: Docker, Kubernetes */
 	LOOK_PERIOD_S = 60,   /* without word; also until what failed is tried again */
+	LEGACY_PERIOD_S = 5,  /* ip_tables tells nobody of changes */
 };
 
 struct firewall {
@@ -16,14 +15,14 @@ struct firewall {
 	struct nft *nft;
 	struct netlink_monitor *monitor;
 	struct loop *loop;
-	struct loop_timer *look;
+	struct loop_timer *look, *legacy_look;
 	mono_ns look_at, look_not_before;
 	uint32_t generation; /* of the kernel's rules, as we have seen them last */
 	firewall_on_look on_look;
 	void *ctx;
 	struct firewall_config want;
-	bool failed;
-	bool killswitch_mine; /* to be made or removed: somebody has said which */
+	int failed, legacy_failed; /* -errno of the last time; 0 */
+	bool killswitch_mine;      /* to be made or removed: somebody has said which */
 	struct firewall_counters counters;
 };
 
@@ -60,7 +59,7 @@ static int enforce(struct firewall *f, bool table)
 		f->table.there = false; /* somebody has removed it */
 		rc = commit_all(f, table);
 	}
-	f->failed = rc < 0;
+	f->failed = MIN_OF(rc, 0);
 	if (rc >= 0 && nft_generation(f->nft, &f->generation) < 0)
 		f->generation = 0; /* looked at in vain the next time */
 	return rc;
@@ -99,18 +98,44 @@ static int look(struct firewall *f)
 	return rc < 0 ? rc : enforce(f, f->failed || rc == 0);
 }
 
+/* The same for ip_tables; looked at more often only where that is in use. 1: something had to be changed; 0; -errno. */
+static int enforce_legacy(struct firewall *f)
+{
+	bool used;
+	int rc = legacy_put(f->table.ifname, &f->want, &used);
+
+	f->legacy_failed = MIN_OF(rc, 0);
+	if (f->legacy_look)
+		loop_timer_set(f->legacy_look,
+			used && rc >= 0 && f->want.mode == FIREWALL_ON
+				? mono_add(loop_now(f->loop).mono, SEC(LEGACY_PERIOD_S))
+				: MONO_NEVER);
+	return rc;
+}
+
+static void on_legacy_look(void *ctx)
+{
+	struct firewall *f = ctx;
+	int rc = enforce_legacy(f);
+
+	f->counters.repaired += rc > 0;
+	if (rc)
+		f->on_look(f->ctx, f->failed, rc > 0);
+}
+
 static void on_look(void *ctx)
 {
 	struct firewall *f = ctx;
-	bool failed = f->failed;
-	int rc = look(f);
+	bool failed = f->failed || f->legacy_failed, repaired;
+	int rc = look(f), legacy = enforce_legacy(f);
 
+	repaired = rc > 0 || legacy > 0;
 	f->counters.looks++;
-	f->counters.repaired += rc > 0;
-	f->failed = rc < 0;
+	f->counters.repaired += repaired;
+	f->failed = MIN_OF(rc, 0);
 	look_later(f);
-	if (rc || failed)
-		f->on_look(f->ctx, MIN_OF(rc, 0), rc > 0);
+	if (rc || legacy || failed)
+		f->on_look(f->ctx, f->failed, repaired);
 }
 
 static void on_word(void *ctx, const struct nlmsghdr *h)
@@ -130,6 +155,7 @@ static void free_firewall(struct firewall *f)
 {
 	netlink_monitor_close(f->monitor);
 	loop_timer_free(f->look);
+	loop_timer_free(f->legacy_look);
 	nft_close(f->nft);
 	free(f);
 }
@@ -173,6 +199,7 @@ static int remove_left(struct firewall *f)
 
 	f->table.there = true;
 	rc = enforce(f, true);
+	(void)enforce_legacy(f); /* what stays there is said when rules are wanted */
 	/* A kernel without nftables has nothing of ours. */
 	return rc == -EOPNOTSUPP || rc == -EPROTONOSUPPORT ? 0 : MIN_OF(rc, 0);
 }
@@ -191,6 +218,8 @@ int firewall_open(
 	f->ctx = ctx;
 	f->look_at = MONO_NEVER;
 	rc = loop_timer_new(l, on_look, f, &f->look);
+	if (rc == 0)
+		rc = loop_timer_new(l, on_legacy_look, f, &f->legacy_look);
 	if (rc == 0)
 		rc = remove_left(f);
 	if (rc == 0)
@@ -228,12 +257,13 @@ int firewall_apply(struct firewall *f, const struct firewall_config *want)
 {
 	int rc;
 
-	if (same(&f->want, want) && !f->failed && f->counters.applied)
+	if (same(&f->want, want) && !f->failed && !f->legacy_failed && f->counters.applied)
 		return 0;
 	f->want = *want;
 	f->killswitch_mine |= want->killswitch || killswitch_left(f) > 0;
 	f->counters.applied++;
 	rc = enforce(f, true);
+	(void)enforce_legacy(f); /* firewall_legacy tells */
 	look_later(f);
 	return MIN_OF(rc, 0);
 }
@@ -246,6 +276,7 @@ struct firewall *firewall_close(struct firewall *f)
 	f->killswitch_mine = false;
 	(void)enforce(f,
 		f->table.there); /* nothing more can be done; firewall_cleanup may be tried later */
+	(void)enforce_legacy(f);
 	free_firewall(f);
 	return NULL;
 }
@@ -259,6 +290,8 @@ int firewall_cleanup(const char *ifname, bool killswitch)
 		return rc == -EPROTONOSUPPORT ? 0 : rc;
 	f->killswitch_mine = killswitch;
 	rc = remove_left(f);
+	if (rc == 0)
+		rc = f->legacy_failed;
 	free_firewall(f);
 	return rc;
 }
@@ -275,22 +308,9 @@ int firewall_has_killswitch(const char *ifname)
 	return rc;
 }
 
-/* A table is listed once a program has used it. */
-bool firewall_has_legacy(void)
+int firewall_legacy(const struct firewall *f)
 {
-	static const char *const lists[] = { "/proc/net/ip_tables_names",
-		"/proc/net/ip6_tables_names" };
-	bool has = false;
-
-	for (size_t i = 0; i < ARRAY_LEN(lists) && !has; i++) {
-		struct buf b;
-
-		buf_init(&b, 4096);
-		has = file_read(lists[i], &b) == 0 &&
-		      memmem(buf_data(&b), buf_len(&b), "filter\n", 7) != NULL;
-		buf_fini(&b);
-	}
-	return has;
+	return f->legacy_failed;
 }
 
 const struct firewall_counters *firewall_counters(const struct firewall *f)

@@ -21,7 +21,8 @@
  *
  * Desired state in. The kernel removes our table when the process ends, however it ends (an owned table, Linux 5.12), and
  * `nft flush ruleset` does not touch it. Rules in others' chains are looked at when the kernel tells of a change, and once a minute.
- * Through libmnl; no program is run. Nothing here is for the old ip_tables of the kernel: `firewall_has_legacy`.
+ * Through libmnl. Where the kernel's old ip_tables filters as well (iptables-legacy), its chains INPUT and FORWARD get the same rules; they are
+ * looked at every 5 s, and iptables' own program is run when one is missing. Elsewhere no program is run.
  *
  * Source: what tailscaled 1.102.5 leaves on a machine; the meaning of its --netfilter-mode, --snat-subnet-routes and
  * --stateful-filtering; nft(8).
@@ -76,8 +77,11 @@ MUST_USE int firewall_cleanup(const char *ifname, bool killswitch);
 /* 1: one is there, whoever left it; 0; -errno. */
 MUST_USE int firewall_has_killswitch(const char *ifname);
 
-/* Does this host also use the kernel's old ip_tables, which nftables cannot see into? */
-bool firewall_has_legacy(void);
+/*
+ * Did the kernel's old ip_tables get our rules, if this host filters with it? 0; -ENOENT: iptables-legacy-restore is missing; -EIO: it
+ * refused; -errno. Tried again once a minute.
+ */
+int firewall_legacy(const struct firewall *f);
 
 struct firewall_counters {
 	uint64_t applied, looks, repaired;

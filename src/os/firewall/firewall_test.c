@@ -7,6 +7,8 @@
 #include "testlib/netns.h"
 
 #include <errno.h>
+#include <sched.h>
+#include <sys/mount.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -350,6 +352,177 @@ static void the_kill_switch_comes_back_when_it_is_flushed(void **state)
 	look_clean();
 }
 
+/* As ufw and Docker have them on a host with the old ip_tables. */
+static const char *const legacy_others =
+	"echo '*filter\n:INPUT DROP [0:0]\n:FORWARD DROP [0:0]\n:OUTPUT ACCEPT [0:0]\n:DOCKER-USER - [0:0]\n"
+	"-A INPUT -i lo -m comment --comment \"warren-wr0 of another\" -j ACCEPT\n-A FORWARD -j DOCKER-USER\nCOMMIT' | iptables-legacy-restore";
+#define LEGACY4 "iptables-legacy-save -t filter | grep ^[:-] | sed 's/ .[0-9]*:[0-9]*.$//'"
+#define LEGACY6 "ip6tables-legacy -S"
+
+static bool has_legacy(void)
+{
+	netns_run("iptables-legacy -F; iptables-legacy -X; ip6tables-legacy -F");
+	return can && !strcmp(netns_run("iptables-legacy -S 2>&1 | grep -c ^-P"), "3\n") &&
+	       !strcmp(netns_run("ip6tables-legacy -S 2>&1 | grep -c ^-P"), "3\n");
+}
+
+static void no_legacy(void)
+{
+	netns_run(
+		"iptables-legacy -P INPUT ACCEPT; iptables-legacy -P FORWARD ACCEPT; iptables-legacy -F; iptables-legacy -X; ip6tables-legacy -F");
+}
+
+/* Before this test nobody has used ip_tables here. */
+static void a_look_at_ip_tables_makes_no_table_of_it(void **state)
+{
+	struct firewall_config want = router();
+	struct firewall *f;
+
+	NEEDS_NETNS();
+	f = open_it();
+	CHECK_INT(firewall_apply(f, &want), ==, 0);
+	CHECK_INT(firewall_legacy(f), ==, 0);
+	firewall_close(f);
+	look("cat /proc/net/ip_tables_names /proc/net/ip6_tables_names 2>/dev/null", "");
+}
+
+static void ip_tables_lets_us_through_and_is_as_before_afterwards(void **state)
+{
+	struct firewall_config want = router();
+	struct firewall *f;
+	char before[4096];
+
+	if (!has_legacy())
+		skip();
+	f = open_it();
+	CHECK_INT(firewall_apply(f, &want), ==, 0);
+	look("iptables-legacy -S | grep -c wr0", "0\n"); /* an empty table needs nothing */
+	CHECK_INT(firewall_legacy(f), ==, 0);
+	firewall_close(f);
+	look(legacy_others, "");
+	look("ip6tables-legacy -A FORWARD -j REJECT", "");
+	snprintf(before, sizeof(before), "%s", netns_run("%s; %s", LEGACY4, LEGACY6));
+	f = open_it();
+	CHECK_INT(firewall_apply(f, &want), ==, 0);
+	look("iptables-legacy -S INPUT",
+		"-P INPUT DROP\n-A INPUT -p udp -m udp --dport 41641 -m comment --comment \"warren-wr0 41641,41641 2\" -j ACCEPT\n"
+		"-A INPUT -i wr0 -m comment --comment \"warren-wr0 41641,41641 0\" -j ACCEPT\n"
+		"-A INPUT -i lo -m comment --comment \"warren-wr0 of another\" -j ACCEPT\n");
+	look("iptables-legacy -S FORWARD",
+		"-P FORWARD DROP\n-A FORWARD -o wr0 -m comment --comment \"warren-wr0 41641,41641 1\" -j ACCEPT\n"
+		"-A FORWARD -i wr0 -m comment --comment \"warren-wr0 41641,41641 0\" -j ACCEPT\n-A FORWARD -j DOCKER-USER\n");
+	look("ip6tables-legacy -S | grep -c warren-wr0",
+		"2\n"); /* nothing is dropped at its INPUT */
+	want.port4 = want.port6 = 41642;
+	CHECK_INT(firewall_apply(f, &want), ==, 0);
+	look("iptables-legacy -S | grep -c 41641", "0\n");
+	look("iptables-legacy -S | grep -c 'warren-wr0 41642'", "4\n");
+	CHECK_INT(firewall_legacy(f), ==, 0);
+	firewall_close(f);
+	look(LEGACY4 "; " LEGACY6, before);
+	no_legacy();
+}
+
+static void what_is_flushed_in_ip_tables_comes_back(void **state)
+{
+	struct firewall_config want = router();
+
+	if (!has_legacy())
+		skip();
+	look(legacy_others, "");
+	waiting = open_it();
+	CHECK_INT(firewall_apply(waiting, &want), ==, 0);
+	look("iptables-legacy -F", "");
+	run_until("iptables-legacy -S | grep -c 'warren-wr0 41641'", "4\n");
+	CHECK_INT(firewall_counters(waiting)->repaired, >=, 1);
+	CHECK_INT(last_rc, ==, 0);
+	firewall_close(waiting);
+	look("iptables-legacy -S | grep -c 'warren-wr0 41641'", "0\n");
+	no_legacy();
+}
+
+static void what_a_killed_process_left_in_ip_tables_goes(void **state)
+{
+	struct firewall_config want = router();
+	struct firewall *f;
+	char before[4096];
+	int status;
+	pid_t child;
+
+	if (!has_legacy())
+		skip();
+	look(legacy_others, "");
+	snprintf(before, sizeof(before), "%s", netns_run("%s", LEGACY4));
+	for (int by_start = 0; by_start < 2; by_start++) {
+		child = fork();
+		if (child == 0) {
+			if (firewall_open(&f, loop, "wr0", on_look, NULL) < 0 ||
+				firewall_apply(f, &want) < 0)
+				_exit(1);
+			_exit(0);
+		}
+		CHECK_INT(waitpid(child, &status, 0), ==, child);
+		CHECK_INT(status, ==, 0);
+		look("iptables-legacy -S | grep -c 'warren-wr0 41641'", "4\n");
+		if (by_start)
+			firewall_close(open_it());
+		else
+			CHECK_INT(firewall_cleanup("wr0", true), ==, 0);
+		look(LEGACY4, before);
+	}
+	no_legacy();
+}
+
+static int without_programs(void)
+{
+	struct firewall_config want = router();
+	struct firewall *f;
+
+	if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
+		mount("none", "/usr/sbin", "tmpfs", 0, NULL) < 0 ||
+		firewall_open(&f, loop, "wr0", on_look, NULL) < 0)
+		return 1;
+	if (firewall_apply(f, &want) < 0)
+		return 2;
+	return firewall_legacy(f) == -ENOENT ? 0 : 3;
+}
+
+static void where_the_program_is_missing_it_says_so(void **state)
+{
+	int status;
+	pid_t child;
+
+	if (!has_legacy())
+		skip();
+	look(legacy_others, "");
+	child = fork();
+	if (child == 0)
+		_exit(without_programs());
+	CHECK_INT(waitpid(child, &status, 0), ==, child);
+	CHECK_INT(status, ==, 0);
+	look("iptables-legacy -S | grep -c warren-wr0.4", "0\n");
+	no_legacy();
+}
+
+/* Rules with several matches, more than any small buffer holds. */
+static void a_long_table_is_read_whole(void **state)
+{
+	struct firewall_config want = router();
+	struct firewall *f;
+
+	if (!has_legacy())
+		skip();
+	look("(echo '*filter'; echo ':FORWARD DROP'; for i in $(seq 3000); do echo \"-A FORWARD -s 10.0.0.0/8 -p tcp -m tcp --dport $i -m conntrack "
+	     "--ctstate NEW -m comment --comment n$i -j DROP\"; done; echo COMMIT) | iptables-legacy-restore",
+		"");
+	f = open_it();
+	CHECK_INT(firewall_apply(f, &want), ==, 0);
+	look("iptables-legacy -S FORWARD | sed -n 2,3p | grep -c warren-wr0", "2\n");
+	firewall_close(f);
+	look("iptables-legacy -S FORWARD | grep -c warren", "0\n");
+	no_legacy();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -363,6 +536,12 @@ int main(void)
 		cmocka_unit_test(
 			the_kill_switch_lets_through_what_a_machine_needs_and_stays_when_we_end),
 		cmocka_unit_test(the_kill_switch_comes_back_when_it_is_flushed),
+		cmocka_unit_test(a_look_at_ip_tables_makes_no_table_of_it),
+		cmocka_unit_test(ip_tables_lets_us_through_and_is_as_before_afterwards),
+		cmocka_unit_test(what_is_flushed_in_ip_tables_comes_back),
+		cmocka_unit_test(what_a_killed_process_left_in_ip_tables_goes),
+		cmocka_unit_test(where_the_program_is_missing_it_says_so),
+		cmocka_unit_test(a_long_table_is_read_whole),
 	};
 	int rc;
 

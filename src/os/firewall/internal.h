@@ -1,16 +1,17 @@
-/* os/firewall/internal: the kernel (nft.c), one rule (rule.c), our tables (table.c, killswitch.c), others' chains (others.c). */
+/* os/firewall/internal: the kernel (nft.c), one rule (rule.c), our tables (table.c, killswitch.c), others' chains (others.c; legacy.c, legacy_table.c). */
 #ifndef WARREN_OS_FIREWALL_INTERNAL_H
 #define WARREN_OS_FIREWALL_INTERNAL_H
 
 #include "os/firewall/firewall.h"
 #include "os/netlink/netlink.h"
 
-#include <arpa/inet.h> /* before the kernel's headers, which define the same */
+/* Before the kernel's headers, which define the same. */
+#include <arpa/inet.h>
+#include <net/if.h>
 
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
-#include <net/if.h>
 
 enum {
 	FIREWALL_NAME_MAX = 32,
@@ -100,5 +101,38 @@ MUST_USE int killswitch_is_there(
  * 1: the batch has something; 0: all is as it should be; -errno.
  */
 MUST_USE int others_put(struct nft *k, const char *ifname, const struct firewall_config *want);
+
+/* Our rules there; the comment of each is "warren-IFNAME PORT4,PORT6 NUMBER". */
+enum { ACCEPT_IN, ACCEPT_OUT, ACCEPT_PORT4, ACCEPT_PORT6, ACCEPTS };
+/* Which of them belong into a chain, as bits. Where nothing can be dropped, and with want as above: none. hook: NF_INET_*. */
+unsigned others_accepts(
+	uint32_t family, uint32_t hook, bool may_drop, const struct firewall_config *want);
+
+/* ---- legacy_table.c: what the kernel's old ip_tables filter ---- */
+
+enum { LEGACY_CHAINS = 2, LEGACY_OURS_MAX = 16, LEGACY_COMMENT_MAX = 64 };
+
+struct legacy_chain {
+	uint32_t hook;
+	bool drops; /* its policy */
+	size_t n_others;
+	char ours[LEGACY_OURS_MAX][LEGACY_COMMENT_MAX]; /* comments, in order */
+	size_t n_ours;
+};
+
+struct legacy_table {
+	struct legacy_chain chain[LEGACY_CHAINS]; /* INPUT, FORWARD */
+};
+
+/* mark: how our comments begin. 1; 0: there is no such table, and none was made by asking; -errno. */
+MUST_USE int legacy_table_read(uint32_t family, const char *mark, struct legacy_table *ret);
+
+/* ---- legacy.c ---- */
+
+/*
+ * Our rules in the chains of ip_tables, of both families; want as for others_put. *ret_used: such a table is there. 1: something was
+ * changed; 0: all is as it should be; -ENOENT: iptables-legacy-restore is missing; -EIO: it refused; -errno.
+ */
+MUST_USE int legacy_put(const char *ifname, const struct firewall_config *want, bool *ret_used);
 
 #endif

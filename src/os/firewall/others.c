@@ -110,22 +110,20 @@ static void note_rule(void *ctx, const struct nlmsghdr *h)
 		o->have |= 1u << (rest[strlen(s->ports)] - '0');
 }
 
-enum { ACCEPT_IN, ACCEPT_OUT, ACCEPT_PORT4, ACCEPT_PORT6, ACCEPTS };
-
-/* Which of our rules belong into this chain? Where nothing can be dropped, none. */
-static unsigned wanted(const struct other *o, const struct firewall_config *want)
+unsigned others_accepts(
+	uint32_t family, uint32_t hook, bool may_drop, const struct firewall_config *want)
 {
 	unsigned bits = 0;
 
-	if (!want || want->mode != FIREWALL_ON || (!o->drops && !o->n_rules))
+	if (!want || want->mode != FIREWALL_ON || !may_drop)
 		return 0;
 	bits |= 1u << ACCEPT_IN;
-	if (o->hook == NF_INET_FORWARD)
+	if (hook == NF_INET_FORWARD)
 		return bits | 1u << ACCEPT_OUT;
-	if (want->port4 && o->family != NFPROTO_IPV6)
+	if (want->port4 && family != NFPROTO_IPV6)
 		bits |= 1u << ACCEPT_PORT4;
-	if (want->port6 && o->family != NFPROTO_IPV4 &&
-		(o->family == NFPROTO_IPV6 || want->port6 != want->port4))
+	if (want->port6 && family != NFPROTO_IPV4 &&
+		(family == NFPROTO_IPV6 || want->port6 != want->port4))
 		bits |= 1u << ACCEPT_PORT6;
 	return bits;
 }
@@ -161,7 +159,7 @@ static void drop_ours(struct nft *k, const struct other *o)
 static bool put_other(struct nft *k, const struct others *s, const struct other *o,
 	const char *ifname, const struct firewall_config *want)
 {
-	unsigned should = wanted(o, want);
+	unsigned should = others_accepts(o->family, o->hook, o->drops || o->n_rules, want);
 
 	if (o->have == should && o->n_ours == (size_t)__builtin_popcount(should))
 		return false;

@@ -140,8 +140,8 @@ static void look_around(const struct node *a, struct arena *mem, struct timed_wa
 	};
 	w[OLD_TABLES] = (struct timed_warning){
 		since_if(a->os_faults & NODE_FAULT_OLD_TABLES, a->os_faults_since), 0,
-		"This host also filters with the kernel's old ip_tables (iptables-legacy), which our rules for nftables cannot see into. If they drop what "
-		"comes from the tailnet, let its interface through there."
+		"This host also filters with the kernel's old ip_tables, and our rules could not be put there: iptables-legacy-restore is missing or refused, "
+		"the daemon's log says which. Install iptables, or let the tailnet's interface through there yourself if that drops what comes from it."
 	};
 	w[RESOLVER_YIELDED] = (struct timed_warning){
 		since_if(a->os_faults & NODE_FAULT_RESOLVER_YIELDED, a->os_faults_since), 0,
