@@ -3,6 +3,8 @@
  * While it lasts, no packet reaches a device that does not know the sender as a valid peer, and no invariant breaks. When it
  * is over, everybody reaches everybody within a bounded time, and knows the DNS settings that an administrator changed all the while.
  */
+#include "tests/sim/answers.h"
+#include "proto/dnsmsg/dnsmsg.h"
 #include "tests/sim/many_nodes.h"
 
 enum { DEVICES = 7, STEPS = 60 };
@@ -100,11 +102,14 @@ static void on_hub(struct simnet *w, struct sim_node *n)
 	server_turn(w->hub);
 }
 
-/* A record with another address each time, and names below those of devices now and then. */
+/* Another address of a record and another server of a suffix each time, and names below those of devices now and then. */
 static void change_dns(struct simnet *w, int i)
 {
 	struct tailnet *tailnet = server_ctl(w->hub);
-	char value[IPADDR_TEXT_MAX];
+	char value[IPADDR_TEXT_MAX], server[IPADDR_TEXT_MAX];
+	struct tc_resolver resolver = { .addr = ipaddr_format(
+						ipaddr_v4(10, 53, 0, (uint8_t)(i + 1)), server) };
+	struct coord_dns_split split = { "lab.example", json_list_of(&resolver, 1) };
 	struct tc_dns_record record = { .name = "db.corp.example",
 		.value = ipaddr_format(ipaddr_v4(10, 0, 0, (uint8_t)(i + 1)), value) };
 	struct coord_dns d;
@@ -114,6 +119,7 @@ static void change_dns(struct simnet *w, int i)
 		return;
 	d = *coord_dns(tailnet);
 	d.records = json_list_of(&record, 1);
+	d.splits = json_list_of(&split, i % 3 > 0);
 	d.wildcard = i % 2;
 	CHECK(coord_dns_set(tailnet, &d, sim_node_now(w->nodes[0]), &at) == 0);
 	server_turn(w->hub);
@@ -124,20 +130,62 @@ static const char *record_of(const struct json_list *records)
 	return records->n == 1 ? JSON_AT(*records, struct tc_dns_record, 0)->value : "";
 }
 
-/* What each device knows of DNS is what the hub has. */
-static bool all_know_dns(struct simnet *w, void *unused)
+/* Who the hub says is asked for names of the suffix; "": nobody in particular. */
+static const char *server_of(const struct coord_dns *d, char *out, size_t max)
 {
-	const struct coord_dns *d = coord_dns(server_ctl(w->hub));
+	out[0] = 0;
+	if (d->splits.n) {
+		const struct coord_dns_split *s = JSON_AT(d->splits, struct coord_dns_split, 0);
 
-	(void)unused;
+		snprintf(out, max, "%s:53", JSON_AT(s->resolvers, struct tc_resolver, 0)->addr);
+	}
+	return out;
+}
+
+static bool is_answered(
+	struct sim_answers *a, const char *below, const char *name, const char *want)
+{
+	char full[DNSMSG_TEXT_MAX];
+
+	snprintf(full, sizeof(full), "%s%s", below, name);
+	return !strcmp(sim_answers_to(a, full), want);
+}
+
+/* Names of all devices, and names below them, if that is on. */
+static bool answers_for_devices(
+	const struct simnet *w, const struct coord_dns *d, struct sim_answers *a)
+{
+	char ip[IPADDR_TEXT_MAX];
+
 	for (size_t i = 0; i < w->n_nodes; i++) {
-		const struct tc_dns_config *has =
-			netmap_dns(node_netmap(sim_node_agent(w->nodes[i])));
+		const struct sim_node *n = w->nodes[i];
+		const struct tc_node *self = netmap_self(node_netmap(sim_node_agent(n)));
 
-		if (!has || strcmp(record_of(&has->extra_records), record_of(&d->records)) != 0)
+		ipaddr_format(sim_node_addr(n), ip);
+		if (!self || !is_answered(a, "", self->name, ip) ||
+			!is_answered(a, "x.y.", self->name, d->wildcard ? ip : ""))
 			return false;
 	}
 	return true;
+}
+
+/* What each device answers is what the hub says. */
+static bool all_answer(struct simnet *w, void *unused)
+{
+	const struct coord_dns *d = coord_dns(server_ctl(w->hub));
+	char server[IPPORT_TEXT_MAX];
+	bool good = true;
+
+	(void)unused;
+	for (size_t i = 0; i < w->n_nodes && good; i++) {
+		struct sim_answers *a = sim_answers_new(w->nodes[i]);
+
+		good = is_answered(a, "", "db.corp.example", record_of(&d->records)) &&
+		       is_answered(a, "x.", "lab.example", server_of(d, server, sizeof(server))) &&
+		       answers_for_devices(w, d, a);
+		sim_answers_free(a);
+	}
+	return good;
 }
 
 static void step(struct simnet *w)
@@ -285,8 +333,8 @@ static void chaos(struct simnet *w, uint64_t seed)
 	log_in(w);
 	SIM_CHECK(w, simnet_until(w, all_well, NULL, SEC(60)), "only %zu of %zu are well",
 		n_well(w), w->n_nodes);
-	SIM_CHECK(w, simnet_until(w, all_know_dns, NULL, SEC(5)),
-		"somebody does not know the record %s",
+	SIM_CHECK(w, simnet_until(w, all_answer, NULL, SEC(5)),
+		"somebody does not answer names as the hub says: its record is %s",
 		record_of(&coord_dns(server_ctl(w->hub))->records));
 	stat_add("chaos", "all are well s", (double)(simnet_now(w) - t0) / 1e9);
 	for (size_t i = 0; i < w->n_pingers; i++)

@@ -270,7 +270,7 @@ enum place_state {
 	PLACE_UNKNOWN, /* and not asked for at the moment */
 };
 /* Of a path that is to be used now. */
-enum place_state place_of(struct dns *d, struct path *p, mono_ns now);
+enum place_state places_find(struct dns *d, struct path *p, mono_ns now);
 /* A question for a path's place, if one is wanted: true. The caller asks it for A and for AAAA. */
 bool place_wanted(struct dns *d, struct dnsmsg_name *ret, mono_ns now);
 /* The answer to a question of our own. */

@@ -1,6 +1,6 @@
 /*
  * Where servers are that are known by name only ("https://dns.example/dns-query", "tls://dns.example"). A question that needs one says so
- * here (place_of); the engine asks for its addresses, of servers that have some, and goes on when they are known. What is known holds as
+ * here (places_find); the engine asks for its addresses, of servers that have some, and goes on when they are known. What is known holds as
  * long as its answers say, and is used while it is asked for anew.
  */
 #include "core/dns/internal.h"
@@ -25,7 +25,7 @@ static struct path *path_at(struct dns *d, size_t i)
 	return i < d->setup->defaults.n_paths ? &d->setup->defaults.paths[i] : NULL;
 }
 
-enum place_state place_of(struct dns *d, struct path *p, mono_ns now)
+enum place_state places_find(struct dns *d, struct path *p, mono_ns now)
 {
 	struct place *l = p->place;
 

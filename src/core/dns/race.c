@@ -173,7 +173,7 @@ static void begin_tcp(struct dns *d, struct job *j, struct try *t, mono_ns now)
 
 static void begin(struct dns *d, struct job *j, struct try *t, mono_ns now)
 {
-	switch (place_of(d, t->path, now)) {
+	switch (places_find(d, t->path, now)) {
 	case PLACE_KNOWN:
 		t->state = TRY_RUNS;
 		(void)send(d, j, t, t->path->up.transport, now);
