@@ -71,56 +71,30 @@ static int resolvers_of(struct admin_call *c, struct json_list *ret)
 	return 0;
 }
 
-int admin_dns_nameservers(struct http_request *q)
+static int edit_nameservers(
+	struct admin_call *c, enum coord_dns_verb verb, struct coord_dns *d, struct err_at *at)
 {
-	struct admin_call *c = q->call;
-	struct err_at at = { 0 };
-	enum coord_dns_verb verb;
 	struct json_list l;
-	struct coord_dns d;
-	int rc = verb_of(c, &verb);
+	int rc = resolvers_of(c, &l);
 
-	if (rc == 0)
-		rc = resolvers_of(c, &l);
-	if (rc == 0)
-		rc = copy(c, &d);
-	if (rc == 0)
-		rc = coord_dns_edit_resolvers(&d, verb, &l, c->mem, &at);
-	return take(c, &d, rc, &at);
+	return rc < 0 ? rc : coord_dns_edit_resolvers(d, verb, &l, c->mem, at);
 }
 
-int admin_dns_split(struct http_request *q)
+static int edit_split(
+	struct admin_call *c, enum coord_dns_verb verb, struct coord_dns *d, struct err_at *at)
 {
-	struct admin_call *c = q->call;
-	struct err_at at = { 0 };
-	enum coord_dns_verb verb;
 	struct json_list l;
-	struct coord_dns d;
-	int rc = verb_of(c, &verb);
+	int rc = resolvers_of(c, &l);
 
-	if (rc == 0)
-		rc = resolvers_of(c, &l);
-	if (rc == 0)
-		rc = copy(c, &d);
-	if (rc == 0)
-		rc = coord_dns_edit_split(&d, verb, c->req.name,
-			verb == COORD_DNS_REMOVE && !l.n ? NULL : &l, c->mem, &at);
-	return take(c, &d, rc, &at);
+	return rc < 0 ? rc
+		      : coord_dns_edit_split(d, verb, c->req.name,
+				verb == COORD_DNS_REMOVE && !l.n ? NULL : &l, c->mem, at);
 }
 
-int admin_dns_search(struct http_request *q)
+static int edit_search(
+	struct admin_call *c, enum coord_dns_verb verb, struct coord_dns *d, struct err_at *at)
 {
-	struct admin_call *c = q->call;
-	struct err_at at = { 0 };
-	enum coord_dns_verb verb;
-	struct coord_dns d;
-	int rc = verb_of(c, &verb);
-
-	if (rc == 0)
-		rc = copy(c, &d);
-	if (rc == 0)
-		rc = coord_dns_edit_search(&d, verb, &c->req.values, c->mem, &at);
-	return take(c, &d, rc, &at);
+	return coord_dns_edit_search(d, verb, &c->req.values, c->mem, at);
 }
 
 /* One record for each value; without a value all of the name. */
@@ -141,22 +115,51 @@ static int records_of(struct admin_call *c, enum coord_dns_verb verb, struct jso
 	return 0;
 }
 
-int admin_dns_records(struct http_request *q)
+static int edit_records(
+	struct admin_call *c, enum coord_dns_verb verb, struct coord_dns *d, struct err_at *at)
+{
+	struct json_list l;
+	int rc = records_of(c, verb, &l);
+
+	return rc < 0 ? rc : coord_dns_edit_records(d, verb, &l, c->mem, at);
+}
+
+/* "add", "remove" or "set" of one part. */
+static int change(
+	struct http_request *q, int (*edit)(struct admin_call *c, enum coord_dns_verb verb,
+					struct coord_dns *d, struct err_at *at))
 {
 	struct admin_call *c = q->call;
 	struct err_at at = { 0 };
-	enum coord_dns_verb verb;
-	struct json_list l;
+	enum coord_dns_verb verb = COORD_DNS_ADD;
 	struct coord_dns d;
 	int rc = verb_of(c, &verb);
 
 	if (rc == 0)
-		rc = records_of(c, verb, &l);
-	if (rc == 0)
 		rc = copy(c, &d);
 	if (rc == 0)
-		rc = coord_dns_edit_records(&d, verb, &l, c->mem, &at);
+		rc = edit(c, verb, &d, &at);
 	return take(c, &d, rc, &at);
+}
+
+int admin_dns_nameservers(struct http_request *q)
+{
+	return change(q, edit_nameservers);
+}
+
+int admin_dns_split(struct http_request *q)
+{
+	return change(q, edit_split);
+}
+
+int admin_dns_search(struct http_request *q)
+{
+	return change(q, edit_search);
+}
+
+int admin_dns_records(struct http_request *q)
+{
+	return change(q, edit_records);
 }
 
 int admin_dns_switch(struct http_request *q)
