@@ -170,6 +170,30 @@ static void an_exit_node_is_asked_for_all_but_what_the_hub_leaves_to_us(void **s
 	testnet_free(&net);
 }
 
+static void an_exit_node_that_is_wireguard_only_brings_its_servers(void **state)
+{
+	struct dev *d = join_two();
+	const struct tc_node *peer;
+	char text[700], key[KEY_TEXT_MAX];
+
+	netmap_peers(node_netmap(d->a), &peer);
+	key_format(KEY_NODE, peer->key.b, key);
+	snprintf(text, sizeof(text),
+		"{\"PeersChanged\":[{\"ID\":%lld,\"StableID\":\"nexit\",\"Name\":\"bert.x.\",\"Key\":\"%s\",\"IsWireGuardOnly\":true,"
+		"\"Addresses\":[\"100.64.0.2/32\"],\"AllowedIPs\":[\"100.64.0.2/32\",\"0.0.0.0/0\",\"::/0\"],"
+		"\"ExitNodeDNSResolvers\":[{\"Addr\":\"10.64.0.1\"}]}],\"DNSConfig\":{\"Proxied\":true}}",
+		(long long)peer->id, key);
+	testnet_say(&net, text);
+	CHECK_INT(node_dns_config(d->a)->n_defaults, ==, 0);
+	set_prefs(d, true, "nexit");
+	CHECK_INT(node_dns_config(d->a)->n_defaults, ==, 1);
+	CHECK_INT(node_dns_config(d->a)->defaults[0].addr.ip.b[1], ==, 64);
+	testnet_say(&net, "{\"DNSConfig\":{\"Resolvers\":[{\"Addr\":\"10.1.1.1\"}]}}");
+	CHECK_INT(node_dns_config(d->a)->n_defaults, ==, 1);
+	CHECK_INT(node_dns_config(d->a)->defaults[0].addr.ip.b[1], ==, 1);
+	testnet_free(&net);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -178,6 +202,7 @@ int main(void)
 		cmocka_unit_test(servers_for_everything_take_everything),
 		cmocka_unit_test(accept_dns_off_leaves_the_system_alone),
 		cmocka_unit_test(an_exit_node_is_asked_for_all_but_what_the_hub_leaves_to_us),
+		cmocka_unit_test(an_exit_node_that_is_wireguard_only_brings_its_servers),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

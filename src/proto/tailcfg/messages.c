@@ -72,6 +72,8 @@ static const struct json_field map_request_fields[] = {
 #undef F
 JSON_OBJECT_TYPE(tc_map_request_type, struct tc_map_request, map_request_fields);
 
+static JSON_LIST_TYPE(resolver_list, tc_resolver_type);
+
 #define F(member, key, type) JSON_F(struct tc_node, member, key, type, JSON_OMIT)
 #define L(member, key, type, n) JSON_F_MAX(struct tc_node, member, key, type, JSON_OMIT, n)
 static const struct json_field node_fields[] = {
@@ -110,6 +112,7 @@ static const struct json_field node_fields[] = {
 	F(masq6, "SelfNodeV6MasqAddrForThisPeer", json_ip),
 	F(wireguard_only, "IsWireGuardOnly", json_bool),
 	F(jailed, "IsJailed", json_bool),
+	F(exit_node_dns, "ExitNodeDNSResolvers", resolver_list),
 	F(stable_tailnet_id, "StableTailnetID", json_str),
 	JSON_END,
 };

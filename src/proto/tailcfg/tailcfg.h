@@ -135,6 +135,8 @@ struct tc_node {
 	bool machine_authorized, expired, unsigned_peerapi_only, wireguard_only, jailed;
 	struct json_map cap_map; /* name -> list of raw */
 	struct ipaddr masq4, masq6;
+	struct json_list
+		exit_node_dns; /* struct tc_resolver: of an exit node that is WireGuard only */
 	const char *stable_tailnet_id; /* of the own node only */
 	const char *
 		fault; /* why it could not be read; NULL: it was. Else only what comes before the fault is there */

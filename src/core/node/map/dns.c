@@ -215,6 +215,8 @@ static int take_servers(const struct node *a, const struct tc_dns_config *d, str
 		rc = take_routes(d, proxied, mem, c);
 	if (rc == 0 && proxied && !c->n_defaults)
 		rc = use_exit_node(a, exit, mem, c);
+	if (rc == 0 && exit && exit->wireguard_only && !c->n_defaults)
+		rc = read_resolvers(&exit->exit_node_dns, false, mem, &c->defaults, &c->n_defaults);
 	if (rc == 0 && wants_exit && !proxied && !c->n_defaults)
 		rc = read_resolvers(
 			&d->fallback_resolvers, false, mem, &c->defaults, &c->n_defaults);
