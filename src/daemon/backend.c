@@ -6,6 +6,7 @@
 #include "daemon/services/serve.h"
 #include "daemon/services/status.h"
 #include "os/log/log.h"
+#include "os/tun/tun.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -475,7 +476,20 @@ static bool dns_manager(void *owner, struct ipn_dns_manager *ret)
 	return true;
 }
 
-static const struct machine_ops machine_ops = { .dns_base = dns_base, .dns_manager = dns_manager };
+static const char *gro_interface(void *owner)
+{
+	const struct backend *b = owner;
+	const char *name;
+
+	if (!b->d->net || !tun_has_udp_offload(net_tun(b->d->net)))
+		return NULL;
+	name = net_default_if(b->d->net);
+	return *name ? name : NULL;
+}
+
+static const struct machine_ops machine_ops = {
+	.dns_base = dns_base, .dns_manager = dns_manager, .gro_interface = gro_interface
+};
 
 static void add_all(struct backend *b)
 {

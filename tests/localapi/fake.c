@@ -581,8 +581,15 @@ static bool fake_dns_manager(void *b, struct ipn_dns_manager *ret)
 	return true;
 }
 
+static const char *fake_gro_interface(void *b)
+{
+	(void)b;
+	return NULL;
+}
+
 static const struct machine_ops machine_ops = { .dns_base = fake_dns_base,
-	.dns_manager = fake_dns_manager };
+	.dns_manager = fake_dns_manager,
+	.gro_interface = fake_gro_interface };
 static const struct prefs_ops prefs_ops = { .edit = fake_edit_prefs, .check = fake_check_prefs };
 static const struct login_ops login_ops = {
 	.start = fake_start,

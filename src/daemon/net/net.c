@@ -408,6 +408,11 @@ const struct udp *net_udp(const struct net *n)
 	return n->udp;
 }
 
+const char *net_default_if(const struct net *n)
+{
+	return netmon_state(n->netmon)->default_if;
+}
+
 const struct tun *net_tun(const struct net *n)
 {
 	return n->tun;

@@ -58,5 +58,7 @@ const struct net_counters *net_counters(const struct net *n);
 const struct udp *net_udp(const struct net *n);
 const struct tun *net_tun(const struct net *n);
 const struct route *net_route(const struct net *n);
+/* The interface towards the internet. "": there is none. Borrowed until the loop's next turn. */
+const char *net_default_if(const struct net *n);
 
 #endif

@@ -11,6 +11,8 @@ struct machine_ops {
 	const struct os_dns_config *(*dns_base)(void *owner);
 	/* False: not known. Texts: static. */
 	bool (*dns_manager)(void *owner, struct ipn_dns_manager *ret);
+	/* The interface whose UDP a router forwards in super-packets, if its settings let it. NULL: none, or the kernel's TUN takes none. */
+	const char *(*gro_interface)(void *owner);
 };
 
 struct machine {

@@ -187,6 +187,11 @@ struct tun *tun_close(struct tun *t)
 	return NULL;
 }
 
+bool tun_has_udp_offload(const struct tun *t)
+{
+	return t->udp_offload;
+}
+
 const char *tun_name(const struct tun *t)
 {
 	return t->name;

@@ -29,6 +29,7 @@ struct tun_cfg {
 MUST_USE int tun_open(struct tun **ret, struct loop *l, const struct tun_cfg *cfg);
 struct tun *tun_close(struct tun *t); /* a made interface vanishes */
 const char *tun_name(const struct tun *t);
+bool tun_has_udp_offload(const struct tun *t); /* the kernel gives and takes UDP super-packets */
 /* Merges what follows each other and writes it; changes headers. Any n. An interface that is down loses packets. */
 void tun_write(struct tun *t, struct pkt *pkt, size_t n);
 
