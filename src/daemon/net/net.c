@@ -195,7 +195,7 @@ static void on_network_change(void *ctx, bool link_changed)
 	log_info("net", "the network changed", "link=%s addrs=%zu interface=%s",
 		link_changed ? "changed" : "same", s->n_addrs, s->default_if);
 	n->changed = true;
-	n->want_routes |= link_changed || lan_matters(node_net_config(n->e->node));
+	n->want_routes = true; /* routes leave networks alone, and the firewall knows them */
 	net_tell_local(n, link_changed);
 	engine_set_os_fault(n->e, NODE_FAULT_NETWORKS,
 		offers_internet(node_net_config(n->e->node)) && !s->nets_all);
