@@ -1,5 +1,8 @@
 /* dns: how devices resolve names. */
+#include "base/text/text.h"
 #include "hubctl/internal.h"
+#include "hubctl/zone.h"
+#include "os/file/file.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -248,6 +251,113 @@ int cmd_dns_change_records(struct cmd *c)
 			req.name, req.name);
 	snprintf(path, sizeof(path), "/dns/records/%s", c->o->word[2]);
 	return change(c, path, &req);
+}
+
+/* ---- import ---- */
+
+static int read_zone(struct cmd *c, const char *file, struct zone *z)
+{
+	const char *what = strcmp(file, "-") != 0 ? file : "standard input";
+	struct buf b;
+	int rc;
+
+	buf_init(&b, ZONE_TEXT_MAX);
+	rc = strcmp(file, "-") != 0 ? file_read(file, &b) : cmd_read_stdin(&b);
+	if (rc < 0)
+		rc = cmd_fail("%s: %s", what,
+			rc == -ERR_TOO_BIG ? "a zone file has at most 1 MiB" : err_text(rc));
+	else
+		rc = zone_read(buf_view(&b), &c->mem, z);
+	buf_fini(&b);
+	if (rc == -ERR_BAD_FORMAT)
+		return cmd_fail("%s:%u: %s. Nothing was changed.", what, z->line, z->why);
+	return rc < 0 ? cmd_fail("%s: %s", what, err_text(rc)) : rc;
+}
+
+/* As the hub keeps it. */
+static bool has_record(const struct json_list *l, const struct tc_dns_record *r, const char *value)
+{
+	for (size_t i = 0; i < l->n; i++) {
+		const struct tc_dns_record *there = JSON_AT(*l, struct tc_dns_record, i);
+
+		if (text_ieq(there->name, strlen(there->name), r->name, strlen(r->name)) &&
+			!strcmp(there->value, value))
+			return true;
+	}
+	return false;
+}
+
+/* Of the zone's records those that the hub does not have yet, once each: "NAME ADDRESS", and as records. */
+static int new_records(struct cmd *c, const struct zone *z, const struct admin_dns *d,
+	struct json_list *ret, struct json_list *records)
+{
+	for (size_t i = 0; i < z->records.n; i++) {
+		struct tc_dns_record r = *JSON_AT(z->records, struct tc_dns_record, i), *copy;
+		char text[IPADDR_TEXT_MAX];
+		struct ipaddr ip;
+		const char **value;
+
+		if (ipaddr_parse(r.value, strlen(r.value), &ip) < 0)
+			continue; /* the zone has none such */
+		r.value = arena_strdup(&c->mem, ipaddr_format(ip, text));
+		if (r.value &&
+			(has_record(&d->records, &r, r.value) || has_record(records, &r, r.value)))
+			continue;
+		value = json_list_add(ret, &c->mem, sizeof(*value));
+		copy = json_list_add(records, &c->mem, sizeof(*copy));
+		if (!value || !copy || !r.value)
+			return cmd_fail("out of memory");
+		*copy = r;
+		*value = arena_printf(&c->mem, "%s %s", r.name, r.value);
+		if (!*value)
+			return cmd_fail("out of memory");
+	}
+	return 0;
+}
+
+static void say_left_out(struct cmd *c, const struct zone *z, const struct json_list *new)
+{
+	if (z->records.n > new->n)
+		printf("%s there already.\n",
+			cmd_count(c, (int64_t)(z->records.n - new->n), "record"));
+	if (z->n_left_out)
+		printf("%s not of an address: devices take A and AAAA only.\n",
+			cmd_count(c, (int64_t)z->n_left_out, "line"));
+}
+
+int cmd_dns_import(struct cmd *c)
+{
+	struct admin_request req = { 0 };
+	struct admin_dns d, new = { .records.present = true };
+	struct zone z;
+	int rc = read_zone(c, c->o->word[3], &z);
+
+	if (rc == 0)
+		rc = cmd_ask(c, "GET", "/dns", NULL);
+	if (rc)
+		return rc;
+	if (!cmd_decode(c, &admin_dns_type, &d))
+		return cmd_fail("the hub's answer is not understood: is it of another version?");
+	rc = new_records(c, &z, &d, &req.values, &new.records);
+	if (rc)
+		return rc;
+	if (!c->o->json)
+		say_left_out(c, &z, &req.values);
+	if (c->o->dry_run && c->o->json)
+		return cmd_print_doc(&admin_dns_type, &new);
+	if (c->o->dry_run && new.records.n) {
+		rc = show_records(c, &new);
+		printf("\nNothing was changed. Without --dry-run these are added.\n");
+		return rc;
+	}
+	if (!req.values.n) {
+		if (c->o->json)
+			cmd_print_json(c);
+		else
+			printf("Nothing to add.\n");
+		return 0;
+	}
+	return change(c, "/dns/records/add", &req);
 }
 
 int cmd_dns_switch(struct cmd *c)

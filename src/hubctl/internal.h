@@ -34,6 +34,8 @@ MUST_USE int cmd_answer(struct cmd *c, const struct json_type *t, void *doc, boo
 /* Changes whose answer is short: said in a sentence, or as the hub answered with --json. req may be NULL. */
 MUST_USE int cmd_change(
 	struct cmd *c, const struct admin_request *req, const char *path, const char *said);
+/* All of the standard input. -ERR_TOO_BIG. */
+MUST_USE int cmd_read_stdin(struct buf *b);
 /* Who runs this command: for the list of versions and of approvals. */
 const char *cmd_author(struct cmd *c);
 
@@ -138,6 +140,8 @@ int cmd_dns_list(struct cmd *c);
 int cmd_dns_change(struct cmd *c);
 int cmd_dns_change_split(struct cmd *c);
 int cmd_dns_change_records(struct cmd *c);
+/* Of a zone file; --dry-run says what would be added. */
+int cmd_dns_import(struct cmd *c);
 int cmd_dns_switch(struct cmd *c);
 int cmd_dns_preview(struct cmd *c);
 

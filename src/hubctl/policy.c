@@ -10,7 +10,7 @@
 
 enum { PATH_LEN_MAX = 64 };
 
-static int read_stdin(struct buf *b)
+int cmd_read_stdin(struct buf *b)
 {
 	uint8_t chunk[16384];
 	ssize_t n;
@@ -29,7 +29,7 @@ static int take_file(struct cmd *c, struct admin_request *req)
 	int rc;
 
 	buf_init(&b, COORD_POLICY_TEXT_MAX);
-	rc = strcmp(name, "-") != 0 ? file_read(name, &b) : read_stdin(&b);
+	rc = strcmp(name, "-") != 0 ? file_read(name, &b) : cmd_read_stdin(&b);
 	if (rc == 0 &&
 		(memchr(buf_data(&b), 0, buf_len(&b)) || !text_is_utf8(buf_data(&b), buf_len(&b))))
 		rc = -ERR_BAD_FORMAT;

@@ -103,6 +103,46 @@ def refusals(d):
     hub.stop()
 
 
+ZONE = """$ORIGIN lab.example.
+@ 3600 IN SOA ns hostmaster ( 1 2 3
+  4 5 )
+@    A     10.1.0.1
+     AAAA  fd00::1
+DB   A     10.1.0.2 ; a comment
+www  CNAME db
+printer A  10.1.0.9
+"""
+
+
+def imports(d):
+    hub = Hub(HUB, d).start()
+    hub.admin("dns", "records", "add", "printer.lab.example", "10.1.0.9")
+    zone = d + "/lab.zone"
+    with open(zone, "w") as f:
+        f.write(ZONE)
+    said = hub.admin("dns", "records", "import", zone, "--dry-run")
+    check("import --dry-run names what is new", "10.1.0.2" in said and "10.1.0.9" not in said and "Nothing was changed" in said and
+          "1 record there already" in said and "2 lines not of an address" in said, said)
+    got = hub.json("dns", "records", "import", zone, "--dry-run")["records"]
+    check("as JSON, too", [r["value"] for r in got] == ["10.1.0.1", "fd00::1", "10.1.0.2"], got)
+    check("and changes nothing", len(hub.json("dns", "status")["records"]) == 1)
+    hub.admin("dns", "records", "import", zone)
+    want = {("printer.lab.example", "10.1.0.9"), ("lab.example", "10.1.0.1"), ("lab.example", "fd00::1"), ("db.lab.example", "10.1.0.2")}
+    got = hub.json("dns", "status")["records"]
+    check("import adds it", {(r["name"], r["value"]) for r in got} == want and len(got) == 4, got)
+    said = hub.admin("dns", "records", "import", zone)
+    check("once more there is nothing to add", "Nothing to add" in said and "4 records there already" in said, said)
+    with open(zone, "w") as f:
+        f.write("a.lab.example A 10.1.0.3\nb.lab.example A nowhere\n")
+    said = hub.refusal("dns", "records", "import", zone)
+    check("what is wrong is told with its line, and nothing is added", "lab.zone:2: " in said and hub.json("dns", "status")["records"] == got, said)
+    with open(zone, "w") as f:
+        f.write("a.lab.example. A 10.1.0.3\nx.onion. A 10.1.0.4\n")
+    said = hub.refusal("dns", "records", "import", zone)
+    check("all or nothing, also of what the hub refuses", ".onion" in said and hub.json("dns", "status")["records"] == got, said)
+    hub.stop()
+
+
 def previews(d):
     hub = Hub(HUB, d).start()
     hub.admin("dns", "split", "set", "lab.example", "10.1.0.53")
@@ -168,4 +208,4 @@ def api(d):
 
 
 if __name__ == "__main__":
-    sys.exit(run([settings, refusals, previews, api]))
+    sys.exit(run([settings, refusals, imports, previews, api]))

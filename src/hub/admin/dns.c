@@ -97,7 +97,17 @@ static int edit_search(
 	return coord_dns_edit_search(d, verb, &c->req.values, c->mem, at);
 }
 
-/* One record for each value; without a value all of the name. */
+/* "NAME ADDRESS": many at once. */
+static int record_of(struct admin_call *c, const char *text, struct tc_dns_record *ret)
+{
+	size_t name = strcspn(text, " ");
+
+	*ret = (struct tc_dns_record){ .name = arena_strndup(c->mem, text, name),
+		.value = text[name] ? text + name + 1 : NULL };
+	return ret->name ? 0 : -ENOMEM;
+}
+
+/* One record for each value; without a value all of the name. Without a name each value has its own. */
 static int records_of(struct admin_call *c, enum coord_dns_verb verb, struct json_list *ret)
 {
 	size_t n = c->req.values.n;
@@ -109,6 +119,9 @@ static int records_of(struct admin_call *c, enum coord_dns_verb verb, struct jso
 		v[i] = (struct tc_dns_record){ .name = c->req.name,
 			.type = c->req.type,
 			.value = i < n ? *JSON_AT(c->req.values, const char *, i) : NULL };
+	for (size_t i = 0; i < n && !c->req.name; i++)
+		if (record_of(c, v[i].value, &v[i]) < 0)
+			return -ENOMEM;
 	if (!n && verb == COORD_DNS_REMOVE)
 		n = 1;
 	*ret = json_list_of(v, n);
