@@ -145,6 +145,10 @@ void resolver_read_base(struct resolver *r)
 	case RESOLVER_RESOLVED:
 		(void)add_file(r, list, RESOLVER_RESOLVED_FILE);
 		break;
+	case RESOLVER_NETWORKMANAGER:
+		if (!add_file(r, list, ETC_NETWORKMANAGER))
+			add_etc(r, list);
+		break;
 	case RESOLVER_NOBODY:
 	case RESOLVER_FILE:
 		add_etc(r, list);

@@ -9,6 +9,7 @@
  *	says resolvconf           the program is there                            that program
  *	says resolvconf           the program is gone                             file
  *	says NetworkManager       it gives questions to systemd-resolved          systemd-resolved
+ *	says NetworkManager       else, and says it in a file of its own, too     NetworkManager
  *	says NetworkManager       else                                            file
  *	says nobody, or us                                                        file
  */
@@ -42,6 +43,8 @@ const char *resolver_manager_name(enum resolver_manager m)
 		return "none";
 	case RESOLVER_FILE:
 		return "file";
+	case RESOLVER_NETWORKMANAGER:
+		return "NetworkManager";
 	case RESOLVER_DEBIAN_RESOLVCONF:
 		return "resolvconf";
 	case RESOLVER_OPENRESOLV:
@@ -68,8 +71,12 @@ static enum resolver_manager by_owner(const struct resolver_facts *f, const char
 			*why = "programs ask systemd-resolved, and it runs";
 			return RESOLVER_RESOLVED;
 		}
+		if (f->owner == RESOLVCONF_NETWORKMANAGER && f->nm_file) {
+			*why = "NetworkManager writes /etc/resolv.conf itself";
+			return RESOLVER_NETWORKMANAGER;
+		}
 		*why = f->owner == RESOLVCONF_NETWORKMANAGER
-			       ? "NetworkManager writes /etc/resolv.conf itself"
+			       ? "/etc/resolv.conf names NetworkManager, which does not run"
 		       : asked ? "/etc/resolv.conf names systemd-resolved, which does not run"
 			       : "/etc/resolv.conf names systemd-resolved, but programs do not ask it";
 		return RESOLVER_FILE;

@@ -25,7 +25,11 @@ int etc_init(struct etc *e, const char *root)
 		rc = path_of(e->backup[BESIDE], root, ETC_BACKUP);
 	if (rc == 0)
 		rc = path_of(e->backup[SPARE], root, ETC_SPARE_BACKUP);
-	return rc == 0 ? path_of(e->spare_dir, root, ETC_SPARE_DIR) : rc;
+	if (rc == 0)
+		rc = path_of(e->spare_dir, root, ETC_SPARE_DIR);
+	if (rc == 0)
+		rc = path_of(e->linked, root, ETC_LINKED);
+	return rc == 0 ? path_of(e->networkmanager, root, ETC_NETWORKMANAGER) : rc;
 }
 
 enum etc_state etc_look(const struct etc *e, struct buf *content)
@@ -59,6 +63,24 @@ static bool exists(const char *path)
 	struct stat st;
 
 	return lstat(path, &st) == 0;
+}
+
+/* The target of our link, within its directory. */
+static const char *linked_name(void)
+{
+	return strrchr(ETC_LINKED, '/') + 1;
+}
+
+/* Is the file a link to ours? */
+static bool is_linked(const struct etc *e)
+{
+	char target[ETC_PATH_MAX];
+	ssize_t n = readlink(e->file, target, sizeof(target) - 1);
+
+	if (n < 0)
+		return false;
+	target[n] = 0;
+	return strcmp(target, linked_name()) == 0;
 }
 
 /* NULL: there is none. */
@@ -134,14 +156,35 @@ static int write_fresh(const char *path, const char *like, struct view text)
 	return rc;
 }
 
-static int put_by_rename(const struct etc *e, struct view text)
+/* A new text in the place of the file to, with the mode and the owner of what the system asks now. */
+static int replace(const struct etc *e, const char *to, struct view text)
 {
 	int rc = write_fresh(e->fresh, e->file, text);
 
-	if (rc == 0 && rename(e->fresh, e->file) < 0) {
+	if (rc == 0 && rename(e->fresh, to) < 0) {
 		rc = -errno;
 		unlink(e->fresh);
 	}
+	return rc;
+}
+
+static int put_by_rename(const struct etc *e, struct view text)
+{
+	return replace(e, e->file, text);
+}
+
+static int put_by_link(const struct etc *e, struct view text)
+{
+	int rc = replace(e, e->linked, text);
+
+	if (rc < 0 || is_linked(e))
+		return rc;
+	unlink(e->fresh);
+	if (symlink(linked_name(), e->fresh) == 0 && rename(e->fresh, e->file) == 0)
+		return 0;
+	rc = -errno;
+	unlink(e->fresh);
+	unlink(e->linked);
 	return rc;
 }
 
@@ -173,17 +216,6 @@ static int back_up_by_link(const struct etc *e)
 	return rc;
 }
 
-static int copy_to(const struct etc *e, const char *to, struct view text)
-{
-	int rc = write_fresh(e->fresh, e->file, text);
-
-	if (rc == 0 && rename(e->fresh, to) < 0) {
-		rc = -errno;
-		unlink(e->fresh);
-	}
-	return rc;
-}
-
 static int back_up_by_copy(const struct etc *e)
 {
 	struct buf b;
@@ -191,7 +223,7 @@ static int back_up_by_copy(const struct etc *e)
 
 	buf_init(&b, RESOLVCONF_TEXT_MAX);
 	rc = file_read(e->file, &b);
-	if (rc == 0 && copy_to(e, e->backup[BESIDE], buf_view(&b)) < 0) {
+	if (rc == 0 && replace(e, e->backup[BESIDE], buf_view(&b)) < 0) {
 		rc = file_make_dir(e->spare_dir, 0755);
 		if (rc == 0)
 			rc = write_fresh(e->backup[SPARE], e->file, buf_view(&b));
@@ -202,28 +234,42 @@ static int back_up_by_copy(const struct etc *e)
 
 static int back_up(const struct etc *e)
 {
-	if (!exists(e->file)) {
+	if (!exists(e->file) || (is_linked(e) && !exists(e->linked))) {
 		forget(e);
 		return 0;
 	}
 	unlink(e->backup[SPARE]);
+	/* Somebody has written through our link: the file that it leads to is his now. */
+	if (is_linked(e))
+		return rename(e->linked, e->backup[BESIDE]) == 0 ? 0 : -errno;
 	return back_up_by_link(e) == 0 ? 0 : back_up_by_copy(e);
 }
 
-int etc_put(const struct etc *e, struct view text)
+static int put_with(
+	const struct etc *e, struct view text, int (*put)(const struct etc *e, struct view text))
 {
 	enum etc_state before = state_of(e);
 	bool keep = before == ETC_OURS || (before != ETC_OTHER && backup_of(e));
 	int rc = keep ? 0 : back_up(e);
 
 	if (rc == 0)
-		rc = put_by_rename(e, text);
+		rc = put(e, text);
 	/* A mount on the file, or a directory that is closed to us: the file may be open nevertheless. */
 	if (rc < 0 && write_in_place(e->file, text) == 0)
 		rc = 0;
 	if (rc < 0 && !keep)
 		forget(e);
 	return rc;
+}
+
+int etc_put(const struct etc *e, struct view text)
+{
+	return put_with(e, text, put_by_rename);
+}
+
+int etc_put_link(const struct etc *e, struct view text)
+{
+	return put_with(e, text, put_by_link);
 }
 
 /* ---- undo ---- */
@@ -252,16 +298,56 @@ static int put_back(const struct etc *e)
 	return put_back_by_copy(e, backup);
 }
 
+static bool is_networkmanagers(const char *path, struct buf *content)
+{
+	return file_read(path, content) == 0 &&
+	       resolvconf_owner(buf_view(content)) == RESOLVCONF_NETWORKMANAGER;
+}
+
+/* It has not written the file while this was a link: other servers than those of the backup may be right by now. */
+static int renew(const struct etc *e)
+{
+	struct buf before, now;
+	struct stat st;
+	int rc = 0;
+
+	buf_init(&before, RESOLVCONF_TEXT_MAX);
+	buf_init(&now, RESOLVCONF_TEXT_MAX);
+	if (lstat(e->file, &st) == 0 && S_ISREG(st.st_mode) &&
+		is_networkmanagers(e->file, &before) &&
+		is_networkmanagers(e->networkmanager, &now) &&
+		!view_eq(buf_view(&before), buf_view(&now)))
+		rc = put_by_rename(e, buf_view(&now));
+	buf_fini(&before);
+	buf_fini(&now);
+	return rc;
+}
+
+/* The file is our link; what it leads to is not ours if others have written through it. */
+static int undo_link(const struct etc *e, enum etc_state s)
+{
+	int rc;
+
+	if (s == ETC_OTHER)
+		return rename(e->linked, e->file) == 0 ? 0 : -errno;
+	rc = put_back(e);
+	return rc == 0 ? renew(e) : rc;
+}
+
 int etc_undo(const struct etc *e)
 {
 	enum etc_state s = state_of(e);
 	int rc = 0;
 
 	/* Empty: what a loss of power leaves of a file of ours. Missing: it was removed, and so is to stay. */
-	if (s == ETC_OURS || (s == ETC_EMPTY && backup_of(e)))
+	if (is_linked(e))
+		rc = undo_link(e, s);
+	else if (s == ETC_OURS || (s == ETC_EMPTY && backup_of(e)))
 		rc = put_back(e);
-	if (rc == 0)
+	if (rc == 0) {
 		forget(e);
+		unlink(e->linked);
+	}
 	unlink(e->fresh);
 	return rc;
 }

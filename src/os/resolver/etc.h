@@ -14,6 +14,10 @@
 
 #define ETC_FILE "/etc/resolv.conf"
 #define ETC_BACKUP "/etc/resolv.conf.before-warren"
+/* Where etc_put_link writes. Beside the file: policies of SELinux let services read it there, and it is still there after a reboot. */
+#define ETC_LINKED "/etc/resolv.conf.warren"
+/* What NetworkManager would have written, whoever has /etc/resolv.conf. */
+#define ETC_NETWORKMANAGER "/run/NetworkManager/resolv.conf"
 /* Where /etc cannot be written. */
 #define ETC_SPARE_DIR "/run/warren"
 #define ETC_SPARE_BACKUP ETC_SPARE_DIR "/resolv.conf.before-warren"
@@ -24,6 +28,7 @@ struct etc {
 	char file[ETC_PATH_MAX], fresh[ETC_PATH_MAX];
 	char backup[2][ETC_PATH_MAX]; /* beside the file, spare */
 	char spare_dir[ETC_PATH_MAX];
+	char linked[ETC_PATH_MAX], networkmanager[ETC_PATH_MAX];
 };
 
 /* -ENAMETOOLONG. */
@@ -44,7 +49,12 @@ MUST_USE int etc_read_backup(const struct etc *e, struct buf *content);
  * the file is as it was.
  */
 MUST_USE int etc_put(const struct etc *e, struct view text);
-/* Puts back what was there before, if the file is ours; else what is there stays. Then there is no backup. Harmless without one. */
+/* The same, but the file becomes a link to ours: NetworkManager leaves a link alone that leads elsewhere (NetworkManager.conf(5), rc-manager). */
+MUST_USE int etc_put_link(const struct etc *e, struct view text);
+/*
+ * Puts back what was there before, if the file is ours; else what is there stays. Then there is no backup. Harmless without one.
+ * A file of NetworkManager's that was replaced by a link says what NetworkManager says now.
+ */
 MUST_USE int etc_undo(const struct etc *e);
 
 #endif

@@ -57,6 +57,7 @@ static void look_at_files(struct resolver *r)
 	f->owner = resolvconf_owner(buf_view(&b));
 	f->stub = resolvconf_is_stub(&c);
 	buf_fini(&b);
+	f->nm_file = access(r->etc.networkmanager, R_OK) == 0;
 	f->nss_resolve = nss_asks_resolve(r);
 	f->has_resolvconf = resolver_find_program(r, path);
 }

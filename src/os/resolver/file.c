@@ -1,5 +1,6 @@
 /*
- * The manager of last resort: /etc/resolv.conf itself, and restraint toward others who write it.
+ * The manager of last resort: /etc/resolv.conf itself, and restraint toward others who write it. NetworkManager is not to be fought with: the file
+ * becomes a link, which it leaves alone, and what it says in its own file is followed.
  *
  *	nobody has touched it -- somebody rewrites it: his content is the base, ours again --> once -- and again --> YIELDED
  *	        ^------------------- RESOLVER_QUIET without another time ---------------------'
@@ -10,10 +11,11 @@ static void on_changed(void *ctx);
 
 static void watch(struct resolver *r)
 {
-	const char *path[] = { r->etc.file };
+	const char *path[] = { r->etc.file, r->etc.networkmanager };
+	size_t n = r->manager == RESOLVER_NETWORKMANAGER ? 2 : 1;
 
 	/* Without it, nobody's rewriting is noticed before the next change; nothing else depends on it. */
-	if (!r->watch && filewatch_new(&r->watch, r->cfg.loop, path, 1, on_changed, r) < 0)
+	if (!r->watch && filewatch_new(&r->watch, r->cfg.loop, path, n, on_changed, r) < 0)
 		r->watch = NULL;
 }
 
@@ -47,6 +49,14 @@ static bool says(const struct resolver *r, struct view text)
 	return same;
 }
 
+static int put(struct resolver *r)
+{
+	struct view text = buf_view(&r->text);
+
+	return r->manager == RESOLVER_NETWORKMANAGER ? etc_put_link(&r->etc, text)
+						     : etc_put(&r->etc, text);
+}
+
 static int write_ours(struct resolver *r)
 {
 	int rc;
@@ -55,7 +65,7 @@ static int write_ours(struct resolver *r)
 	buf_clear(&r->text);
 	rc = make_text(r, &r->text);
 	if (rc == 0 && !says(r, buf_view(&r->text)))
-		rc = etc_put(&r->etc, buf_view(&r->text));
+		rc = put(r);
 	if (rc == 0 && r->watch)
 		filewatch_seen(r->watch);
 	return rc;
@@ -108,10 +118,12 @@ static void on_changed(void *ctx)
 		resolver_done(r, RESOLVER_YIELDED, 0);
 		return;
 	}
-	if (says(r, buf_view(&r->text)))
+	if (!says(r, buf_view(&r->text)))
+		note_other(r);
+	else if (r->manager != RESOLVER_NETWORKMANAGER)
 		return;
-	note_other(r);
-	if (r->overwritten > 1) {
+	/* Else it may be NetworkManager that says something new in its own file. */
+	if (r->overwritten > 1 && !says(r, buf_view(&r->text))) {
 		/* The backup stays: if it is our text that he has changed, only the backup is right. */
 		resolver_done(r, RESOLVER_YIELDED, 0);
 		return;

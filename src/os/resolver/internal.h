@@ -18,6 +18,7 @@
 struct resolver_facts {
 	bool missing; /* no /etc/resolv.conf */
 	enum resolvconf_owner owner;
+	bool nm_file;        /* NetworkManager says in a file of its own what it wants */
 	bool stub;           /* its only server is systemd-resolved's */
 	bool nss_resolve;    /* nsswitch.conf asks systemd-resolved before DNS */
 	bool has_resolvconf; /* the program */

@@ -112,6 +112,7 @@ static void looked(struct resolver *r)
 {
 	static const struct resolver_ops *const ops[] = {
 		[RESOLVER_FILE] = &resolver_file_ops,
+		[RESOLVER_NETWORKMANAGER] = &resolver_file_ops,
 		[RESOLVER_DEBIAN_RESOLVCONF] = &resolver_program_ops,
 		[RESOLVER_OPENRESOLV] = &resolver_program_ops,
 		[RESOLVER_RESOLVED] = &resolver_resolved_ops,

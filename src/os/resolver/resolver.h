@@ -30,6 +30,7 @@ MUST_USE int resolver_choice_parse(const char *s, enum resolver_choice *ret);
 enum resolver_manager {
 	RESOLVER_NOBODY, /* nothing was wanted yet, or nothing is to be done */
 	RESOLVER_FILE,
+	RESOLVER_NETWORKMANAGER, /* it writes the file itself, and is led past it by a link */
 	RESOLVER_DEBIAN_RESOLVCONF,
 	RESOLVER_OPENRESOLV,
 	RESOLVER_RESOLVED,
