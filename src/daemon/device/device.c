@@ -210,6 +210,7 @@ void device_look_around(struct device *d)
 		return;
 	base = sysdns_base(d->sysdns);
 	dnsd_set_base(d->dns, base->server, base->n_servers);
+	net_set_resolvers(d->net, base->server, base->n_servers);
 }
 
 void device_turn_end(struct device *d)

@@ -10,6 +10,7 @@
 #include "os/route/route.h"
 #include "os/tun/tun.h"
 #include "os/udp/udp.h"
+#include "proto/tsaddr/tsaddr.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -25,6 +26,8 @@ struct net {
 	struct udp *udp;
 	struct netmon *netmon;
 	bool tun_gone, want_routes, want_offloads, changed;
+	bool resolvers_known, resolver_in_range; /* net_set_resolvers */
+	bool refuses; /* what goes to nobody in the range of the tailnet, as applied last */
 	struct net_counters n;
 	struct ipport unreachable[UNREACHABLE_MAX];
 	size_t n_unreachable;
@@ -187,6 +190,33 @@ static bool offers_internet(const struct node_net_config *c)
 	return false;
 }
 
+/* Our interface, while somebody has renamed it, is not another one. */
+static bool is_own(const struct node_net_config *c, struct ipaddr ip)
+{
+	for (size_t i = 0; i < c->n_addrs; i++)
+		if (ipaddr_eq(c->addrs[i].ip, ip))
+			return true;
+	return false;
+}
+
+/* Providers give addresses of the tailnet's range to interfaces, and clouds to their resolvers. */
+static bool range_is_ours(const struct net *n, const struct netmon_state *around)
+{
+	const struct node_net_config *c = node_net_config(n->e->node);
+
+	if (!n->resolvers_known || n->resolver_in_range || !around->nets_all)
+		return false;
+	for (size_t i = 0; i < around->n_nets; i++) {
+		struct ipprefix net = around->nets[i];
+
+		if (!is_own(c, net.ip) &&
+			(ipprefix_contains(tsaddr_cgnat, net.ip) ||
+				(net.bits && ipprefix_contains(net, tsaddr_cgnat.ip))))
+			return false;
+	}
+	return true;
+}
+
 static void on_network_change(void *ctx, bool link_changed)
 {
 	struct net *n = ctx;
@@ -195,7 +225,8 @@ static void on_network_change(void *ctx, bool link_changed)
 	log_info("net", "the network changed", "link=%s addrs=%zu interface=%s",
 		link_changed ? "changed" : "same", s->n_addrs, s->default_if);
 	n->changed = true;
-	n->want_routes = true; /* routes leave networks alone, and the firewall knows them */
+	n->want_routes =
+		true; /* routes leave networks alone, and the firewall knows them; they may be in the tailnet's range */
 	net_tell_local(n, link_changed);
 	engine_set_os_fault(n->e, NODE_FAULT_NETWORKS,
 		offers_internet(node_net_config(n->e->node)) && !s->nets_all);
@@ -259,14 +290,25 @@ static void on_routes_looked(void *ctx, int rc, bool repaired)
 		tell_routes(n, rc);
 }
 
+void net_set_resolvers(struct net *n, const struct ipaddr *server, size_t count)
+{
+	n->resolvers_known = true;
+	n->resolver_in_range = false;
+	for (size_t i = 0; i < count; i++)
+		n->resolver_in_range |= ipprefix_contains(tsaddr_cgnat, server[i]);
+	n->want_routes |= range_is_ours(n, netmon_state(n->netmon)) != n->refuses;
+}
+
 static void apply_routes(struct net *n)
 {
 	const struct node_net_config *c = node_net_config(n->e->node);
 	const struct netmon_state *around = netmon_state(n->netmon);
 	struct lan lan;
-	struct route_config want = {
-		.up = c->up, .mtu = (int)c->mtu, .addrs = c->addrs, .n_addrs = c->n_addrs
-	};
+	struct route_config want = { .up = c->up,
+		.mtu = (int)c->mtu,
+		.addrs = c->addrs,
+		.n_addrs = c->n_addrs,
+		.refuse = n->refuses = range_is_ours(n, around) };
 	int rc = lan_keep(&lan, c, around->addrs, around->n_addrs);
 
 	n->want_routes = false;

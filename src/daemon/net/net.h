@@ -36,6 +36,8 @@ void net_take_packets(struct net *n);
 
 /* Packets from a port other than the system's: they are handed on before this returns. n <= PKT_BATCH_MAX. */
 void net_port_in(struct net *n, enum node_port from, struct pkt *pkt, size_t count);
+/* The resolvers of the system without ours: the range of the tailnet may be theirs. */
+void net_set_resolvers(struct net *n, const struct ipaddr *server, size_t count);
 /* Who has packets for the service addresses. fn may call net_port_in; memory: during the call. */
 void net_set_quad100(
 	struct net *n, void (*fn)(void *ctx, struct pkt *pkt, size_t count), void *ctx);

@@ -27,7 +27,10 @@ void items_sort(struct items *s);
 int items_cmp(const void *a, const void *b); /* of struct item */
 void items_fini(struct items *s);
 
-enum { N_RULES = 4 };
+enum {
+	N_RULES = 6,
+	RULE_REFUSES = 4, /* from this one on: those of route_config.refuse, IPv4 only */
+};
 
 struct kernel_link {
 	int index; /* 0: there is none */

@@ -1,4 +1,5 @@
 #include "os/route/internal.h"
+#include "proto/tsaddr/tsaddr.h"
 
 #include <errno.h>
 #include <linux/fib_rules.h>
@@ -9,13 +10,17 @@ struct rule {
 	uint32_t priority, mark, mask;
 	uint8_t action;
 	uint32_t table;
+	bool in_range;   /* only what goes to tsaddr_cgnat */
+	bool no_default; /* the table's default route does not count */
 };
 
 static const struct rule rules[N_RULES] = {
-	{ 5210, ROUTE_MARK, ROUTE_MARK_MASK, FR_ACT_TO_TBL, RT_TABLE_MAIN },
-	{ 5230, ROUTE_MARK, ROUTE_MARK_MASK, FR_ACT_TO_TBL, RT_TABLE_DEFAULT },
-	{ 5250, ROUTE_MARK, ROUTE_MARK_MASK, FR_ACT_UNREACHABLE, RT_TABLE_UNSPEC },
-	{ 5270, 0, 0, FR_ACT_TO_TBL, ROUTE_TABLE },
+	{ 5210, ROUTE_MARK, ROUTE_MARK_MASK, FR_ACT_TO_TBL, RT_TABLE_MAIN, false, false },
+	{ 5230, ROUTE_MARK, ROUTE_MARK_MASK, FR_ACT_TO_TBL, RT_TABLE_DEFAULT, false, false },
+	{ 5250, ROUTE_MARK, ROUTE_MARK_MASK, FR_ACT_UNREACHABLE, RT_TABLE_UNSPEC, false, false },
+	{ 5270, 0, 0, FR_ACT_TO_TBL, ROUTE_TABLE, false, false },
+	{ 5275, 0, 0, FR_ACT_TO_TBL, RT_TABLE_MAIN, true, true },
+	{ 5277, 0, 0, FR_ACT_UNREACHABLE, RT_TABLE_UNSPEC, true, false },
 };
 
 static int family_of(struct ipaddr a)
@@ -241,10 +246,13 @@ static void on_rule(void *ctx, const struct nlmsghdr *h)
 	const struct nlattr *tb[FRA_OIFNAME + 1];
 	struct rule_query *q = ctx;
 
-	if (h->nlmsg_type != RTM_NEWRULE || m->family != q->family || m->src_len || m->dst_len ||
+	struct ipprefix dst = { .bits = m->dst_len };
+
+	if (h->nlmsg_type != RTM_NEWRULE || m->family != q->family || m->src_len ||
 		(m->flags & FIB_RULE_INVERT))
 		return;
 	netlink_attrs(h, sizeof(*m), tb, ARRAY_LEN(tb));
+	dst.ip = netlink_addr(tb[FRA_DST], m->family);
 	if (tb[FRA_IIFNAME] || tb[FRA_OIFNAME])
 		return;
 	for (unsigned i = 0; i < N_RULES; i++) {
@@ -253,7 +261,9 @@ static void on_rule(void *ctx, const struct nlmsghdr *h)
 		if (netlink_u32(tb[FRA_PRIORITY]) == r->priority && m->action == r->action &&
 			netlink_u32(tb[FRA_FWMARK]) == r->mark &&
 			netlink_u32(tb[FRA_FWMASK]) == r->mask &&
-			(tb[FRA_TABLE] ? netlink_u32(tb[FRA_TABLE]) : m->table) == r->table)
+			(tb[FRA_TABLE] ? netlink_u32(tb[FRA_TABLE]) : m->table) == r->table &&
+			(r->in_range ? ipprefix_eq(dst, tsaddr_cgnat) : !dst.bits) &&
+			(netlink_u32(tb[FRA_SUPPRESS_PREFIXLEN]) == 0) == r->no_default)
 			q->found |= 1u << i;
 	}
 }
@@ -271,9 +281,10 @@ int kernel_rules(struct netlink *nl, int family, unsigned *ret)
 void kernel_change_rule(struct netlink *nl, int family, unsigned no, bool add)
 {
 	const struct rule *r = &rules[no];
-	struct fib_rule_hdr m = {
-		.family = (uint8_t)family, .action = r->action, .table = (uint8_t)r->table
-	};
+	struct fib_rule_hdr m = { .family = (uint8_t)family,
+		.action = r->action,
+		.table = (uint8_t)r->table,
+		.dst_len = r->in_range ? tsaddr_cgnat.bits : 0 };
 	struct nlmsghdr *h = netlink_begin(nl, add ? RTM_NEWRULE : RTM_DELRULE,
 		add ? NLM_F_CREATE | NLM_F_EXCL : 0, &m, sizeof(m));
 
@@ -284,6 +295,10 @@ void kernel_change_rule(struct netlink *nl, int family, unsigned no, bool add)
 	}
 	if (r->table)
 		mnl_attr_put_u32(h, FRA_TABLE, r->table);
+	if (r->in_range)
+		netlink_put_addr(h, FRA_DST, tsaddr_cgnat.ip);
+	if (r->no_default)
+		mnl_attr_put_u32(h, FRA_SUPPRESS_PREFIXLEN, 0);
 	netlink_end(nl, add ? EEXIST : ENOENT, add ? 0 : ESRCH);
 }
 

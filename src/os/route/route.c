@@ -27,7 +27,7 @@ struct route {
 	void *ctx;
 	struct kernel_link link; /* at the last apply or look */
 	struct items want;       /* sorted; without regard to what the host can do */
-	bool up;
+	bool up, refuse;
 	int mtu;
 	struct route_counters counters;
 };
@@ -51,7 +51,16 @@ static uint64_t change_difference(
 	return n;
 }
 
-static int change_rules(struct route *r, int family, bool want)
+static bool wants_rule(const struct route *r, int family, unsigned no)
+{
+	if (!r->up)
+		return false;
+	if (no >= RULE_REFUSES)
+		return r->refuse && family == AF_INET;
+	return family == AF_INET || r->link.has_ipv6;
+}
+
+static int change_rules(struct route *r, int family)
 {
 	unsigned have;
 	int rc = kernel_rules(r->nl, family, &have);
@@ -59,6 +68,8 @@ static int change_rules(struct route *r, int family, bool want)
 	if (rc < 0)
 		return rc;
 	for (unsigned no = 0; no < N_RULES; no++) {
+		bool want = wants_rule(r, family, no);
+
 		if (!!(have >> no & 1) == want)
 			continue;
 		kernel_change_rule(r->nl, family, no, want);
@@ -110,13 +121,12 @@ static int set_items(struct route *r, const struct items *want)
 	return rc;
 }
 
-static int set_rules(struct route *r, bool up)
+static int set_rules(struct route *r)
 {
 	int rc = 0;
 
 	for (size_t i = 0; i < ARRAY_LEN(families); i++)
-		rc = first_of(rc, change_rules(r, families[i],
-					  up && (families[i] == AF_INET || r->link.has_ipv6)));
+		rc = first_of(rc, change_rules(r, families[i]));
 	return first_of(rc, netlink_flush(r->nl));
 }
 
@@ -127,7 +137,7 @@ static int enforce(struct route *r)
 	int rc;
 
 	if (!r->up) {
-		rc = set_rules(r, false);
+		rc = set_rules(r);
 		rc = first_of(rc, look_at_link(r));
 		rc = first_of(rc, set_items(r, &nothing));
 		return first_of(rc, set_link(r, false));
@@ -136,7 +146,7 @@ static int enforce(struct route *r)
 	if (!r->link.index)
 		return rc < 0 ? rc : -ENODEV;
 	rc = first_of(rc, set_items(r, &r->want));
-	return first_of(rc, set_rules(r, true));
+	return first_of(rc, set_rules(r));
 }
 
 static void look_by(struct route *r, mono_ns at)
@@ -273,6 +283,7 @@ int route_apply(struct route *r, const struct route_config *want)
 	items_fini(&r->want);
 	r->want = next;
 	r->up = want->up;
+	r->refuse = want->refuse;
 	r->mtu = want->mtu;
 	r->counters.applied++;
 	r->retry = 0;

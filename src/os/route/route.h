@@ -7,8 +7,11 @@
  *	         5230  mark 0x80000/0xff0000  -> default
  *	         5250  mark 0x80000/0xff0000  -> unreachable
  *	         5270  everything             -> table 52
+ *	         5275  to 100.64.0.0/10       -> main, without its default route
+ *	         5277  to 100.64.0.0/10       -> unreachable
  *
- * The numbers are those of the original: scripts that know about it work here. Desired state in, differences out. The whole
+ * The last two, if they are wanted: a packet to a device that is not there (yet) is refused instead of leaving in clear, and who else has
+ * a route into the range keeps it. The other numbers are those of the original: scripts that know about it work here. Desired state in, differences out. The whole
  * of it is compared again when the kernel tells of any change to the interface, its addresses, our table or our rules, whatever
  * it was, and once a minute without that: what somebody else changed is as it was within two seconds, and what failed is tried
  * again. Addresses of the interface are all ours; other routes in the table are not. A host without IPv6 gets IPv4 only, until it
@@ -45,6 +48,7 @@ struct route_config {
 	const struct ipprefix *
 		local; /* exceptions, more specific than a route: looked up as if we were not there */
 	size_t n_local;
+	bool refuse; /* what goes to 100.64.0.0/10, and to nobody there is a route to */
 };
 
 /*

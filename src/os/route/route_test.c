@@ -352,6 +352,41 @@ static void interface_that_is_deleted_is_told(void **state)
 	look_clean();
 }
 
+/* A packet to a device that is not there is refused; who else has a way into the range keeps it. */
+static void what_goes_to_nobody_is_refused_where_that_is_wanted(void **state)
+{
+	struct route_config want = plain();
+	struct route *r;
+
+	NEEDS_NETNS();
+	r = open_route();
+	want.refuse = true;
+	CHECK_INT(route_apply(r, &want), ==, 0);
+	look("ip rule | grep 527",
+		"5270:\tfrom all lookup 52\n5275:\tfrom all to 100.64.0.0/10 lookup main suppress_prefixlength 0\n"
+		"5277:\tfrom all to 100.64.0.0/10 unreachable\n");
+	look("ip -6 rule | grep 527", "5270:\tfrom all lookup 52\n");
+	netns_run(
+		"ip link add d0 type veth peer name d1; ip link set d1 up; ip addr add 10.1.1.1/24 dev d0; ip link set d0 up; ip route add default via 10.1.1.2; "
+		"ip route add 100.90.0.0/16 via 10.1.1.3");
+	look("ip route get 100.64.0.2 | grep -o 'dev [a-z0-9]*'", "dev wr0\n");
+	look("ip route get 100.64.0.99 2>&1", "RTNETLINK answers: Network is unreachable\n");
+	look("ip route get 100.90.1.1 | grep -o 'via [0-9.]*'", "via 10.1.1.3\n");
+	look("ip route get 100.128.0.1 | grep -o 'via [0-9.]*'", "via 10.1.1.2\n");
+	look("ip route get 100.64.0.99 mark 0x80000 | grep -o 'via [0-9.]*'", "via 10.1.1.2\n");
+	look("ip rule del pref 5277", "");
+	CHECK_INT(route_apply(r, &want), ==, 0);
+	look("ip rule | grep -c 5277", "1\n");
+	want.refuse = false;
+	CHECK_INT(route_apply(r, &want), ==, 0);
+	look("ip rule | grep -c 527", "1\n");
+	want.refuse = true;
+	CHECK_INT(route_apply(r, &want), ==, 0);
+	route_close(r);
+	look("ip rule | grep -c 52..:", "0\n");
+	netns_run("ip link del d0");
+}
+
 static void cleanup_removes_what_a_killed_process_left(void **state)
 {
 	struct route_config want = plain();
@@ -457,6 +492,7 @@ int main(void)
 		cmocka_unit_test(whatever_was_changed_comes_back_by_itself),
 		cmocka_unit_test(what_is_not_ours_makes_no_work),
 		cmocka_unit_test(interface_that_is_deleted_is_told),
+		cmocka_unit_test(what_goes_to_nobody_is_refused_where_that_is_wanted),
 		cmocka_unit_test(cleanup_removes_what_a_killed_process_left),
 		cmocka_unit_test(other_rules_routes_and_tables_are_left_alone),
 		cmocka_unit_test(interface_without_ipv6_gets_ipv4),
