@@ -290,7 +290,7 @@ int page_login(const struct hub *h, const char *token, struct buf *out)
 	(void)h;
 	if (rc == 0)
 		rc = PUT(out,
-			"<p>This link works once and makes this browser an admin of the hub for 12 hours.</p>"
+			"<p>This link works once and logs this browser in at the hub for 12 hours.</p>"
 			"<form method=\"post\" action=\"/login/",
 			token, "\"><button>Log in</button></form>");
 	return rc < 0 ? rc : end(out);
