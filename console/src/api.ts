@@ -1,6 +1,6 @@
 // What the hub says and is asked: the documents of src/hub/admin/admin_json.h.
 
-export interface Session { csrf: string; version: string; url: string; baseDomain: string; tailnetID: string }
+export interface Session { csrf: string; version: string; url: string; baseDomain: string; tailnetID: string; user?: string; role: string; rights: string[] }
 export interface Device {
   id: number; name: string; fqdn: string; hostname: string; namePinned: boolean; user?: string; ipv4: string; ipv6: string;
   online: boolean; duplicate?: boolean; lastSeen?: string; expired: boolean; keyExpiry?: string; ephemeral: boolean; approved: boolean;
@@ -39,6 +39,10 @@ export interface Status {
   databaseFault?: string; uptimeSeconds: number; nodes: number; online: number; duplicates?: number; users: number; keys: number;
   pending: number; sessions: number; relayClients: number;
 }
+export interface Login { id: number; user?: string; role: string; created: string; expires: string }
+export interface AuditChange { kind: string; id: number; name?: string; fields?: Record<string, { before?: unknown; after?: unknown }> }
+export interface AuditEntry { id: number; at: string; by: string; via: string; from?: string; action: string; changes: AuditChange[] | null; more?: number }
+export interface AuditPage { entries: AuditEntry[] | null; next?: number }
 export interface Failure { src: string; text: string; line: number; column: number }
 
 /** What the hub says when it refuses, in its own words, with the place in a policy. */

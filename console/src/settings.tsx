@@ -1,11 +1,19 @@
 // Settings: is the hub healthy, where is it reached, how does this browser look.
 import { ask, Status } from "./api";
+import { Audit } from "./audit";
 import { exact, lasts, t } from "./i18n";
 import { Looks } from "./looks";
-import { useChange, useDoc } from "./state";
-import { Command, Copy, Fault, Mark, Waits } from "./ui";
+import { Sessions } from "./sessions";
+import { may, useChange, useDoc } from "./state";
+import { Command, Copy, Fault, Link, Mark, Waits } from "./ui";
 
-export function Settings({ turn }: { rest: string[]; turn: () => void }) {
+export function Settings({ rest, turn }: { rest: string[]; turn: () => void }) {
+  if (rest[0] === "audit" && may("log")) return <Audit />;
+  if (rest[0] === "sessions" && may("log")) return <Sessions />;
+  return <Overview turn={turn} />;
+}
+
+function Overview({ turn }: { turn: () => void }) {
   const { value: s, error } = useDoc<Status>("/status", "devices", "waiting");
   const out = useChange();
   const fault = s?.databaseFault ?? s?.certificateFault;
@@ -23,6 +31,8 @@ export function Settings({ turn }: { rest: string[]; turn: () => void }) {
           <div><dt>{t("sessions")}</dt><dd>{s.online}</dd></div>
         </dl><Command text="warren-hub status --limits" /></>}
     </section>
+    {may("log") && <section aria-labelledby="who"><h2 id="who">{t("whoAndWhat")}</h2>
+      <p><Link to="/settings/audit">{t("audit")}</Link></p><p><Link to="/settings/sessions">{t("logins")}</Link></p></section>}
     <section aria-labelledby="looks"><h2 id="looks">{t("about")}</h2><div class="cols"><Looks turn={turn} /></div>
       <Fault error={out.error} />
       <button onClick={() => void out.run(async () => { await ask("/logout", {}); location.assign("/console") })}>{t("logout")}</button></section>

@@ -69,12 +69,14 @@ export function useDoc<T>(path: string, ...kinds: Kind[]): { value?: T; error?: 
 
 /** After a change of ours: what depends on it is asked for at once. */
 export function refresh(...kinds: Kind[]) {
-  changes = 0;
   entries.forEach((e, path) => {
     if (!e.kinds.some((k) => kinds.includes(k))) return;
     if (e.readers) void load(path, e); else e.fetched = 0;
   });
 }
+
+/** Whether who is logged in here may do this; the hub says so once, and refuses what it did not name. */
+export const may = (right: string) => live.session?.rights.includes(right) ?? false;
 
 export function useLive() {
   const [, turn] = useState(0);

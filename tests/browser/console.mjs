@@ -22,7 +22,7 @@ const HOSTILE = ["<img src=x onerror=alert(1)>", "<script>alert(1)</script>", "\
   "'-alert(1)-'", "</title><script>alert(1)</script>", "\u202eevil\u2066", "a".repeat(250), "%3Cscript%3E", "&lt;b&gt;&#x3c;"];
 
 const KEPT = ["device-desk", "policy", "network-phone-light", "settings-phone-dark"]; // in docs/console
-const pages = ["devices", "people", "access", "network", "settings"];
+const pages = ["devices", "people", "access", "network", "settings", "settings/audit", "settings/sessions"];
 const hub = await startHub("--approve-devices");
 const browser = await chromium.launch({ executablePath: "/usr/bin/chromium", args: ["--no-sandbox", "--disable-gpu"] });
 
@@ -103,8 +103,11 @@ try {
   });
 
   await trial("detail", async () => {
+    await desk.goto(hub.url + "/console/devices"); // all are asked for here, and again in a minute
     await desk.getByRole("link", { name: "nas" }).click();
     await desk.getByRole("heading", { name: "nas", level: 2 }).waitFor();
+    const asked = [];
+    desk.on("request", (r) => { if (r.url().endsWith("/nodes/changed")) asked.push(JSON.parse(r.postData()).changes) });
     await desk.getByRole("button", { name: "Rename" }).click();
     await desk.getByLabel("Name", { exact: true }).fill("laptop");
     await desk.getByRole("button", { name: "Save" }).click();
@@ -115,6 +118,7 @@ try {
     await desk.getByRole("button", { name: "Save" }).click();
     await desk.getByRole("heading", { name: "storage", level: 2 }).waitFor();
     check("renamed", hub.json("nodes", "list").some((n) => n.name === "storage"));
+    check("after a change only what has changed is asked for", asked.length > 0 && asked.every((n) => n > 0), asked);
     await accessible(desk, "a device, desk");
     if (pictures) await shot(desk, "device-desk");
     await desk.goBack();
@@ -200,6 +204,43 @@ try {
     check("resolvers, records, and who answers", hub.json("dns", "status").records.length === 1);
   });
 
+  await trial("audit", async () => {
+    await desk.goto(hub.url + "/console/settings");
+    await desk.getByRole("link", { name: "Audit log" }).click();
+    await desk.getByText(/^POST .*\/users$/).first().waitFor();
+    await desk.getByLabel("Who or what").fill("storage");
+    await desk.getByText(/^POST .*\/users$/).first().waitFor({ state: "detached" });
+    const entry = desk.locator("li", { hasText: /\/rename/ });
+    await entry.locator("summary").click();
+    check("a change has what was before and what is after", /nas.*storage/.test(await entry.locator("tbody").textContent()), await entry.textContent());
+    await accessible(desk, "an entry of the record, open");
+    const [file] = await Promise.all([desk.waitForEvent("download"), desk.getByRole("button", { name: "Save as JSON lines" }).click()]);
+    const lines = readFileSync(await file.path(), "utf8").trim().split("\n").map((l) => JSON.parse(l));
+    check("what is looked for is saved as JSON lines", lines.some((l) => /rename/.test(l.action)) && lines.every((l) => JSON.stringify(l).includes("storage")), lines);
+  });
+
+  await trial("sessions", async () => {
+    const other = await open({ width: 390, height: 844 }, "light");
+    const before = hub.json("sessions", "list").map((s) => s.id);
+    await login(other);
+    const id = hub.json("sessions", "list").map((s) => s.id).find((i) => !before.includes(i));
+    await desk.goto(hub.url + "/console/settings/sessions");
+    await desk.getByRole("button", { name: new RegExp(`^End: .*, ${id}$`) }).click();
+    await desk.getByRole("dialog").getByRole("button", { name: "End", exact: true }).click();
+    await desk.getByRole("dialog").waitFor({ state: "detached" });
+    check("a session is ended", !hub.json("sessions", "list").some((s) => s.id === id));
+    await other.goto(hub.url + "/console");
+    await other.getByText("You are not logged in").waitFor();
+    check("and that browser is logged out", true);
+    await other.context().close();
+    const auditor = await open({ width: 1440, height: 900 }, "light");
+    await auditor.goto(hub.json("login", "--user", "ana", "--next", "/console/settings/sessions").url);
+    await auditor.getByRole("button", { name: "Log in" }).click();
+    await auditor.getByText("ana", { exact: true }).first().waitFor();
+    check("an auditor sees the sessions, and no button that ends one", (await auditor.getByRole("button", { name: /^End/ }).count()) === 0);
+    await auditor.context().close();
+  });
+
   await trial("csrf", async () => {
     const r = await desk.request.post(hub.url + "/console/api/users", { data: { name: "mallory" } });
     check("a change without the token of a page is refused", r.status() === 403, r.status());
@@ -238,7 +279,7 @@ try {
         await page.waitForFunction(() => !document.querySelector(".skeleton"));
         await fits(page, `${p}, ${label}`);
         await accessible(page, `${p}, ${label}`);
-        if (pictures) await shot(page, `${p}-${label}`);
+        if (pictures) await shot(page, `${p.replace("/", "-")}-${label}`);
       }
       check(`no fault, ${label}`, page.faults.length === 0, page.faults);
       await page.context().close();
