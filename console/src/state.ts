@@ -1,5 +1,5 @@
 // What is known of the hub, kept fresh while a page is open.
-import { useEffect, useReducer, useRef, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useReducer, useRef, useState } from "preact/hooks";
 import { ask, Device, News, Refusal, Session, setToken } from "./api";
 
 type Kind = "devices" | "waiting" | "policy" | "stored";
@@ -57,7 +57,7 @@ export function useDoc<T>(path: string, ...kinds: Kind[]): { value?: T; error?: 
   let e = entries.get(path);
   if (!e) entries.set(path, e = { kinds, fetched: 0, took: 0, busy: false, again: false, readers: 0 });
   const entry = e;
-  useEffect(() => {
+  useLayoutEffect(() => {
     const f = () => turn(undefined as never);
     listeners.add(f);
     entry.readers++;
@@ -80,7 +80,8 @@ export const may = (right: string) => live.session?.rights.includes(right) ?? fa
 
 export function useLive() {
   const [, turn] = useState(0);
-  useEffect(() => {
+  // Before anything else can happen: an effect runs after the next picture, and a quick hub has answered by then.
+  useLayoutEffect(() => {
     const f = () => turn((n) => n + 1);
     listeners.add(f);
     return () => { listeners.delete(f) };
