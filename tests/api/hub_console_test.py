@@ -42,6 +42,8 @@ def console(d):
     check("and comes from a page of ours", hub.http("POST", "/console/api/users", ask, cookie | token | {"Sec-Fetch-Site": "cross-site"})[0] == 403)
     check("nothing was changed", "bob" not in hub.users())
     check("then it is made", hub.http("POST", "/console/api/users", ask, cookie | token)[0] == 200 and "bob" in hub.users())
+    made = hub.json("audit", "list")["entries"][0]
+    check("and recorded as what it is, wherever it was asked for", made["action"] == "POST /users" and made["via"] == "browser", made)
     check("a path that is none is one", hub.http("GET", "/console/api/nothing", headers=cookie)[0] == 404)
 
     stream = http.client.HTTPConnection("127.0.0.1", hub.port, timeout=20)

@@ -27,8 +27,9 @@ static bool path_fits(const struct router *r, const struct http_route *e, struct
 
 	if (n && !begins_with(q->path, r->mount))
 		return false;
-	return match_path(e->pattern, view_of(q->path.p + n, q->path.len - n),
-		e->flags & HTTP_ROUTE_SLASH, q->param, &q->n_params);
+	q->route_path = view_of(q->path.p + n, q->path.len - n);
+	return match_path(
+		e->pattern, q->route_path, e->flags & HTTP_ROUTE_SLASH, q->param, &q->n_params);
 }
 
 static void allow(char list[static HTTP_ALLOW_MAX], const struct http_route *e)

@@ -81,8 +81,10 @@ struct http_request {
 	/* By the transport. */
 	const struct http1_head *head; /* NULL where it did not come as HTTP/1.1 */
 	struct view method, path;      /* path without query */
-	struct view body;              /* whole; empty for HTTP_ROUTE_STREAM */
-	struct view rest;              /* bytes behind the request, for an upgrade */
+	struct view
+		route_path; /* without its table's mount: the same wherever that stands; by the router */
+	struct view body; /* whole; empty for HTTP_ROUTE_STREAM */
+	struct view rest; /* bytes behind the request, for an upgrade */
 	struct http_reply *reply;
 	void *conn;           /* the transport's: for an upgrade */
 	struct principal who; /* from, has_uid, uid by the transport, the rest by identify */

@@ -102,7 +102,7 @@ static void end(struct http_request *q)
 	if (!who.by || !*who.by)
 		who.by = p->from.ip.family ? "admin" : number;
 	who.action = arena_printf(&q->mem, "%.*s %.*s", (int)q->method.len,
-		(const char *)q->method.p, (int)q->path.len, (const char *)q->path.p);
+		(const char *)q->method.p, (int)q->route_path.len, (const char *)q->route_path.p);
 	if (!who.action)
 		who.action = "";
 	hold_record(hub_of(q), &who);
