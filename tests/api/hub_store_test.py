@@ -238,7 +238,8 @@ def refuses(d, how):
     one.say("hostname first")
     two.wait("devices still hear of each other", lambda x: x.state == "running" and one.self["id"] in x.peers)
     wait_for("both are online", lambda: all(n["online"] for n in hub.json("nodes", "list")))
-    check(f"{how}: devices stay, in the same process", hub.p.poll() is None and hub.p.pid == process and one.state == two.state == "running")
+    check(f"{how}: devices stay, in the same process", hub.p.poll() is None and hub.p.pid == process and one.state == two.state == "running",
+          (hub.p.poll(), one.state, one.trouble, two.state, two.trouble))
     hub.disk_is(how, False)
     wait_for("the disk is well again", lambda: hub.metric("hub_store_refuses") == 0)
     late.running()

@@ -33,6 +33,15 @@ bool lan_shadows(const struct ipprefix *route, const struct ipprefix *addrs, siz
 	return false;
 }
 
+bool lan_matters(const struct node_net_config *c)
+{
+	bool subnets = false;
+
+	for (size_t i = 0; i < c->n_routes; i++)
+		subnets |= is_subnet(c->routes[i]);
+	return c->exit_lan || (c->keep_lan && subnets);
+}
+
 static bool swallowed(struct ipprefix route, const struct ipprefix *addrs, size_t n_addrs)
 {
 	for (size_t i = 0; is_subnet(route) && i < n_addrs; i++)

@@ -21,6 +21,9 @@ MUST_USE int lan_keep(struct lan *ret, const struct node_net_config *c,
 	const struct ipprefix *addrs, size_t n_addrs);
 void lan_fini(struct lan *l);
 
+/* Does it depend on the machine's networks, which routes these are, or where a kill switch lets through to? */
+bool lan_matters(const struct node_net_config *c);
+
 /* Is this route, into the tunnel by the map, one that a network of this machine stands before? Whole or in part. */
 bool lan_shadows(const struct ipprefix *route, const struct ipprefix *addrs, size_t n_addrs);
 

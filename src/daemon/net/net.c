@@ -27,7 +27,10 @@ struct net {
 	struct netmon *netmon;
 	bool tun_gone, want_routes, want_offloads, changed;
 	bool resolvers_known, resolver_in_range; /* net_set_resolvers */
-	bool refuses; /* what goes to nobody in the range of the tailnet, as applied last */
+	/* As applied last: other networks in the range of the tailnet; what goes to nobody there is refused. */
+	struct ipprefix in_range[FIREWALL_NETS_MAX];
+	size_t n_in_range;
+	bool refuses;
 	struct net_counters n;
 	struct ipport unreachable[UNREACHABLE_MAX];
 	size_t n_unreachable;
@@ -199,22 +202,45 @@ static bool is_own(const struct node_net_config *c, struct ipaddr ip)
 	return false;
 }
 
-/* Providers give addresses of the tailnet's range to interfaces, and clouds to their resolvers. */
-static bool range_is_ours(const struct net *n, const struct netmon_state *around)
+/* Networks of others in the range of the tailnet: providers give such addresses. */
+static size_t nets_in_range(
+	const struct net *n, const struct netmon_state *around, struct ipprefix *ret, size_t max)
 {
 	const struct node_net_config *c = node_net_config(n->e->node);
+	size_t k = 0;
 
-	if (!n->resolvers_known || n->resolver_in_range || !around->nets_all)
-		return false;
-	for (size_t i = 0; i < around->n_nets; i++) {
+	for (size_t i = 0; i < around->n_nets && k < max; i++) {
 		struct ipprefix net = around->nets[i];
 
 		if (!is_own(c, net.ip) &&
 			(ipprefix_contains(tsaddr_cgnat, net.ip) ||
 				(net.bits && ipprefix_contains(net, tsaddr_cgnat.ip))))
-			return false;
+			ret[k++] = net;
 	}
-	return true;
+	return k;
+}
+
+/* Others come into the range or leave it: the firewall lets them through, and nothing is refused there while there are some. */
+static bool range_changed(const struct net *n, const struct netmon_state *around)
+{
+	struct ipprefix now[FIREWALL_NETS_MAX];
+	size_t k = nets_in_range(n, around, now, ARRAY_LEN(now));
+
+	if (k != n->n_in_range)
+		return true;
+	for (size_t i = 0; i < k; i++)
+		if (!ipprefix_eq(now[i], n->in_range[i]))
+			return true;
+	return false;
+}
+
+/* Clouds have resolvers in the range. */
+static bool range_is_ours(const struct net *n, const struct netmon_state *around)
+{
+	struct ipprefix one;
+
+	return n->resolvers_known && !n->resolver_in_range && around->nets_all &&
+	       nets_in_range(n, around, &one, 1) == 0;
 }
 
 static void on_network_change(void *ctx, bool link_changed)
@@ -225,8 +251,8 @@ static void on_network_change(void *ctx, bool link_changed)
 	log_info("net", "the network changed", "link=%s addrs=%zu interface=%s",
 		link_changed ? "changed" : "same", s->n_addrs, s->default_if);
 	n->changed = true;
-	n->want_routes =
-		true; /* routes leave networks alone, and the firewall knows them; they may be in the tailnet's range */
+	n->want_routes |=
+		link_changed || lan_matters(node_net_config(n->e->node)) || range_changed(n, s);
 	net_tell_local(n, link_changed);
 	engine_set_os_fault(n->e, NODE_FAULT_NETWORKS,
 		offers_internet(node_net_config(n->e->node)) && !s->nets_all);
@@ -312,6 +338,7 @@ static void apply_routes(struct net *n)
 	int rc = lan_keep(&lan, c, around->addrs, around->n_addrs);
 
 	n->want_routes = false;
+	n->n_in_range = nets_in_range(n, around, n->in_range, ARRAY_LEN(n->in_range));
 	if (rc == 0) {
 		want.routes = lan.routes;
 		want.n_routes = lan.n_routes;
